@@ -1,0 +1,138 @@
+"""Scenes: the published clients, unmodified, against a running server.
+
+A coroutine test runs in its own event loop; whatever it opened through `hub` is closed in that loop.
+After every scene the server's log is read: what nobody announced with `allow_warn` fails the scene.
+"""
+import asyncio
+import inspect
+import os
+
+import pytest
+
+from kit import report
+from kit.hub import Hub
+from kit.server import Server
+
+RESULTS = pytest.StashKey[dict]()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--target", choices=("hyphad", "original"), default="hyphad",
+                     help="the server the scenes run against")
+
+
+def pytest_configure(config):
+    config.stash[RESULTS] = {}
+    wanted = "HYPHAD_BIN" if config.getoption("--target") == "hyphad" else "HYPHA_ORIGINAL_PYTHON"
+    if wanted not in os.environ and not config.option.collectonly:
+        raise pytest.UsageError(f"{wanted} must name the program to test")
+
+
+def pytest_collection_modifyitems(config, items):
+    original = config.getoption("--target") == "original"
+    kept, dropped = [], []
+    for item in items:
+        ids = [i for mark in item.iter_markers("req") for i in mark.args]
+        item.user_properties.append(("req", ids))
+        (dropped if original and item.get_closest_marker("differs") else kept).append(item)
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = kept
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = pyfuncitem._fixtureinfo.argnames
+    arguments = {name: pyfuncitem.funcargs[name] for name in names}
+    hub = pyfuncitem.funcargs.get("hub")
+
+    async def run():
+        try:
+            await pyfuncitem.obj(**arguments)
+        finally:
+            if hub is not None:
+                await hub.close()
+
+    asyncio.run(run())
+    return True
+
+
+def pytest_runtest_logreport(report):
+    if report.when == "call" or report.outcome != "passed":
+        ids = next((v for k, v in report.user_properties if k == "req"), [])
+        results = _config.stash[RESULTS]
+        if report.nodeid not in results or report.outcome != "passed":
+            results[report.nodeid] = (ids, report.outcome)
+
+
+_config = None
+
+
+def pytest_sessionstart(session):
+    global _config
+    _config = session.config
+
+
+def pytest_sessionfinish(session):
+    path = os.environ.get("HYPHAD_REQ_REPORT")
+    is_worker = hasattr(session.config, "workerinput")
+    if path and not is_worker and session.config.getoption("--target") == "hyphad":
+        report.merge(path, session.config.stash[RESULTS])
+
+
+@pytest.fixture(scope="session")
+def target(request):
+    return request.config.getoption("--target")
+
+
+def _allowed(request):
+    return [a for mark in request.node.iter_markers("allow_warn") for a in mark.args]
+
+
+@pytest.fixture(scope="session")
+def session_server(target):
+    started = Server(target).start()
+    yield started
+    started.stop()
+    started.check_log()
+    started.remove()
+
+
+@pytest.fixture
+def server(session_server, request):
+    """The one server with default options that scenes share."""
+    assert session_server.is_running(), f"the server died:\n{session_server.log_text()}"
+    yield session_server
+    assert session_server.is_running(), f"the server died:\n{session_server.log_text()}"
+    session_server.check_log(_allowed(request))
+
+
+@pytest.fixture
+def start_server(target, request):
+    """start_server(*args, env=None, data_dir=None, port=0): a server of the scene's own."""
+    started = []
+
+    def start(*args, env=None, data_dir=None, port=0):
+        one = Server(target, args, env, data_dir, port)
+        started.append(one)
+        return one.start()
+
+    yield start
+    failures = []
+    for one in started:
+        try:
+            one.stop()
+            one.check_log(_allowed(request))
+        except AssertionError as failure:
+            failures.append(str(failure))
+        one.remove()
+    assert not failures, "\n".join(failures)
+
+
+@pytest.fixture
+def hub(request):
+    """Opens clients for a coroutine scene and closes them after it."""
+    shared = request.getfixturevalue("server") if "server" in request.fixturenames else None
+    return Hub(shared)
