@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""Layers: arrows point down. Reads src/ROOMS and every #include below src/.
+
+Fails on: a room that includes a room of its own or a higher rank, a room or header that does not
+exist, a circle of headers, a foreign library's header outside its home, a file over the ceiling of
+lines. `--headers CC [BUILD]` compiles each header of ours alone instead.
+"""
+import os
+import re
+import shlex
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SRC = ROOT / "src"
+MAX_LINES = 600
+INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)
+
+# Each foreign library has one home: header pattern -> the rooms (with /) or files that may see it.
+HOMES = [
+    (r"uv(/.*)?\.h", ["loop/", "net/"]),
+    (r"(llhttp/)?llhttp\.h", ["http/conn.c", "http/conn.h", "http/parse.c", "ws/handshake.c"]),
+    (r"wslay/.*", ["ws/inbound.c"]),
+    (r"hiredis/.*", ["net/redis_link.c"]),
+    (r"(mbedtls|psa)/.*", ["net/tls.c", "wire/digest.c", "base/random.c"]),
+    (r"jwt\.h", ["auth/token.c"]),
+    (r"jansson\.h", ["wire/json.c"]),
+    (r"msgpack(/.*|\.h)", ["wire/"]),
+    (r"sqlite3\.h", ["store/"]),
+    (r"libpq-fe\.h", ["store/"]),
+    (r"curl/.*", ["net/fetch.c"]),
+    (r"zlib\.h", ["http/", "wire/"]),
+    (r"archive(_entry)?\.h", ["artifact/"]),
+    (r"yaml\.h", ["config/"]),
+    (r"urcu.*", ["router/", "base/"]),
+]
+
+
+def rooms():
+    """{room: rank} of src/ROOMS."""
+    ranks = {}
+    for n, line in enumerate((SRC / "ROOMS").read_text().splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        words = line.split(None, 2)
+        if len(words) < 3 or not words[0].isdigit():
+            sys.exit(f"src/ROOMS:{n}: expected '<rank> <room> <what it is for>'")
+        ranks[words[1]] = int(words[0])
+    return ranks
+
+
+def includes(path):
+    """(line number, is it quoted, name) of each #include in a file."""
+    text = path.read_text(errors="replace")
+    for found in INCLUDE.finditer(text):
+        yield text.count("\n", 0, found.start(2)) + 1, found.group(1) == '"', found.group(2)
+
+
+def home_problem(relative, name):
+    for pattern, homes in HOMES:
+        if re.fullmatch(pattern, name):
+            if not any(relative == h or (h.endswith("/") and relative.startswith(h)) for h in homes):
+                return f"<{name}> may be seen by {', '.join(homes)} only"
+    return None
+
+
+def arrow_problem(relative, name, ranks):
+    """Why the file `relative` (below src/) may not include `name`, or None."""
+    target = name.split("/", 1)[0]
+    if target not in ranks:
+        return f'"{name}" names no room of src/ROOMS'
+    if not (SRC / name).is_file():
+        return f'"{name}" does not exist'
+    if "/" not in relative:
+        return None
+    source = relative.split("/", 1)[0]
+    if source == target or ranks[target] < ranks[source]:
+        return None
+    way = "sideways" if ranks[target] == ranks[source] else "up"
+    return f"an arrow {way}: {source} (rank {ranks[source]}) includes {name} (rank {ranks[target]})"
+
+
+def circles(graph):
+    """Each circle of headers, once, as a list of names."""
+    state, found = {}, []
+
+    def walk(node, path):
+        state[node] = "open"
+        for other in graph.get(node, ()):
+            if state.get(other) == "open":
+                found.append(path[path.index(other):] + [other])
+            elif other not in state:
+                walk(other, path + [other])
+        state[node] = "done"
+
+    for node in sorted(graph):
+        if node not in state:
+            walk(node, [node])
+    return found
+
+
+def check_arrows():
+    ranks, problems, graph, n_files = rooms(), [], {}, 0
+    for path in sorted(SRC.rglob("*.[ch]")):
+        relative = path.relative_to(SRC).as_posix()
+        n_files += 1
+        if "/" in relative and relative.split("/", 1)[0] not in ranks:
+            problems.append(f"src/{relative}: its folder is no room of src/ROOMS")
+            continue
+        for line, quoted, name in includes(path):
+            problem = home_problem(relative, name)
+            if quoted and not problem and "/" in name and not name.startswith("hyphad/"):
+                problem = arrow_problem(relative, name, ranks)
+                if relative.endswith(".h"):
+                    graph.setdefault(relative, []).append(name)
+            if problem:
+                problems.append(f"src/{relative}:{line}: {problem}")
+    problems += ["a circle of headers: " + " -> ".join(c) for c in circles(graph)]
+    for folder in ("src", "bench", "tests", "include"):
+        for path in sorted((ROOT / folder).rglob("*.[ch]")):
+            n_lines = path.read_text(errors="replace").count("\n")
+            if n_lines > MAX_LINES:
+                problems.append(f"{path.relative_to(ROOT)}: {n_lines} lines, the ceiling is {MAX_LINES}")
+    return problems, f"{n_files} files in {len(ranks)} rooms"
+
+
+def check_headers(compiler, build):
+    """Compiles each header of ours with nothing before it."""
+    headers = sorted([*SRC.rglob("*.h"), *(ROOT / "include").rglob("*.h"), *(ROOT / "tests").rglob("*.h")])
+    base = shlex.split(compiler) + ["-std=gnu11", "-D_GNU_SOURCE", "-fsyntax-only", "-Wall", "-Wextra", "-Werror",
+                                    f"-I{SRC}", f"-I{ROOT / 'include'}", f"-I{ROOT / 'tests'}", f"-I{build}",
+                                    "-I/usr/include/llhttp", "-I/usr/share/include/llhttp", "-xc", "-"]
+
+    def compile_one(header):
+        text = f'#include "{header}"\nextern int translation_units_are_not_empty;\n'
+        run = subprocess.run(base, input=text, capture_output=True, text=True)
+        return f"{header.relative_to(ROOT)} does not compile alone:\n{run.stderr}" if run.returncode else None
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        problems = [p for p in pool.map(compile_one, headers) if p]
+    return problems, f"{len(headers)} headers"
+
+
+def main(args):
+    if args[:1] == ["--headers"]:
+        problems, seen = check_headers(args[1] if len(args) > 1 else "cc", args[2] if len(args) > 2 else ".")
+    elif args:
+        sys.exit(__doc__)
+    else:
+        problems, seen = check_arrows()
+    for problem in problems:
+        print(problem)
+    print(f"layers: {seen}, {len(problems)} problems")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
