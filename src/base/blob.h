@@ -1,0 +1,18 @@
+/* blob: received bytes with a count. Written by one thread while it fills; immutable once shared. */
+#pragma once
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "base/account.h"
+
+struct blob {
+    struct account *account;    /* holds a reference, or NULL; charged with len */
+    size_t len;
+    atomic_uint n_refs;
+    char data[];
+};
+
+/* NULL when memory is exhausted or the account refuses. The charge is returned by the last unref. */
+MUST_CHECK struct blob *blob_try_new(size_t len, struct account *account);
+struct blob *blob_ref(struct blob *b);
+struct blob *blob_unref(struct blob *b);        /* takes NULL; returns NULL; any thread */

@@ -1,0 +1,118 @@
+/* buf: the one builder of texts and messages; nothing else in the house concatenates. */
+#include "base/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/memory.h"
+
+enum { BUF_FIRST_ROOM = 128 };
+static const size_t BUF_DEFAULT_CAP = (size_t)1 << 30;
+
+void buf_init(struct buf *b, size_t cap_bytes)
+{
+    *b = (struct buf){.cap_bytes = cap_bytes};
+}
+
+void buf_deinit(struct buf *b)
+{
+    b->ptr = mem_free(b->ptr);
+    b->len = b->room = 0;
+}
+
+void buf_clear(struct buf *b)
+{
+    b->len = 0;
+    b->is_failed = false;
+}
+
+char *buf_reserve(struct buf *b, size_t n_bytes)
+{
+    size_t cap = b->cap_bytes ? b->cap_bytes : BUF_DEFAULT_CAP;
+
+    if (b->is_failed || n_bytes > cap || b->len > cap - n_bytes) {
+        b->is_failed = true;
+        return NULL;
+    }
+    /* One byte more than asked for, so that buf_take() can end the text in place. */
+    size_t want = b->len + n_bytes + 1;
+    if (want > b->room) {
+        size_t room = b->room ? b->room : BUF_FIRST_ROOM;
+        while (room < want)
+            room *= 2;
+        char *grown = mem_try_resize(b->ptr, room);
+        if (!grown) {
+            b->is_failed = true;
+            return NULL;
+        }
+        b->ptr = grown;
+        b->room = room;
+    }
+    return b->ptr + b->len;
+}
+
+void buf_grow(struct buf *b, size_t n_bytes)
+{
+    ASSERT(b->len + n_bytes < b->room);
+    b->len += n_bytes;
+}
+
+void buf_add(struct buf *b, const void *bytes, size_t n_bytes)
+{
+    char *at = buf_reserve(b, n_bytes);
+
+    if (!at || !n_bytes)
+        return;
+    memcpy(at, bytes, n_bytes);
+    b->len += n_bytes;
+}
+
+void buf_add_slice(struct buf *b, struct slice s)
+{
+    buf_add(b, s.ptr, s.len);
+}
+
+void buf_add_text(struct buf *b, const char *text)
+{
+    buf_add(b, text, strlen(text));
+}
+
+void buf_add_byte(struct buf *b, uint8_t byte)
+{
+    buf_add(b, &byte, 1);
+}
+
+void buf_add_fmt(struct buf *b, const char *fmt, ...)
+{
+    va_list args, again;
+
+    va_start(args, fmt);
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, fmt, args);
+    va_end(args);
+    char *at = n < 0 ? NULL : buf_reserve(b, (size_t)n);
+    if (at) {
+        vsnprintf(at, (size_t)n + 1, fmt, again);
+        b->len += (size_t)n;
+    }
+    va_end(again);
+}
+
+struct slice buf_slice(const struct buf *b)
+{
+    return (struct slice){b->ptr, b->len};
+}
+
+char *buf_take(struct buf *b)
+{
+    char *at = buf_reserve(b, 0);
+    char *text = NULL;
+
+    if (at) {
+        *at = '\0';
+        text = b->ptr;
+        b->ptr = NULL;
+    }
+    buf_deinit(b);
+    return text;
+}

@@ -1,0 +1,31 @@
+/* buf: bytes that grow. Appending past the cap, or out of memory, marks the buffer failed and every later append is
+ * ignored: a builder is written straight through and asked once at the end. Owner's thread only. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/assert.h"
+#include "base/slice.h"
+
+struct buf {
+    char *ptr;          /* owned */
+    size_t len;
+    size_t room;        /* allocated bytes */
+    size_t cap_bytes;   /* len never passes this; 0 = 1 GiB */
+    bool is_failed;
+};
+
+void buf_init(struct buf *b, size_t cap_bytes);
+void buf_deinit(struct buf *b);                                 /* safe on a zeroed one, and twice */
+void buf_clear(struct buf *b);                                  /* keeps the memory, forgets a failure */
+void buf_add(struct buf *b, const void *bytes, size_t n_bytes);
+void buf_add_slice(struct buf *b, struct slice s);
+void buf_add_text(struct buf *b, const char *text);
+void buf_add_byte(struct buf *b, uint8_t byte);
+void buf_add_fmt(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Room for n_bytes more to write in place, then buf_grow(); NULL when the buffer has failed. */
+MUST_CHECK char *buf_reserve(struct buf *b, size_t n_bytes);
+void buf_grow(struct buf *b, size_t n_bytes);                   /* claims what was reserved */
+struct slice buf_slice(const struct buf *b);                    /* borrowed until the next append */
+/* The bytes as a NUL-terminated block the caller frees; the buffer is empty afterwards. NULL when it has failed. */
+char *buf_take(struct buf *b);

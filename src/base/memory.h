@@ -1,0 +1,14 @@
+/* memory: two ways to ask for bytes. Sizes we choose abort on exhaustion; sizes the network chooses have a `try`
+ * form whose NULL the caller turns into a named outcome. Any thread. */
+#pragma once
+#include <stddef.h>
+
+#include "base/assert.h"
+
+void *mem_new(size_t n_bytes);                                  /* zeroed; never NULL */
+MUST_CHECK void *mem_try(size_t n_bytes);                       /* not zeroed; NULL when exhausted */
+MUST_CHECK void *mem_try_resize(void *old, size_t n_bytes);     /* as realloc: on NULL the old block is untouched */
+char *mem_copy(const void *bytes, size_t n_bytes);              /* a NUL-terminated copy the caller frees; never NULL */
+void *mem_free(void *block);                                    /* takes NULL; returns NULL */
+
+#define MEM_NEW(type) ((type *)mem_new(sizeof(type)))

@@ -1,0 +1,49 @@
+/* metrics: the table in metrics.def makes the enum, the exposition and the documentation. */
+#include "base/metrics.h"
+
+#include <inttypes.h>
+
+enum type { counter, gauge, peak };
+
+static const struct row {
+    enum type type;
+    const char *name, *help;
+} rows[METRIC_COUNT] = {
+#define METRIC(id, type, name, help) {type, name, help},
+#include "base/metrics.def"
+#undef METRIC
+};
+
+static const char *type_name(enum type type)
+{
+    return type == counter ? "counter" : "gauge";
+}
+
+int64_t metric_sum(const struct metrics *const *blocks, unsigned n_blocks, enum metric id)
+{
+    int64_t sum = 0;
+
+    for (unsigned i = 0; i < n_blocks; i++) {
+        int64_t v = atomic_load_explicit(&blocks[i]->values[id], memory_order_relaxed);
+        if (rows[id].type == peak)
+            sum = v > sum ? v : sum;
+        else
+            sum += v;
+    }
+    return sum;
+}
+
+void metrics_print(const struct metrics *const *blocks, unsigned n_blocks, struct buf *out)
+{
+    for (unsigned i = 0; i < METRIC_COUNT; i++) {
+        buf_add_fmt(out, "# HELP %s %s\n# TYPE %s %s\n%s %" PRId64 "\n", rows[i].name, rows[i].help, rows[i].name,
+                    type_name(rows[i].type), rows[i].name, metric_sum(blocks, n_blocks, (enum metric)i));
+    }
+}
+
+void metrics_document(struct buf *out)
+{
+    buf_add_text(out, "| metric | type | meaning |\n| --- | --- | --- |\n");
+    for (unsigned i = 0; i < METRIC_COUNT; i++)
+        buf_add_fmt(out, "| `%s` | %s | %s |\n", rows[i].name, type_name(rows[i].type), rows[i].help);
+}

@@ -1,0 +1,52 @@
+/* msg: one message on its way. A head that this hub wrote (routing map, and for small messages the payload too) and an
+ * optional tail that is a part of a received blob and is never copied. Immutable once posted.
+ *
+ *   | spare 16 | head ............ |      | tail (inside a blob) ..... |
+ *        ^ the transport's frame header goes here, once, right before the head
+ */
+#pragma once
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/account.h"
+#include "base/blob.h"
+#include "base/slice.h"
+
+enum { MSG_SPARE = 16 };
+
+struct msg {
+    struct blob *blob;          /* holds a reference, or NULL */
+    struct slice tail;          /* inside blob; empty without one */
+    struct account *account;    /* holds a reference, or NULL; charged with the allocation */
+    size_t head_len;
+    atomic_uint n_refs;
+    uint8_t frame_len;          /* bytes of transport header that end where the head begins; 0 = not framed */
+    char data[];                /* MSG_SPARE bytes, then the head */
+};
+
+/* Room for a head of head_len bytes. NULL when memory is exhausted or the account refuses. */
+MUST_CHECK struct msg *msg_try_new(size_t head_len, struct account *account);
+void msg_set_tail(struct msg *m, struct blob *blob, struct slice tail);     /* takes its own reference to blob */
+struct msg *msg_ref(struct msg *m);
+struct msg *msg_unref(struct msg *m);                                       /* takes NULL; returns NULL; any thread */
+
+static inline char *msg_head(struct msg *m)
+{
+    return m->data + MSG_SPARE;
+}
+
+static inline struct slice msg_head_slice(const struct msg *m)
+{
+    return (struct slice){m->data + MSG_SPARE, m->head_len};
+}
+
+static inline size_t msg_len(const struct msg *m)                           /* without the transport header */
+{
+    return m->head_len + m->tail.len;
+}
+
+static inline struct slice msg_framed_head(const struct msg *m)             /* transport header and head */
+{
+    return (struct slice){m->data + MSG_SPARE - m->frame_len, m->head_len + m->frame_len};
+}

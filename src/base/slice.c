@@ -1,0 +1,137 @@
+/* slice: looking at bytes without owning them. Pure functions, any thread. */
+#include "base/slice.h"
+
+#include <stdint.h>
+#include <strings.h>
+
+bool slice_is_nocase(struct slice a, const char *text)
+{
+    size_t n = strlen(text);
+
+    return a.len == n && strncasecmp(a.ptr, text, n) == 0;
+}
+
+bool slice_starts(struct slice s, const char *prefix)
+{
+    size_t n = strlen(prefix);
+
+    return s.len >= n && memcmp(s.ptr, prefix, n) == 0;
+}
+
+bool slice_ends(struct slice s, const char *suffix)
+{
+    size_t n = strlen(suffix);
+
+    return s.len >= n && memcmp(s.ptr + s.len - n, suffix, n) == 0;
+}
+
+struct slice slice_from(struct slice s, size_t at)
+{
+    return at >= s.len ? (struct slice){s.ptr ? s.ptr + s.len : NULL, 0} : (struct slice){s.ptr + at, s.len - at};
+}
+
+struct slice slice_to(struct slice s, size_t n)
+{
+    return (struct slice){s.ptr, n < s.len ? n : s.len};
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+struct slice slice_trim(struct slice s)
+{
+    while (s.len && is_blank(s.ptr[0])) {
+        s.ptr++;
+        s.len--;
+    }
+    while (s.len && is_blank(s.ptr[s.len - 1]))
+        s.len--;
+    return s;
+}
+
+int slice_order(struct slice a, struct slice b)
+{
+    size_t n = a.len < b.len ? a.len : b.len;
+    int c = n ? memcmp(a.ptr, b.ptr, n) : 0;
+
+    if (c)
+        return c;
+    return (a.len > b.len) - (a.len < b.len);
+}
+
+bool slice_has_byte(struct slice s, char byte)
+{
+    return s.len && memchr(s.ptr, byte, s.len) != NULL;
+}
+
+bool slice_cut(struct slice s, char byte, struct slice *ret_head, struct slice *ret_tail)
+{
+    const char *at = s.len ? memchr(s.ptr, byte, s.len) : NULL;
+
+    if (!at)
+        return false;
+    struct slice head = {s.ptr, (size_t)(at - s.ptr)};
+    struct slice tail = slice_from(s, head.len + 1);
+    *ret_head = head;
+    *ret_tail = tail;
+    return true;
+}
+
+/* Length of the sequence that starts at p, or 0 when it is not well formed within n bytes. */
+static size_t utf8_step(const uint8_t *p, size_t n)
+{
+    if (p[0] < 0x80)
+        return 1;
+    if (p[0] >= 0xc2 && p[0] <= 0xdf)
+        return n >= 2 && (p[1] & 0xc0) == 0x80 ? 2 : 0;
+    if ((p[0] & 0xf0) == 0xe0) {
+        if (n < 3 || (p[1] & 0xc0) != 0x80 || (p[2] & 0xc0) != 0x80)
+            return 0;
+        if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] >= 0xa0))
+            return 0;
+        return 3;
+    }
+    if (p[0] >= 0xf0 && p[0] <= 0xf4) {
+        if (n < 4 || (p[1] & 0xc0) != 0x80 || (p[2] & 0xc0) != 0x80 || (p[3] & 0xc0) != 0x80)
+            return 0;
+        if ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] >= 0x90))
+            return 0;
+        return 4;
+    }
+    return 0;
+}
+
+bool slice_is_utf8(struct slice s)
+{
+    const uint8_t *p = (const uint8_t *)s.ptr;
+    size_t at = 0;
+
+    while (at < s.len) {
+        size_t step = utf8_step(p + at, s.len - at);
+        if (!step)
+            return false;
+        at += step;
+    }
+    return true;
+}
+
+struct slice slice_utf8_prefix(struct slice s, size_t n)
+{
+    if (s.len <= n)
+        return s;
+    while (n && ((uint8_t)s.ptr[n] & 0xc0) == 0x80)
+        n--;
+    return slice_to(s, n);
+}
+
+bool slice_eq_secret(struct slice a, struct slice b)
+{
+    /* The loop runs over b's length whatever a holds, so the time says nothing about where they differ. */
+    unsigned diff = a.len != b.len;
+
+    for (size_t i = 0; i < b.len; i++)
+        diff |= (unsigned)((uint8_t)b.ptr[i] ^ (uint8_t)(a.len ? a.ptr[i % a.len] : 0));
+    return diff == 0;
+}

@@ -1,0 +1,63 @@
+/* rpc_header: the routing map of a frame (segment 1), the only part the hub reads on the hot path.
+ *
+ *   | map header | type | from | to | method | session ... |   segment 2 (payload), never parsed beyond its top-level keys
+ *   ^ frame                                                ^ map_len
+ *
+ * Pure; any thread. (wire-protocol 2.1-2.5; own code because the program exists for this.) */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/msg.h"
+#include "base/slice.h"
+
+struct rpc_header_caps {
+    uint32_t max_bytes, max_depth, max_pairs;   /* options --rpc-max-header, --rpc-max-depth, --rpc-max-pairs */
+};
+
+enum {
+    RPC_HEADER_OK,
+    RPC_HEADER_BAD,         /* empty, not MessagePack, truncated, not a map, or `to`/`type`/`method`/`session`/`parent`/`from` not a text */
+    RPC_HEADER_NO_TO,
+    RPC_HEADER_BAD_KEY,     /* a key that is not a text */
+    RPC_HEADER_DUPLICATE,   /* a key occurs twice */
+    RPC_HEADER_TOO_BIG,     /* past a cap on bytes, pairs or depth */
+};
+
+struct rpc_span {
+    uint32_t at, len;
+};
+
+struct rpc_header {
+    struct slice map;           /* all of segment 1, borrowed from the frame */
+    struct slice tail;          /* everything behind it */
+    struct slice to, type, method, session, parent, from;   /* texts; ptr NULL when absent */
+    uint32_t n_pairs;
+    uint32_t n_dropped;         /* pairs the hub replaces or removes: to, from, ws, user, ctx */
+    struct rpc_span dropped[5]; /* where they are in map, ascending, key and value */
+};
+
+/* Reads segment 1 iteratively. On an outcome other than OK, ret holds what was readable (session may be set, so that a
+ * malformed call can still be answered: `to` of a wrong kind with a text `session`). */
+MUST_CHECK int rpc_header_peek(struct slice frame, const struct rpc_header_caps *caps, struct rpc_header *ret);
+
+/* What the hub stamps on every frame of one sender: the encoded pairs ws, from, user, ready to be copied. */
+struct rpc_stamp {
+    struct slice pairs;         /* n_pairs keys and values, encoded */
+    uint32_t n_pairs;
+};
+
+/* Builds the forwarded frame: the client's pairs without the dropped ones, then `to`, then the stamp. The head of the msg is
+ * the new map; the tail is copied behind it when copy_tail (small frames), else the caller sets it with msg_set_tail().
+ * NULL: memory exhausted or the account refused. */
+MUST_CHECK struct msg *rpc_header_splice(const struct rpc_header *h, struct slice to, const struct rpc_stamp *stamp,
+                                         bool copy_tail, struct account *account);
+
+enum {
+    RPC_TAIL_OK,
+    RPC_TAIL_BAD,           /* not one whole map, or bytes behind it */
+    RPC_TAIL_FORBIDDEN,     /* a key that would override what the hub vouches for (wire-protocol 2.3 b, W-033) */
+};
+/* is_method: only args, with_kwargs, promise, t, _enc, data are allowed; else only the nine reserved names are refused.
+ * An empty tail is OK. */
+MUST_CHECK int rpc_tail_check(struct slice tail, bool is_method);
