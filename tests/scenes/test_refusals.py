@@ -1,0 +1,260 @@
+"""Handshakes that are refused: the exact texts and codes."""
+import asyncio
+import json
+
+import pytest
+
+from kit import tokens
+
+FEC = "Failed to establish connection: "
+FAU = FEC + "Failed to authenticate user: "
+LEGACY = ("Connection rejected, please  upgrade to `hypha-rpc` which pass the authentication "
+          "information in the first message")
+
+
+def told(refusal, text, code, exact=True):
+    """The error text says `text`; the close frame has the code and the text cut to 123 bytes."""
+    assert refusal.message is not None, refusal
+    assert refusal.message == text if exact else refusal.message.startswith(text), refusal
+    if code is None:
+        return
+    assert refusal.code == code, refusal
+    reason = refusal.reason.encode()
+    assert len(reason) <= 123 and refusal.message.encode().startswith(reason), refusal
+    assert len(reason) == min(len(refusal.message.encode()), 123) or len(reason) > 119, refusal
+
+
+async def refused(hub, target, first, **options):
+    """The original leaves the socket open after a long text: there the text is all there is."""
+    raw = await hub.raw_open(first, **options)
+    if target == "original":
+        from kit.raw import Refusal
+        message = await raw.text(lambda t: t["type"] == "error")
+        return Refusal([message], None, None)
+    return await raw.refused()
+
+
+def expect(target, code):
+    return None if target == "original" else code
+
+
+@pytest.mark.req("W-004", "W-121")
+@pytest.mark.parametrize("query", ["client_id=a", "workspace=public", "token=x",
+                                   "reconnection_token=x", "client_id=a&workspace=b&token=c"])
+async def test_query_credentials(hub, server, query):
+    refusal = await hub.refused(None, query="?" + query)
+    assert (refusal.code, refusal.reason, refusal.texts) == (1008, LEGACY, [])
+
+
+@pytest.mark.req("W-005")
+async def test_no_first_message(hub, server):
+    refusal = await hub.refused(None)
+    told(refusal, "Authentication payload timeout", 1008)
+
+
+@pytest.mark.req("W-006")
+async def test_first_message_is_not_json(hub, server):
+    told(await hub.refused("hello"), "Failed to decode authentication information", 1003)
+
+
+@pytest.mark.req("W-006")
+@pytest.mark.differs("the original's handler crashes")
+@pytest.mark.parametrize("first", ["[]", "7", "null", '"x"', b"\x81\xa1a\x01", b"{}"])
+async def test_first_message_is_not_an_object(hub, server, first):
+    told(await hub.refused(first), "Failed to decode authentication information", 1003)
+    await hub.raw("survivor")
+
+
+@pytest.mark.differs("the original has no limit for the first message")
+async def test_first_message_is_too_long(hub, server):
+    refusal = await hub.refused(json.dumps({"client_id": "a", "pad": "x" * 70_000}))
+    assert refusal.code in (1003, 1008, 1009), refusal
+
+
+@pytest.mark.req("W-007", "S-14")
+@pytest.mark.parametrize("token,detail", [
+    ("garbage", "Error decoding token headers."),
+    ("a.b.c", "Error decoding token headers."),
+    (tokens.mint("u", ttl=-10), "The token has expired. Please fetch a new one"),
+    (tokens.mint("u", secret="another-secret-another-secret-xx"), "Signature verification failed"),
+    (tokens.mint("u", aud="elsewhere"), "Invalid audience"),
+    (tokens.mint("u", iss="elsewhere"), "Invalid issuer"),
+    (tokens.mint("u", alg="none"), "Invalid algorithm"),
+    (tokens.mint("u", alg="HS512"), "Invalid algorithm"),
+])
+async def test_bad_token(hub, server, target, token, detail):
+    refusal = await refused(hub, target, {"client_id": "a", "token": token})
+    assert refusal.message.startswith("Authentication error: "), refusal
+    if not (target == "original" and detail.startswith("Invalid a")):
+        assert detail in refusal.message, refusal
+    if target == "hyphad":
+        told(refusal, refusal.message, 1008)
+
+
+@pytest.mark.req("W-007")
+async def test_bad_reconnection_token(hub, server, target):
+    refusal = await refused(hub, target, {"client_id": "a", "reconnection_token": "garbage"})
+    assert "Error decoding token headers." in refusal.message, refusal
+
+
+@pytest.mark.req("W-008")
+async def test_token_names_its_workspace(hub, server, target):
+    alice = await hub.raw("alice")
+    token = await alice.manage("generate_token")
+    refusal = await refused(hub, target, {"client_id": "b", "token": token, "workspace": "public"})
+    told(refusal, f"{FAU}Current workspace encoded in the token ({alice.workspace}) does not match "
+         "the specified workspace (public)", expect(target, 1001))
+    bob = await hub.raw("bob", token=token)
+    assert bob.workspace == alice.workspace
+    assert bob.info["user"]["parent"] == alice.info["user"]["id"]
+    tolerated = await hub.raw("carl", token="Bearer " + token)
+    assert tolerated.workspace == alice.workspace
+
+
+@pytest.mark.req("W-009", "S-34")
+async def test_token_for_one_client_only(hub, server, target):
+    alice = await hub.raw("alice")
+    token = await alice.manage("generate_token", {"client_id": "dup2"})
+    refusal = await refused(hub, target, {"client_id": "other", "token": token})
+    told(refusal, f"{FAU}Client id mismatch: this token is restricted to client with "
+         "client_id='dup2'", expect(target, 1001))
+    assert (await hub.raw("dup2", token=token)).workspace == alice.workspace
+
+
+@pytest.mark.req("W-010", "S-33")
+async def test_specialised_token(hub, server, target):
+    token = tokens.mint("u", "ws:ws-user-u#a wid:ws-user-u files:read")
+    refusal = await refused(hub, target, {"client_id": "a", "token": token})
+    told(refusal, f"{FAU}Specialized token with scopes [files:read] cannot be used for general "
+         "workspace access. This token can only be used for its intended purpose.",
+         expect(target, 1001))
+    plain = await hub.raw("a", token=tokens.mint("u", "ws:ws-user-u#a openid profile"))
+    assert plain.workspace == "ws-user-u"
+
+
+@pytest.mark.req("W-011", "S-54", "S-45")
+@pytest.mark.parametrize("workspace", ["public", "ws-anonymous", "ws-user-root"])
+async def test_anonymous_client_asks_for_a_named_workspace(hub, server, target, workspace):
+    refusal = await refused(hub, target, {"client_id": "a", "workspace": workspace})
+    told(refusal, f"{FEC}Permission denied for workspace: {workspace}", expect(target, 1001))
+
+
+@pytest.mark.req("W-011")
+async def test_anonymous_client_asks_for_anothers_workspace(hub, server, target):
+    alice = await hub.raw("alice")
+    refusal = await refused(hub, target, {"client_id": "a", "workspace": alice.workspace})
+    told(refusal, f"{FEC}Permission denied for workspace: {alice.workspace}", expect(target, 1001))
+
+
+@pytest.mark.req("W-011")
+async def test_unknown_workspace(hub, server, target):
+    refusal = await refused(hub, target, {"client_id": "a", "workspace": "no-such-place"})
+    told(refusal, f"{FEC}'Workspace no-such-place does not exist or is not accessible'",
+         expect(target, 1001))
+
+
+async def test_workspace_star(hub, server, target):
+    refusal = await refused(hub, target, {"client_id": "a", "workspace": "*"})
+    told(refusal, f"{FEC}Dynamic workspace is not allowed for this endpoint", expect(target, 1001))
+
+
+@pytest.mark.req("W-012")
+async def test_client_id_with_a_slash(hub, server, target):
+    refusal = await refused(hub, target, {"client_id": "a/b"})
+    assert "Invalid client id: a/b" in refusal.message, refusal
+
+
+@pytest.mark.req("W-012")
+@pytest.mark.parametrize("first", [{}, {"client_id": None}, {"client_id": ""}])
+async def test_client_id_missing(hub, server, target, first):
+    refusal = await refused(hub, target, {**first, "workspace": None})
+    told(refusal, f"{FEC}Failed to authenticate user to workspace: ws-user-anonymouz-",
+         expect(target, 1001), exact=False)
+
+
+@pytest.mark.req("W-012")
+@pytest.mark.differs("the original accepts them and later cannot clean them up")
+@pytest.mark.parametrize("client_id", ["a:b", "a@b", "a*", "a b", "a\tb", "a?", "[a]", "x" * 256,
+                                       "a\u0001", "é" * 128, 7, ["a"], "a\u00a0b"])
+async def test_client_id_with_other_bad_content(hub, server, client_id):
+    refusal = await hub.refused({"client_id": client_id})
+    assert refusal.code == 1001 and refusal.message.startswith(FEC), refusal
+
+
+@pytest.mark.req("W-012")
+@pytest.mark.parametrize("client_id", ["x" * 255, "é.~-_|", "日本"])
+async def test_client_id_with_good_content(hub, server, client_id):
+    if not client_id.isascii() and server.target == "original":
+        pytest.skip("the original cannot clean such ids up")
+    assert (await hub.raw(client_id)).client_id == client_id
+
+
+@pytest.mark.req("W-015")
+async def test_reconnection_token_is_bound(hub, server, target):
+    alice = await hub.raw("alice")
+    token = alice.info["reconnection_token"]
+    other = await refused(hub, target, {"client_id": "bob", "reconnection_token": token})
+    told(other, f"{FAU}Client id mismatch, disconnecting", expect(target, 1001))
+    elsewhere = await refused(hub, target, {"client_id": "alice", "reconnection_token": token,
+                                            "workspace": "public"})
+    told(elsewhere, f"{FAU}Invalid scope, workspace mismatch: public != {alice.workspace}",
+         expect(target, 1001))
+
+
+@pytest.mark.req("W-017")
+@pytest.mark.differs("the original sends no close frame after a long text")
+async def test_close_reason_is_cut_at_a_character(hub, server):
+    for length in range(90, 100):
+        workspace = "x" * length + "ééé"
+        refusal = await hub.refused({"client_id": "a", "workspace": workspace})
+        assert refusal.code == 1001
+        assert len(refusal.reason.encode()) <= 123
+        assert refusal.message.startswith(refusal.reason)
+        assert workspace in refusal.message
+
+
+@pytest.mark.req("W-018")
+@pytest.mark.differs("the original stops at once")
+async def test_draining_server_answers_503_before_the_upgrade(hub, start_server):
+    import httpx
+    from websockets.exceptions import InvalidStatus
+    server = start_server("--drain-duration", "0", "--drain-delay", "0", "--drain-deadline", "10")
+    raw = await hub.raw("stays", server=server)
+    # A half-sent upgrade on an open connection keeps the server draining while we look.
+    stopping = asyncio.get_running_loop().run_in_executor(None, server.stop)
+    code, _ = await raw.closed()
+    assert code == 1001
+    try:
+        await hub.raw_open({"client_id": "late"}, server=server)
+        raise AssertionError("a draining server accepted an upgrade")
+    except InvalidStatus as answer:
+        assert answer.response.status_code == 503
+    except OSError:
+        pass    # the listener was gone already, which clients retry as well
+    await stopping
+
+
+@pytest.mark.req("S-35")
+async def test_revoked_token(hub, server, target):
+    alice = await hub.raw("alice")
+    token = await alice.manage("generate_token")
+    assert await alice.manage("revoke_token", token) is None
+    refusal = await refused(hub, target, {"client_id": "b", "token": token})
+    told(refusal, f"{FAU}Token has been revoked", expect(target, 1001))
+
+
+@pytest.mark.req("S-47")
+async def test_refused_clients_leave_nothing_behind(hub, server, target):
+    alice = await hub.raw("alice")
+    for first in ({"client_id": "b", "workspace": alice.workspace}, {"client_id": "c", "token": "x"}):
+        await refused(hub, target, first)
+    assert [c["id"] for c in await alice.manage("list_clients")] == [alice.address]
+
+
+@pytest.mark.differs("the original shows the message only to some clients")
+async def test_real_clients_see_the_reason(hub, server):
+    with pytest.raises(Exception, match="does not exist or is not accessible"):
+        await hub.py("a", workspace="no-such-place")
+    from kit.node import JsError
+    with pytest.raises(JsError, match="does not exist or is not accessible"):
+        await hub.js("a", workspace="no-such-place")
