@@ -1,0 +1,29 @@
+/* The table of scenarios and what their beginnings have in common. */
+#include "load/scenarios.h"
+
+const struct scenario SCENARIOS[] = {
+    {"call", "pairs of clients; method calls and their answers through the hub", scenario_call},
+    {"echo", "the same frames through the bare relay", scenario_echo},
+    {"connect", "logins: upgrade, token, connection_info", scenario_connect},
+    {"idle", "memory per connected client that does nothing", scenario_idle},
+    {0},
+};
+
+int crowd_prepare(struct crowd *cr, struct crowd *helper, struct run *r, unsigned n) {
+    crowd_init(helper, r, r->opt.jwt_secret ? 0 : 1);
+    crowd_init(cr, r, n);
+    int e = crowd_open(helper, 60);
+    return e < 0 ? e : crowd_authorize(cr, helper->clients);
+}
+
+int crowd_open_authorized(struct crowd *cr, struct crowd *helper, struct run *r, unsigned n) {
+    int e = crowd_prepare(cr, helper, r, n);
+    return e < 0 ? e : crowd_open(cr, 60 + n / 20.0);
+}
+
+void crowd_close_both(struct crowd *cr, struct crowd *helper) {
+    crowd_close(cr);
+    crowd_close(helper);
+    crowd_deinit(cr);
+    crowd_deinit(helper);
+}
