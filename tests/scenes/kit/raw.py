@@ -229,7 +229,8 @@ class Raw:
         prefix = f"services.{service_id}."
         if service_id == "built-in":
             found["config"] = {"visibility": "public", "require_context": True, "api_version": 3}
-        for path in self.functions:
+        own = [f"services.built-in.{name}" for name in ("ping", "get_service")]
+        for path in own + list(self.functions):
             if path.startswith(prefix):
                 found[path.removeprefix(prefix)] = wire.reference(
                     self.client_id, path, _rserver=self.info["public_base_url"],
