@@ -32,5 +32,7 @@ _Noreturn void check_fail(const char *file, int line, const char *fmt, ...) __at
 void check_int(const char *file, int line, const char *what, long long a, long long b);
 void check_text(const char *file, int line, const char *what, const char *a, const char *b);
 void check_bytes(const char *file, int line, const char *what, const void *a, size_t n, const void *b, size_t m);
+/* Descriptors a library opens once a process and never closes (libuv: 2 for its signal pipe). */
+void check_allow_fds(int n);
 /* A file below tests/ (HYPHAD_TESTS), whole, NUL-terminated; the caller frees it. Fails the case when unreadable. */
 char *check_read(const char *path, size_t *ret_len);

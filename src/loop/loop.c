@@ -1,0 +1,244 @@
+/* loop: threads, turns, mail. The async handle belongs to the inbox alone: only its callback drains, only the push that found
+ * the inbox empty rings it (see inbox.c). Stopping is a mail too. */
+#include "loop/loop.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "loop/inbox.h"
+
+enum { LOOP_MAIL_BUDGET = 4096 };       /* mails a turn: the rest waits, so that sockets are read in between */
+
+static void run_backlog(struct loop *l)
+{
+    for (int n = 0; l->backlog && n < LOOP_MAIL_BUDGET; n++) {
+        struct mail *mail = l->backlog;
+        l->backlog = mail->next;
+        mail->run(l, mail);
+    }
+    if (!l->backlog)
+        l->backlog_last = NULL;
+}
+
+static void add_to_backlog(struct loop *l, struct mail *chain)
+{
+    if (!chain)
+        return;
+    if (l->backlog)
+        l->backlog_last->next = chain;
+    else
+        l->backlog = chain;
+    while (chain->next)
+        chain = chain->next;
+    l->backlog_last = chain;
+}
+
+static void on_bell(uv_async_t *bell)
+{
+    struct loop *l = bell->data;
+
+    add_to_backlog(l, inbox_drain(&l->inbox));
+    run_backlog(l);
+}
+
+static void on_busy(uv_idle_t *busy)
+{
+    (void)busy;     /* its being active is the point: poll returns at once */
+}
+
+static void run_deferred(struct loop *l)
+{
+    while (!list_is_empty(&l->deferred)) {
+        struct deferred *d = LIST_ENTRY(l->deferred.next, struct deferred, link);
+        list_unlink(&d->link);
+        d->run(d);
+    }
+}
+
+static void flush_outboxes(struct loop *l)
+{
+    for (unsigned i = 0; i < l->set->n_loops; i++) {
+        struct outbox *box = &l->outboxes[i];
+        struct loop *to = &l->set->loops[i];
+        if (!box->first || to == l)
+            continue;
+        if (inbox_push(&to->inbox, box->first)) {
+            loop_count(l, METRIC_INBOX_BELLS, 1);
+            uv_async_send(&to->bell);
+        }
+        *box = (struct outbox){0};
+    }
+}
+
+static void measure_turn(struct loop *l)
+{
+    uint64_t now = uv_hrtime();
+    uint64_t idle = uv_metrics_idle_time(&l->uv);
+
+    if (l->turn_ended_ns) {
+        uint64_t busy = now - l->turn_ended_ns - (idle - l->idle_ns);
+        metric_peak(&l->metrics, METRIC_LOOP_LONGEST_US, (int64_t)(busy / 1000));
+    }
+    l->turn_ended_ns = now;
+    l->idle_ns = idle;
+    loop_count(l, METRIC_LOOP_TURNS, 1);
+}
+
+static void on_flush(uv_prepare_t *flush)
+{
+    struct loop *l = flush->data;
+
+    if (l->backlog)
+        run_backlog(l);
+    add_to_backlog(l, l->outboxes[l->index].first);
+    l->outboxes[l->index] = (struct outbox){0};
+    run_backlog(l);
+    run_deferred(l);
+    flush_outboxes(l);
+    measure_turn(l);
+    if (l->backlog || l->outboxes[l->index].first)
+        uv_idle_start(&l->busy, on_busy);
+    else
+        uv_idle_stop(&l->busy);
+}
+
+static void append(struct outbox *box, struct mail *mail)
+{
+    mail->next = NULL;
+    if (box->first)
+        box->last->next = mail;
+    else
+        box->first = mail;
+    box->last = mail;
+}
+
+void loop_post(struct loop *from, struct loop *to, struct mail *mail)
+{
+    LOOP_ASSERT(from);
+    append(&from->outboxes[to->index], mail);
+    loop_count(from, METRIC_MAIL_POSTED, 1);
+}
+
+void loop_post_outside(struct loop *to, struct mail *mail)
+{
+    mail->next = NULL;
+    if (inbox_push(&to->inbox, mail))
+        uv_async_send(&to->bell);
+}
+
+void loop_defer(struct loop *l, struct deferred *d)
+{
+    if (list_is_empty(&d->link))
+        list_link(&l->deferred, &d->link);
+}
+
+static int init_one(struct loop_set *set, unsigned index)
+{
+    struct loop *l = &set->loops[index];
+    int r;
+
+    l->set = set;
+    l->index = index;
+    l->thread = pthread_self();
+    l->outboxes = mem_new(set->n_loops * sizeof(*l->outboxes));
+    l->scratch = mem_new(LOOP_SCRATCH);
+    list_init(&l->deferred);
+    slots_init(&l->slots, index);
+    atomic_init(&l->inbox, NULL);
+    r = uv_loop_init(&l->uv);
+    if (r)
+        return r;
+    l->uv.data = l;
+    l->bell.data = l->flush.data = l->busy.data = l;
+    (void)uv_loop_configure(&l->uv, UV_METRICS_IDLE_TIME);      /* only the longest-turn figure needs it */
+    r = uv_async_init(&l->uv, &l->bell, on_bell);
+    if (!r)
+        r = uv_prepare_init(&l->uv, &l->flush);
+    if (!r)
+        r = uv_idle_init(&l->uv, &l->busy);
+    if (!r)
+        r = timers_init(&l->timers, &l->uv);
+    return r ? r : uv_prepare_start(&l->flush, on_flush);
+}
+
+int loop_set_init(struct loop_set *set, unsigned n_loops)
+{
+    set->n_loops = n_loops;
+    set->loops = mem_new(n_loops * sizeof(*set->loops));
+    for (unsigned i = 0; i < n_loops; i++) {
+        int r = init_one(set, i);
+        if (r)
+            return r;
+    }
+    return 0;
+}
+
+static void *thread_main(void *arg)
+{
+    struct loop *l = arg;
+
+    l->thread = pthread_self();
+    uv_run(&l->uv, UV_RUN_DEFAULT);
+    return NULL;
+}
+
+int loop_set_start(struct loop_set *set)
+{
+    for (unsigned i = 0; i < set->n_loops; i++) {
+        int r = pthread_create(&set->loops[i].join, NULL, thread_main, &set->loops[i]);
+        if (r)
+            return -r;
+    }
+    return 0;
+}
+
+static void run_stop(struct loop *l, struct mail *mail)
+{
+    mem_free(mail);
+    l->is_stopping = true;
+    timers_close(&l->timers);
+    uv_prepare_stop(&l->flush);
+    uv_close((uv_handle_t *)&l->flush, NULL);
+    uv_close((uv_handle_t *)&l->busy, NULL);
+    uv_close((uv_handle_t *)&l->bell, NULL);
+}
+
+void loop_set_stop(struct loop_set *set)
+{
+    for (unsigned i = 0; i < set->n_loops; i++) {
+        struct mail *mail = MEM_NEW(struct mail);
+        mail->run = run_stop;
+        loop_post_outside(&set->loops[i], mail);
+    }
+    for (unsigned i = 0; i < set->n_loops; i++)
+        pthread_join(set->loops[i].join, NULL);
+}
+
+/* Mail that arrived after a loop had stopped is run here, on the joining thread, so that what it carries is freed. */
+static void bury(struct loop *l)
+{
+    l->thread = pthread_self();
+    do {
+        add_to_backlog(l, inbox_drain(&l->inbox));
+        for (unsigned i = 0; i < l->set->n_loops; i++) {
+            add_to_backlog(l, l->outboxes[i].first);
+            l->outboxes[i] = (struct outbox){0};
+        }
+        run_backlog(l);
+    } while (l->backlog);
+}
+
+void loop_set_deinit(struct loop_set *set)
+{
+    for (unsigned i = 0; i < set->n_loops; i++)
+        bury(&set->loops[i]);
+    for (unsigned i = 0; i < set->n_loops; i++) {
+        struct loop *l = &set->loops[i];
+        int r = uv_loop_close(&l->uv);
+        ASSERT(r == 0);
+        slots_deinit(&l->slots);
+        mem_free(l->outboxes);
+        mem_free(l->scratch);
+    }
+    set->loops = mem_free(set->loops);
+}

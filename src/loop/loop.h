@@ -1,0 +1,83 @@
+/* loop: one thread, its libuv loop, and the one door by which other threads reach it.
+ *
+ * A turn:  ... poll: sockets, inbox ... -> prepare: deferred work, then mail to self, then outboxes -> poll ...
+ *
+ * Everything written during a turn leaves together at its end: one write per connection, one bell per loop. */
+#pragma once
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/assert.h"
+#include "base/list.h"
+#include "base/metrics.h"
+#include "loop/slots.h"
+#include "loop/timer.h"
+
+struct loop;
+
+/* A mail belongs to its sender until posted, then to the receiving loop; run() frees it. Embed it first in your own struct. */
+struct mail {
+    struct mail *next;
+    void (*run)(struct loop *loop, struct mail *mail);
+};
+
+/* Work to do once at the end of this turn. Embed it; linking twice is harmless. */
+struct deferred {
+    struct list link;
+    void (*run)(struct deferred *d);
+};
+
+struct outbox {
+    struct mail *first, *last;
+};
+
+struct loop_set {
+    unsigned n_loops;               /* const after init */
+    struct loop *loops;             /* const after init: array, owned */
+};
+
+enum { LOOP_SCRATCH = 64 * 1024 };
+
+struct loop {
+    /* const after init */
+    struct loop_set *set;
+    unsigned index;
+    pthread_t thread;               /* set by the thread itself before anything runs on it */
+    pthread_t join;                 /* starter's copy */
+    uv_loop_t uv;
+    /* loop only */
+    struct outbox *outboxes;        /* one per loop of the set; own index: mail to self */
+    struct list deferred;
+    struct slots slots;
+    struct timers timers;
+    uv_prepare_t flush;
+    uv_idle_t busy;                 /* active while work waits on a private list: poll must not block */
+    struct mail *backlog, *backlog_last;    /* drained from the inbox, over this turn's budget */
+    bool is_stopping;
+    uint64_t turn_ended_ns, idle_ns;
+    char *scratch;                  /* LOOP_SCRATCH bytes every stream of this loop reads into */
+    /* any thread */
+    _Atomic(struct mail *) inbox;
+    uv_async_t bell;
+    struct metrics metrics;         /* written by this loop, read by any */
+};
+
+#define LOOP_ASSERT(l) ASSERT(pthread_equal((l)->thread, pthread_self()))
+
+/* Creates n loops, not yet running. 0 or a negative UV_E*. */
+MUST_CHECK int loop_set_init(struct loop_set *set, unsigned n_loops);
+MUST_CHECK int loop_set_start(struct loop_set *set);            /* starts the threads */
+/* Asks every loop to stop and joins the threads: each loop runs until its own handles are closed. Not from a loop's thread. */
+void loop_set_stop(struct loop_set *set);
+void loop_set_deinit(struct loop_set *set);
+
+/* Posts from loop `from` (its thread) to loop `to` (may be the same): delivered in order per sender, after this turn. */
+void loop_post(struct loop *from, struct loop *to, struct mail *mail);
+/* Posts from a thread that is no loop (main, accept). */
+void loop_post_outside(struct loop *to, struct mail *mail);
+void loop_defer(struct loop *l, struct deferred *d);            /* loop thread */
+static inline uint64_t loop_now_ms(const struct loop *l) { return uv_now(&l->uv); }
+static inline void loop_count(struct loop *l, enum metric id, int64_t n) { metric_add(&l->metrics, id, n); }

@@ -1,0 +1,33 @@
+/* slots: the objects of one loop that other threads may name. The world holds a handle, never a pointer: a handle whose
+ * generation is old names nobody. Loop-owned. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+struct handle {
+    uint32_t loop;          /* index in the loop set */
+    uint32_t slot;
+    uint32_t generation;    /* 0 = no handle */
+};
+
+static inline bool handle_eq(struct handle a, struct handle b)
+{
+    return a.loop == b.loop && a.slot == b.slot && a.generation == b.generation;
+}
+
+struct slot {
+    void *object;           /* NULL = free */
+    uint32_t generation;
+    uint32_t next_free;
+};
+
+struct slots {
+    struct slot *slots;
+    uint32_t n_slots, n_used, first_free, loop;
+};
+
+void slots_init(struct slots *s, uint32_t loop_index);
+void slots_deinit(struct slots *s);
+struct handle slots_put(struct slots *s, void *object);
+void *slots_find(const struct slots *s, struct handle h);       /* NULL when gone */
+void slots_remove(struct slots *s, struct handle h);
