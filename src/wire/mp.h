@@ -13,7 +13,7 @@ enum mp_kind { MP_NIL, MP_BOOL, MP_INT, MP_FLOAT, MP_STR, MP_BIN, MP_ARRAY, MP_M
 enum {
     MP_OK,
     MP_MORE,        /* the bytes end inside the value */
-    MP_BAD,         /* 0xc1, or a length no input of this size can hold */
+    MP_BAD,         /* 0xc1, which encodes nothing */
     MP_DEEP,        /* nested deeper than the cap */
 };
 enum { MP_MAX_DEPTH = 128 };

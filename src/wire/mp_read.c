@@ -1,0 +1,294 @@
+/* mp_read: looking at MessagePack values in place.
+ *
+ * Nothing is built: a value is the slice of its own bytes, and finding a key is a walk over the heads of its siblings. That
+ * suits a hub, which looks at a few keys of a message and forwards the rest. The price is that a walk inside a walk costs
+ * again; nobody here loops over mp_at().
+ *
+ * Trust is given once, by mp_take(). Behind it a broken encoding is a mistake of ours and aborts. Any thread. */
+#include "wire/mp.h"
+
+#include "wire/mp_head.h"
+
+int mp_take(struct slice *in, unsigned max_depth, struct slice *ret_value)
+{
+    uint64_t left[MP_MAX_DEPTH];
+    unsigned depth = 0;
+    const uint8_t *p = (const uint8_t *)in->ptr;
+    size_t n = in->len;
+    struct mp_head h;
+
+    ASSERT(max_depth <= MP_MAX_DEPTH);
+    for (;;) {
+        int r = mp_head_read(p, n, &h);
+        if (r != MP_OK)
+            return r;
+        /* Every value inside takes a byte at least, so a count past the input is known to be cut short. */
+        if (h.head_len > n || h.body_len > n - h.head_len || h.n_inside > n - h.head_len)
+            return MP_MORE;
+        p += h.head_len + h.body_len;
+        n -= h.head_len + h.body_len;
+        if (h.kind == MP_ARRAY || h.kind == MP_MAP) {
+            if (depth == max_depth)
+                return MP_DEEP;
+            left[depth++] = h.n_inside;
+        }
+        while (depth && left[depth - 1] == 0)
+            depth--;
+        if (!depth)
+            break;
+        left[depth - 1]--;
+    }
+    *ret_value = slice_make(in->ptr, in->len - n);
+    *in = slice_make(p, n);
+    return MP_OK;
+}
+
+int mp_skip(struct slice *in, struct slice *ret_value)
+{
+    const uint8_t *p = (const uint8_t *)in->ptr;
+    size_t n = in->len;
+    uint64_t owed = 1;
+    struct mp_head h;
+
+    while (owed) {
+        int r = mp_head_read(p, n, &h);
+        if (r != MP_OK)
+            return r;
+        if (h.head_len > n || h.body_len > n - h.head_len)
+            return MP_MORE;
+        p += h.head_len + h.body_len;
+        n -= h.head_len + h.body_len;
+        owed += h.n_inside;
+        owed--;
+        if (owed > n)
+            return MP_MORE;
+    }
+    *ret_value = slice_make(in->ptr, in->len - n);
+    *in = slice_make(p, n);
+    return MP_OK;
+}
+
+/* The head of a value that is known to be sound. */
+static struct mp_head head_of(struct slice v)
+{
+    struct mp_head h;
+
+    ASSERT(mp_head_read((const uint8_t *)v.ptr, v.len, &h) == MP_OK);
+    ASSERT(h.body_len <= v.len - h.head_len);
+    return h;
+}
+
+enum mp_kind mp_kind(struct slice v)
+{
+    return (enum mp_kind)head_of(v).kind;
+}
+
+bool mp_get_bool(struct slice v, bool *ret_bool)
+{
+    if (!mp_is(v, MP_BOOL))
+        return false;
+    *ret_bool = (uint8_t)v.ptr[0] == 0xc3;
+    return true;
+}
+
+/* An MP_INT as its 64 bits and whether they are to be read as signed. */
+static uint64_t int_bits(struct slice v, bool *ret_is_negative)
+{
+    const uint8_t *p = (const uint8_t *)v.ptr;
+    uint64_t bits;
+
+    if (p[0] < 0xcc) {
+        bits = p[0];
+        *ret_is_negative = false;
+    } else if (p[0] >= 0xe0) {
+        bits = (uint64_t)(int64_t)(int8_t)p[0];
+        *ret_is_negative = true;
+    } else if (p[0] <= 0xcf) {
+        bits = mp_load(p + 1, 1u << (p[0] - 0xcc));
+        *ret_is_negative = false;
+    } else {
+        unsigned n_bytes = 1u << (p[0] - 0xd0);
+        unsigned pad = 64 - 8 * n_bytes;
+        bits = (uint64_t)((int64_t)(mp_load(p + 1, n_bytes) << pad) >> pad);
+        *ret_is_negative = (int64_t)bits < 0;
+    }
+    return bits;
+}
+
+static double float_of(struct slice v)
+{
+    const uint8_t *p = (const uint8_t *)v.ptr;
+
+    if (p[0] == 0xca) {
+        uint32_t bits = (uint32_t)mp_load(p + 1, 4);
+        float f;
+        memcpy(&f, &bits, sizeof(f));
+        return f;
+    }
+    uint64_t bits = mp_load(p + 1, 8);
+    double d;
+    memcpy(&d, &bits, sizeof(d));
+    return d;
+}
+
+bool mp_get_int(struct slice v, int64_t *ret_int)
+{
+    if (mp_is(v, MP_INT)) {
+        bool is_negative;
+        uint64_t bits = int_bits(v, &is_negative);
+        if (!is_negative && bits > INT64_MAX)
+            return false;
+        *ret_int = (int64_t)bits;
+        return true;
+    }
+    if (!mp_is(v, MP_FLOAT))
+        return false;
+    double d = float_of(v);
+    /* 2^63 is exact as a double, INT64_MAX is not. */
+    if (!(d >= -9223372036854775808.0 && d < 9223372036854775808.0) || (double)(int64_t)d != d)
+        return false;
+    *ret_int = (int64_t)d;
+    return true;
+}
+
+bool mp_get_num(struct slice v, double *ret_num)
+{
+    if (mp_is(v, MP_FLOAT)) {
+        *ret_num = float_of(v);
+        return true;
+    }
+    if (!mp_is(v, MP_INT))
+        return false;
+    bool is_negative;
+    uint64_t bits = int_bits(v, &is_negative);
+    *ret_num = is_negative ? (double)(int64_t)bits : (double)bits;
+    return true;
+}
+
+bool mp_get_uint64(struct slice v, uint64_t *ret_uint)
+{
+    bool is_negative;
+
+    if (!mp_is(v, MP_INT))
+        return false;
+    uint64_t bits = int_bits(v, &is_negative);
+    if (is_negative)
+        return false;
+    *ret_uint = bits;
+    return true;
+}
+
+static bool get_body(struct slice v, enum mp_kind kind, struct slice *ret_body)
+{
+    if (!v.len)
+        return false;
+    struct mp_head h = head_of(v);
+    if (h.kind != kind)
+        return false;
+    *ret_body = slice_make(v.ptr + h.head_len, h.body_len);
+    return true;
+}
+
+bool mp_get_str(struct slice v, struct slice *ret_text)
+{
+    return get_body(v, MP_STR, ret_text);
+}
+
+bool mp_get_bin(struct slice v, struct slice *ret_bytes)
+{
+    return get_body(v, MP_BIN, ret_bytes);
+}
+
+uint32_t mp_count(struct slice v)
+{
+    if (!v.len)
+        return 0;
+    struct mp_head h = head_of(v);
+    return (uint32_t)(h.kind == MP_MAP ? h.n_inside / 2 : h.n_inside);
+}
+
+void mp_iter_init(struct mp_iter *it, struct slice array_or_map)
+{
+    *it = (struct mp_iter){.rest = array_or_map};
+    if (!array_or_map.len)
+        return;
+    struct mp_head h = head_of(array_or_map);
+    it->n_left = mp_count(array_or_map);
+    it->rest = slice_from(array_or_map, h.head_len);
+}
+
+static struct slice iter_cut(struct mp_iter *it)
+{
+    struct slice v;
+
+    ASSERT(mp_skip(&it->rest, &v) == MP_OK);
+    return v;
+}
+
+bool mp_iter_next(struct mp_iter *it, struct slice *ret_value)
+{
+    if (!it->n_left)
+        return false;
+    it->n_left--;
+    *ret_value = iter_cut(it);
+    return true;
+}
+
+bool mp_iter_pair(struct mp_iter *it, struct slice *ret_key, struct slice *ret_value)
+{
+    if (!it->n_left)
+        return false;
+    it->n_left--;
+    *ret_key = iter_cut(it);
+    *ret_value = iter_cut(it);
+    return true;
+}
+
+bool mp_find(struct slice map, const char *key, struct slice *ret_value)
+{
+    struct mp_iter it;
+    struct slice k, v, text, wanted = slice_of(key);
+    bool is_found = false;
+
+    if (!mp_is(map, MP_MAP))
+        return false;
+    mp_iter_init(&it, map);
+    while (mp_iter_pair(&it, &k, &v)) {
+        if (mp_get_str(k, &text) && slice_eq(text, wanted)) {
+            *ret_value = v;
+            is_found = true;
+        }
+    }
+    return is_found;
+}
+
+bool mp_at(struct slice array, uint32_t index, struct slice *ret_value)
+{
+    struct mp_iter it;
+    struct slice v;
+
+    if (!mp_is(array, MP_ARRAY) || index >= mp_count(array))
+        return false;
+    mp_iter_init(&it, array);
+    for (uint32_t i = 0; mp_iter_next(&it, &v); i++) {
+        if (i == index) {
+            *ret_value = v;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool mp_find_str(struct slice map, const char *key, struct slice *ret_text)
+{
+    struct slice v;
+
+    return mp_find(map, key, &v) && mp_get_str(v, ret_text);
+}
+
+bool mp_find_bool(struct slice map, const char *key, bool *ret_bool)
+{
+    struct slice v;
+
+    return mp_find(map, key, &v) && mp_get_bool(v, ret_bool);
+}
