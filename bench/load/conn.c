@@ -46,7 +46,8 @@ int target_parse(const char *url, struct target *ret_target) {
     while (is_web && n_path && path[n_path - 1] == '/') {
         n_path--;
     }
-    (void)snprintf(t.path, sizeof(t.path), "%.*s%s", (int)n_path, path, is_web ? "/ws" : "");
+    (void)snprintf(t.path, sizeof(t.path), "%s%.*s%s", *path == '/' ? "" : "/", (int)n_path, path,
+                   is_web ? n_path ? "/ws" : "ws" : "");
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
     if (getaddrinfo(host, colon ? colon + 1 : "80", &hints, &found) != 0) {

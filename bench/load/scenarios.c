@@ -4,6 +4,7 @@
 const struct scenario SCENARIOS[] = {
     {"call", "pairs of clients; method calls and their answers through the hub", scenario_call},
     {"echo", "the same frames through the bare relay", scenario_echo},
+    {"nats", "the same payload as requests through nats-server over WebSocket", scenario_nats},
     {"connect", "logins: upgrade, token, connection_info", scenario_connect},
     {"idle", "memory per connected client that does nothing", scenario_idle},
     {0},

@@ -6,6 +6,7 @@
 
 int scenario_call(struct run *r);
 int scenario_echo(struct run *r);
+int scenario_nats(struct run *r);
 int scenario_connect(struct run *r);
 int scenario_idle(struct run *r);
 

@@ -1,0 +1,137 @@
+"""Servers and controls under load: how each is started on one core, and how it says that it is ready."""
+import http.client
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+SECRET = "a secret of the bench that signs nothing else"
+READY_LIMIT_S = 60
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Server:
+    """A process pinned to one core, in a folder of its own that goes away with it."""
+
+    def __init__(self, name, command, core, env=None, ready=None):
+        self.name = name
+        self.folder = tempfile.mkdtemp(prefix=f"bench-{name}-")
+        self.url = None
+        self.log = open(os.path.join(self.folder, "log"), "w+b")
+        command = [part.replace("{folder}", self.folder) for part in command]
+        # exec through taskset: the process id is the server's own.
+        self.process = subprocess.Popen(
+            ["taskset", "-c", str(core), *command], cwd=self.folder, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if ready is None else self.log, stderr=self.log,
+            env={**os.environ, **(env or {})})
+        try:
+            self.url = self._ready_line() if ready is None else ready(self)
+        except Exception:
+            self.stop()
+            raise
+
+    def _ready_line(self):
+        line = self.process.stdout.readline().decode()
+        found = re.search(r"listening on (\S+)", line)
+        if not found:
+            raise RuntimeError(f"{self.name} did not start: {line!r} {self.tail()}")
+        return found.group(1).rstrip("/")
+
+    def tail(self):
+        self.log.flush()
+        with open(self.log.name, "rb") as f:
+            return f.read()[-2000:].decode(errors="replace")
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        if self.process.stdout:
+            self.process.stdout.close()
+        self.log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def when_answers(url, port, path):
+    """Ready when an HTTP request (or, without a path, a TCP connect) succeeds."""
+    def wait(server):
+        deadline = time.monotonic() + READY_LIMIT_S
+        while time.monotonic() < deadline and server.process.poll() is None:
+            try:
+                if path is None:
+                    socket.create_connection(("127.0.0.1", port), 1).close()
+                    return url
+                c = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+                c.request("GET", path)
+                status = c.getresponse().status
+                c.close()
+                if status == 200:
+                    return url
+            except OSError:
+                pass
+            time.sleep(0.05)
+        raise RuntimeError(f"{server.name} is not ready: {server.tail()}")
+    return wait
+
+
+def start_hyphad(args, core):
+    command = [args.hyphad, "--port", "0", "--data-dir", "{folder}/data", "--threads", "1"]
+    return Server("hyphad", command, core,
+                  {"JWT_SECRET": SECRET, "HYPHA_WS_MSG_RATE_LIMIT": "100000000"})
+
+
+def start_relay(args, core):
+    return Server("relay", [args.relay], core)
+
+
+def start_original(args, core):
+    port = free_port()
+    return Server("original", [args.original, "-m", "hypha.server", "--host=127.0.0.1", f"--port={port}"], core,
+                  {"JWT_SECRET": SECRET, "HYPHA_WS_MSG_RATE_LIMIT": "100000000",
+                   "HYPHA_HTTP_RATE_LIMIT": "100000000"},
+                  when_answers(f"http://127.0.0.1:{port}", port, "/health/readiness"))
+
+
+NATS_CONFIG = """
+listen: "127.0.0.1:{client}"
+websocket {{ listen: "127.0.0.1:{web}", no_tls: true, compression: false }}
+"""
+
+
+def start_nats(args, core):
+    web, client = free_port(), free_port()
+    folder = tempfile.mkdtemp(prefix="bench-nats-conf-")
+    path = os.path.join(folder, "nats.conf")
+    with open(path, "w") as f:
+        f.write(NATS_CONFIG.format(web=web, client=client))
+    try:
+        return Server("nats", [args.nats, "-c", path], core, {"GOMAXPROCS": "1"},
+                      when_answers(f"ws://127.0.0.1:{web}", web, None))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+# name -> (how to start it, scenario of hyphad-bench that suits it for calls, takes --jwt-secret)
+SERVERS = {
+    "hyphad": (start_hyphad, "call", True),
+    "relay": (start_relay, "echo", False),
+    "original": (start_original, "call", True),
+    "nats": (start_nats, "nats", False),
+}
