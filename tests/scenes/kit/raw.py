@@ -46,9 +46,11 @@ class Raw:
     def __init__(self, socket_):
         self.ws = socket_
         self.info = None
-        self.texts, self.frames = [], []
+        self.texts, self.frames, self.heartbeats = [], [], []
         self.functions = {}
         self.is_mute = False
+        self.largest_frame = 0
+        self.failure = None
         self._news = asyncio.Condition()
         self._is_over = False
         self._reader = None
@@ -82,15 +84,20 @@ class Raw:
                 if isinstance(message, str):
                     self.texts.append(json.loads(message))
                 else:
+                    self.largest_frame = max(self.largest_frame, len(message))
                     main, extra, tail = wire.split(message)
                     if main.get("type") == "method" and not self.is_mute:
                         if await self._serve(main, extra or {}):
                             continue
-                    self.frames.append((main, extra, tail, message))
+                    is_beat = str(main.get("method")).endswith(".heartbeat")
+                    (self.heartbeats if is_beat else self.frames).append(
+                        (main, extra, tail, message))
                 async with self._news:
                     self._news.notify_all()
         except ConnectionClosed:
             pass
+        except Exception as broken:
+            self.failure = broken
         finally:
             self._is_over = True
             async with self._news:
@@ -103,6 +110,8 @@ class Raw:
                     for i, item in enumerate(box):
                         if match(item):
                             return box.pop(i)
+                    if self.failure is not None:
+                        raise self.failure
                     if self._is_over:
                         raise ConnectionError(f"closed ({self.ws.close_code} "
                                               f"{self.ws.close_reason!r}) while waiting for {what}")
