@@ -1,0 +1,274 @@
+/* stream: the only caller of uv_write and uv_try_write. A flush gathers as many messages as one writev takes and tries at
+ * once; only when the socket is full does a uv_write wait for it, so the common message costs one system call and no
+ * allocation. Every stream of a loop reads into the loop's scratch, so an idle connection owns no buffer. */
+#include "net/stream.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+
+enum { STREAM_GATHER = 256 };
+
+static void flush(struct stream *s);
+
+static void on_uv_closed(uv_handle_t *handle)
+{
+    struct stream *s = handle->data;
+
+    sendq_deinit(&s->sendq);
+    s->ops->on_closed(s);
+    loop_count(s->loop, METRIC_CONNS_OPEN, -1);
+    mem_free(s);
+}
+
+void stream_close(struct stream *s)
+{
+    if (s->state == STREAM_CLOSING)
+        return;
+    s->state = STREAM_CLOSING;
+    list_unlink(&s->flush.link);
+    uv_close((uv_handle_t *)&s->tcp, on_uv_closed);
+}
+
+void stream_reset(struct stream *s)
+{
+    if (s->state == STREAM_CLOSING)
+        return;
+    /* uv_tcp_close_reset refuses a handle whose shutdown has begun; we never call uv_shutdown. */
+    if (uv_tcp_close_reset(&s->tcp, on_uv_closed) != 0) {
+        stream_close(s);
+        return;
+    }
+    s->state = STREAM_CLOSING;
+    list_unlink(&s->flush.link);
+}
+
+static void ended(struct stream *s, int error)
+{
+    if (s->state == STREAM_CLOSING || s->has_ended)
+        return;
+    s->has_ended = true;
+    stream_read_stop(s);
+    if (s->state == STREAM_FINISHING)
+        stream_close(s);
+    else
+        s->ops->on_end(s, error);
+}
+
+static void on_written(uv_write_t *write, int status)
+{
+    struct stream *s = write->data;
+
+    s->write = NULL;
+    mem_free(write);
+    if (status == 0 && s->state != STREAM_CLOSING) {
+        sendq_drop(&s->sendq, s->write_bytes);
+        s->progress_ms = loop_now_ms(s->loop);
+        flush(s);
+    } else if (status) {
+        ended(s, status);
+    }
+}
+
+static size_t gather(struct stream *s, uv_buf_t *bufs, size_t *ret_bytes)
+{
+    struct slice runs[STREAM_GATHER];
+    size_t n = sendq_peek(&s->sendq, runs, STREAM_GATHER);
+    size_t n_bytes = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        bufs[i] = uv_buf_init((char *)runs[i].ptr, (unsigned)runs[i].len);
+        n_bytes += runs[i].len;
+    }
+    *ret_bytes = n_bytes;
+    return n;
+}
+
+static void wait_writable(struct stream *s, const uv_buf_t *bufs, size_t n, size_t n_bytes)
+{
+    s->write = MEM_NEW(uv_write_t);
+    s->write->data = s;
+    s->write_bytes = n_bytes;
+    int r = uv_write(s->write, (uv_stream_t *)&s->tcp, bufs, (unsigned)n, on_written);
+    if (r) {
+        s->write = mem_free(s->write);
+        ended(s, r);
+    }
+}
+
+static void drained(struct stream *s)
+{
+    ring_trim(&s->sendq.msgs);
+    if (s->state == STREAM_FINISHING)
+        stream_close(s);
+    else if (s->ops->on_drained)
+        s->ops->on_drained(s);
+}
+
+static void flush(struct stream *s)
+{
+    uv_buf_t bufs[STREAM_GATHER];
+
+    if (s->state == STREAM_CLOSING || s->write)
+        return;
+    while (s->sendq.n_bytes) {
+        size_t n_bytes;
+        size_t n = gather(s, bufs, &n_bytes);
+        int r = uv_try_write((uv_stream_t *)&s->tcp, bufs, (unsigned)n);
+        if (r < 0 && r != UV_EAGAIN) {
+            ended(s, r);
+            return;
+        }
+        if (r > 0) {
+            sendq_drop(&s->sendq, (size_t)r);
+            s->progress_ms = loop_now_ms(s->loop);
+        }
+        if (r < 0 || (size_t)r < n_bytes) {
+            n = gather(s, bufs, &n_bytes);
+            wait_writable(s, bufs, n, n_bytes);
+            return;
+        }
+    }
+    drained(s);
+}
+
+static void on_flush(struct deferred *d)
+{
+    flush(CONTAINER_OF(d, struct stream, flush));
+}
+
+static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
+{
+    struct stream *s = handle->data;
+
+    (void)hint;
+    *buf = uv_buf_init(s->loop->scratch, LOOP_SCRATCH);
+}
+
+static void on_uv_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
+{
+    struct stream *s = handle->data;
+
+    if (n > 0) {
+        s->n_bytes_in += (uint64_t)n;
+        s->ops->on_read(s, buf->base, (size_t)n);
+    } else if (n < 0) {
+        ended(s, n == UV_EOF ? 0 : (int)n);
+    }
+}
+
+static void on_abandoned(struct stream *s)
+{
+    (void)s;
+}
+
+static const struct stream_ops abandoned_ops = {.on_closed = on_abandoned};
+
+struct stream *stream_open(struct loop *loop, uv_os_sock_t fd, const struct stream_ops *ops, void *owner, int *ret_error)
+{
+    LOOP_ASSERT(loop);
+    struct stream *s = MEM_NEW(struct stream);
+    int r = uv_tcp_init(&loop->uv, &s->tcp);
+
+    ASSERT(r == 0);     /* without a domain it only fills in the struct */
+    s->loop = loop;
+    s->tcp.data = s;
+    s->ops = ops;
+    s->owner = owner;
+    s->flush.run = on_flush;
+    list_init(&s->flush.link);
+    sendq_init(&s->sendq);
+    loop_count(loop, METRIC_CONNS_OPEN, 1);
+    r = uv_tcp_open(&s->tcp, fd);
+    if (r) {
+        *ret_error = r;
+        s->ops = &abandoned_ops;
+        close(fd);
+        stream_close(s);
+        return NULL;
+    }
+    /* Fails only on a socket the peer has reset already, which the first read reports. */
+    (void)uv_tcp_nodelay(&s->tcp, 1);
+    return s;
+}
+
+void stream_adopt(struct stream *s, const struct stream_ops *ops, void *owner)
+{
+    s->ops = ops;
+    s->owner = owner;
+}
+
+void stream_read_start(struct stream *s)
+{
+    if (s->is_reading || s->has_ended || s->state == STREAM_CLOSING)
+        return;
+    s->is_reading = true;
+    int r = uv_read_start((uv_stream_t *)&s->tcp, on_alloc, on_uv_read);
+    ASSERT(r == 0);
+}
+
+void stream_read_stop(struct stream *s)
+{
+    if (!s->is_reading)
+        return;
+    s->is_reading = false;
+    (void)uv_read_stop((uv_stream_t *)&s->tcp);     /* always 0 */
+}
+
+void stream_send(struct stream *s, struct msg *m)
+{
+    if (s->state != STREAM_OPEN) {
+        msg_unref(m);
+        return;
+    }
+    if (!s->sendq.n_bytes)
+        s->progress_ms = loop_now_ms(s->loop);
+    sendq_push(&s->sendq, m);
+    if (!s->write)
+        loop_defer(s->loop, &s->flush);
+}
+
+bool stream_send_bytes(struct stream *s, struct slice bytes, struct account *account)
+{
+    struct msg *m = msg_try_new(bytes.len, account);
+
+    if (!m)
+        return false;
+    if (bytes.len)
+        memcpy(msg_head(m), bytes.ptr, bytes.len);
+    stream_send(s, m);
+    return true;
+}
+
+void stream_finish(struct stream *s)
+{
+    if (s->state != STREAM_OPEN)
+        return;
+    s->state = STREAM_FINISHING;
+    if (s->has_ended)
+        stream_close(s);
+    else if (!s->write)
+        loop_defer(s->loop, &s->flush);
+}
+
+uint64_t stream_stalled_ms(const struct stream *s)
+{
+    return s->sendq.n_bytes ? loop_now_ms(s->loop) - s->progress_ms : 0;
+}
+
+void stream_peer_name(const struct stream *s, char out[STREAM_PEER_MAX])
+{
+    struct sockaddr_storage addr;
+    int len = sizeof(addr);
+
+    out[0] = '\0';
+    if (uv_tcp_getpeername(&s->tcp, (struct sockaddr *)&addr, &len) != 0)
+        return;
+    if (addr.ss_family == AF_INET)
+        (void)uv_ip4_name((struct sockaddr_in *)&addr, out, STREAM_PEER_MAX);
+    else if (addr.ss_family == AF_INET6)
+        (void)uv_ip6_name((struct sockaddr_in6 *)&addr, out, STREAM_PEER_MAX);
+}

@@ -1,0 +1,64 @@
+/* stream: one accepted socket on its loop: bytes in by callback, messages out through a sendq that is flushed once a turn.
+ * Plain and TLS look the same from above. Lives on the heap so that an upgrade can hand it from HTTP to WebSocket: the
+ * owner is whoever called stream_adopt last. Loop-owned.
+ *
+ *   OPEN --stream_finish--> FINISHING (flushing) --flushed--> CLOSING --close callback--> on_closed, memory freed
+ *     \------------------------stream_close-------------------^
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <uv.h>
+
+#include "base/msg.h"
+#include "loop/loop.h"
+#include "net/sendq.h"
+
+struct stream;
+
+struct stream_ops {
+    /* Bytes arrived. They may be changed in place (unmasking) and are gone after the call. The owner may close the stream. */
+    void (*on_read)(struct stream *s, char *bytes, size_t n_bytes);
+    /* The peer closed its side (0) or the socket failed (negative UV_E*). Called at most once, not after stream_close. */
+    void (*on_end)(struct stream *s, int error);
+    /* The sendq is empty again after it was not; may be NULL. */
+    void (*on_drained)(struct stream *s);
+    /* Last callback; the stream is freed right after it. */
+    void (*on_closed)(struct stream *s);
+};
+
+enum stream_state { STREAM_OPEN, STREAM_FINISHING, STREAM_CLOSING };
+
+struct stream {
+    /* const after init */
+    struct loop *loop;
+    /* loop only */
+    uv_tcp_t tcp;
+    const struct stream_ops *ops;
+    void *owner;                    /* for ops */
+    struct sendq sendq;
+    struct deferred flush;
+    uv_write_t *write;              /* in flight, or NULL: what it sends stays in the sendq until it is done */
+    size_t write_bytes;
+    uint64_t progress_ms;           /* loop time when the sendq was last empty or last shrank */
+    uint64_t n_bytes_in;
+    enum stream_state state;
+    bool is_reading;
+    bool has_ended;
+};
+
+/* Takes over the descriptor (closed on failure). Not reading yet. NULL: *ret_error has the UV_E*. */
+MUST_CHECK struct stream *stream_open(struct loop *loop, uv_os_sock_t fd, const struct stream_ops *ops, void *owner, int *ret_error);
+void stream_adopt(struct stream *s, const struct stream_ops *ops, void *owner);
+void stream_read_start(struct stream *s);       /* harmless when already reading or closing */
+void stream_read_stop(struct stream *s);
+void stream_send(struct stream *s, struct msg *m);                  /* takes over the reference; dropped unless OPEN */
+/* Copies the bytes into a message of their own. False when memory is exhausted. */
+MUST_CHECK bool stream_send_bytes(struct stream *s, struct slice bytes, struct account *account);
+void stream_finish(struct stream *s);           /* sends what is queued, then closes; further sends are dropped */
+void stream_close(struct stream *s);            /* at once; queued messages are dropped. Harmless when closing */
+void stream_reset(struct stream *s);            /* as stream_close, with a TCP reset instead of a FIN */
+/* Milliseconds for which queued bytes have made no progress; 0 when the queue is empty. */
+uint64_t stream_stalled_ms(const struct stream *s);
+enum { STREAM_PEER_MAX = 64 };
+void stream_peer_name(const struct stream *s, char out[STREAM_PEER_MAX]);    /* address without port; "" when unknown */
