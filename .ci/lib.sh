@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # What `./dev` stands on: saying, logging, packages, environments, build folders. Plain POSIX sh,
 # sourced with the repository as working directory. Nothing here knows a verb.
 
