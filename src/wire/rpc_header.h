@@ -11,13 +11,15 @@
 #include "base/msg.h"
 #include "base/slice.h"
 
+enum { RPC_HEADER_MAX_PAIRS = 1024 };             /* above it no cap is heard */
+
 struct rpc_header_caps {
     uint32_t max_bytes, max_depth, max_pairs;   /* options --rpc-max-header, --rpc-max-depth, --rpc-max-pairs */
 };
 
 enum {
     RPC_HEADER_OK,
-    RPC_HEADER_BAD,         /* empty, not MessagePack, truncated, not a map, or `to`/`type`/`method`/`session`/`parent`/`from` not a text */
+    RPC_HEADER_BAD,         /* empty, not MessagePack, truncated, not a map, or `to`/`type`/`method`/`session`/`parent` neither text nor nil */
     RPC_HEADER_NO_TO,
     RPC_HEADER_BAD_KEY,     /* a key that is not a text */
     RPC_HEADER_DUPLICATE,   /* a key occurs twice */
@@ -31,7 +33,8 @@ struct rpc_span {
 struct rpc_header {
     struct slice map;           /* all of segment 1, borrowed from the frame */
     struct slice tail;          /* everything behind it */
-    struct slice to, type, method, session, parent, from;   /* texts; ptr NULL when absent */
+    /* Texts; ptr NULL when absent or nil. `from` is only a claim, may be of any kind on the wire, and is set for a text. */
+    struct slice to, type, method, session, parent, from;
     uint32_t n_pairs;
     uint32_t n_dropped;         /* pairs the hub replaces or removes: to, from, ws, user, ctx */
     struct rpc_span dropped[5]; /* where they are in map, ascending, key and value */

@@ -1,0 +1,53 @@
+/* rpc_tail: the one look at segment 2 a router must take. Clients merge its keys over the trusted context, so a key the hub
+ * vouches for would be forged there (wire-protocol 2.3). Only the top level is compared; everything below is stepped over
+ * head by head, to any depth and without a stack. Any thread. */
+#include "wire/mp_head.h"
+#include "wire/rpc_header.h"
+
+static bool is_payload_key(struct slice k)
+{
+    switch (k.len) {
+    case 1:
+        return k.ptr[0] == 't';
+    case 4:
+        return memcmp(k.ptr, "args", 4) == 0 || memcmp(k.ptr, "_enc", 4) == 0 || memcmp(k.ptr, "data", 4) == 0;
+    case 7:
+        return memcmp(k.ptr, "promise", 7) == 0;
+    case 11:
+        return memcmp(k.ptr, "with_kwargs", 11) == 0;
+    default:
+        return false;
+    }
+}
+
+static bool is_reserved_key(struct slice k)
+{
+    static const char *const reserved[] = {"ctx", "from", "ws", "user", "to", "type", "method", "session", "parent"};
+
+    for (size_t i = 0; i < ARRAY_LEN(reserved); i++) {
+        if (slice_is(k, reserved[i]))
+            return true;
+    }
+    return false;
+}
+
+int rpc_tail_check(struct slice tail, bool is_method)
+{
+    struct mp_head head;
+    struct slice in, key, value, text;
+    bool is_forbidden = false;
+
+    if (!tail.len)
+        return RPC_TAIL_OK;
+    if (mp_head_read((const uint8_t *)tail.ptr, tail.len, &head) != MP_OK || head.kind != MP_MAP)
+        return RPC_TAIL_BAD;
+    in = slice_from(tail, head.head_len);
+    for (uint64_t n = head.n_inside / 2; n; n--) {
+        if (mp_skip(&in, &key) != MP_OK || mp_skip(&in, &value) != MP_OK || !mp_get_str(key, &text))
+            return RPC_TAIL_BAD;
+        is_forbidden = is_forbidden || (is_method ? !is_payload_key(text) : is_reserved_key(text));
+    }
+    if (in.len)
+        return RPC_TAIL_BAD;
+    return is_forbidden ? RPC_TAIL_FORBIDDEN : RPC_TAIL_OK;
+}
