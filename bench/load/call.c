@@ -109,14 +109,6 @@ static void on_answer(struct client *c, const uint8_t *data, size_t n) {
     }
 }
 
-static void pack_head(struct buf *b, const char *from, const char *to, const char *method) {
-    pack_map(b, 5);
-    pack_str(b, "type"), pack_str(b, "method");
-    pack_str(b, "from"), pack_str(b, from);
-    pack_str(b, "to"), pack_str(b, to);
-    pack_str(b, "method"), pack_str(b, method);
-}
-
 static void pack_payload(struct buf *b, size_t size) {
     pack_str(b, "args"), pack_array(b, 1);
     pack_bin_head(b, size);
@@ -126,23 +118,22 @@ static void pack_payload(struct buf *b, size_t size) {
 
 static void pair_init(struct pair *p, struct run *r, struct client *caller, struct client *callee) {
     *p = (struct pair){.run = r, .caller = caller, .callee = callee};
-    char from[CLIENT_MAX_ID + CLIENT_MAX_WORKSPACE + 1];
-    char to[CLIENT_MAX_ID + CLIENT_MAX_WORKSPACE + 1];
+    char from[CLIENT_MAX_ADDRESS];
+    char to[CLIENT_MAX_ADDRESS];
     char resolve[SESSION_LEN + 16];
-    (void)snprintf(from, sizeof(from), "%s/%s", caller->workspace, caller->id);
-    (void)snprintf(to, sizeof(to), "%s/%s", callee->workspace, callee->id);
+    client_address(caller, from);
+    client_address(callee, to);
     (void)snprintf(resolve, sizeof(resolve), "%s.resolve", SESSION);
     struct buf b = {0};
-    pack_head(&b, from, to, "services.bench.echo");
+    client_pack_head(&b, 5, from, to, "services.bench.echo");
     pack_str(&b, "session"), pack_str(&b, SESSION);
     p->call_session = b.len - SESSION_LEN;
     pack_map(&b, 3);
     pack_payload(&b, r->opt.size);
-    pack_str(&b, "promise"), pack_str(&b, "*");
-    pack_str(&b, "t"), pack_f64(&b, 15.0);
+    client_pack_promise(&b);
     stencil_init(&p->call, FRAME_BINARY, &b);
     b.len = 0;
-    pack_head(&b, to, from, resolve);
+    client_pack_head(&b, 5, to, from, resolve);
     p->reply_method = b.len - strlen(resolve);
     pack_str(&b, "parent"), pack_str(&b, SESSION);
     p->reply_parent = b.len - SESSION_LEN;

@@ -3,6 +3,7 @@
 #include "load/client.h"
 
 #include "load/frame.h"
+#include "load/service.h"
 #include "load/token.h"
 
 #include <errno.h>
@@ -43,6 +44,8 @@ static void become_ready(struct client *c) {
     c->state = CLIENT_READY;
     c->crowd->n_ready++;
     c->crowd->n_pending--;
+    run_sample(c->run, c->started_ns, uv_hrtime());
+    crowd_advance(c->crowd);
 }
 
 static void on_open(struct conn *conn) {
@@ -50,8 +53,6 @@ static void on_open(struct conn *conn) {
     struct crowd *cr = c->crowd;
     if (cr->is_plain) {
         become_ready(c);
-        run_sample(c->run, c->started_ns, uv_hrtime());
-        crowd_advance(cr);
         return;
     }
     char hello[4096];
@@ -92,14 +93,20 @@ static void on_text(struct conn *conn, const uint8_t *data, size_t n) {
         free(c->reconnection_token);
         c->reconnection_token = strndup(t.at ? t.at : "", t.len);
     }
-    become_ready(c);
-    run_sample(c->run, c->started_ns, conn->read_at_ns);
-    crowd_advance(cr);
+    if (cr->with_service) {
+        service_register_builtin(c);
+    } else {
+        become_ready(c);
+    }
 }
 
 static void on_binary(struct conn *conn, const uint8_t *data, size_t n) {
     struct client *c = conn->owner;
-    if (c->on_message) {
+    if (c->state == CLIENT_LOGGING_IN) {
+        if (service_is_registered(c, data, n)) {
+            become_ready(c);
+        }
+    } else if (c->on_message) {
         c->on_message(c, data, n);
     }
 }
@@ -113,7 +120,7 @@ static void on_close(struct conn *conn, const char *why) {
         cr->n_pending--;
     }
     cr->n_lost++;
-    if (!c->run->is_over) {
+    if (!c->run->is_over && !c->is_leaving) {
         run_error(c->run, why);
     }
     c->state = CLIENT_GONE;
@@ -213,27 +220,39 @@ void crowd_deinit(struct crowd *cr) {
     *cr = (struct crowd){0};
 }
 
+void client_address(const struct client *c, char out[CLIENT_MAX_ADDRESS]) {
+    (void)snprintf(out, CLIENT_MAX_ADDRESS, "%s/%s", c->workspace, c->id);
+}
+
+void client_pack_head(struct buf *b, unsigned n_pairs, const char *from, const char *to, const char *method) {
+    pack_map(b, n_pairs);
+    pack_str(b, "type"), pack_str(b, "method");
+    pack_str(b, "from"), pack_str(b, from);
+    pack_str(b, "to"), pack_str(b, to);
+    pack_str(b, "method"), pack_str(b, method);
+}
+
+void client_pack_promise(struct buf *b) {
+    pack_str(b, "promise"), pack_str(b, "*");
+    pack_str(b, "t"), pack_f64(b, 15.0);
+}
+
 void client_call_manager(struct client *c, const char *fn, const char *session, const struct buf *args) {
     struct buf b = {0};
     char method[128];
     char to[CLIENT_MAX_ID + 2];
-    char from[CLIENT_MAX_ID + CLIENT_MAX_WORKSPACE + 1];
+    char from[CLIENT_MAX_ADDRESS];
     (void)snprintf(method, sizeof(method), "services.default.%s", fn);
     (void)snprintf(to, sizeof(to), "*/%s", c->manager);
-    (void)snprintf(from, sizeof(from), "%s/%s", c->workspace, c->id);
-    pack_map(&b, 5);
-    pack_str(&b, "type"), pack_str(&b, "method");
-    pack_str(&b, "from"), pack_str(&b, from);
-    pack_str(&b, "to"), pack_str(&b, to);
-    pack_str(&b, "method"), pack_str(&b, method);
+    client_address(c, from);
+    client_pack_head(&b, 5, from, to, method);
     pack_str(&b, "session"), pack_str(&b, session);
     pack_map(&b, args ? 3 : 2);
     if (args) {
         pack_str(&b, "args");
         buf_append(&b, args->data, args->len);
     }
-    pack_str(&b, "promise"), pack_str(&b, "*");
-    pack_str(&b, "t"), pack_f64(&b, 15.0);
+    client_pack_promise(&b);
     frame_append(&c->conn.out, FRAME_BINARY, b.data, b.len);
     buf_free(&b);
 }

@@ -5,7 +5,7 @@
 #include "load/pack.h"
 #include "load/run.h"
 
-enum { CLIENT_MAX_ID = 64, CLIENT_MAX_WORKSPACE = 128 };
+enum { CLIENT_MAX_ID = 64, CLIENT_MAX_WORKSPACE = 128, CLIENT_MAX_ADDRESS = CLIENT_MAX_ID + CLIENT_MAX_WORKSPACE };
 
 enum client_state { CLIENT_NEW, CLIENT_LOGGING_IN, CLIENT_READY, CLIENT_GONE };
 
@@ -19,6 +19,7 @@ struct client {
     char workspace[CLIENT_MAX_WORKSPACE];
     char manager[CLIENT_MAX_ID];       /* client id part of the manager's address */
     char *reconnection_token;          /* kept when the crowd asks for it */
+    bool is_leaving;                   /* its end is no error */
     void *owner;                       /* the scenario's */
     void (*on_message)(struct client *c, const uint8_t *data, size_t n);
 };
@@ -34,6 +35,7 @@ struct crowd {
     unsigned n_lost;                   /* refused, or gone after they were ready */
     unsigned n_gone;                   /* closed, ready before or not */
     bool keep_tokens;
+    bool with_service;                 /* ready means: its built-in service is registered */
     bool is_plain;                     /* no login: open is ready. Paths come from path_of */
     bool is_settled;                   /* every client was admitted or refused */
     bool is_empty;                     /* every started client is gone */
@@ -52,5 +54,10 @@ void crowd_close(struct crowd *cr);            /* resets all and waits until the
 void crowd_reset(struct crowd *cr);            /* after crowd_close: ready to be opened again with the same ids */
 void crowd_deinit(struct crowd *cr);
 
+/* Begins segment 1 of a message: a map of n_pairs, of which type, from, to and method are written. */
+void client_pack_head(struct buf *b, unsigned n_pairs, const char *from, const char *to, const char *method);
+void client_address(const struct client *c, char out[CLIENT_MAX_ADDRESS]);
+/* Ends segment 2 of a call: the promise and its interval, two pairs. */
+void client_pack_promise(struct buf *b);
 /* Appends a call to the hub's manager to c's output: method services.default.<fn>; args is a packed array, or NULL. */
 void client_call_manager(struct client *c, const char *fn, const char *session, const struct buf *args);

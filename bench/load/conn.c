@@ -108,11 +108,10 @@ void conn_flush(struct conn *c) {
         conn_close(c, uv_strerror(n));
         return;
     }
-    if (n > 0) {
-        buf_drop_front(&c->out, (size_t)n);
-    }
-    if (!c->out.len) {
-        if (c->out.cap > KEEP_BYTES) {
+    size_t done = n > 0 ? (size_t)n : 0;
+    if (done == c->out.len) {
+        c->out.len = 0;
+        if (c->out.cap > KEEP_BYTES * 256) {
             buf_free(&c->out);
         }
         return;
@@ -120,7 +119,7 @@ void conn_flush(struct conn *c) {
     struct buf spare = c->sending;
     c->sending = c->out;
     c->out = spare;
-    b = uv_buf_init((char *)c->sending.data, (unsigned)c->sending.len);
+    b = uv_buf_init((char *)c->sending.data + done, (unsigned)(c->sending.len - done));
     c->is_writing = true;
     int r = uv_write(&c->req.write, (uv_stream_t *)&c->tcp, &b, 1, on_written);
     if (r < 0) {

@@ -15,6 +15,7 @@ int scenario_connect(struct run *r) {
     struct crowd cr;
     struct crowd helper;
     int e = crowd_prepare(&cr, &helper, r, r->opt.connections);
+    cr.with_service = r->opt.with_service;
     if (e == 0) {
         run_measure_begin(r);
         e = crowd_open(&cr, 60 + cr.n / 20.0);
@@ -65,6 +66,7 @@ int scenario_idle(struct run *r) {
     struct crowd helper;
     double before = proc_rss_bytes(r->opt.pid);
     int e = crowd_prepare(&cr, &helper, r, r->opt.connections);
+    cr.with_service = r->opt.with_service;
     if (e == 0) {
         before = proc_rss_bytes(r->opt.pid);
         e = crowd_open(&cr, 60 + cr.n / 20.0);

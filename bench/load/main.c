@@ -25,6 +25,8 @@ static const struct option_row OPTIONS[] = {
     {{"connections", required_argument, NULL, 'c'}, "N", "clients of connect and idle (1000)"},
     {{"parallel", required_argument, NULL, 'P'}, "N", "logins under way at once (8)"},
     {{"workspaces", required_argument, NULL, 'w'}, "N", "workspaces the clients are spread over (1)"},
+    {{"service", no_argument, NULL, 'S'}, "", "connect, idle: clients also register their built-in service; http: call one"},
+    {{"path", required_argument, NULL, 'H'}, "PATH", "what http asks for (/health/liveness)"},
     {{"seconds", required_argument, NULL, 't'}, "S", "measured time (3)"},
     {{"warmup", required_argument, NULL, 'W'}, "S", "time before it (1)"},
     {{"json", no_argument, NULL, 'J'}, "", "one JSON object instead of a table"},
@@ -92,6 +94,12 @@ static void take_option(struct options *o, int c, const char *v) {
     case 'W':
         o->warmup = number("--warmup", v, 0, 3600);
         break;
+    case 'S':
+        o->with_service = true;
+        break;
+    case 'H':
+        o->http_path = v;
+        break;
     case 'J':
         o->is_json = true;
         break;
@@ -123,7 +131,7 @@ static const struct scenario *scenario_find(const char *name) {
 int main(int argc, char **argv) {
     struct option longs[N_OPTIONS + 1] = {0};
     struct options o = {.pairs = 64, .inflight = 1, .size = 128, .connections = 1000, .parallel = 8,
-                        .workspaces = 1, .warmup = 1, .seconds = 3};
+                        .workspaces = 1, .http_path = "/health/liveness", .warmup = 1, .seconds = 3};
     for (unsigned i = 0; i < N_OPTIONS; i++) {
         longs[i] = OPTIONS[i].opt;
     }

@@ -38,8 +38,10 @@ void pack_str_n(struct buf *b, const char *text, size_t n) {
         put_be(b, (uint8_t)(0xa0U | n), 0, 0);
     } else if (n < 256) {
         put_be(b, 0xd9, n, 1);
-    } else {
+    } else if (n < 65536) {
         put_be(b, 0xda, n, 2);
+    } else {
+        put_be(b, 0xdb, n, 4);
     }
     buf_append(b, text, n);
 }
@@ -64,12 +66,8 @@ void pack_f64(struct buf *b, double value) {
     put_be(b, 0xcb, bits, 8);
 }
 
-void pack_uint(struct buf *b, uint64_t value) {
-    if (value < 128) {
-        put_be(b, (uint8_t)value, 0, 0);
-    } else {
-        put_be(b, 0xcf, value, 8);
-    }
+void pack_u32(struct buf *b, uint32_t value) {
+    put_be(b, 0xce, value, 4);
 }
 
 void pack_bool(struct buf *b, bool value) {

@@ -9,6 +9,10 @@ int scenario_echo(struct run *r);
 int scenario_nats(struct run *r);
 int scenario_connect(struct run *r);
 int scenario_idle(struct run *r);
+int scenario_fanout(struct run *r);
+int scenario_large(struct run *r);
+int scenario_dead(struct run *r);
+int scenario_http(struct run *r);
 
 /* Opens n clients that share workspaces; `helper` is the client that asked for tokens when there is no secret. Both crowds
  * are to be closed by crowd_close_both whatever this returns. */

@@ -1,0 +1,12 @@
+/* service: the registrations a published client makes, with schemas of the same size, because a server keeps them. */
+#pragma once
+
+#include "load/client.h"
+
+void service_register_builtin(struct client *c);
+/* Registers a public service "bench" with one function echo(x). The answer is <session>.resolve. */
+void service_register_bench(struct client *c, const char *session);
+/* Whether a message answers service_register_builtin. A refusal closes the connection. */
+bool service_is_registered(struct client *c, const uint8_t *data, size_t n);
+/* Answers what the hub asks of a client that offers "bench": the service map, and calls of echo. */
+void service_answer(struct client *c, const uint8_t *data, size_t n);
