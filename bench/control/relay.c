@@ -1,12 +1,15 @@
-/* hyphad-relay: the control. A bare WebSocket relay on one epoll loop and one thread, about as little as a process can do
- * between two clients: it joins the two connections that name the same pair (any path, "?pair=N&side=a|b"), unmasks what
- * one sends and writes it to the other. It looks at frame headers and at nothing else: no login, no routing, no rewriting.
+/* hyphad-relay: the control. A bare WebSocket relay on one epoll loop and one thread, about as
+ * little as a process can do between two clients: it joins the two connections that name the same
+ * pair (any path, "?pair=N&side=a|b"), unmasks what one sends and writes it to the other. It
+ * looks at frame headers and at nothing else: no login, no routing, no rewriting.
  *
- * One read of up to 64 KiB becomes one write: a client's header is four bytes longer than the server's for the same frame,
- * so frames are unmasked towards the front of the read buffer and leave as one run. A frame may be relayed in pieces.
- * What the kernel does not take is kept at the receiver, and the sender is not read until it is gone.
+ * One read of up to 64 KiB becomes one write: a client's header is four bytes longer than the
+ * server's for the same frame, so frames are unmasked towards the front of the read buffer and
+ * leave as one run. A frame may be relayed in pieces. What the kernel does not take is kept at
+ * the receiver, and the sender is not read until it is gone.
  *
- * Limits: an upgrade must arrive in one read; protocol pings are dropped; a close frame ends both connections. */
+ * Limits: an upgrade must arrive in one read; protocol pings are dropped; a close frame ends both
+ * connections. */
 #include <errno.h>
 #include <fcntl.h>
 #include <mbedtls/base64.h>
@@ -29,27 +32,29 @@ enum { READ_BYTES = 64 * 1024, MAX_PAIRS = 65536, MAX_EVENTS = 512, MAX_HEAD = 1
 
 struct end {
     int fd;
-    bool is_open;                      /* upgraded */
-    bool is_dropping;                  /* inside a control frame */
-    uint8_t n_head;                    /* bytes of an incomplete frame header, below */
-    uint8_t phase;                     /* where in the mask the next payload byte stands */
+    bool is_open;     /* upgraded */
+    bool is_dropping; /* inside a control frame */
+    uint8_t n_head;   /* bytes of an incomplete frame header, below */
+    uint8_t phase;    /* where in the mask the next payload byte stands */
     uint8_t mask[4];
     uint8_t head[MAX_HEAD];
-    uint64_t owed;                     /* payload bytes still to come of the current frame */
+    uint64_t owed; /* payload bytes still to come of the current frame */
     struct end *peer;
-    uint8_t *kept;                     /* what this end's socket did not take */
+    uint8_t *kept; /* what this end's socket did not take */
     size_t n_kept;
 };
 
 struct relay {
     int epoll;
     int listener;
-    struct end **waiting;              /* by pair number: the first of two, until the second comes */
-    struct end *dead;                  /* closed in this turn: later events of the turn may name them. Linked by peer */
+    struct end **waiting; /* by pair number: the first of two, until the second comes */
+    struct end
+        *dead; /* closed in this turn: later events of the turn may name them. Linked by peer */
     uint8_t *buffer;
 };
 
-static void end_close(struct relay *r, struct end *e) {
+static void end_close(struct relay *r, struct end *e)
+{
     if (e->fd < 0) {
         return;
     }
@@ -70,15 +75,19 @@ static void end_close(struct relay *r, struct end *e) {
     }
 }
 
-/* An end is read only while its peer has nothing kept, and asked for room only while it has something kept itself. */
-static void end_watch(struct relay *r, struct end *e) {
+/* An end is read only while its peer has nothing kept, and asked for room only while it has
+ * something kept itself. */
+static void end_watch(struct relay *r, struct end *e)
+{
     uint32_t events = e->peer && e->peer->n_kept ? 0 : EPOLLIN;
     struct epoll_event ev = {.events = events | (e->n_kept ? EPOLLOUT : 0U), .data.ptr = e};
     (void)epoll_ctl(r->epoll, EPOLL_CTL_MOD, e->fd, &ev);
 }
 
 /* Writes to `to`; what is left over is kept and `from` is not read until it has left. */
-static void end_write(struct relay *r, struct end *to, struct end *from, const uint8_t *data, size_t n) {
+static void end_write(struct relay *r, struct end *to, struct end *from, const uint8_t *data,
+                      size_t n)
+{
     ssize_t done = write(to->fd, data, n);
     if (done < 0 && errno != EAGAIN) {
         end_close(r, to);
@@ -98,7 +107,8 @@ static void end_write(struct relay *r, struct end *to, struct end *from, const u
     end_watch(r, from);
 }
 
-static void on_writable(struct relay *r, struct end *e) {
+static void on_writable(struct relay *r, struct end *e)
+{
     ssize_t done = write(e->fd, e->kept, e->n_kept);
     if (done < 0) {
         if (errno != EAGAIN) {
@@ -117,7 +127,8 @@ static void on_writable(struct relay *r, struct end *e) {
     end_watch(r, e->peer);
 }
 
-static size_t head_length(const uint8_t *head, size_t n) {
+static size_t head_length(const uint8_t *head, size_t n)
+{
     if (n < 2) {
         return 2;
     }
@@ -125,7 +136,8 @@ static size_t head_length(const uint8_t *head, size_t n) {
     return len == 126 ? 8 : len == 127 ? 14 : 6;
 }
 
-static size_t head_translate(struct end *e, uint8_t *out) {
+static size_t head_translate(struct end *e, uint8_t *out)
+{
     size_t n = head_length(e->head, MAX_HEAD);
     e->owed = n == 6 ? e->head[1] & 0x7fU : 0;
     for (size_t i = 2; n > 6 && i < n - 4; i++) {
@@ -144,7 +156,8 @@ static size_t head_translate(struct end *e, uint8_t *out) {
 }
 
 /* out <= in, so the copy runs forward; eight bytes at a time. */
-static void unmask(uint8_t *out, const uint8_t *in, size_t n, struct end *e) {
+static void unmask(uint8_t *out, const uint8_t *in, size_t n, struct end *e)
+{
     uint8_t turned[8];
     uint64_t wide;
     for (unsigned i = 0; i < 8; i++) {
@@ -164,8 +177,10 @@ static void unmask(uint8_t *out, const uint8_t *in, size_t n, struct end *e) {
     e->phase = (uint8_t)((e->phase + n) & 3U);
 }
 
-/* Turns n bytes of client frames into server frames in place. Returns their length, or -1 at a close frame. */
-static ssize_t translate(struct end *e, uint8_t *data, size_t n) {
+/* Turns n bytes of client frames into server frames in place. Returns their length, or -1 at a
+ * close frame. */
+static ssize_t translate(struct end *e, uint8_t *data, size_t n)
+{
     size_t at = 0;
     size_t to = 0;
     while (at < n) {
@@ -193,7 +208,8 @@ static ssize_t translate(struct end *e, uint8_t *data, size_t n) {
     return (ssize_t)to;
 }
 
-static bool accept_key(const char *head, char *out, size_t n_out) {
+static bool accept_key(const char *head, char *out, size_t n_out)
+{
     static const char GUID[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
     const char *at = strcasestr(head, "\r\nsec-websocket-key:");
     if (!at) {
@@ -205,11 +221,13 @@ static bool accept_key(const char *head, char *out, size_t n_out) {
     uint8_t sum[20];
     size_t n;
     int n_text = snprintf(text, sizeof(text), "%.*s%s", (int)strcspn(at, " \r"), at, GUID);
-    return n_text < (int)sizeof(text) && mbedtls_sha1_ret((const uint8_t *)text, (size_t)n_text, sum) == 0 &&
+    return n_text < (int)sizeof(text) &&
+           mbedtls_sha1_ret((const uint8_t *)text, (size_t)n_text, sum) == 0 &&
            mbedtls_base64_encode((uint8_t *)out, n_out, &n, sum, sizeof(sum)) == 0;
 }
 
-static void on_upgrade(struct relay *r, struct end *e, uint8_t *data, size_t n) {
+static void on_upgrade(struct relay *r, struct end *e, uint8_t *data, size_t n)
+{
     char key[64];
     char answer[256];
     data[n] = '\0';
@@ -228,15 +246,18 @@ static void on_upgrade(struct relay *r, struct end *e, uint8_t *data, size_t n) 
         other->peer = e;
     }
     e->is_open = true;
-    int len = snprintf(answer, sizeof(answer),
-                       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                       "Sec-WebSocket-Accept: %s\r\n\r\n", key);
+    int len =
+        snprintf(answer, sizeof(answer),
+                 "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                 "Sec-WebSocket-Accept: %s\r\n\r\n",
+                 key);
     if (write(e->fd, answer, (size_t)len) != len) {
         end_close(r, e);
     }
 }
 
-static void on_readable(struct relay *r, struct end *e) {
+static void on_readable(struct relay *r, struct end *e)
+{
     ssize_t n = read(e->fd, r->buffer, READ_BYTES);
     if (n <= 0) {
         if (n == 0 || errno != EAGAIN) {
@@ -256,7 +277,8 @@ static void on_readable(struct relay *r, struct end *e) {
     }
 }
 
-static void on_connection(struct relay *r) {
+static void on_connection(struct relay *r)
+{
     int fd = accept4(r->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
         return;
@@ -275,7 +297,8 @@ static void on_connection(struct relay *r) {
     }
 }
 
-static void turn(struct relay *r) {
+static void turn(struct relay *r)
+{
     struct epoll_event events[MAX_EVENTS];
     int n = epoll_wait(r->epoll, events, MAX_EVENTS, -1);
     for (int i = 0; i < n; i++) {
@@ -298,9 +321,10 @@ static void turn(struct relay *r) {
     }
 }
 
-static int listen_on(unsigned short port, unsigned short *ret_port) {
-    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons(port),
-                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+static int listen_on(unsigned short port, unsigned short *ret_port)
+{
+    struct sockaddr_in addr = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(addr);
     int one = 1;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -314,7 +338,8 @@ static int listen_on(unsigned short port, unsigned short *ret_port) {
     return fd;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     unsigned short port = 0;
     if (argc == 3 && strcmp(argv[1], "--port") == 0) {
         port = (unsigned short)strtoul(argv[2], NULL, 10);
@@ -328,11 +353,13 @@ int main(int argc, char **argv) {
         (void)setrlimit(RLIMIT_NOFILE, &limit);
     }
     (void)signal(SIGPIPE, SIG_IGN);
-    struct relay r = {.epoll = epoll_create1(EPOLL_CLOEXEC), .waiting = calloc(MAX_PAIRS, sizeof(struct end *)),
+    struct relay r = {.epoll = epoll_create1(EPOLL_CLOEXEC),
+                      .waiting = calloc(MAX_PAIRS, sizeof(struct end *)),
                       .buffer = malloc(READ_BYTES + 1)};
     r.listener = listen_on(port, &port);
     struct epoll_event ev = {.events = EPOLLIN};
-    if (!r.waiting || !r.buffer || r.epoll < 0 || epoll_ctl(r.epoll, EPOLL_CTL_ADD, r.listener, &ev) < 0) {
+    if (!r.waiting || !r.buffer || r.epoll < 0 ||
+        epoll_ctl(r.epoll, EPOLL_CTL_ADD, r.listener, &ev) < 0) {
         perror("hyphad-relay");
         return 1;
     }

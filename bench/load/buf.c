@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-void *mem_zeroed(size_t n, size_t size) {
+void *mem_zeroed(size_t n, size_t size)
+{
     void *p = calloc(n ? n : 1, size ? size : 1);
     if (!p) {
         abort();
@@ -12,7 +13,8 @@ void *mem_zeroed(size_t n, size_t size) {
     return p;
 }
 
-uint8_t *buf_reserve(struct buf *b, size_t n) {
+uint8_t *buf_reserve(struct buf *b, size_t n)
+{
     if (b->cap - b->len < n) {
         size_t cap = b->cap ? b->cap : 256;
         while (cap - b->len < n) {
@@ -28,7 +30,8 @@ uint8_t *buf_reserve(struct buf *b, size_t n) {
     return b->data + b->len;
 }
 
-void buf_append(struct buf *b, const void *data, size_t n) {
+void buf_append(struct buf *b, const void *data, size_t n)
+{
     uint8_t *tail = buf_reserve(b, n);
     if (n) {
         memcpy(tail, data, n);
@@ -36,18 +39,21 @@ void buf_append(struct buf *b, const void *data, size_t n) {
     b->len += n;
 }
 
-void buf_append_text(struct buf *b, const char *text) {
+void buf_append_text(struct buf *b, const char *text)
+{
     buf_append(b, text, strlen(text));
 }
 
-void buf_drop_front(struct buf *b, size_t n) {
+void buf_drop_front(struct buf *b, size_t n)
+{
     if (n < b->len) {
         memmove(b->data, b->data + n, b->len - n);
     }
     b->len -= n;
 }
 
-void buf_free(struct buf *b) {
+void buf_free(struct buf *b)
+{
     free(b->data);
     *b = (struct buf){0};
 }

@@ -1,10 +1,11 @@
-/* call, echo: pairs of clients, a caller and a callee. The caller keeps a number of calls in flight; the callee answers each
- * with the bytes it got. Both frames are those of the published Python client: {type, from, to, method, session} and
- * {args, promise:"*", t} out, {type, from, to, method:<session>.resolve, parent} and {args} back. Frames are stencils in
- * which only session ids change, so the generator spends its core on system calls, not on packing.
+/* call, echo: pairs of clients, a caller and a callee. The caller keeps a number of calls in
+ * flight; the callee answers each with the bytes it got. Both frames are those of the published
+ * Python client: {type, from, to, method, session} and {args, promise:"*", t} out, {type, from,
+ * to, method:<session>.resolve, parent} and {args} back. Frames are stencils in which only
+ * session ids change, so the generator spends its core on system calls, not on packing.
  *
- * A session id is 22 characters: 12 that never change, 4 hex digits of slot, 6 of the slot's turn. An answer that carries
- * another turn than its slot is in is late and counts as an error.
+ * A session id is 22 characters: 12 that never change, 4 hex digits of slot, 6 of the slot's
+ * turn. An answer that carries another turn than its slot is in is late and counts as an error.
  *
  * echo sends the same frames through a bare relay, which needs no login and rewrites nothing. */
 #include "load/scenarios.h"
@@ -29,28 +30,32 @@ struct pair {
     struct client *caller;
     struct client *callee;
     struct stencil call;
-    size_t call_session;               /* offset of the session id in the call's payload */
+    size_t call_session; /* offset of the session id in the call's payload */
     struct stencil reply;
     size_t reply_method;
     size_t reply_parent;
     struct slot *slots;
 };
 
-static void put_hex(char *out, uint32_t value, unsigned n) {
+static void put_hex(char *out, uint32_t value, unsigned n)
+{
     for (unsigned i = 0; i < n; i++) {
         out[i] = "0123456789abcdef"[value >> (4U * (n - 1U - i)) & 15U];
     }
 }
 
-static uint32_t get_hex(const char *at, unsigned n) {
+static uint32_t get_hex(const char *at, unsigned n)
+{
     uint32_t value = 0;
     for (unsigned i = 0; i < n; i++) {
-        value = value << 4 | (at[i] <= '9' ? (uint32_t)(at[i] - '0') : (uint32_t)(at[i] - 'a' + 10));
+        value =
+            value << 4 | (at[i] <= '9' ? (uint32_t)(at[i] - '0') : (uint32_t)(at[i] - 'a' + 10));
     }
     return value;
 }
 
-static void call_send(struct pair *p, unsigned slot, uint64_t at_ns) {
+static void call_send(struct pair *p, unsigned slot, uint64_t at_ns)
+{
     char digits[SESSION_DIGITS];
     struct slot *s = &p->slots[slot];
     s->turn = (s->turn + 1U) & 0xffffffU;
@@ -61,12 +66,14 @@ static void call_send(struct pair *p, unsigned slot, uint64_t at_ns) {
     stencil_patch(&p->call, frame, p->call_session + SESSION_FIXED, digits, SESSION_DIGITS);
 }
 
-static void count_message(struct run *r, size_t n) {
+static void count_message(struct run *r, size_t n)
+{
     r->n_messages++;
     r->n_bytes += n;
 }
 
-static void on_call(struct client *c, const uint8_t *data, size_t n) {
+static void on_call(struct client *c, const uint8_t *data, size_t n)
+{
     struct pair *p = c->owner;
     struct head h;
     if (!head_read(data, n, &h) || h.session.len != SESSION_LEN) {
@@ -79,7 +86,8 @@ static void on_call(struct client *c, const uint8_t *data, size_t n) {
     stencil_patch(&p->reply, frame, p->reply_parent, h.session.at, SESSION_LEN);
 }
 
-static void on_answer(struct client *c, const uint8_t *data, size_t n) {
+static void on_answer(struct client *c, const uint8_t *data, size_t n)
+{
     struct pair *p = c->owner;
     struct run *r = p->run;
     struct head h;
@@ -109,14 +117,16 @@ static void on_answer(struct client *c, const uint8_t *data, size_t n) {
     }
 }
 
-static void pack_payload(struct buf *b, size_t size) {
+static void pack_payload(struct buf *b, size_t size)
+{
     pack_str(b, "args"), pack_array(b, 1);
     pack_bin_head(b, size);
     memset(buf_reserve(b, size), 'x', size);
     b->len += size;
 }
 
-static void pair_init(struct pair *p, struct run *r, struct client *caller, struct client *callee) {
+static void pair_init(struct pair *p, struct run *r, struct client *caller, struct client *callee)
+{
     *p = (struct pair){.run = r, .caller = caller, .callee = callee};
     char from[CLIENT_MAX_ADDRESS];
     char to[CLIENT_MAX_ADDRESS];
@@ -148,13 +158,15 @@ static void pair_init(struct pair *p, struct run *r, struct client *caller, stru
     callee->on_message = on_call;
 }
 
-static void pair_deinit(struct pair *p) {
+static void pair_deinit(struct pair *p)
+{
     stencil_free(&p->call);
     stencil_free(&p->reply);
     free(p->slots);
 }
 
-static void pairs_run(struct run *r, struct crowd *cr) {
+static void pairs_run(struct run *r, struct crowd *cr)
+{
     struct pair *pairs = mem_zeroed(r->opt.pairs, sizeof(*pairs));
     for (unsigned i = 0; i < r->opt.pairs; i++) {
         pair_init(&pairs[i], r, &cr->clients[2 * i], &cr->clients[2 * i + 1]);
@@ -173,7 +185,8 @@ static void pairs_run(struct run *r, struct crowd *cr) {
     free(pairs);
 }
 
-static int check_limits(struct run *r) {
+static int check_limits(struct run *r)
+{
     if (r->opt.inflight > 65536) {
         run_error(r, "at most 65536 in flight");
         return -EINVAL;
@@ -181,7 +194,8 @@ static int check_limits(struct run *r) {
     return 0;
 }
 
-int scenario_call(struct run *r) {
+int scenario_call(struct run *r)
+{
     struct crowd cr;
     struct crowd helper;
     int e = check_limits(r);
@@ -196,11 +210,13 @@ int scenario_call(struct run *r) {
     return e;
 }
 
-static void relay_path(unsigned i, char *out, size_t n_out) {
+static void relay_path(unsigned i, char *out, size_t n_out)
+{
     (void)snprintf(out, n_out, "/?pair=%u&side=%c", i / 2, i % 2 ? 'b' : 'a');
 }
 
-int scenario_echo(struct run *r) {
+int scenario_echo(struct run *r)
+{
     struct crowd cr;
     int e = check_limits(r);
     if (e < 0) {

@@ -1,5 +1,5 @@
-/* The login is two text frames. connection_info is read by key scan: of its JSON three strings matter and none of them
- * can hold an escape. */
+/* The login is two text frames. connection_info is read by key scan: of its JSON three strings
+ * matter and none of them can hold an escape. */
 #include "load/client.h"
 
 #include "load/frame.h"
@@ -14,7 +14,8 @@
 static const struct conn_ops CLIENT_OPS;
 
 /* The string value of the first "key": in a JSON text; empty when absent. */
-static struct text json_string(const uint8_t *data, size_t n, const char *key) {
+static struct text json_string(const uint8_t *data, size_t n, const char *key)
+{
     char quoted[64];
     int n_quoted = snprintf(quoted, sizeof(quoted), "\"%s\"", key);
     const char *end = (const char *)data + n;
@@ -34,13 +35,15 @@ static struct text json_string(const uint8_t *data, size_t n, const char *key) {
     return stop ? (struct text){p, (size_t)(stop - p)} : (struct text){0};
 }
 
-static void copy_text(char *out, size_t n_out, struct text t) {
+static void copy_text(char *out, size_t n_out, struct text t)
+{
     (void)snprintf(out, n_out, "%.*s", (int)t.len, t.len ? t.at : "");
 }
 
 static void crowd_advance(struct crowd *cr);
 
-static void become_ready(struct client *c) {
+static void become_ready(struct client *c)
+{
     c->state = CLIENT_READY;
     c->crowd->n_ready++;
     c->crowd->n_pending--;
@@ -48,7 +51,8 @@ static void become_ready(struct client *c) {
     crowd_advance(c->crowd);
 }
 
-static void on_open(struct conn *conn) {
+static void on_open(struct conn *conn)
+{
     struct client *c = conn->owner;
     struct crowd *cr = c->crowd;
     if (cr->is_plain) {
@@ -61,11 +65,14 @@ static void on_open(struct conn *conn) {
     if (cr->tokens) {
         token = (const char *)cr->tokens[i % c->run->opt.workspaces].data;
     }
-    int n = c->reconnection_token
-                ? snprintf(hello, sizeof(hello), "{\"client_id\":\"%s\",\"workspace\":\"%s\",\"reconnection_token\":\"%s\"}",
-                           c->id, c->workspace, c->reconnection_token)
-            : token ? snprintf(hello, sizeof(hello), "{\"client_id\":\"%s\",\"token\":\"%s\"}", c->id, token)
-                    : snprintf(hello, sizeof(hello), "{\"client_id\":\"%s\"}", c->id);
+    int n =
+        c->reconnection_token
+            ? snprintf(hello, sizeof(hello),
+                       "{\"client_id\":\"%s\",\"workspace\":\"%s\",\"reconnection_token\":\"%s\"}",
+                       c->id, c->workspace, c->reconnection_token)
+        : token ? snprintf(hello, sizeof(hello), "{\"client_id\":\"%s\",\"token\":\"%s\"}", c->id,
+                           token)
+                : snprintf(hello, sizeof(hello), "{\"client_id\":\"%s\"}", c->id);
     if (n < 0 || (size_t)n >= sizeof(hello)) {
         conn_close(conn, "token too long for this program");
         return;
@@ -73,7 +80,8 @@ static void on_open(struct conn *conn) {
     frame_append(&conn->out, FRAME_TEXT, hello, (size_t)n);
 }
 
-static void on_text(struct conn *conn, const uint8_t *data, size_t n) {
+static void on_text(struct conn *conn, const uint8_t *data, size_t n)
+{
     struct client *c = conn->owner;
     struct crowd *cr = c->crowd;
     if (c->state == CLIENT_READY) {
@@ -82,7 +90,8 @@ static void on_text(struct conn *conn, const uint8_t *data, size_t n) {
     struct text type = json_string(data, n, "type");
     if (!text_is(type, "connection_info")) {
         char why[160];
-        (void)snprintf(why, sizeof(why), "login refused: %.*s", (int)(n < 120 ? n : 120), (const char *)data);
+        (void)snprintf(why, sizeof(why), "login refused: %.*s", (int)(n < 120 ? n : 120),
+                       (const char *)data);
         conn_close(conn, why);
         return;
     }
@@ -100,7 +109,8 @@ static void on_text(struct conn *conn, const uint8_t *data, size_t n) {
     }
 }
 
-static void on_binary(struct conn *conn, const uint8_t *data, size_t n) {
+static void on_binary(struct conn *conn, const uint8_t *data, size_t n)
+{
     struct client *c = conn->owner;
     if (c->state == CLIENT_LOGGING_IN) {
         if (service_is_registered(c, data, n)) {
@@ -111,7 +121,8 @@ static void on_binary(struct conn *conn, const uint8_t *data, size_t n) {
     }
 }
 
-static void on_close(struct conn *conn, const char *why) {
+static void on_close(struct conn *conn, const char *why)
+{
     struct client *c = conn->owner;
     struct crowd *cr = c->crowd;
     if (c->state == CLIENT_READY) {
@@ -137,7 +148,8 @@ static const struct conn_ops CLIENT_OPS = {
     .on_close = on_close,
 };
 
-static void crowd_advance(struct crowd *cr) {
+static void crowd_advance(struct crowd *cr)
+{
     struct run *r = cr->run;
     while (!r->is_over && cr->n_started < cr->n && cr->n_pending < r->opt.parallel) {
         char path[128];
@@ -162,7 +174,8 @@ static void crowd_advance(struct crowd *cr) {
     cr->is_settled = cr->n_started == cr->n && !cr->n_pending;
 }
 
-void crowd_init(struct crowd *cr, struct run *r, unsigned n) {
+void crowd_init(struct crowd *cr, struct run *r, unsigned n)
+{
     *cr = (struct crowd){.run = r, .n = n};
     cr->clients = mem_zeroed(n, sizeof(*cr->clients));
     unsigned salt = (unsigned)(uv_hrtime() / 1000U) & 0xffffffU;
@@ -174,12 +187,14 @@ void crowd_init(struct crowd *cr, struct run *r, unsigned n) {
     }
 }
 
-void crowd_start_all(struct crowd *cr) {
+void crowd_start_all(struct crowd *cr)
+{
     cr->is_settled = false;
     crowd_advance(cr);
 }
 
-int crowd_open(struct crowd *cr, double limit_s) {
+int crowd_open(struct crowd *cr, double limit_s)
+{
     crowd_start_all(cr);
     if (!run_until(cr->run, &cr->is_settled, limit_s)) {
         run_error(cr->run, "not all clients were admitted in time");
@@ -188,7 +203,8 @@ int crowd_open(struct crowd *cr, double limit_s) {
     return cr->n_lost ? -ECONNREFUSED : 0;
 }
 
-void crowd_close(struct crowd *cr) {
+void crowd_close(struct crowd *cr)
+{
     cr->run->is_over = true;
     cr->is_empty = cr->n_gone == cr->n_started;
     for (unsigned i = 0; i < cr->n_started; i++) {
@@ -197,7 +213,8 @@ void crowd_close(struct crowd *cr) {
     (void)run_until(cr->run, &cr->is_empty, 30);
 }
 
-void crowd_reset(struct crowd *cr) {
+void crowd_reset(struct crowd *cr)
+{
     cr->n_started = cr->n_ready = cr->n_pending = cr->n_lost = cr->n_gone = 0;
     cr->is_settled = cr->is_empty = false;
     cr->run->is_over = false;
@@ -207,7 +224,8 @@ void crowd_reset(struct crowd *cr) {
     }
 }
 
-void crowd_deinit(struct crowd *cr) {
+void crowd_deinit(struct crowd *cr)
+{
     for (unsigned i = 0; i < cr->n; i++) {
         free(cr->clients[i].reconnection_token);
         conn_free(&cr->clients[i].conn);
@@ -220,11 +238,14 @@ void crowd_deinit(struct crowd *cr) {
     *cr = (struct crowd){0};
 }
 
-void client_address(const struct client *c, char out[CLIENT_MAX_ADDRESS]) {
+void client_address(const struct client *c, char out[CLIENT_MAX_ADDRESS])
+{
     (void)snprintf(out, CLIENT_MAX_ADDRESS, "%s/%s", c->workspace, c->id);
 }
 
-void client_pack_head(struct buf *b, unsigned n_pairs, const char *from, const char *to, const char *method) {
+void client_pack_head(struct buf *b, unsigned n_pairs, const char *from, const char *to,
+                      const char *method)
+{
     pack_map(b, n_pairs);
     pack_str(b, "type"), pack_str(b, "method");
     pack_str(b, "from"), pack_str(b, from);
@@ -232,12 +253,15 @@ void client_pack_head(struct buf *b, unsigned n_pairs, const char *from, const c
     pack_str(b, "method"), pack_str(b, method);
 }
 
-void client_pack_promise(struct buf *b) {
+void client_pack_promise(struct buf *b)
+{
     pack_str(b, "promise"), pack_str(b, "*");
     pack_str(b, "t"), pack_f64(b, 15.0);
 }
 
-void client_call_manager(struct client *c, const char *fn, const char *session, const struct buf *args) {
+void client_call_manager(struct client *c, const char *fn, const char *session,
+                         const struct buf *args)
+{
     struct buf b = {0};
     char method[128];
     char to[CLIENT_MAX_ID + 2];
@@ -263,7 +287,8 @@ struct ask {
     struct buf answer;
 };
 
-static void on_token_answer(struct client *c, const uint8_t *data, size_t n) {
+static void on_token_answer(struct client *c, const uint8_t *data, size_t n)
+{
     struct ask *ask = c->owner;
     struct head h;
     const uint8_t *arg;
@@ -283,7 +308,8 @@ static void on_token_answer(struct client *c, const uint8_t *data, size_t n) {
     ask->is_answered = true;
 }
 
-int crowd_authorize(struct crowd *cr, struct client *helper) {
+int crowd_authorize(struct crowd *cr, struct client *helper)
+{
     struct run *r = cr->run;
     cr->tokens = mem_zeroed(r->opt.workspaces, sizeof(*cr->tokens));
     for (unsigned i = 0; r->opt.jwt_secret && i < r->opt.workspaces; i++) {

@@ -1,6 +1,7 @@
-/* A connection under load spends its life in on_read: parse every complete frame where it lies, let the owner append
- * answers, write them with one system call. An incomplete frame moves to c->in and later reads land directly behind it,
- * so large messages are copied at most once. c may be closed by any callback; state is looked at again after each. */
+/* A connection under load spends its life in on_read: parse every complete frame where it lies,
+ * let the owner append answers, write them with one system call. An incomplete frame moves to
+ * c->in and later reads land directly behind it, so large messages are copied at most once. c may
+ * be closed by any callback; state is looked at again after each. */
 #include "load/conn.h"
 
 #include "load/frame.h"
@@ -12,17 +13,20 @@
 
 enum { SCRATCH_BYTES = 256 * 1024, KEEP_BYTES = 64 * 1024 };
 
-void conn_pool_init(struct conn_pool *p, uv_loop_t *loop) {
+void conn_pool_init(struct conn_pool *p, uv_loop_t *loop)
+{
     p->loop = loop;
     p->scratch = mem_zeroed(1, SCRATCH_BYTES);
 }
 
-void conn_pool_free(struct conn_pool *p) {
+void conn_pool_free(struct conn_pool *p)
+{
     free(p->scratch);
     p->scratch = NULL;
 }
 
-int target_parse(const char *url, struct target *ret_target) {
+int target_parse(const char *url, struct target *ret_target)
+{
     struct target t = {0};
     bool is_web = strncmp(url, "http://", 7) == 0;
     const char *rest = is_web ? url + 7 : strncmp(url, "ws://", 5) == 0 ? url + 5 : NULL;
@@ -59,7 +63,8 @@ int target_parse(const char *url, struct target *ret_target) {
     return 0;
 }
 
-static void on_closed(uv_handle_t *handle) {
+static void on_closed(uv_handle_t *handle)
+{
     struct conn *c = handle->data;
     c->state = CONN_CLOSED;
     if (c->ops->on_close) {
@@ -67,7 +72,8 @@ static void on_closed(uv_handle_t *handle) {
     }
 }
 
-void conn_close(struct conn *c, const char *why) {
+void conn_close(struct conn *c, const char *why)
+{
     if (c->state == CONN_NEW || c->state >= CONN_CLOSING) {
         return;
     }
@@ -78,13 +84,15 @@ void conn_close(struct conn *c, const char *why) {
     }
 }
 
-void conn_free(struct conn *c) {
+void conn_free(struct conn *c)
+{
     buf_free(&c->in);
     buf_free(&c->out);
     buf_free(&c->sending);
 }
 
-static void on_written(uv_write_t *req, int status) {
+static void on_written(uv_write_t *req, int status)
+{
     struct conn *c = req->handle->data;
     c->is_writing = false;
     c->sending.len = 0;
@@ -98,7 +106,8 @@ static void on_written(uv_write_t *req, int status) {
     }
 }
 
-void conn_flush(struct conn *c) {
+void conn_flush(struct conn *c)
+{
     if (c->is_writing || !c->out.len || c->state < CONN_UPGRADING || c->state > CONN_OPEN) {
         return;
     }
@@ -128,11 +137,13 @@ void conn_flush(struct conn *c) {
     }
 }
 
-struct buf *conn_out(struct conn *c) {
+struct buf *conn_out(struct conn *c)
+{
     return &c->out;
 }
 
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf) {
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf)
+{
     (void)suggested;
     struct conn *c = handle->data;
     if (c->in.len) {
@@ -143,19 +154,22 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf) {
 }
 
 /* Length of the response head when it is complete, else 0. */
-static size_t head_length(const uint8_t *data, size_t n) {
+static size_t head_length(const uint8_t *data, size_t n)
+{
     const uint8_t *stop = memmem(data, n, "\r\n\r\n", 4);
     return stop ? (size_t)(stop - data) + 4 : 0;
 }
 
-static size_t take_upgrade(struct conn *c, const uint8_t *data, size_t n) {
+static size_t take_upgrade(struct conn *c, const uint8_t *data, size_t n)
+{
     size_t head = head_length(data, n);
     if (!head) {
         return 0;
     }
     if (n < 12 || memcmp(data, "HTTP/1.1 101", 12) != 0) {
         char why[64];
-        (void)snprintf(why, sizeof(why), "upgrade refused: %.*s", (int)(n < 40 ? n : 40), (const char *)data);
+        (void)snprintf(why, sizeof(why), "upgrade refused: %.*s", (int)(n < 40 ? n : 40),
+                       (const char *)data);
         conn_close(c, why);
         return 0;
     }
@@ -164,7 +178,8 @@ static size_t take_upgrade(struct conn *c, const uint8_t *data, size_t n) {
     return head;
 }
 
-static void take_close(struct conn *c, const struct frame_view *f) {
+static void take_close(struct conn *c, const struct frame_view *f)
+{
     char why[160];
     unsigned code = f->len >= 2 ? (unsigned)(f->payload[0] << 8 | f->payload[1]) : 1005U;
     int n_reason = f->len > 2 ? (int)f->len - 2 : 0;
@@ -174,7 +189,8 @@ static void take_close(struct conn *c, const struct frame_view *f) {
 }
 
 /* Handles one frame at the front of data; returns its size, or 0 when it is not complete. */
-static size_t take_frame(struct conn *c, const uint8_t *data, size_t n) {
+static size_t take_frame(struct conn *c, const uint8_t *data, size_t n)
+{
     struct frame_view f;
     if (frame_read(data, n, &f) == FRAME_MORE) {
         return 0;
@@ -193,7 +209,8 @@ static size_t take_frame(struct conn *c, const uint8_t *data, size_t n) {
     return f.total;
 }
 
-static size_t take_all(struct conn *c, const uint8_t *data, size_t n) {
+static size_t take_all(struct conn *c, const uint8_t *data, size_t n)
+{
     size_t at = 0;
     while (at < n && (c->state == CONN_UPGRADING || c->state == CONN_OPEN)) {
         size_t used = c->state == CONN_UPGRADING ? take_upgrade(c, data + at, n - at)
@@ -206,7 +223,8 @@ static size_t take_all(struct conn *c, const uint8_t *data, size_t n) {
     return at;
 }
 
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b) {
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
+{
     struct conn *c = stream->data;
     if (n < 0) {
         conn_close(c, n == UV_EOF ? "end of stream" : uv_strerror((int)n));
@@ -233,7 +251,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b) {
     conn_flush(c);
 }
 
-static void on_connected(uv_connect_t *req, int status) {
+static void on_connected(uv_connect_t *req, int status)
+{
     struct conn *c = req->handle->data;
     if (c->state != CONN_CONNECTING) {
         return;
@@ -252,7 +271,8 @@ static void on_connected(uv_connect_t *req, int status) {
     conn_flush(c);
 }
 
-int conn_start(struct conn *c, struct conn_pool *p, const struct target *t, const char *path) {
+int conn_start(struct conn *c, struct conn_pool *p, const struct target *t, const char *path)
+{
     c->pool = p;
     c->tcp.data = c;
     int r = uv_tcp_init(p->loop, &c->tcp);
@@ -261,10 +281,11 @@ int conn_start(struct conn *c, struct conn_pool *p, const struct target *t, cons
     }
     c->state = CONN_CONNECTING;
     char head[1200];
-    int n = snprintf(head, sizeof(head),
-                     "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                     "Sec-WebSocket-Key: aHlwaGFkLWJlbmNoLWtleQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
-                     path ? path : t->path, t->host);
+    int n =
+        snprintf(head, sizeof(head),
+                 "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                 "Sec-WebSocket-Key: aHlwaGFkLWJlbmNoLWtleQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+                 path ? path : t->path, t->host);
     buf_append(&c->out, head, (size_t)n);
     r = uv_tcp_connect(&c->req.connect, &c->tcp, (const struct sockaddr *)&t->addr, on_connected);
     if (r < 0) {

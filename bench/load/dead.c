@@ -1,5 +1,6 @@
-/* dead: how long a caller waits for its error when the client it calls is gone. The callee connects, registers its built-in
- * service as every published client does, and vanishes by reset. Then one call after another is sent to its address. */
+/* dead: how long a caller waits for its error when the client it calls is gone. The callee
+ * connects, registers its built-in service as every published client does, and vanishes by reset.
+ * Then one call after another is sent to its address. */
 #include "load/scenarios.h"
 
 #include "load/frame.h"
@@ -14,13 +15,15 @@ struct dead {
     bool is_gone;
 };
 
-static void call_again(struct dead *d) {
+static void call_again(struct dead *d)
+{
     d->sent_ns = uv_hrtime();
     frame_append(conn_out(&d->caller->conn), FRAME_BINARY, d->call.data, d->call.len);
     conn_flush(&d->caller->conn);
 }
 
-static void on_message(struct client *c, const uint8_t *data, size_t n) {
+static void on_message(struct client *c, const uint8_t *data, size_t n)
+{
     struct dead *d = c->owner;
     struct head h;
     if (!head_read(data, n, &h) || !text_is(h.method, "dead.reject")) {
@@ -34,7 +37,8 @@ static void on_message(struct client *c, const uint8_t *data, size_t n) {
     }
 }
 
-int scenario_dead(struct run *r) {
+int scenario_dead(struct run *r)
+{
     struct crowd cr;
     struct crowd helper;
     struct dead d = {.run = r};
@@ -58,7 +62,7 @@ int scenario_dead(struct run *r) {
         client_pack_promise(&d.call);
         cr.clients[1].is_leaving = true;
         conn_close(&cr.clients[1].conn, "done");
-        /* Until the hub has seen the reset it may still hand calls to a dead socket: ask until the first refusal. */
+        /* Until the hub has seen the reset it may hand calls to a dead socket: ask till refused. */
         for (unsigned i = 0; i < 50 && !d.is_gone; i++) {
             call_again(&d);
             (void)run_until(r, &d.is_gone, 0.1);

@@ -1,5 +1,6 @@
-/* fanout: one client emits an event to its workspace, every other client has subscribed to it. The next event leaves when
- * the last subscriber has the one before, so latency counts each delivery, from emission. */
+/* fanout: one client emits an event to its workspace, every other client has subscribed to it.
+ * The next event leaves when the last subscriber has the one before, so latency counts each
+ * delivery, from emission. */
 #include "load/scenarios.h"
 
 #include "load/frame.h"
@@ -10,18 +11,20 @@
 struct fanout {
     struct run *run;
     struct crowd *crowd;
-    struct buf event;                  /* packed */
+    struct buf event; /* packed */
     unsigned n_subscribed;
-    unsigned n_arrived;                /* of the event under way */
+    unsigned n_arrived; /* of the event under way */
     uint64_t sent_ns;
     bool is_ready;
 };
 
-static struct client *emitter(struct fanout *f) {
+static struct client *emitter(struct fanout *f)
+{
     return &f->crowd->clients[0];
 }
 
-static void emit(struct fanout *f) {
+static void emit(struct fanout *f)
+{
     struct conn *c = &emitter(f)->conn;
     f->n_arrived = 0;
     f->sent_ns = uv_hrtime();
@@ -29,7 +32,8 @@ static void emit(struct fanout *f) {
     conn_flush(c);
 }
 
-static void on_message(struct client *c, const uint8_t *data, size_t n) {
+static void on_message(struct client *c, const uint8_t *data, size_t n)
+{
     struct fanout *f = c->owner;
     struct run *r = f->run;
     struct head h;
@@ -49,7 +53,8 @@ static void on_message(struct client *c, const uint8_t *data, size_t n) {
     }
 }
 
-static int fanout_run(struct run *r, struct crowd *cr) {
+static int fanout_run(struct run *r, struct crowd *cr)
+{
     struct fanout f = {.run = r, .crowd = cr};
     struct buf args = {0};
     pack_array(&args, 1);
@@ -85,10 +90,11 @@ static int fanout_run(struct run *r, struct crowd *cr) {
     return e;
 }
 
-int scenario_fanout(struct run *r) {
+int scenario_fanout(struct run *r)
+{
     struct crowd cr;
     struct crowd helper;
-    r->opt.workspaces = 1;             /* an event stays in its workspace */
+    r->opt.workspaces = 1; /* an event stays in its workspace */
     int e = crowd_open_authorized(&cr, &helper, r, r->opt.connections + 1);
     if (e == 0) {
         e = fanout_run(r, &cr);

@@ -5,7 +5,8 @@
 
 static const uint8_t MASK[4] = {0x5a, 0xc3, 0x17, 0x8e};
 
-static size_t put_head(uint8_t *out, unsigned opcode, size_t n) {
+static size_t put_head(uint8_t *out, unsigned opcode, size_t n)
+{
     size_t at = 2;
     out[0] = (uint8_t)(0x80U | opcode);
     if (n < 126) {
@@ -26,41 +27,48 @@ static size_t put_head(uint8_t *out, unsigned opcode, size_t n) {
     return at + 4;
 }
 
-static void copy_masked(uint8_t *out, const uint8_t *in, size_t n, size_t phase) {
+static void copy_masked(uint8_t *out, const uint8_t *in, size_t n, size_t phase)
+{
     for (size_t i = 0; i < n; i++) {
         out[i] = in[i] ^ MASK[(phase + i) & 3U];
     }
 }
 
-void frame_append(struct buf *b, unsigned opcode, const void *payload, size_t n) {
+void frame_append(struct buf *b, unsigned opcode, const void *payload, size_t n)
+{
     uint8_t *out = buf_reserve(b, n + 14);
     size_t head_len = put_head(out, opcode, n);
     copy_masked(out + head_len, payload, n, 0);
     b->len += head_len + n;
 }
 
-void stencil_init(struct stencil *s, unsigned opcode, const struct buf *payload) {
+void stencil_init(struct stencil *s, unsigned opcode, const struct buf *payload)
+{
     *s = (struct stencil){0};
     frame_append(&s->frame, opcode, payload->data, payload->len);
     s->head_len = s->frame.len - payload->len;
 }
 
-void stencil_free(struct stencil *s) {
+void stencil_free(struct stencil *s)
+{
     buf_free(&s->frame);
 }
 
-uint8_t *stencil_append(const struct stencil *s, struct buf *b) {
+uint8_t *stencil_append(const struct stencil *s, struct buf *b)
+{
     uint8_t *out = buf_reserve(b, s->frame.len);
     memcpy(out, s->frame.data, s->frame.len);
     b->len += s->frame.len;
     return out;
 }
 
-void stencil_patch(const struct stencil *s, uint8_t *frame, size_t at, const void *data, size_t n) {
+void stencil_patch(const struct stencil *s, uint8_t *frame, size_t at, const void *data, size_t n)
+{
     copy_masked(frame + s->head_len + at, data, n, at);
 }
 
-int frame_read(const uint8_t *data, size_t n, struct frame_view *ret_view) {
+int frame_read(const uint8_t *data, size_t n, struct frame_view *ret_view)
+{
     *ret_view = (struct frame_view){0};
     if (n < 2) {
         return FRAME_MORE;

@@ -1,6 +1,7 @@
-/* frame: the WebSocket frames of a client (RFC 6455), as pure bytes. One mask key serves every frame of a run: a generator
- * measures a server and hides nothing from proxies, and a server has the same work whatever the key. That lets a frame be
- * prepared once and only patched per message. */
+/* frame: the WebSocket frames of a client (RFC 6455), as pure bytes. One mask key serves every
+ * frame of a run: a generator measures a server and hides nothing from proxies, and a server has
+ * the same work whatever the key. That lets a frame be prepared once and only patched per
+ * message. */
 #pragma once
 
 #include "load/buf.h"
@@ -29,7 +30,10 @@ struct frame_view {
     bool is_final;
     const uint8_t *payload;
     size_t len;
-    size_t total;                      /* header and payload */
+    size_t total; /* header and payload */
 };
-enum { FRAME_OK, FRAME_MORE };         /* MORE: ret_view->total says how many bytes are needed, 0 when not known yet */
+enum {
+    FRAME_OK,
+    FRAME_MORE
+}; /* MORE: ret_view->total says how many bytes are needed, 0 when not known yet */
 int frame_read(const uint8_t *data, size_t n, struct frame_view *ret_view);

@@ -1,9 +1,11 @@
-/* Values below 128 have a bucket each; above, the top seven bits choose it: six below the leading one. */
+/* Values below 128 have a bucket each; above, the top seven bits choose it: six below the leading
+ * one. */
 #include "load/hist.h"
 
 #include <string.h>
 
-static unsigned bucket_of(uint64_t value) {
+static unsigned bucket_of(uint64_t value)
+{
     if (value < 128) {
         return (unsigned)value;
     }
@@ -11,7 +13,8 @@ static unsigned bucket_of(uint64_t value) {
     return shift * 64U + (unsigned)(value >> shift);
 }
 
-static uint64_t bucket_upper(unsigned bucket) {
+static uint64_t bucket_upper(unsigned bucket)
+{
     if (bucket < 128) {
         return bucket;
     }
@@ -19,11 +22,13 @@ static uint64_t bucket_upper(unsigned bucket) {
     return ((uint64_t)(bucket - shift * 64U + 1U) << shift) - 1U;
 }
 
-void hist_reset(struct hist *h) {
+void hist_reset(struct hist *h)
+{
     memset(h, 0, sizeof(*h));
 }
 
-void hist_add(struct hist *h, uint64_t value) {
+void hist_add(struct hist *h, uint64_t value)
+{
     h->counts[bucket_of(value)]++;
     h->n++;
     h->sum += value;
@@ -32,7 +37,8 @@ void hist_add(struct hist *h, uint64_t value) {
     }
 }
 
-uint64_t hist_quantile(const struct hist *h, double q) {
+uint64_t hist_quantile(const struct hist *h, double q)
+{
     uint64_t rank = (uint64_t)(q * (double)h->n);
     uint64_t seen = 0;
     for (unsigned i = 0; i < HIST_BUCKETS; i++) {

@@ -1,5 +1,5 @@
-/* hist: a latency histogram of logarithmic buckets, 64 per power of two, so a value read back is at most 1.6 % off.
- * Fixed size, no allocation, one thread. Values are nanoseconds. */
+/* hist: a latency histogram of logarithmic buckets, 64 per power of two, so a value read back is
+ * at most 1.6 % off. Fixed size, no allocation, one thread. Values are nanoseconds. */
 #pragma once
 
 #include <stdint.h>
@@ -15,4 +15,5 @@ struct hist {
 
 void hist_reset(struct hist *h);
 void hist_add(struct hist *h, uint64_t value);
-uint64_t hist_quantile(const struct hist *h, double q);    /* upper edge of the bucket that holds quantile q; 0 when empty */
+uint64_t hist_quantile(const struct hist *h,
+                       double q); /* upper edge of the bucket that holds quantile q; 0 when empty */

@@ -1,5 +1,6 @@
-/* http: keep-alive connections that send one GET after another. With --service the request is a call of a service that a
- * client of this program offers, so each request crosses the hub to that client and back; else it is --path. */
+/* http: keep-alive connections that send one GET after another. With --service the request is a
+ * call of a service that a client of this program offers, so each request crosses the hub to that
+ * client and back; else it is --path. */
 #include "load/scenarios.h"
 
 #include "load/service.h"
@@ -18,17 +19,21 @@ struct getter {
     uint64_t sent_ns;
 };
 
-static void request_send(struct getter *g, uint64_t at_ns) {
+static void request_send(struct getter *g, uint64_t at_ns)
+{
     g->sent_ns = at_ns;
     buf_append(conn_out(&g->conn), g->request->data, g->request->len);
 }
 
-static void on_open(struct conn *c) {
+static void on_open(struct conn *c)
+{
     request_send(c->owner, uv_hrtime());
 }
 
-/* Length of a complete response at the front of in, else 0; -1 when it has no length this program understands. */
-static ssize_t response_length(const struct buf *in) {
+/* Length of a complete response at the front of in, else 0; -1 when it has no length this program
+ * understands. */
+static ssize_t response_length(const struct buf *in)
+{
     const char *text = (const char *)in->data;
     const char *stop = memmem(text, in->len, "\r\n\r\n", 4);
     if (!stop) {
@@ -53,7 +58,8 @@ static ssize_t response_length(const struct buf *in) {
     return -1;
 }
 
-static void on_raw(struct conn *c) {
+static void on_raw(struct conn *c)
+{
     struct getter *g = c->owner;
     ssize_t n;
     while ((n = response_length(&c->in)) > 0) {
@@ -74,7 +80,8 @@ static void on_raw(struct conn *c) {
     }
 }
 
-static void on_close(struct conn *c, const char *why) {
+static void on_close(struct conn *c, const char *why)
+{
     struct getter *g = c->owner;
     if (!g->run->is_over) {
         run_error(g->run, why);
@@ -83,13 +90,16 @@ static void on_close(struct conn *c, const char *why) {
     conn_free(c);
 }
 
-static const struct conn_ops GETTER_OPS = {.on_open = on_open, .on_raw = on_raw, .on_close = on_close};
+static const struct conn_ops GETTER_OPS = {
+    .on_open = on_open, .on_raw = on_raw, .on_close = on_close};
 
-static void getters_run(struct run *r, const char *path) {
+static void getters_run(struct run *r, const char *path)
+{
     struct buf request = {0};
     char head[1024];
     unsigned n_closed = 0;
-    (void)snprintf(head, sizeof(head), "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: application/json\r\n\r\n", path,
+    (void)snprintf(head, sizeof(head),
+                   "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: application/json\r\n\r\n", path,
                    r->target.host);
     buf_append_text(&request, head);
     struct getter *getters = mem_zeroed(r->opt.connections, sizeof(*getters));
@@ -121,10 +131,12 @@ struct offer {
     bool is_offered;
 };
 
-static void on_offer_message(struct client *c, const uint8_t *data, size_t n) {
+static void on_offer_message(struct client *c, const uint8_t *data, size_t n)
+{
     struct offer *o = c->owner;
     struct head h;
-    if (head_read(data, n, &h) && (text_is(h.method, "offer.resolve") || text_is(h.method, "offer.reject"))) {
+    if (head_read(data, n, &h) &&
+        (text_is(h.method, "offer.resolve") || text_is(h.method, "offer.reject"))) {
         o->is_answered = true;
         o->is_offered = text_is(h.method, "offer.resolve");
         return;
@@ -135,7 +147,8 @@ static void on_offer_message(struct client *c, const uint8_t *data, size_t n) {
     service_answer(c, data, n);
 }
 
-static int service_run(struct run *r) {
+static int service_run(struct run *r)
+{
     struct crowd cr;
     struct crowd helper;
     struct offer offer = {0};
@@ -164,7 +177,8 @@ static int service_run(struct run *r) {
     return e;
 }
 
-int scenario_http(struct run *r) {
+int scenario_http(struct run *r)
+{
     int e = 0;
     if (r->opt.with_service) {
         e = service_run(r);

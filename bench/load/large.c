@@ -1,6 +1,6 @@
-/* large: payloads far above a message, sent as the published clients send them: cut into chunks of 262,144 bytes, each a
- * call of message_cache.set at the receiver, 30 under way, create before and process after. One transfer follows another;
- * latency is that of a whole transfer. */
+/* large: payloads far above a message, sent as the published clients send them: cut into chunks
+ * of 262,144 bytes, each a call of message_cache.set at the receiver, 30 under way, create before
+ * and process after. One transfer follows another; latency is that of a whole transfer. */
 #include "load/scenarios.h"
 
 #include "load/frame.h"
@@ -18,7 +18,7 @@ struct transfer {
     struct client *sender;
     struct stencil create;
     struct stencil set;
-    size_t set_index;                  /* offset of the four bytes of the chunk's index */
+    size_t set_index; /* offset of the four bytes of the chunk's index */
     struct stencil process;
     struct stencil answer;
     unsigned n_chunks;
@@ -29,15 +29,17 @@ struct transfer {
     double rss_max;
 };
 
-static void send_chunk(struct transfer *t) {
+static void send_chunk(struct transfer *t)
+{
     uint8_t *frame = stencil_append(&t->set, conn_out(&t->sender->conn));
-    uint8_t index[4] = {(uint8_t)(t->n_sent >> 24), (uint8_t)(t->n_sent >> 16), (uint8_t)(t->n_sent >> 8),
-                        (uint8_t)t->n_sent};
+    uint8_t index[4] = {(uint8_t)(t->n_sent >> 24), (uint8_t)(t->n_sent >> 16),
+                        (uint8_t)(t->n_sent >> 8), (uint8_t)t->n_sent};
     stencil_patch(&t->set, frame, t->set_index, index, 4);
     t->n_sent++;
 }
 
-static void start(struct transfer *t) {
+static void start(struct transfer *t)
+{
     t->n_sent = 0;
     t->n_answered = 0;
     t->is_processing = false;
@@ -46,7 +48,8 @@ static void start(struct transfer *t) {
 }
 
 /* The answers of one transfer: to create, to each chunk, to process. */
-static void on_answer(struct client *c, const uint8_t *data, size_t n) {
+static void on_answer(struct client *c, const uint8_t *data, size_t n)
+{
     struct transfer *t = c->owner;
     struct head h;
     if (!head_read(data, n, &h) || !text_is(h.method, "large.resolve")) {
@@ -71,7 +74,8 @@ static void on_answer(struct client *c, const uint8_t *data, size_t n) {
     }
 }
 
-static void on_chunk(struct client *c, const uint8_t *data, size_t n) {
+static void on_chunk(struct client *c, const uint8_t *data, size_t n)
+{
     struct transfer *t = c->owner;
     struct head h;
     if (!head_read(data, n, &h) || !text_is(h.session, "large")) {
@@ -83,7 +87,9 @@ static void on_chunk(struct client *c, const uint8_t *data, size_t n) {
     (void)stencil_append(&t->answer, conn_out(&c->conn));
 }
 
-static void pack_cache_call(struct buf *b, const char *from, const char *to, const char *fn, unsigned n_args) {
+static void pack_cache_call(struct buf *b, const char *from, const char *to, const char *fn,
+                            unsigned n_args)
+{
     char method[64];
     (void)snprintf(method, sizeof(method), "services.built-in.message_cache.%s", fn);
     client_pack_head(b, 5, from, to, method);
@@ -94,7 +100,9 @@ static void pack_cache_call(struct buf *b, const char *from, const char *to, con
     pack_str(b, KEY);
 }
 
-static void transfer_init(struct transfer *t, struct run *r, struct client *sender, struct client *receiver) {
+static void transfer_init(struct transfer *t, struct run *r, struct client *sender,
+                          struct client *receiver)
+{
     *t = (struct transfer){.run = r, .sender = sender};
     char from[CLIENT_MAX_ADDRESS];
     char to[CLIENT_MAX_ADDRESS];
@@ -130,13 +138,15 @@ static void transfer_init(struct transfer *t, struct run *r, struct client *send
     receiver->on_message = on_chunk;
 }
 
-static void on_tick(uv_timer_t *timer) {
+static void on_tick(uv_timer_t *timer)
+{
     struct transfer *t = timer->data;
     double rss = proc_rss_bytes(t->run->opt.pid);
     t->rss_max = rss > t->rss_max ? rss : t->rss_max;
 }
 
-int scenario_large(struct run *r) {
+int scenario_large(struct run *r)
+{
     struct crowd cr;
     struct crowd helper;
     struct transfer t = {0};
@@ -159,6 +169,7 @@ int scenario_large(struct run *r) {
         }
     }
     crowd_close_both(&cr, &helper);
-    stencil_free(&t.create), stencil_free(&t.set), stencil_free(&t.process), stencil_free(&t.answer);
+    stencil_free(&t.create), stencil_free(&t.set), stencil_free(&t.process),
+        stencil_free(&t.answer);
     return e;
 }

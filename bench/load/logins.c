@@ -1,9 +1,11 @@
 /* connect, idle: what it costs to let clients in, and to keep them.
  *
- * connect admits all clients with a fixed number of logins under way; latency is from the first byte of the TCP connect to
- * connection_info. Connections stay open until the measurement is over, so closing them costs nothing that is counted.
+ * connect admits all clients with a fixed number of logins under way; latency is from the first
+ * byte of the TCP connect to connection_info. Connections stay open until the measurement is
+ * over, so closing them costs nothing that is counted.
  *
- * idle compares resident memory before and after, then watches the CPU of clients that only ping every 30 s. */
+ * idle compares resident memory before and after, then watches the CPU of clients that only ping
+ * every 30 s. */
 #include "load/scenarios.h"
 
 #include "load/frame.h"
@@ -11,7 +13,8 @@
 
 #include <string.h>
 
-int scenario_connect(struct run *r) {
+int scenario_connect(struct run *r)
+{
     struct crowd cr;
     struct crowd helper;
     int e = crowd_prepare(&cr, &helper, r, r->opt.connections);
@@ -38,7 +41,8 @@ struct pinger {
 };
 
 /* Spreads pings evenly: each tick a share of the crowd, all of it once in 30 s. */
-static void on_tick(uv_timer_t *timer) {
+static void on_tick(uv_timer_t *timer)
+{
     struct pinger *p = timer->data;
     static const char PING[] = "{\"type\":\"ping\"}";
     for (unsigned i = 0; i < p->per_tick; i++) {
@@ -48,7 +52,8 @@ static void on_tick(uv_timer_t *timer) {
     }
 }
 
-static void hold(struct run *r, struct crowd *cr) {
+static void hold(struct run *r, struct crowd *cr)
+{
     enum { TICK_MS = 50, PERIOD_MS = 30000 };
     struct pinger p = {.crowd = cr, .per_tick = (cr->n * TICK_MS + PERIOD_MS - 1) / PERIOD_MS};
     (void)uv_timer_init(&r->loop, &p.timer);
@@ -61,7 +66,8 @@ static void hold(struct run *r, struct crowd *cr) {
     (void)uv_run(&r->loop, UV_RUN_NOWAIT);
 }
 
-int scenario_idle(struct run *r) {
+int scenario_idle(struct run *r)
+{
     struct crowd cr;
     struct crowd helper;
     double before = proc_rss_bytes(r->opt.pid);

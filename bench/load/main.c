@@ -1,5 +1,5 @@
-/* hyphad-bench: load for any server that speaks the protocol, ours or the original. One loop on one thread: it is to be
- * pinned to another core than the server. See bench/README.md. */
+/* hyphad-bench: load for any server that speaks the protocol, ours or the original. One loop on
+ * one thread: it is to be pinned to another core than the server. See bench/README.md. */
 #include "load/run.h"
 
 #include <getopt.h>
@@ -16,16 +16,26 @@ struct option_row {
 };
 
 static const struct option_row OPTIONS[] = {
-    {{"url", required_argument, NULL, 'u'}, "URL", "http://host:port (then /ws is added) or ws://host:port/path"},
-    {{"pid", required_argument, NULL, 'p'}, "PID", "process id of the server, for its CPU time and memory"},
-    {{"jwt-secret", required_argument, NULL, 'j'}, "TEXT", "sign tokens with this; else the server is asked for one"},
+    {{"url", required_argument, NULL, 'u'},
+     "URL",
+     "http://host:port (then /ws is added) or ws://host:port/path"},
+    {{"pid", required_argument, NULL, 'p'},
+     "PID",
+     "process id of the server, for its CPU time and memory"},
+    {{"jwt-secret", required_argument, NULL, 'j'},
+     "TEXT",
+     "sign tokens with this; else the server is asked for one"},
     {{"pairs", required_argument, NULL, 'n'}, "N", "callers, each with its own callee (64)"},
     {{"inflight", required_argument, NULL, 'i'}, "N", "calls in flight per caller (1)"},
     {{"size", required_argument, NULL, 's'}, "BYTES", "payload of a call (128)"},
     {{"connections", required_argument, NULL, 'c'}, "N", "clients of connect and idle (1000)"},
     {{"parallel", required_argument, NULL, 'P'}, "N", "logins under way at once (8)"},
-    {{"workspaces", required_argument, NULL, 'w'}, "N", "workspaces the clients are spread over (1)"},
-    {{"service", no_argument, NULL, 'S'}, "", "connect, idle: clients also register their built-in service; http: call one"},
+    {{"workspaces", required_argument, NULL, 'w'},
+     "N",
+     "workspaces the clients are spread over (1)"},
+    {{"service", no_argument, NULL, 'S'},
+     "",
+     "connect, idle: clients also register their built-in service; http: call one"},
     {{"path", required_argument, NULL, 'H'}, "PATH", "what http asks for (/health/liveness)"},
     {{"seconds", required_argument, NULL, 't'}, "S", "measured time (3)"},
     {{"warmup", required_argument, NULL, 'W'}, "S", "time before it (1)"},
@@ -34,23 +44,27 @@ static const struct option_row OPTIONS[] = {
 };
 enum { N_OPTIONS = sizeof(OPTIONS) / sizeof(OPTIONS[0]) };
 
-static void print_help(FILE *out) {
+static void print_help(FILE *out)
+{
     fprintf(out, "usage: hyphad-bench SCENARIO --url URL [options]\n\nscenarios\n");
     for (const struct scenario *s = SCENARIOS; s->name; s++) {
         fprintf(out, "  %-12s %s\n", s->name, s->what);
     }
     fprintf(out, "\noptions\n");
     for (unsigned i = 0; i < N_OPTIONS; i++) {
-        fprintf(out, "  --%-12s %-6s %s\n", OPTIONS[i].opt.name, OPTIONS[i].argument, OPTIONS[i].help);
+        fprintf(out, "  --%-12s %-6s %s\n", OPTIONS[i].opt.name, OPTIONS[i].argument,
+                OPTIONS[i].help);
     }
 }
 
-static void fail(const char *what, const char *value) {
+static void fail(const char *what, const char *value)
+{
     fprintf(stderr, "hyphad-bench: %s: %s (try --help)\n", what, value);
     exit(2);
 }
 
-static double number(const char *name, const char *text, double min, double max) {
+static double number(const char *name, const char *text, double min, double max)
+{
     char *end;
     double value = strtod(text, &end);
     if (end == text || *end || !(value >= min && value <= max)) {
@@ -59,7 +73,8 @@ static double number(const char *name, const char *text, double min, double max)
     return value;
 }
 
-static void take_option(struct options *o, int c, const char *v) {
+static void take_option(struct options *o, int c, const char *v)
+{
     switch (c) {
     case 'u':
         o->url = v;
@@ -111,7 +126,8 @@ static void take_option(struct options *o, int c, const char *v) {
     }
 }
 
-static void raise_file_limit(void) {
+static void raise_file_limit(void)
+{
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         limit.rlim_cur = limit.rlim_max;
@@ -119,7 +135,8 @@ static void raise_file_limit(void) {
     }
 }
 
-static const struct scenario *scenario_find(const char *name) {
+static const struct scenario *scenario_find(const char *name)
+{
     for (const struct scenario *s = SCENARIOS; s->name; s++) {
         if (strcmp(s->name, name) == 0) {
             return s;
@@ -128,10 +145,18 @@ static const struct scenario *scenario_find(const char *name) {
     return NULL;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     struct option longs[N_OPTIONS + 1] = {0};
-    struct options o = {.pairs = 64, .inflight = 1, .size = 128, .connections = 1000, .parallel = 8,
-                        .workspaces = 1, .http_path = "/health/liveness", .warmup = 1, .seconds = 3};
+    struct options o = {.pairs = 64,
+                        .inflight = 1,
+                        .size = 128,
+                        .connections = 1000,
+                        .parallel = 8,
+                        .workspaces = 1,
+                        .http_path = "/health/liveness",
+                        .warmup = 1,
+                        .seconds = 3};
     for (unsigned i = 0; i < N_OPTIONS; i++) {
         longs[i] = OPTIONS[i].opt;
     }
@@ -147,7 +172,7 @@ int main(int argc, char **argv) {
     if (!s) {
         fail("unknown scenario", argv[optind]);
     }
-    static struct run r;
+    struct run r;
     (void)signal(SIGPIPE, SIG_IGN);
     raise_file_limit();
     run_init(&r, &o);

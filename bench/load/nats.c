@@ -1,8 +1,9 @@
-/* nats: the call scenario in the words of nats-server over WebSocket, as a second control. The caller of pair i publishes
- * to c.<i> with the reply subject r.<i>.<slot>; the callee, subscribed to c.<i>, publishes the bytes back to it.
+/* nats: the call scenario in the words of nats-server over WebSocket, as a second control. The
+ * caller of pair i publishes to c.<i> with the reply subject r.<i>.<slot>; the callee, subscribed
+ * to c.<i>, publishes the bytes back to it.
  *
- * One NATS command travels in one WebSocket frame on our side. The server may put several into a frame, or part of one, so
- * what arrives is a stream of bytes and is parsed as one. */
+ * One NATS command travels in one WebSocket frame on our side. The server may put several into a
+ * frame, or part of one, so what arrives is a stream of bytes and is parsed as one. */
 #include "load/scenarios.h"
 
 #include "load/frame.h"
@@ -15,7 +16,7 @@ struct nats_pair;
 
 struct nats_end {
     struct nats_pair *pair;
-    struct buf stream;                 /* bytes of an incomplete command */
+    struct buf stream; /* bytes of an incomplete command */
     bool is_caller;
 };
 
@@ -24,15 +25,17 @@ struct nats_pair {
     unsigned number;
     struct client *caller;
     struct nats_end ends[2];
-    uint64_t *sent_ns;                 /* by slot */
+    uint64_t *sent_ns; /* by slot */
     struct buf payload;
 };
 
-static void send_text(struct client *c, const char *text) {
+static void send_text(struct client *c, const char *text)
+{
     frame_append(conn_out(&c->conn), FRAME_BINARY, text, strlen(text));
 }
 
-static void publish(struct client *c, const char *head, const struct buf *payload) {
+static void publish(struct client *c, const char *head, const struct buf *payload)
+{
     char text[256 + 4096];
     size_t n = strlen(head);
     memcpy(text, head, n);
@@ -50,20 +53,24 @@ static void publish(struct client *c, const char *head, const struct buf *payloa
     buf_free(&b);
 }
 
-static void request_send(struct nats_pair *p, unsigned slot, uint64_t at_ns) {
+static void request_send(struct nats_pair *p, unsigned slot, uint64_t at_ns)
+{
     char head[128];
-    (void)snprintf(head, sizeof(head), "PUB c.%u r.%u.%u %zu\r\n", p->number, p->number, slot, p->payload.len);
+    (void)snprintf(head, sizeof(head), "PUB c.%u r.%u.%u %zu\r\n", p->number, p->number, slot,
+                   p->payload.len);
     p->sent_ns[slot] = at_ns;
     publish(p->caller, head, &p->payload);
 }
 
-static void on_request(struct client *c, struct nats_pair *p, const char *reply_to) {
+static void on_request(struct client *c, struct nats_pair *p, const char *reply_to)
+{
     char head[128];
     (void)snprintf(head, sizeof(head), "PUB %s %zu\r\n", reply_to, p->payload.len);
     publish(c, head, &p->payload);
 }
 
-static void on_reply(struct client *c, struct nats_pair *p, const char *subject) {
+static void on_reply(struct client *c, struct nats_pair *p, const char *subject)
+{
     const char *dot = strrchr(subject, '.');
     unsigned long slot = dot ? strtoul(dot + 1, NULL, 10) : p->run->opt.inflight;
     if (slot >= p->run->opt.inflight) {
@@ -77,7 +84,8 @@ static void on_reply(struct client *c, struct nats_pair *p, const char *subject)
 }
 
 /* One command at the front of data; its size, or 0 when it is not complete. */
-static size_t take_command(struct client *c, struct nats_end *end, const uint8_t *data, size_t n) {
+static size_t take_command(struct client *c, struct nats_end *end, const uint8_t *data, size_t n)
+{
     struct run *r = end->pair->run;
     const uint8_t *stop = memchr(data, '\n', n);
     if (!stop) {
@@ -86,7 +94,7 @@ static size_t take_command(struct client *c, struct nats_end *end, const uint8_t
     size_t line = (size_t)(stop - data) + 1;
     char text[256];
     if (line >= sizeof(text)) {
-        return line;                   /* INFO: long, and nothing in it is needed */
+        return line; /* INFO: long, and nothing in it is needed */
     }
     memcpy(text, data, line);
     text[line] = '\0';
@@ -119,7 +127,8 @@ static size_t take_command(struct client *c, struct nats_end *end, const uint8_t
     return line + size + 2;
 }
 
-static void on_bytes(struct client *c, const uint8_t *data, size_t n) {
+static void on_bytes(struct client *c, const uint8_t *data, size_t n)
+{
     struct nats_end *end = c->owner;
     bool was_empty = end->stream.len == 0;
     if (!was_empty) {
@@ -139,19 +148,22 @@ static void on_bytes(struct client *c, const uint8_t *data, size_t n) {
     }
 }
 
-static void end_init(struct nats_pair *p, struct client *c, bool is_caller) {
+static void end_init(struct nats_pair *p, struct client *c, bool is_caller)
+{
     struct nats_end *end = &p->ends[is_caller ? 0 : 1];
     *end = (struct nats_end){.pair = p, .is_caller = is_caller};
     c->owner = end;
     c->on_message = on_bytes;
     char subscribe[64];
-    (void)snprintf(subscribe, sizeof(subscribe), is_caller ? "SUB r.%u.* 1\r\n" : "SUB c.%u 1\r\n", p->number);
+    (void)snprintf(subscribe, sizeof(subscribe), is_caller ? "SUB r.%u.* 1\r\n" : "SUB c.%u 1\r\n",
+                   p->number);
     send_text(c, "CONNECT {\"verbose\":false,\"pedantic\":false}\r\n");
     send_text(c, subscribe);
     conn_flush(&c->conn);
 }
 
-static void nats_pairs_run(struct run *r, struct crowd *cr, struct nats_pair *pairs) {
+static void nats_pairs_run(struct run *r, struct crowd *cr, struct nats_pair *pairs)
+{
     for (unsigned i = 0; i < r->opt.pairs; i++) {
         struct nats_pair *p = &pairs[i];
         *p = (struct nats_pair){.run = r, .number = i, .caller = &cr->clients[2 * i]};
@@ -161,7 +173,7 @@ static void nats_pairs_run(struct run *r, struct crowd *cr, struct nats_pair *pa
         end_init(p, &cr->clients[2 * i], true);
         end_init(p, &cr->clients[2 * i + 1], false);
     }
-    run_wait(r, 0.5);                  /* NATS does not acknowledge a SUB; a request sent too early has no taker */
+    run_wait(r, 0.5); /* NATS does not acknowledge a SUB; a request sent too early has no taker */
     for (unsigned i = 0; i < r->opt.pairs; i++) {
         for (unsigned s = 0; s < r->opt.inflight; s++) {
             request_send(&pairs[i], s, uv_hrtime());
@@ -171,7 +183,8 @@ static void nats_pairs_run(struct run *r, struct crowd *cr, struct nats_pair *pa
     run_warm_and_measure(r);
 }
 
-int scenario_nats(struct run *r) {
+int scenario_nats(struct run *r)
+{
     struct crowd cr;
     crowd_init(&cr, r, r->opt.pairs * 2);
     cr.is_plain = true;

@@ -1,14 +1,16 @@
-/* A walker over MessagePack that never allocates: pack_skip steps over one element by counting what is still owed, so
- * nesting costs a counter and no stack. */
+/* A walker over MessagePack that never allocates: pack_skip steps over one element by counting
+ * what is still owed, so nesting costs a counter and no stack. */
 #include "load/pack.h"
 
 #include <string.h>
 
-bool text_is(struct text t, const char *literal) {
+bool text_is(struct text t, const char *literal)
+{
     return t.len == strlen(literal) && memcmp(t.at, literal, t.len) == 0;
 }
 
-static void put_be(struct buf *b, uint8_t tag, uint64_t value, unsigned n_bytes) {
+static void put_be(struct buf *b, uint8_t tag, uint64_t value, unsigned n_bytes)
+{
     uint8_t *out = buf_reserve(b, n_bytes + 1U);
     out[0] = tag;
     for (unsigned i = 0; i < n_bytes; i++) {
@@ -17,7 +19,8 @@ static void put_be(struct buf *b, uint8_t tag, uint64_t value, unsigned n_bytes)
     b->len += n_bytes + 1U;
 }
 
-void pack_map(struct buf *b, unsigned n) {
+void pack_map(struct buf *b, unsigned n)
+{
     if (n < 16) {
         put_be(b, (uint8_t)(0x80U | n), 0, 0);
     } else {
@@ -25,7 +28,8 @@ void pack_map(struct buf *b, unsigned n) {
     }
 }
 
-void pack_array(struct buf *b, unsigned n) {
+void pack_array(struct buf *b, unsigned n)
+{
     if (n < 16) {
         put_be(b, (uint8_t)(0x90U | n), 0, 0);
     } else {
@@ -33,7 +37,8 @@ void pack_array(struct buf *b, unsigned n) {
     }
 }
 
-void pack_str_n(struct buf *b, const char *text, size_t n) {
+void pack_str_n(struct buf *b, const char *text, size_t n)
+{
     if (n < 32) {
         put_be(b, (uint8_t)(0xa0U | n), 0, 0);
     } else if (n < 256) {
@@ -46,11 +51,13 @@ void pack_str_n(struct buf *b, const char *text, size_t n) {
     buf_append(b, text, n);
 }
 
-void pack_str(struct buf *b, const char *text) {
+void pack_str(struct buf *b, const char *text)
+{
     pack_str_n(b, text, strlen(text));
 }
 
-void pack_bin_head(struct buf *b, size_t n) {
+void pack_bin_head(struct buf *b, size_t n)
+{
     if (n < 256) {
         put_be(b, 0xc4, n, 1);
     } else if (n < 65536) {
@@ -60,25 +67,30 @@ void pack_bin_head(struct buf *b, size_t n) {
     }
 }
 
-void pack_f64(struct buf *b, double value) {
+void pack_f64(struct buf *b, double value)
+{
     uint64_t bits;
     memcpy(&bits, &value, sizeof(bits));
     put_be(b, 0xcb, bits, 8);
 }
 
-void pack_u32(struct buf *b, uint32_t value) {
+void pack_u32(struct buf *b, uint32_t value)
+{
     put_be(b, 0xce, value, 4);
 }
 
-void pack_bool(struct buf *b, bool value) {
+void pack_bool(struct buf *b, bool value)
+{
     put_be(b, value ? 0xc3 : 0xc2, 0, 0);
 }
 
-void pack_nil(struct buf *b) {
+void pack_nil(struct buf *b)
+{
     put_be(b, 0xc0, 0, 0);
 }
 
-static uint64_t get_be(const uint8_t *p, unsigned n) {
+static uint64_t get_be(const uint8_t *p, unsigned n)
+{
     uint64_t value = 0;
     for (unsigned i = 0; i < n; i++) {
         value = value << 8 | p[i];
@@ -86,25 +98,30 @@ static uint64_t get_be(const uint8_t *p, unsigned n) {
     return value;
 }
 
-/* Size of a length field and what it counts, by tag 0xc0..0xdf: bytes after it, or elements owed. */
+/* By tag 0xc0..0xdf: the length field, and whether it counts bytes or elements owed. */
 struct shape {
-    uint8_t fixed;                     /* bytes that follow the tag and the length field in any case */
+    uint8_t fixed; /* bytes that follow the tag and the length field in any case */
     uint8_t len_bytes;
-    uint8_t owed_per_len;              /* 0: the length counts bytes; 1: array elements; 2: map keys and values */
+    uint8_t
+        owed_per_len; /* 0: the length counts bytes; 1: array elements; 2: map keys and values */
 };
 static const struct shape SHAPES[32] = {
-    [0x04] = {0, 1, 0}, [0x05] = {0, 2, 0}, [0x06] = {0, 4, 0},                      /* bin */
-    [0x07] = {1, 1, 0}, [0x08] = {1, 2, 0}, [0x09] = {1, 4, 0},                      /* ext: one byte of type */
-    [0x0a] = {4, 0, 0}, [0x0b] = {8, 0, 0},                                          /* float */
-    [0x0c] = {1, 0, 0}, [0x0d] = {2, 0, 0}, [0x0e] = {4, 0, 0}, [0x0f] = {8, 0, 0},  /* uint */
-    [0x10] = {1, 0, 0}, [0x11] = {2, 0, 0}, [0x12] = {4, 0, 0}, [0x13] = {8, 0, 0},  /* int */
-    [0x14] = {2, 0, 0}, [0x15] = {3, 0, 0}, [0x16] = {5, 0, 0},                      /* fixext */
-    [0x17] = {9, 0, 0}, [0x18] = {17, 0, 0},
-    [0x19] = {0, 1, 0}, [0x1a] = {0, 2, 0}, [0x1b] = {0, 4, 0},                      /* str */
-    [0x1c] = {0, 2, 1}, [0x1d] = {0, 4, 1}, [0x1e] = {0, 2, 2}, [0x1f] = {0, 4, 2},  /* array, map */
+    [0x04] = {0, 1, 0}, [0x05] = {0, 2, 0},  [0x06] = {0, 4, 0}, /* bin */
+    [0x07] = {1, 1, 0}, [0x08] = {1, 2, 0},  [0x09] = {1, 4, 0}, /* ext: one byte of type */
+    [0x0a] = {4, 0, 0}, [0x0b] = {8, 0, 0},                      /* float */
+    [0x0c] = {1, 0, 0}, [0x0d] = {2, 0, 0},  [0x0e] = {4, 0, 0},
+    [0x0f] = {8, 0, 0}, /* uint */
+    [0x10] = {1, 0, 0}, [0x11] = {2, 0, 0},  [0x12] = {4, 0, 0},
+    [0x13] = {8, 0, 0},                                          /* int */
+    [0x14] = {2, 0, 0}, [0x15] = {3, 0, 0},  [0x16] = {5, 0, 0}, /* fixext */
+    [0x17] = {9, 0, 0}, [0x18] = {17, 0, 0}, [0x19] = {0, 1, 0},
+    [0x1a] = {0, 2, 0}, [0x1b] = {0, 4, 0}, /* str */
+    [0x1c] = {0, 2, 1}, [0x1d] = {0, 4, 1},  [0x1e] = {0, 2, 2},
+    [0x1f] = {0, 4, 2}, /* array, map */
 };
 
-static const uint8_t *pack_skip(const uint8_t *p, const uint8_t *end) {
+static const uint8_t *pack_skip(const uint8_t *p, const uint8_t *end)
+{
     uint64_t owed = 1;
     while (owed) {
         if (p >= end) {
@@ -137,7 +154,8 @@ static const uint8_t *pack_skip(const uint8_t *p, const uint8_t *end) {
     return p;
 }
 
-const uint8_t *pack_read_str(const uint8_t *p, const uint8_t *end, struct text *ret_text) {
+const uint8_t *pack_read_str(const uint8_t *p, const uint8_t *end, struct text *ret_text)
+{
     if (p >= end) {
         return NULL;
     }
@@ -161,7 +179,9 @@ const uint8_t *pack_read_str(const uint8_t *p, const uint8_t *end, struct text *
     return p + len;
 }
 
-static const uint8_t *read_count(const uint8_t *p, const uint8_t *end, uint8_t fix, uint8_t wide, uint64_t *ret_n) {
+static const uint8_t *read_count(const uint8_t *p, const uint8_t *end, uint8_t fix, uint8_t wide,
+                                 uint64_t *ret_n)
+{
     if (p >= end) {
         return NULL;
     }
@@ -178,10 +198,13 @@ static const uint8_t *read_count(const uint8_t *p, const uint8_t *end, uint8_t f
     return p + len_bytes;
 }
 
-static struct text *field_of(struct head *h, struct text key) {
+static struct text *field_of(struct head *h, struct text key)
+{
     switch (key.len) {
     case 4:
-        return memcmp(key.at, "type", 4) == 0 ? &h->type : memcmp(key.at, "from", 4) == 0 ? &h->from : NULL;
+        return memcmp(key.at, "type", 4) == 0   ? &h->type
+               : memcmp(key.at, "from", 4) == 0 ? &h->from
+                                                : NULL;
     case 6:
         return memcmp(key.at, "method", 6) == 0 ? &h->method : NULL;
     case 7:
@@ -191,7 +214,8 @@ static struct text *field_of(struct head *h, struct text key) {
     }
 }
 
-bool head_read(const uint8_t *data, size_t n, struct head *ret_head) {
+bool head_read(const uint8_t *data, size_t n, struct head *ret_head)
+{
     const uint8_t *end = data + n;
     uint64_t n_pairs;
     const uint8_t *p = read_count(data, end, 0x80, 0xde, &n_pairs);
@@ -211,7 +235,9 @@ bool head_read(const uint8_t *data, size_t n, struct head *ret_head) {
     return p != NULL;
 }
 
-bool tail_first_arg(const uint8_t *tail, const uint8_t *end, const uint8_t **ret_at, const uint8_t **ret_end) {
+bool tail_first_arg(const uint8_t *tail, const uint8_t *end, const uint8_t **ret_at,
+                    const uint8_t **ret_end)
+{
     uint64_t n_pairs;
     const uint8_t *p = read_count(tail, end, 0x80, 0xde, &n_pairs);
     for (uint64_t i = 0; p && i < n_pairs; i++) {
@@ -221,7 +247,8 @@ bool tail_first_arg(const uint8_t *tail, const uint8_t *end, const uint8_t **ret
             return false;
         }
         uint64_t n_args;
-        const uint8_t *first = text_is(key, "args") ? read_count(p, end, 0x90, 0xdc, &n_args) : NULL;
+        const uint8_t *first =
+            text_is(key, "args") ? read_count(p, end, 0x90, 0xdc, &n_args) : NULL;
         const uint8_t *after = first && n_args ? pack_skip(first, end) : NULL;
         if (after) {
             *ret_at = first;

@@ -1,4 +1,5 @@
-/* Scenarios read from top to bottom: they start work, then turn the loop here for as long as a phase lasts. */
+/* Scenarios read from top to bottom: they start work, then turn the loop here for as long as a
+ * phase lasts. */
 #include "load/run.h"
 
 #include "load/proc.h"
@@ -6,12 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 
-static void on_timer(uv_timer_t *timer) {
+static void on_timer(uv_timer_t *timer)
+{
     struct run *r = timer->data;
     r->timer_fired = true;
 }
 
-void run_init(struct run *r, const struct options *opt) {
+void run_init(struct run *r, const struct options *opt)
+{
     memset(r, 0, sizeof(*r));
     r->opt = *opt;
     (void)uv_loop_init(&r->loop);
@@ -20,27 +23,31 @@ void run_init(struct run *r, const struct options *opt) {
     conn_pool_init(&r->pool, &r->loop);
 }
 
-static void close_handle(uv_handle_t *handle, void *arg) {
+static void close_handle(uv_handle_t *handle, void *arg)
+{
     (void)arg;
     if (!uv_is_closing(handle)) {
         uv_close(handle, NULL);
     }
 }
 
-void run_deinit(struct run *r) {
+void run_deinit(struct run *r)
+{
     uv_walk(&r->loop, close_handle, NULL);
     (void)uv_run(&r->loop, UV_RUN_DEFAULT);
     (void)uv_loop_close(&r->loop);
     conn_pool_free(&r->pool);
 }
 
-void run_error(struct run *r, const char *why) {
+void run_error(struct run *r, const char *why)
+{
     if (!r->n_errors++) {
         (void)snprintf(r->first_error, sizeof(r->first_error), "%s", why);
     }
 }
 
-bool run_until(struct run *r, const bool *flag, double limit_s) {
+bool run_until(struct run *r, const bool *flag, double limit_s)
+{
     r->timer_fired = false;
     (void)uv_timer_start(&r->timer, on_timer, (uint64_t)(limit_s * 1000), 0);
     while (!r->timer_fired && !*flag) {
@@ -50,18 +57,21 @@ bool run_until(struct run *r, const bool *flag, double limit_s) {
     return *flag;
 }
 
-void run_wait(struct run *r, double seconds) {
+void run_wait(struct run *r, double seconds)
+{
     bool never = false;
     (void)run_until(r, &never, seconds);
 }
 
-void run_sample(struct run *r, uint64_t from_ns, uint64_t to_ns) {
+void run_sample(struct run *r, uint64_t from_ns, uint64_t to_ns)
+{
     if (r->is_measuring) {
         hist_add(&r->latency, to_ns > from_ns ? to_ns - from_ns : 0);
     }
 }
 
-void run_measure_begin(struct run *r) {
+void run_measure_begin(struct run *r)
+{
     hist_reset(&r->latency);
     r->n_messages = 0;
     r->n_bytes = 0;
@@ -71,7 +81,8 @@ void run_measure_begin(struct run *r) {
     r->measured_seconds = (double)uv_hrtime() / 1e9;
 }
 
-void run_measure_end(struct run *r) {
+void run_measure_end(struct run *r)
+{
     r->measured_seconds = (double)uv_hrtime() / 1e9 - r->measured_seconds;
     r->own_cpu = proc_self_cpu_seconds() - r->own_cpu;
     double cpu = proc_cpu_seconds(r->opt.pid);
@@ -79,7 +90,8 @@ void run_measure_end(struct run *r) {
     r->is_measuring = false;
 }
 
-void run_warm_and_measure(struct run *r) {
+void run_warm_and_measure(struct run *r)
+{
     run_wait(r, r->opt.warmup);
     run_measure_begin(r);
     run_wait(r, r->opt.seconds);
@@ -87,13 +99,15 @@ void run_warm_and_measure(struct run *r) {
     r->is_over = true;
 }
 
-void run_figure(struct run *r, const char *name, const char *unit, double value) {
+void run_figure(struct run *r, const char *name, const char *unit, double value)
+{
     if (r->n_figures < RUN_MAX_FIGURES) {
         r->figures[r->n_figures++] = (struct figure){name, unit, value};
     }
 }
 
-static void add_common(struct run *r) {
+static void add_common(struct run *r)
+{
     static const struct {
         const char *name;
         double q;
@@ -109,7 +123,8 @@ static void add_common(struct run *r) {
         run_figure(r, "bytes_per_cpu_second", "B/s", (double)r->n_bytes / r->server_cpu);
     }
     for (unsigned i = 0; r->latency.n && i < sizeof(QUANTILES) / sizeof(QUANTILES[0]); i++) {
-        run_figure(r, QUANTILES[i].name, "us", (double)hist_quantile(&r->latency, QUANTILES[i].q) / 1000);
+        run_figure(r, QUANTILES[i].name, "us",
+                   (double)hist_quantile(&r->latency, QUANTILES[i].q) / 1000);
     }
     run_figure(r, "measured", "s", r->measured_seconds);
     if (r->server_cpu >= 0) {
@@ -120,19 +135,23 @@ static void add_common(struct run *r) {
     run_figure(r, "errors", "", (double)r->n_errors);
 }
 
-/* The first error may hold what a server sent: only characters that need no escape in JSON go out. */
-static void print_plain(const char *text) {
+/* The first error may hold what a server sent: only characters that need no escape in JSON go
+ * out. */
+static void print_plain(const char *text)
+{
     for (; *text; text++) {
         (void)putchar(*text < ' ' || *text == '"' || *text == '\\' || *text == 127 ? '.' : *text);
     }
 }
 
-void run_report(struct run *r, const char *scenario) {
+void run_report(struct run *r, const char *scenario)
+{
     add_common(r);
     if (!r->opt.is_json) {
         printf("%s %s\n", scenario, r->opt.url);
         for (unsigned i = 0; i < r->n_figures; i++) {
-            printf("  %-26s %16.2f %s\n", r->figures[i].name, r->figures[i].value, r->figures[i].unit);
+            printf("  %-26s %16.2f %s\n", r->figures[i].name, r->figures[i].value,
+                   r->figures[i].unit);
         }
         if (r->n_errors) {
             printf("  first error: ");

@@ -1,5 +1,6 @@
-/* run: one measurement: its options, the loop, what is counted, and the clock of its phases. A scenario is a row of
- * SCENARIOS in scenarios.c: a function that connects what it needs, calls run_warm, run_measure and reports figures. */
+/* run: one measurement: its options, the loop, what is counted, and the clock of its phases. A
+ * scenario is a row of SCENARIOS in scenarios.c: a function that connects what it needs, calls
+ * run_warm, run_measure and reports figures. */
 #pragma once
 
 #include "load/conn.h"
@@ -7,16 +8,17 @@
 
 struct options {
     const char *url;
-    const char *jwt_secret;            /* NULL: the first client is anonymous and asks the server for a token */
+    const char
+        *jwt_secret; /* NULL: the first client is anonymous and asks the server for a token */
     const char *http_path;
-    const char *ready_command;         /* reconnect: what restarts the server */
-    int pid;                           /* 0: no figures about the server process */
+    const char *ready_command; /* reconnect: what restarts the server */
+    int pid;                   /* 0: no figures about the server process */
     unsigned pairs;
     unsigned inflight;
     unsigned connections;
-    unsigned parallel;                 /* logins under way at once */
+    unsigned parallel; /* logins under way at once */
     unsigned workspaces;
-    unsigned rate;                     /* calls per second over all pairs, open loop; 0: closed loop */
+    unsigned rate; /* calls per second over all pairs, open loop; 0: closed loop */
     size_t size;
     double warmup;
     double seconds;
@@ -39,10 +41,10 @@ struct run {
     uv_loop_t loop;
     uv_timer_t timer;
     struct conn_pool pool;
-    bool is_measuring;                 /* samples count only then */
-    bool is_over;                      /* scenarios stop issuing work */
+    bool is_measuring; /* samples count only then */
+    bool is_over;      /* scenarios stop issuing work */
     bool timer_fired;
-    uint64_t n_messages;               /* relayed by the server and received here */
+    uint64_t n_messages; /* relayed by the server and received here */
     uint64_t n_bytes;
     uint64_t n_errors;
     char first_error[200];
@@ -57,20 +59,21 @@ struct run {
 struct scenario {
     const char *name;
     const char *what;
-    int (*run)(struct run *r);         /* 0, or negative after run_error */
+    int (*run)(struct run *r); /* 0, or negative after run_error */
 };
-extern const struct scenario SCENARIOS[];      /* ends with a row without name */
+extern const struct scenario SCENARIOS[]; /* ends with a row without name */
 
 void run_init(struct run *r, const struct options *opt);
 void run_deinit(struct run *r);
-void run_error(struct run *r, const char *why);        /* counts it; the first is kept for the report */
-void run_wait(struct run *r, double seconds);          /* turns the loop for that long */
+void run_error(struct run *r, const char *why); /* counts it; the first is kept for the report */
+void run_wait(struct run *r, double seconds);   /* turns the loop for that long */
 /* Turns the loop until *flag, at most limit_s seconds; false when the time is up. */
 bool run_until(struct run *r, const bool *flag, double limit_s);
 void run_sample(struct run *r, uint64_t from_ns, uint64_t to_ns);
-/* Marks start and end of what is measured: resets counters, takes CPU time of server and generator. */
+/* Marks start and end of what is measured: resets counters, takes CPU time of server and
+ * generator. */
 void run_measure_begin(struct run *r);
 void run_measure_end(struct run *r);
-void run_warm_and_measure(struct run *r);      /* warm-up, begin, the seconds asked for, end */
+void run_warm_and_measure(struct run *r); /* warm-up, begin, the seconds asked for, end */
 void run_figure(struct run *r, const char *name, const char *unit, double value);
 void run_report(struct run *r, const char *scenario);

@@ -14,19 +14,22 @@ const struct scenario SCENARIOS[] = {
     {0},
 };
 
-int crowd_prepare(struct crowd *cr, struct crowd *helper, struct run *r, unsigned n) {
+int crowd_prepare(struct crowd *cr, struct crowd *helper, struct run *r, unsigned n)
+{
     crowd_init(helper, r, r->opt.jwt_secret ? 0 : 1);
     crowd_init(cr, r, n);
     int e = crowd_open(helper, 60);
     return e < 0 ? e : crowd_authorize(cr, helper->clients);
 }
 
-int crowd_open_authorized(struct crowd *cr, struct crowd *helper, struct run *r, unsigned n) {
+int crowd_open_authorized(struct crowd *cr, struct crowd *helper, struct run *r, unsigned n)
+{
     int e = crowd_prepare(cr, helper, r, n);
     return e < 0 ? e : crowd_open(cr, 60 + n / 20.0);
 }
 
-void crowd_close_both(struct crowd *cr, struct crowd *helper) {
+void crowd_close_both(struct crowd *cr, struct crowd *helper)
+{
     crowd_close(cr);
     crowd_close(helper);
     crowd_deinit(cr);

@@ -1,5 +1,5 @@
-/* scenarios: what the load program can do to a server. Each opens its own connections, measures, closes them, and leaves its
- * figures in the run. Returns 0, or negative after run_error. */
+/* scenarios: what the load program can do to a server. Each opens its own connections, measures,
+ * closes them, and leaves its figures in the run. Returns 0, or negative after run_error. */
 #pragma once
 
 #include "load/client.h"
@@ -14,8 +14,9 @@ int scenario_large(struct run *r);
 int scenario_dead(struct run *r);
 int scenario_http(struct run *r);
 
-/* Opens n clients that share workspaces; `helper` is the client that asked for tokens when there is no secret. Both crowds
- * are to be closed by crowd_close_both whatever this returns. */
+/* Opens n clients that share workspaces; `helper` is the client that asked for tokens when there
+ * is no secret. Both crowds are to be closed by crowd_close_both whatever this returns. */
 int crowd_open_authorized(struct crowd *cr, struct crowd *helper, struct run *r, unsigned n);
-int crowd_prepare(struct crowd *cr, struct crowd *helper, struct run *r, unsigned n);   /* the same without opening cr */
+int crowd_prepare(struct crowd *cr, struct crowd *helper, struct run *r,
+                  unsigned n); /* the same without opening cr */
 void crowd_close_both(struct crowd *cr, struct crowd *helper);

@@ -1,4 +1,5 @@
-/* The schema of the built-in service is that of the published Python client, written from a table of its functions. */
+/* The schema of the built-in service is that of the published Python client, written from a table
+ * of its functions. */
 #include "load/service.h"
 
 #include "load/frame.h"
@@ -23,18 +24,26 @@ static const struct function DIRECT[] = {
     {"get_service", "Get a local service.", {{"service_id", "string", true}}},
 };
 static const struct function CACHE[] = {
-    {"create", "Create a message.", {{"key", "string", true}, {"heartbeat", "boolean", false},
-                                     {"overwrite", "boolean", false}}},
-    {"append", "Append a message.", {{"key", "string", true}, {"data", "string", true},
-                                     {"heartbeat", "boolean", false}}},
-    {"set", "Append a message.", {{"key", "string", true}, {"index", "integer", true}, {"data", "string", true},
-                                  {"heartbeat", "boolean", false}}},
+    {"create",
+     "Create a message.",
+     {{"key", "string", true}, {"heartbeat", "boolean", false}, {"overwrite", "boolean", false}}},
+    {"append",
+     "Append a message.",
+     {{"key", "string", true}, {"data", "string", true}, {"heartbeat", "boolean", false}}},
+    {"set",
+     "Append a message.",
+     {{"key", "string", true},
+      {"index", "integer", true},
+      {"data", "string", true},
+      {"heartbeat", "boolean", false}}},
     {"process", "Process a message.", {{"key", "string", true}, {"heartbeat", "boolean", false}}},
     {"remove", "Remove a message.", {{"key", "string", true}}},
 };
-static const struct function ECHO_FN = {"echo", "Give back what was given.", {{"x", "string", true}}};
+static const struct function ECHO_FN = {
+    "echo", "Give back what was given.", {{"x", "string", true}}};
 
-static void pack_function(struct buf *b, const struct function *f) {
+static void pack_function(struct buf *b, const struct function *f)
+{
     unsigned n = 0;
     unsigned n_required = 0;
     for (; n < 4 && f->parameters[n].name; n++) {
@@ -62,7 +71,9 @@ static void pack_function(struct buf *b, const struct function *f) {
 }
 
 /* All of the service record but its schema, of which only the key is written. */
-static void pack_record(struct buf *b, const struct client *c, const char *service, const char *type) {
+static void pack_record(struct buf *b, const struct client *c, const char *service,
+                        const char *type)
+{
     char id[CLIENT_MAX_ADDRESS + 32];
     char name[CLIENT_MAX_ADDRESS + 32];
     char address[CLIENT_MAX_ADDRESS];
@@ -87,7 +98,8 @@ static void pack_record(struct buf *b, const struct client *c, const char *servi
     pack_str(b, "service_schema");
 }
 
-void service_register_builtin(struct client *c) {
+void service_register_builtin(struct client *c)
+{
     struct buf b = {0};
     pack_record(&b, c, "built-in", "built-in");
     pack_map(&b, 3);
@@ -102,7 +114,8 @@ void service_register_builtin(struct client *c) {
     buf_free(&b);
 }
 
-void service_register_bench(struct client *c, const char *session) {
+void service_register_bench(struct client *c, const char *session)
+{
     struct buf b = {0};
     pack_record(&b, c, "bench", "generic");
     pack_map(&b, 1);
@@ -111,7 +124,8 @@ void service_register_bench(struct client *c, const char *session) {
     buf_free(&b);
 }
 
-bool service_is_registered(struct client *c, const uint8_t *data, size_t n) {
+bool service_is_registered(struct client *c, const uint8_t *data, size_t n)
+{
     struct head h;
     if (head_read(data, n, &h) && text_is(h.method, "builtin.reject")) {
         conn_close(&c->conn, "register_service was refused");
@@ -119,7 +133,8 @@ bool service_is_registered(struct client *c, const uint8_t *data, size_t n) {
     return text_is(h.method, "builtin.resolve");
 }
 
-static void pack_service_map(struct buf *b, const struct client *c) {
+static void pack_service_map(struct buf *b, const struct client *c)
+{
     char address[CLIENT_MAX_ADDRESS];
     char id[CLIENT_MAX_ADDRESS + 8];
     client_address(c, address);
@@ -139,7 +154,8 @@ static void pack_service_map(struct buf *b, const struct client *c) {
     pack_str(b, "_rname"), pack_str(b, "echo");
 }
 
-void service_answer(struct client *c, const uint8_t *data, size_t n) {
+void service_answer(struct client *c, const uint8_t *data, size_t n)
+{
     struct head h;
     bool is_read = head_read(data, n, &h);
     bool is_get = is_read && text_is(h.method, "services.built-in.get_service");

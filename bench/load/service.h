@@ -1,4 +1,5 @@
-/* service: the registrations a published client makes, with schemas of the same size, because a server keeps them. */
+/* service: the registrations a published client makes, with schemas of the same size, because a
+ * server keeps them. */
 #pragma once
 
 #include "load/client.h"
