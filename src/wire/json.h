@@ -18,6 +18,6 @@ enum { JSON_ERROR_MAX = 160, JSON_MAX_DEPTH = 64 };
  * blanks, duplicate keys (the last wins); any top-level value. Integers outside int64 become floats. */
 MUST_CHECK int json_to_mp(struct slice text, struct buf *out, char ret_error[JSON_ERROR_MAX]);
 /* Appends the JSON text of a value: `,` and `:` without blanks, non-ASCII raw, floats in shortest round-trip form with
- * `.0` or exponent as Python prints them, keys in order. On an outcome other than OK `out` is as before. */
+ * `.0` or exponent as Python prints them, keys in order; an absent value is null. On an outcome other than OK `out` is as before. */
 MUST_CHECK int json_from_mp(struct slice value, struct buf *out);
 void json_add_text(struct buf *out, struct slice text);     /* a quoted, escaped JSON string; invalid UTF-8 becomes U+FFFD */

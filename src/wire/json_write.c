@@ -1,0 +1,212 @@
+/* json_write: MessagePack values as JSON text, in the number forms Python prints (http.md 1.4), so that a caller can tell 5
+ * from 5.0 and a test written against the original still reads the same bytes. Any thread. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "wire/json.h"
+#include "wire/mp_head.h"
+#include "wire/utf8.h"
+
+static void add_escaped(struct buf *out, uint8_t c)
+{
+    static const char names[] = "btn?fr";       /* 8 to 13 */
+
+    if (c == '"' || c == '\\')
+        buf_add(out, (char[]){'\\', (char)c}, 2);
+    else if (c >= 8 && c <= 13 && c != 11)
+        buf_add(out, (char[]){'\\', names[c - 8]}, 2);
+    else
+        buf_add_fmt(out, "\\u%04x", c);
+}
+
+/* Well-formed text: runs that need no escape are copied whole. */
+static void add_plain(struct buf *out, struct slice text)
+{
+    size_t start = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = (uint8_t)text.ptr[i];
+        if (c >= 0x20 && c != '"' && c != '\\')
+            continue;
+        buf_add(out, text.ptr + start, i - start);
+        add_escaped(out, c);
+        start = i + 1;
+    }
+    buf_add(out, text.ptr + start, text.len - start);
+}
+
+void json_add_text(struct buf *out, struct slice text)
+{
+    buf_add_byte(out, '"');
+    if (slice_is_utf8(text)) {
+        add_plain(out, text);
+    } else {
+        struct buf whole;
+        buf_init(&whole, 0);
+        utf8_add(&whole, text);
+        add_plain(out, buf_slice(&whole));
+        out->is_failed = out->is_failed || whole.is_failed;
+        buf_deinit(&whole);
+    }
+    buf_add_byte(out, '"');
+}
+
+/* The fewest digits that read back as the same number: "d.ddde±xx". 15 digits always survive for normal numbers, so %.15e
+ * without its trailing zeros is the shortest when it reads back; subnormals have fewer and are tried from one. */
+static void shortest(double v, char *out, size_t n_out)
+{
+    for (int digits = isnormal(v) ? 15 : 1; digits <= 17; digits++) {
+        snprintf(out, n_out, "%.*e", digits - 1, v);
+        if (strtod(out, NULL) == v)
+            return;
+    }
+}
+
+static void add_float(struct buf *out, double v)
+{
+    char text[32], digits[20];
+    size_t n = 0;
+
+    if (v == 0) {
+        buf_add_text(out, signbit(v) ? "-0.0" : "0.0");
+        return;
+    }
+    shortest(fabs(v), text, sizeof(text));
+    const char *e = strchr(text, 'e');
+    for (const char *p = text; p < e; p++) {
+        if (*p >= '0' && *p <= '9')
+            digits[n++] = *p;
+    }
+    while (n > 1 && digits[n - 1] == '0')
+        n--;
+    int exponent = atoi(e + 1);
+    if (v < 0)
+        buf_add_byte(out, '-');
+    if (exponent < -4 || exponent >= 16) {
+        buf_add(out, digits, 1);
+        if (n > 1) {
+            buf_add_byte(out, '.');
+            buf_add(out, digits + 1, n - 1);
+        }
+        buf_add_fmt(out, "e%c%02d", exponent < 0 ? '-' : '+', abs(exponent));
+        return;
+    }
+    if (exponent < 0)
+        buf_add(out, "0.000", (size_t)(1 - exponent));
+    for (int i = 0; i < (int)n || i <= exponent; i++) {
+        buf_add_byte(out, (uint8_t)(i < (int)n ? digits[i] : '0'));
+        if (i == exponent && i + 1 < (int)n)
+            buf_add_byte(out, '.');
+    }
+    if ((int)n <= exponent + 1)
+        buf_add_text(out, ".0");
+}
+
+static int add_number(struct buf *out, struct slice v)
+{
+    uint64_t u;
+    int64_t i;
+    double d;
+
+    if (mp_get_uint64(v, &u)) {
+        buf_add_fmt(out, "%llu", (unsigned long long)u);
+    } else if (mp_kind(v) == MP_INT && mp_get_int(v, &i)) {
+        buf_add_fmt(out, "%lld", (long long)i);
+    } else if (mp_get_num(v, &d)) {
+        if (!isfinite(d))
+            return JSON_HAS_NAN;
+        add_float(out, d);
+    }
+    return JSON_OK;
+}
+
+static int add_value(struct buf *out, struct slice *in);
+
+static int add_array(struct buf *out, struct slice *in, uint64_t n)
+{
+    int r = JSON_OK;
+
+    buf_add_byte(out, '[');
+    for (uint64_t i = 0; r == JSON_OK && i < n; i++) {
+        if (i)
+            buf_add_byte(out, ',');
+        r = add_value(out, in);
+    }
+    buf_add_byte(out, ']');
+    return r;
+}
+
+static int add_map(struct buf *out, struct slice *in, uint64_t n_pairs)
+{
+    int r = JSON_OK;
+
+    buf_add_byte(out, '{');
+    for (uint64_t i = 0; r == JSON_OK && i < n_pairs; i++) {
+        if (i)
+            buf_add_byte(out, ',');
+        if (!mp_is(*in, MP_STR))
+            return JSON_BAD_KEY;
+        r = add_value(out, in);
+        buf_add_byte(out, ':');
+        if (r == JSON_OK)
+            r = add_value(out, in);
+    }
+    buf_add_byte(out, '}');
+    return r;
+}
+
+/* Cuts one value off *in while it is written, so that every byte is read once. A value that came from mp_take() nests at
+ * most MP_MAX_DEPTH. */
+static int add_value(struct buf *out, struct slice *in)
+{
+    struct mp_head h;
+    struct slice text;
+    bool is_true;
+
+    ASSERT(mp_head_read((const uint8_t *)in->ptr, in->len, &h) == MP_OK);
+    struct slice v = slice_to(*in, h.head_len + h.body_len);
+    *in = slice_from(*in, v.len);
+    switch ((enum mp_kind)h.kind) {
+    case MP_NIL:
+        buf_add_text(out, "null");
+        return JSON_OK;
+    case MP_BOOL:
+        buf_add_text(out, mp_get_bool(v, &is_true) && is_true ? "true" : "false");
+        return JSON_OK;
+    case MP_INT:
+    case MP_FLOAT:
+        return add_number(out, v);
+    case MP_STR:
+        if (mp_get_str(v, &text))
+            json_add_text(out, text);
+        return JSON_OK;
+    case MP_ARRAY:
+        return add_array(out, in, h.n_inside);
+    case MP_MAP:
+        return add_map(out, in, h.n_inside / 2);
+    case MP_BIN:
+    case MP_EXT:
+        break;
+    }
+    return JSON_HAS_BYTES;
+}
+
+int json_from_mp(struct slice value, struct buf *out)
+{
+    size_t before = out->len;
+    bool was_failed = out->is_failed;
+    int r = JSON_OK;
+
+    if (value.len)
+        r = add_value(out, &value);
+    else
+        buf_add_text(out, "null");
+    if (r == JSON_OK && out->is_failed)
+        r = JSON_NO_MEMORY;
+    if (r != JSON_OK) {
+        out->len = before;
+        out->is_failed = was_failed;
+    }
+    return r;
+}
