@@ -1,0 +1,225 @@
+/* directory: each shard is an open-addressed table of pointers to immutable entries.
+ *
+ *   find:  enter epoch - load table - probe: load place, compare hash and key - copy the handle - leave
+ *   put:   lock - probe - store a new entry over the old one (or into a free place) - retire the old - unlock
+ *   grow:  build the new table aside, store it over the old one, retire the old table
+ *
+ * A removed place holds REMOVED, so that probes of other keys go on past it; growing drops those places. All loads and stores
+ * of published pointers are seq_cst, which is what the argument in epoch.c needs and costs nothing on x86-64 loads. */
+#include "router/directory.h"
+
+#include "base/map.h"
+#include "base/memory.h"
+
+enum { FIRST_PLACES = 16 };
+
+struct entry {
+    struct epoch_item item;
+    uint64_t hash;
+    struct handle handle;
+    size_t key_len;
+    char key[];
+};
+
+struct table {
+    struct epoch_item item;
+    size_t n_places;        /* power of two */
+    _Atomic(struct entry *) places[];
+};
+
+static struct entry removed_entry;      /* only its address matters: it is never read */
+#define REMOVED (&removed_entry)
+
+static void free_entry(struct epoch_item *item)
+{
+    mem_free(CONTAINER_OF(item, struct entry, item));
+}
+
+static void free_table(struct epoch_item *item)
+{
+    mem_free(CONTAINER_OF(item, struct table, item));
+}
+
+static struct table *table_new(size_t n_places)
+{
+    struct table *t = mem_new(sizeof(*t) + n_places * sizeof(t->places[0]));
+
+    t->item.free_item = free_table;
+    t->n_places = n_places;
+    return t;
+}
+
+static struct entry *entry_new(struct slice key, uint64_t hash, struct handle h)
+{
+    struct entry *e = mem_new(sizeof(*e) + key.len);
+
+    e->item.free_item = free_entry;
+    e->hash = hash;
+    e->handle = h;
+    e->key_len = key.len;
+    memcpy(e->key, key.ptr, key.len);
+    return e;
+}
+
+static struct entry *load(struct table *t, size_t at)
+{
+    return atomic_load_explicit(&t->places[at], memory_order_seq_cst);
+}
+
+static void store(struct table *t, size_t at, struct entry *e)
+{
+    atomic_store_explicit(&t->places[at], e, memory_order_seq_cst);
+}
+
+static bool matches(const struct entry *e, struct slice key, uint64_t hash)
+{
+    return e != REMOVED && e->hash == hash && e->key_len == key.len && memcmp(e->key, key.ptr, key.len) == 0;
+}
+
+static struct shard *shard_of(struct directory *d, uint64_t hash)
+{
+    return &d->shards[hash >> 56];
+}
+
+/* The place of the key, or the first free one (and *ret_reusable the first removed one on the way, or SIZE_MAX). */
+static size_t probe(struct table *t, struct slice key, uint64_t hash, size_t *ret_reusable)
+{
+    size_t mask = t->n_places - 1, at = hash & mask;
+
+    *ret_reusable = SIZE_MAX;
+    for (;; at = (at + 1) & mask) {
+        struct entry *e = load(t, at);
+        if (!e || matches(e, key, hash))
+            return at;
+        if (e == REMOVED && *ret_reusable == SIZE_MAX)
+            *ret_reusable = at;
+    }
+}
+
+void directory_init(struct directory *d, unsigned n_readers)
+{
+    epoch_init(&d->epoch, n_readers);
+    for (size_t i = 0; i < DIRECTORY_SHARDS; i++) {
+        atomic_init(&d->shards[i].table, table_new(FIRST_PLACES));
+        pthread_mutex_init(&d->shards[i].lock, NULL);
+        d->shards[i].n_live = d->shards[i].n_used = 0;
+    }
+}
+
+void directory_deinit(struct directory *d)
+{
+    for (size_t i = 0; i < DIRECTORY_SHARDS; i++) {
+        struct table *t = atomic_load_explicit(&d->shards[i].table, memory_order_relaxed);
+        for (size_t at = 0; at < t->n_places; at++) {
+            struct entry *e = load(t, at);
+            if (e && e != REMOVED)
+                mem_free(e);
+        }
+        mem_free(t);
+        pthread_mutex_destroy(&d->shards[i].lock);
+    }
+    epoch_deinit(&d->epoch);
+}
+
+bool directory_find(struct directory *d, unsigned reader, struct slice key, struct handle *ret)
+{
+    uint64_t hash = map_hash(key);
+    struct shard *shard = shard_of(d, hash);
+    bool found = false;
+
+    epoch_enter(&d->epoch, reader);
+    struct table *t = atomic_load_explicit(&shard->table, memory_order_seq_cst);
+    size_t mask = t->n_places - 1;
+    for (size_t at = hash & mask;; at = (at + 1) & mask) {
+        struct entry *e = load(t, at);
+        if (!e)
+            break;
+        if (matches(e, key, hash)) {
+            *ret = e->handle;
+            found = true;
+            break;
+        }
+    }
+    epoch_leave(&d->epoch, reader);
+    return found;
+}
+
+/* Under the lock. At most half of the places are ever used, so a probe ends. Returns the table to retire, or NULL: retiring
+ * takes another lock, so it happens outside this one. */
+static struct table *make_room(struct shard *shard)
+{
+    struct table *old = atomic_load_explicit(&shard->table, memory_order_relaxed);
+
+    if ((shard->n_used + 1) * 2 <= old->n_places)
+        return NULL;
+    size_t n_places = FIRST_PLACES;
+    while (n_places < (shard->n_live + 1) * 4)
+        n_places *= 2;
+    struct table *grown = table_new(n_places);
+    for (size_t i = 0; i < old->n_places; i++) {
+        struct entry *e = load(old, i);
+        if (!e || e == REMOVED)
+            continue;
+        size_t at = e->hash & (n_places - 1);
+        while (load(grown, at))
+            at = (at + 1) & (n_places - 1);
+        store(grown, at, e);
+    }
+    shard->n_used = shard->n_live;
+    atomic_store_explicit(&shard->table, grown, memory_order_seq_cst);
+    return old;
+}
+
+bool directory_put(struct directory *d, struct slice key, struct handle h, struct handle *ret_replaced)
+{
+    uint64_t hash = map_hash(key);
+    struct shard *shard = shard_of(d, hash);
+    struct entry *e = entry_new(key, hash, h), *old;
+    size_t reusable;
+
+    pthread_mutex_lock(&shard->lock);
+    struct table *outgrown = make_room(shard);
+    struct table *t = atomic_load_explicit(&shard->table, memory_order_relaxed);
+    size_t at = probe(t, key, hash, &reusable);
+    old = load(t, at);
+    if (!old) {
+        shard->n_live++;
+        shard->n_used += reusable == SIZE_MAX;
+        at = reusable == SIZE_MAX ? at : reusable;
+    }
+    store(t, at, e);
+    pthread_mutex_unlock(&shard->lock);
+    if (outgrown)
+        epoch_retire(&d->epoch, &outgrown->item);
+    if (!old)
+        return false;
+    *ret_replaced = old->handle;
+    epoch_retire(&d->epoch, &old->item);
+    return true;
+}
+
+bool directory_remove(struct directory *d, struct slice key, struct handle h)
+{
+    uint64_t hash = map_hash(key);
+    struct shard *shard = shard_of(d, hash);
+    size_t reusable;
+
+    pthread_mutex_lock(&shard->lock);
+    struct table *t = atomic_load_explicit(&shard->table, memory_order_relaxed);
+    size_t at = probe(t, key, hash, &reusable);
+    struct entry *e = load(t, at);
+    bool is_held = e && handle_eq(e->handle, h);
+    if (is_held) {
+        store(t, at, REMOVED);
+        shard->n_live--;
+    }
+    pthread_mutex_unlock(&shard->lock);
+    if (is_held)
+        epoch_retire(&d->epoch, &e->item);
+    return is_held;
+}
+
+void directory_collect(struct directory *d)
+{
+    epoch_collect(&d->epoch);
+}

@@ -1,0 +1,37 @@
+/* directory: who holds which address. Read from any loop without a lock, written under a lock per shard. Entries are
+ * immutable and copied out by value; what a writer unpublishes is retired by epoch. (architecture T4) */
+#pragma once
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/epoch.h"
+#include "base/slice.h"
+#include "loop/slots.h"
+
+enum { DIRECTORY_SHARDS = 256 };
+
+struct entry;
+struct table;
+
+struct shard {
+    _Atomic(struct table *) table;  /* any thread: seq_cst, see epoch.c */
+    pthread_mutex_t lock;           /* class directory_shard: writers only */
+    size_t n_live, n_used;          /* under the lock; used counts removed places too */
+};
+
+struct directory {
+    struct shard shards[DIRECTORY_SHARDS];
+    struct epoch epoch;
+};
+
+void directory_init(struct directory *d, unsigned n_readers);
+void directory_deinit(struct directory *d);         /* frees what is left */
+/* `reader`: the calling loop's index. */
+bool directory_find(struct directory *d, unsigned reader, struct slice key, struct handle *ret);
+/* Returns true when the key was held already: *ret_replaced is the handle it held. */
+bool directory_put(struct directory *d, struct slice key, struct handle h, struct handle *ret_replaced);
+/* Removes the key only while it holds exactly this handle. */
+bool directory_remove(struct directory *d, struct slice key, struct handle h);
+void directory_collect(struct directory *d);        /* frees retired entries nobody can see; any thread, now and then */

@@ -1,0 +1,117 @@
+/* fanout: a broadcast is one mail and one reference per loop; each loop walks its own members. An endpoint that a delivery
+ * detaches (a consumer too slow to keep) may be any of the members, so the walk holds on to none of them. */
+#include "router/fanout.h"
+
+#include "base/memory.h"
+
+struct membership {
+    struct list members;
+    size_t n_members;
+    size_t key_len;
+    char key[];
+};
+
+struct fan_mail {
+    struct mail mail;
+    struct router *router;
+    struct msg *msg;            /* owns one reference */
+    size_t workspace_len, type_len;
+    char texts[];               /* workspace, then type */
+};
+
+void fanout_init(struct fanout *f)
+{
+    map_init(&f->workspaces);
+}
+
+void fanout_deinit(struct fanout *f)
+{
+    ASSERT(f->workspaces.n_entries == 0);
+    map_deinit(&f->workspaces);
+}
+
+void fanout_join(struct fanout *f, struct endpoint *e, struct slice workspace)
+{
+    struct membership *ms = map_find(&f->workspaces, workspace);
+
+    fanout_leave(f, e);
+    if (!ms) {
+        ms = mem_new(sizeof(*ms) + workspace.len);
+        ms->key_len = workspace.len;
+        memcpy(ms->key, workspace.ptr, workspace.len);
+        list_init(&ms->members);
+        map_put(&f->workspaces, slice_make(ms->key, ms->key_len), ms);
+    }
+    list_link(&ms->members, &e->member);
+    ms->n_members++;
+    e->member_key = ms->key;
+}
+
+void fanout_leave(struct fanout *f, struct endpoint *e)
+{
+    if (!e->member_key)
+        return;
+    struct membership *ms = CONTAINER_OF(e->member_key, struct membership, key);
+    list_unlink(&e->member);
+    e->member_key = NULL;
+    if (--ms->n_members == 0) {
+        map_take(&f->workspaces, slice_make(ms->key, ms->key_len));
+        mem_free(ms);
+    }
+}
+
+static void deliver_here(struct router *r, struct loop *self, struct slice workspace, struct slice type, struct msg *m)
+{
+    struct fanout *f = router_fanout(r, self);
+    struct membership *ms = map_find(&f->workspaces, workspace);
+    struct list todo, done;
+
+    if (!ms)
+        return;
+    /* Members wait on `todo` and move to `done` before they are served: whoever leaves during the walk unlinks itself from
+     * whichever it is on. The membership itself may be gone afterwards, when the last member left. */
+    list_init(&todo);
+    list_init(&done);
+    ms->n_members++;        /* holds the membership while its list is split */
+    list_move_all(&todo, &ms->members);
+    while (!list_is_empty(&todo)) {
+        struct endpoint *e = LIST_ENTRY(todo.next, struct endpoint, member);
+        list_unlink(&e->member);
+        list_link(&done, &e->member);
+        if (e->ops->wants && e->ops->wants(e, type))
+            e->ops->deliver(e, msg_ref(m));
+    }
+    list_move_all(&ms->members, &done);
+    if (--ms->n_members == 0) {
+        map_take(&f->workspaces, slice_make(ms->key, ms->key_len));
+        mem_free(ms);
+    }
+}
+
+static void run_fan(struct loop *self, struct mail *mail)
+{
+    struct fan_mail *fm = CONTAINER_OF(mail, struct fan_mail, mail);
+
+    deliver_here(fm->router, self, slice_make(fm->texts, fm->workspace_len),
+                 slice_make(fm->texts + fm->workspace_len, fm->type_len), fm->msg);
+    msg_unref(fm->msg);
+    mem_free(fm);
+}
+
+void router_broadcast(struct router *r, struct loop *self, struct slice workspace, struct slice type, struct msg *m)
+{
+    struct loop_set *loops = router_loops(r);
+
+    loop_count(self, METRIC_BROADCASTS, 1);
+    for (unsigned i = 0; i < loops->n_loops; i++) {
+        if (i == self->index)
+            continue;
+        struct fan_mail *fm = mem_new(sizeof(*fm) + workspace.len + type.len);
+        *fm = (struct fan_mail){{NULL, run_fan}, r, msg_ref(m), workspace.len, type.len};
+        memcpy(fm->texts, workspace.ptr, workspace.len);
+        memcpy(fm->texts + workspace.len, type.ptr, type.len);
+        loop_post(self, &loops->loops[i], &fm->mail);
+    }
+    deliver_here(r, self, workspace, type, m);
+    msg_unref(m);
+}

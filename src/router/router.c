@@ -1,0 +1,152 @@
+/* router: one lookup, then this loop's endpoint or another loop's outbox. A message for another loop travels as one mail with
+ * the handle inside; the target resolves the handle, and a stale one is a peer that has gone meanwhile: the message bounces. */
+#include "router/router.h"
+
+#include "base/memory.h"
+#include "router/directory.h"
+#include "router/fanout.h"
+
+struct router {
+    struct loop_set *loops;
+    struct directory directory;
+    struct fanout *fanouts;         /* one per loop, touched by that loop only */
+};
+
+struct msg_mail {
+    struct mail mail;
+    struct router *router;
+    struct handle to;
+    struct msg *msg;                /* owns one reference */
+};
+
+enum { COLLECT_EVERY = 64 };        /* directory changes between two looks at what may be freed */
+
+struct router *router_new(struct loop_set *loops)
+{
+    struct router *r = MEM_NEW(struct router);
+
+    r->loops = loops;
+    directory_init(&r->directory, loops->n_loops);
+    r->fanouts = mem_new(loops->n_loops * sizeof(*r->fanouts));
+    for (unsigned i = 0; i < loops->n_loops; i++)
+        fanout_init(&r->fanouts[i]);
+    return r;
+}
+
+void router_free(struct router *r)
+{
+    if (!r)
+        return;
+    for (unsigned i = 0; i < r->loops->n_loops; i++)
+        fanout_deinit(&r->fanouts[i]);
+    mem_free(r->fanouts);
+    directory_deinit(&r->directory);
+    mem_free(r);
+}
+
+struct fanout *router_fanout(struct router *r, const struct loop *loop)
+{
+    return &r->fanouts[loop->index];
+}
+
+struct loop_set *router_loops(struct router *r)
+{
+    return r->loops;
+}
+
+void router_attach(struct router *r, struct loop *loop, struct endpoint *e)
+{
+    (void)r;
+    LOOP_ASSERT(loop);
+    e->loop = loop;
+    e->handle = slots_put(&loop->slots, e);
+    e->member_key = NULL;
+    list_init(&e->member);
+}
+
+void router_detach(struct router *r, struct endpoint *e)
+{
+    LOOP_ASSERT(e->loop);
+    fanout_leave(router_fanout(r, e->loop), e);
+    slots_remove(&e->loop->slots, e->handle);
+}
+
+void router_join(struct router *r, struct endpoint *e, struct slice workspace)
+{
+    LOOP_ASSERT(e->loop);
+    fanout_join(router_fanout(r, e->loop), e, workspace);
+}
+
+static void collect_sometimes(struct router *r)
+{
+    /* A stale read only shifts the moment. */
+    if (r->directory.epoch.n_readers && atomic_load_explicit(&r->directory.epoch.now, memory_order_relaxed) % COLLECT_EVERY == 0)
+        directory_collect(&r->directory);
+}
+
+bool router_bind(struct router *r, struct loop *self, struct slice address, struct handle h, struct handle *ret_replaced)
+{
+    LOOP_ASSERT(self);
+    bool replaced = directory_put(&r->directory, address, h, ret_replaced);
+
+    if (!replaced)
+        loop_count(self, METRIC_DIRECTORY_ENTRIES, 1);
+    collect_sometimes(r);
+    return replaced;
+}
+
+bool router_unbind(struct router *r, struct loop *self, struct slice address, struct handle h)
+{
+    LOOP_ASSERT(self);
+    bool removed = directory_remove(&r->directory, address, h);
+
+    if (removed)
+        loop_count(self, METRIC_DIRECTORY_ENTRIES, -1);
+    collect_sometimes(r);
+    return removed;
+}
+
+bool router_find(struct router *r, struct loop *self, struct slice address, struct handle *ret)
+{
+    LOOP_ASSERT(self);
+    return directory_find(&r->directory, self->index, address, ret);
+}
+
+static void deliver(struct router *r, struct loop *self, struct handle to, struct msg *m)
+{
+    struct endpoint *e = slots_find(&self->slots, to);
+
+    if (e)
+        e->ops->deliver(e, m);
+    else
+        router_bounce(r, self, m);
+}
+
+static void run_msg(struct loop *self, struct mail *mail)
+{
+    struct msg_mail *mm = CONTAINER_OF(mail, struct msg_mail, mail);
+
+    deliver(mm->router, self, mm->to, mm->msg);
+    mem_free(mm);
+}
+
+int router_send(struct router *r, struct loop *self, struct slice address, struct msg *m)
+{
+    struct handle to;
+
+    if (!router_find(r, self, address, &to)) {
+        loop_count(self, METRIC_ROUTED_NO_PEER, 1);
+        return ROUTER_NO_PEER;
+    }
+    loop_count(self, METRIC_RPC_CALLS, 1);
+    if (to.loop == self->index) {
+        loop_count(self, METRIC_ROUTED_LOCAL, 1);
+        deliver(r, self, to, m);
+        return ROUTER_OK;
+    }
+    struct msg_mail *mm = MEM_NEW(struct msg_mail);
+    *mm = (struct msg_mail){{NULL, run_msg}, r, to, m};
+    loop_count(self, METRIC_ROUTED_MAILED, 1);
+    loop_post(self, &r->loops->loops[to.loop], &mm->mail);
+    return ROUTER_OK;
+}

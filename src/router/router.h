@@ -1,0 +1,56 @@
+/* router: addresses to endpoints on any loop. Knows bytes and loops; no users, no JSON, no sockets.
+ * (wire-protocol 2.4-2.10; architecture 2.4) */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/msg.h"
+#include "base/slice.h"
+#include "loop/loop.h"
+#include "wire/address.h"
+
+struct endpoint;
+struct router;
+
+struct endpoint_ops {
+    /* A message for this endpoint; takes over the reference. Loop thread of the endpoint. */
+    void (*deliver)(struct endpoint *e, struct msg *m);
+    /* Whether a broadcast of this type should be delivered. NULL: never. */
+    bool (*wants)(struct endpoint *e, struct slice type);
+};
+
+/* Embedded in whatever can be addressed: a peer, a virtual client. Owned by its loop. */
+struct endpoint {
+    const struct endpoint_ops *ops;
+    struct loop *loop;
+    struct handle handle;           /* valid from router_attach to router_detach */
+    struct list member;             /* among the endpoints of one workspace on this loop; unlinked = gets no broadcasts */
+    char *member_key;               /* the workspace joined, owned by the router's table; NULL = none */
+};
+
+MUST_CHECK struct router *router_new(struct loop_set *loops);
+void router_free(struct router *r);     /* after the loops are joined */
+
+/* Gives the endpoint a handle on its loop; unreachable by address until router_bind. Loop thread. */
+void router_attach(struct router *r, struct loop *loop, struct endpoint *e);
+/* Takes the handle back: messages under way to it bounce. Loop thread. */
+void router_detach(struct router *r, struct endpoint *e);
+/* Joins the broadcasts of a workspace (wire-protocol 2.7). Loop thread; undone by detach. */
+void router_join(struct router *r, struct endpoint *e, struct slice workspace);
+
+/* Makes an absolute address name a handle. Any loop thread. Returns whether another handle was replaced, and which. */
+bool router_bind(struct router *r, struct loop *self, struct slice address, struct handle h, struct handle *ret_replaced);
+/* Removes the address if it still names this handle: a late clean-up cannot touch a newer connection. True when removed. */
+bool router_unbind(struct router *r, struct loop *self, struct slice address, struct handle h);
+bool router_find(struct router *r, struct loop *self, struct slice address, struct handle *ret);
+
+enum { ROUTER_OK, ROUTER_NO_PEER };
+/* Sends to one absolute address. On ROUTER_OK takes over the reference; on ROUTER_NO_PEER the caller keeps it and decides
+ * (router_bounce). Loop thread of `self`. */
+MUST_CHECK int router_send(struct router *r, struct loop *self, struct slice address, struct msg *m);
+/* Answers a forwarded frame whose target is gone: when it has a `session`, its sender gets `<session>.reject` from the
+ * resolved address (2.6); else nothing. Takes over the reference. */
+void router_bounce(struct router *r, struct loop *self, struct msg *m);
+/* To every member of a workspace that wants the type, on every loop, once each. Takes over the reference. */
+void router_broadcast(struct router *r, struct loop *self, struct slice workspace, struct slice type, struct msg *m);

@@ -1,0 +1,113 @@
+#include "router/directory.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "harness/check.h"
+
+enum { N_KEYS = 600, N_STEPS = 60000 };
+
+CASE(agrees_with_a_naive_model)
+{
+    static struct directory d;
+    static struct handle model[N_KEYS];
+    char key[32];
+
+    directory_init(&d, 1);
+    srand(11);
+    for (uint32_t step = 1; step < N_STEPS; step++) {
+        unsigned i = (unsigned)rand() % N_KEYS;
+        struct slice k = slice_make(key, (size_t)snprintf(key, sizeof(key), "ws-%u/client", i));
+        struct handle h = {i % 4, i, step}, got = {0};
+        bool held = model[i].generation != 0;
+        if (rand() % 100 < ((step / 8000) % 2 ? 30 : 65)) {
+            CHECK(directory_put(&d, k, h, &got) == held);
+            CHECK(!held || handle_eq(got, model[i]));
+            model[i] = h;
+        } else {
+            /* A handle that is not the current one removes nothing. */
+            struct handle stale = {i % 4, i, step};
+            CHECK(!directory_remove(&d, k, stale));
+            CHECK(directory_remove(&d, k, model[i]) == held);
+            model[i] = (struct handle){0};
+        }
+        held = model[i].generation != 0;
+        CHECK(directory_find(&d, 0, k, &got) == held);
+        CHECK(!held || handle_eq(got, model[i]));
+    }
+    directory_collect(&d);
+    CHECK_INT(d.epoch.n_retired, 0);
+    directory_deinit(&d);
+}
+
+/* Each writer owns a stripe of keys and is the only one to change them; readers may see any of a key's handles, never
+ * another key's. */
+enum { N_WRITERS = 3, N_READERS = 5, STRIPE = 64, N_ROUNDS = 4000 };
+
+struct side {
+    struct directory *d;
+    unsigned index;
+    atomic_bool *is_over;
+};
+
+static struct slice key_of(char out[32], unsigned i)
+{
+    return slice_make(out, (size_t)snprintf(out, 32, "w%u/c%u", i % 7, i));
+}
+
+static void *writer(void *arg)
+{
+    struct side *s = arg;
+    char key[32];
+    struct handle old;
+
+    for (unsigned round = 1; round <= N_ROUNDS; round++) {
+        unsigned i = s->index * STRIPE + round % STRIPE;
+        struct handle h = {i, i, round};
+        directory_put(s->d, key_of(key, i), h, &old);
+        if (round % 3)
+            CHECK(directory_remove(s->d, key_of(key, i), h));
+        if (round % 50 == 0)
+            directory_collect(s->d);
+    }
+    return NULL;
+}
+
+static void *reader(void *arg)
+{
+    struct side *s = arg;
+    char key[32];
+    struct handle got;
+    unsigned i = 0;
+
+    while (!atomic_load(s->is_over)) {
+        i = (i + 1) % (N_WRITERS * STRIPE);
+        if (directory_find(s->d, s->index, key_of(key, i), &got))
+            CHECK(got.loop == i && got.slot == i);
+    }
+    return NULL;
+}
+
+CASE(readers_never_see_another_keys_handle)
+{
+    static struct directory d;
+    atomic_bool is_over = false;
+    struct side sides[N_WRITERS + N_READERS];
+    pthread_t t[N_WRITERS + N_READERS];
+
+    directory_init(&d, N_READERS);
+    for (unsigned i = 0; i < N_WRITERS + N_READERS; i++) {
+        bool is_writer = i < N_WRITERS;
+        sides[i] = (struct side){&d, is_writer ? i : i - N_WRITERS, &is_over};
+        CHECK(pthread_create(&t[i], NULL, is_writer ? writer : reader, &sides[i]) == 0);
+    }
+    for (unsigned i = 0; i < N_WRITERS; i++)
+        pthread_join(t[i], NULL);
+    atomic_store(&is_over, true);
+    for (unsigned i = N_WRITERS; i < N_WRITERS + N_READERS; i++)
+        pthread_join(t[i], NULL);
+    directory_deinit(&d);
+}
+
+CASES(RUN(agrees_with_a_naive_model), RUN(readers_never_see_another_keys_handle))
