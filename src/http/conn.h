@@ -1,0 +1,67 @@
+/* conn: HTTP/1.1 server connections. One object per accepted socket, owned by its loop; it dies by itself.
+ *
+ *   IDLE --first byte--> HEAD --head complete--> BODY --whole--> PENDING (the handler has it) --answered--> IDLE
+ *     any --refused or `Connection: close`--> LINGER or CLOSING        PENDING --http_upgrade_take--> TAKEN
+ *
+ * Requests of one connection are answered one after the other, in order. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/slice.h"
+#include "http/request.h"
+#include "http/routes.h"
+
+struct account;
+struct config_cidrs;
+struct config_list;
+struct stream;
+
+struct http_caps {
+    size_t head_bytes;              /* request line and headers: 431 */
+    unsigned n_headers;             /* 431 */
+    size_t body_bytes;              /* after inflating: 413 */
+    uint64_t head_timeout_ms;       /* from the first byte of a request to the end of its head: 408 */
+    uint64_t keepalive_timeout_ms;  /* between two requests */
+    uint64_t stall_timeout_ms;      /* a body that does not go on, a response that is not read; 0 = 60 s */
+};
+
+/* What all connections of a server share. Const after start; outlives every loop's connections. */
+struct http_site {
+    struct http_routes routes;
+    struct http_caps caps;
+    const char *base_path;                  /* "" or "/a/b" */
+    const struct config_list *allow_origins;    /* NULL, empty or "*" = all */
+    const struct config_cidrs *trusted;     /* networks whose X-Forwarded-* headers count; NULL = none */
+    struct account *account;                /* pays for request bodies (shared); NULL = nobody */
+    /* May be NULL. False: 429 with Retry-After. Runs when a head is complete, on the connection's loop. */
+    bool (*allow)(struct http_request *req, unsigned *ret_retry_after_s, void *arg);
+    /* May be NULL. After a request has ended: req->status (0 = no answer), req->n_bytes_out, req->started_ms. */
+    void (*on_done)(struct http_request *req, void *arg);
+    void *arg;                              /* of the two hooks */
+};
+
+/* The connections of one loop. */
+struct http_loop {
+    struct loop *loop;
+    const struct http_site *site;
+    struct list conns;
+    size_t n_conns;
+    bool is_closing;
+};
+
+void http_loop_init(struct http_loop *hl, struct loop *loop, const struct http_site *site);
+/* Shutdown, loop thread: closes connections without a request; the others close after their answer. New ones too. */
+void http_loop_close_idle(struct http_loop *hl);
+/* Closes all at once; handlers that hold a request are told by on_gone. */
+void http_loop_close_all(struct http_loop *hl);
+
+/* Takes over the descriptor and serves it. Loop thread; the shape of listener_options.on_socket: arg unused there, so wrap. */
+void http_conn_open(struct http_loop *hl, int fd);
+
+/* Ends a request of an upgrade route by taking the connection's stream: from here on the caller owns it and adopts it with
+ * stream_adopt at once. The stream is being read. The request and *ret_leftover (bytes that came after the head; may be changed in place) stay
+ * valid until the caller returns to the loop. NULL when the client has gone: then the request has ended. */
+struct stream *http_upgrade_take(struct http_request *req, struct slice *ret_leftover);

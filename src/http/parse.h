@@ -1,0 +1,39 @@
+/* parse: bytes to requests; the only user of llhttp. Pure: no socket, no timer. Strict: nothing that two servers could
+ * read differently gets through (http.md 1.2). Loop-owned. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/assert.h"
+
+struct http_parser;
+struct http_request;
+
+enum {
+    HTTP_PARSE_MORE,            /* all bytes are used */
+    HTTP_PARSE_HEAD,            /* a head is complete: decide about it, then feed on */
+    HTTP_PARSE_DONE,            /* the request is complete */
+    HTTP_PARSE_UPGRADE,         /* the request is complete and what follows is another protocol: feed no more */
+    HTTP_PARSE_MALFORMED,       /* 400; every error is final */
+    HTTP_PARSE_HEAD_TOO_LARGE,  /* 431 */
+    HTTP_PARSE_BODY_TOO_LARGE,  /* 413 */
+    HTTP_PARSE_NO_MEMORY,       /* 503 */
+};
+
+struct http_parse_caps {
+    size_t head_bytes;
+    unsigned n_headers;
+};
+
+struct http_parser *http_parser_new(struct http_parse_caps caps);
+struct http_parser *http_parser_free(struct http_parser *p);        /* takes NULL; returns NULL; frees an unfinished request */
+/* Feeds bytes; stops at the first outcome other than MORE. *ret_used: how many were used. */
+MUST_CHECK int http_parser_feed(struct http_parser *p, const char *bytes, size_t n_bytes, size_t *ret_used);
+/* The request being read; NULL between requests. Borrowed. */
+struct http_request *http_parser_request(struct http_parser *p);
+/* After DONE, UPGRADE or an error: the request is the caller's; the parser is ready for the next. NULL: none had begun. */
+struct http_request *http_parser_take(struct http_parser *p);
+/* After HEAD: what becomes of the body. */
+void http_parser_expect_body(struct http_parser *p, size_t cap_bytes, bool keep);
+void http_parser_ignore_upgrade(struct http_parser *p);
+bool http_parser_has_body(const struct http_parser *p);             /* after HEAD: a body follows */

@@ -1,0 +1,38 @@
+/* routes: which handler answers which path (http.md 1.2). A table that is const after start; pure but for the handlers. */
+#pragma once
+#include <stdbool.h>
+
+#include "base/slice.h"
+#include "http/request.h"
+
+enum http_route_flags {
+    HTTP_ROUTE_UPGRADE = 1,         /* matches only requests with `Upgrade: websocket`; the handler may take the stream */
+    HTTP_ROUTE_RAW = 2,             /* layers 1, 2, 4 of http.md 1.1: no CORS, no compression; gets OPTIONS too if in the mask */
+    HTTP_ROUTE_UNLIMITED = 4,       /* never refused with 429 */
+    HTTP_ROUTE_AS_SENT = 8,         /* the request body is not gunzipped */
+};
+
+struct http_route {
+    unsigned methods;               /* of enum http_method; GET answers HEAD too */
+    /* Segments `{name}` match one non-empty segment; a last `{name:path}` the rest, slashes and nothing included. */
+    const char *pattern;            /* without the base path */
+    void (*on_request)(struct http_request *req, void *arg);
+    void *arg;
+    unsigned flags;
+    size_t max_body_bytes;          /* 0 = the site's cap */
+};
+
+struct http_routes {
+    const struct http_route *routes;    /* the first match wins */
+    size_t n_routes;
+};
+
+enum {
+    HTTP_ROUTE_FOUND,
+    HTTP_ROUTE_NO_PATH,             /* 404 F2 */
+    HTTP_ROUTE_NO_METHOD,           /* 405 F2; *ret_allowed has the methods of all routes with that path */
+};
+
+/* Sets req->route and req->params from req->path and req->method. */
+int http_routes_match(const struct http_routes *routes, struct http_request *req, unsigned *ret_allowed);
+bool http_pattern_match(const char *pattern, struct slice path, struct slice params[HTTP_MAX_PARAMS]);
