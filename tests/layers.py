@@ -26,7 +26,7 @@ HOMES = [
     (r"hiredis/.*", ["net/redis_link.c"]),
     (r"(mbedtls|psa)/.*", ["net/tls.c", "wire/digest.c", "base/random.c"]),
     (r"jwt\.h", ["auth/token.c"]),
-    (r"jansson\.h", ["wire/json.c"]),
+    (r"jansson\.h", ["wire/json_read.c"]),
     (r"msgpack(/.*|\.h)", ["wire/"]),
     (r"sqlite3\.h", ["store/"]),
     (r"libpq-fe\.h", ["store/"]),
