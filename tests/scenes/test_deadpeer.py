@@ -11,22 +11,21 @@ from kit.raw import RpcError
 
 
 @pytest.mark.req("W-040", "S-50")
+@pytest.mark.differs("the original learns of the loss later, and answers a bare id with a bare id")
 async def test_call_to_a_peer_that_left(hub, server):
     alice, bob = await hub.raw_pair()
     await alice.manage("subscribe", "client_disconnected")
     gone = bob.address
     await bob.leave()
     await alice.event("client_disconnected")
-    assert len(await alice.manage("list_clients")) == 1
     for to in ("bob", gone):
         began = time.monotonic()
         session = await alice.post("services.calc.add", 1, to=to)
         with pytest.raises(RpcError) as error:
             await alice.settled(session)
         assert time.monotonic() - began < 1
-        if to == gone or server.target == "hyphad":
-            assert str(error.value) == f"Target peer {gone} is not connected"
-            assert error.value.main["from"] == gone
+        assert str(error.value) == f"Target peer {gone} is not connected"
+        assert error.value.main["from"] == gone
         assert error.value.main["to"] == alice.address
         assert error.value.value["_rtype"] == "error"
 

@@ -240,10 +240,14 @@ class Raw:
             found["config"] = {"visibility": "public", "require_context": True, "api_version": 3}
         own = [f"services.built-in.{name}" for name in ("ping", "get_service")]
         for path in own + list(self.functions):
-            if path.startswith(prefix):
-                found[path.removeprefix(prefix)] = wire.reference(
-                    self.client_id, path, _rserver=self.info["public_base_url"],
-                    _rname=path.removeprefix(prefix))
+            if not path.startswith(prefix):
+                continue
+            *outer, name = path.removeprefix(prefix).split(".")
+            at = found
+            for part in outer:
+                at = at.setdefault(part, {})
+            at[name] = wire.reference(self.client_id, path, _rname=name,
+                                      _rserver=self.info["public_base_url"])
         return found
 
     async def answer(self, main, extra, value, is_error=False):
