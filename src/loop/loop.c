@@ -143,6 +143,7 @@ static int init_one(struct loop_set *set, unsigned index)
     l->outboxes = mem_new(set->n_loops * sizeof(*l->outboxes));
     l->scratch = mem_new(LOOP_SCRATCH);
     list_init(&l->deferred);
+    list_init(&l->streams);
     slots_init(&l->slots, index);
     atomic_init(&l->inbox, NULL);
     r = uv_loop_init(&l->uv);

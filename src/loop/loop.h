@@ -16,6 +16,7 @@
 #include "loop/slots.h"
 #include "loop/timer.h"
 
+struct config;
 struct loop;
 
 /* A mail belongs to its sender until posted, then to the receiving loop; run() frees it. Embed it first in your own struct. */
@@ -49,6 +50,8 @@ struct loop {
     pthread_t join;                 /* starter's copy */
     uv_loop_t uv;
     /* loop only */
+    const struct config *config;    /* swapped by a mail at reload; set before the loops start */
+    struct list streams;            /* every open stream of this loop (net's) */
     struct outbox *outboxes;        /* one per loop of the set; own index: mail to self */
     struct list deferred;
     struct slots slots;

@@ -18,6 +18,7 @@ static void on_uv_closed(uv_handle_t *handle)
 {
     struct stream *s = handle->data;
 
+    list_unlink(&s->link);
     sendq_deinit(&s->sendq);
     s->ops->on_closed(s);
     loop_count(s->loop, METRIC_CONNS_OPEN, -1);
@@ -178,6 +179,7 @@ struct stream *stream_open(struct loop *loop, uv_os_sock_t fd, const struct stre
     s->tcp.data = s;
     s->ops = ops;
     s->owner = owner;
+    list_link(&loop->streams, &s->link);
     s->flush.run = on_flush;
     list_init(&s->flush.link);
     sendq_init(&s->sendq);
@@ -252,6 +254,22 @@ void stream_finish(struct stream *s)
         stream_close(s);
     else if (!s->write)
         loop_defer(s->loop, &s->flush);
+}
+
+void stream_end_all(struct loop *loop)
+{
+    /* An owner may close other streams while it hears of one: take the open ones one at a time. */
+    struct list seen;
+
+    list_init(&seen);
+    while (!list_is_empty(&loop->streams)) {
+        struct stream *s = LIST_ENTRY(loop->streams.next, struct stream, link);
+        list_unlink(&s->link);
+        list_link(&seen, &s->link);
+        ended(s, UV_ECANCELED);
+        stream_close(s);
+    }
+    list_move_all(&loop->streams, &seen);
 }
 
 uint64_t stream_stalled_ms(const struct stream *s)

@@ -33,6 +33,7 @@ struct stream {
     /* const after init */
     struct loop *loop;
     /* loop only */
+    struct list link;               /* in loop->streams */
     uv_tcp_t tcp;
     const struct stream_ops *ops;
     void *owner;                    /* for ops */
@@ -58,6 +59,8 @@ MUST_CHECK bool stream_send_bytes(struct stream *s, struct slice bytes, struct a
 void stream_finish(struct stream *s);           /* sends what is queued, then closes; further sends are dropped */
 void stream_close(struct stream *s);            /* at once; queued messages are dropped. Harmless when closing */
 void stream_reset(struct stream *s);            /* as stream_close, with a TCP reset instead of a FIN */
+/* Ends every stream of a loop as if each peer had failed: owners hear on_end(UV_ECANCELED). For the end of a drain. */
+void stream_end_all(struct loop *loop);
 /* Milliseconds for which queued bytes have made no progress; 0 when the queue is empty. */
 uint64_t stream_stalled_ms(const struct stream *s);
 enum { STREAM_PEER_MAX = 64 };

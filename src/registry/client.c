@@ -1,0 +1,63 @@
+/* client: one entry per connected client, remote or hosted here. */
+#include "auth/user.h"
+#include "base/memory.h"
+#include "registry/records.h"
+
+char **texts_copy(const struct slice *texts, size_t n)
+{
+    char **copy = mem_new((n ? n : 1) * sizeof(char *));
+
+    for (size_t i = 0; i < n; i++)
+        copy[i] = mem_copy(texts[i].ptr, texts[i].len);
+    return copy;
+}
+
+char **texts_free(char **texts, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        mem_free(texts[i]);
+    mem_free(texts);
+    return NULL;
+}
+
+struct client *client_find(const struct registry *r, struct slice full_id)
+{
+    return map_find(&r->clients, full_id);
+}
+
+struct client *client_add(struct registry *r, struct workspace *w, struct slice id, const struct user *user, struct handle handle, bool is_virtual)
+{
+    struct client *c = MEM_NEW(struct client);
+    struct buf full;
+
+    buf_init(&full, 0);
+    buf_add_text(&full, w->id);
+    buf_add_byte(&full, '/');
+    buf_add_slice(&full, id);
+    c->full_id = buf_take(&full);
+    c->id = slice_make(c->full_id + strlen(w->id) + 1, id.len);
+    c->workspace = w;
+    c->user = user_ref(user);
+    c->handle = handle;
+    c->generation = r->next_generation++;
+    c->is_virtual = is_virtual;
+    list_init(&c->services);
+    list_init(&c->link);
+    list_link(&w->clients, &c->link);
+    w->n_clients += !is_virtual;
+    void *replaced = map_put(&r->clients, slice_of(c->full_id), c);
+    ASSERT(!replaced);
+    return c;
+}
+
+void client_remove(struct registry *r, struct client *c)
+{
+    while (!list_is_empty(&c->services))
+        service_remove(r, LIST_ENTRY(c->services.next, struct service, of_client));
+    map_take(&r->clients, slice_of(c->full_id));
+    list_unlink(&c->link);
+    c->workspace->n_clients -= !c->is_virtual;
+    user_unref(c->user);
+    mem_free(c->full_id);
+    mem_free(c);
+}

@@ -1,0 +1,13 @@
+/* records: small helpers the record files share. */
+#pragma once
+#include "registry/registry.h"
+
+struct service_name {               /* every service of one name in one workspace */
+    struct list services;           /* struct service.of_name, by registration time */
+    size_t key_len;
+    char key[];                     /* "ws/name" */
+};
+
+struct service_name *service_name_find(const struct registry *r, struct slice workspace, struct slice name);
+char **texts_copy(const struct slice *texts, size_t n);
+char **texts_free(char **texts, size_t n);

@@ -1,0 +1,28 @@
+/* registry: the four indexes. Counts of workspaces and services are gauges of the hub loop. */
+#include "registry/registry.h"
+
+#include "registry/records.h"
+
+void registry_init(struct registry *r, struct loop *hub)
+{
+    *r = (struct registry){.loop = hub, .next_generation = 1, .next_number = 1};
+    map_init(&r->workspaces);
+    map_init(&r->clients);
+    map_init(&r->services);
+    map_init(&r->names);
+}
+
+void registry_deinit(struct registry *r)
+{
+    void *value;
+
+    for (size_t at = 0; map_next(&r->clients, &at, NULL, &value); at = 0)
+        client_remove(r, value);
+    for (size_t at = 0; map_next(&r->workspaces, &at, NULL, &value); at = 0)
+        workspace_remove(r, value);
+    ASSERT(r->services.n_entries == 0 && r->names.n_entries == 0);
+    map_deinit(&r->workspaces);
+    map_deinit(&r->clients);
+    map_deinit(&r->services);
+    map_deinit(&r->names);
+}

@@ -1,0 +1,139 @@
+/* registry: who is here and what they offer: workspaces, their clients, their services, and the indexes over them. Records and
+ * indexes only: it decides nothing. Owned by the hub loop (docs/decisions/0001); nothing here is touched by another thread.
+ *
+ *   workspace 1--n client 1--n service        a service dies with its client, a client with its connection
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/slice.h"
+#include "loop/loop.h"
+
+struct account;
+struct user;
+
+enum service_visibility { SERVICE_PUBLIC, SERVICE_PROTECTED, SERVICE_UNLISTED };
+
+struct workspace {
+    char *id;                       /* owned; key of the index */
+    char *name, *description;       /* owned; description may be NULL */
+    char **owners;                  /* owned */
+    size_t n_owners;
+    bool is_persistent, is_read_only;
+    char *config;                   /* owned, encoded map, config_len bytes; NULL = empty map */
+    size_t config_len;
+    char *extra;                    /* owned, encoded map of icon, covers, docs, service_types; NULL = defaults */
+    size_t extra_len;
+    bool is_anonymous;              /* made for one anonymous connection: status has no errors key (2.1) */
+    bool is_system;                 /* public, ws-user-root, ws-anonymous: never unloaded */
+    struct list clients;            /* struct client.link */
+    size_t n_clients;               /* remote ones only: what keeps a workspace loaded */
+    struct list services;           /* struct service.of_workspace, by registration time */
+    size_t n_services;
+    struct account *account;        /* holds a reference; charged with what its clients have under way */
+    struct timer unload;            /* running while empty and in its grace period */
+    struct registry *registry;
+};
+
+struct client {
+    struct list link;               /* in workspace->clients */
+    struct workspace *workspace;    /* borrowed: outlives its clients */
+    char *full_id;                  /* owned, "ws/id"; key of the index */
+    struct slice id;                /* inside full_id */
+    struct user *user;              /* holds a reference */
+    struct handle handle;           /* of its peer on its loop */
+    uint64_t generation;            /* grows with every connection of any client (wire-protocol 1.9) */
+    bool is_virtual;                /* hosted by this server */
+    struct list services;           /* struct service.of_client */
+    size_t n_services;              /* without built-in */
+    struct service *built_in;       /* NULL until registered: a client without it is invisible */
+};
+
+struct service {
+    struct list of_client, of_workspace, of_name;
+    struct client *client;          /* borrowed */
+    char *full_id;                  /* owned, "ws/client:name"; key of the index */
+    struct slice name;              /* inside full_id */
+    char *app_id, *type;            /* owned; type may be NULL */
+    enum service_visibility visibility;
+    bool is_singleton, is_built_in;
+    char **authorized;              /* owned; authorized_workspaces */
+    size_t n_authorized;
+    bool has_authorized;
+    char *info;                     /* owned: the stored map of the eight keys of 2.2, encoded */
+    size_t info_len;
+    uint64_t number;                /* registration order */
+};
+
+struct registry {
+    struct loop *loop;              /* the hub loop */
+    struct map workspaces;          /* id -> struct workspace, owned */
+    struct map clients;             /* full id -> struct client, owned */
+    struct map services;            /* full id -> struct service, owned */
+    struct map names;               /* "ws/name" -> struct service_name, owned */
+    uint64_t next_generation, next_number;
+};
+
+void registry_init(struct registry *r, struct loop *hub);
+void registry_deinit(struct registry *r);       /* with everything in it */
+
+/* ---- workspaces */
+struct workspace_fields {           /* copied */
+    const char *id, *name, *description;
+    const char *const *owners;
+    size_t n_owners;
+    bool is_persistent, is_read_only, is_anonymous, is_system;
+    struct slice config, extra;     /* encoded maps, or empty */
+};
+struct workspace *workspace_find(const struct registry *r, struct slice id);
+struct workspace *workspace_add(struct registry *r, const struct workspace_fields *fields, struct account *parent, size_t cap_bytes);
+void workspace_remove(struct registry *r, struct workspace *w);         /* must have no clients left */
+void workspace_set_config(struct workspace *w, struct slice config);    /* an encoded map; copied */
+bool workspace_owned_by(const struct workspace *w, const struct user *u);       /* 4.4: primary identities only */
+/* The 13 keys of 2.1. with_environs false leaves config.environs out (D-13). */
+void workspace_add_mp(struct buf *b, const struct workspace *w, bool with_environs);
+
+/* ---- clients */
+struct client *client_find(const struct registry *r, struct slice full_id);
+/* The id must be free. Takes its own reference to user. */
+struct client *client_add(struct registry *r, struct workspace *w, struct slice id, const struct user *user, struct handle handle, bool is_virtual);
+/* Removes the client and every service of it. */
+void client_remove(struct registry *r, struct client *c);
+
+/* ---- services */
+struct service_fields {             /* copied */
+    struct slice name, app_id, type;    /* type.ptr NULL = null */
+    enum service_visibility visibility;
+    bool is_singleton;
+    const struct slice *authorized;
+    size_t n_authorized;
+    bool has_authorized;
+    struct slice info;
+};
+struct service *service_find(const struct registry *r, struct slice full_id);
+/* Replaces one with the same full id (any app id, type or visibility): then *ret_replaced. */
+struct service *service_add(struct registry *r, struct client *c, const struct service_fields *fields, bool *ret_replaced);
+void service_remove(struct registry *r, struct service *s);
+bool service_authorizes(const struct service *s, struct slice workspace);
+
+/* ---- queries */
+struct service_query {
+    struct slice workspace;         /* exact; empty = all */
+    struct slice client, name;      /* globs where only '*' is special; empty = any */
+    bool is_exact_name;             /* name and client are literal, but for a client "*" */
+    struct slice type, app_id;      /* exact; empty or "*" = any */
+};
+struct service_cursor {
+    const struct registry *registry;
+    struct service_query query;
+    struct list *at, *head;         /* list being walked */
+    size_t map_cursor;              /* over workspaces, for a query of all */
+    enum { SERVICE_WALK_WORKSPACE, SERVICE_WALK_NAME, SERVICE_WALK_ALL } walk;
+};
+/* Walks matches in registration order within a workspace. The registry must not change during a walk. */
+void service_query_start(struct service_cursor *c, const struct registry *r, const struct service_query *q);
+struct service *service_query_next(struct service_cursor *c);   /* NULL at the end */

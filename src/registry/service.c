@@ -1,0 +1,131 @@
+/* service: parsed once at registration; the map that listings show is stored ready to send. */
+#include "base/buf.h"
+#include "base/memory.h"
+#include "registry/records.h"
+
+static struct slice name_key(struct buf *b, struct slice workspace, struct slice name)
+{
+    buf_add_slice(b, workspace);
+    buf_add_byte(b, '/');
+    buf_add_slice(b, name);
+    return buf_slice(b);
+}
+
+struct service_name *service_name_find(const struct registry *r, struct slice workspace, struct slice name)
+{
+    struct buf b;
+
+    buf_init(&b, 0);
+    struct service_name *found = map_find(&r->names, name_key(&b, workspace, name));
+    buf_deinit(&b);
+    return found;
+}
+
+static void link_name(struct registry *r, struct service *s)
+{
+    struct slice workspace = slice_of(s->client->workspace->id);
+    struct service_name *sn = service_name_find(r, workspace, s->name);
+
+    if (!sn) {
+        struct buf b;
+        buf_init(&b, 0);
+        struct slice key = name_key(&b, workspace, s->name);
+        sn = mem_new(sizeof(*sn) + key.len);
+        sn->key_len = key.len;
+        memcpy(sn->key, key.ptr, key.len);
+        list_init(&sn->services);
+        map_put(&r->names, slice_make(sn->key, sn->key_len), sn);
+        buf_deinit(&b);
+    }
+    list_link(&sn->services, &s->of_name);
+}
+
+static void unlink_name(struct registry *r, struct service *s)
+{
+    struct service_name *sn = service_name_find(r, slice_of(s->client->workspace->id), s->name);
+
+    list_unlink(&s->of_name);
+    if (list_is_empty(&sn->services)) {
+        map_take(&r->names, slice_make(sn->key, sn->key_len));
+        mem_free(sn);
+    }
+}
+
+struct service *service_find(const struct registry *r, struct slice full_id)
+{
+    return map_find(&r->services, full_id);
+}
+
+struct service *service_add(struct registry *r, struct client *c, const struct service_fields *f, bool *ret_replaced)
+{
+    struct service *s = MEM_NEW(struct service);
+    struct buf full;
+
+    buf_init(&full, 0);
+    buf_add_text(&full, c->full_id);
+    buf_add_byte(&full, ':');
+    buf_add_slice(&full, f->name);
+    s->full_id = buf_take(&full);
+    struct service *old = service_find(r, slice_of(s->full_id));
+    if (old)
+        service_remove(r, old);
+    *ret_replaced = old != NULL;
+    s->client = c;
+    s->name = slice_make(s->full_id + strlen(c->full_id) + 1, f->name.len);
+    s->app_id = mem_copy(f->app_id.ptr, f->app_id.len);
+    s->type = f->type.ptr ? mem_copy(f->type.ptr, f->type.len) : NULL;
+    s->visibility = f->visibility;
+    s->is_singleton = f->is_singleton;
+    s->is_built_in = slice_is(s->name, "built-in");
+    s->authorized = texts_copy(f->authorized, f->n_authorized);
+    s->n_authorized = f->n_authorized;
+    s->has_authorized = f->has_authorized;
+    s->info = mem_copy(f->info.ptr, f->info.len);
+    s->info_len = f->info.len;
+    s->number = r->next_number++;
+    list_init(&s->of_client);
+    list_init(&s->of_workspace);
+    list_init(&s->of_name);
+    list_link(&c->services, &s->of_client);
+    list_link(&c->workspace->services, &s->of_workspace);
+    c->workspace->n_services++;
+    if (s->is_built_in)
+        c->built_in = s;
+    else
+        c->n_services++;
+    link_name(r, s);
+    map_put(&r->services, slice_of(s->full_id), s);
+    loop_count(r->loop, METRIC_SERVICES, 1);
+    return s;
+}
+
+void service_remove(struct registry *r, struct service *s)
+{
+    struct client *c = s->client;
+
+    map_take(&r->services, slice_of(s->full_id));
+    unlink_name(r, s);
+    list_unlink(&s->of_client);
+    list_unlink(&s->of_workspace);
+    c->workspace->n_services--;
+    if (s->is_built_in)
+        c->built_in = NULL;
+    else
+        c->n_services--;
+    texts_free(s->authorized, s->n_authorized);
+    mem_free(s->full_id);
+    mem_free(s->app_id);
+    mem_free(s->type);
+    mem_free(s->info);
+    mem_free(s);
+    loop_count(r->loop, METRIC_SERVICES, -1);
+}
+
+bool service_authorizes(const struct service *s, struct slice workspace)
+{
+    for (size_t i = 0; i < s->n_authorized; i++) {
+        if (slice_is(workspace, s->authorized[i]))
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,159 @@
+/* workspace: the record of 2.1. What the server never looks into (config, service types, icon, ...) stays encoded. */
+#include "auth/user.h"
+#include "base/account.h"
+#include "base/memory.h"
+#include "registry/records.h"
+#include "wire/mp.h"
+
+struct workspace *workspace_find(const struct registry *r, struct slice id)
+{
+    return map_find(&r->workspaces, id);
+}
+
+static char *copy_text(const char *text)
+{
+    return text ? mem_copy(text, strlen(text)) : NULL;
+}
+
+static void nobody_waits(struct timer *t)
+{
+    (void)t;
+}
+
+struct workspace *workspace_add(struct registry *r, const struct workspace_fields *f, struct account *parent, size_t cap_bytes)
+{
+    struct workspace *w = MEM_NEW(struct workspace);
+
+    w->registry = r;
+    w->id = copy_text(f->id);
+    w->name = copy_text(f->name ? f->name : f->id);
+    w->description = copy_text(f->description);
+    w->owners = mem_new((f->n_owners ? f->n_owners : 1) * sizeof(char *));
+    for (size_t i = 0; i < f->n_owners; i++)
+        w->owners[w->n_owners++] = copy_text(f->owners[i]);
+    w->is_persistent = f->is_persistent;
+    w->is_read_only = f->is_read_only;
+    w->is_anonymous = f->is_anonymous;
+    w->is_system = f->is_system;
+    workspace_set_config(w, f->config);
+    if (f->extra.len) {
+        w->extra = mem_copy(f->extra.ptr, f->extra.len);
+        w->extra_len = f->extra.len;
+    }
+    list_init(&w->clients);
+    list_init(&w->services);
+    w->account = account_new(parent, cap_bytes);
+    timer_init(&w->unload, nobody_waits);
+    void *replaced = map_put(&r->workspaces, slice_of(w->id), w);
+    ASSERT(!replaced);
+    loop_count(r->loop, METRIC_WORKSPACES, 1);
+    return w;
+}
+
+void workspace_remove(struct registry *r, struct workspace *w)
+{
+    ASSERT(list_is_empty(&w->clients) && list_is_empty(&w->services));
+    map_take(&r->workspaces, slice_of(w->id));
+    timer_stop(r->loop, &w->unload);
+    account_unref(w->account);
+    texts_free(w->owners, w->n_owners);
+    mem_free(w->id);
+    mem_free(w->name);
+    mem_free(w->description);
+    mem_free(w->config);
+    mem_free(w->extra);
+    mem_free(w);
+    loop_count(r->loop, METRIC_WORKSPACES, -1);
+}
+
+void workspace_set_config(struct workspace *w, struct slice config)
+{
+    char *copy = config.len ? mem_copy(config.ptr, config.len) : NULL;
+
+    mem_free(w->config);
+    w->config = copy;
+    w->config_len = config.len;
+}
+
+bool workspace_owned_by(const struct workspace *w, const struct user *u)
+{
+    char personal[USER_WORKSPACE_MAX];
+
+    /* A child token inherits e-mail and roles of its minter, not what the minter owns (D-04). */
+    if (u->parent)
+        return false;
+    user_personal_workspace(u, personal);
+    if (strcmp(personal, w->id) == 0)
+        return true;
+    for (size_t i = 0; i < w->n_owners; i++) {
+        if (strcmp(w->owners[i], u->id) == 0 || (u->email && strcmp(w->owners[i], u->email) == 0))
+            return true;
+    }
+    return false;
+}
+
+static void add_config(struct buf *b, const struct workspace *w, bool with_environs)
+{
+    struct slice config = slice_make(w->config, w->config_len), key, value, name;
+    struct mp_iter it;
+    struct mp_open map;
+
+    mp_open_map(&map, b);
+    mp_iter_init(&it, config);
+    while (mp_iter_pair(&it, &key, &value)) {
+        if (mp_get_str(key, &name) && slice_is(name, "environs") && !with_environs)
+            continue;
+        map.n++;
+        mp_add_raw(b, key);
+        mp_add_raw(b, value);
+    }
+    mp_close(&map);
+}
+
+static void add_extra(struct buf *b, const struct workspace *w, const char *key, bool is_map)
+{
+    struct slice value;
+
+    mp_add_text(b, key);
+    if (w->extra && mp_find(slice_make(w->extra, w->extra_len), key, &value))
+        mp_add_raw(b, value);
+    else if (is_map)
+        mp_add_map(b, 0);
+    else
+        mp_add_nil(b);
+}
+
+void workspace_add_mp(struct buf *b, const struct workspace *w, bool with_environs)
+{
+    mp_add_map(b, 13);
+    mp_add_text(b, "type");
+    mp_add_text(b, "workspace");
+    mp_add_text(b, "id");
+    mp_add_text(b, w->id);
+    mp_add_text(b, "name");
+    mp_add_text(b, w->name);
+    mp_add_text(b, "description");
+    mp_add_text(b, w->description);
+    mp_add_text(b, "persistent");
+    mp_add_bool(b, w->is_persistent);
+    mp_add_text(b, "owners");
+    mp_add_array(b, (uint32_t)w->n_owners);
+    for (size_t i = 0; i < w->n_owners; i++)
+        mp_add_text(b, w->owners[i]);
+    mp_add_text(b, "read_only");
+    mp_add_bool(b, w->is_read_only);
+    add_extra(b, w, "icon", false);
+    add_extra(b, w, "covers", false);
+    add_extra(b, w, "docs", false);
+    add_extra(b, w, "service_types", true);
+    mp_add_text(b, "config");
+    add_config(b, w, with_environs);
+    mp_add_text(b, "status");
+    mp_add_map(b, w->is_anonymous ? 1 : 2);
+    mp_add_text(b, "ready");
+    mp_add_bool(b, true);
+    if (!w->is_anonymous) {
+        mp_add_text(b, "errors");
+        mp_add_nil(b);
+    }
+}

@@ -1,0 +1,251 @@
+/* inbound: two ways through. A whole frame that lies in the read buffer is unmasked there and handed up without an allocation:
+ * that is nearly every frame. Anything else, a frame cut by the buffer's end or a message of several frames, is gathered in
+ * one blob of the announced size, unmasked while it is copied in.
+ *
+ * Frame headers and unmasking are wire/frame's, not wslay's: docs/decisions/0002 has the reason and the measurement. */
+#include "ws/inbound.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "hyphad/protocol.h"
+#include "ws/conn.h"
+#include "ws/outbound.h"
+
+enum { WS_CONTROL_MAX = 125, WS_MAX_FRAGMENTS = 16384 };
+
+struct ws_partial {
+    /* the frame being read */
+    uint8_t head_bytes[WS_HEAD_MAX];
+    size_t n_head;
+    struct ws_head head;
+    bool has_head;
+    uint64_t n_payload;             /* of its payload seen so far */
+    char control[WS_CONTROL_MAX];
+    /* the message it belongs to */
+    uint8_t opcode;                 /* of the first frame; 0: no message under way */
+    unsigned n_fragments;
+    struct blob *blob;              /* the message's bytes; its len is capacity */
+    size_t n_filled;
+};
+
+struct ws_partial *ws_partial_free(struct ws_partial *p)
+{
+    if (p) {
+        blob_unref(p->blob);
+        mem_free(p);
+    }
+    return NULL;
+}
+
+static void count_in(struct ws_conn *ws, size_t n)
+{
+    loop_count(ws->stream->loop, METRIC_BYTES_IN, (int64_t)n);
+}
+
+static void deliver(struct ws_conn *ws, uint8_t opcode, struct slice data, struct blob *blob)
+{
+    count_in(ws, data.len);
+    if (opcode == WS_BINARY)
+        ws->ops->on_binary(ws, data, blob);
+    else if (slice_is_utf8(data))
+        ws->ops->on_text(ws, data);
+    else
+        ws_fail(ws, 1007, "Text is not UTF-8", WS_END_PROTOCOL);
+}
+
+static void deliver_control(struct ws_conn *ws, uint8_t opcode, struct slice payload)
+{
+    if (opcode == WS_CLOSE) {
+        ws_peer_closed(ws, payload);
+    } else if (ws->state == WS_OPEN && opcode == WS_PING) {
+        ws_send_pong(ws, payload);
+    } else if (ws->state == WS_OPEN) {
+        ws->ping_sent_ms = 0;
+        ws->ops->on_pong(ws);
+    }
+}
+
+static void protocol_error(struct ws_conn *ws, const char *reason)
+{
+    loop_count(ws->stream->loop, METRIC_WS_PROTOCOL_ERRORS, 1);
+    ws_fail(ws, HYPHA_CLOSE_PROTOCOL, reason, WS_END_PROTOCOL);
+}
+
+static void too_big(struct ws_conn *ws)
+{
+    loop_count(ws->stream->loop, METRIC_WS_TOO_BIG, 1);
+    ws_fail(ws, HYPHA_CLOSE_TOO_BIG, "Message too big", WS_END_TOO_BIG);
+}
+
+/* The rules of RFC 6455 5.1 and 5.4 that need more than the header's own bytes. False: the connection has failed. */
+static bool check_frame(struct ws_conn *ws, const struct ws_head *h, uint8_t message_opcode, size_t n_message)
+{
+    if (!h->is_masked) {
+        protocol_error(ws, "Client frames must be masked");
+        return false;
+    }
+    if (h->opcode >= WS_CLOSE)
+        return true;
+    if ((h->opcode == WS_CONTINUATION) != (message_opcode != 0)) {
+        protocol_error(ws, message_opcode ? "Message inside a message" : "Continuation of nothing");
+        return false;
+    }
+    if (ws->state == WS_OPEN && (h->payload_len > ws->max_message || n_message > ws->max_message - h->payload_len)) {
+        too_big(ws);
+        return false;
+    }
+    return true;
+}
+
+/* Room in the message for the frame's payload: exactly what the header announced, or twice as much as before when fragments
+ * keep coming. */
+static bool reserve(struct ws_conn *ws, struct ws_partial *p, size_t need)
+{
+    if (p->blob && p->blob->len >= need)
+        return true;
+    size_t room = need;
+    if (p->blob && p->blob->len <= ws->max_message / 2 && p->blob->len * 2 > need)
+        room = p->blob->len * 2;
+    struct blob *grown = blob_try_new(room, ws->account);
+    if (!grown) {
+        loop_count(ws->stream->loop, METRIC_CHARGES_REFUSED, 1);
+        ws_fail(ws, HYPHA_CLOSE_TOO_BIG, "Too many bytes under way", WS_END_NO_MEMORY);
+        return false;
+    }
+    if (p->n_filled)
+        memcpy(grown->data, p->blob->data, p->n_filled);
+    blob_unref(p->blob);
+    p->blob = grown;
+    return true;
+}
+
+static bool begin_frame(struct ws_conn *ws, struct ws_partial *p)
+{
+    const struct ws_head *h = &p->head;
+
+    p->has_head = true;
+    p->n_payload = 0;
+    if (!check_frame(ws, h, p->opcode, p->n_filled))
+        return false;
+    if (h->opcode >= WS_CLOSE)
+        return true;
+    if (h->opcode != WS_CONTINUATION)
+        p->opcode = h->opcode;
+    if (++p->n_fragments > WS_MAX_FRAGMENTS) {
+        too_big(ws);
+        return false;
+    }
+    /* While closing, payloads are skipped, not kept. */
+    return ws->state != WS_OPEN || reserve(ws, p, p->n_filled + (size_t)h->payload_len);
+}
+
+/* Takes what belongs to the current frame's payload; returns how many bytes that was. */
+static size_t take_payload(struct ws_conn *ws, struct ws_partial *p, char *bytes, size_t n)
+{
+    uint64_t left = p->head.payload_len - p->n_payload;
+    size_t take = n < left ? n : (size_t)left;
+    bool is_control = p->head.opcode >= WS_CLOSE;
+
+    if (take && (is_control || ws->state == WS_OPEN)) {
+        char *to = is_control ? p->control + p->n_payload : p->blob->data + p->n_filled;
+        memcpy(to, bytes, take);
+        ws_unmask((uint8_t *)to, take, p->head.mask, p->n_payload);
+        if (!is_control)
+            p->n_filled += take;
+    }
+    p->n_payload += take;
+    return take;
+}
+
+/* The current frame is complete: acts on it. The partial is freed when nothing is under way any more. */
+static void end_frame(struct ws_conn *ws)
+{
+    struct ws_partial *p = ws->partial;
+    uint8_t opcode = p->head.opcode;
+
+    p->has_head = false;
+    p->n_head = 0;
+    if (opcode >= WS_CLOSE) {
+        char payload[WS_CONTROL_MAX];
+        struct slice s = slice_make(payload, (size_t)p->n_payload);
+        memcpy(payload, p->control, s.len);
+        if (!p->opcode)
+            ws->partial = ws_partial_free(p);
+        deliver_control(ws, opcode, s);
+        return;
+    }
+    if (!p->head.is_final)
+        return;
+    ws->partial = NULL;
+    if (ws->state == WS_OPEN) {
+        struct slice data = slice_make(p->blob ? p->blob->data : NULL, p->n_filled);
+        deliver(ws, p->opcode, data, p->blob);
+    }
+    ws_partial_free(p);
+}
+
+/* Goes on with the unfinished frame; returns the bytes used. */
+static size_t feed_partial(struct ws_conn *ws, char *bytes, size_t n)
+{
+    struct ws_partial *p = ws->partial;
+    size_t used = 0;
+
+    while (!p->has_head) {
+        int r = p->n_head ? ws_head_read(p->head_bytes, p->n_head, &p->head) : WS_HEAD_MORE;
+        if (r == WS_HEAD_BAD) {
+            protocol_error(ws, "Malformed frame");
+            return n;
+        }
+        if (r == WS_HEAD_OK) {
+            if (!begin_frame(ws, p))
+                return n;
+            break;
+        }
+        if (used == n)
+            return used;
+        p->head_bytes[p->n_head++] = (uint8_t)bytes[used++];
+    }
+    used += take_payload(ws, p, bytes + used, n - used);
+    if (p->n_payload == p->head.payload_len)
+        end_frame(ws);
+    return used;
+}
+
+/* A whole unfragmented frame at the front of the buffer; 0: it is not one, the slow way takes it. */
+static size_t feed_whole(struct ws_conn *ws, char *bytes, size_t n)
+{
+    struct ws_head h;
+    int r = ws_head_read((const uint8_t *)bytes, n, &h);
+
+    if (r == WS_HEAD_BAD) {
+        protocol_error(ws, "Malformed frame");
+        return n;
+    }
+    if (r != WS_HEAD_OK || !h.is_final || h.payload_len > n - h.head_len)
+        return 0;
+    if (!check_frame(ws, &h, 0, 0))
+        return n;
+    struct slice data = slice_make(bytes + h.head_len, (size_t)h.payload_len);
+    ws_unmask((uint8_t *)bytes + h.head_len, data.len, h.mask, 0);
+    if (h.opcode >= WS_CLOSE)
+        deliver_control(ws, h.opcode, data);
+    else if (ws->state == WS_OPEN)
+        deliver(ws, h.opcode, data, NULL);
+    return h.head_len + data.len;
+}
+
+void ws_inbound(struct ws_conn *ws, char *bytes, size_t n_bytes)
+{
+    /* CLOSING goes on reading: the peer's close frame is among what still arrives. */
+    while (n_bytes && (ws->state == WS_OPEN || ws->state == WS_CLOSING)) {
+        size_t used = ws->partial ? 0 : feed_whole(ws, bytes, n_bytes);
+        if (!used) {
+            if (!ws->partial)
+                ws->partial = MEM_NEW(struct ws_partial);
+            used = feed_partial(ws, bytes, n_bytes);
+        }
+        bytes += used;
+        n_bytes -= used;
+    }
+}

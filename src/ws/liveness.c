@@ -1,0 +1,76 @@
+/* liveness: one timer a connection, due every few seconds at the earliest; between two of them nothing is touched, so an idle
+ * connection costs next to nothing. */
+#include "ws/liveness.h"
+
+#include "config/config.h"
+#include "ws/outbound.h"
+
+enum { CLOSE_PATIENCE_MS = 2000 };
+
+static uint64_t smaller(uint64_t a, uint64_t b)    /* where 0 means never */
+{
+    if (!a || !b)
+        return a ? a : b;
+    return a < b ? a : b;
+}
+
+static void schedule(struct ws_conn *ws)
+{
+    const struct config *config = ws->stream->loop->config;
+    uint64_t after = smaller(config->ws_ping_interval_ms, config->slow_consumer_timeout_ms);
+
+    if (ws->ping_sent_ms)
+        after = smaller(after, config->ws_ping_timeout_ms);
+    if (after)
+        timer_start(ws->stream->loop, &ws->timer, after);
+}
+
+static void check(struct ws_conn *ws)
+{
+    struct loop *loop = ws->stream->loop;
+    const struct config *config = loop->config;
+    uint64_t now = loop_now_ms(loop);
+
+    if (config->slow_consumer_timeout_ms && stream_stalled_ms(ws->stream) >= config->slow_consumer_timeout_ms) {
+        loop_count(loop, METRIC_WS_SLOW_CONSUMERS, 1);
+        ws_tell_end(ws, WS_END_SLOW);
+        /* A close frame would only queue behind what is not being read. */
+        ws_drop(ws);
+        return;
+    }
+    /* Any frame answers a ping: a busy peer may be late with the pong itself. While reading is paused nothing can arrive. */
+    if (ws->ping_sent_ms && (ws->last_in_ms >= ws->ping_sent_ms || !ws->stream->is_reading))
+        ws->ping_sent_ms = 0;
+    if (ws->ping_sent_ms && config->ws_ping_timeout_ms && now - ws->ping_sent_ms >= config->ws_ping_timeout_ms) {
+        loop_count(loop, METRIC_WS_HALF_OPEN, 1);
+        ws_tell_end(ws, WS_END_HALF_OPEN);
+        ws_drop(ws);
+        return;
+    }
+    if (!ws->ping_sent_ms && config->ws_ping_interval_ms && now - ws->last_in_ms >= config->ws_ping_interval_ms) {
+        ws_ping(ws);
+        ws->ping_sent_ms = now;
+    }
+    schedule(ws);
+}
+
+static void on_due(struct timer *t)
+{
+    struct ws_conn *ws = CONTAINER_OF(t, struct ws_conn, timer);
+
+    if (ws->state == WS_OPEN)
+        check(ws);
+    else
+        ws_drop(ws);
+}
+
+void ws_liveness_start(struct ws_conn *ws)
+{
+    timer_init(&ws->timer, on_due);
+    schedule(ws);
+}
+
+void ws_liveness_await_close(struct ws_conn *ws)
+{
+    timer_start(ws->stream->loop, &ws->timer, CLOSE_PATIENCE_MS);
+}
