@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Runs the load program against hyphad and its controls, interleaved, and writes a table and a results file.
 
-quick   hyphad and the bare relay
-full    also nats-server and the original server, where they are given
+quick   calls through hyphad and the bare relay
+full    every measure; also nats-server, nginx and the original server, where they are there
 check   quick, then compares with floors.toml and exits 1 below a floor
 
 Times on one machine do not travel; ratios between servers measured in turn on it do. So each round measures every server
@@ -19,9 +19,9 @@ import sys
 import tomllib
 
 import servers
+from measures import MEASURES
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-FIGURE = "messages_per_cpu_second"
 
 
 def options():
@@ -32,15 +32,14 @@ def options():
     p.add_argument("--relay", required=True, help="the hyphad-relay program")
     p.add_argument("--original", help="Python that has the original server installed (full)")
     p.add_argument("--nats", default=shutil.which("nats-server"), help="nats-server (full)")
+    p.add_argument("--nginx", default=shutil.which("nginx", path="/usr/sbin:/usr/bin"), help="nginx (full)")
+    p.add_argument("--only", nargs="+", metavar="MEASURE", help="names of measures, instead of the mode's choice")
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--seconds", type=float, default=3)
     p.add_argument("--warmup", type=float, default=1)
-    p.add_argument("--pairs", type=int, default=64)
-    p.add_argument("--size", type=int, default=128)
-    p.add_argument("--inflight", type=int, nargs="+", default=[1, 16])
     p.add_argument("--server-core", type=int, default=0)
     p.add_argument("--generator-core", type=int, default=1)
-    p.add_argument("--results", default=os.path.join(HERE, "results"), help="folder for the results file; '' for none")
+    p.add_argument("--results", default=os.path.join(HERE, "results"), help="folder of the results file; '' for none")
     args = p.parse_args()
     for name in ("hyphad", "bench", "relay"):
         path = getattr(args, name)
@@ -49,42 +48,57 @@ def options():
     return args
 
 
-def chosen(args):
-    names = ["relay"]
-    if args.hyphad:
-        names.insert(0, "hyphad")
-    if args.mode == "full":
-        names += [n for n in ("nats", "original") if getattr(args, n)]
-    return names
+def choose(args):
+    """The measures of this run, and the servers that are there and have a part in one of them."""
+    known = {m.name for m in MEASURES}
+    if unknown := set(args.only or []) - known:
+        raise SystemExit(f"no measure named {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}")
+    chosen = [m for m in MEASURES
+              if (m.name in args.only if args.only else m.is_quick or args.mode == "full")]
+    names = [n for n in servers.START if getattr(args, n) and (args.mode == "full" or n in ("hyphad", "relay"))]
+    return chosen, [n for n in names if any(n in m.runs for m in chosen)]
 
 
-def measure(args, server, inflight):
-    _, scenario, takes_secret = servers.SERVERS[server.name]
-    command = ["taskset", "-c", str(args.generator_core), args.bench, scenario, "--json", "--url", server.url,
-               "--pid", str(server.pid), "--pairs", str(args.pairs), "--inflight", str(inflight),
-               "--size", str(args.size), "--seconds", str(args.seconds), "--warmup", str(args.warmup)]
-    if takes_secret:
+def measure(args, server, row):
+    command = ["taskset", "-c", str(args.generator_core), args.bench, "--json", "--url", server.url,
+               "--pid", str(server.pid), "--seconds", str(args.seconds), "--warmup", str(args.warmup),
+               *row.runs[server.name]]
+    if server.name in servers.WITH_LOGIN:
         command += ["--jwt-secret", servers.SECRET]
-    done = subprocess.run(command, stdout=subprocess.PIPE, timeout=300 + args.seconds + args.warmup, text=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, timeout=600, text=True)
     if done.returncode != 0:
-        raise SystemExit(f"{server.name}, {inflight} in flight: {done.stdout} {server.tail()}")
+        print(f"{server.name}, {row.name}: {done.stdout} {server.tail()}", file=sys.stderr)
+        return None
     return json.loads(done.stdout)
 
 
-def run_rounds(args, names):
-    samples = {n: {i: [] for i in args.inflight} for n in names}
+def visit(args, name, rows, take):
+    """One round of one server: rows that need it fresh get a process of their own."""
+    groups = [[m for m in rows if not m.is_fresh]] + [[m] for m in rows if m.is_fresh]
+    for group in filter(None, groups):
+        server = servers.START[name](args, args.server_core)
+        try:
+            for row in group:
+                take(row, measure(args, server, row))
+        finally:
+            server.stop()
+
+
+def run_rounds(args, chosen, names):
+    """samples[measure][server]: one result a round, None where the run failed."""
+    samples = {m.name: {n: [] for n in names if n in m.runs} for m in chosen}
+    failures = []
     for number in range(args.rounds):
         for name in names:
-            server = servers.SERVERS[name][0](args, args.server_core)
-            try:
-                for inflight in args.inflight:
-                    sample = measure(args, server, inflight)
-                    samples[name][inflight].append(sample)
-                    print(f"round {number + 1}/{args.rounds} {name}, {inflight} in flight: "
-                          f"{sample[FIGURE]:,.0f} messages per CPU second", file=sys.stderr)
-            finally:
-                server.stop()
-    return samples
+            def take(row, sample):
+                value = sample and sample.get(row.figure)
+                samples[row.name][name].append(sample if value is not None else None)
+                if value is None:
+                    failures.append(f"{name}, {row.name}")
+                    return
+                print(f"round {number + 1}/{args.rounds} {name}, {row.name}: {value:,.0f} {row.figure}", file=sys.stderr)
+            visit(args, name, [m for m in chosen if name in m.runs], take)
+    return samples, failures
 
 
 def spread(values):
@@ -93,31 +107,42 @@ def spread(values):
             "spread": (max(values) - min(values)) / middle if middle else 0}
 
 
-def summarize(samples, subject):
-    """Per server and number in flight: the figure itself, and the subject's ratio to it round by round."""
+def ratios(subject, other, figure):
+    pairs = [(a.get(figure), b.get(figure)) for a, b in zip(subject, other) if a and b]
+    good = [a / b for a, b in pairs if a is not None and b]
+    return spread(good) if good else None
+
+
+def summarize(samples, chosen):
+    """Per measure and server: the figure itself, and hyphad's ratio to it round by round."""
     rows = []
-    for name, by_inflight in samples.items():
-        for inflight, runs in by_inflight.items():
-            row = {"server": name, "inflight": inflight, FIGURE: spread([s[FIGURE] for s in runs]),
-                   "p50_us": statistics.median(s["p50"] for s in runs),
-                   "p99_us": statistics.median(s["p99"] for s in runs)}
-            if subject in samples and name != subject:
-                pairs = list(zip(samples[subject][inflight], runs))
-                row["ratio"] = spread([a[FIGURE] / b[FIGURE] for a, b in pairs])
-                row["p50_ratio"] = spread([a["p50"] / b["p50"] for a, b in pairs])
-                row["p99_ratio"] = spread([a["p99"] / b["p99"] for a, b in pairs])
+    for m in chosen:
+        by_server = samples[m.name]
+        for name, rounds in by_server.items():
+            runs = [s for s in rounds if s]
+            if not runs:
+                continue
+            row = {"measure": m.name, "server": name, "figure": m.figure, "value": spread([s[m.figure] for s in runs])}
+            for key in ("p50", "p99"):
+                if all(key in s for s in runs):
+                    row[f"{key}_us"] = statistics.median(s[key] for s in runs)
+            if name != "hyphad" and by_server.get("hyphad"):
+                row["ratio"] = ratios(by_server["hyphad"], rounds, m.figure)
+                row["p50_ratio"] = ratios(by_server["hyphad"], rounds, "p50")
+                row["p99_ratio"] = ratios(by_server["hyphad"], rounds, "p99")
             rows.append(row)
     return rows
 
 
 def table(rows):
-    out = ["| server | in flight | messages per CPU second | spread | hyphad / this | p50 us | p99 us |",
-           "|---|---:|---:|---:|---:|---:|---:|"]
+    out = ["| measure | server | figure | median | spread | hyphad / this | p50 us | p99 us |",
+           "|---|---|---|---:|---:|---:|---:|---:|"]
     for r in rows:
-        f = r[FIGURE]
-        ratio = f"{r['ratio']['median']:.2f}" if "ratio" in r else ""
-        out.append(f"| {r['server']} | {r['inflight']} | {f['median']:,.0f} | {f['spread']:.0%} | {ratio} "
-                   f"| {r['p50_us']:,.0f} | {r['p99_us']:,.0f} |")
+        v = r["value"]
+        ratio = f"{r['ratio']['median']:.2f}" if r.get("ratio") else ""
+        p50, p99 = (f"{r[k]:,.0f}" if k in r else "" for k in ("p50_us", "p99_us"))
+        out.append(f"| {r['measure']} | {r['server']} | {r['figure']} | {v['median']:,.0f} | {v['spread']:.0%} "
+                   f"| {ratio} | {p50} | {p99} |")
     return "\n".join(out)
 
 
@@ -138,46 +163,49 @@ def machine():
 
 def write_results(args, samples, rows):
     commit = git("rev-parse", "--short", "HEAD") or "nocommit"
+    changed = git("status", "--porcelain", "--", ":/src", ":/bench/load", ":/bench/control")
     now = datetime.datetime.now(datetime.timezone.utc)
     path = os.path.join(args.results, f"{now:%Y-%m-%d}-{commit}.json")
     os.makedirs(args.results, exist_ok=True)
     with open(path, "w") as f:
-        json.dump({"at": now.isoformat(timespec="seconds"), "commit": commit,
-                   "sources_changed": bool(git("status", "--porcelain", "--", ":/src", ":/bench/load", ":/bench/control")),
-                   "machine": machine(), "rounds": args.rounds, "seconds": args.seconds, "pairs": args.pairs,
-                   "size": args.size, "summary": rows, "samples": samples}, f, indent=1)
+        json.dump({"at": now.isoformat(timespec="seconds"), "commit": commit, "sources_changed": bool(changed),
+                   "machine": machine(), "rounds": args.rounds, "seconds": args.seconds,
+                   "summary": rows, "samples": samples}, f, indent=1)
         f.write("\n")
     return path
 
 
 def below_floors(rows):
-    """Lines of floors.toml that the summary misses. A floor whose server was not measured does not count."""
+    """How many floors the summary misses. A floor whose servers were not measured does not count."""
     with open(os.path.join(HERE, "floors.toml"), "rb") as f:
         floors = tomllib.load(f)["floor"]
-    by_key = {(r["server"], r["inflight"]): r for r in rows if "ratio" in r}
-    missed = []
+    by_key = {(r["measure"], r["server"]): r for r in rows}
+    n_missed = 0
     for floor in floors:
-        row = by_key.get((floor["against"], floor["inflight"]))
-        if row is None:
+        row = by_key.get((floor["measure"], floor["against"]), {})
+        found = row.get("value" if floor["against"] == "hyphad" else floor["figure"])
+        if not found:
             continue
-        value = row[floor["figure"]]["median"]
+        value = found["median"]
         is_met = value >= floor["floor"] if floor["better"] == "more" else value <= floor["floor"]
-        print(f"{floor['figure']} against {floor['against']}, {floor['inflight']} in flight: "
-              f"{value:.2f}, floor {floor['floor']}, goal {floor['goal']}{'' if is_met else '  MISSED'}")
-        if not is_met:
-            missed.append(floor)
-    return missed
+        n_missed += not is_met
+        print(f"{floor['measure']}, {floor['figure']} against {floor['against']}: {value:.2f}, "
+              f"floor {floor['floor']}, goal {floor['goal']}{'' if is_met else '  MISSED'}")
+    return n_missed
 
 
 def main():
     args = options()
-    samples = run_rounds(args, chosen(args))
-    rows = summarize(samples, "hyphad")
+    chosen, names = choose(args)
+    samples, failures = run_rounds(args, chosen, names)
+    rows = summarize(samples, chosen)
     print(table(rows))
     if args.results:
         print(f"\nwritten: {os.path.relpath(write_results(args, samples, rows))}")
-    if args.mode == "check" and below_floors(rows):
-        sys.exit(1)
+    n_missed = below_floors(rows) if args.mode == "check" else 0
+    if failures:
+        print(f"failed: {'; '.join(failures)}")
+    sys.exit(1 if failures or n_missed else 0)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ class Server:
     def __init__(self, name, command, core, env=None, ready=None):
         self.name = name
         self.folder = tempfile.mkdtemp(prefix=f"bench-{name}-")
+        self.folders = [self.folder]
         self.url = None
         self.log = open(os.path.join(self.folder, "log"), "w+b")
         command = [part.replace("{folder}", self.folder) for part in command]
@@ -66,7 +67,8 @@ class Server:
         if self.process.stdout:
             self.process.stdout.close()
         self.log.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in self.folders:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def when_answers(url, port, path):
@@ -117,21 +119,58 @@ websocket {{ listen: "127.0.0.1:{web}", no_tls: true, compression: false }}
 
 def start_nats(args, core):
     web, client = free_port(), free_port()
-    folder = tempfile.mkdtemp(prefix="bench-nats-conf-")
+    folder = tempfile.mkdtemp(prefix="bench-nats-")
     path = os.path.join(folder, "nats.conf")
     with open(path, "w") as f:
         f.write(NATS_CONFIG.format(web=web, client=client))
-    try:
-        return Server("nats", [args.nats, "-c", path], core, {"GOMAXPROCS": "1"},
-                      when_answers(f"ws://127.0.0.1:{web}", web, None))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    server = Server("nats", [args.nats, "-c", path], core, {"GOMAXPROCS": "1"},
+                    when_answers(f"ws://127.0.0.1:{web}", web, None))
+    server.folders.append(folder)
+    return server
 
 
-# name -> (how to start it, scenario of hyphad-bench that suits it for calls, takes --jwt-secret)
-SERVERS = {
-    "hyphad": (start_hyphad, "call", True),
-    "relay": (start_relay, "echo", False),
-    "original": (start_original, "call", True),
-    "nats": (start_nats, "nats", False),
-}
+NGINX_CONFIG = """
+daemon off;
+master_process off;
+pid {folder}/pid;
+error_log stderr error;
+events {{ worker_connections 10000; }}
+http {{
+    access_log off;
+    keepalive_requests 1000000000;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    upstream origin {{ server 127.0.0.1:{origin}; keepalive 64; keepalive_requests 1000000000; }}
+    server {{
+        listen 127.0.0.1:{front};
+        location /health {{ default_type application/json; return 200 '{{"status":"OK"}}'; }}
+        location /proxy {{ proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection ""; }}
+    }}
+    server {{
+        listen 127.0.0.1:{origin};
+        location / {{ default_type application/json; return 200 '"echo"'; }}
+    }}
+}}
+"""
+
+
+def start_nginx(args, core):
+    """One process that is front and origin at once, so that its CPU time covers both, as hyphad's covers a whole call."""
+    front, origin = free_port(), free_port()
+    folder = tempfile.mkdtemp(prefix="bench-nginx-")
+    path = os.path.join(folder, "nginx.conf")
+    with open(path, "w") as f:
+        f.write(NGINX_CONFIG.format(folder=folder, front=front, origin=origin))
+    server = Server("nginx", [args.nginx, "-p", folder, "-c", path], core, None,
+                    when_answers(f"http://127.0.0.1:{front}", front, "/health"))
+    server.folders.append(folder)
+    return server
+
+
+# Which of them log in, and so take --jwt-secret.
+START = {"hyphad": start_hyphad, "relay": start_relay, "nats": start_nats, "nginx": start_nginx,
+         "original": start_original}
+WITH_LOGIN = {"hyphad", "original"}

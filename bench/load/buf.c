@@ -32,11 +32,10 @@ uint8_t *buf_reserve(struct buf *b, size_t n)
 
 void buf_append(struct buf *b, const void *data, size_t n)
 {
-    uint8_t *tail = buf_reserve(b, n);
     if (n) {
-        memcpy(tail, data, n);
+        memcpy(buf_reserve(b, n), data, n);
+        b->len += n;
     }
-    b->len += n;
 }
 
 void buf_append_text(struct buf *b, const char *text)

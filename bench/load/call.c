@@ -7,6 +7,10 @@
  * A session id is 22 characters: 12 that never change, 4 hex digits of slot, 6 of the slot's
  * turn. An answer that carries another turn than its slot is in is late and counts as an error.
  *
+ * With a rate (open loop) each pair has a timetable instead: a call is due at its time whether or
+ * not the ones before it are answered, waits when no slot is free, and its latency counts from the
+ * time it was due. So a server that stalls is charged for every call it made wait.
+ *
  * echo sends the same frames through a bare relay, which needs no login and rewrites nothing. */
 #include "load/scenarios.h"
 
@@ -27,6 +31,7 @@ struct slot {
 
 struct pair {
     struct run *run;
+    struct pairs *pairs;
     struct client *caller;
     struct client *callee;
     struct stencil call;
@@ -35,6 +40,19 @@ struct pair {
     size_t reply_method;
     size_t reply_parent;
     struct slot *slots;
+    uint64_t due_ns;      /* open loop: when the next call is due */
+    unsigned *free_slots; /* open loop: a stack */
+    unsigned n_free;
+};
+
+/* All pairs of a run. */
+struct pairs {
+    struct run *run;
+    struct pair *all;
+    uint64_t period_ns; /* open loop: from one call of a pair to its next; else 0 */
+    uint64_t start_ns;
+    uint64_t n_due; /* calls whose time has come, over all pairs in turn */
+    uv_idle_t idle;
 };
 
 static void put_hex(char *out, uint32_t value, unsigned n)
@@ -64,6 +82,32 @@ static void call_send(struct pair *p, unsigned slot, uint64_t at_ns)
     put_hex(digits + 4, s->turn, 6);
     uint8_t *frame = stencil_append(&p->call, conn_out(&p->caller->conn));
     stencil_patch(&p->call, frame, p->call_session + SESSION_FIXED, digits, SESSION_DIGITS);
+}
+
+/* Open loop: everything whose time has come, as far as slots are free. */
+static void send_due(struct pair *p, uint64_t now_ns)
+{
+    while (!p->run->is_over && p->n_free && p->due_ns <= now_ns) {
+        call_send(p, p->free_slots[--p->n_free], p->due_ns);
+        p->due_ns += p->pairs->period_ns;
+    }
+}
+
+/* Spins, so that a call leaves when it is due and not up to a millisecond later: the generator has a
+ * core of its own. */
+static void on_turn(uv_idle_t *idle)
+{
+    struct pairs *pairs = idle->data;
+    uint64_t now_ns = uv_hrtime();
+    for (;;) {
+        uint64_t due_ns = pairs->start_ns + pairs->n_due * pairs->period_ns / pairs->run->opt.pairs;
+        if (due_ns > now_ns) {
+            return;
+        }
+        struct pair *p = &pairs->all[pairs->n_due++ % pairs->run->opt.pairs];
+        send_due(p, now_ns);
+        conn_flush(&p->caller->conn);
+    }
 }
 
 static void count_message(struct run *r, size_t n)
@@ -112,7 +156,10 @@ static void on_answer(struct client *c, const uint8_t *data, size_t n)
     } else {
         run_error(r, "caller: call was rejected");
     }
-    if (!r->is_over) {
+    if (p->pairs->period_ns) {
+        p->free_slots[p->n_free++] = slot;
+        send_due(p, c->conn.read_at_ns);
+    } else if (!r->is_over) {
         call_send(p, slot, c->conn.read_at_ns);
     }
 }
@@ -163,26 +210,61 @@ static void pair_deinit(struct pair *p)
     stencil_free(&p->call);
     stencil_free(&p->reply);
     free(p->slots);
+    free(p->free_slots);
+}
+
+/* Calls of all pairs are spread evenly over the period, as independent clients would be. */
+static void start_open_loop(struct pairs *pairs)
+{
+    struct run *r = pairs->run;
+    uint64_t now_ns = uv_hrtime();
+    pairs->period_ns = (uint64_t)(1e9 * r->opt.pairs / r->opt.rate);
+    for (unsigned i = 0; i < r->opt.pairs; i++) {
+        struct pair *p = &pairs->all[i];
+        p->due_ns = now_ns + pairs->period_ns * i / r->opt.pairs;
+        p->free_slots = mem_zeroed(r->opt.inflight, sizeof(*p->free_slots));
+        for (unsigned s = 0; s < r->opt.inflight; s++) {
+            p->free_slots[p->n_free++] = s;
+        }
+    }
+    pairs->start_ns = now_ns;
+    (void)uv_idle_init(&r->loop, &pairs->idle);
+    pairs->idle.data = pairs;
+    (void)uv_idle_start(&pairs->idle, on_turn);
+}
+
+static void start_closed_loop(struct pairs *pairs)
+{
+    struct run *r = pairs->run;
+    for (unsigned i = 0; i < r->opt.pairs; i++) {
+        for (unsigned s = 0; s < r->opt.inflight; s++) {
+            call_send(&pairs->all[i], s, uv_hrtime());
+        }
+        conn_flush(&pairs->all[i].caller->conn);
+    }
 }
 
 static void pairs_run(struct run *r, struct crowd *cr)
 {
-    struct pair *pairs = mem_zeroed(r->opt.pairs, sizeof(*pairs));
+    struct pairs pairs = {.run = r, .all = mem_zeroed(r->opt.pairs, sizeof(*pairs.all))};
     for (unsigned i = 0; i < r->opt.pairs; i++) {
-        pair_init(&pairs[i], r, &cr->clients[2 * i], &cr->clients[2 * i + 1]);
+        pair_init(&pairs.all[i], r, &cr->clients[2 * i], &cr->clients[2 * i + 1]);
+        pairs.all[i].pairs = &pairs;
     }
-    for (unsigned i = 0; i < r->opt.pairs; i++) {
-        for (unsigned s = 0; s < r->opt.inflight; s++) {
-            call_send(&pairs[i], s, uv_hrtime());
-        }
-        conn_flush(&pairs[i].caller->conn);
+    if (r->opt.rate) {
+        start_open_loop(&pairs);
+    } else {
+        start_closed_loop(&pairs);
     }
     run_warm_and_measure(r);
+    if (r->opt.rate) {
+        uv_close((uv_handle_t *)&pairs.idle, NULL);
+    }
     crowd_close(cr);
     for (unsigned i = 0; i < r->opt.pairs; i++) {
-        pair_deinit(&pairs[i]);
+        pair_deinit(&pairs.all[i]);
     }
-    free(pairs);
+    free(pairs.all);
 }
 
 static int check_limits(struct run *r)

@@ -221,6 +221,7 @@ void crowd_reset(struct crowd *cr)
     for (unsigned i = 0; i < cr->n; i++) {
         memset(&cr->clients[i].conn, 0, sizeof(cr->clients[i].conn));
         cr->clients[i].state = CLIENT_NEW;
+        cr->clients[i].is_leaving = false;
     }
 }
 

@@ -27,6 +27,12 @@ static const struct option_row OPTIONS[] = {
      "sign tokens with this; else the server is asked for one"},
     {{"pairs", required_argument, NULL, 'n'}, "N", "callers, each with its own callee (64)"},
     {{"inflight", required_argument, NULL, 'i'}, "N", "calls in flight per caller (1)"},
+    {{"rate", required_argument, NULL, 'r'},
+     "N",
+     "calls per second over all pairs, whatever the answers do (open loop)"},
+    {{"restart", required_argument, NULL, 'R'},
+     "CMD",
+     "reconnect: restarts the server on its port and prints its new process id"},
     {{"size", required_argument, NULL, 's'}, "BYTES", "payload of a call (128)"},
     {{"connections", required_argument, NULL, 'c'}, "N", "clients of connect and idle (1000)"},
     {{"parallel", required_argument, NULL, 'P'}, "N", "logins under way at once (8)"},
@@ -114,6 +120,12 @@ static void take_option(struct options *o, int c, const char *v)
         break;
     case 'H':
         o->http_path = v;
+        break;
+    case 'r':
+        o->rate = (unsigned)number("--rate", v, 1, 10000000);
+        break;
+    case 'R':
+        o->restart_command = v;
         break;
     case 'J':
         o->is_json = true;

@@ -11,8 +11,8 @@ struct options {
     const char
         *jwt_secret; /* NULL: the first client is anonymous and asks the server for a token */
     const char *http_path;
-    const char *ready_command; /* reconnect: what restarts the server */
-    int pid;                   /* 0: no figures about the server process */
+    const char *restart_command; /* reconnect; its first line of output is the new process id */
+    int pid;                     /* 0: no figures about the server process */
     unsigned pairs;
     unsigned inflight;
     unsigned connections;
@@ -23,7 +23,6 @@ struct options {
     double warmup;
     double seconds;
     bool is_json;
-    bool is_quiet;
     bool with_service;
 };
 

@@ -7,6 +7,7 @@ const struct scenario SCENARIOS[] = {
     {"nats", "the same payload as requests through nats-server over WebSocket", scenario_nats},
     {"connect", "logins: upgrade, token, connection_info", scenario_connect},
     {"idle", "memory per connected client that does nothing", scenario_idle},
+    {"reconnect", "everyone comes back after a restart, by reconnection token", scenario_reconnect},
     {"fanout", "one event to every client of a workspace", scenario_fanout},
     {"large", "payloads in chunks, as the published clients cut them", scenario_large},
     {"dead", "time to the error for a call to a client that is gone", scenario_dead},

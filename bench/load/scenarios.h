@@ -9,6 +9,7 @@ int scenario_echo(struct run *r);
 int scenario_nats(struct run *r);
 int scenario_connect(struct run *r);
 int scenario_idle(struct run *r);
+int scenario_reconnect(struct run *r);
 int scenario_fanout(struct run *r);
 int scenario_large(struct run *r);
 int scenario_dead(struct run *r);
