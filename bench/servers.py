@@ -11,6 +11,12 @@ import time
 
 SECRET = "a secret of the bench that signs nothing else"
 READY_LIMIT_S = 60
+# Load from one address and one user looks like abuse to limits that are made for production.
+LIFTED = {name: "100000000" for name in (
+    "HYPHA_WS_MSG_RATE_LIMIT", "HYPHA_HTTP_RATE_LIMIT", "HYPHA_HTTP_BURST_LIMIT",
+    "HYPHA_HTTP_AUTHENTICATED_RATE_LIMIT", "HYPHA_HTTP_AUTHENTICATED_BURST_LIMIT")}
+LIFTED |= {name: "1000000" for name in ("HYPHA_MAX_CONNECTIONS_PER_USER", "HYPHA_MAX_CLIENTS_PER_WORKSPACE")}
+LOGIN_ENV = {"JWT_SECRET": SECRET, **LIFTED}
 
 
 def free_port():
@@ -95,8 +101,7 @@ def when_answers(url, port, path):
 
 def start_hyphad(args, core):
     command = [args.hyphad, "--port", "0", "--data-dir", "{folder}/data", "--threads", "1"]
-    return Server("hyphad", command, core,
-                  {"JWT_SECRET": SECRET, "HYPHA_WS_MSG_RATE_LIMIT": "100000000"})
+    return Server("hyphad", command, core, LOGIN_ENV)
 
 
 def start_relay(args, core):
@@ -106,9 +111,7 @@ def start_relay(args, core):
 def start_original(args, core):
     port = free_port()
     return Server("original", [args.original, "-m", "hypha.server", "--host=127.0.0.1", f"--port={port}"], core,
-                  {"JWT_SECRET": SECRET, "HYPHA_WS_MSG_RATE_LIMIT": "100000000",
-                   "HYPHA_HTTP_RATE_LIMIT": "100000000"},
-                  when_answers(f"http://127.0.0.1:{port}", port, "/health/readiness"))
+                  LOGIN_ENV, when_answers(f"http://127.0.0.1:{port}", port, "/health/readiness"))
 
 
 NATS_CONFIG = """
