@@ -10,6 +10,7 @@ struct router {
     struct loop_set *loops;
     struct directory directory;
     struct fanout *fanouts;         /* one per loop, touched by that loop only */
+    struct list *watchers;          /* one list per loop; const after start */
 };
 
 struct msg_mail {
@@ -28,8 +29,11 @@ struct router *router_new(struct loop_set *loops)
     r->loops = loops;
     directory_init(&r->directory, loops->n_loops);
     r->fanouts = mem_new(loops->n_loops * sizeof(*r->fanouts));
-    for (unsigned i = 0; i < loops->n_loops; i++)
+    r->watchers = mem_new(loops->n_loops * sizeof(*r->watchers));
+    for (unsigned i = 0; i < loops->n_loops; i++) {
         fanout_init(&r->fanouts[i]);
+        list_init(&r->watchers[i]);
+    }
     return r;
 }
 
@@ -40,6 +44,7 @@ void router_free(struct router *r)
     for (unsigned i = 0; i < r->loops->n_loops; i++)
         fanout_deinit(&r->fanouts[i]);
     mem_free(r->fanouts);
+    mem_free(r->watchers);
     directory_deinit(&r->directory);
     mem_free(r);
 }
@@ -149,4 +154,37 @@ int router_send(struct router *r, struct loop *self, struct slice address, struc
     loop_count(self, METRIC_ROUTED_MAILED, 1);
     loop_post(self, &r->loops->loops[to.loop], &mm->mail);
     return ROUTER_OK;
+}
+
+struct gone_mail {
+    struct mail mail;
+    struct router *router;
+    size_t address_len;
+    char address[];
+};
+
+static void run_gone(struct loop *self, struct mail *mail)
+{
+    struct gone_mail *gm = CONTAINER_OF(mail, struct gone_mail, mail);
+
+    LIST_FOREACH(it, &gm->router->watchers[self->index]) {
+        struct router_watcher *w = LIST_ENTRY(it, struct router_watcher, link);
+        w->on_gone(w, slice_make(gm->address, gm->address_len));
+    }
+    mem_free(gm);
+}
+
+void router_watch(struct router *r, struct loop *loop, struct router_watcher *w)
+{
+    list_link(&r->watchers[loop->index], &w->link);
+}
+
+void router_tell_gone(struct router *r, struct loop *self, struct slice address)
+{
+    for (unsigned i = 0; i < r->loops->n_loops; i++) {
+        struct gone_mail *gm = mem_new(sizeof(*gm) + address.len);
+        *gm = (struct gone_mail){{NULL, run_gone}, r, address.len};
+        memcpy(gm->address, address.ptr, address.len);
+        loop_post(self, &r->loops->loops[i], &gm->mail);
+    }
 }

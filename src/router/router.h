@@ -52,5 +52,16 @@ MUST_CHECK int router_send(struct router *r, struct loop *self, struct slice add
 /* Answers a forwarded frame whose target is gone: when it has a `session`, its sender gets `<session>.reject` from the
  * resolved address (2.6); else nothing. Takes over the reference. */
 void router_bounce(struct router *r, struct loop *self, struct msg *m);
+/* The frame by which `from` rejects the session of `to`, sealed; NULL when memory is exhausted. */
+MUST_CHECK struct msg *router_reject_frame(struct slice from, struct slice to, struct slice session, struct slice text);
 /* To every member of a workspace that wants the type, on every loop, once each. Takes over the reference. */
 void router_broadcast(struct router *r, struct loop *self, struct slice workspace, struct slice type, struct msg *m);
+
+/* Who wants to know when an address has gone for good (its last connection ended): those who wait for its answers. */
+struct router_watcher {
+    struct list link;
+    void (*on_gone)(struct router_watcher *w, struct slice address);
+};
+void router_watch(struct router *r, struct loop *loop, struct router_watcher *w);       /* before the loops run */
+/* Tells the watchers of every loop, after everything this loop has sent before. */
+void router_tell_gone(struct router *r, struct loop *self, struct slice address);
