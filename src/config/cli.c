@@ -1,0 +1,221 @@
+/* cli: words to givens. One pass from left to right; the grammar is configuration 4.2. No prefix of an option is taken for
+ * it: an option of a later release would change its meaning.
+ *
+ * Words after an unknown option are taken for its values and not shown: they may be a secret behind a typing error. */
+#include "config/cli.h"
+
+#include <ctype.h>
+
+#include "config/book.h"
+#include "config/option.h"
+#include "config/token.h"
+#include "config/value.h"
+
+struct cursor {
+    int argc, i;
+    char **argv;
+    const char *cwd;
+    struct arena *arena;
+    struct givens *all;
+    struct report *report;
+};
+
+static const char *const commands[] = {"server", "run", "check", "config", "generate-token", "mirror", "help"};
+
+static bool is_value(const char *word)
+{
+    return word[0] != '-' || isdigit((unsigned char)word[1]);
+}
+
+static void skip_words(struct cursor *c)
+{
+    while (c->i + 1 < c->argc && is_value(c->argv[c->i + 1]))
+        c->i++;
+}
+
+/* Copies a value out of the argument area; a secret is overwritten there, where every user of the machine can read it. */
+static const char *take(struct cursor *c, const struct option *o, char *value)
+{
+    const char *copy = arena_text(c->arena, slice_of(value));
+
+    if (o->marks & OPTION_SECRET)
+        memset(value, '*', strlen(value));
+    if (o->marks & OPTION_URI_SECRET) {
+        struct buf masked;
+        buf_init(&masked, 0);
+        book_mask_uri(slice_of(value), &masked);
+        if (!slice_is(buf_slice(&masked), value))
+            memset(value, '*', strlen(value));
+        buf_deinit(&masked);
+    }
+    return copy;
+}
+
+static void report_unknown(struct cursor *c, struct slice name)
+{
+    static const struct {
+        const char *name, *hint;
+    } foreign[] = {{"workers", "use --threads"}, {"ssl-certfile", "use --tls-cert"}, {"ssl-keyfile", "use --tls-key"},
+                   {"uds", "use --listen"}, {"fd", "use --listen"}, {"root-path", "use --base-path"},
+                   {"log-level", "use --loglevel"}, {"reload", "none needed"}, {"env", "none needed"}};
+    const char *near = NULL;
+
+    for (size_t i = 0; i < ARRAY_LEN(foreign); i++) {
+        if (slice_is(name, foreign[i].name)) {
+            report_usage(c->report, "unknown option --" SLICE_FMT " (%s)", SLICE_ARG(name), foreign[i].hint);
+            return;
+        }
+    }
+    for (unsigned id = 0; id < OPTION_COUNT && !near && name.len > 1; id++) {
+        if (slice_eq(slice_to(slice_of(option_at(id)->name), name.len), name))
+            near = option_at(id)->name;
+    }
+    if (!near)
+        near = option_nearest(name);
+    if (near)
+        report_usage(c->report, "unknown option --" SLICE_FMT " (did you mean --%s?)", SLICE_ARG(name), near);
+    else
+        report_usage(c->report, "unknown option --" SLICE_FMT " (see hyphad --help)", SLICE_ARG(name));
+}
+
+static void read_words(struct cursor *c, const struct option *o, char *value, struct given *g)
+{
+    if (value && *value)
+        arena_list_add(c->arena, &g->words, take(c, o, value));
+    while (c->i + 1 < c->argc && strncmp(c->argv[c->i + 1], "--", 2) != 0)
+        arena_list_add(c->arena, &g->words, take(c, o, c->argv[++c->i]));
+}
+
+/* Whether the scalar option has a value; g->words holds it. */
+static bool read_scalar(struct cursor *c, const struct option *o, char *value, struct given *g)
+{
+    if (!value) {
+        if (c->i + 1 >= c->argc || !is_value(c->argv[c->i + 1])) {
+            report_usage(c->report, "missing value for %s", g->name);
+            return false;
+        }
+        value = c->argv[++c->i];
+    }
+    if (option_is_comma(o))
+        value_split(o, slice_of(value), c->arena, &g->words);
+    else if (*value || !option_is_text(o))
+        arena_list_add(c->arena, &g->words, take(c, o, value));
+    return true;
+}
+
+static void read_flag(struct cursor *c, char *value, bool is_negated, struct given *g)
+{
+    if (value && is_negated) {
+        report_usage(c->report, "%s takes no value", g->name);
+        return;
+    }
+    arena_list_add(c->arena, &g->words, value ? arena_text(c->arena, slice_of(value)) : is_negated ? "false" : "true");
+    if (!value && c->i + 1 < c->argc) {
+        bool is_on;
+        if (value_read_flag(slice_of(c->argv[c->i + 1]), &is_on))
+            report_usage(c->report, "stray word \"%s\" (write %s=%s)", c->argv[c->i + 1], g->name, c->argv[c->i + 1]),
+                c->i++;
+    }
+    given_add(c->all, c->arena, *g);
+}
+
+static void read_option(struct cursor *c)
+{
+    char *word = c->argv[c->i], *equals = strchr(word, '=');
+    struct slice name = slice_make(word + 2, (equals ? (size_t)(equals - word) : strlen(word)) - 2);
+    bool is_twin = false, is_negated = false;
+    unsigned id = option_find_with_twin(name, false, &is_twin);
+
+    if (id == OPTION_COUNT && slice_starts(name, "no-")) {
+        id = option_find(slice_from(name, 3), false);
+        if (id != OPTION_COUNT && option_at(id)->kind != OPTION_FLAG)
+            id = OPTION_COUNT;
+        is_negated = id != OPTION_COUNT;
+    }
+    if (id == OPTION_COUNT) {
+        report_unknown(c, name);
+        skip_words(c);
+        return;
+    }
+    const struct option *o = option_at(id);
+    struct given g = {.option = id, .source = CONFIG_FROM_CLI, .place = "", .from = "cli", .base_dir = c->cwd,
+                      .is_twin = is_twin};
+    g.name = arena_fmt(c->arena, "--" SLICE_FMT, SLICE_ARG(name));
+    if (o->kind == OPTION_FLAG) {
+        read_flag(c, equals ? equals + 1 : NULL, is_negated, &g);
+    } else if (option_is_list(o)) {
+        read_words(c, o, equals ? equals + 1 : NULL, &g);
+        given_add(c->all, c->arena, g);
+    } else if (read_scalar(c, o, equals ? equals + 1 : NULL, &g)) {
+        given_add(c->all, c->arena, g);
+    }
+}
+
+static void report_stray(struct cursor *c, const char *word)
+{
+    const struct given *last = c->all->n_items ? &c->all->items[c->all->n_items - 1] : NULL;
+    const char *near = option_nearest_of(slice_of(word), commands, ARRAY_LEN(commands));
+
+    if (last && last->source == CONFIG_FROM_CLI && (option_at(last->option)->marks & (OPTION_SECRET | OPTION_URI_SECRET)))
+        report_usage(c->report, "stray word after %s", last->name);
+    else if (c->i == 1)
+        report_usage(c->report, "unknown command \"%s\" (%s%s%s)", word, near ? "did you mean " : "see ",
+                     near ? near : "hyphad --help", near ? "?" : "");
+    else
+        report_usage(c->report, "stray word \"%s\"%s%s%s", word, near ? " (commands come first: hyphad " : "",
+                     near ? near : "", near ? ")" : "");
+}
+
+static void read_command(struct cursor *c, struct cli *cli)
+{
+    static const enum cli_command kinds[] = {CLI_SERVE, CLI_SERVE, CLI_CHECK, CLI_CONFIG, CLI_TOKEN, CLI_MIRROR, CLI_HELP};
+    static const char *const subjects[] = {"defaults", "env", "doc"};
+
+    c->i = 1;
+    if (c->argc < 2 || c->argv[1][0] == '-')
+        return;
+    for (size_t k = 0; k < ARRAY_LEN(commands); k++) {
+        if (strcmp(c->argv[1], commands[k]) == 0) {
+            cli->command = kinds[k];
+            c->i = 2;
+        }
+    }
+    if (cli->command == CLI_HELP && c->argc > 2)
+        cli->subject = c->argv[c->i++];
+    if (cli->command != CLI_CONFIG || c->argc < 3)
+        return;
+    for (size_t k = 0; k < ARRAY_LEN(subjects); k++) {
+        if (strcmp(c->argv[2], subjects[k]) == 0) {
+            cli->subject = subjects[k];
+            c->i = 3;
+        }
+    }
+}
+
+void cli_read(int argc, char **argv, const char *cwd, struct arena *arena, struct cli *ret_cli, struct givens *all,
+              struct report *report)
+{
+    struct cursor c = {.argc = argc, .argv = argv, .cwd = cwd, .arena = arena, .all = all, .report = report};
+    struct cli cli = {.command = CLI_SERVE};
+
+    token_init(&cli.token);
+    for (read_command(&c, &cli); c.i < argc; c.i++) {
+        char *word = argv[c.i];
+        int n_taken;
+        if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+            cli.command = CLI_HELP;
+        else if (strcmp(word, "--version") == 0)
+            cli.command = CLI_VERSION;
+        else if (cli.command == CLI_CHECK && strcmp(word, "--online") == 0)
+            cli.is_online = true;
+        else if (cli.command == CLI_CHECK && strcmp(word, "--strict") == 0)
+            cli.is_strict = true;
+        else if (cli.command == CLI_TOKEN && (n_taken = token_take(&cli.token, argv + c.i, arena, report)) > 0)
+            c.i += n_taken - 1;
+        else if (strncmp(word, "--", 2) == 0 && word[2])
+            read_option(&c);
+        else if (cli.command != CLI_MIRROR)
+            report_stray(&c, word);
+    }
+    *ret_cli = cli;
+}

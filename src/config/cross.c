@@ -1,0 +1,197 @@
+/* cross: each value is good by itself when these run. The checks of options whose room is not built in are kept too: they
+ * cost a line, and the operator hears of the contradiction as well as of the missing room. */
+#include "config/cross.h"
+
+#include <unistd.h>
+
+#include "config/value.h"
+
+enum { JWT_SECRET_SHORT = 32 };
+
+static bool is_given(const struct config *c, unsigned id)
+{
+    return c->book->settings[id].source != CONFIG_FROM_DEFAULT && book_is_on(c, id);
+}
+
+/* "--enable-s3", or "--enable-s3 (env:HYPHA_ENABLE_S3)" */
+static const char *name_with_source(struct config *c, unsigned id)
+{
+    const struct setting *s = &c->book->settings[id];
+    const char *name = option_at(id)->name;
+
+    if (s->source == CONFIG_FROM_CLI || s->source == CONFIG_FROM_DEFAULT)
+        return arena_fmt(&c->book->arena, "--%s", name);
+    return arena_fmt(&c->book->arena, "--%s (%s)", name, s->from);
+}
+
+static void check_startup_functions(struct config *c, struct report *report)
+{
+    static const struct {
+        const char *entry, *option;
+    } known[] = {{"hypha.local_auth:hypha_startup", "--enable-local-auth"},
+                 {"hypha.workers.mcp_proxy:hypha_startup", "--enable-mcp"},
+                 {"hypha.workers.a2a_proxy:hypha_startup", "--enable-a2a"}};
+    const struct config_list *words = &c->book->settings[OPTION_ID_startup_functions].words;
+
+    for (size_t i = 0; i < words->n_items; i++) {
+        const char *option = NULL;
+        for (size_t k = 0; k < ARRAY_LEN(known); k++) {
+            if (strcmp(words->items[i], known[k].entry) == 0)
+                option = known[k].option;
+        }
+        if (option)
+            report_wrong(report, "--startup-functions: %s stands for %s: not built in", words->items[i], option);
+        else
+            report_wrong(report, "--startup-functions: %s: not built in (write --launch 'python your_script.py')",
+                         words->items[i]);
+    }
+}
+
+static void check_status(struct config *c, unsigned id, struct report *report)
+{
+    const struct option *o = option_at(id);
+    const char *from = c->book->settings[id].from;
+
+    switch (o->status) {
+    case OPTION_CORE:
+        break;
+    case OPTION_ACCEPT:
+        /* A promise of a shell that is not there deserves more than a notice. */
+        book_note(c, id == OPTION_ID_enable_admin_terminal ? CONFIG_NOTE_WARN : CONFIG_NOTE_NOTICE, o->name, o->help, from);
+        break;
+    case OPTION_ABSENT:
+        book_note(c, CONFIG_NOTE_NOTICE, o->name, arena_fmt(&c->book->arena, "no effect: %s is not built in", o->room), from);
+        break;
+    case OPTION_REFUSE:
+        report_wrong(report, "%s: not supported (%s)", name_with_source(c, id), o->hint);
+        break;
+    case OPTION_SWITCH:
+        if (id == OPTION_ID_startup_functions)
+            check_startup_functions(c, report);
+        else
+            report_wrong(report, "%s: not built in", name_with_source(c, id));
+        break;
+    }
+}
+
+/* Whether a <= b; complains with both names otherwise. */
+static void check_order(struct config *c, unsigned a, unsigned b, bool is_good, struct report *report)
+{
+    struct buf low, high;
+
+    if (is_good)
+        return;
+    buf_init(&low, 0);
+    buf_init(&high, 0);
+    book_show(c, a, &low);
+    book_show(c, b, &high);
+    report_wrong(report, "--%s (" SLICE_FMT ") must not pass --%s (" SLICE_FMT ")", option_at(a)->name,
+                 SLICE_ARG(buf_slice(&low)), option_at(b)->name, SLICE_ARG(buf_slice(&high)));
+    buf_deinit(&low);
+    buf_deinit(&high);
+}
+
+static void check_sizes(struct config *c, struct report *report)
+{
+#define ORDER(a, b) check_order(c, OPTION_ID_##a, OPTION_ID_##b, c->a <= c->b, report)
+    if (c->pressure_low_bytes >= c->pressure_high_bytes)
+        report_wrong(report, "--pressure-low must be below --pressure-high");
+    ORDER(pressure_high_bytes, sendq_bytes);
+    ORDER(max_frame_bytes, max_message_bytes);
+    ORDER(max_message_bytes, sendq_bytes);
+    ORDER(sendq_bytes, peer_bytes);
+    ORDER(peer_bytes, process_bytes);
+#undef ORDER
+    if (c->drain_delay_ms + c->drain_duration_ms > c->drain_deadline_ms)
+        report_wrong(report, "--drain-delay and --drain-duration together must not pass --drain-deadline");
+}
+
+static void check_pairs(struct config *c, struct report *report)
+{
+    if (is_given(c, OPTION_ID_tls_cert) != is_given(c, OPTION_ID_tls_key))
+        report_wrong(report, "--tls-cert and --tls-key need each other");
+    if (is_given(c, OPTION_ID_enable_server_apps) && !is_given(c, OPTION_ID_enable_s3) &&
+        !is_given(c, OPTION_ID_start_minio_server))
+        report_wrong(report, "--enable-server-apps needs --enable-s3 or --start-minio-server");
+    if (is_given(c, OPTION_ID_start_minio_server) &&
+        (is_given(c, OPTION_ID_endpoint_url) || is_given(c, OPTION_ID_access_key_id) ||
+         is_given(c, OPTION_ID_secret_access_key)))
+        report_wrong(report, "--start-minio-server excludes --endpoint-url, --access-key-id and --secret-access-key");
+    if (is_given(c, OPTION_ID_endpoint_url) &&
+        (!is_given(c, OPTION_ID_access_key_id) || !is_given(c, OPTION_ID_secret_access_key)))
+        report_wrong(report, "--endpoint-url needs --access-key-id and --secret-access-key");
+    if ((c->metrics == CONFIG_METRICS_ADMIN || c->metrics == CONFIG_METRICS_BOTH) && !is_given(c, OPTION_ID_admin_listen))
+        report_wrong(report, "--metrics admin and both need --admin-listen");
+    if (is_given(c, OPTION_ID_proxy_protocol) && c->trusted_proxies.n_items == 0)
+        report_wrong(report, "--proxy-protocol needs --trusted-proxies");
+    for (size_t i = 0; i < c->static_mounts.n_items; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(c->static_mounts.items[i].name, c->static_mounts.items[k].name) == 0)
+                report_wrong(report, "--static-mounts: /%s is given twice", c->static_mounts.items[i].name);
+        }
+    }
+}
+
+static void check_data_dir(struct config *c, struct report *report)
+{
+    if (c->book->has_no_state_base)
+        book_note(c, CONFIG_NOTE_WARN, "data-dir",
+                  "no usable place for data: a temporary folder is used and removed at exit (give --data-dir)", NULL);
+    if (!c->data_dir || c->book->settings[OPTION_ID_data_dir].source == CONFIG_FROM_DEFAULT ||
+        strcmp(c->data_dir, ":memory:") == 0)
+        return;
+    /* What exists must let us write; what does not must have a parent that does. */
+    char *at = arena_text(&c->book->arena, slice_of(c->data_dir)), *slash;
+    while (access(at, F_OK) < 0 && (slash = strrchr(at, '/')) && slash != at)
+        *slash = 0;
+    if (access(at, W_OK | X_OK) < 0)
+        report_wrong(report, "%s: %s is not writable", name_with_source(c, OPTION_ID_data_dir), c->data_dir);
+}
+
+static void fill_origins(struct config *c, struct report *report)
+{
+    struct setting *s = &c->book->settings[OPTION_ID_allow_origins];
+    const struct option *o = option_at(OPTION_ID_allow_origins);
+    const char *variable = c->book->around.allow_origins;
+    struct value_refusal refusal = {0};
+
+    if (s->words.n_items > 0) {
+        if (variable)
+            book_note(c, CONFIG_NOTE_NOTICE, "ALLOW_ORIGINS", "not used: it counts only when --allow-origins is empty", NULL);
+        return;
+    }
+    value_split(o, slice_of(variable ? variable : "*"), &c->book->arena, &s->words);
+    s->from = variable ? "env:ALLOW_ORIGINS" : "default";
+    s->source = variable ? CONFIG_FROM_ENV : CONFIG_FROM_DEFAULT;
+    if (!variable)
+        book_note(c, CONFIG_NOTE_NOTICE, "allow-origins", "empty: the default * is used", NULL);
+    if (!value_read(o, &s->words, &c->book->arena, "/", &c->allow_origins, &refusal))
+        report_usage(report, "bad value for ALLOW_ORIGINS: \"%s\" (want %s)", refusal.text, refusal.want);
+}
+
+static void fill_database(struct config *c)
+{
+    static const char scheme[] = "sqlite:///";
+
+    if (c->database_uri)
+        c->database_path = c->database_uri + strlen(scheme);
+    else if (c->data_dir && strcmp(c->data_dir, ":memory:") == 0)
+        c->database_path = ":memory:";
+}
+
+void cross_check(struct config *c, struct report *report)
+{
+    fill_origins(c, report);
+    fill_database(c);
+    if (!c->base_path || strcmp(c->base_path, "/") == 0)
+        c->base_path = "";
+    for (unsigned id = 0; id < OPTION_COUNT; id++) {
+        if (is_given(c, id))
+            check_status(c, id, report);
+    }
+    check_sizes(c, report);
+    check_pairs(c, report);
+    check_data_dir(c, report);
+    if (c->jwt_secret && strlen(c->jwt_secret) < JWT_SECRET_SHORT)
+        book_note(c, CONFIG_NOTE_WARN, "jwt-secret", "shorter than 32 bytes: it can be guessed", NULL);
+}

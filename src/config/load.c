@@ -1,0 +1,186 @@
+/* load: the order of reading. The command line comes first because it names the files; then the environment, which may name
+ * them too; then the env files; last the config file. Values are read when all is there, so precedence is decided in one
+ * place (apply.c) and an error of one source does not hide those of another. Before threads start. */
+#include "base/memory.h"
+#include "config/apply.h"
+#include "config/cli.h"
+#include "config/config.h"
+#include "config/cross.h"
+#include "config/environment.h"
+#include "config/load.h"
+#include "config/print.h"
+#include "config/surroundings.h"
+#include "config/value.h"
+#include "config/yaml_file.h"
+
+struct config *load_new(void)
+{
+    struct config *c = MEM_NEW(struct config);
+    c->book = MEM_NEW(struct config_book);
+    return c;
+}
+
+struct config *config_free(struct config *c)
+{
+    if (c) {
+        arena_deinit(&c->book->arena);
+        mem_free(c->book);
+        mem_free(c);
+    }
+    return NULL;
+}
+
+/* The words of an option that says where to read from; errors in them are left to apply. */
+static struct config_list sources_of(struct config *c, unsigned id)
+{
+    const struct given *g = given_find(&c->book->givens, id);
+    struct config_list words = {0};
+    struct value_refusal refusal;
+
+    if (g) {
+        for (size_t i = 0; i < g->words.n_items; i++)
+            arena_list_add(&c->book->arena, &words, g->words.items[i]);
+        if (!value_read(option_at(id), &words, &c->book->arena, g->base_dir, NULL, &refusal))
+            words.n_items = 0;
+    }
+    return words;
+}
+
+static void read_files(struct config *c, struct report *report)
+{
+    struct config_list env_files = sources_of(c, OPTION_ID_env_file), files;
+
+    for (size_t i = 0; i < env_files.n_items; i++)
+        environment_read_file(c, env_files.items[i], &c->book->givens, report);
+    files = sources_of(c, OPTION_ID_config);
+    if (files.n_items > 0)
+        yaml_file_read(c, files.items[files.n_items - 1], report);
+}
+
+static void note_options(struct config *c)
+{
+    struct buf shown;
+
+    buf_init(&shown, 0);
+    for (unsigned id = 0; id < OPTION_COUNT; id++) {
+        if (book_is_default(c, id))
+            continue;
+        buf_clear(&shown);
+        book_show(c, id, &shown);
+        buf_add_byte(&shown, 0);
+        book_note(c, CONFIG_NOTE_OPTION, option_at(id)->name, shown.ptr, c->book->settings[id].from);
+    }
+    buf_deinit(&shown);
+}
+
+void load_build(struct config *c, struct report *report)
+{
+    read_files(c, report);
+    apply_defaults(c);
+    apply_givens(c, report);
+    surroundings_fill(c);
+    if (report_exit(report) == CONFIG_EXIT_OK)
+        cross_check(c, report);
+    note_options(c);
+}
+
+static bool is_no_env(struct config *c, char **envp)
+{
+    const struct given *g = given_find(&c->book->givens, OPTION_ID_no_env);
+    const char *text = g ? g->words.items[0] : environment_get(envp, "HYPHA_NO_ENV");
+    bool is_on = false;
+
+    return text && value_read_flag(slice_of(text), &is_on) && is_on;
+}
+
+static int finish_check(const struct config *c, const struct cli *cli, const struct config_program *p)
+{
+    int exit_code = CONFIG_EXIT_OK;
+
+    for (size_t i = 0; i < c->n_notes; i++) {
+        const struct config_note *note = &c->notes[i];
+        if (note->kind == CONFIG_NOTE_OPTION)
+            continue;
+        fprintf(p->err, "hyphad: %s: %s: %s\n", note->kind == CONFIG_NOTE_WARN ? "warning" : "notice", note->name, note->text);
+        if (cli->is_strict)
+            exit_code = CONFIG_EXIT_WRONG;
+    }
+    if (exit_code == CONFIG_EXIT_OK)
+        fputs("ok\n", p->out);
+    return exit_code;
+}
+
+static int print_subject(const struct config *c, const struct cli *cli, const struct config_program *p)
+{
+    if (!cli->subject)
+        print_config(c, p->out);
+    else if (strcmp(cli->subject, "env") == 0)
+        print_variables(c, p->out);
+    else
+        print_defaults(c, p->out);
+    return CONFIG_EXIT_OK;
+}
+
+/* Commands that need no values. Whether it was one. */
+static bool answer_at_once(const struct cli *cli, const struct config_program *p, int *ret_exit)
+{
+    *ret_exit = CONFIG_EXIT_OK;
+    if (cli->command == CLI_VERSION)
+        print_version(p->out, p->about);
+    else if (cli->command == CLI_HELP && cli->subject)
+        *ret_exit = print_help_option(p->out, p->err, cli->subject);
+    else if (cli->command == CLI_HELP)
+        print_help(p->out);
+    else if (cli->command == CLI_CONFIG && cli->subject && strcmp(cli->subject, "doc") == 0)
+        print_document(p->out);
+    else
+        return false;
+    fflush(p->out);
+    return true;
+}
+
+/* An outcome of config_load, for a set that is right. */
+static int act(const struct config *c, const struct cli *cli, const struct config_program *p, int *ret_exit)
+{
+    switch (cli->command) {
+    case CLI_SERVE: return CONFIG_SERVE;
+    case CLI_TOKEN: return CONFIG_GENERATE_TOKEN;
+    case CLI_CHECK: *ret_exit = finish_check(c, cli, p); break;
+    default: *ret_exit = print_subject(c, cli, p); break;
+    }
+    fflush(p->out);
+    return CONFIG_EXIT;
+}
+
+int config_load(const struct config_program *p, struct config **ret_config, int *ret_exit)
+{
+    struct config *c = load_new();
+    struct report report = {.err = p->err};
+    struct cli cli;
+    int outcome = CONFIG_EXIT;
+
+    surroundings_read(c->book, p->envp);
+    cli_read(p->argc, p->argv, c->book->around.cwd, &c->book->arena, &cli, &c->book->givens, &report);
+    if (answer_at_once(&cli, p, ret_exit))
+        goto out;
+    if (cli.command == CLI_MIRROR)
+        report_wrong(&report, "mirror: not built in");
+    else if (cli.command == CLI_CONFIG && cli.subject && strcmp(cli.subject, "defaults") == 0)
+        c->book->givens.n_items = 0;
+    else
+        environment_read(c, p->envp, !is_no_env(c, p->envp));
+    if (cli.command != CLI_MIRROR)
+        load_build(c, &report);
+    *ret_exit = report_exit(&report);
+    if (*ret_exit == CONFIG_EXIT_OK) {
+        c->token_request = cli.token;
+        outcome = act(c, &cli, p, ret_exit);
+    }
+out:
+    fflush(p->err);
+    if (outcome == CONFIG_EXIT)
+        c = config_free(c);
+    else
+        *ret_config = c;
+    return outcome;
+}
