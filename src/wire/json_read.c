@@ -82,22 +82,26 @@ static bool is_past_int64(struct slice digits, bool is_negative)
     return digits.len > most.len || slice_order(digits, most) > 0;
 }
 
+/* From the first digit of a number to the byte behind its last sign, digit or letter. */
+static size_t number_end(struct slice text, size_t at)
+{
+    while (at < text.len && text.ptr[at] && strchr("0123456789.eE+-", text.ptr[at]))
+        at++;
+    return at;
+}
+
 /* The text with ".0" behind every whole number past int64. */
 static void widen_numbers(struct slice text, struct buf *out)
 {
-    for (size_t at = 0; at < text.len;) {
-        size_t end = at + 1;
-        if (text.ptr[at] == '"')
-            end = string_end(text, at);
-        else if (is_digit(text.ptr[at]))
-            end = digits_end(text, at);
-        buf_add(out, text.ptr + at, end - at);
-        bool is_whole = is_digit(text.ptr[at]) && (at == 0 || !strchr(".eE+", text.ptr[at - 1])) &&
-                        (end == text.len || !strchr(".eE", text.ptr[end]));
-        bool is_negative = at && text.ptr[at - 1] == '-';
-        if (is_whole && end - at >= LONG_DIGITS && is_past_int64(slice_make(text.ptr + at, end - at), is_negative))
+    for (size_t at = 0, end; at < text.len; at = end) {
+        bool is_number = is_digit(text.ptr[at]);
+        end = text.ptr[at] == '"' ? string_end(text, at) : is_number ? number_end(text, at) : at + 1;
+        struct slice piece = slice_make(text.ptr + at, end - at);
+        buf_add_slice(out, piece);
+        if (!is_number || piece.len < LONG_DIGITS || digits_end(text, at) != end)
+            continue;
+        if (is_past_int64(piece, at && text.ptr[at - 1] == '-'))
             buf_add_text(out, ".0");
-        at = end;
     }
 }
 
