@@ -49,6 +49,8 @@ struct pair {
 struct pairs {
     struct run *run;
     struct pair *all;
+    uint64_t n_open;    /* calls without an answer */
+    bool is_answered;   /* the run is over and n_open is 0 */
     uint64_t period_ns; /* open loop: from one call of a pair to its next; else 0 */
     uint64_t start_ns;
     uint64_t n_due; /* calls whose time has come, over all pairs in turn */
@@ -76,6 +78,7 @@ static void call_send(struct pair *p, unsigned slot, uint64_t at_ns)
 {
     char digits[SESSION_DIGITS];
     struct slot *s = &p->slots[slot];
+    p->pairs->n_open++;
     s->turn = (s->turn + 1U) & 0xffffffU;
     s->sent_ns = at_ns;
     put_hex(digits, slot, 4);
@@ -150,6 +153,8 @@ static void on_answer(struct client *c, const uint8_t *data, size_t n)
         run_error(r, "caller: late or duplicate answer");
         return;
     }
+    p->pairs->n_open--;
+    p->pairs->is_answered = r->is_over && p->pairs->n_open == 0;
     if (text_is(what, ".resolve")) {
         count_message(r, n);
         run_sample(r, p->slots[slot].sent_ns, c->conn.read_at_ns);
@@ -257,6 +262,9 @@ static void pairs_run(struct run *r, struct crowd *cr)
         start_closed_loop(&pairs);
     }
     run_warm_and_measure(r);
+    if (pairs.n_open && !run_until(r, &pairs.is_answered, 5)) {
+        run_error(r, "calls without an answer");
+    }
     if (r->opt.rate) {
         uv_close((uv_handle_t *)&pairs.idle, NULL);
     }

@@ -55,8 +55,7 @@ int crowd_authorize(struct crowd *cr, struct client *helper);
 int crowd_open(struct crowd *cr, double limit_s);
 void crowd_start_all(struct crowd *cr); /* only begins; crowd.is_settled tells the end */
 void crowd_close(struct crowd *cr);     /* resets all and waits until they are gone */
-void crowd_reset(
-    struct crowd *cr); /* after crowd_close: ready to be opened again with the same ids */
+void crowd_reset(struct crowd *cr);     /* after crowd_close: may be opened again, same ids */
 void crowd_deinit(struct crowd *cr);
 
 /* Begins segment 1 of a message: a map of n_pairs, of which type, from, to and method are

@@ -1,6 +1,6 @@
 /* run: one measurement: its options, the loop, what is counted, and the clock of its phases. A
- * scenario is a row of SCENARIOS in scenarios.c: a function that connects what it needs, calls
- * run_warm, run_measure and reports figures. */
+ * scenario is a row of SCENARIOS in scenarios.c: a function that connects what it needs, measures
+ * and adds figures. */
 #pragma once
 
 #include "load/conn.h"
@@ -8,8 +8,7 @@
 
 struct options {
     const char *url;
-    const char
-        *jwt_secret; /* NULL: the first client is anonymous and asks the server for a token */
+    const char *jwt_secret; /* NULL: the first client asks the server for a token */
     const char *http_path;
     const char *restart_command; /* reconnect; its first line of output is the new process id */
     int pid;                     /* 0: no figures about the server process */

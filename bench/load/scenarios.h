@@ -18,6 +18,6 @@ int scenario_http(struct run *r);
 /* Opens n clients that share workspaces; `helper` is the client that asked for tokens when there
  * is no secret. Both crowds are to be closed by crowd_close_both whatever this returns. */
 int crowd_open_authorized(struct crowd *cr, struct crowd *helper, struct run *r, unsigned n);
-int crowd_prepare(struct crowd *cr, struct crowd *helper, struct run *r,
-                  unsigned n); /* the same without opening cr */
+/* The same without opening cr. */
+int crowd_prepare(struct crowd *cr, struct crowd *helper, struct run *r, unsigned n);
 void crowd_close_both(struct crowd *cr, struct crowd *helper);
