@@ -1,5 +1,6 @@
-/* apply: one pass per source, from the weakest to the strongest; each value that reads well replaces what was there. Only
- * repeated lists of the command line add up (configuration 4.2). Secret files are opened here, on load and on reload. */
+/* apply: one pass per source, from the weakest to the strongest; each value that reads well
+ * replaces what was there. Only repeated lists of the command line add up (configuration 4.2).
+ * Secret files are opened here, on load and on reload. */
 #include "config/apply.h"
 
 #include "config/file.h"
@@ -30,12 +31,13 @@ void apply_defaults(struct config *c)
 static bool read_twin(struct config *c, struct given *g, struct report *report)
 {
     struct arena *arena = &c->book->arena;
-    struct rule_case path = {.text = g->words.n_items ? g->words.items[0] : "", .base_dir = g->base_dir, .arena = arena};
+    struct rule_case path = {
+        .text = g->words.n_items ? g->words.items[0] : "", .base_dir = g->base_dir, .arena = arena};
     struct buf bytes;
     struct slice secret;
 
     path.normal = path.text;
-    (void)rule_path(&path);     /* takes every path */
+    (void)rule_path(&path); /* takes every path */
     buf_init(&bytes, SECRET_MAX);
     int r = file_read(path.normal, SECRET_MAX, &bytes);
     if (r != FILE_DONE)
@@ -56,7 +58,8 @@ static bool read_twin(struct config *c, struct given *g, struct report *report)
     return g->words.n_items > 0;
 }
 
-static void complain(const struct given *g, const struct value_refusal *refusal, struct report *report)
+static void complain(const struct given *g, const struct value_refusal *refusal,
+                     struct report *report)
 {
     const struct option *o = option_at(g->option);
     int exit_code = g->source >= CONFIG_FROM_ENV ? CONFIG_EXIT_USAGE : CONFIG_EXIT_WRONG;
@@ -80,8 +83,8 @@ static void complain(const struct given *g, const struct value_refusal *refusal,
         report_as(report, exit_code, "%sbad value for %s (want " SLICE_FMT ")", g->place, g->name,
                   SLICE_ARG(buf_slice(&want)));
     else
-        report_as(report, exit_code, "%sbad value for %s: \"" SLICE_FMT "\" (want " SLICE_FMT ")", g->place, g->name,
-                  SLICE_ARG(buf_slice(&shown)), SLICE_ARG(buf_slice(&want)));
+        report_as(report, exit_code, "%sbad value for %s: \"" SLICE_FMT "\" (want " SLICE_FMT ")",
+                  g->place, g->name, SLICE_ARG(buf_slice(&shown)), SLICE_ARG(buf_slice(&want)));
     buf_deinit(&want);
     buf_deinit(&shown);
 }
@@ -129,9 +132,10 @@ static void check_twins(const struct givens *all, struct report *report)
     for (size_t i = 0; i < all->n_items; i++) {
         for (size_t k = 0; k < all->n_items; k++) {
             const struct given *twin = &all->items[i], *plain = &all->items[k];
-            if (twin->is_twin && !plain->is_twin && !plain->is_alias && twin->option == plain->option &&
-                twin->source == plain->source)
-                report_as(report, twin->source >= CONFIG_FROM_ENV ? CONFIG_EXIT_USAGE : CONFIG_EXIT_WRONG,
+            if (twin->is_twin && !plain->is_twin && !plain->is_alias &&
+                twin->option == plain->option && twin->source == plain->source)
+                report_as(report,
+                          twin->source >= CONFIG_FROM_ENV ? CONFIG_EXIT_USAGE : CONFIG_EXIT_WRONG,
                           "%sboth %s and %s are given", twin->place, plain->name, twin->name);
         }
     }

@@ -1,4 +1,5 @@
-/* arena: a list of blocks. Nothing in it is freed alone, so no part of the config room has to say who owns a text. */
+/* arena: a list of blocks. Nothing in it is freed alone, so no part of the config room has to
+ * say who owns a text. */
 #include "config/arena.h"
 
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-/* arena: the texts and lists of one config, freed together. Owner's thread only; sizes are ours or the operator's, so
- * exhaustion aborts. */
+/* arena: the texts and lists of one config, freed together. Owner's thread only; sizes are ours
+ * or the operator's, so exhaustion aborts. */
 #pragma once
 #include <stddef.h>
 
@@ -18,8 +18,9 @@ struct arena {
     size_t n_blocks, room;
 };
 
-void arena_deinit(struct arena *a);                     /* overwrites the texts first: some are secrets */
-void *arena_new(struct arena *a, size_t n_bytes);       /* zeroed */
+void arena_deinit(struct arena *a);               /* overwrites the texts first: some are secrets */
+void *arena_new(struct arena *a, size_t n_bytes); /* zeroed */
 char *arena_text(struct arena *a, struct slice text);
 char *arena_fmt(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
-void arena_list_add(struct arena *a, struct config_list *list, const char *text);       /* keeps the pointer */
+void arena_list_add(struct arena *a, struct config_list *list,
+                    const char *text); /* keeps the pointer */

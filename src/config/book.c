@@ -1,5 +1,5 @@
-/* book: notes for the start log, and values as they may be seen. Everything that shows a value to anybody comes through
- * book_show, so a secret has one place to leak from. */
+/* book: notes for the start log, and values as they may be seen. Everything that shows a value
+ * to anybody comes through book_show, so a secret has one place to leak from. */
 #include "config/book.h"
 
 #include "config/value.h"
@@ -39,7 +39,7 @@ void book_mask_uri(struct slice uri, struct buf *out)
     rest = slice_from(rest, 2);
     if (!slice_cut(rest, '/', &authority, &path))
         authority = rest;
-    size_t at = authority.len;      /* the last @: a password may contain one */
+    size_t at = authority.len; /* the last @: a password may contain one */
     while (at > 0 && authority.ptr[at - 1] != '@')
         at--;
     user = slice_to(authority, at ? at - 1 : 0);

@@ -1,4 +1,5 @@
-/* book: what the config room remembers about a config: where each value came from, and what a reload needs to know again. */
+/* book: what the config room remembers about a config: where each value came from, and what a
+ * reload needs to know again. */
 #pragma once
 #include "config/arena.h"
 #include "config/config.h"
@@ -7,11 +8,11 @@
 
 struct setting {
     enum config_source source;
-    const char *from;               /* default, cli, env:HYPHA_PORT, file:12, env-file:.env */
-    struct config_list words;       /* in normal form; empty = unset */
+    const char *from;         /* default, cli, env:HYPHA_PORT, file:12, env-file:.env */
+    struct config_list words; /* in normal form; empty = unset */
 };
 
-struct surroundings {               /* of the process at start; texts in the arena, NULL = unset */
+struct surroundings { /* of the process at start; texts in the arena, NULL = unset */
     const char *cwd;
     const char *state_directory;
     const char *xdg_state_home;
@@ -24,7 +25,7 @@ struct config_book {
     struct surroundings around;
     struct setting settings[OPTION_COUNT];
     struct givens givens;
-    bool has_no_state_base;         /* the data folder would be temporary although a port is set */
+    bool has_no_state_base; /* the data folder would be temporary although a port is set */
 };
 
 void book_note(struct config *c, int kind, const char *name, const char *text, const char *from);
@@ -32,6 +33,7 @@ void book_note(struct config *c, int kind, const char *name, const char *text, c
 void book_show(const struct config *c, unsigned id, struct buf *out);
 /* The text with the password of a URI as ***. */
 void book_mask_uri(struct slice uri, struct buf *out);
-bool book_is_default(const struct config *c, unsigned id);      /* shows the same as the default */
-bool book_is_on(const struct config *c, unsigned id);           /* a flag that is on, or a value that is not empty */
+bool book_is_default(const struct config *c, unsigned id); /* shows the same as the default */
+bool book_is_on(const struct config *c,
+                unsigned id); /* a flag that is on, or a value that is not empty */
 #define BOOK_MASK "********"

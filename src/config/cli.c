@@ -1,7 +1,8 @@
-/* cli: words to givens. One pass from left to right; the grammar is configuration 4.2. No prefix of an option is taken for
- * it: an option of a later release would change its meaning.
+/* cli: words to givens. One pass from left to right; the grammar is configuration 4.2. No prefix
+ * of an option is taken for it: an option of a later release would change its meaning.
  *
- * Words after an unknown option are taken for its values and not shown: they may be a secret behind a typing error. */
+ * Words after an unknown option are taken for its values and not shown: they may be a secret
+ * behind a typing error. */
 #include "config/cli.h"
 
 #include <ctype.h>
@@ -20,7 +21,8 @@ struct cursor {
     struct report *report;
 };
 
-static const char *const commands[] = {"server", "run", "check", "config", "generate-token", "mirror", "help"};
+static const char *const commands[] = {"server",         "run",    "check", "config",
+                                       "generate-token", "mirror", "help"};
 
 static bool is_value(const char *word)
 {
@@ -33,7 +35,8 @@ static void skip_words(struct cursor *c)
         c->i++;
 }
 
-/* Copies a value out of the argument area; a secret is overwritten there, where every user of the machine can read it. */
+/* Copies a value out of the argument area; a secret is overwritten there, where every user of
+ * the machine can read it. */
 static const char *take(struct cursor *c, const struct option *o, char *value)
 {
     const char *copy = arena_text(c->arena, slice_of(value));
@@ -55,14 +58,21 @@ static void report_unknown(struct cursor *c, struct slice name)
 {
     static const struct {
         const char *name, *hint;
-    } foreign[] = {{"workers", "use --threads"}, {"ssl-certfile", "use --tls-cert"}, {"ssl-keyfile", "use --tls-key"},
-                   {"uds", "use --listen"}, {"fd", "use --listen"}, {"root-path", "use --base-path"},
-                   {"log-level", "use --loglevel"}, {"reload", "none needed"}, {"env", "none needed"}};
+    } foreign[] = {{"workers", "use --threads"},
+                   {"ssl-certfile", "use --tls-cert"},
+                   {"ssl-keyfile", "use --tls-key"},
+                   {"uds", "use --listen"},
+                   {"fd", "use --listen"},
+                   {"root-path", "use --base-path"},
+                   {"log-level", "use --loglevel"},
+                   {"reload", "none needed"},
+                   {"env", "none needed"}};
     const char *near = NULL;
 
     for (size_t i = 0; i < ARRAY_LEN(foreign); i++) {
         if (slice_is(name, foreign[i].name)) {
-            report_usage(c->report, "unknown option --" SLICE_FMT " (%s)", SLICE_ARG(name), foreign[i].hint);
+            report_usage(c->report, "unknown option --" SLICE_FMT " (%s)", SLICE_ARG(name),
+                         foreign[i].hint);
             return;
         }
     }
@@ -73,9 +83,11 @@ static void report_unknown(struct cursor *c, struct slice name)
     if (!near)
         near = option_nearest(name);
     if (near)
-        report_usage(c->report, "unknown option --" SLICE_FMT " (did you mean --%s?)", SLICE_ARG(name), near);
+        report_usage(c->report, "unknown option --" SLICE_FMT " (did you mean --%s?)",
+                     SLICE_ARG(name), near);
     else
-        report_usage(c->report, "unknown option --" SLICE_FMT " (see hyphad --help)", SLICE_ARG(name));
+        report_usage(c->report, "unknown option --" SLICE_FMT " (see hyphad --help)",
+                     SLICE_ARG(name));
 }
 
 static void read_words(struct cursor *c, const struct option *o, char *value, struct given *g)
@@ -109,11 +121,15 @@ static void read_flag(struct cursor *c, char *value, bool is_negated, struct giv
         report_usage(c->report, "%s takes no value", g->name);
         return;
     }
-    arena_list_add(c->arena, &g->words, value ? arena_text(c->arena, slice_of(value)) : is_negated ? "false" : "true");
+    arena_list_add(c->arena, &g->words,
+                   value        ? arena_text(c->arena, slice_of(value))
+                   : is_negated ? "false"
+                                : "true");
     if (!value && c->i + 1 < c->argc) {
         bool is_on;
         if (value_read_flag(slice_of(c->argv[c->i + 1]), &is_on))
-            report_usage(c->report, "stray word \"%s\" (write %s=%s)", c->argv[c->i + 1], g->name, c->argv[c->i + 1]),
+            report_usage(c->report, "stray word \"%s\" (write %s=%s)", c->argv[c->i + 1], g->name,
+                         c->argv[c->i + 1]),
                 c->i++;
     }
     given_add(c->all, c->arena, *g);
@@ -138,7 +154,11 @@ static void read_option(struct cursor *c)
         return;
     }
     const struct option *o = option_at(id);
-    struct given g = {.option = id, .source = CONFIG_FROM_CLI, .place = "", .from = "cli", .base_dir = c->cwd,
+    struct given g = {.option = id,
+                      .source = CONFIG_FROM_CLI,
+                      .place = "",
+                      .from = "cli",
+                      .base_dir = c->cwd,
                       .is_twin = is_twin};
     g.name = arena_fmt(c->arena, "--" SLICE_FMT, SLICE_ARG(name));
     if (o->kind == OPTION_FLAG) {
@@ -156,19 +176,23 @@ static void report_stray(struct cursor *c, const char *word)
     const struct given *last = c->all->n_items ? &c->all->items[c->all->n_items - 1] : NULL;
     const char *near = option_nearest_of(slice_of(word), commands, ARRAY_LEN(commands));
 
-    if (last && last->source == CONFIG_FROM_CLI && (option_at(last->option)->marks & (OPTION_SECRET | OPTION_URI_SECRET)))
+    if (last && last->source == CONFIG_FROM_CLI &&
+        (option_at(last->option)->marks & (OPTION_SECRET | OPTION_URI_SECRET)))
         report_usage(c->report, "stray word after %s", last->name);
     else if (c->i == 1)
-        report_usage(c->report, "unknown command \"%s\" (%s%s%s)", word, near ? "did you mean " : "see ",
-                     near ? near : "hyphad --help", near ? "?" : "");
+        report_usage(c->report, "unknown command \"%s\" (%s%s%s)", word,
+                     near ? "did you mean " : "see ", near ? near : "hyphad --help",
+                     near ? "?" : "");
     else
-        report_usage(c->report, "stray word \"%s\"%s%s%s", word, near ? " (commands come first: hyphad " : "",
-                     near ? near : "", near ? ")" : "");
+        report_usage(c->report, "stray word \"%s\"%s%s%s", word,
+                     near ? " (commands come first: hyphad " : "", near ? near : "",
+                     near ? ")" : "");
 }
 
 static void read_command(struct cursor *c, struct cli *cli)
 {
-    static const enum cli_command kinds[] = {CLI_SERVE, CLI_SERVE, CLI_CHECK, CLI_CONFIG, CLI_TOKEN, CLI_MIRROR, CLI_HELP};
+    static const enum cli_command kinds[] = {CLI_SERVE, CLI_SERVE,  CLI_CHECK, CLI_CONFIG,
+                                             CLI_TOKEN, CLI_MIRROR, CLI_HELP};
     static const char *const subjects[] = {"defaults", "env", "doc"};
 
     c->i = 1;
@@ -192,10 +216,11 @@ static void read_command(struct cursor *c, struct cli *cli)
     }
 }
 
-void cli_read(int argc, char **argv, const char *cwd, struct arena *arena, struct cli *ret_cli, struct givens *all,
-              struct report *report)
+void cli_read(int argc, char **argv, const char *cwd, struct arena *arena, struct cli *ret_cli,
+              struct givens *all, struct report *report)
 {
-    struct cursor c = {.argc = argc, .argv = argv, .cwd = cwd, .arena = arena, .all = all, .report = report};
+    struct cursor c = {
+        .argc = argc, .argv = argv, .cwd = cwd, .arena = arena, .all = all, .report = report};
     struct cli cli = {.command = CLI_SERVE};
 
     token_init(&cli.token);
@@ -210,7 +235,8 @@ void cli_read(int argc, char **argv, const char *cwd, struct arena *arena, struc
             cli.is_online = true;
         else if (cli.command == CLI_CHECK && strcmp(word, "--strict") == 0)
             cli.is_strict = true;
-        else if (cli.command == CLI_TOKEN && (n_taken = token_take(&cli.token, argv + c.i, arena, report)) > 0)
+        else if (cli.command == CLI_TOKEN &&
+                 (n_taken = token_take(&cli.token, argv + c.i, arena, report)) > 0)
             c.i += n_taken - 1;
         else if (strncmp(word, "--", 2) == 0 && word[2])
             read_option(&c);

@@ -1,9 +1,10 @@
-/* config: what the operator asked for, read once from command line, environment, env files, config file and defaults, and
- * checked as a whole. Constant after start; a reload makes a new one. Any thread may read it.
+/* config: what the operator asked for, read once from command line, environment, env files,
+ * config file and defaults, and checked as a whole. Constant after start; a reload makes a new
+ * one. Any thread may read it.
  *
- * Units: names in _ms are milliseconds, in _bytes bytes. A limit that is 0 is no limit (marked N in options.def: 0 is never
- * a value the operator can give). Texts are NUL-terminated and live as long as the config; NULL = unset.
- */
+ * Units: names in _ms are milliseconds, in _bytes bytes. A limit that is 0 is no limit (marked
+ * N in options.def: 0 is never a value the operator can give). Texts are NUL-terminated and live
+ * as long as the config; NULL = unset. */
 #pragma once
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -12,8 +13,9 @@
 
 #include "base/assert.h"
 
-enum { CONFIG_SERVE = 1, CONFIG_GENERATE_TOKEN, CONFIG_EXIT };              /* outcomes of config_load */
-enum { CONFIG_EXIT_OK = 0, CONFIG_EXIT_USAGE = 2, CONFIG_EXIT_WRONG = 78 }; /* exit codes (configuration 6) */
+/* Outcomes of config_load, and exit codes (configuration 6). */
+enum { CONFIG_SERVE = 1, CONFIG_GENERATE_TOKEN, CONFIG_EXIT };
+enum { CONFIG_EXIT_OK = 0, CONFIG_EXIT_USAGE = 2, CONFIG_EXIT_WRONG = 78 };
 
 enum { CONFIG_METRICS_MAIN, CONFIG_METRICS_ADMIN, CONFIG_METRICS_BOTH, CONFIG_METRICS_OFF };
 enum { CONFIG_RATE_SLOW, CONFIG_RATE_CLOSE };
@@ -23,7 +25,8 @@ struct config_list {
     size_t n_items;
 };
 
-struct config_cidr {            /* IPv4 networks stand in the mapped form ::ffff:a.b.c.d, n_bits counted from there */
+/* IPv4 networks stand in the mapped form ::ffff:a.b.c.d; n_bits counts from its first bit. */
+struct config_cidr {
     struct in6_addr address;
     unsigned n_bits;
 };
@@ -34,8 +37,8 @@ struct config_cidrs {
 };
 
 struct config_mount {
-    const char *name;           /* one path segment, without slashes */
-    const char *dir;            /* absolute; existed at start */
+    const char *name; /* one path segment, without slashes */
+    const char *dir;  /* absolute; existed at start */
 };
 
 struct config_mounts {
@@ -43,28 +46,36 @@ struct config_mounts {
     size_t n_items;
 };
 
-enum config_source { CONFIG_FROM_DEFAULT, CONFIG_FROM_FILE, CONFIG_FROM_ENV_FILE, CONFIG_FROM_ENV, CONFIG_FROM_CLI };
+enum config_source {
+    CONFIG_FROM_DEFAULT,
+    CONFIG_FROM_FILE,
+    CONFIG_FROM_ENV_FILE,
+    CONFIG_FROM_ENV,
+    CONFIG_FROM_CLI
+};
 
-struct config_note {            /* a line for the start log (configuration 7), values already masked */
+/* A line for the start log (configuration 7), the value already masked. */
+struct config_note {
     enum { CONFIG_NOTE_OPTION, CONFIG_NOTE_NOTICE, CONFIG_NOTE_WARN } kind;
-    const char *name;           /* option or variable */
-    const char *text;           /* OPTION: the value; else: what to tell */
-    const char *from;           /* OPTION: env:HYPHA_PORT, cli, /etc/hyphad.yaml:3; else NULL */
+    const char *name; /* option or variable */
+    const char *text; /* OPTION: the value; else: what to tell */
+    const char *from; /* OPTION: env:HYPHA_PORT, file:3, env-file:.env, cli; else NULL */
 };
 
-struct config_token_request {   /* hyphad generate-token (workspaces-and-auth 18) */
-    const char *workspace;      /* NULL = the user's own */
+/* hyphad generate-token (workspaces-and-auth 18) */
+struct config_token_request {
+    const char *workspace; /* NULL = the user's own */
     uint64_t expires_in_ms;
-    const char *client_id;      /* NULL = none */
-    const char *user_id;        /* NULL = random anonymous */
-    const char *email;          /* NULL = none */
-    struct config_list roles;   /* empty = anonymous */
-    struct config_list scopes;  /* workspace#permission, each with its '#' */
-    const char *permission;     /* read, read_write, admin */
+    const char *client_id;     /* NULL = none */
+    const char *user_id;       /* NULL = random anonymous */
+    const char *email;         /* NULL = none */
+    struct config_list roles;  /* empty = anonymous */
+    struct config_list scopes; /* workspace#permission, each with its '#' */
+    const char *permission;    /* read, read_write, admin */
 };
 
-/* Fields by kind: FLAG bool, INT uint32_t, NUM double, TIME uint64_t, SIZE size_t, texts const char *, CHOICE an enum above
- * or of base/log.h, lists and the structs above. */
+/* Fields by kind: FLAG bool, INT uint32_t, NUM double, TIME uint64_t, SIZE size_t, texts const
+ * char *, CHOICE an enum above or of base/log.h, lists and the structs above. */
 #define CONFIG_TYPE_FLAG bool
 #define CONFIG_TYPE_INT uint32_t
 #define CONFIG_TYPE_NUM double
@@ -90,32 +101,34 @@ struct config {
     /* Worked out of the above:
      * base_path        "" or "/a/b": a leading slash, none at the end
      * public_base_url  without a slash at the end; NULL = the URL it listens on
-     * data_dir         absolute, or ":memory:"; NULL = make a temporary folder and remove it at exit
+     * data_dir         absolute, or ":memory:"; NULL = a temporary folder, removed at exit
      * root_token       at least 32 characters and not a simple one */
-    const char *database_path;              /* absolute, or ":memory:"; NULL = <data_dir>/hyphad.db */
+    const char *database_path; /* absolute, or ":memory:"; NULL = <data_dir>/hyphad.db */
     struct config_token_request token_request;
-    struct config_note *notes;              /* in the order they are to be logged */
+    struct config_note *notes; /* in the order they are to be logged */
     size_t n_notes;
-    struct config_book *book;               /* where each value came from; the config room's own */
+    struct config_book *book; /* where each value came from; the config room's own */
 };
 
 struct config_program {
     int argc;
-    char **argv;                /* secret values in it are overwritten */
+    char **argv; /* secret values in it are overwritten */
     char **envp;
-    FILE *out;                  /* help, check, config */
-    FILE *err;                  /* errors, one line each */
-    const char *about;          /* further lines for --version (libraries, rooms), or NULL */
+    FILE *out;         /* help, check, config */
+    FILE *err;         /* errors, one line each */
+    const char *about; /* further lines for --version (libraries, rooms), or NULL */
 };
 
-/* Reads and checks everything (configuration 4). Binds, writes and contacts nothing. Before threads start.
- * CONFIG_SERVE, CONFIG_GENERATE_TOKEN: *ret_config is the caller's to free. CONFIG_EXIT: everything is said, *ret_exit is the
- * exit code. */
-MUST_CHECK int config_load(const struct config_program *program, struct config **ret_config, int *ret_exit);
+/* Reads and checks everything (configuration 4). Binds, writes and contacts nothing. Before
+ * threads start. CONFIG_SERVE, CONFIG_GENERATE_TOKEN: *ret_config is the caller's to free.
+ * CONFIG_EXIT: everything is said, *ret_exit is the exit code. */
+MUST_CHECK int config_load(const struct config_program *program, struct config **ret_config,
+                           int *ret_exit);
 
-/* SIGHUP (configuration 4.8): reads the files again; command line and environment stay as they were. CONFIG_SERVE: a new set,
- * whose notes are the changed options (OPTION) and those that keep their old value until a restart (WARN). CONFIG_EXIT: the
- * files are wrong, errors went to `err`, the old set stays. `old` is not changed. */
+/* SIGHUP (configuration 4.8): reads the files again; command line and environment stay as they
+ * were. CONFIG_SERVE: a new set, whose notes are the changed options (OPTION) and those that
+ * keep their old value until a restart (WARN). CONFIG_EXIT: the files are wrong, errors went to
+ * `err`, the old set stays. `old` is not changed. */
 MUST_CHECK int config_reload(const struct config *old, FILE *err, struct config **ret_config);
 
-struct config *config_free(struct config *config);      /* takes NULL; returns NULL */
+struct config *config_free(struct config *config); /* takes NULL; returns NULL */

@@ -1,5 +1,6 @@
-/* cross: each value is good by itself when these run. The checks of options whose room is not built in are kept too: they
- * cost a line, and the operator hears of the contradiction as well as of the missing room. */
+/* cross: each value is good by itself when these run. The checks of options whose room is not
+ * built in are kept too: they cost a line, and the operator hears of the contradiction as well
+ * as of the missing room. */
 #include "config/cross.h"
 
 #include <unistd.h>
@@ -40,10 +41,13 @@ static void check_startup_functions(struct config *c, struct report *report)
                 option = known[k].option;
         }
         if (option)
-            report_wrong(report, "--startup-functions: %s stands for %s: not built in", words->items[i], option);
+            report_wrong(report, "--startup-functions: %s stands for %s: not built in",
+                         words->items[i], option);
         else
-            report_wrong(report, "--startup-functions: %s: not built in (write --launch 'python your_script.py')",
-                         words->items[i]);
+            report_wrong(
+                report,
+                "--startup-functions: %s: not built in (write --launch 'python your_script.py')",
+                words->items[i]);
     }
 }
 
@@ -57,10 +61,12 @@ static void check_status(struct config *c, unsigned id, struct report *report)
         break;
     case OPTION_ACCEPT:
         /* A promise of a shell that is not there deserves more than a notice. */
-        book_note(c, id == OPTION_ID_enable_admin_terminal ? CONFIG_NOTE_WARN : CONFIG_NOTE_NOTICE, o->name, o->help, from);
+        book_note(c, id == OPTION_ID_enable_admin_terminal ? CONFIG_NOTE_WARN : CONFIG_NOTE_NOTICE,
+                  o->name, o->help, from);
         break;
     case OPTION_ABSENT:
-        book_note(c, CONFIG_NOTE_NOTICE, o->name, arena_fmt(&c->book->arena, "no effect: %s is not built in", o->room), from);
+        book_note(c, CONFIG_NOTE_NOTICE, o->name,
+                  arena_fmt(&c->book->arena, "no effect: %s is not built in", o->room), from);
         break;
     case OPTION_REFUSE:
         report_wrong(report, "%s: not supported (%s)", name_with_source(c, id), o->hint);
@@ -75,7 +81,8 @@ static void check_status(struct config *c, unsigned id, struct report *report)
 }
 
 /* Whether a <= b; complains with both names otherwise. */
-static void check_order(struct config *c, unsigned a, unsigned b, bool is_good, struct report *report)
+static void check_order(struct config *c, unsigned a, unsigned b, bool is_good,
+                        struct report *report)
 {
     struct buf low, high;
 
@@ -85,8 +92,9 @@ static void check_order(struct config *c, unsigned a, unsigned b, bool is_good, 
     buf_init(&high, 0);
     book_show(c, a, &low);
     book_show(c, b, &high);
-    report_wrong(report, "--%s (" SLICE_FMT ") must not pass --%s (" SLICE_FMT ")", option_at(a)->name,
-                 SLICE_ARG(buf_slice(&low)), option_at(b)->name, SLICE_ARG(buf_slice(&high)));
+    report_wrong(report, "--%s (" SLICE_FMT ") must not pass --%s (" SLICE_FMT ")",
+                 option_at(a)->name, SLICE_ARG(buf_slice(&low)), option_at(b)->name,
+                 SLICE_ARG(buf_slice(&high)));
     buf_deinit(&low);
     buf_deinit(&high);
 }
@@ -103,7 +111,8 @@ static void check_sizes(struct config *c, struct report *report)
     ORDER(peer_bytes, process_bytes);
 #undef ORDER
     if (c->drain_delay_ms + c->drain_duration_ms > c->drain_deadline_ms)
-        report_wrong(report, "--drain-delay and --drain-duration together must not pass --drain-deadline");
+        report_wrong(report,
+                     "--drain-delay and --drain-duration together must not pass --drain-deadline");
 }
 
 static void check_pairs(struct config *c, struct report *report)
@@ -116,18 +125,21 @@ static void check_pairs(struct config *c, struct report *report)
     if (is_given(c, OPTION_ID_start_minio_server) &&
         (is_given(c, OPTION_ID_endpoint_url) || is_given(c, OPTION_ID_access_key_id) ||
          is_given(c, OPTION_ID_secret_access_key)))
-        report_wrong(report, "--start-minio-server excludes --endpoint-url, --access-key-id and --secret-access-key");
+        report_wrong(report, "--start-minio-server excludes --endpoint-url, --access-key-id and "
+                             "--secret-access-key");
     if (is_given(c, OPTION_ID_endpoint_url) &&
         (!is_given(c, OPTION_ID_access_key_id) || !is_given(c, OPTION_ID_secret_access_key)))
         report_wrong(report, "--endpoint-url needs --access-key-id and --secret-access-key");
-    if ((c->metrics == CONFIG_METRICS_ADMIN || c->metrics == CONFIG_METRICS_BOTH) && !is_given(c, OPTION_ID_admin_listen))
+    if ((c->metrics == CONFIG_METRICS_ADMIN || c->metrics == CONFIG_METRICS_BOTH) &&
+        !is_given(c, OPTION_ID_admin_listen))
         report_wrong(report, "--metrics admin and both need --admin-listen");
     if (is_given(c, OPTION_ID_proxy_protocol) && c->trusted_proxies.n_items == 0)
         report_wrong(report, "--proxy-protocol needs --trusted-proxies");
     for (size_t i = 0; i < c->static_mounts.n_items; i++) {
         for (size_t k = 0; k < i; k++) {
             if (strcmp(c->static_mounts.items[i].name, c->static_mounts.items[k].name) == 0)
-                report_wrong(report, "--static-mounts: /%s is given twice", c->static_mounts.items[i].name);
+                report_wrong(report, "--static-mounts: /%s is given twice",
+                             c->static_mounts.items[i].name);
         }
     }
 }
@@ -136,7 +148,9 @@ static void check_data_dir(struct config *c, struct report *report)
 {
     if (c->book->has_no_state_base)
         book_note(c, CONFIG_NOTE_WARN, "data-dir",
-                  "no usable place for data: a temporary folder is used and removed at exit (give --data-dir)", NULL);
+                  "no usable place for data: a temporary folder is used and removed at exit (give "
+                  "--data-dir)",
+                  NULL);
     if (!c->data_dir || c->book->settings[OPTION_ID_data_dir].source == CONFIG_FROM_DEFAULT ||
         strcmp(c->data_dir, ":memory:") == 0)
         return;
@@ -145,7 +159,8 @@ static void check_data_dir(struct config *c, struct report *report)
     while (access(at, F_OK) < 0 && (slash = strrchr(at, '/')) && slash != at)
         *slash = 0;
     if (access(at, W_OK | X_OK) < 0)
-        report_wrong(report, "%s: %s is not writable", name_with_source(c, OPTION_ID_data_dir), c->data_dir);
+        report_wrong(report, "%s: %s is not writable", name_with_source(c, OPTION_ID_data_dir),
+                     c->data_dir);
 }
 
 static void fill_origins(struct config *c, struct report *report)
@@ -157,7 +172,8 @@ static void fill_origins(struct config *c, struct report *report)
 
     if (s->words.n_items > 0) {
         if (variable)
-            book_note(c, CONFIG_NOTE_NOTICE, "ALLOW_ORIGINS", "not used: it counts only when --allow-origins is empty", NULL);
+            book_note(c, CONFIG_NOTE_NOTICE, "ALLOW_ORIGINS",
+                      "not used: it counts only when --allow-origins is empty", NULL);
         return;
     }
     value_split(o, slice_of(variable ? variable : "*"), &c->book->arena, &s->words);
@@ -166,7 +182,8 @@ static void fill_origins(struct config *c, struct report *report)
     if (!variable)
         book_note(c, CONFIG_NOTE_NOTICE, "allow-origins", "empty: the default * is used", NULL);
     if (!value_read(o, &s->words, &c->book->arena, "/", &c->allow_origins, &refusal))
-        report_usage(report, "bad value for ALLOW_ORIGINS: \"%s\" (want %s)", refusal.text, refusal.want);
+        report_usage(report, "bad value for ALLOW_ORIGINS: \"%s\" (want %s)", refusal.text,
+                     refusal.want);
 }
 
 static void fill_database(struct config *c)
@@ -193,5 +210,6 @@ void cross_check(struct config *c, struct report *report)
     check_pairs(c, report);
     check_data_dir(c, report);
     if (c->jwt_secret && strlen(c->jwt_secret) < JWT_SECRET_SHORT)
-        book_note(c, CONFIG_NOTE_WARN, "jwt-secret", "shorter than 32 bytes: it can be guessed", NULL);
+        book_note(c, CONFIG_NOTE_WARN, "jwt-secret", "shorter than 32 bytes: it can be guessed",
+                  NULL);
 }

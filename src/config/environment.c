@@ -1,6 +1,7 @@
-/* environment: variables stand for options by name (configuration 4.2). A hub is started from charts and compose files that
- * set variables for others too, so nothing unknown is an error; but a HYPHA_ name that nobody reads is most often a typing
- * error and gets one warning. An empty variable is unset: charts write FOO="" for "no FOO". */
+/* environment: variables stand for options by name (configuration 4.2). A hub is started from
+ * charts and compose files that set variables for others too, so nothing unknown is an error;
+ * but a HYPHA_ name that nobody reads is most often a typing error and gets one warning. An
+ * empty variable is unset: charts write FOO="" for "no FOO". */
 #include "config/environment.h"
 
 #include <ctype.h>
@@ -10,15 +11,30 @@
 
 enum { WARN_MAX = 20, ENV_FILE_MAX = 1 << 20 };
 
-/* Read by nobody or by clients and workers: taken in silence (R20 and the client row of table 2). */
-static const char *const silent[] = {
-    "HYPHA_CDN_BASE_URL", "HYPHA_SERVE_LOCAL_CDN", "HYPHA_HOUSEKEEPING_INTERVAL", "HYPHA_LOCAL_ROUTING_ENABLED",
-    "HYPHA_PATTERN_AGGREGATION", "HYPHA_HTTP_MAX_CONNECTIONS", "HYPHA_HTTP_KEEPALIVE_CONNECTIONS",
-    "HYPHA_HTTP_KEEPALIVE_EXPIRY", "HYPHA_MESSAGE_BATCH_SIZE", "HYPHA_MESSAGE_BATCH_TIMEOUT_MS",
-    "HYPHA_AUTH0_CLIENT_SECRET", "HYPHA_SERVER_URL", "HYPHA_WORKSPACE", "HYPHA_TOKEN", "HYPHA_CLIENT_ID",
-    "HYPHA_SERVICE_ID", "HYPHA_VISIBILITY", "HYPHA_APP_ID", "HYPHA_CONCURRENCY_LIMIT"};
+/* Read by nobody or by clients and workers: taken in silence (R20 and the client row of table
+ * 2). */
+static const char *const silent[] = {"HYPHA_CDN_BASE_URL",
+                                     "HYPHA_SERVE_LOCAL_CDN",
+                                     "HYPHA_HOUSEKEEPING_INTERVAL",
+                                     "HYPHA_LOCAL_ROUTING_ENABLED",
+                                     "HYPHA_PATTERN_AGGREGATION",
+                                     "HYPHA_HTTP_MAX_CONNECTIONS",
+                                     "HYPHA_HTTP_KEEPALIVE_CONNECTIONS",
+                                     "HYPHA_HTTP_KEEPALIVE_EXPIRY",
+                                     "HYPHA_MESSAGE_BATCH_SIZE",
+                                     "HYPHA_MESSAGE_BATCH_TIMEOUT_MS",
+                                     "HYPHA_AUTH0_CLIENT_SECRET",
+                                     "HYPHA_SERVER_URL",
+                                     "HYPHA_WORKSPACE",
+                                     "HYPHA_TOKEN",
+                                     "HYPHA_CLIENT_ID",
+                                     "HYPHA_SERVICE_ID",
+                                     "HYPHA_VISIBILITY",
+                                     "HYPHA_APP_ID",
+                                     "HYPHA_CONCURRENCY_LIMIT"};
 
-/* For workers, which inherit them: a notice each. A name that ends in '_' stands for all that begin so. */
+/* For workers, which inherit them: a notice each. A name that ends in '_' stands for all that
+ * begin so. */
 static const struct {
     const char *name, *text;
 } idle[] = {
@@ -38,15 +54,18 @@ static const struct {
 
 static bool is_service_link_value(struct slice value)
 {
-    return slice_starts(value, "tcp://") || slice_starts(value, "udp://") || slice_starts(value, "sctp://");
+    return slice_starts(value, "tcp://") || slice_starts(value, "udp://") ||
+           slice_starts(value, "sctp://");
 }
 
-/* NAME_SERVICE_HOST, NAME_SERVICE_PORT*, NAME_PORT, NAME_PORT_<n>_*: what Kubernetes sets for each service. */
+/* NAME_SERVICE_HOST, NAME_SERVICE_PORT*, NAME_PORT, NAME_PORT_<n>_*: what Kubernetes sets for
+ * each service. */
 static bool is_service_link_name(struct slice name)
 {
     for (size_t i = 0; i + 5 <= name.len; i++) {
         struct slice rest = slice_from(name, i);
-        if (slice_is(rest, "_SERVICE_HOST") || slice_starts(rest, "_SERVICE_PORT") || slice_is(rest, "_PORT"))
+        if (slice_is(rest, "_SERVICE_HOST") || slice_starts(rest, "_SERVICE_PORT") ||
+            slice_is(rest, "_PORT"))
             return true;
         if (slice_starts(rest, "_PORT_") && rest.len > 6 && isdigit((unsigned char)rest.ptr[6]))
             return true;
@@ -67,7 +86,8 @@ static const char *idle_text(struct slice name)
 {
     for (size_t i = 0; i < ARRAY_LEN(idle); i++) {
         size_t len = strlen(idle[i].name);
-        if (idle[i].name[len - 1] == '_' ? slice_starts(name, idle[i].name) : slice_is(name, idle[i].name))
+        if (idle[i].name[len - 1] == '_' ? slice_starts(name, idle[i].name)
+                                         : slice_is(name, idle[i].name))
             return idle[i].text;
     }
     return NULL;
@@ -81,17 +101,20 @@ static void warn_unknown(struct config *c, struct slice name, const char *from)
     unsigned n_warned = 0;
 
     for (size_t i = 0; i < c->n_notes; i++)
-        n_warned += c->notes[i].kind == CONFIG_NOTE_WARN && slice_starts(slice_of(c->notes[i].text), "unknown variable");
+        n_warned += c->notes[i].kind == CONFIG_NOTE_WARN &&
+                    slice_starts(slice_of(c->notes[i].text), "unknown variable");
     if (n_warned >= WARN_MAX)
         return;
     buf_init(&dashed, 0);
     buf_init(&near_variable, 0);
     for (size_t i = strlen("HYPHA_"); i < name.len; i++)
-        buf_add_byte(&dashed, (uint8_t)(name.ptr[i] == '_' ? '-' : tolower((unsigned char)name.ptr[i])));
+        buf_add_byte(&dashed,
+                     (uint8_t)(name.ptr[i] == '_' ? '-' : tolower((unsigned char)name.ptr[i])));
     near = option_nearest(buf_slice(&dashed));
     if (near) {
         option_variable_of(near, &near_variable);
-        text = arena_fmt(arena, "unknown variable (did you mean " SLICE_FMT "?)", SLICE_ARG(buf_slice(&near_variable)));
+        text = arena_fmt(arena, "unknown variable (did you mean " SLICE_FMT "?)",
+                         SLICE_ARG(buf_slice(&near_variable)));
     }
     book_note(c, CONFIG_NOTE_WARN, arena_text(arena, name), text, from);
     buf_deinit(&dashed);
@@ -110,8 +133,8 @@ static void note_other(struct config *c, struct slice name, const char *from)
 }
 
 /* One variable, from wherever: to `all`, or to the notes. */
-static void read_variable(struct config *c, struct slice name, struct slice value, const struct given *frame,
-                          struct givens *all)
+static void read_variable(struct config *c, struct slice name, struct slice value,
+                          const struct given *frame, struct givens *all)
 {
     struct arena *arena = &c->book->arena;
     bool is_twin, is_alias;
@@ -125,7 +148,8 @@ static void read_variable(struct config *c, struct slice name, struct slice valu
     }
     const struct option *o = option_at(id);
     if (o->kind != OPTION_URL && is_service_link_value(value)) {
-        book_note(c, CONFIG_NOTE_NOTICE, arena_text(arena, name), "skipped: a Kubernetes service link", NULL);
+        book_note(c, CONFIG_NOTE_NOTICE, arena_text(arena, name),
+                  "skipped: a Kubernetes service link", NULL);
         return;
     }
     struct given g = is_twin ? (struct given){.option = id} : given_of_variable(id, value, arena);
@@ -151,7 +175,8 @@ void environment_read(struct config *c, char **envp, bool is_read_all)
         if (!slice_cut(slice_of(*envp), '=', &name, &value))
             continue;
         unsigned id = option_find_variable(name, &is_twin, &is_alias);
-        if (!is_read_all && id != OPTION_COUNT && !is_alias && !(option_at(id)->marks & OPTION_ALWAYS_ENV))
+        if (!is_read_all && id != OPTION_COUNT && !is_alias &&
+            !(option_at(id)->marks & OPTION_ALWAYS_ENV))
             continue;
         read_variable(c, name, value, &frame, &c->book->givens);
     }
@@ -167,7 +192,8 @@ const char *environment_get(char **envp, const char *name)
     return NULL;
 }
 
-/* The value of a line after its '=': quotes taken off, an unquoted comment cut. False when a quote is not closed. */
+/* The value of a line after its '=': quotes taken off, an unquoted comment cut. False when a
+ * quote is not closed. */
 static bool read_value(struct slice text, struct buf *out)
 {
     text = slice_trim(text);
@@ -208,7 +234,8 @@ static bool is_name(struct slice s)
     return true;
 }
 
-static void read_line(struct config *c, struct slice line, struct given *frame, struct givens *all, struct report *report)
+static void read_line(struct config *c, struct slice line, struct given *frame, struct givens *all,
+                      struct report *report)
 {
     struct slice name, text;
     struct buf value;
@@ -221,7 +248,8 @@ static void read_line(struct config *c, struct slice line, struct given *frame, 
     }
     buf_init(&value, ENV_FILE_MAX);
     if (!read_value(text, &value))
-        report_wrong(report, "%sthe quotes of " SLICE_FMT " do not close", frame->place, SLICE_ARG(name));
+        report_wrong(report, "%sthe quotes of " SLICE_FMT " do not close", frame->place,
+                     SLICE_ARG(name));
     else
         read_variable(c, name, buf_slice(&value), frame, all);
     if (value.ptr)
@@ -229,15 +257,18 @@ static void read_line(struct config *c, struct slice line, struct given *frame, 
     buf_deinit(&value);
 }
 
-void environment_read_file(struct config *c, const char *path, struct givens *all, struct report *report)
+void environment_read_file(struct config *c, const char *path, struct givens *all,
+                           struct report *report)
 {
     struct arena *arena = &c->book->arena;
     const char *slash = strrchr(path, '/');
-    struct given frame = {.source = CONFIG_FROM_ENV_FILE, .from = arena_fmt(arena, "env-file:%s", path)};
+    struct given frame = {.source = CONFIG_FROM_ENV_FILE,
+                          .from = arena_fmt(arena, "env-file:%s", path)};
     struct buf bytes;
     unsigned n_lines = 0;
 
-    frame.base_dir = arena_text(arena, slash && slash > path ? slice_make(path, (size_t)(slash - path)) : SLICE_LIT("/"));
+    frame.base_dir = arena_text(
+        arena, slash && slash > path ? slice_make(path, (size_t)(slash - path)) : SLICE_LIT("/"));
     buf_init(&bytes, ENV_FILE_MAX);
     int r = file_read(path, ENV_FILE_MAX, &bytes);
     if (r != FILE_DONE)

@@ -1,4 +1,5 @@
-/* file: configuration, env files and secrets are small; each is read in one go under a cap, before any thread starts. */
+/* file: configuration, env files and secrets are small; each is read in one go under a cap,
+ * before any thread starts. */
 #include "config/file.h"
 
 #include <errno.h>

@@ -4,7 +4,8 @@
 
 enum { FILE_DONE, FILE_TOO_LARGE, FILE_HAS_NUL };
 
-/* 0, -errno, FILE_TOO_LARGE or FILE_HAS_NUL. On 0 the bytes are appended to `out`. Regular files and pipes. */
+/* 0, -errno, FILE_TOO_LARGE or FILE_HAS_NUL. On 0 the bytes are appended to `out`. Regular files
+ * and pipes. */
 MUST_CHECK int file_read(const char *path, size_t cap_bytes, struct buf *out);
-const char *file_complaint(int r);      /* what went wrong, in words */
-bool file_is_public(const char *path);  /* readable by everybody */
+const char *file_complaint(int r);     /* what went wrong, in words */
+bool file_is_public(const char *path); /* readable by everybody */

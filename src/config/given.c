@@ -1,4 +1,5 @@
-/* given: see given.h. An array that doubles inside the arena; a configuration has a few dozen entries. */
+/* given: see given.h. An array that doubles inside the arena; a configuration has a few dozen
+ * entries. */
 #include "config/given.h"
 
 #include "config/option.h"
@@ -25,7 +26,8 @@ void given_copy_fixed(const struct givens *from, struct givens *to, struct arena
             continue;
         g.words = (struct config_list){0};
         for (size_t w = 0; w < from->items[i].words.n_items; w++)
-            arena_list_add(arena, &g.words, arena_text(arena, slice_of(from->items[i].words.items[w])));
+            arena_list_add(arena, &g.words,
+                           arena_text(arena, slice_of(from->items[i].words.items[w])));
         g.name = arena_text(arena, slice_of(g.name));
         g.place = arena_text(arena, slice_of(g.place));
         g.from = arena_text(arena, slice_of(g.from));

@@ -1,6 +1,7 @@
-/* load: the order of reading. The command line comes first because it names the files; then the environment, which may name
- * them too; then the env files; last the config file. Values are read when all is there, so precedence is decided in one
- * place (apply.c) and an error of one source does not hide those of another. Before threads start. */
+/* load: the order of reading. The command line comes first because it names the files; then the
+ * environment, which may name them too; then the env files; last the config file. Values are
+ * read when all is there, so precedence is decided in one place (apply.c) and an error of one
+ * source does not hide those of another. Before threads start. */
 #include "base/memory.h"
 #include "config/apply.h"
 #include "config/cli.h"
@@ -68,7 +69,8 @@ static void note_options(struct config *c)
         buf_clear(&shown);
         book_show(c, id, &shown);
         buf_add_byte(&shown, 0);
-        book_note(c, CONFIG_NOTE_OPTION, option_at(id)->name, shown.ptr, c->book->settings[id].from);
+        book_note(c, CONFIG_NOTE_OPTION, option_at(id)->name, shown.ptr,
+                  c->book->settings[id].from);
     }
     buf_deinit(&shown);
 }
@@ -93,7 +95,8 @@ static bool is_no_env(struct config *c, char **envp)
     return text && value_read_flag(slice_of(text), &is_on) && is_on;
 }
 
-static int finish_check(const struct config *c, const struct cli *cli, const struct config_program *p)
+static int finish_check(const struct config *c, const struct cli *cli,
+                        const struct config_program *p)
 {
     int exit_code = CONFIG_EXIT_OK;
 
@@ -101,7 +104,8 @@ static int finish_check(const struct config *c, const struct cli *cli, const str
         const struct config_note *note = &c->notes[i];
         if (note->kind == CONFIG_NOTE_OPTION)
             continue;
-        fprintf(p->err, "hyphad: %s: %s: %s\n", note->kind == CONFIG_NOTE_WARN ? "warning" : "notice", note->name, note->text);
+        fprintf(p->err, "hyphad: %s: %s: %s\n",
+                note->kind == CONFIG_NOTE_WARN ? "warning" : "notice", note->name, note->text);
         if (cli->is_strict)
             exit_code = CONFIG_EXIT_WRONG;
     }
@@ -110,7 +114,8 @@ static int finish_check(const struct config *c, const struct cli *cli, const str
     return exit_code;
 }
 
-static int print_subject(const struct config *c, const struct cli *cli, const struct config_program *p)
+static int print_subject(const struct config *c, const struct cli *cli,
+                         const struct config_program *p)
 {
     if (!cli->subject)
         print_config(c, p->out);
@@ -140,13 +145,20 @@ static bool answer_at_once(const struct cli *cli, const struct config_program *p
 }
 
 /* An outcome of config_load, for a set that is right. */
-static int act(const struct config *c, const struct cli *cli, const struct config_program *p, int *ret_exit)
+static int act(const struct config *c, const struct cli *cli, const struct config_program *p,
+               int *ret_exit)
 {
     switch (cli->command) {
-    case CLI_SERVE: return CONFIG_SERVE;
-    case CLI_TOKEN: return CONFIG_GENERATE_TOKEN;
-    case CLI_CHECK: *ret_exit = finish_check(c, cli, p); break;
-    default: *ret_exit = print_subject(c, cli, p); break;
+    case CLI_SERVE:
+        return CONFIG_SERVE;
+    case CLI_TOKEN:
+        return CONFIG_GENERATE_TOKEN;
+    case CLI_CHECK:
+        *ret_exit = finish_check(c, cli, p);
+        break;
+    default:
+        *ret_exit = print_subject(c, cli, p);
+        break;
     }
     fflush(p->out);
     return CONFIG_EXIT;
@@ -160,7 +172,8 @@ int config_load(const struct config_program *p, struct config **ret_config, int 
     int outcome = CONFIG_EXIT;
 
     surroundings_read(c->book, p->envp);
-    cli_read(p->argc, p->argv, c->book->around.cwd, &c->book->arena, &cli, &c->book->givens, &report);
+    cli_read(p->argc, p->argv, c->book->around.cwd, &c->book->arena, &cli, &c->book->givens,
+             &report);
     if (answer_at_once(&cli, p, ret_exit))
         goto out;
     if (cli.command == CLI_MIRROR)

@@ -3,6 +3,6 @@
 #include "config/book.h"
 #include "config/report.h"
 
-struct config *load_new(void);                                  /* empty, with its book */
+struct config *load_new(void); /* empty, with its book */
 /* Reads the files that the book's givens name, all values, and checks the set. */
 void load_build(struct config *c, struct report *report);

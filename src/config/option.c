@@ -1,24 +1,37 @@
-/* option: the table of options.def in memory. Rows are found by a walk: there are two hundred of them and they are looked up
- * at start only. "Near" is the number of letters to insert, drop, change or swap (optimal string alignment), so that --prot
- * leads to --port. */
+/* option: the table of options.def in memory. Rows are found by a walk: there are two hundred of
+ * them and they are looked up at start only. "Near" is the number of letters to insert, drop,
+ * change or swap (optimal string alignment), so that --prot leads to --port. */
 #include "config/option.h"
 
 #include <ctype.h>
 
 #include "config/config.h"
 
-enum { R = OPTION_RELOAD, N = OPTION_NONE, S = OPTION_SECRET, T = OPTION_ALWAYS_ENV, W = OPTION_URI_SECRET,
-       F = OPTION_SOURCE };
-enum { NEAR_MAX = 64 };     /* longer words are never near anything */
+enum {
+    R = OPTION_RELOAD,
+    N = OPTION_NONE,
+    S = OPTION_SECRET,
+    T = OPTION_ALWAYS_ENV,
+    W = OPTION_URI_SECRET,
+    F = OPTION_SOURCE
+};
+enum { NEAR_MAX = 64 }; /* longer words are never near anything */
 
 #define RANGE(low, high) .min = (low), .max = (high)
 
 static const struct option options[OPTION_COUNT] = {
-#define OPTION(kind, field, name, default_text, status, marks, help, ...)                                       \
-    {OPTION_##kind, name, default_text, OPTION_##status, marks, help, .offset = offsetof(struct config, field), \
+#define OPTION(kind, field, name, default_text, status, marks, help, ...)                          \
+    {OPTION_##kind,                                                                                \
+     name,                                                                                         \
+     default_text,                                                                                 \
+     OPTION_##status,                                                                              \
+     marks,                                                                                        \
+     help,                                                                                         \
+     .offset = offsetof(struct config, field),                                                     \
      __VA_ARGS__},
-#define OPTION_IDLE(kind, field, name, default_text, status, marks, help, ...)                                  \
-    {OPTION_##kind, name, default_text, OPTION_##status, marks, help, .offset = OPTION_NO_FIELD, __VA_ARGS__},
+#define OPTION_IDLE(kind, field, name, default_text, status, marks, help, ...)                     \
+    {OPTION_##kind, name, default_text, OPTION_##status, marks, help, .offset = OPTION_NO_FIELD,   \
+     __VA_ARGS__},
 #include "config/options.def"
 #undef OPTION
 #undef OPTION_IDLE
@@ -57,7 +70,8 @@ unsigned option_find_with_twin(struct slice name, bool is_loose, bool *ret_is_tw
     unsigned id = option_find(name, is_loose);
     bool is_twin = false;
 
-    if (id == OPTION_COUNT && (slice_ends(name, "-file") || (is_loose && slice_ends(name, "_file")))) {
+    if (id == OPTION_COUNT &&
+        (slice_ends(name, "-file") || (is_loose && slice_ends(name, "_file")))) {
         id = option_find(slice_to(name, name.len - strlen("-file")), is_loose);
         if (id != OPTION_COUNT && !(options[id].marks & OPTION_SECRET))
             id = OPTION_COUNT;
@@ -151,7 +165,8 @@ static unsigned distance(struct slice a, struct slice b)
 }
 
 /* Keeps the nearer of *best and candidate. */
-static void consider(struct slice word, const char *candidate, const char **best, unsigned *best_distance)
+static void consider(struct slice word, const char *candidate, const char **best,
+                     unsigned *best_distance)
 {
     struct slice c = slice_of(candidate);
     if (c.len > NEAR_MAX || word.len > NEAR_MAX)
@@ -165,7 +180,8 @@ static void consider(struct slice word, const char *candidate, const char **best
 
 static unsigned reach(struct slice word)
 {
-    return word.len / 3 > 2 ? (unsigned)(word.len / 3) + 1 : 3;    /* one past the largest distance that is near */
+    return word.len / 3 > 2 ? (unsigned)(word.len / 3) + 1
+                            : 3; /* one past the largest distance that is near */
 }
 
 const char *option_nearest(struct slice name)

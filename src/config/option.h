@@ -1,4 +1,5 @@
-/* option: one row of options.def as data, and finding rows by the names people type. The config room's own. Any thread. */
+/* option: one row of options.def as data, and finding rows by the names people type. The config
+ * room's own. Any thread. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -9,19 +10,32 @@
 #include "config/rule.h"
 
 enum option_kind {
-    OPTION_FLAG, OPTION_INT, OPTION_NUM, OPTION_TIME, OPTION_SIZE, OPTION_TEXT, OPTION_PATH, OPTION_URL,
-    OPTION_CHOICE, OPTION_LEVEL, OPTION_LIST, OPTION_LINES, OPTION_COMMA, OPTION_CIDRS, OPTION_MOUNTS,
+    OPTION_FLAG,
+    OPTION_INT,
+    OPTION_NUM,
+    OPTION_TIME,
+    OPTION_SIZE,
+    OPTION_TEXT,
+    OPTION_PATH,
+    OPTION_URL,
+    OPTION_CHOICE,
+    OPTION_LEVEL,
+    OPTION_LIST,
+    OPTION_LINES,
+    OPTION_COMMA,
+    OPTION_CIDRS,
+    OPTION_MOUNTS,
 };
 
 enum option_status { OPTION_CORE, OPTION_ACCEPT, OPTION_REFUSE, OPTION_ABSENT, OPTION_SWITCH };
 
 enum option_mark {
-    OPTION_RELOAD = 1,          /* takes effect on SIGHUP */
-    OPTION_NONE = 2,            /* knows `none` */
-    OPTION_SECRET = 4,          /* never shown; has a twin NAME-file */
-    OPTION_ALWAYS_ENV = 8,      /* its variable is read even under --no-env */
-    OPTION_URI_SECRET = 16,     /* the password inside is never shown */
-    OPTION_SOURCE = 32,         /* says where to read from: not in a file */
+    OPTION_RELOAD = 1,      /* takes effect on SIGHUP */
+    OPTION_NONE = 2,        /* knows `none` */
+    OPTION_SECRET = 4,      /* never shown; has a twin NAME-file */
+    OPTION_ALWAYS_ENV = 8,  /* its variable is read even under --no-env */
+    OPTION_URI_SECRET = 16, /* the password inside is never shown */
+    OPTION_SOURCE = 32,     /* says where to read from: not in a file */
 };
 
 enum option_id {
@@ -37,34 +51,36 @@ enum option_id {
 
 struct option {
     enum option_kind kind;
-    const char *name;           /* without dashes */
-    const char *default_text;   /* NULL = unset, or worked out */
+    const char *name;         /* without dashes */
+    const char *default_text; /* NULL = unset, or worked out */
     enum option_status status;
     unsigned marks;
     const char *help;
-    size_t offset;              /* of its field in struct config, or OPTION_NO_FIELD */
-    int64_t min, max;           /* in units of the field */
-    const char *choices;        /* a|b|c */
-    bool (*rule)(struct rule_case *c);      /* for texts, and for each word of a list; NULL = anything goes */
-    const char *alias;          /* a second variable, without HYPHA_ */
-    const char *other_name;     /* a second name on the command line */
-    const char *hint;           /* what to do instead */
-    const char *room;           /* the absent room */
-    const char *shown;          /* what the default is when it is worked out */
+    size_t offset;       /* of its field in struct config, or OPTION_NO_FIELD */
+    int64_t min, max;    /* in units of the field */
+    const char *choices; /* a|b|c */
+    bool (*rule)(
+        struct rule_case *c); /* for texts, and for each word of a list; NULL = anything goes */
+    const char *alias;        /* a second variable, without HYPHA_ */
+    const char *other_name;   /* a second name on the command line */
+    const char *hint;         /* what to do instead */
+    const char *room;         /* the absent room */
+    const char *shown;        /* what the default is when it is worked out */
 };
 
 const struct option *option_at(unsigned id);
-/* The id of the option with this name (its other name too); '_' may stand for '-' when is_loose. OPTION_COUNT when unknown. */
+/* The id of the option with this name (its other name too); '_' may stand for '-' when is_loose.
+ * OPTION_COUNT when unknown. */
 unsigned option_find(struct slice name, bool is_loose);
 /* As option_find; knows the twin NAME-file of a secret too and says so. */
 unsigned option_find_with_twin(struct slice name, bool is_loose, bool *ret_is_twin);
 /* By variable: HYPHA_NAME, HYPHA_NAME_FILE or an alias. */
 unsigned option_find_variable(struct slice variable, bool *ret_is_twin, bool *ret_is_alias);
-bool option_is_list(const struct option *o);            /* takes several words */
-bool option_is_text(const struct option *o);            /* one text: an empty one means unset */
-bool option_is_comma(const struct option *o);           /* one word, cut at commas */
-void option_variable(const struct option *o, struct buf *out);      /* HYPHA_NAME */
-void option_variable_of(const char *name, struct buf *out);         /* any dashed name */
+bool option_is_list(const struct option *o);  /* takes several words */
+bool option_is_text(const struct option *o);  /* one text: an empty one means unset */
+bool option_is_comma(const struct option *o); /* one word, cut at commas */
+void option_variable(const struct option *o, struct buf *out); /* HYPHA_NAME */
+void option_variable_of(const char *name, struct buf *out);    /* any dashed name */
 /* The nearest of the names, or NULL when none is near (configuration 4.3). */
 const char *option_nearest(struct slice name);
 const char *option_nearest_of(struct slice word, const char *const *words, size_t n_words);

@@ -1,4 +1,5 @@
-/* print: every listing walks options.def, so none can forget an option. Values come through book_show, which masks. */
+/* print: every listing walks options.def, so none can forget an option. Values come through
+ * book_show, which masks. */
 #include "config/print.h"
 
 #include <ctype.h>
@@ -10,10 +11,11 @@
 static const char *kind_word(const struct option *o)
 {
     static const char *const words[] = {
-        [OPTION_FLAG] = "", [OPTION_INT] = "INT", [OPTION_NUM] = "NUM", [OPTION_TIME] = "TIME", [OPTION_SIZE] = "SIZE",
-        [OPTION_TEXT] = "TEXT", [OPTION_PATH] = "PATH", [OPTION_URL] = "URL", [OPTION_CHOICE] = "WORD",
-        [OPTION_LEVEL] = "LEVEL", [OPTION_LIST] = "WORDS", [OPTION_LINES] = "COMMANDS", [OPTION_COMMA] = "A,B",
-        [OPTION_CIDRS] = "A,B", [OPTION_MOUNTS] = "WORDS"};
+        [OPTION_FLAG] = "",       [OPTION_INT] = "INT",    [OPTION_NUM] = "NUM",
+        [OPTION_TIME] = "TIME",   [OPTION_SIZE] = "SIZE",  [OPTION_TEXT] = "TEXT",
+        [OPTION_PATH] = "PATH",   [OPTION_URL] = "URL",    [OPTION_CHOICE] = "WORD",
+        [OPTION_LEVEL] = "LEVEL", [OPTION_LIST] = "WORDS", [OPTION_LINES] = "COMMANDS",
+        [OPTION_COMMA] = "A,B",   [OPTION_CIDRS] = "A,B",  [OPTION_MOUNTS] = "WORDS"};
     return words[o->kind];
 }
 
@@ -27,11 +29,15 @@ static const char *default_word(const struct option *o)
 static const char *status_word(const struct option *o)
 {
     switch (o->status) {
-    case OPTION_ACCEPT: return " [no effect]";
-    case OPTION_REFUSE: return " [not supported]";
+    case OPTION_ACCEPT:
+        return " [no effect]";
+    case OPTION_REFUSE:
+        return " [not supported]";
     case OPTION_ABSENT:
-    case OPTION_SWITCH: return " [not built in]";
-    default: return "";
+    case OPTION_SWITCH:
+        return " [not built in]";
+    default:
+        return "";
     }
 }
 
@@ -54,18 +60,22 @@ void print_help(FILE *out)
           "hyphad check OPTIONS            check the configuration; --strict, --online\n"
           "hyphad config OPTIONS           print the effective configuration\n"
           "hyphad config defaults|env|doc  all defaults; all variables; a table of all options\n"
-          "hyphad generate-token OPTIONS   print a token: --workspace, --expires-in, --client-id, --user-id,\n"
+          "hyphad generate-token OPTIONS   print a token: --workspace, --expires-in, --client-id, "
+          "--user-id,\n"
           "                                --role, --email, --scope, --permission\n"
           "hyphad help OPTION              all about one option\n"
           "hyphad --version\n\n"
-          "Flags: --name, --no-name, --name=BOOL. Times: 10, 500ms, 10m. Sizes: 65536, 64K. Each option can also come\n"
-          "from its variable and, without dashes, from the YAML file of --config; the command line wins.\n\n",
+          "Flags: --name, --no-name, --name=BOOL. Times: 10, 500ms, 10m. Sizes: 65536, 64K. Each "
+          "option can also come\n"
+          "from its variable and, without dashes, from the YAML file of --config; the command line "
+          "wins.\n\n",
           out);
     for (unsigned id = 0; id < OPTION_COUNT; id++) {
         const struct option *o = option_at(id);
-        snprintf(left, sizeof(left), "--%s%s%s", o->name, o->kind == OPTION_FLAG ? "" : " ", kind_word(o));
-        fprintf(out, "  %-36s %s%s (default %s; %s)\n", left, o->help, status_word(o), default_word(o),
-                variable_of(o, variable, sizeof(variable)));
+        snprintf(left, sizeof(left), "--%s%s%s", o->name, o->kind == OPTION_FLAG ? "" : " ",
+                 kind_word(o));
+        fprintf(out, "  %-36s %s%s (default %s; %s)\n", left, o->help, status_word(o),
+                default_word(o), variable_of(o, variable, sizeof(variable)));
     }
     fputs("\n  -h, --help                           this text\n"
           "  --version                            version, commit, compiler, libraries\n",
@@ -96,34 +106,39 @@ int print_help_option(FILE *out, FILE *err, const char *name)
         while (s.len > 0 && s.ptr[0] == '-')
             s = slice_from(s, 1);
         const char *near = option_nearest(s);
-        fprintf(err, near ? "hyphad: unknown option %s (did you mean --%s?)\n" :
-                "hyphad: unknown option %s (see hyphad --help)%s\n", name, near ? near : "");
+        fprintf(err,
+                near ? "hyphad: unknown option %s (did you mean --%s?)\n"
+                     : "hyphad: unknown option %s (see hyphad --help)%s\n",
+                name, near ? near : "");
         return CONFIG_EXIT_USAGE;
     }
     const struct option *o = option_at(id);
     buf_init(&want, 0);
     value_want(o, &want);
-    fprintf(out, "--%s\n  %s\n  value:    " SLICE_FMT "\n  default:  %s\n", o->name, o->help, SLICE_ARG(buf_slice(&want)),
-            default_word(o));
-    fprintf(out, "  variable: %s%s%s\n", variable_of(o, variable, sizeof(variable)), o->alias ? ", " : "",
-            o->alias ? o->alias : "");
+    fprintf(out, "--%s\n  %s\n  value:    " SLICE_FMT "\n  default:  %s\n", o->name, o->help,
+            SLICE_ARG(buf_slice(&want)), default_word(o));
+    fprintf(out, "  variable: %s%s%s\n", variable_of(o, variable, sizeof(variable)),
+            o->alias ? ", " : "", o->alias ? o->alias : "");
     if (!(o->marks & OPTION_SOURCE))
         fprintf(out, "  in file:  %s\n", o->name);
     if (o->other_name)
         fprintf(out, "  also:     --%s\n", o->other_name);
     if (o->marks & OPTION_SECRET)
-        fprintf(out, "  secret:   --%s-file PATH and %s_FILE read it from a file\n", o->name, variable);
-    fprintf(out, "  reload:   %s\n", o->marks & OPTION_RELOAD ? "takes effect on SIGHUP" : "needs a restart");
+        fprintf(out, "  secret:   --%s-file PATH and %s_FILE read it from a file\n", o->name,
+                variable);
+    fprintf(out, "  reload:   %s\n",
+            o->marks & OPTION_RELOAD ? "takes effect on SIGHUP" : "needs a restart");
     if (o->status != OPTION_CORE)
-        fprintf(out, "  status:  %s%s%s%s\n", status_word(o), o->hint ? " (" : "", o->hint ? o->hint : "", o->hint ? ")" : "");
+        fprintf(out, "  status:  %s%s%s%s\n", status_word(o), o->hint ? " (" : "",
+                o->hint ? o->hint : "", o->hint ? ")" : "");
     buf_deinit(&want);
     return CONFIG_EXIT_OK;
 }
 
 void print_version(FILE *out, const char *about)
 {
-    fprintf(out, "hyphad %s (%s)\nprotocol of hypha %s\ncompiler %s\nlibyaml %s\n", HYPHAD_VERSION, HYPHAD_COMMIT,
-            HYPHA_PROTOCOL_VERSION, HYPHAD_COMPILER, yaml_file_library());
+    fprintf(out, "hyphad %s (%s)\nprotocol of hypha %s\ncompiler %s\nlibyaml %s\n", HYPHAD_VERSION,
+            HYPHAD_COMMIT, HYPHA_PROTOCOL_VERSION, HYPHAD_COMPILER, yaml_file_library());
     if (about)
         fprintf(out, "%s\n", about);
 }
@@ -180,13 +195,14 @@ static void print_value(const struct config *c, unsigned id, FILE *out)
     buf_deinit(&shown);
 }
 
-/* Options that say where to read from, that nothing reads, or that are unset stand there as comments: the file is accepted
- * as it is, and every option shows its source. */
+/* Options that say where to read from, that nothing reads, or that are unset stand there as
+ * comments: the file is accepted as it is, and every option shows its source. */
 static void print_line(const struct config *c, unsigned id, FILE *out)
 {
     const struct option *o = option_at(id);
     const struct setting *s = &c->book->settings[id];
-    bool is_empty = s->words.n_items == 0 && o->kind != OPTION_FLAG && s->source == CONFIG_FROM_DEFAULT;
+    bool is_empty =
+        s->words.n_items == 0 && o->kind != OPTION_FLAG && s->source == CONFIG_FROM_DEFAULT;
     bool is_idle = o->status != OPTION_CORE && s->source == CONFIG_FROM_DEFAULT;
 
     fprintf(out, "%s%s: ", is_empty || is_idle || (o->marks & OPTION_SOURCE) ? "# " : "", o->name);
@@ -223,7 +239,8 @@ void print_variables(const struct config *c, FILE *out)
         const struct option *o = option_at(id);
         buf_clear(&shown);
         book_show(c, id, &shown);
-        fprintf(out, "%s=" SLICE_FMT "\n", variable_of(o, variable, sizeof(variable)), SLICE_ARG(buf_slice(&shown)));
+        fprintf(out, "%s=" SLICE_FMT "\n", variable_of(o, variable, sizeof(variable)),
+                SLICE_ARG(buf_slice(&shown)));
         if (o->alias)
             fprintf(out, "# %s is read too; %s wins\n", o->alias, variable);
     }
@@ -242,9 +259,11 @@ void print_document(FILE *out)
     struct buf want;
 
     fputs("# Options\n\nMade by `hyphad config doc`; do not edit.\n\n"
-          "Sources, strongest first: command line, environment, `--env-file`, `--config` file, default. R: takes effect on\n"
+          "Sources, strongest first: command line, environment, `--env-file`, `--config` file, "
+          "default. R: takes effect on\n"
           "SIGHUP. Secrets can also come from a file: `--NAME-file PATH`.\n\n"
-          "| option | value | default | variable | R | meaning |\n|---|---|---|---|---|---|\n", out);
+          "| option | value | default | variable | R | meaning |\n|---|---|---|---|---|---|\n",
+          out);
     buf_init(&want, 0);
     for (unsigned id = 0; id < OPTION_COUNT; id++) {
         const struct option *o = option_at(id);
@@ -255,8 +274,9 @@ void print_document(FILE *out)
         print_cell(out, want.ptr);
         fputs(" | ", out);
         print_cell(out, default_word(o));
-        fprintf(out, " | `%s`%s%s%s | %s | ", variable_of(o, variable, sizeof(variable)), o->alias ? ", `" : "",
-                o->alias ? o->alias : "", o->alias ? "`" : "", o->marks & OPTION_RELOAD ? "R" : "");
+        fprintf(out, " | `%s`%s%s%s | %s | ", variable_of(o, variable, sizeof(variable)),
+                o->alias ? ", `" : "", o->alias ? o->alias : "", o->alias ? "`" : "",
+                o->marks & OPTION_RELOAD ? "R" : "");
         print_cell(out, o->help);
         fprintf(out, "%s%s |\n", o->marks & OPTION_SECRET ? " (secret)" : "", status_word(o));
     }

@@ -1,5 +1,6 @@
-/* reload: the files again, everything else as it was at start (configuration 4.8). The new set is checked as a whole twice:
- * as the files say, and as it will run, with the old values of options that need a restart. */
+/* reload: the files again, everything else as it was at start (configuration 4.8). The new set
+ * is checked as a whole twice: as the files say, and as it will run, with the old values of
+ * options that need a restart. */
 #include "base/memory.h"
 #include "config/config.h"
 #include "config/cross.h"
@@ -11,7 +12,8 @@ static const char *keep(struct arena *arena, const char *text)
     return text ? arena_text(arena, slice_of(text)) : NULL;
 }
 
-static void copy_surroundings(const struct surroundings *from, struct surroundings *to, struct arena *arena)
+static void copy_surroundings(const struct surroundings *from, struct surroundings *to,
+                              struct arena *arena)
 {
     to->cwd = keep(arena, from->cwd);
     to->state_directory = keep(arena, from->state_directory);
@@ -53,7 +55,8 @@ static const char *put_back_all(const struct config *old, struct config *c)
 
     for (unsigned id = 0; id < OPTION_COUNT; id++) {
         const struct option *o = option_at(id);
-        if ((o->marks & OPTION_RELOAD) || is_same(&old->book->settings[id].words, &c->book->settings[id].words))
+        if ((o->marks & OPTION_RELOAD) ||
+            is_same(&old->book->settings[id].words, &c->book->settings[id].words))
             continue;
         bool is_named = c->book->settings[id].source != CONFIG_FROM_DEFAULT ||
                         old->book->settings[id].source != CONFIG_FROM_DEFAULT;
@@ -76,7 +79,8 @@ static void note_changes(const struct config *old, struct config *c, const char 
         buf_clear(&shown);
         book_show(c, id, &shown);
         buf_add_byte(&shown, 0);
-        book_note(c, CONFIG_NOTE_OPTION, option_at(id)->name, shown.ptr, c->book->settings[id].from);
+        book_note(c, CONFIG_NOTE_OPTION, option_at(id)->name, shown.ptr,
+                  c->book->settings[id].from);
     }
     buf_deinit(&shown);
     if (names)

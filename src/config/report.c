@@ -1,4 +1,5 @@
-/* report: see report.h. Every error is printed as it is found, so an operator repairs all of them in one round. */
+/* report: see report.h. Every error is printed as it is found, so an operator repairs all of
+ * them in one round. */
 #include "config/report.h"
 
 #include <stdarg.h>

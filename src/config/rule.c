@@ -1,5 +1,6 @@
-/* rule: the grammar of single texts. The folder of a static mount is looked at here, because a mount without its folder is
- * wrong whatever else holds; what depends on two options is in cross.c. */
+/* rule: the grammar of single texts. The folder of a static mount is looked at here, because a
+ * mount without its folder is wrong whatever else holds; what depends on two options is in
+ * cross.c. */
 #include "config/rule.h"
 
 #include <arpa/inet.h>
@@ -23,7 +24,8 @@ static bool refuse(struct rule_case *c, const char *want)
 bool rule_path(struct rule_case *c)
 {
     if (c->text[0] != '/')
-        c->normal = arena_fmt(c->arena, "%s/%s", strcmp(c->base_dir, "/") ? c->base_dir : "", c->text);
+        c->normal =
+            arena_fmt(c->arena, "%s/%s", strcmp(c->base_dir, "/") ? c->base_dir : "", c->text);
     return true;
 }
 
@@ -38,7 +40,8 @@ bool rule_host(struct rule_case *c)
     struct in6_addr address;
 
     if (strchr(c->text, ':'))
-        return inet_pton(AF_INET6, c->text, &address) == 1 || refuse(c, "an IPv4 or IPv6 address or a name, no brackets");
+        return inet_pton(AF_INET6, c->text, &address) == 1 ||
+               refuse(c, "an IPv4 or IPv6 address or a name, no brackets");
     for (size_t i = 0; i < n; i++) {
         char ch = c->text[i];
         if (!isalnum((unsigned char)ch) && !strchr("-._", ch))
@@ -91,7 +94,7 @@ bool rule_cidr(struct rule_case *c)
 {
     struct config_cidr cidr;
 
-    if (strcmp(c->text, "*") == 0) {    /* uvicorn's word for every proxy */
+    if (strcmp(c->text, "*") == 0) { /* uvicorn's word for every proxy */
         c->normal = "::/0";
         return true;
     }
@@ -208,21 +211,25 @@ bool rule_database(struct rule_case *c)
     }
     if (rest.ptr[0] != '/')
         return refuse(c, want);
-    struct rule_case path = {.text = arena_text(c->arena, slice_from(rest, 1)), .base_dir = c->base_dir, .arena = c->arena};
+    struct rule_case path = {.text = arena_text(c->arena, slice_from(rest, 1)),
+                             .base_dir = c->base_dir,
+                             .arena = c->arena};
     path.normal = path.text;
-    (void)rule_path(&path);     /* takes every path */
+    (void)rule_path(&path); /* takes every path */
     c->normal = arena_fmt(c->arena, "sqlite:///%s", path.normal);
     return true;
 }
 
 bool rule_mount(struct rule_case *c)
 {
-    static const char *const reserved[] = {"static", "assets", "ws", "rpc", "s3", "triton", "health", "metrics",
-                                           "login", "oauth", "api-docs", "api-redoc", "openapi.json", "public"};
+    static const char *const reserved[] = {
+        "static",  "assets", "ws",    "rpc",      "s3",        "triton",       "health",
+        "metrics", "login",  "oauth", "api-docs", "api-redoc", "openapi.json", "public"};
     struct slice name, dir;
     struct stat st;
 
-    if (!slice_cut(slice_of(c->text), ':', &name, &dir) || name.len < 2 || name.ptr[0] != '/' || dir.len == 0)
+    if (!slice_cut(slice_of(c->text), ':', &name, &dir) || name.len < 2 || name.ptr[0] != '/' ||
+        dir.len == 0)
         return refuse(c, "/NAME:DIR");
     name = slice_from(name, 1);
     for (size_t i = 0; i < name.len; i++) {
@@ -233,14 +240,16 @@ bool rule_mount(struct rule_case *c)
         return refuse(c, "/NAME:DIR");
     for (size_t i = 0; i < ARRAY_LEN(reserved); i++) {
         if (slice_is(name, reserved[i])) {
-            c->message = arena_fmt(c->arena, "/" SLICE_FMT " is a route of the server (choose another name)",
-                                   SLICE_ARG(name));
+            c->message =
+                arena_fmt(c->arena, "/" SLICE_FMT " is a route of the server (choose another name)",
+                          SLICE_ARG(name));
             return false;
         }
     }
-    struct rule_case path = {.text = arena_text(c->arena, dir), .base_dir = c->base_dir, .arena = c->arena};
+    struct rule_case path = {
+        .text = arena_text(c->arena, dir), .base_dir = c->base_dir, .arena = c->arena};
     path.normal = path.text;
-    (void)rule_path(&path);     /* takes every path */
+    (void)rule_path(&path); /* takes every path */
     if (stat(path.normal, &st) < 0 || !S_ISDIR(st.st_mode)) {
         c->message = arena_fmt(c->arena, "%s is not a folder", path.normal);
         return false;
@@ -261,8 +270,8 @@ bool rule_redis_uri(struct rule_case *c)
 
 bool rule_root_token(struct rule_case *c)
 {
-    static const char *const simple[] = {"test", "root", "admin", "password", "token", "secret", "123", "abc", "hypha",
-                                         "default"};
+    static const char *const simple[] = {"test",   "root", "admin", "password", "token",
+                                         "secret", "123",  "abc",   "hypha",    "default"};
     size_t n = strlen(c->text);
 
     if (n < ROOT_TOKEN_MIN) {
@@ -271,7 +280,8 @@ bool rule_root_token(struct rule_case *c)
     }
     for (size_t i = 0; n < ROOT_TOKEN_LONG && i < ARRAY_LEN(simple); i++) {
         if (strcasestr(c->text, simple[i])) {
-            c->message = arena_fmt(c->arena, "Root token appears to be too simple (contains '%s').", simple[i]);
+            c->message = arena_fmt(c->arena, "Root token appears to be too simple (contains '%s').",
+                                   simple[i]);
             return false;
         }
     }
@@ -283,7 +293,8 @@ bool rule_log_level(struct rule_case *c)
     struct slice subject, level;
     enum log_level parsed;
 
-    if (!slice_cut(slice_of(c->text), '=', &subject, &level) || subject.len == 0 || !log_level_parse(level, &parsed))
+    if (!slice_cut(slice_of(c->text), '=', &subject, &level) || subject.len == 0 ||
+        !log_level_parse(level, &parsed))
         return refuse(c, "SUBJECT=LEVEL");
     return true;
 }

@@ -1,18 +1,18 @@
-/* rule: what a text must look like, and its normal form. A rule belongs to a row of options.def; for lists it is asked for
- * each word. The config room's own. */
+/* rule: what a text must look like, and its normal form. A rule belongs to a row of options.def;
+ * for lists it is asked for each word. The config room's own. */
 #pragma once
 #include <stdbool.h>
 
 struct arena;
 
 struct rule_case {
-    const char *text;           /* NUL-terminated, not empty */
-    const char *base_dir;       /* absolute: what relative paths are relative to */
-    struct arena *arena;        /* for new texts */
+    const char *text;     /* NUL-terminated, not empty */
+    const char *base_dir; /* absolute: what relative paths are relative to */
+    struct arena *arena;  /* for new texts */
     /* outputs */
-    const char *normal;         /* the text to keep; preset to `text` */
-    const char *want;           /* refused: what it wants, "an address"; printed as (want ...) */
-    const char *message;        /* refused: the whole message instead, without the value; exit 78 */
+    const char *normal;  /* the text to keep; preset to `text` */
+    const char *want;    /* refused: what it wants, "an address"; printed as (want ...) */
+    const char *message; /* refused: the whole message instead, without the value; exit 78 */
 };
 
 /* True: the text is good and `normal` set. False: refused, `want` or `message` set. */

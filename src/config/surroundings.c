@@ -1,5 +1,6 @@
-/* surroundings: a container's quota is the machine as far as we are concerned, so both versions of cgroups are asked. The
- * values pass through the reader of options like any other text; what they are is then visible in `hyphad config`. */
+/* surroundings: a container's quota is the machine as far as we are concerned, so both versions
+ * of cgroups are asked. The values pass through the reader of options like any other text; what
+ * they are is then visible in `hyphad config`. */
 #include "config/surroundings.h"
 
 #include <sched.h>
@@ -11,7 +12,12 @@
 #include "config/file.h"
 #include "config/value.h"
 
-enum { DESCRIPTORS_SPARE = 256, CONNECTIONS_MIN = 64, CONNECTIONS_MAX = 1000000, THREADS_MAX = 256 };
+enum {
+    DESCRIPTORS_SPARE = 256,
+    CONNECTIONS_MIN = 64,
+    CONNECTIONS_MAX = 1000000,
+    THREADS_MAX = 256
+};
 
 #ifndef HYPHAD_PREFIX
 #define HYPHAD_PREFIX "/usr/local"
@@ -78,7 +84,7 @@ static unsigned usable_cpus(void)
     if (quota == 0 || period == 0) {
         quota = read_figure("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", NULL);
         period = read_figure("/sys/fs/cgroup/cpu/cpu.cfs_period_us", NULL);
-        if (quota > (1ULL << 62))   /* -1: no quota */
+        if (quota > (1ULL << 62)) /* -1: no quota */
             quota = 0;
     }
     if (quota > 0 && period > 0 && (quota + period - 1) / period < n)
@@ -88,7 +94,8 @@ static unsigned usable_cpus(void)
 
 static unsigned long long usable_memory(void)
 {
-    unsigned long long n = (unsigned long long)sysconf(_SC_PHYS_PAGES) * (unsigned long long)sysconf(_SC_PAGESIZE);
+    unsigned long long n =
+        (unsigned long long)sysconf(_SC_PHYS_PAGES) * (unsigned long long)sysconf(_SC_PAGESIZE);
     unsigned long long limit = read_figure("/sys/fs/cgroup/memory.max", NULL);
 
     if (limit == 0)
@@ -121,7 +128,8 @@ static bool is_creatable(struct arena *arena, const char *path)
     }
 }
 
-/* The default differs per port, so several servers on one machine do not meet. NULL: a temporary folder. */
+/* The default differs per port, so several servers on one machine do not meet. NULL: a temporary
+ * folder. */
 static void fill_data_dir(struct config *c)
 {
     const struct surroundings *s = &c->book->around;

@@ -1,8 +1,10 @@
-/* surroundings: defaults that depend on the machine and on where the process was started. The config room's own. */
+/* surroundings: defaults that depend on the machine and on where the process was started. The
+ * config room's own. */
 #pragma once
 #include "config/book.h"
 
 void surroundings_read(struct config_book *book, char **envp);
-/* Gives words and fields to the options whose default is worked out: threads, data-dir, process-bytes, max-connections,
- * web-client-dir. Those given by the operator are left alone. After all sources were applied. */
+/* Gives words and fields to the options whose default is worked out: threads, data-dir,
+ * process-bytes, max-connections, web-client-dir. Those given by the operator are left alone.
+ * After all sources were applied. */
 void surroundings_fill(struct config *c);

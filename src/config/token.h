@@ -5,5 +5,7 @@
 #include "config/report.h"
 
 void token_init(struct config_token_request *request);
-/* Looks at argv[0] (argv ends with NULL): how many words belong to an option of generate-token, 0 when none. */
-int token_take(struct config_token_request *request, char **argv, struct arena *arena, struct report *report);
+/* Looks at argv[0] (argv ends with NULL): how many words belong to an option of generate-token,
+ * 0 when none. */
+int token_take(struct config_token_request *request, char **argv, struct arena *arena,
+               struct report *report);

@@ -1,6 +1,7 @@
-/* value: one reader for all sources, so "10m" means the same on the command line, in a variable and in a file, and so do
- * the defaults of options.def, which pass through here too. Numbers are read by hand: strtod knows hex, "inf" and the
- * locale, and none of them belongs in a configuration. */
+/* value: one reader for all sources, so "10m" means the same on the command line, in a variable
+ * and in a file, and so do the defaults of options.def, which pass through here too. Numbers are
+ * read by hand: strtod knows hex, "inf" and the locale, and none of them belongs in a
+ * configuration. */
 #include "config/value.h"
 
 #include <ctype.h>
@@ -10,19 +11,22 @@
 #include "base/log.h"
 #include "config/arena.h"
 
-enum { DIGITS_MAX = 18 };       /* whole and fraction each: fits 63 bits */
+enum { DIGITS_MAX = 18 }; /* whole and fraction each: fits 63 bits */
 
 struct unit {
     const char *name;
     double factor;
 };
 
-static const struct unit time_units[] = {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60e3}, {"h", 3600e3}, {"d", 86400e3}};
-static const struct unit size_units[] = {{"", 1}, {"K", 1024}, {"M", 1048576}, {"G", 1073741824},
-                                         {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}};
+static const struct unit time_units[] = {{"", 1000},  {"ms", 1},     {"s", 1000},
+                                         {"m", 60e3}, {"h", 3600e3}, {"d", 86400e3}};
+static const struct unit size_units[] = {
+    {"", 1},       {"K", 1024},      {"M", 1048576},     {"G", 1073741824},
+    {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}};
 
 /* [+-]digits[.digits]; *ret_rest is what follows. */
-static bool read_number(struct slice s, bool is_fraction_allowed, double *ret_number, struct slice *ret_rest)
+static bool read_number(struct slice s, bool is_fraction_allowed, double *ret_number,
+                        struct slice *ret_rest)
 {
     bool is_negative = s.len > 0 && s.ptr[0] == '-';
     size_t i = is_negative || (s.len > 0 && s.ptr[0] == '+') ? 1 : 0, start = i;
@@ -32,7 +36,8 @@ static bool read_number(struct slice s, bool is_fraction_allowed, double *ret_nu
         number = number * 10 + (s.ptr[i] - '0');
     if (i == start || i - start > DIGITS_MAX)
         return false;
-    if (is_fraction_allowed && i + 1 < s.len && s.ptr[i] == '.' && isdigit((unsigned char)s.ptr[i + 1])) {
+    if (is_fraction_allowed && i + 1 < s.len && s.ptr[i] == '.' &&
+        isdigit((unsigned char)s.ptr[i + 1])) {
         for (start = ++i; i < s.len && isdigit((unsigned char)s.ptr[i]); i++) {
             number = number * 10 + (s.ptr[i] - '0');
             scale *= 10;
@@ -45,7 +50,8 @@ static bool read_number(struct slice s, bool is_fraction_allowed, double *ret_nu
     return true;
 }
 
-static bool read_scaled(struct slice s, const struct unit *units, size_t n_units, double *ret_number)
+static bool read_scaled(struct slice s, const struct unit *units, size_t n_units,
+                        double *ret_number)
 {
     struct slice rest;
     double number;
@@ -69,7 +75,7 @@ static bool read_numeric(const struct option *o, struct slice text, void *field)
     bool is_good, is_none = (o->marks & OPTION_NONE) && slice_is_nocase(text, "none");
 
     if (is_none)
-        is_good = true;         /* 0 in the field: no limit */
+        is_good = true; /* 0 in the field: no limit */
     else if (o->kind == OPTION_TIME)
         is_good = read_scaled(text, time_units, ARRAY_LEN(time_units), &number);
     else if (o->kind == OPTION_SIZE)
@@ -80,24 +86,35 @@ static bool read_numeric(const struct option *o, struct slice text, void *field)
         number = round(number);
     if (!is_good)
         return false;
-    if (!is_none && (number < (double)o->min || number > (double)o->max || (number <= 0 && (o->marks & OPTION_NONE))))
+    if (!is_none && (number < (double)o->min || number > (double)o->max ||
+                     (number <= 0 && (o->marks & OPTION_NONE))))
         return false;
     if (number < 0)
         number = 0;
     if (!field)
         return true;
     switch (o->kind) {
-    case OPTION_INT: *(uint32_t *)field = (uint32_t)number; break;
-    case OPTION_NUM: *(double *)field = number; break;
-    case OPTION_TIME: *(uint64_t *)field = (uint64_t)number; break;
-    default: *(size_t *)field = (size_t)number; break;
+    case OPTION_INT:
+        *(uint32_t *)field = (uint32_t)number;
+        break;
+    case OPTION_NUM:
+        *(double *)field = number;
+        break;
+    case OPTION_TIME:
+        *(uint64_t *)field = (uint64_t)number;
+        break;
+    default:
+        *(size_t *)field = (size_t)number;
+        break;
     }
     return true;
 }
 
 bool value_read_flag(struct slice text, bool *ret_on)
 {
-    static const char *const on[] = {"true", "1", "yes", "y", "on"}, *const off[] = {"false", "0", "no", "n", "off"};
+    static const char *const on[] = {"true", "1", "yes", "y", "on"}, *const off[] = {"false", "0",
+                                                                                     "no", "n",
+                                                                                     "off"};
 
     text = slice_trim(text);
     for (size_t i = 0; i < ARRAY_LEN(on); i++) {
@@ -155,7 +172,8 @@ static bool read_word(const struct option *o, struct slice text, void *field)
     return is_good;
 }
 
-static void store_words(const struct option *o, const struct config_list *words, struct arena *arena, void *field)
+static void store_words(const struct option *o, const struct config_list *words,
+                        struct arena *arena, void *field)
 {
     if (o->kind == OPTION_CIDRS) {
         struct config_cidrs *cidrs = field;
@@ -180,8 +198,8 @@ static void store_words(const struct option *o, const struct config_list *words,
     }
 }
 
-bool value_read(const struct option *o, struct config_list *words, struct arena *arena, const char *base_dir, void *field,
-                struct value_refusal *ret_refusal)
+bool value_read(const struct option *o, struct config_list *words, struct arena *arena,
+                const char *base_dir, void *field, struct value_refusal *ret_refusal)
 {
     struct config_list good = {0};
 
@@ -191,8 +209,13 @@ bool value_read(const struct option *o, struct config_list *words, struct arena 
         return read_word(o, slice_of(text), field);
     }
     for (size_t i = 0; i < words->n_items; i++) {
-        struct rule_case c = {.text = words->items[i], .base_dir = base_dir, .arena = arena, .normal = words->items[i]};
-        bool (*rule)(struct rule_case *) = o->rule ? o->rule : o->kind == OPTION_PATH ? rule_path : NULL;
+        struct rule_case c = {.text = words->items[i],
+                              .base_dir = base_dir,
+                              .arena = arena,
+                              .normal = words->items[i]};
+        bool (*rule)(struct rule_case *) = o->rule                  ? o->rule
+                                           : o->kind == OPTION_PATH ? rule_path
+                                                                    : NULL;
         if (c.text[0] == 0)
             continue;
         if (rule && !rule(&c)) {
@@ -207,7 +230,8 @@ bool value_read(const struct option *o, struct config_list *words, struct arena 
     return true;
 }
 
-void value_restore(const struct option *o, struct config_list *words, struct arena *arena, void *field)
+void value_restore(const struct option *o, struct config_list *words, struct arena *arena,
+                   void *field)
 {
     struct value_refusal refusal;
 
@@ -221,10 +245,13 @@ void value_restore(const struct option *o, struct config_list *words, struct are
 
 static void add_amount(const struct option *o, int64_t amount, struct buf *out)
 {
-    static const struct unit times[] = {{"d", 86400e3}, {"h", 3600e3}, {"m", 60e3}, {"s", 1000}, {"ms", 1}};
+    static const struct unit times[] = {
+        {"d", 86400e3}, {"h", 3600e3}, {"m", 60e3}, {"s", 1000}, {"ms", 1}};
     static const struct unit sizes[] = {{"G", 1073741824}, {"M", 1048576}, {"K", 1024}};
     const struct unit *units = o->kind == OPTION_TIME ? times : sizes;
-    size_t n_units = o->kind == OPTION_TIME ? ARRAY_LEN(times) : o->kind == OPTION_SIZE ? ARRAY_LEN(sizes) : 0;
+    size_t n_units = o->kind == OPTION_TIME   ? ARRAY_LEN(times)
+                     : o->kind == OPTION_SIZE ? ARRAY_LEN(sizes)
+                                              : 0;
 
     for (size_t i = 0; amount > 0 && i < n_units; i++) {
         int64_t factor = (int64_t)units[i].factor;
@@ -238,13 +265,19 @@ static void add_amount(const struct option *o, int64_t amount, struct buf *out)
 
 void value_want(const struct option *o, struct buf *out)
 {
-    static const char *const nouns[] = {[OPTION_INT] = "an integer", [OPTION_NUM] = "a number", [OPTION_TIME] = "a time",
+    static const char *const nouns[] = {[OPTION_INT] = "an integer",
+                                        [OPTION_NUM] = "a number",
+                                        [OPTION_TIME] = "a time",
                                         [OPTION_SIZE] = "a size"};
     struct slice rest, head;
 
     switch (o->kind) {
-    case OPTION_FLAG: buf_add_text(out, "true or false"); return;
-    case OPTION_LEVEL: buf_add_text(out, "debug, info, warn or error"); return;
+    case OPTION_FLAG:
+        buf_add_text(out, "true or false");
+        return;
+    case OPTION_LEVEL:
+        buf_add_text(out, "debug, info, warn or error");
+        return;
     case OPTION_CHOICE:
         for (rest = slice_of(o->choices); slice_cut(rest, '|', &head, &rest);)
             buf_add_fmt(out, SLICE_FMT " or ", SLICE_ARG(head));
@@ -265,7 +298,9 @@ void value_want(const struct option *o, struct buf *out)
         if (o->marks & OPTION_NONE)
             buf_add_text(out, ", or none for no limit");
         return;
-    default: buf_add_text(out, option_is_list(o) || option_is_comma(o) ? "a list" : "a text"); return;
+    default:
+        buf_add_text(out, option_is_list(o) || option_is_comma(o) ? "a list" : "a text");
+        return;
     }
 }
 
@@ -278,7 +313,8 @@ void value_join(const struct option *o, const struct config_list *words, struct 
     }
 }
 
-void value_split(const struct option *o, struct slice text, struct arena *arena, struct config_list *ret_words)
+void value_split(const struct option *o, struct slice text, struct arena *arena,
+                 struct config_list *ret_words)
 {
     const char *cuts = o->kind == OPTION_LINES ? "\r\n" : option_is_comma(o) ? "," : " \t\r\n\f\v";
 

@@ -1,6 +1,7 @@
-/* yaml_file: one mapping of option names to scalars or sequences of scalars. libyaml's events are walked with a three-state
- * machine; nothing nests, so there is no recursion and nothing an alias could blow up. Scalars are texts whatever YAML
- * would make of them: "on" and 0x10 mean what configuration 4.2 says. */
+/* yaml_file: one mapping of option names to scalars or sequences of scalars. libyaml's events
+ * are walked with a three-state machine; nothing nests, so there is no recursion and nothing an
+ * alias could blow up. Scalars are texts whatever YAML would make of them: "on" and 0x10 mean
+ * what configuration 4.2 says. */
 #include "config/yaml_file.h"
 
 #include <yaml.h>
@@ -17,8 +18,8 @@ struct reader {
     struct report *report;
     const char *path;
     enum state state;
-    struct given given;             /* the entry under way; option OPTION_COUNT: complained about already */
-    struct config_list keys;        /* normal names seen, for duplicates */
+    struct given given; /* the entry under way; option OPTION_COUNT: complained about already */
+    struct config_list keys; /* normal names seen, for duplicates */
     bool is_secret_inside;
 };
 
@@ -35,7 +36,10 @@ static void read_key(struct reader *r, const yaml_event_t *event)
     bool is_twin = false;
     unsigned id = option_find_with_twin(key, true, &is_twin);
 
-    r->given = (struct given){.option = id, .source = CONFIG_FROM_FILE, .place = place, .is_twin = is_twin,
+    r->given = (struct given){.option = id,
+                              .source = CONFIG_FROM_FILE,
+                              .place = place,
+                              .is_twin = is_twin,
                               .base_dir = r->given.base_dir};
     r->given.from = arena_fmt(r->arena, "file:%zu", line + 1);
     r->given.name = arena_text(r->arena, key);
@@ -45,8 +49,10 @@ static void read_key(struct reader *r, const yaml_event_t *event)
         for (size_t i = 0; i < key.len; i++)
             buf_add_byte(&dashed, (uint8_t)(key.ptr[i] == '_' ? '-' : key.ptr[i]));
         const char *near = option_nearest(buf_slice(&dashed));
-        report_wrong(r->report, near ? "%sunknown key \"" SLICE_FMT "\" (did you mean \"%s\"?)" :
-                     "%sunknown key \"" SLICE_FMT "\" (see hyphad --help)%s", place, SLICE_ARG(key), near ? near : "");
+        report_wrong(r->report,
+                     near ? "%sunknown key \"" SLICE_FMT "\" (did you mean \"%s\"?)"
+                          : "%sunknown key \"" SLICE_FMT "\" (see hyphad --help)%s",
+                     place, SLICE_ARG(key), near ? near : "");
         buf_deinit(&dashed);
         return;
     }
@@ -115,20 +121,23 @@ static bool read_scalar(struct reader *r, const yaml_event_t *event)
         return true;
     default:
         /* An empty document is an empty plain scalar. */
-        return event->data.scalar.length == 0 || refuse_event(r, event, "want a mapping: KEY: VALUE");
+        return event->data.scalar.length == 0 ||
+               refuse_event(r, event, "want a mapping: KEY: VALUE");
     }
 }
 
 static bool read_sequence(struct reader *r, const yaml_event_t *event)
 {
     if (r->state != AT_VALUE)
-        return refuse_event(r, event, r->state == AT_START ? "want a mapping: KEY: VALUE" : "nesting is not taken");
+        return refuse_event(
+            r, event, r->state == AT_START ? "want a mapping: KEY: VALUE" : "nesting is not taken");
     if (event->data.sequence_start.anchor || event->data.sequence_start.tag)
         return refuse_event(r, event, "anchors and tags are not taken");
     if (r->given.option != OPTION_COUNT) {
         const struct option *o = option_at(r->given.option);
         if (!option_is_list(o) && !option_is_comma(o)) {
-            report_wrong(r->report, "%s\"%s\" takes one value, not a list", r->given.place, o->name);
+            report_wrong(r->report, "%s\"%s\" takes one value, not a list", r->given.place,
+                         o->name);
             r->given.option = OPTION_COUNT;
         }
     }
@@ -140,9 +149,12 @@ static bool read_sequence(struct reader *r, const yaml_event_t *event)
 static bool read_event(struct reader *r, const yaml_event_t *event)
 {
     switch (event->type) {
-    case YAML_SCALAR_EVENT: return read_scalar(r, event);
-    case YAML_SEQUENCE_START_EVENT: return read_sequence(r, event);
-    case YAML_ALIAS_EVENT: return refuse_event(r, event, "aliases are not taken");
+    case YAML_SCALAR_EVENT:
+        return read_scalar(r, event);
+    case YAML_SEQUENCE_START_EVENT:
+        return read_sequence(r, event);
+    case YAML_ALIAS_EVENT:
+        return refuse_event(r, event, "aliases are not taken");
     case YAML_MAPPING_START_EVENT:
         if (r->state != AT_START)
             return refuse_event(r, event, "nesting is not taken");
@@ -150,12 +162,18 @@ static bool read_event(struct reader *r, const yaml_event_t *event)
             return refuse_event(r, event, "anchors and tags are not taken");
         r->state = AT_KEY;
         return true;
-    case YAML_SEQUENCE_END_EVENT: finish_entry(r); return true;
-    case YAML_MAPPING_END_EVENT: r->state = AT_END; return true;
+    case YAML_SEQUENCE_END_EVENT:
+        finish_entry(r);
+        return true;
+    case YAML_MAPPING_END_EVENT:
+        r->state = AT_END;
+        return true;
     case YAML_DOCUMENT_START_EVENT:
         return r->state == AT_START || refuse_event(r, event, "one document only");
-    case YAML_STREAM_END_EVENT: return false;
-    default: return true;
+    case YAML_STREAM_END_EVENT:
+        return false;
+    default:
+        return true;
     }
 }
 
@@ -170,7 +188,8 @@ static void walk(struct reader *r, struct slice bytes)
         yaml_event_t event;
         if (!yaml_parser_parse(&parser, &event)) {
             size_t line = parser.problem_mark.line;
-            report_wrong(r->report, "%s:%zu: not YAML: %s", r->path, line + 1, parser.problem ? parser.problem : "unreadable");
+            report_wrong(r->report, "%s:%zu: not YAML: %s", r->path, line + 1,
+                         parser.problem ? parser.problem : "unreadable");
             break;
         }
         is_going = read_event(r, &event);
@@ -185,7 +204,8 @@ void yaml_file_read(struct config *c, const char *path, struct report *report)
     const char *slash = strrchr(path, '/');
     struct buf bytes;
 
-    r.given.base_dir = arena_text(r.arena, slash && slash > path ? slice_make(path, (size_t)(slash - path)) : SLICE_LIT("/"));
+    r.given.base_dir = arena_text(
+        r.arena, slash && slash > path ? slice_make(path, (size_t)(slash - path)) : SLICE_LIT("/"));
     buf_init(&bytes, 0);
     int e = file_read(path, YAML_FILE_MAX, &bytes);
     if (e != FILE_DONE)
@@ -193,7 +213,8 @@ void yaml_file_read(struct config *c, const char *path, struct report *report)
     else if (bytes.len > 0)
         walk(&r, buf_slice(&bytes));
     if (r.is_secret_inside && file_is_public(path))
-        book_note(c, CONFIG_NOTE_WARN, "config", "a secret is in a file that everybody can read", path);
+        book_note(c, CONFIG_NOTE_WARN, "config", "a secret is in a file that everybody can read",
+                  path);
     if (bytes.ptr)
         explicit_bzero(bytes.ptr, bytes.room);
     buf_deinit(&bytes);

@@ -1,7 +1,9 @@
-/* yaml_file: the config file (configuration 4.4). The only place that knows libyaml. The config room's own. */
+/* yaml_file: the config file (configuration 4.4). The only place that knows libyaml. The config
+ * room's own. */
 #pragma once
 #include "config/book.h"
 #include "config/report.h"
 
-void yaml_file_read(struct config *c, const char *path, struct report *report);    /* adds to the book's givens */
-const char *yaml_file_library(void);                                                /* its version */
+void yaml_file_read(struct config *c, const char *path,
+                    struct report *report); /* adds to the book's givens */
+const char *yaml_file_library(void);        /* its version */
