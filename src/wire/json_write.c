@@ -23,17 +23,15 @@ static void add_escaped(struct buf *out, uint8_t c)
 /* Well-formed text: runs that need no escape are copied whole. */
 static void add_plain(struct buf *out, struct slice text)
 {
-    size_t start = 0;
-
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = (uint8_t)text.ptr[i];
-        if (c >= 0x20 && c != '"' && c != '\\')
-            continue;
-        buf_add(out, text.ptr + start, i - start);
-        add_escaped(out, c);
-        start = i + 1;
+    while (text.len) {
+        size_t n = 0;
+        while (n < text.len && (uint8_t)text.ptr[n] >= 0x20 && text.ptr[n] != '"' && text.ptr[n] != '\\')
+            n++;
+        buf_add(out, text.ptr, n);
+        if (n < text.len)
+            add_escaped(out, (uint8_t)text.ptr[n++]);
+        text = slice_from(text, n);
     }
-    buf_add(out, text.ptr + start, text.len - start);
 }
 
 void json_add_text(struct buf *out, struct slice text)

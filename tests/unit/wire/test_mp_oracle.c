@@ -154,7 +154,8 @@ static void same_value(struct slice v, const msgpack_object *o)
     }
 }
 
-/* Structure bytes are likelier than letters, and lengths small, so that many of the inputs are whole values. */
+/* Structure bytes are likelier than letters, and lengths small, so that many of the inputs are whole values. No containers
+ * with 32 bits of count: msgpack-c allocates for as many values as they claim. */
 static size_t random_bytes(struct dice *d, char *out, size_t room)
 {
     size_t n = 1 + dice_below(d, (uint32_t)room - 1);
@@ -162,6 +163,8 @@ static size_t random_bytes(struct dice *d, char *out, size_t room)
     for (size_t i = 0; i < n; i++) {
         uint64_t r = dice_next(d);
         out[i] = (char)(r % 3 == 0 ? 0x80 | (r >> 8 & 0x7f) : r % 3 == 1 ? r >> 8 & 0x0f : 0x80 + (r >> 8) % 0x30);
+        if ((uint8_t)out[i] == 0xdd || (uint8_t)out[i] == 0xdf)
+            out[i]--;
     }
     return n;
 }
