@@ -1,0 +1,110 @@
+"""A receiver that stops reading: bounded memory, nobody else delayed, in the end its own loss."""
+import asyncio
+import time
+
+import pytest
+
+from kit.hub import until
+
+FRAME = b"x" * 65_536
+
+
+async def flood(sender, to, limit):
+    """Sends until `limit` bytes are gone; counts what the transport took."""
+    sent = 0
+    while sent < limit:
+        await sender.send({"type": "flood", "to": to}, {"data": FRAME})
+        sent += len(FRAME)
+        sender.n_sent = sent
+    return sent
+
+
+async def stalled_pair(hub, server):
+    sender, receiver = await hub.raw_pair("feeder", "stalled", server=server)
+    receiver.ws.transport.pause_reading()
+    sender.n_sent = 0
+    return sender, receiver
+
+
+@pytest.mark.req("W-043")
+@pytest.mark.timeout(120)
+@pytest.mark.allow_warn("slow|consumer|1013|pressure")
+async def test_memory_is_bounded_and_others_go_on(hub, start_server, target):
+    args = ("--sendq-bytes=4M", "--slow-consumer-timeout=60") if target == "hyphad" else ()
+    server = start_server(*args)
+    alice, bob = await hub.raw_pair("alice", "bob", server=server)
+    bob.functions["plus"] = lambda x: x + 1
+    assert await alice.call("plus", 1, to="bob") == 2
+    before = server.rss_bytes()
+    sender, receiver = await stalled_pair(hub, server)
+    flooding = asyncio.create_task(flood(sender, "stalled", 400 << 20))
+    slowest, most = 0, 0
+    for i in range(200):
+        began = time.monotonic()
+        assert await alice.call("plus", i, to="bob") == i + 1
+        slowest = max(slowest, time.monotonic() - began)
+        most = max(most, server.rss_bytes())
+        await asyncio.sleep(0.02)
+    assert not flooding.done(), "the sender was never slowed down"
+    assert most - before < 120 << 20, f"{(most - before) >> 20} MiB more"
+    assert slowest < 2, f"a call beside the stalled pair took {slowest:.2f} s"
+    flooding.cancel()
+    await asyncio.gather(flooding, return_exceptions=True)
+
+
+@pytest.mark.req("W-043")
+@pytest.mark.timeout(120)
+async def test_receiver_that_reads_again_gets_everything_in_order(hub, start_server, target):
+    args = ("--sendq-bytes=2M",) if target == "hyphad" else ()
+    server = start_server(*args)
+    sender, receiver = await stalled_pair(hub, server)
+    n = 1000
+
+    async def send():
+        for i in range(n):
+            await sender.send({"type": "n", "to": "stalled", "i": i}, {"data": FRAME})
+            sender.n_sent = i + 1
+    sending = asyncio.create_task(send())
+
+    async def is_stuck():
+        then = sender.n_sent
+        await asyncio.sleep(0.5)
+        return then > 0 and sender.n_sent == then
+    await until(is_stuck, timeout=40)
+    receiver.ws.transport.resume_reading()
+    await asyncio.wait_for(sending, 60)
+    await receiver.frame(lambda m, e: m.get("i") == n - 1, timeout=60)
+    assert [m["i"] for m, _, _, _ in receiver.frames] == list(range(n - 1))
+
+
+@pytest.mark.req("W-043")
+@pytest.mark.differs("the original waits for the slow receiver without end")
+@pytest.mark.timeout(120)
+@pytest.mark.allow_warn("slow|consumer|1013|pressure")
+async def test_slow_receiver_is_closed_in_the_end(hub, start_server):
+    server = start_server("--sendq-bytes=1M", "--slow-consumer-timeout=2")
+    sender, receiver = await stalled_pair(hub, server)
+    await sender.manage("subscribe", "client_disconnected")
+    flooding = asyncio.create_task(flood(sender, "stalled", 200 << 20))
+    event = await sender.event("client_disconnected", timeout=60)
+    assert event["data"]["id"] == "stalled"
+    await asyncio.wait_for(flooding, 60)    # frames to nobody are dropped: the sender runs free
+    assert await sender.manage("echo", 1) == 1
+    receiver.ws.transport.resume_reading()
+    code, _ = await receiver.closed(30)
+    assert code in (1013, 1006), code
+
+
+@pytest.mark.req("W-043")
+@pytest.mark.allow_warn("slow|consumer|1013|pressure")
+async def test_stalled_subscriber_does_not_stop_a_broadcast(hub, server):
+    alice, bob = await hub.raw_pair()
+    stalled = await hub.raw("stalled", workspace=alice.workspace,
+                            token=await alice.manage("generate_token"))
+    for raw in (bob, stalled):
+        await raw.manage("subscribe", "news")
+    stalled.ws.transport.pause_reading()
+    for i in range(100):
+        await alice.send({"type": "news", "to": "*", "i": i, "pad": "x" * 1000})
+    for i in range(100):
+        assert (await bob.event("news"))["i"] == i
