@@ -65,3 +65,11 @@ void http_conn_open(struct http_loop *hl, int fd);
  * stream_adopt at once. The stream is being read. The request and *ret_leftover (bytes that came after the head; may be changed in place) stay
  * valid until the caller returns to the loop. NULL when the client has gone: then the request has ended. */
 struct stream *http_upgrade_take(struct http_request *req, struct slice *ret_leftover);
+
+/* The room's own: what response.c and request.c need of a connection. req->conn is not NULL. */
+struct msg;
+void http_conn_send(struct http_request *req, struct msg *m);       /* takes over the reference; NULL cuts the connection */
+size_t http_conn_waiting(const struct http_request *req);           /* bytes queued to the client */
+void http_conn_answered(struct http_request *req);                  /* ends the request; the next one may be read */
+void http_conn_cut(struct http_request *req);                       /* ends the request and the connection at once */
+void http_conn_peer_name(const struct http_request *req, char out[HTTP_CLIENT_MAX]);

@@ -3,6 +3,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/assert.h"
 
@@ -36,4 +37,5 @@ struct http_request *http_parser_take(struct http_parser *p);
 /* After HEAD: what becomes of the body. */
 void http_parser_expect_body(struct http_parser *p, size_t cap_bytes, bool keep);
 void http_parser_ignore_upgrade(struct http_parser *p);
-bool http_parser_has_body(const struct http_parser *p);             /* after HEAD: a body follows */
+#define HTTP_BODY_UNKNOWN UINT64_MAX
+uint64_t http_parser_body_bytes(const struct http_parser *p);       /* after HEAD: as announced; UNKNOWN when chunked */

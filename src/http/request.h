@@ -80,3 +80,10 @@ const char *http_request_client(struct http_request *req);
 bool http_request_is_https(struct http_request *req);
 /* Ends the request without an answer: the connection is closed. */
 void http_request_drop(struct http_request *req);
+
+/* The room's own. */
+struct http_request *http_request_new(void);
+void http_request_end(struct http_request *req);                /* tells on_done and frees */
+bool http_request_settle(struct http_request *req, struct slice target);    /* path and query; false: no memory */
+enum { HTTP_BODY_OK, HTTP_BODY_NO_MEMORY };
+MUST_CHECK int http_request_add_body(struct http_request *req, struct slice bytes);

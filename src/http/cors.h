@@ -1,0 +1,12 @@
+/* cors: cross-origin rules (http.md 1.5). Loop thread. */
+#pragma once
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "http/request.h"
+
+/* OPTIONS with Origin and Access-Control-Request-Method. */
+bool http_cors_is_preflight(const struct http_request *req);
+void http_cors_answer_preflight(struct http_request *req);     /* ends the request */
+/* Header lines for an ordinary answer. True: the answer depends on Origin and Vary must say so. */
+bool http_cors_decorate(const struct http_request *req, struct buf *out);

@@ -1,0 +1,154 @@
+/* dispatch: judged when the head is known, acted on when the body has been read. The order of http.md 1.1: rate limit, then
+ * preflight, then the table. */
+#include "http/dispatch.h"
+
+#include <string.h>
+
+#include "http/conn.h"
+#include "http/cors.h"
+#include "http/gzip.h"
+#include "http/response.h"
+#include "http/routes.h"
+
+static bool strip_base_path(struct http_request *req, const char *base_path)
+{
+    size_t len = base_path ? strlen(base_path) : 0;
+
+    if (!len)
+        return true;
+    if (!slice_starts(req->path, base_path) || (req->path.len > len && req->path.ptr[len] != '/'))
+        return false;
+    req->path = slice_from(req->path, len);
+    return true;
+}
+
+size_t http_dispatch_body_cap(const struct http_request *req)
+{
+    return req->route && req->route->max_body_bytes ? req->route->max_body_bytes : req->site->caps.body_bytes;
+}
+
+struct http_verdict http_dispatch_judge(struct http_request *req, uint64_t body_bytes)
+{
+    const struct http_site *site = req->site;
+    unsigned allowed = 0, retry_after_s = 1;
+    bool is_inside = strip_base_path(req, site->base_path);
+    int found = is_inside && req->path.len ? http_routes_match(&site->routes, req, &allowed) : HTTP_ROUTE_NO_PATH;
+    bool is_exempt = req->route && (req->route->flags & (HTTP_ROUTE_UNLIMITED | HTTP_ROUTE_UPGRADE));
+    bool is_raw = req->route && (req->route->flags & HTTP_ROUTE_RAW);
+
+    if (!is_exempt && site->allow && !site->allow(req, &retry_after_s, site->arg))
+        return (struct http_verdict){HTTP_ANSWER_LIMITED, retry_after_s};
+    if (!is_raw && http_cors_is_preflight(req))
+        return (struct http_verdict){HTTP_ANSWER_PREFLIGHT, 0};
+    if (is_inside && !req->path.len)
+        return (struct http_verdict){HTTP_ANSWER_BASE_PATH, 0};
+    if (found == HTTP_ROUTE_NO_METHOD)
+        return (struct http_verdict){HTTP_ANSWER_NOT_ALLOWED, allowed};
+    if (found == HTTP_ROUTE_NO_PATH)
+        return (struct http_verdict){HTTP_ANSWER_NOT_FOUND, 0};
+    if (body_bytes != UINT64_MAX && body_bytes > http_dispatch_body_cap(req))
+        return (struct http_verdict){HTTP_ANSWER_TOO_LARGE, 0};
+    return (struct http_verdict){HTTP_SERVE, 0};
+}
+
+static void answer_not_allowed(struct http_request *req, unsigned allowed)
+{
+    static const struct {
+        enum http_method method;
+        const char *name;
+    } names[] = {{HTTP_M_GET, "GET"}, {HTTP_M_POST, "POST"}, {HTTP_M_PUT, "PUT"}, {HTTP_M_PATCH, "PATCH"},
+                 {HTTP_M_DELETE, "DELETE"}, {HTTP_M_OPTIONS, "OPTIONS"}};
+    struct buf list, extra;
+
+    buf_init(&list, 0);
+    buf_init(&extra, 0);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (!(allowed & names[i].method))
+            continue;
+        buf_add_text(&list, list.len ? ", " : "");
+        buf_add_text(&list, names[i].name);
+    }
+    http_header_add(&extra, "allow", buf_slice(&list));
+    http_respond(req, 405, "application/json", SLICE_LIT("{\"detail\":\"Method Not Allowed\"}"), buf_slice(&extra));
+    buf_deinit(&list);
+    buf_deinit(&extra);
+}
+
+static void answer_limited(struct http_request *req, unsigned retry_after_s)
+{
+    struct buf extra;
+
+    buf_init(&extra, 0);
+    buf_add_fmt(&extra, "retry-after: %u\r\n", retry_after_s);
+    http_respond(req, 429, "application/json", SLICE_LIT("{\"detail\":\"Rate limit exceeded. Please slow down.\"}"),
+                 buf_slice(&extra));
+    buf_deinit(&extra);
+}
+
+static void redirect_to_base(struct http_request *req)
+{
+    struct buf location;
+
+    buf_init(&location, 0);
+    buf_add_text(&location, req->site->base_path);
+    buf_add_byte(&location, '/');
+    http_respond_redirect(req, 307, buf_slice(&location));
+    buf_deinit(&location);
+}
+
+/* False: the request has been answered. */
+static bool inflate_body(struct http_request *req)
+{
+    struct slice coding;
+    struct buf plain;
+
+    if ((req->route->flags & HTTP_ROUTE_AS_SENT) || !req->body.len ||
+        !http_request_header(req, "content-encoding", &coding) || !slice_is_nocase(coding, "gzip"))
+        return true;
+    buf_init(&plain, 0);
+    switch (http_gunzip(req->body, http_dispatch_body_cap(req), &plain)) {
+    case HTTP_GZIP_OK:
+        buf_deinit(&req->body_bytes);
+        req->body_bytes = plain;
+        req->body = buf_slice(&req->body_bytes);
+        return true;
+    case HTTP_GZIP_CORRUPT:
+        http_respond_error(req, 400, HTTP_F1, SLICE_LIT("Invalid request body: corrupt gzip data"));
+        break;
+    case HTTP_GZIP_TOO_LARGE:
+        http_respond_error(req, 413, HTTP_F1, SLICE_LIT("Request body too large"));
+        break;
+    default:
+        http_respond_error(req, 503, HTTP_F1, SLICE_LIT("Server is out of memory"));
+    }
+    buf_deinit(&plain);
+    return false;
+}
+
+void http_dispatch_run(struct http_request *req, struct http_verdict verdict)
+{
+    switch (verdict.kind) {
+    case HTTP_SERVE:
+        if (inflate_body(req))
+            req->route->on_request(req, req->route->arg);
+        return;
+    case HTTP_ANSWER_NOT_FOUND:
+        http_respond_error(req, 404, HTTP_F2, SLICE_LIT("Not Found"));
+        return;
+    case HTTP_ANSWER_NOT_ALLOWED:
+        answer_not_allowed(req, verdict.detail);
+        return;
+    case HTTP_ANSWER_LIMITED:
+        answer_limited(req, verdict.detail);
+        return;
+    case HTTP_ANSWER_TOO_LARGE:
+        http_respond_error(req, 413, HTTP_F1, SLICE_LIT("Request body too large"));
+        return;
+    case HTTP_ANSWER_PREFLIGHT:
+        http_cors_answer_preflight(req);
+        return;
+    case HTTP_ANSWER_BASE_PATH:
+        redirect_to_base(req);
+        return;
+    }
+}

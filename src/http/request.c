@@ -1,0 +1,243 @@
+/* request: one block of head bytes and offsets into it. Lookups walk the headers: there are a hundred at most, and a handler asks
+ * for few. A request is freed by the one who ends it, the connection may be long gone by then. Loop thread. */
+#include "http/request.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "base/account.h"
+#include "base/memory.h"
+#include "config/config.h"
+#include "http/conn.h"
+#include "wire/digest.h"
+#include "wire/url.h"
+
+struct http_request *http_request_new(void)
+{
+    struct http_request *req = MEM_NEW(struct http_request);
+
+    buf_init(&req->head, 0);
+    buf_init(&req->path_text, 0);
+    buf_init(&req->body_bytes, 0);
+    buf_init(&req->token, 0);
+    return req;
+}
+
+static void pay_back(struct http_request *req)
+{
+    if (req->charged_bytes)
+        account_release(req->account, req->charged_bytes);
+    req->charged_bytes = 0;
+}
+
+void http_request_end(struct http_request *req)
+{
+    if (req->site && req->site->on_done)
+        req->site->on_done(req, req->site->arg);
+    pay_back(req);
+    buf_deinit(&req->head);
+    buf_deinit(&req->path_text);
+    buf_deinit(&req->body_bytes);
+    buf_deinit(&req->token);
+    mem_free(req->headers);
+    mem_free(req);
+}
+
+void http_request_drop(struct http_request *req)
+{
+    if (req->conn)
+        http_conn_cut(req);
+    else
+        http_request_end(req);
+}
+
+bool http_request_settle(struct http_request *req, struct slice target)
+{
+    struct slice path;
+
+    url_split_target(target, &path, &req->query);
+    url_decode(path, false, &req->path_text);
+    req->path = buf_slice(&req->path_text);
+    return !req->path_text.is_failed;
+}
+
+int http_request_add_body(struct http_request *req, struct slice bytes)
+{
+    if (req->account) {
+        if (account_charge_shared(req->account, bytes.len) != ACCOUNT_OK)
+            return HTTP_BODY_NO_MEMORY;
+        req->charged_bytes += bytes.len;
+    }
+    buf_add_slice(&req->body_bytes, bytes);
+    req->body = buf_slice(&req->body_bytes);
+    return req->body_bytes.is_failed ? HTTP_BODY_NO_MEMORY : HTTP_BODY_OK;
+}
+
+void http_request_header_at(const struct http_request *req, size_t i, struct slice *ret_name, struct slice *ret_value)
+{
+    const struct http_header_at *h = &req->headers[i];
+
+    *ret_name = (struct slice){req->head.ptr + h->name_at, h->name_len};
+    *ret_value = slice_trim((struct slice){req->head.ptr + h->value_at, h->value_len});
+}
+
+bool http_request_header(const struct http_request *req, const char *name, struct slice *ret_value)
+{
+    for (size_t i = 0; i < req->n_headers; i++) {
+        struct slice found, value;
+        http_request_header_at(req, i, &found, &value);
+        if (slice_is_nocase(found, name)) {
+            *ret_value = value;
+            return true;
+        }
+    }
+    return false;
+}
+
+struct slice http_request_param(const struct http_request *req, const char *name)
+{
+    size_t i = 0, len = strlen(name);
+
+    for (const char *at = req->route ? strchr(req->route->pattern, '{') : NULL; at; at = strchr(at, '{'), i++) {
+        at++;
+        if (strncmp(at, name, len) == 0 && (at[len] == '}' || at[len] == ':'))
+            return req->params[i];
+    }
+    return (struct slice){NULL, 0};
+}
+
+bool http_request_cookie(const struct http_request *req, const char *name, struct slice *ret_value)
+{
+    for (size_t i = 0; i < req->n_headers; i++) {
+        struct slice found, rest, piece, value;
+        http_request_header_at(req, i, &found, &rest);
+        if (!slice_is_nocase(found, "cookie"))
+            continue;
+        while (rest.len) {
+            if (!slice_cut(rest, ';', &piece, &rest)) {
+                piece = rest;
+                rest.len = 0;
+            }
+            if (slice_cut(piece, '=', &found, &value) && slice_is(slice_trim(found), name)) {
+                *ret_value = slice_trim(value);
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool basic_password(struct http_request *req, struct slice encoded, struct slice *ret_token)
+{
+    struct slice user, password;
+
+    buf_clear(&req->token);
+    if (!base64_decode(encoded, &req->token) || !slice_cut(buf_slice(&req->token), ':', &user, &password))
+        return false;
+    *ret_token = password;
+    return password.len > 0;
+}
+
+bool http_request_token(struct http_request *req, struct slice *ret_token)
+{
+    struct slice value, scheme, rest;
+
+    if (http_request_header(req, "authorization", &value) && value.len) {
+        if (slice_cut(value, ' ', &scheme, &rest)) {
+            if (slice_is_nocase(scheme, "bearer")) {
+                *ret_token = slice_trim(rest);
+                return true;
+            }
+            if (slice_is_nocase(scheme, "basic") && basic_password(req, slice_trim(rest), ret_token))
+                return true;
+            if (slice_is_nocase(scheme, "basic"))
+                return false;
+        }
+        *ret_token = value;
+        return true;
+    }
+    return http_request_cookie(req, "access_token", ret_token) && ret_token->len;
+}
+
+static bool parse_address(const char *text, struct in6_addr *ret)
+{
+    struct in_addr four;
+
+    if (inet_pton(AF_INET, text, &four) == 1) {
+        *ret = (struct in6_addr){0};
+        ret->s6_addr[10] = ret->s6_addr[11] = 0xff;
+        memcpy(&ret->s6_addr[12], &four, sizeof(four));
+        return true;
+    }
+    return inet_pton(AF_INET6, text, ret) == 1;
+}
+
+static bool is_inside(const struct in6_addr *address, const struct config_cidr *net)
+{
+    unsigned whole = net->n_bits / 8, rest = net->n_bits % 8;
+
+    if (memcmp(address->s6_addr, net->address.s6_addr, whole) != 0)
+        return false;
+    return !rest || ((address->s6_addr[whole] ^ net->address.s6_addr[whole]) & (0xff00u >> rest & 0xff)) == 0;
+}
+
+static bool peer_is_trusted(const struct http_request *req, char peer[HTTP_CLIENT_MAX])
+{
+    const struct config_cidrs *trusted = req->site ? req->site->trusted : NULL;
+    struct in6_addr address;
+
+    peer[0] = '\0';
+    if (req->conn)
+        http_conn_peer_name(req, peer);
+    if (!trusted || !parse_address(peer, &address))
+        return false;
+    for (size_t i = 0; i < trusted->n_items; i++)
+        if (is_inside(&address, &trusted->items[i]))
+            return true;
+    return false;
+}
+
+/* The last element of the last line: the one the trusted proxy itself wrote. */
+static bool forwarded_for(const struct http_request *req, char out[HTTP_CLIENT_MAX])
+{
+    struct slice last = {NULL, 0}, piece;
+    struct in6_addr address;
+    char text[HTTP_CLIENT_MAX];
+
+    for (size_t i = 0; i < req->n_headers; i++) {
+        struct slice name, value;
+        http_request_header_at(req, i, &name, &value);
+        if (slice_is_nocase(name, "x-forwarded-for"))
+            last = value;
+    }
+    while (slice_cut(last, ',', &piece, &last))
+        ;
+    last = slice_trim(last);
+    if (!last.len || last.len >= HTTP_CLIENT_MAX)
+        return false;
+    memcpy(text, last.ptr, last.len);
+    text[last.len] = '\0';
+    if (!parse_address(text, &address))
+        return false;
+    memcpy(out, text, last.len + 1);
+    return true;
+}
+
+const char *http_request_client(struct http_request *req)
+{
+    if (!req->client[0]) {
+        char peer[HTTP_CLIENT_MAX];
+        if (!peer_is_trusted(req, peer) || !forwarded_for(req, req->client))
+            memcpy(req->client, peer, sizeof(peer));
+    }
+    return req->client;
+}
+
+bool http_request_is_https(struct http_request *req)
+{
+    char peer[HTTP_CLIENT_MAX];
+    struct slice value;
+
+    return http_request_header(req, "x-forwarded-proto", &value) && peer_is_trusted(req, peer) &&
+           (slice_is_nocase(value, "https") || slice_is_nocase(value, "wss"));
+}

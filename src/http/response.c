@@ -1,0 +1,267 @@
+/* response: one message per answer, head and body together, so that the common answer is one write. Names of headers are lower
+ * case, as the original sends them. */
+#include "http/response.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/msg.h"
+#include "http/conn.h"
+#include "http/cors.h"
+#include "http/gzip.h"
+#include "http/request.h"
+#include "wire/json.h"
+
+enum {
+    GZIP_MIN_BYTES = 1000,              /* http.md 1.6 */
+    GZIP_MAX_BYTES = 4 * 1024 * 1024,   /* more would hold up the loop for too long */
+    STREAM_WAITING_MAX = 64 * 1024 * 1024,  /* a writer that heeds no pressure is cut off here */
+};
+
+static const char *reason_of(unsigned status)
+{
+    static const struct {
+        unsigned status;
+        const char *reason;
+    } reasons[] = {
+        {100, "Continue"}, {101, "Switching Protocols"}, {200, "OK"}, {201, "Created"}, {202, "Accepted"},
+        {204, "No Content"}, {206, "Partial Content"}, {301, "Moved Permanently"}, {302, "Found"}, {303, "See Other"},
+        {304, "Not Modified"}, {307, "Temporary Redirect"}, {308, "Permanent Redirect"}, {400, "Bad Request"},
+        {401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"}, {405, "Method Not Allowed"}, {406, "Not Acceptable"},
+        {408, "Request Timeout"}, {409, "Conflict"}, {410, "Gone"}, {411, "Length Required"}, {412, "Precondition Failed"},
+        {413, "Request Entity Too Large"}, {415, "Unsupported Media Type"}, {416, "Requested Range Not Satisfiable"},
+        {422, "Unprocessable Entity"}, {426, "Upgrade Required"}, {429, "Too Many Requests"},
+        {431, "Request Header Fields Too Large"}, {499, "Client Closed Request"}, {500, "Internal Server Error"},
+        {501, "Not Implemented"}, {502, "Bad Gateway"}, {503, "Service Unavailable"}, {504, "Gateway Timeout"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
+        if (reasons[i].status == status)
+            return reasons[i].reason;
+    return "";
+}
+
+static void add_date(struct buf *out)
+{
+    static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    time_t now = (time_t)(clock_wall_ms() / 1000);
+    struct tm t;
+
+    gmtime_r(&now, &t);
+    buf_add_fmt(out, "date: %.3s, %02d %.3s %d %02d:%02d:%02d GMT\r\n", days + 3 * t.tm_wday, t.tm_mday, months + 3 * t.tm_mon,
+                t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+}
+
+void http_header_add(struct buf *extra, const char *name, struct slice value)
+{
+    buf_add_text(extra, name);
+    buf_add_text(extra, ": ");
+    for (size_t i = 0; i < value.len; i++)
+        if (((unsigned char)value.ptr[i] >= 0x20 && value.ptr[i] != 0x7f) || value.ptr[i] == '\t')
+            buf_add_byte(extra, (uint8_t)value.ptr[i]);
+    buf_add_text(extra, "\r\n");
+}
+
+struct answer {
+    unsigned status;
+    const char *content_type;
+    struct slice extra;
+    bool has_length, is_gzip, varies_by_encoding;
+    size_t length;
+};
+
+static void add_vary(struct buf *out, bool by_encoding, bool by_origin)
+{
+    if (by_encoding || by_origin)
+        buf_add_fmt(out, "vary: %s%s%s\r\n", by_encoding ? "Accept-Encoding" : "", by_encoding && by_origin ? ", " : "",
+                    by_origin ? "Origin" : "");
+}
+
+static void add_head(struct http_request *req, const struct answer *a, struct buf *out)
+{
+    buf_add_fmt(out, "HTTP/1.1 %u %s\r\n", a->status, reason_of(a->status));
+    add_date(out);
+    buf_add_text(out, "server: hyphad\r\n");
+    if (a->has_length)
+        buf_add_fmt(out, "content-length: %zu\r\n", a->length);
+    if (a->content_type)
+        http_header_add(out, "content-type", slice_of(a->content_type));
+    if (a->is_gzip)
+        buf_add_text(out, "content-encoding: gzip\r\n");
+    buf_add_slice(out, a->extra);
+    bool by_origin = a->status != 429 && http_cors_decorate(req, out);
+    add_vary(out, a->varies_by_encoding, by_origin);
+    if (req->is_chunked)
+        buf_add_text(out, "transfer-encoding: chunked\r\n");
+    if (req->wants_close)
+        buf_add_text(out, "connection: close\r\n");
+    buf_add_text(out, "\r\n");
+}
+
+/* Copies into a message and hands it to the connection. False: the client is out of reach. */
+static void send_two(struct http_request *req, struct slice first, struct slice second)
+{
+    struct msg *m = msg_try_new(first.len + second.len, NULL);
+
+    if (m) {
+        memcpy(msg_head(m), first.ptr, first.len);
+        if (second.len)
+            memcpy(msg_head(m) + first.len, second.ptr, second.len);
+        req->n_bytes_out += first.len + second.len;
+    }
+    http_conn_send(req, m);
+}
+
+static bool has_header(struct slice lines, const char *name)
+{
+    struct slice line, key, value;
+
+    while (slice_cut(lines, '\n', &line, &lines))
+        if (slice_cut(line, ':', &key, &value) && slice_is_nocase(key, name))
+            return true;
+    return false;
+}
+
+/* Decides about compression; *ret_packed must be given back by the caller. Returns the bytes to send. */
+static struct slice pack(struct http_request *req, struct answer *a, struct slice body, struct buf *ret_packed)
+{
+    struct slice accepted;
+
+    buf_init(ret_packed, 0);
+    if ((req->route && (req->route->flags & HTTP_ROUTE_RAW)) || !a->content_type || body.len < GZIP_MIN_BYTES ||
+        !http_gzip_suits(a->content_type) || has_header(a->extra, "content-encoding"))
+        return body;
+    a->varies_by_encoding = true;
+    if (body.len > GZIP_MAX_BYTES || !http_request_header(req, "accept-encoding", &accepted) ||
+        !http_gzip_is_accepted(accepted) || !http_gzip(body, ret_packed))
+        return body;
+    a->is_gzip = true;
+    return buf_slice(ret_packed);
+}
+
+void http_respond(struct http_request *req, unsigned status, const char *content_type, struct slice body, struct slice extra)
+{
+    struct answer a = {.status = status, .content_type = content_type, .extra = extra};
+    struct buf head, packed;
+
+    ASSERT(!req->is_streaming);
+    req->status = status;
+    if (!req->conn) {
+        http_request_end(req);
+        return;
+    }
+    buf_init(&head, 0);
+    struct slice out = pack(req, &a, body, &packed);
+    a.has_length = status >= 200 && status != 204 && status != 304;
+    a.length = out.len;
+    add_head(req, &a, &head);
+    if (!a.has_length || req->method == HTTP_M_HEAD)
+        out.len = 0;
+    if (head.is_failed)
+        http_conn_send(req, NULL);
+    else
+        send_two(req, buf_slice(&head), out);
+    buf_deinit(&head);
+    buf_deinit(&packed);
+    http_conn_answered(req);
+}
+
+void http_respond_text(struct http_request *req, unsigned status, const char *text)
+{
+    http_respond(req, status, "text/plain; charset=utf-8", slice_of(text), (struct slice){NULL, 0});
+}
+
+void http_respond_error(struct http_request *req, unsigned status, enum http_error_family family, struct slice detail)
+{
+    static const char *const opening[] = {
+        [HTTP_F1] = "{\"success\":false,\"detail\":", [HTTP_F2] = "{\"detail\":", [HTTP_F4] = "{\"error\": "};
+    struct buf text;
+
+    if (family == HTTP_F3) {
+        http_respond(req, status, "text/plain", detail, (struct slice){NULL, 0});
+        return;
+    }
+    buf_init(&text, 0);
+    buf_add_text(&text, opening[family]);
+    json_add_text(&text, detail);
+    buf_add_byte(&text, '}');
+    http_respond(req, status, "application/json", buf_slice(&text), (struct slice){NULL, 0});
+    buf_deinit(&text);
+}
+
+void http_respond_redirect(struct http_request *req, unsigned status, struct slice location)
+{
+    struct buf extra;
+
+    buf_init(&extra, 0);
+    http_header_add(&extra, "location", location);
+    http_respond(req, status, NULL, (struct slice){NULL, 0}, buf_slice(&extra));
+    buf_deinit(&extra);
+}
+
+void http_stream_begin(struct http_request *req, unsigned status, const char *content_type, struct slice extra)
+{
+    struct answer a = {.status = status, .content_type = content_type, .extra = extra};
+    struct buf head;
+
+    ASSERT(!req->is_streaming);
+    req->status = status;
+    req->is_streaming = true;
+    if (!req->conn)
+        return;
+    req->is_chunked = !req->is_http10;
+    buf_init(&head, 0);
+    add_head(req, &a, &head);
+    if (head.is_failed)
+        http_conn_send(req, NULL);
+    else
+        send_two(req, buf_slice(&head), (struct slice){NULL, 0});
+    buf_deinit(&head);
+}
+
+size_t http_stream_write(struct http_request *req, struct slice bytes)
+{
+    ASSERT(req->is_streaming);
+    if (!req->conn)
+        return 0;
+    if (!bytes.len || req->method == HTTP_M_HEAD)
+        return http_conn_waiting(req);
+    if (http_conn_waiting(req) > STREAM_WAITING_MAX) {
+        http_conn_send(req, NULL);
+        return 0;
+    }
+    struct buf piece;
+    buf_init(&piece, 0);
+    if (req->is_chunked)
+        buf_add_fmt(&piece, "%zx\r\n", bytes.len);
+    buf_add_slice(&piece, bytes);
+    if (req->is_chunked)
+        buf_add_text(&piece, "\r\n");
+    if (piece.is_failed)
+        http_conn_send(req, NULL);
+    else
+        send_two(req, buf_slice(&piece), (struct slice){NULL, 0});
+    buf_deinit(&piece);
+    return req->conn ? http_conn_waiting(req) : 0;
+}
+
+void http_stream_end(struct http_request *req)
+{
+    ASSERT(req->is_streaming);
+    if (!req->conn) {
+        http_request_end(req);
+        return;
+    }
+    if (req->is_chunked && req->method != HTTP_M_HEAD)
+        send_two(req, SLICE_LIT("0\r\n\r\n"), (struct slice){NULL, 0});
+    if (req->conn)
+        http_conn_answered(req);
+    else
+        http_request_end(req);
+}
+
+void http_stream_abort(struct http_request *req)
+{
+    http_request_drop(req);
+}
