@@ -76,9 +76,11 @@ static void report_unknown(struct cursor *c, struct slice name)
             return;
         }
     }
-    for (unsigned id = 0; id < OPTION_COUNT && !near && name.len > 1; id++) {
-        if (slice_eq(slice_to(slice_of(option_at(id)->name), name.len), name))
-            near = option_at(id)->name;
+    for (unsigned id = 0; id < OPTION_COUNT && name.len > 1; id++) {
+        const char *whole = option_at(id)->name;
+        if (slice_eq(slice_to(slice_of(whole), name.len), name) &&
+            (!near || strlen(whole) < strlen(near)))
+            near = whole;
     }
     if (!near)
         near = option_nearest(name);

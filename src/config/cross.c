@@ -3,6 +3,7 @@
  * as of the missing room. */
 #include "config/cross.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config/value.h"
@@ -144,6 +145,17 @@ static void check_pairs(struct config *c, struct report *report)
     }
 }
 
+/* Whether the folder, or the nearest parent that exists, lets us write. Cuts the path down. */
+static bool is_writable_folder(char *path)
+{
+    struct stat st;
+    char *slash;
+
+    while (stat(path, &st) < 0 && (slash = strrchr(path, '/')) && slash != path)
+        *slash = 0;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode) && access(path, W_OK | X_OK) == 0;
+}
+
 static void check_data_dir(struct config *c, struct report *report)
 {
     if (c->book->has_no_state_base)
@@ -154,11 +166,7 @@ static void check_data_dir(struct config *c, struct report *report)
     if (!c->data_dir || c->book->settings[OPTION_ID_data_dir].source == CONFIG_FROM_DEFAULT ||
         strcmp(c->data_dir, ":memory:") == 0)
         return;
-    /* What exists must let us write; what does not must have a parent that does. */
-    char *at = arena_text(&c->book->arena, slice_of(c->data_dir)), *slash;
-    while (access(at, F_OK) < 0 && (slash = strrchr(at, '/')) && slash != at)
-        *slash = 0;
-    if (access(at, W_OK | X_OK) < 0)
+    if (!is_writable_folder(arena_text(&c->book->arena, slice_of(c->data_dir))))
         report_wrong(report, "%s: %s is not writable", name_with_source(c, OPTION_ID_data_dir),
                      c->data_dir);
 }
