@@ -44,7 +44,7 @@ int service_id_parse(struct slice text, struct service_id *ret)
         return SERVICE_ID_EMPTY;
     if (slice_is(text, "*"))
         return SERVICE_ID_WILDCARD;
-    id.is_manager = slice_is(text, "~") || slice_ends(text, "/~");
+    id.is_manager = slice_is(id.name, "~") && !slice_has_byte(text, ':') && !slice_has_byte(text, '@');
     *ret = id;
     return SERVICE_ID_OK;
 }

@@ -29,6 +29,10 @@ CASE(every_form_a_caller_may_write)
         {"ws-a/c:calc@app1", {"ws-a", "c", "calc", "app1"}, false},
         {"calc@*", {"", "*", "calc", "*"}, false},
         {"*/calc", {"*", "*", "calc", "*"}, false},
+        {"*/~", {"*", "*", "~", "*"}, true},
+        {"calc@/~", {"", "*", "calc", "/~"}, false},
+        {"~@app", {"", "*", "~", "app"}, false},
+        {"c:~", {"", "c", "~", "*"}, false},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
