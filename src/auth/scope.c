@@ -1,0 +1,173 @@
+/* scope: the claim is one string that old and new servers of both kinds read, so its grammar is fixed: items between single
+ * blanks, a grant, a binding, or anything else. Whatever is minted is checked before it is written (scope_extra_is_valid),
+ * because an extra that looks like a grant would be one after the next parse.
+ *
+ * A grant list is short (a token has at most 16 KiB), so it is searched in order. */
+#include "auth/scope.h"
+
+#include "base/memory.h"
+
+static char *copy_slice(struct slice s)
+{
+    return mem_copy(s.ptr, s.len);
+}
+
+static void replace(char **text, struct slice with)
+{
+    mem_free(*text);
+    *text = copy_slice(with);
+}
+
+void scope_deinit(struct scope *s)
+{
+    mem_free(s->current_workspace);
+    mem_free(s->client_id);
+    for (size_t i = 0; i < s->n_grants; i++)
+        mem_free(s->grants[i].workspace);
+    mem_free(s->grants);
+    for (size_t i = 0; i < s->n_extras; i++)
+        mem_free(s->extras[i]);
+    mem_free(s->extras);
+    *s = (struct scope){0};
+}
+
+void scope_copy(const struct scope *s, struct scope *ret)
+{
+    *ret = (struct scope){.has_extras = s->has_extras, .n_grants = s->n_grants, .n_extras = s->n_extras};
+    if (s->current_workspace)
+        ret->current_workspace = copy_slice(slice_of(s->current_workspace));
+    if (s->client_id)
+        ret->client_id = copy_slice(slice_of(s->client_id));
+    if (s->n_grants)
+        ret->grants = mem_new(s->n_grants * sizeof(*s->grants));
+    for (size_t i = 0; i < s->n_grants; i++) {
+        ret->grants[i].workspace = copy_slice(slice_of(s->grants[i].workspace));
+        ret->grants[i].permission = s->grants[i].permission;
+    }
+    if (s->n_extras)
+        ret->extras = mem_new(s->n_extras * sizeof(*s->extras));
+    for (size_t i = 0; i < s->n_extras; i++)
+        ret->extras[i] = copy_slice(slice_of(s->extras[i]));
+}
+
+/* One more place in an owned array. */
+static void *grow(void *array, size_t n, size_t item_bytes)
+{
+    void *bigger = mem_try_resize(array, (n + 1) * item_bytes);
+
+    ASSERT(bigger);
+    return bigger;
+}
+
+void scope_grant_slice(struct scope *s, struct slice workspace, enum permission p)
+{
+    for (size_t i = 0; i < s->n_grants; i++) {
+        struct grant *g = &s->grants[i];
+        if (slice_is(workspace, g->workspace)) {
+            if (g->permission < p)
+                g->permission = p;
+            return;
+        }
+    }
+    s->grants = grow(s->grants, s->n_grants, sizeof(*s->grants));
+    s->grants[s->n_grants++] = (struct grant){copy_slice(workspace), p};
+}
+
+void scope_grant(struct scope *s, const char *workspace, enum permission p)
+{
+    scope_grant_slice(s, slice_of(workspace), p);
+}
+
+void scope_add_extra(struct scope *s, struct slice extra)
+{
+    s->extras = grow(s->extras, s->n_extras, sizeof(*s->extras));
+    s->extras[s->n_extras++] = copy_slice(extra);
+    s->has_extras = true;
+}
+
+static bool parse_grant(struct scope *s, struct slice item)
+{
+    struct slice workspace, letter;
+    enum permission p;
+
+    if (!slice_cut(item, '#', &workspace, &letter) || workspace.len == 0 || !permission_from_letter(letter, &p))
+        return false;
+    scope_grant_slice(s, workspace, p);
+    return true;
+}
+
+static bool parse_item(struct scope *s, struct slice item)
+{
+    if (slice_starts(item, "ws:"))
+        return parse_grant(s, slice_from(item, 3));
+    if (slice_starts(item, "cid:")) {
+        replace(&s->client_id, slice_from(item, 4));
+        return item.len > 4;
+    }
+    if (slice_starts(item, "wid:")) {
+        replace(&s->current_workspace, slice_from(item, 4));
+        return item.len > 4;
+    }
+    scope_add_extra(s, item);
+    return true;
+}
+
+int scope_parse(struct slice text, struct scope *ret)
+{
+    struct slice rest = text;
+
+    *ret = (struct scope){.has_extras = true};
+    if (slice_has_byte(text, '\0'))
+        return SCOPE_BAD;
+    while (rest.len) {
+        struct slice item = rest, tail = {0};
+        (void)slice_cut(rest, ' ', &item, &tail);       /* no blank: the rest is the last item */
+        rest = tail;
+        if (item.len && !parse_item(ret, item)) {
+            scope_deinit(ret);
+            return SCOPE_BAD;
+        }
+    }
+    return SCOPE_OK;
+}
+
+void scope_format(const struct scope *s, struct buf *out)
+{
+    const char *gap = "";
+
+    for (size_t i = 0; i < s->n_grants; i++, gap = " ") {
+        if (s->grants[i].permission == PERMISSION_NONE)
+            continue;
+        buf_add_fmt(out, "%sws:%s#%s", gap, s->grants[i].workspace, permission_letter(s->grants[i].permission));
+    }
+    if (s->client_id) {
+        buf_add_fmt(out, "%scid:%s", gap, s->client_id);
+        gap = " ";
+    }
+    if (s->current_workspace) {
+        buf_add_fmt(out, "%swid:%s", gap, s->current_workspace);
+        gap = " ";
+    }
+    for (size_t i = 0; i < s->n_extras; i++, gap = " ")
+        buf_add_fmt(out, "%s%s", gap, s->extras[i]);
+}
+
+static bool is_extra_byte(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c != '\0' && strchr("_.~%*/|+=-", c));
+}
+
+bool scope_extra_is_valid(struct slice extra)
+{
+    struct slice first = extra, rest = {0};
+    bool segment_is_empty = true;
+
+    for (size_t i = 0; i < extra.len; i++) {
+        bool is_colon = extra.ptr[i] == ':';
+        if (is_colon ? segment_is_empty : !is_extra_byte(extra.ptr[i]))
+            return false;
+        segment_is_empty = is_colon;
+    }
+    (void)slice_cut(extra, ':', &first, &rest);
+    return !segment_is_empty && !slice_is(first, "ws") && !slice_is(first, "wid") && !slice_is(first, "cid");
+}

@@ -1,0 +1,17 @@
+/* scope: the grammar of the scope claim, `ws:<id>#<letter> ... cid:<id> wid:<id> extras` (workspaces-and-auth 3.4). Pure. */
+#pragma once
+#include "auth/user.h"
+
+enum { SCOPE_OK, SCOPE_BAD };
+
+/* SCOPE_BAD (*ret is empty): a ws: item without '#' or with an unknown letter, an empty cid: or wid:, a NUL. A workspace
+ * named twice keeps the stronger grant. */
+int scope_parse(struct slice text, struct scope *ret);
+void scope_format(const struct scope *s, struct buf *out);
+void scope_deinit(struct scope *s);
+void scope_copy(const struct scope *s, struct scope *ret);
+void scope_grant(struct scope *s, const char *workspace, enum permission p);    /* adds, or keeps the stronger */
+void scope_grant_slice(struct scope *s, struct slice workspace, enum permission p);
+void scope_add_extra(struct scope *s, struct slice extra);                      /* unchecked; sets has_extras */
+/* Whether an extra scope may be minted: no blanks, not a grant in disguise (3.5, D-01). */
+bool scope_extra_is_valid(struct slice extra);

@@ -1,0 +1,36 @@
+/* token: HS256 tokens with the original's claims, so that they cross between both servers given one secret. The only user of
+ * libjwt. The algorithm is ours to choose, never the token's. Pure apart from the clock; any thread.
+ * (workspaces-and-auth 3.2-3.9) */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "auth/user.h"
+#include "base/assert.h"
+#include "base/slice.h"
+
+struct token_keys {             /* const after init; borrowed texts, none NULL; name_space at most 200 bytes */
+    struct slice secret;
+    const char *issuer, *audience, *name_space;
+    struct slice root_token;    /* empty = none configured */
+};
+
+enum { TOKEN_OK, TOKEN_INVALID };
+enum { TOKEN_ERROR_MAX = 200, TOKEN_MAX = 16384 };
+
+struct token {
+    struct user *user;          /* owned: scope as in the token (3.6), personal workspace added for primary users */
+    bool has_workspace;         /* wid present: user->current_workspace */
+    bool has_client_id;         /* cid present: user->scope.client_id */
+    bool is_root;               /* the opaque root token */
+    int64_t expires_at;         /* Unix seconds; 0 for the root token */
+    uint8_t digest[32];         /* identity for revocation: SHA-256 of the signing input (3.7) */
+};
+
+/* On TOKEN_INVALID ret_error holds the text of 3.3 ("The token has expired. Please fetch a new one", ...), without prefix. */
+MUST_CHECK int token_parse(const struct token_keys *keys, struct slice text, struct token *ret, char ret_error[TOKEN_ERROR_MAX]);
+void token_deinit(struct token *t);
+
+/* Signs a token for exactly this user and scope. scope->current_workspace becomes wid, ->client_id cid; no grant is added.
+ * The caller frees it. NULL: out of memory, or it would be longer than TOKEN_MAX. */
+char *token_mint(const struct token_keys *keys, const struct user *user, const struct scope *scope, int64_t life_s);

@@ -1,0 +1,228 @@
+/* user: a counted value that never changes after it was made, so that a peer, the registry and a message on its way may hold
+ * the same one on different threads. Joining a workspace makes a new version; the old one lives on with whoever looks at it.
+ *
+ * The count is the only field that is written: releases pair with the acquire of the last unref. */
+#include "auth/user.h"
+
+#include <stdio.h>
+
+#include "auth/scope.h"
+#include "auth/user_make.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/random.h"
+
+enum { ANONYMOUS_LIFE_S = 600 };        /* told to clients, enforced nowhere (3.1) */
+
+static const struct {
+    const char *letter, *name;
+} permissions[] = {
+    [PERMISSION_READ] = {"r", "read"},
+    [PERMISSION_READ_WRITE] = {"rw", "read_write"},
+    [PERMISSION_ADMIN] = {"a", "admin"},
+};
+
+const char *permission_letter(enum permission p)
+{
+    return permissions[p].letter;
+}
+
+bool permission_from_letter(struct slice letter, enum permission *ret)
+{
+    for (enum permission p = PERMISSION_READ; p <= PERMISSION_ADMIN; p++) {
+        if (slice_is(letter, permissions[p].letter)) {
+            *ret = p;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool permission_from_name(struct slice name, enum permission *ret)
+{
+    for (enum permission p = PERMISSION_READ; p <= PERMISSION_ADMIN; p++) {
+        if (slice_is(name, permissions[p].name)) {
+            *ret = p;
+            return true;
+        }
+    }
+    return false;
+}
+
+struct user *user_new(struct slice id)
+{
+    ASSERT(user_id_is_valid(id));
+    struct user *u = MEM_NEW(struct user);
+
+    atomic_init(&u->n_refs, 1);
+    u->id = mem_copy(id.ptr, id.len);
+    return u;
+}
+
+bool user_id_is_valid(struct slice id)
+{
+    return id.len > 0 && id.len <= USER_ID_MAX && !slice_has_byte(id, '\0') && slice_is_utf8(id);
+}
+
+void user_add_role(struct user *u, struct slice role)
+{
+    char **roles = mem_try_resize(u->roles, (u->n_roles + 1) * sizeof(*roles));
+
+    ASSERT(roles);
+    u->roles = roles;
+    u->roles[u->n_roles++] = mem_copy(role.ptr, role.len);
+    if (slice_is(role, "anonymous"))
+        u->is_anonymous = true;
+}
+
+struct user *user_ref(const struct user *u)
+{
+    /* The count is not part of the value. */
+    struct user *mine = (struct user *)(uintptr_t)u;
+
+    atomic_fetch_add_explicit(&mine->n_refs, 1, memory_order_relaxed);
+    return mine;
+}
+
+static void user_free(struct user *u)
+{
+    for (size_t i = 0; i < u->n_roles; i++)
+        mem_free(u->roles[i]);
+    mem_free(u->roles);
+    mem_free(u->id);
+    mem_free(u->email);
+    mem_free(u->parent);
+    mem_free(u->current_workspace);
+    scope_deinit(&u->scope);
+    mem_free(u);
+}
+
+struct user *user_unref(const struct user *u)
+{
+    struct user *mine = (struct user *)(uintptr_t)u;
+
+    if (mine && atomic_fetch_sub_explicit(&mine->n_refs, 1, memory_order_acq_rel) == 1)
+        user_free(mine);
+    return NULL;
+}
+
+static char *copy_text(const char *text)
+{
+    return text ? mem_copy(text, strlen(text)) : NULL;
+}
+
+struct user *user_copy(const struct user *u)
+{
+    struct user *copy = user_new(slice_of(u->id));
+
+    for (size_t i = 0; i < u->n_roles; i++)
+        user_add_role(copy, slice_of(u->roles[i]));
+    copy->email = copy_text(u->email);
+    copy->parent = copy_text(u->parent);
+    copy->current_workspace = copy_text(u->current_workspace);
+    copy->expires_at = u->expires_at;
+    copy->is_anonymous = u->is_anonymous;
+    scope_copy(&u->scope, &copy->scope);
+    return copy;
+}
+
+struct user *user_new_root(const char *current_workspace)
+{
+    struct user *u = user_new(SLICE_LIT("root"));
+
+    user_add_role(u, SLICE_LIT("admin"));
+    scope_grant(&u->scope, "*", PERMISSION_ADMIN);
+    u->current_workspace = copy_text(current_workspace);
+    u->scope.current_workspace = copy_text(current_workspace);
+    return u;
+}
+
+struct user *user_new_anonymous(const char *client_id)
+{
+    char id[RANDOM_NAME_MAX + sizeof("anonymouz-")], name[RANDOM_NAME_MAX], personal[USER_WORKSPACE_MAX];
+
+    random_name(name);
+    (void)snprintf(id, sizeof(id), "anonymouz-%s", name);       /* fits: the name has at most its room */
+    struct user *u = user_new(slice_of(id));
+    user_add_role(u, SLICE_LIT("anonymous"));
+    user_personal_workspace(u, personal);
+    scope_grant(&u->scope, personal, PERMISSION_ADMIN);
+    u->scope.current_workspace = copy_text(personal);
+    u->scope.client_id = copy_text(client_id);
+    u->expires_at = clock_wall_ms() / 1000 + ANONYMOUS_LIFE_S;
+    return u;
+}
+
+struct user *user_new_http_anonymous(void)
+{
+    struct user *u = user_new(SLICE_LIT("anonymouz-http"));
+
+    user_add_role(u, SLICE_LIT("anonymous"));
+    scope_grant(&u->scope, "ws-anonymous", PERMISSION_READ);
+    u->scope.current_workspace = copy_text("ws-anonymous");
+    u->expires_at = clock_wall_ms() / 1000 + ANONYMOUS_LIFE_S;
+    return u;
+}
+
+bool user_has_role(const struct user *u, const char *role)
+{
+    for (size_t i = 0; i < u->n_roles; i++) {
+        if (strcmp(u->roles[i], role) == 0)
+            return true;
+    }
+    return false;
+}
+
+const char *user_effective_id(const struct user *u)
+{
+    return u->parent ? u->parent : u->id;
+}
+
+void user_personal_workspace(const struct user *u, char out[USER_WORKSPACE_MAX])
+{
+    /* An id is at most USER_ID_MAX bytes, whoever made it. */
+    int n = snprintf(out, USER_WORKSPACE_MAX, "ws-user-%s", u->id);
+
+    ASSERT(n > 0 && n < USER_WORKSPACE_MAX);
+}
+
+enum permission user_permission(const struct user *u, struct slice workspace)
+{
+    enum permission best = PERMISSION_NONE;
+
+    for (size_t i = 0; i < u->scope.n_grants; i++) {
+        const struct grant *g = &u->scope.grants[i];
+        if (g->permission > best && (slice_is(workspace, g->workspace) || strcmp(g->workspace, "*") == 0))
+            best = g->permission;
+    }
+    return best;
+}
+
+bool user_is_specialized(const struct user *u)
+{
+    for (size_t i = 0; i < u->scope.n_extras; i++) {
+        if (strchr(u->scope.extras[i], ':'))
+            return true;
+    }
+    return false;
+}
+
+struct user *user_join(const struct user *u, const char *workspace, enum permission granted, const char *client_id)
+{
+    struct user *joined = user_copy(u);
+    struct scope *s = &joined->scope;
+    enum permission held = user_permission(u, slice_of(workspace));
+
+    /* Ownership does not lift a weaker grant (4.3). */
+    if (held == PERMISSION_NONE)
+        held = granted;
+    if (held != PERMISSION_NONE)
+        scope_grant(s, workspace, held);
+    if (user_has_role(u, "admin"))
+        scope_grant(s, "*", PERMISSION_ADMIN);
+    mem_free(s->current_workspace);
+    s->current_workspace = copy_text(workspace);
+    mem_free(s->client_id);
+    s->client_id = copy_text(client_id);
+    return joined;
+}

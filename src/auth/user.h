@@ -1,0 +1,65 @@
+/* user: who somebody is and what they may do. Immutable once made and counted: a change is a new version. Any thread.
+ * (workspaces-and-auth 2.5, 2.6, 4.3, 4.4) */
+#pragma once
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/slice.h"
+
+enum permission { PERMISSION_NONE, PERMISSION_READ, PERMISSION_READ_WRITE, PERMISSION_ADMIN };
+
+struct grant {
+    char *workspace;            /* owned; "*" = all */
+    enum permission permission;
+};
+
+struct scope {
+    char *current_workspace;    /* owned, or NULL */
+    char *client_id;            /* owned, or NULL */
+    struct grant *grants;       /* owned; no workspace twice */
+    size_t n_grants;
+    char **extras;              /* owned; order kept */
+    size_t n_extras;
+    bool has_extras;            /* false: extra_scopes is null (token-less and root users) */
+};
+
+struct user {
+    atomic_uint n_refs;
+    char *id;                   /* owned, never NULL */
+    char **roles;               /* owned */
+    size_t n_roles;
+    char *email, *parent;       /* owned, or NULL */
+    char *current_workspace;    /* owned, or NULL: the token's wid */
+    int64_t expires_at;         /* Unix seconds; 0 = never */
+    bool is_anonymous;
+    struct scope scope;
+};
+
+struct user *user_ref(const struct user *u);
+struct user *user_unref(const struct user *u);          /* takes NULL; returns NULL */
+struct user *user_new_root(const char *current_workspace);              /* id root, role admin, *:admin */
+struct user *user_new_anonymous(const char *client_id);                 /* a fresh anonymouz-* with admin on its own workspace */
+struct user *user_new_http_anonymous(void);                             /* anonymouz-http, read on ws-anonymous */
+bool user_has_role(const struct user *u, const char *role);
+/* The id quotas, blocks and ownership count for: parent, else id. */
+const char *user_effective_id(const struct user *u);
+/* "ws-user-<id>" into out. Always fits: no user has a longer id than 255 bytes. */
+enum { USER_WORKSPACE_MAX = 320 };
+void user_personal_workspace(const struct user *u, char out[USER_WORKSPACE_MAX]);
+/* The stronger of "*" and the specific grant. */
+enum permission user_permission(const struct user *u, struct slice workspace);
+/* An extra scope with ':' makes a token good for nothing general (2.6). */
+bool user_is_specialized(const struct user *u);
+/* A new version that has joined a workspace (4.3): grant added if none, *:admin for role admin, current_workspace and client_id set. */
+struct user *user_join(const struct user *u, const char *workspace, enum permission granted, const char *client_id);
+
+/* The map of 1.10 (connection_info, segment 1, context). with_scope false leaves the key scope out (D-44). */
+void user_add_mp(struct buf *b, const struct user *u, bool with_scope);
+/* Reads a map the hub itself stamped; NULL when it is not one. */
+struct user *user_from_mp(struct slice map);
+
+const char *permission_letter(enum permission p);                       /* "r", "rw", "a"; NULL for none */
+bool permission_from_letter(struct slice letter, enum permission *ret);
+bool permission_from_name(struct slice name, enum permission *ret);     /* read, read_write, admin (TokenConfig) */

@@ -1,0 +1,152 @@
+/* user_mp: a user as the map that clients, services and tests of the original know: eight keys in a fixed order, permissions
+ * as letters, the time as a float (workspaces-and-auth 2.5). */
+#include "auth/scope.h"
+#include "auth/user.h"
+#include "auth/user_make.h"
+#include "base/memory.h"
+#include "wire/mp.h"
+
+static void add_scope(struct buf *b, const struct scope *s)
+{
+    mp_add_map(b, 4);
+    mp_add_text(b, "current_workspace");
+    mp_add_text(b, s->current_workspace);
+    mp_add_text(b, "workspaces");
+    mp_add_map(b, (uint32_t)s->n_grants);
+    for (size_t i = 0; i < s->n_grants; i++) {
+        mp_add_text(b, s->grants[i].workspace);
+        mp_add_text(b, permission_letter(s->grants[i].permission));
+    }
+    mp_add_text(b, "client_id");
+    mp_add_text(b, s->client_id);
+    mp_add_text(b, "extra_scopes");
+    if (!s->has_extras) {
+        mp_add_nil(b);
+        return;
+    }
+    mp_add_array(b, (uint32_t)s->n_extras);
+    for (size_t i = 0; i < s->n_extras; i++)
+        mp_add_text(b, s->extras[i]);
+}
+
+void user_add_mp(struct buf *b, const struct user *u, bool with_scope)
+{
+    mp_add_map(b, with_scope ? 8 : 7);
+    mp_add_text(b, "id");
+    mp_add_text(b, u->id);
+    mp_add_text(b, "roles");
+    mp_add_array(b, (uint32_t)u->n_roles);
+    for (size_t i = 0; i < u->n_roles; i++)
+        mp_add_text(b, u->roles[i]);
+    mp_add_text(b, "is_anonymous");
+    mp_add_bool(b, u->is_anonymous);
+    if (with_scope) {
+        mp_add_text(b, "scope");
+        add_scope(b, &u->scope);
+    }
+    mp_add_text(b, "email");
+    mp_add_text(b, u->email);
+    mp_add_text(b, "parent");
+    mp_add_text(b, u->parent);
+    mp_add_text(b, "expires_at");
+    if (u->expires_at)
+        mp_add_float(b, (double)u->expires_at);
+    else
+        mp_add_nil(b);
+    mp_add_text(b, "current_workspace");
+    mp_add_text(b, u->current_workspace);
+}
+
+/* A text or nil (or absent); false for anything else. */
+static bool read_text(struct slice map, const char *key, char **ret)
+{
+    struct slice value, text;
+
+    if (!mp_find(map, key, &value) || mp_is(value, MP_NIL))
+        return true;
+    if (!mp_get_str(value, &text) || slice_has_byte(text, '\0'))
+        return false;
+    *ret = mem_copy(text.ptr, text.len);
+    return true;
+}
+
+static bool read_grants(struct slice map, struct scope *s)
+{
+    struct slice key, value, workspace, letter;
+    struct mp_iter it;
+    enum permission p;
+
+    mp_iter_init(&it, map);
+    while (mp_iter_pair(&it, &key, &value)) {
+        if (!mp_get_str(key, &workspace) || !mp_get_str(value, &letter) || !permission_from_letter(letter, &p) ||
+            slice_has_byte(workspace, '\0'))
+            return false;
+        scope_grant_slice(s, workspace, p);
+    }
+    return true;
+}
+
+static bool read_scope(struct slice map, struct scope *s)
+{
+    struct slice value, text;
+    struct mp_iter it;
+
+    if (!mp_is(map, MP_MAP) || !read_text(map, "current_workspace", &s->current_workspace) ||
+        !read_text(map, "client_id", &s->client_id))
+        return false;
+    if (mp_find(map, "workspaces", &value) && !read_grants(value, s))
+        return false;
+    s->has_extras = mp_find(map, "extra_scopes", &value) && mp_is(value, MP_ARRAY);
+    mp_iter_init(&it, s->has_extras ? value : (struct slice){0});
+    while (mp_iter_next(&it, &value)) {
+        if (!mp_get_str(value, &text) || slice_has_byte(text, '\0'))
+            return false;
+        scope_add_extra(s, text);
+    }
+    return true;
+}
+
+static bool read_roles(struct slice map, struct user *u)
+{
+    struct slice value, text;
+    struct mp_iter it;
+
+    if (!mp_find(map, "roles", &value))
+        return true;
+    mp_iter_init(&it, value);
+    while (mp_iter_next(&it, &value)) {
+        if (!mp_get_str(value, &text) || slice_has_byte(text, '\0'))
+            return false;
+        user_add_role(u, text);
+    }
+    return true;
+}
+
+static bool read_rest(struct slice map, struct user *u)
+{
+    struct slice scope;
+    double expires;
+
+    if (!read_roles(map, u) || !read_text(map, "email", &u->email) || !read_text(map, "parent", &u->parent) ||
+        !read_text(map, "current_workspace", &u->current_workspace))
+        return false;
+    if (mp_find(map, "scope", &scope) && !mp_is(scope, MP_NIL) && !read_scope(scope, &u->scope))
+        return false;
+    struct slice value;
+    if (mp_find(map, "expires_at", &value) && mp_get_num(value, &expires)) {
+        if (!(expires >= 0 && expires < 1e15))
+            return false;
+        u->expires_at = (int64_t)expires;
+    }
+    return true;
+}
+
+struct user *user_from_mp(struct slice map)
+{
+    struct slice id;
+
+    if (!mp_is(map, MP_MAP) || !mp_find_str(map, "id", &id) || !user_id_is_valid(id))
+        return NULL;
+    struct user *u = user_new(id);
+    return read_rest(map, u) ? u : user_unref(u);
+}

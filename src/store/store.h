@@ -1,0 +1,66 @@
+/* store: asynchronous key-value records that outlive the process. One contract; nobody above can tell which engine runs.
+ * A record lives in a bucket (a fixed name of ours) under a key. A write is acknowledged when it will survive a crash.
+ *
+ * Called on one loop (the hub's) only; callbacks come back on that loop, in the order of the calls. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/assert.h"
+#include "base/slice.h"
+#include "loop/loop.h"
+
+struct store;
+
+enum { STORE_OK, STORE_ABSENT, STORE_FAILED };      /* FAILED: disk full, I/O error; the log has the reason */
+
+typedef void store_done(int outcome, void *arg);
+/* bytes: borrowed for the call; empty unless STORE_OK. */
+typedef void store_got(int outcome, struct slice bytes, void *arg);
+/* One call per record in key order (STORE_OK), then one with STORE_ABSENT at the end, or STORE_FAILED. */
+typedef void store_row(int outcome, struct slice key, struct slice bytes, void *arg);
+
+struct store_ops {
+    void (*put)(struct store *s, const char *bucket, struct slice key, struct slice bytes, int64_t expires_at, store_done *done, void *arg);
+    void (*remove)(struct store *s, const char *bucket, struct slice key, store_done *done, void *arg);
+    void (*get)(struct store *s, const char *bucket, struct slice key, store_got *got, void *arg);
+    void (*scan)(struct store *s, const char *bucket, store_row *row, void *arg);
+    void (*close)(struct store *s, store_done *done, void *arg);    /* after what is under way; frees the store */
+};
+
+struct store {
+    const struct store_ops *ops;
+    struct loop *loop;
+};
+
+/* expires_at: Unix seconds, 0 = never; an expired record is absent. done may be NULL. */
+static inline void store_put(struct store *s, const char *bucket, struct slice key, struct slice bytes, int64_t expires_at,
+                             store_done *done, void *arg)
+{
+    s->ops->put(s, bucket, key, bytes, expires_at, done, arg);
+}
+
+static inline void store_remove(struct store *s, const char *bucket, struct slice key, store_done *done, void *arg)
+{
+    s->ops->remove(s, bucket, key, done, arg);
+}
+
+static inline void store_get(struct store *s, const char *bucket, struct slice key, store_got *got, void *arg)
+{
+    s->ops->get(s, bucket, key, got, arg);
+}
+
+static inline void store_scan(struct store *s, const char *bucket, store_row *row, void *arg)
+{
+    s->ops->scan(s, bucket, row, arg);
+}
+
+static inline void store_close(struct store *s, store_done *done, void *arg)
+{
+    s->ops->close(s, done, arg);
+}
+
+/* Engines. Opening blocks (called once, before the loops run); the texts name what went wrong. */
+enum { STORE_ERROR_MAX = 256 };
+MUST_CHECK int store_open_sqlite(struct loop *loop, const char *path, struct store **ret, char ret_error[STORE_ERROR_MAX]);
+struct store *store_open_memory(struct loop *loop);
