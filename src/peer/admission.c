@@ -1,0 +1,195 @@
+/* admission: decisions about one address are made one after the other on the hub loop. Asking an incumbent whether it lives takes
+ * time; when the answer comes everything is decided afresh, for the incumbent may be another one by then. */
+#include "peer/admission.h"
+
+#include "base/account.h"
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "hyphad/protocol.h"
+#include "peer/admission_rules.h"
+#include "peer/events.h"
+#include "peer/hub.h"
+#include "peer/lodging.h"
+#include "peer/peer.h"
+#include "peer/probe.h"
+#include "router/router.h"
+
+enum { MAX_PROBES = 3 };        /* incumbents that die and are replaced while we ask: somebody is fighting over the id */
+
+struct join *join_free(struct join *j)
+{
+    if (j) {
+        mem_free(j->client_id);
+        mem_free(j->workspace);
+        mem_free(j->workspace_id);
+        user_unref(j->user);
+        user_unref(j->joined);
+        account_unref(j->account);
+        mem_free(j);
+    }
+    return NULL;
+}
+
+static void run_answer(struct loop *l, struct mail *mail)
+{
+    struct join *j = CONTAINER_OF(mail, struct join, mail);
+
+    (void)l;
+    j->on_answer(j);
+}
+
+static void answer(struct join *j)
+{
+    if (j->close_code)
+        loop_count(j->hub->loop, METRIC_LOGINS_REFUSED, 1);
+    j->mail.run = run_answer;
+    loop_post(j->hub->loop, j->asker, &j->mail);
+}
+
+/* Takes an incumbent out of every record. Its connection is told by mail; its own leave comes later with an old generation and
+ * changes nothing. */
+static void evict(struct hub *h, struct client *c, bool is_dead)
+{
+    struct handle peer = c->handle;
+
+    loop_count(h->loop, METRIC_PEERS_SUPERSEDED, 1);
+    hub_seat_leave(h, c->workspace, c->user);
+    if (is_dead) {
+        event_client(h, c, "client_disconnected");
+        router_tell_gone(h->router, h->loop, slice_of(c->full_id));
+    }
+    LOG(LOG_INFO, "peer", "superseded", log_text("client", c->full_id), log_int("was_dead", is_dead));
+    (void)router_unbind(h->router, h->loop, slice_of(c->full_id), peer);
+    client_remove(&h->registry, c);
+    peer_dismiss(h, peer, HYPHA_CLOSE_GOING_AWAY, "Superseded by a newer connection");
+}
+
+static void admit(struct hub *h, struct join *j, struct workspace *w)
+{
+    struct handle replaced;
+
+    j->account = hub_seat_take(h, w, j->joined);
+    struct client *c = client_add(&h->registry, w, slice_of(j->client_id), j->joined, j->handle, false);
+    j->generation = c->generation;
+    /* Routable before the client is told its name (W-024). */
+    (void)router_bind(h->router, h->loop, slice_of(c->full_id), j->handle, &replaced);
+    answer(j);
+}
+
+static void consider(struct hub *h, struct join *j, uint64_t dead_generation);
+
+static void on_probed(bool is_alive, void *arg)
+{
+    struct join *j = arg;
+
+    if (is_alive) {
+        join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_REFUSED, "Failed to establish connection: Client already exists and is active: "
+                    "%s/%s", j->workspace_id, j->client_id);
+        answer(j);
+        return;
+    }
+    consider(j->hub, j, j->asked_generation);
+}
+
+/* Whether the incumbent of this address stands in the way. It is not asked when it gives way in any case: to a reconnection
+ * token, or because it never registered and so cannot be told from a connection that failed to set up (1.9). */
+static bool must_ask(const struct join *j, const struct client *incumbent, uint64_t dead_generation)
+{
+    return incumbent && !j->is_reconnection && incumbent->generation != dead_generation && (incumbent->built_in || incumbent->is_virtual);
+}
+
+static void consider(struct hub *h, struct join *j, uint64_t dead_generation)
+{
+    struct workspace *w = NULL;
+
+    j->joined = user_unref(j->joined);
+    j->workspace_id = mem_free(j->workspace_id);
+    if (!admission_check(h, j, &w)) {
+        answer(j);
+        return;
+    }
+    if (j->is_http) {
+        j->account = account_ref(w->account);
+        answer(j);
+        return;
+    }
+    struct buf key;
+    buf_init(&key, 0);
+    buf_add_fmt(&key, "%s/%s", w->id, j->client_id);
+    struct client *incumbent = client_find(&h->registry, buf_slice(&key));
+    buf_deinit(&key);
+    if (must_ask(j, incumbent, dead_generation)) {
+        j->asked_generation = incumbent->generation;
+        if (incumbent->is_virtual || j->n_probes++ >= MAX_PROBES)
+            on_probed(true, j);
+        else
+            probe_ask(h, incumbent->handle, on_probed, j);
+        return;
+    }
+    if (!admission_check_limits(h, j, w, incumbent != NULL)) {
+        lodging_left(h, w);
+        answer(j);
+        return;
+    }
+    if (incumbent)
+        evict(h, incumbent, !j->is_reconnection);
+    admit(h, j, w);
+}
+
+static void run_ask(struct loop *l, struct mail *mail)
+{
+    struct join *j = CONTAINER_OF(mail, struct join, mail);
+
+    LOOP_ASSERT(l);
+    consider(j->hub, j, 0);
+}
+
+void admission_ask(struct join *j)
+{
+    j->mail.run = run_ask;
+    loop_post(j->asker, j->hub->loop, &j->mail);
+}
+
+struct leave_mail {
+    struct mail mail;
+    struct hub *hub;
+    uint64_t generation;
+    size_t id_len;
+    char id[];
+};
+
+static void run_leave(struct loop *l, struct mail *mail)
+{
+    struct leave_mail *m = CONTAINER_OF(mail, struct leave_mail, mail);
+    struct hub *h = m->hub;
+    struct client *c = client_find(&h->registry, slice_make(m->id, m->id_len));
+
+    if (c && c->generation == m->generation) {
+        struct workspace *w = c->workspace;
+        (void)router_unbind(h->router, l, slice_of(c->full_id), c->handle);
+        hub_seat_leave(h, w, c->user);
+        event_client(h, c, "client_disconnected");
+        router_tell_gone(h->router, l, slice_of(c->full_id));
+        client_remove(&h->registry, c);
+        lodging_left(h, w);
+    }
+    mem_free(m);
+}
+
+void admission_leave(struct hub *h, struct loop *from, struct slice full_id, uint64_t generation)
+{
+    struct leave_mail *m = mem_new(sizeof(*m) + full_id.len);
+
+    *m = (struct leave_mail){{NULL, run_leave}, h, generation, full_id.len};
+    memcpy(m->id, full_id.ptr, full_id.len);
+    loop_post(from, h->loop, &m->mail);
+}
+
+struct client *admission_host(struct hub *h, struct slice workspace, struct slice id, const struct user *u, struct handle handle)
+{
+    struct workspace *w = workspace_find(&h->registry, workspace);
+
+    ASSERT(w != NULL);
+    return client_add(&h->registry, w, id, u, handle, true);
+}

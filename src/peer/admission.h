@@ -1,0 +1,57 @@
+/* admission: who may come in, as what, and when they are gone. Every connection, and every HTTP request that acts in a
+ * workspace, passes here: token rules, workspace, permission, limits, duplicates. Runs on the hub loop; asked by mail.
+ * (wire-protocol 1.5, 1.7, 1.9, 1.13; workspaces-and-auth 4) */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "auth/user.h"
+#include "base/slice.h"
+#include "loop/loop.h"
+
+struct account;
+struct hub;
+
+enum { ADMISSION_TEXT_MAX = 640, ADMISSION_ADDRESS_MAX = 64 };
+
+/* One request to be let in. The asker allocates it, fills in the question and posts it with admission_ask; it comes back to
+ * on_answer on the asker's loop, where it is freed by join_free. */
+struct join {
+    struct mail mail;
+    /* the question */
+    struct hub *hub;
+    struct loop *asker;
+    struct handle handle;           /* of the asking peer's endpoint */
+    char *client_id, *workspace;    /* owned; workspace NULL = not asked for */
+    struct user *user;              /* owned: from the token, or anonymous */
+    bool has_token, is_reconnection;
+    bool has_workspace_claim, has_client_claim;     /* wid, cid */
+    bool is_http;                   /* acts in a workspace for one request: no client record, no duplicates (http.md 2.4) */
+    uint8_t token_digest[32];
+    char address[ADMISSION_ADDRESS_MAX];
+    void (*on_answer)(struct join *j);
+    void *arg;
+    /* the answer */
+    unsigned close_code;            /* 0 = admitted */
+    char text[ADMISSION_TEXT_MAX];
+    enum { JOIN_ADMITTED, JOIN_TOKEN_ERROR, JOIN_FORBIDDEN, JOIN_NO_WORKSPACE, JOIN_REFUSED } outcome;    /* for HTTP statuses */
+    char *workspace_id;             /* owned */
+    struct user *joined;            /* owned: the user with the scope of this connection */
+    struct account *account;        /* owned reference: parent of the peer's account */
+    uint64_t generation;
+    enum permission permission;     /* on the workspace */
+    /* the hub's own, while an incumbent is being asked whether it lives */
+    uint64_t asked_generation;
+    unsigned n_probes;
+};
+
+struct join *join_free(struct join *j);         /* takes NULL; returns NULL */
+void admission_ask(struct join *j);             /* asker's thread; hands j over until on_answer */
+
+/* A connection that was admitted has ended. Any loop. If its generation is still the current one: routing ends, registrations
+ * go, client_disconnected is sent, an empty workspace is unloaded; else nothing (W-016). */
+void admission_leave(struct hub *h, struct loop *from, struct slice full_id, uint64_t generation);
+
+/* A hosted client of the server's own (manager, public services): registered, routable, never counted. Hub loop. */
+struct client;
+struct client *admission_host(struct hub *h, struct slice workspace, struct slice id, const struct user *u, struct handle handle);

@@ -1,0 +1,194 @@
+/* admission_rules: the texts are matched by clients and their tests; they stand here and nowhere else. */
+#include "peer/admission_rules.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "auth/revocation.h"
+#include "base/buf.h"
+#include "base/memory.h"
+#include "config/config.h"
+#include "hyphad/protocol.h"
+#include "peer/hub.h"
+#include "peer/lodging.h"
+#include "wire/address.h"
+
+#define FEC "Failed to establish connection: "
+#define FAU FEC "Failed to authenticate user: "
+
+bool join_refuse(struct join *j, unsigned close_code, int outcome, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(j->text, sizeof(j->text), fmt, args);
+    va_end(args);
+    /* A text cut in the middle of a character must not leave here. */
+    j->text[slice_utf8_prefix(slice_of(j->text), strlen(j->text)).len] = '\0';
+    j->close_code = close_code;
+    j->outcome = outcome;
+    return false;
+}
+
+static bool refuse_specialized(struct join *j)
+{
+    struct buf scopes;
+
+    buf_init(&scopes, 256);
+    for (size_t i = 0; i < j->user->scope.n_extras && !scopes.is_failed; i++)
+        buf_add_fmt(&scopes, "%s%s", i ? ", " : "", j->user->scope.extras[i]);
+    join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN, "%sSpecialized token with scopes [" SLICE_FMT "] cannot be used for "
+                "general workspace access. This token can only be used for its intended purpose.", j->is_http ? "" : FAU,
+                SLICE_ARG(buf_slice(&scopes)));
+    buf_deinit(&scopes);
+    return false;
+}
+
+static bool check_reconnection(struct join *j)
+{
+    const struct user *u = j->user;
+
+    if (!j->has_workspace_claim || !j->has_client_claim)
+        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN, FAU "Invalid scope, current_workspace is required");
+    if (j->workspace && strcmp(j->workspace, u->current_workspace) != 0)
+        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN, FAU "Invalid scope, workspace mismatch: %.200s != %.200s",
+                           j->workspace, u->current_workspace);
+    if (strcmp(j->client_id, u->scope.client_id) != 0)
+        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN, FAU "Client id mismatch, disconnecting");
+    return true;
+}
+
+static bool check_claims(struct join *j)
+{
+    const struct user *u = j->user;
+
+    if (user_is_specialized(u))
+        return refuse_specialized(j);
+    if (j->is_reconnection)
+        return check_reconnection(j);
+    if (j->has_client_claim && !j->is_http && strcmp(j->client_id, u->scope.client_id) != 0)
+        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN,
+                           FAU "Client id mismatch: this token is restricted to client with client_id='%.200s'", u->scope.client_id);
+    if (j->has_workspace_claim && !j->is_http && j->workspace && strcmp(j->workspace, u->current_workspace) != 0)
+        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN, FAU "Current workspace encoded in the token (%.200s) does not "
+                           "match the specified workspace (%.200s)", u->current_workspace, j->workspace);
+    return true;
+}
+
+static bool check_token(struct hub *h, struct join *j)
+{
+    if (!j->has_token)
+        return true;
+    if (revocation_has(h->revocations, j->token_digest))
+        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_TOKEN_ERROR, "%sToken has been revoked", j->is_http ? "" : FAU);
+    return check_claims(j);
+}
+
+/* The workspace to join, before it is known to exist (1.5). */
+static const char *wanted_workspace(const struct join *j, const char *personal)
+{
+    const char *claim = j->has_workspace_claim ? j->user->current_workspace : NULL;
+    const char *wanted = j->workspace ? j->workspace : claim;
+
+    if (wanted && strcmp(wanted, "public") == 0 && j->has_token && !(claim && strcmp(claim, "public") == 0))
+        wanted = claim;
+    return wanted ? wanted : personal;
+}
+
+/* 4.3: an existing grant is kept as it is; without one, owners and the personal workspace give admin. */
+static enum permission effective_permission(const struct user *u, const struct workspace *w)
+{
+    enum permission p = user_permission(u, slice_of(w->id));
+
+    if (p == PERMISSION_NONE && workspace_owned_by(w, u))
+        p = PERMISSION_ADMIN;
+    return p;
+}
+
+/* Which workspace an HTTP request acts in (http.md 2.4): never wider than its token. */
+static bool choose_http_workspace(struct hub *h, struct join *j, const char *personal, struct workspace **ret)
+{
+    const struct user *u = j->user;
+    struct slice url = slice_of(j->workspace);
+    bool is_root = user_has_role(u, "admin");
+
+    if (!j->has_token)
+        return lodging_open(h, SLICE_LIT("ws-anonymous"), u, ret) == LODGING_OK;
+    if (j->has_workspace_claim && !is_root)
+        url = slice_of(u->current_workspace);
+    int r = lodging_open(h, url, u, ret);
+    if (r != LODGING_OK)
+        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_NO_WORKSPACE, "Workspace '" SLICE_FMT "' not found",
+                           SLICE_ARG(slice_utf8_prefix(url, 200)));
+    if (slice_is(url, "public") || effective_permission(u, *ret) >= PERMISSION_READ)
+        return true;
+    r = lodging_open(h, slice_of(personal), u, ret);
+    if (r != LODGING_OK) {
+        char text[LODGING_ERROR_MAX];
+        lodging_error(r, slice_of(personal), text);
+        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_NO_WORKSPACE, "%s", text);
+    }
+    return true;
+}
+
+static bool choose_workspace(struct hub *h, struct join *j, const char *personal, struct workspace **ret)
+{
+    char text[LODGING_ERROR_MAX];
+
+    if (j->is_http)
+        return choose_http_workspace(h, j, personal, ret);
+    struct slice wanted = slice_of(wanted_workspace(j, personal));
+    int r = lodging_open(h, wanted, j->user, ret);
+    if (r == LODGING_OK)
+        return true;
+    lodging_error(r, wanted, text);
+    return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_NO_WORKSPACE, FEC "%s", text);
+}
+
+static bool check_client_id(struct join *j, const struct workspace *w)
+{
+    struct slice id = slice_of(j->client_id);
+
+    if (!id.len)
+        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_REFUSED, FEC "Failed to authenticate user to workspace: %s", w->id);
+    bool is_reserved = w->is_system && slice_starts(id, "manager-");
+    if (!client_id_is_valid(id) || is_reserved)
+        return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_REFUSED, "Invalid client id: " SLICE_FMT, SLICE_ARG(slice_utf8_prefix(id, 255)));
+    return true;
+}
+
+bool admission_check(struct hub *h, struct join *j, struct workspace **ret_workspace)
+{
+    char personal[USER_WORKSPACE_MAX];
+    struct workspace *w = NULL;
+
+    user_personal_workspace(j->user, personal);
+    if (!check_token(h, j) || !choose_workspace(h, j, personal, &w))
+        return false;
+    j->permission = effective_permission(j->user, w);
+    bool is_open = j->is_http && w->is_system;      /* public and ws-anonymous: services guard themselves */
+    if (j->permission < PERMISSION_READ && !is_open)
+        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN, FEC "Permission denied for workspace: %s", w->id);
+    if (!j->is_http && !check_client_id(j, w))
+        return false;
+    j->joined = user_join(j->user, w->id, j->permission, j->is_http ? NULL : j->client_id);
+    j->workspace_id = mem_copy(w->id, strlen(w->id));
+    *ret_workspace = w;
+    return true;
+}
+
+bool admission_check_limits(struct hub *h, struct join *j, const struct workspace *w, bool replaces_one)
+{
+    const struct config *config = h->loop->config;
+    const char *user = user_effective_id(j->user);
+    size_t mine = hub_user_connections(h, user) - replaces_one, here = w->n_clients - replaces_one;
+
+    if (config->max_connections_per_user && mine >= config->max_connections_per_user)
+        return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_REFUSED, "Connection limit exceeded: user %.200s has %zu/%u connections",
+                           user, mine, config->max_connections_per_user);
+    if (config->max_clients_per_workspace && here >= config->max_clients_per_workspace)
+        return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_REFUSED, "Connection limit exceeded: workspace %.200s has %zu/%u clients",
+                           w->id, here, config->max_clients_per_workspace);
+    return true;
+}

@@ -1,0 +1,14 @@
+/* admission_rules: the checks of a join that need nothing but the question and the registry, in the order of
+ * workspaces-and-auth 4.1. Hub loop. */
+#pragma once
+#include "peer/admission.h"
+
+struct hub;
+struct workspace;
+
+/* Writes the refusal into the join. Returns false so that a rule can `return join_refuse(...)`. */
+bool join_refuse(struct join *j, unsigned close_code, int outcome, const char *fmt, ...) PRINTF_LIKE(4, 5);
+/* Token rules, workspace, permission. True: *ret_workspace, j->joined, j->permission are set. */
+bool admission_check(struct hub *h, struct join *j, struct workspace **ret_workspace);
+/* Connections per user, clients per workspace; replaces_one: an incumbent leaves its place. */
+bool admission_check_limits(struct hub *h, struct join *j, const struct workspace *w, bool replaces_one);

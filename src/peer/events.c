@@ -1,0 +1,91 @@
+/* events: no from, ws or user in them: nobody speaks but the hub. Events cannot be chunked, hence the bound (W-055). */
+#include "peer/events.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "hyphad/protocol.h"
+#include "peer/hub.h"
+#include "router/router.h"
+#include "wire/frame.h"
+#include "wire/mp.h"
+
+void event_send(struct hub *h, struct slice workspace, const char *event, struct slice data)
+{
+    struct buf b;
+
+    buf_init(&b, HYPHA_CHUNK_BYTES);
+    mp_add_map(&b, 3);
+    mp_add_text(&b, "type");
+    mp_add_text(&b, event);
+    mp_add_text(&b, "to");
+    mp_add_text(&b, "*");
+    mp_add_text(&b, "data");
+    mp_add_raw(&b, data);
+    struct msg *m = b.is_failed ? NULL : msg_try_new(b.len, NULL);
+    if (m) {
+        memcpy(msg_head(m), b.ptr, b.len);
+        ws_seal(m);
+        router_broadcast(h->router, h->loop, workspace, slice_of(event), m);
+    }
+    buf_deinit(&b);
+}
+
+void event_client(struct hub *h, const struct client *c, const char *event)
+{
+    bool is_short = strcmp(event, "client_disconnected") == 0;
+    struct buf b;
+
+    buf_init(&b, 0);
+    mp_add_map(&b, 3);
+    mp_add_text(&b, "id");
+    mp_add_str(&b, is_short ? c->id : slice_of(c->full_id));
+    mp_add_text(&b, "workspace");
+    mp_add_text(&b, c->workspace->id);
+    mp_add_text(&b, "client_id");
+    mp_add_text(&b, c->full_id);
+    event_send(h, slice_of(c->workspace->id), event, buf_slice(&b));
+    buf_deinit(&b);
+}
+
+static void copy_without(struct buf *out, struct slice map, const char *without)
+{
+    struct mp_iter it;
+    struct mp_open open;
+    struct slice key, value, name;
+
+    mp_open_map(&open, out);
+    mp_iter_init(&it, map);
+    while (mp_iter_pair(&it, &key, &value)) {
+        if (mp_get_str(key, &name) && slice_is(name, without))
+            continue;
+        open.n++;
+        mp_add_raw(out, key);
+        mp_add_raw(out, value);
+    }
+    mp_close(&open);
+}
+
+void event_service(struct hub *h, struct slice workspace, const char *event, struct slice info)
+{
+    struct buf b;
+
+    if (info.len < HYPHA_CHUNK_BYTES - HYPHA_CHUNK_SLACK) {
+        event_send(h, workspace, event, info);
+        return;
+    }
+    buf_init(&b, 0);
+    copy_without(&b, info, "service_schema");
+    event_send(h, workspace, event, buf_slice(&b));
+    buf_deinit(&b);
+}
+
+void event_workspace(struct hub *h, struct slice to_workspace, const struct workspace *w, const char *event)
+{
+    struct buf b;
+
+    buf_init(&b, 0);
+    workspace_add_mp(&b, w, false);
+    event_send(h, to_workspace, event, buf_slice(&b));
+    buf_deinit(&b);
+}

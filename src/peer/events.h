@@ -1,0 +1,16 @@
+/* events: what the hub tells the members of a workspace who subscribed (wire-protocol 2.8; workspaces-and-auth 7.3). Hub loop. */
+#pragma once
+#include "base/slice.h"
+
+struct client;
+struct hub;
+struct service;
+struct workspace;
+
+/* {"type":event,"to":"*","data":data} to the subscribers of a workspace. data: one encoded value. */
+void event_send(struct hub *h, struct slice workspace, const char *event, struct slice data);
+/* client_connected and client_updated carry the full id, client_disconnected the short one (clients rely on both). */
+void event_client(struct hub *h, const struct client *c, const char *event);
+/* service_added, service_removed: the stored map; without its schema when the frame would pass 256 KiB. */
+void event_service(struct hub *h, struct slice workspace, const char *event, struct slice info);
+void event_workspace(struct hub *h, struct slice to_workspace, const struct workspace *w, const char *event);

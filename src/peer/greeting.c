@@ -1,0 +1,76 @@
+/* greeting: connection_info is built as a MessagePack map and leaves through the one JSON writer. */
+#include "peer/greeting.h"
+
+#include <string.h>
+
+#include "auth/scope.h"
+#include "auth/token.h"
+#include "base/buf.h"
+#include "base/memory.h"
+#include "config/config.h"
+#include "hyphad/protocol.h"
+#include "peer/hub.h"
+#include "peer/login.h"
+#include "peer/peer.h"
+#include "version.h"
+#include "wire/json.h"
+#include "wire/mp.h"
+
+void greeting_stamp(struct peer *p)
+{
+    struct buf b;
+
+    buf_init(&b, 0);
+    mp_add_text(&b, "ws");
+    mp_add_str(&b, p->workspace);
+    mp_add_text(&b, "from");
+    mp_add_text(&b, p->full_id);
+    mp_add_text(&b, "user");
+    user_add_mp(&b, p->user, true);
+    size_t len = b.len;
+    p->stamp_bytes = buf_take(&b);
+    ASSERT(p->stamp_bytes != NULL);
+    p->stamp = (struct rpc_stamp){slice_make(p->stamp_bytes, len), 3};
+}
+
+char *login_reconnection_token(const struct peer *p)
+{
+    /* The joined user's scope already names this workspace and this client: exactly what the token is to admit. */
+    return token_mint(p->pl->hub->keys, p->user, &p->user->scope, (int64_t)(p->pl->loop->config->reconnection_token_life_time_ms / 1000));
+}
+
+static void add_pair(struct buf *b, const char *key, const char *value)
+{
+    mp_add_text(b, key);
+    mp_add_text(b, value);
+}
+
+void greeting_send(struct peer *p)
+{
+    const struct server_info *info = p->pl->hub->info;
+    char *token = login_reconnection_token(p);
+    struct buf b, json;
+
+    buf_init(&b, 0);
+    buf_init(&json, 0);
+    mp_add_map(&b, 10);
+    add_pair(&b, "type", "connection_info");
+    add_pair(&b, "hypha_version", HYPHA_PROTOCOL_VERSION);
+    add_pair(&b, "public_base_url", info->public_base_url);
+    add_pair(&b, "local_base_url", info->local_base_url);
+    add_pair(&b, "manager_id", info->manager_id);
+    mp_add_text(&b, "workspace");
+    mp_add_str(&b, p->workspace);
+    mp_add_text(&b, "client_id");
+    mp_add_str(&b, p->client_id);
+    mp_add_text(&b, "user");
+    user_add_mp(&b, p->user, true);
+    add_pair(&b, "reconnection_token", token);
+    mp_add_text(&b, "reconnection_token_life_time");
+    mp_add_float(&b, (double)p->pl->loop->config->reconnection_token_life_time_ms / 1000.0);
+    if (!b.is_failed && json_from_mp(buf_slice(&b), &json) == JSON_OK)
+        ws_send_text(p->ws, buf_slice(&json));
+    mem_free(token);
+    buf_deinit(&b);
+    buf_deinit(&json);
+}

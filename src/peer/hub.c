@@ -1,0 +1,110 @@
+/* hub: the counters of people. A seat is a user in a workspace; its account hangs between the peers' and the workspace's, so
+ * that one user cannot spend what a workspace shares. */
+#include "peer/hub.h"
+
+#include "base/account.h"
+#include "base/memory.h"
+#include "config/config.h"
+
+struct hub_user {
+    size_t n_connections;
+    size_t key_len;
+    char key[];
+};
+
+struct hub_seat {
+    struct account *account;
+    size_t n_connections;
+    size_t key_len;
+    char key[];
+};
+
+void hub_init(struct hub *h, struct loop *loop, struct router *router, const struct server_info *info,
+              const struct token_keys *keys, struct account *process)
+{
+    *h = (struct hub){.loop = loop, .router = router, .info = info, .keys = keys, .process = process};
+    registry_init(&h->registry, loop);
+    map_init(&h->users);
+    map_init(&h->seats);
+}
+
+static void free_all(struct map *m, bool are_seats)
+{
+    void *value;
+
+    for (size_t at = 0; map_next(m, &at, NULL, &value);) {
+        if (are_seats)
+            account_unref(((struct hub_seat *)value)->account);
+        mem_free(value);
+    }
+    map_deinit(m);
+}
+
+void hub_deinit(struct hub *h)
+{
+    free_all(&h->users, false);
+    free_all(&h->seats, true);
+    registry_deinit(&h->registry);
+}
+
+size_t hub_user_connections(const struct hub *h, const char *effective_id)
+{
+    const struct hub_user *hu = map_find(&h->users, slice_of(effective_id));
+
+    return hu ? hu->n_connections : 0;
+}
+
+static struct slice seat_key(struct buf *b, const struct workspace *w, const struct user *u)
+{
+    buf_init(b, 0);
+    buf_add_text(b, w->id);
+    buf_add_byte(b, '/');
+    buf_add_text(b, user_effective_id(u));
+    return buf_slice(b);
+}
+
+struct account *hub_seat_take(struct hub *h, struct workspace *w, const struct user *u)
+{
+    struct slice id = slice_of(user_effective_id(u));
+    struct hub_user *hu = map_find(&h->users, id);
+    struct buf b;
+    struct slice key = seat_key(&b, w, u);
+    struct hub_seat *seat = map_find(&h->seats, key);
+
+    if (!hu) {
+        hu = mem_new(sizeof(*hu) + id.len);
+        hu->key_len = id.len;
+        memcpy(hu->key, id.ptr, id.len);
+        map_put(&h->users, slice_make(hu->key, hu->key_len), hu);
+    }
+    hu->n_connections++;
+    if (!seat) {
+        seat = mem_new(sizeof(*seat) + key.len);
+        seat->account = account_new(w->account, h->loop->config->user_bytes);
+        seat->key_len = key.len;
+        memcpy(seat->key, key.ptr, key.len);
+        map_put(&h->seats, slice_make(seat->key, seat->key_len), seat);
+    }
+    seat->n_connections++;
+    buf_deinit(&b);
+    return account_ref(seat->account);
+}
+
+void hub_seat_leave(struct hub *h, struct workspace *w, const struct user *u)
+{
+    struct hub_user *hu = map_find(&h->users, slice_of(user_effective_id(u)));
+    struct buf b;
+    struct hub_seat *seat = map_find(&h->seats, seat_key(&b, w, u));
+
+    ASSERT(hu && hu->n_connections && seat && seat->n_connections);
+    if (--hu->n_connections == 0) {
+        map_take(&h->users, slice_make(hu->key, hu->key_len));
+        mem_free(hu);
+    }
+    if (--seat->n_connections == 0) {
+        map_take(&h->seats, slice_make(seat->key, seat->key_len));
+        account_unref(seat->account);
+        mem_free(seat);
+    }
+    buf_deinit(&b);
+}

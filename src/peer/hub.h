@@ -1,0 +1,48 @@
+/* hub: what the whole server knows about who is here, owned by one loop, the hub loop (docs/decisions/0001): joins, leaves and
+ * manager calls are serialised there by their mail, so no two of them can see half of each other. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "auth/token.h"
+#include "base/map.h"
+#include "loop/loop.h"
+#include "registry/registry.h"
+
+struct account;
+struct buf;
+struct revocations;
+struct router;
+struct store;
+
+struct server_info {                /* const after start; any thread */
+    const char *server_id, *manager_id;         /* manager-<server id> */
+    const char *public_base_url, *local_base_url;
+    const char *auth0_client_id, *auth0_domain, *auth0_audience, *auth0_issuer;     /* "" when unset */
+};
+
+struct hub {
+    /* const after start */
+    struct loop *loop;
+    struct router *router;
+    const struct server_info *info;
+    const struct token_keys *keys;
+    struct account *process;            /* the root of all byte accounts */
+    /* hub loop only */
+    struct registry registry;
+    struct revocations *revocations;
+    struct store *store;
+    struct map users;                   /* effective id -> struct hub_user, owned: connections per user */
+    struct map seats;                   /* "ws/user id" -> struct hub_seat, owned: their byte accounts */
+};
+
+void hub_init(struct hub *h, struct loop *loop, struct router *router, const struct server_info *info,
+              const struct token_keys *keys, struct account *process);
+void hub_deinit(struct hub *h);
+
+/* Connections of one user, children of its tokens included (D-11). */
+size_t hub_user_connections(const struct hub *h, const char *effective_id);
+/* Takes a place for a connection: counts it, and returns the account (workspace and user in one) its peer's account hangs on,
+ * with a reference. */
+struct account *hub_seat_take(struct hub *h, struct workspace *w, const struct user *u);
+void hub_seat_leave(struct hub *h, struct workspace *w, const struct user *u);

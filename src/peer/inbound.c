@@ -1,0 +1,192 @@
+/* inbound: the hot path. A frame is looked at once, its routing map rewritten with the sender's stamp, its payload passed on
+ * untouched. A refusal answers only calls; nothing a peer sends here closes its connection, but for the message rate when the
+ * operator wants that. */
+#include "peer/inbound.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/memory.h"
+#include "config/config.h"
+#include "hyphad/protocol.h"
+#include "peer/login.h"
+#include "peer/peer.h"
+#include "peer/pressure.h"
+#include "peer/probe.h"
+#include "wire/address.h"
+#include "wire/frame.h"
+#include "wire/json.h"
+#include "wire/mp.h"
+
+enum { COPY_TAIL_MAX = 1024, CONTROL_TEXT_MAX = 1000, ADDRESS_ROOM = 1024 };
+
+static void reject(struct peer *p, const struct rpc_header *h, struct slice from, struct slice text)
+{
+    if (!h->session.len)
+        return;
+    struct msg *m = router_reject_frame(from, slice_of(p->full_id), h->session, text);
+    if (m)
+        ws_send(p->ws, m);
+}
+
+static void refuse(struct peer *p, const struct rpc_header *h, struct slice from, const char *text)
+{
+    loop_count(p->pl->loop, METRIC_FRAMES_REFUSED, 1);
+    reject(p, h, from, slice_of(text));
+}
+
+static void refuse_malformed(struct peer *p, int outcome, const struct rpc_header *h)
+{
+    static const char *const texts[] = {
+        [RPC_HEADER_BAD] = "Invalid message: the routing map cannot be read",
+        [RPC_HEADER_NO_TO] = "Invalid message: `to` is missing",
+        [RPC_HEADER_BAD_KEY] = "Invalid message: a key of the routing map is not a text",
+        [RPC_HEADER_DUPLICATE] = "Invalid message: a key of the routing map occurs twice",
+        [RPC_HEADER_TOO_BIG] = "Invalid message: the routing map is too large or too deep",
+    };
+
+    loop_count(p->pl->loop, METRIC_FRAMES_MALFORMED, 1);
+    reject(p, h, h->to.len ? h->to : slice_of(p->full_id), slice_of(texts[outcome]));
+}
+
+/* The rules about whom a frame may be for (2.4, 2.5 step 2). NULL: allowed. */
+static const char *forbidden(const struct peer *p, int kind, const struct rpc_header *h, char *text, size_t room)
+{
+    switch (kind) {
+    case ADDRESS_CLIENT:
+        return NULL;
+    case ADDRESS_BROADCAST:
+        if (p->is_read_only) {
+            snprintf(text, room, "PermissionError: Read-only client %.500s cannot broadcast messages. Only point-to-point messages are "
+                     "allowed for read-only clients.", p->full_id);
+            return text;
+        }
+        return slice_is(h->type, "method") ? "Calls cannot be broadcast" : NULL;
+    case ADDRESS_FOREIGN_BROADCAST:
+        snprintf(text, room, "PermissionError: Permission denied for workspace: broadcasts stay in " SLICE_FMT, SLICE_ARG(p->workspace));
+        return text;
+    default:
+        return "Invalid message: `to` is not an address";
+    }
+}
+
+/* Absolute text of an address; false when it does not fit, which no valid address does. */
+static bool absolute(const struct address *a, char *out, struct slice *ret)
+{
+    if (a->workspace.len + a->client.len + 1 > ADDRESS_ROOM)
+        return false;
+    memcpy(out, a->workspace.ptr, a->workspace.len);
+    out[a->workspace.len] = '/';
+    memcpy(out + a->workspace.len + 1, a->client.ptr, a->client.len);
+    *ret = slice_make(out, a->workspace.len + 1 + a->client.len);
+    return true;
+}
+
+static void forward(struct peer *p, const struct rpc_header *h, int kind, struct slice to, struct blob *blob)
+{
+    struct peer_loop *pl = p->pl;
+    bool copy_tail = !blob || h->tail.len <= COPY_TAIL_MAX;
+    struct msg *m = rpc_header_splice(h, to, &p->stamp, copy_tail, p->account);
+
+    if (!m) {
+        loop_count(pl->loop, METRIC_CHARGES_REFUSED, 1);
+        refuse(p, h, to, "Too many bytes under way");
+        return;
+    }
+    if (!copy_tail)
+        msg_set_tail(m, blob, h->tail);
+    ws_seal(m);
+    if (kind == ADDRESS_BROADCAST)
+        router_broadcast(pl->router, pl->loop, p->workspace, h->type, m);
+    else if (router_send(pl->router, pl->loop, to, m) == ROUTER_NO_PEER)
+        router_bounce(pl->router, pl->loop, m);
+}
+
+static void route(struct peer *p, const struct rpc_header *h, struct blob *blob)
+{
+    char room[ADDRESS_ROOM], text[1024];
+    struct address a;
+    struct slice to;
+    int kind = address_resolve(h->to, p->workspace, &a);
+    const char *why = forbidden(p, kind, h, text, sizeof(text));
+
+    if (!why && !absolute(&a, room, &to))
+        why = "Invalid message: `to` is too long";
+    if (why) {
+        refuse(p, h, h->to, why);
+        return;
+    }
+    int r = rpc_tail_check(h->tail, slice_is(h->type, "method"));
+    if (r == RPC_TAIL_FORBIDDEN)
+        refuse(p, h, to, "Invalid message: the payload has a key that only the hub may set");
+    else if (r == RPC_TAIL_BAD)
+        refuse_malformed(p, RPC_HEADER_BAD, h);
+    else
+        forward(p, h, kind, to, blob);
+}
+
+void peer_binary(struct peer *p, struct slice frame, struct blob *blob)
+{
+    struct loop *loop = p->pl->loop;
+    const struct config *config = loop->config;
+    const struct rpc_header_caps caps = {(uint32_t)config->rpc_max_header_bytes, config->rpc_max_depth, config->rpc_max_pairs};
+    struct handle me = p->endpoint.handle;
+    struct rpc_header h;
+
+    loop_count(loop, METRIC_CLIENT_REQUESTS, 1);
+    if (!list_is_empty(&p->probes))
+        probe_settle(p, true);
+    if (!pressure_take(p)) {
+        loop_count(loop, METRIC_WS_RATE_LIMITED, 1);
+        peer_refuse(p, HYPHA_CLOSE_POLICY, SLICE_LIT("Rate limit exceeded: too many messages per second"));
+        return;
+    }
+    int r = rpc_header_peek(frame, &caps, &h);
+    if (r != RPC_HEADER_OK)
+        refuse_malformed(p, r, &h);
+    else
+        route(p, &h, blob);
+    /* Sending may have ended this very peer: a message to itself can fill its own queue. */
+    p = peer_find(loop, me);
+    if (p)
+        pressure_check(p);
+}
+
+static void send_new_token(struct peer *p)
+{
+    char *token = login_reconnection_token(p);
+    struct buf b;
+
+    if (!token)
+        return;
+    buf_init(&b, 0);
+    buf_add_text(&b, "{\"type\":\"reconnection_token\",\"reconnection_token\":");
+    json_add_text(&b, slice_of(token));
+    buf_add_byte(&b, '}');
+    ws_send_text(p->ws, buf_slice(&b));
+    buf_deinit(&b);
+    mem_free(token);
+}
+
+void peer_text(struct peer *p, struct slice text)
+{
+    struct slice rest, map, type = {NULL, 0};
+    struct buf b;
+
+    if (!list_is_empty(&p->probes))
+        probe_settle(p, true);
+    buf_init(&b, 0);
+    if (text.len <= CONTROL_TEXT_MAX && json_to_mp(text, &b, NULL) == JSON_OK) {
+        rest = buf_slice(&b);
+        if (mp_take(&rest, MP_MAX_DEPTH, &map) == MP_OK)
+            (void)mp_find_str(map, "type", &type);
+    }
+    if (slice_is(type, "ping"))
+        ws_send_text(p->ws, SLICE_LIT("{\"type\":\"pong\"}"));
+    else if (slice_is(type, "refresh_token"))
+        send_new_token(p);
+    else
+        loop_count(p->pl->loop, METRIC_TEXTS_IGNORED, 1);
+    buf_deinit(&b);
+}

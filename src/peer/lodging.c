@@ -1,0 +1,203 @@
+/* lodging: the rules of workspaces-and-auth 8.2 in one place; whether the caller may enter is the admission's question. */
+#include "peer/lodging.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "auth/user.h"
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "config/config.h"
+#include "peer/events.h"
+#include "peer/hub.h"
+#include "store/store.h"
+#include "wire/address.h"
+#include "wire/mp.h"
+
+enum { MAX_OWNERS = 1024 };
+static const char BUCKET[] = "workspaces";
+static const char ANONYMOUS_PREFIX[] = "ws-user-anonymouz-";
+
+static struct workspace *add(struct hub *h, const struct workspace_fields *f)
+{
+    return workspace_add(&h->registry, f, h->process, h->loop->config->workspace_bytes);
+}
+
+void lodging_make_system(struct hub *h)
+{
+    static const char *const root[] = {"root"};
+    struct workspace_fields f = {.owners = root, .n_owners = 1, .is_persistent = true, .is_system = true};
+
+    f.id = "public";
+    f.description = "Public workspace";
+    f.is_read_only = true;
+    add(h, &f);
+    f.id = "ws-user-root";
+    f.description = "Root workspace";
+    f.is_read_only = false;
+    add(h, &f);
+    f.id = "ws-anonymous";
+    f.name = "Anonymous Workspace";
+    f.description = "Shared workspace for anonymous users";
+    f.is_read_only = !h->loop->config->enable_s3_for_anonymous_users;
+    add(h, &f);
+}
+
+/* "ws-user-" in front of every user's id. */
+static const char *user_of(const char *workspace_id)
+{
+    return workspace_id + strlen("ws-user-");
+}
+
+static struct workspace *add_anonymous(struct hub *h, const char *id)
+{
+    const char *const owners[] = {user_of(id)};
+    struct workspace_fields f = {.id = id, .description = "Anonymous workspace", .owners = owners, .n_owners = 1,
+                                 .is_anonymous = true, .is_read_only = !h->loop->config->enable_s3_for_anonymous_users};
+
+    return add(h, &f);
+}
+
+static struct workspace *add_personal(struct hub *h, const char *id, const struct user *u)
+{
+    const char *const owners[] = {u->id};
+    struct buf description;
+
+    buf_init(&description, 0);
+    buf_add_fmt(&description, "Workspace for user %s", u->id);
+    char *text = buf_take(&description);
+    struct workspace_fields f = {.id = id, .description = text, .owners = owners, .n_owners = 1, .is_persistent = true};
+    struct workspace *w = add(h, &f);
+    mem_free(text);
+    lodging_save(h, w);
+    return w;
+}
+
+int lodging_open(struct hub *h, struct slice id, const struct user *u, struct workspace **ret)
+{
+    char personal[USER_WORKSPACE_MAX];
+
+    if (slice_is(id, "*"))
+        return LODGING_DYNAMIC;
+    struct workspace *w = workspace_find(&h->registry, id);
+    if (w) {
+        timer_stop(h->loop, &w->unload);
+        *ret = w;
+        return LODGING_OK;
+    }
+    user_personal_workspace(u, personal);
+    bool is_own = slice_is(id, personal);
+    bool is_anonymous = slice_starts(id, ANONYMOUS_PREFIX);
+    if (!is_own && !is_anonymous)
+        return LODGING_UNKNOWN;
+    if (workspace_id_check(id, false) != WORKSPACE_ID_OK)
+        return is_own ? LODGING_BAD_NAME : LODGING_UNKNOWN;
+    char *text = mem_copy(id.ptr, id.len);
+    *ret = is_anonymous || u->is_anonymous ? add_anonymous(h, text) : add_personal(h, text, u);
+    mem_free(text);
+    return LODGING_OK;
+}
+
+void lodging_error(int outcome, struct slice id, char out[LODGING_ERROR_MAX])
+{
+    struct slice shown = slice_utf8_prefix(id, 200);
+
+    if (outcome == LODGING_DYNAMIC)
+        snprintf(out, LODGING_ERROR_MAX, "Dynamic workspace is not allowed for this endpoint");
+    else if (outcome == LODGING_BAD_NAME)
+        snprintf(out, LODGING_ERROR_MAX, "Invalid workspace name: " SLICE_FMT
+                 ", only lowercase letters, numbers and hyphens are allowed.", SLICE_ARG(shown));
+    else
+        snprintf(out, LODGING_ERROR_MAX, "'Workspace " SLICE_FMT " does not exist or is not accessible'", SLICE_ARG(shown));
+}
+
+static void unload(struct hub *h, struct workspace *w)
+{
+    event_workspace(h, slice_of(w->id), w, "workspace_unloaded");
+    workspace_remove(&h->registry, w);
+}
+
+static void on_unload_due(struct timer *t)
+{
+    struct workspace *w = CONTAINER_OF(t, struct workspace, unload);
+    struct hub *h = CONTAINER_OF(w->registry, struct hub, registry);
+
+    if (w->n_clients == 0)
+        unload(h, w);
+}
+
+void lodging_left(struct hub *h, struct workspace *w)
+{
+    uint64_t grace = h->loop->config->workspace_unload_grace_period_ms;
+
+    /* A persistent workspace's record stays: it is small, and the next client would only load it again. */
+    if (w->n_clients || w->is_system || w->is_persistent || !list_is_empty(&w->clients))
+        return;
+    if (!grace) {
+        unload(h, w);
+        return;
+    }
+    w->unload.on_due = on_unload_due;
+    timer_start(h->loop, &w->unload, grace);
+}
+
+static void on_saved(int outcome, void *arg)
+{
+    (void)arg;
+    if (outcome != STORE_OK)
+        LOG(LOG_ERROR, "peer", "workspace record not saved", log_int("outcome", outcome));
+}
+
+void lodging_save(struct hub *h, const struct workspace *w)
+{
+    struct buf b;
+
+    if (!w->is_persistent || w->is_system || !h->store)
+        return;
+    buf_init(&b, 0);
+    workspace_add_mp(&b, w, true);
+    store_put(h->store, BUCKET, slice_of(w->id), buf_slice(&b), 0, on_saved, NULL);
+    buf_deinit(&b);
+}
+
+static char *text_of(struct slice map, const char *key)
+{
+    struct slice text;
+
+    return mp_find_str(map, key, &text) ? mem_copy(text.ptr, text.len) : NULL;
+}
+
+bool lodging_load(struct hub *h, struct slice record)
+{
+    struct slice rest = record, map, owners, owner, id, config = {0};
+    const char *texts[MAX_OWNERS];
+    struct workspace_fields f = {.is_persistent = true, .owners = texts};
+    struct mp_iter it;
+
+    if (mp_take(&rest, MP_MAX_DEPTH, &map) != MP_OK || !mp_find_str(map, "id", &id) || workspace_find(&h->registry, id))
+        return false;
+    char *id_text = mem_copy(id.ptr, id.len), *name = text_of(map, "name"), *description = text_of(map, "description");
+    if (mp_find(map, "owners", &owners)) {
+        mp_iter_init(&it, owners);
+        while (f.n_owners < MAX_OWNERS && mp_iter_next(&it, &owner)) {
+            struct slice text;
+            if (mp_get_str(owner, &text))
+                texts[f.n_owners++] = mem_copy(text.ptr, text.len);
+        }
+    }
+    (void)mp_find_bool(map, "read_only", &f.is_read_only);
+    (void)mp_find(map, "config", &config);
+    f.id = id_text;
+    f.name = name;
+    f.description = description;
+    f.config = config;
+    f.extra = map;      /* icon, covers, docs and service_types are looked up by name */
+    add(h, &f);
+    for (size_t i = 0; i < f.n_owners; i++)
+        mem_free((void *)(uintptr_t)texts[i]);
+    mem_free(id_text);
+    mem_free(name);
+    mem_free(description);
+    return true;
+}

@@ -1,0 +1,31 @@
+/* lodging: workspaces coming and going: which exist, which are made on demand, when an empty one is given up.
+ * Hub loop. (wire-protocol 1.5; workspaces-and-auth 8) */
+#pragma once
+#include <stdbool.h>
+
+#include "base/slice.h"
+
+struct hub;
+struct user;
+struct workspace;
+
+/* public, ws-user-root and ws-anonymous, which are always there. Before the loops run. */
+void lodging_make_system(struct hub *h);
+
+enum {
+    LODGING_OK,
+    LODGING_UNKNOWN,        /* 'Workspace X does not exist or is not accessible' */
+    LODGING_DYNAMIC,        /* "*": Dynamic workspace is not allowed for this endpoint */
+    LODGING_BAD_NAME,       /* the user's own workspace cannot have that name: workspace_id_error() says why */
+};
+/* The workspace of that id for this user, made on demand where the rules allow it. */
+int lodging_open(struct hub *h, struct slice id, const struct user *u, struct workspace **ret);
+enum { LODGING_ERROR_MAX = 400 };
+/* The text of an outcome, for people. */
+void lodging_error(int outcome, struct slice id, char out[LODGING_ERROR_MAX]);
+/* A client has left: an empty workspace that nothing keeps is unloaded, at once or after the grace period. */
+void lodging_left(struct hub *h, struct workspace *w);
+/* Keeps a persistent workspace's record in the store. */
+void lodging_save(struct hub *h, const struct workspace *w);
+/* Makes the workspace of a stored record; false when the record does not parse. Before clients come. */
+bool lodging_load(struct hub *h, struct slice record);

@@ -1,0 +1,186 @@
+/* login: nothing a client sends before it is admitted is kept beyond the one message, and nobody is told a name that does not
+ * work yet. */
+#include "peer/login.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "auth/token.h"
+#include "base/account.h"
+#include "base/buf.h"
+#include "base/memory.h"
+#include "config/config.h"
+#include "hyphad/protocol.h"
+#include "peer/admission.h"
+#include "peer/greeting.h"
+#include "peer/hub.h"
+#include "peer/peer.h"
+#include "wire/json.h"
+#include "wire/mp.h"
+#include "ws/conn.h"
+
+void login_timed_out(struct peer *p)
+{
+    loop_count(p->pl->loop, METRIC_LOGINS_TIMED_OUT, 1);
+    peer_refuse(p, HYPHA_CLOSE_POLICY, SLICE_LIT("Authentication payload timeout"));
+}
+
+static void undecodable(struct peer *p)
+{
+    loop_count(p->pl->loop, METRIC_LOGINS_REFUSED, 1);
+    peer_refuse(p, HYPHA_CLOSE_UNSUPPORTED, SLICE_LIT("Failed to decode authentication information"));
+}
+
+/* A text field, where null, absent and "" are all "not given". False: it is there, but no text. */
+static bool text_field(struct slice map, const char *key, struct slice *ret)
+{
+    struct slice value;
+
+    *ret = (struct slice){NULL, 0};
+    if (!mp_find(map, key, &value) || mp_is(value, MP_NIL))
+        return true;
+    return mp_get_str(value, ret);
+}
+
+/* Fills in who asks. False: the token is no good, and the peer has been refused. */
+static bool identify(struct peer *p, struct join *j, struct slice token_text)
+{
+    struct hub *h = p->pl->hub;
+    char error[TOKEN_ERROR_MAX];
+    struct token token;
+
+    if (!token_text.len) {
+        j->user = user_new_anonymous(j->client_id);
+        return true;
+    }
+    if (token_parse(h->keys, token_text, &token, error) != TOKEN_OK) {
+        char text[TOKEN_ERROR_MAX + 32];
+        int n = snprintf(text, sizeof(text), "Authentication error: %s", error);
+        loop_count(p->pl->loop, METRIC_LOGINS_REFUSED, 1);
+        peer_refuse(p, HYPHA_CLOSE_POLICY, slice_make(text, (size_t)n));
+        return false;
+    }
+    j->user = token.user;
+    j->has_token = true;
+    j->has_workspace_claim = token.has_workspace;
+    j->has_client_claim = token.has_client_id;
+    memcpy(j->token_digest, token.digest, sizeof(j->token_digest));
+    return true;
+}
+
+static void admitted(struct peer *p, struct join *j)
+{
+    struct peer_loop *pl = p->pl;
+    struct account *leaf = account_new(j->account, pl->loop->config->peer_bytes);
+    struct msg *m;
+
+    ws_set_account(p->ws, leaf);
+    account_settle(p->account);
+    account_unref(p->account);
+    p->account = leaf;
+    p->user = user_ref(j->joined);
+    p->is_read_only = j->permission == PERMISSION_READ;
+    p->generation = j->generation;
+    greeting_stamp(p);
+    p->state = PEER_OPEN;
+    p->ws->max_message = pl->loop->config->max_message_bytes;
+    router_join(pl->router, &p->endpoint, p->workspace);
+    loop_count(pl->loop, METRIC_WS_CONNECTIONS, 1);
+    loop_count(pl->loop, METRIC_WS_ESTABLISHED, 1);
+    loop_count(pl->loop, METRIC_PEERS, 1);
+    pl->n_logins--;
+    greeting_send(p);
+    struct handle me = p->endpoint.handle;
+    while (p && (m = ring_take(&p->early))) {
+        ws_send(p->ws, m);
+        p = peer_find(pl->loop, me);
+    }
+    if (p) {
+        ring_trim(&p->early);
+        if (pl->loop->config->ws_idle_timeout_ms)
+            timer_start(pl->loop, &p->timer, pl->loop->config->ws_idle_timeout_ms);
+    }
+    login_next(pl);
+}
+
+static void name_peer(struct peer *p, const struct join *j)
+{
+    struct buf full;
+
+    buf_init(&full, 0);
+    buf_add_fmt(&full, "%s/%s", j->workspace_id, j->client_id);
+    p->full_id = buf_take(&full);
+    p->workspace = slice_make(p->full_id, strlen(j->workspace_id));
+    p->client_id = slice_of(p->full_id + p->workspace.len + 1);
+}
+
+static void on_answer(struct join *j)
+{
+    struct peer *p = peer_find(j->asker, j->handle);
+
+    if (!p && !j->close_code) {
+        /* The connection ended while it was being admitted. */
+        struct buf full;
+        buf_init(&full, 0);
+        buf_add_fmt(&full, "%s/%s", j->workspace_id, j->client_id);
+        admission_leave(j->hub, j->asker, buf_slice(&full), j->generation);
+        buf_deinit(&full);
+    } else if (p && j->close_code) {
+        peer_refuse(p, j->close_code, slice_of(j->text));
+    } else if (p) {
+        name_peer(p, j);
+        admitted(p, j);
+    }
+    join_free(j);
+}
+
+static void ask(struct peer *p, struct slice client_id, struct slice workspace, struct slice token, bool is_reconnection)
+{
+    struct join *j = MEM_NEW(struct join);
+
+    j->hub = p->pl->hub;
+    j->asker = p->pl->loop;
+    j->handle = p->endpoint.handle;
+    j->client_id = mem_copy(client_id.ptr, client_id.len);
+    j->workspace = workspace.len ? mem_copy(workspace.ptr, workspace.len) : NULL;
+    j->is_reconnection = is_reconnection;
+    j->on_answer = on_answer;
+    stream_peer_name(p->ws->stream, j->address);
+    if (!identify(p, j, token)) {
+        join_free(j);
+        return;
+    }
+    p->state = PEER_JOINING;
+    timer_stop(p->pl->loop, &p->timer);
+    admission_ask(j);
+}
+
+static bool has_nul(struct slice s)
+{
+    return slice_has_byte(s, '\0');
+}
+
+void login_first_message(struct peer *p, struct slice text)
+{
+    struct slice rest, map, client_id, workspace, token, reconnection;
+    struct buf b;
+
+    buf_init(&b, 0);
+    if (json_to_mp(text, &b, NULL) != JSON_OK)
+        goto undecodable;
+    rest = buf_slice(&b);
+    if (mp_take(&rest, MP_MAX_DEPTH, &map) != MP_OK || !mp_is(map, MP_MAP) || !text_field(map, "workspace", &workspace) ||
+        !text_field(map, "token", &token) || !text_field(map, "reconnection_token", &reconnection))
+        goto undecodable;
+    /* A client id of another kind is refused as an empty one is (1.6); one with a NUL by its grammar. */
+    if (!text_field(map, "client_id", &client_id))
+        client_id = (struct slice){NULL, 0};
+    if (has_nul(workspace) || has_nul(client_id))
+        goto undecodable;
+    ask(p, client_id, workspace, reconnection.len ? reconnection : token, reconnection.len > 0);
+    buf_deinit(&b);
+    return;
+undecodable:
+    buf_deinit(&b);
+    undecodable(p);
+}

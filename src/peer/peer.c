@@ -1,0 +1,238 @@
+/* peer: the life of one. Whatever ends it, the order is the same: no more callbacks from the connection, no more deliveries, the
+ * hub told, memory freed. */
+#include "peer/peer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/account.h"
+#include "base/buf.h"
+#include "base/memory.h"
+#include "config/config.h"
+#include "hyphad/protocol.h"
+#include "peer/admission.h"
+#include "peer/hub.h"
+#include "peer/inbound.h"
+#include "peer/login.h"
+#include "peer/pressure.h"
+#include "peer/probe.h"
+#include "wire/json.h"
+
+static void on_text(struct ws_conn *ws, struct slice text)
+{
+    struct peer *p = ws->owner;
+
+    if (p->state == PEER_GREETING)
+        login_first_message(p, text);
+    else if (p->state == PEER_OPEN)
+        peer_text(p, text);
+    /* JOINING: clients wait for connection_info; what one sends meanwhile is ignored */
+}
+
+static void on_binary(struct ws_conn *ws, struct slice frame, struct blob *blob)
+{
+    struct peer *p = ws->owner;
+
+    if (p->state == PEER_OPEN)
+        peer_binary(p, frame, blob);
+    else if (p->state == PEER_GREETING)
+        peer_refuse(p, HYPHA_CLOSE_UNSUPPORTED, SLICE_LIT("Failed to decode authentication information"));
+}
+
+static void on_pong(struct ws_conn *ws)
+{
+    probe_settle(ws->owner, true);
+}
+
+static void on_ws_end(struct ws_conn *ws, enum ws_end why)
+{
+    struct peer *p = ws->owner;
+
+    (void)why;      /* counted where it was found */
+    p->ws = NULL;
+    peer_free(p);
+}
+
+static const struct ws_ops ws_ops = {.on_text = on_text, .on_binary = on_binary, .on_pong = on_pong, .on_end = on_ws_end};
+
+static void on_deliver(struct endpoint *e, struct msg *m)
+{
+    struct peer *p = CONTAINER_OF(e, struct peer, endpoint);
+
+    /* Old clients stumble over a binary frame before connection_info (wire-protocol 1.10). */
+    if (p->state == PEER_OPEN)
+        ws_send(p->ws, m);
+    else
+        ring_push(&p->early, m);
+}
+
+static bool on_wants(struct endpoint *e, struct slice type)
+{
+    struct peer *p = CONTAINER_OF(e, struct peer, endpoint);
+
+    for (size_t i = 0; i < p->n_subscriptions; i++) {
+        if (slice_is(type, p->subscriptions[i]))
+            return true;
+    }
+    return false;
+}
+
+static const struct endpoint_ops endpoint_ops = {.deliver = on_deliver, .wants = on_wants};
+
+static void on_timer(struct timer *t)
+{
+    struct peer *p = CONTAINER_OF(t, struct peer, timer);
+    uint64_t idle_ms = p->pl->loop->config->ws_idle_timeout_ms;
+
+    if (p->state == PEER_GREETING) {
+        login_timed_out(p);
+        return;
+    }
+    if (p->state != PEER_OPEN || !idle_ms)
+        return;
+    uint64_t silent = loop_now_ms(p->pl->loop) - p->ws->last_in_ms;
+    if (silent < idle_ms || !p->ws->stream->is_reading) {
+        timer_start(p->pl->loop, &p->timer, silent < idle_ms ? idle_ms - silent : idle_ms);
+        return;
+    }
+    char text[64];
+    int n = snprintf(text, sizeof(text), "Idle timeout (%llus)", (unsigned long long)(idle_ms / 1000));
+    loop_count(p->pl->loop, METRIC_WS_IDLE_CLOSED, 1);
+    peer_refuse(p, HYPHA_CLOSE_GOING_AWAY, slice_make(text, (size_t)n));
+}
+
+struct peer *peer_new(struct peer_loop *pl, struct stream *stream)
+{
+    const struct config *config = pl->loop->config;
+    struct peer *p = MEM_NEW(struct peer);
+
+    p->pl = pl;
+    p->account = account_new(pl->hub->process, config->peer_bytes);
+    p->endpoint.ops = &endpoint_ops;
+    router_attach(pl->router, pl->loop, &p->endpoint);
+    list_init(&p->link);
+    list_init(&p->probes);
+    list_link(&pl->peers, &p->link);
+    ring_init(&p->early);
+    pressure_start(p);
+    timer_init(&p->timer, on_timer);
+    timer_start(pl->loop, &p->timer, config->login_timeout_ms);
+    pl->n_logins++;
+    p->ws = ws_open(stream, &ws_ops, p, p->account, config->max_first_message_bytes);
+    return p;
+}
+
+void peer_free(struct peer *p)
+{
+    struct peer_loop *pl = p->pl;
+    struct msg *m;
+
+    ASSERT(!p->ws);
+    timer_stop(pl->loop, &p->timer);
+    pressure_forget(p);
+    probe_settle(p, false);
+    router_detach(pl->router, &p->endpoint);
+    list_unlink(&p->link);
+    if (p->state == PEER_OPEN) {
+        admission_leave(pl->hub, pl->loop, slice_of(p->full_id), p->generation);
+        loop_count(pl->loop, METRIC_WS_CONNECTIONS, -1);
+        loop_count(pl->loop, METRIC_PEERS, -1);
+    } else {
+        pl->n_logins--;
+        login_next(pl);
+    }
+    while ((m = ring_take(&p->early)))
+        router_bounce(pl->router, pl->loop, m);
+    ring_deinit(&p->early);
+    for (size_t i = 0; i < p->n_subscriptions; i++)
+        mem_free(p->subscriptions[i]);
+    mem_free(p->subscriptions);
+    user_unref(p->user);
+    account_settle(p->account);
+    account_unref(p->account);
+    mem_free(p->stamp_bytes);
+    mem_free(p->full_id);
+    mem_free(p);
+}
+
+static void close_ws(struct peer *p, unsigned code, struct slice reason)
+{
+    struct ws_conn *ws = p->ws;
+
+    p->ws = NULL;
+    ws_close(ws, code, reason);
+    peer_free(p);
+}
+
+void peer_refuse(struct peer *p, unsigned code, struct slice text)
+{
+    struct buf b;
+
+    buf_init(&b, 0);
+    buf_add_text(&b, "{\"type\":\"error\",\"message\":");
+    json_add_text(&b, text);
+    buf_add_byte(&b, '}');
+    ws_send_text(p->ws, buf_slice(&b));
+    buf_deinit(&b);
+    close_ws(p, code, text);
+}
+
+struct peer *peer_find(struct loop *l, struct handle h)
+{
+    struct endpoint *e = slots_find(&l->slots, h);
+
+    return e && e->ops == &endpoint_ops ? CONTAINER_OF(e, struct peer, endpoint) : NULL;
+}
+
+struct dismiss_mail {
+    struct mail mail;
+    struct handle peer;
+    unsigned code;
+    const char *reason;     /* a literal */
+};
+
+static void run_dismiss(struct loop *l, struct mail *mail)
+{
+    struct dismiss_mail *m = CONTAINER_OF(mail, struct dismiss_mail, mail);
+    struct peer *p = peer_find(l, m->peer);
+
+    if (p)
+        close_ws(p, m->code, slice_of(m->reason));
+    mem_free(m);
+}
+
+void peer_dismiss(struct hub *h, struct handle peer, unsigned code, const char *reason)
+{
+    struct dismiss_mail *m = MEM_NEW(struct dismiss_mail);
+
+    *m = (struct dismiss_mail){{NULL, run_dismiss}, peer, code, reason};
+    loop_post(h->loop, &h->loop->set->loops[peer.loop], &m->mail);
+}
+
+void peer_loop_init(struct peer_loop *pl, struct loop *loop, struct router *router, struct hub *hub)
+{
+    *pl = (struct peer_loop){.loop = loop, .router = router, .hub = hub};
+    list_init(&pl->peers);
+    list_init(&pl->waiting);
+    pressure_init(pl);
+}
+
+void peer_loop_deinit(struct peer_loop *pl)
+{
+    ASSERT(list_is_empty(&pl->peers));
+    timer_stop(pl->loop, &pl->look_again);
+}
+
+size_t peer_loop_drain(struct peer_loop *pl, size_t n, unsigned code, struct slice reason)
+{
+    size_t left = 0;
+
+    pl->is_draining = true;
+    LIST_FOREACH(it, &pl->peers) {
+        left++;
+    }
+    size_t todo = n && n < left ? n : left;
+    for (size_t i = 0; i < todo; i++)
+        close_ws(LIST_ENTRY(pl->peers.next, struct peer, link), code, reason);
+    return left - todo;
+}

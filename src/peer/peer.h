@@ -1,0 +1,82 @@
+/* peer: one RPC client behind a WebSocket: who it is, what it may send, what it has subscribed to. Lives on the loop of its
+ * connection; the hub and the rest of the world know its handle.
+ *
+ *   GREETING --first message--> JOINING --admitted--> OPEN --end--> freed
+ *      \--timeout, refusal--------\----------------------> freed
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "auth/user.h"
+#include "base/list.h"
+#include "base/ring.h"
+#include "loop/loop.h"
+#include "router/router.h"
+#include "wire/rpc_header.h"
+#include "ws/conn.h"
+
+struct hub;
+struct http_request;
+
+/* The peers of one loop, and what they share. */
+struct peer_loop {
+    /* const after start */
+    struct loop *loop;
+    struct router *router;
+    struct hub *hub;                /* its const fields, and its loop to post to; never its state */
+    /* loop only */
+    struct list peers;              /* struct peer.link */
+    struct list held;               /* struct peer.held: not read because too much of theirs is undelivered */
+    struct deferred look;           /* looks at `held` at the end of a turn */
+    struct timer look_again;
+    struct list waiting;            /* upgrades waiting for a place to log in */
+    unsigned n_logins;              /* GREETING and JOINING */
+    bool is_draining;
+};
+
+enum peer_state { PEER_GREETING, PEER_JOINING, PEER_OPEN };
+
+struct peer {
+    /* loop only */
+    struct endpoint endpoint;
+    struct list link, held, probes;
+    struct peer_loop *pl;
+    struct ws_conn *ws;
+    struct timer timer;             /* first message, then silence */
+    struct timer rate_timer;        /* running while the message rate holds it back */
+    struct account *account;        /* holds a reference; a leaf: what this peer has under way */
+    struct ring early;              /* messages that arrived before connection_info was sent */
+    enum peer_state state;
+    bool is_held, is_rate_held;     /* why it is not read */
+    /* from JOINING on */
+    struct user *user;
+    char *full_id;                  /* owned, "ws/client" */
+    struct slice workspace, client_id;      /* inside full_id */
+    uint64_t generation;
+    bool is_read_only;
+    char *stamp_bytes;              /* owned: the encoded pairs ws, from, user of every frame it sends */
+    struct rpc_stamp stamp;
+    char **subscriptions;           /* owned */
+    size_t n_subscriptions;
+    double tokens;                  /* of the message rate */
+    uint64_t tokens_ms;
+};
+
+void peer_loop_init(struct peer_loop *pl, struct loop *loop, struct router *router, struct hub *hub);
+void peer_loop_deinit(struct peer_loop *pl);
+/* Closes every peer, or at most n of them (0 = all); new ones are refused with 503 from here on. Returns how many are left.
+ * Loop thread. */
+size_t peer_loop_drain(struct peer_loop *pl, size_t n, unsigned code, struct slice reason);
+
+/* The handler of the upgrade route; arg: array of peer loops by loop index. */
+void peer_on_upgrade(struct http_request *req, void *arg);
+
+struct peer *peer_new(struct peer_loop *pl, struct stream *stream);
+/* Ends it without a word from the WebSocket side: detaches, tells the hub, frees. */
+void peer_free(struct peer *p);
+/* {"type":"error","message":text}, close frame, end (wire-protocol 1.3). */
+void peer_refuse(struct peer *p, unsigned code, struct slice text);
+struct peer *peer_find(struct loop *l, struct handle h);        /* NULL when gone; only for handles of peers */
+/* From the hub loop: closes the connection of that handle. */
+void peer_dismiss(struct hub *h, struct handle peer, unsigned code, const char *reason);

@@ -1,0 +1,127 @@
+/* pressure: a peer's account says how many of its bytes are not delivered, whoever holds them. The loop looks at the held ones at
+ * the end of each turn, since what it delivers itself frees them there, and every few milliseconds for what other loops
+ * deliver. */
+#include "peer/pressure.h"
+
+#include "base/account.h"
+#include "config/config.h"
+#include "peer/peer.h"
+
+enum { LOOK_AGAIN_MS = 2 };
+
+static void apply(struct peer *p)
+{
+    if (p->is_held || p->is_rate_held)
+        ws_pause(p->ws);
+    else
+        ws_resume(p->ws);
+}
+
+static void look(struct peer_loop *pl)
+{
+    size_t low = pl->loop->config->pressure_low_bytes;
+
+    LIST_FOREACH(it, &pl->held) {
+        struct peer *p = LIST_ENTRY(it, struct peer, held);
+        if (account_used(p->account) > low)
+            continue;
+        list_unlink(it);
+        p->is_held = false;
+        apply(p);
+    }
+    if (!list_is_empty(&pl->held) && !timer_is_running(&pl->look_again))
+        timer_start(pl->loop, &pl->look_again, LOOK_AGAIN_MS);
+}
+
+static void on_turn_end(struct deferred *d)
+{
+    look(CONTAINER_OF(d, struct peer_loop, look));
+}
+
+static void on_look_again(struct timer *t)
+{
+    look(CONTAINER_OF(t, struct peer_loop, look_again));
+}
+
+void pressure_init(struct peer_loop *pl)
+{
+    list_init(&pl->held);
+    list_init(&pl->look.link);
+    pl->look.run = on_turn_end;
+    timer_init(&pl->look_again, on_look_again);
+}
+
+void pressure_start(struct peer *p)
+{
+    list_init(&p->held);
+    timer_init(&p->rate_timer, on_rate_due);
+    p->tokens = p->pl->loop->config->ws_msg_burst_limit;
+    p->tokens_ms = loop_now_ms(p->pl->loop);
+}
+
+void pressure_check(struct peer *p)
+{
+    struct peer_loop *pl = p->pl;
+
+    if (!p->is_held && account_used(p->account) > pl->loop->config->pressure_high_bytes) {
+        p->is_held = true;
+        list_link(&pl->held, &p->held);
+        loop_count(pl->loop, METRIC_PRESSURE_STOPS, 1);
+        apply(p);
+    }
+    if (p->is_held)
+        loop_defer(pl->loop, &pl->look);
+}
+
+static void refill(struct peer *p)
+{
+    const struct config *config = p->pl->loop->config;
+    uint64_t now = loop_now_ms(p->pl->loop);
+
+    p->tokens += (double)(now - p->tokens_ms) * config->ws_msg_rate_limit / 1000.0;
+    p->tokens_ms = now;
+    if (p->tokens > config->ws_msg_burst_limit)
+        p->tokens = config->ws_msg_burst_limit;
+}
+
+static void on_rate_due(struct timer *t)
+{
+    struct peer *p = CONTAINER_OF(t, struct peer, rate_timer);
+
+    refill(p);
+    p->is_rate_held = false;
+    apply(p);
+}
+
+static uint64_t ms_until_whole(const struct peer *p)
+{
+    double rate = p->pl->loop->config->ws_msg_rate_limit;
+
+    return (uint64_t)((1.0 - p->tokens) * 1000.0 / rate) + 1;
+}
+
+bool pressure_take(struct peer *p)
+{
+    const struct config *config = p->pl->loop->config;
+
+    if (config->ws_msg_rate_limit <= 0 || !config->ws_msg_burst_limit)
+        return true;
+    refill(p);
+    p->tokens -= 1;
+    if (p->tokens >= 0)
+        return true;
+    if (config->ws_rate_action == CONFIG_RATE_CLOSE)
+        return false;
+    if (!p->is_rate_held) {
+        p->is_rate_held = true;
+        apply(p);
+    }
+    timer_start(p->pl->loop, &p->rate_timer, ms_until_whole(p));
+    return true;
+}
+
+void pressure_forget(struct peer *p)
+{
+    list_unlink(&p->held);
+    timer_stop(p->pl->loop, &p->rate_timer);
+}

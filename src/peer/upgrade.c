@@ -1,0 +1,125 @@
+/* upgrade: the door before the door. What is wrong for good is told after the upgrade, where clients show it; what will pass by
+ * itself (draining, too many logins at once) is told before it, with 503, which clients retry. (wire-protocol 1.2, 1.8) */
+#include "base/memory.h"
+#include "config/config.h"
+#include "http/request.h"
+#include "http/response.h"
+#include "hyphad/protocol.h"
+#include "peer/login.h"
+#include "peer/peer.h"
+#include "wire/url.h"
+#include "ws/handshake.h"
+
+struct waiting {                /* an upgrade request without a place to log in yet */
+    struct list link;
+    struct timer timer;
+    struct peer_loop *pl;
+    struct http_request *req;
+};
+
+static bool has_query_credentials(struct slice query)
+{
+    static const char *const names[] = {"workspace", "client_id", "token", "reconnection_token"};
+    bool found = false;
+    struct buf value;
+
+    buf_init(&value, 0);
+    for (size_t i = 0; i < ARRAY_LEN(names) && !found; i++) {
+        buf_clear(&value);
+        found = url_query_find(query, names[i], &value) && value.len;
+    }
+    buf_deinit(&value);
+    return found;
+}
+
+static void upgrade(struct peer_loop *pl, struct http_request *req)
+{
+    bool is_legacy = has_query_credentials(req->query);
+    struct slice leftover = {NULL, 0};
+    struct stream *stream = ws_handshake(req, &leftover);
+
+    if (!stream)
+        return;
+    struct peer *p = peer_new(pl, stream);
+    struct ws_conn *ws = p->ws;
+    if (is_legacy) {
+        p->ws = NULL;
+        ws_close(ws, HYPHA_CLOSE_POLICY, SLICE_LIT("Connection rejected, please  upgrade to `hypha-rpc` which pass the authentication "
+                                                   "information in the first message"));
+        peer_free(p);
+        return;
+    }
+    ws_start(ws, leftover);
+}
+
+static void refuse_busy(struct http_request *req, const char *text)
+{
+    struct buf extra;
+
+    buf_init(&extra, 0);
+    http_header_add(&extra, "Retry-After", SLICE_LIT("1"));
+    http_respond(req, 503, "text/plain; charset=utf-8", slice_of(text), buf_slice(&extra));
+    buf_deinit(&extra);
+}
+
+static void forget(struct waiting *w)
+{
+    timer_stop(w->pl->loop, &w->timer);
+    list_unlink(&w->link);
+    mem_free(w);
+}
+
+static void on_waited(struct timer *t)
+{
+    struct waiting *w = CONTAINER_OF(t, struct waiting, timer);
+    struct http_request *req = w->req;
+
+    forget(w);
+    refuse_busy(req, "Server busy, please retry");
+}
+
+static void on_gone(struct http_request *req)
+{
+    forget(req->owner);
+    http_request_drop(req);
+}
+
+static unsigned places(const struct peer_loop *pl)
+{
+    unsigned all = pl->loop->config->max_concurrent_connections, n = pl->loop->set->n_loops;
+
+    return all / n ? all / n : 1;
+}
+
+void login_next(struct peer_loop *pl)
+{
+    while (!list_is_empty(&pl->waiting) && pl->n_logins < places(pl)) {
+        struct waiting *w = LIST_ENTRY(pl->waiting.next, struct waiting, link);
+        struct http_request *req = w->req;
+        forget(w);
+        req->on_gone = NULL;
+        upgrade(pl, req);
+    }
+}
+
+void peer_on_upgrade(struct http_request *req, void *arg)
+{
+    struct peer_loop *pl = &((struct peer_loop *)arg)[req->loop->index];
+
+    if (pl->is_draining) {
+        refuse_busy(req, "Server is shutting down");
+        return;
+    }
+    if (pl->n_logins < places(pl)) {
+        upgrade(pl, req);
+        return;
+    }
+    struct waiting *w = MEM_NEW(struct waiting);
+    w->pl = pl;
+    w->req = req;
+    req->owner = w;
+    req->on_gone = on_gone;
+    timer_init(&w->timer, on_waited);
+    timer_start(pl->loop, &w->timer, pl->loop->config->login_queue_timeout_ms);
+    list_link(&pl->waiting, &w->link);
+}
