@@ -53,8 +53,8 @@ int address_resolve(struct slice to, struct slice own, struct address *ret)
 /* White space and control characters as Unicode has them: an id full of U+2028 is no better than one with a newline. */
 static bool is_blank_or_control(uint32_t c)
 {
-    return c <= 0x20 || (c >= 0x7f && c <= 0xa0) || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 ||
-           c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
+    return c <= 0x20 || (c >= 0x7f && c <= 0xa0) || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) ||
+           c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
 }
 
 bool client_id_is_valid(struct slice id)
@@ -63,7 +63,8 @@ bool client_id_is_valid(struct slice id)
         return false;
     while (id.len) {
         uint32_t c;
-        if (!utf8_take(&id, &c) || is_blank_or_control(c) || (c < 0x80 && strchr("/:@*?[]", (int)c)))
+        if (!utf8_take(&id, &c) || is_blank_or_control(c) ||
+            (c < 0x80 && strchr("/:@*?[]", (int)c)))
             return false;
     }
     return true;

@@ -10,10 +10,10 @@ struct address {
 };
 
 enum {
-    ADDRESS_CLIENT,             /* one client, absolute in *ret */
-    ADDRESS_BROADCAST,          /* everybody of the sender's own workspace: client is "*" */
-    ADDRESS_FOREIGN_BROADCAST,  /* everybody of another workspace, or of all: refused by policy */
-    ADDRESS_BAD,                /* empty parts, a second '/', other forms with '*' */
+    ADDRESS_CLIENT,            /* one client, absolute in *ret */
+    ADDRESS_BROADCAST,         /* everybody of the sender's own workspace: client is "*" */
+    ADDRESS_FOREIGN_BROADCAST, /* everybody of another workspace, or of all: refused by policy */
+    ADDRESS_BAD,               /* empty parts, a second '/', other forms with '*' */
 };
 /* `to` as a client wrote it, seen from a sender in `own`. "*" followed by "/manager-x" is ADDRESS_CLIENT in workspace "*". */
 int address_resolve(struct slice to, struct slice own, struct address *ret);
@@ -21,20 +21,34 @@ int address_resolve(struct slice to, struct slice own, struct address *ret);
 bool address_split(struct slice absolute, struct address *ret);
 
 enum { CLIENT_ID_MAX = 255, WORKSPACE_ID_MAX = 128 };
-bool client_id_is_valid(struct slice id);       /* wire-protocol 1.6, W-012 */
+bool client_id_is_valid(struct slice id); /* wire-protocol 1.6, W-012 */
 
-enum { WORKSPACE_ID_OK, WORKSPACE_ID_EMPTY, WORKSPACE_ID_NO_HYPHEN, WORKSPACE_ID_BAD_CHARACTER, WORKSPACE_ID_TOO_LONG };
-int workspace_id_check(struct slice id, bool is_root);  /* in the order of workspaces-and-auth 1.2 */
+enum {
+    WORKSPACE_ID_OK,
+    WORKSPACE_ID_EMPTY,
+    WORKSPACE_ID_NO_HYPHEN,
+    WORKSPACE_ID_BAD_CHARACTER,
+    WORKSPACE_ID_TOO_LONG
+};
+int workspace_id_check(struct slice id, bool is_root); /* in the order of workspaces-and-auth 1.2 */
 
 /* A service id as callers write it: name | client:name | ws/name | ws/client:name, any with @app, and "~". */
 struct service_id {
-    struct slice workspace;     /* empty: not given */
-    struct slice client;        /* "*" when not given */
+    struct slice workspace; /* empty: not given */
+    struct slice client;    /* "*" when not given */
     struct slice name;
-    struct slice app;           /* "*" when not given */
-    bool is_manager;            /* "~" or ".../~" */
+    struct slice app; /* "*" when not given */
+    bool is_manager;  /* "~" or ".../~" */
 };
-enum { SERVICE_ID_OK, SERVICE_ID_MANY_SLASHES, SERVICE_ID_MANY_COLONS, SERVICE_ID_MANY_ATS, SERVICE_ID_WILDCARD, SERVICE_ID_EMPTY };
+enum {
+    SERVICE_ID_OK,
+    SERVICE_ID_MANY_SLASHES,
+    SERVICE_ID_MANY_COLONS,
+    SERVICE_ID_MANY_ATS,
+    SERVICE_ID_WILDCARD,
+    SERVICE_ID_EMPTY
+};
+/* WILDCARD is "*" alone. A workspace of "*" is passed on: which callers may say it is theirs to know. */
 int service_id_parse(struct slice text, struct service_id *ret);
 /* At registration the split differs: workspace up to the first '/', client up to the next ':', name = the rest
  * (workspaces-and-auth 6.1). False when there is no ':'. workspace is empty when there is no '/' before the ':'. */

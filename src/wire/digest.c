@@ -44,7 +44,8 @@ void base64_encode(struct slice bytes, struct buf *out)
 
     if (!at)
         return;
-    ASSERT(mbedtls_base64_encode((unsigned char *)at, room, &n, (const unsigned char *)bytes.ptr, bytes.len) == 0);
+    ASSERT(mbedtls_base64_encode((unsigned char *)at, room, &n, (const unsigned char *)bytes.ptr,
+                                 bytes.len) == 0);
     buf_grow(out, n);
 }
 
@@ -63,7 +64,8 @@ static bool normalize(struct slice text, struct buf *out)
             c = '+';
         else if (c == '_')
             c = '/';
-        else if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') && c != '+' && c != '/')
+        else if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+                 c != '+' && c != '/')
             return false;
         buf_add_byte(out, (uint8_t)c);
     }
@@ -81,7 +83,8 @@ bool base64_decode(struct slice text, struct buf *out)
     if (normalize(text, &plain)) {
         size_t room = plain.len / 4 * 3 + 1, n = 0;
         char *at = buf_reserve(out, room);
-        is_done = at && mbedtls_base64_decode((unsigned char *)at, room, &n, (const unsigned char *)plain.ptr, plain.len) == 0;
+        is_done = at && mbedtls_base64_decode((unsigned char *)at, room, &n,
+                                              (const unsigned char *)plain.ptr, plain.len) == 0;
         if (is_done)
             buf_grow(out, n);
     }

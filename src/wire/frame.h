@@ -6,7 +6,14 @@
 
 #include "base/msg.h"
 
-enum ws_opcode { WS_CONTINUATION = 0, WS_TEXT = 1, WS_BINARY = 2, WS_CLOSE = 8, WS_PING = 9, WS_PONG = 10 };
+enum ws_opcode {
+    WS_CONTINUATION = 0,
+    WS_TEXT = 1,
+    WS_BINARY = 2,
+    WS_CLOSE = 8,
+    WS_PING = 9,
+    WS_PONG = 10
+};
 enum { WS_HEAD_MAX = 14, WS_SERVER_HEAD_MAX = 10 };
 
 struct ws_head {
@@ -15,13 +22,15 @@ struct ws_head {
     bool is_masked;
     uint8_t mask[4];
     uint64_t payload_len;
-    uint8_t head_len;       /* bytes the header takes */
+    uint8_t head_len; /* bytes the header takes */
 };
 
 enum {
     WS_HEAD_OK,
-    WS_HEAD_MORE,           /* fewer bytes than the header takes */
-    WS_HEAD_BAD,            /* reserved bits or opcode, fragmented or long control frame, non-minimal or 2^63 length (RFC 6455 5.2, 5.5) */
+    WS_HEAD_MORE, /* fewer bytes than the header takes */
+    /* Reserved bits or opcode, fragmented or long control frame, non-minimal or 2^63 length (RFC 6455
+     * 5.2, 5.5). */
+    WS_HEAD_BAD,
 };
 /* Whether a client frame must be masked is the caller's rule (1002): is_masked says what was seen. */
 int ws_head_read(const uint8_t *bytes, size_t n_bytes, struct ws_head *ret);

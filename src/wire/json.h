@@ -6,10 +6,10 @@
 
 enum {
     JSON_OK,
-    JSON_SYNTAX,        /* not JSON, not UTF-8, trailing data, deeper than the cap */
-    JSON_HAS_BYTES,     /* a bin or ext inside: "Object of type bytes is not JSON serializable" */
-    JSON_HAS_NAN,       /* NaN or infinity: "Out of range float values are not JSON compliant" */
-    JSON_BAD_KEY,       /* a map key that is not a text */
+    JSON_SYNTAX,    /* not JSON, not UTF-8, trailing data, too deep, or too many values */
+    JSON_HAS_BYTES, /* a bin or ext inside: "Object of type bytes is not JSON serializable" */
+    JSON_HAS_NAN,   /* NaN or infinity: "Out of range float values are not JSON compliant" */
+    JSON_BAD_KEY,   /* a map key that is not a text */
     JSON_NO_MEMORY,
 };
 enum { JSON_ERROR_MAX = 160, JSON_MAX_DEPTH = 64 };
@@ -20,4 +20,5 @@ MUST_CHECK int json_to_mp(struct slice text, struct buf *out, char ret_error[JSO
 /* Appends the JSON text of a value: `,` and `:` without blanks, non-ASCII raw, floats in shortest round-trip form with
  * `.0` or exponent as Python prints them, keys in order; an absent value is null. On an outcome other than OK `out` is as before. */
 MUST_CHECK int json_from_mp(struct slice value, struct buf *out);
-void json_add_text(struct buf *out, struct slice text);     /* a quoted, escaped JSON string; invalid UTF-8 becomes U+FFFD */
+/* Appends a quoted, escaped JSON string; invalid UTF-8 becomes U+FFFD. */
+void json_add_text(struct buf *out, struct slice text);

@@ -10,9 +10,9 @@
 #include "wire/mp.h"
 
 enum {
-    TREE_CONTAINER_BYTES = 256,     /* what jansson allocates for an empty array or object, at most */
-    TREE_VALUE_BYTES = 64,          /* for a scalar and its place in the parent */
-    LONG_DIGITS = 19,               /* INT64_MAX has so many */
+    TREE_CONTAINER_BYTES = 256, /* what jansson allocates for an empty array or object, at most */
+    TREE_VALUE_BYTES = 64,      /* for a scalar and its place in the parent */
+    LONG_DIGITS = 19,           /* INT64_MAX has so many */
 };
 static const size_t TREE_MAX_BYTES = (size_t)256 << 20;
 
@@ -77,7 +77,8 @@ static struct shape shape_of(struct slice text)
 /* A run of at least LONG_DIGITS digits; leading zeros are no JSON and need not be counted. */
 static bool is_past_int64(struct slice digits, bool is_negative)
 {
-    struct slice most = is_negative ? SLICE_LIT("9223372036854775808") : SLICE_LIT("9223372036854775807");
+    struct slice most =
+        is_negative ? SLICE_LIT("9223372036854775808") : SLICE_LIT("9223372036854775807");
 
     return digits.len > most.len || slice_order(digits, most) > 0;
 }
@@ -95,7 +96,9 @@ static void widen_numbers(struct slice text, struct buf *out)
 {
     for (size_t at = 0, end; at < text.len; at = end) {
         bool is_number = is_digit(text.ptr[at]);
-        end = text.ptr[at] == '"' ? string_end(text, at) : is_number ? number_end(text, at) : at + 1;
+        end = text.ptr[at] == '"' ? string_end(text, at)
+              : is_number         ? number_end(text, at)
+                                  : at + 1;
         struct slice piece = slice_make(text.ptr + at, end - at);
         buf_add_slice(out, piece);
         if (!is_number || piece.len < LONG_DIGITS || digits_end(text, at) != end)
@@ -105,13 +108,20 @@ static void widen_numbers(struct slice text, struct buf *out)
     }
 }
 
-/* Depth is bounded by the scan. */
-static void add_value(const json_t *v, struct buf *out)
-{
-    const char *key;
-    json_t *item;
-    size_t i;
+static void add_value(json_t *v, struct buf *out);
 
+static void add_object(json_t *v, struct buf *out)
+{
+    mp_add_map(out, (uint32_t)json_object_size(v));
+    for (void *it = json_object_iter(v); it; it = json_object_iter_next(v, it)) {
+        mp_add_text(out, json_object_iter_key(it));
+        add_value(json_object_iter_value(it), out);
+    }
+}
+
+/* Depth is bounded by the scan. */
+static void add_value(json_t *v, struct buf *out)
+{
     switch (json_typeof(v)) {
     case JSON_NULL:
         mp_add_nil(out);
@@ -131,15 +141,11 @@ static void add_value(const json_t *v, struct buf *out)
         break;
     case JSON_ARRAY:
         mp_add_array(out, (uint32_t)json_array_size(v));
-        json_array_foreach(v, i, item)
-            add_value(item, out);
+        for (size_t i = 0; i < json_array_size(v); i++)
+            add_value(json_array_get(v, i), out);
         break;
     case JSON_OBJECT:
-        mp_add_map(out, (uint32_t)json_object_size(v));
-        json_object_foreach((json_t *)v, key, item) {
-            mp_add_text(out, key);
-            add_value(item, out);
-        }
+        add_object(v, out);
         break;
     }
 }
@@ -154,13 +160,15 @@ static int fail(char *ret_error, const char *text)
 static int tree_load(struct slice text, json_t **ret_tree, char *ret_error)
 {
     json_error_t e;
-    json_t *tree = json_loadb(text.ptr ? text.ptr : "", text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &e);
+    json_t *tree =
+        json_loadb(text.ptr ? text.ptr : "", text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &e);
 
     if (!tree) {
         if (json_error_code(&e) == json_error_out_of_memory)
             return JSON_NO_MEMORY;
         if (ret_error)
-            snprintf(ret_error, JSON_ERROR_MAX, "%.110s: line %d column %d", e.text, e.line, e.column);
+            snprintf(ret_error, JSON_ERROR_MAX, "%.110s: line %d column %d", e.text, e.line,
+                     e.column);
         return JSON_SYNTAX;
     }
     *ret_tree = tree;

@@ -10,7 +10,7 @@
 
 static void add_escaped(struct buf *out, uint8_t c)
 {
-    static const char names[] = "btn?fr";       /* 8 to 13 */
+    static const char names[] = "btn?fr"; /* 8 to 13 */
 
     if (c == '"' || c == '\\')
         buf_add(out, (char[]){'\\', (char)c}, 2);
@@ -25,7 +25,8 @@ static void add_plain(struct buf *out, struct slice text)
 {
     while (text.len) {
         size_t n = 0;
-        while (n < text.len && (uint8_t)text.ptr[n] >= 0x20 && text.ptr[n] != '"' && text.ptr[n] != '\\')
+        while (n < text.len && (uint8_t)text.ptr[n] >= 0x20 && text.ptr[n] != '"' &&
+               text.ptr[n] != '\\')
             n++;
         buf_add(out, text.ptr, n);
         if (n < text.len)

@@ -12,9 +12,9 @@ enum mp_kind { MP_NIL, MP_BOOL, MP_INT, MP_FLOAT, MP_STR, MP_BIN, MP_ARRAY, MP_M
 
 enum {
     MP_OK,
-    MP_MORE,        /* the bytes end inside the value */
-    MP_BAD,         /* 0xc1, which encodes nothing */
-    MP_DEEP,        /* nested deeper than the cap */
+    MP_MORE, /* the bytes end inside the value */
+    MP_BAD,  /* 0xc1, which encodes nothing */
+    MP_DEEP, /* nested deeper than the cap */
 };
 enum { MP_MAX_DEPTH = 128 };
 
@@ -23,23 +23,29 @@ enum { MP_MAX_DEPTH = 128 };
 MUST_CHECK int mp_take(struct slice *in, unsigned max_depth, struct slice *ret_value);
 
 enum mp_kind mp_kind(struct slice v);
-static inline bool mp_is(struct slice v, enum mp_kind kind) { return v.len && mp_kind(v) == kind; }
+static inline bool mp_is(struct slice v, enum mp_kind kind)
+{
+    return v.len && mp_kind(v) == kind;
+}
 /* Each returns false, output untouched, when the value is of another kind. An absent value (len 0) is of no kind. */
 bool mp_get_bool(struct slice v, bool *ret_bool);
-bool mp_get_int(struct slice v, int64_t *ret_int);      /* also a float with an integral value in range; not uint64 > INT64_MAX */
+/* Also a float with an integral value in range; not a uint64 past INT64_MAX. */
+bool mp_get_int(struct slice v, int64_t *ret_int);
 bool mp_get_num(struct slice v, double *ret_num);       /* int or float */
 bool mp_get_uint64(struct slice v, uint64_t *ret_uint); /* non-negative MP_INT only */
 bool mp_get_str(struct slice v, struct slice *ret_text);
 bool mp_get_bin(struct slice v, struct slice *ret_bytes);
-uint32_t mp_count(struct slice v);                      /* elements of an array, pairs of a map, else 0 */
+uint32_t mp_count(struct slice v); /* elements of an array, pairs of a map, else 0 */
 
 struct mp_iter {
     struct slice rest;
-    uint32_t n_left;        /* elements or pairs */
+    uint32_t n_left; /* elements or pairs */
 };
-void mp_iter_init(struct mp_iter *it, struct slice array_or_map);       /* of any other kind: an empty walk */
-bool mp_iter_next(struct mp_iter *it, struct slice *ret_value);                         /* arrays */
-bool mp_iter_pair(struct mp_iter *it, struct slice *ret_key, struct slice *ret_value);  /* maps; key is an encoded value */
+/* Of any other kind, or absent: an empty walk. */
+void mp_iter_init(struct mp_iter *it, struct slice array_or_map);
+bool mp_iter_next(struct mp_iter *it, struct slice *ret_value); /* arrays */
+/* Maps; the key is an encoded value like the other. */
+bool mp_iter_pair(struct mp_iter *it, struct slice *ret_key, struct slice *ret_value);
 
 /* The value of a text key; the last one when it occurs twice. False when v is no map or has no such key. */
 bool mp_find(struct slice map, const char *key, struct slice *ret_value);
@@ -55,11 +61,12 @@ void mp_add_int(struct buf *b, int64_t v);
 void mp_add_uint(struct buf *b, uint64_t v);
 void mp_add_float(struct buf *b, double v);
 void mp_add_str(struct buf *b, struct slice text);
-void mp_add_text(struct buf *b, const char *text);      /* NULL writes nil */
+void mp_add_text(struct buf *b, const char *text); /* NULL writes nil */
 void mp_add_bin(struct buf *b, struct slice bytes);
-void mp_add_array(struct buf *b, uint32_t n);           /* then n values */
-void mp_add_map(struct buf *b, uint32_t n);             /* then n key and value pairs */
-void mp_add_raw(struct buf *b, struct slice encoded);   /* an already encoded value (len 0 writes nil) */
+void mp_add_array(struct buf *b, uint32_t n); /* then n values */
+void mp_add_map(struct buf *b, uint32_t n);   /* then n key and value pairs */
+/* An already encoded value; an absent one writes nil. */
+void mp_add_raw(struct buf *b, struct slice encoded);
 
 /* A map or array whose size is known only at its end: always the 32-bit form. */
 struct mp_open {
@@ -69,6 +76,8 @@ struct mp_open {
 };
 void mp_open_map(struct mp_open *o, struct buf *b);
 void mp_open_array(struct mp_open *o, struct buf *b);
-void mp_key(struct mp_open *o, const char *key);        /* counts a pair and writes its key; the value follows */
-void mp_item(struct mp_open *o);                        /* counts an element of an array; the value follows */
+/* Counts a pair and writes its key; the value follows. */
+void mp_key(struct mp_open *o, const char *key);
+/* Counts an element of an array; the value follows. */
+void mp_item(struct mp_open *o);
 void mp_close(struct mp_open *o);

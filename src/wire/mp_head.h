@@ -10,10 +10,10 @@
 #include "wire/mp.h"
 
 struct mp_head {
-    uint8_t kind;           /* enum mp_kind */
+    uint8_t kind; /* enum mp_kind */
     uint8_t head_len;
-    size_t body_len;        /* 0 for arrays and maps */
-    uint64_t n_inside;      /* values directly inside: elements, or twice the pairs; 0 otherwise */
+    size_t body_len;   /* 0 for arrays and maps */
+    uint64_t n_inside; /* values directly inside: elements, or twice the pairs; 0 otherwise */
 };
 
 static inline uint64_t mp_load(const uint8_t *p, unsigned n_bytes)
@@ -25,20 +25,26 @@ static inline uint64_t mp_load(const uint8_t *p, unsigned n_bytes)
     return v;
 }
 
-static inline int mp_head_of(struct mp_head *h, enum mp_kind kind, unsigned head_len, uint64_t body_len)
+static inline int mp_head_of(struct mp_head *h, enum mp_kind kind, unsigned head_len,
+                             uint64_t body_len)
 {
-    *h = (struct mp_head){.kind = (uint8_t)kind, .head_len = (uint8_t)head_len, .body_len = (size_t)body_len};
+    *h = (struct mp_head){
+        .kind = (uint8_t)kind, .head_len = (uint8_t)head_len, .body_len = (size_t)body_len};
     return MP_OK;
 }
 
-static inline int mp_head_container(struct mp_head *h, enum mp_kind kind, unsigned head_len, uint64_t n)
+static inline int mp_head_container(struct mp_head *h, enum mp_kind kind, unsigned head_len,
+                                    uint64_t n)
 {
-    *h = (struct mp_head){.kind = (uint8_t)kind, .head_len = (uint8_t)head_len, .n_inside = kind == MP_MAP ? 2 * n : n};
+    *h = (struct mp_head){.kind = (uint8_t)kind,
+                          .head_len = (uint8_t)head_len,
+                          .n_inside = kind == MP_MAP ? 2 * n : n};
     return MP_OK;
 }
 
 /* A head with a length field of `width` bytes behind the first byte; extra counts the type byte of an ext. */
-static inline int mp_head_sized(const uint8_t *p, size_t n, unsigned width, enum mp_kind kind, struct mp_head *h)
+static inline int mp_head_sized(const uint8_t *p, size_t n, unsigned width, enum mp_kind kind,
+                                struct mp_head *h)
 {
     if (n < 1 + width)
         return MP_MORE;

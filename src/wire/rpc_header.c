@@ -11,17 +11,28 @@
 #include "base/map.h"
 #include "wire/mp_head.h"
 
-enum rpc_key { KEY_TO, KEY_WS, KEY_CTX, KEY_TYPE, KEY_FROM, KEY_USER, KEY_METHOD, KEY_PARENT, KEY_SESSION, KEY_OTHER };
+enum rpc_key {
+    KEY_TO,
+    KEY_WS,
+    KEY_CTX,
+    KEY_TYPE,
+    KEY_FROM,
+    KEY_USER,
+    KEY_METHOD,
+    KEY_PARENT,
+    KEY_SESSION,
+    KEY_OTHER
+};
 
 enum { FEW_KEYS = 16, MANY_SLOTS = 2 * RPC_HEADER_MAX_PAIRS };
 
 struct scan {
-    struct slice in;            /* what is left of the map */
-    const char *base;           /* first byte of the frame */
+    struct slice in;  /* what is left of the map */
+    const char *base; /* first byte of the frame */
     struct rpc_header *h;
-    unsigned depth;             /* allowed inside a value */
-    unsigned seen;              /* 1 << rpc_key */
-    int outcome;                /* first complaint that does not stop the scan */
+    unsigned depth; /* allowed inside a value */
+    unsigned seen;  /* 1 << rpc_key */
+    int outcome;    /* first complaint that does not stop the scan */
     unsigned n_others;
     struct slice others[FEW_KEYS];
 };
@@ -30,15 +41,21 @@ static enum rpc_key key_find(struct slice k)
 {
     switch (k.len) {
     case 2:
-        return memcmp(k.ptr, "to", 2) == 0 ? KEY_TO : memcmp(k.ptr, "ws", 2) == 0 ? KEY_WS : KEY_OTHER;
+        return memcmp(k.ptr, "to", 2) == 0   ? KEY_TO
+               : memcmp(k.ptr, "ws", 2) == 0 ? KEY_WS
+                                             : KEY_OTHER;
     case 3:
         return memcmp(k.ptr, "ctx", 3) == 0 ? KEY_CTX : KEY_OTHER;
     case 4:
         if (memcmp(k.ptr, "type", 4) == 0)
             return KEY_TYPE;
-        return memcmp(k.ptr, "from", 4) == 0 ? KEY_FROM : memcmp(k.ptr, "user", 4) == 0 ? KEY_USER : KEY_OTHER;
+        return memcmp(k.ptr, "from", 4) == 0   ? KEY_FROM
+               : memcmp(k.ptr, "user", 4) == 0 ? KEY_USER
+                                               : KEY_OTHER;
     case 6:
-        return memcmp(k.ptr, "method", 6) == 0 ? KEY_METHOD : memcmp(k.ptr, "parent", 6) == 0 ? KEY_PARENT : KEY_OTHER;
+        return memcmp(k.ptr, "method", 6) == 0   ? KEY_METHOD
+               : memcmp(k.ptr, "parent", 6) == 0 ? KEY_PARENT
+                                                 : KEY_OTHER;
     case 7:
         return memcmp(k.ptr, "session", 7) == 0 ? KEY_SESSION : KEY_OTHER;
     default:
@@ -68,7 +85,8 @@ static struct slice *text_place(struct rpc_header *h, enum rpc_key key)
 
 static bool is_dropped(enum rpc_key key)
 {
-    const unsigned dropped = 1u << KEY_TO | 1u << KEY_FROM | 1u << KEY_WS | 1u << KEY_USER | 1u << KEY_CTX;
+    const unsigned dropped =
+        1u << KEY_TO | 1u << KEY_FROM | 1u << KEY_WS | 1u << KEY_USER | 1u << KEY_CTX;
 
     return dropped >> key & 1;
 }
@@ -191,7 +209,8 @@ int rpc_header_peek(struct slice frame, const struct rpc_header_caps *caps, stru
         return peek_failure(r, is_cut);
     if (head.kind != MP_MAP)
         return RPC_HEADER_BAD;
-    if (head.n_inside / 2 > caps->max_pairs || head.n_inside / 2 > RPC_HEADER_MAX_PAIRS || !caps->max_depth)
+    if (head.n_inside / 2 > caps->max_pairs || head.n_inside / 2 > RPC_HEADER_MAX_PAIRS ||
+        !caps->max_depth)
         return RPC_HEADER_TOO_BIG;
 
     struct scan s;
@@ -253,12 +272,13 @@ static char *put(char *at, const char *from, size_t n_bytes)
     return at + n_bytes;
 }
 
-struct msg *rpc_header_splice(const struct rpc_header *h, struct slice to, const struct rpc_stamp *stamp,
-                              bool copy_tail, struct account *account)
+struct msg *rpc_header_splice(const struct rpc_header *h, struct slice to,
+                              const struct rpc_stamp *stamp, bool copy_tail,
+                              struct account *account)
 {
     char map_head[MAP_HEAD_ROOM], to_head[TO_HEAD_ROOM];
     uint8_t first = (uint8_t)h->map.ptr[0];
-    size_t at = first == 0xde ? 3 : first == 0xdf ? 5 : 1;      /* behind the client's own map head */
+    size_t at = first == 0xde ? 3 : first == 0xdf ? 5 : 1; /* behind the client's own map head */
     size_t n_tail = copy_tail ? h->tail.len : 0;
     size_t n_kept = h->map.len - at;
 
@@ -267,7 +287,8 @@ struct msg *rpc_header_splice(const struct rpc_header *h, struct slice to, const
         n_kept -= h->dropped[i].len;
     size_t n_map_head = map_head_write(map_head, h->n_pairs - h->n_dropped + 1 + stamp->n_pairs);
     size_t n_to_head = to_head_write(to_head, to.len);
-    struct msg *m = msg_try_new(n_map_head + n_kept + n_to_head + to.len + stamp->pairs.len + n_tail, account);
+    struct msg *m =
+        msg_try_new(n_map_head + n_kept + n_to_head + to.len + stamp->pairs.len + n_tail, account);
     if (!m)
         return NULL;
     char *out = put(msg_head(m), map_head, n_map_head);

@@ -11,19 +11,22 @@
 #include "base/msg.h"
 #include "base/slice.h"
 
-enum { RPC_HEADER_MAX_PAIRS = 1024 };             /* above it no cap is heard */
+enum { RPC_HEADER_MAX_PAIRS = 1024 }; /* above it no cap is heard */
 
 struct rpc_header_caps {
-    uint32_t max_bytes, max_depth, max_pairs;   /* options --rpc-max-header, --rpc-max-depth, --rpc-max-pairs */
+    /* options --rpc-max-header, --rpc-max-depth, --rpc-max-pairs */
+    uint32_t max_bytes, max_depth, max_pairs;
 };
 
 enum {
     RPC_HEADER_OK,
-    RPC_HEADER_BAD,         /* empty, not MessagePack, truncated, not a map, or `to`/`type`/`method`/`session`/`parent` neither text nor nil */
+    /* Empty, not MessagePack, truncated, not a map; or `to`, `type`, `method`, `session` or `parent`
+     * neither text nor nil. */
+    RPC_HEADER_BAD,
     RPC_HEADER_NO_TO,
-    RPC_HEADER_BAD_KEY,     /* a key that is not a text */
-    RPC_HEADER_DUPLICATE,   /* a key occurs twice */
-    RPC_HEADER_TOO_BIG,     /* past a cap on bytes, pairs or depth */
+    RPC_HEADER_BAD_KEY,   /* a key that is not a text */
+    RPC_HEADER_DUPLICATE, /* a key occurs twice */
+    RPC_HEADER_TOO_BIG,   /* past a cap on bytes, pairs or depth */
 };
 
 struct rpc_span {
@@ -31,8 +34,8 @@ struct rpc_span {
 };
 
 struct rpc_header {
-    struct slice map;           /* all of segment 1, borrowed from the frame */
-    struct slice tail;          /* everything behind it */
+    struct slice map;  /* all of segment 1, borrowed from the frame */
+    struct slice tail; /* everything behind it */
     /* Texts; ptr NULL when absent or nil. `from` is only a claim, may be of any kind on the wire, and is set for a text. */
     struct slice to, type, method, session, parent, from;
     uint32_t n_pairs;
@@ -42,24 +45,27 @@ struct rpc_header {
 
 /* Reads segment 1 iteratively. On an outcome other than OK, ret holds what was readable (session may be set, so that a
  * malformed call can still be answered: `to` of a wrong kind with a text `session`). */
-MUST_CHECK int rpc_header_peek(struct slice frame, const struct rpc_header_caps *caps, struct rpc_header *ret);
+MUST_CHECK int rpc_header_peek(struct slice frame, const struct rpc_header_caps *caps,
+                               struct rpc_header *ret);
 
 /* What the hub stamps on every frame of one sender: the encoded pairs ws, from, user, ready to be copied. */
 struct rpc_stamp {
-    struct slice pairs;         /* n_pairs keys and values, encoded */
+    struct slice pairs; /* n_pairs keys and values, encoded */
     uint32_t n_pairs;
 };
 
 /* Builds the forwarded frame: the client's pairs without the dropped ones, then `to`, then the stamp. The head of the msg is
  * the new map; the tail is copied behind it when copy_tail (small frames), else the caller sets it with msg_set_tail().
  * NULL: memory exhausted or the account refused. */
-MUST_CHECK struct msg *rpc_header_splice(const struct rpc_header *h, struct slice to, const struct rpc_stamp *stamp,
-                                         bool copy_tail, struct account *account);
+MUST_CHECK struct msg *rpc_header_splice(const struct rpc_header *h, struct slice to,
+                                         const struct rpc_stamp *stamp, bool copy_tail,
+                                         struct account *account);
 
 enum {
     RPC_TAIL_OK,
-    RPC_TAIL_BAD,           /* not one whole map, or bytes behind it */
-    RPC_TAIL_FORBIDDEN,     /* a key that would override what the hub vouches for (wire-protocol 2.3 b, W-033) */
+    RPC_TAIL_BAD, /* not one whole map, or bytes behind it */
+    /* A key that would override what the hub vouches for (wire-protocol 2.3 b, W-033). */
+    RPC_TAIL_FORBIDDEN,
 };
 /* is_method: only args, with_kwargs, promise, t, _enc, data are allowed; else only the nine reserved names are refused.
  * An empty tail is OK. */

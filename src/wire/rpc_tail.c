@@ -10,7 +10,8 @@ static bool is_payload_key(struct slice k)
     case 1:
         return k.ptr[0] == 't';
     case 4:
-        return memcmp(k.ptr, "args", 4) == 0 || memcmp(k.ptr, "_enc", 4) == 0 || memcmp(k.ptr, "data", 4) == 0;
+        return memcmp(k.ptr, "args", 4) == 0 || memcmp(k.ptr, "_enc", 4) == 0 ||
+               memcmp(k.ptr, "data", 4) == 0;
     case 7:
         return memcmp(k.ptr, "promise", 7) == 0;
     case 11:
@@ -22,7 +23,8 @@ static bool is_payload_key(struct slice k)
 
 static bool is_reserved_key(struct slice k)
 {
-    static const char *const reserved[] = {"ctx", "from", "ws", "user", "to", "type", "method", "session", "parent"};
+    static const char *const reserved[] = {"ctx",  "from",   "ws",      "user",  "to",
+                                           "type", "method", "session", "parent"};
 
     for (size_t i = 0; i < ARRAY_LEN(reserved); i++) {
         if (slice_is(k, reserved[i]))

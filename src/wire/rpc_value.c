@@ -96,16 +96,16 @@ enum ref_key { REF_NO_KEY, REF_TYPE, REF_TARGET };
 /* An array or map that is being walked. */
 struct ref_level {
     uint64_t n_left;
-    enum ref_key key;       /* the key just read; its value comes next */
-    struct slice target;    /* the encoded `_rtarget`, when it is a bare text */
+    enum ref_key key;    /* the key just read; its value comes next */
+    struct slice target; /* the encoded `_rtarget`, when it is a bare text */
     bool is_map;
-    bool is_ref;            /* its `_rtype` is method or generator */
+    bool is_ref; /* its `_rtype` is method or generator */
 };
 
 struct ref_walk {
     struct ref_level levels[MP_MAX_DEPTH + 1];
     unsigned depth;
-    struct buf found;       /* struct slice each: the bare targets of references, in no order */
+    struct buf found; /* struct slice each: the bare targets of references, in no order */
     size_t n_refs;
 };
 
@@ -138,7 +138,9 @@ static void level_note(struct ref_level *l, struct slice v)
     if (l->n_left % 2) {
         l->key = REF_NO_KEY;
         if (is_text && slice_starts(text, "_rt"))
-            l->key = slice_is(text, "_rtype") ? REF_TYPE : slice_is(text, "_rtarget") ? REF_TARGET : REF_NO_KEY;
+            l->key = slice_is(text, "_rtype")     ? REF_TYPE
+                     : slice_is(text, "_rtarget") ? REF_TARGET
+                                                  : REF_NO_KEY;
     } else if (l->key == REF_TYPE) {
         l->is_ref = slice_is(text, "method") || slice_is(text, "generator");
     } else if (l->key == REF_TARGET) {

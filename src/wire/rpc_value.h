@@ -9,12 +9,12 @@
 void rpc_value_add_error(struct buf *b, const char *class_name, struct slice text);
 
 struct rpc_method_ref {
-    struct slice server;        /* _rserver: public base URL; empty = key absent */
-    struct slice target;        /* _rtarget */
-    struct slice method;        /* _rmethod */
-    const char *promise;        /* "*", or NULL for false */
-    struct slice name, doc;     /* _rname, _rdoc; empty = nil */
-    struct slice schema;        /* _rschema: an encoded value; empty = key absent */
+    struct slice server;    /* _rserver: public base URL; empty = key absent */
+    struct slice target;    /* _rtarget */
+    struct slice method;    /* _rmethod */
+    const char *promise;    /* "*", or NULL for false */
+    struct slice name, doc; /* _rname, _rdoc; empty = nil */
+    struct slice schema;    /* _rschema: an encoded value; empty = key absent */
 };
 void rpc_value_add_method(struct buf *b, const struct rpc_method_ref *ref);
 
@@ -25,8 +25,9 @@ void rpc_value_expand(struct slice value, struct slice workspace, struct buf *ou
 bool rpc_value_has_method(struct slice value);
 /* How a promise of a call wants to be answered. */
 struct rpc_promise {
-    struct slice heartbeat, resolve, reject;    /* full method paths at the caller; compact form: empty, use <session>.x */
-    double interval_s;                          /* 0: send no heartbeats */
+    /* Full method paths at the caller; compact form: empty, use <session>.x. */
+    struct slice heartbeat, resolve, reject;
+    double interval_s; /* 0: send no heartbeats */
     bool is_present;
     bool is_compact;
 };

@@ -40,11 +40,13 @@ int service_id_parse(struct slice text, struct service_id *ret)
             return SERVICE_ID_EMPTY;
         id.name = before_app;
     }
-    if (!id.name.len || !cut_part(&id.name, '/', &id.workspace) || !cut_part(&id.name, ':', &id.client))
+    if (!id.name.len || !cut_part(&id.name, '/', &id.workspace) ||
+        !cut_part(&id.name, ':', &id.client))
         return SERVICE_ID_EMPTY;
     if (slice_is(text, "*"))
         return SERVICE_ID_WILDCARD;
-    id.is_manager = slice_is(id.name, "~") && !slice_has_byte(text, ':') && !slice_has_byte(text, '@');
+    id.is_manager =
+        slice_is(id.name, "~") && !slice_has_byte(text, ':') && !slice_has_byte(text, '@');
     *ret = id;
     return SERVICE_ID_OK;
 }

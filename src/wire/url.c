@@ -20,7 +20,8 @@ void url_decode(struct slice text, bool plus_is_blank, struct buf *out)
     buf_init(&bytes, 0);
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
-        if (c == '%' && text.len - i > 2 && hex_digit(text.ptr[i + 1]) >= 0 && hex_digit(text.ptr[i + 2]) >= 0) {
+        if (c == '%' && text.len - i > 2 && hex_digit(text.ptr[i + 1]) >= 0 &&
+            hex_digit(text.ptr[i + 2]) >= 0) {
             c = (char)(hex_digit(text.ptr[i + 1]) << 4 | hex_digit(text.ptr[i + 2]));
             i += 2;
         } else if (c == '+' && plus_is_blank) {
@@ -37,8 +38,8 @@ void url_decode(struct slice text, bool plus_is_blank, struct buf *out)
 
 static bool is_unreserved(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
-           c == '~';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
 }
 
 void url_encode(struct slice text, struct buf *out)
@@ -59,7 +60,8 @@ static struct slice drop_authority(struct slice target)
 {
     const char *at = target.len ? memmem(target.ptr, target.len, "://", 3) : NULL;
 
-    if (!at || target.ptr[0] == '/' || slice_has_byte(slice_to(target, (size_t)(at - target.ptr)), '?'))
+    if (!at || target.ptr[0] == '/' ||
+        slice_has_byte(slice_to(target, (size_t)(at - target.ptr)), '?'))
         return target;
     struct slice rest = slice_from(target, (size_t)(at - target.ptr) + 3);
     for (size_t i = 0; i < rest.len; i++) {

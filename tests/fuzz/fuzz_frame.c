@@ -26,7 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
     if (n_bytes < 100)
         ws_accept_key(slice_make(bytes, n_bytes), accept);
     while (ws_head_read(bytes, n_bytes, &h) == WS_HEAD_OK) {
-        ASSERT(h.head_len >= 2 && h.head_len <= WS_HEAD_MAX && h.head_len <= n_bytes && h.payload_len >> 63 == 0);
+        ASSERT(h.head_len >= 2 && h.head_len <= WS_HEAD_MAX && h.head_len <= n_bytes &&
+               h.payload_len >> 63 == 0);
         ASSERT(ws_head_read(bytes, h.head_len - 1u, &cut) == WS_HEAD_MORE);
         if (!h.is_masked && h.is_final) {
             uint8_t out[WS_SERVER_HEAD_MAX];

@@ -8,7 +8,9 @@ static const struct rpc_header_caps caps = {65536, 32, 1024};
 
 static void check_forwarded(const struct rpc_header *h)
 {
-    struct rpc_stamp stamp = {SLICE_LIT("\xa2ws\xa1w\xa4" "from\xa3w/c\xa4user\x80"), 3};
+    struct rpc_stamp stamp = {SLICE_LIT("\xa2ws\xa1w\xa4"
+                                        "from\xa3w/c\xa4user\x80"),
+                              3};
     struct rpc_header again;
     struct slice text, map;
     struct msg *m = rpc_header_splice(h, h->to, &stamp, true, NULL);
@@ -19,7 +21,8 @@ static void check_forwarded(const struct rpc_header *h)
     if (h->n_pairs + 4 <= RPC_HEADER_MAX_PAIRS) {
         ASSERT(rpc_header_peek(frame, &wider, &again) == RPC_HEADER_OK);
         ASSERT(again.n_pairs == h->n_pairs - h->n_dropped + 4 && again.n_dropped == 4);
-        ASSERT(slice_eq(again.to, h->to) && slice_eq(again.session, h->session) && slice_eq(again.tail, h->tail));
+        ASSERT(slice_eq(again.to, h->to) && slice_eq(again.session, h->session) &&
+               slice_eq(again.tail, h->tail));
         ASSERT(slice_is(again.from, "w/c"));
     }
     ASSERT(mp_take(&frame, MP_MAX_DEPTH, &map) == MP_OK);
@@ -40,7 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
     if (rpc_tail_check(h.tail, slice_is(h.type, "method")) == RPC_TAIL_OK && h.tail.len) {
         struct slice v, forged;
         if (mp_take(&in, MP_MAX_DEPTH, &v) == MP_OK)
-            ASSERT(in.len == 0 && !mp_find(v, "from", &forged) && !mp_find(v, "user", &forged) && !mp_find(v, "ctx", &forged));
+            ASSERT(in.len == 0 && !mp_find(v, "from", &forged) && !mp_find(v, "user", &forged) &&
+                   !mp_find(v, "ctx", &forged));
     }
     return 0;
 }

@@ -20,7 +20,8 @@ static void check_codec(struct slice text)
     buf_clear(&back);
     if (base64_decode(text, &decoded)) {
         base64_encode(buf_slice(&decoded), &encoded);
-        ASSERT(base64_decode(buf_slice(&encoded), &back) && slice_eq(buf_slice(&decoded), buf_slice(&back)));
+        ASSERT(base64_decode(buf_slice(&encoded), &back) &&
+               slice_eq(buf_slice(&decoded), buf_slice(&back)));
     }
     buf_deinit(&decoded);
     buf_deinit(&encoded);
@@ -34,7 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
     size_t n_pieces = 0;
 
     url_split_target(target, &path, &query);
-    ASSERT(path.len && query.len <= n_bytes && !slice_has_byte(path, '?') && !slice_has_byte(path, '#'));
+    ASSERT(path.len && query.len <= n_bytes && !slice_has_byte(path, '?') &&
+           !slice_has_byte(path, '#'));
     check_codec(path);
     buf_init(&found, 0);
     (void)url_query_find(query, "a", &found);

@@ -35,7 +35,8 @@ CASE(addresses_resolve_as_the_table_says)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct address a = {{NULL, 0}, {NULL, 0}};
         CHECK_INT(address_resolve(slice_of(rows[i].to), SLICE_LIT("ws-a"), &a), rows[i].outcome);
-        CHECK(slice_eq(a.workspace, slice_of(rows[i].workspace)) && slice_eq(a.client, slice_of(rows[i].client)));
+        CHECK(slice_eq(a.workspace, slice_of(rows[i].workspace)) &&
+              slice_eq(a.client, slice_of(rows[i].client)));
     }
 }
 
@@ -43,7 +44,8 @@ CASE(absolute_addresses_split_once)
 {
     struct address a;
 
-    CHECK(address_split(SLICE_LIT("ws/c"), &a) && slice_is(a.workspace, "ws") && slice_is(a.client, "c"));
+    CHECK(address_split(SLICE_LIT("ws/c"), &a) && slice_is(a.workspace, "ws") &&
+          slice_is(a.client, "c"));
     CHECK(!address_split(SLICE_LIT("wsc"), &a) && !address_split(SLICE_LIT("ws/c/d"), &a));
     CHECK(!address_split(SLICE_LIT("/c"), &a) && !address_split(SLICE_LIT("ws/"), &a));
 }
@@ -52,10 +54,12 @@ CASE(absolute_addresses_split_once)
 CASE(client_ids_that_are_refused)
 {
     static const char *const bad[] = {
-        "", "a/b", "a:b", "a@b", "a*", "a?", "[a", "a]", "a b", "a\tb", "a\n", "\x7f", "a\xc2\x85z", "a\xc2\xa0z",
-        "\xe2\x80\xa8", "\xe3\x80\x80", "\xff", "a\xc3",
+        "",           "a/b",        "a:b",          "a@b",          "a*",   "a?",
+        "[a",         "a]",         "a b",          "a\tb",         "a\n",  "\x7f",
+        "a\xc2\x85z", "a\xc2\xa0z", "\xe2\x80\xa8", "\xe3\x80\x80", "\xff", "a\xc3",
     };
-    static const char *const good[] = {"a", "UroVuBFhHcAypPNxKNxTnD", "c__rlb", "a.b|c-d_e", "\xc3\xa9t\xc3\xa9", "manager-x"};
+    static const char *const good[] = {"a",         "UroVuBFhHcAypPNxKNxTnD", "c__rlb",
+                                       "a.b|c-d_e", "\xc3\xa9t\xc3\xa9",      "manager-x"};
     char longest[CLIENT_ID_MAX + 1];
 
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
@@ -83,8 +87,9 @@ CASE(workspace_ids_fail_in_order)
     CHECK_INT(workspace_id_check(SLICE_LIT("a-b|9"), false), WORKSPACE_ID_OK);
     memset(longest, '-', sizeof(longest));
     CHECK_INT(workspace_id_check(slice_make(longest, WORKSPACE_ID_MAX), false), WORKSPACE_ID_OK);
-    CHECK_INT(workspace_id_check(slice_make(longest, WORKSPACE_ID_MAX + 1), false), WORKSPACE_ID_TOO_LONG);
+    CHECK_INT(workspace_id_check(slice_make(longest, WORKSPACE_ID_MAX + 1), false),
+              WORKSPACE_ID_TOO_LONG);
 }
 
-CASES(RUN(addresses_resolve_as_the_table_says), RUN(absolute_addresses_split_once), RUN(client_ids_that_are_refused),
-      RUN(workspace_ids_fail_in_order))
+CASES(RUN(addresses_resolve_as_the_table_says), RUN(absolute_addresses_split_once),
+      RUN(client_ids_that_are_refused), RUN(workspace_ids_fail_in_order))

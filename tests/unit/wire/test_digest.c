@@ -41,8 +41,10 @@ CASE(base64_round_trips_at_every_length)
 
 CASE(base64_of_both_alphabets)
 {
-    static const char *const good[][2] = {{"-_8", "\xfb\xff"}, {"+/8=", "\xfb\xff"}, {"QQ==", "A"}, {"QQ", "A"}, {"", ""}};
-    static const char *const bad[] = {"Q", "QQ=", "Q===", "QQ==QQ==", "Q Q=", "QQ\n==", "=", "QUJD====", "\xc3\xa9\x41\x41"};
+    static const char *const good[][2] = {
+        {"-_8", "\xfb\xff"}, {"+/8=", "\xfb\xff"}, {"QQ==", "A"}, {"QQ", "A"}, {"", ""}};
+    static const char *const bad[] = {
+        "Q", "QQ=", "Q===", "QQ==QQ==", "Q Q=", "QQ\n==", "=", "QUJD====", "\xc3\xa9\x41\x41"};
     struct buf b;
 
     buf_init(&b, 0);

@@ -15,10 +15,12 @@ CASE(heads_are_read_whole_or_not_at_all)
     for (size_t n = 0; n < 8; n++)
         CHECK_INT(ws_head_read(masked, n, &h), WS_HEAD_MORE);
     CHECK_INT(ws_head_read(masked, 9, &h), WS_HEAD_OK);
-    CHECK(h.is_final && h.opcode == WS_BINARY && h.is_masked && h.payload_len == 256 && h.head_len == 8);
+    CHECK(h.is_final && h.opcode == WS_BINARY && h.is_masked && h.payload_len == 256 &&
+          h.head_len == 8);
     CHECK_BYTES(h.mask, 4, masked + 4, 4);
     CHECK_INT(ws_head_read(fragment, 2, &h), WS_HEAD_OK);
-    CHECK(!h.is_final && h.opcode == WS_TEXT && !h.is_masked && h.payload_len == 3 && h.head_len == 2);
+    CHECK(!h.is_final && h.opcode == WS_TEXT && !h.is_masked && h.payload_len == 3 &&
+          h.head_len == 2);
 }
 
 CASE(what_the_rfc_forbids_is_refused)
@@ -27,13 +29,21 @@ CASE(what_the_rfc_forbids_is_refused)
         uint8_t bytes[10];
         size_t n;
     } bad[] = {
-        {{0xc2}, 1}, {{0xa2}, 1}, {{0x92}, 1},              /* reserved bits */
-        {{0x83}, 1}, {{0x87}, 1}, {{0x8b}, 1}, {{0x8f}, 1}, /* opcodes without meaning */
-        {{0x08}, 1}, {{0x09}, 1}, {{0x0a}, 1},              /* control frames in pieces */
-        {{0x88, 126}, 2}, {{0x89, 0xff}, 2},                /* control frames past 125 bytes */
-        {{0x82, 126, 0, 125}, 4},                           /* lengths said longer than needed */
+        {{0xc2}, 1},
+        {{0xa2}, 1},
+        {{0x92}, 1}, /* reserved bits */
+        {{0x83}, 1},
+        {{0x87}, 1},
+        {{0x8b}, 1},
+        {{0x8f}, 1}, /* opcodes without meaning */
+        {{0x08}, 1},
+        {{0x09}, 1},
+        {{0x0a}, 1}, /* control frames in pieces */
+        {{0x88, 126}, 2},
+        {{0x89, 0xff}, 2},        /* control frames past 125 bytes */
+        {{0x82, 126, 0, 125}, 4}, /* lengths said longer than needed */
         {{0x82, 127, 0, 0, 0, 0, 0, 0, 0xff, 0xff}, 10},
-        {{0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0}, 10},       /* 2^63 */
+        {{0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0}, 10}, /* 2^63 */
     };
     struct ws_head h = {.head_len = 77};
 
@@ -51,7 +61,8 @@ CASE(written_heads_read_back)
         struct ws_head h;
         size_t n = ws_head_write(out, WS_TEXT, lens[i]);
         CHECK_INT(ws_head_read(out, n, &h), WS_HEAD_OK);
-        CHECK(h.is_final && !h.is_masked && h.opcode == WS_TEXT && h.head_len == n && h.payload_len == lens[i]);
+        CHECK(h.is_final && !h.is_masked && h.opcode == WS_TEXT && h.head_len == n &&
+              h.payload_len == lens[i]);
         CHECK_INT(ws_head_read(out, n - 1, &h), WS_HEAD_MORE);
     }
 }
@@ -88,7 +99,8 @@ CASE(a_sealed_message_carries_its_head)
         ws_seal(m);
         struct slice framed = msg_framed_head(m);
         CHECK_INT(ws_head_read((const uint8_t *)framed.ptr, framed.len, &h), WS_HEAD_OK);
-        CHECK(h.opcode == WS_BINARY && h.is_final && h.payload_len == lens[i] && h.head_len + lens[i] == framed.len);
+        CHECK(h.opcode == WS_BINARY && h.is_final && h.payload_len == lens[i] &&
+              h.head_len + lens[i] == framed.len);
         msg_unref(m);
     }
 }
@@ -112,6 +124,7 @@ CASE(close_codes_that_may_travel)
         CHECK(!ws_close_code_is_valid(bad[i]));
 }
 
-CASES(RUN(heads_are_read_whole_or_not_at_all), RUN(what_the_rfc_forbids_is_refused), RUN(written_heads_read_back),
-      RUN(unmasking_agrees_with_the_definition), RUN(a_sealed_message_carries_its_head), RUN(the_accept_key_of_the_rfc),
+CASES(RUN(heads_are_read_whole_or_not_at_all), RUN(what_the_rfc_forbids_is_refused),
+      RUN(written_heads_read_back), RUN(unmasking_agrees_with_the_definition),
+      RUN(a_sealed_message_carries_its_head), RUN(the_accept_key_of_the_rfc),
       RUN(close_codes_that_may_travel))

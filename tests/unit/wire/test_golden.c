@@ -10,19 +10,21 @@
 #include "wire/rpc_header.h"
 
 static const char *const recordings[] = {
-    "array.js-0.21.40",     "array.py-0.21.46",        "callback.js-0.20.61",     "callback.js-0.21.40",
-    "callback.py-0.21.46",  "connect-call.js-0.20.61", "connect-call.js-0.21.40", "connect-call.py-0.21.46",
-    "deadpeer.js-0.21.40",  "deadpeer.py-0.21.46",     "disconnect.js-0.21.40",   "disconnect.py-0.21.46",
-    "error.js-0.20.61",     "error.js-0.21.40",        "error.py-0.21.46",        "events.js-0.21.40",
-    "events.py-0.21.46",    "generator.js-0.21.40",    "generator.py-0.21.46",    "http.js-0.21.40",
-    "http.py-0.21.46",      "reconnect.js-0.21.40",    "reconnect.py-0.21.46",    "token.js-0.21.40",
+    "array.js-0.21.40",        "array.py-0.21.46",        "callback.js-0.20.61",
+    "callback.js-0.21.40",     "callback.py-0.21.46",     "connect-call.js-0.20.61",
+    "connect-call.js-0.21.40", "connect-call.py-0.21.46", "deadpeer.js-0.21.40",
+    "deadpeer.py-0.21.46",     "disconnect.js-0.21.40",   "disconnect.py-0.21.46",
+    "error.js-0.20.61",        "error.js-0.21.40",        "error.py-0.21.46",
+    "events.js-0.21.40",       "events.py-0.21.46",       "generator.js-0.21.40",
+    "generator.py-0.21.46",    "http.js-0.21.40",         "http.py-0.21.46",
+    "reconnect.js-0.21.40",    "reconnect.py-0.21.46",    "token.js-0.21.40",
     "token.py-0.21.46",
 };
 static const struct rpc_header_caps caps = {65536, 32, 1024};
 
 struct record {
-    struct slice kind, text;    /* text empty for frames */
-    struct slice frame;         /* empty for texts */
+    struct slice kind, text; /* text empty for frames */
+    struct slice frame;      /* empty for texts */
     bool is_from_client;
 };
 
@@ -87,7 +89,8 @@ static bool is_routed(const struct record *r, struct rpc_header *ret)
 {
     int outcome = rpc_header_peek(r->frame, &caps, ret);
 
-    CHECK(outcome == RPC_HEADER_OK || (outcome == RPC_HEADER_NO_TO && slice_starts(r->kind, "http-")));
+    CHECK(outcome == RPC_HEADER_OK ||
+          (outcome == RPC_HEADER_NO_TO && slice_starts(r->kind, "http-")));
     return outcome == RPC_HEADER_OK;
 }
 
@@ -114,7 +117,9 @@ static void kept_pairs(struct slice map, struct buf *out)
 static void check_splice(const struct record *r)
 {
     struct rpc_header h;
-    struct rpc_stamp stamp = {SLICE_LIT("\xa2ws\xa1w\xa4""from\xa3w/c\xa4user\x80"), 3};
+    struct rpc_stamp stamp = {SLICE_LIT("\xa2ws\xa1w\xa4"
+                                        "from\xa3w/c\xa4user\x80"),
+                              3};
     struct buf before, after;
     struct slice in, map, text;
 
@@ -238,7 +243,8 @@ static void check_cuts(const struct record *r)
             CHECK_INT(outcome, RPC_HEADER_BAD);
             CHECK_INT(mp_take(&in, MP_MAX_DEPTH, &v), MP_MORE);
         } else {
-            CHECK(outcome == RPC_HEADER_OK && h.map.len == whole.map.len && h.tail.len == n - whole.map.len);
+            CHECK(outcome == RPC_HEADER_OK && h.map.len == whole.map.len &&
+                  h.tail.len == n - whole.map.len);
             CHECK_INT(rpc_tail_check(h.tail, true), h.tail.len ? RPC_TAIL_BAD : RPC_TAIL_OK);
         }
         mem_free(bytes);
@@ -292,5 +298,7 @@ CASE(texts_survive_the_journey)
     each_recording(check_json);
 }
 
-CASES(RUN(frames_are_spliced_and_nothing_else_changes), RUN(frames_read_and_written_again_are_the_same),
-      RUN(a_cut_frame_is_never_taken_for_a_whole_one), RUN(no_real_client_is_refused), RUN(texts_survive_the_journey))
+CASES(RUN(frames_are_spliced_and_nothing_else_changes),
+      RUN(frames_read_and_written_again_are_the_same),
+      RUN(a_cut_frame_is_never_taken_for_a_whole_one), RUN(no_real_client_is_refused),
+      RUN(texts_survive_the_journey))

@@ -27,19 +27,25 @@ static void check_journey(const char *text, const char *wanted)
 
 CASE(texts_keep_their_meaning)
 {
-    check_journey(" {\"b\" : [1, -2.5, true, false, null, \"x\"], \"a\": {}} ", "{\"b\":[1,-2.5,true,false,null,\"x\"],\"a\":{}}");
+    check_journey(" {\"b\" : [1, -2.5, true, false, null, \"x\"], \"a\": {}} ",
+                  "{\"b\":[1,-2.5,true,false,null,\"x\"],\"a\":{}}");
     check_journey("\xef\xbb\xbf[]", "[]");
     check_journey("7", "7");
-    check_journey("\"\\u00e9\\ud83d\\ude00\\u2028\\/\"", "\"\xc3\xa9\xf0\x9f\x98\x80\xe2\x80\xa8/\"");
-    check_journey("\"\\u0000\\u001f\\b\\f\\n\\r\\t\\\"\\\\\\u007f\"", "\"\\u0000\\u001f\\b\\f\\n\\r\\t\\\"\\\\\x7f\"");
+    check_journey("\"\\u00e9\\ud83d\\ude00\\u2028\\/\"",
+                  "\"\xc3\xa9\xf0\x9f\x98\x80\xe2\x80\xa8/\"");
+    check_journey("\"\\u0000\\u001f\\b\\f\\n\\r\\t\\\"\\\\\\u007f\"",
+                  "\"\\u0000\\u001f\\b\\f\\n\\r\\t\\\"\\\\\x7f\"");
     check_journey("{\"a\":1,\"b\":2,\"a\":3}", "{\"a\":3,\"b\":2}");
 }
 
 CASE(numbers_past_int64_become_floats)
 {
-    check_journey("[9223372036854775807,-9223372036854775808]", "[9223372036854775807,-9223372036854775808]");
-    check_journey("[9223372036854775808,-9223372036854775809]", "[9.223372036854776e+18,-9.223372036854776e+18]");
-    check_journey("{\"18446744073709551616\":18446744073709551616}", "{\"18446744073709551616\":1.8446744073709552e+19}");
+    check_journey("[9223372036854775807,-9223372036854775808]",
+                  "[9223372036854775807,-9223372036854775808]");
+    check_journey("[9223372036854775808,-9223372036854775809]",
+                  "[9.223372036854776e+18,-9.223372036854776e+18]");
+    check_journey("{\"18446744073709551616\":18446744073709551616}",
+                  "{\"18446744073709551616\":1.8446744073709552e+19}");
     check_journey("[10000000000000000000.5,1e5,10000000000000000000e2]", "[1e+19,100000.0,1e+21]");
     check_journey("[0.10000000000000000000001,1e-0000000000000000000007]", "[0.1,1e-07]");
     check_journey("\"\\\"99999999999999999999\"", "\"\\\"99999999999999999999\"");
@@ -52,11 +58,27 @@ CASE(floats_print_as_python_does)
         double v;
         const char *text;
     } rows[] = {
-        {5.0, "5.0"}, {0.0, "0.0"}, {-0.0, "-0.0"}, {1e16, "1e+16"}, {1e15, "1000000000000000.0"}, {1e-7, "1e-07"},
-        {0.0001, "0.0001"}, {0.00001, "1e-05"}, {100000.0, "100000.0"}, {0.1, "0.1"}, {1.0 / 3, "0.3333333333333333"},
-        {123456789012345678.5, "1.2345678901234568e+17"}, {5e-324, "5e-324"}, {1.7976931348623157e308, "1.7976931348623157e+308"},
-        {2.5e-320, "2.5e-320"}, {-1.5e300, "-1.5e+300"}, {9007199254740993.0, "9007199254740992.0"}, {123.456, "123.456"},
-        {0.30000000000000004, "0.30000000000000004"}, {1e22, "1e+22"}, {12345678901234.5, "12345678901234.5"},
+        {5.0, "5.0"},
+        {0.0, "0.0"},
+        {-0.0, "-0.0"},
+        {1e16, "1e+16"},
+        {1e15, "1000000000000000.0"},
+        {1e-7, "1e-07"},
+        {0.0001, "0.0001"},
+        {0.00001, "1e-05"},
+        {100000.0, "100000.0"},
+        {0.1, "0.1"},
+        {1.0 / 3, "0.3333333333333333"},
+        {123456789012345678.5, "1.2345678901234568e+17"},
+        {5e-324, "5e-324"},
+        {1.7976931348623157e308, "1.7976931348623157e+308"},
+        {2.5e-320, "2.5e-320"},
+        {-1.5e300, "-1.5e+300"},
+        {9007199254740993.0, "9007199254740992.0"},
+        {123.456, "123.456"},
+        {0.30000000000000004, "0.30000000000000004"},
+        {1e22, "1e+22"},
+        {12345678901234.5, "12345678901234.5"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -120,8 +142,29 @@ CASE(what_json_cannot_say)
 CASE(broken_texts_are_explained)
 {
     static const char *const bad[] = {
-        "", " ", "{", "[1,]", "{\"a\":}", "{a:1}", "nul", "[1] 2", "NaN", "Infinity", "1e400", "\"\xff\"", "\"\xc0\x80\"",
-        "'x'", "01", "+1", "\"\\ud800\"", "\"a\nb\"", "[1}", "\"\\x\"", "99999999999999999999x", "\"", "\"\\",
+        "",
+        " ",
+        "{",
+        "[1,]",
+        "{\"a\":}",
+        "{a:1}",
+        "nul",
+        "[1] 2",
+        "NaN",
+        "Infinity",
+        "1e400",
+        "\"\xff\"",
+        "\"\xc0\x80\"",
+        "'x'",
+        "01",
+        "+1",
+        "\"\\ud800\"",
+        "\"a\nb\"",
+        "[1}",
+        "\"\\x\"",
+        "99999999999999999999x",
+        "\"",
+        "\"\\",
     };
 
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -164,13 +207,15 @@ CASE(texts_are_always_valid)
 
     buf_init(&b, 0);
     json_add_text(&b, SLICE_LIT("a\xff\"\xe2\x82z\xed\xa0\x80"));
-    CHECK(slice_is(buf_slice(&b), "\"a\xef\xbf\xbd\\\"\xef\xbf\xbdz\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""));
+    CHECK(slice_is(buf_slice(&b),
+                   "\"a\xef\xbf\xbd\\\"\xef\xbf\xbdz\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""));
     buf_clear(&b);
     json_add_text(&b, (struct slice){NULL, 0});
     CHECK(slice_is(buf_slice(&b), "\"\""));
     buf_deinit(&b);
 }
 
-CASES(RUN(texts_keep_their_meaning), RUN(numbers_past_int64_become_floats), RUN(floats_print_as_python_does),
-      RUN(every_float_reads_back), RUN(what_json_cannot_say), RUN(broken_texts_are_explained),
-      RUN(nesting_and_size_are_bounded), RUN(texts_are_always_valid))
+CASES(RUN(texts_keep_their_meaning), RUN(numbers_past_int64_become_floats),
+      RUN(floats_print_as_python_does), RUN(every_float_reads_back), RUN(what_json_cannot_say),
+      RUN(broken_texts_are_explained), RUN(nesting_and_size_are_bounded),
+      RUN(texts_are_always_valid))

@@ -20,9 +20,26 @@ CASE(integers_take_their_shortest_form)
         int64_t v;
         size_t len;
     } rows[] = {
-        {0, 1}, {127, 1}, {128, 2}, {255, 2}, {256, 3}, {65535, 3}, {65536, 5}, {4294967295, 5}, {4294967296, 9},
-        {INT64_MAX, 9}, {-1, 1}, {-32, 1}, {-33, 2}, {-128, 2}, {-129, 3}, {-32768, 3}, {-32769, 5},
-        {INT32_MIN, 5}, {(int64_t)INT32_MIN - 1, 9}, {INT64_MIN, 9},
+        {0, 1},
+        {127, 1},
+        {128, 2},
+        {255, 2},
+        {256, 3},
+        {65535, 3},
+        {65536, 5},
+        {4294967295, 5},
+        {4294967296, 9},
+        {INT64_MAX, 9},
+        {-1, 1},
+        {-32, 1},
+        {-33, 2},
+        {-128, 2},
+        {-129, 3},
+        {-32768, 3},
+        {-32769, 5},
+        {INT32_MIN, 5},
+        {(int64_t)INT32_MIN - 1, 9},
+        {INT64_MIN, 9},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -173,7 +190,8 @@ CASE(maps_are_searched_by_text)
     CHECK(!mp_find(map, "nam", &v));
     CHECK(mp_find(map, "nothing", &v) && mp_is(v, MP_NIL));
     CHECK(mp_find(map, "absent", &v) && mp_is(v, MP_NIL));
-    CHECK(mp_find(map, "raw", &v) && mp_get_bin(v, &text) && text.len == 3 && !mp_get_str(v, &text));
+    CHECK(mp_find(map, "raw", &v) && mp_get_bin(v, &text) && text.len == 3 &&
+          !mp_get_str(v, &text));
     CHECK(mp_find(map, "list", &v) && mp_count(v) == 3);
     CHECK(mp_at(v, 2, &v) && mp_get_int(v, &i) && i == 20);
     CHECK(!mp_at(map, 0, &v));
@@ -186,7 +204,8 @@ CASE(absent_and_scalar_values_hold_nothing)
     struct mp_iter it;
     int64_t i;
 
-    CHECK(!mp_is(none, MP_NIL) && !mp_get_int(none, &i) && !mp_get_str(none, &v) && !mp_find(none, "x", &v));
+    CHECK(!mp_is(none, MP_NIL) && !mp_get_int(none, &i) && !mp_get_str(none, &v) &&
+          !mp_find(none, "x", &v));
     CHECK_INT(mp_count(none), 0);
     mp_iter_init(&it, none);
     CHECK(!mp_iter_next(&it, &v));
@@ -227,6 +246,8 @@ CASE(the_longest_heads_round_trip)
     }
 }
 
-CASES(RUN(integers_take_their_shortest_form), RUN(numbers_are_read_from_either_kind), RUN(depth_is_counted_in_containers),
-      RUN(broken_bytes_have_names), RUN(values_follow_one_another), RUN(maps_are_searched_by_text),
-      RUN(absent_and_scalar_values_hold_nothing), RUN(a_failed_buffer_swallows_the_rest), RUN(the_longest_heads_round_trip))
+CASES(RUN(integers_take_their_shortest_form), RUN(numbers_are_read_from_either_kind),
+      RUN(depth_is_counted_in_containers), RUN(broken_bytes_have_names),
+      RUN(values_follow_one_another), RUN(maps_are_searched_by_text),
+      RUN(absent_and_scalar_values_hold_nothing), RUN(a_failed_buffer_swallows_the_rest),
+      RUN(the_longest_heads_round_trip))

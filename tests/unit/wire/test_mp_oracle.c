@@ -135,7 +135,8 @@ static void same_value(struct slice v, const msgpack_object *o)
         break;
     case MSGPACK_OBJECT_FLOAT32:
     case MSGPACK_OBJECT_FLOAT64:
-        CHECK(mp_is(v, MP_FLOAT) && mp_get_num(v, &d) && (d == o->via.f64 || (isnan(d) && isnan(o->via.f64))));
+        CHECK(mp_is(v, MP_FLOAT) && mp_get_num(v, &d) &&
+              (d == o->via.f64 || (isnan(d) && isnan(o->via.f64))));
         break;
     case MSGPACK_OBJECT_STR:
         CHECK(mp_get_str(v, &bytes));
@@ -162,7 +163,9 @@ static size_t random_bytes(struct dice *d, char *out, size_t room)
 
     for (size_t i = 0; i < n; i++) {
         uint64_t r = dice_next(d);
-        out[i] = (char)(r % 3 == 0 ? 0x80 | (r >> 8 & 0x7f) : r % 3 == 1 ? r >> 8 & 0x0f : 0x80 + (r >> 8) % 0x30);
+        out[i] = (char)(r % 3 == 0   ? 0x80 | (r >> 8 & 0x7f)
+                        : r % 3 == 1 ? r >> 8 & 0x0f
+                                     : 0x80 + (r >> 8) % 0x30);
         if ((uint8_t)out[i] == 0xdd || (uint8_t)out[i] == 0xdf)
             out[i]--;
     }

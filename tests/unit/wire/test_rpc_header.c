@@ -29,8 +29,9 @@ static int peek(struct buf *b, struct rpc_header *ret)
 
 CASE(the_keys_of_a_call_are_found)
 {
-    static const char *const call[] = {"type", "method", "from", "liar", "to", "ws-b/bob", "method", "services.s.f",
-                                       "session", "S1", "parent", "P1", "x", "y"};
+    static const char *const call[] = {
+        "type",         "method",  "from", "liar",   "to", "ws-b/bob", "method",
+        "services.s.f", "session", "S1",   "parent", "P1", "x",        "y"};
     struct buf b;
     struct rpc_header h;
 
@@ -39,7 +40,8 @@ CASE(the_keys_of_a_call_are_found)
     size_t map_len = b.len;
     buf_add_text(&b, "\x80");
     CHECK_INT(peek(&b, &h), RPC_HEADER_OK);
-    CHECK(slice_is(h.type, "method") && slice_is(h.to, "ws-b/bob") && slice_is(h.method, "services.s.f"));
+    CHECK(slice_is(h.type, "method") && slice_is(h.to, "ws-b/bob") &&
+          slice_is(h.method, "services.s.f"));
     CHECK(slice_is(h.session, "S1") && slice_is(h.parent, "P1") && slice_is(h.from, "liar"));
     CHECK(h.map.len == map_len && h.tail.len == 1 && h.n_pairs == 7 && h.n_dropped == 2);
     CHECK(h.dropped[0].at == 1 + 5 + 7 && h.dropped[0].len == 5 + 5);
@@ -82,7 +84,9 @@ CASE(what_cannot_be_routed_has_a_name)
 
 CASE(what_is_no_map_is_bad)
 {
-    static const char *const bad[] = {"", "\xc1", "\x07", "\x93\x01\x02\x03", "\xa2to", "\x81", "\x81\xa2to", "\x81\xa2to\xa3zy", "GET /"};
+    static const char *const bad[] = {"",       "\xc1", "\x07",       "\x93\x01\x02\x03",
+                                      "\xa2to", "\x81", "\x81\xa2to", "\x81\xa2to\xa3zy",
+                                      "GET /"};
 
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct rpc_header h;
@@ -108,7 +112,7 @@ CASE(caps_are_kept)
     frame_build(&b, (const char *const[]){"to", "a", "b", longer}, 2);
     CHECK_INT(rpc_header_peek(buf_slice(&b), &small, &h), RPC_HEADER_TOO_BIG);
     frame_build(&b, (const char *const[]){"to", "a"}, 1);
-    buf_add_text(&b, longer);       /* the cap is on the map, not on what follows */
+    buf_add_text(&b, longer); /* the cap is on the map, not on what follows */
     CHECK_INT(rpc_header_peek(buf_slice(&b), &small, &h), RPC_HEADER_OK);
     buf_clear(&b);
     mp_add_map(&b, RPC_HEADER_MAX_PAIRS + 1);
@@ -165,9 +169,14 @@ static struct slice whole(struct slice in)
 CASE(what_the_sender_claims_is_replaced)
 {
     /* Forged identities around keys whose values no decoder may touch: a float32, an ext, a long-form integer. */
-    static const char *const forged[] = {"user", "\1\x81\xa2id\xa4root", "f", "\1\xca\x3f\x80\x01\x01", "ctx", "\1\x81\xa1x\x01",
-                                         "e", "\1\xd4\xff\x01", "ws", "root", "from", "\1\x07", "to", "bob", "n",
-                                         "\1\xcd\x01\x01"};
+    static const char *const forged[] = {"user", "\1\x81\xa2id\xa4root",
+                                         "f",    "\1\xca\x3f\x80\x01\x01",
+                                         "ctx",  "\1\x81\xa1x\x01",
+                                         "e",    "\1\xd4\xff\x01",
+                                         "ws",   "root",
+                                         "from", "\1\x07",
+                                         "to",   "bob",
+                                         "n",    "\1\xcd\x01\x01"};
     struct buf b, pairs;
     struct rpc_header h;
     struct rpc_stamp stamp;
@@ -177,14 +186,18 @@ CASE(what_the_sender_claims_is_replaced)
     buf_init(&pairs, 0);
     stamp_build(&pairs, &stamp);
     frame_build(&b, forged, 8);
-    buf_add(&b, "\x81\xa4" "args\x90", 7);
+    buf_add(&b,
+            "\x81\xa4"
+            "args\x90",
+            7);
     CHECK_INT(peek(&b, &h), RPC_HEADER_OK);
     CHECK_INT(h.n_dropped, 5);
     struct msg *m = rpc_header_splice(&h, SLICE_LIT("ws-a/bob"), &stamp, true, NULL);
     CHECK(m != NULL);
     map = whole(msg_head_slice(m));
     CHECK_INT(mp_count(map), 8 - 5 + 1 + 3);
-    CHECK(slice_eq(slice_from(msg_head_slice(m), map.len), SLICE_LIT("\x81\xa4" "args\x90")));
+    CHECK(slice_eq(slice_from(msg_head_slice(m), map.len), SLICE_LIT("\x81\xa4"
+                                                                     "args\x90")));
     CHECK(mp_find_str(map, "to", &text) && slice_is(text, "ws-a/bob"));
     CHECK(mp_find_str(map, "from", &text) && slice_is(text, "ws-a/alice"));
     CHECK(mp_find_str(map, "ws", &text) && slice_is(text, "ws-a"));
@@ -255,7 +268,8 @@ CASE(a_full_account_refuses)
 /* req: W-033 */
 CASE(keys_that_would_override_are_refused)
 {
-    static const char *const reserved[] = {"ctx", "from", "ws", "user", "to", "type", "method", "session", "parent"};
+    static const char *const reserved[] = {"ctx",  "from",   "ws",      "user",  "to",
+                                           "type", "method", "session", "parent"};
     static const char *const usual[] = {"args", "with_kwargs", "promise", "t", "_enc", "data"};
     struct buf b;
 
@@ -266,13 +280,20 @@ CASE(keys_that_would_override_are_refused)
         CHECK_INT(rpc_tail_check(buf_slice(&b), false), RPC_TAIL_FORBIDDEN);
     }
     for (size_t i = 0; i < ARRAY_LEN(usual); i++) {
-        frame_build(&b, (const char *const[]){usual[i], "\1\x81\xa4""from\xa4root"}, 1);
+        frame_build(&b,
+                    (const char *const[]){usual[i], "\1\x81\xa4"
+                                                    "from\xa4root"},
+                    1);
         CHECK_INT(rpc_tail_check(buf_slice(&b), true), RPC_TAIL_OK);
     }
     frame_build(&b, (const char *const[]){"argz", "x"}, 1);
     CHECK_INT(rpc_tail_check(buf_slice(&b), true), RPC_TAIL_FORBIDDEN);
     CHECK_INT(rpc_tail_check(buf_slice(&b), false), RPC_TAIL_OK);
-    frame_build(&b, (const char *const[]){"\1\xd9\x04""from", "x"}, 1);
+    frame_build(&b,
+                (const char *const[]){"\1\xd9\x04"
+                                      "from",
+                                      "x"},
+                1);
     CHECK_INT(rpc_tail_check(buf_slice(&b), false), RPC_TAIL_FORBIDDEN);
     buf_deinit(&b);
 }
@@ -298,6 +319,8 @@ CASE(tails_are_one_whole_map)
     buf_deinit(&b);
 }
 
-CASES(RUN(the_keys_of_a_call_are_found), RUN(what_cannot_be_routed_has_a_name), RUN(what_is_no_map_is_bad), RUN(caps_are_kept),
-      RUN(many_keys_are_compared_too), RUN(what_the_sender_claims_is_replaced), RUN(every_length_of_address_and_map),
-      RUN(a_full_account_refuses), RUN(keys_that_would_override_are_refused), RUN(tails_are_one_whole_map))
+CASES(RUN(the_keys_of_a_call_are_found), RUN(what_cannot_be_routed_has_a_name),
+      RUN(what_is_no_map_is_bad), RUN(caps_are_kept), RUN(many_keys_are_compared_too),
+      RUN(what_the_sender_claims_is_replaced), RUN(every_length_of_address_and_map),
+      RUN(a_full_account_refuses), RUN(keys_that_would_override_are_refused),
+      RUN(tails_are_one_whole_map))

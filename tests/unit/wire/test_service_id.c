@@ -49,10 +49,18 @@ CASE(the_rest_is_named)
         const char *text;
         int outcome;
     } rows[] = {
-        {"a/b/c", SERVICE_ID_MANY_SLASHES}, {"a:b:c", SERVICE_ID_MANY_COLONS}, {"a@b@c", SERVICE_ID_MANY_ATS},
-        {"*", SERVICE_ID_WILDCARD},         {"", SERVICE_ID_EMPTY},            {"/a", SERVICE_ID_EMPTY},
-        {"ws/", SERVICE_ID_EMPTY},          {":a", SERVICE_ID_EMPTY},          {"c:", SERVICE_ID_EMPTY},
-        {"a@", SERVICE_ID_EMPTY},           {"@a", SERVICE_ID_EMPTY},          {"ws/c:", SERVICE_ID_EMPTY},
+        {"a/b/c", SERVICE_ID_MANY_SLASHES},
+        {"a:b:c", SERVICE_ID_MANY_COLONS},
+        {"a@b@c", SERVICE_ID_MANY_ATS},
+        {"*", SERVICE_ID_WILDCARD},
+        {"", SERVICE_ID_EMPTY},
+        {"/a", SERVICE_ID_EMPTY},
+        {"ws/", SERVICE_ID_EMPTY},
+        {":a", SERVICE_ID_EMPTY},
+        {"c:", SERVICE_ID_EMPTY},
+        {"a@", SERVICE_ID_EMPTY},
+        {"@a", SERVICE_ID_EMPTY},
+        {"ws/c:", SERVICE_ID_EMPTY},
     };
     struct service_id id;
 
@@ -116,5 +124,6 @@ CASE(a_hostile_glob_costs_little)
     free(pattern);
 }
 
-CASES(RUN(every_form_a_caller_may_write), RUN(the_rest_is_named), RUN(registered_names_keep_their_delimiters),
-      RUN(globs_agree_with_the_definition), RUN(a_hostile_glob_costs_little))
+CASES(RUN(every_form_a_caller_may_write), RUN(the_rest_is_named),
+      RUN(registered_names_keep_their_delimiters), RUN(globs_agree_with_the_definition),
+      RUN(a_hostile_glob_costs_little))

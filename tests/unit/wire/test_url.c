@@ -45,10 +45,17 @@ CASE(encoding_is_undone_by_decoding)
 CASE(targets_split_into_path_and_query)
 {
     static const char *const rows[][3] = {
-        {"/a/b?x=1&y=?", "/a/b", "x=1&y=?"}, {"/a", "/a", ""},       {"/a?", "/a", ""},
-        {"/a?b#c", "/a", "b"},               {"/a#c?d", "/a", ""},   {"http://h:1/p?q", "/p", "q"},
-        {"http://h", "/", ""},               {"http://h?q", "/", "q"}, {"/x?u=http://h/", "/x", "u=http://h/"},
-        {"*", "*", ""},                      {"/http://x", "/http://x", ""},
+        {"/a/b?x=1&y=?", "/a/b", "x=1&y=?"},
+        {"/a", "/a", ""},
+        {"/a?", "/a", ""},
+        {"/a?b#c", "/a", "b"},
+        {"/a#c?d", "/a", ""},
+        {"http://h:1/p?q", "/p", "q"},
+        {"http://h", "/", ""},
+        {"http://h?q", "/", "q"},
+        {"/x?u=http://h/", "/x", "u=http://h/"},
+        {"*", "*", ""},
+        {"/http://x", "/http://x", ""},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -61,7 +68,8 @@ CASE(targets_split_into_path_and_query)
 CASE(query_pieces_are_walked)
 {
     struct slice rest = SLICE_LIT("&a=1&&b&c=x=y&=z&a=2&"), name, value;
-    static const char *const wanted[][2] = {{"a", "1"}, {"b", ""}, {"c", "x=y"}, {"", "z"}, {"a", "2"}};
+    static const char *const wanted[][2] = {
+        {"a", "1"}, {"b", ""}, {"c", "x=y"}, {"", "z"}, {"a", "2"}};
 
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
         CHECK(url_next_pair(&rest, &name, &value));
@@ -75,11 +83,13 @@ CASE(the_last_of_equal_names_wins)
     struct buf b;
 
     buf_init(&b, 0);
-    CHECK(url_query_find(SLICE_LIT("tok%65n=a&token=b+%21"), "token", &b) && slice_is(buf_slice(&b), "b !"));
+    CHECK(url_query_find(SLICE_LIT("tok%65n=a&token=b+%21"), "token", &b) &&
+          slice_is(buf_slice(&b), "b !"));
     CHECK(!url_query_find(SLICE_LIT("tokens=1;token=2"), "token", &b));
     CHECK(!url_query_find((struct slice){NULL, 0}, "token", &b));
     buf_deinit(&b);
 }
 
-CASES(RUN(percent_decoding_never_fails), RUN(encoding_is_undone_by_decoding), RUN(targets_split_into_path_and_query),
-      RUN(query_pieces_are_walked), RUN(the_last_of_equal_names_wins))
+CASES(RUN(percent_decoding_never_fails), RUN(encoding_is_undone_by_decoding),
+      RUN(targets_split_into_path_and_query), RUN(query_pieces_are_walked),
+      RUN(the_last_of_equal_names_wins))
