@@ -3,9 +3,7 @@
  * as of the missing room. */
 #include "config/cross.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
+#include "config/file.h"
 #include "config/value.h"
 
 enum { JWT_SECRET_SHORT = 32 };
@@ -145,17 +143,6 @@ static void check_pairs(struct config *c, struct report *report)
     }
 }
 
-/* Whether the folder, or the nearest parent that exists, lets us write. Cuts the path down. */
-static bool is_writable_folder(char *path)
-{
-    struct stat st;
-    char *slash;
-
-    while (stat(path, &st) < 0 && (slash = strrchr(path, '/')) && slash != path)
-        *slash = 0;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode) && access(path, W_OK | X_OK) == 0;
-}
-
 static void check_data_dir(struct config *c, struct report *report)
 {
     if (c->book->has_no_state_base)
@@ -166,7 +153,7 @@ static void check_data_dir(struct config *c, struct report *report)
     if (!c->data_dir || c->book->settings[OPTION_ID_data_dir].source == CONFIG_FROM_DEFAULT ||
         strcmp(c->data_dir, ":memory:") == 0)
         return;
-    if (!is_writable_folder(arena_text(&c->book->arena, slice_of(c->data_dir))))
+    if (!file_is_folder_creatable(c->data_dir))
         report_wrong(report, "%s: %s is not writable", name_with_source(c, OPTION_ID_data_dir),
                      c->data_dir);
 }

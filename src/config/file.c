@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/memory.h"
+
 int file_read(const char *path, size_t cap_bytes, struct buf *out)
 {
     char chunk[4096];
@@ -51,4 +53,19 @@ bool file_is_public(const char *path)
 {
     struct stat st;
     return stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & S_IROTH);
+}
+
+bool file_is_folder_creatable(const char *path)
+{
+    char *at = mem_copy(path, strlen(path)), *slash;
+    struct stat st;
+    bool is_good;
+
+    while (stat(at, &st) < 0 && (slash = strrchr(at, '/')) && slash != at)
+        *slash = 0;
+    if (stat(at, &st) < 0) /* only a name below the root is left */
+        strcpy(at, "/");
+    is_good = stat(at, &st) == 0 && S_ISDIR(st.st_mode) && access(at, W_OK | X_OK) == 0;
+    mem_free(at);
+    return is_good;
 }

@@ -113,21 +113,6 @@ static unsigned long long usable_connections(void)
     return n < CONNECTIONS_MIN ? CONNECTIONS_MIN : n > CONNECTIONS_MAX ? CONNECTIONS_MAX : n;
 }
 
-/* Whether the folder, or the nearest parent that exists, lets us write. */
-static bool is_creatable(struct arena *arena, const char *path)
-{
-    char *at = arena_text(arena, slice_of(path));
-
-    for (;;) {
-        if (access(at, F_OK) == 0)
-            return access(at, W_OK | X_OK) == 0;
-        char *slash = strrchr(at, '/');
-        if (!slash || slash == at)
-            return access("/", W_OK | X_OK) == 0;
-        *slash = 0;
-    }
-}
-
 /* The default differs per port, so several servers on one machine do not meet. NULL: a temporary
  * folder. */
 static void fill_data_dir(struct config *c)
@@ -151,7 +136,7 @@ static void fill_data_dir(struct config *c)
         base = arena_fmt(arena, "%s/hyphad", s->xdg_state_home);
     else if (s->home && s->home[0] == '/')
         base = arena_fmt(arena, "%s/.local/state/hyphad", s->home);
-    if (base && is_creatable(arena, base))
+    if (base && file_is_folder_creatable(base))
         set_default(c, OPTION_ID_data_dir, arena_fmt(arena, "%s/%u", base, c->port));
     else
         c->book->has_no_state_base = true;

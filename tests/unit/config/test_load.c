@@ -45,8 +45,9 @@ CASE(bad_values_name_value_and_range)
     }
     usage(WORDS("--port", "-1"),
           "hyphad: bad value for --port: \"-1\" (want an integer 0..65535)\n");
-    usage(WORDS("--redis-uri", "http://x"),
-          "hyphad: bad value for --redis-uri: \"http://x\" (want redis://, rediss:// or unix://)\n");
+    usage(
+        WORDS("--redis-uri", "http://x"),
+        "hyphad: bad value for --redis-uri: \"http://x\" (want redis://, rediss:// or unix://)\n");
     usage(WORDS("--access-log=enabled"),
           "hyphad: bad value for --access-log: \"enabled\" (want true or false)\n");
     usage(WORDS("--log-format", "xml"),
@@ -97,14 +98,15 @@ CASE(the_stronger_source_wins)
     char *file = kit_file("port: 2\naccess-log: no\nmax-body: 2K\ndrain-delay: 2\nhost: h2\n"
                           "allow-origins: [http://h2, http://h2b]\nlog-format: json\nlog-rate: 2\n"
                           "loglevel: error\n");
-    const char *env[] = {"HYPHA_PORT=4",         "HYPHA_ACCESS_LOG=off", "HYPHA_MAX_BODY=4K",
-                         "HYPHA_DRAIN_DELAY=4s", "HYPHA_HOST=h4",
-                         "HYPHA_ALLOW_ORIGINS=http://h4", "HYPHA_LOG_FORMAT=json",
-                         "HYPHA_LOG_RATE=4", "HYPHA_LOGLEVEL=DEBUG", NULL};
+    const char *env[] = {"HYPHA_PORT=4",          "HYPHA_ACCESS_LOG=off",
+                         "HYPHA_MAX_BODY=4K",     "HYPHA_DRAIN_DELAY=4s",
+                         "HYPHA_HOST=h4",         "HYPHA_ALLOW_ORIGINS=http://h4",
+                         "HYPHA_LOG_FORMAT=json", "HYPHA_LOG_RATE=4",
+                         "HYPHA_LOGLEVEL=DEBUG",  NULL};
     const char *args[16] = {"--config", file, "--env-file", env_file};
-    const char *cli[] = {"--port=5", "--access-log", "--max-body=5K", "--drain-delay=5",
-                         "--host=h5", "--allow-origins=http://h5", "--log-format=kv",
-                         "--log-rate=5", "--loglevel=info"};
+    const char *cli[] = {"--port=5",        "--access-log", "--max-body=5K",
+                         "--drain-delay=5", "--host=h5",    "--allow-origins=http://h5",
+                         "--log-format=kv", "--log-rate=5", "--loglevel=info"};
     const char *none[] = {NULL};
     static const int levels[] = {0, 1, 3, 2, 0, 1};
 
@@ -149,8 +151,8 @@ CASE(a_given_default_still_wins)
 CASE(the_environment_is_always_read_but_for_no_env)
 {
     struct run r;
-    const char *const *env = WORDS("HYPHA_PORT=9600", "HYPHA_WS_IDLE_TIMEOUT=7",
-                                   "FORWARDED_ALLOW_IPS=10.1.0.0/16");
+    const char *const *env =
+        WORDS("HYPHA_PORT=9600", "HYPHA_WS_IDLE_TIMEOUT=7", "FORWARDED_ALLOW_IPS=10.1.0.0/16");
 
     kit_good(&r, env, WORDS());
     CHECK_INT(r.config->port, 9600);
@@ -218,8 +220,9 @@ CASE(unknown_variables_warn_once_each)
 {
     struct run r;
 
-    kit_good(&r, WORDS("HOME=/tmp", "HYPHA_REDIS_URL=x", "HYPHA_TOKEN=t", "HYPHA_SERVICE_HOST=h",
-                       "HYPHA_PORT_9520_TCP=x", "HYPHA_CDN_BASE_URL=x", "OTHER=1"),
+    kit_good(&r,
+             WORDS("HOME=/tmp", "HYPHA_REDIS_URL=x", "HYPHA_TOKEN=t", "HYPHA_SERVICE_HOST=h",
+                   "HYPHA_PORT_9520_TCP=x", "HYPHA_CDN_BASE_URL=x", "OTHER=1"),
              WORDS());
     CHECK_INT(kit_n_notes(r.config, CONFIG_NOTE_WARN), 1);
     CHECK_TEXT(kit_note(r.config, "HYPHA_REDIS_URL")->text,
@@ -259,7 +262,8 @@ CASE(lists_are_the_same_in_every_form)
     for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
         struct run r;
         /* The command line's list replaces that of the environment. */
-        kit_good(&r, WORDS(i == 3 ? "HYPHA_STATIC_MOUNTS=/a:/tmp /b:/" : "HYPHA_STATIC_MOUNTS=/c:/"),
+        kit_good(&r,
+                 WORDS(i == 3 ? "HYPHA_STATIC_MOUNTS=/a:/tmp /b:/" : "HYPHA_STATIC_MOUNTS=/c:/"),
                  forms[i]);
         CHECK_INT(r.config->static_mounts.n_items, 2);
         CHECK_TEXT(r.config->static_mounts.items[0].name, "a");
@@ -321,7 +325,9 @@ CASE(refused_and_absent_options_stop_the_start)
 {
     for (unsigned id = 0; id < OPTION_COUNT; id++) {
         const struct option *o = option_at(id);
-        const char *value = o->kind == OPTION_FLAG ? "true" : o->rule == rule_redis_uri ? "redis://h" : "x";
+        const char *value = o->kind == OPTION_FLAG      ? "true"
+                            : o->rule == rule_redis_uri ? "redis://h"
+                                                        : "x";
         struct run r;
         char word[96];
         if (o->status != OPTION_REFUSE && o->status != OPTION_SWITCH)
@@ -357,7 +363,8 @@ CASE(values_that_contradict_stop_the_start)
     } rows[] = {
         {{"--tls-cert=/c"}, {"--tls-cert", "--tls-key"}},
         {{"--enable-server-apps"}, {"--enable-server-apps", "--enable-s3", "--start-minio-server"}},
-        {{"--start-minio-server", "--access-key-id=a"}, {"--start-minio-server", "--access-key-id"}},
+        {{"--start-minio-server", "--access-key-id=a"},
+         {"--start-minio-server", "--access-key-id"}},
         {{"--endpoint-url=http://s"}, {"--endpoint-url", "--access-key-id"}},
         {{"--pressure-low=8M"}, {"--pressure-low", "--pressure-high"}},
         {{"--pressure-high=33M"}, {"--pressure-high", "--sendq-bytes"}},
@@ -453,6 +460,6 @@ CASES(RUN(command_line_errors_name_what_is_wrong), RUN(bad_values_name_value_and
       RUN(unknown_variables_warn_once_each), RUN(flags_can_be_switched_off),
       RUN(lists_are_the_same_in_every_form), RUN(origins_fall_back_when_empty_only),
       RUN(variables_with_prefix_beat_those_without), RUN(options_without_effect_give_one_notice),
-      RUN(refused_and_absent_options_stop_the_start), RUN(startup_functions_say_what_they_stand_for),
-      RUN(values_that_contradict_stop_the_start), RUN(tokens_are_asked_for),
-      RUN(data_folders_differ_per_port))
+      RUN(refused_and_absent_options_stop_the_start),
+      RUN(startup_functions_say_what_they_stand_for), RUN(values_that_contradict_stop_the_start),
+      RUN(tokens_are_asked_for), RUN(data_folders_differ_per_port))
