@@ -1,0 +1,81 @@
+/* mint: a child token is a new identity that points back to the person behind it. It inherits who that is (e-mail, roles), not
+ * what that person may do: its scope is exactly one workspace with one permission, and role admin does not travel unless the
+ * whole of it was asked for (D-03). */
+#include "auth/mint.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "auth/mint_config.h"
+#include "auth/scope.h"
+#include "auth/user_make.h"
+#include "base/memory.h"
+#include "base/random.h"
+
+int mint_refuse(struct mint_error *ret_error, const char *class_name, const char *fmt, ...)
+{
+    va_list args;
+
+    ret_error->class_name = class_name;
+    va_start(args, fmt);
+    (void)vsnprintf(ret_error->text, sizeof(ret_error->text), fmt, args);
+    va_end(args);
+    return MINT_REFUSED;
+}
+
+bool mint_by_grant(const struct user *caller, const struct mint_config *c)
+{
+    return user_permission(caller, slice_of(c->workspace)) == PERMISSION_ADMIN;
+}
+
+/* A child of the owner may pass on what it has; it cannot lift itself. */
+static int check_permission(const struct user *caller, const struct mint_config *c, bool owns, struct mint_error *ret_error)
+{
+    enum permission held = user_permission(caller, slice_of(c->workspace));
+
+    if (held == PERMISSION_ADMIN || (owns && !caller->parent) || (owns && held >= c->permission))
+        return MINT_OK;
+    if (held == PERMISSION_NONE)
+        return mint_refuse(ret_error, "PermissionError", "You do not have any permission for workspace: %s", c->workspace);
+    return mint_refuse(ret_error, "PermissionError", "Only admin can generate token.");
+}
+
+static bool may_inherit(const struct mint_config *c, const char *role)
+{
+    return strcmp(role, "admin") != 0 || (c->permission == PERMISSION_ADMIN && strcmp(c->workspace, "*") == 0);
+}
+
+static struct user *new_child(const struct user *caller, const struct mint_config *c)
+{
+    const char *parent = user_effective_id(caller), *email = c->email ? c->email : caller->email;
+    char id[RANDOM_NAME_MAX];
+
+    random_name(id);
+    struct user *child = user_new(slice_of(id));
+    for (size_t i = 0; i < caller->n_roles; i++) {
+        if (may_inherit(c, caller->roles[i]))
+            user_add_role(child, slice_of(caller->roles[i]));
+    }
+    child->parent = mem_copy(parent, strlen(parent));
+    child->email = email ? mem_copy(email, strlen(email)) : NULL;
+    scope_copy(&c->extras, &child->scope);
+    scope_grant(&child->scope, c->workspace, c->permission);
+    child->scope.current_workspace = mem_copy(c->workspace, strlen(c->workspace));
+    child->scope.client_id = c->client_id ? mem_copy(c->client_id, strlen(c->client_id)) : NULL;
+    return child;
+}
+
+int mint_child(const struct token_keys *keys, const struct user *caller, const struct mint_config *c, bool owns,
+               char **ret_token, struct mint_error *ret_error)
+{
+    int r = check_permission(caller, c, owns, ret_error);
+
+    if (r)
+        return r;
+    if (c->email && !user_has_role(caller, "admin"))
+        return mint_refuse(ret_error, "PermissionError", "Only callers with the 'admin' role may set TokenConfig.email");
+    struct user *child = new_child(caller, c);
+    *ret_token = token_mint(keys, child, &child->scope, c->life_s);
+    user_unref(child);
+    return *ret_token ? MINT_OK : mint_refuse(ret_error, "RuntimeError", "The token could not be made");
+}

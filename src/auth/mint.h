@@ -1,0 +1,39 @@
+/* mint: who may make a token for whom: the policy of generate_token (workspaces-and-auth 2.7, 3.5). Pure apart from the clock
+ * and the random source; any thread.
+ *
+ *   mint_config_read(map)  ->  [caller is not admin of the workspace: look it up, mind its owners]  ->  mint_child()
+ */
+#pragma once
+#include "auth/token.h"
+#include "auth/user.h"
+
+enum { MINT_OK, MINT_REFUSED };
+
+struct mint_error {
+    const char *class_name;         /* ValidationError, ValueError, AssertionError, PermissionError, RuntimeError */
+    char text[512];
+};
+
+/* TokenConfig, checked. Texts are owned. */
+struct mint_config {
+    char *workspace;                /* the target; "*" or a workspace id */
+    enum permission permission;
+    int64_t life_s;
+    struct scope extras;            /* extra scopes only */
+    char *client_id;                /* or NULL */
+    char *email;                    /* override, or NULL */
+};
+enum { MINT_LIFE_DEFAULT_S = 3600, MINT_EXTRAS_MAX = 64, MINT_EXTRAS_BYTES_MAX = 4096 };
+
+/* map: one encoded value; absent or nil means all defaults. context_workspace is the target when none is named.
+ * On MINT_REFUSED *ret is empty. */
+MUST_CHECK int mint_config_read(struct slice map, struct slice context_workspace, struct mint_config *ret, struct mint_error *ret_error);
+void mint_config_deinit(struct mint_config *c);
+
+/* False: the caller's own grant does not suffice, so the target's record must be loaded (a missing one is the caller's error)
+ * to tell `owns`. */
+bool mint_by_grant(const struct user *caller, const struct mint_config *c);
+/* owns: the target's owners name user_effective_id(caller) or, for a caller without parent, its e-mail; or the target is
+ * "ws-user-<effective id>". For a child that is not enough for more than it already has (D-04). The caller frees *ret_token. */
+MUST_CHECK int mint_child(const struct token_keys *keys, const struct user *caller, const struct mint_config *c, bool owns,
+                          char **ret_token, struct mint_error *ret_error);
