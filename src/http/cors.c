@@ -117,10 +117,11 @@ bool http_cors_decorate(const struct http_request *req, struct buf *out)
     if (!req->site || (req->route && (req->route->flags & HTTP_ROUTE_RAW)) || !http_request_header(req, "origin", &origin))
         return false;
     http_header_add(out, "access-control-allow-credentials", SLICE_LIT("true"));
-    if (!http_cors_is_preflight(req))
+    bool is_preflight = http_cors_is_preflight(req);
+    if (!is_preflight)
         http_header_add(out, "access-control-expose-headers", SLICE_LIT(exposed));
     if (!origin_is_allowed(req, origin))
-        return false;
+        return is_preflight;
     http_header_add(out, "access-control-allow-origin", origin);
     return true;
 }

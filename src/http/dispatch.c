@@ -6,7 +6,7 @@
 
 #include "http/conn.h"
 #include "http/cors.h"
-#include "http/gzip.h"
+#include "http/inflate.h"
 #include "http/response.h"
 #include "http/routes.h"
 
@@ -96,41 +96,16 @@ static void redirect_to_base(struct http_request *req)
     buf_deinit(&location);
 }
 
-/* False: the request has been answered. */
-static bool inflate_body(struct http_request *req)
+static void serve(struct http_request *req)
 {
-    struct slice coding;
-    struct buf plain;
-
-    if ((req->route->flags & HTTP_ROUTE_AS_SENT) || !req->body.len ||
-        !http_request_header(req, "content-encoding", &coding) || !slice_is_nocase(coding, "gzip"))
-        return true;
-    buf_init(&plain, 0);
-    switch (http_gunzip(req->body, http_dispatch_body_cap(req), &plain)) {
-    case HTTP_GZIP_OK:
-        buf_deinit(&req->body_bytes);
-        req->body_bytes = plain;
-        req->body = buf_slice(&req->body_bytes);
-        return true;
-    case HTTP_GZIP_CORRUPT:
-        http_respond_error(req, 400, HTTP_F1, SLICE_LIT("Invalid request body: corrupt gzip data"));
-        break;
-    case HTTP_GZIP_TOO_LARGE:
-        http_respond_error(req, 413, HTTP_F1, SLICE_LIT("Request body too large"));
-        break;
-    default:
-        http_respond_error(req, 503, HTTP_F1, SLICE_LIT("Server is out of memory"));
-    }
-    buf_deinit(&plain);
-    return false;
+    req->route->on_request(req, req->route->arg);
 }
 
 void http_dispatch_run(struct http_request *req, struct http_verdict verdict)
 {
     switch (verdict.kind) {
     case HTTP_SERVE:
-        if (inflate_body(req))
-            req->route->on_request(req, req->route->arg);
+        http_inflate_then(req, http_dispatch_body_cap(req), serve);
         return;
     case HTTP_ANSWER_NOT_FOUND:
         http_respond_error(req, 404, HTTP_F2, SLICE_LIT("Not Found"));

@@ -73,6 +73,19 @@ int http_request_add_body(struct http_request *req, struct slice bytes)
     return req->body_bytes.is_failed ? HTTP_BODY_NO_MEMORY : HTTP_BODY_OK;
 }
 
+int http_request_replace_body(struct http_request *req, struct buf *body)
+{
+    if (req->account && account_charge_shared(req->account, body->len) != ACCOUNT_OK)
+        return HTTP_BODY_NO_MEMORY;
+    pay_back(req);
+    req->charged_bytes = req->account ? body->len : 0;
+    buf_deinit(&req->body_bytes);
+    req->body_bytes = *body;
+    *body = (struct buf){0};
+    req->body = buf_slice(&req->body_bytes);
+    return HTTP_BODY_OK;
+}
+
 void http_request_header_at(const struct http_request *req, size_t i, struct slice *ret_name, struct slice *ret_value)
 {
     const struct http_header_at *h = &req->headers[i];

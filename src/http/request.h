@@ -87,3 +87,4 @@ void http_request_end(struct http_request *req);                /* tells on_done
 bool http_request_settle(struct http_request *req, struct slice target);    /* path and query; false: no memory */
 enum { HTTP_BODY_OK, HTTP_BODY_NO_MEMORY };
 MUST_CHECK int http_request_add_body(struct http_request *req, struct slice bytes);
+MUST_CHECK int http_request_replace_body(struct http_request *req, struct buf *body);   /* takes the bytes over when OK */

@@ -15,7 +15,7 @@
 
 enum {
     GZIP_MIN_BYTES = 1000,              /* http.md 1.6 */
-    GZIP_MAX_BYTES = 4 * 1024 * 1024,   /* more would hold up the loop for too long */
+    GZIP_MAX_BYTES = 1024 * 1024,   /* more would hold up the loop for too long */
     STREAM_WAITING_MAX = 64 * 1024 * 1024,  /* a writer that heeds no pressure is cut off here */
 };
 

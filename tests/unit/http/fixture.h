@@ -113,15 +113,16 @@ static void fixture_send(int fd, const char *text)
 static char *fixture_read(int fd, const char *until)
 {
     size_t len = 0, room = 1 << 16;
-    char *got = malloc(room);
+    char *got = mem_new(room);
 
-    got[0] = '\0';
     while (!until || !strstr(got, until)) {
         struct pollfd p = {fd, POLLIN, 0};
         if (poll(&p, 1, FIXTURE_DEADLINE_MS) != 1)
             check_fail(__FILE__, __LINE__, "no answer in time; so far: %s", got);
-        if (room - len < 4096)
-            got = realloc(got, room *= 2);
+        if (room - len < 4096) {
+            got = mem_try_resize(got, room *= 2);
+            ASSERT(got);
+        }
         ssize_t n = recv(fd, got + len, room - len - 1, 0);
         if (n <= 0 && !until)
             break;

@@ -1,0 +1,50 @@
+#include "http/rate.h"
+
+#include <stdio.h>
+
+#include "harness/check.h"
+
+static const struct http_rate_tier tier = {.per_s = 10, .burst = 5};
+
+CASE(a_burst_then_the_rate)
+{
+    struct http_rate *r = http_rate_new();
+    unsigned after = 0;
+
+    for (int i = 0; i < 5; i++)
+        CHECK(http_rate_take(r, SLICE_LIT("a"), tier, 1000, &after));
+    CHECK(!http_rate_take(r, SLICE_LIT("a"), tier, 1000, &after));
+    CHECK_INT(after, 1);
+    CHECK(http_rate_take(r, SLICE_LIT("b"), tier, 1000, &after));
+    CHECK(!http_rate_take(r, SLICE_LIT("a"), tier, 1099, &after));
+    CHECK(http_rate_take(r, SLICE_LIT("a"), tier, 1101, &after));
+    CHECK(!http_rate_take(r, SLICE_LIT("a"), tier, 1101, &after));
+    for (int i = 0; i < 5; i++)
+        CHECK(http_rate_take(r, SLICE_LIT("a"), tier, 100000, &after));
+    CHECK(!http_rate_take(r, SLICE_LIT("a"), tier, 100000, &after));
+    struct http_rate_tier slow = {.per_s = 0.1, .burst = 1};
+    CHECK(http_rate_take(r, SLICE_LIT("c"), slow, 0, &after));
+    CHECK(!http_rate_take(r, SLICE_LIT("c"), slow, 500, &after));
+    CHECK_INT(after, 10);
+    CHECK(http_rate_take(r, SLICE_LIT("d"), (struct http_rate_tier){0, 0}, 0, &after));
+    http_rate_free(r);
+}
+
+/* A flood of keys passes each once and does not open the limit of a key that stays busy. */
+CASE(a_flood_of_keys_is_bounded)
+{
+    struct http_rate *r = http_rate_new();
+    unsigned after, n_passed = 0;
+    char key[32];
+
+    for (unsigned i = 0; i < 100000; i++) {
+        int len = snprintf(key, sizeof(key), "10.%u", i);
+        CHECK(http_rate_take(r, slice_make(key, (size_t)len), tier, i / 100, &after));
+        n_passed += http_rate_take(r, SLICE_LIT("busy"), tier, i / 100, &after);
+    }
+    CHECK(n_passed >= 5 + 9);
+    CHECK(n_passed <= 5 + 10);
+    http_rate_free(r);
+}
+
+CASES(RUN(a_burst_then_the_rate), RUN(a_flood_of_keys_is_bounded))

@@ -1,0 +1,250 @@
+#include "http/response.h"
+
+#include "base/random.h"
+#include "config/config.h"
+#include "fixture.h"
+#include "http/gzip.h"
+
+static void on_json(struct http_request *req, void *arg)
+{
+    struct buf text;
+    size_t n = *(const size_t *)arg;
+
+    buf_init(&text, 0);
+    for (size_t i = 0; i < n; i++)
+        buf_add_byte(&text, '1');
+    http_respond(req, 200, "application/json", buf_slice(&text), (struct slice){NULL, 0});
+    buf_deinit(&text);
+}
+
+static void on_echo(struct http_request *req, void *arg)
+{
+    struct buf text;
+
+    (void)arg;
+    buf_init(&text, 0);
+    buf_add_fmt(&text, "%zu:", req->body.len);
+    buf_add_slice(&text, slice_to(req->body, 10));
+    http_respond(req, 200, "text/plain", buf_slice(&text), (struct slice){NULL, 0});
+    buf_deinit(&text);
+}
+
+static void on_empty(struct http_request *req, void *arg)
+{
+    (void)arg;
+    http_respond(req, 204, NULL, SLICE_LIT("not sent"), (struct slice){NULL, 0});
+}
+
+static void on_error(struct http_request *req, void *arg)
+{
+    (void)arg;
+    http_respond_error(req, 404, HTTP_F1, SLICE_LIT("no \"such\" \xc3\xa4\r\n"));
+}
+
+static void on_inject(struct http_request *req, void *arg)
+{
+    (void)arg;
+    http_respond_redirect(req, 307, SLICE_LIT("/x\r\nset-cookie: a=b"));
+}
+
+static void on_half(struct http_request *req, void *arg)
+{
+    (void)arg;
+    http_stream_begin(req, 200, "text/plain", (struct slice){NULL, 0});
+    http_stream_write(req, SLICE_LIT("half"));
+    http_stream_abort(req);
+}
+
+static void on_drop(struct http_request *req, void *arg)
+{
+    (void)arg;
+    http_request_drop(req);
+}
+
+static const size_t below = 999, enough = 1000;
+static const struct http_route routes[] = {
+    {HTTP_M_GET, "/999", on_json, (void *)&below, 0, 0},
+    {HTTP_M_GET, "/1000", on_json, (void *)&enough, 0, 0},
+    {HTTP_M_GET, "/raw", on_json, (void *)&enough, HTTP_ROUTE_RAW, 0},
+    {HTTP_M_POST, "/echo", on_echo, NULL, 0, 0},
+    {HTTP_M_POST, "/echo-as-sent", on_echo, NULL, HTTP_ROUTE_AS_SENT, 0},
+    {HTTP_M_GET, "/empty", on_empty, NULL, 0, 0},
+    {HTTP_M_GET, "/error", on_error, NULL, 0, 0},
+    {HTTP_M_GET, "/inject", on_inject, NULL, 0, 0},
+    {HTTP_M_GET, "/half", on_half, NULL, 0, 0},
+    {HTTP_M_GET, "/drop", on_drop, NULL, 0, 0},
+};
+
+#define START()                 \
+    static struct fixture f;    \
+    fixture_start(&f, routes, ARRAY_LEN(routes))
+#define GET(path, headers) "GET " path " HTTP/1.1\r\nhost: h\r\nconnection: close\r\n" headers "\r\n"
+
+static void check_answer(struct fixture *f, const char *request, const char *has, const char *has_not)
+{
+    char *got = fixture_talk(f, request);
+
+    HAS(got, has);
+    if (has_not && strstr(got, has_not))
+        check_fail(__FILE__, __LINE__, "\"%s\" is in:\n%s", has_not, got);
+    free(got);
+}
+
+CASE(compression_has_conditions)
+{
+    START();
+    check_answer(&f, GET("/1000", "accept-encoding: gzip\r\n"), "content-encoding: gzip\r\nvary: Accept-Encoding\r\n",
+                 "content-length: 1000\r\n");
+    check_answer(&f, GET("/1000", ""), "content-length: 1000\r\ncontent-type: application/json\r\nvary: Accept-Encoding\r\n",
+                 "content-encoding");
+    check_answer(&f, GET("/999", "accept-encoding: gzip\r\n"), "content-length: 999\r\n", "vary");
+    check_answer(&f, GET("/raw", "accept-encoding: gzip\r\n"), "content-length: 1000\r\n", "vary");
+    check_answer(&f, GET("/1000", "accept-encoding: gzip;q=0\r\n"), "content-length: 1000\r\n", "content-encoding");
+    fixture_stop(&f);
+}
+
+static void check_upload(struct fixture *f, const char *path, struct slice body, const char *has)
+{
+    struct buf text;
+    int fd = fixture_connect(f);
+
+    buf_init(&text, 0);
+    buf_add_fmt(&text, "POST %s HTTP/1.1\r\nhost: h\r\nconnection: close\r\ncontent-encoding: gzip\r\ncontent-length: %zu\r\n\r\n",
+                path, body.len);
+    buf_add_slice(&text, body);
+    CHECK_INT(send(fd, text.ptr, text.len, MSG_NOSIGNAL), (ssize_t)text.len);
+    char *got = fixture_read(fd, NULL);
+    HAS(got, has);
+    free(got);
+    close(fd);
+    buf_deinit(&text);
+}
+
+CASE(bodies_are_inflated_under_the_cap)
+{
+    START();
+    char *plain = mem_new(100001);
+    struct buf packed;
+
+    buf_init(&packed, 0);
+    memset(plain, 'p', 100001);
+    CHECK(http_gzip(slice_make(plain, 100000), &packed));
+    check_upload(&f, "/echo", buf_slice(&packed), "100000:pppppppppp");
+    check_upload(&f, "/echo-as-sent", buf_slice(&packed), "\r\n\r\n");
+    check_upload(&f, "/echo", slice_to(buf_slice(&packed), packed.len - 1), "HTTP/1.1 400 ");
+    buf_clear(&packed);
+    CHECK(http_gzip(slice_make(plain, 100001), &packed));
+    check_upload(&f, "/echo", buf_slice(&packed), "HTTP/1.1 413 ");
+    buf_clear(&packed);
+    /* Larger than what is inflated in place. */
+    for (int i = 0; i < 20000; i++)
+        plain[i] = (char)('a' + i * 7919 % 26);
+    random_bytes(plain + 100, 30000);
+    CHECK(http_gzip(slice_make(plain, 60000), &packed));
+    CHECK(packed.len > 20000);
+    plain[10] = '\0';
+    check_upload(&f, "/echo", buf_slice(&packed), "60000:");
+    check_upload(&f, "/echo", slice_to(buf_slice(&packed), packed.len - 1), "HTTP/1.1 400 ");
+    buf_deinit(&packed);
+    mem_free(plain);
+    fixture_stop(&f);
+}
+
+CASE(the_client_may_go_while_a_worker_inflates)
+{
+    START();
+    char *plain = mem_new(60000);
+    struct buf packed, text;
+
+    buf_init(&packed, 0);
+    buf_init(&text, 0);
+    random_bytes(plain, 60000);
+    CHECK(http_gzip(slice_make(plain, 60000), &packed));
+    buf_add_fmt(&text, "POST /echo HTTP/1.1\r\nhost: h\r\ncontent-encoding: gzip\r\ncontent-length: %zu\r\n\r\n", packed.len);
+    buf_add_slice(&text, buf_slice(&packed));
+    for (int i = 0; i < 50; i++) {
+        int fd = fixture_connect(&f);
+        CHECK_INT(send(fd, text.ptr, text.len, MSG_NOSIGNAL), (ssize_t)text.len);
+        close(fd);
+    }
+    buf_deinit(&packed);
+    buf_deinit(&text);
+    mem_free(plain);
+    fixture_stop(&f);
+}
+
+CASE(errors_redirects_and_empty_answers)
+{
+    START();
+    check_answer(&f, GET("/error", ""), "{\"success\":false,\"detail\":\"no \\\"such\\\" \xc3\xa4\\r\\n\"}", NULL);
+    check_answer(&f, GET("/empty", ""), "HTTP/1.1 204 No Content\r\n", "not sent");
+    check_answer(&f, GET("/empty", ""), "\r\n\r\n", "content-length");
+    check_answer(&f, GET("/inject", ""), "location: /xset-cookie: a=b\r\n", "\nset-cookie");
+    fixture_stop(&f);
+}
+
+CASE(a_broken_stream_is_cut)
+{
+    START();
+    char *got = fixture_talk(&f, GET("/half", ""));
+    CHECK(!strstr(got, "0\r\n\r\n"));
+    free(got);
+    got = fixture_talk(&f, GET("/drop", ""));
+    CHECK_TEXT(got, "");
+    free(got);
+    fixture_stop(&f);
+}
+
+CASE(cors_echoes_allowed_origins)
+{
+    START();
+    check_answer(&f, GET("/999", "origin: https://a.example\r\n"), "access-control-allow-origin: https://a.example\r\nvary: Origin\r\n",
+                 NULL);
+    check_answer(&f, GET("/1000", "origin: null\r\n"), "access-control-allow-origin: null\r\nvary: Accept-Encoding, Origin\r\n", NULL);
+    check_answer(&f, GET("/nowhere", "origin: null\r\n"), "access-control-expose-headers: Inference-Header", NULL);
+    check_answer(&f, GET("/raw", "origin: null\r\n"), "200 OK", "access-control");
+    fixture_stop(&f);
+    static struct fixture g;
+    struct config_list origins = {(char *[]){(char *)"https://b.example"}, 1};
+    g.site.allow_origins = &origins;
+    fixture_start(&g, routes, ARRAY_LEN(routes));
+    check_answer(&g, GET("/999", "origin: https://a.example\r\n"), "access-control-allow-credentials: true", "allow-origin");
+    check_answer(&g, GET("/999", "origin: https://b.example\r\n"), "access-control-allow-origin: https://b.example", NULL);
+    fixture_stop(&g);
+}
+
+#define PREFLIGHT(method, headers) \
+    "OPTIONS /echo HTTP/1.1\r\nhost: h\r\nconnection: close\r\norigin: o\r\naccess-control-request-method: " method "\r\n" headers "\r\n"
+
+CASE(preflights_are_answered_before_routing)
+{
+    START();
+    check_answer(&f, PREFLIGHT("POST", "access-control-request-headers: content-type, x-local-auth\r\n"), "HTTP/1.1 200 OK", NULL);
+    check_answer(&f, PREFLIGHT("POST", ""), "access-control-allow-headers: Accept, Accept-Encoding, Accept-Language, ", NULL);
+    check_answer(&f, PREFLIGHT("POST", ""), "access-control-max-age: 600\r\n", "expose");
+    check_answer(&f, PREFLIGHT("FOO", ""), "\r\n\r\nDisallowed CORS method", NULL);
+    check_answer(&f, PREFLIGHT("FOO", "access-control-request-headers: x-foo\r\n"), "Disallowed CORS method, headers", NULL);
+    check_answer(&f, "OPTIONS /echo HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n", "HTTP/1.1 405 ", NULL);
+    fixture_stop(&f);
+}
+
+static bool never(struct http_request *req, unsigned *ret_retry_after_s, void *arg)
+{
+    (void)req;
+    (void)arg;
+    *ret_retry_after_s = 3;
+    return false;
+}
+
+CASE(a_refused_rate_gets_429)
+{
+    static struct fixture f = {.site.allow = never};
+    fixture_start(&f, routes, ARRAY_LEN(routes));
+    check_answer(&f, GET("/999", "origin: o\r\n"), "retry-after: 3\r\n", "access-control");
+    check_answer(&f, GET("/999", ""), "\r\n\r\n{\"detail\":\"Rate limit exceeded. Please slow down.\"}", NULL);
+    fixture_stop(&f);
+}
+
+CASES(RUN(compression_has_conditions), RUN(bodies_are_inflated_under_the_cap), RUN(the_client_may_go_while_a_worker_inflates),
+      RUN(errors_redirects_and_empty_answers), RUN(a_broken_stream_is_cut), RUN(cors_echoes_allowed_origins),
+      RUN(preflights_are_answered_before_routing), RUN(a_refused_rate_gets_429))
