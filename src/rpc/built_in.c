@@ -1,0 +1,220 @@
+/* built_in: what every participant answers: is it alive, what does it carry, and chunks. Loop of the host. */
+#include "rpc/built_in.h"
+
+#include "hyphad/protocol.h"
+#include "rpc/call.h"
+#include "rpc/chunks_in.h"
+#include "rpc/pending.h"
+#include "wire/mp.h"
+
+static struct slice arg_text(const struct rpc_call *call, unsigned i)
+{
+    struct slice text = {NULL, 0};
+
+    (void)mp_get_str(call->args[i], &text);
+    return text;
+}
+
+static bool arg_bool(const struct rpc_call *call, unsigned i)
+{
+    bool value = false;
+
+    (void)mp_get_bool(call->args[i], &value);
+    return value;
+}
+
+static void do_ping(struct rpc_call *call, void *arg)
+{
+    struct buf b;
+
+    (void)arg;
+    if (!slice_is(arg_text(call, 0), "ping")) {
+        rpc_reject(call, "AssertionError", "the message must be \"ping\"");
+        return;
+    }
+    buf_init(&b, 0);
+    mp_add_text(&b, "pong");
+    rpc_resolve(call, buf_slice(&b));
+    buf_deinit(&b);
+}
+
+static void do_get_service(struct rpc_call *call, void *arg)
+{
+    struct rpc_host *h = call->host;
+    struct slice id = arg_text(call, 0);
+    struct hosted *s = host_find_service(h, id);
+
+    (void)arg;
+    if (!s)
+        rpc_reject(call, "KeyError", "Service not found: " SLICE_FMT, SLICE_ARG(id));
+    else if (!call_may_reach(h, s->service, call->workspace))
+        rpc_reject(call, "PermissionError", "Permission denied for getting protected service: " SLICE_FMT
+                   ", workspace mismatch: " SLICE_FMT " != " SLICE_FMT, SLICE_ARG(id), SLICE_ARG(h->parts.workspace),
+                   SLICE_ARG(call->workspace));
+    else
+        rpc_resolve(call, host_service_object(h, s));
+}
+
+/* ---- message_cache --------------------------------------------------------------------------------------------- */
+
+/* With heartbeat the key is a session of ours: it must be open, to this very client, and this step is a sign of life. */
+static bool touch_session(struct rpc_call *call, struct slice key, bool is_heartbeat)
+{
+    if (!is_heartbeat)
+        return true;
+    struct pending *p = pending_find(call->host, key);
+    if (!p || !slice_eq(p->target, call->from_text)) {
+        rpc_reject(call, "KeyError", "session does not exist anymore: " SLICE_FMT, SLICE_ARG(key));
+        return false;
+    }
+    pending_touch(p);
+    return true;
+}
+
+static void answer(struct rpc_call *call, struct slice key, int outcome)
+{
+    switch (outcome) {
+    case CHUNKS_OK:
+        rpc_resolve(call, (struct slice){NULL, 0});
+        break;
+    case CHUNKS_NO_KEY:
+        rpc_reject(call, "KeyError", "Message with key " SLICE_FMT " does not exists.", SLICE_ARG(key));
+        break;
+    case CHUNKS_KEY_EXISTS:
+        rpc_reject(call, "KeyError", "Message with the same key (" SLICE_FMT ") already exists in the cache store, "
+                   "please use overwrite=True or remove it first.", SLICE_ARG(key));
+        break;
+    case CHUNKS_BAD_INDEX:
+        rpc_reject(call, "ValueError", "The index of the chunk is out of range");
+        break;
+    case CHUNKS_HOLES:
+        rpc_reject(call, "ValueError", "Chunks of message " SLICE_FMT " are missing", SLICE_ARG(key));
+        break;
+    default:
+        rpc_reject(call, "RuntimeError", "Too many or too large chunked messages");
+        break;
+    }
+}
+
+static void do_create(struct rpc_call *call, void *arg)
+{
+    struct slice key = arg_text(call, 0);
+
+    (void)arg;
+    if (touch_session(call, key, arg_bool(call, 1)))
+        answer(call, key, chunks_create(call->host, call->from_text, key, arg_bool(call, 2)));
+}
+
+static void put(struct rpc_call *call, struct slice key, struct slice value, const int64_t *index)
+{
+    struct slice data;
+
+    if (!mp_get_bin(value, &data)) {
+        rpc_reject(call, "TypeError", "Argument 'data' must be bytes");
+        return;
+    }
+    if (index)
+        answer(call, key, chunks_set(call->host, call->from_text, key, *index, data));
+    else
+        answer(call, key, chunks_append(call->host, call->from_text, key, data));
+}
+
+static void do_append(struct rpc_call *call, void *arg)
+{
+    struct slice key = arg_text(call, 0);
+
+    (void)arg;
+    if (touch_session(call, key, arg_bool(call, 2)))
+        put(call, key, call->args[1], NULL);
+}
+
+static void do_set(struct rpc_call *call, void *arg)
+{
+    struct slice key = arg_text(call, 0);
+    int64_t index = -1;
+
+    (void)arg;
+    (void)mp_get_int(call->args[1], &index);
+    if (touch_session(call, key, arg_bool(call, 3)))
+        put(call, key, call->args[2], &index);
+}
+
+static void do_remove(struct rpc_call *call, void *arg)
+{
+    struct slice key = arg_text(call, 0);
+
+    (void)arg;
+    answer(call, key, chunks_remove(call->host, call->from_text, key));
+}
+
+static void do_process(struct rpc_call *call, void *arg)
+{
+    struct call *c = CONTAINER_OF(call, struct call, pub);
+    struct slice key = arg_text(call, 0);
+    struct rpc_host *h = call->host;
+    struct incoming in;
+    struct msg *m;
+
+    (void)arg;
+    if (!touch_session(call, key, arg_bool(call, 1)))
+        return;
+    int r = chunks_join(h, call->from_text, key, &m);
+    if (r != CHUNKS_OK) {
+        answer(call, key, r);
+        return;
+    }
+    if (!dispatch_read_unpacked(m, call, &in)) {
+        rpc_reject(call, "ValueError", "The chunked message is malformed");
+    } else if (slice_starts(in.method, "services.built-in.message_cache.")) {
+        rpc_reject(call, "ValueError", "A chunked message may not call message_cache");
+    } else {
+        /* Answered first: what the message does may close this host. Ended last: the message speaks as this call. */
+        in.n_held = m->head_len;
+        host_ref(h);
+        call_send_answer(c, true, (struct slice){NULL, 0});
+        if (h->is_open)
+            dispatch_run(h, &in);
+        call_end(c);
+        host_unref(h);
+    }
+    msg_unref(m);
+}
+
+/* ---- the table ------------------------------------------------------------------------------------------------- */
+
+#define KEY_PARAM {.name = "key", .kind = RPC_TEXT, .help = "Key of the message"}
+#define HEARTBEAT_PARAM                                                                             \
+    {.name = "heartbeat", .kind = RPC_BOOL, .is_optional = true, .default_json = "false",           \
+     .help = "Whether the key is the session of a call under way, whose timer starts again"}
+
+static const struct rpc_method methods[] = {
+    {"ping", "Answers \"pong\" to \"ping\".", {{.name = "msg", .kind = RPC_TEXT, .help = "The text \"ping\""}}, do_ping},
+    {"get_service", "Returns a service of this client by its bare id.",
+     {{.name = "service_id", .kind = RPC_TEXT, .help = "Id of the service, without workspace and client"}}, do_get_service},
+    {"message_cache.create", "Begins a message that arrives in chunks.",
+     {KEY_PARAM, HEARTBEAT_PARAM,
+      {.name = "overwrite", .kind = RPC_BOOL, .is_optional = true, .default_json = "false",
+       .help = "Whether a message with the same key is dropped"}}, do_create},
+    {"message_cache.append", "Adds a chunk behind the last one.",
+     {KEY_PARAM, {.name = "data", .kind = RPC_ANY, .help = "Bytes of the chunk"}, HEARTBEAT_PARAM}, do_append},
+    {"message_cache.set", "Puts a chunk at its index; chunks may come in any order.",
+     {KEY_PARAM, {.name = "index", .kind = RPC_INT, .help = "Index of the chunk, from 0"},
+      {.name = "data", .kind = RPC_ANY, .help = "Bytes of the chunk"}, HEARTBEAT_PARAM}, do_set},
+    {"message_cache.process", "Joins the chunks and handles the message.", {KEY_PARAM, HEARTBEAT_PARAM}, do_process},
+    {"message_cache.remove", "Drops a message that is not complete.", {KEY_PARAM}, do_remove},
+};
+
+void built_in_init(struct rpc_service *ret, struct buf *config)
+{
+    buf_init(config, 0);
+    mp_add_map(config, 3);
+    mp_add_text(config, "require_context");
+    mp_add_bool(config, true);
+    mp_add_text(config, "visibility");
+    mp_add_text(config, "public");
+    mp_add_text(config, "api_version");
+    mp_add_int(config, HYPHA_API_VERSION);
+    *ret = (struct rpc_service){.id = "built-in", .name = "Built-in services", .type = "built-in",
+                                .description = "What every participant answers.", .config = buf_slice(config),
+                                .methods = methods, .n_methods = ARRAY_LEN(methods)};
+}

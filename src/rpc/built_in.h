@@ -1,0 +1,6 @@
+/* built_in: the service every host carries by itself. Private to rpc. (wire-protocol 3.13) */
+#pragma once
+#include "rpc/rpc.h"
+
+/* Fills the service; config gets its encoded configuration, which must live as long. */
+void built_in_init(struct rpc_service *ret, struct buf *config);

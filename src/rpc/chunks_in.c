@@ -1,0 +1,226 @@
+/* chunks_in: chunks are copied as they arrive: the frames that bring them are charged to the sender, whose stream stops being
+ * read when too much of its own is under way, and an upload that held those frames would wait for itself.
+ *
+ * Found by walking what the sender has open, which is capped; a key of another client is simply not there (W-047). */
+#include "rpc/chunks_in.h"
+
+#include "base/memory.h"
+
+enum { CHUNKS_MAX = 65536, CHUNK_COST = 64 };      /* chunks of one upload; bytes a chunk costs beside its own */
+
+struct chunk {
+    char *bytes;        /* owned; NULL = not there */
+    size_t len;
+};
+
+struct upload_in {
+    struct list link;           /* among remote->uploads */
+    struct list host_link;      /* among host->uploads */
+    struct rpc_host *host;
+    struct remote *remote;
+    struct timer age;
+    struct chunk *chunks;       /* owned */
+    size_t n_chunks, n_room;    /* highest index + 1; allocated */
+    size_t n_bytes;             /* of the chunks */
+    size_t n_charged;           /* of them and their costs */
+    struct slice key;
+    char text[];
+};
+
+static void upload_free(struct upload_in *u)
+{
+    struct remote *r = u->remote;
+
+    timer_stop(host_loop(u->host), &u->age);
+    list_unlink(&u->link);
+    list_unlink(&u->host_link);
+    r->n_uploads--;
+    r->n_bytes -= u->n_charged;
+    for (size_t i = 0; i < u->n_chunks; i++)
+        mem_free(u->chunks[i].bytes);
+    mem_free(u->chunks);
+    mem_free(u);
+}
+
+static void on_age(struct timer *t)
+{
+    struct upload_in *u = CONTAINER_OF(t, struct upload_in, age);
+    struct remote *r = u->remote;
+
+    upload_free(u);
+    remote_drop(r);
+}
+
+static struct upload_in *find(struct rpc_host *h, struct slice from, struct slice key)
+{
+    struct remote *r = remote_find(h->rl, from);
+
+    if (!r)
+        return NULL;
+    LIST_FOREACH(it, &r->uploads) {
+        struct upload_in *u = LIST_ENTRY(it, struct upload_in, link);
+        if (u->host == h && slice_eq(u->key, key))
+            return u;
+    }
+    return NULL;
+}
+
+static int refuse(struct rpc_host *h, int outcome)
+{
+    loop_count(host_loop(h), METRIC_CHUNKS_REFUSED, 1);
+    return outcome;
+}
+
+static bool fits(const struct rpc_host *h, const struct remote *r, size_t n_bytes)
+{
+    size_t cap = h->rl->settings->max_chunk_bytes;
+
+    return n_bytes <= cap && r->n_bytes <= cap - n_bytes;
+}
+
+int chunks_create(struct rpc_host *h, struct slice from, struct slice key, bool overwrite)
+{
+    struct upload_in *u = find(h, from, key);
+
+    if (u && !overwrite)
+        return refuse(h, CHUNKS_KEY_EXISTS);
+    struct remote *r = remote_get(h->rl, from);
+    if (u)
+        upload_free(u);
+    size_t cost = sizeof(*u) + key.len;
+    if (r->n_uploads >= h->rl->settings->max_chunk_keys || !fits(h, r, cost)) {
+        remote_drop(r);
+        return refuse(h, CHUNKS_FULL);
+    }
+    u = mem_new(cost);
+    if (key.len)
+        memcpy(u->text, key.ptr, key.len);
+    u->key = slice_make(u->text, key.len);
+    u->host = h;
+    u->remote = r;
+    u->n_charged = cost;
+    r->n_uploads++;
+    r->n_bytes += cost;
+    list_init(&u->link);
+    list_init(&u->host_link);
+    list_link(&r->uploads, &u->link);
+    list_link(&h->uploads, &u->host_link);
+    timer_init(&u->age, on_age);
+    timer_start(host_loop(h), &u->age, h->rl->settings->chunk_ttl_ms);
+    return CHUNKS_OK;
+}
+
+static bool make_room(struct upload_in *u, size_t n)
+{
+    size_t room = u->n_room ? u->n_room : 16;
+
+    if (n <= u->n_room)
+        return true;
+    while (room < n)
+        room *= 2;
+    struct chunk *grown = mem_try_resize(u->chunks, room * sizeof(*grown));
+    if (!grown)
+        return false;
+    memset(grown + u->n_room, 0, (room - u->n_room) * sizeof(*grown));
+    u->chunks = grown;
+    u->n_room = room;
+    return true;
+}
+
+/* Places pay from the first to the last, so that a far index is not cheap. */
+static int put(struct upload_in *u, size_t index, struct slice data)
+{
+    struct rpc_host *h = u->host;
+    size_t n_new = index >= u->n_chunks ? index + 1 - u->n_chunks : 0;
+    size_t had = index < u->n_chunks ? u->chunks[index].len : 0;
+    size_t cost = n_new * CHUNK_COST + data.len;
+
+    if (!fits(h, u->remote, cost > had ? cost - had : 0) || !make_room(u, index + 1))
+        return refuse(h, CHUNKS_FULL);
+    char *bytes = mem_try(data.len + 1);
+    if (!bytes)
+        return refuse(h, CHUNKS_FULL);
+    if (data.len)
+        memcpy(bytes, data.ptr, data.len);
+    mem_free(u->chunks[index].bytes);
+    u->chunks[index] = (struct chunk){bytes, data.len};
+    u->n_chunks += n_new;
+    u->n_bytes += data.len - had;
+    u->n_charged += cost - had;
+    u->remote->n_bytes += cost - had;
+    timer_start(host_loop(h), &u->age, h->rl->settings->chunk_ttl_ms);
+    return CHUNKS_OK;
+}
+
+int chunks_append(struct rpc_host *h, struct slice from, struct slice key, struct slice data)
+{
+    struct upload_in *u = find(h, from, key);
+
+    if (!u)
+        return refuse(h, CHUNKS_NO_KEY);
+    return u->n_chunks < CHUNKS_MAX ? put(u, u->n_chunks, data) : refuse(h, CHUNKS_BAD_INDEX);
+}
+
+int chunks_set(struct rpc_host *h, struct slice from, struct slice key, int64_t index, struct slice data)
+{
+    struct upload_in *u = find(h, from, key);
+
+    if (!u)
+        return refuse(h, CHUNKS_NO_KEY);
+    return index >= 0 && index < CHUNKS_MAX ? put(u, (size_t)index, data) : refuse(h, CHUNKS_BAD_INDEX);
+}
+
+int chunks_remove(struct rpc_host *h, struct slice from, struct slice key)
+{
+    struct upload_in *u = find(h, from, key);
+
+    if (!u)
+        return CHUNKS_NO_KEY;
+    struct remote *r = u->remote;
+    upload_free(u);
+    remote_drop(r);
+    return CHUNKS_OK;
+}
+
+int chunks_join(struct rpc_host *h, struct slice from, struct slice key, struct msg **ret_msg)
+{
+    struct upload_in *u = find(h, from, key);
+
+    if (!u)
+        return refuse(h, CHUNKS_NO_KEY);
+    for (size_t i = 0; i < u->n_chunks; i++) {
+        if (!u->chunks[i].bytes)
+            return refuse(h, CHUNKS_HOLES);
+    }
+    if (!u->n_bytes)
+        return refuse(h, CHUNKS_HOLES);
+    struct msg *m = msg_try_new(u->n_bytes, NULL);
+    if (!m)
+        return refuse(h, CHUNKS_FULL);
+    char *at = msg_head(m);
+    for (size_t i = 0; i < u->n_chunks; i++) {
+        memcpy(at, u->chunks[i].bytes, u->chunks[i].len);
+        at += u->chunks[i].len;
+    }
+    struct remote *r = u->remote;
+    upload_free(u);
+    remote_drop(r);
+    *ret_msg = m;
+    return CHUNKS_OK;
+}
+
+void chunks_gone(struct remote *r)
+{
+    while (!list_is_empty(&r->uploads))
+        upload_free(LIST_ENTRY(r->uploads.next, struct upload_in, link));
+}
+
+void chunks_close(struct rpc_host *h)
+{
+    while (!list_is_empty(&h->uploads)) {
+        struct upload_in *u = LIST_ENTRY(h->uploads.next, struct upload_in, host_link);
+        struct remote *r = u->remote;
+        upload_free(u);
+        remote_drop(r);
+    }
+}

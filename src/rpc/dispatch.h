@@ -1,0 +1,22 @@
+/* dispatch: a delivered frame taken apart once, and handed to the service or the session it names. Private to rpc;
+ * loop-owned. (wire-protocol 3.6, 3.7) */
+#pragma once
+#include "rpc/host.h"
+
+/* Slices live as long as msg, except identity, which lives as long as the frame or call it was taken from. */
+struct incoming {
+    struct msg *msg;            /* borrowed; who keeps a slice takes a reference */
+    struct slice from, ws;      /* identity, as the router stamped it */
+    struct slice user_map;      /* the same; empty when user is set */
+    struct user *user;          /* borrowed, or NULL: read user_map */
+    struct slice method, session;
+    struct slice args;          /* encoded array, or empty */
+    bool with_kwargs;
+    struct rpc_promise promise;
+    size_t n_held;              /* bytes of the sender's upload this frame was made of */
+};
+
+void dispatch_msg(struct rpc_host *h, struct msg *m);           /* takes over the reference */
+/* A frame that arrived in chunks: its identity is that of the call that completed it (2.9). False: not a method frame. */
+MUST_CHECK bool dispatch_read_unpacked(struct msg *m, const struct rpc_call *completed_by, struct incoming *ret);
+void dispatch_run(struct rpc_host *h, const struct incoming *in);

@@ -1,0 +1,395 @@
+/* pending: a session of ours. It ends exactly once: by an answer, by silence, by its deadline, by the target's leaving, by
+ * cancelling or by the host's closing. Whatever can happen inside rpc_request, or inside somebody else's sending, is put on
+ * the host's list of finished ones, so `done` never runs under a caller's feet; an answer and a timer call it at once.
+ *
+ * A large call travels in chunks (chunks_out.c); its own timer runs meanwhile and every step answered starts it again. */
+#include "rpc/pending.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/memory.h"
+#include "rpc/chunks_out.h"
+#include "rpc/frame.h"
+#include "wire/mp.h"
+
+enum { PENDING_WORDS_MAX = 512 };
+
+/* ---- ending ---------------------------------------------------------------------------------------------------- */
+
+/* Nobody can find it any more; only `done` is still owed. */
+static void pending_unlink(struct pending *p)
+{
+    struct rpc_host *h = p->host;
+
+    map_take(&h->sessions, slice_of(p->session));
+    timer_stop(host_loop(h), &p->silence);
+    timer_stop(host_loop(h), &p->deadline);
+    list_unlink(&p->wait);
+    remote_drop(p->remote);
+    p->remote = NULL;
+    upload_out_abandon(p->upload);
+    p->upload = NULL;
+}
+
+static void pending_free(struct pending *p)
+{
+    list_unlink(&p->link);
+    list_unlink(&p->due);
+    p->host->n_pendings--;
+    buf_deinit(&p->words);
+    mem_free(p);
+}
+
+static void pending_end(struct pending *p, const struct rpc_reply *reply)
+{
+    struct rpc_host *h = p->host;
+    rpc_done *done = p->done;
+    void *arg = p->arg;
+    struct buf words = p->words;
+
+    p->words = (struct buf){0};
+    pending_unlink(p);
+    pending_free(p);
+    host_ref(h);
+    done(reply, arg);
+    host_unref(h);
+    buf_deinit(&words);
+}
+
+static void finish_words(struct pending *p, const char *fmt, va_list args)
+{
+    char text[PENDING_WORDS_MAX];
+
+    vsnprintf(text, sizeof(text), fmt, args);
+    buf_add_slice(&p->words, slice_utf8_prefix(slice_of(text), sizeof(text) - 2));
+}
+
+void pending_fail(struct pending *p, enum rpc_outcome outcome, const char *fmt, ...)
+{
+    va_list args;
+
+    if (!list_is_empty(&p->due))
+        return;
+    va_start(args, fmt);
+    finish_words(p, fmt, args);
+    va_end(args);
+    pending_unlink(p);
+    p->outcome = outcome;
+    list_link(&p->host->finished, &p->due);
+    loop_defer(host_loop(p->host), &p->host->finish);
+}
+
+void pendings_run_finished(struct deferred *d)
+{
+    struct rpc_host *h = CONTAINER_OF(d, struct rpc_host, finish);
+
+    host_ref(h);
+    while (!list_is_empty(&h->finished)) {
+        struct pending *p = LIST_ENTRY(h->finished.next, struct pending, due);
+        struct rpc_reply reply = {.outcome = p->outcome, .text = buf_slice(&p->words)};
+        pending_end(p, &reply);
+    }
+    host_unref(h);
+}
+
+/* The router's own words for a target that left while the call was on its way to it (2.6). */
+static bool is_bounce(const struct pending *p, struct slice error, struct slice *ret_words)
+{
+    static const char head[] = "Target peer ", tail[] = " is not connected";
+    struct slice words, trace;
+    size_t n = sizeof(head) - 1 + p->target.len + sizeof(tail) - 1;
+
+    if (!mp_find_str(error, "_rvalue", &words) || !mp_find_str(error, "_rtrace", &trace) || trace.len || words.len != n)
+        return false;
+    *ret_words = words;
+    return slice_starts(words, head) && slice_ends(words, tail)
+           && memcmp(words.ptr + sizeof(head) - 1, p->target.ptr, p->target.len) == 0;
+}
+
+void pending_settle(struct pending *p, bool is_result, struct slice value)
+{
+    struct rpc_reply reply = {.outcome = is_result ? RPC_RESOLVED : RPC_REJECTED, .value = value};
+
+    if (!is_result && is_bounce(p, value, &reply.text))
+        reply = (struct rpc_reply){.outcome = RPC_GONE, .text = reply.text};
+    else if (!is_result && !mp_find_str(value, "_rvalue", &reply.text))
+        reply.text = SLICE_LIT("The call failed");
+    pending_end(p, &reply);
+}
+
+static void time_out(struct pending *p, const char *why)
+{
+    struct slice rest = slice_of(why);
+
+    loop_count(host_loop(p->host), METRIC_RPC_TIMEOUTS, 1);
+    buf_add_fmt(&p->words, "Method call timed out: " SLICE_FMT ":" SLICE_FMT, SLICE_ARG(p->target), SLICE_ARG(p->method));
+    buf_add_slice(&p->words, rest);
+    pending_end(p, &(struct rpc_reply){.outcome = RPC_TIMED_OUT, .text = buf_slice(&p->words)});
+}
+
+static void on_silence(struct timer *t)
+{
+    time_out(CONTAINER_OF(t, struct pending, silence), "");
+}
+
+static void on_deadline(struct timer *t)
+{
+    time_out(CONTAINER_OF(t, struct pending, deadline), ", its deadline has passed");
+}
+
+/* ---- finding --------------------------------------------------------------------------------------------------- */
+
+struct pending *pending_find(struct rpc_host *h, struct slice session)
+{
+    return map_find(&h->sessions, session);
+}
+
+void pending_touch(struct pending *p)
+{
+    if (p->remote)
+        timer_start(host_loop(p->host), &p->silence, p->host->rl->settings->call_timeout_ms);
+}
+
+void rpc_cancel(struct rpc_host *h, uint64_t id)
+{
+    LOOP_ASSERT(host_loop(h));
+    LIST_FOREACH(it, &h->pendings) {
+        struct pending *p = LIST_ENTRY(it, struct pending, link);
+        if (p->id == id) {
+            pending_unlink(p);
+            pending_free(p);
+            return;
+        }
+    }
+}
+
+void pendings_gone(struct remote *r)
+{
+    while (!list_is_empty(&r->waits)) {
+        struct pending *p = LIST_ENTRY(r->waits.next, struct pending, wait);
+        list_unlink(&p->wait);
+        p->remote = NULL;       /* the caller of this walk drops it */
+        pending_fail(p, RPC_GONE, "Client disconnected: " SLICE_FMT, SLICE_ARG(p->target));
+    }
+}
+
+void pendings_close(struct rpc_host *h)
+{
+    while (!list_is_empty(&h->pendings)) {
+        struct pending *p = LIST_ENTRY(h->pendings.next, struct pending, link);
+        struct rpc_reply reply = {.outcome = RPC_CLOSED, .text = SLICE_LIT("The caller was closed")};
+        if (!list_is_empty(&p->due))
+            reply = (struct rpc_reply){.outcome = p->outcome, .text = buf_slice(&p->words)};
+        pending_end(p, &reply);
+    }
+}
+
+/* ---- beginning ------------------------------------------------------------------------------------------------- */
+
+static double interval_s(const struct rpc_host *h)
+{
+    return (double)h->rl->settings->call_timeout_ms / 2000.0;
+}
+
+static void add_part(struct buf *b, const struct pending *p, const char *name)
+{
+    char method[RANDOM_ID_LEN + 16];
+
+    snprintf(method, sizeof(method), "%s.%s", p->session, name);
+    mp_add_text(b, name);
+    mp_add_map(b, 4);
+    mp_add_text(b, "_rtype");
+    mp_add_text(b, "method");
+    mp_add_text(b, "_rtarget");
+    mp_add_str(b, p->host->parts.client);
+    mp_add_text(b, "_rmethod");
+    mp_add_text(b, method);
+    mp_add_text(b, "_rpromise");
+    mp_add_bool(b, false);
+}
+
+static void add_promise(struct buf *b, const struct pending *p, enum rpc_promise_form form)
+{
+    mp_add_text(b, "promise");
+    if (form == RPC_PROMISE_COMPACT) {
+        mp_add_text(b, "*");
+        mp_add_text(b, "t");
+        mp_add_float(b, interval_s(p->host));
+        return;
+    }
+    mp_add_map(b, 4);
+    add_part(b, p, "heartbeat");
+    mp_add_text(b, "interval");
+    mp_add_float(b, interval_s(p->host));
+    add_part(b, p, "resolve");
+    add_part(b, p, "reject");
+}
+
+/* Segment 2 in three runs, so that the arguments are copied once: {head "args": | args | tail}. */
+static void add_payload(struct buf *head, struct buf *tail, const struct rpc_request *rq, const struct pending *p)
+{
+    mp_add_map(head, 1 + (rq->with_kwargs ? 1 : 0) + (rq->promise == RPC_PROMISE_COMPACT ? 2 : rq->promise == RPC_PROMISE_FULL));
+    mp_add_text(head, "args");
+    if (!rq->args.len)
+        mp_add_array(head, 0);
+    if (rq->with_kwargs) {
+        mp_add_text(tail, "with_kwargs");
+        mp_add_bool(tail, true);
+    }
+    if (p)
+        add_promise(tail, p, rq->promise);
+}
+
+static struct msg *build(struct rpc_host *h, const struct rpc_request *rq, const struct pending *p)
+{
+    struct buf head, tail;
+    struct frame f = {.to = rq->target, .method = rq->method, .parent = rq->parent};
+
+    buf_init(&head, 0);
+    buf_init(&tail, 0);
+    add_payload(&head, &tail, rq, p);
+    if (p)
+        f.session = slice_of(p->session);
+    f.body[0] = buf_slice(&head);
+    f.body[1] = rq->args;
+    f.body[2] = buf_slice(&tail);
+    struct msg *m = head.is_failed || tail.is_failed ? NULL : frame_new(h, &f);
+    buf_deinit(&head);
+    buf_deinit(&tail);
+    return m;
+}
+
+static void on_upload_progressed(void *arg)
+{
+    pending_touch(arg);
+}
+
+static void on_upload_ended(void *arg, const struct rpc_reply *why)
+{
+    struct pending *p = arg;
+
+    p->upload = NULL;
+    if (!why)
+        return;
+    struct rpc_reply reply = *why;
+    if (why->outcome == RPC_TIMED_OUT) {
+        pending_fail(p, RPC_TIMED_OUT, "Method call timed out: " SLICE_FMT ":" SLICE_FMT, SLICE_ARG(p->target),
+                     SLICE_ARG(p->method));
+        return;
+    }
+    pending_end(p, &reply);
+}
+
+static void pending_send(struct pending *p, struct msg *m)
+{
+    struct rpc_host *h = p->host;
+
+    if (!m) {
+        pending_fail(p, RPC_OVERLOADED, "No memory for the call");
+    } else if (frame_is_large(m)) {
+        p->upload = upload_out_new(h, &(struct upload_options){.target = p->target, .frame = m, .ended = on_upload_ended,
+                                                               .progressed = on_upload_progressed, .arg = p});
+    } else if (router_send(h->rl->router, host_loop(h), p->target, m) != ROUTER_OK) {
+        msg_unref(m);
+        pending_fail(p, RPC_GONE, "Target peer " SLICE_FMT " is not connected", SLICE_ARG(p->target));
+    }
+}
+
+static struct pending *pending_new(struct rpc_host *h, const struct rpc_request *rq, rpc_done *done, void *arg)
+{
+    struct pending *p = mem_new(sizeof(*p) + rq->target.len + rq->method.len);
+
+    memcpy(p->text, rq->target.ptr, rq->target.len);
+    memcpy(p->text + rq->target.len, rq->method.ptr, rq->method.len);
+    p->target = slice_make(p->text, rq->target.len);
+    p->method = slice_make(p->text + rq->target.len, rq->method.len);
+    p->host = h;
+    p->id = ++h->last_id;
+    p->done = done;
+    p->arg = arg;
+    random_id(p->session);
+    timer_init(&p->silence, on_silence);
+    timer_init(&p->deadline, on_deadline);
+    buf_init(&p->words, 0);
+    list_init(&p->due);
+    list_init(&p->link);
+    list_init(&p->wait);
+    list_link(&h->pendings, &p->link);
+    h->n_pendings++;
+    p->remote = remote_get(h->rl, rq->target);
+    list_link(&p->remote->waits, &p->wait);
+    map_put(&h->sessions, slice_of(p->session), p);
+    return p;
+}
+
+/* Without a promise nothing is awaited: a frame, and that is all. */
+static void send_only(struct rpc_host *h, const struct rpc_request *rq)
+{
+    struct msg *m = build(h, rq, NULL);
+
+    if (!m)
+        return;
+    if (frame_is_large(m))
+        (void)upload_out_new(h, &(struct upload_options){.target = rq->target, .frame = m});
+    else if (router_send(h->rl->router, host_loop(h), rq->target, m) != ROUTER_OK)
+        msg_unref(m);
+}
+
+uint64_t pending_request_step(struct rpc_host *h, const struct rpc_request *rq, rpc_done *done, void *arg)
+{
+    LOOP_ASSERT(host_loop(h));
+    struct pending *p = pending_new(h, rq, done, arg);
+    uint64_t id = p->id;
+
+    if (!h->is_open) {
+        pending_fail(p, RPC_CLOSED, "The caller was closed");
+        return id;
+    }
+    timer_start(host_loop(h), &p->silence, h->rl->settings->call_timeout_ms);
+    if (rq->deadline_ms)
+        timer_start(host_loop(h), &p->deadline, rq->deadline_ms);
+    pending_send(p, build(h, rq, p));
+    return id;
+}
+
+uint64_t rpc_request(struct rpc_host *h, const struct rpc_request *rq, rpc_done *done, void *arg)
+{
+    LOOP_ASSERT(host_loop(h));
+    if (rq->promise == RPC_PROMISE_NONE) {
+        if (h->is_open)
+            send_only(h, rq);
+        return 0;
+    }
+    if (h->n_pendings < h->rl->settings->max_pending)
+        return pending_request_step(h, rq, done, arg);
+    struct pending *p = pending_new(h, rq, done, arg);
+    loop_count(host_loop(h), METRIC_HUB_CALLS_SHED, 1);
+    pending_fail(p, RPC_OVERLOADED, "Too many calls are pending");
+    return p->id;
+}
+
+bool rpc_request_from_ref(struct slice ref, struct slice workspace, struct buf *scratch, struct rpc_request *ret)
+{
+    struct slice type, target, method, promise_value, promise = {NULL, 0};
+    bool wants_full = false;
+
+    if (!mp_find_str(ref, "_rtype", &type) || !(slice_is(type, "method") || slice_is(type, "generator"))
+        || !mp_find_str(ref, "_rtarget", &target) || !mp_find_str(ref, "_rmethod", &method) || !target.len || !method.len)
+        return false;
+    if (mp_find(ref, "_rpromise", &promise_value) && !mp_get_str(promise_value, &promise))
+        (void)mp_get_bool(promise_value, &wants_full);
+    *ret = (struct rpc_request){.target = target, .method = method, .promise = RPC_PROMISE_NONE};
+    if (slice_is(promise, "*"))
+        ret->promise = RPC_PROMISE_COMPACT;
+    else if (wants_full)
+        ret->promise = RPC_PROMISE_FULL;
+    if (slice_has_byte(target, '/'))
+        return true;
+    buf_clear(scratch);
+    buf_add_slice(scratch, workspace);
+    buf_add_byte(scratch, '/');
+    buf_add_slice(scratch, target);
+    ret->target = buf_slice(scratch);
+    return !scratch->is_failed;
+}

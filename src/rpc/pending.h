@@ -1,0 +1,38 @@
+/* pending: one call of a host that waits for its answer: a session. Private to rpc; loop-owned. (wire-protocol 3.4-3.6, 3.14) */
+#pragma once
+#include "base/random.h"
+#include "rpc/host.h"
+
+struct upload_out;
+
+struct pending {
+    struct list link;           /* among host->pendings */
+    struct list wait;           /* among remote->waits; unlinked once finished */
+    struct list due;            /* among host->finished; unlinked before */
+    struct rpc_host *host;
+    struct remote *remote;      /* NULL once finished */
+    uint64_t id;
+    char session[RANDOM_ID_LEN + 1];
+    struct slice target, method;        /* in text */
+    uint64_t deadline_ms;
+    rpc_done *done;
+    void *arg;
+    struct timer silence, deadline;
+    struct upload_out *upload;  /* while the call itself travels in chunks */
+    enum rpc_outcome outcome;   /* of a finished one */
+    struct buf words;           /* the same: what rpc_reply.text will be */
+    char text[];
+};
+
+struct pending *pending_find(struct rpc_host *h, struct slice session);     /* NULL when unknown or finished */
+void pending_touch(struct pending *p);          /* a sign of life: the silence timer starts again */
+/* An answer has come: calls done and frees. */
+void pending_settle(struct pending *p, bool is_result, struct slice value);
+/* It will not come: done is called at the end of the turn. Harmless when finished already. */
+void pending_fail(struct pending *p, enum rpc_outcome outcome, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void pendings_gone(struct remote *r);           /* the client left */
+void pendings_close(struct rpc_host *h);        /* RPC_CLOSED for all, at once */
+void pendings_run_finished(struct deferred *d); /* host->finish */
+
+/* rpc_request for steps of an upload: not counted against max_pending. */
+uint64_t pending_request_step(struct rpc_host *h, const struct rpc_request *request, rpc_done *done, void *arg);

@@ -1,0 +1,6 @@
+/* schema: what a service looks like to those who ask for it. Private to rpc; pure. (wire-protocol 3.3, 3.12, 3.16) */
+#pragma once
+#include "rpc/rpc.h"
+
+/* The map get_service answers with: header keys, then one function reference per method, nested for dotted names. */
+void schema_add_object(struct buf *b, const struct rpc_service *service, struct slice server, struct slice address);
