@@ -1,6 +1,6 @@
 """Scenes: the published clients, unmodified, against a running server.
 
-A coroutine test runs in its own event loop; whatever it opened through `hub` is closed in that loop.
+A coroutine test runs in its own event loop, which closes whatever the test opened through `hub`.
 After every scene the server's log is read: what nobody announced with `allow_warn` fails the scene.
 """
 import asyncio
@@ -13,7 +13,23 @@ from kit import report
 from kit.hub import Hub
 from kit.server import Server
 
-RESULTS = pytest.StashKey[dict]()
+
+class Results:
+    """Collects which requirement each scene proves; one writer, also under xdist."""
+
+    def __init__(self):
+        self.of_test = {}
+
+    def pytest_runtest_logreport(self, report):
+        if report.when == "call" or report.outcome != "passed":
+            ids = next((v for k, v in report.user_properties if k == "req"), [])
+            if report.nodeid not in self.of_test or report.outcome != "passed":
+                self.of_test[report.nodeid] = (ids, report.outcome)
+
+    def pytest_sessionfinish(self):
+        path = os.environ.get("HYPHAD_REQ_REPORT")
+        if path:
+            report.merge(path, self.of_test)
 
 
 def pytest_addoption(parser):
@@ -22,7 +38,8 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    config.stash[RESULTS] = {}
+    if config.getoption("--target") == "hyphad" and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Results())
     wanted = "HYPHAD_BIN" if config.getoption("--target") == "hyphad" else "HYPHA_ORIGINAL_PYTHON"
     if wanted not in os.environ and not config.option.collectonly:
         raise pytest.UsageError(f"{wanted} must name the program to test")
@@ -57,29 +74,6 @@ def pytest_pyfunc_call(pyfuncitem):
 
     asyncio.run(run())
     return True
-
-
-def pytest_runtest_logreport(report):
-    if report.when == "call" or report.outcome != "passed":
-        ids = next((v for k, v in report.user_properties if k == "req"), [])
-        results = _config.stash[RESULTS]
-        if report.nodeid not in results or report.outcome != "passed":
-            results[report.nodeid] = (ids, report.outcome)
-
-
-_config = None
-
-
-def pytest_sessionstart(session):
-    global _config
-    _config = session.config
-
-
-def pytest_sessionfinish(session):
-    path = os.environ.get("HYPHAD_REQ_REPORT")
-    is_worker = hasattr(session.config, "workerinput")
-    if path and not is_worker and session.config.getoption("--target") == "hyphad":
-        report.merge(path, session.config.stash[RESULTS])
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,8 @@ async def status_of(tcp, timeout=20):
     b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
     b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
     b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-    b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"0\r\n\r\n",
     b"GET /a b c HTTP/1.1\r\nHost: x\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 ])
 async def test_garbage_before_the_upgrade(hub, server, garbage):
@@ -84,7 +85,8 @@ async def test_slow_head(hub, start_server):
 
 @pytest.mark.req("W-001")
 @pytest.mark.parametrize("change", [
-    ("Upgrade: websocket", "Upgrade: h2c"), ("Sec-WebSocket-Version: 13", "Sec-WebSocket-Version: 8"),
+    ("Upgrade: websocket", "Upgrade: h2c"),
+    ("Sec-WebSocket-Version: 13", "Sec-WebSocket-Version: 8"),
     ("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", ""),
     ("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Key: short"),
     ("Connection: Upgrade", "Connection: close"), ("GET /ws", "POST /ws")])
@@ -220,7 +222,7 @@ async def test_hostile_messagepack(hub, server, shape):
     head = b"\x83\xa4type\xa1x\xa2to\xa3bob\xa1v"
     frame = {"deep array": head + b"\x91" * 200_000 + b"\xc0",
              "deep map": head + b"\x81\xa1a" * 100_000 + b"\xc0",
-             "wide map": b"\xdf\x00\x0f\xff\xff" + b"\xa4type\xa1x\xa2to\xa3bob" + b"\xa1v\xc0" * 1000,
+             "wide map": b"\xdf\x00\x0f\xff\xff\xa4type\xa1x\xa2to\xa3bob" + b"\xa1v\xc0" * 1000,
              "wide array": head + b"\xdd\xff\xff\xff\xff" + b"\xc0" * 100,
              "long key": b"\x82\xa2to\xa3bob\xdb\xff\xff\xff\xf0abc"}[shape]
     await alice.ws.send(frame)
@@ -233,7 +235,7 @@ async def test_hostile_messagepack(hub, server, shape):
 
 
 async def test_random_frames(hub, server):
-    """Random cuts and flips of a real call, many of them: the sender stays connected, others work."""
+    """Random cuts and flips of a real call: the sender stays connected, others work."""
     check = await witness(hub, server)
     dice = random.Random(11)
     raw = await hub.raw("dice")
@@ -292,7 +294,8 @@ async def test_memory_returns(hub, start_server):
         tcps = []
         for i in range(20):
             tcp = await joined(server, f"m{i}")
-            await tcp.send(b"\x82\xff" + (8 << 20).to_bytes(8, "big") + b"\0\0\0\0" + bytes(2 << 20))
+            head = b"\x82\xff" + (8 << 20).to_bytes(8, "big") + b"\0\0\0\0"
+            await tcp.send(head + bytes(2 << 20))
             tcps.append(tcp)
         for tcp in tcps:
             tcp.reset()

@@ -121,7 +121,7 @@ async def test_protected_service_of_another_workspace(hub, server):
         s for s in listed if s["id"].endswith(":shared"))["config"]
 
 
-@pytest.mark.req("W-080", "W-076")
+@pytest.mark.req("W-080")
 async def test_interface_objects_outlive_the_call(hub, server):
     """Objects marked `_rintf` become local services that only their addressee may call."""
     provider = await hub.py("pyp")

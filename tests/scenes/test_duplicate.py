@@ -53,7 +53,7 @@ async def test_duplicate_of_a_python_client(hub, server):
 
 @pytest.mark.req("W-014")
 async def test_duplicate_of_a_dead_client_is_accepted(hub, server):
-    """The first client is connected but answers nothing: it is removed, then the new one is let in."""
+    """The first client is connected but answers nothing: it is removed, the new one let in."""
     first = await hub.raw("dup")
     await first.register("calc", {"add": lambda a, b: a + b})
     token = await first.manage("generate_token")

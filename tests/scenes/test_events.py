@@ -132,8 +132,8 @@ async def test_direct_event_needs_no_subscription(hub, server):
 @pytest.mark.req("W-064", "W-050")
 async def test_call_without_promise_is_executed_and_not_answered(hub, server):
     alice = await hub.raw("alice")
-    await alice.send({"type": "method", "to": alice.manager, "method": "services.default.subscribe"},
-                     {"args": ["quiet"]})
+    await alice.send({"type": "method", "to": alice.manager,
+                      "method": "services.default.subscribe"}, {"args": ["quiet"]})
     await fence(alice)
     assert not alice.frames
     await alice.send({"type": "quiet", "to": "*"})

@@ -1,43 +1,10 @@
-"""Services over plain HTTP: calls with JSON, MessagePack, streams; lists, info, health, the page."""
-import asyncio
-import json
-
-import httpx
+"""Services over plain HTTP: calls with JSON and MessagePack, lists, info, health, the page."""
 import msgpack
 import numpy as np
 import pytest
 
 from kit import services, tokens
-from kit.hub import until
-
-
-async def provider_of(hub, visibility="public", client_id="prov", **more):
-    provider = await hub.py(client_id, **more)
-    service = services.calc(visibility=visibility)
-
-    async def raw_error(kind):
-        raise {"key": KeyError, "type": TypeError, "value": ValueError, "assert": AssertionError,
-               "deny": PermissionError, "run": RuntimeError}[kind]("told you")
-
-    def keywords(**kwargs):
-        return kwargs
-
-    def array():
-        return np.arange(6, dtype="float32").reshape(2, 3)
-
-    def fails_late():
-        yield 1
-        raise ValueError("half way")
-
-    await provider.register_service({**service, "raw_error": raw_error, "keywords": keywords,
-                                     "array": array, "fails_late": fails_late, "zero": 0,
-                                     "hand_out": lambda: [lambda: 1]})
-    return provider
-
-
-def client_for(server, token=None):
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return httpx.AsyncClient(base_url=server.url, headers=headers, timeout=30, trust_env=False)
+from kit.web import client_for, provider_of
 
 
 async def test_health_and_page(server):
@@ -78,8 +45,8 @@ async def test_get_call(hub, server):
         assert await get("nested.deep.negate?x=4") == -4
         assert await get("nothing") is None
         assert await get("add_later?a=1.5&b=2") == 3.5
-        got = await get("keywords?i=5&z=007&f=3.14&neg=-5&s=true&l=[1,2]&q=%22x%22&e=&o=%7B%22k%22:1%7D"
-                        "&plus=a+b&u=%C3%A9&twice=1&twice=2&bare")
+        got = await get("keywords?i=5&z=007&f=3.14&neg=-5&s=true&l=[1,2]&q=%22x%22&e="
+                        "&o=%7B%22k%22:1%7D&plus=a+b&u=%C3%A9&twice=1&twice=2&bare")
         assert got == {"i": 5, "z": 7, "f": 3.14, "neg": -5.0, "s": "true", "l": "[1,2]",
                        "q": '"x"', "e": "", "o": {"k": 1}, "plus": "a b", "u": "é", "twice": 2,
                        "bare": ""}
@@ -275,76 +242,6 @@ async def test_manager_over_http(hub, server):
         assert len(listed) == 2
 
 
-@pytest.mark.req("W-077")
-@pytest.mark.differs("the original ends every stream with an error before the first item")
-async def test_generator_as_event_stream(hub, server):
-    provider = await provider_of(hub)
-    base = f"/{provider.config.workspace}/services/prov:calc"
-    async with client_for(server) as http:
-        answer = await http.get(f"{base}/count?n=3")
-        assert answer.headers["content-type"].startswith("text/event-stream")
-        assert answer.text == "data: 0\n\ndata: 1\n\ndata: 2\n\ndata: [DONE]\n\n"
-        packed = await http.post(f"{base}/count", content=msgpack.packb({"n": 3}),
-                                 headers={"Content-Type": "application/msgpack"})
-        unpacker = msgpack.Unpacker()
-        unpacker.feed(packed.content)
-        assert list(unpacker) == [0, 1, 2]
-        late = (await http.get(f"{base}/fails_late")).text.split("\n\n")
-        assert late[0] == "data: 1" and late[2] == "data: [DONE]"
-        assert "half way" in json.loads(late[1].removeprefix("data: "))["error"]
-        assert 'File "' not in late[1]
-
-
-@pytest.mark.req("W-077")
-@pytest.mark.differs("the original ends every stream with an error before the first item")
-async def test_generator_is_closed_when_the_reader_leaves(hub, server):
-    closed = asyncio.Event()
-
-    async def endless():
-        try:
-            while True:
-                yield "x" * 100
-        finally:
-            closed.set()
-    provider = await hub.py("prov")
-    await provider.register_service({"id": "g", "endless": endless,
-                                     "config": {"visibility": "public"}})
-    url = f"/{provider.config.workspace}/services/prov:g/endless"
-    async with client_for(server) as http:
-        async with http.stream("GET", url) as answer:
-            async for line in answer.aiter_lines():
-                if line.startswith("data:"):
-                    break
-    await asyncio.wait_for(closed.wait(), 15)
-
-
-@pytest.mark.req("W-079")
-async def test_large_arguments_and_results(hub, server):
-    provider = await provider_of(hub)
-    base = f"/{provider.config.workspace}/services/prov:calc"
-    async with client_for(server) as http:
-        text = "é" * 2_000_000
-        assert (await http.post(f"{base}/echo", json={"value": text})).json() == text
-        packed = await http.post(f"{base}/blob", content=msgpack.packb({"n": 3_000_000}),
-                                 headers={"Content-Type": "application/msgpack"})
-        if packed.status_code == 200:
-            assert msgpack.unpackb(packed.content, max_bin_len=1 << 24) == b"\x09" * 3_000_000
-        else:
-            assert "'n'" in packed.text or "keyword" in packed.text, packed.text
-
-
-async def test_provider_lost_during_a_call(hub, server):
-    provider = await provider_of(hub)
-    url = f"/{provider.config.workspace}/services/prov:calc"
-    async with client_for(server) as http:
-        calling = asyncio.ensure_future(http.get(f"{url}/never"))
-        assert (await http.get(f"{url}/add?a=1&b=1")).json() == 2
-        await provider.disconnect()
-        answer = await asyncio.wait_for(calling, 40)
-        assert answer.status_code in (404, 500, 503, 504)
-        assert answer.json()["success"] is False
-
-
 async def test_javascript_provider_over_http(hub, server):
     provider = await hub.js("jsp")
     await provider.register("calc", "calc", visibility="public")
@@ -355,14 +252,3 @@ async def test_javascript_provider_over_http(hub, server):
         assert answer.status_code == 500
         if server.target == "hyphad":   # the original shows the last line of the stack
             assert answer.json()["detail"] == "RemoteException: Error: jsboom"
-
-
-async def test_ephemeral_clients_leave_nothing(hub, server):
-    provider = await provider_of(hub)
-    base = f"/{provider.config.workspace}/services/prov:calc"
-    async with client_for(server) as http:
-        before = server.metric("hyphad_directory_entries")
-        answers = await asyncio.gather(*(http.get(f"{base}/add?a={i}&b=1") for i in range(100)))
-        assert [a.json() for a in answers] == [i + 1 for i in range(100)]
-        if before is not None:
-            await until(lambda: server.metric("hyphad_directory_entries") == before)

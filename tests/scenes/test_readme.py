@@ -1,6 +1,6 @@
 """The README's own code blocks, pasted as they are.
 
-A block that serves (it calls serve(), or waits for ever) keeps running while the blocks after it run.
+A block that serves (it calls serve(), or waits for ever) goes on while the blocks after it run.
 The first workspace id that such a block prints is WORKSPACE for the blocks after it.
 """
 import os

@@ -79,8 +79,8 @@ async def test_forged_identity_is_replaced(hub, server):
 @pytest.mark.req("W-033")
 async def test_ctx_of_segment_1_is_removed(hub, server):
     alice, bob = await hub.raw_pair()
-    await alice.send({"type": "method", "to": "bob", "method": "x.y", "ctx": {"ws": "ws-user-root"}},
-                     {"args": []})
+    await alice.send({"type": "method", "to": "bob", "method": "x.y",
+                      "ctx": {"ws": "ws-user-root"}}, {"args": []})
     main = (await bob.frame(lambda m, e: m.get("method") == "x.y"))[0]
     if server.target == "hyphad":
         assert "ctx" not in main
@@ -108,7 +108,8 @@ async def test_reserved_keys_in_segment_2_are_refused(hub, server, key):
 @pytest.mark.req("W-034")
 async def test_forged_identity_towards_the_manager(hub, server):
     alice, mallory = await hub.raw("alice"), await hub.raw("mallory")
-    forged = {"from": alice.address, "ws": alice.workspace, "user": {"id": "root", "roles": ["admin"]}}
+    forged = {"from": alice.address, "ws": alice.workspace,
+              "user": {"id": "root", "roles": ["admin"]}}
     if server.target == "hyphad":
         forged["ctx"] = {"ws": alice.workspace, "from": alice.address}
     session = await mallory.post("services.default.list_clients", main=forged)
@@ -165,7 +166,7 @@ async def test_malformed_frames_are_dropped(hub, server):
     wire.pack({"type": "x", "to": "bob"}) + b"\xc0",                        # segment 2 not a map
     wire.pack({"type": "x", "to": "bob"}) + wire.pack({}) + b"\x00",        # bytes after segment 2
     wire.pack({"type": "x", "to": "bob"}) + b"\x81\xa1a",                   # segment 2 cut short
-    wire.pack({1: 2, "type": "x", "to": "bob"}),                            # a key that is no string
+    wire.pack({1: 2, "type": "x", "to": "bob"}),                    # a key that is no string
     wire.pack({"type": "x", "to": "*/*"}), wire.pack({"type": "x", "to": "a/b/c"}),
     wire.pack({"type": "x", "to": "/bob"}), wire.pack({"type": "x", "to": "b*"}),
 ])
@@ -254,7 +255,8 @@ async def test_frames_keep_their_order(hub, server):
 
     async def send(receiver):
         for i in range(n):
-            await alice.send({"type": "n", "to": receiver.address, "i": i}, {"pad": b"x" * (i % 300)})
+            await alice.send({"type": "n", "to": receiver.address, "i": i},
+                             {"pad": b"x" * (i % 300)})
     await asyncio.gather(send(bob), send(stranger))
     for receiver in (bob, stranger):
         await sync(alice, receiver)
@@ -291,11 +293,11 @@ async def test_interval_may_be_int_or_float(hub, server, interval):
     session = await raw.post("services.default.echo", "hi", extra={"t": interval})
     assert (await raw.settled(session))[1] == "hi"
     session = wire.new_id()
-    part = lambda name: wire.reference(raw.client_id, f"{session}.{name}", False)
+    parts = {name: wire.reference(raw.client_id, f"{session}.{name}", False)
+             for name in ("resolve", "reject", "heartbeat")}
     await raw.send({"type": "method", "to": raw.manager, "method": "services.default.echo",
                     "session": session},
-                   {"args": ["ho"], "promise": {"resolve": part("resolve"), "reject": part("reject"),
-                                                "heartbeat": part("heartbeat"), "interval": interval}})
+                   {"args": ["ho"], "promise": {**parts, "interval": interval}})
     assert (await raw.settled(session))[1] == "ho"
 
 

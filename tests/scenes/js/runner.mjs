@@ -1,6 +1,7 @@
-// Runs the published JavaScript client for the scenes: one JSON request per line on stdin, one answer
-// per line on stdout. Values that JSON cannot carry travel marked: {"$bytes": n}, {"$floats": [r, c]},
-// {"$callback": name}. The client writes its own chatter to the console, so console goes to stderr.
+// Runs the published JavaScript client for the scenes: one JSON request per line on stdin, one
+// answer per line on stdout. Values that JSON cannot carry travel marked: {"$bytes": n},
+// {"$floats": [rows, columns]}, {"$callback": name}. The client writes to the console, so the
+// console goes to stderr.
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { join } from "node:path";
@@ -15,7 +16,8 @@ const require = createRequire(join(modules, "runner.cjs"));
 if (typeof globalThis.WebSocket === "undefined") globalThis.WebSocket = require("ws").WebSocket;
 // The 0.20 clients test values against this browser class.
 if (typeof globalThis.ImageData === "undefined") globalThis.ImageData = class ImageData {};
-const client = require(join(modules, process.env.HYPHA_RPC_PACKAGE, "dist", "hypha-rpc-websocket.js"));
+const client = require(
+    join(modules, process.env.HYPHA_RPC_PACKAGE, "dist", "hypha-rpc-websocket.js"));
 const connectToServer =
     client.connectToServer || client.hyphaWebsocketClient.connectToServer;
 

@@ -1,4 +1,4 @@
-"""Drives a Node process that runs the published JavaScript client (js/runner.mjs) by lines of JSON."""
+"""Drives a Node process that runs the published JavaScript client, by lines of JSON."""
 import asyncio
 import json
 import os
@@ -50,7 +50,8 @@ class Node:
         self._next += 1
         waiting = asyncio.get_running_loop().create_future()
         self._waiting[self._next] = waiting
-        self._process.stdin.write(json.dumps({"n": self._next, "op": op, **fields}).encode() + b"\n")
+        line = json.dumps({"n": self._next, "op": op, **fields})
+        self._process.stdin.write(line.encode() + b"\n")
         await self._process.stdin.drain()
         try:
             return await asyncio.wait_for(waiting, timeout)

@@ -48,6 +48,7 @@ class Raw:
         self.info = None
         self.texts, self.frames, self.heartbeats = [], [], []
         self.functions = {}
+        self.promises = {}      # method path -> the `_rpromise` its reference shows, else "*"
         self.is_mute = False
         self.largest_frame = 0
         self.failure = None
@@ -58,7 +59,7 @@ class Raw:
     # ---- opening ----------------------------------------------------------------------------
     @classmethod
     async def open(cls, server, first=None, **socket_options):
-        """Connects, sends `first` (a map becomes JSON, str and bytes go as they are) and reads on."""
+        """Connects, sends `first` (a map as JSON, str and bytes as they are) and reads on."""
         raw = cls(await open_socket(server, **socket_options))
         if first is not None:
             await raw.ws.send(json.dumps(first) if isinstance(first, dict) else first)
@@ -246,8 +247,8 @@ class Raw:
             at = found
             for part in outer:
                 at = at.setdefault(part, {})
-            at[name] = wire.reference(self.client_id, path, _rname=name,
-                                      _rserver=self.info["public_base_url"])
+            at[name] = wire.reference(self.client_id, path, self.promises.get(path, "*"),
+                                      _rname=name, _rserver=self.info["public_base_url"])
         return found
 
     async def answer(self, main, extra, value, is_error=False):

@@ -1,4 +1,4 @@
-"""Keeps the record of which requirement each scene proves: {id: [{test, outcome}]} in one JSON file."""
+"""The record of which requirement each scene proves: {id: [{test, outcome}]} in one JSON file."""
 import fcntl
 import json
 import os

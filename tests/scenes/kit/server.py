@@ -155,6 +155,13 @@ class Server:
     def is_running(self):
         return self.process is not None and self.process.poll() is None
 
+    def is_sanitized(self):
+        """Whether the binary is a sanitizer build, whose speed and memory prove nothing."""
+        if self.target != "hyphad":
+            return False
+        program = Path(os.environ["HYPHAD_BIN"]).read_bytes()
+        return b"__asan_init" in program or b"__tsan_init" in program
+
     def rss_bytes(self):
         with open(f"/proc/{self.pid}/statm") as f:
             return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -26,4 +26,5 @@ def split(frame):
 
 
 def reference(target, method, promise="*", **more):
-    return {"_rtype": "method", "_rtarget": target, "_rmethod": method, "_rpromise": promise, **more}
+    return {"_rtype": "method", "_rtarget": target, "_rmethod": method, "_rpromise": promise,
+            **more}
