@@ -9,9 +9,11 @@
 #include "wire/json.h"
 #include "wire/mp.h"
 
+/* What jansson allocates, at most. */
 enum {
-    TREE_CONTAINER_BYTES = 256, /* what jansson allocates for an empty array or object, at most */
-    TREE_VALUE_BYTES = 64,      /* for a scalar and its place in the parent */
+    TREE_CONTAINER_BYTES = 256, /* for an empty array or object */
+    TREE_ITEM_BYTES = 64,       /* for a scalar and its place in an array */
+    TREE_PAIR_BYTES = 128,      /* for a scalar, its key and its place in an object */
     LONG_DIGITS = 19,           /* INT64_MAX has so many */
 };
 static const size_t TREE_MAX_BYTES = (size_t)256 << 20;
@@ -45,7 +47,8 @@ static size_t digits_end(struct slice text, size_t at)
 /* Cheap and forgiving: what is wrong with the text is jansson's to say. */
 static struct shape shape_of(struct slice text)
 {
-    struct shape s = {TREE_VALUE_BYTES, 0, false};
+    struct shape s = {TREE_ITEM_BYTES, 0, false};
+    uint64_t objects = 0; /* a bit per open container, the innermost lowest: is it an object */
     unsigned depth = 0;
 
     for (size_t at = 0; at < text.len;) {
@@ -63,11 +66,13 @@ static struct shape shape_of(struct slice text)
         if (c == '[' || c == '{') {
             depth++;
             s.depth = depth > s.depth ? depth : s.depth;
+            objects = objects << 1 | (c == '{');
             s.tree_bytes += TREE_CONTAINER_BYTES;
         } else if (c == ']' || c == '}') {
             depth -= depth > 0;
+            objects >>= 1;
         } else if (c == ',') {
-            s.tree_bytes += TREE_VALUE_BYTES;
+            s.tree_bytes += objects & 1 ? TREE_PAIR_BYTES : TREE_ITEM_BYTES;
         }
         at++;
     }

@@ -104,10 +104,10 @@ static uint64_t int_bits(struct slice v, bool *ret_is_negative)
         bits = (uint64_t)(int64_t)(int8_t)p[0];
         *ret_is_negative = true;
     } else if (p[0] <= 0xcf) {
-        bits = mp_load(p + 1, 1u << (p[0] - 0xcc));
+        bits = mp_load(p + 1, 1u << (p[0] & 3));
         *ret_is_negative = false;
     } else {
-        unsigned n_bytes = 1u << (p[0] - 0xd0);
+        unsigned n_bytes = 1u << (p[0] & 3);
         unsigned pad = 64 - 8 * n_bytes;
         bits = (uint64_t)((int64_t)(mp_load(p + 1, n_bytes) << pad) >> pad);
         *ret_is_negative = (int64_t)bits < 0;

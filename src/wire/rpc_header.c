@@ -256,9 +256,10 @@ static size_t map_head_write(char out[MAP_HEAD_ROOM], uint32_t n)
 static size_t to_head_write(char out[TO_HEAD_ROOM], size_t len)
 {
     unsigned n_bytes = len < 32 ? 0 : len <= UINT8_MAX ? 1 : len <= UINT16_MAX ? 2 : 4;
+    static const char key[] = {(char)0xa2, 't', 'o'};
     static const char firsts[] = {0, (char)0xd9, (char)0xda, 0, (char)0xdb};
 
-    memcpy(out, "\xa2to", 3);
+    memcpy(out, key, sizeof(key));
     out[3] = n_bytes ? firsts[n_bytes] : (char)(0xa0 | len);
     for (unsigned i = 0; i < n_bytes; i++)
         out[4 + i] = (char)(len >> 8 * (n_bytes - 1 - i));

@@ -206,10 +206,10 @@ CASE(what_the_sender_claims_is_replaced)
     CHECK(mp_find(map, "f", &v) && slice_is(v, "\xca\x3f\x80\x01\x01"));
     CHECK(mp_find(map, "e", &v) && slice_is(v, "\xd4\xff\x01"));
     CHECK(mp_find(map, "n", &v) && slice_is(v, "\xcd\x01\x01"));
-    m = msg_unref(m);
+    msg_unref(m);
     m = rpc_header_splice(&h, SLICE_LIT("ws-a/bob"), &stamp, false, NULL);
     CHECK_INT(m->head_len, map.len);
-    m = msg_unref(m);
+    msg_unref(m);
     buf_deinit(&b);
     buf_deinit(&pairs);
 }

@@ -1,0 +1,50 @@
+#include "wire/utf8.h"
+
+#include "harness/check.h"
+#include "unit/wire/dice.h"
+
+CASE(characters_are_cut_one_by_one)
+{
+    struct slice text = SLICE_LIT("a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\xff\xe2\x82z");
+    static const uint32_t wanted[] = {'a', 0xe9, 0x20ac, 0x1f600, 0xfffd, 0xfffd, 'z'};
+
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+        uint32_t c;
+        CHECK(text.len && utf8_take(&text, &c) == (wanted[i] != 0xfffd));
+        CHECK_INT(c, wanted[i]);
+    }
+    CHECK_INT(text.len, 0);
+}
+
+/* Two readers of the same rules: base's whole-text check and this walk. */
+CASE(both_checks_of_a_text_agree)
+{
+    struct dice d = {23};
+    unsigned n_good = 0;
+
+    for (int round = 0; round < 200000; round++) {
+        static const uint8_t likely[] = {0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0,
+                                         0xbf, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xed,
+                                         0xef, 0xf0, 0xf1, 0xf4, 0xf5, 0xff};
+        char bytes[6];
+        size_t n = dice_below(&d, sizeof(bytes) + 1);
+        for (size_t i = 0; i < n; i++)
+            bytes[i] = (char)likely[dice_below(&d, sizeof(likely))];
+        struct slice text = slice_make(bytes, n), rest = text;
+        struct buf whole;
+        bool is_good = true;
+        uint32_t c;
+        while (rest.len)
+            is_good = utf8_take(&rest, &c) && is_good;
+        CHECK(is_good == slice_is_utf8(text));
+        n_good += is_good;
+        buf_init(&whole, 0);
+        utf8_add(&whole, text);
+        CHECK(slice_is_utf8(buf_slice(&whole)));
+        CHECK(!is_good || slice_eq(buf_slice(&whole), text));
+        buf_deinit(&whole);
+    }
+    CHECK(n_good > 1000);
+}
+
+CASES(RUN(characters_are_cut_one_by_one), RUN(both_checks_of_a_text_agree))
