@@ -91,6 +91,21 @@ bool mp_get_bool(struct slice v, bool *ret_bool)
     return true;
 }
 
+/* 0xd0 to 0xd3. */
+static int64_t signed_load(const uint8_t *p)
+{
+    switch (p[0]) {
+    case 0xd0:
+        return (int8_t)p[1];
+    case 0xd1:
+        return (int16_t)mp_load(p + 1, 2);
+    case 0xd2:
+        return (int32_t)mp_load(p + 1, 4);
+    default:
+        return (int64_t)mp_load(p + 1, 8);
+    }
+}
+
 /* An MP_INT as its 64 bits and whether they are to be read as signed. */
 static uint64_t int_bits(struct slice v, bool *ret_is_negative)
 {
@@ -107,9 +122,7 @@ static uint64_t int_bits(struct slice v, bool *ret_is_negative)
         bits = mp_load(p + 1, 1u << (p[0] & 3));
         *ret_is_negative = false;
     } else {
-        unsigned n_bytes = 1u << (p[0] & 3);
-        unsigned pad = 64 - 8 * n_bytes;
-        bits = (uint64_t)((int64_t)(mp_load(p + 1, n_bytes) << pad) >> pad);
+        bits = (uint64_t)signed_load(p);
         *ret_is_negative = (int64_t)bits < 0;
     }
     return bits;
