@@ -1,0 +1,161 @@
+/* op: what engines share. Key and bytes are copied once, because the engine looks at them when the caller has long returned;
+ * their size is the network's choice, so the copy may be refused, and a refused operation fails in its turn like any other. */
+#include "store/op.h"
+
+#include "base/memory.h"
+
+struct store_op *store_op_new(enum store_op_kind kind, const char *bucket, struct slice key, struct slice bytes)
+{
+    struct store_op *op = MEM_NEW(struct store_op);
+
+    list_init(&op->link);
+    op->kind = kind;
+    op->bucket = bucket;
+    op->outcome = STORE_FAILED;
+    buf_init(&op->result, 0);
+    op->data = mem_try(key.len + bytes.len + 1);
+    op->is_refused = !op->data;
+    if (op->is_refused)
+        return op;
+    if (key.len)
+        memcpy(op->data, key.ptr, key.len);
+    if (bytes.len)
+        memcpy(op->data + key.len, bytes.ptr, bytes.len);
+    op->key = slice_make(op->data, key.len);
+    op->bytes = slice_make(op->data + key.len, bytes.len);
+    return op;
+}
+
+bool store_op_is_write(const struct store_op *op)
+{
+    return op->kind == STORE_OP_PUT || op->kind == STORE_OP_REMOVE;
+}
+
+void store_op_reset(struct store_op *op)
+{
+    op->outcome = STORE_FAILED;
+    buf_clear(&op->result);
+}
+
+/* A row of a scan: two lengths, key, bytes. */
+struct row_head {
+    size_t key_len, bytes_len;
+};
+
+void store_op_add_row(struct store_op *op, struct slice key, struct slice bytes)
+{
+    struct row_head head = {key.len, bytes.len};
+
+    buf_add(&op->result, &head, sizeof(head));
+    buf_add_slice(&op->result, key);
+    buf_add_slice(&op->result, bytes);
+}
+
+static void deliver_rows(struct store_op *op)
+{
+    struct slice rest = buf_slice(&op->result);
+    struct row_head head;
+
+    if (op->outcome == STORE_FAILED || op->result.is_failed) {
+        op->row(STORE_FAILED, (struct slice){0}, (struct slice){0}, op->arg);
+        return;
+    }
+    while (rest.len) {
+        memcpy(&head, rest.ptr, sizeof(head));
+        struct slice key = slice_to(slice_from(rest, sizeof(head)), head.key_len);
+        rest = slice_from(rest, sizeof(head) + head.key_len);
+        struct slice bytes = slice_to(rest, head.bytes_len);
+        rest = slice_from(rest, head.bytes_len);
+        op->row(STORE_OK, key, bytes, op->arg);
+    }
+    op->row(STORE_ABSENT, (struct slice){0}, (struct slice){0}, op->arg);
+}
+
+void store_op_deliver(struct store *s, struct store_op *op)
+{
+    if (op->outcome == STORE_FAILED || op->result.is_failed)
+        loop_count(s->loop, METRIC_STORE_ERRORS, 1);
+    else if (store_op_is_write(op))
+        loop_count(s->loop, METRIC_STORE_WRITES, 1);
+    if (op->kind == STORE_OP_SCAN)
+        deliver_rows(op);
+    else if (op->kind == STORE_OP_GET)
+        op->got(op->result.is_failed ? STORE_FAILED : op->outcome, buf_slice(&op->result), op->arg);
+    else if (op->done)
+        op->done(op->outcome, op->arg);
+    buf_deinit(&op->result);
+    mem_free(op->data);
+    mem_free(op);
+}
+
+/* ---- the front half ---- */
+
+static struct store_engine *of(struct store *s)
+{
+    return CONTAINER_OF(s, struct store_engine, base);
+}
+
+static void enqueue(struct store *s, struct store_op *op)
+{
+    LOOP_ASSERT(s->loop);
+    ASSERT(!of(s)->is_closing);
+    list_link(&of(s)->ops, &op->link);
+    of(s)->wake(of(s));
+}
+
+static void engine_put(struct store *s, const char *bucket, struct slice key, struct slice bytes, int64_t expires_at,
+                       store_done *done, void *arg)
+{
+    struct store_op *op = store_op_new(STORE_OP_PUT, bucket, key, bytes);
+
+    op->expires_at = expires_at;
+    op->done = done;
+    op->arg = arg;
+    enqueue(s, op);
+}
+
+static void engine_remove(struct store *s, const char *bucket, struct slice key, store_done *done, void *arg)
+{
+    struct store_op *op = store_op_new(STORE_OP_REMOVE, bucket, key, (struct slice){0});
+
+    op->done = done;
+    op->arg = arg;
+    enqueue(s, op);
+}
+
+static void engine_get(struct store *s, const char *bucket, struct slice key, store_got *got, void *arg)
+{
+    struct store_op *op = store_op_new(STORE_OP_GET, bucket, key, (struct slice){0});
+
+    op->got = got;
+    op->arg = arg;
+    enqueue(s, op);
+}
+
+static void engine_scan(struct store *s, const char *bucket, store_row *row, void *arg)
+{
+    struct store_op *op = store_op_new(STORE_OP_SCAN, bucket, (struct slice){0}, (struct slice){0});
+
+    op->row = row;
+    op->arg = arg;
+    enqueue(s, op);
+}
+
+static void engine_close(struct store *s, store_done *done, void *arg)
+{
+    LOOP_ASSERT(s->loop);
+    ASSERT(!of(s)->is_closing);
+    of(s)->is_closing = true;
+    of(s)->closed = done;
+    of(s)->closed_arg = arg;
+    of(s)->wake(of(s));
+}
+
+const struct store_ops store_engine_ops = {engine_put, engine_remove, engine_get, engine_scan, engine_close};
+
+void store_engine_init(struct store_engine *e, struct loop *loop, void (*wake)(struct store_engine *e))
+{
+    e->base = (struct store){&store_engine_ops, loop};
+    e->wake = wake;
+    list_init(&e->ops);
+}

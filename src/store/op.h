@@ -1,0 +1,48 @@
+/* op: one asked-for operation on its way through an engine: its own copy of key and bytes, its callback, its result; and the
+ * queue all engines put it in. The store room's own. Made and delivered on the loop; run wherever the engine runs, by one
+ * thread at a time. */
+#pragma once
+#include "base/buf.h"
+#include "base/list.h"
+#include "store/store.h"
+
+enum store_op_kind { STORE_OP_PUT, STORE_OP_REMOVE, STORE_OP_GET, STORE_OP_SCAN };
+
+struct store_op {
+    struct list link;
+    enum store_op_kind kind;
+    const char *bucket;             /* borrowed for good: a fixed name of ours */
+    struct slice key, bytes;        /* inside data */
+    char *data;                     /* owned */
+    int64_t expires_at;
+    union {
+        store_done *done;           /* put, remove; may be NULL */
+        store_got *got;
+        store_row *row;
+    };
+    void *arg;
+    bool is_refused;                /* no memory for the copy: not run, fails */
+    /* the engine's answer */
+    int outcome;
+    struct buf result;              /* get: the bytes; scan: rows by store_op_add_row() */
+};
+
+struct store_op *store_op_new(enum store_op_kind kind, const char *bucket, struct slice key, struct slice bytes);
+bool store_op_is_write(const struct store_op *op);
+void store_op_reset(struct store_op *op);           /* forgets the answer, so that it can be run again */
+void store_op_add_row(struct store_op *op, struct slice key, struct slice bytes);
+/* Calls back and frees. The callback may ask for further operations. */
+void store_op_deliver(struct store *s, struct store_op *op);
+
+/* The front half of every engine: fills the queue and wakes the engine, which empties it when it likes, in order. */
+struct store_engine {
+    struct store base;              /* its ops are store_engine_ops */
+    void (*wake)(struct store_engine *e);       /* there is an operation, or is_closing was set */
+    struct list ops;
+    bool is_closing;                /* nothing is asked for any more; once empty: free, then call closed */
+    store_done *closed;
+    void *closed_arg;
+};
+
+extern const struct store_ops store_engine_ops;
+void store_engine_init(struct store_engine *e, struct loop *loop, void (*wake)(struct store_engine *e));

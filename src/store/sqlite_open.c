@@ -1,0 +1,206 @@
+/* sqlite_open: a file is ours, of a version we know, and whole, or it is refused by name before anything is served. Versions
+ * only go forward: each step is one transaction that ends by writing its number, so a crash between steps loses nothing.
+ *
+ * WAL with synchronous=FULL: a commit is one append and one fsync of the log. The fsync is what an acknowledged write costs
+ * (0.1 ms on a good NVMe drive, 5-10 ms on a disk), which is why operations are committed in groups; NORMAL would save it
+ * and lose the last second's acknowledged writes when the power fails. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "store/sqlite_file.h"
+
+enum { APPLICATION_ID = 0x68797068, BUSY_MS = 5000 };   /* "hyph": tells our files from other programs' */
+
+/* Step i brings version i to i + 1. Never edited once released: a change is a further step. */
+static const char *const steps[] = {
+    "CREATE TABLE records ("
+    "  bucket TEXT NOT NULL, key BLOB NOT NULL, bytes BLOB NOT NULL, expires_at INTEGER NOT NULL,"
+    "  PRIMARY KEY (bucket, key));"
+    "CREATE INDEX records_by_expiry ON records (expires_at) WHERE expires_at > 0;",
+};
+
+static int fail(const char *path, const char *reason, char ret_error[STORE_ERROR_MAX])
+{
+    (void)snprintf(ret_error, STORE_ERROR_MAX, "%.160s: %.80s", path, reason);
+    return STORE_FAILED;
+}
+
+static bool exec(sqlite3 *db, const char *sql)
+{
+    return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK;
+}
+
+/* The first column of the first row; false when the statement fails or has no row. */
+static bool query_text(sqlite3 *db, const char *sql, char *out, size_t room)
+{
+    sqlite3_stmt *stmt = NULL;
+    bool ok = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW;
+
+    if (ok) {
+        const char *text = (const char *)sqlite3_column_text(stmt, 0);
+        (void)snprintf(out, room, "%s", text ? text : "");
+    }
+    sqlite3_finalize(stmt);
+    return ok;
+}
+
+static bool query_int(sqlite3 *db, const char *sql, int64_t *ret)
+{
+    sqlite3_stmt *stmt = NULL;
+    bool ok = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW;
+
+    if (ok)
+        *ret = sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt);
+    return ok;
+}
+
+static bool take_step(sqlite3 *db, int64_t version)
+{
+    char sql[160];
+
+    (void)snprintf(sql, sizeof(sql), "DELETE FROM hyphad_schema; INSERT INTO hyphad_schema VALUES (%lld);", (long long)(version + 1));
+    if (exec(db, "BEGIN IMMEDIATE") && exec(db, steps[version]) && exec(db, sql) && exec(db, "COMMIT"))
+        return true;
+    (void)exec(db, "ROLLBACK");     /* the error reported is the step's */
+    return false;
+}
+
+/* Marks an empty file as ours; refuses a file with other tables. */
+static int claim(sqlite3 *db, const char *path, char ret_error[STORE_ERROR_MAX])
+{
+    char sql[160];
+    int64_t id, n_tables;
+
+    if (!query_int(db, "PRAGMA application_id", &id) || !query_int(db, "SELECT count(*) FROM sqlite_master", &n_tables))
+        return fail(path, sqlite3_errmsg(db), ret_error);
+    if (id == APPLICATION_ID)
+        return STORE_OK;
+    if (id != 0 || n_tables != 0)
+        return fail(path, "is a database of another program", ret_error);
+    (void)snprintf(sql, sizeof(sql), "BEGIN IMMEDIATE; CREATE TABLE hyphad_schema (version INTEGER NOT NULL);"
+                   "INSERT INTO hyphad_schema VALUES (0); PRAGMA application_id = %d; COMMIT", APPLICATION_ID);
+    return exec(db, sql) ? STORE_OK : fail(path, sqlite3_errmsg(db), ret_error);
+}
+
+static int migrate(sqlite3 *db, const char *path, char ret_error[STORE_ERROR_MAX])
+{
+    int64_t version, newest = ARRAY_LEN(steps);
+    char reason[80];
+
+    if (!query_int(db, "SELECT version FROM hyphad_schema", &version))
+        return fail(path, "has no schema version", ret_error);
+    if (version > newest || version < 0) {
+        (void)snprintf(reason, sizeof(reason), "was made by a newer hyphad (schema %lld, this one knows %lld)",
+                       (long long)version, (long long)newest);
+        return fail(path, reason, ret_error);
+    }
+    for (; version < newest; version++) {
+        if (!take_step(db, version))
+            return fail(path, sqlite3_errmsg(db), ret_error);
+    }
+    return STORE_OK;
+}
+
+static int configure(sqlite3 *db, const char *path, char ret_error[STORE_ERROR_MAX])
+{
+    char text[80];
+
+    (void)sqlite3_busy_timeout(db, BUSY_MS);
+    if (!query_text(db, "PRAGMA journal_mode = WAL", text, sizeof(text)))
+        return fail(path, sqlite3_errmsg(db), ret_error);
+    if (strcmp(text, "wal") != 0)
+        return fail(path, "its file system allows no write-ahead log", ret_error);
+    if (!exec(db, "PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF"))
+        return fail(path, sqlite3_errmsg(db), ret_error);
+    return STORE_OK;
+}
+
+/* Reads the whole file once (about 1 s a GB): a damaged page is found now and not by whoever needs its record. */
+static int check(sqlite3 *db, const char *path, char ret_error[STORE_ERROR_MAX])
+{
+    char text[60], reason[80];
+
+    if (!query_text(db, "PRAGMA quick_check(1)", text, sizeof(text)))
+        return fail(path, sqlite3_errmsg(db), ret_error);
+    if (strcmp(text, "ok") == 0)
+        return STORE_OK;
+    (void)snprintf(reason, sizeof(reason), "is damaged: %s", text);
+    return fail(path, reason, ret_error);
+}
+
+static bool prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret)
+{
+    return sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL) == SQLITE_OK;
+}
+
+static bool prepare_all(struct sqlite_file *f)
+{
+    return prepare(f->db, "BEGIN IMMEDIATE", &f->begin) && prepare(f->db, "COMMIT", &f->commit) &&
+           prepare(f->db, "ROLLBACK", &f->rollback) &&
+           prepare(f->db, "INSERT INTO records (bucket, key, bytes, expires_at) VALUES (?1, ?2, ?3, ?4) "
+                          "ON CONFLICT (bucket, key) DO UPDATE SET bytes = ?3, expires_at = ?4", &f->put) &&
+           prepare(f->db, "DELETE FROM records WHERE bucket = ?1 AND key = ?2", &f->remove) &&
+           prepare(f->db, "SELECT bytes FROM records WHERE bucket = ?1 AND key = ?2 "
+                          "AND (expires_at = 0 OR expires_at > ?3)", &f->get) &&
+           prepare(f->db, "SELECT key, bytes FROM records WHERE bucket = ?1 "
+                          "AND (expires_at = 0 OR expires_at > ?2) ORDER BY key", &f->scan) &&
+           prepare(f->db, "DELETE FROM records WHERE rowid IN (SELECT rowid FROM records "
+                          "WHERE expires_at > 0 AND expires_at <= ?1 LIMIT 1000)", &f->prune);
+}
+
+/* Created here and not by SQLite, so that nobody else may read it; the log takes over the mode. */
+static int create(const char *path, char ret_error[STORE_ERROR_MAX])
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (fd < 0)
+        return fail(path, strerror(errno), ret_error);
+    (void)close(fd);        /* nothing was written */
+    return STORE_OK;
+}
+
+static int open_and_check(const char *path, struct sqlite_file *f, char ret_error[STORE_ERROR_MAX])
+{
+    int r = create(path, ret_error);
+
+    if (r)
+        return r;
+    if (sqlite3_open_v2(path, &f->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+        return fail(path, f->db ? sqlite3_errmsg(f->db) : "no memory", ret_error);
+    r = configure(f->db, path, ret_error);
+    if (!r)
+        r = check(f->db, path, ret_error);
+    if (!r)
+        r = claim(f->db, path, ret_error);
+    if (!r)
+        r = migrate(f->db, path, ret_error);
+    if (!r && !prepare_all(f))
+        r = fail(path, sqlite3_errmsg(f->db), ret_error);
+    return r;
+}
+
+int sqlite_file_open(const char *path, struct sqlite_file *ret, char ret_error[STORE_ERROR_MAX])
+{
+    *ret = (struct sqlite_file){0};
+    int r = open_and_check(path, ret, ret_error);
+
+    if (r)
+        sqlite_file_close(ret);
+    else
+        sqlite_file_prune(ret);
+    return r;
+}
+
+void sqlite_file_close(struct sqlite_file *f)
+{
+    sqlite3_stmt *const all[] = {f->begin, f->commit, f->rollback, f->put, f->remove, f->get, f->scan, f->prune};
+
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        sqlite3_finalize(all[i]);
+    sqlite3_close(f->db);
+    *f = (struct sqlite_file){0};
+}
