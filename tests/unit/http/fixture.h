@@ -147,8 +147,8 @@ static inline char *fixture_talk(struct fixture *f, const char *text)
 
 static inline void fixture_has(const char *file, int line, const char *text, const char *piece)
 {
-    if (!strstr(text, piece))
-        check_fail(file, line, "\"%s\" is not in:\n%s", piece, text);
+    if (!text || !strstr(text, piece))
+        check_fail(file, line, "\"%s\" is not in:\n%s", piece, text ? text : "");
 }
 
 static inline int fixture_count(const char *text, const char *piece)
