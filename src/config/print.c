@@ -258,7 +258,8 @@ void print_document(FILE *out)
     char variable[96];
     struct buf want;
 
-    fputs("# Options\n\nMade by `hyphad config doc`; do not edit.\n\n"
+    fputs("# Options\n\nGenerated from `src/config/options.def` by `./dev docs` (`hyphad config "
+          "doc`).\n\n"
           "Sources, strongest first: command line, environment, `--env-file`, `--config` file, "
           "default. R: takes effect on\n"
           "SIGHUP. Secrets can also come from a file: `--NAME-file PATH`.\n\n"

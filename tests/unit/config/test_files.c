@@ -1,4 +1,4 @@
-/* req: C-016 C-030 C-031 C-038 */
+/* req: C-030 C-031 C-038 */
 #include <sys/stat.h>
 
 #include "kit.h"

@@ -1,4 +1,4 @@
-/* req: C-040 C-041 C-042 C-043 */
+/* req: C-042 */
 #include "kit.h"
 
 static void rewrite(const char *path, const char *text)

@@ -1,0 +1,290 @@
+"""Start, ready line, signals, drain and exit codes (configuration 6 and 7)."""
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+pytestmark = pytest.mark.differs("hyphad's own signals and lines")
+
+FIELD = r'(?:[a-z_.]+=(?:"(?:[^"\\]|\\.)*"|[^\s"=]*))'
+KV_LINE = re.compile(rf"{FIELD}(?: {FIELD})*")
+
+
+def launch(*args, env=None):
+    return subprocess.Popen([os.environ["HYPHAD_BIN"], *map(str, args)], stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            env={"HOME": "/nonexistent", **(env or {})})
+
+
+def status(url):
+    try:
+        with urllib.request.urlopen(url, timeout=10) as r:
+            return r.status, r.headers
+    except urllib.error.HTTPError as e:
+        return e.code, e.headers
+
+
+def stop_ms(server, number=signal.SIGTERM, within=30):
+    began = time.monotonic()
+    server.process.send_signal(number)
+    server.exit_code = server.process.wait(within)
+    return (time.monotonic() - began) * 1000
+
+
+@pytest.mark.req("C-070", "C-072", "C-037")
+def test_stdout_is_the_ready_line(tmp_path):
+    for level in ("info", "error"):
+        process = launch("--port=0", f"--loglevel={level}", env={"TMPDIR": str(tmp_path)})
+        line = process.stdout.readline().decode()
+        match = re.fullmatch(r"listening on (http://127\.0\.0\.1:[1-9][0-9]*)\n", line)
+        assert match, line + process.stderr.read().decode()
+        assert status(match[1] + "/health/readiness")[0] == 200
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=30)
+        assert process.returncode == 0 and out == b"", err
+        assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.req("C-037")
+def test_no_home_warns_once_and_leaves_nothing(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = launch(f"--port={port}", env={"TMPDIR": str(tmp_path), "HOME": ""})
+    assert process.stdout.readline().startswith(b"listening on ")
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert len(re.findall(rb"level=warn", err)) == 1 and b"data-dir" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.req("C-071")
+async def test_base_urls_carry_the_real_address(start_server, hub):
+    for host, shown in (("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")):
+        server = start_server("--host", host)
+        raw = await hub.raw(server=server)
+        assert server.url.startswith(f"http://{shown}:")
+        assert raw.info["local_base_url"] == raw.info["public_base_url"] == server.url
+    named = start_server("--public-base-url", "https://hub.example.org/")
+    raw = await hub.raw(server=named)
+    assert raw.info["public_base_url"] == "https://hub.example.org"
+    assert raw.info["local_base_url"] == named.url
+
+
+@pytest.mark.req("C-077")
+def test_the_port_file_tells_the_url(start_server, tmp_path):
+    path = tmp_path / "url"
+    server = start_server("--port-file", str(path))
+    assert path.read_text().strip() == server.url
+    server.stop()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.req("C-058", "C-059")
+def test_a_busy_port_fails_first(tmp_path):
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = busy.getsockname()[1]
+        began = time.monotonic()
+        process = launch(f"--port={port}", "--data-dir", tmp_path)
+        out, err = process.communicate(timeout=30)
+        assert time.monotonic() - began < 5
+    assert process.returncode == 1 and out == b"" and f"127.0.0.1:{port}".encode() in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.req("C-075")
+async def test_log_lines_cannot_be_forged(start_server, hub):
+    for args in ([], ["--log-format=json"]):
+        server = start_server("--loglevel=debug", "--access-log", *args)
+        await hub.raw("a\u2028level=error", server=server)
+        for client in ("x\nts=1 level=error", 'y" level=error', "z\x1b[2J", "\x85level=error"):
+            await hub.refused({"client_id": client, "workspace": client}, server=server)
+        await hub.close()
+        server.stop()
+        lines = server.log_text().split("\n")
+        assert len(lines) > 5 and lines.pop() == ""
+        for line in lines:
+            assert not re.search(r"[\x00-\x1f\x7f]", line) and len(line.encode()) <= 4096
+            if args:
+                event = json.loads(line)
+                assert {"ts", "level", "subj", "msg"} <= set(event)
+            else:
+                assert KV_LINE.fullmatch(line), line
+                assert all(f" {key}=" in f" {line}" for key in ("ts", "level", "subj", "msg"))
+
+
+@pytest.mark.req("C-050")
+async def test_sigterm_ends_it_soon(start_server, hub):
+    idle = start_server()
+    assert stop_ms(idle) < 1000 and idle.exit_code == 0
+    server = start_server()
+    raws = [await hub.raw(server=server) for _ in range(100)]
+    ended = asyncio.get_running_loop().run_in_executor(None, stop_ms, server)
+    for raw in raws:
+        assert await raw.closed() == (1001, "Server is shutting down")
+    assert await ended < 3000 and server.exit_code == 0
+
+
+@pytest.mark.req("C-052")
+async def test_health_tells_of_the_drain(start_server, hub):
+    server = start_server("--drain-delay=1", "--drain-duration=3", "--drain-deadline=10")
+    raws = [await hub.raw(server=server) for _ in range(3)]
+    server.process.send_signal(signal.SIGTERM)
+
+    def look():
+        deadline = time.monotonic() + 5
+        while status(server.url + "/health/readiness")[0] != 503:
+            assert time.monotonic() < deadline
+        return status(server.url + "/health/liveness")[0]
+
+    assert await asyncio.to_thread(look) == 200
+    for raw in raws:
+        assert (await raw.closed())[0] == 1001
+    server.exit_code = await asyncio.to_thread(server.process.wait, 30)
+    assert server.exit_code == 0
+
+
+@pytest.mark.req("C-053")
+@pytest.mark.allow_warn("cut|drain")
+async def test_nothing_that_hangs_delays_the_exit(start_server, hub):
+    server = start_server("--drain-duration=1", "--drain-deadline=2")
+    raw = await hub.raw(server=server)
+    half = socket.create_connection(server.address)
+    half.sendall(b"GET /ws HTTP/1.1\r\nHost: h\r\n")
+    deaf = socket.create_connection(server.address)
+    deaf.sendall(b"GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                 b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
+    assert await asyncio.to_thread(deaf.recv, 12) == b"HTTP/1.1 101"
+    assert await asyncio.to_thread(stop_ms, server) < 4000
+    assert server.exit_code == 0
+    assert (await raw.closed())[0] == 1001
+    half.close()
+    deaf.close()
+
+
+@pytest.mark.req("C-054", "C-056")
+@pytest.mark.parametrize("signals", [(signal.SIGTERM, signal.SIGTERM), (signal.SIGINT,),
+                                     (signal.SIGUSR2, signal.SIGINT)])
+async def test_a_second_signal_hurries(start_server, hub, signals):
+    server = start_server("--drain-delay=20", "--drain-deadline=60", "--lame-duck-duration=600")
+    raw = await hub.raw(server=server)
+    for number in signals[:-1]:
+        server.process.send_signal(number)
+        await asyncio.to_thread(_until_draining, server)
+    assert await asyncio.to_thread(stop_ms, server, signals[-1]) < 2000
+    assert server.exit_code == 0 and (await raw.closed())[0] == 1001
+
+
+def _until_draining(server):
+    deadline = time.monotonic() + 10
+    while status(server.url + "/health/readiness")[0] != 503:
+        assert time.monotonic() < deadline
+
+
+@pytest.mark.req("C-055")
+def test_the_log_file_is_reopened(start_server, tmp_path):
+    log, old = tmp_path / "log", tmp_path / "log.1"
+    server = start_server("--log-file", str(log), "--access-log", "--log-rate=none")
+    for _ in range(5):
+        status(server.url + "/health/liveness")
+    log.rename(old)
+    server.process.send_signal(signal.SIGUSR1)
+    deadline = time.monotonic() + 10
+    while not log.exists():
+        assert time.monotonic() < deadline
+        status(server.url + "/health/liveness")
+    for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGPIPE):
+        server.process.send_signal(number)
+        assert status(server.url + "/health/liveness")[0] == 200
+    server.stop()
+    assert "msg=starting" in old.read_text() and "msg=stopped" in log.read_text()
+    assert "msg=starting" not in log.read_text()
+
+
+@pytest.mark.req("C-060")
+@pytest.mark.parametrize("after_ms", [0, 1, 2, 5, 10, 20, 50, 100])
+def test_sigterm_during_the_start(tmp_path, after_ms):
+    process = launch("--port=0", "--data-dir", tmp_path / "data")
+    if after_ms:    # a point of the start, not a wait for something
+        time.sleep(after_ms / 1000)
+    # Before main has run, the signal still has its default action.
+    deadline = time.monotonic() + 10
+    while not re.search(rb"SigBlk:\s+0*[1-9a-f]", _proc_status(process)) and process.poll() is None:
+        assert time.monotonic() < deadline
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=10)
+    assert process.returncode == 0, err
+
+
+def _proc_status(process):
+    with open(f"/proc/{process.pid}/status", "rb") as f:
+        return f.read()
+
+
+class Reloaded:
+    """A server with a config file, whose log is read from a file of its own."""
+
+    def __init__(self, tmp_path, text):
+        self.file, self.log = tmp_path / "hyphad.yaml", tmp_path / "log"
+        self.file.write_text(text)
+        self.process = launch("--port=0", "--config", self.file, "--log-file", self.log,
+                              "--data-dir", tmp_path / "data")
+        self.url = self.process.stdout.readline().decode().split()[-1]
+
+    def reload(self, text, expected):
+        """Rewrites the file, sends SIGHUP, returns the new lines once one matches."""
+        seen = len(self.log.read_text())
+        self.file.write_text(text)
+        self.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 10
+        while True:
+            fresh = self.log.read_text()[seen:]
+            if re.search(expected, fresh):
+                return fresh
+            assert time.monotonic() < deadline, fresh
+            status(self.url + "/health/liveness")
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.communicate(timeout=30)
+        assert self.process.returncode == 0
+
+
+@pytest.mark.req("C-041", "C-042")
+def test_reload_applies_or_changes_nothing(tmp_path):
+    server = Reloaded(tmp_path, "loglevel: info\nbacklog: 100\n")
+    fresh = server.reload("loglevel: debug\nbacklog: 200\n", "needs a restart")
+    assert fresh.count("level=warn") == 1 and "backlog" in fresh
+    assert re.search("name=loglevel value=debug", fresh)
+    for broken in ("loglevel: loud\n", "nope: 1\n", "port: [\n"):
+        fresh = server.reload(broken, "level=error")
+        assert fresh.count("level=error") == 1
+    with urllib.request.urlopen(server.url + "/metrics", timeout=10) as r:
+        metrics = r.read().decode()
+    assert re.search(r"^hyphad_config_reload_failures_total 3$", metrics, re.M)
+    assert re.search(r"^hyphad_config_last_reload_success 0$", metrics, re.M)
+    server.stop()
+
+
+@pytest.mark.req("C-043")
+def test_reloads_keep_connections(tmp_path):
+    server = Reloaded(tmp_path, "loglevel: info\n")
+    kept = socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1])))
+    kept.settimeout(10)
+    for i in range(100):
+        server.reload(f"loglevel: info\nmax-headers: {50 + i}\n", f"value={50 + i}")
+        kept.sendall(b"GET /health/liveness HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert kept.recv(4096).startswith(b"HTTP/1.1 200")
+    server.stop()
+    kept.close()
