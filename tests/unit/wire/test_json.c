@@ -177,28 +177,42 @@ CASE(broken_texts_are_explained)
     }
 }
 
-CASE(nesting_and_size_are_bounded)
+CASE(nesting_is_bounded)
 {
-    enum { N = 4 << 20 };
-    char *text = malloc(N);
+    char text[2 * JSON_MAX_DEPTH + 2];
     struct buf out;
 
     buf_init(&out, 0);
-    memset(text, '[', JSON_MAX_DEPTH);
-    memset(text + JSON_MAX_DEPTH, ']', JSON_MAX_DEPTH);
-    CHECK_INT(json_to_mp(slice_make(text, 2 * JSON_MAX_DEPTH), &out, NULL), JSON_OK);
-    memset(text, '[', N);
-    CHECK_INT(json_to_mp(slice_make(text, N), &out, NULL), JSON_SYNTAX);
-    for (size_t i = 0; i < N; i++)
-        text[i] = "{},"[i % 3];
-    text[0] = '[';
-    CHECK_INT(json_to_mp(slice_make(text, N), &out, NULL), JSON_SYNTAX);
+    for (size_t depth = JSON_MAX_DEPTH; depth <= JSON_MAX_DEPTH + 1; depth++) {
+        bool is_over = depth > JSON_MAX_DEPTH;
+        memset(text, '[', depth);
+        memset(text + depth, ']', depth);
+        CHECK_INT(json_to_mp(slice_make(text, 2 * depth), &out, NULL),
+                  is_over ? JSON_SYNTAX : JSON_OK);
+    }
+    buf_deinit(&out);
+}
+
+/* Sound texts whose trees would cost more than the text is worth. */
+CASE(size_is_bounded)
+{
+    struct buf text, out;
+    char error[JSON_ERROR_MAX] = "";
+
+    buf_init(&text, 0);
+    buf_init(&out, 0);
+    buf_add_byte(&text, '[');
+    for (int i = 0; i < 1 << 20; i++)
+        buf_add_text(&text, "{},");
+    buf_add_text(&text, "1]");
+    CHECK_INT(json_to_mp(buf_slice(&text), &out, error), JSON_SYNTAX);
+    CHECK_TEXT(error, "too many values");
+    buf_deinit(&text);
     buf_deinit(&out);
     buf_init(&out, 10);
     CHECK_INT(json_to_mp(SLICE_LIT("\"much longer than ten\""), &out, NULL), JSON_NO_MEMORY);
     CHECK_INT(out.len, 0);
     buf_deinit(&out);
-    free(text);
 }
 
 CASE(texts_are_always_valid)
@@ -217,5 +231,5 @@ CASE(texts_are_always_valid)
 
 CASES(RUN(texts_keep_their_meaning), RUN(numbers_past_int64_become_floats),
       RUN(floats_print_as_python_does), RUN(every_float_reads_back), RUN(what_json_cannot_say),
-      RUN(broken_texts_are_explained), RUN(nesting_and_size_are_bounded),
+      RUN(broken_texts_are_explained), RUN(nesting_is_bounded), RUN(size_is_bounded),
       RUN(texts_are_always_valid))
