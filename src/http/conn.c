@@ -20,6 +20,7 @@
 
 enum {
     HELD_MAX = 64 * 1024,           /* bytes kept of requests that wait for their turn */
+    ANSWERS_MAX = 256 * 1024,       /* unsent bytes of answers above which the next request waits */
     DISCARD_MAX = 64 * 1024,        /* a refused request's body is read up to here, so that the connection can go on */
     LINGER_MS = 2000,               /* after a refusal amid a body: let the client read it before the socket closes */
     DEFAULT_STALL_MS = 60 * 1000,
@@ -182,6 +183,8 @@ static bool head_done(struct http_conn *c)
     req->account = c->hl->site->account;
     c->verdict = http_dispatch_judge(req, body_bytes);
     bool is_served = c->verdict.kind == HTTP_SERVE;
+    if (c->verdict.kind == HTTP_ANSWER_TOO_LARGE)
+        loop_count(c->hl->loop, METRIC_HTTP_BAD_REQUESTS, 1);
     if (req->is_upgrade && !(is_served && (req->route->flags & HTTP_ROUTE_UPGRADE)))
         http_parser_ignore_upgrade(c->parser);
     if (req->is_upgrade)
@@ -193,8 +196,6 @@ static bool head_done(struct http_conn *c)
         http_dispatch_run(req, c->verdict);
         return false;
     }
-    if (c->hl->is_closing)
-        req->wants_close = true;
     if (is_served && body_bytes && expects_continue(req) &&
         !stream_send_bytes(c->stream, SLICE_LIT("HTTP/1.1 100 Continue\r\n\r\n"), NULL)) {
         conn_close(c);
@@ -209,6 +210,8 @@ static void request_done(struct http_conn *c)
 {
     struct http_request *req = http_parser_take(c->parser);
 
+    if (c->hl->is_closing)
+        req->wants_close = true;
     become_pending(c, req);
     http_dispatch_run(req, c->verdict);
 }
@@ -241,6 +244,12 @@ static bool is_reading_requests(const struct http_conn *c)
     return c->state == CONN_IDLE || c->state == CONN_HEAD || c->state == CONN_BODY;
 }
 
+/* A client that sends requests and reads no answers. */
+static bool is_choked(const struct http_conn *c)
+{
+    return c->state == CONN_IDLE && c->stream->sendq.n_bytes > ANSWERS_MAX;
+}
+
 static void set_phase(struct http_conn *c)
 {
     if (c->state == CONN_IDLE) {
@@ -251,14 +260,14 @@ static void set_phase(struct http_conn *c)
     }
 }
 
-/* Parses and dispatches until the bytes are used up or a request waits for its answer. */
+/* Parses and dispatches until the bytes are used up or the next request must wait. */
 static void feed(struct http_conn *c, char *bytes, size_t n_bytes)
 {
     size_t used = 0;
     bool go_on = n_bytes > 0;       /* after a head the parser is asked once more even without bytes: it may be all there is */
 
     c->is_feeding = true;
-    while (is_reading_requests(c) && go_on) {
+    while (is_reading_requests(c) && go_on && !is_choked(c)) {
         size_t n = 0;
         set_phase(c);
         int outcome = http_parser_feed(c->parser, bytes + used, n_bytes - used, &n);
@@ -287,7 +296,7 @@ static void feed(struct http_conn *c, char *bytes, size_t n_bytes)
         go_on = used < n_bytes;
     }
     c->is_feeding = false;
-    if (c->state == CONN_PENDING && used < n_bytes)
+    if ((c->state == CONN_PENDING || c->state == CONN_IDLE) && used < n_bytes)
         hold(c, bytes + used, n_bytes - used);
 }
 
@@ -343,8 +352,13 @@ static void on_drained(struct stream *s)
 
     if (c->state == CONN_CLOSING) {
         conn_close(c);
+    } else if (c->state == CONN_IDLE && c->hl->is_closing) {
+        conn_close(c);
     } else if (c->state == CONN_IDLE) {
         start_timer(c, c->hl->site->caps.keepalive_timeout_ms);
+        stream_read_start(s);
+        if (c->held.len)
+            loop_defer(c->hl->loop, &c->resume);
     } else if (c->state == CONN_PENDING) {
         struct http_request *req = c->req;
         if (req->is_streaming && req->on_drained)
@@ -450,6 +464,7 @@ void http_conn_open(struct http_loop *hl, int fd)
 
 struct stream *http_upgrade_take(struct http_request *req, struct slice *ret_leftover)
 {
+    LOOP_ASSERT(req->loop);
     struct http_conn *c = req->conn;
 
     if (!c) {

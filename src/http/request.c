@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "config/config.h"
 #include "http/conn.h"
+#include "loop/loop.h"
 #include "wire/digest.h"
 #include "wire/url.h"
 
@@ -45,6 +46,7 @@ void http_request_end(struct http_request *req)
 
 void http_request_drop(struct http_request *req)
 {
+    LOOP_ASSERT(req->loop);
     if (req->conn)
         http_conn_cut(req);
     else

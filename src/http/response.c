@@ -11,6 +11,7 @@
 #include "http/cors.h"
 #include "http/gzip.h"
 #include "http/request.h"
+#include "loop/loop.h"
 #include "wire/json.h"
 
 enum {
@@ -145,6 +146,7 @@ void http_respond(struct http_request *req, unsigned status, const char *content
     struct answer a = {.status = status, .content_type = content_type, .extra = extra};
     struct buf head, packed;
 
+    LOOP_ASSERT(req->loop);
     ASSERT(!req->is_streaming);
     req->status = status;
     if (!req->conn) {
@@ -205,6 +207,7 @@ void http_stream_begin(struct http_request *req, unsigned status, const char *co
     struct answer a = {.status = status, .content_type = content_type, .extra = extra};
     struct buf head;
 
+    LOOP_ASSERT(req->loop);
     ASSERT(!req->is_streaming);
     req->status = status;
     req->is_streaming = true;
@@ -222,6 +225,7 @@ void http_stream_begin(struct http_request *req, unsigned status, const char *co
 
 size_t http_stream_write(struct http_request *req, struct slice bytes)
 {
+    LOOP_ASSERT(req->loop);
     ASSERT(req->is_streaming);
     if (!req->conn)
         return 0;
@@ -248,6 +252,7 @@ size_t http_stream_write(struct http_request *req, struct slice bytes)
 
 void http_stream_end(struct http_request *req)
 {
+    LOOP_ASSERT(req->loop);
     ASSERT(req->is_streaming);
     if (!req->conn) {
         http_request_end(req);

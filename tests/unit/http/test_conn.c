@@ -496,7 +496,6 @@ CASE(a_base_path_is_cut_off)
     fixture_stop(&f);
 }
 
-/* Small socket buffers and a client that is slow to read: nothing is lost and the end is seen. */
 static void on_big(struct http_request *req, void *arg)
 {
     static const char block[100000];
@@ -526,6 +525,47 @@ CASE(a_client_that_closed_its_side_still_gets_the_answer)
     fixture_stop(&f);
 }
 
+static void on_counted(struct http_request *req, void *arg)
+{
+    static const char block[100000];
+
+    atomic_fetch_add((atomic_int *)arg, 1);
+    http_respond(req, 200, "application/octet-stream", slice_make(block, sizeof(block)), (struct slice){NULL, 0});
+}
+
+static void pass_a_turn(void *arg)
+{
+    (void)arg;
+}
+
+/* Answers nobody reads do not pile up: the requests wait instead. */
+CASE(a_client_that_only_asks_is_made_to_wait)
+{
+    static atomic_int n_asked;
+    static const struct http_route big[] = {{HTTP_M_GET, "/big", on_counted, &n_asked, 0, 0}};
+    static struct fixture f;
+    enum { N = 200 };
+
+    fixture_start(&f, big, 1);
+    int fd = fixture_connect(&f);
+    for (int i = 0; i < N; i++)
+        fixture_send(fd, "GET /big HTTP/1.1\r\nhost: h\r\n\r\n");
+    while (atomic_load(&n_asked) < 3)
+        poll(NULL, 0, 1);
+    for (int i = 0; i < 100; i++)
+        fixture_call(&f, pass_a_turn, NULL);      /* a hundred turns of the loop */
+    CHECK(atomic_load(&n_asked) < N / 2);
+    static char block[65536];
+    for (size_t total = 0; total < (size_t)N * 100000;) {
+        ssize_t n = recv(fd, block, sizeof(block), 0);
+        CHECK(n > 0);
+        total += (size_t)n;
+    }
+    CHECK_INT(atomic_load(&n_asked), N);
+    close(fd);
+    fixture_stop(&f);
+}
+
 CASES(RUN(get_post_and_head), RUN(chunked_body_is_joined), RUN(pipelined_requests_are_answered_in_order),
       RUN(a_pending_request_holds_back_the_next), RUN(a_long_pipeline_behind_a_pending_request),
       RUN(the_handler_hears_that_the_client_has_gone), RUN(closing_all_tells_the_handler), RUN(closing_idle_lets_an_answer_out),
@@ -533,4 +573,4 @@ CASES(RUN(get_post_and_head), RUN(chunked_body_is_joined), RUN(pipelined_request
       RUN(expect_continue_is_answered_before_the_body), RUN(wrong_methods_and_paths), RUN(http_1_0_is_closed),
       RUN(a_stream_is_chunked), RUN(an_upgrade_takes_the_stream_and_what_follows), RUN(an_upgrade_may_be_taken_later),
       RUN(an_upgrade_may_be_refused_or_ignored), RUN(slow_heads_and_silent_connections_are_closed), RUN(a_base_path_is_cut_off),
-      RUN(a_client_that_closed_its_side_still_gets_the_answer))
+      RUN(a_client_that_only_asks_is_made_to_wait), RUN(a_client_that_closed_its_side_still_gets_the_answer))
