@@ -51,14 +51,6 @@ void pressure_init(struct peer_loop *pl)
     timer_init(&pl->look_again, on_look_again);
 }
 
-void pressure_start(struct peer *p)
-{
-    list_init(&p->held);
-    timer_init(&p->rate_timer, on_rate_due);
-    p->tokens = p->pl->loop->config->ws_msg_burst_limit;
-    p->tokens_ms = loop_now_ms(p->pl->loop);
-}
-
 void pressure_check(struct peer *p)
 {
     struct peer_loop *pl = p->pl;
@@ -91,6 +83,14 @@ static void on_rate_due(struct timer *t)
     refill(p);
     p->is_rate_held = false;
     apply(p);
+}
+
+void pressure_start(struct peer *p)
+{
+    list_init(&p->held);
+    timer_init(&p->rate_timer, on_rate_due);
+    p->tokens = p->pl->loop->config->ws_msg_burst_limit;
+    p->tokens_ms = loop_now_ms(p->pl->loop);
 }
 
 static uint64_t ms_until_whole(const struct peer *p)

@@ -1,0 +1,52 @@
+/* api: the route table. */
+#include "api/api.h"
+
+#include "api/room.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include "config/config.h"
+#include "http/rate.h"
+
+static void add(struct api *a, unsigned methods, const char *pattern, void (*on_request)(struct http_request *req, void *arg), unsigned flags)
+{
+    ASSERT(a->n_routes < API_MAX_ROUTES);
+    a->routes[a->n_routes++] = (struct http_route){.methods = methods, .pattern = pattern, .on_request = on_request, .arg = a, .flags = flags};
+}
+
+struct api *api_new(const struct api_options *options)
+{
+    struct api *a = MEM_NEW(struct api);
+
+    a->options = *options;
+    a->started_ms = clock_mono_ms();
+    a->rate = http_rate_new();
+    atomic_init(&a->readiness, API_STARTING);
+    add(a, HTTP_M_GET, "/", api_on_page, 0);
+    add(a, HTTP_M_GET, "/health", api_on_health, HTTP_ROUTE_UNLIMITED);
+    add(a, HTTP_M_GET, "/health/liveness", api_on_liveness, HTTP_ROUTE_UNLIMITED);
+    add(a, HTTP_M_GET, "/health/readiness", api_on_readiness, HTTP_ROUTE_UNLIMITED);
+    add(a, HTTP_M_GET, "/metrics", api_on_metrics, 0);
+    add(a, HTTP_M_GET, "/{workspace}/info", api_on_workspace_info, 0);
+    add(a, HTTP_M_GET, "/{workspace}/services", api_on_services_redirect, 0);
+    add(a, HTTP_M_GET, "/{workspace}/services/", api_on_services, 0);
+    add(a, HTTP_M_GET, "/{workspace}/services/{service_id}", api_on_service_info, 0);
+    add(a, HTTP_M_GET | HTTP_M_POST, "/{workspace}/services/{service_id}/{function}", api_on_call, 0);
+    return a;
+}
+
+void api_free(struct api *a)
+{
+    http_rate_free(a->rate);
+    mem_free(a);
+}
+
+void api_set_readiness(struct api *a, enum api_readiness r)
+{
+    atomic_store_explicit(&a->readiness, (int)r, memory_order_release);
+}
+
+const struct http_route *api_routes(struct api *a, size_t *ret_n)
+{
+    *ret_n = a->n_routes;
+    return a->routes;
+}

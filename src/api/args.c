@@ -1,0 +1,270 @@
+/* args: the conversions of query values are the original's, with the deviations http.md marks: what is no plain decimal number
+ * stays a text. */
+#include "api/args.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http/request.h"
+#include "wire/json.h"
+#include "wire/mp.h"
+#include "wire/rpc_value.h"
+#include "wire/url.h"
+
+enum { MAX_NUMBER_TEXT = 400, MAX_QUERY_ARGS = 1000 };
+
+static bool is_reserved(struct slice name, bool keep_reserved)
+{
+    if (slice_is(name, "_mode"))
+        return true;
+    return !keep_reserved && (slice_is(name, "workspace") || slice_is(name, "service_id") || slice_is(name, "function_key"));
+}
+
+static size_t digits(struct slice s, size_t at)
+{
+    size_t n = 0;
+
+    while (at + n < s.len && s.ptr[at + n] >= '0' && s.ptr[at + n] <= '9')
+        n++;
+    return n;
+}
+
+/* [sign] digits [. digits] [e [sign] digits], with at least one digit before the exponent. */
+static bool is_decimal(struct slice s)
+{
+    size_t at = s.len && (s.ptr[0] == '-' || s.ptr[0] == '+');
+    size_t whole = digits(s, at), fraction = 0;
+
+    at += whole;
+    if (at < s.len && s.ptr[at] == '.') {
+        fraction = digits(s, at + 1);
+        at += 1 + fraction;
+    }
+    if (!whole && !fraction)
+        return false;
+    if (at < s.len && (s.ptr[at] == 'e' || s.ptr[at] == 'E')) {
+        at++;
+        at += at < s.len && (s.ptr[at] == '-' || s.ptr[at] == '+');
+        size_t n = digits(s, at);
+        if (!n)
+            return false;
+        at += n;
+    }
+    return at == s.len;
+}
+
+static bool add_number(struct slice text, struct buf *out)
+{
+    struct slice trimmed = slice_trim(text);
+    char copy[MAX_NUMBER_TEXT];
+
+    if (!is_decimal(trimmed) || trimmed.len >= sizeof(copy))
+        return false;
+    memcpy(copy, trimmed.ptr, trimmed.len);
+    copy[trimmed.len] = '\0';
+    if (text.len == digits(text, 0)) {
+        errno = 0;
+        unsigned long long n = strtoull(copy, NULL, 10);
+        if (errno == 0) {
+            mp_add_uint(out, n);
+            return true;
+        }
+    }
+    double d = strtod(copy, NULL);
+    if (!isfinite(d))
+        return false;
+    mp_add_float(out, d);
+    return true;
+}
+
+bool api_args_value(struct slice text, struct buf *out, struct buf *error)
+{
+    char why[JSON_ERROR_MAX];
+
+    if (slice_starts(text, "{")) {
+        if (json_to_mp(text, out, why) == JSON_OK)
+            return true;
+        buf_add_fmt(error, "Invalid request body: %s", why);
+        return false;
+    }
+    if (!add_number(text, out))
+        mp_add_str(out, text);
+    return true;
+}
+
+/* For repeated names the last wins. */
+static int read_query(struct slice query, bool keep_reserved, struct buf *map, uint32_t *ret_n, struct buf *error)
+{
+    struct slice rest = query, name, value;
+    struct buf text;
+    int r = API_ARGS_OK;
+    uint32_t n = 0, n_pieces = 0;
+
+    buf_init(&text, 0);
+    while (r == API_ARGS_OK && url_next_pair(&rest, &name, &value)) {
+        /* Counted before repeats are looked for, which takes a walk over the rest. */
+        if (++n_pieces > MAX_QUERY_ARGS) {
+            buf_add_text(error, "Invalid request body: too many arguments");
+            r = API_ARGS_BAD;
+            break;
+        }
+        struct slice later = rest, other, unused;
+        bool is_repeated = false;
+        while (!is_repeated && url_next_pair(&later, &other, &unused))
+            is_repeated = slice_eq(other, name);
+        buf_clear(&text);
+        url_decode(name, true, &text);
+        if (is_repeated || is_reserved(buf_slice(&text), keep_reserved))
+            continue;
+        mp_add_str(map, buf_slice(&text));
+        buf_clear(&text);
+        url_decode(value, true, &text);
+        if (!api_args_value(buf_slice(&text), map, error))
+            r = API_ARGS_BAD;
+        n++;
+    }
+    buf_deinit(&text);
+    *ret_n = n;
+    return r;
+}
+
+static void wrap_map(struct api_args *a, struct buf *pairs, uint32_t n)
+{
+    if (!n)
+        return;
+    mp_add_array(&a->array, 1);
+    mp_add_map(&a->array, n);
+    buf_add_slice(&a->array, buf_slice(pairs));
+    a->with_kwargs = true;
+}
+
+static int from_query(const struct http_request *req, bool keep_reserved, struct api_args *ret, struct buf *error)
+{
+    struct buf pairs;
+    uint32_t n;
+
+    buf_init(&pairs, 0);
+    int r = read_query(req->query, keep_reserved, &pairs, &n, error);
+    if (r == API_ARGS_OK)
+        wrap_map(ret, &pairs, n);
+    buf_deinit(&pairs);
+    return r;
+}
+
+static void from_map(struct slice map, bool keep_reserved, struct api_args *ret)
+{
+    struct slice key, value, name;
+    struct mp_iter it;
+    struct buf pairs;
+    uint32_t n = 0;
+
+    buf_init(&pairs, 0);
+    mp_iter_init(&it, map);
+    while (mp_iter_pair(&it, &key, &value)) {
+        if (mp_get_str(key, &name) && is_reserved(name, keep_reserved))
+            continue;
+        mp_add_raw(&pairs, key);
+        mp_add_raw(&pairs, value);
+        n++;
+    }
+    wrap_map(ret, &pairs, n);
+    buf_deinit(&pairs);
+}
+
+static bool keys_are_texts(struct slice map)
+{
+    struct slice key, value;
+    struct mp_iter it;
+
+    mp_iter_init(&it, map);
+    while (mp_iter_pair(&it, &key, &value)) {
+        if (!mp_is(key, MP_STR))
+            return false;
+    }
+    return true;
+}
+
+static int from_value(struct slice value, bool keep_reserved, struct api_args *ret, struct buf *error)
+{
+    struct slice type;
+    bool is_typed = mp_find_str(value, "_rtype", &type);
+
+    if (rpc_value_has_method(value)) {
+        buf_add_text(error, "Invalid request body: function references cannot be passed over HTTP");
+        return API_ARGS_BAD;
+    }
+    if (mp_is(value, MP_MAP) && !keys_are_texts(value)) {
+        buf_add_text(error, "Invalid request body: map keys must be texts");
+        return API_ARGS_BAD;
+    }
+    if (mp_is(value, MP_ARRAY)) {
+        mp_add_raw(&ret->array, value);
+    } else if (mp_is(value, MP_MAP) && !is_typed) {
+        from_map(value, keep_reserved, ret);
+    } else {
+        mp_add_array(&ret->array, 1);
+        mp_add_raw(&ret->array, value);
+    }
+    return API_ARGS_OK;
+}
+
+static int from_msgpack(struct slice body, bool keep_reserved, struct api_args *ret, struct buf *error)
+{
+    struct slice rest = body, value;
+
+    if (mp_take(&rest, MP_MAX_DEPTH, &value) != MP_OK || rest.len) {
+        buf_add_text(error, "Invalid request body: not one whole MessagePack value");
+        return API_ARGS_BAD;
+    }
+    return from_value(value, keep_reserved, ret, error);
+}
+
+static int from_json(struct slice body, bool keep_reserved, struct api_args *ret, struct buf *error)
+{
+    char why[JSON_ERROR_MAX];
+    struct slice rest, value;
+    struct buf b;
+
+    buf_init(&b, 0);
+    int r = json_to_mp(body, &b, why);
+    if (r != JSON_OK) {
+        buf_add_fmt(error, "Invalid request body: %s", why);
+        r = API_ARGS_BAD;
+    } else {
+        rest = buf_slice(&b);
+        int taken = mp_take(&rest, MP_MAX_DEPTH, &value);
+        ASSERT(taken == MP_OK);
+        r = from_value(value, keep_reserved, ret, error);
+    }
+    buf_deinit(&b);
+    return r;
+}
+
+int api_args_read(const struct http_request *req, bool keep_reserved, struct api_args *ret, struct buf *error)
+{
+    struct slice type, head, rest;
+
+    *ret = (struct api_args){0};
+    buf_init(&ret->array, 0);
+    if (req->method != HTTP_M_POST)
+        return from_query(req, keep_reserved, ret, error);
+    if (!req->body.len)
+        return API_ARGS_OK;
+    if (!http_request_header(req, "Content-Type", &type))
+        type = SLICE_LIT("application/json");
+    if (slice_cut(type, ';', &head, &rest))
+        type = slice_trim(head);
+    if (slice_is_nocase(type, "application/msgpack"))
+        return from_msgpack(req->body, keep_reserved, ret, error);
+    if (slice_is_nocase(type, "application/json"))
+        return from_json(req->body, keep_reserved, ret, error);
+    buf_add_text(error, "Invalid content-type (supported types: application/msgpack, application/json)");
+    return API_ARGS_TYPE;
+}
+
+void api_args_deinit(struct api_args *a)
+{
+    buf_deinit(&a->array);
+}

@@ -1,0 +1,145 @@
+/* call: GET and POST /{workspace}/services/{service}/{function}. Two RPC round trips: the manager gives the service, its provider
+ * the result. */
+#include <string.h>
+
+#include "api/args.h"
+#include "api/caller.h"
+#include "api/generator.h"
+#include "api/interface.h"
+#include "api/room.h"
+#include "base/memory.h"
+#include "http/request.h"
+#include "http/response.h"
+#include "peer/hub.h"
+#include "wire/mp.h"
+#include "wire/url.h"
+
+static bool is_manager(struct slice service_id)
+{
+    return slice_is(service_id, "~") || slice_is(service_id, "ws");
+}
+
+/* ["<ws>/<service>", {"mode": m}] for get_service and get_service_info. */
+void api_service_args(const struct http_request *req, struct slice workspace, struct slice service_id, struct buf *out)
+{
+    struct buf text, mode;
+
+    buf_init(&text, 0);
+    buf_init(&mode, 0);
+    if (is_manager(service_id)) {
+        buf_add_text(&text, "~");
+    } else {
+        buf_add_slice(&text, workspace);
+        buf_add_byte(&text, '/');
+        buf_add_slice(&text, service_id);
+    }
+    bool has_mode = url_query_find(req->query, "_mode", &mode);
+    mp_add_array(out, 2);
+    mp_add_str(out, buf_slice(&text));
+    mp_add_map(out, has_mode);
+    if (has_mode) {
+        mp_add_text(out, "mode");
+        mp_add_str(out, buf_slice(&mode));
+    }
+    buf_deinit(&text);
+    buf_deinit(&mode);
+}
+
+static void on_result(const struct rpc_reply *reply, void *arg)
+{
+    struct caller *c = arg;
+
+    c->pending = 0;
+    if (reply->outcome == RPC_CLOSED)
+        return;
+    if (reply->outcome != RPC_RESOLVED)
+        caller_answer_reply(c, reply);
+    else if (generator_is(reply->value))
+        generator_stream(c, reply->value);
+    else
+        caller_answer_value(c, reply->value);
+}
+
+static void call_function(struct caller *c, struct slice ref)
+{
+    struct rpc_request request;
+    struct api_args args;
+    struct buf error;
+
+    buf_init(&error, 0);
+    int r = api_args_read(c->req, is_manager(http_request_param(c->req, "service_id")), &args, &error);
+    if (r != API_ARGS_OK) {
+        caller_answer_error(c, r == API_ARGS_TYPE ? 415 : 400, buf_slice(&error));
+    } else if (!rpc_request_from_ref(ref, slice_of(c->target_workspace), &c->scratch, &request)) {
+        caller_answer_error(c, 500, SLICE_LIT("TypeError: The function cannot be called"));
+    } else {
+        request.args = buf_slice(&args.array);
+        request.with_kwargs = args.with_kwargs;
+        caller_request(c, &request, on_result);
+    }
+    api_args_deinit(&args);
+    buf_deinit(&error);
+}
+
+/* The provider's workspace, which bare references in its object are relative to: the part of its id before the slash. */
+static char *workspace_of(struct slice object)
+{
+    struct slice id = SLICE_LIT(""), head = SLICE_LIT("*"), rest;
+
+    (void)mp_find_str(object, "id", &id);
+    (void)slice_cut(id, '/', &head, &rest);
+    return mem_copy(head.ptr, head.len);
+}
+
+static void answer_member(struct caller *c, struct slice member)
+{
+    struct buf plain;
+
+    buf_init(&plain, 0);
+    interface_describe(member, &plain);
+    caller_answer_value(c, buf_slice(&plain));
+    buf_deinit(&plain);
+}
+
+static void on_service(const struct rpc_reply *reply, void *arg)
+{
+    struct caller *c = arg;
+    struct slice member;
+
+    c->pending = 0;
+    if (reply->outcome == RPC_CLOSED)
+        return;
+    if (reply->outcome != RPC_RESOLVED) {
+        caller_answer_reply(c, reply);
+        return;
+    }
+    struct slice path = http_request_param(c->req, "function");
+    c->target_workspace = workspace_of(reply->value);
+    if (!interface_find(reply->value, path, &member)) {
+        struct buf detail;
+        buf_init(&detail, 0);
+        buf_add_slice(&detail, path);
+        buf_add_text(&detail, " not found.");
+        caller_answer_error(c, 404, buf_slice(&detail));
+        buf_deinit(&detail);
+    } else if (interface_is_function(member)) {
+        call_function(c, member);
+    } else {
+        answer_member(c, member);
+    }
+}
+
+static void ask_service(struct caller *c)
+{
+    struct buf args;
+
+    buf_init(&args, 0);
+    api_service_args(c->req, http_request_param(c->req, "workspace"), http_request_param(c->req, "service_id"), &args);
+    caller_ask_manager(c, "get_service", buf_slice(&args), on_service);
+    buf_deinit(&args);
+}
+
+void api_on_call(struct http_request *req, void *arg)
+{
+    caller_begin(arg, req, http_request_param(req, "workspace"), ask_service);
+}

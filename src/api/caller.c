@@ -1,0 +1,234 @@
+/* caller: every way out goes through caller_free, which closes the host: whatever it still had under way fails there, not here. */
+#include "api/caller.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "api/errors.h"
+#include "api/room.h"
+#include "auth/token.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "config/config.h"
+#include "http/request.h"
+#include "http/response.h"
+#include "peer/admission.h"
+#include "peer/hub.h"
+#include "wire/json.h"
+#include "wire/mp.h"
+
+void caller_free(struct caller *c)
+{
+    struct http_request *req = c->req;
+
+    atomic_fetch_sub_explicit(&c->api->n_calls, 1, memory_order_relaxed);
+    c->req = NULL;
+    if (c->host)
+        rpc_host_close(c->host);
+    user_unref(c->user);
+    mem_free(c->workspace);
+    mem_free(c->target_workspace);
+    buf_deinit(&c->object);
+    buf_deinit(&c->scratch);
+    buf_deinit(&c->step_text);
+    mem_free(c);
+    if (req)
+        http_request_drop(req);
+}
+
+static void on_gone(struct http_request *req)
+{
+    struct caller *c = req->owner;
+
+    if (c->host) {
+        caller_free(c);
+        return;
+    }
+    /* The admission still holds the question: its answer frees the caller. */
+    c->req = NULL;
+    http_request_drop(req);
+}
+
+void caller_answer_error(struct caller *c, unsigned status, struct slice detail)
+{
+    struct http_request *req = c->req;
+
+    c->req = NULL;
+    if (req)
+        http_respond_error(req, status, HTTP_F1, detail);
+    caller_free(c);
+}
+
+void caller_answer_reply(struct caller *c, const struct rpc_reply *reply)
+{
+    struct buf detail;
+
+    buf_init(&detail, 0);
+    unsigned status = api_error_of(reply, c->api->options.loops->loops[0].config->expose_detailed_errors, &detail);
+    caller_answer_error(c, status, buf_slice(&detail));
+    buf_deinit(&detail);
+}
+
+static void answer_json(struct caller *c, struct slice value)
+{
+    struct http_request *req = c->req;
+    struct buf json;
+
+    buf_init(&json, 0);
+    int r = json_from_mp(value, &json);
+    if (r == JSON_OK) {
+        c->req = NULL;
+        http_respond(req, 200, "application/json", buf_slice(&json), SLICE_LIT(""));
+        caller_free(c);
+    } else if (r == JSON_HAS_NAN) {
+        caller_answer_error(c, 500, SLICE_LIT("ValueError: Out of range float values are not JSON compliant"));
+    } else {
+        caller_answer_error(c, 500, SLICE_LIT("TypeError: Object of type bytes is not JSON serializable"));
+    }
+    buf_deinit(&json);
+}
+
+void caller_answer_value(struct caller *c, struct slice value)
+{
+    static const char nil[] = {(char)0xc0};
+    struct http_request *req = c->req;
+
+    if (!value.len)
+        value = slice_make(nil, 1);
+    if (rpc_value_has_method(value)) {
+        caller_answer_error(c, 500, SLICE_LIT("TypeError: Functions cannot be returned over HTTP"));
+    } else if (c->wants_msgpack) {
+        c->req = NULL;
+        http_respond(req, 200, "application/msgpack", value, SLICE_LIT(""));
+        caller_free(c);
+    } else {
+        answer_json(c, value);
+    }
+}
+
+void caller_request(struct caller *c, const struct rpc_request *request, rpc_done *done)
+{
+    c->pending = rpc_request(c->host, request, done, c);
+}
+
+void caller_ask_manager(struct caller *c, const char *method, struct slice args, rpc_done *done)
+{
+    struct buf target, path;
+
+    buf_init(&target, 0);
+    buf_init(&path, 0);
+    buf_add_fmt(&target, "*/%s", c->api->options.hub->info->manager_id);
+    buf_add_fmt(&path, "services.default.%s", method);
+    struct rpc_request request = {.target = buf_slice(&target), .method = buf_slice(&path), .args = args, .promise = RPC_PROMISE_COMPACT};
+    caller_request(c, &request, done);
+    buf_deinit(&target);
+    buf_deinit(&path);
+}
+
+static void open_host(struct caller *c, struct join *j)
+{
+    char id[RANDOM_ID_LEN + 1];
+    struct buf address;
+
+    random_id(id);
+    buf_init(&address, 0);
+    buf_add_fmt(&address, "%s/client-%s", j->workspace_id, id);
+    c->workspace = j->workspace_id;
+    j->workspace_id = NULL;
+    c->user = j->joined;
+    j->joined = NULL;
+    c->permission = j->permission;
+    struct rpc_host_options options = {.address = buf_slice(&address), .user = c->user, .workspace = slice_of(c->workspace)};
+    c->host = rpc_host_open(c->api->options.rpc_loops[j->asker->index], &options);
+    buf_deinit(&address);
+}
+
+static void refuse(struct caller *c, const struct join *j)
+{
+    static const unsigned statuses[] = {[JOIN_TOKEN_ERROR] = 401, [JOIN_FORBIDDEN] = 403, [JOIN_NO_WORKSPACE] = 404, [JOIN_REFUSED] = 403};
+    struct http_request *req = c->req;
+
+    if (j->outcome == JOIN_TOKEN_ERROR) {
+        c->req = NULL;
+        http_respond_error(req, 401, HTTP_F2, slice_of(j->text));
+        caller_free(c);
+    } else {
+        caller_answer_error(c, statuses[j->outcome], slice_of(j->text));
+    }
+}
+
+static void on_answer(struct join *j)
+{
+    struct caller *c = j->arg;
+
+    if (!c->req) {
+        caller_free(c);
+    } else if (j->close_code) {
+        refuse(c, j);
+    } else {
+        open_host(c, j);
+        c->next(c);
+    }
+    join_free(j);
+}
+
+/* Who asks: a valid token's user or the shared anonymous one. False: the token is bad, answered with 401. */
+static bool identify(struct api *a, struct http_request *req, struct join *j)
+{
+    char error[TOKEN_ERROR_MAX];
+    struct token token;
+    struct slice text;
+
+    if (!http_request_token(req, &text)) {
+        j->user = user_new_http_anonymous();
+        return true;
+    }
+    if (token_parse(a->options.hub->keys, text, &token, error) != TOKEN_OK) {
+        http_respond_error(req, 401, HTTP_F2, slice_of(error));
+        return false;
+    }
+    j->user = token.user;
+    j->has_token = true;
+    j->has_workspace_claim = token.has_workspace;
+    j->has_client_claim = token.has_client_id;
+    memcpy(j->token_digest, token.digest, sizeof(j->token_digest));
+    return true;
+}
+
+static void busy(struct http_request *req)
+{
+    http_respond_error(req, 503, HTTP_F1, SLICE_LIT("Too many calls are running, please retry"));
+}
+
+void caller_begin(struct api *a, struct http_request *req, struct slice url_workspace, void (*next)(struct caller *c))
+{
+    if (atomic_load_explicit(&a->n_calls, memory_order_relaxed) >= req->loop->config->max_http_calls) {
+        busy(req);
+        return;
+    }
+    struct join *j = MEM_NEW(struct join);
+    if (!identify(a, req, j)) {
+        join_free(j);
+        return;
+    }
+    struct caller *c = MEM_NEW(struct caller);
+    struct slice type;
+    atomic_fetch_add_explicit(&a->n_calls, 1, memory_order_relaxed);
+    loop_count(req->loop, METRIC_HTTP_CALLS, 1);
+    c->api = a;
+    c->req = req;
+    c->next = next;
+    if (!http_request_header(req, "Content-Type", &type) && !http_request_header(req, "Accept", &type))
+        type = SLICE_LIT("");
+    c->wants_msgpack = slice_is_nocase(type, "application/msgpack");
+    req->owner = c;
+    req->on_gone = on_gone;
+    j->hub = a->options.hub;
+    j->asker = req->loop;
+    j->client_id = mem_copy("", 0);
+    j->workspace = mem_copy(url_workspace.ptr, url_workspace.len);
+    j->is_http = true;
+    j->on_answer = on_answer;
+    j->arg = c;
+    admission_ask(j);
+}

@@ -1,0 +1,7 @@
+/* generator: a result that comes item by item (http.md 3.8, W-077). Loop of the request. */
+#pragma once
+#include "api/caller.h"
+
+/* Answers with the stream of a generator reference; ends the caller when the generator ends or the client leaves. */
+void generator_stream(struct caller *c, struct slice ref);
+bool generator_is(struct slice value);

@@ -1,0 +1,117 @@
+/* health: what balancers and dashboards ask. The keys are the original's, also where there is no Redis behind them (http.md 8.4,
+ * 8.5). */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "api/room.h"
+#include "base/account.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include "config/config.h"
+#include "http/request.h"
+#include "http/response.h"
+#include "peer/hub.h"
+
+static void answer_json(struct http_request *req, unsigned status, const char *json)
+{
+    http_respond(req, status, "application/json", slice_of(json), SLICE_LIT(""));
+}
+
+void api_on_liveness(struct http_request *req, void *arg)
+{
+    (void)arg;      /* that this loop answers is the proof */
+    answer_json(req, 200, "{\"status\":\"OK\",\"detail\":{\"store\":\"ready\",\"event_bus_failures\":0,\"circuit_breaker\":\"closed\","
+                          "\"pubsub\":\"healthy\",\"last_successful_connection\":null}}");
+}
+
+void api_on_readiness(struct http_request *req, void *arg)
+{
+    struct api *a = arg;
+    int r = atomic_load_explicit(&a->readiness, memory_order_acquire);
+
+    if (r == API_READY)
+        answer_json(req, 200, "{\"status\":\"OK\",\"detail\":{\"store\":\"ready\",\"redis\":\"connected\",\"event_bus\":\"ready\","
+                              "\"pubsub\":\"healthy\"}}");
+    else if (r == API_STARTING)
+        answer_json(req, 503, "{\"status\":\"DOWN\",\"detail\":\"Store is not ready\"}");
+    else
+        answer_json(req, 503, "{\"status\":\"DOWN\",\"detail\":\"Server is shutting down\"}");
+}
+
+static int64_t sum(struct api *a, enum metric id)
+{
+    const struct loop_set *set = a->options.loops;
+    int64_t n = 0;
+
+    for (unsigned i = 0; i < set->n_loops; i++)
+        n += atomic_load_explicit(&set->loops[i].metrics.values[id], memory_order_relaxed);
+    return n;
+}
+
+static void memory_pages(long *ret_virtual, long *ret_resident)
+{
+    FILE *f = fopen("/proc/self/statm", "re");
+
+    *ret_virtual = *ret_resident = 0;
+    if (f) {
+        if (fscanf(f, "%ld %ld", ret_virtual, ret_resident) != 2)
+            *ret_virtual = *ret_resident = 0;
+        fclose(f);
+    }
+}
+
+void api_on_health(struct http_request *req, void *arg)
+{
+    struct api *a = arg;
+    long virtual_pages, resident_pages;
+    double page_mb = (double)sysconf(_SC_PAGESIZE) / (1024.0 * 1024.0);
+    bool is_ready = atomic_load_explicit(&a->readiness, memory_order_acquire) == API_READY;
+    char now[CLOCK_ISO_LEN + 1];
+    struct buf b;
+
+    memory_pages(&virtual_pages, &resident_pages);
+    clock_iso(clock_wall_ms(), now);
+    buf_init(&b, 0);
+    buf_add_fmt(&b, "{\"timestamp\":\"%s\",\"status\":\"%s\",\"health_score\":%d,\"issues\":[]", now, is_ready ? "HEALTHY" : "WARNING",
+                is_ready ? 100 : 60);
+    buf_add_fmt(&b, ",\"memory\":{\"rss_mb\":%.1f,\"vms_mb\":%.1f}", (double)resident_pages * page_mb, (double)virtual_pages * page_mb);
+    buf_add_fmt(&b, ",\"connections\":{\"active\":%lld,\"total_created\":%lld.0,\"total_closed\":%lld.0,\"orphaned\":0,\"leaked_handlers\":0}",
+                (long long)sum(a, METRIC_WS_CONNECTIONS), (long long)sum(a, METRIC_WS_ESTABLISHED),
+                (long long)(sum(a, METRIC_WS_ESTABLISHED) - sum(a, METRIC_WS_CONNECTIONS)));
+    buf_add_fmt(&b, ",\"objects\":{\"rpc_objects\":%lld,\"connection_objects\":%lld}", (long long)sum(a, METRIC_DIRECTORY_ENTRIES),
+                (long long)sum(a, METRIC_PEERS));
+    buf_add_fmt(&b, ",\"event_bus\":{\"circuit_breaker_open\":false,\"consecutive_failures\":0},\"uptime_seconds\":%.1f}",
+                (double)(clock_mono_ms() - a->started_ms) / 1000.0);
+    http_respond(req, 200, "application/json", buf_slice(&b), SLICE_LIT(""));
+    buf_deinit(&b);
+}
+
+static void add_gauge(struct buf *b, const char *name, const char *help, double value)
+{
+    buf_add_fmt(b, "# HELP %s %s\n# TYPE %s gauge\n%s %.17g\n", name, help, name, name, value);
+}
+
+void api_on_metrics(struct http_request *req, void *arg)
+{
+    struct api *a = arg;
+    const struct loop_set *set = a->options.loops;
+    const struct metrics **blocks = mem_new(set->n_loops * sizeof(*blocks));
+    long virtual_pages, resident_pages;
+    struct buf b;
+
+    if (req->loop->config->metrics == CONFIG_METRICS_OFF) {
+        mem_free(blocks);
+        http_respond_error(req, 404, HTTP_F2, SLICE_LIT("Not Found"));
+        return;
+    }
+    for (unsigned i = 0; i < set->n_loops; i++)
+        blocks[i] = &set->loops[i].metrics;
+    buf_init(&b, 0);
+    metrics_print(blocks, set->n_loops, &b);
+    memory_pages(&virtual_pages, &resident_pages);
+    add_gauge(&b, "process_resident_memory_bytes", "Resident memory of the process", (double)resident_pages * (double)sysconf(_SC_PAGESIZE));
+    add_gauge(&b, "hyphad_charged_bytes", "Bytes charged to the process account", (double)account_used(a->options.hub->process));
+    http_respond(req, 200, "text/plain; charset=utf-8", buf_slice(&b), SLICE_LIT(""));
+    buf_deinit(&b);
+    mem_free(blocks);
+}

@@ -1,0 +1,156 @@
+/* listing: what there is to call, and where: services of a workspace, one service, the workspace's own record. (http.md 3.1) */
+#include <string.h>
+
+#include "api/caller.h"
+#include "api/interface.h"
+#include "api/room.h"
+#include "http/request.h"
+#include "http/response.h"
+#include "wire/mp.h"
+
+/* Copies a map; the value of `key` goes through edit. */
+static void copy_map(struct slice map, struct buf *out, const char *without, const char *edited, struct slice prefix)
+{
+    struct slice k, v, name, text;
+    struct mp_open open;
+    struct mp_iter it;
+
+    mp_open_map(&open, out);
+    mp_iter_init(&it, map);
+    while (mp_iter_pair(&it, &k, &v)) {
+        bool is_text = mp_get_str(k, &name);
+        if (is_text && slice_is(name, without))
+            continue;
+        open.n++;
+        mp_add_raw(out, k);
+        if (is_text && edited && slice_is(name, edited) && mp_get_str(v, &text) && text.len > prefix.len &&
+            memcmp(text.ptr, prefix.ptr, prefix.len) == 0)
+            mp_add_str(out, slice_from(text, prefix.len));
+        else
+            mp_add_raw(out, v);
+    }
+    mp_close(&open);
+}
+
+static bool resolved(struct caller *c, const struct rpc_reply *reply)
+{
+    c->pending = 0;
+    if (reply->outcome == RPC_CLOSED)
+        return false;
+    if (reply->outcome != RPC_RESOLVED)
+        caller_answer_reply(c, reply);
+    return reply->outcome == RPC_RESOLVED;
+}
+
+static void on_services(const struct rpc_reply *reply, void *arg)
+{
+    struct caller *c = arg;
+    struct buf out, prefix;
+    struct mp_iter it;
+    struct slice item;
+
+    if (!resolved(c, reply))
+        return;
+    buf_init(&out, 0);
+    buf_init(&prefix, 0);
+    buf_add_slice(&prefix, http_request_param(c->req, "workspace"));
+    buf_add_byte(&prefix, '/');
+    mp_add_array(&out, mp_count(reply->value));
+    mp_iter_init(&it, reply->value);
+    while (mp_iter_next(&it, &item))
+        copy_map(item, &out, "_rtype", "id", buf_slice(&prefix));
+    caller_answer_value(c, buf_slice(&out));
+    buf_deinit(&out);
+    buf_deinit(&prefix);
+}
+
+static void on_plain(const struct rpc_reply *reply, void *arg)
+{
+    struct caller *c = arg;
+    struct buf out;
+
+    if (!resolved(c, reply))
+        return;
+    buf_init(&out, 0);
+    copy_map(reply->value, &out, "_rtype", NULL, SLICE_LIT(""));
+    caller_answer_value(c, buf_slice(&out));
+    buf_deinit(&out);
+}
+
+static void on_interface(const struct rpc_reply *reply, void *arg)
+{
+    struct caller *c = arg;
+    struct buf out;
+
+    if (!resolved(c, reply))
+        return;
+    buf_init(&out, 0);
+    interface_describe(reply->value, &out);
+    caller_answer_value(c, buf_slice(&out));
+    buf_deinit(&out);
+}
+
+static void ask_with_workspace(struct caller *c, const char *method, rpc_done *done)
+{
+    struct slice workspace = http_request_param(c->req, "workspace");
+    struct buf args;
+
+    buf_init(&args, 0);
+    mp_add_array(&args, 1);
+    mp_add_str(&args, workspace);
+    caller_ask_manager(c, method, buf_slice(&args), done);
+    buf_deinit(&args);
+}
+
+/* Whether the workspace exists is asked first: an unknown one lists nothing, which is not what a caller should believe. */
+static void list(struct caller *c)
+{
+    ask_with_workspace(c, "list_services", on_services);
+}
+
+static void info(struct caller *c)
+{
+    ask_with_workspace(c, "get_workspace_info", on_plain);
+}
+
+static void one(struct caller *c)
+{
+    struct slice id = http_request_param(c->req, "service_id");
+    struct buf args;
+
+    buf_init(&args, 0);
+    api_service_args(c->req, http_request_param(c->req, "workspace"), id, &args);
+    if (slice_is(id, "ws"))
+        caller_ask_manager(c, "get_service", buf_slice(&args), on_interface);
+    else
+        caller_ask_manager(c, "get_service_info", buf_slice(&args), on_plain);
+    buf_deinit(&args);
+}
+
+void api_on_services(struct http_request *req, void *arg)
+{
+    caller_begin(arg, req, http_request_param(req, "workspace"), list);
+}
+
+void api_on_services_redirect(struct http_request *req, void *arg)
+{
+    struct buf location;
+
+    (void)arg;
+    buf_init(&location, 0);
+    buf_add_text(&location, req->site->base_path);
+    buf_add_slice(&location, req->path);
+    buf_add_byte(&location, '/');
+    http_respond_redirect(req, 307, buf_slice(&location));
+    buf_deinit(&location);
+}
+
+void api_on_service_info(struct http_request *req, void *arg)
+{
+    caller_begin(arg, req, http_request_param(req, "workspace"), one);
+}
+
+void api_on_workspace_info(struct http_request *req, void *arg)
+{
+    caller_begin(arg, req, http_request_param(req, "workspace"), info);
+}

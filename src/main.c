@@ -1,0 +1,30 @@
+/* main: arguments to a config, a config to a server, a server to an exit code. */
+#include <stdio.h>
+
+#include "config/config.h"
+#include "server/about.h"
+#include "server/generate_token.h"
+#include "server/server.h"
+
+extern char **environ;
+
+int main(int argc, char **argv)
+{
+    struct config_program program = {.argc = argc, .argv = argv, .envp = environ, .out = stdout, .err = stderr, .about = about_text()};
+    struct config *config = NULL;
+    int status = 0;
+
+    server_raise_descriptor_limit();
+    switch (config_load(&program, &config, &status)) {
+    case CONFIG_SERVE:
+        status = server_run(&config);
+        break;
+    case CONFIG_GENERATE_TOKEN:
+        status = generate_token(config, stdout, stderr);
+        break;
+    default:
+        break;
+    }
+    config_free(config);
+    return status;
+}

@@ -1,0 +1,140 @@
+/* drain: the accept thread counts and decides; the loops close their own. */
+#include "server/drain.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "config/config.h"
+#include "hyphad/protocol.h"
+#include "net/stream.h"
+#include "peer/peer.h"
+#include "server/ready.h"
+#include "server/wiring.h"
+
+enum { STEP_MS = 50, MIN_CLOSES_PER_S = 200, HURRY_MS = 1000, CUT_WAIT_MS = 5000 };
+
+struct order {
+    struct mail mail;
+    struct server *server;
+    size_t n;               /* peers to close; 0 = all */
+    enum { ORDER_REFUSE, ORDER_CLOSE, ORDER_IDLE, ORDER_CUT } what;
+};
+
+static int64_t count(struct server *s, enum metric id)
+{
+    int64_t sum = 0;
+
+    for (unsigned i = 0; i < s->loops.n_loops; i++)
+        sum += atomic_load_explicit(&s->loops.loops[i].metrics.values[id], memory_order_relaxed);
+    return sum;
+}
+
+static void run_order(struct loop *l, struct mail *mail)
+{
+    struct order *o = CONTAINER_OF(mail, struct order, mail);
+    struct server *s = o->server;
+
+    switch (o->what) {
+    case ORDER_REFUSE:
+        s->peer_loops[l->index].is_draining = true;
+        break;
+    case ORDER_CLOSE:
+        (void)peer_loop_drain(&s->peer_loops[l->index], o->n, HYPHA_CLOSE_GOING_AWAY, SLICE_LIT("Server is shutting down"));
+        break;
+    case ORDER_IDLE:
+        http_loop_close_idle(&s->http_loops[l->index]);
+        break;
+    case ORDER_CUT:
+        (void)peer_loop_drain(&s->peer_loops[l->index], 0, HYPHA_CLOSE_GOING_AWAY, SLICE_LIT("Server is shutting down"));
+        stream_end_all(l);
+        break;
+    }
+    mem_free(o);
+}
+
+static void order_all(struct server *s, int what, size_t n)
+{
+    for (unsigned i = 0; i < s->loops.n_loops; i++) {
+        struct order *o = MEM_NEW(struct order);
+        *o = (struct order){.mail = {NULL, run_order}, .server = s, .n = n, .what = what};
+        loop_post_outside(&s->loops.loops[i], &o->mail);
+    }
+}
+
+void drain_request(struct drain *d, struct server *s, int signal_number)
+{
+    const struct config *c = s->config;
+    bool is_lame_duck = signal_number == SIGUSR2;
+    bool hurry = signal_number == SIGINT || d->n_requests > 0;
+    uint64_t now = clock_mono_ms();
+
+    if (is_lame_duck && d->is_active)
+        return;
+    d->n_requests += !is_lame_duck;
+    if (d->n_requests > 2)
+        _Exit(1);
+    if (!d->is_active)
+        d->n_at_begin = count(s, METRIC_PEERS);
+    LOG(LOG_INFO, "server", "draining", log_int("signal", signal_number), log_int("clients", count(s, METRIC_PEERS)));
+    d->is_active = true;
+    atomic_store_explicit(&s->phase, SERVER_DRAINING, memory_order_release);
+    ready_notify("STOPPING=1");
+    d->begin_ms = hurry ? now : now + c->drain_delay_ms;
+    uint64_t spread = is_lame_duck ? c->lame_duck_duration_ms : hurry ? 0 : c->drain_duration_ms;
+    uint64_t needed = (uint64_t)d->n_at_begin * 1000 / MIN_CLOSES_PER_S;
+    d->end_ms = d->begin_ms + (spread < needed ? spread : needed);
+    if (is_lame_duck)
+        d->end_ms = d->begin_ms + spread;
+    d->deadline_ms = is_lame_duck ? d->end_ms + c->drain_deadline_ms : hurry ? now + HURRY_MS : now + c->drain_deadline_ms;
+}
+
+static void close_some(struct drain *d, struct server *s, uint64_t now, int64_t left)
+{
+    uint64_t remaining = d->end_ms > now ? d->end_ms - now : 0;
+    /* Spread what is left evenly over the steps that are left. */
+    uint64_t steps = remaining / STEP_MS + 1;
+    uint64_t n = ((uint64_t)left + steps - 1) / steps;
+    uint64_t per_loop = (n + s->loops.n_loops - 1) / s->loops.n_loops;
+
+    order_all(s, ORDER_CLOSE, remaining ? (size_t)per_loop : 0);
+}
+
+bool drain_step(struct drain *d, struct server *s)
+{
+    uint64_t now = clock_mono_ms();
+
+    if (now < d->begin_ms)
+        return false;
+    if (!d->has_begun) {
+        d->has_begun = true;
+        order_all(s, ORDER_REFUSE, 0);
+    }
+    int64_t left = count(s, METRIC_PEERS);
+    if (now >= d->deadline_ms) {
+        LOG(LOG_WARN, "server", "drain deadline passed", log_int("clients_cut", left),
+            log_int("connections_cut", count(s, METRIC_CONNS_OPEN)));
+        return true;
+    }
+    close_some(d, s, now, left);
+    if (left == 0)
+        order_all(s, ORDER_IDLE, 0);
+    return left == 0 && count(s, METRIC_CONNS_OPEN) == 0;
+}
+
+int drain_wait_ms(const struct drain *d)
+{
+    return d->is_active ? STEP_MS : -1;
+}
+
+void drain_cut(struct server *s)
+{
+    uint64_t give_up = clock_mono_ms() + CUT_WAIT_MS;
+
+    while (count(s, METRIC_CONNS_OPEN) > 0 && clock_mono_ms() < give_up) {
+        order_all(s, ORDER_CUT, 0);
+        server_wait(s, STEP_MS);
+    }
+}

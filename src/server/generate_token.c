@@ -1,0 +1,74 @@
+/* generate_token: signs with the secret the server would use; without a configured one there is none to share, so it refuses
+ * instead of printing a token nobody accepts. */
+#include "server/generate_token.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/scope.h"
+#include "auth/token.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "config/config.h"
+
+static char *copy(const char *text)
+{
+    return text ? mem_copy(text, strlen(text)) : NULL;
+}
+
+static bool add_scopes(const struct config_token_request *r, struct scope *scope)
+{
+    for (size_t i = 0; i < r->scopes.n_items; i++) {
+        char *workspace = copy(r->scopes.items[i]), *mark = strrchr(workspace, '#');
+        enum permission p = PERMISSION_NONE;
+        *mark = '\0';
+        bool ok = permission_from_letter(slice_of(mark + 1), &p) || permission_from_name(slice_of(mark + 1), &p);
+        if (ok)
+            scope_grant(scope, workspace, p);
+        mem_free(workspace);
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+int generate_token(const struct config *config, FILE *out, FILE *err)
+{
+    const struct config_token_request *r = &config->token_request;
+    char name[RANDOM_NAME_MAX], personal[USER_WORKSPACE_MAX];
+    static char anonymous_role[] = "anonymous";
+    char *anonymous[] = {anonymous_role};
+    struct user user = {.n_refs = 1};
+    struct scope scope = {0};
+    enum permission p = PERMISSION_READ_WRITE;
+
+    if (!config->jwt_secret) {
+        fprintf(err, "hyphad: generate-token needs the signing secret: set HYPHA_JWT_SECRET or --jwt-secret-file\n");
+        return CONFIG_EXIT_WRONG;
+    }
+    random_name(name);
+    user.id = copy(r->user_id ? r->user_id : name);
+    user.email = copy(r->email);
+    user.roles = r->roles.n_items ? r->roles.items : anonymous;
+    user.n_roles = r->roles.n_items ? r->roles.n_items : 1;
+    user_personal_workspace(&user, personal);
+    const char *workspace = r->workspace ? r->workspace : personal;
+    (void)permission_from_name(slice_of(r->permission ? r->permission : "read_write"), &p);
+    scope_grant(&scope, workspace, p);
+    scope.current_workspace = copy(workspace);
+    scope.client_id = copy(r->client_id);
+    struct token_keys keys = {.secret = slice_of(config->jwt_secret), .issuer = config->auth0_issuer, .audience = config->auth0_audience,
+                              .name_space = config->auth0_namespace};
+    bool ok = add_scopes(r, &scope);
+    char *token = ok ? token_mint(&keys, &user, &scope, (int64_t)(r->expires_in_ms / 1000)) : NULL;
+    if (token)
+        fprintf(out, "Generated token for user '%s':\n  workspace: %s\n  permission: %s\n  expires in: %llu s\nToken:\n%s\n", user.id,
+                workspace, r->permission ? r->permission : "read_write", (unsigned long long)(r->expires_in_ms / 1000), token);
+    else
+        fprintf(err, "hyphad: generate-token: a scope must be WORKSPACE#r, #rw or #a\n");
+    mem_free(token);
+    mem_free(user.id);
+    mem_free(user.email);
+    scope_deinit(&scope);
+    return token ? 0 : CONFIG_EXIT_WRONG;
+}

@@ -1,0 +1,153 @@
+/* hub_life: the hub loop reads the store (revoked tokens, workspaces), then opens the hub's own services, then the server is
+ * ready. Each step begins in the callback of the one before. */
+#include "server/hub_life.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "api/api.h"
+#include "auth/revocation.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "config/config.h"
+#include "manager/manager.h"
+#include "peer/lodging.h"
+#include "server/wiring.h"
+#include "store/store.h"
+
+struct hub_mail {
+    struct mail mail;
+    struct server *server;
+};
+
+static void post(struct server *s, void (*run)(struct loop *loop, struct mail *mail))
+{
+    struct hub_mail *m = MEM_NEW(struct hub_mail);
+
+    *m = (struct hub_mail){{NULL, run}, s};
+    loop_post_outside(s->hub.loop, &m->mail);
+}
+
+static struct server *take(struct mail *mail)
+{
+    struct hub_mail *m = CONTAINER_OF(mail, struct hub_mail, mail);
+    struct server *s = m->server;
+
+    mem_free(m);
+    return s;
+}
+
+static void enter(struct server *s, enum server_phase phase)
+{
+    int starting = SERVER_STARTING;
+
+    /* A stop signal during start wins. */
+    if (atomic_compare_exchange_strong_explicit(&s->phase, &starting, (int)phase, memory_order_release, memory_order_relaxed) &&
+        phase == SERVER_READY)
+        api_set_readiness(s->api, API_READY);
+    server_wake(s);
+}
+
+bool hub_life_prepare(struct server *s)
+{
+    const struct config *c = s->config;
+    char error[STORE_ERROR_MAX] = "";
+    char *path = c->database_path ? mem_copy(c->database_path, strlen(c->database_path)) : data_dir_file(&s->data_dir, "hyphad.db");
+    bool in_memory = strcmp(path, ":memory:") == 0;
+    int r = STORE_OK;
+
+    if (in_memory)
+        s->hub.store = store_open_memory(s->hub.loop);
+    else
+        r = store_open_sqlite(s->hub.loop, path, &s->hub.store, error);
+    if (r != STORE_OK) {
+        LOG(LOG_ERROR, "store", "cannot open", log_text("reason", error));
+        fprintf(stderr, "hyphad: %s\n", error);
+    } else {
+        LOG(LOG_INFO, "store", "store", log_text("engine", in_memory ? "memory" : "sqlite"), log_text("path", path));
+        s->hub.revocations = revocations_new(s->hub.loop, s->hub.store);
+        lodging_make_system(&s->hub);
+    }
+    mem_free(path);
+    return r == STORE_OK;
+}
+
+static void on_workspace(int outcome, struct slice key, struct slice record, void *arg)
+{
+    struct server *s = arg;
+
+    if (outcome == STORE_OK) {
+        if (!lodging_load(&s->hub, record))
+            LOG(LOG_WARN, "peer", "workspace record does not parse", log_slice("key", key));
+    } else if (outcome == STORE_ABSENT) {
+        s->manager = manager_new(&s->hub, s->rpc_loops[s->hub.loop->index]);
+        enter(s, SERVER_READY);
+    } else {
+        enter(s, SERVER_FAILED);
+    }
+}
+
+static void on_revocations(int outcome, void *arg)
+{
+    struct server *s = arg;
+
+    if (outcome == REVOCATION_OK)
+        store_scan(s->hub.store, "workspaces", on_workspace, s);
+    else
+        enter(s, SERVER_FAILED);
+}
+
+static void run_open(struct loop *l, struct mail *mail)
+{
+    struct server *s = take(mail);
+
+    (void)l;
+    revocations_load(s->hub.revocations, on_revocations, s);
+}
+
+void server_open_hub(struct server *s)
+{
+    post(s, run_open);
+}
+
+static void on_store_closed(int outcome, void *arg)
+{
+    struct server *s = arg;
+
+    (void)outcome;      /* a failure to write has been logged by the store */
+    s->hub.store = NULL;
+    atomic_store_explicit(&s->hub_is_closed, true, memory_order_release);
+    server_wake(s);
+}
+
+static void stop_unloading(struct hub *h)
+{
+    void *value;
+
+    for (size_t at = 0; map_next(&h->registry.workspaces, &at, NULL, &value);)
+        timer_stop(h->loop, &((struct workspace *)value)->unload);
+}
+
+static void run_close(struct loop *l, struct mail *mail)
+{
+    struct server *s = take(mail);
+
+    (void)l;
+    if (s->manager)
+        manager_free(s->manager);
+    s->manager = NULL;
+    stop_unloading(&s->hub);
+    revocations_stop(s->hub.revocations);
+    store_close(s->hub.store, on_store_closed, s);
+}
+
+void server_close_hub(struct server *s)
+{
+    post(s, run_close);
+}
+
+void hub_life_finish(struct server *s)
+{
+    if (s->hub.revocations)
+        revocations_free(s->hub.revocations);
+}

@@ -1,0 +1,61 @@
+/* reload: a loop points at one const struct at a time. The old one is kept until the process ends: requests under way may hold
+ * texts of it, and a reload is rare. */
+#include "server/reload.h"
+
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "config/config.h"
+#include "server/ready.h"
+#include "server/wiring.h"
+
+struct swap {
+    struct mail mail;
+    const struct config *config;
+};
+
+static void run_swap(struct loop *l, struct mail *mail)
+{
+    struct swap *m = CONTAINER_OF(mail, struct swap, mail);
+
+    l->config = m->config;
+    mem_free(m);
+}
+
+static void log_changes(const struct config *c)
+{
+    for (size_t i = 0; i < c->n_notes; i++) {
+        const struct config_note *n = &c->notes[i];
+        if (n->kind == CONFIG_NOTE_OPTION)
+            LOG(LOG_INFO, "config", "option changed", log_text("name", n->name), log_text("value", n->text), log_text("from", n->from));
+        else if (n->kind == CONFIG_NOTE_WARN)
+            LOG(LOG_WARN, "config", "needs a restart", log_text("name", n->name), log_text("text", n->text));
+    }
+}
+
+void reload(struct server *s, struct config **config)
+{
+    struct config *fresh = NULL;
+
+    ready_notify("RELOADING=1");
+    if (config_reload(*config, stderr, &fresh) != CONFIG_SERVE) {
+        atomic_fetch_add_explicit(&s->n_reload_failures, 1, memory_order_relaxed);
+        LOG(LOG_ERROR, "config", "reload refused", log_text("kept", "the old configuration"));
+        ready_notify("READY=1");
+        return;
+    }
+    struct log_options log = {.level = (enum log_level)fresh->loglevel, .format = (enum log_format)fresh->log_format,
+                              .rate_per_s = (uint32_t)fresh->log_rate};
+    log_configure(&log);
+    for (unsigned i = 0; i < s->loops.n_loops; i++) {
+        struct swap *m = MEM_NEW(struct swap);
+        *m = (struct swap){{NULL, run_swap}, fresh};
+        loop_post_outside(&s->loops.loops[i], &m->mail);
+    }
+    server_keep_config(s, *config);
+    *config = fresh;
+    s->config = fresh;
+    log_changes(fresh);
+    ready_notify("READY=1");
+}

@@ -1,0 +1,7 @@
+/* reload: SIGHUP. The new set is taken as a whole by every loop at the start of a turn, or not at all. (configuration 4.8) */
+#pragma once
+
+struct config;
+struct server;
+
+void reload(struct server *s, struct config **config);

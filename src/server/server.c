@@ -1,0 +1,167 @@
+/* server: the main thread's life. It binds before it does any work, so that a busy port fails first; it accepts while the hub is
+ * still opening, so that health can say "not yet"; then it waits. */
+#include "server/server.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "config/config.h"
+#include "net/listener.h"
+#include "server/drain.h"
+#include "server/ready.h"
+#include "server/reload.h"
+#include "server/signals.h"
+#include "server/wiring.h"
+#include "version.h"
+
+void server_raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);     /* the soft limit stays, and max-connections follows it */
+    }
+}
+
+void server_wake(struct server *s)
+{
+    uint64_t one = 1;
+
+    (void)!write(s->wake_fd, &one, sizeof(one));    /* a full counter has woken it already */
+}
+
+void server_wait(struct server *s, int timeout_ms)
+{
+    struct pollfd fd = {.fd = s->wake_fd, .events = POLLIN};
+    uint64_t n;
+
+    if (poll(&fd, 1, timeout_ms) > 0)
+        (void)!read(s->wake_fd, &n, sizeof(n));
+}
+
+static void log_start(const struct config *c)
+{
+    struct rlimit limit = {0};
+
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
+    LOG(LOG_INFO, "server", "starting", log_text("version", HYPHAD_VERSION), log_text("commit", HYPHAD_COMMIT), log_int("pid", getpid()),
+        log_int("threads", c->threads), log_int("descriptors", (int64_t)limit.rlim_cur), log_int("memory", (int64_t)c->process_bytes));
+    for (size_t i = 0; i < c->n_notes; i++) {
+        const struct config_note *n = &c->notes[i];
+        if (n->kind == CONFIG_NOTE_OPTION)
+            LOG(LOG_INFO, "config", "option", log_text("name", n->name), log_text("value", n->text), log_text("from", n->from));
+        else if (n->kind == CONFIG_NOTE_NOTICE)
+            LOG(LOG_INFO, "config", "notice", log_text("name", n->name), log_text("text", n->text));
+        else
+            LOG(LOG_WARN, "config", "check", log_text("name", n->name), log_text("text", n->text));
+    }
+}
+
+/* One signal. True when it asked to stop. */
+static void on_signal(struct server *s, struct drain *drain, struct config **config, int number)
+{
+    switch (number) {
+    case SIGHUP:
+        reload(s, config);
+        break;
+    case SIGUSR1:
+        (void)log_reopen();     /* never fails before it tries, which is on the log's own thread */
+        break;
+    case SIGTERM:
+    case SIGINT:
+    case SIGUSR2:
+        drain_request(drain, s, number);
+        break;
+    default:
+        break;
+    }
+}
+
+static int serve(struct server *s, struct config **config, int signal_fd)
+{
+    struct drain drain = {0};
+    bool is_announced = false;
+
+    for (;;) {
+        struct pollfd fds[] = {{.fd = listener_fd(s->listener), .events = POLLIN},
+                               {.fd = signal_fd, .events = POLLIN},
+                               {.fd = s->wake_fd, .events = POLLIN}};
+        if (poll(fds, ARRAY_LEN(fds), drain_wait_ms(&drain)) < 0 && errno != EINTR)
+            return 1;
+        if (fds[0].revents)
+            listener_accept(s->listener);
+        if (fds[2].revents)
+            server_wait(s, 0);
+        for (int number; fds[1].revents && (number = signals_take(signal_fd));)
+            on_signal(s, &drain, config, number);
+        if (server_phase(s) == SERVER_FAILED)
+            return 1;
+        if (server_phase(s) == SERVER_READY && !is_announced) {
+            is_announced = true;
+            ready_announce(s);
+        }
+        if (drain.is_active && drain_step(&drain, s))
+            return 0;
+    }
+}
+
+static void stop(struct server *s)
+{
+    uint64_t began = clock_mono_ms();
+
+    ready_withdraw(s);
+    s->listener = listener_close(s->listener);
+    drain_cut(s);
+    server_close_hub(s);
+    while (!atomic_load_explicit(&s->hub_is_closed, memory_order_acquire))
+        server_wait(s, 100);
+    loop_set_stop(&s->loops);
+    LOG(LOG_INFO, "server", "stopped", log_int("ms", (int64_t)(clock_mono_ms() - began)));
+}
+
+static int run(struct server *s, struct config **config, int signal_fd)
+{
+    if (!server_bind(s) || !server_open_data(s) || !server_wire(s))
+        return 1;
+    if (loop_set_start(&s->loops) != 0) {
+        LOG(LOG_ERROR, "server", "no threads", log_int("wanted", s->loops.n_loops));
+        return 1;
+    }
+    server_open_hub(s);
+    int status = serve(s, config, signal_fd);
+    stop(s);
+    return status;
+}
+
+int server_run(struct config **config)
+{
+    struct config *c = *config;
+    struct log_options log = {.level = (enum log_level)c->loglevel, .format = (enum log_format)c->log_format, .path = c->log_file,
+                              .rate_per_s = (uint32_t)c->log_rate};
+    struct server s = {.config = c, .started_ms = clock_mono_ms(), .wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+    int signal_fd = signals_open();
+    int r = log_open(&log);
+
+    s.data_dir.lock_fd = -1;
+    if (r < 0 || signal_fd < 0 || s.wake_fd < 0) {
+        fprintf(stderr, "hyphad: cannot start: %s\n", r < 0 ? strerror(-r) : strerror(errno));
+        return 1;
+    }
+    log_start(c);
+    int status = run(&s, config, signal_fd);
+    server_unwire(&s);
+    signals_close(signal_fd);
+    close(s.wake_fd);
+    log_close();
+    return status;
+}

@@ -1,0 +1,268 @@
+/* wiring: construction in the order things need each other, destruction in reverse. Nothing here decides anything. */
+#include "server/wiring.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/api.h"
+#include "base/account.h"
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "config/config.h"
+#include "net/listener.h"
+#include "router/router.h"
+#include "server/hub_life.h"
+
+enum { CALL_TIMEOUT_MS = 30000 };
+
+static void on_socket(struct loop *loop, int fd, void *arg)
+{
+    struct server *s = arg;
+
+    http_conn_open(&s->http_loops[loop->index], fd);
+}
+
+/* The URL a client on this machine can use: wildcards become the loopback address. */
+static char *url_of(const char *host, uint16_t port, const char *base_path)
+{
+    struct buf b;
+    const char *shown = host;
+
+    if (!host || !*host || strcmp(host, "0.0.0.0") == 0)
+        shown = "127.0.0.1";
+    else if (strcmp(host, "::") == 0)
+        shown = "::1";
+    buf_init(&b, 0);
+    buf_add_fmt(&b, strchr(shown, ':') ? "http://[%s]:%u%s" : "http://%s:%u%s", shown, port, base_path);
+    return buf_take(&b);
+}
+
+bool server_bind(struct server *s)
+{
+    const struct config *c = s->config;
+    struct listener_options options = {.loops = &s->loops, .max_connections = c->max_connections, .backlog = (int)c->backlog,
+                                       .on_socket = on_socket, .arg = s};
+    int error = 0;
+    int r = listener_open(&options, c->host, (uint16_t)c->port, &s->listener, &s->port, &error);
+
+    if (r != LISTENER_OK) {
+        LOG(LOG_ERROR, "net", "cannot listen", log_text("host", c->host), log_int("port", c->port),
+            log_text("reason", r == LISTENER_BAD_ADDRESS ? "no such address" : strerror(error)));
+        fprintf(stderr, "hyphad: cannot listen on %s port %u: %s\n", c->host, c->port,
+                r == LISTENER_BAD_ADDRESS ? "no such address" : strerror(error));
+        return false;
+    }
+    s->local_url = url_of(c->host, s->port, c->base_path);
+    s->public_url = c->public_base_url ? mem_copy(c->public_base_url, strlen(c->public_base_url)) : mem_copy(s->local_url, strlen(s->local_url));
+    LOG(LOG_INFO, "net", "listening", log_text("host", c->host), log_int("port", s->port));
+    return true;
+}
+
+static void make_secret(char *out, size_t room)
+{
+    char a[RANDOM_ID_LEN + 1], b[RANDOM_ID_LEN + 1];
+
+    random_id(a);
+    random_id(b);
+    snprintf(out, room, "%s%s", a, b);
+}
+
+static void make_server_id(char *out, size_t room)
+{
+    char name[RANDOM_NAME_MAX];
+
+    random_name(name);
+    /* A name an operator can say; twins are excluded by the data folder, not by its entropy. */
+    snprintf(out, room < 28 ? room : 28, "%s", name);
+}
+
+static bool open_texts(struct server *s, char *error)
+{
+    const struct config *c = s->config;
+
+    s->secret = c->jwt_secret ? mem_copy(c->jwt_secret, strlen(c->jwt_secret)) : data_dir_text(&s->data_dir, "jwt-secret", make_secret, error);
+    if (!s->secret)
+        return false;
+    LOG(LOG_INFO, "server", "secret", log_text("from", c->jwt_secret ? "configuration" : "data folder"));
+    s->server_id = c->server_id ? mem_copy(c->server_id, strlen(c->server_id)) : data_dir_text(&s->data_dir, "server-id", make_server_id, error);
+    return s->server_id != NULL;
+}
+
+bool server_open_data(struct server *s)
+{
+    char error[DATA_DIR_ERROR_MAX] = "";
+    int r = data_dir_open(s->config->data_dir, &s->data_dir, error);
+
+    if (r != DATA_DIR_OK || !open_texts(s, error)) {
+        LOG(LOG_ERROR, "store", "data folder", log_text("reason", error));
+        fprintf(stderr, "hyphad: %s\n", error);
+        return false;
+    }
+    if (s->data_dir.is_temporary && s->config->port != 0)
+        LOG(LOG_WARN, "store", "data folder is temporary", log_text("path", s->data_dir.path));
+    struct buf b;
+    buf_init(&b, 0);
+    buf_add_fmt(&b, "manager-%s", s->server_id);
+    s->manager_id = buf_take(&b);
+    return true;
+}
+
+static const char *or_empty(const char *text)
+{
+    return text ? text : "";
+}
+
+static void fill_info(struct server *s)
+{
+    const struct config *c = s->config;
+
+    s->keys = (struct token_keys){.secret = slice_of(s->secret), .issuer = c->auth0_issuer, .audience = c->auth0_audience,
+                                  .name_space = c->auth0_namespace, .root_token = slice_of(or_empty(c->root_token))};
+    s->info = (struct server_info){.server_id = s->server_id, .manager_id = s->manager_id, .public_base_url = s->public_url,
+                                   .local_base_url = s->local_url, .auth0_client_id = or_empty(c->auth0_client_id),
+                                   .auth0_domain = or_empty(c->auth0_domain), .auth0_audience = or_empty(c->auth0_audience),
+                                   .auth0_issuer = or_empty(c->auth0_issuer)};
+    s->rpc_settings = (struct rpc_settings){.base_url = s->public_url, .max_pending = c->max_pending_calls,
+                                            .max_chunk_keys = c->max_chunk_keys, .max_chunk_bytes = c->max_chunk_bytes,
+                                            .chunk_ttl_ms = c->chunk_ttl_ms, .max_message_bytes = c->max_message_bytes,
+                                            .call_timeout_ms = CALL_TIMEOUT_MS};
+}
+
+static void fill_site(struct server *s)
+{
+    const struct config *c = s->config;
+    size_t n_api;
+    const struct http_route *api = api_routes(s->api, &n_api);
+    struct http_route *routes = mem_new((n_api + 1) * sizeof(*routes));
+
+    routes[0] = (struct http_route){.methods = HTTP_M_GET, .pattern = "/ws", .on_request = peer_on_upgrade, .arg = s->peer_loops,
+                                    .flags = HTTP_ROUTE_UPGRADE | HTTP_ROUTE_UNLIMITED};
+    memcpy(routes + 1, api, n_api * sizeof(*routes));
+    s->site = (struct http_site){
+        .routes = {routes, n_api + 1},
+        .caps = {.head_bytes = c->max_head_bytes, .n_headers = c->max_headers, .body_bytes = c->max_body_bytes,
+                 .head_timeout_ms = c->head_timeout_ms, .keepalive_timeout_ms = c->keepalive_timeout_ms},
+        .base_path = c->base_path,
+        .allow_origins = &c->allow_origins,
+        .trusted = &c->trusted_proxies,
+        .account = s->process,
+        .allow = api_allow,
+        .on_done = api_on_done,
+        .arg = s->api,
+    };
+}
+
+/* Calls that wait for a client must hear of its end (wire-protocol 3.14). */
+struct rpc_watch {
+    struct router_watcher watcher;
+    struct rpc_loop *rpc;
+};
+
+static void on_gone(struct router_watcher *w, struct slice address)
+{
+    rpc_loop_peer_gone(CONTAINER_OF(w, struct rpc_watch, watcher)->rpc, address);
+}
+
+static void wire_loop(struct server *s, unsigned i)
+{
+    struct loop *loop = &s->loops.loops[i];
+
+    loop->config = s->config;
+    s->rpc_loops[i] = rpc_loop_new(loop, s->router, &s->rpc_settings);
+    s->rpc_watches[i] = (struct rpc_watch){.watcher = {.on_gone = on_gone}, .rpc = s->rpc_loops[i]};
+    router_watch(s->router, loop, &s->rpc_watches[i].watcher);
+    peer_loop_init(&s->peer_loops[i], loop, s->router, &s->hub);
+    http_loop_init(&s->http_loops[i], loop, &s->site);
+}
+
+static bool set_offload_threads(const struct config *c)
+{
+    char n[16];
+
+    snprintf(n, sizeof(n), "%u", c->offload_threads);
+    return setenv("UV_THREADPOOL_SIZE", n, 1) == 0;     /* libuv reads it when the first job comes */
+}
+
+bool server_wire(struct server *s)
+{
+    unsigned n = s->config->threads;
+    int r = set_offload_threads(s->config) ? loop_set_init(&s->loops, n) : -ENOMEM;
+
+    if (r) {
+        LOG(LOG_ERROR, "loop", "cannot make event loops", log_text("reason", uv_strerror(r)));
+        return false;
+    }
+    s->router = router_new(&s->loops);
+    s->process = account_new(NULL, s->config->process_bytes);
+    fill_info(s);
+    hub_init(&s->hub, &s->loops.loops[0], s->router, &s->info, &s->keys, s->process);
+    s->rpc_loops = mem_new(n * sizeof(*s->rpc_loops));
+    s->rpc_watches = mem_new(n * sizeof(*s->rpc_watches));
+    s->peer_loops = mem_new(n * sizeof(*s->peer_loops));
+    s->http_loops = mem_new(n * sizeof(*s->http_loops));
+    s->api = api_new(&(struct api_options){.loops = &s->loops, .rpc_loops = s->rpc_loops, .hub = &s->hub});
+    fill_site(s);
+    for (unsigned i = 0; i < n; i++)
+        wire_loop(s, i);
+    return hub_life_prepare(s);
+}
+
+void server_keep_config(struct server *s, struct config *old)
+{
+    struct config **grown = mem_new((s->n_old_configs + 1) * sizeof(*grown));
+
+    for (size_t i = 0; i < s->n_old_configs; i++)
+        grown[i] = s->old_configs[i];
+    grown[s->n_old_configs++] = old;
+    mem_free(s->old_configs);
+    s->old_configs = grown;
+}
+
+static void free_texts(struct server *s)
+{
+    if (s->secret)
+        explicit_bzero(s->secret, strlen(s->secret));
+    mem_free(s->secret);
+    mem_free(s->server_id);
+    mem_free(s->manager_id);
+    mem_free(s->local_url);
+    mem_free(s->public_url);
+}
+
+static void unwire_loops(struct server *s)
+{
+    unsigned n = s->loops.n_loops;
+
+    hub_life_finish(s);
+    loop_set_deinit(&s->loops);
+    for (unsigned i = 0; i < n; i++) {
+        peer_loop_deinit(&s->peer_loops[i]);
+        rpc_loop_free(s->rpc_loops[i]);
+    }
+    api_free(s->api);
+    hub_deinit(&s->hub);
+    router_free(s->router);
+    account_unref(s->process);
+    mem_free((void *)(uintptr_t)s->site.routes.routes);
+    mem_free(s->rpc_loops);
+    mem_free(s->rpc_watches);
+    mem_free(s->peer_loops);
+    mem_free(s->http_loops);
+}
+
+void server_unwire(struct server *s)
+{
+    s->listener = listener_close(s->listener);
+    if (s->loops.loops && s->router)
+        unwire_loops(s);
+    if (s->data_dir.path)
+        data_dir_close(&s->data_dir);
+    for (size_t i = 0; i < s->n_old_configs; i++)
+        config_free(s->old_configs[i]);
+    mem_free(s->old_configs);
+    free_texts(s);
+}

@@ -1,0 +1,67 @@
+/* wiring: every part of a running server and how they hang together. main thread, but for what is marked. */
+#pragma once
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "auth/token.h"
+#include "http/conn.h"
+#include "loop/loop.h"
+#include "peer/hub.h"
+#include "peer/peer.h"
+#include "rpc/rpc.h"
+#include "store/data_dir.h"
+
+struct api;
+struct config;
+struct listener;
+struct manager;
+struct rpc_watch;
+
+enum server_phase { SERVER_STARTING, SERVER_READY, SERVER_DRAINING, SERVER_FAILED };
+
+struct server {
+    const struct config *config;
+    uint64_t started_ms;
+    struct listener *listener;
+    uint16_t port;
+    char *local_url, *public_url;           /* owned */
+    struct data_dir data_dir;
+    char *secret, *server_id, *manager_id;  /* owned; the secret is wiped before it is freed */
+    struct token_keys keys;
+    struct server_info info;
+    struct loop_set loops;
+    struct router *router;
+    struct account *process;
+    struct hub hub;
+    struct rpc_settings rpc_settings;
+    struct rpc_loop **rpc_loops;            /* one per loop */
+    struct rpc_watch *rpc_watches;          /* one per loop */
+    struct peer_loop *peer_loops;           /* one per loop */
+    struct http_loop *http_loops;           /* one per loop */
+    struct http_site site;
+    struct api *api;
+    struct manager *manager;                /* hub loop */
+    int wake_fd;                            /* any thread: eventfd that wakes the accept thread */
+    atomic_int phase;                       /* any thread: enum server_phase */
+    atomic_uint n_reload_failures;          /* any thread */
+    struct config **old_configs;            /* owned: replaced by reloads, freed at the end */
+    size_t n_old_configs;
+    atomic_bool hub_is_closed;              /* any thread: the store has written everything */
+};
+
+/* Each step undone by server_unwire, whatever was reached. False: the error is logged and ready to exit with 1. */
+bool server_bind(struct server *s);             /* listener and URLs */
+bool server_open_data(struct server *s);        /* data folder, secret, ids */
+bool server_wire(struct server *s);             /* loops, router, hub, rooms; threads not running yet */
+/* On the hub loop, by mail: reads what is kept, opens the hub's own services, then the phase is READY or FAILED. */
+void server_open_hub(struct server *s);
+void server_close_hub(struct server *s);        /* by mail too; sets hub_is_closed */
+void server_unwire(struct server *s);
+void server_keep_config(struct server *s, struct config *old);
+void server_wake(struct server *s);             /* any thread */
+void server_wait(struct server *s, int timeout_ms);      /* sleeps until woken or so long */
+static inline enum server_phase server_phase(struct server *s)
+{
+    return (enum server_phase)atomic_load_explicit(&s->phase, memory_order_acquire);
+}
