@@ -224,7 +224,7 @@ bool rule_mount(struct rule_case *c)
 {
     static const char *const reserved[] = {
         "static",  "assets", "ws",    "rpc",      "s3",        "triton",       "health",
-        "metrics", "login",  "oauth", "api-docs", "api-redoc", "openapi.json", "public"};
+        "metrics", "login",  "oauth", "api-docs", "api-redoc", "openapi.json"};
     struct slice name, dir;
     struct stat st;
 
