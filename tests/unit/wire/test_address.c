@@ -2,7 +2,7 @@
 
 #include "harness/check.h"
 
-/* req: W-035 W-037 W-038 */
+/* Part of W-035, W-037 and W-038; the scenes prove the whole. */
 CASE(addresses_resolve_as_the_table_says)
 {
     static const struct {
@@ -50,7 +50,7 @@ CASE(absolute_addresses_split_once)
     CHECK(!address_split(SLICE_LIT("/c"), &a) && !address_split(SLICE_LIT("ws/"), &a));
 }
 
-/* req: W-012 */
+/* Part of W-012; the scenes prove the whole. */
 CASE(client_ids_that_are_refused)
 {
     static const char *const bad[] = {

@@ -5,7 +5,7 @@
 #include "harness/check.h"
 #include "unit/wire/dice.h"
 
-/* req: W-028 */
+/* Part of W-028; the scenes prove the whole. */
 CASE(heads_are_read_whole_or_not_at_all)
 {
     static const uint8_t masked[] = {0x82, 0xfe, 0x01, 0x00, 1, 2, 3, 4, 99};

@@ -143,7 +143,7 @@ static void check_splice(const struct record *r)
     msg_unref(m);
 }
 
-/* req: W-030 W-031 W-032 */
+/* Part of W-030 to W-032; the scenes prove the whole. */
 CASE(frames_are_spliced_and_nothing_else_changes)
 {
     each_recording(check_splice);
@@ -251,7 +251,7 @@ static void check_cuts(const struct record *r)
     }
 }
 
-/* req: W-036 */
+/* Part of W-036; the scenes prove the whole. */
 CASE(a_cut_frame_is_never_taken_for_a_whole_one)
 {
     each_recording(check_cuts);
@@ -266,7 +266,7 @@ static void check_tail(const struct record *r)
     CHECK_INT(rpc_tail_check(h.tail, slice_is(h.type, "method")), RPC_TAIL_OK);
 }
 
-/* req: W-033 */
+/* Part of W-033; the scenes prove the whole. */
 CASE(no_real_client_is_refused)
 {
     each_recording(check_tail);

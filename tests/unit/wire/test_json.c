@@ -51,7 +51,7 @@ CASE(numbers_past_int64_become_floats)
     check_journey("\"\\\"99999999999999999999\"", "\"\\\"99999999999999999999\"");
 }
 
-/* req: H-131 */
+/* Part of H-131; the scenes prove the whole. */
 CASE(floats_print_as_python_does)
 {
     static const struct {
@@ -128,7 +128,7 @@ static void check_refused(const char *bytes, size_t len, int outcome)
     buf_deinit(&out);
 }
 
-/* req: H-030 */
+/* Part of H-030; the scenes prove the whole. */
 CASE(what_json_cannot_say)
 {
     check_refused("\x92\x01\xc4\x01\xff", 5, JSON_HAS_BYTES);

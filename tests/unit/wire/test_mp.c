@@ -54,7 +54,7 @@ CASE(integers_take_their_shortest_form)
     }
 }
 
-/* req: W-044 */
+/* Part of W-044; the scenes prove the whole. */
 CASE(numbers_are_read_from_either_kind)
 {
     struct buf b;

@@ -48,7 +48,7 @@ CASE(the_keys_of_a_call_are_found)
     buf_deinit(&b);
 }
 
-/* req: W-036 */
+/* Part of W-036; the scenes prove the whole. */
 CASE(what_cannot_be_routed_has_a_name)
 {
     static const struct {
@@ -165,7 +165,7 @@ static struct slice whole(struct slice in)
     return v;
 }
 
-/* req: W-030 W-031 W-032 W-033 */
+/* Part of W-030 to W-033; the scenes prove the whole. */
 CASE(what_the_sender_claims_is_replaced)
 {
     /* Forged identities around keys whose values no decoder may touch: a float32, an ext, a long-form integer. */
@@ -265,7 +265,7 @@ CASE(a_full_account_refuses)
     buf_deinit(&b);
 }
 
-/* req: W-033 */
+/* Part of W-033; the scenes prove the whole. */
 CASE(keys_that_would_override_are_refused)
 {
     static const char *const reserved[] = {"ctx",  "from",   "ws",      "user",  "to",

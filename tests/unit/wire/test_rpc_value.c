@@ -30,7 +30,7 @@ static void check_shown(struct buf *value, const char *wanted)
     mem_free(z);
 }
 
-/* req: W-067 */
+/* Part of W-067; the scenes prove the whole. */
 CASE(errors_name_their_class)
 {
     static const char *const rows[][3] = {
@@ -84,7 +84,7 @@ CASE(references_are_written_in_full)
     buf_deinit(&schema);
 }
 
-/* req: W-068 */
+/* Part of W-068; the scenes prove the whole. */
 CASE(bare_targets_get_their_workspace)
 {
     static const char *const rows[][2] = {
@@ -160,7 +160,7 @@ CASE(the_deepest_value_is_walked)
     buf_deinit(&out);
 }
 
-/* req: W-061 */
+/* Part of W-061; the scenes prove the whole. */
 CASE(promises_in_every_form)
 {
     struct buf b;
