@@ -190,22 +190,18 @@ void rpc_reject_text(struct rpc_call *call, const char *class_name, struct slice
 
 void rpc_reject(struct rpc_call *call, const char *class_name, const char *fmt, ...)
 {
-    char small[CALL_ERROR_MAX];
     va_list args, again;
 
     va_start(args, fmt);
     va_copy(again, args);
-    int n = vsnprintf(small, sizeof(small), fmt, args);
+    int n = vsnprintf(NULL, 0, fmt, args);
     va_end(args);
-    if (n >= (int)sizeof(small)) {
-        char *text = mem_new((size_t)n + 1);
-        vsnprintf(text, (size_t)n + 1, fmt, again);
-        rpc_reject_text(call, class_name, slice_make(text, (size_t)n));
-        mem_free(text);
-    } else {
-        rpc_reject_text(call, class_name, slice_of(small));
-    }
+    ASSERT(n >= 0);
+    char *text = mem_new((size_t)n + 1);
+    vsnprintf(text, (size_t)n + 1, fmt, again);
     va_end(again);
+    rpc_reject_text(call, class_name, slice_make(text, (size_t)n));
+    mem_free(text);
 }
 
 /* ---- the caller leaves, the host closes ------------------------------------------------------------------------- */
