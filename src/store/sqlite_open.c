@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -69,18 +70,21 @@ static bool take_step(sqlite3 *db, int64_t version)
     return false;
 }
 
-/* Marks an empty file as ours; refuses a file with other tables. */
-static int claim(sqlite3 *db, const char *path, char ret_error[STORE_ERROR_MAX])
+/* Before anything is changed in it: ours, or empty. */
+static int check_owner(sqlite3 *db, const char *path, bool *ret_is_empty, char ret_error[STORE_ERROR_MAX])
 {
-    char sql[160];
     int64_t id, n_tables;
 
     if (!query_int(db, "PRAGMA application_id", &id) || !query_int(db, "SELECT count(*) FROM sqlite_master", &n_tables))
         return fail(path, sqlite3_errmsg(db), ret_error);
-    if (id == APPLICATION_ID)
-        return STORE_OK;
-    if (id != 0 || n_tables != 0)
-        return fail(path, "is a database of another program", ret_error);
+    *ret_is_empty = id == 0 && n_tables == 0;
+    return id == APPLICATION_ID || *ret_is_empty ? STORE_OK : fail(path, "is a database of another program", ret_error);
+}
+
+static int claim(sqlite3 *db, const char *path, char ret_error[STORE_ERROR_MAX])
+{
+    char sql[200];
+
     (void)snprintf(sql, sizeof(sql), "BEGIN IMMEDIATE; CREATE TABLE hyphad_schema (version INTEGER NOT NULL);"
                    "INSERT INTO hyphad_schema VALUES (0); PRAGMA application_id = %d; COMMIT", APPLICATION_ID);
     return exec(db, sql) ? STORE_OK : fail(path, sqlite3_errmsg(db), ret_error);
@@ -166,15 +170,18 @@ static int create(const char *path, char ret_error[STORE_ERROR_MAX])
 static int open_and_check(const char *path, struct sqlite_file *f, char ret_error[STORE_ERROR_MAX])
 {
     int r = create(path, ret_error);
+    bool is_empty = false;
 
     if (r)
         return r;
     if (sqlite3_open_v2(path, &f->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
         return fail(path, f->db ? sqlite3_errmsg(f->db) : "no memory", ret_error);
-    r = configure(f->db, path, ret_error);
+    r = check_owner(f->db, path, &is_empty, ret_error);
+    if (!r)
+        r = configure(f->db, path, ret_error);
     if (!r)
         r = check(f->db, path, ret_error);
-    if (!r)
+    if (!r && is_empty)
         r = claim(f->db, path, ret_error);
     if (!r)
         r = migrate(f->db, path, ret_error);

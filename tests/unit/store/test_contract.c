@@ -1,0 +1,276 @@
+/* Every engine, the same cases: nobody above can tell which one runs. */
+#include "store/store.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "unit/store/bench.h"
+
+typedef void scene(struct bench *b, struct store *s);
+
+static void with_memory(scene *play)
+{
+    struct bench b;
+
+    bench_open(&b);
+    struct store *s = store_open_memory(b.loop);
+    play(&b, s);
+    bench_close_store(&b, s);
+    bench_close(&b);
+}
+
+static void with_sqlite(scene *play)
+{
+    struct bench b;
+
+    bench_open(&b);
+    struct store *s = bench_open_sqlite(&b);
+    play(&b, s);
+    bench_close_store(&b, s);
+    bench_close(&b);
+}
+
+/* What the callbacks said, in order: one letter per outcome and the bytes. */
+struct tape {
+    struct buf text;
+    bool is_ended;
+};
+
+static void on_done(int outcome, void *arg)
+{
+    struct tape *t = arg;
+
+    buf_add_fmt(&t->text, "d%d ", outcome);
+}
+
+static void on_got(int outcome, struct slice bytes, void *arg)
+{
+    struct tape *t = arg;
+
+    buf_add_fmt(&t->text, "g%d:" SLICE_FMT " ", outcome, SLICE_ARG(bytes));
+}
+
+static void on_row(int outcome, struct slice key, struct slice bytes, void *arg)
+{
+    struct tape *t = arg;
+
+    buf_add_fmt(&t->text, "r%d:" SLICE_FMT "=" SLICE_FMT " ", outcome, SLICE_ARG(key), SLICE_ARG(bytes));
+}
+
+static void on_end(int outcome, struct slice bytes, void *arg)
+{
+    (void)outcome, (void)bytes;
+    ((struct tape *)arg)->is_ended = true;
+}
+
+/* Waits until everything asked for so far has been answered, and compares what was said. */
+static void expect(struct bench *b, struct store *s, struct tape *t, const char *wanted)
+{
+    t->is_ended = false;
+    store_get(s, "end", SLICE_LIT("end"), on_end, t);
+    bench_run_until(b, &t->is_ended);
+    buf_add_byte(&t->text, '\0');
+    CHECK_TEXT(t->text.ptr, wanted);
+    buf_deinit(&t->text);
+}
+
+static void put(struct store *s, struct tape *t, const char *key, const char *bytes)
+{
+    store_put(s, "b", slice_of(key), slice_of(bytes), 0, on_done, t);
+}
+
+static void play_order(struct bench *b, struct store *s)
+{
+    struct tape t = {0};
+
+    store_get(s, "b", SLICE_LIT("k"), on_got, &t);
+    put(s, &t, "k", "one");
+    store_get(s, "b", SLICE_LIT("k"), on_got, &t);
+    put(s, &t, "k", "two");
+    store_get(s, "b", SLICE_LIT("k"), on_got, &t);
+    store_remove(s, "b", SLICE_LIT("k"), on_done, &t);
+    store_remove(s, "b", SLICE_LIT("k"), on_done, &t);
+    store_get(s, "b", SLICE_LIT("k"), on_got, &t);
+    CHECK_INT(t.text.len, 0);       /* never inside the call */
+    expect(b, s, &t, "g1: d0 g0:one d0 g0:two d0 d0 g1: ");
+}
+
+static void play_scan(struct bench *b, struct store *s)
+{
+    struct tape t = {0};
+
+    put(s, &t, "b", "2");
+    put(s, &t, "ab", "1");
+    put(s, &t, "a", "0");
+    put(s, &t, "c", "");
+    put(s, &t, "", "first");
+    store_put(s, "b2", SLICE_LIT("a"), SLICE_LIT("other"), 0, NULL, NULL);
+    store_scan(s, "b", on_row, &t);
+    store_scan(s, "nothing", on_row, &t);
+    expect(b, s, &t, "d0 d0 d0 d0 d0 r0:=first r0:a=0 r0:ab=1 r0:b=2 r0:c= r1:= r1:= ");
+}
+
+static void play_bytes(struct bench *b, struct store *s)
+{
+    static const char key[] = "\0\xff k", other[] = "\0\xff", value[] = "\0v\0";
+    struct tape t = {0};
+
+    store_put(s, "b", slice_make(key, 4), slice_make(value, 3), 0, NULL, NULL);
+    store_put(s, "b", slice_make(other, 2), SLICE_LIT("w"), 0, NULL, NULL);
+    store_get(s, "b", slice_make(other, 2), on_got, &t);
+    expect(b, s, &t, "g0:w ");
+    store_get(s, "b", slice_make(key, 4), on_got, &t);
+    t.is_ended = false;
+    store_get(s, "end", SLICE_LIT("end"), on_end, &t);
+    bench_run_until(b, &t.is_ended);
+    CHECK(slice_starts(buf_slice(&t.text), "g0:"));
+    buf_deinit(&t.text);
+}
+
+static void play_expiry(struct bench *b, struct store *s)
+{
+    int64_t now = clock_wall_ms() / 1000;
+    struct tape t = {0};
+
+    store_put(s, "b", SLICE_LIT("past"), SLICE_LIT("x"), now - 1, on_done, &t);
+    store_put(s, "b", SLICE_LIT("soon"), SLICE_LIT("y"), now + 1000, on_done, &t);
+    store_get(s, "b", SLICE_LIT("past"), on_got, &t);
+    store_get(s, "b", SLICE_LIT("soon"), on_got, &t);
+    store_scan(s, "b", on_row, &t);
+    store_put(s, "b", SLICE_LIT("soon"), SLICE_LIT("z"), now - 1, on_done, &t);
+    store_get(s, "b", SLICE_LIT("soon"), on_got, &t);
+    store_put(s, "b", SLICE_LIT("soon"), SLICE_LIT("a"), 0, on_done, &t);
+    store_get(s, "b", SLICE_LIT("soon"), on_got, &t);
+    expect(b, s, &t, "d0 d0 g1: g0:y r0:soon=y r1:= d0 g1: d0 g0:a ");
+}
+
+struct chain {
+    struct store *store;
+    int n_left;
+    bool is_ended;
+};
+
+static void on_link(int outcome, void *arg)
+{
+    struct chain *c = arg;
+
+    CHECK_INT(outcome, STORE_OK);
+    if (--c->n_left)
+        store_put(c->store, "b", SLICE_LIT("k"), SLICE_LIT("v"), 0, on_link, c);
+    else
+        c->is_ended = true;
+}
+
+static void play_chain(struct bench *b, struct store *s)
+{
+    struct chain c = {s, 50, false};
+
+    store_put(s, "b", SLICE_LIT("k"), SLICE_LIT("v"), 0, on_link, &c);
+    bench_run_until(b, &c.is_ended);
+}
+
+/* Random operations, each answer compared with a plain array. */
+enum { N_KEYS = 8, N_STEPS = 3000 };
+
+struct asked {
+    int wanted_outcome, wanted_value;
+};
+
+static void on_compared(int outcome, struct slice bytes, void *arg)
+{
+    struct asked *a = arg;
+
+    CHECK_INT(outcome, a->wanted_outcome);
+    if (outcome == STORE_OK) {
+        CHECK_INT(bytes.len, sizeof(int));
+        CHECK(memcmp(bytes.ptr, &a->wanted_value, sizeof(int)) == 0);
+    }
+    mem_free(a);
+}
+
+static void step(struct store *s, int model[N_KEYS], int i)
+{
+    char key = (char)('a' + random() % N_KEYS);
+    int *value = &model[key - 'a'];
+    struct slice k = slice_make(&key, 1);
+    long dice = random() % 4;
+
+    if (dice == 0) {
+        *value = -1;
+        store_remove(s, "m", k, NULL, NULL);
+    } else if (dice == 1) {
+        *value = i;
+        store_put(s, "m", k, slice_make(value, sizeof(int)), 0, NULL, NULL);
+    } else {
+        struct asked *a = MEM_NEW(struct asked);
+        *a = (struct asked){*value < 0 ? STORE_ABSENT : STORE_OK, *value};
+        store_get(s, "m", k, on_compared, a);
+    }
+}
+
+static void play_random(struct bench *b, struct store *s)
+{
+    int model[N_KEYS];
+    struct tape t = {0};
+
+    srandom(7);
+    for (int i = 0; i < N_KEYS; i++)
+        model[i] = -1;
+    for (int i = 0; i < N_STEPS; i++) {
+        step(s, model, i);
+        if (random() % 64 == 0)
+            (void)uv_run(&b->loop->uv, UV_RUN_NOWAIT);
+    }
+    expect(b, s, &t, "");
+}
+
+static void on_counted(int outcome, void *arg)
+{
+    CHECK_INT(outcome, STORE_OK);
+    ++*(int *)arg;
+}
+
+static void close_answers_what_was_asked(struct bench *b, struct store *s)
+{
+    bool is_closed = false;
+    int n = 0;
+
+    for (int i = 0; i < 3000; i++)
+        store_put(s, "b", slice_make(&i, sizeof(i)), SLICE_LIT("v"), 0, on_counted, &n);
+    store_close(s, bench_on_closed, &is_closed);
+    bench_run_until(b, &is_closed);
+    CHECK_INT(n, 3000);
+    bench_close(b);
+}
+
+CASE(memory_order) { with_memory(play_order); }
+CASE(memory_scan) { with_memory(play_scan); }
+CASE(memory_bytes) { with_memory(play_bytes); }
+CASE(memory_expiry) { with_memory(play_expiry); }
+CASE(memory_chain) { with_memory(play_chain); }
+CASE(memory_random) { with_memory(play_random); }
+CASE(sqlite_order) { with_sqlite(play_order); }
+CASE(sqlite_scan) { with_sqlite(play_scan); }
+CASE(sqlite_bytes) { with_sqlite(play_bytes); }
+CASE(sqlite_expiry) { with_sqlite(play_expiry); }
+CASE(sqlite_chain) { with_sqlite(play_chain); }
+CASE(sqlite_random) { with_sqlite(play_random); }
+
+CASE(memory_close)
+{
+    struct bench b;
+
+    bench_open(&b);
+    close_answers_what_was_asked(&b, store_open_memory(b.loop));
+}
+
+CASE(sqlite_close)
+{
+    struct bench b;
+
+    bench_open(&b);
+    close_answers_what_was_asked(&b, bench_open_sqlite(&b));
+}
+
+CASES(RUN(memory_order), RUN(memory_scan), RUN(memory_bytes), RUN(memory_expiry), RUN(memory_chain), RUN(memory_random),
+      RUN(memory_close), RUN(sqlite_order), RUN(sqlite_scan), RUN(sqlite_bytes), RUN(sqlite_expiry), RUN(sqlite_chain),
+      RUN(sqlite_random), RUN(sqlite_close))

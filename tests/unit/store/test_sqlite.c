@@ -1,0 +1,215 @@
+#include <fcntl.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "unit/store/bench.h"
+
+static void edit(struct bench *b, const char *sql)
+{
+    sqlite3 *db;
+
+    CHECK_INT(sqlite3_open(b->file, &db), SQLITE_OK);
+    CHECK_INT(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    CHECK_INT(sqlite3_close(db), SQLITE_OK);
+}
+
+static int count_rows(struct bench *b)
+{
+    sqlite3 *db;
+    sqlite3_stmt *stmt;
+
+    CHECK_INT(sqlite3_open(b->file, &db), SQLITE_OK);
+    CHECK_INT(sqlite3_prepare_v2(db, "SELECT count(*) FROM records", -1, &stmt, NULL), SQLITE_OK);
+    CHECK_INT(sqlite3_step(stmt), SQLITE_ROW);
+    int n = sqlite3_column_int(stmt, 0);
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+    return n;
+}
+
+struct answer {
+    bool is_ended;
+    int outcome;
+    char bytes[64];
+};
+
+static void on_done(int outcome, void *arg)
+{
+    struct answer *a = arg;
+
+    a->outcome = outcome;
+    a->is_ended = true;
+}
+
+static void on_got(int outcome, struct slice bytes, void *arg)
+{
+    struct answer *a = arg;
+
+    a->outcome = outcome;
+    (void)snprintf(a->bytes, sizeof(a->bytes), SLICE_FMT, SLICE_ARG(bytes));
+    a->is_ended = true;
+}
+
+static int put(struct bench *b, struct store *s, const char *key, struct slice bytes, int64_t expires_at)
+{
+    struct answer a = {0};
+
+    store_put(s, "b", slice_of(key), bytes, expires_at, on_done, &a);
+    bench_run_until(b, &a.is_ended);
+    return a.outcome;
+}
+
+static struct answer get(struct bench *b, struct store *s, const char *key)
+{
+    struct answer a = {0};
+
+    store_get(s, "b", slice_of(key), on_got, &a);
+    bench_run_until(b, &a.is_ended);
+    return a;
+}
+
+static void expect_refused(struct bench *b, const char *reason)
+{
+    char error[STORE_ERROR_MAX] = "";
+    struct store *s;
+
+    CHECK_INT(store_open_sqlite(b->loop, b->file, &s, error), STORE_FAILED);
+    if (!strstr(error, reason) || !strstr(error, "records.db"))
+        check_fail(__FILE__, __LINE__, "\"%s\" does not say \"%s\"", error, reason);
+}
+
+CASE(records_outlive_the_store)
+{
+    struct bench b;
+    struct stat st;
+
+    bench_open(&b);
+    struct store *s = bench_open_sqlite(&b);
+    CHECK_INT(stat(b.file, &st), 0);
+    CHECK_INT(st.st_mode & 0777, 0600);
+    CHECK_INT(put(&b, s, "k", SLICE_LIT("kept"), 0), STORE_OK);
+    bench_close_store(&b, s);
+    s = bench_open_sqlite(&b);
+    CHECK_TEXT(get(&b, s, "k").bytes, "kept");
+    bench_close_store(&b, s);
+    bench_close(&b);
+}
+
+CASE(expired_records_are_dropped_at_open)
+{
+    int64_t now = clock_wall_ms() / 1000;
+    struct bench b;
+
+    bench_open(&b);
+    struct store *s = bench_open_sqlite(&b);
+    CHECK_INT(put(&b, s, "past", SLICE_LIT("x"), now - 5), STORE_OK);
+    CHECK_INT(put(&b, s, "later", SLICE_LIT("x"), now + 500), STORE_OK);
+    CHECK_INT(put(&b, s, "ever", SLICE_LIT("x"), 0), STORE_OK);
+    bench_close_store(&b, s);
+    CHECK_INT(count_rows(&b), 3);
+    s = bench_open_sqlite(&b);
+    bench_close_store(&b, s);
+    CHECK_INT(count_rows(&b), 2);
+    bench_close(&b);
+}
+
+CASE(a_newer_file_is_refused_by_name)
+{
+    struct bench b;
+
+    bench_open(&b);
+    bench_close_store(&b, bench_open_sqlite(&b));
+    edit(&b, "UPDATE hyphad_schema SET version = 99");
+    expect_refused(&b, "newer hyphad (schema 99");
+    bench_close(&b);
+}
+
+CASE(an_older_file_is_brought_up)
+{
+    struct bench b;
+
+    bench_open(&b);
+    bench_close_store(&b, bench_open_sqlite(&b));
+    edit(&b, "DROP TABLE records; UPDATE hyphad_schema SET version = 0");
+    struct store *s = bench_open_sqlite(&b);
+    CHECK_INT(put(&b, s, "k", SLICE_LIT("v"), 0), STORE_OK);
+    bench_close_store(&b, s);
+    bench_close(&b);
+}
+
+CASE(other_files_are_refused_and_left_alone)
+{
+    struct bench b;
+
+    bench_open(&b);
+    edit(&b, "CREATE TABLE recipes (name)");
+    expect_refused(&b, "another program");
+    edit(&b, "INSERT INTO recipes VALUES ('still here')");
+    bench_remove_file(&b, "");
+    FILE *f = fopen(b.file, "w");
+    CHECK(f);
+    for (int i = 0; i < 2000; i++)
+        fputs("no database ", f);
+    fclose(f);
+    expect_refused(&b, "not a database");
+    bench_close(&b);
+}
+
+CASE(a_damaged_file_is_refused)
+{
+    struct bench b;
+    char bytes[512];
+
+    bench_open(&b);
+    struct store *s = bench_open_sqlite(&b);
+    for (int i = 0; i < 300; i++) {
+        char key[16];
+        (void)snprintf(key, sizeof(key), "key-%d", i);
+        memset(bytes, 'x', sizeof(bytes));
+        store_put(s, "b", slice_of(key), slice_make(bytes, sizeof(bytes)), 0, NULL, NULL);
+    }
+    bench_close_store(&b, s);
+    int fd = open(b.file, O_WRONLY);
+    CHECK(fd >= 0);
+    memset(bytes, 0xa5, sizeof(bytes));
+    for (int page = 4; page < 30; page++)
+        CHECK_INT(pwrite(fd, bytes, sizeof(bytes), page * 4096), sizeof(bytes));
+    close(fd);
+    expect_refused(&b, "");
+    bench_close(&b);
+}
+
+/* The file may not grow: as on a full disk, a write fails, is said to have failed, and the store lives on. */
+CASE(a_full_disk_fails_writes_by_name)
+{
+    struct rlimit limit = {64 * 1024, RLIM_INFINITY}, none = {RLIM_INFINITY, RLIM_INFINITY};
+    static char big[256 * 1024];
+    struct bench b;
+
+    bench_open(&b);
+    struct store *s = bench_open_sqlite(&b);
+    CHECK_INT(put(&b, s, "k", SLICE_LIT("before"), 0), STORE_OK);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    CHECK_INT(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    struct answer small = {0}, large = {0};
+    store_put(s, "b", SLICE_LIT("big"), slice_make(big, sizeof(big)), 0, on_done, &large);
+    store_put(s, "b", SLICE_LIT("small"), SLICE_LIT("fits"), 0, on_done, &small);
+    bench_run_until(&b, &small.is_ended);
+    CHECK(large.is_ended);
+    CHECK_INT(large.outcome, STORE_FAILED);
+    CHECK_INT(small.outcome, STORE_OK);     /* its neighbour does not pay */
+    CHECK_INT(get(&b, s, "big").outcome, STORE_ABSENT);
+    CHECK_INT(setrlimit(RLIMIT_FSIZE, &none), 0);
+    CHECK_INT(put(&b, s, "big", slice_make(big, sizeof(big)), 0), STORE_OK);
+    CHECK_TEXT(get(&b, s, "k").bytes, "before");
+    CHECK_TEXT(get(&b, s, "small").bytes, "fits");
+    bench_close_store(&b, s);
+    bench_close(&b);
+}
+
+CASES(RUN(records_outlive_the_store), RUN(expired_records_are_dropped_at_open), RUN(a_newer_file_is_refused_by_name),
+      RUN(an_older_file_is_brought_up), RUN(other_files_are_refused_and_left_alone), RUN(a_damaged_file_is_refused),
+      RUN(a_full_disk_fails_writes_by_name))
