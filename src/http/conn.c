@@ -1,14 +1,18 @@
-/* conn: the life of a connection. The parser says what it found, dispatch says what becomes of it; here are order, time and
- * endings.
+/* conn: the life of a connection. The parser says what it found, dispatch says what becomes of it;
+ * here are order, time and endings.
  *
- * While a handler holds a request the socket is still read, because only a read tells that the client has hung up; what comes
- * is kept for later, up to HELD_MAX, then reading stops until the answer is out. An idle connection holds no buffer.
+ * While a handler holds a request the socket is still read, because only a read tells that the
+ * client has hung up; what comes is kept for later, up to HELD_MAX, then reading stops until the
+ * answer is out. An idle connection holds no buffer.
  *
- * A handler may answer, drop or take from inside its call, or much later; so after every call into dispatch the state is
- * looked at again and nothing else is assumed. The object is freed in the stream's last callback, or, when the stream was
- * taken away, by the feeding call itself or at the end of the turn. */
+ * A handler may answer, drop or take from inside its call, or much later; so after every call
+ * into dispatch the state is looked at again and nothing else is assumed. The object is freed in
+ * the stream's last callback, or, when the stream was taken away, by the feeding call itself or
+ * at the end of the turn. */
 #include "http/conn.h"
 
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -19,32 +23,43 @@
 #include "net/stream.h"
 
 enum {
-    HELD_MAX = 64 * 1024,           /* bytes kept of requests that wait for their turn */
-    ANSWERS_MAX = 256 * 1024,       /* unsent bytes of answers above which the next request waits */
-    DISCARD_MAX = 64 * 1024,        /* a refused request's body is read up to here, so that the connection can go on */
-    LINGER_MS = 2000,               /* after a refusal amid a body: let the client read it before the socket closes */
+    HELD_MAX = 64 * 1024,     /* bytes kept of requests that wait for their turn */
+    ANSWERS_MAX = 256 * 1024, /* unsent bytes of answers above which the next request waits */
+    DISCARD_MAX =
+        64 *
+        1024, /* a refused request's body is read up to here, so that the connection can go on */
+    LINGER_MS =
+        2000, /* after a refusal amid a body: let the client read it before the socket closes */
     DEFAULT_STALL_MS = 60 * 1000,
 };
 
-enum conn_state { CONN_IDLE, CONN_HEAD, CONN_BODY, CONN_PENDING, CONN_LINGER, CONN_CLOSING, CONN_TAKEN };
+enum conn_state {
+    CONN_IDLE,
+    CONN_HEAD,
+    CONN_BODY,
+    CONN_PENDING,
+    CONN_LINGER,
+    CONN_CLOSING,
+    CONN_TAKEN
+};
 
 struct http_conn {
     /* const after init */
     struct http_loop *hl;
     /* loop only */
     struct list link;
-    struct stream *stream;          /* NULL once taken */
+    struct stream *stream; /* NULL once taken */
     struct http_parser *parser;
-    struct http_request *req;       /* the handler's, in PENDING */
-    struct http_verdict verdict;    /* about the request being read */
+    struct http_request *req;    /* the handler's, in PENDING */
+    struct http_verdict verdict; /* about the request being read */
     struct timer timer;
     struct deferred resume;
-    struct buf held;                /* unread bytes that wait for an answer */
-    struct slice rest;              /* while feeding an upgrade: what follows its head */
+    struct buf held;   /* unread bytes that wait for an answer */
+    struct slice rest; /* while feeding an upgrade: what follows its head */
     enum conn_state state;
     bool is_feeding;
-    bool is_cut;                    /* out of memory or of patience: closed at the end of the turn */
-    bool is_unread;                 /* the client has more to send of a refused request */
+    bool is_cut;    /* out of memory or of patience: closed at the end of the turn */
+    bool is_unread; /* the client has more to send of a refused request */
 };
 
 static void conn_free(struct http_conn *c)
@@ -99,7 +114,8 @@ static void conn_close(struct http_conn *c)
         req->on_gone(req);
 }
 
-/* Sends what is queued, then closes; a client that does not read is waited for so long and no longer. */
+/* Sends what is queued, then closes; a client that does not read is waited for so long and no
+ * longer. */
 static void conn_finish(struct http_conn *c)
 {
     c->state = CONN_CLOSING;
@@ -117,6 +133,8 @@ static void become_pending(struct http_conn *c, struct http_request *req)
     req->conn = c;
     req->loop = c->hl->loop;
     req->site = c->hl->site;
+    if (!req->started_ms)
+        req->started_ms = loop_now_ms(c->hl->loop);
     timer_stop(c->hl->loop, &c->timer);
 }
 
@@ -127,10 +145,8 @@ static void refuse(struct http_conn *c, int outcome)
 
     loop_count(c->hl->loop, METRIC_HTTP_BAD_REQUESTS, 1);
     c->is_unread = outcome != HTTP_PARSE_MALFORMED;
-    if (!req) {
+    if (!req)
         req = http_request_new();
-        req->started_ms = loop_now_ms(c->hl->loop);
-    }
     req->wants_close = true;
     become_pending(c, req);
     switch (outcome) {
@@ -166,7 +182,8 @@ static bool expects_continue(const struct http_request *req)
 {
     struct slice value;
 
-    return !req->is_http10 && http_request_header(req, "expect", &value) && slice_is_nocase(value, "100-continue");
+    return !req->is_http10 && http_request_header(req, "expect", &value) &&
+           slice_is_nocase(value, "100-continue");
 }
 
 /* A head is complete. False: answered already, the body will not be read. */
@@ -181,6 +198,7 @@ static bool head_done(struct http_conn *c)
     req->loop = c->hl->loop;
     req->site = c->hl->site;
     req->account = c->hl->site->account;
+    req->started_ms = loop_now_ms(c->hl->loop);
     c->verdict = http_dispatch_judge(req, body_bytes);
     bool is_served = c->verdict.kind == HTTP_SERVE;
     if (c->verdict.kind == HTTP_ANSWER_TOO_LARGE)
@@ -188,8 +206,10 @@ static bool head_done(struct http_conn *c)
     if (req->is_upgrade && !(is_served && (req->route->flags & HTTP_ROUTE_UPGRADE)))
         http_parser_ignore_upgrade(c->parser);
     if (req->is_upgrade)
-        req->wants_close = true;    /* if it is answered and not taken, what follows would be no HTTP */
-    if (!is_served && body_bytes && (expects_continue(req) || (body_bytes > DISCARD_MAX && body_bytes != HTTP_BODY_UNKNOWN))) {
+        req->wants_close =
+            true; /* if it is answered and not taken, what follows would be no HTTP */
+    if (!is_served && body_bytes &&
+        (expects_continue(req) || (body_bytes > DISCARD_MAX && body_bytes != HTTP_BODY_UNKNOWN))) {
         c->is_unread = true;
         req->wants_close = true;
         become_pending(c, http_parser_take(c->parser));
@@ -201,7 +221,8 @@ static bool head_done(struct http_conn *c)
         conn_close(c);
         return false;
     }
-    http_parser_expect_body(c->parser, is_served ? http_dispatch_body_cap(req) : DISCARD_MAX, is_served);
+    http_parser_expect_body(c->parser, is_served ? http_dispatch_body_cap(req) : DISCARD_MAX,
+                            is_served);
     start_timer(c, stall_ms(c));
     return true;
 }
@@ -216,7 +237,8 @@ static void request_done(struct http_conn *c)
     http_dispatch_run(req, c->verdict);
 }
 
-/* The body of a refused request is longer than we care to read: the refusal goes out before its end. */
+/* The body of a refused request is longer than we care to read: the refusal goes out before its
+ * end. */
 static void body_failed(struct http_conn *c, int outcome)
 {
     struct http_request *req = http_parser_request(c->parser);
@@ -264,7 +286,7 @@ static void set_phase(struct http_conn *c)
 static void feed(struct http_conn *c, char *bytes, size_t n_bytes)
 {
     size_t used = 0;
-    bool go_on = n_bytes > 0;       /* after a head the parser is asked once more even without bytes: it may be all there is */
+    bool go_on = n_bytes > 0;
 
     c->is_feeding = true;
     while (is_reading_requests(c) && go_on && !is_choked(c)) {
@@ -278,7 +300,7 @@ static void feed(struct http_conn *c, char *bytes, size_t n_bytes)
         case HTTP_PARSE_HEAD:
             used += n;
             if (head_done(c))
-                continue;
+                continue; /* ask once more even without bytes: the head may be all there is */
             break;
         case HTTP_PARSE_DONE:
             used += n;
@@ -339,7 +361,7 @@ static void on_end(struct stream *s, int error)
     bool is_answered = c->state == CONN_IDLE || c->state == CONN_LINGER || c->state == CONN_CLOSING;
 
     if (!error && is_answered && s->sendq.n_bytes) {
-        c->state = CONN_CLOSING;        /* a client may close its side and still read */
+        c->state = CONN_CLOSING; /* a client may close its side and still read */
         start_timer(c, stall_ms(c));
     } else {
         conn_close(c);
@@ -405,7 +427,8 @@ void http_loop_close_idle(struct http_loop *hl)
 {
     LOOP_ASSERT(hl->loop);
     hl->is_closing = true;
-    LIST_FOREACH(it, &hl->conns) {
+    LIST_FOREACH(it, &hl->conns)
+    {
         struct http_conn *c = LIST_ENTRY(it, struct http_conn, link);
         if (c->state == CONN_IDLE && !c->held.len && !c->stream->sendq.n_bytes)
             conn_close(c);
@@ -414,23 +437,16 @@ void http_loop_close_idle(struct http_loop *hl)
     }
 }
 
-/* on_gone runs foreign code, which may end other connections: start over after each. */
+/* on_gone may end other requests, which closes connections but frees none before the turn ends. */
 void http_loop_close_all(struct http_loop *hl)
 {
-    bool is_done = false;
-
     LOOP_ASSERT(hl->loop);
     hl->is_closing = true;
-    while (!is_done) {
-        is_done = true;
-        LIST_FOREACH(it, &hl->conns) {
-            struct http_conn *c = LIST_ENTRY(it, struct http_conn, link);
-            if (c->state == CONN_TAKEN || c->stream->state == STREAM_CLOSING)
-                continue;
+    LIST_FOREACH(it, &hl->conns)
+    {
+        struct http_conn *c = LIST_ENTRY(it, struct http_conn, link);
+        if (c->state != CONN_TAKEN)
             conn_close(c);
-            is_done = false;
-            break;
-        }
     }
 }
 
@@ -445,7 +461,8 @@ void http_conn_open(struct http_loop *hl, int fd)
     int error;
 
     c->hl = hl;
-    c->parser = http_parser_new((struct http_parse_caps){hl->site->caps.head_bytes, hl->site->caps.n_headers});
+    c->parser = http_parser_new(
+        (struct http_parse_caps){hl->site->caps.head_bytes, hl->site->caps.n_headers});
     timer_init(&c->timer, on_due);
     list_init(&c->resume.link);
     c->resume.run = on_resume;
@@ -476,7 +493,7 @@ struct stream *http_upgrade_take(struct http_request *req, struct slice *ret_lef
     *ret_leftover = c->is_feeding ? c->rest : buf_slice(&c->held);
     req->status = 101;
     part(req);
-    c->state = CONN_TAKEN;      /* conn_free ends the request */
+    c->state = CONN_TAKEN; /* conn_free ends the request */
     c->stream = NULL;
     timer_stop(c->hl->loop, &c->timer);
     if (!c->is_feeding)
@@ -519,7 +536,7 @@ void http_conn_answered(struct http_request *req)
         conn_close(c);
     } else if (!wants_close) {
         c->state = CONN_IDLE;
-        start_timer(c, stall_ms(c));    /* until the answer has left: on_drained */
+        start_timer(c, stall_ms(c)); /* until the answer has left: on_drained */
         stream_read_start(c->stream);
         if (c->held.len && !c->is_feeding)
             loop_defer(c->hl->loop, &c->resume);
@@ -538,12 +555,17 @@ void http_conn_cut(struct http_request *req)
 
     c->req = NULL;
     if (req->is_streaming)
-        stream_reset(c->stream);        /* an unframed body must not look complete */
+        stream_reset(c->stream); /* an unframed body must not look complete */
     http_request_end(req);
     conn_close(c);
 }
 
 void http_conn_peer_name(const struct http_request *req, char out[HTTP_CLIENT_MAX])
 {
-    stream_peer_name(req->conn->stream, out);
+    char name[STREAM_PEER_MAX];
+
+    stream_peer_name(req->conn->stream, name);
+    /* A listener for both families sees IPv4 in its mapped form. */
+    bool is_mapped = strncmp(name, "::ffff:", 7) == 0 && strchr(name, '.');
+    snprintf(out, HTTP_CLIENT_MAX, "%s", is_mapped ? name + 7 : name);
 }

@@ -1,9 +1,11 @@
-/* conn: HTTP/1.1 server connections. One object per accepted socket, owned by its loop; it dies by itself.
+/* conn: HTTP/1.1 server connections. One object per accepted socket, owned by its loop; it dies by
+ * itself.
  *
- *   IDLE --first byte--> HEAD --head complete--> BODY --whole--> PENDING (the handler has it) --answered--> IDLE
- *     any --refused or `Connection: close`--> LINGER or CLOSING        PENDING --http_upgrade_take--> TAKEN
+ *   IDLE --first byte--> HEAD --head complete--> BODY --whole--> PENDING --answered--> IDLE
+ *     any --refused or `Connection: close`--> LINGER or CLOSING    \--http_upgrade_take--> TAKEN
  *
- * Requests of one connection are answered one after the other, in order. */
+ * PENDING: the handler has the request. Requests of one connection are answered one after the
+ * other, in order. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,24 +25,24 @@ struct http_caps {
     size_t head_bytes;              /* request line and headers: 431 */
     unsigned n_headers;             /* 431 */
     size_t body_bytes;              /* after inflating: 413 */
-    uint64_t head_timeout_ms;       /* from the first byte of a request to the end of its head: 408 */
+    uint64_t head_timeout_ms;       /* from a request's first byte to the end of its head: 408 */
     uint64_t keepalive_timeout_ms;  /* between two requests */
-    uint64_t stall_timeout_ms;      /* a body that does not go on, a response that is not read; 0 = 60 s */
+    uint64_t stall_timeout_ms;      /* a body that stops, a response that is not read; 0 = 60 s */
 };
 
 /* What all connections of a server share. Const after start; outlives every loop's connections. */
 struct http_site {
     struct http_routes routes;
     struct http_caps caps;
-    const char *base_path;                  /* "" or "/a/b" */
+    const char *base_path;          /* "" or "/a/b" */
     const struct config_list *allow_origins;    /* NULL, empty or "*" = all */
-    const struct config_cidrs *trusted;     /* networks whose X-Forwarded-* headers count; NULL = none */
-    struct account *account;                /* pays for request bodies (shared); NULL = nobody */
-    /* May be NULL. False: 429 with Retry-After. Runs when a head is complete, on the connection's loop. */
+    const struct config_cidrs *trusted; /* networks whose X-Forwarded-* count; NULL = none */
+    struct account *account;        /* pays for request bodies (shared); NULL = nobody */
+    /* May be NULL. False: 429 with Retry-After. Runs when a head is complete, on its loop. */
     bool (*allow)(struct http_request *req, unsigned *ret_retry_after_s, void *arg);
-    /* May be NULL. After a request has ended: req->status (0 = no answer), req->n_bytes_out, req->started_ms. */
+    /* May be NULL. After a request has ended: req->status (0 = no answer), n_bytes_out. */
     void (*on_done)(struct http_request *req, void *arg);
-    void *arg;                              /* of the two hooks */
+    void *arg;                      /* of the two hooks */
 };
 
 /* The connections of one loop. */
@@ -53,23 +55,26 @@ struct http_loop {
 };
 
 void http_loop_init(struct http_loop *hl, struct loop *loop, const struct http_site *site);
-/* Shutdown, loop thread: closes connections without a request; the others close after their answer. New ones too. */
+/* Shutdown, loop thread: closes connections without a request; the others close after their
+ * answer. New ones are closed at once. */
 void http_loop_close_idle(struct http_loop *hl);
 /* Closes all at once; handlers that hold a request are told by on_gone. */
 void http_loop_close_all(struct http_loop *hl);
 
-/* Takes over the descriptor and serves it. Loop thread; the shape of listener_options.on_socket: arg unused there, so wrap. */
+/* Takes over the descriptor and serves it. Loop thread. */
 void http_conn_open(struct http_loop *hl, int fd);
 
-/* Ends a request of an upgrade route by taking the connection's stream: from here on the caller owns it and adopts it with
- * stream_adopt at once. The stream is being read. The request and *ret_leftover (bytes that came after the head; may be changed in place) stay
- * valid until the caller returns to the loop. NULL when the client has gone: then the request has ended. */
+/* Ends a request of an upgrade route by taking the connection's stream: from here on the caller
+ * owns it and adopts it with stream_adopt at once. The stream is being read. The request and
+ * *ret_leftover (bytes that came after the head; may be changed in place) stay valid until the
+ * caller's callback returns. NULL when the client has gone: then the request has ended. */
 struct stream *http_upgrade_take(struct http_request *req, struct slice *ret_leftover);
 
 /* The room's own: what response.c and request.c need of a connection. req->conn is not NULL. */
 struct msg;
-void http_conn_send(struct http_request *req, struct msg *m);       /* takes over the reference; NULL cuts the connection */
-size_t http_conn_waiting(const struct http_request *req);           /* bytes queued to the client */
-void http_conn_answered(struct http_request *req);                  /* ends the request; the next one may be read */
-void http_conn_cut(struct http_request *req);                       /* ends the request and the connection at once */
+/* Takes over the reference; NULL cuts the connection. */
+void http_conn_send(struct http_request *req, struct msg *m);
+size_t http_conn_waiting(const struct http_request *req);   /* bytes queued to the client */
+void http_conn_answered(struct http_request *req);  /* ends the request; the next may be read */
+void http_conn_cut(struct http_request *req);       /* ends request and connection at once */
 void http_conn_peer_name(const struct http_request *req, char out[HTTP_CLIENT_MAX]);

@@ -1,17 +1,33 @@
-/* cors: credentials are always allowed, so an allowed origin is echoed and never answered with a star (http.md 1.5). */
+/* cors: credentials are always allowed, so an allowed origin is echoed and never answered with a
+ * star (http.md 1.5). */
 #include "http/cors.h"
 
 #include "config/config.h"
 #include "http/conn.h"
 #include "http/response.h"
 
-static const char exposed[] = "Inference-Header-Content-Length, Accept-Encoding, Range, Origin, Content-Type";
+static const char exposed[] =
+    "Inference-Header-Content-Length, Accept-Encoding, Range, Origin, Content-Type";
 static const char methods[] = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
 static const char *const allowed_headers[] = {
-    "Accept", "Accept-Encoding", "Accept-Language", "Access-Control-Allow-Headers", "Access-Control-Request-Headers",
-    "Access-Control-Request-Method", "Authorization", "Content-Encoding", "Content-Language", "Content-Type",
-    "Inference-Header-Content-Length", "Last-Event-ID", "Mcp-Protocol-Version", "Mcp-Session-Id", "Origin", "Range",
-    "X-Local-Auth", "X-Requested-With",
+    "Accept",
+    "Accept-Encoding",
+    "Accept-Language",
+    "Access-Control-Allow-Headers",
+    "Access-Control-Request-Headers",
+    "Access-Control-Request-Method",
+    "Authorization",
+    "Content-Encoding",
+    "Content-Language",
+    "Content-Type",
+    "Inference-Header-Content-Length",
+    "Last-Event-ID",
+    "Mcp-Protocol-Version",
+    "Mcp-Session-Id",
+    "Origin",
+    "Range",
+    "X-Local-Auth",
+    "X-Requested-With",
 };
 
 static bool origin_is_allowed(const struct http_request *req, struct slice origin)
@@ -92,7 +108,8 @@ void http_cors_answer_preflight(struct http_request *req)
     buf_init(&text, 0);
     if (http_request_header(req, "origin", &origin) && !origin_is_allowed(req, origin))
         failed[n_failed++] = "origin";
-    if (http_request_header(req, "access-control-request-method", &method) && !method_is_allowed(method))
+    if (http_request_header(req, "access-control-request-method", &method) &&
+        !method_is_allowed(method))
         failed[n_failed++] = "method";
     if (http_request_header(req, "access-control-request-headers", &headers) &&
         !all_in(headers, allowed_headers, ARRAY_LEN(allowed_headers)))
@@ -105,7 +122,8 @@ void http_cors_answer_preflight(struct http_request *req)
         buf_add_text(&text, i ? ", " : "");
         buf_add_text(&text, failed[i]);
     }
-    http_respond(req, n_failed ? 400 : 200, "text/plain; charset=utf-8", buf_slice(&text), buf_slice(&extra));
+    http_respond(req, n_failed ? 400 : 200, "text/plain; charset=utf-8", buf_slice(&text),
+                 buf_slice(&extra));
     buf_deinit(&extra);
     buf_deinit(&text);
 }
@@ -114,7 +132,8 @@ bool http_cors_decorate(const struct http_request *req, struct buf *out)
 {
     struct slice origin;
 
-    if (!req->site || (req->route && (req->route->flags & HTTP_ROUTE_RAW)) || !http_request_header(req, "origin", &origin))
+    if (!req->site || (req->route && (req->route->flags & HTTP_ROUTE_RAW)) ||
+        !http_request_header(req, "origin", &origin))
         return false;
     http_header_add(out, "access-control-allow-credentials", SLICE_LIT("true"));
     bool is_preflight = http_cors_is_preflight(req);

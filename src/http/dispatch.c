@@ -1,5 +1,5 @@
-/* dispatch: judged when the head is known, acted on when the body has been read. The order of http.md 1.1: rate limit, then
- * preflight, then the table. */
+/* dispatch: judged when the head is known, acted on when the body has been read. The order of
+ * http.md 1.1: rate limit, then preflight, then the table. */
 #include "http/dispatch.h"
 
 #include <string.h>
@@ -24,7 +24,8 @@ static bool strip_base_path(struct http_request *req, const char *base_path)
 
 size_t http_dispatch_body_cap(const struct http_request *req)
 {
-    return req->route && req->route->max_body_bytes ? req->route->max_body_bytes : req->site->caps.body_bytes;
+    return req->route && req->route->max_body_bytes ? req->route->max_body_bytes
+                                                    : req->site->caps.body_bytes;
 }
 
 struct http_verdict http_dispatch_judge(struct http_request *req, uint64_t body_bytes)
@@ -32,8 +33,10 @@ struct http_verdict http_dispatch_judge(struct http_request *req, uint64_t body_
     const struct http_site *site = req->site;
     unsigned allowed = 0, retry_after_s = 1;
     bool is_inside = strip_base_path(req, site->base_path);
-    int found = is_inside && req->path.len ? http_routes_match(&site->routes, req, &allowed) : HTTP_ROUTE_NO_PATH;
-    bool is_exempt = req->route && (req->route->flags & (HTTP_ROUTE_UNLIMITED | HTTP_ROUTE_UPGRADE));
+    int found = is_inside && req->path.len ? http_routes_match(&site->routes, req, &allowed)
+                                           : HTTP_ROUTE_NO_PATH;
+    bool is_exempt =
+        req->route && (req->route->flags & (HTTP_ROUTE_UNLIMITED | HTTP_ROUTE_UPGRADE));
     bool is_raw = req->route && (req->route->flags & HTTP_ROUTE_RAW);
 
     if (!is_exempt && site->allow && !site->allow(req, &retry_after_s, site->arg))
@@ -56,8 +59,8 @@ static void answer_not_allowed(struct http_request *req, unsigned allowed)
     static const struct {
         enum http_method method;
         const char *name;
-    } names[] = {{HTTP_M_GET, "GET"}, {HTTP_M_POST, "POST"}, {HTTP_M_PUT, "PUT"}, {HTTP_M_PATCH, "PATCH"},
-                 {HTTP_M_DELETE, "DELETE"}, {HTTP_M_OPTIONS, "OPTIONS"}};
+    } names[] = {{HTTP_M_GET, "GET"},     {HTTP_M_POST, "POST"},     {HTTP_M_PUT, "PUT"},
+                 {HTTP_M_PATCH, "PATCH"}, {HTTP_M_DELETE, "DELETE"}, {HTTP_M_OPTIONS, "OPTIONS"}};
     struct buf list, extra;
 
     buf_init(&list, 0);
@@ -69,7 +72,8 @@ static void answer_not_allowed(struct http_request *req, unsigned allowed)
         buf_add_text(&list, names[i].name);
     }
     http_header_add(&extra, "allow", buf_slice(&list));
-    http_respond(req, 405, "application/json", SLICE_LIT("{\"detail\":\"Method Not Allowed\"}"), buf_slice(&extra));
+    http_respond(req, 405, "application/json", SLICE_LIT("{\"detail\":\"Method Not Allowed\"}"),
+                 buf_slice(&extra));
     buf_deinit(&list);
     buf_deinit(&extra);
 }
@@ -80,7 +84,8 @@ static void answer_limited(struct http_request *req, unsigned retry_after_s)
 
     buf_init(&extra, 0);
     buf_add_fmt(&extra, "retry-after: %u\r\n", retry_after_s);
-    http_respond(req, 429, "application/json", SLICE_LIT("{\"detail\":\"Rate limit exceeded. Please slow down.\"}"),
+    http_respond(req, 429, "application/json",
+                 SLICE_LIT("{\"detail\":\"Rate limit exceeded. Please slow down.\"}"),
                  buf_slice(&extra));
     buf_deinit(&extra);
 }

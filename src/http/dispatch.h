@@ -1,4 +1,5 @@
-/* dispatch: what becomes of a request once its head is known: a route, or an answer of our own. Loop thread. */
+/* dispatch: what becomes of a request once its head is known: a route, or an answer of our own.
+ * Loop thread. */
 #pragma once
 #include "http/request.h"
 

@@ -1,4 +1,5 @@
-/* gzip: whole bodies only. Inflating stops at the cap, so a bomb costs the cap and no more. Any thread. */
+/* gzip: whole bodies only. Inflating stops at the cap, so a bomb costs the cap and no more. Any
+ * thread. */
 #include "http/gzip.h"
 
 #include <stdlib.h>
@@ -23,7 +24,7 @@ static int inflate_all(z_stream *z, size_t cap_bytes, struct buf *out)
             return HTTP_GZIP_TOO_LARGE;
         if (r == Z_STREAM_END && z->avail_in == 0)
             return HTTP_GZIP_OK;
-        if (r == Z_STREAM_END)      /* members may follow each other (RFC 1952 2.2) */
+        if (r == Z_STREAM_END) /* members may follow each other (RFC 1952 2.2) */
             r = inflateReset(z);
         if (r != Z_OK)
             return r == Z_MEM_ERROR ? HTTP_GZIP_NO_MEMORY : HTTP_GZIP_CORRUPT;
@@ -47,14 +48,15 @@ bool http_gzip(struct slice bytes, struct buf *out)
 {
     z_stream z = {.next_in = (Bytef *)bytes.ptr, .avail_in = (uInt)bytes.len};
 
-    if (bytes.len > GZIP_MAX_INPUT || deflateInit2(&z, 1, Z_DEFLATED, GZIP_WINDOW, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+    if (bytes.len > GZIP_MAX_INPUT ||
+        deflateInit2(&z, 1, Z_DEFLATED, GZIP_WINDOW, 8, Z_DEFAULT_STRATEGY) != Z_OK)
         return false;
     size_t most = deflateBound(&z, (uLong)bytes.len);
     char *at = buf_reserve(out, most);
     if (at) {
         z.next_out = (Bytef *)at;
         z.avail_out = (uInt)most;
-        ASSERT(deflate(&z, Z_FINISH) == Z_STREAM_END);      /* deflateBound made room for all */
+        ASSERT(deflate(&z, Z_FINISH) == Z_STREAM_END); /* deflateBound made room for all */
         buf_grow(out, most - z.avail_out);
     }
     deflateEnd(&z);
@@ -100,8 +102,17 @@ bool http_gzip_is_accepted(struct slice accept_encoding)
 bool http_gzip_suits(const char *content_type)
 {
     static const char *const types[] = {
-        "application/json", "application/javascript", "application/xml", "application/xhtml+xml", "application/ld+json",
-        "application/manifest+json", "application/problem+json", "application/wasm", "image/svg+xml", "font/ttf", "font/otf",
+        "application/json",
+        "application/javascript",
+        "application/xml",
+        "application/xhtml+xml",
+        "application/ld+json",
+        "application/manifest+json",
+        "application/problem+json",
+        "application/wasm",
+        "image/svg+xml",
+        "font/ttf",
+        "font/otf",
     };
     struct slice type = slice_of(content_type), head, rest;
 

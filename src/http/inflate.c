@@ -1,5 +1,6 @@
-/* inflate: a few kilobytes of gzip may hold a hundred megabytes, so only small bodies are inflated in place; the rest goes to a
- * worker. While it works it is the holder of the request: the client may go, the request stays. */
+/* inflate: a few kilobytes of gzip may hold a hundred megabytes, so only small bodies are
+ * inflated in place; the rest goes to a worker. While it works it is the holder of the request:
+ * the client may go, the request stays. */
 #include "http/inflate.h"
 
 #include "base/memory.h"
@@ -19,7 +20,8 @@ struct inflating {
     void (*then)(struct http_request *req);
 };
 
-static void settle(struct http_request *req, int outcome, struct buf *plain, void (*then)(struct http_request *req))
+static void settle(struct http_request *req, int outcome, struct buf *plain,
+                   void (*then)(struct http_request *req))
 {
     if (outcome == HTTP_GZIP_OK && http_request_replace_body(req, plain) != HTTP_BODY_OK)
         outcome = HTTP_GZIP_NO_MEMORY;
@@ -59,12 +61,14 @@ static void done(struct job *job)
     mem_free(w);
 }
 
-void http_inflate_then(struct http_request *req, size_t cap_bytes, void (*then)(struct http_request *req))
+void http_inflate_then(struct http_request *req, size_t cap_bytes,
+                       void (*then)(struct http_request *req))
 {
     struct slice coding;
 
     if ((req->route->flags & HTTP_ROUTE_AS_SENT) || !req->body.len ||
-        !http_request_header(req, "content-encoding", &coding) || !slice_is_nocase(coding, "gzip")) {
+        !http_request_header(req, "content-encoding", &coding) ||
+        !slice_is_nocase(coding, "gzip")) {
         then(req);
         return;
     }

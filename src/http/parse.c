@@ -1,9 +1,11 @@
-/* parse: llhttp finds the pieces, we keep them and judge the whole. llhttp is built in its loose mode by the distribution
- * (blanks in header names, any byte in targets), so what it lets through is checked again here before anybody sees it.
+/* parse: llhttp finds the pieces, we keep them and judge the whole. llhttp is built in its loose
+ * mode by the distribution (blanks in header names, any byte in targets), so what it lets through
+ * is checked again here before anybody sees it.
  *
- * Pieces of a head are appended to one block while it grows, so headers are kept as offsets. The parser pauses twice a
- * request: when the head is complete, so that a refusal costs no body, and when the request is complete, so that the next
- * one of a pipeline is not even looked at before the answer. */
+ * Pieces of a head are appended to one block while it grows, so headers are kept as offsets. The
+ * parser pauses twice a request: when the head is complete, so that a refusal costs no body, and
+ * when the request is complete, so that the next one of a pipeline is not even looked at before
+ * the answer. */
 #include "http/parse.h"
 
 #include <llhttp.h>
@@ -15,12 +17,12 @@ struct http_parser {
     llhttp_t ll;
     struct http_parse_caps caps;
     struct http_request *req;
-    struct http_header_at header;   /* the one being read */
+    struct http_header_at header; /* the one being read */
     size_t target_len;
-    size_t n_tail_bytes;            /* of trailers and chunk extensions: they count like a head */
-    uint64_t n_raw;                 /* bytes used since the head began */
+    size_t n_tail_bytes; /* of trailers and chunk extensions: they count like a head */
+    uint64_t n_raw;      /* bytes used since the head began */
     size_t body_cap, n_body;
-    int outcome;                    /* why a callback stopped llhttp */
+    int outcome; /* why a callback stopped llhttp */
     bool in_name, has_header, head_done, keep_body;
 };
 
@@ -154,7 +156,8 @@ static bool is_text(struct slice s)
 static bool is_target(struct slice s)
 {
     for (size_t i = 0; i < s.len; i++)
-        if (s.ptr[i] <= 0x20 || s.ptr[i] >= 0x7f)      /* char may be signed: bytes above 0x7f are negative */
+        if (s.ptr[i] <= 0x20 ||
+            s.ptr[i] >= 0x7f) /* char may be signed: bytes above 0x7f are negative */
             return false;
     return s.len > 0;
 }
@@ -206,7 +209,8 @@ static bool wants_websocket(const struct http_request *req)
 {
     struct slice value;
 
-    return req->method == HTTP_M_GET && http_request_header(req, "upgrade", &value) && slice_is_nocase(value, "websocket");
+    return req->method == HTTP_M_GET && http_request_header(req, "upgrade", &value) &&
+           slice_is_nocase(value, "websocket");
 }
 
 uint64_t http_parser_body_bytes(const struct http_parser *p)
@@ -235,8 +239,10 @@ static int on_headers_complete(llhttp_t *ll)
         return stop(p, HTTP_PARSE_MALFORMED);
     if (!http_request_settle(req, target))
         return stop(p, HTTP_PARSE_NO_MEMORY);
-    /* CONNECT, and upgrades to anything but WebSocket or with a body, are ordinary requests here. */
-    req->is_upgrade = ll->upgrade && !req->is_http10 && http_parser_body_bytes(p) == 0 && wants_websocket(req);
+    /* CONNECT, and upgrades to anything but WebSocket or with a body, are ordinary requests
+     * here. */
+    req->is_upgrade =
+        ll->upgrade && !req->is_http10 && http_parser_body_bytes(p) == 0 && wants_websocket(req);
     if (!req->is_upgrade)
         ll->upgrade = 0;
     p->outcome = HTTP_PARSE_HEAD;
@@ -261,7 +267,7 @@ static int on_message_complete(llhttp_t *ll)
 
     p->outcome = HTTP_PARSE_DONE;
     if (ll->upgrade)
-        return 0;       /* llhttp pauses by itself */
+        return 0; /* llhttp pauses by itself */
     return HPE_PAUSED;
 }
 

@@ -1,8 +1,10 @@
-/* rate: a set-associative table. A key's hash names a set of eight buckets; a new key takes a free one or the one that was
- * quiet longest. Keys are kept as 64-bit hashes under the process key, so nobody can aim at another's bucket.
+/* rate: a set-associative table. A key's hash names a set of eight buckets; a new key takes a free
+ * one or the one that was quiet longest. Keys are kept as 64-bit hashes under the process key, so
+ * nobody can aim at another's bucket.
  *
- * A bucket that has been quiet for long is full again, so forgetting it changes nothing: eviction only matters while more
- * than eight busy keys share a set. Each set group has a lock, held for arithmetic only. */
+ * A bucket that has been quiet for long is full again, so forgetting it changes nothing:
+ * eviction only matters while more than eight busy keys share a set. Each set group has a lock,
+ * held for arithmetic only. */
 #include "http/rate.h"
 
 #include <math.h>
@@ -14,13 +16,13 @@
 enum { RATE_SETS = 2048, RATE_WAYS = 8, RATE_LOCKS = 16 };
 
 struct bucket {
-    uint64_t key;           /* 0 = free */
+    uint64_t key; /* 0 = free */
     uint64_t filled_ms;
     double tokens;
 };
 
 struct http_rate {
-    pthread_mutex_t locks[RATE_LOCKS];      /* class http_rate_sets */
+    pthread_mutex_t locks[RATE_LOCKS]; /* class http_rate_sets */
     struct bucket sets[RATE_SETS][RATE_WAYS];
 };
 
@@ -55,7 +57,8 @@ static struct bucket *bucket_of(struct bucket *set, uint64_t key, double burst, 
     return oldest;
 }
 
-bool http_rate_take(struct http_rate *r, struct slice key, struct http_rate_tier tier, uint64_t now_ms, unsigned *ret_retry_after_s)
+bool http_rate_take(struct http_rate *r, struct slice key, struct http_rate_tier tier,
+                    uint64_t now_ms, unsigned *ret_retry_after_s)
 {
     if (tier.per_s <= 0)
         return true;

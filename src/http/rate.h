@@ -1,5 +1,6 @@
-/* rate: token buckets for HTTP requests (http.md 1.7). One table for all loops, of fixed size: when it is full the bucket that
- * was quiet longest is forgotten, so a flood of addresses costs precision and no memory. Any thread. */
+/* rate: token buckets for HTTP requests (http.md 1.7). One table for all loops, of fixed size:
+ * when it is full the bucket that was quiet longest is forgotten, so a flood of addresses costs
+ * precision and no memory. Any thread. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,5 +16,7 @@ struct http_rate_tier {
 
 struct http_rate *http_rate_new(void);
 struct http_rate *http_rate_free(struct http_rate *r);      /* takes NULL; returns NULL */
-/* Takes one token of `key`. False: none is left, and *ret_retry_after_s whole seconds bring the next. now_ms: monotonic. */
-bool http_rate_take(struct http_rate *r, struct slice key, struct http_rate_tier tier, uint64_t now_ms, unsigned *ret_retry_after_s);
+/* Takes one token of `key`. False: none is left, and *ret_retry_after_s whole seconds bring the
+ * next. now_ms: monotonic. */
+bool http_rate_take(struct http_rate *r, struct slice key, struct http_rate_tier tier,
+                    uint64_t now_ms, unsigned *ret_retry_after_s);

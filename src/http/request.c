@@ -1,5 +1,6 @@
-/* request: one block of head bytes and offsets into it. Lookups walk the headers: there are a hundred at most, and a handler asks
- * for few. A request is freed by the one who ends it, the connection may be long gone by then. Loop thread. */
+/* request: one block of head bytes and offsets into it. Lookups walk the headers: there are a
+ * hundred at most, and a handler asks for few. A request is freed by the one who ends it, the
+ * connection may be long gone by then. Loop thread. */
 #include "http/request.h"
 
 #include <arpa/inet.h>
@@ -88,7 +89,8 @@ int http_request_replace_body(struct http_request *req, struct buf *body)
     return HTTP_BODY_OK;
 }
 
-void http_request_header_at(const struct http_request *req, size_t i, struct slice *ret_name, struct slice *ret_value)
+void http_request_header_at(const struct http_request *req, size_t i, struct slice *ret_name,
+                            struct slice *ret_value)
 {
     const struct http_header_at *h = &req->headers[i];
 
@@ -113,7 +115,8 @@ struct slice http_request_param(const struct http_request *req, const char *name
 {
     size_t i = 0, len = strlen(name);
 
-    for (const char *at = req->route ? strchr(req->route->pattern, '{') : NULL; at; at = strchr(at, '{'), i++) {
+    for (const char *at = req->route ? strchr(req->route->pattern, '{') : NULL; at;
+         at = strchr(at, '{'), i++) {
         at++;
         if (strncmp(at, name, len) == 0 && (at[len] == '}' || at[len] == ':'))
             return req->params[i];
@@ -147,7 +150,8 @@ static bool basic_password(struct http_request *req, struct slice encoded, struc
     struct slice user, password;
 
     buf_clear(&req->token);
-    if (!base64_decode(encoded, &req->token) || !slice_cut(buf_slice(&req->token), ':', &user, &password))
+    if (!base64_decode(encoded, &req->token) ||
+        !slice_cut(buf_slice(&req->token), ':', &user, &password))
         return false;
     *ret_token = password;
     return password.len > 0;
@@ -163,7 +167,8 @@ bool http_request_token(struct http_request *req, struct slice *ret_token)
                 *ret_token = slice_trim(rest);
                 return true;
             }
-            if (slice_is_nocase(scheme, "basic") && basic_password(req, slice_trim(rest), ret_token))
+            if (slice_is_nocase(scheme, "basic") &&
+                basic_password(req, slice_trim(rest), ret_token))
                 return true;
             if (slice_is_nocase(scheme, "basic"))
                 return false;
@@ -193,7 +198,8 @@ static bool is_inside(const struct in6_addr *address, const struct config_cidr *
 
     if (memcmp(address->s6_addr, net->address.s6_addr, whole) != 0)
         return false;
-    return !rest || ((address->s6_addr[whole] ^ net->address.s6_addr[whole]) & (0xff00u >> rest & 0xff)) == 0;
+    return !rest || ((address->s6_addr[whole] ^ net->address.s6_addr[whole]) &
+                     (0xff00u >> rest & 0xff)) == 0;
 }
 
 static bool peer_is_trusted(const struct http_request *req, char peer[HTTP_CLIENT_MAX])

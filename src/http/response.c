@@ -1,5 +1,5 @@
-/* response: one message per answer, head and body together, so that the common answer is one write. Names of headers are lower
- * case, as the original sends them. */
+/* response: one message per answer, head and body together, so that the common answer is one
+ * write. Names of headers are lower case, as the original sends them. */
 #include "http/response.h"
 
 #include <string.h>
@@ -15,9 +15,9 @@
 #include "wire/json.h"
 
 enum {
-    GZIP_MIN_BYTES = 1000,              /* http.md 1.6 */
-    GZIP_MAX_BYTES = 1024 * 1024,   /* more would hold up the loop for too long */
-    STREAM_WAITING_MAX = 64 * 1024 * 1024,  /* a writer that heeds no pressure is cut off here */
+    GZIP_MIN_BYTES = 1000,                 /* http.md 1.6 */
+    GZIP_MAX_BYTES = 1024 * 1024,          /* more would hold up the loop for too long */
+    STREAM_WAITING_MAX = 64 * 1024 * 1024, /* a writer that heeds no pressure is cut off here */
 };
 
 static const char *reason_of(unsigned status)
@@ -26,15 +26,43 @@ static const char *reason_of(unsigned status)
         unsigned status;
         const char *reason;
     } reasons[] = {
-        {100, "Continue"}, {101, "Switching Protocols"}, {200, "OK"}, {201, "Created"}, {202, "Accepted"},
-        {204, "No Content"}, {206, "Partial Content"}, {301, "Moved Permanently"}, {302, "Found"}, {303, "See Other"},
-        {304, "Not Modified"}, {307, "Temporary Redirect"}, {308, "Permanent Redirect"}, {400, "Bad Request"},
-        {401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"}, {405, "Method Not Allowed"}, {406, "Not Acceptable"},
-        {408, "Request Timeout"}, {409, "Conflict"}, {410, "Gone"}, {411, "Length Required"}, {412, "Precondition Failed"},
-        {413, "Request Entity Too Large"}, {415, "Unsupported Media Type"}, {416, "Requested Range Not Satisfiable"},
-        {422, "Unprocessable Entity"}, {426, "Upgrade Required"}, {429, "Too Many Requests"},
-        {431, "Request Header Fields Too Large"}, {499, "Client Closed Request"}, {500, "Internal Server Error"},
-        {501, "Not Implemented"}, {502, "Bad Gateway"}, {503, "Service Unavailable"}, {504, "Gateway Timeout"},
+        {100, "Continue"},
+        {101, "Switching Protocols"},
+        {200, "OK"},
+        {201, "Created"},
+        {202, "Accepted"},
+        {204, "No Content"},
+        {206, "Partial Content"},
+        {301, "Moved Permanently"},
+        {302, "Found"},
+        {303, "See Other"},
+        {304, "Not Modified"},
+        {307, "Temporary Redirect"},
+        {308, "Permanent Redirect"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {406, "Not Acceptable"},
+        {408, "Request Timeout"},
+        {409, "Conflict"},
+        {410, "Gone"},
+        {411, "Length Required"},
+        {412, "Precondition Failed"},
+        {413, "Request Entity Too Large"},
+        {415, "Unsupported Media Type"},
+        {416, "Requested Range Not Satisfiable"},
+        {422, "Unprocessable Entity"},
+        {426, "Upgrade Required"},
+        {429, "Too Many Requests"},
+        {431, "Request Header Fields Too Large"},
+        {499, "Client Closed Request"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {502, "Bad Gateway"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
@@ -45,13 +73,14 @@ static const char *reason_of(unsigned status)
 
 static void add_date(struct buf *out)
 {
-    static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    static const char days[] = "SunMonTueWedThuFriSat",
+                      months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     time_t now = (time_t)(clock_wall_ms() / 1000);
     struct tm t;
 
     gmtime_r(&now, &t);
-    buf_add_fmt(out, "date: %.3s, %02d %.3s %d %02d:%02d:%02d GMT\r\n", days + 3 * t.tm_wday, t.tm_mday, months + 3 * t.tm_mon,
-                t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+    buf_add_fmt(out, "date: %.3s, %02d %.3s %d %02d:%02d:%02d GMT\r\n", days + 3 * t.tm_wday,
+                t.tm_mday, months + 3 * t.tm_mon, t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
 }
 
 void http_header_add(struct buf *extra, const char *name, struct slice value)
@@ -75,8 +104,8 @@ struct answer {
 static void add_vary(struct buf *out, bool by_encoding, bool by_origin)
 {
     if (by_encoding || by_origin)
-        buf_add_fmt(out, "vary: %s%s%s\r\n", by_encoding ? "Accept-Encoding" : "", by_encoding && by_origin ? ", " : "",
-                    by_origin ? "Origin" : "");
+        buf_add_fmt(out, "vary: %s%s%s\r\n", by_encoding ? "Accept-Encoding" : "",
+                    by_encoding && by_origin ? ", " : "", by_origin ? "Origin" : "");
 }
 
 static void add_head(struct http_request *req, const struct answer *a, struct buf *out)
@@ -124,14 +153,17 @@ static bool has_header(struct slice lines, const char *name)
     return false;
 }
 
-/* Decides about compression; *ret_packed must be given back by the caller. Returns the bytes to send. */
-static struct slice pack(struct http_request *req, struct answer *a, struct slice body, struct buf *ret_packed)
+/* Decides about compression; *ret_packed must be given back by the caller. Returns the bytes to
+ * send. */
+static struct slice pack(struct http_request *req, struct answer *a, struct slice body,
+                         struct buf *ret_packed)
 {
     struct slice accepted;
 
     buf_init(ret_packed, 0);
-    if ((req->route && (req->route->flags & HTTP_ROUTE_RAW)) || !a->content_type || body.len < GZIP_MIN_BYTES ||
-        !http_gzip_suits(a->content_type) || has_header(a->extra, "content-encoding"))
+    if ((req->route && (req->route->flags & HTTP_ROUTE_RAW)) || !a->content_type ||
+        body.len < GZIP_MIN_BYTES || !http_gzip_suits(a->content_type) ||
+        has_header(a->extra, "content-encoding"))
         return body;
     a->varies_by_encoding = true;
     if (body.len > GZIP_MAX_BYTES || !http_request_header(req, "accept-encoding", &accepted) ||
@@ -141,7 +173,8 @@ static struct slice pack(struct http_request *req, struct answer *a, struct slic
     return buf_slice(ret_packed);
 }
 
-void http_respond(struct http_request *req, unsigned status, const char *content_type, struct slice body, struct slice extra)
+void http_respond(struct http_request *req, unsigned status, const char *content_type,
+                  struct slice body, struct slice extra)
 {
     struct answer a = {.status = status, .content_type = content_type, .extra = extra};
     struct buf head, packed;
@@ -174,10 +207,12 @@ void http_respond_text(struct http_request *req, unsigned status, const char *te
     http_respond(req, status, "text/plain; charset=utf-8", slice_of(text), (struct slice){NULL, 0});
 }
 
-void http_respond_error(struct http_request *req, unsigned status, enum http_error_family family, struct slice detail)
+void http_respond_error(struct http_request *req, unsigned status, enum http_error_family family,
+                        struct slice detail)
 {
-    static const char *const opening[] = {
-        [HTTP_F1] = "{\"success\":false,\"detail\":", [HTTP_F2] = "{\"detail\":", [HTTP_F4] = "{\"error\": "};
+    static const char *const opening[] = {[HTTP_F1] = "{\"success\":false,\"detail\":",
+                                          [HTTP_F2] = "{\"detail\":",
+                                          [HTTP_F4] = "{\"error\": "};
     struct buf text;
 
     if (family == HTTP_F3) {
@@ -202,7 +237,8 @@ void http_respond_redirect(struct http_request *req, unsigned status, struct sli
     buf_deinit(&extra);
 }
 
-void http_stream_begin(struct http_request *req, unsigned status, const char *content_type, struct slice extra)
+void http_stream_begin(struct http_request *req, unsigned status, const char *content_type,
+                       struct slice extra)
 {
     struct answer a = {.status = status, .content_type = content_type, .extra = extra};
     struct buf head;

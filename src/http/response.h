@@ -1,5 +1,5 @@
-/* response: answering a request (http.md 1.3 to 1.6). Date, Server, Content-Length, CORS headers, gzip and
- * HEAD are done here. Loop thread of the request. */
+/* response: answering a request (http.md 1.3 to 1.6). Date, Server, Content-Length, CORS
+ * headers, gzip and HEAD are done here. Loop thread of the request. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,21 +11,27 @@ struct http_request;
 
 enum http_error_family { HTTP_F1, HTTP_F2, HTTP_F3, HTTP_F4 };     /* http.md 1.3 */
 
-/* Answers and ends the request: `req` is gone afterwards. content_type NULL: none is sent. The body is copied. extra: further
- * header lines made by http_header_add, or empty. */
-void http_respond(struct http_request *req, unsigned status, const char *content_type, struct slice body, struct slice extra);
-void http_respond_text(struct http_request *req, unsigned status, const char *text);     /* text/plain; charset=utf-8 */
-void http_respond_error(struct http_request *req, unsigned status, enum http_error_family family, struct slice detail);
+/* Answers and ends the request: `req` is gone afterwards. content_type NULL: none is sent. The
+ * body is copied. extra: further header lines made by http_header_add, or empty. */
+void http_respond(struct http_request *req, unsigned status, const char *content_type,
+                  struct slice body, struct slice extra);
+/* text/plain; charset=utf-8 */
+void http_respond_text(struct http_request *req, unsigned status, const char *text);
+void http_respond_error(struct http_request *req, unsigned status, enum http_error_family family,
+                        struct slice detail);
 void http_respond_redirect(struct http_request *req, unsigned status, struct slice location);
-/* Appends `name: value\r\n`; control characters of the value are left out, so a value cannot start another header. */
+/* Appends `name: value\r\n`; control characters of the value are left out, so a value cannot
+ * start another header. */
 void http_header_add(struct buf *extra, const char *name, struct slice value);
 
-/* A response whose length is not known: chunked, or ended by closing for HTTP/1.0. What is written in a turn leaves at its
- * end. After http_stream_end the request is gone. */
-void http_stream_begin(struct http_request *req, unsigned status, const char *content_type, struct slice extra);
-/* Returns the bytes that wait for the client. Above a mark of its own choice the writer stops until on_drained.
- * After the client has gone: 0, and nothing is kept. */
+/* A response whose length is not known: chunked, or ended by closing for HTTP/1.0. What is
+ * written in a turn leaves at its end. After http_stream_end the request is gone. */
+void http_stream_begin(struct http_request *req, unsigned status, const char *content_type,
+                       struct slice extra);
+/* Returns the bytes that wait for the client. Above a mark of its own choice the writer stops
+ * until on_drained. After the client has gone: 0, and nothing is kept. */
 size_t http_stream_write(struct http_request *req, struct slice bytes);
 void http_stream_end(struct http_request *req);
-/* Ends a streamed response that failed half-way: the connection is cut, so that the client sees that the body is not whole. */
+/* Ends a streamed response that failed half-way: the connection is cut, so that the client sees
+ * that the body is not whole. */
 void http_stream_abort(struct http_request *req);

@@ -1,5 +1,5 @@
-/* routes: the table is walked in order. It has tens of rows and most rows differ in their first literal segment, so a walk costs
- * less than what would replace it. Any thread. */
+/* routes: the table is walked in order. It has tens of rows and most rows differ in their first
+ * literal segment, so a walk costs less than what would replace it. Any thread. */
 #include "http/routes.h"
 
 static bool match_rest(const char *pattern, struct slice path, struct slice params[HTTP_MAX_PARAMS])
@@ -28,13 +28,15 @@ static bool match_rest(const char *pattern, struct slice path, struct slice para
     return path.len == 0;
 }
 
-bool http_pattern_match(const char *pattern, struct slice path, struct slice params[HTTP_MAX_PARAMS])
+bool http_pattern_match(const char *pattern, struct slice path,
+                        struct slice params[HTTP_MAX_PARAMS])
 {
     memset(params, 0, HTTP_MAX_PARAMS * sizeof(*params));
     return match_rest(pattern, path, params);
 }
 
-int http_routes_match(const struct http_routes *routes, struct http_request *req, unsigned *ret_allowed)
+int http_routes_match(const struct http_routes *routes, struct http_request *req,
+                      unsigned *ret_allowed)
 {
     unsigned allowed = 0;
 

@@ -1,4 +1,5 @@
-/* routes: which handler answers which path (http.md 1.2). A table that is const after start; pure but for the handlers. */
+/* routes: which handler answers which path (http.md 1.2). A table that is const after start;
+ * pure but for the handlers. */
 #pragma once
 #include <stdbool.h>
 
@@ -6,15 +7,18 @@
 #include "http/request.h"
 
 enum http_route_flags {
-    HTTP_ROUTE_UPGRADE = 1,         /* matches only requests with `Upgrade: websocket`; the handler may take the stream */
-    HTTP_ROUTE_RAW = 2,             /* layers 1, 2, 4 of http.md 1.1: no CORS, no compression; gets OPTIONS too if in the mask */
+    /* matches only requests with `Upgrade: websocket`; the handler may take the stream */
+    HTTP_ROUTE_UPGRADE = 1,
+    /* layers 1, 2, 4 of http.md 1.1: no CORS, no compression; gets OPTIONS too if in the mask */
+    HTTP_ROUTE_RAW = 2,
     HTTP_ROUTE_UNLIMITED = 4,       /* never refused with 429 */
     HTTP_ROUTE_AS_SENT = 8,         /* the request body is not gunzipped */
 };
 
 struct http_route {
     unsigned methods;               /* of enum http_method; GET answers HEAD too */
-    /* Segments `{name}` match one non-empty segment; a last `{name:path}` the rest, slashes and nothing included. */
+    /* Segments `{name}` match one non-empty segment; a last `{name:path}` the rest, slashes and
+     * nothing included. */
     const char *pattern;            /* without the base path */
     void (*on_request)(struct http_request *req, void *arg);
     void *arg;
@@ -30,9 +34,12 @@ struct http_routes {
 enum {
     HTTP_ROUTE_FOUND,
     HTTP_ROUTE_NO_PATH,             /* 404 F2 */
-    HTTP_ROUTE_NO_METHOD,           /* 405 F2; *ret_allowed has the methods of all routes with that path */
+    /* 405 F2; *ret_allowed has the methods of all routes with that path */
+    HTTP_ROUTE_NO_METHOD,
 };
 
 /* Sets req->route and req->params from req->path and req->method. */
-int http_routes_match(const struct http_routes *routes, struct http_request *req, unsigned *ret_allowed);
-bool http_pattern_match(const char *pattern, struct slice path, struct slice params[HTTP_MAX_PARAMS]);
+int http_routes_match(const struct http_routes *routes, struct http_request *req,
+                      unsigned *ret_allowed);
+bool http_pattern_match(const char *pattern, struct slice path,
+                        struct slice params[HTTP_MAX_PARAMS]);

@@ -1,5 +1,6 @@
-/* Any bytes as what a client sends: cut into pieces of any length they mean the same as in one piece, and what a handler
- * would see keeps its promises. The first byte of the input is the length of the pieces. */
+/* Any bytes as what a client sends: cut into pieces of any length they mean the same as in one
+ * piece, and what a handler would see keeps its promises. The first byte of the input is the
+ * length of the pieces. */
 #include <string.h>
 
 #include "base/memory.h"
@@ -51,14 +52,16 @@ static void describe(struct http_request *req, int outcome, struct buf *out)
     }
 }
 
-/* Reads all; what was found goes to `out` in words. Which cap refuses a head depends on the pieces: all refusals read the same. */
+/* Reads all; what was found goes to `out` in words. Which cap refuses a head depends on the
+ * pieces: all refusals read the same. */
 static void read_all(struct slice in, size_t step, struct buf *out)
 {
     struct http_parser *p = http_parser_new((struct http_parse_caps){HEAD_MAX, HEADERS_MAX});
     int outcome = HTTP_PARSE_MORE;
     bool is_closing = false;
 
-    for (unsigned n = 0; n < REQUESTS_MAX && !is_closing && (in.len || outcome == HTTP_PARSE_HEAD);) {
+    for (unsigned n = 0;
+         n < REQUESTS_MAX && !is_closing && (in.len || outcome == HTTP_PARSE_HEAD);) {
         size_t used = 0, len = in.len < step ? in.len : step;
         outcome = http_parser_feed(p, in.ptr, len, &used);
         if (outcome > HTTP_PARSE_UPGRADE)

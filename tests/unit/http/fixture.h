@@ -1,4 +1,5 @@
-/* fixture: one running loop that serves HTTP on socketpairs. A test speaks raw bytes on its end; every read has a deadline. */
+/* fixture: one running loop that serves HTTP on socketpairs. A test speaks raw bytes on its end;
+ * every read has a deadline. */
 #pragma once
 #include <poll.h>
 #include <stdlib.h>
@@ -43,8 +44,12 @@ static void fixture_start(struct fixture *f, const struct http_route *routes, si
     check_allow_fds(2);
     f->site.routes = (struct http_routes){routes, n_routes};
     if (!f->site.caps.head_bytes)
-        f->site.caps = (struct http_caps){.head_bytes = 8192, .n_headers = 32, .body_bytes = 100000, .head_timeout_ms = 5000,
-                                          .keepalive_timeout_ms = 5000, .stall_timeout_ms = 5000};
+        f->site.caps = (struct http_caps){.head_bytes = 8192,
+                                          .n_headers = 32,
+                                          .body_bytes = 100000,
+                                          .head_timeout_ms = 5000,
+                                          .keepalive_timeout_ms = 5000,
+                                          .stall_timeout_ms = 5000};
     CHECK_INT(loop_set_init(&f->set, 1), 0);
     http_loop_init(&f->hl, &f->set.loops[0], &f->site);
     CHECK_INT(loop_set_start(&f->set), 0);
@@ -109,7 +114,8 @@ static void fixture_send(int fd, const char *text)
     }
 }
 
-/* Reads until the text is in, or, for NULL, until the other side has closed. The caller frees what was read. */
+/* Reads until the text is in, or, for NULL, until the other side has closed. The caller frees
+ * what was read. */
 static char *fixture_read(int fd, const char *until)
 {
     size_t len = 0, room = 1 << 16;
@@ -161,3 +167,38 @@ static inline int fixture_count(const char *text, const char *piece)
 }
 
 #define HAS(text, piece) fixture_has(__FILE__, __LINE__, (text), (piece))
+
+/* A request that waits until the test says so. */
+struct held {
+    struct http_request *_Atomic req;
+    atomic_int n_gone, n_drained;
+};
+
+static inline void on_hold_gone(struct http_request *req)
+{
+    struct held *h = req->owner;
+
+    atomic_fetch_add(&h->n_gone, 1);
+}
+
+static inline void on_hold(struct http_request *req, void *arg)
+{
+    struct held *h = arg;
+
+    req->owner = h;
+    req->on_gone = on_hold_gone;
+    atomic_store(&h->req, req);
+}
+
+static inline void release(void *arg)
+{
+    struct held *h = arg;
+
+    http_respond_text(atomic_load(&h->req), 200, "released");
+}
+
+static inline void wait_held(struct held *h)
+{
+    while (!atomic_load(&h->req))
+        poll(NULL, 0, 1);
+}

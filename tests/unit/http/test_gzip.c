@@ -25,7 +25,8 @@ CASE(what_is_packed_is_unpacked)
         buf_deinit(&plain);
         if (sizes[i] < 70000) {
             for (size_t cut = 0; cut < packed.len; cut += 1 + packed.len / 50) {
-                CHECK_INT(http_gunzip(slice_make(packed.ptr, cut), sizes[i], &plain), HTTP_GZIP_CORRUPT);
+                CHECK_INT(http_gunzip(slice_make(packed.ptr, cut), sizes[i], &plain),
+                          HTTP_GZIP_CORRUPT);
                 buf_clear(&plain);
             }
         }
@@ -40,9 +41,18 @@ CASE(what_the_client_accepts)
     static const struct {
         const char *text;
         bool is_accepted;
-    } rows[] = {{"gzip", true}, {"deflate, GZIP;q=0.5, br", true}, {"gzip;q=0", false}, {"gzip; q=0.000", false},
-                {"gzip;q=0.001", true}, {"*", true}, {"*;q=0", false}, {"*, gzip;q=0", false}, {"identity", false},
-                {"deflate", false}, {"", false}, {"gzipped", false}};
+    } rows[] = {{"gzip", true},
+                {"deflate, GZIP;q=0.5, br", true},
+                {"gzip;q=0", false},
+                {"gzip; q=0.000", false},
+                {"gzip;q=0.001", true},
+                {"*", true},
+                {"*;q=0", false},
+                {"*, gzip;q=0", false},
+                {"identity", false},
+                {"deflate", false},
+                {"", false},
+                {"gzipped", false}};
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (http_gzip_is_accepted(slice_of(rows[i].text)) != rows[i].is_accepted)

@@ -31,14 +31,16 @@ static char *parse(const char *text, size_t len, size_t cut)
             http_parser_expect_body(p, 1000, true);
         if (outcome == HTTP_PARSE_DONE || outcome == HTTP_PARSE_UPGRADE) {
             struct http_request *req = http_parser_take(p);
-            buf_add_fmt(&out, "%d|" SLICE_FMT "|" SLICE_FMT "|" SLICE_FMT "|", req->method, SLICE_ARG(req->path),
-                        SLICE_ARG(req->query), SLICE_ARG(req->body));
+            buf_add_fmt(&out, "%d|" SLICE_FMT "|" SLICE_FMT "|" SLICE_FMT "|", req->method,
+                        SLICE_ARG(req->path), SLICE_ARG(req->query), SLICE_ARG(req->body));
             for (size_t i = 0; i < req->n_headers; i++) {
                 struct slice name, value;
                 http_request_header_at(req, i, &name, &value);
                 buf_add_fmt(&out, SLICE_FMT "=" SLICE_FMT ";", SLICE_ARG(name), SLICE_ARG(value));
             }
-            buf_add_text(&out, outcome == HTTP_PARSE_UPGRADE ? "upgrade\n" : req->wants_close ? "close\n" : "\n");
+            buf_add_text(&out, outcome == HTTP_PARSE_UPGRADE ? "upgrade\n"
+                               : req->wants_close            ? "close\n"
+                                                             : "\n");
             http_request_end(req);
         }
         if (outcome == HTTP_PARSE_UPGRADE) {
@@ -57,7 +59,8 @@ static char *parse(const char *text, size_t len, size_t cut)
 static const char traffic[] =
     "\r\nGET /a%2Fb?q=%20#f HTTP/1.1\r\nHost:  h \r\nEmpty:\r\nX-Two: 1\r\nX-Two: 2\r\n\r\n"
     "POST /len HTTP/1.1\r\nhost: h\r\nContent-Length: 4\r\n\r\nabcd"
-    "PUT /chunks HTTP/1.1\r\nhost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n02;e=\"v\"\r\nde\r\n0\r\nt: r\r\n\r\n"
+    "PUT /chunks HTTP/1.1\r\nhost: h\r\nTransfer-Encoding: "
+    "chunked\r\n\r\n3\r\nabc\r\n02;e=\"v\"\r\nde\r\n0\r\nt: r\r\n\r\n"
     "DELETE /none HTTP/1.1\r\nhost: h\r\n\r\n"
     "GET /ws HTTP/1.1\r\nhost: h\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n\r\n\x81rest";
 static const char meaning[] = "1|/a/b|q=%20||Host=h;Empty=;X-Two=1;X-Two=2;\n"
@@ -97,8 +100,10 @@ CASE(a_flipped_byte_is_survived)
 CASE(who_wants_to_close)
 {
     static const char *const texts[][2] = {
-        {"GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n", "1|/|||host=h;connection=close;close\n"},
-        {"GET / HTTP/1.1\r\nhost: h\r\nConnection: foo, Close\r\n\r\n", "1|/|||host=h;Connection=foo, Close;close\n"},
+        {"GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n",
+         "1|/|||host=h;connection=close;close\n"},
+        {"GET / HTTP/1.1\r\nhost: h\r\nConnection: foo, Close\r\n\r\n",
+         "1|/|||host=h;Connection=foo, Close;close\n"},
         {"GET / HTTP/1.0\r\n\r\n", "1|/|||close\n"},
         {"GET / HTTP/1.0\r\nconnection: keep-alive\r\n\r\n", "1|/|||connection=keep-alive;close\n"},
     };
@@ -138,7 +143,8 @@ CASE(caps_have_their_own_outcomes)
     bytes = buf_take(&text);
     CHECK_INT(outcome_of(bytes), HTTP_PARSE_HEAD_TOO_LARGE);
     mem_free(bytes);
-    CHECK_INT(outcome_of("POST / HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n3e9\r\n"), HTTP_PARSE_MORE);
+    CHECK_INT(outcome_of("POST / HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n3e9\r\n"),
+              HTTP_PARSE_MORE);
     buf_add_text(&text, "POST / HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n3e9\r\n");
     for (int i = 0; i < 1001; i++)
         buf_add_byte(&text, 'x');
@@ -154,5 +160,5 @@ CASE(caps_have_their_own_outcomes)
     mem_free(bytes);
 }
 
-CASES(RUN(a_cut_at_any_offset_changes_nothing), RUN(a_flipped_byte_is_survived), RUN(who_wants_to_close),
-      RUN(caps_have_their_own_outcomes))
+CASES(RUN(a_cut_at_any_offset_changes_nothing), RUN(a_flipped_byte_is_survived),
+      RUN(who_wants_to_close), RUN(caps_have_their_own_outcomes))

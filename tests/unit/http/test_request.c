@@ -96,7 +96,8 @@ static int connect_tcp(struct fixture *f)
     return client;
 }
 
-static void check_client(struct fixture *f, const char *headers, const char *client, bool is_https, const struct seen *seen)
+static void check_client(struct fixture *f, const char *headers, const char *client, bool is_https,
+                         const struct seen *seen)
 {
     struct buf text;
     int fd = connect_tcp(f);
@@ -125,14 +126,16 @@ CASE(only_a_trusted_proxy_names_the_client)
     f.site.trusted = &trusted;
     fixture_start(&f, routes, 1);
     check_client(&f, "", "127.0.0.1", false, &seen);
-    check_client(&f, "X-Forwarded-For: 9.9.9.9, 8.8.8.8\r\nX-Forwarded-Proto: https\r\n", "8.8.8.8", true, &seen);
+    check_client(&f, "X-Forwarded-For: 9.9.9.9, 8.8.8.8\r\nX-Forwarded-Proto: https\r\n", "8.8.8.8",
+                 true, &seen);
     check_client(&f, "X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: ::1\r\n", "::1", false, &seen);
     check_client(&f, "X-Forwarded-For: nonsense\r\n", "127.0.0.1", false, &seen);
     fixture_stop(&f);
     static struct fixture g;
     g.site.trusted = &untrusted;
     fixture_start(&g, routes, 1);
-    check_client(&g, "X-Forwarded-For: 8.8.8.8\r\nX-Forwarded-Proto: https\r\n", "127.0.0.1", false, &seen);
+    check_client(&g, "X-Forwarded-For: 8.8.8.8\r\nX-Forwarded-Proto: https\r\n", "127.0.0.1", false,
+                 &seen);
     fixture_stop(&g);
 }
 

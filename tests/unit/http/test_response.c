@@ -75,12 +75,14 @@ static const struct http_route routes[] = {
     {HTTP_M_GET, "/drop", on_drop, NULL, 0, 0},
 };
 
-#define START()                 \
-    static struct fixture f;    \
+#define START()                                                                                    \
+    static struct fixture f;                                                                       \
     fixture_start(&f, routes, ARRAY_LEN(routes))
-#define GET(path, headers) "GET " path " HTTP/1.1\r\nhost: h\r\nconnection: close\r\n" headers "\r\n"
+#define GET(path, headers)                                                                         \
+    "GET " path " HTTP/1.1\r\nhost: h\r\nconnection: close\r\n" headers "\r\n"
 
-static void check_answer(struct fixture *f, const char *request, const char *has, const char *has_not)
+static void check_answer(struct fixture *f, const char *request, const char *has,
+                         const char *has_not)
 {
     char *got = fixture_talk(f, request);
 
@@ -93,13 +95,16 @@ static void check_answer(struct fixture *f, const char *request, const char *has
 CASE(compression_has_conditions)
 {
     START();
-    check_answer(&f, GET("/1000", "accept-encoding: gzip\r\n"), "content-encoding: gzip\r\nvary: Accept-Encoding\r\n",
-                 "content-length: 1000\r\n");
-    check_answer(&f, GET("/1000", ""), "content-length: 1000\r\ncontent-type: application/json\r\nvary: Accept-Encoding\r\n",
-                 "content-encoding");
+    check_answer(&f, GET("/1000", "accept-encoding: gzip\r\n"),
+                 "content-encoding: gzip\r\nvary: Accept-Encoding\r\n", "content-length: 1000\r\n");
+    check_answer(
+        &f, GET("/1000", ""),
+        "content-length: 1000\r\ncontent-type: application/json\r\nvary: Accept-Encoding\r\n",
+        "content-encoding");
     check_answer(&f, GET("/999", "accept-encoding: gzip\r\n"), "content-length: 999\r\n", "vary");
     check_answer(&f, GET("/raw", "accept-encoding: gzip\r\n"), "content-length: 1000\r\n", "vary");
-    check_answer(&f, GET("/1000", "accept-encoding: gzip;q=0\r\n"), "content-length: 1000\r\n", "content-encoding");
+    check_answer(&f, GET("/1000", "accept-encoding: gzip;q=0\r\n"), "content-length: 1000\r\n",
+                 "content-encoding");
     fixture_stop(&f);
 }
 
@@ -109,7 +114,9 @@ static void check_upload(struct fixture *f, const char *path, struct slice body,
     int fd = fixture_connect(f);
 
     buf_init(&text, 0);
-    buf_add_fmt(&text, "POST %s HTTP/1.1\r\nhost: h\r\nconnection: close\r\ncontent-encoding: gzip\r\ncontent-length: %zu\r\n\r\n",
+    buf_add_fmt(&text,
+                "POST %s HTTP/1.1\r\nhost: h\r\nconnection: close\r\ncontent-encoding: "
+                "gzip\r\ncontent-length: %zu\r\n\r\n",
                 path, body.len);
     buf_add_slice(&text, body);
     CHECK_INT(send(fd, text.ptr, text.len, MSG_NOSIGNAL), (ssize_t)text.len);
@@ -160,7 +167,10 @@ CASE(the_client_may_go_while_a_worker_inflates)
     buf_init(&text, 0);
     random_bytes(plain, 60000);
     CHECK(http_gzip(slice_make(plain, 60000), &packed));
-    buf_add_fmt(&text, "POST /echo HTTP/1.1\r\nhost: h\r\ncontent-encoding: gzip\r\ncontent-length: %zu\r\n\r\n", packed.len);
+    buf_add_fmt(
+        &text,
+        "POST /echo HTTP/1.1\r\nhost: h\r\ncontent-encoding: gzip\r\ncontent-length: %zu\r\n\r\n",
+        packed.len);
     buf_add_slice(&text, buf_slice(&packed));
     for (int i = 0; i < 50; i++) {
         int fd = fixture_connect(&f);
@@ -176,7 +186,8 @@ CASE(the_client_may_go_while_a_worker_inflates)
 CASE(errors_redirects_and_empty_answers)
 {
     START();
-    check_answer(&f, GET("/error", ""), "{\"success\":false,\"detail\":\"no \\\"such\\\" \xc3\xa4\\r\\n\"}", NULL);
+    check_answer(&f, GET("/error", ""),
+                 "{\"success\":false,\"detail\":\"no \\\"such\\\" \xc3\xa4\\r\\n\"}", NULL);
     check_answer(&f, GET("/empty", ""), "HTTP/1.1 204 No Content\r\n", "not sent");
     check_answer(&f, GET("/empty", ""), "\r\n\r\n", "content-length");
     check_answer(&f, GET("/inject", ""), "location: /xset-cookie: a=b\r\n", "\nset-cookie");
@@ -198,33 +209,43 @@ CASE(a_broken_stream_is_cut)
 CASE(cors_echoes_allowed_origins)
 {
     START();
-    check_answer(&f, GET("/999", "origin: https://a.example\r\n"), "access-control-allow-origin: https://a.example\r\nvary: Origin\r\n",
-                 NULL);
-    check_answer(&f, GET("/1000", "origin: null\r\n"), "access-control-allow-origin: null\r\nvary: Accept-Encoding, Origin\r\n", NULL);
-    check_answer(&f, GET("/nowhere", "origin: null\r\n"), "access-control-expose-headers: Inference-Header", NULL);
+    check_answer(&f, GET("/999", "origin: https://a.example\r\n"),
+                 "access-control-allow-origin: https://a.example\r\nvary: Origin\r\n", NULL);
+    check_answer(&f, GET("/1000", "origin: null\r\n"),
+                 "access-control-allow-origin: null\r\nvary: Accept-Encoding, Origin\r\n", NULL);
+    check_answer(&f, GET("/nowhere", "origin: null\r\n"),
+                 "access-control-expose-headers: Inference-Header", NULL);
     check_answer(&f, GET("/raw", "origin: null\r\n"), "200 OK", "access-control");
     fixture_stop(&f);
     static struct fixture g;
     struct config_list origins = {(char *[]){(char *)"https://b.example"}, 1};
     g.site.allow_origins = &origins;
     fixture_start(&g, routes, ARRAY_LEN(routes));
-    check_answer(&g, GET("/999", "origin: https://a.example\r\n"), "access-control-allow-credentials: true", "allow-origin");
-    check_answer(&g, GET("/999", "origin: https://b.example\r\n"), "access-control-allow-origin: https://b.example", NULL);
+    check_answer(&g, GET("/999", "origin: https://a.example\r\n"),
+                 "access-control-allow-credentials: true", "allow-origin");
+    check_answer(&g, GET("/999", "origin: https://b.example\r\n"),
+                 "access-control-allow-origin: https://b.example", NULL);
     fixture_stop(&g);
 }
 
-#define PREFLIGHT(method, headers) \
-    "OPTIONS /echo HTTP/1.1\r\nhost: h\r\nconnection: close\r\norigin: o\r\naccess-control-request-method: " method "\r\n" headers "\r\n"
+#define PREFLIGHT(method, headers)                                                                 \
+    "OPTIONS /echo HTTP/1.1\r\nhost: h\r\nconnection: close\r\norigin: "                           \
+    "o\r\naccess-control-request-method: " method "\r\n" headers "\r\n"
 
 CASE(preflights_are_answered_before_routing)
 {
     START();
-    check_answer(&f, PREFLIGHT("POST", "access-control-request-headers: content-type, x-local-auth\r\n"), "HTTP/1.1 200 OK", NULL);
-    check_answer(&f, PREFLIGHT("POST", ""), "access-control-allow-headers: Accept, Accept-Encoding, Accept-Language, ", NULL);
+    check_answer(
+        &f, PREFLIGHT("POST", "access-control-request-headers: content-type, x-local-auth\r\n"),
+        "HTTP/1.1 200 OK", NULL);
+    check_answer(&f, PREFLIGHT("POST", ""),
+                 "access-control-allow-headers: Accept, Accept-Encoding, Accept-Language, ", NULL);
     check_answer(&f, PREFLIGHT("POST", ""), "access-control-max-age: 600\r\n", "expose");
     check_answer(&f, PREFLIGHT("FOO", ""), "\r\n\r\nDisallowed CORS method", NULL);
-    check_answer(&f, PREFLIGHT("FOO", "access-control-request-headers: x-foo\r\n"), "Disallowed CORS method, headers", NULL);
-    check_answer(&f, "OPTIONS /echo HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n", "HTTP/1.1 405 ", NULL);
+    check_answer(&f, PREFLIGHT("FOO", "access-control-request-headers: x-foo\r\n"),
+                 "Disallowed CORS method, headers", NULL);
+    check_answer(&f, "OPTIONS /echo HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n",
+                 "HTTP/1.1 405 ", NULL);
     fixture_stop(&f);
 }
 
@@ -241,10 +262,12 @@ CASE(a_refused_rate_gets_429)
     static struct fixture f = {.site.allow = never};
     fixture_start(&f, routes, ARRAY_LEN(routes));
     check_answer(&f, GET("/999", "origin: o\r\n"), "retry-after: 3\r\n", "access-control");
-    check_answer(&f, GET("/999", ""), "\r\n\r\n{\"detail\":\"Rate limit exceeded. Please slow down.\"}", NULL);
+    check_answer(&f, GET("/999", ""),
+                 "\r\n\r\n{\"detail\":\"Rate limit exceeded. Please slow down.\"}", NULL);
     fixture_stop(&f);
 }
 
-CASES(RUN(compression_has_conditions), RUN(bodies_are_inflated_under_the_cap), RUN(the_client_may_go_while_a_worker_inflates),
-      RUN(errors_redirects_and_empty_answers), RUN(a_broken_stream_is_cut), RUN(cors_echoes_allowed_origins),
+CASES(RUN(compression_has_conditions), RUN(bodies_are_inflated_under_the_cap),
+      RUN(the_client_may_go_while_a_worker_inflates), RUN(errors_redirects_and_empty_answers),
+      RUN(a_broken_stream_is_cut), RUN(cors_echoes_allowed_origins),
       RUN(preflights_are_answered_before_routing), RUN(a_refused_rate_gets_429))
