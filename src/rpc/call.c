@@ -192,6 +192,7 @@ void rpc_reject(struct rpc_call *call, const char *class_name, const char *fmt, 
 {
     va_list args, again;
 
+    ASSERT(fmt);
     va_start(args, fmt);
     va_copy(again, args);
     int n = vsnprintf(NULL, 0, fmt, args);
