@@ -1,0 +1,120 @@
+/* environment: variables shared by the members of a workspace, kept in config.environs of its record. Values are never logged and
+ * never in an event. (workspaces-and-auth 5.8) */
+#include "base/memory.h"
+#include "config/config.h"
+#include "manager/access.h"
+#include "manager/reply.h"
+#include "manager/room.h"
+#include "peer/events.h"
+#include "peer/hub.h"
+#include "peer/lodging.h"
+#include "registry/registry.h"
+#include "wire/mp.h"
+
+static struct slice environs_of(const struct workspace *w)
+{
+    struct slice environs = {NULL, 0};
+
+    (void)mp_find(slice_make(w->config, w->config_len), "environs", &environs);
+    return mp_is(environs, MP_MAP) ? environs : (struct slice){NULL, 0};
+}
+
+/* Copies a map's pairs but for one key. */
+static void add_others(struct mp_open *out, struct slice map, struct slice but)
+{
+    struct mp_iter it;
+    struct slice key, value, name;
+
+    mp_iter_init(&it, map);
+    while (mp_iter_pair(&it, &key, &value)) {
+        if (mp_get_str(key, &name) && slice_eq(name, but))
+            continue;
+        out->n++;
+        mp_add_raw(out->buf, key);
+        mp_add_raw(out->buf, value);
+    }
+}
+
+/* The record's config with one variable set, or removed when value is nil. */
+static void add_config(struct buf *b, const struct workspace *w, struct slice key, struct slice value)
+{
+    struct mp_open config, environs;
+
+    mp_open_map(&config, b);
+    add_others(&config, slice_make(w->config, w->config_len), SLICE_LIT("environs"));
+    mp_key(&config, "environs");
+    mp_open_map(&environs, b);
+    add_others(&environs, environs_of(w), key);
+    if (value.len && !mp_is(value, MP_NIL)) {
+        environs.n++;
+        mp_add_str(b, key);
+        mp_add_raw(b, value);
+    }
+    mp_close(&environs);
+    mp_close(&config);
+}
+
+static bool check_pair(struct slice key, struct slice value, struct refusal *r)
+{
+    if (!key.len || !slice_is_utf8(key))
+        return refuse(r, "ValueError", "The name of an environment variable must not be empty");
+    if (mp_is(value, MP_MAP) || mp_is(value, MP_ARRAY) || mp_is(value, MP_BIN) || mp_is(value, MP_EXT))
+        return refuse(r, "TypeError", "The value of an environment variable must be a string, a number, a boolean or null");
+    return true;
+}
+
+void do_set_env(struct rpc_call *call, void *arg)
+{
+    struct hub *h = ((struct manager *)arg)->hub;
+    struct slice key = call_text(call, 0);
+    struct refusal r;
+    struct buf b;
+    struct workspace *w = access_workspace(h, call, call->workspace, PERMISSION_READ_WRITE, ACCESS_BY_GRANT, &r);
+
+    if (!w || !check_pair(key, call->args[1], &r)) {
+        reply_refusal(call, &r);
+        return;
+    }
+    buf_init(&b, h->loop->config->max_workspace_record_bytes);
+    add_config(&b, w, key, call->args[1]);
+    if (b.is_failed) {
+        rpc_reject(call, "ValueError", "The record of workspace %s would be larger than %zu bytes", w->id,
+                   h->loop->config->max_workspace_record_bytes);
+    } else {
+        workspace_set_config(w, buf_slice(&b));
+        lodging_save(h, w);
+        event_workspace(h, slice_of(w->id), w, "workspace_changed");
+        reply_nil(call);
+    }
+    buf_deinit(&b);
+}
+
+void do_get_env(struct rpc_call *call, void *arg)
+{
+    struct hub *h = ((struct manager *)arg)->hub;
+    struct slice environs, value;
+    struct refusal r;
+    const struct workspace *w = access_workspace(h, call, call->workspace, PERMISSION_READ_WRITE, ACCESS_BY_GRANT, &r);
+
+    if (!w) {
+        reply_refusal(call, &r);
+        return;
+    }
+    environs = environs_of(w);
+    if (!call_has(call, 0)) {
+        static const char empty_map[] = "\x80";
+        rpc_resolve(call, environs.len ? environs : slice_make(empty_map, 1));
+        return;
+    }
+    struct slice wanted = call_text(call, 0), key, name;
+    struct mp_iter it;
+    mp_iter_init(&it, environs);
+    while (mp_iter_pair(&it, &key, &value)) {
+        if (mp_get_str(key, &name) && slice_eq(name, wanted)) {
+            rpc_resolve(call, value);
+            return;
+        }
+    }
+    rpc_reject(call, "KeyError", "Environment variable '" SLICE_FMT "' not found in workspace %s",
+               SLICE_ARG(slice_utf8_prefix(wanted, 200)), w->id);
+}

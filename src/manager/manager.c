@@ -1,0 +1,193 @@
+/* manager: the three virtual clients of the server and what they carry. The manager itself lives in workspace "*", which is no
+ * record of the registry: it is reached by address only. The other two are clients like any other, so that what they offer is
+ * found and listed like any other service; they are never counted and never leave. */
+#include "manager/manager.h"
+
+#include "base/memory.h"
+#include "config/config.h"
+#include "manager/room.h"
+#include "manager/service_info.h"
+#include "peer/admission.h"
+#include "peer/hub.h"
+#include "registry/registry.h"
+#include "router/router.h"
+#include "rpc/built_in.h"
+#include "version.h"
+#include "wire/mp.h"
+
+static void add_pair(struct mp_open *map, const char *key, const char *value)
+{
+    mp_key(map, key);
+    mp_add_text(map->buf, value);
+}
+
+void server_info_add(struct mp_open *config, const struct hub *h)
+{
+    const struct server_info *info = h->info;
+    struct buf login;
+
+    add_pair(config, "server_id", info->server_id);
+    add_pair(config, "hypha_version", HYPHA_PROTOCOL_VERSION);
+    add_pair(config, "public_base_url", info->public_base_url);
+    add_pair(config, "local_base_url", info->local_base_url);
+    add_pair(config, "auth0_client_id", info->auth0_client_id);
+    add_pair(config, "auth0_domain", info->auth0_domain);
+    add_pair(config, "auth0_audience", info->auth0_audience);
+    add_pair(config, "auth0_issuer", info->auth0_issuer);
+    buf_init(&login, 0);
+    buf_add_fmt(&login, "%s/public/services/hypha-login", info->public_base_url);
+    mp_key(config, "login_service_url");
+    mp_add_str(config->buf, buf_slice(&login));
+    buf_deinit(&login);
+}
+
+/* ---- `default` ---- */
+
+static void build_service(struct manager *m)
+{
+    struct mp_open config;
+
+    buf_init(&m->config, 0);
+    mp_open_map(&config, &m->config);
+    mp_key(&config, "require_context");
+    mp_add_bool(&m->config, true);
+    mp_key(&config, "visibility");
+    mp_add_text(&m->config, "public");
+    server_info_add(&config, m->hub);
+    mp_close(&config);
+    m->service = (struct rpc_service){.id = "default", .name = "Default workspace management service",
+                                      .description = "Services for managing workspace.", .type = "generic",
+                                      .config = buf_slice(&m->config), .methods = manager_methods,
+                                      .n_methods = manager_n_methods, .arg = m};
+}
+
+/* The record get_service_info("~") answers with (5.1). */
+static void build_info(struct manager *m)
+{
+    struct buf *b = &m->info;
+    struct mp_open map, config;
+
+    buf_init(b, 0);
+    mp_open_map(&map, b);
+    add_pair(&map, "id", "~");
+    add_pair(&map, "name", m->service.name);
+    add_pair(&map, "type", m->service.type);
+    add_pair(&map, "description", m->service.description);
+    add_pair(&map, "docs", NULL);
+    add_pair(&map, "app_id", "*");
+    mp_key(&map, "service_schema");
+    rpc_service_schema(&m->service, b);
+    mp_key(&map, "config");
+    mp_open_map(&config, b);
+    service_config_defaults(&config, true, "*");
+    server_info_add(&config, m->hub);
+    mp_close(&config);
+    mp_close(&map);
+    ASSERT(!b->is_failed);
+}
+
+/* ---- the virtual clients ---- */
+
+static struct rpc_host *open_host(struct manager *m, struct rpc_loop *rl, const char *workspace, const char *client, bool is_manager)
+{
+    struct buf address;
+
+    buf_init(&address, 0);
+    buf_add_fmt(&address, "%s/%s", workspace, client);
+    struct rpc_host_options options = {.address = buf_slice(&address), .user = m->root, .account = m->hub->process};
+    /* The manager speaks in the workspace of whoever it speaks to (W-075). */
+    if (!is_manager)
+        options.workspace = slice_of(workspace);
+    struct rpc_host *host = rpc_host_open(rl, &options);
+    buf_deinit(&address);
+    return host;
+}
+
+/* The map by which a client registers its built-in service. */
+static void add_built_in(struct buf *b, const char *full_id, const struct rpc_service *service)
+{
+    struct mp_open map;
+    struct buf text;
+
+    buf_init(&text, 0);
+    mp_open_map(&map, b);
+    buf_add_fmt(&text, "%s:built-in", full_id);
+    mp_key(&map, "id");
+    mp_add_str(b, buf_slice(&text));
+    buf_clear(&text);
+    buf_add_fmt(&text, "Builtin services for %s", full_id);
+    mp_key(&map, "name");
+    mp_add_str(b, buf_slice(&text));
+    buf_deinit(&text);
+    add_pair(&map, "type", "built-in");
+    mp_key(&map, "config");
+    mp_add_raw(b, service->config);
+    mp_key(&map, "service_schema");
+    rpc_service_schema(service, b);
+    mp_close(&map);
+}
+
+static void register_host(struct manager *m, struct rpc_host *host, const char *workspace)
+{
+    struct hub *h = m->hub;
+    struct handle handle = {0};
+    struct service_draft draft;
+    struct refusal r;
+    struct buf map;
+    bool is_replaced;
+
+    bool is_bound = router_find(h->router, h->loop, rpc_host_address(host), &handle);
+    ASSERT(is_bound);
+    struct client *c = admission_host(h, slice_of(workspace), slice_of(h->info->server_id), m->root, handle);
+    buf_init(&map, 0);
+    add_built_in(&map, c->full_id, built_in_service());
+    struct service_origin origin = {.workspace = slice_of(workspace), .full_client = slice_of(c->full_id), .creator = m->root,
+                                    .max_bytes = h->loop->config->max_service_info_bytes};
+    bool is_ok = service_draft_read(buf_slice(&map), SLICE_LIT("built-in"), &origin, &draft, &r);
+    ASSERT(is_ok);
+    (void)service_add(&h->registry, c, &draft.fields, &is_replaced);
+    service_draft_deinit(&draft);
+    buf_deinit(&map);
+}
+
+struct manager *manager_new(struct hub *h, struct rpc_loop *rl)
+{
+    LOOP_ASSERT(h->loop);
+    struct manager *m = MEM_NEW(struct manager);
+
+    m->hub = h;
+    m->root = user_new_root("*");
+    build_service(m);
+    build_info(m);
+    m->host = open_host(m, rl, "*", h->info->manager_id, true);
+    rpc_host_add(m->host, &m->service);
+    m->public_host = open_host(m, rl, "public", h->info->server_id, false);
+    register_host(m, m->public_host, "public");
+    m->root_host = open_host(m, rl, "ws-user-root", h->info->server_id, false);
+    register_host(m, m->root_host, "ws-user-root");
+    return m;
+}
+
+void manager_free(struct manager *m)
+{
+    if (!m)
+        return;
+    LOOP_ASSERT(m->hub->loop);
+    rpc_host_close(m->host);
+    rpc_host_close(m->public_host);
+    rpc_host_close(m->root_host);
+    user_unref(m->root);
+    buf_deinit(&m->config);
+    buf_deinit(&m->info);
+    mem_free(m);
+}
+
+struct rpc_host *manager_public_host(const struct manager *m)
+{
+    return m->public_host;
+}
+
+struct rpc_host *manager_root_host(const struct manager *m)
+{
+    return m->root_host;
+}

@@ -1,0 +1,131 @@
+/* people: who is connected to a workspace, and whether somebody answers. */
+#include "manager/access.h"
+#include "manager/reply.h"
+#include "manager/room.h"
+#include "manager/service_info.h"
+#include "base/memory.h"
+#include "peer/hub.h"
+#include "registry/registry.h"
+#include "wire/mp.h"
+
+/* ---- list_clients (5.12) ---- */
+
+static void add_client(struct mp_open *list, const struct client *c, bool with_scope)
+{
+    struct buf *b = list->buf;
+
+    mp_item(list);
+    mp_add_map(b, 2);
+    mp_add_text(b, "id");
+    mp_add_text(b, c->full_id);
+    mp_add_text(b, "user");
+    user_map_add(b, service_info_creator(slice_make(c->built_in->info, c->built_in->info_len)), with_scope);
+}
+
+void do_list_clients(struct rpc_call *call, void *arg)
+{
+    struct manager *m = arg;
+    struct refusal r;
+    struct mp_open list;
+    struct buf b;
+    const struct workspace *w = access_workspace(m->hub, call, call_text(call, 0), PERMISSION_READ, ACCESS_BY_GRANT, &r);
+
+    if (!w) {
+        reply_refusal(call, &r);
+        return;
+    }
+    buf_init(&b, 0);
+    mp_open_array(&list, &b);
+    LIST_FOREACH(it, &w->clients) {
+        const struct client *c = LIST_ENTRY(it, struct client, link);
+        if (c->built_in)
+            add_client(&list, c, access_is_admin(call, slice_of(w->id)));
+    }
+    mp_close(&list);
+    reply_buf(call, &b);
+}
+
+/* ---- ping (5.10): a failure is an answer, not an error ---- */
+
+static const double PING_TIMEOUT_S = 5, PING_TIMEOUT_MOST_S = 600;
+
+struct ping {
+    struct rpc_call *call;
+    struct buf address;
+};
+
+static void reply_failed(struct rpc_call *call, struct slice address, struct slice reason)
+{
+    struct buf text;
+
+    buf_init(&text, 0);
+    buf_add_text(&text, "Failed to ping client ");
+    buf_add_slice(&text, address);
+    buf_add_text(&text, ": ");
+    buf_add_slice(&text, reason);
+    reply_text(call, buf_slice(&text));
+    buf_deinit(&text);
+}
+
+static void on_pong(const struct rpc_reply *reply, void *arg)
+{
+    struct ping *p = arg;
+    struct slice said = {NULL, 0};
+
+    if (reply->outcome == RPC_RESOLVED && mp_get_str(reply->value, &said) && slice_is(said, "pong")) {
+        reply_text(p->call, said);
+    } else {
+        (void)mp_find_str(reply->value, "_rvalue", &said);
+        if (reply->outcome == RPC_GONE)
+            said = reply->text;
+        else if (reply->outcome != RPC_REJECTED)
+            said = (struct slice){NULL, 0};
+        reply_failed(p->call, buf_slice(&p->address), said);
+    }
+    buf_deinit(&p->address);
+    mem_free(p);
+}
+
+static void ping_client(struct manager *m, struct rpc_call *call, struct slice address, double timeout_s)
+{
+    static const char args[] = "\x91\xa4" "ping";
+    struct ping *p = MEM_NEW(struct ping);
+
+    p->call = call;
+    buf_init(&p->address, 0);
+    buf_add_slice(&p->address, address);
+    struct rpc_request request = {.target = buf_slice(&p->address), .method = SLICE_LIT("services.built-in.ping"),
+                                  .args = slice_make(args, sizeof(args) - 1), .promise = RPC_PROMISE_FULL,
+                                  .deadline_ms = (uint64_t)(timeout_s * 1000) + 1};
+    (void)rpc_request(m->host, &request, on_pong, p);
+}
+
+static double ping_timeout(const struct rpc_call *call)
+{
+    double s = PING_TIMEOUT_S;
+
+    if (call_has(call, 1))
+        (void)mp_get_num(call->args[1], &s);
+    return s > 0 ? (s < PING_TIMEOUT_MOST_S ? s : PING_TIMEOUT_MOST_S) : 0;
+}
+
+void do_ping(struct rpc_call *call, void *arg)
+{
+    struct manager *m = arg;
+    struct slice id = call_text(call, 0);
+    struct address target;
+    struct refusal r;
+    struct buf full;
+
+    buf_init(&full, 0);
+    if (!slice_has_byte(id, '/'))
+        buf_add_fmt(&full, SLICE_FMT "/", SLICE_ARG(call->workspace));
+    buf_add_slice(&full, id);
+    if (!address_split(buf_slice(&full), &target))
+        reply_failed(call, id, SLICE_LIT("Invalid client id"));
+    else if (!slice_eq(target.workspace, call->workspace) && !access_grant(call, target.workspace, PERMISSION_READ, &r))
+        reply_failed(call, buf_slice(&full), slice_of(r.text));
+    else
+        ping_client(m, call, buf_slice(&full), ping_timeout(call));
+    buf_deinit(&full);
+}

@@ -1,0 +1,31 @@
+/* reply: how a handler says no, and how it answers. A refusal is found deep down and told at the top: it carries the class and
+ * the sentence the caller will read. Hub loop. (workspaces-and-auth 2.12) */
+#pragma once
+#include <stdbool.h>
+
+#include "base/assert.h"
+#include "base/buf.h"
+#include "base/slice.h"
+
+struct rpc_call;
+
+enum { REFUSAL_MAX = 1024 };
+
+struct refusal {
+    const char *class_name;
+    char text[REFUSAL_MAX];     /* well-formed UTF-8, cut when longer */
+};
+
+/* Returns false, so that a check can `return refuse(...)`. */
+bool refuse(struct refusal *r, const char *class_name, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void reply_refusal(struct rpc_call *call, const struct refusal *r);
+/* Resolves with the one value in b and empties b; a builder that failed is a RuntimeError. */
+void reply_buf(struct rpc_call *call, struct buf *b);
+void reply_nil(struct rpc_call *call);
+void reply_text(struct rpc_call *call, struct slice text);
+void reply_bool(struct rpc_call *call, bool value);
+
+/* Arguments by index; an absent one gives the empty slice, or the default. */
+struct slice call_text(const struct rpc_call *call, unsigned i);
+bool call_bool(const struct rpc_call *call, unsigned i, bool otherwise);
+bool call_has(const struct rpc_call *call, unsigned i);

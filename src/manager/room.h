@@ -1,0 +1,50 @@
+/* room: the inside of struct manager and the handlers of its table, for the files of this room only. Hub loop throughout.
+ *
+ * A handler is one function and one row in table.c: the row's types are checked before it runs; it settles its call exactly
+ * once, now or in a later turn. Records of the registry are looked up again after every wait: they may be gone. */
+#pragma once
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/slice.h"
+#include "rpc/rpc.h"
+
+struct hub;
+
+struct manager {
+    /* const after manager_new */
+    struct hub *hub;
+    struct rpc_host *host, *public_host, *root_host;
+    struct rpc_service service;         /* `default` */
+    struct user *root;                  /* holds a reference */
+    struct buf config;                  /* encoded: what service.config points to */
+    struct buf info;                    /* encoded: the record get_service_info("~") answers */
+};
+
+extern const struct rpc_method manager_methods[];
+extern const size_t manager_n_methods;
+
+/* The encoded map of what clients read about the server in the config of `default`; pairs into an open map. */
+struct mp_open;
+void server_info_add(struct mp_open *config, const struct hub *h);
+
+typedef void manager_handler(struct rpc_call *call, void *arg);
+
+/* small.c */
+manager_handler do_echo, do_log, do_absent, do_search_services;
+/* services.c */
+manager_handler do_register_service, do_unregister_service;
+/* lookup.c */
+manager_handler do_get_service, do_get_service_info;
+/* listing.c */
+manager_handler do_list_services;
+/* people.c */
+manager_handler do_list_clients, do_ping;
+/* tokens.c */
+manager_handler do_generate_token, do_parse_token, do_revoke_token;
+/* workspaces.c */
+manager_handler do_get_workspace_info, do_check_status, do_get_summary, do_list_workspaces;
+/* environment.c */
+manager_handler do_set_env, do_get_env;
+/* subscriptions.c */
+manager_handler do_subscribe, do_unsubscribe;

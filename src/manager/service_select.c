@@ -1,0 +1,104 @@
+/* service_select: the calls run side by side, each under its own deadline, so that a hanging instance costs the timeout and no
+ * more. An instance that fails, answers null or lacks the function is passed over. */
+#include "manager/service_select.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "manager/room.h"
+#include "registry/registry.h"
+#include "wire/mp.h"
+
+struct instance {
+    struct selection *selection;
+    char *full_id;          /* owned */
+    uint64_t request;
+    double value;
+    bool is_waiting, is_usable;
+};
+
+struct selection {
+    struct manager *m;
+    enum service_criterion criterion;
+    service_selected *done;
+    void *arg;
+    size_t n, n_waiting;
+    struct instance instances[];
+};
+
+static const struct instance *best(const struct selection *s)
+{
+    const struct instance *found = NULL;
+
+    for (size_t i = 0; i < s->n; i++) {
+        const struct instance *it = &s->instances[i];
+        if (it->is_usable && (!found || (s->criterion == SELECT_MIN && it->value < found->value) ||
+                              (s->criterion == SELECT_MAX && it->value > found->value)))
+            found = it;
+    }
+    if (found)
+        return found;
+    uint32_t dice;
+    random_bytes(&dice, sizeof(dice));
+    return &s->instances[dice % s->n];
+}
+
+static void finish(struct selection *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (s->instances[i].is_waiting)
+            rpc_cancel(s->m->host, s->instances[i].request);
+    }
+    s->done(best(s)->full_id, s->arg);
+    for (size_t i = 0; i < s->n; i++)
+        mem_free(s->instances[i].full_id);
+    mem_free(s);
+}
+
+static void on_answer(const struct rpc_reply *reply, void *arg)
+{
+    struct instance *it = arg;
+    struct selection *s = it->selection;
+
+    it->is_waiting = false;
+    s->n_waiting--;
+    if (reply->outcome == RPC_RESOLVED)
+        it->is_usable = s->criterion == SELECT_FIRST_SUCCESS || mp_get_num(reply->value, &it->value);
+    if (s->n_waiting == 0 || (it->is_usable && s->criterion == SELECT_FIRST_SUCCESS))
+        finish(s);
+}
+
+static void ask(struct instance *it, const struct service *service, struct slice function, double timeout_s)
+{
+    struct buf method;
+
+    buf_init(&method, 0);
+    buf_add_text(&method, "services.");
+    buf_add_slice(&method, service->name);
+    buf_add_byte(&method, '.');
+    buf_add_slice(&method, function);
+    struct rpc_request request = {.target = slice_of(service->client->full_id), .method = buf_slice(&method),
+                                  .promise = RPC_PROMISE_FULL, .deadline_ms = (uint64_t)(timeout_s * 1000) + 1};
+    it->is_waiting = true;
+    it->request = rpc_request(it->selection->m->host, &request, on_answer, it);
+    buf_deinit(&method);
+}
+
+void service_select(struct manager *m, const struct service_set *set, const struct service_choice *choice, double timeout_s,
+                    service_selected *done, void *arg)
+{
+    size_t n = set->n_items < SELECT_ASKED_MAX ? set->n_items : SELECT_ASKED_MAX;
+    struct selection *s = mem_new(sizeof(*s) + n * sizeof(struct instance));
+    uint32_t start = 0;
+
+    *s = (struct selection){.m = m, .criterion = choice->criterion, .done = done, .arg = arg, .n = n, .n_waiting = n};
+    if (n < set->n_items)
+        random_bytes(&start, sizeof(start));
+    for (size_t i = 0; i < n; i++) {
+        const struct service *service = set->items[(start + i) % set->n_items];
+        s->instances[i].selection = s;
+        s->instances[i].full_id = mem_copy(service->full_id, strlen(service->full_id));
+        ask(&s->instances[i], service, choice->function, timeout_s);
+    }
+}

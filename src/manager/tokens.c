@@ -1,0 +1,147 @@
+/* tokens: handing out, reading and revoking. What a token may say is auth's business; which workspace it is for, whether that
+ * exists and who owns it is known here. */
+#include <string.h>
+
+#include "auth/mint.h"
+#include "auth/revocation.h"
+#include "auth/token.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include "manager/access.h"
+#include "manager/reply.h"
+#include "manager/room.h"
+#include "peer/hub.h"
+#include "registry/registry.h"
+
+/* ---- generate_token (3.5) ---- */
+
+/* A child does not own (D-04), but may pass on what it has of what the person behind it owns. */
+static bool owns_effectively(const struct workspace *w, const struct user *u)
+{
+    const char *id = user_effective_id(u);
+    struct slice personal = SLICE_LIT("ws-user-");
+
+    if (workspace_owned_by(w, u))
+        return true;
+    if (slice_starts(slice_of(w->id), "ws-user-") && slice_is(slice_from(slice_of(w->id), personal.len), id))
+        return true;
+    for (size_t i = 0; i < w->n_owners; i++) {
+        if (strcmp(w->owners[i], id) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool check_target(struct hub *h, const struct user *caller, const struct mint_config *config, bool *ret_owns,
+                         struct refusal *r)
+{
+    const struct workspace *w = workspace_find(&h->registry, slice_of(config->workspace));
+
+    *ret_owns = w && owns_effectively(w, caller);
+    if (w || mint_by_grant(caller, config))
+        return true;
+    return refuse(r, "KeyError", "Workspace not found: %s", config->workspace);
+}
+
+void do_generate_token(struct rpc_call *call, void *arg)
+{
+    struct hub *h = ((struct manager *)arg)->hub;
+    struct mint_config config;
+    struct mint_error error;
+    struct refusal r;
+    char *token = NULL;
+    bool owns;
+
+    if (mint_config_read(call->args[0], call->workspace, &config, &error) != MINT_OK) {
+        rpc_reject_text(call, error.class_name, slice_of(error.text));
+        return;
+    }
+    if (!check_target(h, call->user, &config, &owns, &r))
+        reply_refusal(call, &r);
+    else if (mint_child(h->keys, call->user, &config, owns, &token, &error) != MINT_OK)
+        rpc_reject_text(call, error.class_name, slice_of(error.text));
+    else
+        reply_text(call, slice_of(token));
+    mem_free(token);
+    mint_config_deinit(&config);
+}
+
+/* ---- parse_token (5.13) ---- */
+
+static bool parse(struct hub *h, struct slice text, struct token *ret, struct refusal *r)
+{
+    char error[TOKEN_ERROR_MAX];
+
+    if (!slice_trim(text).len)
+        return refuse(r, "AssertionError", "Authorization is required");
+    if (token_parse(h->keys, text, ret, error) != TOKEN_OK)
+        return refuse(r, "HTTPException", "401: %s", error);
+    if (!ret->is_root && revocation_has(h->revocations, ret->digest)) {
+        token_deinit(ret);
+        return refuse(r, "HTTPException", "401: Token has been revoked");
+    }
+    return true;
+}
+
+void do_parse_token(struct rpc_call *call, void *arg)
+{
+    struct hub *h = ((struct manager *)arg)->hub;
+    struct token token;
+    struct refusal r;
+    struct buf b;
+
+    if (!access_context(call, PERMISSION_READ, &r) || !parse(h, call_text(call, 0), &token, &r)) {
+        reply_refusal(call, &r);
+        return;
+    }
+    if (token.has_workspace && !token.is_root && !slice_is(call->workspace, token.user->current_workspace)) {
+        (void)refuse(&r, "HTTPException", "403: Token is not authorized for workspace '" SLICE_FMT "'",
+                     SLICE_ARG(call->workspace));
+        reply_refusal(call, &r);
+    } else {
+        buf_init(&b, 0);
+        user_add_mp(&b, token.user, true);
+        reply_buf(call, &b);
+    }
+    token_deinit(&token);
+}
+
+/* ---- revoke_token (3.7) ---- */
+
+static void on_revoked(int outcome, void *arg)
+{
+    struct rpc_call *call = arg;
+
+    if (outcome == REVOCATION_OK)
+        reply_nil(call);
+    else if (outcome == REVOCATION_FULL)
+        rpc_reject(call, "RuntimeError", "Too many tokens are revoked");
+    else
+        rpc_reject(call, "RuntimeError", "The revocation could not be stored: it holds until the server restarts");
+}
+
+static bool read_revocable(struct hub *h, struct slice text, struct token *ret, struct refusal *r)
+{
+    char error[TOKEN_ERROR_MAX];
+
+    if (token_parse(h->keys, text, ret, error) != TOKEN_OK)
+        return refuse(r, "ValueError", "Invalid token: 401: %s", error);
+    if (!ret->is_root && ret->expires_at)
+        return true;
+    token_deinit(ret);
+    return refuse(r, "ValueError", "Token has no expiry and cannot be revoked");
+}
+
+void do_revoke_token(struct rpc_call *call, void *arg)
+{
+    struct hub *h = ((struct manager *)arg)->hub;
+    struct token token;
+    struct refusal r;
+
+    if (!access_context(call, PERMISSION_ADMIN, &r) || !read_revocable(h, call_text(call, 0), &token, &r)) {
+        reply_refusal(call, &r);
+        return;
+    }
+    revocation_add(h->revocations, token.digest, token.expires_at, on_revoked, call);
+    token_deinit(&token);
+}

@@ -1,0 +1,256 @@
+/* workspaces: reading about workspaces. A workspace that the caller may not read is treated as one that does not exist would be:
+ * permission is refused before anything is looked up (D-12). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "manager/access.h"
+#include "manager/listing.h"
+#include "manager/reply.h"
+#include "manager/room.h"
+#include "manager/service_info.h"
+#include "manager/view.h"
+#include "peer/hub.h"
+#include "registry/registry.h"
+#include "wire/mp.h"
+
+/* ---- get_workspace_info, check_status (5.7) ---- */
+
+void do_get_workspace_info(struct rpc_call *call, void *arg)
+{
+    struct manager *m = arg;
+    const struct workspace *w = NULL;
+    struct refusal r;
+    struct buf b;
+
+    if (access_context(call, PERMISSION_READ, &r))
+        w = access_workspace(m->hub, call, call_text(call, 0), PERMISSION_READ, ACCESS_BY_GRANT_OR_OWNERSHIP, &r);
+    if (!w) {
+        reply_refusal(call, &r);
+        return;
+    }
+    buf_init(&b, 0);
+    workspace_add_mp(&b, w, user_permission(call->user, slice_of(w->id)) >= PERMISSION_READ_WRITE);     /* D-13 */
+    reply_buf(call, &b);
+}
+
+void do_check_status(struct rpc_call *call, void *arg)
+{
+    struct manager *m = arg;
+    struct refusal r;
+    struct buf b, error;
+
+    if (!access_context(call, PERMISSION_READ, &r)) {
+        reply_refusal(call, &r);
+        return;
+    }
+    bool is_there = workspace_find(&m->hub->registry, call->workspace) != NULL;
+    buf_init(&b, 0);
+    mp_add_map(&b, 3);
+    mp_add_text(&b, "status");
+    mp_add_text(&b, is_there ? "ready" : "not_found");
+    if (is_there) {
+        mp_add_text(&b, "errors");
+        mp_add_nil(&b);
+    } else {
+        buf_init(&error, 0);
+        buf_add_fmt(&error, "Workspace " SLICE_FMT " not found", SLICE_ARG(call->workspace));
+        mp_add_text(&b, "error");
+        mp_add_str(&b, buf_slice(&error));
+        buf_deinit(&error);
+    }
+    mp_add_text(&b, "user_permission");
+    mp_add_text(&b, permission_letter(user_permission(call->user, call->workspace)));
+    reply_buf(call, &b);
+}
+
+/* ---- get_summary (5.7) ---- */
+
+struct summary {
+    const struct rpc_call *call;
+    struct mp_open services;
+};
+
+static void add_summary_service(const struct service *s, void *arg)
+{
+    static const char *const keys[] = {"id", "name", "type", "description", "config"};
+    struct summary *sum = arg;
+    struct buf *b = sum->services.buf, shown;
+    struct slice value;
+
+    buf_init(&shown, 0);
+    service_info_add(&shown, slice_make(s->info, s->info_len), view_of(sum->call, s));
+    mp_item(&sum->services);
+    mp_add_map(b, ARRAY_LEN(keys));
+    for (unsigned i = 0; i < ARRAY_LEN(keys); i++) {
+        mp_add_text(b, keys[i]);
+        mp_add_raw(b, mp_find(buf_slice(&shown), keys[i], &value) ? value : (struct slice){NULL, 0});
+    }
+    buf_deinit(&shown);
+}
+
+static void add_summary_clients(struct mp_open *map, const struct workspace *w)
+{
+    struct mp_open clients;
+    struct buf list;
+
+    buf_init(&list, 0);
+    mp_open_array(&clients, &list);
+    LIST_FOREACH(it, &w->clients) {
+        const struct client *c = LIST_ENTRY(it, struct client, link);
+        if (!c->built_in)
+            continue;
+        mp_item(&clients);
+        mp_add_text(&list, c->full_id);
+    }
+    mp_close(&clients);
+    mp_key(map, "client_count");
+    mp_add_uint(map->buf, clients.n);
+    mp_key(map, "clients");
+    mp_add_raw(map->buf, buf_slice(&list));
+    buf_deinit(&list);
+}
+
+void do_get_summary(struct rpc_call *call, void *arg)
+{
+    struct manager *m = arg;
+    struct summary sum = {.call = call};
+    struct list_query q = {.workspace = call->workspace};
+    struct refusal r;
+    struct mp_open map;
+    struct buf b, services;
+    const struct workspace *w = access_workspace(m->hub, call, call->workspace, PERMISSION_READ, ACCESS_BY_GRANT, &r);
+
+    if (!w) {
+        reply_refusal(call, &r);
+        return;
+    }
+    buf_init(&b, 0);
+    buf_init(&services, 0);
+    mp_open_array(&sum.services, &services);
+    listing_walk(m->hub, call, &q, false, add_summary_service, &sum);
+    mp_close(&sum.services);
+    mp_open_map(&map, &b);
+    mp_key(&map, "name");
+    mp_add_text(&b, w->name);
+    mp_key(&map, "description");
+    mp_add_text(&b, w->description);
+    add_summary_clients(&map, w);
+    mp_key(&map, "service_count");
+    mp_add_uint(&b, sum.services.n);
+    mp_key(&map, "services");
+    mp_add_raw(&b, buf_slice(&services));
+    mp_close(&map);
+    buf_deinit(&services);
+    reply_buf(call, &b);
+}
+
+/* ---- list_workspaces (5.4) ---- */
+
+enum { PAGE_MOST = 256 };
+
+static bool matches(const struct workspace *w, struct slice match)
+{
+    struct mp_iter it;
+    struct slice key, value, mine;
+    struct buf record;
+    bool ok = true;
+
+    if (!mp_count(match))
+        return true;
+    buf_init(&record, 0);
+    workspace_add_mp(&record, w, false);
+    mp_iter_init(&it, match);
+    while (ok && mp_iter_pair(&it, &key, &value)) {
+        struct slice name = {NULL, 0};
+        char *text = mp_get_str(key, &name) ? mem_copy(name.ptr, name.len) : NULL;
+        ok = text && mp_find(buf_slice(&record), text, &mine) && slice_eq(mine, value);
+        mem_free(text);
+    }
+    buf_deinit(&record);
+    return ok;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const struct workspace *const *x = a, *const *y = b;
+
+    return strcmp((*x)->id, (*y)->id);
+}
+
+/* The workspaces the caller may know of, in order of their ids; the caller frees the array. */
+static const struct workspace **select_workspaces(struct hub *h, const struct rpc_call *call, size_t *ret_n)
+{
+    const struct workspace **all = mem_new((h->registry.workspaces.n_entries + 1) * sizeof(*all));
+    struct slice match = call->args[0];
+    size_t n = 0, at = 0;
+    void *value;
+
+    while (map_next(&h->registry.workspaces, &at, NULL, &value)) {
+        const struct workspace *w = value;
+        bool may = user_permission(call->user, slice_of(w->id)) >= PERMISSION_READ || workspace_owned_by(w, call->user);
+        if (may && matches(w, match))
+            all[n++] = w;
+    }
+    qsort(all, n, sizeof(*all), by_id);
+    *ret_n = n;
+    return all;
+}
+
+static void add_workspace_item(struct mp_open *list, const struct workspace *w)
+{
+    struct buf *b = list->buf;
+
+    mp_item(list);
+    mp_add_map(b, 6);
+    mp_add_text(b, "id");
+    mp_add_text(b, w->id);
+    mp_add_text(b, "name");
+    mp_add_text(b, w->id);
+    mp_add_text(b, "description");
+    mp_add_text(b, w->description);
+    mp_add_text(b, "read_only");
+    mp_add_bool(b, w->is_read_only);
+    mp_add_text(b, "persistent");
+    mp_add_bool(b, w->is_persistent);
+    mp_add_text(b, "owners");
+    mp_add_array(b, (uint32_t)w->n_owners);
+    for (size_t i = 0; i < w->n_owners; i++)
+        mp_add_text(b, w->owners[i]);
+}
+
+static bool read_page(const struct rpc_call *call, int64_t *ret_offset, int64_t *ret_limit, struct refusal *r)
+{
+    *ret_offset = 0;
+    *ret_limit = PAGE_MOST;
+    (void)mp_get_int(call->args[1], ret_offset);
+    (void)mp_get_int(call->args[2], ret_limit);
+    if (*ret_offset < 0)
+        return refuse(r, "ValueError", "Offset number must be greater than or equal to 0");
+    if (*ret_limit <= 0 || *ret_limit > PAGE_MOST)
+        return refuse(r, "ValueError", "Limit must be greater than 0 and less than 256");
+    return true;
+}
+
+void do_list_workspaces(struct rpc_call *call, void *arg)
+{
+    struct manager *m = arg;
+    int64_t offset, limit;
+    struct refusal r;
+    struct mp_open list;
+    struct buf b;
+    size_t n;
+
+    if (!access_context(call, PERMISSION_READ, &r) || !read_page(call, &offset, &limit, &r)) {
+        reply_refusal(call, &r);
+        return;
+    }
+    const struct workspace **all = select_workspaces(m->hub, call, &n);
+    buf_init(&b, 0);
+    mp_open_array(&list, &b);
+    for (size_t i = (size_t)offset; i < n && limit > 0; i++, limit--)
+        add_workspace_item(&list, all[i]);
+    mp_close(&list);
+    mem_free(all);
+    reply_buf(call, &b);
+}
