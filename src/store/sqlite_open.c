@@ -113,7 +113,6 @@ static int configure(sqlite3 *db, const char *path, char ret_error[STORE_ERROR_M
 {
     char text[80];
 
-    (void)sqlite3_busy_timeout(db, BUSY_MS);
     if (!query_text(db, "PRAGMA journal_mode = WAL", text, sizeof(text)))
         return fail(path, sqlite3_errmsg(db), ret_error);
     if (strcmp(text, "wal") != 0)
@@ -176,6 +175,7 @@ static int open_and_check(const char *path, struct sqlite_file *f, char ret_erro
         return r;
     if (sqlite3_open_v2(path, &f->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
         return fail(path, f->db ? sqlite3_errmsg(f->db) : "no memory", ret_error);
+    (void)sqlite3_busy_timeout(f->db, BUSY_MS);     /* an operator may be copying it */
     r = check_owner(f->db, path, &is_empty, ret_error);
     if (!r)
         r = configure(f->db, path, ret_error);

@@ -68,7 +68,7 @@ static int open_elsewhere(const char *path)
 
 CASE(one_process_holds_a_folder)
 {
-    char error[DATA_DIR_ERROR_MAX] = "", base[] = "/tmp/hyphad-data-XXXXXX", path[128], above[128];
+    char error[DATA_DIR_ERROR_MAX] = "", base[] = "/tmp/hyphad-data-XXXXXX", above[64], path[72];
     struct data_dir d, again;
 
     CHECK(mkdtemp(base));

@@ -1,0 +1,239 @@
+#include "auth/token.h"
+
+#include "auth/scope.h"
+#include "harness/check.h"
+#include "unit/auth/forge.h"
+#include "wire/json.h"
+#include "wire/mp.h"
+
+/* Parses a token made by forge() and frees it. */
+static struct token accept(char *text)
+{
+    char error[TOKEN_ERROR_MAX] = "";
+    struct token t;
+    int r = token_parse(&forge_keys, slice_of(text), &t, error);
+
+    CHECK_TEXT(error, "");
+    CHECK_INT(r, TOKEN_OK);
+    mem_free(text);
+    return t;
+}
+
+static void refused(const char *text, const char *reason)
+{
+    char error[TOKEN_ERROR_MAX] = "";
+    struct token t;
+
+    CHECK_INT(token_parse(&forge_keys, slice_of(text), &t, error), TOKEN_INVALID);
+    CHECK(!t.user);
+    if (!strstr(error, reason))
+        check_fail(__FILE__, __LINE__, "\"%s\" does not say \"%s\"", error, reason);
+}
+
+static void forged_refused(char *text, const char *reason)
+{
+    refused(text, reason);
+    mem_free(text);
+}
+
+CASE(a_login_token_names_a_person)
+{
+    struct token t = accept(forge("\"sub\":\"u1\",\"scope\":\"ws:w-1#rw openid\",\"https://amun.ai/roles\":[\"editor\"],"
+                                  "\"https://amun.ai/email\":\"u1@x.org\""));
+
+    CHECK_TEXT(t.user->id, "u1");
+    CHECK_TEXT(t.user->email, "u1@x.org");
+    CHECK(user_has_role(t.user, "editor") && !t.user->is_anonymous);
+    CHECK_INT(user_permission(t.user, SLICE_LIT("w-1")), PERMISSION_READ_WRITE);
+    CHECK_INT(user_permission(t.user, SLICE_LIT("ws-user-u1")), PERMISSION_ADMIN);
+    CHECK(!t.has_workspace && !t.has_client_id && !t.is_root);
+    CHECK_INT(t.expires_at, t.user->expires_at);
+    token_deinit(&t);
+    t = accept(forge("\"sub\":\"u1\""));        /* no scope claim: nothing but one's own */
+    CHECK_INT(t.user->scope.n_grants, 1);
+    token_deinit(&t);
+    t = accept(forge("\"sub\":\"u1\",\"scope\":\"cid:c1 wid:w-1\""));
+    CHECK(t.has_workspace && t.has_client_id);
+    CHECK_TEXT(t.user->current_workspace, "w-1");
+    CHECK_TEXT(t.user->scope.client_id, "c1");
+    token_deinit(&t);
+}
+
+CASE(a_child_inherits_no_power)
+{
+    struct token t = accept(forge("\"sub\":\"kid\",\"scope\":\"ws:w-1#r wid:w-1\",\"https://amun.ai/roles\":[\"admin\",\"x\"],"
+                                  "\"https://amun.ai/parent\":\"u1\""));
+
+    CHECK_TEXT(user_effective_id(t.user), "u1");
+    CHECK_INT(t.user->scope.n_grants, 1);
+    CHECK(!user_has_role(t.user, "admin") && user_has_role(t.user, "x"));
+    CHECK_INT(user_permission(t.user, SLICE_LIT("w-2")), PERMISSION_NONE);      /* D-03, A-033 */
+    CHECK_INT(user_permission(t.user, SLICE_LIT("ws-user-kid")), PERMISSION_NONE);
+    token_deinit(&t);
+    t = accept(forge("\"sub\":\"kid\",\"scope\":\"ws:*#a\",\"https://amun.ai/roles\":[\"admin\"],\"https://amun.ai/parent\":\"root\""));
+    CHECK(user_has_role(t.user, "admin"));
+    token_deinit(&t);
+    t = accept(forge("\"sub\":\"boss\",\"https://amun.ai/roles\":[\"admin\"]"));
+    CHECK_INT(user_permission(t.user, SLICE_LIT("w-2")), PERMISSION_ADMIN);
+    token_deinit(&t);
+}
+
+CASE(claims_are_checked)
+{
+    static const char head[] = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
+    static const char parties[] = "\"iss\":\"https://amun.ai/\",\"aud\":\"https://amun-ai.eu.auth0.com/api/v2/\",\"sub\":\"u\"";
+    char claims[512];
+
+    (void)snprintf(claims, sizeof(claims), "{%s,\"exp\":%lld}", parties, (long long)(clock_wall_ms() / 1000 - 1));
+    forged_refused(forge_with(head, claims, FORGE_SECRET), "The token has expired. Please fetch a new one");
+    (void)snprintf(claims, sizeof(claims), "{%s}", parties);
+    forged_refused(forge_with(head, claims, FORGE_SECRET), "exp");
+    (void)snprintf(claims, sizeof(claims), "{%s,\"exp\":\"9999999999\"}", parties);
+    forged_refused(forge_with(head, claims, FORGE_SECRET), "exp");
+    (void)snprintf(claims, sizeof(claims), "{%s,\"exp\":1e300}", parties);
+    forged_refused(forge_with(head, claims, FORGE_SECRET), "exp");
+    forged_refused(forge("\"sub\":\"u\",\"nbf\":9999999999"), "not yet valid");
+    forged_refused(forge("\"sub\":\"u\",\"aud\":\"other\""), "Invalid audience");
+    forged_refused(forge("\"sub\":\"u\",\"aud\":[\"other\",1]"), "Invalid audience");
+    forged_refused(forge("\"sub\":\"u\",\"iss\":\"https://amun.ai\""), "Invalid issuer");
+    forged_refused(forge("\"sub\":\"u\",\"iss\":[\"https://amun.ai/\"]"), "Invalid issuer");
+    forged_refused(forge("\"scope\":\"\""), "1 validation error for UserInfo");
+    forged_refused(forge("\"sub\":\"\""), "1 validation error for UserInfo");
+    forged_refused(forge("\"sub\":7"), "1 validation error for UserInfo");
+    forged_refused(forge("\"sub\":\"a\\u0000b\""), "");
+    forged_refused(forge("\"sub\":\"u\",\"scope\":\"ws:w-1\""), "scope");
+    forged_refused(forge("\"sub\":\"u\",\"scope\":[]"), "scope");
+    forged_refused(forge("\"sub\":\"u\",\"https://amun.ai/roles\":\"admin\""), "1 validation error for UserInfo");
+    struct token t = accept(forge("\"sub\":\"u\",\"aud\":[\"other\",\"https://amun-ai.eu.auth0.com/api/v2/\"],\"nbf\":1"));
+    token_deinit(&t);
+}
+
+CASE(the_token_does_not_choose_the_algorithm)
+{
+    static const char *const names[] = {"none", "HS512", "HS384", "RS256", "RS512", "ES256", "hs256", "None", ""};
+    static const char claims[] = "{\"sub\":\"u\"}";
+    char head[64], wanted[64];
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        (void)snprintf(head, sizeof(head), "{\"alg\":\"%s\",\"typ\":\"JWT\"}", names[i]);
+        (void)snprintf(wanted, sizeof(wanted), "Invalid algorithm: %s", names[i]);
+        forged_refused(forge_with(head, claims, FORGE_SECRET), wanted);
+    }
+    forged_refused(forge_with("{\"alg\":\"HS256\",\"alg\":\"none\"}", claims, FORGE_SECRET), "Invalid algorithm: none");
+    forged_refused(forge_with("{\"typ\":\"JWT\"}", claims, FORGE_SECRET), "Error decoding token");
+    forged_refused(forge_with("[]", claims, FORGE_SECRET), "Error decoding token");
+    forged_refused(forge_with("{\"alg\":\"HS256\"}", claims, "another secret"), "Signature verification failed");
+}
+
+CASE(what_is_no_token_is_refused)
+{
+    refused("", "Authorization is required");
+    refused("  \t ", "Authorization is required");
+    refused("Bearer", "Token not found");
+    refused("Bearer a b", "Authorization header must be 'Bearer' token");
+    refused("abc", "Error decoding token");
+    refused("a.b.c", "Error decoding token");
+    refused("..", "Error decoding token");
+    refused("a.b.c.d", "Error decoding token");
+    refused("eyJhbGciOiJIUzI1NiJ9..", "Error decoding token");
+}
+
+/* Every token that differs from a good one in one character is refused, or is that token for revocation too. */
+CASE(no_altered_token_dodges_revocation)
+{
+    char *good = forge("\"sub\":\"u1\",\"scope\":\"ws:w-1#rw\"");
+    size_t len = strlen(good);
+    char error[TOKEN_ERROR_MAX];
+    struct token t, other;
+
+    CHECK_INT(token_parse(&forge_keys, slice_of(good), &t, error), TOKEN_OK);
+    for (size_t i = 0; i < len; i++) {
+        for (const char *c = "AQZgw059-_=+/. "; *c; c++) {
+            char kept = good[i];
+            good[i] = *c;
+            if (*c != kept && token_parse(&forge_keys, slice_of(good), &other, error) == TOKEN_OK) {
+                CHECK_BYTES(other.digest, 32, t.digest, 32);
+                token_deinit(&other);
+            }
+            good[i] = kept;
+        }
+    }
+    static const char *const forms[] = {"Bearer %s", "bearer   %s ", "  %s\r\n", "BEARER\t%s", "%s=", "%s=="};
+    for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+        struct buf b;
+        buf_init(&b, 0);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+        buf_add_fmt(&b, forms[i], good);
+#pragma GCC diagnostic pop
+        int r = token_parse(&forge_keys, buf_slice(&b), &other, error);
+        CHECK(i >= 4 || r == TOKEN_OK);
+        if (r == TOKEN_OK) {
+            CHECK_BYTES(other.digest, 32, t.digest, 32);
+            token_deinit(&other);
+        }
+        buf_deinit(&b);
+    }
+    for (size_t n = 0; n < len; n++)
+        CHECK_INT(token_parse(&forge_keys, slice_make(good, n), &other, error), TOKEN_INVALID);
+    token_deinit(&t);
+    mem_free(good);
+}
+
+CASE(the_root_token_is_root)
+{
+    struct token_keys keys = forge_keys;
+    char error[TOKEN_ERROR_MAX];
+    struct token t;
+
+    keys.root_token = SLICE_LIT("zq8Yw3Nn5Kc0Xv7Lr2Tj6Hd4Bs9Pm1Gf");
+    CHECK_INT(token_parse(&keys, SLICE_LIT("Bearer zq8Yw3Nn5Kc0Xv7Lr2Tj6Hd4Bs9Pm1Gf"), &t, error), TOKEN_OK);
+    CHECK(t.is_root && t.has_workspace && t.expires_at == 0);
+    CHECK_TEXT(t.user->id, "root");
+    CHECK_TEXT(t.user->current_workspace, "ws-user-root");
+    token_deinit(&t);
+    CHECK_INT(token_parse(&keys, SLICE_LIT("zq8Yw3Nn5Kc0Xv7Lr2Tj6Hd4Bs9Pm1G"), &t, error), TOKEN_INVALID);
+    CHECK_INT(token_parse(&keys, SLICE_LIT(""), &t, error), TOKEN_INVALID);
+}
+
+CASE(minted_tokens_come_back)
+{
+    struct token t = accept(forge("\"sub\":\"alice\",\"https://amun.ai/email\":\"alice@example.org\""));
+    struct user *joined = user_join(t.user, "alice-two", PERMISSION_ADMIN, "rc1");
+    char *text = token_mint(&forge_keys, joined, &joined->scope, 172800);
+    struct buf out;
+
+    CHECK(text);
+    CHECK(slice_starts(slice_of(text), "eyJ"));
+    struct token back = accept(text);
+    CHECK_TEXT(back.user->id, "alice");
+    CHECK_TEXT(back.user->email, "alice@example.org");
+    CHECK(back.has_workspace && back.has_client_id && !back.user->parent);
+    buf_init(&out, 0);
+    scope_format(&back.user->scope, &out);
+    buf_add_byte(&out, '\0');
+    CHECK_TEXT(out.ptr, "ws:ws-user-alice#a ws:alice-two#a cid:rc1 wid:alice-two");       /* 3.8 */
+    int64_t life = back.expires_at - clock_wall_ms() / 1000;
+    CHECK(life > 172790 && life <= 172800);
+    buf_deinit(&out);
+    token_deinit(&back);
+    token_deinit(&t);
+    user_unref(joined);
+}
+
+CASE(a_token_too_long_is_not_made)
+{
+    struct user *u = user_new_root("*");
+
+    for (int i = 0; i < 1000; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "some-workspace-%d", i);
+        scope_grant(&u->scope, name, PERMISSION_READ);
+    }
+    CHECK(!token_mint(&forge_keys, u, &u->scope, 60));
+    user_unref(u);
+}
+
+CASES(RUN(a_login_token_names_a_person), RUN(a_child_inherits_no_power), RUN(claims_are_checked),
+      RUN(the_token_does_not_choose_the_algorithm), RUN(what_is_no_token_is_refused), RUN(no_altered_token_dodges_revocation),
+      RUN(the_root_token_is_root), RUN(minted_tokens_come_back), RUN(a_token_too_long_is_not_made))
