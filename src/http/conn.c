@@ -479,6 +479,28 @@ void http_conn_open(struct http_loop *hl, int fd)
     stream_read_start(c->stream);
 }
 
+/* Until its new owner adopts it, a stream that was taken has nobody. */
+static void on_taken_read(struct stream *s, char *bytes, size_t n_bytes)
+{
+    (void)s;
+    (void)bytes;
+    (void)n_bytes;
+}
+
+static void on_taken_end(struct stream *s, int error)
+{
+    (void)error;
+    stream_close(s);
+}
+
+static void on_taken_closed(struct stream *s)
+{
+    (void)s;
+}
+
+static const struct stream_ops taken_ops = {
+    .on_read = on_taken_read, .on_end = on_taken_end, .on_closed = on_taken_closed};
+
 struct stream *http_upgrade_take(struct http_request *req, struct slice *ret_leftover)
 {
     LOOP_ASSERT(req->loop);
@@ -495,6 +517,7 @@ struct stream *http_upgrade_take(struct http_request *req, struct slice *ret_lef
     part(req);
     c->state = CONN_TAKEN; /* conn_free ends the request */
     c->stream = NULL;
+    stream_adopt(s, &taken_ops, NULL);
     timer_stop(c->hl->loop, &c->timer);
     if (!c->is_feeding)
         loop_defer(c->hl->loop, &c->resume);

@@ -49,8 +49,13 @@ void stream_reset(struct stream *s)
 
 static void ended(struct stream *s, int error)
 {
-    if (s->state == STREAM_CLOSING || s->has_ended)
+    if (s->state == STREAM_CLOSING)
         return;
+    if (s->has_ended) {     /* told already; what was still to be sent cannot be */
+        if (error)
+            stream_close(s);
+        return;
+    }
     s->has_ended = true;
     stream_read_stop(s);
     if (s->state == STREAM_FINISHING)

@@ -19,7 +19,8 @@ struct stream;
 struct stream_ops {
     /* Bytes arrived. They may be changed in place (unmasking) and are gone after the call. The owner may close the stream. */
     void (*on_read)(struct stream *s, char *bytes, size_t n_bytes);
-    /* The peer closed its side (0) or the socket failed (negative UV_E*). Called at most once, not after stream_close. */
+    /* The peer closed its side (0) or the socket failed (negative UV_E*). Called at most once, not after stream_close.
+     * An owner may go on sending after 0; when that fails, the stream closes by itself. */
     void (*on_end)(struct stream *s, int error);
     /* The sendq is empty again after it was not; may be NULL. */
     void (*on_drained)(struct stream *s);

@@ -2,6 +2,7 @@
  * every read has a deadline. */
 #pragma once
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -42,6 +43,7 @@ static void fixture_run_open(struct loop *l, struct mail *mail)
 static void fixture_start(struct fixture *f, const struct http_route *routes, size_t n_routes)
 {
     check_allow_fds(2);
+    signal(SIGPIPE, SIG_IGN);
     f->site.routes = (struct http_routes){routes, n_routes};
     if (!f->site.caps.head_bytes)
         f->site.caps = (struct http_caps){.head_bytes = 8192,

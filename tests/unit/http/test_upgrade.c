@@ -58,6 +58,14 @@ static void on_refuse(struct http_request *req, void *arg)
     http_respond_text(req, 403, "no");
 }
 
+static void on_drop(struct http_request *req, void *arg)
+{
+    struct slice leftover;
+
+    (void)arg;
+    stream_close(http_upgrade_take(req, &leftover));
+}
+
 static void on_plain(struct http_request *req, void *arg)
 {
     (void)arg;
@@ -69,6 +77,7 @@ static const struct http_route routes[] = {
     {HTTP_M_GET, "/ws", on_upgrade, NULL, HTTP_ROUTE_UPGRADE, 0},
     {HTTP_M_GET, "/ws-refused", on_refuse, NULL, HTTP_ROUTE_UPGRADE, 0},
     {HTTP_M_GET, "/ws-later", on_hold, &held, HTTP_ROUTE_UPGRADE, 0},
+    {HTTP_M_GET, "/ws-dropped", on_drop, NULL, HTTP_ROUTE_UPGRADE, 0},
     {HTTP_M_GET, "/hello/{name}", on_plain, NULL, 0, 0},
 };
 
@@ -125,5 +134,14 @@ CASE(an_upgrade_may_be_refused_or_ignored)
     fixture_stop(&f);
 }
 
+CASE(a_taken_stream_may_be_closed_at_once)
+{
+    START();
+    char *got = fixture_talk(&f, UPGRADE("/ws-dropped") "rest");
+    CHECK_TEXT(got, "");
+    free(got);
+    fixture_stop(&f);
+}
+
 CASES(RUN(an_upgrade_takes_the_stream_and_what_follows), RUN(an_upgrade_may_be_taken_later),
-      RUN(an_upgrade_may_be_refused_or_ignored))
+      RUN(an_upgrade_may_be_refused_or_ignored), RUN(a_taken_stream_may_be_closed_at_once))
