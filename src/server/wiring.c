@@ -77,7 +77,7 @@ static void make_server_id(char *out, size_t room)
 
     random_name(name);
     /* A name an operator can say; twins are excluded by the data folder, not by its entropy. */
-    snprintf(out, room < 28 ? room : 28, "%s", name);
+    snprintf(out, room, "%.27s", name);
 }
 
 static bool open_texts(struct server *s, char *error)
