@@ -131,16 +131,19 @@ static void register_host(struct manager *m, struct rpc_host *host, const char *
 {
     struct hub *h = m->hub;
     struct handle handle = {0};
+    struct rpc_service built_in;
     struct service_draft draft;
     struct refusal r;
-    struct buf map;
+    struct buf map, config;
     bool is_replaced;
 
     bool is_bound = router_find(h->router, h->loop, rpc_host_address(host), &handle);
     ASSERT(is_bound);
     struct client *c = admission_host(h, slice_of(workspace), slice_of(h->info->server_id), m->root, handle);
     buf_init(&map, 0);
-    add_built_in(&map, c->full_id, built_in_service());
+    buf_init(&config, 0);
+    built_in_init(&built_in, &config);
+    add_built_in(&map, c->full_id, &built_in);
     struct service_origin origin = {.workspace = slice_of(workspace), .full_client = slice_of(c->full_id), .creator = m->root,
                                     .max_bytes = h->loop->config->max_service_info_bytes};
     bool is_ok = service_draft_read(buf_slice(&map), SLICE_LIT("built-in"), &origin, &draft, &r);
@@ -148,6 +151,7 @@ static void register_host(struct manager *m, struct rpc_host *host, const char *
     (void)service_add(&h->registry, c, &draft.fields, &is_replaced);
     service_draft_deinit(&draft);
     buf_deinit(&map);
+    buf_deinit(&config);
 }
 
 struct manager *manager_new(struct hub *h, struct rpc_loop *rl)
