@@ -1,5 +1,6 @@
 #include "http/response.h"
 
+#include "base/account.h"
 #include "base/random.h"
 #include "config/config.h"
 #include "fixture.h"
@@ -267,7 +268,73 @@ CASE(a_refused_rate_gets_429)
     fixture_stop(&f);
 }
 
-CASES(RUN(compression_has_conditions), RUN(bodies_are_inflated_under_the_cap),
-      RUN(the_client_may_go_while_a_worker_inflates), RUN(errors_redirects_and_empty_answers),
-      RUN(a_broken_stream_is_cut), RUN(cors_echoes_allowed_origins),
-      RUN(preflights_are_answered_before_routing), RUN(a_refused_rate_gets_429))
+struct told {
+    atomic_int n_told, n_silent;
+    atomic_uint last_status;
+};
+
+static void on_done(struct http_request *req, void *arg)
+{
+    struct told *told = arg;
+
+    atomic_store(&told->last_status, req->status);
+    atomic_fetch_add(&told->n_silent, req->status == 0);
+    atomic_fetch_add(&told->n_told, 1);
+}
+
+CASE(every_request_is_told_of_once)
+{
+    static struct told told;
+    static struct fixture f = {.site.on_done = on_done, .site.arg = &told};
+    fixture_start(&f, routes, ARRAY_LEN(routes));
+    free(fixture_talk(&f, GET("/999", "")));
+    CHECK_INT(atomic_load(&told.last_status), 200);
+    free(fixture_talk(&f, GET("/nowhere", "")));
+    CHECK_INT(atomic_load(&told.last_status), 404);
+    free(fixture_talk(&f, "garbage\r\n\r\n"));
+    CHECK_INT(atomic_load(&told.last_status), 400);
+    free(fixture_talk(&f, GET("/drop", "")));
+    CHECK_INT(atomic_load(&told.n_told), 4);
+    CHECK_INT(atomic_load(&told.n_silent), 1);
+    fixture_stop(&f);
+    CHECK_INT(atomic_load(&told.n_told), 4);
+}
+
+CASE(bodies_are_paid_for)
+{
+    struct account *account = account_new(NULL, 5000);
+    static struct fixture f;
+
+    f.site.account = account;
+    fixture_start(&f, routes, ARRAY_LEN(routes));
+    char *plain = mem_new(20000);
+    struct buf text;
+    buf_init(&text, 0);
+    memset(plain, 'p', 20000);
+    buf_add_fmt(
+        &text,
+        "POST /echo HTTP/1.1\r\nhost: h\r\nconnection: close\r\ncontent-length: 5001\r\n\r\n");
+    buf_add(&text, plain, 5001);
+    char *bytes = buf_take(&text);
+    check_answer(&f, bytes, "HTTP/1.1 503 ", NULL);
+    mem_free(bytes);
+    CHECK_INT(account_used(account), 0);
+    struct buf packed;
+    buf_init(&packed, 0);
+    CHECK(http_gzip(slice_make(plain, 4000), &packed));
+    check_upload(&f, "/echo", buf_slice(&packed), "4000:");
+    buf_clear(&packed);
+    CHECK(http_gzip(slice_make(plain, 20000), &packed));
+    check_upload(&f, "/echo", buf_slice(&packed), "HTTP/1.1 503 ");
+    CHECK_INT(account_used(account), 0);
+    buf_deinit(&packed);
+    mem_free(plain);
+    fixture_stop(&f);
+    account_unref(account);
+}
+
+CASES(RUN(every_request_is_told_of_once), RUN(bodies_are_paid_for), RUN(compression_has_conditions),
+      RUN(bodies_are_inflated_under_the_cap), RUN(the_client_may_go_while_a_worker_inflates),
+      RUN(errors_redirects_and_empty_answers), RUN(a_broken_stream_is_cut),
+      RUN(cors_echoes_allowed_origins), RUN(preflights_are_answered_before_routing),
+      RUN(a_refused_rate_gets_429))
