@@ -37,10 +37,70 @@ static struct frame route_frame(const struct route *r, struct slice full, struct
     return f;
 }
 
+/* Where to say that a large answer could not be brought: the caller may be there and refuse chunks. */
+struct undelivered {
+    struct rpc_host *host;      /* alive: an upload ends before its host does */
+    struct slice to, method, parent;
+    char text[];
+};
+
+static struct slice copy_to(char **at, struct slice s)
+{
+    struct slice copy = {*at, s.len};
+
+    if (s.len)
+        memcpy(*at, s.ptr, s.len);
+    *at += s.len;
+    return copy;
+}
+
+static struct undelivered *undelivered_new(struct rpc_host *h, const struct route *r)
+{
+    struct frame f = route_frame(r, r->promise->reject, SLICE_LIT(".reject"));
+    struct undelivered *u = mem_try(sizeof(*u) + f.to.len + f.method.len + f.suffix.len + f.parent.len);
+    char *at = u ? u->text : NULL;
+
+    if (!u)
+        return NULL;
+    u->host = h;
+    u->to = copy_to(&at, f.to);
+    u->method = copy_to(&at, f.method);
+    u->method.len += copy_to(&at, f.suffix).len;
+    u->parent = copy_to(&at, f.parent);
+    return u;
+}
+
 static void on_upload_ended(void *arg, const struct rpc_reply *why)
 {
-    (void)arg;
-    (void)why;      /* the caller is gone, refuses chunks, or times out by itself: nobody is left to tell */
+    struct undelivered *u = arg;
+
+    if (why && why->outcome != RPC_GONE && why->outcome != RPC_CLOSED) {
+        struct buf words, b;
+        buf_init(&words, 0);
+        buf_init(&b, 0);
+        buf_add_text(&words, "The result could not be delivered: ");
+        buf_add_slice(&words, slice_utf8_prefix(why->text, CALL_ERROR_MAX));
+        buf_add(&b, answer_open, sizeof(answer_open) - 1);
+        rpc_value_add_error(&b, "RuntimeError", buf_slice(&words));
+        if (!b.is_failed)
+            frame_send_or_drop(u->host, &(struct frame){.to = u->to, .method = u->method, .parent = u->parent,
+                                                        .body = {buf_slice(&b)}});
+        buf_deinit(&words);
+        buf_deinit(&b);
+    }
+    mem_free(u);
+}
+
+static void upload_answer(struct rpc_host *h, const struct route *r, struct msg *m)
+{
+    struct undelivered *u = undelivered_new(h, r);
+
+    if (!u) {
+        msg_unref(m);
+        return;
+    }
+    (void)upload_out_new(h, &(struct upload_options){.target = r->to, .session = r->parent, .frame = m,
+                                                     .ended = on_upload_ended, .arg = u});
 }
 
 static void route_answer(struct rpc_host *h, const struct route *r, bool is_result, struct slice value)
@@ -53,12 +113,10 @@ static void route_answer(struct rpc_host *h, const struct route *r, bool is_resu
     struct msg *m = frame_new(h, &f);
     if (!m)
         return;
-    if (frame_is_large(m)) {
-        (void)upload_out_new(h, &(struct upload_options){.target = r->to, .session = r->parent, .frame = m,
-                                                         .ended = on_upload_ended});
-    } else if (router_send(h->rl->router, host_loop(h), r->to, m) != ROUTER_OK) {
+    if (frame_is_large(m))
+        upload_answer(h, r, m);
+    else if (router_send(h->rl->router, host_loop(h), r->to, m) != ROUTER_OK)
         msg_unref(m);
-    }
 }
 
 static void route_error(struct rpc_host *h, const struct route *r, const char *class_name, struct slice text)
@@ -183,26 +241,20 @@ void rpc_reject_text(struct rpc_call *call, const char *class_name, struct slice
     struct buf b;
 
     buf_init(&b, 0);
-    rpc_value_add_error(&b, class_name, text);
+    rpc_value_add_error(&b, class_name, slice_utf8_prefix(text, RPC_ERROR_MAX));
     rpc_reject_value(call, buf_slice(&b));
     buf_deinit(&b);
 }
 
 void rpc_reject(struct rpc_call *call, const char *class_name, const char *fmt, ...)
 {
-    va_list args, again;
+    char text[RPC_ERROR_MAX + 5];       /* a character more than is kept, so that none is cut */
+    va_list args;
 
-    ASSERT(fmt);
     va_start(args, fmt);
-    va_copy(again, args);
-    int n = vsnprintf(NULL, 0, fmt, args);
+    vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    ASSERT(n >= 0);
-    char *text = mem_new((size_t)n + 1);
-    vsnprintf(text, (size_t)n + 1, fmt, again);
-    va_end(again);
-    rpc_reject_text(call, class_name, slice_make(text, (size_t)n));
-    mem_free(text);
+    rpc_reject_text(call, class_name, slice_of(text));
 }
 
 /* ---- the caller leaves, the host closes ------------------------------------------------------------------------- */

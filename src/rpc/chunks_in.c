@@ -92,7 +92,12 @@ int chunks_create(struct rpc_host *h, struct slice from, struct slice key, bool 
         remote_drop(r);
         return refuse(h, CHUNKS_FULL);
     }
-    u = mem_new(cost);
+    u = mem_try(cost);
+    if (!u) {
+        remote_drop(r);
+        return refuse(h, CHUNKS_FULL);
+    }
+    memset(u, 0, sizeof(*u));
     if (key.len)
         memcpy(u->text, key.ptr, key.len);
     u->key = slice_make(u->text, key.len);

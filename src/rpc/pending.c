@@ -13,7 +13,7 @@
 #include "rpc/frame.h"
 #include "wire/mp.h"
 
-enum { PENDING_WORDS_MAX = 512 };
+enum { PENDING_WORDS_MAX = 512, PENDING_METHOD_MAX = 256 };
 
 /* ---- ending ---------------------------------------------------------------------------------------------------- */
 
@@ -298,12 +298,14 @@ static void pending_send(struct pending *p, struct msg *m)
 
 static struct pending *pending_new(struct rpc_host *h, const struct rpc_request *rq, rpc_done *done, void *arg)
 {
-    struct pending *p = mem_new(sizeof(*p) + rq->target.len + rq->method.len);
+    struct slice method = slice_utf8_prefix(rq->method, PENDING_METHOD_MAX);
+    struct pending *p = mem_new(sizeof(*p) + rq->target.len + method.len);
 
     memcpy(p->text, rq->target.ptr, rq->target.len);
-    memcpy(p->text + rq->target.len, rq->method.ptr, rq->method.len);
+    if (method.len)
+        memcpy(p->text + rq->target.len, method.ptr, method.len);
     p->target = slice_make(p->text, rq->target.len);
-    p->method = slice_make(p->text + rq->target.len, rq->method.len);
+    p->method = slice_make(p->text + rq->target.len, method.len);
     p->host = h;
     p->id = ++h->last_id;
     p->done = done;

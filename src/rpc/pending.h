@@ -13,8 +13,7 @@ struct pending {
     struct remote *remote;      /* NULL once finished */
     uint64_t id;
     char session[RANDOM_ID_LEN + 1];
-    struct slice target, method;        /* in text */
-    uint64_t deadline_ms;
+    struct slice target, method;        /* in text; the method may be cut: it is for people only */
     rpc_done *done;
     void *arg;
     struct timer silence, deadline;

@@ -100,7 +100,9 @@ struct rpc_call {
     void *state;                    /* the handler's own, for calls that take several turns */
     void (*on_gone)(struct rpc_call *call);     /* the caller left: the handler may stop early; it must still settle */
 };
-/* Each settles the call exactly once and frees it. Value: one encoded value; len 0 = nil. */
+/* Each settles the call exactly once and frees it. Value: one encoded value; len 0 = nil. Texts are cut at RPC_ERROR_MAX:
+ * they often repeat what the caller sent. */
+enum { RPC_ERROR_MAX = 4096 };
 void rpc_resolve(struct rpc_call *call, struct slice value);
 void rpc_reject(struct rpc_call *call, const char *class_name, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void rpc_reject_text(struct rpc_call *call, const char *class_name, struct slice text);

@@ -1,4 +1,5 @@
 /* What a client of flesh sees of a host, and what it may try. */
+#include "unit/wire/dice.h"
 #include "world.h"
 
 static struct world w;
@@ -137,6 +138,119 @@ CASE(a_quick_call_only_answers_and_only_when_asked)
     check_member(header_of(&py, 1, &h), "method", "s2.no");
     on_loop(&w, 1, raw_leave, &py);
     buf_deinit(&b);
+    world_close(&w);
+}
+
+static void refuse_chunks(struct raw *raw, const struct rpc_header *h, struct slice payload)
+{
+    struct buf error;
+
+    (void)payload;
+    if (!h->session.ptr)
+        return;
+    buf_init(&error, 0);
+    rpc_value_add_error(&error, "", SLICE_LIT("no chunks for me"));
+    raw_answer(raw, raw->address, h, slice_ends(h->method, ".get_service") ? ".resolve" : ".reject", buf_slice(&error));
+    buf_deinit(&error);
+}
+
+/* Nobody should wait for an answer that was there and did not fit. */
+CASE(a_large_answer_that_is_refused_becomes_an_error)
+{
+    struct raw py = {.world = &w, .address = "wp/py", .loop = 0, .script = refuse_chunks};
+    struct slice args, error;
+    struct rpc_header h;
+    struct buf b;
+
+    world_open(&w);
+    buf_init(&b, 0);
+    on_loop(&w, 0, raw_arrive, &py);
+    add_compact(&b, 15);
+    knock(&py, "*/bob", "services.calc.fill", "s1", buf_slice(&b));
+    wait_count(&py.n_frames, 3, "get_service, create, and the error");
+    check_member(header_of(&py, 1, &h), "method", "services.built-in.message_cache.create");
+    CHECK(mp_find(h.tail, "args", &args) && mp_at(args, 0, &error));
+    check_slice(slice_from(error, 1), "s1");        /* the key is the caller's session */
+    check_member(header_of(&py, 2, &h), "method", "s1.reject");
+    check_member(h.map, "parent", "s1");
+    CHECK(mp_find(h.tail, "args", &args) && mp_at(args, 0, &error));
+    check_member(error, "_rvalue", "RuntimeError: The result could not be delivered: no chunks for me");
+    on_loop(&w, 0, raw_leave, &py);
+    buf_deinit(&b);
+    world_close(&w);
+}
+
+/* ---- frames nobody would send --------------------------------------------------------------------------------------- */
+
+enum { MANGLED = 30000 };
+
+static void mangle(struct loop *l, void *arg)
+{
+    struct raw *py = arg;
+    struct dice dice = {.state = 88172645463325252ull};
+    struct buf seeds[2], payload;
+
+    for (int i = 0; i < 2; i++)
+        buf_init(&seeds[i], 0);
+    buf_init(&payload, 0);
+    mp_add_map(&payload, 3);
+    mp_add_text(&payload, "args");
+    mp_add_array(&payload, 3);
+    mp_add_text(&payload, "k");
+    mp_add_bin(&payload, SLICE_LIT("\x82\xa4type"));
+    mp_add_map(&payload, 1);
+    mp_add_text(&payload, "overwrite");
+    mp_add_bool(&payload, true);
+    mp_add_text(&payload, "with_kwargs");
+    mp_add_bool(&payload, true);
+    mp_add_text(&payload, "promise");
+    mp_add_text(&payload, "*");
+    raw_frame(py->address, SLICE_LIT("*/bob"), SLICE_LIT("services.built-in.message_cache.append"), "s1", buf_slice(&payload),
+              &seeds[0]);
+    buf_clear(&payload);
+    add_full(&payload);
+    raw_frame(py->address, SLICE_LIT("*/bob"), SLICE_LIT("services.calc.echo"), "s2", buf_slice(&payload), &seeds[1]);
+    for (int i = 0; i < MANGLED; i++) {
+        struct buf *seed = &seeds[i % 2];
+        size_t len = dice_below(&dice, 4) ? seed->len : dice_below(&dice, (uint32_t)seed->len);
+        struct msg *m = msg_try_new(len, NULL);
+        memcpy(msg_head(m), seed->ptr, len);
+        for (uint32_t n = dice_below(&dice, 4); n && len; n--)
+            msg_head(m)[dice_below(&dice, (uint32_t)len)] = (char)dice_next(&dice);
+        ws_seal(m);
+        CHECK_INT(router_send(w.router, l, SLICE_LIT("*/bob"), m), ROUTER_OK);
+    }
+    buf_deinit(&seeds[0]);
+    buf_deinit(&seeds[1]);
+    buf_deinit(&payload);
+}
+
+static void forget(struct raw *raw, const struct rpc_header *h, struct slice payload)
+{
+    (void)h;
+    (void)payload;
+    raw->frames[0] = msg_unref(raw->frames[0]);
+    atomic_fetch_sub(&raw->n_frames, 1);
+}
+
+CASE(mangled_frames_hurt_nobody)
+{
+    struct raw py = {.world = &w, .address = "wp/py", .loop = 0, .script = forget};
+    int64_t sum;
+
+    world_open(&w);
+    on_loop(&w, 0, raw_arrive, &py);
+    on_loop(&w, 0, mangle, &py);
+    struct question *q = question_new(w.alice, "*/bob", "services.calc.add");
+    mp_add_array(&q->args, 1);
+    mp_add_int(&q->args, 1);
+    question_ask(&w, q);            /* behind them all */
+    CHECK_INT(q->outcome, RPC_RESOLVED);
+    CHECK(mp_get_int(buf_slice(&q->value), &sum));
+    CHECK_INT(sum, 101);
+    CHECK(world_count(&w, METRIC_FRAMES_MALFORMED) > 0 && world_count(&w, METRIC_HUB_CALLS) > MANGLED / 4);
+    question_free(q);
+    on_loop(&w, 0, raw_leave, &py);
     world_close(&w);
 }
 
@@ -295,5 +409,6 @@ CASE(a_full_promise_has_three_references)
 }
 
 CASES(RUN(a_slow_call_beats_and_answers_on_the_callers_paths), RUN(a_quick_call_only_answers_and_only_when_asked),
-      RUN(silence_times_out_and_heartbeats_do_not), RUN(only_the_target_settles_and_only_once),
+      RUN(a_large_answer_that_is_refused_becomes_an_error),
+      RUN(mangled_frames_hurt_nobody), RUN(silence_times_out_and_heartbeats_do_not), RUN(only_the_target_settles_and_only_once),
       RUN(a_forged_answer_is_refused_aloud), RUN(a_full_promise_has_three_references))

@@ -403,42 +403,50 @@ static inline void raw_leave(struct loop *l, void *arg)
         msg_unref(raw->frames[i]);
 }
 
-/* A frame as a router would forward it for this client. payload: segment 2, may be empty. Its loop. */
+/* A frame as a router would forward it for a client. payload: segment 2, may be empty. */
+static inline void raw_frame(const char *from, struct slice to, struct slice method, const char *session, struct slice payload,
+                             struct buf *out)
+{
+    struct user *user = user_new_root("*");
+    struct address own;
+
+    CHECK(address_split(slice_of(from), &own));
+    mp_add_map(out, session ? 7 : 6);
+    mp_add_text(out, "type");
+    mp_add_text(out, "method");
+    mp_add_text(out, "from");
+    mp_add_text(out, from);
+    mp_add_text(out, "to");
+    mp_add_str(out, to);
+    mp_add_text(out, "method");
+    mp_add_str(out, method);
+    mp_add_text(out, "ws");
+    mp_add_str(out, own.workspace);
+    mp_add_text(out, "user");
+    user_add_mp(out, user, true);
+    if (session) {
+        mp_add_text(out, "session");
+        mp_add_text(out, session);
+    }
+    buf_add_slice(out, payload);
+    user_unref(user);
+}
+
+/* The raw client's loop. */
 static inline void raw_send(struct raw *raw, const char *from, struct slice to, struct slice method, const char *session,
                             struct slice payload)
 {
     struct loop *l = &raw->world->set.loops[raw->loop];
-    struct user *user = user_new_root("*");
-    struct address own;
     struct buf b;
 
-    CHECK(address_split(slice_of(from), &own));
     buf_init(&b, 0);
-    mp_add_map(&b, session ? 7 : 6);
-    mp_add_text(&b, "type");
-    mp_add_text(&b, "method");
-    mp_add_text(&b, "from");
-    mp_add_text(&b, from);
-    mp_add_text(&b, "to");
-    mp_add_str(&b, to);
-    mp_add_text(&b, "method");
-    mp_add_str(&b, method);
-    mp_add_text(&b, "ws");
-    mp_add_str(&b, own.workspace);
-    mp_add_text(&b, "user");
-    user_add_mp(&b, user, true);
-    if (session) {
-        mp_add_text(&b, "session");
-        mp_add_text(&b, session);
-    }
-    buf_add_slice(&b, payload);
+    raw_frame(from, to, method, session, payload, &b);
     struct msg *m = msg_try_new(b.len, NULL);
     memcpy(msg_head(m), b.ptr, b.len);
     ws_seal(m);
     if (router_send(raw->world->router, l, to, m) != ROUTER_OK)
         msg_unref(m);
     buf_deinit(&b);
-    user_unref(user);
 }
 
 /* "<session><suffix>" with one argument, as an answer to a frame. */
