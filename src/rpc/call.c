@@ -10,132 +10,17 @@
 #include <stdio.h>
 
 #include "base/memory.h"
-#include "rpc/chunks_out.h"
-#include "rpc/frame.h"
+#include "rpc/answer.h"
 #include "wire/mp.h"
 
-static const char answer_open[] = "\x81\xa4" "args" "\x91";     /* {"args": [ one value follows */
-static const char nil_value[] = "\xc0";
 static const double INTERVAL_MOST_S = 3600;
-
-/* ---- what goes back -------------------------------------------------------------------------------------------- */
-
-struct route {
-    struct slice to;
-    const struct rpc_promise *promise;
-    struct slice parent;
-};
-
-static struct frame route_frame(const struct route *r, struct slice full, struct slice compact_suffix)
-{
-    struct frame f = {.to = r->to, .parent = r->parent, .method = full};
-
-    if (r->promise->is_compact) {
-        f.method = r->parent;
-        f.suffix = compact_suffix;
-    }
-    return f;
-}
-
-/* Where to say that a large answer could not be brought: the caller may be there and refuse chunks. */
-struct undelivered {
-    struct rpc_host *host;      /* alive: an upload ends before its host does */
-    struct slice to, method, parent;
-    char text[];
-};
-
-static struct slice copy_to(char **at, struct slice s)
-{
-    struct slice copy = {*at, s.len};
-
-    if (s.len)
-        memcpy(*at, s.ptr, s.len);
-    *at += s.len;
-    return copy;
-}
-
-static struct undelivered *undelivered_new(struct rpc_host *h, const struct route *r)
-{
-    struct frame f = route_frame(r, r->promise->reject, SLICE_LIT(".reject"));
-    struct undelivered *u = mem_try(sizeof(*u) + f.to.len + f.method.len + f.suffix.len + f.parent.len);
-    char *at = u ? u->text : NULL;
-
-    if (!u)
-        return NULL;
-    u->host = h;
-    u->to = copy_to(&at, f.to);
-    u->method = copy_to(&at, f.method);
-    u->method.len += copy_to(&at, f.suffix).len;
-    u->parent = copy_to(&at, f.parent);
-    return u;
-}
-
-static void on_upload_ended(void *arg, const struct rpc_reply *why)
-{
-    struct undelivered *u = arg;
-
-    if (why && why->outcome != RPC_GONE && why->outcome != RPC_CLOSED) {
-        struct buf words, b;
-        buf_init(&words, 0);
-        buf_init(&b, 0);
-        buf_add_text(&words, "The result could not be delivered: ");
-        buf_add_slice(&words, slice_utf8_prefix(why->text, CALL_ERROR_MAX));
-        buf_add(&b, answer_open, sizeof(answer_open) - 1);
-        rpc_value_add_error(&b, "RuntimeError", buf_slice(&words));
-        if (!b.is_failed)
-            frame_send_or_drop(u->host, &(struct frame){.to = u->to, .method = u->method, .parent = u->parent,
-                                                        .body = {buf_slice(&b)}});
-        buf_deinit(&words);
-        buf_deinit(&b);
-    }
-    mem_free(u);
-}
-
-static void upload_answer(struct rpc_host *h, const struct route *r, struct msg *m)
-{
-    struct undelivered *u = undelivered_new(h, r);
-
-    if (!u) {
-        msg_unref(m);
-        return;
-    }
-    (void)upload_out_new(h, &(struct upload_options){.target = r->to, .session = r->parent, .frame = m,
-                                                     .ended = on_upload_ended, .arg = u});
-}
-
-static void route_answer(struct rpc_host *h, const struct route *r, bool is_result, struct slice value)
-{
-    struct frame f = is_result ? route_frame(r, r->promise->resolve, SLICE_LIT(".resolve"))
-                               : route_frame(r, r->promise->reject, SLICE_LIT(".reject"));
-
-    f.body[0] = slice_make(answer_open, sizeof(answer_open) - 1);
-    f.body[1] = value.len ? value : slice_make(nil_value, 1);
-    struct msg *m = frame_new(h, &f);
-    if (!m)
-        return;
-    if (frame_is_large(m))
-        upload_answer(h, r, m);
-    else if (router_send(h->rl->router, host_loop(h), r->to, m) != ROUTER_OK)
-        msg_unref(m);
-}
-
-static void route_error(struct rpc_host *h, const struct route *r, const char *class_name, struct slice text)
-{
-    struct buf b;
-
-    buf_init(&b, 0);
-    rpc_value_add_error(&b, class_name, text);
-    if (!b.is_failed)
-        route_answer(h, r, false, buf_slice(&b));
-    buf_deinit(&b);
-}
 
 static void refuse_text(struct rpc_host *h, const struct incoming *in, const char *class_name, struct slice text)
 {
-    struct route r = {in->from, &in->promise, in->session};
+    struct answer_route r = {in->from, &in->promise, in->session};
 
     if (in->promise.is_present)
-        route_error(h, &r, class_name, text);
+        answer_error(h, &r, class_name, text);
 }
 
 void call_refuse(struct rpc_host *h, const struct incoming *in, const char *fmt, ...)
@@ -154,12 +39,11 @@ void call_refuse(struct rpc_host *h, const struct incoming *in, const char *fmt,
 static void beat(struct call *c)
 {
     struct rpc_host *h = c->pub.host;
-    struct route r = {c->pub.from_text, &c->promise, c->parent};
-    struct frame f = route_frame(&r, c->promise.heartbeat, SLICE_LIT(".heartbeat"));
+    struct answer_route r = {c->pub.from_text, &c->promise, c->parent};
     double s = c->promise.interval_s < INTERVAL_MOST_S ? c->promise.interval_s : INTERVAL_MOST_S;
 
     timer_start(host_loop(h), &c->beat, (uint64_t)(s * 1000));
-    frame_send_or_drop(h, &f);
+    answer_beat(h, &r);
 }
 
 static void on_first_beat(struct deferred *d)
@@ -198,14 +82,14 @@ static void call_unlink(struct call *c)
 void call_send_answer(struct call *c, bool is_result, struct slice value)
 {
     struct rpc_host *h = c->pub.host;
-    struct route r = {c->pub.from_text, &c->promise, c->parent};
+    struct answer_route r = {c->pub.from_text, &c->promise, c->parent};
 
     ASSERT(!list_is_empty(&c->host_link) || c->is_unwanted);
     call_unlink(c);
     if (!is_result)
         loop_count(host_loop(h), METRIC_HUB_CALL_ERRORS, 1);
     if (wants_answer(c))
-        route_answer(h, &r, is_result, value);
+        answer_send(h, &r, is_result, value);
     c->is_unwanted = true;
 }
 

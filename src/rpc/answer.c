@@ -1,0 +1,123 @@
+/* answer: where an answer goes is fixed by the promise (3.5): the full form names its paths, the compact one means
+ * <session>.resolve and so on; both go to the caller the router stamped, whatever the promise says about targets. An answer
+ * too large for a frame travels through the caller's message_cache under its session, which keeps its timer going. */
+#include "rpc/answer.h"
+
+#include "base/memory.h"
+#include "rpc/call.h"
+#include "rpc/chunks_out.h"
+#include "rpc/frame.h"
+
+static const char answer_open[] = "\x81\xa4" "args" "\x91";     /* {"args": [ one value follows */
+static const char nil_value[] = "\xc0";
+
+static struct frame answer_frame(const struct answer_route *r, struct slice full, struct slice compact_suffix)
+{
+    struct frame f = {.to = r->to, .parent = r->parent, .method = full};
+
+    if (r->promise->is_compact) {
+        f.method = r->parent;
+        f.suffix = compact_suffix;
+    }
+    return f;
+}
+
+/* Where to say that a large answer could not be brought: the caller may be there and refuse chunks. */
+struct undelivered {
+    struct rpc_host *host;      /* alive: an upload ends before its host does */
+    struct slice to, method, parent;
+    char text[];
+};
+
+static struct slice copy_to(char **at, struct slice s)
+{
+    struct slice copy = {*at, s.len};
+
+    if (s.len)
+        memcpy(*at, s.ptr, s.len);
+    *at += s.len;
+    return copy;
+}
+
+static struct undelivered *undelivered_new(struct rpc_host *h, const struct answer_route *r)
+{
+    struct frame f = answer_frame(r, r->promise->reject, SLICE_LIT(".reject"));
+    struct undelivered *u = mem_try(sizeof(*u) + f.to.len + f.method.len + f.suffix.len + f.parent.len);
+    char *at = u ? u->text : NULL;
+
+    if (!u)
+        return NULL;
+    u->host = h;
+    u->to = copy_to(&at, f.to);
+    u->method = copy_to(&at, f.method);
+    u->method.len += copy_to(&at, f.suffix).len;
+    u->parent = copy_to(&at, f.parent);
+    return u;
+}
+
+static void on_upload_ended(void *arg, const struct rpc_reply *why)
+{
+    struct undelivered *u = arg;
+
+    if (why && why->outcome != RPC_GONE && why->outcome != RPC_CLOSED) {
+        struct buf words, b;
+        buf_init(&words, 0);
+        buf_init(&b, 0);
+        buf_add_text(&words, "The result could not be delivered: ");
+        buf_add_slice(&words, slice_utf8_prefix(why->text, CALL_ERROR_MAX));
+        buf_add(&b, answer_open, sizeof(answer_open) - 1);
+        rpc_value_add_error(&b, "RuntimeError", buf_slice(&words));
+        if (!b.is_failed)
+            frame_send_or_drop(u->host, &(struct frame){.to = u->to, .method = u->method, .parent = u->parent,
+                                                        .body = {buf_slice(&b)}});
+        buf_deinit(&words);
+        buf_deinit(&b);
+    }
+    mem_free(u);
+}
+
+static void upload_answer(struct rpc_host *h, const struct answer_route *r, struct msg *m)
+{
+    struct undelivered *u = undelivered_new(h, r);
+
+    if (!u) {
+        msg_unref(m);
+        return;
+    }
+    (void)upload_out_new(h, &(struct upload_options){.target = r->to, .session = r->parent, .frame = m,
+                                                     .ended = on_upload_ended, .arg = u});
+}
+
+void answer_send(struct rpc_host *h, const struct answer_route *r, bool is_result, struct slice value)
+{
+    struct frame f = is_result ? answer_frame(r, r->promise->resolve, SLICE_LIT(".resolve"))
+                               : answer_frame(r, r->promise->reject, SLICE_LIT(".reject"));
+
+    f.body[0] = slice_make(answer_open, sizeof(answer_open) - 1);
+    f.body[1] = value.len ? value : slice_make(nil_value, 1);
+    struct msg *m = frame_new(h, &f);
+    if (!m)
+        return;
+    if (frame_is_large(m))
+        upload_answer(h, r, m);
+    else if (router_send(h->rl->router, host_loop(h), r->to, m) != ROUTER_OK)
+        msg_unref(m);
+}
+
+void answer_error(struct rpc_host *h, const struct answer_route *r, const char *class_name, struct slice text)
+{
+    struct buf b;
+
+    buf_init(&b, 0);
+    rpc_value_add_error(&b, class_name, text);
+    if (!b.is_failed)
+        answer_send(h, r, false, buf_slice(&b));
+    buf_deinit(&b);
+}
+
+void answer_beat(struct rpc_host *h, const struct answer_route *r)
+{
+    struct frame f = answer_frame(r, r->promise->heartbeat, SLICE_LIT(".heartbeat"));
+
+    frame_send_or_drop(h, &f);
+}

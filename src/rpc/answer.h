@@ -1,0 +1,13 @@
+/* answer: what a callee sends back. Private to rpc; loop-owned. What cannot be delivered is dropped. (wire-protocol 3.5, 3.6) */
+#pragma once
+#include "rpc/host.h"
+
+struct answer_route {
+    struct slice to;                    /* the caller */
+    const struct rpc_promise *promise;  /* present */
+    struct slice parent;                /* the caller's session */
+};
+
+void answer_send(struct rpc_host *h, const struct answer_route *r, bool is_result, struct slice value);     /* len 0: nil */
+void answer_error(struct rpc_host *h, const struct answer_route *r, const char *class_name, struct slice text);
+void answer_beat(struct rpc_host *h, const struct answer_route *r);
