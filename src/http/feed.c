@@ -1,0 +1,215 @@
+/* feed: from bytes to handlers. The parser says what it found, dispatch says what becomes of it,
+ * and what cannot be served is refused here.
+ *
+ * A handler may answer, drop or take from inside its call, or much later; so after every call
+ * into dispatch the state is looked at again and nothing else is assumed. A taken connection is
+ * freed by the feeding call, which is the last to look at it. Loop thread. */
+#include "http/conn_state.h"
+
+#include "http/parse.h"
+#include "http/response.h"
+#include "net/stream.h"
+
+enum {
+    HELD_MAX = 64 * 1024,     /* bytes kept of requests that wait for their turn */
+    ANSWERS_MAX = 256 * 1024, /* unsent bytes of answers above which the next request waits */
+    DISCARD_MAX =
+        64 * 1024, /* of a refused body: read up to here, so that the connection goes on */
+};
+
+static void become_pending(struct http_conn *c, struct http_request *req)
+{
+    c->state = CONN_PENDING;
+    c->req = req;
+    req->conn = c;
+    req->loop = c->hl->loop;
+    req->site = c->hl->site;
+    if (!req->started_ms)
+        req->started_ms = loop_now_ms(c->hl->loop);
+    timer_stop(c->hl->loop, &c->timer);
+}
+
+/* An answer of our own to what is no request, or not a whole one. The connection ends with it. */
+static void refuse(struct http_conn *c, int outcome)
+{
+    struct http_request *req = http_parser_take(c->parser);
+
+    loop_count(c->hl->loop, METRIC_HTTP_BAD_REQUESTS, 1);
+    c->is_unread = outcome != HTTP_PARSE_MALFORMED;
+    if (!req)
+        req = http_request_new();
+    req->wants_close = true;
+    become_pending(c, req);
+    switch (outcome) {
+    case HTTP_PARSE_HEAD_TOO_LARGE:
+        http_respond_text(req, 431, "Request header fields too large.");
+        return;
+    case HTTP_PARSE_BODY_TOO_LARGE:
+        http_respond_error(req, 413, HTTP_F1, SLICE_LIT("Request body too large"));
+        return;
+    case HTTP_PARSE_NO_MEMORY:
+        http_respond_error(req, 503, HTTP_F1, SLICE_LIT("Server is out of memory"));
+        return;
+    default:
+        http_respond_text(req, 400, "Invalid HTTP request received.");
+    }
+}
+
+void http_feed_refuse_slow(struct http_conn *c)
+{
+    struct http_request *req = http_parser_take(c->parser);
+
+    loop_count(c->hl->loop, METRIC_HTTP_BAD_REQUESTS, 1);
+    if (!req) {
+        http_conn_close(c);
+        return;
+    }
+    req->wants_close = true;
+    become_pending(c, req);
+    http_respond_text(req, 408, "Request Timeout");
+}
+
+static bool expects_continue(const struct http_request *req)
+{
+    struct slice value;
+
+    return !req->is_http10 && http_request_header(req, "expect", &value) &&
+           slice_is_nocase(value, "100-continue");
+}
+
+/* A head is complete. False: answered already, the body will not be read. */
+static bool head_done(struct http_conn *c)
+{
+    struct http_request *req = http_parser_request(c->parser);
+    uint64_t body_bytes = http_parser_body_bytes(c->parser);
+
+    loop_count(c->hl->loop, METRIC_HTTP_REQUESTS, 1);
+    c->state = CONN_BODY;
+    req->conn = c;
+    req->loop = c->hl->loop;
+    req->site = c->hl->site;
+    req->account = c->hl->site->account;
+    req->started_ms = loop_now_ms(c->hl->loop);
+    c->verdict = http_dispatch_judge(req, body_bytes);
+    bool is_served = c->verdict.kind == HTTP_SERVE;
+    if (c->verdict.kind == HTTP_ANSWER_TOO_LARGE)
+        loop_count(c->hl->loop, METRIC_HTTP_BAD_REQUESTS, 1);
+    if (req->is_upgrade && !(is_served && (req->route->flags & HTTP_ROUTE_UPGRADE)))
+        http_parser_ignore_upgrade(c->parser);
+    if (req->is_upgrade)
+        req->wants_close =
+            true; /* if it is answered and not taken, what follows would be no HTTP */
+    if (!is_served && body_bytes &&
+        (expects_continue(req) || (body_bytes > DISCARD_MAX && body_bytes != HTTP_BODY_UNKNOWN))) {
+        c->is_unread = true;
+        req->wants_close = true;
+        become_pending(c, http_parser_take(c->parser));
+        http_dispatch_run(req, c->verdict);
+        return false;
+    }
+    if (is_served && body_bytes && expects_continue(req) &&
+        !stream_send_bytes(c->stream, SLICE_LIT("HTTP/1.1 100 Continue\r\n\r\n"), NULL)) {
+        http_conn_close(c);
+        return false;
+    }
+    http_parser_expect_body(c->parser, is_served ? http_dispatch_body_cap(req) : DISCARD_MAX,
+                            is_served);
+    http_conn_start_timer(c, http_conn_stall_ms(c));
+    return true;
+}
+
+static void request_done(struct http_conn *c)
+{
+    struct http_request *req = http_parser_take(c->parser);
+
+    if (c->hl->is_closing)
+        req->wants_close = true;
+    become_pending(c, req);
+    http_dispatch_run(req, c->verdict);
+}
+
+/* The body of a refused request is longer than we care to read: the refusal goes out before its
+ * end. */
+static void body_failed(struct http_conn *c, int outcome)
+{
+    struct http_request *req = http_parser_request(c->parser);
+
+    if (outcome == HTTP_PARSE_MALFORMED || c->state != CONN_BODY || c->verdict.kind == HTTP_SERVE) {
+        refuse(c, outcome);
+        return;
+    }
+    c->is_unread = true;
+    req->wants_close = true;
+    request_done(c);
+}
+
+void http_feed_hold(struct http_conn *c, const char *bytes, size_t n_bytes)
+{
+    buf_add(&c->held, bytes, n_bytes);
+    if (c->held.is_failed)
+        http_conn_close(c);
+    else if (c->held.len >= HELD_MAX)
+        stream_read_stop(c->stream);
+}
+
+bool http_feed_is_open(const struct http_conn *c)
+{
+    return c->state == CONN_IDLE || c->state == CONN_HEAD || c->state == CONN_BODY;
+}
+
+/* A client that sends requests and reads no answers. */
+static bool is_choked(const struct http_conn *c)
+{
+    return c->state == CONN_IDLE && c->stream->sendq.n_bytes > ANSWERS_MAX;
+}
+
+static void set_phase(struct http_conn *c)
+{
+    if (c->state == CONN_IDLE) {
+        c->state = CONN_HEAD;
+        http_conn_start_timer(c, c->hl->site->caps.head_timeout_ms);
+    } else if (c->state == CONN_BODY) {
+        http_conn_start_timer(c, http_conn_stall_ms(c));
+    }
+}
+
+void http_feed(struct http_conn *c, char *bytes, size_t n_bytes)
+{
+    size_t used = 0;
+    bool go_on = n_bytes > 0;
+
+    c->is_feeding = true;
+    while (http_feed_is_open(c) && go_on && !is_choked(c)) {
+        size_t n = 0;
+        set_phase(c);
+        int outcome = http_parser_feed(c->parser, bytes + used, n_bytes - used, &n);
+        switch (outcome) {
+        case HTTP_PARSE_MORE:
+            used = n_bytes;
+            break;
+        case HTTP_PARSE_HEAD:
+            used += n;
+            if (head_done(c))
+                continue; /* ask once more even without bytes: the head may be all there is */
+            break;
+        case HTTP_PARSE_DONE:
+            used += n;
+            request_done(c);
+            break;
+        case HTTP_PARSE_UPGRADE:
+            used += n;
+            c->rest = slice_make(bytes + used, n_bytes - used);
+            request_done(c);
+            break;
+        default:
+            used = n_bytes;
+            body_failed(c, outcome);
+        }
+        go_on = used < n_bytes;
+    }
+    c->is_feeding = false;
+    if ((c->state == CONN_PENDING || c->state == CONN_IDLE) && used < n_bytes)
+        http_feed_hold(c, bytes + used, n_bytes - used);
+    if (c->state == CONN_TAKEN)
+        http_conn_free(c);
+}
