@@ -28,16 +28,15 @@ struct workspace *access_workspace(struct hub *h, const struct rpc_call *call, s
 {
     struct slice target = id.len ? id : call->workspace;
     struct workspace *w = workspace_find(&h->registry, target);
-    bool may = user_permission(call->user, target) >= level ||
-               (by == ACCESS_BY_GRANT_OR_OWNERSHIP && w && workspace_owned_by(w, call->user));
 
-    if (!may) {
-        deny(target, ret_refusal);
+    if (!w) {
+        refuse(ret_refusal, "KeyError", "Workspace not found: " SLICE_FMT, SLICE_ARG(target));
         return NULL;
     }
-    if (!w)
-        refuse(ret_refusal, "KeyError", "Workspace not found: " SLICE_FMT, SLICE_ARG(target));
-    return w;
+    if (user_permission(call->user, target) >= level || (by == ACCESS_BY_GRANT_OR_OWNERSHIP && workspace_owned_by(w, call->user)))
+        return w;
+    deny(target, ret_refusal);
+    return NULL;
 }
 
 enum access_service access_service(const struct user *user, struct slice context, const struct service *s,

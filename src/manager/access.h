@@ -19,8 +19,8 @@ bool access_context(const struct rpc_call *call, enum permission level, struct r
 bool access_grant(const struct rpc_call *call, struct slice workspace, enum permission level, struct refusal *ret_refusal);
 
 enum access_by { ACCESS_BY_GRANT, ACCESS_BY_GRANT_OR_OWNERSHIP };
-/* The target workspace (empty id: the context) when the caller may act there. Who may not learns nothing about whether it
- * exists; who may gets KeyError "Workspace not found: W" for a missing one. NULL on refusal. */
+/* The target workspace (empty id: the context) when it exists ("Workspace not found: W") and the caller may act there. That an id
+ * is taken is no secret: who connects or creates is told too. NULL on refusal. */
 struct workspace *access_workspace(struct hub *h, const struct rpc_call *call, struct slice id, enum permission level,
                                    enum access_by by, struct refusal *ret_refusal);
 

@@ -1,5 +1,4 @@
-/* workspaces: reading about workspaces. A workspace that the caller may not read is treated as one that does not exist would be:
- * permission is refused before anything is looked up (D-12). */
+/* workspaces: reading about workspaces. What is read is asked of the target, not of the caller's own workspace (D-12). */
 #include <stdlib.h>
 #include <string.h>
 
