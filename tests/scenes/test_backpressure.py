@@ -7,6 +7,8 @@ import pytest
 from kit.hub import until
 
 FRAME = b"x" * 65_536
+SMALL_QUEUES = ("--max-frame=1M", "--max-message=1M", "--sendq-bytes=2M", "--pressure-high=1M",
+                "--pressure-low=256K")
 
 
 async def flood(sender, to, limit):
@@ -30,7 +32,7 @@ async def stalled_pair(hub, server):
 @pytest.mark.timeout(120)
 @pytest.mark.allow_warn("slow|consumer|1013|pressure")
 async def test_memory_is_bounded_and_others_go_on(hub, start_server, target):
-    args = ("--sendq-bytes=4M", "--slow-consumer-timeout=60") if target == "hyphad" else ()
+    args = (*SMALL_QUEUES, "--slow-consumer-timeout=60") if target == "hyphad" else ()
     server = start_server(*args)
     alice, bob = await hub.raw_pair("alice", "bob", server=server)
     bob.functions["plus"] = lambda x: x + 1
@@ -55,7 +57,7 @@ async def test_memory_is_bounded_and_others_go_on(hub, start_server, target):
 @pytest.mark.req("W-043")
 @pytest.mark.timeout(120)
 async def test_receiver_that_reads_again_gets_everything_in_order(hub, start_server, target):
-    args = ("--sendq-bytes=2M",) if target == "hyphad" else ()
+    args = SMALL_QUEUES if target == "hyphad" else ()
     server = start_server(*args)
     sender, receiver = await stalled_pair(hub, server)
     n = 1000
@@ -82,7 +84,7 @@ async def test_receiver_that_reads_again_gets_everything_in_order(hub, start_ser
 @pytest.mark.timeout(120)
 @pytest.mark.allow_warn("slow|consumer|1013|pressure")
 async def test_slow_receiver_is_closed_in_the_end(hub, start_server):
-    server = start_server("--sendq-bytes=1M", "--slow-consumer-timeout=2")
+    server = start_server(*SMALL_QUEUES, "--slow-consumer-timeout=2")
     sender, receiver = await stalled_pair(hub, server)
     await sender.manage("subscribe", "client_disconnected")
     flooding = asyncio.create_task(flood(sender, "stalled", 200 << 20))

@@ -53,15 +53,16 @@ async def test_duplicate_of_a_python_client(hub, server):
 
 @pytest.mark.req("W-014")
 async def test_duplicate_of_a_dead_client_is_accepted(hub, server):
-    """The first client is connected but answers nothing: it is removed, the new one let in."""
+    """The first client is connected but answers nothing, not even a pong: the new one is let in."""
     first = await hub.raw("dup")
     await first.register("calc", {"add": lambda a, b: a + b})
     token = await first.manage("generate_token")
     watcher = await hub.raw("watcher", workspace=first.workspace, token=token)
     await watcher.manage("subscribe", "client_disconnected")
-    first.is_mute = True
+    first.ws.transport.pause_reading()
     second = await hub.raw("dup", workspace=first.workspace, token=token)
     assert (await watcher.event("client_disconnected"))["data"]["id"] == "dup"
+    first.ws.transport.resume_reading()
     await first.closed()
     services = {s["id"] for s in await watcher.manage("list_services")}
     assert f"{first.address}:calc" not in services

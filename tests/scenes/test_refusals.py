@@ -1,14 +1,14 @@
 """Handshakes that are refused: the exact texts and codes."""
-import asyncio
 import json
+import signal
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
 from kit import tokens
+from kit.hub import until
 from kit.node import JsError
 from kit.raw import Refusal
-from kit.tcp import TEXT, Tcp
 
 FEC = "Failed to establish connection: "
 FAU = FEC + "Failed to authenticate user: "
@@ -220,18 +220,19 @@ async def test_close_reason_is_cut_at_a_character(hub, server):
 @pytest.mark.differs("the original stops at once")
 @pytest.mark.allow_warn("drain|deadline|cut")
 async def test_draining_server_answers_503_before_the_upgrade(hub, start_server):
-    server = start_server("--drain-duration=0", "--drain-deadline=5")
-    raw = await hub.raw("polite", server=server)
-    async with await Tcp.open(server) as rude:      # never answers a close: the drain must wait
-        await rude.upgrade()
-        await rude.frame(TEXT, b'{"client_id":"rude"}')
-        await rude.next_frame()
-        stopping = asyncio.get_running_loop().run_in_executor(None, server.stop)
-        assert (await raw.closed())[0] == 1001
-        with pytest.raises(InvalidStatus) as answer:
-            await hub.raw_open({"client_id": "late"}, server=server)
-        assert answer.value.response.status_code == 503
-        await stopping
+    server = start_server("--lame-duck-duration=20", "--drain-deadline=5", "--drain-duration=1")
+    raws = [await hub.raw(server=server) for _ in range(4)]
+    server.process.send_signal(signal.SIGUSR2)      # a long drain: most of the four stay for now
+
+    async def is_refused():
+        try:
+            await hub.raw_open({"client_id": hub.name("late")}, server=server)
+        except InvalidStatus as answer:
+            return answer
+    answer = await until(is_refused)
+    assert answer.response.status_code == 503
+    assert int(answer.response.headers["Retry-After"]) >= 0
+    assert any(raw.is_open for raw in raws)
 
 
 @pytest.mark.req("S-35")
