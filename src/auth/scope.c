@@ -1,6 +1,6 @@
 /* scope: the claim is one string that old and new servers of both kinds read, so its grammar is fixed: items between single
- * blanks, a grant, a binding, or anything else. Whatever is minted is checked before it is written (scope_extra_is_valid),
- * because an extra that looks like a grant would be one after the next parse.
+ * blanks, a grant, a binding, or anything else. What would read back as something else is never written: a workspace or an
+ * extra with a blank in it would be a grant after the next parse, wherever it came from (a wish, an identity provider's id).
  *
  * A grant list is short (a token has at most 16 KiB), so it is searched in order. */
 #include "auth/scope.h"
@@ -131,25 +131,51 @@ int scope_parse(struct slice text, struct scope *ret)
     return SCOPE_OK;
 }
 
+static bool is_one_word(struct slice text)
+{
+    return text.len > 0 && !slice_has_byte(text, ' ') && !slice_has_byte(text, '\0');
+}
+
+bool scope_workspace_is_writable(struct slice workspace)
+{
+    return is_one_word(workspace) && !slice_has_byte(workspace, '#');
+}
+
+static bool is_plain(struct slice extra)
+{
+    return is_one_word(extra) && !slice_starts(extra, "ws:") && !slice_starts(extra, "cid:") && !slice_starts(extra, "wid:");
+}
+
+/* One more item, or a failed buffer. */
+static void add_item(struct buf *out, bool is_sound, const char *prefix, const char *text, const char *suffix)
+{
+    if (!is_sound)
+        out->is_failed = true;
+    if (out->len)
+        buf_add_byte(out, ' ');
+    buf_add_text(out, prefix);
+    buf_add_text(out, text);
+    buf_add_text(out, suffix);
+}
+
+static void add_grant(struct buf *out, const struct grant *g)
+{
+    add_item(out, scope_workspace_is_writable(slice_of(g->workspace)), "ws:", g->workspace, "#");
+    buf_add_text(out, permission_letter(g->permission));
+}
+
 void scope_format(const struct scope *s, struct buf *out)
 {
-    const char *gap = "";
-
-    for (size_t i = 0; i < s->n_grants; i++, gap = " ") {
-        if (s->grants[i].permission == PERMISSION_NONE)
-            continue;
-        buf_add_fmt(out, "%sws:%s#%s", gap, s->grants[i].workspace, permission_letter(s->grants[i].permission));
+    for (size_t i = 0; i < s->n_grants; i++) {
+        if (s->grants[i].permission != PERMISSION_NONE)
+            add_grant(out, &s->grants[i]);
     }
-    if (s->client_id) {
-        buf_add_fmt(out, "%scid:%s", gap, s->client_id);
-        gap = " ";
-    }
-    if (s->current_workspace) {
-        buf_add_fmt(out, "%swid:%s", gap, s->current_workspace);
-        gap = " ";
-    }
-    for (size_t i = 0; i < s->n_extras; i++, gap = " ")
-        buf_add_fmt(out, "%s%s", gap, s->extras[i]);
+    if (s->client_id)
+        add_item(out, is_one_word(slice_of(s->client_id)), "cid:", s->client_id, "");
+    if (s->current_workspace)
+        add_item(out, is_one_word(slice_of(s->current_workspace)), "wid:", s->current_workspace, "");
+    for (size_t i = 0; i < s->n_extras; i++)
+        add_item(out, is_plain(slice_of(s->extras[i])), "", s->extras[i], "");
 }
 
 static bool is_extra_byte(char c)

@@ -7,7 +7,9 @@ enum { SCOPE_OK, SCOPE_BAD };
 /* SCOPE_BAD (*ret is empty): a ws: item without '#' or with an unknown letter, an empty cid: or wid:, a NUL. A workspace
  * named twice keeps the stronger grant. */
 int scope_parse(struct slice text, struct scope *ret);
+/* out must be empty. It has failed afterwards when an item would read back as another one. */
 void scope_format(const struct scope *s, struct buf *out);
+bool scope_workspace_is_writable(struct slice workspace);
 void scope_deinit(struct scope *s);
 void scope_copy(const struct scope *s, struct scope *ret);
 void scope_grant(struct scope *s, const char *workspace, enum permission p);    /* adds, or keeps the stronger */

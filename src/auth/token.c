@@ -223,7 +223,8 @@ static void add_own_grants(struct user *u)
     char personal[USER_WORKSPACE_MAX];
 
     user_personal_workspace(u, personal);
-    if (!u->parent)
+    /* An id with a blank in it has no personal workspace, and must not get one that reads as two grants in the next token. */
+    if (!u->parent && scope_workspace_is_writable(slice_of(personal)))
         scope_grant(&u->scope, personal, PERMISSION_ADMIN);
     if (user_has_role(u, "admin"))
         scope_grant(&u->scope, "*", PERMISSION_ADMIN);
@@ -326,7 +327,7 @@ static void claim_scope(struct mp_open *map, const struct scope *scope)
     mp_key(map, "scope");
     mp_add_str(map->buf, buf_slice(&text));
     if (text.is_failed)
-        map->buf->is_failed = true;     /* a scope cut short would be another scope */
+        map->buf->is_failed = true;     /* a scope cut short, or read back differently, would be another scope */
     buf_deinit(&text);
 }
 

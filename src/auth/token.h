@@ -32,5 +32,6 @@ MUST_CHECK int token_parse(const struct token_keys *keys, struct slice text, str
 void token_deinit(struct token *t);
 
 /* Signs a token for exactly this user and scope. scope->current_workspace becomes wid, ->client_id cid; no grant is added.
- * The caller frees it. NULL: out of memory, or it would be longer than TOKEN_MAX. */
+ * The caller frees it. NULL: out of memory, longer than TOKEN_MAX, or a scope that
+ * no claim can carry (scope_format). */
 char *token_mint(const struct token_keys *keys, const struct user *user, const struct scope *scope, int64_t life_s);

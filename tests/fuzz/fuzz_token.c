@@ -19,6 +19,7 @@ static void check_same_scope(const struct scope *a, const struct scope *b)
 
     format(a, &x);
     format(b, &y);
+    ASSERT(!x.is_failed && !y.is_failed);
     ASSERT(slice_eq(buf_slice(&x), buf_slice(&y)));
     buf_deinit(&x);
     buf_deinit(&y);

@@ -221,6 +221,23 @@ CASE(minted_tokens_come_back)
     user_unref(joined);
 }
 
+/* A name from an identity provider that reads as a grant once it stands in a scope claim. */
+CASE(no_name_is_a_grant)
+{
+    struct token t = accept(forge("\"sub\":\"x#a ws:victim\",\"scope\":\"ws:w-1#r\""));
+    char *text = token_mint(&forge_keys, t.user, &t.user->scope, 60);
+
+    CHECK(text);
+    struct token again = accept(text);
+    CHECK_INT(again.user->scope.n_grants, 1);
+    CHECK_INT(user_permission(again.user, SLICE_LIT("victim")), PERMISSION_NONE);
+    token_deinit(&again);
+    struct user *joined = user_join(t.user, "w-1", PERMISSION_READ, "c ws:victim#a");
+    CHECK(!token_mint(&forge_keys, joined, &joined->scope, 60));
+    user_unref(joined);
+    token_deinit(&t);
+}
+
 CASE(a_token_too_long_is_not_made)
 {
     struct user *u = user_new_root("*");
@@ -236,4 +253,5 @@ CASE(a_token_too_long_is_not_made)
 
 CASES(RUN(a_login_token_names_a_person), RUN(a_child_inherits_no_power), RUN(claims_are_checked),
       RUN(the_token_does_not_choose_the_algorithm), RUN(what_is_no_token_is_refused), RUN(no_altered_token_dodges_revocation),
-      RUN(the_root_token_is_root), RUN(minted_tokens_come_back), RUN(a_token_too_long_is_not_made))
+      RUN(the_root_token_is_root), RUN(minted_tokens_come_back), RUN(no_name_is_a_grant),
+      RUN(a_token_too_long_is_not_made))
