@@ -76,6 +76,8 @@ static void on_workspace(int outcome, struct slice key, struct slice record, voi
 {
     struct server *s = arg;
 
+    if (s->hub_is_closing)      /* told to stop during the start */
+        return;
     if (outcome == STORE_OK) {
         if (!lodging_load(&s->hub, record))
             LOG(LOG_WARN, "peer", "workspace record does not parse", log_slice("key", key));
@@ -91,6 +93,8 @@ static void on_revocations(int outcome, void *arg)
 {
     struct server *s = arg;
 
+    if (s->hub_is_closing)
+        return;
     if (outcome == REVOCATION_OK)
         store_scan(s->hub.store, "workspaces", on_workspace, s);
     else
@@ -133,6 +137,7 @@ static void run_close(struct loop *l, struct mail *mail)
     struct server *s = take(mail);
 
     (void)l;
+    s->hub_is_closing = true;
     if (s->manager)
         manager_free(s->manager);
     s->manager = NULL;

@@ -102,8 +102,8 @@ bool server_open_data(struct server *s)
         fprintf(stderr, "hyphad: %s\n", error);
         return false;
     }
-    if (s->data_dir.is_temporary && s->config->port != 0)
-        LOG(LOG_WARN, "store", "data folder is temporary", log_text("path", s->data_dir.path));
+    if (s->data_dir.is_temporary)       /* the configuration has warned when nobody asked for that */
+        LOG(LOG_INFO, "store", "data folder is temporary", log_text("path", s->data_dir.path));
     struct buf b;
     buf_init(&b, 0);
     buf_add_fmt(&b, "manager-%s", s->server_id);

@@ -42,6 +42,7 @@ struct server {
     struct http_site site;
     struct api *api;
     struct manager *manager;                /* hub loop */
+    bool hub_is_closing;                    /* hub loop: answers of the store that are still to come mean nothing */
     int wake_fd;                            /* any thread: eventfd that wakes the accept thread */
     atomic_int phase;                       /* any thread: enum server_phase */
     atomic_uint n_reload_failures;          /* any thread */
