@@ -88,7 +88,7 @@ static void mint_refused(const struct user *caller, const char *json, bool owns,
     mint_config_deinit(&c);
 }
 
-/* The table of 3.5. */
+/* The table of 3.5. req: A-021 A-022 A-025 D-02 */
 CASE(scopes_are_those_of_the_table)
 {
     struct user *alice = user_with("alice", NULL, "");
@@ -111,6 +111,7 @@ CASE(scopes_are_those_of_the_table)
     user_unref(alice);
 }
 
+/* req: A-033 D-03 */
 CASE(root_passes_on_its_role_only_whole)
 {
     struct user *root = user_new_root("ws-user-root");
@@ -129,6 +130,7 @@ CASE(root_passes_on_its_role_only_whole)
     user_unref(root);
 }
 
+/* req: A-027 A-028 A-030 A-031 A-032 */
 CASE(who_may_not_is_told)
 {
     struct user *alice = user_with("alice", NULL, "ws:w-r#r ws:w-rw#rw");
@@ -160,6 +162,23 @@ CASE(who_may_not_is_told)
     user_unref(wide);
 }
 
+/* req: A-029 */
+CASE(an_anonymous_user_passes_on_the_own_workspace)
+{
+    struct user *u = user_new_anonymous("c1");
+    char personal[USER_WORKSPACE_MAX], json[400], wanted[700];
+
+    user_personal_workspace(u, personal);
+    (void)snprintf(json, sizeof(json), "{\"workspace\":\"%s\"}", personal);
+    (void)snprintf(wanted, sizeof(wanted), "ws:%s#rw wid:%s", personal, personal);
+    struct token t = minted(u, json, false);
+    CHECK(t.user->is_anonymous);
+    gives_scope(t.user, json, true, wanted);
+    token_deinit(&t);
+    user_unref(u);
+}
+
+/* req: A-023 */
 CASE(lifetimes)
 {
     static const struct {
@@ -181,6 +200,7 @@ CASE(lifetimes)
     config_refused("{\"expires_in\":9000000000000000000}", "ValidationError", "expires_in");
 }
 
+/* req: A-024 A-026 D-01 */
 CASE(configs_that_would_be_grants)
 {
     config_refused("{\"permission\":\"rw\"}", "ValidationError", "String should match pattern '^(read|read_write|admin)$'");
@@ -221,4 +241,5 @@ CASE(extras_have_a_limit)
 }
 
 CASES(RUN(scopes_are_those_of_the_table), RUN(root_passes_on_its_role_only_whole), RUN(who_may_not_is_told), RUN(lifetimes),
+      RUN(an_anonymous_user_passes_on_the_own_workspace),
       RUN(configs_that_would_be_grants), RUN(extras_have_a_limit))

@@ -57,6 +57,7 @@ static void end(struct world *w, struct revocations *r, struct store *s)
     revocations_free(r);
 }
 
+/* req: A-041 */
 CASE(a_revoked_token_is_refused_at_once_and_after_a_restart)
 {
     char path[] = "/tmp/hyphad-revoked-XXXXXX", error[STORE_ERROR_MAX] = "";

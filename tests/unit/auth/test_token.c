@@ -36,6 +36,7 @@ static void forged_refused(char *text, const char *reason)
     mem_free(text);
 }
 
+/* req: A-038 */
 CASE(a_login_token_names_a_person)
 {
     struct token t = accept(forge("\"sub\":\"u1\",\"scope\":\"ws:w-1#rw openid\",\"https://amun.ai/roles\":[\"editor\"],"
@@ -78,6 +79,7 @@ CASE(a_child_inherits_no_power)
     token_deinit(&t);
 }
 
+/* req: A-034 A-035 */
 CASE(claims_are_checked)
 {
     static const char head[] = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
@@ -108,6 +110,7 @@ CASE(claims_are_checked)
     token_deinit(&t);
 }
 
+/* req: A-036 */
 CASE(the_token_does_not_choose_the_algorithm)
 {
     static const char *const names[] = {"none", "HS512", "HS384", "RS256", "RS512", "ES256", "hs256", "None", ""};
@@ -196,6 +199,41 @@ CASE(the_root_token_is_root)
     CHECK_INT(token_parse(&keys, SLICE_LIT(""), &t, error), TOKEN_INVALID);
 }
 
+/* Header and payload of a token, decoded; the caller frees it. */
+static char *decoded(struct slice part)
+{
+    struct buf b;
+
+    buf_init(&b, 0);
+    CHECK(base64_decode(part, &b));
+    return buf_take(&b);
+}
+
+/* The claim set of 3.2, as other servers with the same secret read it. req: A-020 */
+CASE(the_claims_are_those_of_the_original)
+{
+    struct token t = accept(forge("\"sub\":\"kid\",\"scope\":\"ws:w-1#rw wid:w-1\",\"https://amun.ai/roles\":[\"r\"],"
+                                  "\"https://amun.ai/email\":\"a@b.org\",\"https://amun.ai/parent\":\"alice\""));
+    char *text = token_mint(&forge_keys, t.user, &t.user->scope, 3600), wanted[600];
+    struct slice head, rest, payload, signature;
+    long long now = clock_wall_ms() / 1000;
+
+    CHECK(slice_cut(slice_of(text), '.', &head, &rest) && slice_cut(rest, '.', &payload, &signature));
+    char *header = decoded(head), *claims = decoded(payload);
+    CHECK(strstr(header, "\"alg\":\"HS256\"") && strstr(header, "\"typ\":\"JWT\""));
+    for (long long at = now - 2; at <= now; at++) {     /* the clock may have moved on since */
+        (void)snprintf(wanted, sizeof(wanted),
+                       "{\"aud\":\"https://amun-ai.eu.auth0.com/api/v2/\",\"exp\":%lld,\"gty\":\"client-credentials\","
+                       "\"https://amun.ai/email\":\"a@b.org\",\"https://amun.ai/parent\":\"alice\",\"https://amun.ai/roles\":[\"r\"],"
+                       "\"iat\":%lld,\"iss\":\"https://amun.ai/\",\"scope\":\"ws:w-1#rw wid:w-1\",\"sub\":\"kid\"}", at + 3600, at);
+        if (strcmp(wanted, claims) == 0)
+            break;
+    }
+    CHECK_TEXT(claims, wanted);
+    mem_free(text), mem_free(header), mem_free(claims);
+    token_deinit(&t);
+}
+
 CASE(minted_tokens_come_back)
 {
     struct token t = accept(forge("\"sub\":\"alice\",\"https://amun.ai/email\":\"alice@example.org\""));
@@ -253,5 +291,5 @@ CASE(a_token_too_long_is_not_made)
 
 CASES(RUN(a_login_token_names_a_person), RUN(a_child_inherits_no_power), RUN(claims_are_checked),
       RUN(the_token_does_not_choose_the_algorithm), RUN(what_is_no_token_is_refused), RUN(no_altered_token_dodges_revocation),
-      RUN(the_root_token_is_root), RUN(minted_tokens_come_back), RUN(no_name_is_a_grant),
+      RUN(the_root_token_is_root), RUN(the_claims_are_those_of_the_original), RUN(minted_tokens_come_back), RUN(no_name_is_a_grant),
       RUN(a_token_too_long_is_not_made))
