@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "api/api.h"
-#include "api/api.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -83,8 +82,6 @@ void drain_request(struct drain *d, struct server *s, int signal_number)
     LOG(LOG_INFO, "server", "draining", log_int("signal", signal_number), log_int("clients", count(s, METRIC_PEERS)));
     d->is_active = true;
     atomic_store_explicit(&s->phase, SERVER_DRAINING, memory_order_release);
-    if (s->api)
-        api_set_readiness(s->api, API_DRAINING);
     api_set_readiness(s->api, API_DRAINING);
     ready_notify("STOPPING=1");
     d->begin_ms = hurry ? now : now + c->drain_delay_ms;

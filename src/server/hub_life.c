@@ -93,8 +93,10 @@ static void on_revocations(int outcome, void *arg)
 {
     struct server *s = arg;
 
-    if (s->hub_is_closing)
+    if (s->hub_is_closing) {
+        revocations_stop(s->hub.revocations);   /* loading has started its timer */
         return;
+    }
     if (outcome == REVOCATION_OK)
         store_scan(s->hub.store, "workspaces", on_workspace, s);
     else
