@@ -12,6 +12,9 @@ struct msg *router_reject_frame(struct slice from, struct slice to, struct slice
     struct buf out, method;
     struct msg *m = NULL;
 
+    /* Both come from the asker. A client that decodes strictly would choke on its own garbage. */
+    if (!slice_is_utf8(from) || !slice_is_utf8(session))
+        return NULL;
     buf_init(&out, 0);
     buf_init(&method, 0);
     buf_add_slice(&method, session);
