@@ -138,6 +138,7 @@ static void open_host(struct caller *c, struct join *j)
     c->user = j->joined;
     j->joined = NULL;
     c->permission = j->permission;
+    c->url_workspace_exists = j->asked_workspace_exists;
     struct rpc_host_options options = {.address = buf_slice(&address), .user = c->user, .workspace = slice_of(c->workspace)};
     c->host = rpc_host_open(c->api->options.rpc_loops[j->asker->index], &options);
     buf_deinit(&address);

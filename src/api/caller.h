@@ -18,6 +18,7 @@ struct caller {
     struct user *user;                  /* owned */
     char *workspace;                    /* owned: the context */
     enum permission permission;         /* on it */
+    bool url_workspace_exists;          /* the one in the path */
     uint64_t pending;                   /* rpc id of the call under way, 0 = none */
     void (*next)(struct caller *c);     /* set by caller_begin's user: what to do once inside */
     /* the endpoint's own */

@@ -2,8 +2,10 @@
 #include <string.h>
 
 #include "api/caller.h"
+#include "api/errors.h"
 #include "api/interface.h"
 #include "api/room.h"
+#include "http/conn.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "wire/mp.h"
@@ -77,6 +79,22 @@ static void on_plain(const struct rpc_reply *reply, void *arg)
     buf_deinit(&out);
 }
 
+static void on_info(const struct rpc_reply *reply, void *arg)
+{
+    struct caller *c = arg;
+    struct buf detail;
+
+    buf_init(&detail, 0);
+    if (reply->outcome == RPC_REJECTED && api_error_of_value(reply->value, false, &detail) == 403) {
+        buf_clear(&detail);
+        buf_add_fmt(&detail, "%s has no permission to access " SLICE_FMT, c->user->id, SLICE_ARG(http_request_param(c->req, "workspace")));
+        caller_answer_error(c, 403, buf_slice(&detail));
+    } else {
+        on_plain(reply, c);
+    }
+    buf_deinit(&detail);
+}
+
 static void on_interface(const struct rpc_reply *reply, void *arg)
 {
     struct caller *c = arg;
@@ -102,15 +120,23 @@ static void ask_with_workspace(struct caller *c, const char *method, rpc_done *d
     buf_deinit(&args);
 }
 
-/* Whether the workspace exists is asked first: an unknown one lists nothing, which is not what a caller should believe. */
 static void list(struct caller *c)
 {
+    /* The manager lists nothing for a workspace that does not exist, which is not what a person should be told. */
+    if (!c->url_workspace_exists) {
+        struct buf detail;
+        buf_init(&detail, 0);
+        buf_add_fmt(&detail, "'Workspace " SLICE_FMT " does not exist or is not accessible'", SLICE_ARG(http_request_param(c->req, "workspace")));
+        caller_answer_error(c, 404, buf_slice(&detail));
+        buf_deinit(&detail);
+        return;
+    }
     ask_with_workspace(c, "list_services", on_services);
 }
 
 static void info(struct caller *c)
 {
-    ask_with_workspace(c, "get_workspace_info", on_plain);
+    ask_with_workspace(c, "get_workspace_info", on_info);
 }
 
 static void one(struct caller *c)

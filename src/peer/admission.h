@@ -40,6 +40,7 @@ struct join {
     struct account *account;        /* owned reference: parent of the peer's account */
     uint64_t generation;
     enum permission permission;     /* on the workspace */
+    bool asked_workspace_exists;    /* is_http: the workspace asked for, which need not be the one joined */
     /* the hub's own, while an incumbent is being asked whether it lives */
     uint64_t asked_generation;
     unsigned n_probes;

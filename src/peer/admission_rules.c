@@ -113,6 +113,7 @@ static bool choose_http_workspace(struct hub *h, struct join *j, const char *per
     struct slice url = slice_of(j->workspace);
     bool is_root = user_has_role(u, "admin");
 
+    j->asked_workspace_exists = workspace_find(&h->registry, url) != NULL;
     if (!j->has_token)
         return lodging_open(h, SLICE_LIT("ws-anonymous"), u, ret) == LODGING_OK;
     if (j->has_workspace_claim && !is_root)
@@ -154,7 +155,7 @@ static bool check_client_id(struct join *j, const struct workspace *w)
         return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_REFUSED, FEC "Failed to authenticate user to workspace: %s", w->id);
     bool is_reserved = w->is_system && slice_starts(id, "manager-");
     if (!client_id_is_valid(id) || is_reserved)
-        return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_REFUSED, "Invalid client id: " SLICE_FMT, SLICE_ARG(slice_utf8_prefix(id, 255)));
+        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_REFUSED, FEC "Invalid client id: " SLICE_FMT, SLICE_ARG(slice_utf8_prefix(id, 255)));
     return true;
 }
 

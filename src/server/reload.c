@@ -15,12 +15,35 @@ struct swap {
     const struct config *config;
 };
 
+/* Metrics belong to loops: the first one keeps these. */
+static void count(struct loop *l, bool is_ok)
+{
+    int64_t was = atomic_load_explicit(&l->metrics.values[METRIC_RELOAD_OK], memory_order_relaxed);
+
+    if (l->index != 0)
+        return;
+    loop_count(l, METRIC_RELOAD_OK, (is_ok ? 1 : 0) - was);
+    loop_count(l, METRIC_RELOAD_FAILURES, is_ok ? 0 : 1);
+}
+
 static void run_swap(struct loop *l, struct mail *mail)
 {
     struct swap *m = CONTAINER_OF(mail, struct swap, mail);
 
-    l->config = m->config;
+    if (m->config)
+        l->config = m->config;
+    count(l, m->config != NULL);
     mem_free(m);
+}
+
+/* Every loop takes the new set; NULL: it was refused. */
+static void tell(struct server *s, const struct config *fresh)
+{
+    for (unsigned i = 0; i < s->loops.n_loops; i++) {
+        struct swap *m = MEM_NEW(struct swap);
+        *m = (struct swap){{NULL, run_swap}, fresh};
+        loop_post_outside(&s->loops.loops[i], &m->mail);
+    }
 }
 
 static void log_changes(const struct config *c)
@@ -40,7 +63,7 @@ void reload(struct server *s, struct config **config)
 
     ready_notify("RELOADING=1");
     if (config_reload(*config, stderr, &fresh) != CONFIG_SERVE) {
-        atomic_fetch_add_explicit(&s->n_reload_failures, 1, memory_order_relaxed);
+        tell(s, NULL);
         LOG(LOG_ERROR, "config", "reload refused", log_text("kept", "the old configuration"));
         ready_notify("READY=1");
         return;
@@ -48,11 +71,7 @@ void reload(struct server *s, struct config **config)
     struct log_options log = {.level = (enum log_level)fresh->loglevel, .format = (enum log_format)fresh->log_format,
                               .rate_per_s = (uint32_t)fresh->log_rate};
     log_configure(&log);
-    for (unsigned i = 0; i < s->loops.n_loops; i++) {
-        struct swap *m = MEM_NEW(struct swap);
-        *m = (struct swap){{NULL, run_swap}, fresh};
-        loop_post_outside(&s->loops.loops[i], &m->mail);
-    }
+    tell(s, fresh);
     server_keep_config(s, *config);
     *config = fresh;
     s->config = fresh;

@@ -52,7 +52,7 @@ bool server_bind(struct server *s)
     if (r != LISTENER_OK) {
         LOG(LOG_ERROR, "net", "cannot listen", log_text("host", c->host), log_int("port", c->port),
             log_text("reason", r == LISTENER_BAD_ADDRESS ? "no such address" : strerror(error)));
-        fprintf(stderr, "hyphad: cannot listen on %s port %u: %s\n", c->host, c->port,
+        fprintf(stderr, strchr(c->host, ':') ? "hyphad: cannot listen on [%s]:%u: %s\n" : "hyphad: cannot listen on %s:%u: %s\n", c->host, c->port,
                 r == LISTENER_BAD_ADDRESS ? "no such address" : strerror(error));
         return false;
     }
@@ -172,6 +172,8 @@ static void wire_loop(struct server *s, unsigned i)
     struct loop *loop = &s->loops.loops[i];
 
     loop->config = s->config;
+    if (i == 0)
+        loop_count(loop, METRIC_RELOAD_OK, 1);
     s->rpc_loops[i] = rpc_loop_new(loop, s->router, &s->rpc_settings);
     s->rpc_watches[i] = (struct rpc_watch){.watcher = {.on_gone = on_gone}, .rpc = s->rpc_loops[i]};
     router_watch(s->router, loop, &s->rpc_watches[i].watcher);

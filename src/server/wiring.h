@@ -45,7 +45,6 @@ struct server {
     bool hub_is_closing;                    /* hub loop: answers of the store that are still to come mean nothing */
     int wake_fd;                            /* any thread: eventfd that wakes the accept thread */
     atomic_int phase;                       /* any thread: enum server_phase */
-    atomic_uint n_reload_failures;          /* any thread */
     struct config **old_configs;            /* owned: replaced by reloads, freed at the end */
     size_t n_old_configs;
     atomic_bool hub_is_closed;              /* any thread: the store has written everything */
