@@ -75,10 +75,20 @@ void user_add_role(struct user *u, struct slice role)
         u->is_anonymous = true;
 }
 
+/* The count is not part of the value: whoever may look at a user may hold it. */
+static struct user *countable(const struct user *u)
+{
+    union {
+        const struct user *shown;
+        struct user *mine;
+    } as = {.shown = u};
+
+    return as.mine;
+}
+
 struct user *user_ref(const struct user *u)
 {
-    /* The count is not part of the value. */
-    struct user *mine = (struct user *)(uintptr_t)u;
+    struct user *mine = countable(u);
 
     atomic_fetch_add_explicit(&mine->n_refs, 1, memory_order_relaxed);
     return mine;
@@ -99,7 +109,7 @@ static void user_free(struct user *u)
 
 struct user *user_unref(const struct user *u)
 {
-    struct user *mine = (struct user *)(uintptr_t)u;
+    struct user *mine = countable(u);
 
     if (mine && atomic_fetch_sub_explicit(&mine->n_refs, 1, memory_order_acq_rel) == 1)
         user_free(mine);

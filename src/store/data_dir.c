@@ -66,19 +66,20 @@ static int lock(struct data_dir *d, char ret_error[DATA_DIR_ERROR_MAX])
 
 int data_dir_open(const char *path, struct data_dir *ret, char ret_error[DATA_DIR_ERROR_MAX])
 {
-    int r = DATA_DIR_OK;
+    int r = DATA_DIR_OK, error = 0;
 
-    *ret = (struct data_dir){.lock_fd = -1, .is_temporary = !path || strcmp(path, ":memory:") == 0};
-    if (ret->is_temporary) {
+    *ret = (struct data_dir){.lock_fd = -1};
+    if (!path || strcmp(path, ":memory:") == 0) {
+        ret->is_temporary = true;
         ret->path = make_temporary();
         if (!ret->path)
             return fail("temporary folder", "cannot be created", errno, ret_error);
     } else {
         ret->path = mem_copy(path, strlen(path));
-        int error = *path ? make_folders(ret->path) : -ENOENT;
-        if (error)
-            r = fail(path, "cannot be created", -error, ret_error);
+        error = *path ? make_folders(ret->path) : -ENOENT;
     }
+    if (error)
+        r = fail(ret->path, "cannot be created", -error, ret_error);
     if (!r)
         r = lock(ret, ret_error);
     if (r)

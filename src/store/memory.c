@@ -185,7 +185,7 @@ static void run_mail(struct loop *l, struct mail *mail)
         struct store_op *op = LIST_ENTRY(ops.next, struct store_op, link);
         list_unlink(&op->link);
         op->outcome = run_op(m, op);
-        store_op_deliver(&m->engine.base, op);
+        store_op_deliver(&m->engine, op);
     }
     if (m->engine.is_closing && list_is_empty(&m->engine.ops))
         finish_close(m);

@@ -2,28 +2,12 @@
  * their size is the network's choice, so the copy may be refused, and a refused operation fails in its turn like any other. */
 #include "store/op.h"
 
+#include "base/log.h"
 #include "base/memory.h"
 
-struct store_op *store_op_new(enum store_op_kind kind, const char *bucket, struct slice key, struct slice bytes)
+static size_t copied_bytes(const struct store_op *op)
 {
-    struct store_op *op = MEM_NEW(struct store_op);
-
-    list_init(&op->link);
-    op->kind = kind;
-    op->bucket = bucket;
-    op->outcome = STORE_FAILED;
-    buf_init(&op->result, 0);
-    op->data = mem_try(key.len + bytes.len + 1);
-    op->is_refused = !op->data;
-    if (op->is_refused)
-        return op;
-    if (key.len)
-        memcpy(op->data, key.ptr, key.len);
-    if (bytes.len)
-        memcpy(op->data + key.len, bytes.ptr, bytes.len);
-    op->key = slice_make(op->data, key.len);
-    op->bytes = slice_make(op->data + key.len, bytes.len);
-    return op;
+    return op->key.len + op->bytes.len;
 }
 
 bool store_op_is_write(const struct store_op *op)
@@ -71,8 +55,11 @@ static void deliver_rows(struct store_op *op)
     op->row(STORE_ABSENT, (struct slice){0}, (struct slice){0}, op->arg);
 }
 
-void store_op_deliver(struct store *s, struct store_op *op)
+void store_op_deliver(struct store_engine *e, struct store_op *op)
 {
+    struct store *s = &e->base;
+
+    e->queued_bytes -= copied_bytes(op);
     if (op->outcome == STORE_FAILED || op->result.is_failed)
         loop_count(s->loop, METRIC_STORE_ERRORS, 1);
     else if (store_op_is_write(op))
@@ -95,6 +82,35 @@ static struct store_engine *of(struct store *s)
     return CONTAINER_OF(s, struct store_engine, base);
 }
 
+static struct store_op *op_new(struct store *s, enum store_op_kind kind, const char *bucket, struct slice key, struct slice bytes)
+{
+    struct store_engine *e = of(s);
+    struct store_op *op = MEM_NEW(struct store_op);
+    size_t n_bytes = key.len + bytes.len;
+
+    list_init(&op->link);
+    op->kind = kind;
+    op->bucket = bucket;
+    op->outcome = STORE_FAILED;
+    buf_init(&op->result, 0);
+    if (n_bytes <= STORE_QUEUE_BYTES_MAX - e->queued_bytes)
+        op->data = mem_try(n_bytes + 1);
+    op->is_refused = !op->data;
+    if (op->is_refused) {
+        LOG(LOG_ERROR, "store", "an operation was refused for want of memory", log_int("bytes", (int64_t)n_bytes),
+            log_int("queued", (int64_t)e->queued_bytes));
+        return op;
+    }
+    if (key.len)
+        memcpy(op->data, key.ptr, key.len);
+    if (bytes.len)
+        memcpy(op->data + key.len, bytes.ptr, bytes.len);
+    op->key = slice_make(op->data, key.len);
+    op->bytes = slice_make(op->data + key.len, bytes.len);
+    e->queued_bytes += n_bytes;
+    return op;
+}
+
 static void enqueue(struct store *s, struct store_op *op)
 {
     LOOP_ASSERT(s->loop);
@@ -106,7 +122,7 @@ static void enqueue(struct store *s, struct store_op *op)
 static void engine_put(struct store *s, const char *bucket, struct slice key, struct slice bytes, int64_t expires_at,
                        store_done *done, void *arg)
 {
-    struct store_op *op = store_op_new(STORE_OP_PUT, bucket, key, bytes);
+    struct store_op *op = op_new(s, STORE_OP_PUT, bucket, key, bytes);
 
     op->expires_at = expires_at;
     op->done = done;
@@ -116,7 +132,7 @@ static void engine_put(struct store *s, const char *bucket, struct slice key, st
 
 static void engine_remove(struct store *s, const char *bucket, struct slice key, store_done *done, void *arg)
 {
-    struct store_op *op = store_op_new(STORE_OP_REMOVE, bucket, key, (struct slice){0});
+    struct store_op *op = op_new(s, STORE_OP_REMOVE, bucket, key, (struct slice){0});
 
     op->done = done;
     op->arg = arg;
@@ -125,7 +141,7 @@ static void engine_remove(struct store *s, const char *bucket, struct slice key,
 
 static void engine_get(struct store *s, const char *bucket, struct slice key, store_got *got, void *arg)
 {
-    struct store_op *op = store_op_new(STORE_OP_GET, bucket, key, (struct slice){0});
+    struct store_op *op = op_new(s, STORE_OP_GET, bucket, key, (struct slice){0});
 
     op->got = got;
     op->arg = arg;
@@ -134,7 +150,7 @@ static void engine_get(struct store *s, const char *bucket, struct slice key, st
 
 static void engine_scan(struct store *s, const char *bucket, store_row *row, void *arg)
 {
-    struct store_op *op = store_op_new(STORE_OP_SCAN, bucket, (struct slice){0}, (struct slice){0});
+    struct store_op *op = op_new(s, STORE_OP_SCAN, bucket, (struct slice){0}, (struct slice){0});
 
     op->row = row;
     op->arg = arg;

@@ -21,24 +21,25 @@ struct store_op {
         store_row *row;
     };
     void *arg;
-    bool is_refused;                /* no memory for the copy: not run, fails */
+    bool is_refused;                /* no room for the copy: not run, fails */
     /* the engine's answer */
     int outcome;
     struct buf result;              /* get: the bytes; scan: rows by store_op_add_row() */
 };
 
-struct store_op *store_op_new(enum store_op_kind kind, const char *bucket, struct slice key, struct slice bytes);
 bool store_op_is_write(const struct store_op *op);
 void store_op_reset(struct store_op *op);           /* forgets the answer, so that it can be run again */
 void store_op_add_row(struct store_op *op, struct slice key, struct slice bytes);
-/* Calls back and frees. The callback may ask for further operations. */
-void store_op_deliver(struct store *s, struct store_op *op);
+
+/* Copies waiting in one queue. When the disk cannot keep up, further operations fail rather than fill the memory. */
+enum { STORE_QUEUE_BYTES_MAX = 256 * 1024 * 1024 };
 
 /* The front half of every engine: fills the queue and wakes the engine, which empties it when it likes, in order. */
 struct store_engine {
     struct store base;              /* its ops are store_engine_ops */
     void (*wake)(struct store_engine *e);       /* there is an operation, or is_closing was set */
     struct list ops;
+    size_t queued_bytes;            /* of all operations not yet delivered */
     bool is_closing;                /* nothing is asked for any more; once empty: free, then call closed */
     store_done *closed;
     void *closed_arg;
@@ -46,3 +47,5 @@ struct store_engine {
 
 extern const struct store_ops store_engine_ops;
 void store_engine_init(struct store_engine *e, struct loop *loop, void (*wake)(struct store_engine *e));
+/* Calls back and frees. The callback may ask for further operations. */
+void store_op_deliver(struct store_engine *e, struct store_op *op);

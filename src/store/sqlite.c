@@ -41,7 +41,7 @@ static void done_run(struct job *job)
     while (!list_is_empty(&s->batch)) {
         struct store_op *op = LIST_ENTRY(s->batch.next, struct store_op, link);
         list_unlink(&op->link);
-        store_op_deliver(&s->engine.base, op);
+        store_op_deliver(&s->engine, op);
     }
     start(s);
 }

@@ -6,6 +6,7 @@
  * and lose the last second's acknowledged writes when the power fails. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -63,7 +64,7 @@ static bool take_step(sqlite3 *db, int64_t version)
 {
     char sql[160];
 
-    (void)snprintf(sql, sizeof(sql), "DELETE FROM hyphad_schema; INSERT INTO hyphad_schema VALUES (%lld);", (long long)(version + 1));
+    (void)snprintf(sql, sizeof(sql), "DELETE FROM hyphad_schema; INSERT INTO hyphad_schema VALUES (%" PRId64 ");", version + 1);
     if (exec(db, "BEGIN IMMEDIATE") && exec(db, steps[version]) && exec(db, sql) && exec(db, "COMMIT"))
         return true;
     (void)exec(db, "ROLLBACK");     /* the error reported is the step's */
@@ -98,8 +99,8 @@ static int migrate(sqlite3 *db, const char *path, char ret_error[STORE_ERROR_MAX
     if (!query_int(db, "SELECT version FROM hyphad_schema", &version))
         return fail(path, "has no schema version", ret_error);
     if (version > newest || version < 0) {
-        (void)snprintf(reason, sizeof(reason), "was made by a newer hyphad (schema %lld, this one knows %lld)",
-                       (long long)version, (long long)newest);
+        (void)snprintf(reason, sizeof(reason), "was made by a newer hyphad (schema %" PRId64 ", this one knows %" PRId64 ")",
+                       version, newest);
         return fail(path, reason, ret_error);
     }
     for (; version < newest; version++) {

@@ -1,8 +1,11 @@
 /* Every engine, the same cases: nobody above can tell which one runs. */
 #include "store/store.h"
 
+#include <sys/mman.h>
+
 #include "base/buf.h"
 #include "base/clock.h"
+#include "store/op.h"
 #include "unit/store/bench.h"
 
 typedef void scene(struct bench *b, struct store *s);
@@ -143,6 +146,23 @@ static void play_expiry(struct bench *b, struct store *s)
     expect(b, s, &t, "d0 d0 g1: g0:y r0:soon=y r1:= d0 g1: d0 g0:a ");
 }
 
+/* More than the queue may hold: refused by name, in its turn, and its neighbours go on. */
+static void play_full(struct bench *b, struct store *s)
+{
+    size_t len = (size_t)STORE_QUEUE_BYTES_MAX + 1;
+    char *huge = mmap(NULL, len, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    struct tape t = {0};
+
+    CHECK(huge != MAP_FAILED);
+    put(s, &t, "a", "1");
+    store_put(s, "b", SLICE_LIT("huge"), slice_make(huge, len), 0, on_done, &t);
+    put(s, &t, "b", "2");
+    store_get(s, "b", SLICE_LIT("huge"), on_got, &t);
+    store_scan(s, "b", on_row, &t);
+    expect(b, s, &t, "d0 d2 d0 g1: r0:a=1 r0:b=2 r1:= ");
+    CHECK_INT(munmap(huge, len), 0);
+}
+
 struct chain {
     struct store *store;
     int n_left;
@@ -246,12 +266,14 @@ CASE(memory_order) { with_memory(play_order); }
 CASE(memory_scan) { with_memory(play_scan); }
 CASE(memory_bytes) { with_memory(play_bytes); }
 CASE(memory_expiry) { with_memory(play_expiry); }
+CASE(memory_full) { with_memory(play_full); }
 CASE(memory_chain) { with_memory(play_chain); }
 CASE(memory_random) { with_memory(play_random); }
 CASE(sqlite_order) { with_sqlite(play_order); }
 CASE(sqlite_scan) { with_sqlite(play_scan); }
 CASE(sqlite_bytes) { with_sqlite(play_bytes); }
 CASE(sqlite_expiry) { with_sqlite(play_expiry); }
+CASE(sqlite_full) { with_sqlite(play_full); }
 CASE(sqlite_chain) { with_sqlite(play_chain); }
 CASE(sqlite_random) { with_sqlite(play_random); }
 
@@ -271,6 +293,6 @@ CASE(sqlite_close)
     close_answers_what_was_asked(&b, bench_open_sqlite(&b));
 }
 
-CASES(RUN(memory_order), RUN(memory_scan), RUN(memory_bytes), RUN(memory_expiry), RUN(memory_chain), RUN(memory_random),
-      RUN(memory_close), RUN(sqlite_order), RUN(sqlite_scan), RUN(sqlite_bytes), RUN(sqlite_expiry), RUN(sqlite_chain),
+CASES(RUN(memory_order), RUN(memory_scan), RUN(memory_bytes), RUN(memory_expiry), RUN(memory_full), RUN(memory_chain), RUN(memory_random),
+      RUN(memory_close), RUN(sqlite_order), RUN(sqlite_scan), RUN(sqlite_bytes), RUN(sqlite_expiry), RUN(sqlite_full), RUN(sqlite_chain),
       RUN(sqlite_random), RUN(sqlite_close))
