@@ -102,10 +102,12 @@ static inline int kit_n_notes(const struct config *c, int kind)
 /* A file in a folder of its own; both go with kit_unlink. */
 static inline char *kit_file(const char *text)
 {
-    char dir[] = "/tmp/hyphad-config-XXXXXX", *path = NULL;
+    char dir[] = "/tmp/hyphad-config-XXXXXX", name[sizeof(dir) + 8];
 
     CHECK(mkdtemp(dir));
-    CHECK(asprintf(&path, "%s/file", dir) > 0);
+    snprintf(name, sizeof(name), "%s/file", dir);
+    char *path = strdup(name);
+    CHECK(path);
     FILE *f = fopen(path, "w");
     CHECK(f);
     fputs(text, f);
