@@ -6,7 +6,7 @@ tests/requirements/<FAMILY>.tsv holds a line per requirement: id, statement, sta
 $HYPHAD_REQ_REPORT or .build/requirements.json) and unit tests that name ids in a comment
 `req: W-036 W-037`, whose outcome is read from the JUnit report of the last unit run.
 
---check   exits 1 when an id called `tested` has no passing test, when a test that ran for an id
+--check   shows the sums only, and exits 1 when an id called `tested` has no passing test, when a test that ran for an id
           failed, or when a test names an id that does not exist
 --update  writes `tested` into the tables for the ids that passed
 """
@@ -83,10 +83,12 @@ def write_table(family, rows):
     (TABLES / f"{family}.tsv").write_text(text)
 
 
-def show_family(family, rows, passed, failed):
+def show_family(family, rows, passed, failed, sums_only):
     later = {i for i, (_, state) in rows.items() if state.startswith("later:")} - passed
     print(f"{family}  {FAMILIES[family]}: {len(rows)} ids, {len(passed)} with a passing test, "
           f"{len(failed)} failing, {len(later)} later")
+    if sums_only:
+        return
     for i in sorted(failed):
         print(f"   {i}  FAILS  {rows[i][0]}")
     for i in sorted(set(rows) - passed - failed - later):
@@ -116,7 +118,7 @@ def main(args):
             for i in passed:
                 rows[i][1] = "tested"
             write_table(family, rows)
-        show_family(family, rows, passed, failed)
+        show_family(family, rows, passed, failed, "--check" in options)
         problems += [f"{i} has a failing test" for i in sorted(failed)]
         problems += [f"{i} is called tested and has no passing test" for i, (_, state) in rows.items()
                      if state == "tested" and i not in passed | failed]
