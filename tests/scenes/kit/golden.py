@@ -112,6 +112,9 @@ class Replay:
     # ---- connections ----
     def token(self, row):
         claims = row.get("token_claims")
+        if claims is None and not row["as"].startswith("anon"):
+            sub = row["as"].rstrip("0123456789")
+            return tokens.mint(sub, f"ws:ws-user-{sub}#a", email=f"{sub}@example.org")
         if claims == "root token":
             return ROOT_TOKEN
         if isinstance(claims, dict):
@@ -187,9 +190,18 @@ class Replay:
             have = sorted(i["id"] for i in result if not NOT_YET.search(i["id"]))
             if "result" not in row or len(wanted) != len(have):
                 return lists_differ([{"id": i} for i in wanted], [{"id": i} for i in have], "ids")
+        if "decoded" in row:
+            return self.compare_token(row["decoded"], result)
         if "result" in row and not row.get("random"):
             return difference(row["result"], result)
         return None
+
+    @staticmethod
+    def compare_token(expected, token):
+        claims = tokens.claims(token)
+        claims["life"] = claims["exp"] - claims["iat"]
+        return difference({k: v for k, v in expected.items() if k != "header"},
+                          {k: v for k, v in claims.items() if k in expected})
 
     @staticmethod
     def compare_error(expected, error):
@@ -239,6 +251,10 @@ class Replay:
         if row.get("op") == "connect":
             await self.connect(row)
             await self.events()
+            return
+        if row.get("op") == "emit":
+            await self.of[row["as"]].send(row["message"])
+            self.judge(row, self.compare_events(row, await self.events()))
             return
         if row.get("op") == "disconnect":
             await self.of.pop(row["as"]).leave()

@@ -1,0 +1,131 @@
+/* Which of several registrations is meant, and which event types may be asked for. */
+#include "manager/service_choice.h"
+
+#include "fixture.h"
+#include "manager/event_rule.h"
+
+struct choice_fixture {
+    struct fixture *f;
+    struct rpc_call call;
+};
+
+static struct choice_fixture setup(enum permission p)
+{
+    struct choice_fixture cf = {.f = fixture_new()};
+    struct user *root = user_new_root("*");
+    struct workspace *w = make_workspace(cf.f, "ws-a", "alice"), *pub = make_workspace(cf.f, "public", "root");
+    const char *const clients[] = {"c1", "c2", "c3"};
+
+    for (unsigned i = 0; i < ARRAY_LEN(clients); i++) {
+        struct client *c = client_add(&cf.f->hub.registry, w, slice_of(clients[i]), root, (struct handle){0}, true);
+        make_service(cf.f, c, "many", i == 2 ? SERVICE_PUBLIC : SERVICE_PROTECTED, NULL);
+        make_service(cf.f, client_add(&cf.f->hub.registry, pub, slice_of(clients[i]), root, (struct handle){0}, true), "many",
+                     SERVICE_PUBLIC, NULL);
+    }
+    user_unref(root);
+    cf.call = (struct rpc_call){.user = make_user("ws-a", p), .workspace = SLICE_LIT("ws-a")};
+    return cf;
+}
+
+static void teardown(struct choice_fixture *cf)
+{
+    user_unref(cf->call.user);
+    fixture_free(cf->f);
+}
+
+/* The full id chosen, "ask", or the refusal. */
+static void check_choice(struct choice_fixture *cf, const char *text, const char *mode, const char *expected)
+{
+    struct service_id id;
+    struct service_set set = {0};
+    struct service_choice choice = {0};
+    struct refusal r;
+    const char *got = r.text;
+
+    if (service_id_read(slice_of(text), cf->call.workspace, &id, &r) && service_set_find(&cf->f->hub, &cf->call, &id, &set, &r)) {
+        switch (service_choose(&set, &id, slice_of(mode), &choice, &r)) {
+        case CHOICE_MADE:
+            got = choice.service->full_id;
+            break;
+        case CHOICE_ASK:
+            got = "ask";
+            break;
+        }
+    }
+    if (strncmp(got, expected, strlen(expected)) != 0)
+        check_fail(__FILE__, __LINE__, "%s, %s: %s, not %s", text, mode, got, expected);
+    service_set_deinit(&set);
+}
+
+CASE(modes)
+{
+    struct choice_fixture cf = setup(PERMISSION_READ);
+
+    check_choice(&cf, "many", "first", "ws-a/c1:many");
+    check_choice(&cf, "many", "last", "ws-a/c3:many");
+    check_choice(&cf, "many", "min_load", "ws-a/c1:many");
+    check_choice(&cf, "many", "random", "ws-a/c");
+    check_choice(&cf, "many", "native:random", "ws-a/c");
+    check_choice(&cf, "many", "", "Multiple services found for ws-a/*:many, e.g. ['ws-a/c1:many', 'ws-a/c2:many', 'ws-a/c3:many']. You");
+    check_choice(&cf, "many", "exact", "Multiple services found for ws-a/*:many");
+    check_choice(&cf, "public/many", "", "public/c");
+    check_choice(&cf, "c2:many", "", "ws-a/c2:many");
+    check_choice(&cf, "ws-a/c2:many@*", "", "ws-a/c2:many");
+    check_choice(&cf, "many", "select:min:load", "ask");
+    check_choice(&cf, "c2:many", "select:min:load", "ws-a/c2:many");
+    check_choice(&cf, "many", "select:min", "Invalid select mode format: select:min. Expected 'select:criteria:function'");
+    check_choice(&cf, "many", "select:a:b:c", "Invalid select mode format: select:a:b:c.");
+    check_choice(&cf, "many", "select:foo:load", "Unknown selection criteria: foo");
+    check_choice(&cf, "many", "foo", "Invalid mode: foo. Mode must be");
+    teardown(&cf);
+}
+
+CASE(ids)
+{
+    struct choice_fixture cf = setup(PERMISSION_READ);
+
+    check_choice(&cf, "a/b/c", "", "Service id must contain at most one '/'");
+    check_choice(&cf, "a:b:c", "", "Service id must contain at most one ':'");
+    check_choice(&cf, "a@b@c", "", "Service id must contain at most one '@'");
+    check_choice(&cf, "*", "", "Invalid service id: {service_id}, it cannot be a wildcard.");
+    check_choice(&cf, "*/x", "", "You must specify a workspace");
+    check_choice(&cf, "x", "", "Service not found: ws-a/*:x@*");
+    check_choice(&cf, "c1:x@app", "", "Service not found: ws-a/c1:x@app");
+    check_choice(&cf, "nows/x", "", "Service not found: nows/*:x@*");
+    check_choice(&cf, "ws-*/many", "first", "Service not found: ws-*/*:many@*");
+    check_choice(&cf, "man*", "first", "Service not found: ws-a/*:man*@*");
+    teardown(&cf);
+}
+
+/* A stranger is neither given nor told of what is protected. */
+CASE(strangers)
+{
+    struct choice_fixture cf = setup(PERMISSION_NONE);
+
+    cf.call.workspace = SLICE_LIT("ws-b");
+    check_choice(&cf, "ws-a/many", "", "ws-a/c3:many");
+    scope_grant(&cf.call.user->scope, "ws-b", PERMISSION_READ);
+    check_choice(&cf, "ws-a/c1:many", "", "Permission denied for non-public service in workspace ws-a");
+    teardown(&cf);
+}
+
+CASE(event_types)
+{
+    static const struct {
+        const char *type;
+        bool ok;
+    } table[] = {{"service_added", true}, {"custom", true},   {"a:b", true},     {"ws-a/x", true}, {"ws-a", true}, {"*", true},
+                 {"", true},              {"ws-b/x", false},  {"other/x", false}, {"ws-b", false},  {"a:b/c", false},
+                 {"ws-ax/y", false},      {"ws-a:x", false},  {"/x", false}};
+    struct refusal r;
+
+    for (unsigned i = 0; i < ARRAY_LEN(table); i++) {
+        if (event_type_check(slice_of(table[i].type), SLICE_LIT("ws-a"), &r) != table[i].ok)
+            check_fail(__FILE__, __LINE__, "%s", table[i].type);
+        if (!table[i].ok)
+            CHECK(strstr(r.text, "forbidden") != NULL);
+    }
+    CHECK(!event_type_check(slice_make("a\0b", 3), SLICE_LIT("ws-a"), &r));
+}
+
+CASES(RUN(modes), RUN(ids), RUN(strangers), RUN(event_types))
