@@ -130,16 +130,19 @@ async def _kill_round(server, n, dice):
                 outcomes["rejected"] += 1
             except AssertionError:
                 outcomes["lost"] += 1
-    calling = [asyncio.create_task(keep_calling(c)) for c in callers]
     # A call to a victim that fell silent ends with client_disconnected, as in the real clients.
-    watching = asyncio.create_task(_reject_calls_to_the_gone(keeper, callers, n))
+    gone, pending = set(), {caller: {} for caller in callers}
+    for caller in callers:
+        _note_calls(caller, pending[caller], gone)
+    watching = asyncio.create_task(_reject_calls_to_the_gone(keeper, pending, gone, n))
+    calling = [asyncio.create_task(keep_calling(c)) for c in callers]
     for victim in dice.sample(victims, n):
         if dice.random() < 0.5:
             victim.cut()
         else:
             victim.ws.transport.pause_reading()
         await asyncio.sleep(0.002)
-    gone = await asyncio.wait_for(watching, 120)
+    await asyncio.wait_for(watching, 120)
     assert gone == {v.client_id for v in victims}
     is_over.set()
     await asyncio.gather(*calling)
@@ -148,29 +151,29 @@ async def _kill_round(server, n, dice):
     return outcomes
 
 
-async def _reject_calls_to_the_gone(keeper, callers, n):
-    gone = set()
-    pending = {caller: {} for caller in callers}
-    for caller in callers:
-        post = caller.post
+def _note_calls(caller, pending, gone):
+    """From here on every call of the raw client is known by its session until it is settled."""
+    post = caller.post
 
-        async def noted(method, *args, _post=post, _caller=caller, **more):
-            session = await _post(method, *args, **more)
-            pending[_caller][session] = more.get("to")
-            if more.get("to") in gone:
-                await _fail(_caller, session)
-            return session
-        caller.post = noted
+    async def noted(method, *args, **more):
+        session = await post(method, *args, **more)
+        pending[session] = more.get("to")
+        if more.get("to") in gone:
+            await _fail(caller, session)
+        return session
+    caller.post = noted
+
+
+async def _reject_calls_to_the_gone(keeper, pending, gone, n):
     while len(gone) < n:
         event = await keeper.event("client_disconnected", timeout=60)
         name = event["data"]["id"]
         assert name not in gone, f"{name} was announced twice"
         gone.add(name)
-        for caller in callers:
-            for session, to in list(pending[caller].items()):
+        for caller, calls in pending.items():
+            for session, to in list(calls.items()):
                 if to == name:
                     await _fail(caller, session)
-    return gone
 
 
 async def _fail(caller, session):
