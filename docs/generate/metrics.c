@@ -1,0 +1,18 @@
+/* metrics: prints docs/METRICS.md from the table that defines the figures. */
+#include <stdio.h>
+
+#include "base/metrics.h"
+
+int main(void)
+{
+    struct buf b;
+
+    buf_init(&b, 0);
+    buf_add_text(&b, "# Metrics\n\nEvery row of `/metrics`, from `src/base/metrics.def` (`./dev docs` writes this page). Counters and gauges are kept per loop\n"
+                     "and summed when asked for; no label has values a client chooses. Besides these: `process_resident_memory_bytes` and\n"
+                     "`hyphad_charged_bytes`.\n\n");
+    metrics_document(&b);
+    fwrite(b.ptr, 1, b.len, stdout);
+    buf_deinit(&b);
+    return 0;
+}
