@@ -1,8 +1,8 @@
 /* environment: variables shared by the members of a workspace, kept in config.environs of its record. Values are never logged and
  * never in an event. (workspaces-and-auth 5.8) */
-#include "base/memory.h"
 #include "config/config.h"
 #include "manager/access.h"
+#include "manager/pairs.h"
 #include "manager/reply.h"
 #include "manager/room.h"
 #include "peer/events.h"
@@ -19,32 +19,16 @@ static struct slice environs_of(const struct workspace *w)
     return mp_is(environs, MP_MAP) ? environs : (struct slice){NULL, 0};
 }
 
-/* Copies a map's pairs but for one key. */
-static void add_others(struct mp_open *out, struct slice map, struct slice but)
-{
-    struct mp_iter it;
-    struct slice key, value, name;
-
-    mp_iter_init(&it, map);
-    while (mp_iter_pair(&it, &key, &value)) {
-        if (mp_get_str(key, &name) && slice_eq(name, but))
-            continue;
-        out->n++;
-        mp_add_raw(out->buf, key);
-        mp_add_raw(out->buf, value);
-    }
-}
-
 /* The record's config with one variable set, or removed when value is nil. */
 static void add_config(struct buf *b, const struct workspace *w, struct slice key, struct slice value)
 {
     struct mp_open config, environs;
 
     mp_open_map(&config, b);
-    add_others(&config, slice_make(w->config, w->config_len), SLICE_LIT("environs"));
+    pairs_add_others(&config, slice_make(w->config, w->config_len), SLICE_LIT("environs"));
     mp_key(&config, "environs");
     mp_open_map(&environs, b);
-    add_others(&environs, environs_of(w), key);
+    pairs_add_others(&environs, environs_of(w), key);
     if (value.len && !mp_is(value, MP_NIL)) {
         environs.n++;
         mp_add_str(b, key);

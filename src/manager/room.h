@@ -44,6 +44,12 @@ manager_handler do_list_clients, do_ping;
 manager_handler do_generate_token, do_parse_token, do_revoke_token;
 /* workspaces.c */
 manager_handler do_get_workspace_info, do_check_status, do_get_summary, do_list_workspaces;
+/* creation.c */
+manager_handler do_create_workspace;
+/* deletion.c */
+manager_handler do_delete_workspace;
+/* bookmarks.c */
+manager_handler do_bookmark, do_unbookmark;
 /* environment.c */
 manager_handler do_set_env, do_get_env;
 /* subscriptions.c */

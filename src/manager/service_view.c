@@ -1,26 +1,8 @@
 /* service_view: the stored record as one caller may see it. Nearly always a plain copy; what is left out is named by the view. */
 #include "manager/service_info.h"
 
+#include "manager/pairs.h"
 #include "wire/mp.h"
-
-/* Copies a map's pairs into an open one, but for the named keys (NULL-terminated). */
-static void add_pairs_but(struct mp_open *out, struct slice map, const char *const *but)
-{
-    struct mp_iter it;
-    struct slice key, value, name;
-
-    mp_iter_init(&it, map);
-    while (mp_iter_pair(&it, &key, &value)) {
-        bool is_dropped = false;
-        for (const char *const *p = but; *p && mp_get_str(key, &name); p++)
-            is_dropped = is_dropped || slice_is(name, *p);
-        if (is_dropped)
-            continue;
-        out->n++;
-        mp_add_raw(out->buf, key);
-        mp_add_raw(out->buf, value);
-    }
-}
 
 void user_map_add(struct buf *b, struct slice user_map, bool with_scope)
 {
@@ -32,7 +14,7 @@ void user_map_add(struct buf *b, struct slice user_map, bool with_scope)
         return;
     }
     mp_open_map(&map, b);
-    add_pairs_but(&map, user_map, scope);
+    pairs_add_but(&map, user_map, scope);
     mp_close(&map);
 }
 
@@ -62,7 +44,7 @@ static void add_config(struct buf *b, struct slice config, struct service_view v
 
     (void)mp_find(config, "created_by", &creator);
     mp_open_map(&map, b);
-    add_pairs_but(&map, config, view.hides_authorized ? both : creator_only);
+    pairs_add_but(&map, config, view.hides_authorized ? both : creator_only);
     mp_key(&map, "created_by");
     add_creator(b, creator, view);
     mp_close(&map);
@@ -80,7 +62,7 @@ void service_info_add(struct buf *b, struct slice info, struct service_view view
     }
     (void)mp_find(info, "config", &config);
     mp_open_map(&map, b);
-    add_pairs_but(&map, info, config_only);
+    pairs_add_but(&map, info, config_only);
     mp_key(&map, "config");
     add_config(b, config, view);
     mp_close(&map);

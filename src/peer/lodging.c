@@ -161,6 +161,14 @@ void lodging_save(struct hub *h, const struct workspace *w)
     buf_deinit(&b);
 }
 
+void lodging_forget(struct hub *h, const struct workspace *w, void (*done)(int outcome, void *arg), void *arg)
+{
+    if (h->store)
+        store_remove(h->store, BUCKET, slice_of(w->id), done, arg);
+    else
+        done(STORE_OK, arg);
+}
+
 static char *text_of(struct slice map, const char *key)
 {
     struct slice text;

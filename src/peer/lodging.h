@@ -27,5 +27,7 @@ void lodging_error(int outcome, struct slice id, char out[LODGING_ERROR_MAX]);
 void lodging_left(struct hub *h, struct workspace *w);
 /* Keeps a persistent workspace's record in the store. */
 void lodging_save(struct hub *h, const struct workspace *w);
+/* Removes the stored record of a workspace; done comes when it will not come back after a crash. May be called for any. */
+void lodging_forget(struct hub *h, const struct workspace *w, void (*done)(int outcome, void *arg), void *arg);
 /* Makes the workspace of a stored record; false when the record does not parse. Before clients come. */
 bool lodging_load(struct hub *h, struct slice record);

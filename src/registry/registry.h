@@ -91,6 +91,8 @@ struct workspace_fields {           /* copied */
 };
 struct workspace *workspace_find(const struct registry *r, struct slice id);
 struct workspace *workspace_add(struct registry *r, const struct workspace_fields *fields, struct account *parent, size_t cap_bytes);
+/* Replaces name, description, owners, config and extra; the flags and the id stay. */
+void workspace_change(struct workspace *w, const struct workspace_fields *fields);
 void workspace_remove(struct registry *r, struct workspace *w);         /* must have no clients left */
 void workspace_set_config(struct workspace *w, struct slice config);    /* an encoded map; copied */
 bool workspace_owned_by(const struct workspace *w, const struct user *u);       /* 4.4: primary identities only */

@@ -20,6 +20,36 @@ static void nobody_waits(struct timer *t)
     (void)t;
 }
 
+static void set_owners(struct workspace *w, const struct workspace_fields *f)
+{
+    w->owners = mem_new((f->n_owners ? f->n_owners : 1) * sizeof(char *));
+    w->n_owners = f->n_owners;
+    for (size_t i = 0; i < f->n_owners; i++)
+        w->owners[i] = copy_text(f->owners[i]);
+}
+
+static void set_extra(struct workspace *w, struct slice extra)
+{
+    w->extra = extra.len ? mem_copy(extra.ptr, extra.len) : NULL;
+    w->extra_len = extra.len;
+}
+
+void workspace_change(struct workspace *w, const struct workspace_fields *f)
+{
+    struct workspace old = *w;
+
+    /* The new values may be borrowed from the old ones. */
+    w->name = copy_text(f->name ? f->name : w->id);
+    w->description = copy_text(f->description);
+    set_owners(w, f);
+    set_extra(w, f->extra);
+    workspace_set_config(w, f->config);
+    texts_free(old.owners, old.n_owners);
+    mem_free(old.name);
+    mem_free(old.description);
+    mem_free(old.extra);
+}
+
 struct workspace *workspace_add(struct registry *r, const struct workspace_fields *f, struct account *parent, size_t cap_bytes)
 {
     struct workspace *w = MEM_NEW(struct workspace);
@@ -28,18 +58,13 @@ struct workspace *workspace_add(struct registry *r, const struct workspace_field
     w->id = copy_text(f->id);
     w->name = copy_text(f->name ? f->name : f->id);
     w->description = copy_text(f->description);
-    w->owners = mem_new((f->n_owners ? f->n_owners : 1) * sizeof(char *));
-    for (size_t i = 0; i < f->n_owners; i++)
-        w->owners[w->n_owners++] = copy_text(f->owners[i]);
+    set_owners(w, f);
     w->is_persistent = f->is_persistent;
     w->is_read_only = f->is_read_only;
     w->is_anonymous = f->is_anonymous;
     w->is_system = f->is_system;
     workspace_set_config(w, f->config);
-    if (f->extra.len) {
-        w->extra = mem_copy(f->extra.ptr, f->extra.len);
-        w->extra_len = f->extra.len;
-    }
+    set_extra(w, f->extra);
     list_init(&w->clients);
     list_init(&w->services);
     w->account = account_new(parent, cap_bytes);

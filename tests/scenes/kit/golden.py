@@ -112,17 +112,22 @@ class Replay:
     # ---- connections ----
     def token(self, row):
         claims = row.get("token_claims")
-        if claims is None and not row["as"].startswith("anon"):
-            sub = row["as"].rstrip("0123456789")
-            return tokens.mint(sub, f"ws:ws-user-{sub}#a", email=f"{sub}@example.org")
         if claims == "root token":
             return ROOT_TOKEN
-        if isinstance(claims, dict):
-            return tokens.mint(claims["sub"], claims["scope"], email=claims["email"],
-                               roles=claims["roles"])
-        return None
+        if claims is None and row["as"].startswith("anon"):
+            return None
+        if not isinstance(claims, dict):
+            sub = (claims or row["as"].rstrip("0123456789")).split(",")[0]
+            return tokens.mint(sub, f"ws:ws-user-{sub}#a", email=f"{sub}@example.org")
+        return tokens.mint(claims["sub"], claims["scope"], email=claims["email"],
+                           roles=claims["roles"])
 
     async def connect(self, row):
+        if "error" in row:
+            refusal = await self.hub.refused({"client_id": row["client_id"], "token": self.token(row),
+                                              "workspace": row.get("workspace")})
+            self.judge(row, None if row["error"] in (refusal.message or "") else str(refusal))
+            return
         raw = await self.hub.raw(row["client_id"], is_registered=False, token=self.token(row),
                                  workspace=row.get("workspace"))
         raw._service_map = lambda service_id: raw.objects.get(service_id) or type(raw)._service_map(

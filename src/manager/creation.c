@@ -1,0 +1,180 @@
+/* creation: a registered user makes a workspace, or replaces what is described of an existing one. Replacing keeps owners that were
+ * not named (D-49), and never makes an owner of somebody who only has admin rights there (D-15). */
+#include <string.h>
+
+#include "base/memory.h"
+#include "config/config.h"
+#include "manager/access.h"
+#include "manager/bookmarks.h"
+#include "manager/pairs.h"
+#include "manager/reply.h"
+#include "manager/room.h"
+#include "manager/workspace_draft.h"
+#include "peer/events.h"
+#include "peer/hub.h"
+#include "peer/lodging.h"
+#include "registry/registry.h"
+#include "wire/mp.h"
+
+/* ---- who may ---- */
+
+static bool lists_owner(const struct workspace *w, const char *id)
+{
+    for (size_t i = 0; i < w->n_owners; i++) {
+        if (strcmp(w->owners[i], id) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool check_quota(struct hub *h, const struct rpc_call *call, struct refusal *r)
+{
+    uint32_t max = h->loop->config->max_workspaces_per_user;
+    const char *id = user_effective_id(call->user);
+    size_t n = 0, at = 0;
+    void *value;
+
+    if (!max || access_is_root(call))
+        return true;
+    while (map_next(&h->registry.workspaces, &at, NULL, &value))
+        n += lists_owner(value, id);
+    if (n < max)
+        return true;
+    return refuse(r, "RuntimeError", "Workspace quota exceeded: user %s already owns %zu workspaces (max %u). Delete unused "
+                  "workspaces before creating new ones.", id, n, max);
+}
+
+static bool check_overwrite(const struct rpc_call *call, const struct workspace *w, struct refusal *r)
+{
+    if (access_is_root(call) || workspace_owned_by(w, call->user) || access_is_admin(call, slice_of(w->id)))
+        return true;
+    return refuse(r, "PermissionError", "Permission denied: user %s cannot overwrite workspace %s", call->user->id, w->id);
+}
+
+/* *ret_existing: what is to be replaced, or NULL. */
+static bool check(struct hub *h, const struct rpc_call *call, struct workspace **ret_existing, struct refusal *r)
+{
+    struct slice id;
+
+    if (call->user->is_anonymous)
+        return refuse(r, "Exception", "Only registered user can create workspace.");
+    if (!workspace_draft_id(call->args[0], &id, r))
+        return false;
+    struct workspace *w = workspace_find(&h->registry, id);
+    *ret_existing = w;
+    if (w && !call_bool(call, 1, false))
+        return refuse(r, "RuntimeError", "Workspace already exists: %s", w->id);
+    if (w)
+        return check_overwrite(call, w, r);
+    return check_quota(h, call, r) && workspace_id_allowed(id, access_is_root(call), r);
+}
+
+/* ---- owners ---- */
+
+struct owners {
+    const char **items;     /* owned array of borrowed texts */
+    size_t n_items;
+};
+
+static void owners_add(struct owners *o, const char *owner)
+{
+    for (size_t i = 0; i < o->n_items; i++) {
+        if (strcmp(o->items[i], owner) == 0)
+            return;
+    }
+    o->items[o->n_items++] = owner;
+}
+
+static struct owners choose_owners(const struct rpc_call *call, const struct workspace *existing, const struct workspace_draft *d)
+{
+    const struct user *u = call->user;
+    bool is_stranger = existing && !workspace_owned_by(existing, u);
+    size_t n_existing = existing ? existing->n_owners : 0;
+    struct owners o = {mem_new((d->n_owners + n_existing + 1) * sizeof(char *)), 0};
+
+    for (size_t i = 0; i < d->n_owners; i++)
+        owners_add(&o, d->owners[i]);
+    for (size_t i = 0; i < n_existing && (!d->has_owners || is_stranger); i++)
+        owners_add(&o, existing->owners[i]);
+    bool is_named = false;
+    for (size_t i = 0; i < o.n_items; i++)
+        is_named = is_named || (u->email && !u->parent && strcmp(o.items[i], u->email) == 0);
+    if (!is_named && !is_stranger)
+        owners_add(&o, user_effective_id(u));
+    return o;
+}
+
+/* ---- making it ---- */
+
+static struct workspace *make(struct hub *h, const struct rpc_call *call, struct workspace *existing, const struct workspace_draft *d)
+{
+    struct owners owners = choose_owners(call, existing, d);
+    struct workspace_fields f = {.id = d->id, .name = d->name, .description = d->description, .owners = owners.items,
+                                 .n_owners = owners.n_items, .is_persistent = d->is_persistent, .is_read_only = d->is_read_only,
+                                 .config = buf_slice(&d->config), .extra = buf_slice(&d->extra)};
+    struct workspace *w = existing;
+
+    if (existing)
+        workspace_change(existing, &f);
+    else
+        w = workspace_add(&h->registry, &f, h->process, h->loop->config->workspace_bytes);
+    mem_free(owners.items);
+    lodging_save(h, w);
+    return w;
+}
+
+/* The answer and the event show a workspace that is being prepared, whatever it is a moment later (5.5). */
+static void add_loading(struct buf *b, const struct workspace *w, bool with_environs)
+{
+    struct mp_open map;
+    struct buf record;
+
+    buf_init(&record, 0);
+    workspace_add_mp(&record, w, with_environs);
+    mp_open_map(&map, b);
+    pairs_add_others(&map, buf_slice(&record), SLICE_LIT("status"));
+    mp_key(&map, "status");
+    mp_add_map(b, 2);
+    mp_add_text(b, "ready");
+    mp_add_bool(b, false);
+    mp_add_text(b, "status");
+    mp_add_text(b, "loading");
+    mp_close(&map);
+    buf_deinit(&record);
+}
+
+static void announce(struct hub *h, const struct rpc_call *call, const struct workspace *w)
+{
+    struct workspace *home = bookmarks_home(h, call->user);
+    struct buf b;
+
+    if (!home)
+        return;
+    buf_init(&b, 0);
+    add_loading(&b, w, false);
+    event_send(h, slice_of(home->id), "workspace_loaded", buf_slice(&b));
+    buf_deinit(&b);
+    /* A full list of bookmarks is no reason to fail: the workspace is there and is listed. */
+    (void)bookmarks_put_workspace(h, home, w);
+}
+
+void do_create_workspace(struct rpc_call *call, void *arg)
+{
+    struct hub *h = ((struct manager *)arg)->hub;
+    struct workspace *existing = NULL;
+    struct workspace_draft draft;
+    struct refusal r;
+    struct buf b;
+
+    if (!check(h, call, &existing, &r) ||
+        !workspace_draft_read(call->args[0], h->loop->config->max_workspace_record_bytes, &draft, &r)) {
+        reply_refusal(call, &r);
+        return;
+    }
+    const struct workspace *w = make(h, call, existing, &draft);
+    workspace_draft_deinit(&draft);
+    announce(h, call, w);
+    buf_init(&b, 0);
+    add_loading(&b, w, true);
+    reply_buf(call, &b);
+}

@@ -1,0 +1,105 @@
+/* deletion: the stored record goes first, so that what was acknowledged does not come back after a crash; then the caller is told,
+ * then everybody in the workspace is disconnected and the rest goes with them (D-41). */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "hyphad/protocol.h"
+#include "manager/access.h"
+#include "manager/bookmarks.h"
+#include "manager/reply.h"
+#include "manager/room.h"
+#include "peer/events.h"
+#include "peer/hub.h"
+#include "peer/lodging.h"
+#include "peer/peer.h"
+#include "registry/registry.h"
+#include "router/router.h"
+#include "store/store.h"
+
+struct deletion {
+    struct manager *m;
+    struct rpc_call *call;
+    char *id;
+};
+
+/* Takes a client out of every record; its connection is told by mail and finds nothing left to leave. */
+static void evict(struct hub *h, struct client *c)
+{
+    struct handle peer = c->handle;
+    char reason[HYPHA_CLOSE_REASON_MAX + 1];
+
+    (void)snprintf(reason, sizeof(reason), "Workspace unloaded: %s", c->workspace->id);
+    event_client(h, c, "client_disconnected");
+    (void)router_unbind(h->router, h->loop, slice_of(c->full_id), peer);
+    router_tell_gone(h->router, h->loop, slice_of(c->full_id));
+    hub_seat_leave(h, c->workspace, c->user);
+    client_remove(&h->registry, c);
+    peer_dismiss(h, peer, HYPHA_CLOSE_GOING_AWAY, reason);
+}
+
+static void announce(struct hub *h, const struct user *u, const struct workspace *w)
+{
+    struct workspace *home = bookmarks_home(h, u);
+
+    if (!home)
+        return;
+    event_workspace(h, slice_of(home->id), w, "workspace_deleted");
+    if (home != w)
+        bookmarks_remove(h, home, SLICE_LIT("workspace"), slice_of(w->id));
+}
+
+static void on_forgotten_again(int outcome, void *arg)
+{
+    (void)outcome;
+    (void)arg;
+}
+
+static void remove_all(struct deletion *d, struct workspace *w)
+{
+    struct hub *h = d->m->hub;
+
+    announce(h, d->call->user, w);
+    reply_nil(d->call);
+    while (!list_is_empty(&w->clients))
+        evict(h, LIST_ENTRY(w->clients.next, struct client, link));
+    /* A change made while the store was at work has written the record anew. */
+    lodging_forget(h, w, on_forgotten_again, NULL);
+    workspace_remove(&h->registry, w);
+}
+
+static void on_forgotten(int outcome, void *arg)
+{
+    struct deletion *d = arg;
+    struct workspace *w = workspace_find(&d->m->hub->registry, slice_of(d->id));
+
+    if (outcome == STORE_FAILED)
+        rpc_reject(d->call, "RuntimeError", "Workspace %s could not be removed from the store", d->id);
+    else if (w)
+        remove_all(d, w);
+    else
+        reply_nil(d->call);     /* somebody else's deletion was quicker, or its last client left */
+    mem_free(d->id);
+    mem_free(d);
+}
+
+static bool check(const struct workspace *w, struct refusal *r)
+{
+    return w->is_system ? refuse(r, "PermissionError", "Permission denied for workspace %s", w->id) : true;
+}
+
+void do_delete_workspace(struct rpc_call *call, void *arg)
+{
+    struct manager *m = arg;
+    struct refusal r;
+    struct deletion *d;
+    const struct workspace *w = access_workspace(m->hub, call, call_text(call, 0), PERMISSION_ADMIN, ACCESS_BY_GRANT_OR_OWNERSHIP, &r);
+
+    if (!w || !check(w, &r)) {
+        reply_refusal(call, &r);
+        return;
+    }
+    d = MEM_NEW(struct deletion);
+    *d = (struct deletion){m, call, mem_copy(w->id, strlen(w->id))};
+    lodging_forget(m->hub, w, on_forgotten, d);
+}
