@@ -229,10 +229,15 @@ static void bury(struct loop *l)
     } while (l->backlog);
 }
 
-void loop_set_deinit(struct loop_set *set)
+void loop_set_bury(struct loop_set *set)
 {
     for (unsigned i = 0; i < set->n_loops; i++)
         bury(&set->loops[i]);
+}
+
+void loop_set_deinit(struct loop_set *set)
+{
+    loop_set_bury(set);
     for (unsigned i = 0; i < set->n_loops; i++) {
         struct loop *l = &set->loops[i];
         int r = uv_loop_close(&l->uv);

@@ -75,6 +75,9 @@ MUST_CHECK int loop_set_init(struct loop_set *set, unsigned n_loops);
 MUST_CHECK int loop_set_start(struct loop_set *set);            /* starts the threads */
 /* Asks every loop to stop and joins the threads: each loop runs until its own handles are closed. Not from a loop's thread. */
 void loop_set_stop(struct loop_set *set);
+/* After loop_set_stop, on any one thread: runs the mail that came too late. That thread is the loops' thread from then on, so
+ * what the loops own can be taken apart by its own functions before loop_set_deinit, which buries too, frees the loops. */
+void loop_set_bury(struct loop_set *set);
 void loop_set_deinit(struct loop_set *set);
 
 /* Posts from loop `from` (its thread) to loop `to` (may be the same): delivered in order per sender, after this turn. */

@@ -240,13 +240,14 @@ static void unwire_loops(struct server *s)
     unsigned n = s->loops.n_loops;
 
     hub_life_finish(s);
+    loop_set_bury(&s->loops);
+    hub_deinit(&s->hub);        /* before its loop goes: its timers and gauges live there */
     loop_set_deinit(&s->loops);
     for (unsigned i = 0; i < n; i++) {
         peer_loop_deinit(&s->peer_loops[i]);
         rpc_loop_free(s->rpc_loops[i]);
     }
     api_free(s->api);
-    hub_deinit(&s->hub);
     router_free(s->router);
     account_unref(s->process);
     mem_free((void *)(uintptr_t)s->site.routes.routes);
