@@ -86,21 +86,26 @@ def _allowed(request):
 
 
 @pytest.fixture(scope="session")
-def session_server(target):
-    started = Server(target).start()
+def shared_servers(target):
+    """The servers that scenes share: one at a time; the last one is alive, unless a scene killed it."""
+    started = [Server(target).start()]
     yield started
-    started.stop()
-    started.check_log()
-    started.remove()
+    for one in started:
+        if one.is_running():
+            one.stop()
+            one.check_log()
+        one.remove()
 
 
 @pytest.fixture
-def server(session_server, request):
-    """The one server with default options that scenes share."""
-    assert session_server.is_running(), f"the server died:\n{session_server.log_text()}"
-    yield session_server
-    assert session_server.is_running(), f"the server died:\n{session_server.log_text()}"
-    session_server.check_log(_allowed(request))
+def server(shared_servers, target, request):
+    """The server with default options that scenes share. The scene that ends it fails, no other."""
+    if not shared_servers[-1].is_running():
+        shared_servers.append(Server(target).start())
+    one = shared_servers[-1]
+    yield one
+    assert one.is_running(), f"the server died:\n{one.log_text()}"
+    one.check_log(_allowed(request))
 
 
 @pytest.fixture

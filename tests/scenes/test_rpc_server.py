@@ -119,7 +119,7 @@ async def test_errors_are_one_clean_line(hub, server):
     for name, args, text in (
             ("get_service", ["nosuch"],
              f"KeyError: 'Service not found: {raw.workspace}/*:nosuch@*'"),
-            ("list_clients", ["no-such-ws"], "PermissionError: Permission denied"),
+            ("list_clients", ["public"], "PermissionError: Permission denied"),
             ("parse_token", ["garbage"], "401: ")):
         with pytest.raises(RpcError) as error:
             await raw.manage(name, *args)
