@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "manager/access.h"
+#include "manager/ask.h"
 #include "manager/case.h"
 #include "manager/room.h"
 #include "manager/service_choice.h"
@@ -89,7 +90,10 @@ static void fetch(struct lookup *l, const struct service *s)
     struct rpc_request request = {.target = slice_of(s->client->full_id), .method = SLICE_LIT("services.built-in.get_service"),
                                   .args = buf_slice(&args), .promise = RPC_PROMISE_FULL,
                                   .deadline_ms = (uint64_t)(l->wish.timeout_s * 1000) + 1};
-    (void)rpc_request(l->m->host, &request, on_fetched, l);
+    if (!ask_client(l->m, l->call, &request, on_fetched, l)) {
+        ask_reject(l->call);
+        lookup_end(l);
+    }
     buf_deinit(&args);
 }
 
@@ -143,7 +147,7 @@ static void choose(struct lookup *l, const struct service_set *set, const struct
         answer_with(l, choice.service);
         break;
     case CHOICE_ASK:
-        service_select(l->m, set, &choice, l->wish.select_timeout_s, on_selected, l);
+        service_select(l->m, l->call, &(struct service_question){set, &choice, l->wish.select_timeout_s}, on_selected, l);
         break;
     default:
         reply_refusal(l->call, &r);

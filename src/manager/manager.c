@@ -161,6 +161,7 @@ struct manager *manager_new(struct hub *h, struct rpc_loop *rl)
 
     m->hub = h;
     m->root = user_new_root("*");
+    map_init(&m->askers);
     build_service(m);
     build_info(m);
     m->host = open_host(m, rl, "*", h->info->manager_id, true);
@@ -180,6 +181,8 @@ void manager_free(struct manager *m)
     rpc_host_close(m->host);
     rpc_host_close(m->public_host);
     rpc_host_close(m->root_host);
+    ASSERT(m->askers.n_entries == 0);       /* closing the host has ended what was under way */
+    map_deinit(&m->askers);
     user_unref(m->root);
     buf_deinit(&m->config);
     buf_deinit(&m->info);

@@ -1,5 +1,6 @@
 /* people: who is connected to a workspace, and whether somebody answers. */
 #include "manager/access.h"
+#include "manager/ask.h"
 #include "manager/reply.h"
 #include "manager/room.h"
 #include "manager/service_info.h"
@@ -97,7 +98,11 @@ static void ping_client(struct manager *m, struct rpc_call *call, struct slice a
     struct rpc_request request = {.target = buf_slice(&p->address), .method = SLICE_LIT("services.built-in.ping"),
                                   .args = slice_make(args, sizeof(args) - 1), .promise = RPC_PROMISE_FULL,
                                   .deadline_ms = (uint64_t)(timeout_s * 1000) + 1};
-    (void)rpc_request(m->host, &request, on_pong, p);
+    if (!ask_client(m, call, &request, on_pong, p)) {
+        ask_reject(call);
+        buf_deinit(&p->address);
+        mem_free(p);
+    }
 }
 
 static double ping_timeout(const struct rpc_call *call)

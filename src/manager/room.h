@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
+#include "base/map.h"
 #include "base/slice.h"
 #include "rpc/rpc.h"
 
@@ -19,6 +20,8 @@ struct manager {
     struct user *root;                  /* holds a reference */
     struct buf config;                  /* encoded: what service.config points to */
     struct buf info;                    /* encoded: the record get_service_info("~") answers */
+    /* hub loop only */
+    struct map askers;                  /* effective user id -> struct asker, owned: whose requests to clients are under way */
 };
 
 extern const struct rpc_method manager_methods[];
@@ -50,6 +53,8 @@ manager_handler do_create_workspace;
 manager_handler do_delete_workspace;
 /* bookmarks.c */
 manager_handler do_bookmark, do_unbookmark;
+/* service_types.c */
+manager_handler do_register_service_type, do_get_service_type, do_list_service_types;
 /* environment.c */
 manager_handler do_set_env, do_get_env;
 /* subscriptions.c */

@@ -5,10 +5,9 @@
 
 #include "auth/user.h"
 #include "base/memory.h"
+#include "manager/showable.h"
 #include "wire/address.h"
-#include "wire/json.h"
 #include "wire/mp.h"
-#include "wire/utf8.h"
 
 static bool invalid(struct refusal *r, const char *field, const char *why)
 {
@@ -235,25 +234,11 @@ static void add_text_or_nil(struct mp_open *map, const char *key, struct slice t
         mp_add_nil(map->buf);
 }
 
-/* Whether every reader can show it: JSON, and not too deep to be wrapped into an answer. */
-static bool is_showable(struct slice record)
-{
-    struct slice rest = record, value;
-    struct buf json;
-
-    if (mp_take(&rest, SERVICE_INFO_DEPTH, &value) != MP_OK)
-        return false;
-    buf_init(&json, 0);
-    bool ok = json_from_mp(record, &json) == JSON_OK;
-    buf_deinit(&json);
-    return ok;
-}
-
 static bool check_record(struct service_draft *d, size_t max_bytes, struct refusal *ret_refusal)
 {
     if (d->info.is_failed)
         return refuse(ret_refusal, "ValueError", "The service information is larger than %zu bytes", max_bytes);
-    if (!is_showable(buf_slice(&d->info)))
+    if (!showable(buf_slice(&d->info), SHOWABLE_DEPTH))
         return invalid(ret_refusal, "service", "Input should be JSON serializable and at most 48 levels deep");
     d->fields.info = buf_slice(&d->info);
     return true;

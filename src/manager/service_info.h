@@ -10,7 +10,7 @@
 
 struct user;
 
-enum { SERVICE_DESCRIPTION_MAX = 1024, SERVICE_NAME_MAX = 1024, SERVICE_INFO_DEPTH = 48 };
+enum { SERVICE_DESCRIPTION_MAX = 1024, SERVICE_NAME_MAX = 1024 };
 
 /* What of a registration decides where it goes; slices borrow from the map. */
 struct service_place {

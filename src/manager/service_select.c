@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "manager/ask.h"
 #include "manager/room.h"
 #include "registry/registry.h"
 #include "wire/mp.h"
@@ -13,13 +14,12 @@
 struct instance {
     struct selection *selection;
     char *full_id;          /* owned */
-    uint64_t request;
+    struct ask *ask;        /* while it is waited for */
     double value;
-    bool is_waiting, is_usable;
+    bool is_usable;
 };
 
 struct selection {
-    struct manager *m;
     enum service_criterion criterion;
     service_selected *done;
     void *arg;
@@ -47,8 +47,8 @@ static const struct instance *best(const struct selection *s)
 static void finish(struct selection *s)
 {
     for (size_t i = 0; i < s->n; i++) {
-        if (s->instances[i].is_waiting)
-            rpc_cancel(s->m->host, s->instances[i].request);
+        if (s->instances[i].ask)
+            ask_cancel(s->instances[i].ask);
     }
     s->done(best(s)->full_id, s->arg);
     for (size_t i = 0; i < s->n; i++)
@@ -61,7 +61,7 @@ static void on_answer(const struct rpc_reply *reply, void *arg)
     struct instance *it = arg;
     struct selection *s = it->selection;
 
-    it->is_waiting = false;
+    it->ask = NULL;
     s->n_waiting--;
     if (reply->outcome == RPC_RESOLVED)
         it->is_usable = s->criterion == SELECT_FIRST_SUCCESS || mp_get_num(reply->value, &it->value);
@@ -69,7 +69,9 @@ static void on_answer(const struct rpc_reply *reply, void *arg)
         finish(s);
 }
 
-static void ask(struct instance *it, const struct service *service, struct slice function, double timeout_s)
+/* Not asked, because the caller has too many questions open: passed over like one that fails. */
+static void ask(struct manager *m, const struct rpc_call *call, const struct service_question *q, struct instance *it,
+                const struct service *service)
 {
     struct buf method;
 
@@ -77,28 +79,31 @@ static void ask(struct instance *it, const struct service *service, struct slice
     buf_add_text(&method, "services.");
     buf_add_slice(&method, service->name);
     buf_add_byte(&method, '.');
-    buf_add_slice(&method, function);
+    buf_add_slice(&method, q->choice->function);
     struct rpc_request request = {.target = slice_of(service->client->full_id), .method = buf_slice(&method),
-                                  .promise = RPC_PROMISE_FULL, .deadline_ms = (uint64_t)(timeout_s * 1000) + 1};
-    it->is_waiting = true;
-    it->request = rpc_request(it->selection->m->host, &request, on_answer, it);
+                                  .promise = RPC_PROMISE_FULL, .deadline_ms = (uint64_t)(q->timeout_s * 1000) + 1};
+    it->ask = ask_client(m, call, &request, on_answer, it);
+    it->selection->n_waiting += it->ask != NULL;
     buf_deinit(&method);
 }
 
-void service_select(struct manager *m, const struct service_set *set, const struct service_choice *choice, double timeout_s,
-                    service_selected *done, void *arg)
+void service_select(struct manager *m, const struct rpc_call *call, const struct service_question *q, service_selected *done,
+                    void *arg)
 {
+    const struct service_set *set = q->set;
     size_t n = set->n_items < SELECT_ASKED_MAX ? set->n_items : SELECT_ASKED_MAX;
     struct selection *s = mem_new(sizeof(*s) + n * sizeof(struct instance));
     uint32_t start = 0;
 
-    *s = (struct selection){.m = m, .criterion = choice->criterion, .done = done, .arg = arg, .n = n, .n_waiting = n};
+    *s = (struct selection){.criterion = q->choice->criterion, .done = done, .arg = arg, .n = n};
     if (n < set->n_items)
         random_bytes(&start, sizeof(start));
     for (size_t i = 0; i < n; i++) {
         const struct service *service = set->items[(start + i) % set->n_items];
         s->instances[i].selection = s;
         s->instances[i].full_id = mem_copy(service->full_id, strlen(service->full_id));
-        ask(&s->instances[i], service, choice->function, timeout_s);
+        ask(m, call, q, &s->instances[i], service);
     }
+    if (!s->n_waiting)
+        finish(s);
 }

@@ -8,7 +8,12 @@ struct manager;
 enum { SELECT_ASKED_MAX = 64 };     /* instances asked at once; of more, some chosen by chance */
 
 typedef void service_selected(const char *full_id, void *arg);
-/* done comes exactly once, in a later turn, with the full id of one instance of the set: the best, or any when none gave a
+/* done comes exactly once, maybe before this returns, with the full id of one instance of the set: the best, or any when none gave a
  * usable answer in time. */
-void service_select(struct manager *m, const struct service_set *set, const struct service_choice *choice, double timeout_s,
+struct service_question {
+    const struct service_set *set;
+    const struct service_choice *choice;
+    double timeout_s;
+};
+void service_select(struct manager *m, const struct rpc_call *call, const struct service_question *question,
                     service_selected *done, void *arg);

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "config/config.h"
 #include "manager/access.h"
+#include "manager/ask.h"
 #include "manager/reply.h"
 #include "manager/room.h"
 #include "manager/service_choice.h"
@@ -125,7 +126,8 @@ static void set_up(struct manager *m, struct rpc_call *call, const struct servic
                                   .promise = RPC_PROMISE_FULL};
 
     *st = (struct setup){m, call, mem_copy(s->full_id, strlen(s->full_id))};
-    (void)rpc_request(m->host, &request, on_set_up, st);
+    if (!ask_client(m, call, &request, on_set_up, st))
+        on_set_up(&(struct rpc_reply){.outcome = RPC_OVERLOADED}, st);
 }
 
 /* ---- register_service ---- */

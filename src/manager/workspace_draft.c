@@ -3,11 +3,11 @@
 #include "manager/workspace_draft.h"
 
 #include "base/memory.h"
+#include "manager/showable.h"
 #include "wire/address.h"
-#include "wire/json.h"
 #include "wire/mp.h"
 
-enum { OWNERS_MAX = 1024, RECORD_DEPTH = 48 };
+enum { OWNERS_MAX = 1024 };
 
 static bool invalid(struct refusal *r, const char *field, const char *why)
 {
@@ -116,19 +116,6 @@ static bool check_types(struct slice map, struct refusal *r)
     return mp_is(types, MP_MAP) ? true : invalid(r, "service_types", "Input should be a valid dictionary");
 }
 
-static bool is_showable(struct slice record)
-{
-    struct slice rest = record, value;
-    struct buf json;
-
-    if (mp_take(&rest, RECORD_DEPTH, &value) != MP_OK)
-        return false;
-    buf_init(&json, 0);
-    bool ok = json_from_mp(record, &json) == JSON_OK;
-    buf_deinit(&json);
-    return ok;
-}
-
 static bool read_extra(struct slice map, struct workspace_draft *d, struct refusal *r)
 {
     static const struct {
@@ -172,7 +159,7 @@ static bool read_all(struct slice map, size_t max_bytes, struct workspace_draft 
         !read_flag(map, "persistent", &d->is_persistent, r) || !read_flag(map, "read_only", &d->is_read_only, r) ||
         !read_extra(map, d, r) || !read_config(map, d, r))
         return false;
-    if (!is_showable(buf_slice(&d->config)) || !is_showable(buf_slice(&d->extra)))
+    if (!showable(buf_slice(&d->config), SHOWABLE_DEPTH) || !showable(buf_slice(&d->extra), SHOWABLE_DEPTH))
         return invalid(r, "config", "Input should be JSON serializable and at most 48 levels deep");
     return true;
 }

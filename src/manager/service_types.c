@@ -1,0 +1,217 @@
+/* service_types: descriptions of what a kind of service offers, kept in the record of a workspace under their bare id. Whether a
+ * service conforms is the client's check; the server keeps the definition and gives it back. (workspaces-and-auth 2.4, 5.14) */
+#include "base/memory.h"
+#include "config/config.h"
+#include "manager/access.h"
+#include "manager/pairs.h"
+#include "manager/reply.h"
+#include "manager/room.h"
+#include "manager/showable.h"
+#include "manager/workspace_draft.h"
+#include "peer/events.h"
+#include "peer/hub.h"
+#include "peer/lodging.h"
+#include "registry/registry.h"
+#include "wire/mp.h"
+
+enum { TYPE_DEPTH = 40 };
+
+static struct slice types_of(const struct workspace *w)
+{
+    struct slice types = {NULL, 0};
+
+    (void)mp_find(slice_make(w->extra, w->extra_len), "service_types", &types);
+    return mp_is(types, MP_MAP) ? types : (struct slice){NULL, 0};
+}
+
+static bool find_type(const struct workspace *w, struct slice id, struct slice *ret)
+{
+    struct mp_iter it;
+    struct slice key, value, name;
+
+    mp_iter_init(&it, types_of(w));
+    while (mp_iter_pair(&it, &key, &value)) {
+        if (mp_get_str(key, &name) && slice_eq(name, id)) {
+            *ret = value;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "ws/id" or "id": the workspace is the context when none is named. */
+static void split_id(struct slice text, struct slice context, struct slice *ret_workspace, struct slice *ret_id)
+{
+    *ret_workspace = context;
+    *ret_id = text;
+    (void)slice_cut(text, '/', ret_workspace, ret_id);
+}
+
+/* All six keys, the id as given unless `id` names another. */
+static void add_type(struct buf *b, struct slice type, struct slice id)
+{
+    static const char *const keys[] = {"name", "definition", "description", "config", "docs"};
+    struct slice value;
+
+    mp_add_map(b, 1 + ARRAY_LEN(keys));
+    mp_add_text(b, "id");
+    mp_add_str(b, id);
+    for (unsigned i = 0; i < ARRAY_LEN(keys); i++) {
+        mp_add_text(b, keys[i]);
+        if (mp_find(type, keys[i], &value) && !mp_is(value, MP_NIL))
+            mp_add_raw(b, value);
+        else if (slice_is(slice_of(keys[i]), "config"))
+            mp_add_map(b, 0);
+        else
+            mp_add_nil(b);
+    }
+}
+
+/* ---- register_service_type ---- */
+
+static bool is_text_or_absent(struct slice map, const char *key)
+{
+    struct slice value;
+
+    return !mp_find(map, key, &value) || mp_is(value, MP_NIL) || mp_is(value, MP_STR);
+}
+
+static bool check_type(struct slice type, struct refusal *r)
+{
+    struct slice config;
+    bool has_config = mp_find(type, "config", &config) && !mp_is(config, MP_NIL);
+
+    if (!service_type_is_complete(type) || !is_text_or_absent(type, "description") || !is_text_or_absent(type, "docs") ||
+        (has_config && !mp_is(config, MP_MAP)))
+        return refuse(r, "ValidationError", "1 validation error for ServiceTypeInfo\nid, name, definition\n  Field required");
+    return showable(type, TYPE_DEPTH) ? true : refuse(r, "ValidationError", "1 validation error for ServiceTypeInfo\ndefinition\n  Input should be JSON "
+                              "serializable and at most %d levels deep", TYPE_DEPTH);
+}
+
+static bool check_place(const struct rpc_call *call, const struct workspace *w, struct slice *ret_id, struct slice *ret_bare,
+                        struct refusal *r)
+{
+    struct slice workspace, type;
+
+    (void)mp_find_str(call->args[0], "id", ret_id);
+    split_id(*ret_id, call->workspace, &workspace, ret_bare);
+    if (!slice_eq(workspace, call->workspace))
+        return refuse(r, "AssertionError", "Workspace mismatch: " SLICE_FMT " != " SLICE_FMT ", you can only register service type "
+                      "in your own workspace.", SLICE_ARG(workspace), SLICE_ARG(call->workspace));
+    if (!ret_bare->len || !slice_is_utf8(*ret_bare))
+        return refuse(r, "ValidationError", "1 validation error for ServiceTypeInfo\nid\n  Input should be a valid string");
+    if (find_type(w, *ret_bare, &type))
+        return refuse(r, "KeyError", "Service type already exists: " SLICE_FMT, SLICE_ARG(*ret_id));
+    return true;
+}
+
+/* The rest of the record with one type more. False: it would grow over its bound. */
+static bool keep(struct hub *h, struct workspace *w, struct slice bare, struct slice type)
+{
+    struct workspace_fields f = {.name = w->name, .description = w->description, .owners = (const char *const *)w->owners,
+                                 .n_owners = w->n_owners, .config = slice_make(w->config, w->config_len)};
+    struct mp_open extra, types;
+    struct buf b;
+
+    buf_init(&b, h->loop->config->max_workspace_record_bytes);
+    mp_open_map(&extra, &b);
+    pairs_add_others(&extra, slice_make(w->extra, w->extra_len), SLICE_LIT("service_types"));
+    mp_key(&extra, "service_types");
+    mp_open_map(&types, &b);
+    pairs_add_others(&types, types_of(w), bare);
+    types.n++;
+    mp_add_str(&b, bare);
+    mp_add_raw(&b, type);
+    mp_close(&types);
+    mp_close(&extra);
+    bool ok = !b.is_failed;
+    f.extra = buf_slice(&b);
+    if (ok)
+        workspace_change(w, &f);
+    buf_deinit(&b);
+    return ok;
+}
+
+void do_register_service_type(struct rpc_call *call, void *arg)
+{
+    struct hub *h = ((struct manager *)arg)->hub;
+    struct slice id = {NULL, 0}, bare;
+    struct refusal r;
+    struct buf type;
+    struct workspace *w = access_workspace(h, call, call->workspace, PERMISSION_READ_WRITE, ACCESS_BY_GRANT, &r);
+
+    if (!w || !check_type(call->args[0], &r) || !check_place(call, w, &id, &bare, &r)) {
+        reply_refusal(call, &r);
+        return;
+    }
+    buf_init(&type, 0);
+    add_type(&type, call->args[0], id);
+    if (!keep(h, w, bare, buf_slice(&type))) {
+        rpc_reject(call, "ValueError", "The record of workspace %s would be too large", w->id);
+        buf_deinit(&type);
+        return;
+    }
+    lodging_save(h, w);
+    event_workspace(h, slice_of(w->id), w, "workspace_changed");
+    reply_buf(call, &type);
+}
+
+/* ---- get_service_type, list_service_types ---- */
+
+static bool is_public(struct slice type)
+{
+    struct slice config, visibility;
+
+    return mp_find(type, "config", &config) && mp_find_str(config, "visibility", &visibility) && slice_is(visibility, "public");
+}
+
+void do_get_service_type(struct rpc_call *call, void *arg)
+{
+    struct hub *h = ((struct manager *)arg)->hub;
+    struct slice workspace, bare, type = {NULL, 0};
+    struct refusal r;
+    struct buf b, id;
+
+    split_id(call_text(call, 0), call->workspace, &workspace, &bare);
+    const struct workspace *w = workspace_find(&h->registry, workspace);
+    bool is_there = w && find_type(w, bare, &type);
+    if (!(is_there && is_public(type)) && !access_grant(call, workspace, PERMISSION_READ, &r)) {
+        reply_refusal(call, &r);
+        return;
+    }
+    if (!is_there) {
+        rpc_reject(call, "KeyError", "Service type not found: " SLICE_FMT, SLICE_ARG(slice_utf8_prefix(call_text(call, 0), 200)));
+        return;
+    }
+    buf_init(&id, 0);
+    buf_add_fmt(&id, "%s/" SLICE_FMT, w->id, SLICE_ARG(bare));
+    buf_init(&b, 0);
+    add_type(&b, type, buf_slice(&id));
+    buf_deinit(&id);
+    reply_buf(call, &b);
+}
+
+void do_list_service_types(struct rpc_call *call, void *arg)
+{
+    struct hub *h = ((struct manager *)arg)->hub;
+    struct slice key, value, id;
+    struct refusal r;
+    struct mp_open list;
+    struct mp_iter it;
+    struct buf b;
+    const struct workspace *w = access_workspace(h, call, call_text(call, 0), PERMISSION_READ, ACCESS_BY_GRANT, &r);
+
+    if (!w) {
+        reply_refusal(call, &r);
+        return;
+    }
+    buf_init(&b, 0);
+    mp_open_array(&list, &b);
+    mp_iter_init(&it, types_of(w));
+    while (mp_iter_pair(&it, &key, &value)) {
+        mp_item(&list);
+        add_type(&b, value, mp_find_str(value, "id", &id) ? id : (struct slice){NULL, 0});
+    }
+    mp_close(&list);
+    reply_buf(call, &b);
+}

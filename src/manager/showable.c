@@ -1,0 +1,19 @@
+/* showable: asked once, when a record is made, so that no listing has to expect bytes, NaN, or keys that are no texts. */
+#include "manager/showable.h"
+
+#include "base/buf.h"
+#include "wire/json.h"
+#include "wire/mp.h"
+
+bool showable(struct slice record, unsigned max_depth)
+{
+    struct slice rest = record, value;
+    struct buf json;
+
+    if (mp_take(&rest, max_depth, &value) != MP_OK)
+        return false;
+    buf_init(&json, 0);
+    bool ok = json_from_mp(value, &json) == JSON_OK;
+    buf_deinit(&json);
+    return ok;
+}
