@@ -50,6 +50,13 @@ static void refuse_malformed(struct peer *p, int outcome, const struct rpc_heade
     reject(p, h, h->to.len ? h->to : slice_of(p->full_id), slice_of(texts[outcome]));
 }
 
+/* A receiver that decodes strictly throws away a frame whose routing texts are no text, and with it a call it owes an answer. */
+static bool are_texts(const struct rpc_header *h)
+{
+    return slice_is_utf8(h->to) && slice_is_utf8(h->type) && slice_is_utf8(h->method) && slice_is_utf8(h->session) &&
+           slice_is_utf8(h->parent);
+}
+
 /* The rules about whom a frame may be for (2.4, 2.5 step 2). NULL: allowed. */
 static const char *forbidden(const struct peer *p, int kind, const struct rpc_header *h, char *text, size_t room)
 {
@@ -143,6 +150,8 @@ void peer_binary(struct peer *p, struct slice frame, struct blob *blob)
         return;
     }
     int r = rpc_header_peek(frame, &caps, &h);
+    if (r == RPC_HEADER_OK && !are_texts(&h))
+        r = RPC_HEADER_BAD;
     if (r != RPC_HEADER_OK)
         refuse_malformed(p, r, &h);
     else

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "wire/mp_head.h"
+#include "wire/utf8.h"
 
 /* Python's repr() of a text, as KeyError prints its argument. */
 static void add_quoted(struct buf *b, struct slice text)
@@ -33,9 +34,12 @@ static void add_quoted(struct buf *b, struct slice text)
 void rpc_value_add_error(struct buf *b, const char *class_name, struct slice text)
 {
     bool has_class = class_name && *class_name;
-    struct buf line;
+    struct buf line, whole;
 
     buf_init(&line, 0);
+    buf_init(&whole, 0);
+    utf8_add(&whole, text);     /* it may quote what a client sent */
+    text = buf_slice(&whole);
     if (has_class)
         buf_add_fmt(&line, "%s: ", class_name);
     if (has_class && strcmp(class_name, "KeyError") == 0)
@@ -49,8 +53,9 @@ void rpc_value_add_error(struct buf *b, const char *class_name, struct slice tex
     mp_add_str(b, buf_slice(&line));
     mp_add_text(b, "_rtrace");
     mp_add_str(b, has_class ? buf_slice(&line) : SLICE_LIT(""));
-    b->is_failed = b->is_failed || line.is_failed;
+    b->is_failed = b->is_failed || line.is_failed || whole.is_failed;
     buf_deinit(&line);
+    buf_deinit(&whole);
 }
 
 static void add_text_or_nil(struct buf *b, struct slice text)
