@@ -1,5 +1,6 @@
-/* access: grants come from the user map the router stamped on the call, never from what a caller says. Ownership counts only where
- * it is named: it does not open the services of another workspace (S-22). */
+/* access: grants come from the user map the router stamped on the call, never from what a caller
+ * says. Ownership counts only where it is named: it does not open the services of another
+ * workspace (S-22). */
 #include "manager/access.h"
 
 #include <string.h>
@@ -10,10 +11,12 @@
 
 static bool deny(struct slice workspace, struct refusal *ret_refusal)
 {
-    return refuse(ret_refusal, "PermissionError", "Permission denied for workspace " SLICE_FMT, SLICE_ARG(workspace));
+    return refuse(ret_refusal, "PermissionError", "Permission denied for workspace " SLICE_FMT,
+                  SLICE_ARG(workspace));
 }
 
-bool access_grant(const struct rpc_call *call, struct slice workspace, enum permission level, struct refusal *ret_refusal)
+bool access_grant(const struct rpc_call *call, struct slice workspace, enum permission level,
+                  struct refusal *ret_refusal)
 {
     return user_permission(call->user, workspace) >= level ? true : deny(workspace, ret_refusal);
 }
@@ -23,8 +26,9 @@ bool access_context(const struct rpc_call *call, enum permission level, struct r
     return access_grant(call, call->workspace, level, ret_refusal);
 }
 
-struct workspace *access_workspace(struct hub *h, const struct rpc_call *call, struct slice id, enum permission level,
-                                   enum access_by by, struct refusal *ret_refusal)
+struct workspace *access_workspace(struct hub *h, const struct rpc_call *call, struct slice id,
+                                   enum permission level, enum access_by by,
+                                   struct refusal *ret_refusal)
 {
     struct slice target = id.len ? id : call->workspace;
     struct workspace *w = workspace_find(&h->registry, target);
@@ -33,14 +37,15 @@ struct workspace *access_workspace(struct hub *h, const struct rpc_call *call, s
         refuse(ret_refusal, "KeyError", "Workspace not found: " SLICE_FMT, SLICE_ARG(target));
         return NULL;
     }
-    if (user_permission(call->user, target) >= level || (by == ACCESS_BY_GRANT_OR_OWNERSHIP && workspace_owned_by(w, call->user)))
+    if (user_permission(call->user, target) >= level ||
+        (by == ACCESS_BY_GRANT_OR_OWNERSHIP && workspace_owned_by(w, call->user)))
         return w;
     deny(target, ret_refusal);
     return NULL;
 }
 
-enum access_service access_service(const struct user *user, struct slice context, const struct service *s,
-                                   enum access_purpose purpose)
+enum access_service access_service(const struct user *user, struct slice context,
+                                   const struct service *s, enum access_purpose purpose)
 {
     struct slice workspace = slice_of(s->client->workspace->id);
     bool is_member = user_permission(user, workspace) >= PERMISSION_READ;
@@ -54,14 +59,17 @@ enum access_service access_service(const struct user *user, struct slice context
         return SERVICE_MEMBER;
     if (s->visibility != SERVICE_PROTECTED)
         return SERVICE_SHOWN;
-    return s->has_authorized && service_authorizes(s, context) ? SERVICE_AUTHORIZED : SERVICE_HIDDEN;
+    return s->has_authorized && service_authorizes(s, context) ? SERVICE_AUTHORIZED
+                                                               : SERVICE_HIDDEN;
 }
 
-bool access_refuse_service(const struct rpc_call *call, struct slice workspace, struct refusal *ret_refusal)
+bool access_refuse_service(const struct rpc_call *call, struct slice workspace,
+                           struct refusal *ret_refusal)
 {
     if (user_permission(call->user, call->workspace) < PERMISSION_READ)
         return deny(call->workspace, ret_refusal);
-    return refuse(ret_refusal, "PermissionError", "Permission denied for non-public service in workspace " SLICE_FMT,
+    return refuse(ret_refusal, "PermissionError",
+                  "Permission denied for non-public service in workspace " SLICE_FMT,
                   SLICE_ARG(workspace));
 }
 

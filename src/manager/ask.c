@@ -1,4 +1,5 @@
-/* ask: users are counted by the person behind them (D-11): child tokens share their parent's places. */
+/* ask: users are counted by the person behind them (D-11): child tokens share their parent's
+ * places. */
 #include "manager/ask.h"
 
 #include <string.h>
@@ -59,7 +60,8 @@ static void on_done(const struct rpc_reply *reply, void *arg)
     done(reply, done_arg);
 }
 
-struct ask *ask_client(struct manager *m, const struct rpc_call *call, const struct rpc_request *request, rpc_done *done, void *arg)
+struct ask *ask_client(struct manager *m, const struct rpc_call *call,
+                       const struct rpc_request *request, rpc_done *done, void *arg)
 {
     size_t share = m->hub->loop->config->max_pending_calls / ASK_SHARE;
     struct asker *asker = asker_of(m, call->user);
@@ -81,5 +83,6 @@ void ask_cancel(struct ask *a)
 
 void ask_reject(struct rpc_call *call)
 {
-    rpc_reject(call, "RuntimeError", "Too many pending calls: wait until earlier ones have been answered");
+    rpc_reject(call, "RuntimeError",
+               "Too many pending calls: wait until earlier ones have been answered");
 }

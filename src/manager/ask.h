@@ -1,15 +1,21 @@
-/* ask: a request to a client on behalf of a caller. The manager's own places for calls under way are shared by everybody, so each
- * user has a share of them: who keeps the manager waiting on silent clients uses up that, and nothing else. Hub loop. */
+/* ask: a request to a client on behalf of a caller. The manager's own places for calls under way
+ * are shared by everybody, so each user has a share of them: who keeps the manager waiting on
+ * silent clients uses up that, and nothing else. Hub loop. */
 #pragma once
 #include "rpc/rpc.h"
 
 struct ask;
 struct manager;
 
-enum { ASK_SHARE = 16, ASK_FLOOR = 64 };    /* a user may have 1/16 of --max-pending-calls under way, and 64 in any case */
+enum {
+    ASK_SHARE = 16,
+    ASK_FLOOR = 64
+}; /* a user may have 1/16 of --max-pending-calls under way, and 64 in any case */
 
-/* As rpc_request from the manager's host. NULL, and done never comes: the user of `call` has used up the share. */
-struct ask *ask_client(struct manager *m, const struct rpc_call *call, const struct rpc_request *request, rpc_done *done, void *arg);
+/* As rpc_request from the manager's host. NULL, and done never comes: the user of `call` has
+ * used up the share. */
+struct ask *ask_client(struct manager *m, const struct rpc_call *call,
+                       const struct rpc_request *request, rpc_done *done, void *arg);
 /* done will not come. Not from inside done, nor after it. */
 void ask_cancel(struct ask *a);
-void ask_reject(struct rpc_call *call);     /* what a caller is told when ask_client returned NULL */
+void ask_reject(struct rpc_call *call); /* what a caller is told when ask_client returned NULL */

@@ -1,5 +1,5 @@
-/* bookmarks: the list lives in the encoded config of a record and is rewritten as a whole: it is short and changes rarely. A
- * bookmark says what its maker could see of the thing at that time. */
+/* bookmarks: the list lives in the encoded config of a record and is rewritten as a whole: it is
+ * short and changes rarely. A bookmark says what its maker could see of the thing at that time. */
 #include "manager/bookmarks.h"
 
 #include "config/config.h"
@@ -30,12 +30,14 @@ static bool is_same(struct slice item, struct slice type, struct slice id)
 {
     struct slice its_type, its_id;
 
-    return mp_find_str(item, "bookmark_type", &its_type) && mp_find_str(item, "id", &its_id) && slice_eq(its_type, type) &&
-           slice_eq(its_id, id);
+    return mp_find_str(item, "bookmark_type", &its_type) && mp_find_str(item, "id", &its_id) &&
+           slice_eq(its_type, type) && slice_eq(its_id, id);
 }
 
-/* The config with the list changed: without (type, id), and with `item` at its end unless that is empty. */
-static void add_config(struct buf *b, const struct workspace *home, struct slice type, struct slice id, struct slice item)
+/* The config with the list changed: without (type, id), and with `item` at its end unless that
+ * is empty. */
+static void add_config(struct buf *b, const struct workspace *home, struct slice type,
+                       struct slice id, struct slice item)
 {
     struct slice config = slice_make(home->config, home->config_len), list = {NULL, 0}, it_value;
     struct mp_open map, out;
@@ -61,7 +63,8 @@ static void add_config(struct buf *b, const struct workspace *home, struct slice
     mp_close(&map);
 }
 
-static bool change(struct hub *h, struct workspace *home, struct slice type, struct slice id, struct slice item)
+static bool change(struct hub *h, struct workspace *home, struct slice type, struct slice id,
+                   struct slice item)
 {
     struct buf b;
 
@@ -114,7 +117,8 @@ bool bookmarks_put_workspace(struct hub *h, struct workspace *home, const struct
     return ok;
 }
 
-static bool put_service(struct hub *h, const struct rpc_call *call, struct workspace *home, const struct service *s)
+static bool put_service(struct hub *h, const struct rpc_call *call, struct workspace *home,
+                        const struct service *s)
 {
     static const char *const keys[] = {"name", "description", "config"};
     struct slice value;
@@ -128,7 +132,8 @@ static bool put_service(struct hub *h, const struct rpc_call *call, struct works
     add_pair(&b, "id", s->full_id);
     for (unsigned i = 0; i < ARRAY_LEN(keys); i++) {
         mp_add_text(&b, keys[i]);
-        mp_add_raw(&b, mp_find(buf_slice(&shown), keys[i], &value) ? value : (struct slice){NULL, 0});
+        mp_add_raw(&b,
+                   mp_find(buf_slice(&shown), keys[i], &value) ? value : (struct slice){NULL, 0});
     }
     bool ok = bookmarks_put(h, home, buf_slice(&b));
     buf_deinit(&shown);
@@ -144,7 +149,8 @@ struct wanted {
     struct workspace *home;
 };
 
-static bool read_item(struct hub *h, const struct rpc_call *call, struct wanted *ret, struct refusal *r)
+static bool read_item(struct hub *h, const struct rpc_call *call, struct wanted *ret,
+                      struct refusal *r)
 {
     char personal[USER_WORKSPACE_MAX];
 
@@ -160,19 +166,22 @@ static bool read_item(struct hub *h, const struct rpc_call *call, struct wanted 
     return ret->home ? true : refuse(r, "KeyError", "Workspace not found: %s", personal);
 }
 
-static struct service *find_service(struct hub *h, const struct rpc_call *call, struct slice text, struct refusal *r)
+static struct service *find_service(struct hub *h, const struct rpc_call *call, struct slice text,
+                                    struct refusal *r)
 {
     struct service_choice choice = {0};
     struct service_set set = {0};
     struct service_id id;
-    bool ok = service_id_read(text, call->workspace, &id, r) && service_set_find(h, call, &id, &set, r) &&
+    bool ok = service_id_read(text, call->workspace, &id, r) &&
+              service_set_find(h, call, &id, &set, r) &&
               service_choose(&set, &id, (struct slice){NULL, 0}, &choice, r) == CHOICE_MADE;
 
     service_set_deinit(&set);
     return ok ? choice.service : NULL;
 }
 
-static bool put(struct hub *h, const struct rpc_call *call, const struct wanted *wanted, struct refusal *r)
+static bool put(struct hub *h, const struct rpc_call *call, const struct wanted *wanted,
+                struct refusal *r)
 {
     bool ok;
 
@@ -182,12 +191,15 @@ static bool put(struct hub *h, const struct rpc_call *call, const struct wanted 
             return false;
         ok = put_service(h, call, wanted->home, s);
     } else {
-        const struct workspace *w = access_workspace(h, call, wanted->id, PERMISSION_READ, ACCESS_BY_GRANT_OR_OWNERSHIP, r);
+        const struct workspace *w =
+            access_workspace(h, call, wanted->id, PERMISSION_READ, ACCESS_BY_GRANT_OR_OWNERSHIP, r);
         if (!w)
             return false;
         ok = bookmarks_put_workspace(h, wanted->home, w);
     }
-    return ok ? true : refuse(r, "ValueError", "The record of workspace %s would be too large", wanted->home->id);
+    return ok ? true
+              : refuse(r, "ValueError", "The record of workspace %s would be too large",
+                       wanted->home->id);
 }
 
 void do_bookmark(struct rpc_call *call, void *arg)
@@ -212,7 +224,8 @@ void do_unbookmark(struct rpc_call *call, void *arg)
         reply_refusal(call, &r);
         return;
     }
-    /* Kept under the full id, asked for by any form of it; what has gone is removed as it is written. */
+    /* Kept under the full id, asked for by any form of it; what has gone is removed as it is
+     * written. */
     const struct service *s = wanted.is_service ? find_service(h, call, wanted.id, &r) : NULL;
     bookmarks_remove(h, wanted.home, wanted.type, s ? slice_of(s->full_id) : wanted.id);
     reply_nil(call);

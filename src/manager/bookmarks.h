@@ -1,4 +1,5 @@
-/* bookmarks: what a user keeps in the list of the personal workspace, config.bookmarks. Hub loop. (workspaces-and-auth 5.9) */
+/* bookmarks: what a user keeps in the list of the personal workspace, config.bookmarks. Hub
+ * loop. (workspaces-and-auth 5.9) */
 #pragma once
 #include <stdbool.h>
 
@@ -10,8 +11,9 @@ struct workspace;
 
 /* The user's personal workspace; NULL when there is none (child tokens have none). */
 struct workspace *bookmarks_home(struct hub *h, const struct user *u);
-/* Puts a bookmark at the end of the list, in place of one of the same type and id, and tells the workspace. item: an encoded map
- * with bookmark_type and id. False, nothing changed: the record would grow over its bound. */
+/* Puts a bookmark at the end of the list, in place of one of the same type and id, and tells the
+ * workspace. item: an encoded map with bookmark_type and id. False, nothing changed: the record
+ * would grow over its bound. */
 bool bookmarks_put(struct hub *h, struct workspace *home, struct slice item);
 /* The same without it; a bookmark that is not there is no error. */
 void bookmarks_remove(struct hub *h, struct workspace *home, struct slice type, struct slice id);

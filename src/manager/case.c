@@ -1,5 +1,5 @@
-/* case: keys that begin with '_' belong to the protocol and stay; what a reference holds stays too, but for the name in its
- * schema; other typed values (`_rtype`) are opaque. */
+/* case: keys that begin with '_' belong to the protocol and stay; what a reference holds stays
+ * too, but for the name in its schema; other typed values (`_rtype`) are opaque. */
 #include "manager/case.h"
 
 #include "wire/mp.h"
@@ -138,7 +138,8 @@ static void add_value(struct buf *out, struct slice value, unsigned kinds, unsig
     mp_close(&map);
 }
 
-static void add_pair_as(struct mp_open *map, struct slice name, struct slice value, unsigned kinds, unsigned kind)
+static void add_pair_as(struct mp_open *map, struct slice name, struct slice value, unsigned kinds,
+                        unsigned kind)
 {
     map->n++;
     add_converted_text(map->buf, name, kind);

@@ -1,18 +1,18 @@
-/* case: case_conversion of get_service: map keys, and the schema names of functions, in camelCase or snake_case or both. Pure.
- * (workspaces-and-auth 6.6) */
+/* case: case_conversion of get_service: map keys, and the schema names of functions, in
+ * camelCase or snake_case or both. Pure. (workspaces-and-auth 6.6) */
 #pragma once
 #include <stdbool.h>
 
 #include "base/buf.h"
 #include "base/slice.h"
 
-enum { CASE_CAMEL = 1, CASE_SNAKE = 2 };        /* flags; 0 = leave as it is */
+enum { CASE_CAMEL = 1, CASE_SNAKE = 2 }; /* flags; 0 = leave as it is */
 
 /* "camel", "snake", "camel+snake"; empty = 0. False for anything else. */
 bool case_read(struct slice text, unsigned *ret_kinds);
-void case_add_name(struct buf *out, struct slice name, unsigned kind);      /* one of the two flags */
+void case_add_name(struct buf *out, struct slice name, unsigned kind); /* one of the two flags */
 
 struct mp_open;
-/* One pair into an open map: with both kinds a key that differs in them is written twice. Since that doubles with every level,
- * `out` must have a cap: a failed buffer ends the walk. */
+/* One pair into an open map: with both kinds a key that differs in them is written twice. Since
+ * that doubles with every level, `out` must have a cap: a failed buffer ends the walk. */
 void case_add_pair(struct mp_open *map, struct slice key, struct slice value, unsigned kinds);

@@ -1,5 +1,6 @@
-/* creation: a registered user makes a workspace, or replaces what is described of an existing one. Replacing keeps owners that were
- * not named (D-49), and never makes an owner of somebody who only has admin rights there (D-15). */
+/* creation: a registered user makes a workspace, or replaces what is described of an existing
+ * one. Replacing keeps owners that were not named (D-49), and never makes an owner of somebody
+ * who only has admin rights there (D-15). */
 #include <string.h>
 
 #include "base/memory.h"
@@ -40,19 +41,26 @@ static bool check_quota(struct hub *h, const struct rpc_call *call, struct refus
         n += lists_owner(value, id);
     if (n < max)
         return true;
-    return refuse(r, "RuntimeError", "Workspace quota exceeded: user %s already owns %zu workspaces (max %u). Delete unused "
-                  "workspaces before creating new ones.", id, n, max);
+    return refuse(
+        r, "RuntimeError",
+        "Workspace quota exceeded: user %s already owns %zu workspaces (max %u). Delete unused "
+        "workspaces before creating new ones.",
+        id, n, max);
 }
 
-static bool check_overwrite(const struct rpc_call *call, const struct workspace *w, struct refusal *r)
+static bool check_overwrite(const struct rpc_call *call, const struct workspace *w,
+                            struct refusal *r)
 {
-    if (access_is_root(call) || workspace_owned_by(w, call->user) || access_is_admin(call, slice_of(w->id)))
+    if (access_is_root(call) || workspace_owned_by(w, call->user) ||
+        access_is_admin(call, slice_of(w->id)))
         return true;
-    return refuse(r, "PermissionError", "Permission denied: user %s cannot overwrite workspace %s", call->user->id, w->id);
+    return refuse(r, "PermissionError", "Permission denied: user %s cannot overwrite workspace %s",
+                  call->user->id, w->id);
 }
 
 /* *ret_existing: what is to be replaced, or NULL. */
-static bool check(struct hub *h, const struct rpc_call *call, struct workspace **ret_existing, struct refusal *r)
+static bool check(struct hub *h, const struct rpc_call *call, struct workspace **ret_existing,
+                  struct refusal *r)
 {
     struct slice id;
 
@@ -72,7 +80,7 @@ static bool check(struct hub *h, const struct rpc_call *call, struct workspace *
 /* ---- owners ---- */
 
 struct owners {
-    const char **items;     /* owned array of borrowed texts */
+    const char **items; /* owned array of borrowed texts */
     size_t n_items;
 };
 
@@ -85,7 +93,8 @@ static void owners_add(struct owners *o, const char *owner)
     o->items[o->n_items++] = owner;
 }
 
-static struct owners choose_owners(const struct rpc_call *call, const struct workspace *existing, const struct workspace_draft *d)
+static struct owners choose_owners(const struct rpc_call *call, const struct workspace *existing,
+                                   const struct workspace_draft *d)
 {
     const struct user *u = call->user;
     bool is_stranger = existing && !workspace_owned_by(existing, u);
@@ -106,12 +115,19 @@ static struct owners choose_owners(const struct rpc_call *call, const struct wor
 
 /* ---- making it ---- */
 
-static struct workspace *make(struct hub *h, const struct rpc_call *call, struct workspace *existing, const struct workspace_draft *d)
+static struct workspace *make(struct hub *h, const struct rpc_call *call,
+                              struct workspace *existing, const struct workspace_draft *d)
 {
     struct owners owners = choose_owners(call, existing, d);
-    struct workspace_fields f = {.id = d->id, .name = d->name, .description = d->description, .owners = owners.items,
-                                 .n_owners = owners.n_items, .is_persistent = d->is_persistent, .is_read_only = d->is_read_only,
-                                 .config = buf_slice(&d->config), .extra = buf_slice(&d->extra)};
+    struct workspace_fields f = {.id = d->id,
+                                 .name = d->name,
+                                 .description = d->description,
+                                 .owners = owners.items,
+                                 .n_owners = owners.n_items,
+                                 .is_persistent = d->is_persistent,
+                                 .is_read_only = d->is_read_only,
+                                 .config = buf_slice(&d->config),
+                                 .extra = buf_slice(&d->extra)};
     struct workspace *w = existing;
 
     if (existing)
@@ -123,7 +139,8 @@ static struct workspace *make(struct hub *h, const struct rpc_call *call, struct
     return w;
 }
 
-/* The answer and the event show a workspace that is being prepared, whatever it is a moment later (5.5). */
+/* The answer and the event show a workspace that is being prepared, whatever it is a moment
+ * later (5.5). */
 static void add_loading(struct buf *b, const struct workspace *w, bool with_environs)
 {
     struct mp_open map;
@@ -167,7 +184,8 @@ void do_create_workspace(struct rpc_call *call, void *arg)
     struct buf b;
 
     if (!check(h, call, &existing, &r) ||
-        !workspace_draft_read(call->args[0], h->loop->config->max_workspace_record_bytes, &draft, &r)) {
+        !workspace_draft_read(call->args[0], h->loop->config->max_workspace_record_bytes, &draft,
+                              &r)) {
         reply_refusal(call, &r);
         return;
     }

@@ -1,5 +1,6 @@
-/* deletion: the stored record goes first, so that what was acknowledged does not come back after a crash; then the caller is told,
- * then everybody in the workspace is disconnected and the rest goes with them (D-41). */
+/* deletion: the stored record goes first, so that what was acknowledged does not come back after
+ * a crash; then the caller is told, then everybody in the workspace is disconnected and the rest
+ * goes with them (D-41). */
 #include <stdio.h>
 #include <string.h>
 
@@ -18,12 +19,23 @@
 #include "store/store.h"
 
 struct deletion {
-    struct manager *m;
+    struct list link; /* in manager->deletions */
+    struct hub *hub;  /* NULL: the manager has gone while the store was at work */
     struct rpc_call *call;
     char *id;
 };
 
-/* Takes a client out of every record; its connection is told by mail and finds nothing left to leave. */
+void deletions_orphan(struct manager *m)
+{
+    while (!list_is_empty(&m->deletions)) {
+        struct deletion *d = LIST_ENTRY(m->deletions.next, struct deletion, link);
+        list_unlink(&d->link);
+        d->hub = NULL;
+    }
+}
+
+/* Takes a client out of every record; its connection is told by mail and finds nothing left to
+ * leave. */
 static void evict(struct hub *h, struct client *c)
 {
     struct handle peer = c->handle;
@@ -57,7 +69,7 @@ static void on_forgotten_again(int outcome, void *arg)
 
 static void remove_all(struct deletion *d, struct workspace *w)
 {
-    struct hub *h = d->m->hub;
+    struct hub *h = d->hub;
 
     announce(h, d->call->user, w);
     reply_nil(d->call);
@@ -71,21 +83,24 @@ static void remove_all(struct deletion *d, struct workspace *w)
 static void on_forgotten(int outcome, void *arg)
 {
     struct deletion *d = arg;
-    struct workspace *w = workspace_find(&d->m->hub->registry, slice_of(d->id));
+    struct workspace *w = d->hub ? workspace_find(&d->hub->registry, slice_of(d->id)) : NULL;
 
     if (outcome == STORE_FAILED)
-        rpc_reject(d->call, "RuntimeError", "Workspace %s could not be removed from the store", d->id);
+        rpc_reject(d->call, "RuntimeError", "Workspace %s could not be removed from the store",
+                   d->id);
     else if (w)
         remove_all(d, w);
-    else
-        reply_nil(d->call);     /* somebody else's deletion was quicker, or its last client left */
+    else /* somebody else's deletion was quicker, or its last client left */
+        reply_nil(d->call);
+    list_unlink(&d->link);
     mem_free(d->id);
     mem_free(d);
 }
 
 static bool check(const struct workspace *w, struct refusal *r)
 {
-    return w->is_system ? refuse(r, "PermissionError", "Permission denied for workspace %s", w->id) : true;
+    return w->is_system ? refuse(r, "PermissionError", "Permission denied for workspace %s", w->id)
+                        : true;
 }
 
 void do_delete_workspace(struct rpc_call *call, void *arg)
@@ -93,13 +108,16 @@ void do_delete_workspace(struct rpc_call *call, void *arg)
     struct manager *m = arg;
     struct refusal r;
     struct deletion *d;
-    const struct workspace *w = access_workspace(m->hub, call, call_text(call, 0), PERMISSION_ADMIN, ACCESS_BY_GRANT_OR_OWNERSHIP, &r);
+    const struct workspace *w = access_workspace(m->hub, call, call_text(call, 0), PERMISSION_ADMIN,
+                                                 ACCESS_BY_GRANT_OR_OWNERSHIP, &r);
 
     if (!w || !check(w, &r)) {
         reply_refusal(call, &r);
         return;
     }
     d = MEM_NEW(struct deletion);
-    *d = (struct deletion){m, call, mem_copy(w->id, strlen(w->id))};
+    *d = (struct deletion){.hub = m->hub, .call = call, .id = mem_copy(w->id, strlen(w->id))};
+    list_init(&d->link);
+    list_link(&m->deletions, &d->link);
     lodging_forget(m->hub, w, on_forgotten, d);
 }

@@ -1,5 +1,5 @@
-/* environment: variables shared by the members of a workspace, kept in config.environs of its record. Values are never logged and
- * never in an event. (workspaces-and-auth 5.8) */
+/* environment: variables shared by the members of a workspace, kept in config.environs of its
+ * record. Values are never logged and never in an event. (workspaces-and-auth 5.8) */
 #include "config/config.h"
 #include "manager/access.h"
 #include "manager/pairs.h"
@@ -20,7 +20,8 @@ static struct slice environs_of(const struct workspace *w)
 }
 
 /* The record's config with one variable set, or removed when value is nil. */
-static void add_config(struct buf *b, const struct workspace *w, struct slice key, struct slice value)
+static void add_config(struct buf *b, const struct workspace *w, struct slice key,
+                       struct slice value)
 {
     struct mp_open config, environs;
 
@@ -42,8 +43,11 @@ static bool check_pair(struct slice key, struct slice value, struct refusal *r)
 {
     if (!key.len || !slice_is_utf8(key))
         return refuse(r, "ValueError", "The name of an environment variable must not be empty");
-    if (mp_is(value, MP_MAP) || mp_is(value, MP_ARRAY) || mp_is(value, MP_BIN) || mp_is(value, MP_EXT))
-        return refuse(r, "TypeError", "The value of an environment variable must be a string, a number, a boolean or null");
+    if (mp_is(value, MP_MAP) || mp_is(value, MP_ARRAY) || mp_is(value, MP_BIN) ||
+        mp_is(value, MP_EXT))
+        return refuse(
+            r, "TypeError",
+            "The value of an environment variable must be a string, a number, a boolean or null");
     return true;
 }
 
@@ -53,7 +57,8 @@ void do_set_env(struct rpc_call *call, void *arg)
     struct slice key = call_text(call, 0);
     struct refusal r;
     struct buf b;
-    struct workspace *w = access_workspace(h, call, call->workspace, PERMISSION_READ_WRITE, ACCESS_BY_GRANT, &r);
+    struct workspace *w =
+        access_workspace(h, call, call->workspace, PERMISSION_READ_WRITE, ACCESS_BY_GRANT, &r);
 
     if (!w || !check_pair(key, call->args[1], &r)) {
         reply_refusal(call, &r);
@@ -62,8 +67,8 @@ void do_set_env(struct rpc_call *call, void *arg)
     buf_init(&b, h->loop->config->max_workspace_record_bytes);
     add_config(&b, w, key, call->args[1]);
     if (b.is_failed) {
-        rpc_reject(call, "ValueError", "The record of workspace %s would be larger than %zu bytes", w->id,
-                   h->loop->config->max_workspace_record_bytes);
+        rpc_reject(call, "ValueError", "The record of workspace %s would be larger than %zu bytes",
+                   w->id, h->loop->config->max_workspace_record_bytes);
     } else {
         workspace_set_config(w, buf_slice(&b));
         lodging_save(h, w);
@@ -78,7 +83,8 @@ void do_get_env(struct rpc_call *call, void *arg)
     struct hub *h = ((struct manager *)arg)->hub;
     struct slice environs, value;
     struct refusal r;
-    const struct workspace *w = access_workspace(h, call, call->workspace, PERMISSION_READ_WRITE, ACCESS_BY_GRANT, &r);
+    const struct workspace *w =
+        access_workspace(h, call, call->workspace, PERMISSION_READ_WRITE, ACCESS_BY_GRANT, &r);
 
     if (!w) {
         reply_refusal(call, &r);

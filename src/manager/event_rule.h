@@ -1,4 +1,5 @@
-/* event_rule: may a client of this workspace subscribe to that event type? Pure. (workspaces-and-auth 7.2) */
+/* event_rule: may a client of this workspace subscribe to that event type? Pure.
+ * (workspaces-and-auth 7.2) */
 #pragma once
 #include <stdbool.h>
 

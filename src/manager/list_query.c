@@ -1,4 +1,5 @@
-/* list_query: a text is a short form of the map, and both end in the same six parts, checked by the same rule. */
+/* list_query: a text is a short form of the map, and both end in the same six parts, checked by
+ * the same rule. */
 #include "manager/list_query.h"
 
 #include <string.h>
@@ -13,7 +14,8 @@ static bool check_part(struct slice part, struct refusal *r)
         char c = part.ptr[i];
         bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
         if (!is_letter && (!c || !strchr("-_/|*", c)))
-            return refuse(r, "ValueError", "Invalid characters in query part: " SLICE_FMT, SLICE_ARG(part));
+            return refuse(r, "ValueError", "Invalid characters in query part: " SLICE_FMT,
+                          SLICE_ARG(part));
     }
     return true;
 }
@@ -26,7 +28,8 @@ static bool cut_app(struct list_query *q, struct refusal *r)
     if (!slice_cut(q->name, '@', &name, &app))
         return true;
     if (q->app.len && !slice_eq(q->app, app))
-        return refuse(r, "ValueError", "App id mismatch: " SLICE_FMT " != " SLICE_FMT, SLICE_ARG(q->app), SLICE_ARG(app));
+        return refuse(r, "ValueError", "App id mismatch: " SLICE_FMT " != " SLICE_FMT,
+                      SLICE_ARG(q->app), SLICE_ARG(app));
     q->name = name;
     q->app = app;
     return true;
@@ -39,7 +42,8 @@ static void split_service(struct slice text, struct list_query *ret)
     (void)slice_cut(text, ':', &ret->client, &ret->name);
 }
 
-/* ws | ws/name | client:name | ws/client:name | "*" followed by "/...": public services of the context (6.4). */
+/* ws | ws/name | client:name | ws/client:name | "*" followed by "/...": public services of the
+ * context (6.4). */
 static void read_text(struct slice text, struct slice context, struct list_query *ret)
 {
     struct slice workspace, rest, more;
@@ -70,14 +74,19 @@ static bool read_map(struct slice map, struct list_query *ret, struct refusal *r
     const struct {
         const char *name;
         struct slice *part;
-    } parts[] = {{"visibility", &ret->visibility}, {"workspace", &ret->workspace}, {"client_id", &ret->client},
-                 {"service_id", &ret->name},       {"id", &ret->name},             {"type", &ret->type},
+    } parts[] = {{"visibility", &ret->visibility},
+                 {"workspace", &ret->workspace},
+                 {"client_id", &ret->client},
+                 {"service_id", &ret->name},
+                 {"id", &ret->name},
+                 {"type", &ret->type},
                  {"app_id", &ret->app}};
     struct slice key, value, name = {NULL, 0}, ignored;
     struct mp_iter it;
 
     if (mp_find(map, "id", &ignored) && mp_find(map, "service_id", &ignored))
-        return refuse(r, "AssertionError", "Cannot specify both 'id' and 'service_id' in the query.");
+        return refuse(r, "AssertionError",
+                      "Cannot specify both 'id' and 'service_id' in the query.");
     mp_iter_init(&it, map);
     while (mp_iter_pair(&it, &key, &value)) {
         unsigned i = 0;
@@ -85,7 +94,8 @@ static bool read_map(struct slice map, struct list_query *ret, struct refusal *r
         while (i < ARRAY_LEN(parts) && !slice_is(name, parts[i].name))
             i++;
         if (i == ARRAY_LEN(parts))
-            return refuse(r, "ValueError", "Invalid query keys: {'" SLICE_FMT "'}", SLICE_ARG(name));
+            return refuse(r, "ValueError", "Invalid query keys: {'" SLICE_FMT "'}",
+                          SLICE_ARG(name));
         if (!read_part(value, name, parts[i].part, r))
             return false;
     }
@@ -98,10 +108,12 @@ static bool check_all(const struct list_query *q, struct refusal *r)
         return true;
     if (!slice_is(q->visibility, "protected") && !slice_is(q->visibility, "unlisted"))
         return true;
-    return refuse(r, "AssertionError", "Cannot list protected or unlisted services in all workspaces.");
+    return refuse(r, "AssertionError",
+                  "Cannot list protected or unlisted services in all workspaces.");
 }
 
-bool list_query_read(struct slice query, struct slice context, struct list_query *ret, struct refusal *r)
+bool list_query_read(struct slice query, struct slice context, struct list_query *ret,
+                     struct refusal *r)
 {
     struct list_query q = {.workspace = context, .client = any, .name = any};
     struct slice text;
@@ -114,8 +126,8 @@ bool list_query_read(struct slice query, struct slice context, struct list_query
         q.client = any;
     if (!q.name.len)
         q.name = any;
-    if (!cut_app(&q, r) || !check_part(q.visibility, r) || !check_part(q.workspace, r) || !check_part(q.client, r) ||
-        !check_part(q.name, r) || !check_part(q.app, r))
+    if (!cut_app(&q, r) || !check_part(q.visibility, r) || !check_part(q.workspace, r) ||
+        !check_part(q.client, r) || !check_part(q.name, r) || !check_part(q.app, r))
         return false;
     if (!q.workspace.len)
         q.workspace = context;

@@ -1,4 +1,5 @@
-/* listing: no permission is needed to ask about a workspace; each service is shown or not by itself. */
+/* listing: no permission is needed to ask about a workspace; each service is shown or not by
+ * itself. */
 #include "manager/listing.h"
 
 #include "manager/access.h"
@@ -20,8 +21,10 @@ static bool is_any(struct slice s)
     return !s.len || slice_is(s, "*");
 }
 
-/* Whether the visibility asked for fits. To outsiders who ask for unlisted ones the public ones are shown. */
-static bool fits_visibility(const struct list_query *q, const struct service *s, enum access_service access)
+/* Whether the visibility asked for fits. To outsiders who ask for unlisted ones the public ones
+ * are shown. */
+static bool fits_visibility(const struct list_query *q, const struct service *s,
+                            enum access_service access)
 {
     if (is_any(q->visibility))
         return true;
@@ -30,20 +33,26 @@ static bool fits_visibility(const struct list_query *q, const struct service *s,
     return slice_is(q->visibility, visibility_name(s->visibility));
 }
 
-static bool is_shown(const struct rpc_call *call, const struct list_query *q, const struct service *s, enum access_purpose purpose)
+static bool is_shown(const struct rpc_call *call, const struct list_query *q,
+                     const struct service *s, enum access_purpose purpose)
 {
     enum access_service access = access_service(call->user, call->workspace, s, purpose);
 
     if (access == SERVICE_HIDDEN || !fits_visibility(q, s, access))
         return false;
     /* All workspaces: what is public there, and all there is here. */
-    return q->workspace.len || s->visibility == SERVICE_PUBLIC || slice_is(call->workspace, s->client->workspace->id);
+    return q->workspace.len || s->visibility == SERVICE_PUBLIC ||
+           slice_is(call->workspace, s->client->workspace->id);
 }
 
-void listing_walk(struct hub *h, const struct rpc_call *call, const struct list_query *q, bool with_unlisted,
-                  void (*each)(const struct service *s, void *arg), void *arg)
+void listing_walk(struct hub *h, const struct rpc_call *call, const struct list_query *q,
+                  bool with_unlisted, void (*each)(const struct service *s, void *arg), void *arg)
 {
-    struct service_query sq = {.workspace = q->workspace, .client = q->client, .name = q->name, .type = q->type, .app_id = q->app};
+    struct service_query sq = {.workspace = q->workspace,
+                               .client = q->client,
+                               .name = q->name,
+                               .type = q->type,
+                               .app_id = q->app};
     enum access_purpose purpose = with_unlisted ? ACCESS_LIST_UNLISTED : ACCESS_LIST;
     struct service_cursor cursor;
     const struct service *s;
@@ -55,17 +64,23 @@ void listing_walk(struct hub *h, const struct rpc_call *call, const struct list_
     }
 }
 
-static bool check_unlisted(const struct rpc_call *call, const struct list_query *q, struct refusal *r)
+static bool check_unlisted(const struct rpc_call *call, const struct list_query *q,
+                           struct refusal *r)
 {
     if (!q->workspace.len)
-        return refuse(r, "PermissionError", "Cannot include unlisted services when searching all workspaces.");
+        return refuse(r, "PermissionError",
+                      "Cannot include unlisted services when searching all workspaces.");
     if (!slice_eq(q->workspace, call->workspace))
-        return refuse(r, "PermissionError", "Cannot include unlisted services from workspace " SLICE_FMT ". Only services from "
-                      "your current workspace (" SLICE_FMT ") can include unlisted services.", SLICE_ARG(q->workspace),
-                      SLICE_ARG(call->workspace));
+        return refuse(r, "PermissionError",
+                      "Cannot include unlisted services from workspace " SLICE_FMT
+                      ". Only services from "
+                      "your current workspace (" SLICE_FMT ") can include unlisted services.",
+                      SLICE_ARG(q->workspace), SLICE_ARG(call->workspace));
     if (!access_context(call, PERMISSION_READ, r))
-        return refuse(r, "PermissionError", "Cannot include unlisted services without read permission for workspace " SLICE_FMT
-                      ".", SLICE_ARG(call->workspace));
+        return refuse(
+            r, "PermissionError",
+            "Cannot include unlisted services without read permission for workspace " SLICE_FMT ".",
+            SLICE_ARG(call->workspace));
     return true;
 }
 
@@ -82,7 +97,8 @@ static void add_service(const struct service *s, void *arg)
     service_info_add(out->list.buf, slice_make(s->info, s->info_len), view_of(out->call, s));
 }
 
-/* include_app_services and prioritize_running_services change nothing while there are no installed applications. */
+/* include_app_services and prioritize_running_services change nothing while there are no
+ * installed applications. */
 void do_list_services(struct rpc_call *call, void *arg)
 {
     struct manager *m = arg;
@@ -92,7 +108,8 @@ void do_list_services(struct rpc_call *call, void *arg)
     struct buf b;
     bool with_unlisted = call_bool(call, 1, false);
 
-    if (!list_query_read(call->args[0], call->workspace, &q, &r) || (with_unlisted && !check_unlisted(call, &q, &r))) {
+    if (!list_query_read(call->args[0], call->workspace, &q, &r) ||
+        (with_unlisted && !check_unlisted(call, &q, &r))) {
         reply_refusal(call, &r);
         return;
     }

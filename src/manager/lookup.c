@@ -1,5 +1,6 @@
-/* lookup: get_service_info answers from the registry; get_service asks the client that offers the service for its object. Between
- * asking and answering anything may leave, so nothing of the registry is held across a wait: only full ids. */
+/* lookup: get_service_info answers from the registry; get_service asks the client that offers
+ * the service for its object. Between asking and answering anything may leave, so nothing of the
+ * registry is held across a wait: only full ids. */
 #include <string.h>
 
 #include "base/memory.h"
@@ -21,8 +22,8 @@ struct lookup {
     struct rpc_call *call;
     struct service_wish wish;
     bool wants_object;
-    char *full_id;              /* owned; of the service being fetched */
-    struct slice workspace;     /* inside full_id */
+    char *full_id;          /* owned; of the service being fetched */
+    struct slice workspace; /* inside full_id */
     bool hides_authorized;
 };
 
@@ -36,16 +37,18 @@ static void lookup_end(struct lookup *l)
 
 static void reply_object(struct lookup *l, struct slice value)
 {
-    struct service_object_rules rules = {.full_id = slice_of(l->full_id), .workspace = l->workspace,
+    struct service_object_rules rules = {.full_id = slice_of(l->full_id),
+                                         .workspace = l->workspace,
                                          .hides_authorized = l->hides_authorized};
     struct buf url, object;
 
     buf_init(&url, 0);
     buf_init(&object, 0);
-    buf_add_fmt(&url, "%s/" SLICE_FMT "/services/%s", l->m->hub->info->public_base_url, SLICE_ARG(l->workspace),
-                l->full_id + l->workspace.len + 1);
+    buf_add_fmt(&url, "%s/" SLICE_FMT "/services/%s", l->m->hub->info->public_base_url,
+                SLICE_ARG(l->workspace), l->full_id + l->workspace.len + 1);
     rules.url = buf_slice(&url);
-    if (case_read(l->wish.case_conversion, &rules.case_kinds) && service_object_add(&object, value, &rules)) {
+    if (case_read(l->wish.case_conversion, &rules.case_kinds) &&
+        service_object_add(&object, value, &rules)) {
         reply_buf(l->call, &object);
     } else {
         rpc_reject(l->call, "AssertionError", "Failed to get service: %s", l->full_id);
@@ -69,10 +72,12 @@ static void on_fetched(const struct rpc_reply *reply, void *arg)
         rpc_reject(l->call, "TimeoutError", "Timed out while retrieving service: %s", l->full_id);
         break;
     case RPC_GONE:
-        rpc_reject(l->call, "ConnectionError", "Client disconnected while retrieving service: %s", l->full_id);
+        rpc_reject(l->call, "ConnectionError", "Client disconnected while retrieving service: %s",
+                   l->full_id);
         break;
     default:
-        rpc_reject(l->call, "RuntimeError", "Failed to get service: %s: " SLICE_FMT, l->full_id, SLICE_ARG(reply->text));
+        rpc_reject(l->call, "RuntimeError", "Failed to get service: %s: " SLICE_FMT, l->full_id,
+                   SLICE_ARG(reply->text));
         break;
     }
     lookup_end(l);
@@ -87,8 +92,10 @@ static void fetch(struct lookup *l, const struct service *s)
     buf_init(&args, 0);
     mp_add_array(&args, 1);
     mp_add_str(&args, s->name);
-    struct rpc_request request = {.target = slice_of(s->client->full_id), .method = SLICE_LIT("services.built-in.get_service"),
-                                  .args = buf_slice(&args), .promise = RPC_PROMISE_FULL,
+    struct rpc_request request = {.target = slice_of(s->client->full_id),
+                                  .method = SLICE_LIT("services.built-in.get_service"),
+                                  .args = buf_slice(&args),
+                                  .promise = RPC_PROMISE_FULL,
                                   .deadline_ms = (uint64_t)(l->wish.timeout_s * 1000) + 1};
     if (!ask_client(l->m, l->call, &request, on_fetched, l)) {
         ask_reject(l->call);
@@ -127,7 +134,8 @@ static void on_selected(const char *full_id, void *arg)
     const struct service *s = service_find(&l->m->hub->registry, slice_of(full_id));
     struct refusal r;
 
-    /* Asking took time: the service may have gone, or been registered anew with another visibility. */
+    /* Asking took time: the service may have gone, or been registered anew with another
+     * visibility. */
     if (s && access_service(l->call->user, l->call->workspace, s, ACCESS_USE) != SERVICE_HIDDEN) {
         answer_with(l, s);
         return;
@@ -147,7 +155,9 @@ static void choose(struct lookup *l, const struct service_set *set, const struct
         answer_with(l, choice.service);
         break;
     case CHOICE_ASK:
-        service_select(l->m, l->call, &(struct service_question){set, &choice, l->wish.select_timeout_s}, on_selected, l);
+        service_select(l->m, l->call,
+                       &(struct service_question){set, &choice, l->wish.select_timeout_s},
+                       on_selected, l);
         break;
     default:
         reply_refusal(l->call, &r);
@@ -160,14 +170,17 @@ static void choose(struct lookup *l, const struct service_set *set, const struct
 
 static void reply_manager(struct manager *m, struct rpc_call *call, bool wants_object)
 {
-    rpc_resolve(call, wants_object ? rpc_host_service_object(m->host, m->service.id) : buf_slice(&m->info));
+    rpc_resolve(call, wants_object ? rpc_host_service_object(m->host, m->service.id)
+                                   : buf_slice(&m->info));
 }
 
-static bool read_call(const struct rpc_call *call, struct service_wish *ret_wish, struct service_id *ret_id, struct refusal *r)
+static bool read_call(const struct rpc_call *call, struct service_wish *ret_wish,
+                      struct service_id *ret_id, struct refusal *r)
 {
     if (!mp_is(call->args[0], MP_STR))
         return refuse(r, "AssertionError", "Service ID must be a string.");
-    return service_wish_read(call->args[1], ret_wish, r) && service_id_read(call_text(call, 0), call->workspace, ret_id, r);
+    return service_wish_read(call->args[1], ret_wish, r) &&
+           service_id_read(call_text(call, 0), call->workspace, ret_id, r);
 }
 
 static void lookup_start(struct manager *m, struct rpc_call *call, bool wants_object)
@@ -191,7 +204,8 @@ static void lookup_start(struct manager *m, struct rpc_call *call, bool wants_ob
         choose(l, &set, &id);
     } else if (wants_object && !slice_is(id.app, "*") && strcmp(r.class_name, "KeyError") == 0) {
         /* An application could be started for it, were there applications. */
-        rpc_reject(call, "Exception", "Failed to get application info: artifact-manager service not found.");
+        rpc_reject(call, "Exception",
+                   "Failed to get application info: artifact-manager service not found.");
     } else {
         reply_refusal(call, &r);
     }

@@ -1,6 +1,7 @@
-/* manager: the three virtual clients of the server and what they carry. The manager itself lives in workspace "*", which is no
- * record of the registry: it is reached by address only. The other two are clients like any other, so that what they offer is
- * found and listed like any other service; they are never counted and never leave. */
+/* manager: the three virtual clients of the server and what they carry. The manager itself lives
+ * in workspace "*", which is no record of the registry: it is reached by address only. The other
+ * two are clients like any other, so that what they offer is found and listed like any other
+ * service; they are never counted and never leave. */
 #include "manager/manager.h"
 
 #include "base/memory.h"
@@ -55,10 +56,14 @@ static void build_service(struct manager *m)
     mp_add_text(&m->config, "public");
     server_info_add(&config, m->hub);
     mp_close(&config);
-    m->service = (struct rpc_service){.id = "default", .name = "Default workspace management service",
-                                      .description = "Services for managing workspace.", .type = "generic",
-                                      .config = buf_slice(&m->config), .methods = manager_methods,
-                                      .n_methods = manager_n_methods, .arg = m};
+    m->service = (struct rpc_service){.id = "default",
+                                      .name = "Default workspace management service",
+                                      .description = "Services for managing workspace.",
+                                      .type = "generic",
+                                      .config = buf_slice(&m->config),
+                                      .methods = manager_methods,
+                                      .n_methods = manager_n_methods,
+                                      .arg = m};
 }
 
 /* The record get_service_info("~") answers with (5.1). */
@@ -88,13 +93,15 @@ static void build_info(struct manager *m)
 
 /* ---- the virtual clients ---- */
 
-static struct rpc_host *open_host(struct manager *m, struct rpc_loop *rl, const char *workspace, const char *client, bool is_manager)
+static struct rpc_host *open_host(struct manager *m, struct rpc_loop *rl, const char *workspace,
+                                  const char *client, bool is_manager)
 {
     struct buf address;
 
     buf_init(&address, 0);
     buf_add_fmt(&address, "%s/%s", workspace, client);
-    struct rpc_host_options options = {.address = buf_slice(&address), .user = m->root, .account = m->hub->process};
+    struct rpc_host_options options = {
+        .address = buf_slice(&address), .user = m->root, .account = m->hub->process};
     /* The manager speaks in the workspace of whoever it speaks to (W-075). */
     if (!is_manager)
         options.workspace = slice_of(workspace);
@@ -139,12 +146,15 @@ static void register_host(struct manager *m, struct rpc_host *host, const char *
 
     bool is_bound = router_find(h->router, h->loop, rpc_host_address(host), &handle);
     ASSERT(is_bound);
-    struct client *c = admission_host(h, slice_of(workspace), slice_of(h->info->server_id), m->root, handle);
+    struct client *c =
+        admission_host(h, slice_of(workspace), slice_of(h->info->server_id), m->root, handle);
     buf_init(&map, 0);
     buf_init(&config, 0);
     built_in_init(&built_in, &config);
     add_built_in(&map, c->full_id, &built_in);
-    struct service_origin origin = {.workspace = slice_of(workspace), .full_client = slice_of(c->full_id), .creator = m->root,
+    struct service_origin origin = {.workspace = slice_of(workspace),
+                                    .full_client = slice_of(c->full_id),
+                                    .creator = m->root,
                                     .max_bytes = h->loop->config->max_service_info_bytes};
     bool is_ok = service_draft_read(buf_slice(&map), SLICE_LIT("built-in"), &origin, &draft, &r);
     ASSERT(is_ok);
@@ -162,6 +172,7 @@ struct manager *manager_new(struct hub *h, struct rpc_loop *rl)
     m->hub = h;
     m->root = user_new_root("*");
     map_init(&m->askers);
+    list_init(&m->deletions);
     build_service(m);
     build_info(m);
     m->host = open_host(m, rl, "*", h->info->manager_id, true);
@@ -181,7 +192,8 @@ void manager_free(struct manager *m)
     rpc_host_close(m->host);
     rpc_host_close(m->public_host);
     rpc_host_close(m->root_host);
-    ASSERT(m->askers.n_entries == 0);       /* closing the host has ended what was under way */
+    deletions_orphan(m);
+    ASSERT(m->askers.n_entries == 0); /* closing the host has ended what was under way */
     map_deinit(&m->askers);
     user_unref(m->root);
     buf_deinit(&m->config);

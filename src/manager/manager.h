@@ -1,6 +1,7 @@
-/* manager: what clients call on the hub: workspaces, services, tokens, people, events. One service, `default`, on the virtual
- * client "*"/<manager id>; beside it the two virtual clients under which the server's own services are found. Everything runs on
- * the hub loop, so no call sees half of another. (wire-protocol 3.15, 3.16; workspaces-and-auth 5) */
+/* manager: what clients call on the hub: workspaces, services, tokens, people, events. One
+ * service, `default`, on the virtual client "*"/<manager id>; beside it the two virtual clients
+ * under which the server's own services are found. Everything runs on the hub loop, so no call
+ * sees half of another. (wire-protocol 3.15, 3.16; workspaces-and-auth 5) */
 #pragma once
 
 struct hub;
@@ -8,11 +9,14 @@ struct manager;
 struct rpc_host;
 struct rpc_loop;
 
-/* Opens the three virtual clients; borrows both for its life. rl: of the hub loop. Hub loop, after lodging_make_system(). */
+/* Opens the three virtual clients; borrows both for its life. rl: of the hub loop. Hub loop,
+ * after lodging_make_system(). */
 struct manager *manager_new(struct hub *h, struct rpc_loop *rl);
-/* Closes them: calls under way are given up, nothing of it is called afterwards. Takes NULL. Hub loop. */
+/* Closes them: calls under way are given up, nothing of it is called afterwards. Takes NULL. Hub
+ * loop. */
 void manager_free(struct manager *m);
 
-/* The virtual clients that carry the server's own services: "public/<server id>" and "ws-user-root/<server id>". */
+/* The virtual clients that carry the server's own services: "public/<server id>" and
+ * "ws-user-root/<server id>". */
 struct rpc_host *manager_public_host(const struct manager *m);
 struct rpc_host *manager_root_host(const struct manager *m);

@@ -20,7 +20,8 @@ static void add_client(struct mp_open *list, const struct client *c, bool with_s
     mp_add_text(b, "id");
     mp_add_text(b, c->full_id);
     mp_add_text(b, "user");
-    user_map_add(b, service_info_creator(slice_make(c->built_in->info, c->built_in->info_len)), with_scope);
+    user_map_add(b, service_info_creator(slice_make(c->built_in->info, c->built_in->info_len)),
+                 with_scope);
 }
 
 void do_list_clients(struct rpc_call *call, void *arg)
@@ -29,7 +30,8 @@ void do_list_clients(struct rpc_call *call, void *arg)
     struct refusal r;
     struct mp_open list;
     struct buf b;
-    const struct workspace *w = access_workspace(m->hub, call, call_text(call, 0), PERMISSION_READ, ACCESS_BY_GRANT, &r);
+    const struct workspace *w =
+        access_workspace(m->hub, call, call_text(call, 0), PERMISSION_READ, ACCESS_BY_GRANT, &r);
 
     if (!w) {
         reply_refusal(call, &r);
@@ -37,7 +39,8 @@ void do_list_clients(struct rpc_call *call, void *arg)
     }
     buf_init(&b, 0);
     mp_open_array(&list, &b);
-    LIST_FOREACH(it, &w->clients) {
+    LIST_FOREACH(it, &w->clients)
+    {
         const struct client *c = LIST_ENTRY(it, struct client, link);
         if (c->built_in)
             add_client(&list, c, access_is_admin(call, slice_of(w->id)));
@@ -73,7 +76,8 @@ static void on_pong(const struct rpc_reply *reply, void *arg)
     struct ping *p = arg;
     struct slice said = {NULL, 0};
 
-    if (reply->outcome == RPC_RESOLVED && mp_get_str(reply->value, &said) && slice_is(said, "pong")) {
+    if (reply->outcome == RPC_RESOLVED && mp_get_str(reply->value, &said) &&
+        slice_is(said, "pong")) {
         reply_text(p->call, said);
     } else {
         (void)mp_find_str(reply->value, "_rvalue", &said);
@@ -87,16 +91,20 @@ static void on_pong(const struct rpc_reply *reply, void *arg)
     mem_free(p);
 }
 
-static void ping_client(struct manager *m, struct rpc_call *call, struct slice address, double timeout_s)
+static void ping_client(struct manager *m, struct rpc_call *call, struct slice address,
+                        double timeout_s)
 {
-    static const char args[] = "\x91\xa4" "ping";
+    static const char args[] = "\x91\xa4"
+                               "ping";
     struct ping *p = MEM_NEW(struct ping);
 
     p->call = call;
     buf_init(&p->address, 0);
     buf_add_slice(&p->address, address);
-    struct rpc_request request = {.target = buf_slice(&p->address), .method = SLICE_LIT("services.built-in.ping"),
-                                  .args = slice_make(args, sizeof(args) - 1), .promise = RPC_PROMISE_FULL,
+    struct rpc_request request = {.target = buf_slice(&p->address),
+                                  .method = SLICE_LIT("services.built-in.ping"),
+                                  .args = slice_make(args, sizeof(args) - 1),
+                                  .promise = RPC_PROMISE_FULL,
                                   .deadline_ms = (uint64_t)(timeout_s * 1000) + 1};
     if (!ask_client(m, call, &request, on_pong, p)) {
         ask_reject(call);
@@ -128,7 +136,8 @@ void do_ping(struct rpc_call *call, void *arg)
     buf_add_slice(&full, id);
     if (!address_split(buf_slice(&full), &target))
         reply_failed(call, id, SLICE_LIT("Invalid client id"));
-    else if (!slice_eq(target.workspace, call->workspace) && !access_grant(call, target.workspace, PERMISSION_READ, &r))
+    else if (!slice_eq(target.workspace, call->workspace) &&
+             !access_grant(call, target.workspace, PERMISSION_READ, &r))
         reply_failed(call, buf_slice(&full), slice_of(r.text));
     else
         ping_client(m, call, buf_slice(&full), ping_timeout(call));

@@ -1,4 +1,5 @@
-/* reply: a client chooses the names that appear in a refusal, so the text is cut to a bound and never inside a character. */
+/* reply: a client chooses the names that appear in a refusal, so the text is cut to a bound and
+ * never inside a character. */
 #include "manager/reply.h"
 
 #include <stdarg.h>

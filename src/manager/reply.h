@@ -1,5 +1,6 @@
-/* reply: how a handler says no, and how it answers. A refusal is found deep down and told at the top: it carries the class and
- * the sentence the caller will read. Hub loop. (workspaces-and-auth 2.12) */
+/* reply: how a handler says no, and how it answers. A refusal is found deep down and told at the
+ * top: it carries the class and the sentence the caller will read. Hub loop.
+ * (workspaces-and-auth 2.12) */
 #pragma once
 #include <stdbool.h>
 
@@ -13,7 +14,7 @@ enum { REFUSAL_MAX = 1024 };
 
 struct refusal {
     const char *class_name;
-    char text[REFUSAL_MAX];     /* well-formed UTF-8, cut when longer */
+    char text[REFUSAL_MAX]; /* well-formed UTF-8, cut when longer */
 };
 
 /* Returns false, so that a check can `return refuse(...)`. */

@@ -1,11 +1,14 @@
-/* room: the inside of struct manager and the handlers of its table, for the files of this room only. Hub loop throughout.
+/* room: the inside of struct manager and the handlers of its table, for the files of this room
+ * only. Hub loop throughout.
  *
- * A handler is one function and one row in table.c: the row's types are checked before it runs; it settles its call exactly
- * once, now or in a later turn. Records of the registry are looked up again after every wait: they may be gone. */
+ * A handler is one function and one row in table.c: the row's types are checked before it runs;
+ * it settles its call exactly once, now or in a later turn. Records of the registry are looked
+ * up again after every wait: they may be gone. */
 #pragma once
 #include <stdbool.h>
 
 #include "base/buf.h"
+#include "base/list.h"
 #include "base/map.h"
 #include "base/slice.h"
 #include "rpc/rpc.h"
@@ -16,18 +19,21 @@ struct manager {
     /* const after manager_new */
     struct hub *hub;
     struct rpc_host *host, *public_host, *root_host;
-    struct rpc_service service;         /* `default` */
-    struct user *root;                  /* holds a reference */
-    struct buf config;                  /* encoded: what service.config points to */
-    struct buf info;                    /* encoded: the record get_service_info("~") answers */
+    struct rpc_service service; /* `default` */
+    struct user *root;          /* holds a reference */
+    struct buf config;          /* encoded: what service.config points to */
+    struct buf info;            /* encoded: the record get_service_info("~") answers */
     /* hub loop only */
-    struct map askers;                  /* effective user id -> struct asker, owned: whose requests to clients are under way */
+    struct list deletions; /* struct deletion: waiting for the store */
+    /* effective user id -> struct asker, owned: who has requests to clients under way */
+    struct map askers;
 };
 
 extern const struct rpc_method manager_methods[];
 extern const size_t manager_n_methods;
 
-/* The encoded map of what clients read about the server in the config of `default`; pairs into an open map. */
+/* The encoded map of what clients read about the server in the config of `default`; pairs into
+ * an open map. */
 struct mp_open;
 void server_info_add(struct mp_open *config, const struct hub *h);
 
@@ -47,6 +53,8 @@ manager_handler do_list_clients, do_ping;
 manager_handler do_generate_token, do_parse_token, do_revoke_token;
 /* workspaces.c */
 manager_handler do_get_workspace_info, do_check_status, do_get_summary, do_list_workspaces;
+/* deletion.c */
+void deletions_orphan(struct manager *m); /* the manager goes: those under way end without it */
 /* creation.c */
 manager_handler do_create_workspace;
 /* deletion.c */

@@ -1,5 +1,6 @@
-/* service_choice: several registrations may share a name. Only those the caller may use are counted and named, so that neither a
- * choice nor a refusal tells a stranger what else there is. '*' is a pattern as the whole client part and nowhere else (D-18). */
+/* service_choice: several registrations may share a name. Only those the caller may use are
+ * counted and named, so that neither a choice nor a refusal tells a stranger what else there is.
+ * '*' is a pattern as the whole client part and nowhere else (D-18). */
 #include "manager/service_choice.h"
 
 #include "base/memory.h"
@@ -10,14 +11,15 @@
 #include "rpc/rpc.h"
 #include "wire/mp.h"
 
-enum { NAMED_MAX = 5 };     /* ids shown as examples in a refusal */
+enum { NAMED_MAX = 5 }; /* ids shown as examples in a refusal */
 static const double TIMEOUT_S = 10, SELECT_TIMEOUT_S = 2, TIMEOUT_MOST_S = 86400;
 
 /* ---- what the caller wishes ---- */
 
 static bool invalid(struct refusal *r, const char *field, const char *why)
 {
-    return refuse(r, "ValidationError", "1 validation error for GetServiceConfig\n%s\n  %s", field, why);
+    return refuse(r, "ValidationError", "1 validation error for GetServiceConfig\n%s\n  %s", field,
+                  why);
 }
 
 static bool read_text(struct slice map, const char *key, struct slice *ret, struct refusal *r)
@@ -45,13 +47,16 @@ static bool read_seconds(struct slice map, const char *key, double *ret, struct 
 bool service_wish_read(struct slice map, struct service_wish *ret, struct refusal *r)
 {
     *ret = (struct service_wish){.timeout_s = TIMEOUT_S, .select_timeout_s = SELECT_TIMEOUT_S};
-    return read_text(map, "mode", &ret->mode, r) && read_text(map, "case_conversion", &ret->case_conversion, r) &&
-           read_seconds(map, "timeout", &ret->timeout_s, r) && read_seconds(map, "select_timeout", &ret->select_timeout_s, r);
+    return read_text(map, "mode", &ret->mode, r) &&
+           read_text(map, "case_conversion", &ret->case_conversion, r) &&
+           read_seconds(map, "timeout", &ret->timeout_s, r) &&
+           read_seconds(map, "select_timeout", &ret->select_timeout_s, r);
 }
 
 /* ---- the id ---- */
 
-bool service_id_read(struct slice text, struct slice context, struct service_id *ret, struct refusal *r)
+bool service_id_read(struct slice text, struct slice context, struct service_id *ret,
+                     struct refusal *r)
 {
     static const char many[] = "Service id must contain at most one '%c'";
 
@@ -65,14 +70,16 @@ bool service_id_read(struct slice text, struct slice context, struct service_id 
     case SERVICE_ID_MANY_ATS:
         return refuse(r, "AssertionError", many, '@');
     case SERVICE_ID_WILDCARD:
-        return refuse(r, "AssertionError", "Invalid service id: {service_id}, it cannot be a wildcard.");
+        return refuse(r, "AssertionError",
+                      "Invalid service id: {service_id}, it cannot be a wildcard.");
     default:
         return refuse(r, "AssertionError", "Invalid service id: " SLICE_FMT, SLICE_ARG(text));
     }
     if (!ret->workspace.len)
         ret->workspace = context;
     if (slice_is(ret->workspace, "*") && !ret->is_manager)
-        return refuse(r, "AssertionError", "You must specify a workspace for the service query, otherwise please call "
+        return refuse(r, "AssertionError",
+                      "You must specify a workspace for the service query, otherwise please call "
                       "list_services to find the service.");
     return true;
 }
@@ -85,10 +92,13 @@ void service_set_deinit(struct service_set *set)
     *set = (struct service_set){0};
 }
 
-bool service_set_find(struct hub *h, const struct rpc_call *call, const struct service_id *id, struct service_set *ret,
-                      struct refusal *r)
+bool service_set_find(struct hub *h, const struct rpc_call *call, const struct service_id *id,
+                      struct service_set *ret, struct refusal *r)
 {
-    struct service_query q = {.workspace = id->workspace, .client = id->client, .name = id->name, .app_id = id->app,
+    struct service_query q = {.workspace = id->workspace,
+                              .client = id->client,
+                              .name = id->name,
+                              .app_id = id->app,
                               .is_exact_name = true};
     struct service_cursor cursor;
     struct service *s;
@@ -105,7 +115,7 @@ bool service_set_find(struct hub *h, const struct rpc_call *call, const struct s
         if (ret->n_items == room) {
             room = room ? room * 2 : 4;
             void *bigger = mem_try_resize(ret->items, room * sizeof(struct service *));
-            ASSERT(bigger);     /* bounded by max_services_per_workspace */
+            ASSERT(bigger); /* bounded by max_services_per_workspace */
             ret->items = bigger;
         }
         ret->items[ret->n_items++] = s;
@@ -114,13 +124,15 @@ bool service_set_find(struct hub *h, const struct rpc_call *call, const struct s
         return true;
     if (is_any_hidden)
         return access_refuse_service(call, id->workspace, r);
-    return refuse(r, "KeyError", "Service not found: " SLICE_FMT "/" SLICE_FMT ":" SLICE_FMT "@" SLICE_FMT,
-                  SLICE_ARG(id->workspace), SLICE_ARG(id->client), SLICE_ARG(id->name), SLICE_ARG(id->app));
+    return refuse(
+        r, "KeyError", "Service not found: " SLICE_FMT "/" SLICE_FMT ":" SLICE_FMT "@" SLICE_FMT,
+        SLICE_ARG(id->workspace), SLICE_ARG(id->client), SLICE_ARG(id->name), SLICE_ARG(id->app));
 }
 
 /* ---- the choice ---- */
 
-static bool choose_only(const struct service_set *set, const struct service_id *id, struct refusal *r)
+static bool choose_only(const struct service_set *set, const struct service_id *id,
+                        struct refusal *r)
 {
     struct buf ids;
 
@@ -130,15 +142,18 @@ static bool choose_only(const struct service_set *set, const struct service_id *
     for (size_t i = 0; i < set->n_items && i < NAMED_MAX; i++)
         buf_add_fmt(&ids, "%s'%s'", i ? ", " : "", set->items[i]->full_id);
     struct slice named = slice_utf8_prefix(buf_slice(&ids), REFUSAL_MAX / 2);
-    (void)refuse(r, "AssertionError", "Multiple services found for " SLICE_FMT "/" SLICE_FMT ":" SLICE_FMT ", e.g. [" SLICE_FMT
-                 "]. You can either specify the mode as 'random', 'first', 'last', 'native:random', or use "
-                 "'select:criteria:function' format.", SLICE_ARG(id->workspace), SLICE_ARG(id->client), SLICE_ARG(id->name),
-                 SLICE_ARG(named));
+    (void)refuse(
+        r, "AssertionError",
+        "Multiple services found for " SLICE_FMT "/" SLICE_FMT ":" SLICE_FMT ", e.g. [" SLICE_FMT
+        "]. You can either specify the mode as 'random', 'first', 'last', 'native:random', or use "
+        "'select:criteria:function' format.",
+        SLICE_ARG(id->workspace), SLICE_ARG(id->client), SLICE_ARG(id->name), SLICE_ARG(named));
     buf_deinit(&ids);
     return false;
 }
 
-struct service *service_choose_exact(struct hub *h, const struct rpc_call *call, const struct service_id *id, struct refusal *r)
+struct service *service_choose_exact(struct hub *h, const struct rpc_call *call,
+                                     const struct service_id *id, struct refusal *r)
 {
     struct service_set set;
     struct service *s = NULL;
@@ -157,14 +172,19 @@ struct service *service_pick_random(const struct service_set *set)
     return set->items[dice % set->n_items];
 }
 
-static int choose_select(const struct service_set *set, struct slice mode, struct service_choice *ret, struct refusal *r)
+static int choose_select(const struct service_set *set, struct slice mode,
+                         struct service_choice *ret, struct refusal *r)
 {
-    static const char *const names[] = {[SELECT_MIN] = "min", [SELECT_MAX] = "max", [SELECT_FIRST_SUCCESS] = "first_success"};
+    static const char *const names[] = {
+        [SELECT_MIN] = "min", [SELECT_MAX] = "max", [SELECT_FIRST_SUCCESS] = "first_success"};
     struct slice select, rest, criterion;
 
-    if (!slice_cut(mode, ':', &select, &rest) || !slice_cut(rest, ':', &criterion, &ret->function) ||
-        slice_has_byte(ret->function, ':') || !ret->function.len) {
-        refuse(r, "ValueError", "Invalid select mode format: " SLICE_FMT ". Expected 'select:criteria:function'", SLICE_ARG(mode));
+    if (!slice_cut(mode, ':', &select, &rest) ||
+        !slice_cut(rest, ':', &criterion, &ret->function) || slice_has_byte(ret->function, ':') ||
+        !ret->function.len) {
+        refuse(r, "ValueError",
+               "Invalid select mode format: " SLICE_FMT ". Expected 'select:criteria:function'",
+               SLICE_ARG(mode));
         return CHOICE_REFUSED;
     }
     for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
@@ -178,8 +198,8 @@ static int choose_select(const struct service_set *set, struct slice mode, struc
     return CHOICE_REFUSED;
 }
 
-int service_choose(const struct service_set *set, const struct service_id *id, struct slice mode, struct service_choice *ret,
-                   struct refusal *r)
+int service_choose(const struct service_set *set, const struct service_id *id, struct slice mode,
+                   struct service_choice *ret, struct refusal *r)
 {
     if (!mode.len)
         mode = slice_is(id->workspace, "public") ? SLICE_LIT("random") : SLICE_LIT("exact");
@@ -197,8 +217,12 @@ int service_choose(const struct service_set *set, const struct service_id *id, s
     else if (slice_is(mode, "last"))
         ret->service = set->items[set->n_items - 1];
     else {
-        refuse(r, "ValueError", "Invalid mode: " SLICE_FMT ". Mode must be 'random', 'first', 'last', 'exact', 'min_load', "
-               "'native:random', or 'select:criteria:function' format (e.g., 'select:min:get_load')", SLICE_ARG(mode));
+        refuse(
+            r, "ValueError",
+            "Invalid mode: " SLICE_FMT
+            ". Mode must be 'random', 'first', 'last', 'exact', 'min_load', "
+            "'native:random', or 'select:criteria:function' format (e.g., 'select:min:get_load')",
+            SLICE_ARG(mode));
         return CHOICE_REFUSED;
     }
     return CHOICE_MADE;

@@ -1,6 +1,7 @@
-/* service_info: unknown keys of the map are dropped, unknown keys of its config are kept, nulls stay nulls (S-40). The record is
- * built here once, so that listings only copy bytes; it must be JSON, because every listing is shown over HTTP too, and one record
- * that cannot be shown would spoil them all. */
+/* service_info: unknown keys of the map are dropped, unknown keys of its config are kept, nulls
+ * stay nulls (S-40). The record is built here once, so that listings only copy bytes; it must be
+ * JSON, because every listing is shown over HTTP too, and one record that cannot be shown would
+ * spoil them all. */
 #include "manager/service_info.h"
 
 #include "auth/user.h"
@@ -14,9 +15,10 @@ static bool invalid(struct refusal *r, const char *field, const char *why)
     return refuse(r, "ValidationError", "1 validation error for ServiceInfo\n%s\n  %s", field, why);
 }
 
-/* ---- where it goes ------------------------------------------------------------------------------------------------- */
+/* ---- where it goes ---- */
 
-bool service_place_read(struct slice map, struct slice context, struct service_place *ret, struct refusal *ret_refusal)
+bool service_place_read(struct slice map, struct slice context, struct service_place *ret,
+                        struct refusal *ret_refusal)
 {
     struct service_id id;
     struct slice text;
@@ -29,7 +31,8 @@ bool service_place_read(struct slice map, struct slice context, struct service_p
         return refuse(ret_refusal, "AssertionError", "Service id info must contain ':'");
     *ret = (struct service_place){id.workspace.len ? id.workspace : context, id.client, id.name};
     if (!slice_eq(ret->workspace, context))
-        return refuse(ret_refusal, "PermissionError", "Service ID workspace prefix '" SLICE_FMT "' does not match the current "
+        return refuse(ret_refusal, "PermissionError",
+                      "Service ID workspace prefix '" SLICE_FMT "' does not match the current "
                       "workspace '" SLICE_FMT "'. Cannot register services in other workspaces.",
                       SLICE_ARG(ret->workspace), SLICE_ARG(context));
     if (!ret->name.len || ret->name.len > SERVICE_NAME_MAX)
@@ -44,10 +47,11 @@ bool service_is_local_only(struct slice map, struct slice name)
 
     if (slice_starts(name, "_rintf_"))
         return true;
-    return mp_find(map, "config", &config) && mp_find_bool(config, "_local_only", &is_local) && is_local;
+    return mp_find(map, "config", &config) && mp_find_bool(config, "_local_only", &is_local) &&
+           is_local;
 }
 
-/* ---- checks -------------------------------------------------------------------------------------------------------- */
+/* ---- checks ---- */
 
 static size_t count_characters(struct slice text)
 {
@@ -59,7 +63,8 @@ static size_t count_characters(struct slice text)
 }
 
 /* A text or null; *ret is empty (ptr NULL) for null and absent. */
-static bool read_text(struct slice map, const char *key, struct slice *ret, struct refusal *ret_refusal)
+static bool read_text(struct slice map, const char *key, struct slice *ret,
+                      struct refusal *ret_refusal)
 {
     struct slice value;
 
@@ -86,9 +91,11 @@ static bool is_list_of_texts(struct slice value)
     return true;
 }
 
-static bool read_visibility(struct slice config, enum service_visibility *ret, struct refusal *ret_refusal)
+static bool read_visibility(struct slice config, enum service_visibility *ret,
+                            struct refusal *ret_refusal)
 {
-    static const char *const names[] = {[SERVICE_PUBLIC] = "public", [SERVICE_PROTECTED] = "protected",
+    static const char *const names[] = {[SERVICE_PUBLIC] = "public",
+                                        [SERVICE_PROTECTED] = "protected",
                                         [SERVICE_UNLISTED] = "unlisted"};
     struct slice value, text = {NULL, 0};
 
@@ -102,22 +109,28 @@ static bool read_visibility(struct slice config, enum service_visibility *ret, s
             return true;
         }
     }
-    return invalid(ret_refusal, "config.visibility", "Input should be 'public', 'protected' or 'unlisted'");
+    return invalid(ret_refusal, "config.visibility",
+                   "Input should be 'public', 'protected' or 'unlisted'");
 }
 
-static bool read_authorized(struct slice config, struct service_draft *d, struct refusal *ret_refusal)
+static bool read_authorized(struct slice config, struct service_draft *d,
+                            struct refusal *ret_refusal)
 {
-    static const char *const names[] = {[SERVICE_PUBLIC] = "public", [SERVICE_UNLISTED] = "unlisted"};
+    static const char *const names[] = {
+        [SERVICE_PUBLIC] = "public", [SERVICE_UNLISTED] = "unlisted"};
     struct slice value, item;
     struct mp_iter it;
 
     if (!mp_find(config, "authorized_workspaces", &value) || mp_is(value, MP_NIL))
         return true;
     if (!is_list_of_texts(value))
-        return invalid(ret_refusal, "config.authorized_workspaces", "Input should be a valid list of strings");
+        return invalid(ret_refusal, "config.authorized_workspaces",
+                       "Input should be a valid list of strings");
     if (d->fields.visibility != SERVICE_PROTECTED)
-        return refuse(ret_refusal, "ValueError", "authorized_workspaces can only be set when visibility is 'protected', got "
-                      "visibility='%s'", names[d->fields.visibility]);
+        return refuse(ret_refusal, "ValueError",
+                      "authorized_workspaces can only be set when visibility is 'protected', got "
+                      "visibility='%s'",
+                      names[d->fields.visibility]);
     d->fields.has_authorized = true;
     d->authorized = mem_new((mp_count(value) + 1) * sizeof(struct slice));
     mp_iter_init(&it, value);
@@ -134,22 +147,26 @@ static bool check_config(struct slice config, struct service_draft *d, struct re
 
     if (config.len && !mp_is(config, MP_MAP))
         return invalid(ret_refusal, "config", "Input should be a valid dictionary");
-    if (mp_find(config, "require_context", &value) && !mp_is(value, MP_NIL) && !mp_get_bool(value, &flag) &&
-        !is_list_of_texts(value))
-        return invalid(ret_refusal, "config.require_context", "Input should be a boolean or a list of strings");
-    if (mp_find(config, "singleton", &value) && !mp_is(value, MP_NIL) && !mp_get_bool(value, &d->fields.is_singleton))
+    if (mp_find(config, "require_context", &value) && !mp_is(value, MP_NIL) &&
+        !mp_get_bool(value, &flag) && !is_list_of_texts(value))
+        return invalid(ret_refusal, "config.require_context",
+                       "Input should be a boolean or a list of strings");
+    if (mp_find(config, "singleton", &value) && !mp_is(value, MP_NIL) &&
+        !mp_get_bool(value, &d->fields.is_singleton))
         return invalid(ret_refusal, "config.singleton", "Input should be a valid boolean");
     if (mp_find(config, "flags", &value) && !mp_is(value, MP_NIL) && !is_list_of_texts(value))
         return invalid(ret_refusal, "config.flags", "Input should be a valid list of strings");
-    return read_visibility(config, &d->fields.visibility, ret_refusal) && read_authorized(config, d, ret_refusal);
+    return read_visibility(config, &d->fields.visibility, ret_refusal) &&
+           read_authorized(config, d, ret_refusal);
 }
 
-/* ---- the record ---------------------------------------------------------------------------------------------------- */
+/* ---- the record ---- */
 
 static bool is_standard_key(struct slice key)
 {
-    static const char *const standard[] = {"visibility", "require_context", "workspace", "flags", "singleton", "created_by",
-                                           "service_embedding", "authorized_workspaces"};
+    static const char *const standard[] = {
+        "visibility", "require_context", "workspace",         "flags",
+        "singleton",  "created_by",      "service_embedding", "authorized_workspaces"};
 
     for (unsigned i = 0; i < ARRAY_LEN(standard); i++) {
         if (slice_is(key, standard[i]))
@@ -158,7 +175,8 @@ static bool is_standard_key(struct slice key)
     return false;
 }
 
-static void add_given(struct mp_open *map, struct slice config, const char *key, struct slice otherwise)
+static void add_given(struct mp_open *map, struct slice config, const char *key,
+                      struct slice otherwise)
 {
     struct slice value;
 
@@ -193,11 +211,14 @@ static void add_creator(struct buf *b, const struct service_origin *origin, bool
     buf_deinit(&whole);
 }
 
-static void add_config(struct buf *b, struct slice config, const struct service_draft *d, const struct service_origin *origin)
+static void add_config(struct buf *b, struct slice config, const struct service_draft *d,
+                       const struct service_origin *origin)
 {
-    static const char *const names[] = {[SERVICE_PUBLIC] = "public", [SERVICE_PROTECTED] = "protected",
+    static const char *const names[] = {[SERVICE_PUBLIC] = "public",
+                                        [SERVICE_PROTECTED] = "protected",
                                         [SERVICE_UNLISTED] = "unlisted"};
-    const struct slice nil = SLICE_LIT("\xc0"), no = SLICE_LIT("\xc2"), empty_list = SLICE_LIT("\x90");
+    const struct slice nil = SLICE_LIT("\xc0"), no = SLICE_LIT("\xc2"),
+                       empty_list = SLICE_LIT("\x90");
     struct mp_open map;
     struct mp_iter it;
     struct slice key, value, name;
@@ -237,15 +258,17 @@ static void add_text_or_nil(struct mp_open *map, const char *key, struct slice t
 static bool check_record(struct service_draft *d, size_t max_bytes, struct refusal *ret_refusal)
 {
     if (d->info.is_failed)
-        return refuse(ret_refusal, "ValueError", "The service information is larger than %zu bytes", max_bytes);
+        return refuse(ret_refusal, "ValueError", "The service information is larger than %zu bytes",
+                      max_bytes);
     if (!showable(buf_slice(&d->info), SHOWABLE_DEPTH))
-        return invalid(ret_refusal, "service", "Input should be JSON serializable and at most 48 levels deep");
+        return invalid(ret_refusal, "service",
+                       "Input should be JSON serializable and at most 48 levels deep");
     d->fields.info = buf_slice(&d->info);
     return true;
 }
 
-static void add_record(struct service_draft *d, struct slice map, struct slice config, const struct service_origin *origin,
-                       const struct slice texts[3])
+static void add_record(struct service_draft *d, struct slice map, struct slice config,
+                       const struct service_origin *origin, const struct slice texts[3])
 {
     struct buf *b = &d->info;
     struct slice schema = {NULL, 0};
@@ -275,12 +298,15 @@ static void add_record(struct service_draft *d, struct slice map, struct slice c
     mp_close(&open);
 }
 
-static bool read_fields(struct slice map, struct service_draft *d, struct slice ret_texts[3], struct refusal *ret_refusal)
+static bool read_fields(struct slice map, struct service_draft *d, struct slice ret_texts[3],
+                        struct refusal *ret_refusal)
 {
     struct slice value;
 
-    if (!read_text(map, "name", &ret_texts[0], ret_refusal) || !read_text(map, "description", &ret_texts[1], ret_refusal) ||
-        !read_text(map, "docs", &ret_texts[2], ret_refusal) || !read_text(map, "type", &d->fields.type, ret_refusal) ||
+    if (!read_text(map, "name", &ret_texts[0], ret_refusal) ||
+        !read_text(map, "description", &ret_texts[1], ret_refusal) ||
+        !read_text(map, "docs", &ret_texts[2], ret_refusal) ||
+        !read_text(map, "type", &d->fields.type, ret_refusal) ||
         !read_text(map, "app_id", &d->fields.app_id, ret_refusal))
         return false;
     if (count_characters(ret_texts[1]) > SERVICE_DESCRIPTION_MAX)
@@ -296,8 +322,8 @@ static bool read_fields(struct slice map, struct service_draft *d, struct slice 
     return true;
 }
 
-bool service_draft_read(struct slice map, struct slice name, const struct service_origin *origin, struct service_draft *ret,
-                        struct refusal *ret_refusal)
+bool service_draft_read(struct slice map, struct slice name, const struct service_origin *origin,
+                        struct service_draft *ret, struct refusal *ret_refusal)
 {
     struct slice config = {NULL, 0}, texts[3];
     struct service_draft d = {.fields.name = name};

@@ -1,5 +1,6 @@
-/* service_info: a registration as a client sent it, checked once and made into the record the registry keeps and listings show;
- * and that record as a given caller may see it. Pure. (workspaces-and-auth 2.2, 2.3, 6.2) */
+/* service_info: a registration as a client sent it, checked once and made into the record the
+ * registry keeps and listings show; and that record as a given caller may see it. Pure.
+ * (workspaces-and-auth 2.2, 2.3, 6.2) */
 #pragma once
 #include <stdbool.h>
 
@@ -17,25 +18,27 @@ struct service_place {
     struct slice workspace, client, name;
 };
 
-/* The place, and whether the registration is one that is silently not kept (`_rintf_*`, `_local_only`). */
-bool service_place_read(struct slice map, struct slice context, struct service_place *ret, struct refusal *ret_refusal);
+/* The place, and whether the registration is one that is silently not kept (`_rintf_*`,
+ * `_local_only`). */
+bool service_place_read(struct slice map, struct slice context, struct service_place *ret,
+                        struct refusal *ret_refusal);
 bool service_is_local_only(struct slice map, struct slice name);
 
 struct service_draft {
-    struct service_fields fields;       /* info and authorized point into this */
-    struct slice *authorized;           /* owned */
+    struct service_fields fields; /* info and authorized point into this */
+    struct slice *authorized;     /* owned */
     struct buf info;
 };
 
 struct service_origin {
-    struct slice workspace, full_client;        /* where it is registered: "ws", "ws/client" */
+    struct slice workspace, full_client; /* where it is registered: "ws", "ws/client" */
     const struct user *creator;
-    size_t max_bytes;                           /* of the record */
+    size_t max_bytes; /* of the record */
 };
 
 /* Checks the map and builds the record of eight keys. On refusal *ret is empty. */
-bool service_draft_read(struct slice map, struct slice name, const struct service_origin *origin, struct service_draft *ret,
-                        struct refusal *ret_refusal);
+bool service_draft_read(struct slice map, struct slice name, const struct service_origin *origin,
+                        struct service_draft *ret, struct refusal *ret_refusal);
 void service_draft_deinit(struct service_draft *d);
 
 /* What is left out of a record for those it is not meant for (S-04, D-44, D-47). */
@@ -48,6 +51,7 @@ void service_info_add(struct buf *b, struct slice info, struct service_view view
 struct slice service_info_creator(struct slice info);
 /* A user map as others may see it. */
 void user_map_add(struct buf *b, struct slice user_map, bool with_scope);
-/* The standard eight config keys of a service that is not in the registry (the manager's own), written into an open map. */
+/* The standard eight config keys of a service that is not in the registry (the manager's own),
+ * written into an open map. */
 struct mp_open;
 void service_config_defaults(struct mp_open *config, bool require_context, const char *workspace);

@@ -1,4 +1,5 @@
-/* service_object: the provider's map is its own: nothing is added but the id, and workspace and url in its config. */
+/* service_object: the provider's map is its own: nothing is added but the id, and workspace and
+ * url in its config. */
 #include "manager/service_object.h"
 
 #include "manager/case.h"
@@ -11,7 +12,8 @@ static bool is_any_of(struct slice key, const char *a, const char *b, const char
 {
     struct slice name;
 
-    return mp_get_str(key, &name) && (slice_is(name, a) || slice_is(name, b) || (c && slice_is(name, c)));
+    return mp_get_str(key, &name) &&
+           (slice_is(name, a) || slice_is(name, b) || (c && slice_is(name, c)));
 }
 
 static void add_config(struct buf *b, struct slice config, const struct service_object_rules *rules)
@@ -23,7 +25,8 @@ static void add_config(struct buf *b, struct slice config, const struct service_
     mp_open_map(&map, b);
     mp_iter_init(&it, mp_is(config, MP_MAP) ? config : (struct slice){NULL, 0});
     while (!b->is_failed && mp_iter_pair(&it, &key, &value)) {
-        if (!is_any_of(key, "workspace", "url", rules->hides_authorized ? "authorized_workspaces" : NULL))
+        if (!is_any_of(key, "workspace", "url",
+                       rules->hides_authorized ? "authorized_workspaces" : NULL))
             case_add_pair(&map, key, value, rules->case_kinds);
     }
     mp_key(&map, "workspace");
@@ -53,7 +56,8 @@ static void add_object(struct buf *b, struct slice value, const struct service_o
     mp_close(&map);
 }
 
-bool service_object_add(struct buf *out, struct slice value, const struct service_object_rules *rules)
+bool service_object_add(struct buf *out, struct slice value,
+                        const struct service_object_rules *rules)
 {
     struct buf expanded, object;
 

@@ -1,5 +1,6 @@
-/* service_select: the calls run side by side, each under its own deadline, so that a hanging instance costs the timeout and no
- * more. An instance that fails, answers null or lacks the function is passed over. */
+/* service_select: the calls run side by side, each under its own deadline, so that a hanging
+ * instance costs the timeout and no more. An instance that fails, answers null or lacks the
+ * function is passed over. */
 #include "manager/service_select.h"
 
 #include <string.h>
@@ -13,8 +14,8 @@
 
 struct instance {
     struct selection *selection;
-    char *full_id;          /* owned */
-    struct ask *ask;        /* while it is waited for */
+    char *full_id;   /* owned */
+    struct ask *ask; /* while it is waited for */
     double value;
     bool is_usable;
 };
@@ -64,14 +65,15 @@ static void on_answer(const struct rpc_reply *reply, void *arg)
     it->ask = NULL;
     s->n_waiting--;
     if (reply->outcome == RPC_RESOLVED)
-        it->is_usable = s->criterion == SELECT_FIRST_SUCCESS || mp_get_num(reply->value, &it->value);
+        it->is_usable =
+            s->criterion == SELECT_FIRST_SUCCESS || mp_get_num(reply->value, &it->value);
     if (s->n_waiting == 0 || (it->is_usable && s->criterion == SELECT_FIRST_SUCCESS))
         finish(s);
 }
 
 /* Not asked, because the caller has too many questions open: passed over like one that fails. */
-static void ask(struct manager *m, const struct rpc_call *call, const struct service_question *q, struct instance *it,
-                const struct service *service)
+static void ask(struct manager *m, const struct rpc_call *call, const struct service_question *q,
+                struct instance *it, const struct service *service)
 {
     struct buf method;
 
@@ -80,15 +82,17 @@ static void ask(struct manager *m, const struct rpc_call *call, const struct ser
     buf_add_slice(&method, service->name);
     buf_add_byte(&method, '.');
     buf_add_slice(&method, q->choice->function);
-    struct rpc_request request = {.target = slice_of(service->client->full_id), .method = buf_slice(&method),
-                                  .promise = RPC_PROMISE_FULL, .deadline_ms = (uint64_t)(q->timeout_s * 1000) + 1};
+    struct rpc_request request = {.target = slice_of(service->client->full_id),
+                                  .method = buf_slice(&method),
+                                  .promise = RPC_PROMISE_FULL,
+                                  .deadline_ms = (uint64_t)(q->timeout_s * 1000) + 1};
     it->ask = ask_client(m, call, &request, on_answer, it);
     it->selection->n_waiting += it->ask != NULL;
     buf_deinit(&method);
 }
 
-void service_select(struct manager *m, const struct rpc_call *call, const struct service_question *q, service_selected *done,
-                    void *arg)
+void service_select(struct manager *m, const struct rpc_call *call,
+                    const struct service_question *q, service_selected *done, void *arg)
 {
     const struct service_set *set = q->set;
     size_t n = set->n_items < SELECT_ASKED_MAX ? set->n_items : SELECT_ASKED_MAX;

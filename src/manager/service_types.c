@@ -1,5 +1,6 @@
-/* service_types: descriptions of what a kind of service offers, kept in the record of a workspace under their bare id. Whether a
- * service conforms is the client's check; the server keeps the definition and gives it back. (workspaces-and-auth 2.4, 5.14) */
+/* service_types: descriptions of what a kind of service offers, kept in the record of a
+ * workspace under their bare id. Whether a service conforms is the client's check; the server
+ * keeps the definition and gives it back. (workspaces-and-auth 2.4, 5.14) */
 #include "base/memory.h"
 #include "config/config.h"
 #include "manager/access.h"
@@ -40,7 +41,8 @@ static bool find_type(const struct workspace *w, struct slice id, struct slice *
 }
 
 /* "ws/id" or "id": the workspace is the context when none is named. */
-static void split_id(struct slice text, struct slice context, struct slice *ret_workspace, struct slice *ret_id)
+static void split_id(struct slice text, struct slice context, struct slice *ret_workspace,
+                     struct slice *ret_id)
 {
     *ret_workspace = context;
     *ret_id = text;
@@ -81,25 +83,37 @@ static bool check_type(struct slice type, struct refusal *r)
     struct slice config;
     bool has_config = mp_find(type, "config", &config) && !mp_is(config, MP_NIL);
 
-    if (!service_type_is_complete(type) || !is_text_or_absent(type, "description") || !is_text_or_absent(type, "docs") ||
-        (has_config && !mp_is(config, MP_MAP)))
-        return refuse(r, "ValidationError", "1 validation error for ServiceTypeInfo\nid, name, definition\n  Field required");
-    return showable(type, TYPE_DEPTH) ? true : refuse(r, "ValidationError", "1 validation error for ServiceTypeInfo\ndefinition\n  Input should be JSON "
-                              "serializable and at most %d levels deep", TYPE_DEPTH);
+    if (!service_type_is_complete(type) || !is_text_or_absent(type, "description") ||
+        !is_text_or_absent(type, "docs") || (has_config && !mp_is(config, MP_MAP)))
+        return refuse(
+            r, "ValidationError",
+            "1 validation error for ServiceTypeInfo\nid, name, definition\n  Field required");
+    return showable(type, TYPE_DEPTH)
+               ? true
+               : refuse(
+                     r, "ValidationError",
+                     "1 validation error for ServiceTypeInfo\ndefinition\n  Input should be JSON "
+                     "serializable and at most %d levels deep",
+                     TYPE_DEPTH);
 }
 
-static bool check_place(const struct rpc_call *call, const struct workspace *w, struct slice *ret_id, struct slice *ret_bare,
-                        struct refusal *r)
+static bool check_place(const struct rpc_call *call, const struct workspace *w,
+                        struct slice *ret_id, struct slice *ret_bare, struct refusal *r)
 {
     struct slice workspace, type;
 
     (void)mp_find_str(call->args[0], "id", ret_id);
     split_id(*ret_id, call->workspace, &workspace, ret_bare);
     if (!slice_eq(workspace, call->workspace))
-        return refuse(r, "AssertionError", "Workspace mismatch: " SLICE_FMT " != " SLICE_FMT ", you can only register service type "
-                      "in your own workspace.", SLICE_ARG(workspace), SLICE_ARG(call->workspace));
+        return refuse(r, "AssertionError",
+                      "Workspace mismatch: " SLICE_FMT " != " SLICE_FMT
+                      ", you can only register service type "
+                      "in your own workspace.",
+                      SLICE_ARG(workspace), SLICE_ARG(call->workspace));
     if (!ret_bare->len || !slice_is_utf8(*ret_bare))
-        return refuse(r, "ValidationError", "1 validation error for ServiceTypeInfo\nid\n  Input should be a valid string");
+        return refuse(
+            r, "ValidationError",
+            "1 validation error for ServiceTypeInfo\nid\n  Input should be a valid string");
     if (find_type(w, *ret_bare, &type))
         return refuse(r, "KeyError", "Service type already exists: " SLICE_FMT, SLICE_ARG(*ret_id));
     return true;
@@ -108,8 +122,11 @@ static bool check_place(const struct rpc_call *call, const struct workspace *w, 
 /* The rest of the record with one type more. False: it would grow over its bound. */
 static bool keep(struct hub *h, struct workspace *w, struct slice bare, struct slice type)
 {
-    struct workspace_fields f = {.name = w->name, .description = w->description, .owners = (const char *const *)w->owners,
-                                 .n_owners = w->n_owners, .config = slice_make(w->config, w->config_len)};
+    struct workspace_fields f = {.name = w->name,
+                                 .description = w->description,
+                                 .owners = (const char *const *)w->owners,
+                                 .n_owners = w->n_owners,
+                                 .config = slice_make(w->config, w->config_len)};
     struct mp_open extra, types;
     struct buf b;
 
@@ -138,7 +155,8 @@ void do_register_service_type(struct rpc_call *call, void *arg)
     struct slice id = {NULL, 0}, bare;
     struct refusal r;
     struct buf type;
-    struct workspace *w = access_workspace(h, call, call->workspace, PERMISSION_READ_WRITE, ACCESS_BY_GRANT, &r);
+    struct workspace *w =
+        access_workspace(h, call, call->workspace, PERMISSION_READ_WRITE, ACCESS_BY_GRANT, &r);
 
     if (!w || !check_type(call->args[0], &r) || !check_place(call, w, &id, &bare, &r)) {
         reply_refusal(call, &r);
@@ -162,7 +180,8 @@ static bool is_public(struct slice type)
 {
     struct slice config, visibility;
 
-    return mp_find(type, "config", &config) && mp_find_str(config, "visibility", &visibility) && slice_is(visibility, "public");
+    return mp_find(type, "config", &config) && mp_find_str(config, "visibility", &visibility) &&
+           slice_is(visibility, "public");
 }
 
 void do_get_service_type(struct rpc_call *call, void *arg)
@@ -180,7 +199,8 @@ void do_get_service_type(struct rpc_call *call, void *arg)
         return;
     }
     if (!is_there) {
-        rpc_reject(call, "KeyError", "Service type not found: " SLICE_FMT, SLICE_ARG(slice_utf8_prefix(call_text(call, 0), 200)));
+        rpc_reject(call, "KeyError", "Service type not found: " SLICE_FMT,
+                   SLICE_ARG(slice_utf8_prefix(call_text(call, 0), 200)));
         return;
     }
     buf_init(&id, 0);
@@ -199,7 +219,8 @@ void do_list_service_types(struct rpc_call *call, void *arg)
     struct mp_open list;
     struct mp_iter it;
     struct buf b;
-    const struct workspace *w = access_workspace(h, call, call_text(call, 0), PERMISSION_READ, ACCESS_BY_GRANT, &r);
+    const struct workspace *w =
+        access_workspace(h, call, call_text(call, 0), PERMISSION_READ, ACCESS_BY_GRANT, &r);
 
     if (!w) {
         reply_refusal(call, &r);

@@ -1,4 +1,5 @@
-/* service_view: the stored record as one caller may see it. Nearly always a plain copy; what is left out is named by the view. */
+/* service_view: the stored record as one caller may see it. Nearly always a plain copy; what is
+ * left out is named by the view. */
 #include "manager/service_info.h"
 
 #include "manager/pairs.h"

@@ -1,5 +1,6 @@
-/* services: registering and removing. A client registers under its own id and in its own workspace only, so that the id of a
- * service says who offers it (D-19, S-01); only root may speak for others. */
+/* services: registering and removing. A client registers under its own id and in its own
+ * workspace only, so that the id of a service says who offers it (D-19, S-01); only root may
+ * speak for others. */
 #include <string.h>
 
 #include "base/log.h"
@@ -42,42 +43,59 @@ static struct service *find_registered(struct hub *h, struct slice full_client, 
 
 static bool check_quota(struct hub *h, const struct client *c, struct refusal *r)
 {
-    uint32_t max = h->loop->config->max_services_per_client, max_all = h->loop->config->max_services_per_workspace;
+    uint32_t max = h->loop->config->max_services_per_client,
+             max_all = h->loop->config->max_services_per_workspace;
 
     if (c->n_services >= max)
-        return refuse(r, "RuntimeError", "Service quota exceeded: client %s already has %zu services (max %u). Remove unused "
-                      "services before registering new ones.", c->full_id, c->n_services, max);
+        return refuse(
+            r, "RuntimeError",
+            "Service quota exceeded: client %s already has %zu services (max %u). Remove unused "
+            "services before registering new ones.",
+            c->full_id, c->n_services, max);
     if (c->workspace->n_services >= max_all)
-        return refuse(r, "RuntimeError", "Service quota exceeded: workspace %s already has %zu services (max %u). Remove unused "
-                      "services before registering new ones.", c->workspace->id, c->workspace->n_services, max_all);
+        return refuse(
+            r, "RuntimeError",
+            "Service quota exceeded: workspace %s already has %zu services (max %u). Remove unused "
+            "services before registering new ones.",
+            c->workspace->id, c->workspace->n_services, max_all);
     return true;
 }
 
-static bool check_singleton(struct hub *h, const struct client *c, const struct service_fields *f, struct refusal *r)
+static bool check_singleton(struct hub *h, const struct client *c, const struct service_fields *f,
+                            struct refusal *r)
 {
-    struct service_query q = {.workspace = slice_of(c->workspace->id), .name = f->name, .is_exact_name = true};
+    struct service_query q = {
+        .workspace = slice_of(c->workspace->id), .name = f->name, .is_exact_name = true};
     struct service_cursor cursor;
     const struct service *s;
 
     service_query_start(&cursor, &h->registry, &q);
     while ((s = service_query_next(&cursor))) {
         if (s->client == c || !(f->is_singleton || s->is_singleton))
-            continue;       /* the same name of the same client is this very service, about to be replaced */
-        return refuse(r, "ValueError", "A singleton service with the same name (" SLICE_FMT ") %s in the workspace (%s), please "
-                      "remove it first or use a different name.", SLICE_ARG(f->name),
-                      f->is_singleton ? "already exists" : "has already exists", c->workspace->id);
+            continue; /* the same name of the same client: this very service */
+        return refuse(r, "ValueError",
+                      "A singleton service with the same name (" SLICE_FMT
+                      ") %s in the workspace (%s), please "
+                      "remove it first or use a different name.",
+                      SLICE_ARG(f->name), f->is_singleton ? "already exists" : "has already exists",
+                      c->workspace->id);
     }
     return true;
 }
 
-static bool check_place(const struct rpc_call *call, struct slice map, struct service_place *ret, struct refusal *r)
+static bool check_place(const struct rpc_call *call, struct slice map, struct service_place *ret,
+                        struct refusal *r)
 {
-    if (!access_context(call, PERMISSION_READ_WRITE, r) || !service_place_read(map, call->workspace, ret, r))
+    if (!access_context(call, PERMISSION_READ_WRITE, r) ||
+        !service_place_read(map, call->workspace, ret, r))
         return false;
     if (slice_eq(ret->client, call->from.client) || access_is_root(call))
         return true;
-    return refuse(r, "PermissionError", "Service ID client prefix '" SLICE_FMT "' does not match the calling client '" SLICE_FMT
-                  "'. Cannot register services of other clients.", SLICE_ARG(ret->client), SLICE_ARG(call->from.client));
+    return refuse(r, "PermissionError",
+                  "Service ID client prefix '" SLICE_FMT
+                  "' does not match the calling client '" SLICE_FMT
+                  "'. Cannot register services of other clients.",
+                  SLICE_ARG(ret->client), SLICE_ARG(call->from.client));
 }
 
 /* ---- a service named `default` is set up by its client before it is announced (6.1) ---- */
@@ -92,13 +110,14 @@ static bool has_setup(struct slice map)
 {
     struct slice schema, setup, type;
 
-    return mp_find(map, "service_schema", &schema) && mp_find(schema, "setup", &setup) && mp_find_str(setup, "type", &type) &&
-           slice_is(type, "function");
+    return mp_find(map, "service_schema", &schema) && mp_find(schema, "setup", &setup) &&
+           mp_find_str(setup, "type", &type) && slice_is(type, "function");
 }
 
 static void announce(struct hub *h, const struct service *s, bool is_replaced)
 {
-    struct slice workspace = slice_of(s->client->workspace->id), info = slice_make(s->info, s->info_len);
+    struct slice workspace = slice_of(s->client->workspace->id),
+                 info = slice_make(s->info, s->info_len);
 
     if (is_replaced)
         event_service(h, workspace, "service_removed", info);
@@ -111,7 +130,8 @@ static void on_set_up(const struct rpc_reply *reply, void *arg)
     const struct service *s = service_find(&st->m->hub->registry, slice_of(st->full_id));
 
     if (reply->outcome != RPC_RESOLVED)
-        LOG(LOG_INFO, "manager", "setup of a default service failed", log_text("service", st->full_id));
+        LOG(LOG_INFO, "manager", "setup of a default service failed",
+            log_text("service", st->full_id));
     if (s)
         announce(st->m->hub, s, false);
     reply_nil(st->call);
@@ -122,7 +142,8 @@ static void on_set_up(const struct rpc_reply *reply, void *arg)
 static void set_up(struct manager *m, struct rpc_call *call, const struct service *s)
 {
     struct setup *st = MEM_NEW(struct setup);
-    struct rpc_request request = {.target = slice_of(s->client->full_id), .method = SLICE_LIT("services.default.setup"),
+    struct rpc_request request = {.target = slice_of(s->client->full_id),
+                                  .method = SLICE_LIT("services.default.setup"),
                                   .promise = RPC_PROMISE_FULL};
 
     *st = (struct setup){m, call, mem_copy(s->full_id, strlen(s->full_id))};
@@ -133,7 +154,8 @@ static void set_up(struct manager *m, struct rpc_call *call, const struct servic
 /* ---- register_service ---- */
 
 /* Keeps a checked draft and tells the workspace; answers the call. */
-static void keep(struct manager *m, struct rpc_call *call, struct client *c, const struct service_draft *d)
+static void keep(struct manager *m, struct rpc_call *call, struct client *c,
+                 const struct service_draft *d)
 {
     struct hub *h = m->hub;
     bool is_replaced = false;
@@ -154,12 +176,15 @@ static void register_at(struct manager *m, struct rpc_call *call, const struct s
 {
     struct hub *h = m->hub;
     struct buf address;
-    struct client *c = client_find(&h->registry, client_address(&address, place->workspace, place->client));
+    struct client *c =
+        client_find(&h->registry, client_address(&address, place->workspace, place->client));
     struct service_draft draft = {0};
     struct refusal r;
     bool is_built_in = slice_is(place->name, "built-in");
 
-    struct service_origin origin = {.workspace = place->workspace, .full_client = buf_slice(&address), .creator = call->user,
+    struct service_origin origin = {.workspace = place->workspace,
+                                    .full_client = buf_slice(&address),
+                                    .creator = call->user,
                                     .max_bytes = h->loop->config->max_service_info_bytes};
     bool ok = service_draft_read(call->args[0], place->name, &origin, &draft, &r);
     bool is_new = ok && c && !find_registered(h, buf_slice(&address), place->name);
@@ -170,7 +195,7 @@ static void register_at(struct manager *m, struct rpc_call *call, const struct s
     if (!ok)
         reply_refusal(call, &r);
     else if (!c || !(is_built_in || c->built_in || c->workspace->is_system))
-        reply_nil(call);    /* a client that has been removed meanwhile: nothing to keep it under (W-081) */
+        reply_nil(call); /* the client has been removed: nothing to keep it under (W-081) */
     else
         keep(m, call, c, &draft);
     service_draft_deinit(&draft);
@@ -192,7 +217,8 @@ void do_register_service(struct rpc_call *call, void *arg)
 
 /* ---- unregister_service (6.9) ---- */
 
-/* What the caller itself registered under that text, whatever bytes it holds; else what the full id names. */
+/* What the caller itself registered under that text, whatever bytes it holds; else what the full
+ * id names. */
 static struct service *find_own(struct hub *h, const struct rpc_call *call, struct slice text)
 {
     struct service *s = find_registered(h, call->from_text, text);
@@ -200,7 +226,8 @@ static struct service *find_own(struct hub *h, const struct rpc_call *call, stru
     return s ? s : service_find(&h->registry, text);
 }
 
-static struct service *find_to_remove(struct hub *h, const struct rpc_call *call, struct slice text, struct refusal *r)
+static struct service *find_to_remove(struct hub *h, const struct rpc_call *call, struct slice text,
+                                      struct refusal *r)
 {
     struct service *s = find_own(h, call, text);
     struct service_id id;
@@ -210,7 +237,8 @@ static struct service *find_to_remove(struct hub *h, const struct rpc_call *call
     if (!service_id_read(text, call->workspace, &id, r))
         return NULL;
     if (!slice_eq(id.workspace, call->workspace)) {
-        refuse(r, "PermissionError", "Permission denied for workspace " SLICE_FMT, SLICE_ARG(id.workspace));
+        refuse(r, "PermissionError", "Permission denied for workspace " SLICE_FMT,
+               SLICE_ARG(id.workspace));
         return NULL;
     }
     return service_choose_exact(h, call, &id, r);
@@ -221,10 +249,13 @@ static bool may_remove(const struct rpc_call *call, const struct service *s, str
     struct slice workspace = slice_of(s->client->workspace->id);
 
     if (!slice_eq(workspace, call->workspace))
-        return refuse(r, "PermissionError", "Permission denied for workspace " SLICE_FMT, SLICE_ARG(workspace));
+        return refuse(r, "PermissionError", "Permission denied for workspace " SLICE_FMT,
+                      SLICE_ARG(workspace));
     if (slice_is(call->from_text, s->client->full_id) || access_is_admin(call, workspace))
         return true;
-    return refuse(r, "PermissionError", "Permission denied for workspace " SLICE_FMT ": the service belongs to another client",
+    return refuse(r, "PermissionError",
+                  "Permission denied for workspace " SLICE_FMT
+                  ": the service belongs to another client",
                   SLICE_ARG(workspace));
 }
 
@@ -243,7 +274,8 @@ void do_unregister_service(struct rpc_call *call, void *arg)
     if (s->is_built_in)
         event_client(m->hub, s->client, "client_disconnected");
     else
-        event_service(m->hub, slice_of(s->client->workspace->id), "service_removed", slice_make(s->info, s->info_len));
+        event_service(m->hub, slice_of(s->client->workspace->id), "service_removed",
+                      slice_make(s->info, s->info_len));
     service_remove(&m->hub->registry, s);
     reply_nil(call);
 }

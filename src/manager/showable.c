@@ -1,4 +1,5 @@
-/* showable: asked once, when a record is made, so that no listing has to expect bytes, NaN, or keys that are no texts. */
+/* showable: asked once, when a record is made, so that no listing has to expect bytes, NaN, or
+ * keys that are no texts. */
 #include "manager/showable.h"
 
 #include "base/buf.h"

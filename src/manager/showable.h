@@ -1,5 +1,5 @@
-/* showable: can a record that a client made be shown by everybody who shows records? It must be JSON, and not so deep that wrapped
- * into an answer it passes a reader's bound. Pure. */
+/* showable: can a record that a client made be shown by everybody who shows records? It must be
+ * JSON, and not so deep that wrapped into an answer it passes a reader's bound. Pure. */
 #pragma once
 #include <stdbool.h>
 

@@ -1,5 +1,6 @@
-/* subscriptions: which event types a client may ask for. Broadcasts never leave a workspace, so a name that speaks of another
- * workspace is a mistake or a probe: refused, in words (7.2). The set itself lives with the connection. */
+/* subscriptions: which event types a client may ask for. Broadcasts never leave a workspace, so
+ * a name that speaks of another workspace is a mistake or a probe: refused, in words (7.2). The
+ * set itself lives with the connection. */
 #include "manager/reply.h"
 #include "manager/room.h"
 #include "base/memory.h"
@@ -12,7 +13,7 @@
 enum { TYPES_MAX = 4096 };
 
 struct types {
-    struct slice *items;        /* owned; slices borrow from the call */
+    struct slice *items; /* owned; slices borrow from the call */
     size_t n_items;
 };
 
@@ -53,9 +54,11 @@ static void on_changed(int outcome, void *arg)
     if (outcome == SUBSCRIPTION_OK)
         reply_bool(call, true);
     else if (outcome == SUBSCRIPTION_FULL)
-        rpc_reject(call, "RuntimeError", "Too many subscriptions for client " SLICE_FMT, SLICE_ARG(call->from_text));
+        rpc_reject(call, "RuntimeError", "Too many subscriptions for client " SLICE_FMT,
+                   SLICE_ARG(call->from_text));
     else
-        rpc_reject(call, "RuntimeError", "Connection not found for client " SLICE_FMT, SLICE_ARG(call->from_text));
+        rpc_reject(call, "RuntimeError", "Connection not found for client " SLICE_FMT,
+                   SLICE_ARG(call->from_text));
 }
 
 static void change(struct manager *m, struct rpc_call *call, bool is_add)

@@ -1,5 +1,5 @@
-/* tokens: handing out, reading and revoking. What a token may say is auth's business; which workspace it is for, whether that
- * exists and who owns it is known here. */
+/* tokens: handing out, reading and revoking. What a token may say is auth's business; which
+ * workspace it is for, whether that exists and who owns it is known here. */
 #include <string.h>
 
 #include "auth/mint.h"
@@ -23,7 +23,8 @@ static bool owns_effectively(const struct workspace *w, const struct user *u)
 
     if (workspace_owned_by(w, u))
         return true;
-    if (slice_starts(slice_of(w->id), "ws-user-") && slice_is(slice_from(slice_of(w->id), personal.len), id))
+    if (slice_starts(slice_of(w->id), "ws-user-") &&
+        slice_is(slice_from(slice_of(w->id), personal.len), id))
         return true;
     for (size_t i = 0; i < w->n_owners; i++) {
         if (strcmp(w->owners[i], id) == 0)
@@ -32,8 +33,8 @@ static bool owns_effectively(const struct workspace *w, const struct user *u)
     return false;
 }
 
-static bool check_target(struct hub *h, const struct user *caller, const struct mint_config *config, bool *ret_owns,
-                         struct refusal *r)
+static bool check_target(struct hub *h, const struct user *caller, const struct mint_config *config,
+                         bool *ret_owns, struct refusal *r)
 {
     const struct workspace *w = workspace_find(&h->registry, slice_of(config->workspace));
 
@@ -94,8 +95,10 @@ void do_parse_token(struct rpc_call *call, void *arg)
         reply_refusal(call, &r);
         return;
     }
-    if (token.has_workspace && !token.is_root && !slice_is(call->workspace, token.user->current_workspace)) {
-        (void)refuse(&r, "HTTPException", "403: Token is not authorized for workspace '" SLICE_FMT "'",
+    if (token.has_workspace && !token.is_root &&
+        !slice_is(call->workspace, token.user->current_workspace)) {
+        (void)refuse(&r, "HTTPException",
+                     "403: Token is not authorized for workspace '" SLICE_FMT "'",
                      SLICE_ARG(call->workspace));
         reply_refusal(call, &r);
     } else {
@@ -117,7 +120,8 @@ static void on_revoked(int outcome, void *arg)
     else if (outcome == REVOCATION_FULL)
         rpc_reject(call, "RuntimeError", "Too many tokens are revoked");
     else
-        rpc_reject(call, "RuntimeError", "The revocation could not be stored: it holds until the server restarts");
+        rpc_reject(call, "RuntimeError",
+                   "The revocation could not be stored: it holds until the server restarts");
 }
 
 static bool read_revocable(struct hub *h, struct slice text, struct token *ret, struct refusal *r)
@@ -138,7 +142,8 @@ void do_revoke_token(struct rpc_call *call, void *arg)
     struct token token;
     struct refusal r;
 
-    if (!access_context(call, PERMISSION_ADMIN, &r) || !read_revocable(h, call_text(call, 0), &token, &r)) {
+    if (!access_context(call, PERMISSION_ADMIN, &r) ||
+        !read_revocable(h, call_text(call, 0), &token, &r)) {
         reply_refusal(call, &r);
         return;
     }

@@ -1,5 +1,5 @@
-/* view: how much of a service's record a given caller sees. Its own file because it joins access and service_info. Hub loop.
- * (workspaces-and-auth 6.3, D-44, D-47) */
+/* view: how much of a service's record a given caller sees. Its own file because it joins access
+ * and service_info. Hub loop. (workspaces-and-auth 6.3, D-44, D-47) */
 #pragma once
 #include "manager/access.h"
 #include "manager/service_info.h"
@@ -11,10 +11,12 @@ static inline struct service_view view_of(const struct rpc_call *call, const str
     struct slice workspace = slice_of(s->client->workspace->id);
     struct service_view view = {.creator = CREATOR_FULL};
 
-    view.hides_authorized = access_service(call->user, call->workspace, s, ACCESS_USE) == SERVICE_AUTHORIZED;
+    view.hides_authorized =
+        access_service(call->user, call->workspace, s, ACCESS_USE) == SERVICE_AUTHORIZED;
     if (!s->is_built_in)
-        return view;        /* its created_by is an id only */
-    if (!slice_eq(workspace, call->workspace) || user_permission(call->user, workspace) == PERMISSION_NONE)
+        return view; /* its created_by is an id only */
+    if (!slice_eq(workspace, call->workspace) ||
+        user_permission(call->user, workspace) == PERMISSION_NONE)
         view.creator = CREATOR_ID;
     else if (!access_is_admin(call, workspace))
         view.creator = CREATOR_NO_SCOPE;

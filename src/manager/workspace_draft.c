@@ -1,5 +1,5 @@
-/* workspace_draft: unknown keys are dropped, null is the same as absent. What the server never looks into stays encoded, but must
- * be JSON, because workspaces are shown over HTTP. */
+/* workspace_draft: unknown keys are dropped, null is the same as absent. What the server never
+ * looks into stays encoded, but must be JSON, because workspaces are shown over HTTP. */
 #include "manager/workspace_draft.h"
 
 #include "base/memory.h"
@@ -11,7 +11,8 @@ enum { OWNERS_MAX = 1024 };
 
 static bool invalid(struct refusal *r, const char *field, const char *why)
 {
-    return refuse(r, "ValidationError", "1 validation error for WorkspaceInfo\n%s\n  %s", field, why);
+    return refuse(r, "ValidationError", "1 validation error for WorkspaceInfo\n%s\n  %s", field,
+                  why);
 }
 
 /* ---- the id ---- */
@@ -25,7 +26,8 @@ bool workspace_draft_id(struct slice map, struct slice *ret_id, struct refusal *
 
 static bool is_reserved(struct slice id)
 {
-    return slice_starts(id, "ws-user-") || slice_starts(id, "ws-anonymous") || slice_is(id, "public");
+    return slice_starts(id, "ws-user-") || slice_starts(id, "ws-anonymous") ||
+           slice_is(id, "public");
 }
 
 bool workspace_id_allowed(struct slice id, bool is_root, struct refusal *r)
@@ -36,16 +38,22 @@ bool workspace_id_allowed(struct slice id, bool is_root, struct refusal *r)
     case WORKSPACE_ID_EMPTY:
         return refuse(r, "ValueError", "Workspace name must not be empty.");
     case WORKSPACE_ID_NO_HYPHEN:
-        return refuse(r, "ValueError", "Workspace name must contain at least one hyphen (e.g. my-workspace).");
+        return refuse(r, "ValueError",
+                      "Workspace name must contain at least one hyphen (e.g. my-workspace).");
     case WORKSPACE_ID_TOO_LONG:
-        return refuse(r, "ValueError", "Workspace name must have at most %d characters.", WORKSPACE_ID_MAX);
+        return refuse(r, "ValueError", "Workspace name must have at most %d characters.",
+                      WORKSPACE_ID_MAX);
     default:
-        return refuse(r, "ValueError", "Invalid workspace name: " SLICE_FMT ", only lowercase letters, numbers and hyphens are "
-                      "allowed.", SLICE_ARG(id));
+        return refuse(r, "ValueError",
+                      "Invalid workspace name: " SLICE_FMT
+                      ", only lowercase letters, numbers and hyphens are "
+                      "allowed.",
+                      SLICE_ARG(id));
     }
     if (is_root || !is_reserved(id))
         return true;
-    return refuse(r, "PermissionError", "Permission denied: workspace name is reserved: " SLICE_FMT, SLICE_ARG(id));
+    return refuse(r, "PermissionError", "Permission denied: workspace name is reserved: " SLICE_FMT,
+                  SLICE_ARG(id));
 }
 
 /* ---- the parts ---- */
@@ -97,8 +105,8 @@ bool service_type_is_complete(struct slice type)
 {
     struct slice id, name, definition;
 
-    return mp_find_str(type, "id", &id) && id.len && mp_find_str(type, "name", &name) && mp_find(type, "definition", &definition) &&
-           mp_is(definition, MP_MAP);
+    return mp_find_str(type, "id", &id) && id.len && mp_find_str(type, "name", &name) &&
+           mp_find(type, "definition", &definition) && mp_is(definition, MP_MAP);
 }
 
 static bool check_types(struct slice map, struct refusal *r)
@@ -111,9 +119,11 @@ static bool check_types(struct slice map, struct refusal *r)
     mp_iter_init(&it, types);
     while (mp_iter_pair(&it, &key, &value)) {
         if (!mp_get_str(key, &name) || !service_type_is_complete(value))
-            return invalid(r, "service_types", "Input should be a valid dictionary of service types");
+            return invalid(r, "service_types",
+                           "Input should be a valid dictionary of service types");
     }
-    return mp_is(types, MP_MAP) ? true : invalid(r, "service_types", "Input should be a valid dictionary");
+    return mp_is(types, MP_MAP) ? true
+                                : invalid(r, "service_types", "Input should be a valid dictionary");
 }
 
 static bool read_extra(struct slice map, struct workspace_draft *d, struct refusal *r)
@@ -121,7 +131,8 @@ static bool read_extra(struct slice map, struct workspace_draft *d, struct refus
     static const struct {
         const char *key;
         enum mp_kind kind;
-    } parts[] = {{"icon", MP_STR}, {"covers", MP_ARRAY}, {"docs", MP_STR}, {"service_types", MP_MAP}};
+    } parts[] = {
+        {"icon", MP_STR}, {"covers", MP_ARRAY}, {"docs", MP_STR}, {"service_types", MP_MAP}};
     struct mp_open out;
     struct slice value;
 
@@ -150,21 +161,26 @@ static bool read_config(struct slice map, struct workspace_draft *d, struct refu
     return mp_is(value, MP_MAP) ? true : invalid(r, "config", "Input should be a valid dictionary");
 }
 
-static bool read_all(struct slice map, size_t max_bytes, struct workspace_draft *d, struct refusal *r)
+static bool read_all(struct slice map, size_t max_bytes, struct workspace_draft *d,
+                     struct refusal *r)
 {
     if (map.len > max_bytes)
-        return refuse(r, "ValueError", "The record of a workspace has at most %zu bytes", max_bytes);
+        return refuse(r, "ValueError", "The record of a workspace has at most %zu bytes",
+                      max_bytes);
     if (!read_text(map, "id", &d->id, r) || !read_text(map, "name", &d->name, r) ||
         !read_text(map, "description", &d->description, r) || !read_owners(map, d, r) ||
-        !read_flag(map, "persistent", &d->is_persistent, r) || !read_flag(map, "read_only", &d->is_read_only, r) ||
-        !read_extra(map, d, r) || !read_config(map, d, r))
+        !read_flag(map, "persistent", &d->is_persistent, r) ||
+        !read_flag(map, "read_only", &d->is_read_only, r) || !read_extra(map, d, r) ||
+        !read_config(map, d, r))
         return false;
-    if (!showable(buf_slice(&d->config), SHOWABLE_DEPTH) || !showable(buf_slice(&d->extra), SHOWABLE_DEPTH))
+    if (!showable(buf_slice(&d->config), SHOWABLE_DEPTH) ||
+        !showable(buf_slice(&d->extra), SHOWABLE_DEPTH))
         return invalid(r, "config", "Input should be JSON serializable and at most 48 levels deep");
     return true;
 }
 
-bool workspace_draft_read(struct slice map, size_t max_bytes, struct workspace_draft *ret, struct refusal *r)
+bool workspace_draft_read(struct slice map, size_t max_bytes, struct workspace_draft *ret,
+                          struct refusal *r)
 {
     struct workspace_draft d = {0};
 

@@ -1,4 +1,5 @@
-/* workspaces: reading about workspaces. What is read is asked of the target, not of the caller's own workspace (D-12). */
+/* workspaces: reading about workspaces. What is read is asked of the target, not of the caller's
+ * own workspace (D-12). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,13 +24,15 @@ void do_get_workspace_info(struct rpc_call *call, void *arg)
     struct buf b;
 
     if (access_context(call, PERMISSION_READ, &r))
-        w = access_workspace(m->hub, call, call_text(call, 0), PERMISSION_READ, ACCESS_BY_GRANT_OR_OWNERSHIP, &r);
+        w = access_workspace(m->hub, call, call_text(call, 0), PERMISSION_READ,
+                             ACCESS_BY_GRANT_OR_OWNERSHIP, &r);
     if (!w) {
         reply_refusal(call, &r);
         return;
     }
     buf_init(&b, 0);
-    workspace_add_mp(&b, w, user_permission(call->user, slice_of(w->id)) >= PERMISSION_READ_WRITE);     /* D-13 */
+    workspace_add_mp(
+        &b, w, user_permission(call->user, slice_of(w->id)) >= PERMISSION_READ_WRITE); /* D-13 */
     reply_buf(call, &b);
 }
 
@@ -83,7 +86,8 @@ static void add_summary_service(const struct service *s, void *arg)
     mp_add_map(b, ARRAY_LEN(keys));
     for (unsigned i = 0; i < ARRAY_LEN(keys); i++) {
         mp_add_text(b, keys[i]);
-        mp_add_raw(b, mp_find(buf_slice(&shown), keys[i], &value) ? value : (struct slice){NULL, 0});
+        mp_add_raw(b,
+                   mp_find(buf_slice(&shown), keys[i], &value) ? value : (struct slice){NULL, 0});
     }
     buf_deinit(&shown);
 }
@@ -95,7 +99,8 @@ static void add_summary_clients(struct mp_open *map, const struct workspace *w)
 
     buf_init(&list, 0);
     mp_open_array(&clients, &list);
-    LIST_FOREACH(it, &w->clients) {
+    LIST_FOREACH(it, &w->clients)
+    {
         const struct client *c = LIST_ENTRY(it, struct client, link);
         if (!c->built_in)
             continue;
@@ -118,7 +123,8 @@ void do_get_summary(struct rpc_call *call, void *arg)
     struct refusal r;
     struct mp_open map;
     struct buf b, services;
-    const struct workspace *w = access_workspace(m->hub, call, call->workspace, PERMISSION_READ, ACCESS_BY_GRANT, &r);
+    const struct workspace *w =
+        access_workspace(m->hub, call, call->workspace, PERMISSION_READ, ACCESS_BY_GRANT, &r);
 
     if (!w) {
         reply_refusal(call, &r);
@@ -178,7 +184,8 @@ static int by_id(const void *a, const void *b)
 }
 
 /* The workspaces the caller may know of, in order of their ids; the caller frees the array. */
-static const struct workspace **select_workspaces(struct hub *h, const struct rpc_call *call, size_t *ret_n)
+static const struct workspace **select_workspaces(struct hub *h, const struct rpc_call *call,
+                                                  size_t *ret_n)
 {
     const struct workspace **all = mem_new((h->registry.workspaces.n_entries + 1) * sizeof(*all));
     struct slice match = call->args[0];
@@ -187,7 +194,8 @@ static const struct workspace **select_workspaces(struct hub *h, const struct rp
 
     while (map_next(&h->registry.workspaces, &at, NULL, &value)) {
         const struct workspace *w = value;
-        bool may = user_permission(call->user, slice_of(w->id)) >= PERMISSION_READ || workspace_owned_by(w, call->user);
+        bool may = user_permission(call->user, slice_of(w->id)) >= PERMISSION_READ ||
+                   workspace_owned_by(w, call->user);
         if (may && matches(w, match))
             all[n++] = w;
     }
@@ -218,7 +226,8 @@ static void add_workspace_item(struct mp_open *list, const struct workspace *w)
         mp_add_text(b, w->owners[i]);
 }
 
-static bool read_page(const struct rpc_call *call, int64_t *ret_offset, int64_t *ret_limit, struct refusal *r)
+static bool read_page(const struct rpc_call *call, int64_t *ret_offset, int64_t *ret_limit,
+                      struct refusal *r)
 {
     *ret_offset = 0;
     *ret_limit = PAGE_MOST;

@@ -1,4 +1,5 @@
-/* fixture: a registry without a loop thread, callers made by hand, and MessagePack values written as JSON. */
+/* fixture: a registry without a loop thread, callers made by hand, and MessagePack values
+ * written as JSON. */
 #pragma once
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 #include "harness/check.h"
 
 struct fixture {
-    struct loop loop;       /* never run: it counts */
+    struct loop loop; /* never run: it counts */
     struct hub hub;
 };
 
@@ -63,13 +64,18 @@ static inline char *json_of(struct slice value)
     return buf_take(&b);
 }
 
-static inline struct service *make_service(struct fixture *f, struct client *c, const char *name, enum service_visibility v,
-                                           const char *authorized)
+static inline struct service *make_service(struct fixture *f, struct client *c, const char *name,
+                                           enum service_visibility v, const char *authorized)
 {
     struct slice list[1] = {slice_of(authorized)};
     bool is_replaced;
-    struct service_fields fields = {.name = slice_of(name), .app_id = SLICE_LIT("*"), .type = SLICE_LIT("generic"), .visibility = v,
-                                    .authorized = list, .n_authorized = authorized && *authorized, .has_authorized = authorized,
+    struct service_fields fields = {.name = slice_of(name),
+                                    .app_id = SLICE_LIT("*"),
+                                    .type = SLICE_LIT("generic"),
+                                    .visibility = v,
+                                    .authorized = list,
+                                    .n_authorized = authorized && *authorized,
+                                    .has_authorized = authorized,
                                     .info = SLICE_LIT("\x80")};
 
     return service_add(&f->hub.registry, c, &fields, &is_replaced);

@@ -22,19 +22,20 @@ static struct user *user_of(enum who who, const char *workspace)
     }
 }
 
-/* By visibility, then purpose USE, LIST, LIST_UNLISTED. S: shown, A: authorized by the list, M: member, -: hidden.
- * Contexts: inside = the service's workspace, outside, and one that is on the list of `listed`. */
+/* By visibility, then purpose USE, LIST, LIST_UNLISTED. S: shown, A: authorized by the list, M:
+ * member, -: hidden. Contexts: inside = the service's workspace, outside, and one that is on the
+ * list of `listed`. */
 struct row {
     const char *service, *context;
-    const char *stranger, *member;      /* three letters each */
+    const char *stranger, *member; /* three letters each */
 };
 static const struct row rows[] = {
-    {"public", "inside", "SSS", "MMM"},       {"public", "outside", "SSS", "MMM"},
-    {"protected", "inside", "---", "MMM"},    {"protected", "outside", "---", "MMM"},
-    {"unlisted", "inside", "S--", "M-M"},     {"unlisted", "outside", "S--", "M--"},
-    {"listed", "inside", "---", "MMM"},       {"listed", "outside", "---", "MMM"},
-    {"listed", "guest", "AAA", "MMM"},        {"protected", "guest", "---", "MMM"},
-    {"emptylist", "guest", "---", "MMM"},     {"emptylist", "inside", "---", "MMM"},
+    {"public", "inside", "SSS", "MMM"},    {"public", "outside", "SSS", "MMM"},
+    {"protected", "inside", "---", "MMM"}, {"protected", "outside", "---", "MMM"},
+    {"unlisted", "inside", "S--", "M-M"},  {"unlisted", "outside", "S--", "M--"},
+    {"listed", "inside", "---", "MMM"},    {"listed", "outside", "---", "MMM"},
+    {"listed", "guest", "AAA", "MMM"},     {"protected", "guest", "---", "MMM"},
+    {"emptylist", "guest", "---", "MMM"},  {"emptylist", "inside", "---", "MMM"},
 };
 
 static char letter(enum access_service a)
@@ -47,7 +48,8 @@ CASE(every_cell)
     struct fixture *f = fixture_new();
     struct workspace *w = make_workspace(f, "inside", "alice");
     struct user *root = user_new_root("*");
-    struct client *c = client_add(&f->hub.registry, w, SLICE_LIT("c"), root, (struct handle){0}, true);
+    struct client *c =
+        client_add(&f->hub.registry, w, SLICE_LIT("c"), root, (struct handle){0}, true);
     struct buf key;
 
     make_service(f, c, "public", SERVICE_PUBLIC, NULL);
@@ -67,8 +69,8 @@ CASE(every_cell)
             for (enum access_purpose p = ACCESS_USE; p <= ACCESS_LIST_UNLISTED; p++) {
                 char got = letter(access_service(u, slice_of(rows[i].context), s, p));
                 if (got != wanted[p])
-                    check_fail(__FILE__, __LINE__, "%s of %s from %s for %d: %c, not %c", who_names[who], rows[i].service,
-                               rows[i].context, p, got, wanted[p]);
+                    check_fail(__FILE__, __LINE__, "%s of %s from %s for %d: %c, not %c",
+                               who_names[who], rows[i].service, rows[i].context, p, got, wanted[p]);
             }
             user_unref(u);
         }
@@ -83,7 +85,8 @@ CASE(ownership_does_not_open_services)
     struct fixture *f = fixture_new();
     struct workspace *w = make_workspace(f, "inside", "anonymouz-http");
     struct user *root = user_new_root("*"), *owner = make_user("elsewhere", PERMISSION_ADMIN);
-    struct client *c = client_add(&f->hub.registry, w, SLICE_LIT("c"), root, (struct handle){0}, true);
+    struct client *c =
+        client_add(&f->hub.registry, w, SLICE_LIT("c"), root, (struct handle){0}, true);
     struct service *s = make_service(f, c, "protected", SERVICE_PROTECTED, NULL);
 
     CHECK(workspace_owned_by(w, owner));
@@ -100,8 +103,9 @@ CASE(workspaces)
         enum permission level;
         bool may;
     } table[] = {
-        {STRANGER, PERMISSION_READ, false},     {READER, PERMISSION_READ, true},    {READER, PERMISSION_READ_WRITE, false},
-        {WRITER, PERMISSION_READ_WRITE, true},  {WRITER, PERMISSION_ADMIN, false},  {ADMIN, PERMISSION_ADMIN, true},
+        {STRANGER, PERMISSION_READ, false},     {READER, PERMISSION_READ, true},
+        {READER, PERMISSION_READ_WRITE, false}, {WRITER, PERMISSION_READ_WRITE, true},
+        {WRITER, PERMISSION_ADMIN, false},      {ADMIN, PERMISSION_ADMIN, true},
         {EVERYWHERE, PERMISSION_READ, true},    {EVERYWHERE, PERMISSION_ADMIN, false},
     };
     struct fixture *f = fixture_new();
@@ -109,8 +113,10 @@ CASE(workspaces)
 
     make_workspace(f, "ws-one", "somebody");
     for (unsigned i = 0; i < ARRAY_LEN(table); i++) {
-        struct rpc_call call = {.user = user_of(table[i].who, "ws-one"), .workspace = SLICE_LIT("ws-one")};
-        struct workspace *w = access_workspace(&f->hub, &call, (struct slice){0}, table[i].level, ACCESS_BY_GRANT, &r);
+        struct rpc_call call = {.user = user_of(table[i].who, "ws-one"),
+                                .workspace = SLICE_LIT("ws-one")};
+        struct workspace *w = access_workspace(&f->hub, &call, (struct slice){0}, table[i].level,
+                                               ACCESS_BY_GRANT, &r);
         CHECK_INT(w != NULL, table[i].may);
         CHECK_INT(access_context(&call, table[i].level, &r), table[i].may);
         if (!table[i].may) {
@@ -130,14 +136,18 @@ CASE(owners_and_missing_workspaces)
     struct rpc_call call = {.user = u, .workspace = SLICE_LIT("elsewhere")};
 
     make_workspace(f, "ws-mine", u->id);
-    CHECK(access_workspace(&f->hub, &call, SLICE_LIT("ws-mine"), PERMISSION_READ, ACCESS_BY_GRANT_OR_OWNERSHIP, &r) != NULL);
-    CHECK(!access_workspace(&f->hub, &call, SLICE_LIT("ws-mine"), PERMISSION_READ, ACCESS_BY_GRANT, &r));
+    CHECK(access_workspace(&f->hub, &call, SLICE_LIT("ws-mine"), PERMISSION_READ,
+                           ACCESS_BY_GRANT_OR_OWNERSHIP, &r) != NULL);
+    CHECK(!access_workspace(&f->hub, &call, SLICE_LIT("ws-mine"), PERMISSION_READ, ACCESS_BY_GRANT,
+                            &r));
     CHECK_TEXT(r.class_name, "PermissionError");
-    CHECK(!access_workspace(&f->hub, &call, SLICE_LIT("ws-none"), PERMISSION_READ, ACCESS_BY_GRANT, &r));
+    CHECK(!access_workspace(&f->hub, &call, SLICE_LIT("ws-none"), PERMISSION_READ, ACCESS_BY_GRANT,
+                            &r));
     CHECK_TEXT(r.class_name, "KeyError");
     CHECK_TEXT(r.text, "Workspace not found: ws-none");
     user_unref(u);
     fixture_free(f);
 }
 
-CASES(RUN(every_cell), RUN(ownership_does_not_open_services), RUN(workspaces), RUN(owners_and_missing_workspaces))
+CASES(RUN(every_cell), RUN(ownership_does_not_open_services), RUN(workspaces),
+      RUN(owners_and_missing_workspaces))

@@ -13,14 +13,18 @@ static struct choice_fixture setup(enum permission p)
 {
     struct choice_fixture cf = {.f = fixture_new()};
     struct user *root = user_new_root("*");
-    struct workspace *w = make_workspace(cf.f, "ws-a", "alice"), *pub = make_workspace(cf.f, "public", "root");
+    struct workspace *w = make_workspace(cf.f, "ws-a", "alice"),
+                     *pub = make_workspace(cf.f, "public", "root");
     const char *const clients[] = {"c1", "c2", "c3"};
 
     for (unsigned i = 0; i < ARRAY_LEN(clients); i++) {
-        struct client *c = client_add(&cf.f->hub.registry, w, slice_of(clients[i]), root, (struct handle){0}, true);
+        struct client *c = client_add(&cf.f->hub.registry, w, slice_of(clients[i]), root,
+                                      (struct handle){0}, true);
         make_service(cf.f, c, "many", i == 2 ? SERVICE_PUBLIC : SERVICE_PROTECTED, NULL);
-        make_service(cf.f, client_add(&cf.f->hub.registry, pub, slice_of(clients[i]), root, (struct handle){0}, true), "many",
-                     SERVICE_PUBLIC, NULL);
+        make_service(cf.f,
+                     client_add(&cf.f->hub.registry, pub, slice_of(clients[i]), root,
+                                (struct handle){0}, true),
+                     "many", SERVICE_PUBLIC, NULL);
     }
     user_unref(root);
     cf.call = (struct rpc_call){.user = make_user("ws-a", p), .workspace = SLICE_LIT("ws-a")};
@@ -34,7 +38,8 @@ static void teardown(struct choice_fixture *cf)
 }
 
 /* The full id chosen, "ask", or the refusal. */
-static void check_choice(struct choice_fixture *cf, const char *text, const char *mode, const char *expected)
+static void check_choice(struct choice_fixture *cf, const char *text, const char *mode,
+                         const char *expected)
 {
     struct service_id id;
     struct service_set set = {0};
@@ -42,7 +47,8 @@ static void check_choice(struct choice_fixture *cf, const char *text, const char
     struct refusal r;
     const char *got = r.text;
 
-    if (service_id_read(slice_of(text), cf->call.workspace, &id, &r) && service_set_find(&cf->f->hub, &cf->call, &id, &set, &r)) {
+    if (service_id_read(slice_of(text), cf->call.workspace, &id, &r) &&
+        service_set_find(&cf->f->hub, &cf->call, &id, &set, &r)) {
         switch (service_choose(&set, &id, slice_of(mode), &choice, &r)) {
         case CHOICE_MADE:
             got = choice.service->full_id;
@@ -66,14 +72,17 @@ CASE(modes)
     check_choice(&cf, "many", "min_load", "ws-a/c1:many");
     check_choice(&cf, "many", "random", "ws-a/c");
     check_choice(&cf, "many", "native:random", "ws-a/c");
-    check_choice(&cf, "many", "", "Multiple services found for ws-a/*:many, e.g. ['ws-a/c1:many', 'ws-a/c2:many', 'ws-a/c3:many']. You");
+    check_choice(&cf, "many", "",
+                 "Multiple services found for ws-a/*:many, e.g. ['ws-a/c1:many', 'ws-a/c2:many', "
+                 "'ws-a/c3:many']. You");
     check_choice(&cf, "many", "exact", "Multiple services found for ws-a/*:many");
     check_choice(&cf, "public/many", "", "public/c");
     check_choice(&cf, "c2:many", "", "ws-a/c2:many");
     check_choice(&cf, "ws-a/c2:many@*", "", "ws-a/c2:many");
     check_choice(&cf, "many", "select:min:load", "ask");
     check_choice(&cf, "c2:many", "select:min:load", "ws-a/c2:many");
-    check_choice(&cf, "many", "select:min", "Invalid select mode format: select:min. Expected 'select:criteria:function'");
+    check_choice(&cf, "many", "select:min",
+                 "Invalid select mode format: select:min. Expected 'select:criteria:function'");
     check_choice(&cf, "many", "select:a:b:c", "Invalid select mode format: select:a:b:c.");
     check_choice(&cf, "many", "select:foo:load", "Unknown selection criteria: foo");
     check_choice(&cf, "many", "foo", "Invalid mode: foo. Mode must be");
@@ -105,7 +114,8 @@ CASE(strangers)
     cf.call.workspace = SLICE_LIT("ws-b");
     check_choice(&cf, "ws-a/many", "", "ws-a/c3:many");
     scope_grant(&cf.call.user->scope, "ws-b", PERMISSION_READ);
-    check_choice(&cf, "ws-a/c1:many", "", "Permission denied for non-public service in workspace ws-a");
+    check_choice(&cf, "ws-a/c1:many", "",
+                 "Permission denied for non-public service in workspace ws-a");
     teardown(&cf);
 }
 
@@ -114,9 +124,10 @@ CASE(event_types)
     static const struct {
         const char *type;
         bool ok;
-    } table[] = {{"service_added", true}, {"custom", true},   {"a:b", true},     {"ws-a/x", true}, {"ws-a", true}, {"*", true},
-                 {"", true},              {"ws-b/x", false},  {"other/x", false}, {"ws-b", false},  {"a:b/c", false},
-                 {"ws-ax/y", false},      {"ws-a:x", false},  {"/x", false}};
+    } table[] = {{"service_added", true}, {"custom", true}, {"a:b", true},    {"ws-a/x", true},
+                 {"ws-a", true},          {"*", true},      {"", true},       {"ws-b/x", false},
+                 {"other/x", false},      {"ws-b", false},  {"a:b/c", false}, {"ws-ax/y", false},
+                 {"ws-a:x", false},       {"/x", false}};
     struct refusal r;
 
     for (unsigned i = 0; i < ARRAY_LEN(table); i++) {

@@ -12,8 +12,10 @@ static void check_query(const char *json, const char *expected)
     buf_init(&out, 0);
     struct slice query = *json ? value_of(&b, json) : (struct slice){0};
     if (list_query_read(query, SLICE_LIT("ws-me"), &q, &r))
-        buf_add_fmt(&out, SLICE_FMT "|" SLICE_FMT "|" SLICE_FMT "|" SLICE_FMT "|" SLICE_FMT "|" SLICE_FMT, SLICE_ARG(q.workspace),
-                    SLICE_ARG(q.client), SLICE_ARG(q.name), SLICE_ARG(q.app), SLICE_ARG(q.visibility), SLICE_ARG(q.type));
+        buf_add_fmt(&out,
+                    SLICE_FMT "|" SLICE_FMT "|" SLICE_FMT "|" SLICE_FMT "|" SLICE_FMT "|" SLICE_FMT,
+                    SLICE_ARG(q.workspace), SLICE_ARG(q.client), SLICE_ARG(q.name),
+                    SLICE_ARG(q.app), SLICE_ARG(q.visibility), SLICE_ARG(q.type));
     else
         buf_add_fmt(&out, "%s: %s", r.class_name, r.text);
     char *text = buf_take(&out);
@@ -44,7 +46,8 @@ CASE(texts)
 CASE(maps)
 {
     check_query("{}", "ws-me|*|*|||");
-    check_query("{\"workspace\":null,\"client_id\":\"c*\",\"service_id\":\"n\",\"type\":\"t/1\",\"visibility\":\"public\"}",
+    check_query("{\"workspace\":null,\"client_id\":\"c*\",\"service_id\":\"n\",\"type\":\"t/"
+                "1\",\"visibility\":\"public\"}",
                 "ws-me|c*|n||public|t/1");
     check_query("{\"id\":\"n@app\"}", "ws-me|*|n|app||");
     check_query("{\"id\":\"n@app\",\"app_id\":\"app\"}", "ws-me|*|n|app||");

@@ -4,15 +4,21 @@
 #include "wire/mp.h"
 
 static const char *const plain_record =
-    "{\"id\":\"ws-a/c:calc\",\"name\":\"calc\",\"type\":\"generic\",\"description\":null,\"docs\":null,\"app_id\":\"*\","
-    "\"service_schema\":null,\"config\":{\"visibility\":\"protected\",\"require_context\":false,\"workspace\":\"ws-a\",\"flags\":[],"
-    "\"singleton\":false,\"created_by\":{\"id\":\"anonymouz-http\"},\"service_embedding\":null,\"authorized_workspaces\":null}}";
+    "{\"id\":\"ws-a/"
+    "c:calc\",\"name\":\"calc\",\"type\":\"generic\",\"description\":null,\"docs\":null,\"app_id\":"
+    "\"*\","
+    "\"service_schema\":null,\"config\":{\"visibility\":\"protected\",\"require_context\":false,"
+    "\"workspace\":\"ws-a\",\"flags\":[],"
+    "\"singleton\":false,\"created_by\":{\"id\":\"anonymouz-http\"},\"service_embedding\":null,"
+    "\"authorized_workspaces\":null}}";
 
 /* The record as JSON, or the refusal's class; the caller frees it. */
 static char *draft(const char *json, const char *name, size_t max_bytes, struct refusal *r)
 {
     struct user *u = make_user("ws-a", PERMISSION_ADMIN);
-    struct service_origin origin = {.workspace = SLICE_LIT("ws-a"), .full_client = SLICE_LIT("ws-a/c"), .creator = u,
+    struct service_origin origin = {.workspace = SLICE_LIT("ws-a"),
+                                    .full_client = SLICE_LIT("ws-a/c"),
+                                    .creator = u,
                                     .max_bytes = max_bytes ? max_bytes : 100000};
     struct service_draft d;
     struct buf b;
@@ -42,15 +48,20 @@ static void check_draft(const char *json, const char *expected)
 CASE(defaults)
 {
     check_draft("{\"id\":\"c:calc\"}", plain_record);
-    check_draft("{\"id\":\"c:calc\",\"config\":null,\"name\":null,\"app_id\":null,\"foo\":1}", plain_record);
-    check_draft("{\"id\":\"c:calc\",\"config\":{\"workspace\":\"ws-other\",\"created_by\":{\"id\":\"root\"}}}", plain_record);
+    check_draft("{\"id\":\"c:calc\",\"config\":null,\"name\":null,\"app_id\":null,\"foo\":1}",
+                plain_record);
+    check_draft("{\"id\":\"c:calc\",\"config\":{\"workspace\":\"ws-other\",\"created_by\":{\"id\":"
+                "\"root\"}}}",
+                plain_record);
 }
 
 CASE(nulls_and_extras_are_kept)
 {
     struct refusal r;
-    char *text = draft("{\"id\":\"c:calc\",\"type\":null,\"config\":{\"visibility\":\"public\",\"extra\":{\"x\":null,\"y\":[1,null]},"
-                       "\"require_context\":[\"a\"]}}", "calc", 0, &r);
+    char *text = draft("{\"id\":\"c:calc\",\"type\":null,\"config\":{\"visibility\":\"public\","
+                       "\"extra\":{\"x\":null,\"y\":[1,null]},"
+                       "\"require_context\":[\"a\"]}}",
+                       "calc", 0, &r);
 
     CHECK(strstr(text, "\"type\":null"));
     CHECK(strstr(text, "\"extra\":{\"x\":null,\"y\":[1,null]}"));
@@ -75,7 +86,8 @@ CASE(what_is_refused)
         {"{\"id\":\"c:x\",\"config\":{\"singleton\":\"yes\"}}", "ValidationError"},
         {"{\"id\":\"c:x\",\"config\":{\"flags\":[1]}}", "ValidationError"},
         {"{\"id\":\"c:x\",\"config\":{\"authorized_workspaces\":\"ws\"}}", "ValidationError"},
-        {"{\"id\":\"c:x\",\"config\":{\"visibility\":\"public\",\"authorized_workspaces\":[]}}", "ValueError"},
+        {"{\"id\":\"c:x\",\"config\":{\"visibility\":\"public\",\"authorized_workspaces\":[]}}",
+         "ValueError"},
     };
 
     for (unsigned i = 0; i < ARRAY_LEN(table); i++)
@@ -104,7 +116,9 @@ CASE(descriptions_are_counted_in_characters)
 CASE(records_are_json)
 {
     struct user *u = make_user("ws-a", PERMISSION_ADMIN);
-    struct service_origin origin = {.workspace = SLICE_LIT("ws-a"), .full_client = SLICE_LIT("ws-a/c"), .creator = u,
+    struct service_origin origin = {.workspace = SLICE_LIT("ws-a"),
+                                    .full_client = SLICE_LIT("ws-a/c"),
+                                    .creator = u,
                                     .max_bytes = 100000};
     struct service_draft d;
     struct refusal r;
@@ -137,7 +151,8 @@ CASE(records_are_json)
 CASE(large_records_are_refused)
 {
     struct refusal r;
-    char *text = draft("{\"id\":\"c:calc\",\"docs\":\"0123456789012345678901234567890123456789\"}", "calc", 200, &r);
+    char *text = draft("{\"id\":\"c:calc\",\"docs\":\"0123456789012345678901234567890123456789\"}",
+                       "calc", 200, &r);
 
     CHECK_TEXT(text, "ValueError");
     CHECK(strstr(r.text, "larger than 200 bytes"));
@@ -166,8 +181,8 @@ CASE(places)
         struct refusal r;
         struct buf b;
         if (service_place_read(value_of(&b, table[i].json), SLICE_LIT("ws-a"), &p, &r))
-            (void)snprintf(got, sizeof(got), SLICE_FMT "|" SLICE_FMT "|" SLICE_FMT, SLICE_ARG(p.workspace), SLICE_ARG(p.client),
-                           SLICE_ARG(p.name));
+            (void)snprintf(got, sizeof(got), SLICE_FMT "|" SLICE_FMT "|" SLICE_FMT,
+                           SLICE_ARG(p.workspace), SLICE_ARG(p.client), SLICE_ARG(p.name));
         else
             (void)snprintf(got, sizeof(got), "%s", r.class_name);
         CHECK_TEXT(got, table[i].outcome);
@@ -181,9 +196,11 @@ CASE(local_only)
 
     CHECK(service_is_local_only(value_of(&b, "{}"), SLICE_LIT("_rintf_x")));
     buf_deinit(&b);
-    CHECK(service_is_local_only(value_of(&b, "{\"config\":{\"_local_only\":true}}"), SLICE_LIT("x")));
+    CHECK(
+        service_is_local_only(value_of(&b, "{\"config\":{\"_local_only\":true}}"), SLICE_LIT("x")));
     buf_deinit(&b);
-    CHECK(!service_is_local_only(value_of(&b, "{\"config\":{\"_local_only\":false}}"), SLICE_LIT("x")));
+    CHECK(!service_is_local_only(value_of(&b, "{\"config\":{\"_local_only\":false}}"),
+                                 SLICE_LIT("x")));
     buf_deinit(&b);
     CHECK(!service_is_local_only(value_of(&b, "{\"config\":null}"), SLICE_LIT("x")));
     buf_deinit(&b);
@@ -204,15 +221,18 @@ static void check_view(const char *record, struct service_view view, const char 
 
 CASE(views)
 {
-    static const char record[] = "{\"id\":\"a\",\"config\":{\"created_by\":{\"id\":\"u\",\"email\":\"e\",\"scope\":{\"x\":1}},"
+    static const char record[] = "{\"id\":\"a\",\"config\":{\"created_by\":{\"id\":\"u\",\"email\":"
+                                 "\"e\",\"scope\":{\"x\":1}},"
                                  "\"authorized_workspaces\":[\"w\"],\"k\":null}}";
 
     check_view(record, (struct service_view){false, CREATOR_FULL}, record);
     check_view(record, (struct service_view){true, CREATOR_ID},
                "{\"id\":\"a\",\"config\":{\"k\":null,\"created_by\":{\"id\":\"u\"}}}");
     check_view(record, (struct service_view){false, CREATOR_NO_SCOPE},
-               "{\"id\":\"a\",\"config\":{\"authorized_workspaces\":[\"w\"],\"k\":null,\"created_by\":{\"id\":\"u\",\"email\":\"e\"}}}");
+               "{\"id\":\"a\",\"config\":{\"authorized_workspaces\":[\"w\"],\"k\":null,\"created_"
+               "by\":{\"id\":\"u\",\"email\":\"e\"}}}");
 }
 
-CASES(RUN(defaults), RUN(nulls_and_extras_are_kept), RUN(what_is_refused), RUN(descriptions_are_counted_in_characters),
-      RUN(records_are_json), RUN(large_records_are_refused), RUN(places), RUN(local_only), RUN(views))
+CASES(RUN(defaults), RUN(nulls_and_extras_are_kept), RUN(what_is_refused),
+      RUN(descriptions_are_counted_in_characters), RUN(records_are_json),
+      RUN(large_records_are_refused), RUN(places), RUN(local_only), RUN(views))

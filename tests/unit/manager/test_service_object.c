@@ -7,8 +7,8 @@
 
 static char *object(const char *json, unsigned kinds, bool hides)
 {
-    struct service_object_rules rules = {SLICE_LIT("ws-a/c:calc"), SLICE_LIT("ws-a"), SLICE_LIT("http://h/ws-a/services/c:calc"),
-                                         hides, kinds};
+    struct service_object_rules rules = {SLICE_LIT("ws-a/c:calc"), SLICE_LIT("ws-a"),
+                                         SLICE_LIT("http://h/ws-a/services/c:calc"), hides, kinds};
     struct buf b, out;
 
     buf_init(&out, 0);
@@ -31,19 +31,29 @@ static void check_object(const char *json, unsigned kinds, bool hides, const cha
 
 CASE(id_config_and_the_rest)
 {
-    check_object("{\"id\":\"calc\",\"config\":{\"visibility\":\"public\",\"workspace\":\"x\",\"url\":1},\"const\":5,\"n\":{\"a\":[null]}}",
-                 0, false, "{\"id\":\"ws-a/c:calc\",\"const\":5,\"n\":{\"a\":[null]},\"config\":{\"visibility\":\"public\"," PLACE "}}");
+    check_object(
+        "{\"id\":\"calc\",\"config\":{\"visibility\":\"public\",\"workspace\":\"x\",\"url\":1},"
+        "\"const\":5,\"n\":{\"a\":[null]}}",
+        0, false,
+        "{\"id\":\"ws-a/"
+        "c:calc\",\"const\":5,\"n\":{\"a\":[null]},\"config\":{\"visibility\":\"public\"," PLACE
+        "}}");
     check_object("{\"config\":null}", 0, false, "{\"id\":\"ws-a/c:calc\",\"config\":{" PLACE "}}");
-    check_object("{\"config\":{\"authorized_workspaces\":[\"w\"]}}", 0, true, "{\"id\":\"ws-a/c:calc\",\"config\":{" PLACE "}}");
+    check_object("{\"config\":{\"authorized_workspaces\":[\"w\"]}}", 0, true,
+                 "{\"id\":\"ws-a/c:calc\",\"config\":{" PLACE "}}");
     check_object("{\"config\":{\"authorized_workspaces\":[\"w\"]}}", 0, false,
-                 "{\"id\":\"ws-a/c:calc\",\"config\":{\"authorized_workspaces\":[\"w\"]," PLACE "}}");
+                 "{\"id\":\"ws-a/c:calc\",\"config\":{\"authorized_workspaces\":[\"w\"]," PLACE
+                 "}}");
     check_object("[1]", 0, false, "refused");
 }
 
 CASE(bare_references_become_absolute)
 {
-    check_object("{\"n\":{\"f\":{\"_rtype\":\"method\",\"_rtarget\":\"c\",\"_rmethod\":\"services.calc.f\"}}}", 0, false,
-                 "{\"id\":\"ws-a/c:calc\",\"n\":{\"f\":{\"_rtype\":\"method\",\"_rtarget\":\"ws-a/c\",\"_rmethod\":\"services.calc.f\"}},"
+    check_object("{\"n\":{\"f\":{\"_rtype\":\"method\",\"_rtarget\":\"c\",\"_rmethod\":\"services."
+                 "calc.f\"}}}",
+                 0, false,
+                 "{\"id\":\"ws-a/c:calc\",\"n\":{\"f\":{\"_rtype\":\"method\",\"_rtarget\":\"ws-a/"
+                 "c\",\"_rmethod\":\"services.calc.f\"}},"
                  "\"config\":{" PLACE "}}");
 }
 
@@ -52,9 +62,12 @@ CASE(names)
     static const struct {
         const char *name, *camel, *snake;
     } table[] = {
-        {"hello_world", "helloWorld", "hello_world"}, {"helloWorld", "helloWorld", "hello_world"},
-        {"HelloWorld", "helloWorld", "hello_world"},  {"hello_WORLD", "helloWorld", "hello__w_o_r_l_d"},
-        {"x", "x", "x"},                              {"", "", ""},
+        {"hello_world", "helloWorld", "hello_world"},
+        {"helloWorld", "helloWorld", "hello_world"},
+        {"HelloWorld", "helloWorld", "hello_world"},
+        {"hello_WORLD", "helloWorld", "hello__w_o_r_l_d"},
+        {"x", "x", "x"},
+        {"", "", ""},
         {"a__b", "aB", "a__b"},
     };
 
@@ -72,12 +85,16 @@ CASE(names)
 
 CASE(conversion)
 {
-    static const char *const in = "{\"hello_world\":{\"_rtype\":\"method\",\"_rtarget\":\"w/c\",\"_rmethod\":\"m_m\","
-                                  "\"_rschema\":{\"name\":\"hello_world\",\"a_b\":1}},\"in_side\":{\"a_b\":1},\"_p_q\":2}";
+    static const char *const in =
+        "{\"hello_world\":{\"_rtype\":\"method\",\"_rtarget\":\"w/c\",\"_rmethod\":\"m_m\","
+        "\"_rschema\":{\"name\":\"hello_world\",\"a_b\":1}},\"in_side\":{\"a_b\":1},\"_p_q\":2}";
 
-    check_object(in, CASE_CAMEL, false,
-                 "{\"id\":\"ws-a/c:calc\",\"helloWorld\":{\"_rtype\":\"method\",\"_rtarget\":\"w/c\",\"_rmethod\":\"m_m\",\"_rschema\":"
-                 "{\"name\":\"helloWorld\",\"a_b\":1}},\"inSide\":{\"aB\":1},\"_p_q\":2,\"config\":{" PLACE "}}");
+    check_object(
+        in, CASE_CAMEL, false,
+        "{\"id\":\"ws-a/c:calc\",\"helloWorld\":{\"_rtype\":\"method\",\"_rtarget\":\"w/"
+        "c\",\"_rmethod\":\"m_m\",\"_rschema\":"
+        "{\"name\":\"helloWorld\",\"a_b\":1}},\"inSide\":{\"aB\":1},\"_p_q\":2,\"config\":{" PLACE
+        "}}");
     check_object("{\"a_b\":1,\"c\":2}", CASE_CAMEL | CASE_SNAKE, false,
                  "{\"id\":\"ws-a/c:calc\",\"aB\":1,\"a_b\":1,\"c\":2,\"config\":{" PLACE "}}");
 }
@@ -109,5 +126,5 @@ CASE(kinds)
     CHECK(!case_read(SLICE_LIT("bogus"), &kinds));
 }
 
-CASES(RUN(id_config_and_the_rest), RUN(bare_references_become_absolute), RUN(names), RUN(conversion), RUN(conversion_is_bounded),
-      RUN(kinds))
+CASES(RUN(id_config_and_the_rest), RUN(bare_references_become_absolute), RUN(names),
+      RUN(conversion), RUN(conversion_is_bounded), RUN(kinds))
