@@ -12,6 +12,7 @@
 
 struct swap {
     struct mail mail;
+    struct server *server;
     const struct config *config;
 };
 
@@ -30,8 +31,10 @@ static void run_swap(struct loop *l, struct mail *mail)
 {
     struct swap *m = CONTAINER_OF(mail, struct swap, mail);
 
-    if (m->config)
+    if (m->config) {
         l->config = m->config;
+        server_set_site(&m->server->sites[l->index], m->config);
+    }
     count(l, m->config != NULL);
     mem_free(m);
 }
@@ -41,7 +44,7 @@ static void tell(struct server *s, const struct config *fresh)
 {
     for (unsigned i = 0; i < s->loops.n_loops; i++) {
         struct swap *m = MEM_NEW(struct swap);
-        *m = (struct swap){{NULL, run_swap}, fresh};
+        *m = (struct swap){{NULL, run_swap}, s, fresh};
         loop_post_outside(&s->loops.loops[i], &m->mail);
     }
 }

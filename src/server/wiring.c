@@ -132,6 +132,14 @@ static void fill_info(struct server *s)
                                             .call_timeout_ms = CALL_TIMEOUT_MS};
 }
 
+void server_set_site(struct http_site *site, const struct config *c)
+{
+    site->caps = (struct http_caps){.head_bytes = c->max_head_bytes, .n_headers = c->max_headers, .body_bytes = c->max_body_bytes,
+                                    .head_timeout_ms = c->head_timeout_ms, .keepalive_timeout_ms = c->keepalive_timeout_ms};
+    site->allow_origins = &c->allow_origins;
+    site->trusted = &c->trusted_proxies;
+}
+
 static void fill_site(struct server *s)
 {
     const struct config *c = s->config;
@@ -144,16 +152,13 @@ static void fill_site(struct server *s)
     memcpy(routes + 1, api, n_api * sizeof(*routes));
     s->site = (struct http_site){
         .routes = {routes, n_api + 1},
-        .caps = {.head_bytes = c->max_head_bytes, .n_headers = c->max_headers, .body_bytes = c->max_body_bytes,
-                 .head_timeout_ms = c->head_timeout_ms, .keepalive_timeout_ms = c->keepalive_timeout_ms},
         .base_path = c->base_path,
-        .allow_origins = &c->allow_origins,
-        .trusted = &c->trusted_proxies,
         .account = s->process,
         .allow = api_allow,
         .on_done = api_on_done,
         .arg = s->api,
     };
+    server_set_site(&s->site, c);
 }
 
 /* Calls that wait for a client must hear of its end (wire-protocol 3.14). */
@@ -178,7 +183,8 @@ static void wire_loop(struct server *s, unsigned i)
     s->rpc_watches[i] = (struct rpc_watch){.watcher = {.on_gone = on_gone}, .rpc = s->rpc_loops[i]};
     router_watch(s->router, loop, &s->rpc_watches[i].watcher);
     peer_loop_init(&s->peer_loops[i], loop, s->router, &s->hub);
-    http_loop_init(&s->http_loops[i], loop, &s->site);
+    s->sites[i] = s->site;
+    http_loop_init(&s->http_loops[i], loop, &s->sites[i]);
 }
 
 static bool set_offload_threads(const struct config *c)
@@ -206,6 +212,7 @@ bool server_wire(struct server *s)
     s->rpc_watches = mem_new(n * sizeof(*s->rpc_watches));
     s->peer_loops = mem_new(n * sizeof(*s->peer_loops));
     s->http_loops = mem_new(n * sizeof(*s->http_loops));
+    s->sites = mem_new(n * sizeof(*s->sites));
     s->api = api_new(&(struct api_options){.loops = &s->loops, .rpc_loops = s->rpc_loops, .hub = &s->hub});
     fill_site(s);
     for (unsigned i = 0; i < n; i++)
@@ -255,6 +262,7 @@ static void unwire_loops(struct server *s)
     mem_free(s->rpc_watches);
     mem_free(s->peer_loops);
     mem_free(s->http_loops);
+    mem_free(s->sites);
 }
 
 void server_unwire(struct server *s)

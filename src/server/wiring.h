@@ -39,7 +39,8 @@ struct server {
     struct rpc_watch *rpc_watches;          /* one per loop */
     struct peer_loop *peer_loops;           /* one per loop */
     struct http_loop *http_loops;           /* one per loop */
-    struct http_site site;
+    struct http_site site;                  /* what the sites of the loops begin as; owns the routes */
+    struct http_site *sites;                /* one per loop, its own: a reload changes it there */
     struct api *api;
     struct manager *manager;                /* hub loop */
     bool hub_is_closing;                    /* hub loop: answers of the store that are still to come mean nothing */
@@ -58,6 +59,7 @@ bool server_wire(struct server *s);             /* loops, router, hub, rooms; th
 void server_open_hub(struct server *s);
 void server_close_hub(struct server *s);        /* by mail too; sets hub_is_closed */
 void server_unwire(struct server *s);
+void server_set_site(struct http_site *site, const struct config *c);     /* caps, origins, proxies; on the site's loop */
 void server_keep_config(struct server *s, struct config *old);
 void server_wake(struct server *s);             /* any thread */
 void server_wait(struct server *s, int timeout_ms);      /* sleeps until woken or so long */
