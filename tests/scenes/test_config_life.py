@@ -153,6 +153,27 @@ async def test_sigterm_ends_it_soon(start_server, hub):
     assert await ended < 3000 and server.exit_code == 0
 
 
+@pytest.mark.req("C-051")
+async def test_closes_are_spread(start_server, hub):
+    server = start_server("--drain-duration=3", "--max-connections-per-user=none",
+                          "--max-clients-per-workspace=none")
+    raws = await asyncio.gather(*(hub.raw(server=server) for _ in range(600)))
+    ended = []
+
+    async def wait(raw):
+        assert await raw.closed() == (1001, "Server is shutting down")
+        ended.append(time.monotonic())
+
+    server.process.send_signal(signal.SIGTERM)
+    await asyncio.gather(*map(wait, raws))
+    server.exit_code = await asyncio.to_thread(server.process.wait, 30)
+    first, seconds = min(ended), max(ended) - min(ended)
+    assert server.exit_code == 0 and 1.5 < seconds < 10
+    for second in range(int(seconds) + 1):
+        n = sum(second <= at - first < second + 1 for at in ended)
+        assert n <= 2 * len(ended) / seconds
+
+
 @pytest.mark.req("C-052")
 async def test_health_tells_of_the_drain(start_server, hub):
     server = start_server("--drain-delay=1", "--drain-duration=3", "--drain-deadline=10")
@@ -291,6 +312,32 @@ def test_reload_applies_or_changes_nothing(launch, tmp_path):
         metrics = r.read().decode()
     assert re.search(r"^hyphad_config_reload_failures_total 3$", metrics, re.M)
     assert re.search(r"^hyphad_config_last_reload_success 0$", metrics, re.M)
+    server.stop()
+
+
+@pytest.mark.req("C-040")
+def test_reload_reaches_open_connections(launch, tmp_path):
+    server = Reloaded(launch, tmp_path, "loglevel: info\nallow-origins: [http://a]\n")
+    kept = socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1])))
+    kept.settimeout(10)
+
+    def ask(more=""):
+        kept.sendall(f"GET / HTTP/1.1\r\nHost: h\r\nOrigin: http://b\r\n{more}\r\n".encode())
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += kept.recv(65536)
+        head, _, body = head.partition(b"\r\n\r\n")
+        length = int(re.search(rb"(?i)content-length: (\d+)", head)[1])
+        while len(body) < length:
+            body += kept.recv(65536)
+        return head.decode().lower()
+
+    assert "access-control-allow-origin: http://b" not in ask()
+    server.reload("loglevel: debug\nallow-origins: [http://a, http://b]\n", "name=allow-origins")
+    assert "access-control-allow-origin: http://b" in ask()
+    server.reload("http-rate-limit: 0.001\nhttp-burst-limit: 1\n", "name=http-burst-limit")
+    assert any(ask().startswith("http/1.1 429") for _ in range(3))
+    kept.close()
     server.stop()
 
 
