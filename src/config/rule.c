@@ -222,9 +222,9 @@ bool rule_database(struct rule_case *c)
 
 bool rule_mount(struct rule_case *c)
 {
-    static const char *const reserved[] = {
-        "static",  "assets", "ws",    "rpc",      "s3",        "triton",       "health",
-        "metrics", "login",  "oauth", "api-docs", "api-redoc", "openapi.json"};
+    static const char *const reserved[] = {"static",   "assets",    "ws",          "rpc",   "s3",
+                                           "triton",   "health",    "metrics",     "login", "oauth",
+                                           "api-docs", "api-redoc", "openapi.json"};
     struct slice name, dir;
     struct stat st;
 
