@@ -188,7 +188,7 @@ struct dismiss_mail {
     struct mail mail;
     struct handle peer;
     unsigned code;
-    const char *reason;     /* a literal */
+    char reason[HYPHA_CLOSE_REASON_MAX + 1];
 };
 
 static void run_dismiss(struct loop *l, struct mail *mail)
@@ -205,7 +205,9 @@ void peer_dismiss(struct hub *h, struct handle peer, unsigned code, const char *
 {
     struct dismiss_mail *m = MEM_NEW(struct dismiss_mail);
 
-    *m = (struct dismiss_mail){{NULL, run_dismiss}, peer, code, reason};
+    *m = (struct dismiss_mail){.mail = {NULL, run_dismiss}, .peer = peer, .code = code};
+    struct slice cut = slice_utf8_prefix(slice_of(reason), HYPHA_CLOSE_REASON_MAX);
+    memcpy(m->reason, cut.ptr, cut.len);
     loop_post(h->loop, &h->loop->set->loops[peer.loop], &m->mail);
 }
 

@@ -78,5 +78,5 @@ void peer_free(struct peer *p);
 /* {"type":"error","message":text}, close frame, end (wire-protocol 1.3). */
 void peer_refuse(struct peer *p, unsigned code, struct slice text);
 struct peer *peer_find(struct loop *l, struct handle h);        /* NULL when gone; only for handles of peers */
-/* From the hub loop: closes the connection of that handle. */
+/* From the hub loop: closes the connection of that handle. The reason is copied, and cut to what a close frame holds. */
 void peer_dismiss(struct hub *h, struct handle peer, unsigned code, const char *reason);
