@@ -8,14 +8,13 @@
 #include "hyphad/protocol.h"
 #include "manager/access.h"
 #include "manager/bookmarks.h"
+#include "manager/evict.h"
 #include "manager/reply.h"
 #include "manager/room.h"
 #include "peer/events.h"
 #include "peer/hub.h"
 #include "peer/lodging.h"
-#include "peer/peer.h"
 #include "registry/registry.h"
-#include "router/router.h"
 #include "store/store.h"
 
 struct deletion {
@@ -32,22 +31,6 @@ void deletions_orphan(struct manager *m)
         list_unlink(&d->link);
         d->hub = NULL;
     }
-}
-
-/* Takes a client out of every record; its connection is told by mail and finds nothing left to
- * leave. */
-static void evict(struct hub *h, struct client *c)
-{
-    struct handle peer = c->handle;
-    char reason[HYPHA_CLOSE_REASON_MAX + 1];
-
-    (void)snprintf(reason, sizeof(reason), "Workspace unloaded: %s", c->workspace->id);
-    event_client(h, c, "client_disconnected");
-    (void)router_unbind(h->router, h->loop, slice_of(c->full_id), peer);
-    router_tell_gone(h->router, h->loop, slice_of(c->full_id));
-    hub_seat_leave(h, c->workspace, c->user);
-    client_remove(&h->registry, c);
-    peer_dismiss(h, peer, HYPHA_CLOSE_GOING_AWAY, reason);
 }
 
 static void announce(struct hub *h, const struct user *u, const struct workspace *w)
@@ -70,11 +53,13 @@ static void on_forgotten_again(int outcome, void *arg)
 static void remove_all(struct deletion *d, struct workspace *w)
 {
     struct hub *h = d->hub;
+    char reason[HYPHA_CLOSE_REASON_MAX + 1];
 
+    (void)snprintf(reason, sizeof(reason), "Workspace unloaded: %s", w->id);
     announce(h, d->call->user, w);
     reply_nil(d->call);
     while (!list_is_empty(&w->clients))
-        evict(h, LIST_ENTRY(w->clients.next, struct client, link));
+        client_evict(h, LIST_ENTRY(w->clients.next, struct client, link), reason);
     /* A change made while the store was at work has written the record anew. */
     lodging_forget(h, w, on_forgotten_again, NULL);
     workspace_remove(&h->registry, w);

@@ -55,6 +55,8 @@ manager_handler do_generate_token, do_parse_token, do_revoke_token;
 manager_handler do_get_workspace_info, do_check_status, do_get_summary, do_list_workspaces;
 /* deletion.c */
 void deletions_orphan(struct manager *m); /* the manager goes: those under way end without it */
+/* cleanup.c */
+manager_handler do_cleanup;
 /* creation.c */
 manager_handler do_create_workspace;
 /* deletion.c */

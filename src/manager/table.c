@@ -141,7 +141,7 @@ const struct rpc_method manager_methods[] = {
      "Removes clients that do not answer.",
      {OPTIONAL("workspace", RPC_TEXT, "default: yours"),
       DEFAULTS("timeout", RPC_NUMBER, "5", "seconds to wait for each")},
-     do_absent},
+     do_cleanup},
     {"check_status", "Returns the state of your workspace.", {{NULL}}, do_check_status},
     {"set_env",
      "Sets a variable of the workspace, or removes it.",

@@ -185,3 +185,26 @@ async def test_pages_of_workspaces(hub, server):
     assert "ada-page0" in kept and "ada-page1" not in kept
     for i in range(5):
         await ada.manage("delete_workspace", f"ada-page{i}")
+
+
+@pytest.mark.req("A-112")
+async def test_cleanup_puts_out_who_does_not_answer(hub, server):
+    ada = await user(hub, "ada")
+    await ada.manage("create_workspace", {"id": "ada-clean"})
+    admin = await user(hub, "ada", "admin", workspace="ada-clean")
+    alive, dead = [await user(hub, "ada", name, workspace="ada-clean") for name in ("alive", "dead")]
+    assert await admin.manage("cleanup") == {}
+    dead.is_mute = True
+    assert await admin.manage("cleanup", timeout=0.3) == {"removed_clients": ["ada-clean/dead"]}
+    assert (await dead.closed())[0] == 1001
+    assert {c["id"] for c in await admin.manage("list_clients")} == {admin.address, alive.address}
+    reader = await hub.raw("reader", token=await admin.manage("generate_token"))
+    with pytest.raises(RpcError, match="Permission denied for workspace ada-clean"):
+        await reader.manage("cleanup")
+    await ada.manage("create_workspace", {"id": "ada-empty"})
+    bob = await user(hub, "bob")
+    with pytest.raises(RpcError, match="Permission denied for workspace ada-empty, user: bob"):
+        await bob.manage("cleanup", "ada-empty")
+    owner = await hub.raw("ada-root", token=tokens.mint("ada", "ws:ada-empty#a ws:ws-user-ada#a"))
+    assert await owner.manage("cleanup", "ada-empty") == {"removed_workspace": "ada-empty", "removed_clients": []}
+    await ada.manage("delete_workspace", "ada-clean")

@@ -1,0 +1,191 @@
+/* cleanup: clients that do not answer a ping are put out, some at a time, so that one call does not
+ * fill the caller's share of questions. A client that leaves while it is asked is no longer
+ * anybody's business. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "manager/access.h"
+#include "manager/ask.h"
+#include "manager/evict.h"
+#include "manager/reply.h"
+#include "manager/room.h"
+#include "peer/events.h"
+#include "peer/hub.h"
+#include "peer/lodging.h"
+#include "registry/registry.h"
+#include "wire/mp.h"
+
+enum { AT_ONCE = 50 };
+static const double TIMEOUT_S = 5, TIMEOUT_MOST_S = 600;
+
+struct target {
+    struct cleanup *cleanup;
+    char *full_id; /* owned */
+    uint64_t generation;
+    bool is_silent;
+};
+
+struct cleanup {
+    struct manager *m;
+    struct rpc_call *call;
+    char *workspace; /* owned */
+    double timeout_s;
+    size_t n, n_asked, n_waiting;
+    bool is_closed; /* the server stops: nothing is changed any more */
+    struct target targets[];
+};
+
+/* ---- the end ---- */
+
+static void free_cleanup(struct cleanup *c)
+{
+    for (size_t i = 0; i < c->n; i++)
+        mem_free(c->targets[i].full_id);
+    mem_free(c->workspace);
+    mem_free(c);
+}
+
+static void put_out_silent(struct cleanup *c, struct mp_open *removed)
+{
+    struct hub *h = c->m->hub;
+
+    for (size_t i = 0; i < c->n; i++) {
+        const struct target *t = &c->targets[i];
+        struct client *client = client_find(&h->registry, slice_of(t->full_id));
+        if (!t->is_silent || !client || client->generation != t->generation)
+            continue;
+        client_evict(h, client, "Cleaned up: no answer to a ping");
+        mp_item(removed);
+        mp_add_text(removed->buf, t->full_id);
+    }
+}
+
+static void finish(struct cleanup *c)
+{
+    struct mp_open removed;
+    struct buf b, list;
+
+    buf_init(&b, 0);
+    buf_init(&list, 0);
+    mp_open_array(&removed, &list);
+    if (!c->is_closed)
+        put_out_silent(c, &removed);
+    mp_close(&removed);
+    mp_add_map(&b, removed.n ? 1 : 0);
+    if (removed.n) {
+        mp_add_text(&b, "removed_clients");
+        mp_add_raw(&b, buf_slice(&list));
+    }
+    buf_deinit(&list);
+    struct workspace *w = workspace_find(&c->m->hub->registry, slice_of(c->workspace));
+    if (removed.n && w)
+        lodging_left(c->m->hub, w);
+    reply_buf(c->call, &b);
+    free_cleanup(c);
+}
+
+/* ---- asking ---- */
+
+static void ask_more(struct cleanup *c);
+
+static void on_pong(const struct rpc_reply *reply, void *arg)
+{
+    struct target *t = arg;
+    struct cleanup *c = t->cleanup;
+
+    t->is_silent = reply->outcome == RPC_TIMED_OUT;
+    c->is_closed = c->is_closed || reply->outcome == RPC_CLOSED;
+    c->n_waiting--;
+    ask_more(c);
+}
+
+static void ask_more(struct cleanup *c)
+{
+    static const char args[] = "\x91\xa4"
+                               "ping";
+
+    while (!c->is_closed && c->n_asked < c->n && c->n_waiting < AT_ONCE) {
+        struct target *t = &c->targets[c->n_asked++];
+        struct rpc_request request = {.target = slice_of(t->full_id),
+                                      .method = SLICE_LIT("services.built-in.ping"),
+                                      .args = slice_make(args, sizeof(args) - 1),
+                                      .promise = RPC_PROMISE_FULL,
+                                      .deadline_ms = (uint64_t)(c->timeout_s * 1000) + 1};
+        c->n_waiting += ask_client(c->m, c->call, &request, on_pong, t) != NULL;
+    }
+    if (!c->n_waiting)
+        finish(c);
+}
+
+/* ---- the call ---- */
+
+static bool check(struct hub *h, const struct rpc_call *call, struct workspace **ret,
+                  struct refusal *r)
+{
+    struct slice id = call_has(call, 0) ? call_text(call, 0) : call->workspace;
+
+    *ret = workspace_find(&h->registry, id);
+    if (!*ret)
+        return refuse(r, "KeyError", "Workspace not found: " SLICE_FMT, SLICE_ARG(id));
+    if (!access_context(call, PERMISSION_ADMIN, r))
+        return false;
+    if (access_is_admin(call, id))
+        return true;
+    return refuse(r, "PermissionError", "Permission denied for workspace %s, user: %s", (*ret)->id,
+                  call->user->id);
+}
+
+static struct cleanup *new_cleanup(struct manager *m, struct rpc_call *call,
+                                   const struct workspace *w)
+{
+    struct cleanup *c = mem_new(sizeof(*c) + w->n_clients * sizeof(struct target));
+
+    c->m = m;
+    c->call = call;
+    c->workspace = mem_copy(w->id, strlen(w->id));
+    c->timeout_s = TIMEOUT_S;
+    (void)mp_get_num(call->args[1], &c->timeout_s);
+    if (!(c->timeout_s > 0))
+        c->timeout_s = 0;
+    if (c->timeout_s > TIMEOUT_MOST_S)
+        c->timeout_s = TIMEOUT_MOST_S;
+    LIST_FOREACH(it, &w->clients)
+    {
+        const struct client *client = LIST_ENTRY(it, struct client, link);
+        if (client->is_virtual || !client->built_in)
+            continue;
+        c->targets[c->n++] = (struct target){c, mem_copy(client->full_id, strlen(client->full_id)),
+                                             client->generation, false};
+    }
+    return c;
+}
+
+/* Nobody is there and nothing keeps it. */
+static void remove_empty(struct hub *h, struct rpc_call *call, struct workspace *w)
+{
+    struct buf b;
+
+    buf_init(&b, 0);
+    mp_add_map(&b, 2);
+    mp_add_text(&b, "removed_workspace");
+    mp_add_text(&b, w->id);
+    mp_add_text(&b, "removed_clients");
+    mp_add_array(&b, 0);
+    event_workspace(h, slice_of(w->id), w, "workspace_unloaded");
+    workspace_remove(&h->registry, w);
+    reply_buf(call, &b);
+}
+
+void do_cleanup(struct rpc_call *call, void *arg)
+{
+    struct manager *m = arg;
+    struct workspace *w;
+    struct refusal r;
+
+    if (!check(m->hub, call, &w, &r))
+        reply_refusal(call, &r);
+    else if (!w->is_persistent && !w->is_system && list_is_empty(&w->clients))
+        remove_empty(m->hub, call, w);
+    else
+        ask_more(new_cleanup(m, call, w));
+}
