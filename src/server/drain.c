@@ -56,13 +56,18 @@ static void run_order(struct loop *l, struct mail *mail)
     mem_free(o);
 }
 
+static void order(struct server *s, unsigned loop, int what, size_t n)
+{
+    struct order *o = MEM_NEW(struct order);
+
+    *o = (struct order){.mail = {NULL, run_order}, .server = s, .n = n, .what = what};
+    loop_post_outside(&s->loops.loops[loop], &o->mail);
+}
+
 static void order_all(struct server *s, int what, size_t n)
 {
-    for (unsigned i = 0; i < s->loops.n_loops; i++) {
-        struct order *o = MEM_NEW(struct order);
-        *o = (struct order){.mail = {NULL, run_order}, .server = s, .n = n, .what = what};
-        loop_post_outside(&s->loops.loops[i], &o->mail);
-    }
+    for (unsigned i = 0; i < s->loops.n_loops; i++)
+        order(s, i, what, n);
 }
 
 void drain_request(struct drain *d, struct server *s, int signal_number)
@@ -93,15 +98,22 @@ void drain_request(struct drain *d, struct server *s, int signal_number)
     d->deadline_ms = is_lame_duck ? d->end_ms + c->drain_deadline_ms : hurry ? now + HURRY_MS : now + c->drain_deadline_ms;
 }
 
-static void close_some(struct drain *d, struct server *s, uint64_t now, int64_t left)
+/* Closes as many as should be closed by now, so that few clients leave late as well as many leave evenly. */
+static void close_some(const struct drain *d, struct server *s, uint64_t now, int64_t left)
 {
-    uint64_t remaining = d->end_ms > now ? d->end_ms - now : 0;
-    /* Spread what is left evenly over the steps that are left. */
-    uint64_t steps = remaining / STEP_MS + 1;
-    uint64_t n = ((uint64_t)left + steps - 1) / steps;
-    uint64_t per_loop = (n + s->loops.n_loops - 1) / s->loops.n_loops;
-
-    order_all(s, ORDER_CLOSE, remaining ? (size_t)per_loop : 0);
+    if (now >= d->end_ms) {
+        order_all(s, ORDER_CLOSE, 0);
+        return;
+    }
+    int64_t due = d->n_at_begin * (int64_t)(now - d->begin_ms) / (int64_t)(d->end_ms - d->begin_ms);
+    int64_t n = due - (d->n_at_begin - left);
+    for (unsigned i = 0; i < s->loops.n_loops && n > 0; i++) {
+        int64_t here = atomic_load_explicit(&s->loops.loops[i].metrics.values[METRIC_PEERS], memory_order_relaxed);
+        int64_t take = here < n ? here : n;
+        if (take > 0)
+            order(s, i, ORDER_CLOSE, (size_t)take);
+        n -= take;
+    }
 }
 
 bool drain_step(struct drain *d, struct server *s)

@@ -171,3 +171,18 @@ async def test_silent_half_open_peer_is_dropped(hub, start_server):
     event = await alice.event("client_disconnected", timeout=20)
     assert event["data"]["id"] == "bob"
 
+
+
+@pytest.mark.req("W-112")
+async def test_ids_that_begin_alike_do_not_fall_together(hub, server):
+    first = await hub.raw("client")
+    token = await first.manage("generate_token")
+    others = [await hub.raw(name, workspace=first.workspace, token=token)
+              for name in ("client2", "client-test", "clien")]
+    for other in others:
+        await other.register("calc", {"add": lambda a, b: a + b})
+    await others[0].manage("subscribe", "client_disconnected")
+    await first.leave()
+    assert (await others[0].event("client_disconnected"))["data"]["id"] == "client"
+    for other in others:
+        assert await others[0].call("services.calc.add", 1, 2, to=other.address) == 3
