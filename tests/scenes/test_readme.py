@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 README = Path(__file__).resolve().parents[2] / "README.md"
+PRELOAD = Path(__file__).resolve().parent / "js" / "websocket.cjs"
 RUN_S = 30
 SERVES = re.compile(r"\bserve\(|new Promise\(\(\) => \{\}\)|asyncio\.Event\(\)\.wait|run_forever")
 pytestmark = [pytest.mark.differs("the README of this project"), pytest.mark.timeout(240)]
@@ -41,8 +42,8 @@ class Block:
         env.pop("HYPHA_LOGLEVEL", None)
         if workspace:
             env["WORKSPACE"] = workspace
-        if language in ("js", "javascript") and _node_major() < 22:
-            env["NODE_OPTIONS"] = "--experimental-websocket"
+        if language in ("js", "javascript"):
+            env["NODE_OPTIONS"] = f'--require "{PRELOAD}"'
         self.lines = []
         self.process = subprocess.Popen(command + [str(path)], env=env, cwd=folder, text=True,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -82,11 +83,6 @@ class Block:
         assert code == 0, f"exit {code}:\n{self.text}\n{self.output}"
         assert self.output.strip(), f"printed nothing:\n{self.text}"
         assert '"success":false' not in self.output.replace(" ", ""), self.output
-
-
-def _node_major():
-    return int(subprocess.run(["node", "--version"], capture_output=True, text=True)
-               .stdout.lstrip("v").split(".")[0])
 
 
 def test_readme_blocks(server, tmp_path):
