@@ -103,21 +103,30 @@ static size_t utf8_step(const uint8_t *p, size_t n)
     return 0;
 }
 
+static bool word_is_ascii(const uint8_t *p)
+{
+    uint64_t word;
+
+    memcpy(&word, p, sizeof(word));
+    return !(word & 0x8080808080808080u);
+}
+
+/* How many bytes at the front are surely ASCII: all of them for nearly every text, eight a step, the last eight overlapping. */
+static size_t ascii_prefix(const uint8_t *p, size_t n)
+{
+    size_t at = 0;
+
+    while (at + 8 <= n && word_is_ascii(p + at))
+        at += 8;
+    return n >= 8 && at + 8 > n && word_is_ascii(p + n - 8) ? n : at;
+}
+
 bool slice_is_utf8(struct slice s)
 {
     const uint8_t *p = (const uint8_t *)s.ptr;
-    size_t at = 0;
+    size_t at = ascii_prefix(p, s.len);
 
     while (at < s.len) {
-        uint64_t word;
-        /* Nearly every text is ASCII: eight characters a step. */
-        if (s.len - at >= sizeof(word)) {
-            memcpy(&word, p + at, sizeof(word));
-            if (!(word & 0x8080808080808080u)) {
-                at += sizeof(word);
-                continue;
-            }
-        }
         size_t step = utf8_step(p + at, s.len - at);
         if (!step)
             return false;

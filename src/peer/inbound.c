@@ -53,8 +53,8 @@ static void refuse_malformed(struct peer *p, int outcome, const struct rpc_heade
 /* A receiver that decodes strictly throws away a frame whose routing texts are no text, and with it a call it owes an answer. */
 static bool are_texts(const struct rpc_header *h)
 {
-    return slice_is_utf8(h->to) && slice_is_utf8(h->type) && slice_is_utf8(h->method) && slice_is_utf8(h->session) &&
-           slice_is_utf8(h->parent);
+    return slice_is_utf8(h->type) && slice_is_utf8(h->method) && slice_is_utf8(h->session) && slice_is_utf8(h->parent) &&
+           slice_is_utf8(h->to);
 }
 
 /* The rules about whom a frame may be for (2.4, 2.5 step 2). NULL: allowed. */

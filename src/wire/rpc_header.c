@@ -97,18 +97,44 @@ static void complain(struct scan *s, int outcome)
         s->outcome = outcome;
 }
 
-/* One value; short texts, nearly all there is, without the general walk. MP_OK, MP_MORE, MP_BAD, MP_DEEP. */
-static inline int scan_value(struct scan *s, struct slice *ret_value)
+/* A text of up to 255 bytes, which is nearly every key and value there is, in one step. False, nothing taken: something else,
+ * or cut; the general walk will tell. */
+static inline bool scan_short_text(struct scan *s, struct slice *ret_text)
 {
-    uint8_t first = s->in.len ? (uint8_t)s->in.ptr[0] : 0;
-    size_t len = 1 + (first & 0x1fu);
+    const uint8_t *p = (const uint8_t *)s->in.ptr;
+    size_t n = s->in.len, head, len;
 
-    if ((first & 0xe0) == 0xa0 && len <= s->in.len) {
-        *ret_value = (struct slice){s->in.ptr, len};
-        s->in = (struct slice){s->in.ptr + len, s->in.len - len};
-        return MP_OK;
+    if (n < 2)
+        return false;
+    if ((p[0] & 0xe0) == 0xa0) {
+        head = 1;
+        len = p[0] & 0x1fu;
+    } else if (p[0] == 0xd9) {
+        head = 2;
+        len = p[1];
+    } else {
+        return false;
     }
-    return mp_take(&s->in, s->depth, ret_value);
+    if (len > n - head)
+        return false;
+    *ret_text = (struct slice){s->in.ptr + head, len};
+    s->in = (struct slice){s->in.ptr + head + len, n - head - len};
+    return true;
+}
+
+/* One value. ret_text: its text, or ptr NULL when it is none. MP_OK, MP_MORE, MP_BAD, MP_DEEP. */
+static inline int scan_value(struct scan *s, struct slice *ret_text, bool *ret_is_nil)
+{
+    struct slice value;
+
+    *ret_is_nil = false;
+    if (scan_short_text(s, ret_text))
+        return MP_OK;
+    *ret_text = (struct slice){NULL, 0};
+    int r = mp_take(&s->in, s->depth, &value);
+    if (r == MP_OK && !mp_get_str(value, ret_text))
+        *ret_is_nil = mp_is(value, MP_NIL);
+    return r;
 }
 
 static void note_other(struct scan *s, struct slice key)
@@ -123,7 +149,7 @@ static void note_other(struct scan *s, struct slice key)
     s->n_others++;
 }
 
-static void note_known(struct scan *s, enum rpc_key key, struct slice pair, struct slice value)
+static void note_known(struct scan *s, enum rpc_key key, struct slice pair, struct slice text, bool is_nil)
 {
     struct slice *place = text_place(s->h, key);
 
@@ -136,32 +162,35 @@ static void note_known(struct scan *s, enum rpc_key key, struct slice pair, stru
         s->h->dropped[s->h->n_dropped++] =
             (struct rpc_span){(uint32_t)(pair.ptr - s->base), (uint32_t)pair.len};
     }
-    if (!place || mp_get_str(value, place))
+    if (!place)
         return;
+    if (text.ptr)
+        *place = text;
     /* JavaScript's undefined travels as nil: as good as absent. What `from` claims never matters. */
-    if (key != KEY_FROM && !mp_is(value, MP_NIL))
+    else if (key != KEY_FROM && !is_nil)
         complain(s, RPC_HEADER_BAD);
 }
 
 static int scan_pair(struct scan *s)
 {
     const char *start = s->in.ptr;
-    struct slice key, value, text;
-    int r = scan_value(s, &key);
+    struct slice key, text;
+    bool is_nil;
+    int r = scan_value(s, &key, &is_nil);
 
     if (r == MP_OK)
-        r = scan_value(s, &value);
+        r = scan_value(s, &text, &is_nil);
     if (r != MP_OK)
         return r;
-    if (!mp_get_str(key, &text)) {
+    if (!key.ptr) {
         complain(s, RPC_HEADER_BAD_KEY);
         return MP_OK;
     }
-    enum rpc_key known = key_find(text);
+    enum rpc_key known = key_find(key);
     if (known == KEY_OTHER)
-        note_other(s, text);
+        note_other(s, key);
     else
-        note_known(s, known, slice_make(start, (size_t)(s->in.ptr - start)), value);
+        note_known(s, known, slice_make(start, (size_t)(s->in.ptr - start)), text, is_nil);
     return MP_OK;
 }
 
