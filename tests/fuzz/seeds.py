@@ -31,6 +31,15 @@ def masked_frame(opcode, payload, final=True):
     return bytes([opcode | (0x80 if final else 0)]) + size + MASK + body
 
 
+WS_STREAMS = [
+    masked_frame(1, "h\u00e9llo".encode()) + masked_frame(2, b"x" * 300) + masked_frame(8, b"\x03\xe8bye"),
+    masked_frame(1, b"a\xc3", False) + masked_frame(9, b"ping") + masked_frame(0, b"\xa9", False) + masked_frame(10, b"") + masked_frame(0, b"!"),
+    masked_frame(2, b"y" * 601), masked_frame(1, b"\xff\xfe"), b"\x82\x01z", b"\x83\x80abcd", masked_frame(0, b"?"),
+    masked_frame(2, b"", False) + masked_frame(2, b""), masked_frame(8, b"\x03"), masked_frame(8, b"\x03\xed") + masked_frame(2, b"late"),
+    masked_frame(2, b"z" * 500, False) + masked_frame(0, b"z" * 101), masked_frame(2, b"w" * 126) + masked_frame(8, b""),
+]
+
+
 def keep(target, data):
     folder = HERE / "corpus" / target
     folder.mkdir(parents=True, exist_ok=True)
@@ -59,6 +68,9 @@ def main():
     for text in TEXTS:
         keep("json", text.encode())
     keep("frame", b"\x82\x7e\x00\x7e" + b"x" * 126 + b"\x88\x02\x03\xe8")
+    for start in b"\x02\x07\x3f\x46\x85\xc4":
+        for stream in WS_STREAMS:
+            keep("ws", bytes([start]) + stream)
     for text in ADDRESSES:
         keep("address", text.encode())
     for text in TARGETS:
