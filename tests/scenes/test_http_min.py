@@ -32,6 +32,8 @@ async def test_metrics(server):
         assert "# HELP" in answer.text and "# TYPE" in answer.text
 
 
+@pytest.mark.req("H-009", "H-010", "H-011", "H-014", "H-015", "H-016", "H-017", "H-018",
+                 "H-019", "H-031")
 async def test_get_call(hub, server):
     provider = await provider_of(hub)
     base = f"/{provider.config.workspace}/services/prov:calc"
@@ -57,6 +59,7 @@ async def test_get_call(hub, server):
         assert bad.json()["detail"].startswith("Invalid request body: ")
 
 
+@pytest.mark.req("H-032", "H-033")
 async def test_members_that_are_not_functions(hub, server):
     provider = await provider_of(hub)
     base = f"/{provider.config.workspace}/services/prov:calc"
@@ -81,6 +84,7 @@ async def test_falsy_members_exist(hub, server):
         assert (await http.get(f"{base}/name.x")).status_code == 404
 
 
+@pytest.mark.req("H-022", "H-024", "H-026", "H-028", "H-030")
 async def test_post_call(hub, server):
     provider = await provider_of(hub)
     base = f"/{provider.config.workspace}/services/prov:calc"
@@ -105,6 +109,7 @@ async def test_post_call(hub, server):
             assert bad.json()["detail"].startswith("Invalid request body: ")
 
 
+@pytest.mark.req("H-023", "H-026", "H-027", "H-137")
 @pytest.mark.differs("the original answers these with a plain 500, or with numbered keywords")
 async def test_post_call_in_forms_the_original_refuses(hub, server):
     provider = await provider_of(hub)
@@ -125,7 +130,7 @@ async def test_post_call_in_forms_the_original_refuses(hub, server):
         assert answer.status_code == 400
 
 
-@pytest.mark.req("S-08", "S-09", "S-11")
+@pytest.mark.req("S-08", "S-09", "S-11", "H-030", "H-034", "H-035", "H-036")
 async def test_error_mapping(hub, server):
     provider = await provider_of(hub)
     workspace = provider.config.workspace
@@ -154,7 +159,7 @@ async def test_error_mapping(hub, server):
             assert "Traceback" not in text and 'File "' not in text
 
 
-@pytest.mark.req("S-29", "S-12", "S-37", "S-38")
+@pytest.mark.req("S-29", "S-12", "S-37", "S-38", "H-043", "H-050", "A-075")
 async def test_protected_services(hub, server):
     owner = tokens.mint("gina")
     provider = await provider_of(hub, "protected", token=owner)
@@ -179,7 +184,7 @@ async def test_protected_services(hub, server):
         assert answer.status_code == 401 and "expired" in answer.json()["detail"]
 
 
-@pytest.mark.req("S-05")
+@pytest.mark.req("S-05", "H-044")
 async def test_context_of_an_http_call(hub, server):
     provider = await hub.py("prov")
     await provider.register_service(services.context_service(visibility="public"))
@@ -196,6 +201,7 @@ async def test_context_of_an_http_call(hub, server):
         assert who["ws"] == workspace
 
 
+@pytest.mark.req("H-001", "H-002", "H-005", "H-006", "H-008")
 async def test_service_list_and_info(hub, server):
     provider = await provider_of(hub)
     workspace = provider.config.workspace
@@ -217,6 +223,7 @@ async def test_service_list_and_info(hub, server):
         assert len((await http.get(f"/{workspace}/services/")).json()) == 2
 
 
+@pytest.mark.req("A-082")
 async def test_workspace_info(hub, server):
     provider = await hub.py("prov")
     workspace = provider.config.workspace
@@ -229,6 +236,7 @@ async def test_workspace_info(hub, server):
         assert answer.status_code == 200 and answer.json()["id"] == workspace
 
 
+@pytest.mark.req("H-024", "H-053", "A-091")
 async def test_manager_over_http(hub, server):
     provider = await provider_of(hub)
     workspace = provider.config.workspace

@@ -9,7 +9,7 @@ from kit.hub import until
 from kit.web import client_for, provider_of
 
 
-@pytest.mark.req("W-077")
+@pytest.mark.req("W-077", "H-039", "H-040")
 @pytest.mark.differs("the original ends every stream with an error before the first item")
 async def test_generator_as_event_stream(hub, server):
     provider = await provider_of(hub)
@@ -29,7 +29,7 @@ async def test_generator_as_event_stream(hub, server):
         assert 'File "' not in late[1]
 
 
-@pytest.mark.req("W-077")
+@pytest.mark.req("W-077", "H-041")
 @pytest.mark.differs("the original ends every stream with an error before the first item")
 async def test_generator_is_closed_when_the_reader_leaves(hub, server):
     closed = asyncio.Event()
