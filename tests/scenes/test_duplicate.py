@@ -18,7 +18,7 @@ async def test_duplicate_is_refused(hub, server, target):
     assert message == f"{FEC}Client already exists and is active: {first.workspace}/dup"
 
 
-@pytest.mark.req("W-013")
+@pytest.mark.req("W-013", "D-48", "A-067", "A-222")
 @pytest.mark.differs("the original breaks the live client (1.9)")
 async def test_refused_duplicate_leaves_the_first_undisturbed(hub, server):
     first = await hub.raw("dup", is_registered=False)
