@@ -17,6 +17,7 @@ struct api_options {                    /* borrowed; const after start */
     struct loop_set *loops;
     struct rpc_loop *const *rpc_loops;  /* by loop index */
     struct hub *hub;                    /* its const fields, and its loop to post to */
+    const struct metrics *accept_metrics;       /* the block of the thread that is no loop */
 };
 
 struct api *api_new(const struct api_options *options);

@@ -95,7 +95,7 @@ void api_on_metrics(struct http_request *req, void *arg)
 {
     struct api *a = arg;
     const struct loop_set *set = a->options.loops;
-    const struct metrics **blocks = mem_new(set->n_loops * sizeof(*blocks));
+    const struct metrics **blocks = mem_new((set->n_loops + 1) * sizeof(*blocks));
     long virtual_pages, resident_pages;
     struct buf b;
 
@@ -106,8 +106,9 @@ void api_on_metrics(struct http_request *req, void *arg)
     }
     for (unsigned i = 0; i < set->n_loops; i++)
         blocks[i] = &set->loops[i].metrics;
+    blocks[set->n_loops] = a->options.accept_metrics;
     buf_init(&b, 0);
-    metrics_print(blocks, set->n_loops, &b);
+    metrics_print(blocks, set->n_loops + 1, &b);
     memory_pages(&virtual_pages, &resident_pages);
     add_gauge(&b, "process_resident_memory_bytes", "Resident memory of the process", (double)resident_pages * (double)sysconf(_SC_PAGESIZE));
     add_gauge(&b, "hyphad_charged_bytes", "Bytes charged to the process account", (double)account_used(a->options.hub->process));

@@ -32,8 +32,6 @@ static void run_socket(struct loop *loop, struct mail *mail)
 {
     struct socket_mail *m = CONTAINER_OF(mail, struct socket_mail, mail);
 
-    /* The accept thread counted the connection for this loop; the stream counts itself from here. */
-    loop_count(loop, METRIC_CONNS_ACCEPTED, 1);
     m->on_socket(loop, m->fd, m->arg);
     mem_free(m);
 }
@@ -130,6 +128,7 @@ static void refuse_with_spare(struct listener *l)
     if (fd >= 0)
         close(fd);
     l->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    metric_add(l->options.metrics, METRIC_CONNS_REFUSED, 1);
     LOG(LOG_WARN, "net", "no descriptors left", log_int("listener", l->fd));
 }
 
@@ -147,12 +146,14 @@ void listener_accept(struct listener *l)
         struct loop *loop = choose_loop(l, &total);
         if ((uint64_t)total >= l->options.max_connections) {
             close(fd);
+            metric_add(l->options.metrics, METRIC_CONNS_REFUSED, 1);
             LOG(LOG_WARN, "net", "too many connections", log_int("max", (int64_t)l->options.max_connections));
             continue;
         }
         struct socket_mail *m = MEM_NEW(struct socket_mail);
         *m = (struct socket_mail){{NULL, run_socket}, l, l->options.on_socket, l->options.arg, fd};
         loop_post_outside(loop, &m->mail);
+        metric_add(l->options.metrics, METRIC_CONNS_ACCEPTED, 1);
     }
 }
 

@@ -12,6 +12,7 @@ struct listener;
 struct listener_options {
     struct loop_set *loops;
     size_t max_connections;
+    struct metrics *metrics;        /* the accept thread's own block */
     int backlog;
     /* Runs on the chosen loop; takes over the descriptor. */
     void (*on_socket)(struct loop *loop, int fd, void *arg);

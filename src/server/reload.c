@@ -16,30 +16,15 @@ struct swap {
     const struct config *config;
 };
 
-/* Metrics belong to loops: the first one keeps these. */
-static void count(struct loop *l, bool is_ok)
-{
-    int64_t was = atomic_load_explicit(&l->metrics.values[METRIC_RELOAD_OK], memory_order_relaxed);
-
-    if (l->index != 0)
-        return;
-    loop_count(l, METRIC_RELOAD_OK, (is_ok ? 1 : 0) - was);
-    loop_count(l, METRIC_RELOAD_FAILURES, is_ok ? 0 : 1);
-}
-
 static void run_swap(struct loop *l, struct mail *mail)
 {
     struct swap *m = CONTAINER_OF(mail, struct swap, mail);
 
-    if (m->config) {
-        l->config = m->config;
-        server_set_site(&m->server->sites[l->index], m->config);
-    }
-    count(l, m->config != NULL);
+    l->config = m->config;
+    server_set_site(&m->server->sites[l->index], m->config);
     mem_free(m);
 }
 
-/* Every loop takes the new set; NULL: it was refused. */
 static void tell(struct server *s, const struct config *fresh)
 {
     for (unsigned i = 0; i < s->loops.n_loops; i++) {
@@ -47,6 +32,14 @@ static void tell(struct server *s, const struct config *fresh)
         *m = (struct swap){{NULL, run_swap}, s, fresh};
         loop_post_outside(&s->loops.loops[i], &m->mail);
     }
+}
+
+static void count(struct server *s, bool is_ok)
+{
+    int64_t was = atomic_load_explicit(&s->metrics.values[METRIC_RELOAD_OK], memory_order_relaxed);
+
+    metric_add(&s->metrics, METRIC_RELOAD_OK, is_ok - was);
+    metric_add(&s->metrics, METRIC_RELOAD_FAILURES, !is_ok);
 }
 
 static void log_changes(const struct config *c)
@@ -66,7 +59,7 @@ void reload(struct server *s, struct config **config)
 
     ready_notify("RELOADING=1");
     if (config_reload(*config, stderr, &fresh) != CONFIG_SERVE) {
-        tell(s, NULL);
+        count(s, false);
         LOG(LOG_ERROR, "config", "reload refused", log_text("kept", "the old configuration"));
         ready_notify("READY=1");
         return;
@@ -74,6 +67,7 @@ void reload(struct server *s, struct config **config)
     struct log_options log = {.level = (enum log_level)fresh->loglevel, .format = (enum log_format)fresh->log_format,
                               .rate_per_s = (uint32_t)fresh->log_rate};
     log_configure(&log);
+    count(s, true);
     tell(s, fresh);
     server_keep_config(s, *config);
     *config = fresh;

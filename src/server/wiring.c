@@ -44,7 +44,7 @@ static char *url_of(const char *host, uint16_t port, const char *base_path)
 bool server_bind(struct server *s)
 {
     const struct config *c = s->config;
-    struct listener_options options = {.loops = &s->loops, .max_connections = c->max_connections, .backlog = (int)c->backlog,
+    struct listener_options options = {.loops = &s->loops, .max_connections = c->max_connections, .metrics = &s->metrics, .backlog = (int)c->backlog,
                                        .on_socket = on_socket, .arg = s};
     int error = 0;
     int r = listener_open(&options, c->host, (uint16_t)c->port, &s->listener, &s->port, &error);
@@ -177,8 +177,6 @@ static void wire_loop(struct server *s, unsigned i)
     struct loop *loop = &s->loops.loops[i];
 
     loop->config = s->config;
-    if (i == 0)
-        loop_count(loop, METRIC_RELOAD_OK, 1);
     s->rpc_loops[i] = rpc_loop_new(loop, s->router, &s->rpc_settings);
     s->rpc_watches[i] = (struct rpc_watch){.watcher = {.on_gone = on_gone}, .rpc = s->rpc_loops[i]};
     router_watch(s->router, loop, &s->rpc_watches[i].watcher);
@@ -204,6 +202,7 @@ bool server_wire(struct server *s)
         LOG(LOG_ERROR, "loop", "cannot make event loops", log_text("reason", uv_strerror(r)));
         return false;
     }
+    metric_add(&s->metrics, METRIC_RELOAD_OK, 1);
     s->router = router_new(&s->loops);
     s->process = account_new(NULL, s->config->process_bytes);
     fill_info(s);
@@ -213,7 +212,7 @@ bool server_wire(struct server *s)
     s->peer_loops = mem_new(n * sizeof(*s->peer_loops));
     s->http_loops = mem_new(n * sizeof(*s->http_loops));
     s->sites = mem_new(n * sizeof(*s->sites));
-    s->api = api_new(&(struct api_options){.loops = &s->loops, .rpc_loops = s->rpc_loops, .hub = &s->hub});
+    s->api = api_new(&(struct api_options){.loops = &s->loops, .rpc_loops = s->rpc_loops, .hub = &s->hub, .accept_metrics = &s->metrics});
     fill_site(s);
     for (unsigned i = 0; i < n; i++)
         wire_loop(s, i);

@@ -31,6 +31,7 @@ struct server {
     struct token_keys keys;
     struct server_info info;
     struct loop_set loops;
+    struct metrics metrics;                 /* the accept thread's own */
     struct router *router;
     struct account *process;
     struct hub hub;
