@@ -58,10 +58,10 @@ static void ended(struct stream *s, int error)
     }
     s->has_ended = true;
     stream_read_stop(s);
-    if (s->state == STREAM_FINISHING)
-        stream_close(s);
-    else
+    if (s->state != STREAM_FINISHING)
         s->ops->on_end(s, error);
+    else if (error)     /* a peer that only stopped sending still gets what is queued */
+        stream_close(s);
 }
 
 static void on_written(uv_write_t *write, int status)
@@ -102,7 +102,9 @@ static void wait_writable(struct stream *s, const uv_buf_t *bufs, size_t n, size
     if (r) {
         s->write = mem_free(s->write);
         ended(s, r);
+        return;
     }
+    s->write_left = uv_stream_get_write_queue_size((uv_stream_t *)&s->tcp);
 }
 
 static void drained(struct stream *s)
@@ -255,9 +257,7 @@ void stream_finish(struct stream *s)
     if (s->state != STREAM_OPEN)
         return;
     s->state = STREAM_FINISHING;
-    if (s->has_ended)
-        stream_close(s);
-    else if (!s->write)
+    if (!s->write)
         loop_defer(s->loop, &s->flush);
 }
 
@@ -277,8 +277,15 @@ void stream_end_all(struct loop *loop)
     list_move_all(&loop->streams, &seen);
 }
 
-uint64_t stream_stalled_ms(const struct stream *s)
+uint64_t stream_stalled_ms(struct stream *s)
 {
+    size_t left = uv_stream_get_write_queue_size((uv_stream_t *)&s->tcp);
+
+    /* The sendq shrinks when a write is done, and one of many megabytes takes a slow reader long: libuv knows how far it is. */
+    if (s->write && left != s->write_left) {
+        s->write_left = left;
+        s->progress_ms = loop_now_ms(s->loop);
+    }
     return s->sendq.n_bytes ? loop_now_ms(s->loop) - s->progress_ms : 0;
 }
 

@@ -42,7 +42,8 @@ struct stream {
     struct deferred flush;
     uv_write_t *write;              /* in flight, or NULL: what it sends stays in the sendq until it is done */
     size_t write_bytes;
-    uint64_t progress_ms;           /* loop time when the sendq was last empty or last shrank */
+    size_t write_left;              /* of it, when last looked at */
+    uint64_t progress_ms;           /* loop time when the sendq was last empty or was last seen to shrink */
     uint64_t n_bytes_in;
     enum stream_state state;
     bool is_reading;
@@ -62,7 +63,7 @@ void stream_close(struct stream *s);            /* at once; queued messages are 
 void stream_reset(struct stream *s);            /* as stream_close, with a TCP reset instead of a FIN */
 /* Ends every stream of a loop as if each peer had failed: owners hear on_end(UV_ECANCELED). For the end of a drain. */
 void stream_end_all(struct loop *loop);
-/* Milliseconds for which queued bytes have made no progress; 0 when the queue is empty. */
-uint64_t stream_stalled_ms(const struct stream *s);
+/* Milliseconds for which queued bytes have made no progress that was looked for; 0 when the queue is empty. */
+uint64_t stream_stalled_ms(struct stream *s);
 enum { STREAM_PEER_MAX = 64 };
 void stream_peer_name(const struct stream *s, char out[STREAM_PEER_MAX]);    /* address without port; "" when unknown */
