@@ -1,0 +1,351 @@
+/* A stream over a socket pair: what it says to its owner, and what reaches the other end. */
+#include <errno.h>
+#include <netinet/in.h>
+
+#include "net/stream.h"
+#include "unit/net/turns.h"
+
+struct world {
+    struct turns t;
+    struct stream *s, *victim;
+    int fd;                 /* the other end */
+    char in[64];
+    size_t n_in;
+    int n_ends, end_error, n_drained, n_closed;
+};
+
+static void on_read(struct stream *s, char *bytes, size_t n)
+{
+    struct world *w = s->owner;
+
+    CHECK(w->n_in + n < sizeof(w->in));
+    memcpy(w->in + w->n_in, bytes, n);
+    w->n_in += n;
+}
+
+static void on_end(struct stream *s, int error)
+{
+    struct world *w = s->owner;
+
+    w->n_ends++;
+    w->end_error = error;
+}
+
+static void on_drained(struct stream *s)
+{
+    ((struct world *)s->owner)->n_drained++;
+}
+
+static void on_closed(struct stream *s)
+{
+    ((struct world *)s->owner)->n_closed++;
+}
+
+static const struct stream_ops ops = {on_read, on_end, on_drained, on_closed};
+
+static void open_on(struct world *w, int fds[2])
+{
+    int error = 0;
+
+    memset(w, 0, sizeof(*w));
+    turns_init(&w->t, 1);
+    w->s = stream_open(w->t.loop, fds[0], &ops, w, &error);
+    CHECK(w->s != NULL);
+    CHECK_INT(error, 0);
+    w->fd = fds[1];
+    stream_read_start(w->s);
+}
+
+static void open_pair(struct world *w)
+{
+    int fds[2];
+
+    turns_pair(fds);
+    open_on(w, fds);
+}
+
+static void shut(struct world *w)
+{
+    TURNS_UNTIL(&w->t, w->n_closed == 1);
+    CHECK_INT(w->t.loop->metrics.values[METRIC_CONNS_OPEN], 0);
+    turns_deinit(&w->t);
+    if (w->fd >= 0)
+        close(w->fd);
+}
+
+static void send_text(struct world *w, const char *text)
+{
+    CHECK(stream_send_bytes(w->s, slice_of(text), NULL));
+}
+
+/* More than the pair's buffers hold. */
+static size_t clog_up(struct world *w)
+{
+    size_t n = 4 << 20;
+    char *zeros = mem_new(n);
+
+    CHECK(stream_send_bytes(w->s, slice_make(zeros, n), NULL));
+    mem_free(zeros);
+    turns_run(&w->t);
+    CHECK(w->s->sendq.n_bytes > 0);
+    return n;
+}
+
+/* Reads what there is; -1 at the end. */
+static long drain(struct world *w)
+{
+    static char room[1 << 16];
+    long n = 0;
+    ssize_t r;
+
+    while ((r = recv(w->fd, room, sizeof(room), MSG_DONTWAIT)) > 0)
+        n += r;
+    return r == 0 && n == 0 ? -1 : n;
+}
+
+CASE(bytes_come_and_go)
+{
+    struct world w;
+    char got[32];
+
+    open_pair(&w);
+    CHECK_INT(send(w.fd, "ping", 4, 0), 4);
+    TURNS_UNTIL(&w.t, w.n_in == 4);
+    CHECK_BYTES(w.in, 4, "ping", 4);
+    CHECK_INT(w.s->n_bytes_in, 4);
+    send_text(&w, "po");
+    send_text(&w, "ng");
+    CHECK(recv(w.fd, got, sizeof(got), MSG_DONTWAIT) < 0);      /* nothing leaves before the turn ends */
+    turns_run(&w.t);
+    CHECK_INT(recv(w.fd, got, sizeof(got), MSG_DONTWAIT), 4);   /* and then all at once */
+    CHECK_BYTES(got, 4, "pong", 4);
+    CHECK_INT(w.n_drained, 1);
+    stream_close(w.s);
+    shut(&w);
+}
+
+CASE(no_bytes_are_read_while_reading_is_stopped)
+{
+    struct world w;
+
+    open_pair(&w);
+    stream_read_stop(w.s);
+    stream_read_stop(w.s);
+    CHECK_INT(send(w.fd, "later", 5, 0), 5);
+    for (int i = 0; i < 5; i++)
+        turns_run(&w.t);
+    CHECK_INT(w.n_in, 0);
+    stream_read_start(w.s);
+    stream_read_start(w.s);
+    TURNS_UNTIL(&w.t, w.n_in == 5);
+    stream_close(w.s);
+    shut(&w);
+}
+
+CASE(finish_sends_all_and_then_ends)
+{
+    struct world w;
+    long n, total = 0;
+
+    open_pair(&w);
+    size_t sent = clog_up(&w);
+    send_text(&w, "last");
+    stream_finish(w.s);
+    send_text(&w, "too late");
+    while ((n = drain(&w)) >= 0) {
+        total += n;
+        turns_run(&w.t);
+    }
+    CHECK_INT(total, (long)sent + 4);
+    CHECK_INT(w.n_ends, 0);
+    shut(&w);
+}
+
+CASE(finish_with_nothing_queued_ends_at_once)
+{
+    struct world w;
+
+    open_pair(&w);
+    stream_finish(w.s);
+    shut(&w);
+}
+
+CASE(close_drops_what_is_queued)
+{
+    struct world w;
+    long n, total = 0;
+
+    open_pair(&w);
+    size_t sent = clog_up(&w);
+    stream_close(w.s);
+    stream_close(w.s);
+    TURNS_UNTIL(&w.t, w.n_closed == 1);
+    while ((n = drain(&w)) >= 0)
+        total += n;
+    CHECK(total < (long)sent);
+    CHECK_INT(w.n_ends, 0);
+    shut(&w);
+}
+
+CASE(an_end_is_told_once_and_sending_goes_on)
+{
+    struct world w;
+    char got[8];
+
+    open_pair(&w);
+    CHECK_INT(shutdown(w.fd, SHUT_WR), 0);
+    TURNS_UNTIL(&w.t, w.n_ends == 1);
+    CHECK_INT(w.end_error, 0);
+    stream_read_start(w.s);
+    send_text(&w, "bye");
+    stream_finish(w.s);
+    TURNS_UNTIL(&w.t, w.n_closed == 1);
+    CHECK_INT(recv(w.fd, got, sizeof(got), MSG_DONTWAIT), 3);
+    CHECK_INT(w.n_ends, 1);
+    shut(&w);
+}
+
+CASE(a_peer_that_stops_sending_while_we_finish_gets_all)
+{
+    struct world w;
+    long n, total = 0;
+
+    open_pair(&w);
+    size_t sent = clog_up(&w);
+    stream_finish(w.s);
+    CHECK_INT(shutdown(w.fd, SHUT_WR), 0);
+    turns_run(&w.t);
+    while ((n = drain(&w)) >= 0) {
+        total += n;
+        turns_run(&w.t);
+    }
+    CHECK_INT(total, (long)sent);
+    shut(&w);
+}
+
+CASE(a_failed_write_after_the_end_closes)
+{
+    struct world w;
+
+    open_pair(&w);
+    CHECK_INT(shutdown(w.fd, SHUT_WR), 0);
+    TURNS_UNTIL(&w.t, w.n_ends == 1);
+    close(w.fd);
+    w.fd = -1;
+    send_text(&w, "nobody hears");
+    TURNS_UNTIL(&w.t, w.n_closed == 1);
+    CHECK_INT(w.n_ends, 1);
+    shut(&w);
+}
+
+CASE(a_peer_that_leaves_while_we_send_is_an_end)
+{
+    struct world w;
+
+    open_pair(&w);
+    clog_up(&w);
+    close(w.fd);
+    w.fd = -1;
+    TURNS_UNTIL(&w.t, w.n_ends == 1);
+    if (!w.n_closed)    /* by itself, when the end was read before the write failed */
+        stream_close(w.s);
+    shut(&w);
+}
+
+CASE(stalled_time_counts_from_the_last_progress)
+{
+    struct world w;
+
+    open_pair(&w);
+    CHECK_INT(stream_stalled_ms(w.s), 0);
+    clog_up(&w);
+    TURNS_UNTIL(&w.t, stream_stalled_ms(w.s) >= 50);
+    CHECK(drain(&w) > 0);       /* a part of one large write */
+    TURNS_UNTIL(&w.t, stream_stalled_ms(w.s) < 50);
+    CHECK(w.s->sendq.n_bytes > 0);
+    TURNS_UNTIL(&w.t, stream_stalled_ms(w.s) >= 50);
+    stream_close(w.s);
+    shut(&w);
+}
+
+CASE(a_reset_is_seen_as_one)
+{
+    struct world w;
+    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(addr);
+    int fds[2], listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    char name[STREAM_PEER_MAX], got;
+
+    CHECK_INT(bind(listening, (struct sockaddr *)&addr, len), 0);
+    CHECK_INT(listen(listening, 1), 0);
+    CHECK_INT(getsockname(listening, (struct sockaddr *)&addr, &len), 0);
+    fds[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK_INT(connect(fds[1], (struct sockaddr *)&addr, len), 0);
+    fds[0] = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    close(listening);
+    open_on(&w, fds);
+    stream_peer_name(w.s, name);
+    CHECK_TEXT(name, "127.0.0.1");
+    stream_reset(w.s);
+    stream_reset(w.s);
+    stream_close(w.s);
+    TURNS_UNTIL(&w.t, w.n_closed == 1);
+    CHECK_INT(recv(w.fd, &got, 1, 0), -1);
+    CHECK_INT(errno, ECONNRESET);
+    shut(&w);
+}
+
+CASE(a_bad_descriptor_opens_no_stream)
+{
+    struct turns t;
+    int error = 0;
+
+    turns_init(&t, 1);
+    CHECK(stream_open(t.loop, -1, &ops, NULL, &error) == NULL);
+    CHECK(error < 0);
+    TURNS_UNTIL(&t, list_is_empty(&t.loop->streams));
+    turns_deinit(&t);
+}
+
+/* The first owner to hear closes the second one's stream: both must be told or closed, none twice. */
+static void on_end_close_other(struct stream *s, int error)
+{
+    struct world *w = s->owner;
+
+    on_end(s, error);
+    stream_close(w->victim);
+}
+
+CASE(end_all_tells_every_owner)
+{
+    static const struct stream_ops closing = {on_read, on_end_close_other, on_drained, on_closed};
+    struct world w;
+    int fds[3][2], error;
+
+    open_pair(&w);
+    for (int i = 0; i < 3; i++) {
+        turns_pair(fds[i]);
+        struct stream *s = stream_open(w.t.loop, fds[i][0], &closing, &w, &error);
+        CHECK(s != NULL);
+        stream_read_start(s);
+        if (i == 1)
+            w.victim = s;
+        if (i == 2)
+            stream_finish(s);
+    }
+    stream_end_all(w.t.loop);
+    /* The first, and the one that closed another; the closed and the finishing ones were not theirs any more. */
+    CHECK_INT(w.n_ends, 2);
+    CHECK_INT(w.end_error, UV_ECANCELED);
+    TURNS_UNTIL(&w.t, w.n_closed == 4);
+    for (int i = 0; i < 3; i++)
+        close(fds[i][1]);
+    w.n_closed = 1;
+    shut(&w);
+}
+
+CASES(RUN(bytes_come_and_go), RUN(no_bytes_are_read_while_reading_is_stopped), RUN(finish_sends_all_and_then_ends),
+      RUN(finish_with_nothing_queued_ends_at_once), RUN(close_drops_what_is_queued),
+      RUN(an_end_is_told_once_and_sending_goes_on), RUN(a_peer_that_stops_sending_while_we_finish_gets_all), RUN(a_failed_write_after_the_end_closes),
+      RUN(a_peer_that_leaves_while_we_send_is_an_end), RUN(stalled_time_counts_from_the_last_progress),
+      RUN(a_reset_is_seen_as_one), RUN(a_bad_descriptor_opens_no_stream), RUN(end_all_tells_every_owner))
