@@ -7,6 +7,8 @@ import pytest
 from kit import tokens
 from kit.raw import RpcError
 
+pytestmark = pytest.mark.differs("rules the original breaks or does not have")
+
 
 async def member(hub, owner, client_id, **options):
     return await hub.raw(client_id, workspace=owner.workspace,
