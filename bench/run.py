@@ -16,10 +16,11 @@ import shutil
 import statistics
 import subprocess
 import sys
-import tomllib
 
+import floors
 import servers
-from measures import MEASURES
+from floors import spread
+from measures import MEASURES, load
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -40,7 +41,9 @@ def options():
     p.add_argument("--server-core", type=int, default=0)
     p.add_argument("--generator-core", type=int, default=1)
     p.add_argument("--results", default=os.path.join(HERE, "results"), help="folder of the results file; '' for none")
+    p.add_argument("--merge", action="store_true", help="keep the other measures of a results file of this day and commit")
     args = p.parse_args()
+    args.messages = sys.stderr
     for name in ("hyphad", "bench", "relay"):
         path = getattr(args, name)
         if path:
@@ -55,21 +58,12 @@ def choose(args):
         raise SystemExit(f"no measure named {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}")
     chosen = [m for m in MEASURES
               if (m.name in args.only if args.only else m.is_quick or args.mode == "full")]
-    names = [n for n in servers.START if getattr(args, n) and (args.mode == "full" or n in ("hyphad", "relay"))]
+    names = [n for n in servers.START if getattr(args, n.partition("-")[0]) and (args.mode == "full" or n in ("hyphad", "relay"))]
     return chosen, [n for n in names if any(n in m.runs for m in chosen)]
 
 
 def measure(args, server, row):
-    command = ["taskset", "-c", str(args.generator_core), args.bench, "--json", "--url", server.url,
-               "--pid", str(server.pid), "--seconds", str(args.seconds), "--warmup", str(args.warmup),
-               *row.runs[server.name]]
-    if server.name in servers.WITH_LOGIN:
-        command += ["--jwt-secret", servers.SECRET]
-    done = subprocess.run(command, stdout=subprocess.PIPE, timeout=600, text=True)
-    if done.returncode != 0:
-        print(f"{server.name}, {row.name}: {done.stdout} {server.tail()}", file=sys.stderr)
-        return None
-    return json.loads(done.stdout)
+    return (row.take or load)(args, server, row.runs[server.name])
 
 
 def visit(args, name, rows, take):
@@ -96,15 +90,9 @@ def run_rounds(args, chosen, names):
                 if value is None:
                     failures.append(f"{name}, {row.name}")
                     return
-                print(f"round {number + 1}/{args.rounds} {name}, {row.name}: {value:,.0f} {row.figure}", file=sys.stderr)
+                print(f"round {number + 1}/{args.rounds} {name}, {row.name}: {floors.number(value)} {row.figure}", file=sys.stderr)
             visit(args, name, [m for m in chosen if name in m.runs], take)
     return samples, failures
-
-
-def spread(values):
-    middle = statistics.median(values)
-    return {"median": middle, "min": min(values), "max": max(values),
-            "spread": (max(values) - min(values)) / middle if middle else 0}
 
 
 def ratios(subject, other, figure):
@@ -141,7 +129,7 @@ def table(rows):
         v = r["value"]
         ratio = f"{r['ratio']['median']:.2f}" if r.get("ratio") else ""
         p50, p99 = (f"{r[k]:,.0f}" if k in r else "" for k in ("p50_us", "p99_us"))
-        out.append(f"| {r['measure']} | {r['server']} | {r['figure']} | {v['median']:,.0f} | {v['spread']:.0%} "
+        out.append(f"| {r['measure']} | {r['server']} | {r['figure']} | {floors.number(v['median'])} | {v['spread']:.0%} "
                    f"| {ratio} | {p50} | {p99} |")
     return "\n".join(out)
 
@@ -161,37 +149,31 @@ def machine():
     return {"cpu": model, "cores": os.cpu_count(), "kernel": platform.release(), "system": platform.machine()}
 
 
-def write_results(args, samples, rows):
+def write_results(args, samples, rows, lines):
+    """The JSON holds every sample; the Markdown beside it is for people."""
     commit = git("rev-parse", "--short", "HEAD") or "nocommit"
     changed = git("status", "--porcelain", "--", ":/src", ":/bench/load", ":/bench/control")
     now = datetime.datetime.now(datetime.timezone.utc)
-    path = os.path.join(args.results, f"{now:%Y-%m-%d}-{commit}.json")
+    path = os.path.join(args.results, f"{now:%Y-%m-%d}-{commit}")
+    about = {"at": now.isoformat(timespec="seconds"), "commit": commit, "sources_changed": bool(changed),
+             "machine": machine(), "rounds": args.rounds, "seconds": args.seconds}
+    if args.merge and os.path.exists(f"{path}.json"):
+        with open(f"{path}.json") as f:
+            old = json.load(f)
+        samples = {**old["samples"], **samples}
+        names = {r["measure"] for r in rows}
+        rows = [r for r in old["summary"] if r["measure"] not in names] + rows
+        lines = floors.compare(samples)
     os.makedirs(args.results, exist_ok=True)
-    with open(path, "w") as f:
-        json.dump({"at": now.isoformat(timespec="seconds"), "commit": commit, "sources_changed": bool(changed),
-                   "machine": machine(), "rounds": args.rounds, "seconds": args.seconds,
-                   "summary": rows, "samples": samples}, f, indent=1)
+    with open(f"{path}.json", "w") as f:
+        json.dump({**about, "lines": lines, "summary": rows, "samples": samples}, f, indent=1)
         f.write("\n")
-    return path
-
-
-def below_floors(rows):
-    """How many floors the summary misses. A floor whose servers were not measured does not count."""
-    with open(os.path.join(HERE, "floors.toml"), "rb") as f:
-        floors = tomllib.load(f)["floor"]
-    by_key = {(r["measure"], r["server"]): r for r in rows}
-    n_missed = 0
-    for floor in floors:
-        row = by_key.get((floor["measure"], floor["against"]), {})
-        found = row.get("value" if floor["against"] == "hyphad" else floor["figure"])
-        if not found:
-            continue
-        value = found["median"]
-        is_met = value >= floor["floor"] if floor["better"] == "more" else value <= floor["floor"]
-        n_missed += not is_met
-        print(f"{floor['measure']}, {floor['figure']} against {floor['against']}: {value:.2f}, "
-              f"floor {floor['floor']}, goal {floor['goal']}{'' if is_met else '  MISSED'}")
-    return n_missed
+    with open(f"{path}.md", "w") as f:
+        m = about["machine"]
+        f.write(f"# {about['at']}, {commit}{', with changes' if changed else ''}\n\n"
+                f"{m['cpu']}, {m['cores']} cores, Linux {m['kernel']} {m['system']}\n\n"
+                f"{floors.table(lines)}\n\n{table(rows)}\n")
+    return f"{path}.md"
 
 
 def main():
@@ -199,10 +181,11 @@ def main():
     chosen, names = choose(args)
     samples, failures = run_rounds(args, chosen, names)
     rows = summarize(samples, chosen)
-    print(table(rows))
+    lines = floors.compare(samples)
+    print(f"{table(rows)}\n\n{floors.table(lines)}")
     if args.results:
-        print(f"\nwritten: {os.path.relpath(write_results(args, samples, rows))}")
-    n_missed = below_floors(rows) if args.mode == "check" else 0
+        print(f"\nwritten: {os.path.relpath(write_results(args, samples, rows, lines))}")
+    n_missed = sum(line["verdict"] == "MISSED" for line in lines) if args.mode == "check" else 0
     if failures:
         print(f"failed: {'; '.join(failures)}")
     sys.exit(1 if failures or n_missed else 0)

@@ -1,11 +1,13 @@
 """Servers and controls under load: how each is started on one core, and how it says that it is ready."""
 import http.client
+import json
 import os
 import re
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -13,7 +15,7 @@ SECRET = "a secret of the bench that signs nothing else"
 READY_LIMIT_S = 60
 # Load from one address and one user looks like abuse to limits that are made for production.
 LIFTED = {name: "100000000" for name in (
-    "HYPHA_WS_MSG_RATE_LIMIT", "HYPHA_HTTP_RATE_LIMIT", "HYPHA_HTTP_BURST_LIMIT",
+    "HYPHA_WS_MSG_RATE_LIMIT", "HYPHA_WS_MSG_BURST_LIMIT", "HYPHA_HTTP_RATE_LIMIT", "HYPHA_HTTP_BURST_LIMIT",
     "HYPHA_HTTP_AUTHENTICATED_RATE_LIMIT", "HYPHA_HTTP_AUTHENTICATED_BURST_LIMIT")}
 LIFTED |= {name: "1000000" for name in ("HYPHA_MAX_CONNECTIONS_PER_USER", "HYPHA_MAX_CLIENTS_PER_WORKSPACE")}
 LOGIN_ENV = {"JWT_SECRET": SECRET, **LIFTED}
@@ -33,18 +35,22 @@ class Server:
         self.folder = tempfile.mkdtemp(prefix=f"bench-{name}-")
         self.folders = [self.folder]
         self.url = None
+        self.core = core
         self.log = open(os.path.join(self.folder, "log"), "w+b")
-        command = [part.replace("{folder}", self.folder) for part in command]
+        self.command = [part.replace("{folder}", self.folder) for part in command]
+        self.env = env or {}
+        began = time.monotonic()
         # exec through taskset: the process id is the server's own.
         self.process = subprocess.Popen(
-            ["taskset", "-c", str(core), *command], cwd=self.folder, stdin=subprocess.DEVNULL,
+            ["taskset", "-c", str(core), *self.command], cwd=self.folder, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if ready is None else self.log, stderr=self.log,
-            env={**os.environ, **(env or {})})
+            env={**os.environ, **self.env})
         try:
             self.url = self._ready_line() if ready is None else ready(self)
         except Exception:
             self.stop()
             raise
+        self.start_seconds = time.monotonic() - began
 
     def _ready_line(self):
         line = self.process.stdout.readline().decode()
@@ -62,7 +68,26 @@ class Server:
     def pid(self):
         return self.process.pid
 
+    def restart_command(self):
+        """A shell command that kills the server, starts it again on its port and folder, and prints its process id."""
+        state = os.path.join(self.folder, "restart.json")
+        port = self.url.rsplit(":", 1)[1]
+        command = [port if word == "0" and before == "--port" else word
+                   for before, word in zip([""] + self.command, self.command)]
+        with open(state, "w") as f:
+            json.dump({"pid": self.pid, "core": self.core, "command": command, "env": self.env,
+                       "log": self.log.name, "folder": self.folder}, f)
+        return f"{sys.executable} {os.path.abspath(__file__)} {state}"
+
+    def stop_restarted(self):
+        try:
+            with open(os.path.join(self.folder, "pid")) as f:
+                os.kill(int(f.read()), signal.SIGKILL)
+        except (OSError, ValueError):
+            pass
+
     def stop(self):
+        self.stop_restarted()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -102,6 +127,12 @@ def when_answers(url, port, path):
 def start_hyphad(args, core):
     command = [args.hyphad, "--port", "0", "--data-dir", "{folder}/data", "--threads", "1"]
     return Server("hyphad", command, core, LOGIN_ENV)
+
+
+def start_hyphad_2(args, core):
+    """Two loops on two cores. With no third core the generator shares them; per CPU second that does not count."""
+    command = [args.hyphad, "--port", "0", "--data-dir", "{folder}/data", "--threads", "2"]
+    return Server("hyphad-2", command, f"{args.server_core},{args.generator_core}", LOGIN_ENV)
 
 
 def start_relay(args, core):
@@ -174,6 +205,38 @@ def start_nginx(args, core):
 
 
 # Which of them log in, and so take --jwt-secret.
-START = {"hyphad": start_hyphad, "relay": start_relay, "nats": start_nats, "nginx": start_nginx,
+START = {"hyphad": start_hyphad, "hyphad-2": start_hyphad_2, "relay": start_relay, "nats": start_nats, "nginx": start_nginx,
          "original": start_original}
-WITH_LOGIN = {"hyphad", "original"}
+WITH_LOGIN = {"hyphad", "hyphad-2", "original"}
+
+
+def is_dead(pid):
+    """Gone, or a zombie: its files, the listening socket among them, are closed by then."""
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def restart(state_path):
+    """What restart_command runs."""
+    with open(state_path) as f:
+        state = json.load(f)
+    os.kill(state["pid"], signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while not is_dead(state["pid"]) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    with open(state["log"], "ab") as log:
+        process = subprocess.Popen(["taskset", "-c", str(state["core"]), *state["command"]], stdout=subprocess.PIPE,
+                                   stderr=log, stdin=subprocess.DEVNULL, env={**os.environ, **state["env"]},
+                                   start_new_session=True)
+    with open(os.path.join(state["folder"], "pid"), "w") as f:
+        f.write(str(process.pid))
+    if b"listening on" not in process.stdout.readline():
+        raise SystemExit("the server did not come back")
+    print(process.pid)
+
+
+if __name__ == "__main__":
+    restart(sys.argv[1])

@@ -46,6 +46,7 @@ static void become_ready(struct client *c)
 {
     c->state = CLIENT_READY;
     c->crowd->n_ready++;
+    c->run->n_clients++;
     c->crowd->n_pending--;
     run_sample(c->run, c->started_ns, uv_hrtime());
     crowd_advance(c->crowd);
@@ -84,10 +85,13 @@ static void on_text(struct conn *conn, const uint8_t *data, size_t n)
 {
     struct client *c = conn->owner;
     struct crowd *cr = c->crowd;
+    struct text type = json_string(data, n, "type");
     if (c->state == CLIENT_READY) {
+        if (c->on_pong && text_is(type, "pong")) {
+            c->on_pong(c);
+        }
         return;
     }
-    struct text type = json_string(data, n, "type");
     if (!text_is(type, "connection_info")) {
         char why[160];
         (void)snprintf(why, sizeof(why), "login refused: %.*s", (int)(n < 120 ? n : 120),
@@ -127,6 +131,7 @@ static void on_close(struct conn *conn, const char *why)
     struct crowd *cr = c->crowd;
     if (c->state == CLIENT_READY) {
         cr->n_ready--;
+        c->run->n_clients--;
     } else {
         cr->n_pending--;
     }

@@ -26,6 +26,7 @@ struct client {
     bool is_leaving;             /* its end is no error */
     void *owner;                 /* the scenario's */
     void (*on_message)(struct client *c, const uint8_t *data, size_t n);
+    void (*on_pong)(struct client *c); /* the answer to a JSON ping */
 };
 
 /* Many clients brought in with a bounded number of logins under way. */

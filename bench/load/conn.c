@@ -251,6 +251,13 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
     conn_flush(c);
 }
 
+void conn_resume(struct conn *c)
+{
+    if (c->state < CONN_CLOSING) {
+        (void)uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read);
+    }
+}
+
 static void on_connected(uv_connect_t *req, int status)
 {
     struct conn *c = req->handle->data;

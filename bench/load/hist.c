@@ -50,3 +50,13 @@ uint64_t hist_quantile(const struct hist *h, double q)
     }
     return h->max;
 }
+
+double hist_count_between(const struct hist *h, uint64_t from, uint64_t to)
+{
+    uint64_t n = 0;
+    for (unsigned i = 0; i < HIST_BUCKETS; i++) {
+        uint64_t upper = bucket_upper(i);
+        n += upper >= from && upper < to ? h->counts[i] : 0;
+    }
+    return (double)n;
+}

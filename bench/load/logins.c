@@ -83,7 +83,7 @@ int scenario_idle(struct run *r)
         hold(r, &cr);
         crowd_close(&cr);
         r->is_over = true;
-        run_wait(r, 1);
+        run_wait(r, 3);
         run_figure(r, "connections", "", cr.n);
         if (r->opt.pid) {
             run_figure(r, "rss_before", "B", before);

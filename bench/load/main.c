@@ -1,5 +1,6 @@
 /* hyphad-bench: load for any server that speaks the protocol, ours or the original. One loop on
  * one thread: it is to be pinned to another core than the server. See bench/README.md. */
+#include "load/page.h"
 #include "load/run.h"
 
 #include <getopt.h>
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 struct option_row {
     struct option opt;
@@ -43,6 +45,13 @@ static const struct option_row OPTIONS[] = {
      "",
      "connect, idle: clients also register their built-in service; http: call one"},
     {{"path", required_argument, NULL, 'H'}, "PATH", "what http asks for (/health/liveness)"},
+    {{"stall", no_argument, NULL, 'T'}, "", "flood: the receiver stops reading"},
+    {{"op", required_argument, NULL, 'O'}, "NAME", "registry: get, register or list (get)"},
+    {{"profile", required_argument, NULL, 'F'},
+     "FILE",
+     "mixed: lines WEIGHT ACTION [BYTES] (a blend of its own)"},
+    {{"html", required_argument, NULL, 'L'}, "FILE", "write a page with plots"},
+    {{"progress", no_argument, NULL, 'g'}, "", "tell how it goes, also when stderr is no terminal"},
     {{"seconds", required_argument, NULL, 't'}, "S", "measured time (3)"},
     {{"warmup", required_argument, NULL, 'W'}, "S", "time before it (1)"},
     {{"json", no_argument, NULL, 'J'}, "", "one JSON object instead of a table"},
@@ -127,6 +136,21 @@ static void take_option(struct options *o, int c, const char *v)
     case 'R':
         o->restart_command = v;
         break;
+    case 'T':
+        o->with_stall = true;
+        break;
+    case 'O':
+        o->op = v;
+        break;
+    case 'F':
+        o->profile_path = v;
+        break;
+    case 'L':
+        o->html_path = v;
+        break;
+    case 'g':
+        o->with_progress = true;
+        break;
     case 'J':
         o->is_json = true;
         break;
@@ -167,6 +191,8 @@ int main(int argc, char **argv)
                         .parallel = 8,
                         .workspaces = 1,
                         .http_path = "/health/liveness",
+                        .op = "get",
+                        .with_progress = isatty(STDERR_FILENO) == 1,
                         .warmup = 1,
                         .seconds = 3};
     for (unsigned i = 0; i < N_OPTIONS; i++) {
@@ -192,7 +218,12 @@ int main(int argc, char **argv)
         fail("--url", o.url);
     }
     int e = s->run(&r);
+    run_finish(&r);
     run_report(&r, s->name);
+    if (o.html_path && page_write(&r, s->name) < 0) {
+        run_error(&r, "the page could not be written");
+        e = -1;
+    }
     if (e < 0 && r.n_errors) {
         fprintf(stderr, "hyphad-bench: %s\n", r.first_error);
     }

@@ -5,12 +5,51 @@
 #include "load/proc.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void on_timer(uv_timer_t *timer)
 {
     struct run *r = timer->data;
     r->timer_fired = true;
+}
+
+static void tell(struct run *r, const struct point *p, uint64_t now_ns)
+{
+    uint64_t n = (uint64_t)p->messages;
+    double passed = (double)(now_ns - r->told_ns) / 1e9;
+    fprintf(stderr, "\r%6.1f s  %s  %u clients  %.0f messages/s  %.1f MB  %llu errors   ", p->at,
+            p->is_measured ? "measuring" : "preparing", p->clients,
+            r->told_ns ? (double)(n - r->n_told) / passed : 0,
+            p->server_rss > 0 ? p->server_rss / 1e6 : 0, (unsigned long long)r->n_errors);
+    r->told_ns = now_ns;
+    r->n_told = n;
+}
+
+/* When the table is full every second point goes and points come half as often: a page shows some
+ * hundred points whatever a run takes. */
+static void on_watch(uv_timer_t *timer)
+{
+    struct run *r = timer->data;
+    uint64_t now_ns = uv_hrtime();
+    if (r->n_points == RUN_MAX_POINTS) {
+        for (unsigned i = 0; i < RUN_MAX_POINTS / 2; i++) {
+            r->points[i] = r->points[2 * i + 1];
+        }
+        r->n_points = RUN_MAX_POINTS / 2;
+        r->watch_ms *= 2;
+        (void)uv_timer_start(timer, on_watch, r->watch_ms, r->watch_ms);
+    }
+    struct point *p = &r->points[r->n_points++];
+    *p = (struct point){.at = (double)(now_ns - r->began_ns) / 1e9,
+                        .messages = (double)(r->n_before + r->n_messages),
+                        .server_cpu = proc_cpu_seconds(r->opt.pid),
+                        .server_rss = proc_rss_bytes(r->opt.pid),
+                        .clients = r->n_clients,
+                        .is_measured = r->is_measuring};
+    if (r->opt.with_progress && now_ns - r->told_ns >= 500000000U) {
+        tell(r, p, now_ns);
+    }
 }
 
 void run_init(struct run *r, const struct options *opt)
@@ -21,6 +60,14 @@ void run_init(struct run *r, const struct options *opt)
     (void)uv_timer_init(&r->loop, &r->timer);
     r->timer.data = r;
     conn_pool_init(&r->pool, &r->loop);
+    r->began_ns = uv_hrtime();
+    r->watch_ms = 50;
+    (void)uv_timer_init(&r->loop, &r->watch);
+    r->watch.data = r;
+    if (opt->html_path || opt->with_progress) {
+        r->points = mem_zeroed(RUN_MAX_POINTS, sizeof(*r->points));
+        (void)uv_timer_start(&r->watch, on_watch, r->watch_ms, r->watch_ms);
+    }
 }
 
 static void close_handle(uv_handle_t *handle, void *arg)
@@ -37,6 +84,7 @@ void run_deinit(struct run *r)
     (void)uv_run(&r->loop, UV_RUN_DEFAULT);
     (void)uv_loop_close(&r->loop);
     conn_pool_free(&r->pool);
+    free(r->points);
 }
 
 void run_error(struct run *r, const char *why)
@@ -73,6 +121,7 @@ void run_sample(struct run *r, uint64_t from_ns, uint64_t to_ns)
 void run_measure_begin(struct run *r)
 {
     hist_reset(&r->latency);
+    r->n_before += r->n_messages;
     r->n_messages = 0;
     r->n_bytes = 0;
     r->is_measuring = true;
@@ -106,7 +155,7 @@ void run_figure(struct run *r, const char *name, const char *unit, double value)
     }
 }
 
-static void add_common(struct run *r)
+void run_finish(struct run *r)
 {
     static const struct {
         const char *name;
@@ -146,7 +195,9 @@ static void print_plain(const char *text)
 
 void run_report(struct run *r, const char *scenario)
 {
-    add_common(r);
+    if (r->opt.with_progress) {
+        fprintf(stderr, "\r%*s\r", 90, "");
+    }
     if (!r->opt.is_json) {
         printf("%s %s\n", scenario, r->opt.url);
         for (unsigned i = 0; i < r->n_figures; i++) {

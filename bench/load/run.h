@@ -11,6 +11,9 @@ struct options {
     const char *jwt_secret; /* NULL: the first client asks the server for a token */
     const char *http_path;
     const char *restart_command; /* reconnect; its first line of output is the new process id */
+    const char *html_path;       /* NULL: no page */
+    const char *profile_path;    /* mixed; NULL: its own blend */
+    const char *op;              /* registry */
     int pid;                     /* 0: no figures about the server process */
     unsigned pairs;
     unsigned inflight;
@@ -23,9 +26,11 @@ struct options {
     double seconds;
     bool is_json;
     bool with_service;
+    bool with_stall; /* flood */
+    bool with_progress;
 };
 
-enum { RUN_MAX_FIGURES = 48 };
+enum { RUN_MAX_FIGURES = 64, RUN_MAX_POINTS = 1200 };
 
 struct figure {
     const char *name;
@@ -33,11 +38,22 @@ struct figure {
     double value;
 };
 
+/* What a page draws over time. Totals, so that a rate is a difference of two points. */
+struct point {
+    double at; /* seconds since the program began */
+    double messages;
+    double server_cpu;
+    double server_rss;
+    unsigned clients;
+    bool is_measured;
+};
+
 struct run {
     struct options opt;
     struct target target;
     uv_loop_t loop;
     uv_timer_t timer;
+    uv_timer_t watch; /* takes points; runs only for a page or progress */
     struct conn_pool pool;
     bool is_measuring; /* samples count only then */
     bool is_over;      /* scenarios stop issuing work */
@@ -45,6 +61,7 @@ struct run {
     uint64_t n_messages; /* relayed by the server and received here */
     uint64_t n_bytes;
     uint64_t n_errors;
+    unsigned n_clients; /* ready and connected */
     char first_error[200];
     struct hist latency;
     double measured_seconds;
@@ -52,6 +69,13 @@ struct run {
     double own_cpu;
     struct figure figures[RUN_MAX_FIGURES];
     unsigned n_figures;
+    struct point *points;
+    unsigned n_points;
+    unsigned watch_ms;
+    uint64_t began_ns;
+    uint64_t n_before; /* messages of phases whose counter was reset */
+    uint64_t told_ns;  /* progress */
+    uint64_t n_told;
 };
 
 struct scenario {
@@ -74,4 +98,5 @@ void run_measure_begin(struct run *r);
 void run_measure_end(struct run *r);
 void run_warm_and_measure(struct run *r); /* warm-up, begin, the seconds asked for, end */
 void run_figure(struct run *r, const char *name, const char *unit, double value);
+void run_finish(struct run *r); /* adds the figures that every scenario has */
 void run_report(struct run *r, const char *scenario);

@@ -11,6 +11,9 @@ const struct scenario SCENARIOS[] = {
     {"fanout", "one event to every client of a workspace", scenario_fanout},
     {"large", "payloads in chunks, as the published clients cut them", scenario_large},
     {"dead", "time to the error for a call to a client that is gone", scenario_dead},
+    {"registry", "get_service, register_service, list_services of many", scenario_registry},
+    {"mixed", "a blend of actions from a profile", scenario_mixed},
+    {"flood", "one client sends as fast as it can: the noise beside another run", scenario_flood},
     {"http", "GET requests on keep-alive connections: a path, or a service", scenario_http},
     {0},
 };

@@ -14,6 +14,9 @@ int scenario_fanout(struct run *r);
 int scenario_large(struct run *r);
 int scenario_dead(struct run *r);
 int scenario_http(struct run *r);
+int scenario_registry(struct run *r);
+int scenario_mixed(struct run *r);
+int scenario_flood(struct run *r);
 
 /* Opens n clients that share workspaces; `helper` is the client that asked for tokens when there
  * is no secret. Both crowds are to be closed by crowd_close_both whatever this returns. */

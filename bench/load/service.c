@@ -114,14 +114,19 @@ void service_register_builtin(struct client *c)
     buf_free(&b);
 }
 
-void service_register_bench(struct client *c, const char *session)
+void service_register_named(struct client *c, const char *service, const char *session)
 {
     struct buf b = {0};
-    pack_record(&b, c, "bench", "generic");
+    pack_record(&b, c, service, "generic");
     pack_map(&b, 1);
     pack_function(&b, &ECHO_FN);
     client_call_manager(c, "register_service", session, &b);
     buf_free(&b);
+}
+
+void service_register_bench(struct client *c, const char *session)
+{
+    service_register_named(c, "bench", session);
 }
 
 bool service_is_registered(struct client *c, const uint8_t *data, size_t n)
@@ -154,16 +159,32 @@ static void pack_service_map(struct buf *b, const struct client *c)
     pack_str(b, "_rname"), pack_str(b, "echo");
 }
 
+static const char CACHE_PREFIX[] = "services.built-in.message_cache.";
+
+static bool is_chunk(const struct head *h)
+{
+    size_t n = strlen(CACHE_PREFIX);
+    return h->method.len > n && memcmp(h->method.at, CACHE_PREFIX, n) == 0;
+}
+
+bool service_is_last_chunk(const struct head *h)
+{
+    return is_chunk(h) && text_is((struct text){h->method.at + strlen(CACHE_PREFIX),
+                                                h->method.len - strlen(CACHE_PREFIX)},
+                                  "process");
+}
+
 void service_answer(struct client *c, const uint8_t *data, size_t n)
 {
     struct head h;
     bool is_read = head_read(data, n, &h);
     bool is_get = is_read && text_is(h.method, "services.built-in.get_service");
     bool is_echo = is_read && text_is(h.method, "services.bench.echo");
+    bool is_cache = is_read && is_chunk(&h);
     char address[CLIENT_MAX_ADDRESS];
     char to[256];
     char method[256];
-    if ((!is_get && !is_echo) || h.session.len > 200 || h.from.len >= sizeof(to)) {
+    if ((!is_get && !is_echo && !is_cache) || h.session.len > 200 || h.from.len >= sizeof(to)) {
         return;
     }
     client_address(c, address);
@@ -175,6 +196,8 @@ void service_answer(struct client *c, const uint8_t *data, size_t n)
     pack_map(&b, 1), pack_str(&b, "args"), pack_array(&b, 1);
     if (is_get) {
         pack_service_map(&b, c);
+    } else if (is_cache) {
+        pack_nil(&b);
     } else {
         pack_str(&b, "echo");
     }
