@@ -174,25 +174,19 @@ static void on_answer(struct join *j)
 }
 
 /* Who asks: a valid token's user or the shared anonymous one. False: the token is bad, answered with 401. */
-static bool identify(struct api *a, struct http_request *req, struct join *j)
+static bool identify(struct http_request *req, struct join *j)
 {
     char error[TOKEN_ERROR_MAX];
-    struct token token;
     struct slice text;
 
     if (!http_request_token(req, &text)) {
         j->user = user_new_http_anonymous();
         return true;
     }
-    if (token_parse(a->options.hub->keys, text, &token, error) != TOKEN_OK) {
+    if (!join_take_token(j, text, error)) {
         http_respond_error(req, 401, HTTP_F2, slice_of(error));
         return false;
     }
-    j->user = token.user;
-    j->has_token = true;
-    j->has_workspace_claim = token.has_workspace;
-    j->has_client_claim = token.has_client_id;
-    memcpy(j->token_digest, token.digest, sizeof(j->token_digest));
     return true;
 }
 
@@ -208,7 +202,8 @@ void caller_begin(struct api *a, struct http_request *req, struct slice url_work
         return;
     }
     struct join *j = MEM_NEW(struct join);
-    if (!identify(a, req, j)) {
+    j->hub = a->options.hub;
+    if (!identify(req, j)) {
         join_free(j);
         return;
     }
@@ -224,7 +219,6 @@ void caller_begin(struct api *a, struct http_request *req, struct slice url_work
     c->wants_msgpack = slice_is_nocase(type, "application/msgpack");
     req->owner = c;
     req->on_gone = on_gone;
-    j->hub = a->options.hub;
     j->asker = req->loop;
     j->client_id = mem_copy("", 0);
     j->workspace = mem_copy(url_workspace.ptr, url_workspace.len);

@@ -31,6 +31,20 @@ struct join *join_free(struct join *j)
     return NULL;
 }
 
+bool join_take_token(struct join *j, struct slice text, char *ret_error)
+{
+    struct token token;
+
+    if (token_parse(j->hub->keys, text, &token, ret_error) != TOKEN_OK)
+        return false;
+    j->user = token.user;
+    j->has_token = true;
+    j->has_workspace_claim = token.has_workspace;
+    j->has_client_claim = token.has_client_id;
+    memcpy(j->token_digest, token.digest, sizeof(j->token_digest));
+    return true;
+}
+
 static void run_answer(struct loop *l, struct mail *mail)
 {
     struct join *j = CONTAINER_OF(mail, struct join, mail);

@@ -47,6 +47,8 @@ struct join {
 };
 
 struct join *join_free(struct join *j);         /* takes NULL; returns NULL */
+/* Fills in who asks from a token; j->hub must be set. False: the token is no good, ret_error (TOKEN_ERROR_MAX) says why. */
+MUST_CHECK bool join_take_token(struct join *j, struct slice text, char *ret_error);
 void admission_ask(struct join *j);             /* asker's thread; hands j over until on_answer */
 
 /* A connection that was admitted has ended. Any loop. If its generation is still the current one: routing ends, registrations

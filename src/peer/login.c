@@ -45,26 +45,19 @@ static bool text_field(struct slice map, const char *key, struct slice *ret)
 /* Fills in who asks. False: the token is no good, and the peer has been refused. */
 static bool identify(struct peer *p, struct join *j, struct slice token_text)
 {
-    struct hub *h = p->pl->hub;
     char error[TOKEN_ERROR_MAX];
-    struct token token;
 
     if (!token_text.len) {
         j->user = user_new_anonymous(j->client_id);
         return true;
     }
-    if (token_parse(h->keys, token_text, &token, error) != TOKEN_OK) {
+    if (!join_take_token(j, token_text, error)) {
         char text[TOKEN_ERROR_MAX + 32];
         int n = snprintf(text, sizeof(text), "Authentication error: %s", error);
         loop_count(p->pl->loop, METRIC_LOGINS_REFUSED, 1);
         peer_refuse(p, HYPHA_CLOSE_POLICY, slice_make(text, (size_t)n));
         return false;
     }
-    j->user = token.user;
-    j->has_token = true;
-    j->has_workspace_claim = token.has_workspace;
-    j->has_client_claim = token.has_client_id;
-    memcpy(j->token_digest, token.digest, sizeof(j->token_digest));
     return true;
 }
 
