@@ -7,7 +7,7 @@
 
 static bool contains(struct slice text, const char *what)
 {
-    return text.len && memmem(text.ptr, text.len, what, strlen(what)) != NULL;
+    return text.ptr && text.len && memmem(text.ptr, text.len, what, strlen(what)) != NULL;
 }
 
 static bool contains_nocase(struct slice text, const char *what)
