@@ -1,0 +1,174 @@
+/* Peers that vanished and peers that do not read. req: W-026 */
+#include "unit/ws/kit.h"
+
+static void send_sized(struct kit *k, size_t n)
+{
+    struct msg *m = msg_try_new(n, NULL);
+
+    memset(msg_head(m), 0, n);
+    ws_seal(m);
+    ws_send(k->ws, m);
+}
+
+CASE(a_silent_peer_is_asked_and_then_given_up)
+{
+    struct kit k;
+
+    kit_init(&k);
+    k.t.config.ws_ping_interval_ms = 40;
+    k.t.config.ws_ping_timeout_ms = 60;
+    kit_open(&k);
+    TURNS_UNTIL(&k.t, k.ws == NULL);
+    KIT_HEARD(&k, "end:6 ");
+    TURNS_UNTIL(&k.t, (kit_read(&k), k.has_eof));
+    CHECK_BYTES(k.got.ptr, k.got.len, "\x89\x00", 2);
+    CHECK_INT(k.t.loop->metrics.values[METRIC_WS_HALF_OPEN], 1);
+    kit_deinit(&k);
+}
+
+CASE(any_frame_is_an_answer)
+{
+    struct kit k;
+
+    kit_init(&k);
+    k.t.config.ws_ping_interval_ms = 40;
+    k.t.config.ws_ping_timeout_ms = 200;
+    kit_open(&k);
+    for (int i = 0; i < 4; i++) {
+        buf_clear(&k.got);
+        KIT_GOT(&k, "\x89\x00");
+        kit_send_frame(&k, i % 2 ? 0x8a : 0x82, SLICE_LIT(""));
+        CHECK(k.ws != NULL);
+    }
+    KIT_HEARD(&k, "binary: pong binary: pong ");
+    kit_deinit(&k);
+}
+
+CASE(a_talking_peer_is_not_asked)
+{
+    struct kit k;
+    uint64_t start;
+
+    kit_init(&k);
+    k.t.config.ws_ping_interval_ms = 150;
+    k.t.config.ws_ping_timeout_ms = 60;
+    kit_open(&k);
+    start = loop_now_ms(k.t.loop);
+    TURNS_UNTIL(&k.t, (kit_send_frame(&k, 0x82, SLICE_LIT("")), loop_now_ms(k.t.loop) - start > 500));
+    kit_read(&k);
+    CHECK_INT(k.got.len, 0);
+    CHECK(k.ws != NULL);
+    kit_deinit(&k);
+}
+
+CASE(a_peer_we_do_not_read_is_not_blamed)
+{
+    struct kit k;
+    uint64_t start;
+
+    kit_init(&k);
+    k.t.config.ws_ping_interval_ms = 40;
+    k.t.config.ws_ping_timeout_ms = 60;
+    kit_open(&k);
+    ws_pause(k.ws);
+    start = loop_now_ms(k.t.loop);
+    TURNS_UNTIL(&k.t, loop_now_ms(k.t.loop) - start > 400);
+    CHECK(k.ws != NULL);
+    KIT_HEARD(&k, "");
+    kit_deinit(&k);
+}
+
+CASE(too_much_unread_is_a_slow_consumer)
+{
+    struct kit k;
+
+    kit_init(&k);
+    kit_open(&k);
+    for (int i = 0; i < 1000 && k.ws; i++) {
+        send_sized(&k, 100000);
+        turns_run(&k.t);
+    }
+    KIT_HEARD(&k, "end:5 ");
+    CHECK_INT(k.t.loop->metrics.values[METRIC_WS_SLOW_CONSUMERS], 1);
+    kit_deinit(&k);
+}
+
+CASE(too_many_unread_messages_too)
+{
+    struct kit k;
+    int n = 0;
+
+    kit_init(&k);
+    k.t.config.sendq_frames = 100;
+    kit_open(&k);
+    while (k.ws && n < 1000) {
+        send_sized(&k, 1);
+        n++;
+    }
+    CHECK_INT(n, 101);
+    KIT_HEARD(&k, "end:5 ");
+    kit_deinit(&k);
+}
+
+CASE(pings_of_a_peer_that_does_not_read_cost_nothing)
+{
+    struct kit k;
+
+    kit_init(&k);
+    k.t.config.sendq_frames = 50;
+    kit_open(&k);
+    struct buf b;
+    buf_init(&b, 0);
+    for (int i = 0; i < 200; i++)
+        kit_frame(&b, 0x89, SLICE_LIT("?"), true);
+    CHECK_INT(send(k.fd, b.ptr, b.len, 0), (long)b.len);
+    turns_run(&k.t);
+    CHECK(k.ws != NULL);
+    TURNS_UNTIL(&k.t, (kit_read(&k), k.got.len > 0));
+    turns_run(&k.t);
+    kit_read(&k);
+    CHECK(k.got.len <= 51 * 3);
+    buf_deinit(&b);
+    kit_deinit(&k);
+}
+
+CASE(a_peer_that_stops_reading_is_noticed_in_time)
+{
+    struct kit k;
+
+    kit_init(&k);
+    k.t.config.slow_consumer_timeout_ms = 80;
+    k.t.config.max_message_bytes = k.t.config.sendq_bytes = 64 << 20;
+    kit_open(&k);
+    send_sized(&k, 8 << 20);
+    TURNS_UNTIL(&k.t, k.ws == NULL);
+    KIT_HEARD(&k, "end:5 ");
+    kit_deinit(&k);
+}
+
+CASE(a_peer_that_reads_slowly_is_not_cut)
+{
+    struct kit k;
+    uint64_t next = 0;
+
+    kit_init(&k);
+    k.t.config.slow_consumer_timeout_ms = 200;
+    k.t.config.max_message_bytes = k.t.config.sendq_bytes = 64 << 20;
+    kit_open(&k);
+    send_sized(&k, 4 << 20);
+    for (int i = 0; i < 20; i++) {
+        char *room = mem_new(200000);
+        (void)!recv(k.fd, room, 200000, MSG_DONTWAIT);
+        mem_free(room);
+        next = loop_now_ms(k.t.loop) + 30;
+        TURNS_UNTIL(&k.t, loop_now_ms(k.t.loop) >= next);
+        CHECK(k.ws != NULL);
+    }
+    KIT_HEARD(&k, "");
+    kit_deinit(&k);
+}
+
+CASES(RUN(a_silent_peer_is_asked_and_then_given_up), RUN(any_frame_is_an_answer), RUN(a_talking_peer_is_not_asked),
+      RUN(a_peer_we_do_not_read_is_not_blamed), RUN(too_much_unread_is_a_slow_consumer), RUN(too_many_unread_messages_too),
+      RUN(pings_of_a_peer_that_does_not_read_cost_nothing), RUN(a_peer_that_stops_reading_is_noticed_in_time),
+      RUN(a_peer_that_reads_slowly_is_not_cut))
