@@ -31,6 +31,7 @@ struct api *api_new(const struct api_options *options)
     add(a, HTTP_M_GET, "/{workspace}/services/", api_on_services, 0);
     add(a, HTTP_M_GET, "/{workspace}/services/{service_id}", api_on_service_info, 0);
     add(a, HTTP_M_GET | HTTP_M_POST, "/{workspace}/services/{service_id}/{function}", api_on_call, 0);
+    add(a, HTTP_M_GET, "/{page:path}", api_on_no_page, 0);
     return a;
 }
 

@@ -1,4 +1,6 @@
 /* page: `/`, for a person who opens the address in a browser: what this is and how to say hello. Static but for the URL. */
+#include <string.h>
+
 #include "api/room.h"
 #include "base/buf.h"
 #include "http/request.h"
@@ -45,4 +47,25 @@ void api_on_page(struct http_request *req, void *arg)
                      "<a href=\"metrics\">/metrics</a>.</p>\n</main></body></html>\n");
     http_respond(req, 200, "text/html; charset=utf-8", buf_slice(&b), SLICE_LIT(""));
     buf_deinit(&b);
+}
+
+/* The last route: there is no page but `/`, and which file is missing is said the way clients know it (http.md 8.2): a first segment
+ * with a hyphen is a workspace, what follows is the file. */
+void api_on_no_page(struct http_request *req, void *arg)
+{
+    struct slice page = http_request_param(req, "page"), file = page, first, rest;
+    struct buf detail;
+
+    (void)arg;
+    if (slice_starts(page, "static/")) {
+        http_respond_error(req, 404, HTTP_F2, SLICE_LIT("Not Found"));
+        return;
+    }
+    if (slice_cut(page, '/', &first, &rest) && memchr(first.ptr, '-', first.len))
+        file = rest;
+    buf_init(&detail, 0);
+    buf_add_text(&detail, "File not found: ");
+    buf_add_slice(&detail, file);
+    http_respond_error(req, 404, HTTP_F1, buf_slice(&detail));
+    buf_deinit(&detail);
 }

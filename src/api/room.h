@@ -31,3 +31,4 @@ void api_on_readiness(struct http_request *req, void *arg);
 void api_on_health(struct http_request *req, void *arg);
 void api_on_metrics(struct http_request *req, void *arg);
 void api_on_page(struct http_request *req, void *arg);
+void api_on_no_page(struct http_request *req, void *arg);

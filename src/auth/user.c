@@ -170,7 +170,6 @@ struct user *user_new_http_anonymous(void)
     user_add_role(u, SLICE_LIT("anonymous"));
     scope_grant(&u->scope, "ws-anonymous", PERMISSION_READ);
     u->scope.current_workspace = copy_text("ws-anonymous");
-    u->expires_at = clock_wall_ms() / 1000 + ANONYMOUS_LIFE_S;
     return u;
 }
 
