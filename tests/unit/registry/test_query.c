@@ -1,0 +1,210 @@
+/* Queries against a naive model: the model is a plain array in registration order, and every question is asked of both. */
+#include "unit/registry/kit.h"
+#include "unit/wire/dice.h"
+
+enum { N_WORKSPACES = 4, N_CLIENTS = 4, N_NAMES = 6, MODEL_MAX = 200, N_STEPS = 3000 };
+
+static const char *const workspaces[N_WORKSPACES] = {"ws-a", "ws-b", "ws-bb", "public"};
+static const char *const clients[N_CLIENTS] = {"bob", "bobby", "alice", "a"};
+static const char *const names[N_NAMES] = {"calc", "calculator", "c", "built-in", "x.y", "x.z"};
+static const char *const types[] = {"math", "text", NULL};
+static const char *const apps[] = {"*", "app1", "app2"};
+
+struct row {
+    const char *workspace, *client, *name, *type, *app;
+};
+
+struct model {
+    struct row rows[MODEL_MAX];
+    size_t n;
+    bool has_client[N_WORKSPACES][N_CLIENTS];
+};
+
+struct world {
+    struct kit k;
+    struct model m;
+    struct dice dice;
+};
+
+static unsigned roll(struct world *w, unsigned n)
+{
+    return (unsigned)(dice_next(&w->dice) % n);
+}
+
+/* '*' only, by the book: any run of characters. */
+static bool glob(const char *p, const char *t)
+{
+    if (!*p)
+        return !*t;
+    if (*p == '*')
+        return glob(p + 1, t) || (*t && glob(p, t + 1));
+    return *p == *t && glob(p + 1, t + 1);
+}
+
+static void model_remove(struct model *m, size_t at)
+{
+    memmove(&m->rows[at], &m->rows[at + 1], (m->n - at - 1) * sizeof(m->rows[0]));
+    m->n--;
+}
+
+static void model_remove_client(struct model *m, const char *workspace, const char *client)
+{
+    for (size_t i = 0; i < m->n;) {
+        if (m->rows[i].workspace == workspace && m->rows[i].client == client)
+            model_remove(m, i);
+        else
+            i++;
+    }
+}
+
+static struct client *client_of(struct world *w, unsigned ws, unsigned c)
+{
+    char id[64];
+
+    snprintf(id, sizeof(id), "%s/%s", workspaces[ws], clients[c]);
+    return client_find(&w->k.r, slice_of(id));
+}
+
+static void add_service(struct world *w, unsigned ws, unsigned c)
+{
+    struct row row = {workspaces[ws], clients[c], names[roll(w, N_NAMES)], types[roll(w, 3)], apps[roll(w, 3)]};
+    struct client *client = client_of(w, ws, c);
+
+    for (size_t i = 0; i < w->m.n; i++) {
+        if (w->m.rows[i].workspace == row.workspace && w->m.rows[i].client == row.client && w->m.rows[i].name == row.name)
+            model_remove(&w->m, i);
+    }
+    CHECK(w->m.n < MODEL_MAX);
+    w->m.rows[w->m.n++] = row;
+    kit_service(&w->k, client, row.name, row.type, row.app);
+}
+
+static void remove_service(struct world *w)
+{
+    char id[96];
+
+    if (!w->m.n)
+        return;
+    size_t at = roll(w, (unsigned)w->m.n);
+    struct row *row = &w->m.rows[at];
+    snprintf(id, sizeof(id), "%s/%s:%s", row->workspace, row->client, row->name);
+    struct service *s = service_find(&w->k.r, slice_of(id));
+    CHECK(s != NULL);
+    service_remove(&w->k.r, s);
+    model_remove(&w->m, at);
+}
+
+static void change(struct world *w)
+{
+    unsigned ws = roll(w, N_WORKSPACES), c = roll(w, N_CLIENTS);
+    bool *has = &w->m.has_client[ws][c];
+
+    if (!*has) {
+        kit_client(&w->k, workspace_find(&w->k.r, slice_of(workspaces[ws])), clients[c]);
+        *has = true;
+    } else if (roll(w, 20) == 0) {
+        client_remove(&w->k.r, client_of(w, ws, c));
+        model_remove_client(&w->m, workspaces[ws], clients[c]);
+        *has = false;
+    } else if (roll(w, 4) == 0) {
+        remove_service(w);
+    } else {
+        add_service(w, ws, c);
+    }
+}
+
+struct question {
+    const char *workspace, *client, *name, *type, *app;
+    bool is_exact;
+};
+
+static bool any(const char *p)
+{
+    return !*p || strcmp(p, "*") == 0;
+}
+
+static bool model_matches(const struct question *q, const struct row *r)
+{
+    bool client = any(q->client) || (q->is_exact ? strcmp(q->client, r->client) == 0 : glob(q->client, r->client));
+    bool name = q->is_exact ? !*q->name || strcmp(q->name, r->name) == 0 : any(q->name) || glob(q->name, r->name);
+
+    return (!*q->workspace || strcmp(q->workspace, r->workspace) == 0) && client && name &&
+           (any(q->type) || (r->type && strcmp(q->type, r->type) == 0)) && (any(q->app) || strcmp(q->app, r->app) == 0);
+}
+
+/* The answer within one workspace comes in registration order; between workspaces in any. */
+static void ask(struct world *w, const struct question *q)
+{
+    struct service_query query = {.workspace = slice_of(q->workspace), .client = slice_of(q->client), .name = slice_of(q->name),
+                                  .is_exact_name = q->is_exact, .type = slice_of(q->type), .app_id = slice_of(q->app)};
+    struct service_cursor cursor;
+    struct service *s;
+    bool is_seen[MODEL_MAX] = {false};
+    size_t n_expected = 0, n_found = 0, last[N_WORKSPACES] = {0};
+
+    for (size_t i = 0; i < w->m.n; i++)
+        n_expected += model_matches(q, &w->m.rows[i]);
+    service_query_start(&cursor, &w->k.r, &query);
+    while ((s = service_query_next(&cursor))) {
+        size_t at = 0;
+        unsigned ws = 0;
+        while (at < w->m.n && !(strcmp(w->m.rows[at].workspace, s->client->workspace->id) == 0 &&
+                                slice_is(s->client->id, w->m.rows[at].client) && slice_is(s->name, w->m.rows[at].name)))
+            at++;
+        while (strcmp(workspaces[ws], s->client->workspace->id) != 0)
+            ws++;
+        CHECK(at < w->m.n && !is_seen[at] && model_matches(q, &w->m.rows[at]) && at + 1 > last[ws]);
+        is_seen[at] = true;
+        last[ws] = at + 1;
+        n_found++;
+    }
+    CHECK_INT(n_found, n_expected);
+    CHECK(service_query_next(&cursor) == NULL);
+}
+
+static void ask_something(struct world *w)
+{
+    static const char *const ws[] = {"", "ws-a", "ws-b", "ws-bb", "public", "ws-none"};
+    static const char *const cl[] = {"", "*", "bob", "bob*", "*a*", "alice", "*b*y", "nobody"};
+    static const char *const na[] = {"", "*", "calc", "calc*", "*", "x.*", "built-in", "**c", "none"};
+    static const char *const ty[] = {"", "*", "math", "text", "none"};
+    static const char *const ap[] = {"", "*", "app1", "none"};
+    struct question q = {ws[roll(w, 6)], cl[roll(w, 8)], na[roll(w, 9)], ty[roll(w, 5)], ap[roll(w, 4)], roll(w, 3) == 0};
+
+    ask(w, &q);
+}
+
+CASE(every_walk_finds_what_the_model_finds)
+{
+    struct world w;
+
+    memset(&w, 0, sizeof(w));
+    w.dice = (struct dice){2026};
+    kit_init(&w.k);
+    for (unsigned i = 0; i < N_WORKSPACES; i++)
+        kit_workspace(&w.k, workspaces[i]);
+    for (int i = 0; i < N_STEPS; i++) {
+        change(&w);
+        ask_something(&w);
+        CHECK_INT(w.k.r.services.n_entries, w.m.n);
+        CHECK_INT(w.k.loop.metrics.values[METRIC_SERVICES], w.m.n);
+    }
+    CHECK(w.m.n > 10);
+    kit_deinit(&w.k);
+}
+
+CASE(a_question_of_an_unknown_workspace_has_no_answer)
+{
+    struct kit k;
+    struct service_cursor c;
+
+    kit_init(&k);
+    kit_service(&k, kit_client(&k, kit_workspace(&k, "ws-a"), "bob"), "s", "t", "*");
+    service_query_start(&c, &k.r, &(struct service_query){.workspace = SLICE_LIT("ws-b")});
+    CHECK(service_query_next(&c) == NULL);
+    service_query_start(&c, &k.r, &(struct service_query){.workspace = SLICE_LIT("ws-b"), .name = SLICE_LIT("s")});
+    CHECK(service_query_next(&c) == NULL);
+    kit_deinit(&k);
+}
+
+CASES(RUN(every_walk_finds_what_the_model_finds), RUN(a_question_of_an_unknown_workspace_has_no_answer))
