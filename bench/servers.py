@@ -19,6 +19,8 @@ LIFTED = {name: "100000000" for name in (
     "HYPHA_HTTP_AUTHENTICATED_RATE_LIMIT", "HYPHA_HTTP_AUTHENTICATED_BURST_LIMIT")}
 LIFTED |= {name: "1000000" for name in ("HYPHA_MAX_CONNECTIONS_PER_USER", "HYPHA_MAX_CLIENTS_PER_WORKSPACE")}
 LOGIN_ENV = {"JWT_SECRET": SECRET, **LIFTED}
+# The original pings every client now and then and drops who does not answer, as clients of hyphad-bench do not.
+UNREAPED = {"HYPHA_ORPHAN_REAP_INITIAL_DELAY": "100000", "HYPHA_ORPHAN_REAP_INTERVAL": "100000"}
 
 
 def free_port():
@@ -142,7 +144,7 @@ def start_relay(args, core):
 def start_original(args, core):
     port = free_port()
     return Server("original", [args.original, "-m", "hypha.server", "--host=127.0.0.1", f"--port={port}"], core,
-                  LOGIN_ENV, when_answers(f"http://127.0.0.1:{port}", port, "/health/readiness"))
+                  {**LOGIN_ENV, **UNREAPED}, when_answers(f"http://127.0.0.1:{port}", port, "/health/readiness"))
 
 
 NATS_CONFIG = """

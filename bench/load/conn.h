@@ -65,6 +65,6 @@ int conn_start(struct conn *c, struct conn_pool *p, const struct target *t, cons
 struct buf *
 conn_out(struct conn *c); /* append frames here; frames on a connection that is not open are lost */
 void conn_flush(struct conn *c);
-void conn_resume(struct conn *c); /* reads again after uv_read_stop */
+void conn_resume(struct conn *c);                 /* reads again after uv_read_stop */
 void conn_close(struct conn *c, const char *why); /* by reset, so that no port waits in TIME_WAIT */
 void conn_free(struct conn *c);                   /* buffers only; after on_close */

@@ -79,7 +79,8 @@ static void put_axes(const struct plot *p, double lo, double hi, double top)
         at = y_place(top * share, top);
         short_number(top * share, text, sizeof(text));
         fprintf(p->out,
-                "<path class='grid' d='M%d %.1fH%d'/><text x='%d' y='%.1f' text-anchor='end'>%s</text>\n",
+                "<path class='grid' d='M%d %.1fH%d'/><text x='%d' y='%.1f' "
+                "text-anchor='end'>%s</text>\n",
                 LEFT, at, WIDTH - RIGHT, LEFT - 6, at + 4, text);
     }
     fprintf(p->out,
@@ -101,8 +102,7 @@ static void put_plot(const struct plot *p)
         return;
     }
     top *= 1.05;
-    fprintf(p->out, "<h2>%s</h2>\n<svg viewBox='0 0 %d %d' role='img'>\n", p->title, WIDTH,
-            HEIGHT);
+    fprintf(p->out, "<h2>%s</h2>\n<svg viewBox='0 0 %d %d' role='img'>\n", p->title, WIDTH, HEIGHT);
     put_axes(p, lo, hi, top);
     fprintf(p->out, "<polyline points='");
     for (unsigned i = 0; i < p->n; i++) {
@@ -128,8 +128,8 @@ static void put_latency(FILE *out, const struct run *r, double *x, double *y)
         x[n] = from / 1000;
         y[n++] = 100 * count / (double)r->latency.n;
     }
-    put_plot(&(struct plot){out, "Latency distribution", "microseconds", "% of samples", true, x,
-                            y, n});
+    put_plot(
+        &(struct plot){out, "Latency distribution", "microseconds", "% of samples", true, x, y, n});
     n = 0;
     for (unsigned i = 1; i < STEPS; i++) {
         double q = 1 - pow(10, -5.0 * i / STEPS);

@@ -27,8 +27,8 @@ struct registry {
     unsigned n_asked;
     unsigned n_registered;
     bool is_filled;
-    size_t n_answer_bytes; /* so far, of the list under way; its chunks count */
-    size_t n_least_bytes;  /* of a list */
+    size_t n_answer_bytes;      /* so far, of the list under way; its chunks count */
+    size_t n_least_bytes;       /* of a list */
     struct question *questions; /* by session number */
 };
 
@@ -156,6 +156,7 @@ static int registry_run(struct registry *g)
     conn_flush(&g->asker->conn);
     run_warm_and_measure(r);
     run_figure(r, "services", "", g->n_services);
+    run_figure(r, "questions_per_second", "/s", (double)r->latency.n / r->measured_seconds);
     if (r->server_cpu > 0) {
         run_figure(r, "questions_per_cpu_second", "/s", (double)r->latency.n / r->server_cpu);
     }

@@ -66,7 +66,7 @@ void run_init(struct run *r, const struct options *opt)
     r->watch.data = r;
     if (opt->html_path || opt->with_progress) {
         r->points = mem_zeroed(RUN_MAX_POINTS, sizeof(*r->points));
-        (void)uv_timer_start(&r->watch, on_watch, r->watch_ms, r->watch_ms);
+        (void)uv_timer_start(&r->watch, on_watch, 0, r->watch_ms);
     }
 }
 

@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import servers  # noqa: E402
 
 SMALL = ["--pairs", "4", "--seconds", "0.3", "--warmup", "0.1", "--connections", "8"]
+PROFILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "profiles", "production")
 RELAY_RUNS = [
     ("echo", [], "messages"),
     ("echo", ["--inflight", "16"], "messages"),
@@ -24,6 +26,12 @@ HUB_RUNS = [
     ("fanout", [], "messages"),
     ("dead", [], "p50"),
     ("large", ["--size", "1000000"], "transfers"),
+    ("registry", ["--op", "get"], "questions_per_second"),
+    ("registry", ["--op", "register"], "questions_per_second"),
+    ("registry", ["--op", "list", "--connections", "300"], "questions_per_second"),
+    ("mixed", [], "calls"),
+    ("mixed", ["--profile", PROFILE], "calls"),
+    ("flood", [], "messages"),
     ("http", [], "messages"),
     ("http", ["--service"], "messages"),
 ]
@@ -49,6 +57,19 @@ def check(bench, server, scenario, extra, figure, secret):
     return is_good
 
 
+def check_page(bench, server):
+    """The page holds every plot, and nothing that a browser would have to fetch."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "page.html")
+        subprocess.run([bench, "call", "--url", server.url, "--pid", str(server.pid), *SMALL, "--html", path,
+                        "--jwt-secret", servers.SECRET], stdout=subprocess.DEVNULL, timeout=120)
+        with open(path) as f:
+            page = f.read()
+    is_good = page.count("<svg") == 5 and "nan" not in page and "src=" not in page and page.endswith("</html>\n")
+    print(f"{'ok' if is_good else 'not ok'} - a run as a page", flush=True)
+    return is_good
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("bench")
@@ -68,6 +89,7 @@ def main():
         try:
             results += [check(args.bench, hub, *run, True) for run in HUB_RUNS]
             results.append(check(args.bench, hub, "call", [], "messages", False))
+            results.append(check_page(args.bench, hub))
         finally:
             hub.stop()
     print(f"1..{len(results)}")

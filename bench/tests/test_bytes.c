@@ -122,7 +122,8 @@ CASE(tokens_have_three_parts_without_padding)
     CHECK_INT(token_mint(&b, "secret", "u1"), 0);
     const char *text = (const char *)b.data;
     CHECK_INT(strlen(text), b.len);
-    CHECK_INT(strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."), b.len);
+    CHECK_INT(strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."),
+              b.len);
     const char *dot = strchr(text, '.');
     CHECK(dot && strchr(dot + 1, '.') && strlen(strrchr(text, '.')) == 44);
     buf_free(&b);
