@@ -24,6 +24,7 @@ struct lookup {
     bool wants_object;
     char *full_id;          /* owned; of the service being fetched */
     struct slice workspace; /* inside full_id */
+    uint64_t number;        /* of the registration being fetched */
     bool hides_authorized;
 };
 
@@ -34,6 +35,21 @@ static void lookup_end(struct lookup *l)
 }
 
 /* ---- the object ---- */
+
+/* What may be kept, and given to the next: the object as it is for everybody who may use the service. */
+static bool is_plain(const struct lookup *l)
+{
+    return !l->hides_authorized && !l->wish.case_conversion.len &&
+           service_cache_serves(l->m->hub, l->call);
+}
+
+static void keep(struct lookup *l, struct slice object)
+{
+    const struct service *s = service_find(&l->m->hub->registry, slice_of(l->full_id));
+
+    if (is_plain(l) && s && s->number == l->number)
+        service_cache_put(&l->m->objects, s, object);
+}
 
 static void reply_object(struct lookup *l, struct slice value)
 {
@@ -49,6 +65,7 @@ static void reply_object(struct lookup *l, struct slice value)
     rules.url = buf_slice(&url);
     if (case_read(l->wish.case_conversion, &rules.case_kinds) &&
         service_object_add(&object, value, &rules)) {
+        keep(l, buf_slice(&object));
         reply_buf(l->call, &object);
     } else {
         rpc_reject(l->call, "AssertionError", "Failed to get service: %s", l->full_id);
@@ -89,6 +106,7 @@ static void fetch(struct lookup *l, const struct service *s)
 
     l->full_id = mem_copy(s->full_id, strlen(s->full_id));
     l->workspace = slice_make(l->full_id, strlen(s->client->workspace->id));
+    l->number = s->number;
     buf_init(&args, 0);
     mp_add_array(&args, 1);
     mp_add_str(&args, s->name);
@@ -121,10 +139,15 @@ static void answer_with(struct lookup *l, const struct service *s)
 
     l->hides_authorized = access == SERVICE_AUTHORIZED;
     if (l->wants_object) {
-        fetch(l, s);
-        return;
+        struct slice kept = is_plain(l) ? service_cache_find(&l->m->objects, s) : SLICE_LIT("");
+        if (!kept.len) {
+            fetch(l, s);
+            return;
+        }
+        rpc_resolve(l->call, kept);
+    } else {
+        reply_info(l->call, s);
     }
-    reply_info(l->call, s);
     lookup_end(l);
 }
 

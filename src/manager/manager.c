@@ -172,6 +172,7 @@ struct manager *manager_new(struct hub *h, struct rpc_loop *rl)
     m->hub = h;
     m->root = user_new_root("*");
     map_init(&m->askers);
+    service_cache_init(&m->objects);
     list_init(&m->deletions);
     build_service(m);
     build_info(m);
@@ -195,6 +196,7 @@ void manager_free(struct manager *m)
     deletions_orphan(m);
     ASSERT(m->askers.n_entries == 0); /* closing the host has ended what was under way */
     map_deinit(&m->askers);
+    service_cache_deinit(&m->objects);
     user_unref(m->root);
     buf_deinit(&m->config);
     buf_deinit(&m->info);

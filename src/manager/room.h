@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/slice.h"
+#include "manager/service_cache.h"
 #include "rpc/rpc.h"
 
 struct hub;
@@ -27,6 +28,7 @@ struct manager {
     struct list deletions; /* struct deletion: waiting for the store */
     /* effective user id -> struct asker, owned: who has requests to clients under way */
     struct map askers;
+    struct service_cache objects; /* for the callers of HTTP requests */
 };
 
 extern const struct rpc_method manager_methods[];
