@@ -3,6 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 void *mem_new(size_t n_bytes)
 {
@@ -29,6 +32,13 @@ char *mem_copy(const void *bytes, size_t n_bytes)
     if (n_bytes)
         memcpy(copy, bytes, n_bytes);
     return copy;
+}
+
+void mem_trim(void)
+{
+#ifdef __GLIBC__
+    (void)malloc_trim(0);
+#endif
 }
 
 void *mem_free(void *block)

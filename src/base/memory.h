@@ -11,4 +11,7 @@ MUST_CHECK void *mem_try_resize(void *old, size_t n_bytes);     /* as realloc: o
 char *mem_copy(const void *bytes, size_t n_bytes);              /* a NUL-terminated copy the caller frees; never NULL */
 void *mem_free(void *block);                                    /* takes NULL; returns NULL */
 
+/* Gives free pages inside the heap back to the system. Takes the allocator's locks for milliseconds: not on a loop. */
+void mem_trim(void);
+
 #define MEM_NEW(type) ((type *)mem_new(sizeof(type)))

@@ -25,7 +25,7 @@ void random_bytes(void *out, size_t n_bytes)
 void random_id(char out[RANDOM_ID_LEN + 1])
 {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    uint8_t bytes[64];
+    uint8_t bytes[32];      /* as many as the kernel gives for the price of one block */
     size_t n_bytes = 0, n_out = 0;
 
     while (n_out < RANDOM_ID_LEN) {

@@ -31,6 +31,7 @@ void stream_close(struct stream *s)
         return;
     s->state = STREAM_CLOSING;
     list_unlink(&s->flush.link);
+    list_unlink(&s->resume.link);
     uv_close((uv_handle_t *)&s->tcp, on_uv_closed);
 }
 
@@ -45,6 +46,7 @@ void stream_reset(struct stream *s)
     }
     s->state = STREAM_CLOSING;
     list_unlink(&s->flush.link);
+    list_unlink(&s->resume.link);
 }
 
 static void ended(struct stream *s, int error)
@@ -162,6 +164,11 @@ static void on_uv_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
 
     if (n > 0) {
         s->n_bytes_in += (uint64_t)n;
+        /* libuv would go on reading a socket that fills the buffer, and everybody else would wait. */
+        if (n == LOOP_SCRATCH) {
+            (void)uv_read_stop(handle);
+            loop_defer(s->loop, &s->resume);
+        }
         s->ops->on_read(s, buf->base, (size_t)n);
     } else if (n < 0) {
         ended(s, n == UV_EOF ? 0 : (int)n);
@@ -174,6 +181,21 @@ static void on_abandoned(struct stream *s)
 }
 
 static const struct stream_ops abandoned_ops = {.on_closed = on_abandoned};
+
+static void read_on(struct stream *s)
+{
+    int r = uv_read_start((uv_stream_t *)&s->tcp, on_alloc, on_uv_read);
+
+    ASSERT(r == 0 || r == UV_EALREADY);
+}
+
+static void on_resume(struct deferred *d)
+{
+    struct stream *s = CONTAINER_OF(d, struct stream, resume);
+
+    if (s->is_reading)
+        read_on(s);
+}
 
 struct stream *stream_open(struct loop *loop, uv_os_sock_t fd, const struct stream_ops *ops, void *owner, int *ret_error)
 {
@@ -189,6 +211,8 @@ struct stream *stream_open(struct loop *loop, uv_os_sock_t fd, const struct stre
     list_link(&loop->streams, &s->link);
     s->flush.run = on_flush;
     list_init(&s->flush.link);
+    s->resume.run = on_resume;
+    list_init(&s->resume.link);
     sendq_init(&s->sendq);
     loop_count(loop, METRIC_CONNS_OPEN, 1);
     r = uv_tcp_open(&s->tcp, fd);
@@ -215,8 +239,7 @@ void stream_read_start(struct stream *s)
     if (s->is_reading || s->has_ended || s->state == STREAM_CLOSING)
         return;
     s->is_reading = true;
-    int r = uv_read_start((uv_stream_t *)&s->tcp, on_alloc, on_uv_read);
-    ASSERT(r == 0);
+    read_on(s);
 }
 
 void stream_read_stop(struct stream *s)

@@ -40,6 +40,7 @@ struct stream {
     void *owner;                    /* for ops */
     struct sendq sendq;
     struct deferred flush;
+    struct deferred resume;         /* reading goes on next turn: this one's read filled the scratch */
     uv_write_t *write;              /* in flight, or NULL: what it sends stays in the sendq until it is done */
     size_t write_bytes;
     size_t write_left;              /* of it, when last looked at */

@@ -131,6 +131,11 @@ void peer_free(struct peer *p)
     timer_stop(pl->loop, &p->timer);
     pressure_forget(p);
     probe_settle(p, false);
+    for (size_t i = 0; i < p->n_subscriptions; i++) {
+        router_interest(pl->router, &p->endpoint, slice_of(p->subscriptions[i]), false);
+        mem_free(p->subscriptions[i]);
+    }
+    mem_free(p->subscriptions);
     router_detach(pl->router, &p->endpoint);
     list_unlink(&p->link);
     if (p->state == PEER_OPEN) {
@@ -144,9 +149,6 @@ void peer_free(struct peer *p)
     while ((m = ring_take(&p->early)))
         router_bounce(pl->router, pl->loop, m);
     ring_deinit(&p->early);
-    for (size_t i = 0; i < p->n_subscriptions; i++)
-        mem_free(p->subscriptions[i]);
-    mem_free(p->subscriptions);
     user_unref(p->user);
     account_settle(p->account);
     account_unref(p->account);

@@ -44,6 +44,7 @@ static int add_all(struct peer *p, struct change *c)
         if (find(p, c->types[i]) < p->n_subscriptions)
             continue;
         p->subscriptions[p->n_subscriptions++] = c->types[i];
+        router_interest(p->pl->router, &p->endpoint, slice_of(c->types[i]), true);
         c->types[i] = NULL;
     }
     return SUBSCRIPTION_OK;
@@ -55,6 +56,7 @@ static int remove_all(struct peer *p, struct change *c)
         size_t at = find(p, c->types[i]);
         if (at == p->n_subscriptions)
             continue;
+        router_interest(p->pl->router, &p->endpoint, slice_of(p->subscriptions[at]), false);
         mem_free(p->subscriptions[at]);
         p->subscriptions[at] = p->subscriptions[--p->n_subscriptions];
     }

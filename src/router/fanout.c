@@ -7,6 +7,13 @@
 struct membership {
     struct list members;
     size_t n_members;
+    struct map interests;       /* type -> struct interest, owned */
+    size_t key_len;
+    char key[];
+};
+
+struct interest {               /* how many members want one type of event */
+    size_t n_members;
     size_t key_len;
     char key[];
 };
@@ -30,6 +37,16 @@ void fanout_deinit(struct fanout *f)
     map_deinit(&f->workspaces);
 }
 
+static void release(struct fanout *f, struct membership *ms)
+{
+    if (--ms->n_members)
+        return;
+    ASSERT(ms->interests.n_entries == 0);
+    map_deinit(&ms->interests);
+    map_take(&f->workspaces, slice_make(ms->key, ms->key_len));
+    mem_free(ms);
+}
+
 void fanout_join(struct fanout *f, struct endpoint *e, struct slice workspace)
 {
     struct membership *ms = map_find(&f->workspaces, workspace);
@@ -40,11 +57,32 @@ void fanout_join(struct fanout *f, struct endpoint *e, struct slice workspace)
         ms->key_len = workspace.len;
         memcpy(ms->key, workspace.ptr, workspace.len);
         list_init(&ms->members);
+        map_init(&ms->interests);
         map_put(&f->workspaces, slice_make(ms->key, ms->key_len), ms);
     }
     list_link(&ms->members, &e->member);
     ms->n_members++;
     e->member_key = ms->key;
+}
+
+void fanout_interest(struct fanout *f, struct endpoint *e, struct slice type, bool is_added)
+{
+    (void)f;
+    ASSERT(e->member_key);
+    struct membership *ms = CONTAINER_OF(e->member_key, struct membership, key);
+    struct interest *in = map_find(&ms->interests, type);
+
+    if (!in) {
+        in = mem_new(sizeof(*in) + type.len);
+        in->key_len = type.len;
+        memcpy(in->key, type.ptr, type.len);
+        map_put(&ms->interests, slice_make(in->key, in->key_len), in);
+    }
+    in->n_members += is_added ? 1 : (size_t)-1;
+    if (!in->n_members) {
+        map_take(&ms->interests, slice_make(in->key, in->key_len));
+        mem_free(in);
+    }
 }
 
 void fanout_leave(struct fanout *f, struct endpoint *e)
@@ -54,10 +92,7 @@ void fanout_leave(struct fanout *f, struct endpoint *e)
     struct membership *ms = CONTAINER_OF(e->member_key, struct membership, key);
     list_unlink(&e->member);
     e->member_key = NULL;
-    if (--ms->n_members == 0) {
-        map_take(&f->workspaces, slice_make(ms->key, ms->key_len));
-        mem_free(ms);
-    }
+    release(f, ms);
 }
 
 static void deliver_here(struct router *r, struct loop *self, struct slice workspace, struct slice type, struct msg *m)
@@ -66,7 +101,7 @@ static void deliver_here(struct router *r, struct loop *self, struct slice works
     struct membership *ms = map_find(&f->workspaces, workspace);
     struct list todo, done;
 
-    if (!ms)
+    if (!ms || !map_find(&ms->interests, type))
         return;
     /* Members wait on `todo` and move to `done` before they are served: whoever leaves during the walk unlinks itself from
      * whichever it is on. The membership itself may be gone afterwards, when the last member left. */
@@ -82,10 +117,7 @@ static void deliver_here(struct router *r, struct loop *self, struct slice works
             e->ops->deliver(e, msg_ref(m));
     }
     list_move_all(&ms->members, &done);
-    if (--ms->n_members == 0) {
-        map_take(&f->workspaces, slice_make(ms->key, ms->key_len));
-        mem_free(ms);
-    }
+    release(f, ms);
 }
 
 static void run_fan(struct loop *self, struct mail *mail)

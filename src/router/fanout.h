@@ -10,6 +10,7 @@ struct fanout {
 void fanout_init(struct fanout *f);
 void fanout_deinit(struct fanout *f);           /* every endpoint must have left */
 void fanout_join(struct fanout *f, struct endpoint *e, struct slice workspace);
+void fanout_interest(struct fanout *f, struct endpoint *e, struct slice type, bool is_added);
 void fanout_leave(struct fanout *f, struct endpoint *e);        /* harmless when in none */
 
 struct fanout *router_fanout(struct router *r, const struct loop *loop);

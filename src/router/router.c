@@ -82,6 +82,12 @@ void router_join(struct router *r, struct endpoint *e, struct slice workspace)
     fanout_join(router_fanout(r, e->loop), e, workspace);
 }
 
+void router_interest(struct router *r, struct endpoint *e, struct slice type, bool is_added)
+{
+    LOOP_ASSERT(e->loop);
+    fanout_interest(router_fanout(r, e->loop), e, type, is_added);
+}
+
 static void collect_sometimes(struct router *r)
 {
     /* A stale read only shifts the moment. */

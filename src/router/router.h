@@ -39,6 +39,10 @@ void router_detach(struct router *r, struct endpoint *e);
 /* Joins the broadcasts of a workspace (wire-protocol 2.7). Loop thread; undone by detach. */
 void router_join(struct router *r, struct endpoint *e, struct slice workspace);
 
+/* Counts an endpoint that has joined in (or out) for a type: a broadcast nobody of a workspace has asked for costs one look, not
+ * a walk over its members. Loop thread; undone by the endpoint before it detaches. */
+void router_interest(struct router *r, struct endpoint *e, struct slice type, bool is_added);
+
 /* Makes an absolute address name a handle. Any loop thread. Returns whether another handle was replaced, and which. */
 bool router_bind(struct router *r, struct loop *self, struct slice address, struct handle h, struct handle *ret_replaced);
 /* Removes the address if it still names this handle: a late clean-up cannot touch a newer connection. True when removed. */

@@ -82,6 +82,7 @@ static void on_workspace(int outcome, struct slice key, struct slice record, voi
         if (!lodging_load(&s->hub, record))
             LOG(LOG_WARN, "peer", "workspace record does not parse", log_slice("key", key));
     } else if (outcome == STORE_ABSENT) {
+        trim_start(&s->trim, s);
         s->manager = manager_new(&s->hub, s->rpc_loops[s->hub.loop->index]);
         enter(s, SERVER_READY);
     } else {
@@ -143,6 +144,7 @@ static void run_close(struct loop *l, struct mail *mail)
     if (s->manager)
         manager_free(s->manager);
     s->manager = NULL;
+    trim_stop(&s->trim);
     stop_unloading(&s->hub);
     revocations_stop(s->hub.revocations);
     store_close(s->hub.store, on_store_closed, s);

@@ -10,6 +10,7 @@
 #include "peer/hub.h"
 #include "peer/peer.h"
 #include "rpc/rpc.h"
+#include "server/trim.h"
 #include "store/data_dir.h"
 
 struct api;
@@ -43,6 +44,7 @@ struct server {
     struct http_site site;                  /* what the sites of the loops begin as; owns the routes */
     struct http_site *sites;                /* one per loop, its own: a reload changes it there */
     struct api *api;
+    struct trim trim;                       /* hub loop */
     struct manager *manager;                /* hub loop */
     bool hub_is_closing;                    /* hub loop: answers of the store that are still to come mean nothing */
     int wake_fd;                            /* any thread: eventfd that wakes the accept thread */

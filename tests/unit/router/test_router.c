@@ -111,6 +111,9 @@ static void arrive(struct member *m, struct loop *l)
     snprintf(m->address, sizeof(m->address), "w/c%u", l->index);
     router_attach(m->world->router, l, &m->endpoint);
     router_join(m->world->router, &m->endpoint, SLICE_LIT("w"));
+    router_interest(m->world->router, &m->endpoint, SLICE_LIT("news"), true);
+    router_interest(m->world->router, &m->endpoint, SLICE_LIT("other"), true);
+    router_interest(m->world->router, &m->endpoint, SLICE_LIT("other"), false);
     CHECK(!router_bind(m->world->router, l, slice_of(m->address), m->endpoint.handle, &replaced));
     atomic_fetch_add(&m->world->n_ready, 1);
 }
@@ -135,6 +138,7 @@ static void vanish(struct member *m, struct loop *l)
 {
     struct handle h = m->endpoint.handle;
 
+    router_interest(m->world->router, &m->endpoint, SLICE_LIT("news"), false);
     router_detach(m->world->router, &m->endpoint);
     struct msg *late = frame("method", "w/c0", m->address, "s9");
     CHECK_INT(router_send(m->world->router, l, slice_of(m->address), late), ROUTER_OK);
