@@ -1,8 +1,13 @@
 """Exchanges recorded from the original's service proxy, replayed against ours, and what no recording shows."""
+import json
+import socket
+
 import msgpack
 import pytest
 
-from kit.http_golden import Golden
+from kit import wire
+from kit.http_golden import Golden, functions
+from kit.web import client_for, provider_of
 
 BAD = '{"success":false,"detail":"Invalid request body: '
 OWN_CALLS = {
@@ -62,3 +67,147 @@ async def test_recorded_pages(hub, start_server):
     liveness = (200, '{"status":"OK","detail":{"store":"ready","event_bus_failures":0,"circuit_breaker":"closed","pubsub":"healthy",')
     assert await golden.replay("pages", skip=skip, own={"liveness": liveness}) == 11
     assert not golden.problems, "\n".join(golden.problems)
+
+
+# ---- what is kept between calls ----
+
+def watched(provider):
+    """The ids the provider's object is asked for from now on."""
+    asked = []
+    serve = provider._serve
+
+    async def spy(main, extra):
+        if main["method"] == "services.built-in.get_service":
+            asked.append(extra["args"][0])
+        return await serve(main, extra)
+    provider._serve = spy
+    return asked
+
+
+@pytest.mark.differs("the original asks at every call")
+async def test_calls_ask_for_a_service_once(hub, server):
+    provider = await hub.raw("prov")
+    await provider.register("s", {"one": lambda *a: 1}, visibility="public")
+    asked = watched(provider)
+    async with client_for(server) as http:
+        url = f"/{provider.workspace}/services/prov:s"
+        for _ in range(3):
+            assert (await http.get(f"{url}/one")).json() == 1
+        assert asked == ["s"]
+        await provider.register("s", {"two": lambda *a: 2}, visibility="public")
+        assert (await http.get(f"{url}/two")).json() == 2
+        assert asked == ["s", "s"]
+        await provider.register("s", {"two": lambda *a: 2}, visibility="protected")
+        assert (await http.get(f"{url}/two")).status_code == 403
+        await provider.register("s", {"two": lambda *a: 2}, visibility="public")
+        assert (await http.get(f"{url}/two")).json() == 2
+        await provider.manage("unregister_service", "prov:s")
+        assert (await http.get(f"{url}/two")).status_code == 404
+        await provider.leave()
+        assert (await http.get(f"{url}/two")).status_code == 404
+
+
+async def test_a_provider_that_comes_back_is_asked_anew(hub, server):
+    first = await hub.raw("prov")
+    workspace, token = first.workspace, await first.manage("generate_token")
+    keeper = await hub.raw("keeper", workspace=workspace, token=token)
+    await first.register("s", {"who": lambda *a: "first"}, visibility="public")
+    async with client_for(server) as http:
+        url = f"/{workspace}/services/prov:s"
+        assert (await http.get(f"{url}/who")).json() == "first"
+        await first.leave()
+        second = await hub.raw("prov", workspace=workspace, token=token)
+        await second.register("s", {"other": lambda *a: "second"}, visibility="public")
+        assert (await http.get(f"{url}/other")).json() == "second"
+        assert (await http.get(f"{url}/who")).status_code == 404
+    assert keeper.is_open
+
+
+async def test_connected_clients_always_ask(hub, server):
+    provider, asker = await hub.raw_pair("prov", "client-0123456789abcdefghijkl")
+    await provider.register("s", {"one": lambda *a: 1}, visibility="public")
+    asked = watched(provider)
+    async with client_for(server) as http:
+        assert (await http.get(f"/{provider.workspace}/services/prov:s/one")).json() == 1
+    for _ in range(2):
+        assert (await asker.manage("get_service", "prov:s"))["id"].endswith("/prov:s")
+    assert asked == ["s"] * 3
+
+
+async def test_functions_of_one_answer_are_not_kept(hub, server):
+    provider = await hub.raw("prov")
+    await provider.register("s", {"one": lambda *a: 1}, visibility="public")
+    asked, plain = watched(provider), provider._service_map
+
+    def with_a_callback(service_id):
+        made = wire.reference(provider.client_id, "session-1.callback", "*")
+        return {**plain(service_id), "list": [{"deep": [made]}]}
+    provider._service_map = with_a_callback
+    async with client_for(server) as http:
+        for _ in range(2):
+            assert (await http.get(f"/{provider.workspace}/services/prov:s/one")).json() == 1
+    assert asked == ["s", "s"]
+
+
+# ---- the rest ----
+
+@pytest.mark.req("H-134")
+async def test_the_manager_takes_maps(hub, server):
+    provider = await provider_of(hub)
+    workspace = provider.config.workspace
+    for kind in ("functions", "generic"):
+        await provider.register_service({"id": kind, "type": kind, "index": functions()["plain"],
+                                         "config": {"visibility": "public"}})
+    async with client_for(server) as http:
+        answer = await http.post("/public/services/~/list_services",
+                                 json={"query": {"workspace": workspace, "type": "functions"}})
+        assert [s["id"] for s in answer.json()] == [f"{workspace}/prov:functions"]
+
+
+@pytest.mark.req("H-054")
+async def test_calls_leave_nothing(hub, start_server):
+    hub.server = server = start_server(env={"HYPHA_HTTP_RATE_LIMIT": "1e6", "HYPHA_HTTP_BURST_LIMIT": "1e6"})
+    provider = await provider_of(hub)
+    base = f"/{provider.config.workspace}/services/prov:calc"
+
+    async def counted(http):
+        health = (await http.get("/health")).json()
+        return health["connections"]["active"], health["objects"]
+    async with client_for(server) as http:
+        assert (await http.get(f"{base}/echo?value=0")).json() == 0
+        before = await counted(http)
+        for i in range(1000):
+            assert (await http.get(f"{base}/echo?value={i}")).json() == i
+        assert await counted(http) == before
+
+
+@pytest.mark.req("H-114")
+async def test_health_has_the_known_keys(server):
+    async with client_for(server) as http:
+        health = (await http.get("/health")).json()
+    assert set(health) >= {"timestamp", "status", "health_score", "issues", "memory", "connections", "objects", "event_bus", "system",
+                           "tasks", "leak_monitor", "uptime_seconds"}
+    assert set(health["memory"]) == {"rss_mb", "vms_mb", "percent"}
+    assert set(health["system"]) == {"cpu_percent", "memory_percent", "disk_usage", "load_average"}
+    assert len(health["system"]["load_average"]) == 3
+
+
+@pytest.mark.req("H-037")
+@pytest.mark.parametrize("is_detailed", (False, True))
+async def test_tracebacks(hub, start_server, is_detailed):
+    hub.server = start_server(env={"HYPHA_EXPOSE_DETAILED_ERRORS": "true"} if is_detailed else {})
+    provider = await provider_of(hub)
+    async with client_for(hub.server) as http:
+        text = (await http.get(f"/{provider.config.workspace}/services/prov:calc/boom")).text
+    assert ("Traceback" in json.loads(text)["detail"]) == is_detailed
+
+
+@pytest.mark.req("H-142")
+async def test_what_is_no_http(server):
+    with socket.create_connection(server.address, timeout=10) as s:
+        s.sendall(b"garbage\r\n\r\n")
+        answer = b""
+        while chunk := s.recv(4096):
+            answer += chunk
+    head, body = answer.split(b"\r\n\r\n", 1)
+    assert head.startswith(b"HTTP/1.1 400") and body == b"Invalid HTTP request received."
