@@ -12,6 +12,7 @@ import datetime
 import json
 import os
 import platform
+import re
 import shutil
 import statistics
 import subprocess
@@ -139,6 +140,15 @@ def git(*words):
     return done.stdout.strip()
 
 
+def built_from(hyphad):
+    """The commit that the server under test names, which is not always the work tree's."""
+    if not hyphad:
+        return None
+    said = subprocess.run([hyphad, "--version"], stdout=subprocess.PIPE, text=True).stdout
+    found = re.search(r"\b[0-9a-f]{7,12}\b", said)
+    return found and found.group(0)
+
+
 def machine():
     model = "unknown"
     with open("/proc/cpuinfo") as f:
@@ -146,12 +156,12 @@ def machine():
             if line.startswith("model name"):
                 model = line.split(":", 1)[1].strip()
                 break
-    return {"cpu": model, "cores": os.cpu_count(), "kernel": platform.release(), "system": platform.machine()}
+    return {"cpu": model, "cores": os.cpu_count(), "kernel": platform.release(), "system": platform.machine(), "load": os.getloadavg()[0]}
 
 
 def write_results(args, samples, rows, lines):
     """The JSON holds every sample; the Markdown beside it is for people."""
-    commit = git("rev-parse", "--short", "HEAD") or "nocommit"
+    commit = built_from(args.hyphad) or git("rev-parse", "--short", "HEAD") or "nocommit"
     changed = git("status", "--porcelain", "--", ":/src", ":/bench/load", ":/bench/control")
     now = datetime.datetime.now(datetime.timezone.utc)
     path = os.path.join(args.results, f"{now:%Y-%m-%d}-{commit}")
@@ -171,7 +181,7 @@ def write_results(args, samples, rows, lines):
     with open(f"{path}.md", "w") as f:
         m = about["machine"]
         f.write(f"# {about['at']}, {commit}{', with changes' if changed else ''}\n\n"
-                f"{m['cpu']}, {m['cores']} cores, Linux {m['kernel']} {m['system']}\n\n"
+                f"{m['cpu']}, {m['cores']} cores, Linux {m['kernel']} {m['system']}; load average at the end {m['load']:.1f}\n\n"
                 f"{floors.table(lines)}\n\n{table(rows)}\n")
     return f"{path}.md"
 
