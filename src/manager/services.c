@@ -69,6 +69,9 @@ static bool check_singleton(struct hub *h, const struct client *c, const struct 
     struct service_cursor cursor;
     const struct service *s;
 
+    /* Every client brings the names every client brings: they are not walked for nothing. */
+    if (!f->is_singleton && !service_has_singleton(&h->registry, q.workspace, f->name))
+        return true;
     service_query_start(&cursor, &h->registry, &q);
     while ((s = service_query_next(&cursor))) {
         if (s->client == c || !(f->is_singleton || s->is_singleton))

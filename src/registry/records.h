@@ -4,6 +4,7 @@
 
 struct service_name {               /* every service of one name in one workspace */
     struct list services;           /* struct service.of_name, by registration time */
+    size_t n_singletons;
     size_t key_len;
     char key[];                     /* "ws/name" */
 };

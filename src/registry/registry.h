@@ -120,6 +120,8 @@ struct service *service_find(const struct registry *r, struct slice full_id);
 /* Replaces one with the same full id (any app id, type or visibility): then *ret_replaced. */
 struct service *service_add(struct registry *r, struct client *c, const struct service_fields *fields, bool *ret_replaced);
 void service_remove(struct registry *r, struct service *s);
+/* Whether a singleton holds this name in this workspace. */
+bool service_has_singleton(const struct registry *r, struct slice workspace, struct slice name);
 bool service_authorizes(const struct service *s, struct slice workspace);
 
 /* ---- queries */

@@ -38,6 +38,7 @@ static void link_name(struct registry *r, struct service *s)
         buf_deinit(&b);
     }
     list_link(&sn->services, &s->of_name);
+    sn->n_singletons += s->is_singleton;
 }
 
 static void unlink_name(struct registry *r, struct service *s)
@@ -45,10 +46,18 @@ static void unlink_name(struct registry *r, struct service *s)
     struct service_name *sn = service_name_find(r, slice_of(s->client->workspace->id), s->name);
 
     list_unlink(&s->of_name);
+    sn->n_singletons -= s->is_singleton;
     if (list_is_empty(&sn->services)) {
         map_take(&r->names, slice_make(sn->key, sn->key_len));
         mem_free(sn);
     }
+}
+
+bool service_has_singleton(const struct registry *r, struct slice workspace, struct slice name)
+{
+    const struct service_name *sn = service_name_find(r, workspace, name);
+
+    return sn && sn->n_singletons;
 }
 
 struct service *service_find(const struct registry *r, struct slice full_id)
