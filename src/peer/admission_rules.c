@@ -124,6 +124,7 @@ static bool choose_http_workspace(struct hub *h, struct join *j, const char *per
                            SLICE_ARG(slice_utf8_prefix(url, 200)));
     if (slice_is(url, "public") || effective_permission(u, *ret) >= PERMISSION_READ)
         return true;
+    lodging_left(h, *ret);      /* made on demand it may be, but not entered */
     r = lodging_open(h, slice_of(personal), u, ret);
     if (r != LODGING_OK) {
         char text[LODGING_ERROR_MAX];
@@ -147,6 +148,15 @@ static bool choose_workspace(struct hub *h, struct join *j, const char *personal
     return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_NO_WORKSPACE, FEC "%s", text);
 }
 
+static bool check_permission(struct join *j, const struct workspace *w)
+{
+    bool is_open = j->is_http && w->is_system;      /* public and ws-anonymous: services guard themselves */
+
+    if (j->permission >= PERMISSION_READ || is_open)
+        return true;
+    return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN, FEC "Permission denied for workspace: %s", w->id);
+}
+
 static bool check_client_id(struct join *j, const struct workspace *w)
 {
     struct slice id = slice_of(j->client_id);
@@ -168,11 +178,11 @@ bool admission_check(struct hub *h, struct join *j, struct workspace **ret_works
     if (!check_token(h, j) || !choose_workspace(h, j, personal, &w))
         return false;
     j->permission = effective_permission(j->user, w);
-    bool is_open = j->is_http && w->is_system;      /* public and ws-anonymous: services guard themselves */
-    if (j->permission < PERMISSION_READ && !is_open)
-        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN, FEC "Permission denied for workspace: %s", w->id);
-    if (!j->is_http && !check_client_id(j, w))
+    if (!check_permission(j, w) || (!j->is_http && !check_client_id(j, w))) {
+        /* It may have been made, or its unloading put off, for this one alone. */
+        lodging_left(h, w);
         return false;
+    }
     j->joined = user_join(j->user, w->id, j->permission, j->is_http ? NULL : j->client_id);
     j->workspace_id = mem_copy(w->id, strlen(w->id));
     *ret_workspace = w;
