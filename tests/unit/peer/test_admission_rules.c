@@ -1,0 +1,246 @@
+/* Who may come in, where, as what, and the texts of those who may not (wire-protocol 1.5, 1.7).
+ * req: W-008 W-009 W-010 W-011 W-012 */
+#include "base/clock.h"
+#include "peer/admission_rules.h"
+#include "unit/peer/kit.h"
+
+#define FEC "Failed to establish connection: "
+#define FAU FEC "Failed to authenticate user: "
+
+struct asked {
+    const char *what;
+    const char *user, *scope;       /* user NULL: no token */
+    bool is_reconnection;
+    const char *workspace, *client;
+    const char *text;               /* the refusal; NULL: admitted to */
+    const char *joined;
+    enum permission permission;
+};
+
+static const struct asked table[] = {
+    {"nobody asks for nothing", NULL, NULL, false, NULL, "c1", NULL, "ws-user-anonymouz-", PERMISSION_ADMIN},
+    {"a user at home", "bob", "ws:ws-user-bob#a", false, NULL, "c1", NULL, "ws-user-bob", PERMISSION_ADMIN},
+    {"a user in a granted workspace", "bob", "ws:ws-b#r", false, "ws-b", "c1", NULL, "ws-b", PERMISSION_READ},
+    {"an owner without a grant", "bob", "", false, "ws-a", "c1", NULL, "ws-a", PERMISSION_ADMIN},
+    {"a weaker grant is kept", "bob", "ws:ws-a#r", false, "ws-a", "c1", NULL, "ws-a", PERMISSION_READ},
+    {"all workspaces", "bob", "ws:*#rw", false, "ws-b", "c1", NULL, "ws-b", PERMISSION_READ_WRITE},
+    {"a bound token leads home", "bob", "ws:ws-b#rw wid:ws-b", false, NULL, "c1", NULL, "ws-b", PERMISSION_READ_WRITE},
+    {"a bound token where it says", "bob", "ws:ws-b#rw wid:ws-b", false, "ws-b", "c1", NULL, "ws-b", PERMISSION_READ_WRITE},
+    {"public becomes the token's own", "bob", "ws:ws-user-bob#a", false, "public", "c1", NULL, "ws-user-bob", PERMISSION_ADMIN},
+    {"public, said by the token", "bob", "ws:public#r wid:public", false, "public", "c1", NULL, "public", PERMISSION_READ},
+    {"the client of the token", "bob", "ws:ws-b#rw cid:c1", false, "ws-b", "c1", NULL, "ws-b", PERMISSION_READ_WRITE},
+    {"coming back", "bob", "ws:ws-b#rw wid:ws-b cid:c1", true, NULL, "c1", NULL, "ws-b", PERMISSION_READ_WRITE},
+    {"coming back, said twice", "bob", "ws:ws-b#rw wid:ws-b cid:c1", true, "ws-b", "c1", NULL, "ws-b", PERMISSION_READ_WRITE},
+
+    {"a bound token elsewhere", "bob", "ws:ws-a#a wid:ws-a", false, "ws-b", "c1",
+     FAU "Current workspace encoded in the token (ws-a) does not match the specified workspace (ws-b)", NULL, 0},
+    {"another client", "bob", "ws:ws-b#rw cid:dup2", false, "ws-b", "c1",
+     FAU "Client id mismatch: this token is restricted to client with client_id='dup2'", NULL, 0},
+    {"a special token", "bob", "ws:ws-b#rw files:read", false, "ws-b", "c1",
+     FAU "Specialized token with scopes [files:read] cannot be used for general workspace access. This token can only be used for its "
+         "intended purpose.", NULL, 0},
+    {"a special token coming back", "bob", "ws:ws-b#rw wid:ws-b cid:c1 a:b c:d", true, NULL, "c1",
+     FAU "Specialized token with scopes [a:b, c:d] cannot be used for general workspace access. This token can only be used for its "
+         "intended purpose.", NULL, 0},
+    {"coming back as another", "bob", "ws:ws-b#rw wid:ws-b cid:c2", true, NULL, "c1", FAU "Client id mismatch, disconnecting", NULL, 0},
+    {"coming back elsewhere", "bob", "ws:ws-b#rw wid:ws-b cid:c1", true, "ws-a", "c1",
+     FAU "Invalid scope, workspace mismatch: ws-a != ws-b", NULL, 0},
+    {"coming back to nowhere", "bob", "ws:ws-b#rw cid:c1", true, NULL, "c1", FAU "Invalid scope, current_workspace is required", NULL, 0},
+    {"coming back as nobody", "bob", "ws:ws-b#rw wid:ws-b", true, NULL, "c1", FAU "Invalid scope, current_workspace is required", NULL, 0},
+    {"nobody in a workspace of others", NULL, NULL, false, "ws-a", "c1", FEC "Permission denied for workspace: ws-a", NULL, 0},
+    {"nobody in public", NULL, NULL, false, "public", "c1", FEC "Permission denied for workspace: public", NULL, 0},
+    {"nobody in ws-anonymous", NULL, NULL, false, "ws-anonymous", "c1", FEC "Permission denied for workspace: ws-anonymous", NULL, 0},
+    {"nobody in nowhere", NULL, NULL, false, "ws-none", "c1", FEC "'Workspace ws-none does not exist or is not accessible'", NULL, 0},
+    {"nobody in the home of somebody", NULL, NULL, false, "ws-user-bob", "c1",
+     FEC "'Workspace ws-user-bob does not exist or is not accessible'", NULL, 0},
+    {"nobody in the home of another nobody", NULL, NULL, false, "ws-user-anonymouz-other", "c1",
+     FEC "Permission denied for workspace: ws-user-anonymouz-other", NULL, 0},
+    {"any workspace", "bob", "ws:*#a", false, "*", "c1", FEC "Dynamic workspace is not allowed for this endpoint", NULL, 0},
+    {"a user without a grant", "bob", "ws:ws-user-bob#a", false, "ws-b", "c1", FEC "Permission denied for workspace: ws-b", NULL, 0},
+    {"no client id", NULL, NULL, false, NULL, "", FEC "Failed to authenticate user to workspace: ws-user-anonymouz-", NULL, 0},
+    {"a slash", "bob", "", false, "ws-a", "a/b", FEC "Invalid client id: a/b", NULL, 0},
+    {"a colon", "bob", "", false, "ws-a", "a:b", FEC "Invalid client id: a:b", NULL, 0},
+    {"an at sign", "bob", "", false, "ws-a", "a@b", FEC "Invalid client id: a@b", NULL, 0},
+    {"an asterisk", "bob", "", false, "ws-a", "*", FEC "Invalid client id: *", NULL, 0},
+    {"a blank", "bob", "", false, "ws-a", "a b", FEC "Invalid client id: a b", NULL, 0},
+    {"a hosted client's name elsewhere", "bob", "ws:ws-user-bob#a", false, NULL, "manager-x", NULL, "ws-user-bob", PERMISSION_ADMIN},
+    {"the manager's name at its home", "bob", "ws:public#a wid:public", false, "public", "manager-x", FEC "Invalid client id: manager-x",
+     NULL, 0},
+};
+
+static char *copy(const char *text)
+{
+    return text ? mem_copy(text, strlen(text)) : NULL;
+}
+
+static struct join *make_join(struct kit *k, const struct asked *a)
+{
+    struct join *j = MEM_NEW(struct join);
+
+    j->hub = &k->hub;
+    j->asker = k->t.loop;
+    j->client_id = copy(a->client);
+    j->workspace = copy(a->workspace);
+    j->user = a->user ? kit_user(a->user, a->scope) : user_new_anonymous(a->client);
+    j->has_token = a->user != NULL;
+    j->has_workspace_claim = a->user && j->user->scope.current_workspace;
+    j->has_client_claim = a->user && j->user->scope.client_id;
+    j->is_reconnection = a->is_reconnection;
+    return j;
+}
+
+static bool starts(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static void check(struct kit *k, const struct asked *a)
+{
+    struct join *j = make_join(k, a);
+    struct workspace *w = NULL;
+    size_t n_before = k->hub.registry.workspaces.n_entries;
+    bool is_in = admission_check(&k->hub, j, &w);
+
+    if (is_in != !a->text || (is_in ? j->close_code != 0 : j->close_code != 1001))
+        check_fail(__FILE__, __LINE__, "%s: code %u, %s", a->what, j->close_code, j->text);
+    if (is_in && (!starts(w->id, a->joined) || strcmp(j->workspace_id, w->id) != 0 || j->permission != a->permission ||
+                  user_permission(j->joined, slice_of(w->id)) < a->permission || strcmp(j->joined->scope.client_id, a->client) != 0))
+        check_fail(__FILE__, __LINE__, "%s: in %s with %d", a->what, w->id, (int)j->permission);
+    if (!is_in && !starts(j->text, a->text))
+        check_fail(__FILE__, __LINE__, "%s: %s", a->what, j->text);
+    if (!is_in && k->hub.registry.workspaces.n_entries != n_before)
+        check_fail(__FILE__, __LINE__, "%s: the refused one has left a workspace behind", a->what);
+    join_free(j);
+}
+
+CASE(every_rule_and_its_text)
+{
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        struct kit k;
+        kit_init(&k, 1);
+        kit_workspace(&k, "ws-a", "bob");
+        kit_workspace(&k, "ws-b", "alice");
+        check(&k, &table[i]);
+        kit_deinit(&k);
+    }
+}
+
+CASE(a_client_id_has_at_most_255_bytes)
+{
+    char id[257];
+    struct asked a = {"long", "bob", "", false, "ws-a", id, NULL, "ws-a", PERMISSION_ADMIN};
+    struct kit k;
+
+    memset(id, 'x', sizeof(id));
+    id[255] = '\0';
+    kit_init(&k, 1);
+    kit_workspace(&k, "ws-a", "bob");
+    check(&k, &a);
+    id[255] = 'x';
+    id[256] = '\0';
+    a.text = FEC "Invalid client id: ";
+    check(&k, &a);
+    kit_deinit(&k);
+}
+
+CASE(a_request_over_http_leaves_no_workspace_behind)
+{
+    const struct asked a = {"http", "bob", "ws:ws-user-bob#a", false, "ws-user-anonymouz-other", NULL, NULL, NULL, 0};
+    struct workspace *w;
+    struct kit k;
+
+    kit_init(&k, 1);
+    struct join *j = make_join(&k, &a);
+    j->is_http = true;
+    CHECK(admission_check(&k.hub, j, &w));
+    CHECK_TEXT(w->id, "ws-user-bob");
+    CHECK(workspace_find(&k.hub.registry, SLICE_LIT("ws-user-anonymouz-other")) == NULL);
+    join_free(j);
+    kit_deinit(&k);
+}
+
+CASE(a_refused_one_does_not_put_off_the_unloading)
+{
+    const struct asked a = {"grace", NULL, NULL, false, "ws-user-anonymouz-old", "c1", NULL, NULL, 0};
+    struct kit k;
+    struct workspace *w;
+
+    kit_init(&k, 1);
+    k.t.config.workspace_unload_grace_period_ms = 60;
+    struct join *j = make_join(&k, &a);
+    CHECK_INT(lodging_open(&k.hub, slice_of(a.workspace), j->user, &w), LODGING_OK);
+    lodging_left(&k.hub, w);
+    CHECK(!admission_check(&k.hub, j, &w));
+    TURNS_UNTIL(&k.t, workspace_find(&k.hub.registry, slice_of(a.workspace)) == NULL);
+    join_free(j);
+    kit_deinit(&k);
+}
+
+CASE(a_revoked_token_is_refused)
+{
+    const struct asked a = {"revoked", "bob", "ws:ws-a#a", false, "ws-a", "c1", NULL, NULL, 0};
+    struct workspace *w;
+    struct kit k;
+
+    kit_init(&k, 1);
+    kit_workspace(&k, "ws-a", "bob");
+    struct join *j = make_join(&k, &a);
+    memset(j->token_digest, 7, sizeof(j->token_digest));
+    revocation_add(k.hub.revocations, j->token_digest, clock_wall_ms() / 1000 + 1000, NULL, NULL);
+    CHECK(!admission_check(&k.hub, j, &w));
+    CHECK_TEXT(j->text, FAU "Token has been revoked");
+    CHECK_INT(j->outcome, JOIN_TOKEN_ERROR);
+    join_free(j);
+    kit_deinit(&k);
+}
+
+CASE(limits_name_who_has_reached_them)
+{
+    const struct asked a = {"limits", "bob", "", false, "ws-a", "c1", NULL, NULL, 0};
+    struct kit k;
+
+    kit_init(&k, 1);
+    k.t.config.max_connections_per_user = 2;
+    k.t.config.max_clients_per_workspace = 3;
+    struct workspace *w = kit_workspace(&k, "ws-a", "bob");
+    struct join *j = make_join(&k, &a);
+    struct account *seats[2] = {hub_seat_take(&k.hub, w, j->user), NULL};
+    CHECK(admission_check_limits(&k.hub, j, w, false));
+    seats[1] = hub_seat_take(&k.hub, w, j->user);
+    CHECK(!admission_check_limits(&k.hub, j, w, false));
+    CHECK_INT(j->close_code, 1008);
+    CHECK_TEXT(j->text, "Connection limit exceeded: user bob has 2/2 connections");
+    w->n_clients = 1;
+    CHECK(admission_check_limits(&k.hub, j, w, true));      /* who replaces an own connection adds none */
+    k.t.config.max_connections_per_user = 0;
+    w->n_clients = 3;
+    CHECK(!admission_check_limits(&k.hub, j, w, false));
+    CHECK_TEXT(j->text, "Connection limit exceeded: workspace ws-a has 3/3 clients");
+    CHECK(admission_check_limits(&k.hub, j, w, true));
+    k.t.config.max_clients_per_workspace = 0;
+    CHECK(admission_check_limits(&k.hub, j, w, false));
+    w->n_clients = 0;
+    for (int i = 0; i < 2; i++) {
+        hub_seat_leave(&k.hub, w, j->user);
+        account_unref(seats[i]);
+    }
+    join_free(j);
+    kit_deinit(&k);
+}
+
+CASE(a_long_refusal_is_cut_between_characters)
+{
+    struct join j = {0};
+    char text[2000] = "";
+
+    for (int i = 0; i < 600; i++)
+        strcat(text, "\xe2\x82\xac");
+    CHECK(!join_refuse(&j, 1001, JOIN_REFUSED, "%s", text));
+    CHECK(slice_is_utf8(slice_of(j.text)));
+    CHECK(strlen(j.text) > ADMISSION_TEXT_MAX - 5);
+}
+
+CASES(RUN(every_rule_and_its_text), RUN(a_client_id_has_at_most_255_bytes),
+      RUN(a_request_over_http_leaves_no_workspace_behind), RUN(a_refused_one_does_not_put_off_the_unloading),
+      RUN(a_revoked_token_is_refused),
+      RUN(limits_name_who_has_reached_them), RUN(a_long_refusal_is_cut_between_characters))

@@ -1,0 +1,145 @@
+/* Which workspaces there are, which are made on demand, and which are given up (workspaces-and-auth 8.2, 8.3). */
+#include "unit/peer/kit.h"
+#include "wire/mp.h"
+
+static int open_as(struct kit *k, const char *id, const char *user, struct workspace **ret)
+{
+    struct user *u = strcmp(user, "nobody") == 0 ? user_new_anonymous("c") : kit_user(user, "");
+    int r;
+
+    *ret = NULL;
+    r = lodging_open(&k->hub, slice_of(id), u, ret);
+    user_unref(u);
+    return r;
+}
+
+CASE(system_workspaces_are_always_there)
+{
+    struct kit k;
+    struct workspace *w;
+
+    kit_init(&k, 1);
+    CHECK_INT(open_as(&k, "public", "nobody", &w), LODGING_OK);
+    CHECK(w->is_system && w->is_read_only && w->is_persistent);
+    lodging_left(&k.hub, w);
+    CHECK_INT(open_as(&k, "ws-user-root", "nobody", &w), LODGING_OK);
+    CHECK(!w->is_read_only);
+    CHECK_INT(open_as(&k, "ws-anonymous", "nobody", &w), LODGING_OK);
+    CHECK(w->is_read_only);
+    CHECK_TEXT(w->name, "Anonymous Workspace");
+    CHECK_INT(k.hub.registry.workspaces.n_entries, 3);
+    kit_deinit(&k);
+}
+
+CASE(ones_own_is_made_on_demand)
+{
+    struct kit k;
+    struct workspace *w, *again;
+
+    kit_init(&k, 1);
+    CHECK_INT(open_as(&k, "ws-user-bob", "alice", &w), LODGING_UNKNOWN);
+    CHECK_INT(open_as(&k, "ws-user-bob", "bob", &w), LODGING_OK);
+    CHECK(w->is_persistent && !w->is_read_only && !w->is_anonymous && w->n_owners == 1);
+    CHECK_TEXT(w->owners[0], "bob");
+    CHECK_INT(open_as(&k, "ws-user-bob", "alice", &again), LODGING_OK);
+    CHECK(again == w);
+    lodging_left(&k.hub, w);
+    CHECK(workspace_find(&k.hub.registry, SLICE_LIT("ws-user-bob")) == w);
+    kit_deinit(&k);
+}
+
+CASE(what_is_not_made_says_why)
+{
+    static const struct {
+        const char *id, *user;
+        int outcome;
+        const char *text;
+    } rows[] = {
+        {"*", "bob", LODGING_DYNAMIC, "Dynamic workspace is not allowed for this endpoint"},
+        {"ws-none", "bob", LODGING_UNKNOWN, "'Workspace ws-none does not exist or is not accessible'"},
+        {"ws-user-Bob", "Bob", LODGING_BAD_NAME, "Invalid workspace name: ws-user-Bob, only lowercase letters, numbers and hyphens are allowed."},
+        {"ws-user-anonymouz-A b", "bob", LODGING_UNKNOWN, "'Workspace ws-user-anonymouz-A b does not exist or is not accessible'"},
+        {"", "bob", LODGING_UNKNOWN, "'Workspace  does not exist or is not accessible'"},
+    };
+    struct kit k;
+
+    kit_init(&k, 1);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct workspace *w;
+        char text[LODGING_ERROR_MAX];
+        int r = open_as(&k, rows[i].id, rows[i].user, &w);
+        CHECK_INT(r, rows[i].outcome);
+        CHECK(w == NULL);
+        lodging_error(r, slice_of(rows[i].id), text);
+        CHECK_TEXT(text, rows[i].text);
+    }
+    CHECK_INT(k.hub.registry.workspaces.n_entries, 3);
+    kit_deinit(&k);
+}
+
+CASE(an_empty_anonymous_one_goes_at_once)
+{
+    struct kit k;
+    struct workspace *w;
+
+    kit_init(&k, 1);
+    CHECK_INT(open_as(&k, "ws-user-anonymouz-x-1", "nobody", &w), LODGING_OK);
+    CHECK(w->is_anonymous && !w->is_persistent && w->is_read_only);
+    CHECK_TEXT(w->owners[0], "anonymouz-x-1");
+    w->n_clients = 1;
+    lodging_left(&k.hub, w);
+    CHECK(workspace_find(&k.hub.registry, SLICE_LIT("ws-user-anonymouz-x-1")) == w);
+    w->n_clients = 0;
+    lodging_left(&k.hub, w);
+    CHECK(workspace_find(&k.hub.registry, SLICE_LIT("ws-user-anonymouz-x-1")) == NULL);
+    kit_deinit(&k);
+}
+
+CASE(grace_is_given_and_cancelled_by_a_guest)
+{
+    struct kit k;
+    struct workspace *w;
+    uint64_t later;
+
+    kit_init(&k, 1);
+    k.t.config.workspace_unload_grace_period_ms = 80;
+    CHECK_INT(open_as(&k, "ws-user-anonymouz-x-1", "nobody", &w), LODGING_OK);
+    lodging_left(&k.hub, w);
+    CHECK_INT(open_as(&k, "ws-user-anonymouz-x-1", "nobody", &w), LODGING_OK);
+    later = loop_now_ms(k.t.loop) + 250;
+    TURNS_UNTIL(&k.t, loop_now_ms(k.t.loop) >= later);
+    CHECK(workspace_find(&k.hub.registry, SLICE_LIT("ws-user-anonymouz-x-1")) == w);
+    lodging_left(&k.hub, w);
+    CHECK(workspace_find(&k.hub.registry, SLICE_LIT("ws-user-anonymouz-x-1")) == w);
+    TURNS_UNTIL(&k.t, workspace_find(&k.hub.registry, SLICE_LIT("ws-user-anonymouz-x-1")) == NULL);
+    kit_deinit(&k);
+}
+
+CASE(a_record_makes_the_same_workspace)
+{
+    struct kit k, other;
+    struct buf record, again;
+
+    kit_init(&k, 1);
+    buf_init(&record, 0);
+    buf_init(&again, 0);
+    workspace_add_mp(&record, kit_workspace(&k, "ws-a", "bob"), true);
+    kit_init(&other, 1);
+    CHECK(lodging_load(&other.hub, buf_slice(&record)));
+    CHECK(!lodging_load(&other.hub, buf_slice(&record)));
+    struct workspace *w = workspace_find(&other.hub.registry, SLICE_LIT("ws-a"));
+    CHECK(w && w->is_persistent);
+    workspace_add_mp(&again, w, true);
+    CHECK_BYTES(again.ptr, again.len, record.ptr, record.len);
+    for (size_t cut = 0; cut < record.len; cut++)
+        CHECK(!lodging_load(&other.hub, slice_to(buf_slice(&record), cut)));
+    CHECK(!lodging_load(&other.hub, SLICE_LIT("\x80")));
+    CHECK(!lodging_load(&other.hub, SLICE_LIT("\x81\xa2id\x05")));
+    buf_deinit(&record);
+    buf_deinit(&again);
+    kit_deinit(&other);
+    kit_deinit(&k);
+}
+
+CASES(RUN(system_workspaces_are_always_there), RUN(ones_own_is_made_on_demand), RUN(what_is_not_made_says_why),
+      RUN(an_empty_anonymous_one_goes_at_once), RUN(grace_is_given_and_cancelled_by_a_guest), RUN(a_record_makes_the_same_workspace))
