@@ -140,6 +140,24 @@ void server_set_site(struct http_site *site, const struct config *c)
     site->trusted = &c->trusted_proxies;
 }
 
+/* The secret must make tokens we accept, or every login would fail one by one. It also touches the code of the first login before
+ * anybody waits for it. */
+static bool check_secret(const struct server *s)
+{
+    struct user *root = user_new_root("ws-user-root");
+    char *text = token_mint(&s->keys, root, &root->scope, 60), error[TOKEN_ERROR_MAX] = "no memory";
+    struct token token;
+    bool ok = text && token_parse(&s->keys, slice_of(text), &token, error) == TOKEN_OK;
+
+    if (ok)
+        token_deinit(&token);
+    else
+        LOG(LOG_ERROR, "auth", "the signing secret makes no valid token", log_text("reason", error));
+    mem_free(text);
+    user_unref(root);
+    return ok;
+}
+
 static void fill_site(struct server *s)
 {
     const struct config *c = s->config;
@@ -216,7 +234,7 @@ bool server_wire(struct server *s)
     fill_site(s);
     for (unsigned i = 0; i < n; i++)
         wire_loop(s, i);
-    return hub_life_prepare(s);
+    return check_secret(s) && hub_life_prepare(s);
 }
 
 void server_keep_config(struct server *s, struct config *old)
