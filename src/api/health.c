@@ -1,18 +1,13 @@
 /* health: what balancers and dashboards ask. The keys are the original's, also where there is no Redis behind them (http.md 8.4,
  * 8.5). */
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "api/room.h"
-#include "base/account.h"
 #include "base/clock.h"
-#include "base/memory.h"
-#include "config/config.h"
 #include "http/request.h"
 #include "http/response.h"
-#include "peer/hub.h"
 
 static void answer_json(struct http_request *req, unsigned status, const char *json)
 {
@@ -50,18 +45,6 @@ static int64_t sum(struct api *a, enum metric id)
     return n;
 }
 
-static void memory_pages(long *ret_virtual, long *ret_resident)
-{
-    FILE *f = fopen("/proc/self/statm", "re");
-
-    *ret_virtual = *ret_resident = 0;
-    if (f) {
-        if (fscanf(f, "%ld %ld", ret_virtual, ret_resident) != 2)
-            *ret_virtual = *ret_resident = 0;
-        fclose(f);
-    }
-}
-
 /* The machine, as far as one look tells: the load of the last minute stands for the use of its processors. */
 static void add_system(struct buf *b, const struct sysinfo *machine)
 {
@@ -86,7 +69,7 @@ void api_on_health(struct http_request *req, void *arg)
     char now[CLOCK_ISO_LEN + 1];
     struct buf b;
 
-    memory_pages(&virtual_pages, &resident_pages);
+    api_memory_pages(&virtual_pages, &resident_pages);
     (void)sysinfo(&machine);
     double total = machine.totalram ? (double)machine.totalram * machine.mem_unit : 1;
     clock_iso(clock_wall_ms(), now);
@@ -107,35 +90,4 @@ void api_on_health(struct http_request *req, void *arg)
                 atomic_load_explicit(&a->n_calls, memory_order_relaxed), (double)(clock_mono_ms() - a->started_ms) / 1000.0);
     http_respond(req, 200, "application/json", buf_slice(&b), SLICE_LIT(""));
     buf_deinit(&b);
-}
-
-static void add_gauge(struct buf *b, const char *name, const char *help, double value)
-{
-    buf_add_fmt(b, "# HELP %s %s\n# TYPE %s gauge\n%s %.17g\n", name, help, name, name, value);
-}
-
-void api_on_metrics(struct http_request *req, void *arg)
-{
-    struct api *a = arg;
-    const struct loop_set *set = a->options.loops;
-    const struct metrics **blocks = mem_new((set->n_loops + 1) * sizeof(*blocks));
-    long virtual_pages, resident_pages;
-    struct buf b;
-
-    if (req->loop->config->metrics == CONFIG_METRICS_OFF) {
-        mem_free(blocks);
-        http_respond_error(req, 404, HTTP_F2, SLICE_LIT("Not Found"));
-        return;
-    }
-    for (unsigned i = 0; i < set->n_loops; i++)
-        blocks[i] = &set->loops[i].metrics;
-    blocks[set->n_loops] = a->options.accept_metrics;
-    buf_init(&b, 0);
-    metrics_print(blocks, set->n_loops + 1, &b);
-    memory_pages(&virtual_pages, &resident_pages);
-    add_gauge(&b, "process_resident_memory_bytes", "Resident memory of the process", (double)resident_pages * (double)sysconf(_SC_PAGESIZE));
-    add_gauge(&b, "hyphad_charged_bytes", "Bytes charged to the process account", (double)account_used(a->options.hub->process));
-    http_respond(req, 200, "text/plain; charset=utf-8", buf_slice(&b), SLICE_LIT(""));
-    buf_deinit(&b);
-    mem_free(blocks);
 }

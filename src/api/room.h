@@ -19,6 +19,9 @@ struct api {
     atomic_uint n_calls;                /* any thread: callers alive */
 };
 
+/* Of this process, in pages; 0 where they cannot be read. */
+void api_memory_pages(long *ret_virtual, long *ret_resident);
+
 /* Handlers, one per route; arg is the api. */
 void api_on_call(struct http_request *req, void *arg);
 void api_service_args(const struct http_request *req, struct slice workspace, struct slice service_id, struct buf *out);

@@ -166,7 +166,7 @@ async def test_the_manager_takes_maps(hub, server):
 
 @pytest.mark.req("H-054")
 async def test_calls_leave_nothing(hub, start_server):
-    hub.server = server = start_server(env={"HYPHA_HTTP_RATE_LIMIT": "1e6", "HYPHA_HTTP_BURST_LIMIT": "1e6"})
+    hub.server = server = start_server(env={"HYPHA_HTTP_RATE_LIMIT": "none"})
     provider = await provider_of(hub)
     base = f"/{provider.config.workspace}/services/prov:calc"
 
@@ -211,3 +211,21 @@ async def test_what_is_no_http(server):
             answer += chunk
     head, body = answer.split(b"\r\n\r\n", 1)
     assert head.startswith(b"HTTP/1.1 400") and body == b"Invalid HTTP request received."
+
+
+@pytest.mark.req("H-115")
+async def test_metrics_has_the_known_families(server):
+    async with client_for(server) as http:
+        lines = (await http.get("/metrics")).text.splitlines()
+    types = dict(line.split()[2:4] for line in lines if line.startswith("# TYPE "))
+    bus = "redis_eventbus_{}_total"
+    counters = {"websocket_connections_established_total", "websocket_rate_limited_disconnects_total", "rpc_call_total",
+                "client_requests_total", "event_bus_total", "redis_rpc_connections_created_total",
+                "redis_rpc_connections_closed_total", "process_cpu_seconds_total",
+                *(bus.format(n) for n in ("messages_processed", "pubsub_connections_created", "pubsub_connections_closed",
+                                          "patterns_subscribed", "patterns_unsubscribed", "reconnect_attempts"))}
+    gauges = {"websocket_connections", "client_load_current", "redis_rpc_active_connections", "redis_pubsub_latency_seconds",
+              "redis_eventbus_active_pubsub_connections", "redis_eventbus_local_clients", "redis_eventbus_active_patterns",
+              "process_resident_memory_bytes"}
+    assert {name: types.get(name) for name in counters} == dict.fromkeys(counters, "counter")
+    assert {name: types.get(name) for name in gauges} == dict.fromkeys(gauges, "gauge")

@@ -1,0 +1,100 @@
+/* metrics: the figures of the loops, a few of the process, and the families dashboards of the original ask for although there is
+ * no bus behind them here: those stand at zero from the start (http.md 8.5). */
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "api/room.h"
+#include "base/account.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include "config/config.h"
+#include "http/request.h"
+#include "http/response.h"
+#include "peer/hub.h"
+
+static const struct {
+    const char *name, *type;
+    bool is_labelled;       /* has no sample before something happens */
+} absent[] = {
+    {"client_load_current", "gauge", true},
+    {"event_bus_total", "counter", true},
+    {"redis_rpc_connections_created_total", "counter", false},
+    {"redis_rpc_connections_closed_total", "counter", false},
+    {"redis_rpc_active_connections", "gauge", false},
+    {"redis_eventbus_messages_processed_total", "counter", false},
+    {"redis_pubsub_latency_seconds", "gauge", false},
+    {"redis_eventbus_active_pubsub_connections", "gauge", false},
+    {"redis_eventbus_local_clients", "gauge", false},
+    {"redis_eventbus_active_patterns", "gauge", false},
+    {"redis_eventbus_pubsub_connections_created_total", "counter", false},
+    {"redis_eventbus_pubsub_connections_closed_total", "counter", false},
+    {"redis_eventbus_patterns_subscribed_total", "counter", false},
+    {"redis_eventbus_patterns_unsubscribed_total", "counter", false},
+    {"redis_eventbus_reconnect_attempts_total", "counter", false},
+};
+
+static void add_absent(struct buf *b)
+{
+    for (size_t i = 0; i < ARRAY_LEN(absent); i++) {
+        buf_add_fmt(b, "# HELP %s Of the original's bus; this server has none\n# TYPE %s %s\n", absent[i].name, absent[i].name,
+                    absent[i].type);
+        if (!absent[i].is_labelled)
+            buf_add_fmt(b, "%s 0\n", absent[i].name);
+    }
+}
+
+static void add_figure(struct buf *b, const char *name, const char *type, const char *help, double value)
+{
+    buf_add_fmt(b, "# HELP %s %s\n# TYPE %s %s\n%s %.17g\n", name, help, name, type, name, value);
+}
+
+void api_memory_pages(long *ret_virtual, long *ret_resident)
+{
+    FILE *f = fopen("/proc/self/statm", "re");
+
+    *ret_virtual = *ret_resident = 0;
+    if (f) {
+        if (fscanf(f, "%ld %ld", ret_virtual, ret_resident) != 2)
+            *ret_virtual = *ret_resident = 0;
+        fclose(f);
+    }
+}
+
+static void add_process(struct buf *b, const struct api *a)
+{
+    double page = (double)sysconf(_SC_PAGESIZE), age_s = (double)(clock_mono_ms() - a->started_ms) / 1000.0;
+    long virtual_pages, resident_pages;
+
+    api_memory_pages(&virtual_pages, &resident_pages);
+    add_figure(b, "process_resident_memory_bytes", "gauge", "Resident memory of the process", (double)resident_pages * page);
+    add_figure(b, "process_virtual_memory_bytes", "gauge", "Virtual memory of the process", (double)virtual_pages * page);
+    add_figure(b, "process_cpu_seconds_total", "counter", "Processor time of the process", (double)clock() / CLOCKS_PER_SEC);
+    add_figure(b, "process_start_time_seconds", "gauge", "When the process started, since 1970",
+               (double)clock_wall_ms() / 1000.0 - age_s);
+}
+
+void api_on_metrics(struct http_request *req, void *arg)
+{
+    struct api *a = arg;
+    const struct loop_set *set = a->options.loops;
+    const struct metrics **blocks;
+    struct buf b;
+
+    if (req->loop->config->metrics == CONFIG_METRICS_OFF) {
+        http_respond_error(req, 404, HTTP_F2, SLICE_LIT("Not Found"));
+        return;
+    }
+    blocks = mem_new((set->n_loops + 1) * sizeof(*blocks));
+    for (unsigned i = 0; i < set->n_loops; i++)
+        blocks[i] = &set->loops[i].metrics;
+    blocks[set->n_loops] = a->options.accept_metrics;
+    buf_init(&b, 0);
+    metrics_print(blocks, set->n_loops + 1, &b);
+    add_absent(&b);
+    add_process(&b, a);
+    add_figure(&b, "hyphad_charged_bytes", "gauge", "Bytes charged to the process account", (double)account_used(a->options.hub->process));
+    http_respond(req, 200, "text/plain; charset=utf-8", buf_slice(&b), SLICE_LIT(""));
+    buf_deinit(&b);
+    mem_free(blocks);
+}
