@@ -46,9 +46,25 @@ static void on_busy(uv_idle_t *busy)
     (void)busy;     /* its being active is the point: poll returns at once */
 }
 
+/* Mail to oneself. What it posts in turn waits for the next call, so a mail that posts itself again holds nobody up. */
+static void run_own_mail(struct loop *l)
+{
+    struct outbox *box = &l->outboxes[l->index];
+    struct mail *mail = box->first;
+
+    *box = (struct outbox){0};
+    while (mail) {
+        struct mail *next = mail->next;
+        mail->run(l, mail);
+        mail = next;
+    }
+}
+
+/* What a deferred piece of work posts to its own loop is done before the next piece, which may be the flush of an answer that
+ * promises it: another loop's mail comes before that loop's answer too. */
 static void run_deferred(struct loop *l)
 {
-    while (!list_is_empty(&l->deferred)) {
+    for (run_own_mail(l); !list_is_empty(&l->deferred); run_own_mail(l)) {
         struct deferred *d = LIST_ENTRY(l->deferred.next, struct deferred, link);
         list_unlink(&d->link);
         d->run(d);
@@ -88,10 +104,6 @@ static void on_flush(uv_prepare_t *flush)
 {
     struct loop *l = flush->data;
 
-    if (l->backlog)
-        run_backlog(l);
-    add_to_backlog(l, l->outboxes[l->index].first);
-    l->outboxes[l->index] = (struct outbox){0};
     run_backlog(l);
     run_deferred(l);
     flush_outboxes(l);

@@ -1,6 +1,6 @@
 /* loop: one thread, its libuv loop, and the one door by which other threads reach it.
  *
- * A turn:  ... poll: sockets, inbox ... -> prepare: deferred work, then mail to self, then outboxes -> poll ...
+ * A turn:  ... poll: sockets, inbox ... -> prepare: mail to self, deferred work, outboxes -> poll ...
  *
  * Everything written during a turn leaves together at its end: one write per connection, one bell per loop. */
 #pragma once
@@ -80,7 +80,8 @@ void loop_set_stop(struct loop_set *set);
 void loop_set_bury(struct loop_set *set);
 void loop_set_deinit(struct loop_set *set);
 
-/* Posts from loop `from` (its thread) to loop `to` (may be the same): delivered in order per sender, after this turn. */
+/* Posts from loop `from` (its thread) to loop `to` (may be the same): delivered in order per sender, after the caller
+ * has returned; to the same loop before any work that is deferred later. */
 void loop_post(struct loop *from, struct loop *to, struct mail *mail);
 /* Posts from a thread that is no loop (main, accept). */
 void loop_post_outside(struct loop *to, struct mail *mail);

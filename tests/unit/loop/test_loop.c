@@ -102,4 +102,67 @@ CASE(mail_left_over_at_the_end_is_not_lost)
     CHECK_INT(atomic_load(&w.n_done), 10);
 }
 
-CASES(RUN(mail_arrives_once_and_in_order_per_sender), RUN(mail_left_over_at_the_end_is_not_lost))
+struct order {
+    struct mail mail;
+    struct deferred asks, tells;
+    struct loop *loop;
+    char said[4];
+    atomic_int n_said;
+};
+
+static void say(struct order *o, char what)
+{
+    o->said[atomic_load(&o->n_said)] = what;
+    atomic_fetch_add(&o->n_said, 1);
+}
+
+static void run_act(struct loop *l, struct mail *mail)
+{
+    (void)l;
+    say((struct order *)mail, 'm');
+}
+
+static void run_tells(struct deferred *d)
+{
+    say(CONTAINER_OF(d, struct order, tells), 't');
+}
+
+static void run_asks(struct deferred *d)
+{
+    struct order *o = CONTAINER_OF(d, struct order, asks);
+
+    say(o, 'a');
+    loop_defer(o->loop, &o->tells);
+    o->mail.run = run_act;
+    loop_post(o->loop, o->loop, &o->mail);
+}
+
+static void run_begin(struct loop *l, struct mail *mail)
+{
+    struct order *o = (struct order *)mail;
+
+    o->loop = l;
+    loop_defer(l, &o->asks);
+}
+
+/* An answer must not leave before what it promises is done, on the loop of whoever promised it either. */
+CASE(own_mail_runs_before_work_deferred_later)
+{
+    static struct loop_set set;
+    static struct order o = {.mail.run = run_begin, .asks.run = run_asks, .tells.run = run_tells};
+
+    check_allow_fds(2);
+    list_init(&o.asks.link);
+    list_init(&o.tells.link);
+    CHECK_INT(loop_set_init(&set, 1), 0);
+    CHECK_INT(loop_set_start(&set), 0);
+    loop_post_outside(&set.loops[0], &o.mail);
+    while (atomic_load(&o.n_said) < 3)
+        sched_yield();
+    loop_set_stop(&set);
+    CHECK_BYTES(o.said, 3, "amt", 3);
+    loop_set_deinit(&set);
+}
+
+CASES(RUN(mail_arrives_once_and_in_order_per_sender), RUN(mail_left_over_at_the_end_is_not_lost),
+      RUN(own_mail_runs_before_work_deferred_later))
