@@ -7,10 +7,12 @@
 #include "config/config.h"
 #include "http/rate.h"
 
-static void add(struct api *a, unsigned methods, const char *pattern, void (*on_request)(struct http_request *req, void *arg), unsigned flags)
+static void add(struct api *a, unsigned methods, const char *pattern,
+                void (*on_request)(struct http_request *req, void *arg), unsigned flags)
 {
     ASSERT(a->n_routes < API_MAX_ROUTES);
-    a->routes[a->n_routes++] = (struct http_route){.methods = methods, .pattern = pattern, .on_request = on_request, .arg = a, .flags = flags};
+    a->routes[a->n_routes++] = (struct http_route){
+        .methods = methods, .pattern = pattern, .on_request = on_request, .arg = a, .flags = flags};
 }
 
 struct api *api_new(const struct api_options *options)
@@ -30,7 +32,8 @@ struct api *api_new(const struct api_options *options)
     add(a, HTTP_M_GET, "/{workspace}/services", api_on_services_redirect, 0);
     add(a, HTTP_M_GET, "/{workspace}/services/", api_on_services, 0);
     add(a, HTTP_M_GET, "/{workspace}/services/{service_id}", api_on_service_info, 0);
-    add(a, HTTP_M_GET | HTTP_M_POST, "/{workspace}/services/{service_id}/{function}", api_on_call, 0);
+    add(a, HTTP_M_GET | HTTP_M_POST, "/{workspace}/services/{service_id}/{function}", api_on_call,
+        0);
     add(a, HTTP_M_GET, "/{page:path}", api_on_no_page, 0);
     return a;
 }

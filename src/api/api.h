@@ -13,18 +13,18 @@ struct http_request;
 struct hub;
 struct rpc_loop;
 
-struct api_options {                    /* borrowed; const after start */
+struct api_options { /* borrowed; const after start */
     struct loop_set *loops;
-    struct rpc_loop *const *rpc_loops;  /* by loop index */
-    struct hub *hub;                    /* its const fields, and its loop to post to */
-    const struct metrics *accept_metrics;       /* the block of the thread that is no loop */
+    struct rpc_loop *const *rpc_loops;    /* by loop index */
+    struct hub *hub;                      /* its const fields, and its loop to post to */
+    const struct metrics *accept_metrics; /* the block of the thread that is no loop */
 };
 
 struct api *api_new(const struct api_options *options);
-void api_free(struct api *a);           /* after the loops are joined */
+void api_free(struct api *a); /* after the loops are joined */
 
 enum api_readiness { API_STARTING, API_READY, API_DRAINING };
-void api_set_readiness(struct api *a, enum api_readiness r);    /* any thread */
+void api_set_readiness(struct api *a, enum api_readiness r); /* any thread */
 
 /* The rows of the route table, in the order they must be matched. `arg` of each is the api. */
 const struct http_route *api_routes(struct api *a, size_t *ret_n);

@@ -19,7 +19,8 @@ static bool is_reserved(struct slice name, bool keep_reserved)
 {
     if (slice_is(name, "_mode"))
         return true;
-    return !keep_reserved && (slice_is(name, "workspace") || slice_is(name, "service_id") || slice_is(name, "function_key"));
+    return !keep_reserved && (slice_is(name, "workspace") || slice_is(name, "service_id") ||
+                              slice_is(name, "function_key"));
 }
 
 static size_t digits(struct slice s, size_t at)
@@ -95,7 +96,8 @@ bool api_args_value(struct slice text, struct buf *out, struct buf *error)
 }
 
 /* For repeated names the last wins. */
-static int read_query(struct slice query, bool keep_reserved, struct buf *map, uint32_t *ret_n, struct buf *error)
+static int read_query(struct slice query, bool keep_reserved, struct buf *map, uint32_t *ret_n,
+                      struct buf *error)
 {
     struct slice rest = query, name, value;
     struct buf text;
@@ -140,7 +142,8 @@ static void wrap_map(struct api_args *a, struct buf *pairs, uint32_t n)
     a->with_kwargs = true;
 }
 
-static int from_query(const struct http_request *req, bool keep_reserved, struct api_args *ret, struct buf *error)
+static int from_query(const struct http_request *req, bool keep_reserved, struct api_args *ret,
+                      struct buf *error)
 {
     struct buf pairs;
     uint32_t n;
@@ -186,7 +189,8 @@ static bool keys_are_texts(struct slice map)
     return true;
 }
 
-static int from_value(struct slice value, bool keep_reserved, struct api_args *ret, struct buf *error)
+static int from_value(struct slice value, bool keep_reserved, struct api_args *ret,
+                      struct buf *error)
 {
     struct slice type;
     bool is_typed = mp_find_str(value, "_rtype", &type);
@@ -210,7 +214,8 @@ static int from_value(struct slice value, bool keep_reserved, struct api_args *r
     return API_ARGS_OK;
 }
 
-static int from_msgpack(struct slice body, bool keep_reserved, struct api_args *ret, struct buf *error)
+static int from_msgpack(struct slice body, bool keep_reserved, struct api_args *ret,
+                        struct buf *error)
 {
     struct slice rest = body, value;
 
@@ -242,7 +247,8 @@ static int from_json(struct slice body, bool keep_reserved, struct api_args *ret
     return r;
 }
 
-int api_args_read(const struct http_request *req, bool keep_reserved, struct api_args *ret, struct buf *error)
+int api_args_read(const struct http_request *req, bool keep_reserved, struct api_args *ret,
+                  struct buf *error)
 {
     struct slice type, head, rest;
 
@@ -260,7 +266,8 @@ int api_args_read(const struct http_request *req, bool keep_reserved, struct api
         return from_msgpack(req->body, keep_reserved, ret, error);
     if (slice_is_nocase(type, "application/json"))
         return from_json(req->body, keep_reserved, ret, error);
-    buf_add_text(error, "Invalid content-type (supported types: application/msgpack, application/json)");
+    buf_add_text(error,
+                 "Invalid content-type (supported types: application/msgpack, application/json)");
     return API_ARGS_TYPE;
 }
 

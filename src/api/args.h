@@ -8,15 +8,16 @@
 struct http_request;
 
 struct api_args {
-    struct buf array;       /* encoded array for rpc_request.args; empty = no arguments */
+    struct buf array; /* encoded array for rpc_request.args; empty = no arguments */
     bool with_kwargs;
 };
 
-enum { API_ARGS_OK, API_ARGS_BAD, API_ARGS_TYPE };      /* BAD: 400; TYPE: 415 */
+enum { API_ARGS_OK, API_ARGS_BAD, API_ARGS_TYPE }; /* BAD: 400; TYPE: 415 */
 
 /* keep_reserved: for the manager's own functions, whose parameters may be called `workspace` or `service_id`. On failure
  * error has the detail. */
-MUST_CHECK int api_args_read(const struct http_request *req, bool keep_reserved, struct api_args *ret, struct buf *error);
+MUST_CHECK int api_args_read(const struct http_request *req, bool keep_reserved,
+                             struct api_args *ret, struct buf *error);
 void api_args_deinit(struct api_args *a);
 /* One query value to an encoded value: digits, floats, JSON objects, else text. False: a broken JSON object. */
 bool api_args_value(struct slice text, struct buf *out, struct buf *error);

@@ -20,7 +20,8 @@ static bool is_manager(struct slice service_id)
 }
 
 /* ["<ws>/<service>", {"mode": m}] for get_service and get_service_info. */
-void api_service_args(const struct http_request *req, struct slice workspace, struct slice service_id, struct buf *out)
+void api_service_args(const struct http_request *req, struct slice workspace,
+                      struct slice service_id, struct buf *out)
 {
     struct buf text, mode;
 
@@ -67,7 +68,8 @@ static void call_function(struct caller *c, struct slice ref)
     struct buf error;
 
     buf_init(&error, 0);
-    int r = api_args_read(c->req, is_manager(http_request_param(c->req, "service_id")), &args, &error);
+    int r =
+        api_args_read(c->req, is_manager(http_request_param(c->req, "service_id")), &args, &error);
     if (r != API_ARGS_OK) {
         caller_answer_error(c, r == API_ARGS_TYPE ? 415 : 400, buf_slice(&error));
     } else if (!rpc_request_from_ref(ref, slice_of(c->target_workspace), &c->scratch, &request)) {
@@ -76,7 +78,7 @@ static void call_function(struct caller *c, struct slice ref)
         request.args = buf_slice(&args.array);
         request.with_kwargs = args.with_kwargs;
         caller_request(c, &request, on_result);
-        if (request.promise == RPC_PROMISE_NONE)        /* nobody will answer it */
+        if (request.promise == RPC_PROMISE_NONE) /* nobody will answer it */
             caller_answer_value(c, SLICE_LIT(""));
     }
     api_args_deinit(&args);
@@ -136,7 +138,8 @@ static void ask_service(struct caller *c)
     struct buf args;
 
     buf_init(&args, 0);
-    api_service_args(c->req, http_request_param(c->req, "workspace"), http_request_param(c->req, "service_id"), &args);
+    api_service_args(c->req, http_request_param(c->req, "workspace"),
+                     http_request_param(c->req, "service_id"), &args);
     caller_ask_manager(c, "get_service", buf_slice(&args), on_service);
     buf_deinit(&args);
 }

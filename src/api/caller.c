@@ -64,7 +64,8 @@ void caller_answer_reply(struct caller *c, const struct rpc_reply *reply)
     struct buf detail;
 
     buf_init(&detail, 0);
-    unsigned status = api_error_of(reply, c->api->options.loops->loops[0].config->expose_detailed_errors, &detail);
+    unsigned status = api_error_of(
+        reply, c->api->options.loops->loops[0].config->expose_detailed_errors, &detail);
     caller_answer_error(c, status, buf_slice(&detail));
     buf_deinit(&detail);
 }
@@ -81,9 +82,11 @@ static void answer_json(struct caller *c, struct slice value)
         http_respond(req, 200, "application/json", buf_slice(&json), SLICE_LIT(""));
         caller_free(c);
     } else if (r == JSON_HAS_NAN) {
-        caller_answer_error(c, 500, SLICE_LIT("ValueError: Out of range float values are not JSON compliant"));
+        caller_answer_error(
+            c, 500, SLICE_LIT("ValueError: Out of range float values are not JSON compliant"));
     } else {
-        caller_answer_error(c, 500, SLICE_LIT("TypeError: Object of type bytes is not JSON serializable"));
+        caller_answer_error(c, 500,
+                            SLICE_LIT("TypeError: Object of type bytes is not JSON serializable"));
     }
     buf_deinit(&json);
 }
@@ -119,7 +122,10 @@ void caller_ask_manager(struct caller *c, const char *method, struct slice args,
     buf_init(&path, 0);
     buf_add_fmt(&target, "*/%s", c->api->options.hub->info->manager_id);
     buf_add_fmt(&path, "services.default.%s", method);
-    struct rpc_request request = {.target = buf_slice(&target), .method = buf_slice(&path), .args = args, .promise = RPC_PROMISE_COMPACT};
+    struct rpc_request request = {.target = buf_slice(&target),
+                                  .method = buf_slice(&path),
+                                  .args = args,
+                                  .promise = RPC_PROMISE_COMPACT};
     caller_request(c, &request, done);
     buf_deinit(&target);
     buf_deinit(&path);
@@ -139,14 +145,18 @@ static void open_host(struct caller *c, struct join *j)
     j->joined = NULL;
     c->permission = j->permission;
     c->url_workspace_exists = j->asked_workspace_exists;
-    struct rpc_host_options options = {.address = buf_slice(&address), .user = c->user, .workspace = slice_of(c->workspace)};
+    struct rpc_host_options options = {
+        .address = buf_slice(&address), .user = c->user, .workspace = slice_of(c->workspace)};
     c->host = rpc_host_open(c->api->options.rpc_loops[j->asker->index], &options);
     buf_deinit(&address);
 }
 
 static void refuse(struct caller *c, const struct join *j)
 {
-    static const unsigned statuses[] = {[JOIN_TOKEN_ERROR] = 401, [JOIN_FORBIDDEN] = 403, [JOIN_NO_WORKSPACE] = 404, [JOIN_REFUSED] = 403};
+    static const unsigned statuses[] = {[JOIN_TOKEN_ERROR] = 401,
+                                        [JOIN_FORBIDDEN] = 403,
+                                        [JOIN_NO_WORKSPACE] = 404,
+                                        [JOIN_REFUSED] = 403};
     struct http_request *req = c->req;
 
     if (j->outcome == JOIN_TOKEN_ERROR) {
@@ -195,9 +205,11 @@ static void busy(struct http_request *req)
     http_respond_error(req, 503, HTTP_F1, SLICE_LIT("Too many calls are running, please retry"));
 }
 
-void caller_begin(struct api *a, struct http_request *req, struct slice url_workspace, void (*next)(struct caller *c))
+void caller_begin(struct api *a, struct http_request *req, struct slice url_workspace,
+                  void (*next)(struct caller *c))
 {
-    if (atomic_load_explicit(&a->n_calls, memory_order_relaxed) >= req->loop->config->max_http_calls) {
+    if (atomic_load_explicit(&a->n_calls, memory_order_relaxed) >=
+        req->loop->config->max_http_calls) {
         busy(req);
         return;
     }
@@ -214,7 +226,8 @@ void caller_begin(struct api *a, struct http_request *req, struct slice url_work
     c->api = a;
     c->req = req;
     c->next = next;
-    if (!http_request_header(req, "Content-Type", &type) && !http_request_header(req, "Accept", &type))
+    if (!http_request_header(req, "Content-Type", &type) &&
+        !http_request_header(req, "Accept", &type))
         type = SLICE_LIT("");
     c->wants_msgpack = slice_is_nocase(type, "application/msgpack");
     req->owner = c;

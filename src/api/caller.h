@@ -13,31 +13,35 @@ struct http_request;
 
 struct caller {
     struct api *api;
-    struct http_request *req;           /* NULL once answered or gone */
+    struct http_request *req; /* NULL once answered or gone */
     struct rpc_host *host;
-    struct user *user;                  /* owned */
-    char *workspace;                    /* owned: the context */
-    enum permission permission;         /* on it */
-    bool url_workspace_exists;          /* the one in the path */
-    uint64_t pending;                   /* rpc id of the call under way, 0 = none */
-    void (*next)(struct caller *c);     /* set by caller_begin's user: what to do once inside */
+    struct user *user;              /* owned */
+    char *workspace;                /* owned: the context */
+    enum permission permission;     /* on it */
+    bool url_workspace_exists;      /* the one in the path */
+    uint64_t pending;               /* rpc id of the call under way, 0 = none */
+    void (*next)(struct caller *c); /* set by caller_begin's user: what to do once inside */
     /* the endpoint's own */
-    struct buf object;                  /* the service object */
-    char *target_workspace;             /* owned: of the service, for bare references */
+    struct buf object;      /* the service object */
+    char *target_workspace; /* owned: of the service, for bare references */
     struct buf scratch;
-    struct slice generator;             /* inside object, while streaming */
+    struct slice generator; /* inside object, while streaming */
     bool wants_msgpack, is_waiting_drain, is_closing_generator;
     struct rpc_request step;
     struct buf step_text;
 };
 
 /* Identifies, admits, opens the host, then next(). Refusals are answered here. url_workspace: from the path. */
-void caller_begin(struct api *a, struct http_request *req, struct slice url_workspace, void (*next)(struct caller *c));
+void caller_begin(struct api *a, struct http_request *req, struct slice url_workspace,
+                  void (*next)(struct caller *c));
 /* A call to the manager; done as in rpc_request, arg the caller. args: an encoded array. */
 void caller_ask_manager(struct caller *c, const char *method, struct slice args, rpc_done *done);
 void caller_request(struct caller *c, const struct rpc_request *request, rpc_done *done);
 /* Answers and ends the caller. */
-void caller_answer_value(struct caller *c, struct slice value);             /* JSON, or msgpack when that was asked for */
-void caller_answer_error(struct caller *c, unsigned status, struct slice detail);       /* F1 */
-void caller_answer_reply(struct caller *c, const struct rpc_reply *reply);  /* anything but RPC_RESOLVED, mapped (http.md 3.7) */
-void caller_free(struct caller *c);         /* the request must have ended or is dropped here */
+void caller_answer_value(struct caller *c,
+                         struct slice value); /* JSON, or msgpack when that was asked for */
+void caller_answer_error(struct caller *c, unsigned status, struct slice detail); /* F1 */
+void caller_answer_reply(
+    struct caller *c,
+    const struct rpc_reply *reply); /* anything but RPC_RESOLVED, mapped (http.md 3.7) */
+void caller_free(struct caller *c); /* the request must have ended or is dropped here */

@@ -27,7 +27,8 @@ static unsigned status_of(struct slice text)
         return 404;
     if (contains(text, "PermissionError:") || contains(text, "Permission denied"))
         return 403;
-    if (contains(text, "TypeError:") || contains(text, "ValueError:") || contains(text, "AssertionError:"))
+    if (contains(text, "TypeError:") || contains(text, "ValueError:") ||
+        contains(text, "AssertionError:"))
         return 400;
     if (contains(text, "TimeoutError"))
         return 504;

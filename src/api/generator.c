@@ -81,8 +81,9 @@ static bool write_item(struct caller *c, struct slice item)
         write_json(c, buf_slice(&json));
     buf_deinit(&json);
     if (r != JSON_OK)
-        fail(c, r == JSON_HAS_NAN ? SLICE_LIT("ValueError: Out of range float values are not JSON compliant")
-                                  : SLICE_LIT("TypeError: Object of type bytes is not JSON serializable"));
+        fail(c, r == JSON_HAS_NAN
+                    ? SLICE_LIT("ValueError: Out of range float values are not JSON compliant")
+                    : SLICE_LIT("TypeError: Object of type bytes is not JSON serializable"));
     return r == JSON_OK;
 }
 
@@ -101,10 +102,10 @@ static void on_item(const struct rpc_reply *reply, void *arg)
 
     c->pending = 0;
     if (reply->outcome == RPC_CLOSED)
-        return;     /* the caller is going, and with it this stream */
+        return; /* the caller is going, and with it this stream */
     if (reply->outcome != RPC_RESOLVED) {
         buf_init(&detail, 0);
-        (void)api_error_of(reply, false, &detail);      /* the status has been sent already */
+        (void)api_error_of(reply, false, &detail); /* the status has been sent already */
         fail(c, buf_slice(&detail));
         buf_deinit(&detail);
     } else if (is_stop(reply->value)) {
@@ -166,7 +167,8 @@ void generator_stream(struct caller *c, struct slice ref)
     buf_clear(&c->object);
     buf_add_slice(&c->object, ref);
     c->generator = buf_slice(&c->object);
-    if (!rpc_request_from_ref(c->generator, slice_of(c->target_workspace), &c->step_text, &c->step)) {
+    if (!rpc_request_from_ref(c->generator, slice_of(c->target_workspace), &c->step_text,
+                              &c->step)) {
         caller_answer_error(c, 500, SLICE_LIT("TypeError: The generator cannot be followed"));
         return;
     }
@@ -174,7 +176,9 @@ void generator_stream(struct caller *c, struct slice ref)
     c->req->on_drained = on_drained;
     buf_init(&extra, 0);
     http_header_add(&extra, "Cache-Control", SLICE_LIT("no-cache"));
-    http_stream_begin(c->req, 200, c->wants_msgpack ? "application/msgpack" : "text/event-stream; charset=utf-8", buf_slice(&extra));
+    http_stream_begin(c->req, 200,
+                      c->wants_msgpack ? "application/msgpack" : "text/event-stream; charset=utf-8",
+                      buf_slice(&extra));
     buf_deinit(&extra);
     pull(c);
 }

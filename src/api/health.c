@@ -16,9 +16,11 @@ static void answer_json(struct http_request *req, unsigned status, const char *j
 
 void api_on_liveness(struct http_request *req, void *arg)
 {
-    (void)arg;      /* that this loop answers is the proof */
-    answer_json(req, 200, "{\"status\":\"OK\",\"detail\":{\"store\":\"ready\",\"event_bus_failures\":0,\"circuit_breaker\":\"closed\","
-                          "\"pubsub\":\"healthy\",\"last_successful_connection\":null}}");
+    (void)arg; /* that this loop answers is the proof */
+    answer_json(req, 200,
+                "{\"status\":\"OK\",\"detail\":{\"store\":\"ready\",\"event_bus_failures\":0,"
+                "\"circuit_breaker\":\"closed\","
+                "\"pubsub\":\"healthy\",\"last_successful_connection\":null}}");
 }
 
 void api_on_readiness(struct http_request *req, void *arg)
@@ -27,8 +29,10 @@ void api_on_readiness(struct http_request *req, void *arg)
     int r = atomic_load_explicit(&a->readiness, memory_order_acquire);
 
     if (r == API_READY)
-        answer_json(req, 200, "{\"status\":\"OK\",\"detail\":{\"store\":\"ready\",\"redis\":\"connected\",\"event_bus\":\"ready\","
-                              "\"pubsub\":\"healthy\"}}");
+        answer_json(req, 200,
+                    "{\"status\":\"OK\",\"detail\":{\"store\":\"ready\",\"redis\":\"connected\","
+                    "\"event_bus\":\"ready\","
+                    "\"pubsub\":\"healthy\"}}");
     else if (r == API_STARTING)
         answer_json(req, 503, "{\"status\":\"DOWN\",\"detail\":\"Store is not ready\"}");
     else
@@ -55,7 +59,9 @@ static void add_system(struct buf *b, const struct sysinfo *machine)
     if (machine->totalram)
         used = 100.0 * (double)(machine->totalram - machine->freeram) / (double)machine->totalram;
     busy = 100.0 * load[0] / (double)sysconf(_SC_NPROCESSORS_ONLN);
-    buf_add_fmt(b, ",\"system\":{\"cpu_percent\":%.1f,\"memory_percent\":%.1f,\"disk_usage\":null,\"load_average\":[%.2f,%.2f,%.2f]}",
+    buf_add_fmt(b,
+                ",\"system\":{\"cpu_percent\":%.1f,\"memory_percent\":%.1f,\"disk_usage\":null,"
+                "\"load_average\":[%.2f,%.2f,%.2f]}",
                 busy < 100 ? busy : 100.0, used, load[0], load[1], load[2]);
 }
 
@@ -74,20 +80,25 @@ void api_on_health(struct http_request *req, void *arg)
     double total = machine.totalram ? (double)machine.totalram * machine.mem_unit : 1;
     clock_iso(clock_wall_ms(), now);
     buf_init(&b, 0);
-    buf_add_fmt(&b, "{\"timestamp\":\"%s\",\"status\":\"%s\",\"health_score\":%d,\"issues\":[]", now, is_ready ? "HEALTHY" : "WARNING",
-                is_ready ? 100 : 60);
-    buf_add_fmt(&b, ",\"memory\":{\"rss_mb\":%.1f,\"vms_mb\":%.1f,\"percent\":%.2f}", (double)resident_pages * page_mb,
-                (double)virtual_pages * page_mb, 100.0 * (double)resident_pages * page_bytes / total);
-    buf_add_fmt(&b, ",\"connections\":{\"active\":%lld,\"total_created\":%lld.0,\"total_closed\":%lld.0,\"orphaned\":0,\"leaked_handlers\":0}",
+    buf_add_fmt(&b, "{\"timestamp\":\"%s\",\"status\":\"%s\",\"health_score\":%d,\"issues\":[]",
+                now, is_ready ? "HEALTHY" : "WARNING", is_ready ? 100 : 60);
+    buf_add_fmt(&b, ",\"memory\":{\"rss_mb\":%.1f,\"vms_mb\":%.1f,\"percent\":%.2f}",
+                (double)resident_pages * page_mb, (double)virtual_pages * page_mb,
+                100.0 * (double)resident_pages * page_bytes / total);
+    buf_add_fmt(&b,
+                ",\"connections\":{\"active\":%lld,\"total_created\":%lld.0,\"total_closed\":%lld."
+                "0,\"orphaned\":0,\"leaked_handlers\":0}",
                 (long long)sum(a, METRIC_WS_CONNECTIONS), (long long)sum(a, METRIC_WS_ESTABLISHED),
                 (long long)(sum(a, METRIC_WS_ESTABLISHED) - sum(a, METRIC_WS_CONNECTIONS)));
-    buf_add_fmt(&b, ",\"objects\":{\"rpc_objects\":%lld,\"connection_objects\":%lld}", (long long)sum(a, METRIC_DIRECTORY_ENTRIES),
-                (long long)sum(a, METRIC_PEERS));
-    buf_add_text(&b, ",\"event_bus\":{\"circuit_breaker_open\":false,\"consecutive_failures\":0,\"max_failures\":0,"
+    buf_add_fmt(&b, ",\"objects\":{\"rpc_objects\":%lld,\"connection_objects\":%lld}",
+                (long long)sum(a, METRIC_DIRECTORY_ENTRIES), (long long)sum(a, METRIC_PEERS));
+    buf_add_text(&b, ",\"event_bus\":{\"circuit_breaker_open\":false,\"consecutive_failures\":0,"
+                     "\"max_failures\":0,"
                      "\"last_successful_connection\":null}");
     add_system(&b, &machine);
     buf_add_fmt(&b, ",\"tasks\":{\"active\":%u},\"leak_monitor\":{},\"uptime_seconds\":%.1f}",
-                atomic_load_explicit(&a->n_calls, memory_order_relaxed), (double)(clock_mono_ms() - a->started_ms) / 1000.0);
+                atomic_load_explicit(&a->n_calls, memory_order_relaxed),
+                (double)(clock_mono_ms() - a->started_ms) / 1000.0);
     http_respond(req, 200, "application/json", buf_slice(&b), SLICE_LIT(""));
     buf_deinit(&b);
 }

@@ -11,7 +11,8 @@
 #include "wire/mp.h"
 
 /* Copies a map; the value of `key` goes through edit. */
-static void copy_map(struct slice map, struct buf *out, const char *without, const char *edited, struct slice prefix)
+static void copy_map(struct slice map, struct buf *out, const char *without, const char *edited,
+                     struct slice prefix)
 {
     struct slice k, v, name, text;
     struct mp_open open;
@@ -25,8 +26,8 @@ static void copy_map(struct slice map, struct buf *out, const char *without, con
             continue;
         open.n++;
         mp_add_raw(out, k);
-        if (is_text && edited && slice_is(name, edited) && mp_get_str(v, &text) && text.len > prefix.len &&
-            memcmp(text.ptr, prefix.ptr, prefix.len) == 0)
+        if (is_text && edited && slice_is(name, edited) && mp_get_str(v, &text) &&
+            text.len > prefix.len && memcmp(text.ptr, prefix.ptr, prefix.len) == 0)
             mp_add_str(out, slice_from(text, prefix.len));
         else
             mp_add_raw(out, v);
@@ -87,7 +88,8 @@ static void on_info(const struct rpc_reply *reply, void *arg)
     buf_init(&detail, 0);
     if (reply->outcome == RPC_REJECTED && api_error_of_value(reply->value, false, &detail) == 403) {
         buf_clear(&detail);
-        buf_add_fmt(&detail, "%s has no permission to access " SLICE_FMT, c->user->id, SLICE_ARG(http_request_param(c->req, "workspace")));
+        buf_add_fmt(&detail, "%s has no permission to access " SLICE_FMT, c->user->id,
+                    SLICE_ARG(http_request_param(c->req, "workspace")));
         caller_answer_error(c, 403, buf_slice(&detail));
     } else {
         on_plain(reply, c);
@@ -126,7 +128,8 @@ static void list(struct caller *c)
     if (!c->url_workspace_exists) {
         struct buf detail;
         buf_init(&detail, 0);
-        buf_add_fmt(&detail, "'Workspace " SLICE_FMT " does not exist or is not accessible'", SLICE_ARG(http_request_param(c->req, "workspace")));
+        buf_add_fmt(&detail, "'Workspace " SLICE_FMT " does not exist or is not accessible'",
+                    SLICE_ARG(http_request_param(c->req, "workspace")));
         caller_answer_error(c, 404, buf_slice(&detail));
         buf_deinit(&detail);
         return;

@@ -15,7 +15,7 @@
 
 static const struct {
     const char *name, *type;
-    bool is_labelled;       /* has no sample before something happens */
+    bool is_labelled; /* has no sample before something happens */
 } absent[] = {
     {"client_load_current", "gauge", true},
     {"event_bus_total", "counter", true},
@@ -37,14 +37,15 @@ static const struct {
 static void add_absent(struct buf *b)
 {
     for (size_t i = 0; i < ARRAY_LEN(absent); i++) {
-        buf_add_fmt(b, "# HELP %s Of the original's bus; this server has none\n# TYPE %s %s\n", absent[i].name, absent[i].name,
-                    absent[i].type);
+        buf_add_fmt(b, "# HELP %s Of the original's bus; this server has none\n# TYPE %s %s\n",
+                    absent[i].name, absent[i].name, absent[i].type);
         if (!absent[i].is_labelled)
             buf_add_fmt(b, "%s 0\n", absent[i].name);
     }
 }
 
-static void add_figure(struct buf *b, const char *name, const char *type, const char *help, double value)
+static void add_figure(struct buf *b, const char *name, const char *type, const char *help,
+                       double value)
 {
     buf_add_fmt(b, "# HELP %s %s\n# TYPE %s %s\n%s %.17g\n", name, help, name, type, name, value);
 }
@@ -63,13 +64,17 @@ void api_memory_pages(long *ret_virtual, long *ret_resident)
 
 static void add_process(struct buf *b, const struct api *a)
 {
-    double page = (double)sysconf(_SC_PAGESIZE), age_s = (double)(clock_mono_ms() - a->started_ms) / 1000.0;
+    double page = (double)sysconf(_SC_PAGESIZE),
+           age_s = (double)(clock_mono_ms() - a->started_ms) / 1000.0;
     long virtual_pages, resident_pages;
 
     api_memory_pages(&virtual_pages, &resident_pages);
-    add_figure(b, "process_resident_memory_bytes", "gauge", "Resident memory of the process", (double)resident_pages * page);
-    add_figure(b, "process_virtual_memory_bytes", "gauge", "Virtual memory of the process", (double)virtual_pages * page);
-    add_figure(b, "process_cpu_seconds_total", "counter", "Processor time of the process", (double)clock() / CLOCKS_PER_SEC);
+    add_figure(b, "process_resident_memory_bytes", "gauge", "Resident memory of the process",
+               (double)resident_pages * page);
+    add_figure(b, "process_virtual_memory_bytes", "gauge", "Virtual memory of the process",
+               (double)virtual_pages * page);
+    add_figure(b, "process_cpu_seconds_total", "counter", "Processor time of the process",
+               (double)clock() / CLOCKS_PER_SEC);
     add_figure(b, "process_start_time_seconds", "gauge", "When the process started, since 1970",
                (double)clock_wall_ms() / 1000.0 - age_s);
 }
@@ -93,7 +98,8 @@ void api_on_metrics(struct http_request *req, void *arg)
     metrics_print(blocks, set->n_loops + 1, &b);
     add_absent(&b);
     add_process(&b, a);
-    add_figure(&b, "hyphad_charged_bytes", "gauge", "Bytes charged to the process account", (double)account_used(a->options.hub->process));
+    add_figure(&b, "hyphad_charged_bytes", "gauge", "Bytes charged to the process account",
+               (double)account_used(a->options.hub->process));
     http_respond(req, 200, "text/plain; charset=utf-8", buf_slice(&b), SLICE_LIT(""));
     buf_deinit(&b);
     mem_free(blocks);

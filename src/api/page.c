@@ -29,21 +29,30 @@ void api_on_page(struct http_request *req, void *arg)
     struct buf b;
 
     buf_init(&b, 0);
-    buf_add_text(&b, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>hyphad</title>\n"
-                     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-                     "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:3rem auto;padding:0 1rem}"
-                     "pre{background:#f4f4f4;padding:1rem;overflow:auto}</style></head><body><main>\n"
-                     "<h1>hyphad</h1>\n<p>This is a Hypha server: a hub that lets programs call each other's functions over WebSocket and plain "
-                     "HTTP. Version " HYPHAD_VERSION ", speaking the protocol of Hypha " HYPHA_PROTOCOL_VERSION ".</p>\n"
-                     "<h2>Say hello</h2>\n<pre># pip install hypha-rpc\nimport asyncio\nfrom hypha_rpc import connect_to_server\n\n"
-                     "async def main():\n    server = await connect_to_server({\"server_url\": \"");
+    buf_add_text(
+        &b,
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>hyphad</title>\n"
+        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+        "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:3rem auto;padding:0 "
+        "1rem}"
+        "pre{background:#f4f4f4;padding:1rem;overflow:auto}</style></head><body><main>\n"
+        "<h1>hyphad</h1>\n<p>This is a Hypha server: a hub that lets programs call each other's "
+        "functions over WebSocket and plain "
+        "HTTP. Version " HYPHAD_VERSION ", speaking the protocol of Hypha " HYPHA_PROTOCOL_VERSION
+        ".</p>\n"
+        "<h2>Say hello</h2>\n<pre># pip install hypha-rpc\nimport asyncio\nfrom hypha_rpc import "
+        "connect_to_server\n\n"
+        "async def main():\n    server = await connect_to_server({\"server_url\": \"");
     add_escaped(&b, url);
-    buf_add_text(&b, "\"})\n    service = await server.register_service({\n        \"id\": \"hello\", \"config\": {\"visibility\": \"public\"},\n"
+    buf_add_text(&b, "\"})\n    service = await server.register_service({\n        \"id\": "
+                     "\"hello\", \"config\": {\"visibility\": \"public\"},\n"
                      "        \"hello\": lambda name: f\"Hello, {name}!\"})\n"
                      "    print(f\"");
     add_escaped(&b, url);
-    buf_add_text(&b, "/{server.config.workspace}/services/hello/hello?name=World\")\n    await server.serve()\n\nasyncio.run(main())</pre>\n"
-                     "<p>Open the address it prints, or fetch it with curl. Health: <a href=\"health\">/health</a>, figures: "
+    buf_add_text(&b, "/{server.config.workspace}/services/hello/hello?name=World\")\n    await "
+                     "server.serve()\n\nasyncio.run(main())</pre>\n"
+                     "<p>Open the address it prints, or fetch it with curl. Health: <a "
+                     "href=\"health\">/health</a>, figures: "
                      "<a href=\"metrics\">/metrics</a>.</p>\n</main></body></html>\n");
     http_respond(req, 200, "text/html; charset=utf-8", buf_slice(&b), SLICE_LIT(""));
     buf_deinit(&b);

@@ -36,7 +36,7 @@ static void lookup_end(struct lookup *l)
 
 /* ---- the object ---- */
 
-/* What may be kept, and given to the next: the object as it is for everybody who may use the service. */
+/* What may be kept, and given to the next: the object as everybody sees who may use the service. */
 static bool is_plain(const struct lookup *l)
 {
     return !l->hides_authorized && !l->wish.case_conversion.len &&

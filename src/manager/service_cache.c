@@ -11,10 +11,10 @@
 #include "wire/mp.h"
 
 struct entry {
-    struct list link;   /* in by_age */
-    uint64_t number;    /* of the registration */
-    char *full_id;      /* owned; the key */
-    char *object;       /* owned */
+    struct list link; /* in by_age */
+    uint64_t number;  /* of the registration */
+    char *full_id;    /* owned; the key */
+    char *object;     /* owned */
     size_t object_len;
 };
 
