@@ -11,6 +11,8 @@ MUST_CHECK void *mem_try_resize(void *old, size_t n_bytes);     /* as realloc: o
 char *mem_copy(const void *bytes, size_t n_bytes);              /* a NUL-terminated copy the caller frees; never NULL */
 void *mem_free(void *block);                                    /* takes NULL; returns NULL */
 
+/* Sets the allocator up for a server whose messages come and go in bursts. Before threads start. */
+void mem_tune(void);
 /* Gives free pages inside the heap back to the system. Takes the allocator's locks for milliseconds: not on a loop. */
 void mem_trim(void);
 

@@ -152,6 +152,7 @@ int server_run(struct config **config)
     int signal_fd = signals_open();
     int r = log_open(&log);
 
+    mem_tune();
     s.data_dir.lock_fd = -1;
     if (r < 0 || signal_fd < 0 || s.wake_fd < 0) {
         fprintf(stderr, "hyphad: cannot start: %s\n", r < 0 ? strerror(-r) : strerror(errno));
