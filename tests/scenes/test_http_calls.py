@@ -46,6 +46,8 @@ def public_headers():
 async def test_recorded_calls(hub, start_server):
     golden = await Golden(hub, start_server()).start()
     assert await golden.replay("services", own=OWN_CALLS) == 101
+    status, _, body = await golden.ask("GET", "/cap-main/services/dup/echo?data=1&_mode=random")
+    assert (status, body) == (200, b"1")
     assert not golden.problems, "\n".join(golden.problems)
 
 
@@ -56,16 +58,21 @@ async def test_recorded_cors(hub, start_server, public_headers):
     golden.own_headers = public_headers
     skip = {"preflight-app", "preflight-function", "preflight-a2a"}
     assert await golden.replay("cors", skip=skip) == 11
+    stream = await golden.ask("GET", "/cap-main/services/svc/gen?n=500", ["Accept-Encoding", "gzip"])
+    assert stream[0] == 200 and "content-encoding" not in dict(stream[1])
     assert not golden.problems, "\n".join(golden.problems)
 
 
-@pytest.mark.req("H-006", "H-112", "H-114", "H-156")
+@pytest.mark.req("H-112", "H-156")
 @pytest.mark.differs("hyphad has no dashboard")
 async def test_recorded_pages(hub, start_server):
     golden = await Golden(hub, start_server()).start()
     skip = {row for row in NO_PAGES} | {i for i in golden.row_ids("pages") if i.startswith(("skills-", "mount-"))}
     liveness = (200, '{"status":"OK","detail":{"store":"ready","event_bus_failures":0,"circuit_breaker":"closed","pubsub":"healthy",')
     assert await golden.replay("pages", skip=skip, own={"liveness": liveness}) == 11
+    for path in ("metrics/", "login/", "aa.php"):
+        status, _, body = await golden.ask("GET", f"/{path}")
+        assert (status, json.loads(body)) == (404, {"success": False, "detail": f"File not found: {path}"})
     assert not golden.problems, "\n".join(golden.problems)
 
 
