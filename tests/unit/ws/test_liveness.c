@@ -32,7 +32,7 @@ CASE(any_frame_is_an_answer)
 
     kit_init(&k);
     k.t.config.ws_ping_interval_ms = 40;
-    k.t.config.ws_ping_timeout_ms = 200;
+    k.t.config.ws_ping_timeout_ms = 4000;
     kit_open(&k);
     for (int i = 0; i < 4; i++) {
         buf_clear(&k.got);
@@ -50,11 +50,11 @@ CASE(a_talking_peer_is_not_asked)
     uint64_t start;
 
     kit_init(&k);
-    k.t.config.ws_ping_interval_ms = 150;
+    k.t.config.ws_ping_interval_ms = 800;
     k.t.config.ws_ping_timeout_ms = 60;
     kit_open(&k);
     start = loop_now_ms(k.t.loop);
-    TURNS_UNTIL(&k.t, (kit_send_frame(&k, 0x82, SLICE_LIT("")), loop_now_ms(k.t.loop) - start > 500));
+    TURNS_UNTIL(&k.t, (kit_send_frame(&k, 0x82, SLICE_LIT("")), loop_now_ms(k.t.loop) - start > 1300));
     kit_read(&k);
     CHECK_INT(k.got.len, 0);
     CHECK(k.ws != NULL);
@@ -152,13 +152,13 @@ CASE(a_peer_that_reads_slowly_is_not_cut)
     uint64_t next = 0;
 
     kit_init(&k);
-    k.t.config.slow_consumer_timeout_ms = 200;
+    k.t.config.slow_consumer_timeout_ms = 1000;
     k.t.config.max_message_bytes = k.t.config.sendq_bytes = 64 << 20;
     kit_open(&k);
     send_sized(&k, 4 << 20);
-    for (int i = 0; i < 20; i++) {
-        char *room = mem_new(200000);
-        (void)!recv(k.fd, room, 200000, MSG_DONTWAIT);
+    for (int i = 0; i < 45; i++) {     /* 1,350 ms; every piece is a small part of the one write */
+        char *room = mem_new(60000);
+        (void)!recv(k.fd, room, 60000, MSG_DONTWAIT);
         mem_free(room);
         next = loop_now_ms(k.t.loop) + 30;
         TURNS_UNTIL(&k.t, loop_now_ms(k.t.loop) >= next);
