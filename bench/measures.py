@@ -31,9 +31,9 @@ def bench_command(args, server, arguments):
     return command
 
 
-def load(args, server, arguments):
+def load(args, server, arguments, before=()):
     """The sample of one call of hyphad-bench, or None with the reason on stderr."""
-    done = subprocess.run(bench_command(args, server, arguments), stdout=subprocess.PIPE, timeout=600, text=True)
+    done = subprocess.run([*before, *bench_command(args, server, arguments)], stdout=subprocess.PIPE, timeout=600, text=True)
     if done.returncode != 0:
         print(f"{server.name}, {' '.join(arguments)}: {done.stdout} {server.tail()}", file=args.messages)
         return None
@@ -77,12 +77,15 @@ def take_start(args, server, arguments):
 
 def take_fairness(args, server, arguments):
     """A pair's latency when all is quiet, and beside a client that sends as fast as it can."""
-    quiet = load(args, server, arguments)
-    # Behind the measuring process on their common core: the noise is for the server.
-    noise = subprocess.Popen(["nice", "-n", "10", *bench_command(args, server, ["flood", "--warmup", "0", "--seconds",
-                              str(args.seconds + args.warmup + 2)])], stdout=subprocess.PIPE, text=True)
+    # The measuring process goes before the noise on their common core: the noise is for the server.
+    first = ["chrt", "-f", "10"]
+    if subprocess.run([*first, "true"], stderr=subprocess.DEVNULL).returncode != 0:
+        first = []
+    quiet = load(args, server, arguments, first)
+    noise = subprocess.Popen(bench_command(args, server, ["flood", "--warmup", "0", "--seconds",
+                             str(args.seconds + args.warmup + 2)]), stdout=subprocess.PIPE, text=True)
     time.sleep(1)
-    loud = load(args, server, arguments)
+    loud = load(args, server, arguments, first)
     noise_sample = json.loads(noise.communicate(timeout=60)[0])
     if not quiet or not loud:
         return None
