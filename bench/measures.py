@@ -120,9 +120,10 @@ def against_nginx(name, path, *extra):
 
 
 def registry(op):
-    common = ["registry", "--op", op, "--connections", "1000", "--inflight", "8"]
-    return same(f"registry-{op}", "questions_per_cpu_second", *common, fresh=True,
-                original=["--seconds", "15"] if op == "list" else [])
+    # The original cuts a list of more into chunks, for clients that offer more of a built-in service than ours do.
+    n = "550" if op == "list" else "1000"
+    return same(f"registry-{op}", "questions_per_cpu_second", "registry", "--op", op, "--connections", n,
+                "--inflight", "8", fresh=True, original=["--seconds", "5"])
 
 
 # A repeated option counts as given last.
