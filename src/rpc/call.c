@@ -288,6 +288,31 @@ static bool is_greedy(const struct rpc_host *h, struct slice from)
     return r && r->n_calls >= h->rl->settings->max_pending;
 }
 
+static void refuse_unknown(struct rpc_host *h, const struct incoming *in)
+{
+    loop_count(host_loop(h), METRIC_HUB_CALL_ERRORS, 1);
+    call_refuse(h, in, "Method expired or not found: " SLICE_FMT ":" SLICE_FMT, SLICE_ARG(in->from), SLICE_ARG(in->method));
+}
+
+/* The caller may call this: what is left is its share of open calls, and who it is. */
+static void start(struct rpc_host *h, const struct incoming *in, const struct rpc_service *service, const struct rpc_method *method)
+{
+    if (is_greedy(h, in->from)) {
+        loop_count(host_loop(h), METRIC_HUB_CALLS_SHED, 1);
+        refuse_text(h, in, "RuntimeError", SLICE_LIT("Too many pending calls"));
+        return;
+    }
+    struct user *user = in->user ? user_ref(in->user) : user_from_mp(in->user_map);
+    if (!user) {
+        loop_count(host_loop(h), METRIC_FRAMES_MALFORMED, 1);
+        return;
+    }
+    struct call *c = call_new(h, in, user);
+    c->pub.method = method;
+    (void)address_split(c->pub.from_text, &c->pub.from);
+    run(c, in, service);
+}
+
 void call_start(struct rpc_host *h, const struct incoming *in, struct slice path)
 {
     struct slice name;
@@ -299,30 +324,27 @@ void call_start(struct rpc_host *h, const struct incoming *in, struct slice path
     if (!address_split(in->from, &from))
         return;
     if (!method) {
-        loop_count(host_loop(h), METRIC_HUB_CALL_ERRORS, 1);
-        call_refuse(h, in, "Method expired or not found: " SLICE_FMT ":" SLICE_FMT, SLICE_ARG(in->from),
-                    SLICE_ARG(in->method));
-        return;
-    }
-    if (is_greedy(h, in->from)) {
-        loop_count(host_loop(h), METRIC_HUB_CALLS_SHED, 1);
-        refuse_text(h, in, "RuntimeError", SLICE_LIT("Too many pending calls"));
-        return;
-    }
-    if (!call_may_reach(h, s->service, in->ws)) {
+        refuse_unknown(h, in);
+    } else if (!call_may_reach(h, s->service, in->ws)) {
         loop_count(host_loop(h), METRIC_HUB_CALL_ERRORS, 1);
         call_refuse(h, in, "Permission denied for invoking protected method " SLICE_FMT ":" SLICE_FMT
                     ", workspace mismatch: " SLICE_FMT " != " SLICE_FMT, SLICE_ARG(in->from), SLICE_ARG(in->method),
                     SLICE_ARG(h->parts.workspace), SLICE_ARG(in->ws));
-        return;
+    } else {
+        start(h, in, s->service, method);
     }
-    struct user *user = in->user ? user_ref(in->user) : user_from_mp(in->user_map);
-    if (!user) {
-        loop_count(host_loop(h), METRIC_FRAMES_MALFORMED, 1);
+}
+
+void call_start_callback(struct rpc_host *h, const struct incoming *in, const struct rpc_service *callbacks, struct slice name)
+{
+    const struct rpc_method *method = callbacks ? find_method(callbacks, name) : NULL;
+    struct address from;
+
+    loop_count(host_loop(h), METRIC_HUB_CALLS, 1);
+    if (!address_split(in->from, &from))
         return;
-    }
-    struct call *c = call_new(h, in, user);
-    c->pub.method = method;
-    (void)address_split(c->pub.from_text, &c->pub.from);
-    run(c, in, s->service);
+    if (method)
+        start(h, in, callbacks, method);
+    else
+        refuse_unknown(h, in);
 }

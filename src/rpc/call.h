@@ -19,6 +19,8 @@ struct call {
 
 /* Starts services.<path>: finds the method, checks who may, binds the arguments, runs the handler. */
 void call_start(struct rpc_host *h, const struct incoming *in, struct slice path);
+/* The same for `<session>.<name>`: the functions handed over with a call of ours, whose session has admitted the caller. */
+void call_start_callback(struct rpc_host *h, const struct incoming *in, const struct rpc_service *callbacks, struct slice name);
 /* Rejects a frame that never became a call, with the bare text; nothing is sent when it carries no promise. */
 void call_refuse(struct rpc_host *h, const struct incoming *in, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* The two halves of settling, for who must answer before it goes on: send (once), then end, which frees. */

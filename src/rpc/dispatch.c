@@ -75,8 +75,7 @@ static void run_session(struct rpc_host *h, const struct incoming *in, struct sl
         (void)mp_at(in->args, 0, &value);
         pending_settle(p, slice_is(rest, "resolve"), value);
     } else {
-        call_refuse(h, in, "Method expired or not found: " SLICE_FMT ":" SLICE_FMT, SLICE_ARG(in->from),
-                    SLICE_ARG(in->method));
+        call_start_callback(h, in, p->callbacks, rest);
     }
 }
 

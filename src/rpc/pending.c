@@ -296,6 +296,12 @@ static void pending_send(struct pending *p, struct msg *m)
     }
 }
 
+void rpc_session_id(char out[RPC_SESSION_ROOM])
+{
+    _Static_assert(RPC_SESSION_ROOM == RANDOM_ID_LEN + 1, "a session is a random id");
+    random_id(out);
+}
+
 static struct pending *pending_new(struct rpc_host *h, const struct rpc_request *rq, rpc_done *done, void *arg)
 {
     struct slice method = slice_utf8_prefix(rq->method, PENDING_METHOD_MAX);
@@ -310,7 +316,11 @@ static struct pending *pending_new(struct rpc_host *h, const struct rpc_request 
     p->id = ++h->last_id;
     p->done = done;
     p->arg = arg;
-    random_id(p->session);
+    if (rq->session)
+        memcpy(p->session, rq->session, sizeof(p->session));
+    else
+        random_id(p->session);
+    p->callbacks = rq->callbacks;
     timer_init(&p->silence, on_silence);
     timer_init(&p->deadline, on_deadline);
     buf_init(&p->words, 0);

@@ -17,6 +17,7 @@ struct pending {
     rpc_done *done;
     void *arg;
     struct timer silence, deadline;
+    const struct rpc_service *callbacks;    /* borrowed, or NULL */
     struct upload_out *upload;  /* while the call itself travels in chunks */
     enum rpc_outcome outcome;   /* of a finished one */
     struct buf words;           /* the same: what rpc_reply.text will be */

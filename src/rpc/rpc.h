@@ -135,7 +135,14 @@ struct rpc_request {
     enum rpc_promise_form promise;
     struct slice parent;            /* when invoking a received callback; else empty */
     uint64_t deadline_ms;           /* total, heartbeats or not; 0 = none */
+    /* Functions handed over with this call (3.10, W-076): its methods answer at `<session>.<name>`, to the target alone and only
+     * until the call settles; what is unsettled then must still be settled. Borrowed until done. NULL = none. */
+    const struct rpc_service *callbacks;
+    /* Of rpc_session_id(): the args name it in their references (rpc_value_add_method). NULL = one is made. */
+    const char *session;
 };
+enum { RPC_SESSION_ROOM = 23 };
+void rpc_session_id(char out[RPC_SESSION_ROOM]);
 /* Sends; done comes exactly once, never before this returns (not for RPC_PROMISE_NONE). Returns an id for rpc_cancel. A frame
  * above the limit of 2.9 travels in chunks; each step answered counts as a sign of life. */
 uint64_t rpc_request(struct rpc_host *h, const struct rpc_request *request, rpc_done *done, void *arg);
