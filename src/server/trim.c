@@ -7,12 +7,12 @@
 
 enum { LOOK_MS = 1000, LEFT_AT_LEAST = 256 };
 
-static int64_t count_peers(const struct server *s)
+static int64_t count_connections(const struct server *s)
 {
     int64_t n = 0;
 
     for (unsigned i = 0; i < s->loops.n_loops; i++)
-        n += atomic_load_explicit(&s->loops.loops[i].metrics.values[METRIC_PEERS], memory_order_relaxed);
+        n += atomic_load_explicit(&s->loops.loops[i].metrics.values[METRIC_CONNS_OPEN], memory_order_relaxed);
     return n;
 }
 
@@ -37,16 +37,16 @@ static void done(struct job *job)
 
 static void look(struct trim *t)
 {
-    int64_t n = count_peers(t->server);
+    int64_t n = count_connections(t->server);
 
-    if (n > t->most_peers)
-        t->most_peers = n;
-    if (t->is_running || t->most_peers - n < LEFT_AT_LEAST || n > t->most_peers / 2)
+    if (n > t->most_open)
+        t->most_open = n;
+    if (t->is_running || t->most_open - n < LEFT_AT_LEAST || n > t->most_open / 2)
         return;
     struct trim_job *tj = MEM_NEW(struct trim_job);
     tj->trim = t;
     t->is_running = true;
-    t->most_peers = n;
+    t->most_open = n;
     offload(t->server->hub.loop, &tj->job, work, done);
 }
 

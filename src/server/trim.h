@@ -8,7 +8,7 @@ struct server;
 struct trim {
     struct timer timer;         /* hub loop */
     struct server *server;
-    int64_t most_peers;         /* since the last trim */
+    int64_t most_open;         /* since the last trim */
     bool is_running;
 };
 
