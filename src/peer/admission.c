@@ -125,6 +125,7 @@ static void consider(struct hub *h, struct join *j, uint64_t dead_generation)
     }
     if (j->is_http) {
         j->account = account_ref(w->account);
+        lodging_visited(h, w);
         answer(j);
         return;
     }

@@ -15,7 +15,7 @@
 #include "wire/address.h"
 #include "wire/mp.h"
 
-enum { MAX_OWNERS = 1024 };
+enum { MAX_OWNERS = 1024, VISIT_MS = 60000 };
 static const char BUCKET[] = "workspaces";
 static const char ANONYMOUS_PREFIX[] = "ws-user-anonymouz-";
 
@@ -127,19 +127,36 @@ static void on_unload_due(struct timer *t)
         unload(h, w);
 }
 
+/* A persistent workspace's record stays: it is small, and the next client would only load it again. */
+static bool is_kept(const struct workspace *w)
+{
+    return w->n_clients || w->is_system || w->is_persistent || !list_is_empty(&w->clients);
+}
+
+static void unload_after(struct hub *h, struct workspace *w, uint64_t after_ms)
+{
+    w->unload.on_due = on_unload_due;
+    timer_start(h->loop, &w->unload, after_ms);
+}
+
 void lodging_left(struct hub *h, struct workspace *w)
 {
     uint64_t grace = h->loop->config->workspace_unload_grace_period_ms;
 
-    /* A persistent workspace's record stays: it is small, and the next client would only load it again. */
-    if (w->n_clients || w->is_system || w->is_persistent || !list_is_empty(&w->clients))
+    if (is_kept(w))
         return;
-    if (!grace) {
+    if (grace)
+        unload_after(h, w, grace);
+    else
         unload(h, w);
-        return;
-    }
-    w->unload.on_due = on_unload_due;
-    timer_start(h->loop, &w->unload, grace);
+}
+
+void lodging_visited(struct hub *h, struct workspace *w)
+{
+    uint64_t grace = h->loop->config->workspace_unload_grace_period_ms;
+
+    if (!is_kept(w))
+        unload_after(h, w, grace > VISIT_MS ? grace : VISIT_MS);
 }
 
 static void on_saved(int outcome, void *arg)

@@ -25,6 +25,9 @@ enum { LODGING_ERROR_MAX = 400 };
 void lodging_error(int outcome, struct slice id, char out[LODGING_ERROR_MAX]);
 /* A client has left: an empty workspace that nothing keeps is unloaded, at once or after the grace period. */
 void lodging_left(struct hub *h, struct workspace *w);
+/* Somebody acts in a workspace without being a client of it (one HTTP request): an empty one that nothing keeps is unloaded once
+ * nobody has for a while. */
+void lodging_visited(struct hub *h, struct workspace *w);
 /* Keeps a persistent workspace's record in the store. */
 void lodging_save(struct hub *h, const struct workspace *w);
 /* Removes the stored record of a workspace; done comes when it will not come back after a crash. May be called for any. */

@@ -141,5 +141,28 @@ CASE(a_record_makes_the_same_workspace)
     kit_deinit(&k);
 }
 
+/* One HTTP request in a temporary workspace must not keep it for ever. */
+CASE(a_visited_empty_workspace_is_not_kept)
+{
+    struct kit k;
+    struct workspace *w, *system;
+
+    kit_init(&k, 1);
+    CHECK_INT(open_as(&k, "ws-user-anonymouz-x-1", "nobody", &w), LODGING_OK);
+    lodging_visited(&k.hub, w);
+    CHECK(timer_is_running(&w->unload));
+    CHECK_INT(open_as(&k, "ws-user-anonymouz-x-1", "nobody", &w), LODGING_OK);
+    CHECK(!timer_is_running(&w->unload));
+    w->n_clients = 1;
+    lodging_visited(&k.hub, w);
+    CHECK(!timer_is_running(&w->unload));
+    w->n_clients = 0;
+    system = workspace_find(&k.hub.registry, SLICE_LIT("public"));
+    lodging_visited(&k.hub, system);
+    CHECK(!timer_is_running(&system->unload));
+    kit_deinit(&k);
+}
+
 CASES(RUN(system_workspaces_are_always_there), RUN(ones_own_is_made_on_demand), RUN(what_is_not_made_says_why),
-      RUN(an_empty_anonymous_one_goes_at_once), RUN(grace_is_given_and_cancelled_by_a_guest), RUN(a_record_makes_the_same_workspace))
+      RUN(an_empty_anonymous_one_goes_at_once), RUN(grace_is_given_and_cancelled_by_a_guest),
+      RUN(a_visited_empty_workspace_is_not_kept), RUN(a_record_makes_the_same_workspace))
