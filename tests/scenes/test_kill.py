@@ -15,7 +15,8 @@ from kit.hub import until
 from kit.raw import Raw, RpcError
 from kit.tcp import BINARY, CLOSE, TEXT, Tcp
 
-pytestmark = [pytest.mark.allow_warn(""), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.differs("options, signals and drains of our own"), pytest.mark.allow_warn(""),
+              pytest.mark.timeout(180)]
 ENDS = (OSError, ConnectionError, RpcError, asyncio.TimeoutError, EOFError)
 FREE_LIMITS = {"HYPHA_MAX_CONNECTIONS_PER_USER": "100000",
                "HYPHA_MAX_CLIENTS_PER_WORKSPACE": "100000"}
