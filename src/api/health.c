@@ -39,16 +39,6 @@ void api_on_readiness(struct http_request *req, void *arg)
         answer_json(req, 503, "{\"status\":\"DOWN\",\"detail\":\"Server is shutting down\"}");
 }
 
-static int64_t sum(struct api *a, enum metric id)
-{
-    const struct loop_set *set = a->options.loops;
-    int64_t n = 0;
-
-    for (unsigned i = 0; i < set->n_loops; i++)
-        n += atomic_load_explicit(&set->loops[i].metrics.values[id], memory_order_relaxed);
-    return n;
-}
-
 /* The machine, as far as one look tells: the load of the last minute stands for the use of its processors. */
 static void add_system(struct buf *b, const struct sysinfo *machine)
 {
@@ -88,10 +78,10 @@ void api_on_health(struct http_request *req, void *arg)
     buf_add_fmt(&b,
                 ",\"connections\":{\"active\":%lld,\"total_created\":%lld.0,\"total_closed\":%lld."
                 "0,\"orphaned\":0,\"leaked_handlers\":0}",
-                (long long)sum(a, METRIC_WS_CONNECTIONS), (long long)sum(a, METRIC_WS_ESTABLISHED),
-                (long long)(sum(a, METRIC_WS_ESTABLISHED) - sum(a, METRIC_WS_CONNECTIONS)));
+                (long long)loop_set_sum(a->options.loops, METRIC_WS_CONNECTIONS), (long long)loop_set_sum(a->options.loops, METRIC_WS_ESTABLISHED),
+                (long long)(loop_set_sum(a->options.loops, METRIC_WS_ESTABLISHED) - loop_set_sum(a->options.loops, METRIC_WS_CONNECTIONS)));
     buf_add_fmt(&b, ",\"objects\":{\"rpc_objects\":%lld,\"connection_objects\":%lld}",
-                (long long)sum(a, METRIC_DIRECTORY_ENTRIES), (long long)sum(a, METRIC_PEERS));
+                (long long)loop_set_sum(a->options.loops, METRIC_DIRECTORY_ENTRIES), (long long)loop_set_sum(a->options.loops, METRIC_PEERS));
     buf_add_text(&b, ",\"event_bus\":{\"circuit_breaker_open\":false,\"consecutive_failures\":0,"
                      "\"max_failures\":0,"
                      "\"last_successful_connection\":null}");

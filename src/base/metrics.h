@@ -29,6 +29,11 @@ static inline void metric_peak(struct metrics *m, enum metric id, int64_t v)
         atomic_store_explicit(&m->values[id], v, memory_order_relaxed);
 }
 
+static inline int64_t metric_get(const struct metrics *m, enum metric id)      /* any thread */
+{
+    return atomic_load_explicit(&m->values[id], memory_order_relaxed);
+}
+
 int64_t metric_sum(const struct metrics *const *blocks, unsigned n_blocks, enum metric id);     /* peak: the largest */
 /* Prometheus text format 0.0.4 of all rows, HELP and TYPE included. */
 void metrics_print(const struct metrics *const *blocks, unsigned n_blocks, struct buf *out);

@@ -138,6 +138,15 @@ void loop_post_outside(struct loop *to, struct mail *mail)
         uv_async_send(&to->bell);
 }
 
+int64_t loop_set_sum(const struct loop_set *set, enum metric id)
+{
+    int64_t sum = 0;
+
+    for (unsigned i = 0; i < set->n_loops; i++)
+        sum += metric_get(&set->loops[i].metrics, id);
+    return sum;
+}
+
 void loop_defer(struct loop *l, struct deferred *d)
 {
     if (list_is_empty(&d->link))

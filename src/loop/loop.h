@@ -86,5 +86,6 @@ void loop_post(struct loop *from, struct loop *to, struct mail *mail);
 /* Posts from a thread that is no loop (main, accept). */
 void loop_post_outside(struct loop *to, struct mail *mail);
 void loop_defer(struct loop *l, struct deferred *d);            /* loop thread */
+int64_t loop_set_sum(const struct loop_set *set, enum metric id);       /* a figure of all loops together; any thread */
 static inline uint64_t loop_now_ms(const struct loop *l) { return uv_now(&l->uv); }
 static inline void loop_count(struct loop *l, enum metric id, int64_t n) { metric_add(&l->metrics, id, n); }

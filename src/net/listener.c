@@ -36,11 +36,6 @@ static void run_socket(struct loop *loop, struct mail *mail)
     mem_free(m);
 }
 
-static int64_t open_connections(struct loop *l)
-{
-    return atomic_load_explicit(&l->metrics.values[METRIC_CONNS_OPEN], memory_order_relaxed);
-}
-
 /* The loop with the fewest connections; ties go round, so that a storm that outruns the counters still spreads. */
 static struct loop *choose_loop(struct listener *l, int64_t *ret_total)
 {
@@ -50,7 +45,7 @@ static struct loop *choose_loop(struct listener *l, int64_t *ret_total)
 
     for (unsigned i = 0; i < set->n_loops; i++) {
         struct loop *at = &set->loops[(l->next_loop + i) % set->n_loops];
-        int64_t n = open_connections(at);
+        int64_t n = metric_get(&at->metrics, METRIC_CONNS_OPEN);
         total += n;
         if (n < fewest) {
             fewest = n;

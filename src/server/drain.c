@@ -24,15 +24,6 @@ struct order {
     enum { ORDER_REFUSE, ORDER_CLOSE, ORDER_IDLE, ORDER_CUT } what;
 };
 
-static int64_t count(struct server *s, enum metric id)
-{
-    int64_t sum = 0;
-
-    for (unsigned i = 0; i < s->loops.n_loops; i++)
-        sum += atomic_load_explicit(&s->loops.loops[i].metrics.values[id], memory_order_relaxed);
-    return sum;
-}
-
 static void run_order(struct loop *l, struct mail *mail)
 {
     struct order *o = CONTAINER_OF(mail, struct order, mail);
@@ -83,8 +74,8 @@ void drain_request(struct drain *d, struct server *s, int signal_number)
     if (d->n_requests > 2)
         _Exit(1);
     if (!d->is_active)
-        d->n_at_begin = count(s, METRIC_PEERS);
-    LOG(LOG_INFO, "server", "draining", log_int("signal", signal_number), log_int("clients", count(s, METRIC_PEERS)));
+        d->n_at_begin = loop_set_sum(&s->loops, METRIC_PEERS);
+    LOG(LOG_INFO, "server", "draining", log_int("signal", signal_number), log_int("clients", loop_set_sum(&s->loops, METRIC_PEERS)));
     d->is_active = true;
     atomic_store_explicit(&s->phase, SERVER_DRAINING, memory_order_release);
     api_set_readiness(s->api, API_DRAINING);
@@ -108,7 +99,7 @@ static void close_some(const struct drain *d, struct server *s, uint64_t now, in
     int64_t due = d->n_at_begin * (int64_t)(now - d->begin_ms) / (int64_t)(d->end_ms - d->begin_ms);
     int64_t n = due - (d->n_at_begin - left);
     for (unsigned i = 0; i < s->loops.n_loops && n > 0; i++) {
-        int64_t here = atomic_load_explicit(&s->loops.loops[i].metrics.values[METRIC_PEERS], memory_order_relaxed);
+        int64_t here = metric_get(&s->loops.loops[i].metrics, METRIC_PEERS);
         int64_t take = here < n ? here : n;
         if (take > 0)
             order(s, i, ORDER_CLOSE, (size_t)take);
@@ -126,16 +117,16 @@ bool drain_step(struct drain *d, struct server *s)
         d->has_begun = true;
         order_all(s, ORDER_REFUSE, 0);
     }
-    int64_t left = count(s, METRIC_PEERS);
+    int64_t left = loop_set_sum(&s->loops, METRIC_PEERS);
     if (now >= d->deadline_ms) {
         LOG(LOG_WARN, "server", "drain deadline passed", log_int("clients_cut", left),
-            log_int("connections_cut", count(s, METRIC_CONNS_OPEN)));
+            log_int("connections_cut", loop_set_sum(&s->loops, METRIC_CONNS_OPEN)));
         return true;
     }
     close_some(d, s, now, left);
     if (left == 0)
         order_all(s, ORDER_IDLE, 0);
-    return left == 0 && count(s, METRIC_CONNS_OPEN) == 0;
+    return left == 0 && loop_set_sum(&s->loops, METRIC_CONNS_OPEN) == 0;
 }
 
 int drain_wait_ms(const struct drain *d)
@@ -147,7 +138,7 @@ void drain_cut(struct server *s)
 {
     uint64_t give_up = clock_mono_ms() + CUT_WAIT_MS;
 
-    while (count(s, METRIC_CONNS_OPEN) > 0 && clock_mono_ms() < give_up) {
+    while (loop_set_sum(&s->loops, METRIC_CONNS_OPEN) > 0 && clock_mono_ms() < give_up) {
         order_all(s, ORDER_CUT, 0);
         server_wait(s, STEP_MS);
     }

@@ -36,7 +36,7 @@ static void tell(struct server *s, const struct config *fresh)
 
 static void count(struct server *s, bool is_ok)
 {
-    int64_t was = atomic_load_explicit(&s->metrics.values[METRIC_RELOAD_OK], memory_order_relaxed);
+    int64_t was = metric_get(&s->metrics, METRIC_RELOAD_OK);
 
     metric_add(&s->metrics, METRIC_RELOAD_OK, is_ok - was);
     metric_add(&s->metrics, METRIC_RELOAD_FAILURES, !is_ok);

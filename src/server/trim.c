@@ -7,15 +7,6 @@
 
 enum { LOOK_MS = 1000, LEFT_AT_LEAST = 256 };
 
-static int64_t count_connections(const struct server *s)
-{
-    int64_t n = 0;
-
-    for (unsigned i = 0; i < s->loops.n_loops; i++)
-        n += atomic_load_explicit(&s->loops.loops[i].metrics.values[METRIC_CONNS_OPEN], memory_order_relaxed);
-    return n;
-}
-
 struct trim_job {
     struct job job;
     struct trim *trim;
@@ -37,7 +28,7 @@ static void done(struct job *job)
 
 static void look(struct trim *t)
 {
-    int64_t n = count_connections(t->server);
+    int64_t n = loop_set_sum(&t->server->loops, METRIC_CONNS_OPEN);
 
     if (n > t->most_open)
         t->most_open = n;
