@@ -4,7 +4,6 @@
 
 #include "config/config.h"
 #include "manager/access.h"
-#include "manager/pairs.h"
 #include "manager/reply.h"
 #include "manager/room.h"
 #include "manager/service_choice.h"
@@ -15,6 +14,7 @@
 #include "peer/lodging.h"
 #include "registry/registry.h"
 #include "wire/mp.h"
+#include "wire/pairs.h"
 
 struct workspace *bookmarks_home(struct hub *h, const struct user *u)
 {

@@ -7,7 +7,6 @@
 #include "config/config.h"
 #include "manager/access.h"
 #include "manager/bookmarks.h"
-#include "manager/pairs.h"
 #include "manager/reply.h"
 #include "manager/room.h"
 #include "manager/workspace_draft.h"
@@ -16,6 +15,7 @@
 #include "peer/lodging.h"
 #include "registry/registry.h"
 #include "wire/mp.h"
+#include "wire/pairs.h"
 
 /* ---- who may ---- */
 

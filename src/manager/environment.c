@@ -2,7 +2,6 @@
  * record. Values are never logged and never in an event. (workspaces-and-auth 5.8) */
 #include "config/config.h"
 #include "manager/access.h"
-#include "manager/pairs.h"
 #include "manager/reply.h"
 #include "manager/room.h"
 #include "peer/events.h"
@@ -10,6 +9,7 @@
 #include "peer/lodging.h"
 #include "registry/registry.h"
 #include "wire/mp.h"
+#include "wire/pairs.h"
 
 static struct slice environs_of(const struct workspace *w)
 {

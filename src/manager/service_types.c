@@ -4,7 +4,6 @@
 #include "base/memory.h"
 #include "config/config.h"
 #include "manager/access.h"
-#include "manager/pairs.h"
 #include "manager/reply.h"
 #include "manager/room.h"
 #include "manager/showable.h"
@@ -14,6 +13,7 @@
 #include "peer/lodging.h"
 #include "registry/registry.h"
 #include "wire/mp.h"
+#include "wire/pairs.h"
 
 enum { TYPE_DEPTH = 40 };
 

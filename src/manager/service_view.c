@@ -2,8 +2,8 @@
  * left out is named by the view. */
 #include "manager/service_info.h"
 
-#include "manager/pairs.h"
 #include "wire/mp.h"
+#include "wire/pairs.h"
 
 void user_map_add(struct buf *b, struct slice user_map, bool with_scope)
 {

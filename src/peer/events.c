@@ -9,6 +9,7 @@
 #include "router/router.h"
 #include "wire/frame.h"
 #include "wire/mp.h"
+#include "wire/pairs.h"
 
 void event_send(struct hub *h, struct slice workspace, const char *event, struct slice data)
 {
@@ -48,26 +49,9 @@ void event_client(struct hub *h, const struct client *c, const char *event)
     buf_deinit(&b);
 }
 
-static void copy_without(struct buf *out, struct slice map, const char *without)
-{
-    struct mp_iter it;
-    struct mp_open open;
-    struct slice key, value, name;
-
-    mp_open_map(&open, out);
-    mp_iter_init(&it, map);
-    while (mp_iter_pair(&it, &key, &value)) {
-        if (mp_get_str(key, &name) && slice_is(name, without))
-            continue;
-        open.n++;
-        mp_add_raw(out, key);
-        mp_add_raw(out, value);
-    }
-    mp_close(&open);
-}
-
 void event_service(struct hub *h, struct slice workspace, const char *event, struct slice info)
 {
+    struct mp_open map;
     struct buf b;
 
     if (info.len < HYPHA_CHUNK_BYTES - HYPHA_CHUNK_SLACK) {
@@ -75,7 +59,9 @@ void event_service(struct hub *h, struct slice workspace, const char *event, str
         return;
     }
     buf_init(&b, 0);
-    copy_without(&b, info, "service_schema");
+    mp_open_map(&map, &b);
+    pairs_add_others(&map, info, SLICE_LIT("service_schema"));
+    mp_close(&map);
     event_send(h, workspace, event, buf_slice(&b));
     buf_deinit(&b);
 }

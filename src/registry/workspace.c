@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "registry/records.h"
 #include "wire/mp.h"
+#include "wire/pairs.h"
 
 struct workspace *workspace_find(const struct registry *r, struct slice id)
 {
@@ -119,19 +120,11 @@ bool workspace_owned_by(const struct workspace *w, const struct user *u)
 
 static void add_config(struct buf *b, const struct workspace *w, bool with_environs)
 {
-    struct slice config = slice_make(w->config, w->config_len), key, value, name;
-    struct mp_iter it;
+    const char *const but[] = {with_environs ? NULL : "environs", NULL};
     struct mp_open map;
 
     mp_open_map(&map, b);
-    mp_iter_init(&it, config);
-    while (mp_iter_pair(&it, &key, &value)) {
-        if (mp_get_str(key, &name) && slice_is(name, "environs") && !with_environs)
-            continue;
-        map.n++;
-        mp_add_raw(b, key);
-        mp_add_raw(b, value);
-    }
+    pairs_add_but(&map, slice_make(w->config, w->config_len), but);
     mp_close(&map);
 }
 

@@ -1,6 +1,6 @@
 /* pairs: maps here are records of a few dozen keys, so a look through the names per key is
  * enough. */
-#include "manager/pairs.h"
+#include "wire/pairs.h"
 
 void pairs_add_but(struct mp_open *out, struct slice map, const char *const *but)
 {
