@@ -110,57 +110,29 @@ static struct rpc_host *open_host(struct manager *m, struct rpc_loop *rl, const 
     return host;
 }
 
-/* The map by which a client registers its built-in service. */
-static void add_built_in(struct buf *b, const char *full_id, const struct rpc_service *service)
-{
-    struct mp_open map;
-    struct buf text;
-
-    buf_init(&text, 0);
-    mp_open_map(&map, b);
-    buf_add_fmt(&text, "%s:built-in", full_id);
-    mp_key(&map, "id");
-    mp_add_str(b, buf_slice(&text));
-    buf_clear(&text);
-    buf_add_fmt(&text, "Builtin services for %s", full_id);
-    mp_key(&map, "name");
-    mp_add_str(b, buf_slice(&text));
-    buf_deinit(&text);
-    add_pair(&map, "type", "built-in");
-    mp_key(&map, "config");
-    mp_add_raw(b, service->config);
-    mp_key(&map, "service_schema");
-    rpc_service_schema(service, b);
-    mp_close(&map);
-}
-
-static void register_host(struct manager *m, struct rpc_host *host, const char *workspace)
+/* The two that are clients of the registry. */
+static void open_place(struct manager *m, struct rpc_loop *rl, enum manager_place place,
+                       const char *workspace)
 {
     struct hub *h = m->hub;
     struct handle handle = {0};
     struct rpc_service built_in;
-    struct service_draft draft;
-    struct refusal r;
-    struct buf map, config;
-    bool is_replaced;
+    struct buf config, name;
 
+    struct rpc_host *host = open_host(m, rl, workspace, h->info->server_id, false);
     bool is_bound = router_find(h->router, h->loop, rpc_host_address(host), &handle);
     ASSERT(is_bound);
     struct client *c =
         admission_host(h, slice_of(workspace), slice_of(h->info->server_id), m->root, handle);
-    buf_init(&map, 0);
+    m->places[place] = (struct place){host, c};
     buf_init(&config, 0);
+    buf_init(&name, 0);
     built_in_init(&built_in, &config);
-    add_built_in(&map, c->full_id, &built_in);
-    struct service_origin origin = {.workspace = slice_of(workspace),
-                                    .full_client = slice_of(c->full_id),
-                                    .creator = m->root,
-                                    .max_bytes = h->loop->config->max_service_info_bytes};
-    bool is_ok = service_draft_read(buf_slice(&map), SLICE_LIT("built-in"), &origin, &draft, &r);
-    ASSERT(is_ok);
-    (void)service_add(&h->registry, c, &draft.fields, &is_replaced);
-    service_draft_deinit(&draft);
-    buf_deinit(&map);
+    buf_add_fmt(&name, "Builtin services for %s%c", c->full_id, '\0');
+    built_in.name = name.ptr;
+    built_in.description = NULL;
+    offer_register(m, place, &built_in); /* the host carries it by itself */
+    buf_deinit(&name);
     buf_deinit(&config);
 }
 
@@ -178,10 +150,8 @@ struct manager *manager_new(struct hub *h, struct rpc_loop *rl)
     build_info(m);
     m->host = open_host(m, rl, "*", h->info->manager_id, true);
     rpc_host_add(m->host, &m->service);
-    m->public_host = open_host(m, rl, "public", h->info->server_id, false);
-    register_host(m, m->public_host, "public");
-    m->root_host = open_host(m, rl, "ws-user-root", h->info->server_id, false);
-    register_host(m, m->root_host, "ws-user-root");
+    open_place(m, rl, MANAGER_PUBLIC, "public");
+    open_place(m, rl, MANAGER_ROOT, "ws-user-root");
     return m;
 }
 
@@ -191,8 +161,8 @@ void manager_free(struct manager *m)
         return;
     LOOP_ASSERT(m->hub->loop);
     rpc_host_close(m->host);
-    rpc_host_close(m->public_host);
-    rpc_host_close(m->root_host);
+    for (size_t i = 0; i < MANAGER_N_PLACES; i++)
+        rpc_host_close(m->places[i].host);
     deletions_orphan(m);
     ASSERT(m->askers.n_entries == 0); /* closing the host has ended what was under way */
     map_deinit(&m->askers);
@@ -203,12 +173,12 @@ void manager_free(struct manager *m)
     mem_free(m);
 }
 
-struct rpc_host *manager_public_host(const struct manager *m)
+struct rpc_host *manager_host(const struct manager *m, enum manager_place place)
 {
-    return m->public_host;
+    return m->places[place].host;
 }
 
-struct rpc_host *manager_root_host(const struct manager *m)
+struct hub *manager_hub(const struct manager *m)
 {
-    return m->root_host;
+    return m->hub;
 }

@@ -18,5 +18,15 @@ void manager_free(struct manager *m);
 
 /* The virtual clients that carry the server's own services: "public/<server id>" and
  * "ws-user-root/<server id>". */
-struct rpc_host *manager_public_host(const struct manager *m);
-struct rpc_host *manager_root_host(const struct manager *m);
+enum manager_place { MANAGER_PUBLIC, MANAGER_ROOT, MANAGER_N_PLACES };
+struct rpc_host *manager_host(const struct manager *m, enum manager_place place);
+struct hub *manager_hub(const struct manager *m);
+
+/* Makes a service of the server callable and found like any client's. Borrows it until
+ * manager_free() or the withdrawal. Its id is not yet taken there. Hub loop. */
+struct rpc_service;
+void manager_offer(struct manager *m, enum manager_place place, const struct rpc_service *service);
+/* The opposite: it is listed no more and further calls do not find it; calls under way go on and
+ * still end with the service's `arg`. Harmless when it is not offered. Hub loop. */
+void manager_withdraw(struct manager *m, enum manager_place place,
+                      const struct rpc_service *service);

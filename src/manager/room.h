@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/slice.h"
+#include "manager/manager.h"
 #include "manager/service_cache.h"
 #include "rpc/rpc.h"
 
@@ -19,7 +20,11 @@ struct hub;
 struct manager {
     /* const after manager_new */
     struct hub *hub;
-    struct rpc_host *host, *public_host, *root_host;
+    struct rpc_host *host;
+    struct place {
+        struct rpc_host *host;
+        struct client *client;
+    } places[MANAGER_N_PLACES];
     struct rpc_service service; /* `default` */
     struct user *root;          /* holds a reference */
     struct buf config;          /* encoded: what service.config points to */
@@ -38,6 +43,9 @@ extern const size_t manager_n_methods;
  * an open map. */
 struct mp_open;
 void server_info_add(struct mp_open *config, const struct hub *h);
+
+/* offer.c: the registry's record of a service one of the server's own clients carries. */
+void offer_register(struct manager *m, enum manager_place place, const struct rpc_service *service);
 
 typedef void manager_handler(struct rpc_call *call, void *arg);
 

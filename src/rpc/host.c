@@ -158,15 +158,19 @@ void host_ref(struct rpc_host *h)
     h->n_refs++;
 }
 
+static void hosted_free(struct hosted *s)
+{
+    buf_deinit(&s->object);
+    mem_free(s);
+}
+
 void host_unref(struct rpc_host *h)
 {
     if (--h->n_refs)
         return;
     ASSERT(!h->is_open && list_is_empty(&h->pendings) && list_is_empty(&h->calls) && list_is_empty(&h->uploads));
     LIST_FOREACH(it, &h->services) {
-        struct hosted *s = LIST_ENTRY(it, struct hosted, link);
-        buf_deinit(&s->object);
-        mem_free(s);
+        hosted_free(LIST_ENTRY(it, struct hosted, link));
     }
     list_unlink(&h->drain.link);
     list_unlink(&h->finish.link);
@@ -191,6 +195,16 @@ void rpc_host_add(struct rpc_host *h, const struct rpc_service *service)
     list_init(&s->link);
     buf_init(&s->object, 0);
     list_link(&h->services, &s->link);
+}
+
+void rpc_host_remove(struct rpc_host *h, const struct rpc_service *service)
+{
+    struct hosted *s = host_find_service(h, slice_of(service->id));
+
+    if (!s || s->service != service)
+        return;
+    list_unlink(&s->link);
+    hosted_free(s);
 }
 
 struct hosted *host_find_service(const struct rpc_host *h, struct slice id)

@@ -75,6 +75,8 @@ struct rpc_host_options {
 /* Attaches, binds the address and answers `services.built-in.*` (3.13). Loop thread. */
 struct rpc_host *rpc_host_open(struct rpc_loop *rl, const struct rpc_host_options *options);
 void rpc_host_add(struct rpc_host *h, const struct rpc_service *service);
+/* Further calls do not find it; calls under way go on. Harmless when the host does not carry it. */
+void rpc_host_remove(struct rpc_host *h, const struct rpc_service *service);
 /* Unbinds; calls under way fail at once (RPC_CLOSED: done runs before this returns); answers still owed are given up, their
  * on_gone is called, their handlers must still settle them. Freed when nothing refers to it. */
 void rpc_host_close(struct rpc_host *h);

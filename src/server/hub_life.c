@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "manager/manager.h"
 #include "peer/lodging.h"
+#include "server/features.h"
 #include "server/wiring.h"
 #include "store/store.h"
 
@@ -84,6 +85,7 @@ static void on_workspace(int outcome, struct slice key, struct slice record, voi
     } else if (outcome == STORE_ABSENT) {
         trim_start(&s->trim, s);
         s->manager = manager_new(&s->hub, s->rpc_loops[s->hub.loop->index]);
+        features_open(s);
         enter(s, SERVER_READY);
     } else {
         enter(s, SERVER_FAILED);
@@ -141,8 +143,8 @@ static void run_close(struct loop *l, struct mail *mail)
 
     (void)l;
     s->hub_is_closing = true;
-    if (s->manager)
-        manager_free(s->manager);
+    features_close(s);
+    manager_free(s->manager);
     s->manager = NULL;
     trim_stop(&s->trim);
     stop_unloading(&s->hub);
