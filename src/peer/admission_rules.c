@@ -165,7 +165,7 @@ static bool check_client_id(struct join *j, const struct workspace *w)
         return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_REFUSED, FEC "Failed to authenticate user to workspace: %s", w->id);
     bool is_reserved = w->is_system && slice_starts(id, "manager-");
     if (!client_id_is_valid(id) || is_reserved)
-        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_REFUSED, FEC "Invalid client id: " SLICE_FMT, SLICE_ARG(slice_utf8_prefix(id, 255)));
+        return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_REFUSED, FEC "Invalid client id: " SLICE_FMT, SLICE_ARG(slice_utf8_prefix(id, 255)));
     return true;
 }
 

@@ -14,7 +14,7 @@ INFO_KEYS = {"type", "workspace", "client_id", "manager_id", "public_base_url", 
              "hypha_version", "user", "reconnection_token", "reconnection_token_life_time"}
 
 
-@pytest.mark.req("W-002", "W-003")
+@pytest.mark.req("W-002", "W-003", "A-060")
 async def test_first_frame_is_connection_info(hub, server):
     raw = await hub.raw_open({"client_id": "alice"})
     first = await raw.text(timeout=5)
@@ -39,6 +39,7 @@ async def test_empty_strings_and_unknown_keys_count_as_absent(hub, server):
     assert raw.workspace.startswith("ws-user-anonymouz-")
 
 
+@pytest.mark.req("A-060", "S-28")
 async def test_two_anonymous_clients_get_different_workspaces(hub, server):
     a, b = await hub.raw("same"), await hub.raw("same")
     assert a.workspace != b.workspace
@@ -192,7 +193,7 @@ async def test_too_large_message_closes_1009(hub, server):
     assert code == 1009
 
 
-@pytest.mark.req("W-023")
+@pytest.mark.req("W-023", "A-212")
 @pytest.mark.differs("the original closes 1012 with an empty reason")
 async def test_shutdown_closes_1001(hub, start_server):
     server = start_server()
@@ -203,7 +204,7 @@ async def test_shutdown_closes_1001(hub, start_server):
     await stopping
 
 
-@pytest.mark.req("W-022")
+@pytest.mark.req("W-022", "A-206")
 async def test_idle_connection_is_closed(hub, start_server):
     server = start_server(env={"HYPHA_WS_IDLE_TIMEOUT": "2"})
     silent = await hub.raw("silent", server=server, is_registered=False)

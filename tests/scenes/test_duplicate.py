@@ -51,7 +51,7 @@ async def test_duplicate_of_a_python_client(hub, server):
     assert await first.echo("alive") == "alive"
 
 
-@pytest.mark.req("W-014")
+@pytest.mark.req("W-014", "A-068")
 async def test_duplicate_of_a_dead_client_is_accepted(hub, server):
     """The first client is connected but answers nothing, not even a pong: the new one is let in."""
     first = await hub.raw("dup")
@@ -84,7 +84,7 @@ async def test_reconnection_token_works_repeatedly(hub, server):
     await keeper.leave()
 
 
-@pytest.mark.req("W-016", "S-48")
+@pytest.mark.req("W-016", "S-48", "A-155")
 async def test_superseding(hub, server, target):
     first = await hub.raw("twin")
     watcher = await hub.raw("watcher", workspace=first.workspace,

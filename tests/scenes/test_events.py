@@ -97,7 +97,7 @@ async def test_client_events(hub, server):
     assert not [m for m, _, _, _ in alice.frames if m["data"]["id"] != alice.address]
 
 
-@pytest.mark.req("W-050")
+@pytest.mark.req("W-050", "A-166")
 async def test_events_do_not_cross_workspaces(hub, server):
     alice, stranger = await hub.raw("alice"), await hub.raw("stranger")
     await alice.manage("subscribe", ["service_added", "client_connected", "news"])
