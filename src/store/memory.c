@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/memory.h"
+#include "store/memory_journal.h"
 #include "store/op.h"
 
 struct record {
@@ -22,6 +23,7 @@ struct record {
 struct memory_store {
     struct store_engine engine;
     struct map records;
+    struct memory_journal journal;
     struct mail mail;
     bool is_posted;
 };
@@ -151,6 +153,11 @@ static int run_op(struct memory_store *m, struct store_op *op)
         return run_get(m, op);
     case STORE_OP_SCAN:
         return run_scan(m, op);
+    case STORE_OP_APPEND:
+    case STORE_OP_READ:
+    case STORE_OP_COUNT:
+    case STORE_OP_TRIM:
+        return memory_journal_run(&m->journal, op);
     }
     return STORE_FAILED;
 }
@@ -165,6 +172,7 @@ static void finish_close(struct memory_store *m)
     while (map_next(&m->records, &cursor, &name, &value))
         record_free(value);
     map_deinit(&m->records);
+    memory_journal_deinit(&m->journal);
     mem_free(m);
     if (done)
         done(STORE_OK, arg);
@@ -210,5 +218,6 @@ struct store *store_open_memory(struct loop *loop)
 
     store_engine_init(&m->engine, loop, wake);
     map_init(&m->records);
+    memory_journal_init(&m->journal);
     return &m->engine.base;
 }

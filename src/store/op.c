@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "store/op_journal.h"
 
 static size_t copied_bytes(const struct store_op *op)
 {
@@ -12,7 +13,7 @@ static size_t copied_bytes(const struct store_op *op)
 
 bool store_op_is_write(const struct store_op *op)
 {
-    return op->kind == STORE_OP_PUT || op->kind == STORE_OP_REMOVE;
+    return op->kind == STORE_OP_PUT || op->kind == STORE_OP_REMOVE || op->kind == STORE_OP_APPEND || op->kind == STORE_OP_TRIM;
 }
 
 void store_op_reset(struct store_op *op)
@@ -64,13 +65,16 @@ void store_op_deliver(struct store_engine *e, struct store_op *op)
         loop_count(s->loop, METRIC_STORE_ERRORS, 1);
     else if (store_op_is_write(op))
         loop_count(s->loop, METRIC_STORE_WRITES, 1);
-    if (op->kind == STORE_OP_SCAN)
+    if (journal_op_is(op))
+        journal_op_deliver(e, op);
+    else if (op->kind == STORE_OP_SCAN)
         deliver_rows(op);
     else if (op->kind == STORE_OP_GET)
         op->got(op->result.is_failed ? STORE_FAILED : op->outcome, buf_slice(&op->result), op->arg);
     else if (op->done)
         op->done(op->outcome, op->arg);
     buf_deinit(&op->result);
+    mem_free(op->journal);
     mem_free(op->data);
     mem_free(op);
 }
@@ -82,7 +86,7 @@ static struct store_engine *of(struct store *s)
     return CONTAINER_OF(s, struct store_engine, base);
 }
 
-static struct store_op *op_new(struct store *s, enum store_op_kind kind, const char *bucket, struct slice key, struct slice bytes)
+struct store_op *store_op_new(struct store *s, enum store_op_kind kind, const char *bucket, struct slice key, struct slice bytes)
 {
     struct store_engine *e = of(s);
     struct store_op *op = MEM_NEW(struct store_op);
@@ -111,7 +115,7 @@ static struct store_op *op_new(struct store *s, enum store_op_kind kind, const c
     return op;
 }
 
-static void enqueue(struct store *s, struct store_op *op)
+void store_op_ask(struct store *s, struct store_op *op)
 {
     LOOP_ASSERT(s->loop);
     ASSERT(!of(s)->is_closing);
@@ -122,39 +126,39 @@ static void enqueue(struct store *s, struct store_op *op)
 static void engine_put(struct store *s, const char *bucket, struct slice key, struct slice bytes, int64_t expires_at,
                        store_done *done, void *arg)
 {
-    struct store_op *op = op_new(s, STORE_OP_PUT, bucket, key, bytes);
+    struct store_op *op = store_op_new(s, STORE_OP_PUT, bucket, key, bytes);
 
     op->expires_at = expires_at;
     op->done = done;
     op->arg = arg;
-    enqueue(s, op);
+    store_op_ask(s, op);
 }
 
 static void engine_remove(struct store *s, const char *bucket, struct slice key, store_done *done, void *arg)
 {
-    struct store_op *op = op_new(s, STORE_OP_REMOVE, bucket, key, (struct slice){0});
+    struct store_op *op = store_op_new(s, STORE_OP_REMOVE, bucket, key, (struct slice){0});
 
     op->done = done;
     op->arg = arg;
-    enqueue(s, op);
+    store_op_ask(s, op);
 }
 
 static void engine_get(struct store *s, const char *bucket, struct slice key, store_got *got, void *arg)
 {
-    struct store_op *op = op_new(s, STORE_OP_GET, bucket, key, (struct slice){0});
+    struct store_op *op = store_op_new(s, STORE_OP_GET, bucket, key, (struct slice){0});
 
     op->got = got;
     op->arg = arg;
-    enqueue(s, op);
+    store_op_ask(s, op);
 }
 
 static void engine_scan(struct store *s, const char *bucket, store_row *row, void *arg)
 {
-    struct store_op *op = op_new(s, STORE_OP_SCAN, bucket, (struct slice){0}, (struct slice){0});
+    struct store_op *op = store_op_new(s, STORE_OP_SCAN, bucket, (struct slice){0}, (struct slice){0});
 
     op->row = row;
     op->arg = arg;
-    enqueue(s, op);
+    store_op_ask(s, op);
 }
 
 static void engine_close(struct store *s, store_done *done, void *arg)

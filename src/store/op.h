@@ -6,7 +6,12 @@
 #include "base/list.h"
 #include "store/store.h"
 
-enum store_op_kind { STORE_OP_PUT, STORE_OP_REMOVE, STORE_OP_GET, STORE_OP_SCAN };
+enum store_op_kind {
+    STORE_OP_PUT, STORE_OP_REMOVE, STORE_OP_GET, STORE_OP_SCAN,
+    STORE_OP_APPEND, STORE_OP_READ, STORE_OP_COUNT, STORE_OP_TRIM,  /* store/op_journal.h */
+};
+
+struct journal_op;
 
 struct store_op {
     struct list link;
@@ -16,15 +21,16 @@ struct store_op {
     char *data;                     /* owned */
     int64_t expires_at;
     union {
-        store_done *done;           /* put, remove; may be NULL */
+        store_done *done;           /* put, remove, append, trim; may be NULL */
         store_got *got;
         store_row *row;
     };
     void *arg;
+    struct journal_op *journal;     /* owned; NULL but for the journal's kinds */
     bool is_refused;                /* no room for the copy: not run, fails */
     /* the engine's answer */
     int outcome;
-    struct buf result;              /* get: the bytes; scan: rows by store_op_add_row() */
+    struct buf result;              /* get: the bytes; scan: rows by store_op_add_row(); journal_op_add_*() */
 };
 
 bool store_op_is_write(const struct store_op *op);
@@ -46,6 +52,9 @@ struct store_engine {
 };
 
 extern const struct store_ops store_engine_ops;
+/* An operation with its copy of key and bytes, refused when there is no room for it; then into the queue. */
+struct store_op *store_op_new(struct store *s, enum store_op_kind kind, const char *bucket, struct slice key, struct slice bytes);
+void store_op_ask(struct store *s, struct store_op *op);
 void store_engine_init(struct store_engine *e, struct loop *loop, void (*wake)(struct store_engine *e));
 /* Calls back and frees. The callback may ask for further operations. */
 void store_op_deliver(struct store_engine *e, struct store_op *op);

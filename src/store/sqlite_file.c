@@ -100,6 +100,11 @@ static bool run_op(struct sqlite_file *f, struct store_op *op)
         return run_get(f, op);
     case STORE_OP_SCAN:
         return run_scan(f, op);
+    case STORE_OP_APPEND:
+    case STORE_OP_READ:
+    case STORE_OP_COUNT:
+    case STORE_OP_TRIM:
+        return sqlite_journal_run(f, op);
     }
     return false;
 }
@@ -143,8 +148,11 @@ static bool wants_transaction(const struct list *ops)
 {
     unsigned n_writes = 0;
 
-    LIST_FOREACH(it, ops)
-        n_writes += store_op_is_write(LIST_ENTRY(it, struct store_op, link));
+    /* What the journal writes is several statements by itself. */
+    LIST_FOREACH(it, ops) {
+        const struct store_op *op = LIST_ENTRY(it, struct store_op, link);
+        n_writes += store_op_is_write(op) ? (op->journal ? 2 : 1) : 0;
+    }
     return n_writes > 1;
 }
 

@@ -4,12 +4,14 @@
 #include <sqlite3.h>
 
 #include "base/list.h"
+#include "store/sqlite_journal.h"
 #include "store/store.h"
 
 struct sqlite_file {
     sqlite3 *db;
     sqlite3_stmt *begin, *commit, *rollback;
     sqlite3_stmt *put, *remove, *get, *scan, *prune;
+    struct sqlite_journal journal;
     int64_t pruned_at;          /* Unix seconds */
 };
 

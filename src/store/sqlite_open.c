@@ -22,6 +22,21 @@ static const char *const steps[] = {
     "  bucket TEXT NOT NULL, key BLOB NOT NULL, bytes BLOB NOT NULL, expires_at INTEGER NOT NULL,"
     "  PRIMARY KEY (bucket, key));"
     "CREATE INDEX records_by_expiry ON records (expires_at) WHERE expires_at > 0;",
+
+    "CREATE TABLE event_logs ("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT, event_type TEXT NOT NULL, workspace TEXT NOT NULL,"
+    "  user_id TEXT NOT NULL, timestamp INTEGER NOT NULL, data BLOB NOT NULL);"
+    "CREATE INDEX event_logs_by_user ON event_logs (workspace, user_id, timestamp);"
+    "CREATE INDEX event_logs_by_workspace ON event_logs (workspace);"
+    "CREATE TABLE event_log_sizes (workspace TEXT NOT NULL PRIMARY KEY, n_rows INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TRIGGER event_logs_grow AFTER INSERT ON event_logs BEGIN"
+    "  INSERT INTO event_log_sizes VALUES (new.workspace, 1)"
+    "    ON CONFLICT (workspace) DO UPDATE SET n_rows = n_rows + 1;"
+    "END;"
+    "CREATE TRIGGER event_logs_shrink AFTER DELETE ON event_logs BEGIN"
+    "  UPDATE event_log_sizes SET n_rows = n_rows - 1 WHERE workspace = old.workspace;"
+    "  DELETE FROM event_log_sizes WHERE workspace = old.workspace AND n_rows <= 0;"
+    "END;",
 };
 
 static int fail(const char *path, const char *reason, char ret_error[STORE_ERROR_MAX])
@@ -60,15 +75,16 @@ static bool query_int(sqlite3 *db, const char *sql, int64_t *ret)
     return ok;
 }
 
-static bool take_step(sqlite3 *db, int64_t version)
+static int take_step(sqlite3 *db, const char *path, int64_t version, char ret_error[STORE_ERROR_MAX])
 {
     char sql[160];
 
     (void)snprintf(sql, sizeof(sql), "DELETE FROM hyphad_schema; INSERT INTO hyphad_schema VALUES (%" PRId64 ");", version + 1);
     if (exec(db, "BEGIN IMMEDIATE") && exec(db, steps[version]) && exec(db, sql) && exec(db, "COMMIT"))
-        return true;
-    (void)exec(db, "ROLLBACK");     /* the error reported is the step's */
-    return false;
+        return STORE_OK;
+    (void)fail(path, sqlite3_errmsg(db), ret_error);    /* the step's error, and not that of taking it back */
+    (void)exec(db, "ROLLBACK");
+    return STORE_FAILED;
 }
 
 /* Before anything is changed in it: ours, or empty. */
@@ -103,11 +119,10 @@ static int migrate(sqlite3 *db, const char *path, char ret_error[STORE_ERROR_MAX
                        version, newest);
         return fail(path, reason, ret_error);
     }
-    for (; version < newest; version++) {
-        if (!take_step(db, version))
-            return fail(path, sqlite3_errmsg(db), ret_error);
-    }
-    return STORE_OK;
+    int r = STORE_OK;
+    for (; version < newest && r == STORE_OK; version++)
+        r = take_step(db, path, version, ret_error);
+    return r;
 }
 
 static int configure(sqlite3 *db, const char *path, char ret_error[STORE_ERROR_MAX])
@@ -153,7 +168,8 @@ static bool prepare_all(struct sqlite_file *f)
            prepare(f->db, "SELECT key, bytes FROM records WHERE bucket = ?1 "
                           "AND (expires_at = 0 OR expires_at > ?2) ORDER BY key", &f->scan) &&
            prepare(f->db, "DELETE FROM records WHERE rowid IN (SELECT rowid FROM records "
-                          "WHERE expires_at > 0 AND expires_at <= ?1 LIMIT 1000)", &f->prune);
+                          "WHERE expires_at > 0 AND expires_at <= ?1 LIMIT 1000)", &f->prune) &&
+           sqlite_journal_prepare(f);
 }
 
 /* Created here and not by SQLite, so that nobody else may read it; the log takes over the mode. */
@@ -209,6 +225,7 @@ void sqlite_file_close(struct sqlite_file *f)
 
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
         sqlite3_finalize(all[i]);
+    sqlite_journal_finalize(&f->journal);
     sqlite3_close(f->db);
     *f = (struct sqlite_file){0};
 }

@@ -1,0 +1,171 @@
+/* journal: the front half, as op.c is for the records: an operation takes its copy of the texts, waits in the engine's queue
+ * among the records' operations, and its answer comes back packed in one buffer. Loop's thread. */
+#include "store/journal.h"
+
+#include "base/buf.h"
+#include "base/memory.h"
+#include "store/op_journal.h"
+
+bool journal_op_is(const struct store_op *op)
+{
+    return op->journal != NULL;
+}
+
+/* ---- asking ---- */
+
+static void cut(const struct slice in[3], const char *copy, struct slice *const out[3])
+{
+    for (unsigned i = 0; i < 3; i++) {
+        *out[i] = slice_make(copy, in[i].len);
+        copy += in[i].len;
+    }
+}
+
+/* The three texts travel as the operation's key; `out` are theirs in its copy. */
+static struct store_op *journal_op_new(struct store *s, enum store_op_kind kind, const struct slice texts[3], struct slice bytes)
+{
+    struct buf key;
+
+    ASSERT(s->ops == &store_engine_ops);
+    buf_init(&key, 0);
+    for (unsigned i = 0; i < 3; i++)
+        buf_add_slice(&key, texts[i]);
+    struct store_op *op = store_op_new(s, kind, "", buf_slice(&key), bytes);
+    op->is_refused = op->is_refused || key.is_failed;
+    op->journal = MEM_NEW(struct journal_op);
+    buf_deinit(&key);
+    return op;
+}
+
+void journal_append(struct store *s, const struct journal_row *row, const struct journal_limits *limits, store_done *done,
+                    void *arg)
+{
+    const struct slice texts[3] = {row->workspace, row->user, row->type};
+    struct store_op *op = journal_op_new(s, STORE_OP_APPEND, texts, row->data);
+    struct journal_row *kept = &op->journal->row;
+
+    *kept = (struct journal_row){.at_us = row->at_us, .data = op->bytes};
+    if (!op->is_refused)
+        cut(texts, op->key.ptr, (struct slice *const[]){&kept->workspace, &kept->user, &kept->type});
+    op->journal->limits = *limits;
+    op->done = done;
+    op->arg = arg;
+    store_op_ask(s, op);
+}
+
+static struct store_op *query_new(struct store *s, enum store_op_kind kind, const struct journal_query *query)
+{
+    const struct slice texts[3] = {query->workspace, query->user, query->type};
+    struct store_op *op = journal_op_new(s, kind, texts, (struct slice){0});
+    struct journal_query *kept = &op->journal->query;
+
+    *kept = *query;
+    if (!op->is_refused)
+        cut(texts, op->key.ptr, (struct slice *const[]){&kept->workspace, &kept->user, &kept->type});
+    return op;
+}
+
+void journal_read(struct store *s, const struct journal_query *query, journal_got *got, void *arg)
+{
+    struct store_op *op = query_new(s, STORE_OP_READ, query);
+
+    op->journal->got = got;
+    op->arg = arg;
+    store_op_ask(s, op);
+}
+
+void journal_count(struct store *s, const struct journal_query *query, journal_counted *counted, void *arg)
+{
+    struct store_op *op = query_new(s, STORE_OP_COUNT, query);
+
+    op->journal->counted = counted;
+    op->arg = arg;
+    store_op_ask(s, op);
+}
+
+void journal_trim(struct store *s, const struct journal_limits *limits)
+{
+    const struct slice none[3] = {{0}};
+    struct store_op *op = journal_op_new(s, STORE_OP_TRIM, none, (struct slice){0});
+
+    op->journal->limits = *limits;
+    store_op_ask(s, op);
+}
+
+/* ---- answering ---- */
+
+/* A packed row: this, then the four runs of bytes it names. */
+struct packed {
+    int64_t id, at_us;
+    size_t lens[4];     /* workspace, user, type, data */
+};
+
+bool journal_op_add_row(struct store_op *op, const struct journal_row *row)
+{
+    const struct slice runs[4] = {row->workspace, row->user, row->type, row->data};
+    struct packed head = {row->id, row->at_us, {0}};
+    size_t n_bytes = sizeof(head);
+
+    for (unsigned i = 0; i < 4; i++) {
+        head.lens[i] = runs[i].len;
+        n_bytes += runs[i].len;
+    }
+    if (op->journal->query.max_bytes && op->result.len + n_bytes > op->journal->query.max_bytes)
+        return false;
+    buf_add(&op->result, &head, sizeof(head));
+    for (unsigned i = 0; i < 4; i++)
+        buf_add_slice(&op->result, runs[i]);
+    return true;
+}
+
+bool journal_op_add_count(struct store_op *op, struct slice type, int64_t n_rows)
+{
+    const struct journal_row row = {.id = n_rows, .type = type};
+
+    if (!journal_op_add_row(op, &row))
+        op->result.is_failed = true;
+    return !op->result.is_failed;
+}
+
+static struct journal_row take_row(struct slice *rest)
+{
+    struct packed head;
+    struct slice runs[4];
+
+    memcpy(&head, rest->ptr, sizeof(head));
+    *rest = slice_from(*rest, sizeof(head));
+    for (unsigned i = 0; i < 4; i++) {
+        runs[i] = slice_to(*rest, head.lens[i]);
+        *rest = slice_from(*rest, head.lens[i]);
+    }
+    return (struct journal_row){head.id, head.at_us, runs[0], runs[1], runs[2], runs[3]};
+}
+
+static void tell(const struct store_op *op, int outcome, const struct journal_row *row)
+{
+    if (op->kind == STORE_OP_READ)
+        op->journal->got(outcome, row, op->arg);
+    else
+        op->journal->counted(outcome, row ? row->type : (struct slice){0}, row ? row->id : 0, op->arg);
+}
+
+void journal_op_deliver(struct store_engine *e, struct store_op *op)
+{
+    struct slice rest = buf_slice(&op->result);
+    bool has_failed = op->outcome == STORE_FAILED || op->result.is_failed;
+
+    if (op->journal->n_dropped && !has_failed)
+        loop_count(e->base.loop, METRIC_JOURNAL_DROPPED, (int64_t)op->journal->n_dropped);
+    if (op->kind == STORE_OP_APPEND && !has_failed)
+        loop_count(e->base.loop, METRIC_JOURNAL_ROWS, 1);
+    if (store_op_is_write(op)) {
+        if (op->done)
+            op->done(op->outcome, op->arg);
+        return;
+    }
+    while (!has_failed && rest.len) {
+        struct journal_row row = take_row(&rest);
+        tell(op, STORE_OK, &row);
+    }
+    tell(op, has_failed ? STORE_FAILED : STORE_ABSENT, NULL);
+}

@@ -1,0 +1,18 @@
+/* memory_journal: the journal of the engine that forgets. The store room's own. */
+#pragma once
+#include "base/list.h"
+#include "store/op_journal.h"
+
+/* Of all rows together: this engine has no disk to put them on. */
+enum { MEMORY_JOURNAL_BYTES_MAX = 64 * 1024 * 1024 };
+
+struct memory_journal {
+    struct list rows;       /* oldest first */
+    uint64_t n_rows;
+    size_t n_bytes;
+    int64_t next_id;
+};
+
+void memory_journal_init(struct memory_journal *j);
+void memory_journal_deinit(struct memory_journal *j);
+int memory_journal_run(struct memory_journal *j, struct store_op *op);      /* the outcome */

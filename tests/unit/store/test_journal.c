@@ -1,0 +1,203 @@
+/* The journal, the same cases for every engine. */
+#include "store/journal.h"
+
+#include "base/buf.h"
+#include "base/metrics.h"
+#include "unit/store/bench.h"
+
+static const struct journal_limits MANY = {.rows_per_workspace = 1000000, .rows = 1000000, .since_us = INT64_MIN};
+
+typedef void scene(struct bench *b, struct store *s);
+
+static void with_memory(scene *play)
+{
+    struct bench b;
+
+    bench_open(&b);
+    struct store *s = store_open_memory(b.loop);
+    play(&b, s);
+    bench_close_store(&b, s);
+    bench_close(&b);
+}
+
+static void with_sqlite(scene *play)
+{
+    struct bench b;
+
+    bench_open(&b);
+    struct store *s = bench_open_sqlite(&b);
+    play(&b, s);
+    bench_close_store(&b, s);
+    bench_close(&b);
+}
+
+struct tape {
+    struct buf text;
+    bool is_ended;
+};
+
+static void on_done(int outcome, void *arg)
+{
+    CHECK_INT(outcome, STORE_OK);
+    if (arg)
+        *(bool *)arg = true;
+}
+
+static void on_row(int outcome, const struct journal_row *row, void *arg)
+{
+    struct tape *t = arg;
+
+    if (row) {
+        buf_add_fmt(&t->text, "%lld@%lld:" SLICE_FMT "=" SLICE_FMT " ", (long long)row->id, (long long)row->at_us,
+                    SLICE_ARG(row->type), SLICE_ARG(row->data));
+        return;
+    }
+    CHECK_INT(outcome, STORE_ABSENT);
+    t->is_ended = true;
+}
+
+static void on_count(int outcome, struct slice type, int64_t n_rows, void *arg)
+{
+    struct tape *t = arg;
+
+    if (outcome == STORE_OK) {
+        buf_add_fmt(&t->text, SLICE_FMT "*%lld ", SLICE_ARG(type), (long long)n_rows);
+        return;
+    }
+    buf_add_text(&t->text, outcome == STORE_FAILED ? "failed" : "");
+    t->is_ended = true;
+}
+
+static void write_row(struct store *s, const char *workspace, const char *type, int64_t at_us, const struct journal_limits *limits)
+{
+    const struct journal_row row = {.workspace = slice_of(workspace), .user = SLICE_LIT("ann"), .type = slice_of(type),
+                                    .data = slice_of(type), .at_us = at_us};
+
+    journal_append(s, &row, limits, on_done, NULL);
+}
+
+static struct journal_query all_of(const char *workspace)
+{
+    return (struct journal_query){.workspace = slice_of(workspace), .user = SLICE_LIT("ann"), .from_us = INT64_MIN,
+                                  .to_us = INT64_MAX, .max_rows = 1000};
+}
+
+static void expect(struct bench *b, struct tape *t, const char *wanted)
+{
+    bench_run_until(b, &t->is_ended);
+    buf_add_byte(&t->text, '\0');
+    CHECK_TEXT(t->text.ptr, wanted);
+    buf_deinit(&t->text);
+}
+
+static void expect_rows(struct bench *b, struct store *s, struct journal_query q, const char *wanted)
+{
+    struct tape t = {0};
+
+    journal_read(s, &q, on_row, &t);
+    expect(b, &t, wanted);
+}
+
+static void expect_counts(struct bench *b, struct store *s, struct journal_query q, const char *wanted)
+{
+    struct tape t = {0};
+
+    journal_count(s, &q, on_count, &t);
+    expect(b, &t, wanted);
+}
+
+static void play_filters(struct bench *b, struct store *s)
+{
+    struct journal_query q = all_of("w");
+
+    write_row(s, "w", "a", 10, &MANY);
+    write_row(s, "w", "b", 20, &MANY);
+    write_row(s, "w2", "a", 20, &MANY);
+    write_row(s, "w", "a", 30, &MANY);
+    expect_rows(b, s, q, "4@30:a=a 2@20:b=b 1@10:a=a ");
+    expect_counts(b, s, q, "a*2 b*1 ");
+    q.type = SLICE_LIT("a");
+    expect_rows(b, s, q, "4@30:a=a 1@10:a=a ");
+    q.type = (struct slice){0};
+    q.from_us = 20, q.to_us = 30;       /* both ends belong to it */
+    expect_rows(b, s, q, "4@30:a=a 2@20:b=b ");
+    expect_counts(b, s, q, "a*1 b*1 ");
+    q.to_us = 19;
+    expect_rows(b, s, q, "");
+    q = all_of("w");
+    q.user = SLICE_LIT("bob");
+    expect_rows(b, s, q, "");
+    q = all_of("w");
+    q.max_rows = 2;
+    expect_rows(b, s, q, "4@30:a=a 2@20:b=b ");
+    q.max_bytes = 60;                   /* one row has 51 bytes with its head */
+    expect_rows(b, s, q, "4@30:a=a ");
+    expect_counts(b, s, q, "failed");
+}
+
+static void play_limits(struct bench *b, struct store *s)
+{
+    struct journal_limits few = MANY;
+
+    few.rows_per_workspace = 3;
+    for (int i = 1; i <= 7; i++)
+        write_row(s, "w", "t", i, &few);
+    write_row(s, "other", "t", 8, &few);
+    expect_rows(b, s, all_of("w"), "7@7:t=t 6@6:t=t 5@5:t=t ");
+    expect_rows(b, s, all_of("other"), "8@8:t=t ");
+    few = MANY;
+    few.since_us = 7;
+    journal_trim(s, &few);
+    expect_rows(b, s, all_of("w"), "7@7:t=t ");
+    few = MANY;
+    few.rows = 1;
+    journal_trim(s, &few);
+    expect_rows(b, s, all_of("w"), "");
+    expect_rows(b, s, all_of("other"), "8@8:t=t ");
+    write_row(s, "w", "t", 9, &MANY);   /* an id is never given twice */
+    expect_rows(b, s, all_of("w"), "9@9:t=t ");
+    CHECK_INT(loop_set_sum(&b->set, METRIC_JOURNAL_ROWS), 9);
+    CHECK_INT(loop_set_sum(&b->set, METRIC_JOURNAL_DROPPED), 7);
+}
+
+/* Texts that mean something to a database are texts. */
+static void play_bytes(struct bench *b, struct store *s)
+{
+    static const char nasty[] = "'; DROP TABLE event_logs; --";
+    struct journal_query q = all_of(nasty);
+
+    write_row(s, nasty, "\xc3\xa4%_", 1, &MANY);
+    write_row(s, "w", "", 2, &MANY);
+    expect_rows(b, s, q, "1@1:\xc3\xa4%_=\xc3\xa4%_ ");
+    q.type = SLICE_LIT("%");
+    expect_rows(b, s, q, "");
+    expect_rows(b, s, all_of("w"), "2@2:= ");
+}
+
+CASE(memory_filters) { with_memory(play_filters); }
+CASE(memory_limits) { with_memory(play_limits); }
+CASE(memory_bytes) { with_memory(play_bytes); }
+CASE(sqlite_filters) { with_sqlite(play_filters); }
+CASE(sqlite_limits) { with_sqlite(play_limits); }
+CASE(sqlite_bytes) { with_sqlite(play_bytes); }
+
+CASE(rows_outlive_the_store)
+{
+    bool is_written = false;
+    struct bench b;
+
+    bench_open(&b);
+    struct store *s = bench_open_sqlite(&b);
+    const struct journal_row row = {.workspace = SLICE_LIT("w"), .user = SLICE_LIT("ann"), .type = SLICE_LIT("t"),
+                                    .data = SLICE_LIT("d"), .at_us = 1};
+    journal_append(s, &row, &MANY, on_done, &is_written);
+    bench_run_until(&b, &is_written);
+    bench_close_store(&b, s);
+    s = bench_open_sqlite(&b);
+    expect_rows(&b, s, all_of("w"), "1@1:t=d ");
+    bench_close_store(&b, s);
+    bench_close(&b);
+}
+
+CASES(RUN(memory_filters), RUN(memory_limits), RUN(memory_bytes), RUN(sqlite_filters), RUN(sqlite_limits), RUN(sqlite_bytes),
+      RUN(rows_outlive_the_store))
