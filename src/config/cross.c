@@ -35,6 +35,10 @@ static void check_startup_functions(struct config *c, struct report *report)
 
     for (size_t i = 0; i < words->n_items; i++) {
         const char *option = NULL;
+        if (strcmp(words->items[i], known[0].entry) == 0) {
+            c->enable_local_auth = true;
+            continue;
+        }
         for (size_t k = 0; k < ARRAY_LEN(known); k++) {
             if (strcmp(words->items[i], known[k].entry) == 0)
                 option = known[k].option;

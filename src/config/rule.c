@@ -268,6 +268,33 @@ bool rule_redis_uri(struct rule_case *c)
     return true;
 }
 
+bool rule_smtp_url(struct rule_case *c)
+{
+    struct slice s = slice_of(c->text), head, tail;
+
+    if (!slice_cut(s, ':', &head, &tail) || !slice_starts(tail, "//") || tail.len == 2 ||
+        (!slice_is(head, "smtp") && !slice_is(head, "smtps")))
+        return refuse(c, "smtp:// or smtps://");
+    return true;
+}
+
+/* It becomes the header of every mail as it stands. */
+bool rule_mail_from(struct rule_case *c)
+{
+    const char *open = strchr(c->text, '<'), *end = c->text + strlen(c->text);
+    const char *address = open ? open + 1 : c->text, *at = strchr(address, '@');
+    const char *stop = open ? end - 1 : end;
+
+    for (const char *p = c->text; *p; p++) {
+        if (*p < ' ' || *p > '~')
+            return refuse(c, "plain ASCII: name@host or Name <name@host>");
+    }
+    if ((open && *stop != '>') || !at || at == address || at + 1 >= stop ||
+        strcspn(address, " <>,;:\"()[]\\") < (size_t)(stop - address))
+        return refuse(c, "name@host or Name <name@host>");
+    return true;
+}
+
 bool rule_root_token(struct rule_case *c)
 {
     static const char *const simple[] = {"test",   "root", "admin", "password", "token",

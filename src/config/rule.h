@@ -28,6 +28,8 @@ bool rule_database(struct rule_case *c);
 bool rule_mount(struct rule_case *c);
 bool rule_redis_uri(struct rule_case *c);
 bool rule_root_token(struct rule_case *c);
+bool rule_smtp_url(struct rule_case *c);
+bool rule_mail_from(struct rule_case *c);
 bool rule_log_level(struct rule_case *c);
 /* The network a text that passed rule_cidr names. */
 struct config_cidr;

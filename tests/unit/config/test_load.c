@@ -348,9 +348,15 @@ CASE(refused_and_absent_options_stop_the_start)
 
 CASE(startup_functions_say_what_they_stand_for)
 {
-    wrong(WORDS("--startup-functions", "hypha.local_auth:hypha_startup", "x.py:f"),
-          "hyphad: --startup-functions: hypha.local_auth:hypha_startup stands for "
-          "--enable-local-auth: not built in\n"
+    struct run r;
+
+    kit_good(&r, WORDS(), WORDS("--startup-functions", "hypha.local_auth:hypha_startup"));
+    CHECK(r.config->enable_local_auth);
+    kit_end(&r);
+    wrong(WORDS("--startup-functions", "hypha.local_auth:hypha_startup",
+                "hypha.workers.mcp_proxy:hypha_startup", "x.py:f"),
+          "hyphad: --startup-functions: hypha.workers.mcp_proxy:hypha_startup stands for "
+          "--enable-mcp: not built in\n"
           "hyphad: --startup-functions: x.py:f: not built in "
           "(write --launch 'python your_script.py')\n");
 }

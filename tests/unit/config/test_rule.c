@@ -64,6 +64,15 @@ CASE(urls)
     ROWS(rule_redis_uri, {"redis://h", "redis://h"}, {"rediss://:p@h:1/0", "rediss://:p@h:1/0"},
          {"unix:///s", "unix:///s"}, {"http://h", NULL}, {"redis:", NULL}, {"redis://", NULL},
          {"h", NULL});
+    ROWS(rule_smtp_url, {"smtp://h", "smtp://h"}, {"smtps://u:p@h:465", "smtps://u:p@h:465"},
+         {"http://h", NULL}, {"smtp:", NULL}, {"smtp://", NULL}, {"h", NULL});
+}
+
+CASE(senders)
+{
+    ROWS(rule_mail_from, {"a@b.org", "a@b.org"}, {"The Hub <a@b>", "The Hub <a@b>"}, {"a", NULL},
+         {"@b", NULL}, {"a@", NULL}, {"The Hub <a@b", NULL}, {"a@b, c@d", NULL}, {"a b@c", NULL},
+         {"The Hub <a@b>\r\nBcc: c@d", NULL}, {"<a@b> <c@d>", NULL}, {"M\xc3\xbc <a@b>", NULL});
 }
 
 CASE(databases)
@@ -116,5 +125,5 @@ CASE(networks_are_parsed_into_the_mapped_form)
     CHECK_INT(cidr.n_bits, 96);
 }
 
-CASES(RUN(paths), RUN(addresses), RUN(urls), RUN(databases), RUN(mounts), RUN(names_and_tokens),
+CASES(RUN(paths), RUN(addresses), RUN(urls), RUN(senders), RUN(databases), RUN(mounts), RUN(names_and_tokens),
       RUN(networks_are_parsed_into_the_mapped_form))
