@@ -3,7 +3,9 @@
  * '*' is a pattern as the whole client part and nowhere else (D-18). */
 #include "manager/service_choice.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
+#include "base/meter.h"
 #include "base/random.h"
 #include "manager/access.h"
 #include "peer/hub.h"
@@ -172,6 +174,23 @@ struct service *service_pick_random(const struct service_set *set)
     return set->items[dice % set->n_items];
 }
 
+/* Clients that are not measured count as idle. */
+static struct service *pick_idlest(const struct service_set *set)
+{
+    uint64_t now_ms = clock_mono_ms();
+    struct service *best = NULL;
+    double least = 0;
+
+    for (size_t i = 0; i < set->n_items; i++) {
+        double load = meter_per_minute(set->items[i]->client->meter, now_ms);
+        if (!best || load < least) {
+            best = set->items[i];
+            least = load;
+        }
+    }
+    return best;
+}
+
 static int choose_select(const struct service_set *set, struct slice mode,
                          struct service_choice *ret, struct refusal *r)
 {
@@ -209,11 +228,13 @@ int service_choose(const struct service_set *set, const struct service_id *id, s
         ret->service = set->items[0];
         return choose_only(set, id, r) ? CHOICE_MADE : CHOICE_REFUSED;
     }
-    /* Every client is connected to this server, and none is measured: all loads are equal. */
+    /* Every client is connected to this server: all are native. */
     if (slice_is(mode, "random") || slice_is(mode, "native:random"))
         ret->service = service_pick_random(set);
-    else if (slice_is(mode, "first") || slice_is(mode, "min_load"))
+    else if (slice_is(mode, "first"))
         ret->service = set->items[0];
+    else if (slice_is(mode, "min_load"))
+        ret->service = pick_idlest(set);
     else if (slice_is(mode, "last"))
         ret->service = set->items[set->n_items - 1];
     else {

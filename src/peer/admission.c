@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/meter.h"
 #include "hyphad/protocol.h"
 #include "peer/admission_rules.h"
 #include "peer/events.h"
@@ -26,6 +27,7 @@ struct join *join_free(struct join *j)
         user_unref(j->user);
         user_unref(j->joined);
         account_unref(j->account);
+        meter_unref(j->meter);
         mem_free(j);
     }
     return NULL;
@@ -86,6 +88,7 @@ static void admit(struct hub *h, struct join *j, struct workspace *w)
     j->account = hub_seat_take(h, w, j->joined);
     struct client *c = client_add(&h->registry, w, slice_of(j->client_id), j->joined, j->handle, false);
     j->generation = c->generation;
+    j->meter = meter_ref(c->meter);
     /* Routable before the client is told its name (W-024). */
     (void)router_bind(h->router, h->loop, slice_of(c->full_id), j->handle, &replaced);
     answer(j);

@@ -11,6 +11,7 @@
 
 struct account;
 struct hub;
+struct meter;
 
 enum { ADMISSION_TEXT_MAX = 640, ADMISSION_ADDRESS_MAX = 64 };
 
@@ -38,6 +39,7 @@ struct join {
     char *workspace_id;             /* owned */
     struct user *joined;            /* owned: the user with the scope of this connection */
     struct account *account;        /* owned reference: parent of the peer's account */
+    struct meter *meter;            /* owned reference; NULL when it is not measured */
     uint64_t generation;
     enum permission permission;     /* on the workspace */
     bool asked_workspace_exists;    /* is_http: the workspace asked for, which need not be the one joined */

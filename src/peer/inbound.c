@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/memory.h"
+#include "base/meter.h"
 #include "config/config.h"
 #include "hyphad/protocol.h"
 #include "peer/login.h"
@@ -142,6 +143,8 @@ void peer_binary(struct peer *p, struct slice frame, struct blob *blob)
     struct rpc_header h;
 
     loop_count(loop, METRIC_CLIENT_REQUESTS, 1);
+    if (p->meter)
+        meter_count(p->meter);
     if (!list_is_empty(&p->probes))
         probe_settle(p, true);
     if (!pressure_take(p)) {

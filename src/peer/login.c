@@ -9,6 +9,7 @@
 #include "base/account.h"
 #include "base/buf.h"
 #include "base/memory.h"
+#include "base/meter.h"
 #include "config/config.h"
 #include "hyphad/protocol.h"
 #include "peer/admission.h"
@@ -74,6 +75,7 @@ static void admitted(struct peer *p, struct join *j)
     p->user = user_ref(j->joined);
     p->is_read_only = j->permission == PERMISSION_READ;
     p->generation = j->generation;
+    p->meter = meter_ref(j->meter);
     greeting_stamp(p);
     p->state = PEER_OPEN;
     p->ws->max_message = pl->loop->config->max_message_bytes;

@@ -8,6 +8,7 @@
 #include "base/account.h"
 #include "base/buf.h"
 #include "base/memory.h"
+#include "base/meter.h"
 #include "config/config.h"
 #include "hyphad/protocol.h"
 #include "peer/admission.h"
@@ -150,6 +151,7 @@ void peer_free(struct peer *p)
         router_bounce(pl->router, pl->loop, m);
     ring_deinit(&p->early);
     user_unref(p->user);
+    meter_unref(p->meter);
     account_settle(p->account);
     account_unref(p->account);
     mem_free(p->stamp_bytes);

@@ -18,6 +18,7 @@
 
 struct hub;
 struct http_request;
+struct meter;
 
 /* The peers of one loop, and what they share. */
 struct peer_loop {
@@ -54,6 +55,7 @@ struct peer {
     char *full_id;                  /* owned, "ws/client" */
     struct slice workspace, client_id;      /* inside full_id */
     uint64_t generation;
+    struct meter *meter;            /* holds a reference, or NULL: counts what it sends */
     bool is_read_only;
     char *stamp_bytes;              /* owned: the encoded pairs ws, from, user of every frame it sends */
     struct rpc_stamp stamp;

@@ -1,6 +1,8 @@
 /* client: one entry per connected client, remote or hosted here. */
 #include "auth/user.h"
+#include "base/clock.h"
 #include "base/memory.h"
+#include "base/meter.h"
 #include "registry/records.h"
 
 char **texts_copy(const struct slice *texts, size_t n)
@@ -41,6 +43,7 @@ struct client *client_add(struct registry *r, struct workspace *w, struct slice 
     c->handle = handle;
     c->generation = r->next_generation++;
     c->is_virtual = is_virtual;
+    c->meter = slice_ends(c->id, "__rlb") ? meter_new(clock_mono_ms()) : NULL;
     list_init(&c->services);
     list_init(&c->link);
     list_link(&w->clients, &c->link);
@@ -58,6 +61,7 @@ void client_remove(struct registry *r, struct client *c)
     list_unlink(&c->link);
     c->workspace->n_clients -= !c->is_virtual;
     user_unref(c->user);
+    meter_unref(c->meter);
     mem_free(c->full_id);
     mem_free(c);
 }

@@ -14,6 +14,7 @@
 #include "loop/loop.h"
 
 struct account;
+struct meter;
 struct user;
 
 enum service_visibility { SERVICE_PUBLIC, SERVICE_PROTECTED, SERVICE_UNLISTED };
@@ -48,6 +49,7 @@ struct client {
     struct handle handle;           /* of its peer on its loop */
     uint64_t generation;            /* grows with every connection of any client (wire-protocol 1.9) */
     bool is_virtual;                /* hosted by this server */
+    struct meter *meter;            /* holds a reference; NULL but for ids that end in __rlb */
     struct list services;           /* struct service.of_client */
     size_t n_services;              /* without built-in */
     struct service *built_in;       /* NULL until registered: a client without it is invisible */
@@ -95,7 +97,9 @@ struct workspace *workspace_add(struct registry *r, const struct workspace_field
 void workspace_change(struct workspace *w, const struct workspace_fields *fields);
 void workspace_remove(struct registry *r, struct workspace *w);         /* must have no clients left */
 void workspace_set_config(struct workspace *w, struct slice config);    /* an encoded map; copied */
-bool workspace_owned_by(const struct workspace *w, const struct user *u);       /* 4.4: primary identities only */
+enum ownership { OWNS_NOT, OWNS_AS_PERSONAL, OWNS_BY_ID, OWNS_BY_EMAIL };
+enum ownership workspace_ownership(const struct workspace *w, const struct user *u);    /* 4.4: primary identities only */
+bool workspace_owned_by(const struct workspace *w, const struct user *u);
 /* The 13 keys of 2.1. with_environs false leaves config.environs out (D-13). */
 void workspace_add_mp(struct buf *b, const struct workspace *w, bool with_environs);
 

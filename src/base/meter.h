@@ -1,0 +1,25 @@
+/* meter: how many events a minute something makes: counted on one thread, read on another, kept by both. The last minute is
+ * estimated from two windows of 60 s: what this one has counted, and the share of the last one that is less than a minute old. */
+#pragma once
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct meter {
+    atomic_uint n_refs;
+    atomic_uint_least64_t n_events;     /* any thread */
+    /* reading thread only */
+    uint64_t since_ms;                  /* when this window began, monotonic */
+    uint64_t n_before;                  /* events when it began */
+    uint64_t n_last;                    /* events of the window before it */
+};
+
+struct meter *meter_new(uint64_t now_ms);
+struct meter *meter_ref(struct meter *m);       /* takes NULL */
+struct meter *meter_unref(struct meter *m);     /* takes NULL; returns NULL */
+/* Relaxed: a reader that misses the latest event is as right as one that came a moment earlier. */
+static inline void meter_count(struct meter *m)
+{
+    atomic_fetch_add_explicit(&m->n_events, 1, memory_order_relaxed);
+}
+/* Events per minute; 0 for NULL. One thread. */
+double meter_per_minute(struct meter *m, uint64_t now_ms);
