@@ -7,6 +7,6 @@ const char *about_text(void)
 {
     return "commit " HYPHAD_COMMIT ", " HYPHAD_COMPILER "\n"
            "speaks the protocol of hypha " HYPHA_PROTOCOL_VERSION "\n"
-           "libraries: libuv, llhttp, mbedTLS, jansson, libjwt, SQLite, libyaml, zlib\n"
+           "libraries: libuv, libcurl, llhttp, mbedTLS, jansson, libjwt, SQLite, libyaml, zlib\n"
            "rooms: base config wire loop net router http store auth registry ws peer rpc api manager server";
 }

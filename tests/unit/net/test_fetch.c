@@ -1,0 +1,355 @@
+/* Requests to a server that a thread of the test plays: it answers each connection with what it was told, and keeps what it
+ * was sent. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "net/fetch.h"
+#include "unit/net/turns.h"
+
+enum { ASKED_MAX = 8192, ANSWERS_MAX = 4 };
+
+struct world {
+    struct turns t;
+    struct fetcher *f;
+    int listener;
+    uint16_t port;
+    pthread_t thread;
+    char url[64];
+    /* the server's */
+    const char *answers[ANSWERS_MAX];   /* one per connection; NULL = say nothing until the other side ends */
+    int n_answers;
+    char asked[ASKED_MAX];
+    size_t n_asked;
+    /* what came back */
+    int n_done;
+    struct fetch_reply reply;
+    char body[ASKED_MAX], type[64], text[256];
+};
+
+static void keep(const struct fetch_reply *reply, void *arg)
+{
+    struct world *w = arg;
+
+    w->n_done++;
+    w->reply = *reply;
+    CHECK(reply->body.len < sizeof(w->body));
+    memcpy(w->body, reply->body.ptr ? reply->body.ptr : "", reply->body.len);
+    w->body[reply->body.len] = '\0';
+    snprintf(w->type, sizeof(w->type), "%s", reply->content_type);
+    snprintf(w->text, sizeof(w->text), "%s", reply->text);
+}
+
+/* Reads on until what was read ends in `end`; false at the end of the stream. */
+static bool read_until(struct world *w, int fd, const char *end)
+{
+    size_t n_end = strlen(end), from = w->n_asked;
+
+    while (w->n_asked < from + n_end || memcmp(w->asked + w->n_asked - n_end, end, n_end) != 0) {
+        if (w->n_asked == ASKED_MAX - 1 || recv(fd, w->asked + w->n_asked, 1, 0) != 1)
+            return false;
+        w->asked[++w->n_asked] = '\0';
+    }
+    return true;
+}
+
+static void *serve(void *arg)
+{
+    struct world *w = arg;
+
+    for (int i = 0; i < w->n_answers; i++) {
+        int fd = accept(w->listener, NULL, NULL);
+        if (fd < 0)
+            break;
+        bool has_request = read_until(w, fd, "\r\n\r\n");
+        if (has_request && strstr(w->asked, "Content-Length: 4"))
+            (void)read_until(w, fd, "body");
+        if (w->answers[i])
+            (void)!write(fd, w->answers[i], strlen(w->answers[i]));
+        else
+            (void)read_until(w, fd, "never");
+        close(fd);
+    }
+    return NULL;
+}
+
+/* What a mail server says, line by line; nobody is believed, everything accepted. */
+static void *serve_mail(void *arg)
+{
+    struct world *w = arg;
+    int fd = accept(w->listener, NULL, NULL);
+    const char *hello = "220 mail\r\n", *caps = w->answers[0], *yes = "250 yes\r\n", *go = "354 go\r\n";
+
+    (void)!write(fd, hello, strlen(hello));
+    while (read_until(w, fd, "\r\n")) {
+        const char *line = w->asked + w->n_asked - 2, *answer = yes;
+        while (line > w->asked && line[-1] != '\n')
+            line--;
+        if (strncmp(line, "EHLO", 4) == 0)
+            answer = caps;
+        else if (strncmp(line, "DATA", 4) == 0)
+            answer = go;
+        (void)!write(fd, answer, strlen(answer));
+        if (answer == go && !read_until(w, fd, "\r\n.\r\n"))
+            break;
+        if (answer == go)
+            (void)!write(fd, yes, strlen(yes));
+        if (strncmp(line, "QUIT", 4) == 0)
+            break;
+    }
+    close(fd);
+    return NULL;
+}
+
+static void open_world(struct world *w, void *(*play)(void *arg), int n_answers, const char *const *answers)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(at);
+
+    memset(w, 0, sizeof(*w));
+    turns_init(&w->t, 1);
+    w->f = fetcher_new(w->t.loop);
+    w->n_answers = n_answers;
+    for (int i = 0; i < n_answers; i++)
+        w->answers[i] = answers[i];
+    w->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK_INT(bind(w->listener, (struct sockaddr *)&at, sizeof(at)), 0);
+    CHECK_INT(listen(w->listener, 8), 0);
+    CHECK_INT(getsockname(w->listener, (struct sockaddr *)&at, &len), 0);
+    w->port = ntohs(at.sin_port);
+    snprintf(w->url, sizeof(w->url), "http://127.0.0.1:%u/here", w->port);
+    CHECK_INT(pthread_create(&w->thread, NULL, play, w), 0);
+}
+
+static void shut(struct world *w)
+{
+    fetcher_close(w->f);
+    shutdown(w->listener, SHUT_RDWR);
+    pthread_join(w->thread, NULL);
+    close(w->listener);
+    CHECK_INT(w->t.loop->metrics.values[METRIC_FETCHES_RUNNING], 0);
+    turns_deinit(&w->t);
+}
+
+#define OPEN(w, ...)                                                                                    \
+    open_world((w), serve, (int)(sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *)), (const char *[]){__VA_ARGS__})
+
+static void get(struct world *w, struct fetch_request *r)
+{
+    if (!r->url)
+        r->url = w->url;
+    CHECK(fetch_start(w->f, r, keep, w) != NULL);
+    CHECK_INT(w->n_done, 0);
+    TURNS_UNTIL(&w->t, w->n_done == 1);
+}
+
+CASE(an_answer_comes_with_status_type_and_body)
+{
+    struct world w;
+
+    OPEN(&w, "HTTP/1.1 404 Not Found\r\nContent-Type: text/x\r\nContent-Length: 5\r\n\r\nhello");
+    get(&w, &(struct fetch_request){0});
+    CHECK_INT(w.reply.outcome, FETCH_OK);
+    CHECK_INT(w.reply.status, 404);
+    CHECK_TEXT(w.body, "hello");
+    CHECK_TEXT(w.type, "text/x");
+    CHECK(strncmp(w.asked, "GET /here HTTP/1.1\r\n", 20) == 0);
+    CHECK_INT(w.t.loop->metrics.values[METRIC_FETCHES], 1);
+    CHECK_INT(w.t.loop->metrics.values[METRIC_FETCHES_FAILED], 0);
+    shut(&w);
+}
+
+CASE(method_headers_and_body_are_sent)
+{
+    struct world w;
+    const char *headers[] = {"X-One: 1", "Authorization: Bearer x"};
+
+    OPEN(&w, "HTTP/1.1 204 No\r\n\r\n");
+    get(&w, &(struct fetch_request){.method = "PUT", .headers = headers, .n_headers = 2, .body = SLICE_LIT("body")});
+    CHECK_INT(w.reply.status, 204);
+    CHECK(strncmp(w.asked, "PUT /here HTTP/1.1\r\n", 20) == 0);
+    CHECK(strstr(w.asked, "\r\nX-One: 1\r\n") && strstr(w.asked, "\r\nAuthorization: Bearer x\r\n"));
+    CHECK(strstr(w.asked, "\r\n\r\nbody"));
+    shut(&w);
+}
+
+CASE(a_body_above_the_cap_is_refused)
+{
+    struct world w;
+
+    OPEN(&w, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n");
+    get(&w, &(struct fetch_request){.max_bytes = 8});
+    CHECK_INT(w.reply.outcome, FETCH_TOO_LARGE);
+    CHECK_TEXT(w.body, "");
+    CHECK_INT(w.t.loop->metrics.values[METRIC_FETCHES_FAILED], 1);
+    shut(&w);
+}
+
+CASE(a_length_above_the_cap_is_refused_unread)
+{
+    struct world w;
+
+    OPEN(&w, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n");
+    get(&w, &(struct fetch_request){.max_bytes = 99});
+    CHECK_INT(w.reply.outcome, FETCH_TOO_LARGE);
+    shut(&w);
+}
+
+CASE(silence_ends_at_the_deadline)
+{
+    struct world w;
+
+    OPEN(&w, NULL);
+    get(&w, &(struct fetch_request){.deadline_ms = 50});
+    CHECK_INT(w.reply.outcome, FETCH_TIMEOUT);
+    CHECK(w.text[0]);
+    shut(&w);
+}
+
+CASE(redirects_are_followed_as_often_as_allowed)
+{
+    struct world w;
+    const char *again = "HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+    OPEN(&w, again, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n!");
+    get(&w, &(struct fetch_request){.max_redirects = 1});
+    CHECK_INT(w.reply.status, 200);
+    CHECK(strstr(w.asked, "GET /there HTTP/1.1"));
+    shut(&w);
+
+    OPEN(&w, again, again);
+    get(&w, &(struct fetch_request){.max_redirects = 1});
+    CHECK_INT(w.reply.outcome, FETCH_FAILED);
+    shut(&w);
+
+    OPEN(&w, again);
+    get(&w, &(struct fetch_request){0});
+    CHECK_INT(w.reply.status, 302);
+    shut(&w);
+
+    OPEN(&w, "HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n");
+    get(&w, &(struct fetch_request){.max_redirects = 5});
+    CHECK(w.reply.outcome != FETCH_OK);
+    shut(&w);
+}
+
+CASE(what_cannot_be_sent_is_refused_later_too)
+{
+    const char *forged[] = {"X: 1\r\nY: 2"};
+    struct world w;
+
+    OPEN(&w, "");
+    get(&w, &(struct fetch_request){.url = "file:///etc/passwd"});
+    CHECK_INT(w.reply.outcome, FETCH_BAD_REQUEST);
+    w.n_done = 0;
+    get(&w, &(struct fetch_request){.url = "http://"});
+    CHECK_INT(w.reply.outcome, FETCH_BAD_REQUEST);
+    w.n_done = 0;
+    get(&w, &(struct fetch_request){.headers = forged, .n_headers = 1});
+    CHECK_INT(w.reply.outcome, FETCH_BAD_REQUEST);
+    w.n_done = 0;
+    get(&w, &(struct fetch_request){.url = "http://127.0.0.1:1/"});
+    CHECK_INT(w.reply.outcome, FETCH_FAILED);
+    CHECK_INT(w.reply.status, 0);
+    shut(&w);
+}
+
+CASE(the_environments_proxy_is_used_only_when_asked_for)
+{
+    struct world w;
+    char proxy[64];
+
+    OPEN(&w, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%u", w.port);
+    setenv("http_proxy", proxy, 1);
+    unsetenv("no_proxy");
+    unsetenv("NO_PROXY");
+    get(&w, &(struct fetch_request){.url = "http://127.0.0.1:1/"});
+    CHECK_INT(w.reply.outcome, FETCH_FAILED);
+    w.n_done = 0;
+    get(&w, &(struct fetch_request){.url = "http://127.0.0.1:1/", .use_proxy = true});
+    CHECK_INT(w.reply.outcome, FETCH_OK);
+    CHECK(strstr(w.asked, "GET http://127.0.0.1:1/ HTTP/1.1"));
+    shut(&w);
+}
+
+CASE(cancel_and_close_end_what_runs)
+{
+    struct world w;
+
+    OPEN(&w, NULL, NULL);
+    struct fetch *one = fetch_start(w.f, &(struct fetch_request){.url = w.url}, keep, &w);
+    struct fetch *bad = fetch_start(w.f, &(struct fetch_request){.url = "ftp://x"}, keep, &w);
+    fetch_cancel(bad);
+    TURNS_UNTIL(&w.t, w.t.loop->metrics.values[METRIC_FETCHES_RUNNING] == 1);
+    CHECK(fetch_cancel(one) == NULL);
+    for (int i = 0; i < 5; i++)
+        turns_run(&w.t);
+    CHECK_INT(w.n_done, 0);
+    fetch_start(w.f, &(struct fetch_request){.url = w.url}, keep, &w);
+    turns_run(&w.t);
+    shut(&w);
+    CHECK_INT(w.n_done, 1);
+    CHECK_INT(w.reply.outcome, FETCH_CLOSED);
+}
+
+CASE(so_many_at_once_and_no_more)
+{
+    struct world w;
+    struct fetch *all[FETCHES_MAX];
+
+    OPEN(&w, NULL);
+    for (int i = 0; i < FETCHES_MAX; i++)
+        all[i] = fetch_start(w.f, &(struct fetch_request){.url = w.url}, keep, &w);
+    get(&w, &(struct fetch_request){0});
+    CHECK_INT(w.reply.outcome, FETCH_BUSY);
+    for (int i = 0; i < FETCHES_MAX; i++)
+        fetch_cancel(all[i]);
+    shut(&w);
+}
+
+CASE(mail_goes_out_and_what_could_forge_commands_does_not)
+{
+    struct world w;
+    struct fetch_mail m = {.from = "hub@example.org", .to = "ann@example.org", .allow_plain = true,
+                           .text = SLICE_LIT("Subject: x\r\n\r\nhello\r\n.dot\r\n")};
+
+    open_world(&w, serve_mail, 1, (const char *[]){"250 plain\r\n"});
+    snprintf(w.url, sizeof(w.url), "smtp://127.0.0.1:%u", w.port);
+    m.url = w.url;
+    fetch_send_mail(w.f, &m, keep, &w);
+    TURNS_UNTIL(&w.t, w.n_done == 1);
+    CHECK_INT(w.reply.outcome, FETCH_OK);
+    CHECK_INT(w.reply.status, 250);
+    CHECK(strstr(w.asked, "MAIL FROM:<hub@example.org>") && strstr(w.asked, "RCPT TO:<ann@example.org>"));
+    CHECK(strstr(w.asked, "\r\n\r\nhello\r\n..dot\r\n.\r\n"));
+    m.to = "ann@example.org>\r\nRCPT TO:<all@example.org";
+    fetch_send_mail(w.f, &m, keep, &w);
+    TURNS_UNTIL(&w.t, w.n_done == 2);
+    CHECK_INT(w.reply.outcome, FETCH_BAD_REQUEST);
+    shut(&w);
+}
+
+CASE(a_password_is_not_sent_without_tls)
+{
+    struct world w;
+    struct fetch_mail m = {.from = "hub@example.org", .to = "ann@example.org", .allow_plain = true, .text = SLICE_LIT("\r\nhello\r\n"),
+                           .user = "hub", .password = "geheim"};
+
+    open_world(&w, serve_mail, 1, (const char *[]){"250-mail\r\n250 AUTH PLAIN LOGIN\r\n"});
+    snprintf(w.url, sizeof(w.url), "smtp://127.0.0.1:%u", w.port);
+    m.url = w.url;
+    fetch_send_mail(w.f, &m, keep, &w);
+    TURNS_UNTIL(&w.t, w.n_done == 1);
+    CHECK_INT(w.reply.outcome, FETCH_FAILED);
+    CHECK(!strstr(w.asked, "AUTH") && !strstr(w.asked, "hello"));
+    shut(&w);
+}
+
+CASES(RUN(an_answer_comes_with_status_type_and_body), RUN(method_headers_and_body_are_sent), RUN(a_body_above_the_cap_is_refused),
+      RUN(a_length_above_the_cap_is_refused_unread), RUN(silence_ends_at_the_deadline),
+      RUN(redirects_are_followed_as_often_as_allowed), RUN(what_cannot_be_sent_is_refused_later_too),
+      RUN(the_environments_proxy_is_used_only_when_asked_for), RUN(cancel_and_close_end_what_runs), RUN(so_many_at_once_and_no_more),
+      RUN(mail_goes_out_and_what_could_forge_commands_does_not), RUN(a_password_is_not_sent_without_tls))
