@@ -3,7 +3,6 @@
  * connection may be long gone by then. Loop thread. */
 #include "http/request.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
 #include "base/account.h"
@@ -12,6 +11,7 @@
 #include "http/conn.h"
 #include "loop/loop.h"
 #include "wire/digest.h"
+#include "wire/ip.h"
 #include "wire/url.h"
 
 struct http_request *http_request_new(void)
@@ -179,29 +179,6 @@ bool http_request_token(struct http_request *req, struct slice *ret_token)
     return http_request_cookie(req, "access_token", ret_token) && ret_token->len;
 }
 
-static bool parse_address(const char *text, struct in6_addr *ret)
-{
-    struct in_addr four;
-
-    if (inet_pton(AF_INET, text, &four) == 1) {
-        *ret = (struct in6_addr){0};
-        ret->s6_addr[10] = ret->s6_addr[11] = 0xff;
-        memcpy(&ret->s6_addr[12], &four, sizeof(four));
-        return true;
-    }
-    return inet_pton(AF_INET6, text, ret) == 1;
-}
-
-static bool is_inside(const struct in6_addr *address, const struct config_cidr *net)
-{
-    unsigned whole = net->n_bits / 8, rest = net->n_bits % 8;
-
-    if (memcmp(address->s6_addr, net->address.s6_addr, whole) != 0)
-        return false;
-    return !rest || ((address->s6_addr[whole] ^ net->address.s6_addr[whole]) &
-                     (0xff00u >> rest & 0xff)) == 0;
-}
-
 static bool peer_is_trusted(const struct http_request *req, char peer[HTTP_CLIENT_MAX])
 {
     const struct config_cidrs *trusted = req->site ? req->site->trusted : NULL;
@@ -210,10 +187,10 @@ static bool peer_is_trusted(const struct http_request *req, char peer[HTTP_CLIEN
     peer[0] = '\0';
     if (req->conn)
         http_conn_peer_name(req, peer);
-    if (!trusted || !parse_address(peer, &address))
+    if (!trusted || !ip_parse(peer, &address))
         return false;
     for (size_t i = 0; i < trusted->n_items; i++)
-        if (is_inside(&address, &trusted->items[i]))
+        if (ip_is_within(&address, &trusted->items[i].address, trusted->items[i].n_bits))
             return true;
     return false;
 }
@@ -238,7 +215,7 @@ static bool forwarded_for(const struct http_request *req, char out[HTTP_CLIENT_M
         return false;
     memcpy(text, last.ptr, last.len);
     text[last.len] = '\0';
-    if (!parse_address(text, &address))
+    if (!ip_parse(text, &address))
         return false;
     memcpy(out, text, last.len + 1);
     return true;

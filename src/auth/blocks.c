@@ -1,0 +1,273 @@
+/* blocks: one table for both kinds, its keys the store's: "user:ID" and "ip:ADDRESS". A block is in the table before the
+ * store is asked, so nobody slips in between; the caller is told only after the store has it. */
+#include "auth/blocks.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "auth/user.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/memory.h"
+#include "store/store.h"
+#include "wire/ip.h"
+#include "wire/mp.h"
+
+enum { SWEEP_MS = 60 * 1000, SWEEP_MAX = 4096, KEY_MAX = BLOCK_SUBJECT_MAX + 8 };
+
+static const char bucket[] = "blocks";
+static const char *const prefixes[] = {[BLOCK_USER] = "user:", [BLOCK_ADDRESS] = "ip:"};
+
+struct entry {
+    struct block block;     /* its texts lie in `text` */
+    size_t key_len;
+    char text[];            /* the key, then the reason */
+};
+
+struct blocks {
+    struct loop *loop;
+    struct store *store;
+    struct map entries;     /* key -> struct entry, owned */
+    struct timer sweep;
+};
+
+static struct slice key_of(const struct entry *e)
+{
+    return slice_make(e->text, e->key_len);
+}
+
+/* Of a subject that is too long for any user there is no key, and so no block: the empty slice. */
+static struct slice make_key(enum block_kind kind, struct slice subject, char room[KEY_MAX])
+{
+    if (!subject.len || subject.len > BLOCK_SUBJECT_MAX)
+        return (struct slice){NULL, 0};
+    size_t n = strlen(prefixes[kind]);
+    memcpy(room, prefixes[kind], n);
+    memcpy(room + n, subject.ptr, subject.len);
+    return slice_make(room, n + subject.len);
+}
+
+static bool has_expired(const struct entry *e, int64_t now)
+{
+    return e->block.expires_at && e->block.expires_at <= now;
+}
+
+static void drop(struct blocks *b, struct slice key)
+{
+    struct entry *e = map_take(&b->entries, key);
+
+    if (e)
+        loop_count(b->loop, METRIC_BLOCKS, -1);
+    mem_free(e);
+}
+
+static void keep(struct blocks *b, struct slice key, const struct block *block)
+{
+    struct entry *e = mem_new(sizeof(*e) + key.len + block->reason.len);
+    size_t prefix = strlen(prefixes[block->kind]);
+
+    e->key_len = key.len;
+    memcpy(e->text, key.ptr, key.len);
+    if (block->reason.len)
+        memcpy(e->text + key.len, block->reason.ptr, block->reason.len);
+    e->block = (struct block){block->kind, block->expires_at, slice_make(e->text + prefix, key.len - prefix),
+                              slice_make(e->text + key.len, block->reason.len)};
+    drop(b, key);
+    map_put(&b->entries, key_of(e), e);
+    loop_count(b->loop, METRIC_BLOCKS, 1);
+}
+
+/* The map must not change during a walk, so the expired are collected first; what is over the count waits for the next one. */
+static void on_sweep(struct timer *t)
+{
+    struct blocks *b = CONTAINER_OF(t, struct blocks, sweep);
+    struct entry **expired = mem_new(SWEEP_MAX * sizeof(*expired));
+    int64_t now = clock_wall_ms() / 1000;
+    size_t cursor = 0, n = 0;
+    void *value;
+
+    while (n < SWEEP_MAX && map_next(&b->entries, &cursor, NULL, &value)) {
+        if (has_expired(value, now))
+            expired[n++] = value;
+    }
+    for (size_t i = 0; i < n; i++)
+        drop(b, key_of(expired[i]));
+    mem_free(expired);
+    timer_start(b->loop, &b->sweep, n == SWEEP_MAX ? 0 : SWEEP_MS);
+}
+
+struct blocks *blocks_new(struct loop *loop, struct store *store)
+{
+    struct blocks *b = MEM_NEW(struct blocks);
+
+    b->loop = loop;
+    b->store = store;
+    map_init(&b->entries);
+    timer_init(&b->sweep, on_sweep);
+    return b;
+}
+
+void blocks_stop(struct blocks *b)
+{
+    LOOP_ASSERT(b->loop);
+    timer_stop(b->loop, &b->sweep);
+}
+
+void blocks_free(struct blocks *b)
+{
+    size_t cursor = 0;
+    void *value;
+
+    if (!b)
+        return;
+    while (map_next(&b->entries, &cursor, NULL, &value))
+        mem_free(value);
+    map_deinit(&b->entries);
+    mem_free(b);
+}
+
+/* ---- from and to the store: [expires_at, reason] ---- */
+
+struct loading {
+    struct blocks *blocks;
+    block_done *done;
+    void *arg;
+};
+
+static bool load(struct blocks *b, struct slice key, struct slice bytes)
+{
+    struct slice rest = bytes, row, expires_at, reason;
+    struct block block = {0};
+
+    if (slice_starts(key, prefixes[BLOCK_ADDRESS]))
+        block.kind = BLOCK_ADDRESS;
+    else if (!slice_starts(key, prefixes[BLOCK_USER]))
+        return false;
+    if (mp_take(&rest, 1, &row) != MP_OK || !mp_at(row, 0, &expires_at) || !mp_at(row, 1, &reason) ||
+        !mp_get_int(expires_at, &block.expires_at) || !mp_get_str(reason, &block.reason))
+        return false;
+    keep(b, key, &block);
+    return true;
+}
+
+static void on_row(int outcome, struct slice key, struct slice bytes, void *arg)
+{
+    struct loading *l = arg;
+
+    if (outcome == STORE_OK) {
+        if (!load(l->blocks, key, bytes))
+            LOG(LOG_WARN, "auth", "block record does not parse", log_slice("key", key));
+        return;
+    }
+    timer_start(l->blocks->loop, &l->blocks->sweep, SWEEP_MS);
+    l->done(outcome == STORE_ABSENT ? BLOCK_OK : BLOCK_FAILED, l->arg);
+    mem_free(l);
+}
+
+void blocks_load(struct blocks *b, block_done *done, void *arg)
+{
+    struct loading *l = MEM_NEW(struct loading);
+
+    *l = (struct loading){b, done, arg};
+    store_scan(b->store, bucket, on_row, l);
+}
+
+/* A change under way. */
+struct change {
+    block_done *done;
+    void *arg;
+};
+
+static void on_changed(int outcome, void *arg)
+{
+    struct change *c = arg;
+
+    c->done(outcome == STORE_FAILED ? BLOCK_FAILED : BLOCK_OK, c->arg);
+    mem_free(c);
+}
+
+static struct change *change_new(block_done *done, void *arg)
+{
+    struct change *c = MEM_NEW(struct change);
+
+    *c = (struct change){done, arg};
+    return c;
+}
+
+void block_add(struct blocks *b, const struct block *block, size_t max_blocks, block_done *done, void *arg)
+{
+    char room[KEY_MAX];
+    struct slice key = make_key(block->kind, block->subject, room);
+    struct buf bytes;
+
+    LOOP_ASSERT(b->loop);
+    ASSERT(key.len && block->reason.len <= BLOCK_REASON_MAX);
+    if (b->entries.n_entries >= max_blocks && !map_find(&b->entries, key)) {
+        done(BLOCK_FULL, arg);
+        return;
+    }
+    keep(b, key, block);
+    buf_init(&bytes, 0);
+    mp_add_array(&bytes, 2);
+    mp_add_int(&bytes, block->expires_at);
+    mp_add_str(&bytes, block->reason);
+    store_put(b->store, bucket, key, buf_slice(&bytes), block->expires_at, on_changed, change_new(done, arg));
+    buf_deinit(&bytes);
+}
+
+void block_remove(struct blocks *b, enum block_kind kind, struct slice subject, block_done *done, void *arg)
+{
+    char room[KEY_MAX];
+    struct slice key = make_key(kind, subject, room);
+
+    LOOP_ASSERT(b->loop);
+    if (!key.len) {
+        done(BLOCK_OK, arg);
+        return;
+    }
+    drop(b, key);
+    store_remove(b->store, bucket, key, on_changed, change_new(done, arg));
+}
+
+/* ---- asking ---- */
+
+static const struct block *find(const struct blocks *b, enum block_kind kind, struct slice subject)
+{
+    char room[KEY_MAX];
+
+    LOOP_ASSERT(b->loop);
+    if (!b->entries.n_entries)
+        return NULL;
+    const struct entry *e = map_find(&b->entries, make_key(kind, subject, room));
+    return e && !has_expired(e, clock_wall_ms() / 1000) ? &e->block : NULL;
+}
+
+const struct block *block_of_user(const struct blocks *b, const struct user *u)
+{
+    const struct block *block = find(b, BLOCK_USER, slice_of(u->id));
+
+    return block || !u->parent ? block : find(b, BLOCK_USER, slice_of(u->parent));
+}
+
+const struct block *block_of_address(const struct blocks *b, const struct in6_addr *ip)
+{
+    char text[IP_TEXT_MAX];
+
+    if (!b->entries.n_entries || !ip_is_known(ip))
+        return NULL;
+    ip_print(ip, text);
+    return find(b, BLOCK_ADDRESS, slice_of(text));
+}
+
+const struct block *blocks_next(const struct blocks *b, size_t *cursor)
+{
+    int64_t now = clock_wall_ms() / 1000;
+    void *value;
+
+    while (map_next(&b->entries, cursor, NULL, &value)) {
+        if (!has_expired(value, now))
+            return &((struct entry *)value)->block;
+    }
+    return NULL;
+}

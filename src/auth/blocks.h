@@ -1,0 +1,46 @@
+/* blocks: who is kept out: users by id and clients by address, each until a time. A table in memory, so that asking costs
+ * nothing, written through to the store, so that it outlives the process. What has expired is swept; the store prunes its
+ * own copy by the same time. Owned by one loop, the store's. (workspaces-and-auth 14.3) */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+#include "loop/loop.h"
+
+struct blocks;
+struct in6_addr;
+struct store;
+struct user;
+
+enum block_kind { BLOCK_USER, BLOCK_ADDRESS };
+
+struct block {
+    enum block_kind kind;
+    int64_t expires_at;             /* Unix seconds; 0 = never */
+    struct slice subject, reason;   /* of an address: its usual spelling; both live as long as the block */
+};
+
+enum { BLOCK_OK, BLOCK_FULL, BLOCK_FAILED };
+enum { BLOCK_SUBJECT_MAX = 255, BLOCK_REASON_MAX = 400 };   /* bytes */
+
+typedef void block_done(int outcome, void *arg);
+
+struct blocks *blocks_new(struct loop *loop, struct store *store);      /* borrows both; empty until loaded */
+/* Reads what was kept. Until done (OK or FAILED) has come nobody may be let in. Once. */
+void blocks_load(struct blocks *b, block_done *done, void *arg);
+void blocks_stop(struct blocks *b);         /* ends the sweeping: before the loop stops and the store closes */
+void blocks_free(struct blocks *b);         /* after the store has closed; takes NULL */
+
+/* Replaces one of the same subject. Takes effect at once; done comes when it will survive a crash (OK), when that failed
+ * (FAILED: it holds until the process ends), or at once when max_blocks others are kept (FULL: nothing has changed). */
+void block_add(struct blocks *b, const struct block *block, size_t max_blocks, block_done *done, void *arg);
+/* The opposite; of what is not blocked too. FAILED: it is lifted until the process ends. */
+void block_remove(struct blocks *b, enum block_kind kind, struct slice subject, block_done *done, void *arg);
+
+/* NULL: not blocked. Children are blocked with who is behind them (D-11). */
+const struct block *block_of_user(const struct blocks *b, const struct user *u);
+const struct block *block_of_address(const struct blocks *b, const struct in6_addr *ip);
+/* Walks all that have not expired; start with *cursor = 0. They must not change during a walk. */
+const struct block *blocks_next(const struct blocks *b, size_t *cursor);

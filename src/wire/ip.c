@@ -1,0 +1,42 @@
+/* ip: the C library parses and prints; what is added is the one form for both families. */
+#include "wire/ip.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+bool ip_parse(const char *text, struct in6_addr *ret)
+{
+    struct in_addr four;
+
+    if (inet_pton(AF_INET, text, &four) == 1) {
+        *ret = (struct in6_addr){0};
+        ret->s6_addr[10] = ret->s6_addr[11] = 0xff;
+        memcpy(&ret->s6_addr[12], &four, sizeof(four));
+        return true;
+    }
+    return inet_pton(AF_INET6, text, ret) == 1;
+}
+
+void ip_print(const struct in6_addr *ip, char out[IP_TEXT_MAX])
+{
+    bool is_four = IN6_IS_ADDR_V4MAPPED(ip);
+
+    out[0] = '\0';
+    /* It always fits: the room is that of the longest address. */
+    (void)inet_ntop(is_four ? AF_INET : AF_INET6, is_four ? &ip->s6_addr[12] : ip->s6_addr, out,
+                    IP_TEXT_MAX);
+}
+
+bool ip_is_known(const struct in6_addr *ip)
+{
+    return !IN6_IS_ADDR_UNSPECIFIED(ip);
+}
+
+bool ip_is_within(const struct in6_addr *ip, const struct in6_addr *net, unsigned n_bits)
+{
+    unsigned whole = n_bits / 8, rest = n_bits % 8;
+
+    if (memcmp(ip->s6_addr, net->s6_addr, whole) != 0)
+        return false;
+    return !rest || ((ip->s6_addr[whole] ^ net->s6_addr[whole]) & (0xff00u >> rest & 0xff)) == 0;
+}

@@ -1,0 +1,15 @@
+/* ip: network addresses as values, so that two spellings of one address are one key. IPv4 stands in
+ * its mapped form ::ffff:a.b.c.d. Pure; any thread. (workspaces-and-auth 14.2) */
+#pragma once
+#include <netinet/in.h>
+#include <stdbool.h>
+
+enum { IP_TEXT_MAX = 46 };
+
+/* A dotted quad or an IPv6 address, nothing around it. On false *ret is untouched. */
+bool ip_parse(const char *text, struct in6_addr *ret);
+/* The usual spelling: a mapped address as a dotted quad. */
+void ip_print(const struct in6_addr *ip, char out[IP_TEXT_MAX]);
+/* All zero: nobody's address, which stands for "not known". */
+bool ip_is_known(const struct in6_addr *ip);
+bool ip_is_within(const struct in6_addr *ip, const struct in6_addr *net, unsigned n_bits);
