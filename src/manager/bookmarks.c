@@ -4,6 +4,7 @@
 
 #include "config/config.h"
 #include "manager/access.h"
+#include "manager/kept.h"
 #include "manager/reply.h"
 #include "manager/room.h"
 #include "manager/service_choice.h"
@@ -207,11 +208,14 @@ void do_bookmark(struct rpc_call *call, void *arg)
     struct hub *h = ((struct manager *)arg)->hub;
     struct wanted wanted;
     struct refusal r;
+    struct buf nothing;
 
-    if (!read_item(h, call, &wanted, &r) || !put(h, call, &wanted, &r))
+    if (!read_item(h, call, &wanted, &r) || !put(h, call, &wanted, &r)) {
         reply_refusal(call, &r);
-    else
-        reply_nil(call);
+        return;
+    }
+    buf_init(&nothing, 0);
+    kept_reply(h, call, wanted.home, &nothing);
 }
 
 void do_unbookmark(struct rpc_call *call, void *arg)
@@ -219,6 +223,7 @@ void do_unbookmark(struct rpc_call *call, void *arg)
     struct hub *h = ((struct manager *)arg)->hub;
     struct wanted wanted;
     struct refusal r;
+    struct buf nothing;
 
     if (!read_item(h, call, &wanted, &r)) {
         reply_refusal(call, &r);
@@ -228,5 +233,6 @@ void do_unbookmark(struct rpc_call *call, void *arg)
      * written. */
     const struct service *s = wanted.is_service ? find_service(h, call, wanted.id, &r) : NULL;
     bookmarks_remove(h, wanted.home, wanted.type, s ? slice_of(s->full_id) : wanted.id);
-    reply_nil(call);
+    buf_init(&nothing, 0);
+    kept_reply(h, call, wanted.home, &nothing);
 }

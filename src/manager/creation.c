@@ -1,12 +1,18 @@
 /* creation: a registered user makes a workspace, or replaces what is described of an existing
  * one. Replacing keeps owners that were not named (D-49), and never makes an owner of somebody
- * who only has admin rights there (D-15). */
+ * who only has admin rights there (D-15).
+ *
+ * The record is stored first; then it is announced and bookmarked; then the caller hears of it. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "config/config.h"
+#include "hyphad/protocol.h"
 #include "manager/access.h"
 #include "manager/bookmarks.h"
+#include "manager/evict.h"
+#include "manager/kept.h"
 #include "manager/reply.h"
 #include "manager/room.h"
 #include "manager/workspace_draft.h"
@@ -160,13 +166,10 @@ static void add_loading(struct buf *b, const struct workspace *w, bool with_envi
     buf_deinit(&record);
 }
 
-static void announce(struct hub *h, const struct rpc_call *call, const struct workspace *w)
+static void announce(struct hub *h, struct workspace *home, const struct workspace *w)
 {
-    struct workspace *home = bookmarks_home(h, call->user);
     struct buf b;
 
-    if (!home)
-        return;
     buf_init(&b, 0);
     add_loading(&b, w, false);
     event_send(h, slice_of(home->id), "workspace_loaded", buf_slice(&b));
@@ -175,13 +178,53 @@ static void announce(struct hub *h, const struct rpc_call *call, const struct wo
     (void)bookmarks_put_workspace(h, home, w);
 }
 
+struct creation {
+    struct hub *hub;
+    struct rpc_call *call;
+    char *id; /* owned */
+    bool is_fresh;
+    struct buf answer;
+};
+
+/* A workspace the store has not got does not exist, though somebody may have joined it already. */
+static void undo(struct hub *h, struct workspace *w)
+{
+    char reason[HYPHA_CLOSE_REASON_MAX + 1];
+
+    (void)snprintf(reason, sizeof(reason), "Workspace unloaded: %s", w->id);
+    while (!list_is_empty(&w->clients))
+        client_evict(h, LIST_ENTRY(w->clients.next, struct client, link), reason);
+    workspace_remove(&h->registry, w);
+}
+
+static void on_stored(int outcome, void *arg)
+{
+    struct creation *c = arg;
+    struct workspace *w = NULL, *home = NULL;
+
+    if (outcome != LODGING_CLOSED)
+        w = workspace_find(&c->hub->registry, slice_of(c->id));
+    if (outcome == LODGING_KEPT) {
+        home = bookmarks_home(c->hub, c->call->user);
+        if (w && home)
+            announce(c->hub, home, w);
+        kept_reply_anyway(c->hub, c->call, home, &c->answer);
+    } else {
+        if (w && c->is_fresh && outcome != LODGING_GONE)
+            undo(c->hub, w);
+        kept_settle(c->call, outcome, c->id, &c->answer);
+    }
+    mem_free(c->id);
+    mem_free(c);
+}
+
 void do_create_workspace(struct rpc_call *call, void *arg)
 {
     struct hub *h = ((struct manager *)arg)->hub;
     struct workspace *existing = NULL;
     struct workspace_draft draft;
     struct refusal r;
-    struct buf b;
+    struct creation *c;
 
     if (!check(h, call, &existing, &r) ||
         !workspace_draft_read(call->args[0], h->loop->config->max_workspace_record_bytes, &draft,
@@ -191,8 +234,10 @@ void do_create_workspace(struct rpc_call *call, void *arg)
     }
     const struct workspace *w = make(h, call, existing, &draft);
     workspace_draft_deinit(&draft);
-    announce(h, call, w);
-    buf_init(&b, 0);
-    add_loading(&b, w, true);
-    reply_buf(call, &b);
+    c = MEM_NEW(struct creation);
+    *c = (struct creation){
+        .hub = h, .call = call, .id = mem_copy(w->id, strlen(w->id)), .is_fresh = !existing};
+    buf_init(&c->answer, 0);
+    add_loading(&c->answer, w, true);
+    lodging_when_kept(h, w, on_stored, c);
 }

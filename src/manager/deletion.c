@@ -9,6 +9,7 @@
 #include "manager/access.h"
 #include "manager/bookmarks.h"
 #include "manager/evict.h"
+#include "manager/kept.h"
 #include "manager/reply.h"
 #include "manager/room.h"
 #include "peer/events.h"
@@ -44,24 +45,21 @@ static void announce(struct hub *h, const struct user *u, const struct workspace
         bookmarks_remove(h, home, SLICE_LIT("workspace"), slice_of(w->id));
 }
 
-static void on_forgotten_again(int outcome, void *arg)
-{
-    (void)outcome;
-    (void)arg;
-}
-
 static void remove_all(struct deletion *d, struct workspace *w)
 {
     struct hub *h = d->hub;
+    const struct workspace *home;
+    struct buf nothing;
     char reason[HYPHA_CLOSE_REASON_MAX + 1];
 
     (void)snprintf(reason, sizeof(reason), "Workspace unloaded: %s", w->id);
     announce(h, d->call->user, w);
-    reply_nil(d->call);
+    /* A caller from inside is told before being put out; the others when the bookmark has gone. */
+    home = slice_is(d->call->from.workspace, w->id) ? NULL : bookmarks_home(h, d->call->user);
+    buf_init(&nothing, 0);
+    kept_reply_anyway(h, d->call, home == w ? NULL : home, &nothing);
     while (!list_is_empty(&w->clients))
         client_evict(h, LIST_ENTRY(w->clients.next, struct client, link), reason);
-    /* A change made while the store was at work has written the record anew. */
-    lodging_forget(h, w, on_forgotten_again, NULL);
     workspace_remove(&h->registry, w);
 }
 

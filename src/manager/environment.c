@@ -2,6 +2,7 @@
  * record. Values are never logged and never in an event. (workspaces-and-auth 5.8) */
 #include "config/config.h"
 #include "manager/access.h"
+#include "manager/kept.h"
 #include "manager/reply.h"
 #include "manager/room.h"
 #include "peer/events.h"
@@ -56,7 +57,7 @@ void do_set_env(struct rpc_call *call, void *arg)
     struct hub *h = ((struct manager *)arg)->hub;
     struct slice key = call_text(call, 0);
     struct refusal r;
-    struct buf b;
+    struct buf b, nothing;
     struct workspace *w =
         access_workspace(h, call, call->workspace, PERMISSION_READ_WRITE, ACCESS_BY_GRANT, &r);
 
@@ -73,7 +74,8 @@ void do_set_env(struct rpc_call *call, void *arg)
         workspace_set_config(w, buf_slice(&b));
         lodging_save(h, w);
         event_workspace(h, slice_of(w->id), w, "workspace_changed");
-        reply_nil(call);
+        buf_init(&nothing, 0);
+        kept_reply(h, call, w, &nothing);
     }
     buf_deinit(&b);
 }

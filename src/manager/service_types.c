@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "config/config.h"
 #include "manager/access.h"
+#include "manager/kept.h"
 #include "manager/reply.h"
 #include "manager/room.h"
 #include "manager/showable.h"
@@ -171,7 +172,7 @@ void do_register_service_type(struct rpc_call *call, void *arg)
     }
     lodging_save(h, w);
     event_workspace(h, slice_of(w->id), w, "workspace_changed");
-    reply_buf(call, &type);
+    kept_reply(h, call, w, &type);
 }
 
 /* ---- get_service_type, list_service_types ---- */

@@ -26,6 +26,7 @@ void hub_init(struct hub *h, struct loop *loop, struct router *router, const str
     registry_init(&h->registry, loop);
     map_init(&h->users);
     map_init(&h->seats);
+    map_init(&h->savings);
 }
 
 static void free_all(struct map *m, bool are_seats)
@@ -44,6 +45,8 @@ void hub_deinit(struct hub *h)
 {
     free_all(&h->users, false);
     free_all(&h->seats, true);
+    ASSERT(h->savings.n_entries == 0);  /* the store has answered all of them before it closed */
+    map_deinit(&h->savings);
     registry_deinit(&h->registry);
 }
 

@@ -32,6 +32,8 @@ struct hub {
     struct registry registry;
     struct revocations *revocations;
     struct store *store;
+    struct map savings;                 /* workspace id -> struct saving: records on their way into the store */
+    bool savings_are_closed;
     struct map users;                   /* effective id -> struct hub_user, owned: connections per user */
     struct map seats;                   /* "ws/user id" -> struct hub_seat, owned: their byte accounts */
 };

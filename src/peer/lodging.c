@@ -6,17 +6,13 @@
 
 #include "auth/user.h"
 #include "base/buf.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "config/config.h"
 #include "peer/events.h"
 #include "peer/hub.h"
-#include "store/store.h"
 #include "wire/address.h"
-#include "wire/mp.h"
 
-enum { MAX_OWNERS = 1024, VISIT_MS = 60000 };
-static const char BUCKET[] = "workspaces";
+enum { VISIT_MS = 60000 };
 static const char ANONYMOUS_PREFIX[] = "ws-user-anonymouz-";
 
 static struct workspace *add(struct hub *h, const struct workspace_fields *f)
@@ -157,72 +153,4 @@ void lodging_visited(struct hub *h, struct workspace *w)
 
     if (!is_kept(w))
         unload_after(h, w, grace > VISIT_MS ? grace : VISIT_MS);
-}
-
-static void on_saved(int outcome, void *arg)
-{
-    (void)arg;
-    if (outcome != STORE_OK)
-        LOG(LOG_ERROR, "peer", "workspace record not saved", log_int("outcome", outcome));
-}
-
-void lodging_save(struct hub *h, const struct workspace *w)
-{
-    struct buf b;
-
-    if (!w->is_persistent || w->is_system || !h->store)
-        return;
-    buf_init(&b, 0);
-    workspace_add_mp(&b, w, true);
-    store_put(h->store, BUCKET, slice_of(w->id), buf_slice(&b), 0, on_saved, NULL);
-    buf_deinit(&b);
-}
-
-void lodging_forget(struct hub *h, const struct workspace *w, void (*done)(int outcome, void *arg), void *arg)
-{
-    if (h->store)
-        store_remove(h->store, BUCKET, slice_of(w->id), done, arg);
-    else
-        done(STORE_OK, arg);
-}
-
-static char *text_of(struct slice map, const char *key)
-{
-    struct slice text;
-
-    return mp_find_str(map, key, &text) ? mem_copy(text.ptr, text.len) : NULL;
-}
-
-bool lodging_load(struct hub *h, struct slice record)
-{
-    struct slice rest = record, map, owners, owner, id, config = {0};
-    const char *texts[MAX_OWNERS];
-    struct workspace_fields f = {.is_persistent = true, .owners = texts};
-    struct mp_iter it;
-
-    if (mp_take(&rest, MP_MAX_DEPTH, &map) != MP_OK || !mp_find_str(map, "id", &id) || workspace_find(&h->registry, id))
-        return false;
-    char *id_text = mem_copy(id.ptr, id.len), *name = text_of(map, "name"), *description = text_of(map, "description");
-    if (mp_find(map, "owners", &owners)) {
-        mp_iter_init(&it, owners);
-        while (f.n_owners < MAX_OWNERS && mp_iter_next(&it, &owner)) {
-            struct slice text;
-            if (mp_get_str(owner, &text))
-                texts[f.n_owners++] = mem_copy(text.ptr, text.len);
-        }
-    }
-    (void)mp_find_bool(map, "read_only", &f.is_read_only);
-    (void)mp_find(map, "config", &config);
-    f.id = id_text;
-    f.name = name;
-    f.description = description;
-    f.config = config;
-    f.extra = map;      /* icon, covers, docs and service_types are looked up by name */
-    add(h, &f);
-    for (size_t i = 0; i < f.n_owners; i++)
-        mem_free((void *)(uintptr_t)texts[i]);
-    mem_free(id_text);
-    mem_free(name);
-    mem_free(description);
-    return true;
 }

@@ -7,6 +7,7 @@
 
 #include "api/api.h"
 #include "auth/revocation.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "config/config.h"
@@ -15,6 +16,8 @@
 #include "server/features.h"
 #include "server/wiring.h"
 #include "store/store.h"
+
+enum { ASIDE_S = 30 * 24 * 3600 };
 
 struct hub_mail {
     struct mail mail;
@@ -73,6 +76,14 @@ bool hub_life_prepare(struct server *s)
     return r == STORE_OK;
 }
 
+/* A record nobody can read costs itself only: it goes where an operator can still find it for a while (S-41). */
+static void put_aside(struct server *s, struct slice key, struct slice record)
+{
+    LOG(LOG_WARN, "store", "workspace record does not parse: put aside", log_slice("key", key));
+    store_put(s->hub.store, "unreadable", key, record, clock_wall_ms() / 1000 + ASIDE_S, NULL, NULL);
+    store_remove(s->hub.store, "workspaces", key, NULL, NULL);
+}
+
 static void on_workspace(int outcome, struct slice key, struct slice record, void *arg)
 {
     struct server *s = arg;
@@ -81,7 +92,7 @@ static void on_workspace(int outcome, struct slice key, struct slice record, voi
         return;
     if (outcome == STORE_OK) {
         if (!lodging_load(&s->hub, record))
-            LOG(LOG_WARN, "peer", "workspace record does not parse", log_slice("key", key));
+            put_aside(s, key, record);
     } else if (outcome == STORE_ABSENT) {
         trim_start(&s->trim, s);
         s->manager = manager_new(&s->hub, s->rpc_loops[s->hub.loop->index]);
@@ -149,6 +160,7 @@ static void run_close(struct loop *l, struct mail *mail)
     trim_stop(&s->trim);
     stop_unloading(&s->hub);
     revocations_stop(s->hub.revocations);
+    lodging_close_records(&s->hub);
     store_close(s->hub.store, on_store_closed, s);
 }
 

@@ -81,8 +81,8 @@ def target(request):
     return request.config.getoption("--target")
 
 
-def _allowed(request):
-    return [a for mark in request.node.iter_markers("allow_warn") for a in mark.args]
+def _allowed(request, marker="allow_warn"):
+    return [a for mark in request.node.iter_markers(marker) for a in mark.args]
 
 
 @pytest.fixture(scope="session")
@@ -123,7 +123,7 @@ def start_server(target, request):
     for one in started:
         try:
             one.stop()
-            one.check_log(_allowed(request))
+            one.check_log(_allowed(request), _allowed(request, "allow_error"))
         except AssertionError as failure:
             failures.append(str(failure))
         one.remove()

@@ -1,0 +1,81 @@
+/* kept: the answer is built when the change is made and told when the change is stored. */
+#include "manager/kept.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/memory.h"
+#include "manager/reply.h"
+#include "peer/lodging.h"
+#include "registry/registry.h"
+#include "rpc/rpc.h"
+
+struct kept {
+    struct rpc_call *call;
+    char *workspace; /* owned */
+    struct buf answer;
+};
+
+void kept_settle(struct rpc_call *call, int outcome, const char *workspace, struct buf *answer)
+{
+    if (outcome == LODGING_KEPT) {
+        reply_buf(call, answer);
+        return;
+    }
+    buf_deinit(answer);
+    if (outcome == LODGING_GONE)
+        rpc_reject(call, "KeyError", "Workspace not found: %s", workspace);
+    else if (outcome == LODGING_CLOSED)
+        rpc_reject(call, "RuntimeError", "Server is shutting down");
+    else if (outcome == LODGING_NOT_KEPT)
+        rpc_reject(call, "RuntimeError",
+                   "Workspace %s could not be stored; its changes have been taken back", workspace);
+    else
+        rpc_reject(call, "RuntimeError",
+                   "Workspace %s could not be stored; its changes hold until the server restarts",
+                   workspace);
+}
+
+static void wait_for(struct hub *h, struct rpc_call *call, const struct workspace *w,
+                     struct buf *answer, lodging_kept *then)
+{
+    struct kept *k = MEM_NEW(struct kept);
+
+    *k = (struct kept){call, mem_copy(w->id, strlen(w->id)), *answer};
+    buf_init(answer, 0);
+    lodging_when_kept(h, w, then, k);
+}
+
+static void finish(struct kept *k, int outcome)
+{
+    kept_settle(k->call, outcome, k->workspace, &k->answer);
+    mem_free(k->workspace);
+    mem_free(k);
+}
+
+static void on_kept(int outcome, void *arg)
+{
+    finish(arg, outcome);
+}
+
+static void on_settled(int outcome, void *arg)
+{
+    finish(arg, outcome == LODGING_CLOSED ? outcome : LODGING_KEPT);
+}
+
+void kept_reply(struct hub *h, struct rpc_call *call, const struct workspace *w, struct buf *answer)
+{
+    if (w)
+        wait_for(h, call, w, answer, on_kept);
+    else
+        reply_buf(call, answer);
+}
+
+void kept_reply_anyway(struct hub *h, struct rpc_call *call, const struct workspace *w,
+                       struct buf *answer)
+{
+    if (w)
+        wait_for(h, call, w, answer, on_settled);
+    else
+        reply_buf(call, answer);
+}
