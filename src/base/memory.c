@@ -1,6 +1,7 @@
 /* memory: thin on purpose. The allocator is the system's; a measured need would change this one file. */
 #include "base/memory.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #ifdef __GLIBC__
@@ -46,12 +47,84 @@ void mem_tune(void)
 #endif
 }
 
-void mem_trim(void)
+struct mem_kept {
+    struct mem_kept *next;
+};
+
+static void free_chain(struct mem_kept *kept)
 {
-#ifdef __GLIBC__
-    (void)malloc_trim(0);
-#endif
+    while (kept) {
+        struct mem_kept *next = kept->next;
+        free(kept);
+        kept = next;
+    }
 }
+
+#ifdef __GLIBC__
+/* glibc's defaults: seven blocks of each of 64 sizes; a block from 64 KiB up, when freed, makes the heap it lies in look at its top. */
+enum { KEPT_OF_EACH = 7, KEPT_LEAST = 24, KEPT_MOST = 1032, KEPT_STEP = 16, WAKES_THE_TOP = 96 * 1024 };
+
+static struct mem_kept *take(struct mem_kept *chain, size_t n_bytes)
+{
+    struct mem_kept *block = malloc(n_bytes);
+
+    if (!block)
+        return chain;
+    block->next = chain;
+    return block;
+}
+
+struct mem_kept *mem_take_kept(void)
+{
+    struct mem_kept *chain = take(NULL, WAKES_THE_TOP);     /* last of the chain: freed when all else of it is */
+
+    for (size_t n_bytes = KEPT_LEAST; n_bytes <= KEPT_MOST; n_bytes += KEPT_STEP) {
+        for (int i = 0; i < KEPT_OF_EACH; i++)
+            chain = take(chain, n_bytes);
+    }
+    return chain;
+}
+
+struct trim_work {
+    struct mem_kept *const *chains;
+    size_t n_chains;
+};
+
+static void *free_chains(void *arg)
+{
+    const struct trim_work *work = arg;
+
+    for (size_t i = 0; i < work->n_chains; i++)
+        free_chain(work->chains[i]);
+    return NULL;
+}
+
+/* A thread that frees would keep some for itself; one that ends keeps nothing. */
+void mem_trim(struct mem_kept *const *chains, size_t n_chains)
+{
+    struct trim_work work = {chains, n_chains};
+    pthread_t thread;
+
+    (void)mallopt(M_TRIM_THRESHOLD, WAKES_THE_TOP / 2);
+    if (pthread_create(&thread, NULL, free_chains, &work) == 0)
+        (void)pthread_join(thread, NULL);
+    else
+        (void)free_chains(&work);
+    (void)mallopt(M_TRIM_THRESHOLD, KEEP_TOP_BYTES);
+    (void)malloc_trim(0);
+}
+#else
+struct mem_kept *mem_take_kept(void)
+{
+    return NULL;
+}
+
+void mem_trim(struct mem_kept *const *chains, size_t n_chains)
+{
+    for (size_t i = 0; i < n_chains; i++)
+        free_chain(chains[i]);
+}
+#endif
 
 void *mem_free(void *block)
 {

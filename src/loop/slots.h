@@ -24,6 +24,8 @@ struct slot {
 struct slots {
     struct slot *slots;
     uint32_t n_slots, n_used, first_free, loop;
+    uint32_t in_the_way;        /* the used slot that keeps the array long: none above it is used; 0 = nobody has looked */
+    uint32_t first_generation;  /* of slots that the array grows by: above that of any slot it ever gave back */
 };
 
 void slots_init(struct slots *s, uint32_t loop_index);

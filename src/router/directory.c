@@ -2,9 +2,10 @@
  *
  *   find:  enter epoch - load table - probe: load place, compare hash and key - copy the handle - leave
  *   put:   lock - probe - store a new entry over the old one (or into a free place) - retire the old - unlock
- *   grow:  build the new table aside, store it over the old one, retire the old table
+ *   size:  build the new table aside, store it over the old one, retire the old table; it grows when half of its places are
+ *          used and shrinks when a sixteenth is, so that what a crowd needed goes when it leaves
  *
- * A removed place holds REMOVED, so that probes of other keys go on past it; growing drops those places. All loads and stores
+ * A removed place holds REMOVED, so that probes of other keys go on past it; a new table drops those places. All loads and stores
  * of published pointers are seq_cst, which is what the argument in epoch.c needs and costs nothing on x86-64 loads. */
 #include "router/directory.h"
 
@@ -78,7 +79,7 @@ static bool matches(const struct entry *e, struct slice key, uint64_t hash)
 
 static struct shard *shard_of(struct directory *d, uint64_t hash)
 {
-    return &d->shards[hash >> 56];
+    return &d->shards[hash >> 60];
 }
 
 /* The place of the key, or the first free one (and *ret_reusable the first removed one on the way, or SIZE_MAX). */
@@ -144,30 +145,43 @@ bool directory_find(struct directory *d, unsigned reader, struct slice key, stru
     return found;
 }
 
-/* Under the lock. At most half of the places are ever used, so a probe ends. Returns the table to retire, or NULL: retiring
- * takes another lock, so it happens outside this one. */
-static struct table *make_room(struct shard *shard)
+/* Under the lock: a table with four places for each live entry. Returns the one to retire: retiring takes another lock, so it
+ * happens outside this one. */
+static struct table *rebuild(struct shard *shard, size_t n_live)
 {
     struct table *old = atomic_load_explicit(&shard->table, memory_order_relaxed);
-
-    if ((shard->n_used + 1) * 2 <= old->n_places)
-        return NULL;
     size_t n_places = FIRST_PLACES;
-    while (n_places < (shard->n_live + 1) * 4)
+
+    while (n_places < n_live * 4)
         n_places *= 2;
-    struct table *grown = table_new(n_places);
+    struct table *built = table_new(n_places);
     for (size_t i = 0; i < old->n_places; i++) {
         struct entry *e = load(old, i);
         if (!e || e == REMOVED)
             continue;
         size_t at = e->hash & (n_places - 1);
-        while (load(grown, at))
+        while (load(built, at))
             at = (at + 1) & (n_places - 1);
-        store(grown, at, e);
+        store(built, at, e);
     }
     shard->n_used = shard->n_live;
-    atomic_store_explicit(&shard->table, grown, memory_order_seq_cst);
+    atomic_store_explicit(&shard->table, built, memory_order_seq_cst);
     return old;
+}
+
+/* Under the lock. At most half of the places are ever used, so a probe ends. NULL: nothing to retire. */
+static struct table *make_room(struct shard *shard)
+{
+    struct table *t = atomic_load_explicit(&shard->table, memory_order_relaxed);
+
+    return (shard->n_used + 1) * 2 > t->n_places ? rebuild(shard, shard->n_live + 1) : NULL;
+}
+
+static struct table *give_room_back(struct shard *shard)
+{
+    struct table *t = atomic_load_explicit(&shard->table, memory_order_relaxed);
+
+    return t->n_places > FIRST_PLACES && shard->n_live * 16 < t->n_places ? rebuild(shard, shard->n_live) : NULL;
 }
 
 bool directory_put(struct directory *d, struct slice key, struct handle h, struct handle *ret_replaced)
@@ -209,14 +223,23 @@ bool directory_remove(struct directory *d, struct slice key, struct handle h)
     size_t at = probe(t, key, hash, &reusable);
     struct entry *e = load(t, at);
     bool is_held = e && handle_eq(e->handle, h);
+    struct table *outgrown = NULL;
     if (is_held) {
         store(t, at, REMOVED);
         shard->n_live--;
+        outgrown = give_room_back(shard);
     }
     pthread_mutex_unlock(&shard->lock);
+    if (outgrown)
+        epoch_retire(&d->epoch, &outgrown->item);
     if (is_held)
         epoch_retire(&d->epoch, &e->item);
     return is_held;
+}
+
+size_t directory_shard_places(const struct shard *shard)
+{
+    return atomic_load_explicit(&shard->table, memory_order_relaxed)->n_places;
 }
 
 void directory_collect(struct directory *d)

@@ -117,6 +117,11 @@ bool router_unbind(struct router *r, struct loop *self, struct slice address, st
     return removed;
 }
 
+void router_collect(struct router *r)
+{
+    directory_collect(&r->directory);
+}
+
 bool router_find(struct router *r, struct loop *self, struct slice address, struct handle *ret)
 {
     LOOP_ASSERT(self);

@@ -49,6 +49,9 @@ bool router_bind(struct router *r, struct loop *self, struct slice address, stru
 bool router_unbind(struct router *r, struct loop *self, struct slice address, struct handle h);
 bool router_find(struct router *r, struct loop *self, struct slice address, struct handle *ret);
 
+/* Frees what bind and unbind have unpublished and nobody reads any more. They do so themselves now and then; any thread. */
+void router_collect(struct router *r);
+
 enum { ROUTER_OK, ROUTER_NO_PEER };
 /* Sends to one absolute address. On ROUTER_OK takes over the reference; on ROUTER_NO_PEER the caller keeps it and decides
  * (router_bounce). Loop thread of `self`. */

@@ -1,5 +1,6 @@
 /* trim: the allocator keeps what ten thousand connections needed, scattered between what is still in use. Looking costs a sum of a
- * few counters; trimming happens on a worker, and only when many have left since the last time. */
+ * few counters; when many have left since the last time, each loop hands over the freed blocks it keeps for itself, and a worker
+ * frees them and gives the pages back. */
 #include "server/trim.h"
 
 #include "base/memory.h"
@@ -10,12 +11,21 @@ enum { LOOK_MS = 1000, LEFT_AT_LEAST = 256 };
 struct trim_job {
     struct job job;
     struct trim *trim;
+    unsigned n_loops, n_answers;        /* hub loop */
+    struct mem_kept *chains[];          /* one of each loop */
+};
+
+struct trim_mail {                      /* to a loop, and back with its chain */
+    struct mail mail;
+    struct trim_job *job;
+    struct mem_kept *chain;
 };
 
 static void work(struct job *job)
 {
-    (void)job;
-    mem_trim();
+    struct trim_job *tj = CONTAINER_OF(job, struct trim_job, job);
+
+    mem_trim(tj->chains, tj->n_loops);
 }
 
 static void done(struct job *job)
@@ -26,6 +36,49 @@ static void done(struct job *job)
     mem_free(tj);
 }
 
+static void run_answer(struct loop *hub, struct mail *mail)
+{
+    struct trim_mail *tm = CONTAINER_OF(mail, struct trim_mail, mail);
+    struct trim_job *tj = tm->job;
+
+    tj->chains[tj->n_answers++] = tm->chain;
+    mem_free(tm);
+    if (tj->n_answers < tj->n_loops)
+        return;
+    if (!tj->trim->is_stopped) {
+        offload(hub, &tj->job, work, done);
+        return;
+    }
+    work(&tj->job);     /* the loops have ended: nobody waits for this thread */
+    done(&tj->job);
+}
+
+static void run_take(struct loop *loop, struct mail *mail)
+{
+    struct trim_mail *tm = CONTAINER_OF(mail, struct trim_mail, mail);
+
+    tm->chain = mem_take_kept();
+    tm->mail.run = run_answer;
+    loop_post(loop, tm->job->trim->server->hub.loop, mail);
+}
+
+static void begin(struct trim *t)
+{
+    struct loop *hub = t->server->hub.loop;
+    struct loop_set *loops = &t->server->loops;
+    struct trim_job *tj = mem_new(sizeof(*tj) + loops->n_loops * sizeof(tj->chains[0]));
+
+    tj->trim = t;
+    tj->n_loops = loops->n_loops;
+    t->is_running = true;
+    router_collect(t->server->router);
+    for (unsigned i = 0; i < loops->n_loops; i++) {
+        struct trim_mail *tm = MEM_NEW(struct trim_mail);
+        *tm = (struct trim_mail){.mail = {.run = run_take}, .job = tj};
+        loop_post(hub, &loops->loops[i], &tm->mail);
+    }
+}
+
 static void look(struct trim *t)
 {
     int64_t n = loop_set_sum(&t->server->loops, METRIC_CONNS_OPEN);
@@ -34,11 +87,8 @@ static void look(struct trim *t)
         t->most_open = n;
     if (t->is_running || t->most_open - n < LEFT_AT_LEAST || n > t->most_open / 2)
         return;
-    struct trim_job *tj = MEM_NEW(struct trim_job);
-    tj->trim = t;
-    t->is_running = true;
     t->most_open = n;
-    offload(t->server->hub.loop, &tj->job, work, done);
+    begin(t);
 }
 
 static void on_due(struct timer *timer)
@@ -58,6 +108,7 @@ void trim_start(struct trim *t, struct server *s)
 
 void trim_stop(struct trim *t)
 {
+    t->is_stopped = true;
     if (t->server)
         timer_stop(t->server->hub.loop, &t->timer);
 }

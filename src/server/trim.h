@@ -9,7 +9,7 @@ struct trim {
     struct timer timer;         /* hub loop */
     struct server *server;
     int64_t most_open;         /* since the last trim */
-    bool is_running;
+    bool is_running, is_stopped;
 };
 
 void trim_start(struct trim *t, struct server *s);      /* hub loop */

@@ -41,6 +41,32 @@ CASE(agrees_with_a_naive_model)
     directory_deinit(&d);
 }
 
+static size_t count_places(struct directory *d)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < DIRECTORY_SHARDS; i++)
+        n += directory_shard_places(&d->shards[i]);
+    return n;
+}
+
+CASE(tables_shrink_when_a_crowd_leaves)
+{
+    static struct directory d;
+    char key[32];
+    struct handle got;
+
+    directory_init(&d, 1);
+    size_t least = count_places(&d);
+    for (uint32_t i = 0; i < 10000; i++)
+        directory_put(&d, slice_make(key, (size_t)snprintf(key, sizeof(key), "c%u", i)), (struct handle){0, i, 1}, &got);
+    CHECK(count_places(&d) >= 20000);
+    for (uint32_t i = 0; i < 10000; i++)
+        CHECK(directory_remove(&d, slice_make(key, (size_t)snprintf(key, sizeof(key), "c%u", i)), (struct handle){0, i, 1}));
+    CHECK(count_places(&d) <= 2 * least);
+    directory_deinit(&d);
+}
+
 /* Each writer owns a stripe of keys and is the only one to change them; readers may see any of a key's handles, never
  * another key's. */
 enum { N_WRITERS = 3, N_READERS = 5, STRIPE = 64, N_ROUNDS = 4000 };
@@ -110,4 +136,4 @@ CASE(readers_never_see_another_keys_handle)
     directory_deinit(&d);
 }
 
-CASES(RUN(agrees_with_a_naive_model), RUN(readers_never_see_another_keys_handle))
+CASES(RUN(agrees_with_a_naive_model), RUN(tables_shrink_when_a_crowd_leaves), RUN(readers_never_see_another_keys_handle))
