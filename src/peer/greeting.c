@@ -69,7 +69,7 @@ void greeting_send(struct peer *p)
     mp_add_text(&b, "reconnection_token_life_time");
     mp_add_float(&b, (double)p->pl->loop->config->reconnection_token_life_time_ms / 1000.0);
     if (!b.is_failed && json_from_mp(buf_slice(&b), &json) == JSON_OK)
-        ws_send_text(p->ws, buf_slice(&json));
+        p->via->send_text(p, buf_slice(&json));
     mem_free(token);
     buf_deinit(&b);
     buf_deinit(&json);

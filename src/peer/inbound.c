@@ -28,7 +28,7 @@ static void reject(struct peer *p, const struct rpc_header *h, struct slice from
         return;
     struct msg *m = router_reject_frame(from, slice_of(p->full_id), h->session, text);
     if (m)
-        ws_send(p->ws, m);
+        p->via->send(p, m);
 }
 
 static void refuse(struct peer *p, const struct rpc_header *h, struct slice from, const char *text)
@@ -176,7 +176,7 @@ static void send_new_token(struct peer *p)
     buf_add_text(&b, "{\"type\":\"reconnection_token\",\"reconnection_token\":");
     json_add_text(&b, slice_of(token));
     buf_add_byte(&b, '}');
-    ws_send_text(p->ws, buf_slice(&b));
+    p->via->send_text(p, buf_slice(&b));
     buf_deinit(&b);
     mem_free(token);
 }
@@ -195,7 +195,7 @@ void peer_text(struct peer *p, struct slice text)
             (void)mp_find_str(map, "type", &type);
     }
     if (slice_is(type, "ping"))
-        ws_send_text(p->ws, SLICE_LIT("{\"type\":\"pong\"}"));
+        p->via->send_text(p, SLICE_LIT("{\"type\":\"pong\"}"));
     else if (slice_is(type, "refresh_token"))
         send_new_token(p);
     else

@@ -18,7 +18,6 @@
 #include "peer/peer.h"
 #include "wire/json.h"
 #include "wire/mp.h"
-#include "ws/conn.h"
 
 void login_timed_out(struct peer *p)
 {
@@ -68,17 +67,16 @@ static void admitted(struct peer *p, struct join *j)
     struct account *leaf = account_new(j->account, pl->loop->config->peer_bytes);
     struct msg *m;
 
-    ws_set_account(p->ws, leaf);
     account_settle(p->account);
     account_unref(p->account);
     p->account = leaf;
+    p->via->admitted(p);
     p->user = user_ref(j->joined);
     p->is_read_only = j->permission == PERMISSION_READ;
     p->generation = j->generation;
     p->meter = meter_ref(j->meter);
     greeting_stamp(p);
     p->state = PEER_OPEN;
-    p->ws->max_message = pl->loop->config->max_message_bytes;
     router_join(pl->router, &p->endpoint, p->workspace);
     loop_count(pl->loop, METRIC_WS_CONNECTIONS, 1);
     loop_count(pl->loop, METRIC_WS_ESTABLISHED, 1);
@@ -87,7 +85,7 @@ static void admitted(struct peer *p, struct join *j)
     greeting_send(p);
     struct handle me = p->endpoint.handle;
     while (p && (m = ring_take(&p->early))) {
-        ws_send(p->ws, m);
+        p->via->send(p, m);
         p = peer_find(pl->loop, me);
     }
     if (p) {
@@ -140,7 +138,7 @@ static void ask(struct peer *p, struct slice client_id, struct slice workspace, 
     j->workspace = workspace.len ? mem_copy(workspace.ptr, workspace.len) : NULL;
     j->is_reconnection = is_reconnection;
     j->on_answer = on_answer;
-    stream_peer_name(p->ws->stream, j->address);
+    p->via->address(p, j->address);
     if (!identify(p, j, token)) {
         join_free(j);
         return;

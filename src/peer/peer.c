@@ -13,48 +13,9 @@
 #include "hyphad/protocol.h"
 #include "peer/admission.h"
 #include "peer/hub.h"
-#include "peer/inbound.h"
 #include "peer/login.h"
 #include "peer/pressure.h"
 #include "peer/probe.h"
-#include "wire/json.h"
-
-static void on_text(struct ws_conn *ws, struct slice text)
-{
-    struct peer *p = ws->owner;
-
-    if (p->state == PEER_GREETING)
-        login_first_message(p, text);
-    else if (p->state == PEER_OPEN)
-        peer_text(p, text);
-    /* JOINING: clients wait for connection_info; what one sends meanwhile is ignored */
-}
-
-static void on_binary(struct ws_conn *ws, struct slice frame, struct blob *blob)
-{
-    struct peer *p = ws->owner;
-
-    if (p->state == PEER_OPEN)
-        peer_binary(p, frame, blob);
-    else if (p->state == PEER_GREETING)
-        peer_refuse(p, HYPHA_CLOSE_UNSUPPORTED, SLICE_LIT("Failed to decode authentication information"));
-}
-
-static void on_pong(struct ws_conn *ws)
-{
-    probe_settle(ws->owner, true);
-}
-
-static void on_ws_end(struct ws_conn *ws, enum ws_end why)
-{
-    struct peer *p = ws->owner;
-
-    (void)why;      /* counted where it was found */
-    p->ws = NULL;
-    peer_free(p);
-}
-
-static const struct ws_ops ws_ops = {.on_text = on_text, .on_binary = on_binary, .on_pong = on_pong, .on_end = on_ws_end};
 
 static void on_deliver(struct endpoint *e, struct msg *m)
 {
@@ -62,7 +23,7 @@ static void on_deliver(struct endpoint *e, struct msg *m)
 
     /* Old clients stumble over a binary frame before connection_info (wire-protocol 1.10). */
     if (p->state == PEER_OPEN)
-        ws_send(p->ws, m);
+        p->via->send(p, m);
     else
         ring_push(&p->early, m);
 }
@@ -91,9 +52,9 @@ static void on_timer(struct timer *t)
     }
     if (p->state != PEER_OPEN || !idle_ms)
         return;
-    uint64_t silent = loop_now_ms(p->pl->loop) - p->ws->last_in_ms;
-    if (silent < idle_ms || !p->ws->stream->is_reading) {
-        timer_start(p->pl->loop, &p->timer, silent < idle_ms ? idle_ms - silent : idle_ms);
+    uint64_t silent = p->via->silent_ms(p);
+    if (silent < idle_ms) {
+        timer_start(p->pl->loop, &p->timer, idle_ms - silent);
         return;
     }
     char text[64];
@@ -102,12 +63,13 @@ static void on_timer(struct timer *t)
     peer_refuse(p, HYPHA_CLOSE_GOING_AWAY, slice_make(text, (size_t)n));
 }
 
-struct peer *peer_new(struct peer_loop *pl, struct stream *stream)
+struct peer *peer_new(struct peer_loop *pl, const struct peer_transport *via)
 {
     const struct config *config = pl->loop->config;
     struct peer *p = MEM_NEW(struct peer);
 
     p->pl = pl;
+    p->via = via;
     p->account = account_new(pl->hub->process, config->peer_bytes);
     p->endpoint.ops = &endpoint_ops;
     router_attach(pl->router, pl->loop, &p->endpoint);
@@ -119,7 +81,6 @@ struct peer *peer_new(struct peer_loop *pl, struct stream *stream)
     timer_init(&p->timer, on_timer);
     timer_start(pl->loop, &p->timer, config->login_timeout_ms);
     pl->n_logins++;
-    p->ws = ws_open(stream, &ws_ops, p, p->account, config->max_first_message_bytes);
     return p;
 }
 
@@ -128,7 +89,7 @@ void peer_free(struct peer *p)
     struct peer_loop *pl = p->pl;
     struct msg *m;
 
-    ASSERT(!p->ws);
+    ASSERT(!p->conn);
     timer_stop(pl->loop, &p->timer);
     pressure_forget(p);
     probe_settle(p, false);
@@ -159,26 +120,16 @@ void peer_free(struct peer *p)
     mem_free(p);
 }
 
-static void close_ws(struct peer *p, unsigned code, struct slice reason)
+static void close_peer(struct peer *p, unsigned code, struct slice reason)
 {
-    struct ws_conn *ws = p->ws;
-
-    p->ws = NULL;
-    ws_close(ws, code, reason);
+    p->via->close(p, code, reason);
     peer_free(p);
 }
 
 void peer_refuse(struct peer *p, unsigned code, struct slice text)
 {
-    struct buf b;
-
-    buf_init(&b, 0);
-    buf_add_text(&b, "{\"type\":\"error\",\"message\":");
-    json_add_text(&b, text);
-    buf_add_byte(&b, '}');
-    ws_send_text(p->ws, buf_slice(&b));
-    buf_deinit(&b);
-    close_ws(p, code, text);
+    p->via->refuse(p, code, text);
+    peer_free(p);
 }
 
 struct peer *peer_find(struct loop *l, struct handle h)
@@ -201,7 +152,7 @@ static void run_dismiss(struct loop *l, struct mail *mail)
     struct peer *p = peer_find(l, m->peer);
 
     if (p)
-        close_ws(p, m->code, slice_of(m->reason));
+        close_peer(p, m->code, slice_of(m->reason));
     mem_free(m);
 }
 
@@ -239,6 +190,6 @@ size_t peer_loop_drain(struct peer_loop *pl, size_t n, unsigned code, struct sli
     }
     size_t todo = n && n < left ? n : left;
     for (size_t i = 0; i < todo; i++)
-        close_ws(LIST_ENTRY(pl->peers.next, struct peer, link), code, reason);
+        close_peer(LIST_ENTRY(pl->peers.next, struct peer, link), code, reason);
     return left - todo;
 }

@@ -1,4 +1,4 @@
-/* peer: one RPC client behind a WebSocket: who it is, what it may send, what it has subscribed to. Lives on the loop of its
+/* peer: one RPC client behind a connection: who it is, what it may send, what it has subscribed to. Lives on the loop of its
  * connection; the hub and the rest of the world know its handle.
  *
  *   GREETING --first message--> JOINING --admitted--> OPEN --end--> freed
@@ -12,13 +12,14 @@
 #include "base/list.h"
 #include "base/ring.h"
 #include "loop/loop.h"
+#include "net/stream.h"
 #include "router/router.h"
 #include "wire/rpc_header.h"
-#include "ws/conn.h"
 
 struct hub;
 struct http_request;
 struct meter;
+struct peer;
 
 /* The peers of one loop, and what they share. */
 struct peer_loop {
@@ -36,6 +37,22 @@ struct peer_loop {
     bool is_draining;
 };
 
+/* How a peer is reached: a WebSocket, or an HTTP stream. The rest of the house does not know which. Loop of the peer. */
+struct peer_transport {
+    /* A sealed message; takes over the reference. May end the peer. */
+    void (*send)(struct peer *p, struct msg *m);
+    /* A control map, as JSON (wire-protocol 1.11). */
+    void (*send_text)(struct peer *p, struct slice json);
+    void (*hold)(struct peer *p, bool is_held);         /* stop reading what it sends, or go on */
+    void (*ping)(struct peer *p);                       /* a sign of life is wanted: told by probe_settle() */
+    uint64_t (*silent_ms)(const struct peer *p);        /* since it was last heard; 0 while it is held back */
+    void (*address)(const struct peer *p, char out[STREAM_PEER_MAX]);   /* of the client */
+    void (*admitted)(struct peer *p);                   /* p->account is its final one, larger messages may come */
+    /* Say no, or goodbye, and let go of the peer: no callback follows. */
+    void (*refuse)(struct peer *p, unsigned code, struct slice text);
+    void (*close)(struct peer *p, unsigned code, struct slice reason);
+};
+
 enum peer_state { PEER_GREETING, PEER_JOINING, PEER_OPEN };
 
 struct peer {
@@ -43,7 +60,8 @@ struct peer {
     struct endpoint endpoint;
     struct list link, held, probes;
     struct peer_loop *pl;
-    struct ws_conn *ws;
+    const struct peer_transport *via;
+    void *conn;                     /* of the transport; NULL once it has let go, or ended */
     struct timer timer;             /* first message, then silence */
     struct timer rate_timer;        /* running while the message rate holds it back */
     struct account *account;        /* holds a reference; a leaf: what this peer has under way */
@@ -74,10 +92,11 @@ size_t peer_loop_drain(struct peer_loop *pl, size_t n, unsigned code, struct sli
 /* The handler of the upgrade route; arg: array of peer loops by loop index. */
 void peer_on_upgrade(struct http_request *req, void *arg);
 
-struct peer *peer_new(struct peer_loop *pl, struct stream *stream);
-/* Ends it without a word from the WebSocket side: detaches, tells the hub, frees. */
+/* GREETING, its login timer running; the caller gives it its conn. */
+struct peer *peer_new(struct peer_loop *pl, const struct peer_transport *via);
+/* Ends it when the transport has let go: detaches, tells the hub, frees. */
 void peer_free(struct peer *p);
-/* {"type":"error","message":text}, close frame, end (wire-protocol 1.3). */
+/* {"type":"error","message":text}, then the end (wire-protocol 1.3). */
 void peer_refuse(struct peer *p, unsigned code, struct slice text);
 struct peer *peer_find(struct loop *l, struct handle h);        /* NULL when gone; only for handles of peers */
 /* From the hub loop: closes the connection of that handle. The reason is copied, and cut to what a close frame holds. */

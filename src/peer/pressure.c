@@ -11,10 +11,7 @@ enum { LOOK_AGAIN_MS = 2 };
 
 static void apply(struct peer *p)
 {
-    if (p->is_held || p->is_rate_held)
-        ws_pause(p->ws);
-    else
-        ws_resume(p->ws);
+    p->via->hold(p, p->is_held || p->is_rate_held);
 }
 
 static void look(struct peer_loop *pl)

@@ -51,7 +51,7 @@ static void run_there(struct loop *l, struct mail *mail)
         send_back(probe, false);
         return;
     }
-    ws_ping(p->ws);
+    p->via->ping(p);
     list_link(&p->probes, &probe->link);
     timer_start(l, &probe->timer, PROBE_PATIENCE_MS);
 }

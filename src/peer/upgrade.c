@@ -7,6 +7,7 @@
 #include "hyphad/protocol.h"
 #include "peer/login.h"
 #include "peer/peer.h"
+#include "peer/ws_peer.h"
 #include "wire/url.h"
 #include "ws/handshake.h"
 
@@ -40,16 +41,12 @@ static void upgrade(struct peer_loop *pl, struct http_request *req)
 
     if (!stream)
         return;
-    struct peer *p = peer_new(pl, stream);
-    struct ws_conn *ws = p->ws;
-    if (is_legacy) {
-        p->ws = NULL;
-        ws_close(ws, HYPHA_CLOSE_POLICY, SLICE_LIT("Connection rejected, please  upgrade to `hypha-rpc` which pass the authentication "
-                                                   "information in the first message"));
-        peer_free(p);
-        return;
-    }
-    ws_start(ws, leftover);
+    if (is_legacy)
+        ws_peer_reject(pl, stream, HYPHA_CLOSE_POLICY,
+                       SLICE_LIT("Connection rejected, please  upgrade to `hypha-rpc` which pass the authentication "
+                                 "information in the first message"));
+    else
+        ws_peer_open(pl, stream, leftover);
 }
 
 static void refuse_busy(struct http_request *req, const char *text)

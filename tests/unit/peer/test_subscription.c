@@ -3,6 +3,7 @@
 #include "peer/events.h"
 #include "peer/peer.h"
 #include "peer/subscription.h"
+#include "peer/ws_peer.h"
 #include "unit/peer/kit.h"
 #include "unit/ws/kit_frame.h"
 
@@ -56,8 +57,7 @@ static void open_world(struct world *w)
     w->fd = fds[1];
     struct stream *s = stream_open(w->k.t.loop, fds[0], &none, NULL, &error);
     CHECK(s != NULL);
-    struct peer *p = peer_new(&w->pl, s);
-    ws_start(p->ws, (struct slice){NULL, 0});
+    ws_peer_open(&w->pl, s, (struct slice){NULL, 0});
     buf_init(&frame, 0);
     kit_frame(&frame, 0x81, SLICE_LIT("{\"client_id\":\"c1\"}"), true);
     CHECK_INT(send(w->fd, frame.ptr, frame.len, 0), (long)frame.len);

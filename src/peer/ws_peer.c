@@ -1,0 +1,148 @@
+/* ws_peer: frames become messages of the peer, and messages of the hub become frames. Control maps travel as text frames. */
+#include "peer/ws_peer.h"
+
+#include "base/buf.h"
+#include "config/config.h"
+#include "hyphad/protocol.h"
+#include "peer/inbound.h"
+#include "peer/login.h"
+#include "peer/peer.h"
+#include "peer/probe.h"
+#include "wire/json.h"
+#include "ws/conn.h"
+
+static void on_text(struct ws_conn *ws, struct slice text)
+{
+    struct peer *p = ws->owner;
+
+    if (p->state == PEER_GREETING)
+        login_first_message(p, text);
+    else if (p->state == PEER_OPEN)
+        peer_text(p, text);
+    /* JOINING: clients wait for connection_info; what one sends meanwhile is ignored */
+}
+
+static void on_binary(struct ws_conn *ws, struct slice frame, struct blob *blob)
+{
+    struct peer *p = ws->owner;
+
+    if (p->state == PEER_OPEN)
+        peer_binary(p, frame, blob);
+    else if (p->state == PEER_GREETING)
+        peer_refuse(p, HYPHA_CLOSE_UNSUPPORTED, SLICE_LIT("Failed to decode authentication information"));
+}
+
+static void on_pong(struct ws_conn *ws)
+{
+    probe_settle(ws->owner, true);
+}
+
+static void on_end(struct ws_conn *ws, enum ws_end why)
+{
+    struct peer *p = ws->owner;
+
+    (void)why;      /* counted where it was found */
+    p->conn = NULL;
+    peer_free(p);
+}
+
+static const struct ws_ops ws_ops = {.on_text = on_text, .on_binary = on_binary, .on_pong = on_pong, .on_end = on_end};
+
+static void do_send(struct peer *p, struct msg *m)
+{
+    ws_send(p->conn, m);
+}
+
+static void do_send_text(struct peer *p, struct slice json)
+{
+    ws_send_text(p->conn, json);
+}
+
+static void do_hold(struct peer *p, bool is_held)
+{
+    if (is_held)
+        ws_pause(p->conn);
+    else
+        ws_resume(p->conn);
+}
+
+static void do_ping(struct peer *p)
+{
+    ws_ping(p->conn);
+}
+
+static uint64_t silent_ms(const struct peer *p)
+{
+    const struct ws_conn *ws = p->conn;
+
+    return ws->stream->is_reading ? loop_now_ms(p->pl->loop) - ws->last_in_ms : 0;
+}
+
+static void address(const struct peer *p, char out[STREAM_PEER_MAX])
+{
+    stream_peer_name(((const struct ws_conn *)p->conn)->stream, out);
+}
+
+static void do_admitted(struct peer *p)
+{
+    struct ws_conn *ws = p->conn;
+
+    ws_set_account(ws, p->account);
+    ws->max_message = p->pl->loop->config->max_message_bytes;
+}
+
+static void do_close(struct peer *p, unsigned code, struct slice reason)
+{
+    struct ws_conn *ws = p->conn;
+
+    p->conn = NULL;
+    ws_close(ws, code, reason);
+}
+
+static void do_refuse(struct peer *p, unsigned code, struct slice text)
+{
+    struct buf b;
+
+    buf_init(&b, 0);
+    buf_add_text(&b, "{\"type\":\"error\",\"message\":");
+    json_add_text(&b, text);
+    buf_add_byte(&b, '}');
+    ws_send_text(p->conn, buf_slice(&b));
+    buf_deinit(&b);
+    do_close(p, code, text);
+}
+
+static const struct peer_transport ws_transport = {
+    .send = do_send,
+    .send_text = do_send_text,
+    .hold = do_hold,
+    .ping = do_ping,
+    .silent_ms = silent_ms,
+    .address = address,
+    .admitted = do_admitted,
+    .refuse = do_refuse,
+    .close = do_close,
+};
+
+static struct peer *peer_over(struct peer_loop *pl, struct stream *stream)
+{
+    struct peer *p = peer_new(pl, &ws_transport);
+
+    p->conn = ws_open(stream, &ws_ops, p, p->account, pl->loop->config->max_first_message_bytes);
+    return p;
+}
+
+void ws_peer_open(struct peer_loop *pl, struct stream *stream, struct slice leftover)
+{
+    struct peer *p = peer_over(pl, stream);
+
+    ws_start(p->conn, leftover);
+}
+
+void ws_peer_reject(struct peer_loop *pl, struct stream *stream, unsigned code, struct slice reason)
+{
+    struct peer *p = peer_over(pl, stream);
+
+    do_close(p, code, reason);
+    peer_free(p);
+}

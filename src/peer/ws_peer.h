@@ -1,0 +1,11 @@
+/* ws_peer: a peer behind a WebSocket (wire-protocol 1). Loop of the connection. */
+#pragma once
+#include "base/slice.h"
+
+struct peer_loop;
+struct stream;
+
+/* Takes over a stream whose 101 has been queued, and reads on from what had arrived behind the request head. */
+void ws_peer_open(struct peer_loop *pl, struct stream *stream, struct slice leftover);
+/* The same for a client that is refused in any case (wire-protocol 1.3). */
+void ws_peer_reject(struct peer_loop *pl, struct stream *stream, unsigned code, struct slice reason);
