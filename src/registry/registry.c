@@ -10,6 +10,7 @@ void registry_init(struct registry *r, struct loop *hub)
     map_init(&r->clients);
     map_init(&r->services);
     map_init(&r->names);
+    list_init(&r->watches);
 }
 
 void registry_deinit(struct registry *r)

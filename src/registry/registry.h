@@ -4,6 +4,7 @@
  *   workspace 1--n client 1--n service        a service dies with its client, a client with its connection
  */
 #pragma once
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -40,6 +41,13 @@ struct workspace {
     struct registry *registry;
 };
 
+/* What is remembered of how a client came in, to find it again by. */
+enum { CLIENT_CREDENTIAL_BYTES = 16 };
+struct client_origin {
+    struct in6_addr address;                        /* of the client; all zero: not known */
+    uint8_t credential[CLIENT_CREDENTIAL_BYTES];    /* the first bytes of its token's digest; all zero: it had none */
+};
+
 struct client {
     struct list link;               /* in workspace->clients */
     struct workspace *workspace;    /* borrowed: outlives its clients */
@@ -49,6 +57,7 @@ struct client {
     struct handle handle;           /* of its peer on its loop */
     uint64_t generation;            /* grows with every connection of any client (wire-protocol 1.9) */
     bool is_virtual;                /* hosted by this server */
+    struct client_origin origin;    /* where it came from; set by who adds a remote one */
     struct meter *meter;            /* holds a reference; NULL but for ids that end in __rlb */
     struct list services;           /* struct service.of_client */
     size_t n_services;              /* without built-in */
@@ -71,6 +80,12 @@ struct service {
     uint64_t number;                /* registration order */
 };
 
+/* Told of a service while it is in the indexes: it has come, or is about to go. Changes nothing there. */
+struct registry_watch {
+    struct list link;               /* in registry->watches */
+    void (*on_service)(struct registry_watch *w, const struct service *s);
+};
+
 struct registry {
     struct loop *loop;              /* the hub loop */
     struct map workspaces;          /* id -> struct workspace, owned */
@@ -78,6 +93,7 @@ struct registry {
     struct map services;            /* full id -> struct service, owned */
     struct map names;               /* "ws/name" -> struct service_name, owned */
     uint64_t next_generation, next_number;
+    struct list watches;            /* struct registry_watch */
 };
 
 void registry_init(struct registry *r, struct loop *hub);

@@ -65,6 +65,12 @@ struct service *service_find(const struct registry *r, struct slice full_id)
     return map_find(&r->services, full_id);
 }
 
+static void tell_watches(struct registry *r, const struct service *s)
+{
+    LIST_FOREACH(it, &r->watches)
+        LIST_ENTRY(it, struct registry_watch, link)->on_service(LIST_ENTRY(it, struct registry_watch, link), s);
+}
+
 struct service *service_add(struct registry *r, struct client *c, const struct service_fields *f, bool *ret_replaced)
 {
     struct service *s = MEM_NEW(struct service);
@@ -105,6 +111,7 @@ struct service *service_add(struct registry *r, struct client *c, const struct s
     link_name(r, s);
     map_put(&r->services, slice_of(s->full_id), s);
     loop_count(r->loop, METRIC_SERVICES, 1);
+    tell_watches(r, s);
     return s;
 }
 
@@ -112,6 +119,7 @@ void service_remove(struct registry *r, struct service *s)
 {
     struct client *c = s->client;
 
+    tell_watches(r, s);
     map_take(&r->services, slice_of(s->full_id));
     unlink_name(r, s);
     list_unlink(&s->of_client);

@@ -34,7 +34,7 @@ void rpc_loop_peer_gone(struct rpc_loop *rl, struct slice address);
 
 /* ---- services the host carries -------------------------------------------------------------------------------- */
 enum rpc_kind { RPC_ANY, RPC_TEXT, RPC_BOOL, RPC_INT, RPC_NUMBER, RPC_MAP, RPC_LIST, RPC_TEXT_OR_LIST, RPC_TEXT_OR_MAP };
-enum { RPC_MAX_PARAMS = 8 };
+enum { RPC_MAX_PARAMS = 10 };
 
 struct rpc_param {
     const char *name;               /* NULL ends the list */

@@ -1,14 +1,15 @@
 /* features: opened in the order of their rooms, closed in the reverse one. */
 #include "server/features.h"
 
+#include "login/login.h"
 #include "server/wiring.h"
 
 void features_open(struct server *s)
 {
-    (void)s;
+    login_open(s->login, s->manager);
 }
 
 void features_close(struct server *s)
 {
-    (void)s;
+    login_close(s->login);
 }

@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "config/config.h"
+#include "login/login.h"
 #include "net/listener.h"
 #include "router/router.h"
 #include "server/hub_life.h"
@@ -158,23 +159,36 @@ static bool check_secret(const struct server *s)
     return ok;
 }
 
+static bool allow(struct http_request *req, unsigned *ret_retry_after_s, void *arg)
+{
+    struct server *s = arg;
+
+    return api_allow(req, ret_retry_after_s, s->api) && login_allow(s->login, req, ret_retry_after_s);
+}
+
+static void on_done(struct http_request *req, void *arg)
+{
+    api_on_done(req, ((struct server *)arg)->api);
+}
+
 static void fill_site(struct server *s)
 {
     const struct config *c = s->config;
-    size_t n_api;
-    const struct http_route *api = api_routes(s->api, &n_api);
-    struct http_route *routes = mem_new((n_api + 1) * sizeof(*routes));
+    size_t n_api, n_login;
+    const struct http_route *api = api_routes(s->api, &n_api), *login = login_routes(s->login, &n_login);
+    struct http_route *routes = mem_new((1 + n_login + n_api) * sizeof(*routes));
 
     routes[0] = (struct http_route){.methods = HTTP_M_GET, .pattern = "/ws", .on_request = peer_on_upgrade, .arg = s->peer_loops,
                                     .flags = HTTP_ROUTE_UPGRADE | HTTP_ROUTE_UNLIMITED};
-    memcpy(routes + 1, api, n_api * sizeof(*routes));
+    memcpy(routes + 1, login, n_login * sizeof(*routes));
+    memcpy(routes + 1 + n_login, api, n_api * sizeof(*routes));
     s->site = (struct http_site){
-        .routes = {routes, n_api + 1},
+        .routes = {routes, 1 + n_login + n_api},
         .base_path = c->base_path,
         .account = s->process,
-        .allow = api_allow,
-        .on_done = api_on_done,
-        .arg = s->api,
+        .allow = allow,
+        .on_done = on_done,
+        .arg = s,
     };
     server_set_site(&s->site, c);
 }
@@ -231,6 +245,7 @@ bool server_wire(struct server *s)
     s->http_loops = mem_new(n * sizeof(*s->http_loops));
     s->sites = mem_new(n * sizeof(*s->sites));
     s->api = api_new(&(struct api_options){.loops = &s->loops, .rpc_loops = s->rpc_loops, .hub = &s->hub, .accept_metrics = &s->metrics});
+    s->login = login_new(&s->hub);
     fill_site(s);
     for (unsigned i = 0; i < n; i++)
         wire_loop(s, i);
@@ -272,6 +287,7 @@ static void unwire_loops(struct server *s)
         rpc_loop_free(s->rpc_loops[i]);
     }
     api_free(s->api);
+    login_free(s->login);
     router_free(s->router);
     account_unref(s->process);
     mem_free((void *)(uintptr_t)s->site.routes.routes);

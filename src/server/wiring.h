@@ -16,6 +16,7 @@
 struct api;
 struct config;
 struct listener;
+struct login;
 struct manager;
 struct rpc_watch;
 
@@ -44,6 +45,7 @@ struct server {
     struct http_site site;                  /* what the sites of the loops begin as; owns the routes */
     struct http_site *sites;                /* one per loop, its own: a reload changes it there */
     struct api *api;
+    struct login *login;
     struct trim trim;                       /* hub loop */
     struct manager *manager;                /* hub loop */
     bool hub_is_closing;                    /* hub loop: answers of the store that are still to come mean nothing */

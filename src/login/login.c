@@ -1,0 +1,160 @@
+/* login: the service's life. It is offered like any other service of the hub and steps aside when
+ * somebody who may write to the workspace `public`, which only root can grant, offers another.
+ * What decides is a walk over the services of that name at the end of the turn in which one came
+ * or went: events are hints, the registry is the truth. */
+#include "login/login.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "config/config.h"
+#include "http/rate.h"
+#include "http/request.h"
+#include "login/login_room.h"
+#include "manager/manager.h"
+#include "peer/hub.h"
+#include "wire/mp.h"
+
+static const char SERVICE[] = "hypha-login";
+
+/* ---- yielding to another ---- */
+
+static bool is_another(const struct service *s)
+{
+    return !s->client->is_virtual && slice_is(s->name, SERVICE);
+}
+
+static bool another_exists(const struct login *l)
+{
+    const struct service_query query = {.workspace = SLICE_LIT("public"),
+                                        .client = SLICE_LIT("*"),
+                                        .name = SLICE_LIT("hypha-login"),
+                                        .is_exact_name = true};
+    struct service_cursor cursor;
+    const struct service *s;
+
+    service_query_start(&cursor, &l->hub->registry, &query);
+    while ((s = service_query_next(&cursor))) {
+        if (is_another(s))
+            return true;
+    }
+    return false;
+}
+
+static void look(struct deferred *d)
+{
+    struct login *l = CONTAINER_OF(d, struct login, look);
+    bool was = atomic_load_explicit(&l->is_yielding, memory_order_relaxed), is = another_exists(l);
+
+    if (was == is)
+        return;
+    atomic_store_explicit(&l->is_yielding, is, memory_order_release);
+    LOG(LOG_INFO, "login", is ? "another login service is here" : "the other login service left");
+    if (is)
+        manager_withdraw(l->manager, MANAGER_PUBLIC, &l->service);
+    else
+        manager_offer(l->manager, MANAGER_PUBLIC, &l->service);
+}
+
+static void on_service(struct registry_watch *w, const struct service *s)
+{
+    struct login *l = CONTAINER_OF(w, struct login, watch);
+
+    if (is_another(s) && slice_is(slice_of(s->client->workspace->id), "public"))
+        loop_defer(l->hub->loop, &l->look);
+}
+
+/* ---- life ---- */
+
+static void build_service(struct login *l)
+{
+    struct mp_open config;
+
+    buf_init(&l->config, 0);
+    mp_open_map(&config, &l->config);
+    mp_key(&config, "visibility");
+    mp_add_text(&l->config, "public");
+    mp_key(&config, "require_context");
+    mp_add_bool(&l->config, true);
+    mp_close(&config);
+    l->service = (struct rpc_service){.id = SERVICE,
+                                      .name = "Hypha Login",
+                                      .description = l->manner->description,
+                                      .type = "functions",
+                                      .config = buf_slice(&l->config),
+                                      .methods = login_methods,
+                                      .n_methods = login_n_methods,
+                                      .arg = l};
+}
+
+struct login *login_new(struct hub *h)
+{
+    struct login *l = MEM_NEW(struct login);
+
+    l->hub = h;
+    l->manner = &login_manner_default;
+    l->rate = http_rate_new();
+    atomic_init(&l->is_yielding, false);
+    list_init(&l->look.link);
+    list_init(&l->watch.link);
+    sessions_init(&l->sessions, h->loop);
+    build_service(l);
+    login_pages_init(l);
+    return l;
+}
+
+void login_free(struct login *l)
+{
+    if (!l)
+        return;
+    sessions_deinit(&l->sessions);
+    buf_deinit(&l->config);
+    http_rate_free(l->rate);
+    mem_free(l);
+}
+
+void login_open(struct login *l, struct manager *m)
+{
+    LOOP_ASSERT(l->hub->loop);
+    l->manager = m;
+    l->look.run = look;
+    l->watch.on_service = on_service;
+    list_link(&l->hub->registry.watches, &l->watch.link);
+    manager_offer(m, MANAGER_PUBLIC, &l->service);
+}
+
+void login_close(struct login *l)
+{
+    if (!l->manager)
+        return;
+    list_unlink(&l->watch.link);
+    list_unlink(&l->look.link);
+    sessions_deinit(&l->sessions);
+    sessions_init(&l->sessions, l->hub->loop);
+    manager_withdraw(l->manager, MANAGER_PUBLIC, &l->service);
+    l->manager = NULL;
+}
+
+/* ---- the rate of starts ---- */
+
+bool login_rate_take(struct login *l, const char *address, unsigned *ret_retry_after_s)
+{
+    const struct http_rate_tier tier = {LOGIN_STARTS_PER_MINUTE / 60.0, LOGIN_STARTS_PER_MINUTE};
+
+    return http_rate_take(l->rate, slice_of(address), tier, clock_mono_ms(), ret_retry_after_s);
+}
+
+/* A service has more than one name: whatever holds the id is it. */
+static bool names_us(struct slice service_id)
+{
+    return service_id.len >= sizeof(SERVICE) - 1 &&
+           memmem(service_id.ptr, service_id.len, SERVICE, sizeof(SERVICE) - 1);
+}
+
+bool login_allow(struct login *l, struct http_request *req, unsigned *ret_retry_after_s)
+{
+    if (!req->route || !slice_is(http_request_param(req, "function"), "start") ||
+        !names_us(http_request_param(req, "service_id")))
+        return true;
+    return login_rate_take(l, http_request_client(req), ret_retry_after_s);
+}

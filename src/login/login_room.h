@@ -1,0 +1,83 @@
+/* login_room: the inside of struct login, for the files of this room only. */
+#pragma once
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "auth/token.h"
+#include "base/buf.h"
+#include "http/routes.h"
+#include "login/login.h"
+#include "login/session.h"
+#include "manager/reply.h"
+#include "registry/registry.h"
+#include "rpc/rpc.h"
+
+struct http_rate;
+struct local;
+
+enum { LOGIN_MAX_ROUTES = 16 };
+
+/* The service with accounts of this server and the one without speak differently in places
+ * (workspaces-and-auth 9, 10); the handlers are the same. Const. */
+struct login_manner {
+    const char *description;
+    const char *unknown_class, *unknown_at_check, *unknown_at_report;
+    const char *timeout_class;
+    bool is_local; /* relative URLs, keys that are read more than once, report says {success} */
+};
+extern const struct login_manner login_manner_default, login_manner_local;
+
+struct login {
+    /* const after login_new */
+    struct hub *hub;
+    const struct login_manner *manner;
+    struct http_rate *rate; /* any thread: starts per address */
+    struct http_route routes[LOGIN_MAX_ROUTES];
+    size_t n_routes;
+    /* any thread */
+    atomic_bool is_yielding; /* a client offers the service: the pages are its business too */
+    /* hub loop only */
+    struct manager *manager; /* NULL while closed */
+    struct local *local;     /* accounts of this server; NULL without them */
+    struct sessions sessions;
+    struct rpc_service service;
+    struct buf config; /* encoded: what service.config points to */
+    struct registry_watch watch;
+    struct deferred look;
+};
+
+typedef void login_handler(struct rpc_call *call, void *arg);
+
+/* login_calls.c, login_report.c: handlers, arg is the login */
+login_handler login_do_start, login_do_check, login_do_report, login_do_index, login_do_profile,
+    login_do_logout;
+/* A number, or a text that is one. */
+bool login_read_int(struct slice value, int64_t *ret);
+extern const struct rpc_method login_methods[]; /* without accounts */
+extern const size_t login_n_methods;
+
+/* Completes the session of that key, if there is one: whoever checks it gets the token. False: no
+ * such key. The token is known to be good. Hub loop. */
+bool login_session_finish(struct login *l, struct slice key, struct slice token,
+                          const struct login_profile *profile);
+
+/* login_token.c: whose tokens may be reported, and what for. */
+/* Every token from outside passes here: signature, claims, revocation. On false the text is that
+ * of a refused token (workspaces-and-auth 3.3). Hub loop. */
+MUST_CHECK bool login_verify(struct login *l, struct slice text, struct token *ret,
+                             char ret_error[TOKEN_ERROR_MAX]);
+enum { LOGIN_LIFE_S = 3600 };
+/* A token of the same person for one workspace, made or loaded if need be. No permission that the
+ * presented token or ownership does not give; a child does not outlive itself (D-10). The caller
+ * frees *ret_token and wipes it. *life_s is cut to what is given. Hub loop. */
+MUST_CHECK bool login_mint(struct login *l, const struct token *presented, struct slice workspace,
+                           int64_t *life_s, char **ret_token, struct refusal *r);
+
+/* Takes one start of that address; false: in so many seconds. Any thread. */
+enum { LOGIN_STARTS_PER_MINUTE = 10 };
+MUST_CHECK bool login_rate_take(struct login *l, const char *address, unsigned *ret_retry_after_s);
+
+/* page.c */
+void login_pages_init(struct login *l); /* fills the routes */
+/* The login page as the text of one document, what `index` answers. Any loop. */
+void login_page_text(const struct login *l, struct buf *out);

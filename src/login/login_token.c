@@ -1,0 +1,97 @@
+/* login_token: what a reported token must be, and what is made of it when it shall be good for one
+ * workspace. The new token is of the same person, so it is no child: it must not be able to do
+ * anything the one presented cannot, now or later (D-10). Hub loop. */
+#include <string.h>
+
+#include "auth/revocation.h"
+#include "auth/scope.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include "login/login_room.h"
+#include "peer/hub.h"
+#include "peer/lodging.h"
+
+bool login_verify(struct login *l, struct slice text, struct token *ret,
+                  char ret_error[TOKEN_ERROR_MAX])
+{
+    if (token_parse(l->hub->keys, text, ret, ret_error) != TOKEN_OK)
+        return false;
+    if (ret->is_root || !revocation_has(l->hub->revocations, ret->digest))
+        return true;
+    token_deinit(ret);
+    memcpy(ret_error, "Token has been revoked", sizeof("Token has been revoked"));
+    return false;
+}
+
+static bool refuse_workspace(struct slice workspace, struct refusal *r)
+{
+    return refuse(r, "Exception", "Invalid permission for the workspace " SLICE_FMT,
+                  SLICE_ARG(workspace));
+}
+
+static bool may_be_scoped(const struct token *t, struct slice workspace, struct refusal *r)
+{
+    if (user_is_specialized(t->user) || t->has_client_id)
+        return refuse(r, "Exception", "A token for one purpose or one client cannot log in");
+    if (t->has_workspace && !slice_is(workspace, t->user->current_workspace))
+        return refuse_workspace(workspace, r);
+    return true;
+}
+
+/* What the new token says; NONE: nothing at all. */
+static enum permission permission_on(const struct hub *h, const struct user *u,
+                                     struct slice workspace)
+{
+    const struct workspace *w = workspace_find(&h->registry, workspace);
+
+    /* Ownership is for primary identities: workspace_owned_by() knows. */
+    if (w && workspace_owned_by(w, u))
+        return PERMISSION_ADMIN;
+    return user_permission(u, workspace);
+}
+
+static bool open_workspace(struct hub *h, const struct user *u, struct slice workspace,
+                           struct refusal *r)
+{
+    struct workspace *w;
+    char text[LODGING_ERROR_MAX];
+    int outcome = lodging_open(h, workspace, u, &w);
+
+    if (outcome != LODGING_OK) {
+        lodging_error(outcome, workspace, text);
+        return refuse(r, "KeyError", "%s", text);
+    }
+    lodging_visited(h, w);
+    return true;
+}
+
+static int64_t life_of(const struct token *t, int64_t wanted_s)
+{
+    int64_t left = t->expires_at - clock_wall_ms() / 1000;
+
+    return t->user->parent && t->expires_at && left < wanted_s ? left : wanted_s;
+}
+
+bool login_mint(struct login *l, const struct token *presented, struct slice workspace,
+                int64_t *life_s, char **ret_token, struct refusal *r)
+{
+    const struct user *u = presented->user;
+    enum permission permission;
+    struct scope scope = {0};
+
+    if (!may_be_scoped(presented, workspace, r))
+        return false;
+    permission = permission_on(l->hub, u, workspace);
+    if (permission == PERMISSION_NONE)
+        return refuse_workspace(workspace, r);
+    if (!open_workspace(l->hub, u, workspace, r))
+        return false;
+    *life_s = life_of(presented, *life_s);
+    if (*life_s <= 0)
+        return refuse(r, "ValueError", "The token expires too soon");
+    scope_grant_slice(&scope, workspace, permission);
+    scope.current_workspace = mem_copy(workspace.ptr, workspace.len);
+    *ret_token = token_mint(l->hub->keys, u, &scope, *life_s);
+    scope_deinit(&scope);
+    return *ret_token || refuse(r, "RuntimeError", "The token could not be made");
+}

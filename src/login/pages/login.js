@@ -1,0 +1,118 @@
+// The login page of a server without accounts of its own: by the provider the operator has named,
+// or with a token that is at hand already. (workspaces-and-auth 9)
+import { $, call, claimsOf, fillList, forgetToken, leave, onSubmit, parameters, profileOf,
+         reportToken, say, settings, show, storedToken, storeToken } from "./kit.js";
+
+const asked = parameters();
+let profile = {};       // what the provider told beside the token
+
+function finish() {
+    $("done-title").textContent = "Done";
+    $("done-text").textContent = asked.redirect ? "You are signed in and taken back."
+        : "You are signed in and can close this window.";
+    show("done");
+    say("");
+    leave(asked);
+}
+
+/** Reports for the application that waits, if one does, and goes on. */
+async function complete(token) {
+    if (asked.key) {
+        await reportToken(asked.key, token, {
+            ...asked, profile: { ...profileOf(claimsOf(token)), ...profile } });
+    }
+    finish();
+}
+
+function showAccount(token, { focus }) {
+    const claims = claimsOf(token);
+    const known = { ...profileOf(claims), ...profile };
+    fillList($("person"), [["Name", known.name], ["E-mail", known.email], ["User", known.user_id],
+        ["Until", claims?.exp ? new Date(claims.exp * 1000).toLocaleString() : ""]]);
+    $("generate-workspace").value = asked.workspace || claims?.scope?.match(/(?:^| )wid:(\S+)/)?.[1]
+        || (claims?.sub ? `ws-user-${claims.sub}` : "");
+    const goesOn = asked.key || asked.redirect;
+    $("continue-form").hidden = !goesOn;
+    $("generate").hidden = Boolean(asked.key);
+    show("account", { focus });
+}
+
+function showSignIn({ focus }) {
+    const hasProvider = Boolean(settings.auth0_client_id);
+    $("provider-form").hidden = !hasProvider;
+    $("token-form").hidden = hasProvider;
+    $("provider").textContent = settings.auth0_domain || "";
+    show("sign-in", { focus });
+}
+
+async function accept(token) {
+    await call("ws", "echo", { data: 1 }, token);       // an unusable token is refused here
+    storeToken(token);
+    if (asked.key || asked.redirect) await complete(token);
+    else showAccount(token, { focus: true });
+}
+
+function signOut() {
+    forgetToken();
+    profile = {};
+}
+
+onSubmit("token-form", async (form) => {
+    await accept(form.get("token").trim().replace(/^Bearer /i, ""));
+    $("token").value = "";
+});
+
+onSubmit("continue-form", async () => {
+    const token = storedToken();
+    if (token) return complete(token);
+    showSignIn({ focus: true });
+    throw new Error("Your login has expired. Please sign in again.");
+});
+
+onSubmit("sign-out-form", async () => {
+    signOut();
+    showSignIn({ focus: true });
+    say("You are signed out.", "right");
+});
+
+onSubmit("generate-form", async (form) => {
+    $("generated").hidden = true;
+    const config = { expires_in: Math.round(Number(form.get("days")) * 86400),
+                     permission: form.get("permission") };
+    const scopes = form.get("scopes").split(/\s+/).filter(Boolean);
+    if (form.get("workspace").trim()) config.workspace = form.get("workspace").trim();
+    if (scopes.length) config.extra_scopes = scopes;
+    $("generated-token").value = await call("ws", "generate_token", { config }, storedToken());
+    $("generated").hidden = false;
+    $("generated-token").focus();
+    say("The token is ready. Whoever has it can use it: keep it to yourself.", "right");
+});
+
+$("copy").addEventListener("click", async () => {
+    try {
+        await navigator.clipboard.writeText($("generated-token").value);
+        say("Copied.", "right");
+    } catch {
+        $("generated-token").select();
+        say("Please copy the selected text.");
+    }
+});
+
+function begin() {
+    if (asked.logout) {
+        signOut();
+        $("done-title").textContent = "Signed out";
+        $("done-text").textContent = "You are signed out and can close this window.";
+        show("done", { focus: false });
+        if (asked.redirect) location.assign(asked.redirect);
+        else if (asked.close || asked.close_after_logout) window.close();
+        return;
+    }
+    if (asked.clear) signOut();
+    $("purpose").hidden = !asked.key;
+    const token = storedToken();
+    if (token) showAccount(token, { focus: false });
+    else showSignIn({ focus: false });
+}
+
+begin();

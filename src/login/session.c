@@ -1,0 +1,161 @@
+/* session: a handful of bytes per login, forgotten by a timer of its own, so no sweep ever walks
+ * the table. Hub loop. */
+#include "login/session.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+
+static char *copy_text(struct slice text)
+{
+    return text.ptr ? mem_copy(text.ptr, text.len) : NULL;
+}
+
+static struct slice *profile_text(struct login_profile *p, unsigned i)
+{
+    struct slice *texts[] = {&p->workspace, &p->email,   &p->name,
+                             &p->nickname,  &p->user_id, &p->picture};
+
+    return i < sizeof(texts) / sizeof(texts[0]) ? texts[i] : NULL;
+}
+
+static void forget_result(struct session *s)
+{
+    if (s->token)
+        explicit_bzero(s->token, strlen(s->token));
+    s->token = mem_free(s->token);
+    for (unsigned i = 0; profile_text(&s->profile, i); i++)
+        mem_free((void *)(uintptr_t)profile_text(&s->profile, i)->ptr);
+    s->profile = (struct login_profile){0};
+    s->is_reported = false;
+}
+
+static void keep_profile(struct session *s, const struct login_profile *profile)
+{
+    s->profile = *profile;
+    for (unsigned i = 0; profile_text(&s->profile, i); i++) {
+        struct slice *text = profile_text(&s->profile, i);
+        text->ptr = copy_text(*text);
+    }
+}
+
+/* ---- waiters ---- */
+
+void session_leave(struct session_waiter *w)
+{
+    struct session *s = w->session;
+
+    if (!s)
+        return;
+    w->session = NULL;
+    list_unlink(&w->link);
+    timer_stop(s->table->loop, &w->timer);
+    s->n_waiters--;
+}
+
+static void tell(struct session_waiter *w, enum session_news news)
+{
+    struct session *s = w->session;
+
+    session_leave(w);
+    w->on_news(w, s, news);
+}
+
+static void on_timeout(struct timer *t)
+{
+    tell(CONTAINER_OF(t, struct session_waiter, timer), SESSION_TIMED_OUT);
+}
+
+bool session_wait(struct session *s, struct session_waiter *w, uint64_t timeout_ms)
+{
+    if (s->n_waiters >= SESSION_WAITERS_MAX)
+        return false;
+    list_init(&w->link);
+    list_link(&s->waiters, &w->link);
+    timer_init(&w->timer, on_timeout);
+    timer_start(s->table->loop, &w->timer, timeout_ms);
+    w->session = s;
+    s->n_waiters++;
+    return true;
+}
+
+/* ---- sessions ---- */
+
+void session_end(struct session *s)
+{
+    struct sessions *t = s->table;
+
+    map_take(&t->by_key, slice_of(s->key));
+    timer_stop(t->loop, &s->expiry);
+    while (!list_is_empty(&s->waiters))
+        tell(LIST_ENTRY(s->waiters.next, struct session_waiter, link), SESSION_EXPIRED);
+    forget_result(s);
+    mem_free(s);
+    loop_count(t->loop, METRIC_LOGIN_SESSIONS, -1);
+}
+
+static void on_expiry(struct timer *t)
+{
+    session_end(CONTAINER_OF(t, struct session, expiry));
+}
+
+struct session *session_start(struct sessions *t, uint64_t life_ms, uint64_t max_sessions)
+{
+    if (t->by_key.n_entries >= max_sessions)
+        return NULL;
+    struct session *s = MEM_NEW(struct session);
+    s->table = t;
+    random_id(s->key);
+    list_init(&s->waiters);
+    timer_init(&s->expiry, on_expiry);
+    timer_start(t->loop, &s->expiry, life_ms);
+    map_put(&t->by_key, slice_of(s->key), s);
+    loop_count(t->loop, METRIC_LOGIN_SESSIONS, 1);
+    return s;
+}
+
+struct session *session_find(const struct sessions *t, struct slice key)
+{
+    return map_find(&t->by_key, key);
+}
+
+void session_shorten(struct session *s, uint64_t life_ms)
+{
+    struct loop *loop = s->table->loop;
+
+    if (loop_now_ms(loop) + life_ms < s->expiry.due_ms)
+        timer_start(loop, &s->expiry, life_ms);
+}
+
+void session_report(struct session *s, struct slice token, const struct login_profile *profile,
+                    uint64_t life_ms)
+{
+    struct sessions *t = s->table;
+    char key[RANDOM_ID_LEN + 1];
+
+    forget_result(s);
+    s->token = copy_text(token);
+    keep_profile(s, profile);
+    s->is_reported = true;
+    timer_start(t->loop, &s->expiry, life_ms);
+    /* Each waiter may end the session, and with it all others. */
+    memcpy(key, s->key, sizeof(key));
+    while (session_find(t, slice_of(key)) == s && !list_is_empty(&s->waiters))
+        tell(LIST_ENTRY(s->waiters.next, struct session_waiter, link), SESSION_REPORTED);
+}
+
+void sessions_init(struct sessions *t, struct loop *loop)
+{
+    t->loop = loop;
+    map_init(&t->by_key);
+}
+
+void sessions_deinit(struct sessions *t)
+{
+    struct slice key;
+    void *value;
+
+    for (size_t at = 0; map_next(&t->by_key, &at, &key, &value); at = 0)
+        session_end(value);
+    map_deinit(&t->by_key);
+}
