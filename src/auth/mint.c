@@ -29,15 +29,30 @@ bool mint_by_grant(const struct user *caller, const struct mint_config *c)
 }
 
 /* A child of the owner may pass on what it has; it cannot lift itself. */
+enum mint_verdict mint_decide(const struct user *caller, struct slice workspace, enum permission wanted, bool is_owner)
+{
+    enum permission held = user_permission(caller, workspace);
+
+    if (held == PERMISSION_ADMIN)
+        return MINT_BY_GRANT;
+    if (is_owner && !caller->parent)
+        return MINT_BY_OWNING;
+    if (is_owner && held >= wanted)
+        return MINT_PASSING_ON;
+    return held == PERMISSION_NONE ? MINT_NOTHING_HELD : MINT_TOO_LITTLE_HELD;
+}
+
 static int check_permission(const struct user *caller, const struct mint_config *c, bool owns, struct mint_error *ret_error)
 {
-    enum permission held = user_permission(caller, slice_of(c->workspace));
-
-    if (held == PERMISSION_ADMIN || (owns && !caller->parent) || (owns && held >= c->permission))
+    switch (mint_decide(caller, slice_of(c->workspace), c->permission, owns)) {
+    case MINT_NOTHING_HELD:
+        return mint_refuse(ret_error, "PermissionError", "You do not have any permission for workspace: %s",
+                           c->workspace);
+    case MINT_TOO_LITTLE_HELD:
+        return mint_refuse(ret_error, "PermissionError", "Only admin can generate token.");
+    default:
         return MINT_OK;
-    if (held == PERMISSION_NONE)
-        return mint_refuse(ret_error, "PermissionError", "You do not have any permission for workspace: %s", c->workspace);
-    return mint_refuse(ret_error, "PermissionError", "Only admin can generate token.");
+    }
 }
 
 static bool may_inherit(const struct mint_config *c, const char *role)

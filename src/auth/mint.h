@@ -33,6 +33,9 @@ void mint_config_deinit(struct mint_config *c);
 /* False: the caller's own grant does not suffice, so the target's record must be loaded (a missing one is the caller's error)
  * to tell `owns`. */
 bool mint_by_grant(const struct user *caller, const struct mint_config *c);
+/* The decision alone: may the caller mint `wanted` for the workspace. is_owner: as `owns` below. */
+enum mint_verdict { MINT_NOTHING_HELD, MINT_TOO_LITTLE_HELD, MINT_BY_GRANT, MINT_BY_OWNING, MINT_PASSING_ON };
+enum mint_verdict mint_decide(const struct user *caller, struct slice workspace, enum permission wanted, bool is_owner);
 /* owns: the target's owners name user_effective_id(caller) or, for a caller without parent, its e-mail; or the target is
  * "ws-user-<effective id>". For a child that is not enough for more than it already has (D-04). The caller frees *ret_token. */
 MUST_CHECK int mint_child(const struct token_keys *keys, const struct user *caller, const struct mint_config *c, bool owns,

@@ -195,16 +195,26 @@ void user_personal_workspace(const struct user *u, char out[USER_WORKSPACE_MAX])
     ASSERT(n > 0 && n < USER_WORKSPACE_MAX);
 }
 
-enum permission user_permission(const struct user *u, struct slice workspace)
+const struct grant *user_grant(const struct user *u, struct slice workspace)
 {
-    enum permission best = PERMISSION_NONE;
+    const struct grant *best = NULL;
 
     for (size_t i = 0; i < u->scope.n_grants; i++) {
         const struct grant *g = &u->scope.grants[i];
-        if (g->permission > best && (slice_is(workspace, g->workspace) || strcmp(g->workspace, "*") == 0))
-            best = g->permission;
+        bool is_specific = slice_is(workspace, g->workspace);
+        if (g->permission == PERMISSION_NONE || (!is_specific && strcmp(g->workspace, "*") != 0))
+            continue;
+        if (!best || g->permission > best->permission || (g->permission == best->permission && is_specific))
+            best = g;
     }
     return best;
+}
+
+enum permission user_permission(const struct user *u, struct slice workspace)
+{
+    const struct grant *g = user_grant(u, workspace);
+
+    return g ? g->permission : PERMISSION_NONE;
 }
 
 bool user_is_specialized(const struct user *u)

@@ -48,7 +48,9 @@ const char *user_effective_id(const struct user *u);
 /* "ws-user-<id>" into out. Always fits: no user has a longer id than 255 bytes. */
 enum { USER_WORKSPACE_MAX = 320 };
 void user_personal_workspace(const struct user *u, char out[USER_WORKSPACE_MAX]);
-/* The stronger of "*" and the specific grant. */
+/* The stronger of "*" and the specific grant, the specific one of two equal ones; NULL: none. Borrowed. */
+const struct grant *user_grant(const struct user *u, struct slice workspace);
+/* What that grant holds. */
 enum permission user_permission(const struct user *u, struct slice workspace);
 /* An extra scope with ':' makes a token good for nothing general (2.6). */
 bool user_is_specialized(const struct user *u);

@@ -3,27 +3,69 @@
  * workspace (S-22). */
 #include "manager/access.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "peer/hub.h"
 #include "registry/registry.h"
 #include "rpc/rpc.h"
 
-static bool deny(struct slice workspace, struct refusal *ret_refusal)
+struct access_question access_question_of(const struct rpc_call *call, enum access_operation o)
 {
-    return refuse(ret_refusal, "PermissionError", "Permission denied for workspace " SLICE_FMT,
-                  SLICE_ARG(workspace));
+    return (struct access_question){.user = call->user,
+                                    .operation = o,
+                                    .context = call->workspace,
+                                    .client = call->from.client};
 }
 
-bool access_grant(const struct rpc_call *call, struct slice workspace, enum permission level,
-                  struct refusal *ret_refusal)
+bool access_note(const struct access_decision *d, struct refusal *r)
 {
-    return user_permission(call->user, workspace) >= level ? true : deny(workspace, ret_refusal);
+    const char *shown = access_rule_shown(d->rule);
+    size_t len = strlen(r->text);
+
+    if (shown && len + sizeof(" [rule: ]") + strlen(shown) <= sizeof(r->text))
+        (void)snprintf(r->text + len, sizeof(r->text) - len, " [rule: %s]", shown);
+    return false;
 }
 
-bool access_context(const struct rpc_call *call, enum permission level, struct refusal *ret_refusal)
+bool access_settle(const struct access_decision *d, struct refusal *ret_refusal)
 {
-    return access_grant(call, call->workspace, level, ret_refusal);
+    if (d->is_allowed)
+        return true;
+    (void)refuse(ret_refusal, "PermissionError", "Permission denied for workspace " SLICE_FMT,
+                 SLICE_ARG(d->workspace));
+    return access_note(d, ret_refusal);
+}
+
+static bool settle(const struct access_question *q, struct refusal *ret_refusal)
+{
+    struct access_decision d = access_decide(q);
+
+    return access_settle(&d, ret_refusal);
+}
+
+bool access_allows(const struct rpc_call *call, enum access_operation o,
+                   struct refusal *ret_refusal)
+{
+    struct access_question q = access_question_of(call, o);
+
+    return settle(&q, ret_refusal);
+}
+
+struct workspace *access_target(struct hub *h, const struct rpc_call *call, struct slice id,
+                                enum access_operation o, struct refusal *ret_refusal)
+{
+    struct slice target = id.len ? id : call->workspace;
+    struct workspace *w = workspace_find(&h->registry, target);
+    struct access_question q = access_question_of(call, o);
+
+    if (!w) {
+        refuse(ret_refusal, "KeyError", "Workspace not found: " SLICE_FMT, SLICE_ARG(target));
+        return NULL;
+    }
+    q.target = target;
+    q.workspace = w;
+    return settle(&q, ret_refusal) ? w : NULL;
 }
 
 struct workspace *access_workspace(struct hub *h, const struct rpc_call *call, struct slice id,
@@ -33,44 +75,74 @@ struct workspace *access_workspace(struct hub *h, const struct rpc_call *call, s
     struct slice target = id.len ? id : call->workspace;
     struct workspace *w = workspace_find(&h->registry, target);
 
-    if (!w) {
-        refuse(ret_refusal, "KeyError", "Workspace not found: " SLICE_FMT, SLICE_ARG(target));
-        return NULL;
-    }
-    if (user_permission(call->user, target) >= level ||
-        (by == ACCESS_BY_GRANT_OR_OWNERSHIP && workspace_owned_by(w, call->user)))
-        return w;
-    deny(target, ret_refusal);
+    if (by == ACCESS_BY_GRANT_OR_OWNERSHIP)
+        return access_target(h, call, id,
+                             level == PERMISSION_ADMIN ? OPERATION_OVERWRITE : OPERATION_BOOKMARK,
+                             ret_refusal);
+    if (w)
+        return access_grant(call, target, level, ret_refusal) ? w : NULL;
+    refuse(ret_refusal, "KeyError", "Workspace not found: " SLICE_FMT, SLICE_ARG(target));
     return NULL;
+}
+
+bool access_knows_of(const struct rpc_call *call, const struct workspace *w)
+{
+    struct access_question q = access_question_of(call, OPERATION_BOOKMARK);
+
+    q.target = slice_of(w->id);
+    q.workspace = w;
+    return access_decide(&q).is_allowed;
+}
+
+bool access_context(const struct rpc_call *call, enum permission level, struct refusal *ret_refusal)
+{
+    return access_grant(call, call->workspace, level, ret_refusal);
+}
+
+bool access_grant(const struct rpc_call *call, struct slice workspace, enum permission level,
+                  struct refusal *ret_refusal)
+{
+    enum access_operation o = level >= PERMISSION_ADMIN        ? OPERATION_ADMIN
+                              : level == PERMISSION_READ_WRITE ? OPERATION_READ_WRITE
+                                                               : OPERATION_READ;
+    struct access_question q = access_question_of(call, o);
+
+    q.context = workspace;
+    return settle(&q, ret_refusal);
 }
 
 enum access_service access_service(const struct user *user, struct slice context,
                                    const struct service *s, enum access_purpose purpose)
 {
-    struct slice workspace = slice_of(s->client->workspace->id);
-    bool is_member = user_permission(user, workspace) >= PERMISSION_READ;
+    static const enum access_operation operations[] = {
+        [ACCESS_USE] = OPERATION_GET_SERVICE,
+        [ACCESS_LIST] = OPERATION_LIST_SERVICES,
+        [ACCESS_LIST_UNLISTED] = OPERATION_LIST_UNLISTED};
+    struct access_decision d =
+        access_decide(&(struct access_question){.user = user,
+                                                .operation = operations[purpose],
+                                                .context = context,
+                                                .service = s});
 
-    if (s->visibility == SERVICE_UNLISTED && purpose != ACCESS_USE) {
-        /* Only from inside, and only when asked for. */
-        if (purpose == ACCESS_LIST || !is_member || !slice_eq(workspace, context))
-            return SERVICE_HIDDEN;
-    }
-    if (is_member)
-        return SERVICE_MEMBER;
-    if (s->visibility != SERVICE_PROTECTED)
-        return SERVICE_SHOWN;
-    return s->has_authorized && service_authorizes(s, context) ? SERVICE_AUTHORIZED
-                                                               : SERVICE_HIDDEN;
+    if (!d.is_allowed)
+        return SERVICE_HIDDEN;
+    if (d.rule == RULE_AUTHORIZED)
+        return SERVICE_AUTHORIZED;
+    return d.rule == RULE_PUBLIC_SERVICE || d.rule == RULE_UNLISTED_SERVICE ? SERVICE_SHOWN
+                                                                            : SERVICE_MEMBER;
 }
 
 bool access_refuse_service(const struct rpc_call *call, struct slice workspace,
                            struct refusal *ret_refusal)
 {
-    if (user_permission(call->user, call->workspace) < PERMISSION_READ)
-        return deny(call->workspace, ret_refusal);
-    return refuse(ret_refusal, "PermissionError",
-                  "Permission denied for non-public service in workspace " SLICE_FMT,
-                  SLICE_ARG(workspace));
+    struct access_decision d = access_denial(RULE_PROTECTED, workspace);
+
+    if (!access_context(call, PERMISSION_READ, ret_refusal))
+        return false;
+    (void)refuse(ret_refusal, "PermissionError",
+                 "Permission denied for non-public service in workspace " SLICE_FMT,
+                 SLICE_ARG(workspace));
+    return access_note(&d, ret_refusal);
 }
 
 bool access_is_admin(const struct rpc_call *call, struct slice workspace)

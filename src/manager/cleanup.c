@@ -127,12 +127,15 @@ static bool check(struct hub *h, const struct rpc_call *call, struct workspace *
     *ret = workspace_find(&h->registry, id);
     if (!*ret)
         return refuse(r, "KeyError", "Workspace not found: " SLICE_FMT, SLICE_ARG(id));
-    if (!access_context(call, PERMISSION_ADMIN, r))
-        return false;
-    if (access_is_admin(call, id))
-        return true;
-    return refuse(r, "PermissionError", "Permission denied for workspace %s, user: %s", (*ret)->id,
-                  call->user->id);
+    struct access_question q = access_question_of(call, OPERATION_CLEANUP);
+    q.target = id;
+    q.workspace = *ret;
+    struct access_decision d = access_decide(&q);
+    if (d.is_allowed || slice_eq(d.workspace, call->workspace))
+        return access_settle(&d, r);
+    (void)refuse(r, "PermissionError", "Permission denied for workspace %s, user: %s", (*ret)->id,
+                 call->user->id);
+    return access_note(&d, r);
 }
 
 static struct cleanup *new_cleanup(struct manager *m, struct rpc_call *call,

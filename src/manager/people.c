@@ -31,7 +31,7 @@ void do_list_clients(struct rpc_call *call, void *arg)
     struct mp_open list;
     struct buf b;
     const struct workspace *w =
-        access_workspace(m->hub, call, call_text(call, 0), PERMISSION_READ, ACCESS_BY_GRANT, &r);
+        access_target(m->hub, call, call_text(call, 0), OPERATION_LIST_CLIENTS, &r);
 
     if (!w) {
         reply_refusal(call, &r);
@@ -122,23 +122,35 @@ static double ping_timeout(const struct rpc_call *call)
     return s > 0 ? (s < PING_TIMEOUT_MOST_S ? s : PING_TIMEOUT_MOST_S) : 0;
 }
 
+/* The decision's words without the rule: it is an answer here, not a refusal. */
+static void reply_denied(struct rpc_call *call, struct slice address, struct slice workspace)
+{
+    struct refusal r;
+
+    (void)refuse(&r, "PermissionError", "Permission denied for workspace " SLICE_FMT,
+                 SLICE_ARG(workspace));
+    reply_failed(call, address, slice_of(r.text));
+}
+
 void do_ping(struct rpc_call *call, void *arg)
 {
     struct manager *m = arg;
     struct slice id = call_text(call, 0);
+    struct access_question q = access_question_of(call, OPERATION_PING);
     struct address target;
-    struct refusal r;
     struct buf full;
 
     buf_init(&full, 0);
     if (!slice_has_byte(id, '/'))
         buf_add_fmt(&full, SLICE_FMT "/", SLICE_ARG(call->workspace));
     buf_add_slice(&full, id);
-    if (!address_split(buf_slice(&full), &target))
+    bool is_address = address_split(buf_slice(&full), &target);
+    if (is_address)
+        q.target = target.workspace;
+    if (!is_address)
         reply_failed(call, id, SLICE_LIT("Invalid client id"));
-    else if (!slice_eq(target.workspace, call->workspace) &&
-             !access_grant(call, target.workspace, PERMISSION_READ, &r))
-        reply_failed(call, buf_slice(&full), slice_of(r.text));
+    else if (!access_decide(&q).is_allowed)
+        reply_denied(call, buf_slice(&full), target.workspace);
     else
         ping_client(m, call, buf_slice(&full), ping_timeout(call));
     buf_deinit(&full);

@@ -89,16 +89,21 @@ static bool check_singleton(struct hub *h, const struct client *c, const struct 
 static bool check_place(const struct rpc_call *call, struct slice map, struct service_place *ret,
                         struct refusal *r)
 {
-    if (!access_context(call, PERMISSION_READ_WRITE, r) ||
-        !service_place_read(map, call->workspace, ret, r))
+    struct access_question q = access_question_of(call, OPERATION_REGISTER_SERVICE);
+    struct access_decision d = access_decide(&q);
+
+    if (!access_settle(&d, r) || !service_place_read(map, call->workspace, ret, r))
         return false;
-    if (slice_eq(ret->client, call->from.client) || access_is_root(call))
+    q.wanted_client = ret->client;
+    d = access_decide(&q);
+    if (d.is_allowed)
         return true;
-    return refuse(r, "PermissionError",
-                  "Service ID client prefix '" SLICE_FMT
-                  "' does not match the calling client '" SLICE_FMT
-                  "'. Cannot register services of other clients.",
-                  SLICE_ARG(ret->client), SLICE_ARG(call->from.client));
+    (void)refuse(r, "PermissionError",
+                 "Service ID client prefix '" SLICE_FMT
+                 "' does not match the calling client '" SLICE_FMT
+                 "'. Cannot register services of other clients.",
+                 SLICE_ARG(ret->client), SLICE_ARG(call->from.client));
+    return access_note(&d, r);
 }
 
 /* ---- a service named `default` is set up by its client before it is announced (6.1) ---- */
@@ -229,6 +234,16 @@ static struct service *find_own(struct hub *h, const struct rpc_call *call, stru
     return s ? s : service_find(&h->registry, text);
 }
 
+static struct access_decision decide_removal(const struct rpc_call *call, struct slice workspace,
+                                             const struct service *s)
+{
+    struct access_question q = access_question_of(call, OPERATION_UNREGISTER_SERVICE);
+
+    q.target = workspace;
+    q.service = s;
+    return access_decide(&q);
+}
+
 static struct service *find_to_remove(struct hub *h, const struct rpc_call *call, struct slice text,
                                       struct refusal *r)
 {
@@ -239,27 +254,22 @@ static struct service *find_to_remove(struct hub *h, const struct rpc_call *call
         return s;
     if (!service_id_read(text, call->workspace, &id, r))
         return NULL;
-    if (!slice_eq(id.workspace, call->workspace)) {
-        refuse(r, "PermissionError", "Permission denied for workspace " SLICE_FMT,
-               SLICE_ARG(id.workspace));
-        return NULL;
-    }
-    return service_choose_exact(h, call, &id, r);
+    /* A foreign id is refused whether it names something or not (D-46). */
+    struct access_decision d = decide_removal(call, id.workspace, NULL);
+    return access_settle(&d, r) ? service_choose_exact(h, call, &id, r) : NULL;
 }
 
 static bool may_remove(const struct rpc_call *call, const struct service *s, struct refusal *r)
 {
-    struct slice workspace = slice_of(s->client->workspace->id);
+    struct access_decision d = decide_removal(call, call->workspace, s);
 
-    if (!slice_eq(workspace, call->workspace))
-        return refuse(r, "PermissionError", "Permission denied for workspace " SLICE_FMT,
-                      SLICE_ARG(workspace));
-    if (slice_is(call->from_text, s->client->full_id) || access_is_admin(call, workspace))
-        return true;
-    return refuse(r, "PermissionError",
-                  "Permission denied for workspace " SLICE_FMT
-                  ": the service belongs to another client",
-                  SLICE_ARG(workspace));
+    if (d.is_allowed || d.rule != RULE_OTHER_CLIENT)
+        return access_settle(&d, r);
+    (void)refuse(r, "PermissionError",
+                 "Permission denied for workspace " SLICE_FMT
+                 ": the service belongs to another client",
+                 SLICE_ARG(d.workspace));
+    return access_note(&d, r);
 }
 
 void do_unregister_service(struct rpc_call *call, void *arg)
@@ -268,7 +278,7 @@ void do_unregister_service(struct rpc_call *call, void *arg)
     struct refusal r;
     struct service *s = NULL;
 
-    if (access_context(call, PERMISSION_READ_WRITE, &r))
+    if (access_allows(call, OPERATION_READ_WRITE, &r))
         s = find_to_remove(m->hub, call, call_text(call, 0), &r);
     if (!s || !may_remove(call, s, &r)) {
         reply_refusal(call, &r);

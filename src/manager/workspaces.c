@@ -23,9 +23,8 @@ void do_get_workspace_info(struct rpc_call *call, void *arg)
     struct refusal r;
     struct buf b;
 
-    if (access_context(call, PERMISSION_READ, &r))
-        w = access_workspace(m->hub, call, call_text(call, 0), PERMISSION_READ,
-                             ACCESS_BY_GRANT_OR_OWNERSHIP, &r);
+    if (access_allows(call, OPERATION_READ, &r)) /* before it is told what exists */
+        w = access_target(m->hub, call, call_text(call, 0), OPERATION_GET_WORKSPACE_INFO, &r);
     if (!w) {
         reply_refusal(call, &r);
         return;
@@ -42,7 +41,7 @@ void do_check_status(struct rpc_call *call, void *arg)
     struct refusal r;
     struct buf b, error;
 
-    if (!access_context(call, PERMISSION_READ, &r)) {
+    if (!access_allows(call, OPERATION_CHECK_STATUS, &r)) {
         reply_refusal(call, &r);
         return;
     }
@@ -124,7 +123,7 @@ void do_get_summary(struct rpc_call *call, void *arg)
     struct mp_open map;
     struct buf b, services;
     const struct workspace *w =
-        access_workspace(m->hub, call, call->workspace, PERMISSION_READ, ACCESS_BY_GRANT, &r);
+        access_target(m->hub, call, call->workspace, OPERATION_GET_SUMMARY, &r);
 
     if (!w) {
         reply_refusal(call, &r);
@@ -194,9 +193,7 @@ static const struct workspace **select_workspaces(struct hub *h, const struct rp
 
     while (map_next(&h->registry.workspaces, &at, NULL, &value)) {
         const struct workspace *w = value;
-        bool may = user_permission(call->user, slice_of(w->id)) >= PERMISSION_READ ||
-                   workspace_owned_by(w, call->user);
-        if (may && matches(w, match))
+        if (access_knows_of(call, w) && matches(w, match))
             all[n++] = w;
     }
     qsort(all, n, sizeof(*all), by_id);
@@ -249,7 +246,7 @@ void do_list_workspaces(struct rpc_call *call, void *arg)
     struct buf b;
     size_t n;
 
-    if (!access_context(call, PERMISSION_READ, &r) || !read_page(call, &offset, &limit, &r)) {
+    if (!access_allows(call, OPERATION_LIST_WORKSPACES, &r) || !read_page(call, &offset, &limit, &r)) {
         reply_refusal(call, &r);
         return;
     }

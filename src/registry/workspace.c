@@ -101,21 +101,28 @@ void workspace_set_config(struct workspace *w, struct slice config)
     w->config_len = config.len;
 }
 
-bool workspace_owned_by(const struct workspace *w, const struct user *u)
+enum ownership workspace_ownership(const struct workspace *w, const struct user *u)
 {
     char personal[USER_WORKSPACE_MAX];
 
     /* A child token inherits e-mail and roles of its minter, not what the minter owns (D-04). */
     if (u->parent)
-        return false;
+        return OWNS_NOT;
     user_personal_workspace(u, personal);
     if (strcmp(personal, w->id) == 0)
-        return true;
+        return OWNS_AS_PERSONAL;
     for (size_t i = 0; i < w->n_owners; i++) {
-        if (strcmp(w->owners[i], u->id) == 0 || (u->email && strcmp(w->owners[i], u->email) == 0))
-            return true;
+        if (strcmp(w->owners[i], u->id) == 0)
+            return OWNS_BY_ID;
+        if (u->email && strcmp(w->owners[i], u->email) == 0)
+            return OWNS_BY_EMAIL;
     }
-    return false;
+    return OWNS_NOT;
+}
+
+bool workspace_owned_by(const struct workspace *w, const struct user *u)
+{
+    return workspace_ownership(w, u) != OWNS_NOT;
 }
 
 static void add_config(struct buf *b, const struct workspace *w, bool with_environs)

@@ -18,6 +18,8 @@ from . import tokens
 
 FOLDER = Path(__file__).parents[2] / "wire" / "http"
 UNCOMPARED = {"date", "server", "transfer-encoding", "content-length", "connection", "allow"}
+# The word of ours behind a refusal: which rule it was.
+RULE = re.compile(r" \[rule: [a-z-]+\]")
 MASKS = [(re.compile(pattern), text) for pattern, text in (
     (r"client-[A-Za-z0-9]{22}", "{{rpc-client}}"),
     (r'("session":\s*)"[A-Za-z0-9]{20,24}"', r'\1"{{rand22}}"'),
@@ -162,7 +164,7 @@ class Golden:
             text = text.replace(value, name)
         for pattern, mark in MASKS:
             text = pattern.sub(mark, text)
-        return text
+        return RULE.sub("", text)
 
     def exchange(self, request):
         """(status, headers, body): one request on a connection of its own, sent as it was recorded."""

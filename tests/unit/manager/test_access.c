@@ -121,7 +121,9 @@ CASE(workspaces)
         CHECK_INT(access_context(&call, table[i].level, &r), table[i].may);
         if (!table[i].may) {
             CHECK_TEXT(r.class_name, "PermissionError");
-            CHECK_TEXT(r.text, "Permission denied for workspace ws-one");
+            CHECK_TEXT(r.text, table[i].who == STRANGER
+                                   ? "Permission denied for workspace ws-one [rule: no-grant]"
+                                   : "Permission denied for workspace ws-one [rule: weak-grant]");
         }
         user_unref(call.user);
     }
