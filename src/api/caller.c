@@ -156,12 +156,13 @@ static void refuse(struct caller *c, const struct join *j)
     static const unsigned statuses[] = {[JOIN_TOKEN_ERROR] = 401,
                                         [JOIN_FORBIDDEN] = 403,
                                         [JOIN_NO_WORKSPACE] = 404,
-                                        [JOIN_REFUSED] = 403};
+                                        [JOIN_REFUSED] = 403,
+                                        [JOIN_BLOCKED] = 403};
     struct http_request *req = c->req;
 
-    if (j->outcome == JOIN_TOKEN_ERROR) {
+    if (j->outcome == JOIN_TOKEN_ERROR || j->outcome == JOIN_BLOCKED) {
         c->req = NULL;
-        http_respond_error(req, 401, HTTP_F2, slice_of(j->text));
+        http_respond_error(req, statuses[j->outcome], HTTP_F2, slice_of(j->text));
         caller_free(c);
     } else {
         caller_answer_error(c, statuses[j->outcome], slice_of(j->text));
@@ -233,6 +234,7 @@ void caller_begin(struct api *a, struct http_request *req, struct slice url_work
     req->owner = c;
     req->on_gone = on_gone;
     j->asker = req->loop;
+    snprintf(j->address, sizeof(j->address), "%s", http_request_client(req));
     j->client_id = mem_copy("", 0);
     j->workspace = mem_copy(url_workspace.ptr, url_workspace.len);
     j->is_http = true;

@@ -15,6 +15,7 @@
 #include "peer/peer.h"
 #include "peer/probe.h"
 #include "router/router.h"
+#include "wire/ip.h"
 
 enum { MAX_PROBES = 3 };        /* incumbents that die and are replaced while we ask: somebody is fighting over the id */
 
@@ -70,7 +71,7 @@ static void evict(struct hub *h, struct client *c, bool is_dead)
     struct handle peer = c->handle;
 
     loop_count(h->loop, METRIC_PEERS_SUPERSEDED, 1);
-    hub_seat_leave(h, c->workspace, c->user);
+    hub_client_leave(h, c);
     if (is_dead) {
         event_client(h, c, "client_disconnected");
         router_tell_gone(h->router, h->loop, slice_of(c->full_id));
@@ -87,6 +88,10 @@ static void admit(struct hub *h, struct join *j, struct workspace *w)
 
     j->account = hub_seat_take(h, w, j->joined);
     struct client *c = client_add(&h->registry, w, slice_of(j->client_id), j->joined, j->handle, false);
+    c->origin.address = j->from;
+    hub_address_take(h, &c->origin.address);
+    if (j->has_token)
+        memcpy(c->origin.credential, j->token_digest, sizeof(c->origin.credential));
     j->generation = c->generation;
     j->meter = meter_ref(c->meter);
     /* Routable before the client is told its name (W-024). */
@@ -145,7 +150,7 @@ static void consider(struct hub *h, struct join *j, uint64_t dead_generation)
             probe_ask(h, incumbent->handle, on_probed, j);
         return;
     }
-    if (!admission_check_limits(h, j, w, incumbent != NULL)) {
+    if (!admission_check_limits(h, j, w, incumbent)) {
         lodging_left(h, w);
         answer(j);
         return;
@@ -160,6 +165,7 @@ static void run_ask(struct loop *l, struct mail *mail)
     struct join *j = CONTAINER_OF(mail, struct join, mail);
 
     LOOP_ASSERT(l);
+    (void)ip_parse(j->address, &j->from);   /* what is no address stays unknown */
     consider(j->hub, j, 0);
 }
 
@@ -186,7 +192,7 @@ static void run_leave(struct loop *l, struct mail *mail)
     if (c && c->generation == m->generation) {
         struct workspace *w = c->workspace;
         (void)router_unbind(h->router, l, slice_of(c->full_id), c->handle);
-        hub_seat_leave(h, w, c->user);
+        hub_client_leave(h, c);
         event_client(h, c, "client_disconnected");
         router_tell_gone(h->router, l, slice_of(c->full_id));
         client_remove(&h->registry, c);

@@ -2,6 +2,7 @@
  * workspace, passes here: token rules, workspace, permission, limits, duplicates. Runs on the hub loop; asked by mail.
  * (wire-protocol 1.5, 1.7, 1.9, 1.13; workspaces-and-auth 4) */
 #pragma once
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -29,13 +30,13 @@ struct join {
     bool has_workspace_claim, has_client_claim;     /* wid, cid */
     bool is_http;                   /* acts in a workspace for one request: no client record, no duplicates (http.md 2.4) */
     uint8_t token_digest[32];
-    char address[ADMISSION_ADDRESS_MAX];
+    char address[ADMISSION_ADDRESS_MAX];    /* of the client; "" when it is not known */
     void (*on_answer)(struct join *j);
     void *arg;
     /* the answer */
     unsigned close_code;            /* 0 = admitted */
     char text[ADMISSION_TEXT_MAX];
-    enum { JOIN_ADMITTED, JOIN_TOKEN_ERROR, JOIN_FORBIDDEN, JOIN_NO_WORKSPACE, JOIN_REFUSED } outcome;    /* for HTTP statuses */
+    enum { JOIN_ADMITTED, JOIN_TOKEN_ERROR, JOIN_FORBIDDEN, JOIN_NO_WORKSPACE, JOIN_REFUSED, JOIN_BLOCKED } outcome;    /* for HTTP statuses */
     char *workspace_id;             /* owned */
     struct user *joined;            /* owned: the user with the scope of this connection */
     struct account *account;        /* owned reference: parent of the peer's account */
@@ -43,7 +44,8 @@ struct join {
     uint64_t generation;
     enum permission permission;     /* on the workspace */
     bool asked_workspace_exists;    /* is_http: the workspace asked for, which need not be the one joined */
-    /* the hub's own, while an incumbent is being asked whether it lives */
+    /* the hub's own: the address as a value; the rest while an incumbent is being asked whether it lives */
+    struct in6_addr from;
     uint64_t asked_generation;
     unsigned n_probes;
 };

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "auth/blocks.h"
 #include "auth/revocation.h"
 #include "base/buf.h"
 #include "base/memory.h"
@@ -13,6 +14,7 @@
 #include "peer/hub.h"
 #include "peer/lodging.h"
 #include "wire/address.h"
+#include "wire/ip.h"
 
 #define FEC "Failed to establish connection: "
 #define FAU FEC "Failed to authenticate user: "
@@ -74,6 +76,25 @@ static bool check_claims(struct join *j)
         return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN, FAU "Current workspace encoded in the token (%.200s) does not "
                            "match the specified workspace (%.200s)", u->current_workspace, j->workspace);
     return true;
+}
+
+/* Whoever can lift a block must be able to come in: root is kept out by none. */
+static bool check_blocks(struct hub *h, struct join *j)
+{
+    const struct block *block = NULL;
+    const char *who = "IP";
+
+    if (strcmp(j->user->id, "root") == 0)
+        return true;
+    block = block_of_address(h->blocks, &j->from);
+    if (!block) {
+        block = block_of_user(h->blocks, j->user);
+        who = "User";
+    }
+    if (!block)
+        return true;
+    loop_count(h->loop, METRIC_BLOCKED_REFUSED, 1);
+    return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_BLOCKED, "%s is blocked: " SLICE_FMT, who, SLICE_ARG(block->reason));
 }
 
 static bool check_token(struct hub *h, struct join *j)
@@ -175,7 +196,7 @@ bool admission_check(struct hub *h, struct join *j, struct workspace **ret_works
     struct workspace *w = NULL;
 
     user_personal_workspace(j->user, personal);
-    if (!check_token(h, j) || !choose_workspace(h, j, personal, &w))
+    if (!check_blocks(h, j) || !check_token(h, j) || !choose_workspace(h, j, personal, &w))
         return false;
     j->permission = effective_permission(j->user, w);
     if (!check_permission(j, w) || (!j->is_http && !check_client_id(j, w))) {
@@ -189,17 +210,48 @@ bool admission_check(struct hub *h, struct join *j, struct workspace **ret_works
     return true;
 }
 
-bool admission_check_limits(struct hub *h, struct join *j, const struct workspace *w, bool replaces_one)
+/* An address that stands for many people says nothing about one: a proxy that does not tell whom it speaks for. */
+static bool is_proxy(const struct config *config, const struct in6_addr *ip)
+{
+    for (size_t i = 0; i < config->trusted_proxies.n_items; i++) {
+        const struct config_cidr *net = &config->trusted_proxies.items[i];
+        if (ip_is_within(ip, &net->address, net->n_bits))
+            return true;
+    }
+    return false;
+}
+
+static bool check_address_limit(struct hub *h, struct join *j, const struct client *replaced)
+{
+    const struct config *config = h->loop->config;
+    size_t here = hub_address_connections(h, &j->from);
+    char text[IP_TEXT_MAX];
+
+    here -= replaced && IN6_ARE_ADDR_EQUAL(&replaced->origin.address, &j->from) && here;
+    if (!config->max_connections_per_address || here < config->max_connections_per_address || is_proxy(config, &j->from))
+        return true;
+    ip_print(&j->from, text);
+    loop_count(h->loop, METRIC_ADDRESS_LIMIT_REFUSED, 1);
+    return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_REFUSED, "Connection limit exceeded: address %s has %zu/%u connections", text, here,
+                       config->max_connections_per_address);
+}
+
+bool admission_check_limits(struct hub *h, struct join *j, const struct workspace *w, const struct client *replaced)
 {
     const struct config *config = h->loop->config;
     const char *user = user_effective_id(j->user);
-    size_t mine = hub_user_connections(h, user) - replaces_one, here = w->n_clients - replaces_one;
+    bool is_own = replaced && strcmp(user_effective_id(replaced->user), user) == 0;
+    size_t mine = hub_user_connections(h, user) - is_own, here = w->n_clients - (replaced != NULL);
 
-    if (config->max_connections_per_user && mine >= config->max_connections_per_user)
+    if (config->max_connections_per_user && mine >= config->max_connections_per_user) {
+        loop_count(h->loop, METRIC_USER_LIMIT_REFUSED, 1);
         return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_REFUSED, "Connection limit exceeded: user %.200s has %zu/%u connections",
                            user, mine, config->max_connections_per_user);
-    if (config->max_clients_per_workspace && here >= config->max_clients_per_workspace)
+    }
+    if (config->max_clients_per_workspace && here >= config->max_clients_per_workspace) {
+        loop_count(h->loop, METRIC_WORKSPACE_LIMIT_REFUSED, 1);
         return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_REFUSED, "Connection limit exceeded: workspace %.200s has %zu/%u clients",
                            w->id, here, config->max_clients_per_workspace);
-    return true;
+    }
+    return check_address_limit(h, j, replaced);
 }

@@ -3,6 +3,7 @@
 #pragma once
 #include "peer/admission.h"
 
+struct client;
 struct hub;
 struct workspace;
 
@@ -10,5 +11,5 @@ struct workspace;
 bool join_refuse(struct join *j, unsigned close_code, int outcome, const char *fmt, ...) PRINTF_LIKE(4, 5);
 /* Token rules, workspace, permission. True: *ret_workspace, j->joined, j->permission are set. */
 bool admission_check(struct hub *h, struct join *j, struct workspace **ret_workspace);
-/* Connections per user, clients per workspace; replaces_one: an incumbent leaves its place. */
-bool admission_check_limits(struct hub *h, struct join *j, const struct workspace *w, bool replaces_one);
+/* Connections per user and address, clients per workspace. replaced: an incumbent that leaves its place, or NULL. */
+bool admission_check_limits(struct hub *h, struct join *j, const struct workspace *w, const struct client *replaced);

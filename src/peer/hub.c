@@ -5,11 +5,17 @@
 #include "base/account.h"
 #include "base/memory.h"
 #include "config/config.h"
+#include "wire/ip.h"
 
 struct hub_user {
     size_t n_connections;
     size_t key_len;
     char key[];
+};
+
+struct hub_address {
+    size_t n_connections;
+    struct in6_addr address;
 };
 
 struct hub_seat {
@@ -25,6 +31,7 @@ void hub_init(struct hub *h, struct loop *loop, struct router *router, const str
     *h = (struct hub){.loop = loop, .router = router, .info = info, .keys = keys, .process = process};
     registry_init(&h->registry, loop);
     map_init(&h->users);
+    map_init(&h->addresses);
     map_init(&h->seats);
     map_init(&h->savings);
 }
@@ -44,6 +51,7 @@ static void free_all(struct map *m, bool are_seats)
 void hub_deinit(struct hub *h)
 {
     free_all(&h->users, false);
+    free_all(&h->addresses, false);
     free_all(&h->seats, true);
     ASSERT(h->savings.n_entries == 0);  /* the store has answered all of them before it closed */
     map_deinit(&h->savings);
@@ -110,4 +118,49 @@ void hub_seat_leave(struct hub *h, struct workspace *w, const struct user *u)
         mem_free(seat);
     }
     buf_deinit(&b);
+}
+
+static struct slice address_key(const struct in6_addr *address)
+{
+    return slice_make(address->s6_addr, sizeof(address->s6_addr));
+}
+
+size_t hub_address_connections(const struct hub *h, const struct in6_addr *address)
+{
+    const struct hub_address *ha = map_find(&h->addresses, address_key(address));
+
+    return ha ? ha->n_connections : 0;
+}
+
+void hub_address_take(struct hub *h, const struct in6_addr *address)
+{
+    struct hub_address *ha = map_find(&h->addresses, address_key(address));
+
+    if (!ip_is_known(address))
+        return;
+    if (!ha) {
+        ha = MEM_NEW(struct hub_address);
+        ha->address = *address;
+        map_put(&h->addresses, address_key(&ha->address), ha);
+    }
+    ha->n_connections++;
+}
+
+void hub_address_leave(struct hub *h, const struct in6_addr *address)
+{
+    struct hub_address *ha = map_find(&h->addresses, address_key(address));
+
+    if (!ip_is_known(address))
+        return;
+    ASSERT(ha && ha->n_connections);
+    if (--ha->n_connections == 0) {
+        map_take(&h->addresses, address_key(&ha->address));
+        mem_free(ha);
+    }
+}
+
+void hub_client_leave(struct hub *h, const struct client *c)
+{
+    hub_seat_leave(h, c->workspace, c->user);
+    hub_address_leave(h, &c->origin.address);
 }

@@ -10,6 +10,7 @@
 #include "registry/registry.h"
 
 struct account;
+struct blocks;
 struct buf;
 struct revocations;
 struct router;
@@ -31,10 +32,12 @@ struct hub {
     /* hub loop only */
     struct registry registry;
     struct revocations *revocations;
+    struct blocks *blocks;
     struct store *store;
     struct map savings;                 /* workspace id -> struct saving: records on their way into the store */
     bool savings_are_closed;
     struct map users;                   /* effective id -> struct hub_user, owned: connections per user */
+    struct map addresses;               /* client address -> struct hub_address, owned: connections per address */
     struct map seats;                   /* "ws/user id" -> struct hub_seat, owned: their byte accounts */
 };
 
@@ -48,3 +51,9 @@ size_t hub_user_connections(const struct hub *h, const char *effective_id);
  * with a reference. */
 struct account *hub_seat_take(struct hub *h, struct workspace *w, const struct user *u);
 void hub_seat_leave(struct hub *h, struct workspace *w, const struct user *u);
+/* Connections of one client address; one that is not known is never counted. */
+size_t hub_address_connections(const struct hub *h, const struct in6_addr *address);
+void hub_address_take(struct hub *h, const struct in6_addr *address);
+void hub_address_leave(struct hub *h, const struct in6_addr *address);
+/* A remote client gives back everything it was counted for. Its record is still there. */
+void hub_client_leave(struct hub *h, const struct client *c);

@@ -1,4 +1,4 @@
-/* hub_life: the hub loop reads the store (revoked tokens, workspaces), then opens the hub's own services, then the server is
+/* hub_life: the hub loop reads the store (revoked tokens, blocks, workspaces), then opens the hub's own services, then the server is
  * ready. Each step begins in the callback of the one before. */
 #include "server/hub_life.h"
 
@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "auth/blocks.h"
 #include "auth/revocation.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -70,6 +71,7 @@ bool hub_life_prepare(struct server *s)
     } else {
         LOG(LOG_INFO, "store", "store", log_text("engine", in_memory ? "memory" : "sqlite"), log_text("path", path));
         s->hub.revocations = revocations_new(s->hub.loop, s->hub.store);
+        s->hub.blocks = blocks_new(s->hub.loop, s->hub.store);
         lodging_make_system(&s->hub);
     }
     mem_free(path);
@@ -103,6 +105,18 @@ static void on_workspace(int outcome, struct slice key, struct slice record, voi
     }
 }
 
+static void on_blocks(int outcome, void *arg)
+{
+    struct server *s = arg;
+
+    if (s->hub_is_closing)
+        blocks_stop(s->hub.blocks);     /* loading has started its timer */
+    else if (outcome == BLOCK_OK)
+        store_scan(s->hub.store, "workspaces", on_workspace, s);
+    else
+        enter(s, SERVER_FAILED);
+}
+
 static void on_revocations(int outcome, void *arg)
 {
     struct server *s = arg;
@@ -112,7 +126,7 @@ static void on_revocations(int outcome, void *arg)
         return;
     }
     if (outcome == REVOCATION_OK)
-        store_scan(s->hub.store, "workspaces", on_workspace, s);
+        blocks_load(s->hub.blocks, on_blocks, s);
     else
         enter(s, SERVER_FAILED);
 }
@@ -160,6 +174,7 @@ static void run_close(struct loop *l, struct mail *mail)
     trim_stop(&s->trim);
     stop_unloading(&s->hub);
     revocations_stop(s->hub.revocations);
+    blocks_stop(s->hub.blocks);
     lodging_close_records(&s->hub);
     store_close(s->hub.store, on_store_closed, s);
 }
@@ -173,4 +188,5 @@ void hub_life_finish(struct server *s)
 {
     if (s->hub.revocations)
         revocations_free(s->hub.revocations);
+    blocks_free(s->hub.blocks);
 }

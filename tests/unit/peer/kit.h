@@ -1,5 +1,6 @@
 /* kit: a hub with its registry, router and records, on loops the test drives. */
 #pragma once
+#include "auth/blocks.h"
 #include "auth/revocation.h"
 #include "auth/scope.h"
 #include "auth/user_make.h"
@@ -30,6 +31,7 @@ static inline void kit_init(struct kit *k, unsigned n_loops)
     hub_init(&k->hub, loop, router_new(&k->t.set), &info, &keys, account_new(NULL, 0));
     k->store = store_open_memory(loop);
     k->hub.revocations = revocations_new(loop, k->store);
+    k->hub.blocks = blocks_new(loop, k->store);
     lodging_make_system(&k->hub);
 }
 
@@ -42,9 +44,11 @@ static void kit_on_closed(int outcome, void *arg)
 static inline void kit_deinit(struct kit *k)
 {
     revocations_stop(k->hub.revocations);
+    blocks_stop(k->hub.blocks);
     store_close(k->store, kit_on_closed, k);
     TURNS_UNTIL(&k->t, k->is_closed);
     revocations_free(k->hub.revocations);
+    blocks_free(k->hub.blocks);
     struct router *router = k->hub.router;
     hub_deinit(&k->hub);
     account_unref(k->hub.process);

@@ -205,25 +205,29 @@ CASE(limits_name_who_has_reached_them)
     struct workspace *w = kit_workspace(&k, "ws-a", "bob");
     struct join *j = make_join(&k, &a);
     struct account *seats[2] = {hub_seat_take(&k.hub, w, j->user), NULL};
-    CHECK(admission_check_limits(&k.hub, j, w, false));
+    CHECK(admission_check_limits(&k.hub, j, w, NULL));
     seats[1] = hub_seat_take(&k.hub, w, j->user);
-    CHECK(!admission_check_limits(&k.hub, j, w, false));
+    CHECK(!admission_check_limits(&k.hub, j, w, NULL));
     CHECK_INT(j->close_code, 1008);
     CHECK_TEXT(j->text, "Connection limit exceeded: user bob has 2/2 connections");
     w->n_clients = 1;
-    CHECK(admission_check_limits(&k.hub, j, w, true));      /* who replaces an own connection adds none */
+    struct user *eve = kit_user("eve", "");
+    struct client own = {.user = j->user}, foreign = {.user = eve};
+    CHECK(admission_check_limits(&k.hub, j, w, &own));      /* who replaces an own connection adds none */
+    CHECK(!admission_check_limits(&k.hub, j, w, &foreign));
     k.t.config.max_connections_per_user = 0;
     w->n_clients = 3;
-    CHECK(!admission_check_limits(&k.hub, j, w, false));
+    CHECK(!admission_check_limits(&k.hub, j, w, NULL));
     CHECK_TEXT(j->text, "Connection limit exceeded: workspace ws-a has 3/3 clients");
-    CHECK(admission_check_limits(&k.hub, j, w, true));
+    CHECK(admission_check_limits(&k.hub, j, w, &own));
     k.t.config.max_clients_per_workspace = 0;
-    CHECK(admission_check_limits(&k.hub, j, w, false));
+    CHECK(admission_check_limits(&k.hub, j, w, NULL));
     w->n_clients = 0;
     for (int i = 0; i < 2; i++) {
         hub_seat_leave(&k.hub, w, j->user);
         account_unref(seats[i]);
     }
+    user_unref(eve);
     join_free(j);
     kit_deinit(&k);
 }
