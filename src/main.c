@@ -3,6 +3,7 @@
 
 #include "config/config.h"
 #include "server/about.h"
+#include "server/backup_command.h"
 #include "server/generate_token.h"
 #include "server/server.h"
 
@@ -21,6 +22,9 @@ int main(int argc, char **argv)
         break;
     case CONFIG_GENERATE_TOKEN:
         status = generate_token(config, stdout, stderr);
+        break;
+    case CONFIG_BACKUP:
+        status = backup_command(config, stdout, stderr);
         break;
     default:
         break;

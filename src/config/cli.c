@@ -21,8 +21,8 @@ struct cursor {
     struct report *report;
 };
 
-static const char *const commands[] = {"server",         "run",    "check", "config",
-                                       "generate-token", "mirror", "help"};
+static const char *const commands[] = {"server",         "run",    "check",  "config",
+                                       "generate-token", "backup", "mirror", "help"};
 
 static bool is_value(const char *word)
 {
@@ -193,8 +193,8 @@ static void report_stray(struct cursor *c, const char *word)
 
 static void read_command(struct cursor *c, struct cli *cli)
 {
-    static const enum cli_command kinds[] = {CLI_SERVE, CLI_SERVE,  CLI_CHECK, CLI_CONFIG,
-                                             CLI_TOKEN, CLI_MIRROR, CLI_HELP};
+    static const enum cli_command kinds[] = {CLI_SERVE, CLI_SERVE,  CLI_CHECK,  CLI_CONFIG,
+                                             CLI_TOKEN, CLI_BACKUP, CLI_MIRROR, CLI_HELP};
     static const char *const subjects[] = {"defaults", "env", "doc"};
 
     c->i = 1;
@@ -237,13 +237,19 @@ void cli_read(int argc, char **argv, const char *cwd, struct arena *arena, struc
             cli.is_online = true;
         else if (cli.command == CLI_CHECK && strcmp(word, "--strict") == 0)
             cli.is_strict = true;
+        else if (cli.command == CLI_BACKUP && strcmp(word, "--force") == 0)
+            cli.backup.is_forced = true;
         else if (cli.command == CLI_TOKEN &&
                  (n_taken = token_take(&cli.token, argv + c.i, arena, report)) > 0)
             c.i += n_taken - 1;
         else if (strncmp(word, "--", 2) == 0 && word[2])
             read_option(&c);
+        else if (cli.command == CLI_BACKUP && !cli.backup.file)
+            cli.backup.file = arena_text(arena, slice_of(word));
         else if (cli.command != CLI_MIRROR)
             report_stray(&c, word);
     }
+    if (cli.command == CLI_BACKUP && !cli.backup.file)
+        report_usage(report, "backup needs the name of the file to write: hyphad backup FILE");
     *ret_cli = cli;
 }

@@ -14,8 +14,8 @@
 #include "base/assert.h"
 
 /* Outcomes of config_load, and exit codes (configuration 6). */
-enum { CONFIG_SERVE = 1, CONFIG_GENERATE_TOKEN, CONFIG_EXIT };
-enum { CONFIG_EXIT_OK = 0, CONFIG_EXIT_USAGE = 2, CONFIG_EXIT_WRONG = 78 };
+enum { CONFIG_SERVE = 1, CONFIG_GENERATE_TOKEN, CONFIG_BACKUP, CONFIG_EXIT };
+enum { CONFIG_EXIT_OK = 0, CONFIG_EXIT_FAILED = 1, CONFIG_EXIT_USAGE = 2, CONFIG_EXIT_WRONG = 78 };
 
 enum { CONFIG_METRICS_MAIN, CONFIG_METRICS_ADMIN, CONFIG_METRICS_BOTH, CONFIG_METRICS_OFF };
 enum { CONFIG_RATE_SLOW, CONFIG_RATE_CLOSE };
@@ -74,6 +74,12 @@ struct config_token_request {
     const char *permission;    /* read, read_write, admin */
 };
 
+/* hyphad backup */
+struct config_backup_request {
+    const char *file; /* as given */
+    bool is_forced;   /* may replace a file */
+};
+
 /* Fields by kind: FLAG bool, INT uint32_t, NUM double, TIME uint64_t, SIZE size_t, texts const
  * char *, CHOICE an enum above or of base/log.h, lists and the structs above. */
 #define CONFIG_TYPE_FLAG bool
@@ -105,6 +111,7 @@ struct config {
      * root_token       at least 32 characters and not a simple one */
     const char *database_path; /* absolute, or ":memory:"; NULL = <data_dir>/hyphad.db */
     struct config_token_request token_request;
+    struct config_backup_request backup;
     struct config_note *notes; /* in the order they are to be logged */
     size_t n_notes;
     struct config_book *book; /* where each value came from; the config room's own */
@@ -120,7 +127,7 @@ struct config_program {
 };
 
 /* Reads and checks everything (configuration 4). Binds, writes and contacts nothing. Before
- * threads start. CONFIG_SERVE, CONFIG_GENERATE_TOKEN: *ret_config is the caller's to free.
+ * threads start. CONFIG_SERVE, CONFIG_GENERATE_TOKEN, CONFIG_BACKUP: *ret_config is the caller's to free.
  * CONFIG_EXIT: everything is said, *ret_exit is the exit code. */
 MUST_CHECK int config_load(const struct config_program *program, struct config **ret_config,
                            int *ret_exit);

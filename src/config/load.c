@@ -153,6 +153,8 @@ static int act(const struct config *c, const struct cli *cli, const struct confi
         return CONFIG_SERVE;
     case CLI_TOKEN:
         return CONFIG_GENERATE_TOKEN;
+    case CLI_BACKUP:
+        return CONFIG_BACKUP;
     case CLI_CHECK:
         *ret_exit = finish_check(c, cli, p);
         break;
@@ -187,6 +189,7 @@ int config_load(const struct config_program *p, struct config **ret_config, int 
     *ret_exit = report_exit(&report);
     if (*ret_exit == CONFIG_EXIT_OK) {
         c->token_request = cli.token;
+        c->backup = cli.backup;
         outcome = act(c, &cli, p, ret_exit);
     }
 out:

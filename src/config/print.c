@@ -63,6 +63,8 @@ void print_help(FILE *out)
           "hyphad generate-token OPTIONS   print a token: --workspace, --expires-in, --client-id, "
           "--user-id,\n"
           "                                --role, --email, --scope, --permission\n"
+          "hyphad backup FILE OPTIONS      copy the database, also while the server runs; --force "
+          "replaces FILE\n"
           "hyphad help OPTION              all about one option\n"
           "hyphad --version\n\n"
           "Flags: --name, --no-name, --name=BOOL. Times: 10, 500ms, 10m. Sizes: 65536, 64K. Each "

@@ -7,6 +7,8 @@
 #include "store/sqlite_journal.h"
 #include "store/store.h"
 
+enum { SQLITE_FILE_APPLICATION_ID = 0x68797068 };       /* "hyph": tells our files from other programs' */
+
 struct sqlite_file {
     sqlite3 *db;
     sqlite3_stmt *begin, *commit, *rollback;

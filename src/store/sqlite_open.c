@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "store/sqlite_file.h"
 
-enum { APPLICATION_ID = 0x68797068, BUSY_MS = 5000 };   /* "hyph": tells our files from other programs' */
+enum { BUSY_MS = 5000 };
 
 /* Step i brings version i to i + 1. Never edited once released: a change is a further step. */
 static const char *const steps[] = {
@@ -95,7 +95,7 @@ static int check_owner(sqlite3 *db, const char *path, bool *ret_is_empty, char r
     if (!query_int(db, "PRAGMA application_id", &id) || !query_int(db, "SELECT count(*) FROM sqlite_master", &n_tables))
         return fail(path, sqlite3_errmsg(db), ret_error);
     *ret_is_empty = id == 0 && n_tables == 0;
-    return id == APPLICATION_ID || *ret_is_empty ? STORE_OK : fail(path, "is a database of another program", ret_error);
+    return id == SQLITE_FILE_APPLICATION_ID || *ret_is_empty ? STORE_OK : fail(path, "is a database of another program", ret_error);
 }
 
 static int claim(sqlite3 *db, const char *path, char ret_error[STORE_ERROR_MAX])
@@ -103,7 +103,7 @@ static int claim(sqlite3 *db, const char *path, char ret_error[STORE_ERROR_MAX])
     char sql[200];
 
     (void)snprintf(sql, sizeof(sql), "BEGIN IMMEDIATE; CREATE TABLE hyphad_schema (version INTEGER NOT NULL);"
-                   "INSERT INTO hyphad_schema VALUES (0); PRAGMA application_id = %d; COMMIT", APPLICATION_ID);
+                   "INSERT INTO hyphad_schema VALUES (0); PRAGMA application_id = %d; COMMIT", SQLITE_FILE_APPLICATION_ID);
     return exec(db, sql) ? STORE_OK : fail(path, sqlite3_errmsg(db), ret_error);
 }
 
