@@ -51,6 +51,7 @@ void session_leave(struct session_waiter *w)
     list_unlink(&w->link);
     timer_stop(s->table->loop, &w->timer);
     s->n_waiters--;
+    loop_count(s->table->loop, METRIC_LOGIN_WAITERS, -1);
 }
 
 static void tell(struct session_waiter *w, enum session_news news)
@@ -76,6 +77,7 @@ bool session_wait(struct session *s, struct session_waiter *w, uint64_t timeout_
     timer_start(s->table->loop, &w->timer, timeout_ms);
     w->session = s;
     s->n_waiters++;
+    loop_count(s->table->loop, METRIC_LOGIN_WAITERS, 1);
     return true;
 }
 

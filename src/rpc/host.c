@@ -144,6 +144,8 @@ void rpc_host_close(struct rpc_host *h)
     h->is_open = false;
     (void)router_unbind(h->rl->router, host_loop(h), h->address, h->endpoint.handle);
     router_detach(h->rl->router, &h->endpoint);
+    if (h->n_pendings)      /* whoever works for it may stop: an HTTP request has no other end that is told */
+        router_tell_gone(h->rl->router, host_loop(h), h->address);
     list_unlink(&h->link);
     while ((m = ring_take(&h->inbox)))
         router_bounce(h->rl->router, host_loop(h), m);

@@ -21,6 +21,8 @@ const client = require(
 const connectToServer =
     client.connectToServer || client.hyphaWebsocketClient.connectToServer;
 
+const { login, logout } = client.login ? client : client.hyphaWebsocketClient;
+
 const connections = new Map();
 const services = new Map();
 const callbacks = new Map();
@@ -151,6 +153,17 @@ const operations = {
         const socket = connections.get(conn).rpc._connection._websocket;
         if (socket.terminate) socket.terminate();
         else socket.close();
+    },
+    // The page's address comes as a call of `name`; what the login gives is fetched by finish.
+    async login({ name, config }) {
+        const show = (context) => { recorder(callbacks, name).push([encode(context)]); };
+        pendings.set(name, login({ ...decode(config), login_callback: show }).then(encode));
+        pendings.get(name).catch(() => {});
+    },
+    async logout({ config }) {
+        const shown = [];
+        await logout({ ...decode(config), logout_callback: (context) => { shown.push(context); } });
+        return encode(shown[0]);
     },
     async disconnect({ conn }) {
         await connections.get(conn).disconnect();
