@@ -12,6 +12,8 @@
 #include "wire/mp.h"
 #include "wire/pairs.h"
 
+enum { NOTED_NAME_MAX = 1024 };
+
 static struct slice environs_of(const struct workspace *w)
 {
     struct slice environs = {NULL, 0};
@@ -52,6 +54,37 @@ static bool check_pair(struct slice key, struct slice value, struct refusal *r)
     return true;
 }
 
+static bool has_variable(const struct workspace *w, struct slice wanted)
+{
+    struct slice key, value, name;
+    struct mp_iter it;
+
+    mp_iter_init(&it, environs_of(w));
+    while (mp_iter_pair(&it, &key, &value)) {
+        if (mp_get_str(key, &name) && slice_eq(name, wanted))
+            return true;
+    }
+    return false;
+}
+
+/* The log names the variable and never its value. */
+static void note_change(struct manager *m, const struct rpc_call *call, const struct workspace *w)
+{
+    struct slice key = call_text(call, 0);
+    bool is_set = call->args[1].len && !mp_is(call->args[1], MP_NIL);
+    struct buf data;
+
+    if (!is_set && !has_variable(w, key))
+        return;
+    buf_init(&data, 0);
+    mp_add_map(&data, 1);
+    mp_add_text(&data, "key");
+    mp_add_str(&data, slice_utf8_prefix(key, NOTED_NAME_MAX));
+    event_log_note(&m->event_log, call, is_set ? SLICE_LIT("env_set") : SLICE_LIT("env_removed"),
+                   buf_slice(&data));
+    buf_deinit(&data);
+}
+
 void do_set_env(struct rpc_call *call, void *arg)
 {
     struct hub *h = ((struct manager *)arg)->hub;
@@ -71,6 +104,7 @@ void do_set_env(struct rpc_call *call, void *arg)
         rpc_reject(call, "ValueError", "The record of workspace %s would be larger than %zu bytes",
                    w->id, h->loop->config->max_workspace_record_bytes);
     } else {
+        note_change(arg, call, w);
         workspace_set_config(w, buf_slice(&b));
         lodging_save(h, w);
         event_workspace(h, slice_of(w->id), w, "workspace_changed");

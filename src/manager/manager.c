@@ -146,6 +146,7 @@ struct manager *manager_new(struct hub *h, struct rpc_loop *rl)
     map_init(&m->askers);
     service_cache_init(&m->objects);
     list_init(&m->deletions);
+    event_log_init(&m->event_log, h);
     build_service(m);
     build_info(m);
     m->host = open_host(m, rl, "*", h->info->manager_id, true);
@@ -164,6 +165,7 @@ void manager_free(struct manager *m)
     for (size_t i = 0; i < MANAGER_N_PLACES; i++)
         rpc_host_close(m->places[i].host);
     deletions_orphan(m);
+    event_log_deinit(&m->event_log);
     ASSERT(m->askers.n_entries == 0); /* closing the host has ended what was under way */
     map_deinit(&m->askers);
     service_cache_deinit(&m->objects);

@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/slice.h"
+#include "manager/event_log.h"
 #include "manager/manager.h"
 #include "manager/service_cache.h"
 #include "rpc/rpc.h"
@@ -34,6 +35,7 @@ struct manager {
     /* effective user id -> struct asker, owned: who has requests to clients under way */
     struct map askers;
     struct service_cache objects; /* for the callers of HTTP requests */
+    struct event_log event_log;
 };
 
 extern const struct rpc_method manager_methods[];
@@ -50,7 +52,9 @@ void offer_register(struct manager *m, enum manager_place place, const struct rp
 typedef void manager_handler(struct rpc_call *call, void *arg);
 
 /* small.c */
-manager_handler do_echo, do_log, do_absent, do_search_services;
+manager_handler do_echo, do_search_services;
+/* event_log.c */
+manager_handler do_log, do_log_event, do_get_events, do_get_event_stats;
 /* services.c */
 manager_handler do_register_service, do_unregister_service;
 /* lookup.c */

@@ -1,0 +1,376 @@
+/* event_log: writing is one append and its answer. Reading is bounded three ways: rows and bytes of an answer, answers at once,
+ * and questions one user may have waiting; so the log's size is never the server's memory. */
+#include "manager/event_log.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "config/config.h"
+#include "manager/access.h"
+#include "manager/reply.h"
+#include "manager/room.h"
+#include "manager/showable.h"
+#include "peer/hub.h"
+#include "store/journal.h"
+#include "wire/mp.h"
+#include "wire/time_text.h"
+
+enum { TRIM_EVERY_MS = 600000, TYPE_MAX = 256, QUESTIONS_PER_USER = 16 };
+enum { ANSWER_BYTES = 16 * 1024 * 1024, STATS_BYTES = 1024 * 1024 };
+
+static int64_t now_us(void)
+{
+    return clock_wall_ms() * 1000;
+}
+
+static struct journal_limits limits_of(const struct hub *h)
+{
+    const struct config *c = h->loop->config;
+
+    return (struct journal_limits){
+        .rows_per_workspace = c->event_log_max_rows,
+        .rows = c->event_log_total_rows,
+        .since_us = c->event_log_keep_ms ? now_us() - (int64_t)c->event_log_keep_ms * 1000 : INT64_MIN};
+}
+
+/* ---- writing ---- */
+
+static void on_written(int outcome, void *arg)
+{
+    struct rpc_call *call = arg;
+
+    if (outcome == STORE_OK)
+        reply_nil(call);
+    else
+        rpc_reject(call, "RuntimeError", "The event could not be written");
+}
+
+static void append(struct hub *h, const struct rpc_call *call, struct slice type,
+                   struct slice data, store_done *done, void *arg)
+{
+    struct journal_limits limits = limits_of(h);
+    const struct journal_row row = {.at_us = now_us(),
+                                    .workspace = call->workspace,
+                                    .user = slice_of(call->user->id),
+                                    .type = type,
+                                    .data = data};
+
+    journal_append(h->store, &row, &limits, done, arg);
+}
+
+void event_log_note(struct event_log *log, const struct rpc_call *call, struct slice type,
+                    struct slice data)
+{
+    append(log->hub, call, type, data, NULL, NULL);
+}
+
+static bool is_plain(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f)
+            return false;
+    }
+    return slice_is_utf8(text);
+}
+
+static bool check_type(struct slice type, struct refusal *r)
+{
+    if (slice_has_byte(type, ' '))
+        return refuse(r, "AssertionError", "Event type must not contain spaces");
+    if (!type.len || type.len > TYPE_MAX || !is_plain(type))
+        return refuse(r, "ValueError",
+                      "Event type must be 1 to %d bytes of text without control characters",
+                      TYPE_MAX);
+    return true;
+}
+
+static bool check_data(const struct hub *h, struct slice data, struct refusal *r)
+{
+    size_t max = h->loop->config->event_log_row_bytes;
+
+    if (data.len > max)
+        return refuse(r, "ValueError", "The data of an event is larger than %zu bytes", max);
+    if (data.len && !showable(data, SHOWABLE_DEPTH))
+        return refuse(r, "TypeError", "The data of an event must be JSON");
+    return true;
+}
+
+/* Answers when the row is durable. */
+static void write_row(struct hub *h, struct rpc_call *call, enum access_operation o,
+                      struct slice type, struct slice data)
+{
+    struct refusal r;
+
+    if (!access_allows(call, o, &r) || !check_type(type, &r) || !check_data(h, data, &r))
+        reply_refusal(call, &r);
+    else
+        append(h, call, type, data, on_written, call);
+}
+
+void do_log(struct rpc_call *call, void *arg)
+{
+    write_row(((struct manager *)arg)->hub, call, OPERATION_LOG, SLICE_LIT("log"), call->args[0]);
+}
+
+void do_log_event(struct rpc_call *call, void *arg)
+{
+    write_row(((struct manager *)arg)->hub, call, OPERATION_LOG_EVENT, call_text(call, 0),
+              call->args[1]);
+}
+
+/* ---- reading ---- */
+
+struct event_question {
+    struct list link;       /* in the log's waiting or running */
+    struct event_log *log;  /* NULL: it has gone while the store was at work */
+    struct rpc_call *call;
+    struct journal_query query; /* texts of the call, which lives until it is answered */
+    bool wants_counts;
+    unsigned n;
+    size_t *ends; /* owned: where each row ends in rows */
+    size_t n_ends_room;
+    struct buf rows; /* encoded maps: rows newest first, or counts */
+};
+
+static void question_free(struct event_question *q)
+{
+    list_unlink(&q->link);
+    mem_free(q->ends);
+    buf_deinit(&q->rows);
+    mem_free(q);
+}
+
+static bool note_end(struct event_question *q)
+{
+    if (q->n == q->n_ends_room) {
+        size_t room = q->n_ends_room ? q->n_ends_room * 2 : 64;
+        size_t *grown = mem_try_resize(q->ends, room * sizeof(*grown));
+        if (!grown)
+            return false;
+        q->ends = grown;
+        q->n_ends_room = room;
+    }
+    q->ends[q->n++] = q->rows.len;
+    return true;
+}
+
+static void add_row(struct buf *b, const struct journal_row *row)
+{
+    struct buf at;
+
+    buf_init(&at, 0);
+    time_text_add(&at, row->at_us);
+    mp_add_map(b, 6);
+    mp_add_text(b, "id");
+    mp_add_int(b, row->id);
+    mp_add_text(b, "event_type");
+    mp_add_str(b, row->type);
+    mp_add_text(b, "workspace");
+    mp_add_str(b, row->workspace);
+    mp_add_text(b, "user_id");
+    mp_add_str(b, row->user);
+    mp_add_text(b, "timestamp");
+    mp_add_str(b, buf_slice(&at));
+    mp_add_text(b, "data");
+    mp_add_raw(b, row->data);
+    buf_deinit(&at);
+}
+
+/* The oldest first, as people read a log. */
+static void answer(struct event_question *q)
+{
+    struct slice rows = buf_slice(&q->rows);
+    struct buf b;
+
+    buf_init(&b, 0);
+    b.is_failed = q->rows.is_failed;
+    mp_add_array(&b, q->n);
+    for (unsigned i = q->n; i > 0 && !q->wants_counts; i--) {
+        size_t begin = i > 1 ? q->ends[i - 2] : 0;
+        buf_add_slice(&b, slice_to(slice_from(rows, begin), q->ends[i - 1] - begin));
+    }
+    if (q->wants_counts)
+        buf_add_slice(&b, rows);
+    reply_buf(q->call, &b);
+}
+
+static void start(struct event_log *log);
+
+static void finish(struct event_question *q, int outcome)
+{
+    struct event_log *log = q->log;
+
+    if (outcome == STORE_FAILED)
+        rpc_reject(q->call, "RuntimeError",
+                   "The event log could not be read, or the answer is too large: "
+                   "narrow it by type or time");
+    else
+        answer(q);
+    question_free(q);
+    if (log) {
+        log->n_running--;
+        start(log);
+    }
+}
+
+static void on_row(int outcome, const struct journal_row *row, void *arg)
+{
+    struct event_question *q = arg;
+
+    if (!row) {
+        finish(q, outcome);
+        return;
+    }
+    add_row(&q->rows, row);
+    if (!note_end(q))
+        q->rows.is_failed = true;
+}
+
+static void on_count(int outcome, struct slice type, int64_t n_rows, void *arg)
+{
+    struct event_question *q = arg;
+
+    if (outcome != STORE_OK) {
+        finish(q, outcome);
+        return;
+    }
+    mp_add_map(&q->rows, 2);
+    mp_add_text(&q->rows, "event_type");
+    mp_add_str(&q->rows, type);
+    mp_add_text(&q->rows, "count");
+    mp_add_int(&q->rows, n_rows);
+    q->n++;
+}
+
+static void start(struct event_log *log)
+{
+    while (log->n_running < EVENT_LOG_READS && !list_is_empty(&log->waiting)) {
+        struct event_question *q = LIST_ENTRY(log->waiting.next, struct event_question, link);
+        list_unlink(&q->link);
+        list_link(&log->running, &q->link);
+        log->n_running++;
+        if (q->wants_counts)
+            journal_count(log->hub->store, &q->query, on_count, q);
+        else
+            journal_read(log->hub->store, &q->query, on_row, q);
+    }
+}
+
+static bool read_time(const struct rpc_call *call, unsigned i, int64_t *ret_us, struct refusal *r)
+{
+    const char *name = call->method->params[i].name;
+    struct slice value = call->args[i], text;
+    double seconds;
+
+    if (!value.len)
+        return true;
+    if (mp_get_str(value, &text))
+        return time_text_read(text, ret_us) ||
+               refuse(r, "ValueError", "Invalid %s: '" SLICE_FMT "' is no ISO-8601 time", name,
+                      SLICE_ARG(slice_utf8_prefix(text, 100)));
+    if (mp_get_num(value, &seconds))
+        return time_from_seconds(seconds, ret_us) ||
+               refuse(r, "ValueError", "Invalid %s: no time within the years 1 to 9999", name);
+    return refuse(r, "TypeError", "%s must be an ISO-8601 text or Unix seconds", name);
+}
+
+static bool read_question(const struct hub *h, const struct rpc_call *call, bool wants_counts,
+                          struct journal_query *ret, struct refusal *r)
+{
+    int64_t since_us = limits_of(h).since_us;
+
+    *ret = (struct journal_query){.workspace = call->workspace,
+                                  .user = slice_of(call->user->id),
+                                  .type = call_text(call, 0),
+                                  .from_us = since_us,
+                                  .to_us = INT64_MAX,
+                                  .max_rows = h->loop->config->event_log_answer_rows,
+                                  .max_bytes = wants_counts ? STATS_BYTES : ANSWER_BYTES};
+    if (!access_allows(call, wants_counts ? OPERATION_GET_EVENT_STATS : OPERATION_GET_EVENTS, r) ||
+        !read_time(call, 1, &ret->from_us, r) || !read_time(call, 2, &ret->to_us, r))
+        return false;
+    if (ret->from_us < since_us)    /* what is too old is not there, whether or not it has been dropped */
+        ret->from_us = since_us;
+    return true;
+}
+
+static bool has_room(const struct event_log *log, const struct rpc_call *call, struct refusal *r)
+{
+    unsigned n = 0;
+
+    LIST_FOREACH(it, &log->waiting)
+    {
+        const struct event_question *q = LIST_ENTRY(it, struct event_question, link);
+        n += strcmp(user_effective_id(q->call->user), user_effective_id(call->user)) == 0;
+    }
+    return n < QUESTIONS_PER_USER ||
+           refuse(r, "RuntimeError", "Too many questions to the event log at once");
+}
+
+static void ask(struct manager *m, struct rpc_call *call, bool wants_counts)
+{
+    struct event_log *log = &m->event_log;
+    struct journal_query query;
+    struct refusal r;
+
+    if (!read_question(m->hub, call, wants_counts, &query, &r) || !has_room(log, call, &r)) {
+        reply_refusal(call, &r);
+        return;
+    }
+    struct event_question *q = MEM_NEW(struct event_question);
+    *q = (struct event_question){
+        .log = log, .call = call, .query = query, .wants_counts = wants_counts};
+    buf_init(&q->rows, 0);
+    list_init(&q->link);
+    list_link(&log->waiting, &q->link);
+    start(log);
+}
+
+void do_get_events(struct rpc_call *call, void *arg)
+{
+    ask(arg, call, false);
+}
+
+void do_get_event_stats(struct rpc_call *call, void *arg)
+{
+    ask(arg, call, true);
+}
+
+/* ---- life ---- */
+
+static void on_trim_due(struct timer *t)
+{
+    struct event_log *log = CONTAINER_OF(t, struct event_log, trim);
+    struct journal_limits limits = limits_of(log->hub);
+
+    if (log->hub->store)
+        journal_trim(log->hub->store, &limits);
+    timer_start(log->hub->loop, t, TRIM_EVERY_MS);
+}
+
+void event_log_init(struct event_log *log, struct hub *h)
+{
+    *log = (struct event_log){.hub = h};
+    list_init(&log->waiting);
+    list_init(&log->running);
+    timer_init(&log->trim, on_trim_due);
+    timer_start(h->loop, &log->trim, TRIM_EVERY_MS);
+}
+
+void event_log_deinit(struct event_log *log)
+{
+    timer_stop(log->hub->loop, &log->trim);
+    while (!list_is_empty(&log->waiting)) {
+        struct event_question *q =
+            LIST_ENTRY(log->waiting.next, struct event_question, link);
+        rpc_reject(q->call, "RuntimeError", "The server is going down");
+        question_free(q);
+    }
+    while (!list_is_empty(&log->running)) {
+        struct event_question *q =
+            LIST_ENTRY(log->running.next, struct event_question, link);
+        list_unlink(&q->link);
+        q->log = NULL;
+    }
+}
