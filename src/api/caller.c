@@ -14,6 +14,7 @@
 #include "http/response.h"
 #include "peer/admission.h"
 #include "peer/hub.h"
+#include "wire/ip.h"
 #include "wire/json.h"
 #include "wire/mp.h"
 
@@ -234,7 +235,7 @@ void caller_begin(struct api *a, struct http_request *req, struct slice url_work
     req->owner = c;
     req->on_gone = on_gone;
     j->asker = req->loop;
-    snprintf(j->address, sizeof(j->address), "%s", http_request_client(req));
+    (void)ip_parse(http_request_client(req), &j->address);
     j->client_id = mem_copy("", 0);
     j->workspace = mem_copy(url_workspace.ptr, url_workspace.len);
     j->is_http = true;

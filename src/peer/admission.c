@@ -15,7 +15,6 @@
 #include "peer/peer.h"
 #include "peer/probe.h"
 #include "router/router.h"
-#include "wire/ip.h"
 
 enum { MAX_PROBES = 3 };        /* incumbents that die and are replaced while we ask: somebody is fighting over the id */
 
@@ -88,7 +87,7 @@ static void admit(struct hub *h, struct join *j, struct workspace *w)
 
     j->account = hub_seat_take(h, w, j->joined);
     struct client *c = client_add(&h->registry, w, slice_of(j->client_id), j->joined, j->handle, false);
-    c->origin.address = j->from;
+    c->origin.address = j->address;
     hub_address_take(h, &c->origin.address);
     if (j->has_token)
         memcpy(c->origin.credential, j->token_digest, sizeof(c->origin.credential));
@@ -165,7 +164,6 @@ static void run_ask(struct loop *l, struct mail *mail)
     struct join *j = CONTAINER_OF(mail, struct join, mail);
 
     LOOP_ASSERT(l);
-    (void)ip_parse(j->address, &j->from);   /* what is no address stays unknown */
     consider(j->hub, j, 0);
 }
 

@@ -14,7 +14,7 @@ struct account;
 struct hub;
 struct meter;
 
-enum { ADMISSION_TEXT_MAX = 640, ADMISSION_ADDRESS_MAX = 64 };
+enum { ADMISSION_TEXT_MAX = 640 };
 
 /* One request to be let in. The asker allocates it, fills in the question and posts it with admission_ask; it comes back to
  * on_answer on the asker's loop, where it is freed by join_free. */
@@ -30,7 +30,7 @@ struct join {
     bool has_workspace_claim, has_client_claim;     /* wid, cid */
     bool is_http;                   /* acts in a workspace for one request: no client record, no duplicates (http.md 2.4) */
     uint8_t token_digest[32];
-    char address[ADMISSION_ADDRESS_MAX];    /* of the client; "" when it is not known */
+    struct in6_addr address;        /* of the client; all zero: not known */
     void (*on_answer)(struct join *j);
     void *arg;
     /* the answer */
@@ -44,8 +44,7 @@ struct join {
     uint64_t generation;
     enum permission permission;     /* on the workspace */
     bool asked_workspace_exists;    /* is_http: the workspace asked for, which need not be the one joined */
-    /* the hub's own: the address as a value; the rest while an incumbent is being asked whether it lives */
-    struct in6_addr from;
+    /* the hub's own, while an incumbent is being asked whether it lives */
     uint64_t asked_generation;
     unsigned n_probes;
 };

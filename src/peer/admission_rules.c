@@ -86,7 +86,7 @@ static bool check_blocks(struct hub *h, struct join *j)
 
     if (strcmp(j->user->id, "root") == 0)
         return true;
-    block = block_of_address(h->blocks, &j->from);
+    block = block_of_address(h->blocks, &j->address);
     if (!block) {
         block = block_of_user(h->blocks, j->user);
         who = "User";
@@ -224,13 +224,13 @@ static bool is_proxy(const struct config *config, const struct in6_addr *ip)
 static bool check_address_limit(struct hub *h, struct join *j, const struct client *replaced)
 {
     const struct config *config = h->loop->config;
-    size_t here = hub_address_connections(h, &j->from);
+    size_t here = hub_address_connections(h, &j->address);
     char text[IP_TEXT_MAX];
 
-    here -= replaced && IN6_ARE_ADDR_EQUAL(&replaced->origin.address, &j->from) && here;
-    if (!config->max_connections_per_address || here < config->max_connections_per_address || is_proxy(config, &j->from))
+    here -= replaced && IN6_ARE_ADDR_EQUAL(&replaced->origin.address, &j->address) && here;
+    if (!config->max_connections_per_address || here < config->max_connections_per_address || is_proxy(config, &j->address))
         return true;
-    ip_print(&j->from, text);
+    ip_print(&j->address, text);
     loop_count(h->loop, METRIC_ADDRESS_LIMIT_REFUSED, 1);
     return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_REFUSED, "Connection limit exceeded: address %s has %zu/%u connections", text, here,
                        config->max_connections_per_address);

@@ -138,7 +138,7 @@ static void ask(struct peer *p, struct slice client_id, struct slice workspace, 
     j->workspace = workspace.len ? mem_copy(workspace.ptr, workspace.len) : NULL;
     j->is_reconnection = is_reconnection;
     j->on_answer = on_answer;
-    p->via->address(p, j->address);
+    j->address = p->address;
     if (!identify(p, j, token)) {
         join_free(j);
         return;

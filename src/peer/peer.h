@@ -5,6 +5,7 @@
  *      \--timeout, refusal--------\----------------------> freed
  */
 #pragma once
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -12,7 +13,6 @@
 #include "base/list.h"
 #include "base/ring.h"
 #include "loop/loop.h"
-#include "net/stream.h"
 #include "router/router.h"
 #include "wire/rpc_header.h"
 
@@ -46,7 +46,6 @@ struct peer_transport {
     void (*hold)(struct peer *p, bool is_held);         /* stop reading what it sends, or go on */
     void (*ping)(struct peer *p);                       /* a sign of life is wanted: told by probe_settle() */
     uint64_t (*silent_ms)(const struct peer *p);        /* since it was last heard; 0 while it is held back */
-    void (*address)(const struct peer *p, char out[STREAM_PEER_MAX]);   /* of the client */
     void (*admitted)(struct peer *p);                   /* p->account is its final one, larger messages may come */
     /* Say no, or goodbye, and let go of the peer: no callback follows. */
     void (*refuse)(struct peer *p, unsigned code, struct slice text);
@@ -62,6 +61,7 @@ struct peer {
     struct peer_loop *pl;
     const struct peer_transport *via;
     void *conn;                     /* of the transport; NULL once it has let go, or ended */
+    struct in6_addr address;        /* of the client, said by the connection or a trusted proxy; all zero: not known */
     struct timer timer;             /* first message, then silence */
     struct timer rate_timer;        /* running while the message rate holds it back */
     struct account *account;        /* holds a reference; a leaf: what this peer has under way */

@@ -8,6 +8,7 @@
 #include "peer/login.h"
 #include "peer/peer.h"
 #include "peer/ws_peer.h"
+#include "wire/ip.h"
 #include "wire/url.h"
 #include "ws/handshake.h"
 
@@ -37,6 +38,9 @@ static void upgrade(struct peer_loop *pl, struct http_request *req)
 {
     bool is_legacy = has_query_credentials(req->query);
     struct slice leftover = {NULL, 0};
+    struct in6_addr client = {0};
+
+    (void)ip_parse(http_request_client(req), &client);
     struct stream *stream = ws_handshake(req, &leftover);
 
     if (!stream)
@@ -46,7 +50,7 @@ static void upgrade(struct peer_loop *pl, struct http_request *req)
                        SLICE_LIT("Connection rejected, please  upgrade to `hypha-rpc` which pass the authentication "
                                  "information in the first message"));
     else
-        ws_peer_open(pl, stream, leftover);
+        ws_peer_open(pl, stream, &client, leftover);
 }
 
 static void refuse_busy(struct http_request *req, const char *text)

@@ -78,11 +78,6 @@ static uint64_t silent_ms(const struct peer *p)
     return ws->stream->is_reading ? loop_now_ms(p->pl->loop) - ws->last_in_ms : 0;
 }
 
-static void address(const struct peer *p, char out[STREAM_PEER_MAX])
-{
-    stream_peer_name(((const struct ws_conn *)p->conn)->stream, out);
-}
-
 static void do_admitted(struct peer *p)
 {
     struct ws_conn *ws = p->conn;
@@ -118,7 +113,6 @@ static const struct peer_transport ws_transport = {
     .hold = do_hold,
     .ping = do_ping,
     .silent_ms = silent_ms,
-    .address = address,
     .admitted = do_admitted,
     .refuse = do_refuse,
     .close = do_close,
@@ -132,10 +126,11 @@ static struct peer *peer_over(struct peer_loop *pl, struct stream *stream)
     return p;
 }
 
-void ws_peer_open(struct peer_loop *pl, struct stream *stream, struct slice leftover)
+void ws_peer_open(struct peer_loop *pl, struct stream *stream, const struct in6_addr *client, struct slice leftover)
 {
     struct peer *p = peer_over(pl, stream);
 
+    p->address = *client;
     ws_start(p->conn, leftover);
 }
 
