@@ -4,12 +4,15 @@
  * or went: events are hints, the registry is the truth. */
 #include "login/login.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "config/config.h"
 #include "http/rate.h"
 #include "http/request.h"
+#include "login/local.h"
 #include "login/login_room.h"
 #include "manager/manager.h"
 #include "peer/hub.h"
@@ -68,8 +71,13 @@ static void on_service(struct registry_watch *w, const struct service *s)
 
 static void build_service(struct login *l)
 {
+    size_t n_methods = login_n_methods + (l->manner->is_local ? local_n_methods : 0);
     struct mp_open config;
 
+    l->methods = mem_new(n_methods * sizeof(*l->methods));
+    memcpy(l->methods, login_methods, login_n_methods * sizeof(*l->methods));
+    if (l->manner->is_local)
+        memcpy(l->methods + login_n_methods, local_methods, local_n_methods * sizeof(*l->methods));
     buf_init(&l->config, 0);
     mp_open_map(&config, &l->config);
     mp_key(&config, "visibility");
@@ -82,17 +90,17 @@ static void build_service(struct login *l)
                                       .description = l->manner->description,
                                       .type = "functions",
                                       .config = buf_slice(&l->config),
-                                      .methods = login_methods,
-                                      .n_methods = login_n_methods,
+                                      .methods = l->methods,
+                                      .n_methods = n_methods,
                                       .arg = l};
 }
 
-struct login *login_new(struct hub *h)
+struct login *login_new(struct hub *h, bool has_accounts)
 {
     struct login *l = MEM_NEW(struct login);
 
     l->hub = h;
-    l->manner = &login_manner_default;
+    l->manner = has_accounts ? &login_manner_local : &login_manner_default;
     l->rate = http_rate_new();
     atomic_init(&l->is_yielding, false);
     list_init(&l->look.link);
@@ -110,6 +118,7 @@ void login_free(struct login *l)
     sessions_deinit(&l->sessions);
     buf_deinit(&l->config);
     http_rate_free(l->rate);
+    mem_free(l->methods);
     mem_free(l);
 }
 
@@ -120,6 +129,8 @@ void login_open(struct login *l, struct manager *m)
     l->look.run = look;
     l->watch.on_service = on_service;
     list_link(&l->hub->registry.watches, &l->watch.link);
+    if (l->manner->is_local)
+        l->local = local_open(l);
     manager_offer(m, MANAGER_PUBLIC, &l->service);
 }
 
@@ -131,6 +142,8 @@ void login_close(struct login *l)
     list_unlink(&l->look.link);
     sessions_deinit(&l->sessions);
     sessions_init(&l->sessions, l->hub->loop);
+    local_close(l->local);
+    l->local = NULL;
     manager_withdraw(l->manager, MANAGER_PUBLIC, &l->service);
     l->manager = NULL;
 }

@@ -40,6 +40,7 @@ struct login {
     struct manager *manager; /* NULL while closed */
     struct local *local;     /* accounts of this server; NULL without them */
     struct sessions sessions;
+    struct rpc_method *methods; /* owned: of the service */
     struct rpc_service service;
     struct buf config; /* encoded: what service.config points to */
     struct registry_watch watch;

@@ -1,0 +1,149 @@
+/* local: the life of local accounts and the table of their functions. */
+#include "login/local.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "config/config.h"
+#include "login/local_room.h"
+#include "login/login_room.h"
+#include "login/password.h"
+#include "net/fetch.h"
+#include "peer/hub.h"
+
+enum { SWEEP_MS = 60 * 1000 };
+
+#define OPTIONAL(name, kind, help)                                                                 \
+    {                                                                                              \
+        name, kind, true, help, NULL                                                               \
+    }
+/* Of any kind and optional, because what is wrong with them is answered, not raised. */
+#define EMAIL OPTIONAL("email", RPC_ANY, "the address")
+#define CODE OPTIONAL("code", RPC_ANY, "the six digits of the mail")
+
+const struct rpc_method local_methods[] = {
+    {"signup",
+     "Asks for an account; a code is sent to the address.",
+     {OPTIONAL("name", RPC_ANY, "what to call you"), EMAIL,
+      OPTIONAL("password", RPC_ANY, "at least 8 characters")},
+     do_signup},
+    {"verify_email", "Completes a sign-up.", {EMAIL, CODE}, do_verify_email},
+    {"resend_code", "Sends another code for a sign-up.", {EMAIL}, do_resend_code},
+    {"login",
+     "Gives a token for a password.",
+     {EMAIL, OPTIONAL("password", RPC_ANY, "the password"),
+      OPTIONAL("workspace", RPC_ANY, "one of yours; default: your own"),
+      OPTIONAL("key", RPC_ANY, "of start: completes that login")},
+     do_local_login},
+    {"update_profile",
+     "Changes name or password.",
+     {OPTIONAL("user_email", RPC_ANY, "whose profile"),
+      OPTIONAL("name", RPC_ANY, "the name from here on"),
+      OPTIONAL("current_password", RPC_ANY, "needed unless you are logged in as that user"),
+      OPTIONAL("new_password", RPC_ANY, "at least 8 characters")},
+     do_update_profile},
+    {"request_reset", "Sends a code to choose another password.", {EMAIL}, do_request_reset},
+    {"reset_password",
+     "Chooses another password.",
+     {EMAIL, CODE, OPTIONAL("new_password", RPC_ANY, "at least 8 characters")},
+     do_reset_password},
+};
+const size_t local_n_methods = sizeof(local_methods) / sizeof(local_methods[0]);
+
+struct local *local_of(void *arg)
+{
+    return ((struct login *)arg)->local;
+}
+
+/* ---- sweeping ---- */
+
+static void tell(struct local *l, enum metric id, size_t is, size_t *told)
+{
+    loop_count(l->loop, id, (int64_t)is - (int64_t)*told);
+    *told = is;
+}
+
+void local_tell_figures(struct local *l)
+{
+    size_t n_codes = l->signups.by_email.n_entries + l->resets.by_email.n_entries;
+
+    tell(l, METRIC_CODES, n_codes, &l->n_codes_told);
+    tell(l, METRIC_ACCOUNTS, l->accounts.n_accounts, &l->n_accounts_told);
+}
+
+static void on_sweep(struct timer *t)
+{
+    struct local *l = CONTAINER_OF(t, struct local, sweep);
+    uint64_t now = local_now(l);
+
+    codes_sweep(&l->signups, now);
+    codes_sweep(&l->resets, now);
+    throttle_sweep(&l->throttle, now);
+    local_tell_figures(l);
+    timer_start(l->loop, &l->sweep, SWEEP_MS);
+}
+
+/* ---- life ---- */
+
+static struct code_rules rules_of(const struct config *c)
+{
+    return (struct code_rules){.ttl_ms = c->verification_code_ttl_ms,
+                               .throttle_ms = c->verification_resend_throttle_ms,
+                               .max_attempts = c->verification_max_attempts,
+                               .max_pending = c->verification_max_pending};
+}
+
+static void on_counted(int outcome, void *arg)
+{
+    struct task *t = arg;
+
+    t->local->is_counted = outcome == ACCOUNT_FOUND;
+    if (!t->local->is_closed && outcome != ACCOUNT_FOUND)
+        LOG(LOG_ERROR, "login", "accounts cannot be read");
+    task_end(t);
+}
+
+struct local *local_open(struct login *login)
+{
+    struct local *l = MEM_NEW(struct local);
+    const struct config *c = login->hub->loop->config;
+    struct code_rules rules = rules_of(c);
+
+    l->login = login;
+    l->hub = login->hub;
+    l->loop = login->hub->loop;
+    accounts_init(&l->accounts, l->hub->store, c->max_accounts);
+    l->passwords = passwords_new(l->loop, c->password_hashes, c->password_queue);
+    l->fetcher = fetcher_new(l->loop);
+    l->mailer = mailer_new(l->loop, l->fetcher);
+    codes_init(&l->signups, &rules);
+    codes_init(&l->resets, &rules);
+    throttle_init(&l->throttle);
+    list_init(&l->tasks);
+    timer_init(&l->sweep, on_sweep);
+    timer_start(l->loop, &l->sweep, SWEEP_MS);
+    accounts_load(&l->accounts, on_counted, task_new(l, NULL, ""));
+    return l;
+}
+
+void local_close(struct local *l)
+{
+    if (!l)
+        return;
+    struct task *last = task_new(l, NULL, ""); /* so that it lives until the end of this function */
+    l->is_closed = true;
+    timer_stop(l->loop, &l->sweep);
+    LIST_FOREACH (it, &l->tasks) {
+        struct task *t = LIST_ENTRY(it, struct task, link);
+
+        if (t->call)
+            rpc_reject(t->call, "RuntimeError", "The server is going down");
+        t->call = NULL;
+    }
+    passwords_free(l->passwords); /* these two end the tasks that wait for them */
+    fetcher_close(l->fetcher);
+    mailer_free(l->mailer);
+    codes_deinit(&l->signups);
+    codes_deinit(&l->resets);
+    throttle_deinit(&l->throttle);
+    task_end(last);
+}
