@@ -9,6 +9,8 @@
 #include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "base/assert.h"
@@ -21,6 +23,7 @@ enum {
     MAIL_DEADLINE_MS = 30000,
     BODY_MAX = 1 << 20,
     IDLE_CONNECTIONS = 4,
+    MAIL_SOCKETS = 4,       /* of one mail: an attempt for each kind of address */
 };
 
 struct fetcher {
@@ -41,6 +44,8 @@ struct fetch {
     struct buf body;
     char *mail;                     /* owned: what is being uploaded */
     size_t mail_len, mail_sent;
+    curl_socket_t sockets[MAIL_SOCKETS];    /* of a mail: open ones */
+    unsigned n_sockets;
     enum fetch_outcome outcome;     /* OK until something else is known */
     fetch_done *done;
     void *arg;
@@ -417,6 +422,52 @@ static size_t on_want_mail(char *room, size_t size, size_t n, void *arg)
     return part;
 }
 
+/* curl says QUIT and then blocks until the server has answered. Nobody needs that answer: the end of what can be read gives it
+ * one. For this a mail has its connection for itself, and its sockets are known. */
+static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
+{
+    struct fetch *one = arg;
+
+    (void)purpose;
+    if (one->n_sockets == MAIL_SOCKETS)
+        return CURL_SOCKET_BAD;
+    curl_socket_t fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+    if (fd != CURL_SOCKET_BAD)
+        one->sockets[one->n_sockets++] = fd;
+    return fd;
+}
+
+static int on_close_socket(void *arg, curl_socket_t fd)
+{
+    struct fetch *one = arg;
+
+    for (unsigned i = 0; i < one->n_sockets; i++) {
+        if (one->sockets[i] == fd)
+            one->sockets[i--] = one->sockets[--one->n_sockets];
+    }
+    return close(fd);
+}
+
+static int on_said(CURL *easy, curl_infotype type, char *bytes, size_t n, void *arg)
+{
+    struct fetch *one = arg;
+
+    (void)easy;
+    if (type != CURLINFO_HEADER_OUT || !slice_starts(slice_make(bytes, n), "QUIT"))
+        return 0;
+    for (unsigned i = 0; i < one->n_sockets; i++)
+        shutdown(one->sockets[i], SHUT_RD);
+    return 0;
+}
+
+static bool set_mail_connection(struct fetch *one)
+{
+    return SET(one, CURLOPT_FRESH_CONNECT, 1L) && SET(one, CURLOPT_FORBID_REUSE, 1L) &&
+           SET(one, CURLOPT_OPENSOCKETFUNCTION, on_open_socket) && SET(one, CURLOPT_OPENSOCKETDATA, one) &&
+           SET(one, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket) && SET(one, CURLOPT_CLOSESOCKETDATA, one) &&
+           SET(one, CURLOPT_DEBUGFUNCTION, on_said) && SET(one, CURLOPT_DEBUGDATA, one) && SET(one, CURLOPT_VERBOSE, 1L);
+}
+
 static bool is_address(const char *text)
 {
     size_t n = text ? strcspn(text, " \t\r\n<>") : 0;
@@ -431,7 +482,7 @@ static bool set_mail(struct fetch *one, const struct fetch_mail *m)
     one->mail = mem_copy(m->text.ptr, m->text.len);
     one->mail_len = m->text.len;
     one->headers = curl_slist_append(NULL, m->to);
-    return one->headers && SET(one, CURLOPT_PROTOCOLS_STR, "smtp,smtps") &&
+    return one->headers && set_mail_connection(one) && SET(one, CURLOPT_PROTOCOLS_STR, "smtp,smtps") &&
            SET(one, CURLOPT_USE_SSL, (long)(plain_will_do ? CURLUSESSL_TRY : CURLUSESSL_ALL)) && SET(one, CURLOPT_MAIL_FROM, m->from) &&
            SET(one, CURLOPT_MAIL_RCPT, one->headers) && SET(one, CURLOPT_UPLOAD, 1L) && SET(one, CURLOPT_READFUNCTION, on_want_mail) &&
            SET(one, CURLOPT_READDATA, one) && (!m->user || SET(one, CURLOPT_USERNAME, m->user)) &&

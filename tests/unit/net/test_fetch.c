@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "net/fetch.h"
 #include "unit/net/turns.h"
 
@@ -91,12 +92,14 @@ static void *serve_mail(void *arg)
             answer = caps;
         else if (strncmp(line, "DATA", 4) == 0)
             answer = go;
+        if (strncmp(line, "QUIT", 4) == 0 && w->n_answers > 1)
+            answer = w->answers[1];
         (void)!write(fd, answer, strlen(answer));
         if (answer == go && !read_until(w, fd, "\r\n.\r\n"))
             break;
         if (answer == go)
             (void)!write(fd, yes, strlen(yes));
-        if (strncmp(line, "QUIT", 4) == 0)
+        if (strncmp(line, "QUIT", 4) == 0 && w->n_answers == 1)
             break;
     }
     close(fd);
@@ -332,6 +335,24 @@ CASE(mail_goes_out_and_what_could_forge_commands_does_not)
     shut(&w);
 }
 
+CASE(a_mail_server_that_does_not_say_goodbye_keeps_nobody_waiting)
+{
+    struct world w;
+    struct fetch_mail m = {.from = "hub@example.org", .to = "ann@example.org", .allow_plain = true,
+                           .text = SLICE_LIT("Subject: x\r\n\r\nhello\r\n")};
+
+    open_world(&w, serve_mail, 2, (const char *[]){"250 plain\r\n", ""});
+    snprintf(w.url, sizeof(w.url), "smtp://127.0.0.1:%u", w.port);
+    m.url = w.url;
+    uint64_t began = clock_mono_ms();
+    fetch_send_mail(w.f, &m, keep, &w);
+    TURNS_UNTIL(&w.t, w.n_done == 1);
+    CHECK_INT(w.reply.outcome, FETCH_OK);
+    shut(&w);
+    CHECK(strstr(w.asked, "QUIT"));
+    CHECK(clock_mono_ms() - began < 10000);
+}
+
 CASE(a_password_is_not_sent_without_tls)
 {
     struct world w;
@@ -352,4 +373,5 @@ CASES(RUN(an_answer_comes_with_status_type_and_body), RUN(method_headers_and_bod
       RUN(a_length_above_the_cap_is_refused_unread), RUN(silence_ends_at_the_deadline),
       RUN(redirects_are_followed_as_often_as_allowed), RUN(what_cannot_be_sent_is_refused_later_too),
       RUN(the_environments_proxy_is_used_only_when_asked_for), RUN(cancel_and_close_end_what_runs), RUN(so_many_at_once_and_no_more),
-      RUN(mail_goes_out_and_what_could_forge_commands_does_not), RUN(a_password_is_not_sent_without_tls))
+      RUN(mail_goes_out_and_what_could_forge_commands_does_not), RUN(a_mail_server_that_does_not_say_goodbye_keeps_nobody_waiting),
+      RUN(a_password_is_not_sent_without_tls))
