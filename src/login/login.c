@@ -134,14 +134,19 @@ void login_open(struct login *l, struct manager *m)
     manager_offer(m, MANAGER_PUBLIC, &l->service);
 }
 
+void login_drain(struct login *l)
+{
+    l->is_draining = true;
+    sessions_clear(&l->sessions);
+}
+
 void login_close(struct login *l)
 {
     if (!l->manager)
         return;
     list_unlink(&l->watch.link);
     list_unlink(&l->look.link);
-    sessions_deinit(&l->sessions);
-    sessions_init(&l->sessions, l->hub->loop);
+    sessions_clear(&l->sessions);
     local_close(l->local);
     l->local = NULL;
     manager_withdraw(l->manager, MANAGER_PUBLIC, &l->service);

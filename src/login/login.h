@@ -22,6 +22,9 @@ struct login *login_new(struct hub *h, bool has_accounts);
 void login_free(struct login *l); /* after the loops are joined; takes NULL */
 /* Offers the service. Hub loop, after manager_new(). */
 void login_open(struct login *l, struct manager *m);
+/* The server is about to stop: no more starts, and who waits is told that the login has expired.
+ * Harmless when not open. Hub loop. */
+void login_drain(struct login *l);
 /* Withdraws it; who waits is told that the login has expired. Harmless when not open. Hub loop,
  * before manager_free(). */
 void login_close(struct login *l);

@@ -104,6 +104,10 @@ static struct session *start(struct login *l, const struct rpc_call *call, int64
         (void)refuse(r, "ValueError", "workspace is longer than %d bytes", WORKSPACE_TEXT_MAX);
         return NULL;
     }
+    if (l->is_draining) {
+        (void)refuse(r, "RuntimeError", "The server is shutting down");
+        return NULL;
+    }
     if (!take_start(l, call, r)) {
         loop_count(l->hub->loop, METRIC_LOGIN_STARTS_REFUSED, 1);
         return NULL;

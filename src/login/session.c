@@ -152,12 +152,17 @@ void sessions_init(struct sessions *t, struct loop *loop)
     map_init(&t->by_key);
 }
 
-void sessions_deinit(struct sessions *t)
+void sessions_clear(struct sessions *t)
 {
     struct slice key;
     void *value;
 
     for (size_t at = 0; map_next(&t->by_key, &at, &key, &value); at = 0)
         session_end(value);
+}
+
+void sessions_deinit(struct sessions *t)
+{
+    sessions_clear(t);
     map_deinit(&t->by_key);
 }

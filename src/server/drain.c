@@ -12,6 +12,7 @@
 #include "hyphad/protocol.h"
 #include "net/stream.h"
 #include "peer/peer.h"
+#include "server/features.h"
 #include "server/ready.h"
 #include "server/wiring.h"
 
@@ -32,6 +33,8 @@ static void run_order(struct loop *l, struct mail *mail)
     switch (o->what) {
     case ORDER_REFUSE:
         s->peer_loops[l->index].is_draining = true;
+        if (l == s->hub.loop)
+            features_drain(s);
         break;
     case ORDER_CLOSE:
         (void)peer_loop_drain(&s->peer_loops[l->index], o->n, HYPHA_CLOSE_GOING_AWAY, SLICE_LIT("Server is shutting down"));

@@ -9,6 +9,11 @@ void features_open(struct server *s)
     login_open(s->login, s->manager);
 }
 
+void features_drain(struct server *s)
+{
+    login_drain(s->login);
+}
+
 void features_close(struct server *s)
 {
     login_close(s->login);
