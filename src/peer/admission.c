@@ -117,6 +117,8 @@ static void on_probed(bool is_alive, void *arg)
  * token, or because it never registered and so cannot be told from a connection that failed to set up (1.9). */
 static bool must_ask(const struct join *j, const struct client *incumbent, uint64_t dead_generation)
 {
+    if (incumbent && j->replaces_own && strcmp(j->joined->id, incumbent->user->id) == 0)
+        return false;
     return incumbent && !j->is_reconnection && incumbent->generation != dead_generation && (incumbent->built_in || incumbent->is_virtual);
 }
 

@@ -28,6 +28,7 @@ struct join {
     struct user *user;              /* owned: from the token, or anonymous */
     bool has_token, is_reconnection;
     bool has_workspace_claim, has_client_claim;     /* wid, cid */
+    bool replaces_own;              /* a live client of the same user gives way */
     bool is_http;                   /* acts in a workspace for one request: no client record, no duplicates (http.md 2.4) */
     uint8_t token_digest[32];
     struct in6_addr address;        /* of the client; all zero: not known */

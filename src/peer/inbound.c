@@ -11,6 +11,7 @@
 #include "base/meter.h"
 #include "config/config.h"
 #include "hyphad/protocol.h"
+#include "peer/admission.h"
 #include "peer/login.h"
 #include "peer/peer.h"
 #include "peer/pressure.h"
@@ -149,7 +150,7 @@ void peer_binary(struct peer *p, struct slice frame, struct blob *blob)
         probe_settle(p, true);
     if (!pressure_take(p)) {
         loop_count(loop, METRIC_WS_RATE_LIMITED, 1);
-        peer_refuse(p, HYPHA_CLOSE_POLICY, SLICE_LIT("Rate limit exceeded: too many messages per second"));
+        peer_refuse(p, JOIN_REFUSED, HYPHA_CLOSE_POLICY, SLICE_LIT("Rate limit exceeded: too many messages per second"));
         return;
     }
     int r = rpc_header_peek(frame, &caps, &h);
@@ -181,24 +182,29 @@ static void send_new_token(struct peer *p)
     mem_free(token);
 }
 
-void peer_text(struct peer *p, struct slice text)
+void peer_control(struct peer *p, struct slice type)
 {
-    struct slice rest, map, type = {NULL, 0};
-    struct buf b;
-
     if (!list_is_empty(&p->probes))
         probe_settle(p, true);
-    buf_init(&b, 0);
-    if (text.len <= CONTROL_TEXT_MAX && json_to_mp(text, &b, NULL) == JSON_OK) {
-        rest = buf_slice(&b);
-        if (mp_take(&rest, MP_MAX_DEPTH, &map) == MP_OK)
-            (void)mp_find_str(map, "type", &type);
-    }
     if (slice_is(type, "ping"))
         p->via->send_text(p, SLICE_LIT("{\"type\":\"pong\"}"));
     else if (slice_is(type, "refresh_token"))
         send_new_token(p);
     else
         loop_count(p->pl->loop, METRIC_TEXTS_IGNORED, 1);
+}
+
+void peer_text(struct peer *p, struct slice text)
+{
+    struct slice rest, map, type = {NULL, 0};
+    struct buf b;
+
+    buf_init(&b, 0);
+    if (text.len <= CONTROL_TEXT_MAX && json_to_mp(text, &b, NULL) == JSON_OK) {
+        rest = buf_slice(&b);
+        if (mp_take(&rest, MP_MAX_DEPTH, &map) == MP_OK)
+            (void)mp_find_str(map, "type", &type);
+    }
+    peer_control(p, type);
     buf_deinit(&b);
 }

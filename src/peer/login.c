@@ -22,13 +22,13 @@
 void login_timed_out(struct peer *p)
 {
     loop_count(p->pl->loop, METRIC_LOGINS_TIMED_OUT, 1);
-    peer_refuse(p, HYPHA_CLOSE_POLICY, SLICE_LIT("Authentication payload timeout"));
+    peer_refuse(p, JOIN_REFUSED, HYPHA_CLOSE_POLICY, SLICE_LIT("Authentication payload timeout"));
 }
 
 static void undecodable(struct peer *p)
 {
     loop_count(p->pl->loop, METRIC_LOGINS_REFUSED, 1);
-    peer_refuse(p, HYPHA_CLOSE_UNSUPPORTED, SLICE_LIT("Failed to decode authentication information"));
+    peer_refuse(p, JOIN_REFUSED, HYPHA_CLOSE_UNSUPPORTED, SLICE_LIT("Failed to decode authentication information"));
 }
 
 /* A text field, where null, absent and "" are all "not given". False: it is there, but no text. */
@@ -55,7 +55,7 @@ static bool identify(struct peer *p, struct join *j, struct slice token_text)
         char text[TOKEN_ERROR_MAX + 32];
         int n = snprintf(text, sizeof(text), "Authentication error: %s", error);
         loop_count(p->pl->loop, METRIC_LOGINS_REFUSED, 1);
-        peer_refuse(p, HYPHA_CLOSE_POLICY, slice_make(text, (size_t)n));
+        peer_refuse(p, JOIN_TOKEN_ERROR, HYPHA_CLOSE_POLICY, slice_make(text, (size_t)n));
         return false;
     }
     return true;
@@ -78,8 +78,8 @@ static void admitted(struct peer *p, struct join *j)
     greeting_stamp(p);
     p->state = PEER_OPEN;
     router_join(pl->router, &p->endpoint, p->workspace);
-    loop_count(pl->loop, METRIC_WS_CONNECTIONS, 1);
-    loop_count(pl->loop, METRIC_WS_ESTABLISHED, 1);
+    loop_count(pl->loop, p->via->open, 1);
+    loop_count(pl->loop, p->via->established, 1);
     loop_count(pl->loop, METRIC_PEERS, 1);
     pl->n_logins--;
     greeting_send(p);
@@ -119,7 +119,7 @@ static void on_answer(struct join *j)
         admission_leave(j->hub, j->asker, buf_slice(&full), j->generation);
         buf_deinit(&full);
     } else if (p && j->close_code) {
-        peer_refuse(p, j->close_code, slice_of(j->text));
+        peer_refuse(p, (int)j->outcome, j->close_code, slice_of(j->text));
     } else if (p) {
         name_peer(p, j);
         admitted(p, j);
@@ -127,19 +127,20 @@ static void on_answer(struct join *j)
     join_free(j);
 }
 
-static void ask(struct peer *p, struct slice client_id, struct slice workspace, struct slice token, bool is_reconnection)
+void login_ask(struct peer *p, const struct login_claim *claim)
 {
     struct join *j = MEM_NEW(struct join);
 
     j->hub = p->pl->hub;
     j->asker = p->pl->loop;
     j->handle = p->endpoint.handle;
-    j->client_id = mem_copy(client_id.ptr, client_id.len);
-    j->workspace = workspace.len ? mem_copy(workspace.ptr, workspace.len) : NULL;
-    j->is_reconnection = is_reconnection;
+    j->client_id = mem_copy(claim->client_id.ptr, claim->client_id.len);
+    j->workspace = claim->workspace.len ? mem_copy(claim->workspace.ptr, claim->workspace.len) : NULL;
+    j->is_reconnection = claim->is_reconnection;
+    j->replaces_own = claim->replaces_own;
     j->on_answer = on_answer;
     j->address = p->address;
-    if (!identify(p, j, token)) {
+    if (!identify(p, j, claim->token)) {
         join_free(j);
         return;
     }
@@ -170,7 +171,10 @@ void login_first_message(struct peer *p, struct slice text)
         client_id = (struct slice){NULL, 0};
     if (has_nul(workspace) || has_nul(client_id))
         goto undecodable;
-    ask(p, client_id, workspace, reconnection.len ? reconnection : token, reconnection.len > 0);
+    login_ask(p, &(struct login_claim){.client_id = client_id,
+                                       .workspace = workspace,
+                                       .token = reconnection.len ? reconnection : token,
+                                       .is_reconnection = reconnection.len > 0});
     buf_deinit(&b);
     return;
 undecodable:

@@ -60,7 +60,7 @@ static void on_timer(struct timer *t)
     char text[64];
     int n = snprintf(text, sizeof(text), "Idle timeout (%llus)", (unsigned long long)(idle_ms / 1000));
     loop_count(p->pl->loop, METRIC_WS_IDLE_CLOSED, 1);
-    peer_refuse(p, HYPHA_CLOSE_GOING_AWAY, slice_make(text, (size_t)n));
+    peer_refuse(p, JOIN_REFUSED, HYPHA_CLOSE_GOING_AWAY, slice_make(text, (size_t)n));
 }
 
 struct peer *peer_new(struct peer_loop *pl, const struct peer_transport *via)
@@ -102,7 +102,7 @@ void peer_free(struct peer *p)
     list_unlink(&p->link);
     if (p->state == PEER_OPEN) {
         admission_leave(pl->hub, pl->loop, slice_of(p->full_id), p->generation);
-        loop_count(pl->loop, METRIC_WS_CONNECTIONS, -1);
+        loop_count(pl->loop, p->via->open, -1);
         loop_count(pl->loop, METRIC_PEERS, -1);
     } else {
         pl->n_logins--;
@@ -126,9 +126,9 @@ static void close_peer(struct peer *p, unsigned code, struct slice reason)
     peer_free(p);
 }
 
-void peer_refuse(struct peer *p, unsigned code, struct slice text)
+void peer_refuse(struct peer *p, int outcome, unsigned code, struct slice text)
 {
-    p->via->refuse(p, code, text);
+    p->via->refuse(p, outcome, code, text);
     peer_free(p);
 }
 

@@ -39,6 +39,7 @@ struct peer_loop {
 
 /* How a peer is reached: a WebSocket, or an HTTP stream. The rest of the house does not know which. Loop of the peer. */
 struct peer_transport {
+    enum metric open, established;      /* the figures of its kind */
     /* A sealed message; takes over the reference. May end the peer. */
     void (*send)(struct peer *p, struct msg *m);
     /* A control map, as JSON (wire-protocol 1.11). */
@@ -47,8 +48,8 @@ struct peer_transport {
     void (*ping)(struct peer *p);                       /* a sign of life is wanted: told by probe_settle() */
     uint64_t (*silent_ms)(const struct peer *p);        /* since it was last heard; 0 while it is held back */
     void (*admitted)(struct peer *p);                   /* p->account is its final one, larger messages may come */
-    /* Say no, or goodbye, and let go of the peer: no callback follows. */
-    void (*refuse)(struct peer *p, unsigned code, struct slice text);
+    /* Say no (outcome: of a join), or goodbye, and let go of the peer: no callback follows. */
+    void (*refuse)(struct peer *p, int outcome, unsigned code, struct slice text);
     void (*close)(struct peer *p, unsigned code, struct slice reason);
 };
 
@@ -97,7 +98,7 @@ struct peer *peer_new(struct peer_loop *pl, const struct peer_transport *via);
 /* Ends it when the transport has let go: detaches, tells the hub, frees. */
 void peer_free(struct peer *p);
 /* {"type":"error","message":text}, then the end (wire-protocol 1.3). */
-void peer_refuse(struct peer *p, unsigned code, struct slice text);
+void peer_refuse(struct peer *p, int outcome, unsigned code, struct slice text);
 struct peer *peer_find(struct loop *l, struct handle h);        /* NULL when gone; only for handles of peers */
 /* From the hub loop: closes the connection of that handle. The reason is copied, and cut to what a close frame holds. */
 void peer_dismiss(struct hub *h, struct handle peer, unsigned code, const char *reason);

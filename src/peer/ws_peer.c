@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "config/config.h"
 #include "hyphad/protocol.h"
+#include "peer/admission.h"
 #include "peer/inbound.h"
 #include "peer/login.h"
 #include "peer/peer.h"
@@ -29,7 +30,7 @@ static void on_binary(struct ws_conn *ws, struct slice frame, struct blob *blob)
     if (p->state == PEER_OPEN)
         peer_binary(p, frame, blob);
     else if (p->state == PEER_GREETING)
-        peer_refuse(p, HYPHA_CLOSE_UNSUPPORTED, SLICE_LIT("Failed to decode authentication information"));
+        peer_refuse(p, JOIN_REFUSED, HYPHA_CLOSE_UNSUPPORTED, SLICE_LIT("Failed to decode authentication information"));
 }
 
 static void on_pong(struct ws_conn *ws)
@@ -94,10 +95,11 @@ static void do_close(struct peer *p, unsigned code, struct slice reason)
     ws_close(ws, code, reason);
 }
 
-static void do_refuse(struct peer *p, unsigned code, struct slice text)
+static void do_refuse(struct peer *p, int outcome, unsigned code, struct slice text)
 {
     struct buf b;
 
+    (void)outcome; /* the text says it all */
     buf_init(&b, 0);
     buf_add_text(&b, "{\"type\":\"error\",\"message\":");
     json_add_text(&b, text);
@@ -108,6 +110,8 @@ static void do_refuse(struct peer *p, unsigned code, struct slice text)
 }
 
 static const struct peer_transport ws_transport = {
+    .open = METRIC_WS_CONNECTIONS,
+    .established = METRIC_WS_ESTABLISHED,
     .send = do_send,
     .send_text = do_send_text,
     .hold = do_hold,

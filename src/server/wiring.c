@@ -16,6 +16,7 @@
 #include "login/login.h"
 #include "net/listener.h"
 #include "router/router.h"
+#include "peer/routes.h"
 #include "server/hub_life.h"
 
 enum { CALL_TIMEOUT_MS = 30000 };
@@ -176,14 +177,13 @@ static void fill_site(struct server *s)
     const struct config *c = s->config;
     size_t n_api, n_login;
     const struct http_route *api = api_routes(s->api, &n_api), *login = login_routes(s->login, &n_login);
-    struct http_route *routes = mem_new((1 + n_login + n_api) * sizeof(*routes));
+    struct http_route *routes = mem_new((PEER_N_ROUTES + n_login + n_api) * sizeof(*routes));
 
-    routes[0] = (struct http_route){.methods = HTTP_M_GET, .pattern = "/ws", .on_request = peer_on_upgrade, .arg = s->peer_loops,
-                                    .flags = HTTP_ROUTE_UPGRADE | HTTP_ROUTE_UNLIMITED};
-    memcpy(routes + 1, login, n_login * sizeof(*routes));
-    memcpy(routes + 1 + n_login, api, n_api * sizeof(*routes));
+    peer_routes(s->peer_loops, routes);
+    memcpy(routes + PEER_N_ROUTES, login, n_login * sizeof(*routes));
+    memcpy(routes + PEER_N_ROUTES + n_login, api, n_api * sizeof(*routes));
     s->site = (struct http_site){
-        .routes = {routes, 1 + n_login + n_api},
+        .routes = {routes, PEER_N_ROUTES + n_login + n_api},
         .base_path = c->base_path,
         .account = s->process,
         .allow = allow,

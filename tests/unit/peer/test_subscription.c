@@ -1,5 +1,6 @@
 /* A real client on one loop, the hub on another: login, what the client hears, and how many event types it may ask for.
  * req: W-002 W-003 */
+#include "net/stream.h"
 #include "peer/events.h"
 #include "peer/peer.h"
 #include "peer/subscription.h"
@@ -57,7 +58,7 @@ static void open_world(struct world *w)
     w->fd = fds[1];
     struct stream *s = stream_open(w->k.t.loop, fds[0], &none, NULL, &error);
     CHECK(s != NULL);
-    ws_peer_open(&w->pl, s, (struct slice){NULL, 0});
+    ws_peer_open(&w->pl, s, &(struct in6_addr){0}, (struct slice){NULL, 0});
     buf_init(&frame, 0);
     kit_frame(&frame, 0x81, SLICE_LIT("{\"client_id\":\"c1\"}"), true);
     CHECK_INT(send(w->fd, frame.ptr, frame.len, 0), (long)frame.len);

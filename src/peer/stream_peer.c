@@ -1,0 +1,311 @@
+/* stream_peer: the response of one GET that never ends. Each frame is four bytes of length and the bytes a WebSocket would have
+ * carried; control maps are MessagePack. Nobody can be asked over it whether he lives, so the transport's own end and silence
+ * of the socket are what is known of that: a stream that is open counts as alive. */
+#include "peer/stream_peer.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "config/config.h"
+#include "http/request.h"
+#include "http/response.h"
+#include "peer/admission.h"
+#include "peer/inbound.h"
+#include "peer/login.h"
+#include "peer/peer.h"
+#include "peer/probe.h"
+#include "wire/digest.h"
+#include "wire/ip.h"
+#include "wire/json.h"
+#include "wire/mp.h"
+#include "wire/url.h"
+
+static const char content_type[] = "application/x-msgpack-stream";
+
+/* ---- out ---- */
+
+static void write_frame(struct stream_peer *s, struct slice head, struct slice tail)
+{
+    size_t n = head.len + tail.len;
+    const char prefix[4] = {(char)(n >> 24), (char)(n >> 16), (char)(n >> 8), (char)n};
+    struct buf b;
+
+    buf_init(&b, 0);
+    buf_add_slice(&b, slice_make(prefix, sizeof(prefix)));
+    buf_add_slice(&b, head);
+    buf_add_slice(&b, tail);
+    s->sent_ms = loop_now_ms(s->peer->pl->loop);
+    /* A client that does not read is cut off by the response itself; its end is told by on_gone. */
+    if (!b.is_failed)
+        (void)http_stream_write(s->req, buf_slice(&b));
+    buf_deinit(&b);
+}
+
+static void do_send(struct peer *p, struct msg *m)
+{
+    loop_count(p->pl->loop, METRIC_BYTES_OUT, (int64_t)msg_len(m));
+    write_frame(p->conn, msg_head_slice(m), m->tail);
+    msg_unref(m);
+}
+
+static void do_send_text(struct peer *p, struct slice json)
+{
+    struct buf b;
+
+    buf_init(&b, 0);
+    if (json_to_mp(json, &b, NULL) == JSON_OK)
+        write_frame(p->conn, buf_slice(&b), (struct slice){NULL, 0});
+    buf_deinit(&b);
+}
+
+static void on_ping_due(struct timer *t)
+{
+    struct stream_peer *s = CONTAINER_OF(t, struct stream_peer, ping);
+    struct loop *loop = s->peer->pl->loop;
+    uint64_t every = loop->config->stream_ping_interval_ms, silent = loop_now_ms(loop) - s->sent_ms;
+
+    if (silent >= every) {
+        do_send_text(s->peer, SLICE_LIT("{\"type\":\"ping\"}"));
+        silent = 0;
+    }
+    timer_start(loop, t, every - silent);
+}
+
+static void do_admitted(struct peer *p)
+{
+    struct stream_peer *s = p->conn;
+    struct buf extra;
+
+    buf_init(&extra, 0);
+    http_header_add(&extra, "Cache-Control", SLICE_LIT("no-cache"));
+    http_header_add(&extra, "X-Accel-Buffering", SLICE_LIT("no"));
+    http_stream_begin(s->req, 200, content_type, buf_slice(&extra));
+    buf_deinit(&extra);
+    s->sent_ms = loop_now_ms(p->pl->loop);
+    timer_start(p->pl->loop, &s->ping, p->pl->loop->config->stream_ping_interval_ms);
+}
+
+/* ---- in ---- */
+
+static bool is_control(struct slice map, struct slice rest, struct slice *ret_type)
+{
+    struct slice to;
+
+    return !rest.len && !mp_find(map, "to", &to) && mp_find_str(map, "type", ret_type) &&
+           (slice_is(*ret_type, "ping") || slice_is(*ret_type, "refresh_token"));
+}
+
+int stream_take_post(struct peer *p, struct slice body)
+{
+    struct slice rest = body, map, type;
+
+    if (mp_take(&rest, MP_MAX_DEPTH, &map) != MP_OK || !mp_is(map, MP_MAP))
+        return POST_MALFORMED;
+    loop_count(p->pl->loop, METRIC_BYTES_IN, (int64_t)body.len);
+    if (is_control(map, rest, &type))
+        peer_control(p, type);
+    else
+        peer_binary(p, body, NULL);
+    return POST_OK;
+}
+
+static void on_later(struct deferred *d)
+{
+    struct stream_peer *s = CONTAINER_OF(d, struct stream_peer, later);
+    struct loop *loop = s->peer->pl->loop;
+    struct handle me = s->peer->endpoint.handle;
+
+    if (s->is_probed)
+        probe_settle(s->peer, true);
+    s->is_probed = false;
+    while (peer_find(loop, me) && !s->is_held && !list_is_empty(&s->posts)) {
+        struct post *post = post_of(s->posts.next);
+        list_unlink(s->posts.next);
+        post_answer(post, stream_take_post(s->peer, post_body(post)));
+    }
+}
+
+static void do_hold(struct peer *p, bool is_held)
+{
+    struct stream_peer *s = p->conn;
+
+    s->is_held = is_held;
+    if (!is_held)
+        loop_defer(p->pl->loop, &s->later);
+}
+
+static void do_ping(struct peer *p)
+{
+    struct stream_peer *s = p->conn;
+
+    s->is_probed = true;
+    loop_defer(p->pl->loop, &s->later);
+}
+
+static uint64_t silent_ms(const struct peer *p)
+{
+    (void)p;
+    return 0; /* what ends an idle stream is the end of its connection */
+}
+
+/* ---- the end ---- */
+
+static struct http_request *let_go(struct peer *p)
+{
+    struct stream_peer *s = p->conn;
+    struct http_request *req = s->req;
+
+    p->conn = NULL;
+    timer_stop(p->pl->loop, &s->ping);
+    list_unlink(&s->later.link);
+    while (!list_is_empty(&s->posts)) {
+        struct post *post = post_of(s->posts.next);
+        list_unlink(s->posts.next);
+        post_answer(post, POST_NO_STREAM);
+    }
+    req->on_gone = NULL;
+    mem_free(s);
+    return req;
+}
+
+static void on_gone(struct http_request *req)
+{
+    struct stream_peer *s = req->owner;
+    struct peer *p = s->peer;
+
+    http_request_drop(let_go(p));
+    peer_free(p);
+}
+
+static void do_close(struct peer *p, unsigned code, struct slice reason)
+{
+    struct http_request *req = let_go(p);
+
+    (void)code;
+    (void)reason;
+    if (req->is_streaming)
+        http_stream_end(req);
+    else
+        http_respond_error(req, 503, HTTP_F1, SLICE_LIT("Server is shutting down"));
+}
+
+static void refuse_request(struct http_request *req, int outcome, bool is_reconnection, struct slice text)
+{
+    static const unsigned statuses[] = {
+        [JOIN_TOKEN_ERROR] = 401, [JOIN_FORBIDDEN] = 403, [JOIN_NO_WORKSPACE] = 404, [JOIN_REFUSED] = 403};
+    static const char *const prefixes[] = {"Failed to establish connection: ", "Failed to authenticate user: ",
+                                           "Authentication error: "};
+    struct buf b;
+
+    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
+        if (slice_starts(text, prefixes[i]))
+            text = slice_from(text, strlen(prefixes[i]));
+    }
+    buf_init(&b, 0);
+    if (is_reconnection && outcome != JOIN_NO_WORKSPACE) {
+        buf_add_text(&b, "Invalid reconnection token: ");
+        buf_add_slice(&b, text);
+        http_respond_error(req, 401, HTTP_F1, buf_slice(&b));
+    } else {
+        http_respond_error(req, statuses[outcome], outcome == JOIN_TOKEN_ERROR ? HTTP_F2 : HTTP_F1, text);
+    }
+    buf_deinit(&b);
+}
+
+static void do_refuse(struct peer *p, int outcome, unsigned code, struct slice text)
+{
+    bool is_reconnection = ((struct stream_peer *)p->conn)->is_reconnection;
+
+    if (p->state == PEER_OPEN) {
+        struct buf b;
+        buf_init(&b, 0);
+        buf_add_text(&b, "{\"type\":\"error\",\"message\":");
+        json_add_text(&b, text);
+        buf_add_byte(&b, '}');
+        do_send_text(p, buf_slice(&b));
+        buf_deinit(&b);
+        do_close(p, code, text);
+    } else {
+        refuse_request(let_go(p), outcome, is_reconnection, text);
+    }
+}
+
+const struct peer_transport stream_transport = {
+    .open = METRIC_STREAMS,
+    .established = METRIC_STREAMS_ESTABLISHED,
+    .send = do_send,
+    .send_text = do_send_text,
+    .hold = do_hold,
+    .ping = do_ping,
+    .silent_ms = silent_ms,
+    .admitted = do_admitted,
+    .refuse = do_refuse,
+    .close = do_close,
+};
+
+/* ---- the beginning ---- */
+
+static struct peer *open_peer(struct peer_loop *pl, struct http_request *req)
+{
+    struct stream_peer *s = MEM_NEW(struct stream_peer);
+    struct peer *p = peer_new(pl, &stream_transport);
+
+    (void)ip_parse(http_request_client(req), &p->address);
+    p->conn = s;
+    s->peer = p;
+    s->req = req;
+    list_init(&s->later.link);
+    s->later.run = on_later;
+    list_init(&s->posts);
+    timer_init(&s->ping, on_ping_due);
+    req->owner = s;
+    req->on_gone = on_gone;
+    return p;
+}
+
+/* The value of a query parameter; "public" as a workspace means that none is asked for. */
+static struct slice parameter(struct http_request *req, const char *name, struct buf *out)
+{
+    if (!url_query_find(req->query, name, out))
+        buf_clear(out);
+    return buf_slice(out);
+}
+
+void stream_on_get(struct http_request *req, void *arg)
+{
+    struct peer_loop *pl = &((struct peer_loop *)arg)[req->loop->index];
+    char made[RANDOM_ID_LEN + 1];
+    struct buf client, workspace, reconnection;
+    struct slice token = {NULL, 0};
+
+    if (pl->is_draining || req->method == HTTP_M_HEAD) {
+        http_respond_error(req, pl->is_draining ? 503 : 405, HTTP_F1,
+                           pl->is_draining ? SLICE_LIT("Server is shutting down") : SLICE_LIT("Method Not Allowed"));
+        return;
+    }
+    buf_init(&client, 0);
+    buf_init(&workspace, 0);
+    buf_init(&reconnection, 0);
+    (void)parameter(req, "client_id", &client);
+    if (!client.len) {
+        random_id(made);
+        buf_add_text(&client, made);
+    }
+    (void)parameter(req, "workspace", &workspace);
+    (void)parameter(req, "reconnection_token", &reconnection);
+    struct stream_peer *s = open_peer(pl, req)->conn;
+    s->is_reconnection = reconnection.len > 0;
+    s->has_credential = http_request_token(req, &token);
+    if (s->has_credential)
+        digest_sha256(token, s->credential);
+    login_ask(s->peer, &(struct login_claim){.client_id = buf_slice(&client),
+                                             .workspace = buf_slice(&workspace),
+                                             .token = reconnection.len ? buf_slice(&reconnection) : token,
+                                             .is_reconnection = reconnection.len > 0,
+                                             .replaces_own = true});
+    buf_deinit(&client);
+    buf_deinit(&workspace);
+    buf_deinit(&reconnection);
+}

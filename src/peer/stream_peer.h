@@ -1,0 +1,39 @@
+/* stream_peer: a peer behind an HTTP stream: GET /rpc carries what it is told, each POST /rpc one message of it. For clients
+ * that cannot open a WebSocket. (wire-protocol 5; workspaces-and-auth 4.2, D-05 to D-07, D-33) */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/slice.h"
+#include "loop/loop.h"
+
+struct http_request;
+struct peer;
+struct peer_transport;
+
+/* Handlers of /rpc; arg: array of peer loops by loop index. */
+void stream_on_get(struct http_request *req, void *arg);
+void stream_on_post(struct http_request *req, void *arg);
+
+/* The room's own. What such a peer is connected by; p->conn. Loop of the stream. */
+struct stream_peer {
+    struct peer *peer;
+    struct http_request *req;
+    struct timer ping;              /* running while open */
+    uint64_t sent_ms;               /* when something was last written */
+    struct deferred later;          /* answers probes, goes on with held posts */
+    struct list posts;              /* struct post.link: held back by pressure, in order */
+    uint8_t credential[32];         /* SHA-256 of the token it was opened with */
+    bool has_credential;            /* else posts need none */
+    bool is_reconnection, is_held, is_probed;
+};
+extern const struct peer_transport stream_transport;
+
+enum { POST_OK, POST_NO_STREAM, POST_FORBIDDEN, POST_MALFORMED };
+struct post;
+/* Handles the body of a post; may end the peer. POST_OK or POST_MALFORMED. */
+int stream_take_post(struct peer *p, struct slice body);
+void post_answer(struct post *post, int outcome);       /* from the stream's loop; the post is gone */
+struct post *post_of(struct list *link);
+struct slice post_body(const struct post *post);
