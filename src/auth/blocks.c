@@ -195,7 +195,7 @@ static struct change *change_new(block_done *done, void *arg)
     return c;
 }
 
-void block_add(struct blocks *b, const struct block *block, size_t max_blocks, block_done *done, void *arg)
+bool block_add(struct blocks *b, const struct block *block, size_t max_blocks, block_done *done, void *arg)
 {
     char room[KEY_MAX];
     struct slice key = make_key(block->kind, block->subject, room);
@@ -203,10 +203,8 @@ void block_add(struct blocks *b, const struct block *block, size_t max_blocks, b
 
     LOOP_ASSERT(b->loop);
     ASSERT(key.len && block->reason.len <= BLOCK_REASON_MAX);
-    if (b->entries.n_entries >= max_blocks && !map_find(&b->entries, key)) {
-        done(BLOCK_FULL, arg);
-        return;
-    }
+    if (b->entries.n_entries >= max_blocks && !map_find(&b->entries, key))
+        return false;
     keep(b, key, block);
     buf_init(&bytes, 0);
     mp_add_array(&bytes, 2);
@@ -214,6 +212,7 @@ void block_add(struct blocks *b, const struct block *block, size_t max_blocks, b
     mp_add_str(&bytes, block->reason);
     store_put(b->store, bucket, key, buf_slice(&bytes), block->expires_at, on_changed, change_new(done, arg));
     buf_deinit(&bytes);
+    return true;
 }
 
 void block_remove(struct blocks *b, enum block_kind kind, struct slice subject, block_done *done, void *arg)

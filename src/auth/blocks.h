@@ -22,7 +22,7 @@ struct block {
     struct slice subject, reason;   /* of an address: its usual spelling; both live as long as the block */
 };
 
-enum { BLOCK_OK, BLOCK_FULL, BLOCK_FAILED };
+enum { BLOCK_OK, BLOCK_FAILED };
 enum { BLOCK_SUBJECT_MAX = 255, BLOCK_REASON_MAX = 400 };   /* bytes */
 
 typedef void block_done(int outcome, void *arg);
@@ -33,9 +33,9 @@ void blocks_load(struct blocks *b, block_done *done, void *arg);
 void blocks_stop(struct blocks *b);         /* ends the sweeping: before the loop stops and the store closes */
 void blocks_free(struct blocks *b);         /* after the store has closed; takes NULL */
 
-/* Replaces one of the same subject. Takes effect at once; done comes when it will survive a crash (OK), when that failed
- * (FAILED: it holds until the process ends), or at once when max_blocks others are kept (FULL: nothing has changed). */
-void block_add(struct blocks *b, const struct block *block, size_t max_blocks, block_done *done, void *arg);
+/* Replaces one of the same subject. Takes effect at once; done comes when it will survive a crash (OK), or when that failed
+ * (FAILED: it holds until the process ends). False: max_blocks others are kept, nothing has changed, done does not come. */
+MUST_CHECK bool block_add(struct blocks *b, const struct block *block, size_t max_blocks, block_done *done, void *arg);
 /* The opposite; of what is not blocked too. FAILED: it is lifted until the process ends. */
 void block_remove(struct blocks *b, enum block_kind kind, struct slice subject, block_done *done, void *arg);
 

@@ -79,12 +79,12 @@ static void world_close(struct world *w)
     CHECK_INT(unlink(w->path), 0);
 }
 
-static void add(struct world *w, enum block_kind kind, const char *subject, int64_t expires_at, int wanted)
+static void add(struct world *w, enum block_kind kind, const char *subject, int64_t expires_at)
 {
     struct block block = {kind, expires_at, slice_of(subject), SLICE_LIT("spam")};
 
-    block_add(w->blocks, &block, 3, on_done, w);
-    wait_done(w, wanted);
+    CHECK(block_add(w->blocks, &block, 3, on_done, w));
+    wait_done(w, BLOCK_OK);
 }
 
 static bool is_out(struct world *w, const char *id, const char *parent)
@@ -114,8 +114,8 @@ CASE(a_block_holds_for_children_and_after_a_restart)
     struct world w;
 
     world_open(&w);
-    add(&w, BLOCK_USER, "dave", now + 500, BLOCK_OK);
-    add(&w, BLOCK_ADDRESS, "192.0.2.7", 0, BLOCK_OK);
+    add(&w, BLOCK_USER, "dave", now + 500);
+    add(&w, BLOCK_ADDRESS, "192.0.2.7", 0);
     for (int i = 0; i < 2; i++) {
         CHECK(is_out(&w, "dave", NULL));
         CHECK(is_out(&w, "child-1", "dave"));
@@ -139,10 +139,10 @@ CASE(an_expired_or_lifted_block_holds_nobody)
     size_t cursor = 0;
 
     world_open(&w);
-    add(&w, BLOCK_USER, "dave", now - 1, BLOCK_OK);
+    add(&w, BLOCK_USER, "dave", now - 1);
     CHECK(!is_out(&w, "dave", NULL));
     CHECK(!blocks_next(w.blocks, &cursor));
-    add(&w, BLOCK_USER, "dave", now + 500, BLOCK_OK);
+    add(&w, BLOCK_USER, "dave", now + 500);
     CHECK(is_out(&w, "dave", NULL));
     block_remove(w.blocks, BLOCK_USER, SLICE_LIT("dave"), on_done, &w);
     CHECK(!is_out(&w, "dave", NULL));       /* before the store has answered */
@@ -161,12 +161,13 @@ CASE(there_is_an_end_to_blocks)
     size_t cursor = 0, n = 0;
 
     world_open(&w);
-    add(&w, BLOCK_USER, "a", 0, BLOCK_OK);
-    add(&w, BLOCK_USER, "b", 0, BLOCK_OK);
-    add(&w, BLOCK_USER, "c", 0, BLOCK_OK);
-    add(&w, BLOCK_USER, "d", 0, BLOCK_FULL);
+    add(&w, BLOCK_USER, "a", 0);
+    add(&w, BLOCK_USER, "b", 0);
+    add(&w, BLOCK_USER, "c", 0);
+    struct block one_more = {BLOCK_USER, 0, SLICE_LIT("d"), SLICE_LIT("spam")};
+    CHECK(!block_add(w.blocks, &one_more, 3, on_done, &w));
     CHECK(!is_out(&w, "d", NULL));
-    add(&w, BLOCK_USER, "c", 0, BLOCK_OK);      /* replacing is no growth */
+    add(&w, BLOCK_USER, "c", 0);      /* replacing is no growth */
     while (blocks_next(w.blocks, &cursor))
         n++;
     CHECK_INT(n, 3);

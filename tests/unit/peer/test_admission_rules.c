@@ -1,8 +1,10 @@
 /* Who may come in, where, as what, and the texts of those who may not (wire-protocol 1.5, 1.7).
  * req: W-008 W-009 W-010 W-011 W-012 */
 #include "base/clock.h"
+#include "config/config.h"
 #include "peer/admission_rules.h"
 #include "unit/peer/kit.h"
+#include "wire/ip.h"
 
 #define FEC "Failed to establish connection: "
 #define FAU FEC "Failed to authenticate user: "
@@ -89,6 +91,12 @@ static struct join *make_join(struct kit *k, const struct asked *a)
     return j;
 }
 
+static void on_blocked(int outcome, void *arg)
+{
+    CHECK_INT(outcome, BLOCK_OK);
+    *(bool *)arg = true;
+}
+
 static bool starts(const char *text, const char *prefix)
 {
     return strncmp(text, prefix, strlen(prefix)) == 0;
@@ -100,8 +108,9 @@ static void check(struct kit *k, const struct asked *a)
     struct workspace *w = NULL;
     size_t n_before = k->hub.registry.workspaces.n_entries;
     bool is_in = admission_check(&k->hub, j, &w);
+    unsigned code = !a->text ? 0 : strstr(a->text, "Invalid client id") ? 1008 : 1001;
 
-    if (is_in != !a->text || (is_in ? j->close_code != 0 : j->close_code != 1001))
+    if (is_in != !a->text || j->close_code != code)
         check_fail(__FILE__, __LINE__, "%s: code %u, %s", a->what, j->close_code, j->text);
     if (is_in && (!starts(w->id, a->joined) || strcmp(j->workspace_id, w->id) != 0 || j->permission != a->permission ||
                   user_permission(j->joined, slice_of(w->id)) < a->permission || strcmp(j->joined->scope.client_id, a->client) != 0))
@@ -232,6 +241,68 @@ CASE(limits_name_who_has_reached_them)
     kit_deinit(&k);
 }
 
+/* req: D-11 */
+CASE(who_is_blocked_stays_out_by_name_and_by_address)
+{
+    const struct asked a = {"blocked", "child", "", false, "ws-a", "c1", NULL, NULL, 0};
+    struct block user = {BLOCK_USER, 0, SLICE_LIT("bob"), SLICE_LIT("spam")};
+    struct block there = {BLOCK_ADDRESS, 0, SLICE_LIT("192.0.2.7"), SLICE_LIT("noise")};
+    struct workspace *w = NULL;
+    bool is_kept = false;
+    struct kit k;
+
+    kit_init(&k, 1);
+    struct join *j = make_join(&k, &a);
+    j->user->parent = copy("bob");
+    CHECK(block_add(k.hub.blocks, &user, 10, on_blocked, &is_kept));
+    CHECK(!admission_check(&k.hub, j, &w));
+    CHECK_TEXT(j->text, "User is blocked: spam");
+    CHECK_INT(j->close_code, 1008);
+    CHECK_INT(j->outcome, JOIN_BLOCKED);
+    TURNS_UNTIL(&k.t, is_kept);
+    is_kept = false;
+    CHECK(block_add(k.hub.blocks, &there, 10, on_blocked, &is_kept));
+    CHECK(ip_parse("192.0.2.7", &j->address));
+    CHECK(!admission_check(&k.hub, j, &w));
+    CHECK_TEXT(j->text, "IP is blocked: noise");
+    user_unref(j->user);
+    j->user = user_new_root("ws-user-root");
+    j->workspace = mem_free(j->workspace);
+    j->close_code = 0;
+    CHECK(admission_check(&k.hub, j, &w));      /* who can lift a block is kept out by none */
+    TURNS_UNTIL(&k.t, is_kept);
+    join_free(j);
+    kit_deinit(&k);
+}
+
+CASE(an_address_has_a_limit_but_not_a_proxy)
+{
+    const struct asked a = {"limits", "bob", "", false, "ws-a", "c1", NULL, NULL, 0};
+    struct config_cidr proxies = {.n_bits = 128};
+    struct kit k;
+
+    kit_init(&k, 1);
+    k.t.config.max_connections_per_address = 2;
+    struct workspace *w = kit_workspace(&k, "ws-a", "bob");
+    struct join *j = make_join(&k, &a);
+    CHECK(ip_parse("192.0.2.7", &j->address));
+    hub_address_take(&k.hub, &j->address);
+    CHECK(admission_check_limits(&k.hub, j, w, NULL));
+    hub_address_take(&k.hub, &j->address);
+    CHECK(!admission_check_limits(&k.hub, j, w, NULL));
+    CHECK_TEXT(j->text, "Connection limit exceeded: address 192.0.2.7 has 2/2 connections");
+    proxies.address = j->address;
+    k.t.config.trusted_proxies.items = &proxies;
+    k.t.config.trusted_proxies.n_items = 1;
+    CHECK(admission_check_limits(&k.hub, j, w, NULL));
+    hub_address_leave(&k.hub, &j->address);
+    hub_address_leave(&k.hub, &j->address);
+    CHECK_INT(hub_address_connections(&k.hub, &j->address), 0);
+    k.t.config.trusted_proxies.n_items = 0;
+    join_free(j);
+    kit_deinit(&k);
+}
+
 CASE(a_long_refusal_is_cut_between_characters)
 {
     struct join j = {0};
@@ -247,4 +318,5 @@ CASE(a_long_refusal_is_cut_between_characters)
 CASES(RUN(every_rule_and_its_text), RUN(a_client_id_has_at_most_255_bytes),
       RUN(a_request_over_http_leaves_no_workspace_behind), RUN(a_refused_one_does_not_put_off_the_unloading),
       RUN(a_revoked_token_is_refused),
-      RUN(limits_name_who_has_reached_them), RUN(a_long_refusal_is_cut_between_characters))
+      RUN(limits_name_who_has_reached_them), RUN(who_is_blocked_stays_out_by_name_and_by_address),
+      RUN(an_address_has_a_limit_but_not_a_proxy), RUN(a_long_refusal_is_cut_between_characters))
