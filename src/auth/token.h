@@ -1,10 +1,12 @@
-/* token: HS256 tokens with the original's claims, so that they cross between both servers given one secret. The only user of
- * libjwt. The algorithm is ours to choose, never the token's. Pure apart from the clock; any thread.
+/* token: HS256 tokens with the original's claims, so that they cross between both servers given one secret, and RS256 tokens of
+ * an issuer whose keys are known. The only user of libjwt. The algorithm is ours to choose, never the token's. Pure apart from
+ * the clock; any thread. Whoever has a token in hand asks auth/verify.h, which knows whom it belongs to.
  * (workspaces-and-auth 3.2-3.9) */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "auth/jwks.h"
 #include "auth/user.h"
 #include "base/assert.h"
 #include "base/slice.h"
@@ -15,7 +17,11 @@ struct token_keys {             /* const after init; borrowed texts, none NULL; 
     struct slice root_token;    /* empty = none configured */
 };
 
-enum { TOKEN_OK, TOKEN_INVALID };
+enum {
+    TOKEN_OK,
+    TOKEN_INVALID,
+    TOKEN_FOREIGN,              /* not signed by us: an issuer or a provider may know it (3.3, 11); refused if there is none */
+};
 enum { TOKEN_ERROR_MAX = 200, TOKEN_MAX = 16384 };
 
 struct token {
@@ -27,9 +33,19 @@ struct token {
     uint8_t digest[32];         /* identity for revocation: SHA-256 of the signing input (3.7) */
 };
 
-/* On TOKEN_INVALID ret_error holds the text of 3.3 ("The token has expired. Please fetch a new one", ...), without prefix. */
+/* On any other outcome ret_error holds the text of 3.3 ("The token has expired. Please fetch a new one", ...), without prefix. */
 MUST_CHECK int token_parse(const struct token_keys *keys, struct slice text, struct token *ret, char ret_error[TOKEN_ERROR_MAX]);
 void token_deinit(struct token *t);
+/* Cuts blanks and the prefix "Bearer" off, as token_parse does by itself. TOKEN_OK or TOKEN_INVALID with an error. */
+MUST_CHECK int token_strip(struct slice *text, char ret_error[TOKEN_ERROR_MAX]);
+
+/* The rest takes a stripped text. */
+bool token_names_key(struct slice text, char ret_key_id[JWKS_ID_MAX]);     /* whether it says RS256, and with which key */
+/* A token of another issuer, by that key; of `issuer` only issuer, audience and name_space count. Longer than a loop should take. */
+MUST_CHECK int token_parse_rs256(const struct token_keys *issuer, const struct rsa_key *key, struct slice text, struct token *ret,
+                                 char ret_error[TOKEN_ERROR_MAX]);
+/* What a provider says whose token this is: a UserInfo map (2.5). It has no expiry of its own, so it cannot be revoked. */
+MUST_CHECK int token_from_user(struct slice map, struct slice text, struct token *ret, char ret_error[TOKEN_ERROR_MAX]);
 
 /* Signs a token for exactly this user and scope. scope->current_workspace becomes wid, ->client_id cid; no grant is added.
  * The caller frees it. NULL: out of memory, longer than TOKEN_MAX, or a scope that

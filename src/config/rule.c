@@ -159,6 +159,13 @@ bool rule_base_url(struct rule_case *c)
     return true;
 }
 
+bool rule_https_url(struct rule_case *c)
+{
+    if (!slice_starts(slice_of(c->text), "https://"))
+        return refuse(c, "https://HOST..., no query");
+    return rule_base_url(c);
+}
+
 bool rule_origin(struct rule_case *c)
 {
     struct slice s = slice_of(c->text), head, tail, rest;

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "config/config.h"
+#include "manager/auth_provider.h"
 #include "manager/room.h"
 #include "manager/service_info.h"
 #include "peer/admission.h"
@@ -149,6 +150,7 @@ struct manager *manager_new(struct hub *h, struct rpc_loop *rl)
     event_log_init(&m->event_log, h);
     build_service(m);
     build_info(m);
+    auth_provider_open(m);
     m->host = open_host(m, rl, "*", h->info->manager_id, true);
     rpc_host_add(m->host, &m->service);
     open_place(m, rl, MANAGER_PUBLIC, "public");
@@ -161,6 +163,7 @@ void manager_free(struct manager *m)
     if (!m)
         return;
     LOOP_ASSERT(m->hub->loop);
+    auth_provider_close(m);
     rpc_host_close(m->host);
     for (size_t i = 0; i < MANAGER_N_PLACES; i++)
         rpc_host_close(m->places[i].host);

@@ -5,9 +5,11 @@
 #include "auth/mint.h"
 #include "auth/revocation.h"
 #include "auth/token.h"
+#include "auth/verify.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "manager/access.h"
+#include "manager/auth_provider.h"
 #include "manager/reply.h"
 #include "manager/room.h"
 #include "peer/hub.h"
@@ -38,6 +40,20 @@ static bool check_target(struct hub *h, const struct rpc_call *call,
     return access_note(&d, r);
 }
 
+/* A provider that makes tokens makes this one, for the child ours would be for. */
+static bool generate_elsewhere(struct manager *m, struct rpc_call *call, const char *ours,
+                               int64_t life_s)
+{
+    char error[TOKEN_ERROR_MAX];
+    struct token token;
+
+    if (token_parse(m->hub->keys, slice_of(ours), &token, error) != TOKEN_OK)
+        return false;
+    bool is_taken = auth_provider_generate(m, call, token.user, life_s);
+    token_deinit(&token);
+    return is_taken;
+}
+
 void do_generate_token(struct rpc_call *call, void *arg)
 {
     struct hub *h = ((struct manager *)arg)->hub;
@@ -55,7 +71,7 @@ void do_generate_token(struct rpc_call *call, void *arg)
         reply_refusal(call, &r);
     else if (mint_child(h->keys, call->user, &config, owns, &token, &error) != MINT_OK)
         rpc_reject_text(call, error.class_name, slice_of(error.text));
-    else
+    else if (!generate_elsewhere(arg, call, token, config.life_s))
         reply_text(call, slice_of(token));
     mem_free(token);
     mint_config_deinit(&config);
@@ -63,44 +79,62 @@ void do_generate_token(struct rpc_call *call, void *arg)
 
 /* ---- parse_token (5.13) ---- */
 
-static bool parse(struct hub *h, struct slice text, struct token *ret, struct refusal *r)
+/* A provider that meets a token it does not know may ask what it would be without a provider. */
+static void verify(struct hub *h, struct rpc_call *call, verify_done *done)
 {
-    char error[TOKEN_ERROR_MAX];
+    if (!h->verifier)
+        done(NULL, "The server is not ready, please retry", call);
+    else if (auth_provider_is(h, call->from_text))
+        verifier_ask_default(h->verifier, call_text(call, 0), done, call);
+    else
+        verifier_ask(h->verifier, call_text(call, 0), done, call);
+}
 
-    if (!slice_trim(text).len)
-        return refuse(r, "AssertionError", "Authorization is required");
-    if (token_parse(h->keys, text, ret, error) != TOKEN_OK)
-        return refuse(r, "HTTPException", "401: %s", error);
-    if (!ret->is_root && revocation_has(h->revocations, ret->digest)) {
-        token_deinit(ret);
+static bool check_parsed(const struct rpc_call *call, const struct token *token,
+                         const struct hub *h, struct refusal *r)
+{
+    if (!token->is_root && revocation_has(h->revocations, token->digest))
         return refuse(r, "HTTPException", "401: Token has been revoked");
-    }
+    if (token->has_workspace && !token->is_root &&
+        !slice_is(call->workspace, token->user->current_workspace))
+        return refuse(r, "HTTPException",
+                      "403: Token is not authorized for workspace '" SLICE_FMT "'",
+                      SLICE_ARG(call->workspace));
     return true;
+}
+
+static void on_parsed(struct token *token, const char *error, void *arg)
+{
+    struct rpc_call *call = arg;
+    struct refusal r;
+    struct buf b;
+
+    if (!token) {       /* the manager may be gone */
+        (void)refuse(&r, "HTTPException", "401: %s", error);
+        reply_refusal(call, &r);
+        return;
+    }
+    if (!check_parsed(call, token, ((struct manager *)call->arg)->hub, &r)) {
+        reply_refusal(call, &r);
+    } else {
+        buf_init(&b, 0);
+        user_add_mp(&b, token->user, true);
+        reply_buf(call, &b);
+    }
+    token_deinit(token);
 }
 
 void do_parse_token(struct rpc_call *call, void *arg)
 {
     struct hub *h = ((struct manager *)arg)->hub;
-    struct token token;
     struct refusal r;
-    struct buf b;
 
-    if (!access_allows(call, OPERATION_PARSE_TOKEN, &r) || !parse(h, call_text(call, 0), &token, &r)) {
+    if (!access_context(call, PERMISSION_READ, &r))
         reply_refusal(call, &r);
-        return;
-    }
-    if (token.has_workspace && !token.is_root &&
-        !slice_is(call->workspace, token.user->current_workspace)) {
-        (void)refuse(&r, "HTTPException",
-                     "403: Token is not authorized for workspace '" SLICE_FMT "'",
-                     SLICE_ARG(call->workspace));
-        reply_refusal(call, &r);
-    } else {
-        buf_init(&b, 0);
-        user_add_mp(&b, token.user, true);
-        reply_buf(call, &b);
-    }
-    token_deinit(&token);
+    else if (!slice_trim(call_text(call, 0)).len)
+        rpc_reject(call, "AssertionError", "Authorization is required");
+    else
+        verify(h, call, on_parsed);
 }
 
 /* ---- revoke_token (3.7) ---- */
@@ -118,29 +152,29 @@ static void on_revoked(int outcome, void *arg)
                    "The revocation could not be stored: it holds until the server restarts");
 }
 
-static bool read_revocable(struct hub *h, struct slice text, struct token *ret, struct refusal *r)
+static void on_revocable(struct token *token, const char *error, void *arg)
 {
-    char error[TOKEN_ERROR_MAX];
+    struct rpc_call *call = arg;
 
-    if (token_parse(h->keys, text, ret, error) != TOKEN_OK)
-        return refuse(r, "ValueError", "Invalid token: 401: %s", error);
-    if (!ret->is_root && ret->expires_at)
-        return true;
-    token_deinit(ret);
-    return refuse(r, "ValueError", "Token has no expiry and cannot be revoked");
+    if (!token) {       /* the manager may be gone */
+        rpc_reject(call, "ValueError", "Invalid token: 401: %s", error);
+        return;
+    }
+    if (token->is_root || !token->expires_at)
+        rpc_reject(call, "ValueError", "Token has no expiry and cannot be revoked");
+    else
+        revocation_add(((struct manager *)call->arg)->hub->revocations, token->digest,
+                       token->expires_at, on_revoked, call);
+    token_deinit(token);
 }
 
 void do_revoke_token(struct rpc_call *call, void *arg)
 {
     struct hub *h = ((struct manager *)arg)->hub;
-    struct token token;
     struct refusal r;
 
-    if (!access_allows(call, OPERATION_REVOKE_TOKEN, &r) ||
-        !read_revocable(h, call_text(call, 0), &token, &r)) {
+    if (!access_context(call, PERMISSION_ADMIN, &r))
         reply_refusal(call, &r);
-        return;
-    }
-    revocation_add(h->revocations, token.digest, token.expires_at, on_revoked, call);
-    token_deinit(&token);
+    else
+        verify(h, call, on_revocable);
 }

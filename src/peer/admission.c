@@ -2,6 +2,7 @@
  * time; when the answer comes everything is decided afresh, for the incumbent may be another one by then. */
 #include "peer/admission.h"
 
+#include "auth/verify.h"
 #include "base/account.h"
 #include "base/buf.h"
 #include "base/log.h"
@@ -24,6 +25,7 @@ struct join *join_free(struct join *j)
         mem_free(j->client_id);
         mem_free(j->workspace);
         mem_free(j->workspace_id);
+        mem_free(j->foreign_token);
         user_unref(j->user);
         user_unref(j->joined);
         account_unref(j->account);
@@ -33,18 +35,25 @@ struct join *join_free(struct join *j)
     return NULL;
 }
 
+static void take(struct join *j, const struct token *token)
+{
+    j->user = token->user;
+    j->has_workspace_claim = token->has_workspace;
+    j->has_client_claim = token->has_client_id;
+    memcpy(j->token_digest, token->digest, sizeof(j->token_digest));
+}
+
 bool join_take_token(struct join *j, struct slice text, char *ret_error)
 {
     struct token token;
+    int r = token_parse(j->hub->keys, text, &token, ret_error);
 
-    if (token_parse(j->hub->keys, text, &token, ret_error) != TOKEN_OK)
-        return false;
-    j->user = token.user;
     j->has_token = true;
-    j->has_workspace_claim = token.has_workspace;
-    j->has_client_claim = token.has_client_id;
-    memcpy(j->token_digest, token.digest, sizeof(j->token_digest));
-    return true;
+    if (r == TOKEN_OK)
+        take(j, &token);
+    else if (r == TOKEN_FOREIGN && text.len <= TOKEN_MAX && !slice_has_byte(text, '\0'))
+        j->foreign_token = mem_copy(text.ptr, text.len);
+    return j->user || j->foreign_token;
 }
 
 static void run_answer(struct loop *l, struct mail *mail)
@@ -161,12 +170,30 @@ static void consider(struct hub *h, struct join *j, uint64_t dead_generation)
     admit(h, j, w);
 }
 
+static void on_verified(struct token *token, const char *error, void *arg)
+{
+    struct join *j = arg;
+
+    if (token) {
+        take(j, token);
+        consider(j->hub, j, 0);
+        return;
+    }
+    join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_TOKEN_ERROR, "%s%s", j->is_http ? "" : "Authentication error: ", error);
+    answer(j);
+}
+
 static void run_ask(struct loop *l, struct mail *mail)
 {
     struct join *j = CONTAINER_OF(mail, struct join, mail);
 
     LOOP_ASSERT(l);
-    consider(j->hub, j, 0);
+    if (!j->foreign_token)
+        consider(j->hub, j, 0);
+    else if (j->hub->verifier)
+        verifier_ask(j->hub->verifier, slice_of(j->foreign_token), on_verified, j);
+    else
+        on_verified(NULL, "The server is not ready, please retry", j);
 }
 
 void admission_ask(struct join *j)

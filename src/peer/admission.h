@@ -27,6 +27,7 @@ struct join {
     char *client_id, *workspace;    /* owned; workspace NULL = not asked for */
     struct user *user;              /* owned: from the token, or anonymous */
     bool has_token, is_reconnection;
+    char *foreign_token;            /* owned: a token the hub loop is to find the user of; NULL = user is set */
     bool has_workspace_claim, has_client_claim;     /* wid, cid */
     bool replaces_own;              /* a live client of the same user gives way */
     bool is_http;                   /* acts in a workspace for one request: no client record, no duplicates (http.md 2.4) */
@@ -51,7 +52,8 @@ struct join {
 };
 
 struct join *join_free(struct join *j);         /* takes NULL; returns NULL */
-/* Fills in who asks from a token; j->hub must be set. False: the token is no good, ret_error (TOKEN_ERROR_MAX) says why. */
+/* Fills in who asks from a token, or keeps it for the hub loop when somebody else must be asked; j->hub must be set. False: the
+ * token is no good, ret_error (TOKEN_ERROR_MAX) says why. */
 MUST_CHECK bool join_take_token(struct join *j, struct slice text, char *ret_error);
 void admission_ask(struct join *j);             /* asker's thread; hands j over until on_answer */
 

@@ -15,6 +15,7 @@ struct buf;
 struct revocations;
 struct router;
 struct store;
+struct verifier;
 
 struct server_info {                /* const after start; any thread */
     const char *server_id, *manager_id;         /* manager-<server id> */
@@ -32,6 +33,7 @@ struct hub {
     /* hub loop only */
     struct registry registry;
     struct revocations *revocations;
+    struct verifier *verifier;          /* NULL before the hub is open and after it was closed */
     struct blocks *blocks;
     struct store *store;
     struct map savings;                 /* workspace id -> struct saving: records on their way into the store */

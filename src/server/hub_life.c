@@ -8,7 +8,9 @@
 #include "api/api.h"
 #include "auth/blocks.h"
 #include "auth/revocation.h"
+#include "auth/verify.h"
 #include "base/clock.h"
+#include "base/buf.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "config/config.h"
@@ -131,11 +133,29 @@ static void on_revocations(int outcome, void *arg)
         enter(s, SERVER_FAILED);
 }
 
+/* Tokens of others: an issuer named by its URL, or by the domain the original's variable holds (3.3). */
+static struct verifier *make_verifier(const struct server *s)
+{
+    const struct config *c = s->config;
+    struct verifier_options options = {.loop = s->hub.loop, .keys = &s->keys, .issuer_url = c->oidc_issuer, .ca_file = c->ca_file};
+    struct buf url;
+
+    buf_init(&url, 0);
+    if (!c->oidc_issuer && c->auth0_domain && *c->auth0_domain) {
+        buf_add_fmt(&url, "https://%s%c", c->auth0_domain, '\0');
+        options.issuer_url = url.ptr;
+    }
+    struct verifier *v = verifier_new(&options);
+    buf_deinit(&url);
+    return v;
+}
+
 static void run_open(struct loop *l, struct mail *mail)
 {
     struct server *s = take(mail);
 
     (void)l;
+    s->hub.verifier = make_verifier(s);
     revocations_load(s->hub.revocations, on_revocations, s);
 }
 
@@ -171,6 +191,7 @@ static void run_close(struct loop *l, struct mail *mail)
     features_close(s);
     manager_free(s->manager);
     s->manager = NULL;
+    s->hub.verifier = verifier_close(s->hub.verifier);
     trim_stop(&s->trim);
     stop_unloading(&s->hub);
     revocations_stop(s->hub.revocations);

@@ -24,7 +24,7 @@ static void refused(const char *text, const char *reason)
     char error[TOKEN_ERROR_MAX] = "";
     struct token t;
 
-    CHECK_INT(token_parse(&forge_keys, slice_of(text), &t, error), TOKEN_INVALID);
+    CHECK(token_parse(&forge_keys, slice_of(text), &t, error) != TOKEN_OK);
     CHECK(!t.user);
     if (!strstr(error, reason))
         check_fail(__FILE__, __LINE__, "\"%s\" does not say \"%s\"", error, reason);
@@ -178,7 +178,7 @@ CASE(no_altered_token_dodges_revocation)
         buf_deinit(&b);
     }
     for (size_t n = 0; n < len; n++)
-        CHECK_INT(token_parse(&forge_keys, slice_make(good, n), &other, error), TOKEN_INVALID);
+        CHECK(token_parse(&forge_keys, slice_make(good, n), &other, error) != TOKEN_OK);
     token_deinit(&t);
     mem_free(good);
 }
@@ -195,8 +195,8 @@ CASE(the_root_token_is_root)
     CHECK_TEXT(t.user->id, "root");
     CHECK_TEXT(t.user->current_workspace, "ws-user-root");
     token_deinit(&t);
-    CHECK_INT(token_parse(&keys, SLICE_LIT("zq8Yw3Nn5Kc0Xv7Lr2Tj6Hd4Bs9Pm1G"), &t, error), TOKEN_INVALID);
-    CHECK_INT(token_parse(&keys, SLICE_LIT(""), &t, error), TOKEN_INVALID);
+    CHECK(token_parse(&keys, SLICE_LIT("zq8Yw3Nn5Kc0Xv7Lr2Tj6Hd4Bs9Pm1G"), &t, error) != TOKEN_OK);
+    CHECK(token_parse(&keys, SLICE_LIT(""), &t, error) != TOKEN_OK);
 }
 
 /* Header and payload of a token, decoded; the caller frees it. */

@@ -1,0 +1,209 @@
+/* claims: from the claims of a token that was verified to a user, and from the user a provider names. Times and parties are
+ * checked here, by us, whoever has checked the signature. */
+#include "auth/claims.h"
+
+#include <stdio.h>
+
+#include "auth/scope.h"
+#include "auth/user_make.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include "wire/mp.h"
+
+enum { CLAIM_KEY_MAX = 256 };
+
+int token_refuse(char ret_error[TOKEN_ERROR_MAX], const char *text)
+{
+    (void)snprintf(ret_error, TOKEN_ERROR_MAX, "%s", text);
+    return TOKEN_INVALID;
+}
+
+static bool is_or_holds(struct slice value, const char *wanted)
+{
+    struct slice text;
+    struct mp_iter it;
+
+    if (mp_get_str(value, &text))
+        return slice_is(text, wanted);
+    mp_iter_init(&it, mp_is(value, MP_ARRAY) ? value : (struct slice){0});
+    while (mp_iter_next(&it, &value)) {
+        if (mp_get_str(value, &text) && slice_is(text, wanted))
+            return true;
+    }
+    return false;
+}
+
+static int check_times(struct slice claims, int64_t *ret_expires_at, char ret_error[TOKEN_ERROR_MAX])
+{
+    double now = (double)clock_wall_ms() / 1000, exp, nbf;
+    struct slice value;
+
+    if (mp_find(claims, "nbf", &value)) {
+        if (!mp_get_num(value, &nbf))
+            return token_refuse(ret_error, "Not Before claim (nbf) must be an integer.");
+        if (!(nbf <= now))
+            return token_refuse(ret_error, "The token is not yet valid (nbf)");
+    }
+    if (!mp_find(claims, "exp", &value))
+        return token_refuse(ret_error, "The token has no expiration time (exp)");
+    if (!mp_get_num(value, &exp) || !(exp < 1e15))
+        return token_refuse(ret_error, "Expiration Time claim (exp) must be an integer.");
+    if (exp <= now)
+        return token_refuse(ret_error, "The token has expired. Please fetch a new one");
+    *ret_expires_at = (int64_t)exp;
+    return TOKEN_OK;
+}
+
+static int check_parties(const struct token_keys *keys, struct slice claims, char ret_error[TOKEN_ERROR_MAX])
+{
+    struct slice value;
+
+    if (!mp_find(claims, "aud", &value) || !is_or_holds(value, keys->audience))
+        return token_refuse(ret_error, "Invalid audience");
+    if (!mp_find(claims, "iss", &value) || !mp_is(value, MP_STR) || !is_or_holds(value, keys->issuer))
+        return token_refuse(ret_error, "Invalid issuer");
+    return TOKEN_OK;
+}
+
+/* A claim of our namespace that is a text or null (or absent). */
+static bool read_text(const struct token_keys *keys, struct slice claims, const char *name, char **ret)
+{
+    char key[CLAIM_KEY_MAX];
+    struct slice value, text;
+
+    if (snprintf(key, sizeof(key), "%s%s", keys->name_space, name) >= (int)sizeof(key))
+        return false;
+    if (!mp_find(claims, key, &value) || mp_is(value, MP_NIL))
+        return true;
+    if (!mp_get_str(value, &text) || slice_has_byte(text, '\0'))
+        return false;
+    *ret = text.len ? mem_copy(text.ptr, text.len) : NULL;
+    return true;
+}
+
+/* A child keeps the role admin only when its own grant says admin everywhere: roles are inherited, power is not (D-03). */
+static bool may_have_role(const struct user *u, struct slice role)
+{
+    return !u->parent || !slice_is(role, "admin") || user_permission(u, SLICE_LIT("*")) == PERMISSION_ADMIN;
+}
+
+static bool read_roles(const struct token_keys *keys, struct slice claims, struct user *u)
+{
+    char key[CLAIM_KEY_MAX];
+    struct slice value, role;
+    struct mp_iter it;
+
+    if (snprintf(key, sizeof(key), "%sroles", keys->name_space) >= (int)sizeof(key))
+        return false;
+    if (!mp_find(claims, key, &value) || mp_is(value, MP_NIL))
+        return true;
+    if (!mp_is(value, MP_ARRAY))
+        return false;
+    mp_iter_init(&it, value);
+    while (mp_iter_next(&it, &value)) {
+        if (!mp_get_str(value, &role) || slice_has_byte(role, '\0'))
+            return false;
+        if (may_have_role(u, role))
+            user_add_role(u, role);
+    }
+    return true;
+}
+
+static int read_scope(struct slice claims, struct user *u, char ret_error[TOKEN_ERROR_MAX])
+{
+    struct slice value, text = {0};
+
+    if (mp_find(claims, "scope", &value) && !mp_is(value, MP_NIL) && !mp_get_str(value, &text))
+        return token_refuse(ret_error, "Invalid token scope");
+    if (scope_parse(text, &u->scope) != SCOPE_OK)
+        return token_refuse(ret_error, "Invalid token scope");
+    if (u->scope.current_workspace)
+        u->current_workspace = mem_copy(u->scope.current_workspace, strlen(u->scope.current_workspace));
+    return TOKEN_OK;
+}
+
+/* Grants that follow from who somebody is, not from the text of the token (3.6). */
+static void add_own_grants(struct user *u)
+{
+    char personal[USER_WORKSPACE_MAX];
+
+    user_personal_workspace(u, personal);
+    /* An id with a blank in it has no personal workspace, and must not get one that reads as two grants in the next token. */
+    if (!u->parent && scope_workspace_is_writable(slice_of(personal)))
+        scope_grant(&u->scope, personal, PERMISSION_ADMIN);
+    if (user_has_role(u, "admin"))
+        scope_grant(&u->scope, "*", PERMISSION_ADMIN);
+}
+
+static int read_user(const struct token_keys *keys, struct slice claims, struct user **ret, char ret_error[TOKEN_ERROR_MAX])
+{
+    struct slice sub;
+    struct user *u;
+    int r;
+
+    if (!mp_find_str(claims, "sub", &sub) || !user_id_is_valid(sub))
+        return token_refuse(ret_error, "1 validation error for UserInfo: id: Input should be a valid string");
+    u = user_new(sub);
+    r = read_scope(claims, u, ret_error);
+    if (!r && (!read_text(keys, claims, "email", &u->email) || !read_text(keys, claims, "parent", &u->parent) ||
+               !read_roles(keys, claims, u) || (u->parent && !user_id_is_valid(slice_of(u->parent)))))
+        r = token_refuse(ret_error, "1 validation error for UserInfo: roles, email and parent should be a list, a string, a string");
+    if (r) {
+        user_unref(u);
+        return r;
+    }
+    add_own_grants(u);
+    *ret = u;
+    return TOKEN_OK;
+}
+
+int claims_read(const struct token_keys *keys, struct slice claims, struct token *ret, char ret_error[TOKEN_ERROR_MAX])
+{
+    int r = check_times(claims, &ret->expires_at, ret_error);
+
+    if (!r)
+        r = check_parties(keys, claims, ret_error);
+    if (!r)
+        r = read_user(keys, claims, &ret->user, ret_error);
+    if (r)
+        return r;
+    ret->user->expires_at = ret->expires_at;
+    ret->has_workspace = ret->user->current_workspace != NULL;
+    ret->has_client_id = ret->user->scope.client_id != NULL;
+    return TOKEN_OK;
+}
+
+/* What a provider calls the current workspace stands in the user or in its scope; the user's counts. */
+static void settle_workspace(struct user *u)
+{
+    const char *named = u->current_workspace && *u->current_workspace ? u->current_workspace : u->scope.current_workspace;
+    char *workspace = named && *named ? mem_copy(named, strlen(named)) : NULL;
+
+    mem_free(u->current_workspace);
+    mem_free(u->scope.current_workspace);
+    u->current_workspace = workspace;
+    u->scope.current_workspace = workspace ? mem_copy(workspace, strlen(workspace)) : NULL;
+    if (u->scope.client_id && !*u->scope.client_id)
+        u->scope.client_id = mem_free(u->scope.client_id);
+}
+
+int claims_from_user(struct slice map, struct token *ret, char ret_error[TOKEN_ERROR_MAX])
+{
+    struct user *u = user_from_mp(map);
+
+    *ret = (struct token){0};
+    if (!u)
+        return token_refuse(ret_error, "The authentication provider named no user");
+    if (u->expires_at && u->expires_at <= clock_wall_ms() / 1000) {
+        user_unref(u);
+        return token_refuse(ret_error, "The token has expired. Please fetch a new one");
+    }
+    if (u->parent && !*u->parent)
+        u->parent = mem_free(u->parent);
+    settle_workspace(u);
+    add_own_grants(u);
+    ret->user = u;
+    ret->has_workspace = u->current_workspace != NULL;
+    ret->has_client_id = u->scope.client_id != NULL;
+    return TOKEN_OK;
+}

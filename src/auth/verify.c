@@ -1,0 +1,328 @@
+/* verify: a question to somebody else is a struct verification, which ends in finish(), whatever happened on the way. The ways:
+ *
+ *   ask -> kept?  -> finish
+ *       -> provider: who() -> ask() ... verification_settle() -> finish
+ *       -> issuer: key ... -> job on the pool ... -> finish
+ */
+#include "auth/verify.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "auth/issuer.h"
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/memory.h"
+#include "loop/loop.h"
+#include "loop/offload.h"
+#include "net/fetch.h"
+#include "wire/digest.h"
+
+struct verifier {
+    struct loop *loop;
+    const struct token_keys *keys;
+    struct fetcher *fetcher;
+    struct issuer issuer;
+    char *issuer_url, *ca_file;     /* owned, or NULL */
+    bool has_issuer, is_closed;
+    struct verifier_provider provider;
+    struct map kept;                /* digest -> struct kept, owned */
+    struct list by_age;             /* struct kept, oldest first */
+    size_t n_running;
+};
+
+struct kept {
+    struct list link;
+    uint8_t digest[32];             /* of the whole text */
+    uint64_t source;
+    uint64_t until_ms;
+    struct token token;
+};
+
+struct verification {
+    struct job job;
+    struct verifier *verifier;
+    uint64_t source;                /* who is asked: source_of_provider() or source_of_issuer() */
+    verify_done *done;
+    void *arg;
+    /* of the job */
+    struct token_keys issuer;
+    char name[JWKS_URL_MAX];
+    struct rsa_key key;
+    /* the answer */
+    struct token token;             /* user NULL = refused */
+    char error[TOKEN_ERROR_MAX];
+    size_t text_len;
+    char text[];
+};
+
+/* ---- what is remembered ---- */
+
+static uint64_t source_of_provider(const struct verifier *v)
+{
+    uint64_t who = v->provider.who ? v->provider.who(v->provider.arg) : 0;
+
+    return who ? who << 1 | 1 : 0;
+}
+
+static uint64_t source_of_issuer(const struct verifier *v)
+{
+    return v->issuer.version << 1;
+}
+
+static void forget(struct verifier *v, struct kept *k)
+{
+    map_take(&v->kept, slice_make(k->digest, sizeof(k->digest)));
+    list_unlink(&k->link);
+    token_deinit(&k->token);
+    mem_free(k);
+    loop_count(v->loop, METRIC_TOKENS_KEPT, -1);
+}
+
+static struct token copy_of(const struct token *t)
+{
+    struct token copy = *t;
+
+    copy.user = user_ref(t->user);
+    return copy;
+}
+
+/* The remembered answer of this source, if it still holds. */
+static struct kept *find_kept(struct verifier *v, struct slice text, uint64_t source)
+{
+    uint8_t digest[32];
+
+    digest_sha256(text, digest);
+    struct kept *k = map_find(&v->kept, slice_make(digest, sizeof(digest)));
+    if (!k)
+        return NULL;
+    bool is_expired = k->token.user->expires_at && k->token.user->expires_at <= clock_wall_ms() / 1000;
+    if (k->source == source && !is_expired && loop_now_ms(v->loop) < k->until_ms)
+        return k;
+    forget(v, k);
+    return NULL;
+}
+
+static void keep(struct verifier *v, const struct verification *w)
+{
+    struct kept *k = MEM_NEW(struct kept);
+
+    digest_sha256(slice_make(w->text, w->text_len), k->digest);
+    struct kept *old = map_find(&v->kept, slice_make(k->digest, sizeof(k->digest)));
+    if (old)
+        forget(v, old);
+    else if (v->kept.n_entries >= VERIFY_KEPT_MAX)
+        forget(v, LIST_ENTRY(v->by_age.next, struct kept, link));
+    k->source = w->source;
+    k->until_ms = loop_now_ms(v->loop) + VERIFY_KEEP_MS;
+    k->token = copy_of(&w->token);
+    list_link(&v->by_age, &k->link);
+    map_put(&v->kept, slice_make(k->digest, sizeof(k->digest)), k);
+    loop_count(v->loop, METRIC_TOKENS_KEPT, 1);
+}
+
+/* ---- life ---- */
+
+struct verifier *verifier_new(const struct verifier_options *options)
+{
+    struct verifier *v = MEM_NEW(struct verifier);
+
+    LOOP_ASSERT(options->loop);
+    v->loop = options->loop;
+    v->keys = options->keys;
+    map_init(&v->kept);
+    list_init(&v->by_age);
+    v->has_issuer = options->issuer_url != NULL;
+    if (v->has_issuer) {
+        v->fetcher = fetcher_new(v->loop);
+        v->issuer_url = mem_copy(options->issuer_url, strlen(options->issuer_url));
+        v->ca_file = options->ca_file ? mem_copy(options->ca_file, strlen(options->ca_file)) : NULL;
+        issuer_init(&v->issuer, v->loop, v->fetcher, v->issuer_url, v->ca_file);
+    }
+    return v;
+}
+
+static void verifier_free(struct verifier *v)
+{
+    map_deinit(&v->kept);
+    mem_free(v->issuer_url);
+    mem_free(v->ca_file);
+    mem_free(v);
+}
+
+static void finish(struct verification *w)
+{
+    struct verifier *v = w->verifier;
+    bool is_good = w->token.user && !v->is_closed;
+
+    v->n_running--;
+    if (is_good) {
+        keep(v, w);
+        w->done(&w->token, NULL, w->arg);
+    } else {
+        token_deinit(&w->token);
+        loop_count(v->loop, METRIC_TOKENS_REFUSED, 1);
+        w->done(NULL, v->is_closed ? "The server is shutting down" : w->error, w->arg);
+    }
+    explicit_bzero(w->text, w->text_len);
+    mem_free(w);
+    if (v->is_closed && !v->n_running)
+        verifier_free(v);
+}
+
+struct verifier *verifier_close(struct verifier *v)
+{
+    if (!v)
+        return NULL;
+    LOOP_ASSERT(v->loop);
+    v->is_closed = true;
+    v->n_running++;     /* ours: what is told must not free it under us */
+    if (v->has_issuer)
+        issuer_deinit(&v->issuer);
+    v->fetcher = fetcher_close(v->fetcher);
+    while (!list_is_empty(&v->by_age))
+        forget(v, LIST_ENTRY(v->by_age.next, struct kept, link));
+    if (--v->n_running == 0)
+        verifier_free(v);
+    return NULL;
+}
+
+void verifier_set_provider(struct verifier *v, const struct verifier_provider *provider)
+{
+    v->provider = provider ? *provider : (struct verifier_provider){0};
+}
+
+/* ---- the issuer ---- */
+
+static void refuse(struct verification *w, const char *text)
+{
+    (void)snprintf(w->error, sizeof(w->error), "%s", text);
+    finish(w);
+}
+
+static void work(struct job *job)
+{
+    struct verification *w = CONTAINER_OF(job, struct verification, job);
+
+    if (token_parse_rs256(&w->issuer, &w->key, slice_make(w->text, w->text_len), &w->token, w->error) != TOKEN_OK)
+        w->token = (struct token){0};
+}
+
+static void worked(struct job *job)
+{
+    finish(CONTAINER_OF(job, struct verification, job));
+}
+
+static void on_key(int outcome, const struct jwk *key, const char *name, void *arg)
+{
+    static const char *const texts[] = {[ISSUER_UNKNOWN_KEY] = "Signature verification failed. The issuer has no such key",
+                                        [ISSUER_UNREACHABLE] = "The keys of the token issuer cannot be fetched, please retry",
+                                        [ISSUER_BUSY] = "Too many tokens are being verified, please retry"};
+    struct verification *w = arg;
+    struct verifier *v = w->verifier;
+
+    if (outcome != ISSUER_OK || v->is_closed) {
+        refuse(w, outcome == ISSUER_OK ? "" : texts[outcome]);
+        return;
+    }
+    w->source = source_of_issuer(v);
+    w->key = key->rsa;
+    (void)snprintf(w->name, sizeof(w->name), "%s", name);
+    w->issuer = (struct token_keys){.issuer = w->name, .audience = v->keys->audience, .name_space = v->keys->name_space};
+    offload(v->loop, &w->job, work, worked);
+}
+
+/* ---- asking ---- */
+
+static struct verification *verification_new(struct verifier *v, struct slice text, verify_done *done, void *arg)
+{
+    struct verification *w = mem_new(sizeof(*w) + text.len);
+
+    w->verifier = v;
+    w->done = done;
+    w->arg = arg;
+    w->text_len = text.len;
+    memcpy(w->text, text.ptr, text.len);
+    v->n_running++;
+    return w;
+}
+
+static bool answer_kept(struct verifier *v, struct slice text, uint64_t source, verify_done *done, void *arg)
+{
+    struct kept *k = find_kept(v, text, source);
+
+    if (!k)
+        return false;
+    struct token token = copy_of(&k->token);
+    done(&token, NULL, arg);
+    return true;
+}
+
+static bool is_full(const struct verifier *v, verify_done *done, void *arg)
+{
+    if (v->n_running < VERIFY_RUNNING_MAX)
+        return false;
+    loop_count(v->loop, METRIC_TOKENS_REFUSED, 1);
+    done(NULL, "Too many tokens are being verified, please retry", arg);
+    return true;
+}
+
+/* A token nobody here has signed. error: what to say when nobody else may be asked either. */
+static void ask_others(struct verifier *v, struct slice text, uint64_t provider, const char *error, verify_done *done, void *arg)
+{
+    uint64_t source = provider ? provider : source_of_issuer(v);
+    char key_id[JWKS_ID_MAX];
+
+    if (!provider && (!v->has_issuer || !token_names_key(text, key_id))) {
+        done(NULL, error, arg);
+        return;
+    }
+    if (answer_kept(v, text, source, done, arg) || is_full(v, done, arg))
+        return;
+    struct verification *w = verification_new(v, text, done, arg);
+    w->source = source;
+    if (provider)
+        v->provider.ask(v->provider.arg, slice_make(w->text, w->text_len), w);
+    else
+        issuer_find_key(&v->issuer, key_id, on_key, w);
+}
+
+static void ask(struct verifier *v, struct slice text, uint64_t provider, verify_done *done, void *arg)
+{
+    char error[TOKEN_ERROR_MAX] = "";
+    struct token token;
+
+    LOOP_ASSERT(v->loop);
+    int r = token_parse(v->keys, text, &token, error);
+    if (r == TOKEN_OK) {
+        done(&token, NULL, arg);
+    } else if (r != TOKEN_FOREIGN || v->is_closed || token_strip(&text, error) != TOKEN_OK || text.len > TOKEN_MAX) {
+        done(NULL, error, arg);
+    } else {
+        ask_others(v, text, provider, error, done, arg);
+    }
+}
+
+void verifier_ask(struct verifier *v, struct slice text, verify_done *done, void *arg)
+{
+    ask(v, text, source_of_provider(v), done, arg);
+}
+
+void verifier_ask_default(struct verifier *v, struct slice text, verify_done *done, void *arg)
+{
+    ask(v, text, 0, done, arg);
+}
+
+void verification_settle(struct verification *w, struct slice user_map)
+{
+    char error[TOKEN_ERROR_MAX];
+
+    if (!user_map.len) {
+        refuse(w, "The authentication provider refused the token");
+    } else if (token_from_user(user_map, slice_make(w->text, w->text_len), &w->token, error) != TOKEN_OK) {
+        refuse(w, error);
+    } else {
+        finish(w);
+    }
+}
