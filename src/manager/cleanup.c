@@ -28,7 +28,6 @@ struct target {
 struct cleanup {
     struct manager *m;
     struct rpc_call *call;
-    char *workspace; /* owned */
     double timeout_s;
     size_t n, n_asked, n_waiting;
     bool is_closed; /* the server stops: nothing is changed any more */
@@ -41,7 +40,6 @@ static void free_cleanup(struct cleanup *c)
 {
     for (size_t i = 0; i < c->n; i++)
         mem_free(c->targets[i].full_id);
-    mem_free(c->workspace);
     mem_free(c);
 }
 
@@ -54,7 +52,9 @@ static void put_out_silent(struct cleanup *c, struct mp_open *removed)
         struct client *client = client_find(&h->registry, slice_of(t->full_id));
         if (!t->is_silent || !client || client->generation != t->generation)
             continue;
+        struct workspace *w = client->workspace;
         client_evict(h, client, "Cleaned up: no answer to a ping");
+        lodging_left(h, w);
         mp_item(removed);
         mp_add_text(removed->buf, t->full_id);
     }
@@ -77,9 +77,6 @@ static void finish(struct cleanup *c)
         mp_add_raw(&b, buf_slice(&list));
     }
     buf_deinit(&list);
-    struct workspace *w = workspace_find(&c->m->hub->registry, slice_of(c->workspace));
-    if (removed.n && w)
-        lodging_left(c->m->hub, w);
     reply_buf(c->call, &b);
     free_cleanup(c);
 }
@@ -138,29 +135,49 @@ static bool check(struct hub *h, const struct rpc_call *call, struct workspace *
     return access_note(&d, r);
 }
 
-static struct cleanup *new_cleanup(struct manager *m, struct rpc_call *call,
-                                   const struct workspace *w)
+static struct cleanup *new_cleanup(struct manager *m, struct rpc_call *call, struct slice timeout,
+                                   size_t n_clients)
 {
-    struct cleanup *c = mem_new(sizeof(*c) + w->n_clients * sizeof(struct target));
+    struct cleanup *c = mem_new(sizeof(*c) + n_clients * sizeof(struct target));
 
     c->m = m;
     c->call = call;
-    c->workspace = mem_copy(w->id, strlen(w->id));
     c->timeout_s = TIMEOUT_S;
-    (void)mp_get_num(call->args[1], &c->timeout_s);
+    (void)mp_get_num(timeout, &c->timeout_s);
     if (!(c->timeout_s > 0))
         c->timeout_s = 0;
     if (c->timeout_s > TIMEOUT_MOST_S)
         c->timeout_s = TIMEOUT_MOST_S;
-    LIST_FOREACH(it, &w->clients)
-    {
-        const struct client *client = LIST_ENTRY(it, struct client, link);
-        if (client->is_virtual || !client->built_in)
-            continue;
+    return c;
+}
+
+static void aim_at(struct cleanup *c, const struct client *client)
+{
+    if (!client->is_virtual && client->built_in)
         c->targets[c->n++] = (struct target){c, mem_copy(client->full_id, strlen(client->full_id)),
                                              client->generation, false};
+}
+
+static void clean_workspace(struct manager *m, struct rpc_call *call, const struct workspace *w)
+{
+    struct cleanup *c = new_cleanup(m, call, call->args[1], w->n_clients);
+
+    LIST_FOREACH(it, &w->clients)
+    {
+        aim_at(c, LIST_ENTRY(it, struct client, link));
     }
-    return c;
+    ask_more(c);
+}
+
+void manager_cleanup_all(struct manager *m, struct rpc_call *call, struct slice timeout)
+{
+    const struct map *clients = &m->hub->registry.clients;
+    struct cleanup *c = new_cleanup(m, call, timeout, clients->n_entries);
+    void *value;
+
+    for (size_t at = 0; map_next(clients, &at, NULL, &value);)
+        aim_at(c, value);
+    ask_more(c);
 }
 
 /* Nobody is there and nothing keeps it. */
@@ -190,5 +207,5 @@ void do_cleanup(struct rpc_call *call, void *arg)
     else if (!w->is_persistent && !w->is_system && list_is_empty(&w->clients))
         remove_empty(m->hub, call, w);
     else
-        ask_more(new_cleanup(m, call, w));
+        clean_workspace(m, call, w);
 }

@@ -22,6 +22,13 @@ enum manager_place { MANAGER_PUBLIC, MANAGER_ROOT, MANAGER_N_PLACES };
 struct rpc_host *manager_host(const struct manager *m, enum manager_place place);
 struct hub *manager_hub(const struct manager *m);
 
+/* Asks every remote client of every workspace for a sign of life and puts out those that give none;
+ * settles the call with {} or {"removed_clients": [full ids]}. timeout: an encoded number of seconds
+ * for each, or absent. Who may call it has been asked. Hub loop. */
+struct rpc_call;
+struct slice;
+void manager_cleanup_all(struct manager *m, struct rpc_call *call, struct slice timeout);
+
 /* Makes a service of the server callable and found like any client's. Borrows it until
  * manager_free() or the withdrawal. Its id is not yet taken there. Hub loop. */
 struct rpc_service;

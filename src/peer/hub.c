@@ -120,6 +120,16 @@ void hub_seat_leave(struct hub *h, struct workspace *w, const struct user *u)
     buf_deinit(&b);
 }
 
+bool hub_users_next(const struct hub *h, size_t *cursor, struct slice *ret_effective_id, size_t *ret_n)
+{
+    void *value;
+
+    if (!map_next(&h->users, cursor, ret_effective_id, &value))
+        return false;
+    *ret_n = ((const struct hub_user *)value)->n_connections;
+    return true;
+}
+
 static struct slice address_key(const struct in6_addr *address)
 {
     return slice_make(address->s6_addr, sizeof(address->s6_addr));

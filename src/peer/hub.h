@@ -53,6 +53,8 @@ size_t hub_user_connections(const struct hub *h, const char *effective_id);
  * with a reference. */
 struct account *hub_seat_take(struct hub *h, struct workspace *w, const struct user *u);
 void hub_seat_leave(struct hub *h, struct workspace *w, const struct user *u);
+/* Walks the users that have connections; start with *cursor = 0. They must not change during a walk. */
+bool hub_users_next(const struct hub *h, size_t *cursor, struct slice *ret_effective_id, size_t *ret_n);
 /* Connections of one client address; one that is not known is never counted. */
 size_t hub_address_connections(const struct hub *h, const struct in6_addr *address);
 void hub_address_take(struct hub *h, const struct in6_addr *address);

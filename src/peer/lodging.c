@@ -147,6 +147,14 @@ void lodging_left(struct hub *h, struct workspace *w)
         unload(h, w);
 }
 
+bool lodging_give_up(struct hub *h, struct workspace *w)
+{
+    if (is_kept(w))
+        return false;
+    unload(h, w);
+    return true;
+}
+
 void lodging_visited(struct hub *h, struct workspace *w)
 {
     uint64_t grace = h->loop->config->workspace_unload_grace_period_ms;

@@ -25,6 +25,8 @@ enum { LODGING_ERROR_MAX = 400 };
 void lodging_error(int outcome, struct slice id, char out[LODGING_ERROR_MAX]);
 /* A client has left: an empty workspace that nothing keeps is unloaded, at once or after the grace period. */
 void lodging_left(struct hub *h, struct workspace *w);
+/* Unloads it at once, when nobody is inside and nothing keeps it; else false, and nothing has changed (D-32). */
+bool lodging_give_up(struct hub *h, struct workspace *w);
 /* Somebody acts in a workspace without being a client of it (one HTTP request): an empty one that nothing keeps is unloaded once
  * nobody has for a while. */
 void lodging_visited(struct hub *h, struct workspace *w);

@@ -1,11 +1,13 @@
 /* features: opened in the order of their rooms, closed in the reverse one. */
 #include "server/features.h"
 
+#include "admin/admin.h"
 #include "login/login.h"
 #include "server/wiring.h"
 
 void features_open(struct server *s)
 {
+    s->admin = admin_open(s->manager);
     login_open(s->login, s->manager);
 }
 
@@ -17,4 +19,6 @@ void features_drain(struct server *s)
 void features_close(struct server *s)
 {
     login_close(s->login);
+    admin_close(s->admin);
+    s->admin = NULL;
 }

@@ -13,6 +13,7 @@
 #include "server/trim.h"
 #include "store/data_dir.h"
 
+struct admin;
 struct api;
 struct config;
 struct listener;
@@ -48,6 +49,7 @@ struct server {
     struct login *login;
     struct trim trim;                       /* hub loop */
     struct manager *manager;                /* hub loop */
+    struct admin *admin;                    /* hub loop */
     bool hub_is_closing;                    /* hub loop: answers of the store that are still to come mean nothing */
     int wake_fd;                            /* any thread: eventfd that wakes the accept thread */
     atomic_int phase;                       /* any thread: enum server_phase */

@@ -1,0 +1,58 @@
+/* admin: the service and its gate. The gate is one question, asked before any handler runs: admin
+ * permission on ws-user-root. */
+#include "admin/admin.h"
+
+#include <stdio.h>
+
+#include "admin/room.h"
+#include "auth/user.h"
+#include "base/memory.h"
+#include "manager/manager.h"
+#include "wire/mp.h"
+
+static const char ROOT[] = "ws-user-root";
+
+static bool admit(const struct rpc_call *call, void *arg, char *error, size_t room)
+{
+    (void)arg;
+    if (user_permission(call->user, slice_of(ROOT)) == PERMISSION_ADMIN)
+        return true;
+    snprintf(error, room, "Permission denied for workspace %s", ROOT);
+    return false;
+}
+
+struct admin *admin_open(struct manager *m)
+{
+    struct admin *a = MEM_NEW(struct admin);
+
+    a->manager = m;
+    a->hub = manager_hub(m);
+    list_init(&a->waits);
+    buf_init(&a->config, 0);
+    mp_add_map(&a->config, 2);
+    mp_add_text(&a->config, "visibility");
+    mp_add_text(&a->config, "protected");
+    mp_add_text(&a->config, "require_context");
+    mp_add_bool(&a->config, false);
+    a->service = (struct rpc_service){.id = "admin-utils",
+                                      .name = "Admin Utilities",
+                                      .description = "What only the administrator may do.",
+                                      .type = "generic",
+                                      .config = buf_slice(&a->config),
+                                      .methods = admin_methods,
+                                      .n_methods = admin_n_methods,
+                                      .arg = a,
+                                      .admit = admit};
+    manager_offer(m, MANAGER_ROOT, &a->service);
+    return a;
+}
+
+void admin_close(struct admin *a)
+{
+    if (!a)
+        return;
+    manager_withdraw(a->manager, MANAGER_ROOT, &a->service);
+    admin_end_waits(a);
+    buf_deinit(&a->config);
+    mem_free(a);
+}

@@ -1,0 +1,258 @@
+/* blocking: a block holds from the moment it is asked for; whoever asked is told when it will
+ * survive a crash. Connections of who is blocked are closed at once; root is never kept out, since
+ * somebody must be able to lift a block. */
+#include <string.h>
+
+#include "admin/room.h"
+#include "auth/blocks.h"
+#include "auth/user.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "config/config.h"
+#include "manager/evict.h"
+#include "manager/reply.h"
+#include "peer/hub.h"
+#include "registry/registry.h"
+#include "wire/ip.h"
+#include "wire/mp.h"
+
+enum { DEFAULT_S = 3600, LONG_S = 30 * 24 * 3600, FOREVER = -1 };
+static const int64_t MOST_S = 100LL * 365 * 24 * 3600;
+
+/* ---- arguments ---- */
+
+/* An address in its usual spelling, so that it is found again however it is written. */
+static bool take_address(const struct rpc_call *call, char out[IP_TEXT_MAX], struct refusal *r)
+{
+    struct slice text = slice_trim(call_text(call, 0));
+    char copy[IP_TEXT_MAX] = "";
+    struct in6_addr ip;
+
+    if (text.len < sizeof(copy) && !slice_has_byte(text, '\0'))
+        memcpy(copy, text.ptr, text.len);
+    if (!ip_parse(copy, &ip))
+        return refuse(r, "ValueError", "Invalid IP address: " SLICE_FMT, SLICE_ARG(text));
+    ip_print(&ip, out);
+    return true;
+}
+
+static bool take_user(const struct rpc_call *call, struct slice *ret, struct refusal *r)
+{
+    *ret = call_text(call, 0);
+    if (!ret->len || ret->len > BLOCK_SUBJECT_MAX || !slice_is_utf8(*ret) ||
+        slice_has_byte(*ret, '\0'))
+        return refuse(r, "ValueError", "Invalid user id");
+    return true;
+}
+
+/* Duration and reason. */
+static bool take_terms(const struct rpc_call *call, struct block *ret, struct refusal *r)
+{
+    int64_t duration = DEFAULT_S;
+
+    (void)mp_get_int(call->args[1], &duration);
+    if (duration < FOREVER || duration > MOST_S)
+        return refuse(r, "ValueError", "duration must be -1, 0 or a number of seconds");
+    if (duration == 0)
+        duration = LONG_S;
+    ret->expires_at = duration == FOREVER ? 0 : clock_wall_ms() / 1000 + duration;
+    ret->reason = slice_trim(call_text(call, 2));
+    if (!ret->reason.len)
+        ret->reason = SLICE_LIT("blocked");
+    if (ret->reason.len > BLOCK_REASON_MAX || !slice_is_utf8(ret->reason) ||
+        slice_has_byte(ret->reason, '\0'))
+        return refuse(r, "ValueError", "reason must be a text of at most %d bytes",
+                      BLOCK_REASON_MAX);
+    return true;
+}
+
+/* ---- changes ---- */
+
+/* The call, and what it is answered with when the store has the change. */
+struct change {
+    struct rpc_call *call;
+    struct buf text;
+};
+
+static struct change *change_new(struct rpc_call *call)
+{
+    struct change *c = MEM_NEW(struct change);
+
+    c->call = call;
+    buf_init(&c->text, 0);
+    return c;
+}
+
+static void change_free(struct change *c)
+{
+    buf_deinit(&c->text);
+    mem_free(c);
+}
+
+static void on_changed(int outcome, void *arg)
+{
+    struct change *c = arg;
+
+    if (outcome == BLOCK_OK)
+        reply_text(c->call, buf_slice(&c->text));
+    else
+        rpc_reject(c->call, "RuntimeError",
+                   "The change could not be stored: it holds until the server restarts");
+    change_free(c);
+}
+
+static bool matches_user(const struct client *c, const void *what)
+{
+    const struct slice *id = what;
+
+    return slice_is(*id, c->user->id) || (c->user->parent && slice_is(*id, c->user->parent));
+}
+
+static bool matches_address(const struct client *c, const void *what)
+{
+    return IN6_ARE_ADDR_EQUAL(&c->origin.address, (const struct in6_addr *)what) &&
+           strcmp(c->user->id, "root") != 0;
+}
+
+static size_t kick(struct hub *h, const struct block *block)
+{
+    struct in6_addr ip;
+    struct buf reason;
+    size_t n;
+
+    buf_init(&reason, 0);
+    buf_add_fmt(&reason, "%s blocked: " SLICE_FMT "%c", block->kind == BLOCK_USER ? "User" : "IP",
+                SLICE_ARG(block->reason), '\0');
+    if (block->kind == BLOCK_USER)
+        n = clients_kick(h, matches_user, &block->subject, reason.ptr);
+    else
+        n = ip_parse(block->subject.ptr, &ip) ? clients_kick(h, matches_address, &ip, reason.ptr)
+                                              : 0;
+    buf_deinit(&reason);
+    return n;
+}
+
+/* The subject of an address is a NUL-terminated text. */
+static void add(struct admin *a, struct rpc_call *call, const struct block *block)
+{
+    struct change *c = change_new(call);
+    size_t max = a->hub->loop->config->max_blocks;
+
+    if (!block_add(a->hub->blocks, block, max, on_changed, c)) {
+        change_free(c);
+        rpc_reject(call, "RuntimeError", "Too many blocks: %zu are kept", max);
+        return;
+    }
+    size_t n = kick(a->hub, block);
+    LOG(LOG_INFO, "admin", "blocked", log_slice("subject", block->subject),
+        log_int("until", block->expires_at), log_int("kicked", (int64_t)n));
+    if (block->kind == BLOCK_USER)
+        buf_add_fmt(&c->text, "Blocked user " SLICE_FMT ", kicked %zu connections",
+                    SLICE_ARG(block->subject), n);
+    else
+        buf_add_fmt(&c->text, "Blocked IP " SLICE_FMT, SLICE_ARG(block->subject));
+}
+
+void admin_block_user(struct rpc_call *call, void *arg)
+{
+    struct block block = {.kind = BLOCK_USER};
+    struct refusal r;
+
+    if (!take_user(call, &block.subject, &r) || !take_terms(call, &block, &r))
+        reply_refusal(call, &r);
+    else if (slice_is(block.subject, "root"))
+        rpc_reject(call, "ValueError", "The root user cannot be blocked");
+    else
+        add(arg, call, &block);
+}
+
+void admin_block_ip(struct rpc_call *call, void *arg)
+{
+    struct block block = {.kind = BLOCK_ADDRESS};
+    char address[IP_TEXT_MAX];
+    struct refusal r;
+
+    if (!take_address(call, address, &r) || !take_terms(call, &block, &r)) {
+        reply_refusal(call, &r);
+        return;
+    }
+    block.subject = slice_of(address);
+    add(arg, call, &block);
+}
+
+static void lift(struct admin *a, struct rpc_call *call, enum block_kind kind, struct slice subject)
+{
+    struct change *c = change_new(call);
+
+    buf_add_fmt(&c->text, "Unblocked %s " SLICE_FMT, kind == BLOCK_USER ? "user" : "IP",
+                SLICE_ARG(subject));
+    LOG(LOG_INFO, "admin", "unblocked", log_slice("subject", subject));
+    block_remove(a->hub->blocks, kind, subject, on_changed, c);
+}
+
+void admin_unblock_user(struct rpc_call *call, void *arg)
+{
+    struct slice id;
+    struct refusal r;
+
+    if (!take_user(call, &id, &r))
+        reply_refusal(call, &r);
+    else
+        lift(arg, call, BLOCK_USER, id);
+}
+
+void admin_unblock_ip(struct rpc_call *call, void *arg)
+{
+    char address[IP_TEXT_MAX];
+    struct refusal r;
+
+    if (!take_address(call, address, &r))
+        reply_refusal(call, &r);
+    else
+        lift(arg, call, BLOCK_ADDRESS, slice_of(address));
+}
+
+/* ---- list_blocked ---- */
+
+static void add_row(struct mp_open *list, const struct block *block, int64_t now)
+{
+    struct buf *b = list->buf;
+
+    mp_item(list);
+    mp_add_map(b, 3);
+    mp_add_text(b, "id");
+    mp_add_str(b, block->subject);
+    mp_add_text(b, "reason");
+    mp_add_str(b, block->reason);
+    mp_add_text(b, "ttl_seconds");
+    mp_add_int(b, block->expires_at ? block->expires_at - now : FOREVER);
+}
+
+static void add_kind(struct buf *b, const struct blocks *blocks, enum block_kind kind)
+{
+    int64_t now = clock_wall_ms() / 1000;
+    const struct block *block;
+    struct mp_open list;
+
+    mp_open_array(&list, b);
+    for (size_t cursor = 0; (block = blocks_next(blocks, &cursor));) {
+        if (block->kind == kind)
+            add_row(&list, block, now);
+    }
+    mp_close(&list);
+}
+
+void admin_list_blocked(struct rpc_call *call, void *arg)
+{
+    const struct blocks *blocks = ((struct admin *)arg)->hub->blocks;
+    struct buf b;
+
+    buf_init(&b, 0);
+    mp_add_map(&b, 2);
+    mp_add_text(&b, "users");
+    add_kind(&b, blocks, BLOCK_USER);
+    mp_add_text(&b, "ips");
+    add_kind(&b, blocks, BLOCK_ADDRESS);
+    reply_buf(call, &b);
+}
