@@ -9,8 +9,8 @@ int main(void)
 
     buf_init(&b, 0);
     buf_add_text(&b, "# Metrics\n\nEvery row of `/metrics`, from `src/base/metrics.def` (`./dev docs` writes this page). Counters and gauges are kept per loop\n"
-                     "and summed when asked for; no label has values a client chooses. Besides these: `process_resident_memory_bytes` and\n"
-                     "`hyphad_charged_bytes`.\n\n");
+                     "and summed when asked for; no label has values a client chooses. Besides these: `process_resident_memory_bytes`,\n"
+                     "`hyphad_charged_bytes`, and its parts `hyphad_under_way_bytes` and `hyphad_kept_bytes`.\n\n");
     metrics_document(&b);
     fwrite(b.ptr, 1, b.len, stdout);
     buf_deinit(&b);

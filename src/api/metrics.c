@@ -79,6 +79,17 @@ static void add_process(struct buf *b, const struct api *a)
                (double)clock_wall_ms() / 1000.0 - age_s);
 }
 
+static void add_charged(struct buf *b, const struct account *process)
+{
+    size_t n_under_way = account_used(process), n_kept = account_kept(process);
+
+    add_figure(b, "hyphad_charged_bytes", "gauge", "Bytes of heap charged to accounts: under way and kept", (double)(n_under_way + n_kept));
+    add_figure(b, "hyphad_under_way_bytes", "gauge", "Of them, messages and requests that are not delivered, up to a second rounded up",
+               (double)n_under_way);
+    add_figure(b, "hyphad_kept_bytes", "gauge", "Of them, records of connections, users, workspaces, clients and services, and their indexes",
+               (double)n_kept);
+}
+
 void api_on_metrics(struct http_request *req, void *arg)
 {
     struct api *a = arg;
@@ -98,8 +109,7 @@ void api_on_metrics(struct http_request *req, void *arg)
     metrics_print(blocks, set->n_loops + 1, &b);
     add_absent(&b);
     add_process(&b, a);
-    add_figure(&b, "hyphad_charged_bytes", "gauge", "Bytes charged to the process account",
-               (double)account_used(a->options.hub->process));
+    add_charged(&b, a->options.hub->process);
     http_respond(req, 200, "text/plain; charset=utf-8", buf_slice(&b), SLICE_LIT(""));
     buf_deinit(&b);
     mem_free(blocks);

@@ -245,3 +245,24 @@ struct user *user_join(const struct user *u, const char *workspace, enum permiss
     s->client_id = copy_text(client_id);
     return joined;
 }
+
+static size_t texts_taken(char *const *texts, size_t n)
+{
+    size_t sum = mem_taken(texts);
+
+    for (size_t i = 0; i < n; i++)
+        sum += mem_taken(texts[i]);
+    return sum;
+}
+
+size_t user_taken(const struct user *u)
+{
+    const struct scope *s = &u->scope;
+    size_t sum = mem_taken(u) + mem_taken(u->id) + mem_taken(u->email) + mem_taken(u->parent) + mem_taken(u->current_workspace) +
+                 texts_taken(u->roles, u->n_roles) + mem_taken(s->current_workspace) + mem_taken(s->client_id) +
+                 texts_taken(s->extras, s->n_extras) + mem_taken(s->grants);
+
+    for (size_t i = 0; i < s->n_grants; i++)
+        sum += mem_taken(s->grants[i].workspace);
+    return sum;
+}

@@ -44,6 +44,7 @@ struct user *user_new_anonymous(const char *client_id);                 /* a fre
 struct user *user_new_http_anonymous(void);                             /* anonymouz-http, read on ws-anonymous */
 bool user_has_role(const struct user *u, const char *role);
 /* The id quotas, blocks and ownership count for: parent, else id. */
+size_t user_taken(const struct user *u);                /* what it and all it owns take of the heap */
 const char *user_effective_id(const struct user *u);
 /* "ws-user-<id>" into out. Always fits: no user has a longer id than 255 bytes. */
 enum { USER_WORKSPACE_MAX = 320 };

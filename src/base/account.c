@@ -13,7 +13,9 @@ struct account *account_new(struct account *parent, size_t cap_bytes)
     a->parent = parent ? account_ref(parent) : NULL;
     a->cap_bytes = cap_bytes;
     atomic_init(&a->used_bytes, 0);
+    atomic_init(&a->kept_bytes, 0);
     atomic_init(&a->n_refs, 1);
+    account_keep(a->parent, mem_taken(a));
     return a;
 }
 
@@ -41,9 +43,10 @@ struct account *account_unref(struct account *a)
     /* acq_rel pairs with itself in the other holders: the last one sees every earlier holder's writes. */
     if (atomic_fetch_sub_explicit(&a->n_refs, 1, memory_order_acq_rel) != 1)
         return NULL;
-    ASSERT(account_used(a) == 0);
+    ASSERT(account_used(a) == 0 && account_kept(a) == 0);
     if (a->granted_bytes)
         give_back(a->parent, a->granted_bytes);
+    account_drop(a->parent, mem_taken(a));
     account_unref(a->parent);
     mem_free(a);
     return NULL;
@@ -106,4 +109,32 @@ void account_release(struct account *a, size_t n_bytes)
 size_t account_used(const struct account *a)
 {
     return atomic_load_explicit(&a->used_bytes, memory_order_relaxed);
+}
+
+void account_keep(struct account *a, size_t n_bytes)
+{
+    for (; a; a = a->parent)
+        atomic_fetch_add_explicit(&a->kept_bytes, n_bytes, memory_order_relaxed);
+}
+
+void account_drop(struct account *a, size_t n_bytes)
+{
+    for (; a; a = a->parent) {
+        size_t before = atomic_fetch_sub_explicit(&a->kept_bytes, n_bytes, memory_order_relaxed);
+        ASSERT(before >= n_bytes);
+    }
+}
+
+void account_keep_now(struct account *a, size_t *kept, size_t n_bytes)
+{
+    if (n_bytes > *kept)
+        account_keep(a, n_bytes - *kept);
+    else
+        account_drop(a, *kept - n_bytes);
+    *kept = n_bytes;
+}
+
+size_t account_kept(const struct account *a)
+{
+    return atomic_load_explicit(&a->kept_bytes, memory_order_relaxed);
 }

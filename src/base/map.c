@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "base/account.h"
 #include "base/memory.h"
 #include "base/random.h"
 
@@ -71,8 +72,16 @@ void map_init(struct map *m)
     *m = (struct map){0};
 }
 
+void map_pay(struct map *m, struct account *payer)
+{
+    account_drop(m->payer, mem_taken(m->slots));
+    m->payer = payer;
+    account_keep(m->payer, mem_taken(m->slots));
+}
+
 void map_deinit(struct map *m)
 {
+    account_drop(m->payer, mem_taken(m->slots));
     mem_free(m->slots);
     *m = (struct map){0};
 }
@@ -93,12 +102,14 @@ void *map_find(const struct map *m, struct slice key)
 
 static void resize(struct map *m, size_t n_slots)
 {
-    struct map grown = {.slots = mem_new(n_slots * sizeof(struct map_slot)), .n_slots = n_slots, .n_entries = m->n_entries};
+    struct map grown = {.slots = mem_new(n_slots * sizeof(struct map_slot)), .n_slots = n_slots, .n_entries = m->n_entries, .payer = m->payer};
 
     for (size_t i = 0; i < m->n_slots; i++) {
         if (m->slots[i].value)
             grown.slots[probe(&grown, m->slots[i].key, m->slots[i].hash)] = m->slots[i];
     }
+    account_keep(m->payer, mem_taken(grown.slots));
+    account_drop(m->payer, mem_taken(m->slots));
     mem_free(m->slots);
     *m = grown;
 }

@@ -12,13 +12,17 @@ struct map_slot {
     uint64_t hash;
 };
 
+struct account;
+
 struct map {
     struct map_slot *slots;
     size_t n_slots;     /* power of two, or 0 */
     size_t n_entries;
+    struct account *payer;      /* borrowed: keeps the slots; NULL = nobody */
 };
 
 void map_init(struct map *m);
+void map_pay(struct map *m, struct account *payer);                 /* from here on; the account outlives the map */
 void map_deinit(struct map *m);                                     /* the values are the caller's */
 void *map_find(const struct map *m, struct slice key);              /* NULL when absent */
 void *map_put(struct map *m, struct slice key, void *value);        /* value not NULL; returns the one it replaced, or NULL */

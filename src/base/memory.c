@@ -1,12 +1,11 @@
 /* memory: thin on purpose. The allocator is the system's; a measured need would change this one file. */
 #include "base/memory.h"
 
+#include <malloc.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 
 void *mem_new(size_t n_bytes)
 {
@@ -125,6 +124,12 @@ void mem_trim(struct mem_kept *const *chains, size_t n_chains)
         free_chain(chains[i]);
 }
 #endif
+
+size_t mem_taken(const void *block)
+{
+    /* glibc: a word of its own before each block. */
+    return block ? malloc_usable_size((void *)(uintptr_t)block) + sizeof(size_t) : 0;
+}
 
 void *mem_free(void *block)
 {

@@ -11,6 +11,8 @@ MUST_CHECK void *mem_try_resize(void *old, size_t n_bytes);     /* as realloc: o
 char *mem_copy(const void *bytes, size_t n_bytes);              /* a NUL-terminated copy the caller frees; never NULL */
 void *mem_free(void *block);                                    /* takes NULL; returns NULL */
 
+size_t mem_taken(const void *block);             /* what a block takes of the heap, rounding and the allocator's own share included; NULL: 0 */
+
 /* Sets the allocator up for a server whose messages come and go in bursts. Before threads start. */
 void mem_tune(void);
 /* Freed blocks that the calling thread keeps for itself, as a chain for mem_trim(): scattered over the pages of a crowd that has

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/account.h"
 #include "base/memory.h"
 #include "http/conn_state.h"
 #include "http/parse.h"
@@ -30,6 +31,7 @@ void http_conn_free(struct http_conn *c)
     c->hl->n_conns--;
     if (c->req)
         http_request_end(c->req);
+    account_drop(c->hl->site->account, c->n_kept);
     http_parser_free(c->parser);
     buf_deinit(&c->held);
     mem_free(c);
@@ -232,6 +234,8 @@ void http_conn_open(struct http_loop *hl, int fd)
         http_conn_free(c);
         return;
     }
+    c->n_kept = mem_taken(c) + mem_taken(c->stream);
+    account_keep(hl->site->account, c->n_kept);
     http_conn_start_timer(c, hl->site->caps.head_timeout_ms);
     stream_read_start(c->stream);
 }

@@ -35,6 +35,7 @@ struct http_conn {
     bool is_feeding;
     bool is_cut;    /* out of memory or of patience: closed at the end of the turn */
     bool is_unread; /* the client has more to send of a refused request */
+    size_t n_kept;  /* what the site's account keeps for it: this record and the stream */
 };
 
 /* conn.c */

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/account.h"
 #include "base/assert.h"
 #include "base/memory.h"
 
@@ -18,9 +19,16 @@ void slots_init(struct slots *s, uint32_t loop_index)
     *s = (struct slots){.first_free = NO_SLOT, .loop = loop_index, .first_generation = 1};
 }
 
+void slots_pay(struct slots *s, struct account *payer)
+{
+    ASSERT(!s->slots);
+    s->payer = payer;
+}
+
 void slots_deinit(struct slots *s)
 {
     ASSERT(s->n_used == 0);
+    account_drop(s->payer, mem_taken(s->slots));
     s->slots = mem_free(s->slots);
 }
 
@@ -50,6 +58,8 @@ static void resize(struct slots *s, uint32_t n)
         sized[i].next_free = s->first_free;
         s->first_free = i;
     }
+    account_keep(s->payer, mem_taken(sized));
+    account_drop(s->payer, mem_taken(s->slots));
     mem_free(s->slots);
     s->slots = sized;
     s->n_slots = n;

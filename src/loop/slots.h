@@ -21,14 +21,18 @@ struct slot {
     uint32_t next_free;
 };
 
+struct account;
+
 struct slots {
     struct slot *slots;
+    struct account *payer;      /* borrowed: keeps the array; NULL = nobody */
     uint32_t n_slots, n_used, first_free, loop;
     uint32_t in_the_way;        /* the used slot that keeps the array long: none above it is used; 0 = nobody has looked */
     uint32_t first_generation;  /* of slots that the array grows by: above that of any slot it ever gave back */
 };
 
 void slots_init(struct slots *s, uint32_t loop_index);
+void slots_pay(struct slots *s, struct account *payer);         /* before the first is put; the account outlives the slots */
 void slots_deinit(struct slots *s);
 struct handle slots_put(struct slots *s, void *object);
 void *slots_find(const struct slots *s, struct handle h);       /* NULL when gone */

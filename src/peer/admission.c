@@ -96,6 +96,7 @@ static void admit(struct hub *h, struct join *j, struct workspace *w)
 
     j->account = hub_seat_take(h, w, j->joined);
     struct client *c = client_add(&h->registry, w, slice_of(j->client_id), j->joined, j->handle, false);
+    client_pay(c, j->account);
     c->origin.address = j->address;
     hub_address_take(h, &c->origin.address);
     if (j->has_token)

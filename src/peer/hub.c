@@ -34,25 +34,41 @@ void hub_init(struct hub *h, struct loop *loop, struct router *router, const str
     map_init(&h->addresses);
     map_init(&h->seats);
     map_init(&h->savings);
+    registry_pay(&h->registry, process);
+    map_pay(&h->users, process);
+    map_pay(&h->addresses, process);
+    map_pay(&h->seats, process);
 }
 
-static void free_all(struct map *m, bool are_seats)
+static void free_all(struct hub *h, struct map *m)
 {
     void *value;
 
     for (size_t at = 0; map_next(m, &at, NULL, &value);) {
-        if (are_seats)
-            account_unref(((struct hub_seat *)value)->account);
+        account_drop(h->process, mem_taken(value));
         mem_free(value);
     }
     map_deinit(m);
 }
 
+static void free_seats(struct hub *h)
+{
+    void *value;
+
+    for (size_t at = 0; map_next(&h->seats, &at, NULL, &value);) {
+        struct hub_seat *seat = value;
+        account_drop(seat->account->parent, mem_taken(seat));
+        account_unref(seat->account);
+        mem_free(seat);
+    }
+    map_deinit(&h->seats);
+}
+
 void hub_deinit(struct hub *h)
 {
-    free_all(&h->users, false);
-    free_all(&h->addresses, false);
-    free_all(&h->seats, true);
+    free_all(h, &h->users);
+    free_all(h, &h->addresses);
+    free_seats(h);
     ASSERT(h->savings.n_entries == 0);  /* the store has answered all of them before it closed */
     map_deinit(&h->savings);
     registry_deinit(&h->registry);
@@ -87,6 +103,7 @@ struct account *hub_seat_take(struct hub *h, struct workspace *w, const struct u
         hu->key_len = id.len;
         memcpy(hu->key, id.ptr, id.len);
         map_put(&h->users, slice_make(hu->key, hu->key_len), hu);
+        account_keep(h->process, mem_taken(hu));
     }
     hu->n_connections++;
     if (!seat) {
@@ -95,6 +112,7 @@ struct account *hub_seat_take(struct hub *h, struct workspace *w, const struct u
         seat->key_len = key.len;
         memcpy(seat->key, key.ptr, key.len);
         map_put(&h->seats, slice_make(seat->key, seat->key_len), seat);
+        account_keep(w->account, mem_taken(seat));
     }
     seat->n_connections++;
     buf_deinit(&b);
@@ -110,10 +128,12 @@ void hub_seat_leave(struct hub *h, struct workspace *w, const struct user *u)
     ASSERT(hu && hu->n_connections && seat && seat->n_connections);
     if (--hu->n_connections == 0) {
         map_take(&h->users, slice_make(hu->key, hu->key_len));
+        account_drop(h->process, mem_taken(hu));
         mem_free(hu);
     }
     if (--seat->n_connections == 0) {
         map_take(&h->seats, slice_make(seat->key, seat->key_len));
+        account_drop(w->account, mem_taken(seat));
         account_unref(seat->account);
         mem_free(seat);
     }
@@ -152,6 +172,7 @@ void hub_address_take(struct hub *h, const struct in6_addr *address)
         ha = MEM_NEW(struct hub_address);
         ha->address = *address;
         map_put(&h->addresses, address_key(&ha->address), ha);
+        account_keep(h->process, mem_taken(ha));
     }
     ha->n_connections++;
 }
@@ -165,6 +186,7 @@ void hub_address_leave(struct hub *h, const struct in6_addr *address)
     ASSERT(ha && ha->n_connections);
     if (--ha->n_connections == 0) {
         map_take(&h->addresses, address_key(&ha->address));
+        account_drop(h->process, mem_taken(ha));
         mem_free(ha);
     }
 }

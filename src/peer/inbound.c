@@ -199,6 +199,7 @@ void peer_text(struct peer *p, struct slice text)
     struct slice rest, map, type = {NULL, 0};
     struct buf b;
 
+    pressure_draw(p);   /* a text that came in parts was charged */
     buf_init(&b, 0);
     if (text.len <= CONTROL_TEXT_MAX && json_to_mp(text, &b, NULL) == JSON_OK) {
         rest = buf_slice(&b);

@@ -67,15 +67,14 @@ static void admitted(struct peer *p, struct join *j)
     struct account *leaf = account_new(j->account, pl->loop->config->peer_bytes);
     struct msg *m;
 
-    account_settle(p->account);
-    account_unref(p->account);
-    p->account = leaf;
+    peer_move(p, leaf);
     p->via->admitted(p);
     p->user = user_ref(j->joined);
     p->is_read_only = j->permission == PERMISSION_READ;
     p->generation = j->generation;
     p->meter = meter_ref(j->meter);
     greeting_stamp(p);
+    peer_account_for(p);
     p->state = PEER_OPEN;
     router_join(pl->router, &p->endpoint, p->workspace);
     loop_count(pl->loop, p->via->open, 1);

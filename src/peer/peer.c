@@ -75,13 +75,32 @@ struct peer *peer_new(struct peer_loop *pl, const struct peer_transport *via)
     router_attach(pl->router, pl->loop, &p->endpoint);
     list_init(&p->link);
     list_init(&p->probes);
+    list_init(&p->drawing);
     list_link(&pl->peers, &p->link);
     ring_init(&p->early);
     pressure_start(p);
     timer_init(&p->timer, on_timer);
     timer_start(pl->loop, &p->timer, config->login_timeout_ms);
     pl->n_logins++;
+    peer_account_for(p);
     return p;
+}
+
+void peer_account_for(struct peer *p)
+{
+    size_t n = mem_taken(p) + mem_taken(p->full_id) + mem_taken(p->stamp_bytes) + mem_taken(p->subscriptions);
+
+    for (size_t i = 0; i < p->n_subscriptions; i++)
+        n += mem_taken(p->subscriptions[i]);
+    account_keep_now(p->account, &p->n_kept, n);
+}
+
+void peer_move(struct peer *p, struct account *account)
+{
+    account_keep_now(p->account, &p->n_kept, 0);
+    account_settle(p->account);
+    account_unref(p->account);
+    p->account = account;
 }
 
 void peer_free(struct peer *p)
@@ -113,8 +132,7 @@ void peer_free(struct peer *p)
     ring_deinit(&p->early);
     user_unref(p->user);
     meter_unref(p->meter);
-    account_settle(p->account);
-    account_unref(p->account);
+    peer_move(p, NULL);
     mem_free(p->stamp_bytes);
     mem_free(p->full_id);
     mem_free(p);
@@ -178,6 +196,7 @@ void peer_loop_deinit(struct peer_loop *pl)
 {
     ASSERT(list_is_empty(&pl->peers));
     timer_stop(pl->loop, &pl->look_again);
+    timer_stop(pl->loop, &pl->settle);
 }
 
 size_t peer_loop_drain(struct peer_loop *pl, size_t n, unsigned code, struct slice reason)

@@ -32,6 +32,8 @@ struct peer_loop {
     struct list held;               /* struct peer.held: not read because too much of theirs is undelivered */
     struct deferred look;           /* looks at `held` at the end of a turn */
     struct timer look_again;
+    struct list drawing;            /* struct peer.drawing */
+    struct timer settle;            /* running while there are some */
     struct list waiting;            /* upgrades waiting for a place to log in */
     unsigned n_logins;              /* GREETING and JOINING */
     bool is_draining;
@@ -59,6 +61,8 @@ struct peer {
     /* loop only */
     struct endpoint endpoint;
     struct list link, held, probes;
+    struct list drawing;            /* linked: its account may hold more of its parents' than is under way */
+    size_t n_kept;                  /* what its account keeps for this record and what it owns */
     struct peer_loop *pl;
     const struct peer_transport *via;
     void *conn;                     /* of the transport; NULL once it has let go, or ended */
@@ -95,6 +99,10 @@ void peer_on_upgrade(struct http_request *req, void *arg);
 
 /* GREETING, its login timer running; the caller gives it its conn. */
 struct peer *peer_new(struct peer_loop *pl, const struct peer_transport *via);
+/* Called when something it owns has changed: its account keeps that. */
+void peer_account_for(struct peer *p);
+/* Hangs it on another account, whose reference it takes over; keeps nothing there yet. */
+void peer_move(struct peer *p, struct account *account);
 /* Ends it when the transport has let go: detaches, tells the hub, frees. */
 void peer_free(struct peer *p);
 /* {"type":"error","message":text}, then the end (wire-protocol 1.3). */

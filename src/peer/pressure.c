@@ -1,13 +1,16 @@
 /* pressure: a peer's account says how many of its bytes are not delivered, whoever holds them. The loop looks at the held ones at
  * the end of each turn, since what it delivers itself frees them there, and every few milliseconds for what other loops
- * deliver. */
+ * deliver.
+ *
+ * An account draws from its parents in grants. Who has drawn is looked at every second, so that a peer that has gone quiet does
+ * not hold what others of its user and workspace could use. */
 #include "peer/pressure.h"
 
 #include "base/account.h"
 #include "config/config.h"
 #include "peer/peer.h"
 
-enum { LOOK_AGAIN_MS = 2 };
+enum { LOOK_AGAIN_MS = 2, SETTLE_MS = 1000 };
 
 static void apply(struct peer *p)
 {
@@ -40,8 +43,35 @@ static void on_look_again(struct timer *t)
     look(CONTAINER_OF(t, struct peer_loop, look_again));
 }
 
+static void on_settle(struct timer *t)
+{
+    struct peer_loop *pl = CONTAINER_OF(t, struct peer_loop, settle);
+
+    LIST_FOREACH(it, &pl->drawing) {
+        struct peer *p = LIST_ENTRY(it, struct peer, drawing);
+        account_settle(p->account);
+        if (!account_used(p->account))
+            list_unlink(it);
+    }
+    if (!list_is_empty(&pl->drawing))
+        timer_start(pl->loop, &pl->settle, SETTLE_MS);
+}
+
+void pressure_draw(struct peer *p)
+{
+    struct peer_loop *pl = p->pl;
+
+    if (!list_is_empty(&p->drawing))
+        return;
+    list_link(&pl->drawing, &p->drawing);
+    if (!timer_is_running(&pl->settle))
+        timer_start(pl->loop, &pl->settle, SETTLE_MS);
+}
+
 void pressure_init(struct peer_loop *pl)
 {
+    list_init(&pl->drawing);
+    timer_init(&pl->settle, on_settle);
     list_init(&pl->held);
     list_init(&pl->look.link);
     pl->look.run = on_turn_end;
@@ -52,6 +82,7 @@ void pressure_check(struct peer *p)
 {
     struct peer_loop *pl = p->pl;
 
+    pressure_draw(p);
     if (!p->is_held && account_used(p->account) > pl->loop->config->pressure_high_bytes) {
         p->is_held = true;
         list_link(&pl->held, &p->held);
@@ -119,6 +150,14 @@ bool pressure_take(struct peer *p)
 
 void pressure_forget(struct peer *p)
 {
+    struct peer_loop *pl = p->pl;
+
     list_unlink(&p->held);
-    timer_stop(p->pl->loop, &p->rate_timer);
+    list_unlink(&p->drawing);
+    timer_stop(pl->loop, &p->rate_timer);
+    /* A loop that ends has no timers left. */
+    if (list_is_empty(&pl->held))
+        timer_stop(pl->loop, &pl->look_again);
+    if (list_is_empty(&pl->drawing))
+        timer_stop(pl->loop, &pl->settle);
 }

@@ -8,6 +8,7 @@ struct peer_loop;
 
 void pressure_init(struct peer_loop *pl);
 void pressure_start(struct peer *p);        /* a new peer, with a full bucket */
+void pressure_draw(struct peer *p);         /* before what it sends may be charged without pressure_check() */
 void pressure_check(struct peer *p);        /* after a message was sent on: holds the peer when too much is undelivered */
 /* Takes one message from the rate's bucket. False: the bucket is empty and the option says to close. */
 bool pressure_take(struct peer *p);

@@ -47,6 +47,7 @@ static int add_all(struct peer *p, struct change *c)
         router_interest(p->pl->router, &p->endpoint, slice_of(c->types[i]), true);
         c->types[i] = NULL;
     }
+    peer_account_for(p);
     return SUBSCRIPTION_OK;
 }
 
@@ -60,6 +61,7 @@ static int remove_all(struct peer *p, struct change *c)
         mem_free(p->subscriptions[at]);
         p->subscriptions[at] = p->subscriptions[--p->n_subscriptions];
     }
+    peer_account_for(p);
     return SUBSCRIPTION_OK;
 }
 

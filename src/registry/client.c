@@ -1,5 +1,6 @@
 /* client: one entry per connected client, remote or hosted here. */
 #include "auth/user.h"
+#include "base/account.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/meter.h"
@@ -12,6 +13,15 @@ char **texts_copy(const struct slice *texts, size_t n)
     for (size_t i = 0; i < n; i++)
         copy[i] = mem_copy(texts[i].ptr, texts[i].len);
     return copy;
+}
+
+size_t texts_taken(char *const *texts, size_t n)
+{
+    size_t sum = mem_taken(texts);
+
+    for (size_t i = 0; i < n; i++)
+        sum += mem_taken(texts[i]);
+    return sum;
 }
 
 char **texts_free(char **texts, size_t n)
@@ -50,7 +60,20 @@ struct client *client_add(struct registry *r, struct workspace *w, struct slice 
     w->n_clients += !is_virtual;
     void *replaced = map_put(&r->clients, slice_of(c->full_id), c);
     ASSERT(!replaced);
+    c->account = account_ref(w->account);
+    c->n_kept = mem_taken(c) + mem_taken(c->full_id) + mem_taken(c->meter) + user_taken(c->user);
+    account_keep(c->account, c->n_kept);
     return c;
+}
+
+void client_pay(struct client *c, struct account *account)
+{
+    ASSERT(list_is_empty(&c->services));
+    account_ref(account);
+    account_keep(account, c->n_kept);
+    account_drop(c->account, c->n_kept);
+    account_unref(c->account);
+    c->account = account;
 }
 
 void client_remove(struct registry *r, struct client *c)
@@ -60,6 +83,8 @@ void client_remove(struct registry *r, struct client *c)
     map_take(&r->clients, slice_of(c->full_id));
     list_unlink(&c->link);
     c->workspace->n_clients -= !c->is_virtual;
+    account_drop(c->account, c->n_kept);
+    account_unref(c->account);
     user_unref(c->user);
     meter_unref(c->meter);
     mem_free(c->full_id);

@@ -11,4 +11,5 @@ struct service_name {               /* every service of one name in one workspac
 
 struct service_name *service_name_find(const struct registry *r, struct slice workspace, struct slice name);
 char **texts_copy(const struct slice *texts, size_t n);
+size_t texts_taken(char *const *texts, size_t n);       /* what they take of the heap */
 char **texts_free(char **texts, size_t n);

@@ -13,6 +13,14 @@ void registry_init(struct registry *r, struct loop *hub)
     list_init(&r->watches);
 }
 
+void registry_pay(struct registry *r, struct account *payer)
+{
+    map_pay(&r->workspaces, payer);
+    map_pay(&r->clients, payer);
+    map_pay(&r->services, payer);
+    map_pay(&r->names, payer);
+}
+
 void registry_deinit(struct registry *r)
 {
     void *value;

@@ -37,6 +37,7 @@ struct workspace {
     struct list services;           /* struct service.of_workspace, by registration time */
     size_t n_services;
     struct account *account;        /* holds a reference; charged with what its clients have under way */
+    size_t n_kept;                  /* of the account: for this record */
     struct timer unload;            /* running while empty and in its grace period */
     struct registry *registry;
 };
@@ -62,6 +63,8 @@ struct client {
     struct list services;           /* struct service.of_client */
     size_t n_services;              /* without built-in */
     struct service *built_in;       /* NULL until registered: a client without it is invisible */
+    struct account *account;        /* holds a reference: keeps it and its services */
+    size_t n_kept;                  /* for this record and the user */
 };
 
 struct service {
@@ -78,12 +81,15 @@ struct service {
     char *info;                     /* owned: the stored map of the eight keys of 2.2, encoded */
     size_t info_len;
     uint64_t number;                /* registration order */
+    size_t n_kept;                  /* by the client's account */
 };
 
-/* Told of a service while it is in the indexes: it has come, or is about to go. Changes nothing there. */
+/* Told of records while they are in the indexes. Changes nothing there. Any of them may be NULL. */
 struct registry_watch {
     struct list link;               /* in registry->watches */
-    void (*on_service)(struct registry_watch *w, const struct service *s);
+    void (*on_service)(struct registry_watch *w, const struct service *s);          /* has come, or is about to go */
+    void (*on_service_going)(struct registry_watch *w, const struct service *s);    /* about to go: called in place of it */
+    void (*on_workspace_going)(struct registry_watch *w, const struct workspace *ws);
 };
 
 struct registry {
@@ -97,6 +103,7 @@ struct registry {
 };
 
 void registry_init(struct registry *r, struct loop *hub);
+void registry_pay(struct registry *r, struct account *payer);   /* while empty: who keeps the indexes; outlives them */
 void registry_deinit(struct registry *r);       /* with everything in it */
 
 /* ---- workspaces */
@@ -123,6 +130,8 @@ void workspace_add_mp(struct buf *b, const struct workspace *w, bool with_enviro
 struct client *client_find(const struct registry *r, struct slice full_id);
 /* The id must be free. Takes its own reference to user. */
 struct client *client_add(struct registry *r, struct workspace *w, struct slice id, const struct user *user, struct handle handle, bool is_virtual);
+/* Its workspace's account keeps a client until somebody nearer is named. */
+void client_pay(struct client *c, struct account *account);     /* before it has services; takes its own reference */
 /* Removes the client and every service of it. */
 void client_remove(struct registry *r, struct client *c);
 

@@ -1,4 +1,5 @@
 /* service: parsed once at registration; the map that listings show is stored ready to send. */
+#include "base/account.h"
 #include "base/buf.h"
 #include "base/memory.h"
 #include "registry/records.h"
@@ -35,6 +36,7 @@ static void link_name(struct registry *r, struct service *s)
         memcpy(sn->key, key.ptr, key.len);
         list_init(&sn->services);
         map_put(&r->names, slice_make(sn->key, sn->key_len), sn);
+        account_keep(s->client->workspace->account, mem_taken(sn));
         buf_deinit(&b);
     }
     list_link(&sn->services, &s->of_name);
@@ -49,6 +51,7 @@ static void unlink_name(struct registry *r, struct service *s)
     sn->n_singletons -= s->is_singleton;
     if (list_is_empty(&sn->services)) {
         map_take(&r->names, slice_make(sn->key, sn->key_len));
+        account_drop(s->client->workspace->account, mem_taken(sn));
         mem_free(sn);
     }
 }
@@ -65,10 +68,15 @@ struct service *service_find(const struct registry *r, struct slice full_id)
     return map_find(&r->services, full_id);
 }
 
-static void tell_watches(struct registry *r, const struct service *s)
+static void tell_watches(struct registry *r, const struct service *s, bool is_going)
 {
-    LIST_FOREACH(it, &r->watches)
-        LIST_ENTRY(it, struct registry_watch, link)->on_service(LIST_ENTRY(it, struct registry_watch, link), s);
+    LIST_FOREACH(it, &r->watches) {
+        struct registry_watch *w = LIST_ENTRY(it, struct registry_watch, link);
+        if (is_going && w->on_service_going)
+            w->on_service_going(w, s);
+        else if (w->on_service)
+            w->on_service(w, s);
+    }
 }
 
 struct service *service_add(struct registry *r, struct client *c, const struct service_fields *f, bool *ret_replaced)
@@ -110,8 +118,11 @@ struct service *service_add(struct registry *r, struct client *c, const struct s
         c->n_services++;
     link_name(r, s);
     map_put(&r->services, slice_of(s->full_id), s);
+    s->n_kept = mem_taken(s) + mem_taken(s->full_id) + mem_taken(s->app_id) + mem_taken(s->type) + mem_taken(s->info) +
+                texts_taken(s->authorized, s->n_authorized);
+    account_keep(c->account, s->n_kept);
     loop_count(r->loop, METRIC_SERVICES, 1);
-    tell_watches(r, s);
+    tell_watches(r, s, false);
     return s;
 }
 
@@ -119,7 +130,7 @@ void service_remove(struct registry *r, struct service *s)
 {
     struct client *c = s->client;
 
-    tell_watches(r, s);
+    tell_watches(r, s, true);
     map_take(&r->services, slice_of(s->full_id));
     unlink_name(r, s);
     list_unlink(&s->of_client);
@@ -129,6 +140,7 @@ void service_remove(struct registry *r, struct service *s)
         c->built_in = NULL;
     else
         c->n_services--;
+    account_drop(c->account, s->n_kept);
     texts_free(s->authorized, s->n_authorized);
     mem_free(s->full_id);
     mem_free(s->app_id);

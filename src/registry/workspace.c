@@ -35,6 +35,13 @@ static void set_extra(struct workspace *w, struct slice extra)
     w->extra_len = extra.len;
 }
 
+/* Called whenever what it owns has changed. */
+static void account_for(struct workspace *w)
+{
+    account_keep_now(w->account, &w->n_kept, mem_taken(w) + mem_taken(w->id) + mem_taken(w->name) + mem_taken(w->description) +
+                     mem_taken(w->config) + mem_taken(w->extra) + texts_taken(w->owners, w->n_owners));
+}
+
 void workspace_change(struct workspace *w, const struct workspace_fields *f)
 {
     struct workspace old = *w;
@@ -49,6 +56,7 @@ void workspace_change(struct workspace *w, const struct workspace_fields *f)
     mem_free(old.name);
     mem_free(old.description);
     mem_free(old.extra);
+    account_for(w);
 }
 
 struct workspace *workspace_add(struct registry *r, const struct workspace_fields *f, struct account *parent, size_t cap_bytes)
@@ -64,11 +72,12 @@ struct workspace *workspace_add(struct registry *r, const struct workspace_field
     w->is_read_only = f->is_read_only;
     w->is_anonymous = f->is_anonymous;
     w->is_system = f->is_system;
+    w->account = account_new(parent, cap_bytes);
     workspace_set_config(w, f->config);
     set_extra(w, f->extra);
+    account_for(w);
     list_init(&w->clients);
     list_init(&w->services);
-    w->account = account_new(parent, cap_bytes);
     timer_init(&w->unload, nobody_waits);
     void *replaced = map_put(&r->workspaces, slice_of(w->id), w);
     ASSERT(!replaced);
@@ -79,8 +88,14 @@ struct workspace *workspace_add(struct registry *r, const struct workspace_field
 void workspace_remove(struct registry *r, struct workspace *w)
 {
     ASSERT(list_is_empty(&w->clients) && list_is_empty(&w->services));
+    LIST_FOREACH(it, &r->watches) {
+        struct registry_watch *watch = LIST_ENTRY(it, struct registry_watch, link);
+        if (watch->on_workspace_going)
+            watch->on_workspace_going(watch, w);
+    }
     map_take(&r->workspaces, slice_of(w->id));
     timer_stop(r->loop, &w->unload);
+    account_drop(w->account, w->n_kept);
     account_unref(w->account);
     texts_free(w->owners, w->n_owners);
     mem_free(w->id);
@@ -99,6 +114,7 @@ void workspace_set_config(struct workspace *w, struct slice config)
     mem_free(w->config);
     w->config = copy;
     w->config_len = config.len;
+    account_for(w);
 }
 
 enum ownership workspace_ownership(const struct workspace *w, const struct user *u)

@@ -9,6 +9,7 @@
  * of published pointers are seq_cst, which is what the argument in epoch.c needs and costs nothing on x86-64 loads. */
 #include "router/directory.h"
 
+#include "base/account.h"
 #include "base/map.h"
 #include "base/memory.h"
 
@@ -99,6 +100,7 @@ static size_t probe(struct table *t, struct slice key, uint64_t hash, size_t *re
 
 void directory_init(struct directory *d, unsigned n_readers)
 {
+    d->payer = NULL;
     epoch_init(&d->epoch, n_readers);
     for (size_t i = 0; i < DIRECTORY_SHARDS; i++) {
         atomic_init(&d->shards[i].table, table_new(FIRST_PLACES));
@@ -107,15 +109,25 @@ void directory_init(struct directory *d, unsigned n_readers)
     }
 }
 
+void directory_pay(struct directory *d, struct account *payer)
+{
+    d->payer = payer;
+    for (size_t i = 0; i < DIRECTORY_SHARDS; i++)
+        account_keep(payer, mem_taken(atomic_load_explicit(&d->shards[i].table, memory_order_relaxed)));
+}
+
 void directory_deinit(struct directory *d)
 {
     for (size_t i = 0; i < DIRECTORY_SHARDS; i++) {
         struct table *t = atomic_load_explicit(&d->shards[i].table, memory_order_relaxed);
         for (size_t at = 0; at < t->n_places; at++) {
             struct entry *e = load(t, at);
-            if (e && e != REMOVED)
+            if (e && e != REMOVED) {
+                account_drop(d->payer, mem_taken(e));
                 mem_free(e);
+            }
         }
+        account_drop(d->payer, mem_taken(t));
         mem_free(t);
         pthread_mutex_destroy(&d->shards[i].lock);
     }
@@ -145,9 +157,16 @@ bool directory_find(struct directory *d, unsigned reader, struct slice key, stru
     return found;
 }
 
+/* Unpublished things are on their way out: they are not kept any more. */
+static void retire(struct directory *d, struct epoch_item *item, const void *block)
+{
+    account_drop(d->payer, mem_taken(block));
+    epoch_retire(&d->epoch, item);
+}
+
 /* Under the lock: a table with four places for each live entry. Returns the one to retire: retiring takes another lock, so it
  * happens outside this one. */
-static struct table *rebuild(struct shard *shard, size_t n_live)
+static struct table *rebuild(struct directory *d, struct shard *shard, size_t n_live)
 {
     struct table *old = atomic_load_explicit(&shard->table, memory_order_relaxed);
     size_t n_places = FIRST_PLACES;
@@ -155,6 +174,7 @@ static struct table *rebuild(struct shard *shard, size_t n_live)
     while (n_places < n_live * 4)
         n_places *= 2;
     struct table *built = table_new(n_places);
+    account_keep(d->payer, mem_taken(built));
     for (size_t i = 0; i < old->n_places; i++) {
         struct entry *e = load(old, i);
         if (!e || e == REMOVED)
@@ -170,18 +190,18 @@ static struct table *rebuild(struct shard *shard, size_t n_live)
 }
 
 /* Under the lock. At most half of the places are ever used, so a probe ends. NULL: nothing to retire. */
-static struct table *make_room(struct shard *shard)
+static struct table *make_room(struct directory *d, struct shard *shard)
 {
     struct table *t = atomic_load_explicit(&shard->table, memory_order_relaxed);
 
-    return (shard->n_used + 1) * 2 > t->n_places ? rebuild(shard, shard->n_live + 1) : NULL;
+    return (shard->n_used + 1) * 2 > t->n_places ? rebuild(d, shard, shard->n_live + 1) : NULL;
 }
 
-static struct table *give_room_back(struct shard *shard)
+static struct table *give_room_back(struct directory *d, struct shard *shard)
 {
     struct table *t = atomic_load_explicit(&shard->table, memory_order_relaxed);
 
-    return t->n_places > FIRST_PLACES && shard->n_live * 16 < t->n_places ? rebuild(shard, shard->n_live) : NULL;
+    return t->n_places > FIRST_PLACES && shard->n_live * 16 < t->n_places ? rebuild(d, shard, shard->n_live) : NULL;
 }
 
 bool directory_put(struct directory *d, struct slice key, struct handle h, struct handle *ret_replaced)
@@ -191,8 +211,9 @@ bool directory_put(struct directory *d, struct slice key, struct handle h, struc
     struct entry *e = entry_new(key, hash, h), *old;
     size_t reusable;
 
+    account_keep(d->payer, mem_taken(e));
     pthread_mutex_lock(&shard->lock);
-    struct table *outgrown = make_room(shard);
+    struct table *outgrown = make_room(d, shard);
     struct table *t = atomic_load_explicit(&shard->table, memory_order_relaxed);
     size_t at = probe(t, key, hash, &reusable);
     old = load(t, at);
@@ -204,11 +225,11 @@ bool directory_put(struct directory *d, struct slice key, struct handle h, struc
     store(t, at, e);
     pthread_mutex_unlock(&shard->lock);
     if (outgrown)
-        epoch_retire(&d->epoch, &outgrown->item);
+        retire(d, &outgrown->item, outgrown);
     if (!old)
         return false;
     *ret_replaced = old->handle;
-    epoch_retire(&d->epoch, &old->item);
+    retire(d, &old->item, old);
     return true;
 }
 
@@ -227,13 +248,13 @@ bool directory_remove(struct directory *d, struct slice key, struct handle h)
     if (is_held) {
         store(t, at, REMOVED);
         shard->n_live--;
-        outgrown = give_room_back(shard);
+        outgrown = give_room_back(d, shard);
     }
     pthread_mutex_unlock(&shard->lock);
     if (outgrown)
-        epoch_retire(&d->epoch, &outgrown->item);
+        retire(d, &outgrown->item, outgrown);
     if (is_held)
-        epoch_retire(&d->epoch, &e->item);
+        retire(d, &e->item, e);
     return is_held;
 }
 

@@ -12,6 +12,7 @@
 
 enum { DIRECTORY_SHARDS = 16 };         /* writers are few; each table that a crowd made grow pins pages of its own */
 
+struct account;
 struct entry;
 struct table;
 
@@ -22,11 +23,14 @@ struct shard {
 };
 
 struct directory {
+    struct account *payer;          /* borrowed: keeps tables and entries; const after start; NULL = nobody */
     struct shard shards[DIRECTORY_SHARDS];
     struct epoch epoch;
 };
 
 void directory_init(struct directory *d, unsigned n_readers);
+/* Before anything is put: who keeps it all. The account outlives the directory. */
+void directory_pay(struct directory *d, struct account *payer);
 void directory_deinit(struct directory *d);         /* frees what is left */
 /* `reader`: the calling loop's index. */
 bool directory_find(struct directory *d, unsigned reader, struct slice key, struct handle *ret);

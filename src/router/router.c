@@ -37,6 +37,11 @@ struct router *router_new(struct loop_set *loops)
     return r;
 }
 
+void router_pay(struct router *r, struct account *payer)
+{
+    directory_pay(&r->directory, payer);
+}
+
 void router_free(struct router *r)
 {
     if (!r)

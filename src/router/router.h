@@ -10,6 +10,7 @@
 #include "loop/loop.h"
 #include "wire/address.h"
 
+struct account;
 struct endpoint;
 struct router;
 
@@ -30,6 +31,7 @@ struct endpoint {
 };
 
 MUST_CHECK struct router *router_new(struct loop_set *loops);
+void router_pay(struct router *r, struct account *payer);        /* before anything is bound: who keeps the directory; outlives it */
 void router_free(struct router *r);     /* after the loops are joined */
 
 /* Gives the endpoint a handle on its loop; unreachable by address until router_bind. Loop thread. */

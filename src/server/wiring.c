@@ -237,6 +237,9 @@ bool server_wire(struct server *s)
     metric_add(&s->metrics, METRIC_RELOAD_OK, 1);
     s->router = router_new(&s->loops);
     s->process = account_new(NULL, s->config->process_bytes);
+    router_pay(s->router, s->process);
+    for (unsigned i = 0; i < n; i++)
+        slots_pay(&s->loops.loops[i].slots, s->process);
     fill_info(s);
     hub_init(&s->hub, &s->loops.loops[0], s->router, &s->info, &s->keys, s->process);
     s->rpc_loops = mem_new(n * sizeof(*s->rpc_loops));

@@ -54,6 +54,7 @@ struct ws_conn {
     uint64_t last_in_ms;                /* loop time of the last frame */
     uint64_t ping_sent_ms;              /* 0: no ping unanswered */
     enum ws_state state;
+    uint32_t n_kept;                    /* what the account keeps for it: this record and the stream */
 };
 
 /* Takes over a stream whose 101 has been queued. leftover: bytes read behind the request head; they are handled in this call,
