@@ -159,6 +159,16 @@ bool rule_base_url(struct rule_case *c)
     return true;
 }
 
+/* RFC 9110 token: what may name a header or a cookie. */
+bool rule_header_name(struct rule_case *c)
+{
+    for (const char *at = c->text; *at; at++) {
+        if (!isalnum((unsigned char)*at) && !strchr("!#$%&'*+-.^_`|~", *at))
+            return refuse(c, "names of headers or cookies");
+    }
+    return true;
+}
+
 bool rule_https_url(struct rule_case *c)
 {
     if (!slice_starts(slice_of(c->text), "https://"))

@@ -22,6 +22,7 @@ bool rule_cidr(struct rule_case *c);
 bool rule_base_path(struct rule_case *c);
 bool rule_base_url(struct rule_case *c);
 bool rule_https_url(struct rule_case *c);
+bool rule_header_name(struct rule_case *c);
 bool rule_origin(struct rule_case *c);
 bool rule_server_id(struct rule_case *c);
 bool rule_data_dir(struct rule_case *c);

@@ -5,6 +5,7 @@
 #include "config/config.h"
 #include "http/conn.h"
 #include "http/response.h"
+#include "loop/loop.h"
 
 static const char exposed[] =
     "Inference-Header-Content-Length, Accept-Encoding, Range, Origin, Content-Type";
@@ -55,15 +56,32 @@ static bool next_piece(struct slice *rest, struct slice *ret_piece)
     return true;
 }
 
-static bool all_in(struct slice wanted, const char *const *names, size_t n_names)
+/* Headers that may hold a token by the operator's word. */
+static const struct config_list *token_headers(const struct http_request *req)
+{
+    static const struct config_list none = {0};
+
+    return req->loop && req->loop->config ? &req->loop->config->auth_token_headers : &none;
+}
+
+static bool header_is_allowed(const struct http_request *req, struct slice name)
+{
+    const struct config_list *more = token_headers(req);
+    bool found = false;
+
+    for (size_t i = 0; i < ARRAY_LEN(allowed_headers) && !found; i++)
+        found = slice_is_nocase(name, allowed_headers[i]);
+    for (size_t i = 0; i < more->n_items && !found; i++)
+        found = slice_is_nocase(name, more->items[i]);
+    return found;
+}
+
+static bool headers_are_allowed(const struct http_request *req, struct slice wanted)
 {
     struct slice piece;
 
     while (next_piece(&wanted, &piece)) {
-        bool found = false;
-        for (size_t i = 0; i < n_names && !found; i++)
-            found = slice_is_nocase(piece, names[i]);
-        if (!found)
+        if (!header_is_allowed(req, piece))
             return false;
     }
     return true;
@@ -87,13 +105,17 @@ bool http_cors_is_preflight(const struct http_request *req)
            http_request_header(req, "access-control-request-method", &ignored);
 }
 
-static void add_allowed_headers(struct buf *out)
+static void add_allowed_headers(const struct http_request *req, struct buf *out)
 {
+    const struct config_list *more = token_headers(req);
+
     buf_add_text(out, "access-control-allow-headers: ");
     for (size_t i = 0; i < ARRAY_LEN(allowed_headers); i++) {
         buf_add_text(out, i ? ", " : "");
         buf_add_text(out, allowed_headers[i]);
     }
+    for (size_t i = 0; i < more->n_items; i++)
+        buf_add_fmt(out, ", %s", more->items[i]);
     buf_add_text(out, "\r\n");
 }
 
@@ -112,11 +134,11 @@ void http_cors_answer_preflight(struct http_request *req)
         !method_is_allowed(method))
         failed[n_failed++] = "method";
     if (http_request_header(req, "access-control-request-headers", &headers) &&
-        !all_in(headers, allowed_headers, ARRAY_LEN(allowed_headers)))
+        !headers_are_allowed(req, headers))
         failed[n_failed++] = "headers";
     http_header_add(&extra, "access-control-allow-methods", SLICE_LIT(methods));
     http_header_add(&extra, "access-control-max-age", SLICE_LIT("600"));
-    add_allowed_headers(&extra);
+    add_allowed_headers(req, &extra);
     buf_add_text(&text, n_failed ? "Disallowed CORS " : "OK");
     for (size_t i = 0; i < n_failed; i++) {
         buf_add_text(&text, i ? ", " : "");

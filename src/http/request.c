@@ -157,26 +157,57 @@ static bool basic_password(struct http_request *req, struct slice encoded, struc
     return password.len > 0;
 }
 
-bool http_request_token(struct http_request *req, struct slice *ret_token)
+enum { PLACE_ABSENT, PLACE_UNREADABLE, PLACE_TOKEN };
+
+/* A header that holds a token in any of the forms of Authorization. */
+static int token_in_header(struct http_request *req, const char *name, struct slice *ret_token)
 {
     struct slice value, scheme, rest;
 
-    if (http_request_header(req, "authorization", &value) && value.len) {
-        if (slice_cut(value, ' ', &scheme, &rest)) {
-            if (slice_is_nocase(scheme, "bearer")) {
-                *ret_token = slice_trim(rest);
-                return true;
-            }
-            if (slice_is_nocase(scheme, "basic") &&
-                basic_password(req, slice_trim(rest), ret_token))
-                return true;
-            if (slice_is_nocase(scheme, "basic"))
-                return false;
-        }
-        *ret_token = value;
-        return true;
+    if (!http_request_header(req, name, &value) || !value.len)
+        return PLACE_ABSENT;
+    *ret_token = value;
+    if (!slice_cut(value, ' ', &scheme, &rest))
+        return PLACE_TOKEN;
+    if (slice_is_nocase(scheme, "bearer"))
+        *ret_token = slice_trim(rest);
+    else if (slice_is_nocase(scheme, "basic"))
+        return basic_password(req, slice_trim(rest), ret_token) ? PLACE_TOKEN : PLACE_UNREADABLE;
+    return PLACE_TOKEN;
+}
+
+static bool token_in_cookie(const struct http_request *req, const char *name, struct slice *ret)
+{
+    return http_request_cookie(req, name, ret) && ret->len;
+}
+
+/* The places an operator has named; what they yield nothing in leaves the usual ones (D-25). */
+static bool token_elsewhere(struct http_request *req, struct slice *ret_token)
+{
+    const struct config *c = req->loop ? req->loop->config : NULL;
+
+    for (size_t i = 0; c && i < c->auth_token_headers.n_items; i++) {
+        if (token_in_header(req, c->auth_token_headers.items[i], ret_token) == PLACE_TOKEN)
+            return true;
     }
-    return http_request_cookie(req, "access_token", ret_token) && ret_token->len;
+    if (c && c->enable_local_auth && token_in_header(req, "X-Local-Auth", ret_token) == PLACE_TOKEN)
+        return true;
+    for (size_t i = 0; c && i < c->auth_token_cookies.n_items; i++) {
+        if (token_in_cookie(req, c->auth_token_cookies.items[i], ret_token))
+            return true;
+    }
+    return c && c->enable_local_auth && token_in_cookie(req, "hypha_local_token", ret_token);
+}
+
+bool http_request_token(struct http_request *req, struct slice *ret_token)
+{
+    if (token_elsewhere(req, ret_token))
+        return true;
+    int r = token_in_header(req, "authorization", ret_token);
+    /* A header that means somebody is not passed over for a cookie that means somebody else. */
+    if (r != PLACE_ABSENT)
+        return r == PLACE_TOKEN;
+    return token_in_cookie(req, "access_token", ret_token);
 }
 
 static bool peer_is_trusted(const struct http_request *req, char peer[HTTP_CLIENT_MAX])

@@ -78,8 +78,9 @@ struct slice http_request_param(const struct http_request *req, const char *name
 /* A cookie's value; false when absent. */
 bool http_request_cookie(const struct http_request *req, const char *name,
                          struct slice *ret_value);
-/* The token a client presented (workspaces 3.10): Authorization (Bearer, Basic password, bare),
- * else cookie access_token. False: none. Lives as long as the request. */
+/* The token a client presented (workspaces 3.10): in a header or cookie the operator has named, or
+ * local accounts use; else Authorization (Bearer, Basic password, bare); else cookie access_token.
+ * False: none. Lives as long as the request. */
 bool http_request_token(struct http_request *req, struct slice *ret_token);
 /* Address of the client without port: of the peer, or what a trusted proxy says it is (http.md
  * 1.8). "" when unknown. */
