@@ -50,7 +50,8 @@ export async function call(service, name, args, token) {
 /** The sentence inside an error text: without the names of classes in front of it. */
 export function readable(detail, status) {
     const text = typeof detail === "string" ? detail : `The server answered ${status}.`;
-    return text.replace(/^(\w*(Exception|Error): )+/, "").replace(/^401: /, "");
+    return text.replace(/^(\w*(Exception|Error): )+/, "").replace(/^401: /, "")
+        .replace(/ \[rule: [\w-]+\]$/, "");
 }
 
 /** The claims of a token, unverified: for showing only. Null for what is no JWT. */
@@ -122,11 +123,16 @@ export function reportLoginComplete(key) {
         window.parent.postMessage({ type: "hypha-login-complete", key }, "*");
 }
 
+/** Closes the window when a script may: it was opened by one, or shows nothing but this. */
+export function closeWindow() {
+    if (window.opener || history.length === 1) window.close();
+}
+
 /** Where a login leads when all is done: the frame's owner, the redirect, or out of the window. */
 export function leave({ key, redirect }) {
     if (window.parent !== window) reportLoginComplete(key);
     else if (redirect) location.assign(redirect);
-    else if (key) window.close();
+    else if (key) closeWindow();
 }
 
 export const $ = (id) => document.getElementById(id);

@@ -1,6 +1,6 @@
 // The login page of a server without accounts of its own: by the provider the operator has named,
 // or with a token that is at hand already. (workspaces-and-auth 9)
-import { $, call, claimsOf, fillList, forgetToken, leave, onSubmit, parameters, profileOf,
+import { $, call, claimsOf, closeWindow, fillList, forgetToken, leave, onSubmit, parameters, profileOf,
          reportToken, say, settings, show, storedToken, storeToken } from "./kit.js";
 
 const asked = parameters();
@@ -46,7 +46,7 @@ function showSignIn({ focus }) {
 }
 
 async function accept(token) {
-    await call("ws", "echo", { data: 1 }, token);       // an unusable token is refused here
+    await call("hypha-login", "logout", {}, token);     // an unusable token is refused here
     storeToken(token);
     if (asked.key || asked.redirect) await complete(token);
     else showAccount(token, { focus: true });
@@ -105,7 +105,7 @@ function begin() {
         $("done-text").textContent = "You are signed out and can close this window.";
         show("done", { focus: false });
         if (asked.redirect) location.assign(asked.redirect);
-        else if (asked.close || asked.close_after_logout) window.close();
+        else if (asked.close || asked.close_after_logout) closeWindow();
         return;
     }
     if (asked.clear) signOut();
