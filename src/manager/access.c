@@ -32,6 +32,9 @@ bool access_settle(const struct access_decision *d, struct refusal *ret_refusal)
 {
     if (d->is_allowed)
         return true;
+    if (d->rule == RULE_NO_WORKSPACE)
+        return refuse(ret_refusal, "KeyError", "Workspace not found: " SLICE_FMT,
+                      SLICE_ARG(d->workspace));
     (void)refuse(ret_refusal, "PermissionError", "Permission denied for workspace " SLICE_FMT,
                  SLICE_ARG(d->workspace));
     return access_note(d, ret_refusal);
@@ -55,34 +58,17 @@ bool access_allows(const struct rpc_call *call, enum access_operation o,
 struct workspace *access_target(struct hub *h, const struct rpc_call *call, struct slice id,
                                 enum access_operation o, struct refusal *ret_refusal)
 {
-    struct slice target = id.len ? id : call->workspace;
-    struct workspace *w = workspace_find(&h->registry, target);
     struct access_question q = access_question_of(call, o);
+    struct workspace *w;
 
-    if (!w) {
-        refuse(ret_refusal, "KeyError", "Workspace not found: " SLICE_FMT, SLICE_ARG(target));
+    q.target = id.len ? id : call->workspace;
+    q.workspace = w = workspace_find(&h->registry, q.target);
+    /* What is done to the context takes a context that is there. */
+    if (!w && access_operation_is_inside(o)) {
+        refuse(ret_refusal, "KeyError", "Workspace not found: " SLICE_FMT, SLICE_ARG(q.target));
         return NULL;
     }
-    q.target = target;
-    q.workspace = w;
     return settle(&q, ret_refusal) ? w : NULL;
-}
-
-struct workspace *access_workspace(struct hub *h, const struct rpc_call *call, struct slice id,
-                                   enum permission level, enum access_by by,
-                                   struct refusal *ret_refusal)
-{
-    struct slice target = id.len ? id : call->workspace;
-    struct workspace *w = workspace_find(&h->registry, target);
-
-    if (by == ACCESS_BY_GRANT_OR_OWNERSHIP)
-        return access_target(h, call, id,
-                             level == PERMISSION_ADMIN ? OPERATION_OVERWRITE : OPERATION_BOOKMARK,
-                             ret_refusal);
-    if (w)
-        return access_grant(call, target, level, ret_refusal) ? w : NULL;
-    refuse(ret_refusal, "KeyError", "Workspace not found: " SLICE_FMT, SLICE_ARG(target));
-    return NULL;
 }
 
 bool access_knows_of(const struct rpc_call *call, const struct workspace *w)

@@ -29,10 +29,6 @@ bool access_allows(const struct rpc_call *call, enum access_operation o,
  * there. That an id is taken is no secret: who connects or creates is told too. NULL on refusal. */
 struct workspace *access_target(struct hub *h, const struct rpc_call *call, struct slice id,
                                 enum access_operation o, struct refusal *ret_refusal);
-enum access_by { ACCESS_BY_GRANT, ACCESS_BY_GRANT_OR_OWNERSHIP };
-struct workspace *access_workspace(struct hub *h, const struct rpc_call *call, struct slice id,
-                                   enum permission level, enum access_by by,
-                                   struct refusal *ret_refusal);
 /* Whether a workspace is shown to the caller: it may read or owns it. */
 bool access_knows_of(const struct rpc_call *call, const struct workspace *w);
 

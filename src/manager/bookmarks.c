@@ -193,7 +193,7 @@ static bool put(struct hub *h, const struct rpc_call *call, const struct wanted 
         ok = put_service(h, call, wanted->home, s);
     } else {
         const struct workspace *w =
-            access_workspace(h, call, wanted->id, PERMISSION_READ, ACCESS_BY_GRANT_OR_OWNERSHIP, r);
+            access_target(h, call, wanted->id, OPERATION_BOOKMARK, r);
         if (!w)
             return false;
         ok = bookmarks_put_workspace(h, wanted->home, w);

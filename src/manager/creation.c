@@ -11,6 +11,7 @@
 #include "hyphad/protocol.h"
 #include "manager/access.h"
 #include "manager/bookmarks.h"
+#include "manager/creation.h"
 #include "manager/evict.h"
 #include "manager/kept.h"
 #include "manager/reply.h"
@@ -34,45 +35,66 @@ static bool lists_owner(const struct workspace *w, const char *id)
     return false;
 }
 
-static bool check_quota(struct hub *h, const struct rpc_call *call, struct refusal *r)
+size_t workspaces_owned(const struct hub *h, const struct user *u)
 {
-    uint32_t max = h->loop->config->max_workspaces_per_user;
-    const char *id = user_effective_id(call->user);
+    const char *id = user_effective_id(u);
     size_t n = 0, at = 0;
     void *value;
 
-    if (!max || access_is_root(call))
-        return true;
     while (map_next(&h->registry.workspaces, &at, NULL, &value))
         n += lists_owner(value, id);
-    if (n < max)
+    return n;
+}
+
+/* Who may make one at all, and how many. */
+static bool check_creator(struct hub *h, const struct rpc_call *call, struct access_decision *ret,
+                          struct refusal *r)
+{
+    struct access_question q = access_question_of(call, OPERATION_CREATE_WORKSPACE);
+
+    q.max = h->loop->config->max_workspaces_per_user;
+    q.used = q.max ? workspaces_owned(h, call->user) : 0;
+    *ret = access_decide(&q);
+    if (ret->rule == RULE_ANONYMOUS)
+        return refuse(r, "Exception", "Only registered user can create workspace.");
+    return true;
+}
+
+static bool check_quota(const struct rpc_call *call, const struct access_decision *d,
+                        struct refusal *r)
+{
+    if (d->rule != RULE_QUOTA)
         return true;
     return refuse(
         r, "RuntimeError",
-        "Workspace quota exceeded: user %s already owns %zu workspaces (max %u). Delete unused "
+        "Workspace quota exceeded: user %s already owns %zu workspaces (max %zu). Delete unused "
         "workspaces before creating new ones.",
-        id, n, max);
+        user_effective_id(call->user), d->used, d->max);
 }
 
 static bool check_overwrite(const struct rpc_call *call, const struct workspace *w,
                             struct refusal *r)
 {
-    if (access_is_root(call) || workspace_owned_by(w, call->user) ||
-        access_is_admin(call, slice_of(w->id)))
+    struct access_question q = access_question_of(call, OPERATION_OVERWRITE);
+
+    q.target = slice_of(w->id);
+    q.workspace = w;
+    struct access_decision d = access_decide(&q);
+    if (d.is_allowed)
         return true;
-    return refuse(r, "PermissionError", "Permission denied: user %s cannot overwrite workspace %s",
-                  call->user->id, w->id);
+    (void)refuse(r, "PermissionError", "Permission denied: user %s cannot overwrite workspace %s",
+                 call->user->id, w->id);
+    return access_note(&d, r);
 }
 
 /* *ret_existing: what is to be replaced, or NULL. */
 static bool check(struct hub *h, const struct rpc_call *call, struct workspace **ret_existing,
                   struct refusal *r)
 {
+    struct access_decision d;
     struct slice id;
 
-    if (call->user->is_anonymous)
-        return refuse(r, "Exception", "Only registered user can create workspace.");
-    if (!workspace_draft_id(call->args[0], &id, r))
+    if (!check_creator(h, call, &d, r) || !workspace_draft_id(call->args[0], &id, r))
         return false;
     struct workspace *w = workspace_find(&h->registry, id);
     *ret_existing = w;
@@ -80,7 +102,7 @@ static bool check(struct hub *h, const struct rpc_call *call, struct workspace *
         return refuse(r, "RuntimeError", "Workspace already exists: %s", w->id);
     if (w)
         return check_overwrite(call, w, r);
-    return check_quota(h, call, r) && workspace_id_allowed(id, access_is_root(call), r);
+    return check_quota(call, &d, r) && workspace_id_allowed(id, access_is_root(call), r);
 }
 
 /* ---- owners ---- */

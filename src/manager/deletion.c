@@ -80,21 +80,14 @@ static void on_forgotten(int outcome, void *arg)
     mem_free(d);
 }
 
-static bool check(const struct workspace *w, struct refusal *r)
-{
-    return w->is_system ? refuse(r, "PermissionError", "Permission denied for workspace %s", w->id)
-                        : true;
-}
-
 void do_delete_workspace(struct rpc_call *call, void *arg)
 {
     struct manager *m = arg;
     struct refusal r;
     struct deletion *d;
-    const struct workspace *w = access_workspace(m->hub, call, call_text(call, 0), PERMISSION_ADMIN,
-                                                 ACCESS_BY_GRANT_OR_OWNERSHIP, &r);
+    const struct workspace *w = access_target(m->hub, call, call_text(call, 0), OPERATION_DELETE_WORKSPACE, &r);
 
-    if (!w || !check(w, &r)) {
+    if (!w) {
         reply_refusal(call, &r);
         return;
     }

@@ -92,7 +92,7 @@ void do_set_env(struct rpc_call *call, void *arg)
     struct refusal r;
     struct buf b, nothing;
     struct workspace *w =
-        access_workspace(h, call, call->workspace, PERMISSION_READ_WRITE, ACCESS_BY_GRANT, &r);
+        access_target(h, call, call->workspace, OPERATION_SET_ENV, &r);
 
     if (!w || !check_pair(key, call->args[1], &r)) {
         reply_refusal(call, &r);
@@ -120,7 +120,7 @@ void do_get_env(struct rpc_call *call, void *arg)
     struct slice environs, value;
     struct refusal r;
     const struct workspace *w =
-        access_workspace(h, call, call->workspace, PERMISSION_READ_WRITE, ACCESS_BY_GRANT, &r);
+        access_target(h, call, call->workspace, OPERATION_GET_ENV, &r);
 
     if (!w) {
         reply_refusal(call, &r);

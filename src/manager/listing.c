@@ -70,13 +70,16 @@ static bool check_unlisted(const struct rpc_call *call, const struct list_query 
     if (!q->workspace.len)
         return refuse(r, "PermissionError",
                       "Cannot include unlisted services when searching all workspaces.");
-    if (!slice_eq(q->workspace, call->workspace))
+    struct access_question ask = access_question_of(call, OPERATION_LIST_UNLISTED);
+    ask.target = q->workspace;
+    struct access_decision d = access_decide(&ask);
+    if (d.rule == RULE_OTHER_WORKSPACE)
         return refuse(r, "PermissionError",
                       "Cannot include unlisted services from workspace " SLICE_FMT
                       ". Only services from "
                       "your current workspace (" SLICE_FMT ") can include unlisted services.",
                       SLICE_ARG(q->workspace), SLICE_ARG(call->workspace));
-    if (!access_context(call, PERMISSION_READ, r))
+    if (!d.is_allowed)
         return refuse(
             r, "PermissionError",
             "Cannot include unlisted services without read permission for workspace " SLICE_FMT ".",

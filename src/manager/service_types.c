@@ -157,7 +157,7 @@ void do_register_service_type(struct rpc_call *call, void *arg)
     struct refusal r;
     struct buf type;
     struct workspace *w =
-        access_workspace(h, call, call->workspace, PERMISSION_READ_WRITE, ACCESS_BY_GRANT, &r);
+        access_target(h, call, call->workspace, OPERATION_REGISTER_SERVICE_TYPE, &r);
 
     if (!w || !check_type(call->args[0], &r) || !check_place(call, w, &id, &bare, &r)) {
         reply_refusal(call, &r);
@@ -195,7 +195,10 @@ void do_get_service_type(struct rpc_call *call, void *arg)
     split_id(call_text(call, 0), call->workspace, &workspace, &bare);
     const struct workspace *w = workspace_find(&h->registry, workspace);
     bool is_there = w && find_type(w, bare, &type);
-    if (!(is_there && is_public(type)) && !access_grant(call, workspace, PERMISSION_READ, &r)) {
+    struct access_question q = access_question_of(call, OPERATION_GET_SERVICE_TYPE);
+    q.target = workspace;
+    struct access_decision d = access_decide(&q);
+    if (!(is_there && is_public(type)) && !access_settle(&d, &r)) {
         reply_refusal(call, &r);
         return;
     }
@@ -221,7 +224,7 @@ void do_list_service_types(struct rpc_call *call, void *arg)
     struct mp_iter it;
     struct buf b;
     const struct workspace *w =
-        access_workspace(h, call, call_text(call, 0), PERMISSION_READ, ACCESS_BY_GRANT, &r);
+        access_target(h, call, call_text(call, 0), OPERATION_LIST_SERVICE_TYPES, &r);
 
     if (!w) {
         reply_refusal(call, &r);

@@ -28,10 +28,8 @@ static bool check_target(struct hub *h, const struct rpc_call *call,
     q.wanted = config->permission;
     struct access_decision d = access_decide(&q);
     *ret_owns = d.owned != NULL;
-    if (!q.workspace && !d.is_allowed)
-        return refuse(r, "KeyError", "Workspace not found: %s", config->workspace);
-    if (d.is_allowed)
-        return true;
+    if (d.is_allowed || d.rule == RULE_NO_WORKSPACE)
+        return access_settle(&d, r);
     if (d.held == PERMISSION_NONE)
         (void)refuse(r, "PermissionError", "You do not have any permission for workspace: %s",
                      config->workspace);

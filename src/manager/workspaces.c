@@ -19,12 +19,11 @@
 void do_get_workspace_info(struct rpc_call *call, void *arg)
 {
     struct manager *m = arg;
-    const struct workspace *w = NULL;
     struct refusal r;
     struct buf b;
+    const struct workspace *w =
+        access_target(m->hub, call, call_text(call, 0), OPERATION_GET_WORKSPACE_INFO, &r);
 
-    if (access_allows(call, OPERATION_READ, &r)) /* before it is told what exists */
-        w = access_target(m->hub, call, call_text(call, 0), OPERATION_GET_WORKSPACE_INFO, &r);
     if (!w) {
         reply_refusal(call, &r);
         return;

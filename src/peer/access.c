@@ -14,6 +14,7 @@ enum kind {
     KIND_OPEN,
     KIND_CONTEXT,
     KIND_TARGET,
+    KIND_GRANT,
     KIND_OWNED,
     KIND_BOTH,
     KIND_BOTH_OWNED,
@@ -216,6 +217,12 @@ static struct access_decision decide_join(const struct access_question *q)
     return d;
 }
 
+/* That an id is not taken is told before anything else about it. */
+static struct access_decision if_there(const struct access_question *q, struct access_decision d)
+{
+    return q->workspace ? d : deny(d, RULE_NO_WORKSPACE);
+}
+
 /* Of two conditions the one that fails, else the second. */
 static struct access_decision both(struct access_decision first, struct access_decision second)
 {
@@ -224,7 +231,7 @@ static struct access_decision both(struct access_decision first, struct access_d
 
 static struct access_decision decide_owned(const struct access_question *q, enum permission level)
 {
-    return or_owned(q, by_grant(q, target_of(q), level));
+    return if_there(q, or_owned(q, by_grant(q, target_of(q), level)));
 }
 
 static struct access_decision decide_mint(const struct access_question *q)
@@ -246,6 +253,8 @@ static struct access_decision decide_mint(const struct access_question *q)
     default:
         break;
     }
+    if (!w)
+        return deny(d, RULE_NO_WORKSPACE);
     d.owned = is_behind ? w : NULL;
     if (d.held != PERMISSION_NONE && is_behind)
         return deny(d, RULE_NO_LIFT);
@@ -387,11 +396,13 @@ struct access_decision access_decide(const struct access_question *q)
     case KIND_CONTEXT:
         return by_grant(q, q->context, o->level);
     case KIND_TARGET:
+        return if_there(q, by_grant(q, target_of(q), o->level));
+    case KIND_GRANT:
         return by_grant(q, target_of(q), o->level);
     case KIND_OWNED:
         return decide_owned(q, o->level);
     case KIND_BOTH:
-        return both(by_grant(q, q->context, o->level), by_grant(q, target_of(q), o->level));
+        return if_there(q, both(by_grant(q, q->context, o->level), by_grant(q, target_of(q), o->level)));
     case KIND_BOTH_OWNED:
         return both(by_grant(q, q->context, o->level), decide_owned(q, o->level));
     case KIND_SAME_OR_TARGET:

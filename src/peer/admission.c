@@ -30,6 +30,7 @@ struct join *join_free(struct join *j)
         user_unref(j->joined);
         account_unref(j->account);
         meter_unref(j->meter);
+        mem_free(j->imagined);
         mem_free(j);
     }
     return NULL;
@@ -115,7 +116,7 @@ static void on_probed(bool is_alive, void *arg)
     struct join *j = arg;
 
     if (is_alive) {
-        join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_REFUSED, "Failed to establish connection: Client already exists and is active: "
+        join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_REFUSED, RULE_DUPLICATE, "Failed to establish connection: Client already exists and is active: "
                     "%s/%s", j->workspace_id, j->client_id);
         answer(j);
         return;
@@ -180,7 +181,7 @@ static void on_verified(struct token *token, const char *error, void *arg)
         consider(j->hub, j, 0);
         return;
     }
-    join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_TOKEN_ERROR, "%s%s", j->is_http ? "" : "Authentication error: ", error);
+    join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_TOKEN_ERROR, RULE_TOKEN, "%s%s", j->is_http ? "" : "Authentication error: ", error);
     answer(j);
 }
 
@@ -236,6 +237,21 @@ void admission_leave(struct hub *h, struct loop *from, struct slice full_id, uin
     *m = (struct leave_mail){{NULL, run_leave}, h, generation, full_id.len};
     memcpy(m->id, full_id.ptr, full_id.len);
     loop_post(from, h->loop, &m->mail);
+}
+
+void admission_rehearse(struct join *j)
+{
+    struct hub *h = j->hub;
+    struct workspace *w = NULL;
+    struct buf key;
+
+    j->is_rehearsal = true;
+    if (!admission_check(h, j, &w) || j->is_http)
+        return;
+    buf_init(&key, 0);
+    buf_add_fmt(&key, "%s/%s", w->id, j->client_id);
+    (void)admission_check_limits(h, j, w, client_find(&h->registry, buf_slice(&key)));
+    buf_deinit(&key);
 }
 
 struct client *admission_host(struct hub *h, struct slice workspace, struct slice id, const struct user *u, struct handle handle)

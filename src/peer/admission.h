@@ -9,10 +9,12 @@
 #include "auth/user.h"
 #include "base/slice.h"
 #include "loop/loop.h"
+#include "peer/access.h"
 
 struct account;
 struct hub;
 struct meter;
+struct workspace;
 
 enum { ADMISSION_TEXT_MAX = 640 };
 
@@ -31,6 +33,7 @@ struct join {
     bool has_workspace_claim, has_client_claim;     /* wid, cid */
     bool replaces_own;              /* a live client of the same user gives way */
     bool is_http;                   /* acts in a workspace for one request: no client record, no duplicates (http.md 2.4) */
+    bool is_rehearsal;              /* only whether and why: nothing is made, counted or kept */
     uint8_t token_digest[32];
     struct in6_addr address;        /* of the client; all zero: not known */
     void (*on_answer)(struct join *j);
@@ -39,6 +42,7 @@ struct join {
     unsigned close_code;            /* 0 = admitted */
     char text[ADMISSION_TEXT_MAX];
     enum { JOIN_ADMITTED, JOIN_TOKEN_ERROR, JOIN_FORBIDDEN, JOIN_NO_WORKSPACE, JOIN_REFUSED, JOIN_BLOCKED } outcome;    /* for HTTP statuses */
+    struct access_decision decision;    /* why; what it points to lives for this turn of the hub loop */
     char *workspace_id;             /* owned */
     struct user *joined;            /* owned: the user with the scope of this connection */
     struct account *account;        /* owned reference: parent of the peer's account */
@@ -46,6 +50,7 @@ struct join {
     uint64_t generation;
     enum permission permission;     /* on the workspace */
     bool asked_workspace_exists;    /* is_http: the workspace asked for, which need not be the one joined */
+    struct workspace *imagined;     /* owned: is_rehearsal: the workspace that would be made */
     /* the hub's own, while an incumbent is being asked whether it lives */
     uint64_t asked_generation;
     unsigned n_probes;
@@ -56,6 +61,10 @@ struct join *join_free(struct join *j);         /* takes NULL; returns NULL */
  * token is no good, ret_error (TOKEN_ERROR_MAX) says why. */
 MUST_CHECK bool join_take_token(struct join *j, struct slice text, char *ret_error);
 void admission_ask(struct join *j);             /* asker's thread; hands j over until on_answer */
+
+/* Whether j would be admitted, and why: its answer, with decision, but nothing is done. Probing whether an incumbent lives
+ * is left out. Hub loop. */
+void admission_rehearse(struct join *j);
 
 /* A connection that was admitted has ended. Any loop. If its generation is still the current one: routing ends, registrations
  * go, client_disconnected is sent, an empty workspace is unloaded; else nothing (W-016). */

@@ -19,15 +19,21 @@
 #define FEC "Failed to establish connection: "
 #define FAU FEC "Failed to authenticate user: "
 
-bool join_refuse(struct join *j, unsigned close_code, int outcome, const char *fmt, ...)
+bool join_refuse(struct join *j, unsigned close_code, int outcome, enum access_rule rule, const char *fmt, ...)
 {
+    const char *shown = access_rule_shown(rule);
     va_list args;
 
     va_start(args, fmt);
     vsnprintf(j->text, sizeof(j->text), fmt, args);
     va_end(args);
     /* A text cut in the middle of a character must not leave here. */
-    j->text[slice_utf8_prefix(slice_of(j->text), strlen(j->text)).len] = '\0';
+    size_t len = slice_utf8_prefix(slice_of(j->text), strlen(j->text)).len;
+    j->text[len] = '\0';
+    if (shown)
+        (void)snprintf(j->text + len, sizeof(j->text) - len, " [rule: %s]", shown);
+    j->decision.is_allowed = false;
+    j->decision.rule = rule;
     j->close_code = close_code;
     j->outcome = outcome;
     return false;
@@ -40,7 +46,7 @@ static bool refuse_specialized(struct join *j)
     buf_init(&scopes, 256);
     for (size_t i = 0; i < j->user->scope.n_extras && !scopes.is_failed; i++)
         buf_add_fmt(&scopes, "%s%s", i ? ", " : "", j->user->scope.extras[i]);
-    join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN, "%sSpecialized token with scopes [" SLICE_FMT "] cannot be used for "
+    join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN, RULE_SPECIALIZED, "%sSpecialized token with scopes [" SLICE_FMT "] cannot be used for "
                 "general workspace access. This token can only be used for its intended purpose.", j->is_http ? "" : FAU,
                 SLICE_ARG(buf_slice(&scopes)));
     buf_deinit(&scopes);
@@ -52,12 +58,12 @@ static bool check_reconnection(struct join *j)
     const struct user *u = j->user;
 
     if (!j->has_workspace_claim || !j->has_client_claim)
-        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN, FAU "Invalid scope, current_workspace is required");
+        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN, RULE_BOUND_WORKSPACE, FAU "Invalid scope, current_workspace is required");
     if (j->workspace && strcmp(j->workspace, u->current_workspace) != 0)
-        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN, FAU "Invalid scope, workspace mismatch: %.200s != %.200s",
+        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN, RULE_BOUND_WORKSPACE, FAU "Invalid scope, workspace mismatch: %.200s != %.200s",
                            j->workspace, u->current_workspace);
     if (strcmp(j->client_id, u->scope.client_id) != 0)
-        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN, FAU "Client id mismatch, disconnecting");
+        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN, RULE_BOUND_CLIENT, FAU "Client id mismatch, disconnecting");
     return true;
 }
 
@@ -70,12 +76,25 @@ static bool check_claims(struct join *j)
     if (j->is_reconnection)
         return check_reconnection(j);
     if (j->has_client_claim && !j->is_http && strcmp(j->client_id, u->scope.client_id) != 0)
-        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN,
+        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN, RULE_BOUND_CLIENT,
                            FAU "Client id mismatch: this token is restricted to client with client_id='%.200s'", u->scope.client_id);
     if (j->has_workspace_claim && !j->is_http && j->workspace && strcmp(j->workspace, u->current_workspace) != 0)
-        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN, FAU "Current workspace encoded in the token (%.200s) does not "
+        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN, RULE_BOUND_WORKSPACE, FAU "Current workspace encoded in the token (%.200s) does not "
                            "match the specified workspace (%.200s)", u->current_workspace, j->workspace);
     return true;
+}
+
+static void count(struct hub *h, const struct join *j, enum metric metric)
+{
+    if (!j->is_rehearsal)
+        loop_count(h->loop, metric, 1);
+}
+
+static void over_limit(struct hub *h, struct join *j, enum metric metric, size_t used, size_t max)
+{
+    count(h, j, metric);
+    j->decision.used = used;
+    j->decision.max = max;
 }
 
 /* Whoever can lift a block must be able to come in: root is kept out by none. */
@@ -93,8 +112,8 @@ static bool check_blocks(struct hub *h, struct join *j)
     }
     if (!block)
         return true;
-    loop_count(h->loop, METRIC_BLOCKED_REFUSED, 1);
-    return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_BLOCKED, "%s is blocked: " SLICE_FMT, who, SLICE_ARG(block->reason));
+    count(h, j, METRIC_BLOCKED_REFUSED);
+    return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_BLOCKED, RULE_BLOCKED, "%s is blocked: " SLICE_FMT, who, SLICE_ARG(block->reason));
 }
 
 static bool check_token(struct hub *h, struct join *j)
@@ -102,7 +121,7 @@ static bool check_token(struct hub *h, struct join *j)
     if (!j->has_token)
         return true;
     if (revocation_has(h->revocations, j->token_digest))
-        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_TOKEN_ERROR, "%sToken has been revoked", j->is_http ? "" : FAU);
+        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_TOKEN_ERROR, RULE_REVOKED, "%sToken has been revoked", j->is_http ? "" : FAU);
     return check_claims(j);
 }
 
@@ -117,14 +136,38 @@ static const char *wanted_workspace(const struct join *j, const char *personal)
     return wanted ? wanted : personal;
 }
 
-/* 4.3: an existing grant is kept as it is; without one, owners and the personal workspace give admin. */
-static enum permission effective_permission(const struct user *u, const struct workspace *w)
+static struct access_decision decide(const struct user *u, const struct workspace *w)
 {
-    enum permission p = user_permission(u, slice_of(w->id));
+    return access_decide(&(struct access_question){
+        .user = u, .operation = OPERATION_JOIN, .target = slice_of(w->id), .workspace = w});
+}
 
-    if (p == PERMISSION_NONE && workspace_owned_by(w, u))
-        p = PERMISSION_ADMIN;
-    return p;
+/* What would be made has nothing but its name, until it is. */
+static struct workspace *imagine(struct join *j, struct slice id)
+{
+    mem_free(j->imagined);
+    j->imagined = mem_new(sizeof(*j->imagined) + id.len + 1);
+    *j->imagined = (struct workspace){.id = (char *)(j->imagined + 1)};
+    memcpy(j->imagined->id, id.ptr, id.len);
+    j->imagined->id[id.len] = '\0';
+    return j->imagined;
+}
+
+static int open_workspace(struct hub *h, struct join *j, struct slice id, struct workspace **ret)
+{
+    if (!j->is_rehearsal)
+        return lodging_open(h, id, j->user, ret);
+    int r = lodging_look(h, id, j->user, ret);
+    if (r == LODGING_OK && !*ret)
+        *ret = imagine(j, id);
+    return r;
+}
+
+/* It may have been made, or its unloading put off, for this one alone. */
+static void leave_workspace(struct hub *h, const struct join *j, struct workspace *w)
+{
+    if (!j->is_rehearsal)
+        lodging_left(h, w);
 }
 
 /* Which workspace an HTTP request acts in (http.md 2.4): never wider than its token. */
@@ -136,21 +179,21 @@ static bool choose_http_workspace(struct hub *h, struct join *j, const char *per
 
     j->asked_workspace_exists = workspace_find(&h->registry, url) != NULL;
     if (!j->has_token)
-        return lodging_open(h, SLICE_LIT("ws-anonymous"), u, ret) == LODGING_OK;
+        return open_workspace(h, j, SLICE_LIT("ws-anonymous"), ret) == LODGING_OK;
     if (j->has_workspace_claim && !is_root)
         url = slice_of(u->current_workspace);
-    int r = lodging_open(h, url, u, ret);
+    int r = open_workspace(h, j, url, ret);
     if (r != LODGING_OK)
-        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_NO_WORKSPACE, "Workspace '" SLICE_FMT "' not found",
+        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_NO_WORKSPACE, RULE_NO_WORKSPACE, "Workspace '" SLICE_FMT "' not found",
                            SLICE_ARG(slice_utf8_prefix(url, 200)));
-    if (slice_is(url, "public") || effective_permission(u, *ret) >= PERMISSION_READ)
+    if (slice_is(url, "public") || decide(u, *ret).is_allowed)
         return true;
-    lodging_left(h, *ret);      /* made on demand it may be, but not entered */
-    r = lodging_open(h, slice_of(personal), u, ret);
+    leave_workspace(h, j, *ret);
+    r = open_workspace(h, j, slice_of(personal), ret);
     if (r != LODGING_OK) {
         char text[LODGING_ERROR_MAX];
         lodging_error(r, slice_of(personal), text);
-        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_NO_WORKSPACE, "%s", text);
+        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_NO_WORKSPACE, RULE_NO_WORKSPACE, "%s", text);
     }
     return true;
 }
@@ -162,20 +205,24 @@ static bool choose_workspace(struct hub *h, struct join *j, const char *personal
     if (j->is_http)
         return choose_http_workspace(h, j, personal, ret);
     struct slice wanted = slice_of(wanted_workspace(j, personal));
-    int r = lodging_open(h, wanted, j->user, ret);
+    int r = open_workspace(h, j, wanted, ret);
     if (r == LODGING_OK)
         return true;
     lodging_error(r, wanted, text);
-    return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_NO_WORKSPACE, FEC "%s", text);
+    return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_NO_WORKSPACE, r == LODGING_BAD_NAME ? RULE_NAME : RULE_NO_WORKSPACE, FEC
+                       "%s", text);
 }
 
 static bool check_permission(struct join *j, const struct workspace *w)
 {
-    bool is_open = j->is_http && w->is_system;      /* public and ws-anonymous: services guard themselves */
-
-    if (j->permission >= PERMISSION_READ || is_open)
+    if (j->decision.is_allowed)
         return true;
-    return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN, FEC "Permission denied for workspace: %s", w->id);
+    if (j->is_http && w->is_system) {       /* public and ws-anonymous: services guard themselves */
+        j->decision.is_allowed = true;
+        j->decision.rule = RULE_SHARED_WORKSPACE;
+        return true;
+    }
+    return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN, j->decision.rule, FEC "Permission denied for workspace: %s", w->id);
 }
 
 static bool check_client_id(struct join *j, const struct workspace *w)
@@ -183,10 +230,10 @@ static bool check_client_id(struct join *j, const struct workspace *w)
     struct slice id = slice_of(j->client_id);
 
     if (!id.len)
-        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_REFUSED, FEC "Failed to authenticate user to workspace: %s", w->id);
+        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_REFUSED, RULE_CLIENT_ID, FEC "Failed to authenticate user to workspace: %s", w->id);
     bool is_reserved = w->is_system && slice_starts(id, "manager-");
     if (!client_id_is_valid(id) || is_reserved)
-        return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_REFUSED, FEC "Invalid client id: " SLICE_FMT, SLICE_ARG(slice_utf8_prefix(id, 255)));
+        return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_REFUSED, RULE_CLIENT_ID, FEC "Invalid client id: " SLICE_FMT, SLICE_ARG(slice_utf8_prefix(id, 255)));
     return true;
 }
 
@@ -198,10 +245,10 @@ bool admission_check(struct hub *h, struct join *j, struct workspace **ret_works
     user_personal_workspace(j->user, personal);
     if (!check_blocks(h, j) || !check_token(h, j) || !choose_workspace(h, j, personal, &w))
         return false;
-    j->permission = effective_permission(j->user, w);
+    j->decision = decide(j->user, w);
+    j->permission = j->decision.held;
     if (!check_permission(j, w) || (!j->is_http && !check_client_id(j, w))) {
-        /* It may have been made, or its unloading put off, for this one alone. */
-        lodging_left(h, w);
+        leave_workspace(h, j, w);
         return false;
     }
     j->joined = user_join(j->user, w->id, j->permission, j->is_http ? NULL : j->client_id);
@@ -231,8 +278,8 @@ static bool check_address_limit(struct hub *h, struct join *j, const struct clie
     if (!config->max_connections_per_address || here < config->max_connections_per_address || is_proxy(config, &j->address))
         return true;
     ip_print(&j->address, text);
-    loop_count(h->loop, METRIC_ADDRESS_LIMIT_REFUSED, 1);
-    return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_REFUSED, "Connection limit exceeded: address %s has %zu/%u connections", text, here,
+    over_limit(h, j, METRIC_ADDRESS_LIMIT_REFUSED, here, config->max_connections_per_address);
+    return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_REFUSED, RULE_ADDRESS_LIMIT, "Connection limit exceeded: address %s has %zu/%u connections", text, here,
                        config->max_connections_per_address);
 }
 
@@ -244,13 +291,13 @@ bool admission_check_limits(struct hub *h, struct join *j, const struct workspac
     size_t mine = hub_user_connections(h, user) - is_own, here = w->n_clients - (replaced != NULL);
 
     if (config->max_connections_per_user && mine >= config->max_connections_per_user) {
-        loop_count(h->loop, METRIC_USER_LIMIT_REFUSED, 1);
-        return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_REFUSED, "Connection limit exceeded: user %.200s has %zu/%u connections",
+        over_limit(h, j, METRIC_USER_LIMIT_REFUSED, mine, config->max_connections_per_user);
+        return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_REFUSED, RULE_USER_LIMIT, "Connection limit exceeded: user %.200s has %zu/%u connections",
                            user, mine, config->max_connections_per_user);
     }
     if (config->max_clients_per_workspace && here >= config->max_clients_per_workspace) {
-        loop_count(h->loop, METRIC_WORKSPACE_LIMIT_REFUSED, 1);
-        return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_REFUSED, "Connection limit exceeded: workspace %.200s has %zu/%u clients",
+        over_limit(h, j, METRIC_WORKSPACE_LIMIT_REFUSED, here, config->max_clients_per_workspace);
+        return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_REFUSED, RULE_WORKSPACE_LIMIT, "Connection limit exceeded: workspace %.200s has %zu/%u clients",
                            w->id, here, config->max_clients_per_workspace);
     }
     return check_address_limit(h, j, replaced);

@@ -70,27 +70,37 @@ static struct workspace *add_personal(struct hub *h, const char *id, const struc
     return w;
 }
 
-int lodging_open(struct hub *h, struct slice id, const struct user *u, struct workspace **ret)
+int lodging_look(struct hub *h, struct slice id, const struct user *u, struct workspace **ret)
 {
     char personal[USER_WORKSPACE_MAX];
 
     if (slice_is(id, "*"))
         return LODGING_DYNAMIC;
-    struct workspace *w = workspace_find(&h->registry, id);
-    if (w) {
-        timer_stop(h->loop, &w->unload);
-        *ret = w;
+    *ret = workspace_find(&h->registry, id);
+    if (*ret)
         return LODGING_OK;
-    }
     user_personal_workspace(u, personal);
     bool is_own = slice_is(id, personal);
-    bool is_anonymous = slice_starts(id, ANONYMOUS_PREFIX);
-    if (!is_own && !is_anonymous)
+    if (!is_own && !slice_starts(id, ANONYMOUS_PREFIX))
         return LODGING_UNKNOWN;
     if (workspace_id_check(id, false) != WORKSPACE_ID_OK)
         return is_own ? LODGING_BAD_NAME : LODGING_UNKNOWN;
+    return LODGING_OK;
+}
+
+int lodging_open(struct hub *h, struct slice id, const struct user *u, struct workspace **ret)
+{
+    int r = lodging_look(h, id, u, ret);
+
+    if (r != LODGING_OK)
+        return r;
+    if (*ret) {
+        timer_stop(h->loop, &(*ret)->unload);
+        return LODGING_OK;
+    }
     char *text = mem_copy(id.ptr, id.len);
-    *ret = is_anonymous || u->is_anonymous ? add_anonymous(h, text) : add_personal(h, text, u);
+    bool is_anonymous = slice_starts(id, ANONYMOUS_PREFIX) || u->is_anonymous;
+    *ret = is_anonymous ? add_anonymous(h, text) : add_personal(h, text, u);
     mem_free(text);
     return LODGING_OK;
 }

@@ -20,6 +20,8 @@ enum {
 };
 /* The workspace of that id for this user, made on demand where the rules allow it. */
 int lodging_open(struct hub *h, struct slice id, const struct user *u, struct workspace **ret);
+/* The same question without making anything; *ret is NULL when it would be made. */
+int lodging_look(struct hub *h, struct slice id, const struct user *u, struct workspace **ret);
 enum { LODGING_ERROR_MAX = 400 };
 /* The text of an outcome, for people. */
 void lodging_error(int outcome, struct slice id, char out[LODGING_ERROR_MAX]);

@@ -70,7 +70,9 @@ static void admitted(struct peer *p, struct join *j)
     peer_move(p, leaf);
     p->via->admitted(p);
     p->user = user_ref(j->joined);
-    p->is_read_only = j->permission == PERMISSION_READ;
+    p->is_read_only = !access_decide(&(struct access_question){.user = j->joined,
+                                                               .operation = OPERATION_BROADCAST,
+                                                               .context = slice_of(j->workspace_id)}).is_allowed;
     p->generation = j->generation;
     p->meter = meter_ref(j->meter);
     greeting_stamp(p);

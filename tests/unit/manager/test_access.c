@@ -115,8 +115,10 @@ CASE(workspaces)
     for (unsigned i = 0; i < ARRAY_LEN(table); i++) {
         struct rpc_call call = {.user = user_of(table[i].who, "ws-one"),
                                 .workspace = SLICE_LIT("ws-one")};
-        struct workspace *w = access_workspace(&f->hub, &call, (struct slice){0}, table[i].level,
-                                               ACCESS_BY_GRANT, &r);
+        enum access_operation o = table[i].level == PERMISSION_READ         ? OPERATION_READ
+                                  : table[i].level == PERMISSION_READ_WRITE ? OPERATION_SET_ENV
+                                                                            : OPERATION_ADMIN;
+        struct workspace *w = access_target(&f->hub, &call, (struct slice){0}, o, &r);
         CHECK_INT(w != NULL, table[i].may);
         CHECK_INT(access_context(&call, table[i].level, &r), table[i].may);
         if (!table[i].may) {
@@ -138,13 +140,10 @@ CASE(owners_and_missing_workspaces)
     struct rpc_call call = {.user = u, .workspace = SLICE_LIT("elsewhere")};
 
     make_workspace(f, "ws-mine", u->id);
-    CHECK(access_workspace(&f->hub, &call, SLICE_LIT("ws-mine"), PERMISSION_READ,
-                           ACCESS_BY_GRANT_OR_OWNERSHIP, &r) != NULL);
-    CHECK(!access_workspace(&f->hub, &call, SLICE_LIT("ws-mine"), PERMISSION_READ, ACCESS_BY_GRANT,
-                            &r));
+    CHECK(access_target(&f->hub, &call, SLICE_LIT("ws-mine"), OPERATION_BOOKMARK, &r) != NULL);
+    CHECK(!access_target(&f->hub, &call, SLICE_LIT("ws-mine"), OPERATION_LIST_CLIENTS, &r));
     CHECK_TEXT(r.class_name, "PermissionError");
-    CHECK(!access_workspace(&f->hub, &call, SLICE_LIT("ws-none"), PERMISSION_READ, ACCESS_BY_GRANT,
-                            &r));
+    CHECK(!access_target(&f->hub, &call, SLICE_LIT("ws-none"), OPERATION_LIST_CLIENTS, &r));
     CHECK_TEXT(r.class_name, "KeyError");
     CHECK_TEXT(r.text, "Workspace not found: ws-none");
     user_unref(u);

@@ -310,7 +310,7 @@ CASE(a_long_refusal_is_cut_between_characters)
 
     for (int i = 0; i < 600; i++)
         strcat(text, "\xe2\x82\xac");
-    CHECK(!join_refuse(&j, 1001, JOIN_REFUSED, "%s", text));
+    CHECK(!join_refuse(&j, 1001, JOIN_REFUSED, RULE_CLIENT_ID, "%s", text));
     CHECK(slice_is_utf8(slice_of(j.text)));
     CHECK(strlen(j.text) > ADMISSION_TEXT_MAX - 5);
 }
