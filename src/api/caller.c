@@ -204,7 +204,16 @@ static bool identify(struct http_request *req, struct join *j)
 
 static void busy(struct http_request *req)
 {
-    http_respond_error(req, 503, HTTP_F1, SLICE_LIT("Too many calls are running, please retry"));
+    struct buf extra;
+
+    loop_count(req->loop, METRIC_HTTP_CALLS_SHED, 1);
+    buf_init(&extra, 0);
+    http_header_add(&extra, "Retry-After", SLICE_LIT("1"));
+    http_respond(req, 503, "application/json",
+                 SLICE_LIT("{\"success\":false,\"detail\":"
+                           "\"Too many calls are running, please retry\"}"),
+                 buf_slice(&extra));
+    buf_deinit(&extra);
 }
 
 void caller_begin(struct api *a, struct http_request *req, struct slice url_workspace,

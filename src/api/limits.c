@@ -10,9 +10,31 @@
 #include "http/request.h"
 #include "http/routes.h"
 #include "peer/hub.h"
+#include "wire/url.h"
 
-/* The higher tier is for identities this server can verify by itself; anything else counts for its address (S-44). */
-static bool verified_key(struct api *a, struct http_request *req, struct buf *key)
+enum { SHARE_OF_ALL = 4 };
+
+/* Parts are told apart by a byte no name holds. */
+static void add_part(struct buf *key, struct slice part)
+{
+    buf_add_byte(key, '\0');
+    buf_add_slice(key, part);
+}
+
+static void add_query_part(struct buf *key, struct slice query, const char *name)
+{
+    struct buf value;
+
+    buf_init(&value, 0);
+    if (url_query_find(query, name, &value))
+        add_part(key, buf_slice(&value));
+    buf_deinit(&value);
+}
+
+/* The higher tier is for identities this server can verify by itself; anything else counts for its address (S-44). An identity
+ * has a bucket for each workspace and client it names, and one for all of them, which children of its tokens share: neither
+ * names nor tokens made on the spot multiply what a person may do (D-11, D-34). */
+static bool verified_keys(struct api *a, struct http_request *req, struct buf *one, struct buf *all)
 {
     char error[TOKEN_ERROR_MAX];
     struct slice text;
@@ -21,29 +43,46 @@ static bool verified_key(struct api *a, struct http_request *req, struct buf *ke
     if (!http_request_token(req, &text) ||
         token_parse(a->options.hub->keys, text, &token, error) != TOKEN_OK)
         return false;
-    buf_add_fmt(key, "auth:%s", token.user->id);
+    buf_add_text(one, "auth");
+    add_part(one, slice_of(token.user->id));
+    add_query_part(one, req->query, "workspace");
+    add_query_part(one, req->query, "client_id");
+    buf_add_text(all, "person");
+    add_part(all, slice_of(user_effective_id(token.user)));
     token_deinit(&token);
     return true;
+}
+
+static bool take(struct api *a, const struct buf *key, struct http_rate_tier tier,
+                 unsigned *ret_retry_after_s)
+{
+    return tier.per_s <= 0 || tier.burst <= 0 ||
+           http_rate_take(a->rate, buf_slice(key), tier, clock_mono_ms(), ret_retry_after_s);
 }
 
 bool api_allow(struct http_request *req, unsigned *ret_retry_after_s, void *arg)
 {
     struct api *a = arg;
     const struct config *c = req->loop->config;
-    struct http_rate_tier tier = {c->http_authenticated_rate_limit,
+    struct http_rate_tier mine = {c->http_authenticated_rate_limit,
                                   c->http_authenticated_burst_limit};
-    struct buf key;
+    struct http_rate_tier shared = {mine.per_s * SHARE_OF_ALL, mine.burst * SHARE_OF_ALL};
+    struct buf one, all;
+    bool ok;
 
     if (req->route && (req->route->flags & HTTP_ROUTE_UNLIMITED))
         return true;
-    buf_init(&key, 0);
-    if (!verified_key(a, req, &key)) {
-        tier = (struct http_rate_tier){c->http_rate_limit, c->http_burst_limit};
-        buf_add_text(&key, http_request_client(req));
+    buf_init(&one, 0);
+    buf_init(&all, 0);
+    if (verified_keys(a, req, &one, &all)) {
+        ok = take(a, &one, mine, ret_retry_after_s) && take(a, &all, shared, ret_retry_after_s);
+    } else {
+        buf_add_text(&one, http_request_client(req));
+        ok = take(a, &one, (struct http_rate_tier){c->http_rate_limit, c->http_burst_limit},
+                  ret_retry_after_s);
     }
-    bool ok = tier.per_s <= 0 || tier.burst <= 0 ||
-              http_rate_take(a->rate, buf_slice(&key), tier, clock_mono_ms(), ret_retry_after_s);
-    buf_deinit(&key);
+    buf_deinit(&one);
+    buf_deinit(&all);
     return ok;
 }
 

@@ -9,6 +9,7 @@
 #include "http/inflate.h"
 #include "http/response.h"
 #include "http/routes.h"
+#include "loop/loop.h"
 
 static bool strip_base_path(struct http_request *req, const char *base_path)
 {
@@ -119,6 +120,7 @@ void http_dispatch_run(struct http_request *req, struct http_verdict verdict)
         answer_not_allowed(req, verdict.detail);
         return;
     case HTTP_ANSWER_LIMITED:
+        loop_count(req->loop, METRIC_HTTP_LIMITED, 1);
         answer_limited(req, verdict.detail);
         return;
     case HTTP_ANSWER_TOO_LARGE:

@@ -69,7 +69,8 @@ bool http_rate_take(struct http_rate *r, struct slice key, struct http_rate_tier
 
     pthread_mutex_lock(lock);
     struct bucket *b = bucket_of(r->sets[set], hash, burst, now_ms);
-    double filled = now_ms > b->filled_ms ? (double)(now_ms - b->filled_ms) / 1000 * tier.per_s : 0;
+    uint64_t quiet_ms = now_ms > b->filled_ms ? now_ms - b->filled_ms : 0;
+    double filled = quiet_ms < HTTP_RATE_FORGET_MS ? (double)quiet_ms / 1000 * tier.per_s : burst;
     b->tokens = fmin(burst, b->tokens + filled);
     b->filled_ms = now_ms > b->filled_ms ? now_ms : b->filled_ms;
     bool is_taken = b->tokens >= 1;

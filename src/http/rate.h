@@ -9,6 +9,8 @@
 
 struct http_rate;
 
+enum { HTTP_RATE_FORGET_MS = 300 * 1000 };   /* a bucket quiet for so long is full again */
+
 struct http_rate_tier {
     double per_s;           /* 0 = no limit */
     double burst;

@@ -65,6 +65,7 @@ static bool check_quota(const struct rpc_call *call, const struct access_decisio
 {
     if (d->rule != RULE_QUOTA)
         return true;
+    loop_count(h->loop, METRIC_QUOTA_REFUSED, 1);
     return refuse(
         r, "RuntimeError",
         "Workspace quota exceeded: user %s already owns %zu workspaces (max %zu). Delete unused "

@@ -46,18 +46,22 @@ static bool check_quota(struct hub *h, const struct client *c, struct refusal *r
     uint32_t max = h->loop->config->max_services_per_client,
              max_all = h->loop->config->max_services_per_workspace;
 
-    if (c->n_services >= max)
+    if (c->n_services >= max) {
+        loop_count(h->loop, METRIC_QUOTA_REFUSED, 1);
         return refuse(
             r, "RuntimeError",
             "Service quota exceeded: client %s already has %zu services (max %u). Remove unused "
             "services before registering new ones.",
             c->full_id, c->n_services, max);
-    if (c->workspace->n_services >= max_all)
+    }
+    if (c->workspace->n_services >= max_all) {
+        loop_count(h->loop, METRIC_QUOTA_REFUSED, 1);
         return refuse(
             r, "RuntimeError",
             "Service quota exceeded: workspace %s already has %zu services (max %u). Remove unused "
             "services before registering new ones.",
             c->workspace->id, c->workspace->n_services, max_all);
+    }
     return true;
 }
 

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "manager/access.h"
 #include "manager/auth_provider.h"
+#include "manager/evict.h"
 #include "manager/reply.h"
 #include "manager/room.h"
 #include "peer/hub.h"
@@ -137,17 +138,42 @@ void do_parse_token(struct rpc_call *call, void *arg)
 
 /* ---- revoke_token (3.7) ---- */
 
+struct revoking {
+    struct rpc_call *call;
+    struct hub *hub;
+    uint8_t digest[32];
+};
+
+static bool came_by(const struct client *c, const void *digest)
+{
+    return memcmp(c->origin.credential, digest, sizeof(c->origin.credential)) == 0;
+}
+
+/* Who came by the token goes, after the answer: it may be the caller's own. */
 static void on_revoked(int outcome, void *arg)
 {
-    struct rpc_call *call = arg;
+    struct revoking *r = arg;
 
     if (outcome == REVOCATION_OK)
-        reply_nil(call);
+        reply_nil(r->call);
     else if (outcome == REVOCATION_FULL)
-        rpc_reject(call, "RuntimeError", "Too many tokens are revoked");
+        rpc_reject(r->call, "RuntimeError", "Too many tokens are revoked");
     else
-        rpc_reject(call, "RuntimeError",
+        rpc_reject(r->call, "RuntimeError",
                    "The revocation could not be stored: it holds until the server restarts");
+    if (outcome != REVOCATION_FULL)
+        (void)clients_kick(r->hub, came_by, r->digest, "Token has been revoked");
+    mem_free(r);
+}
+
+static void take_back(struct hub *h, struct rpc_call *call, const struct token *token)
+{
+    struct revoking *r = MEM_NEW(struct revoking);
+
+    r->call = call;
+    r->hub = h;
+    memcpy(r->digest, token->digest, sizeof(r->digest));
+    revocation_add(h->revocations, token->digest, token->expires_at, on_revoked, r);
 }
 
 static void on_revocable(struct token *token, const char *error, void *arg)
@@ -161,8 +187,7 @@ static void on_revocable(struct token *token, const char *error, void *arg)
     if (token->is_root || !token->expires_at)
         rpc_reject(call, "ValueError", "Token has no expiry and cannot be revoked");
     else
-        revocation_add(((struct manager *)call->arg)->hub->revocations, token->digest,
-                       token->expires_at, on_revoked, call);
+        take_back(((struct manager *)call->arg)->hub, call, token);
     token_deinit(token);
 }
 

@@ -104,12 +104,22 @@ static void refill(struct peer *p)
         p->tokens = config->ws_msg_burst_limit;
 }
 
+static void hold_for_rate(struct peer *p, bool is_held)
+{
+    if (p->is_rate_held == is_held)
+        return;
+    p->is_rate_held = is_held;
+    loop_count(p->pl->loop, METRIC_RATE_HELD, is_held ? 1 : -1);
+    if (is_held)
+        loop_count(p->pl->loop, METRIC_RATE_SLOWED, 1);
+}
+
 static void on_rate_due(struct timer *t)
 {
     struct peer *p = CONTAINER_OF(t, struct peer, rate_timer);
 
     refill(p);
-    p->is_rate_held = false;
+    hold_for_rate(p, false);
     apply(p);
 }
 
@@ -141,7 +151,7 @@ bool pressure_take(struct peer *p)
     if (config->ws_rate_action == CONFIG_RATE_CLOSE)
         return false;
     if (!p->is_rate_held) {
-        p->is_rate_held = true;
+        hold_for_rate(p, true);
         apply(p);
     }
     timer_start(p->pl->loop, &p->rate_timer, ms_until_whole(p));
@@ -160,4 +170,5 @@ void pressure_forget(struct peer *p)
         timer_stop(pl->loop, &pl->look_again);
     if (list_is_empty(&pl->drawing))
         timer_stop(pl->loop, &pl->settle);
+    hold_for_rate(p, false);
 }

@@ -47,4 +47,26 @@ CASE(a_flood_of_keys_is_bounded)
     http_rate_free(r);
 }
 
-CASES(RUN(a_burst_then_the_rate), RUN(a_flood_of_keys_is_bounded))
+/* req: D-34 */
+CASE(a_bucket_nobody_used_for_long_is_forgotten)
+{
+    const struct http_rate_tier slow = {.per_s = 0.01, .burst = 50};
+    struct http_rate *r = http_rate_new();
+    uint64_t now_ms = 0;
+    unsigned after;
+
+    for (int i = 0; i < 50; i++)
+        CHECK(http_rate_take(r, SLICE_LIT("a"), slow, now_ms, &after));
+    CHECK(!http_rate_take(r, SLICE_LIT("a"), slow, now_ms, &after));
+    now_ms += HTTP_RATE_FORGET_MS - 1;      /* not yet: two tokens have come */
+    CHECK(http_rate_take(r, SLICE_LIT("a"), slow, now_ms, &after));
+    CHECK(http_rate_take(r, SLICE_LIT("a"), slow, now_ms, &after));
+    CHECK(!http_rate_take(r, SLICE_LIT("a"), slow, now_ms, &after));
+    now_ms += HTTP_RATE_FORGET_MS;
+    for (int i = 0; i < 50; i++)
+        CHECK(http_rate_take(r, SLICE_LIT("a"), slow, now_ms, &after));
+    CHECK(!http_rate_take(r, SLICE_LIT("a"), slow, now_ms, &after));
+    http_rate_free(r);
+}
+
+CASES(RUN(a_burst_then_the_rate), RUN(a_bucket_nobody_used_for_long_is_forgotten), RUN(a_flood_of_keys_is_bounded))
