@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "config/config.h"
 #include "login/login_room.h"
+#include "login/page.h"
 #include "manager/reply.h"
 #include "peer/hub.h"
 #include "wire/ip.h"
@@ -328,8 +329,15 @@ void login_do_index(struct rpc_call *call, void *arg)
 void login_do_profile(struct rpc_call *call, void *arg)
 {
     struct login *l = arg;
-    struct buf url;
+    struct buf page, url;
 
+    if (l->manner->is_local) {
+        buf_init(&page, 0);
+        page_text(config_of(l), "profile.html", &page);
+        reply_page(call, 200, "Content-Type", SLICE_LIT("text/html"), buf_slice(&page));
+        buf_deinit(&page);
+        return;
+    }
     buf_init(&url, 0);
     buf_add_fmt(&url, "%s/public/apps/hypha-login", l->hub->info->public_base_url);
     reply_page(call, 302, "Location", buf_slice(&url), SLICE_LIT("Redirecting to login page"));

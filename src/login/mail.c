@@ -20,6 +20,9 @@
 #include "wire/json.h"
 #include "wire/url.h"
 
+/* Somebody waits for it, and a server that stops waits for them: shorter than its patience. */
+enum { DEADLINE_MS = 15000 };
+
 struct mailer {
     struct loop *loop;
     struct fetcher *fetcher;
@@ -230,7 +233,8 @@ static void send_smtp(struct mailer *m, const struct code_mail *mail, struct sen
                                  .user = m->user,
                                  .password = m->password,
                                  .text = buf_slice(&b),
-                                 .allow_plain = m->config->smtp_allow_plain};
+                                 .allow_plain = m->config->smtp_allow_plain,
+                                 .deadline_ms = DEADLINE_MS};
     (void)fetch_send_mail(m->fetcher, &request, on_reply, s);
     buf_deinit(&b);
 }
@@ -249,7 +253,8 @@ static void send_resend(struct mailer *m, const struct code_mail *mail, struct s
                                     .url = m->config->resend_url,
                                     .headers = headers,
                                     .n_headers = 2,
-                                    .body = buf_slice(&body)};
+                                    .body = buf_slice(&body),
+                                    .deadline_ms = DEADLINE_MS};
     s->is_http = true;
     (void)fetch_start(m->fetcher, &request, on_reply, s);
     explicit_bzero(key.ptr, key.len);

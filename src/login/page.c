@@ -169,10 +169,20 @@ static void on_bare(struct http_request *req, void *arg)
     redirect(req, 307, true);
 }
 
+static const char *document_of(const struct login *l)
+{
+    return l->manner->is_local ? "local.html" : "login.html";
+}
+
 static void on_page(struct http_request *req, void *arg)
 {
+    page_respond(req, document_of(arg));
+}
+
+static void on_local_profile(struct http_request *req, void *arg)
+{
     (void)arg;
-    page_respond(req, "login.html");
+    page_respond(req, "profile.html");
 }
 
 static void on_profile(struct http_request *req, void *arg)
@@ -204,7 +214,8 @@ void login_pages_init(struct login *l)
     add_route(l, "/public/apps/hypha-login", on_bare);
     add_route(l, "/public/apps/hypha-login/", on_page);
     add_route(l, "/public/apps/hypha-login/index", on_page);
-    add_route(l, "/public/apps/hypha-login/profile", on_profile);
+    add_route(l, "/public/apps/hypha-login/profile",
+              l->manner->is_local ? on_local_profile : on_profile);
     add_route(l, "/public/apps/hypha-login/assets/{file}", on_file);
 }
 
@@ -216,5 +227,5 @@ const struct http_route *login_routes(struct login *l, size_t *ret_n)
 
 void login_page_text(const struct login *l, struct buf *out)
 {
-    page_text(l->hub->loop->config, "login.html", out);
+    page_text(l->hub->loop->config, document_of(l), out);
 }

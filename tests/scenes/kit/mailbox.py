@@ -68,3 +68,7 @@ class Mailbox:
         _, recipients, mail = await self.next()
         assert recipients == [address], recipients
         return re.search(r"^\s+(\d{6})\s*$", mail.get_content(), re.M)[1]
+
+    async def link(self):
+        """The link in the next mail."""
+        return re.search(r"^http\S+", (await self.next())[2].get_content(), re.M)[0]
