@@ -23,7 +23,7 @@ HOMES = [
     (r"uv(/.*)?\.h", ["loop/", "net/"]),
     (r"(llhttp/)?llhttp\.h", ["http/conn.c", "http/conn.h", "http/parse.c", "ws/handshake.c"]),
     (r"wslay/.*", ["ws/inbound.c"]),
-    (r"hiredis/.*", ["net/redis_link.c"]),
+    (r"hiredis/.*", ["net/redis_link.c", "net/redis_reply.c", "net/redis_try.c"]),
     (r"(mbedtls|psa)/.*", ["net/tls.c", "wire/digest.c", "wire/rsa.c", "base/random.c"]),
     (r"jwt\.h", ["auth/token.c"]),
     (r"jansson\.h", ["wire/json_read.c"]),

@@ -7,28 +7,50 @@
 #include "base/clock.h"
 #include "store/op.h"
 #include "unit/store/bench.h"
+#include "unit/store/redis_server.h"
 
-typedef void scene(struct bench *b, struct store *s);
+typedef bool scene(struct bench *b, struct store *s);       /* whether the store is still open */
 
-static void with_memory(scene *play)
+struct engine {
+    struct store *(*open)(struct bench *b, struct redis_server *r);     /* NULL: not on this machine */
+};
+
+static struct store *open_memory(struct bench *b, struct redis_server *r)
 {
-    struct bench b;
-
-    bench_open(&b);
-    struct store *s = store_open_memory(b.loop);
-    play(&b, s);
-    bench_close_store(&b, s);
-    bench_close(&b);
+    (void)r;
+    return store_open_memory(b->loop);
 }
 
-static void with_sqlite(scene *play)
+static struct store *open_sqlite(struct bench *b, struct redis_server *r)
 {
+    (void)r;
+    return bench_open_sqlite(b);
+}
+
+static struct store *open_redis(struct bench *b, struct redis_server *r)
+{
+    char error[STORE_ERROR_MAX] = "";
+    struct store *s = NULL;
+
+    if (!redis_server_start(r, b, NULL))
+        return NULL;
+    CHECK_INT(redis_server_open(b, r->uri, "srv", 20000, &s, error), STORE_OK);
+    CHECK_TEXT(error, "");
+    return s;
+}
+
+static const struct engine memory = {open_memory}, sqlite = {open_sqlite}, redis = {open_redis};
+
+static void with(const struct engine *e, scene *play)
+{
+    struct redis_server r = {0};
     struct bench b;
 
     bench_open(&b);
-    struct store *s = bench_open_sqlite(&b);
-    play(&b, s);
-    bench_close_store(&b, s);
+    struct store *s = e->open(&b, &r);
+    if (s && play(&b, s))
+        bench_close_store(&b, s);
+    redis_server_stop(&r);
     bench_close(&b);
 }
 
@@ -81,7 +103,7 @@ static void put(struct store *s, struct tape *t, const char *key, const char *by
     store_put(s, "b", slice_of(key), slice_of(bytes), 0, on_done, t);
 }
 
-static void play_order(struct bench *b, struct store *s)
+static bool play_order(struct bench *b, struct store *s)
 {
     struct tape t = {0};
 
@@ -95,9 +117,10 @@ static void play_order(struct bench *b, struct store *s)
     store_get(s, "b", SLICE_LIT("k"), on_got, &t);
     CHECK_INT(t.text.len, 0);       /* never inside the call */
     expect(b, s, &t, "g1: d0 g0:one d0 g0:two d0 d0 g1: ");
+    return true;
 }
 
-static void play_scan(struct bench *b, struct store *s)
+static bool play_scan(struct bench *b, struct store *s)
 {
     struct tape t = {0};
 
@@ -110,9 +133,10 @@ static void play_scan(struct bench *b, struct store *s)
     store_scan(s, "b", on_row, &t);
     store_scan(s, "nothing", on_row, &t);
     expect(b, s, &t, "d0 d0 d0 d0 d0 r0:=first r0:a=0 r0:ab=1 r0:b=2 r0:c= r1:= r1:= ");
+    return true;
 }
 
-static void play_bytes(struct bench *b, struct store *s)
+static bool play_bytes(struct bench *b, struct store *s)
 {
     static const char key[] = "\0\xff k", other[] = "\0\xff", value[] = "\0v\0";
     struct tape t = {0};
@@ -127,9 +151,10 @@ static void play_bytes(struct bench *b, struct store *s)
     bench_run_until(b, &t.is_ended);
     CHECK(slice_starts(buf_slice(&t.text), "g0:"));
     buf_deinit(&t.text);
+    return true;
 }
 
-static void play_expiry(struct bench *b, struct store *s)
+static bool play_expiry(struct bench *b, struct store *s)
 {
     int64_t now = clock_wall_ms() / 1000;
     struct tape t = {0};
@@ -144,10 +169,11 @@ static void play_expiry(struct bench *b, struct store *s)
     store_put(s, "b", SLICE_LIT("soon"), SLICE_LIT("a"), 0, on_done, &t);
     store_get(s, "b", SLICE_LIT("soon"), on_got, &t);
     expect(b, s, &t, "d0 d0 g1: g0:y r0:soon=y r1:= d0 g1: d0 g0:a ");
+    return true;
 }
 
 /* More than the queue may hold: refused by name, in its turn, and its neighbours go on. */
-static void play_full(struct bench *b, struct store *s)
+static bool play_full(struct bench *b, struct store *s)
 {
     size_t len = (size_t)STORE_QUEUE_BYTES_MAX + 1;
     char *huge = mmap(NULL, len, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -161,6 +187,7 @@ static void play_full(struct bench *b, struct store *s)
     store_scan(s, "b", on_row, &t);
     expect(b, s, &t, "d0 d2 d0 g1: r0:a=1 r0:b=2 r1:= ");
     CHECK_INT(munmap(huge, len), 0);
+    return true;
 }
 
 struct chain {
@@ -180,12 +207,13 @@ static void on_link(int outcome, void *arg)
         c->is_ended = true;
 }
 
-static void play_chain(struct bench *b, struct store *s)
+static bool play_chain(struct bench *b, struct store *s)
 {
     struct chain c = {s, 50, false};
 
     store_put(s, "b", SLICE_LIT("k"), SLICE_LIT("v"), 0, on_link, &c);
     bench_run_until(b, &c.is_ended);
+    return true;
 }
 
 /* Random operations, each answer compared with a plain array. */
@@ -227,7 +255,7 @@ static void step(struct store *s, int model[N_KEYS], int i)
     }
 }
 
-static void play_random(struct bench *b, struct store *s)
+static bool play_random(struct bench *b, struct store *s)
 {
     int model[N_KEYS];
     struct tape t = {0};
@@ -241,6 +269,7 @@ static void play_random(struct bench *b, struct store *s)
             (void)uv_run(&b->loop->uv, UV_RUN_NOWAIT);
     }
     expect(b, s, &t, "");
+    return true;
 }
 
 static void on_counted(int outcome, void *arg)
@@ -249,7 +278,7 @@ static void on_counted(int outcome, void *arg)
     ++*(int *)arg;
 }
 
-static void close_answers_what_was_asked(struct bench *b, struct store *s)
+static bool play_close(struct bench *b, struct store *s)
 {
     bool is_closed = false;
     int n = 0;
@@ -259,40 +288,23 @@ static void close_answers_what_was_asked(struct bench *b, struct store *s)
     store_close(s, bench_on_closed, &is_closed);
     bench_run_until(b, &is_closed);
     CHECK_INT(n, 3000);
-    bench_close(b);
+    return false;
 }
 
-CASE(memory_order) { with_memory(play_order); }
-CASE(memory_scan) { with_memory(play_scan); }
-CASE(memory_bytes) { with_memory(play_bytes); }
-CASE(memory_expiry) { with_memory(play_expiry); }
-CASE(memory_full) { with_memory(play_full); }
-CASE(memory_chain) { with_memory(play_chain); }
-CASE(memory_random) { with_memory(play_random); }
-CASE(sqlite_order) { with_sqlite(play_order); }
-CASE(sqlite_scan) { with_sqlite(play_scan); }
-CASE(sqlite_bytes) { with_sqlite(play_bytes); }
-CASE(sqlite_expiry) { with_sqlite(play_expiry); }
-CASE(sqlite_full) { with_sqlite(play_full); }
-CASE(sqlite_chain) { with_sqlite(play_chain); }
-CASE(sqlite_random) { with_sqlite(play_random); }
+#define EACH(name)                                    \
+    CASE(memory_##name) { with(&memory, play_##name); } \
+    CASE(sqlite_##name) { with(&sqlite, play_##name); } \
+    CASE(redis_##name) { with(&redis, play_##name); }
+#define RUN_EACH(name) RUN(memory_##name), RUN(sqlite_##name), RUN(redis_##name)
 
-CASE(memory_close)
-{
-    struct bench b;
+EACH(order)
+EACH(scan)
+EACH(bytes)
+EACH(expiry)
+EACH(full)
+EACH(chain)
+EACH(random)
+EACH(close)
 
-    bench_open(&b);
-    close_answers_what_was_asked(&b, store_open_memory(b.loop));
-}
-
-CASE(sqlite_close)
-{
-    struct bench b;
-
-    bench_open(&b);
-    close_answers_what_was_asked(&b, bench_open_sqlite(&b));
-}
-
-CASES(RUN(memory_order), RUN(memory_scan), RUN(memory_bytes), RUN(memory_expiry), RUN(memory_full), RUN(memory_chain), RUN(memory_random),
-      RUN(memory_close), RUN(sqlite_order), RUN(sqlite_scan), RUN(sqlite_bytes), RUN(sqlite_expiry), RUN(sqlite_full), RUN(sqlite_chain),
-      RUN(sqlite_random), RUN(sqlite_close))
+CASES(RUN_EACH(order), RUN_EACH(scan), RUN_EACH(bytes), RUN_EACH(expiry), RUN_EACH(full), RUN_EACH(chain), RUN_EACH(random),
+      RUN_EACH(close))

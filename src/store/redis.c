@@ -1,0 +1,309 @@
+/* redis: the engine whose records are in a Redis. Every operation is one command that may run twice, sent at once and answered in
+ * order, so many are under way at a time; the link sends again what a break left unanswered.
+ *
+ * One server at a time: a lease names the one that may write, since each keeps the records in its memory too. It is taken as the
+ * greeting of every connection, so a server that was away while another took over is not let in again.
+ *
+ * Redis is no place for a log that grows: rows of the journal go to a second engine, a file. The order of answers holds among the
+ * records and among the rows, not between them. Loop-owned. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "loop/timer.h"
+#include "net/redis_link.h"
+#include "store/op_journal.h"
+#include "store/redis_layout.h"
+
+enum { RENEW_MS = 10000, IN_FLIGHT_MAX = 4096 };
+
+static const char LEASE_S[] = "30";
+static const char LEASE_KEY[] = "hyphad:owner";
+static const char TAKE_LEASE[] = "local owner = redis.call('GET', KEYS[1]) "
+                                 "if owner and owner ~= ARGV[1] then return owner end "
+                                 "redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2]) return false";
+static const char GIVE_LEASE[] = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
+
+struct redis_store {
+    struct store_engine engine;
+    struct redis_uri uri;
+    char *owner;                    /* owned: this server's id */
+    struct redis_command lease;     /* borrows the owner */
+    struct redis_link *link;
+    struct store *journal;          /* owned */
+    struct list asked;              /* struct asked, in order */
+    size_t n_asked;
+    bool is_leasing;                /* its answer is on the way */
+    bool is_ending;
+    struct timer renew;
+    struct deferred turn;           /* delivers, sends and closes outside of the link's callbacks */
+};
+
+struct asked {
+    struct list link;
+    struct redis_store *store;
+    struct store_op *op;
+    bool is_answered;
+};
+
+static struct redis_store *of(struct store_engine *e)
+{
+    return CONTAINER_OF(e, struct redis_store, engine);
+}
+
+static int64_t now_s(void)
+{
+    return clock_wall_ms() / 1000;
+}
+
+static void take_turn(struct redis_store *s)
+{
+    if (list_is_empty(&s->turn.link))
+        loop_defer(s->engine.base.loop, &s->turn);
+}
+
+/* ---- the lease ---- */
+
+static bool is_welcome(const struct redis_reply *answer, void *arg, char error[REDIS_ERROR_TEXT_MAX])
+{
+    (void)arg;
+    if (redis_reply_kind(answer) == REDIS_NIL)
+        return true;
+    (void)snprintf(error, REDIS_ERROR_TEXT_MAX, "in use by the server " SLICE_FMT,
+                   SLICE_ARG(slice_to(redis_reply_text(answer), 100)));
+    return false;
+}
+
+static void on_renewed(int outcome, const struct redis_reply *reply, void *arg)
+{
+    struct redis_store *s = arg;
+    char error[REDIS_ERROR_TEXT_MAX];
+
+    s->is_leasing = false;
+    if (outcome == REDIS_LINK_ANSWERED && redis_reply_kind(reply) == REDIS_TEXT && !is_welcome(reply, NULL, error)) {
+        LOG(LOG_ERROR, "store", "another server has taken over the records", log_text("reason", error));
+        redis_link_reset(s->link);
+    }
+    take_turn(s);
+}
+
+static void on_renew_due(struct timer *t)
+{
+    struct redis_store *s = CONTAINER_OF(t, struct redis_store, renew);
+
+    if (!s->is_leasing) {
+        s->is_leasing = true;
+        redis_link_ask(s->link, &s->lease, on_renewed, s);
+    }
+    timer_start(s->engine.base.loop, &s->renew, RENEW_MS);
+}
+
+static struct redis_command lease_command(const char *script, const char *owner, const char *seconds)
+{
+    struct redis_command c = {.args = {SLICE_LIT("EVAL"), slice_of(script), SLICE_LIT("1"), slice_of(LEASE_KEY), slice_of(owner)},
+                              .n_args = 5};
+
+    if (seconds)
+        c.args[c.n_args++] = slice_of(seconds);
+    return c;
+}
+
+/* ---- operations ---- */
+
+static void on_answer(int outcome, const struct redis_reply *reply, void *arg)
+{
+    struct asked *a = arg;
+    struct store_op *op = a->op;
+
+    a->is_answered = true;
+    if (outcome == REDIS_LINK_ANSWERED && redis_reply_kind(reply) != REDIS_ERROR)
+        redis_layout_read(op, reply, now_s());
+    else
+        LOG(LOG_ERROR, "store", "Redis refused", log_text("bucket", op->bucket),
+            log_slice("reason", reply ? redis_reply_text(reply) : SLICE_LIT("no answer in time")));
+    take_turn(a->store);
+}
+
+static void ask(struct redis_store *s, struct store_op *op)
+{
+    struct asked *a = MEM_NEW(struct asked);
+    struct redis_scratch scratch;
+    struct redis_command command;
+
+    *a = (struct asked){.store = s, .op = op};
+    list_init(&a->link);
+    list_link(&s->asked, &a->link);
+    s->n_asked++;
+    redis_scratch_init(&scratch);
+    if (!op->is_refused && redis_layout_ask(op, now_s(), &scratch, &command))
+        redis_link_ask(s->link, &command, on_answer, a);
+    else
+        a->is_answered = true;
+    redis_scratch_deinit(&scratch);
+}
+
+static void hand_to_journal(struct redis_store *s, struct store_op *op)
+{
+    struct store_engine *other = CONTAINER_OF(s->journal, struct store_engine, base);
+    size_t n_bytes = op->key.len + op->bytes.len;
+
+    s->engine.queued_bytes -= n_bytes;
+    other->queued_bytes += n_bytes;
+    store_op_ask(s->journal, op);
+}
+
+static void send_asked(struct redis_store *s)
+{
+    while (!list_is_empty(&s->engine.ops) && s->n_asked < IN_FLIGHT_MAX) {
+        struct store_op *op = LIST_ENTRY(s->engine.ops.next, struct store_op, link);
+        list_unlink(&op->link);
+        if (journal_op_is(op))
+            hand_to_journal(s, op);
+        else
+            ask(s, op);
+    }
+}
+
+static void deliver_answered(struct redis_store *s)
+{
+    while (!list_is_empty(&s->asked)) {
+        struct asked *a = LIST_ENTRY(s->asked.next, struct asked, link);
+        if (!a->is_answered)
+            return;
+        list_unlink(&a->link);
+        s->n_asked--;
+        store_op_deliver(&s->engine, a->op);
+        mem_free(a);
+    }
+}
+
+/* ---- the end: what was asked is answered, the lease is given back, the link closes, then the journal ---- */
+
+static void free_store(struct redis_store *s)
+{
+    redis_uri_deinit(&s->uri);
+    mem_free(s->owner);
+    mem_free(s);
+}
+
+static void on_journal_closed(int outcome, void *arg)
+{
+    struct redis_store *s = arg;
+    store_done *closed = s->engine.closed;
+    void *closed_arg = s->engine.closed_arg;
+
+    free_store(s);
+    if (closed)
+        closed(outcome, closed_arg);
+}
+
+static void on_link_closed(void *arg)
+{
+    struct redis_store *s = arg;
+
+    store_close(s->journal, on_journal_closed, s);
+}
+
+static void on_lease_given(int outcome, const struct redis_reply *reply, void *arg)
+{
+    struct redis_store *s = arg;
+
+    (void)outcome;      /* else it runs out by itself */
+    (void)reply;
+    s->is_leasing = false;
+    take_turn(s);
+}
+
+static void step_to_end(struct redis_store *s)
+{
+    if (!list_is_empty(&s->engine.ops) || !list_is_empty(&s->asked) || s->is_leasing)
+        return;
+    if (s->is_ending) {
+        redis_link_close(s->link, on_link_closed, s);
+        return;
+    }
+    struct redis_command c = lease_command(GIVE_LEASE, s->owner, NULL);
+    s->is_ending = s->is_leasing = true;
+    timer_stop(s->engine.base.loop, &s->renew);
+    redis_link_ask(s->link, &c, on_lease_given, s);
+}
+
+static void on_turn(struct deferred *d)
+{
+    struct redis_store *s = CONTAINER_OF(d, struct redis_store, turn);
+
+    deliver_answered(s);
+    send_asked(s);
+    if (!list_is_empty(&s->asked) && LIST_ENTRY(s->asked.next, struct asked, link)->is_answered)
+        take_turn(s);
+    if (s->engine.is_closing)
+        step_to_end(s);
+}
+
+static void wake(struct store_engine *e)
+{
+    struct redis_store *s = of(e);
+
+    if (!timer_is_running(&s->renew) && !e->is_closing)     /* not before the loop runs */
+        timer_start(e->base.loop, &s->renew, RENEW_MS);
+    take_turn(s);
+}
+
+/* ---- opening ---- */
+
+static void on_info(int outcome, const struct redis_reply *reply, void *arg)
+{
+    struct slice text = redis_reply_text(reply);
+
+    (void)outcome;
+    (void)arg;
+    for (size_t i = 0; i + 14 <= text.len; i++) {
+        if (slice_starts(slice_from(text, i), "aof_enabled:0")) {
+            LOG(LOG_WARN, "store", "this Redis keeps no append-only file: what is acknowledged may be lost when it stops");
+            return;
+        }
+    }
+}
+
+static bool read_uri(const char *uri, struct redis_uri *ret, char error[STORE_ERROR_MAX])
+{
+    int r = redis_uri_parse(slice_of(uri), ret);
+
+    if (r == REDIS_URI_OK)
+        return true;
+    (void)snprintf(error, STORE_ERROR_MAX, r == REDIS_URI_TLS ? "Redis: rediss:// is not built in (use redis:// or unix://)"
+                                                              : "Redis: want redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] or unix:///PATH[?db=N]");
+    return false;
+}
+
+int store_open_redis(struct loop *loop, const struct store_redis_options *o, struct store **ret, char ret_error[STORE_ERROR_MAX])
+{
+    struct redis_store *s = MEM_NEW(struct redis_store);
+    struct redis_command info = {.args = {SLICE_LIT("INFO"), SLICE_LIT("persistence")}, .n_args = 2};
+    char reason[REDIS_ERROR_TEXT_MAX] = "";
+
+    if (!read_uri(o->uri, &s->uri, ret_error)) {
+        free_store(s);
+        return STORE_FAILED;
+    }
+    s->owner = mem_copy(o->owner, strlen(o->owner));
+    s->lease = lease_command(TAKE_LEASE, s->owner, LEASE_S);
+    struct redis_link_options link = {.uri = s->uri, .timeout_ms = o->timeout_ms, .greeting = s->lease, .is_welcome = is_welcome};
+    if (!redis_link_try(&link, &info, on_info, NULL, reason)) {
+        (void)snprintf(ret_error, STORE_ERROR_MAX, "Redis at %.80s: %.120s", s->uri.path ? s->uri.path : s->uri.host, reason);
+        free_store(s);
+        return STORE_FAILED;
+    }
+    store_engine_init(&s->engine, loop, wake);
+    list_init(&s->asked);
+    list_init(&s->turn.link);
+    s->turn.run = on_turn;
+    timer_init(&s->renew, on_renew_due);
+    s->journal = o->journal;
+    s->link = redis_link_open(loop, &link);
+    *ret = &s->engine.base;
+    return STORE_OK;
+}
