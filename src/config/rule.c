@@ -312,6 +312,22 @@ bool rule_mail_from(struct rule_case *c)
     return true;
 }
 
+bool rule_store(struct rule_case *c)
+{
+    struct slice s = slice_of(c->text), head, tail;
+
+    if (slice_is(s, "sqlite"))
+        return true;
+    if (slice_starts(s, "rediss://")) {
+        c->message = "rediss: not built in (use redis:// or unix://)";
+        return false;
+    }
+    if (!slice_cut(s, ':', &head, &tail) || !slice_starts(tail, "//") || tail.len == 2 ||
+        (!slice_is(head, "redis") && !slice_is(head, "unix")))
+        return refuse(c, "sqlite, redis://HOST or unix:///SOCKET");
+    return true;
+}
+
 bool rule_root_token(struct rule_case *c)
 {
     static const char *const simple[] = {"test",   "root", "admin", "password", "token",

@@ -29,6 +29,7 @@ bool rule_data_dir(struct rule_case *c);
 bool rule_database(struct rule_case *c);
 bool rule_mount(struct rule_case *c);
 bool rule_redis_uri(struct rule_case *c);
+bool rule_store(struct rule_case *c);
 bool rule_root_token(struct rule_case *c);
 bool rule_smtp_url(struct rule_case *c);
 bool rule_mail_from(struct rule_case *c);

@@ -33,8 +33,10 @@ int backup_command(const struct config *config, FILE *out, FILE *err)
         return CONFIG_EXIT_WRONG;
     }
     int r = backup_run(from, config->backup.file, config->backup.is_forced, &n_bytes, error);
+    bool is_elsewhere = strcmp(config->store, "sqlite") != 0;
     if (r == BACKUP_OK)
-        fprintf(out, "%s: %" PRId64 " bytes, copied from %s and checked\n", config->backup.file, n_bytes, from);
+        fprintf(out, "%s: %" PRId64 " bytes, copied from %s and checked%s\n", config->backup.file, n_bytes, from,
+                is_elsewhere ? " (the records are in Redis, not here)" : "");
     else
         fprintf(err, "hyphad: backup: %s%s\n", error, r == BACKUP_EXISTS ? " (--force replaces it)" : "");
     mem_free(from);

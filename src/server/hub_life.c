@@ -55,23 +55,40 @@ static void enter(struct server *s, enum server_phase phase)
     server_wake(s);
 }
 
+/* The database is there in any case: where the records are in a Redis it has the rows of the event log. */
+static int open_store(struct server *s, const char *path, char error[STORE_ERROR_MAX])
+{
+    const struct config *c = s->config;
+    struct store_redis_options redis = {.uri = c->store, .owner = s->server_id, .timeout_ms = (uint32_t)c->redis_timeout_ms};
+    bool is_redis = strcmp(c->store, "sqlite") != 0;
+    int r = is_redis ? store_check_redis(&redis, error) : STORE_OK;
+
+    if (r != STORE_OK)
+        return r;
+    if (strcmp(path, ":memory:") == 0)
+        s->hub.store = store_open_memory(s->hub.loop);
+    else
+        r = store_open_sqlite(s->hub.loop, path, &s->hub.store, error);
+    if (r == STORE_OK && is_redis) {
+        redis.journal = s->hub.store;
+        s->hub.store = store_open_redis(s->hub.loop, &redis);
+        LOG(LOG_INFO, "store", "records are kept in Redis");
+    }
+    return r;
+}
+
 bool hub_life_prepare(struct server *s)
 {
     const struct config *c = s->config;
     char error[STORE_ERROR_MAX] = "";
     char *path = c->database_path ? mem_copy(c->database_path, strlen(c->database_path)) : data_dir_file(&s->data_dir, "hyphad.db");
-    bool in_memory = strcmp(path, ":memory:") == 0;
-    int r = STORE_OK;
+    int r = open_store(s, path, error);
 
-    if (in_memory)
-        s->hub.store = store_open_memory(s->hub.loop);
-    else
-        r = store_open_sqlite(s->hub.loop, path, &s->hub.store, error);
     if (r != STORE_OK) {
         LOG(LOG_ERROR, "store", "cannot open", log_text("reason", error));
         fprintf(stderr, "hyphad: %s\n", error);
     } else {
-        LOG(LOG_INFO, "store", "store", log_text("engine", in_memory ? "memory" : "sqlite"), log_text("path", path));
+        LOG(LOG_INFO, "store", "store", log_text("path", path));
         s->hub.revocations = revocations_new(s->hub.loop, s->hub.store);
         s->hub.blocks = blocks_new(s->hub.loop, s->hub.store);
         lodging_make_system(&s->hub);

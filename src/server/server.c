@@ -129,10 +129,21 @@ static void stop(struct server *s)
     LOG(LOG_INFO, "server", "stopped", log_int("ms", (int64_t)(clock_mono_ms() - began)));
 }
 
+/* Loops close what they hold by running, also those that never served. */
+static void run_down(struct server *s)
+{
+    if (s->loops.loops && loop_set_start(&s->loops) == 0)
+        loop_set_stop(&s->loops);
+}
+
 static int run(struct server *s, struct config **config, int signal_fd)
 {
-    if (!server_bind(s) || !server_open_data(s) || !server_wire(s))
+    if (!server_bind(s) || !server_open_data(s))
         return 1;
+    if (!server_wire(s)) {
+        run_down(s);
+        return 1;
+    }
     if (loop_set_start(&s->loops) != 0) {
         LOG(LOG_ERROR, "server", "no threads", log_int("wanted", s->loops.n_loops));
         return 1;

@@ -279,24 +279,31 @@ static bool read_uri(const char *uri, struct redis_uri *ret, char error[STORE_ER
     return false;
 }
 
-int store_open_redis(struct loop *loop, const struct store_redis_options *o, struct store **ret, char ret_error[STORE_ERROR_MAX])
+int store_check_redis(const struct store_redis_options *o, char ret_error[STORE_ERROR_MAX])
+{
+    struct redis_command info = {.args = {SLICE_LIT("INFO"), SLICE_LIT("persistence")}, .n_args = 2};
+    struct redis_link_options link = {.timeout_ms = o->timeout_ms, .is_welcome = is_welcome,
+                                      .greeting = lease_command(TAKE_LEASE, o->owner, LEASE_S)};
+    char reason[REDIS_ERROR_TEXT_MAX] = "";
+    bool ok = read_uri(o->uri, &link.uri, ret_error);
+
+    if (ok && !redis_link_try(&link, &info, on_info, NULL, reason)) {
+        (void)snprintf(ret_error, STORE_ERROR_MAX, "Redis at %.80s: %.120s", link.uri.path ? link.uri.path : link.uri.host, reason);
+        ok = false;
+    }
+    redis_uri_deinit(&link.uri);
+    return ok ? STORE_OK : STORE_FAILED;
+}
+
+struct store *store_open_redis(struct loop *loop, const struct store_redis_options *o)
 {
     struct redis_store *s = MEM_NEW(struct redis_store);
-    struct redis_command info = {.args = {SLICE_LIT("INFO"), SLICE_LIT("persistence")}, .n_args = 2};
-    char reason[REDIS_ERROR_TEXT_MAX] = "";
+    int r = redis_uri_parse(slice_of(o->uri), &s->uri);
 
-    if (!read_uri(o->uri, &s->uri, ret_error)) {
-        free_store(s);
-        return STORE_FAILED;
-    }
+    ASSERT(r == REDIS_URI_OK);
     s->owner = mem_copy(o->owner, strlen(o->owner));
     s->lease = lease_command(TAKE_LEASE, s->owner, LEASE_S);
     struct redis_link_options link = {.uri = s->uri, .timeout_ms = o->timeout_ms, .greeting = s->lease, .is_welcome = is_welcome};
-    if (!redis_link_try(&link, &info, on_info, NULL, reason)) {
-        (void)snprintf(ret_error, STORE_ERROR_MAX, "Redis at %.80s: %.120s", s->uri.path ? s->uri.path : s->uri.host, reason);
-        free_store(s);
-        return STORE_FAILED;
-    }
     store_engine_init(&s->engine, loop, wake);
     list_init(&s->asked);
     list_init(&s->turn.link);
@@ -304,6 +311,5 @@ int store_open_redis(struct loop *loop, const struct store_redis_options *o, str
     timer_init(&s->renew, on_renew_due);
     s->journal = o->journal;
     s->link = redis_link_open(loop, &link);
-    *ret = &s->engine.base;
-    return STORE_OK;
+    return &s->engine.base;
 }

@@ -65,13 +65,13 @@ enum { STORE_ERROR_MAX = 256 };
 MUST_CHECK int store_open_sqlite(struct loop *loop, const char *path, struct store **ret, char ret_error[STORE_ERROR_MAX]);
 struct store *store_open_memory(struct loop *loop);
 
-/* Copies uri and owner. The journal, another engine, takes the rows of journal.h; it is the store's when this succeeds, and closed
- * with it. */
+/* Copies uri and owner. The journal, another engine, takes the rows of journal.h; it becomes the store's, and is closed with it. */
 struct store_redis_options {
     const char *uri;            /* wire/redis_uri.h */
     const char *owner;          /* this server's id: the lease is in its name */
     uint32_t timeout_ms;        /* to connect, and for the answer to an operation */
     struct store *journal;
 };
-MUST_CHECK int store_open_redis(struct loop *loop, const struct store_redis_options *options, struct store **ret,
-                                char ret_error[STORE_ERROR_MAX]);
+/* Whether the Redis is there, lets us in and belongs to no other server; looks at no journal. Blocks. The lease is ours from here on. */
+MUST_CHECK int store_check_redis(const struct store_redis_options *options, char ret_error[STORE_ERROR_MAX]);
+struct store *store_open_redis(struct loop *loop, const struct store_redis_options *options);    /* checked before */

@@ -61,6 +61,8 @@ CASE(urls)
     ROWS(rule_origin, {"*", "*"}, {"http://a", "http://a"}, {"https://a:1", "https://a:1"},
          {"chrome-extension://x", "chrome-extension://x"}, {"a", NULL}, {"http://", NULL},
          {"http://a/b", NULL}, {"//a", NULL}, {"http:a", NULL});
+    ROWS(rule_store, {"sqlite", "sqlite"}, {"redis://h", "redis://h"}, {"unix:///s?db=2", "unix:///s?db=2"}, {"rediss://h", NULL},
+         {"http://h", NULL}, {"redis:", NULL}, {"redis://", NULL}, {"", NULL}, {"memory", NULL});
     ROWS(rule_redis_uri, {"redis://h", "redis://h"}, {"rediss://:p@h:1/0", "rediss://:p@h:1/0"},
          {"unix:///s", "unix:///s"}, {"http://h", NULL}, {"redis:", NULL}, {"redis://", NULL},
          {"h", NULL});

@@ -66,11 +66,12 @@ static inline void redis_server_stop(struct redis_server *r)
 static inline int redis_server_open(struct bench *b, const char *uri, const char *owner, uint32_t timeout_ms, struct store **ret,
                                     char error[STORE_ERROR_MAX])
 {
-    struct store *journal = store_open_memory(b->loop);
-    struct store_redis_options o = {.uri = uri, .owner = owner, .timeout_ms = timeout_ms, .journal = journal};
-    int r = store_open_redis(b->loop, &o, ret, error);
+    struct store_redis_options o = {.uri = uri, .owner = owner, .timeout_ms = timeout_ms};
+    int r = store_check_redis(&o, error);
 
-    if (r != STORE_OK)
-        bench_close_store(b, journal);
+    if (r == STORE_OK) {
+        o.journal = store_open_memory(b->loop);
+        *ret = store_open_redis(b->loop, &o);
+    }
     return r;
 }
