@@ -1,4 +1,5 @@
 /* listing: what there is to call, and where: services of a workspace, one service, the workspace's own record. (http.md 3.1) */
+#include <stdint.h>
 #include <string.h>
 
 #include "api/caller.h"
@@ -9,6 +10,7 @@
 #include "http/request.h"
 #include "http/response.h"
 #include "wire/mp.h"
+#include "wire/url.h"
 
 /* Copies a map; the value of `key` goes through edit. */
 static void copy_map(struct slice map, struct buf *out, const char *without, const char *edited,
@@ -45,23 +47,64 @@ static bool resolved(struct caller *c, const struct rpc_reply *reply)
     return reply->outcome == RPC_RESOLVED;
 }
 
+/* A whole number in the query; otherwise when it is not there. False: it is there, and is none. */
+static bool query_count(const struct http_request *req, const char *name, size_t otherwise,
+                        size_t *ret)
+{
+    struct buf text;
+    bool ok = true;
+
+    *ret = otherwise;
+    buf_init(&text, 0);
+    if (url_query_find(req->query, name, &text)) {
+        ok = text.len > 0 && text.len < 10;
+        *ret = 0;
+        for (size_t i = 0; ok && i < text.len; i++) {
+            ok = text.ptr[i] >= '0' && text.ptr[i] <= '9';
+            *ret = *ret * 10 + (size_t)(text.ptr[i] - '0');
+        }
+    }
+    buf_deinit(&text);
+    return ok;
+}
+
+/* The items from offset on, at most limit of them, without the prefix all their ids share. */
+static void add_page(struct buf *out, struct slice items, size_t offset, size_t limit,
+                     struct slice prefix)
+{
+    size_t n = mp_count(items), at = 0;
+    struct mp_iter it;
+    struct slice item;
+
+    n = offset < n ? n - offset : 0;
+    mp_add_array(out, (uint32_t)(limit < n ? limit : n));
+    mp_iter_init(&it, items);
+    while (limit && mp_iter_next(&it, &item)) {
+        if (at++ < offset)
+            continue;
+        copy_map(item, out, "_rtype", "id", prefix);
+        limit--;
+    }
+}
+
 static void on_services(const struct rpc_reply *reply, void *arg)
 {
     struct caller *c = arg;
     struct buf out, prefix;
-    struct mp_iter it;
-    struct slice item;
+    size_t offset, limit;
 
     if (!resolved(c, reply))
         return;
+    if (!query_count(c->req, "offset", 0, &offset) ||
+        !query_count(c->req, "limit", SIZE_MAX, &limit)) {
+        caller_answer_error(c, 400, SLICE_LIT("ValueError: offset and limit must be whole numbers"));
+        return;
+    }
     buf_init(&out, 0);
     buf_init(&prefix, 0);
     buf_add_slice(&prefix, http_request_param(c->req, "workspace"));
     buf_add_byte(&prefix, '/');
-    mp_add_array(&out, mp_count(reply->value));
-    mp_iter_init(&it, reply->value);
-    while (mp_iter_next(&it, &item))
-        copy_map(item, &out, "_rtype", "id", buf_slice(&prefix));
+    add_page(&out, reply->value, offset, limit, buf_slice(&prefix));
     caller_answer_value(c, buf_slice(&out));
     buf_deinit(&out);
     buf_deinit(&prefix);

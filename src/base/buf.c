@@ -7,7 +7,6 @@
 #include "base/memory.h"
 
 enum { BUF_FIRST_ROOM = 128 };
-static const size_t BUF_DEFAULT_CAP = (size_t)1 << 30;
 
 void buf_init(struct buf *b, size_t cap_bytes)
 {
@@ -75,11 +74,6 @@ void buf_add_slice(struct buf *b, struct slice s)
 void buf_add_text(struct buf *b, const char *text)
 {
     buf_add(b, text, strlen(text));
-}
-
-void buf_add_byte(struct buf *b, uint8_t byte)
-{
-    buf_add(b, &byte, 1);
 }
 
 void buf_add_fmt(struct buf *b, const char *fmt, ...)

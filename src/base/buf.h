@@ -7,6 +7,8 @@
 #include "base/assert.h"
 #include "base/slice.h"
 
+enum { BUF_DEFAULT_CAP = 1 << 30 };
+
 struct buf {
     char *ptr;          /* owned */
     size_t len;
@@ -21,7 +23,16 @@ void buf_clear(struct buf *b);                                  /* keeps the mem
 void buf_add(struct buf *b, const void *bytes, size_t n_bytes);
 void buf_add_slice(struct buf *b, struct slice s);
 void buf_add_text(struct buf *b, const char *text);
-void buf_add_byte(struct buf *b, uint8_t byte);
+/* Inline: writers of JSON and of MessagePack heads spend their time here. */
+static inline void buf_add_byte(struct buf *b, uint8_t byte)
+{
+    size_t cap = b->cap_bytes ? b->cap_bytes : BUF_DEFAULT_CAP;
+
+    if (!b->is_failed && b->len + 1 < b->room && b->len < cap)
+        b->ptr[b->len++] = (char)byte;
+    else
+        buf_add(b, &byte, 1);
+}
 void buf_add_fmt(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Room for n_bytes more to write in place, then buf_grow(); NULL when the buffer has failed. */
 MUST_CHECK char *buf_reserve(struct buf *b, size_t n_bytes);

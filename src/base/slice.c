@@ -25,16 +25,6 @@ bool slice_ends(struct slice s, const char *suffix)
     return s.len >= n && memcmp(s.ptr + s.len - n, suffix, n) == 0;
 }
 
-struct slice slice_from(struct slice s, size_t at)
-{
-    return at >= s.len ? (struct slice){s.ptr ? s.ptr + s.len : NULL, 0} : (struct slice){s.ptr + at, s.len - at};
-}
-
-struct slice slice_to(struct slice s, size_t n)
-{
-    return (struct slice){s.ptr, n < s.len ? n : s.len};
-}
-
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';

@@ -35,11 +35,20 @@ static inline bool slice_is(struct slice a, const char *text)
     return slice_eq(a, slice_of(text));
 }
 
+/* The rest from `at`; empty when past the end. */
+static inline struct slice slice_from(struct slice s, size_t at)
+{
+    return at >= s.len ? slice_make(s.ptr ? s.ptr + s.len : NULL, 0) : slice_make(s.ptr + at, s.len - at);
+}
+
+static inline struct slice slice_to(struct slice s, size_t n)              /* the first n bytes, or all */
+{
+    return slice_make(s.ptr, n < s.len ? n : s.len);
+}
+
 bool slice_is_nocase(struct slice a, const char *text);                 /* ASCII only */
 bool slice_starts(struct slice s, const char *prefix);
 bool slice_ends(struct slice s, const char *suffix);
-struct slice slice_from(struct slice s, size_t at);                     /* the rest from `at`; empty when past the end */
-struct slice slice_to(struct slice s, size_t n);                        /* the first n bytes, or all */
 struct slice slice_trim(struct slice s);                                /* without ASCII blanks at both ends */
 int slice_order(struct slice a, struct slice b);                        /* <0, 0, >0: bytewise, shorter first */
 bool slice_has_byte(struct slice s, char byte);

@@ -8,6 +8,26 @@
 #include "wire/mp_head.h"
 #include "wire/utf8.h"
 
+/* The leading bytes that stand in JSON as they are, and are ASCII: looked at eight at a time. */
+static size_t plain_prefix(struct slice text)
+{
+    const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
+    size_t n = 0;
+    uint64_t w;
+
+    for (; n + sizeof(w) <= text.len; n += sizeof(w)) {
+        memcpy(&w, text.ptr + n, sizeof(w));
+        uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
+        /* A top bit set: byte above 0x7f, below 0x20, or equal to one of the two. */
+        if ((w | (w - ones * 0x20) | (quote - ones) | (slash - ones)) & tops)
+            break;
+    }
+    while (n < text.len && (uint8_t)text.ptr[n] >= 0x20 && (uint8_t)text.ptr[n] < 0x80 &&
+           text.ptr[n] != '"' && text.ptr[n] != '\\')
+        n++;
+    return n;
+}
+
 static void add_escaped(struct buf *out, uint8_t c)
 {
     static const char names[] = "btn?fr"; /* 8 to 13 */
@@ -37,6 +57,16 @@ static void add_plain(struct buf *out, struct slice text)
 
 void json_add_text(struct buf *out, struct slice text)
 {
+    if (plain_prefix(text) == text.len) {
+        char *at = buf_reserve(out, text.len + 2);
+        if (!at)
+            return;
+        at[0] = at[text.len + 1] = '"';
+        if (text.len)
+            memcpy(at + 1, text.ptr, text.len);
+        buf_grow(out, text.len + 2);
+        return;
+    }
     buf_add_byte(out, '"');
     if (slice_is_utf8(text)) {
         add_plain(out, text);
@@ -160,7 +190,6 @@ static int add_map(struct buf *out, struct slice *in, uint64_t n_pairs)
 static int add_value(struct buf *out, struct slice *in)
 {
     struct mp_head h;
-    struct slice text;
     bool is_true;
 
     ASSERT(mp_head_read((const uint8_t *)in->ptr, in->len, &h) == MP_OK);
@@ -177,8 +206,7 @@ static int add_value(struct buf *out, struct slice *in)
     case MP_FLOAT:
         return add_number(out, v);
     case MP_STR:
-        if (mp_get_str(v, &text))
-            json_add_text(out, text);
+        json_add_text(out, slice_from(v, h.head_len));
         return JSON_OK;
     case MP_ARRAY:
         return add_array(out, in, h.n_inside);

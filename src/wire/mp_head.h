@@ -16,6 +16,14 @@ struct mp_head {
     uint64_t n_inside; /* values directly inside: elements, or twice the pairs; 0 otherwise */
 };
 
+/* What the first byte says by itself: all there is to know for the short forms, which most values are. */
+struct mp_first {
+    uint8_t kind;
+    bool is_long; /* a length field follows, or the byte is never used */
+    uint8_t body, inside;
+};
+extern const struct mp_first mp_firsts[256];
+
 static inline uint64_t mp_load(const uint8_t *p, unsigned n_bytes)
 {
     uint64_t v = 0;
@@ -54,37 +62,13 @@ static inline int mp_head_sized(const uint8_t *p, size_t n, unsigned width, enum
     return mp_head_of(h, kind, 1 + width, len + (kind == MP_EXT));
 }
 
-/* MP_OK, MP_MORE when the head itself is cut, MP_BAD for 0xc1. That the body fits in n is the caller's check. */
-static inline int mp_head_read(const uint8_t *p, size_t n, struct mp_head *h)
+static inline int mp_head_read_long(const uint8_t *p, size_t n, struct mp_head *h)
 {
-    if (!n)
-        return MP_MORE;
     switch (p[0]) {
-    case 0x00 ... 0x7f:
-    case 0xe0 ... 0xff:
-        return mp_head_of(h, MP_INT, 1, 0);
-    case 0x80 ... 0x8f:
-        return mp_head_container(h, MP_MAP, 1, p[0] & 0x0f);
-    case 0x90 ... 0x9f:
-        return mp_head_container(h, MP_ARRAY, 1, p[0] & 0x0f);
-    case 0xa0 ... 0xbf:
-        return mp_head_of(h, MP_STR, 1, p[0] & 0x1f);
-    case 0xc0:
-        return mp_head_of(h, MP_NIL, 1, 0);
-    case 0xc2 ... 0xc3:
-        return mp_head_of(h, MP_BOOL, 1, 0);
     case 0xc4 ... 0xc6:
         return mp_head_sized(p, n, 1u << (p[0] - 0xc4), MP_BIN, h);
     case 0xc7 ... 0xc9:
         return mp_head_sized(p, n, 1u << (p[0] - 0xc7), MP_EXT, h);
-    case 0xca ... 0xcb:
-        return mp_head_of(h, MP_FLOAT, 1, 4u << (p[0] - 0xca));
-    case 0xcc ... 0xcf:
-        return mp_head_of(h, MP_INT, 1, 1u << (p[0] - 0xcc));
-    case 0xd0 ... 0xd3:
-        return mp_head_of(h, MP_INT, 1, 1u << (p[0] - 0xd0));
-    case 0xd4 ... 0xd8:
-        return mp_head_of(h, MP_EXT, 1, 1 + (1u << (p[0] - 0xd4)));
     case 0xd9 ... 0xdb:
         return mp_head_sized(p, n, 1u << (p[0] - 0xd9), MP_STR, h);
     case 0xdc ... 0xdd:
@@ -94,6 +78,19 @@ static inline int mp_head_read(const uint8_t *p, size_t n, struct mp_head *h)
     default:
         return MP_BAD;
     }
+}
+
+/* MP_OK, MP_MORE when the head itself is cut, MP_BAD for 0xc1. That the body fits in n is the caller's check. */
+static inline int mp_head_read(const uint8_t *p, size_t n, struct mp_head *h)
+{
+    if (!n)
+        return MP_MORE;
+    const struct mp_first *first = &mp_firsts[p[0]];
+    if (first->is_long)
+        return mp_head_read_long(p, n, h);
+    *h = (struct mp_head){
+        .kind = first->kind, .head_len = 1, .body_len = first->body, .n_inside = first->inside};
+    return MP_OK;
 }
 
 /* Cuts one value off *in without a bound on nesting: it counts what is still owed and keeps no stack. For bytes that are

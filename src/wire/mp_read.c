@@ -9,6 +9,43 @@
 
 #include "wire/mp_head.h"
 
+#define MAP(n) [0x80 + (n)] = {.kind = MP_MAP, .inside = 2 * (n)}
+#define ARRAY(n) [0x90 + (n)] = {.kind = MP_ARRAY, .inside = (n)}
+#define TEXT(n) [0xa0 + (n)] = {.kind = MP_STR, .body = (n)}
+#define SIXTEEN(X, at)                                                                             \
+    X((at) + 0), X((at) + 1), X((at) + 2), X((at) + 3), X((at) + 4), X((at) + 5), X((at) + 6),     \
+        X((at) + 7), X((at) + 8), X((at) + 9), X((at) + 10), X((at) + 11), X((at) + 12),           \
+        X((at) + 13), X((at) + 14), X((at) + 15)
+
+const struct mp_first mp_firsts[256] = {
+    [0x00 ... 0x7f] = {.kind = MP_INT},
+    SIXTEEN(MAP, 0),
+    SIXTEEN(ARRAY, 0),
+    SIXTEEN(TEXT, 0),
+    SIXTEEN(TEXT, 16),
+    [0xc0] = {.kind = MP_NIL},
+    [0xc1] = {.is_long = true},
+    [0xc2 ... 0xc3] = {.kind = MP_BOOL},
+    [0xc4 ... 0xc9] = {.is_long = true},
+    [0xca] = {.kind = MP_FLOAT, .body = 4},
+    [0xcb] = {.kind = MP_FLOAT, .body = 8},
+    [0xcc] = {.kind = MP_INT, .body = 1},
+    [0xcd] = {.kind = MP_INT, .body = 2},
+    [0xce] = {.kind = MP_INT, .body = 4},
+    [0xcf] = {.kind = MP_INT, .body = 8},
+    [0xd0] = {.kind = MP_INT, .body = 1},
+    [0xd1] = {.kind = MP_INT, .body = 2},
+    [0xd2] = {.kind = MP_INT, .body = 4},
+    [0xd3] = {.kind = MP_INT, .body = 8},
+    [0xd4] = {.kind = MP_EXT, .body = 2},
+    [0xd5] = {.kind = MP_EXT, .body = 3},
+    [0xd6] = {.kind = MP_EXT, .body = 5},
+    [0xd7] = {.kind = MP_EXT, .body = 9},
+    [0xd8] = {.kind = MP_EXT, .body = 17},
+    [0xd9 ... 0xdf] = {.is_long = true},
+    [0xe0 ... 0xff] = {.kind = MP_INT},
+};
+
 int mp_take(struct slice *in, unsigned max_depth, struct slice *ret_value)
 {
     uint64_t left[MP_MAX_DEPTH];

@@ -6,7 +6,8 @@ import pytest
 from hypha_rpc.utils.schema import schema_function
 
 from kit import tokens
-from kit.people import ROOT_ARGS, member, refusal_of, root, user
+from kit.people import ROOT_ARGS, login, member, refusal_of, root, user
+from kit.web import client_for
 
 EIGHT = {"id", "name", "type", "description", "docs", "app_id", "service_schema", "config"}
 CONFIG = {"visibility", "require_context", "workspace", "flags", "singleton", "created_by",
@@ -320,3 +321,19 @@ async def test_strangers_learn_nothing_of_persons(hub, server):
         assert seen["config"]["created_by"] == {"id": "ada"}
         assert "example.org" not in str(seen) and "scope" not in str(seen["config"])
 
+
+
+async def test_a_listing_over_http_comes_in_pages(hub, server):
+    ada = await user(hub, "ada")
+    for i in range(5):
+        await ada.register(f"s{i}", {"f": lambda: 1})
+    async with client_for(server, login("ada")) as http:
+        async def ids(query):
+            return [s["id"] for s in (await http.get(f"/ws-user-ada/services/{query}")).json()]
+        everything = await ids("")
+        assert len(everything) == 6
+        pages = [await ids(f"?offset={at}&limit=2") for at in (0, 2, 4, 6)]
+        assert [len(p) for p in pages] == [2, 2, 2, 0] and sum(pages, []) == everything
+        for bad in ("?limit=x", "?offset=-1", "?limit="):
+            answer = await http.get(f"/ws-user-ada/services/{bad}")
+            assert answer.status_code == 400 and "whole numbers" in answer.json()["detail"]
