@@ -60,8 +60,8 @@ static bool check_creator(struct hub *h, const struct rpc_call *call, struct acc
     return true;
 }
 
-static bool check_quota(const struct rpc_call *call, const struct access_decision *d,
-                        struct refusal *r)
+static bool check_quota(struct hub *h, const struct rpc_call *call,
+                        const struct access_decision *d, struct refusal *r)
 {
     if (d->rule != RULE_QUOTA)
         return true;
@@ -103,7 +103,7 @@ static bool check(struct hub *h, const struct rpc_call *call, struct workspace *
         return refuse(r, "RuntimeError", "Workspace already exists: %s", w->id);
     if (w)
         return check_overwrite(call, w, r);
-    return check_quota(call, &d, r) && workspace_id_allowed(id, access_is_root(call), r);
+    return check_quota(h, call, &d, r) && workspace_id_allowed(id, access_is_root(call), r);
 }
 
 /* ---- owners ---- */
