@@ -105,6 +105,17 @@ static void put_aside(struct server *s, struct slice key, struct slice record)
     store_remove(s->hub.store, "workspaces", key, NULL, NULL);
 }
 
+/* The store answers in order: what the features asked of it when they opened has been answered. */
+static void on_features_loaded(int outcome, struct slice bytes, void *arg)
+{
+    struct server *s = arg;
+
+    (void)outcome;      /* a record nobody writes: absent */
+    (void)bytes;
+    if (!s->hub_is_closing)
+        enter(s, SERVER_READY);
+}
+
 static void on_workspace(int outcome, struct slice key, struct slice record, void *arg)
 {
     struct server *s = arg;
@@ -118,7 +129,7 @@ static void on_workspace(int outcome, struct slice key, struct slice record, voi
         trim_start(&s->trim, s);
         s->manager = manager_new(&s->hub, s->rpc_loops[s->hub.loop->index]);
         features_open(s);
-        enter(s, SERVER_READY);
+        store_get(s->hub.store, "hyphad", SLICE_LIT("opened"), on_features_loaded, s);
     } else {
         enter(s, SERVER_FAILED);
     }

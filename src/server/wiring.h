@@ -19,6 +19,7 @@ struct config;
 struct listener;
 struct login;
 struct manager;
+struct queues;
 struct rpc_watch;
 
 enum server_phase { SERVER_STARTING, SERVER_READY, SERVER_DRAINING, SERVER_FAILED };
@@ -49,6 +50,7 @@ struct server {
     struct login *login;
     struct trim trim;                       /* hub loop */
     struct manager *manager;                /* hub loop */
+    struct queues *queues;                  /* hub loop */
     struct admin *admin;                    /* hub loop */
     bool hub_is_closing;                    /* hub loop: answers of the store that are still to come mean nothing */
     int wake_fd;                            /* any thread: eventfd that wakes the accept thread */

@@ -1,0 +1,240 @@
+/* calls: the functions of `public/queue`: who may, what is a name, a task, a wait, and the limits. Everything is checked before
+ * anything changes. (workspaces-and-auth 13, D-27) */
+#include <stdio.h>
+
+#include "config/config.h"
+#include "manager/access.h"
+#include "manager/showable.h"
+#include "peer/hub.h"
+#include "queue/queue_room.h"
+#include "wire/mp.h"
+
+enum { QUEUE_NAME_MAX = 128, PEEK_MAX = 100, WAIT_MAX_S = 300 };
+
+static bool is_alphanumeric(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_name(struct slice name)
+{
+    if (!name.len || name.len > QUEUE_NAME_MAX || !is_alphanumeric(name.ptr[0]))
+        return false;
+    for (size_t i = 1; i < name.len; i++) {
+        if (!is_alphanumeric(name.ptr[i]) && name.ptr[i] != '_' && name.ptr[i] != '-' && name.ptr[i] != '.')
+            return false;
+    }
+    return true;
+}
+
+static bool refuse_limit(struct queues *qs, struct refusal *r, const char *what, size_t max)
+{
+    loop_count(qs->hub->loop, METRIC_QUEUE_REFUSED, 1);
+    return refuse(r, "RuntimeError", "Queue limit exceeded: %s (max %zu)", what, max);
+}
+
+/* The caller's workspace, when it may do that there and the queue's name is one. */
+static struct workspace *begin(struct queues *qs, const struct rpc_call *call, enum permission level, struct refusal *r)
+{
+    struct slice name = call_text(call, 0);
+    struct workspace *w = NULL;
+
+    if (!access_context(call, level, r))
+        return NULL;
+    if (!is_name(name)) {
+        refuse(r, "ValueError",
+               "Invalid queue name: '" SLICE_FMT "'. Queue names must be 1-128 characters, start with alphanumeric, and contain "
+               "only alphanumeric, hyphens, underscores, and dots.", SLICE_ARG(slice_utf8_prefix(name, 200)));
+        return NULL;
+    }
+    w = workspace_find(&qs->hub->registry, call->workspace);
+    if (!w)
+        refuse(r, "KeyError", "Workspace not found: " SLICE_FMT, SLICE_ARG(call->workspace));
+    return w;
+}
+
+static struct queue *find(const struct queues *qs, const struct workspace *w, struct slice name)
+{
+    const struct shelf *s = map_find(&qs->shelves, slice_of(w->id));
+
+    return s ? queue_find(s, name) : NULL;
+}
+
+/* A queue that is not there is made when the workspace may have one more. */
+static struct queue *get(struct queues *qs, const struct workspace *w, struct slice name, struct refusal *r)
+{
+    size_t max = qs->hub->loop->config->max_queues;
+    struct shelf *s = queues_shelf(qs, w);
+    struct queue *q = queue_find(s, name);
+
+    if (!q && s->queues.n_entries >= max) {
+        refuse_limit(qs, r, "queues of this workspace", max);
+        return NULL;
+    }
+    return q ? q : queue_get(s, name);
+}
+
+/* ---- push ---- */
+
+static bool check_task(struct queues *qs, struct slice task, struct refusal *r)
+{
+    const struct config *c = qs->hub->loop->config;
+
+    if (!mp_is(task, MP_MAP))
+        return refuse(r, "ValueError", "A task must be a map");
+    if (task.len > c->max_task_bytes)
+        return refuse_limit(qs, r, "bytes of a task", c->max_task_bytes);
+    return showable(task, SHOWABLE_DEPTH) || refuse(r, "ValueError", "A task must be JSON");
+}
+
+static bool check_room(struct queues *qs, const struct queue *q, struct slice task, struct refusal *r)
+{
+    const struct config *c = qs->hub->loop->config;
+
+    if (q->n_tasks + q->n_busy >= c->max_queue_tasks)
+        return refuse_limit(qs, r, "tasks in this queue", c->max_queue_tasks);
+    if (q->shelf->n_bytes + task.len + TASK_OVERHEAD > c->max_queue_bytes)
+        return refuse_limit(qs, r, "bytes in the queues of this workspace", c->max_queue_bytes);
+    return true;
+}
+
+static void do_push(struct rpc_call *call, void *arg)
+{
+    struct queues *qs = arg;
+    struct slice task = call->args[1];
+    struct refusal r;
+    struct queue *q = NULL;
+    const struct workspace *w = begin(qs, call, PERMISSION_READ_WRITE, &r);
+
+    if (w && check_task(qs, task, &r))
+        q = get(qs, w, call_text(call, 0), &r);
+    if (q && check_room(qs, q, task, &r)) {
+        queue_push(qs, q, call, task);
+        return;
+    }
+    reply_refusal(call, &r);
+    if (q)
+        queues_settle(qs, q);
+}
+
+/* ---- pop ---- */
+
+static bool read_wait(const struct rpc_call *call, uint64_t *ret_ms, struct refusal *r)
+{
+    double seconds = 30;
+
+    if (call_has(call, 1) && !mp_get_num(call->args[1], &seconds))
+        return refuse(r, "TypeError", "timeout must be a number");
+    if (!(seconds >= 0 && seconds <= WAIT_MAX_S))
+        return refuse(r, "ValueError", "Invalid timeout: it must be 0 to %d seconds", WAIT_MAX_S);
+    *ret_ms = (uint64_t)(seconds * 1000 + 0.999);
+    return true;
+}
+
+static bool check_waiting(struct queues *qs, const struct queue *q, struct refusal *r)
+{
+    size_t max = qs->hub->loop->config->max_queue_waiters;
+
+    if (qs->is_draining)
+        return refuse(r, "RuntimeError", "The server is going down");
+    return q->shelf->n_pops < max || refuse_limit(qs, r, "pops that wait in this workspace", max);
+}
+
+static void do_pop(struct rpc_call *call, void *arg)
+{
+    struct queues *qs = arg;
+    uint64_t wait_ms = 0;
+    struct refusal r;
+    struct queue *q = NULL;
+    const struct workspace *w = begin(qs, call, PERMISSION_READ_WRITE, &r);
+
+    if (!w || !read_wait(call, &wait_ms, &r)) {
+        reply_refusal(call, &r);
+        return;
+    }
+    q = find(qs, w, call_text(call, 0));
+    if (!wait_ms && (!q || !q->n_tasks)) {
+        reply_nil(call);
+        return;
+    }
+    if (!q && !(q = get(qs, w, call_text(call, 0), &r))) {
+        reply_refusal(call, &r);
+        return;
+    }
+    if (q->n_tasks || check_waiting(qs, q, &r)) {
+        queue_pop(qs, q, call, wait_ms);
+        return;
+    }
+    reply_refusal(call, &r);
+    queues_settle(qs, q);
+}
+
+/* ---- looking ---- */
+
+static void do_get_length(struct rpc_call *call, void *arg)
+{
+    struct queues *qs = arg;
+    struct refusal r;
+    struct buf b;
+    const struct workspace *w = begin(qs, call, PERMISSION_READ, &r);
+
+    if (!w) {
+        reply_refusal(call, &r);
+        return;
+    }
+    const struct queue *q = find(qs, w, call_text(call, 0));
+    buf_init(&b, 0);
+    mp_add_uint(&b, q ? q->n_tasks : 0);
+    reply_buf(call, &b);
+}
+
+static bool read_n(const struct rpc_call *call, int64_t *ret, struct refusal *r)
+{
+    *ret = 1;
+    if (call_has(call, 1) && !mp_get_int(call->args[1], ret))
+        return refuse(r, "TypeError", "n must be an integer");
+    return (*ret >= 1 && *ret <= PEEK_MAX) || refuse(r, "ValueError", "Invalid n: it must be 1 to %d", PEEK_MAX);
+}
+
+static void do_peek(struct rpc_call *call, void *arg)
+{
+    struct queues *qs = arg;
+    struct mp_open list;
+    struct refusal r;
+    struct buf b;
+    int64_t n = 1;
+    const struct workspace *w = begin(qs, call, PERMISSION_READ, &r);
+
+    if (!w || !read_n(call, &n, &r)) {
+        reply_refusal(call, &r);
+        return;
+    }
+    const struct queue *q = find(qs, w, call_text(call, 0));
+    buf_init(&b, 0);
+    mp_open_array(&list, &b);
+    for (struct list *it = q ? q->tasks.next : NULL; it && it != &q->tasks && n > 0; it = it->next, n--) {
+        mp_item(&list);
+        mp_add_raw(&b, queue_task_value(LIST_ENTRY(it, struct queue_task, link)));
+    }
+    mp_close(&list);
+    reply_buf(call, &b);
+}
+
+#define NAME                                                                                       \
+    {                                                                                              \
+        "queue_name", RPC_TEXT, false, "name of the queue", NULL                                   \
+    }
+
+const struct rpc_method queue_methods[] = {
+    {"push", "Appends a task to a queue of your workspace.", {NAME, {"task", RPC_ANY, false, "a map", NULL}}, do_push},
+    {"pop",
+     "Takes the oldest task; null when none comes in time.",
+     {NAME, {"timeout", RPC_NUMBER, true, "seconds to wait: 0 to 300", "30"}},
+     do_pop},
+    {"get_length", "Counts the tasks in a queue.", {NAME}, do_get_length},
+    {"peek",
+     "Shows the next tasks and leaves them there.",
+     {NAME, {"n", RPC_INT, true, "how many: 1 to 100", "1"}},
+     do_peek},
+};
+const size_t queue_n_methods = ARRAY_LEN(queue_methods);

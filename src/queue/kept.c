@@ -1,0 +1,129 @@
+/* kept: a task in the store is one record under "workspace NUL queue NUL number": the key has all that is needed to put it back
+ * where it was, and keys in order are tasks in order. */
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "peer/hub.h"
+#include "queue/queue_room.h"
+#include "wire/mp.h"
+
+static const char BUCKET[] = "queues";
+
+enum { NUMBER_BYTES = 8 };
+
+static void add_key(struct buf *b, const struct queue_task *t)
+{
+    const struct shelf *s = t->queue->shelf;
+
+    buf_add(b, s->workspace, strlen(s->workspace) + 1);
+    buf_add_slice(b, queue_name(t->queue));
+    buf_add_byte(b, 0);
+    for (int i = NUMBER_BYTES - 1; i >= 0; i--)
+        buf_add_byte(b, (uint8_t)(t->number >> (8 * i)));
+}
+
+void queue_task_store(struct queues *qs, const struct queue_task *t, store_done *done, void *arg)
+{
+    struct buf key;
+
+    buf_init(&key, 0);
+    add_key(&key, t);
+    store_put(qs->hub->store, BUCKET, buf_slice(&key), queue_task_value(t), 0, done, arg);
+    buf_deinit(&key);
+}
+
+void queue_task_unstore(struct queues *qs, const struct queue_task *t, store_done *done, void *arg)
+{
+    struct buf key;
+
+    buf_init(&key, 0);
+    add_key(&key, t);
+    store_remove(qs->hub->store, BUCKET, buf_slice(&key), done, arg);
+    buf_deinit(&key);
+}
+
+/* ---- what the store kept ---- */
+
+struct loading {
+    struct queues *qs;
+    void (*loaded)(struct queues *qs, bool is_ok);
+    size_t n_tasks, n_orphans;
+};
+
+static bool read_key(struct slice key, struct slice *ret_workspace, struct slice *ret_queue, uint64_t *ret_number)
+{
+    struct slice rest;
+
+    if (!slice_cut(key, '\0', ret_workspace, &rest) || !slice_cut(rest, '\0', ret_queue, &rest) || rest.len != NUMBER_BYTES)
+        return false;
+    *ret_number = 0;
+    for (size_t i = 0; i < NUMBER_BYTES; i++)
+        *ret_number = *ret_number << 8 | (uint8_t)rest.ptr[i];
+    return true;
+}
+
+static bool is_task(struct slice bytes)
+{
+    struct slice rest = bytes, value;
+
+    return mp_take(&rest, MP_MAX_DEPTH, &value) == MP_OK && !rest.len && mp_is(value, MP_MAP);
+}
+
+/* False: nobody can take it any more. */
+static bool bring_back(struct queues *qs, struct slice key, struct slice bytes)
+{
+    struct slice workspace, name;
+    uint64_t number;
+
+    if (!read_key(key, &workspace, &name, &number) || !is_task(bytes))
+        return false;
+    const struct workspace *w = workspace_find(&qs->hub->registry, workspace);
+    if (!w || !(w->is_persistent || w->is_system))
+        return false;
+    struct queue *q = queue_get(queues_shelf(qs, w), name);
+    struct queue_task *t = queue_task_new(q, number, bytes);
+    if (!t) {
+        LOG(LOG_ERROR, "queue", "no room for a task the store kept", log_slice("workspace", workspace));
+        queue_drop_if_idle(q);
+        return true;    /* it stays in the store: with more room it comes back */
+    }
+    queue_task_show(t);
+    if (number >= qs->next_number)
+        qs->next_number = number + 1;
+    return true;
+}
+
+static void on_kept(int outcome, struct slice key, struct slice bytes, void *arg)
+{
+    struct loading *l = arg;
+    struct queues *qs = l->qs;
+
+    if (outcome == STORE_OK) {
+        if (qs->is_closed)
+            return;
+        if (bring_back(qs, key, bytes)) {
+            l->n_tasks++;
+        } else {
+            l->n_orphans++;
+            store_remove(qs->hub->store, BUCKET, key, NULL, NULL);
+        }
+        return;
+    }
+    if (l->n_tasks || l->n_orphans)
+        LOG(LOG_INFO, "queue", "tasks read from the store", log_int("tasks", (int64_t)l->n_tasks),
+            log_int("of_no_workspace", (int64_t)l->n_orphans));
+    if (!qs->is_closed)
+        l->loaded(qs, outcome == STORE_ABSENT);
+    mem_free(l);
+    queues_answered(qs);
+}
+
+void queue_tasks_load(struct queues *qs, void (*loaded)(struct queues *qs, bool is_ok))
+{
+    struct loading *l = MEM_NEW(struct loading);
+
+    *l = (struct loading){.qs = qs, .loaded = loaded};
+    qs->n_asked++;
+    store_scan(qs->hub->store, BUCKET, on_kept, l);
+}

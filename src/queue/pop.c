@@ -1,0 +1,262 @@
+/* pop: a task on its way in (written, then shown) and on its way out (hidden, removed, then given).
+ *
+ *   push: asked --store--> shown, answered              pop: waiting --task--> taking --store--> answered
+ *         asked --store refuses--> forgotten                 waiting --time, gone, closed--> answered with nothing
+ *                                                            taking --gone or store refuses--> the task is shown again
+ *
+ * In a temporary workspace the store is left out, and the second step follows at once. */
+#include "base/memory.h"
+#include "peer/hub.h"
+#include "queue/queue_room.h"
+
+static void serve(struct queues *qs, struct queue *q);
+
+/* ---- out ---- */
+
+struct pop {
+    struct list link;       /* in queue->pops while waiting */
+    struct queues *queues;
+    struct rpc_call *call;
+    struct timer timer;
+    struct queue *queue;    /* while waiting */
+    struct queue_task *task;      /* while taking */
+    bool is_gone;           /* the caller left while the store was at work */
+};
+
+static void unwait(struct pop *p)
+{
+    struct loop *loop = p->queues->hub->loop;
+
+    timer_stop(loop, &p->timer);
+    list_unlink(&p->link);
+    p->queue->shelf->n_pops--;
+    p->queue = NULL;
+    loop_count(loop, METRIC_QUEUE_WAITERS, -1);
+}
+
+/* The answer leaves with the task, which is nowhere else any more. */
+static void give(struct pop *p)
+{
+    rpc_resolve(p->call, queue_task_value(p->task));
+    queue_task_free(p->task);
+    mem_free(p);
+}
+
+/* Nobody got it: it is where it was, before all that were pushed later. */
+static void put_back(struct pop *p)
+{
+    if (p->task->queue && !p->queues->is_closed)
+        queue_task_show(p->task);
+    else
+        queue_task_free(p->task);
+    mem_free(p);
+}
+
+static void on_removed(int outcome, void *arg)
+{
+    struct pop *p = arg;
+    struct queues *qs = p->queues;
+    struct queue *q = p->task->queue;
+
+    if (p->is_gone) {
+        reply_nil(p->call);
+        put_back(p);
+    } else if (outcome == STORE_OK) {
+        give(p);
+    } else {
+        rpc_reject(p->call, "RuntimeError", "The task could not be taken from the store");
+        put_back(p);
+    }
+    if (q)
+        serve(qs, q);
+    queues_answered(qs);
+}
+
+/* The record is written anew behind its removal, so what the store has at the end is the task. */
+static void on_taker_gone(struct rpc_call *call)
+{
+    struct pop *p = call->state;
+
+    p->is_gone = true;
+    if (p->task->queue)
+        queue_task_store(p->queues, p->task, NULL, NULL);
+}
+
+static struct queue_task *first_task(const struct queue *q)
+{
+    return list_is_empty(&q->tasks) ? NULL : LIST_ENTRY(q->tasks.next, struct queue_task, link);
+}
+
+static void take(struct pop *p, struct queue_task *t)
+{
+    queue_task_hide(t);
+    p->task = t;
+    p->call->state = p;
+    if (!t->queue->shelf->is_durable) {
+        give(p);
+        return;
+    }
+    p->call->on_gone = on_taker_gone;
+    t->is_awaited = true;
+    p->queues->n_asked++;
+    queue_task_unstore(p->queues, t, on_removed, p);
+}
+
+/* Whoever waits longest gets what there is; afterwards an idle queue is no more. */
+static void serve(struct queues *qs, struct queue *q)
+{
+    while (!list_is_empty(&q->pops) && first_task(q)) {
+        struct pop *p = LIST_ENTRY(q->pops.next, struct pop, link);
+        unwait(p);
+        take(p, first_task(q));
+    }
+    queues_settle(qs, q);
+}
+
+static void end_wait(struct pop *p)
+{
+    struct queues *qs = p->queues;
+    struct queue *q = p->queue;
+
+    unwait(p);
+    reply_nil(p->call);
+    mem_free(p);
+    serve(qs, q);
+}
+
+static void on_wait_over(struct timer *t)
+{
+    end_wait(CONTAINER_OF(t, struct pop, timer));
+}
+
+static void on_waiter_gone(struct rpc_call *call)
+{
+    end_wait(call->state);
+}
+
+void queue_pop(struct queues *qs, struct queue *q, struct rpc_call *call, uint64_t wait_ms)
+{
+    struct queue_task *t = first_task(q);
+    struct pop *p;
+
+    if (!t && !wait_ms) {
+        reply_nil(call);
+        serve(qs, q);
+        return;
+    }
+    p = MEM_NEW(struct pop);
+    *p = (struct pop){.queues = qs, .call = call};
+    list_init(&p->link);
+    timer_init(&p->timer, on_wait_over);
+    if (t) {
+        take(p, t);
+        serve(qs, q);
+        return;
+    }
+    p->queue = q;
+    call->state = p;
+    call->on_gone = on_waiter_gone;
+    list_link(&q->pops, &p->link);
+    q->shelf->n_pops++;
+    loop_count(qs->hub->loop, METRIC_QUEUE_WAITERS, 1);
+    timer_start(qs->hub->loop, &p->timer, wait_ms);
+}
+
+/* ---- in ---- */
+
+struct push {
+    struct queues *queues;
+    struct rpc_call *call;
+    struct queue_task *task;
+};
+
+static void on_written(int outcome, void *arg)
+{
+    struct push *p = arg;
+    struct queues *qs = p->queues;
+    struct queue *q = p->task->queue;
+
+    if (outcome != STORE_OK)
+        rpc_reject(p->call, "RuntimeError", "The task could not be written to the store");
+    else if (q)
+        reply_nil(p->call);
+    else
+        rpc_reject(p->call, "RuntimeError", "The workspace was removed while the task was written");
+    if (outcome == STORE_OK && q && !qs->is_closed)
+        queue_task_show(p->task);
+    else
+        queue_task_free(p->task);
+    mem_free(p);
+    if (q)
+        serve(qs, q);
+    queues_answered(qs);
+}
+
+void queue_push(struct queues *qs, struct queue *q, struct rpc_call *call, struct slice value)
+{
+    struct queue_task *t = queue_task_new(q, qs->next_number, value);
+
+    if (!t) {
+        loop_count(qs->hub->loop, METRIC_QUEUE_REFUSED, 1);
+        rpc_reject(call, "RuntimeError", "There is no room for the task");
+        serve(qs, q);
+        return;
+    }
+    qs->next_number++;
+    if (!q->shelf->is_durable) {
+        queue_task_show(t);
+        reply_nil(call);
+        serve(qs, q);
+        return;
+    }
+    struct push *p = MEM_NEW(struct push);
+    *p = (struct push){qs, call, t};
+    t->is_awaited = true;
+    qs->n_asked++;
+    queue_task_store(qs, t, on_written, p);
+}
+
+/* ---- the end of a queue ---- */
+
+static void refuse_waiting(struct queue *q, const char *why)
+{
+    while (!list_is_empty(&q->pops)) {
+        struct pop *p = LIST_ENTRY(q->pops.next, struct pop, link);
+        unwait(p);
+        rpc_reject(p->call, "RuntimeError", "%s", why);
+        mem_free(p);
+    }
+}
+
+void queue_refuse_waiting(struct queues *qs, struct queue *q, const char *why)
+{
+    refuse_waiting(q, why);
+    serve(qs, q);
+}
+
+void queue_close_down(struct queue *q, const char *why)
+{
+    refuse_waiting(q, why);
+    for (struct queue_task *t; (t = first_task(q));) {
+        queue_task_hide(t);
+        queue_task_free(t);
+    }
+}
+
+void queue_wipe(struct queues *qs, struct queue *q, const char *why)
+{
+    bool is_durable = q->shelf->is_durable;
+
+    refuse_waiting(q, why);
+    while (first_task(q))
+        queue_task_hide(first_task(q));
+    while (!list_is_empty(&q->busy)) {
+        struct queue_task *t = LIST_ENTRY(q->busy.next, struct queue_task, link);
+        if (is_durable)
+            queue_task_unstore(qs, t, NULL, NULL);
+        queue_task_leave(t);
+        if (!t->is_awaited)
+            queue_task_free(t);
+    }
+    queue_drop_if_idle(q);
+}

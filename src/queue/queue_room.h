@@ -1,0 +1,49 @@
+/* queue_room: the inside of struct queues, for the files of this room only. Hub loop. */
+#pragma once
+#include "base/buf.h"
+#include "manager/reply.h"
+#include "queue/queue.h"
+#include "queue/shelf.h"
+#include "registry/registry.h"
+#include "rpc/rpc.h"
+#include "store/store.h"
+
+struct hub;
+
+struct queues {
+    struct hub *hub;
+    struct manager *manager;    /* NULL once closed */
+    struct map shelves;         /* workspace id -> struct shelf, owned */
+    struct rpc_service service;
+    struct buf config;          /* encoded: what service.config points to */
+    struct registry_watch watch;
+    uint64_t next_number;
+    unsigned n_asked;           /* of the store: what it has yet to answer */
+    bool is_offered, is_draining, is_closed;
+};
+
+/* queue.c */
+struct shelf *queues_shelf(struct queues *qs, const struct workspace *w);   /* made when absent */
+void queues_settle(struct queues *qs, struct queue *q);     /* frees it when it is idle, and an empty shelf with it */
+void queues_answered(struct queues *qs);    /* by the store; may free qs when it is closed */
+
+/* kept.c: tasks and the store. */
+void queue_task_store(struct queues *qs, const struct queue_task *t, store_done *done, void *arg);
+void queue_task_unstore(struct queues *qs, const struct queue_task *t, store_done *done, void *arg);
+void queue_tasks_load(struct queues *qs, void (*loaded)(struct queues *qs, bool is_ok));
+
+/* pop.c: tasks and who wants them. */
+/* Answers the call when the task is durable. The queue exists. */
+void queue_push(struct queues *qs, struct queue *q, struct rpc_call *call, struct slice task);
+/* Answers with the next task, or when there is none, after the wait (0: at once) with nil. */
+void queue_pop(struct queues *qs, struct queue *q, struct rpc_call *call, uint64_t wait_ms);
+/* Its workspace goes: who waits is told why, what is there is forgotten, by the store too. */
+void queue_wipe(struct queues *qs, struct queue *q, const char *why);
+/* Who waits is told why, and waits no more. The queue may be gone then. */
+void queue_refuse_waiting(struct queues *qs, struct queue *q, const char *why);
+/* The server goes: who waits is told why, what is there stays with the store. What the store is being asked about outlives it. */
+void queue_close_down(struct queue *q, const char *why);
+
+/* calls.c: the handlers; arg is the queues. */
+extern const struct rpc_method queue_methods[];
+extern const size_t queue_n_methods;

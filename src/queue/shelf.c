@@ -1,0 +1,145 @@
+/* shelf: every task is charged to its workspace's account while anything refers to it, so the bytes of tasks that are being
+ * written or taken count like those that lie there. Only a busy task leaves. */
+#include "queue/shelf.h"
+
+#include <string.h>
+
+#include "base/account.h"
+#include "base/memory.h"
+#include "loop/loop.h"
+
+struct shelf *shelf_new(struct loop *loop, const char *workspace, struct account *account, bool is_durable)
+{
+    struct shelf *s = MEM_NEW(struct shelf);
+
+    s->loop = loop;
+    s->workspace = mem_copy(workspace, strlen(workspace));
+    s->account = account_new(account, 0);
+    s->is_durable = is_durable;
+    map_init(&s->queues);
+    return s;
+}
+
+bool shelf_is_empty(const struct shelf *s)
+{
+    return s->queues.n_entries == 0;
+}
+
+void shelf_free(struct shelf *s)
+{
+    ASSERT(shelf_is_empty(s) && s->n_bytes == 0 && s->n_pops == 0);
+    map_deinit(&s->queues);
+    account_unref(s->account);
+    mem_free(s->workspace);
+    mem_free(s);
+}
+
+struct slice queue_name(const struct queue *q)
+{
+    return slice_make(q->name, q->name_len);
+}
+
+struct queue *queue_find(const struct shelf *s, struct slice name)
+{
+    return map_find(&s->queues, name);
+}
+
+struct queue *queue_get(struct shelf *s, struct slice name)
+{
+    struct queue *q = queue_find(s, name);
+
+    if (q)
+        return q;
+    q = mem_new(sizeof(*q) + name.len);
+    q->shelf = s;
+    q->name_len = name.len;
+    memcpy(q->name, name.ptr, name.len);
+    list_init(&q->tasks);
+    list_init(&q->busy);
+    list_init(&q->pops);
+    map_put(&s->queues, queue_name(q), q);
+    return q;
+}
+
+void queue_drop_if_idle(struct queue *q)
+{
+    if (q->n_tasks || q->n_busy || !list_is_empty(&q->pops))
+        return;
+    map_take(&q->shelf->queues, queue_name(q));
+    mem_free(q);
+}
+
+static size_t cost_of(const struct queue_task *t)
+{
+    return t->n_bytes + TASK_OVERHEAD;
+}
+
+struct queue_task *queue_task_new(struct queue *q, uint64_t number, struct slice value)
+{
+    struct shelf *s = q->shelf;
+    struct queue_task *t = mem_try(sizeof(*t) + value.len);
+
+    if (!t)
+        return NULL;
+    *t = (struct queue_task){.queue = q, .number = number, .n_bytes = value.len};
+    list_init(&t->link);
+    memcpy(t->bytes, value.ptr, value.len);
+    if (account_charge(s->account, cost_of(t)) != ACCOUNT_OK) {
+        mem_free(t);
+        return NULL;
+    }
+    s->n_bytes += cost_of(t);
+    list_link(&q->busy, &t->link);
+    q->n_busy++;
+    return t;
+}
+
+void queue_task_show(struct queue_task *t)
+{
+    struct queue *q = t->queue;
+    struct list *before = q->tasks.prev;
+
+    while (before != &q->tasks && LIST_ENTRY(before, struct queue_task, link)->number > t->number)
+        before = before->prev;
+    t->is_awaited = false;
+    list_unlink(&t->link);
+    q->n_busy--;
+    list_link(before->next, &t->link);      /* a list is as well the list that begins at any of its members */
+    q->n_tasks++;
+    loop_count(q->shelf->loop, METRIC_QUEUE_TASKS, 1);
+}
+
+void queue_task_hide(struct queue_task *t)
+{
+    struct queue *q = t->queue;
+
+    list_unlink(&t->link);
+    q->n_tasks--;
+    loop_count(q->shelf->loop, METRIC_QUEUE_TASKS, -1);
+    list_link(&q->busy, &t->link);
+    q->n_busy++;
+}
+
+void queue_task_leave(struct queue_task *t)
+{
+    struct shelf *s = t->queue->shelf;
+
+    list_unlink(&t->link);
+    t->queue->n_busy--;
+    s->n_bytes -= cost_of(t);
+    account_release(s->account, cost_of(t));
+    account_settle(s->account);
+    t->queue = NULL;
+}
+
+void queue_task_free(struct queue_task *t)
+{
+    if (t->queue)
+        queue_task_leave(t);
+    mem_free(t);
+}
+
+struct slice queue_task_value(const struct queue_task *t)
+{
+    return slice_make(t->bytes, t->n_bytes);
+}
