@@ -33,5 +33,7 @@ admin_handler admin_block_user, admin_unblock_user, admin_block_ip, admin_unbloc
 /* unloading.c */
 admin_handler admin_list_workspaces, admin_unload_workspace;
 void admin_end_waits(struct admin *a);
+/* explain.c */
+admin_handler admin_explain;
 /* figures.c */
 admin_handler admin_get_metrics, admin_get_resource_usage;

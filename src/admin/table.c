@@ -54,5 +54,15 @@ const struct rpc_method admin_methods[] = {
      "Asks every client of every workspace for a sign of life and removes those that give none.",
      {OPTIONAL("timeout", RPC_NUMBER, "5", "seconds to wait for each")},
      admin_cleanup_orphans},
+    {"explain",
+     "Tells whether somebody may do something, by which rule, grant, record or limit.",
+     {REQUIRED("user_or_token", RPC_TEXT_OR_MAP,
+               "a user id, a token, {\"token\": ...}, a user map, or anonymous"),
+      REQUIRED("workspace", RPC_TEXT, "the workspace it is about"),
+      OPTIONAL("service", RPC_TEXT, NULL, "name or client:name there"),
+      OPTIONAL("operation", RPC_TEXT, NULL,
+               "join, read, read_write, admin, http, call_service, or a function of the manager; "
+               "default: get_service, or join without a service")},
+     admin_explain},
 };
 const size_t admin_n_methods = ARRAY_LEN(admin_methods);

@@ -1,0 +1,256 @@
+/* explain_case: the user is let in on trial first (admission_rehearse), because what somebody may do depends on where
+ * they act and with which grants; then the operation is asked about. */
+#include "admin/explain_case.h"
+
+#include <string.h>
+
+#include "auth/token.h"
+#include "auth/user_make.h"
+#include "auth/scope.h"
+#include "base/memory.h"
+#include "config/config.h"
+#include "manager/creation.h"
+#include "manager/service_choice.h"
+#include "manager/workspace_draft.h"
+#include "peer/admission.h"
+#include "peer/hub.h"
+#include "registry/registry.h"
+#include "rpc/rpc.h"
+#include "wire/mp.h"
+
+/* ---- the question ---- */
+
+/* "generate_token:admin" asks for a token that holds admin. */
+static bool read_operation(struct explain_case *c, struct slice text, struct refusal *r)
+{
+    struct slice name = text, level = SLICE_LIT("read_write");
+
+    (void)slice_cut(text, ':', &name, &level);
+    c->operation = access_operation_find(name);
+    if (c->operation == OPERATION_COUNT || (name.len != text.len && c->operation != OPERATION_GENERATE_TOKEN))
+        return refuse(r, "ValueError", "Unknown operation: " SLICE_FMT, SLICE_ARG(slice_utf8_prefix(text, 100)));
+    if (!permission_from_name(level, &c->wanted))
+        return refuse(r, "ValueError", "Unknown permission: " SLICE_FMT, SLICE_ARG(slice_utf8_prefix(level, 100)));
+    return true;
+}
+
+bool explain_read(struct explain_case *c, struct refusal *r)
+{
+    c->workspace = call_text(c->call, 1);
+    c->service = call_text(c->call, 2);
+    if (!c->workspace.len)
+        return refuse(r, "ValueError", "A workspace must be named");
+    if (call_has(c->call, 3) && call_text(c->call, 3).len)
+        return read_operation(c, call_text(c->call, 3), r);
+    c->operation = c->service.len ? OPERATION_GET_SERVICE : OPERATION_JOIN;
+    return true;
+}
+
+/* ---- who ---- */
+
+/* What a fresh login of a person brings (3.1). */
+static void add_own_grants(struct user *u)
+{
+    char personal[USER_WORKSPACE_MAX];
+
+    user_personal_workspace(u, personal);
+    if (!u->parent && !u->is_anonymous)
+        scope_grant(&u->scope, personal, PERMISSION_ADMIN);
+    if (user_has_role(u, "admin"))
+        scope_grant(&u->scope, "*", PERMISSION_ADMIN);
+}
+
+/* Somebody who is here is who they said when they came; their client in the workspace asked about comes first. */
+static const struct client *find_connected(const struct explain_case *c, struct slice id)
+{
+    const struct client *found = NULL;
+    size_t at = 0;
+    void *value;
+
+    while (map_next(&c->hub->registry.clients, &at, NULL, &value)) {
+        const struct client *client = value;
+        if (client->is_virtual || !slice_is(id, client->user->id))
+            continue;
+        if (slice_is(c->workspace, client->workspace->id))
+            return client;
+        found = found ? found : client;
+    }
+    return found;
+}
+
+static bool take_id(struct explain_case *c, struct slice id, struct refusal *r)
+{
+    const struct client *client = find_connected(c, id);
+
+    if (slice_is(id, "root")) {
+        c->user = user_new_root("ws-user-root");
+    } else if (slice_is(id, "anonymous")) {
+        c->user = user_new_http_anonymous();
+        return true;
+    } else if (client) {
+        c->user = user_ref(client->user);
+        c->is_connected = true;
+    } else if (user_id_is_valid(id)) {
+        c->user = user_new(id);
+        add_own_grants(c->user);
+    } else {
+        return refuse(r, "ValueError", "That is neither a user id nor a token");
+    }
+    c->has_token = true;
+    return true;
+}
+
+bool explain_person(struct explain_case *c, struct slice who, struct refusal *r)
+{
+    struct slice text, scope;
+
+    if (mp_get_str(who, &text))
+        return take_id(c, text, r);
+    c->user = user_from_mp(who);
+    if (!c->user)
+        return refuse(r, "TypeError", "A user map has an id, and roles, email, parent and scope as they are shown");
+    c->is_connected = mp_find(who, "scope", &scope) && mp_is(scope, MP_MAP);
+    if (!c->is_connected)
+        add_own_grants(c->user);
+    c->has_token = !c->user->is_anonymous;
+    return true;
+}
+
+void explain_token(struct explain_case *c, struct token *token)
+{
+    c->user = user_ref(token->user);
+    c->has_token = true;
+    c->has_workspace_claim = token->has_workspace;
+    c->has_client_claim = token->has_client_id;
+    memcpy(c->digest, token->digest, sizeof(c->digest));
+}
+
+/* ---- the entry ---- */
+
+static char *copy(struct slice text)
+{
+    return mem_copy(text.ptr, text.len);
+}
+
+/* Where the user has to be for it: in the workspace asked about, or wherever that user is. */
+static char *entry_of(const struct explain_case *c)
+{
+    const struct scope *s = &c->user->scope;
+
+    if (c->operation == OPERATION_JOIN || c->operation == OPERATION_HTTP ||
+        access_operation_is_inside(c->operation))
+        return copy(c->workspace);
+    if (c->is_connected && s->current_workspace)
+        return copy(slice_of(s->current_workspace));
+    return c->user->is_anonymous && !c->is_connected ? copy(SLICE_LIT("ws-anonymous")) : NULL;
+}
+
+static void rehearse(struct explain_case *c)
+{
+    struct join *j = MEM_NEW(struct join);
+    const char *client_id = c->has_client_claim ? c->user->scope.client_id : "explain";
+
+    j->hub = c->hub;
+    j->user = user_ref(c->user);
+    j->client_id = copy(slice_of(client_id));
+    j->workspace = entry_of(c);
+    j->has_token = c->has_token;
+    j->has_workspace_claim = c->has_workspace_claim;
+    j->has_client_claim = c->has_client_claim;
+    memcpy(j->token_digest, c->digest, sizeof(j->token_digest));
+    /* Without a token one acts over HTTP only, or in a workspace of one's own. */
+    j->is_http = c->operation == OPERATION_HTTP || strcmp(c->user->id, "anonymouz-http") == 0;
+    if (c->operation == OPERATION_JOIN)
+        j->is_http = false;
+    admission_rehearse(j);
+    c->join = j;
+}
+
+/* ---- the decision ---- */
+
+static struct access_question question_of(const struct explain_case *c)
+{
+    return (struct access_question){.user = c->join->joined,
+                                    .operation = c->operation,
+                                    .context = slice_of(c->join->workspace_id),
+                                    .target = c->workspace,
+                                    .workspace = workspace_find(&c->hub->registry, c->workspace),
+                                    .wanted = c->wanted};
+}
+
+/* Of several registrations one that may be used decides. */
+static bool decide_service(struct explain_case *c, struct access_question *q, struct refusal *r)
+{
+    struct service_cursor cursor;
+    struct service_id id;
+    bool is_any = false;
+
+    if (!service_id_read(c->service, c->workspace, &id, r))
+        return false;
+    if (!slice_eq(id.workspace, c->workspace))
+        return refuse(r, "ValueError", "The service id names another workspace");
+    struct service_query query = {.workspace = id.workspace,
+                                  .client = id.client,
+                                  .name = id.name,
+                                  .app_id = id.app,
+                                  .is_exact_name = true};
+    service_query_start(&cursor, &c->hub->registry, &query);
+    while (!c->decision.is_allowed && (q->service = service_query_next(&cursor))) {
+        c->decision = access_decide(q);
+        is_any = true;
+    }
+    if (is_any)
+        return true;
+    q->service = NULL;
+    c->decision = access_decide(q);
+    if (id.is_manager)
+        c->decision = (struct access_decision){.is_allowed = true, .rule = RULE_OPEN};
+    else if (c->decision.is_allowed || c->operation != OPERATION_UNREGISTER_SERVICE)
+        c->decision = access_denial(RULE_NO_SERVICE, c->workspace);
+    return true;
+}
+
+static void decide_creation(struct explain_case *c, struct access_question *q)
+{
+    struct refusal r;
+
+    if (q->workspace) {
+        q->operation = OPERATION_OVERWRITE;
+        c->decision = access_decide(q);
+        return;
+    }
+    q->max = c->hub->loop->config->max_workspaces_per_user;
+    q->used = q->max ? workspaces_owned(c->hub, q->user) : 0;
+    c->decision = access_decide(q);
+    if (c->decision.is_allowed && !workspace_id_allowed(c->workspace, strcmp(q->user->id, "root") == 0, &r))
+        c->decision = access_denial(RULE_NAME, c->workspace);
+}
+
+bool explain_decide(struct explain_case *c, struct refusal *r)
+{
+    if (!c->user) {
+        c->decision = access_denial(RULE_TOKEN, c->workspace);
+        return true;
+    }
+    rehearse(c);
+    c->decision = c->join->decision;
+    c->is_entry = !c->join->joined && c->operation != OPERATION_JOIN;
+    bool is_entry_all = c->operation == OPERATION_JOIN || (c->operation == OPERATION_HTTP && !c->service.len);
+    if (!c->join->joined || is_entry_all)
+        return true;
+    struct access_question q = question_of(c);
+    c->decision = (struct access_decision){0};
+    if (c->service.len)
+        return decide_service(c, &q, r);
+    if (c->operation == OPERATION_CREATE_WORKSPACE)
+        decide_creation(c, &q);
+    else
+        c->decision = access_decide(&q);
+    return true;
+}
+
+void explain_deinit(struct explain_case *c)
+{
+    join_free(c->join);
+    user_unref(c->user);
+}
