@@ -226,6 +226,18 @@ static void decide_creation(struct explain_case *c, struct access_question *q)
         c->decision = access_denial(RULE_NAME, c->workspace);
 }
 
+/* What a connection holds on its own workspace it was given at the entry: why, is what is asked. */
+static void add_origin(struct explain_case *c)
+{
+    const struct access_decision *entry = &c->join->decision;
+
+    if (c->decision.rule != RULE_GRANT || !entry->is_allowed || !slice_eq(c->decision.workspace, entry->workspace))
+        return;
+    c->decision.rule = entry->rule;
+    c->decision.grant = entry->grant;
+    c->decision.owned = entry->owned;
+}
+
 bool explain_decide(struct explain_case *c, struct refusal *r)
 {
     if (!c->user) {
@@ -240,12 +252,13 @@ bool explain_decide(struct explain_case *c, struct refusal *r)
         return true;
     struct access_question q = question_of(c);
     c->decision = (struct access_decision){0};
-    if (c->service.len)
-        return decide_service(c, &q, r);
-    if (c->operation == OPERATION_CREATE_WORKSPACE)
+    if (c->service.len && !decide_service(c, &q, r))
+        return false;
+    if (!c->service.len && c->operation == OPERATION_CREATE_WORKSPACE)
         decide_creation(c, &q);
-    else
+    else if (!c->service.len)
         c->decision = access_decide(&q);
+    add_origin(c);
     return true;
 }
 
