@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "auth/revocation.h"
+#include "auth/verify.h"
 #include "base/memory.h"
 #include "config/config.h"
 #include "login/login_room.h"
@@ -109,12 +111,8 @@ static bool read_report(struct report *p, const struct rpc_call *call, struct re
     return true;
 }
 
-static bool accept_token(struct login *l, struct slice text, struct token *ret, struct refusal *r)
+static bool refuse_token(const char *error, struct refusal *r)
 {
-    char error[TOKEN_ERROR_MAX] = "The token is too long";
-
-    if (text.len <= REPORT_TOKEN_MAX && login_verify(l, text, ret, error))
-        return true;
     return refuse(r, "ValueError",
                   "Invalid token provided to report_login: 401: %s. The token must be a valid JWT "
                   "that this server accepts",
@@ -122,23 +120,21 @@ static bool accept_token(struct login *l, struct slice text, struct token *ret, 
 }
 
 /* The token to keep: the one presented, or one made for the workspace. */
-static bool finish(struct login *l, const struct rpc_call *call, struct report *p,
-                   struct refusal *r)
+static bool finish(struct login *l, const struct rpc_call *call, const struct token *token,
+                   struct report *p, struct refusal *r)
 {
     struct slice text = slice_trim(call_text(call, TOKEN));
     char *minted = NULL;
-    struct token token;
 
-    if (!accept_token(l, text, &token, r))
-        return false;
+    if (!token->is_root && revocation_has(l->hub->revocations, token->digest))
+        return refuse_token("Token has been revoked", r);
     bool ok = read_report(p, call, r);
     if (ok && p->profile.workspace.len && !l->manner->is_local) {
         int64_t life_s = p->profile.expires_in ? p->profile.expires_in : LOGIN_LIFE_S;
-        ok = login_mint(l, &token, p->profile.workspace, &life_s, &minted, r);
+        ok = login_mint(l, token, p->profile.workspace, &life_s, &minted, r);
         p->profile.expires_in = life_s;
         text = slice_of(minted);
     }
-    token_deinit(&token);
     if (ok)
         ok = login_session_finish(l, call_text(call, KEY), text, &p->profile) ||
              refuse(r, l->manner->unknown_class, "%s", l->manner->unknown_at_report);
@@ -163,18 +159,39 @@ static void reply_reported(struct rpc_call *call, bool is_local)
     reply_buf(call, &b);
 }
 
-void login_do_report(struct rpc_call *call, void *arg)
+/* Without a token the login may be gone already: the server is closing. */
+static void on_verified(struct token *token, const char *error, void *arg)
 {
-    struct login *l = arg;
+    struct rpc_call *call = arg;
     struct report p = {0};
     struct refusal r;
 
-    if (!session_find(&l->sessions, call_text(call, KEY)))
-        rpc_reject(call, l->manner->unknown_class, "%s", l->manner->unknown_at_report);
-    else if (!finish(l, call, &p, &r))
+    if (!token) {
+        (void)refuse_token(error, &r);
+        reply_refusal(call, &r);
+        return;
+    }
+    struct login *l = call->arg;
+    if (!finish(l, call, token, &p, &r))
         reply_refusal(call, &r);
     else
         reply_reported(call, l->manner->is_local);
+    token_deinit(token);
     for (unsigned i = 0; i <= PICTURE; i++)
         buf_deinit(&p.texts[i]);
+}
+
+void login_do_report(struct rpc_call *call, void *arg)
+{
+    struct login *l = arg;
+    struct slice text = slice_trim(call_text(call, TOKEN));
+
+    if (!session_find(&l->sessions, call_text(call, KEY)))
+        rpc_reject(call, l->manner->unknown_class, "%s", l->manner->unknown_at_report);
+    else if (text.len > REPORT_TOKEN_MAX)
+        on_verified(NULL, "The token is too long", call);
+    else if (!l->hub->verifier)
+        on_verified(NULL, "The server is not ready, please retry", call);
+    else
+        verifier_ask(l->hub->verifier, text, on_verified, call);
 }

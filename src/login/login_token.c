@@ -1,27 +1,14 @@
-/* login_token: what a reported token must be, and what is made of it when it shall be good for one
- * workspace. The new token is of the same person, so it is no child: it must not be able to do
- * anything the one presented cannot, now or later (D-10). Hub loop. */
+/* login_token: what is made of a reported token when it shall be good for one workspace. The new
+ * token is of the same person, so it is no child: it must not be able to do anything the one
+ * presented cannot, now or later (D-10). Hub loop. */
 #include <string.h>
 
-#include "auth/revocation.h"
 #include "auth/scope.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "login/login_room.h"
 #include "peer/hub.h"
 #include "peer/lodging.h"
-
-bool login_verify(struct login *l, struct slice text, struct token *ret,
-                  char ret_error[TOKEN_ERROR_MAX])
-{
-    if (token_parse(l->hub->keys, text, ret, ret_error) != TOKEN_OK)
-        return false;
-    if (ret->is_root || !revocation_has(l->hub->revocations, ret->digest))
-        return true;
-    token_deinit(ret);
-    memcpy(ret_error, "Token has been revoked", sizeof("Token has been revoked"));
-    return false;
-}
 
 static bool refuse_workspace(struct slice workspace, struct refusal *r)
 {

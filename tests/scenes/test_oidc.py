@@ -169,3 +169,20 @@ async def test_others_are_served_while_keys_are_waited_for(hub, start_server, is
         assert "cannot be fetched" in (await waiting)[1]
     finally:
         silent.close()
+
+
+@pytest.mark.req("A-037")
+async def test_a_page_may_report_a_token_of_the_issuer(hub, start_server, issuer):
+    server = start_server(*options(issuer))
+    async with client_for(server) as http:
+        started = (await http.post("/public/services/hypha-login/start", json={})).json()
+
+        async def report(token, **more):
+            answer = await http.post("/public/services/hypha-login/report", json={"key": started["key"], "token": token, **more})
+            return answer.status_code, answer.text
+        code, text = await report(issuer.token("ann", key=Key("first")))
+        assert code != 200 and "Signature verification failed" in text
+        assert (await report(issuer.token("ann"), workspace="ws-user-ann"))[0] == 200
+        checked = await http.get("/public/services/hypha-login/check", params={"key": started["key"]})
+    api = await hub.py("c1", server=server, token=checked.json())
+    assert api.config["workspace"] == "ws-user-ann" and api.config["user"]["id"] == "ann"
