@@ -4,6 +4,7 @@
  * or went: events are hints, the registry is the truth. */
 #include "login/login.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -14,8 +15,10 @@
 #include "http/request.h"
 #include "login/local.h"
 #include "login/login_room.h"
+#include "login/oauth.h"
 #include "manager/manager.h"
 #include "peer/hub.h"
+#include "wire/ip.h"
 #include "wire/mp.h"
 
 static const char SERVICE[] = "hypha-login";
@@ -106,6 +109,7 @@ struct login *login_new(struct hub *h, bool has_accounts)
     list_init(&l->look.link);
     list_init(&l->watch.link);
     sessions_init(&l->sessions, h->loop);
+    l->oauth = oauth_new(h);
     build_service(l);
     login_pages_init(l);
     return l;
@@ -118,6 +122,7 @@ void login_free(struct login *l)
     sessions_deinit(&l->sessions);
     buf_deinit(&l->config);
     http_rate_free(l->rate);
+    oauth_free(l->oauth);
     mem_free(l->methods);
     mem_free(l);
 }
@@ -131,6 +136,7 @@ void login_open(struct login *l, struct manager *m)
     list_link(&l->hub->registry.watches, &l->watch.link);
     if (l->manner->is_local)
         l->local = local_open(l);
+    oauth_open(l->oauth);
     manager_offer(m, MANAGER_PUBLIC, &l->service);
 }
 
@@ -147,19 +153,38 @@ void login_close(struct login *l)
     list_unlink(&l->watch.link);
     list_unlink(&l->look.link);
     sessions_clear(&l->sessions);
+    oauth_close(l->oauth);
     local_close(l->local);
     l->local = NULL;
     manager_withdraw(l->manager, MANAGER_PUBLIC, &l->service);
     l->manager = NULL;
 }
 
-/* ---- the rate of starts ---- */
+/* ---- the rates of an address ---- */
 
-bool login_rate_take(struct login *l, const char *address, unsigned *ret_retry_after_s)
+bool login_rate_take(struct login *l, enum login_rate kind, const char *address,
+                     unsigned *ret_retry_after_s)
 {
-    const struct http_rate_tier tier = {LOGIN_STARTS_PER_MINUTE / 60.0, LOGIN_STARTS_PER_MINUTE};
+    static const unsigned per_minute[] = {[LOGIN_RATE_STARTS] = LOGIN_STARTS_PER_MINUTE,
+                                          [LOGIN_RATE_MAILS] = LOGIN_MAILS_PER_MINUTE};
+    const struct http_rate_tier tier = {per_minute[kind] / 60.0, per_minute[kind]};
+    char key[HTTP_CLIENT_MAX + 4];
 
-    return http_rate_take(l->rate, slice_of(address), tier, clock_mono_ms(), ret_retry_after_s);
+    snprintf(key, sizeof(key), "%u %s", (unsigned)kind, address);
+    return http_rate_take(l->rate, slice_of(key), tier, clock_mono_ms(), ret_retry_after_s);
+}
+
+bool login_rate_take_call(struct login *l, enum login_rate kind, const struct rpc_call *call,
+                          unsigned *ret_retry_after_s)
+{
+    const struct client *c = client_find(&l->hub->registry, call->from_text);
+    char address[IP_TEXT_MAX];
+
+    /* What came by HTTP has no client record and has been counted on its way in. */
+    if (!c || !ip_is_known(&c->origin.address))
+        return true;
+    ip_print(&c->origin.address, address);
+    return login_rate_take(l, kind, address, ret_retry_after_s);
 }
 
 /* A service has more than one name: whatever holds the id is it. */
@@ -169,10 +194,20 @@ static bool names_us(struct slice service_id)
            memmem(service_id.ptr, service_id.len, SERVICE, sizeof(SERVICE) - 1);
 }
 
+static bool is_mailing(const struct login *l, struct slice function)
+{
+    return l->manner->is_local && (slice_is(function, "signup") || slice_is(function, "resend_code") ||
+                                   slice_is(function, "request_reset"));
+}
+
 bool login_allow(struct login *l, struct http_request *req, unsigned *ret_retry_after_s)
 {
-    if (!req->route || !slice_is(http_request_param(req, "function"), "start") ||
-        !names_us(http_request_param(req, "service_id")))
+    struct slice function =
+        req->route ? http_request_param(req, "function") : (struct slice){NULL, 0};
+    bool is_start = slice_is(function, "start");
+
+    if ((!is_start && !is_mailing(l, function)) || !names_us(http_request_param(req, "service_id")))
         return true;
-    return login_rate_take(l, http_request_client(req), ret_retry_after_s);
+    return login_rate_take(l, is_start ? LOGIN_RATE_STARTS : LOGIN_RATE_MAILS,
+                           http_request_client(req), ret_retry_after_s);
 }

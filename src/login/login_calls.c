@@ -10,7 +10,6 @@
 #include "login/page.h"
 #include "manager/reply.h"
 #include "peer/hub.h"
-#include "wire/ip.h"
 #include "wire/mp.h"
 #include "wire/url.h"
 
@@ -77,15 +76,9 @@ static void add_login_url(struct mp_open *map, const char *base, const char *key
 
 static bool take_start(struct login *l, const struct rpc_call *call, struct refusal *r)
 {
-    const struct client *c = client_find(&l->hub->registry, call->from_text);
-    char address[IP_TEXT_MAX];
     unsigned wait_s;
 
-    /* What came by HTTP has no client record and has been counted on its way in. */
-    if (!c || !ip_is_known(&c->origin.address))
-        return true;
-    ip_print(&c->origin.address, address);
-    if (login_rate_take(l, address, &wait_s))
+    if (login_rate_take_call(l, LOGIN_RATE_STARTS, call, &wait_s))
         return true;
     return refuse(r, "RuntimeError", "Too many logins from your address, please retry in %u seconds",
                   wait_s);

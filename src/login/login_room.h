@@ -14,6 +14,7 @@
 
 struct http_rate;
 struct local;
+struct oauth;
 
 enum { LOGIN_MAX_ROUTES = 16 };
 
@@ -32,6 +33,7 @@ struct login {
     struct hub *hub;
     const struct login_manner *manner;
     struct http_rate *rate; /* any thread: starts per address */
+    struct oauth *oauth;    /* owned */
     struct http_route routes[LOGIN_MAX_ROUTES];
     size_t n_routes;
     /* any thread */
@@ -63,11 +65,7 @@ extern const size_t login_n_methods;
 bool login_session_finish(struct login *l, struct slice key, struct slice token,
                           const struct login_profile *profile);
 
-/* login_token.c: whose tokens may be reported, and what for. */
-/* Every token from outside passes here: signature, claims, revocation. On false the text is that
- * of a refused token (workspaces-and-auth 3.3). Hub loop. */
-MUST_CHECK bool login_verify(struct login *l, struct slice text, struct token *ret,
-                             char ret_error[TOKEN_ERROR_MAX]);
+/* login_token.c: what a reported token is good for. */
 enum { LOGIN_LIFE_S = 3600 };
 /* A token of the same person for one workspace, made or loaded if need be. No permission that the
  * presented token or ownership does not give; a child does not outlive itself (D-10). The caller
@@ -75,9 +73,14 @@ enum { LOGIN_LIFE_S = 3600 };
 MUST_CHECK bool login_mint(struct login *l, const struct token *presented, struct slice workspace,
                            int64_t *life_s, char **ret_token, struct refusal *r);
 
-/* Takes one start of that address; false: in so many seconds. Any thread. */
-enum { LOGIN_STARTS_PER_MINUTE = 10 };
-MUST_CHECK bool login_rate_take(struct login *l, const char *address, unsigned *ret_retry_after_s);
+/* Takes one start, or one mail, of that address; false: in so many seconds. Any thread. */
+enum { LOGIN_STARTS_PER_MINUTE = 10, LOGIN_MAILS_PER_MINUTE = 30 };
+enum login_rate { LOGIN_RATE_STARTS, LOGIN_RATE_MAILS };
+MUST_CHECK bool login_rate_take(struct login *l, enum login_rate kind, const char *address,
+                                unsigned *ret_retry_after_s);
+/* The same for who calls by WebSocket. Hub loop. */
+MUST_CHECK bool login_rate_take_call(struct login *l, enum login_rate kind,
+                                     const struct rpc_call *call, unsigned *ret_retry_after_s);
 
 /* page.c */
 void login_pages_init(struct login *l); /* fills the routes */

@@ -10,6 +10,7 @@
 #include "http/request.h"
 #include "http/response.h"
 #include "login/login_room.h"
+#include "login/oauth.h"
 #include "peer/hub.h"
 #include "wire/json.h"
 
@@ -208,6 +209,20 @@ static void add_route(struct login *l, const char *pattern,
         .methods = HTTP_M_GET, .pattern = pattern, .on_request = on_request, .arg = l};
 }
 
+static void add_provider_routes(struct login *l)
+{
+    ASSERT(l->n_routes + 2 <= LOGIN_MAX_ROUTES);
+    l->routes[l->n_routes++] = (struct http_route){.methods = HTTP_M_GET,
+                                                   .pattern = "/oauth/authorize",
+                                                   .on_request = oauth_on_authorize,
+                                                   .arg = l->oauth};
+    l->routes[l->n_routes++] = (struct http_route){.methods = HTTP_M_POST,
+                                                   .pattern = "/oauth/token",
+                                                   .on_request = oauth_on_token,
+                                                   .arg = l->oauth,
+                                                   .max_body_bytes = OAUTH_BODY_MAX};
+}
+
 void login_pages_init(struct login *l)
 {
     add_route(l, "/login", on_login);
@@ -217,6 +232,7 @@ void login_pages_init(struct login *l)
     add_route(l, "/public/apps/hypha-login/profile",
               l->manner->is_local ? on_local_profile : on_profile);
     add_route(l, "/public/apps/hypha-login/assets/{file}", on_file);
+    add_provider_routes(l);
 }
 
 const struct http_route *login_routes(struct login *l, size_t *ret_n)

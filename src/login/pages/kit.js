@@ -5,11 +5,10 @@ const configuration = JSON.parse(
     document.querySelector('meta[name="hypha-login"]')?.content || "{}");
 export const settings = { origins: [], ...configuration };
 
-const given = new URLSearchParams(location.search);
-const flag = (name) => given.get(name) === "true";
-
 /** What the URL asks for; `redirect` is null unless it leads where it may. */
 export function parameters() {
+    const given = new URLSearchParams(location.search);
+    const flag = (name) => given.get(name) === "true";
     return {
         key: given.get("key"), workspace: given.get("workspace"),
         expires_in: given.get("expires_in"), redirect: safeTarget(given.get("redirect")),

@@ -1,9 +1,10 @@
 // The login page of a server without accounts of its own: by the provider the operator has named,
 // or with a token that is at hand already. (workspaces-and-auth 9)
-import { $, call, claimsOf, closeWindow, fillList, forgetToken, leave, onSubmit, parameters, profileOf,
-         reportToken, say, settings, show, storedToken, storeToken } from "./kit.js";
+import { $, call, claimsOf, closeWindow, fillList, forgetToken, leave, onSubmit, parameters,
+         profileOf, reportToken, say, settings, show, storedToken, storeToken } from "./kit.js";
+import { arrival, leaveForProvider } from "./provider.js";
 
-const asked = parameters();
+let asked = parameters();
 let profile = {};       // what the provider told beside the token
 
 function finish() {
@@ -62,6 +63,8 @@ onSubmit("token-form", async (form) => {
     $("token").value = "";
 });
 
+onSubmit("provider-form", leaveForProvider);
+
 onSubmit("continue-form", async () => {
     const token = storedToken();
     if (token) return complete(token);
@@ -98,7 +101,26 @@ $("copy").addEventListener("click", async () => {
     }
 });
 
-function begin() {
+/** The provider has sent the person back: true when that is so, whatever came of it. */
+async function arrive() {
+    let back = null;
+    try {
+        back = settings.auth0_client_id ? await arrival() : null;
+        asked = parameters();
+        if (!back) return false;
+        profile = back.profile;
+        await accept(back.token);
+    } catch (error) {
+        asked = parameters();
+        $("purpose").hidden = !asked.key;
+        showSignIn({ focus: true });
+        say(error.message, "wrong");
+    }
+    return true;
+}
+
+async function begin() {
+    if (await arrive()) return;
     if (asked.logout) {
         signOut();
         $("done-title").textContent = "Signed out";

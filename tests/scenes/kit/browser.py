@@ -21,7 +21,8 @@ VISIBLE = "(n) => !!n && n.checkVisibility({ visibilityProperty: true })"
 class Browser:
     """One Chromium process with a profile of its own; `page` opens windows in it."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *flags):
+        self.flags = flags
         self.folder = Path(folder)
         self.artefacts = Path(os.environ.get("HYPHAD_ARTEFACTS") or folder)
         self._sessions, self._waiting, self._next = {}, {}, 0
@@ -32,7 +33,7 @@ class Browser:
         self._process = subprocess.Popen(
             [PROGRAM, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
              "--disable-dev-shm-usage", "--disable-background-networking", "--no-proxy-server",
-             "--remote-debugging-port=0", f"--user-data-dir={profile}", "about:blank"],
+             *self.flags, "--remote-debugging-port=0", f"--user-data-dir={profile}", "about:blank"],
             stdout=self._log, stderr=self._log, stdin=subprocess.DEVNULL)
         try:
             self._socket = await asyncio.wait_for(self._attach(profile), 60)
@@ -107,7 +108,8 @@ class Page:
         elif method == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning"):
             self.complaints.append(params["args"])
         elif method == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
-            self.complaints.append(params["entry"])
+            if not params["entry"].get("url", "").endswith("/favicon.ico"):     # asked for by itself
+                self.complaints.append(params["entry"])
         elif method == "Network.requestWillBeSent":
             self.requests.append(params["request"])
 

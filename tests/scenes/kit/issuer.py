@@ -89,10 +89,17 @@ class Issuer:
             def do_GET(self):
                 issuer.asked.append(self.path)
                 body = issuer.answer(self.path)
-                self.send_response(200 if body is not None else 404)
-                self.send_header("Content-Length", str(len(body or b"")))
+                self.reply(200 if body is not None else 404, body or b"")
+
+            def do_POST(self):
+                issuer.asked.append(self.path)
+                self.reply(*issuer.take(self.path, self.rfile.read(int(self.headers["Content-Length"]))))
+
+            def reply(self, status, body):
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body or b"")
+                self.wfile.write(body)
 
             def log_message(self, *args):
                 pass
@@ -130,6 +137,10 @@ class Issuer:
         if path == ("/keys" if self.has_discovery else "/.well-known/jwks.json"):
             return json.dumps(self.key_set or {"keys": [k.jwk() for k in self.keys]}).encode()
         return None
+
+    def take(self, path, body):
+        """What a POST is answered: status and body."""
+        return 404, b""
 
     def n_key_fetches(self):
         return sum(1 for path in self.asked if "keys" in path or "jwks" in path)

@@ -1,0 +1,194 @@
+/* oauth: where a request goes is the operator's word, never the client's: it gives the query of
+ * one address and the form of another. An exchange is a mail that goes to the hub loop and comes
+ * back with the answer; the request waits on its own loop, whether its client does or not. */
+#include "login/oauth.h"
+
+#include <stdatomic.h>
+
+#include "base/memory.h"
+#include "config/config.h"
+#include "http/request.h"
+#include "http/response.h"
+#include "net/fetch.h"
+#include "peer/hub.h"
+
+enum { EXCHANGES_MAX = 100, ANSWER_MAX = 64 * 1024 };
+
+struct oauth {
+    struct hub *hub;            /* const after oauth_new */
+    atomic_uint n_exchanges;    /* any thread */
+    struct fetcher *fetcher;    /* hub loop; NULL while closed */
+};
+
+struct exchange {
+    struct mail mail;
+    struct oauth *oauth;
+    struct loop *asker;
+    struct http_request *req; /* the asker's; the hub loop reads what it must not touch from below */
+    char *url;                /* owned */
+    const char *type;
+    struct buf body; /* the form on its way there, the answer on its way back */
+    unsigned status;
+};
+
+struct oauth *oauth_new(struct hub *h)
+{
+    struct oauth *o = MEM_NEW(struct oauth);
+
+    o->hub = h;
+    atomic_init(&o->n_exchanges, 0);
+    return o;
+}
+
+void oauth_free(struct oauth *o)
+{
+    mem_free(o);
+}
+
+void oauth_open(struct oauth *o)
+{
+    LOOP_ASSERT(o->hub->loop);
+    o->fetcher = fetcher_new(o->hub->loop);
+}
+
+void oauth_close(struct oauth *o)
+{
+    o->fetcher = fetcher_close(o->fetcher);
+}
+
+static bool has_provider(struct http_request *req)
+{
+    const struct config *c = req->loop->config;
+
+    if (c->auth0_domain && *c->auth0_domain)
+        return true;
+    http_respond_error(req, 404, HTTP_F2, SLICE_LIT("No login provider is configured"));
+    return false;
+}
+
+void oauth_on_authorize(struct http_request *req, void *arg)
+{
+    struct buf location;
+
+    (void)arg;
+    if (!has_provider(req))
+        return;
+    buf_init(&location, 0);
+    buf_add_fmt(&location, "https://%s/authorize", req->loop->config->auth0_domain);
+    if (req->query.len) {
+        buf_add_byte(&location, '?');
+        buf_add_slice(&location, req->query);
+    }
+    http_respond_redirect(req, 307, buf_slice(&location));
+    buf_deinit(&location);
+}
+
+/* ---- exchanges ---- */
+
+static void run_answer(struct loop *l, struct mail *mail)
+{
+    struct exchange *x = CONTAINER_OF(mail, struct exchange, mail);
+
+    LOOP_ASSERT(l);
+    atomic_fetch_sub_explicit(&x->oauth->n_exchanges, 1, memory_order_relaxed);
+    if (x->status == 502) {
+        http_respond_error(x->req, 502, HTTP_F1, buf_slice(&x->body));
+    } else {
+        struct buf headers;
+        buf_init(&headers, 0);
+        http_header_add(&headers, "Cache-Control", SLICE_LIT("no-store"));
+        http_respond(x->req, x->status, "application/json", buf_slice(&x->body),
+                     buf_slice(&headers));
+        buf_deinit(&headers);
+    }
+    if (x->body.ptr)    /* a token, or what one is made of */
+        explicit_bzero(x->body.ptr, x->body.len);
+    buf_deinit(&x->body);
+    mem_free(x->url);
+    mem_free(x);
+}
+
+static void send_back(struct exchange *x)
+{
+    x->mail.run = run_answer;
+    loop_post(x->oauth->hub->loop, x->asker, &x->mail);
+}
+
+/* The provider's refusals pass with their status; its troubles are ours. */
+static void on_fetched(const struct fetch_reply *reply, void *arg)
+{
+    struct exchange *x = arg;
+    bool is_answer = reply->outcome == FETCH_OK && reply->status >= 200 && reply->status < 500 &&
+                     (reply->status < 300 || reply->status >= 400);
+
+    buf_clear(&x->body);
+    x->status = is_answer ? reply->status : 502;
+    if (is_answer)
+        buf_add_slice(&x->body, reply->body);
+    else
+        buf_add_text(&x->body, "The login provider cannot be reached");
+    send_back(x);
+}
+
+static void run_exchange(struct loop *l, struct mail *mail)
+{
+    struct exchange *x = CONTAINER_OF(mail, struct exchange, mail);
+    const char *const headers[] = {x->type, "Accept: application/json"};
+    struct fetch_request request = {.method = "POST",
+                                    .url = x->url,
+                                    .headers = headers,
+                                    .n_headers = 2,
+                                    .body = buf_slice(&x->body),
+                                    .max_bytes = ANSWER_MAX,
+                                    .ca_file = l->config->ca_file};
+
+    if (x->oauth->fetcher) {
+        (void)fetch_start(x->oauth->fetcher, &request, on_fetched, x);
+        return;
+    }
+    x->status = 502;
+    buf_clear(&x->body);
+    send_back(x);
+}
+
+static const char *content_type(const struct http_request *req)
+{
+    struct slice type;
+
+    if (!http_request_header(req, "Content-Type", &type))
+        return NULL;
+    if (slice_starts(type, "application/x-www-form-urlencoded"))
+        return "Content-Type: application/x-www-form-urlencoded";
+    return slice_starts(type, "application/json") ? "Content-Type: application/json" : NULL;
+}
+
+void oauth_on_token(struct http_request *req, void *arg)
+{
+    struct oauth *o = arg;
+    const char *type = content_type(req);
+    struct buf url;
+
+    if (!has_provider(req))
+        return;
+    if (!type) {
+        http_respond_error(req, 415, HTTP_F1, SLICE_LIT("A form is expected"));
+        return;
+    }
+    if (atomic_fetch_add_explicit(&o->n_exchanges, 1, memory_order_relaxed) >= EXCHANGES_MAX) {
+        atomic_fetch_sub_explicit(&o->n_exchanges, 1, memory_order_relaxed);
+        http_respond_error(req, 503, HTTP_F1, SLICE_LIT("Too many logins are under way"));
+        return;
+    }
+    struct exchange *x = MEM_NEW(struct exchange);
+    x->oauth = o;
+    x->asker = req->loop;
+    x->req = req;
+    x->type = type;
+    buf_init(&url, 0);
+    buf_add_fmt(&url, "https://%s/oauth/token", req->loop->config->auth0_domain);
+    x->url = buf_take(&url);
+    buf_init(&x->body, 0);
+    buf_add_slice(&x->body, req->body);
+    x->mail.run = run_exchange;
+    loop_post(req->loop, o->hub->loop, &x->mail);
+}
