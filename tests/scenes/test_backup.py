@@ -37,7 +37,7 @@ async def test_a_backup_while_clients_write_is_whole_and_restores(hub, start_ser
         nonlocal n_made
         while True:
             await ada.manage("create_workspace", {"id": f"ada-{n_made}", "persistent": True,
-                                                  "description": "d" * 5000})
+                                                  "description": "d" * 300})
             await ada.manage("set_env", f"N{n_made % 5}", n_made)
             n_made += 1
 

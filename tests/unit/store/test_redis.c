@@ -1,0 +1,285 @@
+/* What is Redis's own: the layout, the lease, breaks and stalls. The contract is test_contract.c's. */
+#include "base/buf.h"
+#include "base/clock.h"
+#include "net/redis_link.h"
+#include "unit/store/bench.h"
+#include "unit/store/redis_server.h"
+#include "wire/mp.h"
+
+enum { SHORT_MS = 300, LONG_MS = 20000 };
+
+struct tape {
+    struct buf text;
+    unsigned n;
+};
+
+static void on_done(int outcome, void *arg)
+{
+    struct tape *t = arg;
+
+    t->n++;
+    buf_add_fmt(&t->text, "%d", outcome);
+}
+
+static void on_got(int outcome, struct slice bytes, void *arg)
+{
+    struct tape *t = arg;
+
+    t->n++;
+    buf_add_fmt(&t->text, "%d:" SLICE_FMT, outcome, SLICE_ARG(bytes));
+}
+
+static void run_until(struct bench *b, const struct tape *t, unsigned n)
+{
+    while (t->n < n) {
+        (void)uv_run(&b->loop->uv, UV_RUN_NOWAIT);
+        sched_yield();
+    }
+}
+
+static void expect(struct tape *t, const char *wanted)
+{
+    buf_add_byte(&t->text, '\0');
+    CHECK_TEXT(t->text.ptr, wanted);
+    buf_deinit(&t->text);
+    *t = (struct tape){0};
+}
+
+/* Asks behind the store's back. */
+static void on_reply(int outcome, const struct redis_reply *reply, void *arg)
+{
+    struct buf *b = arg;
+
+    CHECK_INT(outcome, REDIS_LINK_ANSWERED);
+    if (redis_reply_kind(reply) == REDIS_INT)
+        buf_add_fmt(b, "%lld", (long long)redis_reply_int(reply));
+    else if (redis_reply_kind(reply) == REDIS_NIL)
+        buf_add_text(b, "nil");
+    else
+        buf_add_slice(b, redis_reply_text(reply));
+}
+
+static void peek(const struct redis_server *r, const char *a, const char *b, const char *c, struct slice d, const char *wanted)
+{
+    struct redis_link_options o = {.timeout_ms = LONG_MS};
+    struct redis_command command = {.args = {slice_of(a), slice_of(b)}, .n_args = 2};
+    char error[REDIS_ERROR_TEXT_MAX] = "";
+    struct buf said;
+
+    buf_init(&said, 0);
+    if (c)
+        command.args[command.n_args++] = slice_of(c);
+    if (d.len)
+        command.args[command.n_args++] = d;
+    CHECK_INT(redis_uri_parse(slice_of(r->uri), &o.uri), REDIS_URI_OK);
+    CHECK(redis_link_try(&o, &command, on_reply, &said, error));
+    buf_add_byte(&said, '\0');
+    if (wanted)
+        CHECK_TEXT(said.ptr, wanted);
+    buf_deinit(&said);
+    redis_uri_deinit(&o.uri);
+}
+
+static struct store *open_store(struct bench *b, struct redis_server *r, uint32_t timeout_ms)
+{
+    char error[STORE_ERROR_MAX] = "";
+    struct store *s = NULL;
+
+    bench_open(b);
+    if (!redis_server_start(r, b, NULL)) {
+        bench_close(b);
+        return NULL;
+    }
+    CHECK_INT(redis_server_open(b, r->uri, "srv", timeout_ms, &s, error), STORE_OK);
+    return s;
+}
+
+static void close_all(struct bench *b, struct redis_server *r, struct store *s)
+{
+    bench_close_store(b, s);
+    redis_server_stop(r);
+    bench_close(b);
+}
+
+static const struct slice none = {NULL, 0};
+
+CASE(workspaces_are_json_in_the_hash_of_the_original)
+{
+    static const char record[] = "\x82\xa2id\xa1w\xa1n\x05", odd[] = "\x81\xa1" "b\xc4\x01\xff";
+    struct redis_server r;
+    struct tape t = {0};
+    struct bench b;
+    struct store *s = open_store(&b, &r, LONG_MS);
+
+    if (!s)
+        return;
+    store_put(s, "workspaces", SLICE_LIT("w"), slice_make(record, sizeof(record) - 1), 0, on_done, &t);
+    store_put(s, "workspaces", SLICE_LIT("odd"), slice_make(odd, sizeof(odd) - 1), 0, on_done, &t);
+    run_until(&b, &t, 2);
+    expect(&t, "00");
+    peek(&r, "HGET", "workspaces", "w", none, "{\"id\":\"w\",\"n\":5}");
+    peek(&r, "HGET", "workspaces", "odd", none, odd);
+    peek(&r, "HSET", "workspaces", "broken", SLICE_LIT("{\"id\":"), "1");
+    store_get(s, "workspaces", SLICE_LIT("broken"), on_got, &t);
+    store_get(s, "workspaces", SLICE_LIT("w"), on_got, &t);
+    run_until(&b, &t, 2);
+    expect(&t, "0:{\"id\":0:\x82\xa2id\xa1w\xa1n\x05");
+    close_all(&b, &r, s);
+}
+
+CASE(blocks_are_the_strings_of_the_original)
+{
+    int64_t now = clock_wall_ms() / 1000;
+    struct redis_server r;
+    struct tape t = {0};
+    struct buf row;
+    struct bench b;
+    struct store *s = open_store(&b, &r, LONG_MS);
+
+    if (!s)
+        return;
+    buf_init(&row, 0);
+    mp_add_array(&row, 2);
+    mp_add_int(&row, now + 1000);
+    mp_add_text(&row, "spam");
+    store_put(s, "blocks", SLICE_LIT("user:u"), buf_slice(&row), now + 1000, on_done, &t);
+    store_put(s, "blocks", SLICE_LIT("ip:::1"), buf_slice(&row), 0, on_done, &t);
+    store_put(s, "blocks", SLICE_LIT("user:late"), buf_slice(&row), now - 1, on_done, &t);
+    store_remove(s, "blocks", SLICE_LIT("ip:::1"), on_done, &t);
+    run_until(&b, &t, 4);
+    expect(&t, "0000");
+    peek(&r, "GET", "blocked:user:u", NULL, none, "spam");
+    peek(&r, "EXISTS", "blocked:user:late", "blocked:ip:::1", none, "0");
+    peek(&r, "SET", "blocked:ip:1.2.3.4", "theirs", none, "OK");
+    store_get(s, "blocks", SLICE_LIT("ip:1.2.3.4"), on_got, &t);
+    store_get(s, "blocks", SLICE_LIT("user:late"), on_got, &t);
+    run_until(&b, &t, 2);
+    expect(&t, "0:\x92");       /* [0, ...]: for ever; the text ends at its zero */
+    buf_deinit(&row);
+    close_all(&b, &r, s);
+}
+
+CASE(a_break_loses_nothing_and_keeps_the_order)
+{
+    struct redis_server r;
+    struct tape t = {0};
+    struct bench b;
+    struct store *s = open_store(&b, &r, LONG_MS);
+
+    if (!s)
+        return;
+    for (int round = 0; round < 5; round++) {
+        for (int i = 0; i < 200; i++)
+            store_put(s, "b", SLICE_LIT("k"), slice_make(&i, sizeof(i)), 0, on_done, &t);
+        run_until(&b, &t, t.n + 20);
+        peek(&r, "CLIENT", "KILL", "TYPE", SLICE_LIT("normal"), NULL);
+        run_until(&b, &t, (unsigned)(round + 1) * 200);
+    }
+    buf_deinit(&t.text);
+    t = (struct tape){0};
+    store_get(s, "b", SLICE_LIT("k"), on_got, &t);
+    run_until(&b, &t, 1);
+    expect(&t, "0:\xc7");
+    close_all(&b, &r, s);
+}
+
+/* What a stalled Redis still holds of the connection before must not run after what came later. */
+CASE(a_stall_fails_by_name_and_leaves_no_ghost)
+{
+    struct redis_server r;
+    struct tape t = {0};
+    struct bench b;
+    struct store *s = open_store(&b, &r, SHORT_MS);
+
+    if (!s)
+        return;
+    store_put(s, "b", SLICE_LIT("k"), SLICE_LIT("first"), 0, on_done, &t);
+    run_until(&b, &t, 1);
+    CHECK_INT(kill(r.pid, SIGSTOP), 0);
+    store_put(s, "b", SLICE_LIT("k"), SLICE_LIT("ghost"), 0, on_done, &t);
+    run_until(&b, &t, 2);
+    expect(&t, "02");
+    CHECK_INT(kill(r.pid, SIGCONT), 0);
+    for (int outcome = STORE_FAILED; outcome != STORE_OK;) {
+        store_put(s, "b", SLICE_LIT("k"), SLICE_LIT("last"), 0, on_done, &t);
+        run_until(&b, &t, t.n + 1);
+        outcome = t.text.ptr[t.text.len - 1] - '0';
+    }
+    peek(&r, "PING", "", NULL, none, NULL);     /* another connection's turn: all that was readable has been read */
+    buf_deinit(&t.text);
+    t = (struct tape){0};
+    store_get(s, "b", SLICE_LIT("k"), on_got, &t);
+    run_until(&b, &t, 1);
+    expect(&t, "0:last");
+    close_all(&b, &r, s);
+}
+
+CASE(one_server_at_a_time)
+{
+    char error[STORE_ERROR_MAX] = "";
+    struct redis_server r;
+    struct store *other = NULL;
+    struct bench b;
+    struct store *s = open_store(&b, &r, LONG_MS);
+
+    if (!s)
+        return;
+    CHECK_INT(redis_server_open(&b, r.uri, "other", LONG_MS, &other, error), STORE_FAILED);
+    CHECK(strstr(error, "in use by the server srv"));
+    CHECK_INT(redis_server_open(&b, r.uri, "srv", LONG_MS, &other, error), STORE_OK);    /* the same one, after a crash */
+    bench_close_store(&b, other);
+    bench_close_store(&b, s);
+    CHECK_INT(redis_server_open(&b, r.uri, "other", LONG_MS, &other, error), STORE_OK);
+    close_all(&b, &r, other);
+}
+
+/* Who was silent for too long and has been replaced may not write any more. */
+CASE(who_lost_the_lease_writes_nothing)
+{
+    struct redis_server r;
+    struct tape t = {0};
+    struct bench b;
+    struct store *s = open_store(&b, &r, SHORT_MS);
+
+    if (!s)
+        return;
+    store_put(s, "b", SLICE_LIT("k"), SLICE_LIT("mine"), 0, on_done, &t);
+    run_until(&b, &t, 1);
+    peek(&r, "SET", "hyphad:owner", "other", none, "OK");
+    peek(&r, "CLIENT", "KILL", "TYPE", SLICE_LIT("normal"), NULL);
+    store_put(s, "b", SLICE_LIT("k"), SLICE_LIT("not mine"), 0, on_done, &t);
+    run_until(&b, &t, 2);
+    expect(&t, "02");
+    peek(&r, "DEL", "hyphad:owner", NULL, none, "1");
+    for (int outcome = STORE_FAILED; outcome != STORE_OK;) {
+        store_get(s, "b", SLICE_LIT("k"), on_got, &t);
+        run_until(&b, &t, t.n + 1);
+        outcome = t.text.ptr[t.text.len - 1] == 'e' ? STORE_OK : STORE_FAILED;
+    }
+    CHECK(!strstr(t.text.ptr, "not"));
+    buf_deinit(&t.text);
+    close_all(&b, &r, s);
+}
+
+CASE(a_wrong_password_is_said)
+{
+    struct redis_server r;
+    struct store *s = NULL;
+    char error[STORE_ERROR_MAX] = "", uri[128];
+    struct bench b;
+
+    bench_open(&b);
+    if (redis_server_start(&r, &b, "right")) {
+        CHECK_INT(redis_server_open(&b, r.uri, "srv", LONG_MS, &s, error), STORE_FAILED);
+        CHECK(strstr(error, "NOAUTH"));
+        (void)snprintf(uri, sizeof(uri), "unix://%s-not-there", r.socket);
+        CHECK_INT(redis_server_open(&b, uri, "srv", LONG_MS, &s, error), STORE_FAILED);
+        CHECK(strstr(error, "No such file"));
+        redis_server_stop(&r);
+    }
+    bench_close(&b);
+}
+
+CASES(RUN(workspaces_are_json_in_the_hash_of_the_original), RUN(blocks_are_the_strings_of_the_original),
+      RUN(a_break_loses_nothing_and_keeps_the_order), RUN(a_stall_fails_by_name_and_leaves_no_ghost), RUN(one_server_at_a_time),
+      RUN(who_lost_the_lease_writes_nothing), RUN(a_wrong_password_is_said))
