@@ -29,6 +29,7 @@ static inline bool redis_server_answers(const struct redis_server *r)
 /* False, said on stdout: no redis-server is installed. The harness's deadline ends a wait for nothing. */
 static inline bool redis_server_start(struct redis_server *r, struct bench *b, const char *password)
 {
+    (void)signal(SIGPIPE, SIG_IGN);     /* as the server does */
     (void)snprintf(r->socket, sizeof(r->socket), "%s/redis", b->folder);
     (void)snprintf(r->uri, sizeof(r->uri), "unix://%s?db=3", r->socket);
     r->pid = fork();
