@@ -31,20 +31,21 @@ async def test_a_backup_while_clients_write_is_whole_and_restores(hub, start_ser
     state = server.data_dir / "state"
     ada = await user(hub, "ada", server=server)
     await ada.manage("create_workspace", {"id": "ada-first", "persistent": True})
-    n_made = 0
+    n_made = n_set = 0
 
     async def write():
-        nonlocal n_made
+        nonlocal n_made, n_set
         while True:
-            await ada.manage("create_workspace", {"id": f"ada-{n_made}", "persistent": True,
-                                                  "description": "d" * 300})
-            await ada.manage("set_env", f"N{n_made % 5}", n_made)
-            n_made += 1
+            await ada.manage("set_env", "N", n_set + 1)
+            n_set += 1
+            if n_set % 20 == 0 and n_made < 60:
+                await ada.manage("create_workspace", {"id": f"ada-{n_made}", "persistent": True})
+                n_made += 1
 
     task = asyncio.create_task(write())
     copies = []
     for i in range(5):
-        before = n_made
+        before = n_made, n_set
         path = tmp_path / f"copy-{i}.db"
         status, text = await asyncio.to_thread(backup, path, "--data-dir", state)
         assert status == 0 and f"{path}: {path.stat().st_size} bytes" in text
@@ -53,7 +54,7 @@ async def test_a_backup_while_clients_write_is_whole_and_restores(hub, start_ser
         assert not task.done(), task.exception()
     task.cancel()
     for before, path in copies:
-        assert {"ada-first", "ws-user-ada"} | {f"ada-{i}" for i in range(before)} <= records(path)
+        assert {"ada-first", "ws-user-ada"} | {f"ada-{i}" for i in range(before[0])} <= records(path)
     assert [f.name for f in tmp_path.glob("*.part-*")] == []
     server.stop()
 
@@ -61,9 +62,9 @@ async def test_a_backup_while_clients_write_is_whole_and_restores(hub, start_ser
     restored.mkdir(parents=True, mode=0o700)
     (restored / "hyphad.db").write_bytes(copies[-1][1].read_bytes())
     second = start_server(data_dir=tmp_path / "b")
-    again = await hub.raw("again", server=second, token=login("ada"), workspace="ada-first")
-    listed = {w["id"] for w in await again.manage("list_workspaces")}
-    assert {f"ada-{i}" for i in range(copies[-1][0])} <= listed
+    again = await hub.raw("again", server=second, token=login("ada"), workspace="ws-user-ada")
+    assert copies[-1][0][1] <= await again.manage("get_env", "N") <= n_set + 1
+    await hub.raw("first", server=second, token=login("ada"), workspace="ada-first")
 
 
 async def test_a_backup_of_a_stopped_and_of_a_killed_server(hub, start_server, tmp_path):
