@@ -8,6 +8,7 @@
 #include "auth/user_make.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "wire/digest.h"
 #include "wire/mp.h"
 
 enum { CLAIM_KEY_MAX = 256 };
@@ -157,6 +158,24 @@ static int read_user(const struct token_keys *keys, struct slice claims, struct 
     return TOKEN_OK;
 }
 
+static bool read_origin(const struct token_keys *keys, struct slice claims, uint8_t ret[32])
+{
+    char *text = NULL;
+    struct buf bytes;
+
+    if (!read_text(keys, claims, "origin", &text))
+        return false;
+    if (!text)
+        return true;
+    buf_init(&bytes, 0);
+    bool ok = base64_decode(slice_of(text), &bytes) && bytes.len == 32;
+    if (ok)
+        memcpy(ret, bytes.ptr, 32);
+    buf_deinit(&bytes);
+    mem_free(text);
+    return ok;
+}
+
 int claims_read(const struct token_keys *keys, struct slice claims, struct token *ret, char ret_error[TOKEN_ERROR_MAX])
 {
     int r = check_times(claims, &ret->expires_at, ret_error);
@@ -167,6 +186,10 @@ int claims_read(const struct token_keys *keys, struct slice claims, struct token
         r = read_user(keys, claims, &ret->user, ret_error);
     if (r)
         return r;
+    if (!read_origin(keys, claims, ret->origin)) {
+        ret->user = user_unref(ret->user);
+        return token_refuse(ret_error, "1 validation error for UserInfo: origin should be a digest");
+    }
     ret->user->expires_at = ret->expires_at;
     ret->has_workspace = ret->user->current_workspace != NULL;
     ret->has_client_id = ret->user->scope.client_id != NULL;

@@ -2,6 +2,7 @@
  * store is asked, so there is no moment in which a revoked token passes; the caller is told only after the store has it. */
 #include "auth/revocation.h"
 
+#include "auth/token.h"
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/memory.h"
@@ -169,4 +170,9 @@ bool revocation_has(const struct revocations *r, const uint8_t digest[32])
 {
     LOOP_ASSERT(r->loop);
     return map_find(&r->entries, key_of(digest)) != NULL;
+}
+
+bool revocation_covers(const struct revocations *r, const struct token *t)
+{
+    return !t->is_root && (revocation_has(r, t->digest) || revocation_has(r, t->origin));
 }

@@ -193,6 +193,22 @@ static void claim_scope(struct mp_open *map, const struct scope *scope)
     buf_deinit(&text);
 }
 
+static void claim_origin(struct mp_open *map, const char *name_space, const uint8_t origin[32])
+{
+    static const uint8_t none[32];
+    char key[CLAIM_KEY_MAX];
+    struct buf text;
+
+    if (memcmp(origin, none, sizeof(none)) == 0)
+        return;
+    (void)snprintf(key, sizeof(key), "%sorigin", name_space);
+    buf_init(&text, 0);
+    base64_encode(slice_make(origin, 32), &text);
+    mp_key(map, key);
+    mp_add_str(map->buf, buf_slice(&text));
+    buf_deinit(&text);
+}
+
 /* The claims whose names carry the namespace. */
 static void claim_person(struct mp_open *map, const char *name_space, const struct user *user)
 {
@@ -211,8 +227,14 @@ static void claim_person(struct mp_open *map, const char *name_space, const stru
     claim_text(map, key, user->parent);
 }
 
-static void add_claims(const struct token_keys *keys, const struct user *user, const struct scope *scope, int64_t life_s,
-                       struct buf *b)
+/* What a token says besides who it is for. */
+struct terms {
+    const struct scope *scope;
+    const uint8_t *origin;      /* 32 bytes, or NULL */
+    int64_t life_s;
+};
+
+static void add_claims(const struct token_keys *keys, const struct user *user, const struct terms *terms, struct buf *b)
 {
     int64_t now = clock_wall_ms() / 1000;
     struct mp_open map;
@@ -222,10 +244,12 @@ static void add_claims(const struct token_keys *keys, const struct user *user, c
     claim_text(&map, "sub", user->id);
     claim_text(&map, "aud", keys->audience);
     claim_int(&map, "iat", now);
-    claim_int(&map, "exp", now + life_s);
-    claim_scope(&map, scope);
+    claim_int(&map, "exp", now + terms->life_s);
+    claim_scope(&map, terms->scope);
     claim_text(&map, "gty", "client-credentials");
     claim_person(&map, keys->name_space, user);
+    if (terms->origin)
+        claim_origin(&map, keys->name_space, terms->origin);
     mp_close(&map);
 }
 
@@ -246,14 +270,14 @@ static char *sign(const struct token_keys *keys, const char *claims_json)
     return out;
 }
 
-char *token_mint(const struct token_keys *keys, const struct user *user, const struct scope *scope, int64_t life_s)
+static char *mint(const struct token_keys *keys, const struct user *user, const struct terms *terms)
 {
     struct buf claims, json;
     char *text, *out = NULL;
 
     buf_init(&claims, 2 * TOKEN_MAX);
     buf_init(&json, 2 * TOKEN_MAX);
-    add_claims(keys, user, scope, life_s, &claims);
+    add_claims(keys, user, terms, &claims);
     if (!claims.is_failed && json_from_mp(buf_slice(&claims), &json) == JSON_OK && (text = buf_take(&json))) {
         out = sign(keys, text);
         mem_free(text);
@@ -261,4 +285,14 @@ char *token_mint(const struct token_keys *keys, const struct user *user, const s
     buf_deinit(&claims);
     buf_deinit(&json);
     return out;
+}
+
+char *token_mint(const struct token_keys *keys, const struct user *user, const struct scope *scope, int64_t life_s)
+{
+    return mint(keys, user, &(struct terms){.scope = scope, .life_s = life_s});
+}
+
+char *token_mint_reconnection(const struct token_keys *keys, const struct user *user, const uint8_t origin[32], int64_t life_s)
+{
+    return mint(keys, user, &(struct terms){.scope = &user->scope, .origin = origin, .life_s = life_s});
 }

@@ -31,6 +31,8 @@ struct token {
     bool is_root;               /* the opaque root token */
     int64_t expires_at;         /* Unix seconds; 0 for the root token */
     uint8_t digest[32];         /* identity for revocation: SHA-256 of the signing input (3.7) */
+    /* The digest of the token whose login this one continues: a reconnection token goes with it. All zero: none. */
+    uint8_t origin[32];
 };
 
 /* On any other outcome ret_error holds the text of 3.3 ("The token has expired. Please fetch a new one", ...), without prefix. */
@@ -51,3 +53,5 @@ MUST_CHECK int token_from_user(struct slice map, struct slice text, struct token
  * The caller frees it. NULL: out of memory, longer than TOKEN_MAX, or a scope that
  * no claim can carry (scope_format). */
 char *token_mint(const struct token_keys *keys, const struct user *user, const struct scope *scope, int64_t life_s);
+/* The same for a reconnection token (3.8); origin as above. */
+char *token_mint_reconnection(const struct token_keys *keys, const struct user *user, const uint8_t origin[32], int64_t life_s);

@@ -92,7 +92,7 @@ static void verify(struct hub *h, struct rpc_call *call, verify_done *done)
 static bool check_parsed(const struct rpc_call *call, const struct token *token,
                          const struct hub *h, struct refusal *r)
 {
-    if (!token->is_root && revocation_has(h->revocations, token->digest))
+    if (revocation_covers(h->revocations, token))
         return refuse(r, "HTTPException", "401: Token has been revoked");
     if (token->has_workspace && !token->is_root &&
         !slice_is(call->workspace, token->user->current_workspace))
@@ -146,7 +146,8 @@ struct revoking {
 
 static bool came_by(const struct client *c, const void *digest)
 {
-    return memcmp(c->origin.credential, digest, sizeof(c->origin.credential)) == 0;
+    return memcmp(c->origin.credential, digest, sizeof(c->origin.credential)) == 0 ||
+           memcmp(c->origin.first, digest, sizeof(c->origin.first)) == 0;
 }
 
 /* Who came by the token goes, after the answer: it may be the caller's own. */

@@ -47,6 +47,7 @@ enum { CLIENT_CREDENTIAL_BYTES = 16 };
 struct client_origin {
     struct in6_addr address;                        /* of the client; all zero: not known */
     uint8_t credential[CLIENT_CREDENTIAL_BYTES];    /* the first bytes of its token's digest; all zero: it had none */
+    uint8_t first[CLIENT_CREDENTIAL_BYTES];         /* the same of the token whose login it continues, or its own */
 };
 
 struct client {

@@ -190,10 +190,23 @@ async def test_a_revoked_token_closes_what_it_opened(hub, started):
     first = await hub.raw("first", token=token, workspace=ada.workspace)
     second = await hub.raw("second", token=f"Bearer {token}", workspace=ada.workspace)
     third = await hub.raw("third", token=other, workspace=ada.workspace)
+    back = await hub.raw("back", token=token, workspace=ada.workspace)
+    await back.leave()
+    for i in range(2):      # however often it has come back since
+        back = await hub.raw("back", reconnection_token=back.info["reconnection_token"])
+        await back.send_text({"type": "refresh_token"})
+        back.info.update(await back.text(lambda t: t["type"] == "reconnection_token"))
+        if i == 0:
+            await back.leave()
     assert await ada.manage("revoke_token", token) is None
-    for gone in (first, second):
+    for gone in (first, second, back):
         assert await gone.closed() == (1008, "Token has been revoked")
     assert third.is_open and ada.is_open
+    for gone in (first, back):
+        refusal = await hub.refused({"client_id": gone.client_id,
+                                     "reconnection_token": gone.info["reconnection_token"]})
+        assert "Token has been revoked" in refusal.message
+        assert (await http_answer(started, gone.info["reconnection_token"]))[0] == 401
     listed = {c["id"] for c in await ada.manage("list_clients")}
     assert listed == {ada.address, third.address}
     own = tokens.mint("ada", "ws:ws-user-ada#a", nonce="own")
