@@ -10,7 +10,9 @@
 
 #include "base/memory.h"
 
-enum { STREAM_GATHER = 256 };
+/* What one connection's read may take of a turn: others wait that long. A flood of small messages, or of ones with many receivers,
+ * is read in smaller helpings; large payloads, which are little work a byte, in full ones. */
+enum { STREAM_GATHER = 256, TURN_SHARE_NS = 25 * 1000, READ_LEAST = 2048 };
 
 static void flush(struct stream *s);
 
@@ -155,7 +157,22 @@ static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
     struct stream *s = handle->data;
 
     (void)hint;
-    *buf = uv_buf_init(s->loop->scratch, LOOP_SCRATCH);
+    *buf = uv_buf_init(s->loop->scratch, s->read_bytes);
+}
+
+/* There is more to read. libuv would go on at once, and everybody else would wait. */
+static void read_full(struct stream *s, char *bytes)
+{
+    uint64_t began_ns = uv_hrtime();
+
+    (void)uv_read_stop((uv_stream_t *)&s->tcp);
+    loop_defer(s->loop, &s->resume);
+    s->ops->on_read(s, bytes, s->read_bytes);
+    uint64_t took_ns = uv_hrtime() - began_ns;
+    if (took_ns > TURN_SHARE_NS && s->read_bytes > READ_LEAST)
+        s->read_bytes /= 2;
+    else if (took_ns * 2 < TURN_SHARE_NS && s->read_bytes < LOOP_SCRATCH)
+        s->read_bytes *= 2;
 }
 
 static void on_uv_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
@@ -164,12 +181,10 @@ static void on_uv_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
 
     if (n > 0) {
         s->n_bytes_in += (uint64_t)n;
-        /* libuv would go on reading a socket that fills the buffer, and everybody else would wait. */
-        if (n == LOOP_SCRATCH) {
-            (void)uv_read_stop(handle);
-            loop_defer(s->loop, &s->resume);
-        }
-        s->ops->on_read(s, buf->base, (size_t)n);
+        if (n == s->read_bytes)
+            read_full(s, buf->base);
+        else
+            s->ops->on_read(s, buf->base, (size_t)n);
     } else if (n < 0) {
         ended(s, n == UV_EOF ? 0 : (int)n);
     }
@@ -206,6 +221,7 @@ struct stream *stream_open(struct loop *loop, uv_os_sock_t fd, const struct stre
     ASSERT(r == 0);     /* without a domain it only fills in the struct */
     s->loop = loop;
     s->tcp.data = s;
+    s->read_bytes = LOOP_SCRATCH;
     s->ops = ops;
     s->owner = owner;
     list_link(&loop->streams, &s->link);

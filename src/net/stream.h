@@ -47,6 +47,7 @@ struct stream {
     uint64_t progress_ms;           /* loop time when the sendq was last empty or was last seen to shrink */
     uint64_t n_bytes_in;
     enum stream_state state;
+    uint32_t read_bytes;            /* of one read: less where its messages are much work */
     bool is_reading;
     bool has_ended;
 };

@@ -344,8 +344,72 @@ CASE(end_all_tells_every_owner)
     shut(&w);
 }
 
+/* An owner for whom each read is much work, or none. */
+struct busy {
+    struct turns t;
+    struct stream *s;
+    uint64_t work_ns;
+    size_t n_in, largest;
+};
+
+static void on_busy_read(struct stream *s, char *bytes, size_t n)
+{
+    struct busy *b = s->owner;
+    uint64_t until = uv_hrtime() + b->work_ns;
+
+    (void)bytes;
+    b->n_in += n;
+    b->largest = n > b->largest ? n : b->largest;
+    while (uv_hrtime() < until)
+        ;
+}
+
+static void on_busy_closed(struct stream *s)
+{
+    ((struct busy *)s->owner)->s = NULL;
+}
+
+/* How large the reads are in the end, and that all of it comes. */
+static size_t settle(struct busy *b, int fd, uint64_t work_ns)
+{
+    static char zeros[64 * 1024];
+    size_t n_sent = 0;
+
+    b->work_ns = work_ns;
+    b->n_in = 0;
+    for (int i = 0; i < 200; i++) {
+        ssize_t r = send(fd, zeros, sizeof(zeros), MSG_DONTWAIT);
+        n_sent += r > 0 ? (size_t)r : 0;
+        b->largest = 0;
+        turns_run(&b->t);
+    }
+    size_t largest = b->largest;
+    TURNS_UNTIL(&b->t, b->n_in == n_sent);
+    return largest;
+}
+
+CASE(what_is_much_work_is_read_in_small_helpings)
+{
+    static const struct stream_ops busy_ops = {.on_read = on_busy_read, .on_closed = on_busy_closed};
+    struct busy b;
+    int fds[2], error = 0;
+
+    memset(&b, 0, sizeof(b));
+    turns_pair(fds);
+    turns_init(&b.t, 1);
+    b.s = stream_open(b.t.loop, fds[0], &busy_ops, &b, &error);
+    CHECK(b.s != NULL);
+    stream_read_start(b.s);
+    CHECK(settle(&b, fds[1], 300 * 1000) <= 4096);
+    CHECK(settle(&b, fds[1], 0) > 4096);
+    stream_close(b.s);
+    TURNS_UNTIL(&b.t, !b.s);
+    turns_deinit(&b.t);
+    close(fds[1]);
+}
+
 CASES(RUN(bytes_come_and_go), RUN(no_bytes_are_read_while_reading_is_stopped), RUN(finish_sends_all_and_then_ends),
       RUN(finish_with_nothing_queued_ends_at_once), RUN(close_drops_what_is_queued),
       RUN(an_end_is_told_once_and_sending_goes_on), RUN(a_peer_that_stops_sending_while_we_finish_gets_all), RUN(a_failed_write_after_the_end_closes),
       RUN(a_peer_that_leaves_while_we_send_is_an_end), RUN(stalled_time_counts_from_the_last_progress),
-      RUN(a_reset_is_seen_as_one), RUN(a_bad_descriptor_opens_no_stream), RUN(end_all_tells_every_owner))
+      RUN(a_reset_is_seen_as_one), RUN(a_bad_descriptor_opens_no_stream), RUN(end_all_tells_every_owner), RUN(what_is_much_work_is_read_in_small_helpings))
