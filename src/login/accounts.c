@@ -132,9 +132,9 @@ bool email_read(struct slice text, char out[EMAIL_MAX + 1])
 
 /* ---- the store ---- */
 
-void accounts_init(struct accounts *a, struct store *store, size_t max_accounts)
+void accounts_init(struct accounts *a, struct store *store)
 {
-    *a = (struct accounts){.store = store, .max_accounts = max_accounts};
+    *a = (struct accounts){.store = store};
     map_init(&a->changing);
 }
 

@@ -35,7 +35,7 @@ bool email_read(struct slice text, char out[EMAIL_MAX + 1]);
 struct accounts {
     struct store *store;
     size_t n_accounts;
-    size_t max_accounts;
+    size_t max_accounts; /* the owner's to set; 0 at first */
     struct map changing; /* e-mail -> struct change: one change of an account at a time */
 };
 
@@ -52,7 +52,7 @@ typedef void accounts_done(int outcome, void *arg);
 /* person: the callback's to free; NULL unless ACCOUNT_FOUND. */
 typedef void accounts_got(int outcome, struct person *person, void *arg);
 
-void accounts_init(struct accounts *a, struct store *store, size_t max_accounts);
+void accounts_init(struct accounts *a, struct store *store);
 /* No change may be held. */
 void accounts_deinit(struct accounts *a);
 /* Counts what is there: ACCOUNT_FOUND, or ACCOUNT_BROKEN. */

@@ -18,7 +18,7 @@ enum { SWEEP_MS = 60 * 1000 };
     }
 /* Of any kind and optional, because what is wrong with them is answered, not raised. */
 #define EMAIL OPTIONAL("email", RPC_ANY, "the address")
-#define CODE OPTIONAL("code", RPC_ANY, "the six digits of the mail")
+#define CODE OPTIONAL("code", RPC_ANY, "the digits of the mail")
 
 const struct rpc_method local_methods[] = {
     {"signup",
@@ -48,11 +48,6 @@ const struct rpc_method local_methods[] = {
      do_reset_password},
 };
 const size_t local_n_methods = sizeof(local_methods) / sizeof(local_methods[0]);
-
-struct local *local_of(void *arg)
-{
-    return ((struct login *)arg)->local;
-}
 
 /* ---- sweeping ---- */
 
@@ -84,12 +79,34 @@ static void on_sweep(struct timer *t)
 
 /* ---- life ---- */
 
-static struct code_rules rules_of(const struct config *c)
+/* Whoever guesses a code of a reset gets somebody's account, not one of their own: it is longer. */
+enum { SIGNUP_DIGITS = 6, RESET_DIGITS = 8 };
+
+static struct code_rules rules_of(const struct config *c, unsigned n_digits)
 {
-    return (struct code_rules){.ttl_ms = c->verification_code_ttl_ms,
+    return (struct code_rules){.n_digits = n_digits,
+                               .ttl_ms = c->verification_code_ttl_ms,
                                .throttle_ms = c->verification_resend_throttle_ms,
                                .max_attempts = c->verification_max_attempts,
                                .max_pending = c->verification_max_pending};
+}
+
+/* A reload may have changed them. */
+static void take_rules(struct local *l)
+{
+    const struct config *c = l->loop->config;
+
+    l->signups.rules = rules_of(c, SIGNUP_DIGITS);
+    l->resets.rules = rules_of(c, RESET_DIGITS);
+    l->accounts.max_accounts = c->max_accounts;
+}
+
+struct local *local_of(void *arg)
+{
+    struct local *l = ((struct login *)arg)->local;
+
+    take_rules(l);
+    return l;
 }
 
 static void on_counted(int outcome, void *arg)
@@ -106,17 +123,17 @@ struct local *local_open(struct login *login)
 {
     struct local *l = MEM_NEW(struct local);
     const struct config *c = login->hub->loop->config;
-    struct code_rules rules = rules_of(c);
 
     l->login = login;
     l->hub = login->hub;
     l->loop = login->hub->loop;
-    accounts_init(&l->accounts, l->hub->store, c->max_accounts);
+    accounts_init(&l->accounts, l->hub->store);
     l->passwords = passwords_new(l->loop, c->password_hashes, c->password_queue);
     l->fetcher = fetcher_new(l->loop);
     l->mailer = mailer_new(l->loop, l->fetcher);
-    codes_init(&l->signups, &rules);
-    codes_init(&l->resets, &rules);
+    codes_init(&l->signups);
+    codes_init(&l->resets);
+    take_rules(l);
     throttle_init(&l->throttle);
     list_init(&l->tasks);
     timer_init(&l->sweep, on_sweep);

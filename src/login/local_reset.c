@@ -57,6 +57,8 @@ void do_request_reset(struct rpc_call *call, void *arg)
         local_refuse(call, "Email is required");
     } else if (!email_read(address, email)) {
         local_refuse(call, "Invalid email address");
+    } else if (!local_may_mail(l, call)) {
+        return;
     } else if (issue(l, slice_of(email), &code, &wait_s) != CODE_OK) {
         local_refuse(call, "Please wait %us before requesting another code.", wait_s);
     } else {
@@ -121,8 +123,8 @@ static void reset_right(struct local *l, struct rpc_call *call, struct code *cod
 void do_reset_password(struct rpc_call *call, void *arg)
 {
     struct local *l = local_of(arg);
-    char email[EMAIL_MAX + 1], room[CODE_DIGITS + 1];
-    struct slice address = local_text(call, 0), digits = local_digits(call, 1, room);
+    char email[EMAIL_MAX + 1], room[CODE_DIGITS_MAX + 1];
+    struct slice address = local_text(call, 0), digits = local_digits(call, 1, &l->resets, room);
     struct slice password = local_secret(call, 2);
     struct code *code;
     unsigned left;

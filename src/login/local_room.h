@@ -51,10 +51,12 @@ struct task {
     struct change change;
     char *hash; /* owned: of a new password */
     unsigned generation;
-    char digits[CODE_DIGITS + 1]; /* of the code under way */
+    char digits[CODE_DIGITS_MAX + 1]; /* of the code under way */
 };
 
-struct local *local_of(void *arg); /* a handler's */
+struct local *local_of(void *arg); /* of a handler's arg; with the options as they are */
+/* One more mail of the caller's address; else the call is refused. */
+MUST_CHECK bool local_may_mail(struct local *l, struct rpc_call *call);
 uint64_t local_now(const struct local *l);
 void local_tell_figures(struct local *l);
 
@@ -62,7 +64,8 @@ void local_tell_figures(struct local *l);
  * Each is empty when absent or of another type. */
 struct slice local_text(const struct rpc_call *call, unsigned i);
 struct slice local_secret(const struct rpc_call *call, unsigned i);
-struct slice local_digits(const struct rpc_call *call, unsigned i, char room[CODE_DIGITS + 1]);
+struct slice local_digits(const struct rpc_call *call, unsigned i, const struct codes *codes,
+                          char room[CODE_DIGITS_MAX + 1]);
 bool local_name_is_valid(struct slice name);
 extern const char local_name_error[];
 /* NULL: good. Else the text of the refusal, `what` being "Password" or "New password". */

@@ -76,6 +76,7 @@ void do_signup(struct rpc_call *call, void *arg)
 {
     struct slice name = local_text(call, 0), address = local_text(call, 1);
     struct slice password = local_secret(call, 2);
+    struct local *l = local_of(arg);
     char email[EMAIL_MAX + 1];
 
     if (!name.len || !address.len || !password.len)
@@ -86,8 +87,8 @@ void do_signup(struct rpc_call *call, void *arg)
         local_refuse(call, "%s", local_name_error);
     else if (!email_read(address, email))
         local_refuse(call, "Invalid email address");
-    else
-        task_find(task_new(local_of(arg), call, email), signup_found);
+    else if (local_may_mail(l, call))
+        task_find(task_new(l, call, email), signup_found);
 }
 
 /* ---- verify_email ---- */
@@ -141,8 +142,8 @@ static void verify_right(struct local *l, struct rpc_call *call, const struct co
 void do_verify_email(struct rpc_call *call, void *arg)
 {
     struct local *l = local_of(arg);
-    char email[EMAIL_MAX + 1], room[CODE_DIGITS + 1];
-    struct slice address = local_text(call, 0), digits = local_digits(call, 1, room);
+    char email[EMAIL_MAX + 1], room[CODE_DIGITS_MAX + 1];
+    struct slice address = local_text(call, 0), digits = local_digits(call, 1, &l->signups, room);
     struct code *code;
     unsigned left;
     int r = CODE_ABSENT;
@@ -184,6 +185,8 @@ void do_resend_code(struct rpc_call *call, void *arg)
         local_refuse(call, "Email is required");
         return;
     }
+    if (!local_may_mail(l, call))
+        return;
     if (email_read(address, email))
         r = code_reissue(&l->signups, slice_of(email), local_now(l), &code, &wait_s);
     if (r == CODE_OK)

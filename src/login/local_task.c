@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "config/config.h"
 #include "login/local_room.h"
+#include "login/login_room.h"
 #include "login/password.h"
 #include "manager/reply.h"
 #include "peer/hub.h"
@@ -183,6 +184,16 @@ void task_refuse(struct task *t, const char *fmt, ...)
     task_end(t);
 }
 
+bool local_may_mail(struct local *l, struct rpc_call *call)
+{
+    unsigned wait_s;
+
+    if (login_rate_take_call(l->login, LOGIN_RATE_MAILS, call, &wait_s))
+        return true;
+    local_refuse(call, "Too many requests from your address. Please try again in %us.", wait_s);
+    return false;
+}
+
 void task_refuse_busy(struct task *t)
 {
     task_refuse(t, "The server is busy. Please try again in a moment.");
@@ -245,14 +256,15 @@ struct slice local_text(const struct rpc_call *call, unsigned i)
     return slice_trim(local_secret(call, i));
 }
 
-struct slice local_digits(const struct rpc_call *call, unsigned i, char room[CODE_DIGITS + 1])
+struct slice local_digits(const struct rpc_call *call, unsigned i, const struct codes *codes,
+                          char room[CODE_DIGITS_MAX + 1])
 {
+    unsigned n_digits = codes->rules.n_digits;
     int64_t n;
 
-    if (!mp_get_int(call->args[i], &n) || n < 0 || n > 999999)
+    if (!mp_get_int(call->args[i], &n) || n < 0 || n > 99999999)
         return local_text(call, i);
-    snprintf(room, CODE_DIGITS + 1, "%06d", (int)n);
-    return slice_make(room, CODE_DIGITS);
+    return slice_make(room, (size_t)snprintf(room, CODE_DIGITS_MAX + 1, "%0*u", (int)n_digits, (unsigned)n));
 }
 
 const char local_name_error[] = "Name must be at most 64 characters, without control characters";

@@ -3,16 +3,14 @@
  * guesses are what keeps a six-digit code from being guessed and a mailbox from being filled. */
 #include "login/verify.h"
 
-#include <stdio.h>
-
 #include "base/memory.h"
 #include "base/random.h"
 
 enum { SWEEP_MAX = 1024 };
 
-void codes_init(struct codes *c, const struct code_rules *rules)
+void codes_init(struct codes *c)
 {
-    *c = (struct codes){.rules = *rules};
+    *c = (struct codes){0};
     map_init(&c->by_email);
     list_init(&c->by_age);
 }
@@ -73,16 +71,17 @@ struct code *code_find(struct codes *c, struct slice email, uint64_t now_ms)
     return code;
 }
 
-/* Without bias: the last, incomplete million of the range is drawn again. */
-static void draw(char out[CODE_DIGITS + 1])
+/* Digit by digit, without bias: of the bytes only the first 250 count. */
+static void draw(char out[CODE_DIGITS_MAX + 1], unsigned n_digits)
 {
-    enum { CODES = 1000000 };
-    uint32_t n;
+    uint8_t byte;
 
-    do {
-        random_bytes(&n, sizeof(n));
-    } while (n >= UINT32_MAX - UINT32_MAX % CODES);
-    snprintf(out, CODE_DIGITS + 1, "%06u", (unsigned)(n % CODES));
+    for (unsigned i = 0; i < n_digits;) {
+        random_bytes(&byte, sizeof(byte));
+        if (byte < 250)
+            out[i++] = (char)('0' + byte % 10);
+    }
+    out[n_digits] = 0;
 }
 
 static struct code *code_new(struct codes *c, struct slice email, uint64_t now_ms)
@@ -106,7 +105,7 @@ static unsigned seconds_left(uint64_t until_ms, uint64_t now_ms)
 
 static void renew(const struct codes *c, struct code *code, uint64_t now_ms)
 {
-    draw(code->digits);
+    draw(code->digits, c->rules.n_digits);
     code->generation++;
     code->n_mails++;
     code->n_wrong = 0;

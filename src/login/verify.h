@@ -18,9 +18,10 @@
 #include "base/map.h"
 #include "base/slice.h"
 
-enum { CODE_DIGITS = 6, CODE_TOTAL_ATTEMPTS = 15, CODE_MAILS = 10, CODE_MEMORY_MS = 3600 * 1000 };
+enum { CODE_DIGITS_MAX = 8, CODE_TOTAL_ATTEMPTS = 15, CODE_MAILS = 10, CODE_MEMORY_MS = 3600 * 1000 };
 
-struct code_rules {
+struct code_rules { /* the owner's to set before the first code, and to change */
+    unsigned n_digits; /* at most CODE_DIGITS_MAX */
     uint64_t ttl_ms, throttle_ms;
     unsigned max_attempts;
     size_t max_pending;
@@ -29,7 +30,7 @@ struct code_rules {
 struct code {
     struct list by_age; /* oldest first */
     char *email;        /* owned; key of the table */
-    char digits[CODE_DIGITS + 1];
+    char digits[CODE_DIGITS_MAX + 1];
     char *name, *hash;     /* owned: what becomes of a right code; may be NULL */
     unsigned generation;   /* grows with every code of this address */
     uint64_t first_ms;     /* of the first mail this address was sent */
@@ -46,7 +47,7 @@ struct codes {
     struct list by_age;
 };
 
-void codes_init(struct codes *c, const struct code_rules *rules);
+void codes_init(struct codes *c);
 void codes_deinit(struct codes *c);
 /* What is over is forgotten. Walks from the oldest; at most so many in one go. */
 void codes_sweep(struct codes *c, uint64_t now_ms);

@@ -132,6 +132,21 @@ async def test_a_forgotten_password_is_replaced_by_a_mailed_code(start_server):
             assert (await a.login(email=EVE["email"], password="password2"))["success"]
 
 
+@pytest.mark.allow_warn(DEV_WARNINGS)
+async def test_one_address_sends_so_many_mails_a_minute(hub, start_server):
+    async with Accounts(server := start_server(ON)) as a:
+        raw = await hub.raw(server=server)
+        found = await raw.manage("get_service", "public/hypha-login")
+        errors = []
+        for i in range(31):
+            answer = await raw.call(found["request_reset"]["_rmethod"], f"n{i}@example.org",
+                                    to=found["request_reset"]["_rtarget"])
+            errors.append(answer.get("error", ""))
+        assert not any(errors[:30]) and errors[30].startswith("Too many requests from your address.")
+        answer = await a.web.post("/public/services/hypha-login/signup", json=EVE)
+        assert answer.status_code == 429 and int(answer.headers["retry-after"]) > 0
+
+
 async def test_asking_for_a_reset_tells_nobody_who_has_an_account(start_server):
     async with Mailbox() as box:
         async with Accounts(start_server(ON, *box.options)) as a:

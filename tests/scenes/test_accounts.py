@@ -104,7 +104,7 @@ async def test_codes_expire_and_another_one_is_throttled(start_server):
         async def resent():
             answer = await a.resend_code(email="e@x.org")
             return answer["success"] and answer
-        answer = await until(resent)
+        answer = await until(resent, step=0.4)
         assert answer == {"success": True, "email": "e@x.org", "dev_code": answer["dev_code"]}
         if code != answer["dev_code"]:
             assert "Incorrect code" in await a.refused("verify_email", email="e@x.org", code=code)

@@ -49,5 +49,5 @@ class Accounts:
 
 
 def wrong(code):
-    """Six digits that are not the code."""
-    return f"{(int(code) + 1) % 1000000:06d}"
+    """As many digits, which are not the code."""
+    return f"{(int(code) + 1) % 10 ** len(code):0{len(code)}d}"

@@ -67,7 +67,7 @@ class Mailbox:
         """The code of the next mail, which must be for that address."""
         _, recipients, mail = await self.next()
         assert recipients == [address], recipients
-        return re.search(r"^\s+(\d{6})\s*$", mail.get_content(), re.M)[1]
+        return re.search(r"^\s+(\d{6,8})\s*$", mail.get_content(), re.M)[1]
 
     async def link(self):
         """The link in the next mail."""

@@ -51,7 +51,8 @@ static void open_store(struct world *w, const char *path, size_t max)
     char error[STORE_ERROR_MAX];
 
     CHECK_INT(store_open_sqlite(w->loop, path, &w->store, error), STORE_OK);
-    accounts_init(&w->accounts, w->store, max);
+    accounts_init(&w->accounts, w->store);
+    w->accounts.max_accounts = max;
     accounts_load(&w->accounts, on_done, w);
     wait_done(w, ACCOUNT_FOUND);
 }
@@ -113,7 +114,7 @@ CASE(one_change_of_an_account_at_a_time)
     struct accounts a;
     struct change one = {0}, two = {0}, other = {0};
 
-    accounts_init(&a, NULL, 1);
+    accounts_init(&a, NULL);
     CHECK(accounts_begin_change(&a, &one, "eve@x"));
     CHECK(!accounts_begin_change(&a, &two, "eve@x"));
     CHECK(accounts_begin_change(&a, &other, "mal@x"));

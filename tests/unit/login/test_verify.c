@@ -6,7 +6,7 @@
 #include "harness/check.h"
 
 static const struct code_rules rules = {
-    .ttl_ms = 600000, .throttle_ms = 30000, .max_attempts = 5, .max_pending = 3};
+    .n_digits = 6, .ttl_ms = 600000, .throttle_ms = 30000, .max_attempts = 5, .max_pending = 3};
 static const struct slice eve = {"eve@example.org", 15}, mal = {"mal@example.org", 15};
 
 static struct code *issue(struct codes *c, struct slice email, uint64_t now)
@@ -38,10 +38,11 @@ CASE(the_right_code_is_taken_once)
     struct codes c;
     unsigned left;
 
-    codes_init(&c, &rules);
+    codes_init(&c);
+    c.rules = rules;
     struct code *code = issue(&c, eve, 1000);
-    CHECK_INT(strlen(code->digits), CODE_DIGITS);
-    CHECK_INT(strspn(code->digits, "0123456789"), CODE_DIGITS);
+    CHECK_INT(strlen(code->digits), 6);
+    CHECK_INT(strspn(code->digits, "0123456789"), 6);
     CHECK_INT(guess(&c, mal, code->digits, 1000, &left), CODE_ABSENT);
     CHECK_INT(guess(&c, eve, "", 1000, &left), CODE_WRONG);
     CHECK_INT(left, 4);
@@ -56,9 +57,10 @@ CASE(five_wrong_codes_lock_it)
 {
     struct codes c;
     unsigned left = 0;
-    char right[CODE_DIGITS + 1];
+    char right[CODE_DIGITS_MAX + 1];
 
-    codes_init(&c, &rules);
+    codes_init(&c);
+    c.rules = rules;
     struct code *code = issue(&c, eve, 0);
     memcpy(right, code->digits, sizeof(right));
     for (unsigned i = 0; i < 4; i++) {
@@ -77,7 +79,8 @@ CASE(fifteen_wrong_codes_in_all_end_it_for_the_hour)
     struct code *code;
     unsigned left, wait = 0;
 
-    codes_init(&c, &rules);
+    codes_init(&c);
+    c.rules = rules;
     for (int round = 0; round < 3; round++) {
         code = issue(&c, eve, 0);
         for (int i = 0; i < 4; i++)
@@ -100,7 +103,8 @@ CASE(another_code_is_throttled_voids_the_old_one_and_keeps_the_count)
     struct code *code;
     unsigned left, wait = 0;
 
-    codes_init(&c, &rules);
+    codes_init(&c);
+    c.rules = rules;
     CHECK_INT(code_reissue(&c, eve, 0, &code, &wait), CODE_ABSENT);
     code = issue(&c, eve, 0);
     CHECK_INT(guess(&c, eve, wrong_for(code), 0, &left), CODE_WRONG);
@@ -123,7 +127,8 @@ CASE(a_code_expires)
     struct code *code;
     unsigned left, wait;
 
-    codes_init(&c, &rules);
+    codes_init(&c);
+    c.rules = rules;
     code = issue(&c, eve, 0);
     CHECK_INT(guess(&c, eve, code->digits, rules.ttl_ms - 1, &left), CODE_OK);
     CHECK_INT(guess(&c, eve, code->digits, rules.ttl_ms, &left), CODE_ABSENT);
@@ -141,7 +146,8 @@ CASE(a_mailbox_gets_ten_mails_an_hour)
     struct code *code;
     unsigned wait = 0;
 
-    codes_init(&c, &rules);
+    codes_init(&c);
+    c.rules = rules;
     for (int i = 0; i < CODE_MAILS; i++)
         issue(&c, eve, 0);
     CHECK_INT(code_issue(&c, eve, 0, &code, &wait), CODE_WAIT);
@@ -156,7 +162,8 @@ CASE(a_full_table_forgets_the_oldest)
     struct codes c;
     char email[8];
 
-    codes_init(&c, &rules);
+    codes_init(&c);
+    c.rules = rules;
     for (int i = 0; i < 5; i++) {
         snprintf(email, sizeof(email), "%d@x", i);
         issue(&c, slice_of(email), (uint64_t)i);
@@ -173,7 +180,8 @@ CASE(a_mail_that_did_not_leave_leaves_nothing_behind)
     struct code *code;
     unsigned left;
 
-    codes_init(&c, &rules);
+    codes_init(&c);
+    c.rules = rules;
     code = issue(&c, eve, 0);
     code_withdraw(&c, eve, code->generation + 1);
     CHECK_INT(c.by_email.n_entries, 1);
@@ -191,7 +199,8 @@ CASE(codes_cover_their_range)
     struct codes c;
     unsigned seen = 0;
 
-    codes_init(&c, &rules);
+    codes_init(&c);
+    c.rules = rules;
     for (int i = 0; i < 400; i++) {
         char email[8];
         snprintf(email, sizeof(email), "%d@x", i);
