@@ -85,7 +85,8 @@ static bool take_id(struct explain_case *c, struct slice id, struct refusal *r)
     if (slice_is(id, "root")) {
         c->user = user_new_root("ws-user-root");
     } else if (slice_is(id, "anonymous")) {
-        c->user = user_new_http_anonymous();
+        bool is_connecting = c->operation == OPERATION_JOIN || access_operation_is_inside(c->operation);
+        c->user = is_connecting ? user_new_anonymous("explain") : user_new_http_anonymous();
         return true;
     } else if (client) {
         c->user = user_ref(client->user);
@@ -136,11 +137,14 @@ static char *copy(struct slice text)
 static char *entry_of(const struct explain_case *c)
 {
     const struct scope *s = &c->user->scope;
+    bool is_there = c->is_connected && s->current_workspace;
 
+    if (is_there && c->operation == OPERATION_UNREGISTER_SERVICE)
+        return copy(slice_of(s->current_workspace));
     if (c->operation == OPERATION_JOIN || c->operation == OPERATION_HTTP ||
         access_operation_is_inside(c->operation))
         return copy(c->workspace);
-    if (c->is_connected && s->current_workspace)
+    if (is_there)
         return copy(slice_of(s->current_workspace));
     return c->user->is_anonymous && !c->is_connected ? copy(SLICE_LIT("ws-anonymous")) : NULL;
 }
@@ -170,9 +174,12 @@ static void rehearse(struct explain_case *c)
 
 static struct access_question question_of(const struct explain_case *c)
 {
+    const char *client = c->is_connected ? c->user->scope.client_id : NULL;
+
     return (struct access_question){.user = c->join->joined,
                                     .operation = c->operation,
                                     .context = slice_of(c->join->workspace_id),
+                                    .client = client ? slice_of(client) : SLICE_LIT(""),
                                     .target = c->workspace,
                                     .workspace = workspace_find(&c->hub->registry, c->workspace),
                                     .wanted = c->wanted};
