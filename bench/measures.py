@@ -7,6 +7,7 @@ import statistics
 import subprocess
 import tempfile
 import time
+import urllib.request
 from dataclasses import dataclass
 
 import servers
@@ -40,11 +41,41 @@ def load(args, server, arguments, before=()):
     return json.loads(done.stdout)
 
 
+def figures(server):
+    """What the server says of itself."""
+    with urllib.request.urlopen(f"{server.url}/metrics", timeout=30) as answer:
+        rows = [line.split() for line in answer.read().decode().splitlines() if not line.startswith("#")]
+    return {row[0]: float(row[1]) for row in rows if len(row) == 2}
+
+
+def charged_and_resident(server):
+    return figures(server)["hyphad_charged_bytes"], resident_bytes(server.pid)
+
+
+def when_all_are_there(server, n, process):
+    """Both figures once n clients are in, or None when the load ends before."""
+    while process.poll() is None:
+        if figures(server)["hyphad_peers"] >= n:
+            time.sleep(0.5)
+            return charged_and_resident(server)
+        time.sleep(0.3)
+    return None
+
+
 def take_memory(args, server, arguments):
-    """Memory and CPU of clients that are only there; what is left when they are gone."""
-    sample = load(args, server, arguments)
-    if sample:
-        sample["rss_after_share"] = sample["rss_after"] / sample["rss_before"]
+    """Memory and CPU of clients that are only there; how much of it the server's accounts know; what is left when they are gone."""
+    charged_first, resident_first = charged_and_resident(server)
+    process = subprocess.Popen(bench_command(args, server, arguments), stdout=subprocess.PIPE, text=True)
+    held = when_all_are_there(server, int(arguments[arguments.index("--connections") + 1]), process)
+    said = process.communicate(timeout=600)[0]
+    if process.returncode != 0 or not held:
+        print(f"{server.name}, {' '.join(arguments)}: {said} {server.tail()}", file=args.messages)
+        return None
+    sample = json.loads(said)
+    sample["rss_after_share"] = sample["rss_after"] / sample["rss_before"]
+    sample["charged_share"] = (held[0] - charged_first) / (held[1] - resident_first)
+    sample["charged_off"] = abs(1 - sample["charged_share"])
+    sample["charged_left"] = charged_and_resident(server)[0] - charged_first
     return sample
 
 
@@ -75,23 +106,49 @@ def take_start(args, server, arguments):
         shutil.rmtree(folder)
 
 
-def take_fairness(args, server, arguments):
-    """A pair's latency when all is quiet, and beside a client that sends as fast as it can."""
-    # The measuring process goes before the noise on their common core: the noise is for the server.
+def first_in_line():
+    """The measuring process goes before the noise on their common core: the noise is for the server."""
     first = ["chrt", "-f", "10"]
-    if subprocess.run([*first, "true"], stderr=subprocess.DEVNULL).returncode != 0:
-        first = []
-    quiet = load(args, server, arguments, first)
-    noise = subprocess.Popen(bench_command(args, server, ["flood", "--warmup", "0", "--seconds",
-                             str(args.seconds + args.warmup + 2)]), stdout=subprocess.PIPE, text=True)
-    time.sleep(1)
-    loud = load(args, server, arguments, first)
-    noise_sample = json.loads(noise.communicate(timeout=60)[0])
-    if not quiet or not loud:
+    return first if subprocess.run([*first, "true"], stderr=subprocess.DEVNULL).returncode == 0 else []
+
+
+def beside(args, server, arguments, noise):
+    """A pair's latency in short slices, by turns alone and beside the noise: what else the machine does meets both alike."""
+    slices, seconds, first = 5, 1.0, first_in_line()
+    short = [*arguments, "--seconds", str(seconds), "--warmup", "0.3"]
+    quiet, loud, noises = [], [], []
+    for _ in range(slices):
+        quiet.append(load(args, server, short, first))
+        command = bench_command(args, server, [*noise, "--warmup", "0", "--seconds", str(seconds + 1.2)])
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        time.sleep(0.4)
+        loud.append(load(args, server, short, first))
+        noises.append(json.loads(process.communicate(timeout=60)[0]))
+    if not all(quiet) or not all(loud):
+        return None, noises
+    sample = {}
+    for percentile in ("p50", "p99"):
+        alone, with_it = (statistics.median(s[percentile] for s in runs) for runs in (quiet, loud))
+        sample |= {f"quiet_{percentile}": alone, f"loud_{percentile}": with_it, f"{percentile}_ratio": with_it / alone}
+    return sample, noises
+
+
+def take_fairness(args, server, arguments):
+    sample, noises = beside(args, server, arguments, ["flood"])
+    if sample:
+        sample["flood_per_second"] = statistics.median(n["messages_per_second"] for n in noises)
+        sample["errors"] = sum(n["errors"] for n in noises)
+    return sample
+
+
+def take_stall(args, server, arguments):
+    """The noise is a client that stops reading what is sent to it, until the server cuts it."""
+    sample, noises = beside(args, server, arguments, ["flood", "--stall", "--size", "4096"])
+    if not sample or not all(n["was_cut"] for n in noises):
+        print(f"{server.name}: a reader that stopped was not cut", file=args.messages)
         return None
-    return {"p50_ratio": loud["p50"] / quiet["p50"], "p99_ratio": loud["p99"] / quiet["p99"],
-            "quiet_p50": quiet["p50"], "quiet_p99": quiet["p99"], "loud_p50": loud["p50"], "loud_p99": loud["p99"],
-            "flood_per_second": noise_sample["messages_per_second"], "errors": noise_sample["errors"]}
+    sample["stalled_seconds"] = statistics.median(n["stalled"] for n in noises)
+    return sample
 
 
 SMALL = ["--pairs", "64", "--size", "128"]
@@ -151,6 +208,7 @@ MEASURES = [
     same("start", "start_ms", "9", take=take_start),
     same("mixed", "actions_per_cpu_second", "mixed", "--pairs", "32", original=[]),
     same("fairness", "p99_ratio", "call", *ONE, fresh=True, take=take_fairness),
+    Measure("stalled-reader", "p99_ratio", {"hyphad-cut": ["call", *ONE]}, is_fresh=True, take=take_stall),
     registry("get"),
     registry("register"),
     registry("list"),

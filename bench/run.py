@@ -3,7 +3,7 @@
 
 quick   calls through hyphad and the bare relay
 full    every measure; also nats-server, nginx and the original server, where they are there
-check   quick, then compares with floors.toml and exits 1 below a floor
+check   quick (or, with --all, full), then compares with floors.toml and exits 1 below a floor
 
 Times on one machine do not travel; ratios between servers measured in turn on it do. So each round measures every server
 once, ratios are taken within a round, and the table shows their median and spread."""
@@ -29,6 +29,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 def options():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("mode", choices=["quick", "full", "check"])
+    p.add_argument("--all", action="store_true", help="check: every measure, not only the quick ones")
     p.add_argument("--hyphad", help="server to measure; left out when not given")
     p.add_argument("--bench", required=True, help="the hyphad-bench program")
     p.add_argument("--relay", required=True, help="the hyphad-relay program")
@@ -45,6 +46,7 @@ def options():
     p.add_argument("--merge", action="store_true", help="keep the other measures of a results file of this day and commit")
     args = p.parse_args()
     args.messages = sys.stderr
+    args.is_full = args.mode == "full" or args.all
     for name in ("hyphad", "bench", "relay"):
         path = getattr(args, name)
         if path:
@@ -58,8 +60,8 @@ def choose(args):
     if unknown := set(args.only or []) - known:
         raise SystemExit(f"no measure named {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}")
     chosen = [m for m in MEASURES
-              if (m.name in args.only if args.only else m.is_quick or args.mode == "full")]
-    names = [n for n in servers.START if getattr(args, n.partition("-")[0]) and (args.mode == "full" or n in ("hyphad", "relay"))]
+              if (m.name in args.only if args.only else m.is_quick or args.is_full)]
+    names = [n for n in servers.START if getattr(args, n.partition("-")[0]) and (args.is_full or n in ("hyphad", "relay"))]
     return chosen, [n for n in names if any(n in m.runs for m in chosen)]
 
 

@@ -137,6 +137,12 @@ def start_hyphad_2(args, core):
     return Server("hyphad-2", command, f"{args.server_core},{args.generator_core}", LOGIN_ENV)
 
 
+def start_hyphad_cut(args, core):
+    """Out of patience soon with a client that does not read."""
+    command = [args.hyphad, "--port", "0", "--data-dir", "{folder}/data", "--threads", "1", "--slow-consumer-timeout", "1"]
+    return Server("hyphad-cut", command, core, LOGIN_ENV)
+
+
 def start_relay(args, core):
     return Server("relay", [args.relay], core)
 
@@ -207,9 +213,9 @@ def start_nginx(args, core):
 
 
 # Which of them log in, and so take --jwt-secret.
-START = {"hyphad": start_hyphad, "hyphad-2": start_hyphad_2, "relay": start_relay, "nats": start_nats, "nginx": start_nginx,
+START = {"hyphad": start_hyphad, "hyphad-2": start_hyphad_2, "hyphad-cut": start_hyphad_cut, "relay": start_relay, "nats": start_nats, "nginx": start_nginx,
          "original": start_original}
-WITH_LOGIN = {"hyphad", "hyphad-2", "original"}
+WITH_LOGIN = {"hyphad", "hyphad-2", "hyphad-cut", "original"}
 
 
 def is_dead(pid):

@@ -3,7 +3,7 @@
  *   find:  enter epoch - load table - probe: load place, compare hash and key - copy the handle - leave
  *   put:   lock - probe - store a new entry over the old one (or into a free place) - retire the old - unlock
  *   size:  build the new table aside, store it over the old one, retire the old table; it grows when half of its places are
- *          used and shrinks when a sixteenth is, so that what a crowd needed goes when it leaves
+ *          used and shrinks when an eighth is, so that what a crowd needed goes when it leaves
  *
  * A removed place holds REMOVED, so that probes of other keys go on past it; a new table drops those places. All loads and stores
  * of published pointers are seq_cst, which is what the argument in epoch.c needs and costs nothing on x86-64 loads. */
@@ -201,7 +201,7 @@ static struct table *give_room_back(struct directory *d, struct shard *shard)
 {
     struct table *t = atomic_load_explicit(&shard->table, memory_order_relaxed);
 
-    return t->n_places > FIRST_PLACES && shard->n_live * 16 < t->n_places ? rebuild(d, shard, shard->n_live) : NULL;
+    return t->n_places > FIRST_PLACES && shard->n_live * 8 <= t->n_places ? rebuild(d, shard, shard->n_live) : NULL;
 }
 
 bool directory_put(struct directory *d, struct slice key, struct handle h, struct handle *ret_replaced)
