@@ -148,6 +148,8 @@ struct manager *manager_new(struct hub *h, struct rpc_loop *rl)
     service_cache_init(&m->objects);
     list_init(&m->deletions);
     event_log_init(&m->event_log, h);
+    if (h->loop->config->enable_service_search)
+        m->search = service_search_new(h);
     build_service(m);
     build_info(m);
     auth_provider_open(m);
@@ -169,6 +171,7 @@ void manager_free(struct manager *m)
         rpc_host_close(m->places[i].host);
     deletions_orphan(m);
     event_log_deinit(&m->event_log);
+    service_search_free(m->search);
     ASSERT(m->askers.n_entries == 0); /* closing the host has ended what was under way */
     map_deinit(&m->askers);
     service_cache_deinit(&m->objects);

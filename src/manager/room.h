@@ -13,6 +13,7 @@
 #include "base/slice.h"
 #include "manager/event_log.h"
 #include "manager/manager.h"
+#include "manager/search.h"
 #include "manager/service_cache.h"
 #include "rpc/rpc.h"
 
@@ -36,6 +37,7 @@ struct manager {
     struct map askers;
     struct service_cache objects; /* for the callers of HTTP requests */
     struct event_log event_log;
+    struct service_search *search; /* NULL without --enable-service-search */
 };
 
 extern const struct rpc_method manager_methods[];
@@ -52,7 +54,9 @@ void offer_register(struct manager *m, enum manager_place place, const struct rp
 typedef void manager_handler(struct rpc_call *call, void *arg);
 
 /* small.c */
-manager_handler do_echo, do_search_services;
+manager_handler do_echo;
+/* search.c */
+manager_handler do_search_services;
 /* event_log.c */
 manager_handler do_log, do_log_event, do_get_events, do_get_event_stats;
 /* services.c */

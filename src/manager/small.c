@@ -21,10 +21,3 @@ void do_echo(struct rpc_call *call, void *arg)
     rpc_value_expand(call->args[0], call->workspace, &b);
     reply_buf(call, &b);
 }
-
-/* Its own sentence in the original too: the search is an option there. */
-void do_search_services(struct rpc_call *call, void *arg)
-{
-    (void)arg;
-    rpc_reject(call, "RuntimeError", "Service search is not enabled.");
-}
