@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "auth/token.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "harness/check.h"
@@ -94,4 +95,26 @@ CASE(a_revoked_token_is_refused_at_once_and_after_a_restart)
     CHECK_INT(unlink(path), 0);
 }
 
-CASES(RUN(a_revoked_token_is_refused_at_once_and_after_a_restart))
+/* req: A-040 */
+CASE(a_reconnection_token_goes_with_the_one_its_login_began_with)
+{
+    struct token first = {.digest = {1}}, later = {.digest = {2}, .origin = {1}}, other = {.digest = {3}, .origin = {4}};
+    int64_t now = clock_wall_ms() / 1000;
+    struct world w;
+
+    world_open(&w);
+    struct store *s = store_open_memory(w.loop);
+    struct revocations *r = revocations_new(w.loop, s);
+    CHECK(!revocation_covers(r, &first) && !revocation_covers(r, &later));
+    revocation_add(r, first.digest, now + 500, on_done, &w);
+    wait_done(&w, REVOCATION_OK);
+    CHECK(revocation_covers(r, &first) && revocation_covers(r, &later));
+    CHECK(!revocation_covers(r, &other));
+    other.is_root = true;
+    CHECK(!revocation_covers(r, &other));
+    end(&w, r, s);
+    world_close(&w);
+}
+
+CASES(RUN(a_reconnection_token_goes_with_the_one_its_login_began_with),
+      RUN(a_revoked_token_is_refused_at_once_and_after_a_restart))

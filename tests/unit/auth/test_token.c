@@ -289,7 +289,25 @@ CASE(a_token_too_long_is_not_made)
     user_unref(u);
 }
 
-CASES(RUN(a_login_token_names_a_person), RUN(a_child_inherits_no_power), RUN(claims_are_checked),
+/* req: A-040 */
+CASE(a_reconnection_token_says_what_it_continues)
+{
+    uint8_t origin[32] = {7, 8, 9}, none[32] = {0};
+    struct token first = accept(forge("\"sub\":\"u1\""));
+
+    CHECK(memcmp(first.origin, none, sizeof(none)) == 0);
+    struct token t = accept(token_mint_reconnection(&forge_keys, first.user, origin, 60));
+    CHECK(memcmp(t.origin, origin, sizeof(origin)) == 0);
+    token_deinit(&t);
+    t = accept(token_mint_reconnection(&forge_keys, first.user, none, 60));
+    CHECK(memcmp(t.origin, none, sizeof(none)) == 0);
+    token_deinit(&t);
+    token_deinit(&first);
+    forged_refused(forge("\"sub\":\"u1\",\"https://amun.ai/origin\":\"short\""), "origin should be a digest");
+    forged_refused(forge("\"sub\":\"u1\",\"https://amun.ai/origin\":7"), "origin should be a digest");
+}
+
+CASES(RUN(a_reconnection_token_says_what_it_continues), RUN(a_login_token_names_a_person), RUN(a_child_inherits_no_power), RUN(claims_are_checked),
       RUN(the_token_does_not_choose_the_algorithm), RUN(what_is_no_token_is_refused), RUN(no_altered_token_dodges_revocation),
       RUN(the_root_token_is_root), RUN(the_claims_are_those_of_the_original), RUN(minted_tokens_come_back), RUN(no_name_is_a_grant),
       RUN(a_token_too_long_is_not_made))

@@ -91,10 +91,14 @@ static struct join *make_join(struct kit *k, const struct asked *a)
     return j;
 }
 
+struct kept {
+    bool is_kept;
+};
+
 static void on_blocked(int outcome, void *arg)
 {
     CHECK_INT(outcome, BLOCK_OK);
-    *(bool *)arg = true;
+    ((struct kept *)arg)->is_kept = true;
 }
 
 static bool starts(const char *text, const char *prefix)
@@ -248,20 +252,20 @@ CASE(who_is_blocked_stays_out_by_name_and_by_address)
     struct block user = {BLOCK_USER, 0, SLICE_LIT("bob"), SLICE_LIT("spam")};
     struct block there = {BLOCK_ADDRESS, 0, SLICE_LIT("192.0.2.7"), SLICE_LIT("noise")};
     struct workspace *w = NULL;
-    bool is_kept = false;
+    struct kept kept = {false};
     struct kit k;
 
     kit_init(&k, 1);
     struct join *j = make_join(&k, &a);
     j->user->parent = copy("bob");
-    CHECK(block_add(k.hub.blocks, &user, 10, on_blocked, &is_kept));
+    CHECK(block_add(k.hub.blocks, &user, 10, on_blocked, &kept));
     CHECK(!admission_check(&k.hub, j, &w));
     CHECK_TEXT(j->text, "User is blocked: spam");
     CHECK_INT(j->close_code, 1008);
     CHECK_INT(j->outcome, JOIN_BLOCKED);
-    TURNS_UNTIL(&k.t, is_kept);
-    is_kept = false;
-    CHECK(block_add(k.hub.blocks, &there, 10, on_blocked, &is_kept));
+    TURNS_UNTIL(&k.t, kept.is_kept);
+    kept.is_kept = false;
+    CHECK(block_add(k.hub.blocks, &there, 10, on_blocked, &kept));
     CHECK(ip_parse("192.0.2.7", &j->address));
     CHECK(!admission_check(&k.hub, j, &w));
     CHECK_TEXT(j->text, "IP is blocked: noise");
@@ -270,7 +274,7 @@ CASE(who_is_blocked_stays_out_by_name_and_by_address)
     j->workspace = mem_free(j->workspace);
     j->close_code = 0;
     CHECK(admission_check(&k.hub, j, &w));      /* who can lift a block is kept out by none */
-    TURNS_UNTIL(&k.t, is_kept);
+    TURNS_UNTIL(&k.t, kept.is_kept);
     join_free(j);
     kit_deinit(&k);
 }
