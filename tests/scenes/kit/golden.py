@@ -182,10 +182,19 @@ class Replay:
         if row["fn"] == "register_service" and args and isinstance(args[0], dict):
             if ":" in str(args[0].get("id")):
                 self.offer(raw, args[0])
+        kwargs = written_out(row.get("kwargs", {}))
         try:
-            return await raw.manage(row["fn"], *args, **written_out(row.get("kwargs", {}))), None
+            if "service" in row:
+                return await self.call_service(raw, row, args, kwargs), None
+            return await raw.manage(row["fn"], *args, **kwargs), None
         except RpcError as error:
             return None, str(error)
+
+    async def call_service(self, raw, row, args, kwargs):
+        """A function of a service of the server's own."""
+        name = row["service"].split("/")[1]
+        address = (await raw.manage("get_service_info", row["service"]))["id"].split(":")[0]
+        return await raw.call(f"services.{name}.{row['fn']}", *args, kwargs=kwargs or None, to=address)
 
     def compare(self, row, result, error):
         if "error" in row:
