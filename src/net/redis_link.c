@@ -369,6 +369,7 @@ static void on_resolved(uv_getaddrinfo_t *lookup, int status, struct addrinfo *f
     }
     for (struct addrinfo *it = found; it; it = it->ai_next)
         n++;
+    ASSERT(n);
     for (unsigned skip = c->link->n_failures % n; skip; skip--)     /* another address with every try */
         at = at->ai_next;
     int r = uv_tcp_init(&c->link->loop->uv, &c->uv.tcp);

@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from kit import tokens
 from kit.people import login
 from kit.raw import Raw, RpcError
+from kit.redis import Redis
 
 pytestmark = [pytest.mark.differs("durability of our own"), pytest.mark.allow_warn("")]
 ENDS = (OSError, EOFError, ConnectionClosed)
@@ -139,15 +140,15 @@ async def verify(server, ledger, names):
         raw.ws.transport.abort()
 
 
-async def crash_rounds(start_server, folder, n_rounds, n_writes):
+async def crash_rounds(start_server, folder, n_rounds, n_writes, *args):
     dice = random.Random()
     n_acked = 0
     for number in range(n_rounds):
         ledger = Ledger()
         names = [f"w{number}x{i}" for i in range(N_WRITERS)]
-        server = start_server(data_dir=folder, env={"HYPHA_MAX_WORKSPACES_PER_USER": "100000"})
+        server = start_server(*args, data_dir=folder, env={"HYPHA_MAX_WORKSPACES_PER_USER": "100000"})
         await write_until_killed(server, ledger, names, n_writes + dice.randint(0, n_writes // 2), dice)
-        server = start_server(data_dir=folder)
+        server = start_server(*args, data_dir=folder)
         await verify(server, ledger, names)
         server.kill()
         n_acked += ledger.n_acked
@@ -156,6 +157,14 @@ async def crash_rounds(start_server, folder, n_rounds, n_writes):
 
 async def test_what_was_acknowledged_survives_a_kill(start_server, tmp_path):
     assert await crash_rounds(start_server, tmp_path, 3, 80) >= 240
+
+
+async def test_what_redis_acknowledged_survives_a_kill(start_server, tmp_path):
+    redis = Redis(tmp_path / "redis").start()
+    try:
+        assert await crash_rounds(start_server, tmp_path, 2, 80, "--store", redis.uri) >= 160
+    finally:
+        redis.kill()
 
 
 @pytest.mark.stress

@@ -83,6 +83,14 @@ async def test_a_corrupt_record_costs_itself_only(hub, start_server, tmp_path):
     assert aside == {b"ada-b", b"\0\xff"}
 
 
+def test_a_database_that_is_none_is_named_and_left_alone(tmp_path):
+    (tmp_path / "hyphad.db").write_text("precious " * 1000)
+    done = subprocess.run([os.environ["HYPHAD_BIN"], "--port=0", f"--data-dir={tmp_path}"],
+                          capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1 and "hyphad.db: file is not a database" in done.stderr
+    assert (tmp_path / "hyphad.db").read_text() == "precious " * 1000
+
+
 class FileLimit:
     """No file of the server may grow: what a full disk is to SQLite, without the right to mount."""
 
