@@ -81,16 +81,16 @@ static bool bring_back(struct queues *qs, struct slice key, struct slice bytes)
     const struct workspace *w = workspace_find(&qs->hub->registry, workspace);
     if (!w || !(w->is_persistent || w->is_system))
         return false;
+    if (number >= qs->next_number)      /* whatever becomes of it here, its key is taken */
+        qs->next_number = number + 1;
     struct queue *q = queue_get(queues_shelf(qs, w), name);
     struct queue_task *t = queue_task_new(q, number, bytes);
     if (!t) {
         LOG(LOG_ERROR, "queue", "no room for a task the store kept", log_slice("workspace", workspace));
-        queue_drop_if_idle(q);
+        queues_settle(qs, q);
         return true;    /* it stays in the store: with more room it comes back */
     }
     queue_task_show(t);
-    if (number >= qs->next_number)
-        qs->next_number = number + 1;
     return true;
 }
 

@@ -139,6 +139,38 @@ async def test_a_waiting_pop_ends_when_its_caller_leaves(hub, server):
     assert await one.pop("jobs") == {"n": 1}
 
 
+@pytest.mark.differs("tasks are durable here")
+async def test_callers_that_leave_in_the_middle_double_and_reorder_nothing(hub, start_server, tmp_path):
+    server = hub.server = start_server(data_dir=tmp_path)
+    ada = await user(hub, "ada")
+    q = await queue_of(ada)
+    token = await ada.manage("generate_token", {"permission": "read_write"})
+    await asyncio.gather(*(q.push("jobs", {"n": i}) for i in range(60)))
+    got = []
+
+    async def hasty(i):
+        raw = await hub.raw_open({"client_id": f"hasty-{i}", "token": token, "workspace": ada.workspace})
+        await raw.joined()
+        taker = Queue(raw, server)
+        taker.address = q.address
+        async def pop():
+            got.append((await taker.pop("jobs"))["n"])
+        pops = [asyncio.create_task(pop()) for _ in range(3)]
+        await asyncio.sleep(0)      # the frames are on their way
+        if i % 2:
+            await raw.shut()
+        await asyncio.gather(*pops, return_exceptions=True)
+
+    await asyncio.gather(*(hasty(i) for i in range(16)))
+    left = [t["n"] for t in await q.peek("jobs", 100)]
+    assert len(set(got)) == len(got) and not set(got) & set(left) and left == sorted(left)
+    await until(lambda: server.metric("hyphad_queue_tasks") == len(left))
+    server.stop()
+    hub.server = start_server(data_dir=tmp_path)
+    q = await queue_of(await user(hub, "ada"))
+    assert [t["n"] for t in await q.peek("jobs", 100)] == left, "memory and store agree"
+
+
 @pytest.mark.differs("limits of our own")
 async def test_limits(hub, start_server):
     server = hub.server = start_server("--max-queues", "3", "--max-queue-tasks", "5", "--max-queue-waiters", "2",
@@ -267,6 +299,19 @@ async def test_over_http(hub, server):
     async with client_for(server, None) as http:
         answer = await http.post("/public/services/queue/push", json={"queue_name": "q", "task": {}})
         assert answer.status_code == 403
+
+
+async def test_a_pop_over_http_ends_with_its_connection(hub, server):
+    ada = await user(hub, "ada-http-gone")
+    token = await ada.manage("generate_token", {"permission": "read_write"})
+    async with client_for(server, token) as http:
+        waiting = asyncio.create_task(http.get("/public/services/queue/pop?queue_name=jobs&timeout=60"))
+        await until(lambda: server.metric("hyphad_queue_waiting_pops") == 1)
+        waiting.cancel()
+    await until(lambda: server.metric("hyphad_queue_waiting_pops") == 0)
+    q = await queue_of(ada)
+    await q.push("jobs", {"n": 1})
+    assert await q.length("jobs") == 1
 
 
 async def test_the_published_clients_queue(hub, server):
