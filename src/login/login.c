@@ -98,11 +98,12 @@ static void build_service(struct login *l)
                                       .arg = l};
 }
 
-struct login *login_new(struct hub *h, bool has_accounts)
+struct login *login_new(struct hub *h, struct api *a, bool has_accounts)
 {
     struct login *l = MEM_NEW(struct login);
 
     l->hub = h;
+    l->api = a;
     l->manner = has_accounts ? &login_manner_local : &login_manner_default;
     l->rate = http_rate_new();
     atomic_init(&l->is_yielding, false);

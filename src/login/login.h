@@ -16,9 +16,9 @@ struct hub;
 struct login;
 struct manager;
 
-/* Before the loops run. Borrows the hub for its life, its loop's configuration too. has_accounts:
- * with accounts of this server. */
-struct login *login_new(struct hub *h, bool has_accounts);
+/* Before the loops run. Borrows both for its life, and the configuration of the hub's loop.
+ * has_accounts: with accounts of this server. */
+struct login *login_new(struct hub *h, struct api *a, bool has_accounts);
 void login_free(struct login *l); /* after the loops are joined; takes NULL */
 /* Offers the service. Hub loop, after manager_new(). */
 void login_open(struct login *l, struct manager *m);

@@ -31,6 +31,7 @@ extern const struct login_manner login_manner_default, login_manner_local;
 struct login {
     /* const after login_new */
     struct hub *hub;
+    struct api *api;
     const struct login_manner *manner;
     struct http_rate *rate; /* any thread: starts per address */
     struct oauth *oauth;    /* owned */

@@ -175,22 +175,41 @@ static const char *document_of(const struct login *l)
     return l->manner->is_local ? "local.html" : "login.html";
 }
 
+/* Whether the page is somebody else's; then it is answered. */
+static bool yields(struct login *l, struct http_request *req)
+{
+    if (!atomic_load_explicit(&l->is_yielding, memory_order_acquire))
+        return false;
+    page_other(l, req);
+    return true;
+}
+
 static void on_page(struct http_request *req, void *arg)
 {
-    page_respond(req, document_of(arg));
+    if (!yields(arg, req))
+        page_respond(req, document_of(arg));
+}
+
+/* Everything that is no page of ours. */
+static void on_other(struct http_request *req, void *arg)
+{
+    if (!yields(arg, req))
+        http_respond_error(req, 404, HTTP_F3, SLICE_LIT("Function not found"));
 }
 
 static void on_local_profile(struct http_request *req, void *arg)
 {
-    (void)arg;
-    page_respond(req, "profile.html");
+    if (!yields(arg, req))
+        page_respond(req, "profile.html");
 }
 
 static void on_profile(struct http_request *req, void *arg)
 {
-    const struct login *l = arg;
+    struct login *l = arg;
     struct buf headers, url;
 
+    if (yields(l, req))
+        return;
     buf_init(&headers, 0);
     buf_init(&url, 0);
     buf_add_fmt(&url, "%s/public/apps/hypha-login", l->hub->info->public_base_url);
@@ -232,6 +251,8 @@ void login_pages_init(struct login *l)
     add_route(l, "/public/apps/hypha-login/profile",
               l->manner->is_local ? on_local_profile : on_profile);
     add_route(l, "/public/apps/hypha-login/assets/{file}", on_file);
+    add_route(l, "/public/apps/hypha-login/{path:path}", on_other);
+    l->routes[l->n_routes - 1].methods |= HTTP_M_POST;
     add_provider_routes(l);
 }
 

@@ -7,6 +7,7 @@
 struct buf;
 struct config;
 struct http_request;
+struct login;
 struct slice;
 
 struct login_file {
@@ -22,3 +23,5 @@ extern const size_t login_n_files;
 void page_respond(struct http_request *req, const char *name);
 /* The same as text. */
 void page_text(const struct config *c, const char *name, struct buf *out);
+/* Answers as the client does that offers the login service in our place. */
+void page_other(struct login *l, struct http_request *req);

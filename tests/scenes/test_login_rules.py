@@ -201,3 +201,41 @@ async def test_nobody_else_takes_over(hub, start_server):
     assert guest.workspace == "ws-user-alice", "who may not write there is not let in"
     with pytest.raises(RpcError, match="Permission denied"):
         await stranger.manage("unregister_service", "public/hypha-login")
+
+
+def page_of(event):
+    if event["query_string"] == "fail":
+        raise ValueError("told you")
+    return {"status": 201, "headers": {"Content-Type": "text/html", "X-Login": "theirs",
+                                       "Content-Length": "7"},
+            "body": f"<p>{event['method']} {event['path']} {event['query_string']} "
+                    f"{event['user']['id']} {event['headers']['x-seen']} {event['body']}</p>"}
+
+
+@pytest.mark.differs("its own page stays, when the login service is another")
+async def test_its_pages_are_its_own(hub, start_server):
+    server = start_server(*people.ROOT_ARGS)
+    page = "/public/apps/hypha-login/"
+    async with Login(server) as login:
+        web = login.web
+        theirs = await rival(hub, server)
+        await theirs.register_service({**OTHER, "index": page_of, "profile": page_of,
+                                       "deep": {"page": page_of}, "wrong": lambda event: 5})
+        headers = {"X-Seen": "yes"}
+        answer = await web.get(page, params={"key": "k"}, headers=headers)
+        assert (answer.status_code, answer.headers["x-login"]) == (201, "theirs")
+        assert answer.headers["content-type"] == "text/html"
+        assert answer.text == "<p>GET / key=k anonymouz-http yes None</p>"
+        headers["Authorization"] = f"Bearer {people.login('alice')}"
+        answer = await web.post(f"{page}deep/page", content=b"xy", headers=headers)
+        assert answer.text == "<p>POST /deep/page  alice yes b'xy'</p>"
+        assert "GET /profile" in (await web.get(f"{page}profile", headers=headers)).text
+        assert (await web.get(f"{page}nothing")).status_code == 404
+        assert (await web.get(f"{page}wrong")).status_code == 500
+        answer = await web.get(f"{page}?fail", headers=headers)
+        assert answer.status_code == 400 and "told you" in answer.text
+        assert (await web.get("/login")).headers["location"] == page
+        await theirs.disconnect()
+        await until(lambda: server.metric("hyphad_peers") == 1)
+        assert "Hypha Account" in (await web.get(page)).text
+        assert (await web.get(f"{page}nothing")).status_code == 404
