@@ -196,6 +196,21 @@ int claims_read(const struct token_keys *keys, struct slice claims, struct token
     return TOKEN_OK;
 }
 
+/* Names with a meaning of their own here. Others may give them to whom they give all power, or none. */
+static bool may_be_called(const struct user *u)
+{
+    bool is_root = strcmp(u->id, "root") == 0 || strcmp(user_effective_id(u), "root") == 0;
+
+    if (is_root)
+        return user_permission(u, SLICE_LIT("*")) == PERMISSION_ADMIN;
+    return u->is_anonymous || !slice_starts(slice_of(u->id), "anonymouz-");
+}
+
+int claims_check_foreign(const struct user *u, char ret_error[TOKEN_ERROR_MAX])
+{
+    return may_be_called(u) ? TOKEN_OK : token_refuse(ret_error, "1 validation error for UserInfo: id: the name is reserved");
+}
+
 /* What a provider calls the current workspace stands in the user or in its scope; the user's counts. */
 static void settle_workspace(struct user *u)
 {
@@ -225,6 +240,10 @@ int claims_from_user(struct slice map, struct token *ret, char ret_error[TOKEN_E
         u->parent = mem_free(u->parent);
     settle_workspace(u);
     add_own_grants(u);
+    if (claims_check_foreign(u, ret_error) != TOKEN_OK) {
+        user_unref(u);
+        return TOKEN_INVALID;
+    }
     ret->user = u;
     ret->has_workspace = u->current_workspace != NULL;
     ret->has_client_id = u->scope.client_id != NULL;

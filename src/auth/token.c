@@ -140,6 +140,11 @@ int token_parse_rs256(const struct token_keys *issuer, const struct rsa_key *key
     r = jws_claims(&j, &claims) ? finish(issuer, &j, buf_slice(&claims), ret, ret_error)
                                 : token_refuse(ret_error, "Error decoding token claims.");
     buf_deinit(&claims);
+    if (!r && claims_check_foreign(ret->user, ret_error) != TOKEN_OK) {
+        token_deinit(ret);
+        *ret = (struct token){0};
+        r = TOKEN_INVALID;
+    }
     return r;
 }
 

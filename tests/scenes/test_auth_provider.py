@@ -95,6 +95,7 @@ async def test_the_hubs_own_tokens_and_the_root_token_do_not_need_it(hub, world)
 @pytest.mark.parametrize("answer", [
     None, "ann", 7, [], {}, {"id": ""}, {"id": 7}, {"id": "x" * 300}, user("ann", expires_at=1.0), user("ann", email=7),
     user("ann", scope={"workspaces": {"team": "everything"}}), user("ann", scope="ws:team#a"), user("ann\0root"),
+    user("root"), user("ann", parent="root"), user("anonymouz-1"),
 ], ids=str)
 async def test_an_answer_that_names_nobody_lets_nobody_in(hub, world, answer):
     server, root = await world(Provider(**{"opaque:x": answer}))

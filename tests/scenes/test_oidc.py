@@ -95,6 +95,8 @@ async def test_what_a_forger_would_try(hub, start_server, issuer):
         "another audience": (issuer.token("ann", aud="other"), "Invalid audience"),
         "another issuer": (issuer.token("ann", iss="https://amun.ai/"), "Invalid issuer"),
         "our issuer's name, signed by us for them": (tokens.mint("ann", iss=issuer.url), "Invalid issuer"),
+        "a name that means something here": (issuer.token("root"), "reserved"),
+        "somebody's parent": (issuer.token("ann", **{"https://amun.ai/parent": "root"}), "reserved"),
         "no subject": (issuer.token(None), "UserInfo"),
     }
     for name, (token, reason) in forged.items():
