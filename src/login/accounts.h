@@ -42,7 +42,7 @@ struct accounts {
 enum {
     ACCOUNT_FOUND,
     ACCOUNT_ABSENT,
-    ACCOUNT_TAKEN,  /* put as a fresh one */
+    ACCOUNT_TAKEN, /* put as a fresh one */
     ACCOUNT_NO_ROOM,
     ACCOUNT_BUSY,   /* being changed by somebody else at the moment */
     ACCOUNT_BROKEN, /* the store failed; the log has the reason */

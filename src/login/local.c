@@ -149,7 +149,8 @@ void local_close(struct local *l)
     struct task *last = task_new(l, NULL, ""); /* so that it lives until the end of this function */
     l->is_closed = true;
     timer_stop(l->loop, &l->sweep);
-    LIST_FOREACH (it, &l->tasks) {
+    LIST_FOREACH(it, &l->tasks)
+    {
         struct task *t = LIST_ENTRY(it, struct task, link);
 
         if (t->call)

@@ -62,11 +62,8 @@ static void admit(struct task *t)
     struct local *l = t->local;
     static char role[] = "user";
     char *roles[] = {role};
-    struct user user = {.n_refs = 1,
-                        .id = t->person->id,
-                        .email = t->person->email,
-                        .roles = roles,
-                        .n_roles = 1};
+    struct user user = {
+        .n_refs = 1, .id = t->person->id, .email = t->person->email, .roles = roles, .n_roles = 1};
     struct scope scope = {0};
 
     choose_workspace(l->hub, &user, local_text(t->call, 2), &scope);

@@ -264,7 +264,8 @@ struct slice local_digits(const struct rpc_call *call, unsigned i, const struct 
 
     if (!mp_get_int(call->args[i], &n) || n < 0 || n > 99999999)
         return local_text(call, i);
-    return slice_make(room, (size_t)snprintf(room, CODE_DIGITS_MAX + 1, "%0*u", (int)n_digits, (unsigned)n));
+    return slice_make(
+        room, (size_t)snprintf(room, CODE_DIGITS_MAX + 1, "%0*u", (int)n_digits, (unsigned)n));
 }
 
 const char local_name_error[] = "Name must be at most 64 characters, without control characters";

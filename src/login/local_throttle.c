@@ -27,14 +27,15 @@ static void forget(struct throttle *t, struct failures *f)
 
 void throttle_deinit(struct throttle *t)
 {
-    LIST_FOREACH (it, &t->by_age)
-        forget(t, LIST_ENTRY(it, struct failures, by_age));
+    LIST_FOREACH(it, &t->by_age)
+    forget(t, LIST_ENTRY(it, struct failures, by_age));
     map_deinit(&t->by_email);
 }
 
 void throttle_sweep(struct throttle *t, uint64_t now_ms)
 {
-    LIST_FOREACH (it, &t->by_age) {
+    LIST_FOREACH(it, &t->by_age)
+    {
         struct failures *f = LIST_ENTRY(it, struct failures, by_age);
 
         if (now_ms < f->first_ms + THROTTLE_WINDOW_MS)

@@ -63,14 +63,16 @@ void passwords_free(struct passwords *p)
 {
     if (!p)
         return;
-    LIST_FOREACH (it, &p->running) {
+    LIST_FOREACH(it, &p->running)
+    {
         struct hashing *h = LIST_ENTRY(it, struct hashing, link);
 
         list_unlink(it);
         h->owner = NULL; /* its job frees it */
         tell(h, PASSWORD_FAILED);
     }
-    LIST_FOREACH (it, &p->waiting) {
+    LIST_FOREACH(it, &p->waiting)
+    {
         struct hashing *h = LIST_ENTRY(it, struct hashing, link);
 
         list_unlink(it);
@@ -153,8 +155,8 @@ static void begin(struct passwords *p, struct hashing *h)
     run_next(p);
 }
 
-static struct hashing *hashing_new(struct passwords *p, struct slice password,
-                                   password_done *done, void *arg)
+static struct hashing *hashing_new(struct passwords *p, struct slice password, password_done *done,
+                                   void *arg)
 {
     LOOP_ASSERT(p->loop);
     if (p->n_waiting >= p->max_waiting || password.len > PASSWORD_MAX_BYTES) {

@@ -28,8 +28,8 @@ static void forget(struct codes *c, struct code *code)
 
 void codes_deinit(struct codes *c)
 {
-    LIST_FOREACH (it, &c->by_age)
-        forget(c, LIST_ENTRY(it, struct code, by_age));
+    LIST_FOREACH(it, &c->by_age)
+    forget(c, LIST_ENTRY(it, struct code, by_age));
     map_deinit(&c->by_email);
 }
 
@@ -48,7 +48,8 @@ void codes_sweep(struct codes *c, uint64_t now_ms)
 {
     unsigned n = 0;
 
-    LIST_FOREACH (it, &c->by_age) {
+    LIST_FOREACH(it, &c->by_age)
+    {
         struct code *code = LIST_ENTRY(it, struct code, by_age);
 
         if (now_ms < code->first_ms + memory_ms(c) || ++n > SWEEP_MAX)

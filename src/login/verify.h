@@ -18,9 +18,14 @@
 #include "base/map.h"
 #include "base/slice.h"
 
-enum { CODE_DIGITS_MAX = 8, CODE_TOTAL_ATTEMPTS = 15, CODE_MAILS = 10, CODE_MEMORY_MS = 3600 * 1000 };
+enum {
+    CODE_DIGITS_MAX = 8,
+    CODE_TOTAL_ATTEMPTS = 15,
+    CODE_MAILS = 10,
+    CODE_MEMORY_MS = 3600 * 1000
+};
 
-struct code_rules { /* the owner's to set before the first code, and to change */
+struct code_rules {    /* the owner's to set before the first code, and to change */
     unsigned n_digits; /* at most CODE_DIGITS_MAX */
     uint64_t ttl_ms, throttle_ms;
     unsigned max_attempts;
@@ -31,14 +36,14 @@ struct code {
     struct list by_age; /* oldest first */
     char *email;        /* owned; key of the table */
     char digits[CODE_DIGITS_MAX + 1];
-    char *name, *hash;     /* owned: what becomes of a right code; may be NULL */
-    unsigned generation;   /* grows with every code of this address */
-    uint64_t first_ms;     /* of the first mail this address was sent */
+    char *name, *hash;   /* owned: what becomes of a right code; may be NULL */
+    unsigned generation; /* grows with every code of this address */
+    uint64_t first_ms;   /* of the first mail this address was sent */
     uint64_t sent_ms, due_ms;
-    unsigned n_wrong;      /* of this code */
-    unsigned n_total;      /* of all codes of this address */
+    unsigned n_wrong; /* of this code */
+    unsigned n_total; /* of all codes of this address */
     unsigned n_mails;
-    bool is_waiting;       /* false: spent, or its time is over */
+    bool is_waiting; /* false: spent, or its time is over */
 };
 
 struct codes {

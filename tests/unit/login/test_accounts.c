@@ -128,10 +128,10 @@ CASE(one_change_of_an_account_at_a_time)
 
 CASE(an_address_has_one_spelling_and_cannot_leave_its_header)
 {
-    static const char *const bad[] = {"",         "a",          "@x",        "a@",      "a@b@c",
-                                      "a b@x",    "a@x\r\nBcc: b@y", "a,b@x", "<a@x>", "\"a\"@x",
-                                      "a@x;b@y",  "-f@x",       "a:b@x",     "a\\@x",   "(a)@x",
-                                      "\xc3\xbc@x", "a\xff@x"};
+    static const char *const bad[] = {
+        "",      "a",          "@x",      "a@",      "a@b@c", "a b@x", "a@x\r\nBcc: b@y",
+        "a,b@x", "<a@x>",      "\"a\"@x", "a@x;b@y", "-f@x",  "a:b@x", "a\\@x",
+        "(a)@x", "\xc3\xbc@x", "a\xff@x"};
     char out[EMAIL_MAX + 1], long_one[EMAIL_MAX + 2];
 
     CHECK(email_read(slice_of("  Eve@Example.ORG\t"), out));

@@ -1,9 +1,8 @@
 #include "login/password.h"
 
-#include <sched.h>
 #include <string.h>
+#include <time.h>
 
-#include "base/clock.h"
 #include "harness/check.h"
 #include "loop/loop.h"
 
@@ -45,21 +44,28 @@ static void world_close(struct world *w)
 
 static void wait_done(struct world *w, size_t n)
 {
-    while (w->n_done < n) {
-        (void)uv_run(&w->loop->uv, UV_RUN_NOWAIT);
-        sched_yield();
-    }
+    while (w->n_done < n)
+        (void)uv_run(&w->loop->uv, UV_RUN_ONCE);
     w->n_done = 0;
+}
+
+/* CPU time of the process: a busy machine does not change it. */
+static uint64_t cpu_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
 static uint64_t check_ns(struct world *w, const char *password, const char *hash, int wanted)
 {
-    uint64_t began = clock_mono_ns();
+    uint64_t began = cpu_ns();
 
     password_check(w->passwords, slice_of(password), hash, on_done, w);
     wait_done(w, 1);
     CHECK_INT(w->outcomes[0], wanted);
-    return clock_mono_ns() - began;
+    return cpu_ns() - began;
 }
 
 /* req: A-194, D-24 */
@@ -85,7 +91,7 @@ CASE(a_hash_is_argon2id_with_a_salt_of_its_own)
     world_close(&w);
 }
 
-/* A quarter: a busy machine must not fail this, a check that costs nothing must. */
+/* Half: what the machine adds must not fail this, a check that costs nothing must. */
 CASE(nobody_is_refused_in_the_time_of_somebody)
 {
     struct world w;
@@ -101,7 +107,7 @@ CASE(nobody_is_refused_in_the_time_of_somebody)
         somebody = a < somebody ? a : somebody;
         none = b < none ? b : none;
     }
-    CHECK(none > somebody / 4 && somebody > none / 4);
+    CHECK(none > somebody / 2 && somebody > none / 2);
     world_close(&w);
 }
 
@@ -136,5 +142,6 @@ CASE(closing_tells_everybody_once)
     CHECK_INT(w.n_done, 3);
 }
 
-CASES(RUN(a_hash_is_argon2id_with_a_salt_of_its_own), RUN(nobody_is_refused_in_the_time_of_somebody),
-      RUN(a_full_line_refuses_at_once), RUN(closing_tells_everybody_once))
+CASES(RUN(a_hash_is_argon2id_with_a_salt_of_its_own),
+      RUN(nobody_is_refused_in_the_time_of_somebody), RUN(a_full_line_refuses_at_once),
+      RUN(closing_tells_everybody_once))
