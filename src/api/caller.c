@@ -158,7 +158,8 @@ static void refuse(struct caller *c, const struct join *j)
                                         [JOIN_FORBIDDEN] = 403,
                                         [JOIN_NO_WORKSPACE] = 404,
                                         [JOIN_REFUSED] = 403,
-                                        [JOIN_BLOCKED] = 403};
+                                        [JOIN_BLOCKED] = 403,
+                                        [JOIN_LIMITED] = 429};
     struct http_request *req = c->req;
 
     if (j->outcome == JOIN_TOKEN_ERROR || j->outcome == JOIN_BLOCKED) {

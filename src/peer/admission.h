@@ -42,7 +42,8 @@ struct join {
     /* the answer */
     unsigned close_code;            /* 0 = admitted */
     char text[ADMISSION_TEXT_MAX];
-    enum { JOIN_ADMITTED, JOIN_TOKEN_ERROR, JOIN_FORBIDDEN, JOIN_NO_WORKSPACE, JOIN_REFUSED, JOIN_BLOCKED } outcome;    /* for HTTP statuses */
+    /* For HTTP statuses. LIMITED: there will be room again. */
+    enum { JOIN_ADMITTED, JOIN_TOKEN_ERROR, JOIN_FORBIDDEN, JOIN_NO_WORKSPACE, JOIN_REFUSED, JOIN_BLOCKED, JOIN_LIMITED } outcome;
     struct access_decision decision;    /* why; what it points to lives for this turn of the hub loop */
     char *workspace_id;             /* owned */
     struct user *joined;            /* owned: the user with the scope of this connection */

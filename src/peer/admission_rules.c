@@ -279,7 +279,7 @@ static bool check_address_limit(struct hub *h, struct join *j, const struct clie
         return true;
     ip_print(&j->address, text);
     over_limit(h, j, METRIC_ADDRESS_LIMIT_REFUSED, here, config->max_connections_per_address);
-    return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_REFUSED, RULE_ADDRESS_LIMIT, "Connection limit exceeded: address %s has %zu/%u connections", text, here,
+    return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_LIMITED, RULE_ADDRESS_LIMIT, "Connection limit exceeded: address %s has %zu/%u connections", text, here,
                        config->max_connections_per_address);
 }
 
@@ -292,12 +292,12 @@ bool admission_check_limits(struct hub *h, struct join *j, const struct workspac
 
     if (config->max_connections_per_user && mine >= config->max_connections_per_user) {
         over_limit(h, j, METRIC_USER_LIMIT_REFUSED, mine, config->max_connections_per_user);
-        return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_REFUSED, RULE_USER_LIMIT, "Connection limit exceeded: user %.200s has %zu/%u connections",
+        return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_LIMITED, RULE_USER_LIMIT, "Connection limit exceeded: user %.200s has %zu/%u connections",
                            user, mine, config->max_connections_per_user);
     }
     if (config->max_clients_per_workspace && here >= config->max_clients_per_workspace) {
         over_limit(h, j, METRIC_WORKSPACE_LIMIT_REFUSED, here, config->max_clients_per_workspace);
-        return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_REFUSED, RULE_WORKSPACE_LIMIT, "Connection limit exceeded: workspace %.200s has %zu/%u clients",
+        return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_LIMITED, RULE_WORKSPACE_LIMIT, "Connection limit exceeded: workspace %.200s has %zu/%u clients",
                            w->id, here, config->max_clients_per_workspace);
     }
     return check_address_limit(h, j, replaced);

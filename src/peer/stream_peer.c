@@ -191,10 +191,27 @@ static void do_close(struct peer *p, unsigned code, struct slice reason)
         http_respond_error(req, 503, HTTP_F1, SLICE_LIT("Server is shutting down"));
 }
 
+enum { RETRY_AFTER_S = 5 };     /* a place may be free again by then */
+
+static void refuse_for_now(struct http_request *req, struct slice text)
+{
+    struct buf body, extra;
+
+    buf_init(&body, 0);
+    buf_init(&extra, 0);
+    buf_add_text(&body, "{\"success\":false,\"detail\":");
+    json_add_text(&body, text);
+    buf_add_byte(&body, '}');
+    buf_add_fmt(&extra, "retry-after: %d\r\n", RETRY_AFTER_S);
+    http_respond(req, 429, "application/json", buf_slice(&body), buf_slice(&extra));
+    buf_deinit(&body);
+    buf_deinit(&extra);
+}
+
 static void refuse_request(struct http_request *req, int outcome, bool is_reconnection, struct slice text)
 {
     static const unsigned statuses[] = {
-        [JOIN_TOKEN_ERROR] = 401, [JOIN_FORBIDDEN] = 403, [JOIN_NO_WORKSPACE] = 404, [JOIN_REFUSED] = 403};
+        [JOIN_TOKEN_ERROR] = 401, [JOIN_FORBIDDEN] = 403, [JOIN_NO_WORKSPACE] = 404, [JOIN_REFUSED] = 403, [JOIN_BLOCKED] = 403};
     static const char *const prefixes[] = {"Failed to establish connection: ", "Failed to authenticate user: ",
                                            "Authentication error: "};
     struct buf b;
@@ -204,12 +221,15 @@ static void refuse_request(struct http_request *req, int outcome, bool is_reconn
             text = slice_from(text, strlen(prefixes[i]));
     }
     buf_init(&b, 0);
-    if (is_reconnection && outcome != JOIN_NO_WORKSPACE) {
+    if (outcome == JOIN_LIMITED) {
+        refuse_for_now(req, text);
+    } else if (is_reconnection && outcome != JOIN_NO_WORKSPACE && outcome != JOIN_BLOCKED) {
         buf_add_text(&b, "Invalid reconnection token: ");
         buf_add_slice(&b, text);
         http_respond_error(req, 401, HTTP_F1, buf_slice(&b));
     } else {
-        http_respond_error(req, statuses[outcome], outcome == JOIN_TOKEN_ERROR ? HTTP_F2 : HTTP_F1, text);
+        bool is_plain = outcome == JOIN_TOKEN_ERROR || outcome == JOIN_BLOCKED;
+        http_respond_error(req, statuses[outcome], is_plain ? HTTP_F2 : HTTP_F1, text);
     }
     buf_deinit(&b);
 }

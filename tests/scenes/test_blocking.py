@@ -5,6 +5,7 @@ import pytest
 
 from kit import tokens
 from kit.golden import ROOT_TOKEN
+from kit.http_stream import Stream
 from kit.hub import until
 from kit.people import ROOT_ARGS, login, member, refusal_of, root, user
 from kit.web import client_for
@@ -58,6 +59,21 @@ async def test_a_blocked_user_is_out_with_all_children(hub, started):
     assert await call("list_blocked") == {"users": [], "ips": []}
     assert (await http_answer(started, token))[0] == 200
     assert await user(hub, "dave")
+
+
+@pytest.mark.req("A-203", "S-42")
+async def test_a_block_ends_http_streams_too(hub, started):
+    boss = await root(hub)
+    stream = await Stream.open(started, login("dave"), client_id="s1")
+    text = await admin_call(boss)("block_user", "dave", 60, "spam")
+    assert text == "Blocked user dave, kicked 1 connections"
+    await stream.ended()
+    token = stream.info["reconnection_token"]
+    for query in ({}, {"reconnection_token": token}):
+        refused = await Stream.open(started, login("dave"), client_id="s1", **query)
+        assert (refused.status_code, refused.json()) == \
+            (403, {"detail": "User is blocked: spam"})
+    await stream.close()
 
 
 @pytest.mark.req("A-203", "S-42")

@@ -5,6 +5,7 @@ import contextlib
 import pytest
 
 from kit.golden import ROOT_TOKEN
+from kit.http_stream import Stream
 from kit.hub import until
 from kit.people import ROOT_ARGS, login, member, refusal_of, root, user
 from kit.web import client_for
@@ -61,6 +62,19 @@ async def test_limits_are_options_and_children_count(hub, start_server):
     assert (await child.closed())[0] == 1001
     assert server.metric("hyphad_user_limit_refused_total") == 1
     assert server.metric("hyphad_workspace_limit_refused_total") == 1
+
+
+@pytest.mark.differs("the original answers 403, and 401 to who comes back")
+@pytest.mark.req("A-204")
+async def test_an_http_stream_without_a_place_is_told_when_to_come_back(hub, start_server):
+    server = hub.server = start_server(env={"HYPHA_MAX_CONNECTIONS_PER_USER": "1"})
+    token = login("ada")
+    stream = await Stream.open(server, token, client_id="s1")
+    refused = await Stream.open(server, token, client_id="s2")
+    assert refused.status_code == 429 and int(refused.headers["retry-after"]) >= 1
+    assert refused.json()["detail"] == \
+        "Connection limit exceeded: user ada has 1/1 connections"
+    await stream.close()
 
 
 @pytest.mark.differs("an option of ours")
