@@ -36,7 +36,6 @@ struct admin *admin_open(struct manager *m)
     mp_add_bool(&a->config, false);
     a->service = (struct rpc_service){.id = "admin-utils",
                                       .name = "Admin Utilities",
-                                      .description = "What only the administrator may do.",
                                       .type = "generic",
                                       .config = buf_slice(&a->config),
                                       .methods = admin_methods,

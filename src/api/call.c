@@ -146,5 +146,7 @@ static void ask_service(struct caller *c)
 
 void api_on_call(struct http_request *req, void *arg)
 {
-    caller_begin(arg, req, http_request_param(req, "workspace"), ask_service);
+    static const struct caller_endpoint endpoint = {.next = ask_service};
+
+    caller_begin(arg, req, http_request_param(req, "workspace"), &endpoint);
 }

@@ -152,6 +152,23 @@ static void open_host(struct caller *c, struct join *j)
     buf_deinit(&address);
 }
 
+void caller_answer_no_access(struct caller *c, const struct user *who)
+{
+    struct buf detail;
+
+    buf_init(&detail, 0);
+    buf_add_fmt(&detail, "%s has no permission to access " SLICE_FMT, who->id,
+                SLICE_ARG(http_request_param(c->req, "workspace")));
+    caller_answer_error(c, 403, buf_slice(&detail));
+    buf_deinit(&detail);
+}
+
+static bool is_hidden(const struct caller *c, const struct join *j)
+{
+    return j->outcome == JOIN_NO_WORKSPACE && c->endpoint->hides_absence &&
+           user_permission(j->user, slice_of(j->workspace)) < PERMISSION_READ;
+}
+
 static void refuse(struct caller *c, const struct join *j)
 {
     static const unsigned statuses[] = {[JOIN_TOKEN_ERROR] = 401,
@@ -162,7 +179,9 @@ static void refuse(struct caller *c, const struct join *j)
                                         [JOIN_LIMITED] = 429};
     struct http_request *req = c->req;
 
-    if (j->outcome == JOIN_TOKEN_ERROR || j->outcome == JOIN_BLOCKED) {
+    if (is_hidden(c, j)) {
+        caller_answer_no_access(c, j->user);
+    } else if (j->outcome == JOIN_TOKEN_ERROR || j->outcome == JOIN_BLOCKED) {
         c->req = NULL;
         http_respond_error(req, statuses[j->outcome], HTTP_F2, slice_of(j->text));
         caller_free(c);
@@ -181,7 +200,7 @@ static void on_answer(struct join *j)
         refuse(c, j);
     } else {
         open_host(c, j);
-        c->next(c);
+        c->endpoint->next(c);
     }
     join_free(j);
 }
@@ -218,7 +237,7 @@ static void busy(struct http_request *req)
 }
 
 void caller_begin(struct api *a, struct http_request *req, struct slice url_workspace,
-                  void (*next)(struct caller *c))
+                  const struct caller_endpoint *endpoint)
 {
     if (atomic_load_explicit(&a->n_calls, memory_order_relaxed) >=
         req->loop->config->max_http_calls) {
@@ -237,7 +256,7 @@ void caller_begin(struct api *a, struct http_request *req, struct slice url_work
     loop_count(req->loop, METRIC_HTTP_CALLS, 1);
     c->api = a;
     c->req = req;
-    c->next = next;
+    c->endpoint = endpoint;
     if (!http_request_header(req, "Content-Type", &type) &&
         !http_request_header(req, "Accept", &type))
         type = SLICE_LIT("");

@@ -9,7 +9,15 @@
 #include "rpc/rpc.h"
 
 struct api;
+struct caller;
 struct http_request;
+
+/* What an endpoint is to a caller. */
+struct caller_endpoint {
+    void (*next)(struct caller *c); /* what to do once inside */
+    /* Whoever may not read the workspace of the path is told that, also when there is none. */
+    bool hides_absence;
+};
 
 struct caller {
     struct api *api;
@@ -20,7 +28,7 @@ struct caller {
     enum permission permission;     /* on it */
     bool url_workspace_exists;      /* the one in the path */
     uint64_t pending;               /* rpc id of the call under way, 0 = none */
-    void (*next)(struct caller *c); /* set by caller_begin's user: what to do once inside */
+    const struct caller_endpoint *endpoint;
     /* the endpoint's own */
     struct buf object;      /* the service object */
     char *target_workspace; /* owned: of the service, for bare references */
@@ -31,9 +39,11 @@ struct caller {
     struct buf step_text;
 };
 
-/* Identifies, admits, opens the host, then next(). Refusals are answered here. url_workspace: from the path. */
+/* Identifies, admits, opens the host, then endpoint->next(). Refusals are answered here. url_workspace: from the path. */
 void caller_begin(struct api *a, struct http_request *req, struct slice url_workspace,
-                  void (*next)(struct caller *c));
+                  const struct caller_endpoint *endpoint);
+/* 403 for a workspace the caller may not read (http.md 3.1). */
+void caller_answer_no_access(struct caller *c, const struct user *who);
 /* A call to the manager; done as in rpc_request, arg the caller. args: an encoded array. */
 void caller_ask_manager(struct caller *c, const char *method, struct slice args, rpc_done *done);
 void caller_request(struct caller *c, const struct rpc_request *request, rpc_done *done);

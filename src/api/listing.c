@@ -129,11 +129,13 @@ static void on_info(const struct rpc_reply *reply, void *arg)
     struct buf detail;
 
     buf_init(&detail, 0);
-    if (reply->outcome == RPC_REJECTED && api_error_of_value(reply->value, false, &detail) == 403) {
-        buf_clear(&detail);
-        buf_add_fmt(&detail, "%s has no permission to access " SLICE_FMT, c->user->id,
-                    SLICE_ARG(http_request_param(c->req, "workspace")));
-        caller_answer_error(c, 403, buf_slice(&detail));
+    unsigned status =
+        reply->outcome == RPC_REJECTED ? api_error_of_value(reply->value, false, &detail) : 0;
+    bool is_stranger =
+        user_permission(c->user, http_request_param(c->req, "workspace")) < PERMISSION_READ;
+    if (status == 403 || (status == 404 && is_stranger)) {
+        c->pending = 0;
+        caller_answer_no_access(c, c->user);
     } else {
         on_plain(reply, c);
     }
@@ -201,7 +203,9 @@ static void one(struct caller *c)
 
 void api_on_services(struct http_request *req, void *arg)
 {
-    caller_begin(arg, req, http_request_param(req, "workspace"), list);
+    static const struct caller_endpoint endpoint = {.next = list};
+
+    caller_begin(arg, req, http_request_param(req, "workspace"), &endpoint);
 }
 
 void api_on_services_redirect(struct http_request *req, void *arg)
@@ -219,10 +223,14 @@ void api_on_services_redirect(struct http_request *req, void *arg)
 
 void api_on_service_info(struct http_request *req, void *arg)
 {
-    caller_begin(arg, req, http_request_param(req, "workspace"), one);
+    static const struct caller_endpoint endpoint = {.next = one};
+
+    caller_begin(arg, req, http_request_param(req, "workspace"), &endpoint);
 }
 
 void api_on_workspace_info(struct http_request *req, void *arg)
 {
-    caller_begin(arg, req, http_request_param(req, "workspace"), info);
+    static const struct caller_endpoint endpoint = {.next = info, .hides_absence = true};
+
+    caller_begin(arg, req, http_request_param(req, "workspace"), &endpoint);
 }

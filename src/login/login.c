@@ -86,7 +86,7 @@ static void build_service(struct login *l)
     mp_key(&config, "visibility");
     mp_add_text(&l->config, "public");
     mp_key(&config, "require_context");
-    mp_add_bool(&l->config, true);
+    mp_add_bool(&l->config, false);
     mp_close(&config);
     l->service = (struct rpc_service){.id = SERVICE,
                                       .name = "Hypha Login",

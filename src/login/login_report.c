@@ -115,7 +115,8 @@ static bool refuse_token(const char *error, struct refusal *r)
 {
     return refuse(r, "ValueError",
                   "Invalid token provided to report_login: 401: %s. The token must be a valid JWT "
-                  "that this server accepts",
+                  "token signed by this server or an external authentication provider (e.g., Auth0). "
+                  "Arbitrary strings are not accepted for security reasons.",
                   error);
 }
 

@@ -109,7 +109,10 @@ static void on_parsed(struct token *token, const char *error, void *arg)
     struct buf b;
 
     if (!token) {       /* the manager may be gone */
-        (void)refuse(&r, "HTTPException", "401: %s", error);
+        /* What is no token at all has words of its own here (3.3). */
+        bool is_garbage = strcmp(error, "Error decoding token headers.") == 0;
+        (void)refuse(&r, "HTTPException", "401: %s",
+                     is_garbage ? "Invalid token structure: Error decoding token claims." : error);
         reply_refusal(call, &r);
         return;
     }

@@ -125,6 +125,9 @@ async def test_workspace_info_over_http(hub, start_server):
         answer = await ask(server, "/ws-user-ada/info", token)
         assert answer.status_code == 403
         assert "has no permission to access ws-user-ada" in answer.text
+    for token in (None, login("bob")):
+        answer = await ask(server, "/no-such-place/info", token)
+        assert answer.status_code == 403 and "has no permission" in answer.text
     boss = tokens.mint("root", "ws:*#a", roles=["admin"])
     answer = await ask(server, "/no-such-place/info", boss)
     assert answer.status_code == 404 and "Workspace 'no-such-place' not found" in answer.text

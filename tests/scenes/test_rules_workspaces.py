@@ -302,3 +302,25 @@ async def test_what_a_reader_may_and_may_not(hub, server):
                        ("check_status", []), ("list_workspaces", []),
                        ("parse_token", [await ada.manage("generate_token")])):
         await reader.manage(name, *args)
+
+
+PUBLISHED = """echo log log_event get_event_stats get_events register_service unregister_service list_workspaces
+    list_services search_services list_clients register_service_type get_service_type list_service_types
+    get_service_info get_service generate_token revoke_token parse_token create_workspace delete_workspace
+    bookmark unbookmark get_workspace_info get_summary ping cleanup check_status set_env get_env subscribe
+    unsubscribe""".split()
+
+
+@pytest.mark.req("A-090", "A-091", "A-227")
+async def test_every_function_of_the_manager_describes_itself(hub, server):
+    ada = await user(hub, "ada")
+    manager = await ada.manage("get_service", "~")
+    functions = {k: v for k, v in manager.items() if isinstance(v, dict) and v.get("_rtype") == "method"}
+    assert sorted(functions) == sorted(PUBLISHED) and len(PUBLISHED) == 32
+    for name, function in functions.items():
+        assert function["_rschema"]["name"] == name
+        assert "context" not in function["_rschema"]["parameters"]["properties"]
+        assert function["_rschema"]["description"]
+    async with client_for(server, login("ada")) as http:
+        answer = await http.get("/ws-user-ada/services/~/list_workspaces")
+        assert [w["id"] for w in answer.json()] == ["ws-user-ada"]

@@ -135,11 +135,12 @@ class Replay:
         raw._service_map = lambda service_id: raw.objects.get(service_id) or type(raw)._service_map(
             raw, service_id)
         raw.objects = {}
-        await raw.manage("register_service", {
-            "id": f"{raw.address}:built-in", "name": f"Builtin services for {raw.address}",
-            "type": "built-in", "description": None, "docs": None, "app_id": "*",
-            "service_schema": {}, "config": {"require_context": True, "visibility": "public",
-                                             "api_version": 3, "workspace": raw.workspace}})
+        if raw.info["user"]["scope"]["workspaces"].get(raw.workspace) != "r":
+            await raw.manage("register_service", {
+                "id": f"{raw.address}:built-in", "name": f"Builtin services for {raw.address}",
+                "type": "built-in", "description": None, "docs": None, "app_id": "*",
+                "service_schema": {}, "config": {"require_context": True, "visibility": "public",
+                                                 "api_version": 3, "workspace": raw.workspace}})
         if self.is_subscribed:
             await raw.manage("subscribe", SYSTEM_EVENTS)
         self.of[row["as"]] = raw
@@ -182,19 +183,15 @@ class Replay:
         if row["fn"] == "register_service" and args and isinstance(args[0], dict):
             if ":" in str(args[0].get("id")):
                 self.offer(raw, args[0])
-        kwargs = written_out(row.get("kwargs", {}))
+        return await self.outcome(raw.manage(row["fn"], *args, **written_out(row.get("kwargs", {}))))
+
+    @staticmethod
+    async def outcome(call):
+        """(value, None) or (None, text of the error)."""
         try:
-            if "service" in row:
-                return await self.call_service(raw, row, args, kwargs), None
-            return await raw.manage(row["fn"], *args, **kwargs), None
+            return await call, None
         except RpcError as error:
             return None, str(error)
-
-    async def call_service(self, raw, row, args, kwargs):
-        """A function of a service of the server's own."""
-        name = row["service"].split("/")[1]
-        address = (await raw.manage("get_service_info", row["service"]))["id"].split(":")[0]
-        return await raw.call(f"services.{name}.{row['fn']}", *args, kwargs=kwargs or None, to=address)
 
     def compare(self, row, result, error):
         if "error" in row:
@@ -270,6 +267,7 @@ class Replay:
             return
         if row.get("op") == "emit":
             await self.of[row["as"]].send(row["message"])
+            await self.of[row["as"]].manage("get_service_info", "~")    # it has been routed
             self.judge(row, self.compare_events(row, await self.events()))
             return
         if row.get("op") == "disconnect":
