@@ -65,6 +65,8 @@ void print_help(FILE *out)
           "                                --role, --email, --scope, --permission\n"
           "hyphad backup FILE OPTIONS      copy the database, also while the server runs; --force "
           "replaces FILE\n"
+          "hyphad explain WHO WORKSPACE [SERVICE [OPERATION]]  ask a running server why; --server, "
+          "--token, --json\n"
           "hyphad help OPTION              all about one option\n"
           "hyphad --version\n\n"
           "Flags: --name, --no-name, --name=BOOL. Times: 10, 500ms, 10m. Sizes: 65536, 64K. Each "
