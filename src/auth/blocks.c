@@ -20,15 +20,15 @@ static const char bucket[] = "blocks";
 static const char *const prefixes[] = {[BLOCK_USER] = "user:", [BLOCK_ADDRESS] = "ip:"};
 
 struct entry {
-    struct block block;     /* its texts lie in `text` */
+    struct block block; /* its texts lie in `text` */
     size_t key_len;
-    char text[];            /* the key, then the reason */
+    char text[]; /* the key, then the reason */
 };
 
 struct blocks {
     struct loop *loop;
     struct store *store;
-    struct map entries;     /* key -> struct entry, owned */
+    struct map entries; /* key -> struct entry, owned */
     struct timer sweep;
 };
 
@@ -71,7 +71,8 @@ static void keep(struct blocks *b, struct slice key, const struct block *block)
     memcpy(e->text, key.ptr, key.len);
     if (block->reason.len)
         memcpy(e->text + key.len, block->reason.ptr, block->reason.len);
-    e->block = (struct block){block->kind, block->expires_at, slice_make(e->text + prefix, key.len - prefix),
+    e->block = (struct block){block->kind, block->expires_at,
+                              slice_make(e->text + prefix, key.len - prefix),
                               slice_make(e->text + key.len, block->reason.len)};
     drop(b, key);
     map_put(&b->entries, key_of(e), e);
@@ -144,8 +145,9 @@ static bool load(struct blocks *b, struct slice key, struct slice bytes)
         block.kind = BLOCK_ADDRESS;
     else if (!slice_starts(key, prefixes[BLOCK_USER]))
         return false;
-    if (mp_take(&rest, 1, &row) != MP_OK || !mp_at(row, 0, &expires_at) || !mp_at(row, 1, &reason) ||
-        !mp_get_int(expires_at, &block.expires_at) || !mp_get_str(reason, &block.reason))
+    if (mp_take(&rest, 1, &row) != MP_OK || !mp_at(row, 0, &expires_at) ||
+        !mp_at(row, 1, &reason) || !mp_get_int(expires_at, &block.expires_at) ||
+        !mp_get_str(reason, &block.reason))
         return false;
     keep(b, key, &block);
     return true;
@@ -195,7 +197,8 @@ static struct change *change_new(block_done *done, void *arg)
     return c;
 }
 
-bool block_add(struct blocks *b, const struct block *block, size_t max_blocks, block_done *done, void *arg)
+bool block_add(struct blocks *b, const struct block *block, size_t max_blocks, block_done *done,
+               void *arg)
 {
     char room[KEY_MAX];
     struct slice key = make_key(block->kind, block->subject, room);
@@ -210,12 +213,14 @@ bool block_add(struct blocks *b, const struct block *block, size_t max_blocks, b
     mp_add_array(&bytes, 2);
     mp_add_int(&bytes, block->expires_at);
     mp_add_str(&bytes, block->reason);
-    store_put(b->store, bucket, key, buf_slice(&bytes), block->expires_at, on_changed, change_new(done, arg));
+    store_put(b->store, bucket, key, buf_slice(&bytes), block->expires_at, on_changed,
+              change_new(done, arg));
     buf_deinit(&bytes);
     return true;
 }
 
-void block_remove(struct blocks *b, enum block_kind kind, struct slice subject, block_done *done, void *arg)
+void block_remove(struct blocks *b, enum block_kind kind, struct slice subject, block_done *done,
+                  void *arg)
 {
     char room[KEY_MAX];
     struct slice key = make_key(kind, subject, room);

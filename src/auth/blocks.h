@@ -18,26 +18,31 @@ enum block_kind { BLOCK_USER, BLOCK_ADDRESS };
 
 struct block {
     enum block_kind kind;
-    int64_t expires_at;             /* Unix seconds; 0 = never */
-    struct slice subject, reason;   /* of an address: its usual spelling; both live as long as the block */
+    int64_t expires_at; /* Unix seconds; 0 = never */
+    struct slice subject,
+        reason; /* of an address: its usual spelling; both live as long as the block */
 };
 
 enum { BLOCK_OK, BLOCK_FAILED };
-enum { BLOCK_SUBJECT_MAX = 255, BLOCK_REASON_MAX = 400 };   /* bytes */
+enum { BLOCK_SUBJECT_MAX = 255, BLOCK_REASON_MAX = 400 }; /* bytes */
 
 typedef void block_done(int outcome, void *arg);
 
-struct blocks *blocks_new(struct loop *loop, struct store *store);      /* borrows both; empty until loaded */
+struct blocks *blocks_new(struct loop *loop,
+                          struct store *store); /* borrows both; empty until loaded */
 /* Reads what was kept. Until done (OK or FAILED) has come nobody may be let in. Once. */
 void blocks_load(struct blocks *b, block_done *done, void *arg);
-void blocks_stop(struct blocks *b);         /* ends the sweeping: before the loop stops and the store closes */
-void blocks_free(struct blocks *b);         /* after the store has closed; takes NULL */
+void blocks_stop(
+    struct blocks *b); /* ends the sweeping: before the loop stops and the store closes */
+void blocks_free(struct blocks *b); /* after the store has closed; takes NULL */
 
 /* Replaces one of the same subject. Takes effect at once; done comes when it will survive a crash (OK), or when that failed
  * (FAILED: it holds until the process ends). False: max_blocks others are kept, nothing has changed, done does not come. */
-MUST_CHECK bool block_add(struct blocks *b, const struct block *block, size_t max_blocks, block_done *done, void *arg);
+MUST_CHECK bool block_add(struct blocks *b, const struct block *block, size_t max_blocks,
+                          block_done *done, void *arg);
 /* The opposite; of what is not blocked too. FAILED: it is lifted until the process ends. */
-void block_remove(struct blocks *b, enum block_kind kind, struct slice subject, block_done *done, void *arg);
+void block_remove(struct blocks *b, enum block_kind kind, struct slice subject, block_done *done,
+                  void *arg);
 
 /* NULL: not blocked. Children are blocked with who is behind them (D-11). */
 const struct block *block_of_user(const struct blocks *b, const struct user *u);
