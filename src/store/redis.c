@@ -17,6 +17,7 @@
 #include "net/redis_link.h"
 #include "store/op_journal.h"
 #include "store/redis_layout.h"
+#include "store/redis_prune.h"
 
 enum { RENEW_MS = 10000, IN_FLIGHT_MAX = 4096 };
 
@@ -38,7 +39,8 @@ struct redis_store {
     size_t n_asked;
     bool is_leasing;                /* its answer is on the way */
     bool is_ending;
-    struct timer renew;
+    struct timer renew;             /* also prunes */
+    struct redis_prune prune;
     struct deferred turn;           /* delivers, sends and closes outside of the link's callbacks */
 };
 
@@ -98,7 +100,13 @@ static void on_renew_due(struct timer *t)
         s->is_leasing = true;
         redis_link_ask(s->link, &s->lease, on_renewed, s);
     }
+    redis_prune_step(&s->prune, now_s());
     timer_start(s->engine.base.loop, &s->renew, RENEW_MS);
+}
+
+static void on_pruned(struct redis_prune *p)
+{
+    take_turn(CONTAINER_OF(p, struct redis_store, prune));
 }
 
 static struct redis_command lease_command(const char *script, const char *owner, const char *seconds)
@@ -137,6 +145,7 @@ static void ask(struct redis_store *s, struct store_op *op)
     list_init(&a->link);
     list_link(&s->asked, &a->link);
     s->n_asked++;
+    redis_prune_note(&s->prune, op);
     redis_scratch_init(&scratch);
     if (!op->is_refused && redis_layout_ask(op, now_s(), &scratch, &command))
         redis_link_ask(s->link, &command, on_answer, a);
@@ -219,7 +228,7 @@ static void on_lease_given(int outcome, const struct redis_reply *reply, void *a
 
 static void step_to_end(struct redis_store *s)
 {
-    if (!list_is_empty(&s->engine.ops) || !list_is_empty(&s->asked) || s->is_leasing)
+    if (!list_is_empty(&s->engine.ops) || !list_is_empty(&s->asked) || s->is_leasing || s->prune.is_under_way)
         return;
     if (s->is_ending) {
         redis_link_close(s->link, on_link_closed, s);
@@ -311,5 +320,6 @@ struct store *store_open_redis(struct loop *loop, const struct store_redis_optio
     timer_init(&s->renew, on_renew_due);
     s->journal = o->journal;
     s->link = redis_link_open(loop, &link);
+    s->prune = (struct redis_prune){.link = s->link, .done = on_pruned};
     return &s->engine.base;
 }

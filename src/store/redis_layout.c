@@ -21,6 +21,11 @@ static enum layout layout_of(const char *bucket)
     return strcmp(bucket, "blocks") == 0 ? LAYOUT_STRINGS : LAYOUT_HASH;
 }
 
+bool redis_layout_is_pruned(const char *bucket)
+{
+    return layout_of(bucket) == LAYOUT_HASH;
+}
+
 void redis_scratch_init(struct redis_scratch *s)
 {
     buf_init(&s->name, 0);

@@ -18,5 +18,7 @@ void redis_scratch_deinit(struct redis_scratch *s);
 
 /* The command of a put, remove, get or scan. False: no memory. */
 MUST_CHECK bool redis_layout_ask(const struct store_op *op, int64_t now_s, struct redis_scratch *s, struct redis_command *ret);
+/* Whether records of this bucket stand where Redis does not drop them by itself. */
+bool redis_layout_is_pruned(const char *bucket);
 /* Reads the answer, which is no error, into outcome and result. */
 void redis_layout_read(struct store_op *op, const struct redis_reply *reply, int64_t now_s);

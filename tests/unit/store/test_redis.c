@@ -2,6 +2,8 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "net/redis_link.h"
+#include "store/op.h"
+#include "store/redis_prune.h"
 #include "unit/store/bench.h"
 #include "unit/store/redis_server.h"
 #include "wire/mp.h"
@@ -212,6 +214,52 @@ CASE(a_stall_fails_by_name_and_passes)
     close_all(&b, &r, s);
 }
 
+static void on_link_closed(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+static void on_pruned(struct redis_prune *p)
+{
+    (void)p;
+}
+
+CASE(what_has_expired_is_deleted)
+{
+    struct redis_prune p = {.done = on_pruned};
+    int64_t now = clock_wall_ms() / 1000;
+    struct redis_link_options o = {.timeout_ms = LONG_MS};
+    struct redis_server r;
+    struct tape t = {0};
+    struct bench b;
+    bool is_closed = false;
+    struct store *s = open_store(&b, &r, LONG_MS);
+
+    if (!s)
+        return;
+    for (int i = 0; i < 3000; i++)      /* a third each: expired, to expire, for ever */
+        store_put(s, "b", slice_make(&i, sizeof(i)), SLICE_LIT("v"), i % 3 == 0 ? now - 1 : i % 3 == 1 ? now + 1000 : 0, on_done, &t);
+    run_until(&b, &t, 3000);
+    buf_deinit(&t.text);
+    peek(&r, "HLEN", "hyphad:b", NULL, none, "3000");
+    CHECK_INT(redis_uri_parse(slice_of(r.uri), &o.uri), REDIS_URI_OK);
+    p.link = redis_link_open(b.loop, &o);
+    redis_prune_note(&p, &(struct store_op){.kind = STORE_OP_SCAN, .bucket = "workspaces"});
+    redis_prune_note(&p, &(struct store_op){.kind = STORE_OP_SCAN, .bucket = "b"});
+    redis_prune_note(&p, &(struct store_op){.kind = STORE_OP_SCAN, .bucket = "empty"});
+    CHECK_INT(p.n_buckets, 2);
+    while (p.at == 0) {
+        redis_prune_step(&p, now);
+        (void)uv_run(&b.loop->uv, UV_RUN_NOWAIT);
+        sched_yield();
+    }
+    redis_link_close(p.link, on_link_closed, &is_closed);
+    bench_run_until(&b, &is_closed);
+    redis_uri_deinit(&o.uri);
+    peek(&r, "HLEN", "hyphad:b", NULL, none, "2000");
+    close_all(&b, &r, s);
+}
+
 CASE(one_server_at_a_time)
 {
     char error[STORE_ERROR_MAX] = "";
@@ -279,5 +327,5 @@ CASE(a_wrong_password_is_said)
 }
 
 CASES(RUN(workspaces_are_json_in_the_hash_of_the_original), RUN(blocks_are_the_strings_of_the_original),
-      RUN(a_break_loses_nothing_and_keeps_the_order), RUN(a_stall_fails_by_name_and_passes), RUN(one_server_at_a_time),
+      RUN(a_break_loses_nothing_and_keeps_the_order), RUN(a_stall_fails_by_name_and_passes), RUN(what_has_expired_is_deleted), RUN(one_server_at_a_time),
       RUN(who_lost_the_lease_writes_nothing), RUN(a_wrong_password_is_said))
