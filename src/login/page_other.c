@@ -13,7 +13,7 @@
 #include "login/page.h"
 #include "wire/mp.h"
 
-static const char APP[] = "/public/apps/hypha-login";
+enum { APP_LEN = sizeof("/public/apps/hypha-login") - 1 };
 
 static struct slice strip_slashes(struct slice path)
 {
@@ -69,7 +69,7 @@ static void add_event(struct buf *b, struct caller *c, struct slice function_pat
 {
     static const char *const methods[] = {"GET", "HEAD", "POST"};
     struct http_request *req = c->req;
-    struct slice path = slice_from(req->path, sizeof(APP) - 1);
+    struct slice path = slice_from(req->path, APP_LEN);
     struct mp_open map;
 
     mp_add_array(b, 1);
@@ -201,7 +201,7 @@ static void on_service(const struct rpc_reply *reply, void *arg)
         caller_answer_reply(c, reply);
         return;
     }
-    struct slice path = strip_slashes(slice_from(c->req->path, sizeof(APP) - 1));
+    struct slice path = strip_slashes(slice_from(c->req->path, APP_LEN));
     if (!path.len)
         path = SLICE_LIT("index");
     buf_init(&function_path, 0);
@@ -231,5 +231,7 @@ static void ask_service(struct caller *c)
 
 void page_other(struct login *l, struct http_request *req)
 {
-    caller_begin(l->api, req, SLICE_LIT("public"), ask_service);
+    static const struct caller_endpoint endpoint = {.next = ask_service};
+
+    caller_begin(l->api, req, SLICE_LIT("public"), &endpoint);
 }
