@@ -1,5 +1,6 @@
-/* event_log: writing is one append and its answer. Reading is bounded three ways: rows and bytes of an answer, answers at once,
- * and questions one user may have waiting; so the log's size is never the server's memory. */
+/* event_log: writing is one append and its answer. Reading is bounded three ways: rows and bytes
+ * of an answer, answers at once, and questions one user may have waiting; so the log's size is
+ * never the server's memory. */
 #include "manager/event_log.h"
 
 #include <string.h>
@@ -28,10 +29,11 @@ static struct journal_limits limits_of(const struct hub *h)
 {
     const struct config *c = h->loop->config;
 
-    return (struct journal_limits){
-        .rows_per_workspace = c->event_log_max_rows,
-        .rows = c->event_log_total_rows,
-        .since_us = c->event_log_keep_ms ? now_us() - (int64_t)c->event_log_keep_ms * 1000 : INT64_MIN};
+    return (struct journal_limits){.rows_per_workspace = c->event_log_max_rows,
+                                   .rows = c->event_log_total_rows,
+                                   .since_us = c->event_log_keep_ms
+                                                   ? now_us() - (int64_t)c->event_log_keep_ms * 1000
+                                                   : INT64_MIN};
 }
 
 /* ---- writing ---- */
@@ -46,8 +48,8 @@ static void on_written(int outcome, void *arg)
         rpc_reject(call, "RuntimeError", "The event could not be written");
 }
 
-static void append(struct hub *h, const struct rpc_call *call, struct slice type,
-                   struct slice data, store_done *done, void *arg)
+static void append(struct hub *h, const struct rpc_call *call, struct slice type, struct slice data,
+                   store_done *done, void *arg)
 {
     struct journal_limits limits = limits_of(h);
     const struct journal_row row = {.at_us = now_us(),
@@ -122,8 +124,8 @@ void do_log_event(struct rpc_call *call, void *arg)
 /* ---- reading ---- */
 
 struct event_question {
-    struct list link;       /* in the log's waiting or running */
-    struct event_log *log;  /* NULL: it has gone while the store was at work */
+    struct list link;      /* in the log's waiting or running */
+    struct event_log *log; /* NULL: it has gone while the store was at work */
     struct rpc_call *call;
     struct journal_query query; /* texts of the call, which lives until it is answered */
     bool wants_counts;
@@ -290,7 +292,8 @@ static bool read_question(const struct hub *h, const struct rpc_call *call, bool
     if (!access_allows(call, wants_counts ? OPERATION_GET_EVENT_STATS : OPERATION_GET_EVENTS, r) ||
         !read_time(call, 1, &ret->from_us, r) || !read_time(call, 2, &ret->to_us, r))
         return false;
-    if (ret->from_us < since_us)    /* what is too old is not there, whether or not it has been dropped */
+    if (ret->from_us <
+        since_us) /* what is too old is not there, whether or not it has been dropped */
         ret->from_us = since_us;
     return true;
 }
@@ -362,14 +365,12 @@ void event_log_deinit(struct event_log *log)
 {
     timer_stop(log->hub->loop, &log->trim);
     while (!list_is_empty(&log->waiting)) {
-        struct event_question *q =
-            LIST_ENTRY(log->waiting.next, struct event_question, link);
+        struct event_question *q = LIST_ENTRY(log->waiting.next, struct event_question, link);
         rpc_reject(q->call, "RuntimeError", "The server is going down");
         question_free(q);
     }
     while (!list_is_empty(&log->running)) {
-        struct event_question *q =
-            LIST_ENTRY(log->running.next, struct event_question, link);
+        struct event_question *q = LIST_ENTRY(log->running.next, struct event_question, link);
         list_unlink(&q->link);
         q->log = NULL;
     }

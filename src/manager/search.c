@@ -1,5 +1,6 @@
-/* search: a question goes three ways: words and text filters to the index, tag filters to the records, who asks to access. What is
- * left is ordered here, because what stands on the page depends on who asks. */
+/* search: a question goes three ways: words and text filters to the index, tag filters to the
+ * records, who asks to access. What is left is ordered here, because what stands on the page
+ * depends on who asks. */
 #include "manager/search.h"
 
 #include "base/clock.h"
@@ -23,7 +24,7 @@ enum { TIME_MS = 100 };
 
 struct service_search {
     struct hub *hub;
-    struct text_index *index;   /* NULL: there is none here */
+    struct text_index *index; /* NULL: there is none here */
     struct registry_watch watch;
 };
 
@@ -68,13 +69,15 @@ static void put(struct service_search *search, const struct service *s)
     buf_init(&texts, 0);
     if (schema.len)
         add_texts(&texts, schema, 0);
-    /* In the order of enum search_field. Of the creator only the id: the rest is not for everybody (D-47). */
-    const struct slice fields[TEXT_INDEX_FIELDS] = {text_of(info, "name", NAME_BYTES), text_of(info, "description", DOCS_BYTES),
-                                                    text_of(info, "docs", DOCS_BYTES),
-                                                    slice_utf8_prefix(buf_slice(&texts), SCHEMA_BYTES),
-                                                    text_of(service_info_creator(info), "id", NAME_BYTES)};
+    /* In the order of enum search_field. Of the creator only the id: the rest is not for everybody
+     * (D-47). */
+    const struct slice fields[TEXT_INDEX_FIELDS] = {
+        text_of(info, "name", NAME_BYTES), text_of(info, "description", DOCS_BYTES),
+        text_of(info, "docs", DOCS_BYTES), slice_utf8_prefix(buf_slice(&texts), SCHEMA_BYTES),
+        text_of(service_info_creator(info), "id", NAME_BYTES)};
     if (!text_index_put(search->index, (int64_t)s->number, slice_of(s->full_id), fields))
-        LOG(LOG_WARN, "manager", "a service is not found by its text", log_text("service", s->full_id));
+        LOG(LOG_WARN, "manager", "a service is not found by its text",
+            log_text("service", s->full_id));
     buf_deinit(&texts);
 }
 
@@ -117,7 +120,7 @@ struct found {
     const struct rpc_call *call;
     struct hub *hub;
     const struct search_question *question;
-    struct search_hit *hits;    /* owned */
+    struct search_hit *hits; /* owned */
     size_t n, n_room;
     bool has_failed;
 };
@@ -128,7 +131,8 @@ static bool is_candidate(const struct found *f, const struct service *s)
 
     if (s->visibility != SERVICE_PUBLIC && !slice_is(f->call->workspace, s->client->workspace->id))
         return false;
-    return access_service(f->call->user, f->call->workspace, s, purpose) != SERVICE_HIDDEN && search_fits(f->question, s);
+    return access_service(f->call->user, f->call->workspace, s, purpose) != SERVICE_HIDDEN &&
+           search_fits(f->question, s);
 }
 
 static void add_hit(struct found *f, const struct service *s, double score)
@@ -153,7 +157,8 @@ static void on_match(struct slice key, double score, void *arg)
     const struct service *s = service_find(&f->hub->registry, key);
 
     if (s)
-        add_hit(f, s, f->question->has_words ? score : 0); /* filters say yes or no, and not how close */
+        add_hit(f, s,
+                f->question->has_words ? score : 0); /* filters say yes or no, and not how close */
 }
 
 static void walk_all(struct found *f)
@@ -180,7 +185,8 @@ static bool find(struct service_search *search, struct found *f, struct refusal 
         outcome = text_index_search(search->index, &question, on_match, f);
     if (outcome == TEXT_INDEX_LATE)
         return refuse(r, "RuntimeError", "The search takes too long: use fewer or rarer words");
-    return (outcome == TEXT_INDEX_OK && !f->has_failed) || refuse(r, "RuntimeError", "The search has failed");
+    return (outcome == TEXT_INDEX_OK && !f->has_failed) ||
+           refuse(r, "RuntimeError", "The search has failed");
 }
 
 /* ---- the answer ---- */
@@ -202,7 +208,8 @@ static void add_item(struct buf *b, const struct found *f, const struct search_h
 static void answer(struct rpc_call *call, const struct found *f)
 {
     const struct search_question *q = f->question;
-    size_t begin = q->offset < f->n ? q->offset : f->n, n = f->n - begin < q->limit ? f->n - begin : q->limit;
+    size_t begin = q->offset < f->n ? q->offset : f->n,
+           n = f->n - begin < q->limit ? f->n - begin : q->limit;
     struct buf b;
 
     buf_init(&b, 0);

@@ -1,9 +1,11 @@
-/* search: services found by what is written about them. The index follows the registry by its watch; who may see what is asked of
- * access.h for each match, as for a listing. Only with --enable-service-search. Hub loop. (workspaces-and-auth 5.15) */
+/* search: services found by what is written about them. The index follows the registry by its
+ * watch; who may see what is asked of access.h for each match, as for a listing. Only with
+ * --enable-service-search. Hub loop. (workspaces-and-auth 5.15) */
 #pragma once
 
 struct hub;
 struct service_search;
 
-struct service_search *service_search_new(struct hub *h);   /* before the first service is registered */
-void service_search_free(struct service_search *s);         /* takes NULL */
+struct service_search *
+service_search_new(struct hub *h);                  /* before the first service is registered */
+void service_search_free(struct service_search *s); /* takes NULL */

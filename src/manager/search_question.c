@@ -1,4 +1,5 @@
-/* search_question: the fields are rows of one table. Error texts are the original's where it has one. */
+/* search_question: the fields are rows of one table. Error texts are the original's where it has
+ * one. */
 #include "manager/search_question.h"
 
 #include <stdlib.h>
@@ -11,13 +12,20 @@
 #include "wire/pairs.h"
 
 static const struct search_field FIELDS[] = {
-    {"id", SEARCH_TAG, false, 0},           {"type", SEARCH_TAG, false, 0},
-    {"app_id", SEARCH_TAG, false, 0},       {"visibility", SEARCH_TAG, true, 0},
-    {"workspace", SEARCH_TAG, true, 0},     {"singleton", SEARCH_TAG, true, 0},
-    {"flags", SEARCH_TAG, true, 0},         {"require_context", SEARCH_TAG, true, 0},
-    {"name", SEARCH_TEXT, false, 0},        {"description", SEARCH_TEXT, false, 1},
-    {"docs", SEARCH_TEXT, false, 2},        {"service_schema", SEARCH_TEXT, false, 3},
-    {"created_by", SEARCH_TEXT, true, 4},   {"config", SEARCH_SHOWN, false, 0},
+    {"id", SEARCH_TAG, false, 0},
+    {"type", SEARCH_TAG, false, 0},
+    {"app_id", SEARCH_TAG, false, 0},
+    {"visibility", SEARCH_TAG, true, 0},
+    {"workspace", SEARCH_TAG, true, 0},
+    {"singleton", SEARCH_TAG, true, 0},
+    {"flags", SEARCH_TAG, true, 0},
+    {"require_context", SEARCH_TAG, true, 0},
+    {"name", SEARCH_TEXT, false, 0},
+    {"description", SEARCH_TEXT, false, 1},
+    {"docs", SEARCH_TEXT, false, 2},
+    {"service_schema", SEARCH_TEXT, false, 3},
+    {"created_by", SEARCH_TEXT, true, 4},
+    {"config", SEARCH_SHOWN, false, 0},
     {"service_embedding", SEARCH_SHOWN, true, 0},
 };
 
@@ -51,12 +59,14 @@ static bool read_words(const struct rpc_call *call, struct search_question *q, s
     }
     if (mp_is(value, MP_ARRAY) || mp_is(value, MP_BIN) || mp_find_str(value, "_rtype", &rtype))
         return refuse(r, "ValueError",
-                      "A vector cannot be searched for: this server's index is one of words and has no embeddings. "
+                      "A vector cannot be searched for: this server's index is one of words and "
+                      "has no embeddings. "
                       "Give the query as text");
     return refuse(r, "TypeError", "query must be a text");
 }
 
-static bool read_text_filter(struct search_question *q, const struct search_field *f, struct slice value, struct refusal *r)
+static bool read_text_filter(struct search_question *q, const struct search_field *f,
+                             struct slice value, struct refusal *r)
 {
     struct slice text, head, tail;
     bool is_prefix = false;
@@ -64,20 +74,22 @@ static bool read_text_filter(struct search_question *q, const struct search_fiel
     if (!mp_get_str(value, &text) || !slice_is_utf8(text))
         return refuse(r, "ValueError", "TextField '%s' requires a string value.", f->name);
     if (text.len > SEARCH_WORDS_BYTES)
-        return refuse(r, "ValueError", "The filter of '%s' is longer than %d bytes", f->name, SEARCH_WORDS_BYTES);
+        return refuse(r, "ValueError", "The filter of '%s' is longer than %d bytes", f->name,
+                      SEARCH_WORDS_BYTES);
     if (slice_cut(text, '*', &head, &tail)) {
         if (tail.len)
             return refuse(r, "AssertionError", "Wildcard '*' must be at the end.");
         is_prefix = true;
         text = head;
     }
-    if (is_prefix && !slice_trim(text).len)     /* whatever it says */
+    if (is_prefix && !slice_trim(text).len) /* whatever it says */
         return true;
     q->filters[q->text.n_filters++] = (struct text_filter){f->index_field, text, is_prefix};
     return true;
 }
 
-static bool read_tag(struct search_question *q, const struct search_field *f, struct slice value, struct refusal *r)
+static bool read_tag(struct search_question *q, const struct search_field *f, struct slice value,
+                     struct refusal *r)
 {
     struct search_tag *tag = &q->tags[q->n_tags++];
     bool flag;
@@ -131,7 +143,7 @@ static bool read_fields(const struct rpc_call *call, struct search_question *q, 
             return refuse(r, "ValueError", "Invalid field: " SLICE_FMT,
                           SLICE_ARG(shown(mp_is(item, MP_STR) ? name : SLICE_LIT("?"))));
     }
-    if (!q->n_fields)   /* the score alone says of nothing how close it is */
+    if (!q->n_fields) /* the score alone says of nothing how close it is */
         q->fields[q->n_fields++] = &FIELDS[0];
     return true;
 }
@@ -144,7 +156,8 @@ static bool read_page(const struct rpc_call *call, struct search_question *q, st
     (void)mp_get_int(call->args[2], &limit);
     (void)mp_get_int(call->args[3], &offset);
     if (limit < 1 || limit > SEARCH_LIMIT_MAX)
-        return refuse(r, "ValueError", "Limit must be greater than 0 and at most %d", SEARCH_LIMIT_MAX);
+        return refuse(r, "ValueError", "Limit must be greater than 0 and at most %d",
+                      SEARCH_LIMIT_MAX);
     if (offset < 0)
         return refuse(r, "ValueError", "Offset number must be greater than or equal to 0");
     q->limit = (size_t)limit;
@@ -154,13 +167,16 @@ static bool read_page(const struct rpc_call *call, struct search_question *q, st
     if (!call_has(call, 5) || slice_is(order, "score"))
         return true;
     q->order = field_of(order);
-    return q->order || refuse(r, "ValueError", "Invalid order_by field: " SLICE_FMT, SLICE_ARG(shown(order)));
+    return q->order ||
+           refuse(r, "ValueError", "Invalid order_by field: " SLICE_FMT, SLICE_ARG(shown(order)));
 }
 
-bool search_question_read(const struct rpc_call *call, struct search_question *ret, struct refusal *r)
+bool search_question_read(const struct rpc_call *call, struct search_question *ret,
+                          struct refusal *r)
 {
     *ret = (struct search_question){0};
-    if (!read_words(call, ret, r) || !read_filters(call, ret, r) || !read_fields(call, ret, r) || !read_page(call, ret, r))
+    if (!read_words(call, ret, r) || !read_filters(call, ret, r) || !read_fields(call, ret, r) ||
+        !read_page(call, ret, r))
         return false;
     ret->text.filters = ret->filters;
     return true;
@@ -199,7 +215,8 @@ static bool has_tag(struct slice value, struct slice wanted)
 bool search_fits(const struct search_question *q, const struct service *s)
 {
     for (unsigned i = 0; i < q->n_tags; i++) {
-        if (!has_tag(value_of(slice_make(s->info, s->info_len), q->tags[i].field), q->tags[i].value))
+        if (!has_tag(value_of(slice_make(s->info, s->info_len), q->tags[i].field),
+                     q->tags[i].value))
             return false;
     }
     return true;
@@ -209,7 +226,7 @@ bool search_fits(const struct search_question *q, const struct service *s)
 
 struct ordered {
     struct search_hit hit;
-    struct slice key;       /* what order_by names; what is no text comes first */
+    struct slice key; /* what order_by names; what is no text comes first */
 };
 
 static int by_number(const struct search_hit *a, const struct search_hit *b)
@@ -254,7 +271,8 @@ void search_order(const struct search_question *q, struct search_hit *hits, size
 
 /* ---- items ---- */
 
-void search_add_item(struct buf *b, const struct search_question *q, struct slice record, double score)
+void search_add_item(struct buf *b, const struct search_question *q, struct slice record,
+                     double score)
 {
     static const char *const none[] = {NULL};
     struct mp_open item;

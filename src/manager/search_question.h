@@ -1,4 +1,5 @@
-/* search_question: what somebody asks of search_services, checked once: words, filters, order, fields, page. Pure. */
+/* search_question: what somebody asks of search_services, checked once: words, filters, order,
+ * fields, page. Pure. */
 #pragma once
 #include <stdbool.h>
 
@@ -14,14 +15,18 @@ enum { SEARCH_LIMIT_MAX = 1000, SEARCH_WORDS_BYTES = 1024, SEARCH_FIELDS_MAX = 3
 /* One thing that can be asked of a service. */
 struct search_field {
     const char *name;
-    enum { SEARCH_TAG, SEARCH_TEXT, SEARCH_SHOWN } kind;    /* SHOWN: to be returned or sorted by, not to be filtered by */
+    enum {
+        SEARCH_TAG,
+        SEARCH_TEXT,
+        SEARCH_SHOWN
+    } kind; /* SHOWN: to be returned or sorted by, not to be filtered by */
     bool is_in_config;
-    unsigned index_field;       /* of a text: its number in the index */
+    unsigned index_field; /* of a text: its number in the index */
 };
 
 struct search_tag {
     const struct search_field *field;
-    struct slice value;     /* borrowed from the call */
+    struct slice value; /* borrowed from the call */
 };
 
 struct search_question {
@@ -30,17 +35,18 @@ struct search_question {
     struct text_filter filters[SEARCH_FIELDS_MAX];
     struct search_tag tags[SEARCH_FIELDS_MAX];
     unsigned n_tags;
-    const struct search_field *fields[SEARCH_FIELDS_MAX];   /* to be returned; none: the record */
+    const struct search_field *fields[SEARCH_FIELDS_MAX]; /* to be returned; none: the record */
     unsigned n_fields;
     bool wants_score;
-    const struct search_field *order;       /* NULL: closest first, or as registered */
+    const struct search_field *order; /* NULL: closest first, or as registered */
     size_t limit, offset;
     bool with_total, with_unlisted;
 };
 
 /* Borrows from the call. */
-bool search_question_read(const struct rpc_call *call, struct search_question *ret, struct refusal *r);
-bool search_fits(const struct search_question *q, const struct service *s);     /* by its tags */
+bool search_question_read(const struct rpc_call *call, struct search_question *ret,
+                          struct refusal *r);
+bool search_fits(const struct search_question *q, const struct service *s); /* by its tags */
 
 struct search_hit {
     const struct service *service;
@@ -48,4 +54,5 @@ struct search_hit {
 };
 void search_order(const struct search_question *q, struct search_hit *hits, size_t n);
 /* One item of the answer: of a record as the caller may see it. */
-void search_add_item(struct buf *b, const struct search_question *q, struct slice record, double score);
+void search_add_item(struct buf *b, const struct search_question *q, struct slice record,
+                     double score);

@@ -1,5 +1,5 @@
-/* calls: the functions of `public/queue`: who may, what is a name, a task, a wait, and the limits. Everything is checked before
- * anything changes. (workspaces-and-auth 13, D-27) */
+/* calls: the functions of `public/queue`: who may, what is a name, a task, a wait, and the limits.
+ * Everything is checked before anything changes. (workspaces-and-auth 13, D-27) */
 #include <stdio.h>
 
 #include "config/config.h"
@@ -21,7 +21,8 @@ static bool is_name(struct slice name)
     if (!name.len || name.len > QUEUE_NAME_MAX || !is_alphanumeric(name.ptr[0]))
         return false;
     for (size_t i = 1; i < name.len; i++) {
-        if (!is_alphanumeric(name.ptr[i]) && name.ptr[i] != '_' && name.ptr[i] != '-' && name.ptr[i] != '.')
+        if (!is_alphanumeric(name.ptr[i]) && name.ptr[i] != '_' && name.ptr[i] != '-' &&
+            name.ptr[i] != '.')
             return false;
     }
     return true;
@@ -34,7 +35,8 @@ static bool refuse_limit(struct queues *qs, struct refusal *r, const char *what,
 }
 
 /* The caller's workspace, when it may do that there and the queue's name is one. */
-static struct workspace *begin(struct queues *qs, const struct rpc_call *call, enum permission level, struct refusal *r)
+static struct workspace *begin(struct queues *qs, const struct rpc_call *call,
+                               enum permission level, struct refusal *r)
 {
     struct slice name = call_text(call, 0);
     struct workspace *w = NULL;
@@ -43,8 +45,10 @@ static struct workspace *begin(struct queues *qs, const struct rpc_call *call, e
         return NULL;
     if (!is_name(name)) {
         refuse(r, "ValueError",
-               "Invalid queue name: '" SLICE_FMT "'. Queue names must be 1-128 characters, start with alphanumeric, and contain "
-               "only alphanumeric, hyphens, underscores, and dots.", SLICE_ARG(slice_utf8_prefix(name, 200)));
+               "Invalid queue name: '" SLICE_FMT
+               "'. Queue names must be 1-128 characters, start with alphanumeric, and contain "
+               "only alphanumeric, hyphens, underscores, and dots.",
+               SLICE_ARG(slice_utf8_prefix(name, 200)));
         return NULL;
     }
     w = workspace_find(&qs->hub->registry, call->workspace);
@@ -61,7 +65,8 @@ static struct queue *find(const struct queues *qs, const struct workspace *w, st
 }
 
 /* A queue that is not there is made when the workspace may have one more. */
-static struct queue *get(struct queues *qs, const struct workspace *w, struct slice name, struct refusal *r)
+static struct queue *get(struct queues *qs, const struct workspace *w, struct slice name,
+                         struct refusal *r)
 {
     size_t max = qs->hub->loop->config->max_queues;
     struct shelf *s = queues_shelf(qs, w);
@@ -87,7 +92,8 @@ static bool check_task(struct queues *qs, struct slice task, struct refusal *r)
     return showable(task, SHOWABLE_DEPTH) || refuse(r, "ValueError", "A task must be JSON");
 }
 
-static bool check_room(struct queues *qs, const struct queue *q, struct slice task, struct refusal *r)
+static bool check_room(struct queues *qs, const struct queue *q, struct slice task,
+                       struct refusal *r)
 {
     const struct config *c = qs->hub->loop->config;
 
@@ -193,7 +199,8 @@ static bool read_n(const struct rpc_call *call, int64_t *ret, struct refusal *r)
     *ret = 1;
     if (call_has(call, 1) && !mp_get_int(call->args[1], ret))
         return refuse(r, "TypeError", "n must be an integer");
-    return (*ret >= 1 && *ret <= PEEK_MAX) || refuse(r, "ValueError", "Invalid n: it must be 1 to %d", PEEK_MAX);
+    return (*ret >= 1 && *ret <= PEEK_MAX) ||
+           refuse(r, "ValueError", "Invalid n: it must be 1 to %d", PEEK_MAX);
 }
 
 static void do_peek(struct rpc_call *call, void *arg)
@@ -212,7 +219,8 @@ static void do_peek(struct rpc_call *call, void *arg)
     const struct queue *q = find(qs, w, call_text(call, 0));
     buf_init(&b, 0);
     mp_open_array(&list, &b);
-    for (struct list *it = q ? q->tasks.next : NULL; it && it != &q->tasks && n > 0; it = it->next, n--) {
+    for (struct list *it = q ? q->tasks.next : NULL; it && it != &q->tasks && n > 0;
+         it = it->next, n--) {
         mp_item(&list);
         mp_add_raw(&b, queue_task_value(LIST_ENTRY(it, struct queue_task, link)));
     }
@@ -226,7 +234,10 @@ static void do_peek(struct rpc_call *call, void *arg)
     }
 
 const struct rpc_method queue_methods[] = {
-    {"push", "Appends a task to a queue of your workspace.", {NAME, {"task", RPC_ANY, false, "a map", NULL}}, do_push},
+    {"push",
+     "Appends a task to a queue of your workspace.",
+     {NAME, {"task", RPC_ANY, false, "a map", NULL}},
+     do_push},
     {"pop",
      "Takes the oldest task; null when none comes in time.",
      {NAME, {"timeout", RPC_NUMBER, true, "seconds to wait: 0 to 300", "30"}},

@@ -1,5 +1,5 @@
-/* kept: a task in the store is one record under "workspace NUL queue NUL number": the key has all that is needed to put it back
- * where it was, and keys in order are tasks in order. */
+/* kept: a task in the store is one record under "workspace NUL queue NUL number": the key has all
+ * that is needed to put it back where it was, and keys in order are tasks in order. */
 #include <string.h>
 
 #include "base/log.h"
@@ -51,11 +51,13 @@ struct loading {
     size_t n_tasks, n_orphans;
 };
 
-static bool read_key(struct slice key, struct slice *ret_workspace, struct slice *ret_queue, uint64_t *ret_number)
+static bool read_key(struct slice key, struct slice *ret_workspace, struct slice *ret_queue,
+                     uint64_t *ret_number)
 {
     struct slice rest;
 
-    if (!slice_cut(key, '\0', ret_workspace, &rest) || !slice_cut(rest, '\0', ret_queue, &rest) || rest.len != NUMBER_BYTES)
+    if (!slice_cut(key, '\0', ret_workspace, &rest) || !slice_cut(rest, '\0', ret_queue, &rest) ||
+        rest.len != NUMBER_BYTES)
         return false;
     *ret_number = 0;
     for (size_t i = 0; i < NUMBER_BYTES; i++)
@@ -81,14 +83,15 @@ static bool bring_back(struct queues *qs, struct slice key, struct slice bytes)
     const struct workspace *w = workspace_find(&qs->hub->registry, workspace);
     if (!w || !(w->is_persistent || w->is_system))
         return false;
-    if (number >= qs->next_number)      /* whatever becomes of it here, its key is taken */
+    if (number >= qs->next_number) /* whatever becomes of it here, its key is taken */
         qs->next_number = number + 1;
     struct queue *q = queue_get(queues_shelf(qs, w), name);
     struct queue_task *t = queue_task_new(q, number, bytes);
     if (!t) {
-        LOG(LOG_ERROR, "queue", "no room for a task the store kept", log_slice("workspace", workspace));
+        LOG(LOG_ERROR, "queue", "no room for a task the store kept",
+            log_slice("workspace", workspace));
         queues_settle(qs, q);
-        return true;    /* it stays in the store: with more room it comes back */
+        return true; /* it stays in the store: with more room it comes back */
     }
     queue_task_show(t);
     return true;

@@ -1,8 +1,11 @@
-/* pop: a task on its way in (written, then shown) and on its way out (hidden, removed, then given).
+/* pop: a task on its way in (written, then shown) and on its way out (hidden, removed, then
+ * given).
  *
- *   push: asked --store--> shown, answered              pop: waiting --task--> taking --store--> answered
- *         asked --store refuses--> forgotten                 waiting --time, gone, closed--> answered with nothing
- *                                                            taking --gone or store refuses--> the task is shown again
+ *   push: asked --store--> shown, answered
+ *         asked --store refuses--> forgotten
+ *   pop:  waiting --task--> taking --store--> answered
+ *         waiting --time, gone, closed--> answered with nothing
+ *                           taking --gone, store refuses--> the task is shown again
  *
  * In a temporary workspace the store is left out, and the second step follows at once. */
 #include "base/memory.h"
@@ -14,13 +17,13 @@ static void serve(struct queues *qs, struct queue *q);
 /* ---- out ---- */
 
 struct pop {
-    struct list link;       /* in queue->pops while waiting */
+    struct list link; /* in queue->pops while waiting */
     struct queues *queues;
     struct rpc_call *call;
     struct timer timer;
-    struct queue *queue;    /* while waiting */
-    struct queue_task *task;      /* while taking */
-    bool is_gone;           /* the caller left while the store was at work */
+    struct queue *queue;     /* while waiting */
+    struct queue_task *task; /* while taking */
+    bool is_gone;            /* the caller left while the store was at work */
 };
 
 static void unwait(struct pop *p)

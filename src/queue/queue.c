@@ -1,5 +1,6 @@
-/* queue: the life of the service: read what was kept, offer, follow workspaces that go, close. Closing waits for the store in the
- * background: its answers still find the queues, and the last one frees them. */
+/* queue: the life of the service: read what was kept, offer, follow workspaces that go, close.
+ * Closing waits for the store in the background: its answers still find the queues, and the last
+ * one frees them. */
 #include "queue/queue.h"
 
 #include <string.h>
@@ -87,19 +88,20 @@ static void build_service(struct queues *qs)
     mp_key(&config, "require_context");
     mp_add_bool(&qs->config, true);
     mp_close(&config);
-    qs->service = (struct rpc_service){.id = "queue",
-                                       .name = "Task Queue Service",
-                                       .description = "First-in-first-out queues of tasks, for each workspace its own.",
-                                       .type = "generic",
-                                       .config = buf_slice(&qs->config),
-                                       .methods = queue_methods,
-                                       .n_methods = queue_n_methods,
-                                       .arg = qs};
+    qs->service = (struct rpc_service){
+        .id = "queue",
+        .name = "Task Queue Service",
+        .description = "First-in-first-out queues of tasks, for each workspace its own.",
+        .type = "generic",
+        .config = buf_slice(&qs->config),
+        .methods = queue_methods,
+        .n_methods = queue_n_methods,
+        .arg = qs};
 }
 
 static void on_loaded(struct queues *qs, bool is_ok)
 {
-    if (!is_ok) {       /* to give some tasks and not others would break what the service promises */
+    if (!is_ok) { /* to give some tasks and not others would break what the service promises */
         LOG(LOG_ERROR, "queue", "the tasks could not be read from the store: no queue service");
         return;
     }

@@ -12,20 +12,21 @@ struct hub;
 
 struct queues {
     struct hub *hub;
-    struct manager *manager;    /* NULL once closed */
-    struct map shelves;         /* workspace id -> struct shelf, owned */
+    struct manager *manager; /* NULL once closed */
+    struct map shelves;      /* workspace id -> struct shelf, owned */
     struct rpc_service service;
-    struct buf config;          /* encoded: what service.config points to */
+    struct buf config; /* encoded: what service.config points to */
     struct registry_watch watch;
     uint64_t next_number;
-    unsigned n_asked;           /* of the store: what it has yet to answer */
+    unsigned n_asked; /* of the store: what it has yet to answer */
     bool is_offered, is_draining, is_closed;
 };
 
 /* queue.c */
-struct shelf *queues_shelf(struct queues *qs, const struct workspace *w);   /* made when absent */
-void queues_settle(struct queues *qs, struct queue *q);     /* frees it when it is idle, and an empty shelf with it */
-void queues_answered(struct queues *qs);    /* by the store; may free qs when it is closed */
+struct shelf *queues_shelf(struct queues *qs, const struct workspace *w); /* made when absent */
+void queues_settle(struct queues *qs,
+                   struct queue *q);     /* frees it when it is idle, and an empty shelf with it */
+void queues_answered(struct queues *qs); /* by the store; may free qs when it is closed */
 
 /* kept.c: tasks and the store. */
 void queue_task_store(struct queues *qs, const struct queue_task *t, store_done *done, void *arg);
@@ -41,7 +42,8 @@ void queue_pop(struct queues *qs, struct queue *q, struct rpc_call *call, uint64
 void queue_wipe(struct queues *qs, struct queue *q, const char *why);
 /* Who waits is told why, and waits no more. The queue may be gone then. */
 void queue_refuse_waiting(struct queues *qs, struct queue *q, const char *why);
-/* The server goes: who waits is told why, what is there stays with the store. What the store is being asked about outlives it. */
+/* The server goes: who waits is told why, what is there stays with the store. What the store is
+ * being asked about outlives it. */
 void queue_close_down(struct queue *q, const char *why);
 
 /* calls.c: the handlers; arg is the queues. */

@@ -1,5 +1,6 @@
-/* shelf: every task is charged to its workspace's account while anything refers to it, so the bytes of tasks that are being
- * written or taken count like those that lie there. Only a busy task leaves. */
+/* shelf: every task is charged to its workspace's account while anything refers to it, so the
+ * bytes of tasks that are being written or taken count like those that lie there. Only a busy task
+ * leaves. */
 #include "queue/shelf.h"
 
 #include <string.h>
@@ -8,7 +9,8 @@
 #include "base/memory.h"
 #include "loop/loop.h"
 
-struct shelf *shelf_new(struct loop *loop, const char *workspace, struct account *account, bool is_durable)
+struct shelf *shelf_new(struct loop *loop, const char *workspace, struct account *account,
+                        bool is_durable)
 {
     struct shelf *s = MEM_NEW(struct shelf);
 
@@ -104,7 +106,8 @@ void queue_task_show(struct queue_task *t)
     t->is_awaited = false;
     list_unlink(&t->link);
     q->n_busy--;
-    list_link(before->next, &t->link);      /* a list is as well the list that begins at any of its members */
+    list_link(before->next,
+              &t->link); /* a list is as well the list that begins at any of its members */
     q->n_tasks++;
     loop_count(q->shelf->loop, METRIC_QUEUE_TASKS, 1);
 }

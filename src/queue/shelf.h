@@ -1,5 +1,5 @@
-/* shelf: the queues of one workspace and the tasks in them: containers and sums, no waiting, no store. The queue room's own.
- * Hub loop. */
+/* shelf: the queues of one workspace and the tasks in them: containers and sums, no waiting, no
+ * store. The queue room's own. Hub loop. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,48 +15,51 @@ struct loop;
 enum { TASK_OVERHEAD = 256 };
 
 struct queue_task {
-    struct list link;       /* in queue->tasks while it can be taken, in queue->busy while it is written or taken */
-    struct queue *queue;    /* NULL: the queue has gone with its workspace */
-    uint64_t number;        /* growing: the order of pushing, also after a restart */
+    /* in queue->tasks while it can be taken, in queue->busy while it is written or taken */
+    struct list link;
+    struct queue *queue; /* NULL: the queue has gone with its workspace */
+    uint64_t number;     /* growing: the order of pushing, also after a restart */
     size_t n_bytes;
-    bool is_awaited;        /* the store is asked about it: whoever asked frees it */
-    char bytes[];           /* one encoded value */
+    bool is_awaited; /* the store is asked about it: whoever asked frees it */
+    char bytes[];    /* one encoded value */
 };
 
 struct queue {
     struct shelf *shelf;
-    struct list tasks;      /* by number */
-    struct list busy;       /* in no order */
+    struct list tasks; /* by number */
+    struct list busy;  /* in no order */
     size_t n_tasks, n_busy;
-    struct list pops;       /* struct pop: waiting, the longest first */
+    struct list pops; /* struct pop: waiting, the longest first */
     size_t name_len;
     char name[];
 };
 
 struct shelf {
     struct loop *loop;
-    char *workspace;            /* owned */
-    struct account *account;    /* a leaf of the workspace's; owned */
+    char *workspace;         /* owned */
+    struct account *account; /* a leaf of the workspace's; owned */
     bool is_durable;
-    struct map queues;          /* name -> struct queue, owned */
-    size_t n_bytes;             /* of all tasks, as they are charged */
-    size_t n_pops;              /* that wait */
+    struct map queues; /* name -> struct queue, owned */
+    size_t n_bytes;    /* of all tasks, as they are charged */
+    size_t n_pops;     /* that wait */
 };
 
 /* account: the workspace's. */
-struct shelf *shelf_new(struct loop *loop, const char *workspace, struct account *account, bool is_durable);
-void shelf_free(struct shelf *s);   /* must be empty */
+struct shelf *shelf_new(struct loop *loop, const char *workspace, struct account *account,
+                        bool is_durable);
+void shelf_free(struct shelf *s); /* must be empty */
 bool shelf_is_empty(const struct shelf *s);
 
 struct queue *queue_find(const struct shelf *s, struct slice name);
-struct queue *queue_get(struct shelf *s, struct slice name);    /* made when absent */
-void queue_drop_if_idle(struct queue *q);                       /* nothing in it, nobody at it: freed */
+struct queue *queue_get(struct shelf *s, struct slice name); /* made when absent */
+void queue_drop_if_idle(struct queue *q); /* nothing in it, nobody at it: freed */
 struct slice queue_name(const struct queue *q);
 
 /* Busy. NULL: no memory, or the workspace's account is full. */
 struct queue_task *queue_task_new(struct queue *q, uint64_t number, struct slice value);
-void queue_task_show(struct queue_task *t);     /* it can be taken: behind those pushed before it */
-void queue_task_hide(struct queue_task *t);     /* busy again */
-void queue_task_leave(struct queue_task *t);    /* its queue goes before it: belongs to nobody, costs nobody */
-void queue_task_free(struct queue_task *t);     /* a busy one, or one that has left */
+void queue_task_show(struct queue_task *t); /* it can be taken: behind those pushed before it */
+void queue_task_hide(struct queue_task *t); /* busy again */
+void queue_task_leave(
+    struct queue_task *t); /* its queue goes before it: belongs to nobody, costs nobody */
+void queue_task_free(struct queue_task *t); /* a busy one, or one that has left */
 struct slice queue_task_value(const struct queue_task *t);

@@ -1,5 +1,6 @@
-/* journal: the front half, as op.c is for the records: an operation takes its copy of the texts, waits in the engine's queue
- * among the records' operations, and its answer comes back packed in one buffer. Loop's thread. */
+/* journal: the front half, as op.c is for the records: an operation takes its copy of the texts,
+ * waits in the engine's queue among the records' operations, and its answer comes back packed in
+ * one buffer. Loop's thread. */
 #include "store/journal.h"
 
 #include "base/buf.h"
@@ -22,7 +23,8 @@ static void cut(const struct slice in[3], const char *copy, struct slice *const 
 }
 
 /* The three texts travel as the operation's key; `out` are theirs in its copy. */
-static struct store_op *journal_op_new(struct store *s, enum store_op_kind kind, const struct slice texts[3], struct slice bytes)
+static struct store_op *journal_op_new(struct store *s, enum store_op_kind kind,
+                                       const struct slice texts[3], struct slice bytes)
 {
     struct buf key;
 
@@ -37,8 +39,8 @@ static struct store_op *journal_op_new(struct store *s, enum store_op_kind kind,
     return op;
 }
 
-void journal_append(struct store *s, const struct journal_row *row, const struct journal_limits *limits, store_done *done,
-                    void *arg)
+void journal_append(struct store *s, const struct journal_row *row,
+                    const struct journal_limits *limits, store_done *done, void *arg)
 {
     const struct slice texts[3] = {row->workspace, row->user, row->type};
     struct store_op *op = journal_op_new(s, STORE_OP_APPEND, texts, row->data);
@@ -46,14 +48,16 @@ void journal_append(struct store *s, const struct journal_row *row, const struct
 
     *kept = (struct journal_row){.at_us = row->at_us, .data = op->bytes};
     if (!op->is_refused)
-        cut(texts, op->key.ptr, (struct slice *const[]){&kept->workspace, &kept->user, &kept->type});
+        cut(texts, op->key.ptr,
+            (struct slice *const[]){&kept->workspace, &kept->user, &kept->type});
     op->journal->limits = *limits;
     op->done = done;
     op->arg = arg;
     store_op_ask(s, op);
 }
 
-static struct store_op *query_new(struct store *s, enum store_op_kind kind, const struct journal_query *query)
+static struct store_op *query_new(struct store *s, enum store_op_kind kind,
+                                  const struct journal_query *query)
 {
     const struct slice texts[3] = {query->workspace, query->user, query->type};
     struct store_op *op = journal_op_new(s, kind, texts, (struct slice){0});
@@ -61,7 +65,8 @@ static struct store_op *query_new(struct store *s, enum store_op_kind kind, cons
 
     *kept = *query;
     if (!op->is_refused)
-        cut(texts, op->key.ptr, (struct slice *const[]){&kept->workspace, &kept->user, &kept->type});
+        cut(texts, op->key.ptr,
+            (struct slice *const[]){&kept->workspace, &kept->user, &kept->type});
     return op;
 }
 
@@ -74,7 +79,8 @@ void journal_read(struct store *s, const struct journal_query *query, journal_go
     store_op_ask(s, op);
 }
 
-void journal_count(struct store *s, const struct journal_query *query, journal_counted *counted, void *arg)
+void journal_count(struct store *s, const struct journal_query *query, journal_counted *counted,
+                   void *arg)
 {
     struct store_op *op = query_new(s, STORE_OP_COUNT, query);
 
@@ -97,7 +103,7 @@ void journal_trim(struct store *s, const struct journal_limits *limits)
 /* A packed row: this, then the four runs of bytes it names. */
 struct packed {
     int64_t id, at_us;
-    size_t lens[4];     /* workspace, user, type, data */
+    size_t lens[4]; /* workspace, user, type, data */
 };
 
 bool journal_op_add_row(struct store_op *op, const struct journal_row *row)
@@ -146,7 +152,8 @@ static void tell(const struct store_op *op, int outcome, const struct journal_ro
     if (op->kind == STORE_OP_READ)
         op->journal->got(outcome, row, op->arg);
     else
-        op->journal->counted(outcome, row ? row->type : (struct slice){0}, row ? row->id : 0, op->arg);
+        op->journal->counted(outcome, row ? row->type : (struct slice){0}, row ? row->id : 0,
+                             op->arg);
 }
 
 void journal_op_deliver(struct store_engine *e, struct store_op *op)

@@ -1,8 +1,10 @@
-/* journal: the second contract of a store: rows that are only ever added, read back by whose they are, what they are and when
- * they were written. The event log is the one user. It stands on the same engine, the same file and the same group commit as the
- * records, so an answer of either says the same about a crash. (workspaces-and-auth 2.10, 5.3)
+/* journal: the second contract of a store: rows that are only ever added, read back by whose they
+ * are, what they are and when they were written. The event log is the one user. It stands on the
+ * same engine, the same file and the same group commit as the records, so an answer of either says
+ * the same about a crash. (workspaces-and-auth 2.10, 5.3)
  *
- * Called on the store's loop only; callbacks come back there, in order with those of store.h. Before store_close(). */
+ * Called on the store's loop only; callbacks come back there, in order with those of store.h.
+ * Before store_close(). */
 #pragma once
 #include <stdint.h>
 
@@ -10,36 +12,39 @@
 #include "store/store.h"
 
 struct journal_row {
-    int64_t id;             /* given by the journal, growing, never given twice */
-    int64_t at_us;          /* Unix time in microseconds */
-    struct slice workspace, user, type;     /* texts */
-    struct slice data;      /* bytes of the writer's choice */
+    int64_t id;                         /* given by the journal, growing, never given twice */
+    int64_t at_us;                      /* Unix time in microseconds */
+    struct slice workspace, user, type; /* texts */
+    struct slice data;                  /* bytes of the writer's choice */
 };
 
-/* What is kept. The oldest rows go first; they go a bounded number at a time, so a limit that was lowered is met after a while. */
+/* What is kept. The oldest rows go first; they go a bounded number at a time, so a limit that was
+ * lowered is met after a while. */
 struct journal_limits {
     uint64_t rows_per_workspace, rows;
-    int64_t since_us;       /* older rows may be dropped */
+    int64_t since_us; /* older rows may be dropped */
 };
 
 struct journal_query {
-    struct slice workspace, user;       /* exact */
-    struct slice type;                  /* exact; empty = any */
-    int64_t from_us, to_us;             /* both included */
-    uint32_t max_rows;                  /* of a read: the newest are given */
-    size_t max_bytes;                   /* 0 = any; a read ends before it passes this, a count fails */
+    struct slice workspace, user; /* exact */
+    struct slice type;            /* exact; empty = any */
+    int64_t from_us, to_us;       /* both included */
+    uint32_t max_rows;            /* of a read: the newest are given */
+    size_t max_bytes;             /* 0 = any; a read ends before it passes this, a count fails */
 };
 
-/* One call per row, newest first (STORE_OK; borrowed for the call), then one with row NULL: STORE_ABSENT at the end, or
- * STORE_FAILED. */
+/* One call per row, newest first (STORE_OK; borrowed for the call), then one with row NULL:
+ * STORE_ABSENT at the end, or STORE_FAILED. */
 typedef void journal_got(int outcome, const struct journal_row *row, void *arg);
 /* The same for one type and how many rows have it, types in bytewise order. */
 typedef void journal_counted(int outcome, struct slice type, int64_t n_rows, void *arg);
 
 /* The row's id is ignored. done may be NULL. */
-void journal_append(struct store *s, const struct journal_row *row, const struct journal_limits *limits, store_done *done,
-                    void *arg);
+void journal_append(struct store *s, const struct journal_row *row,
+                    const struct journal_limits *limits, store_done *done, void *arg);
 void journal_read(struct store *s, const struct journal_query *query, journal_got *got, void *arg);
-void journal_count(struct store *s, const struct journal_query *query, journal_counted *counted, void *arg);
-/* Drops some of what the limits no longer keep, of all workspaces together: called now and then by who sets them. */
+void journal_count(struct store *s, const struct journal_query *query, journal_counted *counted,
+                   void *arg);
+/* Drops some of what the limits no longer keep, of all workspaces together: called now and then by
+ * who sets them. */
 void journal_trim(struct store *s, const struct journal_limits *limits);

@@ -1,5 +1,6 @@
-/* memory_journal: one list in the order of writing, walked from the end to be read. Made for tests and small servers, so it has
- * no index; it keeps the contract to the letter, limits included. Loop's thread. */
+/* memory_journal: one list in the order of writing, walked from the end to be read. Made for tests
+ * and small servers, so it has no index; it keeps the contract to the letter, limits included.
+ * Loop's thread. */
 #include "store/memory_journal.h"
 
 #include <stdlib.h>
@@ -8,7 +9,7 @@
 
 struct memory_row {
     struct list link;
-    struct journal_row row;     /* slices into bytes */
+    struct journal_row row; /* slices into bytes */
     size_t n_bytes;
     char bytes[];
 };
@@ -43,7 +44,8 @@ static uint64_t trim(struct memory_journal *j, const struct journal_limits *limi
     uint64_t n_dropped = 0;
 
     for (struct memory_row *r; (r = oldest(j)); n_dropped++) {
-        if (j->n_rows <= limits->rows && j->n_bytes <= MEMORY_JOURNAL_BYTES_MAX && r->row.at_us >= limits->since_us)
+        if (j->n_rows <= limits->rows && j->n_bytes <= MEMORY_JOURNAL_BYTES_MAX &&
+            r->row.at_us >= limits->since_us)
             break;
         drop(j, r);
     }
@@ -94,15 +96,17 @@ static int append(struct memory_journal *j, struct store_op *op)
     list_link(&j->rows, &r->link);
     j->n_rows++;
     j->n_bytes += n_bytes;
-    op->journal->n_dropped = trim(j, &op->journal->limits) +
-                             trim_workspace(j, row->workspace, op->journal->limits.rows_per_workspace);
+    op->journal->n_dropped =
+        trim(j, &op->journal->limits) +
+        trim_workspace(j, row->workspace, op->journal->limits.rows_per_workspace);
     return STORE_OK;
 }
 
 static bool fits(const struct journal_row *row, const struct journal_query *q)
 {
     return slice_eq(row->workspace, q->workspace) && slice_eq(row->user, q->user) &&
-           (!q->type.len || slice_eq(row->type, q->type)) && row->at_us >= q->from_us && row->at_us <= q->to_us;
+           (!q->type.len || slice_eq(row->type, q->type)) && row->at_us >= q->from_us &&
+           row->at_us <= q->to_us;
 }
 
 static int read_rows(const struct memory_journal *j, struct store_op *op)
@@ -135,7 +139,8 @@ static int count_rows(const struct memory_journal *j, struct store_op *op)
 
     if (!found)
         return STORE_FAILED;
-    LIST_FOREACH(it, &j->rows) {
+    LIST_FOREACH(it, &j->rows)
+    {
         const struct memory_row *r = LIST_ENTRY(it, struct memory_row, link);
         if (fits(&r->row, &op->journal->query))
             found[n++] = &r->row;

@@ -7,7 +7,7 @@
 enum { MEMORY_JOURNAL_BYTES_MAX = 64 * 1024 * 1024 };
 
 struct memory_journal {
-    struct list rows;       /* oldest first */
+    struct list rows; /* oldest first */
     uint64_t n_rows;
     size_t n_bytes;
     int64_t next_id;
@@ -15,4 +15,4 @@ struct memory_journal {
 
 void memory_journal_init(struct memory_journal *j);
 void memory_journal_deinit(struct memory_journal *j);
-int memory_journal_run(struct memory_journal *j, struct store_op *op);      /* the outcome */
+int memory_journal_run(struct memory_journal *j, struct store_op *op); /* the outcome */

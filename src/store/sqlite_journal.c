@@ -1,6 +1,7 @@
-/* sqlite_journal: an append is one row and, when its workspace has more than it may, the removal of as many of its oldest. How
- * many it has stands in a table that triggers keep, because counting would read them all. What nobody keeps any longer in any
- * workspace is taken from the front of the table: ids grow with time, so no index by age is needed. Worker's thread. */
+/* sqlite_journal: an append is one row and, when its workspace has more than it may, the removal
+ * of as many of its oldest. How many it has stands in a table that triggers keep, because counting
+ * would read them all. What nobody keeps any longer in any workspace is taken from the front of
+ * the table: ids grow with time, so no index by age is needed. Worker's thread. */
 #include "store/sqlite_journal.h"
 
 #include "store/op_journal.h"
@@ -14,23 +15,36 @@ static bool prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret)
     return sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL) == SQLITE_OK;
 }
 
-#define MATCHES "workspace = ?1 AND user_id = ?2 AND (?3 = '' OR event_type = ?3) AND timestamp BETWEEN ?4 AND ?5"
+#define MATCHES                                                                                    \
+    "workspace = ?1 AND user_id = ?2 AND (?3 = '' OR event_type = ?3) AND timestamp BETWEEN ?4 "   \
+    "AND ?5"
 
 bool sqlite_journal_prepare(struct sqlite_file *f)
 {
     struct sqlite_journal *j = &f->journal;
 
-    return prepare(f->db, "INSERT INTO event_logs (event_type, workspace, user_id, timestamp, data) VALUES (?1, ?2, ?3, ?4, ?5)",
+    return prepare(f->db,
+                   "INSERT INTO event_logs (event_type, workspace, user_id, timestamp, data) "
+                   "VALUES (?1, ?2, ?3, ?4, ?5)",
                    &j->append) &&
            prepare(f->db, "SELECT n_rows FROM event_log_sizes WHERE workspace = ?1", &j->size) &&
-           prepare(f->db, "DELETE FROM event_logs WHERE id IN "
-                          "(SELECT id FROM event_logs WHERE workspace = ?1 ORDER BY id LIMIT ?2)", &j->trim_workspace) &&
-           prepare(f->db, "DELETE FROM event_logs WHERE id IN (SELECT id FROM event_logs ORDER BY id LIMIT ?1) "
-                          "AND (timestamp < ?2 OR id <= (SELECT max(id) FROM event_logs) - ?3)", &j->trim) &&
-           prepare(f->db, "SELECT id, timestamp, workspace, user_id, event_type, data FROM event_logs WHERE " MATCHES
-                          " ORDER BY timestamp DESC, id DESC LIMIT ?6", &j->read) &&
-           prepare(f->db, "SELECT event_type, count(*) FROM event_logs WHERE " MATCHES
-                          " GROUP BY event_type ORDER BY event_type", &j->count);
+           prepare(f->db,
+                   "DELETE FROM event_logs WHERE id IN "
+                   "(SELECT id FROM event_logs WHERE workspace = ?1 ORDER BY id LIMIT ?2)",
+                   &j->trim_workspace) &&
+           prepare(f->db,
+                   "DELETE FROM event_logs WHERE id IN (SELECT id FROM event_logs ORDER BY id "
+                   "LIMIT ?1) "
+                   "AND (timestamp < ?2 OR id <= (SELECT max(id) FROM event_logs) - ?3)",
+                   &j->trim) &&
+           prepare(f->db,
+                   "SELECT id, timestamp, workspace, user_id, event_type, data FROM event_logs "
+                   "WHERE " MATCHES " ORDER BY timestamp DESC, id DESC LIMIT ?6",
+                   &j->read) &&
+           prepare(f->db,
+                   "SELECT event_type, count(*) FROM event_logs WHERE " MATCHES
+                   " GROUP BY event_type ORDER BY event_type",
+                   &j->count);
 }
 
 void sqlite_journal_finalize(struct sqlite_journal *j)
@@ -43,7 +57,8 @@ void sqlite_journal_finalize(struct sqlite_journal *j)
 
 static void bind_text(sqlite3_stmt *stmt, int at, struct slice text)
 {
-    (void)sqlite3_bind_text64(stmt, at, text.len ? text.ptr : "", text.len, SQLITE_STATIC, SQLITE_UTF8);
+    (void)sqlite3_bind_text64(stmt, at, text.len ? text.ptr : "", text.len, SQLITE_STATIC,
+                              SQLITE_UTF8);
 }
 
 static struct slice text_at(sqlite3_stmt *stmt, int at)
@@ -85,7 +100,8 @@ static uint64_t drop_of_workspace(struct sqlite_file *f, struct slice workspace,
     return finish(j->trim_workspace) ? (uint64_t)sqlite3_changes(f->db) : 0;
 }
 
-static uint64_t drop_oldest(struct sqlite_file *f, const struct journal_limits *limits, int n_at_most)
+static uint64_t drop_oldest(struct sqlite_file *f, const struct journal_limits *limits,
+                            int n_at_most)
 {
     sqlite3_stmt *trim = f->journal.trim;
 
@@ -96,8 +112,8 @@ static uint64_t drop_oldest(struct sqlite_file *f, const struct journal_limits *
     return finish(trim) ? (uint64_t)sqlite3_changes(f->db) : 0;
 }
 
-/* What could not be dropped does not fail the row: the next one tries again. A refusal that undid the transaction shows in its
- * commit. */
+/* What could not be dropped does not fail the row: the next one tries again. A refusal that undid
+ * the transaction shows in its commit. */
 static bool append(struct sqlite_file *f, struct store_op *op)
 {
     const struct journal_row *row = &op->journal->row;
@@ -107,13 +123,15 @@ static bool append(struct sqlite_file *f, struct store_op *op)
     bind_text(stmt, 2, row->workspace);
     bind_text(stmt, 3, row->user);
     (void)sqlite3_bind_int64(stmt, 4, row->at_us);
-    (void)sqlite3_bind_blob64(stmt, 5, row->data.len ? row->data.ptr : "", row->data.len, SQLITE_STATIC);
+    (void)sqlite3_bind_blob64(stmt, 5, row->data.len ? row->data.ptr : "", row->data.len,
+                              SQLITE_STATIC);
     (void)sqlite3_step(stmt);
     if (!finish(stmt))
         return false;
     op->outcome = STORE_OK;
     bool is_turn = sqlite3_last_insert_rowid(f->db) % TRIM_EVERY == 0;
-    op->journal->n_dropped = drop_of_workspace(f, row->workspace, op->journal->limits.rows_per_workspace);
+    op->journal->n_dropped =
+        drop_of_workspace(f, row->workspace, op->journal->limits.rows_per_workspace);
     if (is_turn)
         op->journal->n_dropped += drop_oldest(f, &op->journal->limits, DROP_PER_SMALL_TRIM);
     return true;
@@ -139,8 +157,11 @@ static bool read_rows(struct sqlite_file *f, struct store_op *op)
     (void)sqlite3_bind_int64(stmt, 6, op->journal->query.max_rows);
     while (has_room && sqlite3_step(stmt) == SQLITE_ROW) {
         const void *data = sqlite3_column_blob(stmt, 5);
-        const struct journal_row row = {sqlite3_column_int64(stmt, 0), sqlite3_column_int64(stmt, 1), text_at(stmt, 2),
-                                        text_at(stmt, 3), text_at(stmt, 4),
+        const struct journal_row row = {sqlite3_column_int64(stmt, 0),
+                                        sqlite3_column_int64(stmt, 1),
+                                        text_at(stmt, 2),
+                                        text_at(stmt, 3),
+                                        text_at(stmt, 4),
                                         slice_make(data, (size_t)sqlite3_column_bytes(stmt, 5))};
         has_room = journal_op_add_row(op, &row);
     }
@@ -153,7 +174,8 @@ static bool count_rows(struct sqlite_file *f, struct store_op *op)
     sqlite3_stmt *stmt = f->journal.count;
 
     bind_query(stmt, &op->journal->query);
-    while (sqlite3_step(stmt) == SQLITE_ROW && journal_op_add_count(op, text_at(stmt, 0), sqlite3_column_int64(stmt, 1)))
+    while (sqlite3_step(stmt) == SQLITE_ROW &&
+           journal_op_add_count(op, text_at(stmt, 0), sqlite3_column_int64(stmt, 1)))
         ;
     op->outcome = STORE_OK;
     return finish(stmt);

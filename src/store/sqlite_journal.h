@@ -1,4 +1,5 @@
-/* sqlite_journal: the statements of the journal on a database file. The store room's own; the worker's while a batch runs. */
+/* sqlite_journal: the statements of the journal on a database file. The store room's own; the
+ * worker's while a batch runs. */
 #pragma once
 #include <sqlite3.h>
 #include <stdbool.h>

@@ -1,6 +1,7 @@
-/* text_index: a question becomes an FTS5 expression in which every run of bytes that came from outside stands between double quotes,
- * cut into words before: nothing of it can be an operator, a column or a comment. Matches are not sorted by SQLite, which would
- * hold on to the thread until it had them all, but handed out one by one under a deadline. */
+/* text_index: a question becomes an FTS5 expression in which every run of bytes that came from
+ * outside stands between double quotes, cut into words before: nothing of it can be an operator, a
+ * column or a comment. Matches are not sorted by SQLite, which would hold on to the thread until
+ * it had them all, but handed out one by one under a deadline. */
 #include "store/text_index.h"
 
 #include <sqlite3.h>
@@ -24,12 +25,20 @@ struct text_index *text_index_new(void)
 {
     struct text_index *t = MEM_NEW(struct text_index);
 
-    if (sqlite3_open_v2(":memory:", &t->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK &&
-        sqlite3_exec(t->db, "CREATE VIRTUAL TABLE texts USING fts5 (f0, f1, f2, f3, f4, key UNINDEXED,"
-                            " tokenize = 'porter unicode61 remove_diacritics 2')", NULL, NULL, NULL) == SQLITE_OK &&
-        prepare(t, "INSERT OR REPLACE INTO texts (rowid, key, f0, f1, f2, f3, f4) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", &t->put) &&
+    if (sqlite3_open_v2(":memory:", &t->db,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                        NULL) == SQLITE_OK &&
+        sqlite3_exec(t->db,
+                     "CREATE VIRTUAL TABLE texts USING fts5 (f0, f1, f2, f3, f4, key UNINDEXED,"
+                     " tokenize = 'porter unicode61 remove_diacritics 2')",
+                     NULL, NULL, NULL) == SQLITE_OK &&
+        prepare(t,
+                "INSERT OR REPLACE INTO texts (rowid, key, f0, f1, f2, f3, f4) VALUES (?1, ?2, ?3, "
+                "?4, ?5, ?6, ?7)",
+                &t->put) &&
         prepare(t, "DELETE FROM texts WHERE rowid = ?1", &t->remove) &&
-        prepare(t, "SELECT key, bm25(texts, 8, 4, 2, 1, 1, 0) FROM texts WHERE texts MATCH ?1", &t->search))
+        prepare(t, "SELECT key, bm25(texts, 8, 4, 2, 1, 1, 0) FROM texts WHERE texts MATCH ?1",
+                &t->search))
         return t;
     LOG(LOG_ERROR, "store", "no full-text search", log_text("reason", sqlite3_errmsg(t->db)));
     text_index_free(t);
@@ -49,12 +58,13 @@ void text_index_free(struct text_index *t)
 
 static void bind_text(sqlite3_stmt *stmt, int at, struct slice text)
 {
-    (void)sqlite3_bind_text64(stmt, at, text.len ? text.ptr : "", text.len, SQLITE_STATIC, SQLITE_UTF8);
+    (void)sqlite3_bind_text64(stmt, at, text.len ? text.ptr : "", text.len, SQLITE_STATIC,
+                              SQLITE_UTF8);
 }
 
 static bool run(struct text_index *t, sqlite3_stmt *stmt)
 {
-    (void)sqlite3_step(stmt);       /* reset reports what step met */
+    (void)sqlite3_step(stmt); /* reset reports what step met */
     bool ok = sqlite3_reset(stmt) == SQLITE_OK;
 
     (void)sqlite3_clear_bindings(stmt);
@@ -63,7 +73,8 @@ static bool run(struct text_index *t, sqlite3_stmt *stmt)
     return ok;
 }
 
-bool text_index_put(struct text_index *t, int64_t number, struct slice key, const struct slice fields[TEXT_INDEX_FIELDS])
+bool text_index_put(struct text_index *t, int64_t number, struct slice key,
+                    const struct slice fields[TEXT_INDEX_FIELDS])
 {
     (void)sqlite3_bind_int64(t->put, 1, number);
     bind_text(t->put, 2, key);
@@ -82,7 +93,8 @@ void text_index_remove(struct text_index *t, int64_t number)
 
 static bool is_word_byte(char c)
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (unsigned char)c >= 0x80;
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+           (unsigned char)c >= 0x80;
 }
 
 static bool take_word(struct slice *in, struct slice *ret)
@@ -145,20 +157,22 @@ static double score_of(double bm25)
     return bm25 < 0 ? 1 / (1 - bm25) : 1;
 }
 
-int text_index_search(struct text_index *t, const struct text_question *q, text_index_match *match, void *arg)
+int text_index_search(struct text_index *t, const struct text_question *q, text_index_match *match,
+                      void *arg)
 {
     int r = TEXT_INDEX_OK, step = SQLITE_DONE;
     struct buf expression;
 
     buf_init(&expression, 0);
-    if (!build(&expression, q)) {   /* no word: nothing has it */
+    if (!build(&expression, q)) { /* no word: nothing has it */
         buf_deinit(&expression);
         return TEXT_INDEX_OK;
     }
     bind_text(t->search, 1, buf_slice(&expression));
     while (r == TEXT_INDEX_OK && (step = sqlite3_step(t->search)) == SQLITE_ROW) {
         const void *key = sqlite3_column_text(t->search, 0);
-        match(slice_make(key, (size_t)sqlite3_column_bytes(t->search, 0)), score_of(sqlite3_column_double(t->search, 1)), arg);
+        match(slice_make(key, (size_t)sqlite3_column_bytes(t->search, 0)),
+              score_of(sqlite3_column_double(t->search, 1)), arg);
         if (clock_mono_ns() > q->deadline_ns)
             r = TEXT_INDEX_LATE;
     }

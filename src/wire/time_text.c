@@ -1,12 +1,15 @@
-/* time_text: the calendar is computed and not asked of the C library, whose functions depend on locale and time zone. */
+/* time_text: the calendar is computed and not asked of the C library, whose functions depend on
+ * locale and time zone. */
 #include "wire/time_text.h"
 
 #include <math.h>
 
 static const int64_t US = 1000000, DAY_S = 86400;
-static const int64_t FIRST_S = -62135596800, LAST_S = 253402300799;     /* 0001-01-01 and the last second of 9999 */
+static const int64_t FIRST_S = -62135596800,
+                     LAST_S = 253402300799; /* 0001-01-01 and the last second of 9999 */
 
-/* Days since 1970-01-01 of a date of the Gregorian calendar: months counted from March, so that the leap day is the last. */
+/* Days since 1970-01-01 of a date of the Gregorian calendar: months counted from March, so that
+ * the leap day is the last. */
 static int64_t days_of(int64_t year, int64_t month, int64_t day)
 {
     int64_t y = month <= 2 ? year - 1 : year;
@@ -108,10 +111,11 @@ bool time_text_read(struct slice text, int64_t *ret_us)
     int64_t year, month, day, clock_us = 0, zone_us = 0;
     struct slice in = slice_trim(text);
 
-    if (!take_number(&in, 4, &year) || !take_byte(&in, "-") || !take_number(&in, 2, &month) || !take_byte(&in, "-") ||
-        !take_number(&in, 2, &day) || !is_date(year, month, day))
+    if (!take_number(&in, 4, &year) || !take_byte(&in, "-") || !take_number(&in, 2, &month) ||
+        !take_byte(&in, "-") || !take_number(&in, 2, &day) || !is_date(year, month, day))
         return false;
-    if (in.len && (!take_byte(&in, "Tt ") || !take_clock(&in, &clock_us) || !take_zone(&in, &zone_us)))
+    if (in.len &&
+        (!take_byte(&in, "Tt ") || !take_clock(&in, &clock_us) || !take_zone(&in, &zone_us)))
         return false;
     if (in.len)
         return false;
@@ -127,8 +131,8 @@ void time_text_add(struct buf *b, int64_t at_us)
     int64_t year, month, day, s = of_day / US;
 
     date_of(days, &year, &month, &day);
-    buf_add_fmt(b, "%04d-%02d-%02dT%02d:%02d:%02d.%06d", (int)year, (int)month, (int)day, (int)(s / 3600), (int)(s / 60 % 60),
-                (int)(s % 60), (int)(of_day % US));
+    buf_add_fmt(b, "%04d-%02d-%02dT%02d:%02d:%02d.%06d", (int)year, (int)month, (int)day,
+                (int)(s / 3600), (int)(s / 60 % 60), (int)(s % 60), (int)(of_day % US));
 }
 
 bool time_from_seconds(double seconds, int64_t *ret_us)

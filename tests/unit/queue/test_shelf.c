@@ -44,9 +44,11 @@ static void expect_order(const struct queue *q, const char *wanted)
 {
     char text[64] = "";
 
-    LIST_FOREACH(it, &q->tasks) {
+    LIST_FOREACH(it, &q->tasks)
+    {
         size_t n = strlen(text);
-        (void)snprintf(text + n, sizeof(text) - n, "%d", (int)LIST_ENTRY(it, struct queue_task, link)->number);
+        (void)snprintf(text + n, sizeof(text) - n, "%d",
+                       (int)LIST_ENTRY(it, struct queue_task, link)->number);
     }
     CHECK_TEXT(text, wanted);
 }
@@ -121,4 +123,5 @@ CASE(a_full_account_refuses)
     bench_close(&b);
 }
 
-CASES(RUN(a_task_that_comes_back_stands_where_it_was), RUN(a_queue_is_there_while_something_is_in_it), RUN(a_full_account_refuses))
+CASES(RUN(a_task_that_comes_back_stands_where_it_was),
+      RUN(a_queue_is_there_while_something_is_in_it), RUN(a_full_account_refuses))

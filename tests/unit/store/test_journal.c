@@ -5,7 +5,8 @@
 #include "base/metrics.h"
 #include "unit/store/bench.h"
 
-static const struct journal_limits MANY = {.rows_per_workspace = 1000000, .rows = 1000000, .since_us = INT64_MIN};
+static const struct journal_limits MANY = {
+    .rows_per_workspace = 1000000, .rows = 1000000, .since_us = INT64_MIN};
 
 typedef void scene(struct bench *b, struct store *s);
 
@@ -48,8 +49,8 @@ static void on_row(int outcome, const struct journal_row *row, void *arg)
     struct tape *t = arg;
 
     if (row) {
-        buf_add_fmt(&t->text, "%lld@%lld:" SLICE_FMT "=" SLICE_FMT " ", (long long)row->id, (long long)row->at_us,
-                    SLICE_ARG(row->type), SLICE_ARG(row->data));
+        buf_add_fmt(&t->text, "%lld@%lld:" SLICE_FMT "=" SLICE_FMT " ", (long long)row->id,
+                    (long long)row->at_us, SLICE_ARG(row->type), SLICE_ARG(row->data));
         return;
     }
     CHECK_INT(outcome, STORE_ABSENT);
@@ -68,18 +69,25 @@ static void on_count(int outcome, struct slice type, int64_t n_rows, void *arg)
     t->is_ended = true;
 }
 
-static void write_row(struct store *s, const char *workspace, const char *type, int64_t at_us, const struct journal_limits *limits)
+static void write_row(struct store *s, const char *workspace, const char *type, int64_t at_us,
+                      const struct journal_limits *limits)
 {
-    const struct journal_row row = {.workspace = slice_of(workspace), .user = SLICE_LIT("ann"), .type = slice_of(type),
-                                    .data = slice_of(type), .at_us = at_us};
+    const struct journal_row row = {.workspace = slice_of(workspace),
+                                    .user = SLICE_LIT("ann"),
+                                    .type = slice_of(type),
+                                    .data = slice_of(type),
+                                    .at_us = at_us};
 
     journal_append(s, &row, limits, on_done, NULL);
 }
 
 static struct journal_query all_of(const char *workspace)
 {
-    return (struct journal_query){.workspace = slice_of(workspace), .user = SLICE_LIT("ann"), .from_us = INT64_MIN,
-                                  .to_us = INT64_MAX, .max_rows = 1000};
+    return (struct journal_query){.workspace = slice_of(workspace),
+                                  .user = SLICE_LIT("ann"),
+                                  .from_us = INT64_MIN,
+                                  .to_us = INT64_MAX,
+                                  .max_rows = 1000};
 }
 
 static void expect(struct bench *b, struct tape *t, const char *wanted)
@@ -90,7 +98,8 @@ static void expect(struct bench *b, struct tape *t, const char *wanted)
     buf_deinit(&t->text);
 }
 
-static void expect_rows(struct bench *b, struct store *s, struct journal_query q, const char *wanted)
+static void expect_rows(struct bench *b, struct store *s, struct journal_query q,
+                        const char *wanted)
 {
     struct tape t = {0};
 
@@ -98,7 +107,8 @@ static void expect_rows(struct bench *b, struct store *s, struct journal_query q
     expect(b, &t, wanted);
 }
 
-static void expect_counts(struct bench *b, struct store *s, struct journal_query q, const char *wanted)
+static void expect_counts(struct bench *b, struct store *s, struct journal_query q,
+                          const char *wanted)
 {
     struct tape t = {0};
 
@@ -119,7 +129,7 @@ static void play_filters(struct bench *b, struct store *s)
     q.type = SLICE_LIT("a");
     expect_rows(b, s, q, "4@30:a=a 1@10:a=a ");
     q.type = (struct slice){0};
-    q.from_us = 20, q.to_us = 30;       /* both ends belong to it */
+    q.from_us = 20, q.to_us = 30; /* both ends belong to it */
     expect_rows(b, s, q, "4@30:a=a 2@20:b=b ");
     expect_counts(b, s, q, "a*1 b*1 ");
     q.to_us = 19;
@@ -130,7 +140,7 @@ static void play_filters(struct bench *b, struct store *s)
     q = all_of("w");
     q.max_rows = 2;
     expect_rows(b, s, q, "4@30:a=a 2@20:b=b ");
-    q.max_bytes = 60;                   /* one row has 51 bytes with its head */
+    q.max_bytes = 60; /* one row has 51 bytes with its head */
     expect_rows(b, s, q, "4@30:a=a ");
     expect_counts(b, s, q, "failed");
 }
@@ -154,7 +164,7 @@ static void play_limits(struct bench *b, struct store *s)
     journal_trim(s, &few);
     expect_rows(b, s, all_of("w"), "");
     expect_rows(b, s, all_of("other"), "8@8:t=t ");
-    write_row(s, "w", "t", 9, &MANY);   /* an id is never given twice */
+    write_row(s, "w", "t", 9, &MANY); /* an id is never given twice */
     expect_rows(b, s, all_of("w"), "9@9:t=t ");
     CHECK_INT(loop_set_sum(&b->set, METRIC_JOURNAL_ROWS), 9);
     CHECK_INT(loop_set_sum(&b->set, METRIC_JOURNAL_DROPPED), 7);
@@ -174,12 +184,30 @@ static void play_bytes(struct bench *b, struct store *s)
     expect_rows(b, s, all_of("w"), "2@2:= ");
 }
 
-CASE(memory_filters) { with_memory(play_filters); }
-CASE(memory_limits) { with_memory(play_limits); }
-CASE(memory_bytes) { with_memory(play_bytes); }
-CASE(sqlite_filters) { with_sqlite(play_filters); }
-CASE(sqlite_limits) { with_sqlite(play_limits); }
-CASE(sqlite_bytes) { with_sqlite(play_bytes); }
+CASE(memory_filters)
+{
+    with_memory(play_filters);
+}
+CASE(memory_limits)
+{
+    with_memory(play_limits);
+}
+CASE(memory_bytes)
+{
+    with_memory(play_bytes);
+}
+CASE(sqlite_filters)
+{
+    with_sqlite(play_filters);
+}
+CASE(sqlite_limits)
+{
+    with_sqlite(play_limits);
+}
+CASE(sqlite_bytes)
+{
+    with_sqlite(play_bytes);
+}
 
 CASE(rows_outlive_the_store)
 {
@@ -188,8 +216,11 @@ CASE(rows_outlive_the_store)
 
     bench_open(&b);
     struct store *s = bench_open_sqlite(&b);
-    const struct journal_row row = {.workspace = SLICE_LIT("w"), .user = SLICE_LIT("ann"), .type = SLICE_LIT("t"),
-                                    .data = SLICE_LIT("d"), .at_us = 1};
+    const struct journal_row row = {.workspace = SLICE_LIT("w"),
+                                    .user = SLICE_LIT("ann"),
+                                    .type = SLICE_LIT("t"),
+                                    .data = SLICE_LIT("d"),
+                                    .at_us = 1};
     journal_append(s, &row, &MANY, on_done, &is_written);
     bench_run_until(&b, &is_written);
     bench_close_store(&b, s);
@@ -199,5 +230,5 @@ CASE(rows_outlive_the_store)
     bench_close(&b);
 }
 
-CASES(RUN(memory_filters), RUN(memory_limits), RUN(memory_bytes), RUN(sqlite_filters), RUN(sqlite_limits), RUN(sqlite_bytes),
-      RUN(rows_outlive_the_store))
+CASES(RUN(memory_filters), RUN(memory_limits), RUN(memory_bytes), RUN(sqlite_filters),
+      RUN(sqlite_limits), RUN(sqlite_bytes), RUN(rows_outlive_the_store))

@@ -13,7 +13,8 @@ static struct text_index *index_new(void)
     return t;
 }
 
-static void put(struct text_index *t, int64_t number, const char *key, const char *name, const char *text)
+static void put(struct text_index *t, int64_t number, const char *key, const char *name,
+                const char *text)
 {
     const struct slice fields[TEXT_INDEX_FIELDS] = {slice_of(name), slice_of(text)};
 
@@ -112,8 +113,13 @@ CASE(filters)
 
 CASE(nothing_is_a_query_language)
 {
-    static const char *const questions[] = {"\"", "\"\"", "quince\" OR \"medlar", "f0:medlar", "NOT x", "NEAR(a b)", "*", "^a", "{f0}",
-                                            "(", ")", "a AND", "'", ";", "-x", "+", "\xff\xfe", "\xc3", "key", "AND", "OR"};
+    static const char *const questions[] = {"\"",        "\"\"",     "quince\" OR \"medlar",
+                                            "f0:medlar", "NOT x",    "NEAR(a b)",
+                                            "*",         "^a",       "{f0}",
+                                            "(",         ")",        "a AND",
+                                            "'",         ";",        "-x",
+                                            "+",         "\xff\xfe", "\xc3",
+                                            "key",       "AND",      "OR"};
     struct text_index *t = index_new();
     struct buf found;
 
@@ -128,7 +134,7 @@ CASE(nothing_is_a_query_language)
         q.n_filters = 1;
         CHECK_INT(text_index_search(t, &q, on_match, &found), TEXT_INDEX_OK);
     }
-    expect_words(t, "zebra NOT medlar", "b ");      /* words, every one of them */
+    expect_words(t, "zebra NOT medlar", "b "); /* words, every one of them */
     expect(t, (struct text_question){.words = slice_make("quince\0medlar", 13)}, "a b ");
     buf_deinit(&found);
     text_index_free(t);
@@ -152,5 +158,5 @@ CASE(a_deadline_ends_it)
     text_index_free(t);
 }
 
-CASES(RUN(documents_come_change_and_go), RUN(more_words_are_closer), RUN(filters), RUN(nothing_is_a_query_language),
-      RUN(a_deadline_ends_it))
+CASES(RUN(documents_come_change_and_go), RUN(more_words_are_closer), RUN(filters),
+      RUN(nothing_is_a_query_language), RUN(a_deadline_ends_it))
