@@ -5,8 +5,8 @@
 #include <stdio.h>
 
 #include "admin/room.h"
-#include "auth/user.h"
 #include "base/memory.h"
+#include "manager/access.h"
 #include "manager/manager.h"
 #include "wire/mp.h"
 
@@ -14,10 +14,12 @@ static const char ROOT[] = "ws-user-root";
 
 static bool admit(const struct rpc_call *call, void *arg, char *error, size_t room)
 {
+    struct refusal r;
+
     (void)arg;
-    if (user_permission(call->user, slice_of(ROOT)) == PERMISSION_ADMIN)
+    if (access_grant(call, slice_of(ROOT), PERMISSION_ADMIN, &r))
         return true;
-    snprintf(error, room, "Permission denied for workspace %s", ROOT);
+    snprintf(error, room, "%s", r.text);
     return false;
 }
 

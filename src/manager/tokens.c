@@ -131,7 +131,7 @@ void do_parse_token(struct rpc_call *call, void *arg)
     struct hub *h = ((struct manager *)arg)->hub;
     struct refusal r;
 
-    if (!access_context(call, PERMISSION_READ, &r))
+    if (!access_allows(call, OPERATION_PARSE_TOKEN, &r))
         reply_refusal(call, &r);
     else if (!slice_trim(call_text(call, 0)).len)
         rpc_reject(call, "AssertionError", "Authorization is required");
@@ -200,7 +200,7 @@ void do_revoke_token(struct rpc_call *call, void *arg)
     struct hub *h = ((struct manager *)arg)->hub;
     struct refusal r;
 
-    if (!access_context(call, PERMISSION_ADMIN, &r))
+    if (!access_allows(call, OPERATION_REVOKE_TOKEN, &r))
         reply_refusal(call, &r);
     else
         verify(h, call, on_revocable);

@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from kit.people import ROOT_ARGS, root
 from kit.raw import RpcError
 
 pytestmark = pytest.mark.differs("the original lets strangers change and learn things")
@@ -81,3 +82,50 @@ async def test_a_stranger_changes_and_learns_nothing(hub, server, seed):
     assert [s["id"] for s in shown] == [f"{owner.address}:built-in"]
     assert set(shown[0]["config"]["created_by"]) == {"id"}
     assert not owner.seen(lambda m, e: m.get("type") == "method"), "something reached the owner's client"
+
+
+WAITS = {"check", "pop"}    # they wait for somebody, which is what they are for
+
+
+async def server_services(boss, stranger):
+    """(address, path, schema) of every function the server offers beside the manager."""
+    found = []
+    for place, names, asks in (("public", ("hypha-login", "queue"), stranger),
+                               ("ws-user-root", ("admin-utils",), boss)):
+        for name in names:
+            service = await asks.manage("get_service", f"{place}/{name}")
+            address = service["id"].rpartition(":")[0]
+            found += [(address, f"services.{name}.{key}", member["_rschema"])
+                      for key, member in service.items()
+                      if isinstance(member, dict) and member.get("_rtype") == "method" and key not in WAITS]
+    return found
+
+
+@pytest.mark.parametrize("seed", [4, 5])
+@pytest.mark.req("S-12", "D-27")
+async def test_the_other_services_tell_a_stranger_nothing(hub, start_server, seed):
+    hub.server = start_server(*ROOT_ARGS)
+    boss, owner, stranger = await root(hub), await hub.raw("alice"), await hub.raw("stranger")
+    await owner.register("closed", {"f": lambda: 1}, secret="mark-of-the-closed")
+    await owner.manage("set_env", "KEY", "mark-of-the-env")
+    functions = await server_services(boss, stranger)
+    assert len(functions) > 15
+    queue = next(address for address, path, _ in functions if path == "services.queue.push")
+    await owner.call("services.queue.push", "jobs", {"what": "mark-of-the-task"}, to=queue)
+    before = await picture(owner)
+    dice = random.Random(seed)
+    makes_up = Stranger(dice, owner.workspace)
+    for _ in range(N_CALLS):
+        address, path, schema = dice.choice(functions)
+        args = [dice.choice(["jobs", makes_up.name(), makes_up.value()])
+                for _ in schema["parameters"]["properties"]]
+        try:
+            told = json.dumps(await stranger.call(path, *args, to=address), default=str)
+        except RpcError as refused:
+            told = str(refused)
+        assert address.startswith("public/") or "Permission denied" in told, (path, args, told)
+        for mark in ("mark-of-the-closed", "mark-of-the-env", "mark-of-the-task"):
+            assert mark not in told, (path, args)
+    assert await picture(owner) == before
+    assert await owner.call("services.queue.get_length", "jobs", to=queue) == 1
+    assert stranger.is_open and owner.is_open and boss.is_open
