@@ -16,7 +16,7 @@ OWN_AUTH = {"cookie-before-header": (200, b"1")}
 @pytest.mark.differs("D10: the header comes before the cookie")
 async def test_recorded_auth(hub, start_server):
     golden = await Golden(hub, start_server()).start()
-    assert await golden.replay("auth", skip={"expired-app", "public-login-check"}, own=OWN_AUTH) == 26
+    assert await golden.replay("auth", skip={"expired-app"}, own=OWN_AUTH) == 27
     assert not golden.problems, "\n".join(golden.problems)
 
 
