@@ -17,7 +17,8 @@
 #include "wire/mp.h"
 #include "wire/time_text.h"
 
-enum { TRIM_EVERY_MS = 600000, TYPE_MAX = 256, QUESTIONS_PER_USER = 16 };
+enum { FIRST_TRIM_MS = 1000, TRIM_EVERY_MS = 600000 };
+enum { TYPE_MAX = 256, QUESTIONS_PER_USER = 16 };
 enum { ANSWER_BYTES = 16 * 1024 * 1024, STATS_BYTES = 1024 * 1024 };
 
 static int64_t now_us(void)
@@ -358,7 +359,7 @@ void event_log_init(struct event_log *log, struct hub *h)
     list_init(&log->waiting);
     list_init(&log->running);
     timer_init(&log->trim, on_trim_due);
-    timer_start(h->loop, &log->trim, TRIM_EVERY_MS);
+    timer_start(h->loop, &log->trim, FIRST_TRIM_MS);
 }
 
 void event_log_deinit(struct event_log *log)

@@ -1,9 +1,12 @@
 """The event log: who may write and read, what comes back, what is kept over a crash, what is refused."""
 import asyncio
+import contextlib
+import sqlite3
 from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from kit.hub import until
 from kit.people import member, refusal_of, user
 from kit.raw import RpcError
 
@@ -160,6 +163,22 @@ async def test_what_was_acknowledged_survives_kill_9(hub, start_server, tmp_path
     assert len(kept) == len(set(kept))
     await ada.manage("log_event", "after")
     assert (await ada.manage("get_events"))[-1]["event_type"] == "after"
+
+
+@pytest.mark.differs("limits of our own")
+async def test_what_is_too_old_goes(hub, start_server, tmp_path):
+    server = hub.server = start_server(data_dir=tmp_path)
+    ada = await user(hub, "ada")
+    for i in range(4):
+        await ada.manage("log_event", "n", i)
+    server.stop()
+    with contextlib.closing(sqlite3.connect(tmp_path / "state" / "hyphad.db")) as db, db:
+        db.execute("UPDATE event_logs SET timestamp = timestamp - 120000000 WHERE id <= 3")
+    server = hub.server = start_server("--event-log-keep", "1m", data_dir=tmp_path)
+    ada = await user(hub, "ada")
+    assert brief(await ada.manage("get_events")) == [("n", 3)], "gone for readers at once"
+    assert await ada.manage("get_event_stats", start_time=0) == [{"event_type": "n", "count": 1}]
+    await until(lambda: server.metric("hyphad_event_log_dropped_total") == 3)
 
 
 @pytest.mark.req("A-093")
