@@ -162,6 +162,13 @@ static void check_data_dir(struct config *c, struct report *report)
                      c->data_dir);
 }
 
+/* Said at the start: found missing at the first request, it would look like an issuer that is down. */
+static void check_ca_file(struct config *c, struct report *report)
+{
+    if (c->ca_file && !file_is_readable(c->ca_file))
+        report_wrong(report, "%s: %s is not a readable file", name_with_source(c, OPTION_ID_ca_file), c->ca_file);
+}
+
 static void fill_origins(struct config *c, struct report *report)
 {
     struct setting *s = &c->book->settings[OPTION_ID_allow_origins];
@@ -208,6 +215,7 @@ void cross_check(struct config *c, struct report *report)
     check_sizes(c, report);
     check_pairs(c, report);
     check_data_dir(c, report);
+    check_ca_file(c, report);
     if (c->jwt_secret && strlen(c->jwt_secret) < JWT_SECRET_SHORT)
         book_note(c, CONFIG_NOTE_WARN, "jwt-secret", "shorter than 32 bytes: it can be guessed",
                   NULL);

@@ -55,6 +55,12 @@ bool file_is_public(const char *path)
     return stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & S_IROTH);
 }
 
+bool file_is_readable(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, R_OK) == 0;
+}
+
 bool file_is_folder_creatable(const char *path)
 {
     char *at = mem_copy(path, strlen(path)), *slash;

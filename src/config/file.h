@@ -9,5 +9,6 @@ enum { FILE_DONE, FILE_TOO_LARGE, FILE_HAS_NUL };
 MUST_CHECK int file_read(const char *path, size_t cap_bytes, struct buf *out);
 const char *file_complaint(int r);     /* what went wrong, in words */
 bool file_is_public(const char *path); /* readable by everybody */
+bool file_is_readable(const char *path);
 /* Whether the folder, or else the nearest parent that exists, is a folder that lets us write. */
 bool file_is_folder_creatable(const char *path);

@@ -50,6 +50,8 @@ def test_help_version_and_listings_exit_0():
     ([], {"HYPHA_WS_IDLE_TIMEOUT": "abc"}, ["HYPHA_WS_IDLE_TIMEOUT"]),
     (["--redis", "x"], {}, ["--redis-uri"]),
     (["--redis-uri", "http://x"], {}, ["--redis-uri", "redis://"]),
+    (["--oidc-issuer", "http://x"], {}, ["--oidc-issuer", "https://"]),
+    (["--auth-token-headers", "X-A,X B"], {}, ["--auth-token-headers", "X B"]),
     (["serve"], {}, ['"serve"', "server"]),
 ])
 def test_usage_errors_exit_2(args, env, words, tmp_path):
@@ -67,6 +69,7 @@ def test_usage_errors_exit_2(args, env, words, tmp_path):
     (["--root-token", "short-one"], ["Root token must be at least 32 characters long for security."]),
     (["--max-message", "512M"], ["--max-message", "--sendq-bytes"]),
     (["--config", "/nonexistent"], ["/nonexistent"]),
+    (["--ca-file", "/nonexistent"], ["--ca-file", "/nonexistent"]),
 ])
 def test_configuration_errors_exit_78(args, words):
     code, out, err = run(*args)
