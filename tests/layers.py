@@ -30,7 +30,7 @@ HOMES = [
     (r"msgpack(/.*|\.h)", ["wire/"]),
     (r"sqlite3\.h", ["store/"]),
     (r"libpq-fe\.h", ["store/"]),
-    (r"curl/.*", ["net/fetch.c", "net/fetch_once.c"]),
+    (r"curl/.*", ["net/libcurl.h"]),
     (r"argon2\.h", ["login/password.c"]),
     (r"zlib\.h", ["http/", "wire/"]),
     (r"archive(_entry)?\.h", ["artifact/"]),

@@ -6,7 +6,6 @@
  * A lookup that hangs is left to its thread (QUICK_EXIT): waiting for it would block the loop. */
 #include "net/fetch.h"
 
-#include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,6 +16,7 @@
 #include "base/buf.h"
 #include "base/memory.h"
 #include "loop/loop.h"
+#include "net/libcurl.h"
 
 enum {
     HTTP_DEADLINE_MS = 10000,
@@ -26,9 +26,11 @@ enum {
     MAIL_SOCKETS = 4,       /* of one mail: an attempt for each kind of address */
 };
 
+static const char NO_LIBRARY[] = "libcurl.so.4 is not installed";
+
 struct fetcher {
     struct loop *loop;
-    CURLM *multi;
+    CURLM *multi;                   /* NULL before the first request */
     uv_timer_t timer;
     struct list running;            /* struct fetch */
     struct list failed;             /* struct fetch: never started, to be told at the end of the turn */
@@ -64,8 +66,9 @@ static void fetch_free(struct fetch *one)
 {
     list_unlink(&one->link);
     if (one->easy)
-        curl_easy_cleanup(one->easy);
-    curl_slist_free_all(one->headers);
+        libcurl()->easy_cleanup(one->easy);
+    if (one->headers)
+        libcurl()->slist_free_all(one->headers);
     buf_deinit(&one->body);
     if (one->mail)
         explicit_bzero(one->mail, one->mail_len);
@@ -79,7 +82,7 @@ static void leave(struct fetch *one)
 
     list_unlink(&one->link);
     if (one->easy) {
-        curl_multi_remove_handle(f->multi, one->easy);
+        libcurl()->multi_remove_handle(f->multi, one->easy);
         f->n_running--;
         loop_count(f->loop, METRIC_FETCHES_RUNNING, -1);
     }
@@ -93,8 +96,8 @@ static void finish(struct fetch *one)
 
     leave(one);
     if (one->easy) {
-        curl_easy_getinfo(one->easy, CURLINFO_RESPONSE_CODE, &status);
-        curl_easy_getinfo(one->easy, CURLINFO_CONTENT_TYPE, &type);
+        libcurl()->easy_getinfo(one->easy, CURLINFO_RESPONSE_CODE, &status);
+        libcurl()->easy_getinfo(one->easy, CURLINFO_CONTENT_TYPE, &type);
     }
     reply.status = (unsigned)status;
     if (type)
@@ -129,17 +132,17 @@ static void reap(struct fetcher *f)
     CURLMsg *msg;
     int n_left;
 
-    while ((msg = curl_multi_info_read(f->multi, &n_left))) {
+    while ((msg = libcurl()->multi_info_read(f->multi, &n_left))) {
         struct fetch *one = NULL;
         CURLcode code = msg->data.result;
 
         if (msg->msg != CURLMSG_DONE)
             continue;
-        curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&one);
+        libcurl()->easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&one);
         if (one->outcome == FETCH_OK)
             one->outcome = outcome_of(code);
         if (one->outcome != FETCH_OK && !one->text[0])
-            (void)snprintf(one->text, sizeof(one->text), "%s", curl_easy_strerror(code));
+            (void)snprintf(one->text, sizeof(one->text), "%s", libcurl()->easy_strerror(code));
         finish(one);
     }
 }
@@ -150,7 +153,7 @@ static void on_ready(uv_poll_t *poll, int status, int events)
     struct fetcher *f = w->fetcher;
     int flags = (events & UV_READABLE ? CURL_CSELECT_IN : 0) | (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0), n;
 
-    curl_multi_socket_action(f->multi, w->fd, status < 0 ? CURL_CSELECT_ERR : flags, &n);
+    libcurl()->multi_socket_action(f->multi, w->fd, status < 0 ? CURL_CSELECT_ERR : flags, &n);
     reap(f);
 }
 
@@ -159,7 +162,7 @@ static void on_timer(uv_timer_t *timer)
     struct fetcher *f = timer->data;
     int n;
 
-    curl_multi_socket_action(f->multi, CURL_SOCKET_TIMEOUT, 0, &n);
+    libcurl()->multi_socket_action(f->multi, CURL_SOCKET_TIMEOUT, 0, &n);
     reap(f);
 }
 
@@ -190,7 +193,7 @@ static struct watch *watch_new(struct fetcher *f, curl_socket_t fd)
         mem_free(w);
         return NULL;
     }
-    curl_multi_assign(f->multi, fd, w);
+    libcurl()->multi_assign(f->multi, fd, w);
     return w;
 }
 
@@ -202,7 +205,7 @@ static int on_want_socket(CURL *easy, curl_socket_t fd, int what, void *arg, voi
     (void)easy;
     if (what == CURL_POLL_REMOVE) {
         if (w) {
-            curl_multi_assign(f->multi, fd, NULL);
+            libcurl()->multi_assign(f->multi, fd, NULL);
             uv_poll_stop(&w->poll);
             uv_close((uv_handle_t *)&w->poll, on_watch_closed);
         }
@@ -228,7 +231,6 @@ struct fetcher *fetcher_new(struct loop *loop)
     struct fetcher *f = MEM_NEW(struct fetcher);
 
     LOOP_ASSERT(loop);
-    ASSERT(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);      /* counted */
     f->loop = loop;
     list_init(&f->running);
     list_init(&f->failed);
@@ -236,16 +238,26 @@ struct fetcher *fetcher_new(struct loop *loop)
     f->tell.run = tell_failed;
     f->timer.data = f;
     ASSERT(uv_timer_init(&loop->uv, &f->timer) == 0);
-    f->multi = curl_multi_init();
-    ASSERT(f->multi != NULL);
-    curl_multi_setopt(f->multi, CURLMOPT_SOCKETFUNCTION, on_want_socket);
-    curl_multi_setopt(f->multi, CURLMOPT_SOCKETDATA, f);
-    curl_multi_setopt(f->multi, CURLMOPT_TIMERFUNCTION, on_want_timer);
-    curl_multi_setopt(f->multi, CURLMOPT_TIMERDATA, f);
-    curl_multi_setopt(f->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)FETCH_CONNECTIONS_MAX);
-    curl_multi_setopt(f->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)FETCH_CONNECTIONS_PER_HOST);
-    curl_multi_setopt(f->multi, CURLMOPT_MAXCONNECTS, (long)IDLE_CONNECTIONS);
     return f;
+}
+
+/* Before the first request: a server that fetches nothing does not load the library. */
+static bool get_ready(struct fetcher *f)
+{
+    if (f->multi)
+        return true;
+    if (!libcurl() || libcurl()->global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)      /* counted */
+        return false;
+    f->multi = libcurl()->multi_init();
+    ASSERT(f->multi != NULL);
+    libcurl()->multi_setopt(f->multi, CURLMOPT_SOCKETFUNCTION, on_want_socket);
+    libcurl()->multi_setopt(f->multi, CURLMOPT_SOCKETDATA, f);
+    libcurl()->multi_setopt(f->multi, CURLMOPT_TIMERFUNCTION, on_want_timer);
+    libcurl()->multi_setopt(f->multi, CURLMOPT_TIMERDATA, f);
+    libcurl()->multi_setopt(f->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)FETCH_CONNECTIONS_MAX);
+    libcurl()->multi_setopt(f->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)FETCH_CONNECTIONS_PER_HOST);
+    libcurl()->multi_setopt(f->multi, CURLMOPT_MAXCONNECTS, (long)IDLE_CONNECTIONS);
+    return true;
 }
 
 static void on_timer_closed(uv_handle_t *handle)
@@ -265,8 +277,10 @@ struct fetcher *fetcher_close(struct fetcher *f)
         finish(one);
     }
     list_unlink(&f->tell.link);
-    curl_multi_cleanup(f->multi);
-    curl_global_cleanup();
+    if (f->multi) {
+        libcurl()->multi_cleanup(f->multi);
+        libcurl()->global_cleanup();
+    }
     uv_close((uv_handle_t *)&f->timer, on_timer_closed);
     return NULL;
 }
@@ -326,7 +340,7 @@ static struct fetch *fail_later(struct fetch *one, enum fetch_outcome outcome, c
     struct fetcher *f = one->fetcher;
 
     if (one->easy)
-        curl_easy_cleanup(one->easy);
+        libcurl()->easy_cleanup(one->easy);
     one->easy = NULL;
     one->outcome = outcome;
     (void)snprintf(one->text, sizeof(one->text), "%s", text);
@@ -341,7 +355,7 @@ static struct fetch *run(struct fetch *one)
 
     if (f->n_running >= FETCHES_MAX)
         return fail_later(one, FETCH_BUSY, "too many requests are under way");
-    if (curl_multi_add_handle(f->multi, one->easy) != CURLM_OK)
+    if (libcurl()->multi_add_handle(f->multi, one->easy) != CURLM_OK)
         return fail_later(one, FETCH_FAILED, "the request cannot be started");
     f->n_running++;
     loop_count(f->loop, METRIC_FETCHES_RUNNING, 1);
@@ -351,11 +365,11 @@ static struct fetch *run(struct fetch *one)
 
 /* A failed curl_easy_setopt is out of memory, or an option this libcurl was built without: then the request must not run, for
  * the option may have been the one that protects it. */
-#define SET(one, option, value) (curl_easy_setopt((one)->easy, (option), (value)) == CURLE_OK)
+#define SET(one, option, value) (libcurl()->easy_setopt((one)->easy, (option), (value)) == CURLE_OK)
 
 static bool set_common(struct fetch *one, const char *url, uint32_t deadline_ms, const char *ca_file, bool use_proxy)
 {
-    one->easy = curl_easy_init();
+    one->easy = libcurl()->easy_init();
     return one->easy && SET(one, CURLOPT_PRIVATE, one) && SET(one, CURLOPT_URL, url) && SET(one, CURLOPT_NOSIGNAL, 1L) &&
            SET(one, CURLOPT_QUICK_EXIT, 1L) && SET(one, CURLOPT_ERRORBUFFER, one->text) &&
            SET(one, CURLOPT_TIMEOUT_MS, (long)deadline_ms) && SET(one, CURLOPT_WRITEFUNCTION, on_bytes) &&
@@ -367,9 +381,9 @@ static bool set_common(struct fetch *one, const char *url, uint32_t deadline_ms,
 static bool set_headers(struct fetch *one, const struct fetch_request *r)
 {
     /* Without this curl waits a second for "100 Continue" before it sends a larger body. */
-    one->headers = curl_slist_append(NULL, "Expect:");
+    one->headers = libcurl()->slist_append(NULL, "Expect:");
     for (size_t i = 0; one->headers && i < r->n_headers; i++) {
-        struct curl_slist *grown = is_one_line(r->headers[i]) ? curl_slist_append(one->headers, r->headers[i]) : NULL;
+        struct curl_slist *grown = is_one_line(r->headers[i]) ? libcurl()->slist_append(one->headers, r->headers[i]) : NULL;
         if (!grown)
             return false;
         one->headers = grown;
@@ -401,6 +415,8 @@ struct fetch *fetch_start(struct fetcher *f, const struct fetch_request *r, fetc
 {
     struct fetch *one = fetch_new(f, r->max_bytes, done, arg);
 
+    if (!get_ready(f))
+        return fail_later(one, FETCH_FAILED, NO_LIBRARY);
     if (!is_url_of(r->url, "http://", "https://"))
         return fail_later(one, FETCH_BAD_REQUEST, "not an http or https URL");
     if (!set_common(one, r->url, r->deadline_ms ? r->deadline_ms : HTTP_DEADLINE_MS, r->ca_file, r->use_proxy) || !set_http(one, r))
@@ -481,7 +497,7 @@ static bool set_mail(struct fetch *one, const struct fetch_mail *m)
 
     one->mail = mem_copy(m->text.ptr, m->text.len);
     one->mail_len = m->text.len;
-    one->headers = curl_slist_append(NULL, m->to);
+    one->headers = libcurl()->slist_append(NULL, m->to);
     return one->headers && set_mail_connection(one) && SET(one, CURLOPT_PROTOCOLS_STR, "smtp,smtps") &&
            SET(one, CURLOPT_USE_SSL, (long)(plain_will_do ? CURLUSESSL_TRY : CURLUSESSL_ALL)) && SET(one, CURLOPT_MAIL_FROM, m->from) &&
            SET(one, CURLOPT_MAIL_RCPT, one->headers) && SET(one, CURLOPT_UPLOAD, 1L) && SET(one, CURLOPT_READFUNCTION, on_want_mail) &&
@@ -493,6 +509,8 @@ struct fetch *fetch_send_mail(struct fetcher *f, const struct fetch_mail *m, fet
 {
     struct fetch *one = fetch_new(f, 0, done, arg);
 
+    if (!get_ready(f))
+        return fail_later(one, FETCH_FAILED, NO_LIBRARY);
     if (!is_url_of(m->url, "smtp://", "smtps://"))
         return fail_later(one, FETCH_BAD_REQUEST, "not an smtp or smtps URL");
     if (!is_address(m->from) || !is_address(m->to))

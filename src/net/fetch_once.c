@@ -1,16 +1,16 @@
 /* fetch_once: libcurl's easy interface, for a process that does nothing else meanwhile. */
 #include "net/fetch_once.h"
 
-#include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
+#include "net/libcurl.h"
 
 enum { DEADLINE_MS = 10000, BODY_MAX = 1 << 20 };
 
 /* A failed option may have been the one that protects the request. */
-#define SET(easy, option, value) (curl_easy_setopt((easy), (option), (value)) == CURLE_OK)
+#define SET(easy, option, value) (libcurl()->easy_setopt((easy), (option), (value)) == CURLE_OK)
 
 static size_t on_bytes(char *bytes, size_t size, size_t n, void *arg)
 {
@@ -28,7 +28,7 @@ static bool set_headers(CURL *easy, const struct fetch_request *r, struct curl_s
     for (size_t i = 0; i < r->n_headers; i++) {
         /* A line end in it would make another header of what follows. */
         struct curl_slist *grown =
-            r->headers[i][strcspn(r->headers[i], "\r\n")] ? NULL : curl_slist_append(*list, r->headers[i]);
+            r->headers[i][strcspn(r->headers[i], "\r\n")] ? NULL : libcurl()->slist_append(*list, r->headers[i]);
         if (!grown)
             return false;
         *list = grown;
@@ -57,10 +57,10 @@ static bool set_all(CURL *easy, const struct fetch_request *r, struct fetch_once
 
 static void perform(CURL *easy, struct fetch_once *ret)
 {
-    CURLcode code = curl_easy_perform(easy);
+    CURLcode code = libcurl()->easy_perform(easy);
     long status = 0;
 
-    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    libcurl()->easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     ret->status = (unsigned)status;
     if (code == CURLE_OK || ret->outcome != FETCH_OK)
         return;
@@ -76,8 +76,13 @@ void fetch_once(const struct fetch_request *r, struct fetch_once *ret)
 
     *ret = (struct fetch_once){.outcome = FETCH_OK};
     buf_init(&ret->body, r->max_bytes ? r->max_bytes : BODY_MAX);
-    ASSERT(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
-    CURL *easy = curl_easy_init();
+    if (!libcurl()) {
+        ret->outcome = FETCH_FAILED;
+        (void)snprintf(ret->text, sizeof(ret->text), "libcurl.so.4 is not installed");
+        return;
+    }
+    ASSERT(libcurl()->global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
+    CURL *easy = libcurl()->easy_init();
     if (easy && set_all(easy, r, ret, error, &headers))
         perform(easy, ret);
     else
@@ -87,7 +92,7 @@ void fetch_once(const struct fetch_request *r, struct fetch_once *ret)
                        ret->outcome == FETCH_TOO_LARGE ? "the answer is too large"
                        : error[0]                      ? error
                                                        : "the request cannot be made");
-    curl_slist_free_all(headers);
-    curl_easy_cleanup(easy);
-    curl_global_cleanup();
+    libcurl()->slist_free_all(headers);
+    libcurl()->easy_cleanup(easy);
+    libcurl()->global_cleanup();
 }
