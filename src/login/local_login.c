@@ -105,6 +105,12 @@ static void login_found(struct task *t)
     }
 }
 
+/* Nobody has begun to sign up either. */
+static bool nobody_is_here(const struct local *l)
+{
+    return l->is_counted && !l->accounts.n_accounts && !l->signups.by_email.n_entries;
+}
+
 void do_local_login(struct rpc_call *call, void *arg)
 {
     struct local *l = local_of(arg);
@@ -113,7 +119,7 @@ void do_local_login(struct rpc_call *call, void *arg)
 
     if (!address.len || !password.len)
         local_refuse(call, "Email and password are required");
-    else if (l->is_counted && l->accounts.n_accounts == 0)
+    else if (nobody_is_here(l))
         local_refuse(call, "No users registered yet. Please sign up first.");
     else if (!email_read(address, email) || password.len > PASSWORD_MAX_BYTES)
         local_refuse(call, "%s", generic); /* nobody has such a one */

@@ -68,7 +68,7 @@ async def test_what_a_person_does_wrong_is_answered_in_the_texts_of_the_original
         assert await a.refused("resend_code", email="no@x.org") \
             == "No pending verification for this email. Please sign up again."
         assert await a.refused("login", email=eve["email"], password=eve["password"]) \
-            == "No users registered yet. Please sign up first."
+            == "Invalid email or password"
         assert (await a.verify_email(email=eve["email"], code=code))["success"]
         assert (await a.refused("verify_email", email=eve["email"], code=code)).startswith(
             "No pending verification for this email")
