@@ -188,3 +188,19 @@ async def test_a_page_may_report_a_token_of_the_issuer(hub, start_server, issuer
         checked = await http.get("/public/services/hypha-login/check", params={"key": started["key"]})
     api = await hub.py("c1", server=server, token=checked.json())
     assert api.config["workspace"] == "ws-user-ann" and api.config["user"]["id"] == "ann"
+
+
+@pytest.mark.req("D-38")
+@pytest.mark.allow_warn("drain deadline passed")
+async def test_a_server_that_stops_lets_go_of_who_waits_for_keys(hub, start_server, issuer):
+    issuer.stop()
+    with socket.create_server(("127.0.0.1", issuer.port)) as silent:
+        server = start_server(*options(issuer), "--drain-duration", "1", "--drain-deadline", "3")
+        waiting = asyncio.create_task(hub.refused({"client_id": "x", "token": issuer.token("ann")}, server))
+        over_http = asyncio.create_task(status(server, issuer.token("bob")))
+        connection, _ = await asyncio.to_thread(silent.accept)
+        began = time.monotonic()
+        await asyncio.to_thread(server.stop)
+        assert time.monotonic() - began < 8
+        await asyncio.gather(waiting, over_http, return_exceptions=True)
+        connection.close()
