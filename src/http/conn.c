@@ -344,6 +344,11 @@ void http_conn_cut(struct http_request *req)
     http_conn_close(c);
 }
 
+void http_conn_set_patience(const struct http_request *req, uint64_t ms)
+{
+    stream_set_patience(req->conn->stream, ms);
+}
+
 void http_conn_peer_name(const struct http_request *req, char out[HTTP_CLIENT_MAX])
 {
     char name[STREAM_PEER_MAX];

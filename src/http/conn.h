@@ -77,4 +77,5 @@ void http_conn_send(struct http_request *req, struct msg *m);
 size_t http_conn_waiting(const struct http_request *req);   /* bytes queued to the client */
 void http_conn_answered(struct http_request *req);  /* ends the request; the next may be read */
 void http_conn_cut(struct http_request *req);       /* ends request and connection at once */
+void http_conn_set_patience(const struct http_request *req, uint64_t ms);
 void http_conn_peer_name(const struct http_request *req, char out[HTTP_CLIENT_MAX]);

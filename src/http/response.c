@@ -259,6 +259,13 @@ void http_stream_begin(struct http_request *req, unsigned status, const char *co
     buf_deinit(&head);
 }
 
+void http_stream_patience(struct http_request *req, uint64_t ms)
+{
+    LOOP_ASSERT(req->loop);
+    if (req->conn)
+        http_conn_set_patience(req, ms);
+}
+
 size_t http_stream_write(struct http_request *req, struct slice bytes)
 {
     LOOP_ASSERT(req->loop);

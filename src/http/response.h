@@ -28,6 +28,8 @@ void http_header_add(struct buf *extra, const char *name, struct slice value);
  * written in a turn leaves at its end. After http_stream_end the request is gone. */
 void http_stream_begin(struct http_request *req, unsigned status, const char *content_type,
                        struct slice extra);
+/* A client whose machine acknowledges nothing for so long is gone (net/stream.h). */
+void http_stream_patience(struct http_request *req, uint64_t ms);
 /* Returns the bytes that wait for the client. Above a mark of its own choice the writer stops
  * until on_drained. After the client has gone: 0, and nothing is kept. */
 size_t http_stream_write(struct http_request *req, struct slice bytes);

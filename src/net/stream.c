@@ -3,7 +3,9 @@
  * allocation. Every stream of a loop reads into the loop's scratch, so an idle connection owns no buffer. */
 #include "net/stream.h"
 
+#include <limits.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -326,6 +328,15 @@ uint64_t stream_stalled_ms(struct stream *s)
         s->progress_ms = loop_now_ms(s->loop);
     }
     return s->sendq.n_bytes ? loop_now_ms(s->loop) - s->progress_ms : 0;
+}
+
+void stream_set_patience(struct stream *s, uint64_t ms)
+{
+    unsigned patience = ms < UINT_MAX ? (unsigned)ms : UINT_MAX;
+    uv_os_fd_t fd;
+
+    if (uv_fileno((uv_handle_t *)&s->tcp, &fd) == 0)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof(patience));
 }
 
 void stream_peer_name(const struct stream *s, char out[STREAM_PEER_MAX])

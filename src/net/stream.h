@@ -67,5 +67,8 @@ void stream_reset(struct stream *s);            /* as stream_close, with a TCP r
 void stream_end_all(struct loop *loop);
 /* Milliseconds for which queued bytes have made no progress that was looked for; 0 when the queue is empty. */
 uint64_t stream_stalled_ms(struct stream *s);
+/* From here on a peer whose machine acknowledges nothing for so long has failed, as if it had reset the connection (RFC 5482;
+ * without it the kernel tries for a quarter of an hour). Only what is sent can go unacknowledged. */
+void stream_set_patience(struct stream *s, uint64_t ms);
 enum { STREAM_PEER_MAX = 64 };
 void stream_peer_name(const struct stream *s, char out[STREAM_PEER_MAX]);    /* address without port; "" when unknown */

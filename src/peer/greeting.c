@@ -76,3 +76,15 @@ void greeting_send(struct peer *p)
     buf_deinit(&b);
     buf_deinit(&json);
 }
+
+void greeting_refuse(struct peer *p, struct slice text)
+{
+    struct buf b;
+
+    buf_init(&b, 0);
+    buf_add_text(&b, "{\"type\":\"error\",\"message\":");
+    json_add_text(&b, text);
+    buf_add_byte(&b, '}');
+    p->via->send_text(p, buf_slice(&b));
+    buf_deinit(&b);
+}

@@ -1,6 +1,6 @@
 /* stream_peer: the response of one GET that never ends. Each frame is four bytes of length and the bytes a WebSocket would have
- * carried; control maps are MessagePack. Nobody can be asked over it whether he lives, so the transport's own end and silence
- * of the socket are what is known of that: a stream that is open counts as alive. */
+ * carried; control maps are MessagePack. Nobody can be asked over it whether he lives: pings go out, and a machine that does not
+ * acknowledge them ends the stream. One that is open counts as alive. */
 #include "peer/stream_peer.h"
 
 #include <string.h>
@@ -12,6 +12,7 @@
 #include "http/request.h"
 #include "http/response.h"
 #include "peer/admission.h"
+#include "peer/greeting.h"
 #include "peer/inbound.h"
 #include "peer/login.h"
 #include "peer/peer.h"
@@ -73,6 +74,12 @@ static void on_ping_due(struct timer *t)
     timer_start(loop, t, every - silent);
 }
 
+/* Each ping has so many tries to be acknowledged: the misses the operator allows. */
+static uint64_t patience_ms(const struct config *config)
+{
+    return config->stream_ping_interval_ms + config->stream_ping_timeout_ms * config->stream_max_ping_misses;
+}
+
 static void do_admitted(struct peer *p)
 {
     struct stream_peer *s = p->conn;
@@ -82,6 +89,7 @@ static void do_admitted(struct peer *p)
     http_header_add(&extra, "Cache-Control", SLICE_LIT("no-cache"));
     http_header_add(&extra, "X-Accel-Buffering", SLICE_LIT("no"));
     http_stream_begin(s->req, 200, content_type, buf_slice(&extra));
+    http_stream_patience(s->req, patience_ms(p->pl->loop->config));
     buf_deinit(&extra);
     s->sent_ms = loop_now_ms(p->pl->loop);
     timer_start(p->pl->loop, &s->ping, p->pl->loop->config->stream_ping_interval_ms);
@@ -239,13 +247,7 @@ static void do_refuse(struct peer *p, int outcome, unsigned code, struct slice t
     bool is_reconnection = ((struct stream_peer *)p->conn)->is_reconnection;
 
     if (p->state == PEER_OPEN) {
-        struct buf b;
-        buf_init(&b, 0);
-        buf_add_text(&b, "{\"type\":\"error\",\"message\":");
-        json_add_text(&b, text);
-        buf_add_byte(&b, '}');
-        do_send_text(p, buf_slice(&b));
-        buf_deinit(&b);
+        greeting_refuse(p, text);
         do_close(p, code, text);
     } else {
         refuse_request(let_go(p), outcome, is_reconnection, text);

@@ -1,15 +1,14 @@
 /* ws_peer: frames become messages of the peer, and messages of the hub become frames. Control maps travel as text frames. */
 #include "peer/ws_peer.h"
 
-#include "base/buf.h"
 #include "config/config.h"
 #include "hyphad/protocol.h"
 #include "peer/admission.h"
+#include "peer/greeting.h"
 #include "peer/inbound.h"
 #include "peer/login.h"
 #include "peer/peer.h"
 #include "peer/probe.h"
-#include "wire/json.h"
 #include "ws/conn.h"
 
 static void on_text(struct ws_conn *ws, struct slice text)
@@ -97,15 +96,8 @@ static void do_close(struct peer *p, unsigned code, struct slice reason)
 
 static void do_refuse(struct peer *p, int outcome, unsigned code, struct slice text)
 {
-    struct buf b;
-
     (void)outcome; /* the text says it all */
-    buf_init(&b, 0);
-    buf_add_text(&b, "{\"type\":\"error\",\"message\":");
-    json_add_text(&b, text);
-    buf_add_byte(&b, '}');
-    ws_send_text(p->conn, buf_slice(&b));
-    buf_deinit(&b);
+    greeting_refuse(p, text);
     do_close(p, code, text);
 }
 

@@ -1,6 +1,7 @@
 /* A stream over a socket pair: what it says to its owner, and what reaches the other end. */
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include "net/stream.h"
 #include "unit/net/turns.h"
@@ -286,6 +287,11 @@ CASE(a_reset_is_seen_as_one)
     open_on(&w, fds);
     stream_peer_name(w.s, name);
     CHECK_TEXT(name, "127.0.0.1");
+    unsigned patience = 0;
+    len = sizeof(patience);
+    stream_set_patience(w.s, 25000);
+    CHECK_INT(getsockopt(fds[0], IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, &len), 0);
+    CHECK_INT(patience, 25000);
     stream_reset(w.s);
     stream_reset(w.s);
     stream_close(w.s);
