@@ -109,6 +109,37 @@ CASE(what_was_put_is_there_after_a_restart)
     unlink(path);
 }
 
+/* A disk that is full. */
+static void fail_put(struct store *s, const char *bucket, struct slice key, struct slice bytes,
+                     int64_t expires_at, store_done *done, void *arg)
+{
+    (void)s, (void)bucket, (void)key, (void)bytes, (void)expires_at;
+    done(STORE_FAILED, arg);
+}
+
+static void fail_get(struct store *s, const char *bucket, struct slice key, store_got *got,
+                     void *arg)
+{
+    (void)s, (void)bucket, (void)key;
+    got(STORE_FAILED, (struct slice){NULL, 0}, arg);
+}
+
+CASE(what_the_store_refuses_is_told_and_not_counted)
+{
+    static const struct store_ops ops = {.put = fail_put, .get = fail_get};
+    struct store store = {.ops = &ops};
+    struct world w = {0};
+
+    accounts_init(&w.accounts, &store);
+    w.accounts.max_accounts = 1;
+    put(&w, "eve@example.org", true, ACCOUNT_BROKEN);
+    CHECK_INT(w.accounts.n_accounts, 0);
+    accounts_get(&w.accounts, "eve@example.org", on_got, &w);
+    wait_done(&w, ACCOUNT_BROKEN);
+    CHECK(!w.person);
+    accounts_deinit(&w.accounts);
+}
+
 CASE(one_change_of_an_account_at_a_time)
 {
     struct accounts a;
@@ -164,6 +195,7 @@ CASE(a_record_that_does_not_parse_is_none)
     buf_deinit(&b);
 }
 
-CASES(RUN(what_was_put_is_there_after_a_restart), RUN(one_change_of_an_account_at_a_time),
+CASES(RUN(what_was_put_is_there_after_a_restart),
+      RUN(what_the_store_refuses_is_told_and_not_counted), RUN(one_change_of_an_account_at_a_time),
       RUN(an_address_has_one_spelling_and_cannot_leave_its_header),
       RUN(a_record_that_does_not_parse_is_none))
