@@ -53,7 +53,8 @@ void lodging_when_kept(struct hub *h, const struct workspace *w, lodging_kept *k
  * to remove the workspace: otherwise a change made meanwhile writes it anew. May be called for any. */
 typedef void lodging_forgotten(int outcome, void *arg);
 void lodging_forget(struct hub *h, const struct workspace *w, lodging_forgotten *done, void *arg);
-/* Makes the workspace of a stored record; false when the record does not parse. Before clients come. */
+/* Makes the workspace of a stored record, or gives a system one what was put there; false when the record does not parse.
+ * Before clients come. */
 bool lodging_load(struct hub *h, struct slice record);
 /* Before the store closes: writes what is not written yet, and lets go of all who wait. */
 void lodging_close_records(struct hub *h);

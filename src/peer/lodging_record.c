@@ -177,12 +177,24 @@ static void record_free(struct record *r)
     mem_free(r);
 }
 
+/* What the three have that was not made by us: what clients put there. */
+static bool load_system(struct workspace *w, const struct record *r)
+{
+    struct workspace_fields f = {.name = w->name, .description = w->description, .n_owners = w->n_owners,
+                                 .owners = (const char *const *)w->owners, .config = r->f.config, .extra = r->f.extra};
+
+    if (w->is_system)
+        workspace_change(w, &f);
+    return w->is_system;
+}
+
 bool lodging_load(struct hub *h, struct slice bytes)
 {
     struct record *r = record_read(bytes);
-    bool ok = r && !workspace_find(&h->registry, slice_of(r->id));
+    struct workspace *w = r ? workspace_find(&h->registry, slice_of(r->id)) : NULL;
+    bool ok = w ? load_system(w, r) : r != NULL;
 
-    if (ok)
+    if (ok && !w)
         (void)workspace_add(&h->registry, &r->f, h->process, h->loop->config->workspace_bytes);
     record_free(r);
     return ok;
@@ -274,7 +286,7 @@ static void on_put(int outcome, void *arg)
 
 void lodging_save(struct hub *h, const struct workspace *w)
 {
-    if (!w->is_persistent || w->is_system || !h->store || h->savings_are_closed)
+    if (!w->is_persistent || !h->store || h->savings_are_closed)
         return;
     struct saving *s = saving_of(h, slice_of(w->id));
     if (s->state == SAVING_REST && !s->n_removals)

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from kit import tokens
-from kit.people import login, refusal_of, user
+from kit.people import ROOT_ARGS, login, refusal_of, root, user
 
 FULL = "could not be stored; its changes have been taken back"
 pytestmark = pytest.mark.differs("the original keeps workspaces in Redis and object storage")
@@ -21,7 +21,10 @@ def database(server):
 
 @pytest.mark.req("A-041", "A-109", "A-175")
 async def test_a_restart_keeps_what_is_persistent(hub, start_server, tmp_path):
-    server = start_server(data_dir=tmp_path)
+    server = start_server(*ROOT_ARGS, data_dir=tmp_path)
+    admin = await root(hub, server=server)
+    await admin.manage("set_env", "ROOTS", 1)
+    await admin.manage("create_workspace", {"id": "root-made", "persistent": True})
     ada = await user(hub, "ada", server=server)
     lent = tokens.mint("ada", "ws:ws-user-ada#a", ttl=7200)
     await ada.manage("create_workspace", {
@@ -38,7 +41,7 @@ async def test_a_restart_keeps_what_is_persistent(hub, start_server, tmp_path):
     await ada.manage("revoke_token", lent)
     server.kill()
 
-    second = start_server(data_dir=tmp_path)
+    second = start_server(*ROOT_ARGS, data_dir=tmp_path)
     uma = await hub.raw("uma", server=second, token=tokens.mint("uma", ""), workspace="ada-kept")
     info = await uma.manage("get_workspace_info", "ada-kept")
     assert info["owners"] == ["ada", "uma"] and info["persistent"] is True
@@ -53,6 +56,11 @@ async def test_a_restart_keeps_what_is_persistent(hub, start_server, tmp_path):
     assert "ada-temp" not in [w["id"] for w in await again.manage("list_workspaces")]
     refused = await hub.refused({"client_id": "lent", "token": lent}, second)
     assert "revoked" in refused.message
+    admin = await root(hub, server=second)
+    assert await admin.manage("get_env") == {"ROOTS": 1}
+    mine = await admin.manage("get_workspace_info", "ws-user-root")
+    assert [b["id"] for b in mine["config"]["bookmarks"]] == ["root-made"]
+    assert mine["owners"] == ["root"] and mine["persistent"] is True
 
 
 @pytest.mark.req("A-156", "S-41")
