@@ -33,6 +33,7 @@ def started(hub, start_server):
     return hub.server
 
 
+@pytest.mark.differs("the original blocks one id and not the children of its tokens")
 @pytest.mark.req("A-203", "S-42", "D-11")
 async def test_a_blocked_user_is_out_with_all_children(hub, started):
     boss, dave, erin = await root(hub), await user(hub, "dave"), await user(hub, "erin")
@@ -61,6 +62,7 @@ async def test_a_blocked_user_is_out_with_all_children(hub, started):
     assert await user(hub, "dave")
 
 
+@pytest.mark.differs("the original ends WebSockets only")
 @pytest.mark.req("A-203", "S-42")
 async def test_a_block_ends_http_streams_too(hub, started):
     boss = await root(hub)
@@ -76,6 +78,7 @@ async def test_a_block_ends_http_streams_too(hub, started):
     await stream.close()
 
 
+@pytest.mark.differs("the original keeps blocks in a database only when it is given one")
 @pytest.mark.req("A-203", "S-42")
 async def test_blocks_survive_a_kill_and_end_by_themselves(hub, start_server, tmp_path):
     server = hub.server = start_server(*ROOT_ARGS, data_dir=tmp_path)
@@ -131,6 +134,7 @@ async def test_a_blocked_address_is_out_whoever_comes_from_it(hub, started):
     assert (await http_answer(started, None, "198.51.100.7"))[0] == 200
 
 
+@pytest.mark.differs("the original believes everybody about addresses")
 @pytest.mark.req("A-209", "D-14")
 async def test_an_untrusted_peer_cannot_borrow_an_address(hub, start_server):
     server = hub.server = start_server(*ROOT_ARGS, "--trusted-proxies", "192.0.2.0/24")
