@@ -91,7 +91,9 @@ static void run_answer(struct loop *l, struct mail *mail)
 
     LOOP_ASSERT(l);
     atomic_fetch_sub_explicit(&x->oauth->n_exchanges, 1, memory_order_relaxed);
+    loop_count(l, METRIC_LOGIN_EXCHANGES, -1);
     if (x->status == 502) {
+        loop_count(l, METRIC_LOGIN_EXCHANGES_REFUSED, 1);
         http_respond_error(x->req, 502, HTTP_F1, buf_slice(&x->body));
     } else {
         struct buf headers;
@@ -176,10 +178,12 @@ void oauth_on_token(struct http_request *req, void *arg)
     }
     if (atomic_fetch_add_explicit(&o->n_exchanges, 1, memory_order_relaxed) >= EXCHANGES_MAX) {
         atomic_fetch_sub_explicit(&o->n_exchanges, 1, memory_order_relaxed);
+        loop_count(req->loop, METRIC_LOGIN_EXCHANGES_REFUSED, 1);
         http_respond_error(req, 503, HTTP_F1, SLICE_LIT("Too many logins are under way"));
         return;
     }
     struct exchange *x = MEM_NEW(struct exchange);
+    loop_count(req->loop, METRIC_LOGIN_EXCHANGES, 1);
     x->oauth = o;
     x->asker = req->loop;
     x->req = req;

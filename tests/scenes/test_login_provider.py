@@ -79,7 +79,8 @@ async def test_without_a_provider_there_is_nothing_to_lead_to(server):
 
 
 async def test_codes_are_exchanged_and_refusals_passed_on(start_server, provider):
-    async with client_for(start(start_server, provider)) as web:
+    server = start(start_server, provider)
+    async with client_for(server) as web:
         answer = await web.post("/oauth/token", data={"code": "wrong", "code_verifier": "v"})
         assert answer.status_code == 403 and answer.json()["error"] == "invalid_grant"
         assert provider.forms == [{"code": "wrong", "code_verifier": "v"}]
@@ -91,6 +92,8 @@ async def test_codes_are_exchanged_and_refusals_passed_on(start_server, provider
         answer = await web.post("/oauth/token", data={"code": "x"})
         assert answer.status_code == 502
         assert answer.json()["detail"] == "The login provider cannot be reached"
+        assert server.metric("hyphad_login_exchanges_refused_total") == 1
+        assert server.metric("hyphad_login_exchanges") == 0
 
 
 @chromium
