@@ -104,7 +104,10 @@ char *buf_take(struct buf *b)
 
     if (at) {
         *at = '\0';
-        text = b->ptr;
+        /* It will be kept as it is: without the room to grow. */
+        text = mem_try_resize(b->ptr, b->len + 1);
+        if (!text)
+            text = b->ptr;
         b->ptr = NULL;
     }
     buf_deinit(b);
