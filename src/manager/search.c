@@ -3,7 +3,8 @@
  * depends on who asks. */
 #include "manager/search.h"
 
-#include "base/clock.h"
+#include <string.h>
+
 #include "base/log.h"
 #include "base/memory.h"
 #include "config/config.h"
@@ -20,12 +21,14 @@
 
 /* What of a record is indexed: enough to find it, little enough that ten thousand are no burden. */
 enum { NAME_BYTES = 512, DOCS_BYTES = 4096, SCHEMA_BYTES = 2048, SCHEMA_DEPTH = 8 };
-enum { TIME_MS = 100 };
+enum { TIME_MS = 500, QUESTIONS_PER_USER = 16 };
 
 struct service_search {
     struct hub *hub;
     struct text_index *index; /* NULL: there is none here */
     struct registry_watch watch;
+    struct map by_number;  /* service->number -> const struct service */
+    struct list questions; /* struct found: the index is asked */
 };
 
 /* ---- what is indexed ---- */
@@ -75,20 +78,31 @@ static void put(struct service_search *search, const struct service *s)
         text_of(info, "name", NAME_BYTES), text_of(info, "description", DOCS_BYTES),
         text_of(info, "docs", DOCS_BYTES), slice_utf8_prefix(buf_slice(&texts), SCHEMA_BYTES),
         text_of(service_info_creator(info), "id", NAME_BYTES)};
-    if (!text_index_put(search->index, (int64_t)s->number, slice_of(s->full_id), fields))
+    if (!text_index_put(search->index, (int64_t)s->number, fields))
         LOG(LOG_WARN, "manager", "a service is not found by its text",
             log_text("service", s->full_id));
     buf_deinit(&texts);
 }
 
+static struct slice number_of(const struct service *s)
+{
+    return slice_make(&s->number, sizeof(s->number));
+}
+
 static void on_service(struct registry_watch *w, const struct service *s)
 {
-    put(CONTAINER_OF(w, struct service_search, watch), s);
+    struct service_search *search = CONTAINER_OF(w, struct service_search, watch);
+
+    map_put(&search->by_number, number_of(s), (void *)(uintptr_t)s);
+    put(search, s);
 }
 
 static void on_service_going(struct registry_watch *w, const struct service *s)
 {
-    text_index_remove(CONTAINER_OF(w, struct service_search, watch)->index, (int64_t)s->number);
+    struct service_search *search = CONTAINER_OF(w, struct service_search, watch);
+
+    map_take(&search->by_number, number_of(s));
+    text_index_remove(search->index, (int64_t)s->number);
 }
 
 struct service_search *service_search_new(struct hub *h)
@@ -96,7 +110,9 @@ struct service_search *service_search_new(struct hub *h)
     struct service_search *search = MEM_NEW(struct service_search);
 
     search->hub = h;
-    search->index = text_index_new();
+    search->index = text_index_new(h->loop);
+    map_init(&search->by_number);
+    list_init(&search->questions);
     list_init(&search->watch.link);
     search->watch.on_service = on_service;
     search->watch.on_service_going = on_service_going;
@@ -110,16 +126,18 @@ void service_search_free(struct service_search *search)
     if (!search)
         return;
     list_unlink(&search->watch.link);
-    text_index_free(search->index);
+    text_index_close(search->index); /* answers the questions */
+    map_deinit(&search->by_number);
     mem_free(search);
 }
 
 /* ---- what is found ---- */
 
 struct found {
-    const struct rpc_call *call;
-    struct hub *hub;
-    const struct search_question *question;
+    struct list link; /* in the search's questions while the index is asked */
+    struct service_search *search;
+    struct rpc_call *call;
+    struct search_question question;
     struct search_hit *hits; /* owned */
     size_t n, n_room;
     bool has_failed;
@@ -127,17 +145,17 @@ struct found {
 
 static bool is_candidate(const struct found *f, const struct service *s)
 {
-    enum access_purpose purpose = f->question->with_unlisted ? ACCESS_LIST_UNLISTED : ACCESS_LIST;
+    enum access_purpose purpose = f->question.with_unlisted ? ACCESS_LIST_UNLISTED : ACCESS_LIST;
 
     if (s->visibility != SERVICE_PUBLIC && !slice_is(f->call->workspace, s->client->workspace->id))
         return false;
     return access_service(f->call->user, f->call->workspace, s, purpose) != SERVICE_HIDDEN &&
-           search_fits(f->question, s);
+           search_fits(&f->question, s);
 }
 
 static void add_hit(struct found *f, const struct service *s, double score)
 {
-    if (!is_candidate(f, s) || f->has_failed)
+    if (f->has_failed || !is_candidate(f, s))
         return;
     if (f->n == f->n_room) {
         size_t room = f->n_room ? f->n_room * 2 : 256;
@@ -151,42 +169,26 @@ static void add_hit(struct found *f, const struct service *s, double score)
     f->hits[f->n++] = (struct search_hit){s, score};
 }
 
-static void on_match(struct slice key, double score, void *arg)
-{
-    struct found *f = arg;
-    const struct service *s = service_find(&f->hub->registry, key);
-
-    if (s)
-        add_hit(f, s,
-                f->question->has_words ? score : 0); /* filters say yes or no, and not how close */
-}
-
-static void walk_all(struct found *f)
+static void add_all(struct found *f)
 {
     struct service_query any = {.client = SLICE_LIT("*"), .name = SLICE_LIT("*")};
     struct service_cursor cursor;
     const struct service *s;
 
-    service_query_start(&cursor, &f->hub->registry, &any);
+    service_query_start(&cursor, &f->search->hub->registry, &any);
     while ((s = service_query_next(&cursor)))
         add_hit(f, s, 0);
 }
 
-static bool find(struct service_search *search, struct found *f, struct refusal *r)
+/* A match may be of a service that has gone meanwhile. Filters say yes or no, and not how close. */
+static void add_matches(struct found *f, const struct text_match *matches, size_t n)
 {
-    const struct search_question *q = f->question;
-    struct text_question question = q->text;
-    int outcome = TEXT_INDEX_OK;
-
-    question.deadline_ns = clock_mono_ns() + TIME_MS * 1000000ull;
-    if (!q->has_words && !question.n_filters)
-        walk_all(f);
-    else
-        outcome = text_index_search(search->index, &question, on_match, f);
-    if (outcome == TEXT_INDEX_LATE)
-        return refuse(r, "RuntimeError", "The search takes too long: use fewer or rarer words");
-    return (outcome == TEXT_INDEX_OK && !f->has_failed) ||
-           refuse(r, "RuntimeError", "The search has failed");
+    for (size_t i = 0; i < n; i++) {
+        const struct service *s = map_find(
+            &f->search->by_number, slice_make(&matches[i].number, sizeof(matches[i].number)));
+        if (s)
+            add_hit(f, s, f->question.has_words ? matches[i].score : 0);
+    }
 }
 
 /* ---- the answer ---- */
@@ -201,15 +203,15 @@ static void add_item(struct buf *b, const struct found *f, const struct search_h
     if (record.is_failed)
         b->is_failed = true;
     else
-        search_add_item(b, f->question, buf_slice(&record), hit->score);
+        search_add_item(b, &f->question, buf_slice(&record), hit->score);
     buf_deinit(&record);
 }
 
-static void answer(struct rpc_call *call, const struct found *f)
+static void answer(const struct found *f)
 {
-    const struct search_question *q = f->question;
-    size_t begin = q->offset < f->n ? q->offset : f->n,
-           n = f->n - begin < q->limit ? f->n - begin : q->limit;
+    const struct search_question *q = &f->question;
+    size_t begin = q->offset < f->n ? q->offset : f->n;
+    size_t n = f->n - begin < q->limit ? f->n - begin : q->limit;
     struct buf b;
 
     buf_init(&b, 0);
@@ -226,25 +228,80 @@ static void answer(struct rpc_call *call, const struct found *f)
     mp_add_array(&b, (uint32_t)n);
     for (size_t i = begin; i < begin + n; i++)
         add_item(&b, f, &f->hits[i]);
-    reply_buf(call, &b);
+    reply_buf(f->call, &b);
+}
+
+static void found_free(struct found *f)
+{
+    list_unlink(&f->link);
+    mem_free(f->hits);
+    mem_free(f);
+}
+
+static void finish(struct found *f, int outcome)
+{
+    if (outcome == TEXT_INDEX_LATE) {
+        rpc_reject(f->call, "RuntimeError", "The search takes too long: use fewer or rarer words");
+    } else if (outcome != TEXT_INDEX_OK || f->has_failed) {
+        rpc_reject(f->call, "RuntimeError", "The search has failed");
+    } else {
+        search_order(&f->question, f->hits, f->n);
+        answer(f);
+    }
+    found_free(f);
+}
+
+static void on_searched(int outcome, const struct text_match *matches, size_t n, void *arg)
+{
+    add_matches(arg, matches, n);
+    finish(arg, outcome);
+}
+
+static bool has_room(const struct service_search *search, const struct rpc_call *call,
+                     struct refusal *r)
+{
+    const char *user = user_effective_id(call->user);
+    unsigned n = 0;
+
+    LIST_FOREACH(it, &search->questions)
+    {
+        const struct found *f = LIST_ENTRY(it, struct found, link);
+        n += strcmp(user_effective_id(f->call->user), user) == 0;
+    }
+    return n < QUESTIONS_PER_USER || refuse(r, "RuntimeError", "Too many searches at once");
+}
+
+static void begin(struct found *f)
+{
+    struct service_search *search = f->search;
+
+    list_link(&search->questions, &f->link);
+    if (f->question.has_words || f->question.text.n_filters) {
+        text_index_search(search->index, &f->question.text, on_searched, f);
+        return;
+    }
+    add_all(f);
+    finish(f, TEXT_INDEX_OK);
 }
 
 void do_search_services(struct rpc_call *call, void *arg)
 {
-    struct manager *m = arg;
-    struct search_question question;
+    struct service_search *search = ((struct manager *)arg)->search;
     struct refusal r;
 
-    if (!m->search || !m->search->index) {
+    if (!search || !search->index) {
         rpc_reject(call, "RuntimeError", "Service search is not enabled.");
         return;
     }
-    struct found f = {.call = call, .hub = m->hub, .question = &question};
-    if (!search_question_read(call, &question, &r) || !find(m->search, &f, &r)) {
-        reply_refusal(call, &r);
-    } else {
-        search_order(&question, f.hits, f.n);
-        answer(call, &f);
+    struct found *f = MEM_NEW(struct found);
+    f->search = search;
+    f->call = call;
+    list_init(&f->link);
+    if (search_question_read(call, &f->question, &r) && has_room(search, call, &r)) {
+        f->question.text.time_ms = TIME_MS;
+        begin(f);
+        return;
     }
-    mem_free(f.hits);
+    reply_refusal(call, &r);
+    found_free(f);
 }

@@ -1,93 +1,52 @@
 /* text_index: a question becomes an FTS5 expression in which every run of bytes that came from
  * outside stands between double quotes, cut into words before: nothing of it can be an operator, a
- * column or a comment. Matches are not sorted by SQLite, which would hold on to the thread until
- * it had them all, but handed out one by one under a deadline. */
+ * column or a comment. Ranking ten thousand matches takes tens of milliseconds, which is why a
+ * worker does it; what is to be done while it works is done together next.
+ *
+ * Loop-owned, but for the database and `batch`, which are the worker's while running. */
 #include "store/text_index.h"
 
 #include <sqlite3.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/list.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "loop/loop.h"
+#include "loop/offload.h"
 
-struct text_index {
-    sqlite3 *db;
-    sqlite3_stmt *put, *remove, *search;
+enum { BATCH_MAX = 256 };
+
+enum text_op_kind { TEXT_PUT, TEXT_REMOVE, TEXT_SEARCH };
+
+struct text_op {
+    struct list link;
+    enum text_op_kind kind;
+    int64_t number;
+    struct slice fields[TEXT_INDEX_FIELDS]; /* inside bytes */
+    struct buf bytes;                       /* put: the fields; search: the expression */
+    uint64_t time_ms;
+    text_index_done *done; /* NULL: nobody waits any more */
+    void *arg;
+    /* the worker's answer */
+    int outcome;
+    struct text_match *matches; /* owned */
+    size_t n_matches, n_room;
 };
 
-static bool prepare(struct text_index *t, const char *sql, sqlite3_stmt **ret)
-{
-    return sqlite3_prepare_v3(t->db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL) == SQLITE_OK;
-}
-
-struct text_index *text_index_new(void)
-{
-    struct text_index *t = MEM_NEW(struct text_index);
-
-    if (sqlite3_open_v2(":memory:", &t->db,
-                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                        NULL) == SQLITE_OK &&
-        sqlite3_exec(t->db,
-                     "CREATE VIRTUAL TABLE texts USING fts5 (f0, f1, f2, f3, f4, key UNINDEXED,"
-                     " tokenize = 'porter unicode61 remove_diacritics 2')",
-                     NULL, NULL, NULL) == SQLITE_OK &&
-        prepare(t,
-                "INSERT OR REPLACE INTO texts (rowid, key, f0, f1, f2, f3, f4) VALUES (?1, ?2, ?3, "
-                "?4, ?5, ?6, ?7)",
-                &t->put) &&
-        prepare(t, "DELETE FROM texts WHERE rowid = ?1", &t->remove) &&
-        prepare(t, "SELECT key, bm25(texts, 8, 4, 2, 1, 1, 0) FROM texts WHERE texts MATCH ?1",
-                &t->search))
-        return t;
-    LOG(LOG_ERROR, "store", "no full-text search", log_text("reason", sqlite3_errmsg(t->db)));
-    text_index_free(t);
-    return NULL;
-}
-
-void text_index_free(struct text_index *t)
-{
-    if (!t)
-        return;
-    sqlite3_finalize(t->put);
-    sqlite3_finalize(t->remove);
-    sqlite3_finalize(t->search);
-    sqlite3_close(t->db);
-    mem_free(t);
-}
-
-static void bind_text(sqlite3_stmt *stmt, int at, struct slice text)
-{
-    (void)sqlite3_bind_text64(stmt, at, text.len ? text.ptr : "", text.len, SQLITE_STATIC,
-                              SQLITE_UTF8);
-}
-
-static bool run(struct text_index *t, sqlite3_stmt *stmt)
-{
-    (void)sqlite3_step(stmt); /* reset reports what step met */
-    bool ok = sqlite3_reset(stmt) == SQLITE_OK;
-
-    (void)sqlite3_clear_bindings(stmt);
-    if (!ok)
-        LOG(LOG_ERROR, "store", "full-text search", log_text("reason", sqlite3_errmsg(t->db)));
-    return ok;
-}
-
-bool text_index_put(struct text_index *t, int64_t number, struct slice key,
-                    const struct slice fields[TEXT_INDEX_FIELDS])
-{
-    (void)sqlite3_bind_int64(t->put, 1, number);
-    bind_text(t->put, 2, key);
-    for (int i = 0; i < TEXT_INDEX_FIELDS; i++)
-        bind_text(t->put, 3 + i, fields[i]);
-    return run(t, t->put);
-}
-
-void text_index_remove(struct text_index *t, int64_t number)
-{
-    (void)sqlite3_bind_int64(t->remove, 1, number);
-    (void)run(t, t->remove);
-}
+struct text_index {
+    struct loop *loop;
+    struct list ops;
+    size_t queued_bytes; /* of all operations that are not done */
+    bool is_running, is_closing;
+    struct deferred gather;
+    struct job job;
+    /* worker's while running */
+    struct list batch;
+    sqlite3 *db;
+    sqlite3_stmt *put, *remove, *search, *begin, *commit;
+};
 
 /* ---- the expression ---- */
 
@@ -151,37 +110,282 @@ static bool build(struct buf *b, const struct text_question *q)
     return b->len && !b->is_failed;
 }
 
+/* ---- the worker ---- */
+
+static void bind_text(sqlite3_stmt *stmt, int at, struct slice text)
+{
+    (void)sqlite3_bind_text64(stmt, at, text.len ? text.ptr : "", text.len, SQLITE_STATIC,
+                              SQLITE_UTF8);
+}
+
+static void report(const struct text_index *t)
+{
+    LOG(LOG_ERROR, "store", "full-text search", log_text("reason", sqlite3_errmsg(t->db)));
+}
+
+static void run(struct text_index *t, sqlite3_stmt *stmt)
+{
+    (void)sqlite3_step(stmt); /* reset reports what step met */
+    if (sqlite3_reset(stmt) != SQLITE_OK)
+        report(t);
+    (void)sqlite3_clear_bindings(stmt);
+}
+
 /* bm25 is below zero, further below for a closer match. */
 static double score_of(double bm25)
 {
     return bm25 < 0 ? 1 / (1 - bm25) : 1;
 }
 
-int text_index_search(struct text_index *t, const struct text_question *q, text_index_match *match,
-                      void *arg)
+static bool add_match(struct text_op *op, struct text_match match)
 {
-    int r = TEXT_INDEX_OK, step = SQLITE_DONE;
-    struct buf expression;
+    if (op->n_matches == op->n_room) {
+        size_t room = op->n_room ? op->n_room * 2 : 64;
+        struct text_match *grown = mem_try_resize(op->matches, room * sizeof(*grown));
+        if (!grown)
+            return false;
+        op->matches = grown;
+        op->n_room = room;
+    }
+    op->matches[op->n_matches++] = match;
+    return true;
+}
 
-    buf_init(&expression, 0);
-    if (!build(&expression, q)) { /* no word: nothing has it */
-        buf_deinit(&expression);
-        return TEXT_INDEX_OK;
+static void run_search(struct text_index *t, struct text_op *op)
+{
+    uint64_t deadline_ns = clock_mono_ns() + op->time_ms * 1000000;
+    int step = SQLITE_DONE;
+
+    op->outcome = TEXT_INDEX_OK;
+    if (!op->bytes.len) /* no word: nothing has it */
+        return;
+    bind_text(t->search, 1, buf_slice(&op->bytes));
+    while (op->outcome == TEXT_INDEX_OK && (step = sqlite3_step(t->search)) == SQLITE_ROW) {
+        struct text_match match = {sqlite3_column_int64(t->search, 0),
+                                   score_of(sqlite3_column_double(t->search, 1))};
+        if (!add_match(op, match))
+            op->outcome = TEXT_INDEX_FAILED;
+        else if (clock_mono_ns() > deadline_ns)
+            op->outcome = TEXT_INDEX_LATE;
     }
-    bind_text(t->search, 1, buf_slice(&expression));
-    while (r == TEXT_INDEX_OK && (step = sqlite3_step(t->search)) == SQLITE_ROW) {
-        const void *key = sqlite3_column_text(t->search, 0);
-        match(slice_make(key, (size_t)sqlite3_column_bytes(t->search, 0)),
-              score_of(sqlite3_column_double(t->search, 1)), arg);
-        if (clock_mono_ns() > q->deadline_ns)
-            r = TEXT_INDEX_LATE;
-    }
-    if (r == TEXT_INDEX_OK && step != SQLITE_DONE) {
-        LOG(LOG_ERROR, "store", "full-text search", log_text("reason", sqlite3_errmsg(t->db)));
-        r = TEXT_INDEX_FAILED;
+    if (op->outcome == TEXT_INDEX_OK && step != SQLITE_DONE) {
+        report(t);
+        op->outcome = TEXT_INDEX_FAILED;
     }
     (void)sqlite3_reset(t->search);
     (void)sqlite3_clear_bindings(t->search);
-    buf_deinit(&expression);
-    return r;
+}
+
+static void work(struct job *job)
+{
+    struct text_index *t = CONTAINER_OF(job, struct text_index, job);
+
+    run(t, t->begin); /* one flush of the index for all that is put in */
+    LIST_FOREACH(it, &t->batch)
+    {
+        struct text_op *op = LIST_ENTRY(it, struct text_op, link);
+        if (op->kind == TEXT_SEARCH) {
+            run_search(t, op);
+            continue;
+        }
+        sqlite3_stmt *stmt = op->kind == TEXT_PUT ? t->put : t->remove;
+        (void)sqlite3_bind_int64(stmt, 1, op->number);
+        for (int i = 0; op->kind == TEXT_PUT && i < TEXT_INDEX_FIELDS; i++)
+            bind_text(stmt, 2 + i, op->fields[i]);
+        run(t, stmt);
+    }
+    run(t, t->commit);
+}
+
+/* ---- the loop ---- */
+
+static void start(struct text_index *t);
+
+static void op_free(struct text_index *t, struct text_op *op)
+{
+    list_unlink(&op->link);
+    t->queued_bytes -= op->bytes.len + sizeof(*op);
+    buf_deinit(&op->bytes);
+    mem_free(op->matches);
+    mem_free(op);
+}
+
+static void answer(struct text_op *op, int outcome)
+{
+    text_index_done *done = op->done;
+
+    op->done = NULL;
+    if (done)
+        done(outcome, op->matches, outcome == TEXT_INDEX_OK ? op->n_matches : 0, op->arg);
+}
+
+static void index_free(struct text_index *t)
+{
+    sqlite3_stmt *const all[] = {t->put, t->remove, t->search, t->begin, t->commit};
+
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        sqlite3_finalize(all[i]);
+    sqlite3_close(t->db);
+    mem_free(t);
+}
+
+static void on_worked(struct job *job)
+{
+    struct text_index *t = CONTAINER_OF(job, struct text_index, job);
+
+    while (!list_is_empty(&t->batch)) {
+        struct text_op *op = LIST_ENTRY(t->batch.next, struct text_op, link);
+        answer(op, op->outcome);
+        op_free(t, op);
+    }
+    t->is_running = false;
+    if (t->is_closing)
+        index_free(t);
+    else
+        start(t);
+}
+
+static void start(struct text_index *t)
+{
+    if (t->is_running || list_is_empty(&t->ops))
+        return;
+    for (unsigned n = 0; n < BATCH_MAX && !list_is_empty(&t->ops); n++) {
+        struct list *op = t->ops.next;
+        list_unlink(op);
+        list_link(&t->batch, op);
+    }
+    t->is_running = true;
+    offload(t->loop, &t->job, work, on_worked);
+}
+
+static void on_gathered(struct deferred *d)
+{
+    start(CONTAINER_OF(d, struct text_index, gather));
+}
+
+static void ask(struct text_index *t, struct text_op *op)
+{
+    LOOP_ASSERT(t->loop);
+    ASSERT(!t->is_closing);
+    t->queued_bytes += op->bytes.len + sizeof(*op);
+    list_link(&t->ops, &op->link);
+    if (!t->is_running)
+        loop_defer(t->loop, &t->gather);
+}
+
+static struct text_op *op_new(enum text_op_kind kind)
+{
+    struct text_op *op = MEM_NEW(struct text_op);
+
+    op->kind = kind;
+    list_init(&op->link);
+    buf_init(&op->bytes, 0);
+    return op;
+}
+
+bool text_index_put(struct text_index *t, int64_t number,
+                    const struct slice fields[TEXT_INDEX_FIELDS])
+{
+    struct text_op *op = op_new(TEXT_PUT);
+    size_t at = 0;
+
+    op->number = number;
+    for (unsigned i = 0; i < TEXT_INDEX_FIELDS; i++)
+        buf_add_slice(&op->bytes, fields[i]);
+    if (op->bytes.is_failed || t->queued_bytes + op->bytes.len > TEXT_INDEX_QUEUE_BYTES) {
+        buf_deinit(&op->bytes);
+        mem_free(op);
+        return false;
+    }
+    for (unsigned i = 0; i < TEXT_INDEX_FIELDS; at += fields[i++].len)
+        op->fields[i] = slice_make(op->bytes.ptr + at, fields[i].len);
+    ask(t, op);
+    return true;
+}
+
+void text_index_remove(struct text_index *t, int64_t number)
+{
+    struct text_op *op = op_new(TEXT_REMOVE);
+
+    op->number = number;
+    ask(t, op);
+}
+
+void text_index_search(struct text_index *t, const struct text_question *q, text_index_done *done,
+                       void *arg)
+{
+    struct text_op *op = op_new(TEXT_SEARCH);
+
+    if (!build(&op->bytes, q))
+        buf_clear(&op->bytes);
+    op->time_ms = q->time_ms;
+    op->done = done;
+    op->arg = arg;
+    ask(t, op);
+}
+
+/* ---- life ---- */
+
+static bool prepare(struct text_index *t, const char *sql, sqlite3_stmt **ret)
+{
+    return sqlite3_prepare_v3(t->db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL) == SQLITE_OK;
+}
+
+static bool open_database(struct text_index *t)
+{
+    return sqlite3_open_v2(":memory:", &t->db,
+                           SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                           NULL) == SQLITE_OK &&
+           sqlite3_exec(t->db,
+                        "CREATE VIRTUAL TABLE texts USING fts5 (f0, f1, f2, f3, f4,"
+                        " tokenize = 'porter unicode61 remove_diacritics 2')",
+                        NULL, NULL, NULL) == SQLITE_OK &&
+           prepare(t,
+                   "INSERT OR REPLACE INTO texts (rowid, f0, f1, f2, f3, f4) "
+                   "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                   &t->put) &&
+           prepare(t, "DELETE FROM texts WHERE rowid = ?1", &t->remove) &&
+           prepare(t, "SELECT rowid, bm25(texts, 8, 4, 2, 1, 1) FROM texts WHERE texts MATCH ?1",
+                   &t->search) &&
+           prepare(t, "BEGIN", &t->begin) && prepare(t, "COMMIT", &t->commit);
+}
+
+struct text_index *text_index_new(struct loop *loop)
+{
+    struct text_index *t = MEM_NEW(struct text_index);
+
+    t->loop = loop;
+    list_init(&t->ops);
+    list_init(&t->batch);
+    list_init(&t->gather.link);
+    t->gather.run = on_gathered;
+    if (open_database(t))
+        return t;
+    report(t);
+    index_free(t);
+    return NULL;
+}
+
+void text_index_close(struct text_index *t)
+{
+    if (!t)
+        return;
+    t->is_closing = true;
+    list_unlink(&t->gather.link);
+    /* The worker looks at links and texts of its batch, and not at who waits. */
+    LIST_FOREACH(it, &t->batch)
+    {
+        struct text_op *op = LIST_ENTRY(it, struct text_op, link);
+        text_index_done *done = op->done;
+        op->done = NULL;
+        if (done)
+            done(TEXT_INDEX_FAILED, NULL, 0, op->arg);
+    }
+    while (!list_is_empty(&t->ops)) {
+        struct text_op *op = LIST_ENTRY(t->ops.next, struct text_op, link);
+        answer(op, TEXT_INDEX_FAILED);
+        op_free(t, op);
+    }
+    if (!t->is_running)
+        index_free(t);
 }

@@ -1,8 +1,9 @@
-/* text_index: full-text search over small documents, kept in memory: SQLite's FTS5, which is why
- * it lives in this room. It outlives nothing: whoever owns the documents puts them in again. What
- * is searched for is words, never a query language.
+/* text_index: full-text search over small documents, kept in memory: SQLite's FTS5, which is why it
+ * lives in this room. It outlives nothing: whoever owns the documents puts them in again. What is
+ * searched for is words, never a query language.
  *
- * One thread; no call waits for a disk. */
+ * Called on one loop; the work is done on the worker pool, one job at a time and in the order of the
+ * calls, so a search finds what was put in before it. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,14 +14,19 @@
 enum { TEXT_INDEX_FIELDS = 5 };
 /* Of a question: what is more is not looked at. */
 enum { TEXT_INDEX_WORDS_MAX = 32, TEXT_INDEX_WORD_MAX = 64 };
+/* Of what waits for the worker: beyond it documents are not taken. */
+enum { TEXT_INDEX_QUEUE_BYTES = 64 * 1024 * 1024 };
 
+struct loop;
 struct text_index;
 
-struct text_index *text_index_new(void);    /* NULL: the SQLite here was built without FTS5 */
-void text_index_free(struct text_index *t); /* takes NULL */
-/* A document under a number; replaces the one it had. The key comes back with a match. weight of
- * the fields: the first counts most. False: no memory. */
-MUST_CHECK bool text_index_put(struct text_index *t, int64_t number, struct slice key,
+struct text_index *text_index_new(struct loop *loop); /* NULL: the SQLite here has no FTS5 */
+/* Takes NULL. Searches that are not answered are answered with TEXT_INDEX_FAILED before it returns;
+ * it frees itself when the worker has let go. */
+void text_index_close(struct text_index *t);
+/* A document under a number; replaces the one it had. Copied. The first field counts most. False:
+ * too much waits already, or there is no memory. */
+MUST_CHECK bool text_index_put(struct text_index *t, int64_t number,
                                const struct slice fields[TEXT_INDEX_FIELDS]);
 void text_index_remove(struct text_index *t, int64_t number);
 
@@ -34,12 +40,17 @@ struct text_question {
     struct slice words; /* any of them, or what begins with one; empty: any document */
     const struct text_filter *filters; /* all of them */
     unsigned n_filters;
-    uint64_t deadline_ns; /* clock_mono_ns(); no answer after it */
+    uint64_t time_ms; /* what it may take, once it is its turn */
+};
+
+struct text_match {
+    int64_t number;
+    double score; /* 0 to 1, lower is closer */
 };
 
 enum { TEXT_INDEX_OK, TEXT_INDEX_LATE, TEXT_INDEX_FAILED };
-/* Calls each match, in no order. score: 0 to 1, lower is closer; borrowed key. The index must not
- * change meanwhile. */
-typedef void text_index_match(struct slice key, double score, void *arg);
-MUST_CHECK int text_index_search(struct text_index *t, const struct text_question *q,
-                                 text_index_match *match, void *arg);
+/* matches: in no order, borrowed for the call; none unless TEXT_INDEX_OK. */
+typedef void text_index_done(int outcome, const struct text_match *matches, size_t n, void *arg);
+/* The question is copied. done comes exactly once, never before this returns. */
+void text_index_search(struct text_index *t, const struct text_question *q, text_index_done *done,
+                       void *arg);

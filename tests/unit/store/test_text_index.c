@@ -1,114 +1,133 @@
 /* What is found, and that nothing of a question is ever a query language. */
 #include "store/text_index.h"
 
-#include "base/buf.h"
-#include "base/clock.h"
-#include "harness/check.h"
+#include "unit/store/bench.h"
 
-static struct text_index *index_new(void)
+struct world {
+    struct bench bench;
+    struct text_index *index;
+    int outcome;
+    size_t n;
+    double best;
+    bool is_answered;
+    char numbers[64]; /* of the matches, in their order */
+};
+
+static void world_open(struct world *w)
 {
-    struct text_index *t = text_index_new();
-
-    CHECK(t);
-    return t;
+    *w = (struct world){0};
+    bench_open(&w->bench);
+    w->index = text_index_new(w->bench.loop);
+    CHECK(w->index);
 }
 
-static void put(struct text_index *t, int64_t number, const char *key, const char *name,
-                const char *text)
+static void world_close(struct world *w)
+{
+    text_index_close(w->index);
+    bench_close(&w->bench);
+}
+
+static void put(struct world *w, int64_t number, const char *name, const char *text)
 {
     const struct slice fields[TEXT_INDEX_FIELDS] = {slice_of(name), slice_of(text)};
 
-    CHECK(text_index_put(t, number, slice_of(key), fields));
+    CHECK(text_index_put(w->index, number, fields));
 }
 
-static void on_match(struct slice key, double score, void *arg)
+static void on_done(int outcome, const struct text_match *matches, size_t n, void *arg)
 {
-    CHECK(score >= 0 && score <= 1);
-    buf_add_slice(arg, key);
-    buf_add_byte(arg, ' ');
+    struct world *w = arg;
+
+    w->outcome = outcome;
+    w->n = n;
+    w->best = 2;
+    w->numbers[0] = '\0';
+    for (size_t i = 0; i < n; i++) {
+        size_t len = strlen(w->numbers);
+        CHECK(matches[i].score >= 0 && matches[i].score <= 1);
+        if (matches[i].score < w->best)
+            w->best = matches[i].score;
+        if (len < 50)
+            (void)snprintf(w->numbers + len, sizeof(w->numbers) - len, "%d ",
+                           (int)matches[i].number);
+    }
+    w->is_answered = true;
 }
 
-static void expect(struct text_index *t, struct text_question q, const char *wanted)
+static int search(struct world *w, struct text_question q)
 {
-    struct buf found;
-
-    buf_init(&found, 0);
-    q.deadline_ns = UINT64_MAX;
-    CHECK_INT(text_index_search(t, &q, on_match, &found), TEXT_INDEX_OK);
-    buf_add_byte(&found, '\0');
-    CHECK_TEXT(found.ptr, wanted);
-    buf_deinit(&found);
+    w->is_answered = false;
+    text_index_search(w->index, &q, on_done, w);
+    CHECK(!w->is_answered);
+    bench_run_until(&w->bench, &w->is_answered);
+    return w->outcome;
 }
 
-static void expect_words(struct text_index *t, const char *words, const char *wanted)
+static void expect(struct world *w, struct text_question q, const char *wanted)
 {
-    expect(t, (struct text_question){.words = slice_of(words)}, wanted);
+    q.time_ms = 60000;
+    CHECK_INT(search(w, q), TEXT_INDEX_OK);
+    CHECK_TEXT(w->numbers, wanted);
+}
+
+static void expect_words(struct world *w, const char *words, const char *wanted)
+{
+    expect(w, (struct text_question){.words = slice_of(words)}, wanted);
 }
 
 CASE(documents_come_change_and_go)
 {
-    struct text_index *t = index_new();
+    struct world w;
 
-    put(t, 1, "a", "quince", "yellow fruit");
-    put(t, 2, "b", "medlar", "brown fruit");
-    expect_words(t, "fruit", "a b ");
-    expect_words(t, "QUIN", "a ");
-    expect_words(t, "medlar quince", "a b ");
-    put(t, 1, "a", "apple", "red");
-    expect_words(t, "fruit", "b ");
-    expect_words(t, "apples", "a ");
-    text_index_remove(t, 2);
-    text_index_remove(t, 77);
-    expect_words(t, "fruit", "");
-    text_index_free(t);
-    text_index_free(NULL);
-}
-
-static void on_score(struct slice key, double score, void *arg)
-{
-    (void)key;
-    *(double *)arg = score;
-}
-
-static double score(struct text_index *t, const char *words)
-{
-    struct text_question q = {.words = slice_of(words), .deadline_ns = UINT64_MAX};
-
-    double found = 2;
-
-    CHECK_INT(text_index_search(t, &q, on_score, &found), TEXT_INDEX_OK);
-    return found;
+    world_open(&w);
+    put(&w, 1, "quince", "yellow fruit");
+    put(&w, 2, "medlar", "brown fruit");
+    expect_words(&w, "fruit", "1 2 ");
+    expect_words(&w, "QUIN", "1 ");
+    expect_words(&w, "medlar quince", "1 2 ");
+    put(&w, 1, "apple", "red");
+    expect_words(&w, "fruit", "2 ");
+    expect_words(&w, "apples", "1 ");
+    text_index_remove(w.index, 2);
+    text_index_remove(w.index, 77);
+    expect_words(&w, "fruit", "");
+    world_close(&w);
 }
 
 CASE(more_words_are_closer)
 {
-    struct text_index *t = index_new();
+    struct world w;
 
-    put(t, 1, "a", "cell tracker", "follows moving cells");
+    world_open(&w);
+    put(&w, 1, "cell tracker", "follows moving cells");
     for (int i = 2; i < 20; i++)
-        put(t, i, "x", "other", "something else");
-    CHECK(score(t, "cell tracker moving") < score(t, "cell"));
-    text_index_free(t);
+        put(&w, i, "other", "something else");
+    expect_words(&w, "cell tracker moving", "1 ");
+    double best = w.best;
+    expect_words(&w, "cell", "1 ");
+    CHECK(best < w.best);
+    world_close(&w);
 }
 
 CASE(filters)
 {
-    struct text_index *t = index_new();
     struct text_filter f[2] = {{0, SLICE_LIT("red apple"), false}, {1, SLICE_LIT("gar"), true}};
     struct text_question one = {.filters = f, .n_filters = 1}, two = {.filters = f, .n_filters = 2};
+    struct world w;
 
-    put(t, 1, "a", "a red apple", "from the garden");
-    put(t, 2, "b", "apple red", "from the garden");
-    put(t, 3, "c", "red apple", "from the shop");
-    expect(t, one, "a c ");
-    expect(t, two, "a ");
+    world_open(&w);
+    put(&w, 1, "a red apple", "from the garden");
+    put(&w, 2, "apple red", "from the garden");
+    put(&w, 3, "red apple", "from the shop");
+    expect(&w, one, "1 3 ");
+    expect(&w, two, "1 ");
     two.words = SLICE_LIT("shop garden");
-    expect(t, two, "a ");
+    expect(&w, two, "1 ");
     two.words = SLICE_LIT("shop");
-    expect(t, two, "");
+    expect(&w, two, "");
     f[0].text = SLICE_LIT("!");
-    expect(t, one, "");
-    text_index_free(t);
+    expect(&w, one, "");
+    world_close(&w);
 }
 
 CASE(nothing_is_a_query_language)
@@ -120,43 +139,75 @@ CASE(nothing_is_a_query_language)
                                             "'",         ";",        "-x",
                                             "+",         "\xff\xfe", "\xc3",
                                             "key",       "AND",      "OR"};
-    struct text_index *t = index_new();
-    struct buf found;
+    struct world w;
 
-    put(t, 1, "a", "quince", "");
-    put(t, 2, "b", "medlar", "");
-    buf_init(&found, 0);
+    world_open(&w);
+    put(&w, 1, "quince", "");
+    put(&w, 2, "medlar", "");
     for (size_t i = 0; i < ARRAY_LEN(questions); i++) {
         struct text_filter f = {4, slice_of(questions[i]), i % 2 == 0};
-        struct text_question q = {.words = slice_of(questions[i]), .deadline_ns = UINT64_MAX};
-        CHECK_INT(text_index_search(t, &q, on_match, &found), TEXT_INDEX_OK);
+        struct text_question q = {.words = slice_of(questions[i]), .time_ms = 60000};
+        CHECK_INT(search(&w, q), TEXT_INDEX_OK);
         q.filters = &f;
         q.n_filters = 1;
-        CHECK_INT(text_index_search(t, &q, on_match, &found), TEXT_INDEX_OK);
+        CHECK_INT(search(&w, q), TEXT_INDEX_OK);
     }
-    expect_words(t, "zebra NOT medlar", "b "); /* words, every one of them */
-    expect(t, (struct text_question){.words = slice_make("quince\0medlar", 13)}, "a b ");
-    buf_deinit(&found);
-    text_index_free(t);
+    expect_words(&w, "zebra NOT medlar", "2 "); /* words, every one of them */
+    expect(&w, (struct text_question){.words = slice_make("quince\0medlar", 13)}, "1 2 ");
+    world_close(&w);
 }
 
-CASE(a_deadline_ends_it)
+CASE(a_search_that_takes_too_long_is_given_up)
 {
-    struct text_index *t = index_new();
-    struct text_question q = {.words = SLICE_LIT("common"), .deadline_ns = 1};
-    struct buf found;
+    struct world w;
 
-    buf_init(&found, 0);
-    for (int i = 0; i < 100; i++)
-        put(t, i, "x", "common", "");
-    CHECK_INT(text_index_search(t, &q, on_match, &found), TEXT_INDEX_LATE);
-    CHECK_INT(found.len, 2);
-    q.deadline_ns = UINT64_MAX;
-    CHECK_INT(text_index_search(t, &q, on_match, &found), TEXT_INDEX_OK);
-    CHECK_INT(found.len, 202);
-    buf_deinit(&found);
-    text_index_free(t);
+    world_open(&w);
+    for (int i = 0; i < 500; i++)
+        put(&w, i, "common", "");
+    CHECK_INT(search(&w, (struct text_question){.words = SLICE_LIT("common")}), TEXT_INDEX_LATE);
+    CHECK_INT(w.n, 0);
+    CHECK_INT(search(&w, (struct text_question){.words = SLICE_LIT("common"), .time_ms = 60000}),
+              TEXT_INDEX_OK);
+    CHECK_INT(w.n, 500);
+    world_close(&w);
+}
+
+/* Whether the worker has begun or not: who waits is answered before the close returns. */
+CASE(closing_answers)
+{
+    for (int turns = 0; turns < 3; turns++) {
+        struct world w;
+        world_open(&w);
+        for (int i = 0; i < 200; i++)
+            put(&w, i, "common", "");
+        text_index_search(w.index,
+                          &(struct text_question){.words = SLICE_LIT("common"), .time_ms = 1000},
+                          on_done, &w);
+        for (int i = 0; i < turns; i++)
+            (void)uv_run(&w.bench.loop->uv, UV_RUN_NOWAIT);
+        text_index_close(w.index);
+        CHECK(w.is_answered);
+        bench_close(&w.bench);
+    }
+}
+
+CASE(what_waits_is_bounded)
+{
+    static char big[1024 * 1024];
+    struct slice fields[TEXT_INDEX_FIELDS] = {{big, sizeof(big)}};
+    struct world w;
+    int n = 0;
+
+    memset(big, ' ', sizeof(big));
+    world_open(&w);
+    while (n < 100 && text_index_put(w.index, n, fields))
+        n++;
+    CHECK(n > 50 && n < 65);
+    expect_words(&w, "x", "");
+    CHECK(text_index_put(w.index, 1, fields));
+    world_close(&w);
 }
 
 CASES(RUN(documents_come_change_and_go), RUN(more_words_are_closer), RUN(filters),
-      RUN(nothing_is_a_query_language), RUN(a_deadline_ends_it))
+      RUN(nothing_is_a_query_language), RUN(a_search_that_takes_too_long_is_given_up),
+      RUN(closing_answers), RUN(what_waits_is_bounded))
