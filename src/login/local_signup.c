@@ -93,6 +93,8 @@ void do_signup(struct rpc_call *call, void *arg)
 
 /* ---- verify_email ---- */
 
+static const char other_code[] = "Another code was sent meanwhile. Please use that one.";
+
 static void verify_stored(struct task *t)
 {
     struct yes y;
@@ -108,23 +110,45 @@ static void verify_stored(struct task *t)
     task_accept(t, &y);
 }
 
+static void verify_checked(struct task *t)
+{
+    struct local *l = t->local;
+    struct code *code = code_find(&l->signups, slice_of(t->email), local_now(l));
+
+    if (t->outcome == PASSWORD_WRONG) {
+        task_refuse(t, "Somebody else has signed up with this address meanwhile. "
+                       "Please sign up again.");
+    } else if (t->outcome != PASSWORD_OK) {
+        task_refuse_busy(t);
+    } else if (!code || code->generation != t->generation) {
+        task_refuse(t, other_code);
+    } else {
+        code_settle(&l->signups, code);
+        task_store(t, true, verify_stored);
+    }
+}
+
 /* A sign-up that was being hashed when an older code of the address was used leaves a second code:
  * it must not replace the account. */
 static void verify_found(struct task *t)
 {
     struct local *l = t->local;
     struct code *code = code_find(&l->signups, slice_of(t->email), local_now(l));
+    struct slice password = local_secret(t->call, 2);
 
     if (t->outcome == ACCOUNT_FOUND) {
         task_refuse(t, "Email already registered");
     } else if (t->outcome != ACCOUNT_ABSENT) {
         task_refuse_store(t);
     } else if (!code || code->generation != t->generation) {
-        task_refuse(t, "Another code was sent meanwhile. Please use that one.");
+        task_refuse(t, other_code);
     } else {
         t->person = person_new(t->email, code->name, code->hash);
-        code_settle(&l->signups, code);
-        task_store(t, true, verify_stored);
+        t->outcome = PASSWORD_OK;
+        if (password.len)
+            task_check(t, password, verify_checked);
+        else
+            verify_checked(t);
     }
 }
 

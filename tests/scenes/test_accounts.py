@@ -93,6 +93,18 @@ async def test_wrong_codes_lock_the_sign_up(start_server):
             "No pending verification")
 
 
+async def test_a_sign_up_knows_its_own_code_by_the_password(start_server):
+    async with Accounts(start_server(ON)) as a:
+        eve = {"name": "Eve", "email": "eve@example.org"}
+        await a.signup(**eve, password="password1")
+        code = (await a.signup(**eve, password="of-mallory"))["dev_code"]
+        mine = {"email": eve["email"], "code": code, "password": "password1"}
+        assert (await a.refused("verify_email", **mine)).startswith("Somebody else has signed up")
+        mine["code"] = (await a.signup(**eve, password="password1"))["dev_code"]
+        assert (await a.verify_email(**mine))["success"]
+        assert (await a.login(email=eve["email"], password="password1"))["success"]
+
+
 @pytest.mark.req("A-190", "S-49", "D-24")
 async def test_codes_expire_and_another_one_is_throttled(start_server):
     server = start_server(ON, "--verification-code-ttl", "2", "--verification-max-attempts", "100", "--verification-resend-throttle", "1")

@@ -78,13 +78,15 @@ onSubmit("sign-up-form", async (form) => {
 });
 
 onSubmit("verify-form", async (form) => {
-    await ask("verify_email", { email: form.get("email").trim(), code: form.get("code") });
-    const known = fresh?.email === form.get("email").trim().toLowerCase() ? fresh : null;
+    const email = form.get("email").trim().toLowerCase();
+    const args = { email, code: form.get("code") };
+    // Another sign-up for this address may have come in between, with another password.
+    if (fresh?.email === email) args.password = fresh.password;
+    await ask("verify_email", args);
     fresh = null;
     $("verify-code").value = "";
-    // Another sign-up for this address may have come in between, with another password.
-    if (known && await signIn(known.email, known.password).then(() => true, () => false)) return;
-    $("sign-in-email").value = form.get("email").trim();
+    if (args.password) return signIn(email, args.password);
+    $("sign-in-email").value = email;
     goTo("sign-in");
     say("Your e-mail is verified. Please sign in.", "right");
 });
