@@ -166,8 +166,8 @@ void login_close(struct login *l)
 bool login_rate_take(struct login *l, enum login_rate kind, const char *address,
                      unsigned *ret_retry_after_s)
 {
-    static const unsigned per_minute[] = {[LOGIN_RATE_STARTS] = LOGIN_STARTS_PER_MINUTE,
-                                          [LOGIN_RATE_MAILS] = LOGIN_MAILS_PER_MINUTE};
+    static const unsigned per_minute[] = {
+        [LOGIN_RATE_STARTS] = LOGIN_STARTS_PER_MINUTE, [LOGIN_RATE_MAILS] = LOGIN_MAILS_PER_MINUTE};
     const struct http_rate_tier tier = {per_minute[kind] / 60.0, per_minute[kind]};
     char key[HTTP_CLIENT_MAX + 4];
 
@@ -197,8 +197,9 @@ static bool names_us(struct slice service_id)
 
 static bool is_mailing(const struct login *l, struct slice function)
 {
-    return l->manner->is_local && (slice_is(function, "signup") || slice_is(function, "resend_code") ||
-                                   slice_is(function, "request_reset"));
+    return l->manner->is_local &&
+           (slice_is(function, "signup") || slice_is(function, "resend_code") ||
+            slice_is(function, "request_reset"));
 }
 
 bool login_allow(struct login *l, struct http_request *req, unsigned *ret_retry_after_s)

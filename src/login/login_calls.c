@@ -80,8 +80,8 @@ static bool take_start(struct login *l, const struct rpc_call *call, struct refu
 
     if (login_rate_take_call(l, LOGIN_RATE_STARTS, call, &wait_s))
         return true;
-    return refuse(r, "RuntimeError", "Too many logins from your address, please retry in %u seconds",
-                  wait_s);
+    return refuse(r, "RuntimeError",
+                  "Too many logins from your address, please retry in %u seconds", wait_s);
 }
 
 static struct session *start(struct login *l, const struct rpc_call *call, int64_t *expires_in,
@@ -106,7 +106,8 @@ static struct session *start(struct login *l, const struct rpc_call *call, int64
         loop_count(l->hub->loop, METRIC_LOGIN_STARTS_REFUSED, 1);
         return NULL;
     }
-    struct session *s = session_start(&l->sessions, c->maximum_login_time_ms, c->max_login_sessions);
+    struct session *s =
+        session_start(&l->sessions, c->maximum_login_time_ms, c->max_login_sessions);
     if (!s) {
         loop_count(l->hub->loop, METRIC_LOGIN_STARTS_REFUSED, 1);
         (void)refuse(r, "RuntimeError", "Too many logins are under way, please retry later");

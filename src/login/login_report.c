@@ -68,8 +68,8 @@ static bool read_text(struct report *p, const struct rpc_call *call, unsigned i,
 {
     *ret = loose_text(call->args[i], &p->texts[i]);
     if (ret->ptr && ret->len > max)
-        return refuse(r, "ValueError", "%s is longer than %zu bytes",
-                      call->method->params[i].name, max);
+        return refuse(r, "ValueError", "%s is longer than %zu bytes", call->method->params[i].name,
+                      max);
     return true;
 }
 
@@ -86,8 +86,8 @@ static bool read_verified(struct report *p, const struct rpc_call *call)
     struct slice text = call_text(call, EMAIL_VERIFIED);
     bool flag = slice_is_nocase(text, "true");
 
-    p->profile.has_email_verified = mp_get_bool(call->args[EMAIL_VERIFIED], &flag) || flag ||
-                                    slice_is_nocase(text, "false");
+    p->profile.has_email_verified =
+        mp_get_bool(call->args[EMAIL_VERIFIED], &flag) || flag || slice_is_nocase(text, "false");
     p->profile.email_verified = flag;
     return p->profile.has_email_verified || !call_has(call, EMAIL_VERIFIED) || !text.len;
 }
@@ -113,11 +113,12 @@ static bool read_report(struct report *p, const struct rpc_call *call, struct re
 
 static bool refuse_token(const char *error, struct refusal *r)
 {
-    return refuse(r, "ValueError",
-                  "Invalid token provided to report_login: 401: %s. The token must be a valid JWT "
-                  "token signed by this server or an external authentication provider (e.g., Auth0). "
-                  "Arbitrary strings are not accepted for security reasons.",
-                  error);
+    return refuse(
+        r, "ValueError",
+        "Invalid token provided to report_login: 401: %s. The token must be a valid JWT "
+        "token signed by this server or an external authentication provider (e.g., Auth0). "
+        "Arbitrary strings are not accepted for security reasons.",
+        error);
 }
 
 /* The token to keep: the one presented, or one made for the workspace. */

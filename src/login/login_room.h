@@ -42,7 +42,7 @@ struct login {
     /* hub loop only */
     struct manager *manager; /* NULL while closed */
     struct local *local;     /* accounts of this server; NULL without them */
-    bool is_draining;      /* no more starts */
+    bool is_draining;        /* no more starts */
     struct sessions sessions;
     struct rpc_method *methods; /* owned: of the service */
     struct rpc_service service;

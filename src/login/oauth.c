@@ -15,16 +15,16 @@
 enum { EXCHANGES_MAX = 100, ANSWER_MAX = 64 * 1024 };
 
 struct oauth {
-    struct hub *hub;            /* const after oauth_new */
-    atomic_uint n_exchanges;    /* any thread */
-    struct fetcher *fetcher;    /* hub loop; NULL while closed */
+    struct hub *hub;         /* const after oauth_new */
+    atomic_uint n_exchanges; /* any thread */
+    struct fetcher *fetcher; /* hub loop; NULL while closed */
 };
 
 struct exchange {
     struct mail mail;
     struct oauth *oauth;
     struct loop *asker;
-    struct http_request *req; /* the asker's; the hub loop reads what it must not touch from below */
+    struct http_request *req; /* touched on the asker's loop only */
     char *url;                /* owned */
     const char *type;
     struct buf body; /* the form on its way there, the answer on its way back */
@@ -103,7 +103,7 @@ static void run_answer(struct loop *l, struct mail *mail)
                      buf_slice(&headers));
         buf_deinit(&headers);
     }
-    if (x->body.ptr)    /* a token, or what one is made of */
+    if (x->body.ptr) /* a token, or what one is made of */
         explicit_bzero(x->body.ptr, x->body.len);
     buf_deinit(&x->body);
     mem_free(x->url);

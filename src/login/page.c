@@ -98,9 +98,10 @@ static void add_policy(struct buf *headers, const struct config *c)
     struct buf policy;
 
     buf_init(&policy, 0);
-    buf_add_text(&policy, "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-                          "connect-src 'self'; base-uri 'none'; form-action 'self'; "
-                          "frame-ancestors 'self'");
+    buf_add_text(&policy,
+                 "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+                 "connect-src 'self'; base-uri 'none'; form-action 'self'; "
+                 "frame-ancestors 'self'");
     for (size_t i = 0; i < c->allow_origins.n_items; i++) {
         if (is_place(c->allow_origins.items[i]))
             buf_add_fmt(&policy, " %s", c->allow_origins.items[i]);

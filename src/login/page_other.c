@@ -170,12 +170,12 @@ static bool find_function(struct slice object, struct slice path, struct slice *
     buf_init(&dotted, 0);
     for (size_t i = 0; i < path.len; i++)
         buf_add_byte(&dotted, path.ptr[i] == '/' ? '.' : (uint8_t)path.ptr[i]);
-    bool is_found = interface_find(object, buf_slice(&dotted), ret_ref) &&
-                    interface_is_function(*ret_ref);
+    bool is_found =
+        interface_find(object, buf_slice(&dotted), ret_ref) && interface_is_function(*ret_ref);
     if (!is_found && slice_has_byte(path, '/')) {
         buf_add_text(&dotted, ".index");
-        is_found = interface_find(object, buf_slice(&dotted), ret_ref) &&
-                   interface_is_function(*ret_ref);
+        is_found =
+            interface_find(object, buf_slice(&dotted), ret_ref) && interface_is_function(*ret_ref);
     }
     buf_deinit(&dotted);
     if (is_found)
@@ -183,8 +183,7 @@ static bool find_function(struct slice object, struct slice path, struct slice *
     buf_add_byte(ret_path, '/');
     if (!slice_is(path, "index"))
         buf_add_slice(ret_path, path);
-    return interface_find(object, SLICE_LIT("default"), ret_ref) &&
-           interface_is_function(*ret_ref);
+    return interface_find(object, SLICE_LIT("default"), ret_ref) && interface_is_function(*ret_ref);
 }
 
 static void on_service(const struct rpc_reply *reply, void *arg)

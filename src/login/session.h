@@ -54,7 +54,7 @@ struct session_waiter {
 };
 
 void sessions_init(struct sessions *t, struct loop *loop);
-void sessions_clear(struct sessions *t); /* ends all: waiters are told SESSION_EXPIRED */
+void sessions_clear(struct sessions *t);  /* ends all: waiters are told SESSION_EXPIRED */
 void sessions_deinit(struct sessions *t); /* the same, for good */
 
 /* A fresh key that lives for life_ms; NULL: max_sessions are under way already. */

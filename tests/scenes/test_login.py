@@ -89,6 +89,7 @@ async def test_token_is_reported_and_read_once(start_server):
 
 
 @pytest.mark.req("A-182", "S-23", "D-22")
+@pytest.mark.differs("the texts of long tokens are ours")
 async def test_forged_tokens_are_refused_with_and_without_workspace(hub, start_server):
     server = start_server()
     async with Login(server) as login:
@@ -105,6 +106,7 @@ async def test_forged_tokens_are_refused_with_and_without_workspace(hub, start_s
 
 
 @pytest.mark.req("A-181")
+@pytest.mark.differs("the original answers 500 to what no profile can be")
 async def test_profile_is_what_was_reported(start_server):
     token = people.login("alice")
     async with Login(start_server()) as login:
@@ -137,6 +139,7 @@ async def test_report_by_get_takes_converted_values(start_server):
 
 
 @pytest.mark.req("D-43")
+@pytest.mark.differs("the original logs query strings")
 async def test_tokens_of_reports_are_not_logged(start_server):
     server = start_server("--access-log", "--loglevel", "debug")
     token = people.login("alice")
@@ -159,6 +162,7 @@ async def test_check_times_out(start_server):
 
 
 @pytest.mark.req("D-37", "A-180")
+@pytest.mark.differs("the original needs a timeout, and has no such figures")
 async def test_check_waits_for_the_report(hub, start_server):
     server = start_server()
     token = people.login("alice")
@@ -173,6 +177,7 @@ async def test_check_waits_for_the_report(hub, start_server):
         assert server.metric("hyphad_login_sessions") == 0
 
 
+@pytest.mark.differs("the original looks each second, and has no such figures")
 async def test_one_of_two_who_wait_gets_the_token(hub, start_server):
     server = start_server()
     async with Login(server) as login:
@@ -187,6 +192,7 @@ async def test_one_of_two_who_wait_gets_the_token(hub, start_server):
             await rpc.raw.settled(sessions[1])
 
 
+@pytest.mark.differs("the original looks on, and has no such figures")
 async def test_check_ends_when_its_caller_leaves(hub, start_server):
     server = start_server()
     token = people.login("alice")
@@ -205,6 +211,7 @@ async def test_check_ends_when_its_caller_leaves(hub, start_server):
 
 
 @pytest.mark.req("D-37")
+@pytest.mark.differs("the original crashes")
 async def test_a_key_that_expires_while_somebody_waits(start_server):
     server = start_server("--maximum-login-time", "10")
     async with Login(server) as login:
@@ -216,6 +223,7 @@ async def test_a_key_that_expires_while_somebody_waits(start_server):
 
 
 @pytest.mark.req("D-37")
+@pytest.mark.differs("the original forgets one of them")
 async def test_login_url_keeps_workspace_and_life(hub, start_server):
     rpc = await ByRpc.of(await hub.raw(server=start_server()))
     begun = await rpc.call("start", workspace="ws-user-alice", expires_in=90)

@@ -16,6 +16,7 @@ from kit.web import client_for
 from test_login import Login
 
 PAGE = "/public/apps/hypha-login/"
+pytestmark = pytest.mark.differs("the pages are our own")
 in_a_browser = [pytest.mark.timeout(180),
                 pytest.mark.skipif(PROGRAM is None, reason="no Chromium on this machine")]
 screens = pytest.mark.parametrize("screen", [DESKTOP, PHONE], ids=["desktop", "phone"])
@@ -60,7 +61,6 @@ async def test_only_the_pages_own_files_are_served(server):
             assert answer.status_code == 404, path
 
 
-@pytest.mark.differs("the original sends no policy")
 async def test_policy_allows_only_the_servers_own_scripts(start_server):
     server = start_server("--allow-origins", "https://app.example.org,https://other.example.org")
     async with client_for(server) as web:

@@ -12,6 +12,7 @@ from kit.web import client_for
 from test_login import Login
 
 PAGE = "/public/apps/hypha-login/"
+pytestmark = pytest.mark.differs("the page is our own, and so is an authority that is named")
 
 
 class Provider(Issuer):

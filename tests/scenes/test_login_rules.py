@@ -11,6 +11,9 @@ from kit.raw import RpcError
 from test_login import BAD, SERVICE, ByRpc, Login
 
 
+pytestmark = pytest.mark.differs("the original has none of these bounds (D-10, D-46)")
+
+
 async def minted(login, rpc, token, workspace, **more):
     """What check gives after a report for that workspace."""
     key = await login.key()
@@ -97,7 +100,6 @@ async def test_a_child_does_not_outlive_itself_nor_grow(hub, start_server):
 
 # ---- how many ----
 
-@pytest.mark.differs("the original starts as many logins as anybody likes")
 async def test_an_address_starts_ten_a_minute(hub, start_server):
     server = start_server()
     async with Login(server) as login:
@@ -114,7 +116,6 @@ async def test_an_address_starts_ten_a_minute(hub, start_server):
         assert server.metric("hyphad_login_sessions") == 10
 
 
-@pytest.mark.differs("the original keeps any number of keys")
 async def test_logins_under_way_are_bounded(start_server):
     server = start_server("--max-login-sessions", "2")
     async with Login(server) as login:
@@ -125,7 +126,6 @@ async def test_logins_under_way_are_bounded(start_server):
         await login.key()
 
 
-@pytest.mark.differs("the original lets any number wait for one key")
 async def test_those_who_wait_for_a_key_are_bounded(hub, start_server):
     server = start_server()
     async with Login(server) as login:
@@ -163,7 +163,6 @@ OTHER = {"id": "hypha-login", "name": "Another Login", "type": "functions",
          "start": lambda: {"login_url": "https://elsewhere.example.org/", "key": "k"}}
 
 
-@pytest.mark.differs("the original looks for another login service when it starts, and never again")
 async def test_a_login_service_of_root_takes_over_while_it_lives(hub, start_server):
     server = start_server(*people.ROOT_ARGS)
     async with Login(server) as login:
@@ -212,7 +211,6 @@ def page_of(event):
                     f"{event['user']['id']} {event['headers']['x-seen']} {event['body']}</p>"}
 
 
-@pytest.mark.differs("its own page stays, when the login service is another")
 async def test_its_pages_are_its_own(hub, start_server):
     server = start_server(*people.ROOT_ARGS)
     page = "/public/apps/hypha-login/"
