@@ -128,7 +128,6 @@ CASE(a_key_id_that_is_none_names_no_key)
     }
 }
 
-/* req: D-25 */
 CASE(a_provider_names_a_person)
 {
     char error[TOKEN_ERROR_MAX] = "";
