@@ -1,5 +1,6 @@
-/* explain: may this user do that there, and why? Answered by the functions that enforce it; nothing is made, counted
- * or kept. A token is asked about as a login would; what it says is never echoed. */
+/* explain: may this user do that there, and why? Answered by the functions that enforce it;
+ * nothing is made, counted or kept. A token is asked about as a login would; what it says is
+ * never echoed. */
 #include <stdio.h>
 #include <string.h>
 
@@ -11,7 +12,8 @@
 #include "peer/hub.h"
 #include "wire/mp.h"
 
-/* A token wherever it is written as one, and any text that is the root token; other texts are user ids. */
+/* A token wherever it is written as one, and any text that is the root token; other texts are
+ * user ids. */
 static bool is_token(const struct hub *h, struct slice who, struct slice *ret_text)
 {
     char error[TOKEN_ERROR_MAX];

@@ -1,5 +1,5 @@
-/* explain_case: the user is let in on trial first (admission_rehearse), because what somebody may do depends on where
- * they act and with which grants; then the operation is asked about. */
+/* explain_case: the user is let in on trial first (admission_rehearse), because what somebody
+ * may do depends on where they act and with which grants; then the operation is asked about. */
 #include "admin/explain_case.h"
 
 #include <string.h>
@@ -27,10 +27,13 @@ static bool read_operation(struct explain_case *c, struct slice text, struct ref
 
     (void)slice_cut(text, ':', &name, &level);
     c->operation = access_operation_find(name);
-    if (c->operation == OPERATION_COUNT || (name.len != text.len && c->operation != OPERATION_GENERATE_TOKEN))
-        return refuse(r, "ValueError", "Unknown operation: " SLICE_FMT, SLICE_ARG(slice_utf8_prefix(text, 100)));
+    if (c->operation == OPERATION_COUNT ||
+        (name.len != text.len && c->operation != OPERATION_GENERATE_TOKEN))
+        return refuse(r, "ValueError", "Unknown operation: " SLICE_FMT,
+                      SLICE_ARG(slice_utf8_prefix(text, 100)));
     if (!permission_from_name(level, &c->wanted))
-        return refuse(r, "ValueError", "Unknown permission: " SLICE_FMT, SLICE_ARG(slice_utf8_prefix(level, 100)));
+        return refuse(r, "ValueError", "Unknown permission: " SLICE_FMT,
+                      SLICE_ARG(slice_utf8_prefix(level, 100)));
     return true;
 }
 
@@ -60,7 +63,8 @@ static void add_own_grants(struct user *u)
         scope_grant(&u->scope, "*", PERMISSION_ADMIN);
 }
 
-/* Somebody who is here is who they said when they came; their client in the workspace asked about comes first. */
+/* Somebody who is here is who they said when they came; their client in the workspace asked
+ * about comes first. */
 static const struct client *find_connected(const struct explain_case *c, struct slice id)
 {
     const struct client *found = NULL;
@@ -85,7 +89,8 @@ static bool take_id(struct explain_case *c, struct slice id, struct refusal *r)
     if (slice_is(id, "root")) {
         c->user = user_new_root("ws-user-root");
     } else if (slice_is(id, "anonymous")) {
-        bool is_connecting = c->operation == OPERATION_JOIN || access_operation_is_inside(c->operation);
+        bool is_connecting =
+            c->operation == OPERATION_JOIN || access_operation_is_inside(c->operation);
         c->user = is_connecting ? user_new_anonymous("explain") : user_new_http_anonymous();
         return true;
     } else if (client) {
@@ -109,7 +114,8 @@ bool explain_person(struct explain_case *c, struct slice who, struct refusal *r)
         return take_id(c, text, r);
     c->user = user_from_mp(who);
     if (!c->user)
-        return refuse(r, "TypeError", "A user map has an id, and roles, email, parent and scope as they are shown");
+        return refuse(r, "TypeError",
+                      "A user map has an id, and roles, email, parent and scope as they are shown");
     c->is_connected = mp_find(who, "scope", &scope) && mp_is(scope, MP_MAP);
     if (!c->is_connected)
         add_own_grants(c->user);
@@ -229,7 +235,8 @@ static void decide_creation(struct explain_case *c, struct access_question *q)
     q->max = c->hub->loop->config->max_workspaces_per_user;
     q->used = q->max ? workspaces_owned(c->hub, q->user) : 0;
     c->decision = access_decide(q);
-    if (c->decision.is_allowed && !workspace_id_allowed(c->workspace, strcmp(q->user->id, "root") == 0, &r))
+    if (c->decision.is_allowed &&
+        !workspace_id_allowed(c->workspace, strcmp(q->user->id, "root") == 0, &r))
         c->decision = access_denial(RULE_NAME, c->workspace);
 }
 
@@ -238,7 +245,8 @@ static void add_origin(struct explain_case *c)
 {
     const struct access_decision *entry = &c->join->decision;
 
-    if (c->decision.rule != RULE_GRANT || !entry->is_allowed || !slice_eq(c->decision.workspace, entry->workspace))
+    if (c->decision.rule != RULE_GRANT || !entry->is_allowed ||
+        !slice_eq(c->decision.workspace, entry->workspace))
         return;
     c->decision.rule = entry->rule;
     c->decision.grant = entry->grant;
@@ -254,7 +262,8 @@ bool explain_decide(struct explain_case *c, struct refusal *r)
     rehearse(c);
     c->decision = c->join->decision;
     c->is_entry = !c->join->joined && c->operation != OPERATION_JOIN;
-    bool is_entry_all = c->operation == OPERATION_JOIN || (c->operation == OPERATION_HTTP && !c->service.len);
+    bool is_entry_all =
+        c->operation == OPERATION_JOIN || (c->operation == OPERATION_HTTP && !c->service.len);
     if (!c->join->joined || is_entry_all)
         return true;
     struct access_question q = question_of(c);

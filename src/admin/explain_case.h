@@ -1,6 +1,7 @@
-/* explain_case: one question of the administrator's, from its words to the decision: who is asked about, where that
- * user would act, and what access_decide() says of it. Nothing is decided here, so nothing can differ from what is
- * enforced. Hub loop; lives for one turn, but for a token that somebody else must be asked about. */
+/* explain_case: one question of the administrator's, from its words to the decision: who is
+ * asked about, where that user would act, and what access_decide() says of it. Nothing is
+ * decided here, so nothing can differ from what is enforced. Hub loop; lives for one turn, but
+ * for a token that somebody else must be asked about. */
 #pragma once
 #include <stdbool.h>
 
@@ -19,17 +20,17 @@ struct explain_case {
     struct rpc_call *call;
     /* the question */
     enum access_operation operation;
-    enum permission wanted;             /* of generate_token */
-    struct slice workspace, service;    /* as they were given; service may be empty */
+    enum permission wanted;          /* of generate_token */
+    struct slice workspace, service; /* as they were given; service may be empty */
     /* who: NULL when the token is no good, and why */
-    struct user *user;                  /* holds a reference */
+    struct user *user; /* holds a reference */
     bool has_token, has_workspace_claim, has_client_claim, is_connected;
     uint8_t digest[32];
     char token_error[200];
     /* the answer; what it points to lives as long as the case, in this turn */
-    struct join *join;                  /* owned: the rehearsed entry; NULL when there was none */
+    struct join *join; /* owned: the rehearsed entry; NULL when there was none */
     struct access_decision decision;
-    bool is_entry;                      /* it is the entry into `context` that was refused */
+    bool is_entry; /* it is the entry into `context` that was refused */
 };
 
 /* Reads workspace, service and operation. False: refused. */

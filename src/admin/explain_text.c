@@ -1,5 +1,5 @@
-/* explain_text: a decision in words and as data. The sentences are those of access_rules.def; the names are filled in
- * here. A token is never shown, nor is an e-mail address. */
+/* explain_text: a decision in words and as data. The sentences are those of access_rules.def;
+ * the names are filled in here. A token is never shown, nor is an e-mail address. */
 #include "admin/explain_case.h"
 
 #include <string.h>
@@ -169,7 +169,8 @@ void explain_add(struct buf *b, const struct explain_case *c)
     mp_key(&map, "user");
     add_user(b, c->user);
     mp_key(&map, "acts_in");
-    add_text_or_nil(b, c->join && c->join->workspace_id ? slice_of(c->join->workspace_id) : SLICE_LIT(""));
+    add_text_or_nil(b, c->join && c->join->workspace_id ? slice_of(c->join->workspace_id)
+                                                        : SLICE_LIT(""));
     mp_key(&map, "rule");
     mp_add_text(b, access_rule_name(d->rule));
     mp_key(&map, "because");

@@ -100,15 +100,12 @@ bool access_grant(const struct rpc_call *call, struct slice workspace, enum perm
 enum access_service access_service(const struct user *user, struct slice context,
                                    const struct service *s, enum access_purpose purpose)
 {
-    static const enum access_operation operations[] = {
-        [ACCESS_USE] = OPERATION_GET_SERVICE,
-        [ACCESS_LIST] = OPERATION_LIST_SERVICES,
-        [ACCESS_LIST_UNLISTED] = OPERATION_LIST_UNLISTED};
-    struct access_decision d =
-        access_decide(&(struct access_question){.user = user,
-                                                .operation = operations[purpose],
-                                                .context = context,
-                                                .service = s});
+    static const enum access_operation operations[] = {[ACCESS_USE] = OPERATION_GET_SERVICE,
+                                                       [ACCESS_LIST] = OPERATION_LIST_SERVICES,
+                                                       [ACCESS_LIST_UNLISTED] =
+                                                           OPERATION_LIST_UNLISTED};
+    struct access_decision d = access_decide(&(struct access_question){
+        .user = user, .operation = operations[purpose], .context = context, .service = s});
 
     if (!d.is_allowed)
         return SERVICE_HIDDEN;

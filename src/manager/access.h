@@ -1,6 +1,7 @@
-/* access: the decisions of peer/access.h about a call, and the words in which the manager says no. What may be done is
- * decided there; here the question is put together from the call, and a denial becomes the text of the specification
- * with the shown rule behind it: "... [rule: no-grant]". Hub loop. (workspaces-and-auth 2.6, 4.4, 5.2, 6.3) */
+/* access: the decisions of peer/access.h about a call, and the words in which the manager says
+ * no. What may be done is decided there; here the question is put together from the call, and a
+ * denial becomes the text of the specification with the shown rule behind it: "... [rule:
+ * no-grant]". Hub loop. (workspaces-and-auth 2.6, 4.4, 5.2, 6.3) */
 #pragma once
 #include <stdbool.h>
 
@@ -14,25 +15,28 @@ struct rpc_call;
 struct service;
 struct workspace;
 
-/* The caller, where it acts, and what it wants; the target and what is asked about are the asker's to add. Borrows
- * from the call. */
+/* The caller, where it acts, and what it wants; the target and what is asked about are the
+ * asker's to add. Borrows from the call. */
 struct access_question access_question_of(const struct rpc_call *call, enum access_operation o);
 /* True: allowed. Else "Permission denied for workspace W", W being the one that decided. */
 bool access_settle(const struct access_decision *d, struct refusal *ret_refusal);
-/* Adds the shown rule to a refusal that has other words. Returns false, for `return access_note(...)`. */
+/* Adds the shown rule to a refusal that has other words. Returns false, for `return
+ * access_note(...)`. */
 bool access_note(const struct access_decision *d, struct refusal *r);
 
 /* An operation on the caller's own context workspace. */
 bool access_allows(const struct rpc_call *call, enum access_operation o,
                    struct refusal *ret_refusal);
-/* The target workspace (empty id: the context) when it exists ("Workspace not found: W") and the caller may do that
- * there. That an id is taken is no secret: who connects or creates is told too. NULL on refusal. */
+/* The target workspace (empty id: the context) when it exists ("Workspace not found: W") and the
+ * caller may do that there. That an id is taken is no secret: who connects or creates is told
+ * too. NULL on refusal. */
 struct workspace *access_target(struct hub *h, const struct rpc_call *call, struct slice id,
                                 enum access_operation o, struct refusal *ret_refusal);
 /* Whether a workspace is shown to the caller: it may read or owns it. */
 bool access_knows_of(const struct rpc_call *call, const struct workspace *w);
 
-/* The same for services of the server that have no operation of their own: a level on the context. */
+/* The same for services of the server that have no operation of their own: a level on the
+ * context. */
 bool access_context(const struct rpc_call *call, enum permission level,
                     struct refusal *ret_refusal);
 /* A grant of that level on any workspace; whether it exists is not asked. */

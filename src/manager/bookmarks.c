@@ -192,8 +192,7 @@ static bool put(struct hub *h, const struct rpc_call *call, const struct wanted 
             return false;
         ok = put_service(h, call, wanted->home, s);
     } else {
-        const struct workspace *w =
-            access_target(h, call, wanted->id, OPERATION_BOOKMARK, r);
+        const struct workspace *w = access_target(h, call, wanted->id, OPERATION_BOOKMARK, r);
         if (!w)
             return false;
         ok = bookmarks_put_workspace(h, wanted->home, w);

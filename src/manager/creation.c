@@ -60,8 +60,8 @@ static bool check_creator(struct hub *h, const struct rpc_call *call, struct acc
     return true;
 }
 
-static bool check_quota(struct hub *h, const struct rpc_call *call,
-                        const struct access_decision *d, struct refusal *r)
+static bool check_quota(struct hub *h, const struct rpc_call *call, const struct access_decision *d,
+                        struct refusal *r)
 {
     if (d->rule != RULE_QUOTA)
         return true;

@@ -1,4 +1,5 @@
-/* creation: how many workspaces somebody owns, for the quota. Hub loop. (workspaces-and-auth 5.5) */
+/* creation: how many workspaces somebody owns, for the quota. Hub loop. (workspaces-and-auth
+ * 5.5) */
 #pragma once
 #include <stddef.h>
 

@@ -85,7 +85,8 @@ void do_delete_workspace(struct rpc_call *call, void *arg)
     struct manager *m = arg;
     struct refusal r;
     struct deletion *d;
-    const struct workspace *w = access_target(m->hub, call, call_text(call, 0), OPERATION_DELETE_WORKSPACE, &r);
+    const struct workspace *w =
+        access_target(m->hub, call, call_text(call, 0), OPERATION_DELETE_WORKSPACE, &r);
 
     if (!w) {
         reply_refusal(call, &r);

@@ -91,8 +91,7 @@ void do_set_env(struct rpc_call *call, void *arg)
     struct slice key = call_text(call, 0);
     struct refusal r;
     struct buf b, nothing;
-    struct workspace *w =
-        access_target(h, call, call->workspace, OPERATION_SET_ENV, &r);
+    struct workspace *w = access_target(h, call, call->workspace, OPERATION_SET_ENV, &r);
 
     if (!w || !check_pair(key, call->args[1], &r)) {
         reply_refusal(call, &r);
@@ -119,8 +118,7 @@ void do_get_env(struct rpc_call *call, void *arg)
     struct hub *h = ((struct manager *)arg)->hub;
     struct slice environs, value;
     struct refusal r;
-    const struct workspace *w =
-        access_target(h, call, call->workspace, OPERATION_GET_ENV, &r);
+    const struct workspace *w = access_target(h, call, call->workspace, OPERATION_GET_ENV, &r);
 
     if (!w) {
         reply_refusal(call, &r);

@@ -108,7 +108,7 @@ static void on_parsed(struct token *token, const char *error, void *arg)
     struct refusal r;
     struct buf b;
 
-    if (!token) {       /* the manager may be gone */
+    if (!token) { /* the manager may be gone */
         /* What is no token at all has words of its own here (3.3). */
         bool is_garbage = strcmp(error, "Error decoding token headers.") == 0;
         (void)refuse(&r, "HTTPException", "401: %s",
@@ -184,7 +184,7 @@ static void on_revocable(struct token *token, const char *error, void *arg)
 {
     struct rpc_call *call = arg;
 
-    if (!token) {       /* the manager may be gone */
+    if (!token) { /* the manager may be gone */
         rpc_reject(call, "ValueError", "Invalid token: 401: %s", error);
         return;
     }

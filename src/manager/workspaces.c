@@ -245,7 +245,8 @@ void do_list_workspaces(struct rpc_call *call, void *arg)
     struct buf b;
     size_t n;
 
-    if (!access_allows(call, OPERATION_LIST_WORKSPACES, &r) || !read_page(call, &offset, &limit, &r)) {
+    if (!access_allows(call, OPERATION_LIST_WORKSPACES, &r) ||
+        !read_page(call, &offset, &limit, &r)) {
         reply_refusal(call, &r);
         return;
     }

@@ -27,8 +27,9 @@ static bool set_headers(CURL *easy, const struct fetch_request *r, struct curl_s
 {
     for (size_t i = 0; i < r->n_headers; i++) {
         /* A line end in it would make another header of what follows. */
-        struct curl_slist *grown =
-            r->headers[i][strcspn(r->headers[i], "\r\n")] ? NULL : libcurl()->slist_append(*list, r->headers[i]);
+        struct curl_slist *grown = r->headers[i][strcspn(r->headers[i], "\r\n")]
+                                       ? NULL
+                                       : libcurl()->slist_append(*list, r->headers[i]);
         if (!grown)
             return false;
         *list = grown;

@@ -1,6 +1,6 @@
-/* access: a kind per rule, a row per operation. A grant comes from the user's scope and is never lifted by owning;
- * owning counts only where its kind says so: it does not open the services of another workspace (S-22), and a child
- * token owns nothing (D-04). */
+/* access: a kind per rule, a row per operation. A grant comes from the user's scope and is never
+ * lifted by owning; owning counts only where its kind says so: it does not open the services of
+ * another workspace (S-22), and a child token owns nothing (D-04). */
 #include "peer/access.h"
 
 #include <string.h>
@@ -15,7 +15,6 @@ enum kind {
     KIND_CONTEXT,
     KIND_TARGET,
     KIND_GRANT,
-    KIND_OWNED,
     KIND_BOTH,
     KIND_BOTH_OWNED,
     KIND_SAME_OR_TARGET,
@@ -180,9 +179,7 @@ static bool person_owns(const struct workspace *w, const struct user *u)
 
 static enum access_rule rule_of_owner(enum ownership o)
 {
-    return o == OWNS_AS_PERSONAL ? RULE_PERSONAL
-           : o == OWNS_BY_ID     ? RULE_OWNER
-                                 : RULE_OWNER_EMAIL;
+    return o == OWNS_AS_PERSONAL ? RULE_PERSONAL : o == OWNS_BY_ID ? RULE_OWNER : RULE_OWNER_EMAIL;
 }
 
 /* A grant that was not enough, mended by owning the target. */
@@ -204,7 +201,8 @@ static struct access_decision or_owned(const struct access_question *q, struct a
 
 /* ---- workspaces ---- */
 
-/* 4.3: an existing grant is kept as it is; without one, owners and the personal workspace give admin. */
+/* 4.3: an existing grant is kept as it is; without one, owners and the personal workspace give
+ * admin. */
 static struct access_decision decide_join(const struct access_question *q)
 {
     struct access_decision d = by_grant(q, target_of(q), PERMISSION_READ);
@@ -311,13 +309,15 @@ static struct access_decision decide_service(const struct access_question *q, en
     if (d.is_allowed)
         return d;
     if (s->visibility != SERVICE_PROTECTED)
-        return allow(d, s->visibility == SERVICE_PUBLIC ? RULE_PUBLIC_SERVICE : RULE_UNLISTED_SERVICE);
+        return allow(d,
+                     s->visibility == SERVICE_PUBLIC ? RULE_PUBLIC_SERVICE : RULE_UNLISTED_SERVICE);
     if (s->has_authorized && service_authorizes(s, q->context))
         return allow(d, RULE_AUTHORIZED);
     return deny(d, RULE_PROTECTED);
 }
 
-/* The provider's own test comes on top: a protected method serves its own workspace and those authorized. */
+/* The provider's own test comes on top: a protected method serves its own workspace and those
+ * authorized. */
 static struct access_decision decide_call(const struct access_question *q)
 {
     struct access_decision d = decide_service(q, KIND_CALL);
@@ -399,15 +399,15 @@ struct access_decision access_decide(const struct access_question *q)
         return if_there(q, by_grant(q, target_of(q), o->level));
     case KIND_GRANT:
         return by_grant(q, target_of(q), o->level);
-    case KIND_OWNED:
-        return decide_owned(q, o->level);
     case KIND_BOTH:
-        return if_there(q, both(by_grant(q, q->context, o->level), by_grant(q, target_of(q), o->level)));
+        return if_there(
+            q, both(by_grant(q, q->context, o->level), by_grant(q, target_of(q), o->level)));
     case KIND_BOTH_OWNED:
         return both(by_grant(q, q->context, o->level), decide_owned(q, o->level));
     case KIND_SAME_OR_TARGET:
-        return slice_eq(target_of(q), q->context) ? allow(look_at(q, q->context, PERMISSION_NONE), RULE_OPEN)
-                                                  : by_grant(q, target_of(q), o->level);
+        return slice_eq(target_of(q), q->context)
+                   ? allow(look_at(q, q->context, PERMISSION_NONE), RULE_OPEN)
+                   : by_grant(q, target_of(q), o->level);
     case KIND_JOIN:
         return decide_join(q);
     case KIND_BROADCAST:

@@ -1,6 +1,7 @@
-/* access: may this user do that there? One question, one decision, made by one function: connections, the manager,
- * HTTP and `explain` all ask it, so what is told about a decision is what was enforced. Pure readings of the user and
- * the registry's records. Hub loop. (workspaces-and-auth 2.6, 4.3, 4.4, 5.2, 6.3, 19) */
+/* access: may this user do that there? One question, one decision, made by one function:
+ * connections, the manager, HTTP and `explain` all ask it, so what is told about a decision is
+ * what was enforced. Pure readings of the user and the registry's records. Hub loop.
+ * (workspaces-and-auth 2.6, 4.3, 4.4, 5.2, 6.3, 19) */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,26 +44,26 @@ const char *access_rule_because(enum access_rule r);
 struct access_question {
     const struct user *user;
     enum access_operation operation;
-    struct slice context;               /* the workspace the user acts in */
-    struct slice client;                /* its client id there; empty: not known */
-    struct slice target;                /* the workspace it is about; empty: the context */
-    const struct workspace *workspace;  /* the target's record; NULL: there is none */
-    const struct service *service;      /* what it is about; NULL: nothing registered */
-    struct slice wanted_client;         /* REGISTER: whose service it would be */
-    enum permission wanted;             /* MINT: what the token shall hold */
-    size_t used, max;                   /* CREATE: workspaces owned, and how many may be; 0 = any number */
+    struct slice context;              /* the workspace the user acts in */
+    struct slice client;               /* its client id there; empty: not known */
+    struct slice target;               /* the workspace it is about; empty: the context */
+    const struct workspace *workspace; /* the target's record; NULL: there is none */
+    const struct service *service;     /* what it is about; NULL: nothing registered */
+    struct slice wanted_client;        /* REGISTER: whose service it would be */
+    enum permission wanted;            /* MINT: what the token shall hold */
+    size_t used, max; /* CREATE: workspaces owned, and how many may be; 0 = any number */
 };
 
 struct access_decision {
     bool is_allowed;
     enum access_rule rule;
-    enum permission held, needed;       /* on `workspace` */
-    struct slice workspace;             /* the one that decided: the context or the target */
+    enum permission held, needed; /* on `workspace` */
+    struct slice workspace;       /* the one that decided: the context or the target */
     struct slice context;
-    const struct grant *grant;          /* of the user, that was looked at; NULL: there is none */
-    const struct workspace *owned;      /* the record whose owners decided; NULL: they did not */
-    const struct service *service;      /* the record that decided; NULL: none did */
-    size_t used, max;                   /* the limit that decided; max 0: none did */
+    const struct grant *grant;     /* of the user, that was looked at; NULL: there is none */
+    const struct workspace *owned; /* the record whose owners decided; NULL: they did not */
+    const struct service *service; /* the record that decided; NULL: none did */
+    size_t used, max;              /* the limit that decided; max 0: none did */
 };
 
 struct access_decision access_decide(const struct access_question *q);

@@ -1,6 +1,7 @@
-/* explain_command: one POST to admin-utils.explain and its answer in lines. Tokens are better not on the command line,
- * where every user of the machine can read them: the administrator's comes from HYPHA_TOKEN, the one asked about from
- * standard input; one that is given as a word is overwritten. */
+/* explain_command: one POST to admin-utils.explain and its answer in lines. Tokens are better
+ * not on the command line, where every user of the machine can read them: the administrator's
+ * comes from HYPHA_TOKEN, the one asked about from standard input; one that is given as a word
+ * is overwritten. */
 #include "server/explain_command.h"
 
 #include <stdlib.h>
@@ -15,8 +16,8 @@
 enum { SUBJECT, WORKSPACE, SERVICE, OPERATION, N_WORDS, SUBJECT_MAX = 20000 };
 
 struct asked {
-    char *server, *token;           /* owned */
-    char *words[N_WORDS];           /* owned; NULL = not given */
+    char *server, *token; /* owned */
+    char *words[N_WORDS]; /* owned; NULL = not given */
     unsigned n_words;
     bool wants_json;
 };
@@ -38,16 +39,20 @@ static char *take(char *word, bool is_secret)
 
 static int usage(FILE *err, const char *what)
 {
-    fprintf(err, "hyphad: explain: %s\n"
-                 "hyphad: usage: hyphad explain [--server URL] [--token TOKEN] [--json] USER_OR_TOKEN WORKSPACE "
-                 "[SERVICE [OPERATION]]\n", what);
+    fprintf(err,
+            "hyphad: explain: %s\n"
+            "hyphad: usage: hyphad explain [--server URL] [--token TOKEN] [--json] USER_OR_TOKEN "
+            "WORKSPACE "
+            "[SERVICE [OPERATION]]\n",
+            what);
     return EXPLAIN_FAILED;
 }
 
 static const char *read_words(int argc, char **argv, struct asked *a)
 {
     for (int i = 0; i < argc; i++) {
-        bool is_server = strcmp(argv[i], "--server") == 0, is_token = strcmp(argv[i], "--token") == 0;
+        bool is_server = strcmp(argv[i], "--server") == 0,
+             is_token = strcmp(argv[i], "--token") == 0;
         if (strcmp(argv[i], "--json") == 0) {
             a->wants_json = true;
         } else if (is_server || is_token) {
@@ -119,7 +124,10 @@ static void ask(const struct asked *a, struct fetch_once *ret)
     add_question(&body, a);
     char *url_text = buf_take(&url), *header_text = buf_take(&header);
     const char *const headers[] = {"Content-Type: application/json", header_text};
-    fetch_once(&(struct fetch_request){.url = url_text, .headers = headers, .n_headers = 2, .body = buf_slice(&body)}, ret);
+    fetch_once(
+        &(struct fetch_request){
+            .url = url_text, .headers = headers, .n_headers = 2, .body = buf_slice(&body)},
+        ret);
     explicit_bzero(header_text, strlen(header_text));
     mem_free(url_text);
     mem_free(header_text);
@@ -146,8 +154,10 @@ static void print_field(FILE *out, struct slice answer, const char *key)
 
 static int print_answer(FILE *out, struct slice answer)
 {
-    static const char *const fields[] = {"because", "user", "acts_in", "grant", "record", "limit", "told"};
-    struct slice operation = {NULL, 0}, workspace = {NULL, 0}, service = {NULL, 0}, rule = {NULL, 0};
+    static const char *const fields[] = {"because", "user",  "acts_in", "grant",
+                                         "record",  "limit", "told"};
+    struct slice operation = {NULL, 0}, workspace = {NULL, 0}, service = {NULL, 0},
+                 rule = {NULL, 0};
     bool is_allowed = false;
 
     (void)mp_find_bool(answer, "allowed", &is_allowed);
@@ -155,8 +165,9 @@ static int print_answer(FILE *out, struct slice answer)
     (void)mp_find_str(answer, "workspace", &workspace);
     (void)mp_find_str(answer, "service", &service);
     (void)mp_find_str(answer, "rule", &rule);
-    fprintf(out, "%s: " SLICE_FMT " " SLICE_FMT "%s" SLICE_FMT " [" SLICE_FMT "]\n", is_allowed ? "allowed" : "denied",
-            SLICE_ARG(operation), SLICE_ARG(workspace), service.len ? "/" : "", SLICE_ARG(service), SLICE_ARG(rule));
+    fprintf(out, "%s: " SLICE_FMT " " SLICE_FMT "%s" SLICE_FMT " [" SLICE_FMT "]\n",
+            is_allowed ? "allowed" : "denied", SLICE_ARG(operation), SLICE_ARG(workspace),
+            service.len ? "/" : "", SLICE_ARG(service), SLICE_ARG(rule));
     for (size_t i = 0; i < ARRAY_LEN(fields); i++)
         print_field(out, answer, fields[i]);
     return is_allowed ? EXPLAIN_ALLOWED : EXPLAIN_DENIED;

@@ -1,5 +1,5 @@
-/* Which rule decides, for rules the permission model of the scenes cannot tell apart: it sees allowed and denied only.
- * req: D-03 D-04 D-19 D-46 S-22 S-31 S-32 */
+/* Which rule decides, for rules the permission model of the scenes cannot tell apart: it sees
+ * allowed and denied only. req: D-03 D-04 D-19 D-46 S-22 S-31 S-32 */
 #include "peer/access.h"
 
 #include "unit/peer/kit.h"
@@ -23,7 +23,8 @@ CASE(tables)
 
 struct row {
     const char *user, *parent, *email, *scope;
-    const char *context, *target;       /* "team" is there and owned by ada and eve@x; "none" is not there */
+    const char *context,
+        *target; /* "team" is there and owned by ada and eve@x; "none" is not there */
     enum access_operation operation;
     enum permission wanted;
     bool is_allowed;
@@ -36,39 +37,50 @@ struct row {
 static const struct row rows[] = {
     {"bob", NULL, NULL, "ws:team#r", "home", "team", OPERATION_LIST_CLIENTS, 0, true, RULE_GRANT},
     {"bob", NULL, NULL, "ws:*#r", "home", "team", OPERATION_LIST_CLIENTS, 0, true, RULE_WILDCARD},
-    {"bob", NULL, NULL, "ws:*#r ws:team#r", "home", "team", OPERATION_LIST_CLIENTS, 0, true, RULE_GRANT},
+    {"bob", NULL, NULL, "ws:*#r ws:team#r", "home", "team", OPERATION_LIST_CLIENTS, 0, true,
+     RULE_GRANT},
     {"bob", NULL, NULL, "", "home", "team", OPERATION_LIST_CLIENTS, 0, false, RULE_NO_GRANT},
-    {"bob", NULL, NULL, "ws:*#a", "home", "none", OPERATION_LIST_CLIENTS, 0, false, RULE_NO_WORKSPACE},
+    {"bob", NULL, NULL, "ws:*#a", "home", "none", OPERATION_LIST_CLIENTS, 0, false,
+     RULE_NO_WORKSPACE},
     {"bob", NULL, NULL, "ws:*#r ws:team#rw", "team", "", OPERATION_SET_ENV, 0, true, RULE_GRANT},
     {"bob", NULL, NULL, "ws:*#rw ws:team#r", "team", "", OPERATION_SET_ENV, 0, true, RULE_WILDCARD},
     {"bob", NULL, NULL, "ws:team#r", "team", "", OPERATION_SET_ENV, 0, false, RULE_WEAK_GRANT},
     /* Owning counts where it is named, for oneself. */
     {"ada", NULL, NULL, "", "home", "team", OPERATION_LIST_CLIENTS, 0, false, RULE_NO_GRANT},
-    {"ada", NULL, NULL, "ws:home#r", "home", "team", OPERATION_GET_WORKSPACE_INFO, 0, true, RULE_OWNER},
+    {"ada", NULL, NULL, "ws:home#r", "home", "team", OPERATION_GET_WORKSPACE_INFO, 0, true,
+     RULE_OWNER},
     {"ada", NULL, NULL, "", "home", "team", OPERATION_JOIN, 0, true, RULE_OWNER},
     {"ada", NULL, NULL, "ws:team#r", "home", "team", OPERATION_JOIN, 0, true, RULE_GRANT},
     {"eva", NULL, "eve@x", "", "home", "team", OPERATION_OVERWRITE, 0, true, RULE_OWNER_EMAIL},
-    {"eva", "ada", "eve@x", "ws:team#rw", "home", "team", OPERATION_OVERWRITE, 0, false, RULE_CHILD},
+    {"eva", "ada", "eve@x", "ws:team#rw", "home", "team", OPERATION_OVERWRITE, 0, false,
+     RULE_CHILD},
     {"kid", "ada", NULL, "", "home", "team", OPERATION_JOIN, 0, false, RULE_CHILD},
     {"kid", "bob", NULL, "", "home", "team", OPERATION_JOIN, 0, false, RULE_NO_GRANT},
     /* Minting (3.5). */
     {"ada", NULL, NULL, "", "home", "team", OPERATION_GENERATE_TOKEN, A, true, RULE_OWNER},
-    {"kid", "ada", NULL, "ws:team#rw", "home", "team", OPERATION_GENERATE_TOKEN, RW, true, RULE_PASSED_ON},
-    {"kid", "ada", NULL, "ws:team#rw", "home", "team", OPERATION_GENERATE_TOKEN, A, false, RULE_NO_LIFT},
+    {"kid", "ada", NULL, "ws:team#rw", "home", "team", OPERATION_GENERATE_TOKEN, RW, true,
+     RULE_PASSED_ON},
+    {"kid", "ada", NULL, "ws:team#rw", "home", "team", OPERATION_GENERATE_TOKEN, A, false,
+     RULE_NO_LIFT},
     {"kid", "ada", NULL, "", "home", "team", OPERATION_GENERATE_TOKEN, R, false, RULE_CHILD},
-    {"kid", "bob", NULL, "ws:team#rw", "home", "team", OPERATION_GENERATE_TOKEN, R, false, RULE_WEAK_GRANT},
+    {"kid", "bob", NULL, "ws:team#rw", "home", "team", OPERATION_GENERATE_TOKEN, R, false,
+     RULE_WEAK_GRANT},
     {"bob", NULL, NULL, "ws:team#a", "home", "team", OPERATION_GENERATE_TOKEN, A, true, RULE_GRANT},
     {"bob", NULL, NULL, "", "home", "none", OPERATION_GENERATE_TOKEN, R, false, RULE_NO_WORKSPACE},
     {"bob", NULL, NULL, "ws:*#a", "home", "none", OPERATION_GENERATE_TOKEN, R, true, RULE_WILDCARD},
     /* Others. */
-    {"bob", NULL, NULL, "ws:home#rw", "home", "team", OPERATION_UNREGISTER_SERVICE, 0, false, RULE_OTHER_WORKSPACE},
+    {"bob", NULL, NULL, "ws:home#rw", "home", "team", OPERATION_UNREGISTER_SERVICE, 0, false,
+     RULE_OTHER_WORKSPACE},
     {"bob", NULL, NULL, "ws:home#r", "home", "", OPERATION_BROADCAST, 0, false, RULE_READ_ONLY},
-    {"bob", NULL, NULL, "ws:home#a", "home", "team", OPERATION_BROADCAST, 0, false, RULE_OTHER_WORKSPACE},
-    {"bob", NULL, NULL, "ws:*#a", "home", "public", OPERATION_DELETE_WORKSPACE, 0, false, RULE_SYSTEM},
+    {"bob", NULL, NULL, "ws:home#a", "home", "team", OPERATION_BROADCAST, 0, false,
+     RULE_OTHER_WORKSPACE},
+    {"bob", NULL, NULL, "ws:*#a", "home", "public", OPERATION_DELETE_WORKSPACE, 0, false,
+     RULE_SYSTEM},
     {"bob", NULL, NULL, "", "home", "none", OPERATION_CREATE_WORKSPACE, 0, true, RULE_REGISTERED},
     {"bob", NULL, NULL, "", "home", "home", OPERATION_PING, 0, true, RULE_OPEN},
     {"bob", NULL, NULL, "", "home", "team", OPERATION_PING, 0, false, RULE_NO_GRANT},
-    {"bob", NULL, NULL, "ws:team#r", "home", "team", OPERATION_LIST_UNLISTED, 0, false, RULE_OTHER_WORKSPACE},
+    {"bob", NULL, NULL, "ws:team#r", "home", "team", OPERATION_LIST_UNLISTED, 0, false,
+     RULE_OTHER_WORKSPACE},
 };
 
 static char *copy(const char *text)
@@ -82,20 +94,27 @@ CASE(which_rule_decides)
     struct kit k;
 
     kit_init(&k, 1);
-    workspace_add(&k.hub.registry, &(struct workspace_fields){.id = "team", .owners = owners, .n_owners = 2}, k.hub.process, 0);
+    workspace_add(&k.hub.registry,
+                  &(struct workspace_fields){.id = "team", .owners = owners, .n_owners = 2},
+                  k.hub.process, 0);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         const struct row *row = &rows[i];
         struct user *u = kit_user(row->user, row->scope);
         u->parent = copy(row->parent);
         u->email = copy(row->email);
         struct slice target = slice_of(*row->target ? row->target : row->context);
-        struct access_decision d = access_decide(&(struct access_question){
-            .user = u, .operation = row->operation, .context = slice_of(row->context), .target = target,
-            .workspace = workspace_find(&k.hub.registry, target), .wanted = row->wanted});
+        struct access_decision d = access_decide(
+            &(struct access_question){.user = u,
+                                      .operation = row->operation,
+                                      .context = slice_of(row->context),
+                                      .target = target,
+                                      .workspace = workspace_find(&k.hub.registry, target),
+                                      .wanted = row->wanted});
         if (d.is_allowed != row->is_allowed || d.rule != row->rule)
             check_fail(__FILE__, __LINE__, "row %zu: %s %s %s: %s by %s, not %s", i, row->user,
-                       access_operation_name(row->operation), row->target, d.is_allowed ? "allowed" : "denied",
-                       access_rule_name(d.rule), access_rule_name(row->rule));
+                       access_operation_name(row->operation), row->target,
+                       d.is_allowed ? "allowed" : "denied", access_rule_name(d.rule),
+                       access_rule_name(row->rule));
         user_unref(u);
     }
     kit_deinit(&k);
@@ -104,7 +123,8 @@ CASE(which_rule_decides)
 CASE(the_quota_of_workspaces)
 {
     struct user *u = kit_user("bob", ""), *root = user_new_root("ws-user-root");
-    struct access_question q = {.user = u, .operation = OPERATION_CREATE_WORKSPACE, .used = 3, .max = 3};
+    struct access_question q = {
+        .user = u, .operation = OPERATION_CREATE_WORKSPACE, .used = 3, .max = 3};
     struct access_decision d = access_decide(&q);
 
     CHECK(!d.is_allowed && d.rule == RULE_QUOTA && d.used == 3 && d.max == 3);
@@ -113,7 +133,8 @@ CASE(the_quota_of_workspaces)
     q.used = 9;
     q.max = 0;
     CHECK(access_decide(&q).is_allowed);
-    q = (struct access_question){.user = root, .operation = OPERATION_CREATE_WORKSPACE, .used = 3, .max = 3};
+    q = (struct access_question){
+        .user = root, .operation = OPERATION_CREATE_WORKSPACE, .used = 3, .max = 3};
     CHECK(access_decide(&q).rule == RULE_ROOT);
     user_unref(u);
     user_unref(root);
