@@ -73,7 +73,10 @@ void admin_explain(struct rpc_call *call, void *arg)
         reply_refusal(call, &r);
         mem_free(c);
     } else if (is_token(h, call->args[0], &text)) {
-        verifier_ask(h->verifier, text, on_verified, c);
+        if (h->verifier)
+            verifier_ask(h->verifier, text, on_verified, c);
+        else
+            on_verified(NULL, "The server is not ready, please retry", c);
     } else if (explain_person(c, call->args[0], &r)) {
         answer(c);
     } else {
