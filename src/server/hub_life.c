@@ -12,7 +12,9 @@
 #include "base/clock.h"
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/buf.h"
 #include "base/memory.h"
+#include "base/random.h"
 #include "config/config.h"
 #include "manager/manager.h"
 #include "peer/lodging.h"
@@ -55,16 +57,44 @@ static void enter(struct server *s, enum server_phase phase)
     server_wake(s);
 }
 
+static void make_folder_id(char *out, size_t room)
+{
+    char id[RANDOM_ID_LEN + 1];
+
+    random_id(id);
+    snprintf(out, room, "%s", id);
+}
+
+/* Whose the records in a Redis are: the id people know, and the data folder, which one process at a time holds: so a server that
+ * was killed gets its own back at once, and another that was given the same id does not. NULL: the error is filled in. */
+static char *owner_name(struct server *s, char error[STORE_ERROR_MAX])
+{
+    char *folder = data_dir_text(&s->data_dir, "folder-id", make_folder_id, error);
+    struct buf b;
+
+    if (!folder)
+        return NULL;
+    buf_init(&b, 0);
+    buf_add_fmt(&b, "%s (%s)", s->server_id, folder);
+    mem_free(folder);
+    return buf_take(&b);
+}
+
 /* The database is there in any case: where the records are in a Redis it has the rows of the event log. */
 static int open_store(struct server *s, const char *path, char error[STORE_ERROR_MAX])
 {
     const struct config *c = s->config;
-    struct store_redis_options redis = {.uri = c->store, .owner = s->server_id, .timeout_ms = (uint32_t)c->redis_timeout_ms};
     bool is_redis = strcmp(c->store, "sqlite") != 0;
-    int r = is_redis ? store_check_redis(&redis, error) : STORE_OK;
+    char *owner = is_redis ? owner_name(s, error) : NULL;
+    struct store_redis_options redis = {.uri = c->store, .owner = owner, .timeout_ms = (uint32_t)c->redis_timeout_ms};
+    int r = STORE_OK;
 
-    if (r != STORE_OK)
+    if (is_redis)
+        r = owner ? store_check_redis(&redis, error) : STORE_FAILED;
+    if (r != STORE_OK) {
+        mem_free(owner);
         return r;
+    }
     if (strcmp(path, ":memory:") == 0)
         s->hub.store = store_open_memory(s->hub.loop);
     else
@@ -74,6 +104,7 @@ static int open_store(struct server *s, const char *path, char error[STORE_ERROR
         s->hub.store = store_open_redis(s->hub.loop, &redis);
         LOG(LOG_INFO, "store", "records are kept in Redis");
     }
+    mem_free(owner);
     return r;
 }
 

@@ -68,7 +68,7 @@ struct store *store_open_memory(struct loop *loop);
 /* Copies uri and owner. The journal, another engine, takes the rows of journal.h; it becomes the store's, and is closed with it. */
 struct store_redis_options {
     const char *uri;            /* wire/redis_uri.h */
-    const char *owner;          /* this server's id: the lease is in its name */
+    const char *owner;          /* who holds the lease: no two processes at a time have the same */
     uint32_t timeout_ms;        /* to connect, and for the answer to an operation */
     struct store *journal;
 };

@@ -102,6 +102,7 @@ async def test_an_outage_is_said_and_passes(hub, start_server, redis, tmp_path):
 
 
 @NOISE
+@pytest.mark.req("A-213", "S-46")
 async def test_who_may_not_start(start_server, redis, tmp_path):
     def start(*args):
         done = subprocess.run([os.environ["HYPHAD_BIN"], "--port=0", f"--data-dir={tmp_path / 'b'}", *args],
@@ -111,6 +112,11 @@ async def test_who_may_not_start(start_server, redis, tmp_path):
     first = start_server(*options(redis), "--server-id=first", data_dir=tmp_path / "a")
     status, text = start(*options(redis), "--server-id=second")
     assert status == 1 and "in use by the server first" in text
+    status, text = start(*options(redis), "--server-id=first")
+    assert status == 1 and "in use by the server first" in text
+    kept = redis.ask("HGETALL", "workspaces")
+    status, text = start(*options(redis), "--reset-redis")
+    assert status != 0 and redis.ask("HGETALL", "workspaces") == kept
     status, text = start("--store", f"redis://:wrong@127.0.0.1:{redis.port}")
     assert status == 1 and "WRONGPASS" in text and "wrong@" not in text
     status, text = start("--store", "redis://127.0.0.1:1")

@@ -113,6 +113,7 @@ async def test_a_basic_password_is_a_token(hub, server):
     assert answer.status_code == 200 and answer.json() == 1
 
 
+@pytest.mark.differs("the original answers root with 500 there (4.2)")
 @pytest.mark.req("A-082")
 async def test_workspace_info_over_http(hub, start_server):
     hub.server = server = start_server(*ROOT_ARGS)
@@ -175,6 +176,7 @@ async def test_a_wildcard_does_not_hide_the_own_home(hub, server):
     assert tokens.claims(token)["scope"].split()[0] == "ws:ws-user-ada#a"
 
 
+@pytest.mark.differs("D-03")
 @pytest.mark.req("A-033", "D-03")
 async def test_a_child_of_root_is_not_root(hub, start_server):
     hub.server = start_server(*ROOT_ARGS)
@@ -197,6 +199,7 @@ async def test_nulls_come_back_as_nulls(hub, server):
     assert "__null__" not in str(listed)
 
 
+@pytest.mark.differs("the original's errors are tracebacks with file names (2.12)")
 @pytest.mark.req("A-014", "S-08", "S-09")
 async def test_errors_name_class_and_message_and_no_file(hub, server):
     ada = await user(hub, "ada")

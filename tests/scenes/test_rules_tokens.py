@@ -66,6 +66,7 @@ async def test_revoking_needs_admin_on_the_context(hub, server):
     assert await strong.manage("revoke_token", token) is None
 
 
+@pytest.mark.differs("a child's own id is no person here (3.6)")
 @pytest.mark.req("A-044", "S-53")
 async def test_parse_token_reads_tokens_of_the_context_only(hub, server):
     ada, bob = await user(hub, "ada"), await user(hub, "bob")
@@ -98,6 +99,7 @@ async def test_plain_oauth_scopes_do_not_specialise(hub, server):
     assert client.info["user"]["scope"]["extra_scopes"] == ["openid", "profile"]
 
 
+@pytest.mark.differs("the original leaves the socket open after a long text (W-017)")
 @pytest.mark.req("A-047", "A-048", "S-34")
 async def test_a_bound_client_id_is_the_only_one(hub, server):
     ada = await user(hub, "ada")
@@ -109,6 +111,7 @@ async def test_a_bound_client_id_is_the_only_one(hub, server):
     assert ada.info["user"]["scope"]["client_id"] == ada.client_id
 
 
+@pytest.mark.differs("D-28")
 @pytest.mark.req("A-049", "A-002", "A-051", "D-28", "S-45")
 async def test_root_is_root_and_its_token_is_never_logged(hub, start_server):
     hub.server = server = start_server(*ROOT_ARGS, "--loglevel", "debug")
@@ -169,6 +172,7 @@ async def test_a_reconnection_token_is_for_one_client_after_a_restart_too(hub, s
         assert "mismatch" in refusal.message
 
 
+@pytest.mark.differs("runs our own program")
 @pytest.mark.req("A-054")
 async def test_a_token_made_on_the_command_line_is_accepted(hub, server):
     done = subprocess.run(
@@ -187,6 +191,7 @@ async def test_a_token_made_on_the_command_line_is_accepted(hub, server):
     await ada.manage("delete_workspace", "w-x")
 
 
+@pytest.mark.differs("the original leaves the socket open after a long text (W-017)")
 @pytest.mark.req("S-15", "A-064")
 async def test_a_token_for_one_workspace_enters_no_other(hub, server):
     ada = await user(hub, "ada")
