@@ -9,10 +9,9 @@
 #include "auth/blocks.h"
 #include "auth/revocation.h"
 #include "auth/verify.h"
+#include "base/buf.h"
 #include "base/clock.h"
-#include "base/buf.h"
 #include "base/log.h"
-#include "base/buf.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "config/config.h"
@@ -69,11 +68,14 @@ static void make_folder_id(char *out, size_t room)
  * was killed gets its own back at once, and another that was given the same id does not. NULL: the error is filled in. */
 static char *owner_name(struct server *s, char error[STORE_ERROR_MAX])
 {
-    char *folder = data_dir_text(&s->data_dir, "folder-id", make_folder_id, error);
+    char why[DATA_DIR_ERROR_MAX] = "";
+    char *folder = data_dir_text(&s->data_dir, "folder-id", make_folder_id, why);
     struct buf b;
 
-    if (!folder)
+    if (!folder) {
+        snprintf(error, STORE_ERROR_MAX, "%.*s", STORE_ERROR_MAX - 1, why);
         return NULL;
+    }
     buf_init(&b, 0);
     buf_add_fmt(&b, "%s (%s)", s->server_id, folder);
     mem_free(folder);
