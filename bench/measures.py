@@ -24,7 +24,8 @@ class Measure:
 
 
 def bench_command(args, server, arguments):
-    cores = f"{args.server_core},{args.generator_core}" if server.name == "hyphad-2" else str(args.generator_core)
+    cores = {"hyphad-1": str(args.server_core), "hyphad-2": f"{args.server_core},{args.generator_core}"}.get(
+        server.name, str(args.generator_core))
     command = ["taskset", "-c", cores, args.bench, "--json", "--url", server.url, "--pid", str(server.pid),
                "--seconds", str(args.seconds), "--warmup", str(args.warmup), *arguments]
     if server.name in servers.WITH_LOGIN:
@@ -53,12 +54,18 @@ def charged_and_resident(server):
 
 
 def when_all_are_there(server, n, process):
-    """Both figures once n clients are in, or None when the load ends before."""
+    """Both figures once n clients are in and quiet, or None when the load ends before. A peer that has just sent something holds
+    a grant of its user's bytes for a second: they are quiet when the charges stay as they are."""
+    before = None
     while process.poll() is None:
         if figures(server)["hyphad_peers"] >= n:
-            time.sleep(0.5)
-            return charged_and_resident(server)
-        time.sleep(0.3)
+            now = charged_and_resident(server)
+            if before == now[0]:
+                return now
+            before = now[0]
+            time.sleep(1.5)
+        else:
+            time.sleep(0.3)
     return None
 
 
@@ -152,6 +159,8 @@ def take_stall(args, server, arguments):
 
 
 SMALL = ["--pairs", "64", "--size", "128"]
+# Each of two loops has as many pairs as the one loop: less to do in a turn would be less done per wake-up.
+TWICE = ["--pairs", "128", "--size", "128"]
 
 
 def calls(inflight):
@@ -193,9 +202,9 @@ MEASURES = [
     calls(16),
     Measure("one-call", "p50", {"hyphad": ["call", *ONE], "relay": ["echo", *ONE]}),
     Measure("crowd", "messages_per_cpu_second", {"hyphad": ["call", *CROWD], "relay": ["echo", *CROWD]}, is_fresh=True),
-    Measure("loops-1", "messages_per_cpu_second", {"hyphad": ["call", *SMALL], "hyphad-2": ["call", *SMALL]}),
+    Measure("loops-1", "messages_per_cpu_second", {"hyphad-1": ["call", *SMALL], "hyphad-2": ["call", *TWICE]}),
     Measure("loops-16", "messages_per_cpu_second",
-            {n: ["call", *SMALL, "--inflight", "16"] for n in ("hyphad", "hyphad-2")}),
+            {"hyphad-1": ["call", *SMALL, "--inflight", "16"], "hyphad-2": ["call", *TWICE, "--inflight", "16"]}),
     same("logins", "logins_per_cpu_second", "connect", "--connections", "2000", "--parallel", "16", original=FEW),
     same("idle", "rss_per_connection", "idle", *MANY, "--seconds", "10", fresh=True, take=take_memory),
     same("idle-service", "rss_per_connection", "idle", *MANY, "--service", fresh=True, take=take_memory),
