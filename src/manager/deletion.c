@@ -85,9 +85,13 @@ void do_delete_workspace(struct rpc_call *call, void *arg)
     struct manager *m = arg;
     struct refusal r;
     struct deletion *d;
-    const struct workspace *w =
-        access_target(m->hub, call, call_text(call, 0), OPERATION_DELETE_WORKSPACE, &r);
+    const struct workspace *w = NULL;
 
+    /* Elsewhere an empty id means the caller's own workspace; nobody deletes that by leaving a name out. */
+    if (call_text(call, 0).len)
+        w = access_target(m->hub, call, call_text(call, 0), OPERATION_DELETE_WORKSPACE, &r);
+    else
+        refuse(&r, "ValueError", "Workspace name must not be empty.");
     if (!w) {
         reply_refusal(call, &r);
         return;
