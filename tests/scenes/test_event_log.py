@@ -38,6 +38,7 @@ async def test_one_reads_back_what_one_wrote(hub, server):
     assert len(await ada.manage("get_events")) == 3
 
 
+@pytest.mark.differs("the original's statistics do not heed the end of the window")
 @pytest.mark.req("A-094")
 async def test_types_are_counted_and_times_filter(hub, server):
     ada = await user(hub, "ada94")

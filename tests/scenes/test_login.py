@@ -124,6 +124,7 @@ async def test_profile_is_what_was_reported(start_server):
         assert await login.value("check", key=key, timeout=0) is None
 
 
+@pytest.mark.differs("the original answers 500 to a name of digits")
 @pytest.mark.req("A-183")
 async def test_report_by_get_takes_converted_values(start_server):
     token = people.login("alice")
@@ -246,6 +247,7 @@ async def test_logout(hub, start_server):
 
 # ---- the published clients ----
 
+@pytest.mark.differs("D-37")
 @pytest.mark.req("A-180", "A-181", "A-188")
 async def test_python_client_logs_in_and_out(start_server):
     server = start_server()
