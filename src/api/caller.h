@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/slice.h"
 #include "rpc/rpc.h"
+#include "wire/mp.h"
 
 struct api;
 struct caller;
@@ -34,6 +35,8 @@ struct caller {
     char *target_workspace; /* owned: of the service, for bare references */
     struct buf scratch;
     struct slice generator; /* inside object, while streaming */
+    struct mp_iter items; /* inside object, while a listing is written */
+    size_t n_items;       /* written so far */
     bool wants_msgpack, is_waiting_drain, is_closing_generator;
     struct rpc_request step;
     struct buf step_text;

@@ -9,8 +9,15 @@
 #include "http/conn.h"
 #include "http/request.h"
 #include "http/response.h"
+#include "wire/json.h"
 #include "wire/mp.h"
 #include "wire/url.h"
+
+enum {
+    STREAM_ABOVE = 1000,            /* items: a longer listing is written as the client reads it */
+    PIECE = 128 * 1024,             /* bytes */
+    WAITING_MOST = 1024 * 1024,
+};
 
 /* Copies a map; the value of `key` goes through edit. */
 static void copy_map(struct slice map, struct buf *out, const char *without, const char *edited,
@@ -68,46 +75,104 @@ static bool query_count(const struct http_request *req, const char *name, size_t
     return ok;
 }
 
-/* The items from offset on, at most limit of them, without the prefix all their ids share. */
-static void add_page(struct buf *out, struct slice items, size_t offset, size_t limit,
-                     struct slice prefix)
-{
-    size_t n = mp_count(items), at = 0;
-    struct mp_iter it;
-    struct slice item;
+/* ---- a listing: item by item, as the client reads it ---- */
 
-    n = offset < n ? n - offset : 0;
-    mp_add_array(out, (uint32_t)(limit < n ? limit : n));
-    mp_iter_init(&it, items);
-    while (limit && mp_iter_next(&it, &item)) {
-        if (at++ < offset)
-            continue;
-        copy_map(item, out, "_rtype", "id", prefix);
-        limit--;
+static void add_item(struct caller *c, struct slice item, struct buf *out)
+{
+    struct buf plain, prefix;
+    size_t before = out->len;
+
+    buf_init(&plain, 0);
+    buf_init(&prefix, 0);
+    buf_add_slice(&prefix, http_request_param(c->req, "workspace"));
+    buf_add_byte(&prefix, '/');
+    copy_map(item, &plain, "_rtype", "id", buf_slice(&prefix));
+    if (c->wants_msgpack) {
+        buf_add_slice(out, buf_slice(&plain));
+    } else {
+        buf_add_byte(out, c->n_items ? ',' : '[');
+        if (json_from_mp(buf_slice(&plain), out) == JSON_OK)
+            c->n_items++;
+        else
+            out->len = before;
     }
+    buf_deinit(&plain);
+    buf_deinit(&prefix);
+}
+
+static void add_end(const struct caller *c, struct buf *out)
+{
+    if (!c->wants_msgpack)
+        buf_add_text(out, c->n_items ? "]" : "[]");
+}
+
+/* Writes pieces until the client has enough to read for now, or all are written. */
+static void write_items(struct caller *c)
+{
+    struct http_request *req = c->req;
+    struct slice item;
+    size_t waiting = 0;
+    struct buf piece;
+
+    buf_init(&piece, 0);
+    while (waiting < WAITING_MOST && mp_iter_next(&c->items, &item)) {
+        add_item(c, item, &piece);
+        if (piece.len >= PIECE) {
+            waiting = http_stream_write(req, buf_slice(&piece));
+            buf_clear(&piece);
+        }
+    }
+    if (waiting >= WAITING_MOST) {
+        buf_deinit(&piece);
+        return;
+    }
+    add_end(c, &piece);
+    (void)http_stream_write(req, buf_slice(&piece));
+    buf_deinit(&piece);
+    c->req = NULL;
+    http_stream_end(req);
+    caller_free(c);
+}
+
+static void on_drained(struct http_request *req)
+{
+    write_items(req->owner);
+}
+
+static void stream_items(struct caller *c, const char *type, struct buf *begun)
+{
+    c->req->on_drained = on_drained;
+    http_stream_begin(c->req, 200, type, SLICE_LIT(""));
+    (void)http_stream_write(c->req, buf_slice(begun));
+    write_items(c);
 }
 
 static void on_services(const struct rpc_reply *reply, void *arg)
 {
     struct caller *c = arg;
-    struct buf out, prefix;
-    size_t offset, limit;
+    const char *type = c->wants_msgpack ? "application/msgpack" : "application/json";
+    struct buf out;
+    struct slice item;
 
     if (!resolved(c, reply))
         return;
-    if (!query_count(c->req, "offset", 0, &offset) ||
-        !query_count(c->req, "limit", SIZE_MAX, &limit)) {
-        caller_answer_error(c, 400, SLICE_LIT("ValueError: offset and limit must be whole numbers"));
-        return;
-    }
+    buf_add_slice(&c->object, reply->value);
+    mp_iter_init(&c->items, buf_slice(&c->object));
     buf_init(&out, 0);
-    buf_init(&prefix, 0);
-    buf_add_slice(&prefix, http_request_param(c->req, "workspace"));
-    buf_add_byte(&prefix, '/');
-    add_page(&out, reply->value, offset, limit, buf_slice(&prefix));
-    caller_answer_value(c, buf_slice(&out));
+    if (c->wants_msgpack)
+        mp_add_array(&out, mp_count(reply->value));
+    if (mp_count(reply->value) > STREAM_ABOVE) {
+        stream_items(c, type, &out);
+    } else {
+        struct http_request *req = c->req;
+        while (mp_iter_next(&c->items, &item))
+            add_item(c, item, &out);
+        add_end(c, &out);
+        c->req = NULL;
+        http_respond(req, 200, type, buf_slice(&out), SLICE_LIT(""));
+        caller_free(c);
+    }
     buf_deinit(&out);
-    buf_deinit(&prefix);
 }
 
 static void on_plain(const struct rpc_reply *reply, void *arg)
@@ -179,7 +244,22 @@ static void list(struct caller *c)
         buf_deinit(&detail);
         return;
     }
-    ask_with_workspace(c, "list_services", on_services);
+    struct buf args;
+    size_t offset, limit;
+    if (!query_count(c->req, "offset", 0, &offset) ||
+        !query_count(c->req, "limit", INT32_MAX, &limit)) {
+        caller_answer_error(c, 400, SLICE_LIT("ValueError: offset and limit must be whole numbers"));
+        return;
+    }
+    buf_init(&args, 0);
+    mp_add_array(&args, 6);
+    mp_add_str(&args, http_request_param(c->req, "workspace"));
+    for (int i = 0; i < 3; i++)
+        mp_add_bool(&args, false);
+    mp_add_int(&args, (int64_t)offset);
+    mp_add_int(&args, (int64_t)limit);
+    caller_ask_manager(c, "list_services", buf_slice(&args), on_services);
+    buf_deinit(&args);
 }
 
 static void info(struct caller *c)

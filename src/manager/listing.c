@@ -90,14 +90,36 @@ static bool check_unlisted(const struct rpc_call *call, const struct list_query 
 struct list_out {
     const struct rpc_call *call;
     struct mp_open list;
+    uint64_t n_skip, n_left;
 };
 
 static void add_service(const struct service *s, void *arg)
 {
     struct list_out *out = arg;
 
+    if (out->n_skip) {
+        out->n_skip--;
+        return;
+    }
+    if (!out->n_left)
+        return;
+    out->n_left--;
     mp_item(&out->list);
     service_info_add(out->list.buf, slice_make(s->info, s->info_len), view_of(out->call, s));
+}
+
+static bool read_count(const struct rpc_call *call, unsigned i, uint64_t otherwise, uint64_t *ret,
+                       struct refusal *r)
+{
+    int64_t n;
+
+    *ret = otherwise;
+    if (!call_has(call, i))
+        return true;
+    if (!mp_get_int(call->args[i], &n) || n < 0)
+        return refuse(r, "ValueError", "offset and limit must be whole numbers, 0 or more");
+    *ret = (uint64_t)n;
+    return true;
 }
 
 /* include_app_services and prioritize_running_services change nothing while there are no
@@ -112,6 +134,8 @@ void do_list_services(struct rpc_call *call, void *arg)
     bool with_unlisted = call_bool(call, 1, false);
 
     if (!list_query_read(call->args[0], call->workspace, &q, &r) ||
+        !read_count(call, 4, 0, &out.n_skip, &r) ||
+        !read_count(call, 5, UINT64_MAX, &out.n_left, &r) ||
         (with_unlisted && !check_unlisted(call, &q, &r))) {
         reply_refusal(call, &r);
         return;

@@ -2,6 +2,7 @@
 import asyncio
 import time
 
+import msgpack
 import pytest
 from hypha_rpc.utils.schema import schema_function
 
@@ -348,3 +349,25 @@ async def test_a_listing_over_http_comes_in_pages(hub, server):
         for bad in ("?limit=x", "?offset=-1", "?limit="):
             answer = await http.get(f"/ws-user-ada/services/{bad}")
             assert answer.status_code == 400 and "whole numbers" in answer.json()["detail"]
+        by_call = [s["id"] for s in await ada.manage("list_services", offset=2, limit=3)]
+        assert [i.removeprefix("ws-user-ada/") for i in by_call] == everything[2:5]
+        assert "whole numbers" in await refusal_of(ada.manage("list_services", limit=-1))
+
+
+@pytest.mark.differs("the original has a quota of 1000 and streams nothing")
+@pytest.mark.parametrize("n", [20, 3000])
+async def test_a_long_listing_is_streamed(hub, start_server, n):
+    hub.server = server = start_server("--max-services-per-client", "5000", "--ws-msg-rate-limit", "none")
+    ada = await user(hub, "ada")
+    sessions = [await ada.post("services.default.register_service", record(
+        ada, f"s{i}", text="é" * (i % 50))) for i in range(n)]
+    for session in sessions:
+        await ada.settled(session, timeout=60)
+    wanted = {f"{ada.client_id}:s{i}" for i in range(n)} | {f"{ada.client_id}:built-in"}
+    async with client_for(server, login("ada")) as http:
+        answer = await http.get("/ws-user-ada/services/")
+        assert answer.status_code == 200
+        assert ("content-length" in answer.headers) == (n < 1000)
+        assert {s["id"] for s in answer.json()} == wanted
+        packed = await http.get("/ws-user-ada/services/", headers={"Accept": "application/msgpack"})
+        assert len(msgpack.unpackb(packed.content)) == n + 1

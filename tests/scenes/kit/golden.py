@@ -235,7 +235,10 @@ class Replay:
         heard = {}
         for name, raw in self.of.items():
             if raw.is_open:
-                await raw.manage("get_service_info", "~")
+                try:
+                    await raw.manage("get_service_info", "~")
+                except ConnectionError:     # a row has just put it out
+                    pass
             heard[name] = [(m["type"], m.get("data")) for m, *_ in raw.frames
                            if m.get("type") not in ("method",)]
             raw.frames[:] = [f for f in raw.frames if f[0].get("type") == "method"]
