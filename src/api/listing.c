@@ -157,6 +157,10 @@ static void on_services(const struct rpc_reply *reply, void *arg)
     if (!resolved(c, reply))
         return;
     buf_add_slice(&c->object, reply->value);
+    if (c->object.is_failed) {
+        caller_answer_error(c, 500, SLICE_LIT("MemoryError: The listing is too large"));
+        return;
+    }
     mp_iter_init(&c->items, buf_slice(&c->object));
     buf_init(&out, 0);
     if (c->wants_msgpack)
