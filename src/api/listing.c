@@ -77,27 +77,38 @@ static bool query_count(const struct http_request *req, const char *name, size_t
 
 /* ---- a listing: item by item, as the client reads it ---- */
 
-static void add_item(struct caller *c, struct slice item, struct buf *out)
+/* prefix: "workspace/", which all ids share and none shows. */
+static void add_item(struct caller *c, struct slice item, struct slice prefix, struct buf *out)
 {
-    struct buf plain, prefix;
     size_t before = out->len;
 
-    buf_init(&plain, 0);
+    if (c->wants_msgpack) {
+        copy_map(item, out, "_rtype", "id", prefix);
+        return;
+    }
+    buf_clear(&c->scratch);
+    copy_map(item, &c->scratch, "_rtype", "id", prefix);
+    buf_add_byte(out, c->n_items ? ',' : '[');
+    if (json_from_mp(buf_slice(&c->scratch), out) == JSON_OK)
+        c->n_items++;
+    else
+        out->len = before;
+}
+
+/* Appends items until there are n_bytes. False: none is left. */
+static bool add_items(struct caller *c, size_t n_bytes, struct buf *out)
+{
+    struct slice item;
+    struct buf prefix;
+    bool is_more = true;
+
     buf_init(&prefix, 0);
     buf_add_slice(&prefix, http_request_param(c->req, "workspace"));
     buf_add_byte(&prefix, '/');
-    copy_map(item, &plain, "_rtype", "id", buf_slice(&prefix));
-    if (c->wants_msgpack) {
-        buf_add_slice(out, buf_slice(&plain));
-    } else {
-        buf_add_byte(out, c->n_items ? ',' : '[');
-        if (json_from_mp(buf_slice(&plain), out) == JSON_OK)
-            c->n_items++;
-        else
-            out->len = before;
-    }
-    buf_deinit(&plain);
+    while (out->len < n_bytes && (is_more = mp_iter_next(&c->items, &item)))
+        add_item(c, item, buf_slice(&prefix), out);
     buf_deinit(&prefix);
+    return is_more;
 }
 
 static void add_end(const struct caller *c, struct buf *out)
@@ -110,17 +121,13 @@ static void add_end(const struct caller *c, struct buf *out)
 static void write_items(struct caller *c)
 {
     struct http_request *req = c->req;
-    struct slice item;
     size_t waiting = 0;
     struct buf piece;
 
     buf_init(&piece, 0);
-    while (waiting < WAITING_MOST && mp_iter_next(&c->items, &item)) {
-        add_item(c, item, &piece);
-        if (piece.len >= PIECE) {
-            waiting = http_stream_write(req, buf_slice(&piece));
-            buf_clear(&piece);
-        }
+    while (waiting < WAITING_MOST && add_items(c, PIECE, &piece)) {
+        waiting = http_stream_write(req, buf_slice(&piece));
+        buf_clear(&piece);
     }
     if (waiting >= WAITING_MOST) {
         buf_deinit(&piece);
@@ -152,7 +159,6 @@ static void on_services(const struct rpc_reply *reply, void *arg)
     struct caller *c = arg;
     const char *type = c->wants_msgpack ? "application/msgpack" : "application/json";
     struct buf out;
-    struct slice item;
 
     if (!resolved(c, reply))
         return;
@@ -169,8 +175,7 @@ static void on_services(const struct rpc_reply *reply, void *arg)
         stream_items(c, type, &out);
     } else {
         struct http_request *req = c->req;
-        while (mp_iter_next(&c->items, &item))
-            add_item(c, item, &out);
+        (void)add_items(c, SIZE_MAX, &out);
         add_end(c, &out);
         c->req = NULL;
         http_respond(req, 200, type, buf_slice(&out), SLICE_LIT(""));

@@ -52,21 +52,15 @@ void person_set(char **field, struct slice text)
     *field = copy;
 }
 
-static void add_pair(struct mp_open *map, const char *key, const char *value)
-{
-    mp_key(map, key);
-    mp_add_text(map->buf, value);
-}
-
 void person_add_mp(struct buf *b, const struct person *p)
 {
     struct mp_open map;
 
     mp_open_map(&map, b);
-    add_pair(&map, "id", p->id);
-    add_pair(&map, "name", p->name);
-    add_pair(&map, "email", p->email);
-    add_pair(&map, "password", p->hash);
+    mp_key_text(&map, "id", p->id);
+    mp_key_text(&map, "name", p->name);
+    mp_key_text(&map, "email", p->email);
+    mp_key_text(&map, "password", p->hash);
     mp_key(&map, "created_at");
     mp_add_int(b, p->created_at);
     mp_key(&map, "email_verified");

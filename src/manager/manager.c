@@ -17,25 +17,19 @@
 #include "version.h"
 #include "wire/mp.h"
 
-static void add_pair(struct mp_open *map, const char *key, const char *value)
-{
-    mp_key(map, key);
-    mp_add_text(map->buf, value);
-}
-
 void server_info_add(struct mp_open *config, const struct hub *h)
 {
     const struct server_info *info = h->info;
     struct buf login;
 
-    add_pair(config, "server_id", info->server_id);
-    add_pair(config, "hypha_version", HYPHA_PROTOCOL_VERSION);
-    add_pair(config, "public_base_url", info->public_base_url);
-    add_pair(config, "local_base_url", info->local_base_url);
-    add_pair(config, "auth0_client_id", info->auth0_client_id);
-    add_pair(config, "auth0_domain", info->auth0_domain);
-    add_pair(config, "auth0_audience", info->auth0_audience);
-    add_pair(config, "auth0_issuer", info->auth0_issuer);
+    mp_key_text(config, "server_id", info->server_id);
+    mp_key_text(config, "hypha_version", HYPHA_PROTOCOL_VERSION);
+    mp_key_text(config, "public_base_url", info->public_base_url);
+    mp_key_text(config, "local_base_url", info->local_base_url);
+    mp_key_text(config, "auth0_client_id", info->auth0_client_id);
+    mp_key_text(config, "auth0_domain", info->auth0_domain);
+    mp_key_text(config, "auth0_audience", info->auth0_audience);
+    mp_key_text(config, "auth0_issuer", info->auth0_issuer);
     buf_init(&login, 0);
     buf_add_fmt(&login, "%s/public/services/hypha-login", info->public_base_url);
     mp_key(config, "login_service_url");
@@ -75,12 +69,12 @@ static void build_info(struct manager *m)
 
     buf_init(b, 0);
     mp_open_map(&map, b);
-    add_pair(&map, "id", "~");
-    add_pair(&map, "name", m->service.name);
-    add_pair(&map, "type", m->service.type);
-    add_pair(&map, "description", m->service.description);
-    add_pair(&map, "docs", NULL);
-    add_pair(&map, "app_id", "*");
+    mp_key_text(&map, "id", "~");
+    mp_key_text(&map, "name", m->service.name);
+    mp_key_text(&map, "type", m->service.type);
+    mp_key_text(&map, "description", m->service.description);
+    mp_key_text(&map, "docs", NULL);
+    mp_key_text(&map, "app_id", "*");
     mp_key(&map, "service_schema");
     rpc_service_schema(&m->service, b);
     mp_key(&map, "config");

@@ -10,12 +10,6 @@
 #include "registry/registry.h"
 #include "wire/mp.h"
 
-static void add_pair(struct mp_open *map, const char *key, const char *value)
-{
-    mp_key(map, key);
-    mp_add_text(map->buf, value);
-}
-
 /* The map by which a client would register it. */
 static void add_map(struct buf *b, const char *full_client, const struct rpc_service *service)
 {
@@ -28,9 +22,9 @@ static void add_map(struct buf *b, const char *full_client, const struct rpc_ser
     mp_key(&map, "id");
     mp_add_str(b, buf_slice(&id));
     buf_deinit(&id);
-    add_pair(&map, "name", service->name);
-    add_pair(&map, "type", service->type);
-    add_pair(&map, "description", service->description);
+    mp_key_text(&map, "name", service->name);
+    mp_key_text(&map, "type", service->type);
+    mp_key_text(&map, "description", service->description);
     mp_key(&map, "config");
     mp_add_raw(b, service->config);
     mp_key(&map, "service_schema");

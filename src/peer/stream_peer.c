@@ -287,7 +287,7 @@ static struct peer *open_peer(struct peer_loop *pl, struct http_request *req)
     return p;
 }
 
-/* The value of a query parameter; "public" as a workspace means that none is asked for. */
+/* The value of a query parameter, kept in out; empty when absent. */
 static struct slice parameter(struct http_request *req, const char *name, struct buf *out)
 {
     if (!url_query_find(req->query, name, out))

@@ -78,6 +78,7 @@ void mp_open_map(struct mp_open *o, struct buf *b);
 void mp_open_array(struct mp_open *o, struct buf *b);
 /* Counts a pair and writes its key; the value follows. */
 void mp_key(struct mp_open *o, const char *key);
+void mp_key_text(struct mp_open *o, const char *key, const char *value); /* NULL writes nil */
 /* Counts an element of an array; the value follows. */
 void mp_item(struct mp_open *o);
 void mp_close(struct mp_open *o);

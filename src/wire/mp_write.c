@@ -152,6 +152,12 @@ void mp_key(struct mp_open *o, const char *key)
     mp_add_str(o->buf, slice_of(key));
 }
 
+void mp_key_text(struct mp_open *o, const char *key, const char *value)
+{
+    mp_key(o, key);
+    mp_add_text(o->buf, value);
+}
+
 void mp_item(struct mp_open *o)
 {
     o->n++;
