@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "wire/utf8.h"
 
 enum { ANONYMOUS_LIFE_S = 600 };        /* told to clients, enforced nowhere (3.1) */
 
@@ -61,7 +62,7 @@ struct user *user_new(struct slice id)
 
 bool user_id_is_valid(struct slice id)
 {
-    return id.len > 0 && id.len <= USER_ID_MAX && !slice_has_byte(id, '\0') && slice_is_utf8(id);
+    return id.len > 0 && id.len <= USER_ID_MAX && !slice_has_byte(id, '\0') && slice_is_utf8(id) && !utf8_has_invisible(id);
 }
 
 void user_add_role(struct user *u, struct slice role)

@@ -13,7 +13,7 @@
 #include "config/arena.h"
 #include "config/config.h"
 
-enum { SERVER_ID_MAX = 64, HOST_MAX = 253, ROOT_TOKEN_MIN = 32, ROOT_TOKEN_LONG = 64 };
+enum { SERVER_ID_MAX = 64, HOST_MAX = 253, ROOT_TOKEN_MIN = 32, ROOT_TOKEN_LONG = 64, ROOT_TOKEN_VARIED = 12 };
 
 static bool refuse(struct rule_case *c, const char *want)
 {
@@ -328,18 +328,34 @@ bool rule_store(struct rule_case *c)
     return true;
 }
 
+static size_t count_distinct(const char *text)
+{
+    bool seen[256] = {false};
+    size_t n = 0;
+
+    for (; *text; text++) {
+        n += !seen[(unsigned char)*text];
+        seen[(unsigned char)*text] = true;
+    }
+    return n;
+}
+
+/* Two in a hundred random tokens of 48 hex digits hold a word of three characters, so those count only where there is little
+ * variety besides. */
 bool rule_root_token(struct rule_case *c)
 {
-    static const char *const simple[] = {"test",   "root", "admin", "password", "token",
-                                         "secret", "123",  "abc",   "hypha",    "default"};
+    static const char *const simple[] = {"test",  "root",    "admin", "password", "token", "secret",
+                                         "hypha", "default", "123",   "abc"};
     size_t n = strlen(c->text);
+    bool is_varied = count_distinct(c->text) >= ROOT_TOKEN_VARIED;
 
     if (n < ROOT_TOKEN_MIN) {
         c->message = "Root token must be at least 32 characters long for security.";
         return false;
     }
     for (size_t i = 0; n < ROOT_TOKEN_LONG && i < ARRAY_LEN(simple); i++) {
-        if (strcasestr(c->text, simple[i])) {
+        bool is_short = strlen(simple[i]) <= 3;
+        if (strcasestr(c->text, simple[i]) && !(is_short && is_varied)) {
             c->message = arena_fmt(c->arena, "Root token appears to be too simple (contains '%s').",
                                    simple[i]);
             return false;

@@ -12,6 +12,7 @@
 #include "manager/reply.h"
 #include "peer/hub.h"
 #include "wire/url.h"
+#include "wire/utf8.h"
 
 /* ---- life ---- */
 
@@ -285,7 +286,7 @@ bool local_name_is_valid(struct slice name)
         if ((unsigned char)name.ptr[i] < ' ' || name.ptr[i] == 0x7f)
             return false;
     }
-    return slice_is_utf8(name) && n_characters(name) <= PERSON_NAME_MAX;
+    return slice_is_utf8(name) && !utf8_has_direction(name) && n_characters(name) <= PERSON_NAME_MAX;
 }
 
 const char *local_password_error(struct slice password, bool is_new)

@@ -16,6 +16,7 @@
 #include "store/journal.h"
 #include "wire/mp.h"
 #include "wire/time_text.h"
+#include "wire/utf8.h"
 
 enum { FIRST_TRIM_MS = 1000, TRIM_EVERY_MS = 600000 };
 enum { TYPE_MAX = 256, QUESTIONS_PER_USER = 16 };
@@ -74,7 +75,7 @@ static bool is_plain(struct slice text)
         if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f)
             return false;
     }
-    return slice_is_utf8(text);
+    return slice_is_utf8(text) && !utf8_has_invisible(text);
 }
 
 static bool check_type(struct slice type, struct refusal *r)
@@ -83,7 +84,7 @@ static bool check_type(struct slice type, struct refusal *r)
         return refuse(r, "AssertionError", "Event type must not contain spaces");
     if (!type.len || type.len > TYPE_MAX || !is_plain(type))
         return refuse(r, "ValueError",
-                      "Event type must be 1 to %d bytes of text without control characters",
+                      "Event type must be 1 to %d bytes of text without control or invisible characters",
                       TYPE_MAX);
     return true;
 }

@@ -9,6 +9,9 @@
 #include "manager/showable.h"
 #include "wire/address.h"
 #include "wire/mp.h"
+#include "wire/utf8.h"
+
+#define HIDES "String should have no invisible characters"
 
 static bool invalid(struct refusal *r, const char *field, const char *why)
 {
@@ -37,6 +40,8 @@ bool service_place_read(struct slice map, struct slice context, struct service_p
                       SLICE_ARG(ret->workspace), SLICE_ARG(context));
     if (!ret->name.len || ret->name.len > SERVICE_NAME_MAX)
         return invalid(ret_refusal, "id", "The service name should have 1 to 1024 bytes");
+    if (utf8_has_invisible(ret->name))
+        return invalid(ret_refusal, "id", HIDES);
     return true;
 }
 
@@ -309,6 +314,10 @@ static bool read_fields(struct slice map, struct service_draft *d, struct slice 
         !read_text(map, "type", &d->fields.type, ret_refusal) ||
         !read_text(map, "app_id", &d->fields.app_id, ret_refusal))
         return false;
+    if (utf8_has_direction(ret_texts[0]))
+        return invalid(ret_refusal, "name", "String should have no characters that turn its direction");
+    if (utf8_has_invisible(d->fields.type) || utf8_has_invisible(d->fields.app_id))
+        return invalid(ret_refusal, utf8_has_invisible(d->fields.type) ? "type" : "app_id", HIDES);
     if (count_characters(ret_texts[1]) > SERVICE_DESCRIPTION_MAX)
         return invalid(ret_refusal, "description", "String should have at most 1024 characters");
     if (!mp_find(map, "type", &value))

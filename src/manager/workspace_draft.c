@@ -6,6 +6,7 @@
 #include "manager/showable.h"
 #include "wire/address.h"
 #include "wire/mp.h"
+#include "wire/utf8.h"
 
 enum { OWNERS_MAX = 1024 };
 
@@ -105,7 +106,7 @@ bool service_type_is_complete(struct slice type)
 {
     struct slice id, name, definition;
 
-    return mp_find_str(type, "id", &id) && id.len && mp_find_str(type, "name", &name) &&
+    return mp_find_str(type, "id", &id) && id.len && !utf8_has_invisible(id) && mp_find_str(type, "name", &name) &&
            mp_find(type, "definition", &definition) && mp_is(definition, MP_MAP);
 }
 
@@ -173,6 +174,8 @@ static bool read_all(struct slice map, size_t max_bytes, struct workspace_draft 
         !read_flag(map, "read_only", &d->is_read_only, r) || !read_extra(map, d, r) ||
         !read_config(map, d, r))
         return false;
+    if (d->name && utf8_has_direction(slice_of(d->name)))
+        return invalid(r, "name", "String should have no characters that turn its direction");
     if (!showable(buf_slice(&d->config), SHOWABLE_DEPTH) ||
         !showable(buf_slice(&d->extra), SHOWABLE_DEPTH))
         return invalid(r, "config", "Input should be JSON serializable and at most 48 levels deep");

@@ -63,7 +63,7 @@ bool client_id_is_valid(struct slice id)
         return false;
     while (id.len) {
         uint32_t c;
-        if (!utf8_take(&id, &c) || is_blank_or_control(c) ||
+        if (!utf8_take(&id, &c) || is_blank_or_control(c) || utf8_is_invisible(c) ||
             (c < 0x80 && strchr("/:@*?[]", (int)c)))
             return false;
     }

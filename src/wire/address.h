@@ -21,7 +21,8 @@ int address_resolve(struct slice to, struct slice own, struct address *ret);
 bool address_split(struct slice absolute, struct address *ret);
 
 enum { CLIENT_ID_MAX = 255, WORKSPACE_ID_MAX = 128 };
-bool client_id_is_valid(struct slice id); /* wire-protocol 1.6, W-012 */
+/* Bytes of UTF-8 without what separates or matches ids, and without what nobody sees (wire/utf8.h). */
+bool client_id_is_valid(struct slice id);
 
 enum {
     WORKSPACE_ID_OK,

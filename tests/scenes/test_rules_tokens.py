@@ -155,6 +155,30 @@ async def test_a_long_random_root_token_works(hub, start_server):
     assert (await hub.raw("boss", token=strong)).workspace == "ws-user-root"
 
 
+@pytest.mark.differs("3.9: the short words count only where there is little variety")
+@pytest.mark.req("A-050")
+async def test_a_random_root_token_may_hold_short_words(hub, start_server):
+    strong = "4f123d0e9a8b7c6f5e4dabc3f2e1d0c9b8a7f6e5d4c3b2a1"
+    hub.server = start_server("--root-token", strong)
+    assert (await hub.raw("boss", token=strong)).workspace == "ws-user-root"
+
+
+@pytest.mark.differs("the original takes any id and name")
+@pytest.mark.req("D-30")
+async def test_no_id_holds_what_nobody_sees(hub, server):
+    ada = await user(hub, "ada")
+    for name in ("pay\u202elap", "a\u200bb"):
+        assert "invisible" in await refusal_of(ada.register(name, {"f": lambda: 1}))
+        assert "invisible" in await refusal_of(ada.manage("log_event", name))
+    named = {"id": f"{ada.address}:plain", "name": "a\u202eb", "config": {}}
+    assert "direction" in await refusal_of(ada.manage("register_service", named))
+    await ada.manage("register_service", {**named, "name": "\u2764\ufe0f \U0001f469\u200d\U0001f4bb"})
+    assert "direction" in await refusal_of(
+        ada.manage("create_workspace", {"id": "ada-turned", "name": "a\u2067b"}))
+    refusal = await hub.refused({"client_id": "late", "token": tokens.mint("eve\u202e")})
+    assert "UserInfo" in refusal.message
+
+
 @pytest.mark.req("A-052", "A-053")
 async def test_a_reconnection_token_is_for_one_client_after_a_restart_too(hub, start_server, tmp_path):
     hub.server = server = start_server(data_dir=tmp_path)
@@ -245,7 +269,9 @@ async def test_made_identities_are_not_guessed(hub, server):
 
 @pytest.mark.req("D-30", "A-013")
 @pytest.mark.differs("the original takes any client id")
-@pytest.mark.parametrize("client_id", ["a:b", "a@b", "*", "a*", "a b", "a/b", "a\tb", "x?", "[x]"])
+@pytest.mark.parametrize("client_id", ["a:b", "a@b", "*", "a*", "a b", "a/b", "a\tb", "x?", "[x]",
+                                       "abc\u202egpj", "\u2066a", "a\u2069", "a\u200f", "\u061ca",
+                                       "a\u200bb", "\ufeffa", "a\u00adb"])
 async def test_client_ids_that_could_be_taken_for_something_else(hub, server, client_id):
     refusal = await hub.refused({"client_id": client_id})
     assert refusal.code == 1008 and "Invalid client id" in refusal.message

@@ -104,6 +104,9 @@ CASE(names_and_tokens)
          {"01234567890123456789012345678901234567890123456789012345678901234", NULL});
     ROWS(rule_root_token, {"short", NULL}, {"zq7Kx9Lm2Vw4Nc6Bd8Fg1Hj3Pr5Ts0Y", NULL},
          {"zq7Kx9Lm2Vw4Nc6Bd8Fg1Hj3Pr5Ts0Yu", "zq7Kx9Lm2Vw4Nc6Bd8Fg1Hj3Pr5Ts0Yu"},
+         {"zq7Kx9123w4Nc6Bd8Fg1abc3Pr5Ts0Yu", "zq7Kx9123w4Nc6Bd8Fg1abc3Pr5Ts0Yu"},
+         {"abc0000000000000000000000000000000", NULL}, {"123xyzxyzxyzxyzxyzxyzxyzxyzxyzxyzxyz", NULL},
+         {"4f123d0e9a8b7c6f5e4dabc3f2e1d0c9b8a7f6e5d4c3b2a1", "4f123d0e9a8b7c6f5e4dabc3f2e1d0c9b8a7f6e5d4c3b2a1"},
          {"zq7Kx9Lm2VwPassWord8Fg1Hj3Pr5Ts0Yu", NULL},
          {"zq7Kx9Lm2Vw4Nc6Bd8Fg1Hj3Pr5Ts0Yuzq7Kx9Lm2Vw4Nc6Bd8Fg1Hj3testTs0Yu",
           "zq7Kx9Lm2Vw4Nc6Bd8Fg1Hj3Pr5Ts0Yuzq7Kx9Lm2Vw4Nc6Bd8Fg1Hj3testTs0Yu"});
