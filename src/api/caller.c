@@ -147,7 +147,7 @@ static void open_host(struct caller *c, struct join *j)
     c->permission = j->permission;
     c->url_workspace_exists = j->asked_workspace_exists;
     struct rpc_host_options options = {
-        .address = buf_slice(&address), .user = c->user, .workspace = slice_of(c->workspace)};
+        .address = buf_slice(&address), .user = c->user, .workspace = slice_of(c->workspace), .account = j->account};
     c->host = rpc_host_open(c->api->options.rpc_loops[j->asker->index], &options);
     buf_deinit(&address);
 }

@@ -53,10 +53,7 @@ void scope_copy(const struct scope *s, struct scope *ret)
 /* One more place in an owned array. */
 static void *grow(void *array, size_t n, size_t item_bytes)
 {
-    void *bigger = mem_try_resize(array, (n + 1) * item_bytes);
-
-    ASSERT(bigger);
-    return bigger;
+    return mem_resize(array, (n + 1) * item_bytes);
 }
 
 void scope_grant_slice(struct scope *s, struct slice workspace, enum permission p)

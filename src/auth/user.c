@@ -67,9 +67,8 @@ bool user_id_is_valid(struct slice id)
 
 void user_add_role(struct user *u, struct slice role)
 {
-    char **roles = mem_try_resize(u->roles, (u->n_roles + 1) * sizeof(*roles));
+    char **roles = mem_resize(u->roles, (u->n_roles + 1) * sizeof(*roles));
 
-    ASSERT(roles);
     u->roles = roles;
     u->roles[u->n_roles++] = mem_copy(role.ptr, role.len);
     if (slice_is(role, "anonymous"))

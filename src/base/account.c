@@ -6,17 +6,43 @@
 
 enum { ACCOUNT_GRANT = 16 * 1024 };
 
-struct account *account_new(struct account *parent, size_t cap_bytes)
+/* What only the root has. */
+struct root {
+    struct account account;         /* first */
+    atomic_size_t n_refused[ACCOUNT_KINDS];
+};
+
+static size_t take(atomic_size_t *from, size_t n_bytes)
 {
-    struct account *a = MEM_NEW(struct account);
+    size_t before = atomic_fetch_sub_explicit(from, n_bytes, memory_order_relaxed);
+
+    ASSERT(before >= n_bytes);
+    return before;
+}
+
+static struct account *make(struct account *parent, enum account_kind kind, size_t cap_bytes, bool is_leaf)
+{
+    struct account *a = mem_new(parent ? sizeof(struct account) : sizeof(struct root));
 
     a->parent = parent ? account_ref(parent) : NULL;
     a->cap_bytes = cap_bytes;
-    atomic_init(&a->used_bytes, 0);
+    a->kind = (uint8_t)kind;
+    a->is_leaf = is_leaf && parent;     /* a root has nobody to draw from */
+    atomic_init(&a->total_bytes, 0);
     atomic_init(&a->kept_bytes, 0);
     atomic_init(&a->n_refs, 1);
-    account_keep(a->parent, mem_taken(a));
+    account_keep_always(a->parent, mem_taken(a));
     return a;
+}
+
+struct account *account_new(struct account *parent, enum account_kind kind, size_t cap_bytes)
+{
+    return make(parent, kind, cap_bytes, false);
+}
+
+struct account *account_new_leaf(struct account *parent, enum account_kind kind, size_t cap_bytes)
+{
+    return make(parent, kind, cap_bytes, true);
 }
 
 struct account *account_ref(struct account *a)
@@ -30,10 +56,8 @@ struct account *account_ref(struct account *a)
 /* Returns n bytes to every account from `a` up to the root. */
 static void give_back(struct account *a, size_t n_bytes)
 {
-    for (; a; a = a->parent) {
-        size_t before = atomic_fetch_sub_explicit(&a->used_bytes, n_bytes, memory_order_relaxed);
-        ASSERT(before >= n_bytes);
-    }
+    for (; a; a = a->parent)
+        (void)take(&a->total_bytes, n_bytes);
 }
 
 struct account *account_unref(struct account *a)
@@ -43,7 +67,7 @@ struct account *account_unref(struct account *a)
     /* acq_rel pairs with itself in the other holders: the last one sees every earlier holder's writes. */
     if (atomic_fetch_sub_explicit(&a->n_refs, 1, memory_order_acq_rel) != 1)
         return NULL;
-    ASSERT(account_used(a) == 0 && account_kept(a) == 0);
+    ASSERT(atomic_load_explicit(&a->total_bytes, memory_order_relaxed) == 0 && account_kept(a) == 0);
     if (a->granted_bytes)
         give_back(a->parent, a->granted_bytes);
     account_drop(a->parent, mem_taken(a));
@@ -52,83 +76,160 @@ struct account *account_unref(struct account *a)
     return NULL;
 }
 
-int account_charge_shared(struct account *a, size_t n_bytes)
+struct account *account_shared(struct account *a)
+{
+    return a->is_leaf ? a->parent : a;
+}
+
+static int refuse(const struct account *a)
+{
+    const struct account *root = a;
+
+    while (root->parent)
+        root = root->parent;
+    atomic_fetch_add_explicit(&((struct root *)(uintptr_t)root)->n_refused[a->kind], 1, memory_order_relaxed);
+    return ACCOUNT_FULL;
+}
+
+/* From `a`, which is no leaf, up to the root. */
+static int charge_shared(struct account *a, size_t n_bytes)
 {
     for (struct account *at = a; at; at = at->parent) {
-        size_t before = atomic_fetch_add_explicit(&at->used_bytes, n_bytes, memory_order_relaxed);
+        size_t before = atomic_fetch_add_explicit(&at->total_bytes, n_bytes, memory_order_relaxed);
         if (!at->cap_bytes || (before <= at->cap_bytes && n_bytes <= at->cap_bytes - before))
             continue;
         for (struct account *undo = a; undo != at; undo = undo->parent)
-            atomic_fetch_sub_explicit(&undo->used_bytes, n_bytes, memory_order_relaxed);
-        atomic_fetch_sub_explicit(&at->used_bytes, n_bytes, memory_order_relaxed);
-        return ACCOUNT_FULL;
+            (void)take(&undo->total_bytes, n_bytes);
+        (void)take(&at->total_bytes, n_bytes);
+        return refuse(at);
     }
     return ACCOUNT_OK;
+}
+
+/* The leaf's own figure; false when its cap would be passed, and nothing has changed. */
+static bool add_to_leaf(struct account *a, size_t n_bytes, size_t *ret_total)
+{
+    size_t total = atomic_fetch_add_explicit(&a->total_bytes, n_bytes, memory_order_relaxed) + n_bytes;
+
+    *ret_total = total;
+    if (!a->cap_bytes || (total <= a->cap_bytes && total >= n_bytes))
+        return true;
+    (void)take(&a->total_bytes, n_bytes);
+    return false;
 }
 
 int account_charge(struct account *a, size_t n_bytes)
 {
-    size_t used = atomic_fetch_add_explicit(&a->used_bytes, n_bytes, memory_order_relaxed) + n_bytes;
+    size_t total;
 
-    if (a->cap_bytes && (used > a->cap_bytes || used < n_bytes))
-        goto refused;
-    if (used <= a->granted_bytes || !a->parent)
+    if (!a->is_leaf)
+        return charge_shared(a, n_bytes);
+    if (!add_to_leaf(a, n_bytes, &total))
+        return refuse(a);
+    if (total <= a->granted_bytes)
         return ACCOUNT_OK;
-    size_t need = used - a->granted_bytes;
+    size_t need = total - a->granted_bytes;
     size_t grant = need < ACCOUNT_GRANT ? ACCOUNT_GRANT : need;
-    if (account_charge_shared(a->parent, grant)) {
+    if (charge_shared(a->parent, grant)) {
         /* Near a parent's cap the rounding must not be what refuses. */
-        if (grant == need || account_charge_shared(a->parent, need))
-            goto refused;
+        if (grant == need || charge_shared(a->parent, need)) {
+            (void)take(&a->total_bytes, n_bytes);
+            return ACCOUNT_FULL;
+        }
         grant = need;
     }
     a->granted_bytes += grant;
     return ACCOUNT_OK;
-refused:
-    atomic_fetch_sub_explicit(&a->used_bytes, n_bytes, memory_order_relaxed);
-    return ACCOUNT_FULL;
 }
 
 void account_settle(struct account *a)
 {
-    size_t used = account_used(a);
+    size_t total = atomic_load_explicit(&a->total_bytes, memory_order_relaxed);
 
-    if (a->granted_bytes > used) {
-        give_back(a->parent, a->granted_bytes - used);
-        a->granted_bytes = used;
+    if (a->is_leaf && a->granted_bytes > total) {
+        give_back(a->parent, a->granted_bytes - total);
+        a->granted_bytes = total;
     }
 }
 
 void account_release(struct account *a, size_t n_bytes)
 {
-    size_t before = atomic_fetch_sub_explicit(&a->used_bytes, n_bytes, memory_order_relaxed);
-
-    ASSERT(before >= n_bytes);
+    if (a->is_leaf)
+        (void)take(&a->total_bytes, n_bytes);
+    else
+        give_back(a, n_bytes);
 }
 
 size_t account_used(const struct account *a)
 {
-    return atomic_load_explicit(&a->used_bytes, memory_order_relaxed);
+    /* In this order, what another thread keeps meanwhile makes the difference too large, never negative. */
+    size_t kept = atomic_load_explicit(&a->kept_bytes, memory_order_relaxed);
+    size_t total = atomic_load_explicit(&a->total_bytes, memory_order_relaxed);
+
+    return total > kept ? total - kept : 0;
 }
 
-void account_keep(struct account *a, size_t n_bytes)
+static void add_kept(struct account *a, size_t n_bytes)
 {
     for (; a; a = a->parent)
         atomic_fetch_add_explicit(&a->kept_bytes, n_bytes, memory_order_relaxed);
 }
 
-void account_drop(struct account *a, size_t n_bytes)
+int account_keep(struct account *a, size_t n_bytes)
 {
-    for (; a; a = a->parent) {
-        size_t before = atomic_fetch_sub_explicit(&a->kept_bytes, n_bytes, memory_order_relaxed);
-        ASSERT(before >= n_bytes);
+    size_t total;
+
+    if (!a->is_leaf) {
+        if (charge_shared(a, n_bytes))
+            return ACCOUNT_FULL;
+    } else {
+        /* Exactly, not in grants: what is kept is there for long. */
+        if (!add_to_leaf(a, n_bytes, &total))
+            return refuse(a);
+        if (charge_shared(a->parent, n_bytes)) {
+            (void)take(&a->total_bytes, n_bytes);
+            return ACCOUNT_FULL;
+        }
+        a->granted_bytes += n_bytes;
     }
+    add_kept(a, n_bytes);
+    return ACCOUNT_OK;
 }
 
-void account_keep_now(struct account *a, size_t *kept, size_t n_bytes)
+void account_keep_always(struct account *a, size_t n_bytes)
+{
+    if (a && a->is_leaf)
+        a->granted_bytes += n_bytes;
+    for (struct account *at = a; at; at = at->parent)
+        atomic_fetch_add_explicit(&at->total_bytes, n_bytes, memory_order_relaxed);
+    add_kept(a, n_bytes);
+}
+
+void account_drop(struct account *a, size_t n_bytes)
+{
+    for (struct account *at = a; at; at = at->parent)
+        (void)take(&at->kept_bytes, n_bytes);
+    if (a && a->is_leaf)
+        a->granted_bytes -= n_bytes;
+    give_back(a, n_bytes);
+}
+
+int account_keep_now(struct account *a, size_t *kept, size_t n_bytes)
+{
+    if (n_bytes > *kept) {
+        if (account_keep(a, n_bytes - *kept))
+            return ACCOUNT_FULL;
+    } else {
+        account_drop(a, *kept - n_bytes);
+    }
+    *kept = n_bytes;
+    return ACCOUNT_OK;
+}
+
+void account_keep_now_always(struct account *a, size_t *kept, size_t n_bytes)
 {
     if (n_bytes > *kept)
-        account_keep(a, n_bytes - *kept);
+        account_keep_always(a, n_bytes - *kept);
     else
         account_drop(a, *kept - n_bytes);
     *kept = n_bytes;
@@ -137,4 +238,21 @@ void account_keep_now(struct account *a, size_t *kept, size_t n_bytes)
 size_t account_kept(const struct account *a)
 {
     return atomic_load_explicit(&a->kept_bytes, memory_order_relaxed);
+}
+
+size_t account_refusals(const struct account *root, enum account_kind kind)
+{
+    ASSERT(!root->parent);
+    return atomic_load_explicit(&((struct root *)(uintptr_t)root)->n_refused[kind], memory_order_relaxed);
+}
+
+const char *account_kind_word(enum account_kind kind)
+{
+    static const char *const words[] = {
+#define ACCOUNT(id, word, help) word,
+#include "base/accounts.def"
+#undef ACCOUNT
+    };
+
+    return words[kind];
 }

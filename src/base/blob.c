@@ -3,6 +3,7 @@
 #include "base/blob.h"
 
 #include "base/memory.h"
+#include "base/memory_raw.h"
 
 struct blob *blob_try_new(size_t len, struct account *account)
 {
@@ -10,15 +11,14 @@ struct blob *blob_try_new(size_t len, struct account *account)
 
     if (__builtin_add_overflow(sizeof(struct blob), len, &size))
         return NULL;
-    if (account && account_charge(account, size) != ACCOUNT_OK)
+    if (account_charge(account, size) != ACCOUNT_OK)
         return NULL;
     struct blob *b = mem_try(size);
     if (!b) {
-        if (account)
-            account_release(account, size);
+        account_release(account, size);
         return NULL;
     }
-    b->account = account ? account_ref(account) : NULL;
+    b->account = account_ref(account);
     b->len = len;
     atomic_init(&b->n_refs, 1);
     return b;
@@ -36,10 +36,8 @@ struct blob *blob_unref(struct blob *b)
 {
     if (!b || atomic_fetch_sub_explicit(&b->n_refs, 1, memory_order_acq_rel) != 1)
         return NULL;
-    if (b->account) {
-        account_release(b->account, sizeof(struct blob) + b->len);
-        account_unref(b->account);
-    }
+    account_release(b->account, sizeof(struct blob) + b->len);
+    account_unref(b->account);
     mem_free(b);
     return NULL;
 }

@@ -4,7 +4,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/held.h"
 #include "base/memory.h"
+#include "base/memory_raw.h"
 
 enum { BUF_FIRST_ROOM = 128 };
 
@@ -15,8 +17,13 @@ void buf_init(struct buf *b, size_t cap_bytes)
 
 void buf_deinit(struct buf *b)
 {
-    b->ptr = mem_free(b->ptr);
+    b->ptr = b->account ? held_free(b->ptr) : mem_free(b->ptr);
     b->len = b->room = 0;
+}
+
+static char *buf_resize(struct buf *b, size_t n_bytes)
+{
+    return b->account ? held_resize(b->ptr, n_bytes, b->account) : mem_try_resize(b->ptr, n_bytes);
 }
 
 void buf_clear(struct buf *b)
@@ -39,7 +46,7 @@ char *buf_reserve(struct buf *b, size_t n_bytes)
         size_t room = b->room ? b->room : BUF_FIRST_ROOM;
         while (room < want)
             room *= 2;
-        char *grown = mem_try_resize(b->ptr, room);
+        char *grown = buf_resize(b, room);
         if (!grown) {
             b->is_failed = true;
             return NULL;
@@ -99,6 +106,7 @@ struct slice buf_slice(const struct buf *b)
 
 char *buf_take(struct buf *b)
 {
+    ASSERT(!b->account);
     char *at = buf_reserve(b, 0);
     char *text = NULL;
 
@@ -112,4 +120,20 @@ char *buf_take(struct buf *b)
     }
     buf_deinit(b);
     return text;
+}
+
+void held_buf_init(struct held_buf *b, size_t cap_bytes, struct account *account)
+{
+    b->b = (struct buf){.cap_bytes = cap_bytes, .account = account};
+}
+
+void held_buf_deinit(struct held_buf *b)
+{
+    buf_deinit(&b->b);
+}
+
+void held_buf_set(struct held_buf *b, struct slice bytes)
+{
+    buf_clear(&b->b);
+    buf_add_slice(&b->b, bytes);
 }

@@ -1,5 +1,8 @@
 /* buf: bytes that grow. Appending past the cap, or out of memory, marks the buffer failed and every later append is
- * ignored: a builder is written straight through and asked once at the end. Owner's thread only. */
+ * ignored: a builder is written straight through and asked once at the end. Owner's thread only.
+ *
+ * A `struct buf` is scratch: on the stack, gone at the end of the turn. What outlives a turn is a `struct held_buf`, which carries
+ * its charge: growing asks its account, and a refusal marks it failed as running out of memory does. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -9,12 +12,19 @@
 
 enum { BUF_DEFAULT_CAP = 1 << 30 };
 
+struct account;
+
 struct buf {
     char *ptr;          /* owned */
     size_t len;
     size_t room;        /* allocated bytes */
     size_t cap_bytes;   /* len never passes this; 0 = 1 GiB */
     bool is_failed;
+    struct account *account;    /* pays; NULL: scratch */
+};
+
+struct held_buf {
+    struct buf b;       /* written as any other; borrowed slices and functions are the same */
 };
 
 void buf_init(struct buf *b, size_t cap_bytes);
@@ -40,3 +50,9 @@ void buf_grow(struct buf *b, size_t n_bytes);                   /* claims what w
 struct slice buf_slice(const struct buf *b);                    /* borrowed until the next append */
 /* The bytes as a NUL-terminated block the caller frees; the buffer is empty afterwards. NULL when it has failed. */
 char *buf_take(struct buf *b);
+
+/* The account must outlive it; a leaf's is written by the thread that charges the leaf. */
+NONNULL(3) void held_buf_init(struct held_buf *b, size_t cap_bytes, struct account *account);
+void held_buf_deinit(struct held_buf *b);                       /* safe on a zeroed one, and twice */
+/* Becomes a copy of the bytes (or failed). */
+void held_buf_set(struct held_buf *b, struct slice bytes);

@@ -76,7 +76,7 @@ void map_pay(struct map *m, struct account *payer)
 {
     account_drop(m->payer, mem_taken(m->slots));
     m->payer = payer;
-    account_keep(m->payer, mem_taken(m->slots));
+    account_keep_always(m->payer, mem_taken(m->slots));
 }
 
 void map_deinit(struct map *m)
@@ -108,7 +108,7 @@ static void resize(struct map *m, size_t n_slots)
         if (m->slots[i].value)
             grown.slots[probe(&grown, m->slots[i].key, m->slots[i].hash)] = m->slots[i];
     }
-    account_keep(m->payer, mem_taken(grown.slots));
+    account_keep_always(m->payer, mem_taken(grown.slots));
     account_drop(m->payer, mem_taken(m->slots));
     mem_free(m->slots);
     *m = grown;

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory_raw.h"
+
 void *mem_new(size_t n_bytes)
 {
     void *block = calloc(1, n_bytes ? n_bytes : 1);
@@ -23,6 +25,14 @@ void *mem_try(size_t n_bytes)
 void *mem_try_resize(void *old, size_t n_bytes)
 {
     return realloc(old, n_bytes ? n_bytes : 1);
+}
+
+void *mem_resize(void *old, size_t n_bytes)
+{
+    void *block = mem_try_resize(old, n_bytes);
+
+    ASSERT(block != NULL);
+    return block;
 }
 
 char *mem_copy(const void *bytes, size_t n_bytes)

@@ -1,13 +1,12 @@
-/* memory: two ways to ask for bytes. Sizes we choose abort on exhaustion; sizes the network chooses have a `try`
- * form whose NULL the caller turns into a named outcome. Any thread. */
+/* memory: bytes whose size we choose, or whose owner's record is kept by an account (account_keep): exhaustion aborts. What is held
+ * for somebody is base/held.h's. Any thread. */
 #pragma once
 #include <stddef.h>
 
 #include "base/assert.h"
 
 void *mem_new(size_t n_bytes);                                  /* zeroed; never NULL */
-MUST_CHECK void *mem_try(size_t n_bytes);                       /* not zeroed; NULL when exhausted */
-MUST_CHECK void *mem_try_resize(void *old, size_t n_bytes);     /* as realloc: on NULL the old block is untouched */
+void *mem_resize(void *old, size_t n_bytes);                    /* as realloc; never NULL */
 char *mem_copy(const void *bytes, size_t n_bytes);              /* a NUL-terminated copy the caller frees; never NULL */
 void *mem_free(void *block);                                    /* takes NULL; returns NULL */
 

@@ -2,6 +2,7 @@
 #include "base/msg.h"
 
 #include "base/memory.h"
+#include "base/memory_raw.h"
 
 static size_t footprint(size_t head_len)
 {
@@ -12,17 +13,16 @@ struct msg *msg_try_new(size_t head_len, struct account *account)
 {
     if (head_len > SIZE_MAX / 2)
         return NULL;
-    if (account && account_charge(account, footprint(head_len)) != ACCOUNT_OK)
+    if (account_charge(account, footprint(head_len)) != ACCOUNT_OK)
         return NULL;
     struct msg *m = mem_try(footprint(head_len));
     if (!m) {
-        if (account)
-            account_release(account, footprint(head_len));
+        account_release(account, footprint(head_len));
         return NULL;
     }
     m->blob = NULL;
     m->tail = (struct slice){NULL, 0};
-    m->account = account ? account_ref(account) : NULL;
+    m->account = account_ref(account);
     m->head_len = head_len;
     m->frame_len = 0;
     atomic_init(&m->n_refs, 1);
@@ -49,10 +49,8 @@ struct msg *msg_unref(struct msg *m)
     if (!m || atomic_fetch_sub_explicit(&m->n_refs, 1, memory_order_acq_rel) != 1)
         return NULL;
     blob_unref(m->blob);
-    if (m->account) {
-        account_release(m->account, footprint(m->head_len));
-        account_unref(m->account);
-    }
+    account_release(m->account, footprint(m->head_len));
+    account_unref(m->account);
     mem_free(m);
     return NULL;
 }

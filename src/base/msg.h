@@ -18,7 +18,7 @@ enum { MSG_SPARE = 16 };
 struct msg {
     struct blob *blob;          /* holds a reference, or NULL */
     struct slice tail;          /* inside blob; empty without one */
-    struct account *account;    /* holds a reference, or NULL; charged with the allocation */
+    struct account *account;    /* holds a reference; charged with the allocation */
     size_t head_len;
     atomic_uint n_refs;
     uint8_t frame_len;          /* bytes of transport header that end where the head begins; 0 = not framed */
@@ -26,7 +26,7 @@ struct msg {
 };
 
 /* Room for a head of head_len bytes. NULL when memory is exhausted or the account refuses. */
-MUST_CHECK struct msg *msg_try_new(size_t head_len, struct account *account);
+MUST_CHECK NONNULL(2) struct msg *msg_try_new(size_t head_len, struct account *account);
 void msg_set_tail(struct msg *m, struct blob *blob, struct slice tail);     /* takes its own reference to blob */
 struct msg *msg_ref(struct msg *m);
 struct msg *msg_unref(struct msg *m);                                       /* takes NULL; returns NULL; any thread */

@@ -22,8 +22,7 @@ static void *keep(struct arena *a, void *bytes, size_t n_bytes)
 {
     if (a->n_blocks == a->room) {
         size_t room = a->room ? a->room * 2 : 64;
-        struct arena_block *blocks = mem_try_resize(a->blocks, room * sizeof(*blocks));
-        ASSERT(blocks);
+        struct arena_block *blocks = mem_resize(a->blocks, room * sizeof(*blocks));
         a->blocks = blocks;
         a->room = room;
     }

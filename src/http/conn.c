@@ -235,7 +235,7 @@ void http_conn_open(struct http_loop *hl, int fd)
         return;
     }
     c->n_kept = mem_taken(c) + mem_taken(c->stream);
-    account_keep(hl->site->account, c->n_kept);
+    account_keep_always(hl->site->account, c->n_kept);
     http_conn_start_timer(c, hl->site->caps.head_timeout_ms);
     stream_read_start(c->stream);
 }

@@ -108,7 +108,7 @@ static bool head_done(struct http_conn *c)
         return false;
     }
     if (is_served && body_bytes && expects_continue(req) &&
-        !stream_send_bytes(c->stream, SLICE_LIT("HTTP/1.1 100 Continue\r\n\r\n"), NULL)) {
+        !stream_send_bytes(c->stream, SLICE_LIT("HTTP/1.1 100 Continue\r\n\r\n"), c->hl->loop->own)) {
         http_conn_close(c);
         return false;
     }

@@ -73,9 +73,7 @@ static int end_header(struct http_parser *p)
         return stop(p, HTTP_PARSE_HEAD_TOO_LARGE);
     if (req->n_headers == req->headers_room) {
         size_t room = req->headers_room ? 2 * req->headers_room : 16;
-        struct http_header_at *more = mem_try_resize(req->headers, room * sizeof(*more));
-        if (!more)
-            return stop(p, HTTP_PARSE_NO_MEMORY);
+        struct http_header_at *more = mem_resize(req->headers, room * sizeof(*more));
         req->headers = more;
         req->headers_room = room;
     }

@@ -67,7 +67,7 @@ bool http_request_settle(struct http_request *req, struct slice target)
 int http_request_add_body(struct http_request *req, struct slice bytes)
 {
     if (req->account) {
-        if (account_charge_shared(req->account, bytes.len) != ACCOUNT_OK)
+        if (account_charge(req->account, bytes.len) != ACCOUNT_OK)
             return HTTP_BODY_NO_MEMORY;
         req->charged_bytes += bytes.len;
     }
@@ -78,7 +78,7 @@ int http_request_add_body(struct http_request *req, struct slice bytes)
 
 int http_request_replace_body(struct http_request *req, struct buf *body)
 {
-    if (req->account && account_charge_shared(req->account, body->len) != ACCOUNT_OK)
+    if (req->account && account_charge(req->account, body->len) != ACCOUNT_OK)
         return HTTP_BODY_NO_MEMORY;
     pay_back(req);
     req->charged_bytes = req->account ? body->len : 0;

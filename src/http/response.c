@@ -132,7 +132,7 @@ static void add_head(struct http_request *req, const struct answer *a, struct bu
 /* Copies into a message and hands it to the connection. False: the client is out of reach. */
 static void send_two(struct http_request *req, struct slice first, struct slice second)
 {
-    struct msg *m = msg_try_new(first.len + second.len, NULL);
+    struct msg *m = msg_try_new(first.len + second.len, req->loop->own);
 
     if (m) {
         memcpy(msg_head(m), first.ptr, first.len);

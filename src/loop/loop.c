@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/account.h"
 #include "base/memory.h"
 #include "loop/inbox.h"
 
@@ -107,6 +108,7 @@ static void on_flush(uv_prepare_t *flush)
     run_backlog(l);
     run_deferred(l);
     flush_outboxes(l);
+    account_settle(l->own);
     measure_turn(l);
     if (l->backlog || l->outboxes[l->index].first)
         uv_idle_start(&l->busy, on_busy);
@@ -163,6 +165,7 @@ static int init_one(struct loop_set *set, unsigned index)
     l->thread = pthread_self();
     l->outboxes = mem_new(set->n_loops * sizeof(*l->outboxes));
     l->scratch = mem_new(LOOP_SCRATCH);
+    l->own = account_new(NULL, ACCOUNT_OWN, 0);
     list_init(&l->deferred);
     list_init(&l->streams);
     slots_init(&l->slots, index);
@@ -193,6 +196,14 @@ int loop_set_init(struct loop_set *set, unsigned n_loops)
             return r;
     }
     return 0;
+}
+
+void loop_set_pay(struct loop_set *set, struct account *own)
+{
+    for (unsigned i = 0; i < set->n_loops; i++) {
+        account_unref(set->loops[i].own);
+        set->loops[i].own = account_new_leaf(own, ACCOUNT_OWN, 0);
+    }
 }
 
 static void *thread_main(void *arg)
@@ -266,6 +277,7 @@ void loop_set_deinit(struct loop_set *set)
         slots_deinit(&l->slots);
         mem_free(l->outboxes);
         mem_free(l->scratch);
+        account_unref(l->own);
     }
     set->loops = mem_free(set->loops);
 }

@@ -16,6 +16,7 @@
 #include "loop/slots.h"
 #include "loop/timer.h"
 
+struct account;
 struct config;
 struct loop;
 
@@ -51,6 +52,7 @@ struct loop {
     uv_loop_t uv;
     /* loop only */
     const struct config *config;    /* swapped by a mail at reload; set before the loops start */
+    struct account *own;            /* a leaf of the server's own account: pays for what is nobody's; other threads: account_shared() */
     struct list streams;            /* every open stream of this loop (net's) */
     struct outbox *outboxes;        /* one per loop of the set; own index: mail to self */
     struct list deferred;
@@ -72,6 +74,8 @@ struct loop {
 
 /* Creates n loops, not yet running. 0 or a negative UV_E*. */
 MUST_CHECK int loop_set_init(struct loop_set *set, unsigned n_loops);
+/* Before they run: what the loops hold of their own is charged to leaves of this account from here on. */
+void loop_set_pay(struct loop_set *set, struct account *own);
 MUST_CHECK int loop_set_start(struct loop_set *set);            /* starts the threads */
 /* Asks every loop to stop and joins the threads: each loop runs until its own handles are closed. Not from a loop's thread. */
 void loop_set_stop(struct loop_set *set);

@@ -58,7 +58,7 @@ static void resize(struct slots *s, uint32_t n)
         sized[i].next_free = s->first_free;
         s->first_free = i;
     }
-    account_keep(s->payer, mem_taken(sized));
+    account_keep_always(s->payer, mem_taken(sized));
     account_drop(s->payer, mem_taken(s->slots));
     mem_free(s->slots);
     s->slots = sized;

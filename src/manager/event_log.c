@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/held.h"
 #include "base/memory.h"
 #include "config/config.h"
 #include "manager/access.h"
@@ -130,6 +131,7 @@ struct event_question {
     struct event_log *log; /* NULL: it has gone while the store was at work */
     struct rpc_call *call;
     struct journal_query query; /* texts of the call, which lives until it is answered */
+    struct hub *hub;
     bool wants_counts;
     unsigned n;
     size_t *ends; /* owned: where each row ends in rows */
@@ -140,7 +142,7 @@ struct event_question {
 static void question_free(struct event_question *q)
 {
     list_unlink(&q->link);
-    mem_free(q->ends);
+    held_free(q->ends);
     buf_deinit(&q->rows);
     mem_free(q);
 }
@@ -149,7 +151,7 @@ static bool note_end(struct event_question *q)
 {
     if (q->n == q->n_ends_room) {
         size_t room = q->n_ends_room ? q->n_ends_room * 2 : 64;
-        size_t *grown = mem_try_resize(q->ends, room * sizeof(*grown));
+        size_t *grown = held_resize(q->ends, room * sizeof(*grown), account_shared(q->hub->loop->own));
         if (!grown)
             return false;
         q->ends = grown;
@@ -325,7 +327,7 @@ static void ask(struct manager *m, struct rpc_call *call, bool wants_counts)
     }
     struct event_question *q = MEM_NEW(struct event_question);
     *q = (struct event_question){
-        .log = log, .call = call, .query = query, .wants_counts = wants_counts};
+        .log = log, .hub = m->hub, .call = call, .query = query, .wants_counts = wants_counts};
     buf_init(&q->rows, 0);
     list_init(&q->link);
     list_link(&log->waiting, &q->link);

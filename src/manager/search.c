@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/held.h"
 #include "base/memory.h"
 #include "config/config.h"
 #include "manager/access.h"
@@ -159,7 +160,8 @@ static void add_hit(struct found *f, const struct service *s, double score)
         return;
     if (f->n == f->n_room) {
         size_t room = f->n_room ? f->n_room * 2 : 256;
-        struct search_hit *grown = mem_try_resize(f->hits, room * sizeof(*grown));
+        struct search_hit *grown = 
+            held_resize(f->hits, room * sizeof(*grown), f->search->hub->loop->own);
         f->has_failed = !grown;
         if (!grown)
             return;
@@ -234,7 +236,7 @@ static void answer(const struct found *f)
 static void found_free(struct found *f)
 {
     list_unlink(&f->link);
-    mem_free(f->hits);
+    held_free(f->hits);
     mem_free(f);
 }
 

@@ -251,7 +251,7 @@ static int by_key(const void *a, const void *b)
 
 void search_order(const struct search_question *q, struct search_hit *hits, size_t n)
 {
-    struct ordered *all = q->order && n ? mem_try(n * sizeof(*all)) : NULL;
+    struct ordered *all = q->order && n ? mem_new(n * sizeof(*all)) : NULL;
 
     if (!all) {
         if (n)

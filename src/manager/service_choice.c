@@ -116,9 +116,8 @@ bool service_set_find(struct hub *h, const struct rpc_call *call, const struct s
         }
         if (ret->n_items == room) {
             room = room ? room * 2 : 4;
-            void *bigger = mem_try_resize(ret->items, room * sizeof(struct service *));
-            ASSERT(bigger); /* bounded by max_services_per_workspace */
-            ret->items = bigger;
+            /* bounded by max_services_per_workspace */
+            ret->items = mem_resize(ret->items, room * sizeof(struct service *));
         }
         ret->items[ret->n_items++] = s;
     }

@@ -59,7 +59,7 @@ void stream_read_start(struct stream *s);       /* harmless when already reading
 void stream_read_stop(struct stream *s);
 void stream_send(struct stream *s, struct msg *m);                  /* takes over the reference; dropped unless OPEN */
 /* Copies the bytes into a message of their own. False when memory is exhausted. */
-MUST_CHECK bool stream_send_bytes(struct stream *s, struct slice bytes, struct account *account);
+MUST_CHECK NONNULL(3) bool stream_send_bytes(struct stream *s, struct slice bytes, struct account *account);
 void stream_finish(struct stream *s);           /* sends what is queued, then closes; further sends are dropped */
 void stream_close(struct stream *s);            /* at once; queued messages are dropped. Harmless when closing */
 void stream_reset(struct stream *s);            /* as stream_close, with a TCP reset instead of a FIN */

@@ -103,16 +103,16 @@ struct account *hub_seat_take(struct hub *h, struct workspace *w, const struct u
         hu->key_len = id.len;
         memcpy(hu->key, id.ptr, id.len);
         map_put(&h->users, slice_make(hu->key, hu->key_len), hu);
-        account_keep(h->process, mem_taken(hu));
+        account_keep_always(h->process, mem_taken(hu));
     }
     hu->n_connections++;
     if (!seat) {
         seat = mem_new(sizeof(*seat) + key.len);
-        seat->account = account_new(w->account, h->loop->config->user_bytes);
+        seat->account = account_new(w->account, ACCOUNT_USER, h->loop->config->user_bytes);
         seat->key_len = key.len;
         memcpy(seat->key, key.ptr, key.len);
         map_put(&h->seats, slice_make(seat->key, seat->key_len), seat);
-        account_keep(w->account, mem_taken(seat));
+        account_keep_always(w->account, mem_taken(seat));
     }
     seat->n_connections++;
     buf_deinit(&b);
@@ -172,7 +172,7 @@ void hub_address_take(struct hub *h, const struct in6_addr *address)
         ha = MEM_NEW(struct hub_address);
         ha->address = *address;
         map_put(&h->addresses, address_key(&ha->address), ha);
-        account_keep(h->process, mem_taken(ha));
+        account_keep_always(h->process, mem_taken(ha));
     }
     ha->n_connections++;
 }

@@ -27,7 +27,7 @@ static void reject(struct peer *p, const struct rpc_header *h, struct slice from
 {
     if (!h->session.len)
         return;
-    struct msg *m = router_reject_frame(from, slice_of(p->full_id), h->session, text);
+    struct msg *m = router_reject_frame(from, slice_of(p->full_id), h->session, text, p->account);
     if (m)
         p->via->send(p, m);
 }

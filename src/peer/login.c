@@ -64,7 +64,7 @@ static bool identify(struct peer *p, struct join *j, struct slice token_text)
 static void admitted(struct peer *p, struct join *j)
 {
     struct peer_loop *pl = p->pl;
-    struct account *leaf = account_new(j->account, pl->loop->config->peer_bytes);
+    struct account *leaf = account_new_leaf(j->account, ACCOUNT_PEER, pl->loop->config->peer_bytes);
     struct msg *m;
 
     peer_move(p, leaf);

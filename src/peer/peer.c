@@ -70,7 +70,7 @@ struct peer *peer_new(struct peer_loop *pl, const struct peer_transport *via)
 
     p->pl = pl;
     p->via = via;
-    p->account = account_new(pl->hub->process, config->peer_bytes);
+    p->account = account_new_leaf(pl->hub->process, ACCOUNT_PEER, config->peer_bytes);
     p->endpoint.ops = &endpoint_ops;
     router_attach(pl->router, pl->loop, &p->endpoint);
     list_init(&p->link);
@@ -92,12 +92,12 @@ void peer_account_for(struct peer *p)
 
     for (size_t i = 0; i < p->n_subscriptions; i++)
         n += mem_taken(p->subscriptions[i]);
-    account_keep_now(p->account, &p->n_kept, n);
+    account_keep_now_always(p->account, &p->n_kept, n);
 }
 
 void peer_move(struct peer *p, struct account *account)
 {
-    account_keep_now(p->account, &p->n_kept, 0);
+    account_keep_now_always(p->account, &p->n_kept, 0);
     account_settle(p->account);
     account_unref(p->account);
     p->account = account;

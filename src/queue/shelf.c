@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/account.h"
+#include "base/held.h"
 #include "base/memory.h"
 #include "loop/loop.h"
 
@@ -16,7 +17,7 @@ struct shelf *shelf_new(struct loop *loop, const char *workspace, struct account
 
     s->loop = loop;
     s->workspace = mem_copy(workspace, strlen(workspace));
-    s->account = account_new(account, 0);
+    s->account = account_new(account, ACCOUNT_QUEUES, 0);
     s->is_durable = is_durable;
     map_init(&s->queues);
     return s;
@@ -79,17 +80,13 @@ static size_t cost_of(const struct queue_task *t)
 struct queue_task *queue_task_new(struct queue *q, uint64_t number, struct slice value)
 {
     struct shelf *s = q->shelf;
-    struct queue_task *t = mem_try(sizeof(*t) + value.len);
+    struct queue_task *t = held_new(sizeof(*t) + value.len, s->account);
 
     if (!t)
         return NULL;
     *t = (struct queue_task){.queue = q, .number = number, .n_bytes = value.len};
     list_init(&t->link);
     memcpy(t->bytes, value.ptr, value.len);
-    if (account_charge(s->account, cost_of(t)) != ACCOUNT_OK) {
-        mem_free(t);
-        return NULL;
-    }
     s->n_bytes += cost_of(t);
     list_link(&q->busy, &t->link);
     q->n_busy++;
@@ -130,8 +127,6 @@ void queue_task_leave(struct queue_task *t)
     list_unlink(&t->link);
     t->queue->n_busy--;
     s->n_bytes -= cost_of(t);
-    account_release(s->account, cost_of(t));
-    account_settle(s->account);
     t->queue = NULL;
 }
 
@@ -139,7 +134,7 @@ void queue_task_free(struct queue_task *t)
 {
     if (t->queue)
         queue_task_leave(t);
-    mem_free(t);
+    held_free(t);
 }
 
 struct slice queue_task_value(const struct queue_task *t)

@@ -62,7 +62,7 @@ struct client *client_add(struct registry *r, struct workspace *w, struct slice 
     ASSERT(!replaced);
     c->account = account_ref(w->account);
     c->n_kept = mem_taken(c) + mem_taken(c->full_id) + mem_taken(c->meter) + user_taken(c->user);
-    account_keep(c->account, c->n_kept);
+    account_keep_always(c->account, c->n_kept);
     return c;
 }
 
@@ -70,7 +70,7 @@ void client_pay(struct client *c, struct account *account)
 {
     ASSERT(list_is_empty(&c->services));
     account_ref(account);
-    account_keep(account, c->n_kept);
+    account_keep_always(account, c->n_kept);
     account_drop(c->account, c->n_kept);
     account_unref(c->account);
     c->account = account;

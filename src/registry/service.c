@@ -36,7 +36,7 @@ static void link_name(struct registry *r, struct service *s)
         memcpy(sn->key, key.ptr, key.len);
         list_init(&sn->services);
         map_put(&r->names, slice_make(sn->key, sn->key_len), sn);
-        account_keep(s->client->workspace->account, mem_taken(sn));
+        account_keep_always(s->client->workspace->account, mem_taken(sn));
         buf_deinit(&b);
     }
     list_link(&sn->services, &s->of_name);
@@ -120,7 +120,7 @@ struct service *service_add(struct registry *r, struct client *c, const struct s
     map_put(&r->services, slice_of(s->full_id), s);
     s->n_kept = mem_taken(s) + mem_taken(s->full_id) + mem_taken(s->app_id) + mem_taken(s->type) + mem_taken(s->info) +
                 texts_taken(s->authorized, s->n_authorized);
-    account_keep(c->account, s->n_kept);
+    account_keep_always(c->account, s->n_kept);
     loop_count(r->loop, METRIC_SERVICES, 1);
     tell_watches(r, s, false);
     return s;

@@ -38,7 +38,7 @@ static void set_extra(struct workspace *w, struct slice extra)
 /* Called whenever what it owns has changed. */
 static void account_for(struct workspace *w)
 {
-    account_keep_now(w->account, &w->n_kept, mem_taken(w) + mem_taken(w->id) + mem_taken(w->name) + mem_taken(w->description) +
+    account_keep_now_always(w->account, &w->n_kept, mem_taken(w) + mem_taken(w->id) + mem_taken(w->name) + mem_taken(w->description) +
                      mem_taken(w->config) + mem_taken(w->extra) + texts_taken(w->owners, w->n_owners));
 }
 
@@ -72,7 +72,7 @@ struct workspace *workspace_add(struct registry *r, const struct workspace_field
     w->is_read_only = f->is_read_only;
     w->is_anonymous = f->is_anonymous;
     w->is_system = f->is_system;
-    w->account = account_new(parent, cap_bytes);
+    w->account = account_new(parent, ACCOUNT_WORKSPACE, cap_bytes);
     workspace_set_config(w, f->config);
     set_extra(w, f->extra);
     account_for(w);

@@ -7,7 +7,8 @@
 #include "wire/rpc_header.h"
 #include "wire/rpc_value.h"
 
-struct msg *router_reject_frame(struct slice from, struct slice to, struct slice session, struct slice text)
+struct msg *router_reject_frame(struct slice from, struct slice to, struct slice session, struct slice text,
+                                struct account *account)
 {
     struct buf out, method;
     struct msg *m = NULL;
@@ -35,7 +36,7 @@ struct msg *router_reject_frame(struct slice from, struct slice to, struct slice
     mp_add_array(&out, 1);
     rpc_value_add_error(&out, "", text);
     if (!out.is_failed && !method.is_failed)
-        m = msg_try_new(out.len, NULL);
+        m = msg_try_new(out.len, account);
     if (m) {
         memcpy(msg_head(m), out.ptr, out.len);
         ws_seal(m);
@@ -54,7 +55,7 @@ void router_bounce(struct router *r, struct loop *self, struct msg *m)
         struct buf text;
         buf_init(&text, 0);
         buf_add_fmt(&text, "Target peer " SLICE_FMT " is not connected", SLICE_ARG(h.to));
-        struct msg *answer = router_reject_frame(h.to, h.from, h.session, buf_slice(&text));
+        struct msg *answer = router_reject_frame(h.to, h.from, h.session, buf_slice(&text), account_shared(m->account));
         buf_deinit(&text);
         loop_count(self, METRIC_BOUNCED, 1);
         if (answer && router_send(r, self, h.from, answer) != ROUTER_OK)

@@ -113,7 +113,7 @@ void directory_pay(struct directory *d, struct account *payer)
 {
     d->payer = payer;
     for (size_t i = 0; i < DIRECTORY_SHARDS; i++)
-        account_keep(payer, mem_taken(atomic_load_explicit(&d->shards[i].table, memory_order_relaxed)));
+        account_keep_always(payer, mem_taken(atomic_load_explicit(&d->shards[i].table, memory_order_relaxed)));
 }
 
 void directory_deinit(struct directory *d)
@@ -174,7 +174,7 @@ static struct table *rebuild(struct directory *d, struct shard *shard, size_t n_
     while (n_places < n_live * 4)
         n_places *= 2;
     struct table *built = table_new(n_places);
-    account_keep(d->payer, mem_taken(built));
+    account_keep_always(d->payer, mem_taken(built));
     for (size_t i = 0; i < old->n_places; i++) {
         struct entry *e = load(old, i);
         if (!e || e == REMOVED)
@@ -211,7 +211,7 @@ bool directory_put(struct directory *d, struct slice key, struct handle h, struc
     struct entry *e = entry_new(key, hash, h), *old;
     size_t reusable;
 
-    account_keep(d->payer, mem_taken(e));
+    account_keep_always(d->payer, mem_taken(e));
     pthread_mutex_lock(&shard->lock);
     struct table *outgrown = make_room(d, shard);
     struct table *t = atomic_load_explicit(&shard->table, memory_order_relaxed);

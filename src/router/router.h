@@ -63,7 +63,8 @@ MUST_CHECK int router_send(struct router *r, struct loop *self, struct slice add
 void router_bounce(struct router *r, struct loop *self, struct msg *m);
 /* The frame by which `from` rejects the session of `to`, sealed; NULL when memory is exhausted, or when `from` or `session`,
  * which the asker wrote, is not UTF-8. */
-MUST_CHECK struct msg *router_reject_frame(struct slice from, struct slice to, struct slice session, struct slice text);
+MUST_CHECK NONNULL(5) struct msg *router_reject_frame(struct slice from, struct slice to, struct slice session, struct slice text,
+                                                      struct account *account);
 /* To every member of a workspace that wants the type, on every loop, once each. Takes over the reference. */
 void router_broadcast(struct router *r, struct loop *self, struct slice workspace, struct slice type, struct msg *m);
 

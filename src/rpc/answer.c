@@ -3,6 +3,7 @@
  * too large for a frame travels through the caller's message_cache under its session, which keeps its timer going. */
 #include "rpc/answer.h"
 
+#include "base/held.h"
 #include "base/memory.h"
 #include "rpc/call.h"
 #include "rpc/chunks_out.h"
@@ -42,7 +43,7 @@ static struct slice copy_to(char **at, struct slice s)
 static struct undelivered *undelivered_new(struct rpc_host *h, const struct answer_route *r)
 {
     struct frame f = answer_frame(r, r->promise->reject, SLICE_LIT(".reject"));
-    struct undelivered *u = mem_try(sizeof(*u) + f.to.len + f.method.len + f.suffix.len + f.parent.len);
+    struct undelivered *u = held_new(sizeof(*u) + f.to.len + f.method.len + f.suffix.len + f.parent.len, host_loop(h)->own);
     char *at = u ? u->text : NULL;
 
     if (!u)
@@ -73,7 +74,7 @@ static void on_upload_ended(void *arg, const struct rpc_reply *why)
         buf_deinit(&words);
         buf_deinit(&b);
     }
-    mem_free(u);
+    held_free(u);
 }
 
 static void upload_answer(struct rpc_host *h, const struct answer_route *r, struct msg *m)

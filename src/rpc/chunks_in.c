@@ -4,7 +4,7 @@
  * Found by walking what the sender has open, which is capped; a key of another client is simply not there (W-047). */
 #include "rpc/chunks_in.h"
 
-#include "base/memory.h"
+#include "base/held.h"
 
 enum { CHUNKS_MAX = 65536, CHUNK_COST = 64 };      /* chunks of one upload; bytes a chunk costs beside its own */
 
@@ -37,9 +37,9 @@ static void upload_free(struct upload_in *u)
     r->n_uploads--;
     r->n_bytes -= u->n_charged;
     for (size_t i = 0; i < u->n_chunks; i++)
-        mem_free(u->chunks[i].bytes);
-    mem_free(u->chunks);
-    mem_free(u);
+        held_free(u->chunks[i].bytes);
+    held_free(u->chunks);
+    held_free(u);
 }
 
 static void on_age(struct timer *t)
@@ -92,12 +92,11 @@ int chunks_create(struct rpc_host *h, struct slice from, struct slice key, bool 
         remote_drop(r);
         return refuse(h, CHUNKS_FULL);
     }
-    u = mem_try(cost);
+    u = held_new(cost, host_loop(h)->own);
     if (!u) {
         remote_drop(r);
         return refuse(h, CHUNKS_FULL);
     }
-    memset(u, 0, sizeof(*u));
     if (key.len)
         memcpy(u->text, key.ptr, key.len);
     u->key = slice_make(u->text, key.len);
@@ -123,7 +122,7 @@ static bool make_room(struct upload_in *u, size_t n)
         return true;
     while (room < n)
         room *= 2;
-    struct chunk *grown = mem_try_resize(u->chunks, room * sizeof(*grown));
+    struct chunk *grown = held_resize(u->chunks, room * sizeof(*grown), host_loop(u->host)->own);
     if (!grown)
         return false;
     memset(grown + u->n_room, 0, (room - u->n_room) * sizeof(*grown));
@@ -142,12 +141,10 @@ static int put(struct upload_in *u, size_t index, struct slice data)
 
     if (!fits(h, u->remote, cost > had ? cost - had : 0) || !make_room(u, index + 1))
         return refuse(h, CHUNKS_FULL);
-    char *bytes = mem_try(data.len + 1);
+    char *bytes = held_copy(data.ptr, data.len, host_loop(h)->own);
     if (!bytes)
         return refuse(h, CHUNKS_FULL);
-    if (data.len)
-        memcpy(bytes, data.ptr, data.len);
-    mem_free(u->chunks[index].bytes);
+    held_free(u->chunks[index].bytes);
     u->chunks[index] = (struct chunk){bytes, data.len};
     u->n_chunks += n_new;
     u->n_bytes += data.len - had;
@@ -199,7 +196,7 @@ int chunks_join(struct rpc_host *h, struct slice from, struct slice key, struct 
     }
     if (!u->n_bytes)
         return refuse(h, CHUNKS_HOLES);
-    struct msg *m = msg_try_new(u->n_bytes, NULL);
+    struct msg *m = msg_try_new(u->n_bytes, host_loop(h)->own);
     if (!m)
         return refuse(h, CHUNKS_FULL);
     char *at = msg_head(m);

@@ -124,7 +124,7 @@ struct rpc_host *rpc_host_open(struct rpc_loop *rl, const struct rpc_host_option
     h->user = user_ref(options->user);
     buf_init(&h->user_map, 0);
     user_add_mp(&h->user_map, h->user, true);
-    h->account = options->account ? account_ref(options->account) : NULL;
+    h->account = account_ref(options->account);
     h->n_refs = 1;
     h->is_open = true;
     list_link(&rl->hosts, &h->link);
@@ -180,8 +180,7 @@ void host_unref(struct rpc_host *h)
     map_deinit(&h->sessions);
     buf_deinit(&h->user_map);
     user_unref(h->user);
-    if (h->account)
-        account_unref(h->account);
+    account_unref(h->account);
     mem_free(h->text);
     mem_free(h);
 }

@@ -38,7 +38,7 @@ struct rpc_host {
     struct slice workspace;     /* stamped as `ws`; empty = the target's */
     struct user *user;          /* holds a reference */
     struct buf user_map;        /* the same, encoded */
-    struct account *account;    /* holds a reference, or NULL */
+    struct account *account;    /* holds a reference */
     /* loop only */
     struct list link;           /* among the loop's hosts */
     struct list services;       /* struct hosted */

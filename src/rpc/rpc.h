@@ -70,7 +70,7 @@ struct rpc_host_options {
     const struct user *user;        /* who it acts as; takes its own reference */
     /* The `ws` it stamps: empty = the target's workspace (the manager, W-075). Copied. */
     struct slice workspace;
-    struct account *account;        /* charged for what it sends; may be NULL */
+    struct account *account;        /* charged for what it sends */
 };
 /* Attaches, binds the address and answers `services.built-in.*` (3.13). Loop thread. */
 struct rpc_host *rpc_host_open(struct rpc_loop *rl, const struct rpc_host_options *options);

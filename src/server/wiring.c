@@ -236,7 +236,9 @@ bool server_wire(struct server *s)
     }
     metric_add(&s->metrics, METRIC_RELOAD_OK, 1);
     s->router = router_new(&s->loops);
-    s->process = account_new(NULL, s->config->process_bytes);
+    s->process = account_new(NULL, ACCOUNT_PROCESS, s->config->process_bytes);
+    s->own = account_new(s->process, ACCOUNT_OWN, 0);
+    loop_set_pay(&s->loops, s->own);
     router_pay(s->router, s->process);
     for (unsigned i = 0; i < n; i++)
         slots_pay(&s->loops.loops[i].slots, s->process);
@@ -292,6 +294,7 @@ static void unwire_loops(struct server *s)
     api_free(s->api);
     login_free(s->login);
     router_free(s->router);
+    account_unref(s->own);
     account_unref(s->process);
     mem_free((void *)(uintptr_t)s->site.routes.routes);
     mem_free(s->rpc_loops);

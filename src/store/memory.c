@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/held.h"
 #include "base/map.h"
 #include "base/memory.h"
 #include "store/memory_journal.h"
@@ -37,15 +38,15 @@ static void record_free(struct record *r)
 {
     if (!r)
         return;
-    mem_free(r->name);
-    mem_free(r->bytes);
+    held_free(r->name);
+    held_free(r->bytes);
     mem_free(r);
 }
 
-static char *name_of(const struct store_op *op, size_t *ret_len)
+static char *name_of(struct memory_store *m, const struct store_op *op, size_t *ret_len)
 {
     size_t bucket_len = strlen(op->bucket) + 1;
-    char *name = mem_try(bucket_len + op->key.len + 1);
+    char *name = held_new(bucket_len + op->key.len + 1, m->engine.base.loop->own);
 
     if (!name)
         return NULL;
@@ -65,8 +66,8 @@ static int run_put(struct memory_store *m, const struct store_op *op)
     struct record *r = MEM_NEW(struct record);
 
     r->bucket_len = strlen(op->bucket);
-    r->name = name_of(op, &r->name_len);
-    r->bytes = mem_try(op->bytes.len + 1);
+    r->name = name_of(m, op, &r->name_len);
+    r->bytes = held_new(op->bytes.len + 1, m->engine.base.loop->own);
     if (!r->name || !r->bytes) {
         record_free(r);
         return STORE_FAILED;
@@ -83,19 +84,19 @@ static int run_put(struct memory_store *m, const struct store_op *op)
 static int run_remove(struct memory_store *m, const struct store_op *op)
 {
     size_t len;
-    char *name = name_of(op, &len);
+    char *name = name_of(m, op, &len);
 
     if (!name)
         return STORE_FAILED;
     record_free(record_take(m, name, len));
-    mem_free(name);
+    held_free(name);
     return STORE_OK;
 }
 
 static int run_get(struct memory_store *m, struct store_op *op)
 {
     size_t len;
-    char *name = name_of(op, &len);
+    char *name = name_of(m, op, &len);
 
     if (!name)
         return STORE_FAILED;
@@ -104,7 +105,7 @@ static int run_get(struct memory_store *m, struct store_op *op)
         record_free(record_take(m, name, len));
         r = NULL;
     }
-    mem_free(name);
+    held_free(name);
     if (!r)
         return STORE_ABSENT;
     buf_add(&op->result, r->bytes, r->bytes_len);
@@ -120,7 +121,7 @@ static int by_name(const void *a, const void *b)
 
 static int run_scan(struct memory_store *m, struct store_op *op)
 {
-    struct record **found = mem_try((m->records.n_entries + 1) * sizeof(struct record *));
+    struct record **found = held_new((m->records.n_entries + 1) * sizeof(struct record *), m->engine.base.loop->own);
     size_t cursor = 0, n = 0;
     struct slice name;
     void *value;
@@ -136,7 +137,7 @@ static int run_scan(struct memory_store *m, struct store_op *op)
     for (size_t i = 0; i < n; i++)
         store_op_add_row(op, slice_from(slice_make(found[i]->name, found[i]->name_len), found[i]->bucket_len + 1),
                          slice_make(found[i]->bytes, found[i]->bytes_len));
-    mem_free(found);
+    held_free(found);
     return STORE_OK;
 }
 
@@ -218,6 +219,6 @@ struct store *store_open_memory(struct loop *loop)
 
     store_engine_init(&m->engine, loop, wake);
     map_init(&m->records);
-    memory_journal_init(&m->journal);
+    memory_journal_init(&m->journal, loop->own);
     return &m->engine.base;
 }

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "base/held.h"
 #include "base/memory.h"
 
 struct memory_row {
@@ -14,9 +15,9 @@ struct memory_row {
     char bytes[];
 };
 
-void memory_journal_init(struct memory_journal *j)
+void memory_journal_init(struct memory_journal *j, struct account *own)
 {
-    *j = (struct memory_journal){.next_id = 1};
+    *j = (struct memory_journal){.next_id = 1, .own = own};
     list_init(&j->rows);
 }
 
@@ -25,7 +26,7 @@ static void drop(struct memory_journal *j, struct memory_row *r)
     list_unlink(&r->link);
     j->n_rows--;
     j->n_bytes -= r->n_bytes;
-    mem_free(r);
+    held_free(r);
 }
 
 static struct memory_row *oldest(struct memory_journal *j)
@@ -81,7 +82,7 @@ static int append(struct memory_journal *j, struct store_op *op)
 {
     const struct journal_row *row = &op->journal->row;
     size_t n_bytes = sizeof(struct memory_row) + op->key.len + op->bytes.len;
-    struct memory_row *r = mem_try(n_bytes);
+    struct memory_row *r = held_new(n_bytes, j->own);
 
     if (!r)
         return STORE_FAILED;
@@ -134,7 +135,7 @@ static int by_type(const void *a, const void *b)
 
 static int count_rows(const struct memory_journal *j, struct store_op *op)
 {
-    const struct journal_row **found = mem_try((j->n_rows + 1) * sizeof(*found));
+    const struct journal_row **found = held_new((j->n_rows + 1) * sizeof(*found), j->own);
     size_t n = 0;
 
     if (!found)
@@ -153,7 +154,7 @@ static int count_rows(const struct memory_journal *j, struct store_op *op)
             break;
         first = i + 1;
     }
-    mem_free(found);
+    held_free(found);
     return STORE_OK;
 }
 

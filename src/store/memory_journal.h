@@ -11,8 +11,9 @@ struct memory_journal {
     uint64_t n_rows;
     size_t n_bytes;
     int64_t next_id;
+    struct account *own; /* pays; borrowed */
 };
 
-void memory_journal_init(struct memory_journal *j);
+void memory_journal_init(struct memory_journal *j, struct account *own);
 void memory_journal_deinit(struct memory_journal *j);
 int memory_journal_run(struct memory_journal *j, struct store_op *op); /* the outcome */

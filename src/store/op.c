@@ -2,6 +2,7 @@
  * their size is the network's choice, so the copy may be refused, and a refused operation fails in its turn like any other. */
 #include "store/op.h"
 
+#include "base/held.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "store/op_journal.h"
@@ -75,7 +76,7 @@ void store_op_deliver(struct store_engine *e, struct store_op *op)
         op->done(op->outcome, op->arg);
     buf_deinit(&op->result);
     mem_free(op->journal);
-    mem_free(op->data);
+    held_free(op->data);
     mem_free(op);
 }
 
@@ -98,7 +99,7 @@ struct store_op *store_op_new(struct store *s, enum store_op_kind kind, const ch
     op->outcome = STORE_FAILED;
     buf_init(&op->result, 0);
     if (n_bytes <= STORE_QUEUE_BYTES_MAX - e->queued_bytes)
-        op->data = mem_try(n_bytes + 1);
+        op->data = held_new(n_bytes + 1, s->loop->own);
     op->is_refused = !op->data;
     if (op->is_refused) {
         LOG(LOG_ERROR, "store", "an operation was refused for want of memory", log_int("bytes", (int64_t)n_bytes),

@@ -214,10 +214,8 @@ static void add_found(struct store_op *op, const struct found *f, int64_t now_s)
 static void read_scan(struct store_op *op, const struct redis_reply *reply, int64_t now_s)
 {
     size_t width = layout_of(op->bucket) == LAYOUT_STRINGS ? 3 : 2, n = redis_reply_count(reply) / width;
-    struct found *all = mem_try((n + 1) * sizeof(*all));
+    struct found *all = mem_new((n + 1) * sizeof(*all));
 
-    if (!all)
-        return;
     for (size_t i = 0; i < n; i++)
         all[i] = (struct found){redis_reply_text(redis_reply_at(reply, width * i)), redis_reply_at(reply, width * i + 1),
                                 width == 3 ? redis_reply_at(reply, width * i + 2) : NULL};

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/held.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -137,11 +138,12 @@ static double score_of(double bm25)
     return bm25 < 0 ? 1 / (1 - bm25) : 1;
 }
 
-static bool add_match(struct text_op *op, struct text_match match)
+static bool add_match(const struct text_index *t, struct text_op *op, struct text_match match)
 {
     if (op->n_matches == op->n_room) {
         size_t room = op->n_room ? op->n_room * 2 : 64;
-        struct text_match *grown = mem_try_resize(op->matches, room * sizeof(*grown));
+        struct text_match *grown = 
+            held_resize(op->matches, room * sizeof(*grown), account_shared(t->loop->own));
         if (!grown)
             return false;
         op->matches = grown;
@@ -163,7 +165,7 @@ static void run_search(struct text_index *t, struct text_op *op)
     while (op->outcome == TEXT_INDEX_OK && (step = sqlite3_step(t->search)) == SQLITE_ROW) {
         struct text_match match = {sqlite3_column_int64(t->search, 0),
                                    score_of(sqlite3_column_double(t->search, 1))};
-        if (!add_match(op, match))
+        if (!add_match(t, op, match))
             op->outcome = TEXT_INDEX_FAILED;
         else if (clock_mono_ns() > deadline_ns)
             op->outcome = TEXT_INDEX_LATE;
@@ -206,7 +208,7 @@ static void op_free(struct text_index *t, struct text_op *op)
     list_unlink(&op->link);
     t->queued_bytes -= op->bytes.len + sizeof(*op);
     buf_deinit(&op->bytes);
-    mem_free(op->matches);
+    held_free(op->matches);
     mem_free(op);
 }
 

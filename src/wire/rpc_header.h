@@ -57,7 +57,7 @@ struct rpc_stamp {
 /* Builds the forwarded frame: the client's pairs without the dropped ones, then `to`, then the stamp. The head of the msg is
  * the new map; the tail is copied behind it when copy_tail (small frames), else the caller sets it with msg_set_tail().
  * NULL: memory exhausted or the account refused. */
-MUST_CHECK struct msg *rpc_header_splice(const struct rpc_header *h, struct slice to,
+MUST_CHECK NONNULL(5) struct msg *rpc_header_splice(const struct rpc_header *h, struct slice to,
                                          const struct rpc_stamp *stamp, bool copy_tail,
                                          struct account *account);
 

@@ -45,7 +45,7 @@ struct ws_conn *ws_open(struct stream *stream, const struct ws_ops *ops, void *o
     ws->owner = owner;
     ws->account = account_ref(account);
     ws->n_kept = (uint32_t)(mem_taken(ws) + mem_taken(stream));
-    account_keep(account, ws->n_kept);
+    account_keep_always(account, ws->n_kept);
     ws->max_message = max_message;
     ws->last_in_ms = loop_now_ms(stream->loop);
     ws_liveness_start(ws);
@@ -64,7 +64,7 @@ void ws_start(struct ws_conn *ws, struct slice leftover)
 void ws_set_account(struct ws_conn *ws, struct account *account)
 {
     account_ref(account);
-    account_keep(account, ws->n_kept);
+    account_keep_always(account, ws->n_kept);
     account_drop(ws->account, ws->n_kept);
     account_unref(ws->account);
     ws->account = account;

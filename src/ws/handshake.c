@@ -66,7 +66,7 @@ struct stream *ws_handshake(struct http_request *req, struct slice *ret_leftover
     int n = snprintf(head, sizeof(head),
                      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                      "Sec-WebSocket-Accept: %s\r\n\r\n", accept);
-    if (!stream_send_bytes(stream, slice_make(head, (size_t)n), NULL)) {
+    if (!stream_send_bytes(stream, slice_make(head, (size_t)n), stream->loop->own)) {
         stream_close(stream);
         return NULL;
     }

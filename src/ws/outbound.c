@@ -12,7 +12,7 @@ static void send_frame(struct ws_conn *ws, enum ws_opcode opcode, struct slice p
 {
     uint8_t head[WS_SERVER_HEAD_MAX];
     size_t n = ws_head_write(head, opcode, payload.len);
-    struct msg *m = msg_try_new(payload.len, NULL);
+    struct msg *m = msg_try_new(payload.len, ws->account);
 
     if (!m)
         return;     /* what is lost is a control frame or a notice; the peer's timers cover it */

@@ -1,6 +1,7 @@
 /* A frame as a client may send it. When it can be routed, what is forwarded must be routable too, carry the hub's values and
  * the same payload. */
 #include "fuzz/fuzz.h"
+#include "harness/payer.h"
 #include "wire/mp.h"
 #include "wire/rpc_header.h"
 
@@ -13,7 +14,7 @@ static void check_forwarded(const struct rpc_header *h)
                               3};
     struct rpc_header again;
     struct slice text, map;
-    struct msg *m = rpc_header_splice(h, h->to, &stamp, true, NULL);
+    struct msg *m = rpc_header_splice(h, h->to, &stamp, true, payer());
 
     ASSERT(m);
     struct slice frame = msg_head_slice(m);

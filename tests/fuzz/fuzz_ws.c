@@ -130,7 +130,7 @@ static void run(struct slice in, size_t piece, struct owner *o)
     ASSERT(r == 0);
     struct stream *s = stream_open(loop, fds[0], &before, NULL, &error);
     ASSERT(s);
-    struct account *account = account_new(NULL, 0);
+    struct account *account = account_new(NULL, ACCOUNT_PEER, 0);
     struct ws_conn *ws = ws_open(s, &ops, o, account, MESSAGE_MAX);
     feed(ws, in, piece);
     ASSERT(o->n_delivered <= in.len);

@@ -6,9 +6,9 @@
 
 CASE(a_refused_charge_changes_nothing)
 {
-    struct account *process = account_new(NULL, 100000);
-    struct account *user = account_new(process, 50000);
-    struct account *a = account_new(user, 0), *b = account_new(user, 1000);
+    struct account *process = account_new(NULL, ACCOUNT_PROCESS, 100000);
+    struct account *user = account_new(process, ACCOUNT_USER, 50000);
+    struct account *a = account_new_leaf(user, ACCOUNT_PEER, 0), *b = account_new_leaf(user, ACCOUNT_PEER, 1000);
 
     CHECK_INT(account_charge(a, 30000), ACCOUNT_OK);
     CHECK_INT(account_charge(b, 1001), ACCOUNT_FULL);
@@ -30,8 +30,8 @@ CASE(a_refused_charge_changes_nothing)
 
 CASE(rounding_never_refuses_near_a_cap)
 {
-    struct account *user = account_new(NULL, 20000);
-    struct account *a = account_new(user, 0), *b = account_new(user, 0);
+    struct account *user = account_new(NULL, ACCOUNT_USER, 20000);
+    struct account *a = account_new_leaf(user, ACCOUNT_PEER, 0), *b = account_new_leaf(user, ACCOUNT_PEER, 0);
 
     CHECK_INT(account_charge(a, 100), ACCOUNT_OK);      /* draws a whole grant */
     CHECK_INT(account_charge(b, 3000), ACCOUNT_OK);     /* no whole grant is left */
@@ -47,7 +47,7 @@ enum { N_THREADS = 4, N_ROUNDS = 20000 };
 
 static void *spender(void *arg)
 {
-    struct account *a = account_new(arg, 0);
+    struct account *a = account_new_leaf(arg, ACCOUNT_PEER, 0);
 
     for (int i = 0; i < N_ROUNDS; i++) {
         size_t n = (size_t)(i % 5000) + 1;
@@ -62,7 +62,7 @@ static void *spender(void *arg)
 
 CASE(threads_leave_the_parent_at_zero)
 {
-    struct account *user = account_new(NULL, 30000);
+    struct account *user = account_new(NULL, ACCOUNT_USER, 30000);
     pthread_t t[N_THREADS];
 
     for (int i = 0; i < N_THREADS; i++)

@@ -1,6 +1,7 @@
 #include "base/memory.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "harness/check.h"
@@ -13,7 +14,7 @@ static void *leave(void *arg)
     void *blocks[N_BLOCKS];
 
     for (size_t i = 0; i < N_BLOCKS; i++) {
-        blocks[i] = mem_try(16 + i * 5);
+        blocks[i] = malloc(16 + i * 5);
         CHECK(blocks[i] != NULL);
         memset(blocks[i], 1, 16 + i * 5);
     }

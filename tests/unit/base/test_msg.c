@@ -4,7 +4,7 @@
 
 CASE(the_last_reference_returns_every_charge)
 {
-    struct account *a = account_new(NULL, 0);
+    struct account *a = account_new(NULL, ACCOUNT_USER, 0);
     struct blob *blob = blob_try_new(1000, a);
     struct msg *m = msg_try_new(20, a);
 
@@ -22,11 +22,11 @@ CASE(the_last_reference_returns_every_charge)
 
 CASE(a_refusal_is_null)
 {
-    struct account *a = account_new(NULL, 500);
+    struct account *a = account_new(NULL, ACCOUNT_USER, 500);
 
     CHECK(blob_try_new(1000, a) == NULL);
     CHECK(msg_try_new(1000, a) == NULL);
-    CHECK(blob_try_new(SIZE_MAX - 4, NULL) == NULL);
+    CHECK(blob_try_new(SIZE_MAX - 4, a) == NULL);
     CHECK_INT(account_used(a), 0);
     account_unref(a);
 }

@@ -128,7 +128,7 @@ static char *fixture_read(int fd, const char *until)
         if (poll(&p, 1, FIXTURE_DEADLINE_MS) != 1)
             check_fail(__FILE__, __LINE__, "no answer in time; so far: %s", got);
         if (room - len < 4096) {
-            got = mem_try_resize(got, room *= 2);
+            got = mem_resize(got, room *= 2);
             ASSERT(got);
         }
         ssize_t n = recv(fd, got + len, room - len - 1, 0);

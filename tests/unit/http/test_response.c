@@ -302,7 +302,7 @@ CASE(every_request_is_told_of_once)
 
 CASE(bodies_are_paid_for)
 {
-    struct account *account = account_new(NULL, 5000);
+    struct account *account = account_new(NULL, ACCOUNT_HTTP, 5000);
     static struct fixture f;
 
     f.site.account = account;

@@ -9,7 +9,7 @@ static void on_shout_read(struct stream *s, char *bytes, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         bytes[i] = (char)toupper(bytes[i]);
-    CHECK(stream_send_bytes(s, slice_make(bytes, n), NULL));
+    CHECK(stream_send_bytes(s, slice_make(bytes, n), s->loop->own));
 }
 
 static void on_shout_end(struct stream *s, int error)
@@ -33,7 +33,7 @@ static void take(struct http_request *req)
 
     CHECK(s != NULL);
     stream_adopt(s, &shout_ops, NULL);
-    CHECK(stream_send_bytes(s, SLICE_LIT("HTTP/1.1 101 Switching Protocols\r\n\r\n"), NULL));
+    CHECK(stream_send_bytes(s, SLICE_LIT("HTTP/1.1 101 Switching Protocols\r\n\r\n"), s->loop->own));
     if (leftover.len)
         on_shout_read(s, (char *)leftover.ptr, leftover.len);
 }

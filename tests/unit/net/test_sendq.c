@@ -3,16 +3,17 @@
 
 #include "base/buf.h"
 #include "harness/check.h"
+#include "harness/payer.h"
 #include "net/sendq.h"
 
 static struct msg *message(const char *head, const char *tail, const char *frame)
 {
-    struct msg *m = msg_try_new(strlen(head), NULL);
+    struct msg *m = msg_try_new(strlen(head), payer());
 
     CHECK(m != NULL);
     memcpy(msg_head(m), head, strlen(head));
     if (*tail) {
-        struct blob *b = blob_try_new(strlen(tail) + 2, NULL);
+        struct blob *b = blob_try_new(strlen(tail) + 2, payer());
         CHECK(b != NULL);
         memcpy(b->data + 1, tail, strlen(tail));
         msg_set_tail(m, b, slice_make(b->data + 1, strlen(tail)));

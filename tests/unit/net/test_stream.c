@@ -76,7 +76,7 @@ static void shut(struct world *w)
 
 static void send_text(struct world *w, const char *text)
 {
-    CHECK(stream_send_bytes(w->s, slice_of(text), NULL));
+    CHECK(stream_send_bytes(w->s, slice_of(text), w->s->loop->own));
 }
 
 /* More than the pair's buffers hold. */
@@ -85,7 +85,7 @@ static size_t clog_up(struct world *w)
     size_t n = 4 << 20;
     char *zeros = mem_new(n);
 
-    CHECK(stream_send_bytes(w->s, slice_make(zeros, n), NULL));
+    CHECK(stream_send_bytes(w->s, slice_make(zeros, n), w->s->loop->own));
     mem_free(zeros);
     turns_run(&w->t);
     CHECK(w->s->sendq.n_bytes > 0);

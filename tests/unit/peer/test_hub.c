@@ -41,7 +41,10 @@ CASE(one_user_cannot_spend_what_a_workspace_shares)
     struct user *bob = kit_user("bob", ""), *alice = kit_user("alice", "");
     struct account *of_bob = hub_seat_take(&k.hub, w, bob), *of_alice = hub_seat_take(&k.hub, w, alice);
     /* As peers do: each by a leaf of its own. */
-    struct account *first = account_new(of_bob, 0), *second = account_new(of_bob, 0), *other = account_new(of_alice, 0);
+    struct account *first = account_new_leaf(of_bob, ACCOUNT_PEER, 0), *second = account_new_leaf(of_bob, ACCOUNT_PEER, 0),
+                   *other = account_new_leaf(of_alice, ACCOUNT_PEER, 0);
+    of_bob->cap_bytes += account_kept(of_bob);      /* of the leaves themselves */
+    of_alice->cap_bytes += account_kept(of_alice);
     CHECK_INT(account_charge(first, 900), ACCOUNT_OK);
     CHECK_INT(account_charge(second, 200), ACCOUNT_FULL);
     CHECK_INT(account_charge(second, 100), ACCOUNT_OK);

@@ -2,6 +2,7 @@
 #include "queue/shelf.h"
 
 #include "base/account.h"
+#include "base/held.h"
 #include "harness/check.h"
 #include "loop/loop.h"
 
@@ -15,7 +16,7 @@ static void bench_open(struct bench *b, size_t cap_bytes)
 {
     check_allow_fds(2);
     CHECK_INT(loop_set_init(&b->set, 1), 0);
-    b->account = account_new(NULL, cap_bytes);
+    b->account = account_new(NULL, ACCOUNT_WORKSPACE, cap_bytes);
     b->shelf = shelf_new(b->set.loops, "ws", b->account, false);
 }
 
@@ -113,7 +114,10 @@ CASE(a_full_account_refuses)
 {
     struct bench b;
 
-    bench_open(&b, 2 * (TASK_OVERHEAD + 1));
+    size_t cost = held_cost(sizeof(struct queue_task) + 1);
+
+    bench_open(&b, 3 * cost - 1);
+    b.account->cap_bytes += account_kept(b.account);        /* of the shelf's own account */
     struct queue *q = queue_get(b.shelf, SLICE_LIT("q"));
     add(q, 1);
     add(q, 2);

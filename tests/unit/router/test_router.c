@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "harness/check.h"
+#include "harness/payer.h"
 #include "wire/frame.h"
 #include "wire/mp.h"
 #include "wire/rpc_header.h"
@@ -67,7 +68,7 @@ static struct msg *frame(const char *type, const char *from, const char *to, con
         mp_add_text(&b, "session");
         mp_add_text(&b, session);
     }
-    struct msg *m = msg_try_new(b.len, NULL);
+    struct msg *m = msg_try_new(b.len, payer());
     memcpy(msg_head(m), b.ptr, b.len);
     ws_seal(m);
     buf_deinit(&b);

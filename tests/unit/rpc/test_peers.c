@@ -1,4 +1,5 @@
 /* What a client of flesh sees of a host, and what it may try. */
+#include "harness/payer.h"
 #include "unit/wire/dice.h"
 #include "world.h"
 
@@ -213,7 +214,7 @@ static void mangle(struct loop *l, void *arg)
     for (int i = 0; i < MANGLED; i++) {
         struct buf *seed = &seeds[i % 2];
         size_t len = dice_below(&dice, 4) ? seed->len : dice_below(&dice, (uint32_t)seed->len);
-        struct msg *m = msg_try_new(len, NULL);
+        struct msg *m = msg_try_new(len, payer());
         memcpy(msg_head(m), seed->ptr, len);
         for (uint32_t n = dice_below(&dice, 4); n && len; n--)
             msg_head(m)[dice_below(&dice, (uint32_t)len)] = (char)dice_next(&dice);

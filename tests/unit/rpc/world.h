@@ -169,6 +169,7 @@ static inline struct rpc_host *world_host(struct world *w, unsigned i, const cha
 {
     struct user *root = user_new_root("*");
     struct rpc_host *h = rpc_host_open(w->rl[i], &(struct rpc_host_options){.address = slice_of(address), .user = root,
+                                                                            .account = w->set.loops[i].own,
                                                                             .workspace = slice_of(workspace)});
 
     user_unref(root);
@@ -441,7 +442,7 @@ static inline void raw_send(struct raw *raw, const char *from, struct slice to, 
 
     buf_init(&b, 0);
     raw_frame(from, to, method, session, payload, &b);
-    struct msg *m = msg_try_new(b.len, NULL);
+    struct msg *m = msg_try_new(b.len, l->own);
     memcpy(msg_head(m), b.ptr, b.len);
     ws_seal(m);
     if (router_send(raw->world->router, l, to, m) != ROUTER_OK)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "harness/check.h"
+#include "harness/payer.h"
 #include "unit/wire/dice.h"
 
 /* Part of W-028; the scenes prove the whole. */
@@ -92,7 +93,7 @@ CASE(a_sealed_message_carries_its_head)
     static const size_t lens[] = {5, 200, 70000};
 
     for (size_t i = 0; i < ARRAY_LEN(lens); i++) {
-        struct msg *m = msg_try_new(lens[i], NULL);
+        struct msg *m = msg_try_new(lens[i], payer());
         struct ws_head h;
         CHECK(m != NULL);
         memset(msg_head(m), 'x', lens[i]);

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "harness/check.h"
+#include "harness/payer.h"
 #include "wire/mp.h"
 
 static const struct rpc_header_caps caps = {65536, 32, 1024};
@@ -192,7 +193,7 @@ CASE(what_the_sender_claims_is_replaced)
             7);
     CHECK_INT(peek(&b, &h), RPC_HEADER_OK);
     CHECK_INT(h.n_dropped, 5);
-    struct msg *m = rpc_header_splice(&h, SLICE_LIT("ws-a/bob"), &stamp, true, NULL);
+    struct msg *m = rpc_header_splice(&h, SLICE_LIT("ws-a/bob"), &stamp, true, payer());
     CHECK(m != NULL);
     map = whole(msg_head_slice(m));
     CHECK_INT(mp_count(map), 8 - 5 + 1 + 3);
@@ -207,7 +208,7 @@ CASE(what_the_sender_claims_is_replaced)
     CHECK(mp_find(map, "e", &v) && slice_is(v, "\xd4\xff\x01"));
     CHECK(mp_find(map, "n", &v) && slice_is(v, "\xcd\x01\x01"));
     msg_unref(m);
-    m = rpc_header_splice(&h, SLICE_LIT("ws-a/bob"), &stamp, false, NULL);
+    m = rpc_header_splice(&h, SLICE_LIT("ws-a/bob"), &stamp, false, payer());
     CHECK_INT(m->head_len, map.len);
     msg_unref(m);
     buf_deinit(&b);
@@ -236,7 +237,7 @@ CASE(every_length_of_address_and_map)
             struct rpc_stamp none = {{NULL, 0}, 0};
             struct slice text;
             CHECK_INT(peek(&b, &h), RPC_HEADER_OK);
-            struct msg *m = rpc_header_splice(&h, slice_make(to, lens[k]), &none, true, NULL);
+            struct msg *m = rpc_header_splice(&h, slice_make(to, lens[k]), &none, true, payer());
             struct slice map = whole(msg_head_slice(m));
             CHECK(map.len == m->head_len && mp_count(map) == n);
             CHECK(mp_find_str(map, "to", &text) && text.len == lens[k]);
@@ -249,7 +250,7 @@ CASE(every_length_of_address_and_map)
 
 CASE(a_full_account_refuses)
 {
-    struct account *a = account_new(NULL, 100);
+    struct account *a = account_new(NULL, ACCOUNT_PEER, 100);
     struct rpc_stamp none = {{NULL, 0}, 0};
     char tail[200] = {0};
     struct buf b;

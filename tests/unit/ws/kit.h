@@ -64,7 +64,7 @@ static inline void kit_init(struct kit *k)
     turns_init(&k->t, 1);
     buf_init(&k->heard, 0);
     buf_init(&k->got, 0);
-    k->account = account_new(NULL, 0);
+    k->account = account_new(NULL, ACCOUNT_PEER, 0);
 }
 
 static inline void kit_open(struct kit *k)

@@ -162,7 +162,7 @@ CASE(fragments_without_end_are_refused)
 CASE(what_is_being_received_is_charged)
 {
     struct kit k;
-    struct account *small = account_new(NULL, 50000);
+    struct account *small = account_new(NULL, ACCOUNT_PEER, 50000);
 
     kit_init(&k);
     kit_open(&k);
@@ -185,10 +185,9 @@ CASE(what_is_being_received_is_charged)
 CASE(messages_go_out_whole)
 {
     struct kit k;
-    struct msg *m = msg_try_new(3, NULL);
-
     kit_init(&k);
     kit_open(&k);
+    struct msg *m = msg_try_new(3, k.account);
     memcpy(msg_head(m), "abc", 3);
     ws_seal(m);
     ws_send(k.ws, m);

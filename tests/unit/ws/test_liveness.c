@@ -3,7 +3,7 @@
 
 static void send_sized(struct kit *k, size_t n)
 {
-    struct msg *m = msg_try_new(n, NULL);
+    struct msg *m = msg_try_new(n, k->account);
 
     memset(msg_head(m), 0, n);
     ws_seal(m);

@@ -1,0 +1,86 @@
+/* held: the charge is what the allocator takes, rounding and its own share included, so that many small blocks are not cheap. */
+#include "base/held.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/memory_raw.h"
+
+struct head {
+    struct account *account;        /* holds a reference */
+    size_t n_bytes;                 /* of the block */
+};
+
+_Static_assert(sizeof(struct head) % 16 == 0 || sizeof(void *) < 8, "blocks are aligned as malloc's");
+
+enum { HEAP_STEP = 16, HEAP_LEAST = 32 };
+
+size_t held_cost(size_t n_bytes)
+{
+    size_t n = (sizeof(struct head) + n_bytes + sizeof(size_t) + HEAP_STEP - 1) / HEAP_STEP * HEAP_STEP;
+
+    return n < HEAP_LEAST ? HEAP_LEAST : n;
+}
+
+static struct head *head_of(void *block)
+{
+    return (struct head *)block - 1;
+}
+
+void *held_resize(void *old, size_t n_bytes, struct account *account)
+{
+    struct head *head = old ? head_of(old) : NULL;
+    size_t had = head ? held_cost(head->n_bytes) : 0;
+
+    if (n_bytes > SIZE_MAX / 2)
+        return NULL;
+    size_t cost = held_cost(n_bytes);
+    ASSERT(!head || head->account == account);
+    if (cost > had && account_charge(account, cost - had))
+        return NULL;
+    struct head *sized = mem_try_resize(head, sizeof(*head) + n_bytes);
+    if (!sized) {
+        if (cost > had)
+            account_release(account, cost - had);
+        return NULL;
+    }
+    if (cost < had)
+        account_release(account, had - cost);
+    if (!old)
+        sized->account = account_ref(account);
+    sized->n_bytes = n_bytes;
+    return sized + 1;
+}
+
+void *held_new(size_t n_bytes, struct account *account)
+{
+    void *block = held_resize(NULL, n_bytes, account);
+
+    return block ? memset(block, 0, n_bytes) : NULL;
+}
+
+char *held_copy(const void *bytes, size_t n_bytes, struct account *account)
+{
+    char *copy = n_bytes < SIZE_MAX ? held_resize(NULL, n_bytes + 1, account) : NULL;
+
+    if (!copy)
+        return NULL;
+    if (n_bytes)
+        memcpy(copy, bytes, n_bytes);
+    copy[n_bytes] = '\0';
+    return copy;
+}
+
+void *held_free(void *block)
+{
+    if (!block)
+        return NULL;
+    struct head *head = head_of(block);
+    struct account *account = head->account;
+    size_t cost = held_cost(head->n_bytes);
+    mem_free(head);
+    account_release(account, cost);
+    account_unref(account);
+    return NULL;
+}
