@@ -72,9 +72,11 @@ static void run_deferred(struct loop *l)
     }
 }
 
+/* The first loop comes last: what it is told, such as that a client has gone, it tells the others, and they must have
+ * had what that client sent before. */
 static void flush_outboxes(struct loop *l)
 {
-    for (unsigned i = 0; i < l->set->n_loops; i++) {
+    for (unsigned i = l->set->n_loops; i-- > 0;) {
         struct outbox *box = &l->outboxes[i];
         struct loop *to = &l->set->loops[i];
         if (!box->first || to == l)

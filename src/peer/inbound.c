@@ -16,6 +16,7 @@
 #include "peer/peer.h"
 #include "peer/pressure.h"
 #include "peer/probe.h"
+#include "peer/watch.h"
 #include "wire/address.h"
 #include "wire/frame.h"
 #include "wire/json.h"
@@ -92,9 +93,18 @@ static bool absolute(const struct address *a, char *out, struct slice *ret)
     return true;
 }
 
+/* Whether a client of another workspace has that address. The hub's own in `*` last as long as the server. */
+static bool is_foreign(const struct peer *p, struct slice to)
+{
+    struct slice own = p->workspace;
+
+    return to.ptr[0] != '*' && !(to.len > own.len && to.ptr[own.len] == '/' && memcmp(to.ptr, own.ptr, own.len) == 0);
+}
+
 static void forward(struct peer *p, const struct rpc_header *h, int kind, struct slice to, struct blob *blob)
 {
     struct peer_loop *pl = p->pl;
+    struct handle me = p->endpoint.handle;
     bool copy_tail = !blob || h->tail.len <= COPY_TAIL_MAX;
     struct msg *m = rpc_header_splice(h, to, &p->stamp, copy_tail, p->account);
 
@@ -110,6 +120,8 @@ static void forward(struct peer *p, const struct rpc_header *h, int kind, struct
         router_broadcast(pl->router, pl->loop, p->workspace, h->type, m);
     else if (router_send(pl->router, pl->loop, to, m) == ROUTER_NO_PEER)
         router_bounce(pl->router, pl->loop, m);
+    else if (is_foreign(p, to) && peer_find(pl->loop, me))
+        watch_target(p, to, h->session);
 }
 
 static void route(struct peer *p, const struct rpc_header *h, struct blob *blob)

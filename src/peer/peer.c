@@ -16,6 +16,7 @@
 #include "peer/login.h"
 #include "peer/pressure.h"
 #include "peer/probe.h"
+#include "peer/watch.h"
 
 static void on_deliver(struct endpoint *e, struct msg *m)
 {
@@ -112,6 +113,7 @@ void peer_free(struct peer *p)
     timer_stop(pl->loop, &p->timer);
     pressure_forget(p);
     probe_settle(p, false);
+    watch_forget_all(p);
     for (size_t i = 0; i < p->n_subscriptions; i++) {
         router_interest(pl->router, &p->endpoint, slice_of(p->subscriptions[i]), false);
         mem_free(p->subscriptions[i]);
@@ -190,6 +192,7 @@ void peer_loop_init(struct peer_loop *pl, struct loop *loop, struct router *rout
     list_init(&pl->peers);
     list_init(&pl->waiting);
     pressure_init(pl);
+    watch_loop_init(pl);
 }
 
 void peer_loop_deinit(struct peer_loop *pl)
@@ -197,6 +200,7 @@ void peer_loop_deinit(struct peer_loop *pl)
     ASSERT(list_is_empty(&pl->peers));
     timer_stop(pl->loop, &pl->look_again);
     timer_stop(pl->loop, &pl->settle);
+    watch_loop_deinit(pl);
 }
 
 size_t peer_loop_drain(struct peer_loop *pl, size_t n, unsigned code, struct slice reason)

@@ -11,6 +11,7 @@
 
 #include "auth/user.h"
 #include "base/list.h"
+#include "base/map.h"
 #include "base/ring.h"
 #include "loop/loop.h"
 #include "router/router.h"
@@ -20,6 +21,7 @@ struct hub;
 struct http_request;
 struct meter;
 struct peer;
+struct watcher;
 
 /* The peers of one loop, and what they share. */
 struct peer_loop {
@@ -36,6 +38,8 @@ struct peer_loop {
     struct timer settle;            /* running while there are some */
     struct list waiting;            /* upgrades waiting for a place to log in */
     unsigned n_logins;              /* GREETING and JOINING */
+    struct map watched, watches;    /* of watch.c */
+    struct router_watcher on_gone;
     bool is_draining;
 };
 
@@ -85,6 +89,7 @@ struct peer {
     struct rpc_stamp stamp;
     char **subscriptions;           /* owned */
     size_t n_subscriptions;
+    struct watcher *watcher;        /* owned, of watch.c: the foreign clients whose end it is told of; NULL: none so far */
     double tokens;                  /* of the message rate */
     uint64_t tokens_ms;
 };

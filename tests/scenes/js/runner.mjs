@@ -47,6 +47,7 @@ function decode(value) {
         return (...args) => {
             recorder(callbacks, value.$callback).push(args.map(encode));
             if (value.throws) throw new Error(value.throws);
+            if (value.never) return new Promise(() => {});
             return value.returns ?? null;
         };
     return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, decode(v)]));

@@ -4,6 +4,11 @@ async function* count(n) {
     for (let i = 0; i < n; i++) yield i;
 }
 
+async function* stuck() {
+    yield 0;
+    await new Promise(() => {});
+}
+
 const kinds = {
     calc: () => ({
         name: "Calc",
@@ -25,6 +30,7 @@ const kinds = {
         apply: async (callback, value) => await callback(value),
         size: (data) => data.byteLength ?? data.length,
         blob: (n) => new Uint8Array(n).fill(9),
+        stuck: () => stuck(),
         never: () => new Promise(() => {}),
     }),
     context: () => ({

@@ -41,7 +41,11 @@ def calc(service_id="calc", **config):
     async def apply(callback, value):
         return await callback(value)
 
-    async def never():
+    async def never(*_):
+        await asyncio.Event().wait()
+
+    async def stuck():
+        yield 0
         await asyncio.Event().wait()
 
     return {
@@ -49,7 +53,7 @@ def calc(service_id="calc", **config):
         "config": config, "add": add, "add_later": add_later, "echo": echo, "nothing": nothing,
         "constant": 5, "text": "fixed", "nested": {"deep": {"negate": negate}, "flag": True},
         "boom": boom, "boom_later": boom_later, "count": count, "count_later": count_later,
-        "notify": notify, "apply": apply, "never": never,
+        "notify": notify, "apply": apply, "never": never, "stuck": stuck,
         "size": lambda data: len(data), "blob": lambda n: b"\x09" * n,
     }
 
