@@ -2,19 +2,7 @@
  * must be the caller's own. */
 #include "manager/event_rule.h"
 
-static bool is_system_event(struct slice type)
-{
-    static const char *const events[] = {
-        "service_added",       "service_removed", "service_updated",    "client_connected",
-        "client_disconnected", "client_updated",  "workspace_loaded",   "workspace_deleted",
-        "workspace_changed",   "workspace_ready", "workspace_unloaded", "workspace_status_changed"};
-
-    for (unsigned i = 0; i < ARRAY_LEN(events); i++) {
-        if (slice_is(type, events[i]))
-            return true;
-    }
-    return false;
-}
+#include "peer/events.h"
 
 bool event_type_check(struct slice type, struct slice workspace, struct refusal *r)
 {
@@ -23,7 +11,7 @@ bool event_type_check(struct slice type, struct slice workspace, struct refusal 
     if (type.len > EVENT_TYPE_MAX || slice_has_byte(type, '\0'))
         return refuse(r, "ValueError", "An event type has at most %d bytes and no NUL",
                       EVENT_TYPE_MAX);
-    if (is_system_event(type))
+    if (event_is_announced(type))
         return true;
     if (slice_cut(type, '/', &named, &rest)) {
         if (slice_eq(named, workspace))

@@ -11,6 +11,35 @@
 #include "wire/mp.h"
 #include "wire/pairs.h"
 
+static bool is_one_of(struct slice type, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (slice_is(type, names[i]))
+            return true;
+    }
+    return false;
+}
+
+bool event_is_announced(struct slice type)
+{
+    static const char *const names[] = {
+        "service_added",       "service_removed", "service_updated",    "client_connected",
+        "client_disconnected", "client_updated",  "workspace_loaded",   "workspace_deleted",
+        "workspace_changed",   "workspace_ready", "workspace_unloaded", "workspace_status_changed"};
+
+    return is_one_of(type, names, ARRAY_LEN(names));
+}
+
+/* A client rejects its calls on peer_not_found, leaves for good on force-exit, and one behind an HTTP stream takes another
+ * identity from connection_info and reconnection_token in whatever frame they come. */
+bool event_is_reserved(struct slice type)
+{
+    static const char *const names[] = {"peer_not_found", "force-exit", "error", "connection_info",
+                                        "reconnection_token"};
+
+    return event_is_announced(type) || is_one_of(type, names, ARRAY_LEN(names));
+}
+
 void event_send(struct hub *h, struct slice workspace, const char *event, struct slice data)
 {
     struct buf b;

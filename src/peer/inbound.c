@@ -12,6 +12,8 @@
 #include "config/config.h"
 #include "hyphad/protocol.h"
 #include "peer/admission.h"
+#include "peer/events.h"
+#include "peer/greeting.h"
 #include "peer/login.h"
 #include "peer/peer.h"
 #include "peer/pressure.h"
@@ -37,6 +39,19 @@ static void refuse(struct peer *p, const struct rpc_header *h, struct slice from
 {
     loop_count(p->pl->loop, METRIC_FRAMES_REFUSED, 1);
     reject(p, h, from, slice_of(text));
+}
+
+/* A frame that would pass for one of the hub's own. An event has no session to be rejected, so its sender is told by a control
+ * map, which clients log. */
+static void refuse_reserved(struct peer *p, const struct rpc_header *h)
+{
+    char text[128];
+    int n = snprintf(text, sizeof(text), "PermissionError: Messages of type '" SLICE_FMT "' are sent by the server only",
+                     SLICE_ARG(h->type));
+
+    refuse(p, h, h->to, text);
+    if (!h->session.len)
+        greeting_refuse(p, slice_make(text, (size_t)n));
 }
 
 static void refuse_malformed(struct peer *p, int outcome, const struct rpc_header *h)
@@ -170,6 +185,8 @@ void peer_binary(struct peer *p, struct slice frame, struct blob *blob)
         r = RPC_HEADER_BAD;
     if (r != RPC_HEADER_OK)
         refuse_malformed(p, r, &h);
+    else if (!slice_is(h.type, "method") && event_is_reserved(h.type))
+        refuse_reserved(p, &h);
     else
         route(p, &h, blob);
     /* Sending may have ended this very peer: a message to itself can fill its own queue. */
