@@ -94,7 +94,7 @@ static struct target *target_get(struct peer_loop *pl, struct slice address)
     t->len = address.len;
     memcpy(t->address, address.ptr, address.len);
     map_put(&pl->watched, address_of(t), t);
-    account_keep(pl->hub->process, mem_taken(t));
+    account_keep_always(pl->hub->process, mem_taken(t));
     return t;
 }
 
@@ -116,7 +116,7 @@ static void target_drop(struct target *t)
 
 static void watch_pay(struct watch *w)
 {
-    account_keep_now(w->peer->account, &w->n_kept, mem_taken(w) + mem_taken(w->sessions));
+    account_keep_now_always(w->peer->account, &w->n_kept, mem_taken(w) + mem_taken(w->sessions));
 }
 
 static struct watch *watch_new(struct peer *p, struct target *t)
@@ -147,7 +147,7 @@ static void watch_free(struct watch *w)
     list_unlink(&w->same);
     p->watcher->n_watches--;
     loop_count(p->pl->loop, METRIC_WATCHES, -1);
-    account_keep_now(p->account, &w->n_kept, 0);
+    account_keep_now_always(p->account, &w->n_kept, 0);
     mem_free(w->sessions);
     mem_free(w);
 }
@@ -193,7 +193,7 @@ static struct watcher *watcher_get(struct peer *p)
     if (!p->watcher) {
         p->watcher = MEM_NEW(struct watcher);
         list_init(&p->watcher->watches);
-        account_keep_now(p->account, &p->watcher->n_kept, mem_taken(p->watcher));
+        account_keep_now_always(p->account, &p->watcher->n_kept, mem_taken(p->watcher));
     }
     return p->watcher;
 }
@@ -237,7 +237,7 @@ void watch_forget_all(struct peer *p)
         return;
     while (!list_is_empty(&mine->watches))
         watch_drop(LIST_ENTRY(mine->watches.next, struct watch, mine));
-    account_keep_now(p->account, &mine->n_kept, 0);
+    account_keep_now_always(p->account, &mine->n_kept, 0);
     p->watcher = mem_free(mine);
 }
 
@@ -260,7 +260,7 @@ static struct msg *notice_new(const struct target *t)
     mp_add_str(&b, address_of(t));
     mp_add_text(&b, "error");
     mp_add_str(&b, buf_slice(&text));
-    struct msg *m = b.is_failed || text.is_failed ? NULL : msg_try_new(b.len, NULL);
+    struct msg *m = b.is_failed || text.is_failed ? NULL : msg_try_new(b.len, t->pl->loop->own);
     if (m) {
         memcpy(msg_head(m), b.ptr, b.len);
         ws_seal(m);
@@ -270,29 +270,22 @@ static struct msg *notice_new(const struct target *t)
     return m;
 }
 
-/* False: sending has ended the peer. */
-static bool send_to(struct peer_loop *pl, struct handle peer, struct msg *m)
+/* Each sending may end the peer, so it is looked up anew. */
+static void reject_sessions(const struct target *t, struct handle peer, const struct sessions *s)
 {
-    struct peer *p = peer_find(pl->loop, peer);
-
-    if (p && m)
-        p->via->send(p, m);
-    else
-        msg_unref(m);
-    return p != NULL;
-}
-
-static void reject_sessions(struct target *t, struct handle peer, struct slice peer_id, const struct sessions *s)
-{
+    struct loop *loop = t->pl->loop;
+    struct peer *p;
     struct buf text;
 
     buf_init(&text, 0);
     buf_add_fmt(&text, "Target peer " SLICE_FMT " is not connected", SLICE_ARG(address_of(t)));
-    for (uint16_t at = 0; s && at < s->used; at = (uint16_t)(at + 1 + s->bytes[at])) {
+    for (uint16_t at = 0; at < s->used && (p = peer_find(loop, peer)); at = (uint16_t)(at + 1 + s->bytes[at])) {
         struct slice session = slice_make((const char *)s->bytes + at + 1, s->bytes[at]);
-        if (!send_to(t->pl, peer, router_reject_frame(address_of(t), peer_id, session, buf_slice(&text))))
-            break;
-        loop_count(t->pl->loop, METRIC_WATCH_REJECTS, 1);
+        struct msg *m = router_reject_frame(address_of(t), slice_of(p->full_id), session, buf_slice(&text), p->account);
+        if (!m)
+            continue;
+        loop_count(loop, METRIC_WATCH_REJECTS, 1);
+        p->via->send(p, m);
     }
     buf_deinit(&text);
 }
@@ -300,17 +293,19 @@ static void reject_sessions(struct target *t, struct handle peer, struct slice p
 static void tell(struct watch *w, struct msg *notice)
 {
     struct target *t = w->target;
+    struct loop *loop = t->pl->loop;
     struct handle peer = w->peer->endpoint.handle;
     struct sessions *sessions = w->sessions;
-    struct slice full_id = slice_of(w->peer->full_id);
-    char *peer_id = sessions ? mem_copy(full_id.ptr, full_id.len) : NULL;      /* the peer may end meanwhile */
 
     w->sessions = NULL;
     watch_free(w);
-    reject_sessions(t, peer, slice_of(peer_id), sessions);
-    if (notice && send_to(t->pl, peer, msg_ref(notice)))
-        loop_count(t->pl->loop, METRIC_WATCH_NOTICES, 1);
-    mem_free(peer_id);
+    if (sessions)
+        reject_sessions(t, peer, sessions);
+    struct peer *p = peer_find(loop, peer);
+    if (p && notice) {
+        loop_count(loop, METRIC_WATCH_NOTICES, 1);
+        p->via->send(p, msg_ref(notice));
+    }
     mem_free(sessions);
 }
 
