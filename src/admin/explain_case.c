@@ -191,6 +191,15 @@ static struct access_question question_of(const struct explain_case *c)
                                     .wanted = c->wanted};
 }
 
+/* A glob finds what a listing shows, whatever is to be done with it. */
+static bool is_listed(const struct access_question *q)
+{
+    struct access_question list = *q;
+
+    list.operation = OPERATION_LIST_SERVICES;
+    return access_decide(&list).is_allowed;
+}
+
 /* Of several registrations one that may be used decides. */
 static bool decide_service(struct explain_case *c, struct access_question *q, struct refusal *r)
 {
@@ -202,13 +211,11 @@ static bool decide_service(struct explain_case *c, struct access_question *q, st
         return false;
     if (!slice_eq(id.workspace, c->workspace))
         return refuse(r, "ValueError", "The service id names another workspace");
-    struct service_query query = {.workspace = id.workspace,
-                                  .client = id.client,
-                                  .name = id.name,
-                                  .app_id = id.app,
-                                  .is_exact_name = true};
+    struct service_query query = service_query_of_id(&id);
     service_query_start(&cursor, &c->hub->registry, &query);
     while (!c->decision.is_allowed && (q->service = service_query_next(&cursor))) {
+        if (id.is_glob && !is_listed(q))
+            continue;
         c->decision = access_decide(q);
         is_any = true;
     }

@@ -15,12 +15,11 @@
 
 enum { MAX_NUMBER_TEXT = 400, MAX_QUERY_ARGS = 1000 };
 
-static bool is_reserved(struct slice name, bool keep_reserved)
+/* What the route itself is asked by: never an argument, whoever is called. */
+static bool is_reserved(struct slice name)
 {
-    if (slice_is(name, "_mode"))
-        return true;
-    return !keep_reserved && (slice_is(name, "workspace") || slice_is(name, "service_id") ||
-                              slice_is(name, "function_key"));
+    return slice_is(name, "_mode") || slice_is(name, "workspace") ||
+           slice_is(name, "service_id") || slice_is(name, "function_key");
 }
 
 static size_t digits(struct slice s, size_t at)
@@ -96,8 +95,7 @@ bool api_args_value(struct slice text, struct buf *out, struct buf *error)
 }
 
 /* For repeated names the last wins. */
-static int read_query(struct slice query, bool keep_reserved, struct buf *map, uint32_t *ret_n,
-                      struct buf *error)
+static int read_query(struct slice query, struct buf *map, uint32_t *ret_n, struct buf *error)
 {
     struct slice rest = query, name, value;
     struct buf text;
@@ -118,7 +116,7 @@ static int read_query(struct slice query, bool keep_reserved, struct buf *map, u
             is_repeated = slice_eq(other, name);
         buf_clear(&text);
         url_decode(name, true, &text);
-        if (is_repeated || is_reserved(buf_slice(&text), keep_reserved))
+        if (is_repeated || is_reserved(buf_slice(&text)))
             continue;
         mp_add_str(map, buf_slice(&text));
         buf_clear(&text);
@@ -142,21 +140,20 @@ static void wrap_map(struct api_args *a, struct buf *pairs, uint32_t n)
     a->with_kwargs = true;
 }
 
-static int from_query(const struct http_request *req, bool keep_reserved, struct api_args *ret,
-                      struct buf *error)
+static int from_query(const struct http_request *req, struct api_args *ret, struct buf *error)
 {
     struct buf pairs;
     uint32_t n;
 
     buf_init(&pairs, 0);
-    int r = read_query(req->query, keep_reserved, &pairs, &n, error);
+    int r = read_query(req->query, &pairs, &n, error);
     if (r == API_ARGS_OK)
         wrap_map(ret, &pairs, n);
     buf_deinit(&pairs);
     return r;
 }
 
-static void from_map(struct slice map, bool keep_reserved, struct api_args *ret)
+static void from_map(struct slice map, struct api_args *ret)
 {
     struct slice key, value, name;
     struct mp_iter it;
@@ -166,7 +163,7 @@ static void from_map(struct slice map, bool keep_reserved, struct api_args *ret)
     buf_init(&pairs, 0);
     mp_iter_init(&it, map);
     while (mp_iter_pair(&it, &key, &value)) {
-        if (mp_get_str(key, &name) && is_reserved(name, keep_reserved))
+        if (mp_get_str(key, &name) && is_reserved(name))
             continue;
         mp_add_raw(&pairs, key);
         mp_add_raw(&pairs, value);
@@ -189,8 +186,7 @@ static bool keys_are_texts(struct slice map)
     return true;
 }
 
-static int from_value(struct slice value, bool keep_reserved, struct api_args *ret,
-                      struct buf *error)
+static int from_value(struct slice value, struct api_args *ret, struct buf *error)
 {
     struct slice type;
     bool is_typed = mp_find_str(value, "_rtype", &type);
@@ -206,7 +202,7 @@ static int from_value(struct slice value, bool keep_reserved, struct api_args *r
     if (mp_is(value, MP_ARRAY)) {
         mp_add_raw(&ret->array, value);
     } else if (mp_is(value, MP_MAP) && !is_typed) {
-        from_map(value, keep_reserved, ret);
+        from_map(value, ret);
     } else {
         mp_add_array(&ret->array, 1);
         mp_add_raw(&ret->array, value);
@@ -214,8 +210,7 @@ static int from_value(struct slice value, bool keep_reserved, struct api_args *r
     return API_ARGS_OK;
 }
 
-static int from_msgpack(struct slice body, bool keep_reserved, struct api_args *ret,
-                        struct buf *error)
+static int from_msgpack(struct slice body, struct api_args *ret, struct buf *error)
 {
     struct slice rest = body, value;
 
@@ -223,10 +218,10 @@ static int from_msgpack(struct slice body, bool keep_reserved, struct api_args *
         buf_add_text(error, "Invalid request body: not one whole MessagePack value");
         return API_ARGS_BAD;
     }
-    return from_value(value, keep_reserved, ret, error);
+    return from_value(value, ret, error);
 }
 
-static int from_json(struct slice body, bool keep_reserved, struct api_args *ret, struct buf *error)
+static int from_json(struct slice body, struct api_args *ret, struct buf *error)
 {
     char why[JSON_ERROR_MAX];
     struct slice rest, value;
@@ -241,21 +236,20 @@ static int from_json(struct slice body, bool keep_reserved, struct api_args *ret
         rest = buf_slice(&b);
         int taken = mp_take(&rest, MP_MAX_DEPTH, &value);
         ASSERT(taken == MP_OK);
-        r = from_value(value, keep_reserved, ret, error);
+        r = from_value(value, ret, error);
     }
     buf_deinit(&b);
     return r;
 }
 
-int api_args_read(const struct http_request *req, bool keep_reserved, struct api_args *ret,
-                  struct buf *error)
+int api_args_read(const struct http_request *req, struct api_args *ret, struct buf *error)
 {
     struct slice type, head, rest;
 
     *ret = (struct api_args){0};
     buf_init(&ret->array, 0);
     if (req->method != HTTP_M_POST)
-        return from_query(req, keep_reserved, ret, error);
+        return from_query(req, ret, error);
     if (!req->body.len)
         return API_ARGS_OK;
     if (!http_request_header(req, "Content-Type", &type))
@@ -263,9 +257,9 @@ int api_args_read(const struct http_request *req, bool keep_reserved, struct api
     if (slice_cut(type, ';', &head, &rest))
         type = slice_trim(head);
     if (slice_is_nocase(type, "application/msgpack"))
-        return from_msgpack(req->body, keep_reserved, ret, error);
+        return from_msgpack(req->body, ret, error);
     if (slice_is_nocase(type, "application/json"))
-        return from_json(req->body, keep_reserved, ret, error);
+        return from_json(req->body, ret, error);
     buf_add_text(error,
                  "Invalid content-type (supported types: application/msgpack, application/json)");
     return API_ARGS_TYPE;

@@ -14,10 +14,9 @@ struct api_args {
 
 enum { API_ARGS_OK, API_ARGS_BAD, API_ARGS_TYPE }; /* BAD: 400; TYPE: 415 */
 
-/* keep_reserved: for the manager's own functions, whose parameters may be called `workspace` or `service_id`. On failure
- * error has the detail. */
-MUST_CHECK int api_args_read(const struct http_request *req, bool keep_reserved,
-                             struct api_args *ret, struct buf *error);
+/* On failure error has the detail. */
+MUST_CHECK int api_args_read(const struct http_request *req, struct api_args *ret,
+                             struct buf *error);
 void api_args_deinit(struct api_args *a);
 /* One query value to an encoded value: digits, floats, JSON objects, else text. False: a broken JSON object. */
 bool api_args_value(struct slice text, struct buf *out, struct buf *error);

@@ -68,8 +68,7 @@ static void call_function(struct caller *c, struct slice ref)
     struct buf error;
 
     buf_init(&error, 0);
-    int r =
-        api_args_read(c->req, is_manager(http_request_param(c->req, "service_id")), &args, &error);
+    int r = api_args_read(c->req, &args, &error);
     if (r != API_ARGS_OK) {
         caller_answer_error(c, r == API_ARGS_TYPE ? 415 : 400, buf_slice(&error));
     } else if (!rpc_request_from_ref(ref, slice_of(c->target_workspace), &c->scratch, &request)) {

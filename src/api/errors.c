@@ -32,6 +32,8 @@ static unsigned status_of(struct slice text)
         return 400;
     if (contains(text, "TimeoutError"))
         return 504;
+    if (contains(text, "Client disconnected while retrieving service"))
+        return 502; /* as RPC_GONE, met by the manager */
     return 500;
 }
 
@@ -51,6 +53,23 @@ static struct slice last_line(struct slice text)
         text = rest;
     }
     return found;
+}
+
+/* Services in an ambiguity stand here as Python bytes: public pages that ask over HTTP read them by a pattern that begins with
+ * the b, although releases of the original differ in it. */
+static void add_line(struct buf *detail, struct slice line)
+{
+    static const char quoted[] = "'services:";
+    const char *at;
+
+    if (contains(line, "Multiple services found for ")) {
+        while ((at = memmem(line.ptr, line.len, quoted, sizeof(quoted) - 1))) {
+            buf_add(detail, line.ptr, (size_t)(at - line.ptr));
+            buf_add_fmt(detail, "b%s", quoted);
+            line = slice_from(line, (size_t)(at - line.ptr) + sizeof(quoted) - 1);
+        }
+    }
+    buf_add_slice(detail, line);
 }
 
 static struct slice first_line(struct slice text)
@@ -85,7 +104,7 @@ unsigned api_error_of_value(struct slice error, bool is_detailed, struct buf *de
         buf_add_slice(detail, buf_slice(&full));
     } else {
         buf_add_text(detail, "RemoteException: ");
-        buf_add_slice(detail, line);
+        add_line(detail, line);
     }
     buf_deinit(&full);
     return status;
@@ -102,7 +121,7 @@ unsigned api_error_of(const struct rpc_reply *reply, bool is_detailed, struct bu
         return 504;
     case RPC_GONE:
         buf_add_slice(detail, reply->text);
-        return 500;
+        return 502;
     case RPC_OVERLOADED:
         buf_add_slice(detail, reply->text);
         return 503;

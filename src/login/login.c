@@ -35,7 +35,7 @@ static bool another_exists(const struct login *l)
     const struct service_query query = {.workspace = SLICE_LIT("public"),
                                         .client = SLICE_LIT("*"),
                                         .name = SLICE_LIT("hypha-login"),
-                                        .is_exact_name = true};
+                                        .is_literal = true};
     struct service_cursor cursor;
     const struct service *s;
 

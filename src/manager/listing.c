@@ -11,11 +11,6 @@
 #include "registry/registry.h"
 #include "wire/mp.h"
 
-static const char *visibility_name(enum service_visibility v)
-{
-    return v == SERVICE_PUBLIC ? "public" : v == SERVICE_PROTECTED ? "protected" : "unlisted";
-}
-
 static bool is_any(struct slice s)
 {
     return !s.len || slice_is(s, "*");
@@ -30,7 +25,7 @@ static bool fits_visibility(const struct list_query *q, const struct service *s,
         return true;
     if (slice_is(q->visibility, "unlisted") && access != SERVICE_MEMBER)
         return s->visibility == SERVICE_PUBLIC;
-    return slice_is(q->visibility, visibility_name(s->visibility));
+    return slice_is(q->visibility, service_visibility_name(s->visibility));
 }
 
 static bool is_shown(const struct rpc_call *call, const struct list_query *q,

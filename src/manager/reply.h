@@ -10,7 +10,7 @@
 
 struct rpc_call;
 
-enum { REFUSAL_MAX = 1024 };
+enum { REFUSAL_MAX = 4096 };
 
 struct refusal {
     const char *class_name;

@@ -1,6 +1,7 @@
 /* service_choice: several registrations may share a name. Only those the caller may use are
  * counted and named, so that neither a choice nor a refusal tells a stranger what else there is.
- * '*' is a pattern as the whole client part and nowhere else (D-18). */
+ * An id with globs finds what a listing of the same id shows, and says nothing about the rest:
+ * otherwise it would be a way to look for unlisted and protected services (D-18). */
 #include "manager/service_choice.h"
 
 #include "base/clock.h"
@@ -13,7 +14,7 @@
 #include "rpc/rpc.h"
 #include "wire/mp.h"
 
-enum { NAMED_MAX = 5 }; /* ids shown as examples in a refusal */
+enum { NAMED_MAX = 5 }; /* services shown as examples in a refusal */
 static const double TIMEOUT_S = 10, SELECT_TIMEOUT_S = 2, TIMEOUT_MOST_S = 86400;
 
 /* ---- what the caller wishes ---- */
@@ -97,11 +98,8 @@ void service_set_deinit(struct service_set *set)
 bool service_set_find(struct hub *h, const struct rpc_call *call, const struct service_id *id,
                       struct service_set *ret, struct refusal *r)
 {
-    struct service_query q = {.workspace = id->workspace,
-                              .client = id->client,
-                              .name = id->name,
-                              .app_id = id->app,
-                              .is_exact_name = true};
+    struct service_query q = service_query_of_id(id);
+    enum access_purpose purpose = id->is_glob ? ACCESS_LIST : ACCESS_USE;
     struct service_cursor cursor;
     struct service *s;
     size_t room = 0;
@@ -110,8 +108,8 @@ bool service_set_find(struct hub *h, const struct rpc_call *call, const struct s
     *ret = (struct service_set){0};
     service_query_start(&cursor, &h->registry, &q);
     while ((s = service_query_next(&cursor))) {
-        if (access_service(call->user, call->workspace, s, ACCESS_USE) == SERVICE_HIDDEN) {
-            is_any_hidden = true;
+        if (access_service(call->user, call->workspace, s, purpose) == SERVICE_HIDDEN) {
+            is_any_hidden = !id->is_glob;
             continue;
         }
         if (ret->n_items == room) {
@@ -132,24 +130,36 @@ bool service_set_find(struct hub *h, const struct rpc_call *call, const struct s
 
 /* ---- the choice ---- */
 
+/* A service as the original names it in its store: programs read the ids of workers out of that. */
+static void add_key(struct buf *b, const struct service *s)
+{
+    buf_add_fmt(b, "%s'services:%s|%s:%s@%s'", b->len ? ", " : "",
+                service_visibility_name(s->visibility), s->type ? s->type : "*", s->full_id,
+                s->app_id);
+}
+
 static bool choose_only(const struct service_set *set, const struct service_id *id,
                         struct refusal *r)
 {
-    struct buf ids;
+    struct buf keys;
+    size_t whole = 0;
 
     if (set->n_items == 1)
         return true;
-    buf_init(&ids, 0);
-    for (size_t i = 0; i < set->n_items && i < NAMED_MAX; i++)
-        buf_add_fmt(&ids, "%s'%s'", i ? ", " : "", set->items[i]->full_id);
-    struct slice named = slice_utf8_prefix(buf_slice(&ids), REFUSAL_MAX / 2);
+    buf_init(&keys, 0);
+    for (size_t i = 0; i < set->n_items && i < NAMED_MAX; i++) {
+        add_key(&keys, set->items[i]);
+        if (keys.len <= REFUSAL_MAX / 2)
+            whole = keys.len;
+    }
+    struct slice named = slice_to(buf_slice(&keys), whole);
     (void)refuse(
         r, "AssertionError",
         "Multiple services found for " SLICE_FMT "/" SLICE_FMT ":" SLICE_FMT ", e.g. [" SLICE_FMT
         "]. You can either specify the mode as 'random', 'first', 'last', 'native:random', or use "
         "'select:criteria:function' format.",
         SLICE_ARG(id->workspace), SLICE_ARG(id->client), SLICE_ARG(id->name), SLICE_ARG(named));
-    buf_deinit(&ids);
+    buf_deinit(&keys);
     return false;
 }
 

@@ -99,17 +99,14 @@ static bool is_list_of_texts(struct slice value)
 static bool read_visibility(struct slice config, enum service_visibility *ret,
                             struct refusal *ret_refusal)
 {
-    static const char *const names[] = {[SERVICE_PUBLIC] = "public",
-                                        [SERVICE_PROTECTED] = "protected",
-                                        [SERVICE_UNLISTED] = "unlisted"};
     struct slice value, text = {NULL, 0};
 
     *ret = SERVICE_PROTECTED;
     if (!mp_find(config, "visibility", &value))
         return true;
     (void)mp_get_str(value, &text);
-    for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
-        if (slice_is(text, names[i])) {
+    for (unsigned i = 0; i < SERVICE_VISIBILITIES; i++) {
+        if (slice_is(text, service_visibility_name(i))) {
             *ret = i;
             return true;
         }
@@ -121,8 +118,6 @@ static bool read_visibility(struct slice config, enum service_visibility *ret,
 static bool read_authorized(struct slice config, struct service_draft *d,
                             struct refusal *ret_refusal)
 {
-    static const char *const names[] = {
-        [SERVICE_PUBLIC] = "public", [SERVICE_UNLISTED] = "unlisted"};
     struct slice value, item;
     struct mp_iter it;
 
@@ -135,7 +130,7 @@ static bool read_authorized(struct slice config, struct service_draft *d,
         return refuse(ret_refusal, "ValueError",
                       "authorized_workspaces can only be set when visibility is 'protected', got "
                       "visibility='%s'",
-                      names[d->fields.visibility]);
+                      service_visibility_name(d->fields.visibility));
     d->fields.has_authorized = true;
     d->authorized = mem_new((mp_count(value) + 1) * sizeof(struct slice));
     mp_iter_init(&it, value);
@@ -219,9 +214,6 @@ static void add_creator(struct buf *b, const struct service_origin *origin, bool
 static void add_config(struct buf *b, struct slice config, const struct service_draft *d,
                        const struct service_origin *origin)
 {
-    static const char *const names[] = {[SERVICE_PUBLIC] = "public",
-                                        [SERVICE_PROTECTED] = "protected",
-                                        [SERVICE_UNLISTED] = "unlisted"};
     const struct slice nil = SLICE_LIT("\xc0"), no = SLICE_LIT("\xc2"),
                        empty_list = SLICE_LIT("\x90");
     struct mp_open map;
@@ -230,7 +222,7 @@ static void add_config(struct buf *b, struct slice config, const struct service_
 
     mp_open_map(&map, b);
     mp_key(&map, "visibility");
-    mp_add_text(b, names[d->fields.visibility]);
+    mp_add_text(b, service_visibility_name(d->fields.visibility));
     add_given(&map, config, "require_context", no);
     mp_key(&map, "workspace");
     mp_add_str(b, origin->workspace);

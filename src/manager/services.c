@@ -69,7 +69,7 @@ static bool check_singleton(struct hub *h, const struct client *c, const struct 
                             struct refusal *r)
 {
     struct service_query q = {
-        .workspace = slice_of(c->workspace->id), .name = f->name, .is_exact_name = true};
+        .workspace = slice_of(c->workspace->id), .name = f->name, .is_literal = true};
     struct service_cursor cursor;
     const struct service *s;
 

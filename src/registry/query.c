@@ -7,19 +7,33 @@ static bool is_any(struct slice pattern)
     return !pattern.len || slice_is(pattern, "*");
 }
 
+static bool fits(const struct service_query *q, struct slice pattern, struct slice text)
+{
+    if (is_any(pattern))
+        return true;
+    return q->is_literal ? slice_eq(pattern, text) : glob_match(pattern, text);
+}
+
+static bool fits_name(const struct service_query *q, struct slice name)
+{
+    if (q->is_literal)      /* a service may be called "*" */
+        return !q->name.len || slice_eq(q->name, name);
+    return fits(q, q->name, name);
+}
+
 static bool matches(const struct service_query *q, const struct service *s)
 {
-    struct slice client = s->client->id;
+    return fits_name(q, s->name) && fits(q, q->client, s->client->id) && fits(q, q->app_id, slice_of(s->app_id)) &&
+           (is_any(q->type) || (s->type && fits(q, q->type, slice_of(s->type))));
+}
 
-    if (!is_any(q->app_id) && !slice_is(q->app_id, s->app_id))
-        return false;
-    if (!is_any(q->type) && !(s->type && slice_is(q->type, s->type)))
-        return false;
-    if (!is_any(q->client) && !(q->is_exact_name ? slice_eq(q->client, client) : glob_match(q->client, client)))
-        return false;
-    if (q->is_exact_name)
-        return !q->name.len || slice_eq(q->name, s->name);
-    return is_any(q->name) || glob_match(q->name, s->name);
+struct service_query service_query_of_id(const struct service_id *id)
+{
+    return (struct service_query){.workspace = id->workspace,
+                                  .client = id->client,
+                                  .name = id->name,
+                                  .app_id = id->app,
+                                  .is_literal = !id->is_glob};
 }
 
 static void walk_list(struct service_cursor *c, struct list *head)
@@ -33,7 +47,7 @@ void service_query_start(struct service_cursor *c, const struct registry *r, con
     *c = (struct service_cursor){.registry = r, .query = *q};
     if (!q->workspace.len) {
         c->walk = SERVICE_WALK_ALL;
-    } else if (q->name.len && (q->is_exact_name || !slice_has_byte(q->name, '*'))) {
+    } else if (q->name.len && (q->is_literal || !glob_is(q->name))) {
         struct service_name *sn = service_name_find(r, q->workspace, q->name);
         c->walk = SERVICE_WALK_NAME;
         walk_list(c, sn ? &sn->services : NULL);

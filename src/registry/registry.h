@@ -13,12 +13,15 @@
 #include "base/map.h"
 #include "base/slice.h"
 #include "loop/loop.h"
+#include "wire/address.h"
 
 struct account;
 struct meter;
 struct user;
 
 enum service_visibility { SERVICE_PUBLIC, SERVICE_PROTECTED, SERVICE_UNLISTED };
+enum { SERVICE_VISIBILITIES = SERVICE_UNLISTED + 1 };
+const char *service_visibility_name(enum service_visibility v);     /* as in a service's config */
 
 struct workspace {
     char *id;                       /* owned; key of the index */
@@ -157,10 +160,12 @@ bool service_authorizes(const struct service *s, struct slice workspace);
 /* ---- queries */
 struct service_query {
     struct slice workspace;         /* exact; empty = all */
-    struct slice client, name;      /* globs where only '*' is special; empty = any */
-    bool is_exact_name;             /* name and client are literal, but for a client "*" */
-    struct slice type, app_id;      /* exact; empty or "*" = any */
+    struct slice client, name;      /* globs (wire/address.h); empty = any */
+    struct slice type, app_id;      /* the same */
+    bool is_literal;                /* none of them is a glob, but for "*" as the whole of client, type or app_id */
 };
+/* What an id names: literally, or by its globs. The workspace must have been filled in. Borrows from the id. */
+struct service_query service_query_of_id(const struct service_id *id);
 struct service_cursor {
     const struct registry *registry;
     struct service_query query;

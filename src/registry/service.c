@@ -4,6 +4,14 @@
 #include "base/memory.h"
 #include "registry/records.h"
 
+const char *service_visibility_name(enum service_visibility v)
+{
+    static const char *const names[SERVICE_VISIBILITIES] = {
+        [SERVICE_PUBLIC] = "public", [SERVICE_PROTECTED] = "protected", [SERVICE_UNLISTED] = "unlisted"};
+
+    return names[v];
+}
+
 static struct slice name_key(struct buf *b, struct slice workspace, struct slice name)
 {
     buf_add_slice(b, workspace);

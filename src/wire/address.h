@@ -40,6 +40,7 @@ struct service_id {
     struct slice name;
     struct slice app; /* "*" when not given */
     bool is_manager;  /* "~" or ".../~" */
+    bool is_glob;     /* client, name or app is a pattern; "*" as the whole of client or app is not: it is the default */
 };
 enum {
     SERVICE_ID_OK,
@@ -54,5 +55,7 @@ int service_id_parse(struct slice text, struct service_id *ret);
 /* At registration the split differs: workspace up to the first '/', client up to the next ':', name = the rest
  * (workspaces-and-auth 6.1). False when there is no ':'. workspace is empty when there is no '/' before the ':'. */
 bool service_id_split_registered(struct slice text, struct service_id *ret);
-/* Shell-like match where only '*' is special. Linear time. */
+/* Shell-like match: '*' is any run of bytes, '?' any one byte, nothing else is special. Nothing is tried twice. */
 bool glob_match(struct slice pattern, struct slice text);
+/* Whether a text has either of the two in it. */
+bool glob_is(struct slice text);

@@ -47,6 +47,8 @@ int service_id_parse(struct slice text, struct service_id *ret)
         return SERVICE_ID_WILDCARD;
     id.is_manager =
         slice_is(id.name, "~") && !slice_has_byte(text, ':') && !slice_has_byte(text, '@');
+    id.is_glob = (glob_is(id.client) && !slice_is(id.client, "*")) || glob_is(id.name) ||
+                 (glob_is(id.app) && !slice_is(id.app, "*"));
     *ret = id;
     return SERVICE_ID_OK;
 }
@@ -67,6 +69,41 @@ bool service_id_split_registered(struct slice text, struct service_id *ret)
     return true;
 }
 
+bool glob_is(struct slice text)
+{
+    return slice_has_byte(text, '*') || slice_has_byte(text, '?');
+}
+
+/* Whether the piece, which has no star, stands at the start of the text. */
+static bool piece_fits(struct slice piece, struct slice text)
+{
+    struct slice run, rest;
+
+    if (text.len < piece.len)
+        return false;
+    while (slice_cut(piece, '?', &run, &rest)) {
+        if (!slice_eq(slice_to(text, run.len), run))
+            return false;
+        text = slice_from(text, run.len + 1);
+        piece = rest;
+    }
+    return slice_eq(slice_to(text, piece.len), piece);
+}
+
+/* Where the piece stands first; text.len + 1 when nowhere. */
+static size_t piece_find(struct slice piece, struct slice text)
+{
+    if (!slice_has_byte(piece, '?')) {
+        const char *at = text.len ? memmem(text.ptr, text.len, piece.ptr, piece.len) : NULL;
+        return at ? (size_t)(at - text.ptr) : text.len + 1;
+    }
+    for (size_t at = 0; at + piece.len <= text.len; at++) {
+        if (piece_fits(piece, slice_from(text, at)))
+            return at;
+    }
+    return text.len + 1;
+}
+
 /* Leftmost placing of each piece between stars is enough: whatever a later placing would allow, the earlier one allows too.
  * So nothing is ever tried twice. */
 bool glob_match(struct slice pattern, struct slice text)
@@ -74,17 +111,17 @@ bool glob_match(struct slice pattern, struct slice text)
     struct slice piece, rest;
 
     if (!slice_cut(pattern, '*', &piece, &rest))
-        return slice_eq(pattern, text);
-    if (text.len < piece.len || !slice_eq(slice_to(text, piece.len), piece))
+        return text.len == pattern.len && piece_fits(pattern, text);
+    if (!piece_fits(piece, text))
         return false;
     text = slice_from(text, piece.len);
     while (slice_cut(rest, '*', &piece, &rest)) {
         if (!piece.len)
             continue;
-        const char *at = text.len ? memmem(text.ptr, text.len, piece.ptr, piece.len) : NULL;
-        if (!at)
+        size_t at = piece_find(piece, text);
+        if (at > text.len)
             return false;
-        text = slice_from(text, (size_t)(at - text.ptr) + piece.len);
+        text = slice_from(text, at + piece.len);
     }
-    return text.len >= rest.len && slice_eq(slice_from(text, text.len - rest.len), rest);
+    return text.len >= rest.len && piece_fits(rest, slice_from(text, text.len - rest.len));
 }

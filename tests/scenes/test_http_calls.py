@@ -22,7 +22,6 @@ OWN_CALLS = {
     "member-through-text": (404, b'{"success":false,"detail":"meta.title.x not found."}'),
     "error-no-app": (404, '{"success":false,"detail":"RemoteException: Exception: Failed to get application info'),
     "mode-ambiguous": (400, '{"success":false,"detail":"RemoteException: AssertionError: Multiple services found for cap-main/*:dup'),
-    "manager-service-id-stripped": (200, '{"id":"cap-main/cap:svc"'),
     "manager-list-services": (200, b"[]"),
     "generator-json": (200, b"data: 0\n\ndata: 1\n\ndata: [DONE]\n\n"),
     "generator-msgpack": (200, b"\x00\x01"), "method-head": (200, b""),

@@ -195,7 +195,7 @@ async def test_ids_that_do_not_resolve(hub, server):
                         ("a@b@c", "at most one '@'"), ("*/x", "You must specify a workspace"),
                         ("*", "cannot be a wildcard"), ("none", "Service not found: ws-user-bob/*:none@*"),
                         ("no-such/x", "Service not found: no-such/*:x@*"),
-                        ("ws-us*/dark", "Service not found"), ("ws-user-ada/*:da*", "Service not found"),
+                        ("ws-us*/dark", "Service not found: ws-us*/*:dark@*"), ("ws-user-ada/*:da*", "Service not found"),
                         ("ws-user-ada/d?rk", "Service not found")):
         for function in ("get_service_info", "get_service"):
             assert words in await refusal_of(bob.manage(function, text)), (function, text)

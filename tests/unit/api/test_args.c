@@ -6,7 +6,6 @@
 
 struct given {
     const char *query, *args;       /* NULL: refused */
-    bool keep_reserved;
 };
 
 static const struct given queries[] = {
@@ -48,7 +47,6 @@ static const struct given queries[] = {
     {"a=1&a=2", "[{\"a\":2}]"},
     {"self=1", "[{\"self\":1}]"},
     {"workspace=w&service_id=s&function_key=f&_mode=m&a=1", "[{\"a\":1}]"},
-    {"workspace=w&service_id=s&_mode=m", "[{\"workspace\":\"w\",\"service_id\":\"s\"}]", true},
     {"_mode=random", ""},
     {"", ""},
     {"a={x", NULL},
@@ -73,7 +71,7 @@ CASE(queries_mean_what_the_table_says)
         struct api_args args;
         struct buf error;
         buf_init(&error, 0);
-        int r = api_args_read(&req, g->keep_reserved, &args, &error);
+        int r = api_args_read(&req, &args, &error);
         if (r != (g->args ? API_ARGS_OK : API_ARGS_BAD))
             check_fail(__FILE__, __LINE__, "%s: outcome %d", g->query, r);
         if (g->args && *g->args) {
@@ -100,7 +98,7 @@ CASE(too_many_arguments_are_refused)
         buf_add_text(&query, "a=1&");
     struct http_request req = request(HTTP_M_GET, "");
     req.query = buf_slice(&query);
-    CHECK_INT(api_args_read(&req, false, &args, &error), API_ARGS_BAD);
+    CHECK_INT(api_args_read(&req, &args, &error), API_ARGS_BAD);
     CHECK(slice_is(buf_slice(&error), "Invalid request body: too many arguments"));
     api_args_deinit(&args);
     buf_deinit(&query);
@@ -167,7 +165,7 @@ static void read_body(const struct body *b, struct api_args *args, struct buf *e
     }
     CHECK_INT(r, HTTP_PARSE_DONE);
     struct http_request *req = http_parser_take(p);
-    if (api_args_read(req, false, args, error) != b->outcome)
+    if (api_args_read(req, args, error) != b->outcome)
         check_fail(__FILE__, __LINE__, "%s: not outcome %d", b->what, b->outcome);
     http_request_end(req);
     http_parser_free(p);

@@ -22,6 +22,17 @@ static const struct mapped table[] = {
     {"wrong arguments", "x", "TypeError: got an unexpected keyword argument 'z'", 400,
      "RemoteException: TypeError: got an unexpected keyword argument 'z'"},
     {"an assertion", "x", "AssertionError: no", 400, "RemoteException: AssertionError: no"},
+    {"a provider lost while it was asked for its service", "x",
+     "ConnectionError: Client disconnected while retrieving service: ws-a/c:s", 502,
+     "RemoteException: ConnectionError: Client disconnected while retrieving service: ws-a/c:s"},
+    {"a provider's own trouble with a connection", "x", "ConnectionError: no database", 500,
+     "RemoteException: ConnectionError: no database"},
+    {"many services", "x",
+     "AssertionError: Multiple services found for w/*:s, e.g. ['services:public|k:w/a:s@*', 'services:public|k:w/b:s@*']. You", 400,
+     "RemoteException: AssertionError: Multiple services found for w/*:s, e.g. [b'services:public|k:w/a:s@*', "
+     "b'services:public|k:w/b:s@*']. You"},
+    {"such a name elsewhere", "x", "RuntimeError: ['services:public|k:w/a:s@*']", 500,
+     "RemoteException: RuntimeError: ['services:public|k:w/a:s@*']"},
     {"a timeout", "x", "TimeoutError", 504, "RemoteException: TimeoutError"},
     {"anything else", "x", "RuntimeError: boom", 500, "RemoteException: RuntimeError: boom"},
     {"no trace", "boom", "", 500, "RemoteException: boom"},
@@ -91,7 +102,7 @@ CASE(other_outcomes_have_their_status)
         const char *detail;
     } rows[] = {
         {RPC_TIMED_OUT, 504, "TimeoutError: why"},
-        {RPC_GONE, 500, "why"},
+        {RPC_GONE, 502, "why"},
         {RPC_OVERLOADED, 503, "why"},
     };
 

@@ -73,8 +73,8 @@ CASE(modes)
     check_choice(&cf, "many", "random", "ws-a/c");
     check_choice(&cf, "many", "native:random", "ws-a/c");
     check_choice(&cf, "many", "",
-                 "Multiple services found for ws-a/*:many, e.g. ['ws-a/c1:many', 'ws-a/c2:many', "
-                 "'ws-a/c3:many']. You");
+                 "Multiple services found for ws-a/*:many, e.g. ['services:protected|generic:ws-a/c1:many@*', "
+                 "'services:protected|generic:ws-a/c2:many@*', 'services:public|generic:ws-a/c3:many@*']. You");
     check_choice(&cf, "many", "exact", "Multiple services found for ws-a/*:many");
     check_choice(&cf, "public/many", "", "public/c");
     check_choice(&cf, "c2:many", "", "ws-a/c2:many");
@@ -102,7 +102,56 @@ CASE(ids)
     check_choice(&cf, "c1:x@app", "", "Service not found: ws-a/c1:x@app");
     check_choice(&cf, "nows/x", "", "Service not found: nows/*:x@*");
     check_choice(&cf, "ws-*/many", "first", "Service not found: ws-*/*:many@*");
-    check_choice(&cf, "man*", "first", "Service not found: ws-a/*:man*@*");
+    teardown(&cf);
+}
+
+/* What a listing of the same id shows, and nothing else. */
+CASE(globs)
+{
+    struct choice_fixture cf = setup(PERMISSION_READ);
+    struct client *c1 = client_find(&cf.f->hub.registry, SLICE_LIT("ws-a/c1"));
+
+    make_service(cf.f, c1, "dark", SERVICE_UNLISTED, NULL);
+    make_service(cf.f, c1, "a*b?", SERVICE_PUBLIC, NULL);
+    check_choice(&cf, "man*", "first", "ws-a/c1:many");
+    check_choice(&cf, "ws-a/c*:many", "last", "ws-a/c3:many");
+    check_choice(&cf, "ws-a/c?:ma*", "last", "ws-a/c3:many");
+    check_choice(&cf, "ws-a/*2:many", "", "ws-a/c2:many");
+    check_choice(&cf, "c*:many", "",
+                 "Multiple services found for ws-a/c*:many, e.g. ['services:protected|generic:ws-a/c1:many@*', ");
+    check_choice(&cf, "public/c*:many", "", "public/c");
+    check_choice(&cf, "c*:many", "select:min:load", "ask");
+    check_choice(&cf, "c?:none", "first", "Service not found: ws-a/c?:none@*");
+    check_choice(&cf, "c1:a*b?", "", "ws-a/c1:a*b?");
+    check_choice(&cf, "dark", "", "ws-a/c1:dark");
+    check_choice(&cf, "*:dark", "", "ws-a/c1:dark");
+    check_choice(&cf, "d?rk", "", "Service not found: ws-a/*:d?rk@*");
+    check_choice(&cf, "c*:dark", "", "Service not found: ws-a/c*:dark@*");
+    check_choice(&cf, "ws-?/c1:many", "", "Service not found: ws-?/c1:many@*");
+    teardown(&cf);
+}
+
+/* A key is shown whole or not at all, whatever names clients choose. */
+CASE(long_names)
+{
+    struct choice_fixture cf = setup(PERMISSION_READ);
+    char name[1001], text[1100];
+    struct service_id id;
+    struct service_set set;
+    struct service_choice choice;
+    struct refusal r;
+
+    memset(name, 'n', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    for (unsigned i = 1; i <= 3; i++) {
+        snprintf(text, sizeof(text), "ws-a/c%u", i);
+        make_service(cf.f, client_find(&cf.f->hub.registry, slice_of(text)), name, SERVICE_PUBLIC, NULL);
+    }
+    CHECK(service_id_read(SLICE_LIT("ws-a/nn*"), cf.call.workspace, &id, &r));
+    CHECK(service_set_find(&cf.f->hub, &cf.call, &id, &set, &r));
+    CHECK_INT(service_choose(&set, &id, SLICE_LIT("exact"), &choice, &r), CHOICE_REFUSED);
+    CHECK(strstr(r.text, "nn@*']. You can either specify") != NULL);
+    service_set_deinit(&set);
     teardown(&cf);
 }
 
@@ -116,6 +165,8 @@ CASE(strangers)
     scope_grant(&cf.call.user->scope, "ws-b", PERMISSION_READ);
     check_choice(&cf, "ws-a/c1:many", "",
                  "Permission denied for non-public service in workspace ws-a");
+    check_choice(&cf, "ws-a/c1:man*", "", "Service not found: ws-a/c1:man*@*");
+    check_choice(&cf, "ws-a/c*:many", "", "ws-a/c3:many");
     teardown(&cf);
 }
 
@@ -139,4 +190,4 @@ CASE(event_types)
     CHECK(!event_type_check(slice_make("a\0b", 3), SLICE_LIT("ws-a"), &r));
 }
 
-CASES(RUN(modes), RUN(ids), RUN(strangers), RUN(event_types))
+CASES(RUN(modes), RUN(ids), RUN(globs), RUN(long_names), RUN(strangers), RUN(event_types))

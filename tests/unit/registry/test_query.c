@@ -31,14 +31,14 @@ static unsigned roll(struct world *w, unsigned n)
     return (unsigned)(dice_next(&w->dice) % n);
 }
 
-/* '*' only, by the book: any run of characters. */
+/* By the book: '*' is any run of characters, '?' any one. */
 static bool glob(const char *p, const char *t)
 {
     if (!*p)
         return !*t;
     if (*p == '*')
         return glob(p + 1, t) || (*t && glob(p, t + 1));
-    return *p == *t && glob(p + 1, t + 1);
+    return (*p == *t || (*p == '?' && *t)) && glob(p + 1, t + 1);
 }
 
 static void model_remove(struct model *m, size_t at)
@@ -115,7 +115,7 @@ static void change(struct world *w)
 
 struct question {
     const char *workspace, *client, *name, *type, *app;
-    bool is_exact;
+    bool is_literal;
 };
 
 static bool any(const char *p)
@@ -123,20 +123,24 @@ static bool any(const char *p)
     return !*p || strcmp(p, "*") == 0;
 }
 
+static bool part_matches(const struct question *q, const char *pattern, const char *text)
+{
+    return any(pattern) || (q->is_literal ? strcmp(pattern, text) == 0 : glob(pattern, text));
+}
+
 static bool model_matches(const struct question *q, const struct row *r)
 {
-    bool client = any(q->client) || (q->is_exact ? strcmp(q->client, r->client) == 0 : glob(q->client, r->client));
-    bool name = q->is_exact ? !*q->name || strcmp(q->name, r->name) == 0 : any(q->name) || glob(q->name, r->name);
+    bool name = q->is_literal ? !*q->name || strcmp(q->name, r->name) == 0 : part_matches(q, q->name, r->name);
 
-    return (!*q->workspace || strcmp(q->workspace, r->workspace) == 0) && client && name &&
-           (any(q->type) || (r->type && strcmp(q->type, r->type) == 0)) && (any(q->app) || strcmp(q->app, r->app) == 0);
+    return (!*q->workspace || strcmp(q->workspace, r->workspace) == 0) && part_matches(q, q->client, r->client) && name &&
+           (any(q->type) || (r->type && part_matches(q, q->type, r->type))) && part_matches(q, q->app, r->app);
 }
 
 /* The answer within one workspace comes in registration order; between workspaces in any. */
 static void ask(struct world *w, const struct question *q)
 {
     struct service_query query = {.workspace = slice_of(q->workspace), .client = slice_of(q->client), .name = slice_of(q->name),
-                                  .is_exact_name = q->is_exact, .type = slice_of(q->type), .app_id = slice_of(q->app)};
+                                  .is_literal = q->is_literal, .type = slice_of(q->type), .app_id = slice_of(q->app)};
     struct service_cursor cursor;
     struct service *s;
     bool is_seen[MODEL_MAX] = {false};
@@ -165,11 +169,11 @@ static void ask(struct world *w, const struct question *q)
 static void ask_something(struct world *w)
 {
     static const char *const ws[] = {"", "ws-a", "ws-b", "ws-bb", "public", "ws-none"};
-    static const char *const cl[] = {"", "*", "bob", "bob*", "*a*", "alice", "*b*y", "nobody"};
-    static const char *const na[] = {"", "*", "calc", "calc*", "*", "x.*", "built-in", "**c", "none"};
-    static const char *const ty[] = {"", "*", "math", "text", "none"};
-    static const char *const ap[] = {"", "*", "app1", "none"};
-    struct question q = {ws[roll(w, 6)], cl[roll(w, 8)], na[roll(w, 9)], ty[roll(w, 5)], ap[roll(w, 4)], roll(w, 3) == 0};
+    static const char *const cl[] = {"", "*", "bob", "bob*", "*a*", "alice", "*b*y", "nobody", "b?b", "?"};
+    static const char *const na[] = {"", "*", "calc", "calc*", "*", "x.*", "built-in", "**c", "none", "x.?", "c???"};
+    static const char *const ty[] = {"", "*", "math", "text", "none", "*t*", "m?th"};
+    static const char *const ap[] = {"", "*", "app1", "none", "app*"};
+    struct question q = {ws[roll(w, 6)], cl[roll(w, 10)], na[roll(w, 11)], ty[roll(w, 7)], ap[roll(w, 5)], roll(w, 3) == 0};
 
     ask(w, &q);
 }

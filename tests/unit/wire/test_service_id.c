@@ -86,7 +86,7 @@ static bool slow_match(struct slice p, struct slice t)
         return !t.len;
     if (p.ptr[0] == '*')
         return slow_match(slice_from(p, 1), t) || (t.len && slow_match(p, slice_from(t, 1)));
-    return t.len && p.ptr[0] == t.ptr[0] && slow_match(slice_from(p, 1), slice_from(t, 1));
+    return t.len && (p.ptr[0] == '?' || p.ptr[0] == t.ptr[0]) && slow_match(slice_from(p, 1), slice_from(t, 1));
 }
 
 CASE(globs_agree_with_the_definition)
@@ -98,7 +98,7 @@ CASE(globs_agree_with_the_definition)
         char pattern[8], text[10];
         size_t n_pattern = dice_below(&d, 8), n_text = dice_below(&d, 10);
         for (size_t i = 0; i < n_pattern; i++)
-            pattern[i] = "ab*"[dice_below(&d, 3)];
+            pattern[i] = "ab*?"[dice_below(&d, 4)];
         for (size_t i = 0; i < n_text; i++)
             text[i] = "ab"[dice_below(&d, 2)];
         struct slice p = slice_make(pattern, n_pattern), t = slice_make(text, n_text);
@@ -119,7 +119,7 @@ CASE(a_hostile_glob_costs_little)
         pattern[i] = i % 2 ? 'a' : '*';
     pattern[N - 1] = 'b';
     CHECK(!glob_match(slice_make(pattern, N), slice_make(text, N)));
-    CHECK(glob_match(SLICE_LIT("p.[?"), SLICE_LIT("p.[?")));
+    CHECK(glob_match(SLICE_LIT("p.[?"), SLICE_LIT("p.[x")));
     free(text);
     free(pattern);
 }
