@@ -7,6 +7,7 @@
 #include "api/interface.h"
 #include "api/room.h"
 #include "http/conn.h"
+#include "http/location.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "wire/json.h"
@@ -299,15 +300,13 @@ void api_on_services(struct http_request *req, void *arg)
 
 void api_on_services_redirect(struct http_request *req, void *arg)
 {
-    struct buf location;
+    struct location to;
 
     (void)arg;
-    buf_init(&location, 0);
-    buf_add_text(&location, req->site->base_path);
-    buf_add_slice(&location, req->path);
-    buf_add_byte(&location, '/');
-    http_respond_redirect(req, 307, buf_slice(&location));
-    buf_deinit(&location);
+    location_here(&to, req);
+    location_add_path(&to, req->path);
+    location_add_slash(&to);
+    http_respond_redirect(req, 307, &to);
 }
 
 void api_on_service_info(struct http_request *req, void *arg)

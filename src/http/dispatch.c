@@ -7,6 +7,7 @@
 #include "http/conn.h"
 #include "http/cors.h"
 #include "http/inflate.h"
+#include "http/location.h"
 #include "http/response.h"
 #include "http/routes.h"
 #include "loop/loop.h"
@@ -93,13 +94,11 @@ static void answer_limited(struct http_request *req, unsigned retry_after_s)
 
 static void redirect_to_base(struct http_request *req)
 {
-    struct buf location;
+    struct location to;
 
-    buf_init(&location, 0);
-    buf_add_text(&location, req->site->base_path);
-    buf_add_byte(&location, '/');
-    http_respond_redirect(req, 307, buf_slice(&location));
-    buf_deinit(&location);
+    location_here(&to, req);
+    location_add_slash(&to);
+    http_respond_redirect(req, 307, &to);
 }
 
 static void serve(struct http_request *req)

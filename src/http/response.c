@@ -10,6 +10,7 @@
 #include "http/conn.h"
 #include "http/cors.h"
 #include "http/gzip.h"
+#include "http/location.h"
 #include "http/request.h"
 #include "loop/loop.h"
 #include "wire/json.h"
@@ -227,14 +228,18 @@ void http_respond_error(struct http_request *req, unsigned status, enum http_err
     buf_deinit(&text);
 }
 
-void http_respond_redirect(struct http_request *req, unsigned status, struct slice location)
+void http_respond_redirect(struct http_request *req, unsigned status, struct location *to)
 {
     struct buf extra;
 
     buf_init(&extra, 0);
-    http_header_add(&extra, "location", location);
-    http_respond(req, status, NULL, (struct slice){NULL, 0}, buf_slice(&extra));
+    http_header_add(&extra, "location", buf_slice(&to->text));
+    if (to->text.is_failed || extra.is_failed)
+        http_request_drop(req);
+    else
+        http_respond(req, status, NULL, (struct slice){NULL, 0}, buf_slice(&extra));
     buf_deinit(&extra);
+    buf_deinit(&to->text);
 }
 
 void http_stream_begin(struct http_request *req, unsigned status, const char *content_type,

@@ -8,6 +8,7 @@
 #include "base/slice.h"
 
 struct http_request;
+struct location;
 
 enum http_error_family { HTTP_F1, HTTP_F2, HTTP_F3, HTTP_F4 };     /* http.md 1.3 */
 
@@ -19,7 +20,8 @@ void http_respond(struct http_request *req, unsigned status, const char *content
 void http_respond_text(struct http_request *req, unsigned status, const char *text);
 void http_respond_error(struct http_request *req, unsigned status, enum http_error_family family,
                         struct slice detail);
-void http_respond_redirect(struct http_request *req, unsigned status, struct slice location);
+/* Takes the location over. */
+void http_respond_redirect(struct http_request *req, unsigned status, struct location *to);
 /* Appends `name: value\r\n`; control characters of the value are left out, so a value cannot
  * start another header. */
 void http_header_add(struct buf *extra, const char *name, struct slice value);

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "config/config.h"
+#include "http/location.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "net/fetch.h"
@@ -68,19 +69,15 @@ static bool has_provider(struct http_request *req)
 
 void oauth_on_authorize(struct http_request *req, void *arg)
 {
-    struct buf location;
+    struct location to;
 
     (void)arg;
     if (!has_provider(req))
         return;
-    buf_init(&location, 0);
-    buf_add_fmt(&location, "https://%s/authorize", req->loop->config->auth0_domain);
-    if (req->query.len) {
-        buf_add_byte(&location, '?');
-        buf_add_slice(&location, req->query);
-    }
-    http_respond_redirect(req, 307, buf_slice(&location));
-    buf_deinit(&location);
+    location_there(&to, req->loop->config->auth0_domain);
+    location_add_path(&to, SLICE_LIT("/authorize"));
+    location_add_query(&to, req->query);
+    http_respond_redirect(req, 307, &to);
 }
 
 /* ---- exchanges ---- */

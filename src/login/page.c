@@ -7,6 +7,7 @@
 
 #include "config/config.h"
 #include "http/conn.h"
+#include "http/location.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "login/login_room.h"
@@ -147,16 +148,14 @@ static void on_file(struct http_request *req, void *arg)
 
 static void redirect(struct http_request *req, unsigned status, bool with_query)
 {
-    struct buf location;
+    struct location to;
 
-    buf_init(&location, 0);
-    buf_add_fmt(&location, "%s%s", req->site->base_path, APP);
-    if (with_query && req->query.len) {
-        buf_add_byte(&location, '?');
-        buf_add_slice(&location, req->query);
-    }
-    http_respond_redirect(req, status, buf_slice(&location));
-    buf_deinit(&location);
+    location_here(&to, req);
+    location_add_path(&to, slice_of(APP));
+    location_add_slash(&to);
+    if (with_query)
+        location_add_query(&to, req->query);
+    http_respond_redirect(req, status, &to);
 }
 
 static void on_login(struct http_request *req, void *arg)
