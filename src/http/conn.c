@@ -96,7 +96,7 @@ static void on_resume(struct deferred *d)
         http_conn_free(c);
     } else if (c->is_cut) {
         http_conn_close(c);
-    } else if (c->state == CONN_IDLE && c->held.len) {
+    } else if (http_feed_is_open(c) && c->held.len) {
         struct buf held = c->held;
         buf_init(&c->held, 0);
         http_feed(c, held.ptr, held.len);

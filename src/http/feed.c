@@ -205,11 +205,15 @@ void http_feed(struct http_conn *c, char *bytes, size_t n_bytes)
             used = n_bytes;
             body_failed(c, outcome);
         }
-        go_on = used < n_bytes;
+        go_on = used < n_bytes && !loop_is_late(c->hl->loop);
     }
     c->is_feeding = false;
-    if ((c->state == CONN_PENDING || c->state == CONN_IDLE) && used < n_bytes)
+    if ((c->state == CONN_PENDING || http_feed_is_open(c)) && used < n_bytes)
         http_feed_hold(c, bytes + used, n_bytes - used);
+    if (http_feed_is_open(c) && c->held.len && !is_choked(c))
+        loop_again(c->hl->loop, &c->resume); /* the turn's time is over */
+    else if (http_feed_is_open(c) && !c->held.len)
+        stream_read_start(c->stream); /* it was stopped if much was held */
     if (c->state == CONN_TAKEN)
         http_conn_free(c);
 }

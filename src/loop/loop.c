@@ -5,17 +5,47 @@
 #include <stdlib.h>
 
 #include "base/account.h"
+#include "base/clock.h"
 #include "base/memory.h"
 #include "loop/inbox.h"
 
-enum { LOOP_MAIL_BUDGET = 4096 };       /* mails a turn: the rest waits, so that sockets are read in between */
+/* What each part of a turn may take, microseconds. Their sum and a piece of work past the end of each stay below 5 ms. */
+enum { READY_US = 1500, MAIL_US = 500, DEFERRED_US = 1250 };
+enum { LOOK_EVERY = 4 };        /* mails or pieces of work between two looks at the clock */
+enum { CPU_LOOK_NS = 250 * 1000 };
+
+bool loop_is_late(struct loop *l)
+{
+    uint64_t now = uv_hrtime();
+
+    LOOP_ASSERT(l);
+    if (!l->late_at_ns)
+        l->late_at_ns = now + l->allowance_ns;
+    l->is_late = now >= l->late_at_ns;
+    return l->is_late;
+}
+
+void loop_begin_part(struct loop *l, unsigned allowance_us)
+{
+    l->allowance_ns = allowance_us * 1000u;
+    l->late_at_ns = 0;
+    l->is_late = false;
+}
+
+/* One thing more of many is done. */
+static bool is_late_after(struct loop *l, unsigned n_done)
+{
+    return l->is_late || (n_done % LOOK_EVERY == 0 && loop_is_late(l));
+}
 
 static void run_backlog(struct loop *l)
 {
-    for (int n = 0; l->backlog && n < LOOP_MAIL_BUDGET; n++) {
+    for (unsigned n = 1; l->backlog; n++) {
         struct mail *mail = l->backlog;
         l->backlog = mail->next;
         mail->run(l, mail);
+        if (is_late_after(l, n))
+            break;
     }
     if (!l->backlog)
         l->backlog_last = NULL;
@@ -47,28 +77,37 @@ static void on_busy(uv_idle_t *busy)
     (void)busy;     /* its being active is the point: poll returns at once */
 }
 
-/* Mail to oneself. What it posts in turn waits for the next call, so a mail that posts itself again holds nobody up. */
-static void run_own_mail(struct loop *l)
+/* Mail to oneself. What it posts in turn waits for the next call, so a mail that posts itself again holds nobody up. False: the turn's
+ * time is over. */
+static bool run_own_mail(struct loop *l)
 {
     struct outbox *box = &l->outboxes[l->index];
-    struct mail *mail = box->first;
+    const struct mail *last = box->last;
+    bool is_last = !box->first;
 
-    *box = (struct outbox){0};
-    while (mail) {
-        struct mail *next = mail->next;
+    for (unsigned n = 1; !is_last; n++) {
+        struct mail *mail = box->first;
+        is_last = mail == last;
+        box->first = mail->next;
+        if (!box->first)
+            box->last = NULL;
         mail->run(l, mail);
-        mail = next;
+        if (is_late_after(l, n))
+            return false;
     }
+    return true;
 }
 
 /* What a deferred piece of work posts to its own loop is done before the next piece, which may be the flush of an answer that
- * promises it: another loop's mail comes before that loop's answer too. */
+ * promises it: another loop's mail comes before that loop's answer too. When time is over the rest keeps its order. */
 static void run_deferred(struct loop *l)
 {
-    for (run_own_mail(l); !list_is_empty(&l->deferred); run_own_mail(l)) {
+    for (unsigned n = 1; run_own_mail(l) && !list_is_empty(&l->deferred); n++) {
         struct deferred *d = LIST_ENTRY(l->deferred.next, struct deferred, link);
         list_unlink(&d->link);
         d->run(d);
+        if (is_late_after(l, n))
+            break;
     }
 }
 
@@ -89,6 +128,21 @@ static void flush_outboxes(struct loop *l)
     }
 }
 
+/* The thread's clock is a system call, so it is read once in so much busy time: a turn that is shown longer than it was is so by less
+ * than that. */
+static void measure_cpu(struct loop *l, uint64_t busy_ns)
+{
+    uint64_t cpu_ns = clock_thread_cpu_ns();
+    uint64_t spent_us = (cpu_ns - l->cpu_ns < busy_ns ? cpu_ns - l->cpu_ns : busy_ns) / 1000;
+
+    l->cpu_ns = cpu_ns;
+    l->unread_ns = 0;
+    metric_peak(&l->metrics, METRIC_LOOP_LONGEST_CPU_US, (int64_t)spent_us);
+    loop_count(l, METRIC_LOOP_ABOVE_1MS, spent_us > 1000);
+    loop_count(l, METRIC_LOOP_ABOVE_5MS, spent_us > 5000);
+    loop_count(l, METRIC_LOOP_ABOVE_25MS, spent_us > 25000);
+}
+
 static void measure_turn(struct loop *l)
 {
     uint64_t now = uv_hrtime();
@@ -97,6 +151,9 @@ static void measure_turn(struct loop *l)
     if (l->turn_ended_ns) {
         uint64_t busy = now - l->turn_ended_ns - (idle - l->idle_ns);
         metric_peak(&l->metrics, METRIC_LOOP_LONGEST_US, (int64_t)(busy / 1000));
+        l->unread_ns += busy;
+        if (l->unread_ns >= CPU_LOOK_NS)
+            measure_cpu(l, busy);
     }
     l->turn_ended_ns = now;
     l->idle_ns = idle;
@@ -107,15 +164,19 @@ static void on_flush(uv_prepare_t *flush)
 {
     struct loop *l = flush->data;
 
+    loop_begin_part(l, MAIL_US);
     run_backlog(l);
+    loop_begin_part(l, DEFERRED_US);
     run_deferred(l);
     flush_outboxes(l);
     account_settle(l->own);
+    list_move_all(&l->deferred, &l->again);
     measure_turn(l);
-    if (l->backlog || l->outboxes[l->index].first)
+    if (l->backlog || l->outboxes[l->index].first || !list_is_empty(&l->deferred))
         uv_idle_start(&l->busy, on_busy);
     else
         uv_idle_stop(&l->busy);
+    loop_begin_part(l, READY_US);
 }
 
 static void append(struct outbox *box, struct mail *mail)
@@ -157,6 +218,12 @@ void loop_defer(struct loop *l, struct deferred *d)
         list_link(&l->deferred, &d->link);
 }
 
+void loop_again(struct loop *l, struct deferred *d)
+{
+    if (list_is_empty(&d->link))
+        list_link(&l->again, &d->link);
+}
+
 static int init_one(struct loop_set *set, unsigned index)
 {
     struct loop *l = &set->loops[index];
@@ -169,6 +236,8 @@ static int init_one(struct loop_set *set, unsigned index)
     l->scratch = mem_new(LOOP_SCRATCH);
     l->own = account_new(NULL, ACCOUNT_OWN, 0);
     list_init(&l->deferred);
+    list_init(&l->again);
+    loop_begin_part(l, READY_US);
     list_init(&l->streams);
     slots_init(&l->slots, index);
     atomic_init(&l->inbox, NULL);
@@ -213,6 +282,7 @@ static void *thread_main(void *arg)
     struct loop *l = arg;
 
     l->thread = pthread_self();
+    l->cpu_ns = clock_thread_cpu_ns();
     uv_run(&l->uv, UV_RUN_DEFAULT);
     return NULL;
 }

@@ -2,7 +2,11 @@
  *
  * A turn:  ... poll: sockets, inbox ... -> prepare: mail to self, deferred work, outboxes -> poll ...
  *
- * Everything written during a turn leaves together at its end: one write per connection, one bell per loop. */
+ * Everything written during a turn leaves together at its end: one write per connection, one bell per loop.
+ *
+ * No turn takes longer than a few milliseconds, whatever there is to do. Each part of it (what poll found, timers, mail, deferred
+ * work) has an allowance; what is left when that is used up waits for the next turn, in order. A single piece of work that may be long
+ * asks loop_is_late() as it goes, and goes on by loop_again(). */
 #pragma once
 #include <pthread.h>
 #include <stdatomic.h>
@@ -26,7 +30,7 @@ struct mail {
     void (*run)(struct loop *loop, struct mail *mail);
 };
 
-/* Work to do once at the end of this turn. Embed it; linking twice is harmless. */
+/* Work to do once at the end of this turn, or of a later one when this turn's time is over. Embed it; linking twice is harmless. */
 struct deferred {
     struct list link;
     void (*run)(struct deferred *d);
@@ -55,7 +59,7 @@ struct loop {
     struct account *own;            /* a leaf of the server's own account: pays for what is nobody's; other threads: account_shared() */
     struct list streams;            /* every open stream of this loop (net's) */
     struct outbox *outboxes;        /* one per loop of the set; own index: mail to self */
-    struct list deferred;
+    struct list deferred, again;    /* again: deferred for the next turn */
     struct slots slots;
     struct timers timers;
     uv_prepare_t flush;
@@ -63,6 +67,9 @@ struct loop {
     struct mail *backlog, *backlog_last;    /* drained from the inbox, over this turn's budget */
     bool is_stopping;
     uint64_t turn_ended_ns, idle_ns;
+    uint64_t cpu_ns, unread_ns;     /* the thread's CPU time when last read; how long the loop has been busy since */
+    uint64_t allowance_ns, late_at_ns;      /* of this part of the turn; 0: nobody has asked yet */
+    bool is_late;                   /* what the last loop_is_late() of this part of the turn said */
     char *scratch;                  /* LOOP_SCRATCH bytes every stream of this loop reads into */
     /* any thread */
     _Atomic(struct mail *) inbox;
@@ -90,6 +97,13 @@ void loop_post(struct loop *from, struct loop *to, struct mail *mail);
 /* Posts from a thread that is no loop (main, accept). */
 void loop_post_outside(struct loop *to, struct mail *mail);
 void loop_defer(struct loop *l, struct deferred *d);            /* loop thread */
+/* As loop_defer, at the end of the next turn: for work that goes on when others have had theirs. Loop thread. */
+void loop_again(struct loop *l, struct deferred *d);
+/* Whether this part of the turn has used up its time: stop, and go on by loop_again(). Asked by everything that handles many things
+ * in a row; what it says stays in l->is_late until the next part begins, so that those around it need no clock. By the wall clock, which
+ * is never behind the thread's CPU clock and costs a tenth of it. Loop thread. */
+bool loop_is_late(struct loop *l);
+void loop_begin_part(struct loop *l, unsigned allowance_us);   /* this room's own: the clock starts when somebody asks */
 int64_t loop_set_sum(const struct loop_set *set, enum metric id);       /* a figure of all loops together; any thread */
 static inline uint64_t loop_now_ms(const struct loop *l) { return uv_now(&l->uv); }
 static inline void loop_count(struct loop *l, enum metric id, int64_t n) { metric_add(&l->metrics, id, n); }

@@ -1,18 +1,18 @@
 /* timer: a timer hangs in the slot of its tick; one that is due a whole turn of the wheel later is passed over. The libuv
- * timer repeats only while something runs, so an idle loop sleeps. */
+ * timer repeats only while something runs, so an idle loop sleeps. Of many that are due at once some wait for the next turn. */
 #include "loop/timer.h"
 
 #include "base/assert.h"
 #include "loop/loop.h"
 
-static void on_tick(uv_timer_t *uv)
+enum { ALLOWANCE_US = 500 };
+
+/* Moves what is due from the slots of the ticks that have passed to the list of what is due. */
+static void collect_due(struct timers *ts)
 {
-    struct timers *ts = uv->data;
     uint64_t now = uv_now(ts->loop);
     uint64_t last = now / TIMER_TICK_MS;
-    struct list due;
 
-    list_init(&due);
     /* A loop that was stopped for longer than a turn of the wheel visits each slot once. */
     if (last > ts->done_tick + TIMER_SLOTS)
         ts->done_tick = last - TIMER_SLOTS;
@@ -21,25 +21,37 @@ static void on_tick(uv_timer_t *uv)
         LIST_FOREACH(it, &ts->slots[ts->done_tick % TIMER_SLOTS]) {
             if (LIST_ENTRY(it, struct timer, link)->due_ms <= now) {
                 list_unlink(it);
-                list_link(&due, it);
+                list_link(&ts->due, it);
             }
         }
     }
+}
+
+static void on_tick(uv_timer_t *uv)
+{
+    struct timers *ts = uv->data;
+    struct loop *l = ts->loop->data;
+
+    collect_due(ts);
+    loop_begin_part(l, ALLOWANCE_US);
     /* A callback may stop any other due timer, so the list is taken from its head each time. */
-    while (!list_is_empty(&due)) {
-        struct timer *t = LIST_ENTRY(due.next, struct timer, link);
+    while (!list_is_empty(&ts->due) && !loop_is_late(l)) {
+        struct timer *t = LIST_ENTRY(ts->due.next, struct timer, link);
         list_unlink(&t->link);
         ts->n_running--;
         t->on_due(t);
     }
     if (!ts->n_running)
         uv_timer_stop(&ts->uv);
+    else if (!list_is_empty(&ts->due))
+        uv_timer_start(&ts->uv, on_tick, 1, TIMER_TICK_MS);     /* 0 would be this turn */
 }
 
 int timers_init(struct timers *ts, uv_loop_t *loop)
 {
     ts->loop = loop;
     ts->n_running = 0;
+    list_init(&ts->due);
     for (unsigned i = 0; i < TIMER_SLOTS; i++)
         list_init(&ts->slots[i]);
     ts->uv.data = ts;

@@ -1,5 +1,5 @@
 /* timer: deadlines of one loop, thousands of them, on one libuv timer: a wheel of 32 ms ticks. A timer fires at or up to one
- * tick after its time, never before. Loop-owned. */
+ * tick after its time, or as many turns later as it takes to fire those before it; never before. Loop-owned. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,6 +19,7 @@ struct timers {
     uv_timer_t uv;
     uv_loop_t *loop;
     struct list slots[TIMER_SLOTS];
+    struct list due;        /* their time has come, and their turn not yet */
     uint64_t done_tick;     /* ticks up to and including this one are handled */
     size_t n_running;
 };

@@ -15,6 +15,8 @@
 /* What one connection's read may take of a turn: others wait that long. A flood of small messages, or of ones with many receivers,
  * is read in smaller helpings; large payloads, which are little work a byte, in full ones. */
 enum { STREAM_GATHER = 256, TURN_SHARE_NS = 25 * 1000, READ_LEAST = 2048 };
+/* What one connection is sent before others have their turn. */
+enum { FLUSH_MOST = 512 * 1024 };
 
 static void flush(struct stream *s);
 
@@ -92,8 +94,11 @@ static size_t gather(struct stream *s, uv_buf_t *bufs, size_t *ret_bytes)
     size_t n_bytes = 0;
 
     for (size_t i = 0; i < n; i++) {
-        bufs[i] = uv_buf_init((char *)runs[i].ptr, (unsigned)runs[i].len);
-        n_bytes += runs[i].len;
+        struct slice run = slice_to(runs[i], FLUSH_MOST - n_bytes);
+        bufs[i] = uv_buf_init((char *)run.ptr, (unsigned)run.len);
+        n_bytes += run.len;
+        if (n_bytes == FLUSH_MOST)
+            n = i + 1;
     }
     *ret_bytes = n_bytes;
     return n;
@@ -125,11 +130,16 @@ static void drained(struct stream *s)
 static void flush(struct stream *s)
 {
     uv_buf_t bufs[STREAM_GATHER];
+    size_t n_sent = 0;
 
     if (s->state == STREAM_CLOSING || s->write)
         return;
     while (s->sendq.n_bytes) {
         size_t n_bytes;
+        if (n_sent >= FLUSH_MOST) {
+            loop_again(s->loop, &s->flush);
+            return;
+        }
         size_t n = gather(s, bufs, &n_bytes);
         int r = uv_try_write((uv_stream_t *)&s->tcp, bufs, (unsigned)n);
         if (r < 0 && r != UV_EAGAIN) {
@@ -138,6 +148,7 @@ static void flush(struct stream *s)
         }
         if (r > 0) {
             sendq_drop(&s->sendq, (size_t)r);
+            n_sent += (size_t)r;
             s->progress_ms = loop_now_ms(s->loop);
         }
         if (r < 0 || (size_t)r < n_bytes) {
@@ -159,7 +170,14 @@ static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
     struct stream *s = handle->data;
 
     (void)hint;
-    *buf = uv_buf_init(s->loop->scratch, s->read_bytes);
+    /* No room: libuv reads nothing and says so to on_uv_read. */
+    *buf = uv_buf_init(s->loop->scratch, s->loop->is_late || loop_is_late(s->loop) ? 0 : s->read_bytes);
+}
+
+static void read_next_turn(struct stream *s)
+{
+    (void)uv_read_stop((uv_stream_t *)&s->tcp);
+    loop_defer(s->loop, &s->resume);
 }
 
 /* There is more to read. libuv would go on at once, and everybody else would wait. */
@@ -167,8 +185,7 @@ static void read_full(struct stream *s, char *bytes)
 {
     uint64_t began_ns = uv_hrtime();
 
-    (void)uv_read_stop((uv_stream_t *)&s->tcp);
-    loop_defer(s->loop, &s->resume);
+    read_next_turn(s);
     s->ops->on_read(s, bytes, s->read_bytes);
     uint64_t took_ns = uv_hrtime() - began_ns;
     if (took_ns > TURN_SHARE_NS && s->read_bytes > READ_LEAST)
@@ -187,6 +204,8 @@ static void on_uv_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
             read_full(s, buf->base);
         else
             s->ops->on_read(s, buf->base, (size_t)n);
+    } else if (n == UV_ENOBUFS) {
+        read_next_turn(s);
     } else if (n < 0) {
         ended(s, n == UV_EOF ? 0 : (int)n);
     }

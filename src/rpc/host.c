@@ -2,7 +2,7 @@
  *
  * A delivery only queues: router_send delivers on the spot when the target lives on the same loop, and a handler that ran
  * inside its caller's sending would find half-changed lists. The queue is emptied at the end of the turn, in order; whatever
- * the handlers send is queued again and still leaves in this turn.
+ * the handlers send is queued again and still leaves in this turn, as far as the turn has time.
  *
  * A closed host stays in memory until its unsettled calls are settled by the handlers that own them. */
 #include "rpc/host.h"
@@ -74,9 +74,14 @@ static void on_drain(struct deferred *d)
     struct msg *m;
 
     host_ref(h);
-    while (h->is_open && (m = ring_take(&h->inbox)))
+    while (h->is_open && (m = ring_take(&h->inbox))) {
         dispatch_msg(h, m);
-    if (h->is_open)
+        if (loop_is_late(host_loop(h)))
+            break;
+    }
+    if (h->is_open && h->inbox.n_items)
+        loop_again(host_loop(h), &h->drain);
+    else if (h->is_open)
         ring_trim(&h->inbox);
     host_unref(h);
 }

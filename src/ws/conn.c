@@ -1,17 +1,78 @@
-/* conn: the life of a connection; reading is inbound.c, writing outbound.c, time liveness.c. */
+/* conn: the life of a connection; reading is inbound.c, writing outbound.c, time liveness.c.
+ *
+ * One read may hold thousands of messages. When the turn has no more time for them, the rest is kept, nothing more is read, and the next
+ * turn goes on. */
 #include "ws/conn.h"
 
+#include <string.h>
+
 #include "base/memory.h"
+#include "hyphad/protocol.h"
 #include "ws/inbound.h"
 #include "ws/liveness.h"
 #include "ws/outbound.h"
+
+struct ws_rest {
+    struct deferred again;
+    struct ws_conn *ws;
+    struct blob *bytes;
+    size_t at;
+};
+
+static struct ws_rest *rest_free(struct ws_rest *r)
+{
+    if (r) {
+        list_unlink(&r->again.link);
+        blob_unref(r->bytes);
+        mem_free(r);
+    }
+    return NULL;
+}
+
+static bool wants_bytes(const struct ws_conn *ws)
+{
+    return ws->state == WS_OPEN ? !ws->is_paused : ws->state != WS_GONE;
+}
+
+static void on_again(struct deferred *d)
+{
+    struct ws_rest *r = CONTAINER_OF(d, struct ws_rest, again);
+    struct ws_conn *ws = r->ws;
+
+    r->at += ws_inbound(ws, r->bytes->data + r->at, r->bytes->len - r->at);
+    if (r->at < r->bytes->len) {
+        loop_again(ws->stream->loop, &r->again);
+        return;
+    }
+    ws->rest = rest_free(r);
+    ws_read_on(ws);
+}
+
+static void keep_rest(struct ws_conn *ws, struct slice bytes)
+{
+    struct blob *kept = blob_try_new(bytes.len, ws->account);
+
+    if (!kept) {
+        loop_count(ws->stream->loop, METRIC_CHARGES_REFUSED, 1);
+        ws_fail(ws, HYPHA_CLOSE_TOO_BIG, "Too many bytes under way", WS_END_NO_MEMORY);
+        return;
+    }
+    memcpy(kept->data, bytes.ptr, bytes.len);
+    ws->rest = MEM_NEW(struct ws_rest);
+    *ws->rest = (struct ws_rest){.again = {.run = on_again}, .ws = ws, .bytes = kept};
+    list_init(&ws->rest->again.link);
+    loop_again(ws->stream->loop, &ws->rest->again);
+    stream_read_stop(ws->stream);
+}
 
 static void on_read(struct stream *s, char *bytes, size_t n_bytes)
 {
     struct ws_conn *ws = s->owner;
 
     ws->last_in_ms = loop_now_ms(s->loop);
-    ws_inbound(ws, bytes, n_bytes);
+    size_t used = ws_inbound(ws, bytes, n_bytes);
+    if (used < n_bytes)
+        keep_rest(ws, slice_make(bytes + used, n_bytes - used));
 }
 
 static void on_stream_end(struct stream *s, int error)
@@ -29,6 +90,7 @@ static void on_stream_closed(struct stream *s)
 
     timer_stop(s->loop, &ws->timer);
     ws->partial = ws_partial_free(ws->partial);
+    ws->rest = rest_free(ws->rest);
     account_drop(ws->account, ws->n_kept);
     account_unref(ws->account);
     mem_free(ws);
@@ -57,7 +119,12 @@ void ws_start(struct ws_conn *ws, struct slice leftover)
 {
     if (leftover.len)
         on_read(ws->stream, (char *)leftover.ptr, leftover.len);
-    if (ws->state == WS_OPEN)
+    ws_read_on(ws);
+}
+
+void ws_read_on(struct ws_conn *ws)
+{
+    if (wants_bytes(ws) && !ws->rest)
         stream_read_start(ws->stream);
 }
 
@@ -79,11 +146,13 @@ void ws_drop(struct ws_conn *ws)
 
 void ws_pause(struct ws_conn *ws)
 {
+    ws->is_paused = true;
     stream_read_stop(ws->stream);
 }
 
 void ws_resume(struct ws_conn *ws)
 {
+    ws->is_paused = false;
     if (ws->state == WS_OPEN)
-        stream_read_start(ws->stream);
+        ws_read_on(ws);
 }

@@ -19,6 +19,7 @@
 
 struct ws_conn;
 struct ws_partial;
+struct ws_rest;
 
 enum ws_end {
     WS_END_CLOSED,          /* the peer sent a close frame */
@@ -49,11 +50,13 @@ struct ws_conn {
     void *owner;
     struct account *account;            /* holds a reference: charged for what is being received */
     struct ws_partial *partial;         /* a frame that is not complete yet, or a message of several; else NULL */
+    struct ws_rest *rest;               /* bytes that are read and wait for a turn with time for them; else NULL */
     size_t max_message;                 /* the owner lowers it before login */
     struct timer timer;                 /* liveness while OPEN, patience while CLOSING */
     uint64_t last_in_ms;                /* loop time of the last frame */
     uint64_t ping_sent_ms;              /* 0: no ping unanswered */
     enum ws_state state;
+    bool is_paused;                     /* by the owner */
     uint32_t n_kept;                    /* what the account keeps for it: this record and the stream */
 };
 

@@ -13,6 +13,7 @@
 #include "ws/outbound.h"
 
 enum { WS_CONTROL_MAX = 125, WS_MAX_FRAGMENTS = 16384 };
+enum { LOOK_EVERY = 8 };        /* messages of one read between two looks at the clock */
 
 struct ws_partial {
     /* the frame being read */
@@ -235,17 +236,23 @@ static size_t feed_whole(struct ws_conn *ws, char *bytes, size_t n)
     return h.head_len + data.len;
 }
 
-void ws_inbound(struct ws_conn *ws, char *bytes, size_t n_bytes)
+size_t ws_inbound(struct ws_conn *ws, char *bytes, size_t n_bytes)
 {
+    struct loop *loop = ws->stream->loop;
+    size_t at = 0;
+
     /* CLOSING goes on reading: the peer's close frame is among what still arrives. */
-    while (n_bytes && (ws->state == WS_OPEN || ws->state == WS_CLOSING)) {
-        size_t used = ws->partial ? 0 : feed_whole(ws, bytes, n_bytes);
+    for (unsigned n = 1; at < n_bytes && (ws->state == WS_OPEN || ws->state == WS_CLOSING); n++) {
+        size_t used = ws->partial ? 0 : feed_whole(ws, bytes + at, n_bytes - at);
         if (!used) {
             if (!ws->partial)
                 ws->partial = MEM_NEW(struct ws_partial);
-            used = feed_partial(ws, bytes, n_bytes);
+            used = feed_partial(ws, bytes + at, n_bytes - at);
         }
-        bytes += used;
-        n_bytes -= used;
+        at += used;
+        /* A message that is much work has looked at the clock itself. */
+        if (at < n_bytes && (loop->is_late || (n % LOOK_EVERY == 0 && loop_is_late(loop))))
+            break;
     }
+    return ws->state == WS_OPEN || ws->state == WS_CLOSING ? at : n_bytes;
 }

@@ -2,9 +2,12 @@
 #pragma once
 #include <stddef.h>
 
+#include "base/assert.h"
+
 struct ws_conn;
 struct ws_partial;
 
-/* Handles all of the bytes (unmasking them in place) unless the connection leaves OPEN on the way. */
-void ws_inbound(struct ws_conn *ws, char *bytes, size_t n_bytes);
+/* Handles the bytes, unmasking them in place, as far as the turn has time: one message at least. Returns how many are done with: fewer
+ * than n_bytes only while the connection can still use the others. */
+MUST_CHECK size_t ws_inbound(struct ws_conn *ws, char *bytes, size_t n_bytes);
 struct ws_partial *ws_partial_free(struct ws_partial *p);       /* takes NULL; returns NULL */

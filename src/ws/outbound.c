@@ -94,7 +94,7 @@ void ws_close(struct ws_conn *ws, unsigned code, struct slice reason)
     send_close(ws, code, reason);
     ws->state = WS_CLOSING;
     /* The peer's close frame must be read even when its messages were being held back. */
-    stream_read_start(ws->stream);
+    ws_read_on(ws);
     ws_liveness_await_close(ws);
 }
 

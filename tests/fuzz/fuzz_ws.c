@@ -114,7 +114,8 @@ static void feed(struct ws_conn *ws, struct slice in, size_t piece)
         char *block = malloc(n);
         ASSERT(block);
         memcpy(block, in.ptr, n);
-        ws_inbound(ws, block, n);
+        for (size_t at = 0; at < n;)
+            at += ws_inbound(ws, block + at, n - at);
         free(block);
         in = slice_from(in, n);
     }

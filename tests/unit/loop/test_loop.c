@@ -164,5 +164,148 @@ CASE(own_mail_runs_before_work_deferred_later)
     loop_set_deinit(&set);
 }
 
+/* ---- the turn's time ---- */
+
+enum { N_PIECES = 40, PIECE_US = 400, PER_TURN_MOST = 12 };
+
+struct piece {
+    struct deferred work;
+    struct mail mail;
+    struct crowd *crowd;
+    int number;
+};
+
+struct crowd {
+    struct mail begin;
+    struct loop *loop;
+    struct piece pieces[N_PIECES];
+    struct deferred again;
+    int64_t turn_of_last;
+    int n_in_turn, n_most_in_turn, n_again;
+    bool is_in_order;
+    atomic_int n_done;
+};
+
+static void spin(void)
+{
+    uint64_t end = uv_hrtime() + PIECE_US * 1000;
+
+    while (uv_hrtime() < end)
+        continue;
+}
+
+static void do_piece(struct piece *p)
+{
+    struct crowd *c = p->crowd;
+    int64_t turn = metric_get(&c->loop->metrics, METRIC_LOOP_TURNS);
+
+    spin();
+    c->is_in_order = c->is_in_order && p->number == atomic_load(&c->n_done);
+    c->n_in_turn = turn == c->turn_of_last ? c->n_in_turn + 1 : 1;
+    c->turn_of_last = turn;
+    if (c->n_in_turn > c->n_most_in_turn)
+        c->n_most_in_turn = c->n_in_turn;
+    atomic_fetch_add(&c->n_done, 1);
+}
+
+static void run_piece(struct deferred *d)
+{
+    do_piece(CONTAINER_OF(d, struct piece, work));
+}
+
+static void run_mail_piece(struct loop *l, struct mail *mail)
+{
+    (void)l;
+    do_piece(CONTAINER_OF(mail, struct piece, mail));
+}
+
+static void init_crowd(struct crowd *c, struct loop *l)
+{
+    c->loop = l;
+    c->is_in_order = true;
+    for (int i = 0; i < N_PIECES; i++) {
+        c->pieces[i] = (struct piece){.work.run = run_piece, .mail.run = run_mail_piece, .crowd = c, .number = i};
+        list_init(&c->pieces[i].work.link);
+    }
+}
+
+static void run_defer_all(struct loop *l, struct mail *mail)
+{
+    struct crowd *c = CONTAINER_OF(mail, struct crowd, begin);
+
+    init_crowd(c, l);
+    for (int i = 0; i < N_PIECES; i++)
+        loop_defer(l, &c->pieces[i].work);
+}
+
+static void run_post_all(struct loop *l, struct mail *mail)
+{
+    struct crowd *c = CONTAINER_OF(mail, struct crowd, begin);
+
+    init_crowd(c, l);
+    for (int i = 0; i < N_PIECES; i++)
+        loop_post(l, l, &c->pieces[i].mail);
+}
+
+static void check_crowd(void (*begin)(struct loop *l, struct mail *mail))
+{
+    static struct loop_set set;
+    static struct crowd c;
+
+    c.begin.run = begin;
+    CHECK_INT(loop_set_init(&set, 1), 0);
+    CHECK_INT(loop_set_start(&set), 0);
+    loop_post_outside(&set.loops[0], &c.begin);
+    while (atomic_load(&c.n_done) < N_PIECES)
+        sched_yield();
+    loop_set_stop(&set);
+    CHECK(c.is_in_order);
+    if (c.n_most_in_turn > PER_TURN_MOST)
+        printf("# %d pieces of %d us in one turn\n", c.n_most_in_turn, PIECE_US);
+    CHECK(c.n_most_in_turn <= PER_TURN_MOST);
+    loop_set_deinit(&set);
+}
+
+CASE(deferred_work_beyond_the_turns_time_waits_for_the_next_in_order)
+{
+    check_allow_fds(2);
+    check_crowd(run_defer_all);
+}
+
+CASE(mail_to_oneself_beyond_the_turns_time_waits_for_the_next_in_order)
+{
+    check_allow_fds(2);
+    check_crowd(run_post_all);
+}
+
+static void run_again(struct deferred *d)
+{
+    struct crowd *c = CONTAINER_OF(d, struct crowd, again);
+    int64_t turn = metric_get(&c->loop->metrics, METRIC_LOOP_TURNS);
+
+    c->is_in_order = c->is_in_order && turn != c->turn_of_last;
+    c->turn_of_last = turn;
+    if (atomic_fetch_add(&c->n_done, 1) < N_PIECES)
+        loop_again(c->loop, d);
+}
+
+static void run_go_on(struct loop *l, struct mail *mail)
+{
+    struct crowd *c = CONTAINER_OF(mail, struct crowd, begin);
+
+    init_crowd(c, l);
+    c->turn_of_last = -1;
+    c->again.run = run_again;
+    list_init(&c->again.link);
+    loop_defer(l, &c->again);
+}
+
+CASE(work_that_goes_on_does_so_in_the_next_turn)
+{
+    check_allow_fds(2);
+    check_crowd(run_go_on);
+}
+
 CASES(RUN(mail_arrives_once_and_in_order_per_sender), RUN(mail_left_over_at_the_end_is_not_lost),
-      RUN(own_mail_runs_before_work_deferred_later))
+      RUN(own_mail_runs_before_work_deferred_later), RUN(deferred_work_beyond_the_turns_time_waits_for_the_next_in_order),
+      RUN(mail_to_oneself_beyond_the_turns_time_waits_for_the_next_in_order), RUN(work_that_goes_on_does_so_in_the_next_turn))

@@ -27,7 +27,8 @@ static void feed(struct kit *k, struct slice piece)
     char *exact = malloc(piece.len);
     memcpy(exact, block, piece.len);
     mem_free(block);
-    ws_inbound(k->ws, exact, piece.len);
+    for (size_t at = 0; k->ws && at < piece.len;)
+        at += ws_inbound(k->ws, exact + at, piece.len - at);
     free(exact);
 }
 
