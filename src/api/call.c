@@ -46,39 +46,34 @@ void api_service_args(const struct http_request *req, struct slice workspace,
     buf_deinit(&mode);
 }
 
-static void on_result(const struct rpc_reply *reply, void *arg)
+static void on_result(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
 {
-    struct caller *c = arg;
-
-    c->pending = 0;
-    if (reply->outcome == RPC_CLOSED)
-        return;
     if (reply->outcome != RPC_RESOLVED)
-        caller_answer_reply(c, reply);
+        caller_answer_reply(c, req, reply);
     else if (generator_is(reply->value))
-        generator_stream(c, reply->value);
+        generator_stream(c, req, reply->value);
     else
-        caller_answer_value(c, reply->value);
+        caller_answer_value(c, req, reply->value);
 }
 
-static void call_function(struct caller *c, struct slice ref)
+static void call_function(struct caller *c, struct http_request *req, struct slice ref)
 {
     struct rpc_request request;
     struct api_args args;
     struct buf error;
 
     buf_init(&error, 0);
-    int r = api_args_read(c->req, &args, &error);
+    int r = api_args_read(req, &args, &error);
     if (r != API_ARGS_OK) {
-        caller_answer_error(c, r == API_ARGS_TYPE ? 415 : 400, buf_slice(&error));
+        caller_answer_error(c, req, r == API_ARGS_TYPE ? 415 : 400, buf_slice(&error));
     } else if (!rpc_request_from_ref(ref, slice_of(c->target_workspace), &c->scratch, &request)) {
-        caller_answer_error(c, 500, SLICE_LIT("TypeError: The function cannot be called"));
+        caller_answer_error(c, req, 500, SLICE_LIT("TypeError: The function cannot be called"));
     } else {
         request.args = buf_slice(&args.array);
         request.with_kwargs = args.with_kwargs;
         caller_request(c, &request, on_result);
         if (request.promise == RPC_PROMISE_NONE) /* nobody will answer it */
-            caller_answer_value(c, SLICE_LIT(""));
+            caller_answer_value(c, req, SLICE_LIT(""));
     }
     api_args_deinit(&args);
     buf_deinit(&error);
@@ -94,51 +89,47 @@ static char *workspace_of(struct slice object)
     return mem_copy(head.ptr, head.len);
 }
 
-static void answer_member(struct caller *c, struct slice member)
+static void answer_member(struct caller *c, struct http_request *req, struct slice member)
 {
     struct buf plain;
 
     buf_init(&plain, 0);
     interface_describe(member, &plain);
-    caller_answer_value(c, buf_slice(&plain));
+    caller_answer_value(c, req, buf_slice(&plain));
     buf_deinit(&plain);
 }
 
-static void on_service(const struct rpc_reply *reply, void *arg)
+static void on_service(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
 {
-    struct caller *c = arg;
     struct slice member;
 
-    c->pending = 0;
-    if (reply->outcome == RPC_CLOSED)
-        return;
     if (reply->outcome != RPC_RESOLVED) {
-        caller_answer_reply(c, reply);
+        caller_answer_reply(c, req, reply);
         return;
     }
-    struct slice path = http_request_param(c->req, "function");
+    struct slice path = http_request_param(req, "function");
     c->target_workspace = workspace_of(reply->value);
     if (!interface_find(reply->value, path, &member)) {
         struct buf detail;
         buf_init(&detail, 0);
         buf_add_slice(&detail, path);
         buf_add_text(&detail, " not found.");
-        caller_answer_error(c, 404, buf_slice(&detail));
+        caller_answer_error(c, req, 404, buf_slice(&detail));
         buf_deinit(&detail);
     } else if (interface_is_function(member)) {
-        call_function(c, member);
+        call_function(c, req, member);
     } else {
-        answer_member(c, member);
+        answer_member(c, req, member);
     }
 }
 
-static void ask_service(struct caller *c)
+static void ask_service(struct caller *c, struct http_request *req)
 {
     struct buf args;
 
     buf_init(&args, 0);
-    api_service_args(c->req, http_request_param(c->req, "workspace"),
-                     http_request_param(c->req, "service_id"), &args);
+    api_service_args(req, http_request_param(req, "workspace"),
+                     http_request_param(req, "service_id"), &args);
     caller_ask_manager(c, "get_service", buf_slice(&args), on_service);
     buf_deinit(&args);
 }

@@ -1,4 +1,5 @@
-/* caller: every way out goes through caller_free, which closes the host: whatever it still had under way fails there, not here. */
+/* caller: every way out goes through caller_free, which closes the host. Every way back in goes through on_answer or on_reply, which
+ * ask whether the client is still there. Who owns a caller: the admission while it is asked, the request afterwards. */
 #include "api/caller.h"
 
 #include <stdio.h>
@@ -20,10 +21,7 @@
 
 void caller_free(struct caller *c)
 {
-    struct http_request *req = c->req;
-
     atomic_fetch_sub_explicit(&c->api->n_calls, 1, memory_order_relaxed);
-    c->req = NULL;
     if (c->host)
         rpc_host_close(c->host);
     user_unref(c->user);
@@ -33,89 +31,110 @@ void caller_free(struct caller *c)
     buf_deinit(&c->scratch);
     buf_deinit(&c->step_text);
     mem_free(c);
-    if (req)
-        http_request_drop(req);
 }
 
-static void on_gone(struct http_request *req)
+static void on_gone(void *owner)
 {
-    struct caller *c = req->owner;
-
-    if (c->host) {
-        caller_free(c);
-        return;
-    }
-    /* The admission still holds the question: its answer frees the caller. */
-    c->req = NULL;
-    http_request_drop(req);
+    caller_free(owner);
 }
 
-void caller_answer_error(struct caller *c, unsigned status, struct slice detail)
+void caller_watch_drained(struct caller *c, struct http_request *req,
+                          void (*on_drained)(struct http_request *req, void *caller))
 {
-    struct http_request *req = c->req;
+    (void)http_request_park(
+        req, &(struct http_watch){.owner = c, .on_gone = on_gone, .on_drained = on_drained});
+}
 
-    c->req = NULL;
-    if (req)
-        http_respond_error(req, status, HTTP_F1, detail);
+void caller_answer_error(struct caller *c, struct http_request *req, unsigned status,
+                         struct slice detail)
+{
+    http_respond_error(req, status, HTTP_F1, detail);
     caller_free(c);
 }
 
-void caller_answer_reply(struct caller *c, const struct rpc_reply *reply)
+void caller_answer_reply(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
 {
     struct buf detail;
 
     buf_init(&detail, 0);
     unsigned status = api_error_of(
         reply, c->api->options.loops->loops[0].config->expose_detailed_errors, &detail);
-    caller_answer_error(c, status, buf_slice(&detail));
+    caller_answer_error(c, req, status, buf_slice(&detail));
     buf_deinit(&detail);
 }
 
-static void answer_json(struct caller *c, struct slice value)
+static void answer_json(struct caller *c, struct http_request *req, struct slice value)
 {
-    struct http_request *req = c->req;
     struct buf json;
 
     buf_init(&json, 0);
     int r = json_from_mp(value, &json);
     if (r == JSON_OK) {
-        c->req = NULL;
         http_respond(req, 200, "application/json", buf_slice(&json), SLICE_LIT(""));
         caller_free(c);
     } else if (r == JSON_HAS_NAN) {
         caller_answer_error(
-            c, 500, SLICE_LIT("ValueError: Out of range float values are not JSON compliant"));
+            c, req, 500, SLICE_LIT("ValueError: Out of range float values are not JSON compliant"));
     } else {
-        caller_answer_error(c, 500,
+        caller_answer_error(c, req, 500,
                             SLICE_LIT("TypeError: Object of type bytes is not JSON serializable"));
     }
     buf_deinit(&json);
 }
 
-void caller_answer_value(struct caller *c, struct slice value)
+void caller_answer_value(struct caller *c, struct http_request *req, struct slice value)
 {
     static const char nil[] = {(char)0xc0};
-    struct http_request *req = c->req;
 
     if (!value.len)
         value = slice_make(nil, 1);
     if (rpc_value_has_method(value)) {
-        caller_answer_error(c, 500, SLICE_LIT("TypeError: Functions cannot be returned over HTTP"));
+        caller_answer_error(c, req, 500,
+                            SLICE_LIT("TypeError: Functions cannot be returned over HTTP"));
     } else if (c->wants_msgpack) {
-        c->req = NULL;
         http_respond(req, 200, "application/msgpack", value, SLICE_LIT(""));
         caller_free(c);
     } else {
-        answer_json(c, value);
+        answer_json(c, req, value);
     }
 }
 
-void caller_request(struct caller *c, const struct rpc_request *request, rpc_done *done)
+/* ---- calls ---- */
+
+static void on_reply(const struct rpc_reply *reply, void *arg)
 {
-    c->pending = rpc_request(c->host, request, done, c);
+    struct caller *c = arg;
+    caller_then *then = c->then;
+
+    if (reply->outcome == RPC_CLOSED) /* caller_free is closing the host */
+        return;
+    c->pending = 0;
+    struct http_request *req = http_request_resume(c->ticket);
+    if (req)
+        then(c, req, reply);
+    else
+        caller_free(c); /* it was the last one */
 }
 
-void caller_ask_manager(struct caller *c, const char *method, struct slice args, rpc_done *done)
+void caller_request(struct caller *c, const struct rpc_request *request, caller_then *then)
+{
+    ASSERT(!c->pending);
+    c->then = then;
+    c->pending = rpc_request(c->host, request, on_reply, c);
+}
+
+void caller_request_last(struct caller *c, const struct rpc_request *request)
+{
+    ASSERT(!http_request_resume(c->ticket));
+    if (c->pending)
+        rpc_cancel(c->host, c->pending);
+    c->pending = 0;
+    caller_request(c, request, NULL);
+    if (!c->pending)
+        caller_free(c); /* nobody will answer */
+}
+
+void caller_ask_manager(struct caller *c, const char *method, struct slice args, caller_then *then)
 {
     struct buf target, path;
 
@@ -127,7 +146,7 @@ void caller_ask_manager(struct caller *c, const char *method, struct slice args,
                                   .method = buf_slice(&path),
                                   .args = args,
                                   .promise = RPC_PROMISE_COMPACT};
-    caller_request(c, &request, done);
+    caller_request(c, &request, then);
     buf_deinit(&target);
     buf_deinit(&path);
 }
@@ -152,14 +171,14 @@ static void open_host(struct caller *c, struct join *j)
     buf_deinit(&address);
 }
 
-void caller_answer_no_access(struct caller *c, const struct user *who)
+void caller_answer_no_access(struct caller *c, struct http_request *req, const struct user *who)
 {
     struct buf detail;
 
     buf_init(&detail, 0);
     buf_add_fmt(&detail, "%s has no permission to access " SLICE_FMT, who->id,
-                SLICE_ARG(http_request_param(c->req, "workspace")));
-    caller_answer_error(c, 403, buf_slice(&detail));
+                SLICE_ARG(http_request_param(req, "workspace")));
+    caller_answer_error(c, req, 403, buf_slice(&detail));
     buf_deinit(&detail);
 }
 
@@ -169,7 +188,7 @@ static bool is_hidden(const struct caller *c, const struct join *j)
            user_permission(j->user, slice_of(j->workspace)) < PERMISSION_READ;
 }
 
-static void refuse(struct caller *c, const struct join *j)
+static void refuse(struct caller *c, struct http_request *req, const struct join *j)
 {
     static const unsigned statuses[] = {[JOIN_TOKEN_ERROR] = 401,
                                         [JOIN_FORBIDDEN] = 403,
@@ -177,30 +196,30 @@ static void refuse(struct caller *c, const struct join *j)
                                         [JOIN_REFUSED] = 403,
                                         [JOIN_BLOCKED] = 403,
                                         [JOIN_LIMITED] = 429};
-    struct http_request *req = c->req;
 
     if (is_hidden(c, j)) {
-        caller_answer_no_access(c, j->user);
+        caller_answer_no_access(c, req, j->user);
     } else if (j->outcome == JOIN_TOKEN_ERROR || j->outcome == JOIN_BLOCKED) {
-        c->req = NULL;
         http_respond_error(req, statuses[j->outcome], HTTP_F2, slice_of(j->text));
         caller_free(c);
     } else {
-        caller_answer_error(c, statuses[j->outcome], slice_of(j->text));
+        caller_answer_error(c, req, statuses[j->outcome], slice_of(j->text));
     }
 }
 
 static void on_answer(struct join *j)
 {
     struct caller *c = j->arg;
+    struct http_request *req = http_request_resume(c->ticket);
 
-    if (!c->req) {
+    if (!req) {
         caller_free(c);
     } else if (j->close_code) {
-        refuse(c, j);
+        refuse(c, req, j);
     } else {
         open_host(c, j);
-        c->endpoint->next(c);
+        caller_watch_drained(c, req, NULL);
+        c->endpoint->next(c, req);
     }
     join_free(j);
 }
@@ -255,14 +274,12 @@ void caller_begin(struct api *a, struct http_request *req, struct slice url_work
     atomic_fetch_add_explicit(&a->n_calls, 1, memory_order_relaxed);
     loop_count(req->loop, METRIC_HTTP_CALLS, 1);
     c->api = a;
-    c->req = req;
+    c->ticket = http_request_park(req, &(struct http_watch){0});
     c->endpoint = endpoint;
     if (!http_request_header(req, "Content-Type", &type) &&
         !http_request_header(req, "Accept", &type))
         type = SLICE_LIT("");
     c->wants_msgpack = slice_is_nocase(type, "application/msgpack");
-    req->owner = c;
-    req->on_gone = on_gone;
     j->asker = req->loop;
     (void)ip_parse(http_request_client(req), &j->address);
     j->client_id = mem_copy("", 0);

@@ -22,7 +22,7 @@ bool generator_is(struct slice value)
     return mp_find_str(value, "_rtype", &type) && slice_is(type, "generator");
 }
 
-static void write_json(struct caller *c, struct slice json)
+static void write_json(struct http_request *req, struct slice json)
 {
     struct buf b;
 
@@ -30,22 +30,19 @@ static void write_json(struct caller *c, struct slice json)
     buf_add_text(&b, "data: ");
     buf_add_slice(&b, json);
     buf_add_text(&b, "\n\n");
-    (void)http_stream_write(c->req, buf_slice(&b));
+    (void)http_stream_write(req, buf_slice(&b));
     buf_deinit(&b);
 }
 
-static void finish(struct caller *c)
+static void finish(struct caller *c, struct http_request *req)
 {
-    struct http_request *req = c->req;
-
     if (!c->wants_msgpack)
         (void)http_stream_write(req, SLICE_LIT("data: [DONE]\n\n"));
-    c->req = NULL;
     http_stream_end(req);
     caller_free(c);
 }
 
-static void fail(struct caller *c, struct slice detail)
+static void fail(struct caller *c, struct http_request *req, struct slice detail)
 {
     struct buf b, json;
 
@@ -57,33 +54,34 @@ static void fail(struct caller *c, struct slice detail)
     mp_add_text(&b, "traceback");
     mp_add_text(&b, "");
     if (c->wants_msgpack)
-        (void)http_stream_write(c->req, buf_slice(&b));
+        (void)http_stream_write(req, buf_slice(&b));
     else if (json_from_mp(buf_slice(&b), &json) == JSON_OK)
-        write_json(c, buf_slice(&json));
+        write_json(req, buf_slice(&json));
     buf_deinit(&b);
     buf_deinit(&json);
-    finish(c);
+    finish(c, req);
 }
 
 /* One item on its way out. False: it cannot be said in JSON, and the stream has failed. */
-static bool write_item(struct caller *c, struct slice item)
+static bool write_item(struct caller *c, struct http_request *req, struct slice item)
 {
     struct buf json;
     int r = JSON_OK;
 
     if (c->wants_msgpack) {
-        (void)http_stream_write(c->req, item);
+        (void)http_stream_write(req, item);
         return true;
     }
     buf_init(&json, 0);
     r = json_from_mp(item, &json);
     if (r == JSON_OK)
-        write_json(c, buf_slice(&json));
+        write_json(req, buf_slice(&json));
     buf_deinit(&json);
     if (r != JSON_OK)
-        fail(c, r == JSON_HAS_NAN
-                    ? SLICE_LIT("ValueError: Out of range float values are not JSON compliant")
-                    : SLICE_LIT("TypeError: Object of type bytes is not JSON serializable"));
+        fail(c, req,
+             r == JSON_HAS_NAN
+                 ? SLICE_LIT("ValueError: Out of range float values are not JSON compliant")
+                 : SLICE_LIT("TypeError: Object of type bytes is not JSON serializable"));
     return r == JSON_OK;
 }
 
@@ -94,24 +92,20 @@ static bool is_stop(struct slice value)
     return mp_find_str(value, "_rtype", &type) && slice_is(type, "stop_iteration");
 }
 
-static void on_item(const struct rpc_reply *reply, void *arg)
+static void on_item(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
 {
-    struct caller *c = arg;
     static const char nil[] = {(char)0xc0};
     struct buf detail;
 
-    c->pending = 0;
-    if (reply->outcome == RPC_CLOSED)
-        return; /* the caller is going, and with it this stream */
     if (reply->outcome != RPC_RESOLVED) {
         buf_init(&detail, 0);
         (void)api_error_of(reply, false, &detail); /* the status has been sent already */
-        fail(c, buf_slice(&detail));
+        fail(c, req, buf_slice(&detail));
         buf_deinit(&detail);
     } else if (is_stop(reply->value)) {
-        finish(c);
-    } else if (write_item(c, reply->value.len ? reply->value : slice_make(nil, 1))) {
-        if (http_stream_write(c->req, SLICE_LIT("")) > HIGH_BYTES)
+        finish(c, req);
+    } else if (write_item(c, req, reply->value.len ? reply->value : slice_make(nil, 1))) {
+        if (http_stream_write(req, SLICE_LIT("")) > HIGH_BYTES)
             c->is_waiting_drain = true;
         else
             pull(c);
@@ -123,43 +117,34 @@ static void pull(struct caller *c)
     caller_request(c, &c->step, on_item);
 }
 
-static void on_drained(struct http_request *req)
+static void on_drained(struct http_request *req, void *owner)
 {
-    struct caller *c = req->owner;
+    struct caller *c = owner;
 
+    (void)req;
     if (c->is_waiting_drain) {
         c->is_waiting_drain = false;
         pull(c);
     }
 }
 
-static void on_closed(const struct rpc_reply *reply, void *arg)
-{
-    if (reply->outcome != RPC_CLOSED)
-        caller_free(arg);
-}
-
 /* The client has left: the provider's generator is closed before its caller goes. */
-static void on_gone(struct http_request *req)
+static void on_gone(void *owner)
 {
-    struct caller *c = req->owner;
+    struct caller *c = owner;
     struct slice method;
     struct rpc_request request = c->step;
 
-    c->req = NULL;
-    if (c->pending)
-        rpc_cancel(c->host, c->pending);
-    http_request_drop(req);
     if (!mp_find_str(c->generator, "_rclose_method", &method)) {
         caller_free(c);
         return;
     }
     request.method = method;
     request.deadline_ms = 10000;
-    caller_request(c, &request, on_closed);
+    caller_request_last(c, &request);
 }
 
-void generator_stream(struct caller *c, struct slice ref)
+void generator_stream(struct caller *c, struct http_request *req, struct slice ref)
 {
     struct buf extra;
 
@@ -169,14 +154,14 @@ void generator_stream(struct caller *c, struct slice ref)
     c->generator = buf_slice(&c->object);
     if (!rpc_request_from_ref(c->generator, slice_of(c->target_workspace), &c->step_text,
                               &c->step)) {
-        caller_answer_error(c, 500, SLICE_LIT("TypeError: The generator cannot be followed"));
+        caller_answer_error(c, req, 500, SLICE_LIT("TypeError: The generator cannot be followed"));
         return;
     }
-    c->req->on_gone = on_gone;
-    c->req->on_drained = on_drained;
+    (void)http_request_park(
+        req, &(struct http_watch){.owner = c, .on_gone = on_gone, .on_drained = on_drained});
     buf_init(&extra, 0);
     http_header_add(&extra, "Cache-Control", SLICE_LIT("no-cache"));
-    http_stream_begin(c->req, 200,
+    http_stream_begin(req, 200,
                       c->wants_msgpack ? "application/msgpack" : "text/event-stream; charset=utf-8",
                       buf_slice(&extra));
     buf_deinit(&extra);

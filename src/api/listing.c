@@ -45,13 +45,10 @@ static void copy_map(struct slice map, struct buf *out, const char *without, con
     mp_close(&open);
 }
 
-static bool resolved(struct caller *c, const struct rpc_reply *reply)
+static bool resolved(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
 {
-    c->pending = 0;
-    if (reply->outcome == RPC_CLOSED)
-        return false;
     if (reply->outcome != RPC_RESOLVED)
-        caller_answer_reply(c, reply);
+        caller_answer_reply(c, req, reply);
     return reply->outcome == RPC_RESOLVED;
 }
 
@@ -97,14 +94,15 @@ static void add_item(struct caller *c, struct slice item, struct slice prefix, s
 }
 
 /* Appends items until there are n_bytes. False: none is left. */
-static bool add_items(struct caller *c, size_t n_bytes, struct buf *out)
+static bool add_items(struct caller *c, const struct http_request *req, size_t n_bytes,
+                      struct buf *out)
 {
     struct slice item;
     struct buf prefix;
     bool is_more = true;
 
     buf_init(&prefix, 0);
-    buf_add_slice(&prefix, http_request_param(c->req, "workspace"));
+    buf_add_slice(&prefix, http_request_param(req, "workspace"));
     buf_add_byte(&prefix, '/');
     while (out->len < n_bytes && (is_more = mp_iter_next(&c->items, &item)))
         add_item(c, item, buf_slice(&prefix), out);
@@ -119,14 +117,13 @@ static void add_end(const struct caller *c, struct buf *out)
 }
 
 /* Writes pieces until the client has enough to read for now, or all are written. */
-static void write_items(struct caller *c)
+static void write_items(struct caller *c, struct http_request *req)
 {
-    struct http_request *req = c->req;
     size_t waiting = 0;
     struct buf piece;
 
     buf_init(&piece, 0);
-    while (waiting < WAITING_MOST && add_items(c, PIECE, &piece)) {
+    while (waiting < WAITING_MOST && add_items(c, req, PIECE, &piece)) {
         waiting = http_stream_write(req, buf_slice(&piece));
         buf_clear(&piece);
     }
@@ -137,35 +134,34 @@ static void write_items(struct caller *c)
     add_end(c, &piece);
     (void)http_stream_write(req, buf_slice(&piece));
     buf_deinit(&piece);
-    c->req = NULL;
     http_stream_end(req);
     caller_free(c);
 }
 
-static void on_drained(struct http_request *req)
+static void on_drained(struct http_request *req, void *caller)
 {
-    write_items(req->owner);
+    write_items(caller, req);
 }
 
-static void stream_items(struct caller *c, const char *type, struct buf *begun)
+static void stream_items(struct caller *c, struct http_request *req, const char *type,
+                         struct buf *begun)
 {
-    c->req->on_drained = on_drained;
-    http_stream_begin(c->req, 200, type, SLICE_LIT(""));
-    (void)http_stream_write(c->req, buf_slice(begun));
-    write_items(c);
+    caller_watch_drained(c, req, on_drained);
+    http_stream_begin(req, 200, type, SLICE_LIT(""));
+    (void)http_stream_write(req, buf_slice(begun));
+    write_items(c, req);
 }
 
-static void on_services(const struct rpc_reply *reply, void *arg)
+static void on_services(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
 {
-    struct caller *c = arg;
     const char *type = c->wants_msgpack ? "application/msgpack" : "application/json";
     struct buf out;
 
-    if (!resolved(c, reply))
+    if (!resolved(c, req, reply))
         return;
     buf_add_slice(&c->object, reply->value);
     if (c->object.is_failed) {
-        caller_answer_error(c, 500, SLICE_LIT("MemoryError: The listing is too large"));
+        caller_answer_error(c, req, 500, SLICE_LIT("MemoryError: The listing is too large"));
         return;
     }
     mp_iter_init(&c->items, buf_slice(&c->object));
@@ -173,97 +169,92 @@ static void on_services(const struct rpc_reply *reply, void *arg)
     if (c->wants_msgpack)
         mp_add_array(&out, mp_count(reply->value));
     if (mp_count(reply->value) > STREAM_ABOVE) {
-        stream_items(c, type, &out);
+        stream_items(c, req, type, &out);
     } else {
-        struct http_request *req = c->req;
-        (void)add_items(c, SIZE_MAX, &out);
+        (void)add_items(c, req, SIZE_MAX, &out);
         add_end(c, &out);
-        c->req = NULL;
         http_respond(req, 200, type, buf_slice(&out), SLICE_LIT(""));
         caller_free(c);
     }
     buf_deinit(&out);
 }
 
-static void on_plain(const struct rpc_reply *reply, void *arg)
+static void on_plain(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
 {
-    struct caller *c = arg;
     struct buf out;
 
-    if (!resolved(c, reply))
+    if (!resolved(c, req, reply))
         return;
     buf_init(&out, 0);
     copy_map(reply->value, &out, "_rtype", NULL, SLICE_LIT(""));
-    caller_answer_value(c, buf_slice(&out));
+    caller_answer_value(c, req, buf_slice(&out));
     buf_deinit(&out);
 }
 
-static void on_info(const struct rpc_reply *reply, void *arg)
+static void on_info(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
 {
-    struct caller *c = arg;
     struct buf detail;
 
     buf_init(&detail, 0);
     unsigned status =
         reply->outcome == RPC_REJECTED ? api_error_of_value(reply->value, false, &detail) : 0;
     bool is_stranger =
-        user_permission(c->user, http_request_param(c->req, "workspace")) < PERMISSION_READ;
-    if (status == 403 || (status == 404 && is_stranger)) {
-        c->pending = 0;
-        caller_answer_no_access(c, c->user);
-    } else {
-        on_plain(reply, c);
-    }
+        user_permission(c->user, http_request_param(req, "workspace")) < PERMISSION_READ;
+    if (status == 403 || (status == 404 && is_stranger))
+        caller_answer_no_access(c, req, c->user);
+    else
+        on_plain(c, req, reply);
     buf_deinit(&detail);
 }
 
-static void on_interface(const struct rpc_reply *reply, void *arg)
+static void on_interface(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
 {
-    struct caller *c = arg;
     struct buf out;
 
-    if (!resolved(c, reply))
+    if (!resolved(c, req, reply))
         return;
     buf_init(&out, 0);
     interface_describe(reply->value, &out);
-    caller_answer_value(c, buf_slice(&out));
+    caller_answer_value(c, req, buf_slice(&out));
     buf_deinit(&out);
 }
 
-static void ask_with_workspace(struct caller *c, const char *method, rpc_done *done)
+static void ask_with_workspace(struct caller *c, const struct http_request *req, const char *method,
+                               caller_then *then)
 {
-    struct slice workspace = http_request_param(c->req, "workspace");
+    struct slice workspace = http_request_param(req, "workspace");
     struct buf args;
 
     buf_init(&args, 0);
     mp_add_array(&args, 1);
     mp_add_str(&args, workspace);
-    caller_ask_manager(c, method, buf_slice(&args), done);
+    caller_ask_manager(c, method, buf_slice(&args), then);
     buf_deinit(&args);
 }
 
-static void list(struct caller *c)
+static void list(struct caller *c, struct http_request *req)
 {
     /* The manager lists nothing for a workspace that does not exist, which is not what a person should be told. */
     if (!c->url_workspace_exists) {
         struct buf detail;
         buf_init(&detail, 0);
         buf_add_fmt(&detail, "'Workspace " SLICE_FMT " does not exist or is not accessible'",
-                    SLICE_ARG(http_request_param(c->req, "workspace")));
-        caller_answer_error(c, 404, buf_slice(&detail));
+                    SLICE_ARG(http_request_param(req, "workspace")));
+        caller_answer_error(c, req, 404, buf_slice(&detail));
         buf_deinit(&detail);
         return;
     }
     struct buf args;
     size_t offset, limit;
-    if (!query_count(c->req, "offset", 0, &offset) ||
-        !query_count(c->req, "limit", INT32_MAX, &limit)) {
-        caller_answer_error(c, 400, SLICE_LIT("ValueError: offset and limit must be whole numbers"));
+    if (!query_count(req, "offset", 0, &offset) ||
+        !query_count(req, "limit", INT32_MAX, &limit)) {
+        caller_answer_error(c, req, 400,
+                            SLICE_LIT("ValueError: offset and limit must be whole numbers"));
         return;
     }
     buf_init(&args, 0);
     mp_add_array(&args, 6);
-    mp_add_str(&args, http_request_param(c->req, "workspace"));
+    mp_add_str(&args, http_request_param(req, "workspace"));
     for (int i = 0; i < 3; i++)
         mp_add_bool(&args, false);
     mp_add_int(&args, (int64_t)offset);
@@ -272,18 +263,18 @@ static void list(struct caller *c)
     buf_deinit(&args);
 }
 
-static void info(struct caller *c)
+static void info(struct caller *c, struct http_request *req)
 {
-    ask_with_workspace(c, "get_workspace_info", on_info);
+    ask_with_workspace(c, req, "get_workspace_info", on_info);
 }
 
-static void one(struct caller *c)
+static void one(struct caller *c, struct http_request *req)
 {
-    struct slice id = http_request_param(c->req, "service_id");
+    struct slice id = http_request_param(req, "service_id");
     struct buf args;
 
     buf_init(&args, 0);
-    api_service_args(c->req, http_request_param(c->req, "workspace"), id, &args);
+    api_service_args(req, http_request_param(req, "workspace"), id, &args);
     if (slice_is(id, "ws"))
         caller_ask_manager(c, "get_service", buf_slice(&args), on_interface);
     else

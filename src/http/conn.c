@@ -29,7 +29,7 @@ void http_conn_free(struct http_conn *c)
     list_unlink(&c->resume.link);
     list_unlink(&c->link);
     c->hl->n_conns--;
-    if (c->req)
+    if (c->req) /* of a stream that was taken: its handler has let go of it */
         http_request_end(c->req);
     account_drop(c->hl->site->account, c->n_kept);
     http_parser_free(c->parser);
@@ -49,16 +49,32 @@ void http_conn_start_timer(struct http_conn *c, uint64_t ms)
     timer_start(c->hl->loop, &c->timer, ms);
 }
 
-/* The request outlives its connection; its address is remembered for the log. */
-static void part(struct http_request *req)
+/* Takes the handler's request from the connection: no ticket leads to it any more. Its address is
+ * remembered for the log. */
+static struct http_request *part(struct http_conn *c)
 {
+    struct http_request *req = c->req;
+
+    c->req = NULL;
     (void)http_request_client(req);
+    http_request_unpark(req);
     req->conn = NULL;
+    return req;
+}
+
+/* The client has gone before its answer. Whoever waits with a ticket hears of it when the ticket
+ * is dead and before the request is freed, and is not told which request it was. */
+static void bereave(struct http_conn *c)
+{
+    struct http_request *req = part(c);
+
+    if (req->watch.on_gone)
+        req->watch.on_gone(req->watch.owner);
+    http_request_end(req);
 }
 
 void http_conn_close(struct http_conn *c)
 {
-    struct http_request *req = c->req;
     struct http_request *unfinished = http_parser_request(c->parser);
 
     if (c->state == CONN_TAKEN)
@@ -66,14 +82,13 @@ void http_conn_close(struct http_conn *c)
     c->state = CONN_CLOSING;
     timer_stop(c->hl->loop, &c->timer);
     list_unlink(&c->resume.link);
-    c->req = NULL;
-    if (req)
-        part(req);
-    if (unfinished && unfinished->conn)
-        part(unfinished);
+    if (unfinished && unfinished->conn) {
+        (void)http_request_client(unfinished);
+        unfinished->conn = NULL;
+    }
     stream_close(c->stream);
-    if (req && req->on_gone)
-        req->on_gone(req);
+    if (c->req)
+        bereave(c);
 }
 
 /* Sends what is queued, then closes; a client that does not read is waited for so long and no
@@ -142,8 +157,8 @@ static void on_drained(struct stream *s)
             loop_defer(c->hl->loop, &c->resume);
     } else if (c->state == CONN_PENDING) {
         struct http_request *req = c->req;
-        if (req->is_streaming && req->on_drained)
-            req->on_drained(req);
+        if (req->is_streaming && req->watch.on_drained)
+            req->watch.on_drained(req, req->watch.owner);
     }
 }
 
@@ -180,6 +195,14 @@ void http_loop_init(struct http_loop *hl, struct loop *loop, const struct http_s
 {
     *hl = (struct http_loop){.loop = loop, .site = site};
     list_init(&hl->conns);
+    slots_init(&hl->parked, loop->index);
+    slots_pay(&hl->parked, site->account);
+}
+
+void http_loop_deinit(struct http_loop *hl)
+{
+    ASSERT(list_is_empty(&hl->conns));
+    slots_deinit(&hl->parked);
 }
 
 void http_loop_close_idle(struct http_loop *hl)
@@ -267,15 +290,11 @@ struct stream *http_upgrade_take(struct http_request *req, struct slice *ret_lef
     LOOP_ASSERT(req->loop);
     struct http_conn *c = req->conn;
 
-    if (!c) {
-        http_request_end(req);
-        return NULL;
-    }
-    ASSERT(c->state == CONN_PENDING && req->is_upgrade);
+    ASSERT(c && c->state == CONN_PENDING && req->is_upgrade);
     struct stream *s = c->stream;
     *ret_leftover = c->is_feeding ? c->rest : buf_slice(&c->held);
     req->status = 101;
-    part(req);
+    c->req = part(c);
     c->state = CONN_TAKEN; /* http_conn_free ends the request */
     c->stream = NULL;
     stream_adopt(s, &taken_ops, NULL);
@@ -314,8 +333,7 @@ void http_conn_answered(struct http_request *req)
     struct http_conn *c = req->conn;
     bool wants_close = req->wants_close || c->hl->is_closing;
 
-    c->req = NULL;
-    http_request_end(req);
+    http_request_end(part(c));
     if (c->is_cut) {
         http_conn_close(c);
     } else if (!wants_close) {
@@ -337,11 +355,20 @@ void http_conn_cut(struct http_request *req)
 {
     struct http_conn *c = req->conn;
 
-    c->req = NULL;
     if (req->is_streaming)
         stream_reset(c->stream); /* an unframed body must not look complete */
-    http_request_end(req);
+    http_request_end(part(c));
     http_conn_close(c);
+}
+
+struct http_loop *http_conn_loop(const struct http_request *req)
+{
+    return req->conn->hl;
+}
+
+void http_conn_served(const struct http_conn *c)
+{
+    ASSERT(c->state != CONN_PENDING || (c->req && c->req->parked.generation));
 }
 
 void http_conn_set_patience(const struct http_request *req, uint64_t ms)

@@ -50,11 +50,14 @@ struct http_loop {
     struct loop *loop;
     const struct http_site *site;
     struct list conns;
+    struct slots parked;            /* struct http_request: what tickets name */
     size_t n_conns;
     bool is_closing;
 };
 
 void http_loop_init(struct http_loop *hl, struct loop *loop, const struct http_site *site);
+/* After its last connection has closed; tickets are resumed no more. */
+void http_loop_deinit(struct http_loop *hl);
 /* Shutdown, loop thread: closes connections without a request; the others close after their
  * answer. New ones are closed at once. */
 void http_loop_close_idle(struct http_loop *hl);
@@ -67,7 +70,7 @@ void http_conn_open(struct http_loop *hl, int fd);
 /* Ends a request of an upgrade route by taking the connection's stream: from here on the caller
  * owns it and adopts it with stream_adopt at once. The stream is being read. The request and
  * *ret_leftover (bytes that came after the head; may be changed in place) stay valid until the
- * caller's callback returns. NULL when the client has gone: then the request has ended. */
+ * caller's callback returns. */
 struct stream *http_upgrade_take(struct http_request *req, struct slice *ret_leftover);
 
 /* The room's own: what response.c and request.c need of a connection. req->conn is not NULL. */
@@ -77,5 +80,6 @@ void http_conn_send(struct http_request *req, struct msg *m);
 size_t http_conn_waiting(const struct http_request *req);   /* bytes queued to the client */
 void http_conn_answered(struct http_request *req);  /* ends the request; the next may be read */
 void http_conn_cut(struct http_request *req);       /* ends request and connection at once */
+struct http_loop *http_conn_loop(const struct http_request *req);
 void http_conn_set_patience(const struct http_request *req, uint64_t ms);
 void http_conn_peer_name(const struct http_request *req, char out[HTTP_CLIENT_MAX]);

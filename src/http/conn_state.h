@@ -43,6 +43,8 @@ void http_conn_close(struct http_conn *c);      /* at once; a handler that waits
 void http_conn_free(struct http_conn *c);
 void http_conn_start_timer(struct http_conn *c, uint64_t ms);
 uint64_t http_conn_stall_ms(const struct http_conn *c);
+/* A handler has returned: it has ended the request, or parked it. */
+void http_conn_served(const struct http_conn *c);
 
 /* feed.c */
 /* Parses and dispatches until the bytes are used up or the next request must wait; what is left is

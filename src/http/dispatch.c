@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "http/conn.h"
+#include "http/conn_state.h"
 #include "http/cors.h"
 #include "http/inflate.h"
 #include "http/location.h"
@@ -103,7 +103,10 @@ static void redirect_to_base(struct http_request *req)
 
 static void serve(struct http_request *req)
 {
+    const struct http_conn *c = req->conn; /* freed in a later turn at the earliest */
+
     req->route->on_request(req, req->route->arg);
+    http_conn_served(c);
 }
 
 void http_dispatch_run(struct http_request *req, struct http_verdict verdict)

@@ -1,6 +1,6 @@
 /* inflate: a few kilobytes of gzip may hold a hundred megabytes, so only small bodies are
- * inflated in place; the rest goes to a worker. While it works it is the holder of the request:
- * the client may go, the request stays. */
+ * inflated in place; the rest goes to a worker, which has taken the body: the client may go, and
+ * the request with it. */
 #include "http/inflate.h"
 
 #include "base/memory.h"
@@ -13,7 +13,8 @@ enum { IN_PLACE_MAX = 8 * 1024 };
 
 struct inflating {
     struct job job;
-    struct http_request *req;
+    struct http_ticket ticket;
+    struct http_body packed;
     size_t cap_bytes;
     struct buf plain;
     int outcome;
@@ -45,20 +46,34 @@ static void work(struct job *job)
 {
     struct inflating *w = CONTAINER_OF(job, struct inflating, job);
 
-    w->outcome = http_gunzip(w->req->body, w->cap_bytes, &w->plain);
+    w->outcome = http_gunzip(http_body_slice(&w->packed), w->cap_bytes, &w->plain);
 }
 
 static void done(struct job *job)
 {
     struct inflating *w = CONTAINER_OF(job, struct inflating, job);
+    struct http_request *req = http_request_resume(w->ticket);
 
-    if (w->req->conn) {
-        settle(w->req, w->outcome, &w->plain, w->then);
+    http_body_deinit(&w->packed);
+    if (req) {
+        http_request_unpark(req); /* whoever gets it now ends it or parks it for themselves */
+        settle(req, w->outcome, &w->plain, w->then);
     } else {
         buf_deinit(&w->plain);
-        http_request_drop(w->req);
     }
     mem_free(w);
+}
+
+static void inflate_on_worker(struct http_request *req, size_t cap_bytes,
+                              void (*then)(struct http_request *req))
+{
+    struct inflating *w = MEM_NEW(struct inflating);
+
+    w->packed = http_request_take_body(req);
+    w->cap_bytes = cap_bytes;
+    w->then = then;
+    w->ticket = http_request_park(req, &(struct http_watch){0});
+    offload(req->loop, &w->job, work, done);
 }
 
 void http_inflate_then(struct http_request *req, size_t cap_bytes,
@@ -73,11 +88,7 @@ void http_inflate_then(struct http_request *req, size_t cap_bytes,
         return;
     }
     if (req->body.len > IN_PLACE_MAX) {
-        struct inflating *w = MEM_NEW(struct inflating);
-        w->req = req;
-        w->cap_bytes = cap_bytes;
-        w->then = then;
-        offload(req->loop, &w->job, work, done);
+        inflate_on_worker(req, cap_bytes, then);
         return;
     }
     struct buf plain;

@@ -1,6 +1,7 @@
 /* request: one block of head bytes and offsets into it. Lookups walk the headers: there are a
- * hundred at most, and a handler asks for few. A request is freed by the one who ends it, the
- * connection may be long gone by then. Loop thread. */
+ * hundred at most, and a handler asks for few. A request is freed when it is ended, by its handler
+ * or with its connection; parked ones stand in the slots of their http_loop meanwhile. Loop
+ * thread. */
 #include "http/request.h"
 
 #include <string.h>
@@ -32,8 +33,65 @@ static void pay_back(struct http_request *req)
     req->charged_bytes = 0;
 }
 
+/* ---- tickets ---- */
+
+struct http_ticket http_request_park(struct http_request *req, const struct http_watch *watch)
+{
+    LOOP_ASSERT(req->loop);
+    struct http_loop *hl = http_conn_loop(req);
+
+    if (!req->parked.generation)
+        req->parked = slots_put(&hl->parked, req);
+    req->watch = *watch;
+    return (struct http_ticket){hl, req->parked};
+}
+
+struct http_request *http_request_resume(struct http_ticket ticket)
+{
+    if (!ticket.http)
+        return NULL;
+    LOOP_ASSERT(ticket.http->loop);
+    return slots_find(&ticket.http->parked, ticket.handle);
+}
+
+void http_request_unpark(struct http_request *req)
+{
+    if (!req->parked.generation)
+        return;
+    slots_remove(&http_conn_loop(req)->parked, req->parked);
+    req->parked = (struct handle){0};
+}
+
+/* ---- the body ---- */
+
+struct http_body http_request_take_body(struct http_request *req)
+{
+    struct http_body body = {req->body_bytes, req->account, req->charged_bytes};
+
+    buf_init(&req->body_bytes, 0);
+    req->charged_bytes = 0;
+    req->body = (struct slice){NULL, 0};
+    return body;
+}
+
+struct slice http_body_slice(const struct http_body *body)
+{
+    return buf_slice(&body->bytes);
+}
+
+void http_body_deinit(struct http_body *body)
+{
+    if (body->charged_bytes)
+        account_release(body->account, body->charged_bytes);
+    body->charged_bytes = 0;
+    buf_deinit(&body->bytes);
+}
+
+/* ---- life ---- */
+
 void http_request_end(struct http_request *req)
 {
+    ASSERT(!req->parked.generation);
     if (req->site && req->site->on_done)
         req->site->on_done(req, req->site->arg);
     pay_back(req);
@@ -48,10 +106,7 @@ void http_request_end(struct http_request *req)
 void http_request_drop(struct http_request *req)
 {
     LOOP_ASSERT(req->loop);
-    if (req->conn)
-        http_conn_cut(req);
-    else
-        http_request_end(req);
+    http_conn_cut(req);
 }
 
 bool http_request_settle(struct http_request *req, struct slice target)

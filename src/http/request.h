@@ -1,11 +1,17 @@
 /* request: one parsed HTTP request, whole: its body has arrived before the handler sees it (http.md
  * 1).
  *
- * A handler is given a request and ends it exactly once, in the same call or many turns later:
- * http_respond(), http_stream_end(), http_request_drop() or http_upgrade_take(). Until then the
- * request and every slice of it stay valid, even when the client has gone: then on_gone is
- * called (at most once) and what is answered afterwards goes nowhere. Loop-owned: the
- * connection's loop thread only. */
+ * A request belongs to its connection and ends with it. A handler is given one as a parameter and
+ * ends it exactly once: http_respond(), http_stream_end(), http_request_drop() or
+ * http_upgrade_take(). Whoever cannot end it in the same call parks it, and keeps a ticket:
+ *
+ *   on_request(req) -> http_request_park(req) -> return       the handler lets go of the request
+ *   ... many turns later, on the same loop ...
+ *   req = http_request_resume(ticket)                         the request, or NULL: the client left
+ *
+ * There is no other way back to it, so whatever runs after the client has gone finds out first.
+ * `struct http_request *` is therefore no member of any struct outside this room: tests/lifetimes.py.
+ * Loop-owned: the connection's loop thread only; tickets may travel. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,9 +19,12 @@
 
 #include "base/buf.h"
 #include "base/slice.h"
+#include "loop/slots.h"
 
 struct account;
 struct http_conn;
+struct http_loop;
+struct http_request;
 struct http_route;
 struct http_site;
 struct loop;
@@ -37,6 +46,29 @@ struct http_header_at {         /* one header in the head block */
     uint32_t name_at, name_len, value_at, value_len;
 };
 
+/* Names a request that has been parked. Any number of copies, on any thread; all zero names none. */
+struct http_ticket {
+    struct http_loop *http;         /* const: where it is resumed */
+    struct handle handle;
+};
+
+/* What the parker wants to hear of. Callbacks may be NULL. */
+struct http_watch {
+    void *owner;
+    /* The client hung up: the ticket is dead already, the request is out of reach. Comes at most
+     * once, never from inside a call that was given the request. */
+    void (*on_gone)(void *owner);
+    /* Streaming: all written bytes have left. */
+    void (*on_drained)(struct http_request *req, void *owner);
+};
+
+/* A body that has left its request, with what was charged for it. */
+struct http_body {
+    struct buf bytes;
+    struct account *account;
+    size_t charged_bytes;
+};
+
 struct http_request {
     /* const once the handler has it */
     struct loop *loop;
@@ -48,14 +80,10 @@ struct http_request {
     struct slice body;                      /* decoded: chunks joined, gzip inflated */
     struct slice params[HTTP_MAX_PARAMS];   /* in the order of the pattern */
     bool is_upgrade;                        /* an upgrade route, and asked for a WebSocket */
-    /* the handler's own */
-    void *owner;
-    /* The client hung up first. May end the request. May be NULL. */
-    void (*on_gone)(struct http_request *req);
-    /* Streaming: all written bytes have left. May be NULL. */
-    void (*on_drained)(struct http_request *req);
     /* the room's own */
-    struct http_conn *conn;                 /* NULL once the client has gone */
+    struct http_conn *conn;                 /* NULL once it is over */
+    struct handle parked;                   /* generation 0: it is not */
+    struct http_watch watch;                /* of who has parked it */
     struct buf head, path_text, body_bytes, token;
     struct http_header_at *headers;
     size_t n_headers, headers_room;
@@ -90,8 +118,23 @@ bool http_request_is_https(struct http_request *req);
 /* Ends the request without an answer: the connection is closed. */
 void http_request_drop(struct http_request *req);
 
+/* Before the handler returns without having ended the request. May be called again, by whoever
+ * was given the request again: the last watch counts, the ticket stays the same. */
+struct http_ticket http_request_park(struct http_request *req, const struct http_watch *watch);
+/* NULL: the client has gone, or the request was ended by another way. Valid until it is ended or
+ * the caller returns to the loop. Loop thread of the ticket. */
+struct http_request *http_request_resume(struct http_ticket ticket);
+
+/* The body, for who works on it on another thread or when the request has ended; the request has
+ * none afterwards. */
+struct http_body http_request_take_body(struct http_request *req);
+struct slice http_body_slice(const struct http_body *body);
+void http_body_deinit(struct http_body *body);                  /* any thread; safe twice */
+
 /* The room's own. */
 struct http_request *http_request_new(void);
+/* Nobody finds it any more: what was parked is not. Leaves its watch. */
+void http_request_unpark(struct http_request *req);
 void http_request_end(struct http_request *req);                /* tells on_done and frees */
 /* Path and query of the target. False: no memory. */
 MUST_CHECK bool http_request_settle(struct http_request *req, struct slice target);

@@ -183,10 +183,6 @@ void http_respond(struct http_request *req, unsigned status, const char *content
     LOOP_ASSERT(req->loop);
     ASSERT(!req->is_streaming);
     req->status = status;
-    if (!req->conn) {
-        http_request_end(req);
-        return;
-    }
     buf_init(&head, 0);
     struct slice out = pack(req, &a, body, &packed);
     a.has_length = status >= 200 && status != 204 && status != 304;
@@ -252,8 +248,6 @@ void http_stream_begin(struct http_request *req, unsigned status, const char *co
     ASSERT(!req->is_streaming);
     req->status = status;
     req->is_streaming = true;
-    if (!req->conn)
-        return;
     req->is_chunked = !req->is_http10;
     buf_init(&head, 0);
     add_head(req, &a, &head);
@@ -267,16 +261,13 @@ void http_stream_begin(struct http_request *req, unsigned status, const char *co
 void http_stream_patience(struct http_request *req, uint64_t ms)
 {
     LOOP_ASSERT(req->loop);
-    if (req->conn)
-        http_conn_set_patience(req, ms);
+    http_conn_set_patience(req, ms);
 }
 
 size_t http_stream_write(struct http_request *req, struct slice bytes)
 {
     LOOP_ASSERT(req->loop);
     ASSERT(req->is_streaming);
-    if (!req->conn)
-        return 0;
     if (!bytes.len || req->method == HTTP_M_HEAD)
         return http_conn_waiting(req);
     if (http_conn_waiting(req) > STREAM_WAITING_MAX) {
@@ -295,23 +286,16 @@ size_t http_stream_write(struct http_request *req, struct slice bytes)
     else
         send_two(req, buf_slice(&piece), (struct slice){NULL, 0});
     buf_deinit(&piece);
-    return req->conn ? http_conn_waiting(req) : 0;
+    return http_conn_waiting(req);
 }
 
 void http_stream_end(struct http_request *req)
 {
     LOOP_ASSERT(req->loop);
     ASSERT(req->is_streaming);
-    if (!req->conn) {
-        http_request_end(req);
-        return;
-    }
     if (req->is_chunked && req->method != HTTP_M_HEAD)
         send_two(req, SLICE_LIT("0\r\n\r\n"), (struct slice){NULL, 0});
-    if (req->conn)
-        http_conn_answered(req);
-    else
-        http_request_end(req);
+    http_conn_answered(req);
 }
 
 void http_stream_abort(struct http_request *req)

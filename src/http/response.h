@@ -33,7 +33,7 @@ void http_stream_begin(struct http_request *req, unsigned status, const char *co
 /* A client whose machine acknowledges nothing for so long is gone (net/stream.h). */
 void http_stream_patience(struct http_request *req, uint64_t ms);
 /* Returns the bytes that wait for the client. Above a mark of its own choice the writer stops
- * until on_drained. After the client has gone: 0, and nothing is kept. */
+ * until on_drained. 0 when the connection is about to be cut; nothing is kept then. */
 size_t http_stream_write(struct http_request *req, struct slice bytes);
 void http_stream_end(struct http_request *req);
 /* Ends a streamed response that failed half-way: the connection is cut, so that the client sees

@@ -1,6 +1,6 @@
 /* oauth: where a request goes is the operator's word, never the client's: it gives the query of
  * one address and the form of another. An exchange is a mail that goes to the hub loop and comes
- * back with the answer; the request waits on its own loop, whether its client does or not. */
+ * back with the answer, to the request if its client still waits. */
 #include "login/oauth.h"
 
 #include <stdatomic.h>
@@ -25,7 +25,7 @@ struct exchange {
     struct mail mail;
     struct oauth *oauth;
     struct loop *asker;
-    struct http_request *req; /* touched on the asker's loop only */
+    struct http_ticket ticket;
     char *url;                /* owned */
     const char *type;
     struct buf body; /* the form on its way there, the answer on its way back */
@@ -82,24 +82,31 @@ void oauth_on_authorize(struct http_request *req, void *arg)
 
 /* ---- exchanges ---- */
 
+static void respond(struct http_request *req, const struct exchange *x)
+{
+    struct buf headers;
+
+    if (x->status == 502) {
+        http_respond_error(req, 502, HTTP_F1, buf_slice(&x->body));
+        return;
+    }
+    buf_init(&headers, 0);
+    http_header_add(&headers, "Cache-Control", SLICE_LIT("no-store"));
+    http_respond(req, x->status, "application/json", buf_slice(&x->body), buf_slice(&headers));
+    buf_deinit(&headers);
+}
+
 static void run_answer(struct loop *l, struct mail *mail)
 {
     struct exchange *x = CONTAINER_OF(mail, struct exchange, mail);
+    struct http_request *req = http_request_resume(x->ticket);
 
-    LOOP_ASSERT(l);
     atomic_fetch_sub_explicit(&x->oauth->n_exchanges, 1, memory_order_relaxed);
     loop_count(l, METRIC_LOGIN_EXCHANGES, -1);
-    if (x->status == 502) {
+    if (x->status == 502)
         loop_count(l, METRIC_LOGIN_EXCHANGES_REFUSED, 1);
-        http_respond_error(x->req, 502, HTTP_F1, buf_slice(&x->body));
-    } else {
-        struct buf headers;
-        buf_init(&headers, 0);
-        http_header_add(&headers, "Cache-Control", SLICE_LIT("no-store"));
-        http_respond(x->req, x->status, "application/json", buf_slice(&x->body),
-                     buf_slice(&headers));
-        buf_deinit(&headers);
-    }
+    if (req)
+        respond(req, x);
     if (x->body.ptr) /* a token, or what one is made of */
         explicit_bzero(x->body.ptr, x->body.len);
     buf_deinit(&x->body);
@@ -183,7 +190,7 @@ void oauth_on_token(struct http_request *req, void *arg)
     loop_count(req->loop, METRIC_LOGIN_EXCHANGES, 1);
     x->oauth = o;
     x->asker = req->loop;
-    x->req = req;
+    x->ticket = http_request_park(req, &(struct http_watch){0});
     x->type = type;
     buf_init(&url, 0);
     buf_add_fmt(&url, "https://%s/oauth/token", req->loop->config->auth0_domain);

@@ -24,15 +24,14 @@ static struct slice strip_slashes(struct slice path)
     return path;
 }
 
-static void fail(struct caller *c, unsigned status, const char *text, struct slice detail)
+static void fail(struct caller *c, struct http_request *req, const char *text, struct slice detail,
+                 unsigned status)
 {
-    struct http_request *req = c->req;
     struct buf b;
 
     buf_init(&b, 0);
     buf_add_text(&b, text);
     buf_add_slice(&b, detail);
-    c->req = NULL;
     http_respond_error(req, status, HTTP_F3, buf_slice(&b));
     buf_deinit(&b);
     caller_free(c);
@@ -65,10 +64,10 @@ static void add_headers(struct buf *b, const struct http_request *req)
 }
 
 /* One argument in an array. function_path: empty unless the function is the service's default. */
-static void add_event(struct buf *b, struct caller *c, struct slice function_path)
+static void add_event(struct buf *b, const struct caller *c, struct http_request *req,
+                      struct slice function_path)
 {
     static const char *const methods[] = {"GET", "HEAD", "POST"};
-    struct http_request *req = c->req;
     struct slice path = slice_from(req->path, APP_LEN);
     struct mp_open map;
 
@@ -127,31 +126,25 @@ static void copy_headers(struct buf *extra, struct slice headers)
     }
 }
 
-static void on_result(const struct rpc_reply *reply, void *arg)
+static void on_result(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
 {
-    struct caller *c = arg;
     struct slice value, headers = {NULL, 0}, body = {NULL, 0};
     int64_t status = 200;
     struct buf extra;
 
-    c->pending = 0;
-    if (reply->outcome == RPC_CLOSED)
-        return;
     if (reply->outcome != RPC_RESOLVED) {
-        caller_answer_reply(c, reply);
+        caller_answer_reply(c, req, reply);
         return;
     }
     bool is_good = mp_is(reply->value, MP_MAP) &&
                    (!mp_find(reply->value, "status", &value) || mp_get_int(value, &status));
     if (!is_good || status < 200 || status > 599) {
-        fail(c, 500, "Internal Server Error: the function gave no answer", SLICE_LIT(""));
+        fail(c, req, "Internal Server Error: the function gave no answer", SLICE_LIT(""), 500);
         return;
     }
     (void)mp_find(reply->value, "headers", &headers);
     if (mp_find(reply->value, "body", &value) && !mp_get_str(value, &body))
         (void)mp_get_bin(value, &body);
-    struct http_request *req = c->req;
-    c->req = NULL;
     buf_init(&extra, 0);
     copy_headers(&extra, headers);
     http_respond(req, (unsigned)status, NULL, body, buf_slice(&extra));
@@ -186,30 +179,26 @@ static bool find_function(struct slice object, struct slice path, struct slice *
     return interface_find(object, SLICE_LIT("default"), ret_ref) && interface_is_function(*ret_ref);
 }
 
-static void on_service(const struct rpc_reply *reply, void *arg)
+static void on_service(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
 {
-    struct caller *c = arg;
     struct rpc_request request;
     struct buf function_path, event;
     struct slice ref;
 
-    c->pending = 0;
-    if (reply->outcome == RPC_CLOSED)
-        return;
     if (reply->outcome != RPC_RESOLVED) {
-        caller_answer_reply(c, reply);
+        caller_answer_reply(c, req, reply);
         return;
     }
-    struct slice path = strip_slashes(slice_from(c->req->path, APP_LEN));
+    struct slice path = strip_slashes(slice_from(req->path, APP_LEN));
     if (!path.len)
         path = SLICE_LIT("index");
     buf_init(&function_path, 0);
     buf_init(&event, 0);
     if (!find_function(reply->value, path, &ref, &function_path) ||
         !rpc_request_from_ref(ref, SLICE_LIT("public"), &c->scratch, &request)) {
-        fail(c, 404, "Function not found: ", path);
+        fail(c, req, "Function not found: ", path, 404);
     } else {
-        add_event(&event, c, buf_slice(&function_path));
+        add_event(&event, c, req, buf_slice(&function_path));
         request.args = buf_slice(&event);
         caller_request(c, &request, on_result);
     }
@@ -217,10 +206,11 @@ static void on_service(const struct rpc_reply *reply, void *arg)
     buf_deinit(&event);
 }
 
-static void ask_service(struct caller *c)
+static void ask_service(struct caller *c, struct http_request *req)
 {
     struct buf args;
 
+    (void)req;
     buf_init(&args, 0);
     mp_add_array(&args, 1);
     mp_add_text(&args, "public/hypha-login");

@@ -31,8 +31,11 @@ static void write_frame(struct stream_peer *s, struct slice head, struct slice t
 {
     size_t n = head.len + tail.len;
     const char prefix[4] = {(char)(n >> 24), (char)(n >> 16), (char)(n >> 8), (char)n};
+    struct http_request *req = http_request_resume(s->ticket);
     struct buf b;
 
+    if (!req)
+        return;
     buf_init(&b, 0);
     buf_add_slice(&b, slice_make(prefix, sizeof(prefix)));
     buf_add_slice(&b, head);
@@ -40,7 +43,7 @@ static void write_frame(struct stream_peer *s, struct slice head, struct slice t
     s->sent_ms = loop_now_ms(s->peer->pl->loop);
     /* A client that does not read is cut off by the response itself; its end is told by on_gone. */
     if (!b.is_failed)
-        (void)http_stream_write(s->req, buf_slice(&b));
+        (void)http_stream_write(req, buf_slice(&b));
     buf_deinit(&b);
 }
 
@@ -83,13 +86,16 @@ static uint64_t patience_ms(const struct config *config)
 static void do_admitted(struct peer *p)
 {
     struct stream_peer *s = p->conn;
+    struct http_request *req = http_request_resume(s->ticket);
     struct buf extra;
 
+    if (!req)
+        return;
     buf_init(&extra, 0);
     http_header_add(&extra, "Cache-Control", SLICE_LIT("no-cache"));
     http_header_add(&extra, "X-Accel-Buffering", SLICE_LIT("no"));
-    http_stream_begin(s->req, 200, content_type, buf_slice(&extra));
-    http_stream_patience(s->req, patience_ms(p->pl->loop->config));
+    http_stream_begin(req, 200, content_type, buf_slice(&extra));
+    http_stream_patience(req, patience_ms(p->pl->loop->config));
     buf_deinit(&extra);
     s->sent_ms = loop_now_ms(p->pl->loop);
     timer_start(p->pl->loop, &s->ping, p->pl->loop->config->stream_ping_interval_ms);
@@ -160,10 +166,11 @@ static uint64_t silent_ms(const struct peer *p)
 
 /* ---- the end ---- */
 
+/* What it was connected by goes. Returns the request of the stream when its client is still there: the caller ends it. */
 static struct http_request *let_go(struct peer *p)
 {
     struct stream_peer *s = p->conn;
-    struct http_request *req = s->req;
+    struct http_request *req = http_request_resume(s->ticket);
 
     p->conn = NULL;
     timer_stop(p->pl->loop, &s->ping);
@@ -173,17 +180,15 @@ static struct http_request *let_go(struct peer *p)
         list_unlink(s->posts.next);
         post_answer(post, POST_NO_STREAM);
     }
-    req->on_gone = NULL;
     mem_free(s);
     return req;
 }
 
-static void on_gone(struct http_request *req)
+static void on_gone(void *owner)
 {
-    struct stream_peer *s = req->owner;
-    struct peer *p = s->peer;
+    struct peer *p = ((struct stream_peer *)owner)->peer;
 
-    http_request_drop(let_go(p));
+    (void)let_go(p);
     peer_free(p);
 }
 
@@ -193,9 +198,9 @@ static void do_close(struct peer *p, unsigned code, struct slice reason)
 
     (void)code;
     (void)reason;
-    if (req->is_streaming)
+    if (req && req->is_streaming)
         http_stream_end(req);
-    else
+    else if (req)
         http_respond_error(req, 503, HTTP_F1, SLICE_LIT("Server is shutting down"));
 }
 
@@ -249,9 +254,11 @@ static void do_refuse(struct peer *p, int outcome, unsigned code, struct slice t
     if (p->state == PEER_OPEN) {
         greeting_refuse(p, text);
         do_close(p, code, text);
-    } else {
-        refuse_request(let_go(p), outcome, is_reconnection, text);
+        return;
     }
+    struct http_request *req = let_go(p);
+    if (req)
+        refuse_request(req, outcome, is_reconnection, text);
 }
 
 const struct peer_transport stream_transport = {
@@ -277,13 +284,11 @@ static struct peer *open_peer(struct peer_loop *pl, struct http_request *req)
     (void)ip_parse(http_request_client(req), &p->address);
     p->conn = s;
     s->peer = p;
-    s->req = req;
+    s->ticket = http_request_park(req, &(struct http_watch){.owner = s, .on_gone = on_gone});
     list_init(&s->later.link);
     s->later.run = on_later;
     list_init(&s->posts);
     timer_init(&s->ping, on_ping_due);
-    req->owner = s;
-    req->on_gone = on_gone;
     return p;
 }
 

@@ -6,9 +6,9 @@
 
 #include "base/list.h"
 #include "base/slice.h"
+#include "http/request.h"
 #include "loop/loop.h"
 
-struct http_request;
 struct peer;
 struct peer_transport;
 
@@ -19,7 +19,7 @@ void stream_on_post(struct http_request *req, void *arg);
 /* The room's own. What such a peer is connected by; p->conn. Loop of the stream. */
 struct stream_peer {
     struct peer *peer;
-    struct http_request *req;
+    struct http_ticket ticket;      /* of the GET; dead once on_gone has been called */
     struct timer ping;              /* running while open */
     uint64_t sent_ms;               /* when something was last written */
     struct deferred later;          /* answers probes, goes on with held posts */

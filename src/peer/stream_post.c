@@ -1,5 +1,5 @@
 /* stream_post: a message that comes by POST. It is taken on the loop its stream lives on, and answered on its own: one object
- * travels there and back, and the request waits. Who posts must be who opened the stream: the same credential, or a token of
+ * travels there with the body, and back to the request if its client still waits. Who posts must be who opened the stream: the same credential, or a token of
  * the same user (D-06). */
 #include <string.h>
 
@@ -18,7 +18,8 @@ struct post {
     struct mail mail;
     struct list link;           /* in stream_peer.posts while it is held back */
     struct loop *at, *from;     /* of the stream; of the request */
-    struct http_request *req;   /* parked: its body is not touched by its own loop meanwhile */
+    struct http_ticket ticket;
+    struct http_body body;      /* of the request */
     struct handle stream;
     struct user *user;          /* owned: of a token that is not the stream's own; or NULL */
     uint8_t credential[32];
@@ -33,16 +34,19 @@ struct post *post_of(struct list *link)
 
 struct slice post_body(const struct post *post)
 {
-    return post->req->body;
+    return http_body_slice(&post->body);
 }
 
-static void run_answer(struct loop *l, struct mail *mail)
+static void post_free(struct post *post)
 {
-    struct post *post = CONTAINER_OF(mail, struct post, mail);
-    struct http_request *req = post->req;
+    http_body_deinit(&post->body);
+    user_unref(post->user);
+    mem_free(post);
+}
 
-    (void)l;
-    switch (post->outcome) {
+static void respond(struct http_request *req, int outcome)
+{
+    switch (outcome) {
     case POST_OK:
         http_respond(req, 200, NULL, SLICE_LIT(""), SLICE_LIT(""));
         break;
@@ -56,8 +60,17 @@ static void run_answer(struct loop *l, struct mail *mail)
         http_respond_error(req, 400, HTTP_F1, SLICE_LIT("No such stream: open it with GET /rpc first"));
         break;
     }
-    user_unref(post->user);
-    mem_free(post);
+}
+
+static void run_answer(struct loop *l, struct mail *mail)
+{
+    struct post *post = CONTAINER_OF(mail, struct post, mail);
+    struct http_request *req = http_request_resume(post->ticket);
+
+    (void)l;
+    if (req)
+        respond(req, post->outcome);
+    post_free(post);
 }
 
 void post_answer(struct post *post, int outcome)
@@ -92,7 +105,7 @@ static void run_post(struct loop *l, struct mail *mail)
     else if (s->is_held)
         list_link(&s->posts, &post->link);
     else
-        post_answer(post, stream_take_post(p, post->req->body));
+        post_answer(post, stream_take_post(p, post_body(post)));
 }
 
 /* The key of the stream: the workspace as given, else the one the token is bound to or its user's own. */
@@ -143,7 +156,6 @@ void stream_on_post(struct http_request *req, void *arg)
     struct buf key;
 
     post->from = req->loop;
-    post->req = req;
     list_init(&post->link);
     buf_init(&key, 0);
     identify(pl, req, post);
@@ -153,10 +165,11 @@ void stream_on_post(struct http_request *req, void *arg)
     if (!has_client || !req->body.len) {
         http_respond_error(req, 400, HTTP_F1,
                            has_client ? SLICE_LIT("Empty request body") : SLICE_LIT("client_id is required"));
-        user_unref(post->user);
-        mem_free(post);
+        post_free(post);
         return;
     }
+    post->ticket = http_request_park(req, &(struct http_watch){0});
+    post->body = http_request_take_body(req);
     post->at = is_found ? &pl->loop->set->loops[post->stream.loop] : pl->loop;
     if (!is_found) {
         post_answer(post, POST_NO_STREAM);

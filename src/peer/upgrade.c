@@ -16,7 +16,7 @@ struct waiting {                /* an upgrade request without a place to log in 
     struct list link;
     struct timer timer;
     struct peer_loop *pl;
-    struct http_request *req;
+    struct http_ticket ticket;
 };
 
 static bool has_query_credentials(struct slice query)
@@ -73,16 +73,16 @@ static void forget(struct waiting *w)
 static void on_waited(struct timer *t)
 {
     struct waiting *w = CONTAINER_OF(t, struct waiting, timer);
-    struct http_request *req = w->req;
+    struct http_request *req = http_request_resume(w->ticket);
 
     forget(w);
-    refuse_busy(req, "Server busy, please retry");
+    if (req)
+        refuse_busy(req, "Server busy, please retry");
 }
 
-static void on_gone(struct http_request *req)
+static void on_gone(void *owner)
 {
-    forget(req->owner);
-    http_request_drop(req);
+    forget(owner);
 }
 
 static unsigned places(const struct peer_loop *pl)
@@ -96,10 +96,10 @@ void login_next(struct peer_loop *pl)
 {
     while (!list_is_empty(&pl->waiting) && pl->n_logins < places(pl)) {
         struct waiting *w = LIST_ENTRY(pl->waiting.next, struct waiting, link);
-        struct http_request *req = w->req;
+        struct http_request *req = http_request_resume(w->ticket);
         forget(w);
-        req->on_gone = NULL;
-        upgrade(pl, req);
+        if (req)
+            upgrade(pl, req);
     }
 }
 
@@ -117,9 +117,7 @@ void peer_on_upgrade(struct http_request *req, void *arg)
     }
     struct waiting *w = MEM_NEW(struct waiting);
     w->pl = pl;
-    w->req = req;
-    req->owner = w;
-    req->on_gone = on_gone;
+    w->ticket = http_request_park(req, &(struct http_watch){.owner = w, .on_gone = on_gone});
     timer_init(&w->timer, on_waited);
     timer_start(pl->loop, &w->timer, pl->loop->config->login_queue_timeout_ms);
     list_link(&pl->waiting, &w->link);

@@ -285,6 +285,8 @@ static void unwire_loops(struct server *s)
 
     hub_life_finish(s);
     loop_set_bury(&s->loops);
+    for (unsigned i = 0; i < n; i++)
+        http_loop_deinit(&s->http_loops[i]);
     hub_deinit(&s->hub);        /* before its loop goes: its timers and gauges live there */
     loop_set_deinit(&s->loops);
     for (unsigned i = 0; i < n; i++) {

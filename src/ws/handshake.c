@@ -61,8 +61,6 @@ struct stream *ws_handshake(struct http_request *req, struct slice *ret_leftover
     }
     ws_accept_key(key, accept);
     struct stream *stream = http_upgrade_take(req, ret_leftover);
-    if (!stream)
-        return NULL;
     int n = snprintf(head, sizeof(head),
                      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                      "Sec-WebSocket-Accept: %s\r\n\r\n", accept);

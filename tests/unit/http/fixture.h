@@ -100,6 +100,8 @@ static void fixture_stop(struct fixture *f)
     fixture_call(f, fixture_close_all, &f->hl);
     loop_set_stop(&f->set);
     CHECK_INT(f->hl.n_conns, 0);
+    loop_set_bury(&f->set);
+    http_loop_deinit(&f->hl);
     loop_set_deinit(&f->set);
 }
 
@@ -172,14 +174,16 @@ static inline int fixture_count(const char *text, const char *piece)
 
 /* A request that waits until the test says so. */
 struct held {
-    struct http_request *_Atomic req;
+    struct http_ticket ticket;
+    atomic_bool is_here;
     atomic_int n_gone, n_drained;
 };
 
-static inline void on_hold_gone(struct http_request *req)
+static inline void on_hold_gone(void *owner)
 {
-    struct held *h = req->owner;
+    struct held *h = owner;
 
+    CHECK(!http_request_resume(h->ticket));
     atomic_fetch_add(&h->n_gone, 1);
 }
 
@@ -187,20 +191,23 @@ static inline void on_hold(struct http_request *req, void *arg)
 {
     struct held *h = arg;
 
-    req->owner = h;
-    req->on_gone = on_hold_gone;
-    atomic_store(&h->req, req);
+    h->ticket = http_request_park(req, &(struct http_watch){.owner = h, .on_gone = on_hold_gone});
+    atomic_store(&h->is_here, true);
 }
 
+/* Answers if there is still somebody to answer. */
 static inline void release(void *arg)
 {
     struct held *h = arg;
+    struct http_request *req = http_request_resume(h->ticket);
 
-    http_respond_text(atomic_load(&h->req), 200, "released");
+    if (req)
+        http_respond_text(req, 200, "released");
+    CHECK(!http_request_resume(h->ticket));
 }
 
 static inline void wait_held(struct held *h)
 {
-    while (!atomic_load(&h->req))
+    while (!atomic_load(&h->is_here))
         poll(NULL, 0, 1);
 }

@@ -6,10 +6,10 @@
 #include "fixture.h"
 #include "net/stream.h"
 
-/* Ends the request a tick later. */
+/* Ends the request a few ticks later; the client may have gone at any of them. */
 struct later {
     struct timer timer;
-    struct http_request *req;
+    struct http_ticket ticket;
     unsigned n_steps;
 };
 
@@ -18,18 +18,21 @@ static atomic_int n_begun, n_ended;
 static void on_due(struct timer *t)
 {
     struct later *w = CONTAINER_OF(t, struct later, timer);
+    struct http_request *req = http_request_resume(w->ticket);
 
-    if (w->n_steps == 0) {
-        http_stream_begin(w->req, 200, "text/plain", (struct slice){NULL, 0});
-    } else if (w->n_steps == 3) {
-        http_stream_end(w->req);
+    if (!req || w->n_steps == 3) {
+        if (req)
+            http_stream_end(req);
+        CHECK(!http_request_resume(w->ticket));
         atomic_fetch_add(&n_ended, 1);
         mem_free(w);
         return;
     }
-    http_stream_write(w->req, SLICE_LIT("piece"));
+    if (w->n_steps == 0)
+        http_stream_begin(req, 200, "text/plain", (struct slice){NULL, 0});
+    http_stream_write(req, SLICE_LIT("piece"));
     w->n_steps++;
-    timer_start(w->req->loop, t, 1);
+    timer_start(w->ticket.http->loop, t, 1);
 }
 
 static void on_later(struct http_request *req, void *arg)
@@ -38,19 +41,19 @@ static void on_later(struct http_request *req, void *arg)
 
     (void)arg;
     atomic_fetch_add(&n_begun, 1);
-    w->req = req;
+    w->ticket = http_request_park(req, &(struct http_watch){0});
     timer_init(&w->timer, on_due);
     timer_start(req->loop, &w->timer, 1);
 }
 
-static void on_gone(struct http_request *req)
+static void on_gone(void *owner)
 {
-    struct later *w = req->owner;
+    struct later *w = owner;
 
-    timer_stop(req->loop, &w->timer);
+    CHECK(!http_request_resume(w->ticket));
+    timer_stop(w->ticket.http->loop, &w->timer);
     mem_free(w);
     atomic_fetch_add(&n_ended, 1);
-    http_request_drop(req);
 }
 
 static void on_never(struct http_request *req, void *arg)
@@ -60,8 +63,7 @@ static void on_never(struct http_request *req, void *arg)
     (void)arg;
     atomic_fetch_add(&n_begun, 1);
     timer_init(&w->timer, on_due);
-    req->owner = w;
-    req->on_gone = on_gone;
+    w->ticket = http_request_park(req, &(struct http_watch){.owner = w, .on_gone = on_gone});
 }
 
 static void on_echo(struct http_request *req, void *arg)

@@ -49,7 +49,7 @@ static void take_held(void *arg)
 {
     struct held *h = arg;
 
-    take(atomic_load(&h->req));
+    take(http_request_resume(h->ticket));
 }
 
 static void on_refuse(struct http_request *req, void *arg)
