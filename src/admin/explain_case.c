@@ -129,7 +129,6 @@ void explain_token(struct explain_case *c, struct token *token)
     c->has_token = true;
     c->has_workspace_claim = token->has_workspace;
     c->has_client_claim = token->has_client_id;
-    memcpy(c->digest, token->digest, sizeof(c->digest));
 }
 
 /* ---- the entry ---- */
@@ -167,7 +166,6 @@ static void rehearse(struct explain_case *c)
     j->has_token = c->has_token;
     j->has_workspace_claim = c->has_workspace_claim;
     j->has_client_claim = c->has_client_claim;
-    memcpy(j->token_digest, c->digest, sizeof(j->token_digest));
     /* Without a token one acts over HTTP only, or in a workspace of one's own. */
     j->is_http = c->operation == OPERATION_HTTP || strcmp(c->user->id, "anonymouz-http") == 0;
     if (c->operation == OPERATION_JOIN)

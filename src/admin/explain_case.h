@@ -25,7 +25,6 @@ struct explain_case {
     /* who: NULL when the token is no good, and why */
     struct user *user; /* holds a reference */
     bool has_token, has_workspace_claim, has_client_claim, is_connected;
-    uint8_t digest[32];
     char token_error[200];
     /* the answer; what it points to lives as long as the case, in this turn */
     struct join *join; /* owned: the rehearsed entry; NULL when there was none */

@@ -8,7 +8,6 @@
 #include "auth/user_make.h"
 #include "base/clock.h"
 #include "base/memory.h"
-#include "wire/digest.h"
 #include "wire/mp.h"
 
 enum { CLAIM_KEY_MAX = 256 };
@@ -158,22 +157,31 @@ static int read_user(const struct token_keys *keys, struct slice claims, struct 
     return TOKEN_OK;
 }
 
-static bool read_origin(const struct token_keys *keys, struct slice claims, uint8_t ret[32])
+/* What is minted by a token that has a parent ends with it, and stays with the client it was for. A reconnection token brings
+ * that along from the token whose login it continues. */
+static void settle_terms(struct user *u)
 {
-    char *text = NULL;
-    struct buf bytes;
+    struct lineage *l = &u->lineage;
 
-    if (!read_text(keys, claims, "origin", &text))
+    l->is_known = true;
+    if (!u->parent || l->is_continuation)
+        return;
+    l->until = u->expires_at;
+    if (u->scope.client_id)
+        l->client_id = mem_copy(u->scope.client_id, strlen(u->scope.client_id));
+}
+
+/* Tokens of the original, and those of a login, say nothing of where they come from. */
+static bool read_lineage(const struct token_keys *keys, struct slice claims, struct lineage *ret)
+{
+    char key[CLAIM_KEY_MAX];
+    struct slice value;
+
+    if (snprintf(key, sizeof(key), "%slineage", keys->name_space) >= (int)sizeof(key))
         return false;
-    if (!text)
+    if (!mp_find(claims, key, &value))
         return true;
-    buf_init(&bytes, 0);
-    bool ok = base64_decode(slice_of(text), &bytes) && bytes.len == 32;
-    if (ok)
-        memcpy(ret, bytes.ptr, 32);
-    buf_deinit(&bytes);
-    mem_free(text);
-    return ok;
+    return lineage_read_claim(value, ret);
 }
 
 int claims_read(const struct token_keys *keys, struct slice claims, struct token *ret, char ret_error[TOKEN_ERROR_MAX])
@@ -186,11 +194,12 @@ int claims_read(const struct token_keys *keys, struct slice claims, struct token
         r = read_user(keys, claims, &ret->user, ret_error);
     if (r)
         return r;
-    if (!read_origin(keys, claims, ret->origin)) {
+    if (!read_lineage(keys, claims, &ret->user->lineage)) {
         ret->user = user_unref(ret->user);
-        return token_refuse(ret_error, "1 validation error for UserInfo: origin should be a digest");
+        return token_refuse(ret_error, "1 validation error for UserInfo: lineage should be a list of digests");
     }
     ret->user->expires_at = ret->expires_at;
+    settle_terms(ret->user);
     ret->has_workspace = ret->user->current_workspace != NULL;
     ret->has_client_id = ret->user->scope.client_id != NULL;
     return TOKEN_OK;
@@ -238,12 +247,14 @@ int claims_from_user(struct slice map, struct token *ret, char ret_error[TOKEN_E
     }
     if (u->parent && !*u->parent)
         u->parent = mem_free(u->parent);
+    lineage_deinit(&u->lineage);
     settle_workspace(u);
     add_own_grants(u);
     if (claims_check_foreign(u, ret_error) != TOKEN_OK) {
         user_unref(u);
         return TOKEN_INVALID;
     }
+    settle_terms(u);
     ret->user = u;
     ret->has_workspace = u->current_workspace != NULL;
     ret->has_client_id = u->scope.client_id != NULL;

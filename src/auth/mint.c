@@ -9,6 +9,7 @@
 #include "auth/mint_config.h"
 #include "auth/scope.h"
 #include "auth/user_make.h"
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
 
@@ -80,6 +81,35 @@ static struct user *new_child(const struct user *caller, const struct mint_confi
     return child;
 }
 
+static int bind_client(const struct user *caller, struct mint_config *c, struct mint_error *ret_error)
+{
+    const char *bound = caller->lineage.client_id;
+
+    if (!bound || (c->client_id && strcmp(c->client_id, bound) == 0))
+        return MINT_OK;
+    if (c->client_id)
+        return mint_refuse(ret_error, "PermissionError",
+                           "This token is restricted to client with client_id='%.200s', and so are those it makes", bound);
+    c->client_id = mem_copy(bound, strlen(bound));
+    return MINT_OK;
+}
+
+int mint_config_cut(const struct user *caller, struct mint_config *c, struct mint_error *ret_error)
+{
+    const struct lineage *l = &caller->lineage;
+    int64_t left = l->until ? l->until - clock_wall_ms() / 1000 : caller->is_anonymous ? MINT_ANONYMOUS_LIFE_MAX_S : c->life_s;
+
+    if (!l->is_known)
+        return mint_refuse(ret_error, "ConnectionError", "The caller has left");
+    if (l->n >= LINEAGE_MAX)
+        return mint_refuse(ret_error, "PermissionError", "A line of tokens has at most %d", LINEAGE_MAX);
+    if (left <= 0)
+        return mint_refuse(ret_error, "PermissionError", "The token of the caller has expired: it makes no other");
+    if (c->life_s > left)
+        c->life_s = left;
+    return bind_client(caller, c, ret_error);
+}
+
 int mint_child(const struct token_keys *keys, const struct user *caller, const struct mint_config *c, bool owns,
                char **ret_token, struct mint_error *ret_error)
 {
@@ -90,7 +120,7 @@ int mint_child(const struct token_keys *keys, const struct user *caller, const s
     if (c->email && !user_has_role(caller, "admin"))
         return mint_refuse(ret_error, "PermissionError", "Only callers with the 'admin' role may set TokenConfig.email");
     struct user *child = new_child(caller, c);
-    *ret_token = token_mint(keys, child, &child->scope, c->life_s);
+    *ret_token = token_mint_from(keys, caller, child, &child->scope, c->life_s);
     user_unref(child);
     return *ret_token ? MINT_OK : mint_refuse(ret_error, "RuntimeError", "The token could not be made");
 }

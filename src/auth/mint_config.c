@@ -7,9 +7,6 @@
 #include "wire/address.h"
 #include "wire/mp.h"
 
-/* A hundred years: far from the end of the numbers, beyond any use. */
-static const int64_t life_max_s = (int64_t)100 * 366 * 24 * 3600;
-
 static int refuse_field(struct mint_error *ret_error, const char *field, const char *text)
 {
     return mint_refuse(ret_error, "ValidationError", "1 validation error for TokenConfig\n%s\n  %s", field, text);
@@ -50,7 +47,7 @@ static int read_life(struct slice map, struct mint_config *c, struct mint_error 
         return refuse_field(ret_error, "expires_in", "Input should be a valid integer");
     if (n < 0)
         return mint_refuse(ret_error, "AssertionError", "expires_in should be greater than 0");
-    if (n > life_max_s)
+    if (n > MINT_LIFE_MAX_S)
         return refuse_field(ret_error, "expires_in", "Input should be less than a hundred years");
     if (n > 0)
         c->life_s = n;

@@ -2,7 +2,7 @@
  * store is asked, so there is no moment in which a revoked token passes; the caller is told only after the store has it. */
 #include "auth/revocation.h"
 
-#include "auth/token.h"
+#include "auth/user.h"
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/memory.h"
@@ -31,9 +31,9 @@ struct keeping {
     void *arg;
 };
 
-static struct slice key_of(const uint8_t digest[32])
+static struct slice key_of(const uint8_t *digest)
 {
-    return slice_make(digest, 32);
+    return slice_make(digest, LINEAGE_DIGEST_BYTES);
 }
 
 static void add_entry(struct revocations *r, const uint8_t digest[32], int64_t expires_at)
@@ -162,17 +162,21 @@ void revocation_add(struct revocations *r, const uint8_t digest[32], int64_t exp
     *k = (struct keeping){done, arg};
     buf_init(&bytes, 0);
     mp_add_int(&bytes, expires_at);
-    store_put(r->store, bucket, key_of(digest), buf_slice(&bytes), expires_at, on_kept, k);
+    store_put(r->store, bucket, slice_make(digest, 32), buf_slice(&bytes), expires_at, on_kept, k);
     buf_deinit(&bytes);
 }
 
-bool revocation_has(const struct revocations *r, const uint8_t digest[32])
+bool revocation_has(const struct revocations *r, const uint8_t *digest)
 {
     LOOP_ASSERT(r->loop);
     return map_find(&r->entries, key_of(digest)) != NULL;
 }
 
-bool revocation_covers(const struct revocations *r, const struct token *t)
+bool revocation_covers(const struct revocations *r, const struct user *u)
 {
-    return !t->is_root && (revocation_has(r, t->digest) || revocation_has(r, t->origin));
+    for (unsigned i = 0; i < u->lineage.n; i++) {
+        if (revocation_has(r, u->lineage.digests[i]))
+            return true;
+    }
+    return false;
 }

@@ -25,7 +25,7 @@ void revocations_free(struct revocations *r);       /* after the store has close
 /* Takes effect at once; done comes when it will survive a crash (OK), or has not been kept (FAILED: it holds until the
  * process ends), or was refused (FULL). done may come before the call returns, and may be NULL. */
 void revocation_add(struct revocations *r, const uint8_t digest[32], int64_t expires_at, revocation_done *done, void *arg);
-bool revocation_has(const struct revocations *r, const uint8_t digest[32]);
-/* Whether that token is refused: it, or the one whose login it continues, was revoked. */
-struct token;
-bool revocation_covers(const struct revocations *r, const struct token *t);
+bool revocation_has(const struct revocations *r, const uint8_t *digest);     /* LINEAGE_DIGEST_BYTES of it count */
+/* Whether somebody is refused: one of the tokens they have come by was revoked. */
+struct user;
+bool revocation_covers(const struct revocations *r, const struct user *u);

@@ -88,10 +88,12 @@ static int finish(const struct token_keys *keys, const struct jws *j, struct sli
 {
     int r = claims_read(keys, claims, ret, ret_error);
 
-    if (r)
+    if (r) {
         *ret = (struct token){0};
-    else
-        digest_sha256(j->signed_part, ret->digest);
+        return r;
+    }
+    digest_sha256(j->signed_part, ret->digest);
+    lineage_add(&ret->user->lineage, ret->digest);
     return r;
 }
 
@@ -163,8 +165,10 @@ int token_from_user(struct slice map, struct slice text, struct token *ret, char
 {
     int r = claims_from_user(map, ret, ret_error);
 
-    if (!r)
-        digest_sha256(text, ret->digest);
+    if (r)
+        return r;
+    digest_sha256(text, ret->digest);
+    lineage_add(&ret->user->lineage, ret->digest);
     return r;
 }
 
@@ -198,20 +202,13 @@ static void claim_scope(struct mp_open *map, const struct scope *scope)
     buf_deinit(&text);
 }
 
-static void claim_origin(struct mp_open *map, const char *name_space, const uint8_t origin[32])
+static void claim_lineage(struct mp_open *map, const char *name_space, const struct lineage *l, bool is_continuation)
 {
-    static const uint8_t none[32];
     char key[CLAIM_KEY_MAX];
-    struct buf text;
 
-    if (memcmp(origin, none, sizeof(none)) == 0)
-        return;
-    (void)snprintf(key, sizeof(key), "%sorigin", name_space);
-    buf_init(&text, 0);
-    base64_encode(slice_make(origin, 32), &text);
+    (void)snprintf(key, sizeof(key), "%slineage", name_space);
     mp_key(map, key);
-    mp_add_str(map->buf, buf_slice(&text));
-    buf_deinit(&text);
+    lineage_add_claim(map->buf, l, is_continuation);
 }
 
 /* The claims whose names carry the namespace. */
@@ -235,7 +232,8 @@ static void claim_person(struct mp_open *map, const char *name_space, const stru
 /* What a token says besides who it is for. */
 struct terms {
     const struct scope *scope;
-    const uint8_t *origin;      /* 32 bytes, or NULL */
+    const struct lineage *lineage;      /* of who makes it; NULL: it descends from nothing */
+    bool is_continuation;
     int64_t life_s;
 };
 
@@ -253,8 +251,8 @@ static void add_claims(const struct token_keys *keys, const struct user *user, c
     claim_scope(&map, terms->scope);
     claim_text(&map, "gty", "client-credentials");
     claim_person(&map, keys->name_space, user);
-    if (terms->origin)
-        claim_origin(&map, keys->name_space, terms->origin);
+    if (terms->lineage && (terms->lineage->n || terms->is_continuation))
+        claim_lineage(&map, keys->name_space, terms->lineage, terms->is_continuation);
     mp_close(&map);
 }
 
@@ -297,7 +295,14 @@ char *token_mint(const struct token_keys *keys, const struct user *user, const s
     return mint(keys, user, &(struct terms){.scope = scope, .life_s = life_s});
 }
 
-char *token_mint_reconnection(const struct token_keys *keys, const struct user *user, const uint8_t origin[32], int64_t life_s)
+char *token_mint_from(const struct token_keys *keys, const struct user *maker, const struct user *user, const struct scope *scope,
+                      int64_t life_s)
 {
-    return mint(keys, user, &(struct terms){.scope = &user->scope, .origin = origin, .life_s = life_s});
+    return mint(keys, user, &(struct terms){.scope = scope, .lineage = &maker->lineage, .life_s = life_s});
+}
+
+char *token_mint_reconnection(const struct token_keys *keys, const struct user *user, int64_t life_s)
+{
+    return mint(keys, user,
+                &(struct terms){.scope = &user->scope, .lineage = &user->lineage, .is_continuation = true, .life_s = life_s});
 }

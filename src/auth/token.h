@@ -31,8 +31,6 @@ struct token {
     bool is_root;               /* the opaque root token */
     int64_t expires_at;         /* Unix seconds; 0 for the root token */
     uint8_t digest[32];         /* identity for revocation: SHA-256 of the signing input (3.7) */
-    /* The digest of the token whose login this one continues: a reconnection token goes with it. All zero: none. */
-    uint8_t origin[32];
 };
 
 /* On any other outcome ret_error holds the text of 3.3 ("The token has expired. Please fetch a new one", ...), without prefix. */
@@ -49,9 +47,12 @@ MUST_CHECK int token_parse_rs256(const struct token_keys *issuer, const struct r
 /* What a provider says whose token this is: a UserInfo map (2.5). It has no expiry of its own, so it cannot be revoked. */
 MUST_CHECK int token_from_user(struct slice map, struct slice text, struct token *ret, char ret_error[TOKEN_ERROR_MAX]);
 
-/* Signs a token for exactly this user and scope. scope->current_workspace becomes wid, ->client_id cid; no grant is added.
+/* Signs the token of a login, which descends from nothing, for exactly this user and scope. scope->current_workspace becomes wid, ->client_id cid; no grant is added.
  * The caller frees it. NULL: out of memory, longer than TOKEN_MAX, or a scope that
  * no claim can carry (scope_format). */
 char *token_mint(const struct token_keys *keys, const struct user *user, const struct scope *scope, int64_t life_s);
-/* The same for a reconnection token (3.8); origin as above. */
-char *token_mint_reconnection(const struct token_keys *keys, const struct user *user, const uint8_t origin[32], int64_t life_s);
+/* The same for one that is made by the token of `maker` and descends from it, which has fewer than LINEAGE_MAX before it. */
+char *token_mint_from(const struct token_keys *keys, const struct user *maker, const struct user *user, const struct scope *scope,
+                      int64_t life_s);
+/* A reconnection token of a joined user: it continues the login, and descends from what that has come from. */
+char *token_mint_reconnection(const struct token_keys *keys, const struct user *user, int64_t life_s);

@@ -104,6 +104,7 @@ static void user_free(struct user *u)
     mem_free(u->parent);
     mem_free(u->current_workspace);
     scope_deinit(&u->scope);
+    lineage_deinit(&u->lineage);
     mem_free(u);
 }
 
@@ -133,6 +134,7 @@ struct user *user_copy(const struct user *u)
     copy->expires_at = u->expires_at;
     copy->is_anonymous = u->is_anonymous;
     scope_copy(&u->scope, &copy->scope);
+    lineage_copy(&u->lineage, &copy->lineage);
     return copy;
 }
 
@@ -144,6 +146,7 @@ struct user *user_new_root(const char *current_workspace)
     scope_grant(&u->scope, "*", PERMISSION_ADMIN);
     u->current_workspace = copy_text(current_workspace);
     u->scope.current_workspace = copy_text(current_workspace);
+    u->lineage.is_known = true;
     return u;
 }
 
@@ -160,6 +163,7 @@ struct user *user_new_anonymous(const char *client_id)
     u->scope.current_workspace = copy_text(personal);
     u->scope.client_id = copy_text(client_id);
     u->expires_at = clock_wall_ms() / 1000 + ANONYMOUS_LIFE_S;
+    u->lineage.is_known = true;
     return u;
 }
 
@@ -170,6 +174,7 @@ struct user *user_new_http_anonymous(void)
     user_add_role(u, SLICE_LIT("anonymous"));
     scope_grant(&u->scope, "ws-anonymous", PERMISSION_READ);
     u->scope.current_workspace = copy_text("ws-anonymous");
+    u->lineage.is_known = true;
     return u;
 }
 
@@ -260,7 +265,7 @@ size_t user_taken(const struct user *u)
     const struct scope *s = &u->scope;
     size_t sum = mem_taken(u) + mem_taken(u->id) + mem_taken(u->email) + mem_taken(u->parent) + mem_taken(u->current_workspace) +
                  texts_taken(u->roles, u->n_roles) + mem_taken(s->current_workspace) + mem_taken(s->client_id) +
-                 texts_taken(s->extras, s->n_extras) + mem_taken(s->grants);
+                 texts_taken(s->extras, s->n_extras) + mem_taken(s->grants) + lineage_taken(&u->lineage);
 
     for (size_t i = 0; i < s->n_grants; i++)
         sum += mem_taken(s->grants[i].workspace);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "auth/lineage.h"
 #include "base/buf.h"
 #include "base/slice.h"
 
@@ -35,6 +36,7 @@ struct user {
     int64_t expires_at;         /* Unix seconds; 0 = never */
     bool is_anonymous;
     struct scope scope;
+    struct lineage lineage;     /* shown to nobody */
 };
 
 struct user *user_ref(const struct user *u);
@@ -60,7 +62,9 @@ struct user *user_join(const struct user *u, const char *workspace, enum permiss
 
 /* The map of 1.10 (connection_info, segment 1, context). with_scope false leaves the key scope out (D-44). */
 void user_add_mp(struct buf *b, const struct user *u, bool with_scope);
-/* Reads a map the hub itself stamped; NULL when it is not one. */
+/* Such a map of the same user, scope included, and the lineage: for the manager of this server and nobody else. */
+void user_add_sealed_mp(struct buf *b, struct slice map, const struct user *u);
+/* Reads a map the hub itself stamped; NULL when it is not one. The lineage is known when the map was a sealed one. */
 struct user *user_from_mp(struct slice map);
 
 const char *permission_letter(enum permission p);                       /* "r", "rw", "a"; NULL for none */

@@ -29,9 +29,11 @@ static void add_scope(struct buf *b, const struct scope *s)
         mp_add_text(b, s->extras[i]);
 }
 
+enum { KEYS = 8 };
+
 void user_add_mp(struct buf *b, const struct user *u, bool with_scope)
 {
-    mp_add_map(b, with_scope ? 8 : 7);
+    mp_add_map(b, with_scope ? KEYS : KEYS - 1);
     mp_add_text(b, "id");
     mp_add_text(b, u->id);
     mp_add_text(b, "roles");
@@ -55,6 +57,15 @@ void user_add_mp(struct buf *b, const struct user *u, bool with_scope)
         mp_add_nil(b);
     mp_add_text(b, "current_workspace");
     mp_add_text(b, u->current_workspace);
+}
+
+void user_add_sealed_mp(struct buf *b, struct slice map, const struct user *u)
+{
+    ASSERT(mp_count(map) == KEYS);
+    mp_add_map(b, KEYS + 1);
+    buf_add_slice(b, slice_from(map, 1));       /* the head of so few keys is one byte */
+    mp_add_text(b, "lineage");
+    lineage_add_mp(b, &u->lineage);
 }
 
 /* A text or nil (or absent); false for anything else. */
@@ -122,13 +133,20 @@ static bool read_roles(struct slice map, struct user *u)
     return true;
 }
 
+static bool read_lineage(struct slice map, struct user *u)
+{
+    struct slice value;
+
+    return !mp_find(map, "lineage", &value) || lineage_read_mp(value, &u->lineage);
+}
+
 static bool read_rest(struct slice map, struct user *u)
 {
     struct slice scope;
     double expires;
 
     if (!read_roles(map, u) || !read_text(map, "email", &u->email) || !read_text(map, "parent", &u->parent) ||
-        !read_text(map, "current_workspace", &u->current_workspace))
+        !read_text(map, "current_workspace", &u->current_workspace) || !read_lineage(map, u))
         return false;
     if (mp_find(map, "scope", &scope) && !mp_is(scope, MP_NIL) && !read_scope(scope, &u->scope))
         return false;

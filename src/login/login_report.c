@@ -128,7 +128,7 @@ static bool finish(struct login *l, const struct rpc_call *call, const struct to
     struct slice text = slice_trim(call_text(call, TOKEN));
     char *minted = NULL;
 
-    if (revocation_covers(l->hub->revocations, token))
+    if (revocation_covers(l->hub->revocations, token->user))
         return refuse_token("Token has been revoked", r);
     bool ok = read_report(p, call, r);
     if (ok && p->profile.workspace.len && !l->manner->is_local) {

@@ -20,6 +20,8 @@ static bool may_be_scoped(const struct token *t, struct slice workspace, struct 
 {
     if (user_is_specialized(t->user) || t->has_client_id)
         return refuse(r, "Exception", "A token for one purpose or one client cannot log in");
+    if (t->user->lineage.n >= LINEAGE_MAX)
+        return refuse(r, "Exception", "A line of tokens has at most %d", LINEAGE_MAX);
     if (t->has_workspace && !slice_is(workspace, t->user->current_workspace))
         return refuse_workspace(workspace, r);
     return true;
@@ -54,9 +56,9 @@ static bool open_workspace(struct hub *h, const struct user *u, struct slice wor
 
 static int64_t life_of(const struct token *t, int64_t wanted_s)
 {
-    int64_t left = t->expires_at - clock_wall_ms() / 1000;
+    int64_t until = t->user->lineage.until, left = until - clock_wall_ms() / 1000;
 
-    return t->user->parent && t->expires_at && left < wanted_s ? left : wanted_s;
+    return until && left < wanted_s ? left : wanted_s;
 }
 
 bool login_mint(struct login *l, const struct token *presented, struct slice workspace,
@@ -78,7 +80,7 @@ bool login_mint(struct login *l, const struct token *presented, struct slice wor
         return refuse(r, "ValueError", "The token expires too soon");
     scope_grant_slice(&scope, workspace, permission);
     scope.current_workspace = mem_copy(workspace.ptr, workspace.len);
-    *ret_token = token_mint(l->hub->keys, u, &scope, *life_s);
+    *ret_token = token_mint_from(l->hub->keys, u, u, &scope, *life_s);
     scope_deinit(&scope);
     return *ret_token || refuse(r, "RuntimeError", "The token could not be made");
 }

@@ -60,6 +60,17 @@ static bool check_creator(struct hub *h, const struct rpc_call *call, struct acc
     return true;
 }
 
+static bool check_person(const struct rpc_call *call, const struct access_decision *d,
+                         struct refusal *r)
+{
+    if (d->rule != RULE_NOT_FOR_PERSON)
+        return true;
+    (void)refuse(r, "PermissionError",
+                 "Permission denied: to create a workspace takes read_write on ws-user-%s",
+                 user_effective_id(call->user));
+    return access_note(d, r);
+}
+
 static bool check_quota(struct hub *h, const struct rpc_call *call, const struct access_decision *d,
                         struct refusal *r)
 {
@@ -103,10 +114,31 @@ static bool check(struct hub *h, const struct rpc_call *call, struct workspace *
         return refuse(r, "RuntimeError", "Workspace already exists: %s", w->id);
     if (w)
         return check_overwrite(call, w, r);
-    return check_quota(h, call, &d, r) && workspace_id_allowed(id, access_is_root(call), r);
+    return check_person(call, &d, r) && check_quota(h, call, &d, r) && workspace_id_allowed(id, access_is_root(call), r);
 }
 
 /* ---- owners ---- */
+
+static bool is_self(const struct user *u, const char *name)
+{
+    return strcmp(name, u->id) == 0 || strcmp(name, user_effective_id(u)) == 0 ||
+           (u->email && strcmp(name, u->email) == 0);
+}
+
+/* An owner stays one when the token is long gone, so who has a token of somebody names nobody but
+ * that person, and those who are owners already. */
+static bool check_owners(const struct rpc_call *call, const struct workspace *existing,
+                         const struct workspace_draft *d, struct refusal *r)
+{
+    for (size_t i = 0; call->user->parent && i < d->n_owners; i++) {
+        if (is_self(call->user, d->owners[i]) || (existing && lists_owner(existing, d->owners[i])))
+            continue;
+        return refuse(r, "PermissionError",
+                      "Permission denied: with a token of %s no other owner can be named",
+                      user_effective_id(call->user));
+    }
+    return true;
+}
 
 struct owners {
     const char **items; /* owned array of borrowed texts */
@@ -253,6 +285,11 @@ void do_create_workspace(struct rpc_call *call, void *arg)
         !workspace_draft_read(call->args[0], h->loop->config->max_workspace_record_bytes, &draft,
                               &r)) {
         reply_refusal(call, &r);
+        return;
+    }
+    if (!check_owners(call, existing, &draft, &r)) {
+        reply_refusal(call, &r);
+        workspace_draft_deinit(&draft);
         return;
     }
     const struct workspace *w = make(h, call, existing, &draft);

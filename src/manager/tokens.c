@@ -15,6 +15,7 @@
 #include "manager/room.h"
 #include "peer/hub.h"
 #include "registry/registry.h"
+#include "wire/mp.h"
 
 /* ---- generate_token (3.5) ---- */
 
@@ -53,26 +54,66 @@ static bool generate_elsewhere(struct manager *m, struct rpc_call *call, const c
     return is_taken;
 }
 
-void do_generate_token(struct rpc_call *call, void *arg)
+/* Who calls, with the tokens they have come by. A client's stand in its record; what speaks for one HTTP request brings them
+ * along. Of a client that has left since it called nobody knows them. */
+static const struct user *caller_of(const struct hub *h, const struct rpc_call *call)
 {
-    struct hub *h = ((struct manager *)arg)->hub;
-    struct mint_config config;
+    const struct client *c = client_find(&h->registry, call->from_text);
+
+    return c && strcmp(c->user->id, call->user->id) == 0 ? c->user : call->user;
+}
+
+/* The answer is the token and nothing else, so what was cut stands in its `exp`, and in the log of the caller. */
+static void note_cut(struct manager *m, const struct rpc_call *call, int64_t wanted_s, int64_t life_s)
+{
+    struct buf data;
+
+    if (life_s == wanted_s)
+        return;
+    buf_init(&data, 0);
+    mp_add_map(&data, 2);
+    mp_add_text(&data, "wanted");
+    mp_add_int(&data, wanted_s);
+    mp_add_text(&data, "expires_in");
+    mp_add_int(&data, life_s);
+    event_log_note(&m->event_log, call, SLICE_LIT("token_cut"), buf_slice(&data));
+    buf_deinit(&data);
+    loop_count(m->hub->loop, METRIC_TOKENS_CUT, 1);
+}
+
+static void generate(struct manager *m, struct rpc_call *call, struct mint_config *config)
+{
+    struct hub *h = m->hub;
+    const struct user *caller = caller_of(h, call);
+    int64_t wanted_s = config->life_s;
     struct mint_error error;
     struct refusal r;
     char *token = NULL;
     bool owns;
 
+    if (!check_target(h, call, config, &owns, &r)) {
+        reply_refusal(call, &r);
+    } else if (mint_config_cut(caller, config, &error) != MINT_OK ||
+               mint_child(h->keys, caller, config, owns, &token, &error) != MINT_OK) {
+        rpc_reject_text(call, error.class_name, slice_of(error.text));
+    } else {
+        note_cut(m, call, wanted_s, config->life_s);
+        if (!generate_elsewhere(m, call, token, config->life_s))
+            reply_text(call, slice_of(token));
+    }
+    mem_free(token);
+}
+
+void do_generate_token(struct rpc_call *call, void *arg)
+{
+    struct mint_config config;
+    struct mint_error error;
+
     if (mint_config_read(call->args[0], call->workspace, &config, &error) != MINT_OK) {
         rpc_reject_text(call, error.class_name, slice_of(error.text));
         return;
     }
-    if (!check_target(h, call, &config, &owns, &r))
-        reply_refusal(call, &r);
-    else if (mint_child(h->keys, call->user, &config, owns, &token, &error) != MINT_OK)
-        rpc_reject_text(call, error.class_name, slice_of(error.text));
-    else if (!generate_elsewhere(arg, call, token, config.life_s))
-        reply_text(call, slice_of(token));
-    mem_free(token);
+    generate(arg, call, &config);
     mint_config_deinit(&config);
 }
 
@@ -92,7 +133,7 @@ static void verify(struct hub *h, struct rpc_call *call, verify_done *done)
 static bool check_parsed(const struct rpc_call *call, const struct token *token,
                          const struct hub *h, struct refusal *r)
 {
-    if (revocation_covers(h->revocations, token))
+    if (revocation_covers(h->revocations, token->user))
         return refuse(r, "HTTPException", "401: Token has been revoked");
     if (token->has_workspace && !token->is_root &&
         !slice_is(call->workspace, token->user->current_workspace))
@@ -149,11 +190,10 @@ struct revoking {
 
 static bool came_by(const struct client *c, const void *digest)
 {
-    return memcmp(c->origin.credential, digest, sizeof(c->origin.credential)) == 0 ||
-           memcmp(c->origin.first, digest, sizeof(c->origin.first)) == 0;
+    return lineage_has(&c->user->lineage, digest);
 }
 
-/* Who came by the token goes, after the answer: it may be the caller's own. */
+/* Who came by the token, or by one that descends from it, goes, after the answer: it may be the caller's own. */
 static void on_revoked(int outcome, void *arg)
 {
     struct revoking *r = arg;

@@ -3,6 +3,7 @@
  * another workspace (S-22), and a child token owns nothing (D-04). */
 #include "peer/access.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "auth/mint.h"
@@ -269,6 +270,15 @@ static struct access_decision decide_overwrite(const struct access_question *q)
     return strcmp(q->user->id, "root") == 0 && !d.is_allowed ? allow(d, RULE_ROOT) : d;
 }
 
+/* What is made belongs to the person, so it takes the right to write in their own workspace. */
+static bool acts_for_person(const struct user *u)
+{
+    char home[USER_WORKSPACE_MAX];
+
+    (void)snprintf(home, sizeof(home), "ws-user-%s", user_effective_id(u));     /* ids are short enough */
+    return !u->parent || user_permission(u, slice_of(home)) >= PERMISSION_READ_WRITE;
+}
+
 static struct access_decision decide_create(const struct access_question *q)
 {
     struct access_decision d = look_at(q, target_of(q), PERMISSION_NONE);
@@ -277,6 +287,8 @@ static struct access_decision decide_create(const struct access_question *q)
         return deny(d, RULE_ANONYMOUS);
     if (strcmp(q->user->id, "root") == 0)
         return allow(d, RULE_ROOT);
+    if (!acts_for_person(q->user))
+        return deny(d, RULE_NOT_FOR_PERSON);
     if (q->max && q->used >= q->max) {
         d.used = q->used;
         d.max = q->max;

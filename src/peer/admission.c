@@ -36,20 +36,11 @@ struct join *join_free(struct join *j)
     return NULL;
 }
 
-static bool is_zero(const uint8_t digest[32])
-{
-    static const uint8_t none[32];
-
-    return memcmp(digest, none, sizeof(none)) == 0;
-}
-
 static void take(struct join *j, const struct token *token)
 {
     j->user = token->user;
     j->has_workspace_claim = token->has_workspace;
     j->has_client_claim = token->has_client_id;
-    memcpy(j->token_digest, token->digest, sizeof(j->token_digest));
-    memcpy(j->token_origin, is_zero(token->origin) ? token->digest : token->origin, sizeof(j->token_origin));
 }
 
 bool join_take_token(struct join *j, struct slice text, char *ret_error)
@@ -108,8 +99,6 @@ static void admit(struct hub *h, struct join *j, struct workspace *w)
     client_pay(c, j->account);
     c->origin.address = j->address;
     hub_address_take(h, &c->origin.address);
-    memcpy(c->origin.credential, j->token_digest, sizeof(c->origin.credential));
-    memcpy(c->origin.first, j->token_origin, sizeof(c->origin.first));
     j->generation = c->generation;
     j->meter = meter_ref(c->meter);
     /* Routable before the client is told its name (W-024). */

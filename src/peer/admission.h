@@ -34,8 +34,6 @@ struct join {
     bool replaces_own;              /* a live client of the same user gives way */
     bool is_http;                   /* acts in a workspace for one request: no client record, no duplicates (http.md 2.4) */
     bool is_rehearsal;              /* only whether and why: nothing is made, counted or kept */
-    uint8_t token_digest[32];
-    uint8_t token_origin[32];       /* of the token whose login this continues, or its own */
     struct in6_addr address;        /* of the client; all zero: not known */
     void (*on_answer)(struct join *j);
     void *arg;

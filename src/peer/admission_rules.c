@@ -120,7 +120,7 @@ static bool check_token(struct hub *h, struct join *j)
 {
     if (!j->has_token)
         return true;
-    if (revocation_has(h->revocations, j->token_digest) || revocation_has(h->revocations, j->token_origin))
+    if (revocation_covers(h->revocations, j->user))
         return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_TOKEN_ERROR, RULE_REVOKED, "%sToken has been revoked", j->is_http ? "" : FAU);
     return check_claims(j);
 }

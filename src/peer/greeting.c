@@ -38,7 +38,7 @@ char *login_reconnection_token(const struct peer *p)
     /* The joined user's scope already names this workspace and this client: exactly what the token is to admit. */
     int64_t life_s = (int64_t)(p->pl->loop->config->reconnection_token_life_time_ms / 1000);
 
-    return token_mint_reconnection(p->pl->hub->keys, p->user, p->token_origin, life_s);
+    return token_mint_reconnection(p->pl->hub->keys, p->user, life_s);
 }
 
 static void add_pair(struct buf *b, const char *key, const char *value)

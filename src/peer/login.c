@@ -74,7 +74,6 @@ static void admitted(struct peer *p, struct join *j)
                                                                .operation = OPERATION_BROADCAST,
                                                                .context = slice_of(j->workspace_id)}).is_allowed;
     p->generation = j->generation;
-    memcpy(p->token_origin, j->token_origin, sizeof(p->token_origin));
     p->meter = meter_ref(j->meter);
     greeting_stamp(p);
     peer_account_for(p);

@@ -82,7 +82,6 @@ struct peer {
     char *full_id;                  /* owned, "ws/client" */
     struct slice workspace, client_id;      /* inside full_id */
     uint64_t generation;
-    uint8_t token_origin[32];       /* digest of the token whose login it continues; all zero: it had none */
     struct meter *meter;            /* holds a reference, or NULL: counts what it sends */
     bool is_read_only;
     char *stamp_bytes;              /* owned: the encoded pairs ws, from, user of every frame it sends */

@@ -45,12 +45,9 @@ struct workspace {
     struct registry *registry;
 };
 
-/* What is remembered of how a client came in, to find it again by. */
-enum { CLIENT_CREDENTIAL_BYTES = 16 };
+/* What is remembered of how a client came in, to find it again by; the tokens it came by are its user's lineage. */
 struct client_origin {
-    struct in6_addr address;                        /* of the client; all zero: not known */
-    uint8_t credential[CLIENT_CREDENTIAL_BYTES];    /* the first bytes of its token's digest; all zero: it had none */
-    uint8_t first[CLIENT_CREDENTIAL_BYTES];         /* the same of the token whose login it continues, or its own */
+    struct in6_addr address;        /* of the client; all zero: not known */
 };
 
 struct client {

@@ -35,7 +35,7 @@ static void on_step(const struct rpc_reply *reply, void *arg);
 /* A chunk and all that stands around it must fit one frame; a user with many grants takes more of it. */
 static size_t chunk_size(const struct rpc_host *h, const struct upload_options *o, size_t key_len)
 {
-    size_t around = 512 + h->user_map.len + h->address.len + h->workspace.len + 2 * o->target.len + key_len;
+    size_t around = 512 + LINEAGE_BYTES_MAX + h->user_map.len + h->address.len + h->workspace.len + 2 * o->target.len + key_len;
 
     if (around <= HYPHA_CHUNK_SLACK)
         return HYPHA_CHUNK_BYTES;

@@ -44,6 +44,12 @@ static void add_pair(struct buf *b, const char *key, struct slice text)
     mp_add_str(b, text);
 }
 
+/* Nobody but this server has an address there. */
+static bool is_for_manager(struct slice to)
+{
+    return slice_starts(to, "*/");
+}
+
 static void add_head(struct buf *b, const struct rpc_host *h, const struct frame *f)
 {
     mp_add_map(b, 6 + (f->session.len > 0) + (f->parent.len > 0));
@@ -59,7 +65,10 @@ static void add_head(struct buf *b, const struct rpc_host *h, const struct frame
         add_pair(b, "parent", f->parent);
     add_pair(b, "ws", context_workspace(h, f->to));
     mp_add_text(b, "user");
-    mp_add_raw(b, buf_slice(&h->user_map));
+    if (is_for_manager(f->to))
+        user_add_sealed_mp(b, buf_slice(&h->user_map), h->user);
+    else
+        mp_add_raw(b, buf_slice(&h->user_map));
 }
 
 struct msg *frame_new(struct rpc_host *h, const struct frame *f)

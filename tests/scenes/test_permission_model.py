@@ -200,7 +200,7 @@ async def ask_changes(world, p, raw, n):
                      "keeper:theirs")
     told = await world.explain(who, f"new-{n}", None, "create_workspace")
     got = await allowed(raw.manage("create_workspace", {"id": f"new-{n}"}))
-    assert got is (not p.is_anonymous) is told["allowed"], (p.kind, told)
+    assert got is model.create(p) is told["allowed"], (p.kind, told)
     info = await world.ada.manage("get_workspace_info", TWO.id)
     got = await allowed(raw.manage("create_workspace", {"id": TWO.id, "description": p.kind}, True))
     await world.cell(p, "create_workspace", got, model.overwrite(p, TWO) and not p.is_anonymous, who, TWO.id)

@@ -83,6 +83,12 @@ def overwrite(person, place):
     return person.id == "root" or owned(person, place, "a")
 
 
+def create(person):
+    """What is made belongs to the person, so a child needs to write in that person's own workspace."""
+    return not person.is_anonymous and (person.parent is None or person.id == "root" or
+                                        person.may("rw", f"ws-user-{person.parent}"))
+
+
 def delete(person, place):
     return owned(person, place, "a") and place.id not in SYSTEM
 

@@ -1,6 +1,7 @@
 #include "auth/mint.h"
 
 #include "auth/scope.h"
+#include "base/clock.h"
 #include "harness/check.h"
 #include "unit/auth/forge.h"
 #include "wire/json.h"
@@ -109,6 +110,65 @@ CASE(scopes_are_those_of_the_table)
     token_deinit(&grandchild);
     token_deinit(&t);
     user_unref(alice);
+}
+
+static int cut(const struct user *caller, const char *json, struct mint_config *c, struct mint_error *error)
+{
+    CHECK_INT(read_config(json, c, error), MINT_OK);
+    return mint_config_cut(caller, c, error);
+}
+
+static void life_is_cut(const struct user *caller, const char *json, int64_t wanted_s)
+{
+    struct mint_config c;
+    struct mint_error error;
+
+    CHECK_INT(cut(caller, json, &c, &error), MINT_OK);
+    CHECK(c.life_s <= wanted_s && c.life_s >= wanted_s - 5);
+    mint_config_deinit(&c);
+}
+
+static void cut_refused(const struct user *caller, const char *json, const char *class_name)
+{
+    struct mint_config c;
+    struct mint_error error;
+
+    CHECK_INT(cut(caller, json, &c, &error), MINT_REFUSED);
+    CHECK_TEXT(error.class_name, class_name);
+    mint_config_deinit(&c);
+}
+
+/* req: D-04 */
+CASE(a_child_mints_nothing_that_outlives_it)
+{
+    struct user *alice = user_with("alice", NULL, "");
+    struct user *kid = user_with("kid", "alice", "ws:ws-user-alice#a");
+    struct user *bound = user_with("bound", "alice", "ws:ws-user-alice#a cid:c1");
+    struct user *anon = user_new_anonymous("c"), *unknown = user_from_mp(SLICE_LIT("\x81\xa2id\xa1x"));
+    struct mint_config c;
+    struct mint_error error;
+    int64_t left = kid->lineage.until - clock_wall_ms() / 1000;
+
+    CHECK(left > 0);
+    life_is_cut(alice, "{\"expires_in\":2592000}", 2592000);
+    life_is_cut(kid, "{\"expires_in\":2592000}", left);
+    life_is_cut(kid, "{\"expires_in\":1}", 1);
+    life_is_cut(anon, "{\"expires_in\":2592000}", MINT_ANONYMOUS_LIFE_MAX_S);
+    cut_refused(unknown, "{}", "ConnectionError");
+    CHECK_INT(cut(bound, "{}", &c, &error), MINT_OK);
+    CHECK_TEXT(c.client_id, "c1");
+    mint_config_deinit(&c);
+    cut_refused(bound, "{\"client_id\":\"c2\"}", "PermissionError");
+    kid->lineage.until = 1;
+    cut_refused(kid, "{}", "PermissionError");
+    while (alice->lineage.n < LINEAGE_MAX)
+        lineage_add(&alice->lineage, (const uint8_t[LINEAGE_DIGEST_BYTES]){1});
+    cut_refused(alice, "{}", "PermissionError");
+    user_unref(alice);
+    user_unref(kid);
+    user_unref(bound);
+    user_unref(anon);
+    user_unref(unknown);
 }
 
 /* req: A-033 D-03 */
@@ -240,6 +300,6 @@ CASE(extras_have_a_limit)
     mem_free(text);
 }
 
-CASES(RUN(scopes_are_those_of_the_table), RUN(root_passes_on_its_role_only_whole), RUN(who_may_not_is_told), RUN(lifetimes),
+CASES(RUN(a_child_mints_nothing_that_outlives_it), RUN(scopes_are_those_of_the_table), RUN(root_passes_on_its_role_only_whole), RUN(who_may_not_is_told), RUN(lifetimes),
       RUN(an_anonymous_user_passes_on_the_own_workspace),
       RUN(configs_that_would_be_grants), RUN(extras_have_a_limit))

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "auth/token.h"
+#include "auth/user.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "harness/check.h"
@@ -95,26 +95,31 @@ CASE(a_revoked_token_is_refused_at_once_and_after_a_restart)
     CHECK_INT(unlink(path), 0);
 }
 
-/* req: A-040 */
-CASE(a_reconnection_token_goes_with_the_one_its_login_began_with)
+static struct user by_tokens(uint8_t (*digests)[LINEAGE_DIGEST_BYTES], unsigned n)
 {
-    struct token first = {.digest = {1}}, later = {.digest = {2}, .origin = {1}}, other = {.digest = {3}, .origin = {4}};
+    return (struct user){.lineage = {.digests = digests, .n = n, .is_known = true}};
+}
+
+/* req: A-040 */
+CASE(whoever_came_by_a_revoked_token_is_refused)
+{
+    uint8_t login[32] = {1}, line[][LINEAGE_DIGEST_BYTES] = {{1}, {2}, {3}}, other[][LINEAGE_DIGEST_BYTES] = {{3}, {4}};
+    struct user first = by_tokens(line, 1), child = by_tokens(line, 2), grandchild = by_tokens(line, 3);
+    struct user stranger = by_tokens(other, 2), root = by_tokens(NULL, 0);
     int64_t now = clock_wall_ms() / 1000;
     struct world w;
 
     world_open(&w);
     struct store *s = store_open_memory(w.loop);
     struct revocations *r = revocations_new(w.loop, s);
-    CHECK(!revocation_covers(r, &first) && !revocation_covers(r, &later));
-    revocation_add(r, first.digest, now + 500, on_done, &w);
+    CHECK(!revocation_covers(r, &first) && !revocation_covers(r, &child));
+    revocation_add(r, login, now + 500, on_done, &w);
     wait_done(&w, REVOCATION_OK);
-    CHECK(revocation_covers(r, &first) && revocation_covers(r, &later));
-    CHECK(!revocation_covers(r, &other));
-    other.is_root = true;
-    CHECK(!revocation_covers(r, &other));
+    CHECK(revocation_covers(r, &first) && revocation_covers(r, &child) && revocation_covers(r, &grandchild));
+    CHECK(!revocation_covers(r, &stranger) && !revocation_covers(r, &root));
     end(&w, r, s);
     world_close(&w);
 }
 
-CASES(RUN(a_reconnection_token_goes_with_the_one_its_login_began_with),
+CASES(RUN(whoever_came_by_a_revoked_token_is_refused),
       RUN(a_revoked_token_is_refused_at_once_and_after_a_restart))

@@ -289,25 +289,91 @@ CASE(a_token_too_long_is_not_made)
     user_unref(u);
 }
 
-/* req: A-040 */
-CASE(a_reconnection_token_says_what_it_continues)
+static bool descends(const struct token *t, const struct token *from)
 {
-    uint8_t origin[32] = {7, 8, 9}, none[32] = {0};
-    struct token first = accept(forge("\"sub\":\"u1\""));
-
-    CHECK(memcmp(first.origin, none, sizeof(none)) == 0);
-    struct token t = accept(token_mint_reconnection(&forge_keys, first.user, origin, 60));
-    CHECK(memcmp(t.origin, origin, sizeof(origin)) == 0);
-    token_deinit(&t);
-    t = accept(token_mint_reconnection(&forge_keys, first.user, none, 60));
-    CHECK(memcmp(t.origin, none, sizeof(none)) == 0);
-    token_deinit(&t);
-    token_deinit(&first);
-    forged_refused(forge("\"sub\":\"u1\",\"https://amun.ai/origin\":\"short\""), "origin should be a digest");
-    forged_refused(forge("\"sub\":\"u1\",\"https://amun.ai/origin\":7"), "origin should be a digest");
+    return lineage_has(&t->user->lineage, from->digest);
 }
 
-CASES(RUN(a_reconnection_token_says_what_it_continues), RUN(a_login_token_names_a_person), RUN(a_child_inherits_no_power), RUN(claims_are_checked),
+/* req: A-040 */
+CASE(a_reconnection_token_continues_a_login)
+{
+    struct token first = accept(forge("\"sub\":\"u1\""));
+
+    CHECK_INT(first.user->lineage.n, 1);
+    CHECK(first.user->lineage.is_known && !first.user->lineage.is_continuation);
+    struct token t = accept(token_mint_reconnection(&forge_keys, first.user, 60));
+    CHECK(descends(&t, &first) && descends(&t, &t));
+    CHECK(t.user->lineage.is_continuation);
+    /* However often it is continued: the line does not grow. */
+    struct token later = accept(token_mint_reconnection(&forge_keys, t.user, 61));
+    CHECK(descends(&later, &first) && !descends(&later, &t));
+    CHECK_INT(later.user->lineage.n, 2);
+    token_deinit(&later);
+    token_deinit(&t);
+    token_deinit(&first);
+}
+
+/* req: A-040 */
+CASE(a_minted_token_says_what_it_descends_from)
+{
+    struct token first = accept(forge("\"sub\":\"u1\"")), line[LINEAGE_MAX];
+
+    line[0] = first;
+    for (unsigned i = 1; i < LINEAGE_MAX; i++) {
+        line[i] = accept(token_mint_from(&forge_keys, line[i - 1].user, first.user, &first.user->scope, 60 + i));
+        for (unsigned k = 0; k <= i; k++)
+            CHECK(descends(&line[i], &line[k]));
+        CHECK_INT(line[i].user->lineage.n, i + 1);
+    }
+    struct token end = accept(token_mint_reconnection(&forge_keys, line[LINEAGE_MAX - 1].user, 60));
+    CHECK_INT(end.user->lineage.n, LINEAGE_MAX + 1);
+    struct token again = accept(token_mint_reconnection(&forge_keys, end.user, 61));
+    CHECK(descends(&again, &first));
+    token_deinit(&again);
+    token_deinit(&end);
+    for (unsigned i = 0; i < LINEAGE_MAX; i++)
+        token_deinit(&line[i]);
+}
+
+CASE(what_a_child_is_bound_to_survives_a_reconnection)
+{
+    struct token kid = accept(forge("\"sub\":\"k\",\"https://amun.ai/parent\":\"p\",\"scope\":\"ws:w-1#r cid:c1 wid:w-1\""));
+    struct token login = accept(forge("\"sub\":\"p\",\"scope\":\"cid:c1\""));
+
+    CHECK_TEXT(kid.user->lineage.client_id, "c1");
+    CHECK_INT(kid.user->lineage.until, kid.expires_at);
+    CHECK(!login.user->lineage.client_id && !login.user->lineage.until);
+    struct user *joined = user_join(kid.user, "w-1", PERMISSION_READ, "c1");
+    struct token t = accept(token_mint_reconnection(&forge_keys, joined, 100000));
+    CHECK_TEXT(t.user->lineage.client_id, "c1");
+    CHECK_INT(t.user->lineage.until, kid.expires_at);
+    CHECK(t.expires_at > kid.expires_at);
+    token_deinit(&t);
+    user_unref(joined);
+    token_deinit(&kid);
+    token_deinit(&login);
+}
+
+CASE(a_lineage_that_is_none_is_refused)
+{
+    static const char *const bad[] = {"7", "\"short\"", "[]", "{}", "{\"of\":7}", "{\"of\":[\"short\"]}", "{\"of\":[7]}",
+                                      "{\"of\":[],\"until\":\"x\"}", "{\"of\":[],\"until\":-1}", "{\"of\":[],\"client\":\"\"}"};
+    char members[1024];
+    size_t n;
+
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        (void)snprintf(members, sizeof(members), "\"sub\":\"u1\",\"https://amun.ai/lineage\":%s", bad[i]);
+        forged_refused(forge(members), "lineage should be");
+    }
+    n = (size_t)snprintf(members, sizeof(members), "\"sub\":\"u1\",\"https://amun.ai/lineage\":{\"of\":[");
+    for (unsigned i = 0; i < LINEAGE_MAX + 1; i++)
+        n += (size_t)snprintf(members + n, sizeof(members) - n, "%s\"AAAAAAAAAAAAAAAAAAAAAA==\"", i ? "," : "");
+    (void)snprintf(members + n, sizeof(members) - n, "]}");
+    forged_refused(forge(members), "lineage should be");
+}
+
+CASES(RUN(a_reconnection_token_continues_a_login), RUN(a_minted_token_says_what_it_descends_from),
+      RUN(what_a_child_is_bound_to_survives_a_reconnection), RUN(a_lineage_that_is_none_is_refused), RUN(a_login_token_names_a_person), RUN(a_child_inherits_no_power), RUN(claims_are_checked),
       RUN(the_token_does_not_choose_the_algorithm), RUN(what_is_no_token_is_refused), RUN(no_altered_token_dodges_revocation),
       RUN(the_root_token_is_root), RUN(the_claims_are_those_of_the_original), RUN(minted_tokens_come_back), RUN(no_name_is_a_grant),
       RUN(a_token_too_long_is_not_made))

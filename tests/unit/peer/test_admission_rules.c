@@ -198,8 +198,8 @@ CASE(a_revoked_token_is_refused)
     kit_init(&k, 1);
     kit_workspace(&k, "ws-a", "bob");
     struct join *j = make_join(&k, &a);
-    memset(j->token_digest, 7, sizeof(j->token_digest));
-    revocation_add(k.hub.revocations, j->token_digest, clock_wall_ms() / 1000 + 1000, NULL, NULL);
+    lineage_add(&j->user->lineage, (const uint8_t[32]){7});
+    revocation_add(k.hub.revocations, (const uint8_t[32]){7}, clock_wall_ms() / 1000 + 1000, NULL, NULL);
     CHECK(!admission_check(&k.hub, j, &w));
     CHECK_TEXT(j->text, FAU "Token has been revoked");
     CHECK_INT(j->outcome, JOIN_TOKEN_ERROR);

@@ -1,0 +1,170 @@
+/* lineage: in a claim a digest is base64 text, because claims are JSON; between parts of the server it is bytes. Both are maps
+ * of the same keys, of which only those that say something are written. */
+#include "auth/lineage.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "wire/digest.h"
+#include "wire/mp.h"
+
+void lineage_deinit(struct lineage *l)
+{
+    mem_free(l->digests);
+    mem_free(l->client_id);
+    *l = (struct lineage){0};
+}
+
+void lineage_copy(const struct lineage *l, struct lineage *ret)
+{
+    *ret = *l;
+    ret->digests = NULL;
+    if (l->n) {
+        ret->digests = mem_new(l->n * sizeof(*l->digests));
+        memcpy(ret->digests, l->digests, l->n * sizeof(*l->digests));
+    }
+    ret->client_id = l->client_id ? mem_copy(l->client_id, strlen(l->client_id)) : NULL;
+}
+
+size_t lineage_taken(const struct lineage *l)
+{
+    return mem_taken(l->digests) + mem_taken(l->client_id);
+}
+
+bool lineage_has(const struct lineage *l, const uint8_t *digest)
+{
+    for (unsigned i = 0; i < l->n; i++) {
+        if (memcmp(l->digests[i], digest, LINEAGE_DIGEST_BYTES) == 0)
+            return true;
+    }
+    return false;
+}
+
+void lineage_add(struct lineage *l, const uint8_t *digest)
+{
+    void *grown = mem_resize(l->digests, (l->n + 1) * sizeof(*l->digests));
+
+    ASSERT(l->n <= LINEAGE_MAX);       /* LINEAGE_MAX tokens, and a reconnection token of the last one */
+    l->digests = grown;
+    memcpy(l->digests[l->n++], digest, LINEAGE_DIGEST_BYTES);
+}
+
+/* ---- writing ---- */
+
+static void add_terms(struct mp_open *map, const struct lineage *l)
+{
+    if (l->until) {
+        mp_key(map, "until");
+        mp_add_int(map->buf, l->until);
+    }
+    if (l->client_id) {
+        mp_key(map, "client");
+        mp_add_text(map->buf, l->client_id);
+    }
+}
+
+void lineage_add_claim(struct buf *b, const struct lineage *l, bool as_continuation)
+{
+    unsigned n = l->n - (as_continuation && l->is_continuation && l->n);
+    struct mp_open map;
+    struct buf text;
+
+    mp_open_map(&map, b);
+    mp_key(&map, "of");
+    mp_add_array(b, n);
+    for (unsigned i = 0; i < n; i++) {
+        buf_init(&text, 0);
+        base64_encode(slice_make(l->digests[i], LINEAGE_DIGEST_BYTES), &text);
+        mp_add_str(b, buf_slice(&text));
+        buf_deinit(&text);
+    }
+    if (as_continuation) {      /* the terms of a token that is minted follow from its own claims */
+        mp_key(&map, "continues");
+        mp_add_bool(b, true);
+        add_terms(&map, l);
+    }
+    mp_close(&map);
+}
+
+void lineage_add_mp(struct buf *b, const struct lineage *l)
+{
+    struct mp_open map;
+
+    mp_open_map(&map, b);
+    mp_key(&map, "of");
+    mp_add_array(b, l->n);
+    for (unsigned i = 0; i < l->n; i++)
+        mp_add_bin(b, slice_make(l->digests[i], LINEAGE_DIGEST_BYTES));
+    mp_key(&map, "continues");
+    mp_add_bool(b, l->is_continuation);
+    add_terms(&map, l);
+    mp_close(&map);
+}
+
+/* ---- reading ---- */
+
+static bool add_base64(struct slice text, struct lineage *l)
+{
+    struct buf bytes;
+
+    buf_init(&bytes, 0);
+    bool ok = base64_decode(text, &bytes) && bytes.len == LINEAGE_DIGEST_BYTES;
+    if (ok)
+        lineage_add(l, (const uint8_t *)bytes.ptr);
+    buf_deinit(&bytes);
+    return ok;
+}
+
+static bool read_digests(struct slice map, struct lineage *l)
+{
+    struct slice list, item, bytes;
+    struct mp_iter it;
+
+    if (!mp_find(map, "of", &list) || !mp_is(list, MP_ARRAY) || mp_count(list) > LINEAGE_MAX + 1)
+        return false;
+    mp_iter_init(&it, list);
+    while (mp_iter_next(&it, &item)) {
+        if (mp_get_bin(item, &bytes) && bytes.len == LINEAGE_DIGEST_BYTES)
+            lineage_add(l, (const uint8_t *)bytes.ptr);
+        else if (!mp_get_str(item, &bytes) || !add_base64(bytes, l))
+            return false;
+    }
+    return true;
+}
+
+static bool read_terms(struct slice map, struct lineage *l)
+{
+    struct slice value, text;
+
+    (void)mp_find_bool(map, "continues", &l->is_continuation);
+    if (mp_find(map, "until", &value) && (!mp_get_int(value, &l->until) || l->until < 0))
+        return false;
+    if (!mp_find(map, "client", &value))
+        return true;
+    if (!mp_get_str(value, &text) || !text.len || slice_has_byte(text, '\0'))
+        return false;
+    l->client_id = mem_copy(text.ptr, text.len);
+    return true;
+}
+
+bool lineage_read_mp(struct slice value, struct lineage *ret)
+{
+    struct lineage l = {.is_known = true};
+
+    if (!mp_is(value, MP_MAP) || !read_digests(value, &l) || !read_terms(value, &l)) {
+        lineage_deinit(&l);
+        return false;
+    }
+    *ret = l;
+    return true;
+}
+
+bool lineage_read_claim(struct slice value, struct lineage *ret)
+{
+    if (!lineage_read_mp(value, ret))
+        return false;
+    if (ret->n <= LINEAGE_MAX)
+        return true;
+    lineage_deinit(ret);
+    return false;
+}

@@ -1,0 +1,172 @@
+"""Tokens that make tokens: nothing outlives, or may do more than, what it was made by, and a whole line ends at once."""
+import asyncio
+import time
+
+import pytest
+
+from kit import tokens
+from kit.people import login, member, refusal_of, user
+from kit.web import client_for
+
+LINEAGE = "https://amun.ai/lineage"
+
+
+def life_of(token):
+    claims = tokens.claims(token)
+    return claims["exp"] - claims["iat"]
+
+
+async def status_of(server, token):
+    async with client_for(server, token) as http:
+        return (await http.get("/public/services/")).status_code
+
+
+async def mint_over_http(server, token, **config):
+    async with client_for(server, token) as http:
+        answer = await http.post("/public/services/ws/generate_token", json={"config": config})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+@pytest.mark.differs("D-04: the original cuts nothing")
+@pytest.mark.req("D-04")
+async def test_a_child_mints_nothing_that_outlives_it(hub, server):
+    """Whatever was asked for, over both transports and after a reconnection; a login may."""
+    ada = await user(hub, "ada")
+    assert life_of(await ada.manage("generate_token", {"expires_in": 30 * 86400})) == 30 * 86400
+    short = await ada.manage("generate_token", {"permission": "read", "expires_in": 60})
+    end = tokens.claims(short)["exp"]
+    kid = await hub.raw("kid", token=short, is_registered=False)
+    config = {"permission": "read", "expires_in": 95 * 365 * 86400}
+    made = [await kid.manage("generate_token", config), await mint_over_http(server, short, **config)]
+    assert tokens.claims(kid.info["reconnection_token"])["exp"] > end
+    again = await hub.raw("kid", reconnection_token=kid.info["reconnection_token"], is_registered=False)
+    made.append(await again.manage("generate_token", config))
+    made.append(await (await hub.raw("grandkid", token=made[0], is_registered=False))
+                .manage("generate_token", config))
+    for token in made:
+        claims = tokens.claims(token)
+        assert claims["exp"] <= end and claims["scope"].startswith("ws:ws-user-ada#r ")
+    noted = await again.manage("get_events", "token_cut")
+    assert noted and noted[0]["data"]["wanted"] == config["expires_in"]
+    assert 0 < noted[0]["data"]["expires_in"] <= 60
+
+
+@pytest.mark.differs("D-04: the original's child mints until it is gone, and after")
+@pytest.mark.req("D-04")
+async def test_an_expired_child_mints_nothing_though_it_is_still_connected(hub, server):
+    ada = await user(hub, "ada")
+    kid = await hub.raw("kid", token=await ada.manage("generate_token", {"permission": "admin", "expires_in": 1}))
+    end = tokens.claims(kid.info["reconnection_token"])[LINEAGE]["until"]
+    async with asyncio.timeout(10):
+        while time.time() < end:
+            await kid.manage("echo", "passes the time")
+    assert "has expired" in await refusal_of(kid.manage("generate_token"))
+    again = await hub.raw("kid", reconnection_token=kid.info["reconnection_token"])
+    assert "has expired" in await refusal_of(again.manage("generate_token"))
+
+
+@pytest.mark.differs("the original lets a bound token make an unbound one")
+@pytest.mark.req("D-04", "A-047")
+async def test_a_child_for_one_client_mints_for_no_other(hub, server):
+    ada = await user(hub, "ada")
+    token = await ada.manage("generate_token", {"client_id": "only", "permission": "admin"})
+    only = await hub.raw("only", token=token)
+    reconnection = only.info["reconnection_token"]
+    for again in (False, True):
+        kid = await hub.raw("only", reconnection_token=reconnection) if again else only
+        assert " cid:only " in tokens.claims(await kid.manage("generate_token"))["scope"]
+        assert "restricted to client" in await refusal_of(
+            kid.manage("generate_token", {"client_id": "other"}))
+
+
+@pytest.mark.differs("the original leaves children alone")
+@pytest.mark.req("A-040", "D-09")
+async def test_revoking_a_token_ends_its_line(hub, server):
+    """Children of any depth, made over either transport, their reconnection tokens and their connections."""
+    ada = await user(hub, "ada")
+    first = await ada.manage("generate_token", {"permission": "admin"})
+    second = await mint_over_http(server, first, permission="admin", workspace=ada.workspace)
+    clients = [await hub.raw("c1", token=first), await hub.raw("c2", token=second)]
+    third = await clients[1].manage("generate_token", {"permission": "admin"})
+    clients.append(await hub.raw("c3", token=third))
+    clients.append(await hub.raw("c1b", token=await clients[0].manage("generate_token")))
+    again = [(c.client_id, c.info["reconnection_token"]) for c in clients]
+    other = await ada.manage("generate_token")
+    stays = await hub.raw("stays", token=other)
+    assert await status_of(server, third) == 200
+    assert await ada.manage("revoke_token", first) is None
+    async with asyncio.timeout(10):
+        for gone in clients:
+            assert await gone.closed() == (1008, "Token has been revoked")
+    for token in (first, second, third):
+        assert await status_of(server, token) == 401
+        assert "Token has been revoked" in (await hub.refused({"client_id": "late", "token": token})).message
+        assert "Token has been revoked" in await refusal_of(ada.manage("parse_token", token))
+    for client_id, token in again:
+        refusal = await hub.refused({"client_id": client_id, "reconnection_token": token})
+        assert "Token has been revoked" in refusal.message
+    assert await stays.manage("echo", 1) == 1 and await status_of(server, other) == 200
+
+
+@pytest.mark.req("A-040")
+@pytest.mark.differs("the original leaves children alone")
+async def test_a_revoked_login_takes_what_it_made_along(hub, server):
+    token = login("ada", ttl=3000)
+    ada, other = await hub.raw("first", token=token), await user(hub, "ada")
+    worker = await ada.manage("generate_token", {"expires_in": 30 * 86400})
+    assert await other.manage("revoke_token", token) is None
+    assert await status_of(server, worker) == 401
+    assert await other.manage("echo", 1) == 1
+
+
+@pytest.mark.differs("the original has no end of it")
+@pytest.mark.req("D-04")
+async def test_a_line_of_tokens_has_an_end(hub, server):
+    token, n = login("ada"), 1
+    async with client_for(server, token) as http:
+        while True:
+            answer = await http.post("/ws-user-ada/services/ws/generate_token",
+                                     json={"config": {"permission": "admin", "expires_in": 600}},
+                                     headers={"Authorization": f"Bearer {token}"})
+            if answer.status_code != 200:
+                break
+            token, n = answer.json(), n + 1
+            assert len(tokens.claims(token)[LINEAGE]["of"]) == n - 1
+    assert n == 16 and "at most 16" in answer.text and len(token) < 2000
+    assert await status_of(server, token) == 200
+
+
+@pytest.mark.differs("D-15: the original lets any child make what its parent then owns")
+@pytest.mark.req("D-04", "D-31")
+async def test_a_child_makes_workspaces_only_where_it_may_write_for_its_person(hub, server):
+    ada = await user(hub, "ada")
+    await ada.manage("create_workspace", {"id": "ada-lines"})
+    reader = await member(hub, ada, "read")
+    elsewhere = await hub.raw("else", token=await ada.manage(
+        "generate_token", {"workspace": "ada-lines", "permission": "admin"}), workspace="ada-lines")
+    for kid in (reader, elsewhere):
+        for persistent in (False, True):
+            text = await refusal_of(kid.manage("create_workspace", {"id": "ada-by-kid", "persistent": persistent}))
+            assert "PermissionError: " in text and "takes read_write on ws-user-ada" in text
+    writer = await member(hub, ada, "read_write")
+    for owners in (["mallory"], ["ada", "mallory@example.org"]):
+        text = await refusal_of(writer.manage("create_workspace", {"id": "ada-by-kid", "owners": owners}))
+        assert "no other owner can be named" in text
+    made = await writer.manage("create_workspace", {"id": "ada-by-kid", "owners": ["ada@example.org"]})
+    assert set(made["owners"]) == {"ada", "ada@example.org"}
+    boss = await hub.raw("boss-kid", token=await ada.manage(
+        "generate_token", {"workspace": "ada-lines", "permission": "admin"}), workspace="ada-lines")
+    assert "no other owner" in await refusal_of(
+        boss.manage("create_workspace", {"id": "ada-lines", "owners": ["mallory"]}, True))
+    again = await boss.manage("create_workspace", {"id": "ada-lines", "owners": ["ada"]}, True)
+    assert again["owners"] == ["ada"]
+    for name in ("ada-lines", "ada-by-kid"):
+        await ada.manage("delete_workspace", name)
+
+
+@pytest.mark.differs("the original gives anonymous people tokens of any length")
+@pytest.mark.req("D-04")
+async def test_who_never_logged_in_makes_tokens_for_two_days_at_most(hub, server):
+    anon = await hub.raw("anon")
+    assert life_of(await anon.manage("generate_token", {"expires_in": 95 * 365 * 86400})) == 2 * 86400
