@@ -79,8 +79,9 @@ static void add_process(struct buf *b, const struct api *a)
                (double)clock_wall_ms() / 1000.0 - age_s);
 }
 
-static void add_charged(struct buf *b, const struct account *process)
+static void add_charged(struct buf *b, const struct hub *hub)
 {
+    const struct account *process = hub->process, *shares[] = {account_shared(hub->loop->own), hub->clients, hub->http};
     size_t n_under_way = account_used(process), n_kept = account_kept(process);
 
     add_figure(b, "hyphad_charged_bytes", "gauge", "Bytes of heap charged to accounts: under way and kept", (double)(n_under_way + n_kept));
@@ -88,6 +89,16 @@ static void add_charged(struct buf *b, const struct account *process)
                (double)n_under_way);
     add_figure(b, "hyphad_kept_bytes", "gauge", "Of them, records of connections, users, workspaces, clients and services, and their indexes",
                (double)n_kept);
+    buf_add_text(b, "# HELP hyphad_account_bytes Of the charged bytes, what the server holds for itself, for its clients, and of these for HTTP connections\n"
+                    "# TYPE hyphad_account_bytes gauge\n");
+    for (size_t i = 0; i < ARRAY_LEN(shares); i++)
+        buf_add_fmt(b, "hyphad_account_bytes{account=\"%s\"} %zu\n", account_kind_word((enum account_kind)shares[i]->kind),
+                    account_used(shares[i]) + account_kept(shares[i]));
+    buf_add_text(b, "# HELP hyphad_account_refusals_total Bytes asked for in vain, by the kind of account whose cap would have been passed\n"
+                    "# TYPE hyphad_account_refusals_total counter\n");
+    for (int i = 0; i < ACCOUNT_KINDS; i++)
+        buf_add_fmt(b, "hyphad_account_refusals_total{account=\"%s\"} %zu\n", account_kind_word((enum account_kind)i),
+                    account_refusals(hub->process, (enum account_kind)i));
 }
 
 void api_on_metrics(struct http_request *req, void *arg)
@@ -109,7 +120,7 @@ void api_on_metrics(struct http_request *req, void *arg)
     metrics_print(blocks, set->n_loops + 1, &b);
     add_absent(&b);
     add_process(&b, a);
-    add_charged(&b, a->options.hub->process);
+    add_charged(&b, a->options.hub);
     http_respond(req, 200, "text/plain; charset=utf-8", buf_slice(&b), SLICE_LIT(""));
     buf_deinit(&b);
     mem_free(blocks);

@@ -25,8 +25,14 @@ struct msg *msg_try_new(size_t head_len, struct account *account)
     m->account = account_ref(account);
     m->head_len = head_len;
     m->frame_len = 0;
+    m->receivers_pay = false;
     atomic_init(&m->n_refs, 1);
     return m;
+}
+
+size_t msg_cost(const struct msg *m)
+{
+    return footprint(m->head_len);
 }
 
 void msg_set_tail(struct msg *m, struct blob *blob, struct slice tail)

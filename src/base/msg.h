@@ -22,12 +22,14 @@ struct msg {
     size_t head_len;
     atomic_uint n_refs;
     uint8_t frame_len;          /* bytes of transport header that end where the head begins; 0 = not framed */
+    bool receivers_pay;         /* nobody sent it (an event of the hub): each queue it waits in charges its receiver for it */
     char data[];                /* MSG_SPARE bytes, then the head */
 };
 
 /* Room for a head of head_len bytes. NULL when memory is exhausted or the account refuses. */
 MUST_CHECK NONNULL(2) struct msg *msg_try_new(size_t head_len, struct account *account);
 void msg_set_tail(struct msg *m, struct blob *blob, struct slice tail);     /* takes its own reference to blob */
+size_t msg_cost(const struct msg *m);           /* what its head is charged: of one whose receivers pay, to each of them */
 struct msg *msg_ref(struct msg *m);
 struct msg *msg_unref(struct msg *m);                                       /* takes NULL; returns NULL; any thread */
 

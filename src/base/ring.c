@@ -20,10 +20,10 @@ void ring_deinit(struct ring *r)
 
 static void grow(struct ring *r)
 {
-    size_t n_slots = r->n_slots ? r->n_slots * 2 : RING_FIRST_SLOTS;
+    uint32_t n_slots = r->n_slots ? r->n_slots * 2 : RING_FIRST_SLOTS;
     void **slots = mem_new(n_slots * sizeof(*slots));
 
-    for (size_t i = 0; i < r->n_items; i++)
+    for (uint32_t i = 0; i < r->n_items; i++)
         slots[i] = r->slots[(r->head + i) & (r->n_slots - 1)];
     mem_free(r->slots);
     r->slots = slots;
@@ -50,7 +50,7 @@ void *ring_take(struct ring *r)
 
 void *ring_at(const struct ring *r, size_t index)
 {
-    return index < r->n_items ? r->slots[(r->head + index) & (r->n_slots - 1)] : NULL;
+    return index < r->n_items ? r->slots[(r->head + (uint32_t)index) & (r->n_slots - 1)] : NULL;
 }
 
 void ring_trim(struct ring *r)

@@ -2,12 +2,13 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct ring {
     void **slots;       /* owned; NULL while empty */
-    size_t n_slots;     /* power of two, or 0 */
-    size_t head;        /* index of the oldest */
-    size_t n_items;
+    uint32_t n_slots;   /* power of two, or 0 */
+    uint32_t head;      /* index of the oldest */
+    uint32_t n_items;
 };
 
 void ring_init(struct ring *r);

@@ -3,6 +3,7 @@
  * they are is then visible in `hyphad config`. */
 #include "config/surroundings.h"
 
+#include <limits.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -142,6 +143,22 @@ static void fill_data_dir(struct config *c)
         c->book->has_no_state_base = true;
 }
 
+/* A share of what all may hold, so that no single one can take it from the others. */
+static void fill_share(struct config *c, unsigned id, unsigned long long share, unsigned long long most)
+{
+    set_default(c, id, arena_fmt(&c->book->arena, "%llu", share < most ? share : most));
+}
+
+static void fill_shares(struct config *c)
+{
+    unsigned long long all = c->process_bytes;
+
+    fill_share(c, OPTION_ID_user_bytes, all / 8 * 3, 512ULL << 20);
+    fill_share(c, OPTION_ID_workspace_bytes, all / 8 * 5, 1ULL << 30);
+    fill_share(c, OPTION_ID_http_bytes, all / 4, ULLONG_MAX);
+    fill_share(c, OPTION_ID_http_address_bytes, c->http_bytes / 2, ULLONG_MAX);
+}
+
 void surroundings_fill(struct config *c)
 {
     struct arena *arena = &c->book->arena;
@@ -152,6 +169,7 @@ void surroundings_fill(struct config *c)
         bytes = c->peer_bytes;
     set_default(c, OPTION_ID_threads, arena_fmt(arena, "%u", usable_cpus()));
     set_default(c, OPTION_ID_process_bytes, arena_fmt(arena, "%llu", bytes));
+    fill_shares(c);
     set_default(c, OPTION_ID_max_connections, arena_fmt(arena, "%llu", usable_connections()));
     set_default(c, OPTION_ID_web_client_dir, HYPHAD_PREFIX "/share/hyphad/web");
     fill_data_dir(c);

@@ -318,7 +318,7 @@ void http_conn_send(struct http_request *req, struct msg *m)
         msg_unref(m);
         return;
     }
-    stream_send(c->stream, m);
+    (void)stream_send(c->stream, m);        /* its charge is its own */
     if (!timer_is_running(&c->timer))
         http_conn_start_timer(c, http_conn_stall_ms(c));
 }

@@ -289,6 +289,11 @@ size_t http_stream_write(struct http_request *req, struct slice bytes)
     return http_conn_waiting(req);
 }
 
+size_t http_stream_waiting(const struct http_request *req)
+{
+    return req->conn ? http_conn_waiting(req) : 0;
+}
+
 void http_stream_end(struct http_request *req)
 {
     LOOP_ASSERT(req->loop);

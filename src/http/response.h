@@ -35,6 +35,7 @@ void http_stream_patience(struct http_request *req, uint64_t ms);
 /* Returns the bytes that wait for the client. Above a mark of its own choice the writer stops
  * until on_drained. 0 when the connection is about to be cut; nothing is kept then. */
 size_t http_stream_write(struct http_request *req, struct slice bytes);
+size_t http_stream_waiting(const struct http_request *req);     /* the same, without writing */
 void http_stream_end(struct http_request *req);
 /* Ends a streamed response that failed half-way: the connection is cut, so that the client sees
  * that the body is not whole. */

@@ -69,9 +69,11 @@ struct ask *ask_client(struct manager *m, const struct rpc_call *call,
     if (asker->n_asks >= (share > ASK_FLOOR ? share : ASK_FLOOR))
         return NULL;
     struct ask *a = MEM_NEW(struct ask);
+    struct rpc_request paid = *request;
+    paid.payer = rpc_call_payer(call);
     *a = (struct ask){m, asker, done, arg, 0};
     asker->n_asks++;
-    a->request = rpc_request(m->host, request, on_done, a);
+    a->request = rpc_request(m->host, &paid, on_done, a);
     return a;
 }
 

@@ -194,7 +194,7 @@ static struct workspace *make(struct hub *h, const struct rpc_call *call,
     if (existing)
         workspace_change(existing, &f);
     else
-        w = workspace_add(&h->registry, &f, h->process, h->loop->config->workspace_bytes);
+        w = workspace_add(&h->registry, &f, h->clients, h->loop->config->workspace_bytes);
     mem_free(owners.items);
     lodging_save(h, w);
     return w;

@@ -96,7 +96,7 @@ static struct rpc_host *open_host(struct manager *m, struct rpc_loop *rl, const 
     buf_init(&address, 0);
     buf_add_fmt(&address, "%s/%s", workspace, client);
     struct rpc_host_options options = {
-        .address = buf_slice(&address), .user = m->root, .account = m->hub->process};
+        .address = buf_slice(&address), .user = m->root, .account = m->hub->loop->own};
     /* The manager speaks in the workspace of whoever it speaks to (W-075). */
     if (!is_manager)
         options.workspace = slice_of(workspace);

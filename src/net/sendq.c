@@ -6,6 +6,15 @@ void sendq_init(struct sendq *q)
 {
     ring_init(&q->msgs);
     q->n_bytes = q->sent_of_first = 0;
+    q->payer = NULL;
+}
+
+/* A message leaves the queue. */
+static void let_go(struct sendq *q, struct msg *m)
+{
+    if (m->receivers_pay)
+        account_release(q->payer, msg_cost(m));
+    msg_unref(m);
 }
 
 void sendq_deinit(struct sendq *q)
@@ -13,7 +22,7 @@ void sendq_deinit(struct sendq *q)
     struct msg *m;
 
     while ((m = ring_take(&q->msgs)))
-        msg_unref(m);
+        let_go(q, m);
     ring_deinit(&q->msgs);
     q->n_bytes = q->sent_of_first = 0;
 }
@@ -23,10 +32,15 @@ static size_t wire_len(const struct msg *m)
     return m->frame_len + msg_len(m);
 }
 
-void sendq_push(struct sendq *q, struct msg *m)
+bool sendq_push(struct sendq *q, struct msg *m)
 {
+    if (m->receivers_pay && account_charge(q->payer, msg_cost(m))) {
+        msg_unref(m);
+        return false;
+    }
     ring_push(&q->msgs, m);
     q->n_bytes += wire_len(m);
+    return true;
 }
 
 size_t sendq_peek(const struct sendq *q, struct slice *out, size_t n_out)
@@ -56,7 +70,7 @@ void sendq_drop(struct sendq *q, size_t n_bytes)
         if (!m || n_bytes < wire_len(m))
             break;
         n_bytes -= wire_len(m);
-        msg_unref(ring_take(&q->msgs));
+        let_go(q, ring_take(&q->msgs));
     }
     q->sent_of_first = n_bytes;
 }

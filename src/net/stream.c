@@ -287,17 +287,19 @@ void stream_read_stop(struct stream *s)
     (void)uv_read_stop((uv_stream_t *)&s->tcp);     /* always 0 */
 }
 
-void stream_send(struct stream *s, struct msg *m)
+bool stream_send(struct stream *s, struct msg *m)
 {
     if (s->state != STREAM_OPEN) {
         msg_unref(m);
-        return;
+        return true;
     }
     if (!s->sendq.n_bytes)
         s->progress_ms = loop_now_ms(s->loop);
-    sendq_push(&s->sendq, m);
+    if (!sendq_push(&s->sendq, m))
+        return false;
     if (!s->write)
         loop_defer(s->loop, &s->flush);
+    return true;
 }
 
 bool stream_send_bytes(struct stream *s, struct slice bytes, struct account *account)
@@ -308,8 +310,7 @@ bool stream_send_bytes(struct stream *s, struct slice bytes, struct account *acc
         return false;
     if (bytes.len)
         memcpy(msg_head(m), bytes.ptr, bytes.len);
-    stream_send(s, m);
-    return true;
+    return stream_send(s, m);
 }
 
 void stream_finish(struct stream *s)

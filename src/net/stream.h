@@ -57,7 +57,8 @@ MUST_CHECK struct stream *stream_open(struct loop *loop, uv_os_sock_t fd, const 
 void stream_adopt(struct stream *s, const struct stream_ops *ops, void *owner);
 void stream_read_start(struct stream *s);       /* harmless when already reading or closing */
 void stream_read_stop(struct stream *s);
-void stream_send(struct stream *s, struct msg *m);                  /* takes over the reference; dropped unless OPEN */
+/* Takes over the reference; dropped unless OPEN. False: its receiver is to pay and cannot. */
+bool stream_send(struct stream *s, struct msg *m);
 /* Copies the bytes into a message of their own. False when memory is exhausted. */
 MUST_CHECK NONNULL(3) bool stream_send_bytes(struct stream *s, struct slice bytes, struct account *account);
 void stream_finish(struct stream *s);           /* sends what is queued, then closes; further sends are dropped */

@@ -52,8 +52,9 @@ void event_send(struct hub *h, struct slice workspace, const char *event, struct
     mp_add_text(&b, "*");
     mp_add_text(&b, "data");
     mp_add_raw(&b, data);
-    struct msg *m = b.is_failed ? NULL : msg_try_new(b.len, h->loop->own);
+    struct msg *m = b.is_failed ? NULL : msg_try_new(b.len, h->events);
     if (m) {
+        m->receivers_pay = true;
         memcpy(msg_head(m), b.ptr, b.len);
         ws_seal(m);
         router_broadcast(h->router, h->loop, workspace, slice_of(event), m);

@@ -28,7 +28,8 @@ struct hub_seat {
 void hub_init(struct hub *h, struct loop *loop, struct router *router, const struct server_info *info,
               const struct token_keys *keys, struct account *process)
 {
-    *h = (struct hub){.loop = loop, .router = router, .info = info, .keys = keys, .process = process};
+    *h = (struct hub){.loop = loop, .router = router, .info = info, .keys = keys, .process = process, .clients = process, .http = process};
+    h->events = account_new(NULL, ACCOUNT_OWN, 0);
     registry_init(&h->registry, loop);
     map_init(&h->users);
     map_init(&h->addresses);
@@ -72,6 +73,7 @@ void hub_deinit(struct hub *h)
     ASSERT(h->savings.n_entries == 0);  /* the store has answered all of them before it closed */
     map_deinit(&h->savings);
     registry_deinit(&h->registry);
+    h->events = account_unref(h->events);
 }
 
 size_t hub_user_connections(const struct hub *h, const char *effective_id)

@@ -30,6 +30,9 @@ struct hub {
     const struct server_info *info;
     const struct token_keys *keys;
     struct account *process;            /* the root of all byte accounts */
+    struct account *clients;            /* below it: everything that is held for others than the server itself */
+    struct account *http;               /* below that: HTTP connections, and those not logged in yet */
+    struct account *events;             /* a root of its own, of nobody's: who receives an event pays for it while it waits */
     /* hub loop only */
     struct registry registry;
     struct revocations *revocations;

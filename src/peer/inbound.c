@@ -33,6 +33,8 @@ static void reject(struct peer *p, const struct rpc_header *h, struct slice from
     struct msg *m = router_reject_frame(from, slice_of(p->full_id), h->session, text, p->account);
     if (m)
         p->via->send(p, m);
+    else
+        peer_overdrawn(p, router_reject_frame(from, slice_of(p->full_id), h->session, text, p->pl->loop->own));
 }
 
 static void refuse(struct peer *p, const struct rpc_header *h, struct slice from, const char *text)

@@ -17,7 +17,7 @@ static const char ANONYMOUS_PREFIX[] = "ws-user-anonymouz-";
 
 static struct workspace *add(struct hub *h, const struct workspace_fields *f)
 {
-    return workspace_add(&h->registry, f, h->process, h->loop->config->workspace_bytes);
+    return workspace_add(&h->registry, f, h->clients, h->loop->config->workspace_bytes);
 }
 
 void lodging_make_system(struct hub *h)

@@ -195,7 +195,7 @@ bool lodging_load(struct hub *h, struct slice bytes)
     bool ok = w ? load_system(w, r) : r != NULL;
 
     if (ok && !w)
-        (void)workspace_add(&h->registry, &r->f, h->process, h->loop->config->workspace_bytes);
+        (void)workspace_add(&h->registry, &r->f, h->clients, h->loop->config->workspace_bytes);
     record_free(r);
     return ok;
 }

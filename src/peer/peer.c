@@ -40,7 +40,12 @@ static bool on_wants(struct endpoint *e, struct slice type)
     return false;
 }
 
-static const struct endpoint_ops endpoint_ops = {.deliver = on_deliver, .wants = on_wants};
+static void on_overdrawn(struct endpoint *e, struct msg *refusal)
+{
+    peer_overdrawn(CONTAINER_OF(e, struct peer, endpoint), refusal);
+}
+
+static const struct endpoint_ops endpoint_ops = {.deliver = on_deliver, .overdrawn = on_overdrawn, .wants = on_wants};
 
 static void on_timer(struct timer *t)
 {
@@ -71,7 +76,7 @@ struct peer *peer_new(struct peer_loop *pl, const struct peer_transport *via)
 
     p->pl = pl;
     p->via = via;
-    p->account = account_new_leaf(pl->hub->process, ACCOUNT_PEER, config->peer_bytes);
+    p->account = account_new_leaf(pl->hub->clients, ACCOUNT_PEER, config->peer_bytes);
     p->endpoint.ops = &endpoint_ops;
     router_attach(pl->router, pl->loop, &p->endpoint);
     list_init(&p->link);
@@ -150,6 +155,19 @@ void peer_refuse(struct peer *p, int outcome, unsigned code, struct slice text)
 {
     p->via->refuse(p, outcome, code, text);
     peer_free(p);
+}
+
+void peer_overdrawn(struct peer *p, struct msg *refusal)
+{
+    bool takes_all = p->state == PEER_OPEN && !p->via->waiting(p);
+
+    if (refusal && takes_all) {
+        p->via->send(p, refusal);
+        return;
+    }
+    msg_unref(refusal);
+    loop_count(p->pl->loop, METRIC_WS_SLOW_CONSUMERS, 1);
+    peer_refuse(p, JOIN_REFUSED, HYPHA_CLOSE_TRY_AGAIN, SLICE_LIT("Answers were not taken"));
 }
 
 struct peer *peer_find(struct loop *l, struct handle h)

@@ -53,6 +53,7 @@ struct peer_transport {
     void (*hold)(struct peer *p, bool is_held);         /* stop reading what it sends, or go on */
     void (*ping)(struct peer *p);                       /* a sign of life is wanted: told by probe_settle() */
     uint64_t (*silent_ms)(const struct peer *p);        /* since it was last heard; 0 while it is held back */
+    size_t (*waiting)(const struct peer *p);            /* bytes it has not taken yet */
     void (*admitted)(struct peer *p);                   /* p->account is its final one, larger messages may come */
     /* Say no (outcome: of a join), or goodbye, and let go of the peer: no callback follows. */
     void (*refuse)(struct peer *p, int outcome, unsigned code, struct slice text);
@@ -110,6 +111,9 @@ void peer_account_for(struct peer *p);
 void peer_move(struct peer *p, struct account *account);
 /* Ends it when the transport has let go: detaches, tells the hub, frees. */
 void peer_free(struct peer *p);
+/* Its account has no room for an answer. refusal, charged to the server, says so (NULL: not even that): a peer that has taken all
+ * it was sent is told; one that leaves bytes lying is closed as a slow consumer. Takes over the reference; may end the peer. */
+void peer_overdrawn(struct peer *p, struct msg *refusal);
 /* {"type":"error","message":text}, then the end (wire-protocol 1.3). */
 void peer_refuse(struct peer *p, int outcome, unsigned code, struct slice text);
 struct peer *peer_find(struct loop *l, struct handle h);        /* NULL when gone; only for handles of peers */

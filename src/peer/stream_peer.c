@@ -164,6 +164,14 @@ static uint64_t silent_ms(const struct peer *p)
     return 0; /* what ends an idle stream is the end of its connection */
 }
 
+static size_t waiting(const struct peer *p)
+{
+    const struct stream_peer *s = p->conn;
+    const struct http_request *req = http_request_resume(s->ticket);
+
+    return req ? http_stream_waiting(req) : 0;
+}
+
 /* ---- the end ---- */
 
 /* What it was connected by goes. Returns the request of the stream when its client is still there: the caller ends it. */
@@ -269,6 +277,7 @@ const struct peer_transport stream_transport = {
     .hold = do_hold,
     .ping = do_ping,
     .silent_ms = silent_ms,
+    .waiting = waiting,
     .admitted = do_admitted,
     .refuse = do_refuse,
     .close = do_close,

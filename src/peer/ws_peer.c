@@ -78,6 +78,13 @@ static uint64_t silent_ms(const struct peer *p)
     return ws->stream->is_reading ? loop_now_ms(p->pl->loop) - ws->last_in_ms : 0;
 }
 
+static size_t waiting(const struct peer *p)
+{
+    const struct ws_conn *ws = p->conn;
+
+    return ws->stream->sendq.n_bytes;
+}
+
 static void do_admitted(struct peer *p)
 {
     struct ws_conn *ws = p->conn;
@@ -109,6 +116,7 @@ static const struct peer_transport ws_transport = {
     .hold = do_hold,
     .ping = do_ping,
     .silent_ms = silent_ms,
+    .waiting = waiting,
     .admitted = do_admitted,
     .refuse = do_refuse,
     .close = do_close,

@@ -56,10 +56,12 @@ void router_bounce(struct router *r, struct loop *self, struct msg *m)
         buf_init(&text, 0);
         buf_add_fmt(&text, "Target peer " SLICE_FMT " is not connected", SLICE_ARG(h.to));
         struct msg *answer = router_reject_frame(h.to, h.from, h.session, buf_slice(&text), account_shared(m->account));
-        buf_deinit(&text);
         loop_count(self, METRIC_BOUNCED, 1);
-        if (answer && router_send(r, self, h.from, answer) != ROUTER_OK)
+        if (!answer)
+            router_overdrawn(r, self, h.from, router_reject_frame(h.to, h.from, h.session, buf_slice(&text), self->own));
+        else if (router_send(r, self, h.from, answer) != ROUTER_OK)
             msg_unref(answer);
+        buf_deinit(&text);
     }
     msg_unref(m);
 }

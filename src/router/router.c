@@ -172,6 +172,33 @@ int router_send(struct router *r, struct loop *self, struct slice address, struc
     return ROUTER_OK;
 }
 
+static void run_overdrawn(struct loop *self, struct mail *mail)
+{
+    struct msg_mail *mm = CONTAINER_OF(mail, struct msg_mail, mail);
+    struct endpoint *e = slots_find(&self->slots, mm->to);
+
+    if (e && e->ops->overdrawn)
+        e->ops->overdrawn(e, mm->msg);
+    else if (e && mm->msg)
+        e->ops->deliver(e, mm->msg);
+    else
+        msg_unref(mm->msg);
+    mem_free(mm);
+}
+
+void router_overdrawn(struct router *r, struct loop *self, struct slice address, struct msg *refusal)
+{
+    struct handle to;
+
+    if (!router_find(r, self, address, &to)) {
+        msg_unref(refusal);
+        return;
+    }
+    struct msg_mail *mm = MEM_NEW(struct msg_mail);
+    *mm = (struct msg_mail){{NULL, run_overdrawn}, r, to, refusal};
+    loop_post(self, &r->loops->loops[to.loop], &mm->mail);
+}
+
 struct gone_mail {
     struct mail mail;
     struct router *router;

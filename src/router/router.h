@@ -17,6 +17,9 @@ struct router;
 struct endpoint_ops {
     /* A message for this endpoint; takes over the reference. Loop thread of the endpoint. */
     void (*deliver)(struct endpoint *e, struct msg *m);
+    /* Its account has no room for an answer it is owed. refusal says so and is charged to the server (NULL: not even that); takes
+     * over the reference. NULL: it is delivered. */
+    void (*overdrawn)(struct endpoint *e, struct msg *refusal);
     /* Whether a broadcast of this type should be delivered. NULL: never. */
     bool (*wants)(struct endpoint *e, struct slice type);
 };
@@ -61,6 +64,9 @@ MUST_CHECK int router_send(struct router *r, struct loop *self, struct slice add
 /* Answers a forwarded frame whose target is gone: when it has a `session`, its sender gets `<session>.reject` from the
  * resolved address (2.6); else nothing. Takes over the reference. */
 void router_bounce(struct router *r, struct loop *self, struct msg *m);
+/* An answer to this address was refused by its account: its endpoint is told, after the caller has returned. Takes over refusal,
+ * which may be NULL. */
+void router_overdrawn(struct router *r, struct loop *self, struct slice address, struct msg *refusal);
 /* The frame by which `from` rejects the session of `to`, sealed; NULL when memory is exhausted, or when `from` or `session`,
  * which the asker wrote, is not UTF-8. */
 MUST_CHECK NONNULL(5) struct msg *router_reject_frame(struct slice from, struct slice to, struct slice session, struct slice text,

@@ -14,7 +14,7 @@ static const char nil_value[] = "\xc0";
 
 static struct frame answer_frame(const struct answer_route *r, struct slice full, struct slice compact_suffix)
 {
-    struct frame f = {.to = r->to, .parent = r->parent, .method = full};
+    struct frame f = {.to = r->to, .parent = r->parent, .method = full, .payer = r->payer};
 
     if (r->promise->is_compact) {
         f.method = r->parent;
@@ -26,6 +26,7 @@ static struct frame answer_frame(const struct answer_route *r, struct slice full
 /* Where to say that a large answer could not be brought: the caller may be there and refuse chunks. */
 struct undelivered {
     struct rpc_host *host;      /* alive: an upload ends before its host does */
+    struct account *payer;      /* this block's */
     struct slice to, method, parent;
     char text[];
 };
@@ -43,12 +44,13 @@ static struct slice copy_to(char **at, struct slice s)
 static struct undelivered *undelivered_new(struct rpc_host *h, const struct answer_route *r)
 {
     struct frame f = answer_frame(r, r->promise->reject, SLICE_LIT(".reject"));
-    struct undelivered *u = held_new(sizeof(*u) + f.to.len + f.method.len + f.suffix.len + f.parent.len, host_loop(h)->own);
+    struct undelivered *u = held_new(sizeof(*u) + f.to.len + f.method.len + f.suffix.len + f.parent.len, r->payer);
     char *at = u ? u->text : NULL;
 
     if (!u)
         return NULL;
     u->host = h;
+    u->payer = r->payer;
     u->to = copy_to(&at, f.to);
     u->method = copy_to(&at, f.method);
     u->method.len += copy_to(&at, f.suffix).len;
@@ -70,11 +72,25 @@ static void on_upload_ended(void *arg, const struct rpc_reply *why)
         rpc_value_add_error(&b, "RuntimeError", buf_slice(&words));
         if (!b.is_failed)
             frame_send_or_drop(u->host, &(struct frame){.to = u->to, .method = u->method, .parent = u->parent,
-                                                        .body = {buf_slice(&b)}});
+                                                        .body = {buf_slice(&b)}, .payer = u->payer});
         buf_deinit(&words);
         buf_deinit(&b);
     }
     held_free(u);
+}
+
+/* The asker's account has no room for the answer. */
+static void refuse_for_room(struct rpc_host *h, const struct answer_route *r)
+{
+    struct frame f = answer_frame(r, r->promise->reject, SLICE_LIT(".reject"));
+    struct buf b;
+
+    buf_init(&b, 0);
+    rpc_value_add_error(&b, "RuntimeError", SLICE_LIT("No room for the answer: your account holds too many bytes, take earlier answers first"));
+    f.body[0] = slice_make(answer_open, sizeof(answer_open) - 1);
+    f.body[1] = buf_slice(&b);
+    frame_send_or_drop(h, &f);
+    buf_deinit(&b);
 }
 
 static void upload_answer(struct rpc_host *h, const struct answer_route *r, struct msg *m)
@@ -83,9 +99,10 @@ static void upload_answer(struct rpc_host *h, const struct answer_route *r, stru
 
     if (!u) {
         msg_unref(m);
+        refuse_for_room(h, r);
         return;
     }
-    (void)upload_out_new(h, &(struct upload_options){.target = r->to, .session = r->parent, .frame = m,
+    (void)upload_out_new(h, &(struct upload_options){.target = r->to, .session = r->parent, .frame = m, .payer = r->payer,
                                                      .ended = on_upload_ended, .arg = u});
 }
 
@@ -98,8 +115,8 @@ void answer_send(struct rpc_host *h, const struct answer_route *r, bool is_resul
     f.body[1] = value.len ? value : slice_make(nil_value, 1);
     struct msg *m = frame_new(h, &f);
     if (!m)
-        return;
-    if (frame_is_large(m))
+        refuse_for_room(h, r);
+    else if (frame_is_large(m))
         upload_answer(h, r, m);
     else if (router_send(h->rl->router, host_loop(h), r->to, m) != ROUTER_OK)
         msg_unref(m);
@@ -120,5 +137,5 @@ void answer_beat(struct rpc_host *h, const struct answer_route *r)
 {
     struct frame f = answer_frame(r, r->promise->heartbeat, SLICE_LIT(".heartbeat"));
 
-    frame_send_or_drop(h, &f);
+    (void)!frame_send(h, &f);       /* one beat of many: its loss is no answer lost */
 }

@@ -6,6 +6,7 @@ struct answer_route {
     struct slice to;                    /* the caller */
     const struct rpc_promise *promise;  /* present */
     struct slice parent;                /* the caller's session */
+    struct account *payer;              /* the caller's: any thread may charge it; borrowed */
 };
 
 void answer_send(struct rpc_host *h, const struct answer_route *r, bool is_result, struct slice value);     /* len 0: nil */

@@ -102,7 +102,7 @@ static void do_create(struct rpc_call *call, void *arg)
 
     (void)arg;
     if (touch_session(call, key, arg_bool(call, 1)))
-        answer(call, key, chunks_create(call->host, call->from_text, key, arg_bool(call, 2)));
+        answer(call, key, chunks_create(call, key, arg_bool(call, 2)));
 }
 
 static void put(struct rpc_call *call, struct slice key, struct slice value, const int64_t *index)
@@ -114,9 +114,9 @@ static void put(struct rpc_call *call, struct slice key, struct slice value, con
         return;
     }
     if (index)
-        answer(call, key, chunks_set(call->host, call->from_text, key, *index, data));
+        answer(call, key, chunks_set(call, key, *index, data));
     else
-        answer(call, key, chunks_append(call->host, call->from_text, key, data));
+        answer(call, key, chunks_append(call, key, data));
 }
 
 static void do_append(struct rpc_call *call, void *arg)
@@ -144,7 +144,7 @@ static void do_remove(struct rpc_call *call, void *arg)
     struct slice key = arg_text(call, 0);
 
     (void)arg;
-    answer(call, key, chunks_remove(call->host, call->from_text, key));
+    answer(call, key, chunks_remove(call, key));
 }
 
 static void do_process(struct rpc_call *call, void *arg)
@@ -158,7 +158,7 @@ static void do_process(struct rpc_call *call, void *arg)
     (void)arg;
     if (!touch_session(call, key, arg_bool(call, 1)))
         return;
-    int r = chunks_join(h, call->from_text, key, &m);
+    int r = chunks_join(call, key, &m);
     if (r != CHUNKS_OK) {
         answer(call, key, r);
         return;

@@ -17,7 +17,7 @@ static const double INTERVAL_MOST_S = 3600;
 
 static void refuse_text(struct rpc_host *h, const struct incoming *in, const char *class_name, struct slice text)
 {
-    struct answer_route r = {in->from, &in->promise, in->session};
+    struct answer_route r = {in->from, &in->promise, in->session, account_shared(in->msg->account)};
 
     if (in->promise.is_present)
         answer_error(h, &r, class_name, text);
@@ -34,12 +34,17 @@ void call_refuse(struct rpc_host *h, const struct incoming *in, const char *fmt,
     refuse_text(h, in, "", slice_utf8_prefix(slice_of(text), sizeof(text) - 2));
 }
 
+struct account *rpc_call_payer(const struct rpc_call *call)
+{
+    return account_shared(CONTAINER_OF(call, struct call, pub)->msg->account);
+}
+
 /* ---- heartbeats ------------------------------------------------------------------------------------------------ */
 
 static void beat(struct call *c)
 {
     struct rpc_host *h = c->pub.host;
-    struct answer_route r = {c->pub.from_text, &c->promise, c->parent};
+    struct answer_route r = {c->pub.from_text, &c->promise, c->parent, account_shared(c->msg->account)};
     double s = c->promise.interval_s < INTERVAL_MOST_S ? c->promise.interval_s : INTERVAL_MOST_S;
 
     timer_start(host_loop(h), &c->beat, (uint64_t)(s * 1000));
@@ -82,7 +87,7 @@ static void call_unlink(struct call *c)
 void call_send_answer(struct call *c, bool is_result, struct slice value)
 {
     struct rpc_host *h = c->pub.host;
-    struct answer_route r = {c->pub.from_text, &c->promise, c->parent};
+    struct answer_route r = {c->pub.from_text, &c->promise, c->parent, account_shared(c->msg->account)};
 
     ASSERT(!list_is_empty(&c->host_link) || c->is_unwanted);
     call_unlink(c);

@@ -1,5 +1,6 @@
-/* chunks_in: chunks are copied as they arrive: the frames that bring them are charged to the sender, whose stream stops being
- * read when too much of its own is under way, and an upload that held those frames would wait for itself.
+/* chunks_in: chunks are copied as they arrive: the frames that bring them are charged to the sender's own leaf, whose stream stops
+ * being read when too much of it is under way, and an upload that held those frames would wait for itself. The copies are charged
+ * to the sender's user.
  *
  * Found by walking what the sender has open, which is capped; a key of another client is simply not there (W-047). */
 #include "rpc/chunks_in.h"
@@ -18,6 +19,7 @@ struct upload_in {
     struct list host_link;      /* among host->uploads */
     struct rpc_host *host;
     struct remote *remote;
+    struct account *payer;      /* this block's, and of everything in it */
     struct timer age;
     struct chunk *chunks;       /* owned */
     size_t n_chunks, n_room;    /* highest index + 1; allocated */
@@ -78,8 +80,10 @@ static bool fits(const struct rpc_host *h, const struct remote *r, size_t n_byte
     return n_bytes <= cap && r->n_bytes <= cap - n_bytes;
 }
 
-int chunks_create(struct rpc_host *h, struct slice from, struct slice key, bool overwrite)
+int chunks_create(const struct rpc_call *call, struct slice key, bool overwrite)
 {
+    struct rpc_host *h = call->host;
+    struct slice from = call->from_text;
     struct upload_in *u = find(h, from, key);
 
     if (u && !overwrite)
@@ -92,7 +96,7 @@ int chunks_create(struct rpc_host *h, struct slice from, struct slice key, bool 
         remote_drop(r);
         return refuse(h, CHUNKS_FULL);
     }
-    u = held_new(cost, host_loop(h)->own);
+    u = held_new(cost, rpc_call_payer(call));
     if (!u) {
         remote_drop(r);
         return refuse(h, CHUNKS_FULL);
@@ -101,6 +105,7 @@ int chunks_create(struct rpc_host *h, struct slice from, struct slice key, bool 
         memcpy(u->text, key.ptr, key.len);
     u->key = slice_make(u->text, key.len);
     u->host = h;
+    u->payer = rpc_call_payer(call);
     u->remote = r;
     u->n_charged = cost;
     r->n_uploads++;
@@ -122,7 +127,7 @@ static bool make_room(struct upload_in *u, size_t n)
         return true;
     while (room < n)
         room *= 2;
-    struct chunk *grown = held_resize(u->chunks, room * sizeof(*grown), host_loop(u->host)->own);
+    struct chunk *grown = held_resize(u->chunks, room * sizeof(*grown), u->payer);
     if (!grown)
         return false;
     memset(grown + u->n_room, 0, (room - u->n_room) * sizeof(*grown));
@@ -141,7 +146,7 @@ static int put(struct upload_in *u, size_t index, struct slice data)
 
     if (!fits(h, u->remote, cost > had ? cost - had : 0) || !make_room(u, index + 1))
         return refuse(h, CHUNKS_FULL);
-    char *bytes = held_copy(data.ptr, data.len, host_loop(h)->own);
+    char *bytes = held_copy(data.ptr, data.len, u->payer);
     if (!bytes)
         return refuse(h, CHUNKS_FULL);
     held_free(u->chunks[index].bytes);
@@ -154,27 +159,27 @@ static int put(struct upload_in *u, size_t index, struct slice data)
     return CHUNKS_OK;
 }
 
-int chunks_append(struct rpc_host *h, struct slice from, struct slice key, struct slice data)
+int chunks_append(const struct rpc_call *call, struct slice key, struct slice data)
 {
-    struct upload_in *u = find(h, from, key);
+    struct upload_in *u = find(call->host, call->from_text, key);
 
     if (!u)
-        return refuse(h, CHUNKS_NO_KEY);
-    return u->n_chunks < CHUNKS_MAX ? put(u, u->n_chunks, data) : refuse(h, CHUNKS_BAD_INDEX);
+        return refuse(call->host, CHUNKS_NO_KEY);
+    return u->n_chunks < CHUNKS_MAX ? put(u, u->n_chunks, data) : refuse(call->host, CHUNKS_BAD_INDEX);
 }
 
-int chunks_set(struct rpc_host *h, struct slice from, struct slice key, int64_t index, struct slice data)
+int chunks_set(const struct rpc_call *call, struct slice key, int64_t index, struct slice data)
 {
-    struct upload_in *u = find(h, from, key);
+    struct upload_in *u = find(call->host, call->from_text, key);
 
     if (!u)
-        return refuse(h, CHUNKS_NO_KEY);
-    return index >= 0 && index < CHUNKS_MAX ? put(u, (size_t)index, data) : refuse(h, CHUNKS_BAD_INDEX);
+        return refuse(call->host, CHUNKS_NO_KEY);
+    return index >= 0 && index < CHUNKS_MAX ? put(u, (size_t)index, data) : refuse(call->host, CHUNKS_BAD_INDEX);
 }
 
-int chunks_remove(struct rpc_host *h, struct slice from, struct slice key)
+int chunks_remove(const struct rpc_call *call, struct slice key)
 {
-    struct upload_in *u = find(h, from, key);
+    struct upload_in *u = find(call->host, call->from_text, key);
 
     if (!u)
         return CHUNKS_NO_KEY;
@@ -184,21 +189,21 @@ int chunks_remove(struct rpc_host *h, struct slice from, struct slice key)
     return CHUNKS_OK;
 }
 
-int chunks_join(struct rpc_host *h, struct slice from, struct slice key, struct msg **ret_msg)
+int chunks_join(const struct rpc_call *call, struct slice key, struct msg **ret_msg)
 {
-    struct upload_in *u = find(h, from, key);
+    struct upload_in *u = find(call->host, call->from_text, key);
 
     if (!u)
-        return refuse(h, CHUNKS_NO_KEY);
+        return refuse(call->host, CHUNKS_NO_KEY);
     for (size_t i = 0; i < u->n_chunks; i++) {
         if (!u->chunks[i].bytes)
-            return refuse(h, CHUNKS_HOLES);
+            return refuse(call->host, CHUNKS_HOLES);
     }
     if (!u->n_bytes)
-        return refuse(h, CHUNKS_HOLES);
-    struct msg *m = msg_try_new(u->n_bytes, host_loop(h)->own);
+        return refuse(call->host, CHUNKS_HOLES);
+    struct msg *m = msg_try_new(u->n_bytes, u->payer);
     if (!m)
-        return refuse(h, CHUNKS_FULL);
+        return refuse(call->host, CHUNKS_FULL);
     char *at = msg_head(m);
     for (size_t i = 0; i < u->n_chunks; i++) {
         memcpy(at, u->chunks[i].bytes, u->chunks[i].len);

@@ -44,7 +44,7 @@ static size_t chunk_size(const struct rpc_host *h, const struct upload_options *
 
 static void step(struct upload_out *u, struct slice method, const struct buf *args, enum rpc_promise_form promise)
 {
-    struct rpc_request rq = {.target = u->o.target, .method = method, .args = buf_slice(args), .promise = promise};
+    struct rpc_request rq = {.target = u->o.target, .method = method, .args = buf_slice(args), .promise = promise, .payer = u->o.payer};
 
     u->n_running++;
     (void)pending_request_step(u->host, &rq, on_step, u);
@@ -126,6 +126,7 @@ static void end(struct upload_out *u, const struct rpc_reply *why)
 
 static void upload_free(struct upload_out *u)
 {
+    account_unref(u->o.payer);
     msg_unref(u->o.frame);
     mem_free(u);
 }
@@ -199,6 +200,7 @@ struct upload_out *upload_out_new(struct rpc_host *h, const struct upload_option
         random_id(key);
     u->host = h;
     u->o = *options;
+    account_ref(u->o.payer);
     u->o.target = slice_make(u->text, options->target.len);
     u->key = slice_make(key, key_len);
     if (options->session.len)

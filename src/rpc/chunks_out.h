@@ -8,6 +8,7 @@ struct upload_options {
     struct slice target;
     struct slice session;       /* the target's session this frame answers or belongs to; empty: a random key */
     struct msg *frame;          /* taken over */
+    struct account *payer;      /* of the steps; takes its own reference */
     /* Exactly once unless abandoned; reply is NULL when the frame was processed. Never before upload_out_new returns. */
     void (*ended)(void *arg, const struct rpc_reply *why);
     void (*progressed)(void *arg);      /* the target answered a step */

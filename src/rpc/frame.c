@@ -82,7 +82,7 @@ struct msg *frame_new(struct rpc_host *h, const struct frame *f)
     size_t len = head->len;
     for (unsigned i = 0; i < ARRAY_LEN(f->body); i++)
         len += f->body[i].len;
-    struct msg *m = msg_try_new(len, h->account);
+    struct msg *m = msg_try_new(len, f->payer);
     if (!m) {
         loop_count(host_loop(h), METRIC_CHARGES_REFUSED, 1);
         return NULL;
@@ -113,8 +113,11 @@ int frame_send(struct rpc_host *h, const struct frame *f)
 
 void frame_send_or_drop(struct rpc_host *h, const struct frame *f)
 {
-    /* The peer is gone, or memory is: either way there is nobody left to tell. */
-    (void)!frame_send(h, f);
+    if (frame_send(h, f) == FRAME_NO_MEMORY) {
+        struct frame ours = *f;
+        ours.payer = host_loop(h)->own;
+        router_overdrawn(h->rl->router, host_loop(h), f->to, frame_new(h, &ours));
+    }
 }
 
 bool frame_is_large(const struct msg *m)

@@ -241,10 +241,15 @@ static void add_payload(struct buf *head, struct buf *tail, const struct rpc_req
         add_promise(tail, p, rq->promise);
 }
 
+static struct account *payer_of(struct rpc_host *h, const struct rpc_request *rq)
+{
+    return rq->payer ? rq->payer : h->account;
+}
+
 static struct msg *build(struct rpc_host *h, const struct rpc_request *rq, const struct pending *p)
 {
     struct buf head, tail;
-    struct frame f = {.to = rq->target, .method = rq->method, .parent = rq->parent};
+    struct frame f = {.to = rq->target, .method = rq->method, .parent = rq->parent, .payer = payer_of(h, rq)};
 
     buf_init(&head, 0);
     buf_init(&tail, 0);
@@ -281,14 +286,14 @@ static void on_upload_ended(void *arg, const struct rpc_reply *why)
     pending_end(p, &reply);
 }
 
-static void pending_send(struct pending *p, struct msg *m)
+static void pending_send(struct pending *p, struct msg *m, struct account *payer)
 {
     struct rpc_host *h = p->host;
 
     if (!m) {
         pending_fail(p, RPC_OVERLOADED, "No memory for the call");
     } else if (frame_is_large(m)) {
-        p->upload = upload_out_new(h, &(struct upload_options){.target = p->target, .frame = m, .ended = on_upload_ended,
+        p->upload = upload_out_new(h, &(struct upload_options){.target = p->target, .frame = m, .payer = payer, .ended = on_upload_ended,
                                                                .progressed = on_upload_progressed, .arg = p});
     } else if (router_send(h->rl->router, host_loop(h), p->target, m) != ROUTER_OK) {
         msg_unref(m);
@@ -343,7 +348,7 @@ static void send_only(struct rpc_host *h, const struct rpc_request *rq)
     if (!m)
         return;
     if (frame_is_large(m))
-        (void)upload_out_new(h, &(struct upload_options){.target = rq->target, .frame = m});
+        (void)upload_out_new(h, &(struct upload_options){.target = rq->target, .frame = m, .payer = payer_of(h, rq)});
     else if (router_send(h->rl->router, host_loop(h), rq->target, m) != ROUTER_OK)
         msg_unref(m);
 }
@@ -361,7 +366,7 @@ uint64_t pending_request_step(struct rpc_host *h, const struct rpc_request *rq, 
     timer_start(host_loop(h), &p->silence, h->rl->settings->call_timeout_ms);
     if (rq->deadline_ms)
         timer_start(host_loop(h), &p->deadline, rq->deadline_ms);
-    pending_send(p, build(h, rq, p));
+    pending_send(p, build(h, rq, p), payer_of(h, rq));
     return id;
 }
 

@@ -14,6 +14,7 @@
 #include "wire/address.h"
 #include "wire/rpc_value.h"
 
+struct account;
 struct rpc_host;
 struct rpc_call;
 
@@ -110,6 +111,8 @@ void rpc_reject(struct rpc_call *call, const char *class_name, const char *fmt, 
 void rpc_reject_text(struct rpc_call *call, const char *class_name, struct slice text);
 /* Passes a remote error on unchanged: an encoded {"_rtype":"error",...}. */
 void rpc_reject_value(struct rpc_call *call, struct slice error);
+/* Who pays for what is kept or asked on behalf of the caller: any thread may charge it. Lives as long as the call. */
+struct account *rpc_call_payer(const struct rpc_call *call);
 /* Heartbeats are sent by the call itself at the caller's interval until it settles (3.6). */
 
 /* ---- calling --------------------------------------------------------------------------------------------------- */
@@ -140,6 +143,8 @@ struct rpc_request {
     /* Functions handed over with this call (3.10, W-076): its methods answer at `<session>.<name>`, to the target alone and only
      * until the call settles; what is unsettled then must still be settled. Borrowed until done. NULL = none. */
     const struct rpc_service *callbacks;
+    /* Whom it is asked for, who pays for the frames: any thread may charge it. NULL = the host. Borrowed for the call. */
+    struct account *payer;
     /* Of rpc_session_id(): the args name it in their references (rpc_value_add_method). NULL = one is made. */
     const char *session;
 };

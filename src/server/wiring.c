@@ -185,7 +185,7 @@ static void fill_site(struct server *s)
     s->site = (struct http_site){
         .routes = {routes, PEER_N_ROUTES + n_login + n_api},
         .base_path = c->base_path,
-        .account = s->process,
+        .account = s->http,
         .allow = allow,
         .on_done = on_done,
         .arg = s,
@@ -238,12 +238,16 @@ bool server_wire(struct server *s)
     s->router = router_new(&s->loops);
     s->process = account_new(NULL, ACCOUNT_PROCESS, s->config->process_bytes);
     s->own = account_new(s->process, ACCOUNT_OWN, 0);
+    s->clients = account_new(s->process, ACCOUNT_CLIENTS, s->config->process_bytes / 8 * 7);
+    s->http = account_new(s->clients, ACCOUNT_HTTP, s->config->http_bytes);
     loop_set_pay(&s->loops, s->own);
     router_pay(s->router, s->process);
     for (unsigned i = 0; i < n; i++)
         slots_pay(&s->loops.loops[i].slots, s->process);
     fill_info(s);
     hub_init(&s->hub, &s->loops.loops[0], s->router, &s->info, &s->keys, s->process);
+    s->hub.clients = s->clients;
+    s->hub.http = s->http;
     s->rpc_loops = mem_new(n * sizeof(*s->rpc_loops));
     s->rpc_watches = mem_new(n * sizeof(*s->rpc_watches));
     s->peer_loops = mem_new(n * sizeof(*s->peer_loops));
@@ -296,6 +300,8 @@ static void unwire_loops(struct server *s)
     api_free(s->api);
     login_free(s->login);
     router_free(s->router);
+    account_unref(s->http);
+    account_unref(s->clients);
     account_unref(s->own);
     account_unref(s->process);
     mem_free((void *)(uintptr_t)s->site.routes.routes);

@@ -37,7 +37,7 @@ struct server {
     struct loop_set loops;
     struct metrics metrics;                 /* the accept thread's own */
     struct router *router;
-    struct account *process, *own;
+    struct account *process, *own, *clients, *http;
     struct hub hub;
     struct rpc_settings rpc_settings;
     struct rpc_loop **rpc_loops;            /* one per loop */

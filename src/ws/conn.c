@@ -106,6 +106,7 @@ struct ws_conn *ws_open(struct stream *stream, const struct ws_ops *ops, void *o
     ws->ops = ops;
     ws->owner = owner;
     ws->account = account_ref(account);
+    stream->sendq.payer = account;
     ws->n_kept = (uint32_t)(mem_taken(ws) + mem_taken(stream));
     account_keep_always(account, ws->n_kept);
     ws->max_message = max_message;
@@ -134,7 +135,8 @@ void ws_set_account(struct ws_conn *ws, struct account *account)
     account_keep_always(account, ws->n_kept);
     account_drop(ws->account, ws->n_kept);
     account_unref(ws->account);
-    ws->account = account;
+    /* Nothing waits yet that the other one pays for as a receiver: events come to those who are logged in. */
+    ws->stream->sendq.payer = ws->account = account;
 }
 
 void ws_drop(struct ws_conn *ws)

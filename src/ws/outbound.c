@@ -8,19 +8,20 @@
 #include "hyphad/protocol.h"
 #include "ws/liveness.h"
 
-static void send_frame(struct ws_conn *ws, enum ws_opcode opcode, struct slice payload)
+/* False: the account has no room for it. */
+static bool send_frame(struct ws_conn *ws, enum ws_opcode opcode, struct slice payload, struct account *payer)
 {
     uint8_t head[WS_SERVER_HEAD_MAX];
     size_t n = ws_head_write(head, opcode, payload.len);
-    struct msg *m = msg_try_new(payload.len, ws->account);
+    struct msg *m = msg_try_new(payload.len, payer);
 
     if (!m)
-        return;     /* what is lost is a control frame or a notice; the peer's timers cover it */
+        return false;
     if (payload.len)
         memcpy(msg_head(m), payload.ptr, payload.len);
     memcpy(msg_head(m) - n, head, n);
     m->frame_len = (uint8_t)n;
-    stream_send(ws->stream, m);
+    return stream_send(ws->stream, m);
 }
 
 void ws_tell_end(struct ws_conn *ws, enum ws_end why)
@@ -40,6 +41,14 @@ static bool is_over_cap(const struct ws_conn *ws)
            ws->stream->sendq.msgs.n_items > config->sendq_frames;
 }
 
+/* It does not take what it is sent: more than its queue or its account holds. */
+static void drop_slow(struct ws_conn *ws)
+{
+    loop_count(ws->stream->loop, METRIC_WS_SLOW_CONSUMERS, 1);
+    ws_tell_end(ws, WS_END_SLOW);
+    ws_drop(ws);
+}
+
 void ws_send(struct ws_conn *ws, struct msg *m)
 {
     if (ws->state != WS_OPEN) {
@@ -47,31 +56,28 @@ void ws_send(struct ws_conn *ws, struct msg *m)
         return;
     }
     loop_count(ws->stream->loop, METRIC_BYTES_OUT, (int64_t)msg_len(m));
-    stream_send(ws->stream, m);
-    if (is_over_cap(ws)) {
-        loop_count(ws->stream->loop, METRIC_WS_SLOW_CONSUMERS, 1);
-        ws_tell_end(ws, WS_END_SLOW);
-        ws_drop(ws);
-    }
+    if (!stream_send(ws->stream, m) || is_over_cap(ws))
+        drop_slow(ws);
 }
 
 void ws_send_text(struct ws_conn *ws, struct slice text)
 {
-    if (ws->state == WS_OPEN)
-        send_frame(ws, WS_TEXT, text);
+    if (ws->state == WS_OPEN && (!send_frame(ws, WS_TEXT, text, ws->account) || is_over_cap(ws)))
+        drop_slow(ws);
 }
 
 void ws_ping(struct ws_conn *ws)
 {
+    /* One at a time is unanswered. Who does not answer is found by the timer. */
     if (ws->state == WS_OPEN)
-        send_frame(ws, WS_PING, SLICE_LIT(""));
+        (void)send_frame(ws, WS_PING, SLICE_LIT(""), ws->stream->loop->own);
 }
 
 void ws_send_pong(struct ws_conn *ws, struct slice payload)
 {
     /* A peer that pings without reading must not grow the queue: its earlier pongs already wait. */
     if (ws->state == WS_OPEN && !is_over_cap(ws))
-        send_frame(ws, WS_PONG, payload);
+        (void)send_frame(ws, WS_PONG, payload, ws->account);
 }
 
 static void send_close(struct ws_conn *ws, unsigned code, struct slice reason)
@@ -83,7 +89,8 @@ static void send_close(struct ws_conn *ws, unsigned code, struct slice reason)
     payload[1] = (char)(code & 0xff);
     if (cut.len)
         memcpy(payload + 2, cut.ptr, cut.len);
-    send_frame(ws, WS_CLOSE, slice_make(payload, 2 + cut.len));
+    /* One of a connection, and the account may be full: that may be why. */
+    (void)send_frame(ws, WS_CLOSE, slice_make(payload, 2 + cut.len), ws->stream->loop->own);
 }
 
 void ws_close(struct ws_conn *ws, unsigned code, struct slice reason)

@@ -30,12 +30,12 @@ static const char TEXT[] = "hello||F1one-tail1F2[bigger]and a longer tailx";
 static void fill(struct sendq *q)
 {
     sendq_init(q);
-    sendq_push(q, message("hello", "", ""));
-    sendq_push(q, message("", "||", ""));
-    sendq_push(q, message("one-", "tail1", "F1"));
-    sendq_push(q, message("", "", ""));
-    sendq_push(q, message("[bigger]", "and a longer tail", "F2"));
-    sendq_push(q, message("x", "", ""));
+    CHECK(sendq_push(q, message("hello", "", "")));
+    CHECK(sendq_push(q, message("", "||", "")));
+    CHECK(sendq_push(q, message("one-", "tail1", "F1")));
+    CHECK(sendq_push(q, message("", "", "")));
+    CHECK(sendq_push(q, message("[bigger]", "and a longer tail", "F2")));
+    CHECK(sendq_push(q, message("x", "", "")));
 }
 
 /* Reads through peeks of `window` runs: the first peek must be the start of what is expected. */
@@ -111,7 +111,7 @@ CASE(a_message_is_let_go_with_its_last_byte)
 
     msg_ref(m);
     sendq_init(&q);
-    sendq_push(&q, m);
+    CHECK(sendq_push(&q, m));
     sendq_drop(&q, 8);
     CHECK_INT(atomic_load(&m->n_refs), 2);
     sendq_drop(&q, 1);
@@ -128,7 +128,7 @@ CASE(an_end_in_the_middle_of_a_message_lets_all_go)
 
     sendq_init(&q);
     for (int i = 0; i < 40; i++)
-        sendq_push(&q, msg_ref(m));
+        CHECK(sendq_push(&q, msg_ref(m)));
     sendq_drop(&q, 13);
     CHECK_INT(atomic_load(&m->n_refs), 40);
     sendq_deinit(&q);
