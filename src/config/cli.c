@@ -59,10 +59,10 @@ static void report_unknown(struct cursor *c, struct slice name)
     static const struct {
         const char *name, *hint;
     } foreign[] = {{"workers", "use --threads"},
-                   {"ssl-certfile", "use --tls-cert"},
-                   {"ssl-keyfile", "use --tls-key"},
-                   {"uds", "use --listen"},
-                   {"fd", "use --listen"},
+                   {"ssl-certfile", "TLS is not built in: put a proxy in front"},
+                   {"ssl-keyfile", "TLS is not built in: put a proxy in front"},
+                   {"uds", "there is one listener: --host and --port"},
+                   {"fd", "there is one listener: --host and --port"},
                    {"root-path", "use --base-path"},
                    {"log-level", "use --loglevel"},
                    {"reload", "none needed"},
@@ -85,8 +85,8 @@ static void report_unknown(struct cursor *c, struct slice name)
     if (!near)
         near = option_nearest(name);
     if (near)
-        report_usage(c->report, "unknown option --" SLICE_FMT " (did you mean --%s?)",
-                     SLICE_ARG(name), near);
+        report_usage(c->report, "unknown option --" SLICE_FMT " (did you mean --%s?%s)",
+                     SLICE_ARG(name), near, option_caveat(near));
     else
         report_usage(c->report, "unknown option --" SLICE_FMT " (see hyphad --help)",
                      SLICE_ARG(name));

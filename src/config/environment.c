@@ -113,8 +113,8 @@ static void warn_unknown(struct config *c, struct slice name, const char *from)
     near = option_nearest(buf_slice(&dashed));
     if (near) {
         option_variable_of(near, &near_variable);
-        text = arena_fmt(arena, "unknown variable (did you mean " SLICE_FMT "?)",
-                         SLICE_ARG(buf_slice(&near_variable)));
+        text = arena_fmt(arena, "unknown variable (did you mean " SLICE_FMT "?%s)",
+                         SLICE_ARG(buf_slice(&near_variable)), option_caveat(near));
     }
     book_note(c, CONFIG_NOTE_WARN, arena_text(arena, name), text, from);
     buf_deinit(&dashed);

@@ -194,6 +194,14 @@ const char *option_nearest(struct slice name)
     return best;
 }
 
+const char *option_caveat(const char *name)
+{
+    unsigned id = option_find(slice_of(name), false);
+    bool is_built = id == OPTION_COUNT || options[id].status == OPTION_CORE || options[id].status == OPTION_ACCEPT;
+
+    return is_built ? "" : " it is not built in";
+}
+
 const char *option_nearest_of(struct slice word, const char *const *words, size_t n_words)
 {
     const char *best = NULL;

@@ -83,4 +83,6 @@ void option_variable(const struct option *o, struct buf *out); /* HYPHA_NAME */
 void option_variable_of(const char *name, struct buf *out);    /* any dashed name */
 /* The nearest of the names, or NULL when none is near (configuration 4.3). */
 const char *option_nearest(struct slice name);
+/* What to say behind a name that is suggested: " it is not built in", or "". */
+const char *option_caveat(const char *name);
 const char *option_nearest_of(struct slice word, const char *const *words, size_t n_words);

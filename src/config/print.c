@@ -111,9 +111,9 @@ int print_help_option(FILE *out, FILE *err, const char *name)
             s = slice_from(s, 1);
         const char *near = option_nearest(s);
         fprintf(err,
-                near ? "hyphad: unknown option %s (did you mean --%s?)\n"
-                     : "hyphad: unknown option %s (see hyphad --help)%s\n",
-                name, near ? near : "");
+                near ? "hyphad: unknown option %s (did you mean --%s?%s)\n"
+                     : "hyphad: unknown option %s (see hyphad --help)%s%s\n",
+                name, near ? near : "", near ? option_caveat(near) : "");
         return CONFIG_EXIT_USAGE;
     }
     const struct option *o = option_at(id);

@@ -50,9 +50,9 @@ static void read_key(struct reader *r, const yaml_event_t *event)
             buf_add_byte(&dashed, (uint8_t)(key.ptr[i] == '_' ? '-' : key.ptr[i]));
         const char *near = option_nearest(buf_slice(&dashed));
         report_wrong(r->report,
-                     near ? "%sunknown key \"" SLICE_FMT "\" (did you mean \"%s\"?)"
-                          : "%sunknown key \"" SLICE_FMT "\" (see hyphad --help)%s",
-                     place, SLICE_ARG(key), near ? near : "");
+                     near ? "%sunknown key \"" SLICE_FMT "\" (did you mean \"%s\"?%s)"
+                          : "%sunknown key \"" SLICE_FMT "\" (see hyphad --help)%s%s",
+                     place, SLICE_ARG(key), near ? near : "", near ? option_caveat(near) : "");
         buf_deinit(&dashed);
         return;
     }

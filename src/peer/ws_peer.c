@@ -91,6 +91,7 @@ static void do_admitted(struct peer *p)
 
     ws_set_account(ws, p->account);
     ws->max_message = p->pl->loop->config->max_message_bytes;
+    ws->max_frame = p->pl->loop->config->max_frame_bytes;
 }
 
 static void do_close(struct peer *p, unsigned code, struct slice reason)

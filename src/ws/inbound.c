@@ -92,7 +92,7 @@ static bool check_frame(struct ws_conn *ws, const struct ws_head *h, uint8_t mes
         protocol_error(ws, message_opcode ? "Message inside a message" : "Continuation of nothing");
         return false;
     }
-    if (ws->state == WS_OPEN && (h->payload_len > ws->max_message || n_message > ws->max_message - h->payload_len)) {
+    if (ws->state == WS_OPEN && (h->payload_len > ws->max_frame || h->payload_len > ws->max_message || n_message > ws->max_message - h->payload_len)) {
         too_big(ws);
         return false;
     }

@@ -5,7 +5,7 @@ import os
 import time
 
 import pytest
-from websockets.exceptions import InvalidStatus, InvalidHandshake
+from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidHandshake
 
 from kit import tokens, wire
 from kit.raw import open_socket
@@ -178,6 +178,21 @@ async def test_large_message_is_accepted(hub, server):
     await alice.send({"type": "big", "to": "bob"}, {"data": blob})
     _, extra, _, _ = await bob.frame(lambda m, e: m["type"] == "big", timeout=30)
     assert extra["data"] == blob
+
+
+@pytest.mark.req("W-027")
+@pytest.mark.differs("an option of our own")
+async def test_a_message_may_be_larger_than_a_frame(hub, start_server):
+    server = start_server("--max-frame=1M")
+    raw = await hub.raw("alice", server=server, is_registered=False)
+    message = wire.pack({"type": "big", "to": "alice"}) + wire.pack({"data": bytes(3 << 19)})
+    await raw.ws.send([message[:1 << 20], message[1 << 20:]])
+    assert len((await raw.frame(lambda m, e: m["type"] == "big"))[1]["data"]) == 3 << 19
+    try:
+        await raw.ws.send(message)
+    except ConnectionClosed:
+        pass
+    assert (await raw.closed())[0] == 1009
 
 
 @pytest.mark.req("W-027")

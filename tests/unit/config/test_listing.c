@@ -242,7 +242,7 @@ CASE(check_says_ok_or_all_errors)
     CHECK(access("/tmp/none", F_OK) < 0);
     kit_end(&r);
     kit_bad(WORDS(), WORDS("check", "--port=x", "--enable-s4", "--max-body=x"), 2,
-            "hyphad: unknown option --enable-s4 (did you mean --enable-s3?)\n"
+            "hyphad: unknown option --enable-s4 (did you mean --enable-s3? it is not built in)\n"
             "hyphad: bad value for --port: \"x\" (want an integer 0..65535)\n"
             "hyphad: bad value for --max-body: \"x\" (want a size 1K..16G)\n");
     kit_bad(WORDS("HOME=/tmp"), WORDS("check", "--strict", "--in-docker"), 78,

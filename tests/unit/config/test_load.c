@@ -18,7 +18,7 @@ CASE(command_line_errors_name_what_is_wrong)
     usage(WORDS("--nope-at-all"), "hyphad: unknown option --nope-at-all (see hyphad --help)\n");
     usage(WORDS("--prot=1"), "hyphad: unknown option --prot (did you mean --port?)\n");
     usage(WORDS("--prot", "1"), "hyphad: unknown option --prot (did you mean --port?)\n");
-    usage(WORDS("--redis", "u"), "hyphad: unknown option --redis (did you mean --redis-uri?)\n");
+    usage(WORDS("--redis", "u"), "hyphad: unknown option --redis (did you mean --redis-uri? it is not built in)\n");
     usage(WORDS("--workers=4"), "hyphad: unknown option --workers (use --threads)\n");
     usage(WORDS("--log-level", "debug"), "hyphad: unknown option --log-level (use --loglevel)\n");
     usage(WORDS("--no-port"), "hyphad: unknown option --no-port (see hyphad --help)\n");
@@ -226,7 +226,7 @@ CASE(unknown_variables_warn_once_each)
              WORDS());
     CHECK_INT(kit_n_notes(r.config, CONFIG_NOTE_WARN), 1);
     CHECK_TEXT(kit_note(r.config, "HYPHA_REDIS_URL")->text,
-               "unknown variable (did you mean HYPHA_REDIS_URI?)");
+               "unknown variable (did you mean HYPHA_REDIS_URI? it is not built in)");
     kit_end(&r);
 
     const char *many[KIT_WORDS] = {"HOME=/tmp"};
@@ -358,7 +358,7 @@ CASE(startup_functions_say_what_they_stand_for)
           "hyphad: --startup-functions: hypha.workers.mcp_proxy:hypha_startup stands for "
           "--enable-mcp: not built in\n"
           "hyphad: --startup-functions: x.py:f: not built in "
-          "(write --launch 'python your_script.py')\n");
+          "(start your script beside the server: it can do all that as a client)\n");
 }
 
 CASE(values_that_contradict_stop_the_start)
@@ -379,8 +379,8 @@ CASE(values_that_contradict_stop_the_start)
         {{"--sendq-bytes=65M"}, {"--sendq-bytes", "--peer-bytes"}},
         {{"--peer-bytes=64M", "--process-bytes=63M"}, {"--peer-bytes", "--process-bytes"}},
         {{"--drain-delay=20"}, {"--drain-delay", "--drain-duration", "--drain-deadline"}},
-        {{"--metrics=admin"}, {"--metrics", "--admin-listen"}},
-        {{"--metrics=both"}, {"--metrics", "--admin-listen"}},
+        {{"--metrics=admin"}, {"--metrics", "not built in"}},
+        {{"--metrics=both"}, {"--metrics", "not built in"}},
         {{"--proxy-protocol", "--trusted-proxies="}, {"--proxy-protocol", "--trusted-proxies"}},
         {{"--static-mounts=/a:/tmp", "/a:/"}, {"--static-mounts", "/a"}},
         {{"--static-mounts=/a:/nonexistent"}, {"--static-mounts", "/nonexistent is not a folder"}},

@@ -1,0 +1,103 @@
+"""Every option does what its row says: it is read, or it is marked; and no text of the server sends people to one that is not.
+
+The rows of src/config/options*.def are compared with the sources that read the fields. A hint that names an option this build
+does not have must say so.
+"""
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SRC = ROOT / "src"
+ROW = re.compile(r'^OPTION(_IDLE)?\((\w+), (\w+), "([^"]+)",\s*(?:NULL|(?:"(?:[^"\\]|\\.)*"\s*)+), (\w+), ([^,]+),(.*?)\)\n(?=\n|OPTION|/\*|$|#)',
+                 re.M | re.S)
+LITERAL = re.compile(r'"((?:[^"\\\n]|\\.)*)"(?:\s*(?:[A-Z]+_FMT\s*)?"((?:[^"\\\n]|\\.)*)")*')
+# Read before the rest of the configuration is there, by their number.
+SOURCES = {"env-file", "no-env", "config"}
+# Not options of the server but of a sub-command, of pytest, of others.
+FOREIGN = {"help", "version", "online", "strict", "force", "server", "token", "json", "workspace", "expires-in", "client-id",
+           "user-id", "role", "email", "scope", "permission", "name", "no-name"}
+
+
+def without_comments(text):
+    return re.sub(r"/\*.*?\*/", lambda m: "\n" * m.group().count("\n"), text, flags=re.S)
+
+
+def rows():
+    for name in ("options.def", "options_absent.def"):
+        text = without_comments((SRC / "config" / name).read_text()) + "\n"
+        found = list(ROW.finditer(text))
+        if len(found) != len(re.findall(r"^OPTION", text, re.M)):
+            sys.exit(f"tests/options.py cannot read every row of {name}: {len(found)} of "
+                     f"{len(re.findall(r'^OPTION', text, re.M))}")
+        for m in found:
+            yield {"idle": bool(m[1]), "field": m[3], "name": m[4], "status": m[5], "marks": m[6], "rest": m[7]}
+
+
+def literals(text):
+    """Texts of the source, adjacent ones joined, with the line they begin on."""
+    for m in LITERAL.finditer(text):
+        whole = "".join(re.findall(r'"((?:[^"\\\n]|\\.)*)"', m.group()))
+        yield text[:m.start()].count("\n") + 1, whole
+
+
+def is_read(row, sources):
+    reads = re.compile(rf"(?:->|\.){row['field']}\b(?!\s*=[^=])")
+    return any(reads.search(text) for path, text in sources.items() if "config" not in path.parts
+               or re.search(rf"database_path = .*{row['field']}", text))
+
+
+def check_row(row, sources, existing_rooms):
+    name, status, rest = row["name"], row["status"], row["rest"]
+    help_text = re.search(r'"((?:[^"\\]|\\.)*)"', rest)[1]
+    room = re.search(r'\.room = "([^"]+)"', rest)
+    if status == "CORE":
+        if row["idle"]:
+            return None if "changes nothing" in help_text else "nothing reads it, and it is not marked"
+        if name in SOURCES:
+            used = any(f"OPTION_ID_{row['field']}" in text for text in sources.values())
+        else:
+            used = is_read(row, sources)
+        return None if used else "nothing reads it, and it is not marked"
+    if not row["idle"]:
+        return f"{status}, but it has a field"
+    if status == "ACCEPT":
+        return None if help_text.startswith("no effect") else "its help does not say that it has no effect"
+    if status == "REFUSE":
+        return None if ".hint" in rest else "it is refused without a word on what to do instead"
+    if not room:
+        return "it is of a room that is not named"
+    return f"the room {room[1]} exists" if room[1] in existing_rooms else None
+
+
+def check_texts(status_of, sources):
+    for path, text in sources.items():
+        for line, literal in literals(text):
+            named = [n for n in re.findall(r"--([a-z][a-z0-9]*(?:-[a-z0-9]+)*)", literal) if n not in FOREIGN]
+            named = [n.removesuffix("-file") if n not in status_of else n for n in named]
+            for n in named:
+                if n not in status_of and n.removeprefix("no-") not in status_of:
+                    yield f"{path.relative_to(ROOT)}:{line}: there is no option --{n}"
+            absent = [n for n in named if status_of.get(n) in ("ABSENT", "SWITCH", "REFUSE")]
+            is_hint = re.search(r"\b(use|write|give|see|need|needs|try|set)\b[^.;]*--", literal)
+            is_about_it = named and named[0] in absent and not re.search(r"\b(use|write|give|see|try|set) --", literal)
+            if absent and not is_about_it and "not built in" not in literal and (is_hint or named[0] not in absent):
+                yield f"{path.relative_to(ROOT)}:{line}: points to --{absent[0]}, which is not built in"
+
+
+def main():
+    sources = {p: without_comments(p.read_text()) for ext in ("c", "h", "def", "js", "html") for p in SRC.rglob(f"*.{ext}")}
+    existing = {line.split()[1] for line in (SRC / "ROOMS").read_text().splitlines() if line.strip() and not line.startswith("#")}
+    all_rows = list(rows())
+    status_of = {row["name"]: row["status"] for row in all_rows}
+    status_of.update({m: "CORE" for m in re.findall(r'\.other_name = "([^"]+)"', (SRC / "config/options.def").read_text())})
+    problems = [f"--{row['name']}: {problem}" for row in all_rows if (problem := check_row(row, sources, existing))]
+    problems += check_texts(status_of, sources)
+    print(f"options: {len(all_rows)} rows, {len(problems)} problems")
+    for problem in problems:
+        print(problem)
+    sys.exit(bool(problems))
+
+
+if __name__ == "__main__":
+    main()
