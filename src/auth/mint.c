@@ -110,6 +110,13 @@ int mint_config_cut(const struct user *caller, struct mint_config *c, struct min
     return bind_client(caller, c, ret_error);
 }
 
+int64_t mint_latest(const struct token *t)
+{
+    if (t->user->lineage.until)
+        return t->expires_at;
+    return t->expires_at + (t->user->is_anonymous ? MINT_ANONYMOUS_LIFE_MAX_S : MINT_LIFE_MAX_S);
+}
+
 int mint_child(const struct token_keys *keys, const struct user *caller, const struct mint_config *c, bool owns,
                char **ret_token, struct mint_error *ret_error)
 {

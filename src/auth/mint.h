@@ -43,6 +43,8 @@ enum mint_verdict mint_decide(const struct user *caller, struct slice workspace,
 /* Cuts the life asked for to what the caller may give away: a token that has a parent mints none that outlives it, and none for
  * another client than the one it is bound to. A login may mint what outlives it. Before mint_child. */
 MUST_CHECK int mint_config_cut(const struct user *caller, struct mint_config *c, struct mint_error *ret_error);
+/* Unix seconds: the latest time at which the token, or one that descends from it, can be good. */
+int64_t mint_latest(const struct token *t);
 /* owns: the target's owners name user_effective_id(caller) or, for a caller without parent, its e-mail; or the target is
  * "ws-user-<effective id>". For a child that is not enough for more than it already has (D-04). The minted token descends from the caller's.
  * The caller frees *ret_token. */

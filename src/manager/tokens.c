@@ -1,5 +1,6 @@
 /* tokens: handing out, reading and revoking. What a token may say is auth's business; which
  * workspace it is for, whether that exists and who owns it is known here. */
+#include <stdio.h>
 #include <string.h>
 
 #include "auth/mint.h"
@@ -8,6 +9,7 @@
 #include "auth/verify.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "config/config.h"
 #include "manager/access.h"
 #include "manager/auth_provider.h"
 #include "manager/evict.h"
@@ -15,6 +17,7 @@
 #include "manager/room.h"
 #include "peer/hub.h"
 #include "registry/registry.h"
+#include "wire/ip.h"
 #include "wire/mp.h"
 
 /* ---- generate_token (3.5) ---- */
@@ -201,7 +204,9 @@ static void on_revoked(int outcome, void *arg)
     if (outcome == REVOCATION_OK)
         reply_nil(r->call);
     else if (outcome == REVOCATION_FULL)
-        rpc_reject(r->call, "RuntimeError", "Too many tokens are revoked");
+        rpc_reject(r->call, "RuntimeError",
+                   "You have revoked as many tokens that are good still as you may: one has to expire "
+                   "first");
     else
         rpc_reject(r->call, "RuntimeError",
                    "The revocation could not be stored: it holds until the server restarts");
@@ -210,14 +215,49 @@ static void on_revoked(int outcome, void *arg)
     mem_free(r);
 }
 
+/* Whose share of the revoked tokens it takes: an anonymous person is a new one with every connection, so theirs is that of the
+ * network they come from. */
+static struct slice owner_of(const struct hub *h, const struct rpc_call *call,
+                             char room[REVOCATION_OWNER_MAX])
+{
+    const struct client *c = client_find(&h->registry, call->from_text);
+    char address[IP_TEXT_MAX] = "?";
+    int n;
+
+    if (call->user->is_anonymous) {
+        if (c) {
+            struct in6_addr net = ip_network(&c->origin.address);
+            ip_print(&net, address);
+        }
+        n = snprintf(room, REVOCATION_OWNER_MAX, "ip:%s", address);
+    } else {
+        n = snprintf(room, REVOCATION_OWNER_MAX, "user:%s", user_effective_id(call->user));
+    }
+    return slice_make(room, (size_t)n); /* ids are short enough */
+}
+
 static void take_back(struct hub *h, struct rpc_call *call, const struct token *token)
 {
+    const struct config *c = h->loop->config;
+    struct revocation_limits limits = {c->max_revocations, c->max_revocations_per_user,
+                                       c->max_revocations_per_address};
+    char owner[REVOCATION_OWNER_MAX];
     struct revoking *r = MEM_NEW(struct revoking);
 
     r->call = call;
     r->hub = h;
     memcpy(r->digest, token->digest, sizeof(r->digest));
-    revocation_add(h->revocations, token->digest, token->expires_at, on_revoked, r);
+    revocation_add(h->revocations,
+                   &(struct revocation){token->digest, token->expires_at, mint_latest(token),
+                                        owner_of(h, call, owner)},
+                   &limits, on_revoked, r);
+}
+
+/* One that goes with an earlier token of its line takes no place of its own. */
+static bool is_refused_already(const struct hub *h, const struct token *token)
+{
+    return revocation_covers(h->revocations, token->user) &&
+           !revocation_has(h->revocations, token->digest);
 }
 
 static void on_revocable(struct token *token, const char *error, void *arg)
@@ -228,10 +268,13 @@ static void on_revocable(struct token *token, const char *error, void *arg)
         rpc_reject(call, "ValueError", "Invalid token: 401: %s", error);
         return;
     }
+    struct hub *h = ((struct manager *)call->arg)->hub;
     if (token->is_root || !token->expires_at)
         rpc_reject(call, "ValueError", "Token has no expiry and cannot be revoked");
+    else if (is_refused_already(h, token))
+        reply_nil(call);
     else
-        take_back(((struct manager *)call->arg)->hub, call, token);
+        take_back(h, call, token);
     token_deinit(token);
 }
 

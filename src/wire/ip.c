@@ -40,3 +40,12 @@ bool ip_is_within(const struct in6_addr *ip, const struct in6_addr *net, unsigne
         return false;
     return !rest || ((ip->s6_addr[whole] ^ net->s6_addr[whole]) & (0xff00u >> rest & 0xff)) == 0;
 }
+
+struct in6_addr ip_network(const struct in6_addr *ip)
+{
+    struct in6_addr net = *ip;
+
+    if (!IN6_IS_ADDR_V4MAPPED(ip))
+        memset(net.s6_addr + 8, 0, 8);
+    return net;
+}

@@ -12,4 +12,6 @@ bool ip_parse(const char *text, struct in6_addr *ret);
 void ip_print(const struct in6_addr *ip, char out[IP_TEXT_MAX]);
 /* All zero: nobody's address, which stands for "not known". */
 bool ip_is_known(const struct in6_addr *ip);
+/* What one person usually has of the addresses: an IPv4 address, or the first 64 bits of an IPv6 one. */
+struct in6_addr ip_network(const struct in6_addr *ip);
 bool ip_is_within(const struct in6_addr *ip, const struct in6_addr *net, unsigned n_bits);

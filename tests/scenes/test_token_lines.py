@@ -29,7 +29,7 @@ async def mint_over_http(server, token, **config):
 
 
 @pytest.mark.differs("D-04: the original cuts nothing")
-@pytest.mark.req("D-04")
+@pytest.mark.req("D-04", "S-80")
 async def test_a_child_mints_nothing_that_outlives_it(hub, server):
     """Whatever was asked for, over both transports and after a reconnection; a login may."""
     ada = await user(hub, "ada")
@@ -81,7 +81,7 @@ async def test_a_child_for_one_client_mints_for_no_other(hub, server):
 
 
 @pytest.mark.differs("the original leaves children alone")
-@pytest.mark.req("A-040", "D-09")
+@pytest.mark.req("A-040", "D-09", "S-80")
 async def test_revoking_a_token_ends_its_line(hub, server):
     """Children of any depth, made over either transport, their reconnection tokens and their connections."""
     ada = await user(hub, "ada")

@@ -199,7 +199,10 @@ CASE(a_revoked_token_is_refused)
     kit_workspace(&k, "ws-a", "bob");
     struct join *j = make_join(&k, &a);
     lineage_add(&j->user->lineage, (const uint8_t[32]){7});
-    revocation_add(k.hub.revocations, (const uint8_t[32]){7}, clock_wall_ms() / 1000 + 1000, NULL, NULL);
+    int64_t later = clock_wall_ms() / 1000 + 1000;
+    revocation_add(k.hub.revocations,
+                   &(struct revocation){(const uint8_t[32]){7}, later, later, SLICE_LIT("user:bob")},
+                   &(struct revocation_limits){10, 10, 10}, NULL, NULL);
     CHECK(!admission_check(&k.hub, j, &w));
     CHECK_TEXT(j->text, FAU "Token has been revoked");
     CHECK_INT(j->outcome, JOIN_TOKEN_ERROR);

@@ -1,0 +1,58 @@
+"""Tables everybody writes into: nobody's rows take the place of somebody else's."""
+import pytest
+
+from kit.hub import until
+from kit.people import login, refusal_of, user
+
+
+@pytest.mark.differs("the original keeps any number")
+@pytest.mark.req("S-81", "A-043")
+async def test_nobody_keeps_others_from_revoking(hub, start_server):
+    """Shares of a user and of an address; who has filled theirs is refused, the others are not."""
+    hub.server = start_server("--max-revocations", "60", "--max-revocations-per-user", "3",
+                              "--max-revocations-per-address", "2")
+    ada, bob = await user(hub, "ada"), await user(hub, "bob")
+    anons = [await hub.raw(hub.name("anon")) for _ in range(3)]
+
+    async def revoke_one(who):
+        return await who.manage("revoke_token", await who.manage("generate_token"))
+
+    for who in (ada, ada, ada, anons[0], anons[1]):
+        assert await revoke_one(who) is None
+    spared = await ada.manage("generate_token")
+    for who in (ada, anons[2]):
+        assert "as many tokens that are good still as you may" in await refusal_of(revoke_one(who))
+    assert await bob.manage("revoke_token", spared) is None
+    assert "revoked" in (await hub.refused({"client_id": "late", "token": spared})).message
+
+
+@pytest.mark.differs("the original remembers what it need not")
+@pytest.mark.req("S-81", "A-042")
+async def test_what_is_refused_already_takes_no_place(hub, start_server):
+    hub.server = server = start_server("--max-revocations-per-user", "1")
+    ada, bob = await user(hub, "ada"), await user(hub, "bob")
+    first = await ada.manage("generate_token", {"permission": "admin"})
+    child = await (await hub.raw("kid", token=first)).manage("generate_token")
+    assert "expired" in await refusal_of(ada.manage("revoke_token", login("ada", ttl=-5)))
+    assert "Invalid token" in await refusal_of(ada.manage("revoke_token", "nonsense"))
+    for token in (first, first, child):
+        assert await ada.manage("revoke_token", token) is None
+    assert server.metric("hyphad_revocations") == 1
+    assert await bob.manage("revoke_token", await bob.manage("generate_token")) is None
+
+
+@pytest.mark.differs("the original keeps any number")
+@pytest.mark.req("S-81")
+async def test_a_spent_entry_makes_room_for_the_next(hub, start_server):
+    """Of a full share the entry goes whose token has expired: it held for nothing but what that token had made."""
+    hub.server = start_server("--max-revocations-per-user", "1")
+    ada = await user(hub, "ada")
+    assert await ada.manage("revoke_token", await ada.manage("generate_token", {"expires_in": 1})) is None
+    token = await ada.manage("generate_token")
+
+    async def revoked():
+        try:
+            return await ada.manage("revoke_token", token) is None
+        except Exception as full:
+            assert "as many tokens" in str(full)
+    assert await until(revoked)
