@@ -1,5 +1,5 @@
 /* metrics: the figures of the loops, a few of the process, and the families dashboards of the original ask for although there is
- * no bus behind them here: those stand at zero from the start (http.md 8.5). */
+ * no bus behind them here: those are named and have no samples, for a zero would say that there is one. */
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,33 +15,29 @@
 
 static const struct {
     const char *name, *type;
-    bool is_labelled; /* has no sample before something happens */
 } absent[] = {
-    {"client_load_current", "gauge", true},
-    {"event_bus_total", "counter", true},
-    {"redis_rpc_connections_created_total", "counter", false},
-    {"redis_rpc_connections_closed_total", "counter", false},
-    {"redis_rpc_active_connections", "gauge", false},
-    {"redis_eventbus_messages_processed_total", "counter", false},
-    {"redis_pubsub_latency_seconds", "gauge", false},
-    {"redis_eventbus_active_pubsub_connections", "gauge", false},
-    {"redis_eventbus_local_clients", "gauge", false},
-    {"redis_eventbus_active_patterns", "gauge", false},
-    {"redis_eventbus_pubsub_connections_created_total", "counter", false},
-    {"redis_eventbus_pubsub_connections_closed_total", "counter", false},
-    {"redis_eventbus_patterns_subscribed_total", "counter", false},
-    {"redis_eventbus_patterns_unsubscribed_total", "counter", false},
-    {"redis_eventbus_reconnect_attempts_total", "counter", false},
+    {"client_load_current", "gauge"},
+    {"event_bus_total", "counter"},
+    {"redis_rpc_connections_created_total", "counter"},
+    {"redis_rpc_connections_closed_total", "counter"},
+    {"redis_rpc_active_connections", "gauge"},
+    {"redis_eventbus_messages_processed_total", "counter"},
+    {"redis_pubsub_latency_seconds", "gauge"},
+    {"redis_eventbus_active_pubsub_connections", "gauge"},
+    {"redis_eventbus_local_clients", "gauge"},
+    {"redis_eventbus_active_patterns", "gauge"},
+    {"redis_eventbus_pubsub_connections_created_total", "counter"},
+    {"redis_eventbus_pubsub_connections_closed_total", "counter"},
+    {"redis_eventbus_patterns_subscribed_total", "counter"},
+    {"redis_eventbus_patterns_unsubscribed_total", "counter"},
+    {"redis_eventbus_reconnect_attempts_total", "counter"},
 };
 
 static void add_absent(struct buf *b)
 {
-    for (size_t i = 0; i < ARRAY_LEN(absent); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(absent); i++)
         buf_add_fmt(b, "# HELP %s Of the original's bus; this server has none\n# TYPE %s %s\n",
                     absent[i].name, absent[i].name, absent[i].type);
-        if (!absent[i].is_labelled)
-            buf_add_fmt(b, "%s 0\n", absent[i].name);
-    }
 }
 
 static void add_figure(struct buf *b, const char *name, const char *type, const char *help,

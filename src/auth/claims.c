@@ -141,6 +141,8 @@ static int read_user(const struct token_keys *keys, struct slice claims, struct 
     struct user *u;
     int r;
 
+    if (mp_find_str(claims, "sub", &sub) && sub.len > USER_ID_MAX)
+        return token_refuse(ret_error, "1 validation error for UserInfo: id: it is too long (at most 255 bytes are allowed)");
     if (!mp_find_str(claims, "sub", &sub) || !user_id_is_valid(sub))
         return token_refuse(ret_error, "1 validation error for UserInfo: id: Input should be a valid string");
     u = user_new(sub);

@@ -102,6 +102,10 @@ static int read_client_id(struct slice map, struct mint_config *c, struct mint_e
 
     if (r || text.len == 0)
         return r;
+    if (text.len > CLIENT_ID_MAX)
+        return mint_refuse(ret_error, "ValueError",
+                           "Invalid client id: it is too long (%zu bytes, at most %d are allowed)",
+                           text.len, CLIENT_ID_MAX);
     if (!client_id_is_valid(text))
         return mint_refuse(ret_error, "ValueError", "Invalid client id");
     c->client_id = mem_copy(text.ptr, text.len);

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <sys/random.h>
 
 #include "base/assert.h"
@@ -43,13 +42,12 @@ void random_id(char out[RANDOM_ID_LEN + 1])
 
 void random_name(char out[RANDOM_NAME_MAX])
 {
-    static const char *const first[16] = {"amber", "brave", "calm", "clever", "eager", "fair", "gentle", "happy",
-                                          "keen", "lucky", "merry", "noble", "quick", "quiet", "sunny", "wise"};
-    static const char *const second[16] = {"badger", "crane", "dolphin", "falcon", "heron", "ibis", "lynx", "marten",
-                                           "newt", "otter", "owl", "panda", "raven", "seal", "swift", "tern"};
-    uint64_t word[2];
+    static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+    unsigned __int128 number = 0;
 
-    random_bytes(word, sizeof(word));
-    snprintf(out, RANDOM_NAME_MAX, "%s-%s-%08u%020llu", first[word[1] & 15], second[(word[1] >> 4) & 15],
-             (unsigned)((word[1] >> 32) % 100000000u), (unsigned long long)word[0]);
+    random_bytes(&number, 12);
+    for (size_t i = RANDOM_NAME_LEN; i-- > 0; number /= 36)
+        out[i] = digits[(size_t)(number % 36)];
+    ASSERT(number == 0);
+    out[RANDOM_NAME_LEN] = '\0';
 }

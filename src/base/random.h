@@ -6,6 +6,7 @@ enum { RANDOM_ID_LEN = 22 };        /* 22 of 62 letters: 130 bits (wire-protocol
 
 void random_bytes(void *out, size_t n_bytes);               /* never fails: aborts if the kernel has none */
 void random_id(char out[RANDOM_ID_LEN + 1]);                /* letters and digits, NUL-terminated */
-/* A readable id "word-word-<digits>" that still carries at least 96 random bits (workspaces 3.5, D-29). */
-enum { RANDOM_NAME_MAX = 64 };
+/* An id that people and workspaces may be called by: 96 random bits in small letters and digits. Short, because ids stand several
+ * times in the envelope of every chunk, and some clients have room for 1,024 bytes of it. */
+enum { RANDOM_NAME_LEN = 19, RANDOM_NAME_MAX = RANDOM_NAME_LEN + 1 };
 void random_name(char out[RANDOM_NAME_MAX]);

@@ -119,7 +119,7 @@ void login_do_start(struct rpc_call *call, void *arg)
 {
     struct login *l = arg;
     bool is_local = l->manner->is_local;
-    const char *base = is_local ? config_of(l)->base_path : l->hub->info->public_base_url;
+    const char *base = l->hub->info->public_base_url;
     struct mp_open map;
     struct refusal r;
     int64_t expires_in;

@@ -24,7 +24,7 @@ struct login_manner {
     const char *description;
     const char *unknown_class, *unknown_at_check, *unknown_at_report;
     const char *timeout_class;
-    bool is_local; /* relative URLs, keys that are read more than once, report says {success} */
+    bool is_local; /* keys that are read more than once, report says {success} */
 };
 extern const struct login_manner login_manner_default, login_manner_local;
 

@@ -139,8 +139,10 @@ static void drop(struct redis_link *l, const char *reason)
     if (!c)
         return;
     l->conn = NULL;
-    if (c->phase == CONN_READY)
+    if (c->phase == CONN_READY) {
         l->id_before = c->id;
+        loop_count(l->loop, METRIC_REDIS_CONNECTED, -1);
+    }
     if (reason && (c->phase == CONN_READY || l->n_failures == 0))
         LOG(LOG_WARN, "store", "no connection to Redis", log_text("reason", reason));
     l->n_failures++;
@@ -272,6 +274,7 @@ static void take_step(struct conn *c, const redisReply *reply)
     if (c->at_step < c->n_steps)
         return;
     c->phase = CONN_READY;
+    loop_count(l->loop, METRIC_REDIS_CONNECTED, 1);
     if (l->n_failures)
         LOG(LOG_INFO, "store", "connected to Redis again", log_int("after", (int64_t)l->n_failures));
     l->n_failures = 0;

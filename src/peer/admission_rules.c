@@ -231,6 +231,9 @@ static bool check_client_id(struct join *j, const struct workspace *w)
 
     if (!id.len)
         return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_REFUSED, RULE_CLIENT_ID, FEC "Failed to authenticate user to workspace: %s", w->id);
+    if (id.len > CLIENT_ID_MAX)
+        return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_REFUSED, RULE_CLIENT_ID,
+                           FEC "Invalid client id: it is too long (%zu bytes, at most %d are allowed)", id.len, CLIENT_ID_MAX);
     bool is_reserved = w->is_system && slice_starts(id, "manager-");
     if (!client_id_is_valid(id) || is_reserved)
         return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_REFUSED, RULE_CLIENT_ID, FEC "Invalid client id: " SLICE_FMT, SLICE_ARG(slice_utf8_prefix(id, 255)));

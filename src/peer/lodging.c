@@ -111,6 +111,9 @@ void lodging_error(int outcome, struct slice id, char out[LODGING_ERROR_MAX])
 
     if (outcome == LODGING_DYNAMIC)
         snprintf(out, LODGING_ERROR_MAX, "Dynamic workspace is not allowed for this endpoint");
+    else if (outcome == LODGING_BAD_NAME && workspace_id_check(id, false) == WORKSPACE_ID_TOO_LONG)
+        snprintf(out, LODGING_ERROR_MAX, "Invalid workspace name: " SLICE_FMT " is too long (%zu characters, at most %d are allowed)",
+                 SLICE_ARG(shown), id.len, WORKSPACE_ID_MAX);
     else if (outcome == LODGING_BAD_NAME)
         snprintf(out, LODGING_ERROR_MAX, "Invalid workspace name: " SLICE_FMT
                  ", only lowercase letters, numbers and hyphens are allowed.", SLICE_ARG(shown));

@@ -19,19 +19,19 @@ struct waiting {                /* an upgrade request without a place to log in 
     struct http_ticket ticket;
 };
 
-static bool has_query_credentials(struct slice query)
+static bool has_parameter(struct slice query, const char *name)
 {
-    static const char *const names[] = {"workspace", "client_id", "token", "reconnection_token"};
-    bool found = false;
     struct buf value;
 
     buf_init(&value, 0);
-    for (size_t i = 0; i < ARRAY_LEN(names) && !found; i++) {
-        buf_clear(&value);
-        found = url_query_find(query, names[i], &value) && value.len;
-    }
+    bool found = url_query_find(query, name, &value) && value.len;
     buf_deinit(&value);
     return found;
+}
+
+static bool has_query_credentials(struct slice query)
+{
+    return has_parameter(query, "workspace") || has_parameter(query, "token") || has_parameter(query, "reconnection_token");
 }
 
 static void upgrade(struct peer_loop *pl, struct http_request *req)
@@ -107,6 +107,15 @@ void peer_on_upgrade(struct http_request *req, void *arg)
 {
     struct peer_loop *pl = &((struct peer_loop *)arg)[req->loop->index];
 
+    /* Only clients of before the first message, imjoy-rpc 0.5, name themselves here. Accepted and closed at once they try again
+     * at once, for ever. */
+    if (has_parameter(req->query, "client_id")) {
+        loop_count(pl->loop, METRIC_LOGINS_REFUSED, 1);
+        http_respond(req, 403, "text/plain; charset=utf-8",
+                     SLICE_LIT("Connection rejected, please upgrade to `hypha-rpc`, which passes client_id in the first message"),
+                     SLICE_LIT(""));
+        return;
+    }
     if (pl->is_draining) {
         refuse_busy(req, "Server is shutting down");
         return;

@@ -23,6 +23,7 @@ struct upload_out {
     struct slice key;
     enum upload_state state;
     bool can_set;               /* api_version 3 */
+    enum rpc_promise_form promise;      /* of the target's message_cache: clients of before 0.20.45 know the long form only */
     size_t chunk_bytes;
     size_t n_chunks, n_begun, n_done;
     unsigned n_running;         /* steps whose answers are due */
@@ -33,9 +34,12 @@ struct upload_out {
 static void on_step(const struct rpc_reply *reply, void *arg);
 
 /* A chunk and all that stands around it must fit one frame; a user with many grants takes more of it. */
-static size_t chunk_size(const struct rpc_host *h, const struct upload_options *o, size_t key_len)
+static size_t chunk_size(const struct upload_out *u)
 {
-    size_t around = 512 + LINEAGE_BYTES_MAX + h->user_map.len + h->address.len + h->workspace.len + 2 * o->target.len + key_len;
+    const struct rpc_host *h = u->host;
+    size_t promise = u->promise == RPC_PROMISE_FULL ? 512 + 3 * h->address.len : 0;
+    size_t around = 512 + promise + LINEAGE_BYTES_MAX + h->user_map.len + h->address.len + h->workspace.len +
+                    2 * u->o.target.len + u->key.len;
 
     if (around <= HYPHA_CHUNK_SLACK)
         return HYPHA_CHUNK_BYTES;
@@ -59,7 +63,7 @@ static void step_key(struct upload_out *u, struct slice method, bool says_heartb
     mp_add_str(&args, u->key);
     if (says_heartbeat)
         mp_add_bool(&args, u->o.session.len > 0);
-    step(u, method, &args, RPC_PROMISE_COMPACT);
+    step(u, method, &args, u->promise);
     buf_deinit(&args);
 }
 
@@ -89,9 +93,9 @@ static void send_chunk(struct upload_out *u)
     mp_add_bool(&args, u->o.session.len > 0);
     u->n_begun++;
     if (u->can_set)
-        step(u, SLICE_LIT("services.built-in.message_cache.set"), &args, RPC_PROMISE_COMPACT);
+        step(u, SLICE_LIT("services.built-in.message_cache.set"), &args, u->promise);
     else
-        step(u, SLICE_LIT("services.built-in.message_cache.append"), &args, RPC_PROMISE_COMPACT);
+        step(u, SLICE_LIT("services.built-in.message_cache.append"), &args, u->promise);
     buf_deinit(&args);
 }
 
@@ -133,12 +137,17 @@ static void upload_free(struct upload_out *u)
 
 static void read_abilities(struct upload_out *u, struct slice service)
 {
-    struct slice config, version;
+    struct slice config, version, cache, create, form = {NULL, 0};
     int64_t number = 0;
 
     if (mp_find(service, "config", &config) && mp_find(config, "api_version", &version))
         (void)mp_get_int(version, &number);
     u->can_set = number >= HYPHA_API_VERSION;
+    if (mp_find(service, "message_cache", &cache) && mp_find(cache, "create", &create))
+        (void)mp_find_str(create, "_rpromise", &form);
+    u->promise = slice_is(form, "*") ? RPC_PROMISE_COMPACT : RPC_PROMISE_FULL;
+    u->chunk_bytes = chunk_size(u);
+    u->n_chunks = (u->o.frame->head_len + u->chunk_bytes - 1) / u->chunk_bytes;
 }
 
 static void go_on(struct upload_out *u, const struct rpc_reply *reply)
@@ -205,8 +214,6 @@ struct upload_out *upload_out_new(struct rpc_host *h, const struct upload_option
     u->key = slice_make(key, key_len);
     if (options->session.len)
         u->o.session = u->key;
-    u->chunk_bytes = chunk_size(h, &u->o, key_len);
-    u->n_chunks = (u->o.frame->head_len + u->chunk_bytes - 1) / u->chunk_bytes;
     ask(u);
     return u;
 }

@@ -250,8 +250,9 @@ async def test_keys_logout_and_what_is_reported_are_kept(hub, start_server):
         eve = await a.make("Eve")
         started = await a.start(workspace="w-x", expires_in=60)
         key, base = started["key"], "/public/services/hypha-login"
-        assert started == {"login_url": f"/public/apps/hypha-login/?key={key}", "key": key,
-                           "report_url": f"{base}/report", "check_url": f"{base}/check"}
+        assert started == {"login_url": f"{server.url}/public/apps/hypha-login/?key={key}", "key": key,
+                           "report_url": f"{server.url}{base}/report",
+                           "check_url": f"{server.url}{base}/check"}
         assert "ValueError: Invalid login key" in await a.raised("check", 400, key="nokey", timeout=0)
         assert "ValueError: Invalid login key" in await a.raised("report", 400, key="nokey", token="x")
         assert await a.check(key=key, timeout=0) is None

@@ -68,7 +68,9 @@ async def test_recorded_pages(hub, start_server):
     skip = {row for row in NO_PAGES} | {i for i in golden.row_ids("pages") if i.startswith(("skills-", "mount-"))}
     liveness = (200, '{"status":"OK","detail":{"store":"ready","event_bus_failures":0,"circuit_breaker":"closed","pubsub":"healthy",')
     start = (200, '{"login_url":"http://')     # its key is another one each time
-    assert await golden.replay("pages", skip=skip, own={"liveness": liveness, "login-start": start}) == 16
+    readiness = (200, '{"status":"OK","detail":{"store":"ready","redis":null,')
+    own = {"liveness": liveness, "login-start": start, "readiness": readiness}
+    assert await golden.replay("pages", skip=skip, own=own) == 16
     for path in ("metrics/", "login/", "aa.php"):
         status, _, body = await golden.ask("GET", f"/{path}")
         assert (status, json.loads(body)) == (404, {"success": False, "detail": f"File not found: {path}"})
@@ -236,3 +238,16 @@ async def test_metrics_has_the_known_families(server):
               "process_resident_memory_bytes"}
     assert {name: types.get(name) for name in counters} == dict.fromkeys(counters, "counter")
     assert {name: types.get(name) for name in gauges} == dict.fromkeys(gauges, "gauge")
+
+
+@pytest.mark.differs("the original has one, or imitates it")
+@pytest.mark.req("A-210", "A-211")
+async def test_no_redis_is_spoken_of_where_there_is_none(server):
+    """Families that dashboards know are named; a sample, even of zero, would say that there is something to count."""
+    async with client_for(server) as http:
+        lines = (await http.get("/metrics")).text.splitlines()
+        ready = (await http.get("/health/readiness")).json()
+    assert not [line for line in lines if line.startswith(("redis_", "event_bus_"))]
+    assert "hyphad_redis_connected 0" in lines
+    assert ready == {"status": "OK", "detail": {"store": "ready", "redis": None, "event_bus": "ready",
+                                                "pubsub": "healthy"}}

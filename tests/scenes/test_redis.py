@@ -3,6 +3,7 @@ import asyncio
 import json
 import os
 import subprocess
+import urllib.request
 
 import pytest
 
@@ -65,6 +66,12 @@ async def test_records_survive_in_the_form_of_the_original(hub, start_server, re
     assert redis.ask("EXISTS", "hyphad:owner") == "0"
 
 
+def readiness(server):
+    """What it says of the Redis; it is ready with it and without it."""
+    with urllib.request.urlopen(f"{server.url}/health/readiness", timeout=10) as answer:
+        return json.load(answer)["detail"]["redis"]
+
+
 @NOISE
 @pytest.mark.allow_error("Redis refused|workspace record not stored")
 async def test_an_outage_is_said_and_passes(hub, start_server, redis, tmp_path):
@@ -73,6 +80,7 @@ async def test_an_outage_is_said_and_passes(hub, start_server, redis, tmp_path):
     await ada.manage("create_workspace", {"id": "ada-w", "persistent": True})
     inside = await hub.raw("in", server=server, token=login("ada"), workspace="ada-w")
     await inside.manage("set_env", "A", "before")
+    assert readiness(server) == "connected" and server.metric("hyphad_redis_connected") == 1
     redis.pause()
     assert "could not be stored" in await refusal_of(inside.manage("set_env", "B", "lost?"))
     assert await inside.manage("echo", 1) == 1      # what needs no store goes on
@@ -86,6 +94,8 @@ async def test_an_outage_is_said_and_passes(hub, start_server, redis, tmp_path):
             return False
     await until(works, timeout=20)
     redis.kill()
+    await until(lambda: readiness(server) == "disconnected")
+    assert server.metric("hyphad_redis_connected") == 0
     asked = asyncio.create_task(inside.manage("set_env", "C", "sent again"))
     redis.start()
     try:
@@ -93,6 +103,7 @@ async def test_an_outage_is_said_and_passes(hub, start_server, redis, tmp_path):
     except RpcError as error:       # a slow machine: the time for an answer has passed
         assert "could not be stored" in str(error)
     await until(works, timeout=20)
+    assert readiness(server) == "connected"
     await inside.manage("set_env", "D", "last")
     server.kill()
     second = start_server(*options(redis), data_dir=tmp_path / "a")

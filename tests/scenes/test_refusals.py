@@ -9,7 +9,9 @@ from websockets.exceptions import InvalidStatus
 from kit import tokens
 from kit.hub import until
 from kit.node import JsError
+from kit.people import refusal_of
 from kit.raw import Refusal
+from kit.tcp import Tcp
 
 FEC = "Failed to establish connection: "
 FAU = FEC + "Failed to authenticate user: "
@@ -43,12 +45,49 @@ def expect(target, code):
     return None if target == "original" else code
 
 
-@pytest.mark.req("W-004", "W-121")
-@pytest.mark.parametrize("query", ["client_id=a", "workspace=public", "token=x",
-                                   "reconnection_token=x", "client_id=a&workspace=b&token=c"])
+@pytest.mark.req("W-004")
+@pytest.mark.parametrize("query", ["workspace=public", "token=x", "reconnection_token=x",
+                                   "client_id=&workspace=b&token=c"])
 async def test_query_credentials(hub, server, query):
     refusal = await hub.refused(None, query="?" + query)
     assert (refusal.code, refusal.reason, refusal.texts) == (1008, LEGACY, [])
+
+
+@pytest.mark.req("W-121")
+@pytest.mark.differs("the original accepts it and closes it at once: imjoy-rpc 0.5.59 tries again at once, for ever")
+@pytest.mark.parametrize("query", ["client_id=a", "client_id=a&workspace=b&token=c", "x=1&client_id=%61"])
+async def test_a_client_id_in_the_query_is_refused_before_the_upgrade(hub, server, query):
+    """Only imjoy-rpc 0.5 sends one: 403 is what it takes for a refusal."""
+    before = server.metric("websocket_connections_established_total")
+    for _ in range(2):
+        async with await Tcp.open(server) as tcp:
+            head = await tcp.upgrade(f"/ws?{query}")
+            assert head.startswith("HTTP/1.1 403 ") and "upgrade: websocket" not in head.lower()
+            length = int(re.search(r"(?i)content-length: (\d+)", head).group(1))
+            text = (await tcp.reader.readexactly(length)).decode()
+            assert "please upgrade to `hypha-rpc`" in text
+    assert server.metric("websocket_connections_established_total") == before
+    async with await Tcp.open(server) as tcp:
+        assert (await tcp.upgrade("/ws?client_id=")).startswith("HTTP/1.1 101 ")
+
+
+@pytest.mark.req("W-012")
+@pytest.mark.differs("the original takes any length")
+async def test_too_long_ids_are_called_too_long(hub, server, target):
+    refusal = await hub.refused({"client_id": "a" * 256})
+    told(refusal, f"{FEC}Invalid client id: it is too long (256 bytes, at most 255 are allowed)", 1008)
+    assert (await hub.raw("a" * 255)).client_id == "a" * 255
+    refusal = await hub.refused({"client_id": "a", "token": tokens.mint("u" * 200)})
+    told(refusal, f"{FEC}Invalid workspace name: ws-user-{'u' * 192} is too long "
+         "(208 characters, at most 128 are allowed)", 1001)
+    refusal = await hub.refused({"client_id": "a", "token": tokens.mint("u" * 256)})
+    assert "id: it is too long (at most 255 bytes are allowed)" in refusal.message
+    alice = await hub.raw("alice")
+    assert "Invalid client id: it is too long (300 bytes, at most 255 are allowed)" in await refusal_of(
+        alice.manage("generate_token", {"client_id": "c" * 300}))
+    bob = await hub.raw("bob", token=tokens.mint("bob"))
+    assert "Workspace name must have at most 128 characters" in await refusal_of(
+        bob.manage("create_workspace", {"id": "w-" + "w" * 130}))
 
 
 @pytest.mark.req("W-005", "A-066")

@@ -23,7 +23,7 @@ RULE = re.compile(r" \[rule: [a-z-]+\]")
 MASKS = [(re.compile(pattern), text) for pattern, text in (
     (r"client-[A-Za-z0-9]{22}", "{{rpc-client}}"),
     (r'("session":\s*)"[A-Za-z0-9]{20,24}"', r'\1"{{rand22}}"'),
-    (r"\b[a-z]+-[a-z]+-\d{8,28}\b", "{{name}}"),
+    (r"\b(?:[a-z]+-[a-z]+-\d{8}|[0-9a-z]{19})\b", "{{name}}"),
     (r'"expires_at":\s*\d+(\.\d+)?(e\+\d+)?', '"expires_at":{{number}}'),
     (r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)?", "{{iso-time}}"),
 )]

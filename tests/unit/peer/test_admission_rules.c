@@ -151,7 +151,7 @@ CASE(a_client_id_has_at_most_255_bytes)
     check(&k, &a);
     id[255] = 'x';
     id[256] = '\0';
-    a.text = FEC "Invalid client id: ";
+    a.text = FEC "Invalid client id: it is too long (256 bytes, at most 255 are allowed)";
     check(&k, &a);
     kit_deinit(&k);
 }
