@@ -49,7 +49,7 @@ static int check_times(struct slice claims, int64_t *ret_expires_at, char ret_er
     if (!mp_get_num(value, &exp) || !(exp < 1e15))
         return token_refuse(ret_error, "Expiration Time claim (exp) must be an integer.");
     if (exp <= now)
-        return token_refuse(ret_error, "The token has expired. Please fetch a new one");
+        return token_refuse(ret_error, TOKEN_HAS_EXPIRED);
     *ret_expires_at = (int64_t)exp;
     return TOKEN_OK;
 }
@@ -245,7 +245,7 @@ int claims_from_user(struct slice map, struct token *ret, char ret_error[TOKEN_E
         return token_refuse(ret_error, "The authentication provider named no user");
     if (u->expires_at && u->expires_at <= clock_wall_ms() / 1000) {
         user_unref(u);
-        return token_refuse(ret_error, "The token has expired. Please fetch a new one");
+        return token_refuse(ret_error, TOKEN_HAS_EXPIRED);
     }
     if (u->parent && !*u->parent)
         u->parent = mem_free(u->parent);

@@ -23,6 +23,7 @@ enum {
     TOKEN_FOREIGN,              /* not signed by us: an issuer or a provider may know it (3.3, 11); refused if there is none */
 };
 enum { TOKEN_ERROR_MAX = 200, TOKEN_MAX = 16384 };
+#define TOKEN_HAS_EXPIRED "The token has expired. Please fetch a new one"
 
 struct token {
     struct user *user;          /* owned: scope as in the token (3.6), personal workspace added for primary users */

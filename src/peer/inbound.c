@@ -18,6 +18,7 @@
 #include "peer/peer.h"
 #include "peer/pressure.h"
 #include "peer/probe.h"
+#include "peer/speaker.h"
 #include "peer/watch.h"
 #include "wire/address.h"
 #include "wire/frame.h"
@@ -164,7 +165,7 @@ static void route(struct peer *p, const struct rpc_header *h, struct blob *blob)
         forward(p, h, kind, to, blob);
 }
 
-void peer_binary(struct peer *p, struct slice frame, struct blob *blob)
+static void take_frame(struct peer *p, struct slice frame, struct blob *blob)
 {
     struct loop *loop = p->pl->loop;
     const struct config *config = loop->config;
@@ -197,6 +198,16 @@ void peer_binary(struct peer *p, struct slice frame, struct blob *blob)
         pressure_check(p);
 }
 
+int peer_binary(struct peer *p, const struct speaker_proof *shown, struct slice frame, struct blob *blob)
+{
+    int allowed = speaker_may_act(p, shown);
+
+    if (allowed != SPEAKER_OK)
+        return allowed;
+    take_frame(p, frame, blob);
+    return SPEAKER_OK;
+}
+
 static void send_new_token(struct peer *p)
 {
     char *token = login_reconnection_token(p);
@@ -213,8 +224,12 @@ static void send_new_token(struct peer *p)
     mem_free(token);
 }
 
-void peer_control(struct peer *p, struct slice type)
+int peer_control(struct peer *p, const struct speaker_proof *shown, struct slice type)
 {
+    int allowed = speaker_may_act(p, shown);
+
+    if (allowed != SPEAKER_OK)
+        return allowed;
     if (!list_is_empty(&p->probes))
         probe_settle(p, true);
     if (slice_is(type, "ping"))
@@ -223,6 +238,7 @@ void peer_control(struct peer *p, struct slice type)
         send_new_token(p);
     else
         loop_count(p->pl->loop, METRIC_TEXTS_IGNORED, 1);
+    return SPEAKER_OK;
 }
 
 void peer_text(struct peer *p, struct slice text)
@@ -237,6 +253,6 @@ void peer_text(struct peer *p, struct slice text)
         if (mp_take(&rest, MP_MAX_DEPTH, &map) == MP_OK)
             (void)mp_find_str(map, "type", &type);
     }
-    peer_control(p, type);
+    (void)peer_control(p, NULL, type);
     buf_deinit(&b);
 }

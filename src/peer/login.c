@@ -68,8 +68,8 @@ static void admitted(struct peer *p, struct join *j)
     struct msg *m;
 
     peer_move(p, leaf);
-    p->via->admitted(p);
     p->user = user_ref(j->joined);
+    p->via->admitted(p);
     p->is_read_only = !access_decide(&(struct access_question){.user = j->joined,
                                                                .operation = OPERATION_BROADCAST,
                                                                .context = slice_of(j->workspace_id)}).is_allowed;

@@ -21,6 +21,7 @@ struct hub;
 struct http_request;
 struct meter;
 struct peer;
+struct speaker;
 struct watcher;
 
 /* The peers of one loop, and what they share. */
@@ -54,7 +55,7 @@ struct peer_transport {
     void (*ping)(struct peer *p);                       /* a sign of life is wanted: told by probe_settle() */
     uint64_t (*silent_ms)(const struct peer *p);        /* since it was last heard; 0 while it is held back */
     size_t (*waiting)(const struct peer *p);            /* bytes it has not taken yet */
-    void (*admitted)(struct peer *p);                   /* p->account is its final one, larger messages may come */
+    void (*admitted)(struct peer *p);                   /* p->account and p->user are its final ones, larger messages may come */
     /* Say no (outcome: of a join), or goodbye, and let go of the peer: no callback follows. */
     void (*refuse)(struct peer *p, int outcome, unsigned code, struct slice text);
     void (*close)(struct peer *p, unsigned code, struct slice reason);
@@ -71,6 +72,7 @@ struct peer {
     struct peer_loop *pl;
     const struct peer_transport *via;
     void *conn;                     /* of the transport; NULL once it has let go, or ended */
+    struct speaker *speaker;        /* of the transport: who may act for it; NULL: what comes over its own socket */
     struct in6_addr address;        /* of the client, said by the connection or a trusted proxy; all zero: not known */
     struct timer timer;             /* first message, then silence */
     struct timer rate_timer;        /* running while the message rate holds it back */

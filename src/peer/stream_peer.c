@@ -5,23 +5,29 @@
 
 #include <string.h>
 
+#include "auth/token.h"
 #include "base/buf.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "config/config.h"
 #include "http/request.h"
 #include "http/response.h"
+#include "hyphad/protocol.h"
 #include "peer/admission.h"
 #include "peer/greeting.h"
+#include "peer/hub.h"
 #include "peer/inbound.h"
 #include "peer/login.h"
 #include "peer/peer.h"
 #include "peer/probe.h"
-#include "wire/digest.h"
-#include "wire/ip.h"
 #include "wire/json.h"
 #include "wire/mp.h"
 #include "wire/url.h"
+
+enum {
+    EXPIRY_LOOK_MS = 60 * 1000, /* the wall clock may be set meanwhile */
+    LATE_BYTES = 64 * 1024,
+};
 
 static const char content_type[] = "application/x-msgpack-stream";
 
@@ -83,20 +89,40 @@ static uint64_t patience_ms(const struct config *config)
     return config->stream_ping_interval_ms + config->stream_ping_timeout_ms * config->stream_max_ping_misses;
 }
 
+/* Posts without a valid token are refused, so a stream is of no use any longer than the token its posts need. */
+static void on_expiry_due(struct timer *t)
+{
+    struct stream_peer *s = CONTAINER_OF(t, struct stream_peer, expiry);
+    uint64_t left_ms = speaker_remaining_ms(&s->speaker);
+
+    if (left_ms)
+        timer_start(s->peer->pl->loop, t, left_ms < EXPIRY_LOOK_MS ? left_ms : EXPIRY_LOOK_MS);
+    else
+        peer_refuse(s->peer, JOIN_TOKEN_ERROR, HYPHA_CLOSE_POLICY, SLICE_LIT(TOKEN_HAS_EXPIRED));
+}
+
+static void start_expiry(struct stream_peer *s)
+{
+    /* A reconnection token lives longer than the token that posts carry, whose time is known by now. */
+    if (s->speaker.opened.has_token && !s->is_reconnection)
+        s->speaker.expires_at = s->peer->user->expires_at;
+    if (s->speaker.expires_at)
+        timer_start(s->peer->pl->loop, &s->expiry, 0);
+}
+
 static void do_admitted(struct peer *p)
 {
     struct stream_peer *s = p->conn;
     struct http_request *req = http_request_resume(s->ticket);
-    struct buf extra;
 
     if (!req)
         return;
-    buf_init(&extra, 0);
-    http_header_add(&extra, "Cache-Control", SLICE_LIT("no-cache"));
-    http_header_add(&extra, "X-Accel-Buffering", SLICE_LIT("no"));
-    http_stream_begin(req, 200, content_type, buf_slice(&extra));
+    http_header_add(&s->headers, "Cache-Control", SLICE_LIT("no-cache"));
+    http_header_add(&s->headers, "X-Accel-Buffering", SLICE_LIT("no"));
+    http_stream_begin(req, 200, content_type, buf_slice(&s->headers));
     http_stream_patience(req, patience_ms(p->pl->loop->config));
-    buf_deinit(&extra);
+    buf_deinit(&s->headers);
+    start_expiry(s);
     s->sent_ms = loop_now_ms(p->pl->loop);
     timer_start(p->pl->loop, &s->ping, p->pl->loop->config->stream_ping_interval_ms);
 }
@@ -111,18 +137,18 @@ static bool is_control(struct slice map, struct slice rest, struct slice *ret_ty
            (slice_is(*ret_type, "ping") || slice_is(*ret_type, "refresh_token"));
 }
 
-int stream_take_post(struct peer *p, struct slice body)
+int stream_take_post(struct peer *p, const struct post *post)
 {
-    struct slice rest = body, map, type;
+    static const int outcomes[] = {
+        [SPEAKER_OK] = POST_OK, [SPEAKER_STRANGER] = POST_FORBIDDEN, [SPEAKER_EXPIRED] = POST_EXPIRED};
+    struct slice body = post_body(post), rest = body, map, type;
 
     if (mp_take(&rest, MP_MAX_DEPTH, &map) != MP_OK || !mp_is(map, MP_MAP))
         return POST_MALFORMED;
     loop_count(p->pl->loop, METRIC_BYTES_IN, (int64_t)body.len);
     if (is_control(map, rest, &type))
-        peer_control(p, type);
-    else
-        peer_binary(p, body, NULL);
-    return POST_OK;
+        return outcomes[peer_control(p, post_shown(post), type)];
+    return outcomes[peer_binary(p, post_shown(post), body, NULL)];
 }
 
 static void on_later(struct deferred *d)
@@ -137,7 +163,7 @@ static void on_later(struct deferred *d)
     while (peer_find(loop, me) && !s->is_held && !list_is_empty(&s->posts)) {
         struct post *post = post_of(s->posts.next);
         list_unlink(s->posts.next);
-        post_answer(post, stream_take_post(s->peer, post_body(post)));
+        post_answer(post, stream_take_post(s->peer, post));
     }
 }
 
@@ -156,6 +182,11 @@ static void do_ping(struct peer *p)
 
     s->is_probed = true;
     loop_defer(p->pl->loop, &s->later);
+}
+
+static struct speaker *speaker_of(const struct peer *p)
+{
+    return &((struct stream_peer *)p->conn)->speaker;
 }
 
 static uint64_t silent_ms(const struct peer *p)
@@ -182,7 +213,9 @@ static struct http_request *let_go(struct peer *p)
 
     p->conn = NULL;
     timer_stop(p->pl->loop, &s->ping);
+    timer_stop(p->pl->loop, &s->expiry);
     list_unlink(&s->later.link);
+    buf_deinit(&s->headers);
     while (!list_is_empty(&s->posts)) {
         struct post *post = post_of(s->posts.next);
         list_unlink(s->posts.next);
@@ -200,16 +233,28 @@ static void on_gone(void *owner)
     peer_free(p);
 }
 
-static void do_close(struct peer *p, unsigned code, struct slice reason)
+/* told: empty for an end that needs no words. A client that is behind gets no more of what waits for it. */
+static void end_stream(struct peer *p, struct slice told)
 {
-    struct http_request *req = let_go(p);
+    struct http_request *req = http_request_resume(((struct stream_peer *)p->conn)->ticket);
+    bool is_streaming = req && req->is_streaming;
+    bool is_late = is_streaming && http_stream_write(req, SLICE_LIT("")) > LATE_BYTES;
 
-    (void)code;
-    (void)reason;
-    if (req && req->is_streaming)
+    if (is_streaming && told.len)
+        greeting_refuse(p, told);
+    req = let_go(p);
+    if (req && is_late)
+        http_request_drop(req);
+    else if (req && is_streaming)
         http_stream_end(req);
     else if (req)
         http_respond_error(req, 503, HTTP_F1, SLICE_LIT("Server is shutting down"));
+}
+
+/* The end of a body says nothing, so who is put out is told why. */
+static void do_close(struct peer *p, unsigned code, struct slice reason)
+{
+    end_stream(p, code == HYPHA_CLOSE_POLICY ? reason : (struct slice){NULL, 0});
 }
 
 enum { RETRY_AFTER_S = 5 };     /* a place may be free again by then */
@@ -259,9 +304,9 @@ static void do_refuse(struct peer *p, int outcome, unsigned code, struct slice t
 {
     bool is_reconnection = ((struct stream_peer *)p->conn)->is_reconnection;
 
+    (void)code;
     if (p->state == PEER_OPEN) {
-        greeting_refuse(p, text);
-        do_close(p, code, text);
+        end_stream(p, text);
         return;
     }
     struct http_request *req = let_go(p);
@@ -274,6 +319,7 @@ const struct peer_transport stream_transport = {
     .established = METRIC_STREAMS_ESTABLISHED,
     .send = do_send,
     .send_text = do_send_text,
+    .speaker = speaker_of,
     .hold = do_hold,
     .ping = do_ping,
     .silent_ms = silent_ms,
@@ -290,7 +336,6 @@ static struct peer *open_peer(struct peer_loop *pl, struct http_request *req)
     struct stream_peer *s = MEM_NEW(struct stream_peer);
     struct peer *p = peer_new(pl, &stream_transport);
 
-    (void)ip_parse(http_request_client(req), &p->address);
     p->conn = s;
     s->peer = p;
     s->ticket = http_request_park(req, &(struct http_watch){.owner = s, .on_gone = on_gone});
@@ -298,6 +343,8 @@ static struct peer *open_peer(struct peer_loop *pl, struct http_request *req)
     s->later.run = on_later;
     list_init(&s->posts);
     timer_init(&s->ping, on_ping_due);
+    timer_init(&s->expiry, on_expiry_due);
+    buf_init(&s->headers, 0);
     return p;
 }
 
@@ -307,6 +354,28 @@ static struct slice parameter(struct http_request *req, const char *name, struct
     if (!url_query_find(req->query, name, out))
         buf_clear(out);
     return buf_slice(out);
+}
+
+/* Whether the reconnection token decides who this is. Beside a token of posts it does when it continues the login of that very
+ * token, which must be good by itself; else the token alone decides. */
+static bool continues_login(struct peer_loop *pl, struct speaker *s, struct slice text, struct slice reconnection)
+{
+    char error[TOKEN_ERROR_MAX];
+    struct token token, returning;
+
+    if (!reconnection.len || !s->opened.has_token)
+        return reconnection.len > 0;
+    if (token_parse(pl->hub->keys, text, &token, error) != TOKEN_OK)
+        return false;
+    bool is_same = token_parse(pl->hub->keys, reconnection, &returning, error) == TOKEN_OK;
+    if (is_same) {
+        is_same = lineage_has(&returning.user->lineage, token.digest);
+        token_deinit(&returning);
+    }
+    if (is_same)
+        s->expires_at = token.expires_at;
+    token_deinit(&token);
+    return is_same;
 }
 
 void stream_on_get(struct http_request *req, void *arg)
@@ -332,14 +401,13 @@ void stream_on_get(struct http_request *req, void *arg)
     (void)parameter(req, "workspace", &workspace);
     (void)parameter(req, "reconnection_token", &reconnection);
     struct stream_peer *s = open_peer(pl, req)->conn;
-    s->is_reconnection = reconnection.len > 0;
-    s->has_credential = http_request_token(req, &token);
-    if (s->has_credential)
-        digest_sha256(token, s->credential);
+    speaker_open(&s->speaker, req, &token, &s->headers);
+    s->peer->address = s->speaker.opened.address;
+    s->is_reconnection = continues_login(pl, &s->speaker, token, buf_slice(&reconnection));
     login_ask(s->peer, &(struct login_claim){.client_id = buf_slice(&client),
                                              .workspace = buf_slice(&workspace),
-                                             .token = reconnection.len ? buf_slice(&reconnection) : token,
-                                             .is_reconnection = reconnection.len > 0,
+                                             .token = s->is_reconnection ? buf_slice(&reconnection) : token,
+                                             .is_reconnection = s->is_reconnection,
                                              .replaces_own = true});
     buf_deinit(&client);
     buf_deinit(&workspace);

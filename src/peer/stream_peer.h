@@ -4,10 +4,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/list.h"
 #include "base/slice.h"
 #include "http/request.h"
 #include "loop/loop.h"
+#include "peer/speaker.h"
 
 struct peer;
 struct peer_transport;
@@ -24,16 +26,18 @@ struct stream_peer {
     uint64_t sent_ms;               /* when something was last written */
     struct deferred later;          /* answers probes, goes on with held posts */
     struct list posts;              /* struct post.link: held back by pressure, in order */
-    uint8_t credential[32];         /* SHA-256 of the token it was opened with */
-    bool has_credential;            /* else posts need none */
+    struct speaker speaker;         /* who may post */
+    struct timer expiry;            /* running while open, when posts need a token that expires */
+    struct buf headers;             /* of the response, until it begins */
     bool is_reconnection, is_held, is_probed;
 };
 extern const struct peer_transport stream_transport;
 
-enum { POST_OK, POST_NO_STREAM, POST_FORBIDDEN, POST_MALFORMED };
+enum { POST_OK, POST_NO_STREAM, POST_FORBIDDEN, POST_EXPIRED, POST_MALFORMED };
 struct post;
-/* Handles the body of a post; may end the peer. POST_OK or POST_MALFORMED. */
-int stream_take_post(struct peer *p, struct slice body);
+/* Handles the body of a post, if who sent it may act for the peer; may end the peer. Not POST_NO_STREAM. */
+int stream_take_post(struct peer *p, const struct post *post);
 void post_answer(struct post *post, int outcome);       /* from the stream's loop; the post is gone */
 struct post *post_of(struct list *link);
 struct slice post_body(const struct post *post);
+const struct speaker_proof *post_shown(const struct post *post);

@@ -1,6 +1,6 @@
 /* stream_post: a message that comes by POST. It is taken on the loop its stream lives on, and answered on its own: one object
- * travels there with the body, and back to the request if its client still waits. Who posts must be who opened the stream: the same credential, or a token of
- * the same user (D-06). */
+ * travels there with the body, and back to the request if its client still waits. Whether who posts may act for the stream is asked
+ * when it is taken, and before it is held back. */
 #include <string.h>
 
 #include "auth/token.h"
@@ -11,7 +11,6 @@
 #include "peer/hub.h"
 #include "peer/peer.h"
 #include "peer/stream_peer.h"
-#include "wire/digest.h"
 #include "wire/url.h"
 
 struct post {
@@ -21,9 +20,7 @@ struct post {
     struct http_ticket ticket;
     struct http_body body;      /* of the request */
     struct handle stream;
-    struct user *user;          /* owned: of a token that is not the stream's own; or NULL */
-    uint8_t credential[32];
-    bool has_credential;
+    struct speaker_proof shown;
     int outcome;
 };
 
@@ -37,10 +34,14 @@ struct slice post_body(const struct post *post)
     return http_body_slice(&post->body);
 }
 
+const struct speaker_proof *post_shown(const struct post *post)
+{
+    return &post->shown;
+}
+
 static void post_free(struct post *post)
 {
     http_body_deinit(&post->body);
-    user_unref(post->user);
     mem_free(post);
 }
 
@@ -51,7 +52,12 @@ static void respond(struct http_request *req, int outcome)
         http_respond(req, 200, NULL, SLICE_LIT(""), SLICE_LIT(""));
         break;
     case POST_FORBIDDEN:
-        http_respond_error(req, 403, HTTP_F1, SLICE_LIT("Permission denied: the stream belongs to another user"));
+        loop_count(req->loop, METRIC_POSTS_REFUSED, 1);
+        http_respond_error(req, 403, HTTP_F1,
+                           SLICE_LIT("Permission denied: a post must show what its stream was opened with"));
+        break;
+    case POST_EXPIRED:
+        http_respond_error(req, 401, HTTP_F2, SLICE_LIT(TOKEN_HAS_EXPIRED));
         break;
     case POST_MALFORMED:
         http_respond_error(req, 400, HTTP_F1, SLICE_LIT("The body must begin with a MessagePack map"));
@@ -80,18 +86,6 @@ void post_answer(struct post *post, int outcome)
     loop_post(post->at, post->from, &post->mail);
 }
 
-/* Digests are compared, not secrets: how far two of them agree tells nothing about either token. */
-static bool may_post(const struct peer *p, const struct post *post)
-{
-    const struct stream_peer *s = p->conn;
-
-    if (!post->has_credential)
-        return !s->has_credential;
-    if (s->has_credential && memcmp(s->credential, post->credential, sizeof(s->credential)) == 0)
-        return true;
-    return post->user && strcmp(post->user->id, p->user->id) == 0;
-}
-
 static void run_post(struct loop *l, struct mail *mail)
 {
     struct post *post = CONTAINER_OF(mail, struct post, mail);
@@ -100,18 +94,28 @@ static void run_post(struct loop *l, struct mail *mail)
 
     if (!s)
         post_answer(post, POST_NO_STREAM);
-    else if (!may_post(p, post))
-        post_answer(post, POST_FORBIDDEN);
-    else if (s->is_held)
+    else if (s->is_held && speaker_may_act(p, &post->shown) == SPEAKER_OK)
         list_link(&s->posts, &post->link);
     else
-        post_answer(post, stream_take_post(p, post_body(post)));
+        post_answer(post, stream_take_post(p, post));
 }
 
-/* The key of the stream: the workspace as given, else the one the token is bound to or its user's own. */
-static bool read_key(struct http_request *req, const struct user *user, struct buf *key)
+/* Where a token acts when no workspace is named: the one it is bound to, or its user's own. */
+static void add_workspace(const struct token_keys *keys, struct slice text, struct buf *out)
 {
-    char personal[USER_WORKSPACE_MAX];
+    char error[TOKEN_ERROR_MAX], personal[USER_WORKSPACE_MAX];
+    struct token token;
+
+    if (!text.len || token_parse(keys, text, &token, error) != TOKEN_OK)
+        return;
+    user_personal_workspace(token.user, personal);
+    buf_add_text(out, token.user->current_workspace ? token.user->current_workspace : personal);
+    token_deinit(&token);
+}
+
+/* The key of the stream. False: no client is named. */
+static bool read_key(struct peer_loop *pl, struct http_request *req, struct slice token, struct buf *key)
+{
     struct buf client, workspace;
 
     buf_init(&client, 0);
@@ -119,12 +123,7 @@ static bool read_key(struct http_request *req, const struct user *user, struct b
     bool ok = url_query_find(req->query, "client_id", &client) && client.len;
     if (!url_query_find(req->query, "workspace", &workspace) || !workspace.len) {
         buf_clear(&workspace);
-        if (user && user->current_workspace) {
-            buf_add_text(&workspace, user->current_workspace);
-        } else if (user) {
-            user_personal_workspace(user, personal);
-            buf_add_text(&workspace, personal);
-        }
+        add_workspace(pl->hub->keys, token, &workspace);
     }
     buf_add_slice(key, buf_slice(&workspace));
     buf_add_byte(key, '/');
@@ -134,32 +133,18 @@ static bool read_key(struct http_request *req, const struct user *user, struct b
     return ok;
 }
 
-/* Who posts. A token that cannot be read here may still be the stream's own, of a kind that only its login could verify. */
-static void identify(struct peer_loop *pl, struct http_request *req, struct post *post)
-{
-    char error[TOKEN_ERROR_MAX];
-    struct token token;
-    struct slice text;
-
-    post->has_credential = http_request_token(req, &text);
-    if (!post->has_credential)
-        return;
-    digest_sha256(text, post->credential);
-    if (token_parse(pl->hub->keys, text, &token, error) == TOKEN_OK)
-        post->user = token.user;
-}
-
 void stream_on_post(struct http_request *req, void *arg)
 {
     struct peer_loop *pl = &((struct peer_loop *)arg)[req->loop->index];
     struct post *post = MEM_NEW(struct post);
+    struct slice token;
     struct buf key;
 
     post->from = req->loop;
     list_init(&post->link);
     buf_init(&key, 0);
-    identify(pl, req, post);
-    bool has_client = read_key(req, post->user, &key);
+    speaker_read(req, &post->shown, &token);
+    bool has_client = read_key(pl, req, token, &key);
     bool is_found = router_find(pl->router, pl->loop, buf_slice(&key), &post->stream);
     buf_deinit(&key);
     if (!has_client || !req->body.len) {

@@ -27,7 +27,7 @@ static void on_binary(struct ws_conn *ws, struct slice frame, struct blob *blob)
     struct peer *p = ws->owner;
 
     if (p->state == PEER_OPEN)
-        peer_binary(p, frame, blob);
+        (void)peer_binary(p, NULL, frame, blob);
     else if (p->state == PEER_GREETING)
         peer_refuse(p, JOIN_REFUSED, HYPHA_CLOSE_UNSUPPORTED, SLICE_LIT("Failed to decode authentication information"));
 }

@@ -138,16 +138,17 @@ async def test_reconnection_tokens_of_streams(hub, server, open_stream):
 @pytest.mark.differs("in the original anybody may post as anybody")
 async def test_only_its_user_posts_to_a_stream(hub, server, open_stream):
     ada = await user(hub, "ada")
-    stream = await open_stream(login("ada"), client_id="s1")
+    token = login("ada")
+    stream = await open_stream(token, client_id="s1")
     message = {"type": "news", "to": ada.client_id, "data": 1}
-    for token in (None, login("bob"), "garbage"):
-        assert (await stream.post(message, token=token)).status_code == 403
+    for other in (None, login("bob"), "garbage"):
+        assert (await stream.post(message, token=other)).status_code == 403
     await ada.manage("echo", 1)
     assert not ada.seen(lambda m, e: m.get("type") == "news")
-    assert (await stream.post(message, token=login("ada", ttl=600))).status_code == 200
+    assert (await stream.post(message, token=token)).status_code == 200
     assert (await ada.event("news"))["from"] == "ws-user-ada/s1"
     forged = {**message, "from": "ws-user-bob/x", "ws": "ws-user-bob", "user": {"id": "root"}}
-    assert (await stream.post(forged, token=login("ada"))).status_code == 200
+    assert (await stream.post(forged, token=token)).status_code == 200
     heard = await ada.event("news")
     assert heard["from"] == "ws-user-ada/s1" and heard["user"]["id"] == "ada"
     await stream.close()
@@ -171,10 +172,11 @@ async def test_anonymous_streams_are_strangers(hub, server, open_stream):
 @pytest.mark.differs("the original ends the first one late (5.5)")
 @pytest.mark.req("W-094")
 async def test_a_second_stream_replaces_the_first(hub, server, open_stream):
+    token = login("ada")
     first = await open_stream(login("ada"), client_id="s1")
-    second = await open_stream(login("ada"), client_id="s1")
+    second = await open_stream(token, client_id="s1")
     await first.ended()
-    assert await second.call("services.default.echo", 3, token=login("ada")) == ("resolve", 3)
+    assert await second.call("services.default.echo", 3, token=token) == ("resolve", 3)
     ada = await user(hub, "ada")
     await until(lambda: first.is_over)
     await ada.send({"type": "news", "to": "s1", "data": 1})

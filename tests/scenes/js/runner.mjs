@@ -151,8 +151,10 @@ const operations = {
         await connections.get(conn).emit(decode(message));
     },
     async cut({ conn }) {
-        const socket = connections.get(conn).rpc._connection._websocket;
-        if (socket.terminate) socket.terminate();
+        const { _websocket: socket, _abort_controller: stream } =
+            connections.get(conn).rpc._connection;
+        if (!socket) stream.abort();
+        else if (socket.terminate) socket.terminate();
         else socket.close();
     },
     // The page's address comes as a call of `name`; what the login gives is fetched by finish.

@@ -18,9 +18,10 @@ class Stream:
         self._reader = None
 
     @classmethod
-    async def open(cls, server, token=None, **query):
+    async def open(cls, server, token=None, cookies=None, **query):
         """A Stream, or the response when it is not 200."""
         http = client_for(server, token)
+        http.cookies.update(cookies or {})
         request = http.build_request("GET", "/rpc", params=query,
                                      headers={"Accept-Encoding": "gzip"}, timeout=60)
         response = await http.send(request, stream=True)
@@ -76,15 +77,21 @@ class Stream:
     def address(self):
         return f"{self.info['workspace']}/{self.info['client_id']}"
 
-    async def post(self, main, extra=None, token=None, **query):
-        """One POST of this stream, by its own token unless another is given; the response."""
-        body = msgpack.packb(main) + (msgpack.packb(extra) if extra is not None else b"")
-        return await self.post_bytes(body, token, **query)
+    @property
+    def cookies(self):
+        """What its response has set, as a client with a cookie jar sends it back."""
+        return dict(self.http.cookies)
 
-    async def post_bytes(self, body, token=None, **query):
+    async def post(self, main, extra=None, token=None, **more):
+        """One POST for this stream, with that token; cookies, address: as post_bytes."""
+        body = msgpack.packb(main) + (msgpack.packb(extra) if extra is not None else b"")
+        return await self.post_bytes(body, token, **more)
+
+    async def post_bytes(self, body, token=None, cookies=None, address=None, **query):
         params = {"client_id": self.info["client_id"], "workspace": self.info["workspace"], **query}
         params = {k: v for k, v in params.items() if v is not None}
-        async with client_for(self.server, token) as http:
+        async with client_for(self.server, token, address) as http:
+            http.cookies.update(cookies or {})
             return await http.post("/rpc", params=params, content=body,
                                    headers={"Content-Type": "application/msgpack"})
 

@@ -29,6 +29,9 @@ async def provider_of(hub, visibility="public", client_id="prov", **more):
     return provider
 
 
-def client_for(server, token=None):
+def client_for(server, token=None, address=None):
+    """address: which of this machine's own the connection comes from, for example 127.0.0.2."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return httpx.AsyncClient(base_url=server.url, headers=headers, timeout=30, trust_env=False)
+    transport = httpx.AsyncHTTPTransport(local_address=address) if address else None
+    return httpx.AsyncClient(base_url=server.url, headers=headers, timeout=30, trust_env=False,
+                             transport=transport)

@@ -1,0 +1,45 @@
+/* speaker: who may act for a connection. Ids are public, so nothing that a listing shows proves anything.
+ *
+ *   over a WebSocket             -> its socket: nobody else writes to it
+ *   stream opened with a token   -> that very token, as long as it has not expired; when it is revoked, the stream is closed
+ *   stream opened without one    -> the cookie its response has set, once the client has sent it back; a client that keeps no
+ *                                   cookies (Node.js, a page of another origin) holds nothing that others do not see: it is
+ *                                   known by its address alone
+ *
+ * Asked before a batch has any effect, whichever transport it came by (peer/inbound.h). Loop of the peer. */
+#pragma once
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/assert.h"
+#include "base/slice.h"
+
+struct buf;
+struct http_request;
+struct peer;
+
+enum { SPEAKER_OK, SPEAKER_STRANGER, SPEAKER_EXPIRED };
+
+/* What a request shows. Digests are kept and compared, not secrets: how far two of them agree tells nothing about either. */
+struct speaker_proof {
+    uint8_t token[32], cookie[32]; /* SHA-256 */
+    bool has_token, has_cookie;
+    struct in6_addr address; /* of the client; all zero: not known */
+};
+
+/* What a stream's posts must show: in its peer, where NULL means that it has a socket. */
+struct speaker {
+    struct speaker_proof opened; /* what it was opened with; the cookie is the one it was given if it had none */
+    bool keeps_cookies;          /* the client has sent ours back */
+    int64_t expires_at;          /* of the token, Unix seconds; 0 = never */
+};
+
+/* ret_token: the token's text, empty when there is none; lives as long as the request. */
+void speaker_read(struct http_request *req, struct speaker_proof *ret, struct slice *ret_token);
+/* Before a stream begins: reads what it is opened with, and adds the header that sets a cookie if it needs one. */
+void speaker_open(struct speaker *s, struct http_request *req, struct slice *ret_token, struct buf *headers);
+/* shown: NULL for what came over the peer's own socket. */
+MUST_CHECK int speaker_may_act(const struct peer *p, const struct speaker_proof *shown);
+/* Milliseconds until the token expires: 0 = it has; UINT64_MAX = never. */
+uint64_t speaker_remaining_ms(const struct speaker *s);

@@ -1,0 +1,213 @@
+"""Who may act for a connection: nothing that others can see is a credential."""
+import asyncio
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from kit.browser import PROGRAM, Browser
+from kit.hub import connection_of, until
+from kit.http_stream import Stream
+from kit.people import login, user
+
+ELSEWHERE = "127.0.0.2"
+
+pytestmark = pytest.mark.differs("in the original anybody may post as anybody")
+
+
+def call(stream, method, *args):
+    """A call of the manager, as its two halves."""
+    return ({"type": "method", "to": "*/" + stream.info["manager_id"],
+             "method": f"services.default.{method}", "session": "s-forged"},
+            {"args": list(args), "promise": "*"})
+
+
+class Ids:
+    """A stream as strangers know it: by its two ids."""
+
+    def __init__(self, server, api):
+        self.server = server
+        connection = connection_of(api)
+        self.info = {"client_id": connection._client_id, "workspace": connection._workspace,
+                     "manager_id": connection.manager_id}
+    post, post_bytes = Stream.post, Stream.post_bytes
+
+
+@pytest.mark.req("S-71", "D-06", "W-095")
+async def test_the_python_client_is_nobody_elses_mouth(hub, server):
+    """Unregistering its service and calling the manager's protected methods used to work."""
+    api = await hub.py("victim", transport="http")
+    await api.register_service({"id": "svc", "f": lambda: 1, "config": {"visibility": "public"}})
+    ids = Ids(server, api)
+    for method, args in (("unregister_service", ["svc"]), ("set_env", ["a", "b"]),
+                         ("generate_token", [])):
+        for token in (None, login("mallory"), "garbage"):
+            answer = await ids.post(*call(ids, method, *args), token=token)
+            assert answer.status_code == 403 and "Permission denied" in answer.text
+    wrong = await ids.post({"type": "ping"}, cookies={"hyphad-stream": "x" * 22})
+    assert wrong.status_code == 403
+    assert (await api.get_service_info("svc"))["id"].endswith("victim:svc")
+    assert await api.get_env() == {}
+
+
+@pytest.mark.req("S-71")
+async def test_a_client_that_keeps_cookies_is_known_by_its_own(hub, server):
+    stream = await Stream.open(server, client_id="s1")
+    head = stream.response.headers["set-cookie"]
+    assert "HttpOnly" in head and "SameSite=Strict" in head and "Path=/rpc" in head
+    ping = {"type": "ping"}
+    assert (await stream.post(ping, address=ELSEWHERE)).status_code == 403
+    assert (await stream.post(ping)).status_code == 200, "it may be one that keeps none"
+    assert (await stream.post(ping, cookies=stream.cookies, address=ELSEWHERE)).status_code == 200
+    assert (await stream.post(ping)).status_code == 403, "it keeps them: nothing else counts now"
+    # The page logs in while the stream is open: the cookie is still the browser's.
+    assert (await stream.post(ping, cookies=stream.cookies, token=login("ada"))).status_code == 200
+    other = await Stream.open(server, client_id="s2", cookies=stream.cookies)
+    assert "set-cookie" not in other.response.headers, "one for all streams of a browser"
+    assert (await other.post(ping)).status_code == 403, "the first post needs it already"
+    assert (await other.post(ping, cookies=stream.cookies)).status_code == 200
+    named = await Stream.open(server, login("ada"), client_id="s3")
+    assert "set-cookie" not in named.response.headers
+    for one in (stream, other, named):
+        await one.close()
+
+
+@pytest.mark.req("S-71", "W-091")
+async def test_a_client_without_cookies_is_known_by_its_address(hub, server):
+    js = await hub.js("js", transport="http")
+    assert await js.manage("echo", 5) == 5
+    stream = await Stream.open(server, client_id="s1")
+    stream.info = {**stream.info, "client_id": "js", "workspace": js.workspace}
+    assert (await stream.post({"type": "ping"}, address=ELSEWHERE)).status_code == 403
+    assert await js.manage("echo", 6) == 6
+    await stream.close()
+
+
+@pytest.mark.req("S-71", "D-05", "D-07")
+async def test_only_the_very_token_acts(hub, server):
+    """Revoked, narrowed, of another workspace, of another client, of another login: none of them."""
+    ada = await user(hub, "ada")
+    await ada.manage("create_workspace", {"id": "ada-other"})
+    own = await ada.manage("generate_token", {"expires_in": 600})
+    revoked = await ada.manage("generate_token")
+    await ada.manage("revoke_token", revoked)
+    stream = await Stream.open(server, own, client_id="s1")
+    others = [None, "garbage", revoked, login("ada"), login("ada", ttl=-5), login("bob"),
+              await ada.manage("generate_token", {"permission": "read"}),
+              await ada.manage("generate_token", {"workspace": "ada-other"}),
+              await ada.manage("generate_token", {"client_id": "s2"}),
+              await ada.manage("generate_token", {"expires_in": 600}),
+              stream.info["reconnection_token"], own[:-1] + ("A" if own[-1] != "A" else "B")]
+    for token in others:
+        if token == own:
+            continue
+        for message in (call(stream, "set_env", "a", "b"),
+                        ({"type": "news", "to": ada.client_id}, {"data": 1}),
+                        ({"type": "refresh_token"}, None)):
+            assert (await stream.post(*message, token=token)).status_code == 403, token
+    cookies = {"access_token": own}
+    assert (await stream.post({"type": "ping"}, cookies=cookies)).status_code == 200
+    assert await stream.call("services.default.echo", 2, token=own) == ("resolve", 2)
+    assert not ada.seen(lambda m, e: m.get("type") == "news")
+    assert await ada.manage("get_env") == {}
+    await stream.close()
+    await ada.manage("delete_workspace", "ada-other")
+
+
+@pytest.mark.req("S-71", "W-093")
+async def test_a_reconnection_token_beside_another(hub, server):
+    """It takes a login up again, beside the token of that login; it lends its rights to no other."""
+    token, other = login("ada", ttl=600), login("bob")
+    stream = await Stream.open(server, token, client_id="s1")
+    back = stream.info["reconnection_token"]
+    again = await Stream.open(server, token, client_id="s1", reconnection_token=back)
+    await stream.ended()
+    assert again.address == stream.address
+    assert (await again.post({"type": "ping"}, token=token)).status_code == 200
+    for wrong in (None, other, back):
+        assert (await again.post({"type": "ping"}, token=wrong)).status_code == 403
+    mixed = await Stream.open(server, other, client_id="s1", reconnection_token=back)
+    assert mixed.info["workspace"] == "ws-user-bob"
+    expired = login("ada", ttl=-5)
+    for bad in (expired, "garbage"):
+        answer = await Stream.open(server, bad, client_id="s1", reconnection_token=back)
+        assert answer.status_code == 401, answer.text
+    for one in (stream, again, mixed):
+        await one.close()
+
+
+@pytest.mark.req("S-71", "A-035")
+async def test_what_holds_when_a_token_expires(hub, server):
+    """A stream ends with the token its posts need; a WebSocket goes on, as in the original."""
+    token = login("ada", ttl=3)
+    ws = await hub.raw("ws", token=token)
+    stream = await Stream.open(server, token, client_id="s1")
+    assert await stream.call("services.default.echo", 1, token=token) == ("resolve", 1)
+    assert "expired" in (await stream.control("error"))["message"]
+    await stream.ended()
+    assert (await stream.post({"type": "ping"}, token=token)).status_code == 400
+    back = stream.info["reconnection_token"]
+    for query in ({}, {"reconnection_token": back}):
+        answer = await Stream.open(server, token, client_id="s1", **query)
+        assert answer.status_code == 401 and "expired" in answer.text
+    assert await ws.manage("echo", 1) == 1
+    await stream.close()
+
+
+@pytest.mark.req("S-71", "W-091")
+@pytest.mark.parametrize("is_named", (False, True))
+async def test_the_published_clients_come_back(hub, server, is_named):
+    """The stream is lost; the clients take it up again, and what they post is theirs again."""
+    more = {"token": login("ada")} if is_named else {}
+    py = await hub.py("py", transport="http", **more)
+    js = await hub.js("js", transport="http", **more)
+    await py.register_service({"id": "s", "f": lambda: 1})
+    taken = await Stream.open(server, client_id="py", workspace=py.config.workspace,
+                              reconnection_token=connection_of(py)._reconnection_token)
+    assert taken.address == f"{py.config.workspace}/py", "it ends the one that is there"
+    await taken.close()
+    await js.node.do("cut", conn=js.name)
+
+    async def is_back(ask):
+        try:
+            return await asyncio.wait_for(ask(), 3) == 7
+        except Exception:
+            return False
+    await until(lambda: is_back(lambda: py.echo(7)), timeout=40)
+    await until(lambda: is_back(lambda: js.manage("echo", 7)), timeout=40)
+    assert (await py.get_service_info("s"))["id"].endswith("py:s")
+
+
+@pytest.mark.req("S-71", "W-091")
+@pytest.mark.timeout(180)
+@pytest.mark.skipif(PROGRAM is None, reason="no Chromium on this machine")
+async def test_a_page_of_this_origin_keeps_the_cookie(hub, server, tmp_path):
+    """Two clients of one page over HTTP, one cookie; a page of another origin goes without."""
+    script = Path(os.environ["HYPHAD_NODE_MODULES"],
+                  "hypha-rpc-0.21.40/dist/hypha-rpc-websocket.js").read_text()
+
+    def connect(client):
+        settings = json.dumps({"server_url": server.url, "client_id": client, "transport": "http"})
+        return ("(async () => { const api = await (window.hyphaWebsocketClient || window.hyphaRpc)"
+                f".connectToServer({settings}); window.{client} = api;"
+                "return [api.config.workspace, await api.echo(5)]; })()")
+    spoken = await Stream.open(server, client_id="s1")
+
+    async def posts_as(client, workspace):
+        spoken.info = {**spoken.info, "client_id": client, "workspace": workspace}
+        return (await spoken.post({"type": "ping"})).status_code
+    async with Browser(tmp_path) as browser:
+        page = await browser.page(server.url + "/")
+        await page.eval(script + ";0")
+        for client in ("one", "two"):
+            workspace, echoed = await page.eval(connect(client))
+            assert echoed == 5 and await posts_as(client, workspace) == 403
+        assert await page.eval("one.echo(6)") == 6, "the second has not taken its cookie away"
+        cookies = (await page.send("Network.getCookies", urls=[server.url + "/rpc"]))["cookies"]
+        assert [c["name"] for c in cookies] == ["hyphad-stream"] and cookies[0]["httpOnly"]
+        stranger = await browser.page(server.url.replace("127.0.0.1", "localhost") + "/")
+        await stranger.eval(script + ";0")
+        workspace, echoed = await stranger.eval(connect("three"))
+        assert echoed == 5 and await posts_as("three", workspace) == 200, "known by its address"
+    await spoken.close()
