@@ -51,6 +51,8 @@ struct peer_transport {
     void (*send)(struct peer *p, struct msg *m);
     /* A control map, as JSON (wire-protocol 1.11). */
     void (*send_text)(struct peer *p, struct slice json);
+    /* Who may act for the peer (peer/speaker.h). NULL: it has a socket, and whatever comes over it is its own. */
+    struct speaker *(*speaker)(const struct peer *p);
     void (*hold)(struct peer *p, bool is_held);         /* stop reading what it sends, or go on */
     void (*ping)(struct peer *p);                       /* a sign of life is wanted: told by probe_settle() */
     uint64_t (*silent_ms)(const struct peer *p);        /* since it was last heard; 0 while it is held back */
@@ -72,7 +74,6 @@ struct peer {
     struct peer_loop *pl;
     const struct peer_transport *via;
     void *conn;                     /* of the transport; NULL once it has let go, or ended */
-    struct speaker *speaker;        /* of the transport: who may act for it; NULL: what comes over its own socket */
     struct in6_addr address;        /* of the client, said by the connection or a trusted proxy; all zero: not known */
     struct timer timer;             /* first message, then silence */
     struct timer rate_timer;        /* running while the message rate holds it back */

@@ -78,7 +78,7 @@ static bool is_same_place(const struct in6_addr *a, const struct in6_addr *b)
 
 int speaker_may_act(const struct peer *p, const struct speaker_proof *shown)
 {
-    struct speaker *s = p->speaker;
+    struct speaker *s = p->via->speaker ? p->via->speaker(p) : NULL;
 
     if (!s || !shown)
         return s == NULL && shown == NULL ? SPEAKER_OK : SPEAKER_STRANGER;

@@ -28,7 +28,7 @@ struct speaker_proof {
     struct in6_addr address; /* of the client; all zero: not known */
 };
 
-/* What a stream's posts must show: in its peer, where NULL means that it has a socket. */
+/* What a stream's posts must show. */
 struct speaker {
     struct speaker_proof opened; /* what it was opened with; the cookie is the one it was given if it had none */
     bool keeps_cookies;          /* the client has sent ours back */
