@@ -132,7 +132,7 @@ static void flush(struct stream *s)
     uv_buf_t bufs[STREAM_GATHER];
     size_t n_sent = 0;
 
-    if (s->state == STREAM_CLOSING || s->write)
+    if (s->state == STREAM_CLOSING || s->has_failed || s->write)
         return;
     while (s->sendq.n_bytes) {
         size_t n_bytes;
@@ -162,7 +162,21 @@ static void flush(struct stream *s)
 
 static void on_flush(struct deferred *d)
 {
-    flush(CONTAINER_OF(d, struct stream, flush));
+    struct stream *s = CONTAINER_OF(d, struct stream, flush);
+
+    if (s->has_failed)
+        ended(s, UV_ENOBUFS);
+    else
+        flush(s);
+}
+
+bool stream_fail(struct stream *s)
+{
+    if (s->state != STREAM_OPEN || s->has_failed)
+        return false;
+    s->has_failed = true;
+    loop_defer(s->loop, &s->flush);
+    return true;
 }
 
 static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
@@ -289,7 +303,7 @@ void stream_read_stop(struct stream *s)
 
 bool stream_send(struct stream *s, struct msg *m)
 {
-    if (s->state != STREAM_OPEN) {
+    if (s->state != STREAM_OPEN || s->has_failed) {
         msg_unref(m);
         return true;
     }

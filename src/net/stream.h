@@ -50,6 +50,7 @@ struct stream {
     uint32_t read_bytes;            /* of one read: less where its messages are much work */
     bool is_reading;
     bool has_ended;
+    bool has_failed;                /* by stream_fail, and its owner does not know yet */
 };
 
 /* Takes over the descriptor (closed on failure). Not reading yet. NULL: *ret_error has the UV_E*. */
@@ -64,6 +65,9 @@ MUST_CHECK NONNULL(3) bool stream_send_bytes(struct stream *s, struct slice byte
 void stream_finish(struct stream *s);           /* sends what is queued, then closes; further sends are dropped */
 void stream_close(struct stream *s);            /* at once; queued messages are dropped. Harmless when closing */
 void stream_reset(struct stream *s);            /* as stream_close, with a TCP reset instead of a FIN */
+/* As if the peer had failed: the owner hears on_end(UV_ENOBUFS) at the end of the turn, and not before, so that sending never ends
+ * anything under the sender's feet. What is sent meanwhile is dropped. False: it is ending anyway. */
+bool stream_fail(struct stream *s);
 /* Ends every stream of a loop as if each peer had failed: owners hear on_end(UV_ECANCELED). For the end of a drain. */
 void stream_end_all(struct loop *loop);
 /* Milliseconds for which queued bytes have made no progress that was looked for; 0 when the queue is empty. */

@@ -122,7 +122,6 @@ static bool is_foreign(const struct peer *p, struct slice to)
 static void forward(struct peer *p, const struct rpc_header *h, int kind, struct slice to, struct blob *blob)
 {
     struct peer_loop *pl = p->pl;
-    struct handle me = p->endpoint.handle;
     bool copy_tail = !blob || h->tail.len <= COPY_TAIL_MAX;
     struct msg *m = rpc_header_splice(h, to, &p->stamp, copy_tail, p->account);
 
@@ -138,7 +137,7 @@ static void forward(struct peer *p, const struct rpc_header *h, int kind, struct
         router_broadcast(pl->router, pl->loop, p->workspace, h->type, m);
     else if (router_send(pl->router, pl->loop, to, m) == ROUTER_NO_PEER)
         router_bounce(pl->router, pl->loop, m);
-    else if (is_foreign(p, to) && peer_find(pl->loop, me))
+    else if (is_foreign(p, to))
         watch_target(p, to, h->session);
 }
 
@@ -170,7 +169,6 @@ static void take_frame(struct peer *p, struct slice frame, struct blob *blob)
     struct loop *loop = p->pl->loop;
     const struct config *config = loop->config;
     const struct rpc_header_caps caps = {(uint32_t)config->rpc_max_header_bytes, config->rpc_max_depth, config->rpc_max_pairs};
-    struct handle me = p->endpoint.handle;
     struct rpc_header h;
 
     loop_count(loop, METRIC_CLIENT_REQUESTS, 1);
@@ -192,10 +190,7 @@ static void take_frame(struct peer *p, struct slice frame, struct blob *blob)
         refuse_reserved(p, &h);
     else
         route(p, &h, blob);
-    /* Sending may have ended this very peer: a message to itself can fill its own queue. */
-    p = peer_find(loop, me);
-    if (p)
-        pressure_check(p);
+    pressure_check(p);
 }
 
 int peer_binary(struct peer *p, const struct speaker_proof *shown, struct slice frame, struct blob *blob)

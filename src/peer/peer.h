@@ -47,7 +47,8 @@ struct peer_loop {
 /* How a peer is reached: a WebSocket, or an HTTP stream. The rest of the house does not know which. Loop of the peer. */
 struct peer_transport {
     enum metric open, established;      /* the figures of its kind */
-    /* A sealed message; takes over the reference. May end the peer. */
+    /* A sealed message; takes over the reference. Never ends the peer in this call: one that is too slow to keep ends with the turn,
+     * so that whoever sends may go on with what it has. */
     void (*send)(struct peer *p, struct msg *m);
     /* A control map, as JSON (wire-protocol 1.11). */
     void (*send_text)(struct peer *p, struct slice json);

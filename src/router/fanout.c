@@ -1,5 +1,5 @@
-/* fanout: a broadcast is one mail and one reference per loop; each loop walks its own members. An endpoint that a delivery
- * detaches (a consumer too slow to keep) may be any of the members, so the walk holds on to none of them. */
+/* fanout: a broadcast is one mail and one reference per loop; each loop walks its own members. No delivery detaches a member: one
+ * that is too slow to keep leaves when the turn ends. */
 #include "router/fanout.h"
 
 #include "base/memory.h"
@@ -99,25 +99,14 @@ static void deliver_here(struct router *r, struct loop *self, struct slice works
 {
     struct fanout *f = router_fanout(r, self);
     struct membership *ms = map_find(&f->workspaces, workspace);
-    struct list todo, done;
 
     if (!ms || !map_find(&ms->interests, type))
         return;
-    /* Members wait on `todo` and move to `done` before they are served: whoever leaves during the walk unlinks itself from
-     * whichever it is on. The membership itself may be gone afterwards, when the last member left. */
-    list_init(&todo);
-    list_init(&done);
-    ms->n_members++;        /* holds the membership while its list is split */
-    list_move_all(&todo, &ms->members);
-    while (!list_is_empty(&todo)) {
-        struct endpoint *e = LIST_ENTRY(todo.next, struct endpoint, member);
-        list_unlink(&e->member);
-        list_link(&done, &e->member);
+    LIST_FOREACH(it, &ms->members) {
+        struct endpoint *e = LIST_ENTRY(it, struct endpoint, member);
         if (e->ops->wants && e->ops->wants(e, type))
             e->ops->deliver(e, msg_ref(m));
     }
-    list_move_all(&ms->members, &done);
-    release(f, ms);
 }
 
 static void run_fan(struct loop *self, struct mail *mail)

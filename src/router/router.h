@@ -15,7 +15,8 @@ struct endpoint;
 struct router;
 
 struct endpoint_ops {
-    /* A message for this endpoint; takes over the reference. Loop thread of the endpoint. */
+    /* A message for this endpoint; takes over the reference. Detaches nothing and calls nobody back: whoever sends goes on with what it
+     * has. Loop thread of the endpoint. */
     void (*deliver)(struct endpoint *e, struct msg *m);
     /* Its account has no room for an answer it is owed. refusal says so and is charged to the server (NULL: not even that); takes
      * over the reference. NULL: it is delivered. */

@@ -79,8 +79,8 @@ static void on_stream_end(struct stream *s, int error)
 {
     struct ws_conn *ws = s->owner;
 
-    (void)error;    /* a lost peer is a lost peer; which errno says nothing an operator could act on */
-    ws_tell_end(ws, WS_END_LOST);
+    /* A lost peer is a lost peer; which errno says nothing an operator could act on. */
+    ws_tell_end(ws, error == UV_ENOBUFS ? WS_END_SLOW : WS_END_LOST);
     ws_drop(ws);
 }
 

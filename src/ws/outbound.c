@@ -41,12 +41,12 @@ static bool is_over_cap(const struct ws_conn *ws)
            ws->stream->sendq.msgs.n_items > config->sendq_frames;
 }
 
-/* It does not take what it is sent: more than its queue or its account holds. */
-static void drop_slow(struct ws_conn *ws)
+/* It does not take what it is sent: more than its queue or its account holds. Its owner is told when the turn ends: whoever sends
+ * may go on with what it has. */
+static void fail_slow(struct ws_conn *ws)
 {
-    loop_count(ws->stream->loop, METRIC_WS_SLOW_CONSUMERS, 1);
-    ws_tell_end(ws, WS_END_SLOW);
-    ws_drop(ws);
+    if (stream_fail(ws->stream))
+        loop_count(ws->stream->loop, METRIC_WS_SLOW_CONSUMERS, 1);
 }
 
 void ws_send(struct ws_conn *ws, struct msg *m)
@@ -57,13 +57,13 @@ void ws_send(struct ws_conn *ws, struct msg *m)
     }
     loop_count(ws->stream->loop, METRIC_BYTES_OUT, (int64_t)msg_len(m));
     if (!stream_send(ws->stream, m) || is_over_cap(ws))
-        drop_slow(ws);
+        fail_slow(ws);
 }
 
 void ws_send_text(struct ws_conn *ws, struct slice text)
 {
     if (ws->state == WS_OPEN && (!send_frame(ws, WS_TEXT, text, ws->account) || is_over_cap(ws)))
-        drop_slow(ws);
+        fail_slow(ws);
 }
 
 void ws_ping(struct ws_conn *ws)
