@@ -24,10 +24,10 @@ struct api *api_new(const struct api_options *options)
     a->rate = http_rate_new();
     atomic_init(&a->readiness, API_STARTING);
     add(a, HTTP_M_GET, "/", api_on_page, 0);
-    add(a, HTTP_M_GET, "/health", api_on_health, HTTP_ROUTE_UNLIMITED);
-    add(a, HTTP_M_GET, "/health/liveness", api_on_liveness, HTTP_ROUTE_UNLIMITED);
-    add(a, HTTP_M_GET, "/health/readiness", api_on_readiness, HTTP_ROUTE_UNLIMITED);
-    add(a, HTTP_M_GET, "/metrics", api_on_metrics, 0);
+    add(a, HTTP_M_GET, "/health", api_on_health, HTTP_ROUTE_UNLIMITED | HTTP_ROUTE_RESERVED);
+    add(a, HTTP_M_GET, "/health/liveness", api_on_liveness, HTTP_ROUTE_UNLIMITED | HTTP_ROUTE_RESERVED);
+    add(a, HTTP_M_GET, "/health/readiness", api_on_readiness, HTTP_ROUTE_UNLIMITED | HTTP_ROUTE_RESERVED);
+    add(a, HTTP_M_GET, "/metrics", api_on_metrics, HTTP_ROUTE_RESERVED);
     add(a, HTTP_M_GET, "/{workspace}/info", api_on_workspace_info, 0);
     add(a, HTTP_M_GET, "/{workspace}/services", api_on_services_redirect, 0);
     add(a, HTTP_M_GET, "/{workspace}/services/", api_on_services, 0);

@@ -15,7 +15,7 @@
 
 enum {
     DESCRIPTORS_SPARE = 256,
-    CONNECTIONS_MIN = 64,
+    CONNECTIONS_MIN = 8,
     CONNECTIONS_MAX = 1000000,
     THREADS_MAX = 256
 };
@@ -110,7 +110,7 @@ static unsigned long long usable_connections(void)
     unsigned long long n = CONNECTIONS_MAX;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max != RLIM_INFINITY)
-        n = limit.rlim_max > DESCRIPTORS_SPARE ? limit.rlim_max - DESCRIPTORS_SPARE : 0;
+        n = limit.rlim_max > 2 * DESCRIPTORS_SPARE ? limit.rlim_max - DESCRIPTORS_SPARE : limit.rlim_max / 2;
     return n < CONNECTIONS_MIN ? CONNECTIONS_MIN : n > CONNECTIONS_MAX ? CONNECTIONS_MAX : n;
 }
 

@@ -16,6 +16,7 @@
 #include "base/memory.h"
 #include "http/conn_state.h"
 #include "http/parse.h"
+#include "net/shares.h"
 #include "net/stream.h"
 
 enum {
@@ -96,7 +97,7 @@ void http_conn_close(struct http_conn *c)
 static void conn_finish(struct http_conn *c)
 {
     c->state = CONN_CLOSING;
-    http_conn_start_timer(c, http_conn_stall_ms(c));
+    http_pace_start(c, false);
     if (!c->stream->has_ended)
         stream_finish(c->stream);
     else if (!c->stream->sendq.n_bytes)
@@ -136,7 +137,7 @@ static void on_end(struct stream *s, int error)
 
     if (!error && is_answered && s->sendq.n_bytes) {
         c->state = CONN_CLOSING; /* a client may close its side and still read */
-        http_conn_start_timer(c, http_conn_stall_ms(c));
+        http_pace_start(c, false);
     } else {
         http_conn_close(c);
     }
@@ -146,11 +147,13 @@ static void on_drained(struct stream *s)
 {
     struct http_conn *c = s->owner;
 
+    c->pace.at_ms = 0;
     if (c->state == CONN_CLOSING) {
         http_conn_close(c);
     } else if (c->state == CONN_IDLE && c->hl->is_closing) {
         http_conn_close(c);
     } else if (c->state == CONN_IDLE) {
+        http_admit_tell(c);
         http_conn_start_timer(c, c->hl->site->caps.keepalive_timeout_ms);
         stream_read_start(s);
         if (c->held.len)
@@ -167,8 +170,16 @@ static void on_closed(struct stream *s)
     http_conn_free(s->owner);
 }
 
-static const struct stream_ops ops = {
-    .on_read = on_read, .on_end = on_end, .on_drained = on_drained, .on_closed = on_closed};
+static bool on_evict(struct stream *s)
+{
+    return http_admit_evict(s->owner);
+}
+
+static const struct stream_ops ops = {.on_read = on_read,
+                                      .on_end = on_end,
+                                      .on_drained = on_drained,
+                                      .on_evict = on_evict,
+                                      .on_closed = on_closed};
 
 static void on_due(struct timer *t)
 {
@@ -176,17 +187,22 @@ static void on_due(struct timer *t)
     bool is_waiting = c->stream->sendq.n_bytes > 0;
 
     switch (c->state) {
-    case CONN_HEAD:
     case CONN_BODY:
+        if (http_pace_holds(c, true))
+            break;
+        /* fall through */
+    case CONN_HEAD:
         http_feed_refuse_slow(c);
         break;
     case CONN_LINGER:
         http_conn_close(c);
         break;
     default:
-        if (is_waiting && stream_stalled_ms(c->stream) < http_conn_stall_ms(c))
-            http_conn_start_timer(c, http_conn_stall_ms(c) - stream_stalled_ms(c->stream));
-        else if (is_waiting || c->state != CONN_PENDING)
+        if (is_waiting && http_pace_holds(c, false))
+            break;
+        if (is_waiting)
+            loop_count(c->hl->loop, METRIC_HTTP_TOO_SLOW, 1);
+        if (is_waiting || c->state != CONN_PENDING)
             http_conn_close(c);
     }
 }
@@ -232,11 +248,12 @@ void http_loop_close_all(struct http_loop *hl)
     }
 }
 
-void http_conn_open(struct http_loop *hl, int fd)
+void http_conn_open(struct http_loop *hl, int fd, struct seat *seat)
 {
     LOOP_ASSERT(hl->loop);
     if (hl->is_closing) {
         close(fd);
+        seat_free(seat);
         return;
     }
     struct http_conn *c = MEM_NEW(struct http_conn);
@@ -255,8 +272,10 @@ void http_conn_open(struct http_loop *hl, int fd)
     c->stream = stream_open(hl->loop, fd, &ops, c, &error);
     if (!c->stream) {
         http_conn_free(c);
+        seat_free(seat);
         return;
     }
+    stream_take_seat(c->stream, seat);
     c->n_kept = mem_taken(c) + mem_taken(c->stream);
     account_keep_always(hl->site->account, c->n_kept);
     http_conn_start_timer(c, hl->site->caps.head_timeout_ms);
@@ -295,6 +314,7 @@ struct stream *http_upgrade_take(struct http_request *req, struct slice *ret_lef
     *ret_leftover = c->is_feeding ? c->rest : buf_slice(&c->held);
     req->status = 101;
     c->req = part(c);
+    seat_set(s->seat, SEAT_BUSY);
     c->state = CONN_TAKEN; /* http_conn_free ends the request */
     c->stream = NULL;
     stream_adopt(s, &taken_ops, NULL);
@@ -319,8 +339,8 @@ void http_conn_send(struct http_request *req, struct msg *m)
         return;
     }
     (void)stream_send(c->stream, m);        /* its charge is its own */
-    if (!timer_is_running(&c->timer))
-        http_conn_start_timer(c, http_conn_stall_ms(c));
+    if (!c->pace.at_ms)
+        http_pace_start(c, false);
 }
 
 size_t http_conn_waiting(const struct http_request *req)
@@ -338,13 +358,14 @@ void http_conn_answered(struct http_request *req)
         http_conn_close(c);
     } else if (!wants_close) {
         c->state = CONN_IDLE;
-        http_conn_start_timer(c, http_conn_stall_ms(c)); /* until the answer has left: on_drained */
+        http_pace_start(c, false); /* until the answer has left: on_drained */
         stream_read_start(c->stream);
         if (c->held.len && !c->is_feeding)
             loop_defer(c->hl->loop, &c->resume);
     } else if (c->is_unread && !c->stream->has_ended) {
         c->state = CONN_LINGER;
         http_conn_start_timer(c, LINGER_MS);
+        http_admit_tell(c);
         stream_read_start(c->stream);
     } else {
         conn_finish(c);

@@ -19,6 +19,8 @@
 struct account;
 struct config_cidrs;
 struct config_list;
+struct in6_addr;
+struct seat;
 struct stream;
 
 struct http_caps {
@@ -28,6 +30,8 @@ struct http_caps {
     uint64_t head_timeout_ms;       /* from a request's first byte to the end of its head: 408 */
     uint64_t keepalive_timeout_ms;  /* between two requests */
     uint64_t stall_timeout_ms;      /* a body that stops, a response that is not read; 0 = 60 s */
+    size_t min_rate;                /* bytes a second of a body or response that is waited for: 408; 0 = any */
+    uint64_t rate_window_ms;        /* over so long */
 };
 
 /* What all connections of a server share. Const after start; outlives every loop's connections. */
@@ -64,8 +68,10 @@ void http_loop_close_idle(struct http_loop *hl);
 /* Closes all at once; handlers that hold a request are told by on_gone. */
 void http_loop_close_all(struct http_loop *hl);
 
-/* Takes over the descriptor and serves it. Loop thread. */
-void http_conn_open(struct http_loop *hl, int fd);
+/* Takes over the descriptor and its seat (NULL: not counted) and serves it. Loop thread. */
+void http_conn_open(struct http_loop *hl, int fd, struct seat *seat);
+/* Whether that address may name the client it speaks for. */
+bool http_site_trusts(const struct http_site *site, const struct in6_addr *address);
 
 /* Ends a request of an upgrade route by taking the connection's stream: from here on the caller
  * owns it and adopts it with stream_adopt at once. The stream is being read. The request and

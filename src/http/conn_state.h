@@ -1,7 +1,8 @@
 /* conn_state: what conn.c (life, time, endings) and feed.c (bytes to requests to handlers) share
- * of a connection; nobody else includes it. Loop-owned. */
+ * of a connection, and admit.c looks at; nobody else includes it. Loop-owned. */
 #pragma once
 #include "base/buf.h"
+#include "http/admit.h"
 #include "http/conn.h"
 #include "http/dispatch.h"
 #include "loop/loop.h"
@@ -28,12 +29,14 @@ struct http_conn {
     struct http_request *req;    /* the handler's, in PENDING */
     struct http_verdict verdict; /* about the request being read */
     struct timer timer;
+    struct http_pace pace; /* of what the timer waits for, in BODY or while an answer leaves */
     struct deferred resume;
     struct buf held;   /* unread bytes that wait for an answer */
     struct slice rest; /* while feeding an upgrade: what follows its head */
     enum conn_state state;
     bool is_feeding;
     bool is_cut;    /* out of memory or of patience: closed at the end of the turn */
+    bool is_evicted; /* its place is another's: the seat hears no more */
     bool is_unread; /* the client has more to send of a refused request */
     size_t n_kept;  /* what the site's account keeps for it: this record and the stream */
 };
@@ -53,3 +56,4 @@ void http_feed(struct http_conn *c, char *bytes, size_t n_bytes);
 void http_feed_hold(struct http_conn *c, const char *bytes, size_t n_bytes);
 bool http_feed_is_open(const struct http_conn *c);      /* the next byte belongs to a request */
 void http_feed_refuse_slow(struct http_conn *c);        /* 408, or just the end when none began */
+void http_feed_refuse_evicted(struct http_conn *c);     /* 503 */

@@ -41,6 +41,9 @@ struct http_verdict http_dispatch_judge(struct http_request *req, uint64_t body_
         req->route && (req->route->flags & (HTTP_ROUTE_UNLIMITED | HTTP_ROUTE_UPGRADE));
     bool is_raw = req->route && (req->route->flags & HTTP_ROUTE_RAW);
 
+    int r = req->route && (req->route->flags & HTTP_ROUTE_RESERVED) ? HTTP_ADMIT_OK : http_admit_ask(req);
+    if (r != HTTP_ADMIT_OK)
+        return (struct http_verdict){r == HTTP_ADMIT_OVER ? HTTP_ANSWER_OVER_SHARE : HTTP_ANSWER_FULL, HTTP_RETRY_FULL_S};
     if (!is_exempt && site->allow && !site->allow(req, &retry_after_s, site->arg))
         return (struct http_verdict){HTTP_ANSWER_LIMITED, retry_after_s};
     if (!is_raw && http_cors_is_preflight(req))
@@ -80,15 +83,14 @@ static void answer_not_allowed(struct http_request *req, unsigned allowed)
     buf_deinit(&extra);
 }
 
-static void answer_limited(struct http_request *req, unsigned retry_after_s)
+static void answer_later(struct http_request *req, unsigned status, unsigned retry_after_s,
+                         struct slice json)
 {
     struct buf extra;
 
     buf_init(&extra, 0);
     buf_add_fmt(&extra, "retry-after: %u\r\n", retry_after_s);
-    http_respond(req, 429, "application/json",
-                 SLICE_LIT("{\"detail\":\"Rate limit exceeded. Please slow down.\"}"),
-                 buf_slice(&extra));
+    http_respond(req, status, "application/json", json, buf_slice(&extra));
     buf_deinit(&extra);
 }
 
@@ -123,7 +125,18 @@ void http_dispatch_run(struct http_request *req, struct http_verdict verdict)
         return;
     case HTTP_ANSWER_LIMITED:
         loop_count(req->loop, METRIC_HTTP_LIMITED, 1);
-        answer_limited(req, verdict.detail);
+        answer_later(req, 429, verdict.detail,
+                     SLICE_LIT("{\"detail\":\"Rate limit exceeded. Please slow down.\"}"));
+        return;
+    case HTTP_ANSWER_FULL:
+        loop_count(req->loop, METRIC_HTTP_FULL, 1);
+        answer_later(req, 503, verdict.detail,
+                     SLICE_LIT("{\"detail\":\"All connections of the server are taken\"}"));
+        return;
+    case HTTP_ANSWER_OVER_SHARE:
+        loop_count(req->loop, METRIC_HTTP_OVER_SHARE, 1);
+        answer_later(req, 429, verdict.detail,
+                     SLICE_LIT("{\"detail\":\"Your address has its share of the server's connections\"}"));
         return;
     case HTTP_ANSWER_TOO_LARGE:
         http_respond_error(req, 413, HTTP_F1, SLICE_LIT("Request body too large"));

@@ -8,10 +8,14 @@ enum http_verdict_kind {
     HTTP_ANSWER_NOT_FOUND,
     HTTP_ANSWER_NOT_ALLOWED,    /* detail: methods there are */
     HTTP_ANSWER_LIMITED,        /* detail: seconds */
+    HTTP_ANSWER_FULL,           /* no place: 503; detail: seconds */
+    HTTP_ANSWER_OVER_SHARE,     /* its address holds its share: 429; detail: seconds */
     HTTP_ANSWER_TOO_LARGE,
     HTTP_ANSWER_PREFLIGHT,
     HTTP_ANSWER_BASE_PATH,      /* redirect from P to P/ */
 };
+
+enum { HTTP_RETRY_FULL_S = 5 };     /* a place may be free again by then */
 
 struct http_verdict {
     enum http_verdict_kind kind;

@@ -27,6 +27,7 @@ static void become_pending(struct http_conn *c, struct http_request *req)
     if (!req->started_ms)
         req->started_ms = loop_now_ms(c->hl->loop);
     timer_stop(c->hl->loop, &c->timer);
+    c->pace.at_ms = 0;
 }
 
 /* An answer of our own to what is no request, or not a whole one. The connection ends with it. */
@@ -59,14 +60,30 @@ void http_feed_refuse_slow(struct http_conn *c)
 {
     struct http_request *req = http_parser_take(c->parser);
 
+    bool is_head = c->state == CONN_HEAD;
+
     loop_count(c->hl->loop, METRIC_HTTP_BAD_REQUESTS, 1);
+    loop_count(c->hl->loop, METRIC_HTTP_TOO_SLOW, 1);
     if (!req) {
         http_conn_close(c);
         return;
     }
     req->wants_close = true;
     become_pending(c, req);
-    http_respond_text(req, 408, "Request Timeout");
+    http_respond_text(req, 408,
+                      is_head ? "Request Timeout: the head of the request did not come in time."
+                              : "Request Timeout: the body of the request came too slowly.");
+}
+
+void http_feed_refuse_evicted(struct http_conn *c)
+{
+    struct http_request *req = http_parser_take(c->parser);
+
+    if (!req)
+        req = http_request_new();
+    req->wants_close = true;
+    become_pending(c, req);
+    http_dispatch_run(req, (struct http_verdict){HTTP_ANSWER_FULL, HTTP_RETRY_FULL_S});
 }
 
 static bool expects_continue(const struct http_request *req)
@@ -114,7 +131,7 @@ static bool head_done(struct http_conn *c)
     }
     http_parser_expect_body(c->parser, is_served ? http_dispatch_body_cap(req) : DISCARD_MAX,
                             is_served);
-    http_conn_start_timer(c, http_conn_stall_ms(c));
+    http_pace_start(c, true);
     return true;
 }
 
@@ -168,8 +185,6 @@ static void set_phase(struct http_conn *c)
     if (c->state == CONN_IDLE) {
         c->state = CONN_HEAD;
         http_conn_start_timer(c, c->hl->site->caps.head_timeout_ms);
-    } else if (c->state == CONN_BODY) {
-        http_conn_start_timer(c, http_conn_stall_ms(c));
     }
 }
 
@@ -216,4 +231,6 @@ void http_feed(struct http_conn *c, char *bytes, size_t n_bytes)
         stream_read_start(c->stream); /* it was stopped if much was held */
     if (c->state == CONN_TAKEN)
         http_conn_free(c);
+    else
+        http_admit_tell(c);
 }

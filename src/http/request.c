@@ -265,20 +265,24 @@ bool http_request_token(struct http_request *req, struct slice *ret_token)
     return token_in_cookie(req, "access_token", ret_token);
 }
 
+bool http_site_trusts(const struct http_site *site, const struct in6_addr *address)
+{
+    const struct config_cidrs *trusted = site ? site->trusted : NULL;
+
+    for (size_t i = 0; trusted && i < trusted->n_items; i++)
+        if (ip_is_within(address, &trusted->items[i].address, trusted->items[i].n_bits))
+            return true;
+    return false;
+}
+
 static bool peer_is_trusted(const struct http_request *req, char peer[HTTP_CLIENT_MAX])
 {
-    const struct config_cidrs *trusted = req->site ? req->site->trusted : NULL;
     struct in6_addr address;
 
     peer[0] = '\0';
     if (req->conn)
         http_conn_peer_name(req, peer);
-    if (!trusted || !ip_parse(peer, &address))
-        return false;
-    for (size_t i = 0; i < trusted->n_items; i++)
-        if (ip_is_within(&address, &trusted->items[i].address, trusted->items[i].n_bits))
-            return true;
-    return false;
+    return ip_parse(peer, &address) && http_site_trusts(req->site, &address);
 }
 
 /* The last element of the last line: the one the trusted proxy itself wrote. */
@@ -315,6 +319,14 @@ const char *http_request_client(struct http_request *req)
             memcpy(req->client, peer, sizeof(peer));
     }
     return req->client;
+}
+
+bool http_request_named_client(const struct http_request *req, struct in6_addr *ret)
+{
+    char peer[HTTP_CLIENT_MAX], client[HTTP_CLIENT_MAX];
+
+    return peer_is_trusted(req, peer) && forwarded_for(req, client) && ip_parse(client, ret) &&
+           !http_site_trusts(req->site, ret);
 }
 
 bool http_request_is_https(struct http_request *req)

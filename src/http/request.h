@@ -13,6 +13,7 @@
  * `struct http_request *` is therefore no member of any struct outside this room: tests/lifetimes.py.
  * Loop-owned: the connection's loop thread only; tickets may travel. */
 #pragma once
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -113,6 +114,9 @@ bool http_request_token(struct http_request *req, struct slice *ret_token);
 /* Address of the client without port: of the peer, or what a trusted proxy says it is (http.md
  * 1.8). "" when unknown. */
 const char *http_request_client(struct http_request *req);
+/* Whom the client is when a trusted proxy names somebody who is none itself. False: the peer speaks
+ * for itself, or for nobody known. */
+bool http_request_named_client(const struct http_request *req, struct in6_addr *ret);
 /* Whether the client came by https: said by a trusted proxy. */
 bool http_request_is_https(struct http_request *req);
 /* Ends the request without an answer: the connection is closed. */

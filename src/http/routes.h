@@ -13,6 +13,7 @@ enum http_route_flags {
     HTTP_ROUTE_RAW = 2,
     HTTP_ROUTE_UNLIMITED = 4,       /* never refused with 429 */
     HTTP_ROUTE_AS_SENT = 8,         /* the request body is not gunzipped */
+    HTTP_ROUTE_RESERVED = 16,       /* served in the reserve too, when no place is left */
 };
 
 struct http_route {

@@ -10,21 +10,30 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "net/shares.h"
+
+enum {
+    ACCEPT_BUDGET = 512,    /* sockets of one call, so that signals are heard between */
+    PAUSE_MS = 20,          /* without descriptors: until a socket that was asked to leave has left */
+    WAIT_MS = 2,            /* until the loops have closed some of those that were asked to leave */
+};
 
 struct listener {
     struct listener_options options;
     int fd;
-    int spare_fd;           /* given up for a moment when the process has no descriptor left, to refuse politely */
+    int spare_fd;           /* given up for a moment when the process has no descriptor left, to refuse politely; -1: not got back */
     unsigned next_loop;
+    uint64_t paused_until_ms;   /* 0 = not paused: what comes waits in the kernel's queue */
 };
 
 struct socket_mail {
     struct mail mail;
-    struct listener *listener;
-    void (*on_socket)(struct loop *loop, int fd, void *arg);
+    void (*on_socket)(struct loop *loop, int fd, struct seat *seat, void *arg);
     void *arg;
+    struct seat *seat;
     int fd;
 };
 
@@ -32,28 +41,26 @@ static void run_socket(struct loop *loop, struct mail *mail)
 {
     struct socket_mail *m = CONTAINER_OF(mail, struct socket_mail, mail);
 
-    m->on_socket(loop, m->fd, m->arg);
+    m->on_socket(loop, m->fd, m->seat, m->arg);
     mem_free(m);
 }
 
 /* The loop with the fewest connections; ties go round, so that a storm that outruns the counters still spreads. */
-static struct loop *choose_loop(struct listener *l, int64_t *ret_total)
+static struct loop *choose_loop(struct listener *l)
 {
     struct loop_set *set = l->options.loops;
     struct loop *best = NULL;
-    int64_t fewest = INT64_MAX, total = 0;
+    int64_t fewest = INT64_MAX;
 
     for (unsigned i = 0; i < set->n_loops; i++) {
         struct loop *at = &set->loops[(l->next_loop + i) % set->n_loops];
         int64_t n = metric_get(&at->metrics, METRIC_CONNS_OPEN);
-        total += n;
         if (n < fewest) {
             fewest = n;
             best = at;
         }
     }
     l->next_loop++;
-    *ret_total = total;
     return best;
 }
 
@@ -83,6 +90,12 @@ static uint16_t bound_port(int fd)
     return ntohs(addr.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&addr)->sin6_port : ((struct sockaddr_in *)&addr)->sin_port);
 }
 
+static void open_spare(struct listener *l)
+{
+    if (l->spare_fd < 0)
+        l->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 int listener_open(const struct listener_options *options, const char *host, uint16_t port, struct listener **ret,
                   uint16_t *ret_port, int *ret_errno)
 {
@@ -104,51 +117,119 @@ int listener_open(const struct listener_options *options, const char *host, uint
     struct listener *l = MEM_NEW(struct listener);
     l->options = *options;
     l->fd = fd;
-    l->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    l->spare_fd = -1;
+    open_spare(l);
     *ret = l;
     *ret_port = bound_port(fd);
     return LISTENER_OK;
 }
 
-int listener_fd(const struct listener *l)
+int listener_fd(struct listener *l)
 {
-    return l->fd;
+    if (l->paused_until_ms && clock_mono_ms() >= l->paused_until_ms)
+        l->paused_until_ms = 0;
+    return l->paused_until_ms ? -1 : l->fd;
 }
 
-/* Out of descriptors: without this the connection would stay in the queue and the accept thread would spin. */
-static void refuse_with_spare(struct listener *l)
+int listener_wait_ms(const struct listener *l)
 {
-    close(l->spare_fd);
-    int fd = accept(l->fd, NULL, NULL);
-    if (fd >= 0)
-        close(fd);
-    l->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    uint64_t now = clock_mono_ms();
+
+    if (!l->paused_until_ms)
+        return -1;
+    return l->paused_until_ms > now ? (int)(l->paused_until_ms - now) : 0;
+}
+
+/* The answer to whoever gets no seat, given by the accept thread: it fits into any socket's buffer. What has been read before the
+ * close cannot take the answer away again by a reset. */
+static void refuse(struct listener *l, int fd, int why)
+{
+    static const struct {
+        const char *status, *detail;
+    } answers[] = {[SHARES_FULL] = {"503 Service Unavailable", "All connections of the server are taken"},
+                   [SHARES_OVER] = {"429 Too Many Requests", "Your address has its share of the server's connections"}};
+    char text[512], unread[4096];
+    const char *detail = answers[why].detail;
+    int n = snprintf(text, sizeof(text), "HTTP/1.1 %s\r\nserver: hyphad\r\ncontent-type: application/json\r\ncontent-length: %zu\r\n"
+                     "retry-after: 5\r\nconnection: close\r\n\r\n{\"detail\":\"%s\"}", answers[why].status, strlen(detail) + 13, detail);
+
+    (void)!send(fd, text, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)shutdown(fd, SHUT_WR);
+    (void)!recv(fd, unread, sizeof(unread), MSG_DONTWAIT);
+    close(fd);
     metric_add(l->options.metrics, METRIC_CONNS_REFUSED, 1);
-    LOG(LOG_WARN, "net", "no descriptors left", log_int("listener", l->fd));
+}
+
+/* No descriptor, or no memory of the kernel's for a socket. The connection stays in the queue, so poll would tell of it at once and
+ * for ever: nothing is accepted for a moment. Silent sockets are asked to leave meanwhile; when there are none, whoever is first
+ * in the queue is refused with the descriptor that was kept for this. */
+static void accept_failed(struct listener *l, int error)
+{
+    metric_add(l->options.metrics, METRIC_CONNS_NO_DESCRIPTOR, 1);
+    LOG(LOG_WARN, "net", "no descriptors left", log_text("reason", strerror(error)));
+    if (!shares_make_room(l->options.shares) && l->spare_fd >= 0) {
+        close(l->spare_fd);
+        l->spare_fd = -1;
+        int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0)
+            refuse(l, fd, SHARES_FULL);
+    }
+    open_spare(l);
+    l->paused_until_ms = clock_mono_ms() + PAUSE_MS;
+}
+
+static struct in6_addr address_of(const struct sockaddr_storage *from)
+{
+    struct in6_addr ip = {0};
+
+    if (from->ss_family == AF_INET6) {
+        ip = ((const struct sockaddr_in6 *)from)->sin6_addr;
+    } else if (from->ss_family == AF_INET) {
+        ip.s6_addr[10] = ip.s6_addr[11] = 0xff;
+        memcpy(&ip.s6_addr[12], &((const struct sockaddr_in *)from)->sin_addr, 4);
+    }
+    return ip;
+}
+
+static void accepted(struct listener *l, int fd, const struct sockaddr_storage *from)
+{
+    struct in6_addr address = address_of(from);
+    bool is_proxy = l->options.is_proxy && l->options.is_proxy(&address, l->options.arg);
+    struct loop *loop = choose_loop(l);
+    struct seat *seat;
+    int r = shares_arrive(l->options.shares, &address, is_proxy, loop->index, &seat);
+
+    if (r != SHARES_OK) {
+        refuse(l, fd, r);
+        LOG(LOG_WARN, "net", "too many connections", log_text("reason", r == SHARES_OVER ? "address-share" : "max-connections"));
+        return;
+    }
+    struct socket_mail *m = MEM_NEW(struct socket_mail);
+    *m = (struct socket_mail){{NULL, run_socket}, l->options.on_socket, l->options.arg, seat, fd};
+    loop_post_outside(loop, &m->mail);
+    metric_add(l->options.metrics, METRIC_CONNS_ACCEPTED, 1);
 }
 
 void listener_accept(struct listener *l)
 {
-    for (;;) {
-        int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
-            refuse_with_spare(l);
-            continue;
+    open_spare(l);
+    for (int n = 0; n < ACCEPT_BUDGET; n++) {
+        if (shares_must_wait(l->options.shares)) {
+            l->paused_until_ms = clock_mono_ms() + WAIT_MS;
+            return;
         }
-        if (fd < 0)
-            return;     /* nothing waits, or the peer left while waiting: poll tells */
-        int64_t total;
-        struct loop *loop = choose_loop(l, &total);
-        if ((uint64_t)total >= l->options.max_connections) {
-            close(fd);
-            metric_add(l->options.metrics, METRIC_CONNS_REFUSED, 1);
-            LOG(LOG_WARN, "net", "too many connections", log_int("max", (int64_t)l->options.max_connections));
-            continue;
+        struct sockaddr_storage from = {0};
+        socklen_t len = sizeof(from);
+        int fd = accept4(l->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            accepted(l, fd, &from);
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            accept_failed(l, errno);
+            return;
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            return;
         }
-        struct socket_mail *m = MEM_NEW(struct socket_mail);
-        *m = (struct socket_mail){{NULL, run_socket}, l, l->options.on_socket, l->options.arg, fd};
-        loop_post_outside(loop, &m->mail);
-        metric_add(l->options.metrics, METRIC_CONNS_ACCEPTED, 1);
+        /* Anything else is the end of one that left while it waited. */
     }
 }
 
@@ -157,7 +238,8 @@ struct listener *listener_close(struct listener *l)
     if (!l)
         return NULL;
     close(l->fd);
-    close(l->spare_fd);
+    if (l->spare_fd >= 0)
+        close(l->spare_fd);
     mem_free(l);
     return NULL;
 }

@@ -4,13 +4,16 @@
 #include "net/stream.h"
 
 #include <limits.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "net/shares.h"
 
 /* What one connection's read may take of a turn: others wait that long. A flood of small messages, or of ones with many receivers,
  * is read in smaller helpings; large payloads, which are little work a byte, in full ones. */
@@ -27,6 +30,7 @@ static void on_uv_closed(uv_handle_t *handle)
     list_unlink(&s->link);
     sendq_deinit(&s->sendq);
     s->ops->on_closed(s);
+    s->seat = seat_free(s->seat);
     loop_count(s->loop, METRIC_CONNS_OPEN, -1);
     mem_free(s);
 }
@@ -80,6 +84,7 @@ static void on_written(uv_write_t *write, int status)
     mem_free(write);
     if (status == 0 && s->state != STREAM_CLOSING) {
         sendq_drop(&s->sendq, s->write_bytes);
+        s->n_bytes_out += s->write_bytes;
         s->progress_ms = loop_now_ms(s->loop);
         flush(s);
     } else if (status) {
@@ -149,6 +154,7 @@ static void flush(struct stream *s)
         if (r > 0) {
             sendq_drop(&s->sendq, (size_t)r);
             n_sent += (size_t)r;
+            s->n_bytes_out += (uint64_t)r;
             s->progress_ms = loop_now_ms(s->loop);
         }
         if (r < 0 || (size_t)r < n_bytes) {
@@ -279,6 +285,30 @@ struct stream *stream_open(struct loop *loop, uv_os_sock_t fd, const struct stre
     return s;
 }
 
+/* What has arrived and waits to be read is a use, though nobody has seen it yet. */
+static bool has_input(const struct stream *s)
+{
+    uv_os_fd_t fd;
+    int n = 0;
+
+    return uv_fileno((const uv_handle_t *)&s->tcp, &fd) == 0 && ioctl(fd, FIONREAD, &n) == 0 && n > 0;
+}
+
+static bool on_evict(void *owner)
+{
+    struct stream *s = owner;
+
+    if (s->state == STREAM_CLOSING)
+        return true;
+    return s->ops->on_evict && !has_input(s) && s->ops->on_evict(s);
+}
+
+void stream_take_seat(struct stream *s, struct seat *seat)
+{
+    s->seat = seat;
+    seat_own(seat, on_evict, s);
+}
+
 void stream_adopt(struct stream *s, const struct stream_ops *ops, void *owner)
 {
     s->ops = ops;
@@ -362,6 +392,19 @@ uint64_t stream_stalled_ms(struct stream *s)
         s->progress_ms = loop_now_ms(s->loop);
     }
     return s->sendq.n_bytes ? loop_now_ms(s->loop) - s->progress_ms : 0;
+}
+
+uint64_t stream_bytes_taken(const struct stream *s)
+{
+    size_t in_flight = s->write ? s->write_bytes - uv_stream_get_write_queue_size((const uv_stream_t *)&s->tcp) : 0;
+    uint64_t handed = s->n_bytes_out + in_flight;
+    uv_os_fd_t fd;
+    int unacknowledged = 0;
+
+    /* The kernel takes megabytes at once and then nothing for long: only what has arrived shows how fast a reader is. */
+    if (uv_fileno((const uv_handle_t *)&s->tcp, &fd) != 0 || ioctl(fd, SIOCOUTQ, &unacknowledged) != 0 || unacknowledged < 0)
+        return handed;
+    return handed > (uint64_t)unacknowledged ? handed - (uint64_t)unacknowledged : 0;
 }
 
 void stream_set_patience(struct stream *s, uint64_t ms)

@@ -14,6 +14,7 @@
 #include "loop/loop.h"
 #include "net/sendq.h"
 
+struct seat;
 struct stream;
 
 struct stream_ops {
@@ -26,6 +27,9 @@ struct stream_ops {
     void (*on_drained)(struct stream *s);
     /* Last callback; the stream is freed right after it. */
     void (*on_closed)(struct stream *s);
+    /* Somebody else wants the place of a socket that is of no use now, and nothing has arrived on it. True: it closes it.
+     * May be NULL: it stays. */
+    bool (*on_evict)(struct stream *s);
 };
 
 enum stream_state { STREAM_OPEN, STREAM_FINISHING, STREAM_CLOSING };
@@ -38,12 +42,14 @@ struct stream {
     uv_tcp_t tcp;
     const struct stream_ops *ops;
     void *owner;                    /* for ops */
+    struct seat *seat;              /* owned; NULL = not counted */
     struct sendq sendq;
     struct deferred flush;
     struct deferred resume;         /* reading goes on next turn: this one's read filled the scratch */
     uv_write_t *write;              /* in flight, or NULL: what it sends stays in the sendq until it is done */
     size_t write_bytes;
     size_t write_left;              /* of it, when last looked at */
+    uint64_t n_bytes_out;           /* handed to the kernel, but for what of the write in flight has left */
     uint64_t progress_ms;           /* loop time when the sendq was last empty or was last seen to shrink */
     uint64_t n_bytes_in;
     enum stream_state state;
@@ -55,6 +61,7 @@ struct stream {
 
 /* Takes over the descriptor (closed on failure). Not reading yet. NULL: *ret_error has the UV_E*. */
 MUST_CHECK struct stream *stream_open(struct loop *loop, uv_os_sock_t fd, const struct stream_ops *ops, void *owner, int *ret_error);
+void stream_take_seat(struct stream *s, struct seat *seat);     /* holds it until it is closed */
 void stream_adopt(struct stream *s, const struct stream_ops *ops, void *owner);
 void stream_read_start(struct stream *s);       /* harmless when already reading or closing */
 void stream_read_stop(struct stream *s);
@@ -72,6 +79,8 @@ bool stream_fail(struct stream *s);
 void stream_end_all(struct loop *loop);
 /* Milliseconds for which queued bytes have made no progress that was looked for; 0 when the queue is empty. */
 uint64_t stream_stalled_ms(struct stream *s);
+/* Bytes the peer's machine has acknowledged so far. */
+uint64_t stream_bytes_taken(const struct stream *s);
 /* From here on a peer whose machine acknowledges nothing for so long has failed, as if it had reset the connection (RFC 5482;
  * without it the kernel tries for a quarter of an hour). Only what is sent can go unacknowledged. */
 void stream_set_patience(struct stream *s, uint64_t ms);

@@ -93,10 +93,13 @@ static int serve(struct server *s, struct config **config, int signal_fd)
     bool is_announced = false;
 
     for (;;) {
+        int accept_wait_ms = listener_wait_ms(s->listener), wait_ms = drain_wait_ms(&drain);
         struct pollfd fds[] = {{.fd = listener_fd(s->listener), .events = POLLIN},
                                {.fd = signal_fd, .events = POLLIN},
                                {.fd = s->wake_fd, .events = POLLIN}};
-        if (poll(fds, ARRAY_LEN(fds), drain_wait_ms(&drain)) < 0 && errno != EINTR)
+        if (accept_wait_ms >= 0 && (wait_ms < 0 || accept_wait_ms < wait_ms))
+            wait_ms = accept_wait_ms;
+        if (poll(fds, ARRAY_LEN(fds), wait_ms) < 0 && errno != EINTR)
             return 1;
         if (fds[0].revents)
             listener_accept(s->listener);

@@ -15,17 +15,26 @@
 #include "config/config.h"
 #include "login/login.h"
 #include "net/listener.h"
+#include "net/shares.h"
 #include "router/router.h"
 #include "peer/routes.h"
 #include "server/hub_life.h"
 
 enum { CALL_TIMEOUT_MS = 30000 };
 
-static void on_socket(struct loop *loop, int fd, void *arg)
+static void on_socket(struct loop *loop, int fd, struct seat *seat, void *arg)
 {
     struct server *s = arg;
 
-    http_conn_open(&s->http_loops[loop->index], fd);
+    http_conn_open(&s->http_loops[loop->index], fd, seat);
+}
+
+/* The accept thread is the one that reloads, so the configuration it looks at is whole. */
+static bool is_proxy(const struct in6_addr *address, void *arg)
+{
+    const struct server *s = arg;
+
+    return http_site_trusts(&(struct http_site){.trusted = &s->config->trusted_proxies}, address);
 }
 
 /* The URL a client on this machine can use: wildcards become the loopback address. */
@@ -46,8 +55,11 @@ static char *url_of(const char *host, uint16_t port, const char *base_path)
 bool server_bind(struct server *s)
 {
     const struct config *c = s->config;
-    struct listener_options options = {.loops = &s->loops, .max_connections = c->max_connections, .metrics = &s->metrics, .backlog = (int)c->backlog,
-                                       .on_socket = on_socket, .arg = s};
+    s->shares = shares_new(&(struct shares_options){.loops = &s->loops, .n_loops = c->threads, .n_places = c->max_connections,
+                                                    .share_percent = c->address_share, .n_reserve = c->reserved_connections,
+                                                    .metrics = &s->metrics});
+    struct listener_options options = {.loops = &s->loops, .shares = s->shares, .metrics = &s->metrics, .backlog = (int)c->backlog,
+                                       .on_socket = on_socket, .is_proxy = is_proxy, .arg = s};
     int error = 0;
     int r = listener_open(&options, c->host, (uint16_t)c->port, &s->listener, &s->port, &error);
 
@@ -137,7 +149,8 @@ static void fill_info(struct server *s)
 void server_set_site(struct http_site *site, const struct config *c)
 {
     site->caps = (struct http_caps){.head_bytes = c->max_head_bytes, .n_headers = c->max_headers, .body_bytes = c->max_body_bytes,
-                                    .head_timeout_ms = c->head_timeout_ms, .keepalive_timeout_ms = c->keepalive_timeout_ms};
+                                    .head_timeout_ms = c->head_timeout_ms, .keepalive_timeout_ms = c->keepalive_timeout_ms,
+                                    .min_rate = c->min_body_rate, .rate_window_ms = c->rate_window_ms};
     site->allow_origins = &c->allow_origins;
     site->trusted = &c->trusted_proxies;
 }
@@ -242,6 +255,7 @@ bool server_wire(struct server *s)
     s->http = account_new(s->clients, ACCOUNT_HTTP, s->config->http_bytes);
     loop_set_pay(&s->loops, s->own);
     router_pay(s->router, s->process);
+    shares_pay(s->shares, s->process);
     for (unsigned i = 0; i < n; i++)
         slots_pay(&s->loops.loops[i].slots, s->process);
     fill_info(s);
@@ -317,6 +331,7 @@ void server_unwire(struct server *s)
     s->listener = listener_close(s->listener);
     if (s->loops.loops && s->router)
         unwire_loops(s);
+    s->shares = shares_free(s->shares);
     if (s->data_dir.path)
         data_dir_close(&s->data_dir);
     for (size_t i = 0; i < s->n_old_configs; i++)

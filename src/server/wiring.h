@@ -21,12 +21,14 @@ struct login;
 struct manager;
 struct queues;
 struct rpc_watch;
+struct shares;
 
 enum server_phase { SERVER_STARTING, SERVER_READY, SERVER_DRAINING, SERVER_FAILED };
 
 struct server {
     const struct config *config;
     uint64_t started_ms;
+    struct shares *shares;                  /* the places for its sockets */
     struct listener *listener;
     uint16_t port;
     char *local_url, *public_url;           /* owned */

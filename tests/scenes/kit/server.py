@@ -169,7 +169,10 @@ class Server:
     def metric(self, name):
         """The sum over all label sets of a metric, or None when it does not exist."""
         with urllib.request.urlopen(f"{self.url}/metrics", timeout=10) as r:
-            text = r.read().decode()
+            return self.metric_of(r.read().decode(), name)
+
+    @staticmethod
+    def metric_of(text, name):
         values = [float(line.rsplit(None, 1)[1]) for line in text.splitlines()
                   if re.match(rf"{re.escape(name)}(\{{.*\}})?\s", line)]
         return sum(values) if values else None

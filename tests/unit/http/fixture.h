@@ -36,7 +36,7 @@ static void fixture_run_open(struct loop *l, struct mail *mail)
     struct fixture_mail *m = CONTAINER_OF(mail, struct fixture_mail, mail);
 
     (void)l;
-    http_conn_open(&m->f->hl, m->fd);
+    http_conn_open(&m->f->hl, m->fd, NULL);
     mem_free(m);
 }
 

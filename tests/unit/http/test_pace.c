@@ -63,6 +63,33 @@ CASE(a_client_that_closed_its_side_still_gets_the_answer)
     fixture_stop(&f);
 }
 
+/* Who takes a few bytes now and then is no reader, and who sends so is no sender. req: S-63 */
+CASE(who_sips_is_cut)
+{
+    static const struct http_route big[] = {{HTTP_M_GET, "/big", on_big, NULL, 0, 0}};
+    static struct fixture f = {.site.caps = {.head_bytes = 8192,
+                                             .n_headers = 32,
+                                             .body_bytes = 1000,
+                                             .head_timeout_ms = 5000,
+                                             .keepalive_timeout_ms = 5000,
+                                             .min_rate = 1000000,
+                                             .rate_window_ms = 200}};
+    char sip[100];
+    size_t total = 0;
+
+    fixture_start(&f, big, 1);
+    int fd = fixture_connect(&f);
+    fixture_send(fd, "GET /big HTTP/1.1\r\nhost: h\r\n\r\n");
+    for (ssize_t n; (n = recv(fd, sip, sizeof(sip), 0)) > 0; total += (size_t)n) {
+        struct pollfd hung_up = {fd, 0, 0};
+        if (poll(&hung_up, 1, 20) == 1 && (hung_up.revents & (POLLHUP | POLLERR)))
+            break;
+    }
+    CHECK(total < 50 * 100000 / 2);
+    close(fd);
+    fixture_stop(&f);
+}
+
 static void on_counted(struct http_request *req, void *arg)
 {
     static const char block[100000];
@@ -107,4 +134,4 @@ CASE(a_client_that_only_asks_is_made_to_wait)
 
 CASES(RUN(slow_heads_and_silent_connections_are_closed),
       RUN(a_client_that_closed_its_side_still_gets_the_answer),
-      RUN(a_client_that_only_asks_is_made_to_wait))
+      RUN(who_sips_is_cut), RUN(a_client_that_only_asks_is_made_to_wait))

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 
 #include "net/listener.h"
+#include "net/shares.h"
 #include "net/stream.h"
 #include "unit/net/turns.h"
 
@@ -11,6 +12,7 @@ enum { N_LOOPS = 3, N_CLIENTS = 30 };
 struct world {
     struct turns t;
     struct metrics metrics;
+    struct shares *shares;
     struct listener *l;
     uint16_t port;
     unsigned n_on[N_LOOPS], n_closed;
@@ -22,14 +24,16 @@ static void on_closed(struct stream *s)
     ((struct world *)s->owner)->n_closed++;
 }
 
-static void on_socket(struct loop *loop, int fd, void *arg)
+static void on_socket(struct loop *loop, int fd, struct seat *seat, void *arg)
 {
     static const struct stream_ops ops = {.on_closed = on_closed};
     struct world *w = arg;
     int error;
 
     w->n_on[loop->index]++;
-    CHECK(stream_open(loop, fd, &ops, w, &error) != NULL);
+    struct stream *s = stream_open(loop, fd, &ops, w, &error);
+    CHECK(s != NULL);
+    stream_take_seat(s, seat);
 }
 
 static void listen_on(struct world *w, const char *host, size_t max)
@@ -38,7 +42,9 @@ static void listen_on(struct world *w, const char *host, size_t max)
 
     memset(w, 0, sizeof(*w));
     turns_init(&w->t, N_LOOPS);
-    struct listener_options o = {.loops = &w->t.set, .max_connections = max, .metrics = &w->metrics, .backlog = 64, .on_socket = on_socket, .arg = w};
+    w->shares = shares_new(&(struct shares_options){.loops = &w->t.set, .n_loops = N_LOOPS, .n_places = max, .share_percent = 100,
+                                                    .metrics = &w->metrics});
+    struct listener_options o = {.loops = &w->t.set, .shares = w->shares, .metrics = &w->metrics, .backlog = 64, .on_socket = on_socket, .arg = w};
     CHECK_INT(listener_open(&o, host, 0, &w->l, &w->port, &error), LISTENER_OK);
     CHECK_INT(error, 0);
     CHECK(w->port != 0);
@@ -66,6 +72,7 @@ static void shut(struct world *w)
     for (int i = 0; i < w->n_clients; i++)
         close(w->clients[i]);
     CHECK(listener_close(w->l) == NULL);
+    CHECK(shares_free(w->shares) == NULL);
     turns_deinit(&w->t);
 }
 
@@ -99,7 +106,23 @@ CASE(the_emptiest_loop_is_next)
     shut(&w);
 }
 
-CASE(over_the_limit_is_closed_before_anything_is_spent)
+static void hears(int fd, const char *text)
+{
+    char got[512] = "";
+    size_t len = 0;
+
+    for (ssize_t n; (n = recv(fd, got + len, sizeof(got) - 1 - len, 0)) > 0;)
+        len += (size_t)n;
+    if (!strstr(got, text))
+        check_fail(__FILE__, __LINE__, "\"%s\" is not in:\n%s", text, got);
+    const char *body = strstr(got, "\r\n\r\n");
+    CHECK(body != NULL);
+    char length[40];
+    snprintf(length, sizeof(length), "content-length: %zu\r\n", strlen(body) - 4);
+    CHECK(strstr(got, length) != NULL);
+}
+
+CASE(over_the_limit_is_answered_before_anything_is_spent)
 {
     struct world w;
     char got;
@@ -111,8 +134,8 @@ CASE(over_the_limit_is_closed_before_anything_is_spent)
         turns_run(&w.t);
     }
     CHECK_INT(w.n_on[0] + w.n_on[1] + w.n_on[2], 2);
-    CHECK(recv(w.clients[2], &got, 1, 0) <= 0);
-    CHECK(recv(w.clients[3], &got, 1, 0) <= 0);
+    hears(w.clients[2], "HTTP/1.1 503 ");
+    hears(w.clients[3], "retry-after: 5\r\n");
     CHECK(recv(w.clients[0], &got, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN);
     CHECK_INT(w.metrics.values[METRIC_CONNS_ACCEPTED], 2);
     CHECK_INT(w.metrics.values[METRIC_CONNS_REFUSED], 2);
@@ -148,5 +171,5 @@ CASE(a_host_that_is_no_address_is_named)
     turns_deinit(&t);
 }
 
-CASES(RUN(a_storm_is_dealt_evenly), RUN(the_emptiest_loop_is_next), RUN(over_the_limit_is_closed_before_anything_is_spent),
+CASES(RUN(a_storm_is_dealt_evenly), RUN(the_emptiest_loop_is_next), RUN(over_the_limit_is_answered_before_anything_is_spent),
       RUN(a_taken_port_is_busy), RUN(a_host_that_is_no_address_is_named))
