@@ -13,17 +13,21 @@
 #include "base/memory.h"
 #include "http/request.h"
 
+enum { PARSE_NEXT_CHUNK = -1 }; /* an outcome between the parser and itself */
+
 struct http_parser {
     llhttp_t ll;
     struct http_parse_caps caps;
     struct http_request *req;
     struct http_header_at header; /* the one being read */
     size_t target_len;
-    size_t n_tail_bytes; /* of trailers and chunk extensions: they count like a head */
+    size_t n_tail_bytes; /* of trailers and chunk extensions: both are passed over, and count like a head */
     uint64_t n_raw;      /* bytes used since the head began */
     size_t body_cap, n_body;
     int outcome; /* why a callback stopped llhttp */
-    bool in_name, has_header, head_done, keep_body;
+    /* where in the line that begins a chunk the next byte stands; NONE: not in one */
+    enum { LINE_NONE, LINE_SIZE, LINE_BLANK, LINE_EXTENSION } line;
+    bool in_name, has_header, head_done, keep_body, is_last_chunk;
 };
 
 static int stop(struct http_parser *p, int outcome)
@@ -50,6 +54,7 @@ static int on_message_begin(llhttp_t *ll)
     p->header = (struct http_header_at){0};
     p->target_len = p->n_tail_bytes = p->n_body = p->body_cap = 0;
     p->n_raw = 0;
+    p->line = LINE_NONE;
     p->in_name = p->has_header = p->head_done = p->keep_body = false;
     return 0;
 }
@@ -122,12 +127,6 @@ static int on_header_value(llhttp_t *ll, const char *at, size_t n)
         return skip_tail(p, n);
     p->header.value_len += (uint32_t)n;
     return keep_head(p, at, n);
-}
-
-static int on_chunk_extension(llhttp_t *ll, const char *at, size_t n)
-{
-    (void)at;
-    return skip_tail(ll->data, n);
 }
 
 static bool is_token(struct slice s)
@@ -243,6 +242,7 @@ static int on_headers_complete(llhttp_t *ll)
         ll->upgrade && !req->is_http10 && http_parser_body_bytes(p) == 0 && wants_websocket(req);
     if (!req->is_upgrade)
         ll->upgrade = 0;
+    p->line = ll->flags & F_CHUNKED ? LINE_SIZE : LINE_NONE;
     p->outcome = HTTP_PARSE_HEAD;
     return HPE_PAUSED;
 }
@@ -257,6 +257,25 @@ static int on_body(llhttp_t *ll, const char *at, size_t n)
     if (p->keep_body && http_request_add_body(p->req, slice_make(at, n)) != HTTP_BODY_OK)
         return stop(p, HTTP_PARSE_NO_MEMORY);
     return 0;
+}
+
+static int on_chunk_header(llhttp_t *ll)
+{
+    struct http_parser *p = ll->data;
+
+    p->is_last_chunk = ll->content_length == 0;
+    return 0;
+}
+
+static int on_chunk_complete(llhttp_t *ll)
+{
+    struct http_parser *p = ll->data;
+
+    if (p->is_last_chunk)
+        return 0;
+    p->line = LINE_SIZE;
+    p->outcome = PARSE_NEXT_CHUNK;
+    return HPE_PAUSED;
 }
 
 static int on_message_complete(llhttp_t *ll)
@@ -278,8 +297,8 @@ static const llhttp_settings_t settings = {
     .on_headers_complete = on_headers_complete,
     .on_body = on_body,
     .on_message_complete = on_message_complete,
-    .on_chunk_extension_name = on_chunk_extension,
-    .on_chunk_extension_value = on_chunk_extension,
+    .on_chunk_header = on_chunk_header,
+    .on_chunk_complete = on_chunk_complete,
 };
 
 static void reset(struct http_parser *p)
@@ -304,7 +323,37 @@ struct http_parser *http_parser_free(struct http_parser *p)
     return mem_free(p);
 }
 
-int http_parser_feed(struct http_parser *p, const char *bytes, size_t n_bytes, size_t *ret_used)
+/* RFC 9112 7.1.1: extensions nobody knows are ignored, and we know none; llhttp 8 refuses a list of
+ * them. So from the first blank or semicolon behind the size of a chunk to the end of the line
+ * nothing reaches llhttp. n_feed: bytes it is to have; n_skip: bytes behind them to pass over.
+ * False: no extension looks like this. */
+static bool cut_extension(struct http_parser *p, struct slice bytes, size_t *n_feed, size_t *n_skip)
+{
+    size_t i = 0;
+
+    while (p->line == LINE_SIZE && i < bytes.len && !strchr(" \t;\r\n", bytes.ptr[i]))
+        i++;
+    *n_feed = i;
+    for (; i < bytes.len && p->line != LINE_NONE; i++) {
+        char c = bytes.ptr[i];
+        if (c == '\r' && p->line != LINE_BLANK) {
+            p->line = LINE_NONE;
+            break;
+        }
+        if (c == ';')
+            p->line = LINE_EXTENSION;
+        else if (p->line != LINE_EXTENSION && (c == ' ' || c == '\t'))
+            p->line = LINE_BLANK;
+        else if (p->line != LINE_EXTENSION || !is_text(slice_make(&c, 1)))
+            return false;
+    }
+    *n_skip = i - *n_feed;
+    if (!*n_skip && p->line == LINE_NONE)
+        *n_feed = bytes.len; /* no extension: all in one go */
+    return skip_tail(p, *n_skip) == 0;
+}
+
+static int parse(struct http_parser *p, const char *bytes, size_t n_bytes, size_t *ret_used)
 {
     p->outcome = HTTP_PARSE_MORE;
     llhttp_errno_t err = llhttp_execute(&p->ll, bytes, n_bytes);
@@ -322,6 +371,26 @@ int http_parser_feed(struct http_parser *p, const char *bytes, size_t n_bytes, s
     if (err == HPE_PAUSED_UPGRADE)
         return HTTP_PARSE_UPGRADE;
     return p->outcome > HTTP_PARSE_UPGRADE ? p->outcome : HTTP_PARSE_MALFORMED;
+}
+
+int http_parser_feed(struct http_parser *p, const char *bytes, size_t n_bytes, size_t *ret_used)
+{
+    size_t at = 0;
+    int r;
+
+    do {
+        size_t n_feed = n_bytes - at, n_skip = 0, used;
+        if (p->line != LINE_NONE && !cut_extension(p, slice_make(bytes + at, n_feed), &n_feed, &n_skip)) {
+            *ret_used = at;
+            return HTTP_PARSE_MALFORMED;
+        }
+        r = parse(p, bytes + at, n_feed, &used);
+        at += used;
+        if (r == HTTP_PARSE_MORE)
+            at += n_skip;
+    } while (r == PARSE_NEXT_CHUNK || (r == HTTP_PARSE_MORE && at < n_bytes));
+    *ret_used = at;
+    return r;
 }
 
 struct http_request *http_parser_request(struct http_parser *p)

@@ -230,7 +230,8 @@ size_t peer_loop_drain(struct peer_loop *pl, size_t n, unsigned code, struct sli
         left++;
     }
     size_t todo = n && n < left ? n : left;
-    for (size_t i = 0; i < todo; i++)
+    /* The end of one may be the end of another, so what was counted is only the most there can be. */
+    for (size_t i = 0; i < todo && !list_is_empty(&pl->peers); i++)
         close_peer(LIST_ENTRY(pl->peers.next, struct peer, link), code, reason);
     return left - todo;
 }

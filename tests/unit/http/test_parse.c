@@ -160,5 +160,36 @@ CASE(caps_have_their_own_outcomes)
     mem_free(bytes);
 }
 
+/* RFC 9112 7.1.1: a recipient ignores extensions it does not know. req: H-170 */
+CASE(chunk_extensions_are_passed_over)
+{
+    static const char *const good[] = {
+        ";a", ";a=b", ";a;b", ";a=b;c=d", ";a=b;c", ";a=\"b;\\\"c\";d=e", " ;a", "\t; a = b ; c", ";", ";;", "; x=\xc3\xa9"};
+    static const char *const bad[] = {" ", " 1", "\t", "x", ";a\x01", ";a\n", "\n", ";a\x7f", ",a"};
+    struct buf text;
+
+    for (size_t i = 0; i < ARRAY_LEN(good) + ARRAY_LEN(bad); i++) {
+        bool is_good = i < ARRAY_LEN(good);
+        const char *extension = is_good ? good[i] : bad[i - ARRAY_LEN(good)];
+        buf_init(&text, 0);
+        buf_add_fmt(&text, "PUT /x HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n"
+                    "1%s\r\na\r\n2%s\r\nbc\r\n0%s\r\n\r\nGET / HTTP/1.1\r\nhost: h\r\n\r\n", extension, extension, extension);
+        for (size_t cut = 0; cut <= text.len; cut++) {
+            char *got = parse(text.ptr, text.len, cut);
+            CHECK_TEXT(got, is_good ? "8|/x||abc|host=h;transfer-encoding=chunked;\n1|/|||host=h;\n" : "error 4");
+            free(got);
+        }
+        buf_deinit(&text);
+    }
+    buf_init(&text, 0);
+    buf_add_text(&text, "PUT /x HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n1;");
+    for (int i = 0; i < 5000; i++)
+        buf_add_byte(&text, 'x');
+    char *bytes = buf_take(&text);
+    CHECK_INT(outcome_of(bytes), HTTP_PARSE_MALFORMED);
+    mem_free(bytes);
+}
+
 CASES(RUN(a_cut_at_any_offset_changes_nothing), RUN(a_flipped_byte_is_survived),
-      RUN(who_wants_to_close), RUN(caps_have_their_own_outcomes))
+      RUN(who_wants_to_close), RUN(caps_have_their_own_outcomes),
+      RUN(chunk_extensions_are_passed_over))
