@@ -230,7 +230,8 @@ static void on_key(int outcome, const struct jwk *key, const char *name, void *a
     w->key = key->rsa;
     (void)snprintf(w->name, sizeof(w->name), "%s", name);
     w->issuer = (struct token_keys){.issuer = w->name, .audience = v->keys->audience, .name_space = v->keys->name_space};
-    offload(v->loop, &w->job, work, worked);
+    w->job = (struct job){.class = OFFLOAD_CRYPTO, .work = work, .done = worked};
+    ASSERT(offload(v->loop, &w->job) == OFFLOAD_OK);    /* no more than VERIFY_RUNNING_MAX */
 }
 
 /* ---- asking ---- */

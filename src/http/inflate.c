@@ -73,7 +73,14 @@ static void inflate_on_worker(struct http_request *req, size_t cap_bytes,
     w->cap_bytes = cap_bytes;
     w->then = then;
     w->ticket = http_request_park(req, &(struct http_watch){0});
-    offload(req->loop, &w->job, work, done);
+    w->job = (struct job){.class = OFFLOAD_BULK, .work = work, .done = done};
+    if (offload(req->loop, &w->job) == OFFLOAD_OK)
+        return;
+    http_body_deinit(&w->packed);
+    mem_free(w);
+    http_request_unpark(req);
+    http_respond_error(req, 503, HTTP_F1,
+                       SLICE_LIT("Too many bodies are being unpacked, please retry"));
 }
 
 void http_inflate_then(struct http_request *req, size_t cap_bytes,

@@ -125,7 +125,8 @@ static void run_next(struct passwords *p)
         p->n_waiting--;
         list_link(&p->running, &h->link);
         p->n_running++;
-        offload(p->loop, &h->job, work, on_worked);
+        h->job = (struct job){.class = OFFLOAD_CRYPTO, .work = work, .done = on_worked};
+        ASSERT(offload(p->loop, &h->job) == OFFLOAD_OK); /* no more than max_running */
     }
 }
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "loop/inbox.h"
+#include "loop/offload.h"
 
 /* What each part of a turn may take, microseconds. Their sum and a piece of work past the end of each stay below 5 ms. */
 enum { READY_US = 1500, MAIL_US = 500, DEFERRED_US = 1250 };
@@ -261,6 +262,7 @@ int loop_set_init(struct loop_set *set, unsigned n_loops)
 {
     set->n_loops = n_loops;
     set->loops = mem_new(n_loops * sizeof(*set->loops));
+    set->offload = offload_new();
     for (unsigned i = 0; i < n_loops; i++) {
         int r = init_one(set, i);
         if (r)
@@ -305,7 +307,16 @@ static void run_stop(struct loop *l, struct mail *mail)
     uv_prepare_stop(&l->flush);
     uv_close((uv_handle_t *)&l->flush, NULL);
     uv_close((uv_handle_t *)&l->busy, NULL);
-    uv_close((uv_handle_t *)&l->bell, NULL);
+    if (!l->n_jobs)
+        uv_close((uv_handle_t *)&l->bell, NULL);
+}
+
+/* The bell of a loop that stops rings for its last job. */
+void loop_job_ended(struct loop *l)
+{
+    ASSERT(l->n_jobs > 0);
+    if (--l->n_jobs == 0 && l->is_stopping && !uv_is_closing((uv_handle_t *)&l->bell))
+        uv_close((uv_handle_t *)&l->bell, NULL);
 }
 
 void loop_set_stop(struct loop_set *set)
@@ -341,6 +352,7 @@ void loop_set_bury(struct loop_set *set)
 
 void loop_set_deinit(struct loop_set *set)
 {
+    set->offload = offload_free(set->offload);
     loop_set_bury(set);
     for (unsigned i = 0; i < set->n_loops; i++) {
         struct loop *l = &set->loops[i];

@@ -23,6 +23,7 @@
 struct account;
 struct config;
 struct loop;
+struct offload;
 
 /* A mail belongs to its sender until posted, then to the receiving loop; run() frees it. Embed it first in your own struct. */
 struct mail {
@@ -43,6 +44,7 @@ struct outbox {
 struct loop_set {
     unsigned n_loops;               /* const after init */
     struct loop *loops;             /* const after init: array, owned */
+    struct offload *offload;        /* const after init: owned; the threads beside the loops */
 };
 
 enum { LOOP_SCRATCH = 64 * 1024 };
@@ -66,6 +68,7 @@ struct loop {
     uv_idle_t busy;                 /* active while work waits on a private list: poll must not block */
     struct mail *backlog, *backlog_last;    /* drained from the inbox, over this turn's budget */
     bool is_stopping;
+    size_t n_jobs;                  /* sent to workers and not done: it ends when there are none */
     uint64_t turn_ended_ns, idle_ns;
     uint64_t cpu_ns, unread_ns;     /* the thread's CPU time when last read; how long the loop has been busy since */
     uint64_t allowance_ns, late_at_ns;      /* of this part of the turn; 0: nobody has asked yet */
@@ -103,7 +106,9 @@ void loop_again(struct loop *l, struct deferred *d);
  * in a row; what it says stays in l->is_late until the next part begins, so that those around it need no clock. By the wall clock, which
  * is never behind the thread's CPU clock and costs a tenth of it. Loop thread. */
 bool loop_is_late(struct loop *l);
-void loop_begin_part(struct loop *l, unsigned allowance_us);   /* this room's own: the clock starts when somebody asks */
+/* This room's own. */
+void loop_begin_part(struct loop *l, unsigned allowance_us);    /* the clock starts when somebody asks */
+void loop_job_ended(struct loop *l);
 int64_t loop_set_sum(const struct loop_set *set, enum metric id);       /* a figure of all loops together; any thread */
 static inline uint64_t loop_now_ms(const struct loop *l) { return uv_now(&l->uv); }
 static inline void loop_count(struct loop *l, enum metric id, int64_t n) { metric_add(&l->metrics, id, n); }

@@ -1,27 +1,170 @@
-/* offload: a thin cover over uv_queue_work that keeps libuv types out of the rooms above. */
+/* offload: a class is a queue under a mutex and the threads that take from it. A job that is done goes home by mail, so a loop hears of
+ * it as of anything else, within the time its turns have.
+ *
+ * Threads of crypto and bulk are nicer than the loops: where cores are few, what somebody waits for in the moment goes first. */
 #include "loop/offload.h"
 
-static void on_work(uv_work_t *uv)
+#include <sys/resource.h>
+
+#include "base/memory.h"
+
+enum { NICE = 10, THREADS_MAX = 64 };
+
+struct crew {
+    pthread_mutex_t lock; /* LOCK(offload_queue) */
+    pthread_cond_t news;
+    /* under the lock */
+    struct job *first, *last;
+    size_t n_waiting;
+    unsigned n_idle, n_threads;
+    bool is_ending;
+    pthread_t threads[THREADS_MAX];
+    /* const after offload_set_shares */
+    struct offload_share share;
+    bool is_nice;
+};
+
+struct offload {
+    struct crew crews[OFFLOAD_CLASSES];
+};
+
+static const struct offload_share defaults[OFFLOAD_CLASSES] = {
+    [OFFLOAD_STORE] = {4, 0}, [OFFLOAD_CRYPTO] = {3, 0}, [OFFLOAD_BULK] = {2, 256}};
+
+/* What is shown of a class. */
+static const enum metric jobs_metric[OFFLOAD_CLASSES] = {[OFFLOAD_STORE] = METRIC_OFFLOAD_STORE_JOBS,
+                                                         [OFFLOAD_CRYPTO] = METRIC_OFFLOAD_CRYPTO_JOBS,
+                                                         [OFFLOAD_BULK] = METRIC_OFFLOAD_BULK_JOBS};
+
+/* ---- on a worker ---- */
+
+static struct job *crew_next(struct crew *c)
 {
-    struct job *job = uv->data;
-    job->work(job);
+    struct job *job;
+
+    pthread_mutex_lock(&c->lock);
+    c->n_idle++;
+    while (!c->first && !c->is_ending)
+        pthread_cond_wait(&c->news, &c->lock);
+    c->n_idle--;
+    job = c->first;
+    if (job) {
+        c->first = job->next;
+        c->n_waiting--;
+    }
+    pthread_mutex_unlock(&c->lock);
+    return job;
 }
 
-static void on_done(uv_work_t *uv, int status)
+static void run_done(struct loop *l, struct mail *mail)
 {
-    struct job *job = uv->data;
+    struct job *job = CONTAINER_OF(mail, struct job, mail);
 
-    /* Jobs are never cancelled: a loop ends only when its jobs are done. */
-    ASSERT(status == 0);
+    loop_count(l, jobs_metric[job->class], -1);
     job->done(job);
+    loop_job_ended(l);
 }
 
-void offload(struct loop *l, struct job *job, void (*work)(struct job *job), void (*done)(struct job *job))
+static void *thread_main(void *arg)
+{
+    struct crew *c = arg;
+    struct job *job;
+
+    if (c->is_nice)
+        (void)setpriority(PRIO_PROCESS, 0, NICE); /* of this thread alone, on Linux; elsewhere nobody is nicer */
+    while ((job = crew_next(c))) {
+        job->work(job);
+        job->mail.run = run_done;
+        loop_post_outside(job->loop, &job->mail);
+    }
+    return NULL;
+}
+
+/* ---- on a loop ---- */
+
+/* Under the lock. */
+static void push(struct crew *c, struct job *job)
+{
+    job->next = NULL;
+    if (c->first)
+        c->last->next = job;
+    else
+        c->first = job;
+    c->last = job;
+    c->n_waiting++;
+}
+
+/* Under the lock: one more thread, when those there are have something to do. Without the first nothing would ever be done. */
+static void start_thread(struct crew *c)
+{
+    if (c->n_waiting <= c->n_idle || c->n_threads >= c->share.n_threads)
+        return;
+    if (pthread_create(&c->threads[c->n_threads], NULL, thread_main, c) == 0)
+        c->n_threads++;
+    ASSERT(c->n_threads > 0);
+}
+
+int offload(struct loop *l, struct job *job)
 {
     LOOP_ASSERT(l);
+    struct crew *c = &l->set->offload->crews[job->class];
+
     job->loop = l;
-    job->work = work;
-    job->done = done;
-    job->uv.data = job;
-    ASSERT(uv_queue_work(&l->uv, &job->uv, on_work, on_done) == 0);
+    pthread_mutex_lock(&c->lock);
+    bool is_full = c->share.n_waiting && c->n_waiting >= c->share.n_waiting;
+    if (!is_full) {
+        push(c, job);
+        start_thread(c);
+    }
+    pthread_mutex_unlock(&c->lock);
+    if (is_full) {
+        loop_count(l, METRIC_OFFLOAD_REFUSED, 1);
+        return OFFLOAD_FULL;
+    }
+    pthread_cond_signal(&c->news);
+    l->n_jobs++;
+    loop_count(l, jobs_metric[job->class], 1);
+    return OFFLOAD_OK;
+}
+
+/* ---- life ---- */
+
+struct offload *offload_new(void)
+{
+    struct offload *o = MEM_NEW(struct offload);
+
+    for (unsigned i = 0; i < OFFLOAD_CLASSES; i++) {
+        struct crew *c = &o->crews[i];
+        ASSERT(pthread_mutex_init(&c->lock, NULL) == 0 && pthread_cond_init(&c->news, NULL) == 0);
+        c->share = defaults[i];
+        c->is_nice = i != OFFLOAD_STORE;
+    }
+    return o;
+}
+
+void offload_set_shares(struct loop_set *set, const struct offload_share shares[OFFLOAD_CLASSES])
+{
+    for (unsigned i = 0; i < OFFLOAD_CLASSES; i++) {
+        struct crew *c = &set->offload->crews[i];
+        ASSERT(!c->n_threads && shares[i].n_threads);
+        c->share = shares[i];
+        if (c->share.n_threads > THREADS_MAX)
+            c->share.n_threads = THREADS_MAX;
+    }
+}
+
+struct offload *offload_free(struct offload *o)
+{
+    for (unsigned i = 0; i < OFFLOAD_CLASSES; i++) {
+        struct crew *c = &o->crews[i];
+        pthread_mutex_lock(&c->lock);
+        c->is_ending = true;
+        pthread_mutex_unlock(&c->lock);
+        pthread_cond_broadcast(&c->news);
+        for (unsigned t = 0; t < c->n_threads; t++)
+            pthread_join(c->threads[t], NULL);
+        pthread_cond_destroy(&c->news);
+        pthread_mutex_destroy(&c->lock);
+    }
+    return mem_free(o);
 }

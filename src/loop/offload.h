@@ -1,15 +1,40 @@
-/* offload: what may block (files, fsync, hashing, RSA) runs on libuv's worker pool and comes back to its loop. */
+/* offload: what may block, or is long, runs on threads beside the loops and comes back to its loop. Work is of classes, and each class
+ * has threads and a queue of its own: a flood of one leaves the others what they had. */
 #pragma once
-#include <uv.h>
+#include <stddef.h>
 
 #include "loop/loop.h"
 
-struct job {
-    uv_work_t uv;
-    struct loop *loop;
-    void (*work)(struct job *job);      /* on a worker: touches nothing of the loop */
-    void (*done)(struct job *job);      /* on the loop; frees the job */
+enum offload_class {
+    OFFLOAD_STORE,  /* files and databases. A store has one under way at a time: never refused */
+    OFFLOAD_CRYPTO, /* signatures and passwords. Who sends them has limits of its own: never refused */
+    OFFLOAD_BULK,   /* bodies and answers: unzipping, reading, writing, compressing */
+    OFFLOAD_CLASSES
 };
 
-/* Loop thread. Jobs of one loop may finish in any order. */
-void offload(struct loop *l, struct job *job, void (*work)(struct job *job), void (*done)(struct job *job));
+enum { OFFLOAD_OK, OFFLOAD_FULL };
+
+struct offload_share {
+    unsigned n_threads;
+    size_t n_waiting; /* jobs that wait for a thread, at most; 0 = any number */
+};
+
+struct job {
+    struct mail mail; /* back to the loop */
+    struct job *next; /* in the queue of its class */
+    struct loop *loop;
+    enum offload_class class;
+    void (*work)(struct job *job); /* on a worker: touches nothing of the loop */
+    void (*done)(struct job *job); /* on the loop; frees the job */
+};
+
+/* Loop thread. Jobs of one loop may finish in any order; the loop ends only when those it has sent are done. OFFLOAD_FULL: as many wait
+ * as may; nothing has been done with the job. Set class, work and done before. */
+MUST_CHECK int offload(struct loop *l, struct job *job);
+
+/* Of a loop set, before its first job; threads begin with the first jobs of their class. */
+void offload_set_shares(struct loop_set *set, const struct offload_share shares[OFFLOAD_CLASSES]);
+
+/* This room's own. */
+struct offload *offload_new(void);
+struct offload *offload_free(struct offload *o); /* ends the threads, when what was sent is done; returns NULL */

@@ -90,8 +90,8 @@ static void do_admitted(struct peer *p)
     struct ws_conn *ws = p->conn;
 
     ws_set_account(ws, p->account);
-    ws->max_message = p->pl->loop->config->max_message_bytes;
-    ws->max_frame = p->pl->loop->config->max_frame_bytes;
+    ws->max_message = (uint32_t)p->pl->loop->config->max_message_bytes;
+    ws->max_frame = (uint32_t)p->pl->loop->config->max_frame_bytes;
 }
 
 static void do_close(struct peer *p, unsigned code, struct slice reason)

@@ -46,7 +46,8 @@ static void run_answer(struct loop *hub, struct mail *mail)
     if (tj->n_answers < tj->n_loops)
         return;
     if (!tj->trim->is_stopped) {
-        offload(hub, &tj->job, work, done);
+        tj->job = (struct job){.class = OFFLOAD_STORE, .work = work, .done = done};
+        ASSERT(offload(hub, &tj->job) == OFFLOAD_OK);
         return;
     }
     work(&tj->job);     /* the loops have ended: nobody waits for this thread */

@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "config/config.h"
 #include "login/login.h"
+#include "loop/offload.h"
 #include "net/listener.h"
 #include "net/shares.h"
 #include "router/router.h"
@@ -230,23 +231,26 @@ static void wire_loop(struct server *s, unsigned i)
     http_loop_init(&s->http_loops[i], loop, &s->sites[i]);
 }
 
-static bool set_offload_threads(const struct config *c)
+static void share_workers(struct server *s)
 {
-    char n[16];
+    const struct config *c = s->config;
+    const struct offload_share shares[OFFLOAD_CLASSES] = {[OFFLOAD_STORE] = {c->offload_threads, 0},
+                                                          [OFFLOAD_CRYPTO] = {c->crypto_threads, 0},
+                                                          [OFFLOAD_BULK] = {c->bulk_threads, c->bulk_queue}};
 
-    snprintf(n, sizeof(n), "%u", c->offload_threads);
-    return setenv("UV_THREADPOOL_SIZE", n, 1) == 0;     /* libuv reads it when the first job comes */
+    offload_set_shares(&s->loops, shares);
 }
 
 bool server_wire(struct server *s)
 {
     unsigned n = s->config->threads;
-    int r = set_offload_threads(s->config) ? loop_set_init(&s->loops, n) : -ENOMEM;
+    int r = loop_set_init(&s->loops, n);
 
     if (r) {
         LOG(LOG_ERROR, "loop", "cannot make event loops", log_text("reason", uv_strerror(r)));
         return false;
     }
+    share_workers(s);
     metric_add(&s->metrics, METRIC_RELOAD_OK, 1);
     s->router = router_new(&s->loops);
     s->process = account_new(NULL, ACCOUNT_PROCESS, s->config->process_bytes);

@@ -78,10 +78,9 @@ static void start(struct sqlite_store *s)
     if (list_is_empty(&s->batch) && !s->engine.is_closing)
         return;
     s->state = ENGINE_RUNNING;
-    if (list_is_empty(&s->batch))
-        offload(s->engine.base.loop, &s->job, work_close, done_close);
-    else
-        offload(s->engine.base.loop, &s->job, work_run, done_run);
+    bool is_last = list_is_empty(&s->batch);
+    s->job = (struct job){.class = OFFLOAD_STORE, .work = is_last ? work_close : work_run, .done = is_last ? done_close : done_run};
+    ASSERT(offload(s->engine.base.loop, &s->job) == OFFLOAD_OK);
 }
 
 static void on_gathered(struct deferred *d)

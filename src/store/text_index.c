@@ -257,7 +257,8 @@ static void start(struct text_index *t)
         list_link(&t->batch, op);
     }
     t->is_running = true;
-    offload(t->loop, &t->job, work, on_worked);
+    t->job = (struct job){.class = OFFLOAD_STORE, .work = work, .done = on_worked};
+    ASSERT(offload(t->loop, &t->job) == OFFLOAD_OK);
 }
 
 static void on_gathered(struct deferred *d)

@@ -109,7 +109,7 @@ struct ws_conn *ws_open(struct stream *stream, const struct ws_ops *ops, void *o
     stream->sendq.payer = account;
     ws->n_kept = (uint32_t)(mem_taken(ws) + mem_taken(stream));
     account_keep_always(account, ws->n_kept);
-    ws->max_message = ws->max_frame = max_message;
+    ws->max_message = ws->max_frame = (uint32_t)max_message;   /* options end at 1 GiB */
     ws->last_in_ms = loop_now_ms(stream->loop);
     ws_liveness_start(ws);
     stream_adopt(stream, &stream_ops, ws);

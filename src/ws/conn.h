@@ -51,8 +51,8 @@ struct ws_conn {
     struct account *account;            /* holds a reference: charged for what is being received */
     struct ws_partial *partial;         /* a frame that is not complete yet, or a message of several; else NULL */
     struct ws_rest *rest;               /* bytes that are read and wait for a turn with time for them; else NULL */
-    size_t max_message;                 /* the owner lowers it before login */
-    size_t max_frame;                   /* of one frame; at most max_message */
+    uint32_t max_message;               /* the owner lowers it before login */
+    uint32_t max_frame;                 /* of one frame; at most max_message */
     struct timer timer;                 /* liveness while OPEN, patience while CLOSING */
     uint64_t last_in_ms;                /* loop time of the last frame */
     uint64_t ping_sent_ms;              /* 0: no ping unanswered */

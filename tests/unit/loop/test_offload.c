@@ -1,0 +1,137 @@
+#include "loop/offload.h"
+
+#include <sched.h>
+
+#include "base/memory.h"
+#include "harness/check.h"
+
+/* Bulk workers wait at a gate, so what is under way and what waits is known without a clock. */
+struct world {
+    struct loop_set set;
+    pthread_mutex_t gate;
+    atomic_int n_begun, n_bulk_done, n_store_done, n_refused;
+};
+
+static struct world w;
+
+struct work {
+    struct job job;
+};
+
+static void at_gate(struct job *job)
+{
+    (void)job;
+    atomic_fetch_add(&w.n_begun, 1);
+    pthread_mutex_lock(&w.gate);
+    pthread_mutex_unlock(&w.gate);
+}
+
+static void at_once(struct job *job)
+{
+    (void)job;
+}
+
+static void done(struct job *job)
+{
+    LOOP_ASSERT(job->loop);
+    atomic_fetch_add(job->class == OFFLOAD_BULK ? &w.n_bulk_done : &w.n_store_done, 1);
+    mem_free(CONTAINER_OF(job, struct work, job));
+}
+
+static void send_job(struct loop *l, enum offload_class class, void (*work)(struct job *job))
+{
+    struct work *k = MEM_NEW(struct work);
+
+    k->job = (struct job){.class = class, .work = work, .done = done};
+    if (offload(l, &k->job) == OFFLOAD_OK)
+        return;
+    atomic_fetch_add(&w.n_refused, 1);
+    mem_free(k);
+}
+
+static void start(unsigned n_threads, size_t n_waiting)
+{
+    const struct offload_share shares[OFFLOAD_CLASSES] = {[OFFLOAD_STORE] = {1, 0},
+                                                          [OFFLOAD_CRYPTO] = {1, 0},
+                                                          [OFFLOAD_BULK] = {n_threads, n_waiting}};
+
+    check_allow_fds(2);
+    pthread_mutex_init(&w.gate, NULL);
+    pthread_mutex_lock(&w.gate);
+    CHECK_INT(loop_set_init(&w.set, 1), 0);
+    offload_set_shares(&w.set, shares);
+    CHECK_INT(loop_set_start(&w.set), 0);
+}
+
+static void post(void (*run)(struct loop *l, struct mail *mail))
+{
+    struct mail *mail = MEM_NEW(struct mail);
+
+    mail->run = run;
+    loop_post_outside(&w.set.loops[0], mail);
+}
+
+static void wait_for(atomic_int *n, int wanted)
+{
+    while (atomic_load(n) < wanted)
+        sched_yield();
+}
+
+static void send_flood(struct loop *l, struct mail *mail)
+{
+    mem_free(mail);
+    for (int i = 0; i < 100; i++)
+        send_job(l, OFFLOAD_BULK, at_gate);
+}
+
+static void send_store(struct loop *l, struct mail *mail)
+{
+    mem_free(mail);
+    send_job(l, OFFLOAD_STORE, at_once);
+    send_job(l, OFFLOAD_CRYPTO, at_once);
+}
+
+CASE(a_flood_of_one_class_leaves_the_others_their_threads)
+{
+    start(2, 0);
+    post(send_flood);
+    wait_for(&w.n_begun, 2);
+    post(send_store);
+    wait_for(&w.n_store_done, 2);
+    CHECK_INT(atomic_load(&w.n_begun), 2);
+    CHECK_INT(atomic_load(&w.n_bulk_done), 0);
+    pthread_mutex_unlock(&w.gate);
+    wait_for(&w.n_bulk_done, 100);
+    loop_set_stop(&w.set);
+    CHECK_INT(metric_get(&w.set.loops[0].metrics, METRIC_OFFLOAD_BULK_JOBS), 0);
+    loop_set_deinit(&w.set);
+}
+
+CASE(what_waits_is_bounded_and_the_rest_is_refused)
+{
+    start(1, 10);
+    post(send_flood);
+    wait_for(&w.n_begun, 1);
+    wait_for(&w.n_refused, 89);
+    pthread_mutex_unlock(&w.gate);
+    wait_for(&w.n_bulk_done, 100 - atomic_load(&w.n_refused));
+    loop_set_stop(&w.set);
+    /* The worker takes its first at any moment of the flood. */
+    CHECK(atomic_load(&w.n_refused) >= 89 && atomic_load(&w.n_refused) <= 90);
+    CHECK_INT(metric_get(&w.set.loops[0].metrics, METRIC_OFFLOAD_REFUSED), atomic_load(&w.n_refused));
+    loop_set_deinit(&w.set);
+}
+
+CASE(a_loop_ends_when_its_jobs_are_done)
+{
+    start(2, 0);
+    post(send_flood);
+    wait_for(&w.n_begun, 2);
+    pthread_mutex_unlock(&w.gate);
+    loop_set_stop(&w.set); /* most of them still wait */
+    CHECK_INT(atomic_load(&w.n_bulk_done), 100);
+    loop_set_deinit(&w.set);
+}
+
+CASES(RUN(a_flood_of_one_class_leaves_the_others_their_threads), RUN(what_waits_is_bounded_and_the_rest_is_refused),
+      RUN(a_loop_ends_when_its_jobs_are_done))
