@@ -1,12 +1,12 @@
-/* json: the one door between JSON text and MessagePack values. Reading is jansson's, writing is ours, because the original's
- * number forms must be kept (http.md 1.4). Pure; any thread. */
+/* json: the one door between JSON text and MessagePack values. Reading takes time and memory in proportion to the text and no more, writing
+ * keeps the original's number forms. Pure; any thread. */
 #pragma once
 #include "base/buf.h"
 #include "base/slice.h"
 
 enum {
     JSON_OK,
-    JSON_SYNTAX,    /* not JSON, not UTF-8, trailing data, too deep, or too many values */
+    JSON_SYNTAX,    /* not JSON, not UTF-8, trailing data, or too deep */
     JSON_HAS_BYTES, /* a bin or ext inside: "Object of type bytes is not JSON serializable" */
     JSON_HAS_NAN,   /* NaN or infinity: "Out of range float values are not JSON compliant" */
     JSON_BAD_KEY,   /* a map key that is not a text */

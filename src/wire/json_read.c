@@ -1,213 +1,401 @@
-/* json_read: JSON text to MessagePack, by jansson.
+/* json_read: JSON text to MessagePack in one pass, without a tree: what is read is written at once, so the cost of a text is that of its
+ * bytes, whatever its shape. The text is walked without recursion; a stack knows the open arrays and objects.
  *
- * jansson builds a tree before we see anything, and some texts make trees a hundred times their size. So the text is scanned
- * first, outside its strings: how deep it nests and what its tree would cost. The scan also finds whole numbers past
- * int64, which jansson refuses and we want as floats; they get a ".0" in a copy of the text. Any thread. */
-#include <jansson.h>
+ * The head of a container is written before its size is known, in the long form, and made short at its end when it is small.
+ *
+ * Where a key of an object comes twice, the last value counts, in the place of the first. So the places of the keys of all open objects
+ * are kept, on a stack of their own, and an object that ends looks for equal ones among its own. Few objects have any: they are
+ * written once more. Any thread. */
 #include <stdio.h>
 
+#include "base/map.h"
 #include "wire/json.h"
+#include "wire/json_scalar.h"
 #include "wire/mp.h"
+#include "wire/mp_head.h"
 
-/* What jansson allocates, at most. */
 enum {
-    TREE_CONTAINER_BYTES = 256, /* for an empty array or object */
-    TREE_ITEM_BYTES = 64,       /* for a scalar and its place in an array */
-    TREE_PAIR_BYTES = 128,      /* for a scalar, its key and its place in an object */
-    LONG_DIGITS = 19,           /* INT64_MAX has so many */
+    LONG_HEAD = 5,    /* bytes */
+    SHORT_MOST = 256, /* bytes of a container's content that are moved to make its head short */
+    FEW_KEYS = 8,     /* up to so many are compared with each other */
 };
-static const size_t TREE_MAX_BYTES = (size_t)256 << 20;
 
-struct shape {
-    size_t tree_bytes;
+enum next { NEXT_VALUE, NEXT_VALUE_OR_END, NEXT_KEY, NEXT_KEY_OR_END, NEXT_COMMA_OR_END, NEXT_NOTHING };
+
+struct level {
+    bool is_object;
+    uint32_t n;    /* elements or pairs */
+    size_t at;     /* where its head is in `out` */
+    size_t n_keys; /* on the stack of keys before its own */
+};
+
+struct reader {
+    struct slice text;
+    size_t at;
+    struct buf *out;
+    size_t out_began;
+    struct level levels[JSON_MAX_DEPTH];
     unsigned depth;
-    bool has_long_number;
+    struct buf keys; /* uint32_t each: where keys of open objects begin in `out`, from out_began */
+    struct buf scratch, numbers;
+    const char *error; /* the first */
+    size_t error_at;
 };
 
-/* From the opening quote of a string to the byte behind its end. */
-static size_t string_end(struct slice text, size_t at)
+static bool fail(struct reader *r, const char *error, size_t at)
 {
-    for (at++; at < text.len && text.ptr[at] != '"'; at++)
-        at += text.ptr[at] == '\\';
-    return at < text.len ? at + 1 : text.len;
+    if (!r->error) {
+        r->error = error;
+        r->error_at = at;
+    }
+    return false;
 }
 
-static bool is_digit(char c)
+static int peek(const struct reader *r)
 {
-    return c >= '0' && c <= '9';
+    return r->at < r->text.len ? (uint8_t)r->text.ptr[r->at] : -1;
 }
 
-static size_t digits_end(struct slice text, size_t at)
+static void skip_blanks(struct reader *r)
 {
-    while (at < text.len && is_digit(text.ptr[at]))
-        at++;
-    return at;
+    while (r->at < r->text.len && (r->text.ptr[r->at] == ' ' || r->text.ptr[r->at] == '\n' ||
+                                   r->text.ptr[r->at] == '\r' || r->text.ptr[r->at] == '\t'))
+        r->at++;
 }
 
-/* Cheap and forgiving: what is wrong with the text is jansson's to say. */
-static struct shape shape_of(struct slice text)
-{
-    struct shape s = {TREE_ITEM_BYTES, 0, false};
-    uint64_t objects = 0; /* a bit per open container, the innermost lowest: is it an object */
-    unsigned depth = 0;
+/* ---- keys that come twice ---- */
 
-    for (size_t at = 0; at < text.len;) {
-        char c = text.ptr[at];
-        if (c == '"') {
-            at = string_end(text, at);
-            continue;
+static uint32_t key_place(const struct reader *r, size_t i)
+{
+    uint32_t place;
+
+    memcpy(&place, r->keys.ptr + i * sizeof(place), sizeof(place));
+    return place;
+}
+
+/* Key i of the stack, as it is encoded. */
+static struct slice key_at(const struct reader *r, size_t i)
+{
+    struct slice rest = slice_from(buf_slice(r->out), r->out_began + key_place(r, i)), key;
+
+    ASSERT(mp_skip(&rest, &key) == MP_OK);
+    return key;
+}
+
+/* Fills firsts[i] with the number of the first pair that has the key of pair i; false: all differ. */
+static bool find_few(const struct reader *r, const struct level *l, uint32_t *firsts)
+{
+    bool is_any = false;
+
+    for (uint32_t i = 0; i < l->n; i++) {
+        firsts[i] = i;
+        for (uint32_t k = 0; k < i && firsts[i] == i; k++) {
+            if (slice_eq(key_at(r, l->n_keys + k), key_at(r, l->n_keys + i)))
+                firsts[i] = k;
         }
-        if (is_digit(c)) {
-            size_t end = digits_end(text, at);
-            s.has_long_number = s.has_long_number || end - at >= LONG_DIGITS;
-            at = end;
+        is_any = is_any || firsts[i] != i;
+    }
+    return is_any;
+}
+
+/* slots: of a hash table, each the number of a pair, and one; all zero. */
+static bool find_many(const struct reader *r, const struct level *l, uint32_t *firsts, uint32_t *slots, size_t n_slots)
+{
+    bool is_any = false;
+
+    for (uint32_t i = 0; i < l->n; i++) {
+        struct slice key = key_at(r, l->n_keys + i);
+        size_t s = map_hash(key) & (n_slots - 1);
+        while (slots[s] && !slice_eq(key_at(r, l->n_keys + slots[s] - 1), key))
+            s = (s + 1) & (n_slots - 1);
+        if (!slots[s])
+            slots[s] = i + 1;
+        firsts[i] = slots[s] - 1;
+        is_any = is_any || firsts[i] != i;
+    }
+    return is_any;
+}
+
+static struct slice pair_at(const struct reader *r, const struct level *l, uint32_t i)
+{
+    size_t begin = r->out_began + key_place(r, l->n_keys + i);
+    size_t end = i + 1 < l->n ? r->out_began + key_place(r, l->n_keys + i + 1) : r->out->len;
+
+    return slice_make(r->out->ptr + begin, end - begin);
+}
+
+/* The pairs that count, in the places of the first of their keys. */
+static void write_again(struct reader *r, struct level *l, const uint32_t *firsts, uint32_t *lasts)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < l->n; i++)
+        lasts[firsts[i]] = i;
+    buf_clear(&r->scratch);
+    for (uint32_t i = 0; i < l->n; i++) {
+        if (firsts[i] != i)
             continue;
+        buf_add_slice(&r->scratch, pair_at(r, l, lasts[i]));
+        n++;
+    }
+    r->out->is_failed = r->out->is_failed || r->scratch.is_failed;
+    r->out->len = l->at + LONG_HEAD;
+    buf_add_slice(r->out, buf_slice(&r->scratch));
+    l->n = n;
+}
+
+static void settle_few(struct reader *r, struct level *l)
+{
+    uint32_t firsts[FEW_KEYS], lasts[FEW_KEYS];
+
+    if (find_few(r, l, firsts))
+        write_again(r, l, firsts, lasts);
+}
+
+static void settle_many(struct reader *r, struct level *l)
+{
+    size_t n_slots = 4 * FEW_KEYS;
+
+    while (n_slots < 2 * (size_t)l->n)
+        n_slots *= 2;
+    size_t n_bytes = (n_slots + 2 * (size_t)l->n) * sizeof(uint32_t);
+    buf_clear(&r->numbers);
+    uint32_t *slots = (uint32_t *)(void *)buf_reserve(&r->numbers, n_bytes), *firsts = slots + n_slots;
+    if (!slots)
+        return;
+    memset(slots, 0, n_slots * sizeof(*slots));
+    if (find_many(r, l, firsts, slots, n_slots))
+        write_again(r, l, firsts, firsts + l->n);
+}
+
+static void settle_keys(struct reader *r, struct level *l)
+{
+    if (l->n < 2 || r->out->is_failed)
+        return;
+    if (l->n <= FEW_KEYS)
+        settle_few(r, l);
+    else
+        settle_many(r, l);
+}
+
+/* ---- containers ---- */
+
+static bool open_level(struct reader *r, bool is_object)
+{
+    static const char head[LONG_HEAD];
+
+    if (r->depth == JSON_MAX_DEPTH)
+        return fail(r, "nested too deeply", r->at);
+    r->levels[r->depth++] = (struct level){.is_object = is_object, .at = r->out->len, .n_keys = r->keys.len / sizeof(uint32_t)};
+    buf_add(r->out, head, LONG_HEAD);
+    r->at++;
+    return true;
+}
+
+static void write_head(struct buf *out, const struct level *l)
+{
+    uint8_t *head = (uint8_t *)out->ptr + l->at;
+    size_t n_content = out->len - l->at - LONG_HEAD;
+
+    if (l->n < 16 && n_content <= SHORT_MOST) {
+        head[0] = (uint8_t)((l->is_object ? 0x80 : 0x90) | l->n);
+        memmove(head + 1, head + LONG_HEAD, n_content);
+        out->len -= LONG_HEAD - 1;
+        return;
+    }
+    head[0] = l->is_object ? 0xdf : 0xdd;
+    for (unsigned i = 0; i < 4; i++)
+        head[1 + i] = (uint8_t)(l->n >> 8 * (3 - i));
+}
+
+static void close_level(struct reader *r)
+{
+    struct level *l = &r->levels[r->depth - 1];
+
+    r->at++;
+    if (l->is_object)
+        settle_keys(r, l);
+    if (!r->out->is_failed)
+        write_head(r->out, l);
+    r->keys.len = l->n_keys * sizeof(uint32_t);
+    r->depth--;
+}
+
+/* ---- the walk ---- */
+
+static bool read_word(struct reader *r, const char *word)
+{
+    size_t n = strlen(word);
+
+    if (r->text.len - r->at < n || memcmp(r->text.ptr + r->at, word, n) != 0)
+        return fail(r, "Expecting value", r->at);
+    r->at += n;
+    if (word[0] == 'n')
+        mp_add_nil(r->out);
+    else
+        mp_add_bool(r->out, word[0] == 't');
+    return true;
+}
+
+static bool read_scalar(struct reader *r)
+{
+    struct json_fault fault = {"Expecting value", r->at};
+    int c = peek(r);
+    bool ok = false;
+
+    if (c == 't')
+        return read_word(r, "true");
+    if (c == 'f')
+        return read_word(r, "false");
+    if (c == 'n')
+        return read_word(r, "null");
+    if (c == '"')
+        ok = json_read_string(r->text, &r->at, r->out, &r->scratch, &fault);
+    else if (c == '-' || (c >= '0' && c <= '9'))
+        ok = json_read_number(r->text, &r->at, r->out, &r->scratch, &fault);
+    return ok || fail(r, fault.text, fault.at);
+}
+
+/* Counts what begins now with the container it stands in. */
+static bool count_item(struct reader *r)
+{
+    if (r->depth && r->levels[r->depth - 1].n++ == UINT32_MAX)
+        return fail(r, "too many values", r->at);
+    return true;
+}
+
+static enum next after_value(const struct reader *r)
+{
+    return r->depth ? NEXT_COMMA_OR_END : NEXT_NOTHING;
+}
+
+static bool read_value(struct reader *r, enum next *next)
+{
+    int c = peek(r);
+
+    if (c == '[' || c == '{') {
+        *next = c == '[' ? NEXT_VALUE_OR_END : NEXT_KEY_OR_END;
+        return open_level(r, c == '{');
+    }
+    *next = after_value(r);
+    return read_scalar(r);
+}
+
+static bool read_key(struct reader *r, enum next *next)
+{
+    struct json_fault fault;
+    uint32_t place = (uint32_t)(r->out->len - r->out_began);
+    size_t began = r->at, key_at = r->out->len;
+    struct slice key;
+
+    if (peek(r) != '"')
+        return fail(r, "Expecting property name enclosed in double quotes", r->at);
+    buf_add(&r->keys, &place, sizeof(place));
+    if (!json_read_string(r->text, &r->at, r->out, &r->scratch, &fault))
+        return fail(r, fault.text, fault.at);
+    if (!r->out->is_failed && mp_get_str(slice_from(buf_slice(r->out), key_at), &key) && slice_has_byte(key, '\0'))
+        return fail(r, "NUL byte in object key not supported", began);
+    skip_blanks(r);
+    if (peek(r) != ':')
+        return fail(r, "Expecting ':' delimiter", r->at);
+    r->at++;
+    *next = NEXT_VALUE;
+    return count_item(r);
+}
+
+static bool is_end(const struct reader *r)
+{
+    int c = peek(r);
+
+    return r->depth && c == (r->levels[r->depth - 1].is_object ? '}' : ']');
+}
+
+/* One token, or a key with its colon. */
+static bool read_step(struct reader *r, enum next *next)
+{
+    bool in_object = r->depth && r->levels[r->depth - 1].is_object;
+
+    if (*next == NEXT_COMMA_OR_END && peek(r) == ',') {
+        r->at++;
+        *next = in_object ? NEXT_KEY : NEXT_VALUE;
+        return true;
+    }
+    if (*next != NEXT_VALUE && *next != NEXT_KEY && is_end(r)) {
+        close_level(r);
+        *next = after_value(r);
+        return true;
+    }
+    switch (*next) {
+    case NEXT_VALUE:
+    case NEXT_VALUE_OR_END:
+        return (in_object || count_item(r)) && read_value(r, next);
+    case NEXT_KEY:
+    case NEXT_KEY_OR_END:
+        return read_key(r, next);
+    case NEXT_COMMA_OR_END:
+        return fail(r, "Expecting ',' delimiter", r->at);
+    case NEXT_NOTHING:
+        break;
+    }
+    return fail(r, "Extra data", r->at);
+}
+
+/* In the words of Python's json, which the original uses. */
+static void explain(const struct reader *r, char ret_error[JSON_ERROR_MAX])
+{
+    size_t line = 1, began = 0;
+
+    for (size_t i = 0; i < r->error_at; i++) {
+        if (r->text.ptr[i] == '\n') {
+            line++;
+            began = i + 1;
         }
-        if (c == '[' || c == '{') {
-            depth++;
-            s.depth = depth > s.depth ? depth : s.depth;
-            objects = objects << 1 | (c == '{');
-            s.tree_bytes += TREE_CONTAINER_BYTES;
-        } else if (c == ']' || c == '}') {
-            depth -= depth > 0;
-            objects >>= 1;
-        } else if (c == ',') {
-            s.tree_bytes += objects & 1 ? TREE_PAIR_BYTES : TREE_ITEM_BYTES;
-        }
-        at++;
     }
-    return s;
+    (void)snprintf(ret_error, JSON_ERROR_MAX, "%s: line %zu column %zu (char %zu)", r->error, line, r->error_at - began + 1,
+                   r->error_at);
 }
 
-/* A run of at least LONG_DIGITS digits; leading zeros are no JSON and need not be counted. */
-static bool is_past_int64(struct slice digits, bool is_negative)
+static bool is_short_of_memory(const struct reader *r)
 {
-    struct slice most =
-        is_negative ? SLICE_LIT("9223372036854775808") : SLICE_LIT("9223372036854775807");
-
-    return digits.len > most.len || slice_order(digits, most) > 0;
+    return r->out->is_failed || r->keys.is_failed || r->scratch.is_failed || r->numbers.is_failed;
 }
 
-/* From the first digit of a number to the byte behind its last sign, digit or letter. */
-static size_t number_end(struct slice text, size_t at)
+static bool read_all(struct reader *r)
 {
-    while (at < text.len && text.ptr[at] && strchr("0123456789.eE+-", text.ptr[at]))
-        at++;
-    return at;
-}
+    enum next next = NEXT_VALUE;
 
-/* The text with ".0" behind every whole number past int64. */
-static void widen_numbers(struct slice text, struct buf *out)
-{
-    for (size_t at = 0, end; at < text.len; at = end) {
-        bool is_number = is_digit(text.ptr[at]);
-        end = text.ptr[at] == '"' ? string_end(text, at)
-              : is_number         ? number_end(text, at)
-                                  : at + 1;
-        struct slice piece = slice_make(text.ptr + at, end - at);
-        buf_add_slice(out, piece);
-        if (!is_number || piece.len < LONG_DIGITS || digits_end(text, at) != end)
-            continue;
-        if (is_past_int64(piece, at && text.ptr[at - 1] == '-'))
-            buf_add_text(out, ".0");
+    for (skip_blanks(r); next != NEXT_NOTHING || r->at < r->text.len; skip_blanks(r)) {
+        if (!read_step(r, &next))
+            return false;
+        if (is_short_of_memory(r))
+            return false;
     }
-}
-
-static void add_value(json_t *v, struct buf *out);
-
-static void add_object(json_t *v, struct buf *out)
-{
-    mp_add_map(out, (uint32_t)json_object_size(v));
-    for (void *it = json_object_iter(v); it; it = json_object_iter_next(v, it)) {
-        mp_add_text(out, json_object_iter_key(it));
-        add_value(json_object_iter_value(it), out);
-    }
-}
-
-/* Depth is bounded by the scan. */
-static void add_value(json_t *v, struct buf *out)
-{
-    switch (json_typeof(v)) {
-    case JSON_NULL:
-        mp_add_nil(out);
-        break;
-    case JSON_TRUE:
-    case JSON_FALSE:
-        mp_add_bool(out, json_is_true(v));
-        break;
-    case JSON_INTEGER:
-        mp_add_int(out, json_integer_value(v));
-        break;
-    case JSON_REAL:
-        mp_add_float(out, json_real_value(v));
-        break;
-    case JSON_STRING:
-        mp_add_str(out, slice_make(json_string_value(v), json_string_length(v)));
-        break;
-    case JSON_ARRAY:
-        mp_add_array(out, (uint32_t)json_array_size(v));
-        for (size_t i = 0; i < json_array_size(v); i++)
-            add_value(json_array_get(v, i), out);
-        break;
-    case JSON_OBJECT:
-        add_object(v, out);
-        break;
-    }
-}
-
-static int fail(char *ret_error, const char *text)
-{
-    if (ret_error)
-        snprintf(ret_error, JSON_ERROR_MAX, "%s", text);
-    return JSON_SYNTAX;
-}
-
-static int tree_load(struct slice text, json_t **ret_tree, char *ret_error)
-{
-    json_error_t e;
-    json_t *tree =
-        json_loadb(text.ptr ? text.ptr : "", text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &e);
-
-    if (!tree) {
-        if (json_error_code(&e) == json_error_out_of_memory)
-            return JSON_NO_MEMORY;
-        if (ret_error)
-            snprintf(ret_error, JSON_ERROR_MAX, "%.110s: line %d column %d", e.text, e.line,
-                     e.column);
-        return JSON_SYNTAX;
-    }
-    *ret_tree = tree;
-    return JSON_OK;
+    return true;
 }
 
 int json_to_mp(struct slice text, struct buf *out, char ret_error[JSON_ERROR_MAX])
 {
-    struct buf widened;
-    json_t *tree;
+    struct reader r = {.text = text, .out = out, .out_began = out->len};
+    bool was_failed = out->is_failed;
 
     if (slice_starts(text, "\xef\xbb\xbf"))
-        text = slice_from(text, 3);
-    struct shape shape = shape_of(text);
-    if (shape.depth > JSON_MAX_DEPTH)
-        return fail(ret_error, "nested too deeply");
-    if (shape.tree_bytes > TREE_MAX_BYTES)
-        return fail(ret_error, "too many values");
-
-    buf_init(&widened, 0);
-    if (shape.has_long_number) {
-        widen_numbers(text, &widened);
-        text = buf_slice(&widened);
-    }
-    int r = widened.is_failed ? JSON_NO_MEMORY : tree_load(text, &tree, ret_error);
-    buf_deinit(&widened);
-    if (r != JSON_OK)
-        return r;
-    size_t before = out->len;
-    add_value(tree, out);
-    json_decref(tree);
-    if (out->is_failed) {
-        out->len = before;
+        r.text = slice_from(text, 3);
+    if (r.text.len > UINT32_MAX / 4 * 3) /* what is written of it is counted in 32 bits */
         return JSON_NO_MEMORY;
-    }
-    return JSON_OK;
+    buf_init(&r.keys, 0);
+    buf_init(&r.scratch, 0);
+    buf_init(&r.numbers, 0);
+    bool ok = read_all(&r), is_short = is_short_of_memory(&r);
+    buf_deinit(&r.keys);
+    buf_deinit(&r.scratch);
+    buf_deinit(&r.numbers);
+    if (ok && !is_short)
+        return JSON_OK;
+    out->len = r.out_began;
+    if (!r.error)
+        return JSON_NO_MEMORY;
+    out->is_failed = was_failed;
+    if (ret_error)
+        explain(&r, ret_error);
+    return JSON_SYNTAX;
 }

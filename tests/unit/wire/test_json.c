@@ -193,26 +193,75 @@ CASE(nesting_is_bounded)
     buf_deinit(&out);
 }
 
-/* Sound texts whose trees would cost more than the text is worth. */
-CASE(size_is_bounded)
+/* What a text costs in memory is in proportion to it, whatever its shape. */
+CASE(size_is_that_of_the_text)
 {
-    struct buf text, out;
-    char error[JSON_ERROR_MAX] = "";
+    static const char *const units[] = {"{},", "[],", "0,", "{\"a\":0},", "[[[[]]]],", "1.5,", "\"\","};
 
-    buf_init(&text, 0);
-    buf_init(&out, 0);
-    buf_add_byte(&text, '[');
-    for (int i = 0; i < 1 << 20; i++)
-        buf_add_text(&text, "{},");
-    buf_add_text(&text, "1]");
-    CHECK_INT(json_to_mp(buf_slice(&text), &out, error), JSON_SYNTAX);
-    CHECK_TEXT(error, "too many values");
-    buf_deinit(&text);
-    buf_deinit(&out);
+    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+        struct buf text, out;
+        buf_init(&text, 0);
+        buf_init(&out, 0);
+        buf_add_byte(&text, '[');
+        for (int n = 0; n < 1 << 16; n++)
+            buf_add_text(&text, units[i]);
+        buf_add_text(&text, "1]");
+        CHECK_INT(json_to_mp(buf_slice(&text), &out, NULL), JSON_OK);
+        CHECK(out.len <= 3 * text.len);
+        buf_deinit(&text);
+        buf_deinit(&out);
+    }
+    struct buf out;
     buf_init(&out, 10);
     CHECK_INT(json_to_mp(SLICE_LIT("\"much longer than ten\""), &out, NULL), JSON_NO_MEMORY);
     CHECK_INT(out.len, 0);
     buf_deinit(&out);
+}
+
+/* Keys that come twice: in few and in many, inside others, next to equal ones of other objects. */
+CASE(of_equal_keys_the_last_counts_where_the_first_stands)
+{
+    struct buf text, wanted;
+
+    check_journey("{\"a\":{\"b\":1,\"b\":2},\"b\":3,\"a\":{\"b\":4}}", "{\"a\":{\"b\":4},\"b\":3}");
+    check_journey("[{\"a\":1},{\"a\":2,\"\\u0061\":[3,{}]}]", "[{\"a\":1},{\"a\":[3,{}]}]");
+    buf_init(&text, 0);
+    buf_init(&wanted, 0);
+    for (int i = 0; i < 3000; i++) {
+        buf_add_fmt(&text, "%s\"k%d\":%d", i ? "," : "{", i % 1000, i);
+        if (i < 1000)
+            buf_add_fmt(&wanted, "%s\"k%d\":%d", i ? "," : "{", i, i + 2000);
+    }
+    buf_add_text(&text, "}");
+    buf_add_text(&wanted, "}");
+    char *a = buf_take(&text), *b = buf_take(&wanted);
+    check_journey(a, b);
+    free(a);
+    free(b);
+}
+
+CASE(faults_are_told_as_python_tells_them)
+{
+    static const struct {
+        const char *text, *error;
+    } rows[] = {
+        {"{x", "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"},
+        {"[1,\n 2 3]", "Expecting ',' delimiter: line 2 column 4 (char 7)"},
+        {"{\"a\" 1}", "Expecting ':' delimiter: line 1 column 6 (char 5)"},
+        {"", "Expecting value: line 1 column 1 (char 0)"},
+        {"[1] 2", "Extra data: line 1 column 5 (char 4)"},
+        {"[\"a", "Unterminated string starting at: line 1 column 2 (char 1)"},
+        {"\"\\x\"", "Invalid \\escape: line 1 column 2 (char 1)"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf out;
+        char error[JSON_ERROR_MAX] = "";
+        buf_init(&out, 0);
+        CHECK_INT(json_to_mp(slice_of(rows[i].text), &out, error), JSON_SYNTAX);
+        CHECK_TEXT(error, rows[i].error);
+        buf_deinit(&out);
+    }
 }
 
 CASE(texts_are_always_valid)
@@ -231,5 +280,6 @@ CASE(texts_are_always_valid)
 
 CASES(RUN(texts_keep_their_meaning), RUN(numbers_past_int64_become_floats),
       RUN(floats_print_as_python_does), RUN(every_float_reads_back), RUN(what_json_cannot_say),
-      RUN(broken_texts_are_explained), RUN(nesting_is_bounded), RUN(size_is_bounded),
+      RUN(broken_texts_are_explained), RUN(nesting_is_bounded), RUN(size_is_that_of_the_text),
+      RUN(of_equal_keys_the_last_counts_where_the_first_stands), RUN(faults_are_told_as_python_tells_them),
       RUN(texts_are_always_valid))
