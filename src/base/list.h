@@ -27,6 +27,11 @@ static inline void list_link(struct list *head, struct list *member)    /* at th
     head->prev = member;
 }
 
+static inline void list_link_first(struct list *head, struct list *member)      /* at the front; the same */
+{
+    list_link(head->next, member);      /* a list is as well the list that begins at any of its members */
+}
+
 static inline void list_unlink(struct list *member)     /* harmless when already unlinked */
 {
     member->prev->next = member->next;

@@ -504,6 +504,18 @@ void redis_link_ask(struct redis_link *l, const struct redis_command *command, r
         timer_start(l->loop, &l->tick, TICK_MS);
 }
 
+void redis_link_give_up(struct redis_link *l)
+{
+    struct list all;
+
+    list_init(&all);
+    drop(l, NULL);      /* an answer to what was sent has nobody to go to any more */
+    list_move_all(&all, &l->sent);
+    list_move_all(&all, &l->waiting);
+    while (!list_is_empty(&all))
+        finish(LIST_ENTRY(all.next, struct command, link), REDIS_LINK_LOST, NULL);
+}
+
 void redis_link_reset(struct redis_link *l)
 {
     drop(l, NULL);

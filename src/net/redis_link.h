@@ -29,7 +29,7 @@ enum { REDIS_LINK_ANSWERED, REDIS_LINK_LOST };
 /* reply: borrowed for the call; NULL when LOST. An error of Redis is an answer. */
 typedef void redis_done(int outcome, const struct redis_reply *reply, void *arg);
 
-enum { REDIS_ARGS_MAX = 8, REDIS_ERROR_TEXT_MAX = 256 };
+enum { REDIS_ARGS_MAX = 12, REDIS_ERROR_TEXT_MAX = 256 };
 struct redis_command {
     struct slice args[REDIS_ARGS_MAX];
     size_t n_args;
@@ -52,6 +52,7 @@ MUST_CHECK bool redis_link_try(const struct redis_link_options *options, const s
 struct redis_link *redis_link_open(struct loop *loop, const struct redis_link_options *options);    /* connects when first asked */
 /* The command is copied. done comes exactly once, never before this returns. */
 void redis_link_ask(struct redis_link *l, const struct redis_command *command, redis_done *done, void *arg);
+void redis_link_give_up(struct redis_link *l);  /* what is under way is LOST at once; not from a callback of the link */
 void redis_link_reset(struct redis_link *l);    /* breaks the connection; the next one greets anew */
 /* Nothing may be under way. closed comes when the link is freed, maybe before this returns. */
 void redis_link_close(struct redis_link *l, void (*closed)(void *arg), void *arg);

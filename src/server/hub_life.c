@@ -56,6 +56,20 @@ static void enter(struct server *s, enum server_phase phase)
     server_wake(s);
 }
 
+/* The process ends with 1; why is said once in the log, and once to whoever started it. */
+static void give_up(struct server *s, const char *reason)
+{
+    LOG(LOG_ERROR, "server", "cannot go on", log_text("reason", reason));
+    fprintf(stderr, "hyphad: %s\n", reason);
+    atomic_store_explicit(&s->phase, SERVER_FAILED, memory_order_release);
+    server_wake(s);
+}
+
+static void on_store_lost(void *arg)
+{
+    give_up(arg, "another server has taken over the records in Redis while this one was paused or cut off: restart it");
+}
+
 static void make_folder_id(char *out, size_t room)
 {
     char id[RANDOM_ID_LEN + 1];
@@ -88,7 +102,8 @@ static int open_store(struct server *s, const char *path, char error[STORE_ERROR
     const struct config *c = s->config;
     bool is_redis = strcmp(c->store, "sqlite") != 0;
     char *owner = is_redis ? owner_name(s, error) : NULL;
-    struct store_redis_options redis = {.uri = c->store, .owner = owner, .timeout_ms = (uint32_t)c->redis_timeout_ms};
+    struct store_redis_options redis = {.uri = c->store, .owner = owner, .timeout_ms = (uint32_t)c->redis_timeout_ms,
+                                        .lost = on_store_lost, .lost_arg = s};
     int r = STORE_OK;
 
     if (is_redis)
@@ -164,7 +179,7 @@ static void on_workspace(int outcome, struct slice key, struct slice record, voi
         features_open(s);
         store_get(s->hub.store, "hyphad", SLICE_LIT("opened"), on_features_loaded, s);
     } else {
-        enter(s, SERVER_FAILED);
+        give_up(s, "the records of workspaces cannot be read from the store (its log line says why)");
     }
 }
 
@@ -177,7 +192,7 @@ static void on_blocks(int outcome, void *arg)
     else if (outcome == BLOCK_OK)
         store_scan(s->hub.store, "workspaces", on_workspace, s);
     else
-        enter(s, SERVER_FAILED);
+        give_up(s, "the records of blocked users and addresses cannot be read from the store (its log line says why)");
 }
 
 static void on_revocations(int outcome, void *arg)
@@ -191,7 +206,7 @@ static void on_revocations(int outcome, void *arg)
     if (outcome == REVOCATION_OK)
         blocks_load(s->hub.blocks, on_blocks, s);
     else
-        enter(s, SERVER_FAILED);
+        give_up(s, "the records of revoked tokens cannot be read from the store (its log line says why)");
 }
 
 /* Tokens of others: an issuer named by its URL, or by the domain the original's variable holds (3.3). */

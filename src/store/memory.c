@@ -119,10 +119,18 @@ static int by_name(const void *a, const void *b)
     return slice_order(slice_make((*x)->name, (*x)->name_len), slice_make((*y)->name, (*y)->name_len));
 }
 
+static struct slice key_of(const struct record *r)
+{
+    return slice_from(slice_make(r->name, r->name_len), r->bucket_len + 1);
+}
+
+/* Every piece looks for its rows among all: what is kept here was made by this process, which scans when it starts. */
 static int run_scan(struct memory_store *m, struct store_op *op)
 {
     struct record **found = held_new((m->records.n_entries + 1) * sizeof(struct record *), m->engine.base.loop->own);
-    size_t cursor = 0, n = 0;
+    struct slice after = buf_slice(&op->after);
+    bool has_room = true;
+    size_t cursor = 0, n = 0, i = 0;
     struct slice name;
     void *value;
 
@@ -130,13 +138,15 @@ static int run_scan(struct memory_store *m, struct store_op *op)
         return STORE_FAILED;
     while (map_next(&m->records, &cursor, &name, &value)) {
         struct record *r = value;
-        if (slice_is(slice_make(r->name, r->bucket_len), op->bucket) && !has_expired(r))
+        if (slice_is(slice_make(r->name, r->bucket_len), op->bucket) && slice_order(key_of(r), after) >= 0 && !has_expired(r))
             found[n++] = r;
     }
     qsort(found, n, sizeof(struct record *), by_name);
-    for (size_t i = 0; i < n; i++)
-        store_op_add_row(op, slice_from(slice_make(found[i]->name, found[i]->name_len), found[i]->bucket_len + 1),
-                         slice_make(found[i]->bytes, found[i]->bytes_len));
+    while (i < n && has_room) {
+        has_room = store_op_add_row(op, key_of(found[i]), slice_make(found[i]->bytes, found[i]->bytes_len));
+        i++;
+    }
+    op->has_more = i < n;
     held_free(found);
     return STORE_OK;
 }
@@ -194,7 +204,13 @@ static void run_mail(struct loop *l, struct mail *mail)
         struct store_op *op = LIST_ENTRY(ops.next, struct store_op, link);
         list_unlink(&op->link);
         op->outcome = run_op(m, op);
-        store_op_deliver(&m->engine, op);
+        op = store_op_deliver(&m->engine, op);
+        if (op) {       /* a scan goes on in the next turn, and what was asked for after it waits */
+            list_move_all(&ops, &m->engine.ops);
+            list_move_all(&m->engine.ops, &ops);
+            list_link_first(&m->engine.ops, &op->link);
+            wake(&m->engine);
+        }
     }
     if (m->engine.is_closing && list_is_empty(&m->engine.ops))
         finish_close(m);

@@ -20,6 +20,8 @@ bool store_op_is_write(const struct store_op *op)
 void store_op_reset(struct store_op *op)
 {
     op->outcome = STORE_FAILED;
+    op->has_more = false;
+    op->n_rows = 0;
     buf_clear(&op->result);
 }
 
@@ -28,23 +30,34 @@ struct row_head {
     size_t key_len, bytes_len;
 };
 
-void store_op_add_row(struct store_op *op, struct slice key, struct slice bytes)
+bool store_op_add_row(struct store_op *op, struct slice key, struct slice bytes)
 {
     struct row_head head = {key.len, bytes.len};
 
     buf_add(&op->result, &head, sizeof(head));
     buf_add_slice(&op->result, key);
     buf_add_slice(&op->result, bytes);
+    op->n_rows++;
+    return op->n_rows < STORE_SCAN_ROWS && op->result.len < STORE_SCAN_BYTES && !op->result.is_failed;
 }
 
-static void deliver_rows(struct store_op *op)
+/* The least key that is greater. */
+static void go_behind(struct store_op *op, struct slice key)
+{
+    buf_clear(&op->after);
+    buf_add_slice(&op->after, key);
+    buf_add_byte(&op->after, 0);
+}
+
+/* True: there is a next piece. */
+static bool deliver_rows(const struct store_engine *e, struct store_op *op)
 {
     struct slice rest = buf_slice(&op->result);
     struct row_head head;
 
     if (op->outcome == STORE_FAILED || op->result.is_failed) {
         op->row(STORE_FAILED, (struct slice){0}, (struct slice){0}, op->arg);
-        return;
+        return false;
     }
     while (rest.len) {
         memcpy(&head, rest.ptr, sizeof(head));
@@ -52,32 +65,43 @@ static void deliver_rows(struct store_op *op)
         rest = slice_from(rest, sizeof(head) + head.key_len);
         struct slice bytes = slice_to(rest, head.bytes_len);
         rest = slice_from(rest, head.bytes_len);
+        if (op->has_more && !rest.len)
+            go_behind(op, key);
         op->row(STORE_OK, key, bytes, op->arg);
     }
-    op->row(STORE_ABSENT, (struct slice){0}, (struct slice){0}, op->arg);
+    if (op->has_more && !op->after.is_failed && !e->is_closing) {
+        store_op_reset(op);
+        return true;
+    }
+    op->row(op->has_more ? STORE_FAILED : STORE_ABSENT, (struct slice){0}, (struct slice){0}, op->arg);
+    return false;
 }
 
-void store_op_deliver(struct store_engine *e, struct store_op *op)
+struct store_op *store_op_deliver(struct store_engine *e, struct store_op *op)
 {
     struct store *s = &e->base;
 
-    e->queued_bytes -= copied_bytes(op);
     if (op->outcome == STORE_FAILED || op->result.is_failed)
         loop_count(s->loop, METRIC_STORE_ERRORS, 1);
     else if (store_op_is_write(op))
         loop_count(s->loop, METRIC_STORE_WRITES, 1);
+    if (op->kind == STORE_OP_SCAN && deliver_rows(e, op))
+        return op;
+    e->queued_bytes -= copied_bytes(op);
     if (journal_op_is(op))
         journal_op_deliver(e, op);
     else if (op->kind == STORE_OP_SCAN)
-        deliver_rows(op);
+        ;   /* said already */
     else if (op->kind == STORE_OP_GET)
         op->got(op->result.is_failed ? STORE_FAILED : op->outcome, buf_slice(&op->result), op->arg);
     else if (op->done)
         op->done(op->outcome, op->arg);
     buf_deinit(&op->result);
+    buf_deinit(&op->after);
     mem_free(op->journal);
     held_free(op->data);
     mem_free(op);
+    return NULL;
 }
 
 /* ---- the front half ---- */
@@ -98,6 +122,7 @@ struct store_op *store_op_new(struct store *s, enum store_op_kind kind, const ch
     op->bucket = bucket;
     op->outcome = STORE_FAILED;
     buf_init(&op->result, 0);
+    buf_init(&op->after, 0);
     if (n_bytes <= STORE_QUEUE_BYTES_MAX - e->queued_bytes)
         op->data = held_new(n_bytes + 1, s->loop->own);
     op->is_refused = !op->data;

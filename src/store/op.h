@@ -28,14 +28,21 @@ struct store_op {
     void *arg;
     struct journal_op *journal;     /* owned; NULL but for the journal's kinds */
     bool is_refused;                /* no room for the copy: not run, fails */
+    struct buf after;               /* scan: rows from this key on are wanted; at first empty */
     /* the engine's answer */
+    bool has_more;                  /* scan: rows follow this piece */
+    size_t n_rows;                  /* scan: in result */
     int outcome;
     struct buf result;              /* get: the bytes; scan: rows by store_op_add_row(); journal_op_add_*() */
 };
 
+/* A piece of a scan ends with the row that reaches one of these. */
+enum { STORE_SCAN_ROWS = 256, STORE_SCAN_BYTES = 256 * 1024 };
+
 bool store_op_is_write(const struct store_op *op);
 void store_op_reset(struct store_op *op);           /* forgets the answer, so that it can be run again */
-void store_op_add_row(struct store_op *op, struct slice key, struct slice bytes);
+/* False: that was the last row of this piece. */
+bool store_op_add_row(struct store_op *op, struct slice key, struct slice bytes);
 
 /* Copies waiting in one queue. When the disk cannot keep up, further operations fail rather than fill the memory. */
 enum { STORE_QUEUE_BYTES_MAX = 256 * 1024 * 1024 };
@@ -56,5 +63,6 @@ extern const struct store_ops store_engine_ops;
 struct store_op *store_op_new(struct store *s, enum store_op_kind kind, const char *bucket, struct slice key, struct slice bytes);
 void store_op_ask(struct store *s, struct store_op *op);
 void store_engine_init(struct store_engine *e, struct loop *loop, void (*wake)(struct store_engine *e));
-/* Calls back and frees. The callback may ask for further operations. */
-void store_op_deliver(struct store_engine *e, struct store_op *op);
+/* Calls back and frees. The callback may ask for further operations. A scan that is not at its end is not freed, but made ready
+ * for its next piece and returned, to be run before anything that was asked for later: answers come in the order of the calls. */
+struct store_op *store_op_deliver(struct store_engine *e, struct store_op *op);

@@ -2,7 +2,8 @@
  * order, so many are under way at a time; the link sends again what a break left unanswered.
  *
  * One server at a time: a lease names the one that may write, since each keeps the records in its memory too. It is taken as the
- * greeting of every connection, so a server that was away while another took over is not let in again.
+ * greeting of every connection, and every write is refused by Redis once another server has had it (redis_lease.h): a server that
+ * was away while another took over is not let in again, and is told that it has lost its records.
  *
  * Redis is no place for a log that grows: rows of the journal go to a second engine, a file. The order of answers holds among the
  * records and among the rows, not between them. Loop-owned. */
@@ -17,27 +18,25 @@
 #include "net/redis_link.h"
 #include "store/op_journal.h"
 #include "store/redis_layout.h"
+#include "store/redis_lease.h"
 #include "store/redis_prune.h"
+#include "store/redis_scan.h"
 
 enum { RENEW_MS = 10000, IN_FLIGHT_MAX = 4096 };
-
-static const char LEASE_S[] = "30";
-static const char LEASE_KEY[] = "hyphad:owner";
-static const char TAKE_LEASE[] = "local owner = redis.call('GET', KEYS[1]) "
-                                 "if owner and owner ~= ARGV[1] then return owner end "
-                                 "redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2]) return false";
-static const char GIVE_LEASE[] = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
 
 struct redis_store {
     struct store_engine engine;
     struct redis_uri uri;
-    char *owner;                    /* owned: this server's id */
-    struct redis_command lease;     /* borrows the owner */
+    struct redis_lease lease;
+    void (*lost)(void *arg);        /* NULL once said */
+    void *lost_arg;
     struct redis_link *link;
     struct store *journal;          /* owned */
     struct list asked;              /* struct asked, in order */
     size_t n_asked;
     bool is_leasing;                /* its answer is on the way */
+    bool is_scanning;               /* what was asked for after the scan waits */
+    bool is_lost;                   /* nothing is ours to give back */
     bool is_ending;
     struct timer renew;             /* also prunes */
     struct redis_prune prune;
@@ -48,6 +47,7 @@ struct asked {
     struct list link;
     struct redis_store *store;
     struct store_op *op;
+    struct redis_scan *scan;        /* owned; NULL but for scans */
     bool is_answered;
 };
 
@@ -69,23 +69,38 @@ static void take_turn(struct redis_store *s)
 
 /* ---- the lease ---- */
 
+/* Another server has had the records since: what this one keeps in its memory is no longer what they are. */
+static void lose(struct redis_store *s)
+{
+    if (s->is_lost)
+        return;
+    void (*lost)(void *arg) = s->lost;
+
+    s->lost = NULL;
+    s->is_lost = true;
+    take_turn(s);
+    if (lost)
+        lost(s->lost_arg);
+}
+
 static bool is_welcome(const struct redis_reply *answer, void *arg, char error[REDIS_ERROR_TEXT_MAX])
 {
-    (void)arg;
-    if (redis_reply_kind(answer) == REDIS_NIL)
-        return true;
-    (void)snprintf(error, REDIS_ERROR_TEXT_MAX, "in use by the server " SLICE_FMT,
-                   SLICE_ARG(slice_to(redis_reply_text(answer), 100)));
-    return false;
+    struct redis_store *s = arg;
+    int64_t epoch;
+    int r = redis_lease_read(answer, &epoch, error);
+
+    if (r == REDIS_LEASE_LOST)
+        lose(s);
+    return r == REDIS_LEASE_HELD;
 }
 
 static void on_renewed(int outcome, const struct redis_reply *reply, void *arg)
 {
     struct redis_store *s = arg;
-    char error[REDIS_ERROR_TEXT_MAX];
+    char error[REDIS_ERROR_TEXT_MAX] = "";
 
     s->is_leasing = false;
-    if (outcome == REDIS_LINK_ANSWERED && redis_reply_kind(reply) == REDIS_TEXT && !is_welcome(reply, NULL, error)) {
+    if (outcome == REDIS_LINK_ANSWERED && redis_reply_kind(reply) == REDIS_TEXT && !is_welcome(reply, s, error)) {
         LOG(LOG_ERROR, "store", "another server has taken over the records", log_text("reason", error));
         redis_link_reset(s->link);
     }
@@ -97,8 +112,9 @@ static void on_renew_due(struct timer *t)
     struct redis_store *s = CONTAINER_OF(t, struct redis_store, renew);
 
     if (!s->is_leasing) {
+        struct redis_command c = redis_lease_take(&s->lease);
         s->is_leasing = true;
-        redis_link_ask(s->link, &s->lease, on_renewed, s);
+        redis_link_ask(s->link, &c, on_renewed, s);
     }
     redis_prune_step(&s->prune, now_s());
     timer_start(s->engine.base.loop, &s->renew, RENEW_MS);
@@ -109,49 +125,87 @@ static void on_pruned(struct redis_prune *p)
     take_turn(CONTAINER_OF(p, struct redis_store, prune));
 }
 
-static struct redis_command lease_command(const char *script, const char *owner, const char *seconds)
-{
-    struct redis_command c = {.args = {SLICE_LIT("EVAL"), slice_of(script), SLICE_LIT("1"), slice_of(LEASE_KEY), slice_of(owner)},
-                              .n_args = 5};
-
-    if (seconds)
-        c.args[c.n_args++] = slice_of(seconds);
-    return c;
-}
-
 /* ---- operations ---- */
+
+static void ask_piece(struct asked *a);
+
+static void read_answer(struct asked *a, const struct redis_reply *reply)
+{
+    if (!a->scan) {
+        redis_layout_read(a->op, reply, now_s());
+        return;
+    }
+    switch (redis_scan_take(a->scan, reply, now_s(), a->op)) {
+    case REDIS_SCAN_GO_ON:
+        a->is_answered = false;
+        ask_piece(a);
+        return;
+    case REDIS_SCAN_FAILED:
+        LOG(LOG_ERROR, "store", "a bucket could not be read", log_text("bucket", a->op->bucket));
+        return;
+    default:
+        return;
+    }
+}
 
 static void on_answer(int outcome, const struct redis_reply *reply, void *arg)
 {
     struct asked *a = arg;
-    struct store_op *op = a->op;
+    struct redis_store *s = a->store;
 
     a->is_answered = true;
     if (outcome == REDIS_LINK_ANSWERED && redis_reply_kind(reply) != REDIS_ERROR)
-        redis_layout_read(op, reply, now_s());
+        read_answer(a, reply);
     else
-        LOG(LOG_ERROR, "store", "Redis refused", log_text("bucket", op->bucket),
+        LOG(LOG_ERROR, "store", "Redis refused", log_text("bucket", a->op->bucket),
             log_slice("reason", reply ? redis_reply_text(reply) : SLICE_LIT("no answer in time")));
-    take_turn(a->store);
+    if (outcome == REDIS_LINK_ANSWERED && redis_lease_is_refusal(reply))
+        lose(s);
+    take_turn(s);
+}
+
+static void ask_piece(struct asked *a)
+{
+    struct redis_command command = redis_scan_ask(a->scan);
+
+    redis_link_ask(a->store->link, &command, on_answer, a);
+}
+
+static void ask_one(struct asked *a)
+{
+    struct redis_store *s = a->store;
+    struct redis_scratch scratch;
+    struct redis_command command;
+
+    redis_scratch_init(&scratch);
+    if (redis_layout_ask(a->op, now_s(), &scratch, &command)) {
+        if (store_op_is_write(a->op))
+            redis_lease_guard(&s->lease, &command);
+        redis_link_ask(s->link, &command, on_answer, a);
+    } else {
+        a->is_answered = true;
+    }
+    redis_scratch_deinit(&scratch);
 }
 
 static void ask(struct redis_store *s, struct store_op *op)
 {
     struct asked *a = MEM_NEW(struct asked);
-    struct redis_scratch scratch;
-    struct redis_command command;
 
     *a = (struct asked){.store = s, .op = op};
     list_init(&a->link);
     list_link(&s->asked, &a->link);
     s->n_asked++;
     redis_prune_note(&s->prune, op);
-    redis_scratch_init(&scratch);
-    if (!op->is_refused && redis_layout_ask(op, now_s(), &scratch, &command))
-        redis_link_ask(s->link, &command, on_answer, a);
-    else
+    if (op->is_refused || s->is_lost) {
         a->is_answered = true;
-    redis_scratch_deinit(&scratch);
+    } else if (op->kind == STORE_OP_SCAN) {
+        s->is_scanning = true;
+        a->scan = redis_scan_new(s->engine.base.loop, op->bucket);
+        ask_piece(a);
+    } else {
+        ask_one(a);
+    }
 }
 
 static void hand_to_journal(struct redis_store *s, struct store_op *op)
@@ -166,7 +220,7 @@ static void hand_to_journal(struct redis_store *s, struct store_op *op)
 
 static void send_asked(struct redis_store *s)
 {
-    while (!list_is_empty(&s->engine.ops) && s->n_asked < IN_FLIGHT_MAX) {
+    while (!list_is_empty(&s->engine.ops) && s->n_asked < IN_FLIGHT_MAX && !s->is_scanning) {
         struct store_op *op = LIST_ENTRY(s->engine.ops.next, struct store_op, link);
         list_unlink(&op->link);
         if (journal_op_is(op))
@@ -182,9 +236,15 @@ static void deliver_answered(struct redis_store *s)
         struct asked *a = LIST_ENTRY(s->asked.next, struct asked, link);
         if (!a->is_answered)
             return;
+        if (store_op_deliver(&s->engine, a->op)) {      /* a scan: what was asked for after it waits for its end */
+            a->is_answered = false;
+            ask_piece(a);
+            return;
+        }
         list_unlink(&a->link);
         s->n_asked--;
-        store_op_deliver(&s->engine, a->op);
+        s->is_scanning = s->is_scanning && !a->scan;
+        redis_scan_free(a->scan);
         mem_free(a);
     }
 }
@@ -194,7 +254,7 @@ static void deliver_answered(struct redis_store *s)
 static void free_store(struct redis_store *s)
 {
     redis_uri_deinit(&s->uri);
-    mem_free(s->owner);
+    redis_lease_deinit(&s->lease);
     mem_free(s);
 }
 
@@ -230,11 +290,13 @@ static void step_to_end(struct redis_store *s)
 {
     if (!list_is_empty(&s->engine.ops) || !list_is_empty(&s->asked) || s->is_leasing || s->prune.is_under_way)
         return;
-    if (s->is_ending) {
+    if (s->is_ending || s->is_lost) {
+        timer_stop(s->engine.base.loop, &s->renew);
+        list_unlink(&s->turn.link);
         redis_link_close(s->link, on_link_closed, s);
         return;
     }
-    struct redis_command c = lease_command(GIVE_LEASE, s->owner, NULL);
+    struct redis_command c = redis_lease_give(&s->lease);
     s->is_ending = s->is_leasing = true;
     timer_stop(s->engine.base.loop, &s->renew);
     redis_link_ask(s->link, &c, on_lease_given, s);
@@ -244,6 +306,8 @@ static void on_turn(struct deferred *d)
 {
     struct redis_store *s = CONTAINER_OF(d, struct redis_store, turn);
 
+    if (s->is_lost)
+        redis_link_give_up(s->link);
     deliver_answered(s);
     send_asked(s);
     if (!list_is_empty(&s->asked) && LIST_ENTRY(s->asked.next, struct asked, link)->is_answered)
@@ -288,19 +352,34 @@ static bool read_uri(const char *uri, struct redis_uri *ret, char error[STORE_ER
     return false;
 }
 
-int store_check_redis(const struct store_redis_options *o, char ret_error[STORE_ERROR_MAX])
+/* What a take at the start finds. */
+struct first_take {
+    int64_t epoch;
+};
+
+static bool is_welcome_first(const struct redis_reply *answer, void *arg, char error[REDIS_ERROR_TEXT_MAX])
+{
+    return redis_lease_read(answer, &((struct first_take *)arg)->epoch, error) == REDIS_LEASE_HELD;
+}
+
+int store_check_redis(struct store_redis_options *o, char ret_error[STORE_ERROR_MAX])
 {
     struct redis_command info = {.args = {SLICE_LIT("INFO"), SLICE_LIT("persistence")}, .n_args = 2};
-    struct redis_link_options link = {.timeout_ms = o->timeout_ms, .is_welcome = is_welcome,
-                                      .greeting = lease_command(TAKE_LEASE, o->owner, LEASE_S)};
+    struct first_take first = {0};
+    struct redis_link_options link = {.timeout_ms = o->timeout_ms, .is_welcome = is_welcome_first, .arg = &first};
+    struct redis_lease lease;
     char reason[REDIS_ERROR_TEXT_MAX] = "";
     bool ok = read_uri(o->uri, &link.uri, ret_error);
 
+    redis_lease_init(&lease, o->owner, 0);
+    link.greeting = redis_lease_take(&lease);
     if (ok && !redis_link_try(&link, &info, on_info, NULL, reason)) {
         (void)snprintf(ret_error, STORE_ERROR_MAX, "Redis at %.80s: %.120s", link.uri.path ? link.uri.path : link.uri.host, reason);
         ok = false;
     }
+    redis_lease_deinit(&lease);
     redis_uri_deinit(&link.uri);
+    o->epoch = first.epoch;
     return ok ? STORE_OK : STORE_FAILED;
 }
 
@@ -309,10 +388,12 @@ struct store *store_open_redis(struct loop *loop, const struct store_redis_optio
     struct redis_store *s = MEM_NEW(struct redis_store);
     int r = redis_uri_parse(slice_of(o->uri), &s->uri);
 
-    ASSERT(r == REDIS_URI_OK);
-    s->owner = mem_copy(o->owner, strlen(o->owner));
-    s->lease = lease_command(TAKE_LEASE, s->owner, LEASE_S);
-    struct redis_link_options link = {.uri = s->uri, .timeout_ms = o->timeout_ms, .greeting = s->lease, .is_welcome = is_welcome};
+    ASSERT(r == REDIS_URI_OK && o->epoch > 0);
+    redis_lease_init(&s->lease, o->owner, o->epoch);
+    s->lost = o->lost;
+    s->lost_arg = o->lost_arg;
+    struct redis_link_options link = {.uri = s->uri, .timeout_ms = o->timeout_ms, .greeting = redis_lease_take(&s->lease),
+                                      .is_welcome = is_welcome, .arg = s};
     store_engine_init(&s->engine, loop, wake);
     list_init(&s->asked);
     list_init(&s->turn.link);

@@ -41,7 +41,9 @@ static void done_run(struct job *job)
     while (!list_is_empty(&s->batch)) {
         struct store_op *op = LIST_ENTRY(s->batch.next, struct store_op, link);
         list_unlink(&op->link);
-        store_op_deliver(&s->engine, op);
+        op = store_op_deliver(&s->engine, op);
+        if (op)         /* a scan was the last of its batch: it goes on before what was asked for after it */
+            list_link_first(&s->engine.ops, &op->link);
     }
     start(s);
 }
@@ -69,11 +71,14 @@ static void start(struct sqlite_store *s)
 {
     struct list *ops = &s->engine.ops;
 
+    bool is_scan = false;
+
     s->state = ENGINE_IDLE;
-    for (unsigned n = 0; n < BATCH_MAX && !list_is_empty(ops); n++) {
-        struct list *op = ops->next;
-        list_unlink(op);
-        list_link(&s->batch, op);
+    for (unsigned n = 0; n < BATCH_MAX && !is_scan && !list_is_empty(ops); n++) {
+        struct store_op *op = LIST_ENTRY(ops->next, struct store_op, link);
+        list_unlink(&op->link);
+        list_link(&s->batch, &op->link);
+        is_scan = op->kind == STORE_OP_SCAN;
     }
     if (list_is_empty(&s->batch) && !s->engine.is_closing)
         return;

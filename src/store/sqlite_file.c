@@ -79,11 +79,15 @@ static bool run_get(struct sqlite_file *f, struct store_op *op)
 
 static bool run_scan(struct sqlite_file *f, struct store_op *op)
 {
+    bool has_room = true;
+
     bind_text(f->scan, 1, op->bucket);
     (void)sqlite3_bind_int64(f->scan, 2, now_s());
+    bind_bytes(f->scan, 3, buf_slice(&op->after));
     op->outcome = STORE_OK;
-    while (!op->result.is_failed && sqlite3_step(f->scan) == SQLITE_ROW)
-        store_op_add_row(op, column(f->scan, 0), column(f->scan, 1));
+    while (has_room && sqlite3_step(f->scan) == SQLITE_ROW)
+        has_room = store_op_add_row(op, column(f->scan, 0), column(f->scan, 1));
+    op->has_more = !has_room;
     return finish(f->scan);
 }
 

@@ -165,7 +165,7 @@ static bool prepare_all(struct sqlite_file *f)
            prepare(f->db, "DELETE FROM records WHERE bucket = ?1 AND key = ?2", &f->remove) &&
            prepare(f->db, "SELECT bytes FROM records WHERE bucket = ?1 AND key = ?2 "
                           "AND (expires_at = 0 OR expires_at > ?3)", &f->get) &&
-           prepare(f->db, "SELECT key, bytes FROM records WHERE bucket = ?1 "
+           prepare(f->db, "SELECT key, bytes FROM records WHERE bucket = ?1 AND key >= ?3 "
                           "AND (expires_at = 0 OR expires_at > ?2) ORDER BY key", &f->scan) &&
            prepare(f->db, "DELETE FROM records WHERE rowid IN (SELECT rowid FROM records "
                           "WHERE expires_at > 0 AND expires_at <= ?1 LIMIT 1000)", &f->prune) &&

@@ -17,7 +17,8 @@ enum { STORE_OK, STORE_ABSENT, STORE_FAILED };      /* FAILED: disk full, I/O er
 typedef void store_done(int outcome, void *arg);
 /* bytes: borrowed for the call; empty unless STORE_OK. */
 typedef void store_got(int outcome, struct slice bytes, void *arg);
-/* One call per record in key order (STORE_OK), then one with STORE_ABSENT at the end, or STORE_FAILED. */
+/* One call per record in key order (STORE_OK), then one with STORE_ABSENT at the end, or STORE_FAILED. A bucket is read a bounded
+ * piece at a time, each delivered in a turn of its own: its size is nobody's memory, and no turn's length. */
 typedef void store_row(int outcome, struct slice key, struct slice bytes, void *arg);
 
 struct store_ops {
@@ -71,7 +72,11 @@ struct store_redis_options {
     const char *owner;          /* who holds the lease: no two processes at a time have the same */
     uint32_t timeout_ms;        /* to connect, and for the answer to an operation */
     struct store *journal;
+    /* Another server has taken the records over: nothing is written from now on. Once, on the loop; may be NULL. */
+    void (*lost)(void *arg);
+    void *lost_arg;
+    int64_t epoch;              /* store_check_redis() fills it in: which taking of the lease this is */
 };
 /* Whether the Redis is there, lets us in and belongs to no other server; looks at no journal. Blocks. The lease is ours from here on. */
-MUST_CHECK int store_check_redis(const struct store_redis_options *options, char ret_error[STORE_ERROR_MAX]);
+MUST_CHECK int store_check_redis(struct store_redis_options *options, char ret_error[STORE_ERROR_MAX]);
 struct store *store_open_redis(struct loop *loop, const struct store_redis_options *options);    /* checked before */

@@ -2,6 +2,7 @@
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import urllib.request
 
@@ -141,3 +142,41 @@ async def test_who_may_not_start(start_server, redis, tmp_path):
     second = start_server(*options(redis), "--server-id=second", data_dir=tmp_path / "b")
     second.kill()
     start_server(*options(redis), "--server-id=second", data_dir=tmp_path / "b").stop()
+
+
+@NOISE
+@pytest.mark.allow_error("Redis refused|workspace record not stored|cannot go on|another server has taken over")
+@pytest.mark.req("S-84")
+async def test_a_server_that_was_paused_too_long_writes_nothing(hub, start_server, redis, tmp_path):
+    """Its lease has run out, another has had the records, and what it still has under way is refused."""
+    old = start_server(*options(redis), "--server-id=old", data_dir=tmp_path / "a")
+    ada = await user(hub, "ada", server=old)
+    await ada.manage("create_workspace", {"id": "ada-w", "persistent": True})
+    inside = await hub.raw("in", server=old, token=login("ada"), workspace="ada-w")
+    await inside.manage("set_env", "K", "old")
+    os.kill(old.pid, signal.SIGSTOP)
+    late = asyncio.create_task(inside.manage("set_env", "K", "late"))
+    redis.ask("DEL", "hyphad:owner")        # as it does by itself after 30 seconds
+    new = start_server(*options(redis), "--server-id=new", data_dir=tmp_path / "b")
+    there = await hub.raw("in", server=new, token=login("ada"), workspace="ada-w")
+    await there.manage("set_env", "K", "new")
+    os.kill(old.pid, signal.SIGCONT)
+    with pytest.raises((RpcError, ConnectionError, AssertionError)):
+        await late
+    assert old.process.wait(30) == 1
+    old.kill()
+    assert "another server has taken over the records" in old.log_text()
+    assert redis.workspace("ada-w")["config"]["environs"] == {"K": "new"}
+    assert await there.manage("get_env", "K") == "new"
+
+
+@NOISE
+@pytest.mark.allow_error("Redis refused|cannot go on")
+@pytest.mark.req("S-83")
+def test_a_start_that_fails_says_why(redis, tmp_path):
+    redis.ask("SET", "hyphad:revoked", "no hash")
+    done = subprocess.run([os.environ["HYPHAD_BIN"], "--port=0", f"--data-dir={tmp_path / 'a'}", *options(redis)],
+                          capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1
+    assert "hyphad: the records of revoked tokens cannot be read from the store" in done.stderr
+    assert "WRONGTYPE" in done.stderr

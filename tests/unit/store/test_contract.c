@@ -1,6 +1,8 @@
 /* Every engine, the same cases: nobody above can tell which one runs. */
 #include "store/store.h"
 
+#include <sched.h>
+#include <stdio.h>
 #include <sys/mman.h>
 
 #include "base/buf.h"
@@ -134,6 +136,99 @@ static bool play_scan(struct bench *b, struct store *s)
     store_scan(s, "nothing", on_row, &t);
     expect(b, s, &t, "d0 d0 d0 d0 d0 r0:=first r0:a=0 r0:ab=1 r0:b=2 r0:c= r1:= r1:= ");
     return true;
+}
+
+/* req: S-83
+ * More than a piece may hold, by rows and by bytes: it comes whole and in order, and before what was asked for after it. */
+enum { N_MANY = 1500, N_LARGE = 7, LARGE_BYTES = 200 * 1024 };
+
+struct walk {
+    unsigned n_rows;
+    size_t n_bytes;
+    bool is_ended, was_overtaken;
+};
+
+static void on_walked(int outcome, struct slice key, struct slice bytes, void *arg)
+{
+    struct walk *w = arg;
+    unsigned n;
+
+    if (outcome != STORE_OK) {
+        CHECK_INT(outcome, STORE_ABSENT);
+        w->is_ended = true;
+        return;
+    }
+    CHECK(!w->is_ended);
+    CHECK_INT(sscanf(key.ptr, "key %05u", &n), 1);
+    CHECK_INT(n, w->n_rows);
+    w->n_rows++;
+    w->n_bytes += bytes.len;
+}
+
+static void on_after(int outcome, struct slice bytes, void *arg)
+{
+    struct walk *w = arg;
+
+    (void)bytes;
+    CHECK_INT(outcome, STORE_ABSENT);
+    w->was_overtaken = !w->is_ended;
+}
+
+static void on_removed_after(int outcome, void *arg)
+{
+    on_after(outcome == STORE_OK ? STORE_ABSENT : outcome, (struct slice){0}, arg);
+}
+
+static bool play_long_scan(struct bench *b, struct store *s)
+{
+    static char large[LARGE_BYTES];
+    struct walk w = {0}, again = {0};
+    char key[16];
+
+    for (unsigned i = 0; i < N_MANY; i++) {
+        size_t n = i % (N_MANY / N_LARGE) == 0 ? sizeof(large) : 10;
+        (void)snprintf(key, sizeof(key), "key %05u", (i * 7) % N_MANY);
+        store_put(s, "long", slice_of(key), slice_make(large, n), 0, NULL, NULL);
+        if (i % 10 == 0)
+            store_put(s, "other", slice_of(key), slice_make(large, 10), 0, NULL, NULL);
+    }
+    store_scan(s, "long", on_walked, &w);
+    store_get(s, "long", SLICE_LIT("none"), on_after, &w);
+    store_remove(s, "long", SLICE_LIT("none"), on_removed_after, &w);
+    store_scan(s, "long", on_walked, &again);
+    while (!again.is_ended) {
+        unsigned before = w.n_rows + again.n_rows;
+        (void)uv_run(&b->loop->uv, UV_RUN_NOWAIT);
+        CHECK(w.n_rows + again.n_rows - before <= 2 * STORE_SCAN_ROWS);      /* no turn has them all */
+        sched_yield();
+    }
+    CHECK(w.is_ended && !w.was_overtaken);
+    CHECK_INT(w.n_rows, N_MANY);
+    CHECK_INT(again.n_rows, N_MANY);
+    CHECK(w.n_bytes > (size_t)N_LARGE * LARGE_BYTES);
+    return true;
+}
+
+/* One that is under way when the store closes ends then. */
+static void on_cut(int outcome, struct slice key, struct slice bytes, void *arg)
+{
+    (void)key, (void)bytes;
+    ++*(unsigned *)arg;
+    CHECK(outcome == STORE_OK || outcome == STORE_FAILED || outcome == STORE_ABSENT);
+}
+
+static bool play_cut_scan(struct bench *b, struct store *s)
+{
+    bool is_closed = false;
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < 3 * STORE_SCAN_ROWS; i++)
+        store_put(s, "cut", slice_make(&i, sizeof(i)), SLICE_LIT("v"), 0, NULL, NULL);
+    store_scan(s, "cut", on_cut, &n);
+    store_close(s, bench_on_closed, &is_closed);
+    bench_run_until(b, &is_closed);
+    CHECK(n >= 1);
+    return false;
 }
 
 static bool play_bytes(struct bench *b, struct store *s)
@@ -299,6 +394,8 @@ static bool play_close(struct bench *b, struct store *s)
 
 EACH(order)
 EACH(scan)
+EACH(long_scan)
+EACH(cut_scan)
 EACH(bytes)
 EACH(expiry)
 EACH(full)
@@ -306,5 +403,5 @@ EACH(chain)
 EACH(random)
 EACH(close)
 
-CASES(RUN_EACH(order), RUN_EACH(scan), RUN_EACH(bytes), RUN_EACH(expiry), RUN_EACH(full), RUN_EACH(chain), RUN_EACH(random),
+CASES(RUN_EACH(order), RUN_EACH(scan), RUN_EACH(long_scan), RUN_EACH(cut_scan), RUN_EACH(bytes), RUN_EACH(expiry), RUN_EACH(full), RUN_EACH(chain), RUN_EACH(random),
       RUN_EACH(close))

@@ -307,6 +307,59 @@ CASE(who_lost_the_lease_writes_nothing)
     close_all(&b, &r, s);
 }
 
+static void on_lost(void *arg)
+{
+    ++*(unsigned *)arg;
+}
+
+/* Who held the lease, was paused, and has been replaced by somebody who has gone again: the lease is free, and nothing that is
+ * still under way arrives. */
+CASE(a_former_holder_writes_nothing_on_the_connection_it_has)
+{
+    struct store_redis_options o = {.owner = "late", .timeout_ms = LONG_MS, .lost = on_lost};
+    char error[STORE_ERROR_MAX] = "";
+    struct redis_server r;
+    struct tape t = {0};
+    struct store *late, *next = NULL;
+    struct bench b;
+    unsigned n_lost = 0;
+    struct store *s = open_store(&b, &r, LONG_MS);
+
+    if (!s)
+        return;
+    bench_close_store(&b, s);
+    o.uri = r.uri;
+    o.lost_arg = &n_lost;
+    CHECK_INT(store_check_redis(&o, error), STORE_OK);
+    o.journal = store_open_memory(b.loop);
+    late = store_open_redis(b.loop, &o);
+    store_put(late, "b", SLICE_LIT("k"), SLICE_LIT("before"), 0, on_done, &t);
+    run_until(&b, &t, 1);
+    peek(&r, "DEL", "hyphad:owner", NULL, none, "1");       /* it has run out */
+    CHECK_INT(redis_server_open(&b, r.uri, "next", LONG_MS, &next, error), STORE_OK);
+    store_put(next, "b", SLICE_LIT("k"), SLICE_LIT("theirs"), 0, on_done, &t);
+    run_until(&b, &t, 2);
+    bench_close_store(&b, next);
+    peek(&r, "EXISTS", "hyphad:owner", NULL, none, "0");
+    store_put(late, "b", SLICE_LIT("k"), SLICE_LIT("late"), 0, on_done, &t);
+    store_remove(late, "b", SLICE_LIT("k"), on_done, &t);
+    store_put(late, "workspaces", SLICE_LIT("k"), SLICE_LIT("late"), 0, on_done, &t);
+    store_put(late, "blocks", SLICE_LIT("user:k"), SLICE_LIT("late"), 0, on_done, &t);
+    run_until(&b, &t, 6);
+    expect(&t, "002222");
+    CHECK_INT(n_lost, 1);
+    peek(&r, "EXISTS", "workspaces", NULL, none, "0");
+    peek(&r, "HGET", "hyphad:b", "k", none, NULL);
+    bench_close_store(&b, late);
+    CHECK_INT(redis_server_open(&b, r.uri, "next", LONG_MS, &next, error), STORE_OK);
+    store_get(next, "b", SLICE_LIT("k"), on_got, &t);
+    run_until(&b, &t, 1);
+    expect(&t, "0:theirs");
+    bench_close_store(&b, next);
+    redis_server_stop(&r);
+    bench_close(&b);
+}
+
 CASE(a_wrong_password_is_said)
 {
     struct redis_server r;
@@ -328,4 +381,4 @@ CASE(a_wrong_password_is_said)
 
 CASES(RUN(workspaces_are_json_in_the_hash_of_the_original), RUN(blocks_are_the_strings_of_the_original),
       RUN(a_break_loses_nothing_and_keeps_the_order), RUN(a_stall_fails_by_name_and_passes), RUN(what_has_expired_is_deleted), RUN(one_server_at_a_time),
-      RUN(who_lost_the_lease_writes_nothing), RUN(a_wrong_password_is_said))
+      RUN(who_lost_the_lease_writes_nothing), RUN(a_former_holder_writes_nothing_on_the_connection_it_has), RUN(a_wrong_password_is_said))
