@@ -10,7 +10,7 @@
 static void add(struct api *a, unsigned methods, const char *pattern,
                 void (*on_request)(struct http_request *req, void *arg), unsigned flags)
 {
-    ASSERT(a->n_routes < API_MAX_ROUTES);
+    ASSERT(a->n_routes < API_MAX_ROUTES + 2 * a->options.config->static_mounts.n_items);
     a->routes[a->n_routes++] = (struct http_route){
         .methods = methods, .pattern = pattern, .on_request = on_request, .arg = a, .flags = flags};
 }
@@ -23,7 +23,13 @@ struct api *api_new(const struct api_options *options)
     a->started_ms = clock_mono_ms();
     a->rate = http_rate_new();
     atomic_init(&a->readiness, API_STARTING);
+    a->routes = mem_new((API_MAX_ROUTES + 2 * options->config->static_mounts.n_items) * sizeof(*a->routes));
+    api_add_mounts(a);
     add(a, HTTP_M_GET, "/", api_on_page, 0);
+    add(a, HTTP_M_GET, "/assets/config.json", api_on_config, 0);
+    add(a, HTTP_M_GET, "/assets/hypha-rpc-websocket.mjs", api_on_client_module, 0);
+    add(a, HTTP_M_GET, "/assets/hypha-rpc-websocket.js", api_on_client_module, 0);
+    add(a, HTTP_M_GET, "/static/{file:path}", api_on_static, 0);
     add(a, HTTP_M_GET, "/health", api_on_health, HTTP_ROUTE_UNLIMITED | HTTP_ROUTE_RESERVED);
     add(a, HTTP_M_GET, "/health/liveness", api_on_liveness, HTTP_ROUTE_UNLIMITED | HTTP_ROUTE_RESERVED);
     add(a, HTTP_M_GET, "/health/readiness", api_on_readiness, HTTP_ROUTE_UNLIMITED | HTTP_ROUTE_RESERVED);
@@ -41,6 +47,8 @@ struct api *api_new(const struct api_options *options)
 void api_free(struct api *a)
 {
     http_rate_free(a->rate);
+    api_free_mounts(a);
+    mem_free(a->routes);
     mem_free(a);
 }
 

@@ -9,6 +9,7 @@
 #include "loop/loop.h"
 
 struct api;
+struct config;
 struct http_request;
 struct hub;
 struct rpc_loop;
@@ -17,6 +18,7 @@ struct api_options { /* borrowed; const after start */
     struct loop_set *loops;
     struct rpc_loop *const *rpc_loops;    /* by loop index */
     struct hub *hub;                      /* its const fields, and its loop to post to */
+    const struct config *config;          /* of the start */
     const struct metrics *accept_metrics; /* the block of the thread that is no loop */
 };
 

@@ -66,10 +66,6 @@ void api_on_no_page(struct http_request *req, void *arg)
     struct buf detail;
 
     (void)arg;
-    if (slice_starts(page, "static/")) {
-        http_respond_error(req, 404, HTTP_F2, SLICE_LIT("Not Found"));
-        return;
-    }
     if (slice_cut(page, '/', &first, &rest) && memchr(first.ptr, '-', first.len))
         file = rest;
     buf_init(&detail, 0);

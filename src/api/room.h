@@ -7,12 +7,15 @@
 
 struct http_rate;
 
-enum { API_MAX_ROUTES = 24 };
+enum { API_MAX_ROUTES = 32 }; /* of our own */
+
+struct api_mount;
 
 struct api {
     struct api_options options; /* const after init */
-    struct http_route routes[API_MAX_ROUTES];
+    struct http_route *routes;  /* owned */
     size_t n_routes;
+    struct api_mount *mounts; /* owned, one per mount of the configuration */
     uint64_t started_ms;
     struct http_rate *rate; /* its own locking */
     atomic_int readiness;   /* any thread */
@@ -21,6 +24,10 @@ struct api {
 
 /* Of this process, in pages; 0 where they cannot be read. */
 void api_memory_pages(long *ret_virtual, long *ret_resident);
+
+/* assets.c: two routes for each mount, whose arg is the mount. */
+void api_add_mounts(struct api *a);
+void api_free_mounts(struct api *a);
 
 /* Handlers, one per route; arg is the api. */
 void api_on_call(struct http_request *req, void *arg);
@@ -34,5 +41,8 @@ void api_on_liveness(struct http_request *req, void *arg);
 void api_on_readiness(struct http_request *req, void *arg);
 void api_on_health(struct http_request *req, void *arg);
 void api_on_metrics(struct http_request *req, void *arg);
+void api_on_config(struct http_request *req, void *arg);
+void api_on_client_module(struct http_request *req, void *arg);
+void api_on_static(struct http_request *req, void *arg);
 void api_on_page(struct http_request *req, void *arg);
 void api_on_no_page(struct http_request *req, void *arg);

@@ -241,7 +241,7 @@ bool rule_mount(struct rule_case *c)
 {
     static const char *const reserved[] = {"static",   "assets",    "ws",          "rpc",   "s3",
                                            "triton",   "health",    "metrics",     "login", "oauth",
-                                           "api-docs", "api-redoc", "openapi.json"};
+                                           "api-docs", "api-redoc", "openapi.json", "public"};
     struct slice name, dir;
     struct stat st;
 

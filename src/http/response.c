@@ -238,24 +238,34 @@ void http_respond_redirect(struct http_request *req, unsigned status, struct loc
     buf_deinit(&to->text);
 }
 
-void http_stream_begin(struct http_request *req, unsigned status, const char *content_type,
-                       struct slice extra)
+static void stream_begin(struct http_request *req, const struct answer *a)
 {
-    struct answer a = {.status = status, .content_type = content_type, .extra = extra};
     struct buf head;
 
     LOOP_ASSERT(req->loop);
     ASSERT(!req->is_streaming);
-    req->status = status;
+    req->status = a->status;
     req->is_streaming = true;
-    req->is_chunked = !req->is_http10;
+    req->is_chunked = !req->is_http10 && !a->has_length;
     buf_init(&head, 0);
-    add_head(req, &a, &head);
+    add_head(req, a, &head);
     if (head.is_failed)
         http_conn_send(req, NULL);
     else
         send_two(req, buf_slice(&head), (struct slice){NULL, 0});
     buf_deinit(&head);
+}
+
+void http_stream_begin(struct http_request *req, unsigned status, const char *content_type,
+                       struct slice extra)
+{
+    stream_begin(req, &(struct answer){.status = status, .content_type = content_type, .extra = extra});
+}
+
+void http_stream_begin_sized(struct http_request *req, const struct http_head *head)
+{
+    stream_begin(req, &(struct answer){.status = head->status, .content_type = head->content_type, .extra = head->extra,
+                                       .has_length = true, .length = head->n_bytes});
 }
 
 void http_stream_patience(struct http_request *req, uint64_t ms)

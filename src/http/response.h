@@ -3,6 +3,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/slice.h"
@@ -30,6 +31,14 @@ void http_header_add(struct buf *extra, const char *name, struct slice value);
  * written in a turn leaves at its end. After http_stream_end the request is gone. */
 void http_stream_begin(struct http_request *req, unsigned status, const char *content_type,
                        struct slice extra);
+/* The same with a length that is told: exactly so many bytes are written, or the response is aborted. */
+struct http_head {
+    unsigned status;
+    const char *content_type;
+    struct slice extra;
+    uint64_t n_bytes;
+};
+void http_stream_begin_sized(struct http_request *req, const struct http_head *head);
 /* A client whose machine acknowledges nothing for so long is gone (net/stream.h). */
 void http_stream_patience(struct http_request *req, uint64_t ms);
 /* Returns the bytes that wait for the client. Above a mark of its own choice the writer stops

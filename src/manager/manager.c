@@ -17,26 +17,6 @@
 #include "version.h"
 #include "wire/mp.h"
 
-void server_info_add(struct mp_open *config, const struct hub *h)
-{
-    const struct server_info *info = h->info;
-    struct buf login;
-
-    mp_key_text(config, "server_id", info->server_id);
-    mp_key_text(config, "hypha_version", HYPHA_PROTOCOL_VERSION);
-    mp_key_text(config, "public_base_url", info->public_base_url);
-    mp_key_text(config, "local_base_url", info->local_base_url);
-    mp_key_text(config, "auth0_client_id", info->auth0_client_id);
-    mp_key_text(config, "auth0_domain", info->auth0_domain);
-    mp_key_text(config, "auth0_audience", info->auth0_audience);
-    mp_key_text(config, "auth0_issuer", info->auth0_issuer);
-    buf_init(&login, 0);
-    buf_add_fmt(&login, "%s/public/services/hypha-login", info->public_base_url);
-    mp_key(config, "login_service_url");
-    mp_add_str(config->buf, buf_slice(&login));
-    buf_deinit(&login);
-}
-
 /* ---- `default` ---- */
 
 static void build_service(struct manager *m)
@@ -49,7 +29,7 @@ static void build_service(struct manager *m)
     mp_add_bool(&m->config, true);
     mp_key(&config, "visibility");
     mp_add_text(&m->config, "public");
-    server_info_add(&config, m->hub);
+    server_info_add(&config, m->hub->info);
     mp_close(&config);
     m->service = (struct rpc_service){.id = "default",
                                       .name = "Default workspace management service",
@@ -80,7 +60,7 @@ static void build_info(struct manager *m)
     mp_key(&map, "config");
     mp_open_map(&config, b);
     service_config_defaults(&config, true, "*");
-    server_info_add(&config, m->hub);
+    server_info_add(&config, m->hub->info);
     mp_close(&config);
     mp_close(&map);
     ASSERT(!b->is_failed);

@@ -43,11 +43,6 @@ struct manager {
 extern const struct rpc_method manager_methods[];
 extern const size_t manager_n_methods;
 
-/* The encoded map of what clients read about the server in the config of `default`; pairs into
- * an open map. */
-struct mp_open;
-void server_info_add(struct mp_open *config, const struct hub *h);
-
 /* offer.c: the registry's record of a service one of the server's own clients carries. */
 void offer_register(struct manager *m, enum manager_place place, const struct rpc_service *service);
 

@@ -23,6 +23,10 @@ struct server_info {                /* const after start; any thread */
     const char *auth0_client_id, *auth0_domain, *auth0_audience, *auth0_issuer;     /* "" when unset */
 };
 
+struct mp_open;
+/* Its pairs, as clients read them in the config of `default`, into an open map. */
+void server_info_add(struct mp_open *config, const struct server_info *info);
+
 struct hub {
     /* const after start */
     struct loop *loop;

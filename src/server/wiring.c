@@ -271,7 +271,7 @@ bool server_wire(struct server *s)
     s->peer_loops = mem_new(n * sizeof(*s->peer_loops));
     s->http_loops = mem_new(n * sizeof(*s->http_loops));
     s->sites = mem_new(n * sizeof(*s->sites));
-    s->api = api_new(&(struct api_options){.loops = &s->loops, .rpc_loops = s->rpc_loops, .hub = &s->hub, .accept_metrics = &s->metrics});
+    s->api = api_new(&(struct api_options){.loops = &s->loops, .rpc_loops = s->rpc_loops, .hub = &s->hub, .config = s->config, .accept_metrics = &s->metrics});
     s->login = login_new(&s->hub, s->api, s->config->enable_local_auth);
     fill_site(s);
     for (unsigned i = 0; i < n; i++)

@@ -26,8 +26,8 @@ OWN_CALLS = {
     "generator-json": (200, b"data: 0\n\ndata: 1\n\ndata: [DONE]\n\n"),
     "generator-msgpack": (200, b"\x00\x01"), "method-head": (200, b""),
 }
-# What belongs to rooms that are not there: apps, agent skills, dashboard, static mounts.
-NO_PAGES = {"workspace-redirect", "config", "config-token", "apps-list"}
+# What belongs to rooms that are not there: apps, agent skills, dashboard.
+NO_PAGES = {"workspace-redirect", "apps-list"}
 
 
 @pytest.fixture
@@ -61,16 +61,19 @@ async def test_recorded_cors(hub, start_server, public_headers):
     assert not golden.problems, "\n".join(golden.problems)
 
 
-@pytest.mark.req("H-112", "H-156")
+@pytest.mark.req("H-112", "H-113", "H-118", "H-156", "H-157")
 @pytest.mark.differs("hyphad has no dashboard")
-async def test_recorded_pages(hub, start_server):
-    golden = await Golden(hub, start_server()).start()
-    skip = {row for row in NO_PAGES} | {i for i in golden.row_ids("pages") if i.startswith(("skills-", "mount-"))}
+async def test_recorded_pages(hub, start_server, tmp_path):
+    (tmp_path / "hello.txt").write_text("hello static\n")
+    (tmp_path / "index.html").write_text("<h1>idx</h1>\n")
+    golden = await Golden(hub, start_server(f"--static-mounts=/tests:{tmp_path}", "--auth0-domain=amun-ai.eu.auth0.com",
+                                            "--auth0-client-id=paEagfNXPBVw8Ss80U5RAmAV4pjCPsD2")).start()
+    skip = {row for row in NO_PAGES} | {i for i in golden.row_ids("pages") if i.startswith("skills-")}
     liveness = (200, '{"status":"OK","detail":{"store":"ready","event_bus_failures":0,"circuit_breaker":"closed","pubsub":"healthy",')
     start = (200, '{"login_url":"http://')     # its key is another one each time
     readiness = (200, '{"status":"OK","detail":{"store":"ready","redis":null,')
     own = {"liveness": liveness, "login-start": start, "readiness": readiness}
-    assert await golden.replay("pages", skip=skip, own=own) == 16
+    assert await golden.replay("pages", skip=skip, own=own) == 25
     for path in ("metrics/", "login/", "aa.php"):
         status, _, body = await golden.ask("GET", f"/{path}")
         assert (status, json.loads(body)) == (404, {"success": False, "detail": f"File not found: {path}"})

@@ -25,6 +25,8 @@ MASKS = [(re.compile(pattern), text) for pattern, text in (
     (r'("session":\s*)"[A-Za-z0-9]{20,24}"', r'\1"{{rand22}}"'),
     (r"\b(?:[a-z]+-[a-z]+-\d{8}|[0-9a-z]{19})\b", "{{name}}"),
     (r'"expires_at":\s*\d+(\.\d+)?(e\+\d+)?', '"expires_at":{{number}}'),
+    (r'^"[0-9a-f]+(-[0-9a-f]+)+"$', "{{etag}}"),
+    (r"^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$", "{{http-date}}"),
     (r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)?", "{{iso-time}}"),
 )]
 

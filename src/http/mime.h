@@ -1,0 +1,5 @@
+/* mime: the media type of a file by the end of its name. Pure. */
+#pragma once
+#include "base/slice.h"
+
+const char *mime_of(struct slice name);     /* application/octet-stream when it says nothing */
