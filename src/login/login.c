@@ -1,14 +1,11 @@
 /* login: the service's life. It is offered like any other service of the hub and steps aside when
- * somebody who may write to the workspace `public`, which only root can grant, offers another.
- * What decides is a walk over the services of that name at the end of the turn in which one came
- * or went: events are hints, the registry is the truth. */
+ * somebody who may write to the workspace `public`, which only root can grant, offers another. */
 #include "login/login.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "config/config.h"
 #include "http/rate.h"
@@ -25,49 +22,15 @@ static const char SERVICE[] = "hypha-login";
 
 /* ---- yielding to another ---- */
 
-static bool is_another(const struct service *s)
+static void on_other(void *arg)
 {
-    return !s->client->is_virtual && slice_is(s->name, SERVICE);
-}
+    struct login *l = arg;
 
-static bool another_exists(const struct login *l)
-{
-    const struct service_query query = {.workspace = SLICE_LIT("public"),
-                                        .client = SLICE_LIT("*"),
-                                        .name = SLICE_LIT("hypha-login"),
-                                        .is_literal = true};
-    struct service_cursor cursor;
-    const struct service *s;
-
-    service_query_start(&cursor, &l->hub->registry, &query);
-    while ((s = service_query_next(&cursor))) {
-        if (is_another(s))
-            return true;
-    }
-    return false;
-}
-
-static void look(struct deferred *d)
-{
-    struct login *l = CONTAINER_OF(d, struct login, look);
-    bool was = atomic_load_explicit(&l->is_yielding, memory_order_relaxed), is = another_exists(l);
-
-    if (was == is)
-        return;
-    atomic_store_explicit(&l->is_yielding, is, memory_order_release);
-    LOG(LOG_INFO, "login", is ? "another login service is here" : "the other login service left");
-    if (is)
+    atomic_store_explicit(&l->is_yielding, l->other.is_there, memory_order_release);
+    if (l->other.is_there)
         manager_withdraw(l->manager, MANAGER_PUBLIC, &l->service);
     else
         manager_offer(l->manager, MANAGER_PUBLIC, &l->service);
-}
-
-static void on_service(struct registry_watch *w, const struct service *s)
-{
-    struct login *l = CONTAINER_OF(w, struct login, watch);
-
-    if (is_another(s) && slice_is(slice_of(s->client->workspace->id), "public"))
-        loop_defer(l->hub->loop, &l->look);
 }
 
 /* ---- life ---- */
@@ -107,8 +70,6 @@ struct login *login_new(struct hub *h, struct api *a, bool has_accounts)
     l->manner = has_accounts ? &login_manner_local : &login_manner_default;
     l->rate = http_rate_new();
     atomic_init(&l->is_yielding, false);
-    list_init(&l->look.link);
-    list_init(&l->watch.link);
     sessions_init(&l->sessions, h->loop);
     l->oauth = oauth_new(h);
     build_service(l);
@@ -132,9 +93,7 @@ void login_open(struct login *l, struct manager *m)
 {
     LOOP_ASSERT(l->hub->loop);
     l->manager = m;
-    l->look.run = look;
-    l->watch.on_service = on_service;
-    list_link(&l->hub->registry.watches, &l->watch.link);
+    other_login_open(&l->other, l->hub, m, on_other, l);
     if (l->manner->is_local)
         l->local = local_open(l);
     oauth_open(l->oauth);
@@ -151,8 +110,7 @@ void login_close(struct login *l)
 {
     if (!l->manager)
         return;
-    list_unlink(&l->watch.link);
-    list_unlink(&l->look.link);
+    other_login_close(&l->other);
     sessions_clear(&l->sessions);
     oauth_close(l->oauth);
     local_close(l->local);

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "http/routes.h"
 #include "login/login.h"
+#include "login/other.h"
 #include "login/session.h"
 #include "manager/reply.h"
 #include "registry/registry.h"
@@ -47,8 +48,7 @@ struct login {
     struct rpc_method *methods; /* owned: of the service */
     struct rpc_service service;
     struct buf config; /* encoded: what service.config points to */
-    struct registry_watch watch;
-    struct deferred look;
+    struct other_login other; /* of a client */
 };
 
 typedef void login_handler(struct rpc_call *call, void *arg);
