@@ -8,7 +8,7 @@
  * When the hub says that an address has gone for good, its target is taken out of the map and its watchers are told, a few in
  * each turn. A connection that is replaced by its own reconnection token has not gone: what its callers wait for may still come.
  *
- * Told is twice. Clients from 0.21.21 on end all that concerns the peer on one `peer_not_found`. Older ones know only the
+ * A watcher is told in two ways. Clients from 0.21.21 on end all that concerns the peer on one `peer_not_found`. Older ones know only the
  * rejection of a session, so the last sessions are remembered, some tens of bytes each. Answers are not looked at, which would
  * cost every one of them a look-up: most sessions remembered have long been answered, and clients ignore a rejection of those.
  *
@@ -270,21 +270,21 @@ static struct msg *notice_new(const struct target *t)
     return m;
 }
 
-/* Each sending may end the peer, so it is looked up anew. */
-static void reject_sessions(const struct target *t, struct handle peer, const struct sessions *s)
+static void reject_sessions(const struct watch *w)
 {
-    struct loop *loop = t->pl->loop;
-    struct peer *p;
+    const struct sessions *s = w->sessions;
+    struct target *t = w->target;
+    struct peer *p = w->peer;
     struct buf text;
 
     buf_init(&text, 0);
     buf_add_fmt(&text, "Target peer " SLICE_FMT " is not connected", SLICE_ARG(address_of(t)));
-    for (uint16_t at = 0; at < s->used && (p = peer_find(loop, peer)); at = (uint16_t)(at + 1 + s->bytes[at])) {
+    for (uint16_t at = 0; at < s->used; at = (uint16_t)(at + 1 + s->bytes[at])) {
         struct slice session = slice_make((const char *)s->bytes + at + 1, s->bytes[at]);
         struct msg *m = router_reject_frame(address_of(t), slice_of(p->full_id), session, buf_slice(&text), p->account);
         if (!m)
             continue;
-        loop_count(loop, METRIC_WATCH_REJECTS, 1);
+        loop_count(t->pl->loop, METRIC_WATCH_REJECTS, 1);
         p->via->send(p, m);
     }
     buf_deinit(&text);
@@ -292,21 +292,13 @@ static void reject_sessions(const struct target *t, struct handle peer, const st
 
 static void tell(struct watch *w, struct msg *notice)
 {
-    struct target *t = w->target;
-    struct loop *loop = t->pl->loop;
-    struct handle peer = w->peer->endpoint.handle;
-    struct sessions *sessions = w->sessions;
-
-    w->sessions = NULL;
-    watch_free(w);
-    if (sessions)
-        reject_sessions(t, peer, sessions);
-    struct peer *p = peer_find(loop, peer);
-    if (p && notice) {
-        loop_count(loop, METRIC_WATCH_NOTICES, 1);
-        p->via->send(p, msg_ref(notice));
+    if (w->sessions)
+        reject_sessions(w);
+    if (notice) {
+        loop_count(w->target->pl->loop, METRIC_WATCH_NOTICES, 1);
+        w->peer->via->send(w->peer, msg_ref(notice));
     }
-    mem_free(sessions);
+    watch_free(w);
 }
 
 static void run_tell(struct loop *loop, struct mail *mail)
