@@ -1,10 +1,13 @@
 /* file: one record per answer, which travels to a worker and back.
  *
- *   OPEN --no such file, not modified, bad range, HEAD--> answered
+ *   LOOK --no such file, not modified, bad range, HEAD--> answered
  *     \--> READ --written--> wait until the client has taken it --> READ ... --> answered
  *
- * While a worker has the record the client may leave: then it is freed when it comes back. A file that is shorter than it was when
- * its length was told ends the connection, so that the client sees that it has not got all. */
+ * A worker opens the file, reads a piece and closes it: slow clients, however many, hold no descriptors. It must be the same file
+ * as before, unchanged; else the connection ends, so that the client sees that it has not got all. Where the request has no
+ * conditions the first look brings the first piece, and a small file is answered with it.
+ *
+ * While a worker has the record the client may leave: then it is freed when it comes back. */
 #include "http/file.h"
 
 #include <errno.h>
@@ -33,11 +36,11 @@ struct file_answer {
     struct timer again;             /* running while the workers have too much to do */
     bool is_working;                /* a worker has it */
     bool is_abandoned;              /* the client has gone meanwhile */
-    int fd;                         /* -1: not open; or -errno of the opening */
-    struct stat st;
+    struct stat st;                 /* as it was found first */
+    int error;                      /* of the worker: errno, or 0 */
     uint64_t at, end;               /* of the bytes still to be sent */
     char *piece;                    /* held; NULL until bytes are read */
-    ssize_t n_read;                 /* or -errno */
+    size_t n_read;                  /* of the piece; 0 with an error, or after a look without reading */
     struct http_file file;
     char path[];
 };
@@ -45,8 +48,6 @@ struct file_answer {
 static void answer_free(struct file_answer *a)
 {
     timer_stop(a->loop, &a->again);
-    if (a->fd >= 0)
-        close(a->fd);
     held_free(a->piece);
     held_free(a);
 }
@@ -63,28 +64,57 @@ static void on_gone(void *owner)
 
 /* ---- on a worker ---- */
 
-static void work_open(struct job *job)
+static int read_piece(struct file_answer *a, int fd, uint64_t end)
+{
+    size_t want = end - a->at < PIECE_BYTES ? (size_t)(end - a->at) : PIECE_BYTES;
+
+    while (a->n_read < want) {
+        ssize_t n = pread(fd, a->piece + a->n_read, want - a->n_read, (off_t)(a->at + a->n_read));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n ? errno : ESTALE;
+        a->n_read += (size_t)n;
+    }
+    return 0;
+}
+
+static void work_look(struct job *job)
 {
     struct file_answer *a = CONTAINER_OF(job, struct file_answer, job);
+    int fd = beneath_open(a->file.folder, a->path);
 
-    a->fd = beneath_open(a->file.folder, a->path);
-    if (a->fd >= 0 && fstat(a->fd, &a->st) < 0) {
-        int error = errno;
-        close(a->fd);
-        a->fd = -error;
+    if (fd < 0) {
+        a->error = -fd;
+        return;
     }
+    a->error = fstat(fd, &a->st) < 0 ? errno : 0;
+    if (!a->error && a->piece)
+        a->error = read_piece(a, fd, (uint64_t)a->st.st_size);
+    close(fd);
+}
+
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec
+           && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
 static void work_read(struct job *job)
 {
     struct file_answer *a = CONTAINER_OF(job, struct file_answer, job);
-    size_t want = a->end - a->at < PIECE_BYTES ? (size_t)(a->end - a->at) : PIECE_BYTES;
+    int fd = beneath_open(a->file.folder, a->path);
+    struct stat now;
 
-    do
-        a->n_read = pread(a->fd, a->piece, want, (off_t)a->at);
-    while (a->n_read < 0 && errno == EINTR);
-    if (a->n_read < 0)
-        a->n_read = -errno;
+    if (fd < 0) {
+        a->error = -fd;
+        return;
+    }
+    if (fstat(fd, &now) < 0)
+        a->error = errno;
+    else
+        a->error = is_same(&now, &a->st) ? read_piece(a, fd, a->end) : ESTALE;
+    close(fd);
 }
 
 /* ---- pieces ---- */
@@ -133,6 +163,23 @@ static void on_drained(struct http_request *req, void *owner)
         read_next(a);
 }
 
+/* What the worker has read goes to the client. */
+static void take_piece(struct file_answer *a, struct http_request *req)
+{
+    size_t n = a->n_read;
+    size_t waiting = http_stream_write(req, slice_make(a->piece, n));
+
+    loop_count(a->loop, METRIC_FILE_BYTES, (int64_t)n);
+    a->at += n;
+    a->n_read = 0;
+    if (a->at == a->end) {
+        answer_free(a);
+        http_stream_end(req);
+    } else if (!waiting) {
+        read_next(a);
+    }
+}
+
 static void on_read(struct job *job)
 {
     struct file_answer *a = CONTAINER_OF(job, struct file_answer, job);
@@ -140,22 +187,14 @@ static void on_read(struct job *job)
 
     if (!req)
         return;
-    if (a->n_read <= 0) {
-        LOG(LOG_WARN, "http", "a file cannot be read to its end", log_text("path", a->path),
-            log_text("reason", a->n_read ? strerror((int)-a->n_read) : "it has become shorter"));
-        answer_free(a);
-        http_stream_abort(req);
+    if (!a->error) {
+        take_piece(a, req);
         return;
     }
-    a->at += (uint64_t)a->n_read;
-    size_t waiting = http_stream_write(req, slice_make(a->piece, (size_t)a->n_read));
-    loop_count(req->loop, METRIC_FILE_BYTES, a->n_read);
-    if (a->at == a->end) {
-        answer_free(a);
-        http_stream_end(req);
-    } else if (!waiting) {
-        read_next(a);
-    }
+    LOG(LOG_WARN, "http", "a file cannot be read to its end", log_text("path", a->path),
+        log_text("reason", a->error == ESTALE ? "it has changed" : strerror(a->error)));
+    answer_free(a);
+    http_stream_abort(req);
 }
 
 /* ---- the answer's head ---- */
@@ -167,6 +206,14 @@ static void take_conditions(struct http_request *req, struct condition *c)
     (void)http_request_header(req, "if-modified-since", &c->modified_since);
     (void)http_request_header(req, "range", &c->range);
     (void)http_request_header(req, "if-range", &c->if_range);
+}
+
+static bool has_conditions(struct http_request *req)
+{
+    struct condition c;
+
+    take_conditions(req, &c);
+    return c.none_match.ptr || c.modified_since.ptr || c.range.ptr;
 }
 
 static void add_headers(struct buf *extra, const struct representation *now)
@@ -188,20 +235,22 @@ static void respond_busy(struct http_request *req)
 static void send_bytes(struct file_answer *a, struct http_request *req, unsigned status, struct slice extra)
 {
     uint64_t n_bytes = a->end - a->at;
-    struct account *account = a->account;
+    bool has_body = n_bytes && req->method != HTTP_M_HEAD;
 
-    if (n_bytes && req->method != HTTP_M_HEAD && !(a->piece = held_new(PIECE_BYTES, account))) {
+    if (has_body && !a->piece && !(a->piece = held_new(PIECE_BYTES, a->account))) {
         answer_free(a);
         respond_busy(req);
         return;
     }
     http_stream_begin_sized(req, &(struct http_head){status, a->file.content_type, extra, n_bytes});
-    if (a->piece) {
+    if (!has_body) {
+        answer_free(a);
+        http_stream_end(req);
+    } else if (a->n_read) {
+        take_piece(a, req);
+    } else {
         read_next(a);
-        return;
     }
-    answer_free(a);
-    http_stream_end(req);
 }
 
 static void send_range(struct file_answer *a, struct http_request *req, uint64_t first, uint64_t last, struct buf *extra)
@@ -264,28 +313,25 @@ static void answer_absent(struct http_request *req, const struct http_file *file
     http_respond_error(req, 404, file->family, slice_of(file->absent));
 }
 
-static void on_opened(struct job *job)
+static void on_looked(struct job *job)
 {
     struct file_answer *a = CONTAINER_OF(job, struct file_answer, job);
     struct http_request *req = come_back(a);
 
     if (!req)
         return;
-    if (a->fd >= 0) {
+    if (!a->error) {
         loop_count(req->loop, METRIC_FILES_SERVED, 1);
         answer_found(a, req);
         return;
     }
-    if (a->fd == -ENOENT) {
+    if (a->error != ENOENT)
+        LOG(LOG_WARN, "http", "a file cannot be read", log_text("folder", a->file.folder), log_text("path", a->path),
+            log_text("reason", strerror(a->error)));
+    if (a->error == ENOENT || a->error == EACCES)
         answer_absent(req, &a->file);
-    } else {
-        LOG(LOG_WARN, "http", "a file cannot be opened", log_text("folder", a->file.folder), log_text("path", a->path),
-            log_text("reason", strerror(-a->fd)));
-        if (a->fd == -EACCES)
-            answer_absent(req, &a->file);
-        else
-            http_respond_error(req, 503, HTTP_F2, SLICE_LIT("The file cannot be opened now"));
-    }
+    else
+        http_respond_error(req, 503, HTTP_F2, SLICE_LIT("The file cannot be read now"));
     answer_free(a);
 }
 
@@ -321,12 +367,13 @@ void http_file_respond(struct http_request *req, const struct http_file *file)
     a->loop = req->loop;
     a->account = account;
     timer_init(&a->again, on_again);
-    a->fd = -1;
     a->file = *file;
     if (!a->file.content_type)
         a->file.content_type = mime_of(file->path);
     a->file.path = slice_make(a->path, file->path.len);
-    if (!file_offload(a, req->loop, work_open, on_opened)) {
+    if (req->method == HTTP_M_GET && !has_conditions(req))
+        a->piece = held_new(PIECE_BYTES, account);      /* NULL: asked for again when the file is there */
+    if (!file_offload(a, req->loop, work_look, on_looked)) {
         answer_free(a);
         respond_busy(req);
         return;
