@@ -13,6 +13,7 @@
 #include "manager/evict.h"
 #include "manager/reply.h"
 #include "peer/hub.h"
+#include "peer/lease.h"
 #include "registry/registry.h"
 #include "wire/ip.h"
 #include "wire/mp.h"
@@ -102,33 +103,19 @@ static void on_changed(int outcome, void *arg)
     change_free(c);
 }
 
-static bool matches_user(const struct client *c, const void *what)
-{
-    const struct slice *id = what;
-
-    return slice_is(*id, c->user->id) || (c->user->parent && slice_is(*id, c->user->parent));
-}
-
-static bool matches_address(const struct client *c, const void *what)
-{
-    return IN6_ARE_ADDR_EQUAL(&c->origin.address, (const struct in6_addr *)what) &&
-           strcmp(c->user->id, "root") != 0;
-}
-
 static size_t kick(struct hub *h, const struct block *block)
 {
-    struct in6_addr ip;
+    struct closing closing = {.kind = block->kind == BLOCK_USER ? CLOSING_USER : CLOSING_ADDRESS,
+                              .user = block->subject};
     struct buf reason;
-    size_t n;
 
+    if (block->kind == BLOCK_ADDRESS && !ip_parse(block->subject.ptr, &closing.address))
+        return 0;
     buf_init(&reason, 0);
-    buf_add_fmt(&reason, "%s blocked: " SLICE_FMT "%c", block->kind == BLOCK_USER ? "User" : "IP",
-                SLICE_ARG(block->reason), '\0');
-    if (block->kind == BLOCK_USER)
-        n = clients_kick(h, matches_user, &block->subject, reason.ptr);
-    else
-        n = ip_parse(block->subject.ptr, &ip) ? clients_kick(h, matches_address, &ip, reason.ptr)
-                                              : 0;
+    buf_add_fmt(&reason, "%s blocked: " SLICE_FMT, block->kind == BLOCK_USER ? "User" : "IP",
+                SLICE_ARG(block->reason));
+    closing.reason = buf_slice(&reason);
+    size_t n = close_opened(h, &closing);
     buf_deinit(&reason);
     return n;
 }

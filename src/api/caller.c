@@ -22,6 +22,7 @@
 void caller_free(struct caller *c)
 {
     atomic_fetch_sub_explicit(&c->api->n_calls, 1, memory_order_relaxed);
+    lease_close(&c->lease);
     if (c->host)
         rpc_host_close(c->host);
     user_unref(c->user);
@@ -168,6 +169,7 @@ static void open_host(struct caller *c, struct join *j)
     struct rpc_host_options options = {
         .address = buf_slice(&address), .user = c->user, .workspace = slice_of(c->workspace), .account = j->account};
     c->host = rpc_host_open(c->api->options.rpc_loops[j->asker->index], &options);
+    c->lease.client = rpc_host_address(c->host);
     buf_deinit(&address);
 }
 
@@ -204,6 +206,26 @@ static void refuse(struct caller *c, struct http_request *req, const struct join
         caller_free(c);
     } else {
         caller_answer_error(c, req, statuses[j->outcome], slice_of(j->text));
+    }
+}
+
+/* Its token is no good any more, or its user or address is blocked. Without a client a caller has one call left, which says so to a
+ * provider. */
+static void on_lease_end(struct lease *l, int outcome, struct slice text)
+{
+    struct caller *c = CONTAINER_OF(l, struct caller, lease);
+    struct http_request *req = http_request_resume(c->ticket);
+
+    if (!req)
+        return;
+    if (!req->is_streaming) {
+        http_respond_error(req, outcome == JOIN_BLOCKED ? 403 : 401, HTTP_F2, text);
+        caller_free(c);
+    } else if (c->on_put_out) {
+        c->on_put_out(c, req, text);
+    } else {
+        http_request_drop(req);
+        caller_free(c);
     }
 }
 
@@ -287,5 +309,7 @@ void caller_begin(struct api *a, struct http_request *req, struct slice url_work
     j->is_http = true;
     j->on_answer = on_answer;
     j->arg = c;
+    j->lease = &c->lease;
+    j->lease_end = on_lease_end;
     admission_ask(j);
 }

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/slice.h"
 #include "http/request.h"
+#include "peer/lease.h"
 #include "rpc/rpc.h"
 #include "wire/mp.h"
 
@@ -41,6 +42,9 @@ struct caller {
     uint64_t pending;               /* rpc id of the call under way, 0 = none */
     caller_then *then;              /* of that call */
     const struct caller_endpoint *endpoint;
+    struct lease lease;             /* open from the admission on */
+    /* While streaming: how to end before its time; ends the request and the caller. NULL: it is cut. */
+    void (*on_put_out)(struct caller *c, struct http_request *req, struct slice text);
     /* the endpoint's own */
     struct buf object;      /* the service object */
     char *target_workspace; /* owned: of the service, for bare references */

@@ -11,7 +11,7 @@
 #include "wire/json.h"
 #include "wire/mp.h"
 
-enum { HIGH_BYTES = 256 * 1024 };
+enum { HIGH_BYTES = 256 * 1024, LATE_BYTES = 64 * 1024 };
 
 static void pull(struct caller *c);
 
@@ -34,15 +34,20 @@ static void write_json(struct http_request *req, struct slice json)
     buf_deinit(&b);
 }
 
-static void finish(struct caller *c, struct http_request *req)
+static void end_stream(const struct caller *c, struct http_request *req)
 {
     if (!c->wants_msgpack)
         (void)http_stream_write(req, SLICE_LIT("data: [DONE]\n\n"));
     http_stream_end(req);
+}
+
+static void finish(struct caller *c, struct http_request *req)
+{
+    end_stream(c, req);
     caller_free(c);
 }
 
-static void fail(struct caller *c, struct http_request *req, struct slice detail)
+static void write_error(struct caller *c, struct http_request *req, struct slice detail)
 {
     struct buf b, json;
 
@@ -59,6 +64,11 @@ static void fail(struct caller *c, struct http_request *req, struct slice detail
         write_json(req, buf_slice(&json));
     buf_deinit(&b);
     buf_deinit(&json);
+}
+
+static void fail(struct caller *c, struct http_request *req, struct slice detail)
+{
+    write_error(c, req, detail);
     finish(c, req);
 }
 
@@ -144,6 +154,18 @@ static void on_gone(void *owner)
     caller_request_last(c, &request);
 }
 
+/* A client that is behind gets no more of what waits for it. */
+static void on_put_out(struct caller *c, struct http_request *req, struct slice text)
+{
+    if (http_stream_write(req, SLICE_LIT("")) > LATE_BYTES) {
+        http_request_drop(req);
+    } else {
+        write_error(c, req, text);
+        end_stream(c, req);
+    }
+    on_gone(c);
+}
+
 void generator_stream(struct caller *c, struct http_request *req, struct slice ref)
 {
     struct buf extra;
@@ -159,6 +181,7 @@ void generator_stream(struct caller *c, struct http_request *req, struct slice r
     }
     (void)http_request_park(
         req, &(struct http_watch){.owner = c, .on_gone = on_gone, .on_drained = on_drained});
+    c->on_put_out = on_put_out;
     buf_init(&extra, 0);
     http_header_add(&extra, "Cache-Control", SLICE_LIT("no-cache"));
     http_stream_begin(req, 200,

@@ -2,11 +2,13 @@
  * generation left to leave. */
 #include "manager/evict.h"
 
+#include "base/buf.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "hyphad/protocol.h"
 #include "peer/events.h"
 #include "peer/hub.h"
+#include "peer/lease.h"
 #include "peer/lodging.h"
 #include "peer/peer.h"
 #include "registry/registry.h"
@@ -39,21 +41,64 @@ void client_kick(struct hub *h, struct client *c, unsigned code, const char *rea
     lodging_left(h, w);
 }
 
-/* Kicking changes the registry, so who is meant is collected first. */
-size_t clients_kick(struct hub *h, bool (*matches)(const struct client *c, const void *what),
-                    const void *what, const char *reason)
+/* Who is meant: kicking changes the registry, so they are collected first. */
+struct meant {
+    const struct closing *closing;
+    struct client **clients;    /* owned */
+    size_t n;
+};
+
+static void look_at(struct meant *m, struct client *c)
 {
-    struct client **meant = mem_new((h->registry.clients.n_entries + 1) * sizeof(*meant));
-    size_t cursor = 0, n = 0;
+    if (!c->is_virtual && closing_covers(m->closing, c->user, &c->origin.address) &&
+        !slice_eq(m->closing->except, slice_of(c->full_id)))
+        m->clients[m->n++] = c;
+}
+
+/* All tokens of a line are one person's, so anybody may revoke without a look at everybody. */
+static void collect_of_person(struct hub *h, struct meant *m)
+{
+    const struct list *all = hub_user_clients(h, m->closing->user);
+    size_t n = 0;
+
+    if (!all)
+        return;
+    LIST_FOREACH(it, all)
+    {
+        n++;
+    }
+    m->clients = mem_new((n + 1) * sizeof(struct client *));
+    LIST_FOREACH(it, all)
+    {
+        look_at(m, LIST_ENTRY(it, struct client, of_user));
+    }
+}
+
+static void collect(struct hub *h, struct meant *m)
+{
+    size_t cursor = 0;
     void *value;
 
-    while (map_next(&h->registry.clients, &cursor, NULL, &value)) {
-        struct client *c = value;
-        if (!c->is_virtual && matches(c, what))
-            meant[n++] = c;
-    }
-    for (size_t i = 0; i < n; i++)
-        client_kick(h, meant[i], HYPHA_CLOSE_POLICY, reason);
-    mem_free(meant);
-    return n;
+    m->clients = mem_new((h->registry.clients.n_entries + 1) * sizeof(struct client *));
+    while (map_next(&h->registry.clients, &cursor, NULL, &value))
+        look_at(m, value);
+}
+
+size_t close_opened(struct hub *h, const struct closing *closing)
+{
+    struct meant m = {.closing = closing};
+    struct buf reason;
+
+    if (closing->kind == CLOSING_TOKEN)
+        collect_of_person(h, &m);
+    else
+        collect(h, &m);
+    buf_init(&reason, 0);
+    buf_add_fmt(&reason, SLICE_FMT "%c", SLICE_ARG(closing->reason), '\0');
+    for (size_t i = 0; i < m.n; i++)
+        client_kick(h, m.clients[i], HYPHA_CLOSE_POLICY, reason.ptr);
+    buf_deinit(&reason);
+    mem_free(m.clients);
+    leases_end(h, closing);
+    return m.n;
 }

@@ -1,9 +1,9 @@
 /* evict: a client is put out of a workspace. Hub loop. (workspaces-and-auth 3.7, 5.6, 5.11, 12, 14.3) */
 #pragma once
-#include <stdbool.h>
 #include <stddef.h>
 
 struct client;
+struct closing;
 struct hub;
 
 /* Takes the client out of every record, tells the workspace and whoever waits for it, and closes
@@ -12,6 +12,7 @@ void client_evict(struct hub *h, struct client *c, const char *reason);
 /* The same with a close code, counted as kicked; an empty workspace that nothing keeps is given
  * up. */
 void client_kick(struct hub *h, struct client *c, unsigned code, const char *reason);
-/* Kicks every remote client that matches, with 1008. Returns how many those were. */
-size_t clients_kick(struct hub *h, bool (*matches)(const struct client *c, const void *what),
-                    const void *what, const char *reason);
+/* Everything that was opened by a token, a user or from an address ends: connections over either
+ * transport with 1008, requests under way and upgrades that wait on every loop within a turn of it.
+ * Revocations and blocks have no other way. Returns how many connections those were. */
+size_t close_opened(struct hub *h, const struct closing *c);

@@ -9,6 +9,7 @@
 #include "auth/verify.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "hyphad/protocol.h"
 #include "config/config.h"
 #include "manager/access.h"
 #include "manager/auth_provider.h"
@@ -16,9 +17,12 @@
 #include "manager/reply.h"
 #include "manager/room.h"
 #include "peer/hub.h"
+#include "peer/lease.h"
 #include "registry/registry.h"
 #include "wire/ip.h"
 #include "wire/mp.h"
+
+#define TOKEN_IS_REVOKED "Token has been revoked"
 
 /* ---- generate_token (3.5) ---- */
 
@@ -137,7 +141,7 @@ static bool check_parsed(const struct rpc_call *call, const struct token *token,
                          const struct hub *h, struct refusal *r)
 {
     if (revocation_covers(h->revocations, token->user))
-        return refuse(r, "HTTPException", "401: Token has been revoked");
+        return refuse(r, "HTTPException", "401: " TOKEN_IS_REVOKED);
     if (token->has_workspace && !token->is_root &&
         !slice_is(call->workspace, token->user->current_workspace))
         return refuse(r, "HTTPException",
@@ -185,21 +189,18 @@ void do_parse_token(struct rpc_call *call, void *arg)
 
 /* ---- revoke_token (3.7) ---- */
 
+/* Who revokes, until the store has it. */
 struct revoking {
     struct rpc_call *call;
     struct hub *hub;
     uint8_t digest[32];
 };
 
-static bool came_by(const struct client *c, const void *digest)
-{
-    return lineage_has(&c->user->lineage, digest);
-}
-
-/* Who came by the token, or by one that descends from it, goes, after the answer: it may be the caller's own. */
+/* The caller is told first: what it came by may have been that very token. Everybody else is closed already. */
 static void on_revoked(int outcome, void *arg)
 {
     struct revoking *r = arg;
+    struct client *caller = client_find(&r->hub->registry, r->call->from_text);
 
     if (outcome == REVOCATION_OK)
         reply_nil(r->call);
@@ -210,8 +211,9 @@ static void on_revoked(int outcome, void *arg)
     else
         rpc_reject(r->call, "RuntimeError",
                    "The revocation could not be stored: it holds until the server restarts");
-    if (outcome != REVOCATION_FULL)
-        (void)clients_kick(r->hub, came_by, r->digest, "Token has been revoked");
+    if (outcome != REVOCATION_FULL && caller && !caller->is_virtual &&
+        lineage_has(&caller->user->lineage, r->digest))
+        client_kick(r->hub, caller, HYPHA_CLOSE_POLICY, TOKEN_IS_REVOKED);
     mem_free(r);
 }
 
@@ -243,14 +245,25 @@ static void take_back(struct hub *h, struct rpc_call *call, const struct token *
                                        c->max_revocations_per_address};
     char owner[REVOCATION_OWNER_MAX];
     struct revoking *r = MEM_NEW(struct revoking);
+    struct buf caller;
 
     r->call = call;
     r->hub = h;
     memcpy(r->digest, token->digest, sizeof(r->digest));
+    buf_init(&caller, 0);
+    buf_add_slice(&caller, call->from_text);
     revocation_add(h->revocations,
                    &(struct revocation){token->digest, token->expires_at, mint_latest(token),
                                         owner_of(h, call, owner)},
                    &limits, on_revoked, r);
+    /* It holds from now on, so what it has opened ends now, however long the store takes. */
+    if (revocation_has(h->revocations, token->digest))
+        (void)close_opened(h, &(struct closing){.kind = CLOSING_TOKEN,
+                                                .digest = token->digest,
+                                                .user = slice_of(user_effective_id(token->user)),
+                                                .reason = SLICE_LIT(TOKEN_IS_REVOKED),
+                                                .except = buf_slice(&caller)});
+    buf_deinit(&caller);
 }
 
 /* One that goes with an earlier token of its line takes no place of its own. */

@@ -12,6 +12,7 @@
 #include "peer/admission_rules.h"
 #include "peer/events.h"
 #include "peer/hub.h"
+#include "peer/lease.h"
 #include "peer/lodging.h"
 #include "peer/peer.h"
 #include "peer/probe.h"
@@ -60,7 +61,12 @@ static void run_answer(struct loop *l, struct mail *mail)
 {
     struct join *j = CONTAINER_OF(mail, struct join, mail);
 
-    (void)l;
+    if (j->is_http && !j->close_code)
+        lease_open(j->hub, l, j->lease,
+                   &(struct lease_terms){.user = j->joined,
+                                         .address = j->address,
+                                         .expires_at = j->has_token ? j->user->expires_at : 0,
+                                         .end = j->lease_end});
     j->on_answer(j);
 }
 
@@ -97,6 +103,7 @@ static void admit(struct hub *h, struct join *j, struct workspace *w)
     j->account = hub_seat_take(h, w, j->joined);
     struct client *c = client_add(&h->registry, w, slice_of(j->client_id), j->joined, j->handle, false);
     client_pay(c, j->account);
+    hub_client_join(h, c);
     c->origin.address = j->address;
     hub_address_take(h, &c->origin.address);
     j->generation = c->generation;
@@ -197,6 +204,7 @@ static void run_ask(struct loop *l, struct mail *mail)
 
 void admission_ask(struct join *j)
 {
+    ASSERT(!j->is_http || (j->lease && j->lease_end));
     j->mail.run = run_ask;
     loop_post(j->asker, j->hub->loop, &j->mail);
 }

@@ -13,6 +13,7 @@
 
 struct account;
 struct hub;
+struct lease;
 struct meter;
 struct workspace;
 
@@ -37,6 +38,9 @@ struct join {
     struct in6_addr address;        /* of the client; all zero: not known */
     void (*on_answer)(struct join *j);
     void *arg;
+    /* is_http: what the request keeps open; it is open when on_answer says that it was admitted. lease_end: how it is closed. */
+    struct lease *lease;
+    void (*lease_end)(struct lease *l, int outcome, struct slice text);
     /* the answer */
     unsigned close_code;            /* 0 = admitted */
     char text[ADMISSION_TEXT_MAX];

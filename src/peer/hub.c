@@ -5,9 +5,11 @@
 #include "base/account.h"
 #include "base/memory.h"
 #include "config/config.h"
+#include "peer/lease.h"
 #include "wire/ip.h"
 
 struct hub_user {
+    struct list clients;        /* struct client.of_user */
     size_t n_connections;
     size_t key_len;
     char key[];
@@ -29,6 +31,7 @@ void hub_init(struct hub *h, struct loop *loop, struct router *router, const str
               const struct token_keys *keys, struct account *process)
 {
     *h = (struct hub){.loop = loop, .router = router, .info = info, .keys = keys, .process = process, .clients = process, .http = process};
+    h->leases = leases_new(loop->set);
     h->events = account_new(NULL, ACCOUNT_OWN, 0);
     registry_init(&h->registry, loop);
     map_init(&h->users);
@@ -74,6 +77,7 @@ void hub_deinit(struct hub *h)
     map_deinit(&h->savings);
     registry_deinit(&h->registry);
     h->events = account_unref(h->events);
+    h->leases = leases_free(h->leases, h->loop->set);
 }
 
 size_t hub_user_connections(const struct hub *h, const char *effective_id)
@@ -102,6 +106,7 @@ struct account *hub_seat_take(struct hub *h, struct workspace *w, const struct u
 
     if (!hu) {
         hu = mem_new(sizeof(*hu) + id.len);
+        list_init(&hu->clients);
         hu->key_len = id.len;
         memcpy(hu->key, id.ptr, id.len);
         map_put(&h->users, slice_make(hu->key, hu->key_len), hu);
@@ -193,8 +198,24 @@ void hub_address_leave(struct hub *h, const struct in6_addr *address)
     }
 }
 
-void hub_client_leave(struct hub *h, const struct client *c)
+void hub_client_join(struct hub *h, struct client *c)
 {
+    struct hub_user *hu = map_find(&h->users, slice_of(user_effective_id(c->user)));
+
+    ASSERT(hu);
+    list_link(&hu->clients, &c->of_user);
+}
+
+const struct list *hub_user_clients(const struct hub *h, struct slice effective_id)
+{
+    const struct hub_user *hu = map_find(&h->users, effective_id);
+
+    return hu ? &hu->clients : NULL;
+}
+
+void hub_client_leave(struct hub *h, struct client *c)
+{
+    list_unlink(&c->of_user);
     hub_seat_leave(h, c->workspace, c->user);
     hub_address_leave(h, &c->origin.address);
 }

@@ -12,6 +12,7 @@
 struct account;
 struct blocks;
 struct buf;
+struct leases;
 struct revocations;
 struct router;
 struct store;
@@ -36,6 +37,7 @@ struct hub {
     struct account *process;            /* the root of all byte accounts */
     struct account *clients;            /* below it: everything that is held for others than the server itself */
     struct account *http;               /* below that: HTTP connections, and those not logged in yet */
+    struct leases *leases;              /* owned: one for each loop, which alone touches it (peer/lease.h) */
     struct account *events;             /* a root of its own, of nobody's: who receives an event pays for it while it waits */
     /* hub loop only */
     struct registry registry;
@@ -66,5 +68,9 @@ bool hub_users_next(const struct hub *h, size_t *cursor, struct slice *ret_effec
 size_t hub_address_connections(const struct hub *h, const struct in6_addr *address);
 void hub_address_take(struct hub *h, const struct in6_addr *address);
 void hub_address_leave(struct hub *h, const struct in6_addr *address);
-/* A remote client gives back everything it was counted for. Its record is still there. */
-void hub_client_leave(struct hub *h, const struct client *c);
+/* A remote client that has taken a seat is found by whose it is, too. */
+void hub_client_join(struct hub *h, struct client *c);
+/* Gives back everything it was counted for. Its record is still there. */
+void hub_client_leave(struct hub *h, struct client *c);
+/* struct client.of_user: the connections of one person, children of their tokens included; NULL: there are none. */
+const struct list *hub_user_clients(const struct hub *h, struct slice effective_id);

@@ -5,6 +5,7 @@
 #include "http/request.h"
 #include "http/response.h"
 #include "hyphad/protocol.h"
+#include "peer/lease.h"
 #include "peer/login.h"
 #include "peer/peer.h"
 #include "peer/ws_peer.h"
@@ -17,6 +18,7 @@ struct waiting {                /* an upgrade request without a place to log in 
     struct timer timer;
     struct peer_loop *pl;
     struct http_ticket ticket;
+    struct lease lease;
 };
 
 static bool has_parameter(struct slice query, const char *name)
@@ -34,13 +36,19 @@ static bool has_query_credentials(struct slice query)
     return has_parameter(query, "workspace") || has_parameter(query, "token") || has_parameter(query, "reconnection_token");
 }
 
+static struct in6_addr client_of(struct http_request *req)
+{
+    struct in6_addr client = {0};
+
+    (void)ip_parse(http_request_client(req), &client);
+    return client;
+}
+
 static void upgrade(struct peer_loop *pl, struct http_request *req)
 {
     bool is_legacy = has_query_credentials(req->query);
     struct slice leftover = {NULL, 0};
-    struct in6_addr client = {0};
-
-    (void)ip_parse(http_request_client(req), &client);
+    struct in6_addr client = client_of(req);
     struct stream *stream = ws_handshake(req, &leftover);
 
     if (!stream)
@@ -66,6 +74,7 @@ static void refuse_busy(struct http_request *req, const char *text)
 static void forget(struct waiting *w)
 {
     timer_stop(w->pl->loop, &w->timer);
+    lease_close(&w->lease);
     list_unlink(&w->link);
     mem_free(w);
 }
@@ -78,6 +87,18 @@ static void on_waited(struct timer *t)
     forget(w);
     if (req)
         refuse_busy(req, "Server busy, please retry");
+}
+
+/* Nobody is known yet but an address, which has been blocked. */
+static void on_lease_end(struct lease *l, int outcome, struct slice text)
+{
+    struct waiting *w = CONTAINER_OF(l, struct waiting, lease);
+    struct http_request *req = http_request_resume(w->ticket);
+
+    (void)outcome;
+    forget(w);
+    if (req)
+        http_respond_error(req, 403, HTTP_F2, text);
 }
 
 static void on_gone(void *owner)
@@ -130,4 +151,5 @@ void peer_on_upgrade(struct http_request *req, void *arg)
     timer_init(&w->timer, on_waited);
     timer_start(pl->loop, &w->timer, pl->loop->config->login_queue_timeout_ms);
     list_link(&pl->waiting, &w->link);
+    lease_open(pl->hub, pl->loop, &w->lease, &(struct lease_terms){.address = client_of(req), .end = on_lease_end});
 }

@@ -56,6 +56,7 @@ struct client *client_add(struct registry *r, struct workspace *w, struct slice 
     c->meter = slice_ends(c->id, "__rlb") ? meter_new(clock_mono_ms()) : NULL;
     list_init(&c->services);
     list_init(&c->link);
+    list_init(&c->of_user);
     list_link(&w->clients, &c->link);
     w->n_clients += !is_virtual;
     void *replaced = map_put(&r->clients, slice_of(c->full_id), c);

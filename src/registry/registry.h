@@ -59,6 +59,7 @@ struct client {
     struct handle handle;           /* of its peer on its loop */
     uint64_t generation;            /* grows with every connection of any client (wire-protocol 1.9) */
     bool is_virtual;                /* hosted by this server */
+    struct list of_user;            /* the hub's: among the connections of one person */
     struct client_origin origin;    /* where it came from; set by who adds a remote one */
     struct meter *meter;            /* holds a reference; NULL but for ids that end in __rlb */
     struct list services;           /* struct service.of_client */

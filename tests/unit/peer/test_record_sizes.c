@@ -27,7 +27,7 @@ CASE(records_of_a_connection_fit_their_budget)
         {"peer", block(sizeof(struct peer)), 432},
         {"its account", block(sizeof(struct account)), 64},
         {"user", block(sizeof(struct user)), 176},
-        {"client in the registry", block(sizeof(struct client)), 176},
+        {"client in the registry", block(sizeof(struct client)), 192},
         {"slot", sizeof(struct slot), 16},
         {"place in the index of clients", sizeof(struct map_slot), 32},
     };
@@ -39,7 +39,7 @@ CASE(records_of_a_connection_fit_their_budget)
             printf("# %s takes %zu bytes, not %zu\n", rows[i].name, rows[i].n_bytes, rows[i].at_most);
         CHECK(rows[i].n_bytes <= rows[i].at_most);
     }
-    CHECK(sum <= 1472);
+    CHECK(sum <= 1488);
     CHECK(block(sizeof(struct service)) <= 176);
 }
 

@@ -1,0 +1,143 @@
+/* lease: there are at most --max-http-calls of them and as many upgrades as may wait, so a closing looks at all. */
+#include "peer/lease.h"
+
+#include <string.h>
+
+#include "auth/token.h"
+#include "auth/user.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include "loop/loop.h"
+#include "peer/admission.h"
+#include "peer/hub.h"
+
+enum { EXPIRY_LOOK_MS = 60 * 1000 };    /* the wall clock may be set meanwhile */
+
+bool closing_covers(const struct closing *c, const struct user *u, const struct in6_addr *address)
+{
+    switch (c->kind) {
+    case CLOSING_TOKEN:
+        return u && lineage_has(&u->lineage, c->digest);
+    case CLOSING_USER:
+        return u && (slice_is(c->user, u->id) || (u->parent && slice_is(c->user, u->parent)));
+    default:
+        return IN6_ARE_ADDR_EQUAL(&c->address, address) && !(u && strcmp(u->id, "root") == 0);
+    }
+}
+
+struct leases *leases_new(const struct loop_set *set)
+{
+    struct leases *all = mem_new(set->n_loops * sizeof(*all));
+
+    for (unsigned i = 0; i < set->n_loops; i++)
+        list_init(&all[i].open);
+    return all;
+}
+
+struct leases *leases_free(struct leases *all, const struct loop_set *set)
+{
+    for (unsigned i = 0; i < set->n_loops; i++)
+        ASSERT(list_is_empty(&all[i].open));
+    return mem_free(all);
+}
+
+static void end(struct lease *l, int outcome, struct slice text)
+{
+    loop_count(l->loop, METRIC_HTTP_CALLS_ENDED, 1);
+    l->end(l, outcome, text);
+}
+
+static void on_expiry_due(struct timer *t)
+{
+    struct lease *l = CONTAINER_OF(t, struct lease, expiry);
+    int64_t left_ms = l->expires_at * 1000 - clock_wall_ms();
+
+    if (left_ms > 0)
+        timer_start(l->loop, t, left_ms < EXPIRY_LOOK_MS ? (uint64_t)left_ms : EXPIRY_LOOK_MS);
+    else
+        end(l, JOIN_TOKEN_ERROR, SLICE_LIT(TOKEN_HAS_EXPIRED));
+}
+
+void lease_open(struct hub *h, struct loop *loop, struct lease *l, const struct lease_terms *terms)
+{
+    LOOP_ASSERT(loop);
+    *l = (struct lease){.loop = loop,
+                        .user = terms->user,
+                        .address = terms->address,
+                        .expires_at = terms->expires_at,
+                        .end = terms->end};
+    list_init(&l->link);
+    list_link(&h->leases[loop->index].open, &l->link);
+    timer_init(&l->expiry, on_expiry_due);
+    if (l->expires_at)
+        timer_start(loop, &l->expiry, 0);
+}
+
+void lease_close(struct lease *l)
+{
+    if (!l->loop)
+        return;
+    timer_stop(l->loop, &l->expiry);
+    list_unlink(&l->link);
+    l->loop = NULL;
+}
+
+/* ---- closing ---- */
+
+struct closing_mail {
+    struct mail mail;
+    struct hub *hub;
+    struct closing closing;     /* its texts and its digest are in text */
+    char text[];
+};
+
+static bool is_meant(const struct lease *l, const struct closing *c)
+{
+    return closing_covers(c, l->user, &l->address) && !(l->client.len && slice_eq(l->client, c->except));
+}
+
+/* Ending one may end others: each is looked at in the list that it leaves by itself. */
+static void run_closing(struct loop *loop, struct mail *mail)
+{
+    struct closing_mail *m = CONTAINER_OF(mail, struct closing_mail, mail);
+    struct list *open = &m->hub->leases[loop->index].open, done;
+
+    list_init(&done);
+    while (!list_is_empty(open)) {
+        struct lease *l = LIST_ENTRY(open->next, struct lease, link);
+        list_unlink(&l->link);
+        list_link(&done, &l->link);
+        if (is_meant(l, &m->closing))
+            end(l, m->closing.kind == CLOSING_TOKEN ? JOIN_TOKEN_ERROR : JOIN_BLOCKED, m->closing.reason);
+    }
+    list_move_all(open, &done);
+    mem_free(m);
+}
+
+static struct slice keep(char **at, struct slice text)
+{
+    struct slice kept = slice_make(*at, text.len);
+
+    if (text.len)
+        memcpy(*at, text.ptr, text.len);
+    *at += text.len;
+    return kept;
+}
+
+void leases_end(struct hub *h, const struct closing *c)
+{
+    struct slice digest = slice_make(c->digest, c->kind == CLOSING_TOKEN ? LINEAGE_DIGEST_BYTES : 0);
+    size_t n = digest.len + c->user.len + c->reason.len + c->except.len;
+
+    LOOP_ASSERT(h->loop);
+    for (unsigned i = 0; i < h->loop->set->n_loops; i++) {
+        struct closing_mail *m = mem_new(sizeof(*m) + n);
+        char *at = m->text;
+        *m = (struct closing_mail){.mail = {NULL, run_closing}, .hub = h, .closing = *c};
+        m->closing.digest = (const uint8_t *)keep(&at, digest).ptr;
+        m->closing.user = keep(&at, c->user);
+        m->closing.reason = keep(&at, c->reason);
+        m->closing.except = keep(&at, c->except);
+        loop_post(h->loop, &h->loop->set->loops[i], &m->mail);
+    }
+}

@@ -1,0 +1,67 @@
+/* lease: what somebody keeps open beside a connection: an HTTP request under way (a call that waits, an event stream, a listing
+ * that is read slowly), an upgrade that waits for a place. It ends before its time when a token it has come by is revoked or
+ * expires, and when its user or its address is blocked.
+ *
+ * Nobody gets past the admission without one: a join of an HTTP request names its lease, which is open before the answer is seen. So
+ * a revocation, which goes out from the hub loop as the answer does, finds everything that was let in before it. Connections
+ * have a record in the registry instead; what closes both is manager/evict.h.
+ *
+ * The leases of a loop are that loop's; a closing goes to all of them by mail. */
+#pragma once
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/slice.h"
+#include "loop/timer.h"
+
+struct hub;
+struct loop;
+struct loop_set;
+struct user;
+
+/* Why and what is closed. Borrowed. */
+struct closing {
+    enum { CLOSING_TOKEN, CLOSING_USER, CLOSING_ADDRESS } kind;
+    const uint8_t *digest;      /* of the token: LINEAGE_DIGEST_BYTES of it count; what descends from it goes too */
+    struct slice user;          /* id; children of their tokens go too. Of a token: the person (user_effective_id) it is of */
+    struct in6_addr address;    /* root comes in from anywhere */
+    struct slice reason;        /* for whom it closes */
+    struct slice except;        /* address of a client that is left alone; or empty */
+};
+/* u: NULL for somebody not known yet. */
+bool closing_covers(const struct closing *c, const struct user *u, const struct in6_addr *address);
+
+/* The leases of one loop. */
+struct leases {
+    struct list open;           /* loop only: struct lease.link */
+};
+struct leases *leases_new(const struct loop_set *set);
+struct leases *leases_free(struct leases *all, const struct loop_set *set);     /* when none is open; returns NULL */
+
+struct lease {                  /* embedded in what it is of; all loop only */
+    struct list link;
+    struct loop *loop;
+    const struct user *user;    /* NULL = not known yet; else lives as long as the lease */
+    struct in6_addr address;
+    struct slice client;        /* address of the client it acts as, borrowed; or empty */
+    int64_t expires_at;         /* Unix seconds; 0 = never */
+    struct timer expiry;
+    /* Has to close it, now. outcome: JOIN_TOKEN_ERROR or JOIN_BLOCKED. */
+    void (*end)(struct lease *l, int outcome, struct slice text);
+};
+
+struct lease_terms {
+    const struct user *user;
+    struct in6_addr address;
+    int64_t expires_at;
+    void (*end)(struct lease *l, int outcome, struct slice text);
+};
+/* Opens it on this loop. */
+void lease_open(struct hub *h, struct loop *loop, struct lease *l, const struct lease_terms *terms);
+void lease_close(struct lease *l);      /* takes one that was never opened (all zero), or closed before */
+
+/* Ends what is covered, on every loop, by mail. Hub loop. */
+void leases_end(struct hub *h, const struct closing *c);
