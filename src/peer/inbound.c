@@ -29,7 +29,7 @@ enum { COPY_TAIL_MAX = 1024, CONTROL_TEXT_MAX = 1000, ADDRESS_ROOM = 1024 };
 
 static void reject(struct peer *p, const struct rpc_header *h, struct slice from, struct slice text)
 {
-    if (!h->session.len)
+    if (!h->session.len || !router_can_reject(from, h->session))
         return;
     struct msg *m = router_reject_frame(from, slice_of(p->full_id), h->session, text, p->account);
     if (m)

@@ -157,19 +157,6 @@ void peer_refuse(struct peer *p, int outcome, unsigned code, struct slice text)
     peer_free(p);
 }
 
-void peer_overdrawn(struct peer *p, struct msg *refusal)
-{
-    bool takes_all = p->state == PEER_OPEN && !p->via->waiting(p);
-
-    if (refusal && takes_all) {
-        p->via->send(p, refusal);
-        return;
-    }
-    msg_unref(refusal);
-    loop_count(p->pl->loop, METRIC_WS_SLOW_CONSUMERS, 1);
-    peer_refuse(p, JOIN_REFUSED, HYPHA_CLOSE_TRY_AGAIN, SLICE_LIT("Answers were not taken"));
-}
-
 struct peer *peer_find(struct loop *l, struct handle h)
 {
     struct endpoint *e = slots_find(&l->slots, h);
@@ -194,14 +181,35 @@ static void run_dismiss(struct loop *l, struct mail *mail)
     mem_free(m);
 }
 
-void peer_dismiss(struct hub *h, struct handle peer, unsigned code, const char *reason)
+static void dismiss_later(struct loop *from, struct handle peer, unsigned code, const char *reason)
 {
     struct dismiss_mail *m = MEM_NEW(struct dismiss_mail);
 
     *m = (struct dismiss_mail){.mail = {NULL, run_dismiss}, .peer = peer, .code = code};
     struct slice cut = slice_utf8_prefix(slice_of(reason), HYPHA_CLOSE_REASON_MAX);
     memcpy(m->reason, cut.ptr, cut.len);
-    loop_post(h->loop, &h->loop->set->loops[peer.loop], &m->mail);
+    loop_post(from, &from->set->loops[peer.loop], &m->mail);
+}
+
+void peer_dismiss(struct hub *h, struct handle peer, unsigned code, const char *reason)
+{
+    dismiss_later(h->loop, peer, code, reason);
+}
+
+void peer_overdrawn(struct peer *p, struct msg *refusal)
+{
+    bool takes_all = p->state == PEER_OPEN && !p->via->waiting(p);
+
+    if (refusal && takes_all) {
+        p->via->send(p, refusal);
+        return;
+    }
+    msg_unref(refusal);
+    if (p->is_overdrawn)
+        return;
+    p->is_overdrawn = true;
+    loop_count(p->pl->loop, METRIC_WS_SLOW_CONSUMERS, 1);
+    dismiss_later(p->pl->loop, p->endpoint.handle, HYPHA_CLOSE_TRY_AGAIN, "Answers were not taken");
 }
 
 void peer_loop_init(struct peer_loop *pl, struct loop *loop, struct router *router, struct hub *hub)

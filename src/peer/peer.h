@@ -82,6 +82,7 @@ struct peer {
     struct ring early;              /* messages that arrived before connection_info was sent */
     enum peer_state state;
     bool is_held, is_rate_held;     /* why it is not read */
+    bool is_overdrawn;              /* it ends: its account holds no more answers, and it takes none */
     /* from JOINING on */
     struct user *user;
     char *full_id;                  /* owned, "ws/client" */
@@ -116,7 +117,8 @@ void peer_move(struct peer *p, struct account *account);
 /* Ends it when the transport has let go: detaches, tells the hub, frees. */
 void peer_free(struct peer *p);
 /* Its account has no room for an answer. refusal, charged to the server, says so (NULL: not even that): a peer that has taken all
- * it was sent is told; one that leaves bytes lying is closed as a slow consumer. Takes over the reference; may end the peer. */
+ * it was sent is told; one that leaves bytes lying is closed as a slow consumer. Takes over the reference; ends nothing
+ * before the caller has returned. */
 void peer_overdrawn(struct peer *p, struct msg *refusal);
 /* {"type":"error","message":text}, then the end (wire-protocol 1.3). */
 void peer_refuse(struct peer *p, int outcome, unsigned code, struct slice text);

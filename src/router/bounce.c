@@ -7,15 +7,18 @@
 #include "wire/rpc_header.h"
 #include "wire/rpc_value.h"
 
+bool router_can_reject(struct slice from, struct slice session)
+{
+    return slice_is_utf8(from) && slice_is_utf8(session);
+}
+
 struct msg *router_reject_frame(struct slice from, struct slice to, struct slice session, struct slice text,
                                 struct account *account)
 {
     struct buf out, method;
     struct msg *m = NULL;
 
-    /* Both come from the asker. A client that decodes strictly would choke on its own garbage. */
-    if (!slice_is_utf8(from) || !slice_is_utf8(session))
-        return NULL;
+    ASSERT(router_can_reject(from, session));
     buf_init(&out, 0);
     buf_init(&method, 0);
     buf_add_slice(&method, session);
@@ -51,7 +54,8 @@ void router_bounce(struct router *r, struct loop *self, struct msg *m)
     static const struct rpc_header_caps ours = {.max_bytes = UINT32_MAX, .max_depth = 64, .max_pairs = UINT32_MAX};
     struct rpc_header h;
 
-    if (rpc_header_peek(msg_head_slice(m), &ours, &h) == RPC_HEADER_OK && h.session.ptr && h.from.ptr) {
+    if (rpc_header_peek(msg_head_slice(m), &ours, &h) == RPC_HEADER_OK && h.session.ptr && h.from.ptr &&
+        router_can_reject(h.to, h.session)) {
         struct buf text;
         buf_init(&text, 0);
         buf_add_fmt(&text, "Target peer " SLICE_FMT " is not connected", SLICE_ARG(h.to));

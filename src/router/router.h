@@ -68,8 +68,11 @@ void router_bounce(struct router *r, struct loop *self, struct msg *m);
 /* An answer to this address was refused by its account: its endpoint is told, after the caller has returned. Takes over refusal,
  * which may be NULL. */
 void router_overdrawn(struct router *r, struct loop *self, struct slice address, struct msg *refusal);
-/* The frame by which `from` rejects the session of `to`, sealed; NULL when memory is exhausted, or when `from` or `session`,
- * which the asker wrote, is not UTF-8. */
+/* Whether a rejection of that session can be sent at all. Both texts are the asker's: a client that decodes strictly chokes on
+ * what is not UTF-8, and drops the whole frame. */
+bool router_can_reject(struct slice from, struct slice session);
+/* The frame by which `from` rejects the session of `to`, sealed, where router_can_reject() says yes; NULL when the account
+ * refuses or memory is exhausted. */
 MUST_CHECK NONNULL(5) struct msg *router_reject_frame(struct slice from, struct slice to, struct slice session, struct slice text,
                                                       struct account *account);
 /* To every member of a workspace that wants the type, on every loop, once each. Takes over the reference. */
