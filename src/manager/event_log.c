@@ -32,8 +32,12 @@ static struct journal_limits limits_of(const struct hub *h)
 {
     const struct config *c = h->loop->config;
 
-    return (struct journal_limits){.rows_per_workspace = c->event_log_max_rows,
+    return (struct journal_limits){.rows_per_owner = c->event_log_user_rows,
+                                   .rows_per_workspace = c->event_log_max_rows,
                                    .rows = c->event_log_total_rows,
+                                   .bytes_per_owner = c->event_log_user_bytes,
+                                   .bytes_per_workspace = c->event_log_max_bytes,
+                                   .bytes = c->event_log_total_bytes,
                                    .since_us = c->event_log_keep_ms
                                                    ? now_us() - (int64_t)c->event_log_keep_ms * 1000
                                                    : INT64_MIN};
@@ -51,17 +55,32 @@ static void on_written(int outcome, void *arg)
         rpc_reject(call, "RuntimeError", "The event could not be written");
 }
 
+/* Whose share a row takes. Who never logged in is somebody else with every connection, so all of them have one together. */
+static void add_owner(struct buf *b, const struct user *u)
+{
+    if (u->is_anonymous)
+        buf_add_text(b, "anonymous");
+    else
+        buf_add_fmt(b, "user:%s", user_effective_id(u));
+}
+
 static void append(struct hub *h, const struct rpc_call *call, struct slice type, struct slice data,
                    store_done *done, void *arg)
 {
     struct journal_limits limits = limits_of(h);
+    struct buf owner;
+
+    buf_init(&owner, 0);
+    add_owner(&owner, call->user);
     const struct journal_row row = {.at_us = now_us(),
                                     .workspace = call->workspace,
                                     .user = slice_of(call->user->id),
+                                    .owner = buf_slice(&owner),
                                     .type = type,
                                     .data = data};
 
     journal_append(h->store, &row, &limits, done, arg);
+    buf_deinit(&owner);
 }
 
 void event_log_note(struct event_log *log, const struct rpc_call *call, struct slice type,

@@ -14,23 +14,25 @@ bool journal_op_is(const struct store_op *op)
 
 /* ---- asking ---- */
 
-static void cut(const struct slice in[3], const char *copy, struct slice *const out[3])
+enum { TEXTS = 4 };
+
+static void cut(const struct slice in[TEXTS], const char *copy, struct slice *const out[TEXTS])
 {
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < TEXTS && out[i]; i++) {
         *out[i] = slice_make(copy, in[i].len);
         copy += in[i].len;
     }
 }
 
-/* The three texts travel as the operation's key; `out` are theirs in its copy. */
+/* The texts travel as the operation's key; `out` are theirs in its copy. */
 static struct store_op *journal_op_new(struct store *s, enum store_op_kind kind,
-                                       const struct slice texts[3], struct slice bytes)
+                                       const struct slice texts[TEXTS], struct slice bytes)
 {
     struct buf key;
 
     ASSERT(s->ops == &store_engine_ops);
     buf_init(&key, 0);
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < TEXTS; i++)
         buf_add_slice(&key, texts[i]);
     struct store_op *op = store_op_new(s, kind, "", buf_slice(&key), bytes);
     op->is_refused = op->is_refused || key.is_failed;
@@ -42,14 +44,14 @@ static struct store_op *journal_op_new(struct store *s, enum store_op_kind kind,
 void journal_append(struct store *s, const struct journal_row *row,
                     const struct journal_limits *limits, store_done *done, void *arg)
 {
-    const struct slice texts[3] = {row->workspace, row->user, row->type};
+    const struct slice texts[TEXTS] = {row->workspace, row->user, row->type, row->owner};
     struct store_op *op = journal_op_new(s, STORE_OP_APPEND, texts, row->data);
     struct journal_row *kept = &op->journal->row;
 
     *kept = (struct journal_row){.at_us = row->at_us, .data = op->bytes};
     if (!op->is_refused)
         cut(texts, op->key.ptr,
-            (struct slice *const[]){&kept->workspace, &kept->user, &kept->type});
+            (struct slice *const[]){&kept->workspace, &kept->user, &kept->type, &kept->owner});
     op->journal->limits = *limits;
     op->done = done;
     op->arg = arg;
@@ -59,14 +61,14 @@ void journal_append(struct store *s, const struct journal_row *row,
 static struct store_op *query_new(struct store *s, enum store_op_kind kind,
                                   const struct journal_query *query)
 {
-    const struct slice texts[3] = {query->workspace, query->user, query->type};
+    const struct slice texts[TEXTS] = {query->workspace, query->user, query->type};
     struct store_op *op = journal_op_new(s, kind, texts, (struct slice){0});
     struct journal_query *kept = &op->journal->query;
 
     *kept = *query;
     if (!op->is_refused)
         cut(texts, op->key.ptr,
-            (struct slice *const[]){&kept->workspace, &kept->user, &kept->type});
+            (struct slice *const[]){&kept->workspace, &kept->user, &kept->type, NULL});
     return op;
 }
 
@@ -91,7 +93,7 @@ void journal_count(struct store *s, const struct journal_query *query, journal_c
 
 void journal_trim(struct store *s, const struct journal_limits *limits)
 {
-    const struct slice none[3] = {{0}};
+    const struct slice none[TEXTS] = {{0}};
     struct store_op *op = journal_op_new(s, STORE_OP_TRIM, none, (struct slice){0});
 
     op->journal->limits = *limits;
@@ -144,7 +146,12 @@ static struct journal_row take_row(struct slice *rest)
         runs[i] = slice_to(*rest, head.lens[i]);
         *rest = slice_from(*rest, head.lens[i]);
     }
-    return (struct journal_row){head.id, head.at_us, runs[0], runs[1], runs[2], runs[3]};
+    return (struct journal_row){.id = head.id,
+                                .at_us = head.at_us,
+                                .workspace = runs[0],
+                                .user = runs[1],
+                                .type = runs[2],
+                                .data = runs[3]};
 }
 
 static void tell(const struct store_op *op, int outcome, const struct journal_row *row)

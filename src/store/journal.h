@@ -15,13 +15,16 @@ struct journal_row {
     int64_t id;                         /* given by the journal, growing, never given twice */
     int64_t at_us;                      /* Unix time in microseconds */
     struct slice workspace, user, type; /* texts */
+    struct slice owner;                 /* whose share it takes; only written, never read back */
     struct slice data;                  /* bytes of the writer's choice */
 };
 
-/* What is kept. The oldest rows go first; they go a bounded number at a time, so a limit that was
- * lowered is met after a while. */
+/* What is kept, of an owner, of a workspace and of all: which rows go says journal_shares.h. They
+ * go a bounded number at a time, so a limit that was lowered is met after a while. Bytes are those
+ * of the data and a flat rate for the rest of a row. */
 struct journal_limits {
-    uint64_t rows_per_workspace, rows;
+    uint64_t rows_per_owner, rows_per_workspace, rows;
+    uint64_t bytes_per_owner, bytes_per_workspace, bytes;
     int64_t since_us; /* older rows may be dropped */
 };
 

@@ -7,11 +7,20 @@
 
 #include "base/held.h"
 #include "base/memory.h"
+#include "store/journal_shares.h"
+
+/* The rows of one owner in one workspace. */
+struct memory_share {
+    struct list link;
+    struct list rows; /* struct memory_row.of_share, oldest first */
+    struct journal_sums sums;
+    struct journal_share names;
+};
 
 struct memory_row {
-    struct list link;
+    struct list link, of_share;
+    struct memory_share *share;
     struct journal_row row; /* slices into bytes */
-    size_t n_bytes;
     char bytes[];
 };
 
@@ -19,52 +28,160 @@ void memory_journal_init(struct memory_journal *j, struct account *own)
 {
     *j = (struct memory_journal){.next_id = 1, .own = own};
     list_init(&j->rows);
+    list_init(&j->shares);
 }
 
-static void drop(struct memory_journal *j, struct memory_row *r)
+static void drop(struct memory_row *r)
 {
+    struct memory_share *s = r->share;
+
     list_unlink(&r->link);
-    j->n_rows--;
-    j->n_bytes -= r->n_bytes;
+    list_unlink(&r->of_share);
+    s->sums.n_rows--;
+    s->sums.n_bytes -= journal_cost(r->row.data.len);
     held_free(r);
+    if (s->sums.n_rows)
+        return;
+    list_unlink(&s->link);
+    held_free(s);
 }
 
-static struct memory_row *oldest(struct memory_journal *j)
+static struct memory_row *oldest(const struct list *rows)
 {
-    return list_is_empty(&j->rows) ? NULL : LIST_ENTRY(j->rows.next, struct memory_row, link);
+    return list_is_empty(rows) ? NULL : LIST_ENTRY(rows->next, struct memory_row, link);
 }
 
 void memory_journal_deinit(struct memory_journal *j)
 {
-    for (struct memory_row *r; (r = oldest(j));)
-        drop(j, r);
+    for (struct memory_row *r; (r = oldest(&j->rows));)
+        drop(r);
 }
 
-static uint64_t trim(struct memory_journal *j, const struct journal_limits *limits)
+/* ---- what is kept of whom ---- */
+
+static bool is_named(const struct memory_share *s, enum journal_part part, struct slice name)
+{
+    if (part == JOURNAL_ALL)
+        return true;
+    return slice_eq(name, part == JOURNAL_OWNER
+                              ? slice_make(s->names.owner, s->names.owner_len)
+                              : slice_make(s->names.workspace, s->names.workspace_len));
+}
+
+static bool read_sums(void *engine, enum journal_part part, struct slice name,
+                      struct journal_sums *ret)
+{
+    const struct memory_journal *j = engine;
+
+    *ret = (struct journal_sums){0};
+    LIST_FOREACH(it, &j->shares)
+    {
+        const struct memory_share *s = LIST_ENTRY(it, struct memory_share, link);
+        if (is_named(s, part, name)) {
+            ret->n_rows += s->sums.n_rows;
+            ret->n_bytes += s->sums.n_bytes;
+        }
+    }
+    return ret->n_rows > 0;
+}
+
+static struct slice largest_owner(struct memory_journal *j)
+{
+    struct journal_sums largest = {0}, sums;
+    struct slice found = {0};
+
+    LIST_FOREACH(it, &j->shares)
+    {
+        const struct memory_share *s = LIST_ENTRY(it, struct memory_share, link);
+        struct slice owner = slice_make(s->names.owner, s->names.owner_len);
+        if (read_sums(j, JOURNAL_OWNER, owner, &sums) && sums.n_bytes > largest.n_bytes) {
+            largest = sums;
+            found = owner;
+        }
+    }
+    return found;
+}
+
+static bool tell(const struct memory_share *s, struct journal_share *ret)
+{
+    *ret = s->names;
+    ret->n_bytes = s->sums.n_bytes;
+    return true;
+}
+
+static bool find_largest(void *engine, enum journal_part part, struct slice name,
+                         struct journal_share *ret)
+{
+    struct memory_journal *j = engine;
+    const struct memory_share *largest = NULL;
+
+    if (part == JOURNAL_ALL) {
+        name = largest_owner(j);
+        part = JOURNAL_OWNER;
+    }
+    LIST_FOREACH(it, &j->shares)
+    {
+        const struct memory_share *s = LIST_ENTRY(it, struct memory_share, link);
+        if (is_named(s, part, name) && (!largest || s->sums.n_bytes > largest->sums.n_bytes))
+            largest = s;
+    }
+    return largest && tell(largest, ret);
+}
+
+static struct memory_share *find_share(const struct memory_journal *j, struct slice workspace,
+                                       struct slice owner)
+{
+    LIST_FOREACH(it, &j->shares)
+    {
+        struct memory_share *s = LIST_ENTRY(it, struct memory_share, link);
+        if (is_named(s, JOURNAL_WORKSPACE, workspace) && is_named(s, JOURNAL_OWNER, owner))
+            return s;
+    }
+    return NULL;
+}
+
+static bool tell_share(void *engine, struct slice workspace, struct slice owner,
+                       struct journal_share *ret)
+{
+    const struct memory_share *s = find_share(engine, workspace, owner);
+
+    return s && tell(s, ret);
+}
+
+static bool drop_oldest(void *engine, const struct journal_share *share, uint64_t *ret_n_bytes)
+{
+    const struct memory_share *s =
+        find_share(engine, slice_make(share->workspace, share->workspace_len),
+                   slice_make(share->owner, share->owner_len));
+
+    if (!s)
+        return false;
+    struct memory_row *r = LIST_ENTRY(s->rows.next, struct memory_row, of_share);
+    *ret_n_bytes = journal_cost(r->row.data.len);
+    drop(r);
+    return true;
+}
+
+static const struct journal_shares_ops shares = {read_sums, find_largest, tell_share, drop_oldest};
+
+/* ---- writing ---- */
+
+/* This engine has no disk to put rows on. */
+static struct journal_limits limits_of(const struct store_op *op)
+{
+    struct journal_limits limits = op->journal->limits;
+
+    if (limits.bytes > MEMORY_JOURNAL_BYTES_MAX)
+        limits.bytes = MEMORY_JOURNAL_BYTES_MAX;
+    return limits;
+}
+
+static uint64_t drop_old(struct memory_journal *j, int64_t since_us)
 {
     uint64_t n_dropped = 0;
 
-    for (struct memory_row *r; (r = oldest(j)); n_dropped++) {
-        if (j->n_rows <= limits->rows && j->n_bytes <= MEMORY_JOURNAL_BYTES_MAX &&
-            r->row.at_us >= limits->since_us)
-            break;
-        drop(j, r);
-    }
-    return n_dropped;
-}
-
-static uint64_t trim_workspace(struct memory_journal *j, struct slice workspace, uint64_t max_rows)
-{
-    uint64_t n = 0, n_dropped = 0;
-
-    for (struct list *it = j->rows.prev; it != &j->rows;) {
-        struct memory_row *r = LIST_ENTRY(it, struct memory_row, link);
-        it = it->prev;
-        if (!slice_eq(r->row.workspace, workspace) || ++n <= max_rows)
-            continue;
-        drop(j, r);
-        n_dropped++;
-    }
+    for (struct memory_row *r; (r = oldest(&j->rows)) && r->row.at_us < since_us; n_dropped++)
+        drop(r);
     return n_dropped;
 }
 
@@ -78,28 +195,48 @@ static struct slice keep(char **at, struct slice bytes)
     return kept;
 }
 
+static struct memory_share *make_share(struct memory_journal *j, const struct journal_row *row)
+{
+    struct memory_share *s = find_share(j, row->workspace, row->owner);
+
+    if (s)
+        return s;
+    s = held_new(sizeof(*s), j->own);
+    if (!s)
+        return NULL;
+    list_init(&s->rows);
+    list_init(&s->link);
+    list_link(&j->shares, &s->link);
+    journal_share_set(&s->names, row->workspace, row->owner);
+    return s;
+}
+
 static int append(struct memory_journal *j, struct store_op *op)
 {
     const struct journal_row *row = &op->journal->row;
-    size_t n_bytes = sizeof(struct memory_row) + op->key.len + op->bytes.len;
-    struct memory_row *r = held_new(n_bytes, j->own);
+    struct journal_limits limits = limits_of(op);
+    struct memory_row *r = held_new(sizeof(struct memory_row) + op->key.len + op->bytes.len, j->own);
 
     if (!r)
         return STORE_FAILED;
+    op->journal->n_dropped = drop_old(j, limits.since_us) + journal_shares_make_room(&shares, j, row, &limits);
+    r->share = make_share(j, row);
+    if (!r->share) {
+        held_free(r);
+        return STORE_FAILED;
+    }
     char *at = r->bytes;
     r->row = (struct journal_row){.id = j->next_id++, .at_us = row->at_us};
     r->row.workspace = keep(&at, row->workspace);
     r->row.user = keep(&at, row->user);
     r->row.type = keep(&at, row->type);
     r->row.data = keep(&at, row->data);
-    r->n_bytes = n_bytes;
     list_init(&r->link);
     list_link(&j->rows, &r->link);
-    j->n_rows++;
-    j->n_bytes += n_bytes;
-    op->journal->n_dropped =
-        trim(j, &op->journal->limits) +
-        trim_workspace(j, row->workspace, op->journal->limits.rows_per_workspace);
+    list_init(&r->of_share);
+    list_link(&r->share->rows, &r->of_share);
+    r->share->sums.n_rows++;
+    r->share->sums.n_bytes += journal_cost(row->data.len);
     return STORE_OK;
 }
 
@@ -133,10 +270,11 @@ static int by_type(const void *a, const void *b)
     return slice_order((*x)->type, (*y)->type);
 }
 
-static int count_rows(const struct memory_journal *j, struct store_op *op)
+static int count_rows(struct memory_journal *j, struct store_op *op)
 {
-    const struct journal_row **found = held_new((j->n_rows + 1) * sizeof(*found), j->own);
-    size_t n = 0;
+    struct journal_sums all;
+    size_t n_rows = read_sums(j, JOURNAL_ALL, (struct slice){0}, &all) ? all.n_rows : 0, n = 0;
+    const struct journal_row **found = held_new((n_rows + 1) * sizeof(*found), j->own);
 
     if (!found)
         return STORE_FAILED;
@@ -158,6 +296,14 @@ static int count_rows(const struct memory_journal *j, struct store_op *op)
     return STORE_OK;
 }
 
+static int trim(struct memory_journal *j, struct store_op *op)
+{
+    struct journal_limits limits = limits_of(op);
+
+    op->journal->n_dropped = drop_old(j, limits.since_us) + journal_shares_trim(&shares, j, &limits, UINT32_MAX);
+    return STORE_OK;
+}
+
 int memory_journal_run(struct memory_journal *j, struct store_op *op)
 {
     switch (op->kind) {
@@ -168,8 +314,7 @@ int memory_journal_run(struct memory_journal *j, struct store_op *op)
     case STORE_OP_COUNT:
         return count_rows(j, op);
     case STORE_OP_TRIM:
-        op->journal->n_dropped = trim(j, &op->journal->limits);
-        return STORE_OK;
+        return trim(j, op);
     default:
         return STORE_FAILED;
     }

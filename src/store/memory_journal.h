@@ -7,9 +7,8 @@
 enum { MEMORY_JOURNAL_BYTES_MAX = 64 * 1024 * 1024 };
 
 struct memory_journal {
-    struct list rows; /* oldest first */
-    uint64_t n_rows;
-    size_t n_bytes;
+    struct list rows;   /* oldest first */
+    struct list shares; /* in no order */
     int64_t next_id;
     struct account *own; /* pays; borrowed */
 };

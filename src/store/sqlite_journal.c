@@ -1,14 +1,17 @@
-/* sqlite_journal: an append is one row and, when its workspace has more than it may, the removal
- * of as many of its oldest. How many it has stands in a table that triggers keep, because counting
- * would read them all. What nobody keeps any longer in any workspace is taken from the front of
- * the table: ids grow with time, so no index by age is needed. Worker's thread. */
+/* sqlite_journal: an append is one row and the removal of those that have to go for it. How much
+ * there is of whom stands in tables that triggers keep, because counting would read all rows. What
+ * is too old is taken from the front of the table: ids grow with time, so no index by age is
+ * needed. Worker's thread. */
 #include "store/sqlite_journal.h"
 
+#include "store/journal_shares.h"
 #include "store/op_journal.h"
 #include "store/sqlite_file.h"
 
-/* A row removes at most so many old ones of its workspace; a trim so many of all. */
-enum { DROP_PER_ROW = 16, DROP_PER_TRIM = 20000, TRIM_EVERY = 64, DROP_PER_SMALL_TRIM = 128 };
+/* So many rows go for their age, and for the limits of all, with one trim; the first also now and then with a row. */
+enum { DROP_PER_TRIM = 20000, TRIM_EVERY = 64, DROP_PER_SMALL_TRIM = 128 };
+/* The kinds of event_log_sums. */
+static const int kinds[] = {[JOURNAL_ALL] = 0, [JOURNAL_OWNER] = 1, [JOURNAL_WORKSPACE] = 2};
 
 static bool prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret)
 {
@@ -24,18 +27,33 @@ bool sqlite_journal_prepare(struct sqlite_file *f)
     struct sqlite_journal *j = &f->journal;
 
     return prepare(f->db,
-                   "INSERT INTO event_logs (event_type, workspace, user_id, timestamp, data) "
-                   "VALUES (?1, ?2, ?3, ?4, ?5)",
+                   "INSERT INTO event_logs (event_type, workspace, user_id, timestamp, data, "
+                   "owner) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                    &j->append) &&
-           prepare(f->db, "SELECT n_rows FROM event_log_sizes WHERE workspace = ?1", &j->size) &&
+           prepare(f->db, "SELECT n_rows, n_bytes FROM event_log_sums WHERE kind = ?1 AND name = ?2",
+                   &j->sums) &&
            prepare(f->db,
-                   "DELETE FROM event_logs WHERE id IN "
-                   "(SELECT id FROM event_logs WHERE workspace = ?1 ORDER BY id LIMIT ?2)",
-                   &j->trim_workspace) &&
+                   "SELECT workspace, owner, n_bytes FROM event_log_shares WHERE owner = ?1 "
+                   "ORDER BY n_bytes DESC LIMIT 1",
+                   &j->largest_of_owner) &&
+           prepare(f->db,
+                   "SELECT workspace, owner, n_bytes FROM event_log_shares WHERE workspace = ?1 "
+                   "ORDER BY n_bytes DESC LIMIT 1",
+                   &j->largest_of_workspace) &&
+           prepare(f->db,
+                   "SELECT workspace, owner, n_bytes FROM event_log_shares WHERE workspace = ?1 "
+                   "AND owner = ?2",
+                   &j->share) &&
+           prepare(f->db,
+                   "SELECT name FROM event_log_sums WHERE kind = 1 ORDER BY n_bytes DESC LIMIT 1",
+                   &j->largest_owner) &&
+           prepare(f->db,
+                   "DELETE FROM event_logs WHERE id = (SELECT min(id) FROM event_logs "
+                   "WHERE workspace = ?1 AND owner = ?2) RETURNING length(data)",
+                   &j->drop_oldest) &&
            prepare(f->db,
                    "DELETE FROM event_logs WHERE id IN (SELECT id FROM event_logs ORDER BY id "
-                   "LIMIT ?1) "
-                   "AND (timestamp < ?2 OR id <= (SELECT max(id) FROM event_logs) - ?3)",
+                   "LIMIT ?1) AND timestamp < ?2",
                    &j->trim) &&
            prepare(f->db,
                    "SELECT id, timestamp, workspace, user_id, event_type, data FROM event_logs "
@@ -49,7 +67,16 @@ bool sqlite_journal_prepare(struct sqlite_file *f)
 
 void sqlite_journal_finalize(struct sqlite_journal *j)
 {
-    sqlite3_stmt *const all[] = {j->append, j->size, j->trim_workspace, j->trim, j->read, j->count};
+    sqlite3_stmt *const all[] = {j->append,
+                                 j->trim,
+                                 j->read,
+                                 j->count,
+                                 j->sums,
+                                 j->share,
+                                 j->largest_of_owner,
+                                 j->largest_of_workspace,
+                                 j->largest_owner,
+                                 j->drop_oldest};
 
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
         sqlite3_finalize(all[i]);
@@ -76,38 +103,78 @@ static bool finish(sqlite3_stmt *stmt)
     return ok;
 }
 
-static uint64_t limit_of(uint64_t n)
+/* ---- what is kept of whom ---- */
+
+static bool read_sums(void *engine, enum journal_part part, struct slice name,
+                      struct journal_sums *ret)
 {
-    return n < INT64_MAX ? n : INT64_MAX;
+    sqlite3_stmt *stmt = ((struct sqlite_file *)engine)->journal.sums;
+
+    (void)sqlite3_bind_int(stmt, 1, kinds[part]);
+    bind_text(stmt, 2, name);
+    bool is_there = sqlite3_step(stmt) == SQLITE_ROW;
+    if (is_there)
+        *ret = (struct journal_sums){(uint64_t)sqlite3_column_int64(stmt, 0),
+                                     (uint64_t)sqlite3_column_int64(stmt, 1)};
+    return finish(stmt) && is_there;
 }
+
+static bool read_share(sqlite3_stmt *stmt, struct journal_share *ret)
+{
+    bool is_there = sqlite3_step(stmt) == SQLITE_ROW;
+
+    if (is_there) {
+        journal_share_set(ret, text_at(stmt, 0), text_at(stmt, 1));
+        ret->n_bytes = (uint64_t)sqlite3_column_int64(stmt, 2);
+    }
+    return finish(stmt) && is_there;
+}
+
+static bool find_share(void *engine, struct slice workspace, struct slice owner,
+                       struct journal_share *ret)
+{
+    sqlite3_stmt *stmt = ((struct sqlite_file *)engine)->journal.share;
+
+    bind_text(stmt, 1, workspace);
+    bind_text(stmt, 2, owner);
+    return read_share(stmt, ret);
+}
+
+static bool find_largest(void *engine, enum journal_part part, struct slice name,
+                         struct journal_share *ret)
+{
+    struct sqlite_journal *j = &((struct sqlite_file *)engine)->journal;
+    sqlite3_stmt *stmt = part == JOURNAL_WORKSPACE ? j->largest_of_workspace : j->largest_of_owner;
+
+    if (part == JOURNAL_ALL && sqlite3_step(j->largest_owner) == SQLITE_ROW)
+        name = text_at(j->largest_owner, 0);
+    bind_text(stmt, 1, name);
+    bool is_there = read_share(stmt, ret);
+    return (part != JOURNAL_ALL || finish(j->largest_owner)) && is_there;
+}
+
+static bool drop_oldest(void *engine, const struct journal_share *share, uint64_t *ret_n_bytes)
+{
+    sqlite3_stmt *stmt = ((struct sqlite_file *)engine)->journal.drop_oldest;
+
+    bind_text(stmt, 1, slice_make(share->workspace, share->workspace_len));
+    bind_text(stmt, 2, slice_make(share->owner, share->owner_len));
+    bool is_dropped = sqlite3_step(stmt) == SQLITE_ROW;
+    if (is_dropped)
+        *ret_n_bytes = journal_cost((size_t)sqlite3_column_int64(stmt, 0));
+    return finish(stmt) && is_dropped;
+}
+
+static const struct journal_shares_ops shares = {read_sums, find_largest, find_share, drop_oldest};
 
 /* ---- writing ---- */
 
-static uint64_t drop_of_workspace(struct sqlite_file *f, struct slice workspace, uint64_t max_rows)
-{
-    struct sqlite_journal *j = &f->journal;
-    int64_t n_rows = 0;
-
-    bind_text(j->size, 1, workspace);
-    if (sqlite3_step(j->size) == SQLITE_ROW)
-        n_rows = sqlite3_column_int64(j->size, 0);
-    if (!finish(j->size) || n_rows <= (int64_t)limit_of(max_rows))
-        return 0;
-    int64_t n_over = n_rows - (int64_t)limit_of(max_rows);
-    bind_text(j->trim_workspace, 1, workspace);
-    (void)sqlite3_bind_int64(j->trim_workspace, 2, n_over < DROP_PER_ROW ? n_over : DROP_PER_ROW);
-    (void)sqlite3_step(j->trim_workspace);
-    return finish(j->trim_workspace) ? (uint64_t)sqlite3_changes(f->db) : 0;
-}
-
-static uint64_t drop_oldest(struct sqlite_file *f, const struct journal_limits *limits,
-                            int n_at_most)
+static uint64_t drop_old(struct sqlite_file *f, const struct journal_limits *limits, int n_at_most)
 {
     sqlite3_stmt *trim = f->journal.trim;
 
     (void)sqlite3_bind_int(trim, 1, n_at_most);
     (void)sqlite3_bind_int64(trim, 2, limits->since_us);
-    (void)sqlite3_bind_int64(trim, 3, (int64_t)limit_of(limits->rows));
     (void)sqlite3_step(trim);
     return finish(trim) ? (uint64_t)sqlite3_changes(f->db) : 0;
 }
@@ -119,21 +186,20 @@ static bool append(struct sqlite_file *f, struct store_op *op)
     const struct journal_row *row = &op->journal->row;
     sqlite3_stmt *stmt = f->journal.append;
 
+    op->journal->n_dropped = journal_shares_make_room(&shares, f, row, &op->journal->limits);
     bind_text(stmt, 1, row->type);
     bind_text(stmt, 2, row->workspace);
     bind_text(stmt, 3, row->user);
     (void)sqlite3_bind_int64(stmt, 4, row->at_us);
     (void)sqlite3_bind_blob64(stmt, 5, row->data.len ? row->data.ptr : "", row->data.len,
                               SQLITE_STATIC);
+    bind_text(stmt, 6, row->owner);
     (void)sqlite3_step(stmt);
     if (!finish(stmt))
         return false;
     op->outcome = STORE_OK;
-    bool is_turn = sqlite3_last_insert_rowid(f->db) % TRIM_EVERY == 0;
-    op->journal->n_dropped =
-        drop_of_workspace(f, row->workspace, op->journal->limits.rows_per_workspace);
-    if (is_turn)
-        op->journal->n_dropped += drop_oldest(f, &op->journal->limits, DROP_PER_SMALL_TRIM);
+    if (sqlite3_last_insert_rowid(f->db) % TRIM_EVERY == 0)
+        op->journal->n_dropped += drop_old(f, &op->journal->limits, DROP_PER_SMALL_TRIM);
     return true;
 }
 
@@ -157,12 +223,13 @@ static bool read_rows(struct sqlite_file *f, struct store_op *op)
     (void)sqlite3_bind_int64(stmt, 6, op->journal->query.max_rows);
     while (has_room && sqlite3_step(stmt) == SQLITE_ROW) {
         const void *data = sqlite3_column_blob(stmt, 5);
-        const struct journal_row row = {sqlite3_column_int64(stmt, 0),
-                                        sqlite3_column_int64(stmt, 1),
-                                        text_at(stmt, 2),
-                                        text_at(stmt, 3),
-                                        text_at(stmt, 4),
-                                        slice_make(data, (size_t)sqlite3_column_bytes(stmt, 5))};
+        const struct journal_row row = {
+            .id = sqlite3_column_int64(stmt, 0),
+            .at_us = sqlite3_column_int64(stmt, 1),
+            .workspace = text_at(stmt, 2),
+            .user = text_at(stmt, 3),
+            .type = text_at(stmt, 4),
+            .data = slice_make(data, (size_t)sqlite3_column_bytes(stmt, 5))};
         has_room = journal_op_add_row(op, &row);
     }
     op->outcome = STORE_OK;
@@ -192,7 +259,9 @@ bool sqlite_journal_run(struct sqlite_file *f, struct store_op *op)
     case STORE_OP_COUNT:
         return count_rows(f, op);
     default:
-        op->journal->n_dropped = drop_oldest(f, &op->journal->limits, DROP_PER_TRIM);
+        op->journal->n_dropped =
+            drop_old(f, &op->journal->limits, DROP_PER_TRIM) +
+            journal_shares_trim(&shares, f, &op->journal->limits, DROP_PER_TRIM);
         op->outcome = STORE_OK;
         return true;
     }

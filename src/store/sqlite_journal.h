@@ -8,7 +8,8 @@ struct sqlite_file;
 struct store_op;
 
 struct sqlite_journal {
-    sqlite3_stmt *append, *size, *trim_workspace, *trim, *read, *count;
+    sqlite3_stmt *append, *trim, *read, *count;
+    sqlite3_stmt *sums, *share, *largest_of_owner, *largest_of_workspace, *largest_owner, *drop_oldest;
 };
 
 bool sqlite_journal_prepare(struct sqlite_file *f);

@@ -37,6 +37,41 @@ static const char *const steps[] = {
     "  UPDATE event_log_sizes SET n_rows = n_rows - 1 WHERE workspace = old.workspace;"
     "  DELETE FROM event_log_sizes WHERE workspace = old.workspace AND n_rows <= 0;"
     "END;",
+
+    /* Whose share a row takes, and the sums of all shares: kind 0 of all rows, 1 of an owner, 2 of a workspace. 512 is what
+     * journal_cost() has for the texts of a row. */
+    "DROP TRIGGER event_logs_grow; DROP TRIGGER event_logs_shrink; DROP TABLE event_log_sizes;"
+    "DROP INDEX event_logs_by_workspace;"
+    "ALTER TABLE event_logs ADD COLUMN owner TEXT NOT NULL DEFAULT '';"
+    "UPDATE event_logs SET owner = 'user:' || user_id;"
+    "CREATE INDEX event_logs_by_share ON event_logs (workspace, owner);"
+    "CREATE TABLE event_log_shares (workspace TEXT NOT NULL, owner TEXT NOT NULL, n_rows INTEGER NOT NULL,"
+    "  n_bytes INTEGER NOT NULL, PRIMARY KEY (workspace, owner)) WITHOUT ROWID;"
+    "CREATE INDEX event_log_shares_of_owner ON event_log_shares (owner, n_bytes);"
+    "CREATE INDEX event_log_shares_of_workspace ON event_log_shares (workspace, n_bytes);"
+    "CREATE TABLE event_log_sums (kind INTEGER NOT NULL, name TEXT NOT NULL, n_rows INTEGER NOT NULL,"
+    "  n_bytes INTEGER NOT NULL, PRIMARY KEY (kind, name)) WITHOUT ROWID;"
+    "CREATE INDEX event_log_sums_by_size ON event_log_sums (kind, n_bytes);"
+    "INSERT INTO event_log_shares SELECT workspace, owner, count(*), sum(length(data) + 512) FROM event_logs"
+    "  GROUP BY workspace, owner;"
+    "INSERT INTO event_log_sums SELECT 1, owner, sum(n_rows), sum(n_bytes) FROM event_log_shares GROUP BY owner;"
+    "INSERT INTO event_log_sums SELECT 2, workspace, sum(n_rows), sum(n_bytes) FROM event_log_shares GROUP BY workspace;"
+    "INSERT INTO event_log_sums SELECT 0, '', count(*), ifnull(sum(length(data) + 512), 0) FROM event_logs;"
+    "CREATE TRIGGER event_logs_grow AFTER INSERT ON event_logs BEGIN"
+    "  INSERT INTO event_log_shares VALUES (new.workspace, new.owner, 1, length(new.data) + 512)"
+    "    ON CONFLICT (workspace, owner) DO UPDATE SET n_rows = n_rows + 1, n_bytes = n_bytes + length(new.data) + 512;"
+    "  INSERT INTO event_log_sums VALUES (0, '', 1, length(new.data) + 512), (1, new.owner, 1, length(new.data) + 512),"
+    "    (2, new.workspace, 1, length(new.data) + 512)"
+    "    ON CONFLICT (kind, name) DO UPDATE SET n_rows = n_rows + 1, n_bytes = n_bytes + length(new.data) + 512;"
+    "END;"
+    "CREATE TRIGGER event_logs_shrink AFTER DELETE ON event_logs BEGIN"
+    "  UPDATE event_log_shares SET n_rows = n_rows - 1, n_bytes = n_bytes - length(old.data) - 512"
+    "    WHERE workspace = old.workspace AND owner = old.owner;"
+    "  DELETE FROM event_log_shares WHERE workspace = old.workspace AND owner = old.owner AND n_rows <= 0;"
+    "  UPDATE event_log_sums SET n_rows = n_rows - 1, n_bytes = n_bytes - length(old.data) - 512"
+    "    WHERE (kind, name) IN (VALUES (0, ''), (1, old.owner), (2, old.workspace));"
+    "  DELETE FROM event_log_sums WHERE (kind, name) IN (VALUES (1, old.owner), (2, old.workspace)) AND n_rows <= 0;"
+    "END;",
 };
 
 static int fail(const char *path, const char *reason, char ret_error[STORE_ERROR_MAX])

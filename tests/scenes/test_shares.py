@@ -2,7 +2,7 @@
 import pytest
 
 from kit.hub import until
-from kit.people import login, refusal_of, user
+from kit.people import login, member, refusal_of, user
 
 
 @pytest.mark.differs("the original keeps any number")
@@ -56,3 +56,34 @@ async def test_a_spent_entry_makes_room_for_the_next(hub, start_server):
         except Exception as full:
             assert "as many tokens" in str(full)
     assert await until(revoked)
+
+
+@pytest.mark.differs("the original keeps any number, of any size")
+@pytest.mark.req("S-85", "A-093")
+async def test_a_flood_of_events_pushes_out_its_own(hub, start_server):
+    """By rows and by bytes; of a user with many tokens, of anonymous people with many names, of a whole log."""
+    hub.server = server = start_server(
+        "--event-log-user-rows", "40", "--event-log-total-bytes", "128K", "--event-log-user-bytes", "64K",
+        "--event-log-max-rows", "60", "--event-log-row", "8K")
+    ada, bob = await user(hub, "ada"), await user(hub, "bob")
+    kids = [await member(hub, bob, "read_write") for _ in range(3)]
+    anons = [await hub.raw(hub.name("anon")) for _ in range(4)]
+    inside = await member(hub, bob, "read_write")      # another token of his: the same share
+
+    async def rows(who):
+        return len(await who.manage("get_events", "t"))
+
+    async def write(who, n, data=None):
+        for _ in range(n):
+            await who.manage("log_event", "t", data)
+    await write(ada, 20)
+    for who in (*kids, bob, inside):
+        await write(who, 25)
+    assert sum([await rows(who) for who in (*kids, bob, inside)]) <= 40
+    for who in anons:
+        await write(who, 25)
+    assert sum([await rows(who) for who in anons]) <= 40 and await rows(anons[-1]) > 0
+    for who in (bob, anons[0], *kids):
+        await write(who, 12, "x" * 7000)
+    assert await rows(ada) == 20
+    assert server.metric("hyphad_event_log_dropped_total") > 100

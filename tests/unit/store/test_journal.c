@@ -1,12 +1,19 @@
 /* The journal, the same cases for every engine. */
 #include "store/journal.h"
 
+#include <stdio.h>
+
 #include "base/buf.h"
 #include "base/metrics.h"
 #include "unit/store/bench.h"
 
-static const struct journal_limits MANY = {
-    .rows_per_workspace = 1000000, .rows = 1000000, .since_us = INT64_MIN};
+static const struct journal_limits MANY = {.rows_per_owner = 1000000,
+                                           .rows_per_workspace = 1000000,
+                                           .rows = 1000000,
+                                           .bytes_per_owner = UINT64_MAX,
+                                           .bytes_per_workspace = UINT64_MAX,
+                                           .bytes = UINT64_MAX,
+                                           .since_us = INT64_MIN};
 
 typedef void scene(struct bench *b, struct store *s);
 
@@ -170,6 +177,81 @@ static void play_limits(struct bench *b, struct store *s)
     CHECK_INT(loop_set_sum(&b->set, METRIC_JOURNAL_DROPPED), 7);
 }
 
+static void write_as(struct store *s, const char *workspace, const char *owner, size_t n_bytes,
+                     const struct journal_limits *limits)
+{
+    static const char filling[4096];
+    const struct journal_row row = {.workspace = slice_of(workspace),
+                                    .user = slice_of(owner),
+                                    .owner = slice_of(owner),
+                                    .type = SLICE_LIT("t"),
+                                    .data = slice_make(filling, n_bytes)};
+
+    journal_append(s, &row, limits, on_done, NULL);
+}
+
+/* How many rows of theirs are left there. */
+static int left(struct bench *b, struct store *s, const char *workspace, const char *owner)
+{
+    struct journal_query q = all_of(workspace);
+    struct tape t = {0};
+    int n = 0;
+
+    q.user = slice_of(owner);
+    journal_count(s, &q, on_count, &t);
+    bench_run_until(b, &t.is_ended);
+    buf_add_byte(&t.text, '\0');
+    (void)sscanf(t.text.ptr, "t*%d", &n);
+    buf_deinit(&t.text);
+    return n;
+}
+
+/* Whoever writes much pushes out what they wrote, and nothing of others. req: S-85 */
+static void play_shares(struct bench *b, struct store *s)
+{
+    struct journal_limits l = MANY;
+
+    l.rows_per_owner = 10;
+    for (int i = 0; i < 4; i++)
+        write_as(s, "w", "ann", 1, &l);
+    for (int i = 0; i < 50; i++)
+        write_as(s, i % 2 ? "w" : "v", "bob", 1, &l);
+    CHECK_INT(left(b, s, "w", "ann"), 4);
+    CHECK_INT(left(b, s, "w", "bob") + left(b, s, "v", "bob"), 10);
+    l = MANY;
+    l.rows_per_workspace = 12; /* full: those of who has most in it go */
+    for (int i = 0; i < 30; i++)
+        write_as(s, "w", "cid", 1, &l);
+    CHECK_INT(left(b, s, "w", "ann"), 4);
+    CHECK_INT(left(b, s, "w", "bob") + left(b, s, "w", "cid"), 8);
+    int n_cid = left(b, s, "w", "cid");
+    l = MANY;
+    l.rows = 20;
+    for (int i = 0; i < 100; i++)
+        write_as(s, "x", "dan", 1, &l);
+    CHECK_INT(left(b, s, "w", "ann"), 4);
+    CHECK_INT(left(b, s, "w", "cid"), n_cid);
+    l = MANY;
+    l.bytes = 20 * 1024;
+    for (int i = 0; i < 60; i++)
+        write_as(s, "y", "eve", 4000, &l);
+    CHECK_INT(left(b, s, "w", "ann"), 4); /* 513 each */
+    CHECK_INT(left(b, s, "w", "cid"), n_cid);
+    CHECK_INT(left(b, s, "y", "eve"), 2);
+    l = MANY;
+    l.bytes_per_owner = 2 * 4512;
+    write_as(s, "z", "eve", 4000, &l);
+    write_as(s, "z", "eve", 4000, &l);
+    write_as(s, "z", "eve", 4000, &l);
+    CHECK_INT(left(b, s, "y", "eve") + left(b, s, "z", "eve"), 2);
+    l = MANY;
+    l.bytes_per_workspace = 5000;
+    write_as(s, "w", "fay", 4000, &l);
+    write_as(s, "w", "fay", 100, &l);
+    CHECK_INT(left(b, s, "w", "ann"), 0); /* as small as that it has no room for all of them */
+    CHECK_INT(left(b, s, "w", "fay"), 1);
+}
+
 /* Texts that mean something to a database are texts. */
 static void play_bytes(struct bench *b, struct store *s)
 {
@@ -195,6 +277,14 @@ CASE(memory_limits)
 CASE(memory_bytes)
 {
     with_memory(play_bytes);
+}
+CASE(memory_shares)
+{
+    with_memory(play_shares);
+}
+CASE(sqlite_shares)
+{
+    with_sqlite(play_shares);
 }
 CASE(sqlite_filters)
 {
@@ -230,5 +320,5 @@ CASE(rows_outlive_the_store)
     bench_close(&b);
 }
 
-CASES(RUN(memory_filters), RUN(memory_limits), RUN(memory_bytes), RUN(sqlite_filters),
+CASES(RUN(memory_shares), RUN(sqlite_shares), RUN(memory_filters), RUN(memory_limits), RUN(memory_bytes), RUN(sqlite_filters),
       RUN(sqlite_limits), RUN(sqlite_bytes), RUN(rows_outlive_the_store))

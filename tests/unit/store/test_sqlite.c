@@ -16,18 +16,23 @@ static void edit(struct bench *b, const char *sql)
     CHECK_INT(sqlite3_close(db), SQLITE_OK);
 }
 
-static int count_rows(struct bench *b)
+static int query_int(struct bench *b, const char *sql)
 {
     sqlite3 *db;
     sqlite3_stmt *stmt;
 
     CHECK_INT(sqlite3_open(b->file, &db), SQLITE_OK);
-    CHECK_INT(sqlite3_prepare_v2(db, "SELECT count(*) FROM records", -1, &stmt, NULL), SQLITE_OK);
+    CHECK_INT(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
     CHECK_INT(sqlite3_step(stmt), SQLITE_ROW);
     int n = sqlite3_column_int(stmt, 0);
     sqlite3_finalize(stmt);
     sqlite3_close(db);
     return n;
+}
+
+static int count_rows(struct bench *b)
+{
+    return query_int(b, "SELECT count(*) FROM records");
 }
 
 struct answer {
@@ -127,7 +132,16 @@ CASE(a_newer_file_is_refused_by_name)
     bench_close(&b);
 }
 
-#define DROP_JOURNAL "DROP TABLE event_logs; DROP TABLE event_log_sizes; "
+#define DROP_JOURNAL "DROP TABLE event_logs; DROP TABLE event_log_shares; DROP TABLE event_log_sums; "
+/* As version 2 had it. */
+#define OLD_JOURNAL                                                                                                       \
+    "CREATE TABLE event_logs (id INTEGER PRIMARY KEY AUTOINCREMENT, event_type TEXT NOT NULL, workspace TEXT NOT NULL,"   \
+    "  user_id TEXT NOT NULL, timestamp INTEGER NOT NULL, data BLOB NOT NULL);"                                           \
+    "CREATE INDEX event_logs_by_user ON event_logs (workspace, user_id, timestamp);"                                      \
+    "CREATE INDEX event_logs_by_workspace ON event_logs (workspace);"                                                     \
+    "CREATE TABLE event_log_sizes (workspace TEXT NOT NULL PRIMARY KEY, n_rows INTEGER NOT NULL);"                        \
+    "CREATE TRIGGER event_logs_grow AFTER INSERT ON event_logs BEGIN SELECT 1; END;"                                      \
+    "CREATE TRIGGER event_logs_shrink AFTER DELETE ON event_logs BEGIN SELECT 1; END;"
 
 CASE(an_older_file_is_brought_up)
 {
@@ -147,9 +161,27 @@ CASE(an_older_file_is_brought_up)
         CHECK_INT(get(&b, s, "old").outcome, i == 0 ? STORE_ABSENT : STORE_OK);
         CHECK_INT(put(&b, s, "k", SLICE_LIT("v"), 0), STORE_OK);
         bench_close_store(&b, s);
-        edit(&b, "INSERT INTO event_logs VALUES (NULL, 't', 'w', 'u', 0, x'00')");
+        edit(&b, "INSERT INTO event_logs VALUES (NULL, 't', 'w', 'u', 0, x'00', 'user:u')");
         bench_close(&b);
     }
+}
+
+CASE(rows_of_an_older_log_are_counted)
+{
+    struct bench b;
+
+    bench_open(&b);
+    bench_close_store(&b, bench_open_sqlite(&b));
+    edit(&b, DROP_JOURNAL OLD_JOURNAL "INSERT INTO event_logs VALUES (NULL, 't', 'w', 'ann', 1, x'00'), (NULL, 't', 'w', 'bob', 2, x''),"
+             "(NULL, 't', 'v', 'ann', 3, x'0000'); UPDATE hyphad_schema SET version = 2");
+    bench_close_store(&b, bench_open_sqlite(&b));
+    CHECK_INT(query_int(&b, "SELECT n_rows FROM event_log_sums WHERE kind = 0"), 3);
+    CHECK_INT(query_int(&b, "SELECT n_bytes FROM event_log_sums WHERE kind = 1 AND name = 'user:ann'"), 2 * 512 + 3);
+    CHECK_INT(query_int(&b, "SELECT n_rows FROM event_log_sums WHERE kind = 2 AND name = 'w'"), 2);
+    edit(&b, "DELETE FROM event_logs WHERE user_id = 'ann'");
+    CHECK_INT(query_int(&b, "SELECT count(*) FROM event_log_sums"), 3);
+    CHECK_INT(query_int(&b, "SELECT count(*) FROM event_log_shares"), 1);
+    bench_close(&b);
 }
 
 /* A step that fails leaves the file as it was: the next start tries it again. */
@@ -159,10 +191,10 @@ CASE(a_step_that_fails_changes_nothing)
 
     bench_open(&b);
     bench_close_store(&b, bench_open_sqlite(&b));
-    edit(&b, "DROP TABLE event_logs; UPDATE hyphad_schema SET version = 1");  /* event_log_sizes is in the way */
-    expect_refused(&b, "event_log_sizes");
-    expect_refused(&b, "event_log_sizes");
-    edit(&b, "DROP TABLE event_log_sizes");
+    edit(&b, "DROP TABLE event_logs; UPDATE hyphad_schema SET version = 1");  /* event_log_shares is in the way */
+    expect_refused(&b, "event_log_shares");
+    expect_refused(&b, "event_log_shares");
+    edit(&b, "DROP TABLE event_log_shares; DROP TABLE event_log_sums");
     bench_close_store(&b, bench_open_sqlite(&b));
     bench_close(&b);
 }
@@ -238,5 +270,5 @@ CASE(a_full_disk_fails_writes_by_name)
 }
 
 CASES(RUN(records_outlive_the_store), RUN(expired_records_are_dropped_at_open), RUN(a_newer_file_is_refused_by_name),
-      RUN(an_older_file_is_brought_up), RUN(a_step_that_fails_changes_nothing), RUN(other_files_are_refused_and_left_alone), RUN(a_damaged_file_is_refused),
+      RUN(an_older_file_is_brought_up), RUN(rows_of_an_older_log_are_counted), RUN(a_step_that_fails_changes_nothing), RUN(other_files_are_refused_and_left_alone), RUN(a_damaged_file_is_refused),
       RUN(a_full_disk_fails_writes_by_name))
