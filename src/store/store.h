@@ -26,7 +26,8 @@ struct store_ops {
     void (*remove)(struct store *s, const char *bucket, struct slice key, store_done *done, void *arg);
     void (*get)(struct store *s, const char *bucket, struct slice key, store_got *got, void *arg);
     void (*scan)(struct store *s, const char *bucket, store_row *row, void *arg);
-    void (*close)(struct store *s, store_done *done, void *arg);    /* after what is under way; frees the store */
+    void (*close)(struct store *s, store_done *done, void *arg);    /* after what is under way; frees the store. What is asked meanwhile
+                                                                     * fails in its turn */
 };
 
 struct store {
