@@ -15,6 +15,22 @@ static void add(struct api *a, unsigned methods, const char *pattern,
         .methods = methods, .pattern = pattern, .on_request = on_request, .arg = a, .flags = flags};
 }
 
+static void add_admin_routes(struct api *a)
+{
+    const struct http_route rows[API_ADMIN_ROUTES] = {
+        {.pattern = "/health", .on_request = api_on_health},
+        {.pattern = "/health/liveness", .on_request = api_on_liveness},
+        {.pattern = "/health/readiness", .on_request = api_on_readiness},
+        {.pattern = "/metrics", .on_request = api_on_admin_metrics},
+    };
+
+    for (unsigned i = 0; i < API_ADMIN_ROUTES; i++) {
+        a->admin_routes[i] = rows[i];
+        a->admin_routes[i].methods = HTTP_M_GET;
+        a->admin_routes[i].arg = a;
+    }
+}
+
 struct api *api_new(const struct api_options *options)
 {
     struct api *a = MEM_NEW(struct api);
@@ -25,6 +41,7 @@ struct api *api_new(const struct api_options *options)
     atomic_init(&a->readiness, API_STARTING);
     a->routes = mem_new((API_MAX_ROUTES + 2 * options->config->static_mounts.n_items) * sizeof(*a->routes));
     api_add_mounts(a);
+    add_admin_routes(a);
     add(a, HTTP_M_GET, "/", api_on_page, 0);
     add(a, HTTP_M_GET, "/assets/config.json", api_on_config, 0);
     add(a, HTTP_M_GET, "/assets/hypha-rpc-websocket.mjs", api_on_client_module, 0);
@@ -61,4 +78,10 @@ const struct http_route *api_routes(struct api *a, size_t *ret_n)
 {
     *ret_n = a->n_routes;
     return a->routes;
+}
+
+const struct http_route *api_admin_routes(struct api *a, size_t *ret_n)
+{
+    *ret_n = API_ADMIN_ROUTES;
+    return a->admin_routes;
 }

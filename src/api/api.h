@@ -30,6 +30,8 @@ void api_set_readiness(struct api *a, enum api_readiness r); /* any thread */
 
 /* The rows of the route table, in the order they must be matched. `arg` of each is the api. */
 const struct http_route *api_routes(struct api *a, size_t *ret_n);
+/* The rows of the admin listener: health and figures. */
+const struct http_route *api_admin_routes(struct api *a, size_t *ret_n);
 /* Hooks of the site: rate limit (http.md 1.7) and the access log. arg: the api. */
 bool api_allow(struct http_request *req, unsigned *ret_retry_after_s, void *arg);
 void api_on_done(struct http_request *req, void *arg);

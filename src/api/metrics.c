@@ -97,17 +97,12 @@ static void add_charged(struct buf *b, const struct hub *hub)
                     account_refusals(hub->process, (enum account_kind)i));
 }
 
-void api_on_metrics(struct http_request *req, void *arg)
+static void answer(struct api *a, struct http_request *req)
 {
-    struct api *a = arg;
     const struct loop_set *set = a->options.loops;
     const struct metrics **blocks;
     struct buf b;
 
-    if (req->loop->config->metrics == CONFIG_METRICS_OFF) {
-        http_respond_error(req, 404, HTTP_F2, SLICE_LIT("Not Found"));
-        return;
-    }
     blocks = mem_new((set->n_loops + 1) * sizeof(*blocks));
     for (unsigned i = 0; i < set->n_loops; i++)
         blocks[i] = &set->loops[i].metrics;
@@ -120,4 +115,24 @@ void api_on_metrics(struct http_request *req, void *arg)
     http_respond(req, 200, "text/plain; charset=utf-8", buf_slice(&b), SLICE_LIT(""));
     buf_deinit(&b);
     mem_free(blocks);
+}
+
+void api_on_metrics(struct http_request *req, void *arg)
+{
+    int where = req->loop->config->metrics;
+
+    if (where == CONFIG_METRICS_MAIN || where == CONFIG_METRICS_BOTH)
+        answer(arg, req);
+    else
+        http_respond_error(req, 404, HTTP_F2, SLICE_LIT("Not Found"));
+}
+
+void api_on_admin_metrics(struct http_request *req, void *arg)
+{
+    int where = req->loop->config->metrics;
+
+    if (where == CONFIG_METRICS_ADMIN || where == CONFIG_METRICS_BOTH)
+        answer(arg, req);
+    else
+        http_respond_error(req, 404, HTTP_F2, SLICE_LIT("Not Found"));
 }

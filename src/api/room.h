@@ -7,7 +7,7 @@
 
 struct http_rate;
 
-enum { API_MAX_ROUTES = 32 }; /* of our own */
+enum { API_MAX_ROUTES = 32, API_ADMIN_ROUTES = 4 }; /* of our own */
 
 struct api_mount;
 
@@ -16,6 +16,7 @@ struct api {
     struct http_route *routes;  /* owned */
     size_t n_routes;
     struct api_mount *mounts; /* owned, one per mount of the configuration */
+    struct http_route admin_routes[API_ADMIN_ROUTES];
     uint64_t started_ms;
     struct http_rate *rate; /* its own locking */
     atomic_int readiness;   /* any thread */
@@ -44,5 +45,6 @@ void api_on_metrics(struct http_request *req, void *arg);
 void api_on_config(struct http_request *req, void *arg);
 void api_on_client_module(struct http_request *req, void *arg);
 void api_on_static(struct http_request *req, void *arg);
+void api_on_admin_metrics(struct http_request *req, void *arg);
 void api_on_page(struct http_request *req, void *arg);
 void api_on_no_page(struct http_request *req, void *arg);

@@ -138,4 +138,9 @@ MUST_CHECK int config_load(const struct config_program *program, struct config *
  * `err`, the old set stays. `old` is not changed. */
 MUST_CHECK int config_reload(const struct config *old, FILE *err, struct config **ret_config);
 
+/* The two parts of ADDR:PORT, of an IPv6 address without its brackets; an empty ADDR is every address. False: the text is none, and
+ * the outputs are undefined. */
+enum { CONFIG_HOST_MAX = 254 };
+bool config_split_listen(const char *text, char ret_host[CONFIG_HOST_MAX], uint16_t *ret_port);
+
 struct config *config_free(struct config *config); /* takes NULL; returns NULL */

@@ -135,7 +135,7 @@ static void check_pairs(struct config *c, struct report *report)
         report_wrong(report, "--endpoint-url needs --access-key-id and --secret-access-key");
     if ((c->metrics == CONFIG_METRICS_ADMIN || c->metrics == CONFIG_METRICS_BOTH) &&
         !is_given(c, OPTION_ID_admin_listen))
-        report_wrong(report, "--metrics admin and both need a listener of their own: not built in");
+        report_wrong(report, "--metrics admin and both need --admin-listen");
     if (is_given(c, OPTION_ID_proxy_protocol) && c->trusted_proxies.n_items == 0)
         report_wrong(report, "--proxy-protocol needs --trusted-proxies");
     for (size_t i = 0; i < c->static_mounts.n_items; i++) {

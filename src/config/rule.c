@@ -374,3 +374,37 @@ bool rule_log_level(struct rule_case *c)
         return refuse(c, "SUBJECT=LEVEL");
     return true;
 }
+
+bool config_split_listen(const char *text, char ret_host[CONFIG_HOST_MAX], uint16_t *ret_port)
+{
+    const char *colon = strrchr(text, ':'), *host = text;
+    size_t n = colon ? (size_t)(colon - text) : 0;
+    struct rule_case c = {.text = ret_host};
+    unsigned long port;
+    char *end;
+
+    if (!colon || !isdigit((unsigned char)colon[1]))
+        return false;
+    port = strtoul(colon + 1, &end, 10);
+    if (*end || port > UINT16_MAX)
+        return false;
+    bool is_bracketed = n >= 2 && host[0] == '[' && host[n - 1] == ']';
+    if (is_bracketed) {
+        host++;
+        n -= 2;
+    }
+    if (n >= CONFIG_HOST_MAX)
+        return false;
+    memcpy(ret_host, host, n);
+    ret_host[n] = '\0';
+    *ret_port = (uint16_t)port;
+    return is_bracketed == (strchr(ret_host, ':') != NULL) && (!n || rule_host(&c));
+}
+
+bool rule_listen(struct rule_case *c)
+{
+    char host[CONFIG_HOST_MAX];
+    uint16_t port;
+
+    return config_split_listen(c->text, host, &port) || refuse(c, "ADDR:PORT, of IPv6 [ADDR]:PORT");
+}

@@ -34,6 +34,7 @@ bool rule_root_token(struct rule_case *c);
 bool rule_smtp_url(struct rule_case *c);
 bool rule_mail_from(struct rule_case *c);
 bool rule_log_level(struct rule_case *c);
+bool rule_listen(struct rule_case *c);
 /* The network a text that passed rule_cidr names. */
 struct config_cidr;
 bool rule_parse_cidr(const char *text, struct config_cidr *ret_cidr);

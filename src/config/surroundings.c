@@ -171,6 +171,7 @@ void surroundings_fill(struct config *c)
     set_default(c, OPTION_ID_process_bytes, arena_fmt(arena, "%llu", bytes));
     fill_shares(c);
     set_default(c, OPTION_ID_max_connections, arena_fmt(arena, "%llu", usable_connections()));
+    set_default(c, OPTION_ID_metrics, c->admin_listen ? "both" : "main");
     set_default(c, OPTION_ID_web_client_dir, HYPHAD_PREFIX "/share/hyphad/web");
     fill_data_dir(c);
 }

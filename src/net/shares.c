@@ -12,30 +12,17 @@
 
 #include <pthread.h>
 
-#include "base/account.h"
 #include "base/clock.h"
 #include "base/list.h"
-#include "base/map.h"
 #include "base/memory.h"
 #include "loop/loop.h"
+#include "net/neighbours.h"
 #include "wire/ip.h"
 
 enum {
     N_MOVABLE = SEAT_BUSY,
-    BUCKETS_MIN = 64,
-    BUCKETS_MAX = 16384,
     FRESH_GRACE_MS = 250, /* a request that is on its way has so long to arrive */
     HEAD_GRACE_MS = 1000, /* and one that is half here so long to be whole */
-};
-
-struct neighbour {                  /* an address that holds seats */
-    struct list link;               /* in its bucket */
-    struct in6_addr key;
-    size_t n_refs;                  /* seats that name it */
-    size_t n_seats;                 /* places that count for it; those leaving included */
-    size_t n_leaving;
-    size_t n_unasked;               /* seats that have not asked for anything and are not leaving */
-    struct list by_use[N_MOVABLE];  /* seat.in_neighbour */
 };
 
 struct seat {
@@ -61,73 +48,16 @@ struct shares {
     /* const after init */
     struct shares_options options;
     size_t share;
-    size_t n_buckets;
-    struct account *payer;          /* borrowed, or NULL */
     pthread_mutex_t lock;           /* class socket_seats */
     /* under it */
     size_t n_seats, n_leaving, n_spare;
     struct list by_use[N_MOVABLE];  /* seat.in_all */
     struct list spare;              /* of the reserve, not BUSY, not leaving: seat.in_all */
     struct list *leaving;           /* per loop: seat.in_all */
-    struct list *buckets;
+    struct neighbours neighbours;
 };
 
-/* ---- addresses ---- */
-
-static struct list *bucket_of(struct shares *s, const struct in6_addr *key)
-{
-    return &s->buckets[map_hash(slice_make(key->s6_addr, sizeof(key->s6_addr))) % s->n_buckets];
-}
-
-static struct neighbour *neighbour_new(const struct shares *s, const struct in6_addr *address)
-{
-    struct neighbour *n = MEM_NEW(struct neighbour);
-
-    n->key = ip_network(address);
-    list_init(&n->link);
-    for (unsigned use = 0; use < N_MOVABLE; use++)
-        list_init(&n->by_use[use]);
-    account_keep_always(s->payer, mem_taken(n));
-    return n;
-}
-
-static void neighbour_free(const struct shares *s, struct neighbour *n)
-{
-    if (n)
-        account_drop(s->payer, mem_taken(n));
-    mem_free(n);
-}
-
-/* The one that is known under that key, or `fresh`, which is known from here on; with a reference.
- * *ret_spare: what was not needed, to be freed without the lock. */
-static struct neighbour *neighbour_ref(struct shares *s, struct neighbour *fresh,
-                                       struct neighbour **ret_spare)
-{
-    struct list *bucket = bucket_of(s, &fresh->key);
-
-    *ret_spare = NULL;
-    LIST_FOREACH(it, bucket)
-    {
-        struct neighbour *n = LIST_ENTRY(it, struct neighbour, link);
-        if (IN6_ARE_ADDR_EQUAL(&n->key, &fresh->key)) {
-            *ret_spare = fresh;
-            n->n_refs++;
-            return n;
-        }
-    }
-    list_link(bucket, &fresh->link);
-    fresh->n_refs = 1;
-    return fresh;
-}
-
-/* Returns it when nobody names it any more: to be freed without the lock. */
-static struct neighbour *neighbour_unref(struct neighbour *n)
-{
-    if (--n->n_refs)
-        return NULL;
-    list_unlink(&n->link);
-    return n;
-}
+_Static_assert((int)NEIGHBOUR_LISTS == (int)N_MOVABLE, "a list of each use that can be asked to leave");
 
 /* ---- a seat in its lists and figures ---- */
 
@@ -339,7 +269,7 @@ int shares_arrive(struct shares *s, const struct in6_addr *address, bool is_prox
                   struct seat **ret)
 {
     struct seat *seat = MEM_NEW(struct seat), *victim;
-    struct neighbour *unused, *fresh = neighbour_new(s, address), *left = NULL;
+    struct neighbour *unused, *fresh = neighbour_new(&s->neighbours, address), *left = NULL;
     bool must_tell = false, is_spare, is_in = true;
     unsigned victims_loop = 0;
 
@@ -347,7 +277,7 @@ int shares_arrive(struct shares *s, const struct in6_addr *address, bool is_prox
     list_init(&seat->in_neighbour);
     list_init(&seat->in_all);
     pthread_mutex_lock(&s->lock);
-    seat->home = seat->counted = neighbour_ref(s, fresh, &unused);
+    seat->home = seat->counted = neighbour_ref(&s->neighbours, fresh, &unused);
     int r = find_room(s, seat->home, is_proxy, &victim);
     is_spare = r != SHARES_OK;
     if (is_spare)
@@ -363,8 +293,8 @@ int shares_arrive(struct shares *s, const struct in6_addr *address, bool is_prox
         left = neighbour_unref(seat->home);
     }
     pthread_mutex_unlock(&s->lock);
-    neighbour_free(s, unused);
-    neighbour_free(s, left);
+    neighbour_free(&s->neighbours, unused);
+    neighbour_free(&s->neighbours, left);
     if (must_tell)
         tell_loop(s, victims_loop);
     metric_add(s->options.metrics, METRIC_CONNS_IN_RESERVE, is_in && is_spare);
@@ -421,10 +351,16 @@ static void run_leaving(struct loop *loop, struct mail *mail)
 {
     struct leaving_mail *m = CONTAINER_OF(mail, struct leaving_mail, mail);
     struct shares *s = m->shares;
+    struct list early; /* asked before the mail that brings their socket has run */
 
     mem_free(m);
+    list_init(&early);
     for (struct seat *seat; (seat = take_leaving(s, loop->index));) {
-        if (seat->evict && seat->evict(seat->owner)) {
+        if (!seat->evict) {
+            list_link(&early, &seat->in_all);
+            continue;
+        }
+        if (seat->evict(seat->owner)) {
             loop_count(loop, METRIC_CONNS_EVICTED, 1);
             continue; /* it counts as leaving until it is freed, which may have happened */
         }
@@ -433,6 +369,12 @@ static void run_leaving(struct loop *loop, struct mail *mail)
         seat_list(seat);
         pthread_mutex_unlock(&s->lock);
     }
+    if (list_is_empty(&early))
+        return;
+    pthread_mutex_lock(&s->lock);
+    list_move_all(&s->leaving[loop->index], &early);
+    pthread_mutex_unlock(&s->lock);
+    tell_loop(s, loop->index);
 }
 
 void seat_own(struct seat *seat, bool (*evict)(void *owner), void *owner)
@@ -464,7 +406,7 @@ void seat_set(struct seat *seat, enum seat_use use)
         seat_list(seat);
     }
     pthread_mutex_unlock(&s->lock);
-    neighbour_free(s, left);
+    neighbour_free(&s->neighbours, left);
 }
 
 /* A seat of the reserve that wants more takes a place, when there is one by now or somebody who can
@@ -494,7 +436,7 @@ int seat_ask(struct seat *seat, const struct in6_addr *client)
     if (!seat || (!client && !seat->is_spare))
         return SHARES_OK;
     struct shares *s = seat->shares;
-    fresh = client ? neighbour_new(s, client) : NULL;
+    fresh = client ? neighbour_new(&s->neighbours, client) : NULL;
     pthread_mutex_lock(&s->lock);
     if (seat->is_spare)
         r = seat_promote(seat, &victim);
@@ -503,7 +445,7 @@ int seat_ask(struct seat *seat, const struct in6_addr *client)
         must_tell = seat_leave(victim);
     }
     if (r == SHARES_OK && fresh) {
-        struct neighbour *n = neighbour_ref(s, fresh, &unused);
+        struct neighbour *n = neighbour_ref(&s->neighbours, fresh, &unused);
         if (n_held(n) >= s->share) {
             r = SHARES_OVER;
             left = neighbour_unref(n);
@@ -518,9 +460,9 @@ int seat_ask(struct seat *seat, const struct in6_addr *client)
         fresh = NULL;
     }
     pthread_mutex_unlock(&s->lock);
-    neighbour_free(s, fresh);
-    neighbour_free(s, unused);
-    neighbour_free(s, left);
+    neighbour_free(&s->neighbours, fresh);
+    neighbour_free(&s->neighbours, unused);
+    neighbour_free(&s->neighbours, left);
     if (must_tell)
         tell_loop(s, victims_loop);
     return r;
@@ -551,8 +493,8 @@ struct seat *seat_free(struct seat *seat)
         left[0] = neighbour_unref(seat->counted);
     left[1] = neighbour_unref(seat->home);
     pthread_mutex_unlock(&s->lock);
-    neighbour_free(s, left[0]);
-    neighbour_free(s, left[1]);
+    neighbour_free(&s->neighbours, left[0]);
+    neighbour_free(&s->neighbours, left[1]);
     mem_free(seat);
     return NULL;
 }
@@ -566,11 +508,7 @@ struct shares *shares_new(const struct shares_options *options)
 
     s->options = *options;
     s->share = share ? share : 1;
-    s->n_buckets = options->n_places / 4;
-    if (s->n_buckets < BUCKETS_MIN)
-        s->n_buckets = BUCKETS_MIN;
-    if (s->n_buckets > BUCKETS_MAX)
-        s->n_buckets = BUCKETS_MAX;
+    neighbours_init(&s->neighbours, options->n_places);
     pthread_mutex_init(&s->lock, NULL);
     list_init(&s->spare);
     for (unsigned use = 0; use < N_MOVABLE; use++)
@@ -578,15 +516,12 @@ struct shares *shares_new(const struct shares_options *options)
     s->leaving = mem_new(options->n_loops * sizeof(*s->leaving));
     for (unsigned i = 0; i < options->n_loops; i++)
         list_init(&s->leaving[i]);
-    s->buckets = mem_new(s->n_buckets * sizeof(*s->buckets));
-    for (size_t i = 0; i < s->n_buckets; i++)
-        list_init(&s->buckets[i]);
     return s;
 }
 
 void shares_pay(struct shares *s, struct account *payer)
 {
-    s->payer = payer;
+    s->neighbours.payer = payer;
 }
 
 struct shares *shares_free(struct shares *s)
@@ -596,6 +531,6 @@ struct shares *shares_free(struct shares *s)
     ASSERT(!s->n_seats && !s->n_spare && !s->n_leaving);
     pthread_mutex_destroy(&s->lock);
     mem_free(s->leaving);
-    mem_free(s->buckets);
+    neighbours_deinit(&s->neighbours);
     return mem_free(s);
 }

@@ -12,6 +12,7 @@
 #include "hyphad/protocol.h"
 #include "net/stream.h"
 #include "peer/peer.h"
+#include "server/admin_port.h"
 #include "server/features.h"
 #include "server/ready.h"
 #include "server/wiring.h"
@@ -41,6 +42,7 @@ static void run_order(struct loop *l, struct mail *mail)
         break;
     case ORDER_IDLE:
         http_loop_close_idle(&s->http_loops[l->index]);
+        admin_port_close_idle(s, l);
         break;
     case ORDER_CUT:
         (void)peer_loop_drain(&s->peer_loops[l->index], 0, HYPHA_CLOSE_GOING_AWAY, SLICE_LIT("Server is shutting down"));

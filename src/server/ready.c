@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "server/admin_port.h"
 #include "server/wiring.h"
 
 static void write_port_file(const struct server *s)
@@ -34,6 +35,8 @@ void ready_announce(struct server *s)
     if (s->config->port_file)
         write_port_file(s);
     /* A closed stdout is no error: somebody who wants to know reads the log or asks readiness. */
+    if (admin_port_url(s))
+        printf("also listening on %s\n", admin_port_url(s));
     printf("listening on %s\n", s->local_url);
     fflush(stdout);
     ready_notify("READY=1");

@@ -16,6 +16,7 @@
 #include "base/memory.h"
 #include "config/config.h"
 #include "net/listener.h"
+#include "server/admin_port.h"
 #include "server/drain.h"
 #include "server/ready.h"
 #include "server/reload.h"
@@ -87,20 +88,30 @@ static void on_signal(struct server *s, struct drain *drain, struct config **con
     }
 }
 
+/* The shorter of two waits, of which -1 is for ever. */
+static int sooner(int a_ms, int b_ms)
+{
+    if (a_ms < 0 || b_ms < 0)
+        return a_ms < 0 ? b_ms : a_ms;
+    return a_ms < b_ms ? a_ms : b_ms;
+}
+
 static int serve(struct server *s, struct config **config, int signal_fd)
 {
     struct drain drain = {0};
     bool is_announced = false;
 
     for (;;) {
-        int accept_wait_ms = listener_wait_ms(s->listener), wait_ms = drain_wait_ms(&drain);
+        struct listener *admin = admin_port_listener(s);
+        int wait_ms = sooner(drain_wait_ms(&drain), sooner(listener_wait_ms(s->listener), admin ? listener_wait_ms(admin) : -1));
         struct pollfd fds[] = {{.fd = listener_fd(s->listener), .events = POLLIN},
                                {.fd = signal_fd, .events = POLLIN},
-                               {.fd = s->wake_fd, .events = POLLIN}};
-        if (accept_wait_ms >= 0 && (wait_ms < 0 || accept_wait_ms < wait_ms))
-            wait_ms = accept_wait_ms;
+                               {.fd = s->wake_fd, .events = POLLIN},
+                               {.fd = admin ? listener_fd(admin) : -1, .events = POLLIN}};
         if (poll(fds, ARRAY_LEN(fds), wait_ms) < 0 && errno != EINTR)
             return 1;
+        if (fds[3].revents)
+            listener_accept(admin);
         if (fds[0].revents)
             listener_accept(s->listener);
         if (fds[2].revents)
@@ -124,6 +135,7 @@ static void stop(struct server *s)
 
     ready_withdraw(s);
     s->listener = listener_close(s->listener);
+    admin_port_stop_listening(s);
     drain_cut(s);
     server_close_hub(s);
     while (!atomic_load_explicit(&s->hub_is_closed, memory_order_acquire))

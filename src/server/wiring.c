@@ -19,6 +19,7 @@
 #include "net/shares.h"
 #include "router/router.h"
 #include "peer/routes.h"
+#include "server/admin_port.h"
 #include "server/hub_life.h"
 
 enum { CALL_TIMEOUT_MS = 30000 };
@@ -38,8 +39,7 @@ static bool is_proxy(const struct in6_addr *address, void *arg)
     return http_site_trusts(&(struct http_site){.trusted = &s->config->trusted_proxies}, address);
 }
 
-/* The URL a client on this machine can use: wildcards become the loopback address. */
-static char *url_of(const char *host, uint16_t port, const char *base_path)
+char *server_url_of(const char *host, uint16_t port, const char *base_path)
 {
     struct buf b;
     const char *shown = host;
@@ -53,28 +53,36 @@ static char *url_of(const char *host, uint16_t port, const char *base_path)
     return buf_take(&b);
 }
 
+bool server_listen(const struct listener_options *options, const char *host, uint16_t port, struct listener **ret, uint16_t *ret_port)
+{
+    int error = 0;
+    int r = listener_open(options, host, port, ret, ret_port, &error);
+
+    if (r != LISTENER_OK) {
+        const char *reason = r == LISTENER_BAD_ADDRESS ? "no such address" : strerror(error);
+        LOG(LOG_ERROR, "net", "cannot listen", log_text("host", host), log_int("port", port), log_text("reason", reason));
+        fprintf(stderr, strchr(host, ':') ? "hyphad: cannot listen on [%s]:%u: %s\n" : "hyphad: cannot listen on %s:%u: %s\n", host, port, reason);
+        return false;
+    }
+    LOG(LOG_INFO, "net", "listening", log_text("host", host), log_int("port", *ret_port));
+    return true;
+}
+
 bool server_bind(struct server *s)
 {
     const struct config *c = s->config;
+
     s->shares = shares_new(&(struct shares_options){.loops = &s->loops, .n_loops = c->threads, .n_places = c->max_connections,
                                                     .share_percent = c->address_share, .n_reserve = c->reserved_connections,
                                                     .metrics = &s->metrics});
     struct listener_options options = {.loops = &s->loops, .shares = s->shares, .metrics = &s->metrics, .backlog = (int)c->backlog,
                                        .on_socket = on_socket, .is_proxy = is_proxy, .arg = s};
-    int error = 0;
-    int r = listener_open(&options, c->host, (uint16_t)c->port, &s->listener, &s->port, &error);
 
-    if (r != LISTENER_OK) {
-        LOG(LOG_ERROR, "net", "cannot listen", log_text("host", c->host), log_int("port", c->port),
-            log_text("reason", r == LISTENER_BAD_ADDRESS ? "no such address" : strerror(error)));
-        fprintf(stderr, strchr(c->host, ':') ? "hyphad: cannot listen on [%s]:%u: %s\n" : "hyphad: cannot listen on %s:%u: %s\n", c->host, c->port,
-                r == LISTENER_BAD_ADDRESS ? "no such address" : strerror(error));
+    if (!server_listen(&options, c->host, (uint16_t)c->port, &s->listener, &s->port))
         return false;
-    }
-    s->local_url = url_of(c->host, s->port, c->base_path);
+    s->local_url = server_url_of(c->host, s->port, c->base_path);
     s->public_url = c->public_base_url ? mem_copy(c->public_base_url, strlen(c->public_base_url)) : mem_copy(s->local_url, strlen(s->local_url));
-    LOG(LOG_INFO, "net", "listening", log_text("host", c->host), log_int("port", s->port));
-    return true;
+    return admin_port_bind(s);
 }
 
 static void make_secret(char *out, size_t room)
@@ -276,6 +284,7 @@ bool server_wire(struct server *s)
     fill_site(s);
     for (unsigned i = 0; i < n; i++)
         wire_loop(s, i);
+    admin_port_wire(s);
     return check_secret(s) && hub_life_prepare(s);
 }
 
@@ -309,6 +318,7 @@ static void unwire_loops(struct server *s)
     loop_set_bury(&s->loops);
     for (unsigned i = 0; i < n; i++)
         http_loop_deinit(&s->http_loops[i]);
+    admin_port_unwire(s);
     hub_deinit(&s->hub);        /* before its loop goes: its timers and gauges live there */
     loop_set_deinit(&s->loops);
     for (unsigned i = 0; i < n; i++) {
@@ -335,6 +345,7 @@ void server_unwire(struct server *s)
     s->listener = listener_close(s->listener);
     if (s->loops.loops && s->router)
         unwire_loops(s);
+    admin_port_free(s);
     s->shares = shares_free(s->shares);
     if (s->data_dir.path)
         data_dir_close(&s->data_dir);

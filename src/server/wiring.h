@@ -14,9 +14,11 @@
 #include "store/data_dir.h"
 
 struct admin;
+struct admin_port;
 struct api;
 struct config;
 struct listener;
+struct listener_options;
 struct login;
 struct manager;
 struct queues;
@@ -28,6 +30,7 @@ enum server_phase { SERVER_STARTING, SERVER_READY, SERVER_DRAINING, SERVER_FAILE
 struct server {
     const struct config *config;
     uint64_t started_ms;
+    struct admin_port *admin_port;          /* NULL without --admin-listen */
     struct shares *shares;                  /* the places for its sockets */
     struct listener *listener;
     uint16_t port;
@@ -64,6 +67,10 @@ struct server {
 
 /* Each step undone by server_unwire, whatever was reached. False: the error is logged and ready to exit with 1. */
 bool server_bind(struct server *s);             /* listener and URLs */
+/* Listens there, or logs why not. */
+MUST_CHECK bool server_listen(const struct listener_options *options, const char *host, uint16_t port, struct listener **ret, uint16_t *ret_port);
+/* The URL a client on this machine can use, wildcards become the loopback address. The caller frees it. */
+char *server_url_of(const char *host, uint16_t port, const char *base_path);
 bool server_open_data(struct server *s);        /* data folder, secret, ids */
 bool server_wire(struct server *s);             /* loops, router, hub, rooms; threads not running yet */
 /* On the hub loop, by mail: reads what is kept, opens the hub's own services, then the phase is READY or FAILED. */

@@ -47,11 +47,12 @@ class Crowd:
     def __init__(self, server):
         self.server, self.all = server, []
 
-    async def open(self, address="127.0.0.1"):
+    async def open(self, address="127.0.0.1", port=None):
         sock = socket.socket()
         sock.setblocking(False)
         sock.bind((address, 0))
-        await asyncio.get_running_loop().sock_connect(sock, self.server.address)
+        await asyncio.get_running_loop().sock_connect(
+            sock, ("127.0.0.1", port or self.server.port))
         tcp = Tcp(*await asyncio.open_connection(sock=sock, limit=1 << 24))
         self.all.append(tcp)
         return tcp
@@ -87,7 +88,7 @@ class Crowd:
 
 def socket_count(server):
     """Connections of others that the server holds, by the kernel's own list."""
-    mine = f":{server.port:04X}"
+    mine = (f":{server.port:04X}", f":{server.admin_port or 0:04X}")
     with open("/proc/net/tcp") as f:
         rows = [line.split() for line in f.readlines()[1:]]
     return sum(1 for row in rows if row[1].endswith(mine) and row[3] == "01")
@@ -245,6 +246,41 @@ async def test_sockets_that_ask_nothing_have_a_share_behind_a_proxy_too(servers)
         assert [status for status, *_ in storm] == [200] * len(storm)
         await until(lambda: is_served(crowd, PROXY, gone=silent[0]))
         assert not silent[-1].reader.at_eof()
+
+
+@pytest.mark.req("S-65")
+async def test_the_admin_listener_is_apart_from_clients(start_server):
+    server = start_server(*STRICT, "--admin-listen", "127.0.0.1:0", "--metrics", "admin",
+                          "--drain-delay", "10")
+    admin = server.admin_port
+    async with Crowd(server) as crowd:
+        for i in range(PLACES):
+            await crowd.admitted(f"127.0.1.{i // SHARE}")
+        for _ in range(100):
+            await crowd.open(port=admin)
+
+        async def ask(path):
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                return await answer(await crowd.open(port=admin), path)
+            return 0, {}, b""
+
+        async def is_let_in():      # when the silent sockets have had their first moment
+            return (await ask("/health"))[0] == 200
+        await until(is_let_in)
+        for path in ("/health", "/health/liveness", "/health/readiness", "/metrics"):
+            assert (await ask(path))[0] == 200
+        assert b"hyphad_connections_open" in (await ask("/metrics"))[2]
+        for path in ("/", "/public/services/", "/ws", "/rpc"):
+            assert (await ask(path))[0] == 404
+        assert (await fresh_answer(crowd, "/metrics", "127.0.0.8"))[0] == 404
+        assert (await fresh_answer(crowd, "/health", "127.0.0.8"))[0] == 200
+        server.process.terminate()
+        await until(lambda: is_draining(ask))
+
+
+async def is_draining(ask):
+    status, _, body = await ask("/health/readiness")
+    return status == 503 and json.loads(body)["detail"] == "Server is shutting down"
 
 
 SLOW = ("--min-body-rate", "1000", "--rate-window", "0.3", "--head-timeout", "0.3")

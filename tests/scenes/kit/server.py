@@ -43,6 +43,7 @@ class Server:
         self.data_dir = Path(data_dir or tempfile.mkdtemp(prefix="scene-data-"))
         self.port = port
         self.url = None
+        self.admin_port = None      # of --admin-listen
         self.process = None
         self.exit_code = None
         self._log_path = None
@@ -91,6 +92,8 @@ class Server:
         threading.Thread(target=read, daemon=True).start()
         ready.wait(within)
         for line in lines:
+            if line.startswith("also listening on "):
+                self.admin_port = int(line.rsplit(":", 1)[1])
             if line.startswith("listening on "):
                 self.url = line.removeprefix("listening on ").rstrip("/")
                 self.port = int(re.search(r":(\d+)", self.url.split("//", 1)[1]).group(1))

@@ -178,6 +178,30 @@ CASE(the_reserve_gives_way_to_the_next)
     end(&w);
 }
 
+/* The mail that asks can come before the one that brings the socket. */
+CASE(who_is_asked_before_its_socket_is_here_is_asked_again)
+{
+    struct world w;
+    struct guest at[N_PLACES], spare[3] = {0};
+    struct in6_addr ip;
+
+    begin(&w);
+    for (int i = 0; i < N_PLACES; i++)
+        busy(&w, &at[i], i & 1 ? "192.0.2.1" : "192.0.2.2");
+    CHECK(ip_parse("192.0.2.6", &ip));
+    CHECK_INT(shares_arrive(w.s, &ip, false, 0, &spare[0].seat), SHARES_OK);
+    CHECK_INT(arrive(&w, &spare[1], "192.0.2.5", false), SHARES_OK);
+    CHECK_INT(arrive(&w, &spare[2], "192.0.2.6", false), SHARES_OK);
+    turns_run(&w.t);
+    turns_run(&w.t);
+    CHECK(!spare[1].was_asked && !spare[2].was_asked);
+    seat_own(spare[0].seat, on_evict, &spare[0]);
+    TURNS_UNTIL(&w.t, spare[0].was_asked);
+    leave(at, N_PLACES);
+    leave(spare, 3);
+    end(&w);
+}
+
 CASE(an_address_holds_its_share_and_ipv6_counts_by_net)
 {
     struct world w;
@@ -280,5 +304,6 @@ CASE(a_random_crowd_leaves_nothing_behind)
 
 CASES(RUN(the_least_useful_leave_and_those_at_work_stay), RUN(whoever_is_of_use_after_all_stays),
       RUN(nobody_leaves_in_the_first_moment), RUN(the_reserve_gives_way_to_the_next),
+      RUN(who_is_asked_before_its_socket_is_here_is_asked_again),
       RUN(an_address_holds_its_share_and_ipv6_counts_by_net), RUN(a_proxy_counts_for_whom_it_names),
       RUN(a_proxys_silent_sockets_have_a_share), RUN(a_random_crowd_leaves_nothing_behind))
