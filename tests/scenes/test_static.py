@@ -121,6 +121,8 @@ async def test_big_files_and_slow_clients(hub, mounted, folder):
         for tcp in slow:
             await tcp.send(b"GET /tests/big.bin HTTP/1.1\r\nHost: x\r\n\r\n")
             await tcp.reader.readexactly(1)
+        assert await until(lambda: not [fd for fd in Path(f"/proc/{mounted.pid}/fd").iterdir()
+                                        if fd.is_symlink() and os.path.realpath(fd) == str(folder / "big.bin")])
         files = await asyncio.gather(*(http.get("/tests/big.bin") for _ in range(4)))
         assert all(f.content == whole for f in files)
         part = await http.get("/tests/big.bin", headers={"Range": "bytes=100000-2900000"})
