@@ -30,7 +30,7 @@
 
 enum {
     SESSIONS_BYTES = 510,   /* the last 10 to 20 sessions of published clients */
-    TELL_AT_ONCE = 32,      /* watchers told in one turn */
+    TELL_AT_ONCE = 16,      /* watchers told in one turn */
 };
 
 /* Texts of at most 255 bytes, each behind its length, the oldest first. */
