@@ -75,11 +75,14 @@ static void add_process(struct buf *b, const struct api *a)
                (double)clock_wall_ms() / 1000.0 - age_s);
 }
 
-static void add_charged(struct buf *b, const struct hub *hub)
+/* asker: of the request for the figures, which they leave out. */
+static void add_charged(struct buf *b, const struct hub *hub, struct account *asker)
 {
     const struct account *process = hub->process, *shares[] = {account_shared(hub->loop->own), hub->clients, hub->http};
-    size_t n_under_way = account_used(process), n_kept = account_kept(process);
 
+    account_settle(asker);
+    size_t n_kept = account_kept(process), n_asker = account_used(asker), n_under_way = account_used(process);
+    n_under_way -= n_under_way < n_asker ? n_under_way : n_asker;
     add_figure(b, "hyphad_charged_bytes", "gauge", "Bytes of heap charged to accounts: under way and kept", (double)(n_under_way + n_kept));
     add_figure(b, "hyphad_under_way_bytes", "gauge", "Of them, messages and requests that are not delivered, up to a second rounded up",
                (double)n_under_way);
@@ -111,7 +114,7 @@ static void answer(struct api *a, struct http_request *req)
     metrics_print(blocks, set->n_loops + 1, &b);
     add_absent(&b);
     add_process(&b, a);
-    add_charged(&b, a->options.hub);
+    add_charged(&b, a->options.hub, req->account);
     http_respond(req, 200, "text/plain; charset=utf-8", buf_slice(&b), SLICE_LIT(""));
     buf_deinit(&b);
     mem_free(blocks);

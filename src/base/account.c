@@ -9,6 +9,7 @@ enum { ACCOUNT_GRANT = 16 * 1024 };
 /* What only the root has. */
 struct root {
     struct account account;         /* first */
+    atomic_size_t peak_bytes;       /* about: two threads may overtake each other */
     atomic_size_t n_refused[ACCOUNT_KINDS];
 };
 
@@ -81,14 +82,23 @@ struct account *account_shared(struct account *a)
     return a->is_leaf ? a->parent : a;
 }
 
+static struct root *root_of(const struct account *a)
+{
+    while (a->parent)
+        a = a->parent;
+    return (struct root *)(uintptr_t)a;
+}
+
 static int refuse(const struct account *a)
 {
-    const struct account *root = a;
-
-    while (root->parent)
-        root = root->parent;
-    atomic_fetch_add_explicit(&((struct root *)(uintptr_t)root)->n_refused[a->kind], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&root_of(a)->n_refused[a->kind], 1, memory_order_relaxed);
     return ACCOUNT_FULL;
+}
+
+static void note_peak(struct root *r, size_t total)
+{
+    if (total > atomic_load_explicit(&r->peak_bytes, memory_order_relaxed))
+        atomic_store_explicit(&r->peak_bytes, total, memory_order_relaxed);
 }
 
 /* From `a`, which is no leaf, up to the root. */
@@ -96,8 +106,11 @@ static int charge_shared(struct account *a, size_t n_bytes)
 {
     for (struct account *at = a; at; at = at->parent) {
         size_t before = atomic_fetch_add_explicit(&at->total_bytes, n_bytes, memory_order_relaxed);
-        if (!at->cap_bytes || (before <= at->cap_bytes && n_bytes <= at->cap_bytes - before))
+        if (!at->cap_bytes || (before <= at->cap_bytes && n_bytes <= at->cap_bytes - before)) {
+            if (!at->parent)
+                note_peak((struct root *)at, before + n_bytes);
             continue;
+        }
         for (struct account *undo = a; undo != at; undo = undo->parent)
             (void)take(&undo->total_bytes, n_bytes);
         (void)take(&at->total_bytes, n_bytes);
@@ -243,7 +256,15 @@ size_t account_kept(const struct account *a)
 size_t account_refusals(const struct account *root, enum account_kind kind)
 {
     ASSERT(!root->parent);
-    return atomic_load_explicit(&((struct root *)(uintptr_t)root)->n_refused[kind], memory_order_relaxed);
+    return atomic_load_explicit(&root_of(root)->n_refused[kind], memory_order_relaxed);
+}
+
+size_t account_take_peak(struct account *root)
+{
+    size_t now = atomic_load_explicit(&root->total_bytes, memory_order_relaxed);
+
+    ASSERT(!root->parent);
+    return atomic_exchange_explicit(&root_of(root)->peak_bytes, now, memory_order_relaxed);
 }
 
 const char *account_kind_word(enum account_kind kind)

@@ -65,6 +65,8 @@ MUST_CHECK NONNULL(1) int account_keep_now(struct account *a, size_t *kept, size
 void account_keep_now_always(struct account *a, size_t *kept, size_t n_bytes);
 size_t account_kept(const struct account *a);
 
+/* The most this root has held since the last asking, from where it is now on. Any thread. */
+size_t account_take_peak(struct account *root);
 /* How often accounts of this kind have refused, below this root. Any thread. */
 size_t account_refusals(const struct account *root, enum account_kind kind);
 const char *account_kind_word(enum account_kind kind);

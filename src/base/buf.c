@@ -104,6 +104,16 @@ struct slice buf_slice(const struct buf *b)
     return (struct slice){b->ptr, b->len};
 }
 
+void buf_trim(struct buf *b)
+{
+    char *sized = b->room > b->len + 1 ? buf_resize(b, b->len + 1) : NULL;
+
+    if (sized) {
+        b->ptr = sized;
+        b->room = b->len + 1;
+    }
+}
+
 char *buf_take(struct buf *b)
 {
     ASSERT(!b->account);

@@ -48,6 +48,7 @@ void buf_add_fmt(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 MUST_CHECK char *buf_reserve(struct buf *b, size_t n_bytes);
 void buf_grow(struct buf *b, size_t n_bytes);                   /* claims what was reserved */
 struct slice buf_slice(const struct buf *b);                    /* borrowed until the next append */
+void buf_trim(struct buf *b);                                   /* gives back what is not used of the room */
 /* The bytes as a NUL-terminated block the caller frees; the buffer is empty afterwards. NULL when it has failed. */
 char *buf_take(struct buf *b);
 

@@ -16,8 +16,10 @@
 #include "base/memory.h"
 #include "http/conn_state.h"
 #include "http/parse.h"
+#include "http/payers.h"
 #include "net/shares.h"
 #include "net/stream.h"
+#include "wire/ip.h"
 
 enum {
     LINGER_MS = 2000, /* after a refusal amid a body: let the client read it before the close */
@@ -32,9 +34,12 @@ void http_conn_free(struct http_conn *c)
     c->hl->n_conns--;
     if (c->req) /* of a stream that was taken: its handler has let go of it */
         http_request_end(c->req);
-    account_drop(c->hl->site->account, c->n_kept);
     http_parser_free(c->parser);
-    buf_deinit(&c->held);
+    held_buf_deinit(&c->held);
+    if (c->account)
+        account_drop(c->account, c->n_kept);
+    account_unref(c->account);
+    http_payer_leave(c->payer);
     mem_free(c);
 }
 
@@ -112,11 +117,11 @@ static void on_resume(struct deferred *d)
         http_conn_free(c);
     } else if (c->is_cut) {
         http_conn_close(c);
-    } else if (http_feed_is_open(c) && c->held.len) {
-        struct buf held = c->held;
-        buf_init(&c->held, 0);
-        http_feed(c, held.ptr, held.len);
-        buf_deinit(&held);
+    } else if (http_feed_is_open(c) && c->held.b.len) {
+        struct held_buf held = c->held;
+        held_buf_init(&c->held, 0, c->account);
+        http_feed(c, held.b.ptr, held.b.len);
+        held_buf_deinit(&held);
     }
 }
 
@@ -124,7 +129,7 @@ static void on_read(struct stream *s, char *bytes, size_t n_bytes)
 {
     struct http_conn *c = s->owner;
 
-    if (http_feed_is_open(c) && !c->held.len)
+    if (http_feed_is_open(c) && !c->held.b.len)
         http_feed(c, bytes, n_bytes);
     else if (http_feed_is_open(c) || c->state == CONN_PENDING)
         http_feed_hold(c, bytes, n_bytes);
@@ -154,9 +159,10 @@ static void on_drained(struct stream *s)
         http_conn_close(c);
     } else if (c->state == CONN_IDLE) {
         http_admit_tell(c);
+        account_settle(c->account);
         http_conn_start_timer(c, c->hl->site->caps.keepalive_timeout_ms);
         stream_read_start(s);
-        if (c->held.len)
+        if (c->held.b.len)
             loop_defer(c->hl->loop, &c->resume);
     } else if (c->state == CONN_PENDING) {
         struct http_request *req = c->req;
@@ -228,7 +234,7 @@ void http_loop_close_idle(struct http_loop *hl)
     LIST_FOREACH(it, &hl->conns)
     {
         struct http_conn *c = LIST_ENTRY(it, struct http_conn, link);
-        if (c->state == CONN_IDLE && !c->held.len && !c->stream->sendq.n_bytes)
+        if (c->state == CONN_IDLE && !c->held.b.len && !c->stream->sendq.n_bytes)
             http_conn_close(c);
         else if (c->req)
             c->req->wants_close = true;
@@ -248,6 +254,52 @@ void http_loop_close_all(struct http_loop *hl)
     }
 }
 
+/* Whoever connects pays, unless it is a proxy: then whoever it speaks for does, once a head says who. */
+static struct account *find_payer(struct http_conn *c)
+{
+    const struct http_site *site = c->hl->site;
+    char name[STREAM_PEER_MAX];
+    struct in6_addr address;
+
+    if (!site->payers)
+        return site->account ? site->account : account_shared(c->hl->loop->own);
+    stream_peer_name(c->stream, name);
+    if (ip_parse(name, &address) && !http_site_trusts(site, &address))
+        c->payer = http_payer_take(site->payers, &address);
+    return http_payer_account(site->payers, c->payer);
+}
+
+/* Its account has no room for one more. */
+static void conn_refuse(struct http_conn *c)
+{
+    static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\n"
+                               "connection: close\r\ncontent-length: 0\r\n\r\n";
+
+    loop_count(c->hl->loop, METRIC_CHARGES_REFUSED, 1);
+    if (stream_send_bytes(c->stream, slice_make(busy, sizeof(busy) - 1), c->hl->loop->own))
+        conn_finish(c);
+    else
+        http_conn_close(c);
+}
+
+static void conn_begin(struct http_conn *c)
+{
+    struct http_loop *hl = c->hl;
+
+    c->account = account_new_leaf(find_payer(c), ACCOUNT_CONNECTION, 0);
+    held_buf_init(&c->held, 0, c->account);
+    c->parser = http_parser_new(
+        (struct http_parse_caps){hl->site->caps.head_bytes, hl->site->caps.n_headers}, c->account);
+    size_t n_kept = mem_taken(c) + mem_taken(c->stream) + mem_taken(c->parser) + sizeof(struct http_request);
+    if (account_keep(c->account, n_kept)) {
+        conn_refuse(c);
+        return;
+    }
+    c->n_kept = n_kept;
+    http_conn_start_timer(c, hl->site->caps.head_timeout_ms);
+    stream_read_start(c->stream);
+}
+
 void http_conn_open(struct http_loop *hl, int fd, struct seat *seat)
 {
     LOOP_ASSERT(hl->loop);
@@ -260,26 +312,20 @@ void http_conn_open(struct http_loop *hl, int fd, struct seat *seat)
     int error;
 
     c->hl = hl;
-    c->parser = http_parser_new(
-        (struct http_parse_caps){hl->site->caps.head_bytes, hl->site->caps.n_headers});
     timer_init(&c->timer, on_due);
     list_init(&c->resume.link);
     c->resume.run = on_resume;
-    buf_init(&c->held, 0);
     list_init(&c->link);
     list_link(&hl->conns, &c->link);
     hl->n_conns++;
     c->stream = stream_open(hl->loop, fd, &ops, c, &error);
-    if (!c->stream) {
+    if (c->stream) {
+        stream_take_seat(c->stream, seat);
+        conn_begin(c);
+    } else {
         http_conn_free(c);
         seat_free(seat);
-        return;
     }
-    stream_take_seat(c->stream, seat);
-    c->n_kept = mem_taken(c) + mem_taken(c->stream);
-    account_keep_always(hl->site->account, c->n_kept);
-    http_conn_start_timer(c, hl->site->caps.head_timeout_ms);
-    stream_read_start(c->stream);
 }
 
 /* Until its new owner adopts it, a stream that was taken has nobody. */
@@ -311,7 +357,7 @@ struct stream *http_upgrade_take(struct http_request *req, struct slice *ret_lef
 
     ASSERT(c && c->state == CONN_PENDING && req->is_upgrade);
     struct stream *s = c->stream;
-    *ret_leftover = c->is_feeding ? c->rest : buf_slice(&c->held);
+    *ret_leftover = c->is_feeding ? c->rest : buf_slice(&c->held.b);
     req->status = 101;
     c->req = part(c);
     seat_set(s->seat, SEAT_BUSY);
@@ -360,7 +406,7 @@ void http_conn_answered(struct http_request *req)
         c->state = CONN_IDLE;
         http_pace_start(c, false); /* until the answer has left: on_drained */
         stream_read_start(c->stream);
-        if (c->held.len && !c->is_feeding)
+        if (c->held.b.len && !c->is_feeding)
             loop_defer(c->hl->loop, &c->resume);
     } else if (c->is_unread && !c->stream->has_ended) {
         c->state = CONN_LINGER;

@@ -41,7 +41,8 @@ struct http_site {
     const char *base_path;          /* "" or "/a/b" */
     const struct config_list *allow_origins;    /* NULL, empty or "*" = all */
     const struct config_cidrs *trusted; /* networks whose X-Forwarded-* count; NULL = none */
-    struct account *account;        /* pays for request bodies (shared); NULL = nobody */
+    struct account *account;        /* all connections together; NULL: the loop's own */
+    struct http_payers *payers;     /* below it: one for each client address; NULL: none */
     /* May be NULL. False: 429 with Retry-After. Runs when a head is complete, on its loop. */
     bool (*allow)(struct http_request *req, unsigned *ret_retry_after_s, void *arg);
     /* May be NULL. After a request has ended: req->status (0 = no answer), n_bytes_out. */

@@ -31,14 +31,16 @@ struct http_conn {
     struct timer timer;
     struct http_pace pace; /* of what the timer waits for, in BODY or while an answer leaves */
     struct deferred resume;
-    struct buf held;   /* unread bytes that wait for an answer */
+    struct account *account;     /* a leaf of its address's: pays for all of this */
+    struct http_payer *payer;    /* of the address; NULL: it is a proxy's, or not known */
+    struct held_buf held;   /* unread bytes that wait for an answer */
     struct slice rest; /* while feeding an upgrade: what follows its head */
     enum conn_state state;
     bool is_feeding;
     bool is_cut;    /* out of memory or of patience: closed at the end of the turn */
     bool is_evicted; /* its place is another's: the seat hears no more */
     bool is_unread; /* the client has more to send of a refused request */
-    size_t n_kept;  /* what the site's account keeps for it: this record and the stream */
+    size_t n_kept;  /* what the account keeps for it: records of fixed size */
 };
 
 /* conn.c */

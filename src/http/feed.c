@@ -38,7 +38,7 @@ static void refuse(struct http_conn *c, int outcome)
     loop_count(c->hl->loop, METRIC_HTTP_BAD_REQUESTS, 1);
     c->is_unread = outcome != HTTP_PARSE_MALFORMED;
     if (!req)
-        req = http_request_new();
+        req = http_request_new(c->account);
     req->wants_close = true;
     become_pending(c, req);
     switch (outcome) {
@@ -105,8 +105,8 @@ static bool head_done(struct http_conn *c)
     req->conn = c;
     req->loop = c->hl->loop;
     req->site = c->hl->site;
-    req->account = c->hl->site->account;
     req->started_ms = loop_now_ms(c->hl->loop);
+    http_request_pay(req);
     c->verdict = http_dispatch_judge(req, body_bytes);
     bool is_served = c->verdict.kind == HTTP_SERVE;
     if (c->verdict.kind == HTTP_ANSWER_TOO_LARGE)
@@ -125,7 +125,7 @@ static bool head_done(struct http_conn *c)
         return false;
     }
     if (is_served && body_bytes && expects_continue(req) &&
-        !stream_send_bytes(c->stream, SLICE_LIT("HTTP/1.1 100 Continue\r\n\r\n"), c->hl->loop->own)) {
+        !stream_send_bytes(c->stream, SLICE_LIT("HTTP/1.1 100 Continue\r\n\r\n"), c->account)) {
         http_conn_close(c);
         return false;
     }
@@ -162,10 +162,10 @@ static void body_failed(struct http_conn *c, int outcome)
 
 void http_feed_hold(struct http_conn *c, const char *bytes, size_t n_bytes)
 {
-    buf_add(&c->held, bytes, n_bytes);
-    if (c->held.is_failed)
+    buf_add(&c->held.b, bytes, n_bytes);
+    if (c->held.b.is_failed)
         http_conn_close(c);
-    else if (c->held.len >= HELD_MAX)
+    else if (c->held.b.len >= HELD_MAX)
         stream_read_stop(c->stream);
 }
 
@@ -225,9 +225,9 @@ void http_feed(struct http_conn *c, char *bytes, size_t n_bytes)
     c->is_feeding = false;
     if ((c->state == CONN_PENDING || http_feed_is_open(c)) && used < n_bytes)
         http_feed_hold(c, bytes + used, n_bytes - used);
-    if (http_feed_is_open(c) && c->held.len && !is_choked(c))
+    if (http_feed_is_open(c) && c->held.b.len && !is_choked(c))
         loop_again(c->hl->loop, &c->resume); /* the turn's time is over */
-    else if (http_feed_is_open(c) && !c->held.len)
+    else if (http_feed_is_open(c) && !c->held.b.len)
         stream_read_start(c->stream); /* it was stopped if much was held */
     if (c->state == CONN_TAKEN)
         http_conn_free(c);

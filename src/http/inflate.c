@@ -3,6 +3,7 @@
  * the request with it. */
 #include "http/inflate.h"
 
+#include "base/account.h"
 #include "base/memory.h"
 #include "http/gzip.h"
 #include "http/response.h"
@@ -16,17 +17,18 @@ struct inflating {
     struct http_ticket ticket;
     struct http_body packed;
     size_t cap_bytes;
-    struct buf plain;
+    struct account *payer; /* holds a reference, for plain: not the leaf, which a worker must not charge */
+    struct held_buf plain;
     int outcome;
     void (*then)(struct http_request *req);
 };
 
-static void settle(struct http_request *req, int outcome, struct buf *plain,
+static void settle(struct http_request *req, int outcome, struct held_buf *plain,
                    void (*then)(struct http_request *req))
 {
-    if (outcome == HTTP_GZIP_OK && http_request_replace_body(req, plain) != HTTP_BODY_OK)
-        outcome = HTTP_GZIP_NO_MEMORY;
-    buf_deinit(plain);
+    if (outcome == HTTP_GZIP_OK)
+        http_request_replace_body(req, plain);
+    held_buf_deinit(plain);
     switch (outcome) {
     case HTTP_GZIP_OK:
         then(req);
@@ -46,7 +48,7 @@ static void work(struct job *job)
 {
     struct inflating *w = CONTAINER_OF(job, struct inflating, job);
 
-    w->outcome = http_gunzip(http_body_slice(&w->packed), w->cap_bytes, &w->plain);
+    w->outcome = http_gunzip(http_body_slice(&w->packed), w->cap_bytes, &w->plain.b);
 }
 
 static void done(struct job *job)
@@ -59,8 +61,9 @@ static void done(struct job *job)
         http_request_unpark(req); /* whoever gets it now ends it or parks it for themselves */
         settle(req, w->outcome, &w->plain, w->then);
     } else {
-        buf_deinit(&w->plain);
+        held_buf_deinit(&w->plain);
     }
+    account_unref(w->payer);
     mem_free(w);
 }
 
@@ -70,6 +73,8 @@ static void inflate_on_worker(struct http_request *req, size_t cap_bytes,
     struct inflating *w = MEM_NEW(struct inflating);
 
     w->packed = http_request_take_body(req);
+    w->payer = account_ref(account_shared(req->account));
+    held_buf_init(&w->plain, 0, w->payer);
     w->cap_bytes = cap_bytes;
     w->then = then;
     w->ticket = http_request_park(req, &(struct http_watch){0});
@@ -98,7 +103,7 @@ void http_inflate_then(struct http_request *req, size_t cap_bytes,
         inflate_on_worker(req, cap_bytes, then);
         return;
     }
-    struct buf plain;
-    buf_init(&plain, 0);
-    settle(req, http_gunzip(req->body, cap_bytes, &plain), &plain, then);
+    struct held_buf plain;
+    held_buf_init(&plain, 0, req->account);
+    settle(req, http_gunzip(req->body, cap_bytes, &plain.b), &plain, then);
 }

@@ -10,6 +10,7 @@
 
 #include <llhttp.h>
 
+#include "base/held.h"
 #include "base/memory.h"
 #include "http/request.h"
 
@@ -18,6 +19,7 @@ enum { PARSE_NEXT_CHUNK = -1 }; /* an outcome between the parser and itself */
 struct http_parser {
     llhttp_t ll;
     struct http_parse_caps caps;
+    struct account *account; /* of the requests; borrowed */
     struct http_request *req;
     struct http_header_at header; /* the one being read */
     size_t target_len;
@@ -38,7 +40,7 @@ static int stop(struct http_parser *p, int outcome)
 
 static int keep_head(struct http_parser *p, const char *at, size_t n)
 {
-    struct buf *head = &p->req->head;
+    struct buf *head = &p->req->head.b;
 
     buf_add(head, at, n);
     if (head->is_failed)
@@ -50,7 +52,7 @@ static int on_message_begin(llhttp_t *ll)
 {
     struct http_parser *p = ll->data;
 
-    p->req = http_request_new();
+    p->req = http_request_new(p->account);
     p->header = (struct http_header_at){0};
     p->target_len = p->n_tail_bytes = p->n_body = p->body_cap = 0;
     p->n_raw = 0;
@@ -78,7 +80,10 @@ static int end_header(struct http_parser *p)
         return stop(p, HTTP_PARSE_HEAD_TOO_LARGE);
     if (req->n_headers == req->headers_room) {
         size_t room = req->headers_room ? 2 * req->headers_room : 16;
-        struct http_header_at *more = mem_resize(req->headers, room * sizeof(*more));
+        struct http_header_at *more = 
+            held_resize(req->headers, room * sizeof(*more), p->account);
+        if (!more)
+            return stop(p, HTTP_PARSE_NO_MEMORY);
         req->headers = more;
         req->headers_room = room;
     }
@@ -103,7 +108,7 @@ static int on_header_field(llhttp_t *ll, const char *at, size_t n)
         if (r)
             return r;
         p->in_name = p->has_header = true;
-        p->header = (struct http_header_at){.name_at = (uint32_t)p->req->head.len};
+        p->header = (struct http_header_at){.name_at = (uint32_t)p->req->head.b.len};
     }
     p->header.name_len += (uint32_t)n;
     return keep_head(p, at, n);
@@ -115,7 +120,7 @@ static int on_header_field_complete(llhttp_t *ll)
 
     p->in_name = false;
     if (!p->head_done)
-        p->header.value_at = (uint32_t)p->req->head.len;
+        p->header.value_at = (uint32_t)p->req->head.b.len;
     return 0;
 }
 
@@ -221,7 +226,7 @@ static int on_headers_complete(llhttp_t *ll)
 {
     struct http_parser *p = ll->data;
     struct http_request *req = p->req;
-    struct slice target = {req->head.ptr, p->target_len};
+    struct slice target = {req->head.b.ptr, p->target_len};
 
     int r = end_header(p);
     if (r)
@@ -307,11 +312,12 @@ static void reset(struct http_parser *p)
     p->ll.data = p;
 }
 
-struct http_parser *http_parser_new(struct http_parse_caps caps)
+struct http_parser *http_parser_new(struct http_parse_caps caps, struct account *account)
 {
     struct http_parser *p = MEM_NEW(struct http_parser);
 
     p->caps = caps;
+    p->account = account;
     reset(p);
     return p;
 }

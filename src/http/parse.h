@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 
+struct account;
 struct http_parser;
 struct http_request;
 
@@ -27,7 +28,8 @@ struct http_parse_caps {
     unsigned n_headers;
 };
 
-struct http_parser *http_parser_new(struct http_parse_caps caps);
+/* account: pays for the requests; outlives the parser. */
+NONNULL(2) struct http_parser *http_parser_new(struct http_parse_caps caps, struct account *account);
 /* takes NULL; returns NULL; frees an unfinished request */
 struct http_parser *http_parser_free(struct http_parser *p);
 /* Feeds bytes; stops at the first outcome other than MORE. *ret_used: how many were used. */

@@ -7,30 +7,26 @@
 #include <string.h>
 
 #include "base/account.h"
+#include "base/held.h"
 #include "base/memory.h"
 #include "config/config.h"
 #include "http/conn.h"
+#include "http/payers.h"
 #include "loop/loop.h"
 #include "wire/digest.h"
 #include "wire/ip.h"
 #include "wire/url.h"
 
-struct http_request *http_request_new(void)
+struct http_request *http_request_new(struct account *account)
 {
-    struct http_request *req = MEM_NEW(struct http_request);
+    struct http_request *req = MEM_NEW(struct http_request);    /* one of a connection, whose account keeps it */
 
-    buf_init(&req->head, 0);
-    buf_init(&req->path_text, 0);
-    buf_init(&req->body_bytes, 0);
-    buf_init(&req->token, 0);
+    req->account = account_ref(account);
+    held_buf_init(&req->head, 0, account);
+    held_buf_init(&req->path_text, 0, account);
+    held_buf_init(&req->body_bytes, 0, account);
+    held_buf_init(&req->token, 0, account);
     return req;
-}
-
-static void pay_back(struct http_request *req)
-{
-    if (req->charged_bytes)
-        account_release(req->account, req->charged_bytes);
-    req->charged_bytes = 0;
 }
 
 /* ---- tickets ---- */
@@ -66,25 +62,21 @@ void http_request_unpark(struct http_request *req)
 
 struct http_body http_request_take_body(struct http_request *req)
 {
-    struct http_body body = {req->body_bytes, req->account, req->charged_bytes};
+    struct http_body body = {req->body_bytes};
 
-    buf_init(&req->body_bytes, 0);
-    req->charged_bytes = 0;
+    held_buf_init(&req->body_bytes, 0, req->account);
     req->body = (struct slice){NULL, 0};
     return body;
 }
 
 struct slice http_body_slice(const struct http_body *body)
 {
-    return buf_slice(&body->bytes);
+    return buf_slice(&body->bytes.b);
 }
 
 void http_body_deinit(struct http_body *body)
 {
-    if (body->charged_bytes)
-        account_release(body->account, body->charged_bytes);
-    body->charged_bytes = 0;
-    buf_deinit(&body->bytes);
+    held_buf_deinit(&body->bytes);
 }
 
 /* ---- life ---- */
@@ -94,12 +86,13 @@ void http_request_end(struct http_request *req)
     ASSERT(!req->parked.generation);
     if (req->site && req->site->on_done)
         req->site->on_done(req, req->site->arg);
-    pay_back(req);
-    buf_deinit(&req->head);
-    buf_deinit(&req->path_text);
-    buf_deinit(&req->body_bytes);
-    buf_deinit(&req->token);
-    mem_free(req->headers);
+    held_buf_deinit(&req->head);
+    held_buf_deinit(&req->path_text);
+    held_buf_deinit(&req->body_bytes);
+    held_buf_deinit(&req->token);
+    held_free(req->headers);
+    account_unref(req->account);
+    http_payer_leave(req->payer);
     mem_free(req);
 }
 
@@ -114,34 +107,38 @@ bool http_request_settle(struct http_request *req, struct slice target)
     struct slice path;
 
     url_split_target(target, &path, &req->query);
-    url_decode(path, false, &req->path_text);
-    req->path = buf_slice(&req->path_text);
-    return !req->path_text.is_failed;
+    url_decode(path, false, &req->path_text.b);
+    req->path = buf_slice(&req->path_text.b);
+    return !req->path_text.b.is_failed;
 }
 
 int http_request_add_body(struct http_request *req, struct slice bytes)
 {
-    if (req->account) {
-        if (account_charge(req->account, bytes.len) != ACCOUNT_OK)
-            return HTTP_BODY_NO_MEMORY;
-        req->charged_bytes += bytes.len;
-    }
-    buf_add_slice(&req->body_bytes, bytes);
-    req->body = buf_slice(&req->body_bytes);
-    return req->body_bytes.is_failed ? HTTP_BODY_NO_MEMORY : HTTP_BODY_OK;
+    buf_add_slice(&req->body_bytes.b, bytes);
+    req->body = buf_slice(&req->body_bytes.b);
+    return req->body_bytes.b.is_failed ? HTTP_BODY_NO_MEMORY : HTTP_BODY_OK;
 }
 
-int http_request_replace_body(struct http_request *req, struct buf *body)
+void http_request_pay(struct http_request *req)
 {
-    if (req->account && account_charge(req->account, body->len) != ACCOUNT_OK)
-        return HTTP_BODY_NO_MEMORY;
-    pay_back(req);
-    req->charged_bytes = req->account ? body->len : 0;
-    buf_deinit(&req->body_bytes);
+    struct in6_addr address;
+
+    (void)http_request_client(req);
+    if (!req->is_forwarded || !req->site->payers || !ip_parse(req->client, &address))
+        return;
+    req->payer = http_payer_take(req->site->payers, &address);
+    account_unref(req->account);
+    req->account = account_new_leaf(http_payer_account(req->site->payers, req->payer), ACCOUNT_CONNECTION, 0);
+    held_buf_init(&req->body_bytes, 0, req->account);
+}
+
+void http_request_replace_body(struct http_request *req, struct held_buf *body)
+{
+    held_buf_deinit(&req->body_bytes);
     req->body_bytes = *body;
-    *body = (struct buf){0};
-    req->body = buf_slice(&req->body_bytes);
-    return HTTP_BODY_OK;
+    buf_trim(&req->body_bytes.b);
+    held_buf_init(body, 0, req->account);
+    req->body = buf_slice(&req->body_bytes.b);
 }
 
 void http_request_header_at(const struct http_request *req, size_t i, struct slice *ret_name,
@@ -149,8 +146,8 @@ void http_request_header_at(const struct http_request *req, size_t i, struct sli
 {
     const struct http_header_at *h = &req->headers[i];
 
-    *ret_name = (struct slice){req->head.ptr + h->name_at, h->name_len};
-    *ret_value = slice_trim((struct slice){req->head.ptr + h->value_at, h->value_len});
+    *ret_name = (struct slice){req->head.b.ptr + h->name_at, h->name_len};
+    *ret_value = slice_trim((struct slice){req->head.b.ptr + h->value_at, h->value_len});
 }
 
 bool http_request_header(const struct http_request *req, const char *name, struct slice *ret_value)
@@ -204,9 +201,9 @@ static bool basic_password(struct http_request *req, struct slice encoded, struc
 {
     struct slice user, password;
 
-    buf_clear(&req->token);
-    if (!base64_decode(encoded, &req->token) ||
-        !slice_cut(buf_slice(&req->token), ':', &user, &password))
+    buf_clear(&req->token.b);
+    if (!base64_decode(encoded, &req->token.b) ||
+        !slice_cut(buf_slice(&req->token.b), ':', &user, &password))
         return false;
     *ret_token = password;
     return password.len > 0;
@@ -315,7 +312,8 @@ const char *http_request_client(struct http_request *req)
 {
     if (!req->client[0]) {
         char peer[HTTP_CLIENT_MAX];
-        if (!peer_is_trusted(req, peer) || !forwarded_for(req, req->client))
+        req->is_forwarded = peer_is_trusted(req, peer) && forwarded_for(req, req->client);
+        if (!req->is_forwarded)
             memcpy(req->client, peer, sizeof(peer));
     }
     return req->client;

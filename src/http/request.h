@@ -25,6 +25,7 @@
 struct account;
 struct http_conn;
 struct http_loop;
+struct http_payer;
 struct http_request;
 struct http_route;
 struct http_site;
@@ -63,11 +64,9 @@ struct http_watch {
     void (*on_drained)(struct http_request *req, void *owner);
 };
 
-/* A body that has left its request, with what was charged for it. */
+/* A body that has left its request, with its charge. */
 struct http_body {
-    struct buf bytes;
-    struct account *account;
-    size_t charged_bytes;
+    struct held_buf bytes;
 };
 
 struct http_request {
@@ -85,14 +84,17 @@ struct http_request {
     struct http_conn *conn;                 /* NULL once it is over */
     struct handle parked;                   /* generation 0: it is not */
     struct http_watch watch;                /* of who has parked it */
-    struct buf head, path_text, body_bytes, token;
+    struct held_buf head, path_text, body_bytes, token;
     struct http_header_at *headers;
     size_t n_headers, headers_room;
-    struct account *account;                /* pays for the body, or NULL */
-    size_t charged_bytes;
+    /* Holds a reference: pays for the body and the answer. The connection's, or, when a trusted proxy
+     * has said whose the request is, a leaf of that address's. */
+    struct account *account;
+    struct http_payer *payer;               /* of the latter; else NULL */
     uint64_t started_ms, n_bytes_out;
     unsigned status;                        /* 0 = not answered */
     bool is_http10, wants_close, is_streaming, is_chunked;
+    bool is_forwarded;                      /* client is what a trusted proxy says it is */
     char client[HTTP_CLIENT_MAX];
 };
 
@@ -136,7 +138,11 @@ struct slice http_body_slice(const struct http_body *body);
 void http_body_deinit(struct http_body *body);                  /* any thread; safe twice */
 
 /* The room's own. */
-struct http_request *http_request_new(void);
+struct http_request *http_request_new(struct account *account);     /* takes its own reference */
+/* The head is complete: who pays from here on. */
+void http_request_pay(struct http_request *req);
+struct in6_addr;
+bool http_site_trusts(const struct http_site *site, const struct in6_addr *address);   /* as a proxy */
 /* Nobody finds it any more: what was parked is not. Leaves its watch. */
 void http_request_unpark(struct http_request *req);
 void http_request_end(struct http_request *req);                /* tells on_done and frees */
@@ -144,5 +150,5 @@ void http_request_end(struct http_request *req);                /* tells on_done
 MUST_CHECK bool http_request_settle(struct http_request *req, struct slice target);
 enum { HTTP_BODY_OK, HTTP_BODY_NO_MEMORY };
 MUST_CHECK int http_request_add_body(struct http_request *req, struct slice bytes);
-/* Takes the bytes over when OK. */
-MUST_CHECK int http_request_replace_body(struct http_request *req, struct buf *body);
+/* Takes the bytes over. */
+void http_request_replace_body(struct http_request *req, struct held_buf *body);

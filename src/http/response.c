@@ -130,18 +130,37 @@ static void add_head(struct http_request *req, const struct answer *a, struct bu
     buf_add_text(out, "\r\n");
 }
 
-/* Copies into a message and hands it to the connection. False: the client is out of reach. */
-static void send_two(struct http_request *req, struct slice first, struct slice second)
+/* Copies into a message and hands it to the connection. False: the account has no room for it. */
+static bool send_two(struct http_request *req, struct slice first, struct slice second,
+                     struct account *payer)
 {
-    struct msg *m = msg_try_new(first.len + second.len, req->loop->own);
+    struct msg *m = msg_try_new(first.len + second.len, payer);
 
-    if (m) {
-        memcpy(msg_head(m), first.ptr, first.len);
-        if (second.len)
-            memcpy(msg_head(m) + first.len, second.ptr, second.len);
-        req->n_bytes_out += first.len + second.len;
-    }
+    if (!m)
+        return false;
+    memcpy(msg_head(m), first.ptr, first.len);
+    if (second.len)
+        memcpy(msg_head(m) + first.len, second.ptr, second.len);
+    req->n_bytes_out += first.len + second.len;
     http_conn_send(req, m);
+    return true;
+}
+
+/* There was no room for the answer. Whoever has taken all it was sent is told so, at the server's
+ * cost: that is one such answer for a connection. Whoever leaves bytes lying is cut. */
+static void refuse_for_room(struct http_request *req)
+{
+    static const char answer[] =
+        "HTTP/1.1 503 Service Unavailable\r\nserver: hyphad\r\ncontent-type: application/json\r\n"
+        "content-length: 76\r\nretry-after: 1\r\nconnection: close\r\n\r\n"
+        "{\"success\":false,\"detail\":\"No room for the answer: too many bytes are held\"}";
+
+    loop_count(req->loop, METRIC_CHARGES_REFUSED, 1);
+    req->status = 503;
+    req->wants_close = true;
+    if (http_conn_waiting(req) ||
+        !send_two(req, slice_make(answer, sizeof(answer) - 1), (struct slice){NULL, 0}, req->loop->own))
+        http_conn_send(req, NULL);
 }
 
 static bool has_header(struct slice lines, const char *name)
@@ -190,10 +209,8 @@ void http_respond(struct http_request *req, unsigned status, const char *content
     add_head(req, &a, &head);
     if (!a.has_length || req->method == HTTP_M_HEAD)
         out.len = 0;
-    if (head.is_failed)
-        http_conn_send(req, NULL);
-    else
-        send_two(req, buf_slice(&head), out);
+    if (head.is_failed || !send_two(req, buf_slice(&head), out, req->account))
+        refuse_for_room(req);
     buf_deinit(&head);
     buf_deinit(&packed);
     http_conn_answered(req);
@@ -238,6 +255,15 @@ void http_respond_redirect(struct http_request *req, unsigned status, struct loc
     buf_deinit(&to->text);
 }
 
+/* A piece that there is no room for cannot be left out: the response ends there. */
+static void stream_piece(struct http_request *req, const struct buf *piece)
+{
+    if (!piece->is_failed && send_two(req, buf_slice(piece), (struct slice){NULL, 0}, req->account))
+        return;
+    loop_count(req->loop, METRIC_CHARGES_REFUSED, 1);
+    http_conn_send(req, NULL);
+}
+
 static void stream_begin(struct http_request *req, const struct answer *a)
 {
     struct buf head;
@@ -249,10 +275,7 @@ static void stream_begin(struct http_request *req, const struct answer *a)
     req->is_chunked = !req->is_http10 && !a->has_length;
     buf_init(&head, 0);
     add_head(req, a, &head);
-    if (head.is_failed)
-        http_conn_send(req, NULL);
-    else
-        send_two(req, buf_slice(&head), (struct slice){NULL, 0});
+    stream_piece(req, &head);
     buf_deinit(&head);
 }
 
@@ -291,10 +314,7 @@ size_t http_stream_write(struct http_request *req, struct slice bytes)
     buf_add_slice(&piece, bytes);
     if (req->is_chunked)
         buf_add_text(&piece, "\r\n");
-    if (piece.is_failed)
-        http_conn_send(req, NULL);
-    else
-        send_two(req, buf_slice(&piece), (struct slice){NULL, 0});
+    stream_piece(req, &piece);
     buf_deinit(&piece);
     return http_conn_waiting(req);
 }
@@ -308,8 +328,9 @@ void http_stream_end(struct http_request *req)
 {
     LOOP_ASSERT(req->loop);
     ASSERT(req->is_streaming);
-    if (req->is_chunked && req->method != HTTP_M_HEAD)
-        send_two(req, SLICE_LIT("0\r\n\r\n"), (struct slice){NULL, 0});
+    if (req->is_chunked && req->method != HTTP_M_HEAD &&
+        !send_two(req, SLICE_LIT("0\r\n\r\n"), (struct slice){NULL, 0}, req->account))
+        http_conn_send(req, NULL);
     http_conn_answered(req);
 }
 

@@ -69,14 +69,14 @@ static void on_timer(struct timer *t)
     peer_refuse(p, JOIN_REFUSED, HYPHA_CLOSE_GOING_AWAY, slice_make(text, (size_t)n));
 }
 
-struct peer *peer_new(struct peer_loop *pl, const struct peer_transport *via)
+struct peer *peer_new(struct peer_loop *pl, const struct peer_transport *via, struct account *payer)
 {
     const struct config *config = pl->loop->config;
     struct peer *p = MEM_NEW(struct peer);
 
     p->pl = pl;
     p->via = via;
-    p->account = account_new_leaf(pl->hub->clients, ACCOUNT_PEER, config->peer_bytes);
+    p->account = account_new_leaf(payer, ACCOUNT_PEER, config->peer_bytes);
     p->endpoint.ops = &endpoint_ops;
     router_attach(pl->router, pl->loop, &p->endpoint);
     list_init(&p->link);

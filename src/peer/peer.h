@@ -108,8 +108,8 @@ size_t peer_loop_drain(struct peer_loop *pl, size_t n, unsigned code, struct sli
 /* The handler of the upgrade route; arg: array of peer loops by loop index. */
 void peer_on_upgrade(struct http_request *req, void *arg);
 
-/* GREETING, its login timer running; the caller gives it its conn. */
-struct peer *peer_new(struct peer_loop *pl, const struct peer_transport *via);
+/* GREETING, its login timer running; the caller gives it its conn. payer: of its client's address, until it is logged in. */
+struct peer *peer_new(struct peer_loop *pl, const struct peer_transport *via, struct account *payer);
 /* Called when something it owns has changed: its account keeps that. */
 void peer_account_for(struct peer *p);
 /* Hangs it on another account, whose reference it takes over; keeps nothing there yet. */

@@ -334,7 +334,7 @@ const struct peer_transport stream_transport = {
 static struct peer *open_peer(struct peer_loop *pl, struct http_request *req)
 {
     struct stream_peer *s = MEM_NEW(struct stream_peer);
-    struct peer *p = peer_new(pl, &stream_transport);
+    struct peer *p = peer_new(pl, &stream_transport, account_shared(req->account));
 
     p->conn = s;
     s->peer = p;

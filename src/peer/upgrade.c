@@ -1,6 +1,7 @@
 /* upgrade: the door before the door. What is wrong for good is told after the upgrade, where clients show it; what will pass by
  * itself (draining, too many logins at once) is told before it, with 503, which clients retry. (wire-protocol 1.2, 1.8) */
-#include "base/memory.h"
+#include "base/account.h"
+#include "base/held.h"
 #include "config/config.h"
 #include "http/request.h"
 #include "http/response.h"
@@ -49,16 +50,16 @@ static void upgrade(struct peer_loop *pl, struct http_request *req)
     bool is_legacy = has_query_credentials(req->query);
     struct slice leftover = {NULL, 0};
     struct in6_addr client = client_of(req);
+    struct account *payer = account_ref(account_shared(req->account));      /* the request ends with the handshake */
     struct stream *stream = ws_handshake(req, &leftover);
 
-    if (!stream)
-        return;
-    if (is_legacy)
-        ws_peer_reject(pl, stream, HYPHA_CLOSE_POLICY,
+    if (stream && is_legacy)
+        ws_peer_reject(pl, stream, payer, HYPHA_CLOSE_POLICY,
                        SLICE_LIT("Connection rejected, please  upgrade to `hypha-rpc` which pass the authentication "
                                  "information in the first message"));
-    else
-        ws_peer_open(pl, stream, &client, leftover);
+    else if (stream)
+        ws_peer_open(pl, stream, &client, payer, leftover);
+    account_unref(payer);
 }
 
 static void refuse_busy(struct http_request *req, const char *text)
@@ -76,7 +77,7 @@ static void forget(struct waiting *w)
     timer_stop(w->pl->loop, &w->timer);
     lease_close(&w->lease);
     list_unlink(&w->link);
-    mem_free(w);
+    held_free(w);
 }
 
 static void on_waited(struct timer *t)
@@ -145,7 +146,11 @@ void peer_on_upgrade(struct http_request *req, void *arg)
         upgrade(pl, req);
         return;
     }
-    struct waiting *w = MEM_NEW(struct waiting);
+    struct waiting *w = held_new(sizeof(*w), req->account);
+    if (!w) {
+        refuse_busy(req, "Server busy, please retry");
+        return;
+    }
     w->pl = pl;
     w->ticket = http_request_park(req, &(struct http_watch){.owner = w, .on_gone = on_gone});
     timer_init(&w->timer, on_waited);

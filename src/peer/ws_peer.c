@@ -123,25 +123,26 @@ static const struct peer_transport ws_transport = {
     .close = do_close,
 };
 
-static struct peer *peer_over(struct peer_loop *pl, struct stream *stream)
+static struct peer *peer_over(struct peer_loop *pl, struct stream *stream, struct account *payer)
 {
-    struct peer *p = peer_new(pl, &ws_transport);
+    struct peer *p = peer_new(pl, &ws_transport, payer);
 
     p->conn = ws_open(stream, &ws_ops, p, p->account, pl->loop->config->max_first_message_bytes);
     return p;
 }
 
-void ws_peer_open(struct peer_loop *pl, struct stream *stream, const struct in6_addr *client, struct slice leftover)
+void ws_peer_open(struct peer_loop *pl, struct stream *stream, const struct in6_addr *client, struct account *payer,
+                  struct slice leftover)
 {
-    struct peer *p = peer_over(pl, stream);
+    struct peer *p = peer_over(pl, stream, payer);
 
     p->address = *client;
     ws_start(p->conn, leftover);
 }
 
-void ws_peer_reject(struct peer_loop *pl, struct stream *stream, unsigned code, struct slice reason)
+void ws_peer_reject(struct peer_loop *pl, struct stream *stream, struct account *payer, unsigned code, struct slice reason)
 {
-    struct peer *p = peer_over(pl, stream);
+    struct peer *p = peer_over(pl, stream, payer);
 
     do_close(p, code, reason);
     peer_free(p);

@@ -1,12 +1,13 @@
-/* trim: the allocator keeps what ten thousand connections needed, scattered between what is still in use. Looking costs a sum of a
- * few counters; when many have left since the last time, each loop hands over the freed blocks it keeps for itself, and a worker
+/* trim: the allocator keeps what ten thousand connections needed, or a few with much to say, scattered between what is still in use.
+ * Looking costs a sum of a few counters; when many have left since the last time, or much was freed, each loop hands over the freed blocks it keeps for itself, and a worker
  * frees them and gives the pages back. */
 #include "server/trim.h"
 
+#include "base/account.h"
 #include "base/memory.h"
 #include "server/wiring.h"
 
-enum { LOOK_MS = 1000, LEFT_AT_LEAST = 256 };
+enum { LOOK_MS = 1000, PAUSE_LOOKS = 4, LEFT_AT_LEAST = 256, FALLEN_AT_LEAST = 4 << 20 };
 
 struct trim_job {
     struct job job;
@@ -80,15 +81,42 @@ static void begin(struct trim *t)
     }
 }
 
-static void look(struct trim *t)
+/* Many have left since the last time. */
+static bool has_emptied(struct trim *t)
 {
     int64_t n = loop_set_sum(&t->server->loops, METRIC_CONNS_OPEN);
 
     if (n > t->most_open)
         t->most_open = n;
-    if (t->is_running || t->most_open - n < LEFT_AT_LEAST || n > t->most_open / 2)
-        return;
+    if (t->most_open - n < LEFT_AT_LEAST || n > t->most_open / 2)
+        return false;
     t->most_open = n;
+    return true;
+}
+
+/* Much was held since the last time, and is not any more. */
+static bool has_fallen(struct trim *t)
+{
+    struct account *process = t->server->process;
+    size_t now = account_used(process) + account_kept(process), peak = account_take_peak(process);
+
+    if (peak > t->most_bytes)
+        t->most_bytes = peak;
+    if (t->most_bytes - now < FALLEN_AT_LEAST || now > t->most_bytes || now > t->most_bytes / 2)
+        return false;
+    t->most_bytes = now;
+    return true;
+}
+
+/* Not at every wave of a traffic that comes in waves. */
+static void look(struct trim *t)
+{
+    if (t->is_running || (t->n_looks_left && --t->n_looks_left))
+        return;
+    bool is_due = has_emptied(t);
+    if (!has_fallen(t) && !is_due)
+        return;
+    t->n_looks_left = PAUSE_LOOKS;
     begin(t);
 }
 

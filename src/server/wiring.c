@@ -208,6 +208,7 @@ static void fill_site(struct server *s)
         .routes = {routes, PEER_N_ROUTES + n_login + n_api},
         .base_path = c->base_path,
         .account = s->http,
+        .payers = s->http_payers,
         .allow = allow,
         .on_done = on_done,
         .arg = s,
@@ -274,6 +275,7 @@ bool server_wire(struct server *s)
     hub_init(&s->hub, &s->loops.loops[0], s->router, &s->info, &s->keys, s->process);
     s->hub.clients = s->clients;
     s->hub.http = s->http;
+    s->http_payers = http_payers_new(s->http, s->config->http_address_bytes);
     s->rpc_loops = mem_new(n * sizeof(*s->rpc_loops));
     s->rpc_watches = mem_new(n * sizeof(*s->rpc_watches));
     s->peer_loops = mem_new(n * sizeof(*s->peer_loops));
@@ -328,6 +330,7 @@ static void unwire_loops(struct server *s)
     api_free(s->api);
     login_free(s->login);
     router_free(s->router);
+    http_payers_free(s->http_payers);
     account_unref(s->http);
     account_unref(s->clients);
     account_unref(s->own);

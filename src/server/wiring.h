@@ -6,6 +6,7 @@
 
 #include "auth/token.h"
 #include "http/conn.h"
+#include "http/payers.h"
 #include "loop/loop.h"
 #include "peer/hub.h"
 #include "peer/peer.h"
@@ -43,6 +44,7 @@ struct server {
     struct metrics metrics;                 /* the accept thread's own */
     struct router *router;
     struct account *process, *own, *clients, *http;
+    struct http_payers *http_payers;
     struct hub hub;
     struct rpc_settings rpc_settings;
     struct rpc_loop **rpc_loops;            /* one per loop */

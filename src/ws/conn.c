@@ -84,6 +84,12 @@ static void on_stream_end(struct stream *s, int error)
     ws_drop(ws);
 }
 
+/* What the account keeps for the connection: as many bytes as long as it lives. */
+static size_t records_of(const struct ws_conn *ws)
+{
+    return mem_taken(ws) + mem_taken(ws->stream);
+}
+
 static void on_stream_closed(struct stream *s)
 {
     struct ws_conn *ws = s->owner;
@@ -91,7 +97,7 @@ static void on_stream_closed(struct stream *s)
     timer_stop(s->loop, &ws->timer);
     ws->partial = ws_partial_free(ws->partial);
     ws->rest = rest_free(ws->rest);
-    account_drop(ws->account, ws->n_kept);
+    account_drop(ws->account, records_of(ws));
     account_unref(ws->account);
     mem_free(ws);
 }
@@ -107,8 +113,7 @@ struct ws_conn *ws_open(struct stream *stream, const struct ws_ops *ops, void *o
     ws->owner = owner;
     ws->account = account_ref(account);
     stream->sendq.payer = account;
-    ws->n_kept = (uint32_t)(mem_taken(ws) + mem_taken(stream));
-    account_keep_always(account, ws->n_kept);
+    account_keep_always(account, records_of(ws));
     ws->max_message = ws->max_frame = (uint32_t)max_message;   /* options end at 1 GiB */
     ws->last_in_ms = loop_now_ms(stream->loop);
     ws_liveness_start(ws);
@@ -132,8 +137,8 @@ void ws_read_on(struct ws_conn *ws)
 void ws_set_account(struct ws_conn *ws, struct account *account)
 {
     account_ref(account);
-    account_keep_always(account, ws->n_kept);
-    account_drop(ws->account, ws->n_kept);
+    account_keep_always(account, records_of(ws));
+    account_drop(ws->account, records_of(ws));
     account_unref(ws->account);
     /* Nothing waits yet that the other one pays for as a receiver: events come to those who are logged in. */
     ws->stream->sendq.payer = ws->account = account;

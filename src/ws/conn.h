@@ -58,7 +58,6 @@ struct ws_conn {
     uint64_t ping_sent_ms;              /* 0: no ping unanswered */
     enum ws_state state;
     bool is_paused;                     /* by the owner */
-    uint32_t n_kept;                    /* what the account keeps for it: this record and the stream */
 };
 
 /* Takes over a stream whose 101 has been queued. leftover: bytes read behind the request head; they are handled in this call,

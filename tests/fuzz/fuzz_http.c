@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "fuzz/fuzz.h"
+#include "harness/payer.h"
 #include "http/gzip.h"
 #include "http/parse.h"
 #include "http/routes.h"
@@ -23,11 +24,11 @@ static void check_request(struct http_request *req)
     struct slice value;
     struct buf plain;
 
-    ASSERT(req->n_headers <= HEADERS_MAX && req->head.len <= HEAD_MAX && req->body.len <= BODY_MAX);
+    ASSERT(req->n_headers <= HEADERS_MAX && req->head.b.len <= HEAD_MAX && req->body.len <= BODY_MAX);
     ASSERT(slice_is_utf8(req->path));
     ASSERT(req->is_http10 || http_request_header(req, "host", &value));
     if (http_request_token(req, &value))
-        ASSERT(memchr(value.ptr, '\n', value.len) == NULL || req->token.len);
+        ASSERT(memchr(value.ptr, '\n', value.len) == NULL || req->token.b.len);
     if (http_routes_match(&routes, req, &allowed) == HTTP_ROUTE_FOUND && req->route == &table[1])
         ASSERT(req->params[2].len && !slice_has_byte(req->params[2], '/'));
     if (http_request_header(req, "accept-encoding", &value))
@@ -56,7 +57,7 @@ static void describe(struct http_request *req, int outcome, struct buf *out)
  * pieces: all refusals read the same. */
 static void read_all(struct slice in, size_t step, struct buf *out)
 {
-    struct http_parser *p = http_parser_new((struct http_parse_caps){HEAD_MAX, HEADERS_MAX});
+    struct http_parser *p = http_parser_new((struct http_parse_caps){HEAD_MAX, HEADERS_MAX}, payer());
     int outcome = HTTP_PARSE_MORE;
     bool is_closing = false;
 

@@ -1,5 +1,6 @@
 /* The arguments an HTTP request asks for: every example of http.md 3.2 and 3.3. */
 #include "api/args.h"
+#include "harness/payer.h"
 #include "http/parse.h"
 #include "http/request.h"
 #include "unit/api/kit.h"
@@ -148,7 +149,7 @@ static const struct body bodies[] = {
 /* A request as the parser makes it: headers cannot be filled in by hand. */
 static void read_body(const struct body *b, struct api_args *args, struct buf *error)
 {
-    struct http_parser *p = http_parser_new((struct http_parse_caps){8192, 20});
+    struct http_parser *p = http_parser_new((struct http_parse_caps){8192, 20}, payer());
     struct buf text;
     size_t used = 0, at = 0;
     int r;

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "harness/check.h"
+#include "harness/payer.h"
 #include "http/request.h"
 
 static const struct http_parse_caps caps = {4096, 20};
@@ -12,7 +13,7 @@ static const struct http_parse_caps caps = {4096, 20};
 /* Everything a feed of `text` in two pieces yields, as text. */
 static char *parse(const char *text, size_t len, size_t cut)
 {
-    struct http_parser *p = http_parser_new(caps);
+    struct http_parser *p = http_parser_new(caps, payer());
     struct buf out;
     size_t at = 0;
     int outcome = HTTP_PARSE_MORE;

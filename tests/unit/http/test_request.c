@@ -5,11 +5,12 @@
 
 #include "config/config.h"
 #include "fixture.h"
+#include "harness/payer.h"
 #include "http/parse.h"
 
 static struct http_request *request_of(const char *text)
 {
-    struct http_parser *p = http_parser_new((struct http_parse_caps){4096, 20});
+    struct http_parser *p = http_parser_new((struct http_parse_caps){4096, 20}, payer());
     size_t used, more;
 
     CHECK_INT(http_parser_feed(p, text, strlen(text), &used), HTTP_PARSE_HEAD);

@@ -58,7 +58,7 @@ static void open_world(struct world *w)
     w->fd = fds[1];
     struct stream *s = stream_open(w->k.t.loop, fds[0], &none, NULL, &error);
     CHECK(s != NULL);
-    ws_peer_open(&w->pl, s, &(struct in6_addr){0}, (struct slice){NULL, 0});
+    ws_peer_open(&w->pl, s, &(struct in6_addr){0}, w->k.hub.http, (struct slice){NULL, 0});
     buf_init(&frame, 0);
     kit_frame(&frame, 0x81, SLICE_LIT("{\"client_id\":\"c1\"}"), true);
     CHECK_INT(send(w->fd, frame.ptr, frame.len, 0), (long)frame.len);

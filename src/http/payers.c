@@ -1,0 +1,112 @@
+/* payers: one table for all loops, since connections of one address are dealt to all of them. The lock is held for one lookup when
+ * a connection is opened and closed; what the accounts count needs none. */
+#include "http/payers.h"
+
+#include <pthread.h>
+
+#include "base/account.h"
+#include "base/map.h"
+#include "base/memory.h"
+#include "wire/ip.h"
+
+enum { NETWORK_BYTES = 8 };
+
+struct http_payer {
+    struct http_payers *payers;
+    struct account *account;
+    struct in6_addr address;    /* key of the table */
+    size_t n_holders;           /* guarded by the lock */
+};
+
+struct http_payers {
+    pthread_mutex_t lock;       /* class http_payers */
+    struct map by_address;
+    struct account *http;
+    size_t address_bytes;
+};
+
+struct http_payers *http_payers_new(struct account *http, size_t address_bytes)
+{
+    struct http_payers *p = MEM_NEW(struct http_payers);
+
+    pthread_mutex_init(&p->lock, NULL);
+    map_init(&p->by_address);
+    map_pay(&p->by_address, http);
+    p->http = account_ref(http);
+    p->address_bytes = address_bytes;
+    return p;
+}
+
+struct http_payers *http_payers_free(struct http_payers *p)
+{
+    if (!p)
+        return NULL;
+    ASSERT(!p->by_address.n_entries);
+    map_deinit(&p->by_address);
+    pthread_mutex_destroy(&p->lock);
+    account_unref(p->http);
+    return mem_free(p);
+}
+
+static struct slice key_of(const struct in6_addr *address)
+{
+    return slice_make(address->s6_addr, sizeof(address->s6_addr));
+}
+
+static struct in6_addr payer_address(const struct in6_addr *address)
+{
+    struct in6_addr a = *address;
+
+    if (!IN6_IS_ADDR_V4MAPPED(address))
+        memset(a.s6_addr + NETWORK_BYTES, 0, sizeof(a.s6_addr) - NETWORK_BYTES);
+    return a;
+}
+
+static struct http_payer *payer_new(struct http_payers *p, const struct in6_addr *address)
+{
+    struct http_payer *payer = MEM_NEW(struct http_payer);
+
+    payer->payers = p;
+    payer->address = *address;
+    payer->account = account_new(p->http, ACCOUNT_ADDRESS, p->address_bytes);
+    account_keep_always(p->http, mem_taken(payer));
+    map_put(&p->by_address, key_of(&payer->address), payer);
+    return payer;
+}
+
+struct http_payer *http_payer_take(struct http_payers *p, const struct in6_addr *address)
+{
+    struct in6_addr key = payer_address(address);
+
+    if (!ip_is_known(address))
+        return NULL;
+    pthread_mutex_lock(&p->lock);
+    struct http_payer *payer = map_find(&p->by_address, key_of(&key));
+    if (!payer)
+        payer = payer_new(p, &key);
+    payer->n_holders++;
+    pthread_mutex_unlock(&p->lock);
+    return payer;
+}
+
+struct http_payer *http_payer_leave(struct http_payer *payer)
+{
+    if (!payer)
+        return NULL;
+    struct http_payers *p = payer->payers;
+    pthread_mutex_lock(&p->lock);
+    bool is_last = --payer->n_holders == 0;
+    if (is_last)
+        map_take(&p->by_address, key_of(&payer->address));
+    pthread_mutex_unlock(&p->lock);
+    if (!is_last)
+        return NULL;
+    account_drop(p->http, mem_taken(payer));
+    account_unref(payer->account);
+    return mem_free(payer);
+}
+
+struct account *http_payer_account(struct http_payers *p, struct http_payer *payer)
+{
+    return payer ? payer->account : p->http;
+}
