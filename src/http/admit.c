@@ -32,7 +32,7 @@ void http_admit_tell(const struct http_conn *c)
 
 bool http_admit_evict(struct http_conn *c)
 {
-    if (use_of(c) == SEAT_BUSY || c->held.len)
+    if (use_of(c) == SEAT_BUSY || c->held.b.len)
         return false;
     c->is_evicted = true;
     /* Who has kept a connection for later expects its end; who is about to ask does not. */
@@ -85,7 +85,7 @@ bool http_pace_holds(struct http_conn *c, bool is_in)
         http_conn_start_timer(c, window - waited);
         return true;
     }
-    bool is_ours = is_in && (c->held.len || !c->stream->is_reading); /* it is we who do not read */
+    bool is_ours = is_in && (c->held.b.len || !c->stream->is_reading); /* it is we who do not read */
     if (!is_ours && n < (caps->min_rate ? caps->min_rate * window / 1000 : 1))
         return false;
     http_pace_start(c, is_in);

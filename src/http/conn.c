@@ -254,7 +254,8 @@ void http_loop_close_all(struct http_loop *hl)
     }
 }
 
-/* Whoever connects pays, unless it is a proxy: then whoever it speaks for does, once a head says who. */
+/* Whoever connects pays, unless it is a proxy: then whoever it speaks for does, once a head says who. The reserve is the
+ * server's: its few seats answer about health when nobody else has room. */
 static struct account *find_payer(struct http_conn *c)
 {
     const struct http_site *site = c->hl->site;
@@ -263,6 +264,8 @@ static struct account *find_payer(struct http_conn *c)
 
     if (!site->payers)
         return site->account ? site->account : account_shared(c->hl->loop->own);
+    if (seat_is_spare(c->stream->seat))
+        return account_shared(c->hl->loop->own);
     stream_peer_name(c->stream, name);
     if (ip_parse(name, &address) && !http_site_trusts(site, &address))
         c->payer = http_payer_take(site->payers, &address);

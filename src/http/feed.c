@@ -80,7 +80,7 @@ void http_feed_refuse_evicted(struct http_conn *c)
     struct http_request *req = http_parser_take(c->parser);
 
     if (!req)
-        req = http_request_new();
+        req = http_request_new(c->account);
     req->wants_close = true;
     become_pending(c, req);
     http_dispatch_run(req, (struct http_verdict){HTTP_ANSWER_FULL, HTTP_RETRY_FULL_S});

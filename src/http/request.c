@@ -123,8 +123,7 @@ void http_request_pay(struct http_request *req)
 {
     struct in6_addr address;
 
-    (void)http_request_client(req);
-    if (!req->is_forwarded || !req->site->payers || !ip_parse(req->client, &address))
+    if (!req->site->payers || !http_request_named_client(req, &address))
         return;
     req->payer = http_payer_take(req->site->payers, &address);
     account_unref(req->account);
@@ -312,8 +311,7 @@ const char *http_request_client(struct http_request *req)
 {
     if (!req->client[0]) {
         char peer[HTTP_CLIENT_MAX];
-        req->is_forwarded = peer_is_trusted(req, peer) && forwarded_for(req, req->client);
-        if (!req->is_forwarded)
+        if (!peer_is_trusted(req, peer) || !forwarded_for(req, req->client))
             memcpy(req->client, peer, sizeof(peer));
     }
     return req->client;

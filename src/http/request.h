@@ -94,7 +94,6 @@ struct http_request {
     uint64_t started_ms, n_bytes_out;
     unsigned status;                        /* 0 = not answered */
     bool is_http10, wants_close, is_streaming, is_chunked;
-    bool is_forwarded;                      /* client is what a trusted proxy says it is */
     char client[HTTP_CLIENT_MAX];
 };
 
