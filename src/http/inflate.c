@@ -82,6 +82,7 @@ static void inflate_on_worker(struct http_request *req, size_t cap_bytes,
     if (offload(req->loop, &w->job) == OFFLOAD_OK)
         return;
     http_body_deinit(&w->packed);
+    account_unref(w->payer);
     mem_free(w);
     http_request_unpark(req);
     http_respond_error(req, 503, HTTP_F1,

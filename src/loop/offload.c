@@ -8,7 +8,7 @@
 
 #include "base/memory.h"
 
-enum { NICE = 10, THREADS_MAX = 64 };
+enum { NICE = 10, THREADS_MAX = OFFLOAD_KEPT_MAX / OFFLOAD_CLASSES };
 
 struct crew {
     pthread_mutex_t lock; /* LOCK(offload_queue) */
@@ -18,6 +18,9 @@ struct crew {
     size_t n_waiting;
     unsigned n_idle, n_threads;
     bool is_ending;
+    unsigned n_asked; /* how often for what workers keep */
+    struct mem_kept *kept[THREADS_MAX];
+    size_t n_kept;
     pthread_t threads[THREADS_MAX];
     /* const after offload_set_shares */
     struct offload_share share;
@@ -38,14 +41,30 @@ static const enum metric jobs_metric[OFFLOAD_CLASSES] = {[OFFLOAD_STORE] = METRI
 
 /* ---- on a worker ---- */
 
-static struct job *crew_next(struct crew *c)
+/* Under the lock, which it leaves for a moment. */
+static void hand_over_kept(struct crew *c)
+{
+    pthread_mutex_unlock(&c->lock);
+    struct mem_kept *kept = mem_take_kept();
+    pthread_mutex_lock(&c->lock);
+    ASSERT(c->n_kept < THREADS_MAX);
+    c->kept[c->n_kept++] = kept;
+}
+
+static struct job *crew_next(struct crew *c, unsigned *n_answered)
 {
     struct job *job;
 
     pthread_mutex_lock(&c->lock);
     c->n_idle++;
-    while (!c->first && !c->is_ending)
-        pthread_cond_wait(&c->news, &c->lock);
+    while (!c->first && !c->is_ending) {
+        if (*n_answered != c->n_asked) {
+            *n_answered = c->n_asked;
+            hand_over_kept(c);
+        } else {
+            pthread_cond_wait(&c->news, &c->lock);
+        }
+    }
     c->n_idle--;
     job = c->first;
     if (job) {
@@ -68,11 +87,12 @@ static void run_done(struct loop *l, struct mail *mail)
 static void *thread_main(void *arg)
 {
     struct crew *c = arg;
+    unsigned n_answered = 0;
     struct job *job;
 
     if (c->is_nice)
         (void)setpriority(PRIO_PROCESS, 0, NICE); /* of this thread alone, on Linux; elsewhere nobody is nicer */
-    while ((job = crew_next(c))) {
+    while ((job = crew_next(c, &n_answered))) {
         job->work(job);
         job->mail.run = run_done;
         loop_post_outside(job->loop, &job->mail);
@@ -127,6 +147,46 @@ int offload(struct loop *l, struct job *job)
     return OFFLOAD_OK;
 }
 
+/* ---- what workers keep ---- */
+
+void offload_ask_kept(struct loop_set *set)
+{
+    for (unsigned i = 0; i < OFFLOAD_CLASSES; i++) {
+        struct crew *c = &set->offload->crews[i];
+        pthread_mutex_lock(&c->lock);
+        c->n_asked++;
+        pthread_mutex_unlock(&c->lock);
+        pthread_cond_broadcast(&c->news);
+    }
+}
+
+size_t offload_take_kept(struct loop_set *set, struct mem_kept *ret_chains[OFFLOAD_KEPT_MAX])
+{
+    size_t n = 0;
+
+    for (unsigned i = 0; i < OFFLOAD_CLASSES; i++) {
+        struct crew *c = &set->offload->crews[i];
+        pthread_mutex_lock(&c->lock);
+        while (c->n_kept)
+            ret_chains[n++] = c->kept[--c->n_kept];
+        pthread_mutex_unlock(&c->lock);
+    }
+    return n;
+}
+
+size_t offload_n_kept(struct loop_set *set)
+{
+    size_t n = 0;
+
+    for (unsigned i = 0; i < OFFLOAD_CLASSES; i++) {
+        struct crew *c = &set->offload->crews[i];
+        pthread_mutex_lock(&c->lock);
+        n += c->n_kept;
+        pthread_mutex_unlock(&c->lock);
+    }
+    return n;
+}
+
 /* ---- life ---- */
 
 struct offload *offload_new(void)
@@ -163,6 +223,8 @@ struct offload *offload_free(struct offload *o)
         pthread_cond_broadcast(&c->news);
         for (unsigned t = 0; t < c->n_threads; t++)
             pthread_join(c->threads[t], NULL);
+        if (c->n_kept) /* the last ones who asked did not come back for them */
+            mem_trim(c->kept, c->n_kept);
         pthread_cond_destroy(&c->news);
         pthread_mutex_destroy(&c->lock);
     }

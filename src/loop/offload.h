@@ -35,6 +35,14 @@ MUST_CHECK int offload(struct loop *l, struct job *job);
 /* Of a loop set, before its first job; threads begin with the first jobs of their class. */
 void offload_set_shares(struct loop_set *set, const struct offload_share shares[OFFLOAD_CLASSES]);
 
+/* For mem_trim(): each worker, as soon as it is idle, hands over the freed blocks it keeps for itself; then what has been handed over
+ * is taken, at most one chain of a worker. Any thread, one at a time, in turns. */
+struct mem_kept;
+void offload_ask_kept(struct loop_set *set);
+enum { OFFLOAD_KEPT_MAX = 3 * 64 };
+size_t offload_take_kept(struct loop_set *set, struct mem_kept *ret_chains[OFFLOAD_KEPT_MAX]);
+size_t offload_n_kept(struct loop_set *set);    /* chains that came after the last taking */
+
 /* This room's own. */
 struct offload *offload_new(void);
 struct offload *offload_free(struct offload *o); /* ends the threads, when what was sent is done; returns NULL */

@@ -18,6 +18,8 @@
 /* What one connection's read may take of a turn: others wait that long. A flood of small messages, or of ones with many receivers,
  * is read in smaller helpings; large payloads, which are little work a byte, in full ones. */
 enum { STREAM_GATHER = 256, TURN_SHARE_NS = 25 * 1000, READ_LEAST = 2048 };
+/* A write that waits takes so many runs that libuv has room for them in its request: a crowd that reads nothing costs no more. */
+enum { WAIT_GATHER = 4 };
 /* What one connection is sent before others have their turn. */
 enum { FLUSH_MOST = 512 * 1024 };
 
@@ -76,15 +78,22 @@ static void ended(struct stream *s, int error)
         stream_close(s);
 }
 
-static void on_written(uv_write_t *write, int status)
-{
-    struct stream *s = write->data;
+/* What the socket did not take at once. */
+struct stream_write {
+    uv_write_t uv;
+    size_t n_bytes;
+    size_t n_left;      /* of them, when last looked at */
+};
 
-    s->write = NULL;
-    mem_free(write);
+static void on_written(uv_write_t *uv, int status)
+{
+    struct stream *s = uv->data;
+    size_t n_bytes = s->write->n_bytes;
+
+    s->write = mem_free(s->write);
     if (status == 0 && s->state != STREAM_CLOSING) {
-        sendq_drop(&s->sendq, s->write_bytes);
-        s->n_bytes_out += s->write_bytes;
+        sendq_drop(&s->sendq, n_bytes);
+        s->n_bytes_out += n_bytes;
         s->progress_ms = loop_now_ms(s->loop);
         flush(s);
     } else if (status) {
@@ -92,10 +101,10 @@ static void on_written(uv_write_t *write, int status)
     }
 }
 
-static size_t gather(struct stream *s, uv_buf_t *bufs, size_t *ret_bytes)
+static size_t gather(struct stream *s, uv_buf_t bufs[STREAM_GATHER], size_t most, size_t *ret_bytes)
 {
     struct slice runs[STREAM_GATHER];
-    size_t n = sendq_peek(&s->sendq, runs, STREAM_GATHER);
+    size_t n = sendq_peek(&s->sendq, runs, most);
     size_t n_bytes = 0;
 
     for (size_t i = 0; i < n; i++) {
@@ -111,16 +120,16 @@ static size_t gather(struct stream *s, uv_buf_t *bufs, size_t *ret_bytes)
 
 static void wait_writable(struct stream *s, const uv_buf_t *bufs, size_t n, size_t n_bytes)
 {
-    s->write = MEM_NEW(uv_write_t);
-    s->write->data = s;
-    s->write_bytes = n_bytes;
-    int r = uv_write(s->write, (uv_stream_t *)&s->tcp, bufs, (unsigned)n, on_written);
+    s->write = MEM_NEW(struct stream_write);
+    s->write->uv.data = s;
+    s->write->n_bytes = n_bytes;
+    int r = uv_write(&s->write->uv, (uv_stream_t *)&s->tcp, bufs, (unsigned)n, on_written);
     if (r) {
         s->write = mem_free(s->write);
         ended(s, r);
         return;
     }
-    s->write_left = uv_stream_get_write_queue_size((uv_stream_t *)&s->tcp);
+    s->write->n_left = uv_stream_get_write_queue_size((uv_stream_t *)&s->tcp);
 }
 
 static void drained(struct stream *s)
@@ -145,7 +154,7 @@ static void flush(struct stream *s)
             loop_again(s->loop, &s->flush);
             return;
         }
-        size_t n = gather(s, bufs, &n_bytes);
+        size_t n = gather(s, bufs, STREAM_GATHER, &n_bytes);
         int r = uv_try_write((uv_stream_t *)&s->tcp, bufs, (unsigned)n);
         if (r < 0 && r != UV_EAGAIN) {
             ended(s, r);
@@ -158,7 +167,7 @@ static void flush(struct stream *s)
             s->progress_ms = loop_now_ms(s->loop);
         }
         if (r < 0 || (size_t)r < n_bytes) {
-            n = gather(s, bufs, &n_bytes);
+            n = gather(s, bufs, WAIT_GATHER, &n_bytes);
             wait_writable(s, bufs, n, n_bytes);
             return;
         }
@@ -387,8 +396,8 @@ uint64_t stream_stalled_ms(struct stream *s)
     size_t left = uv_stream_get_write_queue_size((uv_stream_t *)&s->tcp);
 
     /* The sendq shrinks when a write is done, and one of many megabytes takes a slow reader long: libuv knows how far it is. */
-    if (s->write && left != s->write_left) {
-        s->write_left = left;
+    if (s->write && left != s->write->n_left) {
+        s->write->n_left = left;
         s->progress_ms = loop_now_ms(s->loop);
     }
     return s->sendq.n_bytes ? loop_now_ms(s->loop) - s->progress_ms : 0;
@@ -396,7 +405,7 @@ uint64_t stream_stalled_ms(struct stream *s)
 
 uint64_t stream_bytes_taken(const struct stream *s)
 {
-    size_t in_flight = s->write ? s->write_bytes - uv_stream_get_write_queue_size((const uv_stream_t *)&s->tcp) : 0;
+    size_t in_flight = s->write ? s->write->n_bytes - uv_stream_get_write_queue_size((const uv_stream_t *)&s->tcp) : 0;
     uint64_t handed = s->n_bytes_out + in_flight;
     uv_os_fd_t fd;
     int unacknowledged = 0;

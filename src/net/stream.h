@@ -16,6 +16,7 @@
 
 struct seat;
 struct stream;
+struct stream_write;
 
 struct stream_ops {
     /* Bytes arrived. They may be changed in place (unmasking) and are gone after the call. The owner may close the stream. */
@@ -46,9 +47,7 @@ struct stream {
     struct sendq sendq;
     struct deferred flush;
     struct deferred resume;         /* reading goes on next turn: this one's read filled the scratch */
-    uv_write_t *write;              /* in flight, or NULL: what it sends stays in the sendq until it is done */
-    size_t write_bytes;
-    size_t write_left;              /* of it, when last looked at */
+    struct stream_write *write;     /* in flight, or NULL: what it sends stays in the sendq until it is done */
     uint64_t n_bytes_out;           /* handed to the kernel, but for what of the write in flight has left */
     uint64_t progress_ms;           /* loop time when the sendq was last empty or was last seen to shrink */
     uint64_t n_bytes_in;

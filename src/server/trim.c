@@ -1,5 +1,5 @@
 /* trim: the allocator keeps what ten thousand connections needed, or a few with much to say, scattered between what is still in use.
- * Looking costs a sum of a few counters; when many have left since the last time, or much was freed, each loop hands over the freed blocks it keeps for itself, and a worker
+ * Looking costs a sum of a few counters; when many have left since the last time, or much was freed, each loop and worker hands over the freed blocks it keeps for itself, and a worker
  * frees them and gives the pages back. */
 #include "server/trim.h"
 
@@ -13,7 +13,7 @@ struct trim_job {
     struct job job;
     struct trim *trim;
     unsigned n_loops, n_answers;        /* hub loop */
-    struct mem_kept *chains[];          /* one of each loop */
+    struct mem_kept *chains[];          /* one of each loop, then those of workers */
 };
 
 struct trim_mail {                      /* to a loop, and back with its chain */
@@ -26,7 +26,7 @@ static void work(struct job *job)
 {
     struct trim_job *tj = CONTAINER_OF(job, struct trim_job, job);
 
-    mem_trim(tj->chains, tj->n_loops);
+    mem_trim(tj->chains, tj->n_loops + offload_take_kept(&tj->trim->server->loops, tj->chains + tj->n_loops));
 }
 
 static void done(struct job *job)
@@ -68,12 +68,13 @@ static void begin(struct trim *t)
 {
     struct loop *hub = t->server->hub.loop;
     struct loop_set *loops = &t->server->loops;
-    struct trim_job *tj = mem_new(sizeof(*tj) + loops->n_loops * sizeof(tj->chains[0]));
+    struct trim_job *tj = mem_new(sizeof(*tj) + (loops->n_loops + OFFLOAD_KEPT_MAX) * sizeof(tj->chains[0]));
 
     tj->trim = t;
     tj->n_loops = loops->n_loops;
     t->is_running = true;
     router_collect(t->server->router);
+    offload_ask_kept(loops);
     for (unsigned i = 0; i < loops->n_loops; i++) {
         struct trim_mail *tm = MEM_NEW(struct trim_mail);
         *tm = (struct trim_mail){.mail = {.run = run_take}, .job = tj};
@@ -113,8 +114,8 @@ static void look(struct trim *t)
 {
     if (t->is_running || (t->n_looks_left && --t->n_looks_left))
         return;
-    bool is_due = has_emptied(t);
-    if (!has_fallen(t) && !is_due)
+    bool has_left = has_emptied(t), is_late = offload_n_kept(&t->server->loops) > 0;
+    if (!has_fallen(t) && !has_left && !is_late)
         return;
     t->n_looks_left = PAUSE_LOOKS;
     begin(t);
