@@ -77,7 +77,9 @@ bool api_allow(struct http_request *req, unsigned *ret_retry_after_s, void *arg)
     if (verified_keys(a, req, &one, &all)) {
         ok = take(a, &one, mine, ret_retry_after_s) && take(a, &all, shared, ret_retry_after_s);
     } else {
-        buf_add_text(&one, http_request_client(req));
+        char network[HTTP_CLIENT_MAX];
+        http_request_network(req, network);
+        buf_add_text(&one, network);
         ok = take(a, &one, (struct http_rate_tier){c->http_rate_limit, c->http_burst_limit},
                   ret_retry_after_s);
     }

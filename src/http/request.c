@@ -317,6 +317,17 @@ const char *http_request_client(struct http_request *req)
     return req->client;
 }
 
+void http_request_network(struct http_request *req, char out[HTTP_CLIENT_MAX])
+{
+    const char *client = http_request_client(req);
+    struct in6_addr address;
+
+    if (ip_parse(client, &address))
+        ip_network_print(&address, out);
+    else
+        memcpy(out, req->client, sizeof(req->client));
+}
+
 bool http_request_named_client(const struct http_request *req, struct in6_addr *ret)
 {
     char peer[HTTP_CLIENT_MAX], client[HTTP_CLIENT_MAX];

@@ -115,6 +115,8 @@ bool http_request_token(struct http_request *req, struct slice *ret_token);
 /* Address of the client without port: of the peer, or what a trusted proxy says it is (http.md
  * 1.8). "" when unknown. */
 const char *http_request_client(struct http_request *req);
+/* What is counted for that address: of IPv6 the /64 ("2001:db8::/64"). */
+void http_request_network(struct http_request *req, char out[HTTP_CLIENT_MAX]);
 /* Whom the client is when a trusted proxy names somebody who is none itself. False: the peer speaks
  * for itself, or for nobody known. */
 bool http_request_named_client(const struct http_request *req, struct in6_addr *ret);

@@ -142,7 +142,7 @@ bool login_rate_take_call(struct login *l, enum login_rate kind, const struct rp
     /* What came by HTTP has no client record and has been counted on its way in. */
     if (!c || !ip_is_known(&c->origin.address))
         return true;
-    ip_print(&c->origin.address, address);
+    ip_network_print(&c->origin.address, address);
     return login_rate_take(l, kind, address, ret_retry_after_s);
 }
 
@@ -168,6 +168,8 @@ bool login_allow(struct login *l, struct http_request *req, unsigned *ret_retry_
 
     if ((!is_start && !is_mailing(l, function)) || !names_us(http_request_param(req, "service_id")))
         return true;
-    return login_rate_take(l, is_start ? LOGIN_RATE_STARTS : LOGIN_RATE_MAILS,
-                           http_request_client(req), ret_retry_after_s);
+    char network[HTTP_CLIENT_MAX];
+    http_request_network(req, network);
+    return login_rate_take(l, is_start ? LOGIN_RATE_STARTS : LOGIN_RATE_MAILS, network,
+                           ret_retry_after_s);
 }

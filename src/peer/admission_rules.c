@@ -275,12 +275,13 @@ static bool check_address_limit(struct hub *h, struct join *j, const struct clie
 {
     const struct config *config = h->loop->config;
     size_t here = hub_address_connections(h, &j->address);
+    struct in6_addr mine = ip_network(&j->address), its = replaced ? ip_network(&replaced->origin.address) : mine;
     char text[IP_TEXT_MAX];
 
-    here -= replaced && IN6_ARE_ADDR_EQUAL(&replaced->origin.address, &j->address) && here;
+    here -= replaced && IN6_ARE_ADDR_EQUAL(&its, &mine) && here;
     if (!config->max_connections_per_address || here < config->max_connections_per_address || is_proxy(config, &j->address))
         return true;
-    ip_print(&j->address, text);
+    ip_network_print(&j->address, text);
     over_limit(h, j, METRIC_ADDRESS_LIMIT_REFUSED, here, config->max_connections_per_address);
     return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_LIMITED, RULE_ADDRESS_LIMIT, "Connection limit exceeded: address %s has %zu/%u connections", text, here,
                        config->max_connections_per_address);

@@ -157,27 +157,34 @@ bool hub_users_next(const struct hub *h, size_t *cursor, struct slice *ret_effec
     return true;
 }
 
-static struct slice address_key(const struct in6_addr *address)
+static struct slice address_key(const struct in6_addr *network)
 {
-    return slice_make(address->s6_addr, sizeof(address->s6_addr));
+    return slice_make(network->s6_addr, sizeof(network->s6_addr));
+}
+
+static struct hub_address *find_address(const struct hub *h, const struct in6_addr *address)
+{
+    struct in6_addr network = ip_network(address);
+
+    return map_find(&h->addresses, address_key(&network));
 }
 
 size_t hub_address_connections(const struct hub *h, const struct in6_addr *address)
 {
-    const struct hub_address *ha = map_find(&h->addresses, address_key(address));
+    const struct hub_address *ha = find_address(h, address);
 
     return ha ? ha->n_connections : 0;
 }
 
 void hub_address_take(struct hub *h, const struct in6_addr *address)
 {
-    struct hub_address *ha = map_find(&h->addresses, address_key(address));
+    struct hub_address *ha = find_address(h, address);
 
     if (!ip_is_known(address))
         return;
     if (!ha) {
         ha = MEM_NEW(struct hub_address);
-        ha->address = *address;
+        ha->address = ip_network(address);
         map_put(&h->addresses, address_key(&ha->address), ha);
         account_keep_always(h->process, mem_taken(ha));
     }
@@ -186,7 +193,7 @@ void hub_address_take(struct hub *h, const struct in6_addr *address)
 
 void hub_address_leave(struct hub *h, const struct in6_addr *address)
 {
-    struct hub_address *ha = map_find(&h->addresses, address_key(address));
+    struct hub_address *ha = find_address(h, address);
 
     if (!ip_is_known(address))
         return;

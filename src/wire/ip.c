@@ -32,6 +32,15 @@ bool ip_is_known(const struct in6_addr *ip)
     return !IN6_IS_ADDR_UNSPECIFIED(ip);
 }
 
+void ip_network_print(const struct in6_addr *ip, char out[IP_TEXT_MAX])
+{
+    struct in6_addr net = ip_network(ip);
+
+    ip_print(&net, out);
+    if (!IN6_IS_ADDR_V4MAPPED(ip))
+        strcat(out, "/64"); /* the lower half is zero, so there is room */
+}
+
 bool ip_is_within(const struct in6_addr *ip, const struct in6_addr *net, unsigned n_bits)
 {
     unsigned whole = n_bits / 8, rest = n_bits % 8;

@@ -14,4 +14,6 @@ void ip_print(const struct in6_addr *ip, char out[IP_TEXT_MAX]);
 bool ip_is_known(const struct in6_addr *ip);
 /* What one person usually has of the addresses: an IPv4 address, or the first 64 bits of an IPv6 one. */
 struct in6_addr ip_network(const struct in6_addr *ip);
+/* That as text: a dotted quad, or what ends in /64. */
+void ip_network_print(const struct in6_addr *ip, char out[IP_TEXT_MAX]);
 bool ip_is_within(const struct in6_addr *ip, const struct in6_addr *net, unsigned n_bits);

@@ -94,7 +94,12 @@ async def test_an_address_has_a_limit_of_its_own(hub, start_server):
     # The first elements are what anybody may write; the last is the proxy's word.
     lie = from_address("203.0.113.9, 198.51.100.7")
     assert "198.51.100.7 has 2/2" in (await hub.refused({"client_id": "c"}, **lie)).message
-    other = await hub.raw_open({"client_id": "d"}, **from_address("2001:db8::1"))
+    for i in range(2):      # of IPv6 the /64 is one client
+        other = await hub.raw_open({"client_id": f"d{i}"}, **from_address(f"2001:db8::{i + 1}"))
+        await other.joined()
+    assert "address 2001:db8::/64 has 2/2" in \
+        (await hub.refused({"client_id": "d2"}, **from_address("2001:db8::3"))).message
+    other = await hub.raw_open({"client_id": "d3"}, **from_address("2001:db8:0:1::1"))
     await other.joined()
     for i in range(4):      # what the proxy itself sends stands for nobody in particular
         await hub.raw(f"near{i}", is_registered=False)
@@ -272,6 +277,9 @@ async def test_a_header_is_believed_of_proxies_only(start_server, proxies, allow
     async with client_for(server) as http:
         for i in range(10):
             n += await count_allowed(http, 1, headers={"X-Forwarded-For": f"198.51.100.{i}"})
+        if allowed == 10:       # of IPv6 the /64 is one client
+            assert sum([await count_allowed(http, 1, headers={"X-Forwarded-For": f"2001:db8::{i}"})
+                        for i in range(1, 10)]) == 3
     # Where nobody is believed, asking for the figures counts for the same address.
     assert n == allowed
 
