@@ -149,6 +149,8 @@ static void route(struct peer *p, const struct rpc_header *h, struct blob *blob)
     int kind = address_resolve(h->to, p->workspace, &a);
     const char *why = forbidden(p, kind, h, text, sizeof(text));
 
+    if (!why && rpc_method_reaches_inside(h->method))
+        why = "Invalid message: `method` names a part of a function";
     if (!why && !absolute(&a, room, &to))
         why = "Invalid message: `to` is too long";
     if (why) {

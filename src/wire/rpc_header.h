@@ -70,3 +70,9 @@ enum {
 /* is_method: only args, with_kwargs, promise, t, _enc, data are allowed; else only the nine reserved names are refused.
  * An empty tail is OK. */
 MUST_CHECK int rpc_tail_check(struct slice tail, bool is_method);
+/* Whether a path leads into a function that was handed out. Clients walk a path into the objects of a session by attribute, so
+ * that the callee of a pending call could go on from a function to its module and run what it likes there
+ * (`<session>.resolve.__globals__.os.system`, `<session>.resolve.constructor`). */
+bool rpc_method_reaches_inside(struct slice path);
+/* One of the keys the payload of a call may have. */
+bool rpc_tail_is_payload_key(struct slice k);

@@ -4,7 +4,7 @@
 #include "wire/mp_head.h"
 #include "wire/rpc_header.h"
 
-static bool is_payload_key(struct slice k)
+bool rpc_tail_is_payload_key(struct slice k)
 {
     switch (k.len) {
     case 1:
@@ -19,6 +19,22 @@ static bool is_payload_key(struct slice k)
     default:
         return false;
     }
+}
+
+/* No path that was ever handed out has such a part. Paths into services are looked up whole. */
+bool rpc_method_reaches_inside(struct slice path)
+{
+    struct slice part, rest = path;
+    bool is_more = !slice_starts(path, "services.");
+
+    while (is_more) {
+        is_more = slice_cut(rest, '.', &part, &rest);
+        if (!is_more)
+            part = rest;
+        if ((part.len && part.ptr[0] == '_') || slice_is(part, "constructor"))
+            return true;
+    }
+    return false;
 }
 
 static bool is_reserved_key(struct slice k)
@@ -47,7 +63,7 @@ int rpc_tail_check(struct slice tail, bool is_method)
     for (uint64_t n = head.n_inside / 2; n; n--) {
         if (mp_skip(&in, &key) != MP_OK || mp_skip(&in, &value) != MP_OK || !mp_get_str(key, &text))
             return RPC_TAIL_BAD;
-        is_forbidden = is_forbidden || (is_method ? !is_payload_key(text) : is_reserved_key(text));
+        is_forbidden = is_forbidden || (is_method ? !rpc_tail_is_payload_key(text) : is_reserved_key(text));
     }
     if (in.len)
         return RPC_TAIL_BAD;

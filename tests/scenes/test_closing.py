@@ -205,7 +205,7 @@ async def test_a_block_ends_all_that_is_open(hub, started, kind):
 @pytest.mark.req("S-72", "A-035")
 async def test_what_a_token_has_opened_ends_when_it_expires(hub, started):
     ada = await provide(hub, "ada")
-    mine = await Opened(hub, started, "ws-user-ada", login("bob", ttl=3)).start("stream", "events", "call")
+    mine = await Opened(hub, started, "ws-user-ada", login("bob", ttl=4)).start("stream", "events", "call")
     await mine.all_ended(401, "The token has expired. Please fetch a new one")
     assert ada.is_open
     await mine.end()

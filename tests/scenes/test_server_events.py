@@ -94,7 +94,7 @@ async def test_streams_are_held_to_it_too(hub, server):
     for name in ("client_disconnected_x", "errors"):
         await sender.post({"type": name, "to": victim.address, "data": name})
         assert (await victim.control(name))["data"] == name
-    kinds = [msgpack.Unpacker(None).feed(f) or f for f in victim.frames]
+    kinds = {msgpack.unpackb(f)["type"] for f in victim.frames} - {"ping"}
     assert not kinds and victim.info["reconnection_token"] == token
     await victim.close()
     await sender.close()
@@ -130,3 +130,40 @@ async def test_pending_calls_outlive_a_forged_end(hub, server, transport):
     assert not pending.done(), pending
     go.set()
     assert await asyncio.wait_for(pending, 15) == "done"
+
+
+@pytest.mark.req("S-73")
+async def test_a_callee_gets_nothing_but_what_it_was_handed(hub, server, tmp_path):
+    """The published Python client walks `<session>.resolve.__globals__.os.system` and runs it."""
+    evil = await hub.raw("evil")
+    asked = asyncio.Queue()
+
+    async def serve(main, extra):
+        if main["method"] != "services.s.f":
+            return await original(main, extra)
+        asked.put_nowait((main, extra))
+        return True
+    original, evil._serve = evil._serve, serve
+    evil.functions["services.s.f"] = None
+    await evil.register("s", {"f": None}, visibility="public")
+    mark = tmp_path / "was-here"
+    for client in (await hub.py("py"), await hub.js("js")):
+        if hasattr(client, "get_service"):
+            service = await client.get_service(f"{evil.address}:s")
+            pending = asyncio.ensure_future(service.f(1))
+        else:
+            service = await client.service(f"{evil.address}:s")
+            pending = asyncio.ensure_future(service.call("f", 1))
+        main, extra = await asyncio.wait_for(asked.get(), 15)
+        for path in ("resolve.__globals__.os.system", "heartbeat_task._coro.cr_frame.f_globals.os.system",
+                     "resolve.constructor", "_promise_manager.x", "__proto__.x", "resolve.__init__"):
+            session = f"s-{path}"
+            await evil.send({"type": "method", "to": main["from"], "session": session,
+                             "method": f"{main['session']}.{path}"},
+                            {"args": [f"touch {mark}"], "promise": "*"})
+            with pytest.raises(RpcError, match="names a part of a function"):
+                await evil.settled(session)
+        assert not pending.done()
+        await evil.answer(main, extra, 7)
+        assert await asyncio.wait_for(pending, 15) == 7
+    assert not mark.exists()

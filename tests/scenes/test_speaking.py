@@ -140,10 +140,9 @@ async def test_a_reconnection_token_beside_another(hub, server):
 @pytest.mark.req("S-71", "A-035")
 async def test_what_holds_when_a_token_expires(hub, server):
     """A stream ends with the token its posts need; a WebSocket goes on, as in the original."""
-    token = login("ada", ttl=3)
-    ws = await hub.raw("ws", token=token)
-    stream = await Stream.open(server, token, client_id="s1")
-    assert await stream.call("services.default.echo", 1, token=token) == ("resolve", 1)
+    token = login("ada", ttl=4)
+    ws, stream = await asyncio.gather(hub.raw("ws", token=token),
+                                      Stream.open(server, token, client_id="s1"))
     assert "expired" in (await stream.control("error"))["message"]
     await stream.ended()
     assert (await stream.post({"type": "ping"}, token=token)).status_code == 400
