@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/map.h"
+#include "base/memory.h"
 #include "http/request.h"
 #include "wire/json.h"
 #include "wire/mp.h"
@@ -94,39 +96,78 @@ bool api_args_value(struct slice text, struct buf *out, struct buf *error)
     return true;
 }
 
-/* For repeated names the last wins. */
-static int read_query(struct slice query, struct buf *map, uint32_t *ret_n, struct buf *error)
+/* A name=value of a query. Names are decoded one behind the other into one text. */
+struct query_arg {
+    size_t at, len; /* of the name */
+    struct slice value;
+    bool is_meant;  /* neither repeated later nor the route's own */
+};
+
+/* Into at most MAX_QUERY_ARGS places. False: there are more. */
+static bool split_query(struct slice query, struct query_arg *args, size_t *ret_n, struct buf *names)
 {
     struct slice rest = query, name, value;
-    struct buf text;
-    int r = API_ARGS_OK;
-    uint32_t n = 0, n_pieces = 0;
+    size_t n = 0;
 
-    buf_init(&text, 0);
-    while (r == API_ARGS_OK && url_next_pair(&rest, &name, &value)) {
-        /* Counted before repeats are looked for, which takes a walk over the rest. */
-        if (++n_pieces > MAX_QUERY_ARGS) {
-            buf_add_text(error, "Invalid request body: too many arguments");
-            r = API_ARGS_BAD;
-            break;
-        }
-        struct slice later = rest, other, unused;
-        bool is_repeated = false;
-        while (!is_repeated && url_next_pair(&later, &other, &unused))
-            is_repeated = slice_eq(other, name);
-        buf_clear(&text);
-        url_decode(name, true, &text);
-        if (is_repeated || is_reserved(buf_slice(&text)))
-            continue;
-        mp_add_str(map, buf_slice(&text));
-        buf_clear(&text);
-        url_decode(value, true, &text);
-        if (!api_args_value(buf_slice(&text), map, error))
-            r = API_ARGS_BAD;
+    while (url_next_pair(&rest, &name, &value)) {
+        if (n == MAX_QUERY_ARGS)
+            return false;
+        args[n] = (struct query_arg){.at = names->len, .value = value};
+        url_decode(name, true, names);
+        args[n].len = names->len - args[n].at;
         n++;
     }
-    buf_deinit(&text);
     *ret_n = n;
+    return true;
+}
+
+static struct slice name_of(const struct query_arg *a, const struct buf *names)
+{
+    return slice_make(names->ptr + a->at, a->len);
+}
+
+/* For repeated names the last wins. */
+static void choose_args(struct query_arg *args, size_t n, const struct buf *names)
+{
+    struct map seen;
+
+    map_init(&seen);
+    for (size_t i = n; i-- > 0;) {
+        struct slice name = name_of(&args[i], names);
+        args[i].is_meant = !map_put(&seen, name, &args[i]) && !is_reserved(name);
+    }
+    map_deinit(&seen);
+}
+
+static int read_query(struct slice query, struct buf *map, uint32_t *ret_n, struct buf *error)
+{
+    struct query_arg *args = mem_new(MAX_QUERY_ARGS * sizeof(*args));
+    struct buf names, text;
+    int r = API_ARGS_OK;
+    size_t n;
+
+    buf_init(&names, 0);
+    buf_init(&text, 0);
+    *ret_n = 0;
+    if (!split_query(query, args, &n, &names)) {
+        buf_add_text(error, "Invalid request body: too many arguments");
+        r = API_ARGS_BAD;
+        n = 0;
+    }
+    choose_args(args, n, &names);
+    for (size_t i = 0; r == API_ARGS_OK && i < n; i++) {
+        if (!args[i].is_meant)
+            continue;
+        mp_add_str(map, name_of(&args[i], &names));
+        buf_clear(&text);
+        url_decode(args[i].value, true, &text);
+        if (!api_args_value(buf_slice(&text), map, error))
+            r = API_ARGS_BAD;
+        (*ret_n)++;
+    }
+    buf_deinit(&names);
+    buf_deinit(&text);
+    mem_free(args);
     return r;
 }
 

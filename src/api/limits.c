@@ -74,7 +74,8 @@ bool api_allow(struct http_request *req, unsigned *ret_retry_after_s, void *arg)
         return true;
     buf_init(&one, 0);
     buf_init(&all, 0);
-    if (verified_keys(a, req, &one, &all)) {
+    req->is_verified = verified_keys(a, req, &one, &all);
+    if (req->is_verified) {
         ok = take(a, &one, mine, ret_retry_after_s) && take(a, &all, shared, ret_retry_after_s);
     } else {
         char network[HTTP_CLIENT_MAX];

@@ -2,25 +2,53 @@
  * other holders did before they let go; the increment needs no order, since whoever increments already holds one. */
 #include "base/blob.h"
 
+#include "base/buf.h"
+#include "base/held.h"
 #include "base/memory.h"
 #include "base/memory_raw.h"
 
-struct blob *blob_try_new(size_t len, struct account *account)
+/* The record, with room for n_inside bytes behind it and a charge of so many more. */
+static struct blob *blob_new(size_t n_inside, size_t n_beside, struct account *account)
 {
-    size_t size;
+    size_t size, charge;
 
-    if (__builtin_add_overflow(sizeof(struct blob), len, &size))
+    if (__builtin_add_overflow(sizeof(struct blob), n_inside, &size) || __builtin_add_overflow(size, n_beside, &charge))
         return NULL;
-    if (account_charge(account, size) != ACCOUNT_OK)
+    if (account_charge(account, charge) != ACCOUNT_OK)
         return NULL;
     struct blob *b = mem_try(size);
     if (!b) {
-        account_release(account, size);
+        account_release(account, charge);
         return NULL;
     }
     b->account = account_ref(account);
-    b->len = len;
+    b->n_charged = charge;
+    b->home = BLOB_INSIDE;
+    b->data = b->inside;
     atomic_init(&b->n_refs, 1);
+    return b;
+}
+
+struct blob *blob_try_new(size_t len, struct account *account)
+{
+    struct blob *b = blob_new(len, 0, account);
+
+    if (b)
+        b->len = len;
+    return b;
+}
+
+struct blob *blob_try_adopt(struct buf *buf, struct account *account)
+{
+    struct blob *b = buf->is_failed ? NULL : blob_new(0, buf->account ? 0 : buf->room, account);
+
+    if (!b)
+        return NULL;
+    b->home = buf->account ? BLOB_HELD : BLOB_RAW;
+    b->data = buf->ptr;
+    b->len = buf->len;
+    buf->ptr = NULL;
+    buf_deinit(buf);
     return b;
 }
 
@@ -36,7 +64,11 @@ struct blob *blob_unref(struct blob *b)
 {
     if (!b || atomic_fetch_sub_explicit(&b->n_refs, 1, memory_order_acq_rel) != 1)
         return NULL;
-    account_release(b->account, sizeof(struct blob) + b->len);
+    if (b->home == BLOB_HELD)
+        held_free(b->data);
+    else if (b->home == BLOB_RAW)
+        mem_free(b->data);
+    account_release(b->account, b->n_charged);
     account_unref(b->account);
     mem_free(b);
     return NULL;

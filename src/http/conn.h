@@ -27,6 +27,10 @@ struct http_caps {
     size_t head_bytes;              /* request line and headers: 431 */
     unsigned n_headers;             /* 431 */
     size_t body_bytes;              /* after inflating: 413 */
+    /* Of who shows no token that `allow` could verify: the same, and how many times its size a body
+     * may become above INFLATE_FREE_BYTES. 0 = as for others. */
+    size_t anonymous_body_bytes;
+    unsigned anonymous_inflation;
     uint64_t head_timeout_ms;       /* from a request's first byte to the end of its head: 408 */
     uint64_t keepalive_timeout_ms;  /* between two requests */
     uint64_t stall_timeout_ms;      /* a body that stops, a response that is not read; 0 = 60 s */

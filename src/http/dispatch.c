@@ -24,10 +24,30 @@ static bool strip_base_path(struct http_request *req, const char *base_path)
     return true;
 }
 
+static bool is_held_to_less(const struct http_request *req)
+{
+    return !req->is_verified && req->site->caps.anonymous_body_bytes;
+}
+
 size_t http_dispatch_body_cap(const struct http_request *req)
 {
-    return req->route && req->route->max_body_bytes ? req->route->max_body_bytes
-                                                    : req->site->caps.body_bytes;
+    const struct http_caps *caps = &req->site->caps;
+    size_t cap = req->route && req->route->max_body_bytes ? req->route->max_body_bytes : caps->body_bytes;
+
+    return is_held_to_less(req) && caps->anonymous_body_bytes < cap ? caps->anonymous_body_bytes : cap;
+}
+
+void http_dispatch_too_large(struct http_request *req)
+{
+    struct buf text;
+
+    buf_init(&text, 0);
+    buf_add_text(&text, "Request body too large");
+    if (req->site && is_held_to_less(req))
+        buf_add_fmt(&text, ": without a token of this server it may have %zu bytes when it is unpacked, and become at most %u times "
+                    "its size", http_dispatch_body_cap(req), req->site->caps.anonymous_inflation);
+    http_respond_error(req, 413, HTTP_F1, buf_slice(&text));
+    buf_deinit(&text);
 }
 
 struct http_verdict http_dispatch_judge(struct http_request *req, uint64_t body_bytes)
@@ -115,7 +135,7 @@ void http_dispatch_run(struct http_request *req, struct http_verdict verdict)
 {
     switch (verdict.kind) {
     case HTTP_SERVE:
-        http_inflate_then(req, http_dispatch_body_cap(req), serve);
+        http_inflate_then(req, serve);
         return;
     case HTTP_ANSWER_NOT_FOUND:
         http_respond_error(req, 404, HTTP_F2, SLICE_LIT("Not Found"));
@@ -139,7 +159,7 @@ void http_dispatch_run(struct http_request *req, struct http_verdict verdict)
                      SLICE_LIT("{\"detail\":\"Your address has its share of the server's connections\"}"));
         return;
     case HTTP_ANSWER_TOO_LARGE:
-        http_respond_error(req, 413, HTTP_F1, SLICE_LIT("Request body too large"));
+        http_dispatch_too_large(req);
         return;
     case HTTP_ANSWER_PREFLIGHT:
         http_cors_answer_preflight(req);

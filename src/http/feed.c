@@ -46,7 +46,7 @@ static void refuse(struct http_conn *c, int outcome)
         http_respond_text(req, 431, "Request header fields too large.");
         return;
     case HTTP_PARSE_BODY_TOO_LARGE:
-        http_respond_error(req, 413, HTTP_F1, SLICE_LIT("Request body too large"));
+        http_dispatch_too_large(req);
         return;
     case HTTP_PARSE_NO_MEMORY:
         http_respond_error(req, 503, HTTP_F1, SLICE_LIT("Server is out of memory"));

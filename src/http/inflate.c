@@ -1,16 +1,22 @@
-/* inflate: a few kilobytes of gzip may hold a hundred megabytes, so only small bodies are
+/* inflate: a few kilobytes of gzip may hold a hundred megabytes, so only what stays small is
  * inflated in place; the rest goes to a worker, which has taken the body: the client may go, and
- * the request with it. */
+ * the request with it. Who shows no token may have far less unpacked, and of no such extremes. */
 #include "http/inflate.h"
 
 #include "base/account.h"
 #include "base/memory.h"
+#include "http/conn.h"
+#include "http/dispatch.h"
 #include "http/gzip.h"
 #include "http/response.h"
 #include "http/routes.h"
 #include "loop/offload.h"
 
-enum { IN_PLACE_MAX = 8 * 1024 };
+enum {
+    IN_PLACE_MAX = 8 * 1024,            /* bytes of gzip, */
+    IN_PLACE_PLAIN_MAX = 64 * 1024,     /* and of what they hold */
+    INFLATE_FREE_BYTES = 1024 * 1024,   /* so much may come of few bytes */
+};
 
 struct inflating {
     struct job job;
@@ -37,7 +43,7 @@ static void settle(struct http_request *req, int outcome, struct held_buf *plain
         http_respond_error(req, 400, HTTP_F1, SLICE_LIT("Invalid request body: corrupt gzip data"));
         return;
     case HTTP_GZIP_TOO_LARGE:
-        http_respond_error(req, 413, HTTP_F1, SLICE_LIT("Request body too large"));
+        http_dispatch_too_large(req);
         return;
     default:
         http_respond_error(req, 503, HTTP_F1, SLICE_LIT("Server is out of memory"));
@@ -67,15 +73,30 @@ static void done(struct job *job)
     mem_free(w);
 }
 
-static void inflate_on_worker(struct http_request *req, size_t cap_bytes,
-                              void (*then)(struct http_request *req))
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* What may come of the body. */
+static size_t plain_cap(const struct http_request *req)
+{
+    unsigned times = req->is_verified ? 0 : req->site->caps.anonymous_inflation;
+    size_t cap = http_dispatch_body_cap(req), by_size = req->body.len * times;
+
+    if (!times)
+        return cap;
+    return smaller(cap, by_size > INFLATE_FREE_BYTES ? by_size : INFLATE_FREE_BYTES);
+}
+
+static void inflate_on_worker(struct http_request *req, void (*then)(struct http_request *req))
 {
     struct inflating *w = MEM_NEW(struct inflating);
 
+    w->cap_bytes = plain_cap(req);
     w->packed = http_request_take_body(req);
     w->payer = account_ref(account_shared(req->account));
     held_buf_init(&w->plain, 0, w->payer);
-    w->cap_bytes = cap_bytes;
     w->then = then;
     w->ticket = http_request_park(req, &(struct http_watch){0});
     w->job = (struct job){.class = OFFLOAD_BULK, .work = work, .done = done};
@@ -89,22 +110,31 @@ static void inflate_on_worker(struct http_request *req, size_t cap_bytes,
                        SLICE_LIT("Too many bodies are being unpacked, please retry"));
 }
 
-void http_inflate_then(struct http_request *req, size_t cap_bytes,
-                       void (*then)(struct http_request *req))
+/* False: it becomes too much for this thread. */
+static bool inflate_in_place(struct http_request *req, void (*then)(struct http_request *req))
+{
+    size_t cap = plain_cap(req);
+    struct held_buf plain;
+
+    if (req->body.len > IN_PLACE_MAX)
+        return false;
+    held_buf_init(&plain, 0, req->account);
+    int outcome = http_gunzip(req->body, smaller(cap, IN_PLACE_PLAIN_MAX), &plain.b);
+    if (outcome == HTTP_GZIP_TOO_LARGE && cap > IN_PLACE_PLAIN_MAX) {
+        held_buf_deinit(&plain);
+        return false;
+    }
+    settle(req, outcome, &plain, then);
+    return true;
+}
+
+void http_inflate_then(struct http_request *req, void (*then)(struct http_request *req))
 {
     struct slice coding;
 
     if ((req->route->flags & HTTP_ROUTE_AS_SENT) || !req->body.len ||
-        !http_request_header(req, "content-encoding", &coding) ||
-        !slice_is_nocase(coding, "gzip")) {
+        !http_request_header(req, "content-encoding", &coding) || !slice_is_nocase(coding, "gzip"))
         then(req);
-        return;
-    }
-    if (req->body.len > IN_PLACE_MAX) {
-        inflate_on_worker(req, cap_bytes, then);
-        return;
-    }
-    struct held_buf plain;
-    held_buf_init(&plain, 0, req->account);
-    settle(req, http_gunzip(req->body, cap_bytes, &plain.b), &plain, then);
+    else if (!inflate_in_place(req, then))
+        inflate_on_worker(req, then);
 }

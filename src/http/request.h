@@ -80,6 +80,7 @@ struct http_request {
     struct slice body;                      /* decoded: chunks joined, gzip inflated */
     struct slice params[HTTP_MAX_PARAMS];   /* in the order of the pattern */
     bool is_upgrade;                        /* an upgrade route, and asked for a WebSocket */
+    bool is_verified;                       /* the site's `allow` has found a token that is good */
     /* the room's own */
     struct http_conn *conn;                 /* NULL once it is over */
     struct handle parked;                   /* generation 0: it is not */

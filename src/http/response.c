@@ -5,7 +5,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/blob.h"
 #include "base/clock.h"
+#include "base/memory.h"
 #include "base/msg.h"
 #include "http/conn.h"
 #include "http/cors.h"
@@ -13,11 +15,13 @@
 #include "http/location.h"
 #include "http/request.h"
 #include "loop/loop.h"
+#include "loop/offload.h"
 #include "wire/json.h"
 
 enum {
     GZIP_MIN_BYTES = 1000,                 /* http.md 1.6 */
-    GZIP_MAX_BYTES = 1024 * 1024,          /* more would hold up the loop for too long */
+    GZIP_MAX_BYTES = 1024 * 1024,
+    COPIED_MOST = 32 * 1024,               /* a longer body is sent without a copy, and compressed beside the loop */
     STREAM_WAITING_MAX = 64 * 1024 * 1024, /* a writer that heeds no pressure is cut off here */
 };
 
@@ -173,47 +177,180 @@ static bool has_header(struct slice lines, const char *name)
     return false;
 }
 
-/* Decides about compression; *ret_packed must be given back by the caller. Returns the bytes to
- * send. */
-static struct slice pack(struct http_request *req, struct answer *a, struct slice body,
-                         struct buf *ret_packed)
+/* Whether the body is to be sent as gzip; sets what else follows from its type. */
+static bool wants_gzip(const struct http_request *req, struct answer *a, size_t n_bytes)
 {
     struct slice accepted;
 
-    buf_init(ret_packed, 0);
     if ((req->route && (req->route->flags & HTTP_ROUTE_RAW)) || !a->content_type ||
-        body.len < GZIP_MIN_BYTES || !http_gzip_suits(a->content_type) ||
+        n_bytes < GZIP_MIN_BYTES || !http_gzip_suits(a->content_type) ||
         has_header(a->extra, "content-encoding"))
-        return body;
+        return false;
     a->varies_by_encoding = true;
-    if (body.len > GZIP_MAX_BYTES || !http_request_header(req, "accept-encoding", &accepted) ||
-        !http_gzip_is_accepted(accepted) || !http_gzip(body, ret_packed))
-        return body;
-    a->is_gzip = true;
-    return buf_slice(ret_packed);
+    return n_bytes <= GZIP_MAX_BYTES && http_request_header(req, "accept-encoding", &accepted) &&
+           http_gzip_is_accepted(accepted);
+}
+
+static bool begin_answer(struct http_request *req, struct answer *a, size_t n_bytes,
+                         struct buf *ret_head)
+{
+    buf_init(ret_head, 0);
+    a->has_length = a->status >= 200 && a->status != 204 && a->status != 304;
+    a->length = n_bytes;
+    add_head(req, a, ret_head);
+    return !ret_head->is_failed;
+}
+
+static bool has_body(const struct http_request *req, const struct answer *a)
+{
+    return a->has_length && req->method != HTTP_M_HEAD;
+}
+
+static void send_answer(struct http_request *req, struct answer *a, struct slice body)
+{
+    struct buf head;
+
+    if (!begin_answer(req, a, body.len, &head) ||
+        !send_two(req, buf_slice(&head), has_body(req, a) ? body : (struct slice){NULL, 0}, req->account))
+        refuse_for_room(req);
+    buf_deinit(&head);
+    http_conn_answered(req);
+}
+
+/* Without a copy of the body, which is in a blob. */
+static void send_answer_blob(struct http_request *req, struct answer *a, struct blob *body)
+{
+    struct msg *m = NULL;
+    struct buf head;
+
+    if (begin_answer(req, a, body->len, &head))
+        m = msg_try_new(head.len, req->account);
+    if (m) {
+        memcpy(msg_head(m), head.ptr, head.len);
+        if (has_body(req, a))
+            msg_set_tail(m, body, slice_make(body->data, body->len));
+        req->n_bytes_out += msg_len(m);
+        http_conn_send(req, m);
+    } else {
+        refuse_for_room(req);
+    }
+    buf_deinit(&head);
+    http_conn_answered(req);
+}
+
+/* ---- compressing beside the loop ---- */
+
+struct packing {
+    struct job job;
+    struct http_ticket ticket;
+    struct answer answer;
+    char *content_type; /* owned */
+    struct buf extra;
+    struct blob *plain;
+    struct buf packed;
+};
+
+static void packing_free(struct packing *p)
+{
+    mem_free(p->content_type);
+    buf_deinit(&p->extra);
+    buf_deinit(&p->packed);
+    blob_unref(p->plain);
+    mem_free(p);
+}
+
+static void packing_work(struct job *job)
+{
+    struct packing *p = CONTAINER_OF(job, struct packing, job);
+
+    p->answer.is_gzip = http_gzip(slice_make(p->plain->data, p->plain->len), &p->packed);
+}
+
+static void packing_done(struct job *job)
+{
+    struct packing *p = CONTAINER_OF(job, struct packing, job);
+    struct http_request *req = http_request_resume(p->ticket);
+    struct blob *packed = NULL;
+
+    if (req) {
+        http_request_unpark(req);
+        packed = p->answer.is_gzip ? blob_try_adopt(&p->packed, req->account) : NULL;
+        p->answer.is_gzip = packed != NULL;
+        send_answer_blob(req, &p->answer, packed ? packed : p->plain);
+    }
+    blob_unref(packed);
+    packing_free(p);
+}
+
+/* False: nobody can do it; the body may be sent as it is. */
+static bool pack_beside(struct http_request *req, const struct answer *a, struct blob *body)
+{
+    struct packing *p = MEM_NEW(struct packing);
+
+    p->job = (struct job){.class = OFFLOAD_BULK, .work = packing_work, .done = packing_done};
+    p->ticket = http_request_park(req, &(struct http_watch){0});
+    p->answer = *a;
+    p->content_type = mem_copy(a->content_type, strlen(a->content_type));
+    p->answer.content_type = p->content_type;
+    buf_init(&p->extra, 0);
+    buf_add_slice(&p->extra, a->extra);
+    p->answer.extra = buf_slice(&p->extra);
+    buf_init(&p->packed, 0);
+    p->plain = blob_ref(body);
+    if (offload(req->loop, &p->job) == OFFLOAD_OK)
+        return true;
+    http_request_unpark(req);
+    packing_free(p);
+    return false;
+}
+
+void http_respond_owned(struct http_request *req, unsigned status, const char *content_type,
+                        struct buf *body, struct slice extra)
+{
+    struct answer a = {.status = status, .content_type = content_type, .extra = extra};
+    struct blob *blob;
+
+    if (body->len <= COPIED_MOST) {
+        http_respond(req, status, content_type, buf_slice(body), extra);
+        buf_deinit(body);
+        return;
+    }
+    LOOP_ASSERT(req->loop);
+    ASSERT(!req->is_streaming);
+    req->status = status;
+    bool is_packed = wants_gzip(req, &a, body->len);
+    blob = blob_try_adopt(body, req->account);
+    if (!blob) {
+        buf_deinit(body);
+        refuse_for_room(req);
+        http_conn_answered(req);
+    } else if (!is_packed || !pack_beside(req, &a, blob)) {
+        send_answer_blob(req, &a, blob);
+    }
+    blob_unref(blob);
 }
 
 void http_respond(struct http_request *req, unsigned status, const char *content_type,
                   struct slice body, struct slice extra)
 {
     struct answer a = {.status = status, .content_type = content_type, .extra = extra};
-    struct buf head, packed;
+    struct buf bytes;
 
     LOOP_ASSERT(req->loop);
     ASSERT(!req->is_streaming);
     req->status = status;
-    buf_init(&head, 0);
-    struct slice out = pack(req, &a, body, &packed);
-    a.has_length = status >= 200 && status != 204 && status != 304;
-    a.length = out.len;
-    add_head(req, &a, &head);
-    if (!a.has_length || req->method == HTTP_M_HEAD)
-        out.len = 0;
-    if (head.is_failed || !send_two(req, buf_slice(&head), out, req->account))
-        refuse_for_room(req);
-    buf_deinit(&head);
-    buf_deinit(&packed);
-    http_conn_answered(req);
+    buf_init(&bytes, 0);
+    bool is_packed = wants_gzip(req, &a, body.len), is_long = body.len > COPIED_MOST;
+    if (is_packed && is_long) {
+        buf_add_slice(&bytes, body);
+        if (!bytes.is_failed) {
+            http_respond_owned(req, status, content_type, &bytes, extra);
+            return;
+        }
+    }
+    a.is_gzip = is_packed && !is_long && http_gzip(body, &bytes);
+    send_answer(req, &a, a.is_gzip ? buf_slice(&bytes) : body);
+    buf_deinit(&bytes);
 }
 
 void http_respond_text(struct http_request *req, unsigned status, const char *text)

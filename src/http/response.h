@@ -17,6 +17,9 @@ enum http_error_family { HTTP_F1, HTTP_F2, HTTP_F3, HTTP_F4 };     /* http.md 1.
  * body is copied. extra: further header lines made by http_header_add, or empty. */
 void http_respond(struct http_request *req, unsigned status, const char *content_type,
                   struct slice body, struct slice extra);
+/* The same, but takes the body over: a long one is not copied. */
+void http_respond_owned(struct http_request *req, unsigned status, const char *content_type,
+                        struct buf *body, struct slice extra);
 /* text/plain; charset=utf-8 */
 void http_respond_text(struct http_request *req, unsigned status, const char *text);
 void http_respond_error(struct http_request *req, unsigned status, enum http_error_family family,

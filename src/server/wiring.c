@@ -158,6 +158,7 @@ static void fill_info(struct server *s)
 void server_set_site(struct http_site *site, const struct config *c)
 {
     site->caps = (struct http_caps){.head_bytes = c->max_head_bytes, .n_headers = c->max_headers, .body_bytes = c->max_body_bytes,
+                                    .anonymous_body_bytes = c->max_anonymous_body_bytes, .anonymous_inflation = c->max_anonymous_inflation,
                                     .head_timeout_ms = c->head_timeout_ms, .keepalive_timeout_ms = c->keepalive_timeout_ms,
                                     .min_rate = c->min_body_rate, .rate_window_ms = c->rate_window_ms};
     site->allow_origins = &c->allow_origins;

@@ -13,22 +13,43 @@ static int hex_digit(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
+/* The bytes at the front that stand for themselves. */
+static size_t plain_prefix(struct slice text, bool plus_is_blank)
+{
+    size_t n = 0;
+
+    while (n < text.len && text.ptr[n] != '%' && !(plus_is_blank && text.ptr[n] == '+'))
+        n++;
+    return n;
+}
+
+static void decode_bytes(struct slice text, bool plus_is_blank, struct buf *out)
+{
+    while (text.len) {
+        size_t n = plain_prefix(text, plus_is_blank);
+        buf_add(out, text.ptr, n);
+        text = slice_from(text, n);
+        if (!text.len)
+            return;
+        bool is_code = text.ptr[0] == '%' && text.len > 2 && hex_digit(text.ptr[1]) >= 0 && hex_digit(text.ptr[2]) >= 0;
+        if (is_code)
+            buf_add_byte(out, (uint8_t)(hex_digit(text.ptr[1]) << 4 | hex_digit(text.ptr[2])));
+        else
+            buf_add_byte(out, text.ptr[0] == '+' ? ' ' : '%');
+        text = slice_from(text, is_code ? 3 : 1);
+    }
+}
+
 void url_decode(struct slice text, bool plus_is_blank, struct buf *out)
 {
     struct buf bytes;
 
-    buf_init(&bytes, 0);
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-        if (c == '%' && text.len - i > 2 && hex_digit(text.ptr[i + 1]) >= 0 &&
-            hex_digit(text.ptr[i + 2]) >= 0) {
-            c = (char)(hex_digit(text.ptr[i + 1]) << 4 | hex_digit(text.ptr[i + 2]));
-            i += 2;
-        } else if (c == '+' && plus_is_blank) {
-            c = ' ';
-        }
-        buf_add_byte(&bytes, (uint8_t)c);
+    if (plain_prefix(text, plus_is_blank) == text.len) {
+        utf8_add(out, text);
+        return;
     }
+    buf_init(&bytes, 0);
+    decode_bytes(text, plus_is_blank, &bytes);
     if (bytes.is_failed)
         out->is_failed = true;
     else
@@ -108,9 +129,11 @@ bool url_query_find(struct slice query, const char *name, struct buf *out)
 
     buf_init(&decoded, 0);
     while (url_next_pair(&query, &name_raw, &value_raw)) {
+        bool is_plain = plain_prefix(name_raw, true) == name_raw.len;
         buf_clear(&decoded);
-        url_decode(name_raw, true, &decoded);
-        if (!slice_is(buf_slice(&decoded), name))
+        if (!is_plain)
+            url_decode(name_raw, true, &decoded);
+        if (!slice_is(is_plain ? name_raw : buf_slice(&decoded), name))
             continue;
         is_found = true;
         found = value_raw;

@@ -46,6 +46,7 @@ static const struct given queries[] = {
     {"a=%FF", "[{\"a\":\"\ufffd\"}]"},
     {"&&a=1&&", "[{\"a\":1}]"},
     {"a=1&a=2", "[{\"a\":2}]"},
+    {"a=1&b=1&%61=2", "[{\"b\":1,\"a\":2}]"},
     {"self=1", "[{\"self\":1}]"},
     {"workspace=w&service_id=s&function_key=f&_mode=m&a=1", "[{\"a\":1}]"},
     {"_mode=random", ""},
