@@ -15,6 +15,7 @@
 #include "peer/events.h"
 #include "peer/hub.h"
 #include "peer/lodging.h"
+#include "peer/subscriptions.h"
 #include "registry/registry.h"
 #include "store/store.h"
 
@@ -60,6 +61,7 @@ static void remove_all(struct deletion *d, struct workspace *w)
     kept_reply_anyway(h, d->call, home == w ? NULL : home, &nothing);
     while (!list_is_empty(&w->clients))
         client_evict(h, LIST_ENTRY(w->clients.next, struct client, link), reason);
+    subscriptions_forget_workspace(h->subscriptions, slice_of(w->id));
     workspace_remove(&h->registry, w);
 }
 

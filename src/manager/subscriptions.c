@@ -1,6 +1,5 @@
 /* subscriptions: which event types a client may ask for. Broadcasts never leave a workspace, so
- * a name that speaks of another workspace is a mistake or a probe: refused, in words (7.2). The
- * set itself lives with the connection. */
+ * a name that speaks of another workspace is a mistake or a probe: refused, in words (7.2). */
 #include "manager/reply.h"
 #include "manager/room.h"
 #include "base/memory.h"
@@ -73,7 +72,7 @@ static void change(struct manager *m, struct rpc_call *call, bool is_add)
     else if (!c || c->is_virtual)
         on_changed(SUBSCRIPTION_NO_PEER, call);
     else
-        subscription_change(h, c->handle, types.items, types.n_items, is_add, on_changed, call);
+        subscription_change(h, c, types.items, types.n_items, is_add, on_changed, call);
     mem_free(types.items);
 }
 

@@ -18,6 +18,7 @@
 #include "manager/room.h"
 #include "peer/hub.h"
 #include "peer/lease.h"
+#include "peer/subscriptions.h"
 #include "registry/registry.h"
 #include "wire/ip.h"
 #include "wire/mp.h"
@@ -257,12 +258,14 @@ static void take_back(struct hub *h, struct rpc_call *call, const struct token *
                                         owner_of(h, call, owner)},
                    &limits, on_revoked, r);
     /* It holds from now on, so what it has opened ends now, however long the store takes. */
-    if (revocation_has(h->revocations, token->digest))
+    if (revocation_has(h->revocations, token->digest)) {
         (void)close_opened(h, &(struct closing){.kind = CLOSING_TOKEN,
                                                 .digest = token->digest,
                                                 .user = slice_of(user_effective_id(token->user)),
                                                 .reason = SLICE_LIT(TOKEN_IS_REVOKED),
                                                 .except = buf_slice(&caller)});
+        subscriptions_forget_line(h->subscriptions, token->digest);
+    }
     buf_deinit(&caller);
 }
 

@@ -16,6 +16,7 @@
 #include "peer/lodging.h"
 #include "peer/peer.h"
 #include "peer/probe.h"
+#include "peer/subscriptions.h"
 #include "router/router.h"
 
 enum { MAX_PROBES = 3 };        /* incumbents that die and are replaced while we ask: somebody is fighting over the id */
@@ -31,6 +32,7 @@ struct join *join_free(struct join *j)
         user_unref(j->joined);
         account_unref(j->account);
         meter_unref(j->meter);
+        mem_free(j->hears);
         mem_free(j->imagined);
         mem_free(j);
     }
@@ -108,6 +110,9 @@ static void admit(struct hub *h, struct join *j, struct workspace *w)
     hub_address_take(h, &c->origin.address);
     j->generation = c->generation;
     j->meter = meter_ref(c->meter);
+    struct slice hears = subscriptions_enter(h->subscriptions, c, j->is_reconnection);
+    j->hears = hears.len ? mem_copy(hears.ptr, hears.len) : NULL;
+    j->hears_len = hears.len;
     /* Routable before the client is told its name (W-024). */
     (void)router_bind(h->router, h->loop, slice_of(c->full_id), j->handle, &replaced);
     answer(j);

@@ -52,6 +52,8 @@ struct join {
     struct account *account;        /* owned reference: parent of the peer's account */
     struct meter *meter;            /* owned reference; NULL when it is not measured */
     uint64_t generation;
+    char *hears;                    /* owned, hears_len bytes: the event types it heard before (peer/subscription.h) */
+    size_t hears_len;
     enum permission permission;     /* on the workspace */
     bool asked_workspace_exists;    /* is_http: the workspace asked for, which need not be the one joined */
     struct workspace *imagined;     /* owned: is_rehearsal: the workspace that would be made */

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "config/config.h"
 #include "peer/lease.h"
+#include "peer/subscriptions.h"
 #include "wire/ip.h"
 
 struct hub_user {
@@ -42,6 +43,7 @@ void hub_init(struct hub *h, struct loop *loop, struct router *router, const str
     map_pay(&h->users, process);
     map_pay(&h->addresses, process);
     map_pay(&h->seats, process);
+    h->subscriptions = subscriptions_new(h);
 }
 
 static void free_all(struct hub *h, struct map *m)
@@ -70,6 +72,7 @@ static void free_seats(struct hub *h)
 
 void hub_deinit(struct hub *h)
 {
+    h->subscriptions = subscriptions_free(h->subscriptions);
     free_all(h, &h->users);
     free_all(h, &h->addresses);
     free_seats(h);
@@ -223,6 +226,7 @@ const struct list *hub_user_clients(const struct hub *h, struct slice effective_
 void hub_client_leave(struct hub *h, struct client *c)
 {
     list_unlink(&c->of_user);
+    subscriptions_leave(h->subscriptions, c);
     hub_seat_leave(h, c->workspace, c->user);
     hub_address_leave(h, &c->origin.address);
 }

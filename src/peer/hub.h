@@ -16,6 +16,7 @@ struct leases;
 struct revocations;
 struct router;
 struct store;
+struct subscriptions;
 struct verifier;
 
 struct server_info {                /* const after start; any thread */
@@ -45,6 +46,7 @@ struct hub {
     struct verifier *verifier;          /* NULL before the hub is open and after it was closed */
     struct blocks *blocks;
     struct store *store;
+    struct subscriptions *subscriptions;        /* owned: what clients hear, and will hear again */
     struct map savings;                 /* workspace id -> struct saving: records on their way into the store */
     bool savings_are_closed;
     struct map users;                   /* effective id -> struct hub_user, owned: connections per user */

@@ -16,6 +16,7 @@
 #include "peer/greeting.h"
 #include "peer/hub.h"
 #include "peer/peer.h"
+#include "peer/subscription.h"
 #include "wire/json.h"
 #include "wire/mp.h"
 
@@ -79,6 +80,7 @@ static void admitted(struct peer *p, struct join *j)
     peer_account_for(p);
     p->state = PEER_OPEN;
     router_join(pl->router, &p->endpoint, p->workspace);
+    subscription_restore(p, slice_make(j->hears, j->hears_len));
     loop_count(pl->loop, p->via->open, 1);
     loop_count(pl->loop, p->via->established, 1);
     loop_count(pl->loop, METRIC_PEERS, 1);

@@ -2,14 +2,17 @@
 #include "peer/subscription.h"
 
 #include "base/memory.h"
-#include "config/config.h"
 #include "peer/hub.h"
 #include "peer/peer.h"
+#include "peer/subscriptions.h"
+#include "wire/mp.h"
 
 struct change {
     struct mail mail;
     struct hub *hub;
     struct handle peer;
+    uint64_t generation;
+    char *full_id; /* owned: of the client */
     char **types;
     size_t n_types;
     bool is_add;
@@ -18,63 +21,91 @@ struct change {
     void *arg;
 };
 
-static size_t find(const struct peer *p, const char *type)
+static size_t find(const struct peer *p, struct slice type)
 {
     size_t i = 0;
 
-    while (i < p->n_subscriptions && strcmp(p->subscriptions[i], type) != 0)
+    while (i < p->n_subscriptions && !slice_is(type, p->subscriptions[i]))
         i++;
     return i;
 }
 
-static int add_all(struct peer *p, struct change *c)
+/* Room for so many more. */
+static void grow(struct peer *p, size_t n_more)
 {
-    size_t fresh = 0;
+    char **grown = mem_new((p->n_subscriptions + n_more + 1) * sizeof(char *));
 
-    for (size_t i = 0; i < c->n_types; i++)
-        fresh += find(p, c->types[i]) == p->n_subscriptions;
-    if (p->n_subscriptions + fresh > p->pl->loop->config->max_subscriptions)
-        return SUBSCRIPTION_FULL;
-    char **grown = mem_new((p->n_subscriptions + fresh + 1) * sizeof(char *));
     for (size_t i = 0; i < p->n_subscriptions; i++)
         grown[i] = p->subscriptions[i];
     mem_free(p->subscriptions);
     p->subscriptions = grown;
-    for (size_t i = 0; i < c->n_types; i++) {
-        if (find(p, c->types[i]) < p->n_subscriptions)
-            continue;
-        p->subscriptions[p->n_subscriptions++] = c->types[i];
-        router_interest(p->pl->router, &p->endpoint, slice_of(c->types[i]), true);
-        c->types[i] = NULL;
-    }
-    peer_account_for(p);
-    return SUBSCRIPTION_OK;
 }
 
-static int remove_all(struct peer *p, struct change *c)
+/* Once, however often it is asked for. */
+static void add_one(struct peer *p, struct slice type)
+{
+    if (find(p, type) < p->n_subscriptions)
+        return;
+    p->subscriptions[p->n_subscriptions++] = mem_copy(type.ptr, type.len);
+    router_interest(p->pl->router, &p->endpoint, type, true);
+}
+
+static void add_all(struct peer *p, const struct change *c)
+{
+    grow(p, c->n_types);
+    for (size_t i = 0; i < c->n_types; i++)
+        add_one(p, slice_of(c->types[i]));
+}
+
+static void remove_all(struct peer *p, const struct change *c)
 {
     for (size_t i = 0; i < c->n_types; i++) {
-        size_t at = find(p, c->types[i]);
+        size_t at = find(p, slice_of(c->types[i]));
         if (at == p->n_subscriptions)
             continue;
         router_interest(p->pl->router, &p->endpoint, slice_of(p->subscriptions[at]), false);
         mem_free(p->subscriptions[at]);
         p->subscriptions[at] = p->subscriptions[--p->n_subscriptions];
     }
+}
+
+void subscription_restore(struct peer *p, struct slice types)
+{
+    struct slice rest = types, item, text;
+    size_t n = 0;
+
+    while (rest.len && mp_take(&rest, 0, &item) == MP_OK)
+        n++;
+    if (!n)
+        return;
+    grow(p, n);
+    while (types.len && mp_take(&types, 0, &item) == MP_OK) {
+        if (mp_get_str(item, &text))
+            add_one(p, text);
+    }
     peer_account_for(p);
-    return SUBSCRIPTION_OK;
+}
+
+static void finish(struct change *c, int outcome)
+{
+    c->done(outcome, c->arg);
+    for (size_t i = 0; i < c->n_types; i++)
+        mem_free(c->types[i]);
+    mem_free(c->types);
+    mem_free(c->full_id);
+    mem_free(c);
 }
 
 static void run_back(struct loop *l, struct mail *mail)
 {
     struct change *c = CONTAINER_OF(mail, struct change, mail);
+    const struct client *now = client_find(&c->hub->registry, slice_of(c->full_id));
 
     (void)l;
-    c->done(c->outcome, c->arg);
-    for (size_t i = 0; i < c->n_types; i++)
-        mem_free(c->types[i]);
-    mem_free(c->types);
-    mem_free(c);
+    /* A connection that has taken over meanwhile was given the set as it is. */
+    if (c->outcome == SUBSCRIPTION_NO_PEER && now && now->generation != c->generation)
+        c->outcome = SUBSCRIPTION_OK;
+    finish(c, c->outcome);
 }
 
 static void run_there(struct loop *l, struct mail *mail)
@@ -82,22 +113,37 @@ static void run_there(struct loop *l, struct mail *mail)
     struct change *c = CONTAINER_OF(mail, struct change, mail);
     struct peer *p = peer_find(l, c->peer);
 
-    if (!p)
-        c->outcome = SUBSCRIPTION_NO_PEER;
-    else
-        c->outcome = c->is_add ? add_all(p, c) : remove_all(p, c);
+    c->outcome = p ? SUBSCRIPTION_OK : SUBSCRIPTION_NO_PEER;
+    if (p && c->is_add)
+        add_all(p, c);
+    else if (p)
+        remove_all(p, c);
+    if (p)
+        peer_account_for(p);
     c->mail.run = run_back;
     loop_post(l, c->hub->loop, &c->mail);
 }
 
-void subscription_change(struct hub *h, struct handle peer, const struct slice *types, size_t n_types, bool is_add,
-                         void (*done)(int outcome, void *arg), void *arg)
+void subscription_change(struct hub *h, const struct client *client, const struct slice *types,
+                         size_t n_types, bool is_add, void (*done)(int outcome, void *arg),
+                         void *arg)
 {
+    if (!subscriptions_change(h->subscriptions, client, types, n_types, is_add)) {
+        done(SUBSCRIPTION_FULL, arg);
+        return;
+    }
     struct change *c = MEM_NEW(struct change);
-
-    *c = (struct change){.mail = {NULL, run_there}, .hub = h, .peer = peer, .n_types = n_types, .is_add = is_add, .done = done, .arg = arg};
+    *c = (struct change){.mail = {NULL, run_there},
+                         .hub = h,
+                         .peer = client->handle,
+                         .generation = client->generation,
+                         .full_id = mem_copy(client->full_id, strlen(client->full_id)),
+                         .n_types = n_types,
+                         .is_add = is_add,
+                         .done = done,
+                         .arg = arg};
     c->types = mem_new((n_types ? n_types : 1) * sizeof(char *));
     for (size_t i = 0; i < n_types; i++)
         c->types[i] = mem_copy(types[i].ptr, types[i].len);
-    loop_post(h->loop, &h->loop->set->loops[peer.loop], &c->mail);
+    loop_post(h->loop, &h->loop->set->loops[client->handle.loop], &c->mail);
 }

@@ -1,15 +1,26 @@
-/* subscription: which broadcasts a connection hears (wire-protocol 2.7). The set lives with the peer on its loop; the hub
- * changes it by mail, so that what was acknowledged is in force. */
+/* subscription: which broadcasts a connection hears (wire-protocol 2.7). Decided in the hub's table (subscriptions.h), in force at
+ * the peer, on its loop: the hub changes it by mail, so that what was acknowledged is in force. */
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/slice.h"
-#include "loop/slots.h"
 
+struct client;
 struct hub;
+struct peer;
 
-enum { SUBSCRIPTION_OK, SUBSCRIPTION_NO_PEER, SUBSCRIPTION_FULL };      /* FULL: over --max-subscriptions, nothing changed */
+enum {
+    SUBSCRIPTION_OK,
+    SUBSCRIPTION_NO_PEER,
+    SUBSCRIPTION_FULL
+}; /* FULL: over a cap, nothing changed */
 
-/* Adds or removes all of the types on the peer of that handle; done comes on the hub loop. Hub loop. Types are copied. */
-void subscription_change(struct hub *h, struct handle peer, const struct slice *types, size_t n_types, bool is_add,
-                         void (*done)(int outcome, void *arg), void *arg);
+/* Adds or removes all of the types for that client; done comes on the hub loop, maybe before this returns. Hub loop. Types are
+ * copied. */
+void subscription_change(struct hub *h, const struct client *c, const struct slice *types,
+                         size_t n_types, bool is_add, void (*done)(int outcome, void *arg),
+                         void *arg);
+/* A connection begins to hear what its client heard before: encoded texts, one after the other. Loop of the peer, when it has
+ * joined its workspace. */
+void subscription_restore(struct peer *p, struct slice types);

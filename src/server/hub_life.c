@@ -1,4 +1,4 @@
-/* hub_life: the hub loop reads the store (revoked tokens, blocks, workspaces), then opens the hub's own services, then the server is
+/* hub_life: the hub loop reads the store (revoked tokens, blocks, workspaces, subscriptions), then opens the hub's own services, then the server is
  * ready. Each step begins in the callback of the one before. */
 #include "server/hub_life.h"
 
@@ -17,6 +17,7 @@
 #include "config/config.h"
 #include "manager/manager.h"
 #include "peer/lodging.h"
+#include "peer/subscription_store.h"
 #include "server/features.h"
 #include "server/wiring.h"
 #include "store/store.h"
@@ -164,6 +165,22 @@ static void on_features_loaded(int outcome, struct slice bytes, void *arg)
         enter(s, SERVER_READY);
 }
 
+static void on_subscriptions(bool ok, void *arg)
+{
+    struct server *s = arg;
+
+    if (s->hub_is_closing)
+        return;
+    if (!ok) {
+        give_up(s, "the records of subscriptions cannot be read from the store (its log line says why)");
+        return;
+    }
+    trim_start(&s->trim, s);
+    s->manager = manager_new(&s->hub, s->rpc_loops[s->hub.loop->index]);
+    features_open(s);
+    store_get(s->hub.store, "hyphad", SLICE_LIT("opened"), on_features_loaded, s);
+}
+
 static void on_workspace(int outcome, struct slice key, struct slice record, void *arg)
 {
     struct server *s = arg;
@@ -174,10 +191,7 @@ static void on_workspace(int outcome, struct slice key, struct slice record, voi
         if (!lodging_load(&s->hub, record))
             put_aside(s, key, record);
     } else if (outcome == STORE_ABSENT) {
-        trim_start(&s->trim, s);
-        s->manager = manager_new(&s->hub, s->rpc_loops[s->hub.loop->index]);
-        features_open(s);
-        store_get(s->hub.store, "hyphad", SLICE_LIT("opened"), on_features_loaded, s);
+        subscriptions_load(s->hub.subscriptions, on_subscriptions, s);
     } else {
         give_up(s, "the records of workspaces cannot be read from the store (its log line says why)");
     }
@@ -273,6 +287,7 @@ static void run_close(struct loop *l, struct mail *mail)
     revocations_stop(s->hub.revocations);
     blocks_stop(s->hub.blocks);
     lodging_close_records(&s->hub);
+    subscriptions_close(s->hub.subscriptions);
     store_close(s->hub.store, on_store_closed, s);
 }
 
