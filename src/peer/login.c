@@ -15,6 +15,7 @@
 #include "peer/admission.h"
 #include "peer/greeting.h"
 #include "peer/hub.h"
+#include "peer/login_queue.h"
 #include "peer/peer.h"
 #include "peer/subscription.h"
 #include "wire/json.h"
@@ -86,17 +87,12 @@ static void admitted(struct peer *p, struct join *j)
     loop_count(pl->loop, METRIC_PEERS, 1);
     pl->n_logins--;
     greeting_send(p);
-    struct handle me = p->endpoint.handle;
-    while (p && (m = ring_take(&p->early))) {
+    while ((m = ring_take(&p->early)))
         p->via->send(p, m);
-        p = peer_find(pl->loop, me);
-    }
-    if (p) {
-        ring_trim(&p->early);
-        if (pl->loop->config->ws_idle_timeout_ms)
-            timer_start(pl->loop, &p->timer, pl->loop->config->ws_idle_timeout_ms);
-    }
-    login_next(pl);
+    ring_trim(&p->early);
+    if (pl->loop->config->ws_idle_timeout_ms)
+        timer_start(pl->loop, &p->timer, pl->loop->config->ws_idle_timeout_ms);
+    login_queue_wake(pl);
 }
 
 static void name_peer(struct peer *p, const struct join *j)

@@ -16,7 +16,5 @@ struct login_claim {            /* borrowed for the call */
 /* GREETING to JOINING. A token that is no good refuses the peer in this call. */
 void login_ask(struct peer *p, const struct login_claim *claim);
 void login_timed_out(struct peer *p);
-/* A place for a login has become free: the next waiting upgrade gets it. */
-void login_next(struct peer_loop *pl);
 /* A reconnection token for this peer: caller frees; NULL when memory is exhausted. */
 char *login_reconnection_token(const struct peer *p);

@@ -14,6 +14,7 @@
 #include "peer/admission.h"
 #include "peer/hub.h"
 #include "peer/login.h"
+#include "peer/login_queue.h"
 #include "peer/pressure.h"
 #include "peer/probe.h"
 #include "peer/watch.h"
@@ -132,7 +133,7 @@ void peer_free(struct peer *p)
         loop_count(pl->loop, METRIC_PEERS, -1);
     } else {
         pl->n_logins--;
-        login_next(pl);
+        login_queue_wake(pl);
     }
     while ((m = ring_take(&p->early)))
         router_bounce(pl->router, pl->loop, m);
@@ -216,7 +217,7 @@ void peer_loop_init(struct peer_loop *pl, struct loop *loop, struct router *rout
 {
     *pl = (struct peer_loop){.loop = loop, .router = router, .hub = hub};
     list_init(&pl->peers);
-    list_init(&pl->waiting);
+    login_queue_init(pl);
     pressure_init(pl);
     watch_loop_init(pl);
 }
@@ -224,16 +225,24 @@ void peer_loop_init(struct peer_loop *pl, struct loop *loop, struct router *rout
 void peer_loop_deinit(struct peer_loop *pl)
 {
     ASSERT(list_is_empty(&pl->peers));
+    login_queue_deinit(pl);
     timer_stop(pl->loop, &pl->look_again);
     timer_stop(pl->loop, &pl->settle);
     watch_loop_deinit(pl);
+}
+
+void peer_loop_refuse(struct peer_loop *pl)
+{
+    LOOP_ASSERT(pl->loop);
+    pl->is_draining = true;
+    login_queue_wake(pl);
 }
 
 size_t peer_loop_drain(struct peer_loop *pl, size_t n, unsigned code, struct slice reason)
 {
     size_t left = 0;
 
-    pl->is_draining = true;
+    peer_loop_refuse(pl);
     LIST_FOREACH(it, &pl->peers) {
         left++;
     }

@@ -37,7 +37,9 @@ struct peer_loop {
     struct timer look_again;
     struct list drawing;            /* struct peer.drawing */
     struct timer settle;            /* running while there are some */
-    struct list waiting;            /* upgrades waiting for a place to log in */
+    struct list waiting;            /* struct waiting of login_queue.c */
+    struct deferred starts;         /* gives them their places */
+    size_t n_waiting;
     unsigned n_logins;              /* GREETING and JOINING */
     struct map watched, watches;    /* of watch.c */
     struct router_watcher on_gone;
@@ -101,6 +103,7 @@ struct peer {
 
 void peer_loop_init(struct peer_loop *pl, struct loop *loop, struct router *router, struct hub *hub);
 void peer_loop_deinit(struct peer_loop *pl);
+void peer_loop_refuse(struct peer_loop *pl);            /* new ones, and those that wait, are refused with 503 from here on */
 /* Closes every peer, or at most n of them (0 = all); new ones are refused with 503 from here on. Returns how many are left.
  * Loop thread. */
 size_t peer_loop_drain(struct peer_loop *pl, size_t n, unsigned code, struct slice reason);

@@ -18,6 +18,7 @@
 #include "peer/hub.h"
 #include "peer/inbound.h"
 #include "peer/login.h"
+#include "peer/login_queue.h"
 #include "peer/peer.h"
 #include "peer/probe.h"
 #include "wire/json.h"
@@ -378,18 +379,12 @@ static bool continues_login(struct peer_loop *pl, struct speaker *s, struct slic
     return is_same;
 }
 
-void stream_on_get(struct http_request *req, void *arg)
+static void stream_start(struct peer_loop *pl, struct http_request *req)
 {
-    struct peer_loop *pl = &((struct peer_loop *)arg)[req->loop->index];
     char made[RANDOM_ID_LEN + 1];
     struct buf client, workspace, reconnection;
     struct slice token = {NULL, 0};
 
-    if (pl->is_draining || req->method == HTTP_M_HEAD) {
-        http_respond_error(req, pl->is_draining ? 503 : 405, HTTP_F1,
-                           pl->is_draining ? SLICE_LIT("Server is shutting down") : SLICE_LIT("Method Not Allowed"));
-        return;
-    }
     buf_init(&client, 0);
     buf_init(&workspace, 0);
     buf_init(&reconnection, 0);
@@ -412,4 +407,14 @@ void stream_on_get(struct http_request *req, void *arg)
     buf_deinit(&client);
     buf_deinit(&workspace);
     buf_deinit(&reconnection);
+}
+
+void stream_on_get(struct http_request *req, void *arg)
+{
+    struct peer_loop *pl = &((struct peer_loop *)arg)[req->loop->index];
+
+    if (req->method == HTTP_M_HEAD)
+        http_respond_error(req, 405, HTTP_F1, SLICE_LIT("Method Not Allowed"));
+    else
+        login_queue_enter(pl, req, stream_start);
 }

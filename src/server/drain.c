@@ -33,7 +33,7 @@ static void run_order(struct loop *l, struct mail *mail)
 
     switch (o->what) {
     case ORDER_REFUSE:
-        s->peer_loops[l->index].is_draining = true;
+        peer_loop_refuse(&s->peer_loops[l->index]);
         if (l == s->hub.loop)
             features_drain(s);
         break;
