@@ -32,7 +32,7 @@ struct file_answer {
     struct job job;
     struct http_ticket ticket;
     struct loop *loop;
-    struct account *account;        /* borrowed from the site */
+    struct account *account;        /* the request's; this record holds it */
     struct timer again;             /* running while the workers have too much to do */
     bool is_working;                /* a worker has it */
     bool is_abandoned;              /* the client has gone meanwhile */
@@ -351,7 +351,7 @@ static bool is_sound(struct slice path)
 
 void http_file_respond(struct http_request *req, const struct http_file *file)
 {
-    struct account *account = req->site->account ? req->site->account : req->loop->own;
+    struct account *account = req->account;
     struct file_answer *a;
 
     if (!is_sound(file->path)) {
