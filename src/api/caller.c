@@ -8,6 +8,7 @@
 #include "api/errors.h"
 #include "api/room.h"
 #include "auth/token.h"
+#include "base/account.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "config/config.h"
@@ -152,7 +153,8 @@ void caller_ask_manager(struct caller *c, const char *method, struct slice args,
     buf_deinit(&path);
 }
 
-static void open_host(struct caller *c, struct join *j)
+/* Whoever is logged in pays as a user of the workspace; who is not, as the address the request came from. */
+static void open_host(struct caller *c, const struct http_request *req, struct join *j)
 {
     char id[RANDOM_ID_LEN + 1];
     struct buf address;
@@ -167,7 +169,8 @@ static void open_host(struct caller *c, struct join *j)
     c->permission = j->permission;
     c->url_workspace_exists = j->asked_workspace_exists;
     struct rpc_host_options options = {
-        .address = buf_slice(&address), .user = c->user, .workspace = slice_of(c->workspace), .account = j->account};
+        .address = buf_slice(&address), .user = c->user, .workspace = slice_of(c->workspace),
+        .account = c->user->is_anonymous ? account_shared(req->account) : j->account};
     c->host = rpc_host_open(c->api->options.rpc_loops[j->asker->index], &options);
     c->lease.client = rpc_host_address(c->host);
     buf_deinit(&address);
@@ -239,7 +242,7 @@ static void on_answer(struct join *j)
     } else if (j->close_code) {
         refuse(c, req, j);
     } else {
-        open_host(c, j);
+        open_host(c, req, j);
         caller_watch_drained(c, req, NULL);
         c->endpoint->next(c, req);
     }

@@ -54,6 +54,12 @@ struct account *account_ref(struct account *a)
     return a;
 }
 
+bool account_has_others(const struct account *a)
+{
+    /* acquire pairs with the acq_rel of unref: who sees itself alone sees what the others did. */
+    return atomic_load_explicit(&a->n_refs, memory_order_acquire) > 1;
+}
+
 /* Returns n bytes to every account from `a` up to the root. */
 static void give_back(struct account *a, size_t n_bytes)
 {

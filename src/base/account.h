@@ -44,6 +44,7 @@ struct account {
 struct account *account_new(struct account *parent, enum account_kind kind, size_t cap_bytes);
 struct account *account_new_leaf(struct account *parent, enum account_kind kind, size_t cap_bytes);
 struct account *account_ref(struct account *a);
+bool account_has_others(const struct account *a);                            /* whether anybody but the caller holds it */
 struct account *account_unref(struct account *a);                           /* returns NULL; the last one returns its grant */
 /* The nearest account from here up that any thread may charge: for what another thread keeps for the holder of a leaf. Borrowed. */
 struct account *account_shared(struct account *a);

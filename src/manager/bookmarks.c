@@ -71,9 +71,8 @@ static bool change(struct hub *h, struct workspace *home, struct slice type, str
 
     buf_init(&b, h->loop->config->max_workspace_record_bytes);
     add_config(&b, home, type, id, item);
-    bool ok = !b.is_failed;
+    bool ok = !b.is_failed && workspace_set_config(home, buf_slice(&b));
     if (ok) {
-        workspace_set_config(home, buf_slice(&b));
         lodging_save(h, home);
         event_workspace(h, slice_of(home->id), home, "workspace_changed");
     }

@@ -176,6 +176,19 @@ static struct owners choose_owners(const struct rpc_call *call, const struct wor
 
 /* ---- making it ---- */
 
+/* NULL: its owner has no room for the record. */
+static struct workspace *add(struct hub *h, const struct rpc_call *call, const struct workspace_fields *f)
+{
+    struct account *parent = hub_workspace_parent(h, call->user->is_anonymous);
+    struct workspace *w = workspace_add(&h->registry, f, parent, h->loop->config->workspace_bytes);
+
+    if (hub_keep_workspace(h, w))
+        return w;
+    workspace_remove(&h->registry, w);
+    return NULL;
+}
+
+/* NULL: the same. */
 static struct workspace *make(struct hub *h, const struct rpc_call *call,
                               struct workspace *existing, const struct workspace_draft *d)
 {
@@ -191,12 +204,13 @@ static struct workspace *make(struct hub *h, const struct rpc_call *call,
                                  .extra = buf_slice(&d->extra)};
     struct workspace *w = existing;
 
-    if (existing)
-        workspace_change(existing, &f);
-    else
-        w = workspace_add(&h->registry, &f, h->clients, h->loop->config->workspace_bytes);
+    if (!existing)
+        w = add(h, call, &f);
+    else if (!workspace_change(existing, &f))
+        w = NULL;
     mem_free(owners.items);
-    lodging_save(h, w);
+    if (w)
+        lodging_save(h, w);
     return w;
 }
 
@@ -293,7 +307,11 @@ void do_create_workspace(struct rpc_call *call, void *arg)
         return;
     }
     const struct workspace *w = make(h, call, existing, &draft);
+    if (!w)
+        reply_no_room(call, slice_of(draft.id));
     workspace_draft_deinit(&draft);
+    if (!w)
+        return;
     c = MEM_NEW(struct creation);
     *c = (struct creation){
         .hub = h, .call = call, .id = mem_copy(w->id, strlen(w->id)), .is_fresh = !existing};

@@ -102,9 +102,10 @@ void do_set_env(struct rpc_call *call, void *arg)
     if (b.is_failed) {
         rpc_reject(call, "ValueError", "The record of workspace %s would be larger than %zu bytes",
                    w->id, h->loop->config->max_workspace_record_bytes);
+    } else if (!workspace_set_config(w, buf_slice(&b))) {
+        reply_no_room(call, slice_of(w->id));
     } else {
         note_change(arg, call, w);
-        workspace_set_config(w, buf_slice(&b));
         lodging_save(h, w);
         event_workspace(h, slice_of(w->id), w, "workspace_changed");
         buf_init(&nothing, 0);

@@ -62,7 +62,8 @@ void offer_register(struct manager *m, enum manager_place place, const struct rp
     bool is_ok =
         service_draft_read(buf_slice(&map), slice_of(service->id), &origin, &draft, &r);
     ASSERT(is_ok);
-    (void)service_add(&h->registry, c, &draft.fields, &is_replaced);
+    /* The server's own: the first of their workspace, which has room. */
+    ASSERT(service_add(&h->registry, c, &draft.fields, &is_replaced) != NULL);
     ASSERT(!is_replaced);
     service_draft_deinit(&draft);
     buf_deinit(&map);

@@ -35,6 +35,13 @@ void reply_buf(struct rpc_call *call, struct buf *b)
     buf_deinit(b);
 }
 
+void reply_no_room(struct rpc_call *call, struct slice workspace)
+{
+    loop_count(rpc_host_loop(call->host), METRIC_QUOTA_REFUSED, 1);
+    rpc_reject(call, "RuntimeError", "No room for the record of workspace " SLICE_FMT ": its owner may hold no more",
+               SLICE_ARG(slice_utf8_prefix(workspace, 200)));
+}
+
 void reply_nil(struct rpc_call *call)
 {
     rpc_resolve(call, (struct slice){NULL, 0});

@@ -22,6 +22,8 @@ bool refuse(struct refusal *r, const char *class_name, const char *fmt, ...) PRI
 void reply_refusal(struct rpc_call *call, const struct refusal *r);
 /* Resolves with the one value in b and empties b; a builder that failed is a RuntimeError. */
 void reply_buf(struct rpc_call *call, struct buf *b);
+/* The account that would keep the record of a workspace is full. */
+void reply_no_room(struct rpc_call *call, struct slice workspace);
 void reply_nil(struct rpc_call *call);
 void reply_text(struct rpc_call *call, struct slice text);
 void reply_bool(struct rpc_call *call, bool value);

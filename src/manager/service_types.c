@@ -142,10 +142,8 @@ static bool keep(struct hub *h, struct workspace *w, struct slice bare, struct s
     mp_add_raw(&b, type);
     mp_close(&types);
     mp_close(&extra);
-    bool ok = !b.is_failed;
     f.extra = buf_slice(&b);
-    if (ok)
-        workspace_change(w, &f);
+    bool ok = !b.is_failed && workspace_change(w, &f);
     buf_deinit(&b);
     return ok;
 }
@@ -166,7 +164,7 @@ void do_register_service_type(struct rpc_call *call, void *arg)
     buf_init(&type, 0);
     add_type(&type, call->args[0], id);
     if (!keep(h, w, bare, buf_slice(&type))) {
-        rpc_reject(call, "ValueError", "The record of workspace %s would be too large", w->id);
+        rpc_reject(call, "ValueError", "The record of workspace %s would be larger than it may be, or than its owner may hold", w->id);
         buf_deinit(&type);
         return;
     }

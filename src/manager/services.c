@@ -173,6 +173,12 @@ static void keep(struct manager *m, struct rpc_call *call, struct client *c,
     bool is_replaced = false;
     const struct service *s = service_add(&h->registry, c, &d->fields, &is_replaced);
 
+    if (!s) {
+        loop_count(h->loop, METRIC_QUOTA_REFUSED, 1);
+        rpc_reject(call, "RuntimeError", "No room for service '" SLICE_FMT "': a user may hold %zu bytes in a workspace, and a workspace %zu",
+                   SLICE_ARG(slice_utf8_prefix(d->fields.name, 200)), h->loop->config->user_bytes, h->loop->config->workspace_bytes);
+        return;
+    }
     if (s->is_built_in) {
         event_client(h, c, is_replaced ? "client_updated" : "client_connected");
     } else if (!is_replaced && slice_is(s->name, "default") && has_setup(call->args[0])) {

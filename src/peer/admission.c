@@ -153,7 +153,7 @@ static void consider(struct hub *h, struct join *j, uint64_t dead_generation)
         return;
     }
     if (j->is_http) {
-        j->account = account_ref(w->account);
+        j->account = hub_seat_account(h, w, j->joined);
         lodging_visited(h, w);
         answer(j);
         return;

@@ -21,28 +21,23 @@ struct hub_address {
     struct in6_addr address;
 };
 
-struct hub_seat {
-    struct account *account;
-    size_t n_connections;
-    size_t key_len;
-    char key[];
-};
-
 void hub_init(struct hub *h, struct loop *loop, struct router *router, const struct server_info *info,
               const struct token_keys *keys, struct account *process)
 {
-    *h = (struct hub){.loop = loop, .router = router, .info = info, .keys = keys, .process = process, .clients = process, .http = process};
+    *h = (struct hub){.loop = loop, .router = router, .info = info, .keys = keys, .process = process, .clients = process, .anonymous = process, .http = process};
     h->leases = leases_new(loop->set);
     h->events = account_new(NULL, ACCOUNT_OWN, 0);
     registry_init(&h->registry, loop);
     map_init(&h->users);
     map_init(&h->addresses);
-    map_init(&h->seats);
+    account_table_init(&h->seats);
+    account_table_init(&h->owners);
     map_init(&h->savings);
     registry_pay(&h->registry, process);
     map_pay(&h->users, process);
     map_pay(&h->addresses, process);
-    map_pay(&h->seats, process);
+    account_table_pay(&h->seats, process);
+    account_table_pay(&h->owners, process);
     h->subscriptions = subscriptions_new(h);
 }
 
@@ -57,28 +52,16 @@ static void free_all(struct hub *h, struct map *m)
     map_deinit(m);
 }
 
-static void free_seats(struct hub *h)
-{
-    void *value;
-
-    for (size_t at = 0; map_next(&h->seats, &at, NULL, &value);) {
-        struct hub_seat *seat = value;
-        account_drop(seat->account->parent, mem_taken(seat));
-        account_unref(seat->account);
-        mem_free(seat);
-    }
-    map_deinit(&h->seats);
-}
-
 void hub_deinit(struct hub *h)
 {
     h->subscriptions = subscriptions_free(h->subscriptions);
     free_all(h, &h->users);
     free_all(h, &h->addresses);
-    free_seats(h);
     ASSERT(h->savings.n_entries == 0);  /* the store has answered all of them before it closed */
     map_deinit(&h->savings);
     registry_deinit(&h->registry);
+    account_table_deinit(&h->seats);
+    account_table_deinit(&h->owners);
     h->events = account_unref(h->events);
     h->leases = leases_free(h->leases, h->loop->set);
 }
@@ -90,22 +73,62 @@ size_t hub_user_connections(const struct hub *h, const char *effective_id)
     return hu ? hu->n_connections : 0;
 }
 
-static struct slice seat_key(struct buf *b, const struct workspace *w, const struct user *u)
+struct account *hub_seat_account(struct hub *h, struct workspace *w, const struct user *u)
 {
-    buf_init(b, 0);
-    buf_add_text(b, w->id);
-    buf_add_byte(b, '/');
-    buf_add_text(b, user_effective_id(u));
-    return buf_slice(b);
+    struct account_terms terms = {w->account, ACCOUNT_USER, h->loop->config->user_bytes};
+    struct buf name;
+
+    buf_init(&name, 0);
+    buf_add_text(&name, w->id);
+    buf_add_byte(&name, '/');
+    buf_add_text(&name, user_effective_id(u));
+    struct account *a = account_table_get(&h->seats, buf_slice(&name), &terms);
+    buf_deinit(&name);
+    return a;
+}
+
+struct account *hub_workspace_parent(struct hub *h, bool is_anonymous)
+{
+    return is_anonymous ? h->anonymous : h->clients;
+}
+
+/* Whoever is named first among its owners; with a reference. */
+static struct account *owner_account(struct hub *h, const struct workspace *w)
+{
+    struct account_terms terms = {w->account->parent, ACCOUNT_OWNER, h->loop->config->user_bytes};
+
+    return account_table_get(&h->owners, slice_of(w->n_owners ? w->owners[0] : ""), &terms);
+}
+
+bool hub_keep_workspace(struct hub *h, struct workspace *w)
+{
+    struct account *owner = owner_account(h, w);
+    bool is_kept = workspace_pay(w, owner);
+
+    account_unref(owner);
+    return is_kept;
+}
+
+void hub_keep_workspace_always(struct hub *h, struct workspace *w)
+{
+    struct account *owner = owner_account(h, w);
+
+    workspace_pay_always(w, owner);
+    account_unref(owner);
+}
+
+void hub_sweep(struct hub *h)
+{
+    enum { SWEEP = 1024 };
+
+    account_table_sweep(&h->seats, SWEEP);
+    account_table_sweep(&h->owners, SWEEP);
 }
 
 struct account *hub_seat_take(struct hub *h, struct workspace *w, const struct user *u)
 {
     struct slice id = slice_of(user_effective_id(u));
     struct hub_user *hu = map_find(&h->users, id);
-    struct buf b;
-    struct slice key = seat_key(&b, w, u);
-    struct hub_seat *seat = map_find(&h->seats, key);
 
     if (!hu) {
         hu = mem_new(sizeof(*hu) + id.len);
@@ -116,38 +139,19 @@ struct account *hub_seat_take(struct hub *h, struct workspace *w, const struct u
         account_keep_always(h->process, mem_taken(hu));
     }
     hu->n_connections++;
-    if (!seat) {
-        seat = mem_new(sizeof(*seat) + key.len);
-        seat->account = account_new(w->account, ACCOUNT_USER, h->loop->config->user_bytes);
-        seat->key_len = key.len;
-        memcpy(seat->key, key.ptr, key.len);
-        map_put(&h->seats, slice_make(seat->key, seat->key_len), seat);
-        account_keep_always(w->account, mem_taken(seat));
-    }
-    seat->n_connections++;
-    buf_deinit(&b);
-    return account_ref(seat->account);
+    return hub_seat_account(h, w, u);
 }
 
-void hub_seat_leave(struct hub *h, struct workspace *w, const struct user *u)
+void hub_seat_leave(struct hub *h, const struct user *u)
 {
     struct hub_user *hu = map_find(&h->users, slice_of(user_effective_id(u)));
-    struct buf b;
-    struct hub_seat *seat = map_find(&h->seats, seat_key(&b, w, u));
 
-    ASSERT(hu && hu->n_connections && seat && seat->n_connections);
-    if (--hu->n_connections == 0) {
-        map_take(&h->users, slice_make(hu->key, hu->key_len));
-        account_drop(h->process, mem_taken(hu));
-        mem_free(hu);
-    }
-    if (--seat->n_connections == 0) {
-        map_take(&h->seats, slice_make(seat->key, seat->key_len));
-        account_drop(w->account, mem_taken(seat));
-        account_unref(seat->account);
-        mem_free(seat);
-    }
-    buf_deinit(&b);
+    ASSERT(hu && hu->n_connections);
+    if (--hu->n_connections)
+        return;
+    map_take(&h->users, slice_make(hu->key, hu->key_len));
+    account_drop(h->process, mem_taken(hu));
+    mem_free(hu);
 }
 
 bool hub_users_next(const struct hub *h, size_t *cursor, struct slice *ret_effective_id, size_t *ret_n)
@@ -227,6 +231,6 @@ void hub_client_leave(struct hub *h, struct client *c)
 {
     list_unlink(&c->of_user);
     subscriptions_leave(h->subscriptions, c);
-    hub_seat_leave(h, c->workspace, c->user);
+    hub_seat_leave(h, c->user);
     hub_address_leave(h, &c->origin.address);
 }

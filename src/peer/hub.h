@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "auth/token.h"
+#include "base/account_table.h"
 #include "base/map.h"
 #include "loop/loop.h"
 #include "registry/registry.h"
@@ -37,6 +38,7 @@ struct hub {
     const struct token_keys *keys;
     struct account *process;            /* the root of all byte accounts */
     struct account *clients;            /* below it: everything that is held for others than the server itself */
+    struct account *anonymous;          /* below that: those without a login */
     struct account *http;               /* below that: HTTP connections, and those not logged in yet */
     struct leases *leases;              /* owned: one for each loop, which alone touches it (peer/lease.h) */
     struct account *events;             /* a root of its own, of nobody's: who receives an event pays for it while it waits */
@@ -51,7 +53,8 @@ struct hub {
     bool savings_are_closed;
     struct map users;                   /* effective id -> struct hub_user, owned: connections per user */
     struct map addresses;               /* client address -> struct hub_address, owned: connections per address */
-    struct map seats;                   /* "ws/user id" -> struct hub_seat, owned: their byte accounts */
+    struct account_table seats;         /* "ws/user id": what a user holds in a workspace */
+    struct account_table owners;        /* user id: what the records of its workspaces take */
 };
 
 void hub_init(struct hub *h, struct loop *loop, struct router *router, const struct server_info *info,
@@ -63,7 +66,14 @@ size_t hub_user_connections(const struct hub *h, const char *effective_id);
 /* Takes a place for a connection: counts it, and returns the account (workspace and user in one) its peer's account hangs on,
  * with a reference. */
 struct account *hub_seat_take(struct hub *h, struct workspace *w, const struct user *u);
-void hub_seat_leave(struct hub *h, struct workspace *w, const struct user *u);
+/* The same account for who acts there without a connection: with a reference, nothing is counted. */
+struct account *hub_seat_account(struct hub *h, struct workspace *w, const struct user *u);
+/* Under which a workspace is made, and what its record is kept by. */
+struct account *hub_workspace_parent(struct hub *h, bool is_anonymous);
+MUST_CHECK bool hub_keep_workspace(struct hub *h, struct workspace *w);     /* false: its owner has no room for it */
+void hub_keep_workspace_always(struct hub *h, struct workspace *w);
+void hub_sweep(struct hub *h);      /* accounts nobody holds any more; some of them, every second */
+void hub_seat_leave(struct hub *h, const struct user *u);
 /* Walks the users that have connections; start with *cursor = 0. They must not change during a walk. */
 bool hub_users_next(const struct hub *h, size_t *cursor, struct slice *ret_effective_id, size_t *ret_n);
 /* Connections of one client address; one that is not known is never counted. */

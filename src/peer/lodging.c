@@ -17,7 +17,9 @@ static const char ANONYMOUS_PREFIX[] = "ws-user-anonymouz-";
 
 static struct workspace *add(struct hub *h, const struct workspace_fields *f)
 {
-    return workspace_add(&h->registry, f, h->clients, h->loop->config->workspace_bytes);
+    struct account *parent = hub_workspace_parent(h, f->is_anonymous);
+
+    return workspace_add(&h->registry, f, parent, h->loop->config->workspace_bytes);
 }
 
 void lodging_make_system(struct hub *h)
@@ -37,7 +39,7 @@ void lodging_make_system(struct hub *h)
     f.name = "Anonymous Workspace";
     f.description = "Shared workspace for anonymous users";
     f.is_read_only = !h->loop->config->enable_s3_for_anonymous_users;
-    add(h, &f);
+    (void)workspace_add(&h->registry, &f, hub_workspace_parent(h, true), h->loop->config->workspace_bytes);
 }
 
 /* "ws-user-" in front of every user's id. */
@@ -65,6 +67,7 @@ static struct workspace *add_personal(struct hub *h, const char *id, const struc
     char *text = buf_take(&description);
     struct workspace_fields f = {.id = id, .description = text, .owners = owners, .n_owners = 1, .is_persistent = true};
     struct workspace *w = add(h, &f);
+    hub_keep_workspace_always(h, w);
     mem_free(text);
     lodging_save(h, w);
     return w;

@@ -184,7 +184,7 @@ static bool load_system(struct workspace *w, const struct record *r)
                                  .owners = (const char *const *)w->owners, .config = r->f.config, .extra = r->f.extra};
 
     if (w->is_system)
-        workspace_change(w, &f);
+        workspace_change_always(w, &f);
     return w->is_system;
 }
 
@@ -195,7 +195,7 @@ bool lodging_load(struct hub *h, struct slice bytes)
     bool ok = w ? load_system(w, r) : r != NULL;
 
     if (ok && !w)
-        (void)workspace_add(&h->registry, &r->f, h->clients, h->loop->config->workspace_bytes);
+        hub_keep_workspace_always(h, workspace_add(&h->registry, &r->f, h->clients, h->loop->config->workspace_bytes));
     record_free(r);
     return ok;
 }
@@ -246,7 +246,7 @@ static void take_back(struct hub *h, struct workspace *w, struct slice stored)
                                     .owners = (const char *const *)w->owners};
     struct record *r = stored.len ? record_read(stored) : NULL;
 
-    workspace_change(w, r ? &r->f : &bare);
+    workspace_change_always(w, r ? &r->f : &bare);
     record_free(r);
     event_workspace(h, slice_of(w->id), w, "workspace_changed");
 }

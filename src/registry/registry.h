@@ -40,7 +40,8 @@ struct workspace {
     struct list services;           /* struct service.of_workspace, by registration time */
     size_t n_services;
     struct account *account;        /* holds a reference; charged with what its clients have under way */
-    size_t n_kept;                  /* of the account: for this record */
+    struct account *keeper;         /* holds a reference: keeps this record; the account until another is named */
+    size_t n_kept;                  /* there, for this record */
     struct timer unload;            /* running while empty and in its grace period */
     struct registry *registry;
 };
@@ -118,10 +119,15 @@ struct workspace_fields {           /* copied */
 };
 struct workspace *workspace_find(const struct registry *r, struct slice id);
 struct workspace *workspace_add(struct registry *r, const struct workspace_fields *fields, struct account *parent, size_t cap_bytes);
-/* Replaces name, description, owners, config and extra; the flags and the id stay. */
-void workspace_change(struct workspace *w, const struct workspace_fields *fields);
+/* Who keeps its record from here on; takes its own reference. False: there is no room for it, and nothing has changed. */
+MUST_CHECK bool workspace_pay(struct workspace *w, struct account *keeper);
+void workspace_pay_always(struct workspace *w, struct account *keeper);
+/* Replaces name, description, owners, config and extra; the flags and the id stay. False: its keeper has no room for the larger
+ * record, and nothing has changed. */
+MUST_CHECK bool workspace_change(struct workspace *w, const struct workspace_fields *fields);
+void workspace_change_always(struct workspace *w, const struct workspace_fields *fields);   /* to what the store has */
 void workspace_remove(struct registry *r, struct workspace *w);         /* must have no clients left */
-void workspace_set_config(struct workspace *w, struct slice config);    /* an encoded map; copied */
+MUST_CHECK bool workspace_set_config(struct workspace *w, struct slice config);     /* an encoded map; copied; as above */
 enum ownership { OWNS_NOT, OWNS_AS_PERSONAL, OWNS_BY_ID, OWNS_BY_EMAIL };
 enum ownership workspace_ownership(const struct workspace *w, const struct user *u);    /* 4.4: primary identities only */
 bool workspace_owned_by(const struct workspace *w, const struct user *u);
@@ -148,8 +154,9 @@ struct service_fields {             /* copied */
     struct slice info;
 };
 struct service *service_find(const struct registry *r, struct slice full_id);
-/* Replaces one with the same full id (any app id, type or visibility): then *ret_replaced. */
-struct service *service_add(struct registry *r, struct client *c, const struct service_fields *fields, bool *ret_replaced);
+/* Replaces one with the same full id (any app id, type or visibility): then *ret_replaced. NULL: the account of its client has no
+ * room for it, and nothing has changed. */
+MUST_CHECK struct service *service_add(struct registry *r, struct client *c, const struct service_fields *fields, bool *ret_replaced);
 void service_remove(struct registry *r, struct service *s);
 /* Whether a singleton holds this name in this workspace. */
 bool service_has_singleton(const struct registry *r, struct slice workspace, struct slice name);

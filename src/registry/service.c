@@ -87,17 +87,43 @@ static void tell_watches(struct registry *r, const struct service *s, bool is_go
     }
 }
 
+enum { HEAP_COST = 32 };    /* of a small block, beside its bytes */
+
+/* What the record will take, at least. */
+static size_t cost_of(const struct client *c, const struct service_fields *f)
+{
+    size_t n = sizeof(struct service) + strlen(c->full_id) + f->name.len + f->app_id.len + f->type.len + f->info.len + 4 * HEAP_COST;
+
+    for (size_t i = 0; i < f->n_authorized; i++)
+        n += f->authorized[i].len + HEAP_COST;
+    return n;
+}
+
+/* Room for it, in place of the old one, until it has been accounted for. *ret_n: to be released then. */
+static bool reserve(const struct client *c, const struct service_fields *f, const struct service *old, size_t *ret_n)
+{
+    size_t n = cost_of(c, f), had = old ? old->n_kept : 0;
+
+    *ret_n = n > had ? n - had : 0;
+    return !*ret_n || account_charge(c->account, *ret_n) == ACCOUNT_OK;
+}
+
 struct service *service_add(struct registry *r, struct client *c, const struct service_fields *f, bool *ret_replaced)
 {
-    struct service *s = MEM_NEW(struct service);
     struct buf full;
+    size_t n_reserved;
 
     buf_init(&full, 0);
     buf_add_text(&full, c->full_id);
     buf_add_byte(&full, ':');
     buf_add_slice(&full, f->name);
+    struct service *old = service_find(r, buf_slice(&full));
+    if (!reserve(c, f, old, &n_reserved)) {
+        buf_deinit(&full);
+        return NULL;
+    }
+    struct service *s = MEM_NEW(struct service);
     s->full_id = buf_take(&full);
-    struct service *old = service_find(r, slice_of(s->full_id));
     if (old)
         service_remove(r, old);
     *ret_replaced = old != NULL;
@@ -129,6 +155,7 @@ struct service *service_add(struct registry *r, struct client *c, const struct s
     s->n_kept = mem_taken(s) + mem_taken(s->full_id) + mem_taken(s->app_id) + mem_taken(s->type) + mem_taken(s->info) +
                 texts_taken(s->authorized, s->n_authorized);
     account_keep_always(c->account, s->n_kept);
+    account_release(c->account, n_reserved);
     loop_count(r->loop, METRIC_SERVICES, 1);
     tell_watches(r, s, false);
     return s;

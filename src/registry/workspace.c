@@ -6,6 +6,8 @@
 #include "wire/mp.h"
 #include "wire/pairs.h"
 
+enum { HEAP_COST = 32 };     /* of a small block, beside its bytes */
+
 struct workspace *workspace_find(const struct registry *r, struct slice id)
 {
     return map_find(&r->workspaces, id);
@@ -35,14 +37,49 @@ static void set_extra(struct workspace *w, struct slice extra)
     w->extra_len = extra.len;
 }
 
-/* Called whenever what it owns has changed. */
-static void account_for(struct workspace *w)
+static void set_config(struct workspace *w, struct slice config)
 {
-    account_keep_now_always(w->account, &w->n_kept, mem_taken(w) + mem_taken(w->id) + mem_taken(w->name) + mem_taken(w->description) +
-                     mem_taken(w->config) + mem_taken(w->extra) + texts_taken(w->owners, w->n_owners));
+    w->config = config.len ? mem_copy(config.ptr, config.len) : NULL;
+    w->config_len = config.len;
 }
 
-void workspace_change(struct workspace *w, const struct workspace_fields *f)
+static size_t taken(const struct workspace *w)
+{
+    return mem_taken(w) + mem_taken(w->id) + mem_taken(w->name) + mem_taken(w->description) + mem_taken(w->config) +
+           mem_taken(w->extra) + texts_taken(w->owners, w->n_owners);
+}
+
+/* Called whenever what it owns has changed, for which there is room. */
+static void account_for(struct workspace *w)
+{
+    account_keep_now_always(w->keeper, &w->n_kept, taken(w));
+}
+
+/* Room for a record that grows by so many bytes, until it has been accounted for. *ret_n: to be released then. */
+static bool reserve(struct workspace *w, size_t was, size_t will_be, size_t *ret_n)
+{
+    *ret_n = will_be > was ? will_be - was : 0;
+    return !*ret_n || account_charge(w->keeper, *ret_n) == ACCOUNT_OK;
+}
+
+static size_t texts_of(const struct workspace_fields *f)
+{
+    size_t n = f->config.len + f->extra.len + (f->name ? strlen(f->name) : 0) + (f->description ? strlen(f->description) : 0);
+
+    for (size_t i = 0; i < f->n_owners; i++)
+        n += strlen(f->owners[i]) + HEAP_COST;
+    return n;
+}
+
+static size_t texts_in(const struct workspace *w)
+{
+    struct workspace_fields f = {.name = w->name, .description = w->description, .owners = (const char *const *)w->owners,
+                                 .n_owners = w->n_owners, .config = {w->config, w->config_len}, .extra = {w->extra, w->extra_len}};
+
+    return texts_of(&f);
+}
+
+void workspace_change_always(struct workspace *w, const struct workspace_fields *f)
 {
     struct workspace old = *w;
 
@@ -51,12 +88,60 @@ void workspace_change(struct workspace *w, const struct workspace_fields *f)
     w->description = copy_text(f->description);
     set_owners(w, f);
     set_extra(w, f->extra);
-    workspace_set_config(w, f->config);
+    set_config(w, f->config);
     texts_free(old.owners, old.n_owners);
     mem_free(old.name);
     mem_free(old.description);
     mem_free(old.extra);
+    mem_free(old.config);
     account_for(w);
+}
+
+bool workspace_change(struct workspace *w, const struct workspace_fields *f)
+{
+    size_t n;
+
+    if (!reserve(w, texts_in(w), texts_of(f), &n))
+        return false;
+    workspace_change_always(w, f);
+    account_release(w->keeper, n);
+    return true;
+}
+
+bool workspace_set_config(struct workspace *w, struct slice config)
+{
+    char *old = w->config;
+    size_t n;
+
+    if (!reserve(w, w->config_len, config.len, &n))
+        return false;
+    set_config(w, config);
+    mem_free(old);
+    account_for(w);
+    account_release(w->keeper, n);
+    return true;
+}
+
+static void move_to(struct workspace *w, struct account *keeper)
+{
+    account_ref(keeper);
+    account_drop(w->keeper, w->n_kept);
+    account_unref(w->keeper);
+    w->keeper = keeper;
+}
+
+bool workspace_pay(struct workspace *w, struct account *keeper)
+{
+    if (account_keep(keeper, w->n_kept))
+        return false;
+    move_to(w, keeper);
+    return true;
+}
+
+void workspace_pay_always(struct workspace *w, struct account *keeper)
+{
+    account_keep_always(keeper, w->n_kept);
+    move_to(w, keeper);
 }
 
 struct workspace *workspace_add(struct registry *r, const struct workspace_fields *f, struct account *parent, size_t cap_bytes)
@@ -73,7 +158,8 @@ struct workspace *workspace_add(struct registry *r, const struct workspace_field
     w->is_anonymous = f->is_anonymous;
     w->is_system = f->is_system;
     w->account = account_new(parent, ACCOUNT_WORKSPACE, cap_bytes);
-    workspace_set_config(w, f->config);
+    w->keeper = account_ref(w->account);
+    set_config(w, f->config);
     set_extra(w, f->extra);
     account_for(w);
     list_init(&w->clients);
@@ -95,7 +181,8 @@ void workspace_remove(struct registry *r, struct workspace *w)
     }
     map_take(&r->workspaces, slice_of(w->id));
     timer_stop(r->loop, &w->unload);
-    account_drop(w->account, w->n_kept);
+    account_drop(w->keeper, w->n_kept);
+    account_unref(w->keeper);
     account_unref(w->account);
     texts_free(w->owners, w->n_owners);
     mem_free(w->id);
@@ -105,16 +192,6 @@ void workspace_remove(struct registry *r, struct workspace *w)
     mem_free(w->extra);
     mem_free(w);
     loop_count(r->loop, METRIC_WORKSPACES, -1);
-}
-
-void workspace_set_config(struct workspace *w, struct slice config)
-{
-    char *copy = config.len ? mem_copy(config.ptr, config.len) : NULL;
-
-    mem_free(w->config);
-    w->config = copy;
-    w->config_len = config.len;
-    account_for(w);
 }
 
 enum ownership workspace_ownership(const struct workspace *w, const struct user *u)

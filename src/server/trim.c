@@ -125,6 +125,7 @@ static void on_due(struct timer *timer)
 {
     struct trim *t = CONTAINER_OF(timer, struct trim, timer);
 
+    hub_sweep(&t->server->hub);
     look(t);
     timer_start(t->server->hub.loop, &t->timer, LOOK_MS);
 }

@@ -266,6 +266,7 @@ bool server_wire(struct server *s)
     s->process = account_new(NULL, ACCOUNT_PROCESS, s->config->process_bytes);
     s->own = account_new(s->process, ACCOUNT_OWN, 0);
     s->clients = account_new(s->process, ACCOUNT_CLIENTS, s->config->process_bytes / 8 * 7);
+    s->anonymous = account_new(s->clients, ACCOUNT_ANONYMOUS, s->config->anonymous_bytes);
     s->http = account_new(s->clients, ACCOUNT_HTTP, s->config->http_bytes);
     loop_set_pay(&s->loops, s->own);
     router_pay(s->router, s->process);
@@ -276,6 +277,7 @@ bool server_wire(struct server *s)
     hub_init(&s->hub, &s->loops.loops[0], s->router, &s->info, &s->keys, s->process);
     s->hub.clients = s->clients;
     s->hub.http = s->http;
+    s->hub.anonymous = s->anonymous;
     s->http_payers = http_payers_new(s->http, s->config->http_address_bytes);
     s->rpc_loops = mem_new(n * sizeof(*s->rpc_loops));
     s->rpc_watches = mem_new(n * sizeof(*s->rpc_watches));
@@ -333,6 +335,7 @@ static void unwire_loops(struct server *s)
     router_free(s->router);
     http_payers_free(s->http_payers);
     account_unref(s->http);
+    account_unref(s->anonymous);
     account_unref(s->clients);
     account_unref(s->own);
     account_unref(s->process);

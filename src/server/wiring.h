@@ -43,7 +43,7 @@ struct server {
     struct loop_set loops;
     struct metrics metrics;                 /* the accept thread's own */
     struct router *router;
-    struct account *process, *own, *clients, *http;
+    struct account *process, *own, *clients, *anonymous, *http;
     struct http_payers *http_payers;
     struct hub hub;
     struct rpc_settings rpc_settings;

@@ -240,7 +240,7 @@ CASE(limits_name_who_has_reached_them)
     CHECK(admission_check_limits(&k.hub, j, w, NULL));
     w->n_clients = 0;
     for (int i = 0; i < 2; i++) {
-        hub_seat_leave(&k.hub, w, j->user);
+        hub_seat_leave(&k.hub, j->user);
         account_unref(seats[i]);
     }
     user_unref(eve);

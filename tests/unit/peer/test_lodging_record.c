@@ -108,7 +108,7 @@ static void on_kept(int outcome, void *arg)
 
 static void change(struct rig *r, const char *config)
 {
-    workspace_set_config(r->w, slice_of(config));
+    CHECK(workspace_set_config(r->w, slice_of(config)));
     lodging_save(&r->k.hub, r->w);
     lodging_when_kept(&r->k.hub, r->w, on_kept, r);
 }

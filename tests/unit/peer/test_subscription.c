@@ -78,7 +78,8 @@ static void close_world(struct world *w)
     close(w->fd);
     TURNS_UNTIL(&w->k.t, w->k.hub.registry.clients.n_entries == 0 && list_is_empty(&w->k.t.loop->streams));
     CHECK_INT(w->k.hub.registry.workspaces.n_entries, 3);
-    CHECK_INT(w->k.hub.seats.n_entries, 0);
+    hub_sweep(&w->k.hub);
+    CHECK_INT(w->k.hub.seats.entries.n_entries, 0);
     peer_loop_deinit(&w->pl);
     buf_deinit(&w->got);
     kit_deinit(&w->k);

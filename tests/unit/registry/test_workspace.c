@@ -121,14 +121,14 @@ CASE(a_change_may_borrow_from_what_it_replaces)
         &k.r, &(struct workspace_fields){.id = "ws-a", .name = "N", .description = "D", .owners = owners, .n_owners = 2, .is_read_only = true},
         NULL, 0);
     const char *const kept[] = {w->owners[1]};
-    workspace_change(w, &(struct workspace_fields){.name = w->description, .description = w->name, .owners = kept, .n_owners = 1,
-                                                   .config = slice_make(w->config, w->config_len)});
+    CHECK(workspace_change(w, &(struct workspace_fields){.name = w->description, .description = w->name, .owners = kept, .n_owners = 1,
+                                                         .config = slice_make(w->config, w->config_len)}));
     CHECK_TEXT(w->name, "D");
     CHECK_TEXT(w->description, "N");
     CHECK_INT(w->n_owners, 1);
     CHECK_TEXT(w->owners[0], "alice");
     CHECK(w->is_read_only);     /* flags stay */
-    workspace_change(w, &(struct workspace_fields){.id = "ws-other"});
+    CHECK(workspace_change(w, &(struct workspace_fields){.id = "ws-other"}));
     CHECK_TEXT(w->id, "ws-a");
     CHECK_TEXT(w->name, "ws-a");
     CHECK(w->description == NULL && w->n_owners == 0);
