@@ -9,6 +9,7 @@
 #include "manager/case.h"
 #include "manager/room.h"
 #include "manager/service_choice.h"
+#include "manager/service_glob.h"
 #include "manager/service_info.h"
 #include "manager/service_object.h"
 #include "manager/service_select.h"
@@ -21,6 +22,7 @@ struct lookup {
     struct manager *m;
     struct rpc_call *call;
     struct service_wish wish;
+    struct service_id id;
     bool wants_object;
     char *full_id;          /* owned; of the service being fetched */
     struct slice workspace; /* inside full_id */
@@ -168,12 +170,12 @@ static void on_selected(const char *full_id, void *arg)
     lookup_end(l);
 }
 
-static void choose(struct lookup *l, const struct service_set *set, const struct service_id *id)
+static void choose(struct lookup *l, const struct service_set *set)
 {
     struct service_choice choice = {0};
     struct refusal r;
 
-    switch (service_choose(set, id, l->wish.mode, &choice, &r)) {
+    switch (service_choose(set, &l->id, l->wish.mode, &choice, &r)) {
     case CHOICE_MADE:
         answer_with(l, choice.service);
         break;
@@ -206,11 +208,48 @@ static bool read_call(const struct rpc_call *call, struct service_wish *ret_wish
            service_id_read(call_text(call, 0), call->workspace, ret_id, r);
 }
 
+/* An application could be started for it, were there applications. */
+static void reply_none(const struct lookup *l, const struct refusal *r)
+{
+    if (l->wants_object && !slice_is(l->id.app, "*") && strcmp(r->class_name, "KeyError") == 0)
+        rpc_reject(l->call, "Exception",
+                   "Failed to get application info: artifact-manager service not found.");
+    else
+        reply_refusal(l->call, r);
+}
+
+static void on_globbed(struct service_set *set, void *arg)
+{
+    struct lookup *l = arg;
+    struct refusal r;
+
+    if (set->n_items) {
+        choose(l, set);
+        return;
+    }
+    (void)service_not_found(&l->id, &r);
+    reply_none(l, &r);
+    lookup_end(l);
+}
+
+static void find_literal(struct lookup *l)
+{
+    struct service_set set;
+    struct refusal r;
+
+    if (service_set_find(l->m->hub, l->call, &l->id, &set, &r)) {
+        choose(l, &set);
+    } else {
+        reply_none(l, &r);
+        lookup_end(l);
+    }
+    service_set_deinit(&set);
+}
+
 static void lookup_start(struct manager *m, struct rpc_call *call, bool wants_object)
 {
     struct service_wish wish;
     struct service_id id;
-    struct service_set set;
     struct refusal r;
 
     if (!read_call(call, &wish, &id, &r)) {
@@ -221,18 +260,12 @@ static void lookup_start(struct manager *m, struct rpc_call *call, bool wants_ob
         reply_manager(m, call, wants_object);
         return;
     }
-    if (service_set_find(m->hub, call, &id, &set, &r)) {
-        struct lookup *l = MEM_NEW(struct lookup);
-        *l = (struct lookup){.m = m, .call = call, .wish = wish, .wants_object = wants_object};
-        choose(l, &set, &id);
-    } else if (wants_object && !slice_is(id.app, "*") && strcmp(r.class_name, "KeyError") == 0) {
-        /* An application could be started for it, were there applications. */
-        rpc_reject(call, "Exception",
-                   "Failed to get application info: artifact-manager service not found.");
-    } else {
-        reply_refusal(call, &r);
-    }
-    service_set_deinit(&set);
+    struct lookup *l = MEM_NEW(struct lookup);
+    *l = (struct lookup){.m = m, .call = call, .wish = wish, .id = id, .wants_object = wants_object};
+    if (id.is_glob)
+        service_glob(m->hub, call, &l->id, &m->globs, on_globbed, l);
+    else
+        find_literal(l);
 }
 
 void do_get_service(struct rpc_call *call, void *arg)

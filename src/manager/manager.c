@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "manager/auth_provider.h"
 #include "manager/room.h"
+#include "manager/service_glob.h"
 #include "manager/service_info.h"
 #include "peer/admission.h"
 #include "peer/hub.h"
@@ -121,6 +122,7 @@ struct manager *manager_new(struct hub *h, struct rpc_loop *rl)
     map_init(&m->askers);
     service_cache_init(&m->objects);
     list_init(&m->deletions);
+    list_init(&m->globs);
     event_log_init(&m->event_log, h);
     if (h->loop->config->enable_service_search)
         m->search = service_search_new(h);
@@ -140,6 +142,7 @@ void manager_free(struct manager *m)
         return;
     LOOP_ASSERT(m->hub->loop);
     auth_provider_close(m);
+    service_globs_end(&m->globs);
     rpc_host_close(m->host);
     for (size_t i = 0; i < MANAGER_N_PLACES; i++)
         rpc_host_close(m->places[i].host);

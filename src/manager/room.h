@@ -33,6 +33,7 @@ struct manager {
     struct buf info;            /* encoded: the record get_service_info("~") answers */
     /* hub loop only */
     struct list deletions; /* struct deletion: waiting for the store */
+    struct list globs;     /* of service_glob.c: searches under way */
     /* effective user id -> struct asker, owned: who has requests to clients under way */
     struct map askers;
     struct service_cache objects; /* for the callers of HTTP requests */

@@ -1,7 +1,6 @@
 /* service_choice: several registrations may share a name. Only those the caller may use are
  * counted and named, so that neither a choice nor a refusal tells a stranger what else there is.
- * An id with globs finds what a listing of the same id shows, and says nothing about the rest:
- * otherwise it would be a way to look for unlisted and protected services (D-18). */
+ * Globs are service_glob's; where they would name what is to be changed they are plain letters. */
 #include "manager/service_choice.h"
 
 #include "base/clock.h"
@@ -99,17 +98,17 @@ bool service_set_find(struct hub *h, const struct rpc_call *call, const struct s
                       struct service_set *ret, struct refusal *r)
 {
     struct service_query q = service_query_of_id(id);
-    enum access_purpose purpose = id->is_glob ? ACCESS_LIST : ACCESS_USE;
     struct service_cursor cursor;
     struct service *s;
     size_t room = 0;
     bool is_any_hidden = false;
 
     *ret = (struct service_set){0};
+    q.is_literal = true;
     service_query_start(&cursor, &h->registry, &q);
     while ((s = service_query_next(&cursor))) {
-        if (access_service(call->user, call->workspace, s, purpose) == SERVICE_HIDDEN) {
-            is_any_hidden = !id->is_glob;
+        if (access_service(call->user, call->workspace, s, ACCESS_USE) == SERVICE_HIDDEN) {
+            is_any_hidden = true;
             continue;
         }
         if (ret->n_items == room) {
@@ -121,8 +120,11 @@ bool service_set_find(struct hub *h, const struct rpc_call *call, const struct s
     }
     if (ret->n_items)
         return true;
-    if (is_any_hidden)
-        return access_refuse_service(call, id->workspace, r);
+    return is_any_hidden ? access_refuse_service(call, id->workspace, r) : service_not_found(id, r);
+}
+
+bool service_not_found(const struct service_id *id, struct refusal *r)
+{
     return refuse(
         r, "KeyError", "Service not found: " SLICE_FMT "/" SLICE_FMT ":" SLICE_FMT "@" SLICE_FMT,
         SLICE_ARG(id->workspace), SLICE_ARG(id->client), SLICE_ARG(id->name), SLICE_ARG(id->app));

@@ -26,7 +26,7 @@ bool service_wish_read(struct slice map, struct service_wish *ret, struct refusa
 bool service_id_read(struct slice text, struct slice context, struct service_id *ret,
                      struct refusal *ret_refusal);
 
-/* The registrations an id names that the caller may use, in order of registration. */
+/* The registrations an id names, literally, that the caller may use, in order of registration. */
 struct service_set {
     struct service **items; /* owned array of borrowed records: valid in this turn only */
     size_t n_items;
@@ -35,6 +35,7 @@ struct service_set {
 bool service_set_find(struct hub *h, const struct rpc_call *call, const struct service_id *id,
                       struct service_set *ret, struct refusal *ret_refusal);
 void service_set_deinit(struct service_set *set);
+bool service_not_found(const struct service_id *id, struct refusal *ret_refusal); /* false */
 /* The only one, or the refusal "Multiple services found for ...". */
 struct service *service_choose_exact(struct hub *h, const struct rpc_call *call,
                                      const struct service_id *id, struct refusal *ret_refusal);

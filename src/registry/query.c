@@ -69,17 +69,67 @@ static bool next_workspace(struct service_cursor *c)
     return true;
 }
 
+/* Looks at one service: *ret is NULL when it is none that is asked for. False at the end of the list. */
+static bool step(struct service_cursor *c, struct service **ret)
+{
+    if (!c->head || c->at == c->head)
+        return false;
+    struct service *s = c->walk == SERVICE_WALK_NAME ? LIST_ENTRY(c->at, struct service, of_name)
+                                                     : LIST_ENTRY(c->at, struct service, of_workspace);
+    c->at = c->at->next;
+    *ret = matches(&c->query, s) ? s : NULL;
+    return true;
+}
+
 struct service *service_query_next(struct service_cursor *c)
 {
+    struct service *s;
+
     for (;;) {
-        while (c->head && c->at != c->head) {
-            struct service *s = c->walk == SERVICE_WALK_NAME ? LIST_ENTRY(c->at, struct service, of_name)
-                                                             : LIST_ENTRY(c->at, struct service, of_workspace);
-            c->at = c->at->next;
-            if (matches(&c->query, s))
+        while (step(c, &s)) {
+            if (s)
                 return s;
         }
         if (!next_workspace(c))
             return NULL;
+    }
+}
+
+/* ---- walks of several turns ---- */
+
+void service_walk_start(struct service_walk *w, struct registry *r, const struct service_query *q)
+{
+    ASSERT(q->workspace.len);
+    list_init(&w->link);
+    list_link(&r->walks, &w->link);
+    service_query_start(&w->cursor, r, q);
+}
+
+bool service_walk_step(struct service_walk *w, struct service **ret)
+{
+    return step(&w->cursor, ret);
+}
+
+void service_walk_end(struct service_walk *w)
+{
+    list_unlink(&w->link);
+    w->cursor.head = NULL;
+}
+
+void service_walks_step_over(const struct registry *r, const struct list *place)
+{
+    LIST_FOREACH(it, &r->walks) {
+        struct service_cursor *c = &LIST_ENTRY(it, struct service_walk, link)->cursor;
+        if (c->head && c->at == place)
+            c->at = place->next;
+    }
+}
+
+void service_walks_leave(const struct registry *r, const struct list *head)
+{
+    LIST_FOREACH(it, &r->walks) {
+        struct service_cursor *c = &LIST_ENTRY(it, struct service_walk, link)->cursor;
+        if (c->head == head)
+            c->head = NULL;
     }
 }

@@ -11,6 +11,7 @@ void registry_init(struct registry *r, struct loop *hub)
     map_init(&r->services);
     map_init(&r->names);
     list_init(&r->watches);
+    list_init(&r->walks);
 }
 
 void registry_pay(struct registry *r, struct account *payer)

@@ -103,6 +103,7 @@ struct registry {
     struct map names;               /* "ws/name" -> struct service_name, owned */
     uint64_t next_generation, next_number;
     struct list watches;            /* struct registry_watch */
+    struct list walks;              /* struct service_walk */
 };
 
 void registry_init(struct registry *r, struct loop *hub);
@@ -181,3 +182,13 @@ struct service_cursor {
 /* Walks matches in registration order within a workspace. The registry must not change during a walk. */
 void service_query_start(struct service_cursor *c, const struct registry *r, const struct service_query *q);
 struct service *service_query_next(struct service_cursor *c);   /* NULL at the end */
+/* The same within one workspace, while services come and go: for a walk that takes several turns. What the query borrows must live
+ * as long. */
+struct service_walk {
+    struct list link;               /* in registry->walks until its end */
+    struct service_cursor cursor;
+};
+void service_walk_start(struct service_walk *w, struct registry *r, const struct service_query *q);
+/* Looks at one service: *ret is NULL when it is none that is asked for. False at the end. */
+bool service_walk_step(struct service_walk *w, struct service **ret);
+void service_walk_end(struct service_walk *w);      /* harmless after the end */

@@ -55,9 +55,11 @@ static void unlink_name(struct registry *r, struct service *s)
 {
     struct service_name *sn = service_name_find(r, slice_of(s->client->workspace->id), s->name);
 
+    service_walks_step_over(r, &s->of_name);
     list_unlink(&s->of_name);
     sn->n_singletons -= s->is_singleton;
     if (list_is_empty(&sn->services)) {
+        service_walks_leave(r, &sn->services);
         map_take(&r->names, slice_make(sn->key, sn->key_len));
         account_drop(s->client->workspace->account, mem_taken(sn));
         mem_free(sn);
@@ -169,6 +171,7 @@ void service_remove(struct registry *r, struct service *s)
     map_take(&r->services, slice_of(s->full_id));
     unlink_name(r, s);
     list_unlink(&s->of_client);
+    service_walks_step_over(r, &s->of_workspace);
     list_unlink(&s->of_workspace);
     c->workspace->n_services--;
     if (s->is_built_in)

@@ -179,6 +179,7 @@ void workspace_remove(struct registry *r, struct workspace *w)
         if (watch->on_workspace_going)
             watch->on_workspace_going(watch, w);
     }
+    service_walks_leave(r, &w->services);
     map_take(&r->workspaces, slice_of(w->id));
     timer_stop(r->loop, &w->unload);
     account_drop(w->keeper, w->n_kept);

@@ -25,6 +25,8 @@ static inline struct fixture *fixture_new(void)
     struct fixture *f = MEM_NEW(struct fixture);
 
     f->hub.loop = &f->loop;
+    f->loop.thread = pthread_self();
+    f->loop.allowance_ns = UINT64_MAX / 4; /* nothing is too long for one turn here */
     registry_init(&f->hub.registry, &f->loop);
     return f;
 }

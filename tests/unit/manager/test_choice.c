@@ -1,8 +1,11 @@
 /* Which of several registrations is meant, and which event types may be asked for. */
 #include "manager/service_choice.h"
 
+#include <stdlib.h>
+
 #include "fixture.h"
 #include "manager/event_rule.h"
+#include "manager/service_glob.h"
 
 struct choice_fixture {
     struct fixture *f;
@@ -37,30 +40,62 @@ static void teardown(struct choice_fixture *cf)
     fixture_free(cf->f);
 }
 
-/* The full id chosen, "ask", or the refusal. */
+struct looked {
+    struct service_id id;
+    const char *mode;
+    struct refusal r;
+    const char *got; /* the full id chosen, "ask", or the refusal */
+};
+
+static void on_found(struct service_set *set, void *arg)
+{
+    struct looked *l = arg;
+    struct service_choice choice = {0};
+
+    l->got = l->r.text;
+    if (!set->n_items) {
+        (void)service_not_found(&l->id, &l->r);
+        return;
+    }
+    switch (service_choose(set, &l->id, slice_of(l->mode), &choice, &l->r)) {
+    case CHOICE_MADE:
+        l->got = choice.service->full_id;
+        break;
+    case CHOICE_ASK:
+        l->got = "ask";
+        break;
+    }
+}
+
+/* As a look-up does it. */
+static void look_up(struct choice_fixture *cf, const char *text, const char *mode, struct looked *l)
+{
+    struct service_set set;
+    struct list all;
+
+    list_init(&all);
+    *l = (struct looked){.mode = mode};
+    l->got = l->r.text;
+    if (!service_id_read(slice_of(text), cf->call.workspace, &l->id, &l->r))
+        return;
+    if (l->id.is_glob) {
+        service_glob(&cf->f->hub, &cf->call, &l->id, &all, on_found, l);
+        CHECK(list_is_empty(&all));
+    } else {
+        if (service_set_find(&cf->f->hub, &cf->call, &l->id, &set, &l->r))
+            on_found(&set, l);
+        service_set_deinit(&set);
+    }
+}
+
 static void check_choice(struct choice_fixture *cf, const char *text, const char *mode,
                          const char *expected)
 {
-    struct service_id id;
-    struct service_set set = {0};
-    struct service_choice choice = {0};
-    struct refusal r;
-    const char *got = r.text;
+    struct looked l;
 
-    if (service_id_read(slice_of(text), cf->call.workspace, &id, &r) &&
-        service_set_find(&cf->f->hub, &cf->call, &id, &set, &r)) {
-        switch (service_choose(&set, &id, slice_of(mode), &choice, &r)) {
-        case CHOICE_MADE:
-            got = choice.service->full_id;
-            break;
-        case CHOICE_ASK:
-            got = "ask";
-            break;
-        }
-    }
-    if (strncmp(got, expected, strlen(expected)) != 0)
-        check_fail(__FILE__, __LINE__, "%s, %s: %s, not %s", text, mode, got, expected);
-    service_set_deinit(&set);
+    look_up(cf, text, mode, &l);
+    if (strncmp(l.got, expected, strlen(expected)) != 0)
+        check_fail(__FILE__, __LINE__, "%s, %s: %s, not %s", text, mode, l.got, expected);
 }
 
 CASE(modes)
@@ -136,10 +171,7 @@ CASE(long_names)
 {
     struct choice_fixture cf = setup(PERMISSION_READ);
     char name[1001], text[1100];
-    struct service_id id;
-    struct service_set set;
-    struct service_choice choice;
-    struct refusal r;
+    struct looked l;
 
     memset(name, 'n', sizeof(name) - 1);
     name[sizeof(name) - 1] = '\0';
@@ -147,11 +179,37 @@ CASE(long_names)
         snprintf(text, sizeof(text), "ws-a/c%u", i);
         make_service(cf.f, client_find(&cf.f->hub.registry, slice_of(text)), name, SERVICE_PUBLIC, NULL);
     }
-    CHECK(service_id_read(SLICE_LIT("ws-a/nn*"), cf.call.workspace, &id, &r));
-    CHECK(service_set_find(&cf.f->hub, &cf.call, &id, &set, &r));
-    CHECK_INT(service_choose(&set, &id, SLICE_LIT("exact"), &choice, &r), CHOICE_REFUSED);
-    CHECK(strstr(r.text, "nn@*']. You can either specify") != NULL);
-    service_set_deinit(&set);
+    look_up(&cf, "ws-a/nn*", "exact", &l);
+    CHECK(strstr(l.got, "nn@*']. You can either specify") != NULL);
+    teardown(&cf);
+}
+
+/* Of more than a choice looks at, the first and the last are among those it does. */
+CASE(many_replicas)
+{
+    struct choice_fixture cf = setup(PERMISSION_READ);
+    struct workspace *w = workspace_find(&cf.f->hub.registry, SLICE_LIT("ws-a"));
+    struct user *root = user_new_root("*");
+    bool is_seen[300] = {false};
+    unsigned n_seen = 0;
+
+    for (unsigned i = 0; i < ARRAY_LEN(is_seen); i++) {
+        char id[16];
+        snprintf(id, sizeof(id), "replica-%03u", i);
+        make_service(cf.f, client_add(&cf.f->hub.registry, w, slice_of(id), root, (struct handle){0}, true), "r",
+                     SERVICE_PUBLIC, NULL);
+    }
+    check_choice(&cf, "replica-*:r", "first", "ws-a/replica-000:r");
+    check_choice(&cf, "replica-*:r", "last", "ws-a/replica-299:r");
+    for (unsigned i = 0; i < 20000; i++) {
+        struct looked l;
+        look_up(&cf, "replica-*:r", "random", &l);
+        unsigned at = (unsigned)atoi(l.got + sizeof("ws-a/replica-") - 1);
+        n_seen += !is_seen[at];
+        is_seen[at] = true;
+    }
+    CHECK_INT(n_seen, ARRAY_LEN(is_seen));
+    user_unref(root);
     teardown(&cf);
 }
 
@@ -190,4 +248,4 @@ CASE(event_types)
     CHECK(!event_type_check(slice_make("a\0b", 3), SLICE_LIT("ws-a"), &r));
 }
 
-CASES(RUN(modes), RUN(ids), RUN(globs), RUN(long_names), RUN(strangers), RUN(event_types))
+CASES(RUN(modes), RUN(ids), RUN(globs), RUN(long_names), RUN(many_replicas), RUN(strangers), RUN(event_types))

@@ -197,6 +197,81 @@ CASE(every_walk_finds_what_the_model_finds)
     kit_deinit(&w.k);
 }
 
+static size_t row_of(const struct world *w, const struct service *s)
+{
+    size_t at = 0;
+
+    while (at < w->m.n && !(strcmp(w->m.rows[at].workspace, s->client->workspace->id) == 0 &&
+                            slice_is(s->client->id, w->m.rows[at].client) && slice_is(s->name, w->m.rows[at].name)))
+        at++;
+    return at;
+}
+
+/* Between any two steps services come and go. Who is there all the time is met once, who has gone is not met any more. */
+CASE(a_walk_goes_on_while_services_come_and_go)
+{
+    struct world w;
+    unsigned n_met = 0;
+
+    memset(&w, 0, sizeof(w));
+    w.dice = (struct dice){7};
+    kit_init(&w.k);
+    for (unsigned i = 0; i < N_WORKSPACES; i++)
+        kit_workspace(&w.k, workspaces[i]);
+    for (int i = 0; i < 400; i++)
+        change(&w);
+    for (int round = 0; round < 400; round++) {
+        struct service_query q = {.workspace = slice_of(workspaces[roll(&w, N_WORKSPACES)]), .name = slice_of(round % 2 ? "c*" : names[roll(&w, N_NAMES)])};
+        struct service_walk walk;
+        struct service *s;
+        uint64_t last = 0, begun = w.k.r.next_number;
+        size_t n_before = 0, n_lasting = 0;
+        service_walk_start(&walk, &w.k.r, &q);
+        struct service_cursor all;
+        for (service_query_start(&all, &w.k.r, &q); service_query_next(&all);)
+            n_before++;
+        while (service_walk_step(&walk, &s)) {
+            if (!s)
+                continue;
+            CHECK(row_of(&w, s) < w.m.n && s->number + 1 > last);
+            last = s->number + 1;
+            n_lasting += s->number < begun;
+            n_met++;
+            for (unsigned n = roll(&w, 3); n > 0; n--)
+                change(&w);
+        }
+        size_t n_stayed = 0;
+        for (service_query_start(&all, &w.k.r, &q); (s = service_query_next(&all));)
+            n_stayed += s->number < begun;
+        CHECK(n_lasting <= n_before && n_lasting >= n_stayed && !service_walk_step(&walk, &s));
+        service_walk_end(&walk);
+        service_walk_end(&walk);
+        CHECK(list_is_empty(&w.k.r.walks));
+    }
+    CHECK(n_met > 400);
+    kit_deinit(&w.k);
+}
+
+CASE(a_walk_outlives_its_workspace)
+{
+    struct kit k;
+    struct service_walk walk;
+    struct service *s;
+
+    kit_init(&k);
+    struct workspace *w = kit_workspace(&k, "ws-a");
+    struct client *c = kit_client(&k, w, "bob");
+    kit_service(&k, c, "s1", "t", "*");
+    kit_service(&k, c, "s2", "t", "*");
+    service_walk_start(&walk, &k.r, &(struct service_query){.workspace = SLICE_LIT("ws-a"), .name = SLICE_LIT("s*")});
+    CHECK(service_walk_step(&walk, &s) && s);
+    client_remove(&k.r, c);
+    workspace_remove(&k.r, w);
+    CHECK(!service_walk_step(&walk, &s));
+    service_walk_end(&walk);
+    kit_deinit(&k);
+}
+
 CASE(a_question_of_an_unknown_workspace_has_no_answer)
 {
     struct kit k;
@@ -211,4 +286,5 @@ CASE(a_question_of_an_unknown_workspace_has_no_answer)
     kit_deinit(&k);
 }
 
-CASES(RUN(every_walk_finds_what_the_model_finds), RUN(a_question_of_an_unknown_workspace_has_no_answer))
+CASES(RUN(every_walk_finds_what_the_model_finds), RUN(a_walk_goes_on_while_services_come_and_go),
+      RUN(a_walk_outlives_its_workspace), RUN(a_question_of_an_unknown_workspace_has_no_answer))
