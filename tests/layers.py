@@ -3,7 +3,7 @@
 
 Fails on: a room that includes a room of its own or a higher rank, a room or header that does not
 exist, a circle of headers, a foreign library's header outside its home, a file over the ceiling of
-lines. `--headers CC [BUILD]` compiles each header of ours alone instead.
+lines, options of a loop that are read past loop_config(). `--headers CC [BUILD]` compiles each header of ours alone instead.
 """
 import os
 import re
@@ -38,6 +38,20 @@ HOMES = [
     (r"urcu.*", ["router/", "base/"]),
     (r"base/memory_raw\.h", ["base/"]),     # ours: bytes without a charge
 ]
+
+
+# A loop's options are read through the function that knows whose thread may: loop_config().
+CONFIG_OF_LOOP = re.compile(r"\bloops?(\[[^\]]*\])?(->|\.)config\b")
+CONFIG_WRITERS = ("loop/loop.h", "server/reload.c", "server/wiring.c")
+
+
+def config_problems(path, relative):
+    """Reads of a loop's options past loop_config()."""
+    if relative in CONFIG_WRITERS:
+        return
+    for n, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+        if CONFIG_OF_LOOP.search(line):
+            yield f"src/{relative}:{n}: a loop's options are read by loop_config()"
 
 
 def rooms():
@@ -119,6 +133,7 @@ def check_arrows():
                     graph.setdefault(relative, []).append(name)
             if problem:
                 problems.append(f"src/{relative}:{line}: {problem}")
+        problems += config_problems(path, relative)
     problems += ["a circle of headers: " + " -> ".join(c) for c in circles(graph)]
     for folder in ("src", "bench", "tests", "include"):
         for path in sorted((ROOT / folder).rglob("*.[ch]")):

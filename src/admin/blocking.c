@@ -124,7 +124,7 @@ static size_t kick(struct hub *h, const struct block *block)
 static void add(struct admin *a, struct rpc_call *call, const struct block *block)
 {
     struct change *c = change_new(call);
-    size_t max = a->hub->loop->config->max_blocks;
+    size_t max = loop_config(a->hub->loop)->max_blocks;
 
     if (!block_add(a->hub->blocks, block, max, on_changed, c)) {
         change_free(c);

@@ -237,7 +237,7 @@ static void decide_creation(struct explain_case *c, struct access_question *q)
         c->decision = access_decide(q);
         return;
     }
-    q->max = c->hub->loop->config->max_workspaces_per_user;
+    q->max = loop_config(c->hub->loop)->max_workspaces_per_user;
     q->used = q->max ? workspaces_owned(c->hub, q->user) : 0;
     c->decision = access_decide(q);
     if (c->decision.is_allowed &&

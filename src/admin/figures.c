@@ -139,6 +139,6 @@ void admin_get_resource_usage(struct rpc_call *call, void *arg)
     add_clients(&b, h);
     mp_add_text(&b, "active_rate_limiters");
     mp_add_int(&b, loop_set_sum(h->loop->set, METRIC_RATE_HELD));
-    add_limits(&b, h->loop->config);
+    add_limits(&b, loop_config(h->loop));
     reply_buf(call, &b);
 }

@@ -60,7 +60,7 @@ void caller_answer_reply(struct caller *c, struct http_request *req, const struc
 
     buf_init(&detail, 0);
     unsigned status = api_error_of(
-        reply, c->api->options.loops->loops[0].config->expose_detailed_errors, &detail);
+        reply, loop_config(rpc_host_loop(c->host))->expose_detailed_errors, &detail);
     caller_answer_error(c, req, status, buf_slice(&detail));
     buf_deinit(&detail);
 }
@@ -284,7 +284,7 @@ void caller_begin(struct api *a, struct http_request *req, struct slice url_work
                   const struct caller_endpoint *endpoint)
 {
     if (atomic_load_explicit(&a->n_calls, memory_order_relaxed) >=
-        req->loop->config->max_http_calls) {
+        loop_config(req->loop)->max_http_calls) {
         busy(req);
         return;
     }

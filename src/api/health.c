@@ -28,7 +28,7 @@ void api_on_liveness(struct http_request *req, void *arg)
 static void answer_ready(struct http_request *req, const struct api *a)
 {
     bool is_connected = loop_set_sum(a->options.loops, METRIC_REDIS_CONNECTED) > 0;
-    const char *redis = strcmp(req->loop->config->store, "sqlite") == 0 ? "null"
+    const char *redis = strcmp(loop_config(req->loop)->store, "sqlite") == 0 ? "null"
                         : is_connected                                  ? "\"connected\""
                                                                         : "\"disconnected\"";
     struct buf b;

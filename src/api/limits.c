@@ -63,7 +63,7 @@ static bool take(struct api *a, const struct buf *key, struct http_rate_tier tie
 bool api_allow(struct http_request *req, unsigned *ret_retry_after_s, void *arg)
 {
     struct api *a = arg;
-    const struct config *c = req->loop->config;
+    const struct config *c = loop_config(req->loop);
     struct http_rate_tier mine = {c->http_authenticated_rate_limit,
                                   c->http_authenticated_burst_limit};
     struct http_rate_tier shared = {mine.per_s * SHARE_OF_ALL, mine.burst * SHARE_OF_ALL};
@@ -92,7 +92,7 @@ bool api_allow(struct http_request *req, unsigned *ret_retry_after_s, void *arg)
 void api_on_done(struct http_request *req, void *arg)
 {
     (void)arg;
-    if (!req->loop->config->access_log)
+    if (!loop_config(req->loop)->access_log)
         return;
     /* The path only: query strings can carry tokens. */
     LOG(LOG_INFO, "api", "request", log_slice("path", req->path), log_int("status", req->status),

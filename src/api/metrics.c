@@ -122,7 +122,7 @@ static void answer(struct api *a, struct http_request *req)
 
 void api_on_metrics(struct http_request *req, void *arg)
 {
-    int where = req->loop->config->metrics;
+    int where = loop_config(req->loop)->metrics;
 
     if (where == CONFIG_METRICS_MAIN || where == CONFIG_METRICS_BOTH)
         answer(arg, req);
@@ -132,7 +132,7 @@ void api_on_metrics(struct http_request *req, void *arg)
 
 void api_on_admin_metrics(struct http_request *req, void *arg)
 {
-    int where = req->loop->config->metrics;
+    int where = loop_config(req->loop)->metrics;
 
     if (where == CONFIG_METRICS_ADMIN || where == CONFIG_METRICS_BOTH)
         answer(arg, req);

@@ -61,7 +61,9 @@ static const struct config_list *token_headers(const struct http_request *req)
 {
     static const struct config_list none = {0};
 
-    return req->loop && req->loop->config ? &req->loop->config->auth_token_headers : &none;
+    const struct config *c = req->loop ? loop_config(req->loop) : NULL;
+
+    return c ? &c->auth_token_headers : &none;
 }
 
 static bool header_is_allowed(const struct http_request *req, struct slice name)

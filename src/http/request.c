@@ -235,7 +235,7 @@ static bool token_in_cookie(const struct http_request *req, const char *name, st
 /* The places an operator has named; what they yield nothing in leaves the usual ones (D-25). */
 static bool token_elsewhere(struct http_request *req, struct slice *ret_token)
 {
-    const struct config *c = req->loop ? req->loop->config : NULL;
+    const struct config *c = req->loop ? loop_config(req->loop) : NULL;
 
     for (size_t i = 0; c && i < c->auth_token_headers.n_items; i++) {
         if (token_in_header(req, c->auth_token_headers.items[i], ret_token) == PLACE_TOKEN)

@@ -97,7 +97,7 @@ static struct code_rules rules_of(const struct config *c, unsigned n_digits)
 /* A reload may have changed them. */
 static void take_rules(struct local *l)
 {
-    const struct config *c = l->loop->config;
+    const struct config *c = loop_config(l->loop);
 
     l->signups.rules = rules_of(c, SIGNUP_DIGITS);
     l->resets.rules = rules_of(c, RESET_DIGITS);
@@ -125,7 +125,7 @@ static void on_counted(int outcome, void *arg)
 struct local *local_open(struct login *login)
 {
     struct local *l = MEM_NEW(struct local);
-    const struct config *c = login->hub->loop->config;
+    const struct config *c = loop_config(login->hub->loop);
 
     l->login = login;
     l->hub = login->hub;

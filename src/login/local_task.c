@@ -140,7 +140,7 @@ void task_mail(struct task *t, enum mail_kind kind, const struct code *code,
         .to = t->email,
         .digits = t->digits,
         .link = link.ptr,
-        .minutes = (unsigned)(t->local->loop->config->verification_code_ttl_ms + 59999) / 60000};
+        .minutes = (unsigned)(loop_config(t->local->loop)->verification_code_ttl_ms + 59999) / 60000};
     mail_code(t->local->mailer, &mail, on_outcome, t);
     buf_deinit(&link);
 }

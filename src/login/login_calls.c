@@ -40,7 +40,7 @@ enum {
 
 static const struct config *config_of(const struct login *l)
 {
-    return l->hub->loop->config;
+    return loop_config(l->hub->loop);
 }
 
 /* ---- start ---- */

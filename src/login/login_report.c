@@ -51,7 +51,7 @@ bool login_session_finish(struct login *l, struct slice key, struct slice token,
 
     if (!s)
         return false;
-    session_report(s, token, profile, l->hub->loop->config->maximum_login_time_ms);
+    session_report(s, token, profile, loop_config(l->hub->loop)->maximum_login_time_ms);
     loop_count(l->hub->loop, METRIC_LOGINS_REPORTED, 1);
     return true;
 }

@@ -164,7 +164,7 @@ static void read_smtp_url(struct mailer *m, const char *url)
 struct mailer *mailer_new(struct loop *loop, struct fetcher *fetcher)
 {
     struct mailer *m = MEM_NEW(struct mailer);
-    const struct config *config = loop->config;
+    const struct config *config = loop_config(loop);
     struct slice from = mail_address(config->verification_from_email);
 
     m->loop = loop;

@@ -59,7 +59,7 @@ void oauth_close(struct oauth *o)
 
 static bool has_provider(struct http_request *req)
 {
-    const struct config *c = req->loop->config;
+    const struct config *c = loop_config(req->loop);
 
     if (c->auth0_domain && *c->auth0_domain)
         return true;
@@ -74,7 +74,7 @@ void oauth_on_authorize(struct http_request *req, void *arg)
     (void)arg;
     if (!has_provider(req))
         return;
-    location_there(&to, req->loop->config->auth0_domain);
+    location_there(&to, loop_config(req->loop)->auth0_domain);
     location_add_path(&to, SLICE_LIT("/authorize"));
     location_add_query(&to, req->query);
     http_respond_redirect(req, 307, &to);
@@ -193,7 +193,7 @@ void oauth_on_token(struct http_request *req, void *arg)
     x->ticket = http_request_park(req, &(struct http_watch){0});
     x->type = type;
     buf_init(&url, 0);
-    buf_add_fmt(&url, "https://%s/oauth/token", req->loop->config->auth0_domain);
+    buf_add_fmt(&url, "https://%s/oauth/token", loop_config(req->loop)->auth0_domain);
     x->url = buf_take(&url);
     buf_init(&x->body, 0);
     buf_add_slice(&x->body, req->body);

@@ -78,7 +78,7 @@ static void ping(struct other_login *o, const struct client *c)
                                   .method = SLICE_LIT("services.built-in.ping"),
                                   .args = slice_make(args, sizeof(args) - 1),
                                   .promise = RPC_PROMISE_FULL,
-                                  .deadline_ms = o->hub->loop->config->login_ping_timeout_ms};
+                                  .deadline_ms = loop_config(o->hub->loop)->login_ping_timeout_ms};
 
     *p = (struct other_ping){.other = o, .generation = c->generation};
     memcpy(p->full_id, c->full_id, len + 1);
@@ -89,7 +89,7 @@ static void ping(struct other_login *o, const struct client *c)
 
 static void start_tick(struct other_login *o)
 {
-    uint64_t interval = o->hub->loop->config->login_guard_interval_ms;
+    uint64_t interval = loop_config(o->hub->loop)->login_guard_interval_ms;
 
     if (interval)
         timer_start(o->hub->loop, &o->tick, interval);

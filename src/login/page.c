@@ -117,7 +117,7 @@ static void respond(struct http_request *req, const char *type, struct slice bod
     struct buf headers;
 
     buf_init(&headers, 0);
-    add_policy(&headers, req->loop->config);
+    add_policy(&headers, loop_config(req->loop));
     http_header_add(&headers, "X-Content-Type-Options", SLICE_LIT("nosniff"));
     http_header_add(&headers, "Referrer-Policy", SLICE_LIT("no-referrer"));
     http_header_add(&headers, "Cache-Control", slice_of(caching));
@@ -130,7 +130,7 @@ void page_respond(struct http_request *req, const char *name)
     struct buf text;
 
     buf_init(&text, 0);
-    page_text(req->loop->config, name, &text);
+    page_text(loop_config(req->loop), name, &text);
     respond(req, find_file(slice_of(name))->type, buf_slice(&text), "no-store");
     buf_deinit(&text);
 }
@@ -264,5 +264,5 @@ const struct http_route *login_routes(struct login *l, size_t *ret_n)
 
 void login_page_text(const struct login *l, struct buf *out)
 {
-    page_text(l->hub->loop->config, document_of(l), out);
+    page_text(loop_config(l->hub->loop), document_of(l), out);
 }

@@ -57,7 +57,7 @@ struct loop {
     pthread_t join;                 /* starter's copy */
     uv_loop_t uv;
     /* loop only */
-    const struct config *config;    /* swapped by a mail at reload; set before the loops start */
+    const struct config *config;    /* by loop_config(); swapped by a mail at reload, set before the loops start */
     struct account *own;            /* a leaf of the server's own account: pays for what is nobody's; other threads: account_shared() */
     struct list streams;            /* every open stream of this loop (net's) */
     struct outbox *outboxes;        /* one per loop of the set; own index: mail to self */
@@ -81,6 +81,14 @@ struct loop {
 };
 
 #define LOOP_ASSERT(l) ASSERT(pthread_equal((l)->thread, pthread_self()))
+
+/* What the options are for this loop. From its own thread only: another loop may have a later set already, and this one be gone the
+ * next moment. What is read of it does not outlive the turn. */
+static inline const struct config *loop_config(const struct loop *l)
+{
+    LOOP_ASSERT(l);
+    return l->config;
+}
 
 /* Creates n loops, not yet running. 0 or a negative UV_E*. */
 MUST_CHECK int loop_set_init(struct loop_set *set, unsigned n_loops);

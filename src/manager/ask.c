@@ -63,7 +63,7 @@ static void on_done(const struct rpc_reply *reply, void *arg)
 struct ask *ask_client(struct manager *m, const struct rpc_call *call,
                        const struct rpc_request *request, rpc_done *done, void *arg)
 {
-    size_t share = m->hub->loop->config->max_pending_calls / ASK_SHARE;
+    size_t share = loop_config(m->hub->loop)->max_pending_calls / ASK_SHARE;
     struct asker *asker = asker_of(m, call->user);
 
     if (asker->n_asks >= (share > ASK_FLOOR ? share : ASK_FLOOR))

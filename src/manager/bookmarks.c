@@ -69,7 +69,7 @@ static bool change(struct hub *h, struct workspace *home, struct slice type, str
 {
     struct buf b;
 
-    buf_init(&b, h->loop->config->max_workspace_record_bytes);
+    buf_init(&b, loop_config(h->loop)->max_workspace_record_bytes);
     add_config(&b, home, type, id, item);
     bool ok = !b.is_failed && workspace_set_config(home, buf_slice(&b));
     if (ok) {

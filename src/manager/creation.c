@@ -52,7 +52,7 @@ static bool check_creator(struct hub *h, const struct rpc_call *call, struct acc
 {
     struct access_question q = access_question_of(call, OPERATION_CREATE_WORKSPACE);
 
-    q.max = h->loop->config->max_workspaces_per_user;
+    q.max = loop_config(h->loop)->max_workspaces_per_user;
     q.used = q.max ? workspaces_owned(h, call->user) : 0;
     *ret = access_decide(&q);
     if (ret->rule == RULE_ANONYMOUS)
@@ -180,7 +180,7 @@ static struct owners choose_owners(const struct rpc_call *call, const struct wor
 static struct workspace *add(struct hub *h, const struct rpc_call *call, const struct workspace_fields *f)
 {
     struct account *parent = hub_workspace_parent(h, call->user->is_anonymous);
-    struct workspace *w = workspace_add(&h->registry, f, parent, h->loop->config->workspace_bytes);
+    struct workspace *w = workspace_add(&h->registry, f, parent, loop_config(h->loop)->workspace_bytes);
 
     if (hub_keep_workspace(h, w))
         return w;
@@ -296,7 +296,7 @@ void do_create_workspace(struct rpc_call *call, void *arg)
     struct creation *c;
 
     if (!check(h, call, &existing, &r) ||
-        !workspace_draft_read(call->args[0], h->loop->config->max_workspace_record_bytes, &draft,
+        !workspace_draft_read(call->args[0], loop_config(h->loop)->max_workspace_record_bytes, &draft,
                               &r)) {
         reply_refusal(call, &r);
         return;

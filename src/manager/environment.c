@@ -97,11 +97,11 @@ void do_set_env(struct rpc_call *call, void *arg)
         reply_refusal(call, &r);
         return;
     }
-    buf_init(&b, h->loop->config->max_workspace_record_bytes);
+    buf_init(&b, loop_config(h->loop)->max_workspace_record_bytes);
     add_config(&b, w, key, call->args[1]);
     if (b.is_failed) {
         rpc_reject(call, "ValueError", "The record of workspace %s would be larger than %zu bytes",
-                   w->id, h->loop->config->max_workspace_record_bytes);
+                   w->id, loop_config(h->loop)->max_workspace_record_bytes);
     } else if (!workspace_set_config(w, buf_slice(&b))) {
         reply_no_room(call, slice_of(w->id));
     } else {

@@ -30,7 +30,7 @@ static int64_t now_us(void)
 
 static struct journal_limits limits_of(const struct hub *h)
 {
-    const struct config *c = h->loop->config;
+    const struct config *c = loop_config(h->loop);
 
     return (struct journal_limits){.rows_per_owner = c->event_log_user_rows,
                                    .rows_per_workspace = c->event_log_max_rows,
@@ -111,7 +111,7 @@ static bool check_type(struct slice type, struct refusal *r)
 
 static bool check_data(const struct hub *h, struct slice data, struct refusal *r)
 {
-    size_t max = h->loop->config->event_log_row_bytes;
+    size_t max = loop_config(h->loop)->event_log_row_bytes;
 
     if (data.len > max)
         return refuse(r, "ValueError", "The data of an event is larger than %zu bytes", max);
@@ -310,7 +310,7 @@ static bool read_question(const struct hub *h, const struct rpc_call *call, bool
                                   .type = call_text(call, 0),
                                   .from_us = since_us,
                                   .to_us = INT64_MAX,
-                                  .max_rows = h->loop->config->event_log_answer_rows,
+                                  .max_rows = loop_config(h->loop)->event_log_answer_rows,
                                   .max_bytes = wants_counts ? STATS_BYTES : ANSWER_BYTES};
     if (!access_allows(call, wants_counts ? OPERATION_GET_EVENT_STATS : OPERATION_GET_EVENTS, r) ||
         !read_time(call, 1, &ret->from_us, r) || !read_time(call, 2, &ret->to_us, r))

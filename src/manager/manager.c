@@ -124,7 +124,7 @@ struct manager *manager_new(struct hub *h, struct rpc_loop *rl)
     list_init(&m->deletions);
     list_init(&m->globs);
     event_log_init(&m->event_log, h);
-    if (h->loop->config->enable_service_search)
+    if (loop_config(h->loop)->enable_service_search)
         m->search = service_search_new(h);
     build_service(m);
     build_info(m);

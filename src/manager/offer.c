@@ -56,7 +56,7 @@ void offer_register(struct manager *m, enum manager_place place, const struct rp
     struct service_origin origin = {.workspace = slice_of(c->workspace->id),
                                     .full_client = slice_of(c->full_id),
                                     .creator = m->root,
-                                    .max_bytes = h->loop->config->max_service_info_bytes};
+                                    .max_bytes = loop_config(h->loop)->max_service_info_bytes};
     buf_init(&map, 0);
     add_map(&map, c->full_id, service);
     bool is_ok =

@@ -131,7 +131,7 @@ static bool keep(struct hub *h, struct workspace *w, struct slice bare, struct s
     struct mp_open extra, types;
     struct buf b;
 
-    buf_init(&b, h->loop->config->max_workspace_record_bytes);
+    buf_init(&b, loop_config(h->loop)->max_workspace_record_bytes);
     mp_open_map(&extra, &b);
     pairs_add_others(&extra, slice_make(w->extra, w->extra_len), SLICE_LIT("service_types"));
     mp_key(&extra, "service_types");

@@ -43,8 +43,8 @@ static struct service *find_registered(struct hub *h, struct slice full_client, 
 
 static bool check_quota(struct hub *h, const struct client *c, struct refusal *r)
 {
-    uint32_t max = h->loop->config->max_services_per_client,
-             max_all = h->loop->config->max_services_per_workspace;
+    uint32_t max = loop_config(h->loop)->max_services_per_client,
+             max_all = loop_config(h->loop)->max_services_per_workspace;
 
     if (c->n_services >= max) {
         loop_count(h->loop, METRIC_QUOTA_REFUSED, 1);
@@ -176,7 +176,7 @@ static void keep(struct manager *m, struct rpc_call *call, struct client *c,
     if (!s) {
         loop_count(h->loop, METRIC_QUOTA_REFUSED, 1);
         rpc_reject(call, "RuntimeError", "No room for service '" SLICE_FMT "': a user may hold %zu bytes in a workspace, and a workspace %zu",
-                   SLICE_ARG(slice_utf8_prefix(d->fields.name, 200)), h->loop->config->user_bytes, h->loop->config->workspace_bytes);
+                   SLICE_ARG(slice_utf8_prefix(d->fields.name, 200)), loop_config(h->loop)->user_bytes, loop_config(h->loop)->workspace_bytes);
         return;
     }
     if (s->is_built_in) {
@@ -203,7 +203,7 @@ static void register_at(struct manager *m, struct rpc_call *call, const struct s
     struct service_origin origin = {.workspace = place->workspace,
                                     .full_client = buf_slice(&address),
                                     .creator = call->user,
-                                    .max_bytes = h->loop->config->max_service_info_bytes};
+                                    .max_bytes = loop_config(h->loop)->max_service_info_bytes};
     bool ok = service_draft_read(call->args[0], place->name, &origin, &draft, &r);
     bool is_new = ok && c && !find_registered(h, buf_slice(&address), place->name);
     if (ok && is_new && !is_built_in)

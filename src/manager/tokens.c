@@ -241,7 +241,7 @@ static struct slice owner_of(const struct hub *h, const struct rpc_call *call,
 
 static void take_back(struct hub *h, struct rpc_call *call, const struct token *token)
 {
-    const struct config *c = h->loop->config;
+    const struct config *c = loop_config(h->loop);
     struct revocation_limits limits = {c->max_revocations, c->max_revocations_per_user,
                                        c->max_revocations_per_address};
     char owner[REVOCATION_OWNER_MAX];

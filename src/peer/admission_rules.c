@@ -273,7 +273,7 @@ static bool is_proxy(const struct config *config, const struct in6_addr *ip)
 
 static bool check_address_limit(struct hub *h, struct join *j, const struct client *replaced)
 {
-    const struct config *config = h->loop->config;
+    const struct config *config = loop_config(h->loop);
     size_t here = hub_address_connections(h, &j->address);
     struct in6_addr mine = ip_network(&j->address), its = replaced ? ip_network(&replaced->origin.address) : mine;
     char text[IP_TEXT_MAX];
@@ -289,7 +289,7 @@ static bool check_address_limit(struct hub *h, struct join *j, const struct clie
 
 bool admission_check_limits(struct hub *h, struct join *j, const struct workspace *w, const struct client *replaced)
 {
-    const struct config *config = h->loop->config;
+    const struct config *config = loop_config(h->loop);
     const char *user = user_effective_id(j->user);
     bool is_own = replaced && strcmp(user_effective_id(replaced->user), user) == 0;
     size_t mine = hub_user_connections(h, user) - is_own, here = w->n_clients - (replaced != NULL);

@@ -36,7 +36,7 @@ void greeting_stamp(struct peer *p)
 char *login_reconnection_token(const struct peer *p)
 {
     /* The joined user's scope already names this workspace and this client: exactly what the token is to admit. */
-    int64_t life_s = (int64_t)(p->pl->loop->config->reconnection_token_life_time_ms / 1000);
+    int64_t life_s = (int64_t)(loop_config(p->pl->loop)->reconnection_token_life_time_ms / 1000);
 
     return token_mint_reconnection(p->pl->hub->keys, p->user, life_s);
 }
@@ -69,7 +69,7 @@ void greeting_send(struct peer *p)
     user_add_mp(&b, p->user, true);
     add_pair(&b, "reconnection_token", token);
     mp_add_text(&b, "reconnection_token_life_time");
-    mp_add_float(&b, (double)p->pl->loop->config->reconnection_token_life_time_ms / 1000.0);
+    mp_add_float(&b, (double)loop_config(p->pl->loop)->reconnection_token_life_time_ms / 1000.0);
     if (!b.is_failed && json_from_mp(buf_slice(&b), &json) == JSON_OK)
         p->via->send_text(p, buf_slice(&json));
     mem_free(token);

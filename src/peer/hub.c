@@ -75,7 +75,7 @@ size_t hub_user_connections(const struct hub *h, const char *effective_id)
 
 struct account *hub_seat_account(struct hub *h, struct workspace *w, const struct user *u)
 {
-    struct account_terms terms = {w->account, ACCOUNT_USER, h->loop->config->user_bytes};
+    struct account_terms terms = {w->account, ACCOUNT_USER, loop_config(h->loop)->user_bytes};
     struct buf name;
 
     buf_init(&name, 0);
@@ -95,7 +95,7 @@ struct account *hub_workspace_parent(struct hub *h, bool is_anonymous)
 /* Whoever is named first among its owners; with a reference. */
 static struct account *owner_account(struct hub *h, const struct workspace *w)
 {
-    struct account_terms terms = {w->account->parent, ACCOUNT_OWNER, h->loop->config->user_bytes};
+    struct account_terms terms = {w->account->parent, ACCOUNT_OWNER, loop_config(h->loop)->user_bytes};
 
     return account_table_get(&h->owners, slice_of(w->n_owners ? w->owners[0] : ""), &terms);
 }

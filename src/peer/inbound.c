@@ -169,7 +169,7 @@ static void route(struct peer *p, const struct rpc_header *h, struct blob *blob)
 static void take_frame(struct peer *p, struct slice frame, struct blob *blob)
 {
     struct loop *loop = p->pl->loop;
-    const struct config *config = loop->config;
+    const struct config *config = loop_config(loop);
     const struct rpc_header_caps caps = {(uint32_t)config->rpc_max_header_bytes, config->rpc_max_depth, config->rpc_max_pairs};
     struct rpc_header h;
 

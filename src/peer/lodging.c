@@ -19,7 +19,7 @@ static struct workspace *add(struct hub *h, const struct workspace_fields *f)
 {
     struct account *parent = hub_workspace_parent(h, f->is_anonymous);
 
-    return workspace_add(&h->registry, f, parent, h->loop->config->workspace_bytes);
+    return workspace_add(&h->registry, f, parent, loop_config(h->loop)->workspace_bytes);
 }
 
 void lodging_make_system(struct hub *h)
@@ -38,8 +38,8 @@ void lodging_make_system(struct hub *h)
     f.id = "ws-anonymous";
     f.name = "Anonymous Workspace";
     f.description = "Shared workspace for anonymous users";
-    f.is_read_only = !h->loop->config->enable_s3_for_anonymous_users;
-    (void)workspace_add(&h->registry, &f, hub_workspace_parent(h, true), h->loop->config->workspace_bytes);
+    f.is_read_only = !loop_config(h->loop)->enable_s3_for_anonymous_users;
+    (void)workspace_add(&h->registry, &f, hub_workspace_parent(h, true), loop_config(h->loop)->workspace_bytes);
 }
 
 /* "ws-user-" in front of every user's id. */
@@ -52,7 +52,7 @@ static struct workspace *add_anonymous(struct hub *h, const char *id)
 {
     const char *const owners[] = {user_of(id)};
     struct workspace_fields f = {.id = id, .description = "Anonymous workspace", .owners = owners, .n_owners = 1,
-                                 .is_anonymous = true, .is_read_only = !h->loop->config->enable_s3_for_anonymous_users};
+                                 .is_anonymous = true, .is_read_only = !loop_config(h->loop)->enable_s3_for_anonymous_users};
 
     return add(h, &f);
 }
@@ -153,7 +153,7 @@ static void unload_after(struct hub *h, struct workspace *w, uint64_t after_ms)
 
 void lodging_left(struct hub *h, struct workspace *w)
 {
-    uint64_t grace = h->loop->config->workspace_unload_grace_period_ms;
+    uint64_t grace = loop_config(h->loop)->workspace_unload_grace_period_ms;
 
     if (is_kept(w))
         return;
@@ -173,7 +173,7 @@ bool lodging_give_up(struct hub *h, struct workspace *w)
 
 void lodging_visited(struct hub *h, struct workspace *w)
 {
-    uint64_t grace = h->loop->config->workspace_unload_grace_period_ms;
+    uint64_t grace = loop_config(h->loop)->workspace_unload_grace_period_ms;
 
     if (!is_kept(w))
         unload_after(h, w, grace > VISIT_MS ? grace : VISIT_MS);

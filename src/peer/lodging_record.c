@@ -195,7 +195,7 @@ bool lodging_load(struct hub *h, struct slice bytes)
     bool ok = w ? load_system(w, r) : r != NULL;
 
     if (ok && !w)
-        hub_keep_workspace_always(h, workspace_add(&h->registry, &r->f, h->clients, h->loop->config->workspace_bytes));
+        hub_keep_workspace_always(h, workspace_add(&h->registry, &r->f, h->clients, loop_config(h->loop)->workspace_bytes));
     record_free(r);
     return ok;
 }

@@ -66,7 +66,7 @@ static bool identify(struct peer *p, struct join *j, struct slice token_text)
 static void admitted(struct peer *p, struct join *j)
 {
     struct peer_loop *pl = p->pl;
-    struct account *leaf = account_new_leaf(j->account, ACCOUNT_PEER, pl->loop->config->peer_bytes);
+    struct account *leaf = account_new_leaf(j->account, ACCOUNT_PEER, loop_config(pl->loop)->peer_bytes);
     struct msg *m;
 
     peer_move(p, leaf);
@@ -90,8 +90,8 @@ static void admitted(struct peer *p, struct join *j)
     while ((m = ring_take(&p->early)))
         p->via->send(p, m);
     ring_trim(&p->early);
-    if (pl->loop->config->ws_idle_timeout_ms)
-        timer_start(pl->loop, &p->timer, pl->loop->config->ws_idle_timeout_ms);
+    if (loop_config(pl->loop)->ws_idle_timeout_ms)
+        timer_start(pl->loop, &p->timer, loop_config(pl->loop)->ws_idle_timeout_ms);
     login_queue_wake(pl);
 }
 

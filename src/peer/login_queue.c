@@ -53,7 +53,7 @@ static size_t share(const struct peer_loop *pl, size_t all)
 
 static bool has_place(const struct peer_loop *pl)
 {
-    return pl->n_logins < share(pl, pl->loop->config->max_concurrent_connections);
+    return pl->n_logins < share(pl, loop_config(pl->loop)->max_concurrent_connections);
 }
 
 /* ---- waiting ---- */
@@ -102,7 +102,7 @@ static void on_gone(void *owner)
 static void wait_for(struct peer_loop *pl, struct http_request *req,
                      void (*start)(struct peer_loop *pl, struct http_request *req))
 {
-    size_t room = share(pl, pl->loop->config->login_queue);
+    size_t room = share(pl, loop_config(pl->loop)->login_queue);
     struct waiting *w = pl->n_waiting < room ? held_new(sizeof(*w), req->account) : NULL;
     struct lease_terms terms = {.end = on_lease_end};
 
@@ -114,7 +114,7 @@ static void wait_for(struct peer_loop *pl, struct http_request *req,
     w->start = start;
     w->ticket = http_request_park(req, &(struct http_watch){.owner = w, .on_gone = on_gone});
     timer_init(&w->timer, on_waited);
-    timer_start(pl->loop, &w->timer, pl->loop->config->login_queue_timeout_ms);
+    timer_start(pl->loop, &w->timer, loop_config(pl->loop)->login_queue_timeout_ms);
     list_link(&pl->waiting, &w->link);
     pl->n_waiting++;
     (void)ip_parse(http_request_client(req), &terms.address);

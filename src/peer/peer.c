@@ -51,7 +51,7 @@ static const struct endpoint_ops endpoint_ops = {.deliver = on_deliver, .overdra
 static void on_timer(struct timer *t)
 {
     struct peer *p = CONTAINER_OF(t, struct peer, timer);
-    uint64_t idle_ms = p->pl->loop->config->ws_idle_timeout_ms;
+    uint64_t idle_ms = loop_config(p->pl->loop)->ws_idle_timeout_ms;
 
     if (p->state == PEER_GREETING) {
         login_timed_out(p);
@@ -72,7 +72,7 @@ static void on_timer(struct timer *t)
 
 struct peer *peer_new(struct peer_loop *pl, const struct peer_transport *via, struct account *payer)
 {
-    const struct config *config = pl->loop->config;
+    const struct config *config = loop_config(pl->loop);
     struct peer *p = MEM_NEW(struct peer);
 
     p->pl = pl;

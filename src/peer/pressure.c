@@ -19,7 +19,7 @@ static void apply(struct peer *p)
 
 static void look(struct peer_loop *pl)
 {
-    size_t low = pl->loop->config->pressure_low_bytes;
+    size_t low = loop_config(pl->loop)->pressure_low_bytes;
 
     LIST_FOREACH(it, &pl->held) {
         struct peer *p = LIST_ENTRY(it, struct peer, held);
@@ -83,7 +83,7 @@ void pressure_check(struct peer *p)
     struct peer_loop *pl = p->pl;
 
     pressure_draw(p);
-    if (!p->is_held && account_used(p->account) > pl->loop->config->pressure_high_bytes) {
+    if (!p->is_held && account_used(p->account) > loop_config(pl->loop)->pressure_high_bytes) {
         p->is_held = true;
         list_link(&pl->held, &p->held);
         loop_count(pl->loop, METRIC_PRESSURE_STOPS, 1);
@@ -95,7 +95,7 @@ void pressure_check(struct peer *p)
 
 static void refill(struct peer *p)
 {
-    const struct config *config = p->pl->loop->config;
+    const struct config *config = loop_config(p->pl->loop);
     uint64_t now = loop_now_ms(p->pl->loop);
 
     p->tokens += (double)(now - p->tokens_ms) * config->ws_msg_rate_limit / 1000.0;
@@ -127,20 +127,20 @@ void pressure_start(struct peer *p)
 {
     list_init(&p->held);
     timer_init(&p->rate_timer, on_rate_due);
-    p->tokens = p->pl->loop->config->ws_msg_burst_limit;
+    p->tokens = loop_config(p->pl->loop)->ws_msg_burst_limit;
     p->tokens_ms = loop_now_ms(p->pl->loop);
 }
 
 static uint64_t ms_until_whole(const struct peer *p)
 {
-    double rate = p->pl->loop->config->ws_msg_rate_limit;
+    double rate = loop_config(p->pl->loop)->ws_msg_rate_limit;
 
     return (uint64_t)((1.0 - p->tokens) * 1000.0 / rate) + 1;
 }
 
 bool pressure_take(struct peer *p)
 {
-    const struct config *config = p->pl->loop->config;
+    const struct config *config = loop_config(p->pl->loop);
 
     if (config->ws_msg_rate_limit <= 0 || !config->ws_msg_burst_limit)
         return true;

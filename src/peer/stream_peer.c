@@ -75,7 +75,7 @@ static void on_ping_due(struct timer *t)
 {
     struct stream_peer *s = CONTAINER_OF(t, struct stream_peer, ping);
     struct loop *loop = s->peer->pl->loop;
-    uint64_t every = loop->config->stream_ping_interval_ms, silent = loop_now_ms(loop) - s->sent_ms;
+    uint64_t every = loop_config(loop)->stream_ping_interval_ms, silent = loop_now_ms(loop) - s->sent_ms;
 
     if (silent >= every) {
         do_send_text(s->peer, SLICE_LIT("{\"type\":\"ping\"}"));
@@ -121,11 +121,11 @@ static void do_admitted(struct peer *p)
     http_header_add(&s->headers, "Cache-Control", SLICE_LIT("no-cache"));
     http_header_add(&s->headers, "X-Accel-Buffering", SLICE_LIT("no"));
     http_stream_begin(req, 200, content_type, buf_slice(&s->headers));
-    http_stream_patience(req, patience_ms(p->pl->loop->config));
+    http_stream_patience(req, patience_ms(loop_config(p->pl->loop)));
     buf_deinit(&s->headers);
     start_expiry(s);
     s->sent_ms = loop_now_ms(p->pl->loop);
-    timer_start(p->pl->loop, &s->ping, p->pl->loop->config->stream_ping_interval_ms);
+    timer_start(p->pl->loop, &s->ping, loop_config(p->pl->loop)->stream_ping_interval_ms);
 }
 
 /* ---- in ---- */

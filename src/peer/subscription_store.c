@@ -69,7 +69,7 @@ static void encode(const struct subscriber *r, struct buf *b)
 
 static bool fits(const struct subscriptions *s, const struct subscriber *r, size_t n_bytes)
 {
-    size_t max = s->hub->loop->config->kept_subscription_bytes;
+    size_t max = loop_config(s->hub->loop)->kept_subscription_bytes;
 
     return s->stored_bytes - r->n_stored + n_bytes <= max &&
            r->holder->stored_bytes - r->n_stored + n_bytes <= max / SUBSCRIBERS_SHARE;
@@ -88,7 +88,7 @@ static void write_one(struct subscriptions *s, struct subscriber *r)
         return;
     }
     r->stored_until =
-        r->is_here ? now + (int64_t)s->hub->loop->config->reconnection_token_life_time_ms / 1000
+        r->is_here ? now + (int64_t)loop_config(s->hub->loop)->reconnection_token_life_time_ms / 1000
                    : r->until;
     buf_init(&b, 0);
     encode(r, &b);
@@ -216,7 +216,7 @@ static void on_row(int outcome, struct slice key, struct slice bytes, void *arg)
     }
     order(s);
     while (!list_is_empty(&s->away[false]) &&
-           s->n_away > s->hub->loop->config->max_kept_subscriptions)
+           s->n_away > loop_config(s->hub->loop)->max_kept_subscriptions)
         subscriber_forget(s, LIST_ENTRY(s->away[false].next, struct subscriber, of_all));
     if (s->n_away)
         LOG(LOG_INFO, "peer", "subscriptions wait for their clients",

@@ -19,7 +19,7 @@ static const char BY_THEMSELVES[] = "client_disconnected";
 
 static const struct config *config_of(const struct subscriptions *s)
 {
-    return s->hub->loop->config;
+    return loop_config(s->hub->loop);
 }
 
 /* ---- records ---- */

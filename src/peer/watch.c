@@ -216,7 +216,7 @@ static struct watch *watch_get(struct peer *p, struct slice address)
         list_link(&mine->watches, &w->mine);
         return w;
     }
-    if (mine->n_watches >= (size_t)pl->loop->config->max_watched_clients) {
+    if (mine->n_watches >= (size_t)loop_config(pl->loop)->max_watched_clients) {
         loop_count(pl->loop, METRIC_WATCHES_EVICTED, 1);
         watch_drop(LIST_ENTRY(mine->watches.next, struct watch, mine));
     }

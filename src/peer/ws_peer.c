@@ -90,8 +90,8 @@ static void do_admitted(struct peer *p)
     struct ws_conn *ws = p->conn;
 
     ws_set_account(ws, p->account);
-    ws->max_message = (uint32_t)p->pl->loop->config->max_message_bytes;
-    ws->max_frame = (uint32_t)p->pl->loop->config->max_frame_bytes;
+    ws->max_message = (uint32_t)loop_config(p->pl->loop)->max_message_bytes;
+    ws->max_frame = (uint32_t)loop_config(p->pl->loop)->max_frame_bytes;
 }
 
 static void do_close(struct peer *p, unsigned code, struct slice reason)
@@ -127,7 +127,7 @@ static struct peer *peer_over(struct peer_loop *pl, struct stream *stream, struc
 {
     struct peer *p = peer_new(pl, &ws_transport, payer);
 
-    p->conn = ws_open(stream, &ws_ops, p, p->account, pl->loop->config->max_first_message_bytes);
+    p->conn = ws_open(stream, &ws_ops, p, p->account, loop_config(pl->loop)->max_first_message_bytes);
     return p;
 }
 

@@ -68,7 +68,7 @@ static struct queue *find(const struct queues *qs, const struct workspace *w, st
 static struct queue *get(struct queues *qs, const struct workspace *w, struct slice name,
                          struct refusal *r)
 {
-    size_t max = qs->hub->loop->config->max_queues;
+    size_t max = loop_config(qs->hub->loop)->max_queues;
     struct shelf *s = queues_shelf(qs, w);
     struct queue *q = queue_find(s, name);
 
@@ -83,7 +83,7 @@ static struct queue *get(struct queues *qs, const struct workspace *w, struct sl
 
 static bool check_task(struct queues *qs, struct slice task, struct refusal *r)
 {
-    const struct config *c = qs->hub->loop->config;
+    const struct config *c = loop_config(qs->hub->loop);
 
     if (!mp_is(task, MP_MAP))
         return refuse(r, "ValueError", "A task must be a map");
@@ -95,7 +95,7 @@ static bool check_task(struct queues *qs, struct slice task, struct refusal *r)
 static bool check_room(struct queues *qs, const struct queue *q, struct slice task,
                        struct refusal *r)
 {
-    const struct config *c = qs->hub->loop->config;
+    const struct config *c = loop_config(qs->hub->loop);
 
     if (q->n_tasks + q->n_busy >= c->max_queue_tasks)
         return refuse_limit(qs, r, "tasks in this queue", c->max_queue_tasks);
@@ -139,7 +139,7 @@ static bool read_wait(const struct rpc_call *call, uint64_t *ret_ms, struct refu
 
 static bool check_waiting(struct queues *qs, const struct queue *q, struct refusal *r)
 {
-    size_t max = qs->hub->loop->config->max_queue_waiters;
+    size_t max = loop_config(qs->hub->loop)->max_queue_waiters;
 
     if (qs->is_draining)
         return refuse(r, "RuntimeError", "The server is going down");

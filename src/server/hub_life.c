@@ -226,7 +226,7 @@ static void on_revocations(int outcome, void *arg)
 /* Tokens of others: an issuer named by its URL, or by the domain the original's variable holds (3.3). */
 static struct verifier *make_verifier(const struct server *s)
 {
-    const struct config *c = s->config;
+    const struct config *c = loop_config(s->hub.loop);
     struct verifier_options options = {.loop = s->hub.loop, .keys = &s->keys, .issuer_url = c->oidc_issuer, .ca_file = c->ca_file};
     struct buf url;
 

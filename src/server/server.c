@@ -174,7 +174,7 @@ int server_run(struct config **config)
     struct config *c = *config;
     struct log_options log = {.level = (enum log_level)c->loglevel, .format = (enum log_format)c->log_format, .path = c->log_file,
                               .rate_per_s = (uint32_t)c->log_rate};
-    struct server s = {.config = c, .started_ms = clock_mono_ms(), .wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+    struct server s = {.config = c, .first_config = c, .started_ms = clock_mono_ms(), .wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
     int signal_fd = signals_open();
     int r = log_open(&log);
 
@@ -187,6 +187,8 @@ int server_run(struct config **config)
     log_start(c);
     int status = run(&s, config, signal_fd);
     server_unwire(&s);
+    if (*config != c)
+        config_free(c);
     signals_close(signal_fd);
     close(s.wake_fd);
     log_close();

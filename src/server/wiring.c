@@ -293,17 +293,6 @@ bool server_wire(struct server *s)
     return check_secret(s) && hub_life_prepare(s);
 }
 
-void server_keep_config(struct server *s, struct config *old)
-{
-    struct config **grown = mem_new((s->n_old_configs + 1) * sizeof(*grown));
-
-    for (size_t i = 0; i < s->n_old_configs; i++)
-        grown[i] = s->old_configs[i];
-    grown[s->n_old_configs++] = old;
-    mem_free(s->old_configs);
-    s->old_configs = grown;
-}
-
 static void free_texts(struct server *s)
 {
     if (s->secret)
@@ -356,8 +345,5 @@ void server_unwire(struct server *s)
     s->shares = shares_free(s->shares);
     if (s->data_dir.path)
         data_dir_close(&s->data_dir);
-    for (size_t i = 0; i < s->n_old_configs; i++)
-        config_free(s->old_configs[i]);
-    mem_free(s->old_configs);
     free_texts(s);
 }

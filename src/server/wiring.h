@@ -62,8 +62,7 @@ struct server {
     bool hub_is_closing;                    /* hub loop: answers of the store that are still to come mean nothing */
     int wake_fd;                            /* any thread: eventfd that wakes the accept thread */
     atomic_int phase;                       /* any thread: enum server_phase */
-    struct config **old_configs;            /* owned: replaced by reloads, freed at the end */
-    size_t n_old_configs;
+    const struct config *first_config;      /* outlives the server: its texts stand in keys, info and settings */
     atomic_bool hub_is_closed;              /* any thread: the store has written everything */
 };
 
@@ -80,7 +79,6 @@ void server_open_hub(struct server *s);
 void server_close_hub(struct server *s);        /* by mail too; sets hub_is_closed */
 void server_unwire(struct server *s);
 void server_set_site(struct http_site *site, const struct config *c);     /* caps, origins, proxies; on the site's loop */
-void server_keep_config(struct server *s, struct config *old);
 void server_wake(struct server *s);             /* any thread */
 void server_wait(struct server *s, int timeout_ms);      /* sleeps until woken or so long */
 static inline enum server_phase server_phase(struct server *s)

@@ -16,7 +16,7 @@ static uint64_t smaller(uint64_t a, uint64_t b)    /* where 0 means never */
 
 static void schedule(struct ws_conn *ws)
 {
-    const struct config *config = ws->stream->loop->config;
+    const struct config *config = loop_config(ws->stream->loop);
     uint64_t after = smaller(config->ws_ping_interval_ms, config->slow_consumer_timeout_ms);
 
     if (ws->ping_sent_ms)
@@ -28,7 +28,7 @@ static void schedule(struct ws_conn *ws)
 static void check(struct ws_conn *ws)
 {
     struct loop *loop = ws->stream->loop;
-    const struct config *config = loop->config;
+    const struct config *config = loop_config(loop);
     uint64_t now = loop_now_ms(loop);
 
     if (config->slow_consumer_timeout_ms && stream_stalled_ms(ws->stream) >= config->slow_consumer_timeout_ms) {

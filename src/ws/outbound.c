@@ -35,7 +35,7 @@ void ws_tell_end(struct ws_conn *ws, enum ws_end why)
 
 static bool is_over_cap(const struct ws_conn *ws)
 {
-    const struct config *config = ws->stream->loop->config;
+    const struct config *config = loop_config(ws->stream->loop);
 
     return ws->stream->sendq.n_bytes > config->sendq_bytes + config->max_message_bytes ||
            ws->stream->sendq.msgs.n_items > config->sendq_frames;
