@@ -128,10 +128,10 @@ flavour_options() {
   case $1 in
     release) echo "gcc --buildtype=release -Db_lto=true -Dtests=false -Dbench=false" ;;
     bench)   echo "gcc --buildtype=release -Db_lto=true -Dtests=false" ;;
-    debug)   echo "gcc --buildtype=debugoptimized --werror" ;;
+    debug)   echo "gcc --buildtype=debugoptimized --werror -Dfail_alloc=true" ;;
     clang)   echo "clang --buildtype=debugoptimized --werror" ;;
-    asan)    echo "clang --buildtype=debug --optimization=1 -Db_sanitize=address,undefined -Db_lundef=false -Dbench=false" ;;
-    tsan)    echo "clang --buildtype=debug --optimization=1 -Db_sanitize=thread -Db_lundef=false -Dbench=false" ;;
+    asan)    echo "clang --buildtype=debug --optimization=1 -Db_sanitize=address,undefined -Db_lundef=false -Dbench=false -Dfail_alloc=true" ;;
+    tsan)    echo "clang --buildtype=debug --optimization=1 -Db_sanitize=thread -Db_lundef=false -Dbench=false -Dfail_alloc=true" ;;
     fuzz)    echo "clang --buildtype=debug --optimization=1 -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true -Dbench=false" ;;
     cover)   echo "gcc --buildtype=debug -Db_coverage=true -Dbench=false" ;;
     *)       die "no such build: $1 (release bench debug clang asan tsan fuzz cover)" ;;

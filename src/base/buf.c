@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "base/memory_raw.h"
 
-enum { BUF_FIRST_ROOM = 128 };
+enum { BUF_FIRST_ROOM = 128, BUF_SMALL = 4096 };
 
 void buf_init(struct buf *b, size_t cap_bytes)
 {
@@ -23,6 +23,8 @@ void buf_deinit(struct buf *b)
 
 static char *buf_resize(struct buf *b, size_t n_bytes)
 {
+    if (!b->account && n_bytes <= BUF_SMALL)
+        return mem_resize(b->ptr, n_bytes);
     return b->account ? held_resize(b->ptr, n_bytes, b->account) : mem_try_resize(b->ptr, n_bytes);
 }
 

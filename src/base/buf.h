@@ -1,5 +1,6 @@
 /* buf: bytes that grow. Appending past the cap, or out of memory, marks the buffer failed and every later append is
- * ignored: a builder is written straight through and asked once at the end. Owner's thread only.
+ * ignored: a builder is written straight through and asked once at the end. Scratch of up to 4 KiB is of a size we choose: it
+ * ends the process when memory is exhausted, as mem_new does. Owner's thread only.
  *
  * A `struct buf` is scratch: on the stack, gone at the end of the turn. What outlives a turn is a `struct held_buf`, which carries
  * its charge: growing asks its account, and a refusal marks it failed as running out of memory does. */

@@ -3,7 +3,10 @@
 
 #include <malloc.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,19 +20,57 @@ void *mem_new(size_t n_bytes)
     return block;
 }
 
+#ifdef HYPHAD_CAN_FAIL_ALLOC
+/* File-scope state, which only builds for tests have: the server's own allocations know no test. */
+static atomic_uint fail_one_in;         /* 0: none fails */
+static atomic_ullong fail_counter;
+
+void mem_fail_begin(void)
+{
+    const char *wish = getenv("HYPHAD_FAIL_ALLOC");
+    unsigned long long seed;
+    unsigned one_in;
+
+    if (!wish || sscanf(wish, "%llu:%u", &seed, &one_in) != 2)
+        return;
+    atomic_store(&fail_counter, seed << 32);
+    atomic_store(&fail_one_in, one_in);
+}
+
+static bool try_fails(void)
+{
+    unsigned one_in = atomic_load_explicit(&fail_one_in, memory_order_relaxed);
+
+    if (!one_in)
+        return false;
+    /* splitmix64: the counter decides, so that a seed fails the same allocations of one thread. */
+    unsigned long long x = atomic_fetch_add_explicit(&fail_counter, 1, memory_order_relaxed) * 0x9e3779b97f4a7c15u;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return (x ^ (x >> 31)) % one_in == 0;
+}
+#else
+void mem_fail_begin(void) {}
+
+static bool try_fails(void)
+{
+    return false;
+}
+#endif
+
 void *mem_try(size_t n_bytes)
 {
-    return malloc(n_bytes ? n_bytes : 1);
+    return try_fails() ? NULL : malloc(n_bytes ? n_bytes : 1);
 }
 
 void *mem_try_resize(void *old, size_t n_bytes)
 {
-    return realloc(old, n_bytes ? n_bytes : 1);
+    return try_fails() ? NULL : realloc(old, n_bytes ? n_bytes : 1);
 }
 
 void *mem_resize(void *old, size_t n_bytes)
 {
-    void *block = mem_try_resize(old, n_bytes);
+    void *block = realloc(old, n_bytes ? n_bytes : 1);
 
     ASSERT(block != NULL);
     return block;

@@ -119,6 +119,40 @@ static bool is_foreign(const struct peer *p, struct slice to)
     return to.ptr[0] != '*' && !(to.len > own.len && to.ptr[own.len] == '/' && memcmp(to.ptr, own.ptr, own.len) == 0);
 }
 
+/* The session that a frame settles, by `<session>.resolve` or `<session>.reject`. False: it is no answer. */
+static bool settled_session(const struct rpc_header *h, struct slice *ret)
+{
+    static const char *const endings[] = {".resolve", ".reject"};
+
+    for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
+        size_t n = strlen(endings[i]);
+        if (h->method.len > n && slice_is(slice_from(h->method, h->method.len - n), endings[i])) {
+            *ret = slice_to(h->method, h->method.len - n);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A frame for which there is no memory. A call is rejected; of an answer whoever waits for it is told in its stead, and where there
+ * is not even memory for that the sender ends, of which the waiting client hears. */
+static void lose_frame(struct peer *p, const struct rpc_header *h, struct slice to)
+{
+    struct peer_loop *pl = p->pl;
+    struct slice session;
+
+    loop_count(pl->loop, METRIC_CHARGES_REFUSED, 1);
+    refuse(p, h, to, "Too many bytes under way");
+    if (h->session.len || !settled_session(h, &session))
+        return;
+    struct msg *m = router_reject_frame(slice_of(p->full_id), to, session, SLICE_LIT("The answer was lost: too many bytes under way"),
+                                        pl->loop->own);
+    if (!m)
+        peer_overdrawn(p, NULL);
+    else if (router_send(pl->router, pl->loop, to, m) == ROUTER_NO_PEER)
+        msg_unref(m);
+}
+
 static void forward(struct peer *p, const struct rpc_header *h, int kind, struct slice to, struct blob *blob)
 {
     struct peer_loop *pl = p->pl;
@@ -126,8 +160,7 @@ static void forward(struct peer *p, const struct rpc_header *h, int kind, struct
     struct msg *m = rpc_header_splice(h, to, &p->stamp, copy_tail, p->account);
 
     if (!m) {
-        loop_count(pl->loop, METRIC_CHARGES_REFUSED, 1);
-        refuse(p, h, to, "Too many bytes under way");
+        lose_frame(p, h, to);
         return;
     }
     if (!copy_tail)

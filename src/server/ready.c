@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "config/config.h"
 #include "server/admin_port.h"
 #include "server/wiring.h"
@@ -40,6 +41,7 @@ void ready_announce(struct server *s)
     printf("listening on %s\n", s->local_url);
     fflush(stdout);
     ready_notify("READY=1");
+    mem_fail_begin();
 }
 
 void ready_withdraw(struct server *s)
