@@ -18,6 +18,7 @@ KEEPERS = {
     "manager/evict.c meant.clients": TURN,
     "manager/room.h manager.client": "a virtual client, there as long as the manager",
     "manager/search_question.h search_hit.service": TURN,
+    "manager/service_glob.c glob.candidates": "its registry_watch takes out those that go",
     "manager/service_choice.h service_choice.service": TURN,
     "manager/service_choice.h service_set.items": TURN,
     "peer/access.h access_decision.owned": "valid for the turn of the hub loop it was made in, as its header says",

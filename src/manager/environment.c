@@ -68,13 +68,13 @@ static bool has_variable(const struct workspace *w, struct slice wanted)
 }
 
 /* The log names the variable and never its value. */
-static void note_change(struct manager *m, const struct rpc_call *call, const struct workspace *w)
+static void note_change(struct manager *m, const struct rpc_call *call, bool was_set)
 {
     struct slice key = call_text(call, 0);
     bool is_set = call->args[1].len && !mp_is(call->args[1], MP_NIL);
     struct buf data;
 
-    if (!is_set && !has_variable(w, key))
+    if (!is_set && !was_set)
         return;
     buf_init(&data, 0);
     mp_add_map(&data, 1);
@@ -99,13 +99,14 @@ void do_set_env(struct rpc_call *call, void *arg)
     }
     buf_init(&b, loop_config(h->loop)->max_workspace_record_bytes);
     add_config(&b, w, key, call->args[1]);
+    bool was_set = has_variable(w, key);
     if (b.is_failed) {
         rpc_reject(call, "ValueError", "The record of workspace %s would be larger than %zu bytes",
                    w->id, loop_config(h->loop)->max_workspace_record_bytes);
     } else if (!workspace_set_config(w, buf_slice(&b))) {
         reply_no_room(call, slice_of(w->id));
     } else {
-        note_change(arg, call, w);
+        note_change(arg, call, was_set);
         lodging_save(h, w);
         event_workspace(h, slice_of(w->id), w, "workspace_changed");
         buf_init(&nothing, 0);
