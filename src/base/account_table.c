@@ -75,6 +75,7 @@ void account_table_sweep(struct account_table *t, size_t n_entries)
         struct entry *e = value;
         if (!account_has_others(e->account)) {
             map_take(&t->entries, name_of(e));
+            t->cursor--;    /* another entry may have moved into its place */
             entry_free(t, e);
         }
     }
