@@ -108,11 +108,15 @@ need_node_modules() {
   [ -f tests/scenes/js/package-lock.json ] || return 0
   stamp_is "$DEPS/node/.stamp" tests/scenes/js/package.json tests/scenes/js/package-lock.json && return 0
   say "installing the JavaScript clients into $DEPS/node"
+  # Beside the one that is there, which scenes of another checkout may be using.
+  fresh=$DEPS/node.$$
+  rm -rf "$fresh"
+  mkdir -p "$fresh"
+  cp tests/scenes/js/package.json tests/scenes/js/package-lock.json "$fresh/"
+  step npm "npm ci" npm ci --no-audit --no-fund --prefix "$fresh" || exit 1
+  stamp_of tests/scenes/js/package.json tests/scenes/js/package-lock.json >"$fresh/.stamp"
   rm -rf "$DEPS/node"
-  mkdir -p "$DEPS/node"
-  cp tests/scenes/js/package.json tests/scenes/js/package-lock.json "$DEPS/node/"
-  step npm "npm ci" npm ci --no-audit --no-fund --prefix "$DEPS/node" || exit 1
-  stamp_of tests/scenes/js/package.json tests/scenes/js/package-lock.json >"$DEPS/node/.stamp"
+  mv "$fresh" "$DEPS/node"
 }
 
 need_test_environment() {

@@ -32,6 +32,20 @@ async def test_js_echo_at_the_manager(hub, server, size):
     assert got == {"$bytes": size, "sum": total}
 
 
+@pytest.mark.req("W-045", "D-29")
+async def test_an_old_client_has_room_for_its_envelope(hub, server):
+    """JavaScript 0.20.42 leaves 1,024 bytes of a frame for it, in which our ids stand beside its own, four times: were ours long,
+    a call that needs chunks would never end."""
+    own = "481kfxupyc1796032258350"     # as long as those it makes itself
+    old = await hub.js(own, version="0.20.42")
+    got = await old.manage("echo", {"$bytes": 1_200_000, "fill": 3})
+    assert got["$bytes"] == 1_200_000
+    beside = await hub.js("provider", version="0.20.42", beside=old)
+    await beside.register("calc", "calc")
+    calc = await old.service("provider:calc")
+    assert await calc.call("size", {"$bytes": 1_200_000}) == 1_200_000
+
+
 @SIZES
 @pytest.mark.req("W-045")
 async def test_large_values_between_clients(hub, server, size):
