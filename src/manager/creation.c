@@ -37,13 +37,7 @@ static bool lists_owner(const struct workspace *w, const char *id)
 
 size_t workspaces_owned(const struct hub *h, const struct user *u)
 {
-    const char *id = user_effective_id(u);
-    size_t n = 0, at = 0;
-    void *value;
-
-    while (map_next(&h->registry.workspaces, &at, NULL, &value))
-        n += lists_owner(value, id);
-    return n;
+    return registry_created(&h->registry, user_effective_id(u));
 }
 
 /* Who may make one at all, and how many. */
@@ -176,7 +170,7 @@ static struct owners choose_owners(const struct rpc_call *call, const struct wor
 
 /* ---- making it ---- */
 
-/* NULL: its owner has no room for the record. */
+/* NULL: who makes it has no room for the record. */
 static struct workspace *add(struct hub *h, const struct rpc_call *call, const struct workspace_fields *f)
 {
     struct account *parent = hub_workspace_parent(h, call->user->is_anonymous);
@@ -198,6 +192,7 @@ static struct workspace *make(struct hub *h, const struct rpc_call *call,
                                  .description = d->description,
                                  .owners = owners.items,
                                  .n_owners = owners.n_items,
+                                 .creator = user_effective_id(call->user),
                                  .is_persistent = d->is_persistent,
                                  .is_read_only = d->is_read_only,
                                  .config = buf_slice(&d->config),

@@ -1,4 +1,4 @@
-/* creation: how many workspaces somebody owns, for the quota. Hub loop. (workspaces-and-auth
+/* creation: how many workspaces somebody has made, for the quota. Hub loop. (workspaces-and-auth
  * 5.5) */
 #pragma once
 #include <stddef.h>
@@ -6,5 +6,5 @@
 struct hub;
 struct user;
 
-/* Loaded ones whose owners name the effective id, the personal one among them. */
+/* Loaded ones the effective id has made, the personal one among them; not those that merely name it as an owner. */
 size_t workspaces_owned(const struct hub *h, const struct user *u);

@@ -38,7 +38,7 @@ void reply_buf(struct rpc_call *call, struct buf *b)
 void reply_no_room(struct rpc_call *call, struct slice workspace)
 {
     loop_count(rpc_host_loop(call->host), METRIC_QUOTA_REFUSED, 1);
-    rpc_reject(call, "RuntimeError", "No room for the record of workspace " SLICE_FMT ": its owner may hold no more",
+    rpc_reject(call, "RuntimeError", "No room for the record of workspace " SLICE_FMT ": who made it may hold no more (--user-bytes)",
                SLICE_ARG(slice_utf8_prefix(workspace, 200)));
 }
 

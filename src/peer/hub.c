@@ -92,12 +92,12 @@ struct account *hub_workspace_parent(struct hub *h, bool is_anonymous)
     return is_anonymous ? h->anonymous : h->clients;
 }
 
-/* Whoever is named first among its owners; with a reference. */
+/* Whoever has made it; with a reference. */
 static struct account *owner_account(struct hub *h, const struct workspace *w)
 {
     struct account_terms terms = {w->account->parent, ACCOUNT_OWNER, loop_config(h->loop)->user_bytes};
 
-    return account_table_get(&h->owners, slice_of(w->n_owners ? w->owners[0] : ""), &terms);
+    return account_table_get(&h->owners, slice_of(w->creator), &terms);
 }
 
 bool hub_keep_workspace(struct hub *h, struct workspace *w)

@@ -54,7 +54,7 @@ struct hub {
     struct map users;                   /* effective id -> struct hub_user, owned: connections per user */
     struct map addresses;               /* client address -> struct hub_address, owned: connections per address */
     struct account_table seats;         /* "ws/user id": what a user holds in a workspace */
-    struct account_table owners;        /* user id: what the records of its workspaces take */
+    struct account_table owners;        /* user id: what the records of the workspaces it has made take */
 };
 
 void hub_init(struct hub *h, struct loop *loop, struct router *router, const struct server_info *info,
@@ -70,7 +70,7 @@ struct account *hub_seat_take(struct hub *h, struct workspace *w, const struct u
 struct account *hub_seat_account(struct hub *h, struct workspace *w, const struct user *u);
 /* Under which a workspace is made, and what its record is kept by. */
 struct account *hub_workspace_parent(struct hub *h, bool is_anonymous);
-MUST_CHECK bool hub_keep_workspace(struct hub *h, struct workspace *w);     /* false: its owner has no room for it */
+MUST_CHECK bool hub_keep_workspace(struct hub *h, struct workspace *w);     /* false: who made it has no room for it */
 void hub_keep_workspace_always(struct hub *h, struct workspace *w);
 void hub_sweep(struct hub *h);      /* accounts nobody holds any more; some of them, every second */
 void hub_seat_leave(struct hub *h, const struct user *u);

@@ -97,7 +97,7 @@ static void settle(struct list *waiters, int outcome)
 
 struct record {
     struct workspace_fields f;
-    char *id, *name, *description;      /* owned */
+    char *id, *name, *description, *creator;    /* owned */
     const char *owners[MAX_OWNERS];     /* owned */
     struct buf extra;
 };
@@ -151,12 +151,14 @@ static struct record *record_read(struct slice bytes)
     r->id = mem_copy(id.ptr, id.len);
     r->name = text_of(map, "name");
     r->description = text_of(map, "description");
+    r->creator = text_of(map, "created_by");     /* not in records of earlier releases */
     read_owners(r, map);
     read_extra(r, map);
     r->f.id = r->id;
     r->f.name = r->name;
     r->f.description = r->description;
     r->f.owners = r->owners;
+    r->f.creator = r->creator;
     r->f.is_persistent = true;
     r->f.extra = buf_slice(&r->extra);
     (void)mp_find_bool(map, "read_only", &r->f.is_read_only);
@@ -173,6 +175,7 @@ static void record_free(struct record *r)
     mem_free(r->id);
     mem_free(r->name);
     mem_free(r->description);
+    mem_free(r->creator);
     buf_deinit(&r->extra);
     mem_free(r);
 }
@@ -209,7 +212,7 @@ static void put(struct saving *s, const struct workspace *w, store_done *done, v
     struct buf b;
 
     buf_init(&b, 0);
-    workspace_add_mp(&b, w, true);
+    workspace_add_record(&b, w);
     store_put(s->hub->store, BUCKET, key_of(s), buf_slice(&b), 0, done, arg);
     buf_deinit(&b);
 }

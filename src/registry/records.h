@@ -14,6 +14,9 @@ struct service_name *service_name_find(const struct registry *r, struct slice wo
 void service_walks_step_over(const struct registry *r, const struct list *place);
 /* The list itself is. */
 void service_walks_leave(const struct registry *r, const struct list *head);
+/* Of a workspace that comes or goes. */
+void creator_count(struct registry *r, const struct workspace *w);
+void creator_discount(struct registry *r, const struct workspace *w);
 char **texts_copy(const struct slice *texts, size_t n);
 size_t texts_taken(char *const *texts, size_t n);       /* what they take of the heap */
 char **texts_free(char **texts, size_t n);

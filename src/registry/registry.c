@@ -10,6 +10,7 @@ void registry_init(struct registry *r, struct loop *hub)
     map_init(&r->clients);
     map_init(&r->services);
     map_init(&r->names);
+    map_init(&r->creators);
     list_init(&r->watches);
     list_init(&r->walks);
 }
@@ -20,6 +21,8 @@ void registry_pay(struct registry *r, struct account *payer)
     map_pay(&r->clients, payer);
     map_pay(&r->services, payer);
     map_pay(&r->names, payer);
+    map_pay(&r->creators, payer);
+    r->payer = payer;
 }
 
 void registry_deinit(struct registry *r)
@@ -30,9 +33,10 @@ void registry_deinit(struct registry *r)
         client_remove(r, value);
     for (size_t at = 0; map_next(&r->workspaces, &at, NULL, &value); at = 0)
         workspace_remove(r, value);
-    ASSERT(r->services.n_entries == 0 && r->names.n_entries == 0);
+    ASSERT(r->services.n_entries == 0 && r->names.n_entries == 0 && r->creators.n_entries == 0);
     map_deinit(&r->workspaces);
     map_deinit(&r->clients);
     map_deinit(&r->services);
     map_deinit(&r->names);
+    map_deinit(&r->creators);
 }

@@ -28,6 +28,7 @@ struct workspace {
     char *name, *description;       /* owned; description may be NULL */
     char **owners;                  /* owned */
     size_t n_owners;
+    char *creator;                  /* owned: the user that made it, who pays for it; NULL: nobody */
     bool is_persistent, is_read_only;
     char *config;                   /* owned, encoded map, config_len bytes; NULL = empty map */
     size_t config_len;
@@ -101,6 +102,8 @@ struct registry {
     struct map clients;             /* full id -> struct client, owned */
     struct map services;            /* full id -> struct service, owned */
     struct map names;               /* "ws/name" -> struct service_name, owned */
+    struct map creators;            /* user id -> struct creator, owned */
+    struct account *payer;          /* NULL: nobody pays */
     uint64_t next_generation, next_number;
     struct list watches;            /* struct registry_watch */
     struct list walks;              /* struct service_walk */
@@ -115,6 +118,7 @@ struct workspace_fields {           /* copied */
     const char *id, *name, *description;
     const char *const *owners;
     size_t n_owners;
+    const char *creator;            /* NULL: whoever is named first among the owners */
     bool is_persistent, is_read_only, is_anonymous, is_system;
     struct slice config, extra;     /* encoded maps, or empty */
 };
@@ -123,7 +127,9 @@ struct workspace *workspace_add(struct registry *r, const struct workspace_field
 /* Who keeps its record from here on; takes its own reference. False: there is no room for it, and nothing has changed. */
 MUST_CHECK bool workspace_pay(struct workspace *w, struct account *keeper);
 void workspace_pay_always(struct workspace *w, struct account *keeper);
-/* Replaces name, description, owners, config and extra; the flags and the id stay. False: its keeper has no room for the larger
+/* How many of those that are loaded somebody has made: not the server's own, and not those of anonymous connections. */
+size_t registry_created(const struct registry *r, const char *user_id);
+/* Replaces name, description, owners, config and extra; the flags, the creator and the id stay. False: its keeper has no room for the larger
  * record, and nothing has changed. */
 MUST_CHECK bool workspace_change(struct workspace *w, const struct workspace_fields *fields);
 void workspace_change_always(struct workspace *w, const struct workspace_fields *fields);   /* to what the store has */
@@ -134,6 +140,8 @@ enum ownership workspace_ownership(const struct workspace *w, const struct user 
 bool workspace_owned_by(const struct workspace *w, const struct user *u);
 /* The 13 keys of 2.1. with_environs false leaves config.environs out (D-13). */
 void workspace_add_mp(struct buf *b, const struct workspace *w, bool with_environs);
+/* The same as it is stored: with who made it, too. */
+void workspace_add_record(struct buf *b, const struct workspace *w);
 
 /* ---- clients */
 struct client *client_find(const struct registry *r, struct slice full_id);

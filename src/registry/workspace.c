@@ -46,7 +46,7 @@ static void set_config(struct workspace *w, struct slice config)
 static size_t taken(const struct workspace *w)
 {
     return mem_taken(w) + mem_taken(w->id) + mem_taken(w->name) + mem_taken(w->description) + mem_taken(w->config) +
-           mem_taken(w->extra) + texts_taken(w->owners, w->n_owners);
+           mem_taken(w->creator) + mem_taken(w->extra) + texts_taken(w->owners, w->n_owners);
 }
 
 /* Called whenever what it owns has changed, for which there is room. */
@@ -153,6 +153,7 @@ struct workspace *workspace_add(struct registry *r, const struct workspace_field
     w->name = copy_text(f->name ? f->name : f->id);
     w->description = copy_text(f->description);
     set_owners(w, f);
+    w->creator = copy_text(f->creator || !f->n_owners ? f->creator : f->owners[0]);
     w->is_persistent = f->is_persistent;
     w->is_read_only = f->is_read_only;
     w->is_anonymous = f->is_anonymous;
@@ -167,6 +168,7 @@ struct workspace *workspace_add(struct registry *r, const struct workspace_field
     timer_init(&w->unload, nobody_waits);
     void *replaced = map_put(&r->workspaces, slice_of(w->id), w);
     ASSERT(!replaced);
+    creator_count(r, w);
     loop_count(r->loop, METRIC_WORKSPACES, 1);
     return w;
 }
@@ -181,6 +183,7 @@ void workspace_remove(struct registry *r, struct workspace *w)
     }
     service_walks_leave(r, &w->services);
     map_take(&r->workspaces, slice_of(w->id));
+    creator_discount(r, w);
     timer_stop(r->loop, &w->unload);
     account_drop(w->keeper, w->n_kept);
     account_unref(w->keeper);
@@ -189,6 +192,7 @@ void workspace_remove(struct registry *r, struct workspace *w)
     mem_free(w->id);
     mem_free(w->name);
     mem_free(w->description);
+    mem_free(w->creator);
     mem_free(w->config);
     mem_free(w->extra);
     mem_free(w);
@@ -242,9 +246,8 @@ static void add_extra(struct buf *b, const struct workspace *w, const char *key,
         mp_add_nil(b);
 }
 
-void workspace_add_mp(struct buf *b, const struct workspace *w, bool with_environs)
+static void add_pairs(struct buf *b, const struct workspace *w, bool with_environs)
 {
-    mp_add_map(b, 13);
     mp_add_text(b, "type");
     mp_add_text(b, "workspace");
     mp_add_text(b, "id");
@@ -274,5 +277,21 @@ void workspace_add_mp(struct buf *b, const struct workspace *w, bool with_enviro
     if (!w->is_anonymous) {
         mp_add_text(b, "errors");
         mp_add_nil(b);
+    }
+}
+
+void workspace_add_mp(struct buf *b, const struct workspace *w, bool with_environs)
+{
+    mp_add_map(b, 13);
+    add_pairs(b, w, with_environs);
+}
+
+void workspace_add_record(struct buf *b, const struct workspace *w)
+{
+    mp_add_map(b, w->creator ? 14 : 13);
+    add_pairs(b, w, true);
+    if (w->creator) {
+        mp_add_text(b, "created_by");
+        mp_add_text(b, w->creator);
     }
 }

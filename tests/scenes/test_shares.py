@@ -87,3 +87,49 @@ async def test_a_flood_of_events_pushes_out_its_own(hub, start_server):
         await write(who, 12, "x" * 7000)
     assert await rows(ada) == 20
     assert server.metric("hyphad_event_log_dropped_total") > 100
+
+
+async def fill(create, owner, at_most=20):
+    """Makes workspaces with large records until one is refused; how many there are, and the refusal."""
+    for n in range(at_most):
+        try:
+            await create(n)
+        except Exception as full:
+            return n, str(full)
+    raise AssertionError(f"{owner} is never refused")
+
+
+@pytest.mark.differs("the original counts for whoever is named as an owner")
+@pytest.mark.req("S-87", "A-102")
+async def test_who_is_named_as_an_owner_has_made_nothing(hub, start_server, tmp_path):
+    """Workspaces count, and their records are paid for, by who made them: nobody can use up somebody else's quota."""
+    args = ("--max-workspaces-per-user", "4")
+    hub.server = server = start_server(*args, data_dir=tmp_path)
+    ada, bob = await user(hub, "ada"), await user(hub, "bob")
+    for i in range(3):      # the personal one counts
+        await ada.manage("create_workspace", {"id": f"ada-{i}", "persistent": True, "owners": ["bob"]})
+    assert "user ada already owns 4 workspaces (max 4)" in await refusal_of(
+        ada.manage("create_workspace", {"id": "ada-3", "owners": ["bob"]}))
+    await bob.manage("create_workspace", {"id": "bob-0"})
+    await hub.close()
+    server.stop()
+    hub.server = start_server(*args, data_dir=tmp_path)
+    ada, bob = await user(hub, "ada"), await user(hub, "bob")
+    assert "already owns 4" in await refusal_of(ada.manage("create_workspace", {"id": "ada-3", "owners": ["bob"]}))
+    for i in range(3):
+        await bob.manage("create_workspace", {"id": f"bob-{i}"})
+
+
+@pytest.mark.differs("the original keeps any number, of any size")
+@pytest.mark.req("S-87")
+async def test_records_are_paid_for_by_who_made_them(hub, start_server):
+    hub.server = start_server("--user-bytes", "300K")
+    ada, bob = await user(hub, "ada"), await user(hub, "bob")
+    large = {"filling": "x" * 60_000}
+
+    def of(who, name):
+        return lambda n: who.manage("create_workspace", {"id": f"{name}-{n}", "owners": ["bob"], "config": large})
+    n_ada, refusal = await fill(of(ada, "ada"), "ada")
+    assert "--user-bytes" in refusal and 2 <= n_ada <= 6
+    n_bob, _ = await fill(of(bob, "bob"), "bob")
+    assert n_bob == n_ada

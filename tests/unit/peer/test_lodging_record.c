@@ -164,7 +164,7 @@ CASE(what_the_store_refuses_is_taken_back)
     CHECK_TEXT(r.said, "KNNN");
     struct buf b;
     buf_init(&b, 0);
-    workspace_add_mp(&b, r.w, true);
+    workspace_add_record(&b, r.w);
     CHECK_BYTES(b.ptr, b.len, r.store.asked[0].bytes, r.store.asked[0].n_bytes);
     buf_deinit(&b);
     change(&r, A3);

@@ -135,5 +135,39 @@ CASE(a_change_may_borrow_from_what_it_replaces)
     kit_deinit(&k);
 }
 
+/* req: S-87 */
+CASE(who_made_one_is_counted_and_stored_and_never_shown)
+{
+    static const char *const owners[] = {"bob", "ada"};
+    struct kit k;
+
+    kit_init(&k);
+    struct workspace_fields f = {.id = "ws-a", .owners = owners, .n_owners = 2, .creator = "ada"};
+    struct workspace *w = workspace_add(&k.r, &f, NULL, 0);
+    CHECK_INT(registry_created(&k.r, "ada"), 1);
+    CHECK_INT(registry_created(&k.r, "bob"), 0);
+    f = (struct workspace_fields){.id = "ws-b", .owners = owners, .n_owners = 2};   /* a record that does not say so */
+    workspace_add(&k.r, &f, NULL, 0);
+    f = (struct workspace_fields){.id = "ws-c", .owners = owners, .n_owners = 2, .is_anonymous = true};
+    workspace_add(&k.r, &f, NULL, 0);
+    CHECK_INT(registry_created(&k.r, "bob"), 1);
+    CHECK(workspace_change(w, &(struct workspace_fields){.owners = owners, .n_owners = 1, .creator = "bob"}));
+    char *text = shown(w, true);
+    CHECK(strstr(text, "created_by") == NULL);
+    mem_free(text);
+    struct buf b;
+    struct slice record, creator;
+    buf_init(&b, 0);
+    workspace_add_record(&b, w);
+    record = buf_slice(&b);
+    CHECK(mp_find_str(record, "created_by", &creator) && slice_is(creator, "ada"));
+    buf_deinit(&b);
+    workspace_remove(&k.r, w);
+    CHECK_INT(registry_created(&k.r, "ada"), 0);
+    CHECK_INT(registry_created(&k.r, "bob"), 1);
+    kit_deinit(&k);
+}
+
 CASES(RUN(ownership_is_for_primary_identities), RUN(a_plain_one_shows_thirteen_keys), RUN(an_anonymous_one_has_no_errors),
-      RUN(environment_values_can_be_left_out), RUN(a_change_may_borrow_from_what_it_replaces))
+      RUN(environment_values_can_be_left_out), RUN(a_change_may_borrow_from_what_it_replaces),
+      RUN(who_made_one_is_counted_and_stored_and_never_shown))
