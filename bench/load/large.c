@@ -19,6 +19,8 @@ struct transfer {
     struct stencil create;
     struct stencil set;
     size_t set_index; /* offset of the four bytes of the chunk's index */
+    size_t set_data;  /* and of its bytes */
+    uint8_t head[25]; /* with which the joined bytes begin: a call with one argument */
     struct stencil process;
     struct stencil answer;
     unsigned n_chunks;
@@ -35,6 +37,9 @@ static void send_chunk(struct transfer *t)
     uint8_t index[4] = {(uint8_t)(t->n_sent >> 24), (uint8_t)(t->n_sent >> 16),
                         (uint8_t)(t->n_sent >> 8), (uint8_t)t->n_sent};
     stencil_patch(&t->set, frame, t->set_index, index, 4);
+    if (t->n_sent == 0) {
+        stencil_patch(&t->set, frame, t->set_data, t->head, sizeof(t->head));
+    }
     t->n_sent++;
 }
 
@@ -100,6 +105,18 @@ static void pack_cache_call(struct buf *b, const char *from, const char *to, con
     pack_str(b, KEY);
 }
 
+/* The server looks at what the chunks make. */
+static void head_init(struct transfer *t)
+{
+    static const char begin[] = "\x81\xa4type\xa6method\x81\xa4" "args\x91\xc6";
+    uint32_t n = t->n_chunks * (uint32_t)CHUNK_BYTES - (uint32_t)sizeof(t->head);
+    memcpy(t->head, begin, sizeof(begin) - 1);
+    for (unsigned i = 0; i < 4; i++) {
+        t->head[sizeof(begin) - 1 + i] = (uint8_t)(n >> (24 - 8 * i));
+    }
+    _Static_assert(sizeof(begin) - 1 + 4 == sizeof(t->head), "the head is all of it");
+}
+
 static void transfer_init(struct transfer *t, struct run *r, struct client *sender,
                           struct client *receiver)
 {
@@ -110,6 +127,7 @@ static void transfer_init(struct transfer *t, struct run *r, struct client *send
     client_address(receiver, to);
     t->n_chunks = (unsigned)((r->opt.size + CHUNK_BYTES - 1) / CHUNK_BYTES);
     t->n_chunks += t->n_chunks == 0;
+    head_init(t);
     struct buf b = {0};
     pack_cache_call(&b, from, to, "create", 2);
     pack_bool(&b, false);
@@ -123,6 +141,7 @@ static void transfer_init(struct transfer *t, struct run *r, struct client *send
     pack_u32(&b, 0);
     t->set_index = b.len - 4;
     pack_bin_head(&b, CHUNK_BYTES);
+    t->set_data = b.len;
     memset(buf_reserve(&b, CHUNK_BYTES), 'x', CHUNK_BYTES);
     b.len += CHUNK_BYTES;
     pack_bool(&b, false);

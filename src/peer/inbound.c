@@ -19,6 +19,7 @@
 #include "peer/pressure.h"
 #include "peer/probe.h"
 #include "peer/speaker.h"
+#include "peer/uploads.h"
 #include "peer/watch.h"
 #include "wire/address.h"
 #include "wire/frame.h"
@@ -166,6 +167,7 @@ static void forward(struct peer *p, const struct rpc_header *h, int kind, struct
     if (!copy_tail)
         msg_set_tail(m, blob, h->tail);
     ws_seal(m);
+    m->is_chunk = upload_is_call(h->method);
     if (kind == ADDRESS_BROADCAST)
         router_broadcast(pl->router, pl->loop, p->workspace, h->type, m);
     else if (router_send(pl->router, pl->loop, to, m) == ROUTER_NO_PEER)

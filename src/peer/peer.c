@@ -17,17 +17,26 @@
 #include "peer/login_queue.h"
 #include "peer/pressure.h"
 #include "peer/probe.h"
+#include "peer/uploads.h"
 #include "peer/watch.h"
 
-static void on_deliver(struct endpoint *e, struct msg *m)
+void peer_hand_over(struct peer *p, struct msg *m)
 {
-    struct peer *p = CONTAINER_OF(e, struct peer, endpoint);
-
     /* Old clients stumble over a binary frame before connection_info (wire-protocol 1.10). */
     if (p->state == PEER_OPEN)
         p->via->send(p, m);
     else
         ring_push(&p->early, m);
+}
+
+static void on_deliver(struct endpoint *e, struct msg *m)
+{
+    struct peer *p = CONTAINER_OF(e, struct peer, endpoint);
+
+    if (m->is_chunk)
+        upload_take(p, m);
+    else
+        peer_hand_over(p, m);
 }
 
 static bool on_wants(struct endpoint *e, struct slice type)
@@ -120,6 +129,7 @@ void peer_free(struct peer *p)
     pressure_forget(p);
     probe_settle(p, false);
     watch_forget_all(p);
+    uploads_forget(p);
     for (size_t i = 0; i < p->n_subscriptions; i++) {
         router_interest(pl->router, &p->endpoint, slice_of(p->subscriptions[i]), false);
         mem_free(p->subscriptions[i]);

@@ -22,6 +22,7 @@ struct http_request;
 struct meter;
 struct peer;
 struct speaker;
+struct uploads;
 struct watcher;
 
 /* The peers of one loop, and what they share. */
@@ -97,6 +98,7 @@ struct peer {
     char **subscriptions;           /* owned */
     size_t n_subscriptions;
     struct watcher *watcher;        /* owned, of watch.c: the foreign clients whose end it is told of; NULL: none so far */
+    struct uploads *uploads;        /* owned, of uploads.c: what others send it in chunks; NULL: nothing */
     double tokens;                  /* of the message rate */
     uint64_t tokens_ms;
 };
@@ -113,6 +115,8 @@ void peer_on_upgrade(struct http_request *req, void *arg);
 
 /* GREETING, its login timer running; the caller gives it its conn. payer: of its client's address, until it is logged in. */
 struct peer *peer_new(struct peer_loop *pl, const struct peer_transport *via, struct account *payer);
+/* A message for it goes its way: to its connection, or to what waits for that. Takes over the reference. */
+void peer_hand_over(struct peer *p, struct msg *m);
 /* Called when something it owns has changed: its account keeps that. */
 void peer_account_for(struct peer *p);
 /* Hangs it on another account, whose reference it takes over; keeps nothing there yet. */

@@ -49,23 +49,35 @@ struct msg *router_reject_frame(struct slice from, struct slice to, struct slice
     return m;
 }
 
-void router_bounce(struct router *r, struct loop *self, struct msg *m)
+static const struct rpc_header_caps ours = {.max_bytes = UINT32_MAX, .max_depth = 64, .max_pairs = UINT32_MAX};
+
+void router_refuse(struct router *r, struct loop *self, struct msg *m, struct slice text)
 {
-    static const struct rpc_header_caps ours = {.max_bytes = UINT32_MAX, .max_depth = 64, .max_pairs = UINT32_MAX};
     struct rpc_header h;
 
     if (rpc_header_peek(msg_head_slice(m), &ours, &h) == RPC_HEADER_OK && h.session.ptr && h.from.ptr &&
         router_can_reject(h.to, h.session)) {
-        struct buf text;
-        buf_init(&text, 0);
-        buf_add_fmt(&text, "Target peer " SLICE_FMT " is not connected", SLICE_ARG(h.to));
-        struct msg *answer = router_reject_frame(h.to, h.from, h.session, buf_slice(&text), account_shared(m->account));
-        loop_count(self, METRIC_BOUNCED, 1);
+        struct msg *answer = router_reject_frame(h.to, h.from, h.session, text, account_shared(m->account));
         if (!answer)
-            router_overdrawn(r, self, h.from, router_reject_frame(h.to, h.from, h.session, buf_slice(&text), self->own));
+            router_overdrawn(r, self, h.from, router_reject_frame(h.to, h.from, h.session, text, self->own));
         else if (router_send(r, self, h.from, answer) != ROUTER_OK)
             msg_unref(answer);
-        buf_deinit(&text);
     }
     msg_unref(m);
+}
+
+void router_bounce(struct router *r, struct loop *self, struct msg *m)
+{
+    struct rpc_header h;
+    struct buf text;
+
+    if (rpc_header_peek(msg_head_slice(m), &ours, &h) != RPC_HEADER_OK || !h.session.ptr) {
+        msg_unref(m);
+        return;
+    }
+    buf_init(&text, 0);
+    buf_add_fmt(&text, "Target peer " SLICE_FMT " is not connected", SLICE_ARG(h.to));
+    loop_count(self, METRIC_BOUNCED, 1);
+    router_refuse(r, self, m, buf_slice(&text));
+    buf_deinit(&text);
 }

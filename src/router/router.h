@@ -65,6 +65,8 @@ MUST_CHECK int router_send(struct router *r, struct loop *self, struct slice add
 /* Answers a forwarded frame whose target is gone: when it has a `session`, its sender gets `<session>.reject` from the
  * resolved address (2.6); else nothing. Takes over the reference. */
 void router_bounce(struct router *r, struct loop *self, struct msg *m);
+/* The same with another text. */
+void router_refuse(struct router *r, struct loop *self, struct msg *m, struct slice text);
 /* An answer to this address was refused by its account: its endpoint is told, after the caller has returned. Takes over refusal,
  * which may be NULL. */
 void router_overdrawn(struct router *r, struct loop *self, struct slice address, struct msg *refusal);
