@@ -27,6 +27,8 @@ KEEPERS = {
     "peer/access.h access_question.workspace": TURN,
     "peer/admission.h join.imagined": "owned",
     "peer/stream_peer.h stream_peer.peer": "a part of that peer, which frees it first",
+    "peer/uploads.c upload_call.p": TURN,
+    "peer/uploads.c uploads.peer": "the peer forgets its uploads before it goes",
     "peer/watch.c watch.peer": "the peer forgets its watches before it goes",
     "peer/watch.c watch_key.peer": "a key of the watches, which the peer forgets before it goes",
     "registry/registry.h client.built_in": "the registry removes services before their client",

@@ -224,7 +224,7 @@ static struct upload *upload_new(const struct upload_call *c)
     return u;
 }
 
-static struct upload *oldest(const struct peer *p)
+static struct upload *upload_oldest(const struct peer *p)
 {
     return p->uploads ? LIST_ENTRY(p->uploads->by_age.next, struct upload, link) : NULL;
 }
@@ -237,7 +237,7 @@ static void on_age(struct timer *t)
     struct upload *u;
 
     timer_start(loop, t, ttl_ms);
-    for (int n = 0; (u = oldest(p)) && loop_now_ms(loop) - u->touched_ms >= ttl_ms; n++) {
+    for (int n = 0; (u = upload_oldest(p)) && loop_now_ms(loop) - u->touched_ms >= ttl_ms; n++) {
         if (n == AGED_MAX) {
             timer_start(loop, t, 0);
             return;
@@ -248,14 +248,14 @@ static void on_age(struct timer *t)
 
 void uploads_forget(struct peer *p)
 {
-    for (struct upload *u; (u = oldest(p));)
+    for (struct upload *u; (u = upload_oldest(p));)
         upload_end(u);
 }
 
 /* ---- answers ---- */
 
-static void refuse(const struct upload_call *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
-static void refuse(const struct upload_call *c, const char *fmt, ...)
+static void upload_refuse(const struct upload_call *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void upload_refuse(const struct upload_call *c, const char *fmt, ...)
 {
     char text[WHY_MAX];
     va_list args;
@@ -273,7 +273,7 @@ static void refuse(const struct upload_call *c, const char *fmt, ...)
 /* ---- create ---- */
 
 /* The call as it came, but that it overwrites. */
-static struct msg *overwriting(const struct upload_call *c)
+static struct msg *create_overwriting(const struct upload_call *c)
 {
     struct slice map = c->h.map, key, value, text;
     struct mp_open payload;
@@ -313,21 +313,21 @@ static void take_create(struct upload_call *c)
     struct upload *u = upload_find(c);
 
     if (u && !slice_eq(u->from, c->h.from)) {
-        refuse(c, "PermissionError: Message with the same key (" SLICE_FMT ") belongs to another client", SLICE_ARG(c->key));
+        upload_refuse(c, "PermissionError: Message with the same key (" SLICE_FMT ") belongs to another client", SLICE_ARG(c->key));
         return;
     }
     if (u && !c->overwrites) {
-        refuse(c, "Message with the same key (" SLICE_FMT ") already exists in the cache store, please use overwrite=True or remove "
+        upload_refuse(c, "Message with the same key (" SLICE_FMT ") already exists in the cache store, please use overwrite=True or remove "
                "it first.", SLICE_ARG(c->key));
         return;
     }
     if (u)
         upload_end(u);
-    struct msg *m = overwriting(c);
+    struct msg *m = create_overwriting(c);
     u = m ? upload_new(c) : NULL;
     if (!u) {
         msg_unref(m);
-        refuse(c, NO_ROOM);
+        upload_refuse(c, NO_ROOM);
         return;
     }
     msg_unref(c->m);
@@ -337,7 +337,7 @@ static void take_create(struct upload_call *c)
 /* ---- chunks ---- */
 
 /* ret_data: where the call's data is in the copy. */
-static struct msg *copy_of(const struct upload_call *c, struct account *payer, struct slice *ret_data)
+static struct msg *upload_copy(const struct upload_call *c, struct account *payer, struct slice *ret_data)
 {
     struct slice head = msg_head_slice(c->m), tail = c->m->tail;
     struct msg *m = msg_try_new(msg_len(c->m), payer);
@@ -353,18 +353,18 @@ static struct msg *copy_of(const struct upload_call *c, struct account *payer, s
     return m;
 }
 
-static void keep_early(struct upload_call *c, struct upload *u)
+static void upload_keep_early(struct upload_call *c, struct upload *u)
 {
     LIST_FOREACH(it, &u->early) {
         if (LIST_ENTRY(it, struct early, link)->index == c->index) {
-            refuse(c, "ValueError: Chunk %lld has come already", (long long)c->index);
+            upload_refuse(c, "ValueError: Chunk %lld has come already", (long long)c->index);
             return;
         }
     }
     struct early *e = held_new(sizeof(*e), u->payer);
-    if (!e || !(e->m = copy_of(c, u->payer, &e->data))) {
+    if (!e || !(e->m = upload_copy(c, u->payer, &e->data))) {
         held_free(e);
-        refuse(c, NO_ROOM);
+        upload_refuse(c, NO_ROOM);
         return;
     }
     e->index = c->index;
@@ -375,13 +375,13 @@ static void keep_early(struct upload_call *c, struct upload *u)
 }
 
 /* False: the upload has ended. */
-static bool pass_chunk(struct upload_call *c, struct upload *u)
+static bool upload_pass_chunk(struct upload_call *c, struct upload *u)
 {
     int r = rpc_joined_feed(&u->joined, c->data);
 
     if (r != RPC_JOINED_OK) {
         upload_end(u);
-        refuse(c, r == RPC_JOINED_FORBIDDEN ? "Invalid message: the payload has a key that only the hub may set"
+        upload_refuse(c, r == RPC_JOINED_FORBIDDEN ? "Invalid message: the payload has a key that only the hub may set"
                                             : "Invalid message: the chunks are no call");
         return false;
     }
@@ -390,7 +390,7 @@ static bool pass_chunk(struct upload_call *c, struct upload *u)
     return true;
 }
 
-static struct early *next_early(const struct upload *u)
+static struct early *upload_next_early(const struct upload *u)
 {
     LIST_FOREACH(it, &u->early) {
         struct early *e = LIST_ENTRY(it, struct early, link);
@@ -408,21 +408,21 @@ static void take_chunk(struct upload_call *c, struct upload *u)
     if (c->kind == CALL_APPEND)
         c->index = u->next;
     if (c->index < u->next || c->index >= u->next + EARLY_MAX) {
-        refuse(c, "ValueError: Chunk %lld is not one of the next %d", (long long)c->index, EARLY_MAX);
+        upload_refuse(c, "ValueError: Chunk %lld is not one of the next %d", (long long)c->index, EARLY_MAX);
         return;
     }
     if (c->index > u->next) {
-        keep_early(c, u);
+        upload_keep_early(c, u);
         return;
     }
-    bool is_open = pass_chunk(c, u);
-    while (is_open && (e = next_early(u))) {
+    bool is_open = upload_pass_chunk(c, u);
+    while (is_open && (e = upload_next_early(u))) {
         waited.m = e->m;
         waited.data = e->data;
         list_unlink(&e->link);
         u->n_early--;
         held_free(e);
-        is_open = pass_chunk(&waited, u);
+        is_open = upload_pass_chunk(&waited, u);
     }
 }
 
@@ -434,7 +434,7 @@ static void take_process(struct upload_call *c, struct upload *u)
     if (is_whole)
         peer_hand_over(c->p, c->m);
     else
-        refuse(c, "Invalid message: the chunks are no whole call");
+        upload_refuse(c, "Invalid message: the chunks are no whole call");
 }
 
 static void take_known(struct upload_call *c)
@@ -442,7 +442,7 @@ static void take_known(struct upload_call *c)
     struct upload *u = upload_find(c);
 
     if (!u || !slice_eq(u->from, c->h.from)) {
-        refuse(c, NO_SUCH_KEY, SLICE_ARG(c->key));
+        upload_refuse(c, NO_SUCH_KEY, SLICE_ARG(c->key));
         return;
     }
     upload_touch(u);
@@ -450,7 +450,7 @@ static void take_known(struct upload_call *c)
         upload_end(u);
         peer_hand_over(c->p, c->m);
     } else if (c->beats != u->beats) {
-        refuse(c, "ValueError: All calls for a key must agree on heartbeat");
+        upload_refuse(c, "ValueError: All calls for a key must agree on heartbeat");
     } else if (c->kind == CALL_PROCESS) {
         take_process(c, u);
     } else {
@@ -463,7 +463,7 @@ void upload_take(struct peer *p, struct msg *m)
     struct upload_call c = {.p = p, .m = m};
 
     if (!read_call(&c))
-        refuse(&c, "TypeError: Invalid arguments for message_cache");
+        upload_refuse(&c, "TypeError: Invalid arguments for message_cache");
     else if (c.is_sealed)
         peer_hand_over(p, m);
     else if (c.kind == CALL_CREATE)
