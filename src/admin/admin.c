@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "manager/access.h"
 #include "manager/manager.h"
+#include "peer/hub.h"
 #include "wire/mp.h"
 
 static const char ROOT[] = "ws-user-root";
@@ -30,16 +31,16 @@ struct admin *admin_open(struct manager *m)
     a->manager = m;
     a->hub = manager_hub(m);
     list_init(&a->waits);
-    buf_init(&a->config, 0);
-    mp_add_map(&a->config, 2);
-    mp_add_text(&a->config, "visibility");
-    mp_add_text(&a->config, "protected");
-    mp_add_text(&a->config, "require_context");
-    mp_add_bool(&a->config, false);
+    held_buf_init(&a->config, 0, a->hub->loop->own);
+    mp_add_map(&a->config.b, 2);
+    mp_add_text(&a->config.b, "visibility");
+    mp_add_text(&a->config.b, "protected");
+    mp_add_text(&a->config.b, "require_context");
+    mp_add_bool(&a->config.b, false);
     a->service = (struct rpc_service){.id = "admin-utils",
                                       .name = "Admin Utilities",
                                       .type = "generic",
-                                      .config = buf_slice(&a->config),
+                                      .config = buf_slice(&a->config.b),
                                       .methods = admin_methods,
                                       .n_methods = admin_n_methods,
                                       .arg = a,
@@ -54,6 +55,6 @@ void admin_close(struct admin *a)
         return;
     manager_withdraw(a->manager, MANAGER_ROOT, &a->service);
     admin_end_waits(a);
-    buf_deinit(&a->config);
+    held_buf_deinit(&a->config);
     mem_free(a);
 }

@@ -73,7 +73,7 @@ static bool take_terms(const struct rpc_call *call, struct block *ret, struct re
 /* The call, and what it is answered with when the store has the change. */
 struct change {
     struct rpc_call *call;
-    struct buf text;
+    struct held_buf text;
 };
 
 static struct change *change_new(struct rpc_call *call)
@@ -81,13 +81,13 @@ static struct change *change_new(struct rpc_call *call)
     struct change *c = MEM_NEW(struct change);
 
     c->call = call;
-    buf_init(&c->text, 0);
+    held_buf_init(&c->text, 0, rpc_call_payer(call));
     return c;
 }
 
 static void change_free(struct change *c)
 {
-    buf_deinit(&c->text);
+    held_buf_deinit(&c->text);
     mem_free(c);
 }
 
@@ -96,7 +96,7 @@ static void on_changed(int outcome, void *arg)
     struct change *c = arg;
 
     if (outcome == BLOCK_OK)
-        reply_text(c->call, buf_slice(&c->text));
+        reply_text(c->call, buf_slice(&c->text.b));
     else
         rpc_reject(c->call, "RuntimeError",
                    "The change could not be stored: it holds until the server restarts");
@@ -135,10 +135,10 @@ static void add(struct admin *a, struct rpc_call *call, const struct block *bloc
     LOG(LOG_INFO, "admin", "blocked", log_slice("subject", block->subject),
         log_int("until", block->expires_at), log_int("kicked", (int64_t)n));
     if (block->kind == BLOCK_USER)
-        buf_add_fmt(&c->text, "Blocked user " SLICE_FMT ", kicked %zu connections",
+        buf_add_fmt(&c->text.b, "Blocked user " SLICE_FMT ", kicked %zu connections",
                     SLICE_ARG(block->subject), n);
     else
-        buf_add_fmt(&c->text, "Blocked IP " SLICE_FMT, SLICE_ARG(block->subject));
+        buf_add_fmt(&c->text.b, "Blocked IP " SLICE_FMT, SLICE_ARG(block->subject));
 }
 
 void admin_block_user(struct rpc_call *call, void *arg)
@@ -172,7 +172,7 @@ static void lift(struct admin *a, struct rpc_call *call, enum block_kind kind, s
 {
     struct change *c = change_new(call);
 
-    buf_add_fmt(&c->text, "Unblocked %s " SLICE_FMT, kind == BLOCK_USER ? "user" : "IP",
+    buf_add_fmt(&c->text.b, "Unblocked %s " SLICE_FMT, kind == BLOCK_USER ? "user" : "IP",
                 SLICE_ARG(subject));
     LOG(LOG_INFO, "admin", "unblocked", log_slice("subject", subject));
     block_remove(a->hub->blocks, kind, subject, on_changed, c);

@@ -14,7 +14,7 @@ struct admin {
     struct manager *manager;
     struct hub *hub;
     struct rpc_service service;
-    struct buf config; /* encoded: what service.config points to */
+    struct held_buf config; /* encoded: what service.config points to */
     /* hub loop only */
     struct list waits; /* struct wait.link: unload_workspace under way */
     size_t n_waits;

@@ -66,7 +66,7 @@ static void call_function(struct caller *c, struct http_request *req, struct sli
     int r = api_args_read(req, &args, &error);
     if (r != API_ARGS_OK) {
         caller_answer_error(c, req, r == API_ARGS_TYPE ? 415 : 400, buf_slice(&error));
-    } else if (!rpc_request_from_ref(ref, slice_of(c->target_workspace), &c->scratch, &request)) {
+    } else if (!rpc_request_from_ref(ref, slice_of(c->target_workspace), &c->scratch.b, &request)) {
         caller_answer_error(c, req, 500, SLICE_LIT("TypeError: The function cannot be called"));
     } else {
         request.args = buf_slice(&args.array);

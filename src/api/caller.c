@@ -29,9 +29,9 @@ void caller_free(struct caller *c)
     user_unref(c->user);
     mem_free(c->workspace);
     mem_free(c->target_workspace);
-    buf_deinit(&c->object);
-    buf_deinit(&c->scratch);
-    buf_deinit(&c->step_text);
+    held_buf_deinit(&c->object);
+    held_buf_deinit(&c->scratch);
+    held_buf_deinit(&c->step_text);
     mem_free(c);
 }
 
@@ -153,8 +153,9 @@ void caller_ask_manager(struct caller *c, const char *method, struct slice args,
     buf_deinit(&path);
 }
 
-/* Whoever is logged in pays as a user of the workspace; who is not, as the address the request came from. */
-static void open_host(struct caller *c, const struct http_request *req, struct join *j)
+/* Whoever is logged in pays as a user of the workspace; who is not, as the address the request came from. False: that account is
+ * full. */
+static bool open_host(struct caller *c, const struct http_request *req, struct join *j)
 {
     char id[RANDOM_ID_LEN + 1];
     struct buf address;
@@ -168,12 +169,17 @@ static void open_host(struct caller *c, const struct http_request *req, struct j
     j->joined = NULL;
     c->permission = j->permission;
     c->url_workspace_exists = j->asked_workspace_exists;
+    struct account *account = c->user->is_anonymous ? account_shared(req->account) : j->account;
     struct rpc_host_options options = {
-        .address = buf_slice(&address), .user = c->user, .workspace = slice_of(c->workspace),
-        .account = c->user->is_anonymous ? account_shared(req->account) : j->account};
+        .address = buf_slice(&address), .user = c->user, .workspace = slice_of(c->workspace), .account = account};
     c->host = rpc_host_open(c->api->options.rpc_loops[j->asker->index], &options);
-    c->lease.client = rpc_host_address(c->host);
+    if (c->host)
+        c->lease.client = rpc_host_address(c->host);
+    held_buf_init(&c->object, 0, account);
+    held_buf_init(&c->scratch, 0, account);
+    held_buf_init(&c->step_text, 0, account);
     buf_deinit(&address);
+    return c->host != NULL;
 }
 
 void caller_answer_no_access(struct caller *c, struct http_request *req, const struct user *who)
@@ -232,6 +238,16 @@ static void on_lease_end(struct lease *l, int outcome, struct slice text)
     }
 }
 
+static void begin(struct caller *c, struct http_request *req, struct join *j)
+{
+    if (!open_host(c, req, j)) {
+        caller_answer_error(c, req, 503, SLICE_LIT("Your account holds too many bytes, please retry"));
+        return;
+    }
+    caller_watch_drained(c, req, NULL);
+    c->endpoint->next(c, req);
+}
+
 static void on_answer(struct join *j)
 {
     struct caller *c = j->arg;
@@ -242,9 +258,7 @@ static void on_answer(struct join *j)
     } else if (j->close_code) {
         refuse(c, req, j);
     } else {
-        open_host(c, req, j);
-        caller_watch_drained(c, req, NULL);
-        c->endpoint->next(c, req);
+        begin(c, req, j);
     }
     join_free(j);
 }

@@ -46,15 +46,15 @@ struct caller {
     /* While streaming: how to end before its time; ends the request and the caller. NULL: it is cut. */
     void (*on_put_out)(struct caller *c, struct http_request *req, struct slice text);
     /* the endpoint's own */
-    struct buf object;      /* the service object */
+    struct held_buf object;      /* the service object */
     char *target_workspace; /* owned: of the service, for bare references */
-    struct buf scratch;
+    struct held_buf scratch;
     struct slice generator; /* inside object, while streaming */
     struct mp_iter items; /* inside object, while a listing is written */
     size_t n_items;       /* written so far */
     bool wants_msgpack, is_waiting_drain;
     struct rpc_request step;
-    struct buf step_text;
+    struct held_buf step_text;
 };
 
 /* Identifies, admits, opens the host, then endpoint->next(). Refusals are answered here. url_workspace: from the path. */

@@ -171,10 +171,10 @@ void generator_stream(struct caller *c, struct http_request *req, struct slice r
     struct buf extra;
 
     /* The reference lies in a reply that ends with this call. */
-    buf_clear(&c->object);
-    buf_add_slice(&c->object, ref);
-    c->generator = buf_slice(&c->object);
-    if (!rpc_request_from_ref(c->generator, slice_of(c->target_workspace), &c->step_text,
+    buf_clear(&c->object.b);
+    buf_add_slice(&c->object.b, ref);
+    c->generator = buf_slice(&c->object.b);
+    if (!rpc_request_from_ref(c->generator, slice_of(c->target_workspace), &c->step_text.b,
                               &c->step)) {
         caller_answer_error(c, req, 500, SLICE_LIT("TypeError: The generator cannot be followed"));
         return;

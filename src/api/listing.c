@@ -84,10 +84,10 @@ static void add_item(struct caller *c, struct slice item, struct slice prefix, s
         copy_map(item, out, "_rtype", "id", prefix);
         return;
     }
-    buf_clear(&c->scratch);
-    copy_map(item, &c->scratch, "_rtype", "id", prefix);
+    buf_clear(&c->scratch.b);
+    copy_map(item, &c->scratch.b, "_rtype", "id", prefix);
     buf_add_byte(out, c->n_items ? ',' : '[');
-    if (json_from_mp(buf_slice(&c->scratch), out) == JSON_OK)
+    if (json_from_mp(buf_slice(&c->scratch.b), out) == JSON_OK)
         c->n_items++;
     else
         out->len = before;
@@ -159,12 +159,12 @@ static void on_services(struct caller *c, struct http_request *req, const struct
 
     if (!resolved(c, req, reply))
         return;
-    buf_add_slice(&c->object, reply->value);
-    if (c->object.is_failed) {
+    buf_add_slice(&c->object.b, reply->value);
+    if (c->object.b.is_failed) {
         caller_answer_error(c, req, 500, SLICE_LIT("MemoryError: The listing is too large"));
         return;
     }
-    mp_iter_init(&c->items, buf_slice(&c->object));
+    mp_iter_init(&c->items, buf_slice(&c->object.b));
     buf_init(&out, 0);
     if (c->wants_msgpack)
         mp_add_array(&out, mp_count(reply->value));

@@ -19,6 +19,10 @@ void buf_deinit(struct buf *b)
 {
     b->ptr = b->account ? held_free(b->ptr) : mem_free(b->ptr);
     b->len = b->room = 0;
+    if (b->account) {
+        b->account = account_unref(b->account);
+        b->is_failed = true;    /* without an account it would be scratch */
+    }
 }
 
 static char *buf_resize(struct buf *b, size_t n_bytes)
@@ -136,7 +140,7 @@ char *buf_take(struct buf *b)
 
 void held_buf_init(struct held_buf *b, size_t cap_bytes, struct account *account)
 {
-    b->b = (struct buf){.cap_bytes = cap_bytes, .account = account};
+    b->b = (struct buf){.cap_bytes = cap_bytes, .account = account_ref(account)};
 }
 
 void held_buf_deinit(struct held_buf *b)

@@ -21,7 +21,7 @@ struct buf {
     size_t room;        /* allocated bytes */
     size_t cap_bytes;   /* len never passes this; 0 = 1 GiB */
     bool is_failed;
-    struct account *account;    /* pays; NULL: scratch */
+    struct account *account;    /* pays; holds a reference; NULL: scratch */
 };
 
 struct held_buf {
@@ -53,8 +53,8 @@ void buf_trim(struct buf *b);                                   /* gives back wh
 /* The bytes as a NUL-terminated block the caller frees; the buffer is empty afterwards. NULL when it has failed. */
 char *buf_take(struct buf *b);
 
-/* The account must outlive it; a leaf's is written by the thread that charges the leaf. */
+/* Takes its own reference to the account; a leaf's is written by the thread that charges the leaf. */
 NONNULL(3) void held_buf_init(struct held_buf *b, size_t cap_bytes, struct account *account);
-void held_buf_deinit(struct held_buf *b);                       /* safe on a zeroed one, and twice */
+void held_buf_deinit(struct held_buf *b);                       /* safe on a zeroed one, and twice; then it takes nothing more */
 /* Becomes a copy of the bytes (or failed). */
 void held_buf_set(struct held_buf *b, struct slice bytes);

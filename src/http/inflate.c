@@ -23,8 +23,7 @@ struct inflating {
     struct http_ticket ticket;
     struct http_body packed;
     size_t cap_bytes;
-    struct account *payer; /* holds a reference, for plain: not the leaf, which a worker must not charge */
-    struct held_buf plain;
+    struct held_buf plain; /* not of the leaf, which a worker must not charge */
     int outcome;
     void (*then)(struct http_request *req);
 };
@@ -69,7 +68,6 @@ static void done(struct job *job)
     } else {
         held_buf_deinit(&w->plain);
     }
-    account_unref(w->payer);
     mem_free(w);
 }
 
@@ -95,15 +93,14 @@ static void inflate_on_worker(struct http_request *req, void (*then)(struct http
 
     w->cap_bytes = plain_cap(req);
     w->packed = http_request_take_body(req);
-    w->payer = account_ref(account_shared(req->account));
-    held_buf_init(&w->plain, 0, w->payer);
+    held_buf_init(&w->plain, 0, account_shared(req->account));
     w->then = then;
     w->ticket = http_request_park(req, &(struct http_watch){0});
     w->job = (struct job){.class = OFFLOAD_BULK, .work = work, .done = done};
     if (offload(req->loop, &w->job) == OFFLOAD_OK)
         return;
     http_body_deinit(&w->packed);
-    account_unref(w->payer);
+    held_buf_deinit(&w->plain);
     mem_free(w);
     http_request_unpark(req);
     http_respond_error(req, 503, HTTP_F1,

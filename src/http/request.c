@@ -128,6 +128,7 @@ void http_request_pay(struct http_request *req)
     req->payer = http_payer_take(req->site->payers, &address);
     account_unref(req->account);
     req->account = account_new_leaf(http_payer_account(req->site->payers, req->payer), ACCOUNT_CONNECTION, 0);
+    held_buf_deinit(&req->body_bytes);
     held_buf_init(&req->body_bytes, 0, req->account);
 }
 

@@ -245,16 +245,16 @@ struct packing {
     struct http_ticket ticket;
     struct answer answer;
     char *content_type; /* owned */
-    struct buf extra;
+    struct held_buf extra; /* not of the leaf, which a worker must not charge */
     struct blob *plain;
-    struct buf packed;
+    struct held_buf packed;
 };
 
 static void packing_free(struct packing *p)
 {
     mem_free(p->content_type);
-    buf_deinit(&p->extra);
-    buf_deinit(&p->packed);
+    held_buf_deinit(&p->extra);
+    held_buf_deinit(&p->packed);
     blob_unref(p->plain);
     mem_free(p);
 }
@@ -263,7 +263,7 @@ static void packing_work(struct job *job)
 {
     struct packing *p = CONTAINER_OF(job, struct packing, job);
 
-    p->answer.is_gzip = http_gzip(slice_make(p->plain->data, p->plain->len), &p->packed);
+    p->answer.is_gzip = http_gzip(slice_make(p->plain->data, p->plain->len), &p->packed.b);
 }
 
 static void packing_done(struct job *job)
@@ -274,7 +274,7 @@ static void packing_done(struct job *job)
 
     if (req) {
         http_request_unpark(req);
-        packed = p->answer.is_gzip ? blob_try_adopt(&p->packed, req->account) : NULL;
+        packed = p->answer.is_gzip ? blob_try_adopt(&p->packed.b, req->account) : NULL;
         p->answer.is_gzip = packed != NULL;
         send_answer_blob(req, &p->answer, packed ? packed : p->plain);
     }
@@ -292,12 +292,12 @@ static bool pack_beside(struct http_request *req, const struct answer *a, struct
     p->answer = *a;
     p->content_type = mem_copy(a->content_type, strlen(a->content_type));
     p->answer.content_type = p->content_type;
-    buf_init(&p->extra, 0);
-    buf_add_slice(&p->extra, a->extra);
-    p->answer.extra = buf_slice(&p->extra);
-    buf_init(&p->packed, 0);
+    held_buf_init(&p->extra, 0, account_shared(req->account));
+    buf_add_slice(&p->extra.b, a->extra);
+    p->answer.extra = buf_slice(&p->extra.b);
+    held_buf_init(&p->packed, 0, account_shared(req->account));
     p->plain = blob_ref(body);
-    if (offload(req->loop, &p->job) == OFFLOAD_OK)
+    if (!p->extra.b.is_failed && offload(req->loop, &p->job) == OFFLOAD_OK)
         return true;
     http_request_unpark(req);
     packing_free(p);

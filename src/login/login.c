@@ -44,18 +44,18 @@ static void build_service(struct login *l)
     memcpy(l->methods, login_methods, login_n_methods * sizeof(*l->methods));
     if (l->manner->is_local)
         memcpy(l->methods + login_n_methods, local_methods, local_n_methods * sizeof(*l->methods));
-    buf_init(&l->config, 0);
-    mp_open_map(&config, &l->config);
+    held_buf_init(&l->config, 0, l->hub->loop->own);
+    mp_open_map(&config, &l->config.b);
     mp_key(&config, "visibility");
-    mp_add_text(&l->config, "public");
+    mp_add_text(&l->config.b, "public");
     mp_key(&config, "require_context");
-    mp_add_bool(&l->config, false);
+    mp_add_bool(&l->config.b, false);
     mp_close(&config);
     l->service = (struct rpc_service){.id = SERVICE,
                                       .name = "Hypha Login",
                                       .description = l->manner->description,
                                       .type = "functions",
-                                      .config = buf_slice(&l->config),
+                                      .config = buf_slice(&l->config.b),
                                       .methods = l->methods,
                                       .n_methods = n_methods,
                                       .arg = l};
@@ -82,7 +82,7 @@ void login_free(struct login *l)
     if (!l)
         return;
     sessions_deinit(&l->sessions);
-    buf_deinit(&l->config);
+    held_buf_deinit(&l->config);
     http_rate_free(l->rate);
     oauth_free(l->oauth);
     mem_free(l->methods);

@@ -47,7 +47,7 @@ struct login {
     struct sessions sessions;
     struct rpc_method *methods; /* owned: of the service */
     struct rpc_service service;
-    struct buf config; /* encoded: what service.config points to */
+    struct held_buf config; /* encoded: what service.config points to */
     struct other_login other; /* of a client */
 };
 

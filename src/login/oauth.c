@@ -28,7 +28,7 @@ struct exchange {
     struct http_ticket ticket;
     char *url;                /* owned */
     const char *type;
-    struct buf body; /* the form on its way there, the answer on its way back */
+    struct held_buf body; /* the form on its way there, the answer on its way back */
     unsigned status;
 };
 
@@ -87,12 +87,12 @@ static void respond(struct http_request *req, const struct exchange *x)
     struct buf headers;
 
     if (x->status == 502) {
-        http_respond_error(req, 502, HTTP_F1, buf_slice(&x->body));
+        http_respond_error(req, 502, HTTP_F1, buf_slice(&x->body.b));
         return;
     }
     buf_init(&headers, 0);
     http_header_add(&headers, "Cache-Control", SLICE_LIT("no-store"));
-    http_respond(req, x->status, "application/json", buf_slice(&x->body), buf_slice(&headers));
+    http_respond(req, x->status, "application/json", buf_slice(&x->body.b), buf_slice(&headers));
     buf_deinit(&headers);
 }
 
@@ -107,9 +107,9 @@ static void run_answer(struct loop *l, struct mail *mail)
         loop_count(l, METRIC_LOGIN_EXCHANGES_REFUSED, 1);
     if (req)
         respond(req, x);
-    if (x->body.ptr) /* a token, or what one is made of */
-        explicit_bzero(x->body.ptr, x->body.len);
-    buf_deinit(&x->body);
+    if (x->body.b.ptr) /* a token, or what one is made of */
+        explicit_bzero(x->body.b.ptr, x->body.b.len);
+    held_buf_deinit(&x->body);
     mem_free(x->url);
     mem_free(x);
 }
@@ -127,12 +127,12 @@ static void on_fetched(const struct fetch_reply *reply, void *arg)
     bool is_answer = reply->outcome == FETCH_OK && reply->status >= 200 && reply->status < 500 &&
                      (reply->status < 300 || reply->status >= 400);
 
-    buf_clear(&x->body);
+    buf_clear(&x->body.b);
     x->status = is_answer ? reply->status : 502;
     if (is_answer)
-        buf_add_slice(&x->body, reply->body);
+        buf_add_slice(&x->body.b, reply->body);
     else
-        buf_add_text(&x->body, "The login provider cannot be reached");
+        buf_add_text(&x->body.b, "The login provider cannot be reached");
     send_back(x);
 }
 
@@ -144,7 +144,7 @@ static void run_exchange(struct loop *l, struct mail *mail)
                                     .url = x->url,
                                     .headers = headers,
                                     .n_headers = 2,
-                                    .body = buf_slice(&x->body),
+                                    .body = buf_slice(&x->body.b),
                                     .max_bytes = ANSWER_MAX,
                                     .ca_file = l->config->ca_file};
 
@@ -153,7 +153,7 @@ static void run_exchange(struct loop *l, struct mail *mail)
         return;
     }
     x->status = 502;
-    buf_clear(&x->body);
+    buf_clear(&x->body.b);
     send_back(x);
 }
 
@@ -195,8 +195,8 @@ void oauth_on_token(struct http_request *req, void *arg)
     buf_init(&url, 0);
     buf_add_fmt(&url, "https://%s/oauth/token", loop_config(req->loop)->auth0_domain);
     x->url = buf_take(&url);
-    buf_init(&x->body, 0);
-    buf_add_slice(&x->body, req->body);
+    held_buf_init(&x->body, 0, account_shared(req->account)); /* two loops write it */
+    buf_add_slice(&x->body.b, req->body);
     x->mail.run = run_exchange;
     loop_post(req->loop, o->hub->loop, &x->mail);
 }

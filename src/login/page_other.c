@@ -195,7 +195,7 @@ static void on_service(struct caller *c, struct http_request *req, const struct 
     buf_init(&function_path, 0);
     buf_init(&event, 0);
     if (!find_function(reply->value, path, &ref, &function_path) ||
-        !rpc_request_from_ref(ref, SLICE_LIT("public"), &c->scratch, &request)) {
+        !rpc_request_from_ref(ref, SLICE_LIT("public"), &c->scratch.b, &request)) {
         fail(c, req, "Function not found: ", path, 404);
     } else {
         add_event(&event, c, req, buf_slice(&function_path));

@@ -247,7 +247,7 @@ struct creation {
     struct rpc_call *call;
     char *id; /* owned */
     bool is_fresh;
-    struct buf answer;
+    struct held_buf answer;
 };
 
 /* A workspace the store has not got does not exist, though somebody may have joined it already. */
@@ -272,11 +272,11 @@ static void on_stored(int outcome, void *arg)
         home = bookmarks_home(c->hub, c->call->user);
         if (w && home)
             announce(c->hub, home, w);
-        kept_reply_anyway(c->hub, c->call, home, &c->answer);
+        kept_reply_anyway(c->hub, c->call, home, &c->answer.b);
     } else {
         if (w && c->is_fresh && outcome != LODGING_GONE)
             undo(c->hub, w);
-        kept_settle(c->call, outcome, c->id, &c->answer);
+        kept_settle(c->call, outcome, c->id, &c->answer.b);
     }
     mem_free(c->id);
     mem_free(c);
@@ -310,7 +310,7 @@ void do_create_workspace(struct rpc_call *call, void *arg)
     c = MEM_NEW(struct creation);
     *c = (struct creation){
         .hub = h, .call = call, .id = mem_copy(w->id, strlen(w->id)), .is_fresh = !existing};
-    buf_init(&c->answer, 0);
-    add_loading(&c->answer, w, true);
+    held_buf_init(&c->answer, 0, rpc_call_payer(call));
+    add_loading(&c->answer.b, w, true);
     lodging_when_kept(h, w, on_stored, c);
 }

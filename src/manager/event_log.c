@@ -155,14 +155,14 @@ struct event_question {
     unsigned n;
     size_t *ends; /* owned: where each row ends in rows */
     size_t n_ends_room;
-    struct buf rows; /* encoded maps: rows newest first, or counts */
+    struct held_buf rows; /* encoded maps: rows newest first, or counts */
 };
 
 static void question_free(struct event_question *q)
 {
     list_unlink(&q->link);
     held_free(q->ends);
-    buf_deinit(&q->rows);
+    held_buf_deinit(&q->rows);
     mem_free(q);
 }
 
@@ -176,7 +176,7 @@ static bool note_end(struct event_question *q)
         q->ends = grown;
         q->n_ends_room = room;
     }
-    q->ends[q->n++] = q->rows.len;
+    q->ends[q->n++] = q->rows.b.len;
     return true;
 }
 
@@ -205,11 +205,11 @@ static void add_row(struct buf *b, const struct journal_row *row)
 /* The oldest first, as people read a log. */
 static void answer(struct event_question *q)
 {
-    struct slice rows = buf_slice(&q->rows);
+    struct slice rows = buf_slice(&q->rows.b);
     struct buf b;
 
     buf_init(&b, 0);
-    b.is_failed = q->rows.is_failed;
+    b.is_failed = q->rows.b.is_failed;
     mp_add_array(&b, q->n);
     for (unsigned i = q->n; i > 0 && !q->wants_counts; i--) {
         size_t begin = i > 1 ? q->ends[i - 2] : 0;
@@ -247,9 +247,9 @@ static void on_row(int outcome, const struct journal_row *row, void *arg)
         finish(q, outcome);
         return;
     }
-    add_row(&q->rows, row);
+    add_row(&q->rows.b, row);
     if (!note_end(q))
-        q->rows.is_failed = true;
+        q->rows.b.is_failed = true;
 }
 
 static void on_count(int outcome, struct slice type, int64_t n_rows, void *arg)
@@ -260,11 +260,11 @@ static void on_count(int outcome, struct slice type, int64_t n_rows, void *arg)
         finish(q, outcome);
         return;
     }
-    mp_add_map(&q->rows, 2);
-    mp_add_text(&q->rows, "event_type");
-    mp_add_str(&q->rows, type);
-    mp_add_text(&q->rows, "count");
-    mp_add_int(&q->rows, n_rows);
+    mp_add_map(&q->rows.b, 2);
+    mp_add_text(&q->rows.b, "event_type");
+    mp_add_str(&q->rows.b, type);
+    mp_add_text(&q->rows.b, "count");
+    mp_add_int(&q->rows.b, n_rows);
     q->n++;
 }
 
@@ -347,7 +347,7 @@ static void ask(struct manager *m, struct rpc_call *call, bool wants_counts)
     struct event_question *q = MEM_NEW(struct event_question);
     *q = (struct event_question){
         .log = log, .hub = m->hub, .call = call, .query = query, .wants_counts = wants_counts};
-    buf_init(&q->rows, 0);
+    held_buf_init(&q->rows, 0, rpc_call_payer(call));
     list_init(&q->link);
     list_link(&log->waiting, &q->link);
     start(log);

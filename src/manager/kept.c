@@ -13,7 +13,7 @@
 struct kept {
     struct rpc_call *call;
     char *workspace; /* owned */
-    struct buf answer;
+    struct held_buf answer;
 };
 
 void kept_settle(struct rpc_call *call, int outcome, const char *workspace, struct buf *answer)
@@ -41,14 +41,17 @@ static void wait_for(struct hub *h, struct rpc_call *call, const struct workspac
 {
     struct kept *k = MEM_NEW(struct kept);
 
-    *k = (struct kept){call, mem_copy(w->id, strlen(w->id)), *answer};
-    buf_init(answer, 0);
+    *k = (struct kept){.call = call, .workspace = mem_copy(w->id, strlen(w->id))};
+    held_buf_init(&k->answer, 0, rpc_call_payer(call));
+    held_buf_set(&k->answer, buf_slice(answer));
+    k->answer.b.is_failed = k->answer.b.is_failed || answer->is_failed;
+    buf_deinit(answer);
     lodging_when_kept(h, w, then, k);
 }
 
 static void finish(struct kept *k, int outcome)
 {
-    kept_settle(k->call, outcome, k->workspace, &k->answer);
+    kept_settle(k->call, outcome, k->workspace, &k->answer.b);
     mem_free(k->workspace);
     mem_free(k);
 }

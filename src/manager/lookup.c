@@ -196,7 +196,7 @@ static void choose(struct lookup *l, const struct service_set *set)
 static void reply_manager(struct manager *m, struct rpc_call *call, bool wants_object)
 {
     rpc_resolve(call, wants_object ? rpc_host_service_object(m->host, m->service.id)
-                                   : buf_slice(&m->info));
+                                   : buf_slice(&m->info.b));
 }
 
 static bool read_call(const struct rpc_call *call, struct service_wish *ret_wish,

@@ -24,19 +24,19 @@ static void build_service(struct manager *m)
 {
     struct mp_open config;
 
-    buf_init(&m->config, 0);
-    mp_open_map(&config, &m->config);
+    held_buf_init(&m->config, 0, m->hub->loop->own);
+    mp_open_map(&config, &m->config.b);
     mp_key(&config, "require_context");
-    mp_add_bool(&m->config, true);
+    mp_add_bool(&m->config.b, true);
     mp_key(&config, "visibility");
-    mp_add_text(&m->config, "public");
+    mp_add_text(&m->config.b, "public");
     server_info_add(&config, m->hub->info);
     mp_close(&config);
     m->service = (struct rpc_service){.id = "default",
                                       .name = "Default workspace management service",
                                       .description = "Services for managing workspace.",
                                       .type = "generic",
-                                      .config = buf_slice(&m->config),
+                                      .config = buf_slice(&m->config.b),
                                       .methods = manager_methods,
                                       .n_methods = manager_n_methods,
                                       .arg = m};
@@ -45,10 +45,10 @@ static void build_service(struct manager *m)
 /* The record get_service_info("~") answers with (5.1). */
 static void build_info(struct manager *m)
 {
-    struct buf *b = &m->info;
+    struct buf *b = &m->info.b;
     struct mp_open map, config;
 
-    buf_init(b, 0);
+    held_buf_init(&m->info, 0, m->hub->loop->own);
     mp_open_map(&map, b);
     mp_key_text(&map, "id", "~");
     mp_key_text(&map, "name", m->service.name);
@@ -82,6 +82,7 @@ static struct rpc_host *open_host(struct manager *m, struct rpc_loop *rl, const 
     if (!is_manager)
         options.workspace = slice_of(workspace);
     struct rpc_host *host = rpc_host_open(rl, &options);
+    ASSERT(host); /* at the start there is room */
     buf_deinit(&address);
     return host;
 }
@@ -153,8 +154,8 @@ void manager_free(struct manager *m)
     map_deinit(&m->askers);
     service_cache_deinit(&m->objects);
     user_unref(m->root);
-    buf_deinit(&m->config);
-    buf_deinit(&m->info);
+    held_buf_deinit(&m->config);
+    held_buf_deinit(&m->info);
     mem_free(m);
 }
 

@@ -55,7 +55,7 @@ static const double PING_TIMEOUT_S = 5, PING_TIMEOUT_MOST_S = 600;
 
 struct ping {
     struct rpc_call *call;
-    struct buf address;
+    struct held_buf address;
 };
 
 static void reply_failed(struct rpc_call *call, struct slice address, struct slice reason)
@@ -85,9 +85,9 @@ static void on_pong(const struct rpc_reply *reply, void *arg)
             said = reply->text;
         else if (reply->outcome != RPC_REJECTED)
             said = (struct slice){NULL, 0};
-        reply_failed(p->call, buf_slice(&p->address), said);
+        reply_failed(p->call, buf_slice(&p->address.b), said);
     }
-    buf_deinit(&p->address);
+    held_buf_deinit(&p->address);
     mem_free(p);
 }
 
@@ -99,16 +99,16 @@ static void ping_client(struct manager *m, struct rpc_call *call, struct slice a
     struct ping *p = MEM_NEW(struct ping);
 
     p->call = call;
-    buf_init(&p->address, 0);
-    buf_add_slice(&p->address, address);
-    struct rpc_request request = {.target = buf_slice(&p->address),
+    held_buf_init(&p->address, 0, rpc_call_payer(call));
+    buf_add_slice(&p->address.b, address);
+    struct rpc_request request = {.target = buf_slice(&p->address.b),
                                   .method = SLICE_LIT("services.built-in.ping"),
                                   .args = slice_make(args, sizeof(args) - 1),
                                   .promise = RPC_PROMISE_FULL,
                                   .deadline_ms = (uint64_t)(timeout_s * 1000) + 1};
     if (!ask_client(m, call, &request, on_pong, p)) {
         ask_reject(call);
-        buf_deinit(&p->address);
+        held_buf_deinit(&p->address);
         mem_free(p);
     }
 }

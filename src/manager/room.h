@@ -29,8 +29,8 @@ struct manager {
     } places[MANAGER_N_PLACES];
     struct rpc_service service; /* `default` */
     struct user *root;          /* holds a reference */
-    struct buf config;          /* encoded: what service.config points to */
-    struct buf info;            /* encoded: the record get_service_info("~") answers */
+    struct held_buf config;          /* encoded: what service.config points to */
+    struct held_buf info;            /* encoded: the record get_service_info("~") answers */
     /* hub loop only */
     struct list deletions; /* struct deletion: waiting for the store */
     struct list globs;     /* of service_glob.c: searches under way */

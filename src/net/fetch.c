@@ -43,7 +43,7 @@ struct fetch {
     struct fetcher *fetcher;
     CURL *easy;                     /* NULL: never started */
     struct curl_slist *headers;     /* owned; of a mail: the recipient */
-    struct buf body;
+    struct held_buf body;
     char *mail;                     /* owned: what is being uploaded */
     size_t mail_len, mail_sent;
     curl_socket_t sockets[MAIL_SOCKETS];    /* of a mail: open ones */
@@ -69,7 +69,7 @@ static void fetch_free(struct fetch *one)
         libcurl()->easy_cleanup(one->easy);
     if (one->headers)
         libcurl()->slist_free_all(one->headers);
-    buf_deinit(&one->body);
+    held_buf_deinit(&one->body);
     if (one->mail)
         explicit_bzero(one->mail, one->mail_len);
     mem_free(one->mail);
@@ -103,7 +103,7 @@ static void finish(struct fetch *one)
     if (type)
         reply.content_type = type;
     if (one->outcome == FETCH_OK)
-        reply.body = buf_slice(&one->body);
+        reply.body = buf_slice(&one->body.b);
     else if (one->outcome != FETCH_CLOSED)
         loop_count(one->fetcher->loop, METRIC_FETCHES_FAILED, 1);
     one->done(&reply, one->arg);
@@ -300,11 +300,11 @@ static size_t on_bytes(char *bytes, size_t size, size_t n, void *arg)
 {
     struct fetch *one = arg;
 
-    buf_add(&one->body, bytes, size * n);
-    if (!one->body.is_failed)
+    buf_add(&one->body.b, bytes, size * n);
+    if (!one->body.b.is_failed)
         return size * n;
     one->outcome = FETCH_TOO_LARGE;
-    (void)snprintf(one->text, sizeof(one->text), "the answer is larger than %zu bytes", one->body.cap_bytes);
+    (void)snprintf(one->text, sizeof(one->text), "the answer is larger than %zu bytes", one->body.b.cap_bytes);
     return 0;
 }
 
@@ -330,7 +330,7 @@ static struct fetch *fetch_new(struct fetcher *f, size_t max_bytes, fetch_done *
     one->fetcher = f;
     one->done = done;
     one->arg = arg;
-    buf_init(&one->body, max_bytes ? max_bytes : BODY_MAX);
+    held_buf_init(&one->body, max_bytes ? max_bytes : BODY_MAX, f->loop->own);
     loop_count(f->loop, METRIC_FETCHES, 1);
     return one;
 }
@@ -407,7 +407,7 @@ static bool set_http(struct fetch *one, const struct fetch_request *r)
 
     return SET(one, CURLOPT_PROTOCOLS_STR, protocols) && SET(one, CURLOPT_REDIR_PROTOCOLS_STR, protocols) &&
            SET(one, CURLOPT_FOLLOWLOCATION, r->max_redirects ? 1L : 0L) && SET(one, CURLOPT_MAXREDIRS, (long)r->max_redirects) &&
-           SET(one, CURLOPT_USERAGENT, "hyphad") && SET(one, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)one->body.cap_bytes) &&
+           SET(one, CURLOPT_USERAGENT, "hyphad") && SET(one, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)one->body.b.cap_bytes) &&
            set_method(one, r) && set_headers(one, r);
 }
 

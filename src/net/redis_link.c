@@ -49,7 +49,7 @@ struct conn {
     uv_getaddrinfo_t lookup;
     uv_connect_t connect;
     uv_write_t write;
-    struct buf out;             /* what `write` is sending */
+    struct held_buf out;             /* what `write` is sending */
     bool is_writing;
     char room[READ_ROOM];
 };
@@ -114,7 +114,7 @@ static void let_go(struct conn *c)
     if (--c->n_held)
         return;
     redisReaderFree(c->reader);
-    buf_deinit(&c->out);
+    held_buf_deinit(&c->out);
     mem_free(c);
     if (--l->n_conns == 0 && l->is_closing)
         finish_close(l);
@@ -174,8 +174,8 @@ static void on_written(uv_write_t *write, int status)
 
 static void write_out(struct conn *c)
 {
-    uv_buf_t b = uv_buf_init(c->out.ptr, (unsigned)c->out.len);
-    int r = c->out.is_failed ? UV_ENOMEM : 0;
+    uv_buf_t b = uv_buf_init(c->out.b.ptr, (unsigned)c->out.b.len);
+    int r = c->out.b.is_failed ? UV_ENOMEM : 0;
 
     c->write.data = c;
     if (!r)
@@ -191,8 +191,8 @@ static void flush(struct redis_link *l)
 
     if (!c || c->phase != CONN_READY || c->is_writing || list_is_empty(&l->waiting))
         return;
-    buf_clear(&c->out);
-    while (!list_is_empty(&l->waiting) && c->out.len < WRITE_MAX) {
+    buf_clear(&c->out.b);
+    while (!list_is_empty(&l->waiting) && c->out.b.len < WRITE_MAX) {
         struct command *command = LIST_ENTRY(l->waiting.next, struct command, link);
         list_unlink(&command->link);
         if (!command->bytes) {      /* there was no memory for it */
@@ -200,9 +200,9 @@ static void flush(struct redis_link *l)
             continue;
         }
         list_link(&l->sent, &command->link);
-        buf_add(&c->out, command->bytes, command->n_bytes);
+        buf_add(&c->out.b, command->bytes, command->n_bytes);
     }
-    if (c->out.len)
+    if (c->out.b.len)
         write_out(c);
 }
 
@@ -229,7 +229,7 @@ static bool add_step(struct conn *c, enum step step)
         command = redis_words("CLIENT", "ID", NULL, NULL);
     else if (step == STEP_KILL)
         command = redis_words("CLIENT", "KILL", "ID", number);
-    return add_formatted(&c->out, &command);
+    return add_formatted(&c->out.b, &command);
 }
 
 static void greet(struct conn *c)
@@ -413,7 +413,7 @@ static void start(struct redis_link *l)
     c->n_held = 1;
     c->since_ms = loop_now_ms(l->loop);
     c->reader = redisReaderCreate();
-    buf_init(&c->out, 0);
+    held_buf_init(&c->out, 0, l->loop->own);
     l->conn = c;
     l->n_conns++;
     if (l->options.uri.path)

@@ -118,11 +118,11 @@ static void do_admitted(struct peer *p)
 
     if (!req)
         return;
-    http_header_add(&s->headers, "Cache-Control", SLICE_LIT("no-cache"));
-    http_header_add(&s->headers, "X-Accel-Buffering", SLICE_LIT("no"));
-    http_stream_begin(req, 200, content_type, buf_slice(&s->headers));
+    http_header_add(&s->headers.b, "Cache-Control", SLICE_LIT("no-cache"));
+    http_header_add(&s->headers.b, "X-Accel-Buffering", SLICE_LIT("no"));
+    http_stream_begin(req, 200, content_type, buf_slice(&s->headers.b));
     http_stream_patience(req, patience_ms(loop_config(p->pl->loop)));
-    buf_deinit(&s->headers);
+    held_buf_deinit(&s->headers);
     start_expiry(s);
     s->sent_ms = loop_now_ms(p->pl->loop);
     timer_start(p->pl->loop, &s->ping, loop_config(p->pl->loop)->stream_ping_interval_ms);
@@ -216,7 +216,7 @@ static struct http_request *let_go(struct peer *p)
     timer_stop(p->pl->loop, &s->ping);
     timer_stop(p->pl->loop, &s->expiry);
     list_unlink(&s->later.link);
-    buf_deinit(&s->headers);
+    held_buf_deinit(&s->headers);
     while (!list_is_empty(&s->posts)) {
         struct post *post = post_of(s->posts.next);
         list_unlink(s->posts.next);
@@ -345,7 +345,7 @@ static struct peer *open_peer(struct peer_loop *pl, struct http_request *req)
     list_init(&s->posts);
     timer_init(&s->ping, on_ping_due);
     timer_init(&s->expiry, on_expiry_due);
-    buf_init(&s->headers, 0);
+    held_buf_init(&s->headers, 0, p->account);
     return p;
 }
 
@@ -396,7 +396,7 @@ static void stream_start(struct peer_loop *pl, struct http_request *req)
     (void)parameter(req, "workspace", &workspace);
     (void)parameter(req, "reconnection_token", &reconnection);
     struct stream_peer *s = open_peer(pl, req)->conn;
-    speaker_open(&s->speaker, req, &token, &s->headers);
+    speaker_open(&s->speaker, req, &token, &s->headers.b);
     s->peer->address = s->speaker.opened.address;
     s->is_reconnection = continues_login(pl, &s->speaker, token, buf_slice(&reconnection));
     login_ask(s->peer, &(struct login_claim){.client_id = buf_slice(&client),

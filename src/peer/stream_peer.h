@@ -28,7 +28,7 @@ struct stream_peer {
     struct list posts;              /* struct post.link: held back by pressure, in order */
     struct speaker speaker;         /* who may post */
     struct timer expiry;            /* running while open, when posts need a token that expires */
-    struct buf headers;             /* of the response, until it begins */
+    struct held_buf headers;             /* of the response, until it begins */
     bool is_reconnection, is_held, is_probed;
 };
 extern const struct peer_transport stream_transport;

@@ -45,7 +45,7 @@ static void free_if_done(struct queues *qs)
         return;
     ASSERT(qs->shelves.n_entries == 0);
     map_deinit(&qs->shelves);
-    buf_deinit(&qs->config);
+    held_buf_deinit(&qs->config);
     mem_free(qs);
 }
 
@@ -81,19 +81,19 @@ static void build_service(struct queues *qs)
 {
     struct mp_open config;
 
-    buf_init(&qs->config, 0);
-    mp_open_map(&config, &qs->config);
+    held_buf_init(&qs->config, 0, qs->hub->loop->own);
+    mp_open_map(&config, &qs->config.b);
     mp_key(&config, "visibility");
-    mp_add_text(&qs->config, "public");
+    mp_add_text(&qs->config.b, "public");
     mp_key(&config, "require_context");
-    mp_add_bool(&qs->config, true);
+    mp_add_bool(&qs->config.b, true);
     mp_close(&config);
     qs->service = (struct rpc_service){
         .id = "queue",
         .name = "Task Queue Service",
         .description = "First-in-first-out queues of tasks, for each workspace its own.",
         .type = "generic",
-        .config = buf_slice(&qs->config),
+        .config = buf_slice(&qs->config.b),
         .methods = queue_methods,
         .n_methods = queue_n_methods,
         .arg = qs};

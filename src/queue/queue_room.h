@@ -15,7 +15,7 @@ struct queues {
     struct manager *manager; /* NULL once closed */
     struct map shelves;      /* workspace id -> struct shelf, owned */
     struct rpc_service service;
-    struct buf config; /* encoded: what service.config points to */
+    struct held_buf config; /* encoded: what service.config points to */
     struct registry_watch watch;
     uint64_t next_number;
     unsigned n_asked; /* of the store: what it has yet to answer */

@@ -51,6 +51,8 @@ static void do_get_service(struct rpc_call *call, void *arg)
         rpc_reject(call, "PermissionError", "Permission denied for getting protected service: " SLICE_FMT
                    ", workspace mismatch: " SLICE_FMT " != " SLICE_FMT, SLICE_ARG(id), SLICE_ARG(h->parts.workspace),
                    SLICE_ARG(call->workspace));
+    else if (!host_service_object(h, s).len)
+        rpc_reject(call, "RuntimeError", "No room for the service object");
     else
         rpc_resolve(call, host_service_object(h, s));
 }
@@ -207,7 +209,6 @@ static const struct rpc_method methods[] = {
 
 void built_in_init(struct rpc_service *ret, struct buf *config)
 {
-    buf_init(config, 0);
     mp_add_map(config, 3);
     mp_add_text(config, "require_context");
     mp_add_bool(config, true);

@@ -2,5 +2,5 @@
 #pragma once
 #include "rpc/rpc.h"
 
-/* Fills the service; config gets its encoded configuration, which must live as long. */
+/* Fills the service; config gets its encoded configuration, and must live as long. */
 void built_in_init(struct rpc_service *ret, struct buf *config);

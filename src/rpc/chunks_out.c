@@ -38,7 +38,7 @@ static size_t chunk_size(const struct upload_out *u)
 {
     const struct rpc_host *h = u->host;
     size_t promise = u->promise == RPC_PROMISE_FULL ? 512 + 3 * h->address.len : 0;
-    size_t around = 512 + promise + LINEAGE_BYTES_MAX + h->user_map.len + h->address.len + h->workspace.len +
+    size_t around = 512 + promise + LINEAGE_BYTES_MAX + h->user_map.b.len + h->address.len + h->workspace.len +
                     2 * u->o.target.len + u->key.len;
 
     if (around <= HYPHA_CHUNK_SLACK)

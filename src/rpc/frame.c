@@ -66,9 +66,9 @@ static void add_head(struct buf *b, const struct rpc_host *h, const struct frame
     add_pair(b, "ws", context_workspace(h, f->to));
     mp_add_text(b, "user");
     if (is_for_manager(f->to))
-        user_add_sealed_mp(b, buf_slice(&h->user_map), h->user);
+        user_add_sealed_mp(b, buf_slice(&h->user_map.b), h->user);
     else
-        mp_add_raw(b, buf_slice(&h->user_map));
+        mp_add_raw(b, buf_slice(&h->user_map.b));
 }
 
 struct msg *frame_new(struct rpc_host *h, const struct frame *f)

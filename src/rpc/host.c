@@ -29,7 +29,8 @@ struct rpc_loop *rpc_loop_new(struct loop *loop, struct router *router, const st
     list_init(&rl->tell_gone.link);
     rl->tell_gone.run = calls_tell_gone;
     buf_init(&rl->scratch, 0);
-    built_in_init(&rl->built_in, &rl->built_in_config);
+    held_buf_init(&rl->built_in_config, 0, loop->own);
+    built_in_init(&rl->built_in, &rl->built_in_config.b);
     return rl;
 }
 
@@ -41,7 +42,7 @@ void rpc_loop_free(struct rpc_loop *rl)
     list_unlink(&rl->tell_gone.link);
     map_deinit(&rl->remotes);
     buf_deinit(&rl->scratch);
-    buf_deinit(&rl->built_in_config);
+    held_buf_deinit(&rl->built_in_config);
     mem_free(rl);
 }
 
@@ -127,10 +128,15 @@ struct rpc_host *rpc_host_open(struct rpc_loop *rl, const struct rpc_host_option
     copy_names(h, options);
     init_lists(h);
     h->user = user_ref(options->user);
-    buf_init(&h->user_map, 0);
-    user_add_mp(&h->user_map, h->user, true);
     h->account = account_ref(options->account);
     h->n_refs = 1;
+    list_init(&h->link);
+    held_buf_init(&h->user_map, 0, h->account);
+    user_add_mp(&h->user_map.b, h->user, true);
+    if (h->user_map.b.is_failed) {
+        host_unref(h);
+        return NULL;
+    }
     h->is_open = true;
     list_link(&rl->hosts, &h->link);
     router_attach(rl->router, rl->loop, &h->endpoint);
@@ -167,7 +173,7 @@ void host_ref(struct rpc_host *h)
 
 static void hosted_free(struct hosted *s)
 {
-    buf_deinit(&s->object);
+    held_buf_deinit(&s->object);
     mem_free(s);
 }
 
@@ -183,7 +189,7 @@ void host_unref(struct rpc_host *h)
     list_unlink(&h->finish.link);
     ring_deinit(&h->inbox);
     map_deinit(&h->sessions);
-    buf_deinit(&h->user_map);
+    held_buf_deinit(&h->user_map);
     user_unref(h->user);
     account_unref(h->account);
     mem_free(h->text);
@@ -199,7 +205,7 @@ void rpc_host_add(struct rpc_host *h, const struct rpc_service *service)
     ASSERT(!host_find_service(h, slice_of(service->id)));
     s->service = service;
     list_init(&s->link);
-    buf_init(&s->object, 0);
+    held_buf_init(&s->object, 0, h->account);
     list_link(&h->services, &s->link);
 }
 
@@ -225,9 +231,11 @@ struct hosted *host_find_service(const struct rpc_host *h, struct slice id)
 
 struct slice host_service_object(const struct rpc_host *h, struct hosted *s)
 {
-    if (!s->object.len)
-        schema_add_object(&s->object, s->service, slice_of(h->rl->settings->base_url), h->address);
-    return buf_slice(&s->object);
+    if (s->object.b.is_failed)
+        buf_clear(&s->object.b);
+    if (!s->object.b.len)
+        schema_add_object(&s->object.b, s->service, slice_of(h->rl->settings->base_url), h->address);
+    return s->object.b.is_failed ? (struct slice){NULL, 0} : buf_slice(&s->object.b);
 }
 
 struct slice rpc_host_service_object(const struct rpc_host *h, const char *service_id)

@@ -17,7 +17,7 @@ struct rpc_loop {
     struct list gone_calls;     /* struct call: their callers left, on_gone is due at the end of the turn */
     struct deferred tell_gone;
     struct rpc_service built_in;        /* const after init: every host carries it */
-    struct buf built_in_config;
+    struct held_buf built_in_config;
     struct buf scratch;         /* frame heads are written here before their size is known */
 };
 
@@ -25,7 +25,7 @@ struct rpc_loop {
 struct hosted {
     struct list link;
     const struct rpc_service *service;
-    struct buf object;          /* what get_service answers; empty until asked */
+    struct held_buf object;          /* what get_service answers; empty until asked */
 };
 
 struct rpc_host {
@@ -37,7 +37,7 @@ struct rpc_host {
     struct address parts;       /* of the address */
     struct slice workspace;     /* stamped as `ws`; empty = the target's */
     struct user *user;          /* holds a reference */
-    struct buf user_map;        /* the same, encoded */
+    struct held_buf user_map;        /* the same, encoded */
     struct account *account;    /* holds a reference */
     /* loop only */
     struct list link;           /* among the loop's hosts */
@@ -61,4 +61,4 @@ void host_unref(struct rpc_host *h);            /* the last one frees */
 static inline struct loop *host_loop(const struct rpc_host *h) { return h->endpoint.loop; }
 /* NULL when the host carries no such service. */
 struct hosted *host_find_service(const struct rpc_host *h, struct slice id);
-struct slice host_service_object(const struct rpc_host *h, struct hosted *s);     /* encoded on first use */
+struct slice host_service_object(const struct rpc_host *h, struct hosted *s);     /* encoded on first use; empty: no room */

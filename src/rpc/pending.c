@@ -37,7 +37,7 @@ static void pending_free(struct pending *p)
     list_unlink(&p->link);
     list_unlink(&p->due);
     p->host->n_pendings--;
-    buf_deinit(&p->words);
+    held_buf_deinit(&p->words);
     mem_free(p);
 }
 
@@ -46,15 +46,15 @@ static void pending_end(struct pending *p, const struct rpc_reply *reply)
     struct rpc_host *h = p->host;
     rpc_done *done = p->done;
     void *arg = p->arg;
-    struct buf words = p->words;
+    struct held_buf words = p->words;
 
-    p->words = (struct buf){0};
+    p->words = (struct held_buf){0};
     pending_unlink(p);
     pending_free(p);
     host_ref(h);
     done(reply, arg);
     host_unref(h);
-    buf_deinit(&words);
+    held_buf_deinit(&words);
 }
 
 static void finish_words(struct pending *p, const char *fmt, va_list args)
@@ -62,7 +62,7 @@ static void finish_words(struct pending *p, const char *fmt, va_list args)
     char text[PENDING_WORDS_MAX];
 
     vsnprintf(text, sizeof(text), fmt, args);
-    buf_add_slice(&p->words, slice_utf8_prefix(slice_of(text), sizeof(text) - 2));
+    buf_add_slice(&p->words.b, slice_utf8_prefix(slice_of(text), sizeof(text) - 2));
 }
 
 void pending_fail(struct pending *p, enum rpc_outcome outcome, const char *fmt, ...)
@@ -87,7 +87,7 @@ void pendings_run_finished(struct deferred *d)
     host_ref(h);
     while (!list_is_empty(&h->finished)) {
         struct pending *p = LIST_ENTRY(h->finished.next, struct pending, due);
-        struct rpc_reply reply = {.outcome = p->outcome, .text = buf_slice(&p->words)};
+        struct rpc_reply reply = {.outcome = p->outcome, .text = buf_slice(&p->words.b)};
         pending_end(p, &reply);
     }
     host_unref(h);
@@ -123,9 +123,9 @@ static void time_out(struct pending *p, const char *why)
     struct slice rest = slice_of(why);
 
     loop_count(host_loop(p->host), METRIC_RPC_TIMEOUTS, 1);
-    buf_add_fmt(&p->words, "Method call timed out: " SLICE_FMT ":" SLICE_FMT, SLICE_ARG(p->target), SLICE_ARG(p->method));
-    buf_add_slice(&p->words, rest);
-    pending_end(p, &(struct rpc_reply){.outcome = RPC_TIMED_OUT, .text = buf_slice(&p->words)});
+    buf_add_fmt(&p->words.b, "Method call timed out: " SLICE_FMT ":" SLICE_FMT, SLICE_ARG(p->target), SLICE_ARG(p->method));
+    buf_add_slice(&p->words.b, rest);
+    pending_end(p, &(struct rpc_reply){.outcome = RPC_TIMED_OUT, .text = buf_slice(&p->words.b)});
 }
 
 static void on_silence(struct timer *t)
@@ -180,7 +180,7 @@ void pendings_close(struct rpc_host *h)
         struct pending *p = LIST_ENTRY(h->pendings.next, struct pending, link);
         struct rpc_reply reply = {.outcome = RPC_CLOSED, .text = SLICE_LIT("The caller was closed")};
         if (!list_is_empty(&p->due))
-            reply = (struct rpc_reply){.outcome = p->outcome, .text = buf_slice(&p->words)};
+            reply = (struct rpc_reply){.outcome = p->outcome, .text = buf_slice(&p->words.b)};
         pending_end(p, &reply);
     }
 }
@@ -328,7 +328,7 @@ static struct pending *pending_new(struct rpc_host *h, const struct rpc_request 
     p->callbacks = rq->callbacks;
     timer_init(&p->silence, on_silence);
     timer_init(&p->deadline, on_deadline);
-    buf_init(&p->words, 0);
+    held_buf_init(&p->words, 0, h->account);
     list_init(&p->due);
     list_init(&p->link);
     list_init(&p->wait);

@@ -20,7 +20,7 @@ struct pending {
     const struct rpc_service *callbacks;    /* borrowed, or NULL */
     struct upload_out *upload;  /* while the call itself travels in chunks */
     enum rpc_outcome outcome;   /* of a finished one */
-    struct buf words;           /* the same: what rpc_reply.text will be */
+    struct held_buf words;           /* the same: what rpc_reply.text will be */
     char text[];
 };
 

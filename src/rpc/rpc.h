@@ -73,8 +73,8 @@ struct rpc_host_options {
     struct slice workspace;
     struct account *account;        /* charged for what it sends */
 };
-/* Attaches, binds the address and answers `services.built-in.*` (3.13). Loop thread. */
-struct rpc_host *rpc_host_open(struct rpc_loop *rl, const struct rpc_host_options *options);
+/* Attaches, binds the address and answers `services.built-in.*` (3.13). Loop thread. NULL: its account has no room for it. */
+MUST_CHECK struct rpc_host *rpc_host_open(struct rpc_loop *rl, const struct rpc_host_options *options);
 void rpc_host_add(struct rpc_host *h, const struct rpc_service *service);
 /* Further calls do not find it; calls under way go on. Harmless when the host does not carry it. */
 void rpc_host_remove(struct rpc_host *h, const struct rpc_service *service);

@@ -118,11 +118,11 @@ bool journal_op_add_row(struct store_op *op, const struct journal_row *row)
         head.lens[i] = runs[i].len;
         n_bytes += runs[i].len;
     }
-    if (op->journal->query.max_bytes && op->result.len + n_bytes > op->journal->query.max_bytes)
+    if (op->journal->query.max_bytes && op->result.b.len + n_bytes > op->journal->query.max_bytes)
         return false;
-    buf_add(&op->result, &head, sizeof(head));
+    buf_add(&op->result.b, &head, sizeof(head));
     for (unsigned i = 0; i < 4; i++)
-        buf_add_slice(&op->result, runs[i]);
+        buf_add_slice(&op->result.b, runs[i]);
     return true;
 }
 
@@ -131,8 +131,8 @@ bool journal_op_add_count(struct store_op *op, struct slice type, int64_t n_rows
     const struct journal_row row = {.id = n_rows, .type = type};
 
     if (!journal_op_add_row(op, &row))
-        op->result.is_failed = true;
-    return !op->result.is_failed;
+        op->result.b.is_failed = true;
+    return !op->result.b.is_failed;
 }
 
 static struct journal_row take_row(struct slice *rest)
@@ -165,8 +165,8 @@ static void tell(const struct store_op *op, int outcome, const struct journal_ro
 
 void journal_op_deliver(struct store_engine *e, struct store_op *op)
 {
-    struct slice rest = buf_slice(&op->result);
-    bool has_failed = op->outcome == STORE_FAILED || op->result.is_failed;
+    struct slice rest = buf_slice(&op->result.b);
+    bool has_failed = op->outcome == STORE_FAILED || op->result.b.is_failed;
 
     if (op->journal->n_dropped && !has_failed)
         loop_count(e->base.loop, METRIC_JOURNAL_DROPPED, (int64_t)op->journal->n_dropped);

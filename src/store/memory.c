@@ -108,7 +108,7 @@ static int run_get(struct memory_store *m, struct store_op *op)
     held_free(name);
     if (!r)
         return STORE_ABSENT;
-    buf_add(&op->result, r->bytes, r->bytes_len);
+    buf_add(&op->result.b, r->bytes, r->bytes_len);
     return STORE_OK;
 }
 
@@ -128,7 +128,7 @@ static struct slice key_of(const struct record *r)
 static int run_scan(struct memory_store *m, struct store_op *op)
 {
     struct record **found = held_new((m->records.n_entries + 1) * sizeof(struct record *), m->engine.base.loop->own);
-    struct slice after = buf_slice(&op->after);
+    struct slice after = buf_slice(&op->after.b);
     bool has_room = true;
     size_t cursor = 0, n = 0, i = 0;
     struct slice name;

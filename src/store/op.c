@@ -22,7 +22,7 @@ void store_op_reset(struct store_op *op)
     op->outcome = STORE_FAILED;
     op->has_more = false;
     op->n_rows = 0;
-    buf_clear(&op->result);
+    buf_clear(&op->result.b);
 }
 
 /* A row of a scan: two lengths, key, bytes. */
@@ -34,28 +34,28 @@ bool store_op_add_row(struct store_op *op, struct slice key, struct slice bytes)
 {
     struct row_head head = {key.len, bytes.len};
 
-    buf_add(&op->result, &head, sizeof(head));
-    buf_add_slice(&op->result, key);
-    buf_add_slice(&op->result, bytes);
+    buf_add(&op->result.b, &head, sizeof(head));
+    buf_add_slice(&op->result.b, key);
+    buf_add_slice(&op->result.b, bytes);
     op->n_rows++;
-    return op->n_rows < STORE_SCAN_ROWS && op->result.len < STORE_SCAN_BYTES && !op->result.is_failed;
+    return op->n_rows < STORE_SCAN_ROWS && op->result.b.len < STORE_SCAN_BYTES && !op->result.b.is_failed;
 }
 
 /* The least key that is greater. */
 static void go_behind(struct store_op *op, struct slice key)
 {
-    buf_clear(&op->after);
-    buf_add_slice(&op->after, key);
-    buf_add_byte(&op->after, 0);
+    buf_clear(&op->after.b);
+    buf_add_slice(&op->after.b, key);
+    buf_add_byte(&op->after.b, 0);
 }
 
 /* True: there is a next piece. */
 static bool deliver_rows(const struct store_engine *e, struct store_op *op)
 {
-    struct slice rest = buf_slice(&op->result);
+    struct slice rest = buf_slice(&op->result.b);
     struct row_head head;
 
-    if (op->outcome == STORE_FAILED || op->result.is_failed) {
+    if (op->outcome == STORE_FAILED || op->result.b.is_failed) {
         op->row(STORE_FAILED, (struct slice){0}, (struct slice){0}, op->arg);
         return false;
     }
@@ -69,7 +69,7 @@ static bool deliver_rows(const struct store_engine *e, struct store_op *op)
             go_behind(op, key);
         op->row(STORE_OK, key, bytes, op->arg);
     }
-    if (op->has_more && !op->after.is_failed && !e->is_closing) {
+    if (op->has_more && !op->after.b.is_failed && !e->is_closing) {
         store_op_reset(op);
         return true;
     }
@@ -81,7 +81,7 @@ struct store_op *store_op_deliver(struct store_engine *e, struct store_op *op)
 {
     struct store *s = &e->base;
 
-    if (op->outcome == STORE_FAILED || op->result.is_failed)
+    if (op->outcome == STORE_FAILED || op->result.b.is_failed)
         loop_count(s->loop, METRIC_STORE_ERRORS, 1);
     else if (store_op_is_write(op))
         loop_count(s->loop, METRIC_STORE_WRITES, 1);
@@ -93,11 +93,11 @@ struct store_op *store_op_deliver(struct store_engine *e, struct store_op *op)
     else if (op->kind == STORE_OP_SCAN)
         ;   /* said already */
     else if (op->kind == STORE_OP_GET)
-        op->got(op->result.is_failed ? STORE_FAILED : op->outcome, buf_slice(&op->result), op->arg);
+        op->got(op->result.b.is_failed ? STORE_FAILED : op->outcome, buf_slice(&op->result.b), op->arg);
     else if (op->done)
         op->done(op->outcome, op->arg);
-    buf_deinit(&op->result);
-    buf_deinit(&op->after);
+    held_buf_deinit(&op->result);
+    held_buf_deinit(&op->after);
     mem_free(op->journal);
     held_free(op->data);
     mem_free(op);
@@ -121,8 +121,8 @@ struct store_op *store_op_new(struct store *s, enum store_op_kind kind, const ch
     op->kind = kind;
     op->bucket = bucket;
     op->outcome = STORE_FAILED;
-    buf_init(&op->result, 0);
-    buf_init(&op->after, 0);
+    held_buf_init(&op->result, 0, account_shared(s->loop->own));
+    held_buf_init(&op->after, 0, account_shared(s->loop->own));
     if (n_bytes <= STORE_QUEUE_BYTES_MAX - e->queued_bytes)
         op->data = held_new(n_bytes + 1, s->loop->own);
     op->is_refused = !op->data;

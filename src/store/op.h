@@ -28,12 +28,12 @@ struct store_op {
     void *arg;
     struct journal_op *journal;     /* owned; NULL but for the journal's kinds */
     bool is_refused;                /* no room for the copy: not run, fails */
-    struct buf after;               /* scan: rows from this key on are wanted; at first empty */
+    struct held_buf after;               /* scan: rows from this key on are wanted; at first empty */
     /* the engine's answer */
     bool has_more;                  /* scan: rows follow this piece */
     size_t n_rows;                  /* scan: in result */
     int outcome;
-    struct buf result;              /* get: the bytes; scan: rows by store_op_add_row(); journal_op_add_*() */
+    struct held_buf result;              /* get: the bytes; scan: rows by store_op_add_row(); journal_op_add_*() */
 };
 
 /* A piece of a scan ends with the row that reaches one of these. */

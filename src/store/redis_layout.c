@@ -176,11 +176,11 @@ static void read_get(struct store_op *op, const struct redis_reply *reply, int64
     bool is_there = redis_reply_kind(reply) != REDIS_NIL;
 
     if (is_there && layout_of(op->bucket) == LAYOUT_STRINGS)
-        (void)!redis_layout_add_block(&op->result, redis_reply_text(redis_reply_at(reply, 0)), redis_reply_int(redis_reply_at(reply, 1)), now_s);
+        (void)!redis_layout_add_block(&op->result.b, redis_reply_text(redis_reply_at(reply, 0)), redis_reply_int(redis_reply_at(reply, 1)), now_s);
     else if (is_there)
-        is_there = redis_layout_decode(op->bucket, redis_reply_text(reply), now_s, &op->result);
+        is_there = redis_layout_decode(op->bucket, redis_reply_text(reply), now_s, &op->result.b);
     if (!is_there)
-        buf_clear(&op->result);
+        buf_clear(&op->result.b);
     op->outcome = is_there ? STORE_OK : STORE_ABSENT;
 }
 

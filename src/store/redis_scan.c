@@ -33,8 +33,8 @@ struct redis_scan *redis_scan_new(struct loop *loop, const char *bucket)
     s->bucket = bucket;
     held_buf_init(&s->keys, 0, loop->own);
     (void)snprintf(s->cursor, sizeof(s->cursor), "0");
-    buf_init(&s->name, 0);
-    buf_init(&s->packed, 0);
+    held_buf_init(&s->name, 0, loop->own);
+    held_buf_init(&s->packed, 0, loop->own);
     return s;
 }
 
@@ -44,8 +44,8 @@ struct redis_scan *redis_scan_free(struct redis_scan *s)
         return NULL;
     held_free(s->sorted);
     held_buf_deinit(&s->keys);
-    buf_deinit(&s->name);
-    buf_deinit(&s->packed);
+    held_buf_deinit(&s->name);
+    held_buf_deinit(&s->packed);
     return mem_free(s);
 }
 
@@ -54,10 +54,10 @@ static void pack_keys(struct redis_scan *s)
     size_t n = s->n_sorted - s->at;
 
     n = n < STORE_SCAN_ROWS ? n : STORE_SCAN_ROWS;
-    buf_clear(&s->packed);
-    mp_add_array(&s->packed, (uint32_t)n);
+    buf_clear(&s->packed.b);
+    mp_add_array(&s->packed.b, (uint32_t)n);
     for (size_t i = 0; i < n; i++)
-        mp_add_str(&s->packed, s->sorted[s->at + i]);
+        mp_add_str(&s->packed.b, s->sorted[s->at + i]);
 }
 
 struct redis_command redis_scan_ask(struct redis_scan *s)
@@ -65,10 +65,10 @@ struct redis_command redis_scan_ask(struct redis_scan *s)
     bool is_strings = redis_layout_is_strings(s->bucket);
     struct redis_command c = {.args = {SLICE_LIT("EVAL")}, .n_args = 5};
 
-    buf_clear(&s->name);
-    redis_layout_add_name(&s->name, s->bucket);
+    buf_clear(&s->name.b);
+    redis_layout_add_name(&s->name.b, s->bucket);
     c.args[2] = SLICE_LIT("1");
-    c.args[3] = buf_slice(&s->name);
+    c.args[3] = buf_slice(&s->name.b);
     if (!s->sorted) {
         c.args[1] = slice_of(is_strings ? STRING_KEYS : HASH_KEYS);
         c.args[4] = slice_of(s->cursor);
@@ -77,7 +77,7 @@ struct redis_command redis_scan_ask(struct redis_scan *s)
     pack_keys(s);
     c.args[1] = slice_of(is_strings ? STRING_ROWS : HASH_ROWS);
     c.args[4] = SLICE_LIT("262144");        /* STORE_SCAN_BYTES */
-    c.args[5] = buf_slice(&s->packed);
+    c.args[5] = buf_slice(&s->packed.b);
     c.n_args = 6;
     return c;
 }
@@ -150,7 +150,7 @@ static bool add_row(const struct redis_scan *s, const struct redis_reply *reply,
     buf_init(&bytes, 0);
     is_there = is_strings ? redis_layout_add_block(&bytes, redis_reply_text(value), redis_reply_int(redis_reply_at(reply, 2 * i + 1)), now_s)
                           : redis_layout_decode(s->bucket, redis_reply_text(value), now_s, &bytes);
-    op->result.is_failed = op->result.is_failed || bytes.is_failed;
+    op->result.b.is_failed = op->result.b.is_failed || bytes.is_failed;
     if (is_there)
         has_room = store_op_add_row(op, s->sorted[s->at], buf_slice(&bytes));
     buf_deinit(&bytes);

@@ -18,7 +18,7 @@ struct redis_scan {
     struct slice *sorted;           /* owned, in keys; NULL: they are still being fetched */
     size_t n_keys, n_sorted, at;
     char cursor[24];
-    struct buf name, packed;        /* of the command under way */
+    struct held_buf name, packed;        /* of the command under way */
 };
 
 struct redis_scan *redis_scan_new(struct loop *loop, const char *bucket);

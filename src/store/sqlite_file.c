@@ -71,7 +71,7 @@ static bool run_get(struct sqlite_file *f, struct store_op *op)
     (void)sqlite3_bind_int64(f->get, 3, now_s());
     op->outcome = STORE_ABSENT;
     if (sqlite3_step(f->get) == SQLITE_ROW) {
-        buf_add_slice(&op->result, column(f->get, 0));
+        buf_add_slice(&op->result.b, column(f->get, 0));
         op->outcome = STORE_OK;
     }
     return finish(f->get);
@@ -83,7 +83,7 @@ static bool run_scan(struct sqlite_file *f, struct store_op *op)
 
     bind_text(f->scan, 1, op->bucket);
     (void)sqlite3_bind_int64(f->scan, 2, now_s());
-    bind_bytes(f->scan, 3, buf_slice(&op->after));
+    bind_bytes(f->scan, 3, buf_slice(&op->after.b));
     op->outcome = STORE_OK;
     while (has_room && sqlite3_step(f->scan) == SQLITE_ROW)
         has_room = store_op_add_row(op, column(f->scan, 0), column(f->scan, 1));

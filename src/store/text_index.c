@@ -26,7 +26,7 @@ struct text_op {
     enum text_op_kind kind;
     int64_t number;
     struct slice fields[TEXT_INDEX_FIELDS]; /* inside bytes */
-    struct buf bytes;                       /* put: the fields; search: the expression */
+    struct held_buf bytes;                       /* put: the fields; search: the expression */
     uint64_t time_ms;
     text_index_done *done; /* NULL: nobody waits any more */
     void *arg;
@@ -159,9 +159,9 @@ static void run_search(struct text_index *t, struct text_op *op)
     int step = SQLITE_DONE;
 
     op->outcome = TEXT_INDEX_OK;
-    if (!op->bytes.len) /* no word: nothing has it */
+    if (!op->bytes.b.len) /* no word: nothing has it */
         return;
-    bind_text(t->search, 1, buf_slice(&op->bytes));
+    bind_text(t->search, 1, buf_slice(&op->bytes.b));
     while (op->outcome == TEXT_INDEX_OK && (step = sqlite3_step(t->search)) == SQLITE_ROW) {
         struct text_match match = {sqlite3_column_int64(t->search, 0),
                                    score_of(sqlite3_column_double(t->search, 1))};
@@ -206,8 +206,8 @@ static void start(struct text_index *t);
 static void op_free(struct text_index *t, struct text_op *op)
 {
     list_unlink(&op->link);
-    t->queued_bytes -= op->bytes.len + sizeof(*op);
-    buf_deinit(&op->bytes);
+    t->queued_bytes -= op->bytes.b.len + sizeof(*op);
+    held_buf_deinit(&op->bytes);
     held_free(op->matches);
     mem_free(op);
 }
@@ -270,45 +270,45 @@ static void ask(struct text_index *t, struct text_op *op)
 {
     LOOP_ASSERT(t->loop);
     ASSERT(!t->is_closing);
-    t->queued_bytes += op->bytes.len + sizeof(*op);
+    t->queued_bytes += op->bytes.b.len + sizeof(*op);
     list_link(&t->ops, &op->link);
     if (!t->is_running)
         loop_defer(t->loop, &t->gather);
 }
 
-static struct text_op *op_new(enum text_op_kind kind)
+static struct text_op *op_new(struct text_index *t, enum text_op_kind kind)
 {
     struct text_op *op = MEM_NEW(struct text_op);
 
     op->kind = kind;
     list_init(&op->link);
-    buf_init(&op->bytes, 0);
+    held_buf_init(&op->bytes, 0, account_shared(t->loop->own));
     return op;
 }
 
 bool text_index_put(struct text_index *t, int64_t number,
                     const struct slice fields[TEXT_INDEX_FIELDS])
 {
-    struct text_op *op = op_new(TEXT_PUT);
+    struct text_op *op = op_new(t, TEXT_PUT);
     size_t at = 0;
 
     op->number = number;
     for (unsigned i = 0; i < TEXT_INDEX_FIELDS; i++)
-        buf_add_slice(&op->bytes, fields[i]);
-    if (op->bytes.is_failed || t->queued_bytes + op->bytes.len > TEXT_INDEX_QUEUE_BYTES) {
-        buf_deinit(&op->bytes);
+        buf_add_slice(&op->bytes.b, fields[i]);
+    if (op->bytes.b.is_failed || t->queued_bytes + op->bytes.b.len > TEXT_INDEX_QUEUE_BYTES) {
+        held_buf_deinit(&op->bytes);
         mem_free(op);
         return false;
     }
     for (unsigned i = 0; i < TEXT_INDEX_FIELDS; at += fields[i++].len)
-        op->fields[i] = slice_make(op->bytes.ptr + at, fields[i].len);
+        op->fields[i] = slice_make(op->bytes.b.ptr + at, fields[i].len);
     ask(t, op);
     return true;
 }
 
 void text_index_remove(struct text_index *t, int64_t number)
 {
-    struct text_op *op = op_new(TEXT_REMOVE);
+    struct text_op *op = op_new(t, TEXT_REMOVE);
 
     op->number = number;
     ask(t, op);
@@ -317,10 +317,10 @@ void text_index_remove(struct text_index *t, int64_t number)
 void text_index_search(struct text_index *t, const struct text_question *q, text_index_done *done,
                        void *arg)
 {
-    struct text_op *op = op_new(TEXT_SEARCH);
+    struct text_op *op = op_new(t, TEXT_SEARCH);
 
-    if (!build(&op->bytes, q))
-        buf_clear(&op->bytes);
+    if (!build(&op->bytes.b, q))
+        buf_clear(&op->bytes.b);
     op->time_ms = q->time_ms;
     op->done = done;
     op->arg = arg;
