@@ -1,9 +1,9 @@
 /* rate: a set-associative table. A key's hash names a set of eight buckets; a new key takes a free
- * one or the one that was quiet longest. Keys are kept as 64-bit hashes under the process key, so
+ * one or the one that is nearest to full. Keys are kept as 64-bit hashes under the process key, so
  * nobody can aim at another's bucket.
  *
- * A bucket that has been quiet for long is full again, so forgetting it changes nothing:
- * eviction only matters while more than eight busy keys share a set. Each set group has a lock,
+ * A bucket that is full again may be forgotten without changing anything, so of a full set that one goes
+ * which will be full first: eviction only matters while more than eight busy keys share a set. Each set group has a lock,
  * held for arithmetic only. */
 #include "http/rate.h"
 
@@ -17,7 +17,7 @@ enum { RATE_SETS = 2048, RATE_WAYS = 8, RATE_LOCKS = 16 };
 
 struct bucket {
     uint64_t key; /* 0 = free */
-    uint64_t filled_ms;
+    uint64_t filled_ms, full_ms; /* when it was last filled; when it will be full, at the latest */
     double tokens;
 };
 
@@ -45,16 +45,16 @@ struct http_rate *http_rate_free(struct http_rate *r)
 
 static struct bucket *bucket_of(struct bucket *set, uint64_t key, double burst, uint64_t now_ms)
 {
-    struct bucket *oldest = &set[0];
+    struct bucket *least = &set[0];
 
     for (unsigned i = 0; i < RATE_WAYS; i++) {
         if (set[i].key == key)
             return &set[i];
-        if (!set[i].key || (oldest->key && set[i].filled_ms < oldest->filled_ms))
-            oldest = &set[i];
+        if (!set[i].key || (least->key && set[i].full_ms < least->full_ms))
+            least = &set[i];
     }
-    *oldest = (struct bucket){key, now_ms, burst};
-    return oldest;
+    *least = (struct bucket){key, now_ms, now_ms, burst};
+    return least;
 }
 
 bool http_rate_take(struct http_rate *r, struct slice key, struct http_rate_tier tier,
@@ -63,6 +63,7 @@ bool http_rate_take(struct http_rate *r, struct slice key, struct http_rate_tier
     if (tier.per_s <= 0)
         return true;
     double burst = tier.burst < 1 ? 1 : tier.burst;
+    uint64_t forget_ms = tier.forget_ms ? tier.forget_ms : HTTP_RATE_FORGET_MS;
     uint64_t hash = map_hash(key) | 1;
     unsigned set = (unsigned)(hash >> 32) % RATE_SETS;
     pthread_mutex_t *lock = &r->locks[set % RATE_LOCKS];
@@ -70,13 +71,14 @@ bool http_rate_take(struct http_rate *r, struct slice key, struct http_rate_tier
     pthread_mutex_lock(lock);
     struct bucket *b = bucket_of(r->sets[set], hash, burst, now_ms);
     uint64_t quiet_ms = now_ms > b->filled_ms ? now_ms - b->filled_ms : 0;
-    double filled = quiet_ms < HTTP_RATE_FORGET_MS ? (double)quiet_ms / 1000 * tier.per_s : burst;
+    double filled = quiet_ms < forget_ms ? (double)quiet_ms / 1000 * tier.per_s : burst;
     b->tokens = fmin(burst, b->tokens + filled);
     b->filled_ms = now_ms > b->filled_ms ? now_ms : b->filled_ms;
     bool is_taken = b->tokens >= 1;
     if (is_taken)
         b->tokens -= 1;
-    double missing = 1 - b->tokens;
+    double missing = 1 - b->tokens, rest_ms = (burst - b->tokens) / tier.per_s * 1000;
+    b->full_ms = b->filled_ms + (uint64_t)fmin(rest_ms, (double)forget_ms);
     pthread_mutex_unlock(lock);
     if (!is_taken)
         *ret_retry_after_s = (unsigned)ceil(fmax(missing / tier.per_s, 1));

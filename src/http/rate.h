@@ -1,5 +1,5 @@
 /* rate: token buckets for HTTP requests (http.md 1.7). One table for all loops, of fixed size:
- * when it is full the bucket that was quiet longest is forgotten, so a flood of addresses costs
+ * when it is full the bucket that is nearest to full is forgotten, so a flood of addresses costs
  * precision and no memory. Any thread. */
 #pragma once
 #include <stdbool.h>
@@ -9,11 +9,12 @@
 
 struct http_rate;
 
-enum { HTTP_RATE_FORGET_MS = 300 * 1000 };   /* a bucket quiet for so long is full again */
+enum { HTTP_RATE_FORGET_MS = 300 * 1000 };
 
 struct http_rate_tier {
     double per_s;           /* 0 = no limit */
     double burst;
+    uint64_t forget_ms;     /* quiet for so long: full again; 0 = HTTP_RATE_FORGET_MS */
 };
 
 struct http_rate *http_rate_new(void);

@@ -63,8 +63,10 @@ static void tell(struct local *l, enum metric id, size_t is, size_t *told)
 void local_tell_figures(struct local *l)
 {
     size_t n_codes = l->signups.by_email.n_entries + l->resets.by_email.n_entries;
+    size_t n_evicted = l->signups.n_evicted + l->resets.n_evicted;
 
     tell(l, METRIC_CODES, n_codes, &l->n_codes_told);
+    tell(l, METRIC_CODES_EVICTED, n_evicted, &l->n_evicted_told);
     tell(l, METRIC_ACCOUNTS, l->accounts.n_accounts, &l->n_accounts_told);
 }
 

@@ -123,6 +123,8 @@ void do_local_login(struct rpc_call *call, void *arg)
         local_refuse(call, "No users registered yet. Please sign up first.");
     else if (!email_read(address, email) || password.len > PASSWORD_MAX_BYTES)
         local_refuse(call, "%s", generic); /* nobody has such a one */
+    else if (!local_may_try(l, call))
+        return;
     else if (throttle_try(&l->throttle, slice_of(email), local_now(l)))
         task_find(task_new(l, call, email), login_found);
     else

@@ -109,6 +109,8 @@ void do_update_profile(struct rpc_call *call, void *arg)
         local_refuse(call, "User not found");
     } else if (!local_name_is_valid(name)) {
         local_refuse(call, "%s", local_name_error);
+    } else if (local_secret(call, 2).len && !local_may_try(l, call)) {
+        return;
     } else {
         struct task *t = task_new(l, call, email);
         if (accounts_begin_change(&l->accounts, &t->change, email))

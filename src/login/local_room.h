@@ -37,7 +37,7 @@ struct local {
     struct list tasks; /* struct task.link */
     bool is_counted;   /* accounts.n_accounts is what the store has */
     bool is_closed;
-    size_t n_codes_told, n_accounts_told; /* what the metrics say */
+    size_t n_codes_told, n_accounts_told, n_evicted_told; /* what the metrics say */
 };
 
 struct task {
@@ -55,8 +55,9 @@ struct task {
 };
 
 struct local *local_of(void *arg); /* of a handler's arg; with the options as they are */
-/* One more mail of the caller's address; else the call is refused. */
+/* One more mail, or one more try of a password, of the caller's address; else the call is refused. */
 MUST_CHECK bool local_may_mail(struct local *l, struct rpc_call *call);
+MUST_CHECK bool local_may_try(struct local *l, struct rpc_call *call);
 uint64_t local_now(const struct local *l);
 void local_tell_figures(struct local *l);
 

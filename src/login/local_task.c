@@ -185,14 +185,24 @@ void task_refuse(struct task *t, const char *fmt, ...)
     task_end(t);
 }
 
-bool local_may_mail(struct local *l, struct rpc_call *call)
+static bool may(struct local *l, struct rpc_call *call, enum login_rate rate)
 {
     unsigned wait_s;
 
-    if (login_rate_take_call(l->login, LOGIN_RATE_MAILS, call, &wait_s))
+    if (login_rate_take_call(l->login, rate, call, &wait_s))
         return true;
     local_refuse(call, "Too many requests from your address. Please try again in %us.", wait_s);
     return false;
+}
+
+bool local_may_mail(struct local *l, struct rpc_call *call)
+{
+    return may(l, call, LOGIN_RATE_MAILS);
+}
+
+bool local_may_try(struct local *l, struct rpc_call *call)
+{
+    return may(l, call, LOGIN_RATE_TRIES);
 }
 
 void task_refuse_busy(struct task *t)
@@ -204,7 +214,8 @@ void task_refuse_store(struct task *t)
 {
     switch (t->outcome) {
     case ACCOUNT_NO_ROOM:
-        task_refuse(t, "No further accounts can be made on this server.");
+        task_refuse(t, "No further accounts can be made on this server (--max-accounts %zu).",
+                    t->local->accounts.max_accounts);
         break;
     default:
         task_refuse(t, "The accounts cannot be reached. Please try again later.");

@@ -44,10 +44,28 @@ void throttle_sweep(struct throttle *t, uint64_t now_ms)
     }
 }
 
+/* A flood of addresses that do not exist, each tried once, must not take away the count of one that is being guessed at. */
+static struct failures *least_useful(const struct throttle *t)
+{
+    enum { LOOK_MAX = 64 };
+    struct failures *least = NULL;
+    unsigned n = 0;
+
+    LIST_FOREACH(it, &t->by_age)
+    {
+        struct failures *f = LIST_ENTRY(it, struct failures, by_age);
+        if (!least || f->n < least->n)
+            least = f;
+        if (++n == LOOK_MAX)
+            break;
+    }
+    return least;
+}
+
 static struct failures *failures_new(struct throttle *t, struct slice email, uint64_t now_ms)
 {
     if (t->by_email.n_entries >= THROTTLE_ADDRESSES)
-        forget(t, LIST_ENTRY(t->by_age.next, struct failures, by_age));
+        forget(t, least_useful(t));
     struct failures *f = MEM_NEW(struct failures);
     f->email = mem_copy(email.ptr, email.len);
     f->first_ms = now_ms;
@@ -81,6 +99,6 @@ void throttle_take_back(struct throttle *t, struct slice email)
 {
     struct failures *f = map_find(&t->by_email, email);
 
-    if (f && f->n > 0)
-        f->n--;
+    if (f && --f->n == 0)
+        forget(t, f);
 }

@@ -121,16 +121,12 @@ void login_close(struct login *l)
 
 /* ---- the rates of an address ---- */
 
-bool login_rate_take(struct login *l, enum login_rate kind, const char *address,
-                     unsigned *ret_retry_after_s)
+static bool take(struct login *l, const struct config *c, enum login_rate kind, const char *address,
+                 unsigned *ret_retry_after_s)
 {
-    static const unsigned per_minute[] = {
-        [LOGIN_RATE_STARTS] = LOGIN_STARTS_PER_MINUTE, [LOGIN_RATE_MAILS] = LOGIN_MAILS_PER_MINUTE};
-    const struct http_rate_tier tier = {per_minute[kind] / 60.0, per_minute[kind]};
-    char key[HTTP_CLIENT_MAX + 4];
+    const struct login_asking a = {kind, address, c->verification_max_pending, clock_mono_ms()};
 
-    snprintf(key, sizeof(key), "%u %s", (unsigned)kind, address);
-    return http_rate_take(l->rate, slice_of(key), tier, clock_mono_ms(), ret_retry_after_s);
+    return login_rates_take(l->rate, &a, ret_retry_after_s);
 }
 
 bool login_rate_take_call(struct login *l, enum login_rate kind, const struct rpc_call *call,
@@ -143,7 +139,7 @@ bool login_rate_take_call(struct login *l, enum login_rate kind, const struct rp
     if (!c || !ip_is_known(&c->origin.address))
         return true;
     ip_network_print(&c->origin.address, address);
-    return login_rate_take(l, kind, address, ret_retry_after_s);
+    return take(l, loop_config(l->hub->loop), kind, address, ret_retry_after_s);
 }
 
 /* A service has more than one name: whatever holds the id is it. */
@@ -153,23 +149,33 @@ static bool names_us(struct slice service_id)
            memmem(service_id.ptr, service_id.len, SERVICE, sizeof(SERVICE) - 1);
 }
 
-static bool is_mailing(const struct login *l, struct slice function)
+/* False: it is not counted. */
+static bool rate_of(const struct login *l, struct slice function, enum login_rate *ret)
 {
-    return l->manner->is_local &&
-           (slice_is(function, "signup") || slice_is(function, "resend_code") ||
-            slice_is(function, "request_reset"));
+    static const struct {
+        const char *function;
+        enum login_rate rate;
+    } rows[] = {{"start", LOGIN_RATE_STARTS},       {"signup", LOGIN_RATE_MAILS},
+                {"resend_code", LOGIN_RATE_MAILS},  {"request_reset", LOGIN_RATE_MAILS},
+                {"login", LOGIN_RATE_TRIES},        {"update_profile", LOGIN_RATE_TRIES}};
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        *ret = rows[i].rate;
+        if (slice_is(function, rows[i].function))
+            return rows[i].rate == LOGIN_RATE_STARTS || l->manner->is_local;
+    }
+    return false;
 }
 
 bool login_allow(struct login *l, struct http_request *req, unsigned *ret_retry_after_s)
 {
     struct slice function =
         req->route ? http_request_param(req, "function") : (struct slice){NULL, 0};
-    bool is_start = slice_is(function, "start");
-
-    if ((!is_start && !is_mailing(l, function)) || !names_us(http_request_param(req, "service_id")))
-        return true;
     char network[HTTP_CLIENT_MAX];
+    enum login_rate rate;
+
+    if (!rate_of(l, function, &rate) || !names_us(http_request_param(req, "service_id")))
+        return true;
     http_request_network(req, network);
-    return login_rate_take(l, is_start ? LOGIN_RATE_STARTS : LOGIN_RATE_MAILS, network,
-                           ret_retry_after_s);
+    return take(l, loop_config(req->loop), rate, network, ret_retry_after_s);
 }

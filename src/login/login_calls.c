@@ -110,7 +110,8 @@ static struct session *start(struct login *l, const struct rpc_call *call, int64
         session_start(&l->sessions, c->maximum_login_time_ms, c->max_login_sessions);
     if (!s) {
         loop_count(l->hub->loop, METRIC_LOGIN_STARTS_REFUSED, 1);
-        (void)refuse(r, "RuntimeError", "Too many logins are under way, please retry later");
+        (void)refuse(r, "RuntimeError", "Too many logins are under way (--max-login-sessions %zu), please retry later",
+                     (size_t)c->max_login_sessions);
     }
     return s;
 }

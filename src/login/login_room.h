@@ -8,6 +8,7 @@
 #include "http/routes.h"
 #include "login/login.h"
 #include "login/other.h"
+#include "login/rates.h"
 #include "login/session.h"
 #include "manager/reply.h"
 #include "registry/registry.h"
@@ -74,12 +75,7 @@ enum { LOGIN_LIFE_S = 3600 };
 MUST_CHECK bool login_mint(struct login *l, const struct token *presented, struct slice workspace,
                            int64_t *life_s, char **ret_token, struct refusal *r);
 
-/* Takes one start, or one mail, of that address; false: in so many seconds. Any thread. */
-enum { LOGIN_STARTS_PER_MINUTE = 10, LOGIN_MAILS_PER_MINUTE = 30 };
-enum login_rate { LOGIN_RATE_STARTS, LOGIN_RATE_MAILS };
-MUST_CHECK bool login_rate_take(struct login *l, enum login_rate kind, const char *address,
-                                unsigned *ret_retry_after_s);
-/* The same for who calls by WebSocket. Hub loop. */
+/* Takes one of the rates of the address the caller has connected from; what came by HTTP has been counted on its way in. Hub loop. */
 MUST_CHECK bool login_rate_take_call(struct login *l, enum login_rate kind,
                                      const struct rpc_call *call, unsigned *ret_retry_after_s);
 

@@ -1,5 +1,6 @@
 /* session: a handful of bytes per login, forgotten by a timer of its own, so no sweep ever walks
- * the table. Hub loop. */
+ * the table. An address starts so few a minute that it holds a small part of it; a flood from many addresses
+ * pushes out what it has started itself, and not what somebody waits for. Hub loop. */
 #include "login/session.h"
 
 #include <string.h>
@@ -39,6 +40,18 @@ static void keep_profile(struct session *s, const struct login_profile *profile)
     }
 }
 
+/* ---- which are idle ---- */
+
+static void settle_idle(struct session *s)
+{
+    bool is_idle = !s->n_waiters && !s->is_reported;
+
+    if (!is_idle)
+        list_unlink(&s->idle);
+    else if (list_is_empty(&s->idle))
+        list_link(&s->table->idle, &s->idle);
+}
+
 /* ---- waiters ---- */
 
 void session_leave(struct session_waiter *w)
@@ -51,6 +64,7 @@ void session_leave(struct session_waiter *w)
     list_unlink(&w->link);
     timer_stop(s->table->loop, &w->timer);
     s->n_waiters--;
+    settle_idle(s);
     loop_count(s->table->loop, METRIC_LOGIN_WAITERS, -1);
 }
 
@@ -77,6 +91,7 @@ bool session_wait(struct session *s, struct session_waiter *w, uint64_t timeout_
     timer_start(s->table->loop, &w->timer, timeout_ms);
     w->session = s;
     s->n_waiters++;
+    settle_idle(s);
     loop_count(s->table->loop, METRIC_LOGIN_WAITERS, 1);
     return true;
 }
@@ -92,6 +107,7 @@ void session_end(struct session *s)
     while (!list_is_empty(&s->waiters))
         tell(LIST_ENTRY(s->waiters.next, struct session_waiter, link), SESSION_EXPIRED);
     forget_result(s);
+    list_unlink(&s->idle);
     mem_free(s);
     loop_count(t->loop, METRIC_LOGIN_SESSIONS, -1);
 }
@@ -103,12 +119,18 @@ static void on_expiry(struct timer *t)
 
 struct session *session_start(struct sessions *t, uint64_t life_ms, uint64_t max_sessions)
 {
-    if (t->by_key.n_entries >= max_sessions)
-        return NULL;
+    if (t->by_key.n_entries >= max_sessions) {
+        if (list_is_empty(&t->idle))
+            return NULL;
+        session_end(LIST_ENTRY(t->idle.next, struct session, idle));
+        loop_count(t->loop, METRIC_LOGIN_SESSIONS_EVICTED, 1);
+    }
     struct session *s = MEM_NEW(struct session);
     s->table = t;
     random_id(s->key);
     list_init(&s->waiters);
+    list_init(&s->idle);
+    settle_idle(s);
     timer_init(&s->expiry, on_expiry);
     timer_start(t->loop, &s->expiry, life_ms);
     map_put(&t->by_key, slice_of(s->key), s);
@@ -139,6 +161,7 @@ void session_report(struct session *s, struct slice token, const struct login_pr
     s->token = copy_text(token);
     keep_profile(s, profile);
     s->is_reported = true;
+    settle_idle(s);
     timer_start(t->loop, &s->expiry, life_ms);
     /* Each waiter may end the session, and with it all others. */
     memcpy(key, s->key, sizeof(key));
@@ -150,6 +173,7 @@ void sessions_init(struct sessions *t, struct loop *loop)
 {
     t->loop = loop;
     map_init(&t->by_key);
+    list_init(&t->idle);
 }
 
 void sessions_clear(struct sessions *t)

@@ -33,12 +33,14 @@ struct session {
     struct timer expiry;
     struct list waiters; /* struct session_waiter */
     unsigned n_waiters;
+    struct list idle; /* in the table's, while nobody waits and nothing is reported */
     struct sessions *table;
 };
 
 struct sessions {
     struct loop *loop;
     struct map by_key; /* struct session, owned */
+    struct list idle;  /* struct session.idle: of no use to anybody yet; the oldest first */
 };
 
 enum session_news { SESSION_REPORTED, SESSION_TIMED_OUT, SESSION_EXPIRED };
@@ -57,7 +59,8 @@ void sessions_init(struct sessions *t, struct loop *loop);
 void sessions_clear(struct sessions *t);  /* ends all: waiters are told SESSION_EXPIRED */
 void sessions_deinit(struct sessions *t); /* the same, for good */
 
-/* A fresh key that lives for life_ms; NULL: max_sessions are under way already. */
+/* A fresh key that lives for life_ms. When max_sessions are under way already, the oldest goes for which nobody waits and nothing
+ * is reported: who logs in waits. NULL: there is none. */
 struct session *session_start(struct sessions *t, uint64_t life_ms, uint64_t max_sessions);
 struct session *session_find(const struct sessions *t, struct slice key); /* NULL: none, or over */
 /* Keeps copies and tells who waits; life begins anew with life_ms. The session may be gone

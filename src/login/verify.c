@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 
-enum { SWEEP_MAX = 1024 };
+enum { SWEEP_MAX = 1024, LOOK_MAX = 64 };
 
 void codes_init(struct codes *c)
 {
@@ -85,12 +85,30 @@ static void draw(char out[CODE_DIGITS_MAX + 1], unsigned n_digits)
     out[n_digits] = 0;
 }
 
+/* Of the oldest ones that which nobody can use any more; else the oldest. */
+static struct code *least_useful(struct codes *c, uint64_t now_ms)
+{
+    unsigned n = 0;
+
+    LIST_FOREACH(it, &c->by_age)
+    {
+        struct code *code = LIST_ENTRY(it, struct code, by_age);
+        if (!code->is_waiting || now_ms >= code->due_ms)
+            return code;
+        if (++n == LOOK_MAX)
+            break;
+    }
+    return LIST_ENTRY(c->by_age.next, struct code, by_age);
+}
+
 static struct code *code_new(struct codes *c, struct slice email, uint64_t now_ms)
 {
     struct code *code = MEM_NEW(struct code);
 
-    if (c->by_email.n_entries >= c->rules.max_pending)
-        forget(c, LIST_ENTRY(c->by_age.next, struct code, by_age));
+    if (c->by_email.n_entries >= c->rules.max_pending) {
+        forget(c, least_useful(c, now_ms));
+        c->n_evicted++;
+    }
     code->email = mem_copy(email.ptr, email.len);
     code->first_ms = now_ms;
     list_init(&code->by_age);

@@ -50,6 +50,7 @@ struct codes {
     struct code_rules rules;
     struct map by_email;
     struct list by_age;
+    size_t n_evicted; /* for want of room */
 };
 
 void codes_init(struct codes *c);
@@ -62,7 +63,7 @@ enum { CODE_OK, CODE_ABSENT, CODE_WRONG, CODE_SPENT, CODE_WAIT };
 /* A code that is not forgotten, waiting or not; NULL when there is none. */
 struct code *code_find(struct codes *c, struct slice email, uint64_t now_ms);
 /* CODE_OK: a fresh code is waiting, and any older one of the address is void; the oldest address
- * is forgotten when the table is full. CODE_WAIT: this address has had its mails; *ret_wait_s
+ * whose code is of no use any longer is forgotten when the table is full, else the oldest. CODE_WAIT: this address has had its mails; *ret_wait_s
  * says for how long. */
 int code_issue(struct codes *c, struct slice email, uint64_t now_ms, struct code **ret,
                unsigned *ret_wait_s);

@@ -289,7 +289,7 @@ async def test_no_further_accounts_than_allowed(start_server):
         await a.make("Eve")
         asked = await a.signup(name="Mal", email="mal@x.org", password="password1")
         assert await a.refused("verify_email", email="mal@x.org", code=asked["dev_code"]) \
-            == "No further accounts can be made on this server."
+            == "No further accounts can be made on this server (--max-accounts 1)."
         assert a.server.metric("hyphad_accounts") == 1
 
 

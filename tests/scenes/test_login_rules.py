@@ -119,11 +119,34 @@ async def test_an_address_starts_ten_a_minute(hub, start_server):
 async def test_logins_under_way_are_bounded(start_server):
     server = start_server("--max-login-sessions", "2")
     async with Login(server) as login:
-        key, _ = await login.key(), await login.key()
-        assert "Too many logins are under way" in await login.detail("start", 500)
+        key, other = await login.key(), await login.key()
         await login.value("report", key=key, token=people.login("alice"))
+        waiting = asyncio.create_task(login.post("check", key=other))
+        await until(lambda: server.metric("hyphad_login_waiters") == 1)
+        assert "Too many logins are under way (--max-login-sessions 2)" in await login.detail("start", 500)
         await login.value("check", key=key, timeout=0)
         await login.key()
+        await login.value("report", key=other, token=people.login("alice"))
+        assert (await waiting).status_code == 200
+
+
+@pytest.mark.req("S-68")
+async def test_a_flood_of_logins_takes_no_place_from_who_waits(start_server):
+    server = start_server("--max-login-sessions", "5")
+    async with Login(server) as login:
+        key = await login.key()
+        waiting = asyncio.create_task(login.post("check", key=key, timeout=60))
+        await until(lambda: server.metric("hyphad_login_waiters") == 1)
+        for i in range(30):     # each from an address of its own, which a trusted proxy names
+            answer = await login.web.get("/public/services/hypha-login/start",
+                                         headers={"X-Forwarded-For": f"203.0.113.{i}"})
+            assert answer.status_code == 200, answer.text
+        assert server.metric("hyphad_login_sessions") == 5
+        assert server.metric("hyphad_login_sessions_evicted_total") == 26
+        token = people.login("alice")
+        await login.value("report", key=key, token=token)
+        answer = await waiting
+        assert answer.status_code == 200 and answer.json() == token
 
 
 async def test_those_who_wait_for_a_key_are_bounded(hub, start_server):

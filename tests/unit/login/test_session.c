@@ -78,10 +78,37 @@ CASE(keys_are_fresh_and_bounded)
     CHECK(a && b && a != b);
     CHECK_INT(strlen(a->key), RANDOM_ID_LEN);
     CHECK(session_find(&w.table, slice_of(b->key)) == b);
-    CHECK(!session_start(&w.table, 60000, 2));
     session_end(a);
     CHECK(session_start(&w.table, 60000, 2));
     CHECK(!session_find(&w.table, SLICE_LIT("")));
+    world_close(&w);
+}
+
+/* req: S-68 */
+CASE(a_full_table_forgets_what_nobody_waits_for)
+{
+    struct world w;
+    struct asker one = {0}, two = {0};
+    char idle[RANDOM_ID_LEN + 1];
+
+    world_open(&w);
+    struct session *waited_for = session_start(&w.table, 60000, 3), *reported = session_start(&w.table, 60000, 3);
+    struct session *s = session_start(&w.table, 60000, 3);
+    ask(waited_for, &one, 60000);
+    report(reported, "t");
+    memcpy(idle, s->key, sizeof(idle));
+    for (unsigned i = 0; i < 20; i++) {
+        CHECK((s = session_start(&w.table, 60000, 3)) != NULL);
+        CHECK(!session_find(&w.table, slice_of(idle)));
+        memcpy(idle, s->key, sizeof(idle));
+    }
+    CHECK_INT(w.table.by_key.n_entries, 3);
+    CHECK_INT(metric_get(&w.loop->metrics, METRIC_LOGIN_SESSIONS_EVICTED), 20);
+    ask(s, &two, 60000);
+    CHECK(!session_start(&w.table, 60000, 3));      /* everybody waits for theirs */
+    session_leave(&two.waiter);
+    CHECK(session_start(&w.table, 60000, 3));
+    CHECK_INT(one.n_heard + two.n_heard, 0);
     world_close(&w);
 }
 
@@ -195,7 +222,7 @@ CASE(life_is_shortened_and_never_lengthened)
     world_close(&w);
 }
 
-CASES(RUN(keys_are_fresh_and_bounded), RUN(what_is_reported_is_copied_and_told_once),
+CASES(RUN(keys_are_fresh_and_bounded), RUN(a_full_table_forgets_what_nobody_waits_for), RUN(what_is_reported_is_copied_and_told_once),
       RUN(who_is_first_may_end_it_for_all), RUN(who_leaves_hears_nothing),
       RUN(those_who_wait_are_bounded), RUN(waiting_ends_by_its_own_time_or_the_keys),
       RUN(life_is_shortened_and_never_lengthened))

@@ -174,6 +174,28 @@ CASE(a_full_table_forgets_the_oldest)
     codes_deinit(&c);
 }
 
+/* What can still be used stays while there is anything that cannot.
+ * req: S-68 */
+CASE(a_full_table_forgets_what_nobody_can_use)
+{
+    struct codes c;
+    struct code *code;
+    unsigned left;
+
+    codes_init(&c);
+    c.rules = rules;
+    issue(&c, slice_of("1@x"), 0);
+    issue(&c, slice_of("2@x"), 1);
+    issue(&c, slice_of("3@x"), 2);
+    for (unsigned i = 0; i < rules.max_attempts; i++)
+        (void)code_guess(&c, slice_of("2@x"), slice_of("no"), 3, &code, &left);
+    issue(&c, slice_of("4@x"), 4);
+    CHECK_INT(c.by_email.n_entries, 3);
+    CHECK_INT(c.n_evicted, 1);
+    CHECK(code_find(&c, slice_of("1@x"), 5) && !code_find(&c, slice_of("2@x"), 5));
+    codes_deinit(&c);
+}
+
 CASE(a_mail_that_did_not_leave_leaves_nothing_behind)
 {
     struct codes c;
@@ -214,4 +236,5 @@ CASES(RUN(the_right_code_is_taken_once), RUN(five_wrong_codes_lock_it),
       RUN(fifteen_wrong_codes_in_all_end_it_for_the_hour),
       RUN(another_code_is_throttled_voids_the_old_one_and_keeps_the_count), RUN(a_code_expires),
       RUN(a_mailbox_gets_ten_mails_an_hour), RUN(a_full_table_forgets_the_oldest),
+      RUN(a_full_table_forgets_what_nobody_can_use),
       RUN(a_mail_that_did_not_leave_leaves_nothing_behind), RUN(codes_cover_their_range))
