@@ -120,9 +120,12 @@ static void on_reply(const struct rpc_reply *reply, void *arg)
 
 void caller_request(struct caller *c, const struct rpc_request *request, caller_then *then)
 {
+    struct rpc_request rq = *request;
+
     ASSERT(!c->pending);
+    rq.takes_long = true; /* what is long is written beside the loop */
     c->then = then;
-    c->pending = rpc_request(c->host, request, on_reply, c);
+    c->pending = rpc_request(c->host, &rq, on_reply, c);
 }
 
 void caller_request_last(struct caller *c, const struct rpc_request *request)

@@ -28,10 +28,11 @@ void reply_refusal(struct rpc_call *call, const struct refusal *r)
 
 void reply_buf(struct rpc_call *call, struct buf *b)
 {
-    if (b->is_failed)
-        rpc_reject(call, "RuntimeError", "The answer is too large");
-    else
-        rpc_resolve(call, buf_slice(b));
+    if (!b->is_failed) {
+        rpc_resolve_owned(call, b);
+        return;
+    }
+    rpc_reject(call, "RuntimeError", "The answer is too large");
     buf_deinit(b);
 }
 

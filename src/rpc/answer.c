@@ -106,13 +106,18 @@ static void upload_answer(struct rpc_host *h, const struct answer_route *r, stru
                                                      .ended = on_upload_ended, .arg = u});
 }
 
-void answer_send(struct rpc_host *h, const struct answer_route *r, bool is_result, struct slice value)
+void answer_send(struct rpc_host *h, const struct answer_route *r, bool is_result, struct slice value, struct blob *blob)
 {
     struct frame f = is_result ? answer_frame(r, r->promise->resolve, SLICE_LIT(".resolve"))
                                : answer_frame(r, r->promise->reject, SLICE_LIT(".reject"));
 
     f.body[0] = slice_make(answer_open, sizeof(answer_open) - 1);
-    f.body[1] = value.len ? value : slice_make(nil_value, 1);
+    if (blob) {
+        f.tail = value;
+        f.blob = blob;
+    } else {
+        f.body[1] = value.len ? value : slice_make(nil_value, 1);
+    }
     struct msg *m = frame_new(h, &f);
     if (!m)
         refuse_for_room(h, r);
@@ -129,7 +134,7 @@ void answer_error(struct rpc_host *h, const struct answer_route *r, const char *
     buf_init(&b, 0);
     rpc_value_add_error(&b, class_name, text);
     if (!b.is_failed)
-        answer_send(h, r, false, buf_slice(&b));
+        answer_send(h, r, false, buf_slice(&b), NULL);
     buf_deinit(&b);
 }
 

@@ -151,35 +151,17 @@ static void do_remove(struct rpc_call *call, void *arg)
 
 static void do_process(struct rpc_call *call, void *arg)
 {
-    struct call *c = CONTAINER_OF(call, struct call, pub);
     struct slice key = arg_text(call, 0);
-    struct rpc_host *h = call->host;
-    struct incoming in;
-    struct msg *m;
+    struct upload_in *u;
 
     (void)arg;
     if (!touch_session(call, key, arg_bool(call, 1)))
         return;
-    int r = chunks_join(call, key, &m);
-    if (r != CHUNKS_OK) {
+    int r = chunks_take(call, key, &u);
+    if (r == CHUNKS_OK)
+        dispatch_unpacked(call, u);
+    else
         answer(call, key, r);
-        return;
-    }
-    if (!dispatch_read_unpacked(m, call, &in)) {
-        rpc_reject(call, "ValueError", "The chunked message is malformed");
-    } else if (slice_starts(in.method, "services.built-in.message_cache.")) {
-        rpc_reject(call, "ValueError", "A chunked message may not call message_cache");
-    } else {
-        /* Answered first: what the message does may close this host. Ended last: the message speaks as this call. */
-        in.n_held = m->head_len;
-        host_ref(h);
-        call_send_answer(c, true, (struct slice){NULL, 0});
-        if (h->is_open)
-            dispatch_run(h, &in);
-        call_end(c);
-        host_unref(h);
-    }
-    msg_unref(m);
 }
 
 /* ---- the table ------------------------------------------------------------------------------------------------- */

@@ -11,6 +11,8 @@
 
 #include "base/memory.h"
 #include "rpc/answer.h"
+#include "rpc/frame.h"
+#include "rpc/payload.h"
 #include "wire/mp.h"
 
 static const double INTERVAL_MOST_S = 3600;
@@ -84,7 +86,21 @@ static void call_unlink(struct call *c)
     c->remote = NULL;
 }
 
+/* Where a long value lies that came with the call; NULL: elsewhere, or it is short. */
+static struct blob *blob_of(const struct call *c, struct slice value)
+{
+    struct blob *blob = c->msg->blob;
+    bool is_in = blob && value.len > FRAME_COPIED_MOST && value.ptr >= blob->data && value.ptr + value.len <= blob->data + blob->len;
+
+    return is_in ? blob : NULL;
+}
+
 void call_send_answer(struct call *c, bool is_result, struct slice value)
+{
+    call_send_answer_in(c, is_result, value, blob_of(c, value));
+}
+
+void call_send_answer_in(struct call *c, bool is_result, struct slice value, struct blob *blob)
 {
     struct rpc_host *h = c->pub.host;
     struct answer_route r = {c->pub.from_text, &c->promise, c->parent, account_shared(c->msg->account)};
@@ -94,7 +110,7 @@ void call_send_answer(struct call *c, bool is_result, struct slice value)
     if (!is_result)
         loop_count(host_loop(h), METRIC_HUB_CALL_ERRORS, 1);
     if (wants_answer(c))
-        answer_send(h, &r, is_result, value);
+        answer_send(h, &r, is_result, value, blob);
     c->is_unwanted = true;
 }
 
@@ -114,6 +130,20 @@ void rpc_resolve(struct rpc_call *call, struct slice value)
     struct call *c = CONTAINER_OF(call, struct call, pub);
 
     call_send_answer(c, true, value);
+    call_end(c);
+}
+
+void rpc_resolve_owned(struct rpc_call *call, struct buf *value)
+{
+    struct call *c = CONTAINER_OF(call, struct call, pub);
+    struct blob *blob = value->len > FRAME_COPIED_MOST ? blob_try_adopt(value, rpc_call_payer(call)) : NULL;
+
+    if (blob)
+        call_send_answer_in(c, true, slice_make(blob->data, blob->len), blob);
+    else
+        call_send_answer(c, true, buf_slice(value));    /* where there was no room for it there is none for the copy, and that is told */
+    blob_unref(blob);
+    buf_deinit(value);
     call_end(c);
 }
 
@@ -302,6 +332,12 @@ static void refuse_unknown(struct rpc_host *h, const struct incoming *in)
 /* The caller may call this: what is left is its share of open calls, and who it is. */
 static void start(struct rpc_host *h, const struct incoming *in, const struct rpc_service *service, const struct rpc_method *method)
 {
+    if (in->n_values > PAYLOAD_VALUES_MAX) {
+        char text[96];
+        snprintf(text, sizeof(text), "The arguments hold more than %d values", PAYLOAD_VALUES_MAX);
+        refuse_text(h, in, "ValueError", slice_of(text));
+        return;
+    }
     if (is_greedy(h, in->from)) {
         loop_count(host_loop(h), METRIC_HUB_CALLS_SHED, 1);
         refuse_text(h, in, "RuntimeError", SLICE_LIT("Too many pending calls"));

@@ -25,6 +25,7 @@ void call_start_callback(struct rpc_host *h, const struct incoming *in, const st
 void call_refuse(struct rpc_host *h, const struct incoming *in, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* The two halves of settling, for who must answer before it goes on: send (once), then end, which frees. */
 void call_send_answer(struct call *c, bool is_result, struct slice value);
+void call_send_answer_in(struct call *c, bool is_result, struct slice value, struct blob *blob);    /* of answer_send */
 void call_end(struct call *c);
 
 void calls_gone(struct remote *r);              /* the caller left: handlers are told at the end of the turn */

@@ -6,8 +6,11 @@
 #include "rpc/chunks_in.h"
 
 #include "base/held.h"
+#include "rpc/call.h"
 
-enum { CHUNKS_MAX = 65536, CHUNK_COST = 64 };      /* chunks of one upload; bytes a chunk costs beside its own */
+/* Chunks of one upload; bytes a chunk costs beside its own; bytes of one (clients send 256 KiB). */
+enum { CHUNKS_MAX = 65536, CHUNK_COST = 64, CHUNK_MOST = 2 * 1024 * 1024 };
+enum { LOOK_EVERY = 256 };      /* chunks freed between two looks at the clock */
 
 struct chunk {
     char *bytes;        /* owned; NULL = not there */
@@ -29,19 +32,59 @@ struct upload_in {
     char text[];
 };
 
-static void upload_free(struct upload_in *u)
+/* Nobody finds it any more, and its sender's meter no longer counts it. */
+static void upload_unlink(struct upload_in *u)
 {
-    struct remote *r = u->remote;
-
     timer_stop(host_loop(u->host), &u->age);
     list_unlink(&u->link);
     list_unlink(&u->host_link);
-    r->n_uploads--;
-    r->n_bytes -= u->n_charged;
-    for (size_t i = 0; i < u->n_chunks; i++)
-        held_free(u->chunks[i].bytes);
+    u->remote->n_uploads--;
+    u->remote = NULL;
+}
+
+static void upload_end(struct upload_in *u)
+{
     held_free(u->chunks);
     held_free(u);
+}
+
+/* Millions of small chunks take long to free: some now, the others in later turns. */
+void chunks_bury(struct deferred *d)
+{
+    struct rpc_loop *rl = CONTAINER_OF(d, struct rpc_loop, bury);
+
+    while (!list_is_empty(&rl->dead_uploads)) {
+        struct upload_in *u = LIST_ENTRY(rl->dead_uploads.next, struct upload_in, link);
+        while (u->n_chunks) {
+            held_free(u->chunks[--u->n_chunks].bytes);
+            if (u->n_chunks % LOOK_EVERY == 0 && loop_is_late(rl->loop)) {
+                loop_again(rl->loop, &rl->bury);
+                return;
+            }
+        }
+        list_unlink(&u->link);
+        upload_end(u);
+    }
+}
+
+void chunks_bury_all(struct rpc_loop *rl)
+{
+    while (!list_is_empty(&rl->dead_uploads)) {
+        struct upload_in *u = LIST_ENTRY(rl->dead_uploads.next, struct upload_in, link);
+        list_unlink(&u->link);
+        chunks_drop(u);
+    }
+    list_unlink(&rl->bury.link);
+}
+
+static void upload_free(struct upload_in *u)
+{
+    struct rpc_loop *rl = u->host->rl;
+
+    u->remote->n_bytes -= u->n_charged;
+    upload_unlink(u);
+    list_link(&rl->dead_uploads, &u->link);
+    loop_defer(rl->loop, &rl->bury);
 }
 
 static void on_age(struct timer *t)
@@ -144,7 +187,7 @@ static int put(struct upload_in *u, size_t index, struct slice data)
     size_t had = index < u->n_chunks ? u->chunks[index].len : 0;
     size_t cost = n_new * CHUNK_COST + data.len;
 
-    if (!fits(h, u->remote, cost > had ? cost - had : 0) || !make_room(u, index + 1))
+    if (data.len > CHUNK_MOST || !fits(h, u->remote, cost > had ? cost - had : 0) || !make_room(u, index + 1))
         return refuse(h, CHUNKS_FULL);
     char *bytes = held_copy(data.ptr, data.len, u->payer);
     if (!bytes)
@@ -189,31 +232,52 @@ int chunks_remove(const struct rpc_call *call, struct slice key)
     return CHUNKS_OK;
 }
 
-int chunks_join(const struct rpc_call *call, struct slice key, struct msg **ret_msg)
+static int check_whole(const struct upload_in *u)
 {
-    struct upload_in *u = find(call->host, call->from_text, key);
-
-    if (!u)
-        return refuse(call->host, CHUNKS_NO_KEY);
     for (size_t i = 0; i < u->n_chunks; i++) {
         if (!u->chunks[i].bytes)
-            return refuse(call->host, CHUNKS_HOLES);
+            return CHUNKS_HOLES;
     }
-    if (!u->n_bytes)
-        return refuse(call->host, CHUNKS_HOLES);
-    struct msg *m = msg_try_new(u->n_bytes, u->payer);
-    if (!m)
-        return refuse(call->host, CHUNKS_FULL);
-    char *at = msg_head(m);
-    for (size_t i = 0; i < u->n_chunks; i++) {
-        memcpy(at, u->chunks[i].bytes, u->chunks[i].len);
-        at += u->chunks[i].len;
-    }
-    struct remote *r = u->remote;
-    upload_free(u);
-    remote_drop(r);
-    *ret_msg = m;
+    return u->n_bytes ? CHUNKS_OK : CHUNKS_HOLES;
+}
+
+int chunks_take(struct rpc_call *call, struct slice key, struct upload_in **ret)
+{
+    struct call *c = CONTAINER_OF(call, struct call, pub);
+    struct upload_in *u = find(call->host, call->from_text, key);
+    int r = u ? check_whole(u) : CHUNKS_NO_KEY;
+
+    if (r != CHUNKS_OK)
+        return refuse(call->host, r);
+    c->n_held += u->n_charged;  /* the meter counts it as this call's */
+    upload_unlink(u);
+    *ret = u;
     return CHUNKS_OK;
+}
+
+size_t chunks_bytes(const struct upload_in *u)
+{
+    return u->n_bytes;
+}
+
+struct account *chunks_payer(const struct upload_in *u)
+{
+    return u->payer;
+}
+
+void chunks_copy(const struct upload_in *u, char *to)
+{
+    for (size_t i = 0; i < u->n_chunks; i++) {
+        memcpy(to, u->chunks[i].bytes, u->chunks[i].len);
+        to += u->chunks[i].len;
+    }
+}
+
+void chunks_drop(struct upload_in *u)
+{
+    while (u->n_chunks)
+        held_free(u->chunks[--u->n_chunks].bytes);
+    upload_end(u);
 }
 
 void chunks_gone(struct remote *r)

@@ -1,6 +1,6 @@
 /* chunks_in: the message_cache of a host: frames that arrive in chunks. A key belongs to the client that made it; every client
- * has caps on keys and bytes, its account pays from the first byte on; an upload nobody continues is dropped after a while. Private to rpc; loop-owned.
- * (wire-protocol 2.9, W-046, W-047, W-079) */
+ * has caps on keys and bytes, its account pays from the first byte on; an upload nobody continues is dropped after a while. Private
+ * to rpc; loop-owned. */
 #pragma once
 #include "rpc/host.h"
 
@@ -16,7 +16,14 @@ MUST_CHECK int chunks_create(const struct rpc_call *call, struct slice key, bool
 MUST_CHECK int chunks_append(const struct rpc_call *call, struct slice key, struct slice data);
 MUST_CHECK int chunks_set(const struct rpc_call *call, struct slice key, int64_t index, struct slice data);
 MUST_CHECK int chunks_remove(const struct rpc_call *call, struct slice key);
-/* Joins and forgets the upload. The msg is the caller's; a call made of it counts its bytes for the client until it settles. */
-MUST_CHECK int chunks_join(const struct rpc_call *call, struct slice key, struct msg **ret_msg);
+/* A whole upload, out of everybody's reach; its bytes count for the client until the call ends. chunks_drop frees it. */
+struct upload_in;
+MUST_CHECK int chunks_take(struct rpc_call *call, struct slice key, struct upload_in **ret);
+size_t chunks_bytes(const struct upload_in *u);
+struct account *chunks_payer(const struct upload_in *u);    /* borrowed; any thread may charge it */
+void chunks_copy(const struct upload_in *u, char *to);      /* all of its bytes; any thread */
+void chunks_drop(struct upload_in *u);                      /* any thread */
+void chunks_bury(struct deferred *d);                       /* rl->bury */
+void chunks_bury_all(struct rpc_loop *rl);
 void chunks_gone(struct remote *r);             /* the client left */
 void chunks_close(struct rpc_host *h);

@@ -78,10 +78,19 @@ static void ask(struct upload_out *u)
     buf_deinit(&args);
 }
 
+/* What of n bytes from `at` on lies in a run that begins at `run_at`. */
+static struct slice part_of(struct slice run, size_t run_at, size_t at, size_t n)
+{
+    size_t from = at > run_at ? at - run_at : 0, end = at + n > run_at ? at + n - run_at : 0;
+
+    return from < run.len && end > from ? slice_to(slice_from(run, from), end - from) : (struct slice){NULL, 0};
+}
+
 static void send_chunk(struct upload_out *u)
 {
     size_t at = u->n_begun * u->chunk_bytes;
-    struct slice chunk = slice_to(slice_from(msg_head_slice(u->o.frame), at), u->chunk_bytes);
+    struct slice head = msg_head_slice(u->o.frame), first = part_of(head, 0, at, u->chunk_bytes),
+                 second = part_of(u->o.frame->tail, head.len, at, u->chunk_bytes);
     struct buf args;
 
     buf_init(&args, 0);
@@ -89,7 +98,7 @@ static void send_chunk(struct upload_out *u)
     mp_add_str(&args, u->key);
     if (u->can_set)
         mp_add_uint(&args, u->n_begun);
-    mp_add_bin(&args, chunk);
+    mp_add_bin_two(&args, first, second);
     mp_add_bool(&args, u->o.session.len > 0);
     u->n_begun++;
     if (u->can_set)
@@ -147,7 +156,7 @@ static void read_abilities(struct upload_out *u, struct slice service)
         (void)mp_find_str(create, "_rpromise", &form);
     u->promise = slice_is(form, "*") ? RPC_PROMISE_COMPACT : RPC_PROMISE_FULL;
     u->chunk_bytes = chunk_size(u);
-    u->n_chunks = (u->o.frame->head_len + u->chunk_bytes - 1) / u->chunk_bytes;
+    u->n_chunks = (msg_len(u->o.frame) + u->chunk_bytes - 1) / u->chunk_bytes;
 }
 
 static void go_on(struct upload_out *u, const struct rpc_reply *reply)

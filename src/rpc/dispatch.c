@@ -1,63 +1,52 @@
 /* dispatch: what a frame is for. `services.*` are calls; anything else names a session of ours, which only the client that
  * was called may touch. Who speaks is read from what the router stamped and from nowhere else: segment 2 is never merged over
- * segment 1, so its keys cannot override anything. A frame that arrived in chunks speaks for whoever completed it. */
+ * segment 1, so its keys cannot override anything. A frame that arrived in chunks speaks for whoever completed it.
+ *
+ * Segment 2 is read here as far as a loop has time: what holds many values, or must be joined first, is read by a worker. Such a frame
+ * may be overtaken by later ones. */
 #include "rpc/dispatch.h"
 
 #include "base/memory.h"
+#include "config/config.h"
+#include "loop/offload.h"
 #include "rpc/call.h"
+#include "rpc/chunks_in.h"
+#include "rpc/payload.h"
 #include "rpc/pending.h"
 #include "wire/mp.h"
 #include "wire/rpc_header.h"
 
-/* The router has applied the configured caps; frames of the hub's own hosts and chunked ones know only these. */
+enum { JOINED_IN_PLACE = 512 * 1024 };  /* bytes of chunks */
+
+/* The router has applied the configured caps to what arrives here; frames of the hub's own hosts know only these. */
 static const struct rpc_header_caps generous = {.max_bytes = UINT32_MAX, .max_depth = MP_MAX_DEPTH, .max_pairs = UINT32_MAX};
 
-static bool read_payload(struct slice bytes, struct incoming *ret)
+static bool is_method(int outcome, const struct rpc_header *h)
 {
-    struct slice payload, args;
-
-    ret->args = (struct slice){NULL, 0};
-    ret->with_kwargs = false;
-    ret->promise = (struct rpc_promise){.is_present = false};
-    if (!bytes.len)
-        return true;
-    if (mp_take(&bytes, MP_MAX_DEPTH, &payload) != MP_OK || !mp_is(payload, MP_MAP))
-        return false;
-    if (mp_find(payload, "args", &args) && mp_is(args, MP_ARRAY))
-        ret->args = args;
-    (void)mp_find_bool(payload, "with_kwargs", &ret->with_kwargs);
-    rpc_promise_read(payload, &ret->promise);
-    return true;
+    return (outcome == RPC_HEADER_OK || outcome == RPC_HEADER_NO_TO) && slice_is(h->type, "method") && h->method.len;
 }
 
-static bool read_frame(struct msg *m, struct rpc_header *ret_header, struct incoming *ret)
+static void fill(struct incoming *in, const struct rpc_header *h, const struct payload *p)
 {
-    struct slice head = msg_head_slice(m);
-    int r = rpc_header_peek(head, &generous, ret_header);
-
-    if ((r != RPC_HEADER_OK && r != RPC_HEADER_NO_TO) || !slice_is(ret_header->type, "method") || !ret_header->method.len)
-        return false;
-    if (ret_header->tail.len && m->tail.len)
-        return false;
-    *ret = (struct incoming){.msg = m, .method = ret_header->method, .session = ret_header->session};
-    if (!read_payload(m->tail.len ? m->tail : ret_header->tail, ret))
-        return false;
-    if (ret->promise.is_compact && !ret->session.len)
-        ret->promise.is_present = false;        /* a promise without a path to answer on */
-    return true;
+    in->method = h->method;
+    in->session = h->session;
+    in->args = p->args;
+    in->first = p->first;
+    in->n_values = p->n_values;
+    in->with_kwargs = p->with_kwargs;
+    in->promise = p->promise;
+    if (in->promise.is_compact && !in->session.len)
+        in->promise.is_present = false;     /* a promise without a path to answer on */
 }
 
-bool dispatch_read_unpacked(struct msg *m, const struct rpc_call *completed_by, struct incoming *ret)
+static void identify(struct incoming *in, const struct rpc_header *h)
 {
-    struct rpc_header header;
-
-    if (!read_frame(m, &header, ret))
-        return false;
-    ret->from = completed_by->from_text;
-    ret->ws = completed_by->workspace;
-    ret->user = completed_by->user;
-    return true;
+    in->from = h->from;
+    (void)mp_find_str(h->map, "ws", &in->ws);
+    (void)mp_find(h->map, "user", &in->user_map);
 }
+
+/* ---- to whom it is -------------------------------------------------------------------------------------------- */
 
 static void run_session(struct rpc_host *h, const struct incoming *in, struct slice id, struct slice rest)
 {
@@ -71,9 +60,7 @@ static void run_session(struct rpc_host *h, const struct incoming *in, struct sl
     } else if (slice_is(rest, "heartbeat")) {
         pending_touch(p);
     } else if (slice_is(rest, "resolve") || slice_is(rest, "reject")) {
-        struct slice value = {NULL, 0};
-        (void)mp_at(in->args, 0, &value);
-        pending_settle(p, slice_is(rest, "resolve"), value);
+        pending_settle(p, slice_is(rest, "resolve"), in);
     } else {
         call_start_callback(h, in, p->callbacks, rest);
     }
@@ -92,20 +79,194 @@ void dispatch_run(struct rpc_host *h, const struct incoming *in)
         run_session(h, in, first, rest);
 }
 
+/* Nobody can read it. A call is told so, in the form nearly all ask for; the promise is among what was not read. An answer is one to us. */
+static void refuse_unread(struct rpc_host *h, struct incoming *in)
+{
+    struct slice id, rest;
+    struct pending *p = slice_cut(in->method, '.', &id, &rest) ? pending_find(h, id) : NULL;
+
+    loop_count(host_loop(h), METRIC_HUB_CALLS_SHED, 1);
+    in->promise = (struct rpc_promise){.is_present = in->session.len > 0, .is_compact = true};
+    if (!p)
+        call_refuse(h, in, "RuntimeError: Too many large messages are being read, please retry");
+    else if (slice_eq(p->target, in->from))
+        pending_fail(p, RPC_OVERLOADED, "Too many large answers are being read, please retry");
+}
+
+/* ---- reading beside the loop ----------------------------------------------------------------------------------- */
+
+struct study {
+    struct job job;
+    struct rpc_host *host;          /* holds a reference */
+    struct rpc_header header;
+    int header_outcome, outcome;
+    struct payload payload;
+    struct slice bytes, tail;       /* segment 2 */
+    /* of a frame that came whole: */
+    struct msg *msg;                /* holds a reference */
+    /* of one that came in chunks: */
+    struct call *completed_by;      /* settled when it has been read; else NULL */
+    struct upload_in *upload;
+    struct blob *joined;
+    struct rpc_header_caps caps;
+};
+
+static void study_free(struct study *s)
+{
+    struct rpc_host *h = s->host;
+
+    msg_unref(s->msg);
+    blob_unref(s->joined);
+    if (s->upload)
+        chunks_drop(s->upload);
+    mem_free(s);
+    host_unref(h);
+}
+
+static struct study *study_new(struct rpc_host *h)
+{
+    struct study *s = MEM_NEW(struct study);
+
+    host_ref(h);
+    s->host = h;
+    return s;
+}
+
+static void study_read(struct job *job)
+{
+    struct study *s = CONTAINER_OF(job, struct study, job);
+
+    s->outcome = payload_read(s->bytes, s->tail, SIZE_MAX, &s->payload);
+}
+
+static void study_read_done(struct job *job)
+{
+    struct study *s = CONTAINER_OF(job, struct study, job);
+    struct incoming in = {.msg = s->msg};
+
+    if (!s->host->is_open) {
+        router_bounce(s->host->rl->router, host_loop(s->host), msg_ref(s->msg));
+    } else if (s->outcome != PAYLOAD_OK) {
+        loop_count(host_loop(s->host), METRIC_FRAMES_MALFORMED, 1);
+    } else {
+        fill(&in, &s->header, &s->payload);
+        identify(&in, &s->header);
+        dispatch_run(s->host, &in);
+    }
+    study_free(s);
+}
+
+/* A frame with more values than a loop looks at. */
+static void study(struct rpc_host *h, struct msg *m, const struct rpc_header *header, struct slice bytes, struct slice tail)
+{
+    struct study *s = study_new(h);
+
+    s->msg = msg_ref(m);
+    s->header = *header;
+    s->bytes = bytes;
+    s->tail = tail;
+    s->job = (struct job){.class = OFFLOAD_BULK, .work = study_read, .done = study_read_done};
+    if (offload(host_loop(h), &s->job) == OFFLOAD_OK)
+        return;
+    struct incoming in = {.msg = m, .method = header->method, .session = header->session};
+    identify(&in, header);
+    refuse_unread(h, &in);
+    study_free(s);
+}
+
 void dispatch_msg(struct rpc_host *h, struct msg *m)
 {
     struct rpc_header header;
-    struct incoming in;
+    struct payload payload;
+    struct incoming in = {.msg = m};
+    int r = rpc_header_peek(msg_head_slice(m), &generous, &header);
 
-    if (read_frame(m, &header, &in)) {
-        in.from = header.from;
-        (void)mp_find_str(header.map, "ws", &in.ws);
-        (void)mp_find(header.map, "user", &in.user_map);
-        dispatch_run(h, &in);
-    } else if (!slice_is(header.type, "method")) {
-        /* Events are nothing to a host: it subscribes to none, but anybody may address one to it. */
-    } else {
+    if (is_method(r, &header)) {
+        /* A frame of a peer has segment 2 whole in one of the two; one of ours may have the end of it in the tail. */
+        struct slice bytes = header.tail.len ? header.tail : m->tail, tail = header.tail.len ? m->tail : (struct slice){NULL, 0};
+        r = payload_read(bytes, tail, PAYLOAD_VALUES_MAX, &payload);
+        if (r == PAYLOAD_OK) {
+            fill(&in, &header, &payload);
+            identify(&in, &header);
+            dispatch_run(h, &in);
+        } else if (r == PAYLOAD_LONG) {
+            study(h, m, &header, bytes, tail);
+        } else {
+            loop_count(host_loop(h), METRIC_FRAMES_MALFORMED, 1);
+        }
+    } else if (slice_is(header.type, "method")) {       /* events are nothing to a host: it subscribes to none */
         loop_count(host_loop(h), METRIC_FRAMES_MALFORMED, 1);
     }
     msg_unref(m);
+}
+
+/* ---- a frame that came in chunks ------------------------------------------------------------------------------- */
+
+static void study_join(struct job *job)
+{
+    struct study *s = CONTAINER_OF(job, struct study, job);
+
+    chunks_copy(s->upload, s->joined->data);
+    chunks_drop(s->upload);
+    s->upload = NULL;
+    s->header_outcome = rpc_header_peek(slice_make(s->joined->data, s->joined->len), &s->caps, &s->header);
+    s->outcome = is_method(s->header_outcome, &s->header) ? payload_read(s->header.tail, s->tail, SIZE_MAX, &s->payload) : PAYLOAD_BAD;
+}
+
+static void run_joined(struct study *s, struct msg *m)
+{
+    struct call *c = s->completed_by;
+    struct rpc_host *h = s->host;
+    bool has_gone = !c->remote;
+    struct incoming in = {.msg = m, .from = c->pub.from_text, .ws = c->pub.workspace, .user = c->pub.user, .n_held = s->joined->len};
+
+    fill(&in, &s->header, &s->payload);
+    /* Answered first: what the message does may close this host. Ended last: the message speaks as this call. */
+    call_send_answer(c, true, (struct slice){NULL, 0});
+    if (h->is_open && !has_gone)
+        dispatch_run(h, &in);
+    call_end(c);
+}
+
+static void study_join_done(struct job *job)
+{
+    struct study *s = CONTAINER_OF(job, struct study, job);
+    struct rpc_call *call = &s->completed_by->pub;
+    struct msg *m = msg_try_new(0, s->joined->account);
+
+    if (s->outcome != PAYLOAD_OK) {
+        rpc_reject(call, "ValueError", "The chunked message is malformed");
+    } else if (slice_starts(s->header.method, "services.built-in.message_cache.")) {
+        rpc_reject(call, "ValueError", "A chunked message may not call message_cache");
+    } else if (!m) {
+        rpc_reject(call, "RuntimeError", "Too many or too large chunked messages");
+    } else {
+        msg_set_tail(m, s->joined, slice_make(s->joined->data, s->joined->len));
+        run_joined(s, m);
+    }
+    msg_unref(m);
+    study_free(s);
+}
+
+void dispatch_unpacked(struct rpc_call *completed_by, struct upload_in *u)
+{
+    struct rpc_host *h = completed_by->host;
+    const struct config *config = host_loop(h)->config;
+    struct study *s = study_new(h);
+
+    s->upload = u;
+    s->completed_by = CONTAINER_OF(completed_by, struct call, pub);
+    s->caps = config ? (struct rpc_header_caps){(uint32_t)config->rpc_max_header_bytes, config->rpc_max_depth, config->rpc_max_pairs} : generous;
+    s->joined = blob_try_new(chunks_bytes(u), chunks_payer(u));
+    s->job = (struct job){.class = OFFLOAD_BULK, .work = study_join, .done = study_join_done};
+    if (!s->joined) {
+        rpc_reject(completed_by, "RuntimeError", "Too many or too large chunked messages");
+        study_free(s);
+    } else if (s->joined->len <= JOINED_IN_PLACE) {
+        study_join(&s->job);
+        study_join_done(&s->job);
+    } else if (offload(host_loop(h), &s->job) != OFFLOAD_OK) {
+        rpc_reject(completed_by, "RuntimeError", "Too many large messages are being read, please retry");
+        study_free(s);
+    }
 }

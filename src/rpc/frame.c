@@ -95,6 +95,8 @@ struct msg *frame_new(struct rpc_host *h, const struct frame *f)
             memcpy(at, f->body[i].ptr, f->body[i].len);
         at += f->body[i].len;
     }
+    if (f->tail.len)
+        msg_set_tail(m, f->blob, f->tail);
     ws_seal(m);
     return m;
 }

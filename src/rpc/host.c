@@ -27,6 +27,9 @@ struct rpc_loop *rpc_loop_new(struct loop *loop, struct router *router, const st
     map_init(&rl->remotes);
     list_init(&rl->gone_calls);
     list_init(&rl->tell_gone.link);
+    list_init(&rl->dead_uploads);
+    list_init(&rl->bury.link);
+    rl->bury.run = chunks_bury;
     rl->tell_gone.run = calls_tell_gone;
     buf_init(&rl->scratch, 0);
     held_buf_init(&rl->built_in_config, 0, loop->own);
@@ -40,6 +43,7 @@ void rpc_loop_free(struct rpc_loop *rl)
         return;
     ASSERT(list_is_empty(&rl->hosts) && list_is_empty(&rl->gone_calls) && !rl->remotes.n_entries);
     list_unlink(&rl->tell_gone.link);
+    chunks_bury_all(rl);
     map_deinit(&rl->remotes);
     buf_deinit(&rl->scratch);
     held_buf_deinit(&rl->built_in_config);

@@ -10,10 +10,13 @@
 
 #include "base/memory.h"
 #include "rpc/chunks_out.h"
+#include "rpc/dispatch.h"
 #include "rpc/frame.h"
+#include "rpc/payload.h"
 #include "wire/mp.h"
 
 enum { PENDING_WORDS_MAX = 512, PENDING_METHOD_MAX = 256 };
+enum { ERROR_MAX = 64 * 1024 };     /* bytes of an encoded error: it is looked through for each of its texts */
 
 /* ---- ending ---------------------------------------------------------------------------------------------------- */
 
@@ -107,10 +110,25 @@ static bool is_bounce(const struct pending *p, struct slice error, struct slice 
            && memcmp(words.ptr + sizeof(head) - 1, p->target.ptr, p->target.len) == 0;
 }
 
-void pending_settle(struct pending *p, bool is_result, struct slice value)
+/* Whether nobody here may look at the answer. */
+static bool is_too_long(const struct pending *p, bool is_result, const struct incoming *in)
 {
-    struct rpc_reply reply = {.outcome = is_result ? RPC_RESOLVED : RPC_REJECTED, .value = value};
+    if (!is_result)
+        return in->first.len > ERROR_MAX;
+    return !p->takes_long && (in->n_values > PAYLOAD_VALUES_MAX || in->first.len > p->host->rl->settings->max_message_bytes);
+}
 
+void pending_settle(struct pending *p, bool is_result, const struct incoming *in)
+{
+    struct slice value = in->first;
+    struct rpc_reply reply = {.outcome = is_result ? RPC_RESOLVED : RPC_REJECTED, .value = value, .msg = in->msg, .n_values = in->n_values};
+
+    if (is_too_long(p, is_result, in)) {
+        rpc_value_add_error(&p->words.b, "RuntimeError", SLICE_LIT("The answer is too large"));
+        value = buf_slice(&p->words.b);
+        reply = (struct rpc_reply){.outcome = RPC_REJECTED, .value = value};
+        is_result = false;
+    }
     if (!is_result && is_bounce(p, value, &reply.text))
         reply = (struct rpc_reply){.outcome = RPC_GONE, .text = reply.text};
     else if (!is_result && !mp_find_str(value, "_rvalue", &reply.text))
@@ -226,19 +244,19 @@ static void add_promise(struct buf *b, const struct pending *p, enum rpc_promise
     add_part(b, p, "reject");
 }
 
-/* Segment 2 in three runs, so that the arguments are copied once: {head "args": | args | tail}. */
-static void add_payload(struct buf *head, struct buf *tail, const struct rpc_request *rq, const struct pending *p)
+/* Segment 2: {..., "args": | args }, with the arguments last, so that long ones may stay where they are. */
+static void add_payload(struct buf *head, const struct rpc_request *rq, const struct pending *p)
 {
     mp_add_map(head, 1 + (rq->with_kwargs ? 1 : 0) + (rq->promise == RPC_PROMISE_COMPACT ? 2 : rq->promise == RPC_PROMISE_FULL));
+    if (rq->with_kwargs) {
+        mp_add_text(head, "with_kwargs");
+        mp_add_bool(head, true);
+    }
+    if (p)
+        add_promise(head, p, rq->promise);
     mp_add_text(head, "args");
     if (!rq->args.len)
         mp_add_array(head, 0);
-    if (rq->with_kwargs) {
-        mp_add_text(tail, "with_kwargs");
-        mp_add_bool(tail, true);
-    }
-    if (p)
-        add_promise(tail, p, rq->promise);
 }
 
 static struct account *payer_of(struct rpc_host *h, const struct rpc_request *rq)
@@ -248,20 +266,22 @@ static struct account *payer_of(struct rpc_host *h, const struct rpc_request *rq
 
 static struct msg *build(struct rpc_host *h, const struct rpc_request *rq, const struct pending *p)
 {
-    struct buf head, tail;
     struct frame f = {.to = rq->target, .method = rq->method, .parent = rq->parent, .payer = payer_of(h, rq)};
+    struct buf head;
 
     buf_init(&head, 0);
-    buf_init(&tail, 0);
-    add_payload(&head, &tail, rq, p);
+    add_payload(&head, rq, p);
     if (p)
         f.session = slice_of(p->session);
     f.body[0] = buf_slice(&head);
-    f.body[1] = rq->args;
-    f.body[2] = buf_slice(&tail);
-    struct msg *m = head.is_failed || tail.is_failed ? NULL : frame_new(h, &f);
+    if (rq->args_blob && rq->args.len > FRAME_COPIED_MOST) {
+        f.tail = rq->args;
+        f.blob = rq->args_blob;
+    } else {
+        f.body[1] = rq->args;
+    }
+    struct msg *m = head.is_failed ? NULL : frame_new(h, &f);
     buf_deinit(&head);
-    buf_deinit(&tail);
     return m;
 }
 
@@ -326,6 +346,7 @@ static struct pending *pending_new(struct rpc_host *h, const struct rpc_request 
     else
         random_id(p->session);
     p->callbacks = rq->callbacks;
+    p->takes_long = rq->takes_long;
     timer_init(&p->silence, on_silence);
     timer_init(&p->deadline, on_deadline);
     held_buf_init(&p->words, 0, h->account);

@@ -18,6 +18,7 @@ struct pending {
     void *arg;
     struct timer silence, deadline;
     const struct rpc_service *callbacks;    /* borrowed, or NULL */
+    bool takes_long;
     struct upload_out *upload;  /* while the call itself travels in chunks */
     enum rpc_outcome outcome;   /* of a finished one */
     struct held_buf words;           /* the same: what rpc_reply.text will be */
@@ -27,7 +28,8 @@ struct pending {
 struct pending *pending_find(struct rpc_host *h, struct slice session);     /* NULL when unknown or finished */
 void pending_touch(struct pending *p);          /* a sign of life: the silence timer starts again */
 /* An answer has come: calls done and frees. */
-void pending_settle(struct pending *p, bool is_result, struct slice value);
+struct incoming;
+void pending_settle(struct pending *p, bool is_result, const struct incoming *in);
 /* It will not come: done is called at the end of the turn. Harmless when finished already. */
 void pending_fail(struct pending *p, enum rpc_outcome outcome, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void pendings_gone(struct remote *r);           /* the client left */

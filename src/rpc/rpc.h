@@ -107,6 +107,7 @@ struct rpc_call {
  * they often repeat what the caller sent. */
 enum { RPC_ERROR_MAX = 4096 };
 void rpc_resolve(struct rpc_call *call, struct slice value);
+void rpc_resolve_owned(struct rpc_call *call, struct buf *value);      /* takes the bytes over: a long value is not copied */
 void rpc_reject(struct rpc_call *call, const char *class_name, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void rpc_reject_text(struct rpc_call *call, const char *class_name, struct slice text);
 /* Passes a remote error on unchanged: an encoded {"_rtype":"error",...}. */
@@ -127,6 +128,8 @@ enum rpc_outcome {
 struct rpc_reply {
     enum rpc_outcome outcome;
     struct slice value;     /* borrowed for the callback; of RPC_RESOLVED empty when the answer had no argument (nil) */
+    struct msg *msg;        /* what the value lies in: a reference keeps it longer; NULL when there is none */
+    size_t n_values;        /* in the value, those inside others included: how long it takes to look at it */
     struct slice text;      /* a sentence for people, in the wording of 3.6 / 2.6; borrowed */
 };
 typedef void rpc_done(const struct rpc_reply *reply, void *arg);
@@ -137,6 +140,8 @@ struct rpc_request {
     struct slice method;            /* path at the target */
     struct slice args;              /* encoded array; len 0 = none */
     bool with_kwargs;
+    struct blob *args_blob;         /* what args lie in, so that long ones are not copied; NULL = they are copied. Borrowed */
+    bool takes_long;                /* an answer of any length; else one too long for a loop to look at is an error */
     enum rpc_promise_form promise;
     struct slice parent;            /* when invoking a received callback; else empty */
     uint64_t deadline_ms;           /* total, heartbeats or not; 0 = none */

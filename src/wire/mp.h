@@ -15,12 +15,19 @@ enum {
     MP_MORE, /* the bytes end inside the value */
     MP_BAD,  /* 0xc1, which encodes nothing */
     MP_DEEP, /* nested deeper than the cap */
+    MP_LATE, /* it holds more values than the caller had time for */
 };
 enum { MP_MAX_DEPTH = 128 };
 
 /* Cuts one value off the front of *in. Iterative; max_depth counts nested arrays and maps (scalars are depth 0), at most
  * MP_MAX_DEPTH. On anything but MP_OK both are untouched. */
 MUST_CHECK int mp_take(struct slice *in, unsigned max_depth, struct slice *ret_value);
+/* The same, of at most *n_values values in all, those inside included, which becomes how many were not needed. A value takes a few
+ * nanoseconds at most, whatever it is. */
+MUST_CHECK int mp_take_some(struct slice *in, unsigned max_depth, size_t *n_values, struct slice *ret_value);
+/* Cuts the head of an array (MP_ARRAY) or a map (MP_MAP) off bytes that may be anything; *ret_n elements or pairs follow, or should. False:
+ * it is none; nothing is cut. */
+MUST_CHECK bool mp_take_head(struct slice *in, enum mp_kind kind, uint32_t *ret_n);
 
 enum mp_kind mp_kind(struct slice v);
 static inline bool mp_is(struct slice v, enum mp_kind kind)
@@ -63,6 +70,7 @@ void mp_add_float(struct buf *b, double v);
 void mp_add_str(struct buf *b, struct slice text);
 void mp_add_text(struct buf *b, const char *text); /* NULL writes nil */
 void mp_add_bin(struct buf *b, struct slice bytes);
+void mp_add_bin_two(struct buf *b, struct slice first, struct slice second);   /* one bin of both */
 void mp_add_array(struct buf *b, uint32_t n); /* then n values */
 void mp_add_map(struct buf *b, uint32_t n);   /* then n key and value pairs */
 /* An already encoded value; an absent one writes nil. */

@@ -96,3 +96,6 @@ static inline int mp_head_read(const uint8_t *p, size_t n, struct mp_head *h)
 /* Cuts one value off *in without a bound on nesting: it counts what is still owed and keeps no stack. For bytes that are
  * only passed on. MP_OK, MP_MORE, MP_BAD. */
 MUST_CHECK int mp_skip(struct slice *in, struct slice *ret_value);
+/* The same piece by piece: *owed is 1 before the first, and *in is behind what has been seen after each, which is n_most values at most.
+ * MP_LATE: go on. */
+MUST_CHECK int mp_skip_some(struct slice *in, uint64_t *owed, size_t n_most);

@@ -46,16 +46,18 @@ const struct mp_first mp_firsts[256] = {
     [0xe0 ... 0xff] = {.kind = MP_INT},
 };
 
-int mp_take(struct slice *in, unsigned max_depth, struct slice *ret_value)
+int mp_take_some(struct slice *in, unsigned max_depth, size_t *n_values, struct slice *ret_value)
 {
     uint64_t left[MP_MAX_DEPTH];
     unsigned depth = 0;
     const uint8_t *p = (const uint8_t *)in->ptr;
-    size_t n = in->len;
+    size_t n = in->len, n_left = *n_values;
     struct mp_head h;
 
     ASSERT(max_depth <= MP_MAX_DEPTH);
-    for (;;) {
+    for (;; n_left--) {
+        if (!n_left)
+            return MP_LATE;
         int r = mp_head_read(p, n, &h);
         if (r != MP_OK)
             return r;
@@ -75,19 +77,28 @@ int mp_take(struct slice *in, unsigned max_depth, struct slice *ret_value)
             break;
         left[depth - 1]--;
     }
+    *n_values = n_left - 1;
     *ret_value = slice_make(in->ptr, in->len - n);
     *in = slice_make(p, n);
     return MP_OK;
 }
 
-int mp_skip(struct slice *in, struct slice *ret_value)
+int mp_take(struct slice *in, unsigned max_depth, struct slice *ret_value)
+{
+    size_t n_values = SIZE_MAX;
+
+    return mp_take_some(in, max_depth, &n_values, ret_value);
+}
+
+/* Inlined by hand: every message passes through mp_skip, which has no bound and needs none of its count. */
+static inline __attribute__((always_inline)) int skip_some(struct slice *in, uint64_t *owed, size_t n_most)
 {
     const uint8_t *p = (const uint8_t *)in->ptr;
     size_t n = in->len;
-    uint64_t owed = 1;
+    uint64_t due = *owed;
     struct mp_head h;
 
-    while (owed) {
+    for (; due && n_most; n_most--) {
         int r = mp_head_read(p, n, &h);
         if (r != MP_OK)
             return r;
@@ -95,14 +106,43 @@ int mp_skip(struct slice *in, struct slice *ret_value)
             return MP_MORE;
         p += h.head_len + h.body_len;
         n -= h.head_len + h.body_len;
-        owed += h.n_inside;
-        owed--;
-        if (owed > n)
+        due += h.n_inside;
+        due--;
+        if (due > n)
             return MP_MORE;
     }
-    *ret_value = slice_make(in->ptr, in->len - n);
+    *owed = due;
     *in = slice_make(p, n);
+    return due ? MP_LATE : MP_OK;
+}
+
+int mp_skip_some(struct slice *in, uint64_t *owed, size_t n_most)
+{
+    return skip_some(in, owed, n_most);
+}
+
+int mp_skip(struct slice *in, struct slice *ret_value)
+{
+    struct slice rest = *in;
+    uint64_t owed = 1;
+    int r = skip_some(&rest, &owed, SIZE_MAX);
+
+    if (r != MP_OK)
+        return r;
+    *ret_value = slice_make(in->ptr, in->len - rest.len);
+    *in = rest;
     return MP_OK;
+}
+
+bool mp_take_head(struct slice *in, enum mp_kind kind, uint32_t *ret_n)
+{
+    struct mp_head h;
+
+    if (mp_head_read((const uint8_t *)in->ptr, in->len, &h) != MP_OK || h.kind != kind || h.head_len > in->len)
+        return false;
+    *in = slice_from(*in, h.head_len);
+    *ret_n = (uint32_t)(kind == MP_MAP ? h.n_inside / 2 : h.n_inside);
+    return true;
 }
 
 /* The head of a value that is known to be sound. */

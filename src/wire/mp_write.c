@@ -67,15 +67,20 @@ void mp_add_float(struct buf *b, double v)
 }
 
 /* Texts and bins past 32 bits cannot be said in MessagePack; no buf holds so much. */
+static void add_size(struct buf *b, uint8_t first, size_t len)
+{
+    ASSERT(len <= UINT32_MAX);
+    if (len <= UINT8_MAX)
+        add_head(b, first, len, 1);
+    else if (len <= UINT16_MAX)
+        add_head(b, (uint8_t)(first + 1), len, 2);
+    else
+        add_head(b, (uint8_t)(first + 2), len, 4);
+}
+
 static void add_sized(struct buf *b, uint8_t first, struct slice bytes)
 {
-    ASSERT(bytes.len <= UINT32_MAX);
-    if (bytes.len <= UINT8_MAX)
-        add_head(b, first, bytes.len, 1);
-    else if (bytes.len <= UINT16_MAX)
-        add_head(b, (uint8_t)(first + 1), bytes.len, 2);
-    else
-        add_head(b, (uint8_t)(first + 2), bytes.len, 4);
+    add_size(b, first, bytes.len);
     buf_add_slice(b, bytes);
 }
 
@@ -100,6 +105,13 @@ void mp_add_text(struct buf *b, const char *text)
 void mp_add_bin(struct buf *b, struct slice bytes)
 {
     add_sized(b, 0xc4, bytes);
+}
+
+void mp_add_bin_two(struct buf *b, struct slice first, struct slice second)
+{
+    add_size(b, 0xc4, first.len + second.len);
+    buf_add_slice(b, first);
+    buf_add_slice(b, second);
 }
 
 static void add_count(struct buf *b, uint8_t fix, uint8_t first, uint32_t n)

@@ -226,12 +226,14 @@ bool rpc_value_has_method(struct slice value)
 /* Heartbeats closer than this help nobody: half of the shortest limit any client sets is 2.5 s. */
 static const double INTERVAL_LEAST_S = 0.1;
 
-static double interval_of(struct slice map, const char *key)
+/* Three references with their paths; it is looked through once for each part. */
+enum { PROMISE_MAX = 64 * 1024 };
+
+static double interval_of(struct slice v)
 {
-    struct slice v;
     double s;
 
-    if (!mp_find(map, key, &v) || !mp_get_num(v, &s) || !isfinite(s) || s <= 0)
+    if (!mp_get_num(v, &s) || !isfinite(s) || s <= 0)
         return 0;
     return s < INTERVAL_LEAST_S ? INTERVAL_LEAST_S : s;
 }
@@ -245,21 +247,21 @@ static struct slice method_of(struct slice promise, const char *part)
     return method;
 }
 
-void rpc_promise_read(struct slice payload_map, struct rpc_promise *ret)
+void rpc_promise_read(struct slice promise, struct slice t, struct rpc_promise *ret)
 {
-    struct slice promise, text;
+    struct slice text, interval;
 
     *ret = (struct rpc_promise){.is_present = false};
-    if (!mp_find(payload_map, "promise", &promise))
+    if (promise.len > PROMISE_MAX)
         return;
     if (mp_get_str(promise, &text) && slice_is(text, "*")) {
         ret->is_present = ret->is_compact = true;
-        ret->interval_s = interval_of(payload_map, "t");
+        ret->interval_s = interval_of(t);
         return;
     }
     ret->resolve = method_of(promise, "resolve");
     ret->reject = method_of(promise, "reject");
     ret->heartbeat = method_of(promise, "heartbeat");
     ret->is_present = ret->resolve.len && ret->reject.len;
-    ret->interval_s = ret->heartbeat.len ? interval_of(promise, "interval") : 0;
+    ret->interval_s = ret->heartbeat.len && mp_find(promise, "interval", &interval) ? interval_of(interval) : 0;
 }

@@ -31,5 +31,5 @@ struct rpc_promise {
     bool is_present;
     bool is_compact;
 };
-/* Reads `promise` and `t` of segment 2 (3.5). Unreadable forms give is_present false. */
-void rpc_promise_read(struct slice payload_map, struct rpc_promise *ret);
+/* Reads the values of `promise` and `t` of segment 2, which may be absent. Unreadable forms give is_present false. */
+void rpc_promise_read(struct slice promise, struct slice t, struct rpc_promise *ret);

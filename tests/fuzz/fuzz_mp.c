@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
     ASSERT(slice_eq(v, w) && in.len == same.len);
     walk(v, &budget);
     check_expanded(v);
-    rpc_promise_read(v, &promise);
+    rpc_promise_read(v, v, &promise);
     buf_init(&text, 0);
     if (json_from_mp(v, &text) == JSON_OK)
         ASSERT(slice_is_utf8(buf_slice(&text)) && text.len > 0);

@@ -160,6 +160,15 @@ CASE(the_deepest_value_is_walked)
     buf_deinit(&out);
 }
 
+static void read_promise(struct slice payload, struct rpc_promise *ret)
+{
+    struct slice promise = {NULL, 0}, t = {NULL, 0};
+
+    (void)mp_find(payload, "promise", &promise);
+    (void)mp_find(payload, "t", &t);
+    rpc_promise_read(promise, t, ret);
+}
+
 /* Part of W-061; the scenes prove the whole. */
 CASE(promises_in_every_form)
 {
@@ -167,11 +176,11 @@ CASE(promises_in_every_form)
     struct rpc_promise p;
 
     buf_init(&b, 0);
-    rpc_promise_read(value_of(&b, "{\"args\":[],\"promise\":\"*\",\"t\":15}"), &p);
+    read_promise(value_of(&b, "{\"args\":[],\"promise\":\"*\",\"t\":15}"), &p);
     CHECK(p.is_present && p.is_compact && p.interval_s == 15.0 && !p.resolve.len);
-    rpc_promise_read(value_of(&b, "{\"promise\":\"*\"}"), &p);
+    read_promise(value_of(&b, "{\"promise\":\"*\"}"), &p);
     CHECK(p.is_present && p.is_compact && p.interval_s == 0);
-    rpc_promise_read(
+    read_promise(
         value_of(
             &b, "{\"promise\":{\"resolve\":{\"_rtype\":\"method\",\"_rmethod\":\"S.a\"},\"reject\":"
                 "{\"_rmethod\":\"S.b\"},\"heartbeat\":{\"_rmethod\":\"S.c\",\"_rpromise\":true},"
@@ -179,7 +188,7 @@ CASE(promises_in_every_form)
         &p);
     CHECK(p.is_present && !p.is_compact && p.interval_s == 5.0);
     CHECK(slice_is(p.resolve, "S.a") && slice_is(p.reject, "S.b") && slice_is(p.heartbeat, "S.c"));
-    rpc_promise_read(value_of(&b, "{\"promise\":{\"resolve\":{\"_rmethod\":\"S.a\"},\"reject\":{\"_"
+    read_promise(value_of(&b, "{\"promise\":{\"resolve\":{\"_rmethod\":\"S.a\"},\"reject\":{\"_"
                                   "rmethod\":\"S.b\"},\"interval\":5}}"),
                      &p);
     CHECK(p.is_present && p.interval_s == 0 && !p.heartbeat.len);
@@ -203,14 +212,14 @@ CASE(unreadable_promises_are_none)
 
     buf_init(&b, 0);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        rpc_promise_read(value_of(&b, rows[i]), &p);
+        read_promise(value_of(&b, rows[i]), &p);
         CHECK(!p.is_present);
     }
-    rpc_promise_read(value_of(&b, "{\"promise\":\"*\",\"t\":1e-9}"), &p);
+    read_promise(value_of(&b, "{\"promise\":\"*\",\"t\":1e-9}"), &p);
     CHECK(p.interval_s >= 0.1);
-    rpc_promise_read(value_of(&b, "{\"promise\":\"*\",\"t\":-5}"), &p);
+    read_promise(value_of(&b, "{\"promise\":\"*\",\"t\":-5}"), &p);
     CHECK(p.is_present && p.interval_s == 0);
-    rpc_promise_read((struct slice){NULL, 0}, &p);
+    read_promise((struct slice){NULL, 0}, &p);
     CHECK(!p.is_present);
     buf_deinit(&b);
 }
