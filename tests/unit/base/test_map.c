@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "harness/check.h"
 
@@ -60,4 +62,26 @@ CASE(an_empty_map_answers)
     map_deinit(&m);
 }
 
-CASES(RUN(agrees_with_a_naive_model), RUN(an_empty_map_answers))
+/* Who knows the function still cannot say which keys collide: each process draws a key of its own. */
+CASE(processes_hash_differently)
+{
+    enum { PROCESSES = 3 };
+    uint64_t hashes[PROCESSES];
+
+    for (int i = 0; i < PROCESSES; i++) {
+        int ends[2];
+        CHECK_INT(pipe(ends), 0);
+        pid_t child = fork();   /* nobody has hashed anything yet here */
+        if (!child) {
+            uint64_t hash = map_hash(slice_of("key"));
+            _exit(write(ends[1], &hash, sizeof(hash)) != sizeof(hash));
+        }
+        CHECK_INT(read(ends[0], &hashes[i], sizeof(hashes[i])), sizeof(hashes[i]));
+        CHECK_INT(waitpid(child, NULL, 0), child);
+        close(ends[0]);
+        close(ends[1]);
+    }
+    CHECK(hashes[0] != hashes[1] && hashes[1] != hashes[2] && hashes[0] != hashes[2]);
+}
+
+CASES(RUN(agrees_with_a_naive_model), RUN(an_empty_map_answers), RUN(processes_hash_differently))
