@@ -148,6 +148,11 @@ static void consider(struct hub *h, struct join *j, uint64_t dead_generation)
 
     j->joined = user_unref(j->joined);
     j->workspace_id = mem_free(j->workspace_id);
+    if (h->is_closing) {    /* it was on its way when its connection was cut */
+        join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_LIMITED, RULE_CLOSING, "Server is shutting down");
+        answer(j);
+        return;
+    }
     if (!admission_check(h, j, &w)) {
         answer(j);
         return;

@@ -51,6 +51,7 @@ struct hub {
     struct subscriptions *subscriptions;        /* owned: what clients hear, and will hear again */
     struct map savings;                 /* workspace id -> struct saving: records on their way into the store */
     bool savings_are_closed;
+    bool is_closing;                    /* the server ends: nobody is let in, nothing is begun, answers of the store mean nothing */
     struct map users;                   /* effective id -> struct hub_user, owned: connections per user */
     struct map addresses;               /* client address -> struct hub_address, owned: connections per address */
     struct account_table seats;         /* "ws/user id": what a user holds in a workspace */

@@ -147,6 +147,8 @@ static bool is_kept(const struct workspace *w)
 
 static void unload_after(struct hub *h, struct workspace *w, uint64_t after_ms)
 {
+    if (h->is_closing)      /* its loop is to end without timers */
+        return;
     w->unload.on_due = on_unload_due;
     timer_start(h->loop, &w->unload, after_ms);
 }

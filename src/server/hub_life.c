@@ -161,7 +161,7 @@ static void on_features_loaded(int outcome, struct slice bytes, void *arg)
 
     (void)outcome;      /* a record nobody writes: absent */
     (void)bytes;
-    if (!s->hub_is_closing)
+    if (!s->hub.is_closing)
         enter(s, SERVER_READY);
 }
 
@@ -169,7 +169,7 @@ static void on_subscriptions(bool ok, void *arg)
 {
     struct server *s = arg;
 
-    if (s->hub_is_closing)
+    if (s->hub.is_closing)
         return;
     if (!ok) {
         give_up(s, "the records of subscriptions cannot be read from the store (its log line says why)");
@@ -185,7 +185,7 @@ static void on_workspace(int outcome, struct slice key, struct slice record, voi
 {
     struct server *s = arg;
 
-    if (s->hub_is_closing)      /* told to stop during the start */
+    if (s->hub.is_closing)      /* told to stop during the start */
         return;
     if (outcome == STORE_OK) {
         if (!lodging_load(&s->hub, record))
@@ -201,7 +201,7 @@ static void on_blocks(int outcome, void *arg)
 {
     struct server *s = arg;
 
-    if (s->hub_is_closing)
+    if (s->hub.is_closing)
         blocks_stop(s->hub.blocks);     /* loading has started its timer */
     else if (outcome == BLOCK_OK)
         store_scan(s->hub.store, "workspaces", on_workspace, s);
@@ -213,7 +213,7 @@ static void on_revocations(int outcome, void *arg)
 {
     struct server *s = arg;
 
-    if (s->hub_is_closing) {
+    if (s->hub.is_closing) {
         revocations_stop(s->hub.revocations);   /* loading has started its timer */
         return;
     }
@@ -277,7 +277,7 @@ static void run_close(struct loop *l, struct mail *mail)
     struct server *s = take(mail);
 
     (void)l;
-    s->hub_is_closing = true;
+    s->hub.is_closing = true;
     features_close(s);
     manager_free(s->manager);
     s->manager = NULL;

@@ -59,7 +59,6 @@ struct server {
     struct manager *manager;                /* hub loop */
     struct queues *queues;                  /* hub loop */
     struct admin *admin;                    /* hub loop */
-    bool hub_is_closing;                    /* hub loop: answers of the store that are still to come mean nothing */
     int wake_fd;                            /* any thread: eventfd that wakes the accept thread */
     atomic_int phase;                       /* any thread: enum server_phase */
     const struct config *first_config;      /* outlives the server: its texts stand in keys, info and settings */

@@ -1,4 +1,7 @@
-/* Which workspaces there are, which are made on demand, and which are given up (workspaces-and-auth 8.2, 8.3). */
+/* Which workspaces there are, which are made on demand, and which are given up (workspaces-and-auth 8.2, 8.3). req: S-96 */
+#include "base/memory.h"
+#include "hyphad/protocol.h"
+#include "peer/lease.h"
 #include "unit/peer/kit.h"
 #include "wire/mp.h"
 
@@ -115,6 +118,56 @@ CASE(grace_is_given_and_cancelled_by_a_guest)
     kit_deinit(&k);
 }
 
+static void on_lease_end(struct lease *l, int outcome, struct slice text)
+{
+    (void)l;
+    (void)outcome;
+    (void)text;
+}
+
+static void on_refused(struct join *j)
+{
+    ++*(unsigned *)j->arg;
+    CHECK_INT(j->close_code, HYPHA_CLOSE_GOING_AWAY);
+    CHECK_INT(j->outcome, JOIN_LIMITED);
+    CHECK_TEXT(j->text, "Server is shutting down");
+    join_free(j);
+}
+
+/* What was on its way when the hub closed. A timer would run when its loop ends, which that asserts against. */
+CASE(a_hub_that_closes_lets_nobody_in_and_starts_no_timer)
+{
+    struct kit k;
+    struct workspace *w;
+    struct lease lease = {0};
+    unsigned n_refused = 0;
+
+    kit_init(&k, 1);
+    k.t.config.workspace_unload_grace_period_ms = 80;
+    CHECK_INT(open_as(&k, "ws-user-anonymouz-x-1", "nobody", &w), LODGING_OK);
+    k.hub.is_closing = true;
+    lodging_left(&k.hub, w);
+    CHECK(!timer_is_running(&w->unload));
+    lodging_visited(&k.hub, w);
+    CHECK(!timer_is_running(&w->unload));
+    for (int is_http = 0; is_http < 2; is_http++) {
+        struct join *j = MEM_NEW(struct join);
+        j->hub = &k.hub;
+        j->asker = k.t.loop;
+        j->client_id = mem_copy("c", 1);
+        j->user = user_new_anonymous("c");
+        j->is_http = is_http;
+        j->lease = &lease;
+        j->lease_end = on_lease_end;
+        j->on_answer = on_refused;
+        j->arg = &n_refused;
+        admission_ask(j);
+    }
+    TURNS_UNTIL(&k.t, n_refused == 2);
+    CHECK(!lease.loop);
+    kit_deinit(&k);
+}
+
 CASE(a_record_makes_the_same_workspace)
 {
     struct kit k, other;
@@ -164,5 +217,5 @@ CASE(a_visited_empty_workspace_is_not_kept)
 }
 
 CASES(RUN(system_workspaces_are_always_there), RUN(ones_own_is_made_on_demand), RUN(what_is_not_made_says_why),
-      RUN(an_empty_anonymous_one_goes_at_once), RUN(grace_is_given_and_cancelled_by_a_guest),
+      RUN(an_empty_anonymous_one_goes_at_once), RUN(grace_is_given_and_cancelled_by_a_guest), RUN(a_hub_that_closes_lets_nobody_in_and_starts_no_timer),
       RUN(a_visited_empty_workspace_is_not_kept), RUN(a_record_makes_the_same_workspace))
