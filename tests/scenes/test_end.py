@@ -36,7 +36,7 @@ async def sip(server, path, token):
     return tcp
 
 
-@pytest.mark.req("S-96")
+@pytest.mark.req("S-91")
 async def test_the_server_ends_with_one_of_each_kind_open(hub, start_server, tmp_path):
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "big").write_bytes(bytes(8 << 20))
@@ -87,7 +87,7 @@ def masked(payload):
         bytes([0x80 | TEXT, 0xfe]) + struct.pack(">H", len(payload)) + bytes(4) + payload)
 
 
-@pytest.mark.req("S-96")
+@pytest.mark.req("S-91")
 async def test_the_server_ends_while_a_crowd_logs_in_and_asks(start_server):
     """What is on its way to the hub when the connections are cut finds it closing."""
     for round_ in range(2):
