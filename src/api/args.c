@@ -283,27 +283,41 @@ static int from_json(struct slice body, struct api_args *ret, struct buf *error)
     return r;
 }
 
-int api_args_read(const struct http_request *req, struct api_args *ret, struct buf *error)
+enum api_body api_args_body(const struct http_request *req)
 {
     struct slice type, head, rest;
 
-    *ret = (struct api_args){0};
-    buf_init(&ret->array, 0);
-    if (req->method != HTTP_M_POST)
-        return from_query(req, ret, error);
-    if (!req->body.len)
-        return API_ARGS_OK;
+    if (req->method != HTTP_M_POST || !req->body.len)
+        return API_BODY_NONE;
     if (!http_request_header(req, "Content-Type", &type))
-        type = SLICE_LIT("application/json");
+        return API_BODY_JSON;
     if (slice_cut(type, ';', &head, &rest))
         type = slice_trim(head);
     if (slice_is_nocase(type, "application/msgpack"))
-        return from_msgpack(req->body, ret, error);
-    if (slice_is_nocase(type, "application/json"))
-        return from_json(req->body, ret, error);
+        return API_BODY_MSGPACK;
+    return slice_is_nocase(type, "application/json") ? API_BODY_JSON : API_BODY_OTHER;
+}
+
+int api_args_read_body(enum api_body kind, struct slice body, struct api_args *ret, struct buf *error)
+{
+    if (kind == API_BODY_MSGPACK)
+        return from_msgpack(body, ret, error);
+    if (kind == API_BODY_JSON)
+        return from_json(body, ret, error);
     buf_add_text(error,
                  "Invalid content-type (supported types: application/msgpack, application/json)");
     return API_ARGS_TYPE;
+}
+
+int api_args_read(const struct http_request *req, struct api_args *ret, struct buf *error)
+{
+    enum api_body kind = api_args_body(req);
+
+    *ret = (struct api_args){0};
+    buf_init(&ret->array, 0);
+    if (kind != API_BODY_NONE)
+        return api_args_read_body(kind, req->body, ret, error);
+    return req->method == HTTP_M_POST ? API_ARGS_OK : from_query(req, ret, error);
 }
 
 void api_args_deinit(struct api_args *a)

@@ -14,6 +14,12 @@ struct api_args {
 
 enum { API_ARGS_OK, API_ARGS_BAD, API_ARGS_TYPE }; /* BAD: 400; TYPE: 415 */
 
+/* What the arguments are in. NONE: in the query, or there are none. */
+enum api_body { API_BODY_NONE, API_BODY_JSON, API_BODY_MSGPACK, API_BODY_OTHER };
+enum api_body api_args_body(const struct http_request *req);
+/* Of a body alone: any thread, and it takes long when the body is long. Appends to ret->array. */
+MUST_CHECK int api_args_read_body(enum api_body kind, struct slice body, struct api_args *ret, struct buf *error);
+
 /* On failure error has the detail. */
 MUST_CHECK int api_args_read(const struct http_request *req, struct api_args *ret,
                              struct buf *error);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/args.h"
+#include "api/beside.h"
 #include "api/caller.h"
 #include "api/generator.h"
 #include "api/interface.h"
@@ -53,30 +54,34 @@ static void on_result(struct caller *c, struct http_request *req, const struct r
     else if (generator_is(reply->value))
         generator_stream(c, req, reply->value);
     else
-        caller_answer_value(c, req, reply->value);
+        caller_answer_value(c, req, reply->value, reply->msg);
+}
+
+static void on_args(struct caller *c, struct http_request *req, const struct beside_args *args)
+{
+    struct rpc_request request;
+
+    if (args->outcome != API_ARGS_OK) {
+        caller_answer_error(c, req, args->outcome == API_ARGS_TYPE ? 415 : 400, args->error);
+    } else if (!rpc_request_from_ref(buf_slice(&c->object.b), slice_of(c->target_workspace), &c->scratch.b, &request)) {
+        caller_answer_error(c, req, 500, SLICE_LIT("TypeError: The function cannot be called"));
+    } else {
+        request.args = args->array;
+        request.args_blob = args->blob;
+        request.with_kwargs = args->with_kwargs;
+        caller_request(c, &request, on_result);
+        if (request.promise == RPC_PROMISE_NONE) /* nobody will answer it */
+            caller_answer_value(c, req, SLICE_LIT(""), NULL);
+    }
 }
 
 static void call_function(struct caller *c, struct http_request *req, struct slice ref)
 {
-    struct rpc_request request;
-    struct api_args args;
-    struct buf error;
-
-    buf_init(&error, 0);
-    int r = api_args_read(req, &args, &error);
-    if (r != API_ARGS_OK) {
-        caller_answer_error(c, req, r == API_ARGS_TYPE ? 415 : 400, buf_slice(&error));
-    } else if (!rpc_request_from_ref(ref, slice_of(c->target_workspace), &c->scratch.b, &request)) {
-        caller_answer_error(c, req, 500, SLICE_LIT("TypeError: The function cannot be called"));
-    } else {
-        request.args = buf_slice(&args.array);
-        request.with_kwargs = args.with_kwargs;
-        caller_request(c, &request, on_result);
-        if (request.promise == RPC_PROMISE_NONE) /* nobody will answer it */
-            caller_answer_value(c, req, SLICE_LIT(""));
-    }
-    api_args_deinit(&args);
-    buf_deinit(&error);
+    held_buf_set(&c->object, ref); /* it lies in a reply that ends with this call */
+    if (c->object.b.is_failed)
+        caller_answer_error(c, req, 503, SLICE_LIT("No room for the call: too many bytes are held"));
+    else
+        beside_read(c, req, on_args);
 }
 
 /* The provider's workspace, which bare references in its object are relative to: the part of its id before the slash. */
@@ -95,7 +100,7 @@ static void answer_member(struct caller *c, struct http_request *req, struct sli
 
     buf_init(&plain, 0);
     interface_describe(member, &plain);
-    caller_answer_value(c, req, buf_slice(&plain));
+    caller_answer_value(c, req, buf_slice(&plain), NULL);
     buf_deinit(&plain);
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/beside.h"
 #include "api/errors.h"
 #include "api/room.h"
 #include "auth/token.h"
@@ -17,7 +18,6 @@
 #include "peer/admission.h"
 #include "peer/hub.h"
 #include "wire/ip.h"
-#include "wire/json.h"
 #include "wire/mp.h"
 
 void caller_free(struct caller *c)
@@ -32,6 +32,7 @@ void caller_free(struct caller *c)
     held_buf_deinit(&c->object);
     held_buf_deinit(&c->scratch);
     held_buf_deinit(&c->step_text);
+    held_buf_deinit(&c->text);
     mem_free(c);
 }
 
@@ -65,40 +66,23 @@ void caller_answer_reply(struct caller *c, struct http_request *req, const struc
     buf_deinit(&detail);
 }
 
-static void answer_json(struct caller *c, struct http_request *req, struct slice value)
+static void on_written(struct caller *c, struct http_request *req, enum beside_outcome outcome, struct held_buf *text)
 {
-    struct buf json;
-
-    buf_init(&json, 0);
-    int r = json_from_mp(value, &json);
-    if (r == JSON_OK) {
-        http_respond(req, 200, "application/json", buf_slice(&json), SLICE_LIT(""));
-        caller_free(c);
-    } else if (r == JSON_HAS_NAN) {
-        caller_answer_error(
-            c, req, 500, SLICE_LIT("ValueError: Out of range float values are not JSON compliant"));
-    } else {
-        caller_answer_error(c, req, 500,
-                            SLICE_LIT("TypeError: Object of type bytes is not JSON serializable"));
+    if (outcome != BESIDE_OK) {
+        caller_answer_error(c, req, outcome == BESIDE_NO_MEMORY ? 503 : 500, beside_error(outcome));
+        return;
     }
-    buf_deinit(&json);
+    http_respond_owned(req, 200, c->wants_msgpack ? "application/msgpack" : "application/json", &text->b, SLICE_LIT(""));
+    caller_free(c);
 }
 
-void caller_answer_value(struct caller *c, struct http_request *req, struct slice value)
+void caller_answer_value(struct caller *c, struct http_request *req, struct slice value, struct msg *msg)
 {
     static const char nil[] = {(char)0xc0};
 
     if (!value.len)
         value = slice_make(nil, 1);
-    if (rpc_value_has_method(value)) {
-        caller_answer_error(c, req, 500,
-                            SLICE_LIT("TypeError: Functions cannot be returned over HTTP"));
-    } else if (c->wants_msgpack) {
-        http_respond(req, 200, "application/msgpack", value, SLICE_LIT(""));
-        caller_free(c);
-    } else {
-        answer_json(c, req, value);
-    }
+    beside_write(c, req, &(struct beside_value){.value = value, .msg = msg, .refuses_functions = true}, on_written);
 }
 
 /* ---- calls ---- */

@@ -52,6 +52,8 @@ struct caller {
     struct slice generator; /* inside object, while streaming */
     struct mp_iter items; /* inside object, while a listing is written */
     size_t n_items;       /* written so far */
+    struct held_buf text; /* an item of a generator on its way out */
+    size_t n_text;        /* of it written so far */
     bool wants_msgpack, is_waiting_drain;
     struct rpc_request step;
     struct held_buf step_text;
@@ -71,9 +73,9 @@ void caller_request_last(struct caller *c, const struct rpc_request *request);
 void caller_watch_drained(struct caller *c, struct http_request *req,
                           void (*on_drained)(struct http_request *req, void *caller));
 
-/* Each answers, ends the request and the caller. */
-void caller_answer_value(struct caller *c, struct http_request *req,
-                         struct slice value); /* JSON, or msgpack when that was asked for */
+/* Each answers, ends the request and the caller; a long value in a later turn. */
+/* JSON, or msgpack when that was asked for. msg: what the value lies in; NULL: a long one is copied. */
+void caller_answer_value(struct caller *c, struct http_request *req, struct slice value, struct msg *msg);
 void caller_answer_error(struct caller *c, struct http_request *req, unsigned status,
                          struct slice detail); /* F1 */
 void caller_answer_reply(struct caller *c, struct http_request *req,

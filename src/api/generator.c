@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "api/beside.h"
 #include "api/errors.h"
 #include "base/memory.h"
 #include "http/request.h"
@@ -11,7 +12,11 @@
 #include "wire/json.h"
 #include "wire/mp.h"
 
-enum { HIGH_BYTES = 256 * 1024, LATE_BYTES = 64 * 1024 };
+enum { HIGH_BYTES = 256 * 1024, LATE_BYTES = 64 * 1024, PIECE_BYTES = 64 * 1024 };
+
+/* Around an item in JSON. */
+#define BEFORE "data: "
+#define AFTER "\n\n"
 
 static void pull(struct caller *c);
 
@@ -20,18 +25,6 @@ bool generator_is(struct slice value)
     struct slice type;
 
     return mp_find_str(value, "_rtype", &type) && slice_is(type, "generator");
-}
-
-static void write_json(struct http_request *req, struct slice json)
-{
-    struct buf b;
-
-    buf_init(&b, 0);
-    buf_add_text(&b, "data: ");
-    buf_add_slice(&b, json);
-    buf_add_text(&b, "\n\n");
-    (void)http_stream_write(req, buf_slice(&b));
-    buf_deinit(&b);
 }
 
 static void end_stream(const struct caller *c, struct http_request *req)
@@ -47,6 +40,16 @@ static void finish(struct caller *c, struct http_request *req)
     caller_free(c);
 }
 
+/* A short one. */
+static void write_json(struct http_request *req, struct slice value, struct buf *scratch)
+{
+    buf_add_text(scratch, BEFORE);
+    if (json_from_mp(value, scratch) != JSON_OK)
+        return;
+    buf_add_text(scratch, AFTER);
+    (void)http_stream_write(req, buf_slice(scratch));
+}
+
 static void write_error(struct caller *c, struct http_request *req, struct slice detail)
 {
     struct buf b, json;
@@ -60,8 +63,8 @@ static void write_error(struct caller *c, struct http_request *req, struct slice
     mp_add_text(&b, "");
     if (c->wants_msgpack)
         (void)http_stream_write(req, buf_slice(&b));
-    else if (json_from_mp(buf_slice(&b), &json) == JSON_OK)
-        write_json(req, buf_slice(&json));
+    else
+        write_json(req, buf_slice(&b), &json);
     buf_deinit(&b);
     buf_deinit(&json);
 }
@@ -72,27 +75,34 @@ static void fail(struct caller *c, struct http_request *req, struct slice detail
     finish(c, req);
 }
 
-/* One item on its way out. False: it cannot be said in JSON, and the stream has failed. */
-static bool write_item(struct caller *c, struct http_request *req, struct slice item)
+/* Writes of the item what the client takes, then asks for the next. */
+static void write_pieces(struct caller *c, struct http_request *req)
 {
-    struct buf json;
-    int r = JSON_OK;
+    struct slice rest = slice_from(buf_slice(&c->text.b), c->n_text);
 
-    if (c->wants_msgpack) {
-        (void)http_stream_write(req, item);
-        return true;
+    for (size_t waiting = http_stream_waiting(req); rest.len; rest = slice_from(rest, slice_to(rest, PIECE_BYTES).len)) {
+        c->is_waiting_drain = waiting > HIGH_BYTES;
+        if (c->is_waiting_drain)
+            return;
+        waiting = http_stream_write(req, slice_to(rest, PIECE_BYTES));
+        c->n_text += slice_to(rest, PIECE_BYTES).len;
     }
-    buf_init(&json, 0);
-    r = json_from_mp(item, &json);
-    if (r == JSON_OK)
-        write_json(req, buf_slice(&json));
-    buf_deinit(&json);
-    if (r != JSON_OK)
-        fail(c, req,
-             r == JSON_HAS_NAN
-                 ? SLICE_LIT("ValueError: Out of range float values are not JSON compliant")
-                 : SLICE_LIT("TypeError: Object of type bytes is not JSON serializable"));
-    return r == JSON_OK;
+    held_buf_deinit(&c->text);
+    c->is_waiting_drain = http_stream_waiting(req) > HIGH_BYTES;
+    if (!c->is_waiting_drain)
+        pull(c);
+}
+
+static void on_written(struct caller *c, struct http_request *req, enum beside_outcome outcome, struct held_buf *text)
+{
+    if (outcome != BESIDE_OK) {
+        fail(c, req, beside_error(outcome));
+        return;
+    }
+    c->text = *text;
+    c->n_text = 0;
+    *text = (struct held_buf){0};
+    write_pieces(c, req);
 }
 
 static bool is_stop(struct slice value)
@@ -114,11 +124,9 @@ static void on_item(struct caller *c, struct http_request *req, const struct rpc
         buf_deinit(&detail);
     } else if (is_stop(reply->value)) {
         finish(c, req);
-    } else if (write_item(c, req, reply->value.len ? reply->value : slice_make(nil, 1))) {
-        if (http_stream_write(req, SLICE_LIT("")) > HIGH_BYTES)
-            c->is_waiting_drain = true;
-        else
-            pull(c);
+    } else {
+        beside_write(c, req, &(struct beside_value){.value = reply->value.len ? reply->value : slice_make(nil, 1), .msg = reply->msg,
+                                                    .before = BEFORE, .after = AFTER}, on_written);
     }
 }
 
@@ -131,11 +139,8 @@ static void on_drained(struct http_request *req, void *owner)
 {
     struct caller *c = owner;
 
-    (void)req;
-    if (c->is_waiting_drain) {
-        c->is_waiting_drain = false;
-        pull(c);
-    }
+    if (c->is_waiting_drain)
+        write_pieces(c, req);
 }
 
 /* The client has left: the provider's generator is closed before its caller goes. */
@@ -154,10 +159,10 @@ static void on_gone(void *owner)
     caller_request_last(c, &request);
 }
 
-/* A client that is behind gets no more of what waits for it. */
+/* A client that is behind, or in the middle of an item, gets no more. */
 static void on_put_out(struct caller *c, struct http_request *req, struct slice text)
 {
-    if (http_stream_write(req, SLICE_LIT("")) > LATE_BYTES) {
+    if (c->text.b.len || http_stream_waiting(req) > LATE_BYTES) {
         http_request_drop(req);
     } else {
         write_error(c, req, text);

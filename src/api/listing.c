@@ -16,8 +16,9 @@
 
 enum {
     STREAM_ABOVE = 1000,            /* items: a longer listing is written as the client reads it */
-    PIECE = 128 * 1024,             /* bytes */
-    WAITING_MOST = 1024 * 1024,
+    STREAM_ABOVE_BYTES = 256 * 1024,
+    PIECE = 64 * 1024,              /* bytes */
+    WAITING_MOST = 256 * 1024,
 };
 
 /* Copies a map; the value of `key` goes through edit. */
@@ -168,7 +169,7 @@ static void on_services(struct caller *c, struct http_request *req, const struct
     buf_init(&out, 0);
     if (c->wants_msgpack)
         mp_add_array(&out, mp_count(reply->value));
-    if (mp_count(reply->value) > STREAM_ABOVE) {
+    if (mp_count(reply->value) > STREAM_ABOVE || reply->value.len > STREAM_ABOVE_BYTES) {
         stream_items(c, req, type, &out);
     } else {
         (void)add_items(c, req, SIZE_MAX, &out);
@@ -187,7 +188,7 @@ static void on_plain(struct caller *c, struct http_request *req, const struct rp
         return;
     buf_init(&out, 0);
     copy_map(reply->value, &out, "_rtype", NULL, SLICE_LIT(""));
-    caller_answer_value(c, req, buf_slice(&out));
+    caller_answer_value(c, req, buf_slice(&out), NULL);
     buf_deinit(&out);
 }
 
@@ -215,7 +216,7 @@ static void on_interface(struct caller *c, struct http_request *req, const struc
         return;
     buf_init(&out, 0);
     interface_describe(reply->value, &out);
-    caller_answer_value(c, req, buf_slice(&out));
+    caller_answer_value(c, req, buf_slice(&out), NULL);
     buf_deinit(&out);
 }
 

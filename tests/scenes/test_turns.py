@@ -96,23 +96,23 @@ async def bodies(t, body, content_type="application/json", **headers):
     await raw.shut()
 
 
-@an_open_input
+@an_input
 async def json_body_of_numbers(t):
     await bodies(t, b'{"query":[' + b"0," * t.n(4 * MB) + b"0]}")
 
 
-@an_open_input
+@an_input
 async def json_body_of_keys(t):
     await bodies(t, json.dumps({f"k{i}": None for i in range(t.n(200_000))}).encode())
 
 
-@an_open_input
+@an_input
 async def json_body_that_is_deep(t):
     deep = b"[" * 60 + b"]" * 60
     await bodies(t, b'{"query":[' + b",".join([deep] * t.n(60_000)) + b"]}")
 
 
-@an_open_input
+@an_input
 async def json_body_of_blanks(t):
     await bodies(t, b'{"query":' + b" " * t.n(8 * MB) + b"1}")
 
@@ -122,17 +122,17 @@ async def json_body_that_is_one_text(t):
     await bodies(t, json.dumps({"query": "\u00e9\n" * t.n(MB)}).encode())
 
 
-@an_open_input
+@an_input
 async def gzip_body_of_nils(t):
     await bodies(t, gzip.compress(b"[" + b"null," * t.n(16 * MB) + b"null]"), **{"Content-Encoding": "gzip"})
 
 
-@an_open_input
+@an_input
 async def msgpack_body_of_nils(t):
     await bodies(t, msgpack.packb({"query": [None] * t.n(12 * MB)}), "application/msgpack")
 
 
-@an_open_input
+@an_input
 async def msgpack_body_that_is_deep(t):
     deep = b"\x91" * 60 + b"\xc0"
     n = t.n(180_000)
@@ -160,17 +160,17 @@ async def answers(t, value):
         await http.get(path, timeout=60, headers={"Accept-Encoding": "gzip"})
 
 
-@an_open_input
+@an_input
 async def json_answer_of_numbers(t):
     await answers(t, [1.5] * t.n(900_000))
 
 
-@an_open_input
+@an_input
 async def json_answer_that_is_one_text(t):
     await answers(t, "\u00e9\n\"" * t.n(2 * MB))
 
 
-@an_open_input
+@an_input
 async def generator_of_large_items(t):
     async def many():
         for _ in range(4):
