@@ -12,6 +12,11 @@
 
 static enum seat_use use_of(const struct http_conn *c)
 {
+    bool is_held = c->state == CONN_PENDING || c->state == CONN_TAKEN;
+
+    /* A seat of the reserve is for a question and its answer; who keeps either waiting gives way. */
+    if (seat_is_spare(c->stream->seat) && !is_held)
+        return c->state == CONN_HEAD || c->state == CONN_BODY ? SEAT_HEAD : SEAT_IDLE;
     switch (c->state) {
     case CONN_IDLE:
         return c->stream->sendq.n_bytes ? SEAT_BUSY : SEAT_IDLE; /* the answer is still leaving */
@@ -32,11 +37,13 @@ void http_admit_tell(const struct http_conn *c)
 
 bool http_admit_evict(struct http_conn *c)
 {
-    if (use_of(c) == SEAT_BUSY || c->held.b.len)
+    bool is_spare = seat_is_spare(c->stream->seat);
+
+    if (use_of(c) == SEAT_BUSY || (c->held.b.len && !is_spare))
         return false;
     c->is_evicted = true;
     /* Who has kept a connection for later expects its end; who is about to ask does not. */
-    bool expects_answer = c->state == CONN_HEAD || seat_is_fresh(c->stream->seat);
+    bool expects_answer = use_of(c) == SEAT_HEAD || seat_is_fresh(c->stream->seat);
     if (expects_answer && !c->stream->sendq.n_bytes) /* one who reads nothing is not waited for */
         http_feed_refuse_evicted(c);
     else

@@ -117,7 +117,8 @@ static bool head_done(struct http_conn *c)
         req->wants_close =
             true; /* if it is answered and not taken, what follows would be no HTTP */
     if (!is_served && body_bytes &&
-        (expects_continue(req) || (body_bytes > DISCARD_MAX && body_bytes != HTTP_BODY_UNKNOWN))) {
+        (expects_continue(req) || c->verdict.kind == HTTP_ANSWER_FULL ||
+         (body_bytes > DISCARD_MAX && body_bytes != HTTP_BODY_UNKNOWN))) {
         c->is_unread = true;
         req->wants_close = true;
         become_pending(c, http_parser_take(c->parser));

@@ -188,6 +188,22 @@ async def test_when_all_stay_a_reserve_answers_for_health(servers):
             assert await member.next_frame() == (10, b"")
 
 
+@pytest.mark.req("S-61")
+@pytest.mark.parametrize("held_by", [b"GET /health HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n",
+                                     b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n",
+                                     b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 2000])
+async def test_nobody_holds_the_reserve(servers, held_by):
+    server = servers(*STRICT)
+    async with Crowd(server) as crowd:
+        for i in range(PLACES):
+            await crowd.admitted(f"127.0.1.{i // SHARE}")
+        for i in range(2 * RESERVE):
+            tcp = await crowd.open(f"127.0.2.{i}")
+            tcp.writer.write(held_by)       # and nothing is read
+        for _ in range(RESERVE):
+            assert (await fresh_answer(crowd, "/health", "127.0.0.3"))[0] == 200
+
+
 async def metrics(crowd):
     status, _, body = await fresh_answer(crowd, "/metrics", "127.0.0.8")
     assert status == 200
