@@ -7,7 +7,7 @@
 #include "auth/blocks.h"
 #include "auth/user.h"
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/log_event.h"
 #include "base/memory.h"
 #include "config/config.h"
 #include "manager/evict.h"
@@ -132,8 +132,8 @@ static void add(struct admin *a, struct rpc_call *call, const struct block *bloc
         return;
     }
     size_t n = kick(a->hub, block);
-    LOG(LOG_INFO, "admin", "blocked", log_slice("subject", block->subject),
-        log_int("until", block->expires_at), log_int("kicked", (int64_t)n));
+    LOG_EVENT(EVENT_BLOCKED, log_slice("subject", block->subject), log_int("until", block->expires_at),
+              log_int("kicked", (int64_t)n), log_slice("reason", block->reason));
     if (block->kind == BLOCK_USER)
         buf_add_fmt(&c->text.b, "Blocked user " SLICE_FMT ", kicked %zu connections",
                     SLICE_ARG(block->subject), n);
@@ -174,7 +174,7 @@ static void lift(struct admin *a, struct rpc_call *call, enum block_kind kind, s
 
     buf_add_fmt(&c->text.b, "Unblocked %s " SLICE_FMT, kind == BLOCK_USER ? "user" : "IP",
                 SLICE_ARG(subject));
-    LOG(LOG_INFO, "admin", "unblocked", log_slice("subject", subject));
+    LOG_EVENT(EVENT_UNBLOCKED, log_slice("subject", subject));
     block_remove(a->hub->blocks, kind, subject, on_changed, c);
 }
 

@@ -195,6 +195,7 @@ static void refuse(struct caller *c, struct http_request *req, const struct join
                                         [JOIN_BLOCKED] = 403,
                                         [JOIN_LIMITED] = 429};
 
+    req->refused_by = access_rule_name(j->decision.rule);
     if (is_hidden(c, j)) {
         caller_answer_no_access(c, req, j->user);
     } else if (j->outcome == JOIN_TOKEN_ERROR || j->outcome == JOIN_BLOCKED) {
@@ -214,6 +215,7 @@ static void on_lease_end(struct lease *l, int outcome, struct slice text)
 
     if (!req)
         return;
+    req->refused_by = access_rule_name(outcome == JOIN_BLOCKED ? RULE_BLOCKED : RULE_TOKEN);
     if (!req->is_streaming) {
         http_respond_error(req, outcome == JOIN_BLOCKED ? 403 : 401, HTTP_F2, text);
         caller_free(c);
@@ -261,6 +263,7 @@ static bool identify(struct http_request *req, struct join *j)
         return true;
     }
     if (!join_take_token(j, text, error)) {
+        req->refused_by = access_rule_name(RULE_TOKEN);
         http_respond_error(req, 401, HTTP_F2, slice_of(error));
         return false;
     }
@@ -272,6 +275,7 @@ static void busy(struct http_request *req)
     struct buf extra;
 
     loop_count(req->loop, METRIC_HTTP_CALLS_SHED, 1);
+    req->refused_by = "max-http-calls";
     buf_init(&extra, 0);
     http_header_add(&extra, "Retry-After", SLICE_LIT("1"));
     http_respond(req, 503, "application/json",

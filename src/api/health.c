@@ -47,6 +47,7 @@ void api_on_readiness(struct http_request *req, void *arg)
     struct api *a = arg;
     int r = atomic_load_explicit(&a->readiness, memory_order_acquire);
 
+    req->refused_by = "";       /* nobody: it is what was asked */
     if (r == API_READY)
         answer_ready(req, a);
     else if (r == API_STARTING)

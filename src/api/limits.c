@@ -4,7 +4,7 @@
 #include "api/room.h"
 #include "auth/token.h"
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/log_event.h"
 #include "config/config.h"
 #include "http/rate.h"
 #include "http/request.h"
@@ -89,9 +89,25 @@ bool api_allow(struct http_request *req, unsigned *ret_retry_after_s, void *arg)
     return ok;
 }
 
+/* What has refused it, for the log; empty: nothing, or the log knows. An answer that is a refusal has a line, named or not. */
+static const char *refusal_of(const struct http_request *req)
+{
+    static const unsigned refusals[] = {401, 403, 408, 413, 429, 431, 503};
+
+    if (req->refused_by)
+        return req->refused_by;
+    for (unsigned i = 0; i < ARRAY_LEN(refusals); i++)
+        if (req->status == refusals[i])
+            return "-";
+    return "";
+}
+
 void api_on_done(struct http_request *req, void *arg)
 {
     (void)arg;
+    if (refusal_of(req)[0])
+        LOG_EVENT(EVENT_REQUEST_REFUSED, log_slice("path", req->path), log_int("status", req->status),
+                  log_text("address", http_request_client(req)), log_text("rule", refusal_of(req)));
     if (!loop_config(req->loop)->access_log)
         return;
     /* The path only: query strings can carry tokens. */

@@ -11,19 +11,20 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/log_line.h"
+#include "base/log_rate.h"
 #include "base/memory.h"
 
-enum { LOG_LINE_MAX = 4096, LOG_QUEUE_MAX = 1 << 20, LOG_SITES = 256 };
+enum { LOG_QUEUE_MAX = 1 << 20, TELL_MS = 1000, LEVEL_UNSET = -1 };
 
-struct site {                       /* one message's allowance in the current second */
-    atomic_uintptr_t message;
-    atomic_uint_fast64_t window;    /* second << 32 | lines let through */
-    atomic_uint_fast32_t n_dropped;
-};
+/* The rooms, and those that have no room: what --log-levels can name. */
+static const char *const subjects[] = {"admin", "api", "auth", "base", "config", "http", "log", "login", "loop", "manager", "net", "peer",
+                                       "queue", "registry", "router", "rpc", "server", "store", "wire", "ws"};
 
 static struct {
     /* const while threads run, except through log_configure: relaxed */
     atomic_int level, format;
+    atomic_int levels[ARRAY_LEN(subjects)];     /* LEVEL_UNSET: as `level` */
     atomic_uint rate_per_s;
     const char *path;
     /* lock class log_queue */
@@ -34,10 +35,12 @@ static struct {
     bool is_open, is_stopping, wants_reopen;
     int fd;
     pthread_t writer;
-    struct site sites[LOG_SITES];
+    /* any thread */
+    struct log_rate rate;
+    atomic_bool is_started;         /* errors are for the log alone from here on */
 } the = {.lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER, .fd = STDERR_FILENO, .level = LOG_INFO};
 
-static const char *const level_names[] = {"debug", "info", "warn", "error"};
+atomic_int log_least = LOG_INFO;
 
 static void write_all(int fd, const char *at, size_t n)
 {
@@ -58,13 +61,52 @@ static int open_file(const char *path)
     return fd < 0 ? -errno : fd;
 }
 
+static enum log_format format_now(void)
+{
+    return (enum log_format)atomic_load_explicit(&the.format, memory_order_relaxed);
+}
+
+/* What the log says of itself: lines that a full queue lost, messages that came too often and have stopped since. */
+static void add_own_lines(struct buf *out, uint64_t n_lost)
+{
+    unsigned cursor = 0;
+    struct log_left_out left;
+
+    if (n_lost) {
+        const struct log_field n = log_int("n", (int64_t)n_lost);
+        log_line_add(out, format_now(), &(struct log_record){LOG_WARN, "log", "lines lost", &n, 1});
+    }
+    if (!atomic_load_explicit(&the.rate.has_dropped, memory_order_relaxed))
+        return;
+    while (log_rate_left_out(&the.rate, &cursor, &left)) {
+        const struct log_field fields[] = {log_text("of", left.message), log_int("repeats_dropped", left.n)};
+        log_line_add(out, format_now(), &(struct log_record){left.level, left.subject, "lines left out", fields, ARRAY_LEN(fields)});
+    }
+}
+
+/* Until there is something to do, or it is time to tell what was left out. */
+static void wait_for_work(void)
+{
+    struct timespec until;
+
+    while (!the.queue.len && !the.is_stopping && !the.wants_reopen) {
+        if (!atomic_load_explicit(&the.rate.has_dropped, memory_order_relaxed)) {
+            pthread_cond_wait(&the.more, &the.lock);
+            continue;
+        }
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += TELL_MS / 1000;
+        if (pthread_cond_timedwait(&the.more, &the.lock, &until) == ETIMEDOUT)
+            return;
+    }
+}
+
 static void *writer_main(void *unused)
 {
     (void)unused;
     pthread_mutex_lock(&the.lock);
     for (;;) {
-        while (!the.queue.len && !the.is_stopping && !the.wants_reopen)
-            pthread_cond_wait(&the.more, &the.lock);
+        wait_for_work();
         struct buf out = the.queue;
         uint64_t lost = the.n_lost;
         bool reopen = the.wants_reopen, stop = the.is_stopping;
@@ -74,12 +116,11 @@ static void *writer_main(void *unused)
         pthread_mutex_unlock(&the.lock);
         if (out.len)
             write_all(the.fd, out.ptr, out.len);
+        buf_clear(&out);
+        add_own_lines(&out, lost);
+        if (out.len)
+            write_all(the.fd, out.ptr, out.len);
         buf_deinit(&out);
-        if (lost) {
-            char line[96];
-            int n = snprintf(line, sizeof(line), "level=warn subj=log msg=\"lines lost\" n=%llu\n", (unsigned long long)lost);
-            write_all(the.fd, line, (size_t)n);
-        }
         int fd = reopen && the.path ? open_file(the.path) : -1;
         if (fd >= 0) {
             close(the.fd);
@@ -93,9 +134,49 @@ static void *writer_main(void *unused)
     return NULL;
 }
 
+static int subject_index(struct slice subject)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(subjects); i++)
+        if (slice_is(subject, subjects[i]))
+            return (int)i;
+    return -1;
+}
+
+bool log_subject_is_known(struct slice subject)
+{
+    return subject_index(subject) >= 0;
+}
+
+bool log_levels_parse(struct slice text, struct slice *ret_subject, enum log_level *ret_level)
+{
+    struct slice level;
+
+    return slice_cut(text, '=', ret_subject, &level) && log_subject_is_known(*ret_subject) && log_level_parse(level, ret_level);
+}
+
+static void set_levels(const struct log_options *options)
+{
+    int least = (int)options->level;
+
+    for (unsigned i = 0; i < ARRAY_LEN(subjects); i++) {
+        int level = LEVEL_UNSET;
+        for (size_t k = 0; k < options->n_levels; k++) {
+            struct slice subject;
+            enum log_level given;
+            if (log_levels_parse(slice_of(options->levels[k]), &subject, &given) && slice_is(subject, subjects[i]))
+                level = (int)given;
+        }
+        if (level != LEVEL_UNSET && level < least)
+            least = level;
+        atomic_store_explicit(&the.levels[i], level, memory_order_relaxed);
+    }
+    atomic_store_explicit(&the.level, (int)options->level, memory_order_relaxed);
+    atomic_store_explicit(&log_least, least, memory_order_relaxed);
+}
+
 void log_configure(const struct log_options *options)
 {
-    atomic_store_explicit(&the.level, (int)options->level, memory_order_relaxed);
+    set_levels(options);
     atomic_store_explicit(&the.format, (int)options->format, memory_order_relaxed);
     atomic_store_explicit(&the.rate_per_s, options->rate_per_s, memory_order_relaxed);
 }
@@ -147,9 +228,18 @@ void log_close(void)
     the.fd = STDERR_FILENO;
 }
 
-bool log_wants(enum log_level level)
+bool log_wants_of(enum log_level level, const char *subject)
 {
-    return (int)level >= atomic_load_explicit(&the.level, memory_order_relaxed);
+    int i = subject_index(slice_of(subject)), own = LEVEL_UNSET, all = atomic_load_explicit(&the.level, memory_order_relaxed);
+
+    if (i >= 0)
+        own = atomic_load_explicit(&the.levels[i], memory_order_relaxed);
+    return (int)level >= (own == LEVEL_UNSET ? all : own);
+}
+
+void log_started(void)
+{
+    atomic_store_explicit(&the.is_started, true, memory_order_relaxed);
 }
 
 bool log_level_parse(struct slice text, enum log_level *ret_level)
@@ -169,95 +259,35 @@ bool log_level_parse(struct slice text, enum log_level *ret_level)
     return false;
 }
 
-/* Whether this message may pass now; *ret_dropped is what the last window swallowed. */
-static bool pass_rate(const char *message, uint32_t *ret_dropped)
+static void enqueue(const struct buf *line)
 {
-    unsigned rate = atomic_load_explicit(&the.rate_per_s, memory_order_relaxed);
-    uintptr_t key = (uintptr_t)message;
-    struct site *site = &the.sites[(key ^ (key >> 9)) % LOG_SITES];
-    uint64_t second = clock_mono_ms() / 1000;
-
-    *ret_dropped = 0;
-    if (!rate)
-        return true;
-    if (atomic_exchange_explicit(&site->message, key, memory_order_relaxed) != key)
-        atomic_store_explicit(&site->window, second << 32, memory_order_relaxed);
-    uint64_t window = atomic_load_explicit(&site->window, memory_order_relaxed);
-    if (window >> 32 != second) {
-        window = second << 32;
-        *ret_dropped = (uint32_t)atomic_exchange_explicit(&site->n_dropped, 0, memory_order_relaxed);
+    pthread_mutex_lock(&the.lock);
+    buf_add_slice(&the.queue, buf_slice(line));
+    if (the.queue.is_failed) {
+        the.queue.is_failed = false;
+        the.n_lost++;
     }
-    bool pass = (uint32_t)window < rate;
-    atomic_store_explicit(&site->window, window + (pass ? 1 : 0), memory_order_relaxed);
-    if (!pass)
-        atomic_fetch_add_explicit(&site->n_dropped, 1, memory_order_relaxed);
-    return pass;
-}
-
-static void add_escaped(struct buf *line, struct slice text)
-{
-    buf_add_byte(line, '"');
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = (uint8_t)text.ptr[i];
-        if (c == '"' || c == '\\')
-            buf_add_fmt(line, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            buf_add_fmt(line, "\\u%04x", c);
-        else
-            buf_add_byte(line, c);
-    }
-    buf_add_byte(line, '"');
-}
-
-static bool is_plain(struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = (uint8_t)text.ptr[i];
-        if (c <= 0x20 || c == '"' || c == '=' || c == '\\' || c >= 0x7f)
-            return false;
-    }
-    return text.len > 0;
-}
-
-static void add_text_field(struct buf *line, bool is_json, const char *key, struct slice text)
-{
-    text = slice_utf8_prefix(text, 1024);
-    if (!slice_is_utf8(text))
-        text = SLICE_LIT("(not utf-8)");
-    buf_add_fmt(line, is_json ? ",\"%s\":" : " %s=", key);
-    if (!is_json && is_plain(text))
-        buf_add_slice(line, text);
-    else
-        add_escaped(line, text);
-}
-
-static void format_line(struct buf *line, enum log_level level, const char *subject, const char *message,
-                        const struct log_field *fields, size_t n_fields)
-{
-    bool is_json = atomic_load_explicit(&the.format, memory_order_relaxed) == LOG_JSON;
-    char ts[CLOCK_ISO_LEN + 1];
-
-    clock_iso(clock_wall_ms(), ts);
-    buf_add_fmt(line, is_json ? "{\"ts\":\"%s\"" : "ts=%s", ts);
-    buf_add_fmt(line, is_json ? ",\"level\":\"%s\",\"subj\":\"%s\"" : " level=%s subj=%s", level_names[level], subject);
-    add_text_field(line, is_json, "msg", slice_of(message));
-    for (size_t i = 0; i < n_fields && line->len < LOG_LINE_MAX - 1200; i++) {
-        if (fields[i].kind == LOG_FIELD_INT)
-            buf_add_fmt(line, is_json ? ",\"%s\":%lld" : " %s=%lld", fields[i].key, (long long)fields[i].number);
-        else
-            add_text_field(line, is_json, fields[i].key, fields[i].text);
-    }
-    buf_add_text(line, is_json ? "}\n" : "\n");
+    pthread_cond_signal(&the.more);
+    pthread_mutex_unlock(&the.lock);
 }
 
 void log_write(enum log_level level, const char *subject, const char *message, const struct log_field *fields, size_t n_fields)
 {
+    bool had_dropped = atomic_load_explicit(&the.rate.has_dropped, memory_order_relaxed);
     uint32_t dropped = 0;
     struct log_field all[16];
     struct buf line;
 
-    if (!log_wants(level) || !pass_rate(message, &dropped))
+    if (!log_wants(level, subject))
         return;
+    if (!log_rate_pass(&the.rate, subject, message, level, atomic_load_explicit(&the.rate_per_s, memory_order_relaxed), &dropped)) {
+        if (!had_dropped) {     /* the writer sleeps without a limit until then */
+            pthread_mutex_lock(&the.lock);
+            pthread_cond_signal(&the.more);
+            pthread_mutex_unlock(&the.lock);
+        }
+        return;
+    }
     if (dropped && n_fields < ARRAY_LEN(all)) {
         if (n_fields)
             memcpy(all, fields, n_fields * sizeof(*fields));
@@ -265,18 +295,11 @@ void log_write(enum log_level level, const char *subject, const char *message, c
         fields = all;
     }
     buf_init(&line, 0);
-    format_line(&line, level, subject, message, fields, n_fields);
-    if (!the.is_open) {
+    log_line_add(&line, format_now(), &(struct log_record){level, subject, message, fields, n_fields});
+    if (the.is_open)
+        enqueue(&line);
+    /* Why it does not start is for whoever started it, too. */
+    if (!the.is_open || (level == LOG_ERROR && the.path && !atomic_load_explicit(&the.is_started, memory_order_relaxed)))
         write_all(STDERR_FILENO, line.ptr, line.len);
-    } else {
-        pthread_mutex_lock(&the.lock);
-        buf_add_slice(&the.queue, buf_slice(&line));
-        if (the.queue.is_failed) {
-            the.queue.is_failed = false;
-            the.n_lost++;
-        }
-        pthread_cond_signal(&the.more);
-        pthread_mutex_unlock(&the.lock);
-    }
     buf_deinit(&line);
 }

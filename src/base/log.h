@@ -3,6 +3,7 @@
  *
  * Never a token, never a payload: pass ids and outcomes. */
 #pragma once
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,13 +24,25 @@ struct log_options {
     enum log_format format;
     const char *path;           /* NULL = stderr */
     uint32_t rate_per_s;        /* lines per second and message; 0 = no limit */
+    char *const *levels;        /* borrowed for the call: "subject=level" */
+    size_t n_levels;
 };
 
 int log_open(const struct log_options *options);        /* 0, or -errno when the file cannot be opened; before threads start */
 void log_configure(const struct log_options *options);  /* level, format and rate of a running log (reload) */
 int log_reopen(void);                                   /* after the file was renamed; 0 or -errno */
 void log_close(void);                                   /* writes what is queued */
-bool log_wants(enum log_level level);
+extern atomic_int log_least;     /* of all levels there are: log.c's; a line below it costs one branch */
+bool log_wants_of(enum log_level level, const char *subject);
+static inline bool log_wants(enum log_level level, const char *subject)
+{
+    return (int)level >= atomic_load_explicit(&log_least, memory_order_relaxed) && log_wants_of(level, subject);
+}
+/* Until then errors go to stderr too when the log is a file: whoever starts the server looks there. */
+void log_started(void);
+bool log_subject_is_known(struct slice subject);
+/* "subject=level". False: it is not, or the subject is none. */
+bool log_levels_parse(struct slice text, struct slice *ret_subject, enum log_level *ret_level);
 bool log_level_parse(struct slice text, enum log_level *ret_level);     /* names of configuration table 2, any case */
 
 /* subject: the room. message: a literal, constant per site: it is also the key of the rate limit. */
@@ -52,7 +65,7 @@ static inline struct log_field log_int(const char *key, int64_t number)
 
 #define LOG(level, subject, message, ...)                                                                   \
     do {                                                                                                    \
-        if (log_wants(level)) {                                                                             \
+        if (log_wants((level), (subject))) {                                                                \
             const struct log_field log_fields_[] = {__VA_ARGS__};                                           \
             log_write((level), (subject), (message), log_fields_, ARRAY_LEN(log_fields_));                  \
         }                                                                                                   \

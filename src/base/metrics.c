@@ -3,7 +3,7 @@
 
 #include <inttypes.h>
 
-enum type { counter, gauge, peak };
+enum type { counter, limit, gauge, peak };
 
 static const struct row {
     enum type type;
@@ -16,7 +16,17 @@ static const struct row {
 
 static const char *type_name(enum type type)
 {
-    return type == counter ? "counter" : "gauge";
+    return type == counter || type == limit ? "counter" : "gauge";
+}
+
+bool metric_is_limit(enum metric id)
+{
+    return rows[id].type == limit;
+}
+
+const char *metric_name(enum metric id)
+{
+    return rows[id].name;
 }
 
 int64_t metric_sum(const struct metrics *const *blocks, unsigned n_blocks, enum metric id)

@@ -1,6 +1,7 @@
 /* metrics: figures about ourselves. Each thread adds to its own block; a reader sums the blocks. */
 #pragma once
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -34,6 +35,8 @@ static inline int64_t metric_get(const struct metrics *m, enum metric id)      /
     return atomic_load_explicit(&m->values[id], memory_order_relaxed);
 }
 
+bool metric_is_limit(enum metric id);           /* a counter of what a limit refused or ended */
+const char *metric_name(enum metric id);
 int64_t metric_sum(const struct metrics *const *blocks, unsigned n_blocks, enum metric id);     /* peak: the largest */
 /* Prometheus text format 0.0.4 of all rows, HELP and TYPE included. */
 void metrics_print(const struct metrics *const *blocks, unsigned n_blocks, struct buf *out);

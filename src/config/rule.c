@@ -366,13 +366,11 @@ bool rule_root_token(struct rule_case *c)
 
 bool rule_log_level(struct rule_case *c)
 {
-    struct slice subject, level;
-    enum log_level parsed;
+    struct slice subject;
+    enum log_level level;
 
-    if (!slice_cut(slice_of(c->text), '=', &subject, &level) || subject.len == 0 ||
-        !log_level_parse(level, &parsed))
-        return refuse(c, "SUBJECT=LEVEL");
-    return true;
+    return log_levels_parse(slice_of(c->text), &subject, &level) ||
+           refuse(c, "SUBJECT=LEVEL, a subject of the log such as peer, http or store");
 }
 
 bool config_split_listen(const char *text, char ret_host[CONFIG_HOST_MAX], uint16_t *ret_port)

@@ -208,6 +208,8 @@ static void on_due(struct timer *t)
             break;
         if (is_waiting)
             loop_count(c->hl->loop, METRIC_HTTP_TOO_SLOW, 1);
+        if (is_waiting && c->req)
+            c->req->refused_by = "min-body-rate";
         if (is_waiting || c->state != CONN_PENDING)
             http_conn_close(c);
     }

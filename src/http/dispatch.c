@@ -46,6 +46,7 @@ void http_dispatch_too_large(struct http_request *req)
     if (req->site && is_held_to_less(req))
         buf_add_fmt(&text, ": without a token of this server it may have %zu bytes when it is unpacked, and become at most %u times "
                     "its size", http_dispatch_body_cap(req), req->site->caps.anonymous_inflation);
+    req->refused_by = "max-body";
     http_respond_error(req, 413, HTTP_F1, buf_slice(&text));
     buf_deinit(&text);
 }
@@ -144,16 +145,19 @@ void http_dispatch_run(struct http_request *req, struct http_verdict verdict)
         answer_not_allowed(req, verdict.detail);
         return;
     case HTTP_ANSWER_LIMITED:
+        req->refused_by = "http-rate";
         loop_count(req->loop, METRIC_HTTP_LIMITED, 1);
         answer_later(req, 429, verdict.detail,
                      SLICE_LIT("{\"detail\":\"Rate limit exceeded. Please slow down.\"}"));
         return;
     case HTTP_ANSWER_FULL:
+        req->refused_by = "max-connections";
         loop_count(req->loop, METRIC_HTTP_FULL, 1);
         answer_later(req, 503, verdict.detail,
                      SLICE_LIT("{\"detail\":\"All connections of the server are taken\"}"));
         return;
     case HTTP_ANSWER_OVER_SHARE:
+        req->refused_by = "address-share";
         loop_count(req->loop, METRIC_HTTP_OVER_SHARE, 1);
         answer_later(req, 429, verdict.detail,
                      SLICE_LIT("{\"detail\":\"Your address has its share of the server's connections\"}"));

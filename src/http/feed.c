@@ -33,6 +33,10 @@ static void become_pending(struct http_conn *c, struct http_request *req)
 /* An answer of our own to what is no request, or not a whole one. The connection ends with it. */
 static void refuse(struct http_conn *c, int outcome)
 {
+    static const char *const rules[] = {[HTTP_PARSE_MALFORMED] = "malformed",
+                                        [HTTP_PARSE_HEAD_TOO_LARGE] = "max-head",
+                                        [HTTP_PARSE_BODY_TOO_LARGE] = "max-body",
+                                        [HTTP_PARSE_NO_MEMORY] = "memory"};
     struct http_request *req = http_parser_take(c->parser);
 
     loop_count(c->hl->loop, METRIC_HTTP_BAD_REQUESTS, 1);
@@ -41,6 +45,7 @@ static void refuse(struct http_conn *c, int outcome)
         req = http_request_new(c->account);
     req->wants_close = true;
     become_pending(c, req);
+    req->refused_by = rules[outcome];
     switch (outcome) {
     case HTTP_PARSE_HEAD_TOO_LARGE:
         http_respond_text(req, 431, "Request header fields too large.");
@@ -70,6 +75,7 @@ void http_feed_refuse_slow(struct http_conn *c)
     }
     req->wants_close = true;
     become_pending(c, req);
+    req->refused_by = is_head ? "head-timeout" : "min-body-rate";
     http_respond_text(req, 408,
                       is_head ? "Request Timeout: the head of the request did not come in time."
                               : "Request Timeout: the body of the request came too slowly.");

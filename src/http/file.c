@@ -228,6 +228,7 @@ static void add_headers(struct buf *extra, const struct representation *now)
 
 static void respond_busy(struct http_request *req)
 {
+    req->refused_by = "offload";
     http_respond(req, 503, "application/json", SLICE_LIT("{\"detail\":\"Too many files are being read, please retry\"}"),
                  SLICE_LIT("retry-after: 1\r\n"));
 }

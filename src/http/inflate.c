@@ -45,6 +45,7 @@ static void settle(struct http_request *req, int outcome, struct held_buf *plain
         http_dispatch_too_large(req);
         return;
     default:
+        req->refused_by = "memory";
         http_respond_error(req, 503, HTTP_F1, SLICE_LIT("Server is out of memory"));
     }
 }
@@ -103,6 +104,7 @@ static void inflate_on_worker(struct http_request *req, void (*then)(struct http
     held_buf_deinit(&w->plain);
     mem_free(w);
     http_request_unpark(req);
+    req->refused_by = "offload";
     http_respond_error(req, 503, HTTP_F1,
                        SLICE_LIT("Too many bodies are being unpacked, please retry"));
 }

@@ -94,6 +94,7 @@ struct http_request {
     struct http_payer *payer;               /* of the latter; else NULL */
     uint64_t started_ms, n_bytes_out;
     unsigned status;                        /* 0 = not answered */
+    const char *refused_by;                 /* for the log, a literal: the limit or rule; NULL: nobody said; empty: the log knows */
     bool is_http10, wants_close, is_streaming, is_chunked;
     char client[HTTP_CLIENT_MAX];
 };

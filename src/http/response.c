@@ -161,6 +161,7 @@ static void refuse_for_room(struct http_request *req)
 
     loop_count(req->loop, METRIC_CHARGES_REFUSED, 1);
     req->status = 503;
+    req->refused_by = "memory";
     req->wants_close = true;
     if (http_conn_waiting(req) ||
         !send_two(req, slice_make(answer, sizeof(answer) - 1), (struct slice){NULL, 0}, req->loop->own))

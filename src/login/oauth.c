@@ -183,6 +183,7 @@ void oauth_on_token(struct http_request *req, void *arg)
     if (atomic_fetch_add_explicit(&o->n_exchanges, 1, memory_order_relaxed) >= EXCHANGES_MAX) {
         atomic_fetch_sub_explicit(&o->n_exchanges, 1, memory_order_relaxed);
         loop_count(req->loop, METRIC_LOGIN_EXCHANGES_REFUSED, 1);
+        req->refused_by = "exchanges";
         http_respond_error(req, 503, HTTP_F1, SLICE_LIT("Too many logins are under way"));
         return;
     }

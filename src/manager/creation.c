@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log_event.h"
 #include "base/memory.h"
 #include "config/config.h"
 #include "hyphad/protocol.h"
@@ -270,6 +271,8 @@ static void on_stored(int outcome, void *arg)
         w = workspace_find(&c->hub->registry, slice_of(c->id));
     if (outcome == LODGING_KEPT) {
         home = bookmarks_home(c->hub, c->call->user);
+        LOG_EVENT(EVENT_WORKSPACE_CREATED, log_text("workspace", c->id), log_text("by", c->call->user->id),
+                  log_int("persistent", w && w->is_persistent));
         if (w && home)
             announce(c->hub, home, w);
         kept_reply_anyway(c->hub, c->call, home, &c->answer.b);

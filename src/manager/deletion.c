@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log_event.h"
 #include "base/memory.h"
 #include "hyphad/protocol.h"
 #include "manager/access.h"
@@ -54,6 +55,7 @@ static void remove_all(struct deletion *d, struct workspace *w)
     char reason[HYPHA_CLOSE_REASON_MAX + 1];
 
     (void)snprintf(reason, sizeof(reason), "Workspace unloaded: %s", w->id);
+    LOG_EVENT(EVENT_WORKSPACE_DELETED, log_text("workspace", w->id), log_text("by", d->call->user->id));
     announce(h, d->call->user, w);
     /* A caller from inside is told before being put out; the others when the bookmark has gone. */
     home = slice_is(d->call->from.workspace, w->id) ? NULL : bookmarks_home(h, d->call->user);

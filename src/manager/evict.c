@@ -3,7 +3,7 @@
 #include "manager/evict.h"
 
 #include "base/buf.h"
-#include "base/log.h"
+#include "base/log_event.h"
 #include "base/memory.h"
 #include "hyphad/protocol.h"
 #include "peer/events.h"
@@ -35,7 +35,8 @@ void client_kick(struct hub *h, struct client *c, unsigned code, const char *rea
 {
     struct workspace *w = c->workspace;
 
-    LOG(LOG_INFO, "manager", "kicked", log_text("client", c->full_id), log_int("code", code));
+    LOG_EVENT(EVENT_CLIENT_KICKED, log_text("client", c->full_id), log_text("user", c->user->id), log_int("code", code),
+              log_text("reason", reason));
     loop_count(h->loop, METRIC_CLIENTS_KICKED, 1);
     remove_client(h, c, code, reason);
     lodging_left(h, w);

@@ -3,7 +3,7 @@
  * speak for others. */
 #include <string.h>
 
-#include "base/log.h"
+#include "base/log_event.h"
 #include "base/memory.h"
 #include "config/config.h"
 #include "manager/access.h"
@@ -179,6 +179,8 @@ static void keep(struct manager *m, struct rpc_call *call, struct client *c,
                    SLICE_ARG(slice_utf8_prefix(d->fields.name, 200)), loop_config(h->loop)->user_bytes, loop_config(h->loop)->workspace_bytes);
         return;
     }
+    LOG_EVENT(EVENT_SERVICE_REGISTERED, log_text("service", s->full_id), log_text("by", call->user->id),
+              log_text("visibility", service_visibility_name(s->visibility)));
     if (s->is_built_in) {
         event_client(h, c, is_replaced ? "client_updated" : "client_connected");
     } else if (!is_replaced && slice_is(s->name, "default") && has_setup(call->args[0])) {
@@ -299,6 +301,7 @@ void do_unregister_service(struct rpc_call *call, void *arg)
     else
         event_service(m->hub, slice_of(s->client->workspace->id), "service_removed",
                       slice_make(s->info, s->info_len));
+    LOG_EVENT(EVENT_SERVICE_UNREGISTERED, log_text("service", s->full_id), log_text("by", call->user->id));
     service_remove(&m->hub->registry, s);
     reply_nil(call);
 }

@@ -8,6 +8,7 @@
 #include "auth/token.h"
 #include "auth/verify.h"
 #include "base/clock.h"
+#include "base/log_event.h"
 #include "base/memory.h"
 #include "hyphad/protocol.h"
 #include "config/config.h"
@@ -106,6 +107,8 @@ static void generate(struct manager *m, struct rpc_call *call, struct mint_confi
         rpc_reject_text(call, error.class_name, slice_of(error.text));
     } else {
         note_cut(m, call, wanted_s, config->life_s);
+        LOG_EVENT(EVENT_TOKEN_MADE, log_text("by", call->user->id), log_text("workspace", config->workspace),
+                  log_text("permission", permission_letter(config->permission)), log_int("seconds", config->life_s));
         if (!generate_elsewhere(m, call, token, config->life_s))
             reply_text(call, slice_of(token));
     }
@@ -239,6 +242,16 @@ static struct slice owner_of(const struct hub *h, const struct rpc_call *call,
     return slice_make(room, (size_t)n); /* ids are short enough */
 }
 
+/* A digest says nothing about its token, and tells two apart. */
+static void log_revoked(const struct rpc_call *call, const struct token *token)
+{
+    char head[17];
+
+    for (unsigned i = 0; i < 8; i++)
+        (void)snprintf(head + 2 * i, 3, "%02x", token->digest[i]);
+    LOG_EVENT(EVENT_TOKEN_REVOKED, log_text("by", call->user->id), log_text("token_user", token->user->id), log_text("token", head));
+}
+
 static void take_back(struct hub *h, struct rpc_call *call, const struct token *token)
 {
     const struct config *c = loop_config(h->loop);
@@ -257,6 +270,7 @@ static void take_back(struct hub *h, struct rpc_call *call, const struct token *
                    &(struct revocation){token->digest, token->expires_at, mint_latest(token),
                                         owner_of(h, call, owner)},
                    &limits, on_revoked, r);
+    log_revoked(call, token);
     /* It holds from now on, so what it has opened ends now, however long the store takes. */
     if (revocation_has(h->revocations, token->digest)) {
         (void)close_opened(h, &(struct closing){.kind = CLOSING_TOKEN,

@@ -11,9 +11,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/log_event.h"
 #include "base/memory.h"
 #include "net/shares.h"
+#include "wire/ip.h"
 
 enum {
     ACCEPT_BUDGET = 512,    /* sockets of one call, so that signals are heard between */
@@ -166,7 +167,7 @@ static void refuse(struct listener *l, int fd, int why)
 static void accept_failed(struct listener *l, int error)
 {
     metric_add(l->options.metrics, METRIC_CONNS_NO_DESCRIPTOR, 1);
-    LOG(LOG_WARN, "net", "no descriptors left", log_text("reason", strerror(error)));
+    LOG_EVENT(EVENT_NO_DESCRIPTORS, log_text("reason", strerror(error)));
     if (!shares_make_room(l->options.shares) && l->spare_fd >= 0) {
         close(l->spare_fd);
         l->spare_fd = -1;
@@ -200,8 +201,10 @@ static void accepted(struct listener *l, int fd, const struct sockaddr_storage *
     int r = shares_arrive(l->options.shares, &address, is_proxy, loop->index, &seat);
 
     if (r != SHARES_OK) {
+        char text[IP_TEXT_MAX];
         refuse(l, fd, r);
-        LOG(LOG_WARN, "net", "too many connections", log_text("reason", r == SHARES_OVER ? "address-share" : "max-connections"));
+        ip_print(&address, text);
+        LOG_EVENT(EVENT_CONNECTION_REFUSED, log_text("address", text), log_text("rule", r == SHARES_OVER ? "address-share" : "max-connections"));
         return;
     }
     struct socket_mail *m = MEM_NEW(struct socket_mail);

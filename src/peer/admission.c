@@ -5,7 +5,7 @@
 #include "auth/verify.h"
 #include "base/account.h"
 #include "base/buf.h"
-#include "base/log.h"
+#include "base/log_event.h"
 #include "base/memory.h"
 #include "base/meter.h"
 #include "hyphad/protocol.h"
@@ -18,6 +18,7 @@
 #include "peer/probe.h"
 #include "peer/subscriptions.h"
 #include "router/router.h"
+#include "wire/ip.h"
 
 enum { MAX_PROBES = 3 };        /* incumbents that die and are replaced while we ask: somebody is fighting over the id */
 
@@ -85,14 +86,18 @@ static void answer(struct join *j)
 static void evict(struct hub *h, struct client *c, bool is_dead)
 {
     struct handle peer = c->handle;
+    char address[IP_TEXT_MAX] = "";
 
+    if (ip_is_known(&c->origin.address))
+        ip_print(&c->origin.address, address);
     loop_count(h->loop, METRIC_PEERS_SUPERSEDED, 1);
     hub_client_leave(h, c);
     if (is_dead) {
         event_client(h, c, "client_disconnected");
         router_tell_gone(h->router, h->loop, slice_of(c->full_id));
     }
-    LOG(LOG_INFO, "peer", "superseded", log_text("client", c->full_id), log_int("was_dead", is_dead));
+    LOG_EVENT(EVENT_CLIENT_SUPERSEDED, log_text("client", c->full_id), log_text("user", c->user->id), log_text("address", address),
+              log_int("was_dead", is_dead));
     (void)router_unbind(h->router, h->loop, slice_of(c->full_id), peer);
     client_remove(&h->registry, c);
     peer_dismiss(h, peer, HYPHA_CLOSE_GOING_AWAY, "Superseded by a newer connection");

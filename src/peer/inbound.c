@@ -215,7 +215,8 @@ static void take_frame(struct peer *p, struct slice frame, struct blob *blob)
         probe_settle(p, true);
     if (!pressure_take(p)) {
         loop_count(loop, METRIC_WS_RATE_LIMITED, 1);
-        peer_refuse(p, JOIN_REFUSED, HYPHA_CLOSE_POLICY, SLICE_LIT("Rate limit exceeded: too many messages per second"));
+        peer_refuse(p, &(struct peer_refusal){.code = HYPHA_CLOSE_POLICY,
+                                              .text = SLICE_LIT("Rate limit exceeded: too many messages per second")});
         return;
     }
     int r = rpc_header_peek(frame, &caps, &h);

@@ -24,13 +24,15 @@
 void login_timed_out(struct peer *p)
 {
     loop_count(p->pl->loop, METRIC_LOGINS_TIMED_OUT, 1);
-    peer_refuse(p, JOIN_REFUSED, HYPHA_CLOSE_POLICY, SLICE_LIT("Authentication payload timeout"));
+    peer_refuse(p, &(struct peer_refusal){.outcome = JOIN_REFUSED, .code = HYPHA_CLOSE_POLICY, .rule = "login-timeout",
+                                          .text = SLICE_LIT("Authentication payload timeout")});
 }
 
-static void undecodable(struct peer *p)
+void login_undecodable(struct peer *p)
 {
     loop_count(p->pl->loop, METRIC_LOGINS_REFUSED, 1);
-    peer_refuse(p, JOIN_REFUSED, HYPHA_CLOSE_UNSUPPORTED, SLICE_LIT("Failed to decode authentication information"));
+    peer_refuse(p, &(struct peer_refusal){.outcome = JOIN_REFUSED, .code = HYPHA_CLOSE_UNSUPPORTED, .rule = "first-message",
+                                          .text = SLICE_LIT("Failed to decode authentication information")});
 }
 
 /* A text field, where null, absent and "" are all "not given". False: it is there, but no text. */
@@ -42,6 +44,13 @@ static bool text_field(struct slice map, const char *key, struct slice *ret)
     if (!mp_find(map, key, &value) || mp_is(value, MP_NIL))
         return true;
     return mp_get_str(value, ret);
+}
+
+/* For the log. */
+static struct peer_claim claim_of(const struct join *j)
+{
+    return (struct peer_claim){.client = slice_of(j->client_id), .workspace = slice_of(j->workspace ? j->workspace : ""),
+                               .user = slice_of(j->user ? j->user->id : "")};
 }
 
 /* Fills in who asks. False: the token is no good, and the peer has been refused. */
@@ -57,7 +66,8 @@ static bool identify(struct peer *p, struct join *j, struct slice token_text)
         char text[TOKEN_ERROR_MAX + 32];
         int n = snprintf(text, sizeof(text), "Authentication error: %s", error);
         loop_count(p->pl->loop, METRIC_LOGINS_REFUSED, 1);
-        peer_refuse(p, JOIN_TOKEN_ERROR, HYPHA_CLOSE_POLICY, slice_make(text, (size_t)n));
+        peer_refuse(p, &(struct peer_refusal){.outcome = JOIN_TOKEN_ERROR, .code = HYPHA_CLOSE_POLICY, .text = slice_make(text, (size_t)n),
+                                              .rule = access_rule_name(RULE_TOKEN), .claim = claim_of(j)});
         return false;
     }
     return true;
@@ -80,6 +90,8 @@ static void admitted(struct peer *p, struct join *j)
     greeting_stamp(p);
     peer_account_for(p);
     p->state = PEER_OPEN;
+    p->since_s = (uint32_t)(loop_now_ms(pl->loop) / 1000);
+    peer_log_connected(p);
     router_join(pl->router, &p->endpoint, p->workspace);
     subscription_restore(p, slice_make(j->hears, j->hears_len));
     loop_count(pl->loop, p->via->open, 1);
@@ -118,7 +130,8 @@ static void on_answer(struct join *j)
         admission_leave(j->hub, j->asker, buf_slice(&full), j->generation);
         buf_deinit(&full);
     } else if (p && j->close_code) {
-        peer_refuse(p, (int)j->outcome, j->close_code, slice_of(j->text));
+        peer_refuse(p, &(struct peer_refusal){.outcome = (int)j->outcome, .code = j->close_code, .text = slice_of(j->text),
+                                              .rule = access_rule_name(j->decision.rule), .claim = claim_of(j)});
     } else if (p) {
         name_peer(p, j);
         admitted(p, j);
@@ -178,5 +191,5 @@ void login_first_message(struct peer *p, struct slice text)
     return;
 undecodable:
     buf_deinit(&b);
-    undecodable(p);
+    login_undecodable(p);
 }

@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "http/request.h"
 #include "http/response.h"
+#include "peer/access.h"
 #include "peer/hub.h"
 #include "peer/lease.h"
 #include "peer/peer.h"
@@ -22,13 +23,14 @@ struct waiting {                /* a request without a place to log in yet */
     void (*start)(struct peer_loop *pl, struct http_request *req);
 };
 
-static void refuse(struct http_request *req, const char *text)
+static void refuse(struct http_request *req, const char *rule, const char *text)
 {
     bool is_plain = req->is_upgrade;
     struct buf extra, body;
 
     buf_init(&extra, 0);
     buf_init(&body, 0);
+    req->refused_by = rule;
     http_header_add(&extra, "Retry-After", SLICE_LIT("1"));
     buf_add_fmt(&body, is_plain ? "%s" : "{\"success\":false,\"detail\":\"%s\"}", text);
     http_respond(req, 503, is_plain ? "text/plain; charset=utf-8" : "application/json", buf_slice(&body),
@@ -40,7 +42,7 @@ static void refuse(struct http_request *req, const char *text)
 static void refuse_busy(struct peer_loop *pl, struct http_request *req)
 {
     loop_count(pl->loop, METRIC_LOGINS_SHED, 1);
-    refuse(req, "Server busy, please retry");
+    refuse(req, "login-queue", "Server busy, please retry");
 }
 
 /* Of the options that are for the whole server, this loop's share. */
@@ -90,8 +92,10 @@ static void on_lease_end(struct lease *l, int outcome, struct slice text)
     struct http_request *req = waiting_end(CONTAINER_OF(l, struct waiting, lease));
 
     (void)outcome;
-    if (req)
-        http_respond_error(req, 403, HTTP_F2, text);
+    if (!req)
+        return;
+    req->refused_by = access_rule_name(RULE_BLOCKED);
+    http_respond_error(req, 403, HTTP_F2, text);
 }
 
 static void on_gone(void *owner)
@@ -131,7 +135,7 @@ static void start_first(struct peer_loop *pl)
     struct http_request *req = waiting_end(w);
 
     if (req && pl->is_draining)
-        refuse(req, "Server is shutting down");
+        refuse(req, "drain", "Server is shutting down");
     else if (req)
         start(pl, req);
 }
@@ -162,7 +166,7 @@ void login_queue_enter(struct peer_loop *pl, struct http_request *req,
 {
     LOOP_ASSERT(pl->loop);
     if (pl->is_draining)
-        refuse(req, "Server is shutting down");
+        refuse(req, "drain", "Server is shutting down");
     else if (has_place(pl) && list_is_empty(&pl->waiting))
         start(pl, req);
     else

@@ -76,7 +76,7 @@ static void on_timer(struct timer *t)
     char text[64];
     int n = snprintf(text, sizeof(text), "Idle timeout (%llus)", (unsigned long long)(idle_ms / 1000));
     loop_count(p->pl->loop, METRIC_WS_IDLE_CLOSED, 1);
-    peer_refuse(p, JOIN_REFUSED, HYPHA_CLOSE_GOING_AWAY, slice_make(text, (size_t)n));
+    peer_refuse(p, &(struct peer_refusal){.code = HYPHA_CLOSE_GOING_AWAY, .text = slice_make(text, (size_t)n)});
 }
 
 struct peer *peer_new(struct peer_loop *pl, const struct peer_transport *via, struct account *payer)
@@ -86,6 +86,7 @@ struct peer *peer_new(struct peer_loop *pl, const struct peer_transport *via, st
 
     p->pl = pl;
     p->via = via;
+    p->since_s = (uint32_t)(loop_now_ms(pl->loop) / 1000);
     p->account = account_new_leaf(payer, ACCOUNT_PEER, config->peer_bytes);
     p->endpoint.ops = &endpoint_ops;
     router_attach(pl->router, pl->loop, &p->endpoint);
@@ -156,15 +157,26 @@ void peer_free(struct peer *p)
     mem_free(p);
 }
 
+void peer_gone(struct peer *p, const char *why)
+{
+    peer_log_end(p, slice_of(why));
+    peer_free(p);
+}
+
 static void close_peer(struct peer *p, unsigned code, struct slice reason)
 {
+    peer_log_end(p, reason);
     p->via->close(p, code, reason);
     peer_free(p);
 }
 
-void peer_refuse(struct peer *p, int outcome, unsigned code, struct slice text)
+void peer_refuse(struct peer *p, const struct peer_refusal *r)
 {
-    p->via->refuse(p, outcome, code, text);
+    if (p->state == PEER_OPEN)
+        peer_log_end(p, r->text);
+    else
+        peer_log_refused(p, &r->claim, r->rule, r->text);
+    p->via->refuse(p, r->outcome, r->code, r->text);
     peer_free(p);
 }
 
@@ -220,6 +232,7 @@ void peer_overdrawn(struct peer *p, struct msg *refusal)
         return;
     p->is_overdrawn = true;
     loop_count(p->pl->loop, METRIC_WS_SLOW_CONSUMERS, 1);
+    peer_log_slow(p, p->via->waiting(p));
     dismiss_later(p->pl->loop, p->endpoint.handle, HYPHA_CLOSE_TRY_AGAIN, "Answers were not taken");
 }
 

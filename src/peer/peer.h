@@ -14,6 +14,7 @@
 #include "base/map.h"
 #include "base/ring.h"
 #include "loop/loop.h"
+#include "peer/peer_log.h"
 #include "router/router.h"
 #include "wire/rpc_header.h"
 
@@ -49,6 +50,7 @@ struct peer_loop {
 
 /* How a peer is reached: a WebSocket, or an HTTP stream. The rest of the house does not know which. Loop of the peer. */
 struct peer_transport {
+    const char *name;                   /* in the log */
     enum metric open, established;      /* the figures of its kind */
     /* A sealed message; takes over the reference. Never ends the peer in this call: one that is too slow to keep ends with the turn,
      * so that whoever sends may go on with what it has. */
@@ -93,6 +95,7 @@ struct peer {
     uint64_t generation;
     struct meter *meter;            /* holds a reference, or NULL: counts what it sends */
     bool is_read_only;
+    uint32_t since_s;               /* loop time when it came, or was admitted */
     char *stamp_bytes;              /* owned: the encoded pairs ws, from, user of every frame it sends */
     struct rpc_stamp stamp;
     char **subscriptions;           /* owned */
@@ -121,14 +124,23 @@ void peer_hand_over(struct peer *p, struct msg *m);
 void peer_account_for(struct peer *p);
 /* Hangs it on another account, whose reference it takes over; keeps nothing there yet. */
 void peer_move(struct peer *p, struct account *account);
-/* Ends it when the transport has let go: detaches, tells the hub, frees. */
+/* Ends it when the transport has let go: detaches, tells the hub, frees. The log is told by the caller. */
 void peer_free(struct peer *p);
+/* The transport has ended: the log is told why, and the rest as above. */
+void peer_gone(struct peer *p, const char *why);
 /* Its account has no room for an answer. refusal, charged to the server, says so (NULL: not even that): a peer that has taken all
  * it was sent is told; one that leaves bytes lying is closed as a slow consumer. Takes over the reference; ends nothing
  * before the caller has returned. */
 void peer_overdrawn(struct peer *p, struct msg *refusal);
-/* {"type":"error","message":text}, then the end (wire-protocol 1.3). */
-void peer_refuse(struct peer *p, int outcome, unsigned code, struct slice text);
+struct peer_refusal {               /* borrowed for the call */
+    int outcome;                    /* JOIN_*, of a login */
+    unsigned code;                  /* of the close frame */
+    struct slice text;              /* told to the client, and to the log */
+    const char *rule;               /* for the log; of a login */
+    struct peer_claim claim;        /* of a login: who it said it was */
+};
+/* {"type":"error","message":text}, then the end (wire-protocol 1.3); of a login, or of a peer that is in. */
+void peer_refuse(struct peer *p, const struct peer_refusal *refusal);
 struct peer *peer_find(struct loop *l, struct handle h);        /* NULL when gone; only for handles of peers */
 /* From the hub loop: closes the connection of that handle. The reason is copied, and cut to what a close frame holds. */
 void peer_dismiss(struct hub *h, struct handle peer, unsigned code, const char *reason);

@@ -99,7 +99,8 @@ static void on_expiry_due(struct timer *t)
     if (left_ms)
         timer_start(s->peer->pl->loop, t, left_ms < EXPIRY_LOOK_MS ? left_ms : EXPIRY_LOOK_MS);
     else
-        peer_refuse(s->peer, JOIN_TOKEN_ERROR, HYPHA_CLOSE_POLICY, SLICE_LIT(TOKEN_HAS_EXPIRED));
+        peer_refuse(s->peer, &(struct peer_refusal){.outcome = JOIN_TOKEN_ERROR, .code = HYPHA_CLOSE_POLICY, .text = SLICE_LIT(TOKEN_HAS_EXPIRED),
+                                                    .rule = access_rule_name(RULE_TOKEN)});
 }
 
 static void start_expiry(struct stream_peer *s)
@@ -231,7 +232,7 @@ static void on_gone(void *owner)
     struct peer *p = ((struct stream_peer *)owner)->peer;
 
     (void)let_go(p);
-    peer_free(p);
+    peer_gone(p, "the connection was closed or lost");
 }
 
 /* told: empty for an end that needs no words. A client that is behind gets no more of what waits for it. */
@@ -248,8 +249,10 @@ static void end_stream(struct peer *p, struct slice told)
         http_request_drop(req);
     else if (req && is_streaming)
         http_stream_end(req);
-    else if (req)
+    else if (req) {
+        req->refused_by = "drain";
         http_respond_error(req, 503, HTTP_F1, SLICE_LIT("Server is shutting down"));
+    }
 }
 
 /* The end of a body says nothing, so who is put out is told why. */
@@ -287,6 +290,7 @@ static void refuse_request(struct http_request *req, int outcome, bool is_reconn
         if (slice_starts(text, prefixes[i]))
             text = slice_from(text, strlen(prefixes[i]));
     }
+    req->refused_by = "";       /* the log has been told of the client */
     buf_init(&b, 0);
     if (outcome == JOIN_LIMITED) {
         refuse_for_now(req, text);
@@ -316,6 +320,7 @@ static void do_refuse(struct peer *p, int outcome, unsigned code, struct slice t
 }
 
 const struct peer_transport stream_transport = {
+    .name = "stream",
     .open = METRIC_STREAMS,
     .established = METRIC_STREAMS_ESTABLISHED,
     .send = do_send,

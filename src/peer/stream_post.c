@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "http/request.h"
 #include "http/response.h"
+#include "peer/access.h"
 #include "peer/hub.h"
 #include "peer/peer.h"
 #include "peer/stream_peer.h"
@@ -53,10 +54,12 @@ static void respond(struct http_request *req, int outcome)
         break;
     case POST_FORBIDDEN:
         loop_count(req->loop, METRIC_POSTS_REFUSED, 1);
+        req->refused_by = "another-speaker";
         http_respond_error(req, 403, HTTP_F1,
                            SLICE_LIT("Permission denied: a post must show what its stream was opened with"));
         break;
     case POST_EXPIRED:
+        req->refused_by = access_rule_name(RULE_TOKEN);
         http_respond_error(req, 401, HTTP_F2, SLICE_LIT(TOKEN_HAS_EXPIRED));
         break;
     case POST_MALFORMED:

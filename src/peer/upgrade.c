@@ -3,7 +3,6 @@
 #include "base/account.h"
 #include "http/request.h"
 #include "http/response.h"
-#include "hyphad/protocol.h"
 #include "peer/login_queue.h"
 #include "peer/peer.h"
 #include "peer/ws_peer.h"
@@ -43,9 +42,7 @@ static void upgrade(struct peer_loop *pl, struct http_request *req)
     struct stream *stream = ws_handshake(req, &leftover);
 
     if (stream && is_legacy)
-        ws_peer_reject(pl, stream, payer, HYPHA_CLOSE_POLICY,
-                       SLICE_LIT("Connection rejected, please  upgrade to `hypha-rpc` which pass the authentication "
-                                 "information in the first message"));
+        ws_peer_reject_legacy(pl, stream, &client, payer);
     else if (stream)
         ws_peer_open(pl, stream, &client, payer, leftover);
     account_unref(payer);
@@ -59,6 +56,7 @@ void peer_on_upgrade(struct http_request *req, void *arg)
      * at once, for ever. */
     if (has_parameter(req->query, "client_id")) {
         loop_count(pl->loop, METRIC_LOGINS_REFUSED, 1);
+        req->refused_by = "query-credentials";
         http_respond(req, 403, "text/plain; charset=utf-8",
                      SLICE_LIT("Connection rejected, please upgrade to `hypha-rpc`, which passes client_id in the first message"),
                      SLICE_LIT(""));

@@ -29,7 +29,7 @@ static void on_binary(struct ws_conn *ws, struct slice frame, struct blob *blob)
     if (p->state == PEER_OPEN)
         (void)peer_binary(p, NULL, frame, blob);
     else if (p->state == PEER_GREETING)
-        peer_refuse(p, JOIN_REFUSED, HYPHA_CLOSE_UNSUPPORTED, SLICE_LIT("Failed to decode authentication information"));
+        login_undecodable(p);
 }
 
 static void on_pong(struct ws_conn *ws)
@@ -39,11 +39,20 @@ static void on_pong(struct ws_conn *ws)
 
 static void on_end(struct ws_conn *ws, enum ws_end why)
 {
+    static const char *const texts[] = {[WS_END_CLOSED] = "it closed the connection",
+                                        [WS_END_LOST] = "the connection was lost",
+                                        [WS_END_PROTOCOL] = "it broke the WebSocket protocol",
+                                        [WS_END_TOO_BIG] = "its message was too large",
+                                        [WS_END_NO_MEMORY] = "there was no memory for its message",
+                                        [WS_END_SLOW] = "it did not read what was sent to it",
+                                        [WS_END_HALF_OPEN] = "it did not answer a ping"};
     struct peer *p = ws->owner;
 
-    (void)why;      /* counted where it was found */
+    /* Counted where it was found. */
+    if (why == WS_END_SLOW)
+        peer_log_slow(p, ws->stream->sendq.n_bytes);
     p->conn = NULL;
-    peer_free(p);
+    peer_gone(p, texts[why]);
 }
 
 static const struct ws_ops ws_ops = {.on_text = on_text, .on_binary = on_binary, .on_pong = on_pong, .on_end = on_end};
@@ -110,6 +119,7 @@ static void do_refuse(struct peer *p, int outcome, unsigned code, struct slice t
 }
 
 static const struct peer_transport ws_transport = {
+    .name = "websocket",
     .open = METRIC_WS_CONNECTIONS,
     .established = METRIC_WS_ESTABLISHED,
     .send = do_send,
@@ -140,10 +150,14 @@ void ws_peer_open(struct peer_loop *pl, struct stream *stream, const struct in6_
     ws_start(p->conn, leftover);
 }
 
-void ws_peer_reject(struct peer_loop *pl, struct stream *stream, struct account *payer, unsigned code, struct slice reason)
+void ws_peer_reject_legacy(struct peer_loop *pl, struct stream *stream, const struct in6_addr *client, struct account *payer)
 {
+    static const char reason[] = "Connection rejected, please  upgrade to `hypha-rpc` which pass the authentication "
+                                 "information in the first message";
     struct peer *p = peer_over(pl, stream, payer);
 
-    do_close(p, code, reason);
+    p->address = *client;
+    peer_log_refused(p, &(struct peer_claim){.client = {NULL, 0}}, "query-credentials", slice_of(reason));
+    do_close(p, HYPHA_CLOSE_POLICY, slice_of(reason));
     peer_free(p);
 }

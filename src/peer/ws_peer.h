@@ -12,4 +12,4 @@ struct stream;
 void ws_peer_open(struct peer_loop *pl, struct stream *stream, const struct in6_addr *client, struct account *payer,
                   struct slice leftover);
 /* The same for a client that is refused in any case (wire-protocol 1.3). */
-void ws_peer_reject(struct peer_loop *pl, struct stream *stream, struct account *payer, unsigned code, struct slice reason);
+void ws_peer_reject_legacy(struct peer_loop *pl, struct stream *stream, const struct in6_addr *client, struct account *payer);

@@ -57,11 +57,10 @@ static void enter(struct server *s, enum server_phase phase)
     server_wake(s);
 }
 
-/* The process ends with 1; why is said once in the log, and once to whoever started it. */
+/* The process ends with 1. */
 static void give_up(struct server *s, const char *reason)
 {
     LOG(LOG_ERROR, "server", "cannot go on", log_text("reason", reason));
-    fprintf(stderr, "hyphad: %s\n", reason);
     atomic_store_explicit(&s->phase, SERVER_FAILED, memory_order_release);
     server_wake(s);
 }
@@ -135,7 +134,6 @@ bool hub_life_prepare(struct server *s)
 
     if (r != STORE_OK) {
         LOG(LOG_ERROR, "store", "cannot open", log_text("reason", error));
-        fprintf(stderr, "hyphad: %s\n", error);
     } else {
         LOG(LOG_INFO, "store", "store", log_text("path", path));
         s->hub.revocations = revocations_new(s->hub.loop, s->hub.store);
@@ -176,6 +174,7 @@ static void on_subscriptions(bool ok, void *arg)
         return;
     }
     trim_start(&s->trim, s);
+    limits_log_start(&s->limits_log, s);
     s->manager = manager_new(&s->hub, s->rpc_loops[s->hub.loop->index]);
     features_open(s);
     store_get(s->hub.store, "hyphad", SLICE_LIT("opened"), on_features_loaded, s);
@@ -283,6 +282,7 @@ static void run_close(struct loop *l, struct mail *mail)
     s->manager = NULL;
     s->hub.verifier = verifier_close(s->hub.verifier);
     trim_stop(&s->trim);
+    limits_log_stop(&s->limits_log);
     stop_unloading(&s->hub);
     revocations_stop(s->hub.revocations);
     blocks_stop(s->hub.blocks);

@@ -32,6 +32,7 @@ static void write_port_file(const struct server *s)
 
 void ready_announce(struct server *s)
 {
+    log_started();
     LOG(LOG_INFO, "server", "ready", log_text("url", s->local_url), log_int("start_ms", (int64_t)(clock_mono_ms() - s->started_ms)));
     if (s->config->port_file)
         write_port_file(s);

@@ -5,8 +5,10 @@
 
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 
-#include "base/log.h"
+#include "base/buf.h"
+#include "base/log_event.h"
 #include "base/memory.h"
 #include "config/config.h"
 #include "server/ready.h"
@@ -78,25 +80,55 @@ static void log_changes(const struct config *c)
     }
 }
 
+/* The reader says what is wrong as it does at start, a line each; the log says it in one. */
+static void log_refusal(struct slice text)
+{
+    struct buf reason;
+    struct slice line;
+    int64_t n = 0;
+
+    buf_init(&reason, 0);
+    while (slice_cut(text, '\n', &line, &text)) {
+        buf_add_text(&reason, n++ ? "; " : "");
+        buf_add_slice(&reason, slice_starts(line, "hyphad: ") ? slice_from(line, 8) : line);
+    }
+    LOG_EVENT(EVENT_RELOAD_REFUSED, log_slice("reason", buf_slice(&reason)), log_int("errors", n));
+    buf_deinit(&reason);
+}
+
+static bool read_fresh(const struct config *old, struct config **ret_fresh)
+{
+    char *text = NULL;
+    size_t n = 0;
+    FILE *errors = open_memstream(&text, &n);
+    bool ok = errors && config_reload(old, errors, ret_fresh) == CONFIG_SERVE;
+
+    if (errors)
+        fclose(errors);
+    if (!ok)
+        log_refusal(slice_make(text ? text : "", text ? n : 0));
+    free(text);
+    return ok;
+}
+
 void reload(struct server *s, struct config **config)
 {
     struct config *fresh = NULL;
 
     ready_notify("RELOADING=1");
-    if (config_reload(*config, stderr, &fresh) != CONFIG_SERVE) {
+    if (!read_fresh(*config, &fresh)) {
         count(s, false);
-        LOG(LOG_ERROR, "config", "reload refused", log_text("kept", "the old configuration"));
         ready_notify("READY=1");
         return;
     }
-    struct log_options log = {.level = (enum log_level)fresh->loglevel, .format = (enum log_format)fresh->log_format,
-                              .rate_per_s = (uint32_t)fresh->log_rate};
+    struct log_options log = server_log_options(fresh);
     log_configure(&log);
     count(s, true);
     s->config = fresh;
     metric_add(&s->metrics, METRIC_CONFIGURATIONS, 1);
     tell(s, fresh, *config);
     *config = fresh;
+    LOG_EVENT(EVENT_RELOADED, log_int("changes", (int64_t)fresh->n_notes));
     log_changes(fresh);
     ready_notify("READY=1");
 }

@@ -34,6 +34,12 @@ void server_raise_descriptor_limit(void)
     }
 }
 
+struct log_options server_log_options(const struct config *c)
+{
+    return (struct log_options){.level = (enum log_level)c->loglevel, .format = (enum log_format)c->log_format, .path = c->log_file,
+                                .rate_per_s = (uint32_t)c->log_rate, .levels = c->log_levels.items, .n_levels = c->log_levels.n_items};
+}
+
 void server_wake(struct server *s)
 {
     uint64_t one = 1;
@@ -172,8 +178,7 @@ static int run(struct server *s, struct config **config, int signal_fd)
 int server_run(struct config **config)
 {
     struct config *c = *config;
-    struct log_options log = {.level = (enum log_level)c->loglevel, .format = (enum log_format)c->log_format, .path = c->log_file,
-                              .rate_per_s = (uint32_t)c->log_rate};
+    struct log_options log = server_log_options(c);
     struct server s = {.config = c, .first_config = c, .started_ms = clock_mono_ms(), .wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
     int signal_fd = signals_open();
     int r = log_open(&log);
@@ -181,7 +186,8 @@ int server_run(struct config **config)
     mem_tune();
     s.data_dir.lock_fd = -1;
     if (r < 0 || signal_fd < 0 || s.wake_fd < 0) {
-        fprintf(stderr, "hyphad: cannot start: %s\n", r < 0 ? strerror(-r) : strerror(errno));
+        LOG(LOG_ERROR, "server", "cannot start", log_text("reason", r < 0 ? strerror(-r) : strerror(errno)),
+            log_text("log_file", r < 0 && c->log_file ? c->log_file : ""));
         return 1;
     }
     log_start(c);

@@ -61,7 +61,6 @@ bool server_listen(const struct listener_options *options, const char *host, uin
     if (r != LISTENER_OK) {
         const char *reason = r == LISTENER_BAD_ADDRESS ? "no such address" : strerror(error);
         LOG(LOG_ERROR, "net", "cannot listen", log_text("host", host), log_int("port", port), log_text("reason", reason));
-        fprintf(stderr, strchr(host, ':') ? "hyphad: cannot listen on [%s]:%u: %s\n" : "hyphad: cannot listen on %s:%u: %s\n", host, port, reason);
         return false;
     }
     LOG(LOG_INFO, "net", "listening", log_text("host", host), log_int("port", *ret_port));
@@ -122,7 +121,6 @@ bool server_open_data(struct server *s)
 
     if (r != DATA_DIR_OK || !open_texts(s, error)) {
         LOG(LOG_ERROR, "store", "data folder", log_text("reason", error));
-        fprintf(stderr, "hyphad: %s\n", error);
         return false;
     }
     if (s->data_dir.is_temporary)       /* the configuration has warned when nobody asked for that */

@@ -11,6 +11,7 @@
 #include "peer/hub.h"
 #include "peer/peer.h"
 #include "rpc/rpc.h"
+#include "server/limits_log.h"
 #include "server/trim.h"
 #include "store/data_dir.h"
 
@@ -56,6 +57,7 @@ struct server {
     struct api *api;
     struct login *login;
     struct trim trim;                       /* hub loop */
+    struct limits_log limits_log;           /* hub loop */
     struct manager *manager;                /* hub loop */
     struct queues *queues;                  /* hub loop */
     struct admin *admin;                    /* hub loop */
@@ -78,6 +80,7 @@ void server_open_hub(struct server *s);
 void server_close_hub(struct server *s);        /* by mail too; sets hub_is_closed */
 void server_unwire(struct server *s);
 void server_set_site(struct http_site *site, const struct config *c);     /* caps, origins, proxies; on the site's loop */
+struct log_options server_log_options(const struct config *c);
 void server_wake(struct server *s);             /* any thread */
 void server_wait(struct server *s, int timeout_ms);      /* sleeps until woken or so long */
 static inline enum server_phase server_phase(struct server *s)

@@ -115,8 +115,9 @@ def test_a_busy_port_fails_first(launch, tmp_path):
         out, err = process.communicate(timeout=30)
         assert time.monotonic() - began < 5
     assert process.returncode == 1 and out == b""
-    said = next(line for line in err.decode().splitlines() if line.startswith("hyphad: "))
-    assert "127.0.0.1" in said and str(port) in said
+    said = [line for line in err.decode().splitlines() if "level=error" in line]
+    assert len(said) == 1 and "host=127.0.0.1" in said[0] and f"port={port}" in said[0]
+    assert "in use" in said[0]
     assert list(tmp_path.iterdir()) == []
 
 

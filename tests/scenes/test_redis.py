@@ -178,5 +178,5 @@ def test_a_start_that_fails_says_why(redis, tmp_path):
     done = subprocess.run([os.environ["HYPHAD_BIN"], "--port=0", f"--data-dir={tmp_path / 'a'}", *options(redis)],
                           capture_output=True, text=True, timeout=30)
     assert done.returncode == 1
-    assert "hyphad: the records of revoked tokens cannot be read from the store" in done.stderr
+    assert "the records of revoked tokens cannot be read from the store" in done.stderr
     assert "WRONGTYPE" in done.stderr

@@ -20,8 +20,9 @@ from .tokens import SECRET
 
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|"
                        r"ERROR: LeakSanitizer|SUMMARY: \w+Sanitizer")
-LEVEL_ERROR = re.compile(r'\blevel=error\b|"level":\s*"error"')
-LEVEL_WARN = re.compile(r'\blevel=warn\b|"level":\s*"warn"')
+# At the head of a line: what stands in a value is somebody's text.
+LEVEL_ERROR = re.compile(r'^(ts=\S+ level=error|\{"ts":"[^"]*","level":"error")\b')
+LEVEL_WARN = re.compile(r'^(ts=\S+ level=warn|\{"ts":"[^"]*","level":"warn")\b')
 
 
 class ServerFailed(AssertionError):

@@ -1,0 +1,47 @@
+/* limits_log: counters are compared with what they were. A flood that meets a limit a million times
+ * is one line. */
+#include "server/limits_log.h"
+
+#include "base/log_event.h"
+#include "server/wiring.h"
+
+enum { LOOK_MS = 2000 };
+
+static void look(struct limits_log *ll)
+{
+    const struct server *s = ll->server;
+
+    for (unsigned id = 0; id < METRIC_COUNT; id++) {
+        if (!metric_is_limit((enum metric)id))
+            continue;
+        int64_t now =
+            loop_set_sum(&s->loops, (enum metric)id) + metric_get(&s->metrics, (enum metric)id);
+        if (now != ll->told[id])
+            LOG_EVENT(EVENT_LIMIT_MET, log_text("metric", metric_name((enum metric)id)),
+                      log_int("times", now - ll->told[id]), log_int("total", now));
+        ll->told[id] = now;
+    }
+}
+
+static void on_due(struct timer *timer)
+{
+    struct limits_log *ll = CONTAINER_OF(timer, struct limits_log, timer);
+
+    look(ll);
+    timer_start(ll->server->hub.loop, &ll->timer, LOOK_MS);
+}
+
+void limits_log_start(struct limits_log *ll, struct server *s)
+{
+    ll->server = s;
+    timer_init(&ll->timer, on_due);
+    timer_start(s->hub.loop, &ll->timer, LOOK_MS);
+}
+
+void limits_log_stop(struct limits_log *ll)
+{
+    if (!ll->server)
+        return;
+    timer_stop(ll->server->hub.loop, &ll->timer);
+    look(ll);
+}

@@ -1,0 +1,18 @@
+/* limits_log: a line for each limit that refused or ended something lately. Every counter that
+ * metrics.def calls a limit is looked at, so a new one is told of too. Hub loop. */
+#pragma once
+#include <stdint.h>
+
+#include "base/metrics.h"
+#include "loop/loop.h"
+
+struct server;
+
+struct limits_log {
+    struct server *server;
+    struct timer timer;
+    int64_t told[METRIC_COUNT];     /* what each counter was at the last look */
+};
+
+void limits_log_start(struct limits_log *ll, struct server *s);
+void limits_log_stop(struct limits_log *ll);        /* tells what is left; harmless when not started */
