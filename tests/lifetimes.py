@@ -17,6 +17,7 @@ KEEPERS = {
     "manager/bookmarks.c wanted.home": TURN,
     "manager/evict.c meant.clients": TURN,
     "manager/room.h manager.client": "a virtual client, there as long as the manager",
+    "manager/search_index.c indexed.service": "its registry_watch takes out those that go",
     "manager/search_question.h search_hit.service": TURN,
     "manager/service_glob.c glob.candidates": "its registry_watch takes out those that go",
     "manager/service_choice.h service_choice.service": TURN,

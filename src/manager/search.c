@@ -12,113 +12,31 @@
 #include "manager/access.h"
 #include "manager/reply.h"
 #include "manager/room.h"
+#include "manager/search_index.h"
 #include "manager/search_question.h"
 #include "manager/service_info.h"
+#include "manager/sharer.h"
 #include "manager/view.h"
 #include "peer/hub.h"
 #include "registry/registry.h"
 #include "store/text_index.h"
 #include "wire/mp.h"
 
-/* What of a record is indexed: enough to find it, little enough that ten thousand are no burden. */
-enum { NAME_BYTES = 512, DOCS_BYTES = 4096, SCHEMA_BYTES = 2048, SCHEMA_DEPTH = 8 };
-enum { TIME_MS = 500, QUESTIONS_PER_USER = 16 };
+enum { TIME_MS = 500, QUESTIONS_OF_ONE = 16, QUESTIONS_OF_ALL = 256 };
 
 struct service_search {
     struct hub *hub;
-    struct text_index *index; /* NULL: there is none here */
-    struct registry_watch watch;
-    struct map by_number;  /* service->number -> const struct service */
+    struct search_index index;
     struct list questions; /* struct found: the index is asked */
 };
-
-/* ---- what is indexed ---- */
-
-/* The keys and texts of a schema, as one text. */
-static void add_texts(struct buf *b, struct slice value, unsigned depth)
-{
-    struct mp_iter it;
-    struct slice key, item, text;
-
-    if (b->len > SCHEMA_BYTES || depth > SCHEMA_DEPTH)
-        return;
-    if (mp_get_str(value, &text)) {
-        buf_add_slice(b, text);
-        buf_add_byte(b, ' ');
-        return;
-    }
-    mp_iter_init(&it, value);
-    while (mp_is(value, MP_MAP) && mp_iter_pair(&it, &key, &item)) {
-        add_texts(b, key, depth + 1);
-        add_texts(b, item, depth + 1);
-    }
-    while (mp_is(value, MP_ARRAY) && mp_iter_next(&it, &item))
-        add_texts(b, item, depth + 1);
-}
-
-static struct slice text_of(struct slice map, const char *key, size_t max)
-{
-    struct slice text = {NULL, 0};
-
-    (void)mp_find_str(map, key, &text);
-    return slice_utf8_prefix(text, max);
-}
-
-static void put(struct service_search *search, const struct service *s)
-{
-    struct slice info = slice_make(s->info, s->info_len), schema = {NULL, 0};
-    struct buf texts;
-
-    (void)mp_find(info, "service_schema", &schema);
-    buf_init(&texts, 0);
-    if (schema.len)
-        add_texts(&texts, schema, 0);
-    /* In the order of enum search_field. Of the creator only the id: the rest is not for everybody
-     * (D-47). */
-    const struct slice fields[TEXT_INDEX_FIELDS] = {
-        text_of(info, "name", NAME_BYTES), text_of(info, "description", DOCS_BYTES),
-        text_of(info, "docs", DOCS_BYTES), slice_utf8_prefix(buf_slice(&texts), SCHEMA_BYTES),
-        text_of(service_info_creator(info), "id", NAME_BYTES)};
-    if (!text_index_put(search->index, (int64_t)s->number, fields))
-        LOG(LOG_WARN, "manager", "a service is not found by its text",
-            log_text("service", s->full_id));
-    buf_deinit(&texts);
-}
-
-static struct slice number_of(const struct service *s)
-{
-    return slice_make(&s->number, sizeof(s->number));
-}
-
-static void on_service(struct registry_watch *w, const struct service *s)
-{
-    struct service_search *search = CONTAINER_OF(w, struct service_search, watch);
-
-    map_put(&search->by_number, number_of(s), (void *)(uintptr_t)s);
-    put(search, s);
-}
-
-static void on_service_going(struct registry_watch *w, const struct service *s)
-{
-    struct service_search *search = CONTAINER_OF(w, struct service_search, watch);
-
-    map_take(&search->by_number, number_of(s));
-    text_index_remove(search->index, (int64_t)s->number);
-}
 
 struct service_search *service_search_new(struct hub *h)
 {
     struct service_search *search = MEM_NEW(struct service_search);
 
     search->hub = h;
-    search->index = text_index_new(h->loop);
-    map_init(&search->by_number);
     list_init(&search->questions);
-    list_init(&search->watch.link);
-    search->watch.on_service = on_service;
-    search->watch.on_service_going = on_service_going;
-    if (search->index)
-        list_link(&h->registry.watches, &search->watch.link);
+    search_index_init(&search->index, h);
     return search;
 }
 
@@ -126,9 +44,7 @@ void service_search_free(struct service_search *search)
 {
     if (!search)
         return;
-    list_unlink(&search->watch.link);
-    text_index_close(search->index); /* answers the questions */
-    map_deinit(&search->by_number);
+    search_index_deinit(&search->index); /* answers the questions */
     mem_free(search);
 }
 
@@ -142,6 +58,7 @@ struct found {
     struct search_hit *hits; /* owned */
     size_t n, n_room;
     bool has_failed;
+    char sharer[SHARER_MAX]; /* of the caller */
 };
 
 static bool is_candidate(const struct found *f, const struct service *s)
@@ -186,8 +103,7 @@ static void add_all(struct found *f)
 static void add_matches(struct found *f, const struct text_match *matches, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        const struct service *s = map_find(
-            &f->search->by_number, slice_make(&matches[i].number, sizeof(matches[i].number)));
+        const struct service *s = search_index_find(&f->search->index, matches[i].number);
         if (s)
             add_hit(f, s, f->question.has_words ? matches[i].score : 0);
     }
@@ -259,18 +175,21 @@ static void on_searched(int outcome, const struct text_match *matches, size_t n,
     finish(arg, outcome);
 }
 
-static bool has_room(const struct service_search *search, const struct rpc_call *call,
-                     struct refusal *r)
+/* One question after the other is answered, so whoever asks many at once is in the way of all. */
+static bool has_room(const struct found *f, struct refusal *r)
 {
-    const char *user = user_effective_id(call->user);
-    unsigned n = 0;
+    unsigned n = 0, n_all = 0;
 
-    LIST_FOREACH(it, &search->questions)
+    LIST_FOREACH(it, &f->search->questions)
     {
-        const struct found *f = LIST_ENTRY(it, struct found, link);
-        n += strcmp(user_effective_id(f->call->user), user) == 0;
+        const struct found *other = LIST_ENTRY(it, struct found, link);
+        n += strcmp(other->sharer, f->sharer) == 0;
+        n_all++;
     }
-    return n < QUESTIONS_PER_USER || refuse(r, "RuntimeError", "Too many searches at once");
+    if (n >= QUESTIONS_OF_ONE)
+        return refuse(r, "RuntimeError", "Too many searches at once (at most %d)", QUESTIONS_OF_ONE);
+    return n_all < QUESTIONS_OF_ALL ||
+           refuse(r, "RuntimeError", "Too many searches at once (at most %d of all)", QUESTIONS_OF_ALL);
 }
 
 static void begin(struct found *f)
@@ -279,7 +198,7 @@ static void begin(struct found *f)
 
     list_link(&search->questions, &f->link);
     if (f->question.has_words || f->question.text.n_filters) {
-        text_index_search(search->index, &f->question.text, on_searched, f);
+        text_index_search(search->index.texts, &f->question.text, on_searched, f);
         return;
     }
     add_all(f);
@@ -291,7 +210,7 @@ void do_search_services(struct rpc_call *call, void *arg)
     struct service_search *search = ((struct manager *)arg)->search;
     struct refusal r;
 
-    if (!search || !search->index) {
+    if (!search || !search->index.texts) {
         rpc_reject(call, "RuntimeError", "Service search is not enabled.");
         return;
     }
@@ -299,7 +218,8 @@ void do_search_services(struct rpc_call *call, void *arg)
     f->search = search;
     f->call = call;
     list_init(&f->link);
-    if (search_question_read(call, &f->question, &r) && has_room(search, call, &r)) {
+    (void)sharer_of(call->user, client_find(&search->hub->registry, call->from_text), f->sharer);
+    if (search_question_read(call, &f->question, &r) && has_room(f, &r)) {
         f->question.text.time_ms = TIME_MS;
         begin(f);
         return;

@@ -1,5 +1,4 @@
-/* search: services found by what is written about them. The index follows the registry by its
- * watch; who may see what is asked of access.h for each match, as for a listing. Only with
+/* search: services found by what is written about them (search_index.h); who may see what is asked of access.h for each match, as for a listing. Only with
  * --enable-service-search. Hub loop. (workspaces-and-auth 5.15) */
 #pragma once
 

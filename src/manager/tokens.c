@@ -17,6 +17,7 @@
 #include "manager/evict.h"
 #include "manager/reply.h"
 #include "manager/room.h"
+#include "manager/sharer.h"
 #include "peer/hub.h"
 #include "peer/lease.h"
 #include "peer/subscriptions.h"
@@ -210,8 +211,9 @@ static void on_revoked(int outcome, void *arg)
         reply_nil(r->call);
     else if (outcome == REVOCATION_FULL)
         rpc_reject(r->call, "RuntimeError",
-                   "You have revoked as many tokens that are good still as you may: one has to expire "
-                   "first");
+                   "You have revoked as many tokens that are good still as you may (%s): "
+                   "one has to expire first",
+                   r->call->user->is_anonymous ? "--max-revocations-per-address" : "--max-revocations-per-user");
     else
         rpc_reject(r->call, "RuntimeError",
                    "The revocation could not be stored: it holds until the server restarts");
@@ -219,27 +221,6 @@ static void on_revoked(int outcome, void *arg)
         lineage_has(&caller->user->lineage, r->digest))
         client_kick(r->hub, caller, HYPHA_CLOSE_POLICY, TOKEN_IS_REVOKED);
     mem_free(r);
-}
-
-/* Whose share of the revoked tokens it takes: an anonymous person is a new one with every connection, so theirs is that of the
- * network they come from. */
-static struct slice owner_of(const struct hub *h, const struct rpc_call *call,
-                             char room[REVOCATION_OWNER_MAX])
-{
-    const struct client *c = client_find(&h->registry, call->from_text);
-    char address[IP_TEXT_MAX] = "?";
-    int n;
-
-    if (call->user->is_anonymous) {
-        if (c) {
-            struct in6_addr net = ip_network(&c->origin.address);
-            ip_print(&net, address);
-        }
-        n = snprintf(room, REVOCATION_OWNER_MAX, "ip:%s", address);
-    } else {
-        n = snprintf(room, REVOCATION_OWNER_MAX, "user:%s", user_effective_id(call->user));
-    }
-    return slice_make(room, (size_t)n); /* ids are short enough */
 }
 
 /* A digest says nothing about its token, and tells two apart. */
@@ -257,7 +238,8 @@ static void take_back(struct hub *h, struct rpc_call *call, const struct token *
     const struct config *c = loop_config(h->loop);
     struct revocation_limits limits = {c->max_revocations, c->max_revocations_per_user,
                                        c->max_revocations_per_address};
-    char owner[REVOCATION_OWNER_MAX];
+    const struct client *caller_client = client_find(&h->registry, call->from_text);
+    char owner[SHARER_MAX];
     struct revoking *r = MEM_NEW(struct revoking);
     struct buf caller;
 
@@ -268,7 +250,7 @@ static void take_back(struct hub *h, struct rpc_call *call, const struct token *
     buf_add_slice(&caller, call->from_text);
     revocation_add(h->revocations,
                    &(struct revocation){token->digest, token->expires_at, mint_latest(token),
-                                        owner_of(h, call, owner)},
+                                        sharer_of(call->user, caller_client, owner)},
                    &limits, on_revoked, r);
     log_revoked(call, token);
     /* It holds from now on, so what it has opened ends now, however long the store takes. */

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/held.h"
 #include "base/list.h"
+#include "base/map.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "loop/loop.h"
@@ -39,7 +40,7 @@ struct text_op {
 struct text_index {
     struct loop *loop;
     struct list ops;
-    size_t queued_bytes; /* of all operations that are not done */
+    struct map waiting; /* number -> struct text_op: documents the worker has not taken yet */
     bool is_running, is_closing;
     struct deferred gather;
     struct job job;
@@ -203,10 +204,9 @@ static void work(struct job *job)
 
 static void start(struct text_index *t);
 
-static void op_free(struct text_index *t, struct text_op *op)
+static void op_free(struct text_op *op)
 {
     list_unlink(&op->link);
-    t->queued_bytes -= op->bytes.b.len + sizeof(*op);
     held_buf_deinit(&op->bytes);
     held_free(op->matches);
     mem_free(op);
@@ -228,6 +228,7 @@ static void index_free(struct text_index *t)
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
         sqlite3_finalize(all[i]);
     sqlite3_close(t->db);
+    map_deinit(&t->waiting);
     mem_free(t);
 }
 
@@ -238,7 +239,7 @@ static void on_worked(struct job *job)
     while (!list_is_empty(&t->batch)) {
         struct text_op *op = LIST_ENTRY(t->batch.next, struct text_op, link);
         answer(op, op->outcome);
-        op_free(t, op);
+        op_free(op);
     }
     t->is_running = false;
     if (t->is_closing)
@@ -247,14 +248,26 @@ static void on_worked(struct job *job)
         start(t);
 }
 
+static struct slice key_of(const int64_t *number)
+{
+    return slice_make(number, sizeof(*number));
+}
+
+/* It is taken by the worker. */
+static void begin(struct text_index *t, struct text_op *op)
+{
+    if (op->kind == TEXT_PUT && map_find(&t->waiting, key_of(&op->number)) == op)
+        map_take(&t->waiting, key_of(&op->number));
+    list_unlink(&op->link);
+    list_link(&t->batch, &op->link);
+}
+
 static void start(struct text_index *t)
 {
     if (t->is_running || list_is_empty(&t->ops))
         return;
     for (unsigned n = 0; n < BATCH_MAX && !list_is_empty(&t->ops); n++) {
-        struct list *op = t->ops.next;
-        list_unlink(op);
-        list_link(&t->batch, op);
+        begin(t, LIST_ENTRY(t->ops.next, struct text_op, link));
     }
     t->is_running = true;
     t->job = (struct job){.class = OFFLOAD_STORE, .work = work, .done = on_worked};
@@ -270,7 +283,6 @@ static void ask(struct text_index *t, struct text_op *op)
 {
     LOOP_ASSERT(t->loop);
     ASSERT(!t->is_closing);
-    t->queued_bytes += op->bytes.b.len + sizeof(*op);
     list_link(&t->ops, &op->link);
     if (!t->is_running)
         loop_defer(t->loop, &t->gather);
@@ -286,6 +298,15 @@ static struct text_op *op_new(struct text_index *t, enum text_op_kind kind)
     return op;
 }
 
+/* What waits under that number will never be asked for. The worker may have an older one of it all the same. */
+static void forget_waiting(struct text_index *t, int64_t number)
+{
+    struct text_op *op = map_take(&t->waiting, key_of(&number));
+
+    if (op)
+        op_free(op);
+}
+
 bool text_index_put(struct text_index *t, int64_t number,
                     const struct slice fields[TEXT_INDEX_FIELDS])
 {
@@ -295,19 +316,22 @@ bool text_index_put(struct text_index *t, int64_t number,
     op->number = number;
     for (unsigned i = 0; i < TEXT_INDEX_FIELDS; i++)
         buf_add_slice(&op->bytes.b, fields[i]);
-    if (op->bytes.b.is_failed || t->queued_bytes + op->bytes.b.len > TEXT_INDEX_QUEUE_BYTES) {
+    if (op->bytes.b.is_failed) {
         held_buf_deinit(&op->bytes);
         mem_free(op);
         return false;
     }
     for (unsigned i = 0; i < TEXT_INDEX_FIELDS; at += fields[i++].len)
         op->fields[i] = slice_make(op->bytes.b.ptr + at, fields[i].len);
+    forget_waiting(t, number);
+    map_put(&t->waiting, key_of(&op->number), op);
     ask(t, op);
     return true;
 }
 
 void text_index_remove(struct text_index *t, int64_t number)
 {
+    forget_waiting(t, number);
     struct text_op *op = op_new(t, TEXT_REMOVE);
 
     op->number = number;
@@ -359,6 +383,7 @@ struct text_index *text_index_new(struct loop *loop)
 
     t->loop = loop;
     list_init(&t->ops);
+    map_init(&t->waiting);
     list_init(&t->batch);
     list_init(&t->gather.link);
     t->gather.run = on_gathered;
@@ -387,7 +412,7 @@ void text_index_close(struct text_index *t)
     while (!list_is_empty(&t->ops)) {
         struct text_op *op = LIST_ENTRY(t->ops.next, struct text_op, link);
         answer(op, TEXT_INDEX_FAILED);
-        op_free(t, op);
+        op_free(op);
     }
     if (!t->is_running)
         index_free(t);

@@ -14,8 +14,6 @@
 enum { TEXT_INDEX_FIELDS = 5 };
 /* Of a question: what is more is not looked at. */
 enum { TEXT_INDEX_WORDS_MAX = 32, TEXT_INDEX_WORD_MAX = 64 };
-/* Of what waits for the worker: beyond it documents are not taken. */
-enum { TEXT_INDEX_QUEUE_BYTES = 64 * 1024 * 1024 };
 
 struct loop;
 struct text_index;
@@ -24,8 +22,8 @@ struct text_index *text_index_new(struct loop *loop); /* NULL: the SQLite here h
 /* Takes NULL. Searches that are not answered are answered with TEXT_INDEX_FAILED before it returns;
  * it frees itself when the worker has let go. */
 void text_index_close(struct text_index *t);
-/* A document under a number; replaces the one it had. Copied. The first field counts most. False:
- * too much waits already, or there is no memory. */
+/* A document under a number; replaces the one it had. Copied. The first field counts most. What waits for the worker is no more than
+ * the documents that are there: one that goes before its turn waits no longer. False: there is no memory. */
 MUST_CHECK bool text_index_put(struct text_index *t, int64_t number,
                                const struct slice fields[TEXT_INDEX_FIELDS]);
 void text_index_remove(struct text_index *t, int64_t number);

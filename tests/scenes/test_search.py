@@ -214,3 +214,41 @@ async def test_many_services(hub, start_server):
     assert names(await ada.manage("search_services", "number1777"))[0] == "n1777"
     page = await ada.manage("search_services", "common", limit=1000, pagination=True, return_fields=["id"])
     assert page["total"] == 2000 and len(page["items"]) == 1000
+
+
+@OWN
+@pytest.mark.req("S-66")
+async def test_a_flood_of_services_hides_its_own(hub, start_server):
+    """The index has a size, and everybody a share: who fills it, by many connections too, is what is no longer found."""
+    hub.server = server = start_server(SEARCH, "--search-bytes", "64K", "--search-user-bytes", "24K")
+    ada, bob = await user(hub, "ada"), await user(hub, "bob")
+    others = [await user(hub, "bob"), await hub.raw(hub.name("anon")), await hub.raw(hub.name("anon"))]
+    for i in range(3):
+        await offer(ada, f"mine{i}", "quince " * 20)
+    for who in (bob, *others):
+        for i in range(30):
+            await offer(who, f"n{i}", "medlar", docs="medlar " * 200)
+    assert len(await ada.manage("search_services", "quince")) == 3
+    found = names(await ada.manage("search_services", "medlar", limit=100))
+    assert 10 <= len(found) <= 24 and "n29" in found and "n0" not in found
+    assert server.metric("hyphad_search_bytes") <= 64 * 1024
+    assert server.metric("hyphad_search_dropped_total") >= 90
+    assert len([s for s in await bob.manage("list_services") if ":n" in s["id"]]) == 60, "all of them are listed"
+    await ada.manage("unregister_service", f"{ada.address}:mine0")
+    assert len(await ada.manage("search_services", "quince")) == 2
+
+
+@OWN
+@pytest.mark.req("S-66")
+async def test_of_a_full_index_who_has_most_gives_way(hub, start_server):
+    hub.server = start_server(SEARCH, "--search-bytes", "64K", "--search-user-bytes", "64K")
+    ada, bob = await user(hub, "ada"), await user(hub, "bob")
+    for i in range(40):
+        await offer(bob, f"n{i}", "medlar", docs="medlar " * 250)
+    for i in range(8):
+        await offer(ada, f"mine{i}", "quince", docs="quince " * 250)
+    assert len(await ada.manage("search_services", "quince", limit=100)) == 8
+    for i in range(40, 80):
+        await offer(bob, f"n{i}", "medlar", docs="medlar " * 250)
+    assert len(await ada.manage("search_services", "quince", limit=100)) == 8
+    assert len(await ada.manage("search_services", "medlar", limit=100)) > 8

@@ -1,0 +1,11 @@
+/* sharer: by which name somebody has a share of what many fill: people by their id, children of their tokens too; the anonymous,
+ * who are new ones with every connection, by the network they come from. Hub loop. */
+#pragma once
+#include "base/slice.h"
+
+struct client;
+struct user;
+
+enum { SHARER_MAX = 300 };
+/* "user:ID" or "ip:NETWORK"; in room. c: NULL for who has no connection. */
+struct slice sharer_of(const struct user *u, const struct client *c, char room[SHARER_MAX]);
