@@ -45,6 +45,7 @@ struct http_site {
     const char *base_path;          /* "" or "/a/b" */
     const struct config_list *allow_origins;    /* NULL, empty or "*" = all */
     const struct config_cidrs *trusted; /* networks whose X-Forwarded-* count; NULL = none */
+    bool is_reserved;               /* all of it is for whoever sits in the reserve of its listener */
     struct account *account;        /* all connections together; NULL: the loop's own */
     struct http_payers *payers;     /* below it: one for each client address; NULL: none */
     /* May be NULL. False: 429 with Retry-After. Runs when a head is complete, on its loop. */

@@ -62,7 +62,9 @@ struct http_verdict http_dispatch_judge(struct http_request *req, uint64_t body_
         req->route && (req->route->flags & (HTTP_ROUTE_UNLIMITED | HTTP_ROUTE_UPGRADE));
     bool is_raw = req->route && (req->route->flags & HTTP_ROUTE_RAW);
 
-    int r = req->route && (req->route->flags & HTTP_ROUTE_RESERVED) ? HTTP_ADMIT_OK : http_admit_ask(req);
+    bool is_reserved = site->is_reserved || (req->route && (req->route->flags & HTTP_ROUTE_RESERVED));
+
+    int r = is_reserved ? HTTP_ADMIT_OK : http_admit_ask(req);
     if (r != HTTP_ADMIT_OK)
         return (struct http_verdict){r == HTTP_ADMIT_OVER ? HTTP_ANSWER_OVER_SHARE : HTTP_ANSWER_FULL, HTTP_RETRY_FULL_S};
     if (!is_exempt && site->allow && !site->allow(req, &retry_after_s, site->arg))

@@ -50,7 +50,7 @@ struct shares {
     size_t share;
     pthread_mutex_t lock;           /* class socket_seats */
     /* under it */
-    size_t n_seats, n_leaving, n_spare;
+    size_t n_seats, n_leaving, n_spare, n_spare_leaving;
     struct list by_use[N_MOVABLE];  /* seat.in_all */
     struct list spare;              /* of the reserve, not BUSY, not leaving: seat.in_all */
     struct list *leaving;           /* per loop: seat.in_all */
@@ -92,8 +92,10 @@ static void seat_stay(struct seat *seat)
     if (!seat->is_leaving)
         return;
     seat->is_leaving = false;
-    if (seat->is_spare)
+    if (seat->is_spare) {
+        seat->shares->n_spare_leaving--;
         return;
+    }
     seat->shares->n_leaving--;
     seat->counted->n_leaving--;
     seat->home->n_unasked += is_unasked(seat);
@@ -113,7 +115,9 @@ static bool seat_leave(struct seat *seat)
     struct list *leaving = &s->leaving[seat->loop];
     bool is_first = list_is_empty(leaving);
 
-    if (!seat->is_spare) {
+    if (seat->is_spare) {
+        s->n_spare_leaving++;
+    } else {
         seat->home->n_unasked -= is_unasked(seat);
         s->n_leaving++;
         seat->counted->n_leaving++;
@@ -297,7 +301,8 @@ int shares_arrive(struct shares *s, const struct in6_addr *address, bool is_prox
     neighbour_free(&s->neighbours, left);
     if (must_tell)
         tell_loop(s, victims_loop);
-    metric_add(s->options.metrics, METRIC_CONNS_IN_RESERVE, is_in && is_spare);
+    if (s->options.metrics)
+        metric_add(s->options.metrics, METRIC_CONNS_IN_RESERVE, is_in && is_spare);
     if (!is_in) {
         mem_free(seat);
         return r;
@@ -306,12 +311,29 @@ int shares_arrive(struct shares *s, const struct in6_addr *address, bool is_prox
     return SHARES_OK;
 }
 
+/* Who was asked and had a request by then has stayed, so there may be more than the reserve of whom nobody is leaving: then the
+ * next one is asked, or nobody would ever leave for those who wait in the kernel's queue. */
+static struct seat *find_surplus(struct shares *s)
+{
+    return s->n_spare - s->n_spare_leaving > s->options.n_reserve ? first_of(&s->spare, false) : NULL;
+}
+
 bool shares_must_wait(struct shares *s)
 {
+    struct seat *surplus = NULL;
+    bool must_tell = false;
+    unsigned loop = 0;
+
     pthread_mutex_lock(&s->lock);
-    bool must_wait = (s->n_leaving && s->n_seats >= s->options.n_places + SHARES_SLACK) ||
-                     s->n_spare >= s->options.n_reserve + SHARES_SLACK;
+    bool has_no_spare = s->n_spare >= s->options.n_reserve + SHARES_SLACK;
+    bool must_wait = has_no_spare || (s->n_leaving && s->n_seats >= s->options.n_places + SHARES_SLACK);
+    if (has_no_spare && (surplus = find_surplus(s))) {
+        loop = surplus->loop;
+        must_tell = seat_leave(surplus);
+    }
     pthread_mutex_unlock(&s->lock);
+    if (must_tell)
+        tell_loop(s, loop);
     return must_wait;
 }
 
@@ -418,8 +440,8 @@ static int seat_promote(struct seat *seat, struct seat **ret_victim)
     if (r != SHARES_OK)
         return r;
     seat_unlist(seat);
+    seat_stay(seat);
     seat_unplace(seat);
-    seat->is_leaving = false;
     seat_place(seat, false);
     seat_list(seat);
     return SHARES_OK;

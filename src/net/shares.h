@@ -35,7 +35,7 @@ struct shares_options {
     size_t n_places;            /* at least 1 */
     unsigned share_percent;     /* of the places, for one address; 100 = no limit but theirs */
     size_t n_reserve;           /* seats beside the places */
-    struct metrics *metrics;    /* of the accept thread */
+    struct metrics *metrics;    /* of the accept thread; NULL: who comes into the reserve is not counted */
 };
 
 struct shares *shares_new(const struct shares_options *options);

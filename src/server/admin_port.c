@@ -1,5 +1,8 @@
 /* admin_port: a second listener with a site of a few rows. It takes part in everything the main one
- * does: a drain closes its connections last, since it answers probes until then. */
+ * does: a drain closes its connections last, since it answers probes until then.
+ *
+ * Its seats are a reserve (net/shares.h): whoever sits there gives way to the next one at any moment but that in which a request is
+ * answered, those of the newcomer's own address first. So no number of silent, slow or unread connections keeps a probe out. */
 #include "server/admin_port.h"
 
 #include "api/api.h"
@@ -11,7 +14,10 @@
 #include "net/shares.h"
 #include "server/wiring.h"
 
-enum { N_PLACES = 64 }; /* connections of probes and scrapers; the least useful gives way */
+enum {
+    N_SEATS = 64, /* connections of probes and scrapers */
+    BODY_MAX = 4096,
+};
 
 struct admin_port {
     struct shares *shares;
@@ -39,9 +45,9 @@ bool admin_port_bind(struct server *s)
     struct admin_port *a = s->admin_port = MEM_NEW(struct admin_port);
     a->shares = shares_new(&(struct shares_options){.loops = &s->loops,
                                                     .n_loops = c->threads,
-                                                    .n_places = N_PLACES,
+                                                    .n_places = 1, /* the least there may be */
                                                     .share_percent = 100,
-                                                    .metrics = &s->metrics});
+                                                    .n_reserve = N_SEATS - 1});
     struct listener_options options = {.loops = &s->loops,
                                        .shares = a->shares,
                                        .metrics = &s->metrics,
@@ -65,6 +71,8 @@ void admin_port_wire(struct server *s)
     a->site.routes.routes = api_admin_routes(s->api, &a->site.routes.n_routes);
     server_set_site(&a->site, s->config);
     a->site.trusted = NULL;
+    a->site.is_reserved = true;
+    a->site.caps.body_bytes = a->site.caps.body_bytes < BODY_MAX ? a->site.caps.body_bytes : BODY_MAX;
     a->loops = mem_new(s->loops.n_loops * sizeof(*a->loops));
     for (unsigned i = 0; i < s->loops.n_loops; i++)
         http_loop_init(&a->loops[i], &s->loops.loops[i], &a->site);

@@ -294,6 +294,35 @@ async def test_the_admin_listener_is_apart_from_clients(start_server):
         await until(lambda: is_draining(ask))
 
 
+@pytest.mark.req("S-65")
+@pytest.mark.parametrize("held_by", [b"GET /health HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n",
+                                     b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+                                     b"GET /hea", b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 300])
+async def test_nobody_holds_the_admin_listener(servers, held_by):
+    """Not for somebody elsewhere, nor for the next from the same address."""
+    server = servers(*STRICT, "--admin-listen", "127.0.0.1:0")
+    async with Crowd(server) as crowd:
+        for i in range(2):
+            for _ in range(70):
+                tcp = await crowd.open(f"127.0.2.{i}", port=server.admin_port)
+                tcp.writer.transport.pause_reading()
+                tcp.writer.write(held_by)
+            for probe in (f"127.0.2.{i}", "127.0.0.3"):
+                status, _, body = await answer(await crowd.open(probe, port=server.admin_port), "/health/liveness")
+                assert status == 200 and body
+
+
+@pytest.mark.req("S-65")
+async def test_a_body_for_the_admin_listener_is_small(servers):
+    server = servers(*STRICT, "--admin-listen", "127.0.0.1:0")
+    async with Crowd(server) as crowd:
+        for length, status in ((4096, 200), (4097, 413)):
+            tcp = await crowd.open(port=server.admin_port)
+            await tcp.send(b"GET /health HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % length)
+            await tcp.send(b" " * length)
+            assert (await read_answer(tcp))[0] == status
+
+
 async def is_draining(ask):
     status, _, body = await ask("/health/readiness")
     return status == 503 and json.loads(body)["detail"] == "Server is shutting down"

@@ -179,6 +179,28 @@ CASE(the_reserve_gives_way_to_the_next)
 }
 
 /* The mail that asks can come before the one that brings the socket. */
+CASE(a_reserve_of_those_who_stayed_is_asked_again)
+{
+    struct world w;
+    struct guest at[N_PLACES], spare[N_RESERVE + SHARES_SLACK];
+
+    begin(&w);
+    for (int i = 0; i < N_PLACES; i++)
+        busy(&w, &at[i], i < SHARE ? "192.0.2.1" : "192.0.2.2");
+    for (size_t i = 0; i < ARRAY_LEN(spare); i++) {
+        CHECK_INT(arrive(&w, &spare[i], "192.0.2.5", false), SHARES_OK);
+        spare[i].stays = true; /* a request comes in as it is asked */
+    }
+    turns_run(&w.t);
+    CHECK(shares_must_wait(w.s));
+    for (size_t i = 0; i < ARRAY_LEN(spare); i++)
+        spare[i].stays = false;
+    TURNS_UNTIL(&w.t, !shares_must_wait(w.s));
+    leave(at, N_PLACES);
+    leave(spare, ARRAY_LEN(spare));
+    end(&w);
+}
+
 CASE(who_is_asked_before_its_socket_is_here_is_asked_again)
 {
     struct world w;
@@ -303,7 +325,7 @@ CASE(a_random_crowd_leaves_nothing_behind)
 }
 
 CASES(RUN(the_least_useful_leave_and_those_at_work_stay), RUN(whoever_is_of_use_after_all_stays),
-      RUN(nobody_leaves_in_the_first_moment), RUN(the_reserve_gives_way_to_the_next),
+      RUN(nobody_leaves_in_the_first_moment), RUN(the_reserve_gives_way_to_the_next), RUN(a_reserve_of_those_who_stayed_is_asked_again),
       RUN(who_is_asked_before_its_socket_is_here_is_asked_again),
       RUN(an_address_holds_its_share_and_ipv6_counts_by_net), RUN(a_proxy_counts_for_whom_it_names),
       RUN(a_proxys_silent_sockets_have_a_share), RUN(a_random_crowd_leaves_nothing_behind))
