@@ -148,6 +148,11 @@ void holding_leave(struct holders *h, struct holding *g)
         drop(h, o);
 }
 
+struct slice holding_name(const struct holding *g)
+{
+    return g->holder ? name_of(g->holder) : (struct slice){NULL, 0};
+}
+
 size_t holders_of(const struct holders *h, struct slice name)
 {
     const struct holder *o = map_find(&h->by_name, name);

@@ -34,6 +34,34 @@ static bool refuse_limit(struct queues *qs, struct refusal *r, const char *what,
     return refuse(r, "RuntimeError", "Queue limit exceeded: %s (max %zu)", what, max);
 }
 
+struct slice queue_caller(const struct rpc_call *call)
+{
+    return slice_of(user_effective_id(call->user));
+}
+
+/* What a limit is of, for one call. */
+struct part {
+    const struct holders *holders;
+    size_t n, max; /* what is wanted; the limit of all */
+    const char *what;
+};
+
+/* Who has made the workspace pays for it and may fill it; one of the others leaves room for the rest. */
+static bool check_share(struct queues *qs, const struct rpc_call *call, const struct part *p, struct refusal *r)
+{
+    const struct workspace *w = workspace_find(&qs->hub->registry, call->workspace);
+    size_t share = p->max * loop_config(qs->hub->loop)->queue_user_share / 100;
+    char what[96];
+
+    if (share < 1)
+        share = 1;
+    if ((w && slice_is(queue_caller(call), w->creator)) ||
+        holders_of(p->holders, queue_caller(call)) + p->n <= share)
+        return true;
+    (void)snprintf(what, sizeof(what), "%s of one user, by --queue-user-share", p->what);
+    return refuse_limit(qs, r, what, share);
+}
+
 /* The caller's workspace, when it may do that there and the queue's name is one. */
 static struct workspace *begin(struct queues *qs, const struct rpc_call *call,
                                enum permission level, struct refusal *r)
@@ -65,18 +93,22 @@ static struct queue *find(const struct queues *qs, const struct workspace *w, st
 }
 
 /* A queue that is not there is made when the workspace may have one more. */
-static struct queue *get(struct queues *qs, const struct workspace *w, struct slice name,
+static struct queue *get(struct queues *qs, const struct workspace *w, const struct rpc_call *call,
                          struct refusal *r)
 {
     size_t max = loop_config(qs->hub->loop)->max_queues;
+    struct slice name = call_text(call, 0);
     struct shelf *s = queues_shelf(qs, w);
     struct queue *q = queue_find(s, name);
+    struct part part = {&s->names, 1, max, "queues of this workspace"};
 
     if (!q && s->queues.n_entries >= max) {
         refuse_limit(qs, r, "queues of this workspace", max);
         return NULL;
     }
-    return q ? q : queue_get(s, name);
+    if (!q && !check_share(qs, call, &part, r))
+        return NULL;
+    return q ? q : queue_get(s, name, queue_caller(call));
 }
 
 /* ---- push ---- */
@@ -92,16 +124,19 @@ static bool check_task(struct queues *qs, struct slice task, struct refusal *r)
     return showable(task, SHOWABLE_DEPTH) || refuse(r, "ValueError", "A task must be JSON");
 }
 
-static bool check_room(struct queues *qs, const struct queue *q, struct slice task,
+static bool check_room(struct queues *qs, const struct queue *q, const struct rpc_call *call,
                        struct refusal *r)
 {
     const struct config *c = loop_config(qs->hub->loop);
+    size_t cost = queue_task_cost(call->args[1].len);
+    struct part tasks = {&q->pushers, 1, c->max_queue_tasks, "tasks in this queue"};
+    struct part bytes = {&q->shelf->bytes, cost, c->max_queue_bytes, "bytes in the queues of this workspace"};
 
     if (q->n_tasks + q->n_busy >= c->max_queue_tasks)
         return refuse_limit(qs, r, "tasks in this queue", c->max_queue_tasks);
-    if (q->shelf->n_bytes + task.len + TASK_OVERHEAD > c->max_queue_bytes)
+    if (q->shelf->n_bytes + cost > c->max_queue_bytes)
         return refuse_limit(qs, r, "bytes in the queues of this workspace", c->max_queue_bytes);
-    return true;
+    return check_share(qs, call, &tasks, r) && check_share(qs, call, &bytes, r);
 }
 
 static void do_push(struct rpc_call *call, void *arg)
@@ -113,8 +148,8 @@ static void do_push(struct rpc_call *call, void *arg)
     const struct workspace *w = begin(qs, call, PERMISSION_READ_WRITE, &r);
 
     if (w && check_task(qs, task, &r))
-        q = get(qs, w, call_text(call, 0), &r);
-    if (q && check_room(qs, q, task, &r)) {
+        q = get(qs, w, call, &r);
+    if (q && check_room(qs, q, call, &r)) {
         queue_push(qs, q, call, task);
         return;
     }
@@ -137,13 +172,16 @@ static bool read_wait(const struct rpc_call *call, uint64_t *ret_ms, struct refu
     return true;
 }
 
-static bool check_waiting(struct queues *qs, const struct queue *q, struct refusal *r)
+static bool check_waiting(struct queues *qs, const struct queue *q, const struct rpc_call *call, struct refusal *r)
 {
     size_t max = loop_config(qs->hub->loop)->max_queue_waiters;
+    struct part part = {&q->shelf->waits, 1, max, "pops that wait in this workspace"};
 
     if (qs->is_draining)
         return refuse(r, "RuntimeError", "The server is going down");
-    return q->shelf->n_pops < max || refuse_limit(qs, r, "pops that wait in this workspace", max);
+    if (q->shelf->n_pops >= max)
+        return refuse_limit(qs, r, "pops that wait in this workspace", max);
+    return check_share(qs, call, &part, r);
 }
 
 static void do_pop(struct rpc_call *call, void *arg)
@@ -163,11 +201,11 @@ static void do_pop(struct rpc_call *call, void *arg)
         reply_nil(call);
         return;
     }
-    if (!q && !(q = get(qs, w, call_text(call, 0), &r))) {
+    if (!q && !(q = get(qs, w, call, &r))) {
         reply_refusal(call, &r);
         return;
     }
-    if (q->n_tasks || check_waiting(qs, q, &r)) {
+    if (q->n_tasks || check_waiting(qs, q, call, &r)) {
         queue_pop(qs, q, call, wait_ms);
         return;
     }

@@ -1,4 +1,4 @@
-/* kept: a task in the store is one record under "workspace NUL queue NUL number": the key has all
+/* kept: a task in the store is one record under "workspace NUL queue NUL number user": the key has all
  * that is needed to put it back where it was, and keys in order are tasks in order. */
 #include <string.h>
 
@@ -21,6 +21,7 @@ static void add_key(struct buf *b, const struct queue_task *t)
     buf_add_byte(b, 0);
     for (int i = NUMBER_BYTES - 1; i >= 0; i--)
         buf_add_byte(b, (uint8_t)(t->number >> (8 * i)));
+    buf_add_slice(b, queue_task_user(t));
 }
 
 void queue_task_store(struct queues *qs, const struct queue_task *t, store_done *done, void *arg)
@@ -51,17 +52,23 @@ struct loading {
     size_t n_tasks, n_orphans;
 };
 
-static bool read_key(struct slice key, struct slice *ret_workspace, struct slice *ret_queue,
-                     uint64_t *ret_number)
+struct place {
+    struct slice workspace, queue, user;
+    uint64_t number;
+};
+
+/* user: empty in keys of earlier releases. */
+static bool read_key(struct slice key, struct place *ret)
 {
     struct slice rest;
 
-    if (!slice_cut(key, '\0', ret_workspace, &rest) || !slice_cut(rest, '\0', ret_queue, &rest) ||
-        rest.len != NUMBER_BYTES)
+    if (!slice_cut(key, '\0', &ret->workspace, &rest) || !slice_cut(rest, '\0', &ret->queue, &rest) ||
+        rest.len < NUMBER_BYTES)
         return false;
-    *ret_number = 0;
+    ret->number = 0;
+    ret->user = slice_from(rest, NUMBER_BYTES);
     for (size_t i = 0; i < NUMBER_BYTES; i++)
-        *ret_number = *ret_number << 8 | (uint8_t)rest.ptr[i];
+        ret->number = ret->number << 8 | (uint8_t)rest.ptr[i];
     return true;
 }
 
@@ -75,21 +82,20 @@ static bool is_task(struct slice bytes)
 /* False: nobody can take it any more. */
 static bool bring_back(struct queues *qs, struct slice key, struct slice bytes)
 {
-    struct slice workspace, name;
-    uint64_t number;
+    struct place at;
 
-    if (!read_key(key, &workspace, &name, &number) || !is_task(bytes))
+    if (!read_key(key, &at) || !is_task(bytes))
         return false;
-    const struct workspace *w = workspace_find(&qs->hub->registry, workspace);
+    const struct workspace *w = workspace_find(&qs->hub->registry, at.workspace);
     if (!w || !(w->is_persistent || w->is_system))
         return false;
-    if (number >= qs->next_number) /* whatever becomes of it here, its key is taken */
-        qs->next_number = number + 1;
-    struct queue *q = queue_get(queues_shelf(qs, w), name);
-    struct queue_task *t = queue_task_new(q, number, bytes);
+    if (at.number >= qs->next_number) /* whatever becomes of it here, its key is taken */
+        qs->next_number = at.number + 1;
+    struct queue *q = queue_get(queues_shelf(qs, w), at.queue, at.user);
+    struct queue_task *t = queue_task_new(q, at.number, at.user, bytes);
     if (!t) {
         LOG(LOG_ERROR, "queue", "no room for a task the store kept",
-            log_slice("workspace", workspace));
+            log_slice("workspace", at.workspace));
         queues_settle(qs, q);
         return true; /* it stays in the store: with more room it comes back */
     }

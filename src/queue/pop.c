@@ -24,6 +24,7 @@ struct pop {
     struct queue *queue;     /* while waiting */
     struct queue_task *task; /* while taking */
     bool is_gone;            /* the caller left while the store was at work */
+    struct holding of_user;  /* while waiting */
 };
 
 static void unwait(struct pop *p)
@@ -33,6 +34,7 @@ static void unwait(struct pop *p)
     timer_stop(loop, &p->timer);
     list_unlink(&p->link);
     p->queue->shelf->n_pops--;
+    holding_leave(&p->queue->shelf->waits, &p->of_user);
     p->queue = NULL;
     loop_count(loop, METRIC_QUEUE_WAITERS, -1);
 }
@@ -161,6 +163,7 @@ void queue_pop(struct queues *qs, struct queue *q, struct rpc_call *call, uint64
     call->on_gone = on_waiter_gone;
     list_link(&q->pops, &p->link);
     q->shelf->n_pops++;
+    holding_take(&q->shelf->waits, &p->of_user, queue_caller(call), 1);
     loop_count(qs->hub->loop, METRIC_QUEUE_WAITERS, 1);
     timer_start(qs->hub->loop, &p->timer, wait_ms);
 }
@@ -197,11 +200,11 @@ static void on_written(int outcome, void *arg)
 
 void queue_push(struct queues *qs, struct queue *q, struct rpc_call *call, struct slice value)
 {
-    struct queue_task *t = queue_task_new(q, qs->next_number, value);
+    struct queue_task *t = queue_task_new(q, qs->next_number, queue_caller(call), value);
 
     if (!t) {
         loop_count(qs->hub->loop, METRIC_QUEUE_REFUSED, 1);
-        rpc_reject(call, "RuntimeError", "There is no room for the task");
+        rpc_reject(call, "RuntimeError", "There is no room for the task: its workspace may hold no more (--workspace-bytes)");
         serve(qs, q);
         return;
     }

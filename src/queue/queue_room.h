@@ -47,5 +47,6 @@ void queue_refuse_waiting(struct queues *qs, struct queue *q, const char *why);
 void queue_close_down(struct queue *q, const char *why);
 
 /* calls.c: the handlers; arg is the queues. */
+struct slice queue_caller(const struct rpc_call *call); /* whose share it takes: the id of the person */
 extern const struct rpc_method queue_methods[];
 extern const size_t queue_n_methods;

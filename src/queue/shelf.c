@@ -20,6 +20,9 @@ struct shelf *shelf_new(struct loop *loop, const char *workspace, struct account
     s->account = account_new(account, ACCOUNT_QUEUES, 0);
     s->is_durable = is_durable;
     map_init(&s->queues);
+    holders_init(&s->bytes);
+    holders_init(&s->names);
+    holders_init(&s->waits);
     return s;
 }
 
@@ -32,6 +35,9 @@ void shelf_free(struct shelf *s)
 {
     ASSERT(shelf_is_empty(s) && s->n_bytes == 0 && s->n_pops == 0);
     map_deinit(&s->queues);
+    holders_deinit(&s->bytes);
+    holders_deinit(&s->names);
+    holders_deinit(&s->waits);
     account_unref(s->account);
     mem_free(s->workspace);
     mem_free(s);
@@ -47,7 +53,7 @@ struct queue *queue_find(const struct shelf *s, struct slice name)
     return map_find(&s->queues, name);
 }
 
-struct queue *queue_get(struct shelf *s, struct slice name)
+struct queue *queue_get(struct shelf *s, struct slice name, struct slice user)
 {
     struct queue *q = queue_find(s, name);
 
@@ -60,6 +66,8 @@ struct queue *queue_get(struct shelf *s, struct slice name)
     list_init(&q->tasks);
     list_init(&q->busy);
     list_init(&q->pops);
+    holders_init(&q->pushers);
+    holding_take(&s->names, &q->name_of, user, 1);
     map_put(&s->queues, queue_name(q), q);
     return q;
 }
@@ -69,15 +77,17 @@ void queue_drop_if_idle(struct queue *q)
     if (q->n_tasks || q->n_busy || !list_is_empty(&q->pops))
         return;
     map_take(&q->shelf->queues, queue_name(q));
+    holding_leave(&q->shelf->names, &q->name_of);
+    holders_deinit(&q->pushers);
     mem_free(q);
 }
 
-static size_t cost_of(const struct queue_task *t)
+size_t queue_task_cost(size_t n_bytes)
 {
-    return t->n_bytes + TASK_OVERHEAD;
+    return n_bytes + TASK_OVERHEAD;
 }
 
-struct queue_task *queue_task_new(struct queue *q, uint64_t number, struct slice value)
+struct queue_task *queue_task_new(struct queue *q, uint64_t number, struct slice user, struct slice value)
 {
     struct shelf *s = q->shelf;
     struct queue_task *t = held_new(sizeof(*t) + value.len, s->account);
@@ -87,7 +97,9 @@ struct queue_task *queue_task_new(struct queue *q, uint64_t number, struct slice
     *t = (struct queue_task){.queue = q, .number = number, .n_bytes = value.len};
     list_init(&t->link);
     memcpy(t->bytes, value.ptr, value.len);
-    s->n_bytes += cost_of(t);
+    s->n_bytes += queue_task_cost(t->n_bytes);
+    holding_take(&s->bytes, &t->of_shelf, user, queue_task_cost(t->n_bytes));
+    holding_take(&q->pushers, &t->of_queue, user, 1);
     list_link(&q->busy, &t->link);
     q->n_busy++;
     return t;
@@ -126,7 +138,9 @@ void queue_task_leave(struct queue_task *t)
 
     list_unlink(&t->link);
     t->queue->n_busy--;
-    s->n_bytes -= cost_of(t);
+    holding_leave(&t->queue->pushers, &t->of_queue);
+    holding_leave(&s->bytes, &t->of_shelf);
+    s->n_bytes -= queue_task_cost(t->n_bytes);
     t->queue = NULL;
 }
 
@@ -135,6 +149,11 @@ void queue_task_free(struct queue_task *t)
     if (t->queue)
         queue_task_leave(t);
     held_free(t);
+}
+
+struct slice queue_task_user(const struct queue_task *t)
+{
+    return holding_name(&t->of_queue);
 }
 
 struct slice queue_task_value(const struct queue_task *t)

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/holders.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "base/slice.h"
@@ -12,13 +13,14 @@ struct account;
 struct loop;
 
 /* What a task costs beside its own bytes: a cap on bytes is a cap on empty tasks too. */
-enum { TASK_OVERHEAD = 256 };
+enum { TASK_OVERHEAD = 384 };
 
 struct queue_task {
     /* in queue->tasks while it can be taken, in queue->busy while it is written or taken */
     struct list link;
     struct queue *queue; /* NULL: the queue has gone with its workspace */
     uint64_t number;     /* growing: the order of pushing, also after a restart */
+    struct holding of_shelf, of_queue; /* of who has pushed it: its cost, and 1 */
     size_t n_bytes;
     bool is_awaited; /* the store is asked about it: whoever asked frees it */
     char bytes[];    /* one encoded value */
@@ -30,6 +32,8 @@ struct queue {
     struct list busy;  /* in no order */
     size_t n_tasks, n_busy;
     struct list pops; /* struct pop: waiting, the longest first */
+    struct holders pushers; /* tasks */
+    struct holding name_of; /* in the shelf's: of who has made it */
     size_t name_len;
     char name[];
 };
@@ -42,6 +46,7 @@ struct shelf {
     struct map queues; /* name -> struct queue, owned */
     size_t n_bytes;    /* of all tasks, as they are charged */
     size_t n_pops;     /* that wait */
+    struct holders bytes, names, waits; /* of users, by their id: bytes of tasks, queues, pops that wait */
 };
 
 /* account: the workspace's. */
@@ -51,12 +56,14 @@ void shelf_free(struct shelf *s); /* must be empty */
 bool shelf_is_empty(const struct shelf *s);
 
 struct queue *queue_find(const struct shelf *s, struct slice name);
-struct queue *queue_get(struct shelf *s, struct slice name); /* made when absent */
+struct queue *queue_get(struct shelf *s, struct slice name, struct slice user); /* made when absent */
 void queue_drop_if_idle(struct queue *q); /* nothing in it, nobody at it: freed */
 struct slice queue_name(const struct queue *q);
 
-/* Busy. NULL: no memory, or the workspace's account is full. */
-struct queue_task *queue_task_new(struct queue *q, uint64_t number, struct slice value);
+/* Busy. user: who pushes it. NULL: no memory, or the workspace's account is full. */
+struct queue_task *queue_task_new(struct queue *q, uint64_t number, struct slice user, struct slice value);
+size_t queue_task_cost(size_t n_bytes); /* of a task of so many bytes, as it is charged */
+struct slice queue_task_user(const struct queue_task *t); /* empty: its queue has gone */
 void queue_task_show(struct queue_task *t); /* it can be taken: behind those pushed before it */
 void queue_task_hide(struct queue_task *t); /* busy again */
 void queue_task_leave(

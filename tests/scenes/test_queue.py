@@ -336,3 +336,50 @@ async def test_the_published_clients_queue(hub, server):
     assert (info["name"], info["type"]) == ("Task Queue Service", "generic")
     assert info["config"]["require_context"] is True and info["config"]["visibility"] == "public"
     assert list(info["service_schema"]) == ["push", "pop", "get_length", "peek"]
+
+
+@pytest.mark.req("S-67")
+@pytest.mark.differs("queues of the original have no limits")
+async def test_one_user_leaves_room_for_the_others(hub, start_server, tmp_path):
+    """Of tasks, names, bytes and pops; who has made the workspace may fill it. A restart gives nobody a second share."""
+    args = ("--max-queues", "4", "--max-queue-tasks", "8", "--max-queue-waiters", "4", "--max-queue-bytes", "64K",
+            "--max-task", "40K", "--queue-user-share", "50")
+    server = hub.server = start_server(*args, data_dir=tmp_path)
+
+    async def guest(name):
+        token = login(name, "ws:ws-user-ada#rw")
+        return await queue_of(await hub.raw(hub.name(name), token=token, workspace="ws-user-ada"), server)
+    ada = await queue_of(await user(hub, "ada"), server)
+    bob, eve = await guest("bob"), await guest("eve")
+    for n in range(4):
+        await bob.push("jobs", {"n": n})
+    share = "of one user, by --queue-user-share"
+    assert f"tasks in this queue {share} (max 4)" in await refusal_of(bob.push("jobs", {}))
+    assert f"tasks in this queue {share} (max 4)" in await refusal_of((await guest("bob")).push("jobs", {}))
+    await eve.push("jobs", {"of": "eve"})
+    for n in range(2):
+        await ada.push("jobs", {"of": "ada"})
+    await bob.push("more", {"filling": "x" * 26_000})
+    assert f"queues of this workspace {share} (max 2)" in await refusal_of(bob.push("third", {}))
+    assert f"bytes in the queues of this workspace {share}" in await refusal_of(bob.push("more", {"filling": "x" * 9000}))
+    await eve.push("third", {"filling": "x" * 9000})
+    await hub.close()
+    server.stop()
+    server = hub.server = start_server(*args, data_dir=tmp_path)
+    ada, bob, eve = await queue_of(await user(hub, "ada"), server), await guest("bob"), await guest("eve")
+    assert f"{share} (max 4)" in await refusal_of(bob.push("jobs", {}))
+    await ada.push("jobs", {"of": "ada"})
+    assert "tasks in this queue (max 8)" in await refusal_of(ada.push("jobs", {}))
+    assert (await ada.pop("jobs"))["n"] == 0
+    await bob.push("jobs", {"n": 4})
+    waiting = [asyncio.create_task(ada.pop("idle", 60))]
+    await until(lambda: server.metric("hyphad_queue_waiting_pops") == 1)
+    waiting += [asyncio.create_task(bob.pop("idle", 60)) for _ in range(2)]
+    await until(lambda: server.metric("hyphad_queue_waiting_pops") == 3)
+    assert f"pops that wait in this workspace {share} (max 2)" in await refusal_of(bob.pop("idle", 60))
+    waiting.append(asyncio.create_task(eve.pop("idle", 60)))
+    await until(lambda: server.metric("hyphad_queue_waiting_pops") == 4)
+    for n in range(4):
+        await ada.push("idle", {"n": n})
+    got = await asyncio.gather(*waiting)
+    assert got[0] == {"n": 0} and got[3] == {"n": 3}

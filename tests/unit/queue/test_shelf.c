@@ -34,7 +34,7 @@ static void bench_close(struct bench *b)
 
 static struct queue_task *add(struct queue *q, uint64_t number)
 {
-    struct queue_task *t = queue_task_new(q, number, SLICE_LIT("\x80"));
+    struct queue_task *t = queue_task_new(q, number, SLICE_LIT("ada"), SLICE_LIT("\x80"));
 
     CHECK(t);
     queue_task_show(t);
@@ -69,7 +69,7 @@ CASE(a_task_that_comes_back_stands_where_it_was)
     struct bench b;
 
     bench_open(&b, 0);
-    struct queue *q = queue_get(b.shelf, SLICE_LIT("q"));
+    struct queue *q = queue_get(b.shelf, SLICE_LIT("q"), SLICE_LIT("ada"));
     struct queue_task *one = add(q, 1), *two = add(q, 2);
     add(q, 3);
     queue_task_hide(one);
@@ -95,9 +95,9 @@ CASE(a_queue_is_there_while_something_is_in_it)
     struct bench b;
 
     bench_open(&b, 0);
-    struct queue *q = queue_get(b.shelf, SLICE_LIT("q"));
-    CHECK(queue_get(b.shelf, SLICE_LIT("q")) == q);
-    struct queue_task *t = queue_task_new(q, 1, SLICE_LIT("x"));
+    struct queue *q = queue_get(b.shelf, SLICE_LIT("q"), SLICE_LIT("ada"));
+    CHECK(queue_get(b.shelf, SLICE_LIT("q"), SLICE_LIT("ada")) == q);
+    struct queue_task *t = queue_task_new(q, 1, SLICE_LIT("ada"), SLICE_LIT("x"));
     queue_drop_if_idle(q);
     CHECK(queue_find(b.shelf, SLICE_LIT("q")) == q);
     /* Its queue goes before it. */
@@ -118,10 +118,10 @@ CASE(a_full_account_refuses)
 
     bench_open(&b, 3 * cost - 1);
     b.account->cap_bytes += account_kept(b.account);        /* of the shelf's own account */
-    struct queue *q = queue_get(b.shelf, SLICE_LIT("q"));
+    struct queue *q = queue_get(b.shelf, SLICE_LIT("q"), SLICE_LIT("ada"));
     add(q, 1);
     add(q, 2);
-    CHECK(!queue_task_new(q, 3, SLICE_LIT("x")));
+    CHECK(!queue_task_new(q, 3, SLICE_LIT("ada"), SLICE_LIT("x")));
     CHECK_INT(q->n_busy, 0);
     drop_all(q);
     bench_close(&b);
