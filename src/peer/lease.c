@@ -7,9 +7,12 @@
 #include "auth/user.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "hyphad/protocol.h"
 #include "loop/loop.h"
+#include "peer/access.h"
 #include "peer/admission.h"
 #include "peer/hub.h"
+#include "peer/peer.h"
 
 enum { EXPIRY_LOOK_MS = 60 * 1000 };    /* the wall clock may be set meanwhile */
 
@@ -29,15 +32,17 @@ struct leases *leases_new(const struct loop_set *set)
 {
     struct leases *all = mem_new(set->n_loops * sizeof(*all));
 
-    for (unsigned i = 0; i < set->n_loops; i++)
+    for (unsigned i = 0; i < set->n_loops; i++) {
         list_init(&all[i].open);
+        list_init(&all[i].greeting);
+    }
     return all;
 }
 
 struct leases *leases_free(struct leases *all, const struct loop_set *set)
 {
     for (unsigned i = 0; i < set->n_loops; i++)
-        ASSERT(list_is_empty(&all[i].open));
+        ASSERT(list_is_empty(&all[i].open) && list_is_empty(&all[i].greeting));
     return mem_free(all);
 }
 
@@ -96,6 +101,25 @@ static bool is_meant(const struct lease *l, const struct closing *c)
     return closing_covers(c, l->user, &l->address) && !(l->client.len && slice_eq(l->client, c->except));
 }
 
+/* There are no more of them than places to log in. */
+static void end_greeting(struct list *greeting, const struct closing *c)
+{
+    struct list done;
+
+    list_init(&done);
+    while (!list_is_empty(greeting)) {
+        struct peer *p = LIST_ENTRY(greeting->next, struct peer, link);
+        list_unlink(&p->link);
+        list_link(&done, &p->link);
+        if (closing_covers(c, NULL, &p->address))
+            peer_refuse(p, &(struct peer_refusal){.outcome = JOIN_BLOCKED,
+                                                  .code = HYPHA_CLOSE_POLICY,
+                                                  .text = c->reason,
+                                                  .rule = access_rule_name(RULE_BLOCKED)});
+    }
+    list_move_all(greeting, &done);
+}
+
 /* Ending one may end others: each is looked at in the list that it leaves by itself. */
 static void run_closing(struct loop *loop, struct mail *mail)
 {
@@ -111,6 +135,7 @@ static void run_closing(struct loop *loop, struct mail *mail)
             end(l, m->closing.kind == CLOSING_TOKEN ? JOIN_TOKEN_ERROR : JOIN_BLOCKED, m->closing.reason);
     }
     list_move_all(open, &done);
+    end_greeting(&m->hub->leases[loop->index].greeting, &m->closing);
     mem_free(m);
 }
 

@@ -36,7 +36,9 @@ bool closing_covers(const struct closing *c, const struct user *u, const struct 
 
 /* The leases of one loop. */
 struct leases {
-    struct list open;           /* loop only: struct lease.link */
+    /* loop only */
+    struct list open;           /* struct lease.link */
+    struct list greeting;       /* struct peer.link: connections that have not said who they are, and so have an address alone */
 };
 struct leases *leases_new(const struct loop_set *set);
 struct leases *leases_free(struct leases *all, const struct loop_set *set);     /* when none is open; returns NULL */

@@ -156,8 +156,7 @@ void login_ask(struct peer *p, const struct login_claim *claim)
         join_free(j);
         return;
     }
-    p->state = PEER_JOINING;
-    timer_stop(p->pl->loop, &p->timer);
+    peer_joins(p);
     admission_ask(j);
 }
 

@@ -13,6 +13,7 @@
 #include "hyphad/protocol.h"
 #include "peer/admission.h"
 #include "peer/hub.h"
+#include "peer/lease.h"
 #include "peer/login.h"
 #include "peer/login_queue.h"
 #include "peer/pressure.h"
@@ -79,6 +80,11 @@ static void on_timer(struct timer *t)
     peer_refuse(p, &(struct peer_refusal){.code = HYPHA_CLOSE_GOING_AWAY, .text = slice_make(text, (size_t)n)});
 }
 
+static struct list *greeting_of(const struct peer_loop *pl)
+{
+    return &pl->hub->leases[pl->loop->index].greeting;
+}
+
 struct peer *peer_new(struct peer_loop *pl, const struct peer_transport *via, struct account *payer)
 {
     const struct config *config = loop_config(pl->loop);
@@ -93,7 +99,7 @@ struct peer *peer_new(struct peer_loop *pl, const struct peer_transport *via, st
     list_init(&p->link);
     list_init(&p->probes);
     list_init(&p->drawing);
-    list_link(&pl->peers, &p->link);
+    list_link(greeting_of(pl), &p->link);
     ring_init(&p->early);
     pressure_start(p);
     timer_init(&p->timer, on_timer);
@@ -110,6 +116,14 @@ void peer_account_for(struct peer *p)
     for (size_t i = 0; i < p->n_subscriptions; i++)
         n += mem_taken(p->subscriptions[i]);
     account_keep_now_always(p->account, &p->n_kept, n);
+}
+
+void peer_joins(struct peer *p)
+{
+    p->state = PEER_JOINING;
+    timer_stop(p->pl->loop, &p->timer);
+    list_unlink(&p->link);
+    list_link(&p->pl->peers, &p->link);
 }
 
 void peer_move(struct peer *p, struct account *account)
@@ -263,15 +277,24 @@ void peer_loop_refuse(struct peer_loop *pl)
 
 size_t peer_loop_drain(struct peer_loop *pl, size_t n, unsigned code, struct slice reason)
 {
+    struct list *const all[] = {greeting_of(pl), &pl->peers};
     size_t left = 0;
 
     peer_loop_refuse(pl);
-    LIST_FOREACH(it, &pl->peers) {
-        left++;
+    for (size_t k = 0; k < ARRAY_LEN(all); k++) {
+        LIST_FOREACH(it, all[k]) {
+            left++;
+        }
     }
     size_t todo = n && n < left ? n : left;
     /* The end of one may be the end of another, so what was counted is only the most there can be. */
-    for (size_t i = 0; i < todo && !list_is_empty(&pl->peers); i++)
-        close_peer(LIST_ENTRY(pl->peers.next, struct peer, link), code, reason);
+    for (size_t i = 0, k = 0; i < todo && k < ARRAY_LEN(all);) {
+        if (list_is_empty(all[k])) {
+            k++;
+            continue;
+        }
+        close_peer(LIST_ENTRY(all[k]->next, struct peer, link), code, reason);
+        i++;
+    }
     return left - todo;
 }

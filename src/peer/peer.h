@@ -33,7 +33,7 @@ struct peer_loop {
     struct router *router;
     struct hub *hub;                /* its const fields, and its loop to post to; never its state */
     /* loop only */
-    struct list peers;              /* struct peer.link */
+    struct list peers;              /* struct peer.link of JOINING and OPEN; those GREETING stand in the leases */
     struct list held;               /* struct peer.held: not read because too much of theirs is undelivered */
     struct deferred look;           /* looks at `held` at the end of a turn */
     struct timer look_again;
@@ -124,6 +124,8 @@ void peer_hand_over(struct peer *p, struct msg *m);
 void peer_account_for(struct peer *p);
 /* Hangs it on another account, whose reference it takes over; keeps nothing there yet. */
 void peer_move(struct peer *p, struct account *account);
+/* GREETING to JOINING: it has said who it is. */
+void peer_joins(struct peer *p);
 /* Ends it when the transport has let go: detaches, tells the hub, frees. The log is told by the caller. */
 void peer_free(struct peer *p);
 /* The transport has ended: the log is told why, and the rest as above. */

@@ -224,3 +224,18 @@ async def test_an_upgrade_that_waits_is_refused_by_a_block(hub, start_server):
         assert not asking.done()
         await admin_call(boss)("block_ip", ADDRESS, 60, "spam")
         assert " 403 " in await asyncio.wait_for(asking, 15)
+
+
+@pytest.mark.req("S-72", "A-203")
+async def test_a_socket_that_has_not_said_who_it_is_ends_with_a_block_of_its_address(hub, start_server):
+    hub.server = server = start_server(*ROOT_ARGS, env={"HYPHA_LOGIN_TIMEOUT": "60"})
+    boss = await root(hub)
+    async with await Tcp.open(server) as mine, await Tcp.open(server) as others:
+        for tcp, address in ((mine, ADDRESS), (others, "192.0.2.8")):
+            assert "101" in await tcp.upgrade(headers=f"X-Forwarded-For: {address}\r\n")
+        await admin_call(boss)("block_ip", ADDRESS, 60, "spam")
+        opcode, payload = await mine.next_frame()
+        assert opcode == 1 and json.loads(payload) == {"type": "error", "message": "IP blocked: spam"}
+        assert await mine.close_code() == 1008
+        await others.frame(1, b'{"client_id": "late"}')
+        assert json.loads((await others.next_frame())[1])["type"] == "connection_info"
