@@ -37,6 +37,7 @@ struct admin *admin_open(struct manager *m)
     mp_add_text(&a->config.b, "protected");
     mp_add_text(&a->config.b, "require_context");
     mp_add_bool(&a->config.b, false);
+    held_buf_keep(&a->config);
     a->service = (struct rpc_service){.id = "admin-utils",
                                       .name = "Admin Utilities",
                                       .type = "generic",

@@ -156,13 +156,16 @@ static char *entry_of(const struct explain_case *c)
 
 static void rehearse(struct explain_case *c)
 {
-    struct join *j = MEM_NEW(struct join);
     const char *client_id = c->has_client_claim ? c->user->scope.client_id : "explain";
 
+    char *entry = entry_of(c);
+    struct join *j = join_new(rpc_call_payer(c->call), slice_of(client_id), entry ? slice_of(entry) : (struct slice){NULL, 0});
+
+    mem_free(entry);
+    if (!j)
+        return;
     j->hub = c->hub;
     j->user = user_ref(c->user);
-    j->client_id = copy(slice_of(client_id));
-    j->workspace = entry_of(c);
     j->has_token = c->has_token;
     j->has_workspace_claim = c->has_workspace_claim;
     j->has_client_claim = c->has_client_claim;
@@ -265,6 +268,8 @@ bool explain_decide(struct explain_case *c, struct refusal *r)
         return true;
     }
     rehearse(c);
+    if (!c->join)
+        return refuse(r, "RuntimeError", "Too many bytes under way");
     c->decision = c->join->decision;
     c->is_entry = !c->join->joined && c->operation != OPERATION_JOIN;
     bool is_entry_all =

@@ -10,6 +10,7 @@
 #include "api/room.h"
 #include "auth/token.h"
 #include "base/account.h"
+#include "base/held.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "config/config.h"
@@ -19,6 +20,8 @@
 #include "peer/hub.h"
 #include "wire/ip.h"
 #include "wire/mp.h"
+
+#define NO_ROOM "Your account holds too many bytes, please retry"
 
 void caller_free(struct caller *c)
 {
@@ -33,7 +36,7 @@ void caller_free(struct caller *c)
     held_buf_deinit(&c->scratch);
     held_buf_deinit(&c->step_text);
     held_buf_deinit(&c->text);
-    mem_free(c);
+    held_free(c);
 }
 
 static void on_gone(void *owner)
@@ -230,7 +233,7 @@ static void on_lease_end(struct lease *l, int outcome, struct slice text)
 static void begin(struct caller *c, struct http_request *req, struct join *j)
 {
     if (!open_host(c, req, j)) {
-        caller_answer_error(c, req, 503, SLICE_LIT("Your account holds too many bytes, please retry"));
+        caller_answer_error(c, req, 503, SLICE_LIT(NO_ROOM));
         return;
     }
     caller_watch_drained(c, req, NULL);
@@ -293,14 +296,21 @@ void caller_begin(struct api *a, struct http_request *req, struct slice url_work
         busy(req);
         return;
     }
-    struct join *j = MEM_NEW(struct join);
+    struct slice type;
+    struct caller *c = held_new(sizeof(*c), req->account);
+    struct join *j = c ? join_new(req->account, SLICE_LIT(""), url_workspace.ptr ? url_workspace : SLICE_LIT("")) : NULL;
+    if (!j) {
+        held_free(c);
+        loop_count(req->loop, METRIC_CHARGES_REFUSED, 1);
+        http_respond_error(req, 503, HTTP_F2, SLICE_LIT(NO_ROOM));
+        return;
+    }
     j->hub = a->options.hub;
     if (!identify(req, j)) {
         join_free(j);
+        held_free(c);
         return;
     }
-    struct caller *c = MEM_NEW(struct caller);
-    struct slice type;
     atomic_fetch_add_explicit(&a->n_calls, 1, memory_order_relaxed);
     loop_count(req->loop, METRIC_HTTP_CALLS, 1);
     c->api = a;
@@ -312,8 +322,6 @@ void caller_begin(struct api *a, struct http_request *req, struct slice url_work
     c->wants_msgpack = slice_is_nocase(type, "application/msgpack");
     j->asker = req->loop;
     (void)ip_parse(http_request_client(req), &j->address);
-    j->client_id = mem_copy("", 0);
-    j->workspace = mem_copy(url_workspace.ptr, url_workspace.len);
     j->is_http = true;
     j->on_answer = on_answer;
     j->arg = c;

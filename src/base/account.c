@@ -194,6 +194,17 @@ static void add_kept(struct account *a, size_t n_bytes)
         atomic_fetch_add_explicit(&a->kept_bytes, n_bytes, memory_order_relaxed);
 }
 
+void account_mark_kept(struct account *a, size_t n_bytes)
+{
+    add_kept(a, n_bytes);
+}
+
+void account_mark_used(struct account *a, size_t n_bytes)
+{
+    for (; a; a = a->parent)
+        (void)take(&a->kept_bytes, n_bytes);
+}
+
 int account_keep(struct account *a, size_t n_bytes)
 {
     size_t total;
@@ -226,8 +237,8 @@ void account_keep_always(struct account *a, size_t n_bytes)
 
 void account_drop(struct account *a, size_t n_bytes)
 {
-    for (struct account *at = a; at; at = at->parent)
-        (void)take(&at->kept_bytes, n_bytes);
+    if (a)
+        account_mark_used(a, n_bytes);
     if (a && a->is_leaf)
         a->granted_bytes -= n_bytes;
     give_back(a, n_bytes);

@@ -61,6 +61,9 @@ MUST_CHECK NONNULL(1) int account_keep(struct account *a, size_t n_bytes);
  * them. NULL: nobody's. */
 void account_keep_always(struct account *a, size_t n_bytes);
 void account_drop(struct account *a, size_t n_bytes);                       /* NULL: nobody's */
+/* So much of what is charged here counts as kept from now on, or as under way again. Any thread; nothing is refused. */
+NONNULL(1) void account_mark_kept(struct account *a, size_t n_bytes);
+NONNULL(1) void account_mark_used(struct account *a, size_t n_bytes);
 /* Makes *kept, an amount that is kept here, n_bytes: for records that change. Becoming smaller is never refused. */
 MUST_CHECK NONNULL(1) int account_keep_now(struct account *a, size_t *kept, size_t n_bytes);
 void account_keep_now_always(struct account *a, size_t *kept, size_t n_bytes);

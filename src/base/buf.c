@@ -153,3 +153,9 @@ void held_buf_set(struct held_buf *b, struct slice bytes)
     buf_clear(&b->b);
     buf_add_slice(&b->b, bytes);
 }
+
+void held_buf_keep(struct held_buf *b)
+{
+    buf_trim(&b->b);
+    held_keep(b->b.ptr);
+}

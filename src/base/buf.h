@@ -56,5 +56,7 @@ char *buf_take(struct buf *b);
 /* Takes its own reference to the account; a leaf's is written by the thread that charges the leaf. */
 NONNULL(3) void held_buf_init(struct held_buf *b, size_t cap_bytes, struct account *account);
 void held_buf_deinit(struct held_buf *b);                       /* safe on a zeroed one, and twice; then it takes nothing more */
+/* It is whole and stays as long as its owner: gives back what is not used of the room, and counts as kept (held_keep). */
+void held_buf_keep(struct held_buf *b);
 /* Becomes a copy of the bytes (or failed). */
 void held_buf_set(struct held_buf *b, struct slice bytes);

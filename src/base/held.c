@@ -9,7 +9,8 @@
 
 struct head {
     struct account *account;        /* holds a reference */
-    size_t n_bytes;                 /* of the block */
+    size_t n_bytes : 63;            /* of the block */
+    size_t is_kept : 1;
 };
 
 _Static_assert(sizeof(struct head) % 16 == 0 || sizeof(void *) < 8, "blocks are aligned as malloc's");
@@ -36,7 +37,7 @@ void *held_resize(void *old, size_t n_bytes, struct account *account)
     if (n_bytes > SIZE_MAX / 2)
         return NULL;
     size_t cost = held_cost(n_bytes);
-    ASSERT(!head || head->account == account);
+    ASSERT(!head || (head->account == account && !head->is_kept));
     if (cost > had && account_charge(account, cost - had))
         return NULL;
     struct head *sized = mem_try_resize(head, sizeof(*head) + n_bytes);
@@ -47,9 +48,11 @@ void *held_resize(void *old, size_t n_bytes, struct account *account)
     }
     if (cost < had)
         account_release(account, had - cost);
-    if (!old)
+    if (!old) {
         sized->account = account_ref(account);
-    sized->n_bytes = n_bytes;
+        sized->is_kept = false;
+    }
+    sized->n_bytes = n_bytes & (SIZE_MAX >> 1);
     return sized + 1;
 }
 
@@ -72,6 +75,16 @@ char *held_copy(const void *bytes, size_t n_bytes, struct account *account)
     return copy;
 }
 
+void held_keep(void *block)
+{
+    struct head *head = block ? head_of(block) : NULL;
+
+    if (!head || head->is_kept)
+        return;
+    head->is_kept = true;
+    account_mark_kept(head->account, held_cost(head->n_bytes));
+}
+
 void *held_free(void *block)
 {
     if (!block)
@@ -79,6 +92,8 @@ void *held_free(void *block)
     struct head *head = head_of(block);
     struct account *account = head->account;
     size_t cost = held_cost(head->n_bytes);
+    if (head->is_kept)
+        account_mark_used(account, cost);
     mem_free(head);
     account_release(account, cost);
     account_unref(account);

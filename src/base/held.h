@@ -15,5 +15,7 @@ MUST_CHECK NONNULL(2) void *held_new(size_t n_bytes, struct account *account);  
  * zeroed. */
 MUST_CHECK NONNULL(3) void *held_resize(void *old, size_t n_bytes, struct account *account);
 MUST_CHECK NONNULL(3) char *held_copy(const void *bytes, size_t n_bytes, struct account *account);   /* NUL-terminated */
+/* Its charge counts as kept from now on, not as under way: what stays as long as its owner. Not to be resized after that. */
+void held_keep(void *block);                    /* takes NULL */
 void *held_free(void *block);                   /* takes NULL; returns NULL */
 size_t held_cost(size_t n_bytes);               /* what a block of so many bytes is charged */

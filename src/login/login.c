@@ -51,6 +51,7 @@ static void build_service(struct login *l)
     mp_key(&config, "require_context");
     mp_add_bool(&l->config.b, false);
     mp_close(&config);
+    held_buf_keep(&l->config);
     l->service = (struct rpc_service){.id = SERVICE,
                                       .name = "Hypha Login",
                                       .description = l->manner->description,

@@ -32,6 +32,7 @@ static void build_service(struct manager *m)
     mp_add_text(&m->config.b, "public");
     server_info_add(&config, m->hub->info);
     mp_close(&config);
+    held_buf_keep(&m->config);
     m->service = (struct rpc_service){.id = "default",
                                       .name = "Default workspace management service",
                                       .description = "Services for managing workspace.",
@@ -65,6 +66,7 @@ static void build_info(struct manager *m)
     mp_close(&config);
     mp_close(&map);
     ASSERT(!b->is_failed);
+    held_buf_keep(&m->info);
 }
 
 /* ---- the virtual clients ---- */

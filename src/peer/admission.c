@@ -2,9 +2,12 @@
  * time; when the answer comes everything is decided afresh, for the incumbent may be another one by then. */
 #include "peer/admission.h"
 
+#include <stdio.h>
+
 #include "auth/verify.h"
 #include "base/account.h"
 #include "base/buf.h"
+#include "base/held.h"
 #include "base/log_event.h"
 #include "base/memory.h"
 #include "base/meter.h"
@@ -22,20 +25,33 @@
 
 enum { MAX_PROBES = 3 };        /* incumbents that die and are replaced while we ask: somebody is fighting over the id */
 
+struct join *join_new(struct account *payer, struct slice client_id, struct slice workspace)
+{
+    struct join *j = held_new(sizeof(*j), payer);
+
+    if (!j)
+        return NULL;
+    j->payer = account_ref(payer);
+    j->client_id = held_copy(client_id.ptr, client_id.len, payer);
+    j->workspace = workspace.ptr ? held_copy(workspace.ptr, workspace.len, payer) : NULL;
+    return j->client_id && (j->workspace || !workspace.ptr) ? j : join_free(j);
+}
+
 struct join *join_free(struct join *j)
 {
     if (j) {
-        mem_free(j->client_id);
-        mem_free(j->workspace);
+        held_free(j->client_id);
+        held_free(j->workspace);
         mem_free(j->workspace_id);
-        mem_free(j->foreign_token);
+        held_free(j->foreign_token);
         user_unref(j->user);
         user_unref(j->joined);
         account_unref(j->account);
         meter_unref(j->meter);
         mem_free(j->hears);
         mem_free(j->imagined);
-        mem_free(j);
+        account_unref(j->payer);
+        held_free(j);
     }
     return NULL;
 }
@@ -56,7 +72,9 @@ bool join_take_token(struct join *j, struct slice text, char *ret_error)
     if (r == TOKEN_OK)
         take(j, &token);
     else if (r == TOKEN_FOREIGN && text.len <= TOKEN_MAX && !slice_has_byte(text, '\0'))
-        j->foreign_token = mem_copy(text.ptr, text.len);
+        j->foreign_token = held_copy(text.ptr, text.len, j->payer);
+    if (r == TOKEN_FOREIGN && !j->foreign_token)
+        (void)snprintf(ret_error, TOKEN_ERROR_MAX, "There is no room for the token, please retry");
     return j->user || j->foreign_token;
 }
 

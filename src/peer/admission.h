@@ -27,10 +27,11 @@ struct join {
     struct hub *hub;
     struct loop *asker;
     struct handle handle;           /* of the asking peer's endpoint */
-    char *client_id, *workspace;    /* owned; workspace NULL = not asked for */
+    struct account *payer;          /* holds a reference */
+    char *client_id, *workspace;    /* held; workspace NULL = not asked for */
     struct user *user;              /* owned: from the token, or anonymous */
     bool has_token, is_reconnection;
-    char *foreign_token;            /* owned: a token the hub loop is to find the user of; NULL = user is set */
+    char *foreign_token;            /* held: a token the hub loop is to find the user of; NULL = user is set */
     bool has_workspace_claim, has_client_claim;     /* wid, cid */
     bool replaces_own;              /* a live client of the same user gives way */
     bool is_http;                   /* acts in a workspace for one request: no client record, no duplicates (http.md 2.4) */
@@ -62,6 +63,9 @@ struct join {
     unsigned n_probes;
 };
 
+/* A question on behalf of whoever pays, from the thread that may charge them; it holds and is charged with the texts it is asked
+ * with, and is freed by any. NULL: there is no room for it. workspace.ptr NULL: not asked for. */
+MUST_CHECK NONNULL(1) struct join *join_new(struct account *payer, struct slice client_id, struct slice workspace);
 struct join *join_free(struct join *j);         /* takes NULL; returns NULL */
 /* Fills in who asks from a token, or keeps it for the hub loop when somebody else must be asked; j->hub must be set. False: the
  * token is no good, ret_error (TOKEN_ERROR_MAX) says why. */

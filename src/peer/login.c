@@ -141,13 +141,18 @@ static void on_answer(struct join *j)
 
 void login_ask(struct peer *p, const struct login_claim *claim)
 {
-    struct join *j = MEM_NEW(struct join);
+    struct slice workspace = claim->workspace.len ? claim->workspace : (struct slice){NULL, 0};
+    struct join *j = join_new(p->account, claim->client_id, workspace);
 
+    if (!j) {
+        loop_count(p->pl->loop, METRIC_CHARGES_REFUSED, 1);
+        peer_refuse(p, &(struct peer_refusal){.outcome = JOIN_LIMITED, .code = HYPHA_CLOSE_TRY_AGAIN, .rule = "http-bytes",
+                                              .text = SLICE_LIT("There is no room for the login, please retry")});
+        return;
+    }
     j->hub = p->pl->hub;
     j->asker = p->pl->loop;
     j->handle = p->endpoint.handle;
-    j->client_id = mem_copy(claim->client_id.ptr, claim->client_id.len);
-    j->workspace = claim->workspace.len ? mem_copy(claim->workspace.ptr, claim->workspace.len) : NULL;
     j->is_reconnection = claim->is_reconnection;
     j->replaces_own = claim->replaces_own;
     j->on_answer = on_answer;

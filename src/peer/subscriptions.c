@@ -119,6 +119,7 @@ bool subscriber_set(struct subscriber *r, struct slice types, size_t n_types)
         return false;
     }
     held_buf_deinit(&r->types);
+    held_buf_keep(&fresh);
     r->types = fresh;
     r->n_types = n_types;
     return true;

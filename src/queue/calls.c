@@ -34,6 +34,12 @@ static bool refuse_limit(struct queues *qs, struct refusal *r, const char *what,
     return refuse(r, "RuntimeError", "Queue limit exceeded: %s (max %zu)", what, max);
 }
 
+static bool refuse_room(struct queues *qs, struct refusal *r)
+{
+    loop_count(qs->hub->loop, METRIC_QUEUE_REFUSED, 1);
+    return refuse(r, "RuntimeError", "There is no room for the queue: its workspace may hold no more (--workspace-bytes)");
+}
+
 struct slice queue_caller(const struct rpc_call *call)
 {
     return slice_of(user_effective_id(call->user));
@@ -108,7 +114,11 @@ static struct queue *get(struct queues *qs, const struct workspace *w, const str
     }
     if (!q && !check_share(qs, call, &part, r))
         return NULL;
-    return q ? q : queue_get(s, name, queue_caller(call));
+    if (q || (q = queue_get(s, name, queue_caller(call))))
+        return q;
+    queues_drop_if_empty(qs, s);
+    refuse_room(qs, r);
+    return NULL;
 }
 
 /* ---- push ---- */

@@ -91,12 +91,16 @@ static bool bring_back(struct queues *qs, struct slice key, struct slice bytes)
         return false;
     if (at.number >= qs->next_number) /* whatever becomes of it here, its key is taken */
         qs->next_number = at.number + 1;
-    struct queue *q = queue_get(queues_shelf(qs, w), at.queue, at.user);
-    struct queue_task *t = queue_task_new(q, at.number, at.user, bytes);
+    struct shelf *s = queues_shelf(qs, w);
+    struct queue *q = queue_get(s, at.queue, at.user);
+    struct queue_task *t = q ? queue_task_new(q, at.number, at.user, bytes) : NULL;
     if (!t) {
         LOG(LOG_ERROR, "queue", "no room for a task the store kept",
             log_slice("workspace", at.workspace));
-        queues_settle(qs, q);
+        if (q)
+            queues_settle(qs, q);
+        else
+            queues_drop_if_empty(qs, s);
         return true; /* it stays in the store: with more room it comes back */
     }
     queue_task_show(t);

@@ -8,11 +8,17 @@
  *                           taking --gone, store refuses--> the task is shown again
  *
  * In a temporary workspace the store is left out, and the second step follows at once. */
-#include "base/memory.h"
+#include "base/held.h"
 #include "peer/hub.h"
 #include "queue/queue_room.h"
 
 static void serve(struct queues *qs, struct queue *q);
+
+static void queue_refuse_room(struct queues *qs, struct rpc_call *call, const char *why)
+{
+    loop_count(qs->hub->loop, METRIC_QUEUE_REFUSED, 1);
+    rpc_reject(call, "RuntimeError", "%s", why);
+}
 
 /* ---- out ---- */
 
@@ -44,7 +50,7 @@ static void give(struct pop *p)
 {
     rpc_resolve(p->call, queue_task_value(p->task));
     queue_task_free(p->task);
-    mem_free(p);
+    held_free(p);
 }
 
 /* Nobody got it: it is where it was, before all that were pushed later. */
@@ -54,7 +60,7 @@ static void put_back(struct pop *p)
         queue_task_show(p->task);
     else
         queue_task_free(p->task);
-    mem_free(p);
+    held_free(p);
 }
 
 static void on_removed(int outcome, void *arg)
@@ -125,7 +131,7 @@ static void end_wait(struct pop *p)
 
     unwait(p);
     reply_nil(p->call);
-    mem_free(p);
+    held_free(p);
     serve(qs, q);
 }
 
@@ -149,7 +155,12 @@ void queue_pop(struct queues *qs, struct queue *q, struct rpc_call *call, uint64
         serve(qs, q);
         return;
     }
-    p = MEM_NEW(struct pop);
+    p = held_new(sizeof(*p), rpc_call_payer(call));
+    if (!p) {
+        queue_refuse_room(qs, call, "There is no room for the call");
+        serve(qs, q);
+        return;
+    }
     *p = (struct pop){.queues = qs, .call = call};
     list_init(&p->link);
     timer_init(&p->timer, on_wait_over);
@@ -192,7 +203,7 @@ static void on_written(int outcome, void *arg)
         queue_task_show(p->task);
     else
         queue_task_free(p->task);
-    mem_free(p);
+    held_free(p);
     if (q)
         serve(qs, q);
     queues_answered(qs);
@@ -200,22 +211,23 @@ static void on_written(int outcome, void *arg)
 
 void queue_push(struct queues *qs, struct queue *q, struct rpc_call *call, struct slice value)
 {
-    struct queue_task *t = queue_task_new(q, qs->next_number, queue_caller(call), value);
+    struct push *p = held_new(sizeof(*p), rpc_call_payer(call));
+    struct queue_task *t = p ? queue_task_new(q, qs->next_number, queue_caller(call), value) : NULL;
 
     if (!t) {
-        loop_count(qs->hub->loop, METRIC_QUEUE_REFUSED, 1);
-        rpc_reject(call, "RuntimeError", "There is no room for the task: its workspace may hold no more (--workspace-bytes)");
+        held_free(p);
+        queue_refuse_room(qs, call, "There is no room for the task: its workspace may hold no more (--workspace-bytes)");
         serve(qs, q);
         return;
     }
     qs->next_number++;
     if (!q->shelf->is_durable) {
+        held_free(p);
         queue_task_show(t);
         reply_nil(call);
         serve(qs, q);
         return;
     }
-    struct push *p = MEM_NEW(struct push);
     *p = (struct push){qs, call, t};
     t->is_awaited = true;
     qs->n_asked++;
@@ -230,7 +242,7 @@ static void refuse_waiting(struct queue *q, const char *why)
         struct pop *p = LIST_ENTRY(q->pops.next, struct pop, link);
         unwait(p);
         rpc_reject(p->call, "RuntimeError", "%s", why);
-        mem_free(p);
+        held_free(p);
     }
 }
 

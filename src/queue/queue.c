@@ -23,7 +23,7 @@ struct shelf *queues_shelf(struct queues *qs, const struct workspace *w)
     return s;
 }
 
-static void drop_if_empty(struct queues *qs, struct shelf *s)
+void queues_drop_if_empty(struct queues *qs, struct shelf *s)
 {
     if (!shelf_is_empty(s))
         return;
@@ -36,7 +36,7 @@ void queues_settle(struct queues *qs, struct queue *q)
     struct shelf *s = q->shelf;
 
     queue_drop_if_idle(q);
-    drop_if_empty(qs, s);
+    queues_drop_if_empty(qs, s);
 }
 
 static void free_if_done(struct queues *qs)
@@ -74,7 +74,7 @@ static void on_workspace_going(struct registry_watch *watch, const struct worksp
     /* Each wiped queue leaves the map, so the walk begins anew. */
     for (struct queue *q; (q = any_queue(s, &cursor)); cursor = 0)
         queue_wipe(qs, q, "The workspace was removed");
-    drop_if_empty(qs, s);
+    queues_drop_if_empty(qs, s);
 }
 
 static void build_service(struct queues *qs)
@@ -88,6 +88,7 @@ static void build_service(struct queues *qs)
     mp_key(&config, "require_context");
     mp_add_bool(&qs->config.b, true);
     mp_close(&config);
+    held_buf_keep(&qs->config);
     qs->service = (struct rpc_service){
         .id = "queue",
         .name = "Task Queue Service",

@@ -24,6 +24,7 @@ struct queues {
 
 /* queue.c */
 struct shelf *queues_shelf(struct queues *qs, const struct workspace *w); /* made when absent */
+void queues_drop_if_empty(struct queues *qs, struct shelf *s);
 void queues_settle(struct queues *qs,
                    struct queue *q);     /* frees it when it is idle, and an empty shelf with it */
 void queues_answered(struct queues *qs); /* by the store; may free qs when it is closed */

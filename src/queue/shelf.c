@@ -59,7 +59,9 @@ struct queue *queue_get(struct shelf *s, struct slice name, struct slice user)
 
     if (q)
         return q;
-    q = mem_new(sizeof(*q) + name.len);
+    q = held_new(sizeof(*q) + name.len, s->account);
+    if (!q)
+        return NULL;
     q->shelf = s;
     q->name_len = name.len;
     memcpy(q->name, name.ptr, name.len);
@@ -79,7 +81,7 @@ void queue_drop_if_idle(struct queue *q)
     map_take(&q->shelf->queues, queue_name(q));
     holding_leave(&q->shelf->names, &q->name_of);
     holders_deinit(&q->pushers);
-    mem_free(q);
+    held_free(q);
 }
 
 size_t queue_task_cost(size_t n_bytes)

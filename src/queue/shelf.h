@@ -56,7 +56,8 @@ void shelf_free(struct shelf *s); /* must be empty */
 bool shelf_is_empty(const struct shelf *s);
 
 struct queue *queue_find(const struct shelf *s, struct slice name);
-struct queue *queue_get(struct shelf *s, struct slice name, struct slice user); /* made when absent */
+/* Made when absent. NULL: its workspace has no room for the name. */
+MUST_CHECK struct queue *queue_get(struct shelf *s, struct slice name, struct slice user);
 void queue_drop_if_idle(struct queue *q); /* nothing in it, nobody at it: freed */
 struct slice queue_name(const struct queue *q);
 

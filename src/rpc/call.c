@@ -16,6 +16,7 @@
 #include "wire/mp.h"
 
 static const double INTERVAL_MOST_S = 3600;
+enum { HANDLER_BYTES = 512 };   /* what a handler that takes several turns keeps of a fixed size, and the caller's user */
 
 static void refuse_text(struct rpc_host *h, const struct incoming *in, const char *class_name, struct slice text)
 {
@@ -119,6 +120,7 @@ void call_end(struct call *c)
     struct rpc_host *h = c->pub.host;
 
     call_unlink(c);
+    account_release(rpc_call_payer(&c->pub), c->n_charged);
     msg_unref(c->msg);
     user_unref(c->pub.user);
     mem_free(c);
@@ -266,10 +268,15 @@ static struct hosted *find_service(const struct rpc_host *h, struct slice path, 
     return NULL;
 }
 
+/* NULL: the caller has no room for it. */
 static struct call *call_new(struct rpc_host *h, const struct incoming *in, struct user *user)
 {
-    struct call *c = mem_new(sizeof(*c) + in->from.len + in->ws.len);
+    size_t size = sizeof(struct call) + in->from.len + in->ws.len;
 
+    if (account_charge(account_shared(in->msg->account), size + HANDLER_BYTES))
+        return NULL;
+    struct call *c = mem_new(size);
+    c->n_charged = size + HANDLER_BYTES;
     memcpy(c->text, in->from.ptr, in->from.len);
     if (in->ws.len)
         memcpy(c->text + in->from.len, in->ws.ptr, in->ws.len);
@@ -349,6 +356,12 @@ static void start(struct rpc_host *h, const struct incoming *in, const struct rp
         return;
     }
     struct call *c = call_new(h, in, user);
+    if (!c) {
+        user_unref(user);
+        loop_count(host_loop(h), METRIC_CHARGES_REFUSED, 1);
+        refuse_text(h, in, "RuntimeError", SLICE_LIT("Too many bytes under way"));
+        return;
+    }
     c->pub.method = method;
     (void)address_split(c->pub.from_text, &c->pub.from);
     run(c, in, service);

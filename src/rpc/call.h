@@ -10,6 +10,7 @@ struct call {
     struct deferred first_beat;
     struct timer beat;
     struct msg *msg;            /* holds a reference: args, session and promise point into it */
+    size_t n_charged;           /* to the caller, for this record and what its handler keeps */
     struct slice parent;        /* the caller's session, as `parent` of what we answer */
     struct rpc_promise promise;
     size_t n_held;

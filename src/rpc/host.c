@@ -34,6 +34,8 @@ struct rpc_loop *rpc_loop_new(struct loop *loop, struct router *router, const st
     buf_init(&rl->scratch, 0);
     held_buf_init(&rl->built_in_config, 0, loop->own);
     built_in_init(&rl->built_in, &rl->built_in_config.b);
+    held_buf_keep(&rl->built_in_config);
+    rl->built_in.config = buf_slice(&rl->built_in_config.b);
     return rl;
 }
 
@@ -141,6 +143,7 @@ struct rpc_host *rpc_host_open(struct rpc_loop *rl, const struct rpc_host_option
         host_unref(h);
         return NULL;
     }
+    held_buf_keep(&h->user_map);
     h->is_open = true;
     list_link(&rl->hosts, &h->link);
     router_attach(rl->router, rl->loop, &h->endpoint);
@@ -235,11 +238,15 @@ struct hosted *host_find_service(const struct rpc_host *h, struct slice id)
 
 struct slice host_service_object(const struct rpc_host *h, struct hosted *s)
 {
-    if (s->object.b.is_failed)
+    if (s->object.b.len)
+        return buf_slice(&s->object.b);
+    schema_add_object(&s->object.b, s->service, slice_of(h->rl->settings->base_url), h->address);
+    if (s->object.b.is_failed) {
         buf_clear(&s->object.b);
-    if (!s->object.b.len)
-        schema_add_object(&s->object.b, s->service, slice_of(h->rl->settings->base_url), h->address);
-    return s->object.b.is_failed ? (struct slice){NULL, 0} : buf_slice(&s->object.b);
+        return (struct slice){NULL, 0};
+    }
+    held_buf_keep(&s->object);
+    return buf_slice(&s->object.b);
 }
 
 struct slice rpc_host_service_object(const struct rpc_host *h, const char *service_id)

@@ -41,6 +41,8 @@ static void pending_free(struct pending *p)
     list_unlink(&p->due);
     p->host->n_pendings--;
     held_buf_deinit(&p->words);
+    account_release(p->payer, p->n_charged);
+    account_unref(p->payer);
     mem_free(p);
 }
 
@@ -330,8 +332,11 @@ void rpc_session_id(char out[RPC_SESSION_ROOM])
 static struct pending *pending_new(struct rpc_host *h, const struct rpc_request *rq, rpc_done *done, void *arg)
 {
     struct slice method = slice_utf8_prefix(rq->method, PENDING_METHOD_MAX);
-    struct pending *p = mem_new(sizeof(*p) + rq->target.len + method.len);
+    size_t size = sizeof(struct pending) + rq->target.len + method.len;
+    struct pending *p = mem_new(size);
 
+    p->payer = account_ref(payer_of(h, rq));
+    p->n_charged = account_charge(p->payer, size) ? 0 : size;
     memcpy(p->text, rq->target.ptr, rq->target.len);
     if (method.len)
         memcpy(p->text + rq->target.len, method.ptr, method.len);
@@ -349,7 +354,7 @@ static struct pending *pending_new(struct rpc_host *h, const struct rpc_request 
     p->takes_long = rq->takes_long;
     timer_init(&p->silence, on_silence);
     timer_init(&p->deadline, on_deadline);
-    held_buf_init(&p->words, 0, h->account);
+    held_buf_init(&p->words, 0, host_loop(h)->own);     /* until the end of the turn, and of one that has no room too */
     list_init(&p->due);
     list_init(&p->link);
     list_init(&p->wait);
@@ -382,6 +387,11 @@ uint64_t pending_request_step(struct rpc_host *h, const struct rpc_request *rq, 
 
     if (!h->is_open) {
         pending_fail(p, RPC_CLOSED, "The caller was closed");
+        return id;
+    }
+    if (!p->n_charged) {
+        loop_count(host_loop(h), METRIC_CHARGES_REFUSED, 1);
+        pending_fail(p, RPC_OVERLOADED, "Too many bytes under way");
         return id;
     }
     timer_start(host_loop(h), &p->silence, h->rl->settings->call_timeout_ms);

@@ -10,6 +10,8 @@ struct pending {
     struct list wait;           /* among remote->waits; unlinked once finished */
     struct list due;            /* among host->finished; unlinked before */
     struct rpc_host *host;
+    struct account *payer;      /* holds a reference; charged with n_charged */
+    size_t n_charged;           /* 0: it had no room, and is finished */
     struct remote *remote;      /* NULL once finished */
     uint64_t id;
     char session[RANDOM_ID_LEN + 1];

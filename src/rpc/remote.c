@@ -2,6 +2,7 @@
  * goes with the last one: the table is as large as what is under way. Loop-owned. */
 #include "rpc/remote.h"
 
+#include "base/account.h"
 #include "base/memory.h"
 #include "rpc/host.h"
 
@@ -24,6 +25,7 @@ struct remote *remote_get(struct rpc_loop *rl, struct slice address)
     list_init(&r->waits);
     list_init(&r->uploads);
     map_put(&rl->remotes, r->address, r);
+    account_keep_always(rl->loop->own, mem_taken(r));   /* as many as calls, waits and uploads, which are paid for */
     return r;
 }
 
@@ -32,5 +34,6 @@ void remote_drop(struct remote *r)
     if (!r || !list_is_empty(&r->calls) || !list_is_empty(&r->waits) || !list_is_empty(&r->uploads))
         return;
     map_take(&r->rl->remotes, r->address);
+    account_drop(r->rl->loop->own, mem_taken(r));
     mem_free(r);
 }

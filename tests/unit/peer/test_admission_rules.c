@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "config/config.h"
 #include "peer/admission_rules.h"
+#include "base/held.h"
 #include "unit/peer/kit.h"
 #include "wire/ip.h"
 
@@ -70,19 +71,13 @@ static const struct asked table[] = {
      NULL, 0},
 };
 
-static char *copy(const char *text)
-{
-    return text ? mem_copy(text, strlen(text)) : NULL;
-}
-
 static struct join *make_join(struct kit *k, const struct asked *a)
 {
-    struct join *j = MEM_NEW(struct join);
+    struct join *j = join_new(k->hub.process, slice_of(a->client), a->workspace ? slice_of(a->workspace) : (struct slice){NULL, 0});
 
+    CHECK(j != NULL);
     j->hub = &k->hub;
     j->asker = k->t.loop;
-    j->client_id = copy(a->client);
-    j->workspace = copy(a->workspace);
     j->user = a->user ? kit_user(a->user, a->scope) : user_new_anonymous(a->client);
     j->has_token = a->user != NULL;
     j->has_workspace_claim = a->user && j->user->scope.current_workspace;
@@ -260,7 +255,7 @@ CASE(who_is_blocked_stays_out_by_name_and_by_address)
 
     kit_init(&k, 1);
     struct join *j = make_join(&k, &a);
-    j->user->parent = copy("bob");
+    j->user->parent = mem_copy("bob", 3);
     CHECK(block_add(k.hub.blocks, &user, 10, on_blocked, &kept));
     CHECK(!admission_check(&k.hub, j, &w));
     CHECK_TEXT(j->text, "User is blocked: spam");
@@ -274,7 +269,7 @@ CASE(who_is_blocked_stays_out_by_name_and_by_address)
     CHECK_TEXT(j->text, "IP is blocked: noise");
     user_unref(j->user);
     j->user = user_new_root("ws-user-root");
-    j->workspace = mem_free(j->workspace);
+    j->workspace = held_free(j->workspace);
     j->close_code = 0;
     CHECK(admission_check(&k.hub, j, &w));      /* who can lift a block is kept out by none */
     TURNS_UNTIL(&k.t, kept.is_kept);

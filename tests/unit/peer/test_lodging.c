@@ -1,5 +1,4 @@
 /* Which workspaces there are, which are made on demand, and which are given up (workspaces-and-auth 8.2, 8.3). req: S-91 */
-#include "base/memory.h"
 #include "hyphad/protocol.h"
 #include "peer/lease.h"
 #include "unit/peer/kit.h"
@@ -151,10 +150,10 @@ CASE(a_hub_that_closes_lets_nobody_in_and_starts_no_timer)
     lodging_visited(&k.hub, w);
     CHECK(!timer_is_running(&w->unload));
     for (int is_http = 0; is_http < 2; is_http++) {
-        struct join *j = MEM_NEW(struct join);
+        struct join *j = join_new(k.hub.process, SLICE_LIT("c"), (struct slice){NULL, 0});
+        CHECK(j != NULL);
         j->hub = &k.hub;
         j->asker = k.t.loop;
-        j->client_id = mem_copy("c", 1);
         j->user = user_new_anonymous("c");
         j->is_http = is_http;
         j->lease = &lease;

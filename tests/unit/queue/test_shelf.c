@@ -1,4 +1,4 @@
-/* Queues and tasks as containers: order, sums, and that nothing is left. */
+/* Queues and tasks as containers: order, sums, and that nothing is left. req: S-92 */
 #include "queue/shelf.h"
 
 #include "base/account.h"
@@ -118,9 +118,12 @@ CASE(a_full_account_refuses)
 
     bench_open(&b, 3 * cost - 1);
     b.account->cap_bytes += account_kept(b.account);        /* of the shelf's own account */
+    b.account->cap_bytes += held_cost(sizeof(struct queue) + 1);    /* a name is paid for too */
     struct queue *q = queue_get(b.shelf, SLICE_LIT("q"), SLICE_LIT("ada"));
+    CHECK(q != NULL);
     add(q, 1);
     add(q, 2);
+    CHECK(!queue_get(b.shelf, SLICE_LIT("another"), SLICE_LIT("ada")));
     CHECK(!queue_task_new(q, 3, SLICE_LIT("ada"), SLICE_LIT("x")));
     CHECK_INT(q->n_busy, 0);
     drop_all(q);

@@ -1,3 +1,6 @@
+#include "base/account.h"
+#include "rpc/call.h"
+#include "rpc/pending.h"
 #include "world.h"
 
 static struct world w;
@@ -252,8 +255,75 @@ CASE(one_callers_calls_do_not_shed_anothers)
     world_close(&w);
 }
 
+static struct account *payer;
+static struct rpc_host *dave;
+
+static void open_dave(struct loop *l, void *arg)
+{
+    struct user *u = user_new_root("dave");
+
+    (void)l;
+    (void)arg;
+    dave = rpc_host_open(w.rl[0], &(struct rpc_host_options){.address = SLICE_LIT("wd/dave"), .user = u, .account = payer,
+                                                             .workspace = SLICE_LIT("wd")});
+    user_unref(u);
+}
+
+static void close_dave(struct loop *l, void *arg)
+{
+    (void)l;
+    (void)arg;
+    rpc_host_close(dave);
+}
+
+static void nothing(struct loop *l, void *arg)
+{
+    (void)l;
+    (void)arg;
+}
+
+/* Both records of a call, the one that waits and the one that is waited for, and what its handler keeps. req: S-92 */
+CASE(what_is_under_way_is_paid_by_who_asks)
+{
+    world_open(&w);
+    payer = account_new(NULL, ACCOUNT_PROCESS, 0);
+    on_loop(&w, 0, open_dave, NULL);
+    CHECK(dave != NULL);
+    size_t before = account_used(payer), of_one;
+    struct question *first = question_new(dave, "*/bob", "services.calc.keep");
+    question_begin(&w, first);
+    wait_count(&w.n_kept, 1, "the call to begin");
+    of_one = account_used(payer) - before;
+    CHECK(of_one >= sizeof(struct pending) + sizeof(struct call) + 512);
+
+    payer->cap_bytes = account_used(payer) + account_kept(payer) + sizeof(struct pending) / 2;
+    struct question *refused = question_new(dave, "*/bob", "services.calc.keep");
+    question_ask(&w, refused);
+    CHECK_INT(refused->outcome, RPC_OVERLOADED);
+    check_slice(buf_slice(&refused->text), "Too many bytes under way");
+    CHECK(world_count(&w, METRIC_CHARGES_REFUSED) >= 1);    /* a heartbeat may be another */
+    /* Room for the record that waits and for the frame, none for the callee's: the frame is dropped there, and that is told as far
+     * as there is room for it. Nothing of it stays. */
+    payer->cap_bytes = account_used(payer) + account_kept(payer) + of_one - 512;
+    struct question *half = question_new(dave, "*/bob", "services.calc.keep");
+    question_begin(&w, half);
+    while (world_count(&w, METRIC_HUB_CALLS) < 2)
+        sched_yield();
+    on_loop(&w, 1, nothing, NULL);
+    CHECK_INT(atomic_load(&w.n_kept), 1);
+
+    on_loop(&w, 1, settle_kept, NULL);
+    on_loop(&w, 0, close_dave, NULL);
+    CHECK_INT(account_used(payer), 0);
+    account_unref(payer);
+    question_free(first);
+    question_free(refused);
+    question_free(half);
+    world_close(&w);
+}
+
 CASES(RUN(both_promise_forms_are_answered_on_one_loop_and_across), RUN(keywords_mix_with_positions),
       RUN(errors_have_the_known_words), RUN(the_caller_is_who_the_router_says), RUN(a_missing_target_fails_at_once),
       RUN(leaving_ends_what_both_sides_wait_for), RUN(closing_a_host_settles_everything),
       RUN(a_cancelled_call_is_never_answered), RUN(calls_past_the_cap_are_shed),
-      RUN(one_callers_calls_do_not_shed_anothers))
+      RUN(one_callers_calls_do_not_shed_anothers), RUN(what_is_under_way_is_paid_by_who_asks))
