@@ -11,6 +11,7 @@
 
 #include "auth/issuer.h"
 #include "base/clock.h"
+#include "base/holders.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "base/memory.h"
@@ -30,6 +31,7 @@ struct verifier {
     struct map kept;                /* digest -> struct kept, owned */
     struct list by_age;             /* struct kept, oldest first */
     size_t n_running;
+    struct holders askers;          /* of those that run */
 };
 
 struct kept {
@@ -43,6 +45,7 @@ struct kept {
 struct verification {
     struct job job;
     struct verifier *verifier;
+    struct holding of_asker;
     uint64_t source;                /* who is asked: source_of_provider() or source_of_issuer() */
     verify_done *done;
     void *arg;
@@ -133,6 +136,7 @@ struct verifier *verifier_new(const struct verifier_options *options)
     v->keys = options->keys;
     map_init(&v->kept);
     list_init(&v->by_age);
+    holders_init(&v->askers);
     v->has_issuer = options->issuer_url != NULL;
     if (v->has_issuer) {
         v->fetcher = fetcher_new(v->loop);
@@ -146,6 +150,7 @@ struct verifier *verifier_new(const struct verifier_options *options)
 static void verifier_free(struct verifier *v)
 {
     map_deinit(&v->kept);
+    holders_deinit(&v->askers);
     mem_free(v->issuer_url);
     mem_free(v->ca_file);
     mem_free(v);
@@ -157,6 +162,7 @@ static void finish(struct verification *w)
     bool is_good = w->token.user && !v->is_closed;
 
     v->n_running--;
+    holding_leave(&v->askers, &w->of_asker);
     if (is_good) {
         keep(v, w);
         w->done(&w->token, NULL, w->arg);
@@ -236,8 +242,9 @@ static void on_key(int outcome, const struct jwk *key, const char *name, void *a
 
 /* ---- asking ---- */
 
-static struct verification *verification_new(struct verifier *v, struct slice text, verify_done *done, void *arg)
+static struct verification *verification_new(struct verifier *v, const struct verify_question *q, verify_done *done, void *arg)
 {
+    struct slice text = q->text;
     struct verification *w = mem_new(sizeof(*w) + text.len);
 
     w->verifier = v;
@@ -246,6 +253,7 @@ static struct verification *verification_new(struct verifier *v, struct slice te
     w->text_len = text.len;
     memcpy(w->text, text.ptr, text.len);
     v->n_running++;
+    holding_take(&v->askers, &w->of_asker, q->asker, 1);
     return w;
 }
 
@@ -260,28 +268,36 @@ static bool answer_kept(struct verifier *v, struct slice text, uint64_t source, 
     return true;
 }
 
-static bool is_full(const struct verifier *v, verify_done *done, void *arg)
+static bool is_full(const struct verifier *v, struct slice asker, verify_done *done, void *arg)
 {
-    if (v->n_running < VERIFY_RUNNING_MAX)
+    if (v->n_running < VERIFY_RUNNING_MAX && holders_of(&v->askers, asker) < VERIFY_RUNNING_OF_ONE)
         return false;
     loop_count(v->loop, METRIC_TOKENS_REFUSED, 1);
     done(NULL, "Too many tokens are being verified, please retry", arg);
     return true;
 }
 
-/* A token nobody here has signed. error: what to say when nobody else may be asked either. */
-static void ask_others(struct verifier *v, struct slice text, uint64_t provider, const char *error, verify_done *done, void *arg)
+/* A token nobody here has signed. error: what to say when nobody else may be asked either. provider: 0 = there is none. */
+struct foreign {
+    struct verify_question question;
+    uint64_t provider;
+    const char *error;
+};
+
+static void ask_others(struct verifier *v, const struct foreign *f, verify_done *done, void *arg)
 {
+    struct slice text = f->question.text;
+    uint64_t provider = f->provider;
     uint64_t source = provider ? provider : source_of_issuer(v);
     char key_id[JWKS_ID_MAX];
 
     if (!provider && (!v->has_issuer || !token_names_key(text, key_id))) {
-        done(NULL, error, arg);
+        done(NULL, f->error, arg);
         return;
     }
-    if (answer_kept(v, text, source, done, arg) || is_full(v, done, arg))
+    if (answer_kept(v, text, source, done, arg) || is_full(v, f->question.asker, done, arg))
         return;
-    struct verification *w = verification_new(v, text, done, arg);
+    struct verification *w = verification_new(v, &f->question, done, arg);
     w->source = source;
     if (provider)
         v->provider.ask(v->provider.arg, slice_make(w->text, w->text_len), w);
@@ -289,8 +305,9 @@ static void ask_others(struct verifier *v, struct slice text, uint64_t provider,
         issuer_find_key(&v->issuer, key_id, on_key, w);
 }
 
-static void ask(struct verifier *v, struct slice text, uint64_t provider, verify_done *done, void *arg)
+static void ask(struct verifier *v, const struct verify_question *q, uint64_t provider, verify_done *done, void *arg)
 {
+    struct slice text = q->text;
     char error[TOKEN_ERROR_MAX] = "";
     struct token token;
 
@@ -301,18 +318,18 @@ static void ask(struct verifier *v, struct slice text, uint64_t provider, verify
     } else if (r != TOKEN_FOREIGN || v->is_closed || token_strip(&text, error) != TOKEN_OK || text.len > TOKEN_MAX) {
         done(NULL, error, arg);
     } else {
-        ask_others(v, text, provider, error, done, arg);
+        ask_others(v, &(struct foreign){{text, q->asker}, provider, error}, done, arg);
     }
 }
 
-void verifier_ask(struct verifier *v, struct slice text, verify_done *done, void *arg)
+void verifier_ask(struct verifier *v, const struct verify_question *q, verify_done *done, void *arg)
 {
-    ask(v, text, source_of_provider(v), done, arg);
+    ask(v, q, source_of_provider(v), done, arg);
 }
 
-void verifier_ask_default(struct verifier *v, struct slice text, verify_done *done, void *arg)
+void verifier_ask_default(struct verifier *v, const struct verify_question *q, verify_done *done, void *arg)
 {
-    ask(v, text, 0, done, arg);
+    ask(v, q, 0, done, arg);
 }
 
 void verification_settle(struct verification *w, struct slice user_map)

@@ -22,6 +22,7 @@ enum {
     VERIFY_KEEP_MS = 60 * 1000,
     VERIFY_KEPT_MAX = 4096,
     VERIFY_RUNNING_MAX = 1000,      /* questions under way; further ones are refused */
+    VERIFY_RUNNING_OF_ONE = VERIFY_RUNNING_MAX / 4,     /* of them, those of one asker */
     VERIFY_PROVIDER_MS = 5 * 1000,
     VERIFY_LONGEST_MS = 10 * 1000,
 };
@@ -51,8 +52,12 @@ struct verifier *verifier_new(const struct verifier_options *options);
 struct verifier *verifier_close(struct verifier *v);
 void verifier_set_provider(struct verifier *v, const struct verifier_provider *provider);      /* copied; NULL takes it away */
 
-void verifier_ask(struct verifier *v, struct slice text, verify_done *done, void *arg);
+struct verify_question {            /* borrowed for the call */
+    struct slice text;
+    struct slice asker;             /* whose share of the questions under way it takes */
+};
+void verifier_ask(struct verifier *v, const struct verify_question *q, verify_done *done, void *arg);
 /* As if there were no provider: for the provider itself, when it meets a token it does not know. */
-void verifier_ask_default(struct verifier *v, struct slice text, verify_done *done, void *arg);
+void verifier_ask_default(struct verifier *v, const struct verify_question *q, verify_done *done, void *arg);
 /* The provider's answer: an encoded UserInfo map; len 0 = it refused, or did not answer. */
 void verification_settle(struct verification *v, struct slice user_map);

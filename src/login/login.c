@@ -151,7 +151,7 @@ static bool names_us(struct slice service_id)
 }
 
 /* False: it is not counted. */
-static bool rate_of(const struct login *l, struct slice function, enum login_rate *ret)
+static bool rate_of_function(const struct login *l, struct slice function, enum login_rate *ret)
 {
     static const struct {
         const char *function;
@@ -168,14 +168,22 @@ static bool rate_of(const struct login *l, struct slice function, enum login_rat
     return false;
 }
 
+/* The provider may take seconds for each exchange, so one address must not hold all there may be. */
+static bool rate_of(const struct login *l, const struct http_request *req, enum login_rate *ret)
+{
+    *ret = LOGIN_RATE_EXCHANGES;
+    if (!req->route || req->route->on_request == oauth_on_token)
+        return req->route != NULL;
+    return rate_of_function(l, http_request_param(req, "function"), ret) &&
+           names_us(http_request_param(req, "service_id"));
+}
+
 bool login_allow(struct login *l, struct http_request *req, unsigned *ret_retry_after_s)
 {
-    struct slice function =
-        req->route ? http_request_param(req, "function") : (struct slice){NULL, 0};
     char network[HTTP_CLIENT_MAX];
     enum login_rate rate;
 
-    if (!rate_of(l, function, &rate) || !names_us(http_request_param(req, "service_id")))
+    if (!rate_of(l, req, &rate))
         return true;
     http_request_network(req, network);
     return take(l, loop_config(req->loop), rate, network, ret_retry_after_s);

@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "login/login_room.h"
 #include "manager/reply.h"
+#include "manager/sharer.h"
 #include "peer/hub.h"
 #include "wire/json.h"
 #include "wire/mp.h"
@@ -187,6 +188,9 @@ void login_do_report(struct rpc_call *call, void *arg)
 {
     struct login *l = arg;
     struct slice text = slice_trim(call_text(call, TOKEN));
+    const struct client *c = client_find(&l->hub->registry, call->from_text);
+    char asker[SHARER_MAX];
+    struct verify_question q = {text, sharer_of(call->user, c, asker)};
 
     if (!session_find(&l->sessions, call_text(call, KEY)))
         rpc_reject(call, l->manner->unknown_class, "%s", l->manner->unknown_at_report);
@@ -195,5 +199,5 @@ void login_do_report(struct rpc_call *call, void *arg)
     else if (!l->hub->verifier)
         on_verified(NULL, "The server is not ready, please retry", call);
     else
-        verifier_ask(l->hub->verifier, text, on_verified, call);
+        verifier_ask(l->hub->verifier, &q, on_verified, call);
 }

@@ -33,7 +33,8 @@ bool login_rates_take(struct http_rate *r, const struct login_asking *a, unsigne
         unsigned per_minute;
     } kinds[] = {[LOGIN_RATE_STARTS] = {'s', LOGIN_STARTS_PER_MINUTE},
                  [LOGIN_RATE_MAILS] = {'m', LOGIN_MAILS_PER_MINUTE},
-                 [LOGIN_RATE_TRIES] = {'t', LOGIN_TRIES_PER_MINUTE}};
+                 [LOGIN_RATE_TRIES] = {'t', LOGIN_TRIES_PER_MINUTE},
+                 [LOGIN_RATE_EXCHANGES] = {'x', LOGIN_EXCHANGES_PER_MINUTE}};
     unsigned n = kinds[a->kind].per_minute;
 
     return take(r, kinds[a->kind].mark, a, (struct http_rate_tier){n / 60.0, n, 0}, ret_retry_after_s) &&

@@ -1,4 +1,5 @@
-/* rates: how often one client address may start a login, ask for a mail with a code, or try a password. They are what bounds the
+/* rates: how often one client address may start a login, ask for a mail with a code, try a
+ * password, or exchange a code of the provider. They are what bounds the
  * part an address can have of the tables behind: a key lives for minutes and is started a few times a minute, of the codes that may
  * wait an address asks for a tenth within an hour, and its tries fill no more than a part of the queue of passwords. So none of these
  * tables counts addresses. Any thread. */
@@ -9,8 +10,8 @@
 
 struct http_rate;
 
-enum { LOGIN_STARTS_PER_MINUTE = 10, LOGIN_MAILS_PER_MINUTE = 30, LOGIN_TRIES_PER_MINUTE = 60 };
-enum login_rate { LOGIN_RATE_STARTS, LOGIN_RATE_MAILS, LOGIN_RATE_TRIES };
+enum { LOGIN_STARTS_PER_MINUTE = 10, LOGIN_MAILS_PER_MINUTE = 30, LOGIN_TRIES_PER_MINUTE = 60, LOGIN_EXCHANGES_PER_MINUTE = 30 };
+enum login_rate { LOGIN_RATE_STARTS, LOGIN_RATE_MAILS, LOGIN_RATE_TRIES, LOGIN_RATE_EXCHANGES };
 
 struct login_asking {
     enum login_rate kind;

@@ -12,6 +12,7 @@
 #include "manager/access.h"
 #include "manager/reply.h"
 #include "manager/room.h"
+#include "manager/sharer.h"
 #include "manager/showable.h"
 #include "peer/hub.h"
 #include "store/journal.h"
@@ -20,7 +21,7 @@
 #include "wire/utf8.h"
 
 enum { FIRST_TRIM_MS = 1000, TRIM_EVERY_MS = 600000 };
-enum { TYPE_MAX = 256, QUESTIONS_PER_USER = 16 };
+enum { TYPE_MAX = 256, QUESTIONS_OF_ONE = 16, QUESTIONS_OF_ALL = 512 };
 enum { ANSWER_BYTES = 16 * 1024 * 1024, STATS_BYTES = 1024 * 1024 };
 
 static int64_t now_us(void)
@@ -323,15 +324,20 @@ static bool read_question(const struct hub *h, const struct rpc_call *call, bool
 
 static bool has_room(const struct event_log *log, const struct rpc_call *call, struct refusal *r)
 {
-    unsigned n = 0;
+    char mine[SHARER_MAX], theirs[SHARER_MAX];
+    unsigned n = 0, n_all = 0;
 
+    (void)sharer_of(call->user, client_find(&log->hub->registry, call->from_text), mine);
     LIST_FOREACH(it, &log->waiting)
     {
-        const struct event_question *q = LIST_ENTRY(it, struct event_question, link);
-        n += strcmp(user_effective_id(q->call->user), user_effective_id(call->user)) == 0;
+        const struct rpc_call *other = LIST_ENTRY(it, struct event_question, link)->call;
+        (void)sharer_of(other->user, client_find(&log->hub->registry, other->from_text), theirs);
+        n += strcmp(theirs, mine) == 0;
+        n_all++;
     }
-    return n < QUESTIONS_PER_USER ||
-           refuse(r, "RuntimeError", "Too many questions to the event log at once");
+    return (n < QUESTIONS_OF_ONE && n_all < QUESTIONS_OF_ALL) ||
+           refuse(r, "RuntimeError", "Too many questions to the event log at once (at most %d, of all %d)",
+                  QUESTIONS_OF_ONE, QUESTIONS_OF_ALL);
 }
 
 static void ask(struct manager *m, struct rpc_call *call, bool wants_counts)

@@ -134,12 +134,16 @@ void do_generate_token(struct rpc_call *call, void *arg)
 /* A provider that meets a token it does not know may ask what it would be without a provider. */
 static void verify(struct hub *h, struct rpc_call *call, verify_done *done)
 {
+    char asker[SHARER_MAX];
+    struct verify_question q = {call_text(call, 0),
+                                sharer_of(call->user, client_find(&h->registry, call->from_text), asker)};
+
     if (!h->verifier)
         done(NULL, "The server is not ready, please retry", call);
     else if (auth_provider_is(h, call->from_text))
-        verifier_ask_default(h->verifier, call_text(call, 0), done, call);
+        verifier_ask_default(h->verifier, &q, done, call);
     else
-        verifier_ask(h->verifier, call_text(call, 0), done, call);
+        verifier_ask(h->verifier, &q, done, call);
 }
 
 static bool check_parsed(const struct rpc_call *call, const struct token *token,

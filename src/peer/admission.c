@@ -222,6 +222,16 @@ static void on_verified(struct token *token, const char *error, void *arg)
     answer(j);
 }
 
+/* Who comes is not known before the answer, so the network they come from has the share. */
+static void verify_foreign(struct join *j)
+{
+    char address[IP_TEXT_MAX];
+
+    ip_network_print(&j->address, address);
+    verifier_ask(j->hub->verifier, &(struct verify_question){slice_of(j->foreign_token), slice_of(address)},
+                 on_verified, j);
+}
+
 static void run_ask(struct loop *l, struct mail *mail)
 {
     struct join *j = CONTAINER_OF(mail, struct join, mail);
@@ -230,7 +240,7 @@ static void run_ask(struct loop *l, struct mail *mail)
     if (!j->foreign_token)
         consider(j->hub, j, 0);
     else if (j->hub->verifier)
-        verifier_ask(j->hub->verifier, slice_of(j->foreign_token), on_verified, j);
+        verify_foreign(j);
     else
         on_verified(NULL, "The server is not ready, please retry", j);
 }

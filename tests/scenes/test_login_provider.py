@@ -1,4 +1,5 @@
 """The login page of a server whose operator names a provider: people are sent there and come back."""
+import asyncio
 import base64
 import hashlib
 import json
@@ -95,6 +96,19 @@ async def test_codes_are_exchanged_and_refusals_passed_on(start_server, provider
         assert answer.json()["detail"] == "The login provider cannot be reached"
         assert server.metric("hyphad_login_exchanges_refused_total") == 1
         assert server.metric("hyphad_login_exchanges") == 0
+
+
+@pytest.mark.req("S-69")
+async def test_an_address_exchanges_thirty_codes_a_minute(start_server, provider):
+    """A hundred may be under way, and each may take the provider seconds: nobody holds them all."""
+    server = start(start_server, provider)
+    async with client_for(server) as web:
+        answers = await asyncio.gather(*(web.post("/oauth/token", data={"code": "wrong"}) for _ in range(90)))
+        statuses = [a.status_code for a in answers]
+        assert statuses.count(403) >= 30 and statuses.count(429) >= 1 and len(statuses) == statuses.count(403) + statuses.count(429)
+        assert all(int(a.headers["Retry-After"]) >= 1 for a in answers if a.status_code == 429)
+        answer = await web.post("/oauth/token", data={"code": "wrong"}, headers={"X-Forwarded-For": "203.0.113.9"})
+        assert answer.status_code == 403
 
 
 @chromium
