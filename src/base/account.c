@@ -201,8 +201,8 @@ void account_mark_kept(struct account *a, size_t n_bytes)
 
 void account_mark_used(struct account *a, size_t n_bytes)
 {
-    for (; a; a = a->parent)
-        (void)take(&a->kept_bytes, n_bytes);
+    for (struct account *at = a; at; at = at->parent)
+        (void)take(&at->kept_bytes, n_bytes);
 }
 
 int account_keep(struct account *a, size_t n_bytes)
