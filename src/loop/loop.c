@@ -11,7 +11,7 @@
 #include "loop/offload.h"
 
 /* What each part of a turn may take, microseconds. Their sum and a piece of work past the end of each stay below 5 ms. */
-enum { READY_US = 1500, MAIL_US = 500, DEFERRED_US = 1250 };
+enum { READY_US = 1000, MAIL_US = 500, INPUT_US = 1000, DEFERRED_US = 1250 };
 enum { LOOK_EVERY = 4 };        /* mails or pieces of work between two looks at the clock */
 enum { CPU_LOOK_NS = 250 * 1000 };
 
@@ -112,6 +112,24 @@ static void run_deferred(struct loop *l)
     }
 }
 
+/* One round at most: what those who are read for have caused is sent before they are read for again. */
+static void run_input(struct loop *l)
+{
+    struct list round;
+
+    list_init(&round);
+    list_move_all(&round, &l->input);
+    while (!list_is_empty(&round)) {
+        struct deferred *d = LIST_ENTRY(round.next, struct deferred, link);
+        list_unlink(&d->link);
+        d->run(d);
+        if (loop_is_late(l))
+            break;
+    }
+    list_move_all(&round, &l->input);
+    list_move_all(&l->input, &round);
+}
+
 /* The first loop comes last: what it is told, such as that a client has gone, it tells the others, and they must have
  * had what that client sent before. */
 static void flush_outboxes(struct loop *l)
@@ -167,13 +185,15 @@ static void on_flush(uv_prepare_t *flush)
 
     loop_begin_part(l, MAIL_US);
     run_backlog(l);
+    loop_begin_part(l, INPUT_US);
+    run_input(l);
     loop_begin_part(l, DEFERRED_US);
     run_deferred(l);
     flush_outboxes(l);
     account_settle(l->own);
     list_move_all(&l->deferred, &l->again);
     measure_turn(l);
-    if (l->backlog || l->outboxes[l->index].first || !list_is_empty(&l->deferred))
+    if (l->backlog || l->outboxes[l->index].first || !list_is_empty(&l->deferred) || !list_is_empty(&l->input))
         uv_idle_start(&l->busy, on_busy);
     else
         uv_idle_stop(&l->busy);
@@ -225,6 +245,12 @@ void loop_again(struct loop *l, struct deferred *d)
         list_link(&l->again, &d->link);
 }
 
+void loop_input_later(struct loop *l, struct deferred *d)
+{
+    if (list_is_empty(&d->link))
+        list_link(&l->input, &d->link);
+}
+
 static int init_one(struct loop_set *set, unsigned index)
 {
     struct loop *l = &set->loops[index];
@@ -238,6 +264,7 @@ static int init_one(struct loop_set *set, unsigned index)
     l->own = account_new(NULL, ACCOUNT_OWN, 0);
     list_init(&l->deferred);
     list_init(&l->again);
+    list_init(&l->input);
     loop_begin_part(l, READY_US);
     list_init(&l->streams);
     slots_init(&l->slots, index);

@@ -1,11 +1,11 @@
 /* loop: one thread, its libuv loop, and the one door by which other threads reach it.
  *
- * A turn:  ... poll: sockets, inbox ... -> prepare: mail to self, deferred work, outboxes -> poll ...
+ * A turn:  ... poll: sockets, inbox ... -> prepare: mail, input that waits, mail to self, deferred work, outboxes -> poll ...
  *
  * Everything written during a turn leaves together at its end: one write per connection, one bell per loop.
  *
- * No turn takes longer than a few milliseconds, whatever there is to do. Each part of it (what poll found, timers, mail, deferred
- * work) has an allowance; what is left when that is used up waits for the next turn, in order. A single piece of work that may be long
+ * No turn takes longer than a few milliseconds, whatever there is to do. Each part of it (what poll found, timers, mail, input,
+ * deferred work) has an allowance; what is left when that is used up waits for the next turn, in order. A single piece of work that may be long
  * asks loop_is_late() as it goes, and goes on by loop_again(). */
 #pragma once
 #include <pthread.h>
@@ -62,6 +62,7 @@ struct loop {
     struct list streams;            /* every open stream of this loop (net's) */
     struct outbox *outboxes;        /* one per loop of the set; own index: mail to self */
     struct list deferred, again;    /* again: deferred for the next turn */
+    struct list input;              /* streams (net's) with more to read than they were let: they take turns */
     struct slots slots;
     struct timers timers;
     uv_prepare_t flush;
@@ -110,6 +111,9 @@ void loop_post_outside(struct loop *to, struct mail *mail);
 void loop_defer(struct loop *l, struct deferred *d);            /* loop thread */
 /* As loop_defer, at the end of the next turn: for work that goes on when others have had theirs. Loop thread. */
 void loop_again(struct loop *l, struct deferred *d);
+/* As loop_defer, before all deferred work: reads what is there and had to wait. Who had its turn and is linked again comes after
+ * the others, in a later turn. Loop thread. */
+void loop_input_later(struct loop *l, struct deferred *d);
 /* Whether this part of the turn has used up its time: stop, and go on by loop_again(). Asked by everything that handles many things
  * in a row; what it says stays in l->is_late until the next part begins, so that those around it need no clock. By the wall clock, which
  * is never behind the thread's CPU clock and costs a tenth of it. Loop thread. */

@@ -3,6 +3,7 @@
  * allocation. Every stream of a loop reads into the loop's scratch, so an idle connection owns no buffer. */
 #include "net/stream.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -43,7 +45,7 @@ void stream_close(struct stream *s)
         return;
     s->state = STREAM_CLOSING;
     list_unlink(&s->flush.link);
-    list_unlink(&s->resume.link);
+    list_unlink(&s->input.link);
     uv_close((uv_handle_t *)&s->tcp, on_uv_closed);
 }
 
@@ -58,7 +60,7 @@ void stream_reset(struct stream *s)
     }
     s->state = STREAM_CLOSING;
     list_unlink(&s->flush.link);
-    list_unlink(&s->resume.link);
+    list_unlink(&s->input.link);
 }
 
 static void ended(struct stream *s, int error)
@@ -203,18 +205,19 @@ static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
     *buf = uv_buf_init(s->loop->scratch, s->loop->is_late || loop_is_late(s->loop) ? 0 : s->read_bytes);
 }
 
-static void read_next_turn(struct stream *s)
+/* libuv would go on at once, and everybody else would wait. It hears no more of this socket until there is nothing left to read: for
+ * each of many that must wait it would ask the kernel, every turn. */
+static void read_later(struct stream *s)
 {
     (void)uv_read_stop((uv_stream_t *)&s->tcp);
-    loop_defer(s->loop, &s->resume);
+    loop_input_later(s->loop, &s->input);
 }
 
-/* There is more to read. libuv would go on at once, and everybody else would wait. */
 static void read_full(struct stream *s, char *bytes)
 {
     uint64_t began_ns = uv_hrtime();
 
-    read_next_turn(s);
+    read_later(s);
     s->ops->on_read(s, bytes, s->read_bytes);
     uint64_t took_ns = uv_hrtime() - began_ns;
     if (took_ns > TURN_SHARE_NS && s->read_bytes > READ_LEAST)
@@ -234,18 +237,11 @@ static void on_uv_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
         else
             s->ops->on_read(s, buf->base, (size_t)n);
     } else if (n == UV_ENOBUFS) {
-        read_next_turn(s);
+        read_later(s);
     } else if (n < 0) {
         ended(s, n == UV_EOF ? 0 : (int)n);
     }
 }
-
-static void on_abandoned(struct stream *s)
-{
-    (void)s;
-}
-
-static const struct stream_ops abandoned_ops = {.on_closed = on_abandoned};
 
 static void read_on(struct stream *s)
 {
@@ -254,13 +250,31 @@ static void read_on(struct stream *s)
     ASSERT(r == 0 || r == UV_EALREADY);
 }
 
-static void on_resume(struct deferred *d)
+/* Its turn, without libuv, which reads only what poll has found. */
+static void on_input(struct deferred *d)
 {
-    struct stream *s = CONTAINER_OF(d, struct stream, resume);
+    struct stream *s = CONTAINER_OF(d, struct stream, input);
+    uv_buf_t buf = uv_buf_init(s->loop->scratch, s->read_bytes);
+    uv_os_fd_t fd;
 
-    if (s->is_reading)
+    if (!s->is_reading || uv_fileno((uv_handle_t *)&s->tcp, &fd) != 0)
+        return;
+    ssize_t n = recv(fd, buf.base, buf.len, MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        n = 0;
+    else if (n <= 0)
+        n = n == 0 ? UV_EOF : -errno;
+    if (n >= 0 && n < s->read_bytes)
         read_on(s);
+    on_uv_read((uv_stream_t *)&s->tcp, n, &buf);
 }
+
+static void on_abandoned(struct stream *s)
+{
+    (void)s;
+}
+
+static const struct stream_ops abandoned_ops = {.on_closed = on_abandoned};
 
 struct stream *stream_open(struct loop *loop, uv_os_sock_t fd, const struct stream_ops *ops, void *owner, int *ret_error)
 {
@@ -277,8 +291,8 @@ struct stream *stream_open(struct loop *loop, uv_os_sock_t fd, const struct stre
     list_link(&loop->streams, &s->link);
     s->flush.run = on_flush;
     list_init(&s->flush.link);
-    s->resume.run = on_resume;
-    list_init(&s->resume.link);
+    s->input.run = on_input;
+    list_init(&s->input.link);
     sendq_init(&s->sendq);
     loop_count(loop, METRIC_CONNS_OPEN, 1);
     r = uv_tcp_open(&s->tcp, fd);
@@ -337,6 +351,7 @@ void stream_read_stop(struct stream *s)
     if (!s->is_reading)
         return;
     s->is_reading = false;
+    list_unlink(&s->input.link);
     (void)uv_read_stop((uv_stream_t *)&s->tcp);     /* always 0 */
 }
 

@@ -46,7 +46,7 @@ struct stream {
     struct seat *seat;              /* owned; NULL = not counted */
     struct sendq sendq;
     struct deferred flush;
-    struct deferred resume;         /* reading goes on next turn: this one's read filled the scratch */
+    struct deferred input;          /* linked while there is more to read than it was let: libuv does not read meanwhile */
     struct stream_write *write;     /* in flight, or NULL: what it sends stays in the sendq until it is done */
     uint64_t n_bytes_out;           /* handed to the kernel, but for what of the write in flight has left */
     uint64_t progress_ms;           /* loop time when the sendq was last empty or was last seen to shrink */

@@ -414,8 +414,56 @@ CASE(what_is_much_work_is_read_in_small_helpings)
     close(fds[1]);
 }
 
+/* Many who all have more to be read than one turn has time for. */
+enum { CROWD = 48 };
+
+CASE(those_that_wait_to_be_read_take_turns)
+{
+    static const struct stream_ops busy_ops = {.on_read = on_busy_read, .on_closed = on_busy_closed};
+    static char zeros[64 * 1024];
+    struct turns t;
+    struct busy crowd[CROWD];
+    size_t n_sent[CROWD], least = 0, most = 0, n_left = CROWD;
+    int fds[CROWD][2], error = 0;
+
+    memset(crowd, 0, sizeof(crowd));
+    turns_init(&t, 1);
+    for (int i = 0; i < CROWD; i++) {
+        turns_pair(fds[i]);
+        n_sent[i] = (size_t)send(fds[i][1], zeros, sizeof(zeros), MSG_DONTWAIT);
+        crowd[i].work_ns = 300 * 1000;
+        crowd[i].s = stream_open(t.loop, fds[i][0], &busy_ops, &crowd[i], &error);
+        CHECK(crowd[i].s != NULL);
+        crowd[i].s->read_bytes = 2048;
+        stream_read_start(crowd[i].s);
+    }
+    while (least < 10 * 2048) {
+        turns_run(&t);
+        least = SIZE_MAX;
+        most = 0;
+        for (int i = 0; i < CROWD; i++) {
+            least = crowd[i].n_in < least ? crowd[i].n_in : least;
+            most = crowd[i].n_in > most ? crowd[i].n_in : most;
+        }
+        CHECK(most <= least + 2 * 2048);
+    }
+    for (int i = 0; i < CROWD; i++) {
+        TURNS_UNTIL(&t, crowd[i].n_in == n_sent[i]);
+        stream_close(crowd[i].s);
+        close(fds[i][1]);
+    }
+    while (n_left) {
+        turns_run(&t);
+        n_left = 0;
+        for (int i = 0; i < CROWD; i++)
+            n_left += crowd[i].s != NULL;
+    }
+    turns_deinit(&t);
+}
+
 CASES(RUN(bytes_come_and_go), RUN(no_bytes_are_read_while_reading_is_stopped), RUN(finish_sends_all_and_then_ends),
       RUN(finish_with_nothing_queued_ends_at_once), RUN(close_drops_what_is_queued),
       RUN(an_end_is_told_once_and_sending_goes_on), RUN(a_peer_that_stops_sending_while_we_finish_gets_all), RUN(a_failed_write_after_the_end_closes),
       RUN(a_peer_that_leaves_while_we_send_is_an_end), RUN(stalled_time_counts_from_the_last_progress),
-      RUN(a_reset_is_seen_as_one), RUN(a_bad_descriptor_opens_no_stream), RUN(end_all_tells_every_owner), RUN(what_is_much_work_is_read_in_small_helpings))
+      RUN(a_reset_is_seen_as_one), RUN(a_bad_descriptor_opens_no_stream), RUN(end_all_tells_every_owner), RUN(what_is_much_work_is_read_in_small_helpings),
+      RUN(those_that_wait_to_be_read_take_turns))
