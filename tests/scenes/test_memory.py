@@ -86,7 +86,8 @@ async def test_a_quiet_peer_holds_nothing_of_what_others_could_use(hub, start_se
     server = start_server(env=FREE_LIMITS)
     keeper = await hub.raw("keeper", server=server)
     token = await keeper.manage("generate_token", {"permission": "admin"})
+    before = server.metric("hyphad_under_way_bytes")      # what the server holds of its own, and the keeper
     for i in range(64):
         one = await hub.raw(f"quiet-{i}", server=server, workspace=keeper.workspace, token=token)
         assert await one.call("services.default.echo", i) == i
-    await until(lambda: server.metric("hyphad_under_way_bytes") == 0, timeout=20)
+    await until(lambda: server.metric("hyphad_under_way_bytes") <= before, timeout=20)
