@@ -124,9 +124,13 @@ static void on_lease_end(struct lease *l, int outcome, struct slice text)
     (void)text;
 }
 
+struct refusals {
+    unsigned n;
+};
+
 static void on_refused(struct join *j)
 {
-    ++*(unsigned *)j->arg;
+    ++((struct refusals *)j->arg)->n;
     CHECK_INT(j->close_code, HYPHA_CLOSE_GOING_AWAY);
     CHECK_INT(j->outcome, JOIN_LIMITED);
     CHECK_TEXT(j->text, "Server is shutting down");
@@ -139,7 +143,7 @@ CASE(a_hub_that_closes_lets_nobody_in_and_starts_no_timer)
     struct kit k;
     struct workspace *w;
     struct lease lease = {0};
-    unsigned n_refused = 0;
+    struct refusals refusals = {0};
 
     kit_init(&k, 1);
     k.t.config.workspace_unload_grace_period_ms = 80;
@@ -159,10 +163,10 @@ CASE(a_hub_that_closes_lets_nobody_in_and_starts_no_timer)
         j->lease = &lease;
         j->lease_end = on_lease_end;
         j->on_answer = on_refused;
-        j->arg = &n_refused;
+        j->arg = &refusals;
         admission_ask(j);
     }
-    TURNS_UNTIL(&k.t, n_refused == 2);
+    TURNS_UNTIL(&k.t, refusals.n == 2);
     CHECK(!lease.loop);
     kit_deinit(&k);
 }
