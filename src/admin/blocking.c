@@ -128,7 +128,8 @@ static void add(struct admin *a, struct rpc_call *call, const struct block *bloc
 
     if (!block_add(a->hub->blocks, block, max, on_changed, c)) {
         change_free(c);
-        rpc_reject(call, "RuntimeError", "Too many blocks: %zu are kept", max);
+        loop_count(a->hub->loop, METRIC_QUOTA_REFUSED, 1);
+        rpc_reject(call, "RuntimeError", "Too many blocks: %zu are kept (--max-blocks)", max);
         return;
     }
     size_t n = kick(a->hub, block);

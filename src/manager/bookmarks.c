@@ -196,8 +196,11 @@ static bool put(struct hub *h, const struct rpc_call *call, const struct wanted 
             return false;
         ok = bookmarks_put_workspace(h, wanted->home, w);
     }
+    if (!ok)
+        loop_count(h->loop, METRIC_QUOTA_REFUSED, 1);
     return ok ? true
-              : refuse(r, "ValueError", "The record of workspace %s would be too large",
+              : refuse(r, "ValueError", "The record of workspace %s would be larger than it may be (--max-workspace-record), or than "
+                       "who made it may hold (--user-bytes)",
                        wanted->home->id);
 }
 

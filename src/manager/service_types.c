@@ -164,7 +164,9 @@ void do_register_service_type(struct rpc_call *call, void *arg)
     buf_init(&type, 0);
     add_type(&type, call->args[0], id);
     if (!keep(h, w, bare, buf_slice(&type))) {
-        rpc_reject(call, "ValueError", "The record of workspace %s would be larger than it may be, or than its owner may hold", w->id);
+        loop_count(h->loop, METRIC_QUOTA_REFUSED, 1);
+        rpc_reject(call, "ValueError", "The record of workspace %s would be larger than it may be (--max-workspace-record), or than who made it may hold "
+                   "(--user-bytes)", w->id);
         buf_deinit(&type);
         return;
     }

@@ -2,7 +2,7 @@
 import pytest
 
 from kit.hub import until
-from kit.people import login, member, refusal_of, user
+from kit.people import ROOT_ARGS, login, member, refusal_of, root, user
 
 
 @pytest.mark.differs("the original keeps any number")
@@ -133,3 +133,57 @@ async def test_records_are_paid_for_by_who_made_them(hub, start_server):
     assert "--user-bytes" in refusal and 2 <= n_ada <= 6
     n_bob, _ = await fill(of(bob, "bob"), "bob")
     assert n_bob == n_ada
+
+
+@pytest.mark.differs("the original keeps records of any size")
+@pytest.mark.req("S-89")
+async def test_a_full_record_says_so_and_hurts_no_other(hub, start_server):
+    """Variables, service types and bookmarks lie in the record of a workspace: who may write there can fill that one only."""
+    hub.server = start_server("--max-workspace-record", "8K")
+    ada, bob = await user(hub, "ada"), await user(hub, "bob")
+    guest = await hub.raw("guest", token=login("eve", "ws:ws-user-ada#rw"), workspace="ws-user-ada")
+    limit = "(--max-workspace-record)"
+
+    async def refused_in_the_end(write):
+        for n in range(50):
+            try:
+                await write(n)
+            except Exception as full:
+                return n, str(full)
+        raise AssertionError("never refused")
+    n_set, text = await refused_in_the_end(lambda n: guest.manage("set_env", f"KEY_{n}", "x" * 1000))
+    assert limit in text and 3 <= n_set <= 8
+
+    def add_type(who):
+        return lambda n: who.manage("register_service_type", {"id": f"type-{n}", "name": "T", "definition": {"x": "y" * 1000}})
+    _, text = await refused_in_the_end(add_type(guest))
+    assert limit in text
+    assert await bob.manage("set_env", "KEY", "x" * 1000) is None
+    await ada.manage("create_workspace", {"id": "ada-lab"})
+    inside = await user(hub, "ada", workspace="ada-lab")
+    await inside.manage("set_env", "KEY", "x" * 1000)
+    await add_type(inside)(0)
+    for n in range(2):      # who may write may take away
+        await ada.manage("set_env", f"KEY_{n}", None)
+    await ada.manage("set_env", "MINE", "x" * 1000)
+    await ada.register("svc", {"f": lambda: 1})
+    _, text = await refused_in_the_end(lambda n: ada.manage("set_env", f"MORE_{n}", "x" * 100))
+    assert limit in text
+    assert limit in await refusal_of(ada.manage("bookmark", {"bookmark_type": "service", "id": "svc"}))
+
+
+@pytest.mark.differs("blocks of the original have no number")
+@pytest.mark.req("S-89", "A-203")
+async def test_only_who_is_admin_fills_the_blocks(hub, start_server):
+    hub.server = start_server(*ROOT_ARGS, "--max-blocks", "2")
+    boss, ada = await root(hub), await user(hub, "ada")
+    at = "ws-user-root/" + boss.info["manager_id"][8:]
+
+    async def block(who, name):
+        return await who.call("services.admin-utils.block_user", name, 3600, "test", to=at)
+    assert "Permission" in await refusal_of(block(ada, "somebody"))
+    for name in ("one", "two", "two"):      # one that is blocked already takes no further place
+        await block(boss, name)
+    assert "(--max-blocks)" in await refusal_of(block(boss, "three"))
+    await boss.call("services.admin-utils.unblock_user", "one", to=at)
+    await block(boss, "three")
