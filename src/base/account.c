@@ -3,6 +3,7 @@
 #include "base/account.h"
 
 #include "base/memory.h"
+#include "base/memory_raw.h"
 
 enum { ACCOUNT_GRANT = 16 * 1024 };
 
@@ -137,10 +138,18 @@ static bool add_to_leaf(struct account *a, size_t n_bytes, size_t *ret_total)
     return false;
 }
 
+/* A test's. What is the server's own is only ever refused when the machine has no more. */
+static bool is_refused_at_random(const struct account *a)
+{
+    return a->kind != ACCOUNT_PROCESS && a->kind != ACCOUNT_OWN && mem_charge_fails();
+}
+
 int account_charge(struct account *a, size_t n_bytes)
 {
     size_t total;
 
+    if (is_refused_at_random(a))
+        return refuse(a);
     if (!a->is_leaf)
         return charge_shared(a, n_bytes);
     if (!add_to_leaf(a, n_bytes, &total))
@@ -209,6 +218,8 @@ int account_keep(struct account *a, size_t n_bytes)
 {
     size_t total;
 
+    if (is_refused_at_random(a))
+        return refuse(a);
     if (!a->is_leaf) {
         if (charge_shared(a, n_bytes))
             return ACCOUNT_FULL;

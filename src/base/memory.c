@@ -21,33 +21,53 @@ void *mem_new(size_t n_bytes)
 }
 
 #ifdef HYPHAD_CAN_FAIL_ALLOC
-/* File-scope state, which only builds for tests have: the server's own allocations know no test. */
-static atomic_uint fail_one_in;         /* 0: none fails */
-static atomic_ullong fail_counter;
+struct dice {
+    atomic_uint one_in;         /* 0: none fails */
+    atomic_ullong counter;
+};
 
-void mem_fail_begin(void)
+/* File-scope state, which only builds for tests have: the server's own allocations know no test. */
+static struct dice allocations, charges;
+
+static void dice_begin(struct dice *d, const char *variable)
 {
-    const char *wish = getenv("HYPHAD_FAIL_ALLOC");
+    const char *wish = getenv(variable);
     unsigned long long seed;
     unsigned one_in;
 
     if (!wish || sscanf(wish, "%llu:%u", &seed, &one_in) != 2)
         return;
-    atomic_store(&fail_counter, seed << 32);
-    atomic_store(&fail_one_in, one_in);
+    atomic_store(&d->counter, seed << 32);
+    atomic_store(&d->one_in, one_in);
+}
+
+void mem_fail_begin(void)
+{
+    dice_begin(&allocations, "HYPHAD_FAIL_ALLOC");
+    dice_begin(&charges, "HYPHAD_REFUSE_CHARGES");
+}
+
+static bool dice_fall(struct dice *d)
+{
+    unsigned one_in = atomic_load_explicit(&d->one_in, memory_order_relaxed);
+
+    if (!one_in)
+        return false;
+    /* splitmix64: the counter decides, so that a seed fails the same ones of one thread. */
+    unsigned long long x = atomic_fetch_add_explicit(&d->counter, 1, memory_order_relaxed) * 0x9e3779b97f4a7c15u;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return (x ^ (x >> 31)) % one_in == 0;
 }
 
 static bool try_fails(void)
 {
-    unsigned one_in = atomic_load_explicit(&fail_one_in, memory_order_relaxed);
+    return dice_fall(&allocations);
+}
 
-    if (!one_in)
-        return false;
-    /* splitmix64: the counter decides, so that a seed fails the same allocations of one thread. */
-    unsigned long long x = atomic_fetch_add_explicit(&fail_counter, 1, memory_order_relaxed) * 0x9e3779b97f4a7c15u;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return (x ^ (x >> 31)) % one_in == 0;
+bool mem_charge_fails(void)
+{
+    return dice_fall(&charges);
 }
 #else
 void mem_fail_begin(void) {}

@@ -23,7 +23,8 @@ MUST_CHECK struct mem_kept *mem_take_kept(void);
 void mem_trim(struct mem_kept *const *chains, size_t n_chains);
 
 /* For tests, in builds that can (meson option fail_alloc): from here on one in N of the allocations whose size the network may
- * choose fails, if HYPHAD_FAIL_ALLOC=SEED:N is set. Nothing in other builds. */
+ * choose fails, if HYPHAD_FAIL_ALLOC=SEED:N is set; HYPHAD_REFUSE_CHARGES=SEED:N is the same for what accounts have room for. Nothing
+ * in other builds. */
 void mem_fail_begin(void);
 
 #define MEM_NEW(type) ((type *)mem_new(sizeof(type)))

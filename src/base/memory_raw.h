@@ -1,9 +1,16 @@
 /* memory_raw: bytes without a charge, whose size the network may choose. For base/ only: everybody else names who pays
  * (base/held.h, msg, blob) or builds scratch that is gone at the end of the turn (buf). Any thread. */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/assert.h"
 
 MUST_CHECK void *mem_try(size_t n_bytes);                       /* not zeroed; NULL when exhausted */
 MUST_CHECK void *mem_try_resize(void *old, size_t n_bytes);     /* as realloc: on NULL the old block is untouched */
+/* Whether an account is to refuse what it has room for: a test's (mem_fail_begin). False in builds that cannot. */
+#ifdef HYPHAD_CAN_FAIL_ALLOC
+bool mem_charge_fails(void);
+#else
+static inline bool mem_charge_fails(void) { return false; }
+#endif

@@ -1,6 +1,7 @@
 """Memory that runs out at random: nothing crashes, and whoever loses something is told.
 
-The builds that scenes run on can fail one in N of the allocations whose size a client chooses (HYPHAD_FAIL_ALLOC=SEED:N). Whatever
+The builds that scenes run on can fail one in N of the allocations whose size a client chooses (HYPHAD_FAIL_ALLOC=SEED:N), or refuse
+one in N of what accounts are asked for on behalf of clients (HYPHAD_REFUSE_CHARGES=SEED:N). Whatever
 is asked of such a server ends: with an answer, with an error, or with the end of the connection.
 """
 import asyncio
@@ -73,12 +74,12 @@ async def use(server, others, seed, tally):
         await raw.shut()
 
 
-async def check(start_server, seed, one_in):
-    server = start_server(env={"HYPHAD_FAIL_ALLOC": f"{seed}:{one_in}", "HYPHA_MAX_CONNECTIONS_PER_USER": "100000"})
+async def check(start_server, seed, one_in, what="HYPHAD_FAIL_ALLOC"):
+    server = start_server(env={what: f"{seed}:{one_in}", "HYPHA_MAX_CONNECTIONS_PER_USER": "100000"})
     tally, others = {"answered": 0, "told": 0}, [None] * N_CLIENTS
     await asyncio.gather(*(use(server, others, seed * N_CLIENTS + i, tally) for i in range(N_CLIENTS)))
     print(tally)
-    assert tally["answered"] and tally["told"], "no allocation has failed: is this a build that can?"
+    assert tally["answered"] and tally["told"], "nothing has failed: is this a build that can?"
 
 
 @pytest.mark.parametrize("seed, one_in", [(1, 400), (2, 60), (3, 15)])
@@ -86,7 +87,19 @@ async def test_every_loss_is_an_answer(start_server, seed, one_in):
     await check(start_server, seed, one_in)
 
 
+@pytest.mark.req("S-93")
+@pytest.mark.parametrize("seed, one_in", [(1, 200), (2, 20)])
+async def test_every_refusal_of_an_account_is_an_answer(start_server, seed, one_in):
+    await check(start_server, seed, one_in, "HYPHAD_REFUSE_CHARGES")
+
+
 @pytest.mark.stress
 @pytest.mark.parametrize("seed", range(10, 40))
 async def test_every_loss_is_an_answer_whatever_fails(start_server, seed):
     await check(start_server, seed, (300, 100, 40, 20, 10, 6)[seed % 6])
+
+
+@pytest.mark.stress
+@pytest.mark.parametrize("seed", range(40, 60))
+async def test_every_refusal_is_an_answer_whatever_is_refused(start_server, seed):
+    await check(start_server, seed, (300, 100, 40, 20, 10, 6)[seed % 6], "HYPHAD_REFUSE_CHARGES")

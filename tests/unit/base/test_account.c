@@ -1,7 +1,9 @@
 #include "base/account.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
+#include "base/memory.h"
 #include "harness/check.h"
 
 CASE(a_refused_charge_changes_nothing)
@@ -73,4 +75,160 @@ CASE(threads_leave_the_parent_at_zero)
     account_unref(user);
 }
 
-CASES(RUN(a_refused_charge_changes_nothing), RUN(rounding_never_refuses_near_a_cap), RUN(threads_leave_the_parent_at_zero))
+/* ---- against a model: what each thread knows of its own account is so after each step, and all of it when nobody moves ---- */
+
+enum { MODEL_THREADS = 8, MODEL_USERS = 2, MODEL_ROUNDS = 20, MODEL_STEPS = 400, MODEL_PARCELS = 16, USER_CAP = 300000, ROOT_CAP = 500000 };
+
+/* Charged by one thread, released by another. */
+struct parcel {
+    struct account *account;
+    size_t n_bytes;
+};
+
+struct model {
+    struct account *root, *users[MODEL_USERS], *leaves[MODEL_THREADS];
+    size_t used[MODEL_THREADS], kept[MODEL_THREADS];        /* each its thread's; the first without what lies in parcels */
+    _Atomic(struct parcel *) parcels[MODEL_PARCELS];
+    pthread_barrier_t barrier;
+};
+
+struct worker {
+    struct model *m;
+    unsigned i;
+    uint64_t dice;
+};
+
+static size_t roll(struct worker *w, size_t n)
+{
+    w->dice = w->dice * 6364136223846793005u + 1442695040888963407u;
+    return (size_t)(w->dice >> 33) % n;
+}
+
+static void deliver(struct parcel *parcel)
+{
+    if (!parcel)
+        return;
+    account_release(parcel->account, parcel->n_bytes);
+    mem_free(parcel);
+}
+
+static void step(struct worker *w)
+{
+    struct model *m = w->m;
+    struct account *leaf = m->leaves[w->i], *user = m->users[w->i % MODEL_USERS];
+    size_t n = roll(w, 3) ? roll(w, 400) + 1 : roll(w, 40000) + 1, *used = &m->used[w->i], *kept = &m->kept[w->i];
+
+    switch (roll(w, 8)) {
+    case 0:
+    case 1:
+        *used += account_charge(leaf, n) == ACCOUNT_OK ? n : 0;
+        break;
+    case 2:
+        n = *used ? roll(w, *used) + 1 : 0;
+        account_release(leaf, n);
+        *used -= n;
+        break;
+    case 3:
+        *kept += account_keep(leaf, n) == ACCOUNT_OK ? n : 0;
+        break;
+    case 4:
+        n = *kept ? roll(w, *kept) + 1 : 0;
+        account_drop(leaf, n);
+        *kept -= n;
+        break;
+    case 5:
+        account_settle(leaf);
+        break;
+    case 6:     /* what is under way is kept from now on */
+        n = *used ? roll(w, *used) + 1 : 0;
+        account_mark_kept(leaf, n);
+        account_mark_used(leaf, n);
+        break;
+    default:
+        if (account_charge(user, n) == ACCOUNT_OK) {
+            struct parcel *parcel = MEM_NEW(struct parcel);
+            *parcel = (struct parcel){user, n};
+            deliver(atomic_exchange(&m->parcels[roll(w, MODEL_PARCELS)], parcel));
+        }
+    }
+    CHECK_INT(account_used(leaf), *used);
+    CHECK_INT(account_kept(leaf), *kept);
+}
+
+/* Nobody moves: every account is what is charged below it, and below its cap. */
+static void check_model(struct model *m)
+{
+    size_t of_user[MODEL_USERS] = {0}, kept = 0, sum = 0;
+
+    for (unsigned i = 0; i < MODEL_THREADS; i++) {
+        of_user[i % MODEL_USERS] += m->used[i] + m->kept[i];
+        kept += m->kept[i];
+    }
+    for (unsigned i = 0; i < MODEL_PARCELS; i++) {
+        struct parcel *p = atomic_load(&m->parcels[i]);
+        for (unsigned u = 0; p && u < MODEL_USERS; u++)
+            of_user[u] += p->account == m->users[u] ? p->n_bytes : 0;
+    }
+    for (unsigned u = 0; u < MODEL_USERS; u++) {
+        size_t own = account_kept(m->users[u]);         /* with the records of its leaves */
+        size_t have = account_used(m->users[u]) + own;
+        CHECK(have >= of_user[u] && have - of_user[u] <= own);
+        CHECK(have <= USER_CAP);
+        sum += of_user[u];
+    }
+    size_t root = account_used(m->root) + account_kept(m->root);
+    CHECK(root >= sum && root - sum <= account_kept(m->root) - kept);
+    CHECK(root <= ROOT_CAP);
+}
+
+static void *work(void *arg)
+{
+    struct worker *w = arg;
+    struct model *m = w->m;
+
+    for (unsigned round = 0; round < MODEL_ROUNDS; round++) {
+        for (unsigned i = 0; i < MODEL_STEPS; i++)
+            step(w);
+        account_settle(m->leaves[w->i]);
+        pthread_barrier_wait(&m->barrier);
+        if (w->i == round % MODEL_THREADS)
+            check_model(m);
+        pthread_barrier_wait(&m->barrier);
+    }
+    account_release(m->leaves[w->i], m->used[w->i]);
+    account_drop(m->leaves[w->i], m->kept[w->i]);
+    return NULL;
+}
+
+CASE(a_tree_of_accounts_is_its_model)
+{
+    struct model m = {.root = account_new(NULL, ACCOUNT_PROCESS, ROOT_CAP)};
+    struct worker workers[MODEL_THREADS];
+    pthread_t threads[MODEL_THREADS];
+
+    CHECK_INT(pthread_barrier_init(&m.barrier, NULL, MODEL_THREADS), 0);
+    for (unsigned u = 0; u < MODEL_USERS; u++)
+        m.users[u] = account_new(m.root, ACCOUNT_USER, USER_CAP);
+    for (unsigned i = 0; i < MODEL_THREADS; i++)
+        m.leaves[i] = account_new_leaf(m.users[i % MODEL_USERS], ACCOUNT_PEER, 0);
+    for (unsigned i = 0; i < MODEL_THREADS; i++) {
+        workers[i] = (struct worker){&m, i, i * 7919 + 1};
+        CHECK_INT(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
+    }
+    for (unsigned i = 0; i < MODEL_THREADS; i++)
+        pthread_join(threads[i], NULL);
+    for (unsigned i = 0; i < MODEL_PARCELS; i++)
+        deliver(atomic_load(&m.parcels[i]));
+    for (unsigned i = 0; i < MODEL_THREADS; i++)
+        account_unref(m.leaves[i]);
+    for (unsigned u = 0; u < MODEL_USERS; u++) {
+        CHECK_INT(account_used(m.users[u]) + account_kept(m.users[u]), 0);
+        account_unref(m.users[u]);
+    }
+    CHECK_INT(account_used(m.root) + account_kept(m.root), 0);
+    account_unref(m.root);
+    pthread_barrier_destroy(&m.barrier);
+}
+
+CASES(RUN(a_refused_charge_changes_nothing), RUN(rounding_never_refuses_near_a_cap), RUN(threads_leave_the_parent_at_zero),
+      RUN(a_tree_of_accounts_is_its_model))

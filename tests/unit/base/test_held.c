@@ -1,0 +1,159 @@
+/* Blocks that carry their charge: it is there before the memory, follows its size, and goes with it on any thread. */
+#include "base/held.h"
+
+#include <pthread.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/blob.h"
+#include "base/buf.h"
+#include "harness/check.h"
+
+CASE(a_block_is_charged_what_it_takes)
+{
+    struct account *a = account_new(NULL, ACCOUNT_USER, 0);
+    char *block = held_new(100, a);
+
+    CHECK(block != NULL && (uintptr_t)block % 16 == 0);
+    CHECK_INT(account_used(a), held_cost(100));
+    CHECK(held_cost(100) >= 100 + 2 * sizeof(void *));
+    for (int i = 0; i < 100; i++)
+        CHECK_INT(block[i], 0);
+    memset(block, 7, 100);
+    block = held_resize(block, 5000, a);
+    CHECK(block != NULL && block[99] == 7);
+    CHECK_INT(account_used(a), held_cost(5000));
+    block = held_resize(block, 10, a);
+    CHECK(block != NULL && block[9] == 7);
+    CHECK_INT(account_used(a), held_cost(10));
+    CHECK(held_free(block) == NULL && held_free(NULL) == NULL);
+    CHECK_INT(account_used(a), 0);
+    char *text = held_copy("abc", 3, a);
+    CHECK_TEXT(text, "abc");
+    held_free(text);
+    account_unref(a);
+}
+
+CASE(a_refusal_leaves_what_there_was)
+{
+    struct account *a = account_new(NULL, ACCOUNT_USER, 1000);
+    char *block = held_copy("abc", 3, a);
+
+    CHECK(held_new(1000, a) == NULL);
+    CHECK(held_copy("abc", SIZE_MAX, a) == NULL);
+    CHECK(held_resize(block, 5000, a) == NULL);
+    CHECK(held_resize(block, SIZE_MAX - 8, a) == NULL);
+    CHECK_TEXT(block, "abc");
+    CHECK_INT(account_used(a), held_cost(4));
+    CHECK_INT(account_refusals(a, ACCOUNT_USER), 2);
+    held_free(block);
+    account_unref(a);
+}
+
+static void *free_it(void *block)
+{
+    return held_free(block);
+}
+
+CASE(any_thread_frees_and_the_block_keeps_its_account)
+{
+    struct account *root = account_new(NULL, ACCOUNT_PROCESS, 0);
+    struct account *leaf = account_new_leaf(root, ACCOUNT_PEER, 0);
+    char *block = held_new(100000, leaf);
+    pthread_t thread;
+
+    account_unref(leaf);        /* its client has left: the block is what is left of it */
+    CHECK(account_used(root) >= 100000);
+    CHECK_INT(pthread_create(&thread, NULL, free_it, block), 0);
+    pthread_join(thread, NULL);
+    CHECK_INT(account_used(root), 0);
+    CHECK_INT(account_kept(root), 0);
+    account_unref(root);
+}
+
+CASE(what_stays_counts_as_kept)
+{
+    struct account *root = account_new(NULL, ACCOUNT_PROCESS, 0);
+    struct account *a = account_new(root, ACCOUNT_USER, 0);
+    size_t record = account_kept(root);
+    char *block = held_new(100, a);
+
+    held_keep(block);
+    held_keep(block);
+    held_keep(NULL);
+    CHECK_INT(account_used(a), 0);
+    CHECK_INT(account_kept(a), held_cost(100));
+    CHECK_INT(account_kept(root), held_cost(100) + record);
+    held_free(block);
+    CHECK_INT(account_kept(a), 0);
+    CHECK_INT(account_used(root) + account_kept(root), record);
+    account_unref(a);
+    account_unref(root);
+}
+
+/* ---- buffers ---- */
+
+CASE(a_held_buffer_grows_by_asking)
+{
+    struct account *a = account_new(NULL, ACCOUNT_USER, 2000);
+    struct held_buf b;
+
+    held_buf_init(&b, 0, a);
+    CHECK_INT(account_used(a), 0);
+    buf_add_text(&b.b, "abc");
+    CHECK(account_used(a) >= 128);
+    for (int i = 0; i < 2000 && !b.b.is_failed; i++)
+        buf_add_byte(&b.b, 'x');
+    CHECK(b.b.is_failed && b.b.len < 2000 && account_used(a) <= 2000);
+    CHECK(memcmp(b.b.ptr, "abcxxx", 6) == 0);
+    held_buf_set(&b, SLICE_LIT("short again"));
+    CHECK(!b.b.is_failed && slice_is(buf_slice(&b.b), "short again"));
+    held_buf_deinit(&b);
+    CHECK_INT(account_used(a), 0);
+    held_buf_deinit(&b);
+    buf_add_text(&b.b, "nobody pays for this");
+    CHECK(b.b.is_failed && !b.b.ptr);
+    account_unref(a);
+}
+
+CASE(a_held_buffer_holds_its_account)
+{
+    struct account *root = account_new(NULL, ACCOUNT_PROCESS, 0);
+    struct account *a = account_new(root, ACCOUNT_USER, 0);
+    struct held_buf b;
+
+    held_buf_init(&b, 0, a);
+    account_unref(a);           /* its owner has moved to another one */
+    buf_add_text(&b.b, "written all the same");
+    CHECK(account_used(root) > 0);
+    held_buf_keep(&b);
+    CHECK_INT(account_used(root), 0);
+    CHECK(slice_is(buf_slice(&b.b), "written all the same"));
+    held_buf_deinit(&b);
+    CHECK_INT(account_kept(root), 0);
+    account_unref(root);
+}
+
+CASE(a_blob_takes_over_what_a_held_buffer_was_charged)
+{
+    struct account *a = account_new(NULL, ACCOUNT_USER, 0), *other = account_new(NULL, ACCOUNT_USER, 0);
+    struct held_buf b;
+
+    held_buf_init(&b, 0, a);
+    buf_add_text(&b.b, "built");
+    size_t charged = account_used(a);
+    struct blob *blob = blob_try_adopt(&b.b, other);
+    CHECK(blob != NULL && !b.b.ptr);
+    CHECK_INT(account_used(a), charged);
+    CHECK(account_used(other) > 0 && account_used(other) < 128);
+    held_buf_deinit(&b);
+    account_unref(a);
+    CHECK_BYTES(blob->data, blob->len, "built", 5);
+    blob_unref(blob);
+    CHECK_INT(account_used(other), 0);
+    account_unref(other);
+}
+
+CASES(RUN(a_block_is_charged_what_it_takes), RUN(a_refusal_leaves_what_there_was), RUN(any_thread_frees_and_the_block_keeps_its_account),
+      RUN(what_stays_counts_as_kept), RUN(a_held_buffer_grows_by_asking), RUN(a_held_buffer_holds_its_account),
+      RUN(a_blob_takes_over_what_a_held_buffer_was_charged))
