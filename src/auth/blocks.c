@@ -30,6 +30,8 @@ struct blocks {
     struct store *store;
     struct map entries; /* key -> struct entry, owned */
     struct timer sweep;
+    block_watch *watch;
+    void *watch_arg;
 };
 
 static struct slice key_of(const struct entry *e)
@@ -53,12 +55,22 @@ static bool has_expired(const struct entry *e, int64_t now)
     return e->block.expires_at && e->block.expires_at <= now;
 }
 
+static void tell(const struct blocks *b, const struct block *block, bool holds)
+{
+    int64_t left_ms = block->expires_at * 1000 - clock_wall_ms();
+
+    if (b->watch)
+        b->watch(block, !block->expires_at ? UINT64_MAX : left_ms > 0 ? (uint64_t)left_ms : 0, holds, b->watch_arg);
+}
+
 static void drop(struct blocks *b, struct slice key)
 {
     struct entry *e = map_take(&b->entries, key);
 
-    if (e)
-        loop_count(b->loop, METRIC_BLOCKS, -1);
+    if (!e)
+        return;
+    loop_count(b->loop, METRIC_BLOCKS, -1);
+    tell(b, &e->block, false);
     mem_free(e);
 }
 
@@ -77,6 +89,7 @@ static void keep(struct blocks *b, struct slice key, const struct block *block)
     drop(b, key);
     map_put(&b->entries, key_of(e), e);
     loop_count(b->loop, METRIC_BLOCKS, 1);
+    tell(b, &e->block, true);
 }
 
 /* The map must not change during a walk, so the expired are collected first; what is over the count waits for the next one. */
@@ -107,6 +120,12 @@ struct blocks *blocks_new(struct loop *loop, struct store *store)
     map_init(&b->entries);
     timer_init(&b->sweep, on_sweep);
     return b;
+}
+
+void blocks_watch(struct blocks *b, block_watch *watch, void *arg)
+{
+    b->watch = watch;
+    b->watch_arg = arg;
 }
 
 void blocks_stop(struct blocks *b)

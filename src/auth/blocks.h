@@ -20,7 +20,7 @@ struct block {
     enum block_kind kind;
     int64_t expires_at; /* Unix seconds; 0 = never */
     struct slice subject,
-        reason; /* of an address: its usual spelling; both live as long as the block */
+        reason; /* of an address: its network as ip_network_print writes it; both live as long as the block */
 };
 
 enum { BLOCK_OK, BLOCK_FAILED };
@@ -30,6 +30,10 @@ typedef void block_done(int outcome, void *arg);
 
 struct blocks *blocks_new(struct loop *loop,
                           struct store *store); /* borrows both; empty until loaded */
+/* Every change of the table from here on, what expires and what is loaded included: `holds` from now on for left_ms (UINT64_MAX: for
+ * good), or no more. Once, before it is loaded. */
+typedef void block_watch(const struct block *block, uint64_t left_ms, bool holds, void *arg);
+void blocks_watch(struct blocks *b, block_watch *watch, void *arg);
 /* Reads what was kept. Until done (OK or FAILED) has come nobody may be let in. Once. */
 void blocks_load(struct blocks *b, block_done *done, void *arg);
 void blocks_stop(

@@ -5,6 +5,7 @@
 #include "base/account.h"
 #include "base/memory.h"
 #include "config/config.h"
+#include "peer/blocked.h"
 #include "peer/lease.h"
 #include "peer/subscriptions.h"
 #include "wire/ip.h"
@@ -26,6 +27,7 @@ void hub_init(struct hub *h, struct loop *loop, struct router *router, const str
 {
     *h = (struct hub){.loop = loop, .router = router, .info = info, .keys = keys, .process = process, .clients = process, .anonymous = process, .http = process};
     h->leases = leases_new(loop->set);
+    h->blocked = blocked_new(loop->set);
     h->events = account_new(NULL, ACCOUNT_OWN, 0);
     registry_init(&h->registry, loop);
     map_init(&h->users);
@@ -63,6 +65,7 @@ void hub_deinit(struct hub *h)
     account_table_deinit(&h->seats);
     account_table_deinit(&h->owners);
     h->events = account_unref(h->events);
+    h->blocked = blocked_free(h->blocked, h->loop->set);
     h->leases = leases_free(h->leases, h->loop->set);
 }
 

@@ -13,6 +13,7 @@
 struct account;
 struct blocks;
 struct buf;
+struct blocked;
 struct leases;
 struct revocations;
 struct router;
@@ -41,6 +42,7 @@ struct hub {
     struct account *anonymous;          /* below that: those without a login */
     struct account *http;               /* below that: HTTP connections, and those not logged in yet */
     struct leases *leases;              /* owned: one for each loop, which alone touches it (peer/lease.h) */
+    struct blocked *blocked;            /* owned: as the leases, of the addresses that are blocked (peer/blocked.h) */
     struct account *events;             /* a root of its own, of nobody's: who receives an event pays for it while it waits */
     /* hub loop only */
     struct registry registry;

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "http/conn.h"
 #include "http/request.h"
+#include "peer/blocked.h"
 #include "peer/peer.h"
 #include "wire/digest.h"
 #include "wire/ip.h"
@@ -82,6 +83,8 @@ int speaker_may_act(const struct peer *p, const struct speaker_proof *shown)
 
     if (!s || !shown)
         return s == NULL && shown == NULL ? SPEAKER_OK : SPEAKER_STRANGER;
+    if (blocked_covers(p, &shown->address))
+        return SPEAKER_BLOCKED;
     if (s->opened.has_token) {
         if (!shown->has_token || !is_same(shown->token, s->opened.token))
             return SPEAKER_STRANGER;

@@ -6,6 +6,8 @@
  *                                   cookies (Node.js, a page of another origin) holds nothing that others do not see: it is
  *                                   known by its address alone
  *
+ * From an address that is blocked nobody acts, whatever they show.
+ *
  * Asked before a batch has any effect, whichever transport it came by (peer/inbound.h). Loop of the peer. */
 #pragma once
 #include <netinet/in.h>
@@ -19,7 +21,7 @@ struct buf;
 struct http_request;
 struct peer;
 
-enum { SPEAKER_OK, SPEAKER_STRANGER, SPEAKER_EXPIRED };
+enum { SPEAKER_OK, SPEAKER_STRANGER, SPEAKER_EXPIRED, SPEAKER_BLOCKED };
 
 /* What a request shows. Digests are kept and compared, not secrets: how far two of them agree tells nothing about either. */
 struct speaker_proof {

@@ -142,7 +142,8 @@ static bool is_control(struct slice map, struct slice rest, struct slice *ret_ty
 int stream_take_post(struct peer *p, const struct post *post)
 {
     static const int outcomes[] = {
-        [SPEAKER_OK] = POST_OK, [SPEAKER_STRANGER] = POST_FORBIDDEN, [SPEAKER_EXPIRED] = POST_EXPIRED};
+        [SPEAKER_OK] = POST_OK, [SPEAKER_STRANGER] = POST_FORBIDDEN, [SPEAKER_EXPIRED] = POST_EXPIRED,
+        [SPEAKER_BLOCKED] = POST_BLOCKED};
     struct slice body = post_body(post), rest = body, map, type;
 
     if (mp_take(&rest, MP_MAX_DEPTH, &map) != MP_OK || !mp_is(map, MP_MAP))

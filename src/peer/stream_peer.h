@@ -33,7 +33,7 @@ struct stream_peer {
 };
 extern const struct peer_transport stream_transport;
 
-enum { POST_OK, POST_NO_STREAM, POST_FORBIDDEN, POST_EXPIRED, POST_MALFORMED };
+enum { POST_OK, POST_NO_STREAM, POST_FORBIDDEN, POST_EXPIRED, POST_BLOCKED, POST_MALFORMED };
 struct post;
 /* Handles the body of a post, if who sent it may act for the peer; may end the peer. Not POST_NO_STREAM. */
 int stream_take_post(struct peer *p, const struct post *post);

@@ -62,6 +62,11 @@ static void respond(struct http_request *req, int outcome)
         req->refused_by = access_rule_name(RULE_TOKEN);
         http_respond_error(req, 401, HTTP_F2, SLICE_LIT(TOKEN_HAS_EXPIRED));
         break;
+    case POST_BLOCKED:
+        loop_count(req->loop, METRIC_BLOCKED_REFUSED, 1);
+        req->refused_by = access_rule_name(RULE_BLOCKED);
+        http_respond_error(req, 403, HTTP_F2, SLICE_LIT("IP is blocked"));
+        break;
     case POST_MALFORMED:
         http_respond_error(req, 400, HTTP_F1, SLICE_LIT("The body must begin with a MessagePack map"));
         break;

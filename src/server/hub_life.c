@@ -16,6 +16,7 @@
 #include "base/random.h"
 #include "config/config.h"
 #include "manager/manager.h"
+#include "peer/blocked.h"
 #include "peer/lodging.h"
 #include "peer/subscription_store.h"
 #include "server/features.h"
@@ -138,6 +139,7 @@ bool hub_life_prepare(struct server *s)
         LOG(LOG_INFO, "store", "store", log_text("path", path));
         s->hub.revocations = revocations_new(s->hub.loop, s->hub.store);
         s->hub.blocks = blocks_new(s->hub.loop, s->hub.store);
+        blocked_follow(&s->hub);
         lodging_make_system(&s->hub);
     }
     mem_free(path);

@@ -41,6 +41,24 @@ void ip_network_print(const struct in6_addr *ip, char out[IP_TEXT_MAX])
         strcat(out, "/64"); /* the lower half is zero, so there is room */
 }
 
+bool ip_network_parse(const char *text, struct in6_addr *ret)
+{
+    static const char suffix[] = "/64";
+    char address[IP_TEXT_MAX] = "";
+    size_t n = strlen(text), n_suffix = sizeof(suffix) - 1;
+    bool has_suffix = n > n_suffix && strcmp(text + n - n_suffix, suffix) == 0;
+    struct in6_addr ip;
+
+    n -= has_suffix ? n_suffix : 0;
+    if (n >= sizeof(address))
+        return false;
+    memcpy(address, text, n);
+    if (!ip_parse(address, &ip) || (has_suffix && IN6_IS_ADDR_V4MAPPED(&ip)))
+        return false;
+    *ret = ip_network(&ip);
+    return true;
+}
+
 bool ip_is_within(const struct in6_addr *ip, const struct in6_addr *net, unsigned n_bits)
 {
     unsigned whole = n_bits / 8, rest = n_bits % 8;

@@ -16,4 +16,6 @@ bool ip_is_known(const struct in6_addr *ip);
 struct in6_addr ip_network(const struct in6_addr *ip);
 /* That as text: a dotted quad, or what ends in /64. */
 void ip_network_print(const struct in6_addr *ip, char out[IP_TEXT_MAX]);
+/* An address, which stands for its network, or what ip_network_print writes. On false *ret is untouched. */
+bool ip_network_parse(const char *text, struct in6_addr *ret);
 bool ip_is_within(const struct in6_addr *ip, const struct in6_addr *net, unsigned n_bits);

@@ -1,11 +1,13 @@
 """What somebody has opened ends with the token it came by, with a block, and when the token expires."""
 import asyncio
 import json
+import time
 
 import pytest
 
 from kit.hub import until
 from kit.http_stream import Stream
+from kit.golden import ROOT_TOKEN
 from kit.people import ROOT_ARGS, login, root, user
 from kit.tcp import Tcp
 from kit.web import client_for
@@ -224,6 +226,36 @@ async def test_an_upgrade_that_waits_is_refused_by_a_block(hub, start_server):
         assert not asking.done()
         await admin_call(boss)("block_ip", ADDRESS, 60, "spam")
         assert " 403 " in await asyncio.wait_for(asking, 15)
+
+
+@pytest.mark.req("S-71", "A-203")
+async def test_nobody_posts_from_a_blocked_address_into_a_stream_opened_elsewhere(hub, started):
+    boss = await root(hub)
+    ada = login("ada")
+    stream = await Stream.open(started, ada, client_id="flow")
+    roots = await Stream.open(started, ROOT_TOKEN, client_id="roots")
+
+    async def post(address, into=stream, token=ada):
+        answer = await into.post({"type": "ping"}, token=token, address=address)
+        return answer.status_code, answer.json() if answer.content else None
+    assert await post("127.0.0.2") == (200, None)
+    await admin_call(boss)("block_ip", "127.0.0.2", 60, "spam")
+    assert await post("127.0.0.2") == (403, {"detail": "IP is blocked"})
+    assert await post("127.0.0.1") == await post("127.0.0.2", roots, ROOT_TOKEN) == (200, None)
+    assert not stream.is_over
+    await admin_call(boss)("unblock_ip", "127.0.0.2")
+    await until(lambda: lifted(post))
+    began = time.monotonic()
+    await admin_call(boss)("block_ip", "127.0.0.2", 2, "short")
+    status = (await post("127.0.0.2"))[0]
+    assert status == 403 or time.monotonic() - began > 1     # a second is what a wall clock may cut off
+    await until(lambda: lifted(post))
+    await stream.close()
+    await roots.close()
+
+
+async def lifted(post):
+    return (await post("127.0.0.2"))[0] == 200
 
 
 @pytest.mark.req("S-72", "A-203")
