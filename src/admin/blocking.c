@@ -23,18 +23,19 @@ static const int64_t MOST_S = 100LL * 365 * 24 * 3600;
 
 /* ---- arguments ---- */
 
-/* An address in its usual spelling, so that it is found again however it is written. */
+/* The network of an address in its usual spelling, so that it is found again however it is written: of IPv6 a person has a /64, and
+ * another address of it with each connection. */
 static bool take_address(const struct rpc_call *call, char out[IP_TEXT_MAX], struct refusal *r)
 {
     struct slice text = slice_trim(call_text(call, 0));
     char copy[IP_TEXT_MAX] = "";
-    struct in6_addr ip;
+    struct in6_addr network;
 
     if (text.len < sizeof(copy) && !slice_has_byte(text, '\0'))
         memcpy(copy, text.ptr, text.len);
-    if (!ip_parse(copy, &ip))
+    if (!ip_network_parse(copy, &network))
         return refuse(r, "ValueError", "Invalid IP address: " SLICE_FMT, SLICE_ARG(text));
-    ip_print(&ip, out);
+    ip_network_print(&network, out);
     return true;
 }
 
@@ -109,7 +110,7 @@ static size_t kick(struct hub *h, const struct block *block)
                               .user = block->subject};
     struct buf reason;
 
-    if (block->kind == BLOCK_ADDRESS && !ip_parse(block->subject.ptr, &closing.address))
+    if (block->kind == BLOCK_ADDRESS && !ip_network_parse(block->subject.ptr, &closing.network))
         return 0;
     buf_init(&reason, 0);
     buf_add_fmt(&reason, "%s blocked: " SLICE_FMT, block->kind == BLOCK_USER ? "User" : "IP",

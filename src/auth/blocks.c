@@ -149,11 +149,45 @@ void blocks_free(struct blocks *b)
 
 /* ---- from and to the store: [expires_at, reason] ---- */
 
+static void store_block(struct blocks *b, struct slice key, const struct block *block, store_done *done, void *arg)
+{
+    struct buf bytes;
+
+    buf_init(&bytes, 0);
+    mp_add_array(&bytes, 2);
+    mp_add_int(&bytes, block->expires_at);
+    mp_add_str(&bytes, block->reason);
+    store_put(b->store, bucket, key, buf_slice(&bytes), block->expires_at, done, arg);
+    buf_deinit(&bytes);
+}
+
 struct loading {
     struct blocks *blocks;
     block_done *done;
     void *arg;
 };
+
+/* Of IPv6 a record may name one address, as they did at first: it becomes one of the network. */
+static bool keep_network(struct blocks *b, struct slice stored, struct block *block)
+{
+    struct slice subject = slice_from(stored, strlen(prefixes[BLOCK_ADDRESS]));
+    char text[IP_TEXT_MAX] = "", room[KEY_MAX];
+    struct in6_addr network;
+
+    if (subject.len >= sizeof(text) || slice_has_byte(subject, '\0'))
+        return false;
+    memcpy(text, subject.ptr, subject.len);
+    if (!ip_network_parse(text, &network))
+        return false;
+    ip_network_print(&network, text);
+    struct slice key = make_key(BLOCK_ADDRESS, slice_of(text), room);
+    keep(b, key, block);
+    if (!slice_eq(key, stored)) {
+        store_block(b, key, block, NULL, NULL);
+        store_remove(b->store, bucket, stored, NULL, NULL);
+    }
+    return true;
+}
 
 static bool load(struct blocks *b, struct slice key, struct slice bytes)
 {
@@ -168,6 +202,8 @@ static bool load(struct blocks *b, struct slice key, struct slice bytes)
         !mp_at(row, 1, &reason) || !mp_get_int(expires_at, &block.expires_at) ||
         !mp_get_str(reason, &block.reason))
         return false;
+    if (block.kind == BLOCK_ADDRESS)
+        return keep_network(b, key, &block);
     keep(b, key, &block);
     return true;
 }
@@ -221,20 +257,13 @@ bool block_add(struct blocks *b, const struct block *block, size_t max_blocks, b
 {
     char room[KEY_MAX];
     struct slice key = make_key(block->kind, block->subject, room);
-    struct buf bytes;
 
     LOOP_ASSERT(b->loop);
     ASSERT(key.len && block->reason.len <= BLOCK_REASON_MAX);
     if (b->entries.n_entries >= max_blocks && !map_find(&b->entries, key))
         return false;
     keep(b, key, block);
-    buf_init(&bytes, 0);
-    mp_add_array(&bytes, 2);
-    mp_add_int(&bytes, block->expires_at);
-    mp_add_str(&bytes, block->reason);
-    store_put(b->store, bucket, key, buf_slice(&bytes), block->expires_at, on_changed,
-              change_new(done, arg));
-    buf_deinit(&bytes);
+    store_block(b, key, block, on_changed, change_new(done, arg));
     return true;
 }
 
@@ -279,7 +308,7 @@ const struct block *block_of_address(const struct blocks *b, const struct in6_ad
 
     if (!b->entries.n_entries || !ip_is_known(ip))
         return NULL;
-    ip_print(ip, text);
+    ip_network_print(ip, text);
     return find(b, BLOCK_ADDRESS, slice_of(text));
 }
 

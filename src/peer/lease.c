@@ -13,6 +13,7 @@
 #include "peer/admission.h"
 #include "peer/hub.h"
 #include "peer/peer.h"
+#include "wire/ip.h"
 
 enum { EXPIRY_LOOK_MS = 60 * 1000 };    /* the wall clock may be set meanwhile */
 
@@ -24,8 +25,10 @@ bool closing_covers(const struct closing *c, const struct user *u, const struct 
     case CLOSING_USER:
         return u && (slice_is(c->user, u->id) || (u->parent && slice_is(c->user, u->parent)));
     default:
-        return IN6_ARE_ADDR_EQUAL(&c->address, address) && !(u && strcmp(u->id, "root") == 0);
+        break;
     }
+    struct in6_addr network = ip_network(address);
+    return ip_is_known(address) && IN6_ARE_ADDR_EQUAL(&c->network, &network) && !(u && strcmp(u->id, "root") == 0);
 }
 
 struct leases *leases_new(const struct loop_set *set)

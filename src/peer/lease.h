@@ -27,7 +27,7 @@ struct closing {
     enum { CLOSING_TOKEN, CLOSING_USER, CLOSING_ADDRESS } kind;
     const uint8_t *digest;      /* of the token: LINEAGE_DIGEST_BYTES of it count; what descends from it goes too */
     struct slice user;          /* id; children of their tokens go too. Of a token: the person (user_effective_id) it is of */
-    struct in6_addr address;    /* root comes in from anywhere */
+    struct in6_addr network;    /* of an address: all of it (wire/ip.h); root comes in from anywhere */
     struct slice reason;        /* for whom it closes */
     struct slice except;        /* address of a client that is left alone; or empty */
 };

@@ -134,6 +134,25 @@ async def test_a_blocked_address_is_out_whoever_comes_from_it(hub, started):
     assert (await http_answer(started, None, "198.51.100.7"))[0] == 200
 
 
+@pytest.mark.req("A-203", "S-62")
+async def test_of_ipv6_the_network_is_blocked(hub, started):
+    """As everything else that is counted by address: who has one address of a /64 has all."""
+    boss = await root(hub)
+    call = admin_call(boss)
+    ada = await hub.raw_open({"client_id": "a", "token": login("ada")}, **from_address("2001:db8:1:2::5"))
+    bob = await hub.raw_open({"client_id": "b", "token": login("bob")}, **from_address("2001:db8:1:3::5"))
+    await ada.joined()
+    await bob.joined()
+    assert await call("block_ip", "2001:db8:1:2:ffff::9", 60, "noise") == "Blocked IP 2001:db8:1:2::/64"
+    assert await ada.closed() == (1008, "IP blocked: noise")
+    assert (await hub.refused({"client_id": "late"}, **from_address("2001:db8:1:2::1"))).message == "IP is blocked: noise"
+    assert await http_answer(started, None, "2001:db8:1:2::2") == (403, {"detail": "IP is blocked: noise"})
+    assert (await http_answer(started, None, "2001:db8:1:3::2"))[0] == 200 and bob.is_open
+    assert [row["id"] for row in (await call("list_blocked"))["ips"]] == ["2001:db8:1:2::/64"]
+    assert await call("unblock_ip", "2001:db8:1:2::/64") == "Unblocked IP 2001:db8:1:2::/64"
+    assert (await http_answer(started, None, "2001:db8:1:2::2"))[0] == 200
+
+
 @pytest.mark.differs("the original believes everybody about addresses")
 @pytest.mark.req("A-209", "D-14")
 async def test_an_untrusted_peer_cannot_borrow_an_address(hub, start_server):

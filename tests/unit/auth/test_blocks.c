@@ -155,6 +155,27 @@ CASE(an_expired_or_lifted_block_holds_nobody)
     world_close(&w);
 }
 
+/* Of a record that names one address of IPv6 the network is blocked, and lifting it is for good. req: A-203 */
+CASE(of_ipv6_a_network_is_blocked)
+{
+    struct world w;
+
+    world_open(&w);
+    add(&w, BLOCK_ADDRESS, "2001:db8::7", 0);   /* as it was stored once */
+    end(&w);
+    start(&w);
+    end(&w);
+    start(&w);
+    CHECK(is_out_there(&w, "2001:db8::7") && is_out_there(&w, "2001:db8::ffff:1"));
+    CHECK(!is_out_there(&w, "2001:db8:0:1::7") && !is_out_there(&w, "192.0.2.7"));
+    block_remove(w.blocks, BLOCK_ADDRESS, SLICE_LIT("2001:db8::/64"), on_done, &w);
+    wait_done(&w, BLOCK_OK);
+    end(&w);
+    start(&w);
+    CHECK(!is_out_there(&w, "2001:db8::7"));
+    world_close(&w);
+}
+
 CASE(there_is_an_end_to_blocks)
 {
     struct world w;
@@ -175,4 +196,4 @@ CASE(there_is_an_end_to_blocks)
 }
 
 CASES(RUN(a_block_holds_for_children_and_after_a_restart), RUN(an_expired_or_lifted_block_holds_nobody),
-      RUN(there_is_an_end_to_blocks))
+      RUN(of_ipv6_a_network_is_blocked), RUN(there_is_an_end_to_blocks))

@@ -111,9 +111,9 @@ CASE(a_block_ends_a_person_or_a_place)
     check(&s, ".x....", JOIN_BLOCKED);
     leases_end(&s.k.hub, &(struct closing){.kind = CLOSING_USER, .user = SLICE_LIT("bob"), .reason = SLICE_LIT("no")});
     check(&s, "xxx...", JOIN_BLOCKED);
-    leases_end(&s.k.hub, &(struct closing){.kind = CLOSING_ADDRESS, .address = address("10.0.0.1"), .reason = SLICE_LIT("no")});
+    leases_end(&s.k.hub, &(struct closing){.kind = CLOSING_ADDRESS, .network = address("10.0.0.1"), .reason = SLICE_LIT("no")});
     check(&s, "xxx...", JOIN_BLOCKED);      /* root comes in from anywhere */
-    leases_end(&s.k.hub, &(struct closing){.kind = CLOSING_ADDRESS, .address = address("10.0.0.2"), .reason = SLICE_LIT("no")});
+    leases_end(&s.k.hub, &(struct closing){.kind = CLOSING_ADDRESS, .network = address("10.0.0.2"), .reason = SLICE_LIT("no")});
     check(&s, "xxx.xx", JOIN_BLOCKED);
     scene_deinit(&s);
 }

@@ -47,6 +47,32 @@ CASE(a_network_holds_what_begins_like_it)
     CHECK(ip_is_within(&ip, &net, 0));
 }
 
-CASES(RUN(two_spellings_of_an_address_are_one),
+static void check_network(const char *text, const char *wanted)
+{
+    char out[IP_TEXT_MAX];
+    struct in6_addr net = {0};
+
+    CHECK(ip_network_parse(text, &net) == (wanted != NULL));
+    if (!wanted)
+        return;
+    ip_network_print(&net, out);
+    CHECK_TEXT(out, wanted);
+}
+
+CASE(a_network_is_read_as_it_is_written)
+{
+    check_network("192.0.2.7", "192.0.2.7");
+    check_network("::ffff:192.0.2.7", "192.0.2.7");
+    check_network("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64");
+    check_network("2001:db8:1:2::/64", "2001:db8:1:2::/64");
+    check_network("2001:db8:1:2:3::/64", "2001:db8:1:2::/64");
+    check_network("192.0.2.7/64", NULL);
+    check_network("2001:db8::/48", NULL);
+    check_network("/64", NULL);
+    check_network("", NULL);
+    check_network("2001:0db8:0001:0002:0003:0004:0005:0006:0007:0008:0009/64", NULL);
+}
+
+CASES(RUN(a_network_is_read_as_it_is_written), RUN(two_spellings_of_an_address_are_one),
       RUN(what_is_no_address_is_refused_and_changes_nothing),
       RUN(a_network_holds_what_begins_like_it))
