@@ -108,7 +108,7 @@ static void generate(struct manager *m, struct rpc_call *call, struct mint_confi
         rpc_reject_text(call, error.class_name, slice_of(error.text));
     } else {
         note_cut(m, call, wanted_s, config->life_s);
-        LOG_EVENT(EVENT_TOKEN_MADE, log_text("by", call->user->id), log_text("workspace", config->workspace),
+        LOG_EVENT(EVENT_TOKEN_MADE, log_text("by", by->id), log_text("workspace", config->workspace),
                   log_text("permission", permission_letter(config->permission)), log_int("seconds", config->life_s));
         if (!generate_elsewhere(m, call, token, config->life_s))
             reply_text(call, slice_of(token));
@@ -228,7 +228,7 @@ static void on_revoked(int outcome, void *arg)
 }
 
 /* A digest says nothing about its token, and tells two apart. */
-static void log_revoked(const struct rpc_call *call, const struct token *token)
+static void log_revoked(const struct user *by, const struct token *token)
 {
     char head[17];
 
@@ -245,6 +245,7 @@ static void take_back(struct hub *h, struct rpc_call *call, const struct token *
     const struct client *caller_client = client_find(&h->registry, call->from_text);
     char owner[SHARER_MAX];
     struct revoking *r = MEM_NEW(struct revoking);
+    struct user *by = user_ref(call->user);     /* the call may be settled before revocation_add() returns */
     struct buf caller;
 
     r->call = call;
@@ -256,9 +257,9 @@ static void take_back(struct hub *h, struct rpc_call *call, const struct token *
                    &(struct revocation){token->digest, token->expires_at, mint_latest(token),
                                         sharer_of(call->user, caller_client, owner)},
                    &limits, on_revoked, r);
-    log_revoked(call, token);
     /* It holds from now on, so what it has opened ends now, however long the store takes. */
     if (revocation_has(h->revocations, token->digest)) {
+        log_revoked(by, token);
         (void)close_opened(h, &(struct closing){.kind = CLOSING_TOKEN,
                                                 .digest = token->digest,
                                                 .user = slice_of(user_effective_id(token->user)),
@@ -267,6 +268,7 @@ static void take_back(struct hub *h, struct rpc_call *call, const struct token *
         subscriptions_forget_line(h->subscriptions, token->digest);
     }
     buf_deinit(&caller);
+    user_unref(by);
 }
 
 /* One that goes with an earlier token of its line takes no place of its own. */
