@@ -108,7 +108,7 @@ static void generate(struct manager *m, struct rpc_call *call, struct mint_confi
         rpc_reject_text(call, error.class_name, slice_of(error.text));
     } else {
         note_cut(m, call, wanted_s, config->life_s);
-        LOG_EVENT(EVENT_TOKEN_MADE, log_text("by", by->id), log_text("workspace", config->workspace),
+        LOG_EVENT(EVENT_TOKEN_MADE, log_text("by", call->user->id), log_text("workspace", config->workspace),
                   log_text("permission", permission_letter(config->permission)), log_int("seconds", config->life_s));
         if (!generate_elsewhere(m, call, token, config->life_s))
             reply_text(call, slice_of(token));
@@ -234,7 +234,7 @@ static void log_revoked(const struct user *by, const struct token *token)
 
     for (unsigned i = 0; i < 8; i++)
         (void)snprintf(head + 2 * i, 3, "%02x", token->digest[i]);
-    LOG_EVENT(EVENT_TOKEN_REVOKED, log_text("by", call->user->id), log_text("token_user", token->user->id), log_text("token", head));
+    LOG_EVENT(EVENT_TOKEN_REVOKED, log_text("by", by->id), log_text("token_user", token->user->id), log_text("token", head));
 }
 
 static void take_back(struct hub *h, struct rpc_call *call, const struct token *token)
