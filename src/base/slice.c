@@ -125,6 +125,18 @@ bool slice_is_utf8(struct slice s)
     return true;
 }
 
+struct slice slice_utf8_whole(struct slice s)
+{
+    for (size_t n = 1; n < 4 && n <= s.len; n++) {
+        uint8_t c = (uint8_t)s.ptr[s.len - n];
+        if ((c & 0xc0) == 0x80)
+            continue;
+        size_t wants = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1;
+        return wants > n ? slice_to(s, s.len - n) : s;
+    }
+    return s;
+}
+
 struct slice slice_utf8_prefix(struct slice s, size_t n)
 {
     if (s.len <= n)

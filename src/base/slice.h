@@ -56,6 +56,8 @@ bool slice_has_byte(struct slice s, char byte);
 bool slice_cut(struct slice s, char byte, struct slice *ret_head, struct slice *ret_tail);
 /* Whether the bytes are well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool slice_is_utf8(struct slice s);
+/* Without a sequence that is cut at the end: what more bytes would complete. */
+struct slice slice_utf8_whole(struct slice s);
 /* The longest prefix of at most n bytes that does not end inside a UTF-8 sequence. */
 struct slice slice_utf8_prefix(struct slice s, size_t n);
 /* Equality whose time depends on the lengths only: for secrets. */

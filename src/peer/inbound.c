@@ -7,12 +7,14 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/held.h"
 #include "base/memory.h"
 #include "base/meter.h"
 #include "config/config.h"
 #include "hyphad/protocol.h"
 #include "peer/admission.h"
 #include "peer/events.h"
+#include "peer/frame_scan.h"
 #include "peer/greeting.h"
 #include "peer/login.h"
 #include "peer/peer.h"
@@ -176,7 +178,7 @@ static void forward(struct peer *p, const struct rpc_header *h, int kind, struct
         watch_target(p, to, h->session);
 }
 
-static void route(struct peer *p, const struct rpc_header *h, struct blob *blob)
+static void route(struct peer *p, const struct rpc_header *h, struct blob *blob, int tail)
 {
     char room[ADDRESS_ROOM], text[1024];
     struct address a;
@@ -192,8 +194,10 @@ static void route(struct peer *p, const struct rpc_header *h, struct blob *blob)
         refuse(p, h, h->to, why);
         return;
     }
-    int r = rpc_tail_check(h->tail, slice_is(h->type, "method"));
-    if (r == RPC_TAIL_FORBIDDEN)
+    int r = tail == PEER_TAIL_NEW ? rpc_tail_check(h->tail, slice_is(h->type, "method")) : tail;
+    if (r == PEER_TAIL_LOST)
+        lose_frame(p, h, to);
+    else if (r == RPC_TAIL_FORBIDDEN)
         refuse(p, h, to, "Invalid message: the payload has a key that only the hub may set");
     else if (r == RPC_TAIL_BAD)
         refuse_malformed(p, RPC_HEADER_BAD, h);
@@ -201,11 +205,41 @@ static void route(struct peer *p, const struct rpc_header *h, struct blob *blob)
         forward(p, h, kind, to, blob);
 }
 
-static void take_frame(struct peer *p, struct slice frame, struct blob *blob)
+static struct rpc_header_caps caps_of(const struct peer *p)
+{
+    const struct config *config = loop_config(p->pl->loop);
+
+    return (struct rpc_header_caps){(uint32_t)config->rpc_max_header_bytes, config->rpc_max_depth, config->rpc_max_pairs};
+}
+
+/* What has been found of a long frame as it came. */
+static int take_scan(struct peer *p, struct slice frame)
+{
+    struct frame_scan *s = p->scan;
+    int outcome = frame.len < FRAME_SCAN_FROM ? PEER_TAIL_NEW : PEER_TAIL_LOST;
+
+    if (s && s->n_seen == frame.len)
+        outcome = frame_scan_end(s);
+    p->scan = held_free(s);
+    return outcome;
+}
+
+void peer_part(struct peer *p, struct slice so_far)
+{
+    const struct rpc_header_caps caps = caps_of(p);
+
+    if (p->state != PEER_OPEN || so_far.len < FRAME_SCAN_FROM)
+        return;
+    if (!p->scan)
+        p->scan = frame_scan_new(p->account);
+    if (p->scan)
+        frame_scan_feed(p->scan, so_far, &caps);
+}
+
+static void take_frame(struct peer *p, struct slice frame, struct blob *blob, int tail)
 {
     struct loop *loop = p->pl->loop;
-    const struct config *config = loop_config(loop);
-    const struct rpc_header_caps caps = {(uint32_t)config->rpc_max_header_bytes, config->rpc_max_depth, config->rpc_max_pairs};
+    const struct rpc_header_caps caps = caps_of(p);
     struct rpc_header h;
 
     loop_count(loop, METRIC_CLIENT_REQUESTS, 1);
@@ -227,17 +261,18 @@ static void take_frame(struct peer *p, struct slice frame, struct blob *blob)
     else if (!slice_is(h.type, "method") && event_is_reserved(h.type))
         refuse_reserved(p, &h);
     else
-        route(p, &h, blob);
+        route(p, &h, blob, tail);
     pressure_check(p);
 }
 
-int peer_binary(struct peer *p, const struct speaker_proof *shown, struct slice frame, struct blob *blob)
+int peer_binary(struct peer *p, const struct speaker_proof *shown, const struct peer_frame *f)
 {
     int allowed = speaker_may_act(p, shown);
+    int tail = f->tail == PEER_TAIL_SCANNED ? take_scan(p, f->bytes) : f->tail;
 
     if (allowed != SPEAKER_OK)
         return allowed;
-    take_frame(p, frame, blob);
+    take_frame(p, f->bytes, f->blob, tail);
     return SPEAKER_OK;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/account.h"
 #include "base/buf.h"
+#include "base/held.h"
 #include "base/memory.h"
 #include "base/meter.h"
 #include "config/config.h"
@@ -145,6 +146,7 @@ void peer_free(struct peer *p)
     probe_settle(p, false);
     watch_forget_all(p);
     uploads_forget(p);
+    p->scan = held_free(p->scan);
     for (size_t i = 0; i < p->n_subscriptions; i++) {
         router_interest(pl->router, &p->endpoint, slice_of(p->subscriptions[i]), false);
         mem_free(p->subscriptions[i]);

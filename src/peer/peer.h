@@ -18,6 +18,7 @@
 #include "router/router.h"
 #include "wire/rpc_header.h"
 
+struct frame_scan;
 struct hub;
 struct http_request;
 struct meter;
@@ -87,6 +88,7 @@ struct peer {
     struct ring early;              /* messages that arrived before connection_info was sent */
     enum peer_state state;
     bool is_held, is_rate_held;     /* why it is not read */
+    bool is_read_only;              /* from JOINING on */
     bool is_overdrawn;              /* it ends: its account holds no more answers, and it takes none */
     /* from JOINING on */
     struct user *user;
@@ -94,14 +96,14 @@ struct peer {
     struct slice workspace, client_id;      /* inside full_id */
     uint64_t generation;
     struct meter *meter;            /* holds a reference, or NULL: counts what it sends */
-    bool is_read_only;
-    uint32_t since_s;               /* loop time when it came, or was admitted */
     char *stamp_bytes;              /* owned: the encoded pairs ws, from, user of every frame it sends */
     struct rpc_stamp stamp;
     char **subscriptions;           /* owned */
-    size_t n_subscriptions;
+    uint32_t n_subscriptions;
+    uint32_t since_s;               /* loop time when it came, or was admitted */
     struct watcher *watcher;        /* owned, of watch.c: the foreign clients whose end it is told of; NULL: none so far */
     struct uploads *uploads;        /* owned, of uploads.c: what others send it in chunks; NULL: nothing */
+    struct frame_scan *scan;        /* held: of the frame that is arriving; NULL: none, or a short one */
     double tokens;                  /* of the message rate */
     uint64_t tokens_ms;
 };

@@ -145,13 +145,18 @@ int stream_take_post(struct peer *p, const struct post *post)
         [SPEAKER_OK] = POST_OK, [SPEAKER_STRANGER] = POST_FORBIDDEN, [SPEAKER_EXPIRED] = POST_EXPIRED,
         [SPEAKER_BLOCKED] = POST_BLOCKED};
     struct slice body = post_body(post), rest = body, map, type;
+    struct peer_frame frame = {.bytes = body, .tail = post_tail(post)};
 
+    if (frame.tail != PEER_TAIL_NEW) {
+        loop_count(p->pl->loop, METRIC_BYTES_IN, (int64_t)body.len);
+        return outcomes[peer_binary(p, post_shown(post), &frame)];
+    }
     if (mp_take(&rest, MP_MAX_DEPTH, &map) != MP_OK || !mp_is(map, MP_MAP))
         return POST_MALFORMED;
     loop_count(p->pl->loop, METRIC_BYTES_IN, (int64_t)body.len);
     if (is_control(map, rest, &type))
         return outcomes[peer_control(p, post_shown(post), type)];
-    return outcomes[peer_binary(p, post_shown(post), body, NULL)];
+    return outcomes[peer_binary(p, post_shown(post), &frame)];
 }
 
 static void on_later(struct deferred *d)

@@ -40,4 +40,5 @@ int stream_take_post(struct peer *p, const struct post *post);
 void post_answer(struct post *post, int outcome);       /* from the stream's loop; the post is gone */
 struct post *post_of(struct list *link);
 struct slice post_body(const struct post *post);
+int post_tail(const struct post *post);     /* of struct peer_frame; PEER_TAIL_NEW: nobody has looked at it, and it is short */
 const struct speaker_proof *post_shown(const struct post *post);

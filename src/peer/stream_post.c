@@ -6,12 +6,17 @@
 #include "auth/token.h"
 #include "base/buf.h"
 #include "base/memory.h"
+#include "config/config.h"
 #include "http/request.h"
 #include "http/response.h"
+#include "loop/offload.h"
 #include "peer/access.h"
+#include "peer/frame_scan.h"
 #include "peer/hub.h"
+#include "peer/inbound.h"
 #include "peer/peer.h"
 #include "peer/stream_peer.h"
+#include "wire/mp.h"
 #include "wire/url.h"
 
 struct post {
@@ -23,6 +28,10 @@ struct post {
     struct handle stream;
     struct speaker_proof shown;
     int outcome;
+    struct job job;             /* the look at a long one */
+    struct rpc_header_caps caps;
+    bool is_map;                /* what it found: it begins with a map; */
+    int tail;                   /* of struct peer_frame */
 };
 
 struct post *post_of(struct list *link)
@@ -33,6 +42,11 @@ struct post *post_of(struct list *link)
 struct slice post_body(const struct post *post)
 {
     return http_body_slice(&post->body);
+}
+
+int post_tail(const struct post *post)
+{
+    return post->tail;
 }
 
 const struct speaker_proof *post_shown(const struct post *post)
@@ -141,6 +155,51 @@ static bool read_key(struct peer_loop *pl, struct http_request *req, struct slic
     return ok;
 }
 
+/* ---- a long one is looked at beside the loop ---- */
+
+static void post_look(struct job *job)
+{
+    struct post *post = CONTAINER_OF(job, struct post, job);
+    struct slice body = post_body(post), rest = body, map;
+    struct rpc_header h;
+
+    post->is_map = mp_take(&rest, MP_MAX_DEPTH, &map) == MP_OK && mp_is(map, MP_MAP);
+    post->tail = RPC_TAIL_BAD;
+    if (post->is_map && rpc_header_peek(body, &post->caps, &h) == RPC_HEADER_OK)
+        post->tail = rpc_tail_check(h.tail, slice_is(h.type, "method"));
+}
+
+static void post_send(struct post *post)
+{
+    post->mail.run = run_post;
+    loop_post(post->from, post->at, &post->mail);
+}
+
+static void post_looked(struct job *job)
+{
+    struct post *post = CONTAINER_OF(job, struct post, job);
+
+    if (post->is_map) {
+        post_send(post);
+        return;
+    }
+    post->at = post->from;
+    post_answer(post, POST_MALFORMED);
+}
+
+static void post_look_beside(struct post *post)
+{
+    const struct config *config = loop_config(post->from);
+    struct http_request *req = http_request_resume(post->ticket);
+
+    post->caps = (struct rpc_header_caps){(uint32_t)config->rpc_max_header_bytes, config->rpc_max_depth, config->rpc_max_pairs};
+    post->job = (struct job){.class = OFFLOAD_BULK, .work = post_look, .done = post_looked};
+    if (offload(post->from, &post->job) == OFFLOAD_OK)
+        return;
+    http_respond_error(req, 503, HTTP_F1, SLICE_LIT("Too many large messages are being read, please retry"));
+    post_free(post);
+}
+
 void stream_on_post(struct http_request *req, void *arg)
 {
     struct peer_loop *pl = &((struct peer_loop *)arg)[req->loop->index];
@@ -168,6 +227,9 @@ void stream_on_post(struct http_request *req, void *arg)
         post_answer(post, POST_NO_STREAM);
         return;
     }
-    post->mail.run = run_post;
-    loop_post(pl->loop, post->at, &post->mail);
+    post->tail = PEER_TAIL_NEW;
+    if (post_body(post).len < FRAME_SCAN_FROM)
+        post_send(post);
+    else
+        post_look_beside(post);
 }

@@ -27,9 +27,14 @@ static void on_binary(struct ws_conn *ws, struct slice frame, struct blob *blob)
     struct peer *p = ws->owner;
 
     if (p->state == PEER_OPEN)
-        (void)peer_binary(p, NULL, frame, blob);
+        (void)peer_binary(p, NULL, &(struct peer_frame){frame, blob, blob ? PEER_TAIL_SCANNED : PEER_TAIL_NEW});
     else if (p->state == PEER_GREETING)
         login_undecodable(p);
+}
+
+static void on_part(struct ws_conn *ws, struct slice so_far)
+{
+    peer_part(ws->owner, so_far);
 }
 
 static void on_pong(struct ws_conn *ws)
@@ -55,7 +60,7 @@ static void on_end(struct ws_conn *ws, enum ws_end why)
     peer_gone(p, texts[why]);
 }
 
-static const struct ws_ops ws_ops = {.on_text = on_text, .on_binary = on_binary, .on_pong = on_pong, .on_end = on_end};
+static const struct ws_ops ws_ops = {.on_text = on_text, .on_binary = on_binary, .on_part = on_part, .on_pong = on_pong, .on_end = on_end};
 
 static void do_send(struct peer *p, struct msg *m)
 {

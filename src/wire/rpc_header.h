@@ -76,3 +76,5 @@ MUST_CHECK int rpc_tail_check(struct slice tail, bool is_method);
 bool rpc_method_reaches_inside(struct slice path);
 /* One of the keys the payload of a call may have. */
 bool rpc_tail_is_payload_key(struct slice k);
+/* One of the keys the hub vouches for. */
+bool rpc_tail_is_reserved_key(struct slice k);

@@ -12,6 +12,11 @@ void rpc_joined_init(struct rpc_joined *j)
     *j = (struct rpc_joined){.at = JOINED_START};
 }
 
+void rpc_joined_init_tail(struct rpc_joined *j, bool is_method)
+{
+    *j = (struct rpc_joined){.at = JOINED_BETWEEN, .has_type = true, .is_event = !is_method};
+}
+
 bool rpc_joined_is_whole(const struct rpc_joined *j)
 {
     return (j->at == JOINED_BETWEEN || j->at == JOINED_END) && !j->n_head;
@@ -27,6 +32,8 @@ static int end_key(struct rpc_joined *j)
     struct slice key = text_of(j);
 
     j->value = JOINED_ANY;
+    if (j->at == JOINED_PAYLOAD && j->is_event)
+        return !j->is_long && rpc_tail_is_reserved_key(key) ? RPC_JOINED_FORBIDDEN : RPC_JOINED_OK;
     if (j->at == JOINED_PAYLOAD)
         return !j->is_long && rpc_tail_is_payload_key(key) ? RPC_JOINED_OK : RPC_JOINED_FORBIDDEN;
     if (slice_is(key, "method") && !j->is_long)

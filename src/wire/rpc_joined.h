@@ -28,9 +28,13 @@ struct rpc_joined {
     bool is_long;               /* and does not fit */
     enum { JOINED_ANY, JOINED_TYPE, JOINED_METHOD } value;      /* what the next value of the routing map is */
     bool has_type;
+    bool is_event;              /* the payload is no call's: its keys are any but those the hub vouches for */
 };
 
 void rpc_joined_init(struct rpc_joined *j);
+/* For a frame that comes whole, but little by little: what is fed is what stands behind its routing map, and the outcome is what
+ * rpc_tail_check says of it. */
+void rpc_joined_init_tail(struct rpc_joined *j, bool is_method);
 /* The next bytes. After anything but OK it is of no more use. */
 MUST_CHECK int rpc_joined_feed(struct rpc_joined *j, struct slice bytes);
 /* Whether what was fed is a whole frame. */

@@ -37,7 +37,7 @@ bool rpc_method_reaches_inside(struct slice path)
     return false;
 }
 
-static bool is_reserved_key(struct slice k)
+bool rpc_tail_is_reserved_key(struct slice k)
 {
     static const char *const reserved[] = {"ctx",  "from",   "ws",      "user",  "to",
                                            "type", "method", "session", "parent"};
@@ -63,7 +63,7 @@ int rpc_tail_check(struct slice tail, bool is_method)
     for (uint64_t n = head.n_inside / 2; n; n--) {
         if (mp_skip(&in, &key) != MP_OK || mp_skip(&in, &value) != MP_OK || !mp_get_str(key, &text))
             return RPC_TAIL_BAD;
-        is_forbidden = is_forbidden || (is_method ? !rpc_tail_is_payload_key(text) : is_reserved_key(text));
+        is_forbidden = is_forbidden || (is_method ? !rpc_tail_is_payload_key(text) : rpc_tail_is_reserved_key(text));
     }
     if (in.len)
         return RPC_TAIL_BAD;

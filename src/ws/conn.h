@@ -38,6 +38,9 @@ struct ws_ops {
     void (*on_binary)(struct ws_conn *ws, struct slice frame, struct blob *blob);
     void (*on_pong)(struct ws_conn *ws);
     void (*on_end)(struct ws_conn *ws, enum ws_end why);
+    /* More of a binary message that comes in parts, before on_binary; so_far is all there is of it. Good for the call; nothing may be
+     * closed in it. NULL: not wanted. */
+    void (*on_part)(struct ws_conn *ws, struct slice so_far);
 };
 
 enum ws_state { WS_OPEN, WS_CLOSING, WS_DEAF, WS_GONE };

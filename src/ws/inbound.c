@@ -28,6 +28,8 @@ struct ws_partial {
     unsigned n_fragments;
     struct blob *blob;              /* the message's bytes; its len is capacity */
     size_t n_filled;
+    size_t n_text;                  /* of a text: bytes that are known to be whole characters */
+    bool is_bad_text;
 };
 
 struct ws_partial *ws_partial_free(struct ws_partial *p)
@@ -44,15 +46,36 @@ static void count_in(struct ws_conn *ws, size_t n)
     loop_count(ws->stream->loop, METRIC_BYTES_IN, (int64_t)n);
 }
 
-static void deliver(struct ws_conn *ws, uint8_t opcode, struct slice data, struct blob *blob)
+static void bad_text(struct ws_conn *ws)
+{
+    ws_fail(ws, 1007, "Text is not UTF-8", WS_END_PROTOCOL);
+}
+
+/* n_text: bytes of a text that have been looked at. */
+static void deliver(struct ws_conn *ws, uint8_t opcode, struct slice data, struct blob *blob, size_t n_text)
 {
     count_in(ws, data.len);
     if (opcode == WS_BINARY)
         ws->ops->on_binary(ws, data, blob);
-    else if (slice_is_utf8(data))
+    else if (slice_is_utf8(slice_from(data, n_text)))
         ws->ops->on_text(ws, data);
     else
-        ws_fail(ws, 1007, "Text is not UTF-8", WS_END_PROTOCOL);
+        bad_text(ws);
+}
+
+/* A message grows: what has come is looked at now, not when all is there. */
+static void look_at_part(struct ws_conn *ws, struct ws_partial *p)
+{
+    struct slice so_far = slice_make(p->blob->data, p->n_filled);
+
+    if (p->opcode == WS_BINARY) {
+        if (ws->ops->on_part)
+            ws->ops->on_part(ws, so_far);
+        return;
+    }
+    struct slice whole = slice_from(slice_utf8_whole(so_far), p->n_text);
+    p->is_bad_text = p->is_bad_text || !slice_is_utf8(whole);
+    p->n_text += whole.len;
 }
 
 static void deliver_control(struct ws_conn *ws, uint8_t opcode, struct slice payload)
@@ -152,8 +175,10 @@ static size_t take_payload(struct ws_conn *ws, struct ws_partial *p, char *bytes
         char *to = is_control ? p->control + p->n_payload : p->blob->data + p->n_filled;
         memcpy(to, bytes, take);
         ws_unmask((uint8_t *)to, take, p->head.mask, p->n_payload);
-        if (!is_control)
+        if (!is_control) {
             p->n_filled += take;
+            look_at_part(ws, p);
+        }
     }
     p->n_payload += take;
     return take;
@@ -181,7 +206,7 @@ static void end_frame(struct ws_conn *ws)
     ws->partial = NULL;
     if (ws->state == WS_OPEN) {
         struct slice data = slice_make(p->blob ? p->blob->data : NULL, p->n_filled);
-        deliver(ws, p->opcode, data, p->blob);
+        deliver(ws, p->opcode, data, p->blob, p->n_text);
     }
     ws_partial_free(p);
 }
@@ -208,6 +233,10 @@ static size_t feed_partial(struct ws_conn *ws, char *bytes, size_t n)
         p->head_bytes[p->n_head++] = (uint8_t)bytes[used++];
     }
     used += take_payload(ws, p, bytes + used, n - used);
+    if (p->is_bad_text && ws->state == WS_OPEN) {
+        bad_text(ws);
+        return n;
+    }
     if (p->n_payload == p->head.payload_len)
         end_frame(ws);
     return used;
@@ -232,7 +261,7 @@ static size_t feed_whole(struct ws_conn *ws, char *bytes, size_t n)
     if (h.opcode >= WS_CLOSE)
         deliver_control(ws, h.opcode, data);
     else if (ws->state == WS_OPEN)
-        deliver(ws, h.opcode, data, NULL);
+        deliver(ws, h.opcode, data, NULL, 0);
     return h.head_len + data.len;
 }
 

@@ -179,5 +179,35 @@ CASE(spoiled_frames_are_judged_as_whole_ones_are)
     buf_deinit(&b);
 }
 
-CASES(RUN(a_call_is_taken_wherever_it_is_cut), RUN(the_payload_says_nothing_the_hub_vouches_for), RUN(what_is_no_call_is_refused),
+/* What stands behind a routing map, of a frame that comes little by little; what both find wrong with it may differ. */
+CASE(a_tail_is_judged_as_a_whole_one_is)
+{
+    static const char *const keys[] = {"ctx", "from", "ws", "user", "to", "type", "method", "session", "parent", "args", "x", "t"};
+    struct dice d = {0x7a11};
+    struct buf b;
+
+    buf_init(&b, 0);
+    for (int round = 0; round < 20000; round++) {
+        struct rpc_joined j;
+        uint32_t n_keys = dice_below(&d, 4), n_bytes = 1 + dice_below(&d, 30);
+        bool is_method = dice_below(&d, 2);
+        int r = RPC_JOINED_OK;
+        buf_clear(&b);
+        mp_add_map(&b, n_keys);
+        for (uint32_t i = 0; i < n_keys; i++)
+            add_pair(&b, keys[dice_below(&d, ARRAY_LEN(keys))], "x");
+        if (!dice_below(&d, 3))
+            b.ptr[dice_below(&d, (uint32_t)b.len)] = (char)dice_next(&d);
+        b.len -= dice_below(&d, 6) ? 0 : dice_below(&d, (uint32_t)b.len);
+        rpc_joined_init_tail(&j, is_method);
+        for (struct slice rest = buf_slice(&b); rest.len && r == RPC_JOINED_OK; rest = slice_from(rest, n_bytes))
+            r = rpc_joined_feed(&j, slice_to(rest, n_bytes));
+        int whole = rpc_tail_check(buf_slice(&b), is_method);
+        CHECK_INT(r == RPC_JOINED_OK && rpc_joined_is_whole(&j), whole == RPC_TAIL_OK);
+        CHECK(whole != RPC_TAIL_FORBIDDEN || r == RPC_JOINED_FORBIDDEN);
+    }
+    buf_deinit(&b);
+}
+
+CASES(RUN(a_tail_is_judged_as_a_whole_one_is), RUN(a_call_is_taken_wherever_it_is_cut), RUN(the_payload_says_nothing_the_hub_vouches_for), RUN(what_is_no_call_is_refused),
       RUN(spoiled_frames_are_judged_as_whole_ones_are))
