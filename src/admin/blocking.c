@@ -5,6 +5,7 @@
 
 #include "admin/room.h"
 #include "auth/blocks.h"
+#include "auth/revocation.h"
 #include "auth/user.h"
 #include "base/clock.h"
 #include "base/log_event.h"
@@ -133,6 +134,8 @@ static void add(struct admin *a, struct rpc_call *call, const struct block *bloc
         rpc_reject(call, "RuntimeError", "Too many blocks: %zu are kept (--max-blocks)", max);
         return;
     }
+    if (block->expires_at)
+        revocations_note_time(a->hub->revocations);
     size_t n = kick(a->hub, block);
     LOG_EVENT(EVENT_BLOCKED, log_slice("subject", block->subject), log_int("until", block->expires_at),
               log_int("kicked", (int64_t)n), log_slice("reason", block->reason));
@@ -204,7 +207,14 @@ void admin_unblock_ip(struct rpc_call *call, void *arg)
 
 /* ---- list_blocked ---- */
 
-static void add_row(struct mp_open *list, const struct block *block, int64_t now)
+static int64_t left_s(const struct block *block)
+{
+    uint64_t now_ms = clock_mono_ms();
+
+    return block->until_ms > now_ms ? (int64_t)((block->until_ms - now_ms + 999) / 1000) : 0;
+}
+
+static void add_row(struct mp_open *list, const struct block *block)
 {
     struct buf *b = list->buf;
 
@@ -215,19 +225,18 @@ static void add_row(struct mp_open *list, const struct block *block, int64_t now
     mp_add_text(b, "reason");
     mp_add_str(b, block->reason);
     mp_add_text(b, "ttl_seconds");
-    mp_add_int(b, block->expires_at ? block->expires_at - now : FOREVER);
+    mp_add_int(b, block->expires_at ? left_s(block) : FOREVER);
 }
 
 static void add_kind(struct buf *b, const struct blocks *blocks, enum block_kind kind)
 {
-    int64_t now = clock_wall_ms() / 1000;
     const struct block *block;
     struct mp_open list;
 
     mp_open_array(&list, b);
     for (size_t cursor = 0; (block = blocks_next(blocks, &cursor));) {
         if (block->kind == kind)
-            add_row(&list, block, now);
+            add_row(&list, block);
     }
     mp_close(&list);
 }

@@ -50,17 +50,22 @@ static struct slice make_key(enum block_kind kind, struct slice subject, char ro
     return slice_make(room, n + subject.len);
 }
 
-static bool has_expired(const struct entry *e, int64_t now)
+static bool has_expired(const struct entry *e)
 {
-    return e->block.expires_at && e->block.expires_at <= now;
+    return e->block.until_ms <= clock_mono_ms();
+}
+
+static uint64_t end_of(const struct block *block, int64_t now_s)
+{
+    uint64_t left_s = block->expires_at > now_s ? (uint64_t)(block->expires_at - now_s) : 0;
+
+    return block->expires_at ? clock_mono_ms() + left_s * 1000 : UINT64_MAX;
 }
 
 static void tell(const struct blocks *b, const struct block *block, bool holds)
 {
-    int64_t left_ms = block->expires_at * 1000 - clock_wall_ms();
-
     if (b->watch)
-        b->watch(block, !block->expires_at ? UINT64_MAX : left_ms > 0 ? (uint64_t)left_ms : 0, holds, b->watch_arg);
+        b->watch(block, holds, b->watch_arg);
 }
 
 static void drop(struct blocks *b, struct slice key)
@@ -74,7 +79,8 @@ static void drop(struct blocks *b, struct slice key)
     mem_free(e);
 }
 
-static void keep(struct blocks *b, struct slice key, const struct block *block)
+/* now_s: by the clock that says when it ends. */
+static void keep(struct blocks *b, struct slice key, const struct block *block, int64_t now_s)
 {
     struct entry *e = mem_new(sizeof(*e) + key.len + block->reason.len);
     size_t prefix = strlen(prefixes[block->kind]);
@@ -83,7 +89,7 @@ static void keep(struct blocks *b, struct slice key, const struct block *block)
     memcpy(e->text, key.ptr, key.len);
     if (block->reason.len)
         memcpy(e->text + key.len, block->reason.ptr, block->reason.len);
-    e->block = (struct block){block->kind, block->expires_at,
+    e->block = (struct block){block->kind, block->expires_at, end_of(block, now_s),
                               slice_make(e->text + prefix, key.len - prefix),
                               slice_make(e->text + key.len, block->reason.len)};
     drop(b, key);
@@ -97,16 +103,17 @@ static void on_sweep(struct timer *t)
 {
     struct blocks *b = CONTAINER_OF(t, struct blocks, sweep);
     struct entry **expired = mem_new(SWEEP_MAX * sizeof(*expired));
-    int64_t now = clock_wall_ms() / 1000;
     size_t cursor = 0, n = 0;
     void *value;
 
     while (n < SWEEP_MAX && map_next(&b->entries, &cursor, NULL, &value)) {
-        if (has_expired(value, now))
+        if (has_expired(value))
             expired[n++] = value;
     }
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        store_remove(b->store, bucket, key_of(expired[i]), NULL, NULL);
         drop(b, key_of(expired[i]));
+    }
     mem_free(expired);
     timer_start(b->loop, &b->sweep, n == SWEEP_MAX ? 0 : SWEEP_MS);
 }
@@ -157,18 +164,19 @@ static void store_block(struct blocks *b, struct slice key, const struct block *
     mp_add_array(&bytes, 2);
     mp_add_int(&bytes, block->expires_at);
     mp_add_str(&bytes, block->reason);
-    store_put(b->store, bucket, key, buf_slice(&bytes), block->expires_at, done, arg);
+    store_put(b->store, bucket, key, buf_slice(&bytes), 0, done, arg);
     buf_deinit(&bytes);
 }
 
 struct loading {
     struct blocks *blocks;
+    int64_t now_s;
     block_done *done;
     void *arg;
 };
 
 /* Of IPv6 a record may name one address, as they did at first: it becomes one of the network. */
-static bool keep_network(struct blocks *b, struct slice stored, struct block *block)
+static bool keep_network(struct blocks *b, struct slice stored, const struct block *block, int64_t now_s)
 {
     struct slice subject = slice_from(stored, strlen(prefixes[BLOCK_ADDRESS]));
     char text[IP_TEXT_MAX] = "", room[KEY_MAX];
@@ -181,7 +189,7 @@ static bool keep_network(struct blocks *b, struct slice stored, struct block *bl
         return false;
     ip_network_print(&network, text);
     struct slice key = make_key(BLOCK_ADDRESS, slice_of(text), room);
-    keep(b, key, block);
+    keep(b, key, block, now_s);
     if (!slice_eq(key, stored)) {
         store_block(b, key, block, NULL, NULL);
         store_remove(b->store, bucket, stored, NULL, NULL);
@@ -189,7 +197,7 @@ static bool keep_network(struct blocks *b, struct slice stored, struct block *bl
     return true;
 }
 
-static bool load(struct blocks *b, struct slice key, struct slice bytes)
+static bool load(struct blocks *b, struct slice key, struct slice bytes, int64_t now_s)
 {
     struct slice rest = bytes, row, expires_at, reason;
     struct block block = {0};
@@ -203,8 +211,8 @@ static bool load(struct blocks *b, struct slice key, struct slice bytes)
         !mp_get_str(reason, &block.reason))
         return false;
     if (block.kind == BLOCK_ADDRESS)
-        return keep_network(b, key, &block);
-    keep(b, key, &block);
+        return keep_network(b, key, &block, now_s);
+    keep(b, key, &block, now_s);
     return true;
 }
 
@@ -213,7 +221,7 @@ static void on_row(int outcome, struct slice key, struct slice bytes, void *arg)
     struct loading *l = arg;
 
     if (outcome == STORE_OK) {
-        if (!load(l->blocks, key, bytes))
+        if (!load(l->blocks, key, bytes, l->now_s))
             LOG(LOG_WARN, "auth", "block record does not parse", log_slice("key", key));
         return;
     }
@@ -222,11 +230,11 @@ static void on_row(int outcome, struct slice key, struct slice bytes, void *arg)
     mem_free(l);
 }
 
-void blocks_load(struct blocks *b, block_done *done, void *arg)
+void blocks_load(struct blocks *b, int64_t now_s, block_done *done, void *arg)
 {
     struct loading *l = MEM_NEW(struct loading);
 
-    *l = (struct loading){b, done, arg};
+    *l = (struct loading){b, now_s, done, arg};
     store_scan(b->store, bucket, on_row, l);
 }
 
@@ -262,7 +270,7 @@ bool block_add(struct blocks *b, const struct block *block, size_t max_blocks, b
     ASSERT(key.len && block->reason.len <= BLOCK_REASON_MAX);
     if (b->entries.n_entries >= max_blocks && !map_find(&b->entries, key))
         return false;
-    keep(b, key, block);
+    keep(b, key, block, clock_wall_ms() / 1000);
     store_block(b, key, block, on_changed, change_new(done, arg));
     return true;
 }
@@ -292,7 +300,7 @@ static const struct block *find(const struct blocks *b, enum block_kind kind, st
     if (!b->entries.n_entries)
         return NULL;
     const struct entry *e = map_find(&b->entries, make_key(kind, subject, room));
-    return e && !has_expired(e, clock_wall_ms() / 1000) ? &e->block : NULL;
+    return e && !has_expired(e) ? &e->block : NULL;
 }
 
 const struct block *block_of_user(const struct blocks *b, const struct user *u)
@@ -314,11 +322,10 @@ const struct block *block_of_address(const struct blocks *b, const struct in6_ad
 
 const struct block *blocks_next(const struct blocks *b, size_t *cursor)
 {
-    int64_t now = clock_wall_ms() / 1000;
     void *value;
 
     while (map_next(&b->entries, cursor, NULL, &value)) {
-        if (!has_expired(value, now))
+        if (!has_expired(value))
             return &((struct entry *)value)->block;
     }
     return NULL;

@@ -45,6 +45,7 @@ struct revocations {
     struct map shares;              /* owner -> struct share, owned */
     size_t n_anonymous;
     struct timer sweep;
+    bool is_shared;                 /* others go by the steady time too */
     int64_t steady_s, noted_s;      /* the steady time at since_ms; what the store has of it */
     uint64_t since_ms;
 };
@@ -90,6 +91,20 @@ static void note_steady(struct revocations *r)
     mp_add_int(&bytes, r->noted_s);
     store_put(r->store, own_bucket, slice_of(steady_key), buf_slice(&bytes), 0, NULL, NULL);
     buf_deinit(&bytes);
+}
+
+int64_t revocations_now(const struct revocations *r)
+{
+    LOOP_ASSERT(r->loop);
+    return certain_now(r);
+}
+
+void revocations_note_time(struct revocations *r)
+{
+    LOOP_ASSERT(r->loop);
+    if (!r->is_shared)
+        note_steady(r);
+    r->is_shared = true;
 }
 
 /* ---- entries and their shares ---- */
@@ -199,7 +214,7 @@ static bool sweep(struct revocations *r)
     for (size_t i = 0; i < n; i++)
         drop_entry(r, past[i]);
     mem_free(past);
-    if (r->entries.n_entries && steady_now(r) - r->noted_s >= NOTE_EVERY_S)
+    if ((r->entries.n_entries || r->is_shared) && steady_now(r) - r->noted_s >= NOTE_EVERY_S)
         note_steady(r);
     return n == SWEEP_MAX;
 }
@@ -353,7 +368,7 @@ void revocation_add(struct revocations *r, const struct revocation *v, const str
         return;
     }
     if (!known) {
-        if (!r->entries.n_entries)
+        if (!r->entries.n_entries && !r->is_shared)
             note_steady(r);
         add_entry(r, v);
     }

@@ -28,6 +28,10 @@ void revocations_load(struct revocations *r, revocation_done *done, void *arg);
 /* Ends the sweeping: before the loop stops and the store closes. */
 void revocations_stop(struct revocations *r);
 void revocations_free(struct revocations *r);       /* after the store has closed: it may still hold callbacks before */
+/* The least that it can be now, Unix seconds: the wall clock, or the time that only the running server moves when that is behind. */
+int64_t revocations_now(const struct revocations *r);
+/* Somebody else goes by it too: it is written down now, and every ten minutes from here on. */
+void revocations_note_time(struct revocations *r);
 /* Drops what nobody needs any longer; done by itself every minute. */
 void revocations_sweep(struct revocations *r);
 

@@ -69,10 +69,10 @@ static void run_change(struct loop *loop, struct mail *mail)
     mem_free(m);
 }
 
-static void on_block(const struct block *block, uint64_t left_ms, bool holds, void *arg)
+static void on_block(const struct block *block, bool holds, void *arg)
 {
     struct hub *h = arg;
-    struct entry e = {.until_ms = left_ms == UINT64_MAX ? UINT64_MAX : clock_mono_ms() + left_ms};
+    struct entry e = {.until_ms = block->until_ms};
     char text[IP_TEXT_MAX] = "";
 
     if (block->kind != BLOCK_ADDRESS || block->subject.len >= sizeof(text))

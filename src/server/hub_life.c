@@ -219,7 +219,7 @@ static void on_revocations(int outcome, void *arg)
         return;
     }
     if (outcome == REVOCATION_OK)
-        blocks_load(s->hub.blocks, on_blocks, s);
+        blocks_load(s->hub.blocks, revocations_now(s->hub.revocations), on_blocks, s);
     else
         give_up(s, "the records of revoked tokens cannot be read from the store (its log line says why)");
 }

@@ -247,8 +247,8 @@ CASE(limits_name_who_has_reached_them)
 CASE(who_is_blocked_stays_out_by_name_and_by_address)
 {
     const struct asked a = {"blocked", "child", "", false, "ws-a", "c1", NULL, NULL, 0};
-    struct block user = {BLOCK_USER, 0, SLICE_LIT("bob"), SLICE_LIT("spam")};
-    struct block there = {BLOCK_ADDRESS, 0, SLICE_LIT("192.0.2.7"), SLICE_LIT("noise")};
+    struct block user = {.kind = BLOCK_USER, .subject = SLICE_LIT("bob"), .reason = SLICE_LIT("spam")};
+    struct block there = {.kind = BLOCK_ADDRESS, .subject = SLICE_LIT("192.0.2.7"), .reason = SLICE_LIT("noise")};
     struct workspace *w = NULL;
     struct kept kept = {false};
     struct kit k;
