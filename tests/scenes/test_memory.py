@@ -6,6 +6,7 @@ import pytest
 
 from kit.hub import until
 from kit.raw import Raw
+from test_queue import queue_of
 
 N, INDEXES, A_SET = 500, 4000, 600
 FREE_LIMITS = {"HYPHA_MAX_CONNECTIONS_PER_USER": "100000", "HYPHA_MAX_CLIENTS_PER_WORKSPACE": "100000",
@@ -91,3 +92,19 @@ async def test_a_quiet_peer_holds_nothing_of_what_others_could_use(hub, start_se
         one = await hub.raw(f"quiet-{i}", server=server, workspace=keeper.workspace, token=token)
         assert await one.call("services.default.echo", i) == i
     await until(lambda: server.metric("hyphad_under_way_bytes") <= before, timeout=20)
+
+
+@pytest.mark.req("S-92")
+async def test_who_waits_pays_for_the_waiting(hub, start_server):
+    """Records of calls, of what their handlers keep, and of pops; all of it is back when the one that waits has gone."""
+    n = 100
+    server = start_server(env=FREE_LIMITS)
+    waiting = await hub.raw("waiting", server=server)
+    queue = await queue_of(waiting)
+    await until(lambda: server.metric("hyphad_under_way_bytes") == 0, timeout=20)
+    pops = [asyncio.ensure_future(queue.pop(f"q{i % 10}", 60)) for i in range(n)]
+    await until(lambda: server.metric("hyphad_queue_waiting_pops") == n, timeout=20)
+    assert server.metric("hyphad_under_way_bytes") >= n * 900
+    waiting.cut()
+    await until(lambda: server.metric("hyphad_under_way_bytes") == 0, timeout=20)
+    await asyncio.gather(*pops, return_exceptions=True)
