@@ -153,7 +153,7 @@ static struct uploads *uploads_get(struct peer *p)
     map_init(&all->by_key);
     list_init(&all->by_age);
     timer_init(&all->age, on_age);
-    timer_start(p->pl->loop, &all->age, p->pl->loop->config->chunk_ttl_ms);
+    timer_start(p->pl->loop, &all->age, loop_config(p->pl->loop)->chunk_ttl_ms);
     return p->uploads = all;
 }
 
@@ -233,7 +233,7 @@ static void on_age(struct timer *t)
 {
     struct peer *p = CONTAINER_OF(t, struct uploads, age)->peer;
     struct loop *loop = p->pl->loop;
-    uint64_t ttl_ms = loop->config->chunk_ttl_ms;
+    uint64_t ttl_ms = loop_config(loop)->chunk_ttl_ms;
     struct upload *u;
 
     timer_start(loop, t, ttl_ms);
