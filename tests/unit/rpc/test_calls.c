@@ -282,11 +282,22 @@ static void nothing(struct loop *l, void *arg)
     (void)arg;
 }
 
+/* So many bytes of room are left. Returns what takes the others. */
+static size_t fill_up(size_t n_left)
+{
+    size_t n;
+
+    do {    /* a heartbeat may be under way */
+        n = payer->cap_bytes - account_used(payer) - account_kept(payer) - n_left;
+    } while (account_charge(payer, n) != ACCOUNT_OK);
+    return n;
+}
+
 /* Both records of a call, the one that waits and the one that is waited for, and what its handler keeps. req: S-92 */
 CASE(what_is_under_way_is_paid_by_who_asks)
 {
     world_open(&w);
-    payer = account_new(NULL, ACCOUNT_PROCESS, 0);
+    payer = account_new(NULL, ACCOUNT_PROCESS, 1000000);
     on_loop(&w, 0, open_dave, NULL);
     CHECK(dave != NULL);
     size_t before = account_used(payer), of_one;
@@ -296,7 +307,7 @@ CASE(what_is_under_way_is_paid_by_who_asks)
     of_one = account_used(payer) - before;
     CHECK(of_one >= sizeof(struct pending) + sizeof(struct call) + 512);
 
-    payer->cap_bytes = account_used(payer) + account_kept(payer) + sizeof(struct pending) / 2;
+    size_t filled = fill_up(sizeof(struct pending) / 2), more = of_one - 512 - sizeof(struct pending) / 2;
     struct question *refused = question_new(dave, "*/bob", "services.calc.keep");
     question_ask(&w, refused);
     CHECK_INT(refused->outcome, RPC_OVERLOADED);
@@ -304,7 +315,7 @@ CASE(what_is_under_way_is_paid_by_who_asks)
     CHECK(world_count(&w, METRIC_CHARGES_REFUSED) >= 1);    /* a heartbeat may be another */
     /* Room for the record that waits and for the frame, none for the callee's: the frame is dropped there, and that is told as far
      * as there is room for it. Nothing of it stays. */
-    payer->cap_bytes = account_used(payer) + account_kept(payer) + of_one - 512;
+    account_release(payer, more);
     struct question *half = question_new(dave, "*/bob", "services.calc.keep");
     question_begin(&w, half);
     while (world_count(&w, METRIC_HUB_CALLS) < 2)
@@ -314,6 +325,7 @@ CASE(what_is_under_way_is_paid_by_who_asks)
 
     on_loop(&w, 1, settle_kept, NULL);
     on_loop(&w, 0, close_dave, NULL);
+    account_release(payer, filled - more);
     CHECK_INT(account_used(payer), 0);
     account_unref(payer);
     question_free(first);
