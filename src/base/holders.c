@@ -1,4 +1,5 @@
-/* holders: a binary heap of those who hold something, by how much; a change moves one of them up or down. */
+/* holders: a binary heap of those who hold something, by how much; a change moves one of them up
+ * or down. */
 #include "base/holders.h"
 
 #include <string.h>
@@ -9,7 +10,7 @@
 struct holder {
     struct list holdings;
     size_t n;
-    size_t at;              /* in the heap */
+    size_t at; /* in the heap */
     size_t name_len;
     char name[];
 };
@@ -172,7 +173,8 @@ struct holding *holders_oldest(const struct holders *h, struct slice name)
 
 struct holding *holders_give_way(const struct holders *h, struct slice name, size_t n)
 {
-    const struct holder *own = map_find(&h->by_name, name), *largest = h->by_name.n_entries ? h->heap[0] : NULL;
+    const struct holder *own = map_find(&h->by_name, name),
+                        *largest = h->by_name.n_entries ? h->heap[0] : NULL;
 
     if (!largest || own == largest || largest->n < (own ? own->n : 0) + n)
         return oldest(own);

@@ -16,17 +16,20 @@ static bool take(struct http_rate *r, char mark, const struct login_asking *a,
 }
 
 /* A code is remembered for an hour. Half of the tenth at once, and the other half over the hour. */
-static bool take_code(struct http_rate *r, const struct login_asking *a, unsigned *ret_retry_after_s)
+static bool take_code(struct http_rate *r, const struct login_asking *a,
+                      unsigned *ret_retry_after_s)
 {
     enum { PART = 20, HOUR_S = 3600 };
     double n = (double)a->max_pending / PART;
 
     if (n < LOGIN_MAILS_PER_MINUTE)
         n = LOGIN_MAILS_PER_MINUTE;
-    return take(r, 'c', a, (struct http_rate_tier){n / HOUR_S, n, HOUR_S * 1000}, ret_retry_after_s);
+    return take(r, 'c', a, (struct http_rate_tier){n / HOUR_S, n, HOUR_S * 1000},
+                ret_retry_after_s);
 }
 
-bool login_rates_take(struct http_rate *r, const struct login_asking *a, unsigned *ret_retry_after_s)
+bool login_rates_take(struct http_rate *r, const struct login_asking *a,
+                      unsigned *ret_retry_after_s)
 {
     static const struct {
         char mark;
@@ -37,6 +40,7 @@ bool login_rates_take(struct http_rate *r, const struct login_asking *a, unsigne
                  [LOGIN_RATE_EXCHANGES] = {'x', LOGIN_EXCHANGES_PER_MINUTE}};
     unsigned n = kinds[a->kind].per_minute;
 
-    return take(r, kinds[a->kind].mark, a, (struct http_rate_tier){n / 60.0, n, 0}, ret_retry_after_s) &&
+    return take(r, kinds[a->kind].mark, a, (struct http_rate_tier){n / 60.0, n, 0},
+                ret_retry_after_s) &&
            (a->kind != LOGIN_RATE_MAILS || take_code(r, a, ret_retry_after_s));
 }

@@ -1,5 +1,6 @@
-/* search_index: a share is counted in bytes of texts, with a flat rate for what each service costs beside them; the account
- * is charged for what SQLite makes of them: a copy, and an index of about the same size. */
+/* search_index: a share is counted in bytes of texts, with a flat rate for what each service costs
+ * beside them; the account is charged for what SQLite makes of them: a copy, and an index of about
+ * the same size. */
 #include "manager/search_index.h"
 
 #include <string.h>
@@ -22,7 +23,7 @@ enum { FLAT_BYTES = 512, COPIES = 3 };
 struct indexed {
     struct holding holding;
     const struct service *service;
-    struct account *payer;      /* holds a reference */
+    struct account *payer; /* holds a reference */
     size_t n_kept;
 };
 
@@ -58,8 +59,10 @@ static struct slice text_of(struct slice map, const char *key, size_t max)
     return slice_utf8_prefix(text, max);
 }
 
-/* In the order of enum search_field. Of the creator only the id: the rest is not for everybody (D-47). */
-static size_t read_fields(const struct service *s, struct buf *schema_texts, struct slice fields[TEXT_INDEX_FIELDS])
+/* In the order of enum search_field. Of the creator only the id: the rest is not for everybody
+ * (D-47). */
+static size_t read_fields(const struct service *s, struct buf *schema_texts,
+                          struct slice fields[TEXT_INDEX_FIELDS])
 {
     struct slice info = slice_make(s->info, s->info_len), schema = {NULL, 0};
     size_t n = FLAT_BYTES;
@@ -107,7 +110,8 @@ static void make_way(struct search_index *x, struct holding *g)
 {
     struct indexed *e = CONTAINER_OF(g, struct indexed, holding);
 
-    LOG(LOG_DEBUG, "manager", "a service is no longer found by its texts: the index is full of those of its owner",
+    LOG(LOG_DEBUG, "manager",
+        "a service is no longer found by its texts: the index is full of those of its owner",
         log_text("service", e->service->full_id));
     loop_count(x->hub->loop, METRIC_SEARCH_DROPPED, 1);
     drop(x, e);
@@ -131,7 +135,8 @@ static bool make_room(struct search_index *x, struct slice name, size_t n)
     return true;
 }
 
-static bool put(struct search_index *x, const struct service *s, const struct slice fields[TEXT_INDEX_FIELDS], size_t n)
+static bool put(struct search_index *x, const struct service *s,
+                const struct slice fields[TEXT_INDEX_FIELDS], size_t n)
 {
     char room[SHARER_MAX];
     struct slice name = sharer_of(s->client->user, s->client, room);
@@ -164,7 +169,8 @@ static void on_service(struct registry_watch *w, const struct service *s)
     size_t n = read_fields(s, &texts, fields);
     if (!put(x, s, fields, n)) {
         loop_count(x->hub->loop, METRIC_SEARCH_DROPPED, 1);
-        LOG(LOG_DEBUG, "manager", "a service is not found by its texts: its owner has no room in the index",
+        LOG(LOG_DEBUG, "manager",
+            "a service is not found by its texts: its owner has no room in the index",
             log_text("service", s->full_id));
     }
     buf_deinit(&texts);

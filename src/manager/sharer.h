@@ -1,5 +1,6 @@
-/* sharer: by which name somebody has a share of what many fill: people by their id, children of their tokens too; the anonymous,
- * who are new ones with every connection, by the network they come from. Hub loop. */
+/* sharer: by which name somebody has a share of what many fill: people by their id, children of
+ * their tokens too; the anonymous, who are new ones with every connection, by the network they
+ * come from. Hub loop. */
 #pragma once
 #include "base/slice.h"
 

@@ -1,5 +1,6 @@
-/* creator: how many of the workspaces that are loaded each person has made. Counted as they come and go, so that asking for a
- * quota walks nothing. Who is merely named as an owner has made none: otherwise anybody could use up somebody's quota. */
+/* creator: how many of the workspaces that are loaded each person has made. Counted as they come
+ * and go, so that asking for a quota walks nothing. Who is merely named as an owner has made none:
+ * otherwise anybody could use up somebody's quota. */
 #include "base/account.h"
 #include "base/memory.h"
 #include "registry/records.h"
@@ -7,7 +8,7 @@
 struct creator {
     size_t n_workspaces;
     size_t key_len;
-    char key[];         /* a user's id */
+    char key[]; /* a user's id */
 };
 
 static bool is_counted(const struct workspace *w)

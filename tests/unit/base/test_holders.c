@@ -69,12 +69,12 @@ CASE(who_has_most_gives_way_with_the_oldest)
     CHECK(holders_give_way(&h, bob, 10) == &a[0]);
     CHECK(holders_give_way(&h, ada, 10) == &a[0]);
     CHECK(holders_give_way(&h, eve, 40) == &a[0]);
-    CHECK(!holders_give_way(&h, eve, 41));          /* would have more than who is to give way */
-    CHECK(holders_give_way(&h, bob, 31) == &b[0]);  /* the same, but has something */
+    CHECK(!holders_give_way(&h, eve, 41));         /* would have more than who is to give way */
+    CHECK(holders_give_way(&h, bob, 31) == &b[0]); /* the same, but has something */
     holding_leave(&h, &a[0]);
     CHECK(holders_oldest(&h, ada) == &a[1]);
     holding_take(&h, &b[1], bob, 20);
-    CHECK(holders_give_way(&h, bob, 1) == &b[0]);   /* of equals one's own */
+    CHECK(holders_give_way(&h, bob, 1) == &b[0]); /* of equals one's own */
     CHECK(holders_give_way(&h, ada, 1) == &a[1]);
     holding_take(&h, &c, eve, 1);
     for (int i = 0; i < 4; i++)
