@@ -4,12 +4,15 @@
 
 #include <string.h>
 
+#include "wire/address.h"
 #include "wire/mp.h"
 
 static const struct slice any = {"*", 1};
 
 static bool check_part(struct slice part, struct refusal *r)
 {
+    if (part.len > GLOB_MAX && glob_is(part))
+        return refuse(r, "ValueError", "A pattern may have at most %d bytes", GLOB_MAX);
     for (size_t i = 0; i < part.len; i++) {
         char c = part.ptr[i];
         bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -129,6 +132,8 @@ bool list_query_read(struct slice query, struct slice context, struct list_query
     if (!cut_app(&q, r) || !check_part(q.visibility, r) || !check_part(q.workspace, r) ||
         !check_part(q.client, r) || !check_part(q.name, r) || !check_part(q.app, r))
         return false;
+    if (q.type.len > GLOB_MAX && glob_is(q.type))
+        return refuse(r, "ValueError", "A pattern may have at most %d bytes", GLOB_MAX);
     if (!q.workspace.len)
         q.workspace = context;
     if (slice_eq(q.workspace, any))

@@ -2,6 +2,9 @@
  * itself. */
 #include "manager/listing.h"
 
+#include <string.h>
+
+#include "base/memory.h"
 #include "manager/access.h"
 #include "manager/reply.h"
 #include "manager/room.h"
@@ -40,23 +43,147 @@ static bool is_shown(const struct rpc_call *call, const struct list_query *q,
            slice_is(call->workspace, s->client->workspace->id);
 }
 
-void listing_walk(struct hub *h, const struct rpc_call *call, const struct list_query *q,
-                  bool with_unlisted, void (*each)(const struct service *s, void *arg), void *arg)
-{
-    struct service_query sq = {.workspace = q->workspace,
-                               .client = q->client,
-                               .name = q->name,
-                               .type = q->type,
-                               .app_id = q->app};
-    enum access_purpose purpose = with_unlisted ? ACCESS_LIST_UNLISTED : ACCESS_LIST;
-    struct service_cursor cursor;
-    const struct service *s;
+/* ---- the walk ---- */
 
-    service_query_start(&cursor, &h->registry, &sq);
-    while ((s = service_query_next(&cursor))) {
-        if (is_shown(call, q, s, purpose))
-            each(s, arg);
+enum { AT_ONCE = 4 }; /* services between two looks at the clock */
+
+static void listing_free(struct listing *l)
+{
+    if (l->is_walking)
+        service_walk_end(&l->walk);
+    list_unlink(&l->link);
+    list_unlink(&l->more.link);
+    held_buf_deinit(&l->out);
+    mem_free(l->workspaces);
+    mem_free(l);
+}
+
+static void listing_finish(struct listing *l)
+{
+    mp_close(&l->list);
+    l->done(l, l->arg);
+    listing_free(l);
+}
+
+static void walk_workspace(struct listing *l, struct slice workspace)
+{
+    struct service_query q = {.workspace = workspace,
+                              .client = l->query.client,
+                              .name = l->query.name,
+                              .type = l->query.type,
+                              .app_id = l->query.app};
+
+    service_walk_start(&l->walk, &l->hub->registry, &q);
+    l->is_walking = true;
+}
+
+/* False: there is no other. */
+static bool next_workspace(struct listing *l)
+{
+    struct slice id;
+
+    if (l->is_walking)
+        service_walk_end(&l->walk);
+    l->is_walking = false;
+    if (l->at >= l->workspaces_len)
+        return false;
+    id = slice_of(l->workspaces + l->at);
+    l->at += id.len + 1;
+    walk_workspace(l, id);
+    return true;
+}
+
+static void see(struct listing *l, const struct service *s)
+{
+    enum access_purpose purpose = l->with_unlisted ? ACCESS_LIST_UNLISTED : ACCESS_LIST;
+
+    if (!is_shown(l->call, &l->query, s, purpose))
+        return;
+    if (l->n_skip) {
+        l->n_skip--;
+        return;
     }
+    l->n_left--;
+    l->each(l, s);
+}
+
+/* Whether it is at the end. */
+static bool go_on(struct listing *l)
+{
+    struct service *s;
+
+    for (unsigned n = 1; !l->has_gone && l->n_left && !l->out.b.is_failed; n++) {
+        if (l->is_walking && service_walk_step(&l->walk, &s)) {
+            if (s)
+                see(l, s);
+        } else if (!next_workspace(l)) {
+            return true;
+        }
+        if (n % AT_ONCE == 0 && loop_is_late(l->hub->loop))
+            return false;
+    }
+    return true;
+}
+
+static void on_turn(struct deferred *d)
+{
+    struct listing *l = CONTAINER_OF(d, struct listing, more);
+
+    if (go_on(l))
+        listing_finish(l);
+    else
+        loop_again(l->hub->loop, &l->more);
+}
+
+/* Nobody waits for it any more. */
+static void on_gone(struct rpc_call *call)
+{
+    struct listing *l = call->state;
+
+    l->has_gone = true;
+}
+
+/* The ids of all there are now. */
+static void note_workspaces(struct listing *l)
+{
+    struct buf ids;
+    size_t at = 0;
+    void *value;
+
+    buf_init(&ids, 0);
+    while (map_next(&l->hub->registry.workspaces, &at, NULL, &value)) {
+        const struct workspace *w = value;
+        if (!list_is_empty(&w->services))
+            buf_add(&ids, w->id, strlen(w->id) + 1);
+    }
+    l->workspaces_len = ids.len;
+    l->workspaces = buf_take(&ids);
+}
+
+void listing_start(const struct listing *from, struct list *all)
+{
+    struct listing *l = MEM_NEW(struct listing);
+
+    *l = *from;
+    list_init(&l->link);
+    list_init(&l->more.link);
+    l->more.run = on_turn;
+    list_link(all, &l->link);
+    held_buf_init(&l->out, 0, rpc_call_payer(l->call));
+    mp_open_array(&l->list, &l->out.b);
+    l->call->state = l;
+    l->call->on_gone = on_gone;
+    if (l->query.workspace.len)
+        walk_workspace(l, l->query.workspace);
+    else
+        note_workspaces(l);
+    on_turn(&l->more);
+}
+
+void listings_end(struct list *all)
+{
+    while (!list_is_empty(all))
+        listing_finish(LIST_ENTRY(all->next, struct listing, link));
 }
 
 static bool check_unlisted(const struct rpc_call *call, const struct list_query *q,
@@ -82,25 +209,16 @@ static bool check_unlisted(const struct rpc_call *call, const struct list_query 
     return true;
 }
 
-struct list_out {
-    const struct rpc_call *call;
-    struct mp_open list;
-    uint64_t n_skip, n_left;
-};
-
-static void add_service(const struct service *s, void *arg)
+static void add_service(struct listing *l, const struct service *s)
 {
-    struct list_out *out = arg;
+    mp_item(&l->list);
+    service_info_add(&l->out.b, slice_make(s->info, s->info_len), view_of(l->call, s));
+}
 
-    if (out->n_skip) {
-        out->n_skip--;
-        return;
-    }
-    if (!out->n_left)
-        return;
-    out->n_left--;
-    mp_item(&out->list);
-    service_info_add(out->list.buf, slice_make(s->info, s->info_len), view_of(out->call, s));
+static void on_listed(struct listing *l, void *arg)
+{
+    (void)arg;
+    reply_buf(l->call, &l->out.b);
 }
 
 static bool read_count(const struct rpc_call *call, unsigned i, uint64_t otherwise, uint64_t *ret,
@@ -122,22 +240,14 @@ static bool read_count(const struct rpc_call *call, unsigned i, uint64_t otherwi
 void do_list_services(struct rpc_call *call, void *arg)
 {
     struct manager *m = arg;
-    struct list_out out = {.call = call};
-    struct list_query q;
+    struct listing l = {.hub = m->hub, .call = call, .with_unlisted = call_bool(call, 1, false), .each = add_service, .done = on_listed};
     struct refusal r;
-    struct buf b;
-    bool with_unlisted = call_bool(call, 1, false);
 
-    if (!list_query_read(call->args[0], call->workspace, &q, &r) ||
-        !read_count(call, 4, 0, &out.n_skip, &r) ||
-        !read_count(call, 5, UINT64_MAX, &out.n_left, &r) ||
-        (with_unlisted && !check_unlisted(call, &q, &r))) {
+    if (!list_query_read(call->args[0], call->workspace, &l.query, &r) ||
+        !read_count(call, 4, 0, &l.n_skip, &r) ||
+        !read_count(call, 5, UINT64_MAX, &l.n_left, &r) ||
+        (l.with_unlisted && !check_unlisted(call, &l.query, &r)))
         reply_refusal(call, &r);
-        return;
-    }
-    buf_init(&b, 0);
-    mp_open_array(&out.list, &b);
-    listing_walk(m->hub, call, &q, with_unlisted, add_service, &out);
-    mp_close(&out.list);
-    reply_buf(call, &b);
+    else
+        listing_start(&l, &m->listings);
 }

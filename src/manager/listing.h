@@ -5,13 +5,37 @@
 #include <stddef.h>
 
 #include "base/buf.h"
+#include "base/list.h"
+#include "loop/loop.h"
 #include "manager/list_query.h"
+#include "registry/registry.h"
+#include "wire/mp.h"
 
 struct hub;
 struct rpc_call;
-struct service;
 
-/* Calls `each` for every service the query selects and the caller may see, in order of
- * registration within a workspace. The registry must not change meanwhile. */
-void listing_walk(struct hub *h, const struct rpc_call *call, const struct list_query *q,
-                  bool with_unlisted, void (*each)(const struct service *s, void *arg), void *arg);
+/* A walk over the services a query selects and the caller may see, in order of registration within a workspace, in as many turns as
+ * it takes: services may come and go meanwhile. */
+struct listing {
+    struct hub *hub;
+    struct rpc_call *call;      /* must live until `done`; what the query borrows from it too */
+    struct list_query query;
+    bool with_unlisted;
+    struct held_buf out;        /* what `each` has written, paid by the caller */
+    struct mp_open list;        /* an array in it, open */
+    uint64_t n_skip, n_left;    /* of those seen: how many are left out, how many are wanted then */
+    void (*each)(struct listing *l, const struct service *s);
+    void (*done)(struct listing *l, void *arg);     /* the list is closed; frees nothing */
+    void *arg;
+    /* this file's own */
+    struct list link;           /* in `all` */
+    struct deferred more;
+    struct service_walk walk;
+    bool is_walking, has_gone;
+    char *workspaces;           /* owned: the ids of those still to be walked, each with its NUL; NULL: there is one, in the query */
+    size_t workspaces_len, at;
+};
+
+/* Of a listing whose first seven fields and `arg` are set; copied. all: where it stands while it is under way. */
+void listing_start(const struct listing *l, struct list *all);
+void listings_end(struct list *all);        /* those under way are answered with what they have */

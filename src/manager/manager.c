@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "config/config.h"
 #include "manager/auth_provider.h"
+#include "manager/listing.h"
 #include "manager/room.h"
 #include "manager/service_glob.h"
 #include "manager/service_info.h"
@@ -126,6 +127,7 @@ struct manager *manager_new(struct hub *h, struct rpc_loop *rl)
     service_cache_init(&m->objects);
     list_init(&m->deletions);
     list_init(&m->globs);
+    list_init(&m->listings);
     event_log_init(&m->event_log, h);
     if (loop_config(h->loop)->enable_service_search)
         m->search = service_search_new(h);
@@ -146,6 +148,7 @@ void manager_free(struct manager *m)
     LOOP_ASSERT(m->hub->loop);
     auth_provider_close(m);
     service_globs_end(&m->globs);
+    listings_end(&m->listings);
     rpc_host_close(m->host);
     for (size_t i = 0; i < MANAGER_N_PLACES; i++)
         rpc_host_close(m->places[i].host);

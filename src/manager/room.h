@@ -34,6 +34,7 @@ struct manager {
     /* hub loop only */
     struct list deletions; /* struct deletion: waiting for the store */
     struct list globs;     /* of service_glob.c: searches under way */
+    struct list listings;  /* of listing.c: listings under way */
     /* effective user id -> struct asker, owned: who has requests to clients under way */
     struct map askers;
     struct service_cache objects; /* for the callers of HTTP requests */

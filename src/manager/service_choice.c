@@ -77,6 +77,8 @@ bool service_id_read(struct slice text, struct slice context, struct service_id 
     default:
         return refuse(r, "AssertionError", "Invalid service id: " SLICE_FMT, SLICE_ARG(text));
     }
+    if (ret->is_glob && text.len > GLOB_MAX)
+        return refuse(r, "ValueError", "A pattern may have at most %d bytes", GLOB_MAX);
     if (!ret->workspace.len)
         ret->workspace = context;
     if (slice_is(ret->workspace, "*") && !ret->is_manager)

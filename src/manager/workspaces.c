@@ -66,21 +66,15 @@ void do_check_status(struct rpc_call *call, void *arg)
 
 /* ---- get_summary (5.7) ---- */
 
-struct summary {
-    const struct rpc_call *call;
-    struct mp_open services;
-};
-
-static void add_summary_service(const struct service *s, void *arg)
+static void add_summary_service(struct listing *l, const struct service *s)
 {
     static const char *const keys[] = {"id", "name", "type", "description", "config"};
-    struct summary *sum = arg;
-    struct buf *b = sum->services.buf, shown;
+    struct buf *b = &l->out.b, shown;
     struct slice value;
 
     buf_init(&shown, 0);
-    service_info_add(&shown, slice_make(s->info, s->info_len), view_of(sum->call, s));
-    mp_item(&sum->services);
+    service_info_add(&shown, slice_make(s->info, s->info_len), view_of(l->call, s));
+    mp_item(&l->list);
     mp_add_map(b, ARRAY_LEN(keys));
     for (unsigned i = 0; i < ARRAY_LEN(keys); i++) {
         mp_add_text(b, keys[i]);
@@ -113,26 +107,20 @@ static void add_summary_clients(struct mp_open *map, const struct workspace *w)
     buf_deinit(&list);
 }
 
-void do_get_summary(struct rpc_call *call, void *arg)
+static void on_summed(struct listing *l, void *arg)
 {
     struct manager *m = arg;
-    struct summary sum = {.call = call};
-    struct list_query q = {.workspace = call->workspace};
-    struct refusal r;
     struct mp_open map;
-    struct buf b, services;
-    const struct workspace *w =
-        access_target(m->hub, call, call->workspace, OPERATION_GET_SUMMARY, &r);
+    struct refusal r;
+    struct buf b;
+    /* It took turns: the workspace may be gone, or be closed to the caller. */
+    const struct workspace *w = access_target(m->hub, l->call, l->call->workspace, OPERATION_GET_SUMMARY, &r);
 
     if (!w) {
-        reply_refusal(call, &r);
+        reply_refusal(l->call, &r);
         return;
     }
     buf_init(&b, 0);
-    buf_init(&services, 0);
-    mp_open_array(&sum.services, &services);
-    listing_walk(m->hub, call, &q, false, add_summary_service, &sum);
-    mp_close(&sum.services);
     mp_open_map(&map, &b);
     mp_key(&map, "name");
     mp_add_text(&b, w->name);
@@ -140,12 +128,27 @@ void do_get_summary(struct rpc_call *call, void *arg)
     mp_add_text(&b, w->description);
     add_summary_clients(&map, w);
     mp_key(&map, "service_count");
-    mp_add_uint(&b, sum.services.n);
+    mp_add_uint(&b, l->list.n);
     mp_key(&map, "services");
-    mp_add_raw(&b, buf_slice(&services));
+    if (l->out.b.is_failed)
+        b.is_failed = true;
+    else
+        mp_add_raw(&b, buf_slice(&l->out.b));
     mp_close(&map);
-    buf_deinit(&services);
-    reply_buf(call, &b);
+    reply_buf(l->call, &b);
+}
+
+void do_get_summary(struct rpc_call *call, void *arg)
+{
+    struct manager *m = arg;
+    struct refusal r;
+    struct listing l = {.hub = m->hub, .call = call, .query = {.workspace = call->workspace}, .n_left = UINT64_MAX,
+                        .each = add_summary_service, .done = on_summed, .arg = m};
+
+    if (access_target(m->hub, call, call->workspace, OPERATION_GET_SUMMARY, &r))
+        listing_start(&l, &m->listings);
+    else
+        reply_refusal(call, &r);
 }
 
 /* ---- list_workspaces (5.4) ---- */

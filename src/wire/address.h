@@ -56,6 +56,7 @@ int service_id_parse(struct slice text, struct service_id *ret);
  * (workspaces-and-auth 6.1). False when there is no ':'. workspace is empty when there is no '/' before the ':'. */
 bool service_id_split_registered(struct slice text, struct service_id *ret);
 /* Shell-like match: '*' is any run of bytes, '?' any one byte, nothing else is special. Nothing is tried twice. */
+enum { GLOB_MAX = 1024 }; /* bytes of a pattern somebody may ask by: what comparing takes grows with it */
 bool glob_match(struct slice pattern, struct slice text);
 /* Whether a text has either of the two in it. */
 bool glob_is(struct slice text);
