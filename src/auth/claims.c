@@ -33,9 +33,16 @@ static bool is_or_holds(struct slice value, const char *wanted)
     return false;
 }
 
-static int check_times(struct slice claims, int64_t *ret_expires_at, char ret_error[TOKEN_ERROR_MAX])
+int64_t token_now_ms(const struct token_keys *keys)
 {
-    double now = (double)clock_wall_ms() / 1000, exp, nbf;
+    int64_t wall = clock_wall_ms(), run = keys->since_wall_ms + (int64_t)(clock_mono_ms() - keys->since_ms);
+
+    return keys->since_ms && run > wall ? run : wall;
+}
+
+static int check_times(const struct token_keys *keys, struct slice claims, int64_t *ret_expires_at, char ret_error[TOKEN_ERROR_MAX])
+{
+    double now = (double)clock_wall_ms() / 1000, latest = (double)token_now_ms(keys) / 1000, exp, nbf;
     struct slice value;
 
     if (mp_find(claims, "nbf", &value)) {
@@ -48,7 +55,7 @@ static int check_times(struct slice claims, int64_t *ret_expires_at, char ret_er
         return token_refuse(ret_error, "The token has no expiration time (exp)");
     if (!mp_get_num(value, &exp) || !(exp < 1e15))
         return token_refuse(ret_error, "Expiration Time claim (exp) must be an integer.");
-    if (exp <= now)
+    if (exp <= latest)
         return token_refuse(ret_error, TOKEN_HAS_EXPIRED);
     *ret_expires_at = (int64_t)exp;
     return TOKEN_OK;
@@ -188,7 +195,7 @@ static bool read_lineage(const struct token_keys *keys, struct slice claims, str
 
 int claims_read(const struct token_keys *keys, struct slice claims, struct token *ret, char ret_error[TOKEN_ERROR_MAX])
 {
-    int r = check_times(claims, &ret->expires_at, ret_error);
+    int r = check_times(keys, claims, &ret->expires_at, ret_error);
 
     if (!r)
         r = check_parties(keys, claims, ret_error);

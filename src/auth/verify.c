@@ -100,7 +100,7 @@ static struct kept *find_kept(struct verifier *v, struct slice text, uint64_t so
     struct kept *k = map_find(&v->kept, slice_make(digest, sizeof(digest)));
     if (!k)
         return NULL;
-    bool is_expired = k->token.user->expires_at && k->token.user->expires_at <= clock_wall_ms() / 1000;
+    bool is_expired = k->token.user->expires_at && k->token.user->expires_at <= token_now_ms(v->keys) / 1000;
     if (k->source == source && !is_expired && loop_now_ms(v->loop) < k->until_ms)
         return k;
     forget(v, k);
@@ -235,7 +235,8 @@ static void on_key(int outcome, const struct jwk *key, const char *name, void *a
     w->source = source_of_issuer(v);
     w->key = key->rsa;
     (void)snprintf(w->name, sizeof(w->name), "%s", name);
-    w->issuer = (struct token_keys){.issuer = w->name, .audience = v->keys->audience, .name_space = v->keys->name_space};
+    w->issuer = (struct token_keys){.issuer = w->name, .audience = v->keys->audience, .name_space = v->keys->name_space,
+                                    .since_wall_ms = v->keys->since_wall_ms, .since_ms = v->keys->since_ms};
     w->job = (struct job){.class = OFFLOAD_CRYPTO, .work = work, .done = worked};
     ASSERT(offload(v->loop, &w->job) == OFFLOAD_OK);    /* no more than VERIFY_RUNNING_MAX */
 }

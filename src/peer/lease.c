@@ -5,7 +5,6 @@
 
 #include "auth/token.h"
 #include "auth/user.h"
-#include "base/clock.h"
 #include "base/memory.h"
 #include "hyphad/protocol.h"
 #include "loop/loop.h"
@@ -58,7 +57,7 @@ static void end(struct lease *l, int outcome, struct slice text)
 static void on_expiry_due(struct timer *t)
 {
     struct lease *l = CONTAINER_OF(t, struct lease, expiry);
-    int64_t left_ms = l->expires_at * 1000 - clock_wall_ms();
+    int64_t left_ms = l->expires_at * 1000 - token_now_ms(l->keys);
 
     if (left_ms > 0)
         timer_start(l->loop, t, left_ms < EXPIRY_LOOK_MS ? (uint64_t)left_ms : EXPIRY_LOOK_MS);
@@ -73,6 +72,7 @@ void lease_open(struct hub *h, struct loop *loop, struct lease *l, const struct 
                         .user = terms->user,
                         .address = terms->address,
                         .expires_at = terms->expires_at,
+                        .keys = h->keys,
                         .end = terms->end};
     list_init(&l->link);
     list_link(&h->leases[loop->index].open, &l->link);

@@ -20,6 +20,7 @@
 struct hub;
 struct loop;
 struct loop_set;
+struct token_keys;
 struct user;
 
 /* Why and what is closed. Borrowed. */
@@ -50,6 +51,7 @@ struct lease {                  /* embedded in what it is of; all loop only */
     struct in6_addr address;
     struct slice client;        /* address of the client it acts as, borrowed; or empty */
     int64_t expires_at;         /* Unix seconds; 0 = never */
+    const struct token_keys *keys;      /* whose time that is */
     struct timer expiry;
     /* Has to close it, now. outcome: JOIN_TOKEN_ERROR or JOIN_BLOCKED. */
     void (*end)(struct lease *l, int outcome, struct slice text);

@@ -4,12 +4,13 @@
 
 #include <string.h>
 
+#include "auth/token.h"
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/random.h"
 #include "http/conn.h"
 #include "http/request.h"
 #include "peer/blocked.h"
+#include "peer/hub.h"
 #include "peer/peer.h"
 #include "wire/digest.h"
 #include "wire/ip.h"
@@ -57,12 +58,11 @@ void speaker_open(struct speaker *s, struct http_request *req, struct slice *ret
                 req->site->base_path, http_request_is_https(req) ? "; Secure" : "");
 }
 
-uint64_t speaker_remaining_ms(const struct speaker *s)
+uint64_t speaker_remaining_ms(const struct speaker *s, const struct token_keys *keys)
 {
-    int64_t now_ms = clock_wall_ms();
-
     if (!s->expires_at)
         return UINT64_MAX;
+    int64_t now_ms = token_now_ms(keys);
     return s->expires_at > now_ms / 1000 ? (uint64_t)(s->expires_at * 1000 - now_ms) : 0;
 }
 
@@ -88,7 +88,7 @@ int speaker_may_act(const struct peer *p, const struct speaker_proof *shown)
     if (s->opened.has_token) {
         if (!shown->has_token || !is_same(shown->token, s->opened.token))
             return SPEAKER_STRANGER;
-        return speaker_remaining_ms(s) ? SPEAKER_OK : SPEAKER_EXPIRED;
+        return speaker_remaining_ms(s, p->pl->hub->keys) ? SPEAKER_OK : SPEAKER_EXPIRED;
     }
     /* A token that comes beside the right cookie is the page's, which has logged in meanwhile. */
     if (shown->has_cookie && is_same(shown->cookie, s->opened.cookie)) {

@@ -20,6 +20,7 @@
 struct buf;
 struct http_request;
 struct peer;
+struct token_keys;
 
 enum { SPEAKER_OK, SPEAKER_STRANGER, SPEAKER_EXPIRED, SPEAKER_BLOCKED };
 
@@ -44,4 +45,4 @@ void speaker_open(struct speaker *s, struct http_request *req, struct slice *ret
 /* shown: NULL for what came over the peer's own socket. */
 MUST_CHECK int speaker_may_act(const struct peer *p, const struct speaker_proof *shown);
 /* Milliseconds until the token expires: 0 = it has; UINT64_MAX = never. */
-uint64_t speaker_remaining_ms(const struct speaker *s);
+uint64_t speaker_remaining_ms(const struct speaker *s, const struct token_keys *keys);

@@ -94,7 +94,7 @@ static uint64_t patience_ms(const struct config *config)
 static void on_expiry_due(struct timer *t)
 {
     struct stream_peer *s = CONTAINER_OF(t, struct stream_peer, expiry);
-    uint64_t left_ms = speaker_remaining_ms(&s->speaker);
+    uint64_t left_ms = speaker_remaining_ms(&s->speaker, s->peer->pl->hub->keys);
 
     if (left_ms)
         timer_start(s->peer->pl->loop, t, left_ms < EXPIRY_LOOK_MS ? left_ms : EXPIRY_LOOK_MS);

@@ -2,10 +2,12 @@
  * is one line. */
 #include "server/limits_log.h"
 
+#include "auth/token.h"
+#include "base/clock.h"
 #include "base/log_event.h"
 #include "server/wiring.h"
 
-enum { LOOK_MS = 2000 };
+enum { LOOK_MS = 2000, CLOCK_BACK_MS = 60 * 1000 };
 
 static void look(struct limits_log *ll)
 {
@@ -23,11 +25,22 @@ static void look(struct limits_log *ll)
     }
 }
 
+/* A step is worth a line, and told again when it was taken back and came again. */
+static void look_at_clock(struct limits_log *ll)
+{
+    int64_t behind_ms = token_now_ms(&ll->server->keys) - clock_wall_ms();
+
+    if (behind_ms > CLOCK_BACK_MS && !ll->is_clock_back)
+        LOG_EVENT(EVENT_CLOCK_BACK, log_int("seconds", behind_ms / 1000));
+    ll->is_clock_back = behind_ms > CLOCK_BACK_MS;
+}
+
 static void on_due(struct timer *timer)
 {
     struct limits_log *ll = CONTAINER_OF(timer, struct limits_log, timer);
 
     look(ll);
+    look_at_clock(ll);
     timer_start(ll->server->hub.loop, &ll->timer, LOOK_MS);
 }
 

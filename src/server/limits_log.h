@@ -1,6 +1,8 @@
 /* limits_log: a line for each limit that refused or ended something lately. Every counter that
- * metrics.def calls a limit is looked at, so a new one is told of too. Hub loop. */
+ * metrics.def calls a limit is looked at, so a new one is told of too; and a line when the clock is set
+ * back. Hub loop. */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/metrics.h"
@@ -11,6 +13,7 @@ struct server;
 struct limits_log {
     struct server *server;
     struct timer timer;
+    bool is_clock_back;
     int64_t told[METRIC_COUNT];     /* what each counter was at the last look */
 };
 

@@ -9,6 +9,7 @@
 #include "api/api.h"
 #include "base/account.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -142,7 +143,8 @@ static void fill_info(struct server *s)
     const struct config *c = s->config;
 
     s->keys = (struct token_keys){.secret = slice_of(s->secret), .issuer = c->auth0_issuer, .audience = c->auth0_audience,
-                                  .name_space = c->auth0_namespace, .root_token = slice_of(or_empty(c->root_token))};
+                                  .name_space = c->auth0_namespace, .root_token = slice_of(or_empty(c->root_token)),
+                                  .since_wall_ms = clock_wall_ms(), .since_ms = clock_mono_ms()};
     s->info = (struct server_info){.server_id = s->server_id, .manager_id = s->manager_id, .public_base_url = s->public_url,
                                    .local_base_url = s->local_url, .auth0_client_id = or_empty(c->auth0_client_id),
                                    .auth0_domain = or_empty(c->auth0_domain), .auth0_audience = or_empty(c->auth0_audience),

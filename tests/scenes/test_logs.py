@@ -62,8 +62,9 @@ async def test_who_came_was_refused_and_left(hub, start_server, log_format):
 
     # those who come and go
     boss = await root(hub)
-    ada = await user(hub, "ada", "a-client")
-    secrets += [login("ada"), ada.info["reconnection_token"]]
+    token = login("ada")
+    ada = await hub.raw("a-client", token=token)
+    secrets += [token, ada.info["reconnection_token"]]
     there = await line(server, "client connected", client=ada.address)
     assert (there["level"], there["subj"], there["user"], there["address"], there["via"]) == (
         "info", "peer", "ada", "127.0.0.1", "websocket")

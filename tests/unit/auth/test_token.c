@@ -1,6 +1,11 @@
 #include "auth/token.h"
 
+#include <stdlib.h>
+
 #include "auth/scope.h"
+#include "auth/user.h"
+#include "base/clock.h"
+#include "base/memory.h"
 #include "harness/check.h"
 #include "unit/auth/forge.h"
 #include "wire/json.h"
@@ -276,6 +281,30 @@ CASE(no_name_is_a_grant)
     token_deinit(&t);
 }
 
+/* req: S-107 */
+CASE(a_clock_that_is_set_back_makes_no_token_good_again)
+{
+    struct token_keys keys = forge_keys;
+    char error[TOKEN_ERROR_MAX];
+    struct token t;
+    struct user *root = user_new_root("*");
+    char *text = token_mint(&keys, root, &root->scope, 3600);
+
+    user_unref(root);
+    keys.since_ms = clock_mono_ms();
+    keys.since_wall_ms = clock_wall_ms() + 3599000 - 60000;     /* a minute less than an hour ahead: not yet */
+    CHECK_INT(token_parse(&keys, slice_of(text), &t, error), TOKEN_OK);
+    token_deinit(&t);
+    keys.since_wall_ms = clock_wall_ms() + 3601000;     /* set back since, by more than it is good for */
+    CHECK_INT(token_parse(&keys, slice_of(text), &t, error), TOKEN_INVALID);
+    CHECK_TEXT(error, TOKEN_HAS_EXPIRED);
+    keys.since_wall_ms = clock_wall_ms() - 7200000;     /* it was behind: the wall clock says what it is */
+    CHECK_INT(token_parse(&keys, slice_of(text), &t, error), TOKEN_OK);
+    token_deinit(&t);
+    CHECK(llabs(token_now_ms(&keys) - clock_wall_ms()) < 1000);
+    mem_free(text);
+}
+
 CASE(a_token_too_long_is_not_made)
 {
     struct user *u = user_new_root("*");
@@ -376,4 +405,4 @@ CASES(RUN(a_reconnection_token_continues_a_login), RUN(a_minted_token_says_what_
       RUN(what_a_child_is_bound_to_survives_a_reconnection), RUN(a_lineage_that_is_none_is_refused), RUN(a_login_token_names_a_person), RUN(a_child_inherits_no_power), RUN(claims_are_checked),
       RUN(the_token_does_not_choose_the_algorithm), RUN(what_is_no_token_is_refused), RUN(no_altered_token_dodges_revocation),
       RUN(the_root_token_is_root), RUN(the_claims_are_those_of_the_original), RUN(minted_tokens_come_back), RUN(no_name_is_a_grant),
-      RUN(a_token_too_long_is_not_made))
+      RUN(a_clock_that_is_set_back_makes_no_token_good_again), RUN(a_token_too_long_is_not_made))
