@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/account.h"
 #include "base/memory.h"
 
 static char *copy_text(struct slice text)
@@ -38,6 +39,16 @@ static void keep_profile(struct session *s, const struct login_profile *profile)
         struct slice *text = profile_text(&s->profile, i);
         text->ptr = copy_text(*text);
     }
+}
+
+/* Counts what it takes now; nothing: it ends. */
+static void count_kept(struct session *s, bool is_there)
+{
+    size_t n = is_there ? mem_taken(s) + mem_taken(s->token) : 0;
+
+    for (unsigned i = 0; is_there && profile_text(&s->profile, i); i++)
+        n += mem_taken(profile_text(&s->profile, i)->ptr);
+    account_keep_now_always(s->table->loop->own, &s->n_kept, n);
 }
 
 /* ---- which are idle ---- */
@@ -108,6 +119,7 @@ void session_end(struct session *s)
         tell(LIST_ENTRY(s->waiters.next, struct session_waiter, link), SESSION_EXPIRED);
     forget_result(s);
     list_unlink(&s->idle);
+    count_kept(s, false);
     mem_free(s);
     loop_count(t->loop, METRIC_LOGIN_SESSIONS, -1);
 }
@@ -134,6 +146,7 @@ struct session *session_start(struct sessions *t, uint64_t life_ms, uint64_t max
     timer_init(&s->expiry, on_expiry);
     timer_start(t->loop, &s->expiry, life_ms);
     map_put(&t->by_key, slice_of(s->key), s);
+    count_kept(s, true);
     loop_count(t->loop, METRIC_LOGIN_SESSIONS, 1);
     return s;
 }
@@ -161,6 +174,7 @@ void session_report(struct session *s, struct slice token, const struct login_pr
     s->token = copy_text(token);
     keep_profile(s, profile);
     s->is_reported = true;
+    count_kept(s, true);
     settle_idle(s);
     timer_start(t->loop, &s->expiry, life_ms);
     /* Each waiter may end the session, and with it all others. */

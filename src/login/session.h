@@ -35,6 +35,7 @@ struct session {
     unsigned n_waiters;
     struct list idle; /* in the table's, while nobody waits and nothing is reported */
     struct sessions *table;
+    size_t n_kept; /* by the server: as many as --max-login-sessions, of a bounded size */
 };
 
 struct sessions {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/account.h"
 #include "harness/check.h"
 
 struct world {
@@ -30,6 +31,7 @@ static void world_open(struct world *w)
 static void world_close(struct world *w)
 {
     sessions_deinit(&w->table);
+    CHECK_INT(account_kept(w->loop->own), 0); /* what the server has counted for them */
     CHECK_INT(metric_get(&w->loop->metrics, METRIC_LOGIN_SESSIONS), 0);
     CHECK_INT(metric_get(&w->loop->metrics, METRIC_LOGIN_WAITERS), 0);
     CHECK_INT(loop_set_start(&w->set), 0);
@@ -123,7 +125,9 @@ CASE(what_is_reported_is_copied_and_told_once)
     struct session *s = session_start(&w.table, 60000, 10);
     ask(s, &a, 60000);
     const struct login_profile profile = {.name = slice_of(name)};
+    size_t before = account_kept(w.loop->own);
     session_report(s, slice_of(token), &profile, 60000);
+    CHECK(account_kept(w.loop->own) > before + strlen(token));
     token[0] = name[0] = 'X';
     CHECK_INT(a.n_heard, 1);
     CHECK_INT(a.news, SESSION_REPORTED);
