@@ -95,9 +95,27 @@ static void fixture_close_all(void *arg)
     http_loop_close_all(arg);
 }
 
+struct fixture_look {
+    const struct http_loop *hl;
+    size_t n_conns;
+};
+
+static void fixture_look(void *arg)
+{
+    struct fixture_look *look = arg;
+
+    look->n_conns = look->hl->n_conns;
+}
+
+/* Connections that are cut end with the turn, and a loop that is told to stop in that turn has no end of it. */
 static void fixture_stop(struct fixture *f)
 {
+    struct fixture_look look = {.hl = &f->hl};
+
     fixture_call(f, fixture_close_all, &f->hl);
+    do
+        fixture_call(f, fixture_look, &look);
+    while (look.n_conns);
     loop_set_stop(&f->set);
     CHECK_INT(f->hl.n_conns, 0);
     loop_set_bury(&f->set);
