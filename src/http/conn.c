@@ -261,16 +261,14 @@ void http_loop_close_all(struct http_loop *hl)
 static struct account *find_payer(struct http_conn *c)
 {
     const struct http_site *site = c->hl->site;
-    char name[STREAM_PEER_MAX];
-    struct in6_addr address;
+    const struct in6_addr *address = &c->peer;
 
     if (!site->payers)
         return site->account ? site->account : account_shared(c->hl->loop->own);
     if (seat_is_spare(c->stream->seat))
         return account_shared(c->hl->loop->own);
-    stream_peer_name(c->stream, name);
-    if (ip_parse(name, &address) && !http_site_trusts(site, &address))
-        c->payer = http_payer_take(site->payers, &address);
+    if (ip_is_known(address) && !http_site_trusts(site, address))
+        c->payer = http_payer_take(site->payers, address);
     return http_payer_account(site->payers, c->payer);
 }
 
@@ -291,6 +289,7 @@ static void conn_begin(struct http_conn *c)
 {
     struct http_loop *hl = c->hl;
 
+    c->peer = stream_peer(c->stream);
     c->account = account_new_leaf(find_payer(c), ACCOUNT_CONNECTION, 0);
     held_buf_init(&c->held, 0, c->account);
     c->parser = http_parser_new(
@@ -326,6 +325,7 @@ void http_conn_open(struct http_loop *hl, int fd, struct seat *seat)
     c->stream = stream_open(hl->loop, fd, &ops, c, &error);
     if (c->stream) {
         stream_take_seat(c->stream, seat);
+        c->stream->is_known = hl->site->is_reserved;
         conn_begin(c);
     } else {
         http_conn_free(c);
@@ -448,12 +448,7 @@ void http_conn_set_patience(const struct http_request *req, uint64_t ms)
     stream_set_patience(req->conn->stream, ms);
 }
 
-void http_conn_peer_name(const struct http_request *req, char out[HTTP_CLIENT_MAX])
+const struct in6_addr *http_conn_peer(const struct http_request *req)
 {
-    char name[STREAM_PEER_MAX];
-
-    stream_peer_name(req->conn->stream, name);
-    /* A listener for both families sees IPv4 in its mapped form. */
-    bool is_mapped = strncmp(name, "::ffff:", 7) == 0 && strchr(name, '.');
-    snprintf(out, HTTP_CLIENT_MAX, "%s", is_mapped ? name + 7 : name);
+    return &req->conn->peer;
 }

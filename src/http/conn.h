@@ -94,4 +94,4 @@ void http_conn_answered(struct http_request *req);  /* ends the request; the nex
 void http_conn_cut(struct http_request *req);       /* ends request and connection at once */
 struct http_loop *http_conn_loop(const struct http_request *req);
 void http_conn_set_patience(const struct http_request *req, uint64_t ms);
-void http_conn_peer_name(const struct http_request *req, char out[HTTP_CLIENT_MAX]);
+const struct in6_addr *http_conn_peer(const struct http_request *req);

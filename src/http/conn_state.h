@@ -25,6 +25,7 @@ struct http_conn {
     /* loop only */
     struct list link;
     struct stream *stream; /* NULL once taken */
+    struct in6_addr peer;  /* of the other end; all zero when not known */
     struct http_parser *parser;
     struct http_request *req;    /* the handler's, in PENDING */
     struct http_verdict verdict; /* about the request being read */

@@ -11,6 +11,7 @@
 #include "http/response.h"
 #include "http/routes.h"
 #include "loop/loop.h"
+#include "net/stream.h"
 
 static bool strip_base_path(struct http_request *req, const char *base_path)
 {
@@ -69,6 +70,8 @@ struct http_verdict http_dispatch_judge(struct http_request *req, uint64_t body_
         return (struct http_verdict){r == HTTP_ADMIT_OVER ? HTTP_ANSWER_OVER_SHARE : HTTP_ANSWER_FULL, HTTP_RETRY_FULL_S};
     if (!is_exempt && site->allow && !site->allow(req, &retry_after_s, site->arg))
         return (struct http_verdict){HTTP_ANSWER_LIMITED, retry_after_s};
+    if (req->conn)
+        req->conn->stream->is_known = site->is_reserved || req->is_verified;
     if (!is_raw && http_cors_is_preflight(req))
         return (struct http_verdict){HTTP_ANSWER_PREFLIGHT, 0};
     if (is_inside && !req->path.len)
@@ -148,6 +151,7 @@ void http_dispatch_run(struct http_request *req, struct http_verdict verdict)
         return;
     case HTTP_ANSWER_LIMITED:
         req->refused_by = "http-rate";
+        req->wants_close = true;        /* what it has sent on without waiting would each be refused */
         loop_count(req->loop, METRIC_HTTP_LIMITED, 1);
         answer_later(req, 429, verdict.detail,
                      SLICE_LIT("{\"detail\":\"Rate limit exceeded. Please slow down.\"}"));

@@ -272,14 +272,17 @@ bool http_site_trusts(const struct http_site *site, const struct in6_addr *addre
     return false;
 }
 
-static bool peer_is_trusted(const struct http_request *req, char peer[HTTP_CLIENT_MAX])
+/* Of a request that came by no connection: not known. */
+static struct in6_addr peer_of(const struct http_request *req)
 {
-    struct in6_addr address;
+    return req->conn ? *http_conn_peer(req) : (struct in6_addr){0};
+}
 
-    peer[0] = '\0';
-    if (req->conn)
-        http_conn_peer_name(req, peer);
-    return ip_parse(peer, &address) && http_site_trusts(req->site, &address);
+static bool peer_is_trusted(const struct http_request *req)
+{
+    struct in6_addr peer = peer_of(req);
+
+    return ip_is_known(&peer) && http_site_trusts(req->site, &peer);
 }
 
 /* The last element of the last line: the one the trusted proxy itself wrote. */
@@ -310,11 +313,10 @@ static bool forwarded_for(const struct http_request *req, char out[HTTP_CLIENT_M
 
 const char *http_request_client(struct http_request *req)
 {
-    if (!req->client[0]) {
-        char peer[HTTP_CLIENT_MAX];
-        if (!peer_is_trusted(req, peer) || !forwarded_for(req, req->client))
-            memcpy(req->client, peer, sizeof(peer));
-    }
+    struct in6_addr peer = peer_of(req);
+
+    if (!req->client[0] && ip_is_known(&peer) && !(peer_is_trusted(req) && forwarded_for(req, req->client)))
+        ip_print(&peer, req->client);
     return req->client;
 }
 
@@ -331,17 +333,16 @@ void http_request_network(struct http_request *req, char out[HTTP_CLIENT_MAX])
 
 bool http_request_named_client(const struct http_request *req, struct in6_addr *ret)
 {
-    char peer[HTTP_CLIENT_MAX], client[HTTP_CLIENT_MAX];
+    char client[HTTP_CLIENT_MAX];
 
-    return peer_is_trusted(req, peer) && forwarded_for(req, client) && ip_parse(client, ret) &&
+    return peer_is_trusted(req) && forwarded_for(req, client) && ip_parse(client, ret) &&
            !http_site_trusts(req->site, ret);
 }
 
 bool http_request_is_https(struct http_request *req)
 {
-    char peer[HTTP_CLIENT_MAX];
     struct slice value;
 
-    return http_request_header(req, "x-forwarded-proto", &value) && peer_is_trusted(req, peer) &&
+    return http_request_header(req, "x-forwarded-proto", &value) && peer_is_trusted(req) &&
            (slice_is_nocase(value, "https") || slice_is_nocase(value, "wss"));
 }

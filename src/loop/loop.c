@@ -11,32 +11,42 @@
 #include "loop/offload.h"
 
 /* What each part of a turn may take, microseconds. Their sum and a piece of work past the end of each stay below 5 ms. */
-enum { READY_US = 1000, MAIL_US = 500, INPUT_US = 1000, DEFERRED_US = 1250 };
+enum { READY_US = 750, MAIL_US = 250, INPUT_US = 500, AGAIN_US = 500, DEFERRED_US = 1000 };
+/* And what one mail, read or piece of work may when it asks. */
+enum { ITEM_NS = 100 * 1000 };
 enum { LOOK_EVERY = 4 };        /* mails or pieces of work between two looks at the clock */
 enum { CPU_LOOK_NS = 250 * 1000 };
 
-bool loop_is_late(struct loop *l)
+static bool part_is_late(struct loop *l, uint64_t now)
 {
-    uint64_t now = uv_hrtime();
-
-    LOOP_ASSERT(l);
     if (!l->late_at_ns)
         l->late_at_ns = now + l->allowance_ns;
     l->is_late = now >= l->late_at_ns;
     return l->is_late;
 }
 
+bool loop_is_late(struct loop *l)
+{
+    uint64_t now = uv_hrtime();
+
+    LOOP_ASSERT(l);
+    if (!l->item_late_at_ns)
+        l->item_late_at_ns = now + ITEM_NS;
+    return part_is_late(l, now) || now >= l->item_late_at_ns;
+}
+
 void loop_begin_part(struct loop *l, unsigned allowance_us)
 {
     l->allowance_ns = allowance_us * 1000u;
-    l->late_at_ns = 0;
+    l->late_at_ns = l->item_late_at_ns = 0;
     l->is_late = false;
 }
 
 /* One thing more of many is done. */
 static bool is_late_after(struct loop *l, unsigned n_done)
 {
-    return l->is_late || (n_done % LOOK_EVERY == 0 && loop_is_late(l));
+    loop_begin_item(l);
+    return l->is_late || (n_done % LOOK_EVERY == 0 && part_is_late(l, uv_hrtime()));
 }
 
 static void run_backlog(struct loop *l)
@@ -112,22 +122,22 @@ static void run_deferred(struct loop *l)
     }
 }
 
-/* One round at most: what those who are read for have caused is sent before they are read for again. */
-static void run_input(struct loop *l)
+/* One round at most: what those who had their turn have caused is sent before they have another. */
+static void run_round(struct loop *l, struct list *waiting)
 {
     struct list round;
 
     list_init(&round);
-    list_move_all(&round, &l->input);
-    while (!list_is_empty(&round)) {
+    list_move_all(&round, waiting);
+    for (unsigned n = 1; !list_is_empty(&round); n++) {
         struct deferred *d = LIST_ENTRY(round.next, struct deferred, link);
         list_unlink(&d->link);
         d->run(d);
-        if (loop_is_late(l))
+        if (is_late_after(l, n))
             break;
     }
-    list_move_all(&round, &l->input);
-    list_move_all(&l->input, &round);
+    list_move_all(&round, waiting);
+    list_move_all(waiting, &round);
 }
 
 /* The first loop comes last: what it is told, such as that a client has gone, it tells the others, and they must have
@@ -186,14 +196,16 @@ static void on_flush(uv_prepare_t *flush)
     loop_begin_part(l, MAIL_US);
     run_backlog(l);
     loop_begin_part(l, INPUT_US);
-    run_input(l);
+    run_round(l, &l->input);
+    loop_begin_part(l, AGAIN_US);
+    run_round(l, &l->again);
     loop_begin_part(l, DEFERRED_US);
     run_deferred(l);
     flush_outboxes(l);
     account_settle(l->own);
-    list_move_all(&l->deferred, &l->again);
     measure_turn(l);
-    if (l->backlog || l->outboxes[l->index].first || !list_is_empty(&l->deferred) || !list_is_empty(&l->input))
+    if (l->backlog || l->outboxes[l->index].first || !list_is_empty(&l->deferred) || !list_is_empty(&l->input) ||
+        !list_is_empty(&l->again))
         uv_idle_start(&l->busy, on_busy);
     else
         uv_idle_stop(&l->busy);

@@ -1,12 +1,12 @@
 /* loop: one thread, its libuv loop, and the one door by which other threads reach it.
  *
- * A turn:  ... poll: sockets, inbox ... -> prepare: mail, input that waits, mail to self, deferred work, outboxes -> poll ...
+ * A turn:  ... poll: sockets, inbox ... -> prepare: mail, input that waits, work that goes on, mail to self, deferred work, outboxes -> poll ...
  *
  * Everything written during a turn leaves together at its end: one write per connection, one bell per loop.
  *
  * No turn takes longer than a few milliseconds, whatever there is to do. Each part of it (what poll found, timers, mail, input,
- * deferred work) has an allowance; what is left when that is used up waits for the next turn, in order. A single piece of work that may be long
- * asks loop_is_late() as it goes, and goes on by loop_again(). */
+ * work that goes on, deferred work) has an allowance; what is left when that is used up waits for the next turn, in order. Each mail, read
+ * and piece of work has a small share of it: one that may be long asks loop_is_late() as it goes, and goes on by loop_again(). */
 #pragma once
 #include <pthread.h>
 #include <stdatomic.h>
@@ -61,8 +61,9 @@ struct loop {
     struct account *own;            /* a leaf of the server's own account: pays for what is nobody's; other threads: account_shared() */
     struct list streams;            /* every open stream of this loop (net's) */
     struct outbox *outboxes;        /* one per loop of the set; own index: mail to self */
-    struct list deferred, again;    /* again: deferred for the next turn */
-    struct list input;              /* streams (net's) with more to read than they were let: they take turns */
+    struct list deferred;           /* at the end of this turn */
+    struct list again;              /* work that goes on when others have had theirs */
+    struct list input;              /* streams (net's) poll has found when there was no time left to read them */
     struct slots slots;
     struct timers timers;
     uv_prepare_t flush;
@@ -73,7 +74,8 @@ struct loop {
     uint64_t turn_ended_ns, idle_ns;
     uint64_t cpu_ns, unread_ns;     /* the thread's CPU time when last read; how long the loop has been busy since */
     uint64_t allowance_ns, late_at_ns;      /* of this part of the turn; 0: nobody has asked yet */
-    bool is_late;                   /* what the last loop_is_late() of this part of the turn said */
+    uint64_t item_late_at_ns;       /* of this mail, read or piece of work; the same */
+    bool is_late;                   /* this part of the turn was, when last asked */
     char *scratch;                  /* LOOP_SCRATCH bytes every stream of this loop reads into */
     /* any thread */
     _Atomic(struct mail *) inbox;
@@ -109,15 +111,16 @@ void loop_post(struct loop *from, struct loop *to, struct mail *mail);
 /* Posts from a thread that is no loop (main, accept). */
 void loop_post_outside(struct loop *to, struct mail *mail);
 void loop_defer(struct loop *l, struct deferred *d);            /* loop thread */
-/* As loop_defer, at the end of the next turn: for work that goes on when others have had theirs. Loop thread. */
+/* In a later turn: for work that goes on when others have had theirs. They take turns. Loop thread. */
 void loop_again(struct loop *l, struct deferred *d);
-/* As loop_defer, before all deferred work: reads what is there and had to wait. Who had its turn and is linked again comes after
- * the others, in a later turn. Loop thread. */
+/* As loop_again, for a socket that has not been read yet: before all work that goes on. Loop thread. */
 void loop_input_later(struct loop *l, struct deferred *d);
-/* Whether this part of the turn has used up its time: stop, and go on by loop_again(). Asked by everything that handles many things
- * in a row; what it says stays in l->is_late until the next part begins, so that those around it need no clock. By the wall clock, which
- * is never behind the thread's CPU clock and costs a tenth of it. Loop thread. */
+/* Whether this part of the turn has used up its time, or whoever asks has had a share of it: stop, and go on by loop_again(). Asked by
+ * everything that handles many things in a row. What it says of the part stays in l->is_late until the next part begins, so that those
+ * around it need no clock. By the wall clock, which is never behind the thread's CPU clock and costs a tenth of it. Loop thread. */
 bool loop_is_late(struct loop *l);
+/* Another has its share from here on. For those who call others in a row without a deferred or a mail. Loop thread. */
+static inline void loop_begin_item(struct loop *l) { l->item_late_at_ns = 0; }
 /* This room's own. */
 void loop_begin_part(struct loop *l, unsigned allowance_us);    /* the clock starts when somebody asks */
 void loop_job_ended(struct loop *l);

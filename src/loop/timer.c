@@ -40,6 +40,7 @@ static void on_tick(uv_timer_t *uv)
         list_unlink(&t->link);
         ts->n_running--;
         t->on_due(t);
+        loop_begin_item(l);
     }
     if (!ts->n_running)
         uv_timer_stop(&ts->uv);

@@ -179,22 +179,9 @@ static void accept_failed(struct listener *l, int error)
     l->paused_until_ms = clock_mono_ms() + PAUSE_MS;
 }
 
-static struct in6_addr address_of(const struct sockaddr_storage *from)
-{
-    struct in6_addr ip = {0};
-
-    if (from->ss_family == AF_INET6) {
-        ip = ((const struct sockaddr_in6 *)from)->sin6_addr;
-    } else if (from->ss_family == AF_INET) {
-        ip.s6_addr[10] = ip.s6_addr[11] = 0xff;
-        memcpy(&ip.s6_addr[12], &((const struct sockaddr_in *)from)->sin_addr, 4);
-    }
-    return ip;
-}
-
 static void accepted(struct listener *l, int fd, const struct sockaddr_storage *from)
 {
-    struct in6_addr address = address_of(from);
+    struct in6_addr address = ip_of_socket(from);
     bool is_proxy = l->options.is_proxy && l->options.is_proxy(&address, l->options.arg);
     struct loop *loop = choose_loop(l);
     struct seat *seat;

@@ -11,6 +11,7 @@
 #include "net/shares.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/clock.h"
 #include "base/list.h"
@@ -34,6 +35,7 @@ struct seat {
     /* loop only */
     bool (*evict)(void *owner);
     void *owner;
+    bool waits;                     /* for its loop; from its arrival on */
     /* shares.lock */
     struct neighbour *counted;      /* for whom it counts: home, or the client of its request */
     struct list in_neighbour, in_all;
@@ -48,6 +50,8 @@ struct shares {
     /* const after init */
     struct shares_options options;
     size_t share;
+    /* any thread */
+    atomic_size_t n_waiting;
     pthread_mutex_t lock;           /* class socket_seats */
     /* under it */
     size_t n_seats, n_leaving, n_spare, n_spare_leaving;
@@ -307,6 +311,7 @@ int shares_arrive(struct shares *s, const struct in6_addr *address, bool is_prox
         mem_free(seat);
         return r;
     }
+    seat_wait(seat, true);
     *ret = seat;
     return SHARES_OK;
 }
@@ -324,6 +329,8 @@ bool shares_must_wait(struct shares *s)
     bool must_tell = false;
     unsigned loop = 0;
 
+    if (atomic_load_explicit(&s->n_waiting, memory_order_relaxed) >= (size_t)SHARES_WAITING * s->options.n_loops)
+        return true;
     pthread_mutex_lock(&s->lock);
     bool has_no_spare = s->n_spare >= s->options.n_reserve + SHARES_SLACK;
     bool must_wait = has_no_spare || (s->n_leaving && s->n_seats >= s->options.n_places + SHARES_SLACK);
@@ -399,12 +406,24 @@ static void run_leaving(struct loop *loop, struct mail *mail)
     tell_loop(s, loop->index);
 }
 
+void seat_wait(struct seat *seat, bool waits)
+{
+    if (!seat || seat->waits == waits)
+        return;
+    seat->waits = waits;
+    if (waits)
+        atomic_fetch_add_explicit(&seat->shares->n_waiting, 1, memory_order_relaxed);
+    else
+        atomic_fetch_sub_explicit(&seat->shares->n_waiting, 1, memory_order_relaxed);
+}
+
 void seat_own(struct seat *seat, bool (*evict)(void *owner), void *owner)
 {
     if (!seat)
         return;
     seat->evict = evict;
     seat->owner = owner;
+    seat_wait(seat, false);
 }
 
 void seat_set(struct seat *seat, enum seat_use use)
@@ -507,6 +526,7 @@ struct seat *seat_free(struct seat *seat)
     if (!seat)
         return NULL;
     struct shares *s = seat->shares;
+    seat_wait(seat, false);
     pthread_mutex_lock(&s->lock);
     seat_unlist(seat);
     seat_stay(seat);

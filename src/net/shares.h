@@ -28,6 +28,7 @@ struct seat;
 struct shares;
 
 enum { SHARES_SLACK = 32 }; /* seats of sockets that are being closed for others, at most */
+enum { SHARES_WAITING = 128 };  /* for each loop: sockets that may wait for it to read them before no more are let in */
 
 struct shares_options {
     struct loop_set *loops;     /* borrowed; may be initialised later */
@@ -50,8 +51,8 @@ enum { SHARES_OK, SHARES_FULL, SHARES_OVER };
  * has no share. */
 MUST_CHECK int shares_arrive(struct shares *s, const struct in6_addr *address, bool is_proxy,
                              unsigned loop, struct seat **ret);
-/* Accept thread: so many have been asked to leave and have not yet that the next ones had better
- * wait in the kernel's queue for a moment. */
+/* Accept thread: so many have been asked to leave and have not yet, or wait for their loop, that the
+ * next ones had better wait in the kernel's queue for a moment. */
 bool shares_must_wait(struct shares *s);
 /* Accept thread: descriptors are short, so whoever is asked first to leave is asked now. False:
  * there is nobody. */
@@ -63,6 +64,8 @@ enum seat_use { SEAT_FRESH, SEAT_IDLE, SEAT_HEAD, SEAT_BUSY };
  * is of use after all. */
 void seat_own(struct seat *seat, bool (*evict)(void *owner), void *owner);
 void seat_set(struct seat *seat, enum seat_use use);    /* loop thread */
+/* Loop thread: something has come on its socket, and the loop has no time for it yet; or it has. */
+void seat_wait(struct seat *seat, bool waits);
 /* Loop thread: a head is complete and wants more than health. `client`: whom a trusted proxy names,
  * or NULL. OK: the seat is one of the places, and counts for the client until it is not BUSY. */
 MUST_CHECK int seat_ask(struct seat *seat, const struct in6_addr *client);

@@ -6,9 +6,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/sockios.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -16,6 +14,7 @@
 
 #include "base/memory.h"
 #include "net/shares.h"
+#include "wire/ip.h"
 
 /* What one connection's read may take of a turn: others wait that long. A flood of small messages, or of ones with many receivers,
  * is read in smaller helpings; large payloads, which are little work a byte, in full ones. */
@@ -201,16 +200,30 @@ static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
     struct stream *s = handle->data;
 
     (void)hint;
+    loop_begin_item(s->loop);
     /* No room: libuv reads nothing and says so to on_uv_read. */
     *buf = uv_buf_init(s->loop->scratch, s->loop->is_late || loop_is_late(s->loop) ? 0 : s->read_bytes);
 }
 
-/* libuv would go on at once, and everybody else would wait. It hears no more of this socket until there is nothing left to read: for
- * each of many that must wait it would ask the kernel, every turn. */
+/* libuv hears no more of a socket that is to be read in its turn, until there is nothing left to read: for each of many that must wait
+ * it would ask the kernel, every turn. */
 static void read_later(struct stream *s)
 {
     (void)uv_read_stop((uv_stream_t *)&s->tcp);
-    loop_input_later(s->loop, &s->input);
+    loop_again(s->loop, &s->input);
+}
+
+/* The turn had no time for it. Those who have logged in do not wait for the many who only come and go, and of these no more are let in
+ * than are read soon. */
+static void read_first_later(struct stream *s)
+{
+    (void)uv_read_stop((uv_stream_t *)&s->tcp);
+    if (s->is_known) {
+        loop_input_later(s->loop, &s->input);
+    } else {
+        seat_wait(s->seat, true);
+        loop_again(s->loop, &s->input);
+    }
 }
 
 static void read_full(struct stream *s, char *bytes)
@@ -237,7 +250,7 @@ static void on_uv_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
         else
             s->ops->on_read(s, buf->base, (size_t)n);
     } else if (n == UV_ENOBUFS) {
-        read_later(s);
+        read_first_later(s);
     } else if (n < 0) {
         ended(s, n == UV_EOF ? 0 : (int)n);
     }
@@ -257,6 +270,7 @@ static void on_input(struct deferred *d)
     uv_buf_t buf = uv_buf_init(s->loop->scratch, s->read_bytes);
     uv_os_fd_t fd;
 
+    seat_wait(s->seat, false);
     if (!s->is_reading || uv_fileno((uv_handle_t *)&s->tcp, &fd) != 0)
         return;
     ssize_t n = recv(fd, buf.base, buf.len, MSG_DONTWAIT);
@@ -352,6 +366,7 @@ void stream_read_stop(struct stream *s)
         return;
     s->is_reading = false;
     list_unlink(&s->input.link);
+    seat_wait(s->seat, false);
     (void)uv_read_stop((uv_stream_t *)&s->tcp);     /* always 0 */
 }
 
@@ -440,16 +455,11 @@ void stream_set_patience(struct stream *s, uint64_t ms)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof(patience));
 }
 
-void stream_peer_name(const struct stream *s, char out[STREAM_PEER_MAX])
+struct in6_addr stream_peer(const struct stream *s)
 {
-    struct sockaddr_storage addr;
-    int len = sizeof(addr);
+    struct sockaddr_storage from = {0};
+    int len = sizeof(from);
 
-    out[0] = '\0';
-    if (uv_tcp_getpeername(&s->tcp, (struct sockaddr *)&addr, &len) != 0)
-        return;
-    if (addr.ss_family == AF_INET)
-        (void)uv_ip4_name((struct sockaddr_in *)&addr, out, STREAM_PEER_MAX);
-    else if (addr.ss_family == AF_INET6)
-        (void)uv_ip6_name((struct sockaddr_in6 *)&addr, out, STREAM_PEER_MAX);
+    (void)uv_tcp_getpeername(&s->tcp, (struct sockaddr *)&from, &len);
+    return ip_of_socket(&from);
 }

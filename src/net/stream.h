@@ -6,6 +6,7 @@
  *     \------------------------stream_close-------------------^
  */
 #pragma once
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <uv.h>
@@ -53,6 +54,7 @@ struct stream {
     uint64_t n_bytes_in;
     enum stream_state state;
     uint32_t read_bytes;            /* of one read: less where its messages are much work */
+    bool is_known;                  /* the owner says: of somebody who has logged in, or of an operator: read before strangers */
     bool is_reading;
     bool has_ended;
     bool has_failed;                /* by stream_fail, and its owner does not know yet */
@@ -83,5 +85,5 @@ uint64_t stream_bytes_taken(const struct stream *s);
 /* From here on a peer whose machine acknowledges nothing for so long has failed, as if it had reset the connection (RFC 5482;
  * without it the kernel tries for a quarter of an hour). Only what is sent can go unacknowledged. */
 void stream_set_patience(struct stream *s, uint64_t ms);
-enum { STREAM_PEER_MAX = 64 };
-void stream_peer_name(const struct stream *s, char out[STREAM_PEER_MAX]);    /* address without port; "" when unknown */
+/* Whom it is connected to, IPv4 in its mapped form; all zero when not known. A socket the peer has reset tells no more. */
+struct in6_addr stream_peer(const struct stream *s);

@@ -104,6 +104,7 @@ static void do_admitted(struct peer *p)
     struct ws_conn *ws = p->conn;
 
     ws_set_account(ws, p->account);
+    ws->stream->is_known = true;
     ws->max_message = (uint32_t)loop_config(p->pl->loop)->max_message_bytes;
     ws->max_frame = (uint32_t)loop_config(p->pl->loop)->max_frame_bytes;
 }

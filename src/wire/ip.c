@@ -17,6 +17,19 @@ bool ip_parse(const char *text, struct in6_addr *ret)
     return inet_pton(AF_INET6, text, ret) == 1;
 }
 
+struct in6_addr ip_of_socket(const struct sockaddr_storage *from)
+{
+    struct in6_addr ip = {0};
+
+    if (from->ss_family == AF_INET6) {
+        ip = ((const struct sockaddr_in6 *)from)->sin6_addr;
+    } else if (from->ss_family == AF_INET) {
+        ip.s6_addr[10] = ip.s6_addr[11] = 0xff;
+        memcpy(&ip.s6_addr[12], &((const struct sockaddr_in *)from)->sin_addr, 4);
+    }
+    return ip;
+}
+
 void ip_print(const struct in6_addr *ip, char out[IP_TEXT_MAX])
 {
     bool is_four = IN6_IS_ADDR_V4MAPPED(ip);

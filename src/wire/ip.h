@@ -10,6 +10,8 @@ enum { IP_TEXT_MAX = 46 };
 bool ip_parse(const char *text, struct in6_addr *ret);
 /* The usual spelling: a mapped address as a dotted quad. */
 void ip_print(const struct in6_addr *ip, char out[IP_TEXT_MAX]);
+/* The address in what the system says of a socket; all zero unless that is IPv4 or IPv6. */
+struct in6_addr ip_of_socket(const struct sockaddr_storage *from);
 /* All zero: nobody's address, which stands for "not known". */
 bool ip_is_known(const struct in6_addr *ip);
 /* What one person usually has of the addresses: an IPv4 address, or the first 64 bits of an IPv6 one. */

@@ -26,7 +26,8 @@ static inline struct fixture *fixture_new(void)
 
     f->hub.loop = &f->loop;
     f->loop.thread = pthread_self();
-    f->loop.allowance_ns = UINT64_MAX / 4; /* nothing is too long for one turn here */
+    f->loop.allowance_ns = UINT64_MAX / 4; /* nothing is too long for one turn here, */
+    f->loop.item_late_at_ns = UINT64_MAX;  /* nor for a share of it */
     registry_init(&f->hub.registry, &f->loop);
     return f;
 }

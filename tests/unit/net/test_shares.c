@@ -289,6 +289,37 @@ CASE(a_proxys_silent_sockets_have_a_share)
     end(&w);
 }
 
+CASE(no_more_are_let_in_than_are_read_soon)
+{
+    enum { MANY = SHARES_WAITING + 1 };
+    struct world w;
+    struct shares *s;
+    struct in6_addr ip;
+    struct seat *seats[MANY];
+
+    begin(&w);
+    s = shares_new(&(struct shares_options){
+        .loops = &w.t.set, .n_loops = 1, .n_places = 2 * MANY, .share_percent = 100});
+    CHECK(ip_parse("192.0.2.1", &ip));
+    for (int i = 0; i < MANY; i++) {
+        CHECK_INT(shares_must_wait(s), i == SHARES_WAITING);
+        if (i == SHARES_WAITING)
+            seat_own(seats[0], NULL, NULL); /* its loop has it: it waits for nothing */
+        CHECK(!shares_must_wait(s));
+        CHECK_INT(shares_arrive(s, &ip, false, 0, &seats[i]), SHARES_OK);
+    }
+    CHECK(shares_must_wait(s));
+    seat_wait(seats[1], false);
+    CHECK(!shares_must_wait(s));
+    seat_wait(seats[0], true);
+    CHECK(shares_must_wait(s));
+    for (int i = 0; i < MANY; i++)
+        seat_free(seats[i]);
+    CHECK(!shares_must_wait(s));
+    CHECK(shares_free(s) == NULL);
+    end(&w);
+}
+
 CASE(a_random_crowd_leaves_nothing_behind)
 {
     struct world w;
@@ -328,4 +359,5 @@ CASES(RUN(the_least_useful_leave_and_those_at_work_stay), RUN(whoever_is_of_use_
       RUN(nobody_leaves_in_the_first_moment), RUN(the_reserve_gives_way_to_the_next), RUN(a_reserve_of_those_who_stayed_is_asked_again),
       RUN(who_is_asked_before_its_socket_is_here_is_asked_again),
       RUN(an_address_holds_its_share_and_ipv6_counts_by_net), RUN(a_proxy_counts_for_whom_it_names),
-      RUN(a_proxys_silent_sockets_have_a_share), RUN(a_random_crowd_leaves_nothing_behind))
+      RUN(a_proxys_silent_sockets_have_a_share), RUN(no_more_are_let_in_than_are_read_soon),
+      RUN(a_random_crowd_leaves_nothing_behind))

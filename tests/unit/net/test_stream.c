@@ -5,6 +5,7 @@
 
 #include "net/stream.h"
 #include "unit/net/turns.h"
+#include "wire/ip.h"
 
 struct world {
     struct turns t;
@@ -275,7 +276,7 @@ CASE(a_reset_is_seen_as_one)
     struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(addr);
     int fds[2], listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    char name[STREAM_PEER_MAX], got;
+    char name[IP_TEXT_MAX], got;
 
     CHECK_INT(bind(listening, (struct sockaddr *)&addr, len), 0);
     CHECK_INT(listen(listening, 1), 0);
@@ -285,7 +286,8 @@ CASE(a_reset_is_seen_as_one)
     fds[0] = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     close(listening);
     open_on(&w, fds);
-    stream_peer_name(w.s, name);
+    struct in6_addr peer = stream_peer(w.s);
+    ip_print(&peer, name);
     CHECK_TEXT(name, "127.0.0.1");
     unsigned patience = 0;
     len = sizeof(patience);
@@ -417,48 +419,77 @@ CASE(what_is_much_work_is_read_in_small_helpings)
 /* Many who all have more to be read than one turn has time for. */
 enum { CROWD = 48 };
 
-CASE(those_that_wait_to_be_read_take_turns)
+struct crowd {
+    struct turns t;
+    struct busy of[CROWD];
+    size_t n_sent[CROWD];
+    int fds[CROWD];         /* the other ends */
+};
+
+static void crowd_open(struct crowd *c)
 {
     static const struct stream_ops busy_ops = {.on_read = on_busy_read, .on_closed = on_busy_closed};
     static char zeros[64 * 1024];
-    struct turns t;
-    struct busy crowd[CROWD];
-    size_t n_sent[CROWD], least = 0, most = 0, n_left = CROWD;
-    int fds[CROWD][2], error = 0;
+    int fds[2], error = 0;
 
-    memset(crowd, 0, sizeof(crowd));
-    turns_init(&t, 1);
+    memset(c, 0, sizeof(*c));
+    turns_init(&c->t, 1);
     for (int i = 0; i < CROWD; i++) {
-        turns_pair(fds[i]);
-        n_sent[i] = (size_t)send(fds[i][1], zeros, sizeof(zeros), MSG_DONTWAIT);
-        crowd[i].work_ns = 300 * 1000;
-        crowd[i].s = stream_open(t.loop, fds[i][0], &busy_ops, &crowd[i], &error);
-        CHECK(crowd[i].s != NULL);
-        crowd[i].s->read_bytes = 2048;
-        stream_read_start(crowd[i].s);
+        struct busy *b = &c->of[i];
+        turns_pair(fds);
+        c->fds[i] = fds[1];
+        c->n_sent[i] = (size_t)send(fds[1], zeros, sizeof(zeros), MSG_DONTWAIT);
+        b->work_ns = 300 * 1000;
+        b->s = stream_open(c->t.loop, fds[0], &busy_ops, b, &error);
+        CHECK(b->s != NULL);
+        b->s->read_bytes = 2048;
+        stream_read_start(b->s);
     }
+}
+
+static void crowd_close(struct crowd *c)
+{
+    for (int i = 0; i < CROWD; i++) {
+        TURNS_UNTIL(&c->t, c->of[i].n_in == c->n_sent[i]);
+        stream_close(c->of[i].s);
+        TURNS_UNTIL(&c->t, !c->of[i].s);
+        close(c->fds[i]);
+    }
+    turns_deinit(&c->t);
+}
+
+CASE(those_that_wait_to_be_read_take_turns)
+{
+    struct crowd c;
+    size_t least = 0, most;
+
+    crowd_open(&c);
     while (least < 10 * 2048) {
-        turns_run(&t);
+        turns_run(&c.t);
         least = SIZE_MAX;
         most = 0;
         for (int i = 0; i < CROWD; i++) {
-            least = crowd[i].n_in < least ? crowd[i].n_in : least;
-            most = crowd[i].n_in > most ? crowd[i].n_in : most;
+            least = c.of[i].n_in < least ? c.of[i].n_in : least;
+            most = c.of[i].n_in > most ? c.of[i].n_in : most;
         }
         CHECK(most <= least + 2 * 2048);
     }
-    for (int i = 0; i < CROWD; i++) {
-        TURNS_UNTIL(&t, crowd[i].n_in == n_sent[i]);
-        stream_close(crowd[i].s);
-        close(fds[i][1]);
-    }
-    while (n_left) {
-        turns_run(&t);
-        n_left = 0;
-        for (int i = 0; i < CROWD; i++)
-            n_left += crowd[i].s != NULL;
-    }
-    turns_deinit(&t);
+    crowd_close(&c);
+}
+
+CASE(who_has_logged_in_is_read_before_strangers)
+{
+    struct crowd c;
+    struct busy *known = &c.of[CROWD - 1];
+    size_t n_before = 0;
+
+    crowd_open(&c);
+    known->s->is_known = true;
+    TURNS_UNTIL(&c.t, known->n_in > 0);
+    for (int i = 0; i < CROWD; i++)
+        n_before += c.of[i].n_in > 0;
+    CHECK(n_before < CROWD / 2);
+    crowd_close(&c);
 }
 
 CASES(RUN(bytes_come_and_go), RUN(no_bytes_are_read_while_reading_is_stopped), RUN(finish_sends_all_and_then_ends),
@@ -466,4 +497,5 @@ CASES(RUN(bytes_come_and_go), RUN(no_bytes_are_read_while_reading_is_stopped), R
       RUN(an_end_is_told_once_and_sending_goes_on), RUN(a_peer_that_stops_sending_while_we_finish_gets_all), RUN(a_failed_write_after_the_end_closes),
       RUN(a_peer_that_leaves_while_we_send_is_an_end), RUN(stalled_time_counts_from_the_last_progress),
       RUN(a_reset_is_seen_as_one), RUN(a_bad_descriptor_opens_no_stream), RUN(end_all_tells_every_owner), RUN(what_is_much_work_is_read_in_small_helpings),
-      RUN(those_that_wait_to_be_read_take_turns))
+      RUN(those_that_wait_to_be_read_take_turns),
+      RUN(who_has_logged_in_is_read_before_strangers))
