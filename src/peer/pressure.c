@@ -17,13 +17,22 @@ static void apply(struct peer *p)
     p->via->hold(p, p->is_held || p->is_rate_held);
 }
 
+/* What it has sent and nobody has taken. Room for a message that has only begun does not count: held back, its sender could never
+ * complete it. */
+static size_t undelivered(const struct peer *p)
+{
+    size_t used = account_used(p->account), arriving = p->conn && p->via->arriving ? p->via->arriving(p) : 0;
+
+    return used > arriving ? used - arriving : 0;
+}
+
 static void look(struct peer_loop *pl)
 {
     size_t low = loop_config(pl->loop)->pressure_low_bytes;
 
     LIST_FOREACH(it, &pl->held) {
         struct peer *p = LIST_ENTRY(it, struct peer, held);
-        if (account_used(p->account) > low)
+        if (undelivered(p) > low)
             continue;
         list_unlink(it);
         p->is_held = false;
@@ -83,7 +92,7 @@ void pressure_check(struct peer *p)
     struct peer_loop *pl = p->pl;
 
     pressure_draw(p);
-    if (!p->is_held && account_used(p->account) > loop_config(pl->loop)->pressure_high_bytes) {
+    if (!p->is_held && undelivered(p) > loop_config(pl->loop)->pressure_high_bytes) {
         p->is_held = true;
         list_link(&pl->held, &p->held);
         loop_count(pl->loop, METRIC_PRESSURE_STOPS, 1);

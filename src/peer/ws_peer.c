@@ -99,6 +99,11 @@ static size_t waiting(const struct peer *p)
     return ws->stream->sendq.n_bytes;
 }
 
+static size_t arriving(const struct peer *p)
+{
+    return ws_arriving(p->conn);
+}
+
 static void do_admitted(struct peer *p)
 {
     struct ws_conn *ws = p->conn;
@@ -134,6 +139,7 @@ static const struct peer_transport ws_transport = {
     .ping = do_ping,
     .silent_ms = silent_ms,
     .waiting = waiting,
+    .arriving = arriving,
     .admitted = do_admitted,
     .refuse = do_refuse,
     .close = do_close,

@@ -163,3 +163,8 @@ void ws_resume(struct ws_conn *ws)
     if (ws->state == WS_OPEN)
         ws_read_on(ws);
 }
+
+size_t ws_arriving(const struct ws_conn *ws)
+{
+    return ws_partial_held(ws->partial) + (ws->rest ? ws->rest->bytes->n_charged : 0);
+}

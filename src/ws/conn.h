@@ -78,3 +78,4 @@ void ws_close(struct ws_conn *ws, unsigned code, struct slice reason);
 void ws_drop(struct ws_conn *ws);                                       /* no close frame; the owner is let go */
 void ws_pause(struct ws_conn *ws);                                      /* stop reading: TCP holds the peer back */
 void ws_resume(struct ws_conn *ws);
+size_t ws_arriving(const struct ws_conn *ws);           /* bytes its account holds of messages that are not whole, or not looked at */

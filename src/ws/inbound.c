@@ -41,6 +41,11 @@ struct ws_partial *ws_partial_free(struct ws_partial *p)
     return NULL;
 }
 
+size_t ws_partial_held(const struct ws_partial *p)
+{
+    return p && p->blob ? p->blob->n_charged : 0;
+}
+
 static void count_in(struct ws_conn *ws, size_t n)
 {
     loop_count(ws->stream->loop, METRIC_BYTES_IN, (int64_t)n);

@@ -1,10 +1,13 @@
 """A receiver that stops reading: bounded memory, nobody else delayed, in the end its own loss."""
 import asyncio
+import json
 import time
 
 import pytest
 
+from kit import wire
 from kit.hub import until
+from kit.tcp import BINARY, TEXT, Tcp
 
 FRAME = b"x" * 65_536
 SMALL_QUEUES = ("--max-frame=1M", "--max-message=1M", "--sendq-bytes=2M", "--pressure-high=1M",
@@ -110,3 +113,30 @@ async def test_stalled_subscriber_does_not_stop_a_broadcast(hub, server):
         await alice.send({"type": "news", "to": "*", "i": i, "pad": "x" * 1000})
     for i in range(100):
         assert (await bob.event("news"))["i"] == i
+
+
+@pytest.mark.req("W-043")
+async def test_a_message_that_has_begun_does_not_hold_back_its_own_rest(hub, server):
+    """Its room is charged when it is announced: held back for what is undelivered before it, its sender waited for ever."""
+    bob = await hub.raw("bob")
+    bob._reader.cancel()
+    async with await Tcp.open(server) as tcp:
+        await tcp.upgrade()
+        await tcp.frame(TEXT, json.dumps({"client_id": "ada"}).encode())
+        info = json.loads((await tcp.next_frame())[1])
+        assert info["type"] == "connection_info", info
+
+        def call(method, n_bytes):
+            to = bob.address if n_bytes else "*/" + info["manager_id"]
+            body = wire.pack({"type": "method", "to": to, "method": method, "session": "s-1"}) + \
+                wire.pack({"args": [b"x" * n_bytes if n_bytes else 7], "promise": "*", "t": 15})
+            return b"\x82\xff" + len(body).to_bytes(8, "big") + b"\0\0\0\0" + body if n_bytes else body
+        first, second = call("S.x", 5 << 20), call("S.y", 5 << 20)
+        await tcp.send(first[:-10])
+        await tcp.send(first[-10:] + second[:100])
+        await tcp.send(second[100:])
+        await tcp.frame(BINARY, call("services.default.echo", 0))
+        while True:
+            _, payload = await tcp.next_frame(30)
+            if b"s-1.resolve" in payload:
+                return
