@@ -96,7 +96,8 @@ static struct root *root_of(const struct account *a)
     return (struct root *)(uintptr_t)a;
 }
 
-static int refuse(const struct account *a)
+/* Of an account whose cap would be passed. */
+static int count_refusal(const struct account *a)
 {
     atomic_fetch_add_explicit(&root_of(a)->n_refused[a->kind], 1, memory_order_relaxed);
     return ACCOUNT_FULL;
@@ -108,8 +109,8 @@ static void note_peak(struct root *r, size_t total)
         atomic_store_explicit(&r->peak_bytes, total, memory_order_relaxed);
 }
 
-/* From `a`, which is no leaf, up to the root. */
-static int charge_shared(struct account *a, size_t n_bytes)
+/* From `a`, which is no leaf, up to the root. Returns the account that refuses; NULL: charged. */
+static struct account *charge_shared(struct account *a, size_t n_bytes)
 {
     for (struct account *at = a; at; at = at->parent) {
         size_t before = atomic_fetch_add_explicit(&at->total_bytes, n_bytes, memory_order_relaxed);
@@ -121,9 +122,9 @@ static int charge_shared(struct account *a, size_t n_bytes)
         for (struct account *undo = a; undo != at; undo = undo->parent)
             (void)take(&undo->total_bytes, n_bytes);
         (void)take(&at->total_bytes, n_bytes);
-        return refuse(at);
+        return at;
     }
-    return ACCOUNT_OK;
+    return NULL;
 }
 
 /* The leaf's own figure; false when its cap would be passed, and nothing has changed. */
@@ -146,25 +147,29 @@ static bool is_refused_at_random(const struct account *a)
 
 int account_charge(struct account *a, size_t n_bytes)
 {
+    struct account *refuser;
     size_t total;
 
     if (is_refused_at_random(a))
-        return refuse(a);
-    if (!a->is_leaf)
-        return charge_shared(a, n_bytes);
+        return count_refusal(a);
+    if (!a->is_leaf) {
+        refuser = charge_shared(a, n_bytes);
+        return refuser ? count_refusal(refuser) : ACCOUNT_OK;
+    }
     if (!add_to_leaf(a, n_bytes, &total))
-        return refuse(a);
+        return count_refusal(a);
     if (total <= a->granted_bytes)
         return ACCOUNT_OK;
     size_t need = total - a->granted_bytes;
     size_t grant = need < ACCOUNT_GRANT ? ACCOUNT_GRANT : need;
-    if (charge_shared(a->parent, grant)) {
-        /* Near a parent's cap the rounding must not be what refuses. */
-        if (grant == need || charge_shared(a->parent, need)) {
-            (void)take(&a->total_bytes, n_bytes);
-            return ACCOUNT_FULL;
-        }
+    refuser = charge_shared(a->parent, grant);
+    if (refuser && grant > need) {      /* near a parent's cap the rounding must not be what refuses */
         grant = need;
+        refuser = charge_shared(a->parent, grant);
+    }
+    if (refuser) {
+        (void)take(&a->total_bytes, n_bytes);
+        return count_refusal(refuser);
     }
     a->granted_bytes += grant;
     return ACCOUNT_OK;
@@ -216,23 +221,20 @@ void account_mark_used(struct account *a, size_t n_bytes)
 
 int account_keep(struct account *a, size_t n_bytes)
 {
+    struct account *refuser;
     size_t total;
 
-    if (is_refused_at_random(a))
-        return refuse(a);
-    if (!a->is_leaf) {
-        if (charge_shared(a, n_bytes))
-            return ACCOUNT_FULL;
-    } else {
-        /* Exactly, not in grants: what is kept is there for long. */
-        if (!add_to_leaf(a, n_bytes, &total))
-            return refuse(a);
-        if (charge_shared(a->parent, n_bytes)) {
+    if (is_refused_at_random(a) || (a->is_leaf && !add_to_leaf(a, n_bytes, &total)))
+        return count_refusal(a);
+    /* Exactly, not in grants: what is kept is there for long. */
+    refuser = charge_shared(a->is_leaf ? a->parent : a, n_bytes);
+    if (refuser) {
+        if (a->is_leaf)
             (void)take(&a->total_bytes, n_bytes);
-            return ACCOUNT_FULL;
-        }
-        a->granted_bytes += n_bytes;
+        return count_refusal(refuser);
     }
+    if (a->is_leaf)
+        a->granted_bytes += n_bytes;
     add_kept(a, n_bytes);
     return ACCOUNT_OK;
 }

@@ -37,6 +37,9 @@ CASE(rounding_never_refuses_near_a_cap)
 
     CHECK_INT(account_charge(a, 100), ACCOUNT_OK);      /* draws a whole grant */
     CHECK_INT(account_charge(b, 3000), ACCOUNT_OK);     /* no whole grant is left */
+    CHECK_INT(account_refusals(user, ACCOUNT_USER), 0);
+    CHECK_INT(account_charge(b, 3000), ACCOUNT_FULL);
+    CHECK_INT(account_refusals(user, ACCOUNT_USER), 1);
     account_release(a, 100);
     account_release(b, 3000);
     account_unref(a);
