@@ -20,7 +20,7 @@ struct crew {
     bool is_ending;
     unsigned n_asked; /* how often for what workers keep */
     struct mem_kept *kept[THREADS_MAX];
-    size_t n_kept;
+    size_t n_kept, n_handing; /* workers that are handing theirs over */
     pthread_t threads[THREADS_MAX];
     /* const after offload_set_shares */
     struct offload_share share;
@@ -41,14 +41,19 @@ static const enum metric jobs_metric[OFFLOAD_CLASSES] = {[OFFLOAD_STORE] = METRI
 
 /* ---- on a worker ---- */
 
-/* Under the lock, which it leaves for a moment. */
+/* Under the lock, which it leaves for a moment. A worker that was busy when it was asked answers after the taking, and may be asked
+ * again before the next: one that finds no place left keeps its blocks until then. */
 static void hand_over_kept(struct crew *c)
 {
+    if (c->n_kept + c->n_handing == THREADS_MAX)
+        return;
+    c->n_handing++;
     pthread_mutex_unlock(&c->lock);
     struct mem_kept *kept = mem_take_kept();
     pthread_mutex_lock(&c->lock);
-    ASSERT(c->n_kept < THREADS_MAX);
-    c->kept[c->n_kept++] = kept;
+    c->n_handing--;
+    if (kept)
+        c->kept[c->n_kept++] = kept;
 }
 
 static struct job *crew_next(struct crew *c, unsigned *n_answered)

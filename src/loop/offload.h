@@ -36,7 +36,7 @@ MUST_CHECK int offload(struct loop *l, struct job *job);
 void offload_set_shares(struct loop_set *set, const struct offload_share shares[OFFLOAD_CLASSES]);
 
 /* For mem_trim(): each worker, as soon as it is idle, hands over the freed blocks it keeps for itself; then what has been handed over
- * is taken, at most one chain of a worker. Any thread, one at a time, in turns. */
+ * is taken. Any thread, one at a time, in turns. */
 struct mem_kept;
 void offload_ask_kept(struct loop_set *set);
 enum { OFFLOAD_KEPT_MAX = 3 * 64 };

@@ -133,5 +133,37 @@ CASE(a_loop_ends_when_its_jobs_are_done)
     loop_set_deinit(&w.set);
 }
 
+/* For as long as it takes them all. */
+static void wait_for_kept(size_t n)
+{
+    while (offload_n_kept(&w.set) != n)
+        sched_yield();
+}
+
+CASE(workers_that_were_busy_when_they_were_asked_hand_over_what_has_a_place)
+{
+    enum { THREADS = 40 };
+    struct mem_kept *chains[OFFLOAD_KEPT_MAX], *mine = mem_take_kept();
+
+    if (!mine)
+        return; /* an allocator that keeps nothing for a thread */
+    mem_trim(&mine, 1);
+    start(THREADS, 0);
+    post(send_flood);
+    wait_for(&w.n_begun, THREADS);
+    offload_ask_kept(&w.set);
+    CHECK_INT(offload_take_kept(&w.set, chains), 0);
+    pthread_mutex_unlock(&w.gate);
+    wait_for_kept(THREADS);
+    offload_ask_kept(&w.set);
+    wait_for_kept(OFFLOAD_KEPT_MAX / OFFLOAD_CLASSES);
+    size_t n = offload_take_kept(&w.set, chains);
+    CHECK_INT(n, OFFLOAD_KEPT_MAX / OFFLOAD_CLASSES);
+    mem_trim(chains, n);
+    loop_set_stop(&w.set);
+    loop_set_deinit(&w.set);
+}
+
 CASES(RUN(a_flood_of_one_class_leaves_the_others_their_threads), RUN(what_waits_is_bounded_and_the_rest_is_refused),
-      RUN(a_loop_ends_when_its_jobs_are_done))
+      RUN(a_loop_ends_when_its_jobs_are_done),
+      RUN(workers_that_were_busy_when_they_were_asked_hand_over_what_has_a_place))
