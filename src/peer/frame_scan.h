@@ -5,7 +5,7 @@
 #include "wire/rpc_header.h"
 #include "wire/rpc_joined.h"
 
-/* A frame of fewer bytes is looked at when it is whole. Not less than the options allow a routing map. */
+/* A frame of fewer bytes is looked at when it is whole; so is one that is no longer than a routing map may be. */
 enum { FRAME_SCAN_FROM = 128 * 1024 };
 
 struct frame_scan {

@@ -212,11 +212,12 @@ static struct rpc_header_caps caps_of(const struct peer *p)
     return (struct rpc_header_caps){(uint32_t)config->rpc_max_header_bytes, config->rpc_max_depth, config->rpc_max_pairs};
 }
 
-/* What has been found of a long frame as it came. */
+/* What has been found of a long frame as it came. One that is all within what a routing map may take has not been looked at. */
 static int take_scan(struct peer *p, struct slice frame)
 {
     struct frame_scan *s = p->scan;
-    int outcome = frame.len < FRAME_SCAN_FROM ? PEER_TAIL_NEW : PEER_TAIL_LOST;
+    bool is_short = frame.len < FRAME_SCAN_FROM || frame.len <= caps_of(p).max_bytes;
+    int outcome = is_short ? PEER_TAIL_NEW : PEER_TAIL_LOST;
 
     if (s && s->n_seen == frame.len)
         outcome = frame_scan_end(s);

@@ -337,3 +337,15 @@ async def test_token_of_another_workspace_does_not_open_this_one(hub, server):
     with pytest.raises(RpcError, match="Permission denied"):
         other = await hub.raw("other")
         await raw.manage("list_clients", other.workspace)
+
+
+@pytest.mark.req("W-030")
+@pytest.mark.differs("the original has no such limit")
+async def test_a_frame_that_is_no_longer_than_a_routing_map_may_be_goes_its_way(hub, start_server):
+    """Frames of that length are looked at when they are whole, longer ones as they come."""
+    hub.server = start_server("--rpc-max-header", "1M")
+    alice, bob = await hub.raw_pair()
+    for size in (100_000, 200_000, 1_000_000, 1_100_000):
+        tail = wire.pack({"args": [bytes(size)]})
+        await alice.ws.send(wire.pack({"type": "method", "to": "bob", "method": f"nowhere.{size}"}) + tail)
+        assert (await bob.frame(lambda m, e: m.get("method") == f"nowhere.{size}"))[2] == tail
