@@ -54,7 +54,7 @@ static void listing_free(struct listing *l)
     list_unlink(&l->link);
     list_unlink(&l->more.link);
     held_buf_deinit(&l->out);
-    mem_free(l->workspaces);
+    held_buf_deinit(&l->workspaces);
     mem_free(l);
 }
 
@@ -85,9 +85,9 @@ static bool next_workspace(struct listing *l)
     if (l->is_walking)
         service_walk_end(&l->walk);
     l->is_walking = false;
-    if (l->at >= l->workspaces_len)
+    if (l->at >= l->workspaces.b.len)
         return false;
-    id = slice_of(l->workspaces + l->at);
+    id = slice_of(l->workspaces.b.ptr + l->at);
     l->at += id.len + 1;
     walk_workspace(l, id);
     return true;
@@ -143,21 +143,18 @@ static void on_gone(struct rpc_call *call)
     l->has_gone = true;
 }
 
-/* The ids of all there are now. */
+/* The ids of all there are now. Where there is no room for them, there is none for the answer. */
 static void note_workspaces(struct listing *l)
 {
-    struct buf ids;
     size_t at = 0;
     void *value;
 
-    buf_init(&ids, 0);
     while (map_next(&l->hub->registry.workspaces, &at, NULL, &value)) {
         const struct workspace *w = value;
         if (!list_is_empty(&w->services))
-            buf_add(&ids, w->id, strlen(w->id) + 1);
+            buf_add(&l->workspaces.b, w->id, strlen(w->id) + 1);
     }
-    l->workspaces_len = ids.len;
-    l->workspaces = buf_take(&ids);
+    l->out.b.is_failed = l->out.b.is_failed || l->workspaces.b.is_failed;
 }
 
 void listing_start(const struct listing *from, struct list *all)
@@ -170,6 +167,7 @@ void listing_start(const struct listing *from, struct list *all)
     l->more.run = on_turn;
     list_link(all, &l->link);
     held_buf_init(&l->out, 0, rpc_call_payer(l->call));
+    held_buf_init(&l->workspaces, 0, rpc_call_payer(l->call));
     mp_open_array(&l->list, &l->out.b);
     l->call->state = l;
     l->call->on_gone = on_gone;

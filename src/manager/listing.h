@@ -32,8 +32,8 @@ struct listing {
     struct deferred more;
     struct service_walk walk;
     bool is_walking, has_gone;
-    char *workspaces;           /* owned: the ids of those still to be walked, each with its NUL; NULL: there is one, in the query */
-    size_t workspaces_len, at;
+    struct held_buf workspaces; /* the ids of those still to be walked, each with its NUL; empty: there is one, in the query */
+    size_t at;                  /* in it */
 };
 
 /* Of a listing whose first seven fields and `arg` are set; copied. all: where it stands while it is under way. */
