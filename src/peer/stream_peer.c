@@ -172,7 +172,11 @@ static void on_later(struct deferred *d)
         struct post *post = post_of(s->posts.next);
         list_unlink(s->posts.next);
         post_answer(post, stream_take_post(s->peer, post));
+        if (loop_is_late(loop))
+            break;
     }
+    if (peer_find(loop, me) && !s->is_held && !list_is_empty(&s->posts))
+        loop_again(loop, &s->later);
 }
 
 static void do_hold(struct peer *p, bool is_held)

@@ -25,7 +25,7 @@ struct stream_peer {
     struct timer ping;              /* running while open */
     uint64_t sent_ms;               /* when something was last written */
     struct deferred later;          /* answers probes, goes on with held posts */
-    struct list posts;              /* struct post.link: held back by pressure, in order */
+    struct list posts;              /* struct post.link, in order: held back by pressure, or not taken since */
     struct speaker speaker;         /* who may post */
     struct timer expiry;            /* running while open, when posts need a token that expires */
     struct held_buf headers;             /* of the response, until it begins */

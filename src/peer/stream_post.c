@@ -116,7 +116,7 @@ static void run_post(struct loop *l, struct mail *mail)
 
     if (!s)
         post_answer(post, POST_NO_STREAM);
-    else if (s->is_held && speaker_may_act(p, &post->shown) == SPEAKER_OK)
+    else if ((s->is_held || !list_is_empty(&s->posts)) && speaker_may_act(p, &post->shown) == SPEAKER_OK)
         list_link(&s->posts, &post->link);
     else
         post_answer(post, stream_take_post(p, post));
