@@ -87,6 +87,10 @@ static void add_item(struct caller *c, struct slice item, struct slice prefix, s
     }
     buf_clear(&c->scratch.b);
     copy_map(item, &c->scratch.b, "_rtype", "id", prefix);
+    if (c->scratch.b.is_failed) {
+        out->is_failed = true;
+        return;
+    }
     buf_add_byte(out, c->n_items ? ',' : '[');
     if (json_from_mp(buf_slice(&c->scratch.b), out) == JSON_OK)
         c->n_items++;
@@ -94,7 +98,7 @@ static void add_item(struct caller *c, struct slice item, struct slice prefix, s
         out->len = before;
 }
 
-/* Appends items until there are n_bytes. False: none is left. */
+/* Appends items until there are n_bytes, or there is no room for one (out has failed). False: none is left. */
 static bool add_items(struct caller *c, const struct http_request *req, size_t n_bytes,
                       struct buf *out)
 {
@@ -105,7 +109,7 @@ static bool add_items(struct caller *c, const struct http_request *req, size_t n
     buf_init(&prefix, 0);
     buf_add_slice(&prefix, http_request_param(req, "workspace"));
     buf_add_byte(&prefix, '/');
-    while (out->len < n_bytes && (is_more = mp_iter_next(&c->items, &item)))
+    while (!out->is_failed && out->len < n_bytes && (is_more = mp_iter_next(&c->items, &item)))
         add_item(c, item, buf_slice(&prefix), out);
     buf_deinit(&prefix);
     return is_more;
@@ -117,25 +121,31 @@ static void add_end(const struct caller *c, struct buf *out)
         buf_add_text(out, c->n_items ? "]" : "[]");
 }
 
-/* Writes pieces until the client has enough to read for now, or all are written. */
+/* Writes pieces until the client has enough to read for now, or all are written. A listing that cannot be written to its end is
+ * cut, so that it does not look whole. */
 static void write_items(struct caller *c, struct http_request *req)
 {
     size_t waiting = 0;
+    bool is_more = true;
     struct buf piece;
 
     buf_init(&piece, 0);
-    while (waiting < WAITING_MOST && add_items(c, req, PIECE, &piece)) {
-        waiting = http_stream_write(req, buf_slice(&piece));
+    while (is_more && !piece.is_failed && waiting < WAITING_MOST) {
         buf_clear(&piece);
+        is_more = add_items(c, req, PIECE, &piece);
+        if (!is_more)
+            add_end(c, &piece);
+        if (!piece.is_failed)
+            waiting = http_stream_write(req, buf_slice(&piece));
     }
-    if (waiting >= WAITING_MOST) {
-        buf_deinit(&piece);
-        return;
-    }
-    add_end(c, &piece);
-    (void)http_stream_write(req, buf_slice(&piece));
+    bool is_failed = piece.is_failed;
     buf_deinit(&piece);
-    http_stream_end(req);
+    if (!is_failed && is_more)
+        return;
+    if (is_failed)
+        http_request_drop(req);
+    else
+        http_stream_end(req);
     caller_free(c);
 }
 
@@ -174,8 +184,12 @@ static void on_services(struct caller *c, struct http_request *req, const struct
     } else {
         (void)add_items(c, req, SIZE_MAX, &out);
         add_end(c, &out);
-        http_respond(req, 200, type, buf_slice(&out), SLICE_LIT(""));
-        caller_free(c);
+        if (out.is_failed) {
+            caller_answer_error(c, req, 503, SLICE_LIT("No room for the listing: too many bytes are held"));
+        } else {
+            http_respond(req, 200, type, buf_slice(&out), SLICE_LIT(""));
+            caller_free(c);
+        }
     }
     buf_deinit(&out);
 }
