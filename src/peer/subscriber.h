@@ -54,7 +54,7 @@ struct subscriptions {
 };
 
 struct subscriber *subscriber_find(const struct subscriptions *s, struct slice key);
-/* key: as above. The holder's is subscriber_holder_key's. */
+/* key: as above. holder: the key of struct subscriber_holder: "user:ID" or "ip:NETWORK". */
 struct subscriber *subscriber_new(struct subscriptions *s, struct slice key, struct slice holder,
                                   struct account *account);
 /* The encoded texts, copied. False: its account refuses; nothing has changed. */

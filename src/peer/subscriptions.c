@@ -285,9 +285,10 @@ static bool has_type(struct slice types, struct slice type)
     return false;
 }
 
-static size_t add_types(struct buf *out, size_t n, const struct slice *types, size_t n_types)
+/* Of more than n_most none is looked at: each is compared with all that are there. */
+static size_t add_types(struct buf *out, size_t n, const struct slice *types, size_t n_types, size_t n_most)
 {
-    for (size_t i = 0; i < n_types; i++) {
+    for (size_t i = 0; i < n_types && n <= n_most; i++) {
         if (slice_is(types[i], BY_THEMSELVES) || has_type(buf_slice(out), types[i]))
             continue;
         mp_add_str(out, types[i]);
@@ -339,7 +340,7 @@ bool subscriptions_change(struct subscriptions *s, const struct client *c,
     buf_init(&b, 0);
     if (is_add) {
         buf_add_slice(&b, before);
-        n = add_types(&b, n_before, types, n_types);
+        n = add_types(&b, n_before, types, n_types, config_of(s)->max_subscriptions);
     } else {
         n = remove_types(&b, before, types, n_types);
     }
