@@ -41,7 +41,7 @@ struct queue {
 struct shelf {
     struct loop *loop;
     char *workspace;         /* owned */
-    struct account *account; /* a leaf of the workspace's; owned */
+    struct account *account; /* below the workspace's; owned */
     bool is_durable;
     struct map queues; /* name -> struct queue, owned */
     size_t n_bytes;    /* of all tasks, as they are charged */
