@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "config/config.h"
 #include "manager/access.h"
+#include "manager/event_answer.h"
 #include "manager/reply.h"
 #include "manager/room.h"
 #include "manager/sharer.h"
@@ -153,86 +154,26 @@ struct event_question {
     struct journal_query query; /* texts of the call, which lives until it is answered */
     struct hub *hub;
     bool wants_counts;
-    unsigned n;
-    size_t *ends; /* owned: where each row ends in rows */
-    size_t n_ends_room;
-    struct held_buf rows; /* encoded maps: rows newest first, or counts */
+    unsigned n; /* counts */
+    struct held_buf counts; /* encoded maps */
+    struct event_answer rows;
 };
 
 static void question_free(struct event_question *q)
 {
     list_unlink(&q->link);
-    held_free(q->ends);
-    held_buf_deinit(&q->rows);
+    held_buf_deinit(&q->counts);
+    event_answer_deinit(&q->rows);
     mem_free(q);
-}
-
-static bool note_end(struct event_question *q)
-{
-    if (q->n == q->n_ends_room) {
-        size_t room = q->n_ends_room ? q->n_ends_room * 2 : 64;
-        size_t *grown = held_resize(q->ends, room * sizeof(*grown), account_shared(q->hub->loop->own));
-        if (!grown)
-            return false;
-        q->ends = grown;
-        q->n_ends_room = room;
-    }
-    q->ends[q->n++] = q->rows.b.len;
-    return true;
-}
-
-static void add_row(struct buf *b, const struct journal_row *row)
-{
-    struct buf at;
-
-    buf_init(&at, 0);
-    time_text_add(&at, row->at_us);
-    mp_add_map(b, 6);
-    mp_add_text(b, "id");
-    mp_add_int(b, row->id);
-    mp_add_text(b, "event_type");
-    mp_add_str(b, row->type);
-    mp_add_text(b, "workspace");
-    mp_add_str(b, row->workspace);
-    mp_add_text(b, "user_id");
-    mp_add_str(b, row->user);
-    mp_add_text(b, "timestamp");
-    mp_add_str(b, buf_slice(&at));
-    mp_add_text(b, "data");
-    mp_add_raw(b, row->data);
-    buf_deinit(&at);
-}
-
-/* The oldest first, as people read a log. */
-static void answer(struct event_question *q)
-{
-    struct slice rows = buf_slice(&q->rows.b);
-    struct buf b;
-
-    buf_init(&b, 0);
-    b.is_failed = q->rows.b.is_failed;
-    mp_add_array(&b, q->n);
-    for (unsigned i = q->n; i > 0 && !q->wants_counts; i--) {
-        size_t begin = i > 1 ? q->ends[i - 2] : 0;
-        buf_add_slice(&b, slice_to(slice_from(rows, begin), q->ends[i - 1] - begin));
-    }
-    if (q->wants_counts)
-        buf_add_slice(&b, rows);
-    reply_buf(q->call, &b);
 }
 
 static void start(struct event_log *log);
 
-static void finish(struct event_question *q, int outcome)
+static void finish(void *arg)
 {
+    struct event_question *q = arg;
     struct event_log *log = q->log;
 
-    if (outcome == STORE_FAILED)
-        rpc_reject(q->call, "RuntimeError",
-                   "The event log could not be read, or the answer is too large: "
-                   "narrow it by type or time");
-    else
-        answer(q);
     question_free(q);
     if (log) {
         log->n_running--;
@@ -240,32 +181,55 @@ static void finish(struct event_question *q, int outcome)
     }
 }
 
-static void on_row(int outcome, const struct journal_row *row, void *arg)
+static void answer_counts(struct event_question *q)
+{
+    struct buf b;
+
+    buf_init(&b, 0);
+    b.is_failed = q->counts.b.is_failed;
+    mp_add_array(&b, q->n);
+    buf_add_slice(&b, buf_slice(&q->counts.b));
+    reply_buf(q->call, &b);
+    finish(q);
+}
+
+static void fail(struct event_question *q)
+{
+    rpc_reject(q->call, "RuntimeError",
+               "The event log could not be read, or the answer is too large: "
+               "narrow it by type or time");
+    finish(q);
+}
+
+static void on_rows(int outcome, struct held_buf *rows, void *arg)
 {
     struct event_question *q = arg;
 
-    if (!row) {
-        finish(q, outcome);
-        return;
-    }
-    add_row(&q->rows.b, row);
-    if (!note_end(q))
-        q->rows.b.is_failed = true;
+    if (rows)
+        event_answer_add(&q->rows, rows);
+    else if (outcome == STORE_FAILED)
+        fail(q);
+    else
+        event_answer_send(&q->rows, q->call, finish, q);
 }
 
 static void on_count(int outcome, struct slice type, int64_t n_rows, void *arg)
 {
     struct event_question *q = arg;
 
-    if (outcome != STORE_OK) {
-        finish(q, outcome);
+    if (outcome == STORE_FAILED) {
+        fail(q);
         return;
     }
-    mp_add_map(&q->rows.b, 2);
-    mp_add_text(&q->rows.b, "event_type");
-    mp_add_str(&q->rows.b, type);
-    mp_add_text(&q->rows.b, "count");
-    mp_add_int(&q->rows.b, n_rows);
+    if (outcome == STORE_ABSENT) {
+        answer_counts(q);
+        return;
+    }
+    mp_add_map(&q->counts.b, 2);
+    mp_add_text(&q->counts.b, "event_type");
+    mp_add_str(&q->counts.b, type);
+    mp_add_text(&q->counts.b, "count");
+    mp_add_int(&q->counts.b, n_rows);
     q->n++;
 }
 
@@ -279,7 +243,7 @@ static void start(struct event_log *log)
         if (q->wants_counts)
             journal_count(log->hub->store, &q->query, on_count, q);
         else
-            journal_read(log->hub->store, &q->query, on_row, q);
+            journal_read(log->hub->store, &q->query, on_rows, q);
     }
 }
 
@@ -353,7 +317,8 @@ static void ask(struct manager *m, struct rpc_call *call, bool wants_counts)
     struct event_question *q = MEM_NEW(struct event_question);
     *q = (struct event_question){
         .log = log, .hub = m->hub, .call = call, .query = query, .wants_counts = wants_counts};
-    held_buf_init(&q->rows, 0, rpc_call_payer(call));
+    held_buf_init(&q->counts, 0, rpc_call_payer(call));
+    event_answer_init(&q->rows);
     list_init(&q->link);
     list_link(&log->waiting, &q->link);
     start(log);

@@ -1,8 +1,9 @@
 /* journal: the front half, as op.c is for the records: an operation takes its copy of the texts,
- * waits in the engine's queue among the records' operations, and its answer comes back packed in
- * one buffer. Loop's thread. */
+ * waits in the engine's queue among the records' operations, and its answer comes back packed, that
+ * of a read as it is. Loop's thread. */
 #include "store/journal.h"
 
+#include "base/account.h"
 #include "base/buf.h"
 #include "base/memory.h"
 #include "store/op_journal.h"
@@ -118,7 +119,8 @@ bool journal_op_add_row(struct store_op *op, const struct journal_row *row)
         head.lens[i] = runs[i].len;
         n_bytes += runs[i].len;
     }
-    if (op->journal->query.max_bytes && op->result.b.len + n_bytes > op->journal->query.max_bytes)
+    if (op->journal->query.max_bytes &&
+        op->journal->n_bytes + op->result.b.len + n_bytes > op->journal->query.max_bytes)
         return false;
     buf_add(&op->result.b, &head, sizeof(head));
     for (unsigned i = 0; i < 4; i++)
@@ -154,18 +156,42 @@ static struct journal_row take_row(struct slice *rest)
                                 .data = runs[3]};
 }
 
-static void tell(const struct store_op *op, int outcome, const struct journal_row *row)
+bool journal_next(struct slice *rest, struct journal_row *ret)
 {
-    if (op->kind == STORE_OP_READ)
-        op->journal->got(outcome, row, op->arg);
-    else
-        op->journal->counted(outcome, row ? row->type : (struct slice){0}, row ? row->id : 0,
-                             op->arg);
+    if (!rest->len)
+        return false;
+    *ret = take_row(rest);
+    return true;
 }
 
-void journal_op_deliver(struct store_engine *e, struct store_op *op)
+/* True: there is a next piece. */
+static bool deliver_rows(const struct store_engine *e, struct store_op *op)
+{
+    bool has_more = op->has_more;
+
+    op->journal->n_bytes += op->result.b.len;
+    op->journal->got(STORE_OK, &op->result, op->arg);
+    held_buf_deinit(&op->result);
+    held_buf_init(&op->result, 0, account_shared(e->base.loop->own));
+    store_op_reset(op);
+    if (has_more && !e->is_closing)
+        return true;
+    op->journal->got(has_more ? STORE_FAILED : STORE_ABSENT, NULL, op->arg);
+    return false;
+}
+
+static void deliver_counts(struct store_op *op)
 {
     struct slice rest = buf_slice(&op->result.b);
+    struct journal_row row;
+
+    while (journal_next(&rest, &row))
+        op->journal->counted(STORE_OK, row.type, row.id, op->arg);
+    op->journal->counted(STORE_ABSENT, (struct slice){0}, 0, op->arg);
+}
+
+bool journal_op_deliver(struct store_engine *e, struct store_op *op)
+{
     bool has_failed = op->outcome == STORE_FAILED || op->result.b.is_failed;
 
     if (op->journal->n_dropped && !has_failed)
@@ -175,11 +201,14 @@ void journal_op_deliver(struct store_engine *e, struct store_op *op)
     if (store_op_is_write(op)) {
         if (op->done)
             op->done(op->outcome, op->arg);
-        return;
+    } else if (op->kind == STORE_OP_READ && !has_failed) {
+        return deliver_rows(e, op);
+    } else if (op->kind == STORE_OP_READ) {
+        op->journal->got(STORE_FAILED, NULL, op->arg);
+    } else if (has_failed) {
+        op->journal->counted(STORE_FAILED, (struct slice){0}, 0, op->arg);
+    } else {
+        deliver_counts(op);
     }
-    while (!has_failed && rest.len) {
-        struct journal_row row = take_row(&rest);
-        tell(op, STORE_OK, &row);
-    }
-    tell(op, has_failed ? STORE_FAILED : STORE_ABSENT, NULL);
+    return false;
 }

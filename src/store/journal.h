@@ -8,6 +8,7 @@
 #pragma once
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/slice.h"
 #include "store/store.h"
 
@@ -36,10 +37,12 @@ struct journal_query {
     size_t max_bytes;             /* 0 = any; a read ends before it passes this, a count fails */
 };
 
-/* One call per row, newest first (STORE_OK; borrowed for the call), then one with row NULL:
- * STORE_ABSENT at the end, or STORE_FAILED. */
-typedef void journal_got(int outcome, const struct journal_row *row, void *arg);
-/* The same for one type and how many rows have it, types in bytewise order. */
+/* Rows come packed, some in each call (STORE_OK), newest first: megabytes, of which a loop does not look at every row. Then one call with
+ * NULL: STORE_ABSENT at the end, or STORE_FAILED. Who takes a piece over leaves a zeroed one. */
+typedef void journal_got(int outcome, struct held_buf *rows, void *arg);
+/* The next row of a piece, which borrows from it; rest: at first all of it. False at the end. Any thread. */
+bool journal_next(struct slice *rest, struct journal_row *ret);
+/* One call for each type and how many rows have it, types in bytewise order; the same end. */
 typedef void journal_counted(int outcome, struct slice type, int64_t n_rows, void *arg);
 
 /* The row's id is ignored. done may be NULL. */

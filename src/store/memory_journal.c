@@ -247,19 +247,26 @@ static bool fits(const struct journal_row *row, const struct journal_query *q)
            row->at_us <= q->to_us;
 }
 
+enum { ROWS_AT_ONCE = 4096 }; /* looked at */
+
+/* A piece of it. Nothing else is run before the last one, so the row it goes on with is still there. */
 static int read_rows(const struct memory_journal *j, struct store_op *op)
 {
-    const struct journal_query *q = &op->journal->query;
-    uint32_t n = 0;
+    struct journal_op *jo = op->journal;
+    struct list *it = jo->at ? jo->at : j->rows.prev;
 
-    for (struct list *it = j->rows.prev; it != &j->rows && n < q->max_rows; it = it->prev) {
+    for (unsigned n = 0; it != &j->rows && jo->n_read < jo->query.max_rows; n++, it = it->prev) {
         const struct memory_row *r = LIST_ENTRY(it, struct memory_row, link);
-        if (!fits(&r->row, q))
+        op->has_more = n == ROWS_AT_ONCE || op->result.b.len >= STORE_SCAN_BYTES;
+        if (op->has_more)
+            break;
+        if (!fits(&r->row, &jo->query))
             continue;
         if (!journal_op_add_row(op, &r->row))
             break;
-        n++;
+        jo->n_read++;
     }
+    jo->at = it;
     return STORE_OK;
 }
 

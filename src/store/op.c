@@ -87,10 +87,10 @@ struct store_op *store_op_deliver(struct store_engine *e, struct store_op *op)
         loop_count(s->loop, METRIC_STORE_WRITES, 1);
     if (op->kind == STORE_OP_SCAN && deliver_rows(e, op))
         return op;
+    if (journal_op_is(op) && journal_op_deliver(e, op))
+        return op;
     e->queued_bytes -= copied_bytes(op);
-    if (journal_op_is(op))
-        journal_op_deliver(e, op);
-    else if (op->kind == STORE_OP_SCAN)
+    if (op->kind == STORE_OP_SCAN || journal_op_is(op))
         ;   /* said already */
     else if (op->kind == STORE_OP_GET)
         op->got(op->result.b.is_failed ? STORE_FAILED : op->outcome, buf_slice(&op->result.b), op->arg);

@@ -30,7 +30,7 @@ struct store_op {
     bool is_refused;                /* no room for the copy: not run, fails */
     struct held_buf after;               /* scan: rows from this key on are wanted; at first empty */
     /* the engine's answer */
-    bool has_more;                  /* scan: rows follow this piece */
+    bool has_more;                  /* scan, read: rows follow this piece */
     size_t n_rows;                  /* scan: in result */
     int outcome;
     struct held_buf result;              /* get: the bytes; scan: rows by store_op_add_row(); journal_op_add_*() */
@@ -63,6 +63,6 @@ extern const struct store_ops store_engine_ops;
 struct store_op *store_op_new(struct store *s, enum store_op_kind kind, const char *bucket, struct slice key, struct slice bytes);
 void store_op_ask(struct store *s, struct store_op *op);
 void store_engine_init(struct store_engine *e, struct loop *loop, void (*wake)(struct store_engine *e));
-/* Calls back and frees. The callback may ask for further operations. A scan that is not at its end is not freed, but made ready
+/* Calls back and frees. The callback may ask for further operations. A scan or a read that is not at its end is not freed, but made ready
  * for its next piece and returned, to be run before anything that was asked for later: answers come in the order of the calls. */
 struct store_op *store_op_deliver(struct store_engine *e, struct store_op *op);

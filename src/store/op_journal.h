@@ -11,6 +11,10 @@ struct journal_op {
     journal_got *got;             /* read */
     journal_counted *counted;     /* count */
     uint64_t n_dropped;           /* the engine's answer */
+    /* a read that is not at its end */
+    void *at;                     /* where it goes on: the engine's own */
+    uint32_t n_read;
+    size_t n_bytes;               /* in the pieces before this one */
 };
 
 bool journal_op_is(const struct store_op *op); /* one of the journal's, or of the records'? */
@@ -18,5 +22,5 @@ bool journal_op_is(const struct store_op *op); /* one of the journal's, or of th
 bool journal_op_add_row(struct store_op *op, const struct journal_row *row);
 bool journal_op_add_count(struct store_op *op, struct slice type,
                           int64_t n_rows); /* no room: the answer has failed */
-void journal_op_deliver(struct store_engine *e,
-                        struct store_op *op); /* calls back; does not free */
+/* Calls back; does not free. True: that was a piece of a read, and there is a next one. */
+bool journal_op_deliver(struct store_engine *e, struct store_op *op);

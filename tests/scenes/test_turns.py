@@ -393,7 +393,7 @@ async def lists_of_workspaces(t):
     await raw.shut()
 
 
-@an_open_input
+@an_input
 async def events(t):
     raw = await user(t.hub, "ada")
     offer_cache(raw)
