@@ -340,6 +340,16 @@ async def lists_of_services(t):
 
 
 @an_input
+async def event_types(t):
+    """As many as one call may name, far more than one client may hear."""
+    raw = await user(t.hub, "ada")
+    types = [f"type-{i:04}" for i in range(4096)]
+    for function in ("subscribe", "unsubscribe"):
+        await tolerant(raw.call(f"services.default.{function}", types, timeout=60))
+    await raw.shut()
+
+
+@an_input
 async def globs(t):
     raw = await throng(t, t.n(2000))
     for n in (1000, 60_000):
