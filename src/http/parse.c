@@ -80,7 +80,7 @@ static int end_header(struct http_parser *p)
         return stop(p, HTTP_PARSE_HEAD_TOO_LARGE);
     if (req->n_headers == req->headers_room) {
         size_t room = req->headers_room ? 2 * req->headers_room : 16;
-        struct http_header_at *more = 
+        struct http_header_at *more =
             held_resize(req->headers, room * sizeof(*more), p->account);
         if (!more)
             return stop(p, HTTP_PARSE_NO_MEMORY);

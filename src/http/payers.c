@@ -9,8 +9,6 @@
 #include "base/memory.h"
 #include "wire/ip.h"
 
-enum { NETWORK_BYTES = 8 };
-
 struct http_payer {
     struct http_payers *payers;
     struct account *account;
@@ -53,15 +51,6 @@ static struct slice key_of(const struct in6_addr *address)
     return slice_make(address->s6_addr, sizeof(address->s6_addr));
 }
 
-static struct in6_addr payer_address(const struct in6_addr *address)
-{
-    struct in6_addr a = *address;
-
-    if (!IN6_IS_ADDR_V4MAPPED(address))
-        memset(a.s6_addr + NETWORK_BYTES, 0, sizeof(a.s6_addr) - NETWORK_BYTES);
-    return a;
-}
-
 static struct http_payer *payer_new(struct http_payers *p, const struct in6_addr *address)
 {
     struct http_payer *payer = MEM_NEW(struct http_payer);
@@ -76,7 +65,7 @@ static struct http_payer *payer_new(struct http_payers *p, const struct in6_addr
 
 struct http_payer *http_payer_take(struct http_payers *p, const struct in6_addr *address)
 {
-    struct in6_addr key = payer_address(address);
+    struct in6_addr key = ip_network(address);
 
     if (!ip_is_known(address))
         return NULL;

@@ -3,12 +3,12 @@
 #include "http/response.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "base/blob.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/msg.h"
+#include "http/condition.h"
 #include "http/conn.h"
 #include "http/cors.h"
 #include "http/gzip.h"
@@ -78,14 +78,10 @@ static const char *reason_of(unsigned status)
 
 static void add_date(struct buf *out)
 {
-    static const char days[] = "SunMonTueWedThuFriSat",
-                      months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    time_t now = (time_t)(clock_wall_ms() / 1000);
-    struct tm t;
+    char date[HTTP_DATE_MAX];
 
-    gmtime_r(&now, &t);
-    buf_add_fmt(out, "date: %.3s, %02d %.3s %d %02d:%02d:%02d GMT\r\n", days + 3 * t.tm_wday,
-                t.tm_mday, months + 3 * t.tm_mon, t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+    http_date(clock_wall_ms() / 1000, date);
+    buf_add_fmt(out, "date: %s\r\n", date);
 }
 
 void http_header_add(struct buf *extra, const char *name, struct slice value)

@@ -2,7 +2,6 @@
  * generation left to leave. */
 #include "manager/evict.h"
 
-#include "base/buf.h"
 #include "base/log_event.h"
 #include "base/memory.h"
 #include "hyphad/protocol.h"
@@ -88,17 +87,15 @@ static void collect(struct hub *h, struct meant *m)
 size_t close_opened(struct hub *h, const struct closing *closing)
 {
     struct meant m = {.closing = closing};
-    struct buf reason;
+    char *reason = mem_copy(closing->reason.ptr, closing->reason.len);
 
     if (closing->kind == CLOSING_TOKEN)
         collect_of_person(h, &m);
     else
         collect(h, &m);
-    buf_init(&reason, 0);
-    buf_add_fmt(&reason, SLICE_FMT "%c", SLICE_ARG(closing->reason), '\0');
     for (size_t i = 0; i < m.n; i++)
-        client_kick(h, m.clients[i], HYPHA_CLOSE_POLICY, reason.ptr);
-    buf_deinit(&reason);
+        client_kick(h, m.clients[i], HYPHA_CLOSE_POLICY, reason);
+    mem_free(reason);
     mem_free(m.clients);
     leases_end(h, closing);
     return m.n;

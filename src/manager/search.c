@@ -77,7 +77,7 @@ static void add_hit(struct found *f, const struct service *s, double score)
         return;
     if (f->n == f->n_room) {
         size_t room = f->n_room ? f->n_room * 2 : 256;
-        struct search_hit *grown = 
+        struct search_hit *grown =
             held_resize(f->hits, room * sizeof(*grown), f->search->hub->loop->own);
         f->has_failed = !grown;
         if (!grown)
