@@ -128,6 +128,7 @@ struct manager *manager_new(struct hub *h, struct rpc_loop *rl)
     list_init(&m->deletions);
     list_init(&m->globs);
     list_init(&m->listings);
+    list_init(&m->workspace_lists);
     event_log_init(&m->event_log, h);
     if (loop_config(h->loop)->enable_service_search)
         m->search = service_search_new(h);
@@ -149,6 +150,7 @@ void manager_free(struct manager *m)
     auth_provider_close(m);
     service_globs_end(&m->globs);
     listings_end(&m->listings);
+    workspace_lists_end(m);
     rpc_host_close(m->host);
     for (size_t i = 0; i < MANAGER_N_PLACES; i++)
         rpc_host_close(m->places[i].host);

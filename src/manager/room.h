@@ -35,6 +35,7 @@ struct manager {
     struct list deletions; /* struct deletion: waiting for the store */
     struct list globs;     /* of service_glob.c: searches under way */
     struct list listings;  /* of listing.c: listings under way */
+    struct list workspace_lists; /* of workspace_list.c: the same */
     /* effective user id -> struct asker, owned: who has requests to clients under way */
     struct map askers;
     struct service_cache objects; /* for the callers of HTTP requests */
@@ -67,7 +68,10 @@ manager_handler do_list_clients, do_ping;
 /* tokens.c */
 manager_handler do_generate_token, do_parse_token, do_revoke_token;
 /* workspaces.c */
-manager_handler do_get_workspace_info, do_check_status, do_get_summary, do_list_workspaces;
+manager_handler do_get_workspace_info, do_check_status, do_get_summary;
+/* workspace_list.c */
+manager_handler do_list_workspaces;
+void workspace_lists_end(struct manager *m); /* those under way are answered with what they have */
 /* deletion.c */
 void deletions_orphan(struct manager *m); /* the manager goes: those under way end without it */
 /* cleanup.c */

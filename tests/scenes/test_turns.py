@@ -388,7 +388,7 @@ async def deletion_of_a_workspace(t):
     await inside.shut()
 
 
-@an_open_input
+@an_input
 async def lists_of_workspaces(t):
     raw = await user(t.hub, "ada")
     offer_cache(raw)
@@ -580,3 +580,11 @@ async def test_a_call_of_the_hub_with_too_many_values_is_told_so(hub, server):
     with pytest.raises(RpcError, match="hold more than"):
         await raw.manage("echo", {str(i): {} for i in range(70_000)})
     assert len(await raw.manage("echo", "x" * 200_000)) == 200_000, "one value, however long"
+
+
+@pytest.mark.req("S-96")
+async def test_a_match_names_no_more_fields_than_a_record_could_have(hub, server):
+    raw = await hub.raw()
+    assert await raw.manage("list_workspaces", {f"k{i}": 1 for i in range(64)}) == []
+    with pytest.raises(RpcError, match="ValueError: A match may name at most 64 fields"):
+        await raw.manage("list_workspaces", {f"k{i}": 1 for i in range(65)})
