@@ -160,9 +160,10 @@ static void settle_many(struct reader *r, struct level *l)
         n_slots *= 2;
     size_t n_bytes = (n_slots + 2 * (size_t)l->n) * sizeof(uint32_t);
     buf_clear(&r->numbers);
-    uint32_t *slots = (uint32_t *)(void *)buf_reserve(&r->numbers, n_bytes), *firsts = slots + n_slots;
+    uint32_t *slots = (uint32_t *)(void *)buf_reserve(&r->numbers, n_bytes);
     if (!slots)
         return;
+    uint32_t *firsts = slots + n_slots;
     memset(slots, 0, n_slots * sizeof(*slots));
     if (find_many(r, l, firsts, slots, n_slots))
         write_again(r, l, firsts, firsts + l->n);
