@@ -14,6 +14,7 @@
 #include "peer/hub.h"
 
 enum { EXCHANGES_MAX = 100, ANSWER_MAX = 64 * 1024 };
+#define NO_ROOM "Your address holds too many bytes, please retry"
 
 struct oauth {
     struct hub *hub;         /* const after oauth_new */
@@ -120,6 +121,14 @@ static void send_back(struct exchange *x)
     loop_post(x->oauth->hub->loop, x->asker, &x->mail);
 }
 
+static void exchange_fail(struct exchange *x, const char *text)
+{
+    x->status = 502;
+    buf_clear(&x->body.b);
+    buf_add_text(&x->body.b, text);
+    send_back(x);
+}
+
 /* The provider's refusals pass with their status; its troubles are ours. */
 static void on_fetched(const struct fetch_reply *reply, void *arg)
 {
@@ -127,13 +136,16 @@ static void on_fetched(const struct fetch_reply *reply, void *arg)
     bool is_answer = reply->outcome == FETCH_OK && reply->status >= 200 && reply->status < 500 &&
                      (reply->status < 300 || reply->status >= 400);
 
-    buf_clear(&x->body.b);
-    x->status = is_answer ? reply->status : 502;
-    if (is_answer)
-        buf_add_slice(&x->body.b, reply->body);
+    if (!is_answer) {
+        exchange_fail(x, "The login provider cannot be reached");
+        return;
+    }
+    x->status = reply->status;
+    held_buf_set(&x->body, reply->body);
+    if (x->body.b.is_failed)
+        exchange_fail(x, NO_ROOM);
     else
-        buf_add_text(&x->body.b, "The login provider cannot be reached");
-    send_back(x);
+        send_back(x);
 }
 
 static void run_exchange(struct loop *l, struct mail *mail)
@@ -146,15 +158,14 @@ static void run_exchange(struct loop *l, struct mail *mail)
                                     .n_headers = 2,
                                     .body = buf_slice(&x->body.b),
                                     .max_bytes = ANSWER_MAX,
-                                    .ca_file = l->config->ca_file};
+                                    .ca_file = loop_config(l)->ca_file};
 
-    if (x->oauth->fetcher) {
+    if (x->body.b.is_failed)
+        exchange_fail(x, NO_ROOM);
+    else if (x->oauth->fetcher)
         (void)fetch_start(x->oauth->fetcher, &request, on_fetched, x);
-        return;
-    }
-    x->status = 502;
-    buf_clear(&x->body.b);
-    send_back(x);
+    else
+        exchange_fail(x, "The server is going down");
 }
 
 static const char *content_type(const struct http_request *req)
