@@ -180,7 +180,8 @@ void generator_stream(struct caller *c, struct http_request *req, struct slice r
     buf_add_slice(&c->object.b, ref);
     c->generator = buf_slice(&c->object.b);
     if (!rpc_request_from_ref(c->generator, slice_of(c->target_workspace), &c->step_text.b,
-                              &c->step)) {
+                              &c->step) ||
+        c->step.promise == RPC_PROMISE_NONE) { /* nobody would answer */
         caller_answer_error(c, req, 500, SLICE_LIT("TypeError: The generator cannot be followed"));
         return;
     }

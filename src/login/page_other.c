@@ -197,6 +197,8 @@ static void on_service(struct caller *c, struct http_request *req, const struct 
     if (!find_function(reply->value, path, &ref, &function_path) ||
         !rpc_request_from_ref(ref, SLICE_LIT("public"), &c->scratch.b, &request)) {
         fail(c, req, "Function not found: ", path, 404);
+    } else if (request.promise == RPC_PROMISE_NONE) {
+        fail(c, req, "Internal Server Error: the function gives no answer", SLICE_LIT(""), 500);
     } else {
         add_event(&event, c, req, buf_slice(&function_path));
         request.args = buf_slice(&event);

@@ -254,3 +254,14 @@ async def test_no_redis_is_spoken_of_where_there_is_none(server):
     assert "hyphad_redis_connected 0" in lines
     assert ready == {"status": "OK", "detail": {"store": "ready", "redis": None, "event_bus": "ready",
                                                 "pubsub": "healthy"}}
+
+
+@pytest.mark.req("H-039")
+@pytest.mark.differs("the original waits for ever")
+async def test_a_generator_that_answers_nobody_is_not_waited_for(hub, server):
+    raw = await hub.raw()
+    await raw.register("calc", {"count": lambda: {"_rtype": "generator", "_rtarget": raw.client_id,
+                                                 "_rmethod": "s.next", "_rpromise": False}}, visibility="public")
+    async with client_for(server) as http:
+        answer = await http.get(f"/{raw.workspace}/services/{raw.client_id}:calc/count")
+    assert (answer.status_code, answer.json()["detail"]) == (500, "TypeError: The generator cannot be followed")
