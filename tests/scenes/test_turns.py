@@ -216,7 +216,7 @@ async def frame_of_maps(t):
     await frames(t, b"\xdd" + n.to_bytes(4, "big") + b"\x81\xa1a\xc0" * n)
 
 
-@an_open_input
+@an_input
 async def frame_of_one_value(t):
     n = t.n(15 * MB)
     await frames(t, b"\xc6" + n.to_bytes(4, "big") + b"\0" * n)
