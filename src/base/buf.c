@@ -107,7 +107,7 @@ void buf_add_fmt(struct buf *b, const char *fmt, ...)
 
 struct slice buf_slice(const struct buf *b)
 {
-    return (struct slice){b->ptr, b->len};
+    return b->is_failed ? (struct slice){NULL, 0} : (struct slice){b->ptr, b->len};
 }
 
 void buf_trim(struct buf *b)

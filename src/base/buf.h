@@ -48,7 +48,8 @@ void buf_add_fmt(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Room for n_bytes more to write in place, then buf_grow(); NULL when the buffer has failed. */
 MUST_CHECK char *buf_reserve(struct buf *b, size_t n_bytes);
 void buf_grow(struct buf *b, size_t n_bytes);                   /* claims what was reserved */
-struct slice buf_slice(const struct buf *b);                    /* borrowed until the next append */
+/* Borrowed until the next append. Empty when it has failed: whoever forgets to ask reads nothing, not the beginning of something. */
+struct slice buf_slice(const struct buf *b);
 void buf_trim(struct buf *b);                                   /* gives back what is not used of the room */
 /* The bytes as a NUL-terminated block the caller frees; the buffer is empty afterwards. NULL when it has failed. */
 char *buf_take(struct buf *b);

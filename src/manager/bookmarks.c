@@ -135,7 +135,7 @@ static bool put_service(struct hub *h, const struct rpc_call *call, struct works
         mp_add_raw(&b,
                    mp_find(buf_slice(&shown), keys[i], &value) ? value : (struct slice){NULL, 0});
     }
-    bool ok = bookmarks_put(h, home, buf_slice(&b));
+    bool ok = !shown.is_failed && !b.is_failed && bookmarks_put(h, home, buf_slice(&b));
     buf_deinit(&shown);
     buf_deinit(&b);
     return ok;

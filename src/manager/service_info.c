@@ -199,6 +199,7 @@ static void add_creator(struct buf *b, const struct service_origin *origin, bool
     }
     buf_init(&whole, 0);
     user_add_mp(&whole, origin->creator, true);
+    b->is_failed = b->is_failed || whole.is_failed;
     mp_add_map(b, mp_count(buf_slice(&whole)));
     mp_iter_init(&it, buf_slice(&whole));
     while (mp_iter_pair(&it, &key, &value)) {

@@ -70,8 +70,9 @@ static const char *heap_pop(struct workspace_list *l)
 
 /* ---- one workspace ---- */
 
-static bool matches(const struct workspace *w, struct slice match)
+static bool matches(struct workspace_list *l, const struct workspace *w)
 {
+    struct slice match = l->call->args[0];
     struct mp_iter it;
     struct slice key, value, mine;
     struct buf record;
@@ -81,6 +82,7 @@ static bool matches(const struct workspace *w, struct slice match)
         return true;
     buf_init(&record, 0);
     workspace_add_mp(&record, w, false);
+    l->has_failed = l->has_failed || record.is_failed;
     mp_iter_init(&it, match);
     while (ok && mp_iter_pair(&it, &key, &value)) {
         struct slice name = {NULL, 0};
@@ -130,7 +132,7 @@ static void look(struct workspace_list *l)
     const struct workspace *w = known(l, id);
 
     l->at += strlen(id) + 1;
-    if (w && matches(w, l->call->args[0]) && !heap_push(l, id))
+    if (w && matches(l, w) && !heap_push(l, id))
         l->has_failed = true;
 }
 

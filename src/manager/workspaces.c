@@ -70,6 +70,7 @@ static void add_summary_service(struct listing *l, const struct service *s)
 
     buf_init(&shown, 0);
     service_info_add(&shown, slice_make(s->info, s->info_len), view_of(l->call, s));
+    b->is_failed = b->is_failed || shown.is_failed;
     mp_item(&l->list);
     mp_add_map(b, ARRAY_LEN(keys));
     for (unsigned i = 0; i < ARRAY_LEN(keys); i++) {

@@ -35,7 +35,7 @@ async def ask(server, http, raw, others, dice):
     """One thing a client does; what is not an answer must be an exception of TOLD."""
     text = "x" * dice.choice((10, 2000, 60_000))
     to = dice.choice(others)
-    what = dice.randrange(7)
+    what = dice.randrange(8)
     if what == 0:
         await raw.call("services.default.echo", text, to=to.address, timeout=PATIENCE_S)
     elif what == 1:
@@ -48,6 +48,10 @@ async def ask(server, http, raw, others, dice):
         await raw.manage("get_service", f"{to.workspace}/{to.client_id}:default")
     elif what == 5:
         await http.post(f"/{to.workspace}/services/{to.client_id}:default/echo", json={"x": text})
+    elif what == 6:
+        await raw.manage("register_service", {"id": f"{raw.address}:long", "name": "long", "type": "t", "docs": text,
+                                              "config": {"visibility": "public"}})
+        await raw.manage("get_summary")
     else:
         await http.get(dice.choice(("/public/services", "/health/readiness", "/metrics", "/nowhere",
                                     f"/{to.workspace}/services/{to.client_id}:default/echo?x=1")))

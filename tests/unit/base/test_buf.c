@@ -13,6 +13,7 @@ CASE(past_its_cap_it_fails_and_stays_failed)
     CHECK(!b.is_failed);
     buf_add_byte(&b, 'x');
     CHECK(b.is_failed && b.len == 8);
+    CHECK(buf_slice(&b).ptr == NULL && buf_slice(&b).len == 0);
     buf_clear(&b);
     buf_add_text(&b, "a");
     CHECK(!b.is_failed && b.len == 1);
