@@ -9,13 +9,14 @@
 
 struct head {
     struct account *account;        /* holds a reference */
-    size_t n_bytes : 63;            /* of the block */
+    size_t n_bytes : 62;            /* of the block */
     size_t is_kept : 1;
+    size_t is_mapped : 1;           /* in pages of its own: it has grown, and may grow on */
 };
 
 _Static_assert(sizeof(struct head) % 16 == 0 || sizeof(void *) < 8, "blocks are aligned as malloc's");
 
-enum { HEAP_STEP = 16, HEAP_LEAST = 32 };
+enum { HEAP_STEP = 16, HEAP_LEAST = 32, MAPPED_FROM = 512 * 1024 };
 
 size_t held_cost(size_t n_bytes)
 {
@@ -29,18 +30,41 @@ static struct head *head_of(void *block)
     return (struct head *)block - 1;
 }
 
+static struct head *head_map(struct head *old, size_t n_bytes)
+{
+    struct head *mapped = mem_try_map(n_bytes);
+
+    if (!mapped)
+        return NULL;
+    memcpy(mapped, old, sizeof(*old) + old->n_bytes);
+    mapped->is_mapped = true;
+    mem_free(old);
+    return mapped;
+}
+
+static struct head *head_resize(struct head *old, size_t n_bytes)
+{
+    size_t had = old ? sizeof(*old) + old->n_bytes : 0;
+
+    if (old && old->is_mapped)
+        return mem_try_remap(old, had, n_bytes);
+    if (old && n_bytes > had && n_bytes >= MAPPED_FROM)
+        return head_map(old, n_bytes);
+    return mem_try_resize(old, n_bytes);
+}
+
 void *held_resize(void *old, size_t n_bytes, struct account *account)
 {
     struct head *head = old ? head_of(old) : NULL;
     size_t had = head ? held_cost(head->n_bytes) : 0;
 
-    if (n_bytes > SIZE_MAX / 2)
+    if (n_bytes > SIZE_MAX / 4)
         return NULL;
     size_t cost = held_cost(n_bytes);
     ASSERT(!head || (head->account == account && !head->is_kept));
     if (cost > had && account_charge(account, cost - had))
         return NULL;
-    struct head *sized = mem_try_resize(head, sizeof(*head) + n_bytes);
+    struct head *sized = head_resize(head, sizeof(*head) + n_bytes);
     if (!sized) {
         if (cost > had)
             account_release(account, cost - had);
@@ -50,9 +74,9 @@ void *held_resize(void *old, size_t n_bytes, struct account *account)
         account_release(account, had - cost);
     if (!old) {
         sized->account = account_ref(account);
-        sized->is_kept = false;
+        sized->is_kept = sized->is_mapped = false;
     }
-    sized->n_bytes = n_bytes & (SIZE_MAX >> 1);
+    sized->n_bytes = n_bytes & (SIZE_MAX >> 2);
     return sized + 1;
 }
 
@@ -94,7 +118,10 @@ void *held_free(void *block)
     size_t cost = held_cost(head->n_bytes);
     if (head->is_kept)
         account_mark_used(account, cost);
-    mem_free(head);
+    if (head->is_mapped)
+        mem_unmap(head, sizeof(*head) + head->n_bytes);
+    else
+        mem_free(head);
     account_release(account, cost);
     account_unref(account);
     return NULL;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/memory_raw.h"
 
@@ -86,6 +87,27 @@ void *mem_try(size_t n_bytes)
 void *mem_try_resize(void *old, size_t n_bytes)
 {
     return try_fails() ? NULL : realloc(old, n_bytes ? n_bytes : 1);
+}
+
+void *mem_try_map(size_t n_bytes)
+{
+    void *block = try_fails() ? MAP_FAILED : mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return block == MAP_FAILED ? NULL : block;
+}
+
+void *mem_try_remap(void *old, size_t had_bytes, size_t n_bytes)
+{
+    void *block = try_fails() ? MAP_FAILED : mremap(old, had_bytes, n_bytes, MREMAP_MAYMOVE);
+
+    return block == MAP_FAILED ? NULL : block;
+}
+
+void mem_unmap(void *block, size_t n_bytes)
+{
+    int r = munmap(block, n_bytes);
+
+    ASSERT(r == 0);
 }
 
 void *mem_resize(void *old, size_t n_bytes)

@@ -8,6 +8,10 @@
 
 MUST_CHECK void *mem_try(size_t n_bytes);                       /* not zeroed; NULL when exhausted */
 MUST_CHECK void *mem_try_resize(void *old, size_t n_bytes);     /* as realloc: on NULL the old block is untouched */
+/* Whole pages of their own, which grow without a copy: the allocator may copy megabytes, for which a turn of a loop has no time. As above. */
+MUST_CHECK void *mem_try_map(size_t n_bytes);
+MUST_CHECK void *mem_try_remap(void *old, size_t had_bytes, size_t n_bytes);
+void mem_unmap(void *block, size_t n_bytes);
 /* Whether an account is to refuse what it has room for: a test's (mem_fail_begin). False in builds that cannot. */
 #ifdef HYPHAD_CAN_FAIL_ALLOC
 bool mem_charge_fails(void);

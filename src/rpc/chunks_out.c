@@ -27,7 +27,8 @@ struct upload_out {
     size_t chunk_bytes;
     size_t n_chunks, n_begun, n_done;
     unsigned n_running;         /* steps whose answers are due */
-    unsigned n_steps;           /* answers being handled */
+    unsigned n_steps;           /* answers being handled, or chunks begun */
+    struct deferred more;       /* there was no time for all chunks that may be under way */
     char text[];
 };
 
@@ -117,8 +118,13 @@ static void fill(struct upload_out *u)
         step_key(u, SLICE_LIT("services.built-in.message_cache.process"), true);
         return;
     }
-    while (u->n_running < window && u->n_begun < u->n_chunks)
+    while (u->state == UPLOAD_FILLING && u->n_running < window && u->n_begun < u->n_chunks) {
         send_chunk(u);
+        if (loop_is_late(host_loop(u->host))) {
+            loop_again(host_loop(u->host), &u->more);
+            return;
+        }
+    }
 }
 
 static void end(struct upload_out *u, const struct rpc_reply *why)
@@ -139,9 +145,31 @@ static void end(struct upload_out *u, const struct rpc_reply *why)
 
 static void upload_free(struct upload_out *u)
 {
+    list_unlink(&u->more.link);
     account_unref(u->o.payer);
     msg_unref(u->o.frame);
     mem_free(u);
+}
+
+static void step_handled(struct upload_out *u)
+{
+    u->n_steps--;
+    if (u->n_running || u->n_steps)
+        return;
+    ASSERT(u->state == UPLOAD_ENDED);
+    upload_free(u);
+}
+
+/* A step runs meanwhile: each time that a chunk is due one is sent, late or not. */
+static void on_more(struct deferred *d)
+{
+    struct upload_out *u = CONTAINER_OF(d, struct upload_out, more);
+
+    if (u->state != UPLOAD_FILLING || u->n_begun == u->n_chunks)
+        return;
+    u->n_steps++;
+    fill(u);
+    step_handled(u);
 }
 
 static void read_abilities(struct upload_out *u, struct slice service)
@@ -198,11 +226,7 @@ static void on_step(const struct rpc_reply *reply, void *arg)
     } else {
         end(u, reply);
     }
-    u->n_steps--;
-    if (!u->n_running && !u->n_steps) {
-        ASSERT(u->state == UPLOAD_ENDED);
-        upload_free(u);
-    }
+    step_handled(u);
 }
 
 struct upload_out *upload_out_new(struct rpc_host *h, const struct upload_options *options)
@@ -217,6 +241,8 @@ struct upload_out *upload_out_new(struct rpc_host *h, const struct upload_option
     else
         random_id(key);
     u->host = h;
+    list_init(&u->more.link);
+    u->more.run = on_more;
     u->o = *options;
     account_ref(u->o.payer);
     u->o.target = slice_make(u->text, options->target.len);

@@ -34,6 +34,31 @@ CASE(a_block_is_charged_what_it_takes)
     account_unref(a);
 }
 
+/* A block that grows lies in pages of its own from half a megabyte on. */
+CASE(a_large_block_grows_and_shrinks)
+{
+    static const size_t sizes[] = {100, 400000, 600000, 5000000, 5000001, 20000000, 700000, 100, 3000000};
+    struct account *a = account_new(NULL, ACCOUNT_USER, 0);
+    char *block = held_copy("abc", 3, a);
+
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        block = held_resize(block, sizes[i], a);
+        CHECK(block != NULL && memcmp(block, "abc", 4) == 0 && (uintptr_t)block % 16 == 0);
+        CHECK_INT(account_used(a), held_cost(sizes[i]));
+        block[sizes[i] - 1] = 'z';
+    }
+    held_keep(block);
+    held_free(block);
+    CHECK_INT(account_used(a), 0);
+    account_unref(a);
+    a = account_new(NULL, ACCOUNT_USER, 1000000);
+    block = held_resize(held_copy("abc", 3, a), 900000, a);
+    CHECK(held_resize(block, 1100000, a) == NULL);
+    CHECK_TEXT(block, "abc");
+    held_free(block);
+    account_unref(a);
+}
+
 CASE(a_refusal_leaves_what_there_was)
 {
     struct account *a = account_new(NULL, ACCOUNT_USER, 1000);
@@ -154,6 +179,6 @@ CASE(a_blob_takes_over_what_a_held_buffer_was_charged)
     account_unref(other);
 }
 
-CASES(RUN(a_block_is_charged_what_it_takes), RUN(a_refusal_leaves_what_there_was), RUN(any_thread_frees_and_the_block_keeps_its_account),
+CASES(RUN(a_block_is_charged_what_it_takes), RUN(a_large_block_grows_and_shrinks), RUN(a_refusal_leaves_what_there_was), RUN(any_thread_frees_and_the_block_keeps_its_account),
       RUN(what_stays_counts_as_kept), RUN(a_held_buffer_grows_by_asking), RUN(a_held_buffer_holds_its_account),
       RUN(a_blob_takes_over_what_a_held_buffer_was_charged))
