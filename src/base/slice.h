@@ -13,7 +13,9 @@ struct slice {
 
 #define SLICE_LIT(text) ((struct slice){(text), sizeof(text) - 1})
 #define SLICE_FMT "%.*s"
-#define SLICE_ARG(s) (int)(s).len, (s).ptr
+/* printf walks what it writes byte by byte, also where there is no room for it: of a longer text this much is shown. */
+enum { SLICE_SHOWN_MAX = 128 * 1024 };
+#define SLICE_ARG(s) (int)((s).len < SLICE_SHOWN_MAX ? (s).len : SLICE_SHOWN_MAX), (s).ptr
 
 static inline struct slice slice_of(const char *text)      /* a NUL-terminated text; NULL gives the empty slice */
 {

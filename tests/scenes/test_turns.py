@@ -119,7 +119,7 @@ async def json_body_of_blanks(t):
     await bodies(t, b'{"query":' + b" " * t.n(8 * MB) + b"1}")
 
 
-@an_open_input
+@an_input
 async def json_body_that_is_one_text(t):
     await bodies(t, json.dumps({"query": "\u00e9\n" * t.n(MB)}).encode())
 
