@@ -1,8 +1,11 @@
-/* loop: threads, turns, mail. The async handle belongs to the inbox alone: only its callback drains, only the push that found
+/* loop: threads, turns, mail. The bell belongs to the inbox alone: only its callback drains, only the push that found
  * the inbox empty rings it (see inbox.c). Stopping is a mail too. */
 #include "loop/loop.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/account.h"
 #include "base/clock.h"
@@ -10,11 +13,12 @@
 #include "loop/inbox.h"
 #include "loop/offload.h"
 
-/* What each part of a turn may take, microseconds. Their sum and a piece of work past the end of each stay below 5 ms. */
-enum { READY_US = 750, MAIL_US = 250, INPUT_US = 500, AGAIN_US = 500, DEFERRED_US = 1000 };
+/* What each part of a turn may take, microseconds. Their sum and a piece of work past the end of each stay well below 5 ms: an answer
+ * takes some turns. */
+enum { READY_US = 400, MAIL_US = 200, INPUT_US = 300, AGAIN_US = 300, KNOWN_US = 500, DEFERRED_US = 300 };
 /* And what one mail, read or piece of work may when it asks. */
 enum { ITEM_NS = 100 * 1000 };
-enum { LOOK_EVERY = 4 };        /* mails or pieces of work between two looks at the clock */
+enum { LOOK_EVERY = 2 };        /* mails or pieces of work between two looks at the clock, of which the first starts it */
 enum { CPU_LOOK_NS = 250 * 1000 };
 
 static bool part_is_late(struct loop *l, uint64_t now)
@@ -46,7 +50,7 @@ void loop_begin_part(struct loop *l, unsigned allowance_us)
 static bool is_late_after(struct loop *l, unsigned n_done)
 {
     loop_begin_item(l);
-    return l->is_late || (n_done % LOOK_EVERY == 0 && part_is_late(l, uv_hrtime()));
+    return l->is_late || (n_done % LOOK_EVERY == 1 && part_is_late(l, uv_hrtime()));
 }
 
 static void run_backlog(struct loop *l)
@@ -75,9 +79,21 @@ static void add_to_backlog(struct loop *l, struct mail *chain)
     l->backlog_last = chain;
 }
 
-static void on_bell(uv_async_t *bell)
+static void ring_bell(struct loop *to)
+{
+    static const uint64_t once = 1;
+
+    (void)!write(to->bell_fd, &once, sizeof(once));     /* fails only when it has rung 2^64 times unheard */
+}
+
+static void on_bell(uv_poll_t *bell, int status, int events)
 {
     struct loop *l = bell->data;
+    uint64_t n_rings;
+
+    (void)status;
+    (void)events;
+    (void)!read(l->bell_fd, &n_rings, sizeof(n_rings));     /* before the inbox is looked at: who comes after that rings again */
 
     add_to_backlog(l, inbox_drain(&l->inbox));
     run_backlog(l);
@@ -110,16 +126,20 @@ static bool run_own_mail(struct loop *l)
 }
 
 /* What a deferred piece of work posts to its own loop is done before the next piece, which may be the flush of an answer that
- * promises it: another loop's mail comes before that loop's answer too. When time is over the rest keeps its order. */
-static void run_deferred(struct loop *l)
+ * promises it: another loop's mail comes before that loop's answer too. When time is over the rest keeps its order. False: it was
+ * over for the mail. */
+static bool run_deferred(struct loop *l, struct list *deferred)
 {
-    for (unsigned n = 1; run_own_mail(l) && !list_is_empty(&l->deferred); n++) {
-        struct deferred *d = LIST_ENTRY(l->deferred.next, struct deferred, link);
+    bool has_time;
+
+    for (unsigned n = 1; (has_time = run_own_mail(l)) && !list_is_empty(deferred); n++) {
+        struct deferred *d = LIST_ENTRY(deferred->next, struct deferred, link);
         list_unlink(&d->link);
         d->run(d);
         if (is_late_after(l, n))
             break;
     }
+    return has_time;
 }
 
 /* One round at most: what those who had their turn have caused is sent before they have another. */
@@ -151,7 +171,7 @@ static void flush_outboxes(struct loop *l)
             continue;
         if (inbox_push(&to->inbox, box->first)) {
             loop_count(l, METRIC_INBOX_BELLS, 1);
-            uv_async_send(&to->bell);
+            ring_bell(to);
         }
         *box = (struct outbox){0};
     }
@@ -199,13 +219,16 @@ static void on_flush(uv_prepare_t *flush)
     run_round(l, &l->input);
     loop_begin_part(l, AGAIN_US);
     run_round(l, &l->again);
+    loop_begin_part(l, KNOWN_US);
+    bool has_time = run_deferred(l, &l->known);
     loop_begin_part(l, DEFERRED_US);
-    run_deferred(l);
+    if (has_time)
+        (void)run_deferred(l, &l->deferred);
     flush_outboxes(l);
     account_settle(l->own);
     measure_turn(l);
-    if (l->backlog || l->outboxes[l->index].first || !list_is_empty(&l->deferred) || !list_is_empty(&l->input) ||
-        !list_is_empty(&l->again))
+    if (l->backlog || l->outboxes[l->index].first || !list_is_empty(&l->deferred) || !list_is_empty(&l->known) ||
+        !list_is_empty(&l->input) || !list_is_empty(&l->again))
         uv_idle_start(&l->busy, on_busy);
     else
         uv_idle_stop(&l->busy);
@@ -233,7 +256,7 @@ void loop_post_outside(struct loop *to, struct mail *mail)
 {
     mail->next = NULL;
     if (inbox_push(&to->inbox, mail))
-        uv_async_send(&to->bell);
+        ring_bell(to);
 }
 
 int64_t loop_set_sum(const struct loop_set *set, enum metric id)
@@ -249,6 +272,12 @@ void loop_defer(struct loop *l, struct deferred *d)
 {
     if (list_is_empty(&d->link))
         list_link(&l->deferred, &d->link);
+}
+
+void loop_defer_known(struct loop *l, struct deferred *d)
+{
+    if (list_is_empty(&d->link))
+        list_link(&l->known, &d->link);
 }
 
 void loop_again(struct loop *l, struct deferred *d)
@@ -277,6 +306,7 @@ static int init_one(struct loop_set *set, unsigned index)
     list_init(&l->deferred);
     list_init(&l->again);
     list_init(&l->input);
+    list_init(&l->known);
     loop_begin_part(l, READY_US);
     list_init(&l->streams);
     slots_init(&l->slots, index);
@@ -287,7 +317,12 @@ static int init_one(struct loop_set *set, unsigned index)
     l->uv.data = l;
     l->bell.data = l->flush.data = l->busy.data = l;
     (void)uv_loop_configure(&l->uv, UV_METRICS_IDLE_TIME);      /* only the longest-turn figure needs it */
-    r = uv_async_init(&l->uv, &l->bell, on_bell);
+    l->bell_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (l->bell_fd < 0)
+        return -errno;
+    r = uv_poll_init(&l->uv, &l->bell, l->bell_fd);
+    if (!r)
+        r = uv_poll_start(&l->bell, UV_READABLE, on_bell);
     if (!r)
         r = uv_prepare_init(&l->uv, &l->flush);
     if (!r)
@@ -397,6 +432,7 @@ void loop_set_deinit(struct loop_set *set)
         struct loop *l = &set->loops[i];
         int r = uv_loop_close(&l->uv);
         ASSERT(r == 0);
+        close(l->bell_fd);
         slots_deinit(&l->slots);
         mem_free(l->outboxes);
         mem_free(l->scratch);

@@ -62,11 +62,13 @@ struct loop {
     struct list streams;            /* every open stream of this loop (net's) */
     struct outbox *outboxes;        /* one per loop of the set; own index: mail to self */
     struct list deferred;           /* at the end of this turn */
+    struct list known;              /* the same, of those who have logged in: before that of strangers */
     struct list again;              /* work that goes on when others have had theirs */
     struct list input;              /* streams (net's) poll has found when there was no time left to read them */
     struct slots slots;
     struct timers timers;
     uv_prepare_t flush;
+    uv_poll_t bell;                 /* of bell_fd */
     uv_idle_t busy;                 /* active while work waits on a private list: poll must not block */
     struct mail *backlog, *backlog_last;    /* drained from the inbox, over this turn's budget */
     bool is_stopping;
@@ -79,7 +81,8 @@ struct loop {
     char *scratch;                  /* LOOP_SCRATCH bytes every stream of this loop reads into */
     /* any thread */
     _Atomic(struct mail *) inbox;
-    uv_async_t bell;
+    int bell_fd;                    /* an eventfd. Not uv_async_t: in the versions we run with, the loop spins until whoever rings has
+                                     * rung to the end, and a thread of lower priority may not come to that for long */
     struct metrics metrics;         /* written by this loop, read by any */
 };
 
@@ -111,6 +114,7 @@ void loop_post(struct loop *from, struct loop *to, struct mail *mail);
 /* Posts from a thread that is no loop (main, accept). */
 void loop_post_outside(struct loop *to, struct mail *mail);
 void loop_defer(struct loop *l, struct deferred *d);            /* loop thread */
+void loop_defer_known(struct loop *l, struct deferred *d);      /* the same, before what strangers have caused */
 /* In a later turn: for work that goes on when others have had theirs. They take turns. Loop thread. */
 void loop_again(struct loop *l, struct deferred *d);
 /* As loop_again, for a socket that has not been read yet: before all work that goes on. Loop thread. */

@@ -186,12 +186,20 @@ static void on_flush(struct deferred *d)
         flush(s);
 }
 
+static void flush_later(struct stream *s)
+{
+    if (s->is_known)
+        loop_defer_known(s->loop, &s->flush);
+    else
+        loop_defer(s->loop, &s->flush);
+}
+
 bool stream_fail(struct stream *s)
 {
     if (s->state != STREAM_OPEN || s->has_failed)
         return false;
     s->has_failed = true;
-    loop_defer(s->loop, &s->flush);
+    flush_later(s);
     return true;
 }
 
@@ -381,7 +389,7 @@ bool stream_send(struct stream *s, struct msg *m)
     if (!sendq_push(&s->sendq, m))
         return false;
     if (!s->write)
-        loop_defer(s->loop, &s->flush);
+        flush_later(s);
     return true;
 }
 
@@ -402,7 +410,7 @@ void stream_finish(struct stream *s)
         return;
     s->state = STREAM_FINISHING;
     if (!s->write)
-        loop_defer(s->loop, &s->flush);
+        flush_later(s);
 }
 
 void stream_end_all(struct loop *loop)
