@@ -126,20 +126,25 @@ static bool run_own_mail(struct loop *l)
 }
 
 /* What a deferred piece of work posts to its own loop is done before the next piece, which may be the flush of an answer that
- * promises it: another loop's mail comes before that loop's answer too. When time is over the rest keeps its order. False: it was
- * over for the mail. */
-static bool run_deferred(struct loop *l, struct list *deferred)
+ * promises it: another loop's mail comes before that loop's answer too. When time is over the rest keeps its order. */
+static void run_deferred(struct loop *l)
 {
-    bool has_time;
+    struct list *const lists[] = {&l->known, &l->deferred};
+    static const unsigned allowances_us[] = {KNOWN_US, DEFERRED_US};
+    bool has_time = true;
 
-    for (unsigned n = 1; (has_time = run_own_mail(l)) && !list_is_empty(deferred); n++) {
-        struct deferred *d = LIST_ENTRY(deferred->next, struct deferred, link);
-        list_unlink(&d->link);
-        d->run(d);
-        if (is_late_after(l, n))
-            break;
+    for (unsigned i = 0; has_time && i < ARRAY_LEN(lists); i++) {
+        loop_begin_part(l, allowances_us[i]);
+        has_time = i > 0 || run_own_mail(l);
+        for (unsigned n = 1; has_time && !list_is_empty(lists[i]); n++) {
+            struct deferred *d = LIST_ENTRY(lists[i]->next, struct deferred, link);
+            list_unlink(&d->link);
+            d->run(d);
+            if (is_late_after(l, n))
+                break;
+            has_time = run_own_mail(l);
+        }
     }
-    return has_time;
 }
 
 /* One round at most: what those who had their turn have caused is sent before they have another. */
@@ -219,11 +224,7 @@ static void on_flush(uv_prepare_t *flush)
     run_round(l, &l->input);
     loop_begin_part(l, AGAIN_US);
     run_round(l, &l->again);
-    loop_begin_part(l, KNOWN_US);
-    bool has_time = run_deferred(l, &l->known);
-    loop_begin_part(l, DEFERRED_US);
-    if (has_time)
-        (void)run_deferred(l, &l->deferred);
+    run_deferred(l);
     flush_outboxes(l);
     account_settle(l->own);
     measure_turn(l);
