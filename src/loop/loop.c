@@ -15,7 +15,7 @@
 
 /* What each part of a turn may take, microseconds. Their sum and a piece of work past the end of each stay well below 5 ms: an answer
  * takes some turns. */
-enum { READY_US = 400, MAIL_US = 200, INPUT_US = 300, AGAIN_US = 300, KNOWN_US = 500, DEFERRED_US = 300 };
+enum { READY_US = 400, MAIL_US = 200, INPUT_US = 300, AGAIN_US = 300, DEFERRED_US = 500, LAST_US = 300 };
 /* And what one mail, read or piece of work may when it asks. */
 enum { ITEM_NS = 100 * 1000 };
 enum { LOOK_EVERY = 2 };        /* mails or pieces of work between two looks at the clock, of which the first starts it */
@@ -129,8 +129,8 @@ static bool run_own_mail(struct loop *l)
  * promises it: another loop's mail comes before that loop's answer too. When time is over the rest keeps its order. */
 static void run_deferred(struct loop *l)
 {
-    struct list *const lists[] = {&l->known, &l->deferred};
-    static const unsigned allowances_us[] = {KNOWN_US, DEFERRED_US};
+    struct list *const lists[] = {&l->deferred, &l->last};
+    static const unsigned allowances_us[] = {DEFERRED_US, LAST_US};
     bool has_time = true;
 
     for (unsigned i = 0; has_time && i < ARRAY_LEN(lists); i++) {
@@ -228,7 +228,7 @@ static void on_flush(uv_prepare_t *flush)
     flush_outboxes(l);
     account_settle(l->own);
     measure_turn(l);
-    if (l->backlog || l->outboxes[l->index].first || !list_is_empty(&l->deferred) || !list_is_empty(&l->known) ||
+    if (l->backlog || l->outboxes[l->index].first || !list_is_empty(&l->deferred) || !list_is_empty(&l->last) ||
         !list_is_empty(&l->input) || !list_is_empty(&l->again))
         uv_idle_start(&l->busy, on_busy);
     else
@@ -275,10 +275,10 @@ void loop_defer(struct loop *l, struct deferred *d)
         list_link(&l->deferred, &d->link);
 }
 
-void loop_defer_known(struct loop *l, struct deferred *d)
+void loop_defer_last(struct loop *l, struct deferred *d)
 {
     if (list_is_empty(&d->link))
-        list_link(&l->known, &d->link);
+        list_link(&l->last, &d->link);
 }
 
 void loop_again(struct loop *l, struct deferred *d)
@@ -307,7 +307,7 @@ static int init_one(struct loop_set *set, unsigned index)
     list_init(&l->deferred);
     list_init(&l->again);
     list_init(&l->input);
-    list_init(&l->known);
+    list_init(&l->last);
     loop_begin_part(l, READY_US);
     list_init(&l->streams);
     slots_init(&l->slots, index);

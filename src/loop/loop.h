@@ -62,7 +62,7 @@ struct loop {
     struct list streams;            /* every open stream of this loop (net's) */
     struct outbox *outboxes;        /* one per loop of the set; own index: mail to self */
     struct list deferred;           /* at the end of this turn */
-    struct list known;              /* the same, of those who have logged in: before that of strangers */
+    struct list last;               /* the same, for strangers: after all else */
     struct list again;              /* work that goes on when others have had theirs */
     struct list input;              /* streams (net's) poll has found when there was no time left to read them */
     struct slots slots;
@@ -114,7 +114,7 @@ void loop_post(struct loop *from, struct loop *to, struct mail *mail);
 /* Posts from a thread that is no loop (main, accept). */
 void loop_post_outside(struct loop *to, struct mail *mail);
 void loop_defer(struct loop *l, struct deferred *d);            /* loop thread */
-void loop_defer_known(struct loop *l, struct deferred *d);      /* the same, before what strangers have caused */
+void loop_defer_last(struct loop *l, struct deferred *d);       /* the same, after all other: what strangers are sent */
 /* In a later turn: for work that goes on when others have had theirs. They take turns. Loop thread. */
 void loop_again(struct loop *l, struct deferred *d);
 /* As loop_again, for a socket that has not been read yet: before all work that goes on. Loop thread. */

@@ -189,9 +189,9 @@ static void on_flush(struct deferred *d)
 static void flush_later(struct stream *s)
 {
     if (s->is_known)
-        loop_defer_known(s->loop, &s->flush);
-    else
         loop_defer(s->loop, &s->flush);
+    else
+        loop_defer_last(s->loop, &s->flush);
 }
 
 bool stream_fail(struct stream *s)
