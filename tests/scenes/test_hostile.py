@@ -1,0 +1,157 @@
+"""The worst of all kinds at once against one server, while a well-behaved client goes on as if nothing were.
+
+The attackers (kit/hostile.py) have a core of their own. The server and the client that is measured (kit/steady.py, a program of
+its own) share the other, before everybody else's programs, so that what is measured is how long the server takes and not whom the
+scheduler prefers.
+"""
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from kit.hub import until
+
+PROCESS_BYTES, SLACK_BYTES = 256 << 20, 32 << 20
+ARGS = ("--threads=1", f"--process-bytes={PROCESS_BYTES}", "--trusted-proxies=10.0.0.0/8")
+pytestmark = [pytest.mark.differs("the original does not survive this"), pytest.mark.timeout(240),
+              pytest.mark.allow_warn("")]
+
+
+def program(name, *args, **more):
+    return subprocess.Popen([sys.executable, "-m", name, *map(str, args)], cwd=Path(__file__).parent,
+                            stdout=subprocess.PIPE, **more)
+
+
+def prefer(pid, core):
+    """Its threads run on that core, before those of others; without the right to, on that core."""
+    for thread in map(int, os.listdir(f"/proc/{pid}/task")):
+        os.sched_setaffinity(thread, {core})
+        try:
+            os.setpriority(os.PRIO_PROCESS, thread, -20)
+        except PermissionError:
+            pass
+
+
+class Steady:
+    def __init__(self, server, core):
+        self.process = program("kit.steady", server.ws_url, stdin=subprocess.PIPE)
+        assert self.process.stdout.readline() == b"ready\n"
+        prefer(self.process.pid, core)
+        try:
+            os.sched_setscheduler(self.process.pid, os.SCHED_FIFO, os.sched_param(1))
+        except PermissionError:
+            pass
+
+    def begin(self):
+        self._say("begin")
+
+    def end(self):
+        self._say("end")
+        return json.loads(self.process.stdout.readline())
+
+    def _say(self, word):
+        self.process.stdin.write(f"{word}\n".encode())
+        self.process.stdin.flush()
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.kill()
+        self.process.wait()
+
+
+async def use_everything(server, caller, is_over):
+    """What a client does beside its calls: each must be answered as on a quiet day."""
+    n = 0
+    async with httpx.AsyncClient(base_url=server.url, timeout=30) as http:
+        while not is_over():
+            for path in ("/health/liveness", "/health/readiness", "/public/services/hypha-login"):
+                answer = await http.get(path)
+                assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text[:300]}"
+            await caller.manage("log_event", "note", {"n": n})
+            assert [s for s in await caller.manage("list_services") if s["id"].endswith(":default")]
+            n += 1
+            await asyncio.sleep(0.2)
+    return n
+
+
+async def watch_memory(server, is_over, samples):
+    while not is_over():
+        samples.append(server.rss_bytes())
+        await asyncio.sleep(0.05)
+
+
+def p99(times):
+    return times[int(len(times) * 0.99)]
+
+
+class Outcome:
+    """Of `seconds` of attacks: times of calls before and during them, sorted, and the server's memory."""
+    def __init__(self, server):
+        self.server = server
+        self.base = server.rss_bytes()
+        self.samples, self.n_used = [], 0
+        self.quiet, self.busy, self.rounds = [], [], {}
+
+    def __str__(self):
+        turns = [int(self.server.metric(f"hyphad_loop_{name}")) for name in
+                 ("longest_turn_us", "longest_turn_cpu_us", "turns_above_1ms_total", "turns_above_5ms_total")]
+        return (f"quiet p99 {p99(self.quiet) * 1e3:.2f} ms, busy {p99(self.busy) * 1e3:.2f} ms of {len(self.busy)}, "
+                f"worst {self.busy[-1] * 1e3:.1f} ms; RSS {self.base >> 20} -> {max(self.samples) >> 20} MiB; "
+                f"longest turn {turns[0]} us, {turns[1]} us of CPU time, {turns[2]} above 1 ms, {turns[3]} above 5 ms; "
+                f"used {self.n_used} times; {self.rounds}")
+
+
+async def attack(hub, server, seconds):
+    """All kinds at once. What must hold however busy the machine is, holds."""
+    cores = sorted(os.sched_getaffinity(0))
+    user = await hub.raw("user", server=server)
+    await user.register("default", {})
+    prefer(server.pid, cores[0])
+    steady = Steady(server, cores[0])
+    outcome = Outcome(server)
+    try:
+        steady.begin()
+        await asyncio.sleep(max(2, seconds / 10))
+        outcome.quiet = steady.end()
+        attackers = program("kit.hostile", server.port, seconds)
+        os.sched_setaffinity(attackers.pid, {cores[-1]})
+
+        def is_over():
+            return attackers.poll() is not None
+        try:
+            steady.begin()
+            outcome.n_used, _ = await asyncio.gather(use_everything(server, user, is_over),
+                                                     watch_memory(server, is_over, outcome.samples))
+            outcome.busy = steady.end()
+        finally:
+            attackers.kill()
+            outcome.rounds = json.loads(attackers.communicate()[0] or b"{}")
+    finally:
+        steady.stop()
+    print(outcome)
+    assert len(outcome.rounds) == 18 and all(outcome.rounds.values())
+    assert server.is_running()
+    if not server.is_sanitized():
+        assert max(outcome.samples) < outcome.base + PROCESS_BYTES + SLACK_BYTES
+        await until(lambda: server.rss_bytes() <= outcome.base * 1.1 + (4 << 20), timeout=60, step=0.5)
+    return outcome
+
+
+async def test_all_is_answered_beside_the_worst_of_all_kinds(hub, start_server):
+    await attack(hub, start_server(*ARGS), 8)
+
+
+@pytest.mark.stress
+async def test_a_client_that_behaves_well_hardly_notices_the_worst_of_all_kinds(hub, start_server):
+    """On a release build and a machine that does nothing else."""
+    server = start_server(*ARGS)
+    await attack(hub, server, 4)        # what runs for the first time is loaded, and stays
+    outcome = await attack(hub, server, 60)
+    if not server.is_sanitized():
+        assert p99(outcome.busy) < 3 * p99(outcome.quiet)
+        assert server.metric("hyphad_loop_turns_above_5ms_total") == 0
