@@ -129,12 +129,15 @@ CASE(pings_of_a_peer_that_does_not_read_cost_nothing)
     for (int i = 0; i < 200; i++)
         kit_frame(&b, 0x89, SLICE_LIT("?"), true);
     CHECK_INT(send(k.fd, b.ptr, b.len, 0), (long)b.len);
-    turns_run(&k.t);
-    CHECK(k.ws != NULL);
-    TURNS_UNTIL(&k.t, (kit_read(&k), k.got.len > 0));
-    turns_run(&k.t);
-    kit_read(&k);
-    CHECK(k.got.len <= 51 * 3);
+    /* However many turns the pings take: of each turn's, no more wait to be sent than may. */
+    size_t before = 0;
+    do {
+        before = k.got.len;
+        turns_run(&k.t);
+        CHECK(k.ws != NULL);
+        kit_read(&k);
+        CHECK(k.got.len - before <= 51 * 3);
+    } while (!before || k.got.len > before || k.ws->rest);
     buf_deinit(&b);
     kit_deinit(&k);
 }
