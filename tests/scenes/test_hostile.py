@@ -16,6 +16,7 @@ import pytest
 
 from kit.hub import until
 
+PATIENCE_S = 60
 PROCESS_BYTES, SLACK_BYTES = 256 << 20, 32 << 20
 ARGS = ("--threads=1", f"--process-bytes={PROCESS_BYTES}", "--trusted-proxies=10.0.0.0/8")
 pytestmark = [pytest.mark.differs("the original does not survive this"), pytest.mark.timeout(240),
@@ -67,13 +68,14 @@ class Steady:
 async def use_everything(server, caller, is_over):
     """What a client does beside its calls: each must be answered as on a quiet day."""
     n = 0
-    async with httpx.AsyncClient(base_url=server.url, timeout=30) as http:
+    async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE_S) as http:
         while not is_over():
             for path in ("/health/liveness", "/health/readiness", "/public/services/hypha-login"):
                 answer = await http.get(path)
                 assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text[:300]}"
-            await caller.manage("log_event", "note", {"n": n})
-            assert [s for s in await caller.manage("list_services") if s["id"].endswith(":default")]
+            await caller.call("services.default.log_event", "note", {"n": n}, timeout=PATIENCE_S)
+            services = await caller.call("services.default.list_services", timeout=PATIENCE_S)
+            assert [s for s in services if s["id"].endswith(":default")]
             n += 1
             await asyncio.sleep(0.2)
     return n
