@@ -11,8 +11,8 @@
 #include "config/config.h"
 #include "login/login_room.h"
 #include "manager/reply.h"
-#include "manager/sharer.h"
 #include "peer/hub.h"
+#include "peer/sharer.h"
 #include "wire/json.h"
 #include "wire/mp.h"
 

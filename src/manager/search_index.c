@@ -11,8 +11,8 @@
 #include "config/config.h"
 #include "manager/search_question.h"
 #include "manager/service_info.h"
-#include "manager/sharer.h"
 #include "peer/hub.h"
+#include "peer/sharer.h"
 #include "store/text_index.h"
 #include "wire/mp.h"
 

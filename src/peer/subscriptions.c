@@ -9,8 +9,8 @@
 #include "base/memory.h"
 #include "config/config.h"
 #include "peer/hub.h"
+#include "peer/sharer.h"
 #include "peer/subscriber.h"
-#include "wire/ip.h"
 #include "wire/mp.h"
 
 enum { SWEEP_MS = 60 * 1000, SWEEP_MOST = 1024 };
@@ -30,21 +30,6 @@ static struct slice key_of(struct buf *b, const struct client *c)
     buf_add_text(b, c->full_id);
     buf_add_byte(b, ' '); /* is in no client id */
     buf_add_text(b, c->user->id);
-    return buf_slice(b);
-}
-
-static struct slice holder_key(struct buf *b, const struct client *c)
-{
-    char text[IP_TEXT_MAX];
-
-    buf_init(b, 0);
-    if (c->user->is_anonymous) {
-        struct in6_addr net = ip_network(&c->origin.address);
-        ip_print(&net, text);
-        buf_add_fmt(b, "ip:%s", text);
-    } else {
-        buf_add_fmt(b, "user:%s", user_effective_id(c->user));
-    }
     return buf_slice(b);
 }
 
@@ -317,11 +302,11 @@ static size_t remove_types(struct buf *out, struct slice from, const struct slic
 
 static struct subscriber *make(struct subscriptions *s, const struct client *c)
 {
-    struct buf key, holder;
-    struct subscriber *r = subscriber_new(s, key_of(&key, c), holder_key(&holder, c), c->account);
+    struct buf key;
+    char holder[SHARER_MAX];
+    struct subscriber *r = subscriber_new(s, key_of(&key, c), sharer_of(c->user, c, holder), c->account);
 
     buf_deinit(&key);
-    buf_deinit(&holder);
     r->is_here = true;
     r->is_anonymous = c->user->is_anonymous;
     r->is_stored_kind = c->workspace->is_persistent;

@@ -1,4 +1,4 @@
-#include "manager/sharer.h"
+#include "peer/sharer.h"
 
 #include <stdio.h>
 
