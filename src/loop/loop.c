@@ -94,7 +94,6 @@ static void on_bell(uv_poll_t *bell, int status, int events)
     (void)status;
     (void)events;
     (void)!read(l->bell_fd, &n_rings, sizeof(n_rings));     /* before the inbox is looked at: who comes after that rings again */
-
     add_to_backlog(l, inbox_drain(&l->inbox));
     run_backlog(l);
 }
@@ -269,28 +268,30 @@ int64_t loop_set_sum(const struct loop_set *set, enum metric id)
     return sum;
 }
 
-void loop_defer(struct loop *l, struct deferred *d)
+static void link_once(struct list *list, struct deferred *d)
 {
     if (list_is_empty(&d->link))
-        list_link(&l->deferred, &d->link);
+        list_link(list, &d->link);
+}
+
+void loop_defer(struct loop *l, struct deferred *d)
+{
+    link_once(&l->deferred, d);
 }
 
 void loop_defer_last(struct loop *l, struct deferred *d)
 {
-    if (list_is_empty(&d->link))
-        list_link(&l->last, &d->link);
+    link_once(&l->last, d);
 }
 
 void loop_again(struct loop *l, struct deferred *d)
 {
-    if (list_is_empty(&d->link))
-        list_link(&l->again, &d->link);
+    link_once(&l->again, d);
 }
 
 void loop_input_later(struct loop *l, struct deferred *d)
 {
-    if (list_is_empty(&d->link))
-        list_link(&l->input, &d->link);
+    link_once(&l->input, d);
 }
 
 static int init_one(struct loop_set *set, unsigned index)
