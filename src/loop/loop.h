@@ -75,7 +75,7 @@ struct loop {
     size_t n_jobs;                  /* sent to workers and not done: it ends when there are none */
     uint64_t turn_ended_ns, idle_ns;
     uint64_t cpu_ns, unread_ns;     /* the thread's CPU time when last read; how long the loop has been busy since */
-    uint64_t allowance_ns, late_at_ns;      /* of this part of the turn; 0: nobody has asked yet */
+    uint64_t allowance_ns, part_began_ns;   /* of this part of the turn; 0: nobody has asked yet */
     uint64_t item_late_at_ns;       /* of this mail, read or piece of work; the same */
     bool is_late;                   /* this part of the turn was, when last asked */
     char *scratch;                  /* LOOP_SCRATCH bytes every stream of this loop reads into */
@@ -125,6 +125,9 @@ void loop_input_later(struct loop *l, struct deferred *d);
 bool loop_is_late(struct loop *l);
 /* Another has its share from here on. For those who call others in a row without a deferred or a mail. Loop thread. */
 static inline void loop_begin_item(struct loop *l) { l->item_late_at_ns = 0; }
+/* A socket that poll has found is to be read. True: there is no time for it in this part of the turn, which is longer for those who have
+ * logged in. Loop thread. */
+MUST_CHECK bool loop_begin_read(struct loop *l, bool is_known);
 /* This room's own. */
 void loop_begin_part(struct loop *l, unsigned allowance_us);    /* the clock starts when somebody asks */
 void loop_job_ended(struct loop *l);

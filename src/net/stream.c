@@ -208,9 +208,8 @@ static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
     struct stream *s = handle->data;
 
     (void)hint;
-    loop_begin_item(s->loop);
     /* No room: libuv reads nothing and says so to on_uv_read. */
-    *buf = uv_buf_init(s->loop->scratch, s->loop->is_late || loop_is_late(s->loop) ? 0 : s->read_bytes);
+    *buf = uv_buf_init(s->loop->scratch, loop_begin_read(s->loop, s->is_known) ? 0 : s->read_bytes);
 }
 
 /* libuv hears no more of a socket that is to be read in its turn, until there is nothing left to read: for each of many that must wait
