@@ -40,9 +40,9 @@ int64_t token_now_ms(const struct token_keys *keys)
     return keys->since_ms && run > wall ? run : wall;
 }
 
-static int check_times(const struct token_keys *keys, struct slice claims, int64_t *ret_expires_at, char ret_error[TOKEN_ERROR_MAX])
+static int check_times(struct slice claims, int64_t *ret_expires_at, char ret_error[TOKEN_ERROR_MAX])
 {
-    double now = (double)clock_wall_ms() / 1000, latest = (double)token_now_ms(keys) / 1000, exp, nbf;
+    double now = (double)clock_wall_ms() / 1000, exp, nbf;
     struct slice value;
 
     if (mp_find(claims, "nbf", &value)) {
@@ -55,8 +55,6 @@ static int check_times(const struct token_keys *keys, struct slice claims, int64
         return token_refuse(ret_error, "The token has no expiration time (exp)");
     if (!mp_get_num(value, &exp) || !(exp < 1e15))
         return token_refuse(ret_error, "Expiration Time claim (exp) must be an integer.");
-    if (exp <= latest)
-        return token_refuse(ret_error, TOKEN_HAS_EXPIRED);
     *ret_expires_at = (int64_t)exp;
     return TOKEN_OK;
 }
@@ -166,18 +164,24 @@ static int read_user(const struct token_keys *keys, struct slice claims, struct 
     return TOKEN_OK;
 }
 
-/* What is minted by a token that has a parent ends with it, and stays with the client it was for. A reconnection token brings
- * that along from the token whose login it continues. */
+/* What is made by a token ends with it where token_life() says so, and what a child makes stays with the client it was for. A
+ * reconnection token brings that along from the token whose login it continues, and ends with that too. Where one of an earlier
+ * release does not tell, nothing it is followed by outlives it. */
 static void settle_terms(struct user *u)
 {
     struct lineage *l = &u->lineage;
 
     l->is_known = true;
-    if (!u->parent || l->is_continuation)
+    if (!l->is_continuation) {
+        l->until = u->expires_at;
+        if (u->parent && u->scope.client_id)
+            l->client_id = mem_copy(u->scope.client_id, strlen(u->scope.client_id));
         return;
-    l->until = u->expires_at;
-    if (u->scope.client_id)
-        l->client_id = mem_copy(u->scope.client_id, strlen(u->scope.client_id));
+    }
+    if (l->until == LINEAGE_UNTIL_UNTOLD)
+        l->until = l->n ? u->expires_at : 0;
+    if (l->until && l->until < u->expires_at)
+        u->expires_at = l->until;
 }
 
 /* Tokens of the original, and those of a login, say nothing of where they come from. */
@@ -195,7 +199,7 @@ static bool read_lineage(const struct token_keys *keys, struct slice claims, str
 
 int claims_read(const struct token_keys *keys, struct slice claims, struct token *ret, char ret_error[TOKEN_ERROR_MAX])
 {
-    int r = check_times(keys, claims, &ret->expires_at, ret_error);
+    int r = check_times(claims, &ret->expires_at, ret_error);
 
     if (!r)
         r = check_parties(keys, claims, ret_error);
@@ -209,6 +213,8 @@ int claims_read(const struct token_keys *keys, struct slice claims, struct token
     }
     ret->user->expires_at = ret->expires_at;
     settle_terms(ret->user);
+    ret->expires_at = ret->user->expires_at;
+    ret->has_expired = ret->expires_at <= token_now_ms(keys) / 1000;
     ret->has_workspace = ret->user->current_workspace != NULL;
     ret->has_client_id = ret->user->scope.client_id != NULL;
     return TOKEN_OK;

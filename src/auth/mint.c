@@ -9,7 +9,6 @@
 #include "auth/mint_config.h"
 #include "auth/scope.h"
 #include "auth/user_make.h"
-#include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
 
@@ -94,27 +93,27 @@ static int bind_client(const struct user *caller, struct mint_config *c, struct 
     return MINT_OK;
 }
 
-int mint_config_cut(const struct user *caller, struct mint_config *c, struct mint_error *ret_error)
+int mint_config_cut(const struct token_keys *keys, const struct user *caller, struct mint_config *c, struct mint_error *ret_error)
 {
     const struct lineage *l = &caller->lineage;
-    int64_t left = l->until ? l->until - clock_wall_ms() / 1000 : caller->is_anonymous ? MINT_ANONYMOUS_LIFE_MAX_S : c->life_s;
 
     if (!l->is_known)
         return mint_refuse(ret_error, "ConnectionError", "The caller has left");
     if (l->n >= LINEAGE_MAX)
         return mint_refuse(ret_error, "PermissionError", "A line of tokens has at most %d", LINEAGE_MAX);
-    if (left <= 0)
+    c->life_s = token_life(keys, caller, TOKEN_CHILD, c->life_s);
+    if (c->life_s <= 0)
         return mint_refuse(ret_error, "PermissionError", "The token of the caller has expired: it makes no other");
-    if (c->life_s > left)
-        c->life_s = left;
     return bind_client(caller, c, ret_error);
 }
 
 int64_t mint_latest(const struct token *t)
 {
-    if (t->user->lineage.until)
-        return t->expires_at;
-    return t->expires_at + (t->user->is_anonymous ? MINT_ANONYMOUS_LIFE_MAX_S : MINT_LIFE_MAX_S);
+    int64_t until = t->user->lineage.until;
+
+    if (t->user->parent)
+        return until > t->expires_at ? until : t->expires_at;
+    return t->expires_at + (t->user->is_anonymous ? TOKEN_ANONYMOUS_LIFE_MAX_S : MINT_LIFE_MAX_S);
 }
 
 int mint_child(const struct token_keys *keys, const struct user *caller, const struct mint_config *c, bool owns,

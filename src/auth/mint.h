@@ -26,8 +26,6 @@ struct mint_config {
 enum { MINT_LIFE_DEFAULT_S = 3600, MINT_EXTRAS_MAX = 64, MINT_EXTRAS_BYTES_MAX = 4096 };
 /* The longest that may be asked for: a hundred years, far from the end of the numbers, beyond any use. */
 #define MINT_LIFE_MAX_S ((int64_t)100 * 366 * 24 * 3600)
-/* And the longest for a person who has never logged in, whose workspace goes with them. */
-enum { MINT_ANONYMOUS_LIFE_MAX_S = 2 * 24 * 3600 };
 
 /* map: one encoded value; absent or nil means all defaults. context_workspace is the target when none is named.
  * On MINT_REFUSED *ret is empty. */
@@ -40,9 +38,10 @@ bool mint_by_grant(const struct user *caller, const struct mint_config *c);
 /* The decision alone: may the caller mint `wanted` for the workspace. is_owner: as `owns` below. */
 enum mint_verdict { MINT_NOTHING_HELD, MINT_TOO_LITTLE_HELD, MINT_BY_GRANT, MINT_BY_OWNING, MINT_PASSING_ON };
 enum mint_verdict mint_decide(const struct user *caller, struct slice workspace, enum permission wanted, bool is_owner);
-/* Cuts the life asked for to what the caller may give away: a token that has a parent mints none that outlives it, and none for
- * another client than the one it is bound to. A login may mint what outlives it. Before mint_child. */
-MUST_CHECK int mint_config_cut(const struct user *caller, struct mint_config *c, struct mint_error *ret_error);
+/* Cuts the life asked for to what the caller may give away (token_life), and binds it to the client the caller is bound to.
+ * Before mint_child. */
+MUST_CHECK int mint_config_cut(const struct token_keys *keys, const struct user *caller, struct mint_config *c,
+                               struct mint_error *ret_error);
 /* Unix seconds: the latest time at which the token, or one that descends from it, can be good. */
 int64_t mint_latest(const struct token *t);
 /* owns: the target's owners name user_effective_id(caller) or, for a caller without parent, its e-mail; or the target is

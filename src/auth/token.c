@@ -97,7 +97,22 @@ static int finish(const struct token_keys *keys, const struct jws *j, struct sli
     return r;
 }
 
+/* What a token says that may have expired, to somebody who wants to know whom it admits. */
+static int refuse_expired(int r, struct token *t, char ret_error[TOKEN_ERROR_MAX])
+{
+    if (r != TOKEN_OK || !t->has_expired)
+        return r;
+    token_deinit(t);
+    *t = (struct token){0};
+    return token_refuse(ret_error, TOKEN_HAS_EXPIRED);
+}
+
 int token_parse(const struct token_keys *keys, struct slice text, struct token *ret, char ret_error[TOKEN_ERROR_MAX])
+{
+    return refuse_expired(token_read(keys, text, ret, ret_error), ret, ret_error);
+}
+
+int token_read(const struct token_keys *keys, struct slice text, struct token *ret, char ret_error[TOKEN_ERROR_MAX])
 {
     struct jws_header header;
     struct buf claims;
@@ -127,6 +142,12 @@ int token_parse(const struct token_keys *keys, struct slice text, struct token *
 
 int token_parse_rs256(const struct token_keys *issuer, const struct rsa_key *key, struct slice text, struct token *ret,
                       char ret_error[TOKEN_ERROR_MAX])
+{
+    return refuse_expired(token_read_rs256(issuer, key, text, ret, ret_error), ret, ret_error);
+}
+
+int token_read_rs256(const struct token_keys *issuer, const struct rsa_key *key, struct slice text, struct token *ret,
+                     char ret_error[TOKEN_ERROR_MAX])
 {
     struct jws_header header;
     struct buf claims;
@@ -295,14 +316,30 @@ char *token_mint(const struct token_keys *keys, const struct user *user, const s
     return mint(keys, user, &(struct terms){.scope = scope, .life_s = life_s});
 }
 
+int64_t token_life(const struct token_keys *keys, const struct user *maker, enum token_kind kind, int64_t wanted_s)
+{
+    bool is_bound = kind == TOKEN_RECONNECTION || maker->parent;
+    int64_t until = is_bound ? maker->lineage.until : 0, left = wanted_s;
+
+    if (until)
+        left = until - token_now_ms(keys) / 1000;
+    else if (kind == TOKEN_CHILD && maker->is_anonymous)
+        left = TOKEN_ANONYMOUS_LIFE_MAX_S;
+    return left < wanted_s ? left : wanted_s;
+}
+
 char *token_mint_from(const struct token_keys *keys, const struct user *maker, const struct user *user, const struct scope *scope,
                       int64_t life_s)
 {
-    return mint(keys, user, &(struct terms){.scope = scope, .lineage = &maker->lineage, .life_s = life_s});
+    struct terms terms = {.scope = scope, .lineage = &maker->lineage, .life_s = token_life(keys, maker, TOKEN_CHILD, life_s)};
+
+    return terms.life_s > 0 ? mint(keys, user, &terms) : NULL;
 }
 
 char *token_mint_reconnection(const struct token_keys *keys, const struct user *user, int64_t life_s)
 {
-    return mint(keys, user,
-                &(struct terms){.scope = &user->scope, .lineage = &user->lineage, .is_continuation = true, .life_s = life_s});
+    struct terms terms = {.scope = &user->scope, .lineage = &user->lineage, .is_continuation = true,
+                          .life_s = token_life(keys, user, TOKEN_RECONNECTION, life_s)};
+
+    return terms.life_s > 0 ? mint(keys, user, &terms) : NULL;
 }

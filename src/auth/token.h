@@ -22,6 +22,7 @@ struct token_keys {             /* const after init; borrowed texts, none NULL; 
 /* By which tokens have expired, Unix milliseconds: the wall clock, but never behind what it was at the start and the time that has
  * passed since, so that a clock that is set back makes no token good again. Any thread. */
 int64_t token_now_ms(const struct token_keys *keys);
+#define TOKEN_IS_FOR_RECONNECTING "A reconnection token is good for reconnecting its client only"
 
 enum {
     TOKEN_OK,
@@ -36,12 +37,15 @@ struct token {
     bool has_workspace;         /* wid present: user->current_workspace */
     bool has_client_id;         /* cid present: user->scope.client_id */
     bool is_root;               /* the opaque root token */
+    bool has_expired;           /* only where it is asked for: token_read */
     int64_t expires_at;         /* Unix seconds; 0 for the root token */
     uint8_t digest[32];         /* identity for revocation: SHA-256 of the signing input (3.7) */
 };
 
 /* On any other outcome ret_error holds the text of 3.3 ("The token has expired. Please fetch a new one", ...), without prefix. */
 MUST_CHECK int token_parse(const struct token_keys *keys, struct slice text, struct token *ret, char ret_error[TOKEN_ERROR_MAX]);
+/* The same for a token that may have expired, which opens nothing any more and can still be revoked: has_expired says so. */
+MUST_CHECK int token_read(const struct token_keys *keys, struct slice text, struct token *ret, char ret_error[TOKEN_ERROR_MAX]);
 void token_deinit(struct token *t);
 /* Cuts blanks and the prefix "Bearer" off, as token_parse does by itself. TOKEN_OK or TOKEN_INVALID with an error. */
 MUST_CHECK int token_strip(struct slice *text, char ret_error[TOKEN_ERROR_MAX]);
@@ -51,15 +55,34 @@ bool token_names_key(struct slice text, char ret_key_id[JWKS_ID_MAX]);     /* wh
 /* A token of another issuer, by that key; of `issuer` only issuer, audience and name_space count. Longer than a loop should take. */
 MUST_CHECK int token_parse_rs256(const struct token_keys *issuer, const struct rsa_key *key, struct slice text, struct token *ret,
                                  char ret_error[TOKEN_ERROR_MAX]);
+/* As token_read. */
+MUST_CHECK int token_read_rs256(const struct token_keys *issuer, const struct rsa_key *key, struct slice text, struct token *ret,
+                                char ret_error[TOKEN_ERROR_MAX]);
 /* What a provider says whose token this is: a UserInfo map (2.5). It has no expiry of its own, so it cannot be revoked. */
 MUST_CHECK int token_from_user(struct slice map, struct slice text, struct token *ret, char ret_error[TOKEN_ERROR_MAX]);
 
+/* What a token is made for by somebody who has come by another one. */
+enum token_kind {
+    TOKEN_CHILD,                /* what generate_token makes, and what is made of a login for one workspace */
+    TOKEN_RECONNECTION,
+};
+enum { TOKEN_ANONYMOUS_LIFE_MAX_S = 2 * 24 * 3600 };
+/* The one rule for how long what is made of a credential may live: seconds from now, at most wanted_s; 0 or less: nothing can be
+ * made any more.
+ *   reconnection: no longer than the token its login came by. Without one, or by one that never ends, it is renewed for ever
+ *   child of a child: no longer than that
+ *   child of a login: as long as it was asked for, because it may make what outlives it; of somebody who has never logged in, and
+ *   whose workspace goes with them: TOKEN_ANONYMOUS_LIFE_MAX_S
+ * Whatever is made of a maker goes through it once more when it is signed. */
+int64_t token_life(const struct token_keys *keys, const struct user *maker, enum token_kind kind, int64_t wanted_s);
+
 /* Signs the token of a login, which descends from nothing, for exactly this user and scope. scope->current_workspace becomes wid, ->client_id cid; no grant is added.
- * The caller frees it. NULL: out of memory, longer than TOKEN_MAX, or a scope that
- * no claim can carry (scope_format). */
+ * The caller frees it. NULL: out of memory, longer than TOKEN_MAX, a scope that
+ * no claim can carry (scope_format), or token_life() leaves it none. */
 char *token_mint(const struct token_keys *keys, const struct user *user, const struct scope *scope, int64_t life_s);
 /* The same for one that is made by the token of `maker` and descends from it, which has fewer than LINEAGE_MAX before it. */
 char *token_mint_from(const struct token_keys *keys, const struct user *maker, const struct user *user, const struct scope *scope,
                       int64_t life_s);
-/* A reconnection token of a joined user: it continues the login, and descends from what that has come from. */
+/* A reconnection token of a joined user: it continues the login, and descends from what that has come from. It is good for
+ * connecting as that client again and for nothing else: whoever takes tokens for more refuses it (lineage.is_continuation). */
 char *token_mint_reconnection(const struct token_keys *keys, const struct user *user, int64_t life_s);

@@ -47,6 +47,7 @@ struct verification {
     struct verifier *verifier;
     struct holding of_asker;
     uint64_t source;                /* who is asked: source_of_provider() or source_of_issuer() */
+    enum verify_use use;
     verify_done *done;
     void *arg;
     /* of the job */
@@ -107,6 +108,33 @@ static struct kept *find_kept(struct verifier *v, struct slice text, uint64_t so
     return NULL;
 }
 
+/* Whether a token that is good by its signature is good for this. */
+static bool suits(enum verify_use use, const struct token *t, char ret_error[TOKEN_ERROR_MAX])
+{
+    const char *wrong = NULL;
+
+    if (use != VERIFY_TO_REVOKE && t->has_expired)
+        wrong = TOKEN_HAS_EXPIRED;
+    else if (use == VERIFY_TO_ACT && t->user->lineage.is_continuation)
+        wrong = TOKEN_IS_FOR_RECONNECTING;
+    if (wrong)
+        (void)snprintf(ret_error, TOKEN_ERROR_MAX, "%s", wrong);
+    return !wrong;
+}
+
+/* The token is theirs if it suits. */
+static void tell(enum verify_use use, struct token *token, verify_done *done, void *arg)
+{
+    char error[TOKEN_ERROR_MAX];
+
+    if (suits(use, token, error)) {
+        done(token, NULL, arg);
+        return;
+    }
+    token_deinit(token);
+    done(NULL, error, arg);
+}
+
 static void keep(struct verifier *v, const struct verification *w)
 {
     struct kept *k = MEM_NEW(struct kept);
@@ -159,12 +187,13 @@ static void verifier_free(struct verifier *v)
 static void finish(struct verification *w)
 {
     struct verifier *v = w->verifier;
-    bool is_good = w->token.user && !v->is_closed;
+    bool is_good = w->token.user && !v->is_closed && suits(w->use, &w->token, w->error);
 
     v->n_running--;
     holding_leave(&v->askers, &w->of_asker);
     if (is_good) {
-        keep(v, w);
+        if (!w->token.has_expired)
+            keep(v, w);
         w->done(&w->token, NULL, w->arg);
     } else {
         token_deinit(&w->token);
@@ -211,7 +240,7 @@ static void work(struct job *job)
 {
     struct verification *w = CONTAINER_OF(job, struct verification, job);
 
-    if (token_parse_rs256(&w->issuer, &w->key, slice_make(w->text, w->text_len), &w->token, w->error) != TOKEN_OK)
+    if (token_read_rs256(&w->issuer, &w->key, slice_make(w->text, w->text_len), &w->token, w->error) != TOKEN_OK)
         w->token = (struct token){0};
 }
 
@@ -249,6 +278,7 @@ static struct verification *verification_new(struct verifier *v, const struct ve
     struct verification *w = mem_new(sizeof(*w) + text.len);
 
     w->verifier = v;
+    w->use = q->use;
     w->done = done;
     w->arg = arg;
     w->text_len = text.len;
@@ -258,14 +288,14 @@ static struct verification *verification_new(struct verifier *v, const struct ve
     return w;
 }
 
-static bool answer_kept(struct verifier *v, struct slice text, uint64_t source, verify_done *done, void *arg)
+static bool answer_kept(struct verifier *v, const struct verify_question *q, uint64_t source, verify_done *done, void *arg)
 {
-    struct kept *k = find_kept(v, text, source);
+    struct kept *k = find_kept(v, q->text, source);
 
     if (!k)
         return false;
     struct token token = copy_of(&k->token);
-    done(&token, NULL, arg);
+    tell(q->use, &token, done, arg);
     return true;
 }
 
@@ -296,7 +326,7 @@ static void ask_others(struct verifier *v, const struct foreign *f, verify_done 
         done(NULL, f->error, arg);
         return;
     }
-    if (answer_kept(v, text, source, done, arg) || is_full(v, f->question.asker, done, arg))
+    if (answer_kept(v, &f->question, source, done, arg) || is_full(v, f->question.asker, done, arg))
         return;
     struct verification *w = verification_new(v, &f->question, done, arg);
     w->source = source;
@@ -313,13 +343,13 @@ static void ask(struct verifier *v, const struct verify_question *q, uint64_t pr
     struct token token;
 
     LOOP_ASSERT(v->loop);
-    int r = token_parse(v->keys, text, &token, error);
+    int r = token_read(v->keys, text, &token, error);
     if (r == TOKEN_OK) {
-        done(&token, NULL, arg);
+        tell(q->use, &token, done, arg);
     } else if (r != TOKEN_FOREIGN || v->is_closed || token_strip(&text, error) != TOKEN_OK || text.len > TOKEN_MAX) {
         done(NULL, error, arg);
     } else {
-        ask_others(v, &(struct foreign){{text, q->asker}, provider, error}, done, arg);
+        ask_others(v, &(struct foreign){{text, q->asker, q->use}, provider, error}, done, arg);
     }
 }
 

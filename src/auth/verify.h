@@ -52,9 +52,16 @@ struct verifier *verifier_new(const struct verifier_options *options);
 struct verifier *verifier_close(struct verifier *v);
 void verifier_set_provider(struct verifier *v, const struct verifier_provider *provider);      /* copied; NULL takes it away */
 
+/* What the token is shown for. Whoever says nothing takes it for all it may do. */
+enum verify_use {
+    VERIFY_TO_ACT,                  /* neither expired nor for reconnecting */
+    VERIFY_TO_CONNECT,              /* a reconnection token too */
+    VERIFY_TO_REVOKE,               /* any that was ever good */
+};
 struct verify_question {            /* borrowed for the call */
     struct slice text;
     struct slice asker;             /* whose share of the questions under way it takes */
+    enum verify_use use;
 };
 void verifier_ask(struct verifier *v, const struct verify_question *q, verify_done *done, void *arg);
 /* As if there were no provider: for the provider itself, when it meets a token it does not know. */

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "auth/scope.h"
-#include "base/clock.h"
 #include "base/memory.h"
 #include "login/login_room.h"
 #include "peer/hub.h"
@@ -54,13 +53,6 @@ static bool open_workspace(struct hub *h, const struct user *u, struct slice wor
     return true;
 }
 
-static int64_t life_of(const struct token *t, int64_t wanted_s)
-{
-    int64_t until = t->user->lineage.until, left = until - clock_wall_ms() / 1000;
-
-    return until && left < wanted_s ? left : wanted_s;
-}
-
 bool login_mint(struct login *l, const struct token *presented, struct slice workspace,
                 int64_t *life_s, char **ret_token, struct refusal *r)
 {
@@ -75,7 +67,7 @@ bool login_mint(struct login *l, const struct token *presented, struct slice wor
         return refuse_workspace(workspace, r);
     if (!open_workspace(l->hub, u, workspace, r))
         return false;
-    *life_s = life_of(presented, *life_s);
+    *life_s = token_life(l->hub->keys, u, TOKEN_CHILD, *life_s);
     if (*life_s <= 0)
         return refuse(r, "ValueError", "The token expires too soon");
     scope_grant_slice(&scope, workspace, permission);

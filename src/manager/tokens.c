@@ -103,7 +103,7 @@ static void generate(struct manager *m, struct rpc_call *call, struct mint_confi
 
     if (!check_target(h, call, config, &owns, &r)) {
         reply_refusal(call, &r);
-    } else if (mint_config_cut(caller, config, &error) != MINT_OK ||
+    } else if (mint_config_cut(h->keys, caller, config, &error) != MINT_OK ||
                mint_child(h->keys, caller, config, owns, &token, &error) != MINT_OK) {
         rpc_reject_text(call, error.class_name, slice_of(error.text));
     } else {
@@ -132,11 +132,11 @@ void do_generate_token(struct rpc_call *call, void *arg)
 /* ---- parse_token (5.13) ---- */
 
 /* A provider that meets a token it does not know may ask what it would be without a provider. */
-static void verify(struct hub *h, struct rpc_call *call, verify_done *done)
+static void verify(struct hub *h, struct rpc_call *call, enum verify_use use, verify_done *done)
 {
     char asker[SHARER_MAX];
     struct verify_question q = {call_text(call, 0),
-                                sharer_of(call->user, client_find(&h->registry, call->from_text), asker)};
+                                sharer_of(call->user, client_find(&h->registry, call->from_text), asker), use};
 
     if (!h->verifier)
         done(NULL, "The server is not ready, please retry", call);
@@ -193,7 +193,7 @@ void do_parse_token(struct rpc_call *call, void *arg)
     else if (!slice_trim(call_text(call, 0)).len)
         rpc_reject(call, "AssertionError", "Authorization is required");
     else
-        verify(h, call, on_parsed);
+        verify(h, call, VERIFY_TO_ACT, on_parsed);
 }
 
 /* ---- revoke_token (3.7) ---- */
@@ -205,11 +205,18 @@ struct revoking {
     uint8_t digest[32];
 };
 
-/* The caller is told first: what it came by may have been that very token. Everybody else is closed already. */
+/* The caller, if what it came by descends from that very token; else NULL. It is told first, and then put out like everybody else. */
+static struct client *caller_of_line(struct hub *h, const struct rpc_call *call, const uint8_t *digest)
+{
+    struct client *caller = client_find(&h->registry, call->from_text);
+
+    return caller && !caller->is_virtual && lineage_has(&caller->user->lineage, digest) ? caller : NULL;
+}
+
 static void on_revoked(int outcome, void *arg)
 {
     struct revoking *r = arg;
-    struct client *caller = client_find(&r->hub->registry, r->call->from_text);
+    struct client *caller = caller_of_line(r->hub, r->call, r->digest);
 
     if (outcome == REVOCATION_OK)
         reply_nil(r->call);
@@ -221,8 +228,7 @@ static void on_revoked(int outcome, void *arg)
     else
         rpc_reject(r->call, "RuntimeError",
                    "The revocation could not be stored: it holds until the server restarts");
-    if (outcome != REVOCATION_FULL && caller && !caller->is_virtual &&
-        lineage_has(&caller->user->lineage, r->digest))
+    if (outcome != REVOCATION_FULL && caller)
         client_kick(r->hub, caller, HYPHA_CLOSE_POLICY, TOKEN_IS_REVOKED);
     mem_free(r);
 }
@@ -235,6 +241,19 @@ static void log_revoked(const struct user *by, const struct token *token)
     for (unsigned i = 0; i < 8; i++)
         (void)snprintf(head + 2 * i, 3, "%02x", token->digest[i]);
     LOG_EVENT(EVENT_TOKEN_REVOKED, log_text("by", by->id), log_text("token_user", token->user->id), log_text("token", head));
+}
+
+/* All that the token and its line have opened ends now, except what the caller speaks by. Returns how many connections. */
+static size_t close_line(struct hub *h, const struct token *token, struct slice caller)
+{
+    size_t n = close_opened(h, &(struct closing){.kind = CLOSING_TOKEN,
+                                                 .digest = token->digest,
+                                                 .user = slice_of(user_effective_id(token->user)),
+                                                 .reason = SLICE_LIT(TOKEN_IS_REVOKED),
+                                                 .except = caller});
+
+    subscriptions_forget_line(h->subscriptions, token->digest);
+    return n;
 }
 
 static void take_back(struct hub *h, struct rpc_call *call, const struct token *token)
@@ -260,15 +279,26 @@ static void take_back(struct hub *h, struct rpc_call *call, const struct token *
     /* It holds from now on, so what it has opened ends now, however long the store takes. */
     if (revocation_has(h->revocations, token->digest)) {
         log_revoked(by, token);
-        (void)close_opened(h, &(struct closing){.kind = CLOSING_TOKEN,
-                                                .digest = token->digest,
-                                                .user = slice_of(user_effective_id(token->user)),
-                                                .reason = SLICE_LIT(TOKEN_IS_REVOKED),
-                                                .except = buf_slice(&caller)});
-        subscriptions_forget_line(h->subscriptions, token->digest);
+        (void)close_line(h, token, buf_slice(&caller));
     }
     buf_deinit(&caller);
     user_unref(by);
+}
+
+/* An expired one, of which nothing can be good any more: there is nothing to remember. A connection it has opened goes on, though. */
+static void end_spent(struct hub *h, struct rpc_call *call, const struct token *token)
+{
+    struct client *caller = caller_of_line(h, call, token->digest);
+    size_t n = close_line(h, token, call->from_text);
+
+    if (!n && !caller) {
+        rpc_reject(call, "ValueError", "Token has already expired");
+        return;
+    }
+    log_revoked(call->user, token);
+    reply_nil(call);
+    if (caller)
+        client_kick(h, caller, HYPHA_CLOSE_POLICY, TOKEN_IS_REVOKED);
 }
 
 /* One that goes with an earlier token of its line takes no place of its own. */
@@ -291,6 +321,8 @@ static void on_revocable(struct token *token, const char *error, void *arg)
         rpc_reject(call, "ValueError", "Token has no expiry and cannot be revoked");
     else if (is_refused_already(h, token))
         reply_nil(call);
+    else if (mint_latest(token) <= token_now_ms(h->keys) / 1000)
+        end_spent(h, call, token);
     else
         take_back(h, call, token);
     token_deinit(token);
@@ -304,5 +336,5 @@ void do_revoke_token(struct rpc_call *call, void *arg)
     if (!access_allows(call, OPERATION_REVOKE_TOKEN, &r))
         reply_refusal(call, &r);
     else
-        verify(h, call, on_revocable);
+        verify(h, call, VERIFY_TO_REVOKE, on_revocable);
 }

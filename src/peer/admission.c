@@ -228,7 +228,8 @@ static void verify_foreign(struct join *j)
     char address[IP_TEXT_MAX];
 
     ip_network_print(&j->address, address);
-    verifier_ask(j->hub->verifier, &(struct verify_question){slice_of(j->foreign_token), slice_of(address)},
+    verifier_ask(j->hub->verifier,
+                 &(struct verify_question){slice_of(j->foreign_token), slice_of(address), j->is_http ? VERIFY_TO_ACT : VERIFY_TO_CONNECT},
                  on_verified, j);
 }
 

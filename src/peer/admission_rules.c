@@ -7,6 +7,7 @@
 
 #include "auth/blocks.h"
 #include "auth/revocation.h"
+#include "auth/token.h"
 #include "base/buf.h"
 #include "base/memory.h"
 #include "config/config.h"
@@ -122,6 +123,8 @@ static bool check_token(struct hub *h, struct join *j)
         return true;
     if (revocation_covers(h->revocations, j->user))
         return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_TOKEN_ERROR, RULE_REVOKED, "%sToken has been revoked", j->is_http ? "" : FAU);
+    if (j->is_http && j->user->lineage.is_continuation)
+        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_TOKEN_ERROR, RULE_TOKEN, TOKEN_IS_FOR_RECONNECTING);
     return check_claims(j);
 }
 

@@ -14,8 +14,6 @@
 #include "peer/peer.h"
 #include "wire/ip.h"
 
-enum { EXPIRY_LOOK_MS = 60 * 1000 };    /* the wall clock may be set meanwhile */
-
 bool closing_covers(const struct closing *c, const struct user *u, const struct in6_addr *address)
 {
     switch (c->kind) {
@@ -54,15 +52,9 @@ static void end(struct lease *l, int outcome, struct slice text)
     l->end(l, outcome, text);
 }
 
-static void on_expiry_due(struct timer *t)
+static void on_expired(struct expiry *e)
 {
-    struct lease *l = CONTAINER_OF(t, struct lease, expiry);
-    int64_t left_ms = l->expires_at * 1000 - token_now_ms(l->keys);
-
-    if (left_ms > 0)
-        timer_start(l->loop, t, left_ms < EXPIRY_LOOK_MS ? (uint64_t)left_ms : EXPIRY_LOOK_MS);
-    else
-        end(l, JOIN_TOKEN_ERROR, SLICE_LIT(TOKEN_HAS_EXPIRED));
+    end(CONTAINER_OF(e, struct lease, expiry), JOIN_TOKEN_ERROR, SLICE_LIT(TOKEN_HAS_EXPIRED));
 }
 
 void lease_open(struct hub *h, struct loop *loop, struct lease *l, const struct lease_terms *terms)
@@ -71,21 +63,17 @@ void lease_open(struct hub *h, struct loop *loop, struct lease *l, const struct 
     *l = (struct lease){.loop = loop,
                         .user = terms->user,
                         .address = terms->address,
-                        .expires_at = terms->expires_at,
-                        .keys = h->keys,
                         .end = terms->end};
     list_init(&l->link);
     list_link(&h->leases[loop->index].open, &l->link);
-    timer_init(&l->expiry, on_expiry_due);
-    if (l->expires_at)
-        timer_start(loop, &l->expiry, 0);
+    expiry_start(&l->expiry, &(struct expiry_terms){loop, h->keys, terms->expires_at, on_expired});
 }
 
 void lease_close(struct lease *l)
 {
     if (!l->loop)
         return;
-    timer_stop(l->loop, &l->expiry);
+    expiry_stop(&l->expiry);
     list_unlink(&l->link);
     l->loop = NULL;
 }

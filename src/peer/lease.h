@@ -15,12 +15,11 @@
 
 #include "base/list.h"
 #include "base/slice.h"
-#include "loop/timer.h"
+#include "peer/expiry.h"
 
 struct hub;
 struct loop;
 struct loop_set;
-struct token_keys;
 struct user;
 
 /* Why and what is closed. Borrowed. */
@@ -50,9 +49,7 @@ struct lease {                  /* embedded in what it is of; all loop only */
     const struct user *user;    /* NULL = not known yet; else lives as long as the lease */
     struct in6_addr address;
     struct slice client;        /* address of the client it acts as, borrowed; or empty */
-    int64_t expires_at;         /* Unix seconds; 0 = never */
-    const struct token_keys *keys;      /* whose time that is */
-    struct timer expiry;
+    struct expiry expiry;
     /* Has to close it, now. outcome: JOIN_TOKEN_ERROR or JOIN_BLOCKED. */
     void (*end)(struct lease *l, int outcome, struct slice text);
 };
@@ -60,7 +57,7 @@ struct lease {                  /* embedded in what it is of; all loop only */
 struct lease_terms {
     const struct user *user;
     struct in6_addr address;
-    int64_t expires_at;
+    int64_t expires_at;         /* Unix seconds; 0 = never */
     void (*end)(struct lease *l, int outcome, struct slice text);
 };
 /* Opens it on this loop. */

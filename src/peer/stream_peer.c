@@ -25,10 +25,7 @@
 #include "wire/mp.h"
 #include "wire/url.h"
 
-enum {
-    EXPIRY_LOOK_MS = 60 * 1000, /* the wall clock may be set meanwhile */
-    LATE_BYTES = 64 * 1024,
-};
+enum { LATE_BYTES = 64 * 1024 };
 
 static const char content_type[] = "application/x-msgpack-stream";
 
@@ -90,26 +87,23 @@ static uint64_t patience_ms(const struct config *config)
     return config->stream_ping_interval_ms + config->stream_ping_timeout_ms * config->stream_max_ping_misses;
 }
 
-/* Posts without a valid token are refused, so a stream is of no use any longer than the token its posts need. */
-static void on_expiry_due(struct timer *t)
+static void on_expired(struct expiry *e)
 {
-    struct stream_peer *s = CONTAINER_OF(t, struct stream_peer, expiry);
-    uint64_t left_ms = speaker_remaining_ms(&s->speaker, s->peer->pl->hub->keys);
+    struct stream_peer *s = CONTAINER_OF(e, struct stream_peer, expiry);
 
-    if (left_ms)
-        timer_start(s->peer->pl->loop, t, left_ms < EXPIRY_LOOK_MS ? left_ms : EXPIRY_LOOK_MS);
-    else
-        peer_refuse(s->peer, &(struct peer_refusal){.outcome = JOIN_TOKEN_ERROR, .code = HYPHA_CLOSE_POLICY, .text = SLICE_LIT(TOKEN_HAS_EXPIRED),
-                                                    .rule = access_rule_name(RULE_TOKEN)});
+    peer_refuse(s->peer, &(struct peer_refusal){.outcome = JOIN_TOKEN_ERROR, .code = HYPHA_CLOSE_POLICY, .text = SLICE_LIT(TOKEN_HAS_EXPIRED),
+                                                .rule = access_rule_name(RULE_TOKEN)});
 }
 
+/* Posts without a valid token are refused, so a stream is of no use any longer than the token its posts need; it ends with what
+ * its login came by in any case, also when a reconnection token has opened it. */
 static void start_expiry(struct stream_peer *s)
 {
-    /* A reconnection token lives longer than the token that posts carry, whose time is known by now. */
-    if (s->speaker.opened.has_token && !s->is_reconnection)
-        s->speaker.expires_at = s->peer->user->expires_at;
-    if (s->speaker.expires_at)
-        timer_start(s->peer->pl->loop, &s->expiry, 0);
+    int64_t until = s->peer->user->lineage.until;
+
+    if (until && (!s->speaker.expires_at || until < s->speaker.expires_at))
+        s->speaker.expires_at = until;
+    expiry_start(&s->expiry, &(struct expiry_terms){s->peer->pl->loop, s->peer->pl->hub->keys, s->speaker.expires_at, on_expired});
 }
 
 static void do_admitted(struct peer *p)
@@ -225,7 +219,7 @@ static struct http_request *let_go(struct peer *p)
 
     p->conn = NULL;
     timer_stop(p->pl->loop, &s->ping);
-    timer_stop(p->pl->loop, &s->expiry);
+    expiry_stop(&s->expiry);
     list_unlink(&s->later.link);
     held_buf_deinit(&s->headers);
     while (!list_is_empty(&s->posts)) {
@@ -359,7 +353,6 @@ static struct peer *open_peer(struct peer_loop *pl, struct http_request *req)
     s->later.run = on_later;
     list_init(&s->posts);
     timer_init(&s->ping, on_ping_due);
-    timer_init(&s->expiry, on_expiry_due);
     held_buf_init(&s->headers, 0, p->account);
     return p;
 }

@@ -9,6 +9,7 @@
 #include "base/slice.h"
 #include "http/request.h"
 #include "loop/loop.h"
+#include "peer/expiry.h"
 #include "peer/speaker.h"
 
 struct peer;
@@ -27,7 +28,7 @@ struct stream_peer {
     struct deferred later;          /* answers probes, goes on with held posts */
     struct list posts;              /* struct post.link, in order: held back by pressure, or not taken since */
     struct speaker speaker;         /* who may post */
-    struct timer expiry;            /* running while open, when posts need a token that expires */
+    struct expiry expiry;           /* running while open, when what it was opened by expires */
     struct held_buf headers;             /* of the response, until it begins */
     bool is_reconnection, is_held, is_probed;
 };

@@ -49,7 +49,8 @@ async def test_a_revoked_token_is_refused_in_every_spelling(hub, server):
 @pytest.mark.req("A-042")
 async def test_what_cannot_be_revoked(hub, server):
     ada = await user(hub, "ada")
-    assert "expired" in await refusal_of(ada.manage("revoke_token", login("ada", ttl=-5)))
+    spent = tokens.mint("kid", "ws:ws-user-ada#r", ttl=-5, parent="ada")
+    assert "expired" in await refusal_of(ada.manage("revoke_token", spent))
     for garbage in ("nonsense", "a.b.c", ""):
         assert "Invalid token" in await refusal_of(ada.manage("revoke_token", garbage)), garbage
 

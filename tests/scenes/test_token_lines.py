@@ -5,6 +5,7 @@ import time
 import pytest
 
 from kit import tokens
+from kit.http_stream import Stream
 from kit.people import login, member, refusal_of, user
 from kit.web import client_for
 
@@ -39,7 +40,7 @@ async def test_a_child_mints_nothing_that_outlives_it(hub, server):
     kid = await hub.raw("kid", token=short, is_registered=False)
     config = {"permission": "read", "expires_in": 95 * 365 * 86400}
     made = [await kid.manage("generate_token", config), await mint_over_http(server, short, **config)]
-    assert tokens.claims(kid.info["reconnection_token"])["exp"] > end
+    assert tokens.claims(kid.info["reconnection_token"])["exp"] == end
     again = await hub.raw("kid", reconnection_token=kid.info["reconnection_token"], is_registered=False)
     made.append(await again.manage("generate_token", config))
     made.append(await (await hub.raw("grandkid", token=made[0], is_registered=False))
@@ -62,8 +63,6 @@ async def test_an_expired_child_mints_nothing_though_it_is_still_connected(hub, 
         while time.time() < end:
             await kid.manage("echo", "passes the time")
     assert "has expired" in await refusal_of(kid.manage("generate_token"))
-    again = await hub.raw("kid", reconnection_token=kid.info["reconnection_token"])
-    assert "has expired" in await refusal_of(again.manage("generate_token"))
 
 
 @pytest.mark.differs("the original lets a bound token make an unbound one")
@@ -170,3 +169,96 @@ async def test_a_child_makes_workspaces_only_where_it_may_write_for_its_person(h
 async def test_who_never_logged_in_makes_tokens_for_two_days_at_most(hub, server):
     anon = await hub.raw("anon")
     assert life_of(await anon.manage("generate_token", {"expires_in": 95 * 365 * 86400})) == 2 * 86400
+
+
+async def past(moment, client):
+    """Waits until that has passed by the wall clock, which is what tokens end by."""
+    async with asyncio.timeout(30):
+        while time.time() < moment:
+            await client.manage("echo", "passes the time")
+
+
+@pytest.mark.differs("the original hands out two days more each time")
+@pytest.mark.req("S-120", "A-052")
+async def test_a_reconnection_ends_with_what_the_client_came_by(hub, server):
+    """Of a child and of a login, over both transports, however often it is renewed; a WebSocket that is open goes on."""
+    ada = await user(hub, "ada")
+    child, own = await ada.manage("generate_token", {"expires_in": 8}), login("ada", ttl=8)
+    end = max(tokens.claims(t)["exp"] for t in (child, own))
+    shown = []
+    for name, token in (("kid", child), ("own", own)):
+        first = {"token": token}
+        for i in range(3):
+            client = await hub.raw(name, is_registered=False, **first)
+            if i == 2:
+                await client.send_text({"type": "refresh_token"})
+                answer = await client.text(lambda t: t.get("type") == "reconnection_token")
+                shown.append((name, answer["reconnection_token"], client))
+            shown.append((name, client.info["reconnection_token"], client))
+            first = {"reconnection_token": client.info["reconnection_token"]}
+        assert all(tokens.claims(t)["exp"] <= tokens.claims(token)["exp"] for n, t, _ in shown if n == name)
+    stream = await Stream.open(server, client_id="kid2", reconnection_token=(
+        await hub.raw("kid2", token=child, is_registered=False)).info["reconnection_token"])
+    await past(end, ada)
+    assert "expired" in (await stream.control("error"))["message"]
+    await stream.ended()
+    for name, token, _ in shown:
+        assert "expired" in (await hub.refused({"client_id": name, "reconnection_token": token})).message
+        answer = await Stream.open(server, client_id=name, reconnection_token=token)
+        assert answer.status_code == 401 and "expired" in answer.text
+    for client in (shown[3][2], shown[7][2]):
+        assert await client.manage("echo", 1) == 1
+        await client.send_text({"type": "refresh_token"})
+        await client.send_text({"type": "ping"})
+        answer = await client.text(lambda t: t.get("type") in ("pong", "reconnection_token"))
+        assert answer["type"] == "pong", answer
+    await stream.close()
+
+
+@pytest.mark.differs("the original takes it like any token")
+@pytest.mark.req("S-122", "A-053")
+async def test_a_reconnection_token_reconnects_and_does_nothing_else(hub, server):
+    ada = await user(hub, "ada", client_id="ada-1")
+    token, words = ada.info["reconnection_token"], "good for reconnecting its client only"
+    async with client_for(server, token) as http:
+        for path in ("/public/services/", "/ws-user-ada/info", "/ws-user-ada/services/ws/get_env"):
+            answer = await http.get(path)
+            assert answer.status_code == 401 and words in answer.text, path
+    async with client_for(server) as http:
+        base = "/public/services/hypha-login"
+        key = (await http.post(f"{base}/start")).json()["key"]
+        for more in ({}, {"workspace": "ws-user-ada", "expires_in": 10 ** 7}):
+            answer = await http.post(f"{base}/report", json={"key": key, "token": token, **more})
+            assert answer.status_code >= 400 and words in answer.text
+    assert words in await refusal_of(ada.manage("parse_token", token))
+    assert (await hub.refused({"client_id": "ada-2", "reconnection_token": token})).message
+    again = await hub.raw("ada-1", reconnection_token=token)
+    assert await again.manage("echo", 1) == 1
+    await again.shut()
+    as_token = await hub.raw("ada-1", token=token)
+    assert await as_token.manage("echo", 1) == 1, "of the same client it is taken as a token too"
+    assert await as_token.manage("revoke_token", again.info["reconnection_token"]) is None
+    assert "revoked" in (await hub.refused(
+        {"client_id": "ada-1", "reconnection_token": again.info["reconnection_token"]})).message
+
+
+@pytest.mark.differs("the original revokes nothing that has expired")
+@pytest.mark.req("S-121", "A-042", "A-040")
+async def test_what_has_expired_is_revoked_as_long_as_something_of_it_lives(hub, server):
+    """A login's workers outlive it, and a connection the token it came by."""
+    own = login("ada", ttl=5)
+    ada, other = await hub.raw("first", token=own), await user(hub, "ada")
+    worker = await ada.manage("generate_token", {"expires_in": 30 * 86400})
+    child = await other.manage("generate_token", {"expires_in": 5, "permission": "read"})
+    kid, works = await hub.raw("kid", token=child, is_registered=False), await hub.raw("works", token=worker)
+    await past(max(tokens.claims(t)["exp"] for t in (own, child)), other)
+    assert kid.is_open and ada.is_open
+    assert await other.manage("revoke_token", child) is None
+    assert await kid.closed() == (1008, "Token has been revoked")
+    assert "already expired" in await refusal_of(other.manage("revoke_token", child))
+    assert await other.manage("revoke_token", own) is None
+    for gone in (ada, works):
+        assert await gone.closed() == (1008, "Token has been revoked")
+    assert await status_of(server, worker) == 401
+    assert "revoked" in (await hub.refused({"client_id": "works", "token": worker})).message
+    assert await other.manage("echo", 1) == 1

@@ -115,7 +115,7 @@ CASE(scopes_are_those_of_the_table)
 static int cut(const struct user *caller, const char *json, struct mint_config *c, struct mint_error *error)
 {
     CHECK_INT(read_config(json, c, error), MINT_OK);
-    return mint_config_cut(caller, c, error);
+    return mint_config_cut(&forge_keys, caller, c, error);
 }
 
 static void life_is_cut(const struct user *caller, const char *json, int64_t wanted_s)
@@ -153,7 +153,7 @@ CASE(a_child_mints_nothing_that_outlives_it)
     life_is_cut(alice, "{\"expires_in\":2592000}", 2592000);
     life_is_cut(kid, "{\"expires_in\":2592000}", left);
     life_is_cut(kid, "{\"expires_in\":1}", 1);
-    life_is_cut(anon, "{\"expires_in\":2592000}", MINT_ANONYMOUS_LIFE_MAX_S);
+    life_is_cut(anon, "{\"expires_in\":2592000}", TOKEN_ANONYMOUS_LIFE_MAX_S);
     cut_refused(unknown, "{}", "ConnectionError");
     CHECK_INT(cut(bound, "{}", &c, &error), MINT_OK);
     CHECK_TEXT(c.client_id, "c1");

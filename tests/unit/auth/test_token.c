@@ -364,23 +364,106 @@ CASE(a_minted_token_says_what_it_descends_from)
         token_deinit(&line[i]);
 }
 
-CASE(what_a_child_is_bound_to_survives_a_reconnection)
+/* A reconnection of a reconnection, and so on: how long it may live does not move. */
+static void reconnections_end_at(const struct user *u, int64_t until)
+{
+    struct user *joined = user_join(u, "w-1", PERMISSION_READ, "c1");
+
+    for (int i = 0; i < 3; i++) {
+        struct token t = accept(token_mint_reconnection(&forge_keys, joined, 100000));
+        CHECK(t.user->lineage.is_continuation);
+        CHECK_INT(t.user->lineage.until, until);
+        CHECK_INT(t.expires_at, until);
+        user_unref(joined);
+        joined = user_join(t.user, "w-1", PERMISSION_READ, "c1");
+        token_deinit(&t);
+    }
+    user_unref(joined);
+}
+
+/* req: S-120 */
+CASE(a_reconnection_ends_with_what_its_login_came_by)
 {
     struct token kid = accept(forge("\"sub\":\"k\",\"https://amun.ai/parent\":\"p\",\"scope\":\"ws:w-1#r cid:c1 wid:w-1\""));
     struct token login = accept(forge("\"sub\":\"p\",\"scope\":\"cid:c1\""));
+    struct user *anonymous = user_new_anonymous("c1");
 
     CHECK_TEXT(kid.user->lineage.client_id, "c1");
     CHECK_INT(kid.user->lineage.until, kid.expires_at);
-    CHECK(!login.user->lineage.client_id && !login.user->lineage.until);
-    struct user *joined = user_join(kid.user, "w-1", PERMISSION_READ, "c1");
-    struct token t = accept(token_mint_reconnection(&forge_keys, joined, 100000));
-    CHECK_TEXT(t.user->lineage.client_id, "c1");
-    CHECK_INT(t.user->lineage.until, kid.expires_at);
-    CHECK(t.expires_at > kid.expires_at);
+    CHECK_INT(login.user->lineage.until, login.expires_at);
+    CHECK(!login.user->lineage.client_id);
+    reconnections_end_at(kid.user, kid.expires_at);
+    reconnections_end_at(login.user, login.expires_at);
+    struct token t = accept(token_mint_reconnection(&forge_keys, anonymous, 100000));
+    CHECK_INT(t.user->lineage.until, 0);
+    CHECK_INT(token_life(&forge_keys, t.user, TOKEN_RECONNECTION, 200000), 200000);
     token_deinit(&t);
-    user_unref(joined);
+    user_unref(anonymous);
     token_deinit(&kid);
     token_deinit(&login);
+}
+
+/* req: S-120 D-04 */
+CASE(one_rule_says_how_long_what_is_made_may_live)
+{
+    struct token kid = accept(forge("\"sub\":\"k\",\"https://amun.ai/parent\":\"p\",\"scope\":\"ws:w-1#r wid:w-1\""));
+    struct token login = accept(forge("\"sub\":\"p\""));
+    struct user *anonymous = user_new_anonymous("c1"), *root = user_new_root("ws-user-root");
+    struct scope none = {0};
+    int64_t left = kid.expires_at - clock_wall_ms() / 1000, long_s = 10 * left;
+
+    for (int kind = TOKEN_CHILD; kind <= TOKEN_RECONNECTION; kind++) {
+        int64_t life = token_life(&forge_keys, kid.user, (enum token_kind)kind, long_s);
+        CHECK(life <= left && life > left - 10);
+        CHECK_INT(token_life(&forge_keys, root, (enum token_kind)kind, long_s), long_s);
+    }
+    CHECK(token_life(&forge_keys, login.user, TOKEN_RECONNECTION, long_s) <= login.expires_at - clock_wall_ms() / 1000 + 1);
+    CHECK_INT(token_life(&forge_keys, login.user, TOKEN_CHILD, long_s), long_s);
+    CHECK_INT(token_life(&forge_keys, anonymous, TOKEN_CHILD, 1000000), TOKEN_ANONYMOUS_LIFE_MAX_S);
+    CHECK_INT(token_life(&forge_keys, anonymous, TOKEN_RECONNECTION, 1000000), 1000000);
+    kid.user->lineage.until = 1;
+    CHECK(!token_mint_reconnection(&forge_keys, kid.user, 100));
+    CHECK(!token_mint_from(&forge_keys, kid.user, kid.user, &none, 100));
+    user_unref(anonymous);
+    user_unref(root);
+    token_deinit(&kid);
+    token_deinit(&login);
+}
+
+/* req: S-120 */
+CASE(a_reconnection_token_that_says_it_goes_on_longer_does_not)
+{
+    static const char of[] = "\"sub\":\"k\",\"https://amun.ai/lineage\":{\"of\":[%s],\"continues\":true%s}";
+    static const char digest[] = "\"AAAAAAAAAAAAAAAAAAAAAA==\"";
+    char members[512];
+
+    (void)snprintf(members, sizeof(members), of, digest, ",\"until\":1");
+    forged_refused(forge(members), TOKEN_HAS_EXPIRED);
+    (void)snprintf(members, sizeof(members), of, digest, "");       /* of an earlier release: it is not renewed */
+    struct token t = accept(forge(members));
+    CHECK_INT(t.user->lineage.until, t.expires_at);
+    token_deinit(&t);
+    (void)snprintf(members, sizeof(members), of, "", "");           /* and of somebody who came by nothing */
+    t = accept(forge(members));
+    CHECK_INT(t.user->lineage.until, 0);
+    token_deinit(&t);
+}
+
+/* req: S-121 */
+CASE(what_has_expired_is_read_for_revoking_alone)
+{
+    char error[TOKEN_ERROR_MAX];
+    struct token t;
+    char *text = forge("\"sub\":\"u1\",\"exp\":1000");
+
+    CHECK_INT(token_parse(&forge_keys, slice_of(text), &t, error), TOKEN_INVALID);
+    CHECK_TEXT(error, TOKEN_HAS_EXPIRED);
+    CHECK(!t.user);
+    CHECK_INT(token_read(&forge_keys, slice_of(text), &t, error), TOKEN_OK);
+    CHECK(t.has_expired);
+    CHECK_TEXT(t.user->id, "u1");
+    token_deinit(&t);
+    mem_free(text);
 }
 
 CASE(a_lineage_that_is_none_is_refused)
@@ -402,7 +485,9 @@ CASE(a_lineage_that_is_none_is_refused)
 }
 
 CASES(RUN(a_reconnection_token_continues_a_login), RUN(a_minted_token_says_what_it_descends_from),
-      RUN(what_a_child_is_bound_to_survives_a_reconnection), RUN(a_lineage_that_is_none_is_refused), RUN(a_login_token_names_a_person), RUN(a_child_inherits_no_power), RUN(claims_are_checked),
+      RUN(a_reconnection_ends_with_what_its_login_came_by),
+      RUN(one_rule_says_how_long_what_is_made_may_live), RUN(a_reconnection_token_that_says_it_goes_on_longer_does_not),
+      RUN(what_has_expired_is_read_for_revoking_alone), RUN(a_lineage_that_is_none_is_refused), RUN(a_login_token_names_a_person), RUN(a_child_inherits_no_power), RUN(claims_are_checked),
       RUN(the_token_does_not_choose_the_algorithm), RUN(what_is_no_token_is_refused), RUN(no_altered_token_dodges_revocation),
       RUN(the_root_token_is_root), RUN(the_claims_are_those_of_the_original), RUN(minted_tokens_come_back), RUN(no_name_is_a_grant),
       RUN(a_clock_that_is_set_back_makes_no_token_good_again), RUN(a_token_too_long_is_not_made))
