@@ -1,6 +1,7 @@
 """Tables everybody writes into: nobody's rows take the place of somebody else's."""
 import pytest
 
+from kit import tokens
 from kit.hub import until
 from kit.people import ROOT_ARGS, login, member, refusal_of, root, user
 
@@ -33,7 +34,7 @@ async def test_what_is_refused_already_takes_no_place(hub, start_server):
     ada, bob = await user(hub, "ada"), await user(hub, "bob")
     first = await ada.manage("generate_token", {"permission": "admin"})
     child = await (await hub.raw("kid", token=first)).manage("generate_token")
-    assert "expired" in await refusal_of(ada.manage("revoke_token", login("ada", ttl=-5)))
+    assert "expired" in await refusal_of(ada.manage("revoke_token", tokens.mint("kid", "ws:ws-user-ada#r", ttl=-5, parent="ada")))
     assert "Invalid token" in await refusal_of(ada.manage("revoke_token", "nonsense"))
     for token in (first, first, child):
         assert await ada.manage("revoke_token", token) is None
