@@ -47,22 +47,17 @@ static bool is_shown(const struct rpc_call *call, const struct list_query *q,
 
 enum { AT_ONCE = 4 }; /* services between two looks at the clock */
 
-static void listing_free(struct listing *l)
+static void listing_done(struct work *w)
 {
+    struct listing *l = CONTAINER_OF(w, struct listing, work);
+
+    mp_close(&l->list);
+    l->done(l, l->arg);
     if (l->is_walking)
         service_walk_end(&l->walk);
-    list_unlink(&l->link);
-    list_unlink(&l->more.link);
     held_buf_deinit(&l->out);
     held_buf_deinit(&l->workspaces);
     mem_free(l);
-}
-
-static void listing_finish(struct listing *l)
-{
-    mp_close(&l->list);
-    l->done(l, l->arg);
-    listing_free(l);
 }
 
 static void walk_workspace(struct listing *l, struct slice workspace)
@@ -107,32 +102,18 @@ static void see(struct listing *l, const struct service *s)
     l->each(l, s);
 }
 
-/* Whether it is at the end. */
-static bool go_on(struct listing *l)
+static bool listing_step(struct work *w)
 {
+    struct listing *l = CONTAINER_OF(w, struct listing, work);
     struct service *s;
 
-    for (unsigned n = 1; !l->has_gone && l->n_left && !l->out.b.is_failed; n++) {
-        if (l->is_walking && service_walk_step(&l->walk, &s)) {
-            if (s)
-                see(l, s);
-        } else if (!next_workspace(l)) {
-            return true;
-        }
-        if (n % AT_ONCE == 0 && loop_is_late(l->hub->loop))
-            return false;
-    }
+    if (l->has_gone || !l->n_left || l->out.b.is_failed)
+        return false;
+    if (!l->is_walking || !service_walk_step(&l->walk, &s))
+        return next_workspace(l);
+    if (s)
+        see(l, s);
     return true;
-}
-
-static void on_turn(struct deferred *d)
-{
-    struct listing *l = CONTAINER_OF(d, struct listing, more);
-
-    if (go_on(l))
-        listing_finish(l);
-    else
-        loop_again(l->hub->loop, &l->more);
 }
 
 /* Nobody waits for it any more. */
@@ -162,10 +143,8 @@ void listing_start(const struct listing *from, struct list *all)
     struct listing *l = MEM_NEW(struct listing);
 
     *l = *from;
-    list_init(&l->link);
-    list_init(&l->more.link);
-    l->more.run = on_turn;
-    list_link(all, &l->link);
+    l->work = (struct work){.step = listing_step, .done = listing_done, .at_once = AT_ONCE};
+    work_init(&l->work, l->hub->loop, all);
     held_buf_init(&l->out, 0, rpc_call_payer(l->call));
     held_buf_init(&l->workspaces, 0, rpc_call_payer(l->call));
     mp_open_array(&l->list, &l->out.b);
@@ -175,13 +154,7 @@ void listing_start(const struct listing *from, struct list *all)
         walk_workspace(l, l->query.workspace);
     else
         note_workspaces(l);
-    on_turn(&l->more);
-}
-
-void listings_end(struct list *all)
-{
-    while (!list_is_empty(all))
-        listing_finish(LIST_ENTRY(all->next, struct listing, link));
+    work_start(&l->work);
 }
 
 static bool check_unlisted(const struct rpc_call *call, const struct list_query *q,
@@ -247,5 +220,5 @@ void do_list_services(struct rpc_call *call, void *arg)
         (l.with_unlisted && !check_unlisted(call, &l.query, &r)))
         reply_refusal(call, &r);
     else
-        listing_start(&l, &m->listings);
+        listing_start(&l, &m->works);
 }

@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 #include "base/list.h"
-#include "loop/loop.h"
+#include "loop/work.h"
 #include "manager/list_query.h"
 #include "registry/registry.h"
 #include "wire/mp.h"
@@ -28,14 +28,13 @@ struct listing {
     void (*done)(struct listing *l, void *arg);     /* the list is closed; frees nothing */
     void *arg;
     /* this file's own */
-    struct list link;           /* in `all` */
-    struct deferred more;
+    struct work work;
     struct service_walk walk;
     bool is_walking, has_gone;
     struct held_buf workspaces; /* the ids of those still to be walked, each with its NUL; empty: there is one, in the query */
     size_t at;                  /* in it */
 };
 
-/* Of a listing whose first seven fields and `arg` are set; copied. all: where it stands while it is under way. */
+/* Of a listing whose first seven fields and `arg` are set; copied. all: where its work stands while it is under way; one that is cut is
+ * done with what it has. */
 void listing_start(const struct listing *l, struct list *all);
-void listings_end(struct list *all);        /* those under way are answered with what they have */

@@ -263,7 +263,7 @@ static void lookup_start(struct manager *m, struct rpc_call *call, bool wants_ob
     struct lookup *l = MEM_NEW(struct lookup);
     *l = (struct lookup){.m = m, .call = call, .wish = wish, .id = id, .wants_object = wants_object};
     if (id.is_glob)
-        service_glob(m->hub, call, &l->id, &m->globs, on_globbed, l);
+        service_glob(m->hub, call, &l->id, &m->works, on_globbed, l);
     else
         find_literal(l);
 }

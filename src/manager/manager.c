@@ -126,9 +126,7 @@ struct manager *manager_new(struct hub *h, struct rpc_loop *rl)
     map_init(&m->askers);
     service_cache_init(&m->objects);
     list_init(&m->deletions);
-    list_init(&m->globs);
-    list_init(&m->listings);
-    list_init(&m->workspace_lists);
+    list_init(&m->works);
     event_log_init(&m->event_log, h);
     if (loop_config(h->loop)->enable_service_search)
         m->search = service_search_new(h);
@@ -148,9 +146,7 @@ void manager_free(struct manager *m)
         return;
     LOOP_ASSERT(m->hub->loop);
     auth_provider_close(m);
-    service_globs_end(&m->globs);
-    listings_end(&m->listings);
-    workspace_lists_end(m);
+    works_end(&m->works);
     rpc_host_close(m->host);
     for (size_t i = 0; i < MANAGER_N_PLACES; i++)
         rpc_host_close(m->places[i].host);

@@ -33,9 +33,7 @@ struct manager {
     struct held_buf info;            /* encoded: the record get_service_info("~") answers */
     /* hub loop only */
     struct list deletions; /* struct deletion: waiting for the store */
-    struct list globs;     /* of service_glob.c: searches under way */
-    struct list listings;  /* of listing.c: listings under way */
-    struct list workspace_lists; /* of workspace_list.c: the same */
+    struct list works;     /* struct work: searches and listings under way */
     /* effective user id -> struct asker, owned: who has requests to clients under way */
     struct map askers;
     struct service_cache objects; /* for the callers of HTTP requests */
@@ -71,7 +69,6 @@ manager_handler do_generate_token, do_parse_token, do_revoke_token;
 manager_handler do_get_workspace_info, do_check_status, do_get_summary;
 /* workspace_list.c */
 manager_handler do_list_workspaces;
-void workspace_lists_end(struct manager *m); /* those under way are answered with what they have */
 /* deletion.c */
 void deletions_orphan(struct manager *m); /* the manager goes: those under way end without it */
 /* cleanup.c */

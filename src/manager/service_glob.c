@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "loop/work.h"
 #include "manager/access.h"
 #include "manager/service_select.h"
 #include "peer/hub.h"
@@ -15,12 +16,10 @@ enum {
 };
 
 struct glob {
-    struct list link; /* in `all` */
-    struct hub *hub;
+    struct work work;
     const struct rpc_call *call;
     struct service_walk walk;
     struct registry_watch watch;
-    struct deferred more;
     struct service *candidates[CANDIDATES_MAX];
     size_t n, n_found;
     service_globbed *found;
@@ -59,41 +58,27 @@ static void on_service_going(struct registry_watch *w, const struct service *s)
     g->n = n;
 }
 
-static void finish(struct glob *g)
+static void glob_done(struct work *w)
 {
-    struct service_set set = {g->candidates, g->n};
+    struct glob *g = CONTAINER_OF(w, struct glob, work);
+    struct service_set set = {g->candidates, w->is_cut ? 0 : g->n};
 
     service_walk_end(&g->walk);
     list_unlink(&g->watch.link);
-    list_unlink(&g->more.link);
-    list_unlink(&g->link);
     g->found(&set, g->arg);
     mem_free(g);
 }
 
-/* Whether it is at the end. */
-static bool go_on(struct glob *g)
+static bool glob_step(struct work *w)
 {
+    struct glob *g = CONTAINER_OF(w, struct glob, work);
     struct service *s;
 
-    for (unsigned n = 1; service_walk_step(&g->walk, &s); n++) {
-        if (s &&
-            access_service(g->call->user, g->call->workspace, s, ACCESS_LIST) != SERVICE_HIDDEN)
-            take(g, s);
-        if (n % AT_ONCE == 0 && loop_is_late(g->hub->loop))
-            return false;
-    }
+    if (!service_walk_step(&g->walk, &s))
+        return false;
+    if (s && access_service(g->call->user, g->call->workspace, s, ACCESS_LIST) != SERVICE_HIDDEN)
+        take(g, s);
     return true;
-}
-
-static void on_turn(struct deferred *d)
-{
-    struct glob *g = CONTAINER_OF(d, struct glob, more);
-
-    if (go_on(g))
-        finish(g);
-    else
-        loop_again(g->hub->loop, &g->more);
 }
 
 void service_glob(struct hub *h, const struct rpc_call *call, const struct service_id *id,
@@ -102,23 +87,12 @@ void service_glob(struct hub *h, const struct rpc_call *call, const struct servi
     struct service_query q = service_query_of_id(id);
     struct glob *g = MEM_NEW(struct glob);
 
-    *g = (struct glob){.hub = h, .call = call, .found = found, .arg = arg};
-    list_init(&g->link);
+    *g = (struct glob){.work = {.step = glob_step, .done = glob_done, .at_once = AT_ONCE},
+                       .call = call, .found = found, .arg = arg};
     list_init(&g->watch.link);
-    list_init(&g->more.link);
     g->watch.on_service_going = on_service_going;
-    g->more.run = on_turn;
-    list_link(all, &g->link);
     list_link(&h->registry.watches, &g->watch.link);
     service_walk_start(&g->walk, &h->registry, &q);
-    on_turn(&g->more);
-}
-
-void service_globs_end(struct list *all)
-{
-    while (!list_is_empty(all)) {
-        struct glob *g = LIST_ENTRY(all->next, struct glob, link);
-        g->n = 0;
-        finish(g);
-    }
+    work_init(&g->work, h->loop, all);
+    work_start(&g->work);
 }

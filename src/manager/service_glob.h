@@ -9,9 +9,7 @@ struct list;
  * empty when there are none, or when the search was ended. */
 typedef void service_globbed(struct service_set *set, void *arg);
 
-/* found comes once, maybe before this returns. all: where the search stands while it is under way. The call, and what the id borrows
- * from it, must live until then. */
+/* found comes once, maybe before this returns. all: where its work stands while it is under way; one that is cut finds nothing. The
+ * call, and what the id borrows from it, must live until then. */
 void service_glob(struct hub *h, const struct rpc_call *call, const struct service_id *id,
                   struct list *all, service_globbed *found, void *arg);
-/* Ends those under way: each finds nothing. */
-void service_globs_end(struct list *all);

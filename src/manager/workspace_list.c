@@ -5,6 +5,7 @@
 
 #include "base/held.h"
 #include "base/memory.h"
+#include "loop/work.h"
 #include "manager/access.h"
 #include "manager/reply.h"
 #include "manager/room.h"
@@ -16,8 +17,7 @@
 enum { PAGE_MOST = 256, MATCH_MOST = 64 };
 
 struct workspace_list {
-    struct list link; /* in manager->workspace_lists */
-    struct deferred more;
+    struct work work;
     struct hub *hub;
     struct rpc_call *call;
     int64_t n_skip, n_left; /* of those that fit: how many are left out, how many are wanted then */
@@ -150,9 +150,10 @@ static void take(struct workspace_list *l)
     add_item(&l->list, w);
 }
 
-/* False: that was all. */
-static bool step(struct workspace_list *l)
+static bool workspace_list_step(struct work *w)
 {
+    struct workspace_list *l = CONTAINER_OF(w, struct workspace_list, work);
+
     if (l->has_gone || l->has_failed || l->out.b.is_failed)
         return false;
     if (l->at < l->ids.b.len)
@@ -164,29 +165,16 @@ static bool step(struct workspace_list *l)
     return true;
 }
 
-static void finish(struct workspace_list *l)
+static void workspace_list_done(struct work *w)
 {
+    struct workspace_list *l = CONTAINER_OF(w, struct workspace_list, work);
+
     mp_close(&l->list);
     l->out.b.is_failed |= l->has_failed;
-    list_unlink(&l->link);
-    list_unlink(&l->more.link);
     reply_buf(l->call, &l->out.b);
     held_buf_deinit(&l->ids);
     held_free(l->heap);
     mem_free(l);
-}
-
-static void on_turn(struct deferred *d)
-{
-    struct workspace_list *l = CONTAINER_OF(d, struct workspace_list, more);
-
-    while (step(l)) {
-        if (loop_is_late(l->hub->loop)) {
-            loop_again(l->hub->loop, &l->more);
-            return;
-        }
-    }
-    finish(l);
 }
 
 /* Nobody waits for it any more. */
@@ -237,22 +225,18 @@ void do_list_workspaces(struct rpc_call *call, void *arg)
         return;
     }
     struct workspace_list *l = MEM_NEW(struct workspace_list);
-    *l = (struct workspace_list){.hub = m->hub, .call = call, .n_skip = offset, .n_left = limit};
-    list_init(&l->link);
-    list_init(&l->more.link);
-    l->more.run = on_turn;
-    list_link(&m->workspace_lists, &l->link);
+    *l = (struct workspace_list){
+        .work = {.step = workspace_list_step, .done = workspace_list_done, .at_once = 1},
+        .hub = m->hub,
+        .call = call,
+        .n_skip = offset,
+        .n_left = limit};
+    work_init(&l->work, m->hub->loop, &m->works);
     held_buf_init(&l->ids, 0, rpc_call_payer(call));
     held_buf_init(&l->out, 0, rpc_call_payer(call));
     mp_open_array(&l->list, &l->out.b);
     call->state = l;
     call->on_gone = on_gone;
     note_ids(l);
-    on_turn(&l->more);
-}
-
-void workspace_lists_end(struct manager *m)
-{
-    while (!list_is_empty(&m->workspace_lists))
-        finish(LIST_ENTRY(m->workspace_lists.next, struct workspace_list, link));
+    work_start(&l->work);
 }

@@ -143,7 +143,7 @@ void do_get_summary(struct rpc_call *call, void *arg)
                         .each = add_summary_service, .done = on_summed, .arg = m};
 
     if (access_target(m->hub, call, call->workspace, OPERATION_GET_SUMMARY, &r))
-        listing_start(&l, &m->listings);
+        listing_start(&l, &m->works);
     else
         reply_refusal(call, &r);
 }
