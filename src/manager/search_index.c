@@ -194,7 +194,7 @@ const struct service *search_index_find(const struct search_index *x, int64_t nu
 {
     const struct indexed *e = find(x, number);
 
-    return e ? e->service : NULL;
+    return e && service_is_here(e->service) ? e->service : NULL;
 }
 
 /* ---- life ---- */

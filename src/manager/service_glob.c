@@ -61,7 +61,12 @@ static void on_service_going(struct registry_watch *w, const struct service *s)
 static void glob_done(struct work *w)
 {
     struct glob *g = CONTAINER_OF(w, struct glob, work);
-    struct service_set set = {g->candidates, w->is_cut ? 0 : g->n};
+    struct service_set set = {g->candidates, 0};
+
+    for (size_t i = 0; i < g->n && !w->is_cut; i++) {
+        if (service_is_here(g->candidates[i]))
+            g->candidates[set.n_items++] = g->candidates[i];
+    }
 
     service_walk_end(&g->walk);
     list_unlink(&g->watch.link);

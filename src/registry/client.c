@@ -76,18 +76,3 @@ void client_pay(struct client *c, struct account *account)
     account_unref(c->account);
     c->account = account;
 }
-
-void client_remove(struct registry *r, struct client *c)
-{
-    while (!list_is_empty(&c->services))
-        service_remove(r, LIST_ENTRY(c->services.next, struct service, of_client));
-    map_take(&r->clients, slice_of(c->full_id));
-    list_unlink(&c->link);
-    c->workspace->n_clients -= !c->is_virtual;
-    account_drop(c->account, c->n_kept);
-    account_unref(c->account);
-    user_unref(c->user);
-    meter_unref(c->meter);
-    mem_free(c->full_id);
-    mem_free(c);
-}

@@ -23,7 +23,7 @@ static bool fits_name(const struct service_query *q, struct slice name)
 
 static bool matches(const struct service_query *q, const struct service *s)
 {
-    return fits_name(q, s->name) && fits(q, q->client, s->client->id) && fits(q, q->app_id, slice_of(s->app_id)) &&
+    return service_is_here(s) && fits_name(q, s->name) && fits(q, q->client, s->client->id) && fits(q, q->app_id, slice_of(s->app_id)) &&
            (is_any(q->type) || (s->type && fits(q, q->type, slice_of(s->type))));
 }
 

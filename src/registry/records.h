@@ -4,6 +4,7 @@
 
 struct service_name {               /* every service of one name in one workspace */
     struct list services;           /* struct service.of_name, by registration time */
+    struct account *payer;          /* holds a reference: the workspace of who was first to use it */
     size_t n_singletons;
     size_t key_len;
     char key[];                     /* "ws/name" */
@@ -14,6 +15,13 @@ struct service_name *service_name_find(const struct registry *r, struct slice wo
 void service_walks_step_over(const struct registry *r, const struct list *place);
 /* The list itself is. */
 void service_walks_leave(const struct registry *r, const struct list *head);
+/* Of a service whose client is going: no count or account of its client knows it any more. */
+void service_free(struct registry *r, struct service *s);
+/* Of one that has gone, when the last service there has. */
+void workspace_free(struct workspace *w);
+/* Clients that have been removed, and whose services go over the next turns. */
+void going_init(struct registry *r);
+void going_deinit(struct registry *r);      /* all of them at once */
 /* Of a workspace that comes or goes. */
 void creator_count(struct registry *r, const struct workspace *w);
 void creator_discount(struct registry *r, const struct workspace *w);

@@ -13,6 +13,7 @@ void registry_init(struct registry *r, struct loop *hub)
     map_init(&r->creators);
     list_init(&r->watches);
     list_init(&r->walks);
+    going_init(r);
 }
 
 void registry_pay(struct registry *r, struct account *payer)
@@ -31,6 +32,7 @@ void registry_deinit(struct registry *r)
 
     for (size_t at = 0; map_next(&r->clients, &at, NULL, &value); at = 0)
         client_remove(r, value);
+    going_deinit(r);
     for (size_t at = 0; map_next(&r->workspaces, &at, NULL, &value); at = 0)
         workspace_remove(r, value);
     ASSERT(r->services.n_entries == 0 && r->names.n_entries == 0 && r->creators.n_entries == 0);

@@ -12,7 +12,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/slice.h"
-#include "loop/loop.h"
+#include "loop/work.h"
 #include "wire/address.h"
 
 struct account;
@@ -37,6 +37,8 @@ struct workspace {
     bool is_anonymous;              /* made for one anonymous connection: status has no errors key (2.1) */
     bool is_system;                 /* public, ws-user-root, ws-anonymous: never unloaded */
     struct list clients;            /* struct client.link */
+    size_t n_going;                 /* clients that have been removed and still have services to free; see going.c */
+    bool has_gone;                  /* removed itself: nothing finds it, and it is freed after the last of those */
     size_t n_clients;               /* remote ones only: what keeps a workspace loaded */
     struct list services;           /* struct service.of_workspace, by registration time */
     size_t n_services;
@@ -53,7 +55,7 @@ struct client_origin {
 };
 
 struct client {
-    struct list link;               /* in workspace->clients */
+    struct list link;               /* in workspace->clients; registry->going once removed */
     struct workspace *workspace;    /* borrowed: outlives its clients */
     char *full_id;                  /* owned, "ws/id"; key of the index */
     struct slice id;                /* inside full_id */
@@ -61,6 +63,7 @@ struct client {
     struct handle handle;           /* of its peer on its loop */
     uint64_t generation;            /* grows with every connection of any client (wire-protocol 1.9) */
     bool is_virtual;                /* hosted by this server */
+    bool is_going;                  /* removed: its services are found by nothing and freed bit by bit */
     struct list of_user;            /* the hub's: among the connections of one person */
     struct client_origin origin;    /* where it came from; set by who adds a remote one */
     struct meter *meter;            /* holds a reference; NULL but for ids that end in __rlb */
@@ -68,7 +71,7 @@ struct client {
     size_t n_services;              /* without built-in */
     struct service *built_in;       /* NULL until registered: a client without it is invisible */
     struct account *account;        /* holds a reference: keeps it and its services */
-    size_t n_kept;                  /* for this record and the user */
+    size_t n_kept;                  /* for this record, the user and the services */
 };
 
 struct service {
@@ -88,7 +91,8 @@ struct service {
     size_t n_kept;                  /* by the client's account */
 };
 
-/* Told of records while they are in the indexes. Changes nothing there. Any of them may be NULL. */
+/* Told of records while they are in the indexes; of a service of a client that was removed, when it leaves them, which may be turns later
+ * than it was found for the last time. Changes nothing there. Any of them may be NULL. */
 struct registry_watch {
     struct list link;               /* in registry->watches */
     void (*on_service)(struct registry_watch *w, const struct service *s);          /* has come, or is about to go */
@@ -107,6 +111,8 @@ struct registry {
     uint64_t next_generation, next_number;
     struct list watches;            /* struct registry_watch */
     struct list walks;              /* struct service_walk */
+    struct list going;              /* struct client.link: removed, with services to free */
+    struct work going_work;
 };
 
 void registry_init(struct registry *r, struct loop *hub);
@@ -133,7 +139,7 @@ size_t registry_created(const struct registry *r, const char *user_id);
  * record, and nothing has changed. */
 MUST_CHECK bool workspace_change(struct workspace *w, const struct workspace_fields *fields);
 void workspace_change_always(struct workspace *w, const struct workspace_fields *fields);   /* to what the store has */
-void workspace_remove(struct registry *r, struct workspace *w);         /* must have no clients left */
+void workspace_remove(struct registry *r, struct workspace *w);         /* must have no clients left; its id is free at once */
 MUST_CHECK bool workspace_set_config(struct workspace *w, struct slice config);     /* an encoded map; copied; as above */
 enum ownership { OWNS_NOT, OWNS_AS_PERSONAL, OWNS_BY_ID, OWNS_BY_EMAIL };
 enum ownership workspace_ownership(const struct workspace *w, const struct user *u);    /* 4.4: primary identities only */
@@ -149,7 +155,8 @@ struct client *client_find(const struct registry *r, struct slice full_id);
 struct client *client_add(struct registry *r, struct workspace *w, struct slice id, const struct user *user, struct handle handle, bool is_virtual);
 /* Its workspace's account keeps a client until somebody nearer is named. */
 void client_pay(struct client *c, struct account *account);     /* before it has services; takes its own reference */
-/* Removes the client and every service of it. */
+/* Removes the client and every service of it: nothing finds them from here on, and the id is free, though it may take turns until what
+ * they take of the heap is. */
 void client_remove(struct registry *r, struct client *c);
 
 /* ---- services */
@@ -167,6 +174,8 @@ struct service *service_find(const struct registry *r, struct slice full_id);
  * room for it, and nothing has changed. */
 MUST_CHECK struct service *service_add(struct registry *r, struct client *c, const struct service_fields *fields, bool *ret_replaced);
 void service_remove(struct registry *r, struct service *s);
+/* False: its client has been removed. For those who keep a service until they are told that it is going; what is found is here. */
+static inline bool service_is_here(const struct service *s) { return !s->client->is_going; }
 /* Whether a singleton holds this name in this workspace. */
 bool service_has_singleton(const struct registry *r, struct slice workspace, struct slice name);
 bool service_authorizes(const struct service *s, struct slice workspace);

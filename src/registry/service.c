@@ -44,7 +44,8 @@ static void link_name(struct registry *r, struct service *s)
         memcpy(sn->key, key.ptr, key.len);
         list_init(&sn->services);
         map_put(&r->names, slice_make(sn->key, sn->key_len), sn);
-        account_keep_always(s->client->workspace->account, mem_taken(sn));
+        sn->payer = account_ref(s->client->workspace->account);
+        account_keep_always(sn->payer, mem_taken(sn));
         buf_deinit(&b);
     }
     list_link(&sn->services, &s->of_name);
@@ -61,7 +62,8 @@ static void unlink_name(struct registry *r, struct service *s)
     if (list_is_empty(&sn->services)) {
         service_walks_leave(r, &sn->services);
         map_take(&r->names, slice_make(sn->key, sn->key_len));
-        account_drop(s->client->workspace->account, mem_taken(sn));
+        account_drop(sn->payer, mem_taken(sn));
+        account_unref(sn->payer);
         mem_free(sn);
     }
 }
@@ -70,12 +72,21 @@ bool service_has_singleton(const struct registry *r, struct slice workspace, str
 {
     const struct service_name *sn = service_name_find(r, workspace, name);
 
-    return sn && sn->n_singletons;
+    if (!sn || !sn->n_singletons)
+        return false;
+    LIST_FOREACH(it, &sn->services) {
+        const struct service *s = LIST_ENTRY(it, struct service, of_name);
+        if (s->is_singleton && service_is_here(s))
+            return true;
+    }
+    return false;
 }
 
 struct service *service_find(const struct registry *r, struct slice full_id)
 {
-    return map_find(&r->services, full_id);
+    struct service *s = map_find(&r->services, full_id);
+
+    return s && service_is_here(s) ? s : NULL;
 }
 
 static void tell_watches(struct registry *r, const struct service *s, bool is_going)
@@ -119,7 +130,11 @@ struct service *service_add(struct registry *r, struct client *c, const struct s
     buf_add_text(&full, c->full_id);
     buf_add_byte(&full, ':');
     buf_add_slice(&full, f->name);
-    struct service *old = service_find(r, buf_slice(&full));
+    struct service *old = map_find(&r->services, buf_slice(&full));
+    if (old && !service_is_here(old)) {     /* of a client that had this id before */
+        service_free(r, old);
+        old = NULL;
+    }
     if (!reserve(c, f, old, &n_reserved)) {
         buf_deinit(&full);
         return NULL;
@@ -157,13 +172,14 @@ struct service *service_add(struct registry *r, struct client *c, const struct s
     s->n_kept = mem_taken(s) + mem_taken(s->full_id) + mem_taken(s->app_id) + mem_taken(s->type) + mem_taken(s->info) +
                 texts_taken(s->authorized, s->n_authorized);
     account_keep_always(c->account, s->n_kept);
+    c->n_kept += s->n_kept;
     account_release(c->account, n_reserved);
     loop_count(r->loop, METRIC_SERVICES, 1);
     tell_watches(r, s, false);
     return s;
 }
 
-void service_remove(struct registry *r, struct service *s)
+void service_free(struct registry *r, struct service *s)
 {
     struct client *c = s->client;
 
@@ -173,19 +189,27 @@ void service_remove(struct registry *r, struct service *s)
     list_unlink(&s->of_client);
     service_walks_step_over(r, &s->of_workspace);
     list_unlink(&s->of_workspace);
-    c->workspace->n_services--;
-    if (s->is_built_in)
-        c->built_in = NULL;
-    else
-        c->n_services--;
     account_drop(c->account, s->n_kept);
+    c->n_kept -= s->n_kept;
     texts_free(s->authorized, s->n_authorized);
     mem_free(s->full_id);
     mem_free(s->app_id);
     mem_free(s->type);
     mem_free(s->info);
     mem_free(s);
+}
+
+void service_remove(struct registry *r, struct service *s)
+{
+    struct client *c = s->client;
+
+    c->workspace->n_services--;
+    if (s->is_built_in)
+        c->built_in = NULL;
+    else
+        c->n_services--;
     loop_count(r->loop, METRIC_SERVICES, -1);
+    service_free(r, s);
 }
 
 bool service_authorizes(const struct service *s, struct slice workspace)

@@ -173,18 +173,8 @@ struct workspace *workspace_add(struct registry *r, const struct workspace_field
     return w;
 }
 
-void workspace_remove(struct registry *r, struct workspace *w)
+void workspace_free(struct workspace *w)
 {
-    ASSERT(list_is_empty(&w->clients) && list_is_empty(&w->services));
-    LIST_FOREACH(it, &r->watches) {
-        struct registry_watch *watch = LIST_ENTRY(it, struct registry_watch, link);
-        if (watch->on_workspace_going)
-            watch->on_workspace_going(watch, w);
-    }
-    service_walks_leave(r, &w->services);
-    map_take(&r->workspaces, slice_of(w->id));
-    creator_discount(r, w);
-    timer_stop(r->loop, &w->unload);
     account_drop(w->keeper, w->n_kept);
     account_unref(w->keeper);
     account_unref(w->account);
@@ -196,7 +186,26 @@ void workspace_remove(struct registry *r, struct workspace *w)
     mem_free(w->config);
     mem_free(w->extra);
     mem_free(w);
+}
+
+void workspace_remove(struct registry *r, struct workspace *w)
+{
+    ASSERT(list_is_empty(&w->clients) && w->n_services == 0);
+    LIST_FOREACH(it, &r->watches) {
+        struct registry_watch *watch = LIST_ENTRY(it, struct registry_watch, link);
+        if (watch->on_workspace_going)
+            watch->on_workspace_going(watch, w);
+    }
+    service_walks_leave(r, &w->services);
+    if (w->n_going && r->payer)
+        workspace_pay_always(w, r->payer);
+    map_take(&r->workspaces, slice_of(w->id));
+    creator_discount(r, w);
+    timer_stop(r->loop, &w->unload);
     loop_count(r->loop, METRIC_WORKSPACES, -1);
+    w->has_gone = true;
+    if (!w->n_going)
+        workspace_free(w);
 }
 
 enum ownership workspace_ownership(const struct workspace *w, const struct user *u)

@@ -1,4 +1,4 @@
-/* kit: a registry on a loop that is never run: it only counts. */
+/* kit: a registry on a loop that is never run: it counts, and what goes on over turns goes on by kit_turn(). */
 #pragma once
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +19,9 @@ struct kit {
 static inline void kit_init(struct kit *k)
 {
     memset(k, 0, sizeof(*k));
+    k->loop.thread = pthread_self();
+    list_init(&k->loop.again);
+    loop_begin_part(&k->loop, 1000 * 1000);
     registry_init(&k->r, &k->loop);
     k->user = user_new_http_anonymous();
 }
@@ -29,6 +32,23 @@ static inline void kit_deinit(struct kit *k)
     user_unref(k->user);
     CHECK_INT(k->loop.metrics.values[METRIC_SERVICES], 0);
     CHECK_INT(k->loop.metrics.values[METRIC_WORKSPACES], 0);
+}
+
+/* From here on there is no time: each piece of work stops at its first look at the clock. */
+static inline void kit_hurry(struct kit *k)
+{
+    loop_begin_part(&k->loop, 0);
+}
+
+/* One turn of what goes on. False: nothing does. */
+static inline bool kit_turn(struct kit *k)
+{
+    if (list_is_empty(&k->loop.again))
+        return false;
+    struct deferred *d = LIST_ENTRY(k->loop.again.next, struct deferred, link);
+    list_unlink(&d->link);
+    d->run(d);
+    return true;
 }
 
 static inline struct workspace *kit_workspace(struct kit *k, const char *id)
