@@ -12,6 +12,7 @@
 #include "base/account.h"
 #include "base/held.h"
 #include "base/memory.h"
+#include "base/msg.h"
 #include "base/random.h"
 #include "config/config.h"
 #include "http/request.h"
@@ -33,6 +34,7 @@ void caller_free(struct caller *c)
     mem_free(c->workspace);
     mem_free(c->target_workspace);
     held_buf_deinit(&c->object);
+    msg_unref(c->listed);
     held_buf_deinit(&c->scratch);
     held_buf_deinit(&c->step_text);
     held_buf_deinit(&c->text);

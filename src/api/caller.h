@@ -20,6 +20,7 @@
 
 struct api;
 struct caller;
+struct msg;
 
 /* What an endpoint is to a caller. */
 struct caller_endpoint {
@@ -50,7 +51,8 @@ struct caller {
     char *target_workspace; /* owned: of the service, for bare references */
     struct held_buf scratch;
     struct slice generator; /* inside object, while streaming */
-    struct mp_iter items; /* inside object, while a listing is written */
+    struct msg *listed;   /* holds a reference: what the items lie in; NULL: object */
+    struct mp_iter items; /* while a listing is written */
     size_t n_items;       /* written so far */
     struct held_buf text; /* an item of a generator on its way out */
     size_t n_text;        /* of it written so far */

@@ -88,6 +88,8 @@ static void write_pieces(struct caller *c, struct http_request *req)
         c->n_text += slice_to(rest, PIECE_BYTES).len;
     }
     held_buf_deinit(&c->text);
+    if (!http_stream_is_taken(req))
+        return; /* on_gone is next */
     c->is_waiting_drain = http_stream_waiting(req) > HIGH_BYTES;
     if (!c->is_waiting_drain)
         pull(c);
@@ -194,5 +196,10 @@ void generator_stream(struct caller *c, struct http_request *req, struct slice r
                       c->wants_msgpack ? "application/msgpack" : "text/event-stream; charset=utf-8",
                       buf_slice(&extra));
     buf_deinit(&extra);
-    pull(c);
+    if (req->method == HTTP_M_HEAD) {
+        http_stream_end(req);
+        on_gone(c);
+    } else {
+        pull(c);
+    }
 }

@@ -6,6 +6,7 @@
 #include "api/errors.h"
 #include "api/interface.h"
 #include "api/room.h"
+#include "base/msg.h"
 #include "http/conn.h"
 #include "http/location.h"
 #include "http/request.h"
@@ -122,7 +123,7 @@ static void add_end(const struct caller *c, struct buf *out)
 }
 
 /* Writes pieces until the client has enough to read for now, or all are written. A listing that cannot be written to its end is
- * cut, so that it does not look whole. */
+ * cut, so that it does not look whole. Nothing is put together for whoever takes none of it. */
 static void write_items(struct caller *c, struct http_request *req)
 {
     size_t waiting = 0;
@@ -130,7 +131,7 @@ static void write_items(struct caller *c, struct http_request *req)
     struct buf piece;
 
     buf_init(&piece, 0);
-    while (is_more && !piece.is_failed && waiting < WAITING_MOST) {
+    while (is_more && !piece.is_failed && waiting < WAITING_MOST && http_stream_is_taken(req)) {
         buf_clear(&piece);
         is_more = add_items(c, req, PIECE, &piece);
         if (!is_more)
@@ -159,8 +160,28 @@ static void stream_items(struct caller *c, struct http_request *req, const char 
 {
     caller_watch_drained(c, req, on_drained);
     http_stream_begin(req, 200, type, SLICE_LIT(""));
+    if (req->method == HTTP_M_HEAD) {
+        http_stream_end(req);
+        caller_free(c);
+        return;
+    }
     (void)http_stream_write(req, buf_slice(begun));
     write_items(c, req);
+}
+
+/* The reply ends with this call, its items are read in later turns. False: there is no room for them. */
+static bool keep_items(struct caller *c, const struct rpc_reply *reply)
+{
+    struct slice items = reply->value;
+
+    if (reply->msg) {
+        c->listed = msg_ref(reply->msg);
+    } else {
+        buf_add_slice(&c->object.b, items);
+        items = buf_slice(&c->object.b);
+    }
+    mp_iter_init(&c->items, items);
+    return !c->object.b.is_failed;
 }
 
 static void on_services(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
@@ -170,12 +191,10 @@ static void on_services(struct caller *c, struct http_request *req, const struct
 
     if (!resolved(c, req, reply))
         return;
-    buf_add_slice(&c->object.b, reply->value);
-    if (c->object.b.is_failed) {
+    if (!keep_items(c, reply)) {
         caller_answer_error(c, req, 500, SLICE_LIT("MemoryError: The listing is too large"));
         return;
     }
-    mp_iter_init(&c->items, buf_slice(&c->object.b));
     buf_init(&out, 0);
     if (c->wants_msgpack)
         mp_add_array(&out, mp_count(reply->value));

@@ -52,6 +52,17 @@ struct blob *blob_try_adopt(struct buf *buf, struct account *account)
     return b;
 }
 
+struct blob *blob_try_take_over(struct buf *buf, struct account *account)
+{
+    if (buf->account && buf->ptr) {
+        if (!held_move(buf->ptr, account))
+            return NULL;
+        account_unref(buf->account);
+        buf->account = account_ref(account);
+    }
+    return blob_try_adopt(buf, account);
+}
+
 struct blob *blob_ref(struct blob *b)
 {
     unsigned before = atomic_fetch_add_explicit(&b->n_refs, 1, memory_order_relaxed);

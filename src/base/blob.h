@@ -21,5 +21,7 @@ MUST_CHECK NONNULL(2) struct blob *blob_try_new(size_t len, struct account *acco
 /* Takes what a buffer holds, without a copy; the buffer is empty afterwards. What a held one has been charged stays charged. NULL as
  * above, or the buffer has failed: it is as before. */
 MUST_CHECK NONNULL(2) struct blob *blob_try_adopt(struct buf *b, struct account *account);
+/* The same, and the account pays for all of it from now on. */
+MUST_CHECK NONNULL(2) struct blob *blob_try_take_over(struct buf *b, struct account *account);
 struct blob *blob_ref(struct blob *b);
 struct blob *blob_unref(struct blob *b);        /* takes NULL; returns NULL; any thread */

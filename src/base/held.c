@@ -109,6 +109,21 @@ void held_keep(void *block)
     account_mark_kept(head->account, held_cost(head->n_bytes));
 }
 
+bool held_move(void *block, struct account *account)
+{
+    struct head *head = head_of(block);
+    struct account *before = head->account;
+    size_t cost = held_cost(head->n_bytes);
+
+    ASSERT(!head->is_kept);
+    if (account_charge(account, cost) != ACCOUNT_OK)
+        return false;
+    head->account = account_ref(account);
+    account_release(before, cost);
+    account_unref(before);
+    return true;
+}
+
 void *held_free(void *block)
 {
     if (!block)

@@ -17,5 +17,8 @@ MUST_CHECK NONNULL(3) void *held_resize(void *old, size_t n_bytes, struct accoun
 MUST_CHECK NONNULL(3) char *held_copy(const void *bytes, size_t n_bytes, struct account *account);   /* NUL-terminated */
 /* Its charge counts as kept from now on, not as under way: what stays as long as its owner. Not to be resized after that. */
 void held_keep(void *block);                    /* takes NULL */
+/* Another account pays for it from now on, which was charged elsewhere so far. False: that refuses; nothing has changed. Not of a block
+ * that is kept. */
+MUST_CHECK NONNULL(1, 2) bool held_move(void *block, struct account *account);
 void *held_free(void *block);                   /* takes NULL; returns NULL */
 size_t held_cost(size_t n_bytes);               /* what a block of so many bytes is charged */

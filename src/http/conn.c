@@ -399,6 +399,11 @@ size_t http_conn_waiting(const struct http_request *req)
     return req->conn->is_cut ? 0 : req->conn->stream->sendq.n_bytes;
 }
 
+bool http_conn_is_cut(const struct http_request *req)
+{
+    return req->conn->is_cut;
+}
+
 void http_conn_answered(struct http_request *req)
 {
     struct http_conn *c = req->conn;

@@ -90,6 +90,7 @@ struct msg;
 /* Takes over the reference; NULL cuts the connection. */
 void http_conn_send(struct http_request *req, struct msg *m);
 size_t http_conn_waiting(const struct http_request *req);   /* bytes queued to the client */
+bool http_conn_is_cut(const struct http_request *req);      /* it ends with this turn */
 void http_conn_answered(struct http_request *req);  /* ends the request; the next may be read */
 void http_conn_cut(struct http_request *req);       /* ends request and connection at once */
 struct http_loop *http_conn_loop(const struct http_request *req);

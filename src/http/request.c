@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/account.h"
+#include "base/blob.h"
 #include "base/held.h"
 #include "base/memory.h"
 #include "config/config.h"
@@ -72,6 +73,11 @@ struct http_body http_request_take_body(struct http_request *req)
 struct slice http_body_slice(const struct http_body *body)
 {
     return buf_slice(&body->bytes.b);
+}
+
+struct blob *http_body_take(struct http_body *body, struct account *account)
+{
+    return blob_try_take_over(&body->bytes.b, account);
 }
 
 void http_body_deinit(struct http_body *body)

@@ -23,6 +23,7 @@
 #include "loop/slots.h"
 
 struct account;
+struct blob;
 struct http_conn;
 struct http_loop;
 struct http_payer;
@@ -138,6 +139,8 @@ struct http_request *http_request_resume(struct http_ticket ticket);
  * none afterwards. */
 struct http_body http_request_take_body(struct http_request *req);
 struct slice http_body_slice(const struct http_body *body);
+/* As a blob that this account pays for from now on. NULL: it refuses; the body is as before. */
+MUST_CHECK struct blob *http_body_take(struct http_body *body, struct account *account);
 void http_body_deinit(struct http_body *body);                  /* any thread; safe twice */
 
 /* The room's own. */

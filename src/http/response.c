@@ -389,13 +389,21 @@ void http_respond_redirect(struct http_request *req, unsigned status, struct loc
     buf_deinit(&to->text);
 }
 
-/* A piece that there is no room for cannot be left out: the response ends there. */
-static void stream_piece(struct http_request *req, const struct buf *piece)
+/* A piece that there is no room for cannot be left out: the response ends there. tail: in blob, which is not copied. */
+static void stream_piece(struct http_request *req, const struct buf *piece, struct slice tail, struct blob *blob)
 {
-    if (!piece->is_failed && send_two(req, buf_slice(piece), (struct slice){NULL, 0}, req->account))
+    struct msg *m = piece->is_failed ? NULL : msg_try_new(piece->len, req->account);
+
+    if (!m) {
+        loop_count(req->loop, METRIC_CHARGES_REFUSED, 1);
+        http_conn_send(req, NULL);
         return;
-    loop_count(req->loop, METRIC_CHARGES_REFUSED, 1);
-    http_conn_send(req, NULL);
+    }
+    memcpy(msg_head(m), piece->ptr, piece->len);
+    if (tail.len)
+        msg_set_tail(m, blob, tail);
+    req->n_bytes_out += msg_len(m);
+    http_conn_send(req, m);
 }
 
 static void stream_begin(struct http_request *req, const struct answer *a)
@@ -409,7 +417,7 @@ static void stream_begin(struct http_request *req, const struct answer *a)
     req->is_chunked = !req->is_http10 && !a->has_length;
     buf_init(&head, 0);
     add_head(req, a, &head);
-    stream_piece(req, &head);
+    stream_piece(req, &head, (struct slice){NULL, 0}, NULL);
     buf_deinit(&head);
 }
 
@@ -433,22 +441,32 @@ void http_stream_patience(struct http_request *req, uint64_t ms)
 
 size_t http_stream_write(struct http_request *req, struct slice bytes)
 {
+    return http_stream_write_two(req, bytes, (struct slice){NULL, 0}, NULL);
+}
+
+size_t http_stream_write_two(struct http_request *req, struct slice head, struct slice tail, struct blob *blob)
+{
     LOOP_ASSERT(req->loop);
     ASSERT(req->is_streaming);
-    if (!bytes.len || req->method == HTTP_M_HEAD)
+    if (!head.len || req->method == HTTP_M_HEAD)
         return http_conn_waiting(req);
     if (http_conn_waiting(req) > STREAM_WAITING_MAX) {
         http_conn_send(req, NULL);
         return 0;
     }
+    const char *end = req->is_chunked ? "\r\n" : "";
     struct buf piece;
     buf_init(&piece, 0);
     if (req->is_chunked)
-        buf_add_fmt(&piece, "%zx\r\n", bytes.len);
-    buf_add_slice(&piece, bytes);
-    if (req->is_chunked)
-        buf_add_text(&piece, "\r\n");
-    stream_piece(req, &piece);
+        buf_add_fmt(&piece, "%zx\r\n", head.len + tail.len);
+    buf_add_slice(&piece, head);
+    if (tail.len) {
+        stream_piece(req, &piece, tail, blob);
+        buf_clear(&piece);
+    }
+    buf_add_text(&piece, end);
+    if (piece.len || piece.is_failed)
+        stream_piece(req, &piece, (struct slice){NULL, 0}, NULL);
     buf_deinit(&piece);
     return http_conn_waiting(req);
 }
@@ -456,6 +474,11 @@ size_t http_stream_write(struct http_request *req, struct slice bytes)
 size_t http_stream_waiting(const struct http_request *req)
 {
     return req->conn ? http_conn_waiting(req) : 0;
+}
+
+bool http_stream_is_taken(const struct http_request *req)
+{
+    return req->method != HTTP_M_HEAD && req->conn && !http_conn_is_cut(req);
 }
 
 void http_stream_end(struct http_request *req)

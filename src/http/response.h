@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/slice.h"
 
+struct blob;
 struct http_request;
 struct location;
 
@@ -47,7 +48,11 @@ void http_stream_patience(struct http_request *req, uint64_t ms);
 /* Returns the bytes that wait for the client. Above a mark of its own choice the writer stops
  * until on_drained. 0 when the connection is about to be cut; nothing is kept then. */
 size_t http_stream_write(struct http_request *req, struct slice bytes);
+/* The same of two parts. tail: lies in blob and is not copied; or empty, with no blob. */
+size_t http_stream_write_two(struct http_request *req, struct slice head, struct slice tail, struct blob *blob);
 size_t http_stream_waiting(const struct http_request *req);     /* the same, without writing */
+/* False: whatever is written is thrown away, since HEAD was asked for or the connection is about to be cut. */
+bool http_stream_is_taken(const struct http_request *req);
 void http_stream_end(struct http_request *req);
 /* Ends a streamed response that failed half-way: the connection is cut, so that the client sees
  * that the body is not whole. */

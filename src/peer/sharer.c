@@ -20,3 +20,8 @@ struct slice sharer_of(const struct user *u, const struct client *c, char room[S
     }
     return slice_make(room, (size_t)n); /* ids are short enough */
 }
+
+bool sharer_is_anonymous(struct slice sharer)
+{
+    return slice_starts(sharer, "ip:");
+}

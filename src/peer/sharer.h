@@ -10,3 +10,4 @@ struct user;
 enum { SHARER_MAX = 300 };
 /* "user:ID" or "ip:NETWORK"; in room. c: NULL for who has no connection. */
 struct slice sharer_of(const struct user *u, const struct client *c, char room[SHARER_MAX]);
+bool sharer_is_anonymous(struct slice sharer);

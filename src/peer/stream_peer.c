@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "auth/token.h"
+#include "base/blob.h"
 #include "base/buf.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -25,13 +26,17 @@
 #include "wire/mp.h"
 #include "wire/url.h"
 
-enum { LATE_BYTES = 64 * 1024 };
+enum {
+    LATE_BYTES = 64 * 1024,
+    COPIED_MOST = 512 * 1024,   /* of a longer tail, which is not copied, its sender waits for the client that does not read */
+};
 
 static const char content_type[] = "application/x-msgpack-stream";
 
 /* ---- out ---- */
 
-static void write_frame(struct stream_peer *s, struct slice head, struct slice tail)
+/* tail: lies in blob, and a long one is not copied. */
+static void write_frame(struct stream_peer *s, struct slice head, struct slice tail, struct blob *blob)
 {
     size_t n = head.len + tail.len;
     const char prefix[4] = {(char)(n >> 24), (char)(n >> 16), (char)(n >> 8), (char)n};
@@ -43,18 +48,21 @@ static void write_frame(struct stream_peer *s, struct slice head, struct slice t
     buf_init(&b, 0);
     buf_add_slice(&b, slice_make(prefix, sizeof(prefix)));
     buf_add_slice(&b, head);
-    buf_add_slice(&b, tail);
+    if (tail.len <= COPIED_MOST) {
+        buf_add_slice(&b, tail);
+        tail = (struct slice){NULL, 0};
+    }
     s->sent_ms = loop_now_ms(s->peer->pl->loop);
     /* A client that does not read is cut off by the response itself; its end is told by on_gone. */
     if (!b.is_failed)
-        (void)http_stream_write(req, buf_slice(&b));
+        (void)http_stream_write_two(req, buf_slice(&b), tail, blob);
     buf_deinit(&b);
 }
 
 static void do_send(struct peer *p, struct msg *m)
 {
     loop_count(p->pl->loop, METRIC_BYTES_OUT, (int64_t)msg_len(m));
-    write_frame(p->conn, msg_head_slice(m), m->tail);
+    write_frame(p->conn, msg_head_slice(m), m->tail, m->blob);
     msg_unref(m);
 }
 
@@ -64,7 +72,7 @@ static void do_send_text(struct peer *p, struct slice json)
 
     buf_init(&b, 0);
     if (json_to_mp(json, &b, NULL) == JSON_OK)
-        write_frame(p->conn, buf_slice(&b), (struct slice){NULL, 0});
+        write_frame(p->conn, buf_slice(&b), (struct slice){NULL, 0}, NULL);
     buf_deinit(&b);
 }
 
@@ -133,24 +141,39 @@ static bool is_control(struct slice map, struct slice rest, struct slice *ret_ty
            (slice_is(*ret_type, "ping") || slice_is(*ret_type, "refresh_token"));
 }
 
-int stream_take_post(struct peer *p, const struct post *post)
-{
-    static const int outcomes[] = {
-        [SPEAKER_OK] = POST_OK, [SPEAKER_STRANGER] = POST_FORBIDDEN, [SPEAKER_EXPIRED] = POST_EXPIRED,
-        [SPEAKER_BLOCKED] = POST_BLOCKED};
-    struct slice body = post_body(post), rest = body, map, type;
-    struct peer_frame frame = {.bytes = body, .tail = post_tail(post)};
+static const int post_outcomes[] = {
+    [SPEAKER_OK] = POST_OK, [SPEAKER_STRANGER] = POST_FORBIDDEN, [SPEAKER_EXPIRED] = POST_EXPIRED, [SPEAKER_BLOCKED] = POST_BLOCKED};
 
-    if (frame.tail != PEER_TAIL_NEW) {
-        loop_count(p->pl->loop, METRIC_BYTES_IN, (int64_t)body.len);
-        return outcomes[peer_binary(p, post_shown(post), &frame)];
-    }
+/* It has been looked at beside the loop, and is passed on as it lies. */
+static int take_long_post(struct peer *p, struct post *post)
+{
+    struct peer_frame frame = {.bytes = post_body(post), .tail = post_tail(post)};
+    int allowed = speaker_may_act(p, post_shown(post));
+
+    loop_count(p->pl->loop, METRIC_BYTES_IN, (int64_t)frame.bytes.len);
+    if (allowed != SPEAKER_OK)
+        return post_outcomes[allowed];
+    frame.blob = post_take_body(post, p->account);
+    if (!frame.blob)
+        frame.tail = PEER_TAIL_LOST;
+    allowed = peer_binary(p, post_shown(post), &frame);
+    blob_unref(frame.blob);
+    return post_outcomes[allowed];
+}
+
+int stream_take_post(struct peer *p, struct post *post)
+{
+    struct slice body = post_body(post), rest = body, map, type;
+    struct peer_frame frame = {.bytes = body, .tail = PEER_TAIL_NEW};
+
+    if (post_tail(post) != PEER_TAIL_NEW)
+        return take_long_post(p, post);
     if (mp_take(&rest, MP_MAX_DEPTH, &map) != MP_OK || !mp_is(map, MP_MAP))
         return POST_MALFORMED;
     loop_count(p->pl->loop, METRIC_BYTES_IN, (int64_t)body.len);
     if (is_control(map, rest, &type))
-        return outcomes[peer_control(p, post_shown(post), type)];
-    return outcomes[peer_binary(p, post_shown(post), &frame)];
+        return post_outcomes[peer_control(p, post_shown(post), type)];
+    return post_outcomes[peer_binary(p, post_shown(post), &frame)];
 }
 
 static void on_later(struct deferred *d)

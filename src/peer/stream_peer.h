@@ -12,6 +12,7 @@
 #include "peer/expiry.h"
 #include "peer/speaker.h"
 
+struct blob;
 struct peer;
 struct peer_transport;
 
@@ -37,9 +38,11 @@ extern const struct peer_transport stream_transport;
 enum { POST_OK, POST_NO_STREAM, POST_FORBIDDEN, POST_EXPIRED, POST_BLOCKED, POST_MALFORMED };
 struct post;
 /* Handles the body of a post, if who sent it may act for the peer; may end the peer. Not POST_NO_STREAM. */
-int stream_take_post(struct peer *p, const struct post *post);
+int stream_take_post(struct peer *p, struct post *post);
 void post_answer(struct post *post, int outcome);       /* from the stream's loop; the post is gone */
 struct post *post_of(struct list *link);
 struct slice post_body(const struct post *post);
+/* The body of a long one, which the account pays for from now on. NULL: it refuses. */
+struct blob *post_take_body(struct post *post, struct account *account);
 int post_tail(const struct post *post);     /* of struct peer_frame; PEER_TAIL_NEW: nobody has looked at it, and it is short */
 const struct speaker_proof *post_shown(const struct post *post);

@@ -44,6 +44,11 @@ struct slice post_body(const struct post *post)
     return http_body_slice(&post->body);
 }
 
+struct blob *post_take_body(struct post *post, struct account *account)
+{
+    return http_body_take(&post->body, account);
+}
+
 int post_tail(const struct post *post)
 {
     return post->tail;

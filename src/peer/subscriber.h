@@ -64,6 +64,7 @@ void subscriber_wait(struct subscriptions *s,
                      struct subscriber *r); /* it is away now: the last to leave */
 void subscriber_forget(struct subscriptions *s, struct subscriber *r); /* here and in the store */
 void subscriptions_make_room(struct subscriptions *s, struct subscriber_holder *holder);
+struct subscriber *subscriptions_first_to_leave(const struct subscriptions *s); /* while some are away */
 void subscriptions_start_sweep(struct subscriptions *s);
 
 /* subscription_store.c */

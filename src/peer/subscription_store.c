@@ -183,19 +183,24 @@ static int by_until(const void *a, const void *b)
 }
 
 /* Rows come by key; who makes room for whom goes by age. */
-static void order(struct subscriptions *s)
+static void order_by_age(struct list *away)
 {
-    struct subscriber **all = mem_new((s->n_away + 1) * sizeof(struct subscriber *));
-    size_t n = 0;
+    struct subscriber **all;
+    size_t n = 0, i = 0;
 
-    LIST_FOREACH(it, &s->away[false])
+    LIST_FOREACH(it, away)
     {
-        all[n++] = LIST_ENTRY(it, struct subscriber, of_all);
+        n++;
+    }
+    all = mem_new((n + 1) * sizeof(struct subscriber *));
+    LIST_FOREACH(it, away)
+    {
+        all[i++] = LIST_ENTRY(it, struct subscriber, of_all);
     }
     qsort(all, n, sizeof(struct subscriber *), by_until);
-    for (size_t i = 0; i < n; i++) {
+    for (i = 0; i < n; i++) {
         list_unlink(&all[i]->of_all);
-        list_link(&s->away[false], &all[i]->of_all);
+        list_link(away, &all[i]->of_all);
         list_unlink(&all[i]->of_holder);
         list_link(&all[i]->holder->away, &all[i]->of_holder);
     }
@@ -214,10 +219,10 @@ static void on_row(int outcome, struct slice key, struct slice bytes, void *arg)
             store_remove(s->hub->store, BUCKET, key, NULL, NULL);
         return;
     }
-    order(s);
-    while (!list_is_empty(&s->away[false]) &&
-           s->n_away > loop_config(s->hub->loop)->max_kept_subscriptions)
-        subscriber_forget(s, LIST_ENTRY(s->away[false].next, struct subscriber, of_all));
+    order_by_age(&s->away[false]);
+    order_by_age(&s->away[true]);
+    while (s->n_away > loop_config(s->hub->loop)->max_kept_subscriptions)
+        subscriber_forget(s, subscriptions_first_to_leave(s));
     if (s->n_away)
         LOG(LOG_INFO, "peer", "subscriptions wait for their clients",
             log_int("clients", (int64_t)s->n_away));

@@ -86,6 +86,7 @@ struct subscriber *subscriber_new(struct subscriptions *s, struct slice key, str
     list_init(&r->of_holder);
     list_init(&r->dirty);
     r->holder = take_holder(s, holder);
+    r->is_anonymous = sharer_is_anonymous(holder);
     r->account = account_ref(account);
     r->n_kept = mem_taken(r);
     account_keep_always(account, r->n_kept);
@@ -186,7 +187,16 @@ static void drop(struct subscriptions *s, struct subscriber *r)
     subscriber_forget(s, r);
 }
 
-/* The first to leave makes room: of the holder who has more than a share, then of the anonymous when they have, then of all. */
+/* There is one: of the anonymous when they have more than a share, then of all. */
+struct subscriber *subscriptions_first_to_leave(const struct subscriptions *s)
+{
+    size_t share = config_of(s)->max_kept_subscriptions / SUBSCRIBERS_SHARE + 1;
+    bool is_anonymous = s->n_anonymous_away > share || list_is_empty(&s->away[false]);
+
+    return LIST_ENTRY(s->away[is_anonymous].next, struct subscriber, of_all);
+}
+
+/* The first to leave makes room: of the holder who has more than a share, then as above. */
 static struct subscriber *superfluous(const struct subscriptions *s,
                                       const struct subscriber_holder *holder)
 {
@@ -198,8 +208,7 @@ static struct subscriber *superfluous(const struct subscriptions *s,
         return LIST_ENTRY(holder->away.next, struct subscriber, of_holder);
     if (s->n_away <= max && s->away_bytes <= max_bytes)
         return NULL;
-    bool is_anonymous = s->n_anonymous_away > share || list_is_empty(&s->away[false]);
-    return LIST_ENTRY(s->away[is_anonymous].next, struct subscriber, of_all);
+    return subscriptions_first_to_leave(s);
 }
 
 void subscriptions_make_room(struct subscriptions *s, struct subscriber_holder *holder)
@@ -308,7 +317,6 @@ static struct subscriber *make(struct subscriptions *s, const struct client *c)
 
     buf_deinit(&key);
     r->is_here = true;
-    r->is_anonymous = c->user->is_anonymous;
     r->is_stored_kind = c->workspace->is_persistent;
     lineage_copy(&c->user->lineage, &r->lineage);
     return r;

@@ -11,6 +11,7 @@
 /* Chunks of one upload; bytes a chunk costs beside its own; bytes of one (clients send 256 KiB). */
 enum { CHUNKS_MAX = 65536, CHUNK_COST = 64, CHUNK_MOST = 2 * 1024 * 1024 };
 enum { LOOK_EVERY = 256 };      /* chunks freed between two looks at the clock */
+enum { SHORT_BYTES = 512 * 1024, SHORT_CHUNKS = 256 };  /* copied and freed in one turn */
 
 struct chunk {
     char *bytes;        /* owned; NULL = not there */
@@ -67,6 +68,14 @@ void chunks_bury(struct deferred *d)
     }
 }
 
+void chunks_drop_later(struct upload_in *u)
+{
+    struct rpc_loop *rl = u->host->rl;
+
+    list_link(&rl->dead_uploads, &u->link);
+    loop_defer(rl->loop, &rl->bury);
+}
+
 void chunks_bury_all(struct rpc_loop *rl)
 {
     while (!list_is_empty(&rl->dead_uploads)) {
@@ -79,12 +88,9 @@ void chunks_bury_all(struct rpc_loop *rl)
 
 static void upload_free(struct upload_in *u)
 {
-    struct rpc_loop *rl = u->host->rl;
-
     u->remote->n_bytes -= u->n_charged;
     upload_unlink(u);
-    list_link(&rl->dead_uploads, &u->link);
-    loop_defer(rl->loop, &rl->bury);
+    chunks_drop_later(u);
 }
 
 static void on_age(struct timer *t)
@@ -263,6 +269,11 @@ size_t chunks_bytes(const struct upload_in *u)
 struct account *chunks_payer(const struct upload_in *u)
 {
     return u->payer;
+}
+
+bool chunks_are_short(const struct upload_in *u)
+{
+    return u->n_bytes <= SHORT_BYTES && u->n_chunks <= SHORT_CHUNKS;
 }
 
 void chunks_copy(const struct upload_in *u, char *to)

@@ -21,8 +21,10 @@ struct upload_in;
 MUST_CHECK int chunks_take(struct rpc_call *call, struct slice key, struct upload_in **ret);
 size_t chunks_bytes(const struct upload_in *u);
 struct account *chunks_payer(const struct upload_in *u);    /* borrowed; any thread may charge it */
+bool chunks_are_short(const struct upload_in *u);           /* a loop has the time to copy and free them in one turn */
 void chunks_copy(const struct upload_in *u, char *to);      /* all of its bytes; any thread */
-void chunks_drop(struct upload_in *u);                      /* any thread */
+void chunks_drop(struct upload_in *u);                      /* at once; any thread */
+void chunks_drop_later(struct upload_in *u);                /* some in each turn; on the loop of its host */
 void chunks_bury(struct deferred *d);                       /* rl->bury */
 void chunks_bury_all(struct rpc_loop *rl);
 void chunks_gone(struct remote *r);             /* the client left */

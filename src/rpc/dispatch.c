@@ -16,8 +16,6 @@
 #include "wire/mp.h"
 #include "wire/rpc_header.h"
 
-enum { JOINED_IN_PLACE = 512 * 1024 };  /* bytes of chunks */
-
 /* The router has applied the configured caps to what arrives here; frames of the hub's own hosts know only these. */
 static const struct rpc_header_caps generous = {.max_bytes = UINT32_MAX, .max_depth = MP_MAX_DEPTH, .max_pairs = UINT32_MAX};
 
@@ -118,7 +116,7 @@ static void study_free(struct study *s)
     msg_unref(s->msg);
     blob_unref(s->joined);
     if (s->upload)
-        chunks_drop(s->upload);
+        chunks_drop_later(s->upload);
     mem_free(s);
     host_unref(h);
 }
@@ -262,7 +260,7 @@ void dispatch_unpacked(struct rpc_call *completed_by, struct upload_in *u)
     if (!s->joined) {
         rpc_reject(completed_by, "RuntimeError", "Too many or too large chunked messages");
         study_free(s);
-    } else if (s->joined->len <= JOINED_IN_PLACE) {
+    } else if (chunks_are_short(u)) {
         study_join(&s->job);
         study_join_done(&s->job);
     } else if (offload(host_loop(h), &s->job) != OFFLOAD_OK) {

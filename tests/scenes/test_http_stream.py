@@ -52,6 +52,29 @@ async def test_generator_is_closed_when_the_reader_leaves(hub, server):
     await asyncio.wait_for(closed.wait(), 15)
 
 
+@pytest.mark.req("W-077", "S-96")
+@pytest.mark.differs("the original ends every stream with an error before the first item")
+async def test_nothing_is_made_for_a_head(hub, server):
+    """Neither items of a generator nor a long listing: whoever asks for the head takes none of it."""
+    n_made = 0
+
+    async def endless():
+        nonlocal n_made
+        while True:
+            n_made += 1
+            yield n_made
+    provider = await hub.py("prov")
+    await provider.register_service({"id": "g", "endless": endless, "config": {"visibility": "public"}})
+    async with client_for(server) as http:
+        answer = await http.head(f"/{provider.config.workspace}/services/prov:g/endless")
+        assert answer.status_code == 200 and not answer.content
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        for _ in range(5):          # the next request of the connection: the answer has ended
+            assert (await http.get("/health/liveness")).status_code == 200
+            await provider.echo(1)
+    assert n_made == 0
+
+
 @pytest.mark.req("W-079")
 async def test_large_arguments_and_results(hub, server):
     provider = await provider_of(hub)

@@ -15,6 +15,7 @@ import time
 import msgpack
 import pytest
 
+from kit import edge_inputs
 from kit.chunks import offer_cache, parts_of
 from kit.hub import Hub
 from kit.people import ROOT_ARGS, login, root, user
@@ -37,7 +38,7 @@ ENV = {"HYPHA_WS_MSG_RATE_LIMIT": "none", "HYPHA_WS_MSG_BURST_LIMIT": "none", "H
        "HYPHA_HTTP_ADDRESS_BYTES": "1G", "HYPHA_MAX_SERVICE_INFO": "1M", "HYPHA_ADDRESS_SHARE": "100"}
 pytestmark = [pytest.mark.differs("the original has no such figure"), pytest.mark.allow_warn("")]
 
-INPUTS = []
+INPUTS = [*edge_inputs.INPUTS]
 OPEN = []       # inputs that still hold a loop: what is to be mended next
 
 

@@ -179,6 +179,33 @@ CASE(a_blob_takes_over_what_a_held_buffer_was_charged)
     account_unref(other);
 }
 
+/* Whoever passes a buffer on pays for it; where that cannot be, it is as before. */
+CASE(a_blob_is_paid_for_by_who_takes_it_over)
+{
+    struct account *a = account_new(NULL, ACCOUNT_USER, 0), *poor = account_new(NULL, ACCOUNT_USER, 100);
+    struct account *other = account_new(NULL, ACCOUNT_USER, 0);
+    struct held_buf b;
+
+    held_buf_init(&b, 0, a);
+    for (int i = 0; i < 1000; i++)
+        buf_add_text(&b.b, "built");
+    size_t charged = account_used(a);
+    CHECK(blob_try_take_over(&b.b, poor) == NULL);
+    CHECK_INT(account_used(a), charged);
+    CHECK_INT(account_used(poor), 0);
+    const char *bytes = b.b.ptr;
+    struct blob *blob = blob_try_take_over(&b.b, other);
+    CHECK(blob && blob->data == bytes && blob->len == 5000);
+    CHECK_INT(account_used(a), 0);
+    CHECK(account_used(other) >= charged);
+    held_buf_deinit(&b);
+    blob_unref(blob);
+    CHECK_INT(account_used(other), 0);
+    account_unref(a);
+    account_unref(poor);
+    account_unref(other);
+}
+
 CASES(RUN(a_block_is_charged_what_it_takes), RUN(a_large_block_grows_and_shrinks), RUN(a_refusal_leaves_what_there_was), RUN(any_thread_frees_and_the_block_keeps_its_account),
       RUN(what_stays_counts_as_kept), RUN(a_held_buffer_grows_by_asking), RUN(a_held_buffer_holds_its_account),
-      RUN(a_blob_takes_over_what_a_held_buffer_was_charged))
+      RUN(a_blob_takes_over_what_a_held_buffer_was_charged), RUN(a_blob_is_paid_for_by_who_takes_it_over))

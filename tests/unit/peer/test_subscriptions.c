@@ -302,5 +302,28 @@ CASE(room_is_made_by_who_left_first)
     close_world(&w);
 }
 
+/* Who is anonymous is known by whose share it is, so it is after a restart too. */
+CASE(the_anonymous_make_room_first_after_a_restart_too)
+{
+    struct world w;
+    char key[32], record[200];
+
+    open_world(&w);
+    w.k.t.config.max_kept_subscriptions = 6; /* a share of 1 */
+    for (int i = 0; i < 8; i++) {
+        bool is_anonymous = i >= 3; /* the last to leave */
+        snprintf(key, sizeof(key), "ws-a/c%d u%d", i, i);
+        snprintf(record, sizeof(record), "{\"until\":%d,\"holder\":\"%s%d\",\"types\":[\"a\"],\"lineage\":{\"of\":[],\"continues\":false}}", 2000000000 + i,
+                 is_anonymous ? "ip:192.0.2." : "user:u", i);
+        put(&w, key, record);
+    }
+    restart(&w);
+    CHECK_INT(table(&w)->n_away, 6);
+    CHECK_INT(table(&w)->n_anonymous_away, 3);
+    CHECK(subscriber_find(table(&w), SLICE_LIT("ws-a/c0 u0")) && !subscriber_find(table(&w), SLICE_LIT("ws-a/c4 u4")));
+    close_world(&w);
+}
+
 CASES(RUN(a_set_waits_for_its_client_of_its_user), RUN(a_set_is_as_old_as_a_token_may_be), RUN(sets_outlive_the_process),
-      RUN(what_cannot_be_read_keeps_nobody_from_starting), RUN(room_is_made_by_who_left_first))
+      RUN(what_cannot_be_read_keeps_nobody_from_starting), RUN(room_is_made_by_who_left_first),
+      RUN(the_anonymous_make_room_first_after_a_restart_too))
