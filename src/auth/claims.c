@@ -164,24 +164,20 @@ static int read_user(const struct token_keys *keys, struct slice claims, struct 
     return TOKEN_OK;
 }
 
-/* What is made by a token ends with it where token_life() says so, and what a child makes stays with the client it was for. A
- * reconnection token brings that along from the token whose login it continues, and ends with that too. Where one of an earlier
- * release does not tell, nothing it is followed by outlives it. */
+/* What is made by a child ends with it, and stays with the client it was for. A reconnection token brings that along from the token
+ * whose login it continues, and ends with that too. */
 static void settle_terms(struct user *u)
 {
     struct lineage *l = &u->lineage;
 
     l->is_known = true;
-    if (!l->is_continuation) {
+    if (u->parent && !l->is_continuation) {
         l->until = u->expires_at;
-        if (u->parent && u->scope.client_id)
+        if (u->scope.client_id)
             l->client_id = mem_copy(u->scope.client_id, strlen(u->scope.client_id));
-        return;
-    }
-    if (l->until == LINEAGE_UNTIL_UNTOLD)
-        l->until = l->n ? u->expires_at : 0;
-    if (l->until && l->until < u->expires_at)
+    } else if (l->until && l->until < u->expires_at) {
         u->expires_at = l->until;
+    }
 }
 
 /* Tokens of the original, and those of a login, say nothing of where they come from. */

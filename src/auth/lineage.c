@@ -53,8 +53,10 @@ void lineage_add(struct lineage *l, const uint8_t *digest)
 
 static void add_terms(struct mp_open *map, const struct lineage *l)
 {
-    mp_key(map, "until");
-    mp_add_int(map->buf, l->until);
+    if (l->until) {
+        mp_key(map, "until");
+        mp_add_int(map->buf, l->until);
+    }
     if (l->client_id) {
         mp_key(map, "client");
         mp_add_text(map->buf, l->client_id);
@@ -135,9 +137,7 @@ static bool read_terms(struct slice map, struct lineage *l)
     struct slice value, text;
 
     (void)mp_find_bool(map, "continues", &l->is_continuation);
-    if (!mp_find(map, "until", &value))
-        l->until = l->is_continuation ? LINEAGE_UNTIL_UNTOLD : 0;
-    else if (!mp_get_int(value, &l->until) || l->until < 0)
+    if (mp_find(map, "until", &value) && (!mp_get_int(value, &l->until) || l->until < 0))
         return false;
     if (!mp_find(map, "client", &value))
         return true;

@@ -9,8 +9,6 @@
 #include "base/buf.h"
 #include "base/slice.h"
 
-/* What a reconnection token of an earlier release says of `until` when its user came by a login: nothing. */
-enum { LINEAGE_UNTIL_UNTOLD = -1 };
 enum {
     LINEAGE_DIGEST_BYTES = 16,      /* the first bytes of the digests tokens are revoked by */
     LINEAGE_MAX = 16,               /* tokens in a line: the last of so many mints no other */
@@ -22,7 +20,7 @@ struct lineage {
     unsigned n;                     /* 0: by no token, by the root token, or not known */
     bool is_known;                  /* else nobody knows by which tokens: nothing may be minted */
     bool is_continuation;           /* the last one is a reconnection token: it continues the login of those before */
-    int64_t until;                  /* Unix seconds: when the token that somebody came by ends; 0 = never. A reconnection brings it along */
+    int64_t until;                  /* Unix seconds: when the last of a line of children ends; 0 = bounded by nothing. A reconnection brings it along */
     char *client_id;                /* owned: the one client a child was bound to; or NULL */
 };
 

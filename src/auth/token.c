@@ -318,8 +318,7 @@ char *token_mint(const struct token_keys *keys, const struct user *user, const s
 
 int64_t token_life(const struct token_keys *keys, const struct user *maker, enum token_kind kind, int64_t wanted_s)
 {
-    bool is_bound = kind == TOKEN_RECONNECTION || maker->parent;
-    int64_t until = is_bound ? maker->lineage.until : 0, left = wanted_s;
+    int64_t until = maker->lineage.until, left = wanted_s;
 
     if (until)
         left = until - token_now_ms(keys) / 1000;

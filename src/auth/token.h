@@ -69,10 +69,9 @@ enum token_kind {
 enum { TOKEN_ANONYMOUS_LIFE_MAX_S = 2 * 24 * 3600 };
 /* The one rule for how long what is made of a credential may live: seconds from now, at most wanted_s; 0 or less: nothing can be
  * made any more.
- *   reconnection: no longer than the token its login came by. Without one, or by one that never ends, it is renewed for ever
- *   child of a child: no longer than that
- *   child of a login: as long as it was asked for, because it may make what outlives it; of somebody who has never logged in, and
- *   whose workspace goes with them: TOKEN_ANONYMOUS_LIFE_MAX_S
+ *   of a child, whatever it is: no longer than that
+ *   of a login: as long as it was asked for, because it may make what outlives it. So a reconnection is renewed for ever
+ *   child of somebody who has never logged in, and whose workspace goes with them: TOKEN_ANONYMOUS_LIFE_MAX_S
  * Whatever is made of a maker goes through it once more when it is signed. */
 int64_t token_life(const struct token_keys *keys, const struct user *maker, enum token_kind kind, int64_t wanted_s);
 

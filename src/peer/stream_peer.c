@@ -103,11 +103,12 @@ static void on_expired(struct expiry *e)
                                                 .rule = access_rule_name(RULE_TOKEN)});
 }
 
-/* Posts without a valid token are refused, so a stream is of no use any longer than the token its posts need; it ends with what
- * its login came by in any case, also when a reconnection token has opened it. */
+/* Posts without a valid token are refused, so a stream is of no use any longer than the token its posts need. One that a child's
+ * reconnection token has opened ends with that child. */
 static void start_expiry(struct stream_peer *s)
 {
-    int64_t until = s->peer->user->lineage.until;
+    bool is_by_token = s->speaker.opened.has_token && !s->is_reconnection;
+    int64_t until = is_by_token ? s->peer->user->expires_at : s->peer->user->lineage.until;
 
     if (until && (!s->speaker.expires_at || until < s->speaker.expires_at))
         s->speaker.expires_at = until;

@@ -382,7 +382,7 @@ static void reconnections_end_at(const struct user *u, int64_t until)
 }
 
 /* req: S-120 */
-CASE(a_reconnection_ends_with_what_its_login_came_by)
+CASE(a_reconnection_ends_with_the_child_it_came_by)
 {
     struct token kid = accept(forge("\"sub\":\"k\",\"https://amun.ai/parent\":\"p\",\"scope\":\"ws:w-1#r cid:c1 wid:w-1\""));
     struct token login = accept(forge("\"sub\":\"p\",\"scope\":\"cid:c1\""));
@@ -390,14 +390,16 @@ CASE(a_reconnection_ends_with_what_its_login_came_by)
 
     CHECK_TEXT(kid.user->lineage.client_id, "c1");
     CHECK_INT(kid.user->lineage.until, kid.expires_at);
-    CHECK_INT(login.user->lineage.until, login.expires_at);
+    CHECK_INT(login.user->lineage.until, 0);
     CHECK(!login.user->lineage.client_id);
     reconnections_end_at(kid.user, kid.expires_at);
-    reconnections_end_at(login.user, login.expires_at);
-    struct token t = accept(token_mint_reconnection(&forge_keys, anonymous, 100000));
-    CHECK_INT(t.user->lineage.until, 0);
-    CHECK_INT(token_life(&forge_keys, t.user, TOKEN_RECONNECTION, 200000), 200000);
-    token_deinit(&t);
+    for (int i = 0; i < 2; i++) {
+        struct token t = accept(token_mint_reconnection(&forge_keys, i ? login.user : anonymous, 100000));
+        CHECK_INT(t.user->lineage.until, 0);
+        CHECK(t.expires_at > clock_wall_ms() / 1000 + 99000);
+        CHECK_INT(token_life(&forge_keys, t.user, TOKEN_RECONNECTION, 200000), 200000);
+        token_deinit(&t);
+    }
     user_unref(anonymous);
     token_deinit(&kid);
     token_deinit(&login);
@@ -417,8 +419,8 @@ CASE(one_rule_says_how_long_what_is_made_may_live)
         CHECK(life <= left && life > left - 10);
         CHECK_INT(token_life(&forge_keys, root, (enum token_kind)kind, long_s), long_s);
     }
-    CHECK(token_life(&forge_keys, login.user, TOKEN_RECONNECTION, long_s) <= login.expires_at - clock_wall_ms() / 1000 + 1);
-    CHECK_INT(token_life(&forge_keys, login.user, TOKEN_CHILD, long_s), long_s);
+    for (int kind = TOKEN_CHILD; kind <= TOKEN_RECONNECTION; kind++)
+        CHECK_INT(token_life(&forge_keys, login.user, (enum token_kind)kind, long_s), long_s);
     CHECK_INT(token_life(&forge_keys, anonymous, TOKEN_CHILD, 1000000), TOKEN_ANONYMOUS_LIFE_MAX_S);
     CHECK_INT(token_life(&forge_keys, anonymous, TOKEN_RECONNECTION, 1000000), 1000000);
     kid.user->lineage.until = 1;
@@ -439,12 +441,8 @@ CASE(a_reconnection_token_that_says_it_goes_on_longer_does_not)
 
     (void)snprintf(members, sizeof(members), of, digest, ",\"until\":1");
     forged_refused(forge(members), TOKEN_HAS_EXPIRED);
-    (void)snprintf(members, sizeof(members), of, digest, "");       /* of an earlier release: it is not renewed */
+    (void)snprintf(members, sizeof(members), of, digest, "");       /* of a login */
     struct token t = accept(forge(members));
-    CHECK_INT(t.user->lineage.until, t.expires_at);
-    token_deinit(&t);
-    (void)snprintf(members, sizeof(members), of, "", "");           /* and of somebody who came by nothing */
-    t = accept(forge(members));
     CHECK_INT(t.user->lineage.until, 0);
     token_deinit(&t);
 }
@@ -485,7 +483,7 @@ CASE(a_lineage_that_is_none_is_refused)
 }
 
 CASES(RUN(a_reconnection_token_continues_a_login), RUN(a_minted_token_says_what_it_descends_from),
-      RUN(a_reconnection_ends_with_what_its_login_came_by),
+      RUN(a_reconnection_ends_with_the_child_it_came_by),
       RUN(one_rule_says_how_long_what_is_made_may_live), RUN(a_reconnection_token_that_says_it_goes_on_longer_does_not),
       RUN(what_has_expired_is_read_for_revoking_alone), RUN(a_lineage_that_is_none_is_refused), RUN(a_login_token_names_a_person), RUN(a_child_inherits_no_power), RUN(claims_are_checked),
       RUN(the_token_does_not_choose_the_algorithm), RUN(what_is_no_token_is_refused), RUN(no_altered_token_dodges_revocation),
