@@ -181,19 +181,6 @@ static void wrap_map(struct api_args *a, struct buf *pairs, uint32_t n)
     a->with_kwargs = true;
 }
 
-static int from_query(const struct http_request *req, struct api_args *ret, struct buf *error)
-{
-    struct buf pairs;
-    uint32_t n;
-
-    buf_init(&pairs, 0);
-    int r = read_query(req->query, &pairs, &n, error);
-    if (r == API_ARGS_OK)
-        wrap_map(ret, &pairs, n);
-    buf_deinit(&pairs);
-    return r;
-}
-
 static void from_map(struct slice map, struct api_args *ret)
 {
     struct slice key, value, name;
@@ -227,6 +214,7 @@ static bool keys_are_texts(struct slice map)
     return true;
 }
 
+/* The one way in for arguments, whether they came as a body or as a query. */
 static int from_value(struct slice value, struct api_args *ret, struct buf *error)
 {
     struct slice type;
@@ -249,6 +237,25 @@ static int from_value(struct slice value, struct api_args *ret, struct buf *erro
         mp_add_raw(&ret->array, value);
     }
     return API_ARGS_OK;
+}
+
+/* The pairs are one map, which is taken as the same map in a body is. */
+static int from_query(const struct http_request *req, struct api_args *ret, struct buf *error)
+{
+    struct buf pairs, map;
+    uint32_t n;
+
+    buf_init(&pairs, 0);
+    buf_init(&map, 0);
+    int r = read_query(req->query, &pairs, &n, error);
+    if (r == API_ARGS_OK && n) {
+        mp_add_map(&map, n);
+        buf_add_slice(&map, buf_slice(&pairs));
+        r = from_value(buf_slice(&map), ret, error);
+    }
+    buf_deinit(&pairs);
+    buf_deinit(&map);
+    return r;
 }
 
 static int from_msgpack(struct slice body, struct api_args *ret, struct buf *error)
