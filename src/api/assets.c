@@ -66,9 +66,9 @@ void api_add_mounts(struct api *a)
                                 .below = text_of("/", name, "/{file:path}"),
                                 .absent = text_of("File not found: ", name, "")};
         a->routes[a->n_routes++] = (struct http_route){
-            .methods = HTTP_M_GET, .pattern = m->bare, .on_request = on_mount, .arg = m};
+            .methods = HTTP_M_GET, .pattern = m->bare, .on_request = on_mount, .arg = m, .flags = HTTP_ROUTE_SHAREABLE};
         a->routes[a->n_routes++] = (struct http_route){
-            .methods = HTTP_M_GET, .pattern = m->below, .on_request = on_mounted, .arg = m};
+            .methods = HTTP_M_GET, .pattern = m->below, .on_request = on_mounted, .arg = m, .flags = HTTP_ROUTE_SHAREABLE};
     }
 }
 

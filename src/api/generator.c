@@ -175,8 +175,6 @@ static void on_put_out(struct caller *c, struct http_request *req, struct slice 
 
 void generator_stream(struct caller *c, struct http_request *req, struct slice ref)
 {
-    struct buf extra;
-
     /* The reference lies in a reply that ends with this call. */
     buf_clear(&c->object.b);
     buf_add_slice(&c->object.b, ref);
@@ -190,12 +188,9 @@ void generator_stream(struct caller *c, struct http_request *req, struct slice r
     (void)http_request_park(
         req, &(struct http_watch){.owner = c, .on_gone = on_gone, .on_drained = on_drained});
     c->on_put_out = on_put_out;
-    buf_init(&extra, 0);
-    http_header_add(&extra, "Cache-Control", SLICE_LIT("no-cache"));
     http_stream_begin(req, 200,
                       c->wants_msgpack ? "application/msgpack" : "text/event-stream; charset=utf-8",
-                      buf_slice(&extra));
-    buf_deinit(&extra);
+                      SLICE_LIT(""));
     if (req->method == HTTP_M_HEAD) {
         http_stream_end(req);
         on_gone(c);

@@ -109,6 +109,25 @@ static void add_vary(struct buf *out, bool by_encoding, bool by_origin)
                     by_encoding && by_origin ? ", " : "", by_origin ? "Origin" : "");
 }
 
+static bool has_header(struct slice lines, const char *name)
+{
+    struct slice line, key, value;
+
+    while (slice_cut(lines, '\n', &line, &lines))
+        if (slice_cut(line, ':', &key, &value) && slice_is_nocase(key, name))
+            return true;
+    return false;
+}
+
+/* A function may have answered with a token, a code or a presigned address, and nobody here can tell. */
+static void add_caching(const struct http_request *req, struct slice extra, struct buf *out)
+{
+    bool is_shareable = req->route && (req->route->flags & HTTP_ROUTE_SHAREABLE);
+
+    if (!is_shareable && !has_header(extra, "cache-control"))
+        buf_add_text(out, "cache-control: no-store\r\n");
+}
+
 static void add_head(struct http_request *req, const struct answer *a, struct buf *out)
 {
     buf_add_fmt(out, "HTTP/1.1 %u %s\r\n", a->status, reason_of(a->status));
@@ -123,6 +142,7 @@ static void add_head(struct http_request *req, const struct answer *a, struct bu
     buf_add_slice(out, a->extra);
     bool by_origin = a->status != 429 && http_cors_decorate(req, out);
     add_vary(out, a->varies_by_encoding, by_origin);
+    add_caching(req, a->extra, out);
     if (req->is_chunked)
         buf_add_text(out, "transfer-encoding: chunked\r\n");
     if (req->wants_close)
@@ -162,16 +182,6 @@ static void refuse_for_room(struct http_request *req)
     if (http_conn_waiting(req) ||
         !send_two(req, slice_make(answer, sizeof(answer) - 1), (struct slice){NULL, 0}, req->loop->own))
         http_conn_send(req, NULL);
-}
-
-static bool has_header(struct slice lines, const char *name)
-{
-    struct slice line, key, value;
-
-    while (slice_cut(lines, '\n', &line, &lines))
-        if (slice_cut(line, ':', &key, &value) && slice_is_nocase(key, name))
-            return true;
-    return false;
 }
 
 /* Whether the body is to be sent as gzip; sets what else follows from its type. */

@@ -14,6 +14,11 @@ enum http_route_flags {
     HTTP_ROUTE_UNLIMITED = 4,       /* never refused with 429 */
     HTTP_ROUTE_AS_SENT = 8,         /* the request body is not gunzipped */
     HTTP_ROUTE_RESERVED = 16,       /* served in the reserve too, when no place is left */
+    /* Files that are the same for everybody: browsers and proxies may keep them. Whatever else is answered may hold a secret, and
+     * says that nobody may, unless its handler says something else (`Cache-Control`). */
+    HTTP_ROUTE_SHAREABLE = 32,
+    /* A GET may change things too: who follows a link from another site is not taken for who they are by a cookie. */
+    HTTP_ROUTE_ACTS = 64,
 };
 
 struct http_route {

@@ -85,16 +85,10 @@ void oauth_on_authorize(struct http_request *req, void *arg)
 
 static void respond(struct http_request *req, const struct exchange *x)
 {
-    struct buf headers;
-
-    if (x->status == 502) {
+    if (x->status == 502)
         http_respond_error(req, 502, HTTP_F1, buf_slice(&x->body.b));
-        return;
-    }
-    buf_init(&headers, 0);
-    http_header_add(&headers, "Cache-Control", SLICE_LIT("no-store"));
-    http_respond(req, x->status, "application/json", buf_slice(&x->body.b), buf_slice(&headers));
-    buf_deinit(&headers);
+    else
+        http_respond(req, x->status, "application/json", buf_slice(&x->body.b), SLICE_LIT(""));
 }
 
 static void run_answer(struct loop *l, struct mail *mail)

@@ -122,7 +122,6 @@ static void do_admitted(struct peer *p)
 
     if (!req)
         return;
-    http_header_add(&s->headers.b, "Cache-Control", SLICE_LIT("no-cache"));
     http_header_add(&s->headers.b, "X-Accel-Buffering", SLICE_LIT("no"));
     http_stream_begin(req, 200, content_type, buf_slice(&s->headers.b));
     http_stream_patience(req, patience_ms(loop_config(p->pl->loop)));
