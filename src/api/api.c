@@ -44,9 +44,9 @@ struct api *api_new(const struct api_options *options)
     add_admin_routes(a);
     add(a, HTTP_M_GET, "/", api_on_page, 0);
     add(a, HTTP_M_GET, "/assets/config.json", api_on_config, 0);
-    add(a, HTTP_M_GET, "/assets/hypha-rpc-websocket.mjs", api_on_client_module, 0);
-    add(a, HTTP_M_GET, "/assets/hypha-rpc-websocket.js", api_on_client_module, 0);
-    add(a, HTTP_M_GET, "/static/{file:path}", api_on_static, 0);
+    add(a, HTTP_M_GET, "/assets/hypha-rpc-websocket.mjs", api_on_client_module, HTTP_ROUTE_SHAREABLE);
+    add(a, HTTP_M_GET, "/assets/hypha-rpc-websocket.js", api_on_client_module, HTTP_ROUTE_SHAREABLE);
+    add(a, HTTP_M_GET, "/static/{file:path}", api_on_static, HTTP_ROUTE_SHAREABLE);
     add(a, HTTP_M_GET, "/health", api_on_health, HTTP_ROUTE_UNLIMITED | HTTP_ROUTE_RESERVED);
     add(a, HTTP_M_GET, "/health/liveness", api_on_liveness, HTTP_ROUTE_UNLIMITED | HTTP_ROUTE_RESERVED);
     add(a, HTTP_M_GET, "/health/readiness", api_on_readiness, HTTP_ROUTE_UNLIMITED | HTTP_ROUTE_RESERVED);
@@ -56,7 +56,7 @@ struct api *api_new(const struct api_options *options)
     add(a, HTTP_M_GET, "/{workspace}/services/", api_on_services, 0);
     add(a, HTTP_M_GET, "/{workspace}/services/{service_id}", api_on_service_info, 0);
     add(a, HTTP_M_GET | HTTP_M_POST, "/{workspace}/services/{service_id}/{function}", api_on_call,
-        0);
+        HTTP_ROUTE_ACTS);
     add(a, HTTP_M_GET, "/{page:path}", api_on_no_page, 0);
     return a;
 }

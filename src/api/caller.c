@@ -56,7 +56,16 @@ void caller_watch_drained(struct caller *c, struct http_request *req,
 void caller_answer_error(struct caller *c, struct http_request *req, unsigned status,
                          struct slice detail)
 {
-    http_respond_error(req, status, HTTP_F1, detail);
+    static const char hint[] = " (a cookie is not taken for who you are when another site makes the request: show a token in the header "
+                               "Authorization, or have the site named in --allow-origins)";
+    struct buf text;
+
+    buf_init(&text, 0);
+    buf_add_slice(&text, detail);
+    if (req->has_foreign_cookie && (status == 401 || status == 403))
+        buf_add_text(&text, hint);
+    http_respond_error(req, status, HTTP_F1, buf_slice(&text));
+    buf_deinit(&text);
     caller_free(c);
 }
 

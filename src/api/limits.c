@@ -75,6 +75,7 @@ bool api_allow(struct http_request *req, unsigned *ret_retry_after_s, void *arg)
     buf_init(&one, 0);
     buf_init(&all, 0);
     req->is_verified = verified_keys(a, req, &one, &all);
+    loop_count(req->loop, METRIC_COOKIES_PASSED_OVER, req->has_foreign_cookie);
     if (req->is_verified) {
         ok = take(a, &one, mine, ret_retry_after_s) && take(a, &all, shared, ret_retry_after_s);
     } else {

@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "http/conn.h"
 #include "http/payers.h"
+#include "http/sender.h"
 #include "loop/loop.h"
 #include "wire/digest.h"
 #include "wire/ip.h"
@@ -234,9 +235,25 @@ static int token_in_header(struct http_request *req, const char *name, struct sl
     return PLACE_TOKEN;
 }
 
-static bool token_in_cookie(const struct http_request *req, const char *name, struct slice *ret)
+/* A browser sends cookies along whatever page has made it send the request. */
+static bool cookie_counts(const struct http_request *req)
 {
-    return http_request_cookie(req, name, ret) && ret->len;
+    switch (http_sender_of(req)) {
+    case HTTP_SENT_FROM_HERE:
+        return true;
+    case HTTP_SENT_BY_LINK:
+        return req->route && !(req->route->flags & HTTP_ROUTE_ACTS);
+    default:
+        return false;
+    }
+}
+
+static bool token_in_cookie(struct http_request *req, const char *name, struct slice *ret)
+{
+    if (!http_request_cookie(req, name, ret) || !ret->len)
+        return false;
+    req->has_foreign_cookie = !cookie_counts(req);
+    return !req->has_foreign_cookie;
 }
 
 /* The places an operator has named; what they yield nothing in leaves the usual ones (D-25). */
@@ -257,7 +274,7 @@ static bool token_elsewhere(struct http_request *req, struct slice *ret_token)
     return c && c->enable_local_auth && token_in_cookie(req, "hypha_local_token", ret_token);
 }
 
-bool http_request_token(struct http_request *req, struct slice *ret_token)
+static bool find_token(struct http_request *req, struct slice *ret_token)
 {
     if (token_elsewhere(req, ret_token))
         return true;
@@ -266,6 +283,15 @@ bool http_request_token(struct http_request *req, struct slice *ret_token)
     if (r != PLACE_ABSENT)
         return r == PLACE_TOKEN;
     return token_in_cookie(req, "access_token", ret_token);
+}
+
+bool http_request_token(struct http_request *req, struct slice *ret_token)
+{
+    bool is_found = find_token(req, ret_token);
+
+    if (is_found)
+        req->has_foreign_cookie = false;
+    return is_found;
 }
 
 bool http_site_trusts(const struct http_site *site, const struct in6_addr *address)

@@ -82,6 +82,7 @@ struct http_request {
     struct slice params[HTTP_MAX_PARAMS];   /* in the order of the pattern */
     bool is_upgrade;                        /* an upgrade route, and asked for a WebSocket */
     bool is_verified;                       /* the site's `allow` has found a token that is good */
+    bool has_foreign_cookie;                /* a cookie with a token was passed over (http_request_token) */
     /* the room's own */
     struct http_conn *conn;                 /* NULL once it is over */
     struct handle parked;                   /* generation 0: it is not */
@@ -113,7 +114,8 @@ bool http_request_cookie(const struct http_request *req, const char *name,
                          struct slice *ret_value);
 /* The token a client presented (workspaces 3.10): in a header or cookie the operator has named, or
  * local accounts use; else Authorization (Bearer, Basic password, bare); else cookie access_token.
- * False: none. Lives as long as the request. */
+ * A cookie counts for what is sent from here; what somebody sends by following a link from another site it counts for when the
+ * route only reads (HTTP_ROUTE_ACTS); else it is passed over. False: none. Lives as long as the request. */
 bool http_request_token(struct http_request *req, struct slice *ret_token);
 /* Address of the client without port: of the peer, or what a trusted proxy says it is (http.md
  * 1.8). "" when unknown. */
