@@ -318,6 +318,7 @@ static int init_one(struct loop_set *set, unsigned index)
     list_init(&l->last);
     loop_begin_part(l, READY_US);
     list_init(&l->streams);
+    list_init(&l->children);
     slots_init(&l->slots, index);
     atomic_init(&l->inbox, NULL);
     r = uv_loop_init(&l->uv);

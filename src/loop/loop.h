@@ -60,6 +60,7 @@ struct loop {
     const struct config *config;    /* by loop_config(); swapped by a mail at reload, set before the loops start */
     struct account *own;            /* a leaf of the server's own account: pays for what is nobody's; other threads: account_shared() */
     struct list streams;            /* every open stream of this loop (net's) */
+    struct list children;           /* programs it has started (child's) */
     struct outbox *outboxes;        /* one per loop of the set; own index: mail to self */
     struct list deferred;           /* at the end of this turn */
     struct list last;               /* the same, for strangers: after all else */

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "config/config.h"
 #include "hyphad/protocol.h"
+#include "loop/child.h"
 #include "net/stream.h"
 #include "peer/peer.h"
 #include "server/admin_port.h"
@@ -47,6 +48,7 @@ static void run_order(struct loop *l, struct mail *mail)
     case ORDER_CUT:
         (void)peer_loop_drain(&s->peer_loops[l->index], 0, HYPHA_CLOSE_GOING_AWAY, SLICE_LIT("Server is shutting down"));
         stream_end_all(l);
+        child_end_all(l);
         break;
     }
     mem_free(o);
