@@ -26,6 +26,7 @@ struct msg *msg_try_new(size_t head_len, struct account *account)
     m->head_len = head_len;
     m->frame_len = 0;
     m->is_chunk = false;
+    m->is_hubs = false;
     m->receivers_pay = false;
     atomic_init(&m->n_refs, 1);
     return m;

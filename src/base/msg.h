@@ -23,6 +23,7 @@ struct msg {
     atomic_uint n_refs;
     uint8_t frame_len;          /* bytes of transport header that end where the head begins; 0 = not framed */
     bool is_chunk;              /* a call of a client's message_cache */
+    bool is_hubs;               /* the hub itself has sent it */
     bool receivers_pay;         /* nobody sent it (an event of the hub): each queue it waits in charges its receiver for it */
     char data[];                /* MSG_SPARE bytes, then the head */
 };

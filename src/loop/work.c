@@ -31,16 +31,29 @@ void work_init(struct work *w, struct loop *l, struct list *all)
     w->all = all;
 }
 
-void work_start(struct work *w)
+static void work_begin(struct work *w)
 {
     ASSERT(w->at_once > 0);
-    if (w->is_under_way)
-        return;
     w->is_under_way = true;
     w->is_cut = false;
     if (w->all)
         list_link(w->all, &w->link);
+}
+
+void work_start(struct work *w)
+{
+    if (w->is_under_way)
+        return;
+    work_begin(w);
     work_go_on(&w->more);
+}
+
+void work_start_later(struct work *w)
+{
+    if (w->is_under_way)
+        return;
+    work_begin(w);
+    loop_again(w->loop, &w->more);
 }
 
 void work_stop(struct work *w)

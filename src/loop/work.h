@@ -26,6 +26,8 @@ struct work {
 void work_init(struct work *w, struct loop *l, struct list *all);
 /* Takes the first steps, so it may be done before this returns. Harmless while it is under way. */
 void work_start(struct work *w);
+/* The same from the next turn on: for who has used up this turn's time. */
+void work_start_later(struct work *w);
 /* It takes no more steps, and is not told that it is done. Harmless when it is not under way. */
 void work_stop(struct work *w);
 /* All of the list take no more steps, and are done and told so (is_cut), in the order they were started in. */

@@ -54,6 +54,7 @@ void event_send(struct hub *h, struct slice workspace, const char *event, struct
     mp_add_raw(&b, data);
     struct msg *m = b.is_failed ? NULL : msg_try_new(b.len, h->events);
     if (m) {
+        m->is_hubs = true;
         m->receivers_pay = true;
         memcpy(msg_head(m), b.ptr, b.len);
         ws_seal(m);

@@ -1,21 +1,49 @@
 /* fanout: a broadcast is one mail and one reference per loop; each loop walks its own members. No delivery detaches a member: one
- * that is too slow to keep leaves when the turn ends. */
+ * that is too slow to keep leaves when the turn ends.
+ *
+ * What finds no time stands in its membership's queue, the first with its place among the members. Who sent what stands there is
+ * tallied, so that only a message to a member of that very workspace, while something waits there, is looked into for its sender. */
 #include "router/fanout.h"
 
 #include "base/memory.h"
+#include "loop/work.h"
+#include "wire/rpc_header.h"
+
+enum {
+    AT_ONCE = 8,                /* members between two looks at the clock */
+    WAITING_MOST = 64           /* messages in one workspace; for each above it the first is delivered without a look, because who sends
+                                 * them is not held up by what an event takes while it waits (256 KB at most): nobody pays for that */
+};
+
+struct tally {                  /* how often something was counted */
+    size_t n, key_len;
+    char key[];
+};
 
 struct membership {
+    struct fanout *fanout;
     struct list members;
     size_t n_members;
-    struct map interests;       /* type -> struct interest, owned */
+    struct map interests;       /* type -> struct tally of members that want it, owned */
+    struct map senders;         /* address, or "" for the hub's events -> struct tally of what waits, owned */
+    struct list waiting;        /* struct fan, in the order they came */
+    size_t n_waiting;
+    struct list *at;            /* who is next to get the first of them, or the head of members */
+    uint32_t n_begun;           /* broadcasts that had to wait, since the first member joined */
+    struct work work;
     size_t key_len;
     char key[];
 };
 
-struct interest {               /* how many members want one type of event */
-    size_t n_members;
-    size_t key_len;
-    char key[];
+struct fan {
+    struct list link;
+    struct msg *msg;            /* owns one reference */
+    struct tally *sender;
+    struct handle to;           /* of is_direct: the one it is for */
+    bool is_direct;
+    uint32_t number;            /* by n_begun */
+    size_t type_len;
+    char type[];
 };
 
 struct fan_mail {
@@ -26,43 +54,186 @@ struct fan_mail {
     char texts[];               /* workspace, then type */
 };
 
-void fanout_init(struct fanout *f)
+void fanout_init(struct fanout *f, struct router *r, struct loop *loop)
 {
+    *f = (struct fanout){.router = r, .loop = loop};
     map_init(&f->workspaces);
 }
 
 void fanout_deinit(struct fanout *f)
 {
-    ASSERT(f->workspaces.n_entries == 0);
+    ASSERT(f->workspaces.n_entries == 0 && f->n_waiting == 0);
     map_deinit(&f->workspaces);
 }
+
+/* ---- counting ---- */
+
+static struct tally *tally_add(struct map *m, struct slice key)
+{
+    struct tally *t = map_find(m, key);
+
+    if (!t) {
+        t = mem_new(sizeof(*t) + key.len);
+        t->key_len = key.len;
+        memcpy(t->key, key.ptr, key.len);
+        map_put(m, slice_make(t->key, t->key_len), t);
+    }
+    t->n++;
+    return t;
+}
+
+static void tally_drop(struct map *m, struct tally *t)
+{
+    if (--t->n)
+        return;
+    map_take(m, slice_make(t->key, t->key_len));
+    mem_free(t);
+}
+
+/* ---- what waits ---- */
+
+/* The stamp is ours, and so is the order: whoever reads the frames in it sees what one sender has sent as it was sent. */
+static struct slice sender_of(const struct msg *m)
+{
+    static const struct rpc_header_caps ours = {.max_bytes = UINT32_MAX, .max_depth = 64, .max_pairs = UINT32_MAX};
+    struct rpc_header h;
+
+    if (m->is_hubs || rpc_header_peek(msg_head_slice(m), &ours, &h) != RPC_HEADER_OK || !h.from.ptr)
+        return SLICE_LIT("");
+    return h.from;
+}
+
+static struct fan *first_of(struct membership *ms)
+{
+    return LIST_ENTRY(ms->waiting.next, struct fan, link);
+}
+
+/* Takes over the reference. */
+static struct fan *fan_add(struct membership *ms, struct msg *m, struct slice type)
+{
+    struct fan *fan = mem_new(sizeof(*fan) + type.len);
+
+    *fan = (struct fan){.msg = m, .sender = tally_add(&ms->senders, sender_of(m)), .type_len = type.len};
+    memcpy(fan->type, type.ptr, type.len);
+    list_init(&fan->link);
+    list_link(&ms->waiting, &fan->link);
+    ms->n_waiting++;
+    ms->fanout->n_waiting++;
+    return fan;
+}
+
+static void fan_free(struct membership *ms, struct fan *fan)
+{
+    list_unlink(&fan->link);
+    ms->n_waiting--;
+    ms->fanout->n_waiting--;
+    tally_drop(&ms->senders, fan->sender);
+    msg_unref(fan->msg);
+    mem_free(fan);
+    ms->at = ms->members.next;
+}
+
+static void member_offer(struct endpoint *e, struct slice type, struct msg *m)
+{
+    if (e->ops->wants && e->ops->wants(e, type))
+        e->ops->deliver(e, msg_ref(m));
+}
+
+/* The first of what waits, to one member. False: it is done. */
+static bool fan_step(struct membership *ms, struct fan *fan)
+{
+    if (fan->is_direct) {
+        router_deliver(ms->fanout->router, ms->fanout->loop, fan->to, msg_ref(fan->msg));
+        return false;
+    }
+    if (ms->at == &ms->members)
+        return false;
+    struct endpoint *e = LIST_ENTRY(ms->at, struct endpoint, member);
+    ms->at = ms->at->next;
+    if ((int32_t)(fan->number - e->joined) > 0)
+        member_offer(e, slice_make(fan->type, fan->type_len), fan->msg);
+    return true;
+}
+
+static bool fanout_step(struct work *w)
+{
+    struct membership *ms = CONTAINER_OF(w, struct membership, work);
+
+    if (!ms->n_waiting)
+        return false;
+    struct fan *fan = first_of(ms);
+    if (!fan_step(ms, fan))
+        fan_free(ms, fan);
+    return true;
+}
+
+static void finish_first(struct membership *ms)
+{
+    struct fan *fan = first_of(ms);
+
+    while (fan_step(ms, fan))
+        continue;
+    fan_free(ms, fan);
+}
+
+bool fanout_holds(struct fanout *f, struct endpoint *e, struct msg *m)
+{
+    if (!e->member_key)
+        return false;
+    struct membership *ms = CONTAINER_OF(e->member_key, struct membership, key);
+    if (!ms->n_waiting || !map_find(&ms->senders, sender_of(m)))
+        return false;
+    struct fan *fan = fan_add(ms, m, SLICE_LIT(""));
+    fan->is_direct = true;
+    fan->to = e->handle;
+    (void)f;
+    return true;
+}
+
+/* ---- members ---- */
 
 static void release(struct fanout *f, struct membership *ms)
 {
     if (--ms->n_members)
         return;
-    ASSERT(ms->interests.n_entries == 0);
+    while (ms->n_waiting)       /* nobody is left: broadcasts end, and what was for one bounces */
+        finish_first(ms);
+    work_stop(&ms->work);
+    ASSERT(ms->interests.n_entries == 0 && ms->senders.n_entries == 0);
     map_deinit(&ms->interests);
+    map_deinit(&ms->senders);
     map_take(&f->workspaces, slice_make(ms->key, ms->key_len));
     mem_free(ms);
 }
 
+static struct membership *membership_new(struct fanout *f, struct slice workspace)
+{
+    struct membership *ms = mem_new(sizeof(*ms) + workspace.len);
+
+    ms->fanout = f;
+    ms->key_len = workspace.len;
+    memcpy(ms->key, workspace.ptr, workspace.len);
+    list_init(&ms->members);
+    list_init(&ms->waiting);
+    ms->at = &ms->members;
+    map_init(&ms->interests);
+    map_init(&ms->senders);
+    ms->work = (struct work){.step = fanout_step, .at_once = AT_ONCE};
+    work_init(&ms->work, f->loop, NULL);
+    map_put(&f->workspaces, slice_make(ms->key, ms->key_len), ms);
+    return ms;
+}
+
 void fanout_join(struct fanout *f, struct endpoint *e, struct slice workspace)
 {
-    struct membership *ms = map_find(&f->workspaces, workspace);
-
     fanout_leave(f, e);
-    if (!ms) {
-        ms = mem_new(sizeof(*ms) + workspace.len);
-        ms->key_len = workspace.len;
-        memcpy(ms->key, workspace.ptr, workspace.len);
-        list_init(&ms->members);
-        map_init(&ms->interests);
-        map_put(&f->workspaces, slice_make(ms->key, ms->key_len), ms);
-    }
+    struct membership *ms = map_find(&f->workspaces, workspace);
+    if (!ms)
+        ms = membership_new(f, workspace);
     list_link(&ms->members, &e->member);
     ms->n_members++;
     e->member_key = ms->key;
+    e->joined = ms->n_begun;
 }
 
 void fanout_interest(struct fanout *f, struct endpoint *e, struct slice type, bool is_added)
@@ -70,19 +241,11 @@ void fanout_interest(struct fanout *f, struct endpoint *e, struct slice type, bo
     (void)f;
     ASSERT(e->member_key);
     struct membership *ms = CONTAINER_OF(e->member_key, struct membership, key);
-    struct interest *in = map_find(&ms->interests, type);
 
-    if (!in) {
-        in = mem_new(sizeof(*in) + type.len);
-        in->key_len = type.len;
-        memcpy(in->key, type.ptr, type.len);
-        map_put(&ms->interests, slice_make(in->key, in->key_len), in);
-    }
-    in->n_members += is_added ? 1 : (size_t)-1;
-    if (!in->n_members) {
-        map_take(&ms->interests, slice_make(in->key, in->key_len));
-        mem_free(in);
-    }
+    if (is_added)
+        (void)tally_add(&ms->interests, type);
+    else
+        tally_drop(&ms->interests, map_find(&ms->interests, type));
 }
 
 void fanout_leave(struct fanout *f, struct endpoint *e)
@@ -90,22 +253,44 @@ void fanout_leave(struct fanout *f, struct endpoint *e)
     if (!e->member_key)
         return;
     struct membership *ms = CONTAINER_OF(e->member_key, struct membership, key);
+    if (ms->at == &e->member)
+        ms->at = e->member.next;
     list_unlink(&e->member);
     e->member_key = NULL;
     release(f, ms);
 }
 
+/* ---- broadcasts ---- */
+
+static void wait_from(struct membership *ms, struct list *at, struct slice type, struct msg *m)
+{
+    struct fan *fan = fan_add(ms, msg_ref(m), type);
+
+    fan->number = ++ms->n_begun;
+    if (ms->n_waiting == 1)
+        ms->at = at;
+    if (ms->n_waiting > WAITING_MOST)
+        finish_first(ms);
+    work_start_later(&ms->work);
+}
+
 static void deliver_here(struct router *r, struct loop *self, struct slice workspace, struct slice type, struct msg *m)
 {
-    struct fanout *f = router_fanout(r, self);
-    struct membership *ms = map_find(&f->workspaces, workspace);
+    struct membership *ms = map_find(&router_fanout(r, self)->workspaces, workspace);
+    unsigned n = 0;
 
     if (!ms || !map_find(&ms->interests, type))
         return;
+    if (ms->n_waiting) {
+        wait_from(ms, NULL, type, m);
+        return;
+    }
     LIST_FOREACH(it, &ms->members) {
-        struct endpoint *e = LIST_ENTRY(it, struct endpoint, member);
-        if (e->ops->wants && e->ops->wants(e, type))
-            e->ops->deliver(e, msg_ref(m));
+        if (++n % AT_ONCE == 0 && loop_is_late(self)) {
+            wait_from(ms, it, type, m);
+            return;
+        }
+        member_offer(LIST_ENTRY(it, struct endpoint, member), type, m);
     }
 }
 

@@ -31,7 +31,7 @@ struct router *router_new(struct loop_set *loops)
     r->fanouts = mem_new(loops->n_loops * sizeof(*r->fanouts));
     r->watchers = mem_new(loops->n_loops * sizeof(*r->watchers));
     for (unsigned i = 0; i < loops->n_loops; i++) {
-        fanout_init(&r->fanouts[i]);
+        fanout_init(&r->fanouts[i], r, &loops->loops[i]);
         list_init(&r->watchers[i]);
     }
     return r;
@@ -77,8 +77,8 @@ void router_attach(struct router *r, struct loop *loop, struct endpoint *e)
 void router_detach(struct router *r, struct endpoint *e)
 {
     LOOP_ASSERT(e->loop);
-    fanout_leave(router_fanout(r, e->loop), e);
     slots_remove(&e->loop->slots, e->handle);
+    fanout_leave(router_fanout(r, e->loop), e);
 }
 
 void router_join(struct router *r, struct endpoint *e, struct slice workspace)
@@ -133,7 +133,7 @@ bool router_find(struct router *r, struct loop *self, struct slice address, stru
     return directory_find(&r->directory, self->index, address, ret);
 }
 
-static void deliver(struct router *r, struct loop *self, struct handle to, struct msg *m)
+void router_deliver(struct router *r, struct loop *self, struct handle to, struct msg *m)
 {
     struct endpoint *e = slots_find(&self->slots, to);
 
@@ -141,6 +141,17 @@ static void deliver(struct router *r, struct loop *self, struct handle to, struc
         e->ops->deliver(e, m);
     else
         router_bounce(r, self, m);
+}
+
+static void deliver(struct router *r, struct loop *self, struct handle to, struct msg *m)
+{
+    struct fanout *f = router_fanout(r, self);
+    struct endpoint *e = slots_find(&self->slots, to);
+
+    if (!e)
+        router_bounce(r, self, m);
+    else if (!f->n_waiting || !fanout_holds(f, e, m))
+        e->ops->deliver(e, m);
 }
 
 static void run_msg(struct loop *self, struct mail *mail)

@@ -30,6 +30,7 @@ struct endpoint {
     const struct endpoint_ops *ops;
     struct loop *loop;
     struct handle handle;           /* valid from router_attach to router_detach */
+    uint32_t joined;                /* fanout's own: which broadcasts were under way when it joined */
     struct list member;             /* among the endpoints of one workspace on this loop; unlinked = gets no broadcasts */
     char *member_key;               /* the workspace joined, owned by the router's table; NULL = none */
 };
@@ -77,7 +78,8 @@ bool router_can_reject(struct slice from, struct slice session);
  * refuses or memory is exhausted. */
 MUST_CHECK NONNULL(5) struct msg *router_reject_frame(struct slice from, struct slice to, struct slice session, struct slice text,
                                                       struct account *account);
-/* To every member of a workspace that wants the type, on every loop, once each. Takes over the reference. */
+/* To every member of a workspace that wants the type, on every loop, once each; to many over some turns, and in order with what its
+ * sender sends to one of them. Takes over the reference. */
 void router_broadcast(struct router *r, struct loop *self, struct slice workspace, struct slice type, struct msg *m);
 
 /* Who wants to know when an address has gone for good (its last connection ended): those who wait for its answers. */

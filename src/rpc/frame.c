@@ -97,6 +97,7 @@ struct msg *frame_new(struct rpc_host *h, const struct frame *f)
     }
     if (f->tail.len)
         msg_set_tail(m, f->blob, f->tail);
+    m->is_hubs = true;
     ws_seal(m);
     return m;
 }

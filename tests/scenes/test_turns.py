@@ -459,6 +459,25 @@ async def broadcasts(t):
     await ada.shut()
 
 
+@an_input
+async def broadcasts_that_many_have_asked_for(t):
+    """And what their sender sends to one of them in between, which comes in between."""
+    ada = await user(t.hub, "ada")
+    members = await crowd(t, t.n(1000), ada.workspace, await ada.manage("generate_token"))
+    for at in range(0, len(members), 100):
+        await asyncio.gather(*(one.manage("subscribe", ["party"]) for one in members[at:at + 100]))
+    for one in members[1:]:
+        one.is_mute = True
+    for i in range(20):
+        await ada.send({"type": "party", "to": "*", "n": i})
+        await ada.send({"type": "mail", "to": members[0].address, "n": i})
+    got = [await members[0].frame(lambda m, e: m["type"] in ("party", "mail"), 60) for _ in range(40)]
+    assert [(main["type"], main["n"]) for main, *_ in got] == [(k, i) for i in range(20) for k in ("party", "mail")]
+    await ada.manage("echo", 1)
+    await asyncio.gather(*(one.shut() for one in members))
+    await ada.shut()
+
+
 # ---- the scenes ------------------------------------------------------------------------------------------------
 
 def build_of(server):

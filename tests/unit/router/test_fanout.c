@@ -1,0 +1,268 @@
+/* Broadcasts to many, on a loop that is never run: each turn is one call of what goes on, and has no time. */
+#include "router/fanout.h"
+
+#include <stdio.h>
+
+#include "base/memory.h"
+#include "harness/check.h"
+#include "harness/payer.h"
+#include "wire/frame.h"
+#include "wire/mp.h"
+#include "wire/rpc_header.h"
+
+enum { N_MEMBERS = 200, PER_TURN_MOST = 8, WAITING_MOST = 64 };
+
+struct member {
+    struct endpoint endpoint;
+    char address[16];
+    char got[64];               /* the first letter of each type or method it was sent, in order */
+    size_t n_got;
+    bool is_here;
+};
+
+static struct {
+    struct loop_set set;
+    struct loop *loop;
+    struct router *router;
+    size_t n_delivered;
+    struct member members[N_MEMBERS];
+} w;
+
+static void on_deliver(struct endpoint *e, struct msg *m)
+{
+    static const struct rpc_header_caps caps = {65536, 32, 64};
+    struct member *me = CONTAINER_OF(e, struct member, endpoint);
+    struct rpc_header h;
+
+    CHECK_INT(rpc_header_peek(msg_head_slice(m), &caps, &h), RPC_HEADER_OK);
+    char letter = slice_is(h.type, "method") ? slice_ends(h.method, ".reject") ? '!' : h.method.ptr[0] : h.type.ptr[0];
+    CHECK(me->is_here);
+    if (me->n_got < sizeof(me->got) - 1)
+        me->got[me->n_got] = letter;
+    me->n_got++;
+    w.n_delivered++;
+    msg_unref(m);
+}
+
+static bool on_wants(struct endpoint *e, struct slice type)
+{
+    (void)e;
+    return !slice_is(type, "dull");
+}
+
+static const struct endpoint_ops ops = {.deliver = on_deliver, .wants = on_wants};
+
+static void arrive(struct member *m)
+{
+    struct handle replaced;
+
+    m->endpoint.ops = &ops;
+    (void)snprintf(m->address, sizeof(m->address), "w/m%zu", (size_t)(m - w.members));
+    router_attach(w.router, w.loop, &m->endpoint);
+    router_join(w.router, &m->endpoint, SLICE_LIT("w"));
+    router_interest(w.router, &m->endpoint, SLICE_LIT("news"), true);
+    router_interest(w.router, &m->endpoint, SLICE_LIT("event"), true);
+    CHECK(!router_bind(w.router, w.loop, slice_of(m->address), m->endpoint.handle, &replaced));
+    m->is_here = true;
+}
+
+static void leave(struct member *m)
+{
+    struct handle h = m->endpoint.handle;
+
+    if (!m->is_here)
+        return;
+    router_interest(w.router, &m->endpoint, SLICE_LIT("news"), false);
+    router_interest(w.router, &m->endpoint, SLICE_LIT("event"), false);
+    m->is_here = false;
+    router_detach(w.router, &m->endpoint);
+    CHECK(router_unbind(w.router, w.loop, slice_of(m->address), h));
+}
+
+static void begin(unsigned n_members)
+{
+    check_allow_fds(2);
+    CHECK_INT(loop_set_init(&w.set, 1), 0);
+    w.loop = &w.set.loops[0];
+    w.router = router_new(&w.set);
+    for (unsigned i = 0; i < n_members; i++)
+        arrive(&w.members[i]);
+    loop_begin_part(w.loop, 0);
+}
+
+static void end(void)
+{
+    for (unsigned i = 0; i < N_MEMBERS; i++)
+        leave(&w.members[i]);
+    CHECK_INT(router_fanout(w.router, w.loop)->n_waiting, 0);
+    CHECK(list_is_empty(&w.loop->again));
+    CHECK_INT(loop_set_start(&w.set), 0);       /* so that it closes what it has opened */
+    loop_set_stop(&w.set);
+    loop_set_deinit(&w.set);
+    router_free(w.router);
+}
+
+static bool turn(void)
+{
+    size_t before = w.n_delivered;
+
+    if (list_is_empty(&w.loop->again))
+        return false;
+    struct deferred *d = LIST_ENTRY(w.loop->again.next, struct deferred, link);
+    list_unlink(&d->link);
+    d->run(d);
+    CHECK(w.n_delivered - before <= PER_TURN_MOST);
+    return true;
+}
+
+static struct msg *frame(const char *type, const char *from, const char *method)
+{
+    struct buf b;
+
+    buf_init(&b, 0);
+    mp_add_map(&b, 3 + (from != NULL) + (method != NULL));
+    mp_add_text(&b, "type");
+    mp_add_text(&b, type);
+    mp_add_text(&b, "to");
+    mp_add_text(&b, "w/m7");
+    mp_add_text(&b, "session");
+    mp_add_text(&b, "s1");
+    if (from) {
+        mp_add_text(&b, "from");
+        mp_add_text(&b, from);
+    }
+    if (method) {
+        mp_add_text(&b, "method");
+        mp_add_text(&b, method);
+    }
+    struct msg *m = msg_try_new(b.len, payer());
+    memcpy(msg_head(m), b.ptr, b.len);
+    ws_seal(m);
+    buf_deinit(&b);
+    return m;
+}
+
+static void broadcast(const char *type, const char *from)
+{
+    struct msg *m = frame(type, from, NULL);
+
+    m->is_hubs = !from;
+    router_broadcast(w.router, w.loop, SLICE_LIT("w"), slice_of(type), m);
+}
+
+/* What it is called by begins with the letter that is noted. */
+static void call(struct member *to, const char *from, const char *method, bool is_hubs)
+{
+    struct msg *m = frame("method", from, method);
+
+    m->is_hubs = is_hubs;
+    CHECK_INT(router_send(w.router, w.loop, slice_of(to->address), m), ROUTER_OK);
+}
+
+CASE(a_broadcast_to_many_takes_turns_and_reaches_each_once)
+{
+    unsigned n_turns = 0;
+
+    begin(N_MEMBERS);
+    broadcast("news", "w/s");
+    CHECK(w.n_delivered <= PER_TURN_MOST);
+    for (; turn(); n_turns++)
+        continue;
+    CHECK(n_turns >= N_MEMBERS / PER_TURN_MOST - 1);
+    for (unsigned i = 0; i < N_MEMBERS; i++)
+        CHECK_TEXT(w.members[i].got, "n");
+    broadcast("dull", "w/s");   /* nobody wants it: nothing waits */
+    CHECK(!turn());
+    end();
+}
+
+CASE(what_one_sends_comes_in_order_and_others_wait_for_nothing)
+{
+    struct member *last = &w.members[N_MEMBERS - 1];
+
+    begin(N_MEMBERS);
+    broadcast("news", "w/s");
+    call(last, "w/s", "first", false);
+    broadcast("event", NULL);
+    call(last, "w/s", "second", false);
+    call(last, "w/t", "other", false);
+    call(last, "*/manager", "hub", true);
+    CHECK_TEXT(last->got, "o");
+    while (turn())
+        continue;
+    CHECK_TEXT(last->got, "onfesh");
+    call(last, "w/s", "third", false);
+    CHECK_TEXT(last->got, "onfesht");
+    end();
+}
+
+CASE(the_hub_waits_for_its_events_only)
+{
+    struct member *last = &w.members[N_MEMBERS - 1];
+
+    begin(N_MEMBERS);
+    broadcast("news", "w/s");
+    call(last, "*/manager", "hub", true);
+    CHECK_TEXT(last->got, "h");
+    while (turn())
+        continue;
+    CHECK_TEXT(last->got, "hn");
+    end();
+}
+
+CASE(members_come_and_go_under_way)
+{
+    begin(N_MEMBERS - 1);
+    broadcast("news", "w/s");
+    broadcast("news", "w/s");
+    (void)turn();
+    arrive(&w.members[N_MEMBERS - 1]);
+    for (unsigned i = 0; i < N_MEMBERS - 1; i += 3)     /* among them the one whose turn it is */
+        leave(&w.members[i]);
+    (void)turn();
+    broadcast("event", NULL);
+    while (turn())
+        continue;
+    for (unsigned i = 0; i < N_MEMBERS - 1; i++) {
+        if (w.members[i].is_here)
+            CHECK_TEXT(w.members[i].got, "nne");
+    }
+    CHECK_TEXT(w.members[N_MEMBERS - 1].got, "e");
+    end();
+}
+
+CASE(what_waits_for_one_that_leaves_bounces)
+{
+    struct member *caller = &w.members[0], *target = &w.members[N_MEMBERS - 1];
+
+    begin(N_MEMBERS);
+    broadcast("news", caller->address);
+    call(target, caller->address, "first", false);
+    leave(target);
+    while (turn())
+        continue;
+    CHECK_TEXT(caller->got, "n!");
+    broadcast("news", caller->address);
+    call(&w.members[7], caller->address, "first", false);
+    for (unsigned i = N_MEMBERS; i-- > 0;)      /* the caller is the last to go, and hears */
+        leave(&w.members[i]);
+    CHECK_INT(router_fanout(w.router, w.loop)->n_waiting, 0);
+    end();
+}
+
+CASE(so_many_wait_and_no_more)
+{
+    begin(N_MEMBERS);
+    for (int i = 0; i < WAITING_MOST + 100; i++)
+        broadcast("news", "w/s");
+    CHECK(router_fanout(w.router, w.loop)->n_waiting <= WAITING_MOST);
+    CHECK(w.n_delivered >= 99 * N_MEMBERS && w.n_delivered <= 101 * N_MEMBERS + PER_TURN_MOST);
+    while (turn())
+        continue;
+    CHECK_INT(w.members[N_MEMBERS - 1].n_got, WAITING_MOST + 100);
+    end();
+}
+
+CASES(RUN(a_broadcast_to_many_takes_turns_and_reaches_each_once), RUN(what_one_sends_comes_in_order_and_others_wait_for_nothing),
+      RUN(the_hub_waits_for_its_events_only), RUN(members_come_and_go_under_way), RUN(what_waits_for_one_that_leaves_bounces),
+      RUN(so_many_wait_and_no_more))
