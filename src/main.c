@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "config/config.h"
-#include "server/about.h"
 #include "server/backup_command.h"
+#include "server/check_command.h"
 #include "server/explain_command.h"
 #include "server/generate_token.h"
 #include "server/server.h"
@@ -13,7 +13,7 @@ extern char **environ;
 
 int main(int argc, char **argv)
 {
-    struct config_program program = {.argc = argc, .argv = argv, .envp = environ, .out = stdout, .err = stderr, .about = about_text()};
+    struct config_program program = {.argc = argc, .argv = argv, .envp = environ, .out = stdout, .err = stderr, .libraries = ", libuv, libcurl, llhttp, wslay, mbedTLS, libjwt, hiredis, SQLite, zlib, argon2"};
     struct config *config = NULL;
     int status = 0;
 
@@ -30,6 +30,9 @@ int main(int argc, char **argv)
         break;
     case CONFIG_BACKUP:
         status = backup_command(config, stdout, stderr);
+        break;
+    case CONFIG_CHECK_ONLINE:
+        status = check_command(config, stdout, stderr);
         break;
     default:
         break;

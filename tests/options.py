@@ -1,7 +1,8 @@
 """Every option does what its row says: it is read, or it is marked; and no text of the server sends people to one that is not.
 
 The rows of src/config/options*.def are compared with the sources that read the fields. A hint that names an option this build
-does not have must say so.
+does not have must say so. A refusal that the log names a rule of is named by config_names, so its option exists; a name that is
+written out is one of the reasons below, which are no limits, or a limit's option in access_rules.def.
 """
 import re
 import sys
@@ -85,6 +86,26 @@ def check_texts(status_of, sources):
                 yield f"{path.relative_to(ROOT)}:{line}: points to --{absent[0]}, which is not built in"
 
 
+# What refuses and is no limit an operator sets.
+REASONS = {"", "memory", "malformed", "body-of-this-path", "another-speaker", "query-credentials", "first-message", "drain", "exchanges"}
+
+
+def check_rules(status_of, sources):
+    """Names that stand in the log as `rule=`."""
+    for path, text in sources.items():
+        places = re.findall(r'(?:refused_by|\.rule) = ([^;,}]*)', text) + re.findall(r'log_text\("rule", ([^;,]*)', text)
+        if path.name == "login_queue.c":
+            places += re.findall(r"\brefuse\(req, ([^,]*),", text)
+        for name in re.findall(r'"([^"]*)"', " ".join(places)):
+            if name not in REASONS:
+                yield f"{path.relative_to(ROOT)}: rule {name} is no reason tests/options.py knows; a limit is named by config_names"
+        if path.name == "access_rules.def":
+            limits = re.findall(r'ACCESS_RULE\((\w+), "([^"]+)"', text[text.index("ACCESS_RULE(USER_LIMIT"):])
+            for ident, name in limits:
+                if ident != "CLOSING" and status_of.get(name) != "CORE":
+                    yield f"{path.relative_to(ROOT)}: {ident} is a limit, and there is no option --{name}"
+
+
 def main():
     sources = {p: without_comments(p.read_text()) for ext in ("c", "h", "def", "js", "html") for p in SRC.rglob(f"*.{ext}")}
     existing = {line.split()[1] for line in (SRC / "ROOMS").read_text().splitlines() if line.strip() and not line.startswith("#")}
@@ -93,6 +114,7 @@ def main():
     status_of.update({m: "CORE" for m in re.findall(r'\.other_name = "([^"]+)"', (SRC / "config/options.def").read_text())})
     problems = [f"--{row['name']}: {problem}" for row in all_rows if (problem := check_row(row, sources, existing))]
     problems += check_texts(status_of, sources)
+    problems += check_rules(status_of, sources)
     print(f"options: {len(all_rows)} rows, {len(problems)} problems")
     for problem in problems:
         print(problem)

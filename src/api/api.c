@@ -10,7 +10,7 @@
 static void add(struct api *a, unsigned methods, const char *pattern,
                 void (*on_request)(struct http_request *req, void *arg), unsigned flags)
 {
-    ASSERT(a->n_routes < API_MAX_ROUTES + 2 * a->options.config->static_mounts.n_items);
+    ASSERT(a->n_routes < API_MAX_ROUTES + 3 * a->options.config->static_mounts.n_items);
     a->routes[a->n_routes++] = (struct http_route){
         .methods = methods, .pattern = pattern, .on_request = on_request, .arg = a, .flags = flags};
 }
@@ -39,7 +39,7 @@ struct api *api_new(const struct api_options *options)
     a->started_ms = clock_mono_ms();
     a->rate = http_rate_new();
     atomic_init(&a->readiness, API_STARTING);
-    a->routes = mem_new((API_MAX_ROUTES + 2 * options->config->static_mounts.n_items) * sizeof(*a->routes));
+    a->routes = mem_new((API_MAX_ROUTES + 3 * options->config->static_mounts.n_items) * sizeof(*a->routes));
     api_add_mounts(a);
     add_admin_routes(a);
     add(a, HTTP_M_GET, "/", api_on_page, 0);

@@ -17,11 +17,39 @@
 
 enum { MAX_NUMBER_TEXT = 400, MAX_QUERY_ARGS = 1000 };
 
-/* What the route itself is asked by: never an argument, whoever is called. */
+/* What the route itself is asked by: no argument, but of a body that is for a function of the hub with a parameter of that name. */
+static const char *const reserved[] = {"_mode", "workspace", "service_id", "function_key"};
+
+/* 0: it is not reserved. */
+static unsigned reserved_bit(struct slice name)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(reserved); i++) {
+        if (slice_is(name, reserved[i]))
+            return 1u << i;
+    }
+    return 0;
+}
+
 static bool is_reserved(struct slice name)
 {
-    return slice_is(name, "_mode") || slice_is(name, "workspace") ||
-           slice_is(name, "service_id") || slice_is(name, "function_key");
+    return reserved_bit(name) != 0;
+}
+
+unsigned api_args_taken(struct slice function)
+{
+    struct slice schema, parameters, properties, key, value, name;
+    unsigned taken = 0;
+    struct mp_iter it;
+
+    if (!mp_find(function, "_rschema", &schema) || !mp_find(schema, "parameters", &parameters) ||
+        !mp_find(parameters, "properties", &properties) || !mp_is(properties, MP_MAP))
+        return 0;
+    mp_iter_init(&it, properties);
+    while (mp_iter_pair(&it, &key, &value)) {
+        if (mp_get_str(key, &name))
+            taken |= reserved_bit(name);
+    }
+    return taken;
 }
 
 static size_t digits(struct slice s, size_t at)
@@ -191,7 +219,7 @@ static void from_map(struct slice map, struct api_args *ret)
     buf_init(&pairs, 0);
     mp_iter_init(&it, map);
     while (mp_iter_pair(&it, &key, &value)) {
-        if (mp_get_str(key, &name) && is_reserved(name))
+        if (mp_get_str(key, &name) && (reserved_bit(name) & ~ret->keeps))
             continue;
         mp_add_raw(&pairs, key);
         mp_add_raw(&pairs, value);

@@ -10,7 +10,11 @@ struct http_request;
 struct api_args {
     struct buf array; /* encoded array for rpc_request.args; empty = no arguments */
     bool with_kwargs;
+    unsigned keeps;   /* of api_args_taken: names of the route that a body gives to the function; as a rule none */
 };
+
+/* Which names of the route (`workspace`, ...) that function, by its schema, has parameters of. */
+unsigned api_args_taken(struct slice function);
 
 enum { API_ARGS_OK, API_ARGS_BAD, API_ARGS_TYPE }; /* BAD: 400; TYPE: 415 */
 

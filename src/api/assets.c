@@ -18,6 +18,7 @@
 struct api_mount {
     const char *folder; /* of the configuration */
     char *bare;         /* owned: "/NAME" */
+    char *index;        /* owned: "/NAME/" */
     char *below;        /* owned: "/NAME/{file:path}" */
     char *absent;       /* owned: what is said at "/NAME" when there is no index.html */
 };
@@ -40,7 +41,18 @@ static void on_mount(struct http_request *req, void *arg)
     http_file_respond(req, &(struct http_file){.folder = m->folder,
                                                .path = SLICE_LIT("index.html"),
                                                .family = HTTP_F1,
-                                               .absent = m->absent});
+                                               .absent = m->absent,
+                                               .is_at_folder = true});
+}
+
+static void on_index(struct http_request *req, void *arg)
+{
+    const struct api_mount *m = arg;
+
+    http_file_respond(req, &(struct http_file){.folder = m->folder,
+                                               .path = SLICE_LIT("index.html"),
+                                               .family = HTTP_F2,
+                                               .absent = "Not Found"});
 }
 
 static void on_mounted(struct http_request *req, void *arg)
@@ -63,10 +75,13 @@ void api_add_mounts(struct api *a)
         const char *name = mounts->items[i].name;
         *m = (struct api_mount){.folder = mounts->items[i].dir,
                                 .bare = text_of("/", name, ""),
+                                .index = text_of("/", name, "/"),
                                 .below = text_of("/", name, "/{file:path}"),
                                 .absent = text_of("File not found: ", name, "")};
         a->routes[a->n_routes++] = (struct http_route){
             .methods = HTTP_M_GET, .pattern = m->bare, .on_request = on_mount, .arg = m, .flags = HTTP_ROUTE_SHAREABLE};
+        a->routes[a->n_routes++] = (struct http_route){
+            .methods = HTTP_M_GET, .pattern = m->index, .on_request = on_index, .arg = m, .flags = HTTP_ROUTE_SHAREABLE};
         a->routes[a->n_routes++] = (struct http_route){
             .methods = HTTP_M_GET, .pattern = m->below, .on_request = on_mounted, .arg = m, .flags = HTTP_ROUTE_SHAREABLE};
     }
@@ -76,6 +91,7 @@ void api_free_mounts(struct api *a)
 {
     for (size_t i = 0; i < a->options.config->static_mounts.n_items; i++) {
         mem_free(a->mounts[i].bare);
+        mem_free(a->mounts[i].index);
         mem_free(a->mounts[i].below);
         mem_free(a->mounts[i].absent);
     }

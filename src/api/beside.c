@@ -20,6 +20,7 @@ struct reading {
     struct http_ticket ticket;
     struct caller *caller;
     enum api_body kind;
+    unsigned keeps;
     struct http_body body;
     struct held_buf array, error;   /* not of the leaf, which a worker must not charge */
     bool with_kwargs;
@@ -38,7 +39,7 @@ static void reading_free(struct reading *r)
 static void reading_work(struct job *job)
 {
     struct reading *r = CONTAINER_OF(job, struct reading, job);
-    struct api_args args = {.array = r->array.b};
+    struct api_args args = {.array = r->array.b, .keeps = r->keeps};
 
     r->outcome = api_args_read_body(r->kind, http_body_slice(&r->body), &args, &r->error.b);
     r->array.b = args.array;
@@ -72,13 +73,14 @@ static void reading_done(struct job *job)
     reading_free(r);
 }
 
-static void read_by_worker(struct caller *c, struct http_request *req, enum api_body kind, beside_read_then *then)
+static void read_by_worker(struct caller *c, struct http_request *req, unsigned keeps, beside_read_then *then)
 {
     struct reading *r = MEM_NEW(struct reading);
 
     r->ticket = c->ticket;
     r->caller = c;
-    r->kind = kind;
+    r->kind = api_args_body(req);
+    r->keeps = keeps;
     r->body = http_request_take_body(req);
     held_buf_init(&r->array, 0, account_shared(req->account));
     held_buf_init(&r->error, 0, account_shared(req->account));
@@ -90,18 +92,19 @@ static void read_by_worker(struct caller *c, struct http_request *req, enum api_
     caller_answer_error(c, req, 503, SLICE_LIT("Too many large bodies are being read, please retry"));
 }
 
-void beside_read(struct caller *c, struct http_request *req, beside_read_then *then)
+void beside_read(struct caller *c, struct http_request *req, unsigned keeps, beside_read_then *then)
 {
     enum api_body kind = api_args_body(req);
-    struct api_args args;
+    bool is_body = kind != API_BODY_NONE;
+    struct api_args args = {.keeps = keeps};
     struct buf error;
 
-    if (kind != API_BODY_NONE && kind != API_BODY_OTHER && req->body.len > SHORT_BODY) {
-        read_by_worker(c, req, kind, then);
+    if (is_body && kind != API_BODY_OTHER && req->body.len > SHORT_BODY) {
+        read_by_worker(c, req, keeps, then);
         return;
     }
     buf_init(&error, 0);
-    int r = api_args_read(req, &args, &error);
+    int r = is_body ? api_args_read_body(kind, req->body, &args, &error) : api_args_read(req, &args, &error);
     then(c, req, &(struct beside_args){.outcome = r, .error = buf_slice(&error), .array = buf_slice(&args.array),
                                        .with_kwargs = args.with_kwargs});
     api_args_deinit(&args);

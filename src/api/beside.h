@@ -13,8 +13,8 @@ struct beside_args {
 };
 /* All of it is borrowed for the call. */
 typedef void beside_read_then(struct caller *c, struct http_request *req, const struct beside_args *args);
-/* The arguments of the request. When nobody can read them it is answered with 503 instead. */
-void beside_read(struct caller *c, struct http_request *req, beside_read_then *then);
+/* The arguments of the request; keeps: of struct api_args. When nobody can read them it is answered with 503 instead. */
+void beside_read(struct caller *c, struct http_request *req, unsigned keeps, beside_read_then *then);
 
 enum beside_outcome { BESIDE_OK, BESIDE_FUNCTION, BESIDE_NAN, BESIDE_BYTES, BESIDE_NO_MEMORY };
 struct beside_value {

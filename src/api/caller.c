@@ -289,7 +289,7 @@ static void busy(struct http_request *req)
     struct buf extra;
 
     loop_count(req->loop, METRIC_HTTP_CALLS_SHED, 1);
-    req->refused_by = "max-http-calls";
+    req->refused_by = config_names.max_http_calls;
     buf_init(&extra, 0);
     http_header_add(&extra, "Retry-After", SLICE_LIT("1"));
     http_respond(req, 503, "application/json",

@@ -14,7 +14,7 @@
 #include "base/assert.h"
 
 /* Outcomes of config_load, and exit codes (configuration 6). */
-enum { CONFIG_SERVE = 1, CONFIG_GENERATE_TOKEN, CONFIG_BACKUP, CONFIG_EXIT };
+enum { CONFIG_SERVE = 1, CONFIG_GENERATE_TOKEN, CONFIG_BACKUP, CONFIG_CHECK_ONLINE, CONFIG_EXIT };
 enum { CONFIG_EXIT_OK = 0, CONFIG_EXIT_FAILED = 1, CONFIG_EXIT_USAGE = 2, CONFIG_EXIT_WRONG = 78 };
 
 enum { CONFIG_METRICS_MAIN, CONFIG_METRICS_ADMIN, CONFIG_METRICS_BOTH, CONFIG_METRICS_OFF };
@@ -117,17 +117,28 @@ struct config {
     struct config_book *book; /* where each value came from; the config room's own */
 };
 
+/* The names of the options, by their fields: who refuses for a limit says by which option, and one that is none does not compile. */
+struct config_names {
+#define OPTION(kind, field, ...) const char *field;
+#define OPTION_IDLE(kind, field, ...)
+#include "config/options.def"
+#undef OPTION
+#undef OPTION_IDLE
+};
+extern const struct config_names config_names;
+
 struct config_program {
     int argc;
     char **argv; /* secret values in it are overwritten */
     char **envp;
     FILE *out;         /* help, check, config */
     FILE *err;         /* errors, one line each */
-    const char *about; /* further lines for --version (libraries, rooms), or NULL */
+    const char *libraries; /* those outside this room, for --version: ", libuv, ..."; or NULL */
 };
 
 /* Reads and checks everything (configuration 4). Binds, writes and contacts nothing. Before
- * threads start. CONFIG_SERVE, CONFIG_GENERATE_TOKEN, CONFIG_BACKUP: *ret_config is the caller's to free.
+ * threads start. CONFIG_SERVE, CONFIG_GENERATE_TOKEN, CONFIG_BACKUP, CONFIG_CHECK_ONLINE (all is right, and no ok has been said yet):
+ * *ret_config is the caller's to free.
  * CONFIG_EXIT: everything is said, *ret_exit is the exit code. */
 MUST_CHECK int config_load(const struct config_program *program, struct config **ret_config,
                            int *ret_exit);

@@ -109,7 +109,7 @@ static int finish_check(const struct config *c, const struct cli *cli,
         if (cli->is_strict)
             exit_code = CONFIG_EXIT_WRONG;
     }
-    if (exit_code == CONFIG_EXIT_OK)
+    if (exit_code == CONFIG_EXIT_OK && !cli->is_online)
         fputs("ok\n", p->out);
     return exit_code;
 }
@@ -131,7 +131,7 @@ static bool answer_at_once(const struct cli *cli, const struct config_program *p
 {
     *ret_exit = CONFIG_EXIT_OK;
     if (cli->command == CLI_VERSION)
-        print_version(p->out, p->about);
+        print_version(p->out, p->libraries);
     else if (cli->command == CLI_HELP && cli->subject)
         *ret_exit = print_help_option(p->out, p->err, cli->subject);
     else if (cli->command == CLI_HELP)
@@ -157,6 +157,8 @@ static int act(const struct config *c, const struct cli *cli, const struct confi
         return CONFIG_BACKUP;
     case CLI_CHECK:
         *ret_exit = finish_check(c, cli, p);
+        if (*ret_exit == CONFIG_EXIT_OK && cli->is_online)
+            return CONFIG_CHECK_ONLINE;
         break;
     default:
         *ret_exit = print_subject(c, cli, p);

@@ -37,6 +37,14 @@ static const struct option options[OPTION_COUNT] = {
 #undef OPTION_IDLE
 };
 
+const struct config_names config_names = {
+#define OPTION(kind, field, name, ...) .field = name,
+#define OPTION_IDLE(kind, field, ...)
+#include "config/options.def"
+#undef OPTION
+#undef OPTION_IDLE
+};
+
 const struct option *option_at(unsigned id)
 {
     ASSERT(id < OPTION_COUNT);

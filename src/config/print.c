@@ -57,7 +57,8 @@ void print_help(FILE *out)
     char variable[96], left[96];
 
     fputs("hyphad [run] OPTIONS            serve\n"
-          "hyphad check OPTIONS            check the configuration; --strict, --online\n"
+          "hyphad check OPTIONS            check the configuration; --strict: warnings are errors;\n"
+          "                                --online: try the Redis of --store too\n"
           "hyphad config OPTIONS           print the effective configuration\n"
           "hyphad config defaults|env|doc  all defaults; all variables; a table of all options\n"
           "hyphad generate-token OPTIONS   print a token: --workspace, --expires-in, --client-id, "
@@ -139,12 +140,10 @@ int print_help_option(FILE *out, FILE *err, const char *name)
     return CONFIG_EXIT_OK;
 }
 
-void print_version(FILE *out, const char *about)
+void print_version(FILE *out, const char *libraries)
 {
-    fprintf(out, "hyphad %s (%s)\nprotocol of hypha %s\ncompiler %s\nlibyaml %s\n", HYPHAD_VERSION,
-            HYPHAD_COMMIT, HYPHA_PROTOCOL_VERSION, HYPHAD_COMPILER, yaml_file_library());
-    if (about)
-        fprintf(out, "%s\n", about);
+    fprintf(out, "hyphad %s (%s)\nprotocol of hypha %s\ncompiler %s\nlibraries: libyaml %s%s\n", HYPHAD_VERSION,
+            HYPHAD_COMMIT, HYPHA_PROTOCOL_VERSION, HYPHAD_COMPILER, yaml_file_library(), libraries ? libraries : "");
 }
 
 /* A double-quoted scalar: JSON escapes are YAML escapes. */

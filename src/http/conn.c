@@ -14,6 +14,7 @@
 
 #include "base/account.h"
 #include "base/memory.h"
+#include "config/config.h"
 #include "http/conn_state.h"
 #include "http/parse.h"
 #include "http/payers.h"
@@ -209,7 +210,7 @@ static void on_due(struct timer *t)
         if (is_waiting)
             loop_count(c->hl->loop, METRIC_HTTP_TOO_SLOW, 1);
         if (is_waiting && c->req)
-            c->req->refused_by = "min-body-rate";
+            c->req->refused_by = config_names.min_body_rate;
         if (is_waiting || c->state != CONN_PENDING)
             http_conn_close(c);
     }

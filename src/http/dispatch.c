@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "config/config.h"
 #include "http/conn_state.h"
 #include "http/cors.h"
 #include "http/inflate.h"
@@ -38,7 +39,16 @@ size_t http_dispatch_body_cap(const struct http_request *req)
     return is_held_to_less(req) && caps->anonymous_body_bytes < cap ? caps->anonymous_body_bytes : cap;
 }
 
-void http_dispatch_too_large(struct http_request *req)
+static const char *body_rule(const struct http_request *req)
+{
+    size_t cap = http_dispatch_body_cap(req);
+
+    if (is_held_to_less(req) && cap == req->site->caps.anonymous_body_bytes)
+        return config_names.max_anonymous_body_bytes;
+    return cap == req->site->caps.body_bytes ? config_names.max_body_bytes : "body-of-this-path";
+}
+
+void http_dispatch_too_large(struct http_request *req, const char *rule)
 {
     struct buf text;
 
@@ -47,7 +57,7 @@ void http_dispatch_too_large(struct http_request *req)
     if (req->site && is_held_to_less(req))
         buf_add_fmt(&text, ": without a token of this server it may have %zu bytes when it is unpacked, and become at most %u times "
                     "its size", http_dispatch_body_cap(req), req->site->caps.anonymous_inflation);
-    req->refused_by = "max-body";
+    req->refused_by = rule ? rule : body_rule(req);
     http_respond_error(req, 413, HTTP_F1, buf_slice(&text));
     buf_deinit(&text);
 }
@@ -150,26 +160,26 @@ void http_dispatch_run(struct http_request *req, struct http_verdict verdict)
         answer_not_allowed(req, verdict.detail);
         return;
     case HTTP_ANSWER_LIMITED:
-        req->refused_by = "http-rate";
+        req->refused_by = req->is_verified ? config_names.http_authenticated_rate_limit : config_names.http_rate_limit;
         req->wants_close = true;        /* what it has sent on without waiting would each be refused */
         loop_count(req->loop, METRIC_HTTP_LIMITED, 1);
         answer_later(req, 429, verdict.detail,
                      SLICE_LIT("{\"detail\":\"Rate limit exceeded. Please slow down.\"}"));
         return;
     case HTTP_ANSWER_FULL:
-        req->refused_by = "max-connections";
+        req->refused_by = config_names.max_connections;
         loop_count(req->loop, METRIC_HTTP_FULL, 1);
         answer_later(req, 503, verdict.detail,
                      SLICE_LIT("{\"detail\":\"All connections of the server are taken\"}"));
         return;
     case HTTP_ANSWER_OVER_SHARE:
-        req->refused_by = "address-share";
+        req->refused_by = config_names.address_share;
         loop_count(req->loop, METRIC_HTTP_OVER_SHARE, 1);
         answer_later(req, 429, verdict.detail,
                      SLICE_LIT("{\"detail\":\"Your address has its share of the server's connections\"}"));
         return;
     case HTTP_ANSWER_TOO_LARGE:
-        http_dispatch_too_large(req);
+        http_dispatch_too_large(req, NULL);
         return;
     case HTTP_ANSWER_PREFLIGHT:
         http_cors_answer_preflight(req);

@@ -6,6 +6,7 @@
  * freed by the feeding call, which is the last to look at it. Loop thread. */
 #include "http/conn_state.h"
 
+#include "config/config.h"
 #include "http/parse.h"
 #include "http/response.h"
 #include "net/stream.h"
@@ -33,10 +34,6 @@ static void become_pending(struct http_conn *c, struct http_request *req)
 /* An answer of our own to what is no request, or not a whole one. The connection ends with it. */
 static void refuse(struct http_conn *c, int outcome)
 {
-    static const char *const rules[] = {[HTTP_PARSE_MALFORMED] = "malformed",
-                                        [HTTP_PARSE_HEAD_TOO_LARGE] = "max-head",
-                                        [HTTP_PARSE_BODY_TOO_LARGE] = "max-body",
-                                        [HTTP_PARSE_NO_MEMORY] = "memory"};
     struct http_request *req = http_parser_take(c->parser);
 
     loop_count(c->hl->loop, METRIC_HTTP_BAD_REQUESTS, 1);
@@ -45,18 +42,20 @@ static void refuse(struct http_conn *c, int outcome)
         req = http_request_new(c->account);
     req->wants_close = true;
     become_pending(c, req);
-    req->refused_by = rules[outcome];
     switch (outcome) {
     case HTTP_PARSE_HEAD_TOO_LARGE:
+        req->refused_by = req->n_headers >= req->site->caps.n_headers ? config_names.max_headers : config_names.max_head_bytes;
         http_respond_text(req, 431, "Request header fields too large.");
         return;
     case HTTP_PARSE_BODY_TOO_LARGE:
-        http_dispatch_too_large(req);
+        http_dispatch_too_large(req, NULL);
         return;
     case HTTP_PARSE_NO_MEMORY:
+        req->refused_by = "memory";
         http_respond_error(req, 503, HTTP_F1, SLICE_LIT("Server is out of memory"));
         return;
     default:
+        req->refused_by = "malformed";
         http_respond_text(req, 400, "Invalid HTTP request received.");
     }
 }
@@ -75,7 +74,7 @@ void http_feed_refuse_slow(struct http_conn *c)
     }
     req->wants_close = true;
     become_pending(c, req);
-    req->refused_by = is_head ? "head-timeout" : "min-body-rate";
+    req->refused_by = is_head ? config_names.head_timeout_ms : config_names.min_body_rate;
     http_respond_text(req, 408,
                       is_head ? "Request Timeout: the head of the request did not come in time."
                               : "Request Timeout: the body of the request came too slowly.");

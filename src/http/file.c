@@ -19,9 +19,11 @@
 
 #include "base/held.h"
 #include "base/log.h"
+#include "config/config.h"
 #include "http/beneath.h"
 #include "http/condition.h"
 #include "http/conn.h"
+#include "http/location.h"
 #include "http/mime.h"
 #include "http/request.h"
 #include "loop/offload.h"
@@ -228,7 +230,7 @@ static void add_headers(struct buf *extra, const struct representation *now)
 
 static void respond_busy(struct http_request *req)
 {
-    req->refused_by = "offload";
+    req->refused_by = config_names.bulk_queue;
     http_respond(req, 503, "application/json", SLICE_LIT("{\"detail\":\"Too many files are being read, please retry\"}"),
                  SLICE_LIT("retry-after: 1\r\n"));
 }
@@ -309,6 +311,18 @@ static void answer_found(struct file_answer *a, struct http_request *req)
     buf_deinit(&extra);
 }
 
+/* A page finds what lies beside it only when its address ends as a folder's. */
+static void answer_with_slash(struct http_request *req)
+{
+    struct location to;
+
+    location_here(&to, req);
+    location_add_path(&to, req->path);
+    location_add_slash(&to);
+    location_add_query(&to, req->query);
+    http_respond_redirect(req, 307, &to);
+}
+
 static void answer_absent(struct http_request *req, const struct http_file *file)
 {
     http_respond_error(req, 404, file->family, slice_of(file->absent));
@@ -321,6 +335,11 @@ static void on_looked(struct job *job)
 
     if (!req)
         return;
+    if (!a->error && a->file.is_at_folder) {
+        answer_with_slash(req);
+        answer_free(a);
+        return;
+    }
     if (!a->error) {
         loop_count(req->loop, METRIC_FILES_SERVED, 1);
         answer_found(a, req);

@@ -13,6 +13,7 @@ struct http_file {
     /* When there is no such file: 404 of that family with this text. Outlives the server. */
     enum http_error_family family;
     const char *absent;
+    bool is_at_folder;              /* asked for as a folder without a slash: where there is such a file, that is what is answered */
 };
 
 /* Ends the request, now or later. */

@@ -5,6 +5,7 @@
 
 #include "base/account.h"
 #include "base/memory.h"
+#include "config/config.h"
 #include "http/conn.h"
 #include "http/dispatch.h"
 #include "http/gzip.h"
@@ -28,7 +29,8 @@ struct inflating {
     void (*then)(struct http_request *req);
 };
 
-static void settle(struct http_request *req, int outcome, struct held_buf *plain,
+/* cap_bytes: what it was held to. */
+static void settle(struct http_request *req, int outcome, struct held_buf *plain, size_t cap_bytes,
                    void (*then)(struct http_request *req))
 {
     if (outcome == HTTP_GZIP_OK)
@@ -42,7 +44,7 @@ static void settle(struct http_request *req, int outcome, struct held_buf *plain
         http_respond_error(req, 400, HTTP_F1, SLICE_LIT("Invalid request body: corrupt gzip data"));
         return;
     case HTTP_GZIP_TOO_LARGE:
-        http_dispatch_too_large(req);
+        http_dispatch_too_large(req, cap_bytes < http_dispatch_body_cap(req) ? config_names.max_anonymous_inflation : NULL);
         return;
     default:
         req->refused_by = "memory";
@@ -65,7 +67,7 @@ static void done(struct job *job)
     http_body_deinit(&w->packed);
     if (req) {
         http_request_unpark(req); /* whoever gets it now ends it or parks it for themselves */
-        settle(req, w->outcome, &w->plain, w->then);
+        settle(req, w->outcome, &w->plain, w->cap_bytes, w->then);
     } else {
         held_buf_deinit(&w->plain);
     }
@@ -104,7 +106,7 @@ static void inflate_on_worker(struct http_request *req, void (*then)(struct http
     held_buf_deinit(&w->plain);
     mem_free(w);
     http_request_unpark(req);
-    req->refused_by = "offload";
+    req->refused_by = config_names.bulk_queue;
     http_respond_error(req, 503, HTTP_F1,
                        SLICE_LIT("Too many bodies are being unpacked, please retry"));
 }
@@ -123,7 +125,7 @@ static bool inflate_in_place(struct http_request *req, void (*then)(struct http_
         held_buf_deinit(&plain);
         return false;
     }
-    settle(req, outcome, &plain, then);
+    settle(req, outcome, &plain, cap, then);
     return true;
 }
 

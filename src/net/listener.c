@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log_event.h"
 #include "base/memory.h"
+#include "config/config.h"
 #include "net/shares.h"
 #include "wire/ip.h"
 
@@ -191,7 +192,8 @@ static void accepted(struct listener *l, int fd, const struct sockaddr_storage *
         char text[IP_TEXT_MAX];
         refuse(l, fd, r);
         ip_print(&address, text);
-        LOG_EVENT(EVENT_CONNECTION_REFUSED, log_text("address", text), log_text("rule", r == SHARES_OVER ? "address-share" : "max-connections"));
+        LOG_EVENT(EVENT_CONNECTION_REFUSED, log_text("address", text),
+                  log_text("rule", r == SHARES_OVER ? config_names.address_share : config_names.max_connections));
         return;
     }
     struct socket_mail *m = MEM_NEW(struct socket_mail);

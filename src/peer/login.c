@@ -24,7 +24,7 @@
 void login_timed_out(struct peer *p)
 {
     loop_count(p->pl->loop, METRIC_LOGINS_TIMED_OUT, 1);
-    peer_refuse(p, &(struct peer_refusal){.outcome = JOIN_REFUSED, .code = HYPHA_CLOSE_POLICY, .rule = "login-timeout",
+    peer_refuse(p, &(struct peer_refusal){.outcome = JOIN_REFUSED, .code = HYPHA_CLOSE_POLICY, .rule = config_names.login_timeout_ms,
                                           .text = SLICE_LIT("Authentication payload timeout")});
 }
 
@@ -146,7 +146,7 @@ void login_ask(struct peer *p, const struct login_claim *claim)
 
     if (!j) {
         loop_count(p->pl->loop, METRIC_CHARGES_REFUSED, 1);
-        peer_refuse(p, &(struct peer_refusal){.outcome = JOIN_LIMITED, .code = HYPHA_CLOSE_TRY_AGAIN, .rule = "http-bytes",
+        peer_refuse(p, &(struct peer_refusal){.outcome = JOIN_LIMITED, .code = HYPHA_CLOSE_TRY_AGAIN, .rule = config_names.http_bytes,
                                               .text = SLICE_LIT("There is no room for the login, please retry")});
         return;
     }

@@ -42,7 +42,7 @@ static void refuse(struct http_request *req, const char *rule, const char *text)
 static void refuse_busy(struct peer_loop *pl, struct http_request *req)
 {
     loop_count(pl->loop, METRIC_LOGINS_SHED, 1);
-    refuse(req, "login-queue", "Server busy, please retry");
+    refuse(req, config_names.login_queue, "Server busy, please retry");
 }
 
 /* Of the options that are for the whole server, this loop's share. */

@@ -362,25 +362,47 @@ static bool is_welcome_first(const struct redis_reply *answer, void *arg, char e
     return redis_lease_read(answer, &((struct first_take *)arg)->epoch, error) == REDIS_LEASE_HELD;
 }
 
-int store_check_redis(struct store_redis_options *o, char ret_error[STORE_ERROR_MAX])
+/* greeting and what is said to its answer are in link. */
+static int try_link(const struct store_redis_options *o, struct redis_link_options *link, redis_done *done, char ret_error[STORE_ERROR_MAX])
 {
     struct redis_command info = {.args = {SLICE_LIT("INFO"), SLICE_LIT("persistence")}, .n_args = 2};
-    struct first_take first = {0};
-    struct redis_link_options link = {.timeout_ms = o->timeout_ms, .is_welcome = is_welcome_first, .arg = &first};
-    struct redis_lease lease;
     char reason[REDIS_ERROR_TEXT_MAX] = "";
-    bool ok = read_uri(o->uri, &link.uri, ret_error);
+    bool ok = read_uri(o->uri, &link->uri, ret_error);
 
-    redis_lease_init(&lease, o->owner, 0);
-    link.greeting = redis_lease_take(&lease);
-    if (ok && !redis_link_try(&link, &info, on_info, NULL, reason)) {
-        (void)snprintf(ret_error, STORE_ERROR_MAX, "Redis at %.80s: %.120s", link.uri.path ? link.uri.path : link.uri.host, reason);
+    link->timeout_ms = o->timeout_ms;
+    if (ok && !redis_link_try(link, &info, done, NULL, reason)) {
+        (void)snprintf(ret_error, STORE_ERROR_MAX, "Redis at %.80s: %.120s", link->uri.path ? link->uri.path : link->uri.host, reason);
         ok = false;
     }
-    redis_lease_deinit(&lease);
-    redis_uri_deinit(&link.uri);
-    o->epoch = first.epoch;
+    redis_uri_deinit(&link->uri);
     return ok ? STORE_OK : STORE_FAILED;
+}
+
+static void on_there(int outcome, const struct redis_reply *reply, void *arg)
+{
+    (void)outcome;
+    (void)reply;
+    (void)arg;
+}
+
+int store_try_redis(const struct store_redis_options *o, char ret_error[STORE_ERROR_MAX])
+{
+    struct redis_link_options link = {.timeout_ms = 0};
+
+    return try_link(o, &link, on_there, ret_error);
+}
+
+int store_check_redis(struct store_redis_options *o, char ret_error[STORE_ERROR_MAX])
+{
+    struct first_take first = {0};
+    struct redis_lease lease;
+
+    redis_lease_init(&lease, o->owner, 0);
+    struct redis_link_options link = {.greeting = redis_lease_take(&lease), .is_welcome = is_welcome_first, .arg = &first};
+    int r = try_link(o, &link, on_info, ret_error);
+    redis_lease_deinit(&lease);
+    o->epoch = first.epoch;
+    return r;
 }
 
 struct store *store_open_redis(struct loop *loop, const struct store_redis_options *o)

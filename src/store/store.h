@@ -78,6 +78,8 @@ struct store_redis_options {
     void *lost_arg;
     int64_t epoch;              /* store_check_redis() fills it in: which taking of the lease this is */
 };
+/* Whether the Redis is there and lets us in; takes nothing, owner is not looked at. Blocks. */
+MUST_CHECK int store_try_redis(const struct store_redis_options *options, char ret_error[STORE_ERROR_MAX]);
 /* Whether the Redis is there, lets us in and belongs to no other server; looks at no journal. Blocks. The lease is ours from here on. */
 MUST_CHECK int store_check_redis(struct store_redis_options *options, char ret_error[STORE_ERROR_MAX]);
 struct store *store_open_redis(struct loop *loop, const struct store_redis_options *options);    /* checked before */

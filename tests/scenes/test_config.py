@@ -37,6 +37,8 @@ def test_help_version_and_listings_exit_0():
                  ["config", "defaults"], ["config", "env"], ["config", "doc"]):
         code, out, err = run(*args)
         assert code == 0 and out and not re.search("bad|unknown", err), (args, err)
+    told = run("--version")[1].splitlines()
+    assert [line.split()[0] for line in told] == ["hyphad", "protocol", "compiler", "libraries:"], "each once"
     assert re.search(r"^  --port INT .*\(default 9527; HYPHA_PORT\)$", run("--help")[1], re.M)
 
 

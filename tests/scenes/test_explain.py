@@ -92,18 +92,18 @@ async def test_blocks_and_limits_are_named(hub, start_server):
     ada = await user(hub, "ada")
     await member(hub, ada)
     told = await admin.explain(login("ada"), "ws-user-ada")
-    assert told["rule"] == "workspace-clients" and told["limit"] == {"used": 2, "max": 2}
+    assert told["rule"] == "max-clients-per-workspace" and told["limit"] == {"used": 2, "max": 2}
     assert "2" in told["because"]
     assert "workspace ws-user-ada has 2/2 clients" in \
         (await hub.refused({"client_id": "third", "token": login("ada")})).message
     await ada.manage("create_workspace", {"id": "ada-lab"})
     told = await admin.explain("ada", "ada-more", None, "create_workspace")
-    assert told["rule"] == "workspace-quota" and told["limit"] == {"used": 2, "max": 2}
+    assert told["rule"] == "max-workspaces-per-user" and told["limit"] == {"used": 2, "max": 2}
     assert "quota exceeded" in await refusal_of(ada.manage("create_workspace", {"id": "ada-more"}))
     child = await ada.manage("generate_token")
     await hub.raw("elsewhere", token=login("ada"), workspace="ada-lab")
     told = await admin.explain(login("ada"), "ada-lab")
-    assert told["rule"] == "user-connections" and told["limit"] == {"used": 3, "max": 3}
+    assert told["rule"] == "max-connections-per-user" and told["limit"] == {"used": 3, "max": 3}
     before = hub.server.metric("hyphad_workspaces")
     assert (await admin.explain("stranger", "ws-user-stranger"))["allowed"] is True
     assert hub.server.metric("hyphad_workspaces") == before, "a question has made a workspace"

@@ -180,3 +180,18 @@ def test_a_start_that_fails_says_why(redis, tmp_path):
     assert done.returncode == 1
     assert "the records of revoked tokens cannot be read from the store" in done.stderr
     assert "WRONGTYPE" in done.stderr
+
+
+@pytest.mark.req("C-034")
+async def test_check_online_tries_the_redis_and_takes_nothing(redis, tmp_path):
+    def check(uri):
+        done = subprocess.run([os.environ["HYPHAD_BIN"], "check", "--online", "--store", uri, "--redis-timeout", "1"],
+                              cwd=tmp_path, capture_output=True, text=True, timeout=30)
+        return done.returncode, done.stdout, done.stderr
+    assert check(redis.uri) == (0, "ok\n", "")
+    assert redis.ask("DBSIZE") == "0", "no lease"
+    code, out, err = check("redis://:wrong@127.0.0.1:%d" % redis.port)
+    assert (code, out) == (1, "") and err.startswith("hyphad: check: Redis at 127.0.0.1: WRONGPASS") and "wrong@" not in err
+    redis.kill()
+    code, out, err = check(redis.uri)
+    assert (code, out) == (1, "") and "Redis at 127.0.0.1" in err and PASSWORD not in err
