@@ -31,13 +31,23 @@ async def joined(server, name):
         return None
 
 
+async def echo(raw, to, text):
+    """Who is called may lose its connection before it answers: the caller is told so by an event, as clients expect it."""
+    session = await raw.post("services.default.echo", text, to=to.address)
+    ends = (f"{session}.resolve", f"{session}.reject")
+    main, *_ = await raw.frame(lambda m, _: m.get("method") in ends or (m["type"] == "peer_not_found" and m["peer_id"] == to.address),
+                               PATIENCE_S)
+    if main.get("method") != ends[0]:
+        raise RpcError("the call has failed")
+
+
 async def ask(server, http, raw, others, dice):
     """One thing a client does; what is not an answer must be an exception of TOLD."""
     text = "x" * dice.choice((10, 2000, 60_000))
     to = dice.choice(others)
     what = dice.randrange(8)
     if what == 0:
-        await raw.call("services.default.echo", text, to=to.address, timeout=PATIENCE_S)
+        await echo(raw, to, text)
     elif what == 1:
         await raw.manage("list_services")
     elif what == 2:
