@@ -106,6 +106,20 @@ def check_rules(status_of, sources):
                     yield f"{path.relative_to(ROOT)}: {ident} is a limit, and there is no option --{name}"
 
 
+def check_migrating(status_of):
+    """docs/MIGRATING.md says of options what their rows say."""
+    text = (ROOT / "docs/MIGRATING.md").read_text()
+    kinds = {"Not built in": {"SWITCH", "ABSENT"}, "No effect": {"ACCEPT"}, "Refused": {"REFUSE"}}
+    for word, statuses in kinds.items():
+        row = re.search(rf"^- \*\*{word}\*\*.*?(?=^- |^$)", text, re.M | re.S)
+        for name in re.findall(r"`--([a-z0-9-]+)`", row[0]):
+            if status_of.get(name) not in statuses:
+                yield f"docs/MIGRATING.md: --{name} is not of those that are \"{word}\""
+    for name in set(re.findall(r"--([a-z][a-z0-9-]+)", text)) - FOREIGN:
+        if name.removesuffix("-file") not in status_of:
+            yield f"docs/MIGRATING.md: there is no option --{name}"
+
+
 def main():
     sources = {p: without_comments(p.read_text()) for ext in ("c", "h", "def", "js", "html") for p in SRC.rglob(f"*.{ext}")}
     existing = {line.split()[1] for line in (SRC / "ROOMS").read_text().splitlines() if line.strip() and not line.startswith("#")}
@@ -115,6 +129,7 @@ def main():
     problems = [f"--{row['name']}: {problem}" for row in all_rows if (problem := check_row(row, sources, existing))]
     problems += check_texts(status_of, sources)
     problems += check_rules(status_of, sources)
+    problems += check_migrating(status_of)
     print(f"options: {len(all_rows)} rows, {len(problems)} problems")
     for problem in problems:
         print(problem)
