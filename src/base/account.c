@@ -300,10 +300,26 @@ size_t account_take_peak(struct account *root)
 const char *account_kind_word(enum account_kind kind)
 {
     static const char *const words[] = {
-#define ACCOUNT(id, word, help) word,
+#define ACCOUNT(id, word, limit, help) word,
 #include "base/accounts.def"
 #undef ACCOUNT
     };
 
     return words[kind];
+}
+
+const char *account_limit(const struct account *a, size_t n_bytes)
+{
+    static const char *const limits[] = {
+#define ACCOUNT(id, word, limit, help) limit,
+#include "base/accounts.def"
+#undef ACCOUNT
+    };
+
+    for (; a; a = a->parent) {
+        size_t total = atomic_load_explicit(&a->total_bytes, memory_order_relaxed);
+        if (a->cap_bytes && (total > a->cap_bytes || n_bytes > a->cap_bytes - total))
+            return limits[a->kind];
+    }
+    return NULL;
 }

@@ -20,7 +20,7 @@
 enum { ACCOUNT_OK, ACCOUNT_FULL };
 
 enum account_kind {
-#define ACCOUNT(id, word, help) ACCOUNT_##id,
+#define ACCOUNT(id, word, limit, help) ACCOUNT_##id,
 #include "base/accounts.def"
 #undef ACCOUNT
     ACCOUNT_KINDS
@@ -74,3 +74,6 @@ size_t account_take_peak(struct account *root);
 /* How often accounts of this kind have refused, below this root. Any thread. */
 size_t account_refusals(const struct account *root, enum account_kind kind);
 const char *account_kind_word(enum account_kind kind);
+/* For who was refused: the option that stands in the way of so many more bytes, from here up. NULL: none does by now, or memory is
+ * exhausted. Any thread. */
+const char *account_limit(const struct account *a, size_t n_bytes);

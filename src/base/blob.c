@@ -38,6 +38,26 @@ struct blob *blob_try_new(size_t len, struct account *account)
     return b;
 }
 
+struct blob *blob_try_grow(struct blob *b, size_t len)
+{
+    size_t had = b->n_charged, size;
+
+    ASSERT(b->home == BLOB_INSIDE && len >= b->len && atomic_load_explicit(&b->n_refs, memory_order_relaxed) == 1);
+    if (__builtin_add_overflow(sizeof(struct blob), len, &size) || account_charge(b->account, size - had) != ACCOUNT_OK)
+        return NULL;
+    /* By realloc, not in pages of its own as base/held.h grows: up to some megabytes a copy, mostly of what is in the cache, costs
+     * half of what fresh pages do; beyond (mem_tune) the allocator moves pages. */
+    struct blob *grown = mem_try_resize(b, size);
+    if (!grown) {
+        account_release(b->account, size - had);
+        return NULL;
+    }
+    grown->data = grown->inside;
+    grown->len = len;
+    grown->n_charged = size;
+    return grown;
+}
+
 struct blob *blob_try_adopt(struct buf *buf, struct account *account)
 {
     struct blob *b = buf->is_failed ? NULL : blob_new(0, buf->account ? 0 : buf->room, account);

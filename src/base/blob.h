@@ -23,5 +23,8 @@ MUST_CHECK NONNULL(2) struct blob *blob_try_new(size_t len, struct account *acco
 MUST_CHECK NONNULL(2) struct blob *blob_try_adopt(struct buf *b, struct account *account);
 /* The same, and the account pays for all of it from now on. */
 MUST_CHECK NONNULL(2) struct blob *blob_try_take_over(struct buf *b, struct account *account);
+/* Makes longer what blob_try_new has made and nobody shares, its bytes as they were; only the difference is charged. NULL as above: the
+ * old one is as it was. */
+MUST_CHECK struct blob *blob_try_grow(struct blob *b, size_t len);
 struct blob *blob_ref(struct blob *b);
 struct blob *blob_unref(struct blob *b);        /* takes NULL; returns NULL; any thread */

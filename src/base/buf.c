@@ -52,6 +52,8 @@ char *buf_reserve(struct buf *b, size_t n_bytes)
         size_t room = b->room ? b->room : BUF_FIRST_ROOM;
         while (room < want)
             room *= 2;
+        if (room > cap + 1)     /* nobody is charged for room that can never be used */
+            room = cap + 1;
         char *grown = buf_resize(b, room);
         if (!grown) {
             b->is_failed = true;

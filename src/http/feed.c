@@ -135,6 +135,8 @@ static bool head_done(struct http_conn *c)
         http_conn_close(c);
         return false;
     }
+    if (is_served && body_bytes != HTTP_BODY_UNKNOWN)
+        req->body_bytes.b.cap_bytes = (size_t)body_bytes;
     http_parser_expect_body(c->parser, is_served ? http_dispatch_body_cap(req) : DISCARD_MAX,
                             is_served);
     http_pace_start(c, true);

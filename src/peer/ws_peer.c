@@ -1,6 +1,8 @@
 /* ws_peer: frames become messages of the peer, and messages of the hub become frames. Control maps travel as text frames. */
 #include "peer/ws_peer.h"
 
+#include <stdio.h>
+
 #include "config/config.h"
 #include "hyphad/protocol.h"
 #include "peer/admission.h"
@@ -48,16 +50,20 @@ static void on_end(struct ws_conn *ws, enum ws_end why)
                                         [WS_END_LOST] = "the connection was lost",
                                         [WS_END_PROTOCOL] = "it broke the WebSocket protocol",
                                         [WS_END_TOO_BIG] = "its message was too large",
-                                        [WS_END_NO_MEMORY] = "there was no memory for its message",
+                                        [WS_END_NO_MEMORY] = "there was no room for its message",
                                         [WS_END_SLOW] = "it did not read what was sent to it",
-                                        [WS_END_HALF_OPEN] = "it did not answer a ping"};
+                                        [WS_END_HALF_OPEN] = "it did not answer a ping",
+                                        [WS_END_TOO_SLOW] = "its message came too slowly"};
     struct peer *p = ws->owner;
+    char text[96];
 
     /* Counted where it was found. */
     if (why == WS_END_SLOW)
         peer_log_slow(p, ws->stream->sendq.n_bytes);
     p->conn = NULL;
-    peer_gone(p, texts[why]);
+    if (ws->refused_by)
+        snprintf(text, sizeof(text), "%s (%s)", texts[why], ws->refused_by);
+    peer_gone(p, ws->refused_by ? text : texts[why]);
 }
 
 static const struct ws_ops ws_ops = {.on_text = on_text, .on_binary = on_binary, .on_part = on_part, .on_pong = on_pong, .on_end = on_end};

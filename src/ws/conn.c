@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "hyphad/protocol.h"
 #include "ws/inbound.h"
 #include "ws/liveness.h"
 #include "ws/outbound.h"
@@ -53,8 +52,7 @@ static void keep_rest(struct ws_conn *ws, struct slice bytes)
     struct blob *kept = blob_try_new(bytes.len, ws->account);
 
     if (!kept) {
-        loop_count(ws->stream->loop, METRIC_CHARGES_REFUSED, 1);
-        ws_fail(ws, HYPHA_CLOSE_TOO_BIG, "Too many bytes under way", WS_END_NO_MEMORY);
+        ws_fail_for_room(ws, bytes.len);
         return;
     }
     memcpy(kept->data, bytes.ptr, bytes.len);
@@ -154,12 +152,14 @@ void ws_drop(struct ws_conn *ws)
 void ws_pause(struct ws_conn *ws)
 {
     ws->is_paused = true;
+    ws_partial_wait(ws->partial);
     stream_read_stop(ws->stream);
 }
 
 void ws_resume(struct ws_conn *ws)
 {
     ws->is_paused = false;
+    ws_partial_wait(ws->partial);
     if (ws->state == WS_OPEN)
         ws_read_on(ws);
 }

@@ -26,9 +26,10 @@ enum ws_end {
     WS_END_LOST,            /* the transport ended without one */
     WS_END_PROTOCOL,        /* the peer broke RFC 6455: closed with 1002 or 1007 */
     WS_END_TOO_BIG,         /* a message above its cap: 1009 */
-    WS_END_NO_MEMORY,       /* a message its account refused: 1009 */
+    WS_END_NO_MEMORY,       /* a message its account refused: 1013; ws_conn.refused_by says for which limit */
     WS_END_SLOW,            /* did not read what was queued: 1013 */
     WS_END_HALF_OPEN,       /* did not answer a ping */
+    WS_END_TOO_SLOW,        /* a message that has begun came too slowly: 1008 */
 };
 
 struct ws_ops {
@@ -61,6 +62,7 @@ struct ws_conn {
     uint64_t ping_sent_ms;              /* 0: no ping unanswered */
     enum ws_state state;
     bool is_paused;                     /* by the owner */
+    const char *refused_by;             /* the option, a literal; NULL: none that is known */
 };
 
 /* Takes over a stream whose 101 has been queued. leftover: bytes read behind the request head; they are handled in this call,

@@ -1,6 +1,7 @@
 /* inbound: two ways through. A whole frame that lies in the read buffer is unmasked there and handed up without an allocation:
  * that is nearly every frame. Anything else, a frame cut by the buffer's end or a message of several frames, is gathered in
- * one blob of the announced size, unmasked while it is copied in.
+ * one blob that grows as its bytes arrive, never beyond the announced size, unmasked while it is copied in. Nothing is charged for
+ * what a header merely announces, and what has come must go on coming (--min-body-rate).
  *
  * Frame headers and unmasking are wire/frame's, not wslay's: docs/decisions/0002 has the reason and the measurement. */
 #include "ws/inbound.h"
@@ -8,11 +9,16 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "config/config.h"
 #include "hyphad/protocol.h"
 #include "ws/conn.h"
+#include "ws/liveness.h"
 #include "ws/outbound.h"
 
 enum { WS_CONTROL_MAX = 125, WS_MAX_FRAGMENTS = 16384 };
+/* The first room of a message is one allocation for the pieces of 256 KiB that the published clients send. Then it grows in few steps: each
+ * may be a copy. */
+enum { FIRST_ROOM = 320 * 1024, GROWTH = 4 };
 enum { LOOK_EVERY = 8 };        /* messages of one read between two looks at the clock */
 
 struct ws_partial {
@@ -26,10 +32,13 @@ struct ws_partial {
     /* the message it belongs to */
     uint8_t opcode;                 /* of the first frame; 0: no message under way */
     unsigned n_fragments;
-    struct blob *blob;              /* the message's bytes; its len is capacity */
+    struct blob *blob;              /* the message's bytes; its len is capacity; NULL: none has come */
     size_t n_filled;
     size_t n_text;                  /* of a text: bytes that are known to be whole characters */
     bool is_bad_text;
+    /* the window over which it must come fast enough; at_ms 0: it has not begun */
+    uint64_t window_at_ms;
+    size_t n_at_window;
 };
 
 struct ws_partial *ws_partial_free(struct ws_partial *p)
@@ -39,6 +48,12 @@ struct ws_partial *ws_partial_free(struct ws_partial *p)
         mem_free(p);
     }
     return NULL;
+}
+
+void ws_partial_give_up(struct ws_partial *p)
+{
+    if (p)
+        p->blob = blob_unref(p->blob);
 }
 
 size_t ws_partial_held(const struct ws_partial *p)
@@ -127,24 +142,36 @@ static bool check_frame(struct ws_conn *ws, const struct ws_head *h, uint8_t mes
     return true;
 }
 
-/* Room in the message for the frame's payload: exactly what the header announced, or twice as much as before when fragments
- * keep coming. */
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How large the message's block becomes when `need` bytes of it are there or in the read buffer: a first piece, then some times as much
+ * as before. Never more than the headers so far announce, unless further fragments are to come. */
+static size_t room_for(const struct ws_conn *ws, const struct ws_partial *p, size_t need)
+{
+    size_t announced = p->n_filled + (size_t)(p->head.payload_len - p->n_payload);
+    size_t most = p->head.opcode == WS_CONTINUATION && !p->head.is_final ? ws->max_message : announced;
+    size_t room = p->blob ? p->blob->len * GROWTH : 0, first = smaller(FIRST_ROOM, announced);
+
+    if (room < first)
+        room = first;
+    room = smaller(room, most);
+    return room < need ? need : room;
+}
+
+/* False: the connection has failed. */
 static bool reserve(struct ws_conn *ws, struct ws_partial *p, size_t need)
 {
     if (p->blob && p->blob->len >= need)
         return true;
-    size_t room = need;
-    if (p->blob && p->blob->len <= ws->max_message / 2 && p->blob->len * 2 > need)
-        room = p->blob->len * 2;
-    struct blob *grown = blob_try_new(room, ws->account);
+    size_t room = room_for(ws, p, need);
+    struct blob *grown = p->blob ? blob_try_grow(p->blob, room) : blob_try_new(room, ws->account);
     if (!grown) {
-        loop_count(ws->stream->loop, METRIC_CHARGES_REFUSED, 1);
-        ws_fail(ws, HYPHA_CLOSE_TOO_BIG, "Too many bytes under way", WS_END_NO_MEMORY);
+        ws_fail_for_room(ws, p->blob ? room - p->blob->len : room);
         return false;
     }
-    if (p->n_filled)
-        memcpy(grown->data, p->blob->data, p->n_filled);
-    blob_unref(p->blob);
     p->blob = grown;
     return true;
 }
@@ -165,18 +192,17 @@ static bool begin_frame(struct ws_conn *ws, struct ws_partial *p)
         too_big(ws);
         return false;
     }
-    /* While closing, payloads are skipped, not kept. */
-    return ws->state != WS_OPEN || reserve(ws, p, p->n_filled + (size_t)h->payload_len);
+    return true;
 }
 
-/* Takes what belongs to the current frame's payload; returns how many bytes that was. */
+/* Takes what belongs to the current frame's payload; returns how many bytes that was. While closing, payloads are skipped, not kept. */
 static size_t take_payload(struct ws_conn *ws, struct ws_partial *p, char *bytes, size_t n)
 {
     uint64_t left = p->head.payload_len - p->n_payload;
     size_t take = n < left ? n : (size_t)left;
     bool is_control = p->head.opcode >= WS_CLOSE;
 
-    if (take && (is_control || ws->state == WS_OPEN)) {
+    if (take && (is_control || (ws->state == WS_OPEN && reserve(ws, p, p->n_filled + take)))) {
         char *to = is_control ? p->control + p->n_payload : p->blob->data + p->n_filled;
         memcpy(to, bytes, take);
         ws_unmask((uint8_t *)to, take, p->head.mask, p->n_payload);
@@ -210,7 +236,7 @@ static void end_frame(struct ws_conn *ws)
         return;
     ws->partial = NULL;
     if (ws->state == WS_OPEN) {
-        struct slice data = slice_make(p->blob ? p->blob->data : NULL, p->n_filled);
+        struct slice data = p->blob ? slice_make(p->blob->data, p->n_filled) : SLICE_LIT("");
         deliver(ws, p->opcode, data, p->blob, p->n_text);
     }
     ws_partial_free(p);
@@ -268,6 +294,42 @@ static size_t feed_whole(struct ws_conn *ws, char *bytes, size_t n)
     else if (ws->state == WS_OPEN)
         deliver(ws, h.opcode, data, NULL, 0);
     return h.head_len + data.len;
+}
+
+void ws_partial_wait(struct ws_partial *p)
+{
+    if (p)
+        p->window_at_ms = 0;
+}
+
+static void window_begin(struct ws_partial *p, uint64_t now_ms)
+{
+    p->window_at_ms = now_ms;
+    p->n_at_window = p->n_filled;
+}
+
+/* Only bytes of the message count: pings between two of its fragments do not keep it alive. */
+bool ws_partial_is_slow(struct ws_conn *ws)
+{
+    const struct config *config = loop_config(ws->stream->loop);
+    uint64_t now_ms = loop_now_ms(ws->stream->loop), window_ms = ws_rate_window_ms(config);
+    struct ws_partial *p = ws->partial;
+
+    if (!p || !ws->stream->is_reading || ws->rest) {
+        ws_partial_wait(p);
+        return false;
+    }
+    if (!p->window_at_ms) {
+        window_begin(p, now_ms);
+        return false;
+    }
+    if (now_ms - p->window_at_ms < window_ms)
+        return false;
+    uint64_t least = config->min_body_rate ? config->min_body_rate * window_ms / 1000 : 1;
+    if (p->n_filled - p->n_at_window < least)
+        return true;
+    window_begin(p, now_ms);
+    return false;
 }
 
 size_t ws_inbound(struct ws_conn *ws, char *bytes, size_t n_bytes)

@@ -3,9 +3,11 @@
 #include "ws/liveness.h"
 
 #include "config/config.h"
+#include "hyphad/protocol.h"
+#include "ws/inbound.h"
 #include "ws/outbound.h"
 
-enum { CLOSE_PATIENCE_MS = 2000 };
+enum { CLOSE_PATIENCE_MS = 2000, STALL_MS = 60 * 1000 };
 
 static uint64_t smaller(uint64_t a, uint64_t b)    /* where 0 means never */
 {
@@ -14,10 +16,15 @@ static uint64_t smaller(uint64_t a, uint64_t b)    /* where 0 means never */
     return a < b ? a : b;
 }
 
+uint64_t ws_rate_window_ms(const struct config *config)
+{
+    return config->min_body_rate ? config->rate_window_ms : STALL_MS;
+}
+
 static void schedule(struct ws_conn *ws)
 {
     const struct config *config = loop_config(ws->stream->loop);
-    uint64_t after = smaller(config->ws_ping_interval_ms, config->slow_consumer_timeout_ms);
+    uint64_t after = smaller(smaller(config->ws_ping_interval_ms, config->slow_consumer_timeout_ms), ws_rate_window_ms(config));
 
     if (ws->ping_sent_ms)
         after = smaller(after, config->ws_ping_timeout_ms);
@@ -36,6 +43,11 @@ static void check(struct ws_conn *ws)
         ws_tell_end(ws, WS_END_SLOW);
         /* A close frame would only queue behind what is not being read. */
         ws_drop(ws);
+        return;
+    }
+    if (ws_partial_is_slow(ws)) {
+        loop_count(loop, METRIC_WS_TOO_SLOW, 1);
+        ws_fail(ws, HYPHA_CLOSE_POLICY, "The message came too slowly (--min-body-rate)", WS_END_TOO_SLOW);
         return;
     }
     /* Any frame answers a ping: a busy peer may be late with the pong itself. While reading is paused nothing can arrive. */

@@ -1,7 +1,11 @@
-/* liveness: finds peers that vanished without a word and peers that do not read. (wire-protocol 1.12, 2.10) */
+/* liveness: finds peers that vanished without a word, that do not read, and that do not end a message. (wire-protocol 1.12, 2.10) */
 #pragma once
 #include "ws/conn.h"
 
+struct config;
+
+/* Over how long a message must come at --min-body-rate (without one: a byte in that time). */
+uint64_t ws_rate_window_ms(const struct config *config);
 void ws_liveness_start(struct ws_conn *ws);
 /* While CLOSING the same timer is the patience we have for the peer's close frame. */
 void ws_liveness_await_close(struct ws_conn *ws);

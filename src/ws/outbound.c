@@ -2,10 +2,12 @@
  * ending. */
 #include "ws/outbound.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "config/config.h"
 #include "hyphad/protocol.h"
+#include "ws/inbound.h"
 #include "ws/liveness.h"
 
 /* False: the account has no room for it. */
@@ -100,6 +102,7 @@ void ws_close(struct ws_conn *ws, unsigned code, struct slice reason)
         return;
     send_close(ws, code, reason);
     ws->state = WS_CLOSING;
+    ws_partial_give_up(ws->partial);
     /* The peer's close frame must be read even when its messages were being held back. */
     ws_read_on(ws);
     ws_liveness_await_close(ws);
@@ -111,6 +114,17 @@ void ws_fail(struct ws_conn *ws, unsigned code, const char *reason, enum ws_end 
     ws_close(ws, code, slice_of(reason));
     if (ws->state == WS_CLOSING)
         ws->state = WS_DEAF;
+}
+
+void ws_fail_for_room(struct ws_conn *ws, size_t n_bytes)
+{
+    char reason[HYPHA_CLOSE_REASON_MAX + 1] = "Too many bytes under way";
+
+    ws->refused_by = account_limit(ws->account, n_bytes);
+    if (ws->refused_by)
+        snprintf(reason, sizeof(reason), "Too many bytes under way (%s)", ws->refused_by);
+    loop_count(ws->stream->loop, METRIC_CHARGES_REFUSED, 1);
+    ws_fail(ws, HYPHA_CLOSE_TRY_AGAIN, reason, WS_END_NO_MEMORY);
 }
 
 void ws_peer_closed(struct ws_conn *ws, struct slice payload)

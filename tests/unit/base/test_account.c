@@ -233,5 +233,23 @@ CASE(a_tree_of_accounts_is_its_model)
     pthread_barrier_destroy(&m.barrier);
 }
 
-CASES(RUN(a_refused_charge_changes_nothing), RUN(rounding_never_refuses_near_a_cap), RUN(threads_leave_the_parent_at_zero),
+CASE(who_is_refused_hears_which_limit)
+{
+    struct account *root = account_new(NULL, ACCOUNT_PROCESS, 100000), *user = account_new(root, ACCOUNT_USER, 50000);
+    struct account *leaf = account_new_leaf(user, ACCOUNT_PEER, 20000);
+
+    CHECK(account_limit(leaf, 10000) == NULL);
+    CHECK_TEXT(account_limit(leaf, 20001), "--peer-bytes");
+    CHECK_INT(account_charge(user, 40000), ACCOUNT_OK);
+    CHECK_TEXT(account_limit(leaf, 15000), "--user-bytes");
+    CHECK_INT(account_charge(root, 55000), ACCOUNT_OK);
+    CHECK_TEXT(account_limit(leaf, 8000), "--process-bytes");
+    account_release(root, 55000);
+    account_release(user, 40000);
+    account_unref(leaf);
+    account_unref(user);
+    account_unref(root);
+}
+
+CASES(RUN(who_is_refused_hears_which_limit), RUN(a_refused_charge_changes_nothing), RUN(rounding_never_refuses_near_a_cap), RUN(threads_leave_the_parent_at_zero),
       RUN(a_tree_of_accounts_is_its_model))

@@ -141,6 +141,22 @@ CASE(a_held_buffer_grows_by_asking)
     account_unref(a);
 }
 
+CASE(a_buffer_has_no_room_beyond_its_cap)
+{
+    struct account *a = account_new(NULL, ACCOUNT_USER, 0);
+    struct held_buf b;
+
+    held_buf_init(&b, 1025, a);
+    for (int i = 0; i < 1025; i++)
+        buf_add_byte(&b.b, 'x');
+    CHECK(!b.b.is_failed && b.b.len == 1025);
+    CHECK_INT(account_used(a), held_cost(1026));
+    buf_add_byte(&b.b, 'x');
+    CHECK(b.b.is_failed);
+    held_buf_deinit(&b);
+    account_unref(a);
+}
+
 CASE(a_held_buffer_holds_its_account)
 {
     struct account *root = account_new(NULL, ACCOUNT_PROCESS, 0);
@@ -207,5 +223,5 @@ CASE(a_blob_is_paid_for_by_who_takes_it_over)
 }
 
 CASES(RUN(a_block_is_charged_what_it_takes), RUN(a_large_block_grows_and_shrinks), RUN(a_refusal_leaves_what_there_was), RUN(any_thread_frees_and_the_block_keeps_its_account),
-      RUN(what_stays_counts_as_kept), RUN(a_held_buffer_grows_by_asking), RUN(a_held_buffer_holds_its_account),
+      RUN(what_stays_counts_as_kept), RUN(a_held_buffer_grows_by_asking), RUN(a_buffer_has_no_room_beyond_its_cap), RUN(a_held_buffer_holds_its_account),
       RUN(a_blob_takes_over_what_a_held_buffer_was_charged), RUN(a_blob_is_paid_for_by_who_takes_it_over))

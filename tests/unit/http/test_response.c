@@ -338,8 +338,8 @@ CASE(bodies_are_paid_for)
     memset(plain, 'p', 300000);
     buf_add_fmt(
         &text,
-        "POST /echo HTTP/1.1\r\nhost: h\r\nconnection: close\r\ncontent-length: 150000\r\n\r\n");
-    buf_add(&text, plain, 150000);
+        "POST /echo HTTP/1.1\r\nhost: h\r\nconnection: close\r\ncontent-length: 170000\r\n\r\n");
+    buf_add(&text, plain, 170000);
     char *bytes = buf_take(&text);
     check_answer(&f, bytes, "HTTP/1.1 503 ", NULL);
     mem_free(bytes);

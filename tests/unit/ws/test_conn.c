@@ -169,6 +169,7 @@ CASE(what_is_being_received_is_charged)
     ws_set_account(k.ws, small);
     kit_send_frame(&k, 0x02, SLICE_LIT("begin"));
     CHECK(account_used(small) > 0);
+    CHECK(account_used(small) < 200);
     send_sized(&k, 0);      /* a message inside a message */
     CHECK(slice_ends(buf_slice(&k.heard), "end:2 "));
     kit_close(&k);
@@ -176,8 +177,11 @@ CASE(what_is_being_received_is_charged)
     kit_open(&k);
     ws_set_account(k.ws, small);
     kit_send(&k, SLICE_LIT("\x82\xff\x00\x00\x00\x00\x00\x01\x11\x70mask"));     /* 70,000 bytes are announced */
+    CHECK_INT(account_used(small), 0);
+    kit_send(&k, SLICE_LIT("b"));                                               /* and one has come */
     KIT_HEARD(&k, "end:4 ");
-    KIT_GOT(&k, "\x88\x1a\x03\xf1" "Too many bytes under way");
+    KIT_GOT(&k, "\x88\x29\x03\xf5" "Too many bytes under way (--peer-bytes)");
+    CHECK_INT(account_used(small), 0);      /* while the connection still waits for the end */
     kit_deinit(&k);
     account_unref(small);
 }
