@@ -43,7 +43,7 @@ static bool open_workspace(struct hub *h, const struct user *u, struct slice wor
 {
     struct workspace *w;
     char text[LODGING_ERROR_MAX];
-    int outcome = lodging_open(h, workspace, u, &w);
+    int outcome = lodging_open(h, workspace, u, NULL, &w);
 
     if (outcome != LODGING_OK) {
         lodging_error(outcome, workspace, text);

@@ -174,9 +174,11 @@ static struct owners choose_owners(const struct rpc_call *call, const struct wor
 /* NULL: who makes it has no room for the record. */
 static struct workspace *add(struct hub *h, const struct rpc_call *call, const struct workspace_fields *f)
 {
-    struct account *parent = hub_workspace_parent(h, call->user->is_anonymous);
-    struct workspace *w = workspace_add(&h->registry, f, parent, loop_config(h->loop)->workspace_bytes);
+    const struct client *c = client_find(&h->registry, call->from_text);
+    struct account *share = call->user->is_anonymous ? hub_anonymous_share(h, c ? &c->origin.address : NULL) : NULL;
+    struct workspace *w = workspace_add(&h->registry, f, share ? share : h->clients, loop_config(h->loop)->workspace_bytes);
 
+    account_unref(share);
     if (hub_keep_workspace(h, w))
         return w;
     workspace_remove(&h->registry, w);

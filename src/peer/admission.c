@@ -125,7 +125,7 @@ static void admit(struct hub *h, struct join *j, struct workspace *w)
 {
     struct handle replaced;
 
-    j->account = hub_seat_take(h, w, j->joined);
+    j->account = hub_seat_take(h, w, j->joined, &j->address);
     struct client *c = client_add(&h->registry, w, slice_of(j->client_id), j->joined, j->handle, false);
     client_pay(c, j->account);
     hub_client_join(h, c);
@@ -181,7 +181,7 @@ static void consider(struct hub *h, struct join *j, uint64_t dead_generation)
         return;
     }
     if (j->is_http) {
-        j->account = hub_seat_account(h, w, j->joined);
+        j->account = hub_seat_account(h, w, j->joined, &j->address);
         lodging_visited(h, w);
         answer(j);
         return;

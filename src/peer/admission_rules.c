@@ -159,7 +159,7 @@ static struct workspace *imagine(struct join *j, struct slice id)
 static int open_workspace(struct hub *h, struct join *j, struct slice id, struct workspace **ret)
 {
     if (!j->is_rehearsal)
-        return lodging_open(h, id, j->user, ret);
+        return lodging_open(h, id, j->user, &j->address, ret);
     int r = lodging_look(h, id, j->user, ret);
     if (r == LODGING_OK && !*ret)
         *ret = imagine(j, id);

@@ -34,12 +34,14 @@ void hub_init(struct hub *h, struct loop *loop, struct router *router, const str
     map_init(&h->addresses);
     account_table_init(&h->seats);
     account_table_init(&h->owners);
+    account_table_init(&h->anonymous_shares);
     map_init(&h->savings);
     registry_pay(&h->registry, process);
     map_pay(&h->users, process);
     map_pay(&h->addresses, process);
     account_table_pay(&h->seats, process);
     account_table_pay(&h->owners, process);
+    account_table_pay(&h->anonymous_shares, process);
     h->subscriptions = subscriptions_new(h);
 }
 
@@ -64,6 +66,7 @@ void hub_deinit(struct hub *h)
     registry_deinit(&h->registry);
     account_table_deinit(&h->seats);
     account_table_deinit(&h->owners);
+    account_table_deinit(&h->anonymous_shares);
     h->events = account_unref(h->events);
     h->blocked = blocked_free(h->blocked, h->loop->set);
     h->leases = leases_free(h->leases, h->loop->set);
@@ -76,23 +79,46 @@ size_t hub_user_connections(const struct hub *h, const char *effective_id)
     return hu ? hu->n_connections : 0;
 }
 
-struct account *hub_seat_account(struct hub *h, struct workspace *w, const struct user *u)
+static struct slice address_key(const struct in6_addr *network)
 {
-    struct account_terms terms = {w->account, ACCOUNT_USER, loop_config(h->loop)->user_bytes};
+    return slice_make(network->s6_addr, sizeof(network->s6_addr));
+}
+
+struct account *hub_anonymous_share(struct hub *h, const struct in6_addr *anonymous_from)
+{
+    static const struct in6_addr unknown;
+    const struct config *config = loop_config(h->loop);
+    struct account_terms terms = {h->anonymous, ACCOUNT_ANONYMOUS_SHARE, config->anonymous_bytes * config->address_share / 100};
+    struct in6_addr network = ip_network(anonymous_from ? anonymous_from : &unknown);
+
+    return account_table_get(&h->anonymous_shares, address_key(&network), &terms);
+}
+
+static struct account *find_seat(struct hub *h, struct slice name, struct account *parent)
+{
+    struct account_terms terms = {parent, ACCOUNT_USER, loop_config(h->loop)->user_bytes};
+
+    return account_table_get(&h->seats, name, &terms);
+}
+
+struct account *hub_seat_account(struct hub *h, struct workspace *w, const struct user *u, const struct in6_addr *address)
+{
+    struct account *share = u->is_anonymous ? hub_anonymous_share(h, address) : NULL;
+    struct in6_addr network = ip_network(address);
     struct buf name;
 
     buf_init(&name, 0);
     buf_add_text(&name, w->id);
     buf_add_byte(&name, '/');
     buf_add_text(&name, user_effective_id(u));
-    struct account *a = account_table_get(&h->seats, buf_slice(&name), &terms);
+    if (share) {
+        buf_add_byte(&name, '@');
+        buf_add_slice(&name, address_key(&network));
+    }
+    struct account *a = find_seat(h, buf_slice(&name), share ? share : w->account);
     buf_deinit(&name);
+    account_unref(share);
     return a;
-}
-
-struct account *hub_workspace_parent(struct hub *h, bool is_anonymous)
-{
-    return is_anonymous ? h->anonymous : h->clients;
 }
 
 /* Whoever has made it; with a reference. */
@@ -126,9 +152,10 @@ void hub_sweep(struct hub *h)
 
     account_table_sweep(&h->seats, SWEEP);
     account_table_sweep(&h->owners, SWEEP);
+    account_table_sweep(&h->anonymous_shares, SWEEP);
 }
 
-struct account *hub_seat_take(struct hub *h, struct workspace *w, const struct user *u)
+struct account *hub_seat_take(struct hub *h, struct workspace *w, const struct user *u, const struct in6_addr *address)
 {
     struct slice id = slice_of(user_effective_id(u));
     struct hub_user *hu = map_find(&h->users, id);
@@ -142,7 +169,7 @@ struct account *hub_seat_take(struct hub *h, struct workspace *w, const struct u
         account_keep_always(h->process, mem_taken(hu));
     }
     hu->n_connections++;
-    return hub_seat_account(h, w, u);
+    return hub_seat_account(h, w, u, address);
 }
 
 void hub_seat_leave(struct hub *h, const struct user *u)
@@ -165,11 +192,6 @@ bool hub_users_next(const struct hub *h, size_t *cursor, struct slice *ret_effec
         return false;
     *ret_n = ((const struct hub_user *)value)->n_connections;
     return true;
-}
-
-static struct slice address_key(const struct in6_addr *network)
-{
-    return slice_make(network->s6_addr, sizeof(network->s6_addr));
 }
 
 static struct hub_address *find_address(const struct hub *h, const struct in6_addr *address)

@@ -58,6 +58,7 @@ struct hub {
     struct map addresses;               /* client address -> struct hub_address, owned: connections per address */
     struct account_table seats;         /* "ws/user id": what a user holds in a workspace */
     struct account_table owners;        /* user id: what the records of the workspaces it has made take */
+    struct account_table anonymous_shares;      /* network: what people without a login hold who come from it, and their workspaces */
 };
 
 void hub_init(struct hub *h, struct loop *loop, struct router *router, const struct server_info *info,
@@ -67,12 +68,14 @@ void hub_deinit(struct hub *h);
 /* Connections of one user, children of its tokens included (D-11). */
 size_t hub_user_connections(const struct hub *h, const char *effective_id);
 /* Takes a place for a connection: counts it, and returns the account (workspace and user in one) its peer's account hangs on,
- * with a reference. */
-struct account *hub_seat_take(struct hub *h, struct workspace *w, const struct user *u);
+ * with a reference. Of somebody without a login it is below the share of the network, wherever the workspace hangs: whoever comes
+ * without a name is bounded by where from. */
+struct account *hub_seat_take(struct hub *h, struct workspace *w, const struct user *u, const struct in6_addr *address);
 /* The same account for who acts there without a connection: with a reference, nothing is counted. */
-struct account *hub_seat_account(struct hub *h, struct workspace *w, const struct user *u);
-/* Under which a workspace is made, and what its record is kept by. */
-struct account *hub_workspace_parent(struct hub *h, bool is_anonymous);
+struct account *hub_seat_account(struct hub *h, struct workspace *w, const struct user *u, const struct in6_addr *address);
+/* Under which a workspace is made, with a reference. anonymous_from: the address of who makes it without a login, NULL when it is
+ * not known; somebody with a login asks for h->clients. */
+struct account *hub_anonymous_share(struct hub *h, const struct in6_addr *anonymous_from);
 MUST_CHECK bool hub_keep_workspace(struct hub *h, struct workspace *w);     /* false: who made it has no room for it */
 void hub_keep_workspace_always(struct hub *h, struct workspace *w);
 void hub_sweep(struct hub *h);      /* accounts nobody holds any more; some of them, every second */

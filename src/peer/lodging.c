@@ -17,9 +17,7 @@ static const char ANONYMOUS_PREFIX[] = "ws-user-anonymouz-";
 
 static struct workspace *add(struct hub *h, const struct workspace_fields *f)
 {
-    struct account *parent = hub_workspace_parent(h, f->is_anonymous);
-
-    return workspace_add(&h->registry, f, parent, loop_config(h->loop)->workspace_bytes);
+    return workspace_add(&h->registry, f, h->clients, loop_config(h->loop)->workspace_bytes);
 }
 
 void lodging_make_system(struct hub *h)
@@ -39,7 +37,7 @@ void lodging_make_system(struct hub *h)
     f.name = "Anonymous Workspace";
     f.description = "Shared workspace for anonymous users";
     f.is_read_only = !loop_config(h->loop)->enable_s3_for_anonymous_users;
-    (void)workspace_add(&h->registry, &f, hub_workspace_parent(h, true), loop_config(h->loop)->workspace_bytes);
+    (void)workspace_add(&h->registry, &f, h->anonymous, loop_config(h->loop)->workspace_bytes);
 }
 
 /* "ws-user-" in front of every user's id. */
@@ -48,13 +46,16 @@ static const char *user_of(const char *workspace_id)
     return workspace_id + strlen("ws-user-");
 }
 
-static struct workspace *add_anonymous(struct hub *h, const char *id)
+static struct workspace *add_anonymous(struct hub *h, const char *id, const struct in6_addr *address)
 {
     const char *const owners[] = {user_of(id)};
     struct workspace_fields f = {.id = id, .description = "Anonymous workspace", .owners = owners, .n_owners = 1,
                                  .is_anonymous = true, .is_read_only = !loop_config(h->loop)->enable_s3_for_anonymous_users};
+    struct account *share = hub_anonymous_share(h, address);
+    struct workspace *w = workspace_add(&h->registry, &f, share, loop_config(h->loop)->workspace_bytes);
 
-    return add(h, &f);
+    account_unref(share);
+    return w;
 }
 
 static struct workspace *add_personal(struct hub *h, const char *id, const struct user *u)
@@ -91,7 +92,7 @@ int lodging_look(struct hub *h, struct slice id, const struct user *u, struct wo
     return LODGING_OK;
 }
 
-int lodging_open(struct hub *h, struct slice id, const struct user *u, struct workspace **ret)
+int lodging_open(struct hub *h, struct slice id, const struct user *u, const struct in6_addr *address, struct workspace **ret)
 {
     int r = lodging_look(h, id, u, ret);
 
@@ -103,7 +104,7 @@ int lodging_open(struct hub *h, struct slice id, const struct user *u, struct wo
     }
     char *text = mem_copy(id.ptr, id.len);
     bool is_anonymous = slice_starts(id, ANONYMOUS_PREFIX) || u->is_anonymous;
-    *ret = is_anonymous ? add_anonymous(h, text) : add_personal(h, text, u);
+    *ret = is_anonymous ? add_anonymous(h, text, address) : add_personal(h, text, u);
     mem_free(text);
     return LODGING_OK;
 }

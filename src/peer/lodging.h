@@ -6,6 +6,7 @@
 #include "base/slice.h"
 
 struct hub;
+struct in6_addr;
 struct user;
 struct workspace;
 
@@ -18,8 +19,8 @@ enum {
     LODGING_DYNAMIC,        /* "*": Dynamic workspace is not allowed for this endpoint */
     LODGING_BAD_NAME,       /* the user's own workspace cannot have that name: workspace_id_error() says why */
 };
-/* The workspace of that id for this user, made on demand where the rules allow it. */
-int lodging_open(struct hub *h, struct slice id, const struct user *u, struct workspace **ret);
+/* The workspace of that id for this user, made on demand where the rules allow it. address: of who asks, NULL when it is not known. */
+int lodging_open(struct hub *h, struct slice id, const struct user *u, const struct in6_addr *address, struct workspace **ret);
 /* The same question without making anything; *ret is NULL when it would be made. */
 int lodging_look(struct hub *h, struct slice id, const struct user *u, struct workspace **ret);
 enum { LODGING_ERROR_MAX = 400 };

@@ -13,10 +13,13 @@ class Tcp:
         self.reader, self.writer = reader, writer
 
     @classmethod
-    async def open(cls, server, receive_buffer=None):
+    async def open(cls, server, receive_buffer=None, address=None):
+        """address: of this end, one of loopback."""
         sock = socket.socket()
         if receive_buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        if address:
+            sock.bind((address, 0))
         sock.setblocking(False)
         await asyncio.get_running_loop().sock_connect(sock, server.address)
         return cls(*await asyncio.open_connection(sock=sock, limit=1 << 24))

@@ -176,7 +176,7 @@ CASE(a_refused_one_does_not_put_off_the_unloading)
     kit_init(&k, 1);
     k.t.config.workspace_unload_grace_period_ms = 60;
     struct join *j = make_join(&k, &a);
-    CHECK_INT(lodging_open(&k.hub, slice_of(a.workspace), j->user, &w), LODGING_OK);
+    CHECK_INT(lodging_open(&k.hub, slice_of(a.workspace), j->user, &j->address, &w), LODGING_OK);
     lodging_left(&k.hub, w);
     CHECK(!admission_check(&k.hub, j, &w));
     TURNS_UNTIL(&k.t, workspace_find(&k.hub.registry, slice_of(a.workspace)) == NULL);
@@ -215,9 +215,9 @@ CASE(limits_name_who_has_reached_them)
     k.t.config.max_clients_per_workspace = 3;
     struct workspace *w = kit_workspace(&k, "ws-a", "bob");
     struct join *j = make_join(&k, &a);
-    struct account *seats[2] = {hub_seat_take(&k.hub, w, j->user), NULL};
+    struct account *seats[2] = {hub_seat_take(&k.hub, w, j->user, &j->address), NULL};
     CHECK(admission_check_limits(&k.hub, j, w, NULL));
-    seats[1] = hub_seat_take(&k.hub, w, j->user);
+    seats[1] = hub_seat_take(&k.hub, w, j->user, &j->address);
     CHECK(!admission_check_limits(&k.hub, j, w, NULL));
     CHECK_INT(j->close_code, 1008);
     CHECK_TEXT(j->text, "Connection limit exceeded: user bob has 2/2 connections");

@@ -1,5 +1,9 @@
-/* Seats: connections are counted for the person, bytes for the person in a workspace. req: D-11 */
+/* Seats: connections are counted for the person, bytes for the person in a workspace; of people without a login for where
+ * they come from. req: D-11 S-109 */
 #include "unit/peer/kit.h"
+#include "wire/ip.h"
+
+static const struct in6_addr NOWHERE;
 
 CASE(connections_are_counted_for_the_person)
 {
@@ -11,9 +15,9 @@ CASE(connections_are_counted_for_the_person)
     struct user *bob = kit_user("bob", ""), *child = kit_user("child-1", "");
     child->parent = mem_copy("bob", 3);
     CHECK_INT(hub_user_connections(&k.hub, "bob"), 0);
-    seats[0] = hub_seat_take(&k.hub, a, bob);
-    seats[1] = hub_seat_take(&k.hub, b, bob);
-    seats[2] = hub_seat_take(&k.hub, a, child);
+    seats[0] = hub_seat_take(&k.hub, a, bob, &NOWHERE);
+    seats[1] = hub_seat_take(&k.hub, b, bob, &NOWHERE);
+    seats[2] = hub_seat_take(&k.hub, a, child, &NOWHERE);
     CHECK_INT(hub_user_connections(&k.hub, "bob"), 3);
     CHECK_INT(hub_user_connections(&k.hub, "child-1"), 0);
     CHECK(seats[0] == seats[2] && seats[0] != seats[1]);
@@ -42,7 +46,7 @@ CASE(one_user_cannot_spend_what_a_workspace_shares)
     k.t.config.user_bytes = 1000;
     struct workspace *w = kit_workspace(&k, "ws-a", "bob");
     struct user *bob = kit_user("bob", ""), *alice = kit_user("alice", "");
-    struct account *of_bob = hub_seat_take(&k.hub, w, bob), *of_alice = hub_seat_take(&k.hub, w, alice);
+    struct account *of_bob = hub_seat_take(&k.hub, w, bob, &NOWHERE), *of_alice = hub_seat_take(&k.hub, w, alice, &NOWHERE);
     /* As peers do: each by a leaf of its own. */
     struct account *first = account_new_leaf(of_bob, ACCOUNT_PEER, 0), *second = account_new_leaf(of_bob, ACCOUNT_PEER, 0),
                    *other = account_new_leaf(of_alice, ACCOUNT_PEER, 0);
@@ -69,4 +73,52 @@ CASE(one_user_cannot_spend_what_a_workspace_shares)
     kit_deinit(&k);
 }
 
-CASES(RUN(connections_are_counted_for_the_person), RUN(one_user_cannot_spend_what_a_workspace_shares))
+static struct account *seat_from(struct kit *k, struct workspace *w, const struct user *u, const char *address)
+{
+    struct in6_addr ip;
+
+    CHECK(ip_parse(address, &ip));
+    return hub_seat_account(&k->hub, w, u, &ip);
+}
+
+CASE(one_address_cannot_spend_what_the_anonymous_share)
+{
+    struct kit k;
+    struct account *seats[5];
+
+    kit_init(&k, 1);
+    k.t.config.anonymous_bytes = 10000;
+    k.t.config.address_share = 30;
+    struct workspace *w = kit_workspace(&k, "ws-a", "bob");
+    struct user *one = user_new_anonymous("one"), *two = user_new_anonymous("two"), *bob = kit_user("bob", "");
+    seats[0] = seat_from(&k, w, one, "2001:db8::1");
+    seats[1] = seat_from(&k, w, two, "2001:db8::ffff:1");       /* of the same network */
+    seats[2] = seat_from(&k, w, two, "2001:db8:0:1::1");
+    seats[3] = seat_from(&k, w, bob, "2001:db8::1");
+    seats[4] = hub_seat_account(&k.hub, w, two, &NOWHERE);
+    CHECK(seats[0]->parent == seats[1]->parent && seats[0]->parent->parent == k.hub.anonymous);
+    CHECK(seats[2]->parent != seats[0]->parent && seats[4]->parent != seats[0]->parent && seats[3]->parent == w->account);
+    seats[0]->parent->cap_bytes += account_kept(seats[0]->parent);      /* of the seats themselves */
+    CHECK_INT(account_charge(seats[0], 2000), ACCOUNT_OK);
+    CHECK_INT(account_charge(seats[1], 1001), ACCOUNT_FULL);
+    CHECK_TEXT(account_limit(seats[1], 1001), "--address-share");
+    CHECK_INT(account_charge(seats[1], 1000), ACCOUNT_OK);
+    CHECK_INT(account_charge(seats[2], 2000), ACCOUNT_OK);      /* others have theirs */
+    CHECK_INT(account_charge(seats[3], 20000), ACCOUNT_OK);
+    CHECK_INT(account_used(w->account), 20000);                 /* and the workspace is not filled by strangers */
+    account_release(seats[0], 2000);
+    account_release(seats[1], 1000);
+    account_release(seats[2], 2000);
+    account_release(seats[3], 20000);
+    for (size_t i = 0; i < ARRAY_LEN(seats); i++)
+        account_unref(seats[i]);
+    hub_sweep(&k.hub);
+    hub_sweep(&k.hub);
+    CHECK_INT(k.hub.seats.entries.n_entries + k.hub.anonymous_shares.entries.n_entries, 0);
+    user_unref(one);
+    user_unref(two);
+    user_unref(bob);
+    kit_deinit(&k);
+}
+
+CASES(RUN(one_address_cannot_spend_what_the_anonymous_share), RUN(connections_are_counted_for_the_person), RUN(one_user_cannot_spend_what_a_workspace_shares))

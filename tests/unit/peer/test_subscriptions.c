@@ -75,7 +75,7 @@ static void close_world(struct world *w)
 static struct slice enter(struct world *w, unsigned u, unsigned c, bool is_reconnection)
 {
     struct hub *h = &w->k.hub;
-    struct account *seat = hub_seat_take(h, w->w, w->users[u]);
+    struct account *seat = hub_seat_take(h, w->w, w->users[u], &(struct in6_addr){0});
 
     w->here[c] = client_add(&h->registry, w->w, slice_of(ids[c]), w->users[u], (struct handle){0}, false);
     w->user_of[c] = u;
