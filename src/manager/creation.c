@@ -253,17 +253,6 @@ struct creation {
     struct held_buf answer;
 };
 
-/* A workspace the store has not got does not exist, though somebody may have joined it already. */
-static void undo(struct hub *h, struct workspace *w)
-{
-    char reason[HYPHA_CLOSE_REASON_MAX + 1];
-
-    (void)snprintf(reason, sizeof(reason), "Workspace unloaded: %s", w->id);
-    while (!list_is_empty(&w->clients))
-        client_evict(h, LIST_ENTRY(w->clients.next, struct client, link), reason);
-    workspace_remove(&h->registry, w);
-}
-
 static void on_stored(int outcome, void *arg)
 {
     struct creation *c = arg;
@@ -280,7 +269,7 @@ static void on_stored(int outcome, void *arg)
         kept_reply_anyway(c->hub, c->call, home, &c->answer.b);
     } else {
         if (w && c->is_fresh && outcome != LODGING_GONE)
-            undo(c->hub, w);
+            workspace_evict(c->hub, w); /* the store has not got it, so it does not exist, though somebody may have joined it already */
         kept_settle(c->call, outcome, c->id, &c->answer.b);
     }
     mem_free(c->id);

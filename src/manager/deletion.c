@@ -1,12 +1,10 @@
 /* deletion: the stored record goes first, so that what was acknowledged does not come back after
  * a crash; then the caller is told, then everybody in the workspace is disconnected and the rest
  * goes with them (D-41). */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/log_event.h"
 #include "base/memory.h"
-#include "hyphad/protocol.h"
 #include "manager/access.h"
 #include "manager/bookmarks.h"
 #include "manager/evict.h"
@@ -52,19 +50,15 @@ static void remove_all(struct deletion *d, struct workspace *w)
     struct hub *h = d->hub;
     const struct workspace *home;
     struct buf nothing;
-    char reason[HYPHA_CLOSE_REASON_MAX + 1];
 
-    (void)snprintf(reason, sizeof(reason), "Workspace unloaded: %s", w->id);
     LOG_EVENT(EVENT_WORKSPACE_DELETED, log_text("workspace", w->id), log_text("by", d->call->user->id));
     announce(h, d->call->user, w);
     /* A caller from inside is told before being put out; the others when the bookmark has gone. */
     home = slice_is(d->call->from.workspace, w->id) ? NULL : bookmarks_home(h, d->call->user);
     buf_init(&nothing, 0);
     kept_reply_anyway(h, d->call, home == w ? NULL : home, &nothing);
-    while (!list_is_empty(&w->clients))
-        client_evict(h, LIST_ENTRY(w->clients.next, struct client, link), reason);
     subscriptions_forget_workspace(h->subscriptions, slice_of(w->id));
-    workspace_remove(&h->registry, w);
+    workspace_evict(h, w);
 }
 
 static void on_forgotten(int outcome, void *arg)

@@ -5,6 +5,7 @@
 struct client;
 struct closing;
 struct hub;
+struct workspace;
 
 /* Takes the client out of every record, tells the workspace and whoever waits for it, and closes
  * its connection with 1001 and the reason. Not for virtual clients. The workspace stays. */
@@ -12,7 +13,11 @@ void client_evict(struct hub *h, struct client *c, const char *reason);
 /* The same with a close code, counted as kicked; an empty workspace that nothing keeps is given
  * up. */
 void client_kick(struct hub *h, struct client *c, unsigned code, const char *reason);
+/* Removes the workspace: nothing finds it and who is in it from here on. These are told so, evicted, over
+ * as many turns as that takes. */
+void workspace_evict(struct hub *h, struct workspace *w);
 /* Everything that was opened by a token, a user or from an address ends: connections over either
- * transport with 1008, requests under way and upgrades that wait on every loop within a turn of it.
+ * transport with 1008, over as many turns as those take, requests under way and upgrades that wait on
+ * every loop within a turn of it.
  * Revocations and blocks have no other way. Returns how many connections those were. */
 size_t close_opened(struct hub *h, const struct closing *c);

@@ -117,7 +117,7 @@ static void evict(struct hub *h, struct client *c, bool is_dead)
     LOG_EVENT(EVENT_CLIENT_SUPERSEDED, log_text("client", c->full_id), log_text("user", c->user->id), log_text("address", address),
               log_int("was_dead", is_dead));
     (void)router_unbind(h->router, h->loop, slice_of(c->full_id), peer);
-    client_remove(&h->registry, c);
+    (void)client_remove(&h->registry, c);
     peer_dismiss(h, peer, HYPHA_CLOSE_GOING_AWAY, "Superseded by a newer connection");
 }
 
@@ -189,8 +189,12 @@ static void consider(struct hub *h, struct join *j, uint64_t dead_generation)
     struct buf key;
     buf_init(&key, 0);
     buf_add_fmt(&key, "%s/%s", w->id, j->client_id);
-    struct client *incumbent = client_find(&h->registry, buf_slice(&key));
+    struct client *incumbent = client_find_any(&h->registry, buf_slice(&key));
     buf_deinit(&key);
+    if (incumbent && incumbent->workspace != w) {   /* of one that was removed, and has been made again */
+        evict(h, incumbent, true);
+        incumbent = NULL;
+    }
     if (must_ask(j, incumbent, dead_generation)) {
         j->asked_generation = incumbent->generation;
         if (incumbent->is_virtual || j->n_probes++ >= MAX_PROBES)
@@ -265,16 +269,16 @@ static void run_leave(struct loop *l, struct mail *mail)
 {
     struct leave_mail *m = CONTAINER_OF(mail, struct leave_mail, mail);
     struct hub *h = m->hub;
-    struct client *c = client_find(&h->registry, slice_make(m->id, m->id_len));
+    struct client *c = client_find_any(&h->registry, slice_make(m->id, m->id_len));
 
     if (c && c->generation == m->generation) {
-        struct workspace *w = c->workspace;
         (void)router_unbind(h->router, l, slice_of(c->full_id), c->handle);
         hub_client_leave(h, c);
         event_client(h, c, "client_disconnected");
         router_tell_gone(h->router, l, slice_of(c->full_id));
-        client_remove(&h->registry, c);
-        lodging_left(h, w);
+        struct workspace *w = client_remove(&h->registry, c);
+        if (w)
+            lodging_left(h, w);
     }
     mem_free(m);
 }

@@ -31,6 +31,7 @@ void hub_init(struct hub *h, struct loop *loop, struct router *router, const str
     h->events = account_new(NULL, ACCOUNT_OWN, 0);
     registry_init(&h->registry, loop);
     map_init(&h->users);
+    list_init(&h->works);
     map_init(&h->addresses);
     account_table_init(&h->seats);
     account_table_init(&h->owners);
@@ -58,6 +59,7 @@ static void free_all(struct hub *h, struct map *m)
 
 void hub_deinit(struct hub *h)
 {
+    works_end(&h->works);
     h->subscriptions = subscriptions_free(h->subscriptions);
     free_all(h, &h->users);
     free_all(h, &h->addresses);

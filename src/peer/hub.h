@@ -53,6 +53,7 @@ struct hub {
     struct subscriptions *subscriptions;        /* owned: what clients hear, and will hear again */
     struct map savings;                 /* workspace id -> struct saving: records on their way into the store */
     bool savings_are_closed;
+    struct list works;                  /* struct work: what goes on until the hub ends, and is cut then */
     bool is_closing;                    /* the server ends: nobody is let in, nothing is begun, answers of the store mean nothing */
     struct map users;                   /* effective id -> struct hub_user, owned: connections per user */
     struct map addresses;               /* client address -> struct hub_address, owned: connections per address */

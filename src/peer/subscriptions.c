@@ -255,7 +255,7 @@ void subscriptions_leave(struct subscriptions *s, const struct client *c)
     if (!r || !r->is_here)
         return;
     r->is_here = false;
-    if (!r->n_types || revocation_covers(s->hub->revocations, c->user)) {
+    if (!r->n_types || c->workspace->has_gone || revocation_covers(s->hub->revocations, c->user)) {
         subscriber_forget(s, r);
         return;
     }

@@ -34,6 +34,13 @@ char **texts_free(char **texts, size_t n)
 
 struct client *client_find(const struct registry *r, struct slice full_id)
 {
+    struct client *c = client_find_any(r, full_id);
+
+    return c && !c->workspace->has_gone ? c : NULL;
+}
+
+struct client *client_find_any(const struct registry *r, struct slice full_id)
+{
     return map_find(&r->clients, full_id);
 }
 

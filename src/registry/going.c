@@ -32,7 +32,7 @@ static void client_free(struct client *c)
     meter_unref(c->meter);
     mem_free(c->full_id);
     mem_free(c);
-    if (--w->n_going == 0 && w->has_gone)
+    if (--w->n_going == 0 && w->has_gone && list_is_empty(&w->clients))
         workspace_free(w);
 }
 
@@ -65,9 +65,10 @@ void going_deinit(struct registry *r)
         continue;
 }
 
-void client_remove(struct registry *r, struct client *c)
+struct workspace *client_remove(struct registry *r, struct client *c)
 {
     struct workspace *w = c->workspace;
+    bool has_gone = w->has_gone;        /* it may be freed below */
     size_t n = c->n_services + (c->built_in != NULL);
 
     map_take(&r->clients, slice_of(c->full_id));
@@ -80,4 +81,5 @@ void client_remove(struct registry *r, struct client *c)
     w->n_going++;
     list_link(&r->going, &c->link);
     work_start(&r->going_work);
+    return has_gone ? NULL : w;
 }

@@ -31,7 +31,7 @@ void registry_deinit(struct registry *r)
     void *value;
 
     for (size_t at = 0; map_next(&r->clients, &at, NULL, &value); at = 0)
-        client_remove(r, value);
+        (void)client_remove(r, value);
     going_deinit(r);
     for (size_t at = 0; map_next(&r->workspaces, &at, NULL, &value); at = 0)
         workspace_remove(r, value);

@@ -38,7 +38,7 @@ struct workspace {
     bool is_system;                 /* public, ws-user-root, ws-anonymous: never unloaded */
     struct list clients;            /* struct client.link */
     size_t n_going;                 /* clients that have been removed and still have services to free; see going.c */
-    bool has_gone;                  /* removed itself: nothing finds it, and it is freed after the last of those */
+    bool has_gone;                  /* removed itself: nothing finds it, and it is freed after the last of those, and of its clients */
     size_t n_clients;               /* remote ones only: what keeps a workspace loaded */
     struct list services;           /* struct service.of_workspace, by registration time */
     size_t n_services;
@@ -139,7 +139,8 @@ size_t registry_created(const struct registry *r, const char *user_id);
  * record, and nothing has changed. */
 MUST_CHECK bool workspace_change(struct workspace *w, const struct workspace_fields *fields);
 void workspace_change_always(struct workspace *w, const struct workspace_fields *fields);   /* to what the store has */
-void workspace_remove(struct registry *r, struct workspace *w);         /* must have no clients left; its id is free at once */
+/* Nothing finds it, its clients and their services from here on, and its id is free. Whoever is there has still to be put out. */
+void workspace_remove(struct registry *r, struct workspace *w);
 MUST_CHECK bool workspace_set_config(struct workspace *w, struct slice config);     /* an encoded map; copied; as above */
 enum ownership { OWNS_NOT, OWNS_AS_PERSONAL, OWNS_BY_ID, OWNS_BY_EMAIL };
 enum ownership workspace_ownership(const struct workspace *w, const struct user *u);    /* 4.4: primary identities only */
@@ -151,13 +152,15 @@ void workspace_add_record(struct buf *b, const struct workspace *w);
 
 /* ---- clients */
 struct client *client_find(const struct registry *r, struct slice full_id);
-/* The id must be free. Takes its own reference to user. */
+/* Also one whose workspace has gone, and that has not been put out yet: for those who put clients out, or take their ids. */
+struct client *client_find_any(const struct registry *r, struct slice full_id);
+/* The id must be free (client_find_any). Takes its own reference to user. */
 struct client *client_add(struct registry *r, struct workspace *w, struct slice id, const struct user *user, struct handle handle, bool is_virtual);
 /* Its workspace's account keeps a client until somebody nearer is named. */
 void client_pay(struct client *c, struct account *account);     /* before it has services; takes its own reference */
 /* Removes the client and every service of it: nothing finds them from here on, and the id is free, though it may take turns until what
- * they take of the heap is. */
-void client_remove(struct registry *r, struct client *c);
+ * they take of the heap is. Returns its workspace; NULL: that has gone. */
+struct workspace *client_remove(struct registry *r, struct client *c);
 
 /* ---- services */
 struct service_fields {             /* copied */
@@ -174,8 +177,11 @@ struct service *service_find(const struct registry *r, struct slice full_id);
  * room for it, and nothing has changed. */
 MUST_CHECK struct service *service_add(struct registry *r, struct client *c, const struct service_fields *fields, bool *ret_replaced);
 void service_remove(struct registry *r, struct service *s);
-/* False: its client has been removed. For those who keep a service until they are told that it is going; what is found is here. */
-static inline bool service_is_here(const struct service *s) { return !s->client->is_going; }
+/* False: its client or its workspace has been removed. For those who keep a service until they are told that it is going; what is found is here. */
+static inline bool service_is_here(const struct service *s)
+{
+    return !s->client->is_going && !s->client->workspace->has_gone;
+}
 /* Whether a singleton holds this name in this workspace. */
 bool service_has_singleton(const struct registry *r, struct slice workspace, struct slice name);
 bool service_authorizes(const struct service *s, struct slice workspace);

@@ -190,21 +190,23 @@ void workspace_free(struct workspace *w)
 
 void workspace_remove(struct registry *r, struct workspace *w)
 {
-    ASSERT(list_is_empty(&w->clients) && w->n_services == 0);
+    bool is_empty = list_is_empty(&w->clients) && !w->n_going;
+
+    ASSERT(!w->has_gone);
     LIST_FOREACH(it, &r->watches) {
         struct registry_watch *watch = LIST_ENTRY(it, struct registry_watch, link);
         if (watch->on_workspace_going)
             watch->on_workspace_going(watch, w);
     }
     service_walks_leave(r, &w->services);
-    if (w->n_going && r->payer)
+    if (!is_empty && r->payer)
         workspace_pay_always(w, r->payer);
     map_take(&r->workspaces, slice_of(w->id));
     creator_discount(r, w);
     timer_stop(r->loop, &w->unload);
     loop_count(r->loop, METRIC_WORKSPACES, -1);
     w->has_gone = true;
-    if (!w->n_going)
+    if (is_empty)
         workspace_free(w);
 }
 

@@ -478,6 +478,20 @@ async def broadcasts_that_many_have_asked_for(t):
     await ada.shut()
 
 
+@an_input
+async def crowds_that_are_put_out(t):
+    """By the revocation of the token all came by, and by the deletion of the workspace they are in."""
+    ada = await user(t.hub, "ada")
+    for how, lab in (("revoke_token", "ada-tokens"), ("delete_workspace", "ada-rooms")):
+        await ada.manage("create_workspace", {"id": lab, "name": lab})
+        token = await ada.manage("generate_token", {"workspace": lab})
+        members = await crowd(t, t.n(1500), lab, token)
+        await ada.call(f"services.default.{how}", token if how == "revoke_token" else lab, timeout=60)
+        await asyncio.gather(*(one.closed(60) for one in members))
+        await turns_pass(ada)
+    await ada.shut()
+
+
 # ---- the scenes ------------------------------------------------------------------------------------------------
 
 def build_of(server):
@@ -522,6 +536,7 @@ async def test_no_turn_is_long(one, start_server):
 
 
 @pytest.mark.req("S-96")
+@pytest.mark.timeout(240)
 async def test_small_ones_at_one_server(target):
     """At a tenth of the size, what grows with its input is far above the bound that any build is held to here."""
     server = Server(target, ARGS, ENV).start()
@@ -605,6 +620,35 @@ async def test_who_comes_again_while_its_services_go_has_only_its_own(target):
                 await watcher.manage("get_service_info", f"again:s-999-{'x' * 40}")
             await raw.leave()
             assert await watcher.manage("list_services", {"id": "s-*"}) == []
+    finally:
+        await hub.close()
+        server.stop()
+        server.remove()
+
+
+@pytest.mark.req("S-96")
+async def test_a_workspace_is_made_again_while_the_old_one_is_emptied(target):
+    """Who was in the old one is put out over some turns; who enters the new one under an id of theirs stays."""
+    server = Server(target, ARGS, ENV).start()
+    hub = Hub(server)
+    try:
+        ada = await user(hub, "ada")
+        offer_cache(ada)
+        for _ in range(2):
+            await ada.manage("create_workspace", {"id": "ada-lab", "name": "ada-lab"})
+            token = await ada.manage("generate_token", {"workspace": "ada-lab"})
+            old = await crowd(Thrown(server, 1), 100, "ada-lab", token)
+            await ada.manage("delete_workspace", "ada-lab")
+            await ada.manage("create_workspace", {"id": "ada-lab", "name": "ada-lab"})
+            new = await hub.raw("m-99", workspace="ada-lab", token=token)
+            for one in old:
+                assert (await one.closed())[0] == 1001
+            await new.register("calc", {"two": lambda: 2})
+            clients = await new.manage("list_clients")
+            assert [c["id"] for c in clients] == ["ada-lab/m-99"], clients
+            assert len(await new.manage("list_services", {"id": "calc"})) == 1
+            await ada.manage("delete_workspace", "ada-lab")
+            await new.closed()
     finally:
         await hub.close()
         server.stop()

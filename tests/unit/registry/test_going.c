@@ -206,6 +206,38 @@ CASE(a_workspace_that_is_removed_may_be_made_again_while_services_go)
     kit_deinit(&k);
 }
 
+CASE(who_is_in_a_workspace_that_is_removed_is_found_no_more)
+{
+    struct kit k;
+
+    kit_init(&k);
+    struct workspace *w = kit_workspace(&k, "ws-a"), *again;
+    struct client *c = crowded(&k, w, N_SERVICES), *eve = kit_client(&k, w, "eve"), *now;
+    kit_service(&k, eve, "s-1", "t", "*");
+    add_singleton(&k, eve, "one");
+    kit_hurry(&k);
+    workspace_remove(&k.r, w);
+    CHECK(client_find(&k.r, SLICE_LIT("ws-a/bob")) == NULL && client_find_any(&k.r, SLICE_LIT("ws-a/bob")) == c);
+    CHECK(service_find(&k.r, SLICE_LIT("ws-a/bob:s-1")) == NULL);
+    CHECK_INT(n_found(&k, "ws-a", "*"), 0);
+    CHECK_INT(n_found(&k, "ws-a", "s-1"), 0);
+    CHECK_INT(n_found(&k, "", "s-1"), 0);
+    CHECK(!service_has_singleton(&k.r, SLICE_LIT("ws-a"), SLICE_LIT("one")));
+    again = kit_workspace(&k, "ws-a");
+    now = kit_client(&k, again, "carl");
+    kit_service(&k, now, "s-1", "t", "*");
+    CHECK(client_remove(&k.r, c) == NULL);
+    while (kit_turn(&k))
+        continue;
+    CHECK(client_find_any(&k.r, SLICE_LIT("ws-a/eve")) == eve);
+    CHECK(client_remove(&k.r, eve) == NULL);    /* the last to go: the old record with it */
+    CHECK_INT(n_found(&k, "ws-a", "s-1"), 1);
+    CHECK_INT(again->n_services, 1);
+    CHECK_INT(k.r.services.n_entries, 1);
+    CHECK(client_remove(&k.r, now) == again);
+    kit_deinit(&k);
+}
+
 CASE(the_registry_ends_with_services_on_the_way)
 {
     struct kit k;
@@ -216,7 +248,9 @@ CASE(the_registry_ends_with_services_on_the_way)
     kit_hurry(&k);
     client_remove(&k.r, c);
     workspace_remove(&k.r, w);
-    crowded(&k, kit_workspace(&k, "ws-a"), N_SERVICES);
+    w = kit_workspace(&k, "ws-a");
+    crowded(&k, w, N_SERVICES);
+    workspace_remove(&k.r, w);
     kit_deinit(&k);
     CHECK(list_is_empty(&k.loop.again));
 }
@@ -224,4 +258,5 @@ CASE(the_registry_ends_with_services_on_the_way)
 CASES(RUN(the_services_of_a_removed_client_are_freed_some_at_a_time_and_found_no_more),
       RUN(a_client_with_few_services_is_gone_at_once), RUN(who_comes_again_under_the_id_has_services_of_its_own),
       RUN(a_singleton_of_a_removed_client_is_in_nobodys_way), RUN(what_a_removed_client_took_is_free_at_once),
-      RUN(a_workspace_that_is_removed_may_be_made_again_while_services_go), RUN(the_registry_ends_with_services_on_the_way))
+      RUN(a_workspace_that_is_removed_may_be_made_again_while_services_go), RUN(who_is_in_a_workspace_that_is_removed_is_found_no_more),
+      RUN(the_registry_ends_with_services_on_the_way))
