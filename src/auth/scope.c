@@ -2,7 +2,7 @@
  * blanks, a grant, a binding, or anything else. What would read back as something else is never written: a workspace or an
  * extra with a blank in it would be a grant after the next parse, wherever it came from (a wish, an identity provider's id).
  *
- * A grant list is short (a token has at most 16 KiB), so it is searched in order. */
+ * A list that is read may be long: who writes it chooses how many grants it has. Once read it is searched in order. */
 #include "auth/scope.h"
 
 #include "base/memory.h"
@@ -31,6 +31,16 @@ void scope_deinit(struct scope *s)
     *s = (struct scope){0};
 }
 
+/* The array doubles, so that many in a row are copied a few times; scope_copy() makes the same room. */
+static size_t room_for(size_t n)
+{
+    size_t room = 1;
+
+    while (room < n)
+        room *= 2;
+    return room;
+}
+
 void scope_copy(const struct scope *s, struct scope *ret)
 {
     *ret = (struct scope){.has_extras = s->has_extras, .n_grants = s->n_grants, .n_extras = s->n_extras};
@@ -39,7 +49,7 @@ void scope_copy(const struct scope *s, struct scope *ret)
     if (s->client_id)
         ret->client_id = copy_slice(slice_of(s->client_id));
     if (s->n_grants)
-        ret->grants = mem_new(s->n_grants * sizeof(*s->grants));
+        ret->grants = mem_new(room_for(s->n_grants) * sizeof(*s->grants));
     for (size_t i = 0; i < s->n_grants; i++) {
         ret->grants[i].workspace = copy_slice(slice_of(s->grants[i].workspace));
         ret->grants[i].permission = s->grants[i].permission;
@@ -56,18 +66,56 @@ static void *grow(void *array, size_t n, size_t item_bytes)
     return mem_resize(array, (n + 1) * item_bytes);
 }
 
+static void strengthen(struct grant *g, enum permission p)
+{
+    if (g->permission < p)
+        g->permission = p;
+}
+
+static struct grant *append_grant(struct scope *s, struct slice workspace, enum permission p)
+{
+    size_t room = room_for(s->n_grants + 1);
+
+    if (room != room_for(s->n_grants) || !s->grants)
+        s->grants = mem_resize(s->grants, room * sizeof(*s->grants));
+    s->grants[s->n_grants] = (struct grant){copy_slice(workspace), p};
+    return &s->grants[s->n_grants++];
+}
+
+void scope_grants_begin(struct scope_grants *g, struct scope *s)
+{
+    g->scope = s;
+    map_init(&g->places);
+    ASSERT(!s->n_grants);
+}
+
+void scope_grants_add(struct scope_grants *g, struct slice workspace, enum permission p)
+{
+    uintptr_t place = (uintptr_t)map_find(&g->places, workspace);      /* from 1 on: the array moves as it grows */
+
+    if (place) {
+        strengthen(&g->scope->grants[place - 1], p);
+        return;
+    }
+    const struct grant *added = append_grant(g->scope, workspace, p);
+    (void)map_put(&g->places, slice_of(added->workspace), (void *)(uintptr_t)g->scope->n_grants);
+}
+
+void scope_grants_end(struct scope_grants *g)
+{
+    map_deinit(&g->places);
+}
+
 void scope_grant_slice(struct scope *s, struct slice workspace, enum permission p)
 {
     for (size_t i = 0; i < s->n_grants; i++) {
         struct grant *g = &s->grants[i];
         if (slice_is(workspace, g->workspace)) {
-            if (g->permission < p)
-                g->permission = p;
+            strengthen(g, p);
             return;
         }
     }
-    s->grants = grow(s->grants, s->n_grants, sizeof(*s->grants));
-    s->grants[s->n_grants++] = (struct grant){copy_slice(workspace), p};
+    (void)append_grant(s, workspace, p);
 }
 
 void scope_grant(struct scope *s, const char *workspace, enum permission p)
@@ -82,21 +130,23 @@ void scope_add_extra(struct scope *s, struct slice extra)
     s->has_extras = true;
 }
 
-static bool parse_grant(struct scope *s, struct slice item)
+static bool parse_grant(struct scope_grants *g, struct slice item)
 {
     struct slice workspace, letter;
     enum permission p;
 
     if (!slice_cut(item, '#', &workspace, &letter) || workspace.len == 0 || !permission_from_letter(letter, &p))
         return false;
-    scope_grant_slice(s, workspace, p);
+    scope_grants_add(g, workspace, p);
     return true;
 }
 
-static bool parse_item(struct scope *s, struct slice item)
+static bool parse_item(struct scope_grants *g, struct slice item)
 {
+    struct scope *s = g->scope;
+
     if (slice_starts(item, "ws:"))
-        return parse_grant(s, slice_from(item, 3));
+        return parse_grant(g, slice_from(item, 3));
     if (slice_starts(item, "cid:")) {
         replace(&s->client_id, slice_from(item, 4));
         return item.len > 4;
@@ -112,20 +162,23 @@ static bool parse_item(struct scope *s, struct slice item)
 int scope_parse(struct slice text, struct scope *ret)
 {
     struct slice rest = text;
+    struct scope_grants grants;
+    bool is_sound = true;
 
     *ret = (struct scope){.has_extras = true};
     if (slice_has_byte(text, '\0'))
         return SCOPE_BAD;
-    while (rest.len) {
+    scope_grants_begin(&grants, ret);
+    while (is_sound && rest.len) {
         struct slice item = rest, tail = {0};
         (void)slice_cut(rest, ' ', &item, &tail);       /* no blank: the rest is the last item */
         rest = tail;
-        if (item.len && !parse_item(ret, item)) {
-            scope_deinit(ret);
-            return SCOPE_BAD;
-        }
+        is_sound = !item.len || parse_item(&grants, item);
     }
-    return SCOPE_OK;
+    scope_grants_end(&grants);
+    if (!is_sound)
+        scope_deinit(ret);
+    return is_sound ? SCOPE_OK : SCOPE_BAD;
 }
 
 static bool is_one_word(struct slice text)

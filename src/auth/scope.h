@@ -1,6 +1,7 @@
 /* scope: the grammar of the scope claim, `ws:<id>#<letter> ... cid:<id> wid:<id> extras` (workspaces-and-auth 3.4). Pure. */
 #pragma once
 #include "auth/user.h"
+#include "base/map.h"
 
 enum { SCOPE_OK, SCOPE_BAD };
 
@@ -14,6 +15,14 @@ void scope_deinit(struct scope *s);
 void scope_copy(const struct scope *s, struct scope *ret);
 void scope_grant(struct scope *s, const char *workspace, enum permission p);    /* adds, or keeps the stronger */
 void scope_grant_slice(struct scope *s, struct slice workspace, enum permission p);
+/* Many in a row, in time that grows with their number alone; to a scope without grants, which nobody else changes until the end. */
+struct scope_grants {
+    struct scope *scope;
+    struct map places;          /* workspace -> its place in scope->grants, from 1 on */
+};
+void scope_grants_begin(struct scope_grants *g, struct scope *s);
+void scope_grants_add(struct scope_grants *g, struct slice workspace, enum permission p);
+void scope_grants_end(struct scope_grants *g);
 void scope_add_extra(struct scope *s, struct slice extra);                      /* unchecked; sets has_extras */
 /* Whether an extra scope may be minted: no blanks, not a grant in disguise (3.5, D-01). */
 bool scope_extra_is_valid(struct slice extra);

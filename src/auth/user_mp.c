@@ -84,17 +84,21 @@ static bool read_text(struct slice map, const char *key, char **ret)
 static bool read_grants(struct slice map, struct scope *s)
 {
     struct slice key, value, workspace, letter;
+    struct scope_grants grants;
     struct mp_iter it;
     enum permission p;
+    bool is_sound = true;
 
+    scope_grants_begin(&grants, s);
     mp_iter_init(&it, map);
-    while (mp_iter_pair(&it, &key, &value)) {
-        if (!mp_get_str(key, &workspace) || !mp_get_str(value, &letter) || !permission_from_letter(letter, &p) ||
-            slice_has_byte(workspace, '\0'))
-            return false;
-        scope_grant_slice(s, workspace, p);
+    while (is_sound && mp_iter_pair(&it, &key, &value)) {
+        is_sound = mp_get_str(key, &workspace) && mp_get_str(value, &letter) && permission_from_letter(letter, &p) &&
+                   !slice_has_byte(workspace, '\0');
+        if (is_sound)
+            scope_grants_add(&grants, workspace, p);
     }
-    return true;
+    scope_grants_end(&grants);
+    return is_sound;
 }
 
 static bool read_scope(struct slice map, struct scope *s)

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "harness/check.h"
 
@@ -73,5 +74,28 @@ CASE(many_items_are_kept)
     scope_deinit(&s);
 }
 
+/* Quadratic it was some seconds of the thread; by its own clock, whatever else the machine does. */
+CASE(reading_grants_takes_time_by_their_number_alone)
+{
+    enum { N = 100000 };
+    struct scope s;
+    struct buf text;
+
+    buf_init(&text, 0);
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < N; i++)
+            buf_add_fmt(&text, "ws:w-%d#%s ", i, round ? "rw" : "r");
+    }
+    uint64_t began = clock_thread_cpu_ns();
+    CHECK_INT(scope_parse(buf_slice(&text), &s), SCOPE_OK);
+    CHECK(clock_thread_cpu_ns() - began < 2000ull * 1000 * 1000);
+    CHECK_INT(s.n_grants, N);
+    CHECK_TEXT(s.grants[N - 1].workspace, "w-99999");
+    CHECK_INT(s.grants[0].permission, PERMISSION_READ_WRITE);
+    CHECK_INT(s.grants[N - 1].permission, PERMISSION_READ_WRITE);
+    scope_deinit(&s);
+    buf_deinit(&text);
+}
+
 CASES(RUN(the_claim_has_one_order), RUN(what_is_no_scope_is_refused), RUN(extras_cannot_be_grants_in_disguise),
-      RUN(many_items_are_kept))
+      RUN(many_items_are_kept), RUN(reading_grants_takes_time_by_their_number_alone))
