@@ -51,18 +51,6 @@ bool explain_read(struct explain_case *c, struct refusal *r)
 
 /* ---- who ---- */
 
-/* What a fresh login of a person brings (3.1). */
-static void add_own_grants(struct user *u)
-{
-    char personal[USER_WORKSPACE_MAX];
-
-    user_personal_workspace(u, personal);
-    if (!u->parent && !u->is_anonymous)
-        scope_grant(&u->scope, personal, PERMISSION_ADMIN);
-    if (user_has_role(u, "admin"))
-        scope_grant(&u->scope, "*", PERMISSION_ADMIN);
-}
-
 /* Somebody who is here is who they said when they came; their client in the workspace asked
  * about comes first. */
 static const struct client *find_connected(const struct explain_case *c, struct slice id)
@@ -98,7 +86,7 @@ static bool take_id(struct explain_case *c, struct slice id, struct refusal *r)
         c->is_connected = true;
     } else if (user_id_is_valid(id)) {
         c->user = user_new(id);
-        add_own_grants(c->user);
+        user_add_own_grants(c->user);       /* as a fresh login of that person */
     } else {
         return refuse(r, "ValueError", "That is neither a user id nor a token");
     }
@@ -118,7 +106,7 @@ bool explain_person(struct explain_case *c, struct slice who, struct refusal *r)
                       "A user map has an id, and roles, email, parent and scope as they are shown");
     c->is_connected = mp_find(who, "scope", &scope) && mp_is(scope, MP_MAP);
     if (!c->is_connected)
-        add_own_grants(c->user);
+        user_add_own_grants(c->user);
     c->has_token = !c->user->is_anonymous;
     return true;
 }
@@ -151,7 +139,8 @@ static char *entry_of(const struct explain_case *c)
         return copy(c->workspace);
     if (is_there)
         return copy(slice_of(s->current_workspace));
-    return c->user->is_anonymous && !c->is_connected ? copy(SLICE_LIT("ws-anonymous")) : NULL;
+    /* Of somebody who has never logged in too a token says where it acts. */
+    return c->user->is_anonymous && !c->is_connected && !c->has_token ? copy(SLICE_LIT("ws-anonymous")) : NULL;
 }
 
 static void rehearse(struct explain_case *c)

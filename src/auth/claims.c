@@ -127,19 +127,6 @@ static int read_scope(struct slice claims, struct user *u, char ret_error[TOKEN_
     return TOKEN_OK;
 }
 
-/* Grants that follow from who somebody is, not from the text of the token (3.6). */
-static void add_own_grants(struct user *u)
-{
-    char personal[USER_WORKSPACE_MAX];
-
-    user_personal_workspace(u, personal);
-    /* An id with a blank in it has no personal workspace, and must not get one that reads as two grants in the next token. */
-    if (!u->parent && scope_workspace_is_writable(slice_of(personal)))
-        scope_grant(&u->scope, personal, PERMISSION_ADMIN);
-    if (user_has_role(u, "admin"))
-        scope_grant(&u->scope, "*", PERMISSION_ADMIN);
-}
-
 static int read_user(const struct token_keys *keys, struct slice claims, struct user **ret, char ret_error[TOKEN_ERROR_MAX])
 {
     struct slice sub;
@@ -159,7 +146,7 @@ static int read_user(const struct token_keys *keys, struct slice claims, struct 
         user_unref(u);
         return r;
     }
-    add_own_grants(u);
+    user_add_own_grants(u);
     *ret = u;
     return TOKEN_OK;
 }
@@ -260,7 +247,7 @@ int claims_from_user(struct slice map, struct token *ret, char ret_error[TOKEN_E
         u->parent = mem_free(u->parent);
     lineage_deinit(&u->lineage);
     settle_workspace(u);
-    add_own_grants(u);
+    user_add_own_grants(u);
     if (claims_check_foreign(u, ret_error) != TOKEN_OK) {
         user_unref(u);
         return TOKEN_INVALID;

@@ -75,6 +75,18 @@ void user_add_role(struct user *u, struct slice role)
         u->is_anonymous = true;
 }
 
+void user_add_own_grants(struct user *u)
+{
+    char personal[USER_WORKSPACE_MAX];
+
+    user_personal_workspace(u, personal);
+    /* An id with a blank in it has no personal workspace, and must not get one that reads as two grants in the next token. */
+    if (!u->parent && scope_workspace_is_writable(slice_of(personal)))
+        scope_grant(&u->scope, personal, PERMISSION_ADMIN);
+    if (user_has_role(u, "admin"))
+        scope_grant(&u->scope, "*", PERMISSION_ADMIN);
+}
+
 /* The count is not part of the value: whoever may look at a user may hold it. */
 static struct user *countable(const struct user *u)
 {

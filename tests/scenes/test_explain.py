@@ -127,3 +127,33 @@ async def test_questions_that_make_no_sense(hub, start_server):
     assert told["rule"] == "no-workspace" and told["allowed"] is False
     assert (await admin.explain("ada", "ws-user-ada", "none"))["rule"] == "no-service"
     assert (await admin.explain("ada", "ws-user-ada", "~"))["allowed"] is True
+
+
+@pytest.mark.req("S-127")
+@pytest.mark.parametrize("roles", ((), ("anonymous",), ("user",)))
+async def test_what_it_says_of_a_token_is_what_the_server_does(hub, start_server, roles):
+    """Of a token without a role too, as `hyphad generate-token` makes them when it is told none."""
+    admin = await asker(hub, start_server)
+    ada = await user(hub, "ada")
+    token = login("bob", "ws:ws-user-bob#rw wid:ws-user-bob", roles=roles)
+    bob = await hub.raw("bob", token=token)
+    for owner in (ada, bob):
+        await owner.register("mine", {"f": lambda: 1})
+
+    async def is_done(name, *args):
+        try:
+            await bob.manage(name, *args)
+            return True
+        except RpcError as error:
+            assert "ermission" in str(error) or "registered user" in str(error), error
+            return False
+    for workspace in (bob.workspace, ada.workspace):
+        for operation, call in (("get_service", ("get_service", f"{workspace}/mine")),
+                                ("list_services", ("list_services", {"workspace": workspace})),
+                                ("generate_token", ("generate_token", {"workspace": workspace}))):
+            service = "mine" if operation == "get_service" else None
+            told = await admin.explain(token, workspace, service, operation)
+            assert told["allowed"] == await is_done(*call), (workspace, operation, told)
+            assert told["acts_in"] == bob.workspace
+    told = await admin.explain(token, "bob-made", None, "create_workspace")
+    assert told["allowed"] == await is_done("create_workspace", {"id": "bob-made"}), told
