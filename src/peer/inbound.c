@@ -20,6 +20,7 @@
 #include "peer/peer.h"
 #include "peer/pressure.h"
 #include "peer/probe.h"
+#include "peer/refresh.h"
 #include "peer/speaker.h"
 #include "peer/uploads.h"
 #include "peer/watch.h"
@@ -277,22 +278,6 @@ int peer_binary(struct peer *p, const struct speaker_proof *shown, const struct 
     return SPEAKER_OK;
 }
 
-static void send_new_token(struct peer *p)
-{
-    char *token = login_reconnection_token(p);
-    struct buf b;
-
-    if (!token)
-        return;
-    buf_init(&b, 0);
-    buf_add_text(&b, "{\"type\":\"reconnection_token\",\"reconnection_token\":");
-    json_add_text(&b, slice_of(token));
-    buf_add_byte(&b, '}');
-    p->via->send_text(p, buf_slice(&b));
-    buf_deinit(&b);
-    mem_free(token);
-}
-
 int peer_control(struct peer *p, const struct speaker_proof *shown, struct slice type)
 {
     int allowed = speaker_may_act(p, shown);
@@ -304,7 +289,7 @@ int peer_control(struct peer *p, const struct speaker_proof *shown, struct slice
     if (slice_is(type, "ping"))
         p->via->send_text(p, SLICE_LIT("{\"type\":\"pong\"}"));
     else if (slice_is(type, "refresh_token"))
-        send_new_token(p);
+        refresh_ask(p);
     else
         loop_count(p->pl->loop, METRIC_TEXTS_IGNORED, 1);
     return SPEAKER_OK;

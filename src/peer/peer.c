@@ -19,6 +19,7 @@
 #include "peer/login_queue.h"
 #include "peer/pressure.h"
 #include "peer/probe.h"
+#include "peer/refresh.h"
 #include "peer/uploads.h"
 #include "peer/watch.h"
 
@@ -257,6 +258,7 @@ void peer_loop_init(struct peer_loop *pl, struct loop *loop, struct router *rout
     *pl = (struct peer_loop){.loop = loop, .router = router, .hub = hub};
     list_init(&pl->peers);
     login_queue_init(pl);
+    refresh_init(pl);
     pressure_init(pl);
     watch_loop_init(pl);
 }
@@ -265,6 +267,7 @@ void peer_loop_deinit(struct peer_loop *pl)
 {
     ASSERT(list_is_empty(&pl->peers));
     login_queue_deinit(pl);
+    refresh_deinit(pl);
     timer_stop(pl->loop, &pl->look_again);
     timer_stop(pl->loop, &pl->settle);
     watch_loop_deinit(pl);

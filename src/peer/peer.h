@@ -44,6 +44,8 @@ struct peer_loop {
     struct deferred starts;         /* gives them their places */
     size_t n_waiting;
     unsigned n_logins;              /* GREETING and JOINING */
+    struct list refreshes;          /* struct refresh.link of refresh.c: who waits for a new reconnection token */
+    struct deferred refresh;        /* gives them theirs */
     struct map watched, watches;    /* of watch.c */
     struct router_watcher on_gone;
     bool is_draining;
@@ -87,10 +89,11 @@ struct peer {
     struct timer rate_timer;        /* running while the message rate holds it back */
     struct account *account;        /* holds a reference; a leaf: what this peer has under way */
     struct ring early;              /* messages that arrived before connection_info was sent */
-    enum peer_state state;
-    bool is_held, is_rate_held;     /* why it is not read */
-    bool is_read_only;              /* from JOINING on */
-    bool is_overdrawn;              /* it ends: its account holds no more answers, and it takes none */
+    enum peer_state state : 8;      /* bits: there is one of these records for every connection */
+    bool is_held : 1, is_rate_held : 1;     /* why it is not read */
+    bool is_read_only : 1;          /* from JOINING on */
+    bool is_overdrawn : 1;          /* it ends: its account holds no more answers, and it takes none */
+    uint32_t refresh_whole_s;       /* of refresh.c: loop time at which it may ask as often as a new one */
     /* from JOINING on */
     struct user *user;
     char *full_id;                  /* owned, "ws/client" */

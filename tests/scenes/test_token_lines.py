@@ -270,3 +270,26 @@ async def test_what_has_expired_is_revoked_as_long_as_something_of_it_lives(hub,
     assert await status_of(server, worker) == 401
     assert "revoked" in (await hub.refused({"client_id": "works", "token": worker})).message
     assert await other.manage("echo", 1) == 1
+
+
+@pytest.mark.differs("the original signs as many as are asked for")
+@pytest.mark.req("S-123")
+async def test_new_reconnection_tokens_are_signed_at_a_rate(hub, server):
+    """Over both transports, for each client by itself; pings and calls between them are answered."""
+    token = login("ada")
+    ada, stream = await hub.raw("ada", token=token), await Stream.open(server, token, client_id="s1")
+    for _ in range(30):
+        await ada.send_text({"type": "refresh_token"})
+        assert (await stream.post({"type": "refresh_token"}, token=token)).status_code == 200
+    words = "Too many new reconnection tokens asked for, try again in "
+    for take in (lambda kind: ada.text(lambda t: t.get("type") == kind), stream.control):
+        made = [await take("reconnection_token") for _ in range(4)]
+        assert all(tokens.claims(t["reconnection_token"])["exp"] <= tokens.claims(token)["exp"] for t in made)
+        told = [(await take("error"))["message"] for _ in range(20)]
+        assert all(t.startswith(words) and 0 < int(t.removeprefix(words).split()[0]) <= 10 for t in told), told
+    assert await ada.manage("echo", 1) == 1
+    assert server.metric("hyphad_refreshes_refused_total") >= 40
+    other = await hub.raw("other", token=login("ada"))
+    await other.send_text({"type": "refresh_token"})
+    assert await other.text(lambda t: t.get("type") == "reconnection_token")
+    await stream.close()
