@@ -256,11 +256,12 @@ struct terms {
     const struct lineage *lineage;      /* of who makes it; NULL: it descends from nothing */
     bool is_continuation;
     int64_t life_s;
+    int64_t until;                      /* Unix seconds it does not outlive, though a second may pass until it is signed; 0: none */
 };
 
 static void add_claims(const struct token_keys *keys, const struct user *user, const struct terms *terms, struct buf *b)
 {
-    int64_t now = clock_wall_ms() / 1000;
+    int64_t now = clock_wall_ms() / 1000, end = now + terms->life_s;
     struct mp_open map;
 
     mp_open_map(&map, b);
@@ -268,7 +269,7 @@ static void add_claims(const struct token_keys *keys, const struct user *user, c
     claim_text(&map, "sub", user->id);
     claim_text(&map, "aud", keys->audience);
     claim_int(&map, "iat", now);
-    claim_int(&map, "exp", now + terms->life_s);
+    claim_int(&map, "exp", terms->until && terms->until < end ? terms->until : end);
     claim_scope(&map, terms->scope);
     claim_text(&map, "gty", "client-credentials");
     claim_person(&map, keys->name_space, user);
@@ -330,7 +331,8 @@ int64_t token_life(const struct token_keys *keys, const struct user *maker, enum
 char *token_mint_from(const struct token_keys *keys, const struct user *maker, const struct user *user, const struct scope *scope,
                       int64_t life_s)
 {
-    struct terms terms = {.scope = scope, .lineage = &maker->lineage, .life_s = token_life(keys, maker, TOKEN_CHILD, life_s)};
+    struct terms terms = {.scope = scope, .lineage = &maker->lineage, .until = maker->lineage.until,
+                          .life_s = token_life(keys, maker, TOKEN_CHILD, life_s)};
 
     return terms.life_s > 0 ? mint(keys, user, &terms) : NULL;
 }
@@ -338,7 +340,7 @@ char *token_mint_from(const struct token_keys *keys, const struct user *maker, c
 char *token_mint_reconnection(const struct token_keys *keys, const struct user *user, int64_t life_s)
 {
     struct terms terms = {.scope = &user->scope, .lineage = &user->lineage, .is_continuation = true,
-                          .life_s = token_life(keys, user, TOKEN_RECONNECTION, life_s)};
+                          .until = user->lineage.until, .life_s = token_life(keys, user, TOKEN_RECONNECTION, life_s)};
 
     return terms.life_s > 0 ? mint(keys, user, &terms) : NULL;
 }

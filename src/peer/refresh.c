@@ -100,6 +100,10 @@ void refresh_ask(struct peer *p)
         greeting_refuse(p, slice_make(text, (size_t)n));
         return;
     }
+    if (list_is_empty(&pl->refreshes) && !loop_is_late(pl->loop)) {
+        send_new_token(p);
+        return;
+    }
     struct refresh *r = MEM_NEW(struct refresh);
     r->peer = p->endpoint.handle;
     list_init(&r->link);

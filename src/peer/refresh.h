@@ -10,6 +10,6 @@ enum { REFRESH_EVERY_S = 10, REFRESH_BURST = 4 };
 
 void refresh_init(struct peer_loop *pl);
 void refresh_deinit(struct peer_loop *pl);
-/* Answered in a later turn, when the peer is still there; at once, with an error that says when to try again, when it asks too often. Not
- * answered: its login has ended meanwhile, so it cannot connect again (token_life). */
+/* Answered now, or in a later turn when this one has no time left; with an error that says when to try again when it asks too often. Not
+ * answered: it came by a child token that has ended, so it cannot connect again (token_life). */
 void refresh_ask(struct peer *p);
