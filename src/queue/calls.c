@@ -2,7 +2,10 @@
  * Everything is checked before anything changes. (workspaces-and-auth 13, D-27) */
 #include <stdio.h>
 
+#include "base/held.h"
+#include "base/memory.h"
 #include "config/config.h"
+#include "loop/work.h"
 #include "manager/access.h"
 #include "manager/showable.h"
 #include "peer/hub.h"
@@ -251,29 +254,82 @@ static bool read_n(const struct rpc_call *call, int64_t *ret, struct refusal *r)
            refuse(r, "ValueError", "Invalid n: it must be 1 to %d", PEEK_MAX);
 }
 
+/* A hundred tasks may be 25 MB to copy, so they are copied over turns. Tasks may come and go meanwhile: the next is found by its number. */
+struct peek {
+    struct work work;
+    struct queues *queues;
+    struct rpc_call *call;
+    uint64_t next; /* number */
+    int64_t n_left;
+    struct held_buf out;
+    struct mp_open list; /* in out */
+    bool has_gone;
+};
+
+static const struct queue_task *peek_next(const struct peek *p)
+{
+    const struct workspace *w = workspace_find(&p->queues->hub->registry, p->call->workspace);
+    const struct queue *q = w ? find(p->queues, w, call_text(p->call, 0)) : NULL;
+
+    for (const struct list *it = q ? q->tasks.next : NULL; it && it != &q->tasks; it = it->next) {
+        const struct queue_task *t = LIST_ENTRY(it, const struct queue_task, link);
+        if (t->number >= p->next)
+            return t;
+    }
+    return NULL;
+}
+
+static bool peek_step(struct work *w)
+{
+    struct peek *p = CONTAINER_OF(w, struct peek, work);
+    const struct queue_task *t =
+        p->has_gone || p->out.b.is_failed || !p->n_left ? NULL : peek_next(p);
+
+    if (!t)
+        return false;
+    mp_item(&p->list);
+    mp_add_raw(&p->out.b, queue_task_value(t));
+    p->next = t->number + 1;
+    p->n_left--;
+    return true;
+}
+
+static void peek_done(struct work *w)
+{
+    struct peek *p = CONTAINER_OF(w, struct peek, work);
+
+    mp_close(&p->list);
+    reply_buf(p->call, &p->out.b);
+    held_buf_deinit(&p->out);
+    mem_free(p);
+}
+
+static void peek_gone(struct rpc_call *call)
+{
+    ((struct peek *)call->state)->has_gone = true;
+}
+
 static void do_peek(struct rpc_call *call, void *arg)
 {
     struct queues *qs = arg;
-    struct mp_open list;
     struct refusal r;
-    struct buf b;
     int64_t n = 1;
-    const struct workspace *w = begin(qs, call, PERMISSION_READ, &r);
 
-    if (!w || !read_n(call, &n, &r)) {
+    if (!begin(qs, call, PERMISSION_READ, &r) || !read_n(call, &n, &r)) {
         reply_refusal(call, &r);
         return;
     }
-    const struct queue *q = find(qs, w, call_text(call, 0));
-    buf_init(&b, 0);
-    mp_open_array(&list, &b);
-    for (struct list *it = q ? q->tasks.next : NULL; it && it != &q->tasks && n > 0;
-         it = it->next, n--) {
-        mp_item(&list);
-        mp_add_raw(&b, queue_task_value(LIST_ENTRY(it, struct queue_task, link)));
-    }
-    mp_close(&list);
-    reply_buf(call, &b);
+    struct peek *p = MEM_NEW(struct peek);
+    *p = (struct peek){.work = {.step = peek_step, .done = peek_done, .at_once = 1},
+                       .queues = qs,
+                       .call = call,
+                       .n_left = n};
+    held_buf_init(&p->out, 0, rpc_call_payer(call));
+    mp_open_array(&p->list, &p->out.b);
+    call->state = p;
+    call->on_gone = peek_gone;
+    work_init(&p->work, qs->hub->loop, &qs->works);
+    work_start(&p->work);
 }
 
 #define NAME                                                                                       \

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "loop/work.h"
 #include "manager/manager.h"
 #include "peer/hub.h"
 #include "queue/queue_room.h"
@@ -118,6 +119,7 @@ struct queues *queue_open(struct manager *m)
     qs->manager = m;
     qs->next_number = 1;
     map_init(&qs->shelves);
+    list_init(&qs->works);
     build_service(qs);
     qs->watch.on_workspace_going = on_workspace_going;
     list_init(&qs->watch.link);
@@ -174,6 +176,7 @@ void queue_close(struct queues *qs)
         return;
     if (qs->is_offered)
         manager_withdraw(qs->manager, MANAGER_PUBLIC, &qs->service);
+    works_end(&qs->works);
     list_unlink(&qs->watch.link);
     qs->manager = NULL;
     qs->is_closed = true;

@@ -17,6 +17,7 @@ struct queues {
     struct rpc_service service;
     struct held_buf config; /* encoded: what service.config points to */
     struct registry_watch watch;
+    struct list works; /* struct work: peeks under way */
     uint64_t next_number;
     unsigned n_asked; /* of the store: what it has yet to answer */
     bool is_offered, is_draining, is_closed;

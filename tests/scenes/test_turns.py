@@ -426,7 +426,10 @@ async def tasks(t):
     queue = (await raw.manage("get_service_info", "public/queue"))["id"].split(":")[0]
     for at in range(0, t.n(4000), 100):
         await asyncio.gather(*(tolerant(raw.call("services.queue.push", "jobs", {"x": [None] * 3000}, to=queue)) for _ in range(100)))
-    await tolerant(raw.call("services.queue.peek", "jobs", 100_000, to=queue, timeout=60))
+    for at in range(0, 100, 10):
+        await asyncio.gather(*(raw.call("services.queue.push", "long", {"x": "y" * t.n(250_000)}, to=queue, timeout=60) for _ in range(10)))
+    long = await raw.call("services.queue.peek", "long", 100, to=queue, timeout=60)
+    assert [len(task["x"]) for task in long] == [t.n(250_000)] * 100
     await tolerant(raw.call("services.queue.push", "jobs", {"x": [None] * t.n(4 * MB)}, to=queue, timeout=60))
     await raw.shut()
 
