@@ -261,20 +261,29 @@ void queue_close_down(struct queue *q, const char *why)
     }
 }
 
-void queue_wipe(struct queues *qs, struct queue *q, const char *why)
+static void forget_task(struct queues *qs, struct queue_task *t)
 {
-    bool is_durable = q->shelf->is_durable;
+    if (t->queue->shelf->is_durable)
+        queue_task_unstore(qs, t, NULL, NULL);
+    queue_task_leave(t);
+    if (!t->is_awaited)
+        queue_task_free(t);
+}
 
+void queue_leave(struct queues *qs, struct queue *q, const char *why)
+{
     refuse_waiting(q, why);
-    while (first_task(q))
-        queue_task_hide(first_task(q));
-    while (!list_is_empty(&q->busy)) {
-        struct queue_task *t = LIST_ENTRY(q->busy.next, struct queue_task, link);
-        if (is_durable)
-            queue_task_unstore(qs, t, NULL, NULL);
-        queue_task_leave(t);
-        if (!t->is_awaited)
-            queue_task_free(t);
-    }
-    queue_drop_if_idle(q);
+    while (!list_is_empty(&q->busy))
+        forget_task(qs, LIST_ENTRY(q->busy.next, struct queue_task, link));
+}
+
+bool queue_wipe_one(struct queues *qs, struct queue *q)
+{
+    struct queue_task *t = first_task(q);
+
+    if (!t)
+        return false;
+    queue_task_hide(t);
+    forget_task(qs, t);
+    return true;
 }

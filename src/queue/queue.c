@@ -56,26 +56,40 @@ void queues_answered(struct queues *qs)
     free_if_done(qs);
 }
 
-static struct queue *any_queue(const struct shelf *s, size_t *cursor)
-{
-    struct slice name;
-    void *q;
+enum { AT_ONCE = 8 }; /* tasks between two looks at the clock */
 
-    return map_next(&s->queues, cursor, &name, &q) ? q : NULL;
+/* One task, or one queue that has none left, and its shelf with the last. */
+static bool wipe_step(struct work *w)
+{
+    struct queues *qs = CONTAINER_OF(w, struct queues, wiping);
+
+    if (list_is_empty(&qs->leaving))
+        return false;
+    struct queue *q = LIST_ENTRY(qs->leaving.next, struct queue, leaving);
+    struct shelf *s = q->shelf;
+    if (queue_wipe_one(qs, q))
+        return true;
+    list_unlink(&q->leaving);
+    queue_drop_if_idle(q);
+    if (shelf_is_empty(s))
+        shelf_free(s);
+    return true;
 }
 
+/* How many tasks there are its members have chosen. Nothing finds them from here on: a workspace made again has a shelf of its own. */
 static void on_workspace_going(struct registry_watch *watch, const struct workspace *w)
 {
     struct queues *qs = CONTAINER_OF(watch, struct queues, watch);
-    struct shelf *s = map_find(&qs->shelves, slice_of(w->id));
+    struct shelf *s = map_take(&qs->shelves, slice_of(w->id));
     size_t cursor = 0;
+    struct slice name;
+    void *q;
 
-    if (!s)
-        return;
-    /* Each wiped queue leaves the map, so the walk begins anew. */
-    for (struct queue *q; (q = any_queue(s, &cursor)); cursor = 0)
-        queue_wipe(qs, q, "The workspace was removed");
-    queues_drop_if_empty(qs, s);
+    while (s && map_next(&s->queues, &cursor, &name, &q)) {
+        queue_leave(qs, q, "The workspace was removed");
+        list_link(&qs->leaving, &((struct queue *)q)->leaving);
+    }
+    work_start(&qs->wiping);
 }
 
 static void build_service(struct queues *qs)
@@ -120,6 +134,9 @@ struct queues *queue_open(struct manager *m)
     qs->next_number = 1;
     map_init(&qs->shelves);
     list_init(&qs->works);
+    list_init(&qs->leaving);
+    qs->wiping = (struct work){.step = wipe_step, .at_once = AT_ONCE};
+    work_init(&qs->wiping, qs->hub->loop, NULL);
     build_service(qs);
     qs->watch.on_workspace_going = on_workspace_going;
     list_init(&qs->watch.link);
@@ -177,6 +194,9 @@ void queue_close(struct queues *qs)
     if (qs->is_offered)
         manager_withdraw(qs->manager, MANAGER_PUBLIC, &qs->service);
     works_end(&qs->works);
+    work_stop(&qs->wiping);
+    while (wipe_step(&qs->wiping))
+        continue;
     list_unlink(&qs->watch.link);
     qs->manager = NULL;
     qs->is_closed = true;

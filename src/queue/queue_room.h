@@ -1,6 +1,7 @@
 /* queue_room: the inside of struct queues, for the files of this room only. Hub loop. */
 #pragma once
 #include "base/buf.h"
+#include "loop/work.h"
 #include "manager/reply.h"
 #include "queue/queue.h"
 #include "queue/shelf.h"
@@ -18,6 +19,8 @@ struct queues {
     struct held_buf config; /* encoded: what service.config points to */
     struct registry_watch watch;
     struct list works; /* struct work: peeks under way */
+    struct list leaving; /* struct queue: of workspaces that have gone; found by nothing */
+    struct work wiping;  /* of them */
     uint64_t next_number;
     unsigned n_asked; /* of the store: what it has yet to answer */
     bool is_offered, is_draining, is_closed;
@@ -40,8 +43,10 @@ void queue_tasks_load(struct queues *qs, void (*loaded)(struct queues *qs, bool 
 void queue_push(struct queues *qs, struct queue *q, struct rpc_call *call, struct slice task);
 /* Answers with the next task, or when there is none, after the wait (0: at once) with nil. */
 void queue_pop(struct queues *qs, struct queue *q, struct rpc_call *call, uint64_t wait_ms);
-/* Its workspace goes: who waits is told why, what is there is forgotten, by the store too. */
-void queue_wipe(struct queues *qs, struct queue *q, const char *why);
+/* Its workspace goes: who waits is told why, and what the store is being asked about is nobody's. */
+void queue_leave(struct queues *qs, struct queue *q, const char *why);
+/* Then: its next task is forgotten, by the store too. False: there was none. */
+bool queue_wipe_one(struct queues *qs, struct queue *q);
 /* Who waits is told why, and waits no more. The queue may be gone then. */
 void queue_refuse_waiting(struct queues *qs, struct queue *q, const char *why);
 /* The server goes: who waits is told why, what is there stays with the store. What the store is

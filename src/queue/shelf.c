@@ -68,6 +68,7 @@ struct queue *queue_get(struct shelf *s, struct slice name, struct slice user)
     list_init(&q->tasks);
     list_init(&q->busy);
     list_init(&q->pops);
+    list_init(&q->leaving);
     holders_init(&q->pushers);
     holding_take(&s->names, &q->name_of, user, 1);
     map_put(&s->queues, queue_name(q), q);

@@ -32,6 +32,7 @@ struct queue {
     struct list busy;  /* in no order */
     size_t n_tasks, n_busy;
     struct list pops; /* struct pop: waiting, the longest first */
+    struct list leaving; /* among those whose workspace has gone, and whose tasks go over turns */
     struct holders pushers; /* tasks */
     struct holding name_of; /* in the shelf's: of who has made it */
     size_t name_len;

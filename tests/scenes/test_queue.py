@@ -253,6 +253,30 @@ async def test_a_restart_keeps_the_order_and_drops_what_is_nobodys(hub, start_se
     assert await (await queue_of(await member_of(hub, ada, "ada-gone"))).length("jobs") == 0
 
 
+@pytest.mark.differs("tasks are durable here")
+@pytest.mark.parametrize("persistent", (True, False))
+async def test_the_tasks_of_a_workspace_that_goes_are_not_those_of_one_made_again(hub, server, persistent):
+    """They are freed over turns: many enough for some, and looked for at once."""
+    ada, name = await user(hub, "ada"), f"ada-again-{str(persistent).lower()}"
+    before = server.metric("hyphad_queue_tasks")
+    for n in range(2):
+        await ada.manage("create_workspace", {"id": name, "name": name, "persistent": persistent})
+        q = await queue_of(await member_of(hub, ada, name))
+        assert await q.length("jobs") == 0
+        await asyncio.gather(*(q.push("jobs", {"n": i}) for i in range(1000)))
+        await q.push("more", {"n": n})
+        await ada.manage("delete_workspace", name)
+    await ada.manage("create_workspace", {"id": name, "name": name, "persistent": persistent})
+    q = await queue_of(await member_of(hub, ada, name))
+    await q.push("jobs", {"n": "new"})
+    assert await q.peek("jobs", 9) == [{"n": "new"}]
+    assert await q.length("more") == 0
+    await ada.manage("delete_workspace", name)
+    async with asyncio.timeout(30):
+        while server.metric("hyphad_queue_tasks") != before:
+            await ada.manage("echo", 1)
+
+
 async def member_of(hub, owner, workspace):
     token = await owner.manage("generate_token", {"workspace": workspace, "permission": "read_write"})
     return await hub.raw(hub.name("in"), token=token, workspace=workspace)

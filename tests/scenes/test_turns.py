@@ -346,6 +346,16 @@ async def lists_of_services(t):
     await raw.shut()
 
 
+@an_open_input
+async def searches_of_everything(t):
+    """Without words there is no index to ask: all services are looked at, and ordered."""
+    raw = await throng(t, t.n(10_000))
+    for more in ({}, {"order_by": "description"}, {"filters": {"type": "thing"}}):
+        found = await tolerant(raw.manage("search_services", limit=1000, pagination=True, **more))
+        assert found is None or found["total"] >= t.n(10_000)
+    await raw.shut()
+
+
 @an_input
 async def event_types(t):
     """As many as one call may name, far more than one client may hear."""
@@ -432,6 +442,20 @@ async def tasks(t):
     assert [len(task["x"]) for task in long] == [t.n(250_000)] * 100
     await tolerant(raw.call("services.queue.push", "jobs", {"x": [None] * t.n(4 * MB)}, to=queue, timeout=60))
     await raw.shut()
+
+
+@an_input
+async def tasks_whose_workspace_goes(t):
+    ada = await user(t.hub, "ada")
+    await ada.manage("create_workspace", {"id": "ada-lab", "name": "ada-lab", "persistent": True})
+    inside = await t.hub.raw("inside", token=await ada.manage("generate_token", {"workspace": "ada-lab"}), workspace="ada-lab")
+    queue = (await inside.manage("get_service_info", "public/queue"))["id"].split(":")[0]
+    for at in range(0, t.n(20_000), 200):
+        await asyncio.gather(*(inside.call("services.queue.push", "jobs", {"x": at}, to=queue, timeout=60) for _ in range(200)))
+    await ada.call("services.default.delete_workspace", "ada-lab", timeout=60)
+    await turns_pass(ada)
+    await ada.shut()
+    await inside.shut()
 
 
 # ---- crowds ----------------------------------------------------------------------------------------------------
