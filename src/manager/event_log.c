@@ -40,6 +40,7 @@ static struct journal_limits limits_of(const struct hub *h)
                                    .bytes_per_owner = c->event_log_user_bytes,
                                    .bytes_per_workspace = c->event_log_max_bytes,
                                    .bytes = c->event_log_total_bytes,
+                                   .waiting = c->event_log_queue,
                                    .since_us = c->event_log_keep_ms
                                                    ? now_us() - (int64_t)c->event_log_keep_ms * 1000
                                                    : INT64_MIN};
@@ -66,8 +67,9 @@ static void add_owner(struct buf *b, const struct user *u)
         buf_add_fmt(b, "user:%s", user_effective_id(u));
 }
 
-static void append(struct hub *h, const struct rpc_call *call, struct slice type, struct slice data,
-                   store_done *done, void *arg)
+/* False: too many wait. */
+MUST_CHECK static bool append(struct hub *h, const struct rpc_call *call, struct slice type, struct slice data,
+                              store_done *done, void *arg)
 {
     struct journal_limits limits = limits_of(h);
     struct buf owner;
@@ -78,17 +80,19 @@ static void append(struct hub *h, const struct rpc_call *call, struct slice type
                                     .workspace = call->workspace,
                                     .user = slice_of(call->user->id),
                                     .owner = buf_slice(&owner),
+                                    .is_stranger = call->user->is_anonymous,
                                     .type = type,
                                     .data = data};
 
-    journal_append(h->store, &row, &limits, done, arg);
+    bool ok = journal_append(h->store, &row, &limits, done, arg);
     buf_deinit(&owner);
+    return ok;
 }
 
 void event_log_note(struct event_log *log, const struct rpc_call *call, struct slice type,
                     struct slice data)
 {
-    append(log->hub, call, type, data, NULL, NULL);
+    (void)!append(log->hub, call, type, data, NULL, NULL);  /* a lost one is counted */
 }
 
 static bool is_plain(struct slice text)
@@ -130,8 +134,8 @@ static void write_row(struct hub *h, struct rpc_call *call, enum access_operatio
 
     if (!access_allows(call, o, &r) || !check_type(type, &r) || !check_data(h, data, &r))
         reply_refusal(call, &r);
-    else
-        append(h, call, type, data, on_written, call);
+    else if (!append(h, call, type, data, on_written, call))
+        rpc_reject(call, "RuntimeError", "Too many events wait to be written, please retry (--event-log-queue)");
 }
 
 void do_log(struct rpc_call *call, void *arg)
@@ -272,6 +276,7 @@ static bool read_question(const struct hub *h, const struct rpc_call *call, bool
 
     *ret = (struct journal_query){.workspace = call->workspace,
                                   .user = slice_of(call->user->id),
+                                  .is_stranger = call->user->is_anonymous,
                                   .type = call_text(call, 0),
                                   .from_us = since_us,
                                   .to_us = INT64_MAX,

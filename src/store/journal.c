@@ -31,7 +31,6 @@ static struct store_op *journal_op_new(struct store *s, enum store_op_kind kind,
 {
     struct buf key;
 
-    ASSERT(s->ops == &store_engine_ops);
     buf_init(&key, 0);
     for (unsigned i = 0; i < TEXTS; i++)
         buf_add_slice(&key, texts[i]);
@@ -42,14 +41,35 @@ static struct store_op *journal_op_new(struct store *s, enum store_op_kind kind,
     return op;
 }
 
-void journal_append(struct store *s, const struct journal_row *row,
+static struct store_engine *engine_of(struct store *s)
+{
+    ASSERT(s->ops == &store_engine_ops);
+    return CONTAINER_OF(s, struct store_engine, base)->journal;
+}
+
+static bool is_full(const struct store_engine *e, const struct journal_row *row, const struct journal_limits *limits)
+{
+    size_t share = limits->waiting / JOURNAL_SHARE + 1;
+
+    return limits->waiting && (e->owners.n >= limits->waiting || holders_of(&e->owners, row->owner) >= share);
+}
+
+bool journal_append(struct store *any, const struct journal_row *row,
                     const struct journal_limits *limits, store_done *done, void *arg)
 {
+    struct store_engine *e = engine_of(any);
+    struct store *s = &e->base;
     const struct slice texts[TEXTS] = {row->workspace, row->user, row->type, row->owner};
+
+    if (is_full(e, row, limits)) {
+        loop_count(s->loop, METRIC_JOURNAL_REFUSED, 1);
+        return false;
+    }
     struct store_op *op = journal_op_new(s, STORE_OP_APPEND, texts, row->data);
     struct journal_row *kept = &op->journal->row;
 
-    *kept = (struct journal_row){.at_us = row->at_us, .data = op->bytes};
+    *kept = (struct journal_row){.at_us = row->at_us, .data = op->bytes, .is_stranger = row->is_stranger};
+    holding_take(&e->owners, &op->journal->waiting, row->owner, 1);
     if (!op->is_refused)
         cut(texts, op->key.ptr,
             (struct slice *const[]){&kept->workspace, &kept->user, &kept->type, &kept->owner});
@@ -57,6 +77,7 @@ void journal_append(struct store *s, const struct journal_row *row,
     op->done = done;
     op->arg = arg;
     store_op_ask(s, op);
+    return true;
 }
 
 static struct store_op *query_new(struct store *s, enum store_op_kind kind,
@@ -73,8 +94,9 @@ static struct store_op *query_new(struct store *s, enum store_op_kind kind,
     return op;
 }
 
-void journal_read(struct store *s, const struct journal_query *query, journal_got *got, void *arg)
+void journal_read(struct store *any, const struct journal_query *query, journal_got *got, void *arg)
 {
+    struct store *s = &engine_of(any)->base;
     struct store_op *op = query_new(s, STORE_OP_READ, query);
 
     op->journal->got = got;
@@ -82,9 +104,10 @@ void journal_read(struct store *s, const struct journal_query *query, journal_go
     store_op_ask(s, op);
 }
 
-void journal_count(struct store *s, const struct journal_query *query, journal_counted *counted,
+void journal_count(struct store *any, const struct journal_query *query, journal_counted *counted,
                    void *arg)
 {
+    struct store *s = &engine_of(any)->base;
     struct store_op *op = query_new(s, STORE_OP_COUNT, query);
 
     op->journal->counted = counted;
@@ -92,8 +115,9 @@ void journal_count(struct store *s, const struct journal_query *query, journal_c
     store_op_ask(s, op);
 }
 
-void journal_trim(struct store *s, const struct journal_limits *limits)
+void journal_trim(struct store *any, const struct journal_limits *limits)
 {
+    struct store *s = &engine_of(any)->base;
     const struct slice none[TEXTS] = {{0}};
     struct store_op *op = journal_op_new(s, STORE_OP_TRIM, none, (struct slice){0});
 

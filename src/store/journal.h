@@ -3,8 +3,9 @@
  * same engine, the same file and the same group commit as the records, so an answer of either says
  * the same about a crash. (workspaces-and-auth 2.10, 5.3)
  *
- * Called on the store's loop only; callbacks come back there, in order with those of store.h.
- * Before store_close(). */
+ * Called on the store's loop only; callbacks come back there. Records do not wait for rows: of those a piece goes with each
+ * writing to the disk, of who is known before strangers. Answers come in the order of the calls among those of the known, and
+ * among those of strangers. Before store_close(). */
 #pragma once
 #include <stdint.h>
 
@@ -17,6 +18,7 @@ struct journal_row {
     int64_t at_us;                      /* Unix time in microseconds */
     struct slice workspace, user, type; /* texts */
     struct slice owner;                 /* whose share it takes; only written, never read back */
+    bool is_stranger;                   /* this too: waits behind those of others */
     struct slice data;                  /* bytes of the writer's choice */
 };
 
@@ -27,6 +29,7 @@ struct journal_limits {
     uint64_t rows_per_owner, rows_per_workspace, rows;
     uint64_t bytes_per_owner, bytes_per_workspace, bytes;
     int64_t since_us; /* older rows may be dropped */
+    size_t waiting;   /* appends that wait, at most; of one owner a JOURNAL_SHARE of them; 0 = any number */
 };
 
 struct journal_query {
@@ -35,6 +38,7 @@ struct journal_query {
     int64_t from_us, to_us;       /* both included */
     uint32_t max_rows;            /* of a read: the newest are given */
     size_t max_bytes;             /* 0 = any; a read ends before it passes this, a count fails */
+    bool is_stranger;             /* waits behind those of others, and not before the rows of strangers */
 };
 
 /* Rows come packed, some in each call (STORE_OK), newest first: megabytes, of which a loop does not look at every row. Then one call with
@@ -45,9 +49,10 @@ bool journal_next(struct slice *rest, struct journal_row *ret);
 /* One call for each type and how many rows have it, types in bytewise order; the same end. */
 typedef void journal_counted(int outcome, struct slice type, int64_t n_rows, void *arg);
 
-/* The row's id is ignored. done may be NULL. */
-void journal_append(struct store *s, const struct journal_row *row,
-                    const struct journal_limits *limits, store_done *done, void *arg);
+enum { JOURNAL_SHARE = 10 };
+/* The row's id is ignored. done may be NULL. False: as many wait as may, of its owner or of all; nothing has been done. */
+MUST_CHECK bool journal_append(struct store *s, const struct journal_row *row,
+                               const struct journal_limits *limits, store_done *done, void *arg);
 void journal_read(struct store *s, const struct journal_query *query, journal_got *got, void *arg);
 void journal_count(struct store *s, const struct journal_query *query, journal_counted *counted,
                    void *arg);

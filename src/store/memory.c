@@ -184,6 +184,7 @@ static void finish_close(struct memory_store *m)
         record_free(value);
     map_deinit(&m->records);
     memory_journal_deinit(&m->journal);
+    store_engine_deinit(&m->engine);
     mem_free(m);
     if (done)
         done(STORE_OK, arg);
@@ -200,6 +201,7 @@ static void run_mail(struct loop *l, struct mail *mail)
     m->is_posted = false;
     list_init(&ops);
     list_move_all(&ops, &m->engine.ops);   /* what the callbacks ask for waits for the next turn */
+    store_engine_take_rows(&m->engine, &ops, UINT32_MAX);
     while (!list_is_empty(&ops)) {
         struct store_op *op = LIST_ENTRY(ops.next, struct store_op, link);
         list_unlink(&op->link);
@@ -212,7 +214,7 @@ static void run_mail(struct loop *l, struct mail *mail)
             wake(&m->engine);
         }
     }
-    if (m->engine.is_closing && list_is_empty(&m->engine.ops))
+    if (m->engine.is_closing && store_engine_is_idle(&m->engine))
         finish_close(m);
     else if (m->engine.is_closing)
         wake(&m->engine);

@@ -87,9 +87,12 @@ struct store_op *store_op_deliver(struct store_engine *e, struct store_op *op)
         loop_count(s->loop, METRIC_STORE_WRITES, 1);
     if (op->kind == STORE_OP_SCAN && deliver_rows(e, op))
         return op;
+    if (op->kind == STORE_OP_APPEND)
+        holding_leave(&e->owners, &op->journal->waiting);
     if (journal_op_is(op) && journal_op_deliver(e, op))
         return op;
     e->queued_bytes -= copied_bytes(op);
+    loop_count(s->loop, METRIC_STORE_WAITING, -1);
     if (op->kind == STORE_OP_SCAN || journal_op_is(op))
         ;   /* said already */
     else if (op->kind == STORE_OP_GET)
@@ -141,12 +144,21 @@ struct store_op *store_op_new(struct store *s, enum store_op_kind kind, const ch
     return op;
 }
 
+/* Where it waits. */
+static struct list *lane_of(struct store_engine *e, const struct store_op *op)
+{
+    if (!journal_op_is(op) || op->kind == STORE_OP_TRIM)
+        return &e->ops;
+    return &e->rows[op->kind == STORE_OP_APPEND ? op->journal->row.is_stranger : op->journal->query.is_stranger];
+}
+
 void store_op_ask(struct store *s, struct store_op *op)
 {
     LOOP_ASSERT(s->loop);
+    loop_count(s->loop, METRIC_STORE_WAITING, 1);
     /* Whoever goes on step by step, such as a load during the start, need not know that the store has been told to close. */
     op->is_refused |= of(s)->is_closing;
-    list_link(&of(s)->ops, &op->link);
+    list_link(lane_of(of(s), op), &op->link);
     of(s)->wake(of(s));
 }
 
@@ -205,4 +217,40 @@ void store_engine_init(struct store_engine *e, struct loop *loop, void (*wake)(s
     e->base = (struct store){&store_engine_ops, loop};
     e->wake = wake;
     list_init(&e->ops);
+    list_init(&e->rows[false]);
+    list_init(&e->rows[true]);
+    e->journal = e;
+    holders_init(&e->owners);
+    holders_pay(&e->owners, loop->own);
+}
+
+void store_engine_deinit(struct store_engine *e)
+{
+    holders_deinit(&e->owners);
+}
+
+bool store_engine_is_idle(const struct store_engine *e)
+{
+    return list_is_empty(&e->ops) && list_is_empty(&e->rows[false]) && list_is_empty(&e->rows[true]);
+}
+
+enum { STRANGERS_PART = 4 };    /* of the places */
+
+static unsigned take_some(struct list *from, struct list *batch, unsigned most)
+{
+    unsigned n = 0;
+
+    for (; n < most && !list_is_empty(from); n++) {
+        struct list *first = from->next;
+        list_unlink(first);
+        list_link(batch, first);
+    }
+    return n;
+}
+
+void store_engine_take_rows(struct store_engine *e, struct list *batch, unsigned most)
+{
+    unsigned n = take_some(&e->rows[false], batch, most - most / STRANGERS_PART);
+
+    (void)take_some(&e->rows[true], batch, most - n);
 }

@@ -3,6 +3,7 @@
  * thread at a time. */
 #pragma once
 #include "base/buf.h"
+#include "base/holders.h"
 #include "base/list.h"
 #include "store/store.h"
 
@@ -51,7 +52,10 @@ enum { STORE_QUEUE_BYTES_MAX = 256 * 1024 * 1024 };
 struct store_engine {
     struct store base;              /* its ops are store_engine_ops */
     void (*wake)(struct store_engine *e);       /* there is an operation, or is_closing was set */
-    struct list ops;
+    struct list ops;                /* of the records, and the journal's trims */
+    struct list rows[2];            /* of the journal; by is_stranger */
+    struct store_engine *journal;   /* which takes the journal's operations: this one, or another */
+    struct holders owners;          /* of the appends that are not yet delivered */
     size_t queued_bytes;            /* of all operations not yet delivered */
     bool is_closing;                /* nothing is asked for any more; once empty: free, then call closed */
     store_done *closed;
@@ -63,6 +67,10 @@ extern const struct store_ops store_engine_ops;
 struct store_op *store_op_new(struct store *s, enum store_op_kind kind, const char *bucket, struct slice key, struct slice bytes);
 void store_op_ask(struct store *s, struct store_op *op);
 void store_engine_init(struct store_engine *e, struct loop *loop, void (*wake)(struct store_engine *e));
+void store_engine_deinit(struct store_engine *e);   /* idle */
+bool store_engine_is_idle(const struct store_engine *e);    /* nothing waits */
+/* Takes what is next of the rows: at most so many, the known before strangers, who have some places of their own. Appends to batch. */
+void store_engine_take_rows(struct store_engine *e, struct list *batch, unsigned most);
 /* Calls back and frees. The callback may ask for further operations. A scan or a read that is not at its end is not freed, but made ready
  * for its next piece and returned, to be run before anything that was asked for later: answers come in the order of the calls. */
 struct store_op *store_op_deliver(struct store_engine *e, struct store_op *op);

@@ -10,6 +10,7 @@ struct journal_op {
     struct journal_limits limits; /* append, trim */
     journal_got *got;             /* read */
     journal_counted *counted;     /* count */
+    struct holding waiting;       /* append: in the engine's owners */
     uint64_t n_dropped;           /* the engine's answer */
     /* a read that is not at its end */
     void *at;                     /* where it goes on: the engine's own */

@@ -16,7 +16,7 @@
 #include "base/memory.h"
 #include "loop/timer.h"
 #include "net/redis_link.h"
-#include "store/op_journal.h"
+#include "store/op.h"
 #include "store/redis_layout.h"
 #include "store/redis_lease.h"
 #include "store/redis_prune.h"
@@ -208,25 +208,12 @@ static void ask(struct redis_store *s, struct store_op *op)
     }
 }
 
-static void hand_to_journal(struct redis_store *s, struct store_op *op)
-{
-    struct store_engine *other = CONTAINER_OF(s->journal, struct store_engine, base);
-    size_t n_bytes = op->key.len + op->bytes.len;
-
-    s->engine.queued_bytes -= n_bytes;
-    other->queued_bytes += n_bytes;
-    store_op_ask(s->journal, op);
-}
-
 static void send_asked(struct redis_store *s)
 {
     while (!list_is_empty(&s->engine.ops) && s->n_asked < IN_FLIGHT_MAX && !s->is_scanning) {
         struct store_op *op = LIST_ENTRY(s->engine.ops.next, struct store_op, link);
         list_unlink(&op->link);
-        if (journal_op_is(op))
-            hand_to_journal(s, op);
-        else
-            ask(s, op);
+        ask(s, op);
     }
 }
 
@@ -255,6 +242,7 @@ static void free_store(struct redis_store *s)
 {
     redis_uri_deinit(&s->uri);
     redis_lease_deinit(&s->lease);
+    store_engine_deinit(&s->engine);
     mem_free(s);
 }
 
@@ -422,6 +410,7 @@ struct store *store_open_redis(struct loop *loop, const struct store_redis_optio
     s->turn.run = on_turn;
     timer_init(&s->renew, on_renew_due);
     s->journal = o->journal;
+    s->engine.journal = CONTAINER_OF(o->journal, struct store_engine, base);
     s->link = redis_link_open(loop, &link);
     s->prune = (struct redis_prune){.link = s->link, .done = on_pruned};
     return &s->engine.base;

@@ -1,5 +1,6 @@
 /* sqlite: the engine that outlives the process. One connection, one job at a time on the worker pool; what is asked for while
- * a job runs goes together into the next one, so the busier the hub the fewer fsyncs a write costs.
+ * a job runs goes together into the next one, so the busier the hub the fewer fsyncs a write costs. Of the journal's rows only
+ * some go into one, so that a record does not wait for all that are there.
  *
  *   idle --ask--> gathering --end of turn--> running --done: deliver--> idle (or running again)
  *
@@ -11,7 +12,7 @@
 #include "store/op.h"
 #include "store/sqlite_file.h"
 
-enum { BATCH_MAX = 1024 };
+enum { BATCH_MAX = 1024, ROWS_MAX = 64 };   /* records; rows of the journal, each of which is several statements */
 
 enum engine_state { ENGINE_IDLE, ENGINE_GATHERING, ENGINE_RUNNING };
 
@@ -61,6 +62,7 @@ static void done_close(struct job *job)
     store_done *closed = s->engine.closed;
     void *arg = s->engine.closed_arg;
 
+    store_engine_deinit(&s->engine);
     mem_free(s);
     if (closed)
         closed(STORE_OK, arg);
@@ -80,6 +82,7 @@ static void start(struct sqlite_store *s)
         list_link(&s->batch, &op->link);
         is_scan = op->kind == STORE_OP_SCAN;
     }
+    store_engine_take_rows(&s->engine, &s->batch, ROWS_MAX);
     if (list_is_empty(&s->batch) && !s->engine.is_closing)
         return;
     s->state = ENGINE_RUNNING;

@@ -195,3 +195,23 @@ async def test_the_javascript_client_logs(hub, server):
     js = await hub.js()
     await js.manage("logEvent", "started", {"version": 2})
     assert brief(await js.manage("getEvents")) == [("started", {"version": 2})]
+
+
+@pytest.mark.differs("the original lets everybody wait for everybody")
+@pytest.mark.req("S-140")
+async def test_a_flood_of_events_has_a_share_of_the_queue(hub, start_server):
+    """Strangers who write events faster than the disk are refused some; who is known writes on meanwhile."""
+    hub.server = server = start_server("--event-log-queue=100", "--ws-msg-rate-limit=none")
+    ada, flooder = await user(hub, "ada"), await hub.raw("flooder")
+    flood = [flooder.call("services.default.log_event", "e", {"pad": "x" * 500}, timeout=60) for _ in range(3000)]
+    answers = asyncio.gather(*flood, return_exceptions=True)
+    while not server.metric("hyphad_event_log_refused_total"):
+        await ada.manage("log_event", "mine")
+        assert not answers.done() or server.metric("hyphad_event_log_refused_total"), "never more than may wait"
+    for i in range(10):
+        await ada.manage("log_event", "mine")
+        await ada.manage("set_env", f"k{i}", "v")
+    refused = [str(a) for a in await answers if isinstance(a, Exception)]
+    assert refused and all(text.startswith("RuntimeError: Too many events wait to be written") for text in refused), refused[:3]
+    assert len(refused) < 3000
+    await until(lambda: server.metric("hyphad_store_waiting") == 0)

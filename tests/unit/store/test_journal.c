@@ -87,7 +87,7 @@ static void write_row(struct store *s, const char *workspace, const char *type, 
                                     .data = slice_of(type),
                                     .at_us = at_us};
 
-    journal_append(s, &row, limits, on_done, NULL);
+    CHECK(journal_append(s, &row, limits, on_done, NULL));
 }
 
 static struct journal_query all_of(const char *workspace)
@@ -189,7 +189,7 @@ static void write_as(struct store *s, const char *workspace, const char *owner, 
                                     .type = SLICE_LIT("t"),
                                     .data = slice_make(filling, n_bytes)};
 
-    journal_append(s, &row, limits, on_done, NULL);
+    CHECK(journal_append(s, &row, limits, on_done, NULL));
 }
 
 /* How many rows of theirs are left there. */
@@ -379,7 +379,7 @@ CASE(rows_outlive_the_store)
                                     .type = SLICE_LIT("t"),
                                     .data = SLICE_LIT("d"),
                                     .at_us = 1};
-    journal_append(s, &row, &MANY, on_done, &is_written);
+    CHECK(journal_append(s, &row, &MANY, on_done, &is_written));
     bench_run_until(&b, &is_written);
     bench_close_store(&b, s);
     s = bench_open_sqlite(&b);
@@ -388,5 +388,76 @@ CASE(rows_outlive_the_store)
     bench_close(&b);
 }
 
+/* ---- who waits behind whom ---- */
+
+struct turnout {
+    unsigned n_strangers, n_before_known, n_before_record;
+    bool is_known_written, is_record_written, is_over;
+};
+
+static void on_stranger(int outcome, void *arg)
+{
+    struct turnout *t = arg;
+
+    CHECK_INT(outcome, STORE_OK);
+    t->n_strangers++;
+    t->n_before_known += !t->is_known_written;
+    t->n_before_record += !t->is_record_written;
+    t->is_over = t->n_strangers == 500;
+}
+
+static bool write_of(struct store *s, const char *owner, const struct journal_limits *limits, store_done *done, void *arg)
+{
+    const struct journal_row row = {.workspace = SLICE_LIT("w"), .user = SLICE_LIT("ann"), .type = SLICE_LIT("t"), .data = SLICE_LIT("d"),
+                                    .owner = slice_of(owner), .is_stranger = strcmp(owner, "anonymous") == 0, .at_us = 1};
+
+    return journal_append(s, &row, limits, done, arg);
+}
+
+CASE(strangers_wait_behind_records_and_the_known)
+{
+    struct turnout t = {0};
+    struct bench b;
+
+    bench_open(&b);
+    struct store *s = bench_open_sqlite(&b);
+    for (int i = 0; i < 500; i++)
+        CHECK(write_of(s, "anonymous", &MANY, on_stranger, &t));
+    CHECK(write_of(s, "user:ada", &MANY, on_done, &t.is_known_written));
+    store_put(s, "bucket", SLICE_LIT("k"), SLICE_LIT("v"), 0, on_done, &t.is_record_written);
+    bench_run_until(&b, &t.is_over);
+    CHECK(t.n_before_known <= 64 && t.n_before_record <= 64);
+    bench_close_store(&b, s);
+    bench_close(&b);
+}
+
+CASE(each_owner_has_a_share_of_the_queue)
+{
+    struct journal_limits limits = MANY;
+    bool is_written = false;
+    struct bench b;
+
+    limits.waiting = 20; /* a share of 3 */
+    bench_open(&b);
+    struct store *s = bench_open_sqlite(&b);
+    for (int i = 0; i < 5; i++)
+        CHECK_INT(write_of(s, "anonymous", &limits, on_done, NULL), i < 3);
+    for (int i = 0; i < 3; i++)
+        CHECK(write_of(s, "user:ada", &limits, on_done, i == 2 ? &is_written : NULL));
+    CHECK(!write_of(s, "user:ada", &limits, on_done, NULL));
+    for (char owner[] = "user:a"; owner[5] < 'o'; owner[5]++)
+        CHECK(write_of(s, owner, &limits, on_done, NULL));
+    CHECK(!write_of(s, "user:z", &limits, on_done, NULL)); /* as many of all */
+    bench_run_until(&b, &is_written);
+    bench_close_store(&b, s); /* all others are written before it closes */
+    s = bench_open_sqlite(&b);
+    is_written = false;
+    CHECK(write_of(s, "anonymous", &limits, on_done, &is_written));
+    bench_run_until(&b, &is_written);
+    bench_close_store(&b, s);
+    bench_close(&b);
+}
+
 CASES(RUN(memory_pieces), RUN(sqlite_pieces), RUN(memory_shares), RUN(sqlite_shares), RUN(memory_filters), RUN(memory_limits), RUN(memory_bytes), RUN(sqlite_filters),
-      RUN(sqlite_limits), RUN(sqlite_bytes), RUN(rows_outlive_the_store))
+      RUN(sqlite_limits), RUN(sqlite_bytes), RUN(rows_outlive_the_store),
+      RUN(strangers_wait_behind_records_and_the_known), RUN(each_owner_has_a_share_of_the_queue))
