@@ -85,7 +85,7 @@ static void read_by_worker(struct caller *c, struct http_request *req, unsigned 
     held_buf_init(&r->array, 0, account_shared(req->account));
     held_buf_init(&r->error, 0, account_shared(req->account));
     r->then = then;
-    r->job = (struct job){.class = OFFLOAD_BULK, .work = reading_work, .done = reading_done};
+    r->job = (struct job){.class = OFFLOAD_BULK, .is_stranger = !req->is_verified, .work = reading_work, .done = reading_done};
     if (offload(req->loop, &r->job) == OFFLOAD_OK)
         return;
     reading_free(r);
@@ -192,7 +192,7 @@ static void write_by_worker(struct caller *c, struct http_request *req, const st
     held_buf_init(&w->text, 0, account_shared(req->account));
     w->as_msgpack = c->wants_msgpack;
     w->then = then;
-    w->job = (struct job){.class = OFFLOAD_BULK, .work = writing_work, .done = writing_done};
+    w->job = (struct job){.class = OFFLOAD_BULK, .is_stranger = !req->is_verified, .work = writing_work, .done = writing_done};
     if (v->msg) {
         msg_ref(v->msg);
     } else {

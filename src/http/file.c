@@ -37,6 +37,7 @@ struct file_answer {
     struct account *account;        /* the request's; this record holds it */
     struct timer again;             /* running while the workers have too much to do */
     bool is_working;                /* a worker has it */
+    bool is_stranger;               /* who asked */
     bool is_abandoned;              /* the client has gone meanwhile */
     struct stat st;                 /* as it was found first */
     int error;                      /* of the worker: errno, or 0 */
@@ -124,7 +125,7 @@ static void work_read(struct job *job)
 /* False: the workers have too much to do. */
 static bool file_offload(struct file_answer *a, struct loop *loop, void (*run)(struct job *job), void (*done)(struct job *job))
 {
-    a->job = (struct job){.class = OFFLOAD_BULK, .work = run, .done = done};
+    a->job = (struct job){.class = OFFLOAD_BULK, .is_stranger = a->is_stranger, .work = run, .done = done};
     a->is_working = offload(loop, &a->job) == OFFLOAD_OK;
     return a->is_working;
 }
@@ -385,6 +386,7 @@ void http_file_respond(struct http_request *req, const struct http_file *file)
     }
     memcpy(a->path, file->path.ptr, file->path.len);
     a->loop = req->loop;
+    a->is_stranger = !req->is_verified;
     a->account = account;
     timer_init(&a->again, on_again);
     a->file = *file;

@@ -99,7 +99,7 @@ static void inflate_on_worker(struct http_request *req, void (*then)(struct http
     held_buf_init(&w->plain, 0, account_shared(req->account));
     w->then = then;
     w->ticket = http_request_park(req, &(struct http_watch){0});
-    w->job = (struct job){.class = OFFLOAD_BULK, .work = work, .done = done};
+    w->job = (struct job){.class = OFFLOAD_BULK, .is_stranger = !req->is_verified, .work = work, .done = done};
     if (offload(req->loop, &w->job) == OFFLOAD_OK)
         return;
     http_body_deinit(&w->packed);

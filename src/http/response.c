@@ -294,7 +294,7 @@ static bool pack_beside(struct http_request *req, const struct answer *a, struct
 {
     struct packing *p = MEM_NEW(struct packing);
 
-    p->job = (struct job){.class = OFFLOAD_BULK, .work = packing_work, .done = packing_done};
+    p->job = (struct job){.class = OFFLOAD_BULK, .is_stranger = !req->is_verified, .work = packing_work, .done = packing_done};
     p->ticket = http_request_park(req, &(struct http_watch){0});
     p->answer = *a;
     p->content_type = mem_copy(a->content_type, strlen(a->content_type));

@@ -9,13 +9,20 @@
 #include "base/memory.h"
 
 enum { NICE = 10, THREADS_MAX = OFFLOAD_KEPT_MAX / OFFLOAD_CLASSES };
+/* Of the places strangers leave so many free, a fourth; while both wait, so many in a row are not strangers'. */
+enum { KNOWN_PART = 4, KNOWN_IN_A_ROW = 4 };
+
+struct lane {
+    struct job *first, *last;
+    size_t n;
+};
 
 struct crew {
     pthread_mutex_t lock; /* LOCK(offload_queue) */
     pthread_cond_t news;
     /* under the lock */
-    struct job *first, *last;
-    size_t n_waiting;
+    struct lane lanes[2]; /* by is_stranger */
+    unsigned n_in_a_row;
     unsigned n_idle, n_threads;
     bool is_ending;
     unsigned n_asked; /* how often for what workers keep */
@@ -39,7 +46,27 @@ static const enum metric jobs_metric[OFFLOAD_CLASSES] = {[OFFLOAD_STORE] = METRI
                                                          [OFFLOAD_CRYPTO] = METRIC_OFFLOAD_CRYPTO_JOBS,
                                                          [OFFLOAD_BULK] = METRIC_OFFLOAD_BULK_JOBS};
 
+static size_t crew_waiting(const struct crew *c)
+{
+    return c->lanes[false].n + c->lanes[true].n;
+}
+
 /* ---- on a worker ---- */
+
+/* Under the lock. NULL: nobody waits. */
+static struct job *crew_take(struct crew *c)
+{
+    bool is_strangers = !c->lanes[false].n || (c->lanes[true].n && c->n_in_a_row >= KNOWN_IN_A_ROW);
+    struct lane *lane = &c->lanes[is_strangers];
+    struct job *job = lane->first;
+
+    if (!job)
+        return NULL;
+    c->n_in_a_row = is_strangers ? 0 : c->n_in_a_row + 1;
+    lane->first = job->next;
+    lane->n--;
+    return job;
+}
 
 /* Under the lock, which it leaves for a moment. A worker that was busy when it was asked answers after the taking, and may be asked
  * again before the next: one that finds no place left keeps its blocks until then. */
@@ -62,7 +89,7 @@ static struct job *crew_next(struct crew *c, unsigned *n_answered)
 
     pthread_mutex_lock(&c->lock);
     c->n_idle++;
-    while (!c->first && !c->is_ending) {
+    while (!crew_waiting(c) && !c->is_ending) {
         if (*n_answered != c->n_asked) {
             *n_answered = c->n_asked;
             hand_over_kept(c);
@@ -71,11 +98,7 @@ static struct job *crew_next(struct crew *c, unsigned *n_answered)
         }
     }
     c->n_idle--;
-    job = c->first;
-    if (job) {
-        c->first = job->next;
-        c->n_waiting--;
-    }
+    job = crew_take(c);
     pthread_mutex_unlock(&c->lock);
     return job;
 }
@@ -110,19 +133,31 @@ static void *thread_main(void *arg)
 /* Under the lock. */
 static void push(struct crew *c, struct job *job)
 {
+    struct lane *lane = &c->lanes[job->is_stranger];
+
     job->next = NULL;
-    if (c->first)
-        c->last->next = job;
+    if (lane->n)
+        lane->last->next = job;
     else
-        c->first = job;
-    c->last = job;
-    c->n_waiting++;
+        lane->first = job;
+    lane->last = job;
+    lane->n++;
+}
+
+/* Under the lock. */
+static bool is_full(const struct crew *c, const struct job *job)
+{
+    size_t most = c->share.n_waiting;
+
+    if (!most)
+        return false;
+    return crew_waiting(c) >= most || (job->is_stranger && c->lanes[true].n >= most - most / KNOWN_PART);
 }
 
 /* Under the lock: one more thread, when those there are have something to do. Without the first nothing would ever be done. */
 static void start_thread(struct crew *c)
 {
-    if (c->n_waiting <= c->n_idle || c->n_threads >= c->share.n_threads)
+    if (crew_waiting(c) <= c->n_idle || c->n_threads >= c->share.n_threads)
         return;
     if (pthread_create(&c->threads[c->n_threads], NULL, thread_main, c) == 0)
         c->n_threads++;
@@ -136,13 +171,13 @@ int offload(struct loop *l, struct job *job)
 
     job->loop = l;
     pthread_mutex_lock(&c->lock);
-    bool is_full = c->share.n_waiting && c->n_waiting >= c->share.n_waiting;
-    if (!is_full) {
+    bool is_refused = is_full(c, job);
+    if (!is_refused) {
         push(c, job);
         start_thread(c);
     }
     pthread_mutex_unlock(&c->lock);
-    if (is_full) {
+    if (is_refused) {
         loop_count(l, METRIC_OFFLOAD_REFUSED, 1);
         return OFFLOAD_FULL;
     }

@@ -24,12 +24,13 @@ struct job {
     struct job *next; /* in the queue of its class */
     struct loop *loop;
     enum offload_class class;
+    bool is_stranger; /* for somebody who has not logged in: comes behind others', and has a part of the places only */
     void (*work)(struct job *job); /* on a worker: touches nothing of the loop */
     void (*done)(struct job *job); /* on the loop; frees the job */
 };
 
 /* Loop thread. Jobs of one loop may finish in any order; the loop ends only when those it has sent are done. OFFLOAD_FULL: as many wait
- * as may; nothing has been done with the job. Set class, work and done before. */
+ * as may, of all or of strangers; nothing has been done with the job. Set class, work and done before. */
 MUST_CHECK int offload(struct loop *l, struct job *job);
 
 /* Of a loop set, before its first job; threads begin with the first jobs of their class. */

@@ -133,7 +133,7 @@ void event_answer_send(struct event_answer *a, struct rpc_call *call, void (*don
     a->call = call;
     a->done = done;
     a->arg = arg;
-    a->job = (struct job){.class = OFFLOAD_BULK, .work = write_rows, .done = on_written};
+    a->job = (struct job){.class = OFFLOAD_BULK, .is_stranger = call->user->is_anonymous, .work = write_rows, .done = on_written};
     if (a->n_bytes <= SHORT_ANSWER) {
         write_rows(&a->job);
         on_written(&a->job);

@@ -49,7 +49,7 @@ void do_echo(struct rpc_call *call, void *arg)
     }
     e = MEM_NEW(struct echo);
     e->call = call;
-    e->job = (struct job){.class = OFFLOAD_BULK, .work = echo_write, .done = echo_written};
+    e->job = (struct job){.class = OFFLOAD_BULK, .is_stranger = call->user->is_anonymous, .work = echo_write, .done = echo_written};
     held_buf_init(&e->out, 0, rpc_call_payer(call));
     if (call->args[0].len <= SHORT_ECHO) {
         echo_write(&e->job);

@@ -198,7 +198,7 @@ static void post_look_beside(struct post *post)
     struct http_request *req = http_request_resume(post->ticket);
 
     post->caps = (struct rpc_header_caps){(uint32_t)config->rpc_max_header_bytes, config->rpc_max_depth, config->rpc_max_pairs};
-    post->job = (struct job){.class = OFFLOAD_BULK, .work = post_look, .done = post_looked};
+    post->job = (struct job){.class = OFFLOAD_BULK, .is_stranger = !req->is_verified, .work = post_look, .done = post_looked};
     if (offload(post->from, &post->job) == OFFLOAD_OK)
         return;
     http_respond_error(req, 503, HTTP_F1, SLICE_LIT("Too many large messages are being read, please retry"));

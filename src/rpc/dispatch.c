@@ -154,6 +154,14 @@ static void study_read_done(struct job *job)
     study_free(s);
 }
 
+static bool is_of_stranger(const struct incoming *in)
+{
+    struct slice value;
+    bool is_anonymous = false;
+
+    return mp_find(in->user_map, "is_anonymous", &value) && mp_get_bool(value, &is_anonymous) && is_anonymous;
+}
+
 /* A frame with more values than a loop looks at. */
 static void study(struct rpc_host *h, struct msg *m, const struct rpc_header *header, struct slice bytes, struct slice tail)
 {
@@ -163,11 +171,11 @@ static void study(struct rpc_host *h, struct msg *m, const struct rpc_header *he
     s->header = *header;
     s->bytes = bytes;
     s->tail = tail;
-    s->job = (struct job){.class = OFFLOAD_BULK, .work = study_read, .done = study_read_done};
-    if (offload(host_loop(h), &s->job) == OFFLOAD_OK)
-        return;
     struct incoming in = {.msg = m, .method = header->method, .session = header->session};
     identify(&in, header);
+    s->job = (struct job){.class = OFFLOAD_BULK, .is_stranger = is_of_stranger(&in), .work = study_read, .done = study_read_done};
+    if (offload(host_loop(h), &s->job) == OFFLOAD_OK)
+        return;
     refuse_unread(h, &in);
     study_free(s);
 }
@@ -256,7 +264,7 @@ void dispatch_unpacked(struct rpc_call *completed_by, struct upload_in *u)
     s->completed_by = CONTAINER_OF(completed_by, struct call, pub);
     s->caps = config ? (struct rpc_header_caps){(uint32_t)config->rpc_max_header_bytes, config->rpc_max_depth, config->rpc_max_pairs} : generous;
     s->joined = blob_try_new(chunks_bytes(u), chunks_payer(u));
-    s->job = (struct job){.class = OFFLOAD_BULK, .work = study_join, .done = study_join_done};
+    s->job = (struct job){.class = OFFLOAD_BULK, .is_stranger = completed_by->user->is_anonymous, .work = study_join, .done = study_join_done};
     if (!s->joined) {
         rpc_reject(completed_by, "RuntimeError", "Too many or too large chunked messages");
         study_free(s);

@@ -122,6 +122,64 @@ CASE(what_waits_is_bounded_and_the_rest_is_refused)
     loop_set_deinit(&w.set);
 }
 
+/* ---- strangers ---- */
+
+enum { N_STRANGERS = 20, N_KNOWN = 5 };
+
+static atomic_int n_taken;  /* jobs that were taken after the one at the gate */
+static atomic_int sum_of_known, n_strangers_refused, is_sent;
+
+static void note_known(struct job *job)
+{
+    int at = atomic_fetch_add(&n_taken, 1);
+
+    if (!job->is_stranger)
+        atomic_fetch_add(&sum_of_known, at);
+}
+
+static void send_as(struct loop *l, bool is_stranger)
+{
+    struct work *k = MEM_NEW(struct work);
+
+    k->job = (struct job){.class = OFFLOAD_BULK, .is_stranger = is_stranger, .work = note_known, .done = done};
+    if (offload(l, &k->job) == OFFLOAD_OK)
+        return;
+    CHECK(is_stranger);
+    atomic_fetch_add(&n_strangers_refused, 1);
+    mem_free(k);
+}
+
+static void send_one(struct loop *l, struct mail *mail)
+{
+    mem_free(mail);
+    send_job(l, OFFLOAD_BULK, at_gate);
+}
+
+static void send_both(struct loop *l, struct mail *mail)
+{
+    mem_free(mail);
+    for (int i = 0; i < N_STRANGERS; i++)
+        send_as(l, true);
+    for (int i = 0; i < N_KNOWN; i++)
+        send_as(l, false);
+    atomic_store(&is_sent, 1);
+}
+
+CASE(strangers_wait_behind_others_and_leave_them_places)
+{
+    start(1, 20);       /* fifteen of the places for strangers */
+    post(send_one);
+    wait_for(&w.n_begun, 1);
+    post(send_both);
+    wait_for(&is_sent, 1);
+    pthread_mutex_unlock(&w.gate);
+    wait_for(&w.n_bulk_done, 1 + 15 + N_KNOWN);
+    CHECK_INT(atomic_load(&n_strangers_refused), N_STRANGERS - 15);
+    CHECK_INT(atomic_load(&sum_of_known), 0 + 1 + 2 + 4 + 5);   /* four, with the one at the gate, before a stranger */
+    loop_set_stop(&w.set);
+    loop_set_deinit(&w.set);
+}
+
 CASE(a_loop_ends_when_its_jobs_are_done)
 {
     start(2, 0);
@@ -165,5 +223,6 @@ CASE(workers_that_were_busy_when_they_were_asked_hand_over_what_has_a_place)
 }
 
 CASES(RUN(a_flood_of_one_class_leaves_the_others_their_threads), RUN(what_waits_is_bounded_and_the_rest_is_refused),
+      RUN(strangers_wait_behind_others_and_leave_them_places),
       RUN(a_loop_ends_when_its_jobs_are_done),
       RUN(workers_that_were_busy_when_they_were_asked_hand_over_what_has_a_place))
