@@ -97,7 +97,8 @@ static struct holder *get(struct holders *h, struct slice name)
     o = mem_new(sizeof(*o) + name.len);
     list_init(&o->holdings);
     o->name_len = name.len;
-    memcpy(o->name, name.ptr, name.len);
+    if (name.len)
+        memcpy(o->name, name.ptr, name.len);
     account_keep_always(h->payer, mem_taken(o));
     if (h->by_name.n_entries == h->n_room)
         grow(h);
