@@ -96,9 +96,31 @@ void *mem_try_map(size_t n_bytes)
     return block == MAP_FAILED ? NULL : block;
 }
 
+/* ThreadSanitizer does not see mremap: to it the pages a block moves to still belong to the thread that had them last. */
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
+static void *remap(void *old, size_t had_bytes, size_t n_bytes)
+{
+    void *block = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (block != MAP_FAILED) {
+        memcpy(block, old, had_bytes < n_bytes ? had_bytes : n_bytes);
+        mem_unmap(old, had_bytes);
+    }
+    return block;
+}
+#else
+static void *remap(void *old, size_t had_bytes, size_t n_bytes)
+{
+    return mremap(old, had_bytes, n_bytes, MREMAP_MAYMOVE);
+}
+#endif
+
 void *mem_try_remap(void *old, size_t had_bytes, size_t n_bytes)
 {
-    void *block = try_fails() ? MAP_FAILED : mremap(old, had_bytes, n_bytes, MREMAP_MAYMOVE);
+    void *block = try_fails() ? MAP_FAILED : remap(old, had_bytes, n_bytes);
 
     return block == MAP_FAILED ? NULL : block;
 }
