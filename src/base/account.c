@@ -2,6 +2,8 @@
  * between threads by the inbox, whose release and acquire order everything that matters. */
 #include "base/account.h"
 
+#include <stdio.h>
+
 #include "base/memory.h"
 #include "base/memory_raw.h"
 
@@ -322,4 +324,13 @@ const char *account_limit(const struct account *a, size_t n_bytes)
             return limits[a->kind];
     }
     return NULL;
+}
+
+const char *account_refusal(const struct account *a, size_t n_bytes, const char *what, char room[ACCOUNT_REFUSAL_MAX])
+{
+    const char *limit = account_limit(a, n_bytes);
+
+    if (limit)
+        (void)snprintf(room, ACCOUNT_REFUSAL_MAX, "%s (%s)", what, limit);
+    return limit ? room : what;
 }

@@ -7,6 +7,9 @@
 #include "http/conn_state.h"
 
 #include "config/config.h"
+#include <string.h>
+
+#include "base/account.h"
 #include "http/parse.h"
 #include "http/response.h"
 #include "net/stream.h"
@@ -31,6 +34,20 @@ static void become_pending(struct http_conn *c, struct http_request *req)
     c->pace.at_ms = 0;
 }
 
+/* A buffer that could not grow wanted about as much again as it has. */
+static void refuse_for_room(struct http_request *req)
+{
+    size_t n_bytes = req->body_bytes.b.room + req->head.b.room;
+    const char *limit = account_limit(req->account, n_bytes);
+    char room[ACCOUNT_REFUSAL_MAX];
+
+    if (limit)
+        req->refused_by = limit + strlen("--");
+    http_respond_error(req, 503, HTTP_F1,
+                       slice_of(limit ? account_refusal(req->account, n_bytes, "There is no room for the request", room)
+                                      : "Server is out of memory"));
+}
+
 /* An answer of our own to what is no request, or not a whole one. The connection ends with it. */
 static void refuse(struct http_conn *c, int outcome)
 {
@@ -52,7 +69,7 @@ static void refuse(struct http_conn *c, int outcome)
         return;
     case HTTP_PARSE_NO_MEMORY:
         req->refused_by = "memory";
-        http_respond_error(req, 503, HTTP_F1, SLICE_LIT("Server is out of memory"));
+        refuse_for_room(req);
         return;
     default:
         req->refused_by = "malformed";

@@ -2,7 +2,6 @@
  * ending. */
 #include "ws/outbound.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "config/config.h"
@@ -118,11 +117,10 @@ void ws_fail(struct ws_conn *ws, unsigned code, const char *reason, enum ws_end 
 
 void ws_fail_for_room(struct ws_conn *ws, size_t n_bytes)
 {
-    char reason[HYPHA_CLOSE_REASON_MAX + 1] = "Too many bytes under way";
+    char room[ACCOUNT_REFUSAL_MAX];
+    const char *reason = account_refusal(ws->account, n_bytes, "Too many bytes under way", room);
 
     ws->refused_by = account_limit(ws->account, n_bytes);
-    if (ws->refused_by)
-        snprintf(reason, sizeof(reason), "Too many bytes under way (%s)", ws->refused_by);
     loop_count(ws->stream->loop, METRIC_CHARGES_REFUSED, 1);
     ws_fail(ws, HYPHA_CLOSE_TRY_AGAIN, reason, WS_END_NO_MEMORY);
 }
