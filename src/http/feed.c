@@ -42,7 +42,7 @@ static void refuse_for_room(struct http_request *req)
     char room[ACCOUNT_REFUSAL_MAX];
 
     if (limit)
-        req->refused_by = limit + strlen("--");
+        req->refused_by = limit + 2;        /* without its dashes */
     http_respond_error(req, 503, HTTP_F1,
                        slice_of(limit ? account_refusal(req->account, n_bytes, "There is no room for the request", room)
                                       : "Server is out of memory"));

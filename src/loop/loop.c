@@ -66,7 +66,7 @@ static void run_backlog(struct loop *l)
         struct mail *mail = l->backlog;
         l->backlog = mail->next;
         mail->run(l, mail);
-        if (is_late_after(l, n))
+        if (is_late_after(l, n) && !l->is_stopping)     /* there is no later turn of a loop that stops, and it waits for its last jobs */
             break;
     }
     if (!l->backlog)

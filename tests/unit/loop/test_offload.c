@@ -222,7 +222,48 @@ CASE(workers_that_were_busy_when_they_were_asked_hand_over_what_has_a_place)
     loop_set_deinit(&w.set);
 }
 
+/* ---- a stop amid many answers ---- */
+
+enum { N_LONG = 40, LONG_NS = 100 * 1000 };
+
+static void done_slowly(struct job *job)
+{
+    uint64_t end_ns = uv_hrtime() + LONG_NS;
+
+    while (uv_hrtime() < end_ns)
+        continue;
+    done(job);
+}
+
+static void note_begun(struct job *job)
+{
+    (void)job;
+    atomic_fetch_add(&w.n_begun, 1);
+}
+
+/* Holds the loop until all have been worked on, so that their answers and the stop come in one turn. */
+static void send_and_hold(struct loop *l, struct mail *mail)
+{
+    mem_free(mail);
+    for (int i = 0; i < N_LONG; i++) {
+        struct work *k = MEM_NEW(struct work);
+        k->job = (struct job){.class = OFFLOAD_STORE, .work = note_begun, .done = done_slowly};
+        CHECK_INT(offload(l, &k->job), OFFLOAD_OK);
+    }
+    wait_for(&w.n_begun, N_LONG);
+}
+
+CASE(a_loop_that_stops_hears_of_its_last_jobs_however_long_they_take)
+{
+    start(1, 0);
+    pthread_mutex_unlock(&w.gate);
+    post(send_and_hold);
+    loop_set_stop(&w.set);
+    CHECK_INT(atomic_load(&w.n_store_done), N_LONG);
+    loop_set_deinit(&w.set);
+}
+
 CASES(RUN(a_flood_of_one_class_leaves_the_others_their_threads), RUN(what_waits_is_bounded_and_the_rest_is_refused),
       RUN(strangers_wait_behind_others_and_leave_them_places),
-      RUN(a_loop_ends_when_its_jobs_are_done),
+      RUN(a_loop_ends_when_its_jobs_are_done), RUN(a_loop_that_stops_hears_of_its_last_jobs_however_long_they_take),
       RUN(workers_that_were_busy_when_they_were_asked_hand_over_what_has_a_place))
