@@ -17,7 +17,6 @@ KEEPERS = {
     "manager/bookmarks.c wanted.home": TURN,
     "manager/room.h manager.client": "a virtual client, there as long as the manager",
     "manager/search_index.c indexed.service": "its registry_watch takes out those that go; service_is_here until then",
-    "manager/search_question.h search_hit.service": TURN,
     "manager/service_glob.c glob.candidates": "its registry_watch takes out those that go; service_is_here until then",
     "manager/service_choice.h service_choice.service": TURN,
     "manager/service_choice.h service_set.items": TURN,

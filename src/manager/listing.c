@@ -2,8 +2,6 @@
  * itself. */
 #include "manager/listing.h"
 
-#include <string.h>
-
 #include "base/memory.h"
 #include "manager/access.h"
 #include "manager/reply.h"
@@ -53,39 +51,9 @@ static void listing_done(struct work *w)
 
     mp_close(&l->list);
     l->done(l, l->arg);
-    if (l->is_walking)
-        service_walk_end(&l->walk);
+    service_tour_end(&l->tour);
     held_buf_deinit(&l->out);
-    held_buf_deinit(&l->workspaces);
     mem_free(l);
-}
-
-static void walk_workspace(struct listing *l, struct slice workspace)
-{
-    struct service_query q = {.workspace = workspace,
-                              .client = l->query.client,
-                              .name = l->query.name,
-                              .type = l->query.type,
-                              .app_id = l->query.app};
-
-    service_walk_start(&l->walk, &l->hub->registry, &q);
-    l->is_walking = true;
-}
-
-/* False: there is no other. */
-static bool next_workspace(struct listing *l)
-{
-    struct slice id;
-
-    if (l->is_walking)
-        service_walk_end(&l->walk);
-    l->is_walking = false;
-    if (l->at >= l->workspaces.b.len)
-        return false;
-    id = slice_of(l->workspaces.b.ptr + l->at);
-    l->at += id.len + 1;
-    walk_workspace(l, id);
-    return true;
 }
 
 static void see(struct listing *l, const struct service *s)
@@ -109,8 +77,8 @@ static bool listing_step(struct work *w)
 
     if (l->has_gone || !l->n_left || l->out.b.is_failed)
         return false;
-    if (!l->is_walking || !service_walk_step(&l->walk, &s))
-        return next_workspace(l);
+    if (!service_tour_step(&l->tour, &s))
+        return false;
     if (s)
         see(l, s);
     return true;
@@ -124,36 +92,25 @@ static void on_gone(struct rpc_call *call)
     l->has_gone = true;
 }
 
-/* The ids of all there are now. Where there is no room for them, there is none for the answer. */
-static void note_workspaces(struct listing *l)
-{
-    size_t at = 0;
-    void *value;
-
-    while (map_next(&l->hub->registry.workspaces, &at, NULL, &value)) {
-        const struct workspace *w = value;
-        if (!list_is_empty(&w->services))
-            buf_add(&l->workspaces.b, w->id, strlen(w->id) + 1);
-    }
-    l->out.b.is_failed = l->out.b.is_failed || l->workspaces.b.is_failed;
-}
-
 void listing_start(const struct listing *from, struct list *all)
 {
     struct listing *l = MEM_NEW(struct listing);
+    struct service_query q = {.workspace = from->query.workspace,
+                              .client = from->query.client,
+                              .name = from->query.name,
+                              .type = from->query.type,
+                              .app_id = from->query.app};
 
     *l = *from;
     l->work = (struct work){.step = listing_step, .done = listing_done, .at_once = AT_ONCE};
     work_init(&l->work, l->hub->loop, all);
     held_buf_init(&l->out, 0, rpc_call_payer(l->call));
-    held_buf_init(&l->workspaces, 0, rpc_call_payer(l->call));
     mp_open_array(&l->list, &l->out.b);
     l->call->state = l;
     l->call->on_gone = on_gone;
-    if (l->query.workspace.len)
-        walk_workspace(l, l->query.workspace);
-    else
-        note_workspaces(l);
+    /* Where there is no room for the ids of all workspaces, there is none for the answer. */
+    if (!service_tour_start(&l->tour, &l->hub->registry, &q, rpc_call_payer(l->call)))
+        l->out.b.is_failed = true;
     work_start(&l->work);
 }
 

@@ -8,7 +8,7 @@
 #include "base/list.h"
 #include "loop/work.h"
 #include "manager/list_query.h"
-#include "registry/registry.h"
+#include "manager/service_tour.h"
 #include "wire/mp.h"
 
 struct hub;
@@ -29,10 +29,8 @@ struct listing {
     void *arg;
     /* this file's own */
     struct work work;
-    struct service_walk walk;
-    bool is_walking, has_gone;
-    struct held_buf workspaces; /* the ids of those still to be walked, each with its NUL; empty: there is one, in the query */
-    size_t at;                  /* in it */
+    struct service_tour tour;
+    bool has_gone;
 };
 
 /* Of a listing whose first seven fields and `arg` are set; copied. all: where its work stands while it is under way; one that is cut is

@@ -224,49 +224,13 @@ bool search_fits(const struct search_question *q, const struct service *s)
 
 /* ---- order ---- */
 
-struct ordered {
-    struct search_hit hit;
-    struct slice key; /* what order_by names; what is no text comes first */
-};
-
-static int by_number(const struct search_hit *a, const struct search_hit *b)
+struct slice search_key(const struct search_question *q, const struct service *s)
 {
-    return a->service->number < b->service->number ? -1 : a->service->number > b->service->number;
-}
+    struct slice key = SLICE_LIT("");
 
-static int by_score(const void *a, const void *b)
-{
-    const struct search_hit *x = a, *y = b;
-
-    return x->score < y->score ? -1 : x->score > y->score ? 1 : by_number(x, y);
-}
-
-static int by_key(const void *a, const void *b)
-{
-    const struct ordered *x = a, *y = b;
-    int order = slice_order(x->key, y->key);
-
-    return order ? order : by_number(&x->hit, &y->hit);
-}
-
-void search_order(const struct search_question *q, struct search_hit *hits, size_t n)
-{
-    struct ordered *all = q->order && n ? mem_new(n * sizeof(*all)) : NULL;
-
-    if (!all) {
-        if (n)
-            qsort(hits, n, sizeof(*hits), by_score);
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
-        const struct service *s = hits[i].service;
-        all[i] = (struct ordered){.hit = hits[i]};
-        (void)mp_get_str(value_of(slice_make(s->info, s->info_len), q->order), &all[i].key);
-    }
-    qsort(all, n, sizeof(*all), by_key);
-    for (size_t i = 0; i < n; i++)
-        hits[i] = all[i].hit;
-    mem_free(all);
+    if (q->order)
+        (void)mp_get_str(value_of(slice_make(s->info, s->info_len), q->order), &key);
+    return key;
 }
 
 /* ---- items ---- */

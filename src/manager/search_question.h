@@ -48,11 +48,8 @@ bool search_question_read(const struct rpc_call *call, struct search_question *r
                           struct refusal *r);
 bool search_fits(const struct search_question *q, const struct service *s); /* by its tags */
 
-struct search_hit {
-    const struct service *service;
-    double score;
-};
-void search_order(const struct search_question *q, struct search_hit *hits, size_t n);
+/* What it is ordered by, borrowed from the service: empty where the order is none or what it names is no text, which comes first. */
+struct slice search_key(const struct search_question *q, const struct service *s);
 /* One item of the answer: of a record as the caller may see it. */
 void search_add_item(struct buf *b, const struct search_question *q, struct slice record,
                      double score);

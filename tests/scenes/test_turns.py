@@ -39,16 +39,10 @@ ENV = {"HYPHA_WS_MSG_RATE_LIMIT": "none", "HYPHA_WS_MSG_BURST_LIMIT": "none", "H
 pytestmark = [pytest.mark.differs("the original has no such figure"), pytest.mark.allow_warn("")]
 
 INPUTS = [*edge_inputs.INPUTS]
-OPEN = []       # inputs that still hold a loop: what is to be mended next
 
 
 def an_input(function):
     INPUTS.append(function)
-    return function
-
-
-def an_open_input(function):
-    OPEN.append(function)
     return function
 
 
@@ -346,7 +340,7 @@ async def lists_of_services(t):
     await raw.shut()
 
 
-@an_open_input
+@an_input
 async def searches_of_everything(t):
     """Without words there is no index to ask: all services are looked at, and ordered."""
     raw = await throng(t, t.n(10_000))
@@ -554,7 +548,7 @@ async def throw(server, inputs, scale):
 @pytest.mark.stress
 @pytest.mark.req("S-96")
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("one", INPUTS + (OPEN if os.environ.get("HYPHAD_OPEN_INPUTS") else []), ids=lambda f: f.__name__)
+@pytest.mark.parametrize("one", INPUTS, ids=lambda f: f.__name__)
 async def test_no_turn_is_long(one, start_server):
     server = start_server(*ARGS, env=ENV)
     (row,) = await throw(server, [one], float(os.environ.get("HYPHAD_STRESS_SCALE", "1")))
