@@ -22,7 +22,7 @@ struct target {
     struct cleanup *cleanup;
     char *full_id; /* owned */
     uint64_t generation;
-    bool is_silent;
+    bool is_put_out;
 };
 
 struct cleanup {
@@ -43,23 +43,6 @@ static void free_cleanup(struct cleanup *c)
     mem_free(c);
 }
 
-static void put_out_silent(struct cleanup *c, struct mp_open *removed)
-{
-    struct hub *h = c->m->hub;
-
-    for (size_t i = 0; i < c->n; i++) {
-        const struct target *t = &c->targets[i];
-        struct client *client = client_find(&h->registry, slice_of(t->full_id));
-        if (!t->is_silent || !client || client->generation != t->generation)
-            continue;
-        struct workspace *w = client->workspace;
-        client_evict(h, client, "Cleaned up: no answer to a ping");
-        lodging_left(h, w);
-        mp_item(removed);
-        mp_add_text(removed->buf, t->full_id);
-    }
-}
-
 static void finish(struct cleanup *c)
 {
     struct mp_open removed;
@@ -68,8 +51,12 @@ static void finish(struct cleanup *c)
     buf_init(&b, 0);
     buf_init(&list, 0);
     mp_open_array(&removed, &list);
-    if (!c->is_closed)
-        put_out_silent(c, &removed);
+    for (size_t i = 0; i < c->n; i++) {
+        if (c->targets[i].is_put_out) {
+            mp_item(&removed);
+            mp_add_text(&list, c->targets[i].full_id);
+        }
+    }
     mp_close(&removed);
     mp_add_map(&b, removed.n ? 1 : 0);
     if (removed.n) {
@@ -85,13 +72,27 @@ static void finish(struct cleanup *c)
 
 static void ask_more(struct cleanup *c);
 
+/* False: it has left by itself, or come again. */
+static bool put_out(struct hub *h, const struct target *t)
+{
+    struct client *client = client_find(&h->registry, slice_of(t->full_id));
+
+    if (!client || client->generation != t->generation)
+        return false;
+    struct workspace *w = client->workspace;
+    client_evict(h, client, "Cleaned up: no answer to a ping");
+    lodging_left(h, w);
+    return true;
+}
+
+/* Who is silent goes at once: no more are asked at a time than go well in one turn. */
 static void on_pong(const struct rpc_reply *reply, void *arg)
 {
     struct target *t = arg;
     struct cleanup *c = t->cleanup;
 
-    t->is_silent = reply->outcome == RPC_TIMED_OUT;
     c->is_closed = c->is_closed || reply->outcome == RPC_CLOSED;
+    t->is_put_out = !c->is_closed && reply->outcome == RPC_TIMED_OUT && put_out(c->m->hub, t);
     c->n_waiting--;
     ask_more(c);
 }
