@@ -180,6 +180,16 @@ static bool read_lineage(const struct token_keys *keys, struct slice claims, str
     return lineage_read_claim(value, ret);
 }
 
+/* What root continues by ends with the root token it came by, which an operator changes when somebody else may know it. One by which
+ * root came with no token at all was made by an earlier release, which did not tell. */
+static bool has_its_root(const struct token_keys *keys, const struct user *u)
+{
+    const struct lineage *l = &u->lineage;
+    bool is_root = strcmp(user_effective_id(u), "root") == 0;
+
+    return !l->is_continuation || !is_root || (l->n && !l->is_by_root) || lineage_is_by_root(l, keys->root_token);
+}
+
 int claims_read(const struct token_keys *keys, struct slice claims, struct token *ret, char ret_error[TOKEN_ERROR_MAX])
 {
     int r = check_times(claims, &ret->expires_at, ret_error);
@@ -193,6 +203,10 @@ int claims_read(const struct token_keys *keys, struct slice claims, struct token
     if (!read_lineage(keys, claims, &ret->user->lineage)) {
         ret->user = user_unref(ret->user);
         return token_refuse(ret_error, "1 validation error for UserInfo: lineage should be a list of digests");
+    }
+    if (!has_its_root(keys, ret->user)) {
+        ret->user = user_unref(ret->user);
+        return token_refuse(ret_error, "The root token this one comes from is none any more");
     }
     ret->user->expires_at = ret->expires_at;
     settle_terms(ret->user);

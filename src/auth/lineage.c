@@ -49,10 +49,46 @@ void lineage_add(struct lineage *l, const uint8_t *digest)
     memcpy(l->digests[l->n++], digest, LINEAGE_DIGEST_BYTES);
 }
 
+static void digest_root(struct slice root_token, uint8_t ret[LINEAGE_DIGEST_BYTES])
+{
+    uint8_t digest[32];
+
+    digest_sha256(root_token, digest);
+    memcpy(ret, digest, LINEAGE_DIGEST_BYTES);
+}
+
+void lineage_set_root(struct lineage *l, struct slice root_token)
+{
+    l->is_by_root = true;
+    digest_root(root_token, l->root);
+}
+
+bool lineage_is_by_root(const struct lineage *l, struct slice root_token)
+{
+    uint8_t digest[LINEAGE_DIGEST_BYTES];
+
+    digest_root(root_token, digest);
+    return l->is_by_root && root_token.len && memcmp(digest, l->root, sizeof(digest)) == 0;
+}
+
 /* ---- writing ---- */
+
+static void add_digest(struct buf *b, const uint8_t *digest)
+{
+    struct buf text;
+
+    buf_init(&text, 0);
+    base64_encode(slice_make(digest, LINEAGE_DIGEST_BYTES), &text);
+    mp_add_str(b, buf_slice(&text));
+    buf_deinit(&text);
+}
 
 static void add_terms(struct mp_open *map, const struct lineage *l)
 {
+    if (l->is_by_root) {
+        mp_key(map, "root");
+        add_digest(map->buf, l->root);
+    }
     if (l->until) {
         mp_key(map, "until");
         mp_add_int(map->buf, l->until);
@@ -67,17 +103,12 @@ void lineage_add_claim(struct buf *b, const struct lineage *l, bool as_continuat
 {
     unsigned n = l->n - (as_continuation && l->is_continuation && l->n);
     struct mp_open map;
-    struct buf text;
 
     mp_open_map(&map, b);
     mp_key(&map, "of");
     mp_add_array(b, n);
-    for (unsigned i = 0; i < n; i++) {
-        buf_init(&text, 0);
-        base64_encode(slice_make(l->digests[i], LINEAGE_DIGEST_BYTES), &text);
-        mp_add_str(b, buf_slice(&text));
-        buf_deinit(&text);
-    }
+    for (unsigned i = 0; i < n; i++)
+        add_digest(b, l->digests[i]);
     if (as_continuation) {      /* the terms of a token that is minted follow from its own claims */
         mp_key(&map, "continues");
         mp_add_bool(b, true);
@@ -103,16 +134,26 @@ void lineage_add_mp(struct buf *b, const struct lineage *l)
 
 /* ---- reading ---- */
 
-static bool add_base64(struct slice text, struct lineage *l)
+static bool read_digest(struct slice text, uint8_t ret[LINEAGE_DIGEST_BYTES])
 {
     struct buf bytes;
 
     buf_init(&bytes, 0);
     bool ok = base64_decode(text, &bytes) && bytes.len == LINEAGE_DIGEST_BYTES;
     if (ok)
-        lineage_add(l, (const uint8_t *)bytes.ptr);
+        memcpy(ret, bytes.ptr, LINEAGE_DIGEST_BYTES);
     buf_deinit(&bytes);
     return ok;
+}
+
+static bool add_base64(struct slice text, struct lineage *l)
+{
+    uint8_t digest[LINEAGE_DIGEST_BYTES];
+
+    if (!read_digest(text, digest))
+        return false;
+    lineage_add(l, digest);
+    return true;
 }
 
 static bool read_digests(struct slice map, struct lineage *l)
@@ -138,6 +179,9 @@ static bool read_terms(struct slice map, struct lineage *l)
 
     (void)mp_find_bool(map, "continues", &l->is_continuation);
     if (mp_find(map, "until", &value) && (!mp_get_int(value, &l->until) || l->until < 0))
+        return false;
+    l->is_by_root = mp_find(map, "root", &value);
+    if (l->is_by_root && (!mp_get_str(value, &text) || !read_digest(text, l->root)))
         return false;
     if (!mp_find(map, "client", &value))
         return true;

@@ -22,12 +22,17 @@ struct lineage {
     bool is_continuation;           /* the last one is a reconnection token: it continues the login of those before */
     int64_t until;                  /* Unix seconds: when the last of a line of children ends; 0 = bounded by nothing. A reconnection brings it along */
     char *client_id;                /* owned: the one client a child was bound to; or NULL */
+    bool is_by_root;                /* by the root token; a reconnection ends with that, which has no line: */
+    uint8_t root[LINEAGE_DIGEST_BYTES];     /* its digest */
 };
 
 void lineage_deinit(struct lineage *l);
 void lineage_copy(const struct lineage *l, struct lineage *ret);
 size_t lineage_taken(const struct lineage *l);      /* of the heap */
 bool lineage_has(const struct lineage *l, const uint8_t *digest);
+/* By the root token. */
+void lineage_set_root(struct lineage *l, struct slice root_token);
+bool lineage_is_by_root(const struct lineage *l, struct slice root_token);
 /* Another token at the end. digest: at least LINEAGE_DIGEST_BYTES. */
 void lineage_add(struct lineage *l, const uint8_t *digest);
 

@@ -124,6 +124,7 @@ int token_read(const struct token_keys *keys, struct slice text, struct token *r
         return r;
     if (keys->root_token.len && slice_eq_secret(text, keys->root_token)) {
         ret->user = user_new_root("ws-user-root");
+        lineage_set_root(&ret->user->lineage, keys->root_token);
         ret->has_workspace = ret->is_root = true;
         return TOKEN_OK;
     }

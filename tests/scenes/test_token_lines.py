@@ -6,6 +6,7 @@ import pytest
 
 from kit import tokens
 from kit.http_stream import Stream
+from kit.hub import Hub
 from kit.people import login, member, refusal_of, user
 from kit.web import client_for
 
@@ -295,3 +296,20 @@ async def test_new_reconnection_tokens_are_signed_at_a_rate(hub, server):
     await other.send_text({"type": "refresh_token"})
     assert await other.text(lambda t: t.get("type") == "reconnection_token")
     await stream.close()
+
+
+@pytest.mark.differs("the original renews what root came by for ever")
+@pytest.mark.req("S-128")
+async def test_root_does_not_come_again_by_a_root_token_that_was_changed(start_server):
+    """Three servers that share a secret, as one before and after a restart."""
+    first, other = "0f9e8d7c6b5a4f3e2d1c0b9a8f7e6d5c", "f0e9d8c7b6a5f4e3d2c1b0a9f8e7d6c5"
+    hub = Hub(start_server("--root-token", first))
+    root = await hub.raw("operator", token=first)
+    shown = await refreshed(root)
+    await root.shut()
+    changed = Hub(start_server("--root-token", other))
+    refused = await changed.refused({"client_id": "operator", "reconnection_token": shown})
+    assert "root token" in refused.message
+    again = await Hub(start_server("--root-token", first)).raw("operator", reconnection_token=shown, is_registered=False)
+    assert again.info["user"]["id"] == "root"
+    await again.shut()

@@ -447,6 +447,37 @@ CASE(a_reconnection_token_that_says_it_goes_on_longer_does_not)
     token_deinit(&t);
 }
 
+/* req: S-128 */
+CASE(what_root_continues_by_ends_with_the_root_token)
+{
+    struct token_keys keys = forge_keys, changed;
+    char error[TOKEN_ERROR_MAX], *text;
+    struct token t;
+
+    keys.root_token = SLICE_LIT("zq8Yw3Nn5Kc0Xv7Lr2Tj6Hd4Bs9Pm1Gf");
+    CHECK_INT(token_parse(&keys, keys.root_token, &t, error), TOKEN_OK);
+    for (int i = 0; i < 3; i++) {       /* by the root token, and by what that has made */
+        struct user *joined = user_join(t.user, "ws-user-root", PERMISSION_ADMIN, "c1");
+        text = token_mint_reconnection(&keys, joined, 3600);
+        user_unref(joined);
+        token_deinit(&t);
+        changed = keys;
+        changed.root_token = i == 0 ? SLICE_LIT("") : SLICE_LIT("Aq8Yw3Nn5Kc0Xv7Lr2Tj6Hd4Bs9Pm1Gf");
+        CHECK_INT(token_parse(&changed, slice_of(text), &t, error), TOKEN_INVALID);
+        CHECK(!t.user);
+        CHECK_INT(token_parse(&keys, slice_of(text), &t, error), TOKEN_OK);
+        CHECK(lineage_is_by_root(&t.user->lineage, keys.root_token));
+        mem_free(text);
+    }
+    text = token_mint_from(&keys, t.user, t.user, &t.user->scope, 3600);    /* a token of its own does not */
+    token_deinit(&t);
+    CHECK_INT(token_parse(&forge_keys, slice_of(text), &t, error), TOKEN_OK);
+    token_deinit(&t);
+    mem_free(text);
+    forged_refused(forge("\"sub\":\"root\",\"scope\":\"ws:*#a\",\"https://amun.ai/lineage\":{\"of\":[],\"continues\":true}"),
+                   "The root token this one comes from is none any more");
+}
+
 /* req: S-121 */
 CASE(what_has_expired_is_read_for_revoking_alone)
 {
@@ -485,7 +516,7 @@ CASE(a_lineage_that_is_none_is_refused)
 CASES(RUN(a_reconnection_token_continues_a_login), RUN(a_minted_token_says_what_it_descends_from),
       RUN(a_reconnection_ends_with_the_child_it_came_by),
       RUN(one_rule_says_how_long_what_is_made_may_live), RUN(a_reconnection_token_that_says_it_goes_on_longer_does_not),
-      RUN(what_has_expired_is_read_for_revoking_alone), RUN(a_lineage_that_is_none_is_refused), RUN(a_login_token_names_a_person), RUN(a_child_inherits_no_power), RUN(claims_are_checked),
+      RUN(what_has_expired_is_read_for_revoking_alone), RUN(what_root_continues_by_ends_with_the_root_token), RUN(a_lineage_that_is_none_is_refused), RUN(a_login_token_names_a_person), RUN(a_child_inherits_no_power), RUN(claims_are_checked),
       RUN(the_token_does_not_choose_the_algorithm), RUN(what_is_no_token_is_refused), RUN(no_altered_token_dodges_revocation),
       RUN(the_root_token_is_root), RUN(the_claims_are_those_of_the_original), RUN(minted_tokens_come_back), RUN(no_name_is_a_grant),
       RUN(a_clock_that_is_set_back_makes_no_token_good_again), RUN(a_token_too_long_is_not_made))
