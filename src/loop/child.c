@@ -154,7 +154,7 @@ static void on_written(uv_write_t *uv, int status)
     held_free(w);
     if (status != 0 || (c->is_input_ending && c->n_waiting == 0))
         pipe_close(&c->pipes[CHILD_INPUT]);
-    if (c->was_full && c->n_waiting <= CHILD_INPUT_MAX / 2 && c->pipes[CHILD_INPUT].is_open) {
+    if (c->was_full && c->n_waiting <= CHILD_INPUT_MAX / 2) {
         c->was_full = false;
         if (c->ops->on_drained)
             c->ops->on_drained(c->owner);
@@ -169,11 +169,15 @@ int child_write(struct child *c, struct slice bytes)
     LOOP_ASSERT(c->loop);
     if (!c->pipes[CHILD_INPUT].is_open || c->is_input_ending)
         return CHILD_CLOSED;
-    w = bytes.len > CHILD_INPUT_MAX - c->n_waiting ? NULL : held_new(sizeof(*w) + bytes.len, c->account);
-    if (!w) {
+    if (bytes.len > CHILD_INPUT_MAX)
+        return CHILD_NO_ROOM;
+    if (bytes.len > CHILD_INPUT_MAX - c->n_waiting) {
         c->was_full = true;
         return CHILD_FULL;
     }
+    w = held_new(sizeof(*w) + bytes.len, c->account);
+    if (!w)
+        return CHILD_NO_ROOM;   /* what waits may be nothing, so waiting for it to be read could be for ever */
     w->n_bytes = bytes.len;
     if (bytes.len)
         memcpy(w->bytes, bytes.ptr, bytes.len);

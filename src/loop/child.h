@@ -16,7 +16,7 @@ struct child;
 struct loop;
 
 enum child_stream { CHILD_INPUT, CHILD_OUTPUT, CHILD_ERRORS };
-enum { CHILD_OK, CHILD_FULL, CHILD_CLOSED };
+enum { CHILD_OK, CHILD_FULL, CHILD_CLOSED, CHILD_NO_ROOM };
 enum {
     CHILD_INPUT_MAX = 256 * 1024,   /* bytes that it has not read yet */
     CHILD_KILL_AGAIN_MS = 5000,     /* between two SIGKILL, should one not be enough */
@@ -34,7 +34,7 @@ struct child_ops {
     void (*on_started)(void *owner);
     /* From its output or its errors, as they come; bytes are borrowed for the call. */
     void (*on_output)(void *owner, enum child_stream from, struct slice bytes);
-    void (*on_drained)(void *owner);    /* after CHILD_FULL: half of what waited has been read. May be NULL */
+    void (*on_drained)(void *owner);    /* after CHILD_FULL: half of what waited has been read, or its input is closed. May be NULL */
     void (*on_end)(void *owner, const struct child_end *end);   /* the child is gone when this returns */
 };
 
@@ -55,7 +55,8 @@ struct child_request {
 
 /* NULL: the account has no room, or too many jobs wait; nothing has been started. on_started or on_end come in a later turn. */
 MUST_CHECK struct child *child_start(struct loop *l, const struct child_request *request, const struct child_ops *ops, void *owner);
-/* Copies. CHILD_FULL: nothing was taken, wait for on_drained. CHILD_CLOSED: it does not run, has closed its input, or input was ended. */
+/* Copies. CHILD_FULL: nothing was taken, wait for on_drained. CHILD_CLOSED: it does not run, has closed its input, or input was ended.
+ * CHILD_NO_ROOM: its account refuses, or these are more than CHILD_INPUT_MAX at once; no on_drained follows. */
 MUST_CHECK int child_write(struct child *c, struct slice bytes);
 void child_end_input(struct child *c);      /* it reads the end of its input after what was written */
 void child_pause(struct child *c, enum child_stream from);      /* no on_output from it until it is resumed; at once */

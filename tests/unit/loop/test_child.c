@@ -285,6 +285,47 @@ CASE(its_input_is_bounded_and_tells_when_there_is_room)
     end(&t);
 }
 
+CASE(who_waits_for_room_hears_that_its_input_is_closed)
+{
+    static char much[CHILD_INPUT_MAX];
+    struct turns t;
+
+    start_running(&t, 0);
+    CHECK_INT(child_write(seen.child, slice_make(much, sizeof(much))), CHILD_OK);
+    CHECK_INT(child_write(seen.child, SLICE_LIT("x")), CHILD_FULL);
+    fake_close(0);
+    TURNS_UNTIL(&t, seen.n_drained == 1);
+    CHECK_INT(child_write(seen.child, SLICE_LIT("x")), CHILD_CLOSED);
+    fake_exit();
+    fake_close(1);
+    fake_close(2);
+    TURNS_UNTIL(&t, seen.n_ended == 1);
+    end(&t);
+}
+
+/* It is not told to wait, because nothing that is read would make room. */
+CASE(what_can_never_be_written_is_not_waited_for)
+{
+    static char much[CHILD_INPUT_MAX + 1];
+    struct turns t;
+    struct account *small = account_new(NULL, ACCOUNT_OWN, 16 * 1024);
+
+    begin(&t);
+    fake.may_start = true;
+    start_fake(&t, small, 0);
+    TURNS_UNTIL(&t, seen.n_started == 1);
+    CHECK_INT(child_write(seen.child, slice_make(much, 32 * 1024)), CHILD_NO_ROOM);
+    CHECK_INT(child_write(seen.child, slice_make(much, sizeof(much))), CHILD_NO_ROOM);
+    CHECK_INT(child_write(seen.child, SLICE_LIT("x")), CHILD_OK);
+    fake_exit();
+    for (int i = 0; i < 3; i++)
+        fake_close(i);
+    TURNS_UNTIL(&t, seen.n_ended == 1);
+    CHECK_INT(account_used(small), 0);
+    account_unref(small);
+    end(&t);
+}
+
 CASE(an_account_without_room_starts_nothing)
 {
     struct turns t;
@@ -389,15 +430,34 @@ CASE(no_such_folder_says_so)
     end(&t);
 }
 
+/* Gone, or dead and not yet reaped by whoever has it now. */
+static bool is_dead(pid_t pid)
+{
+    char path[64], line[256] = "";
+    const char *state;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return true;
+    (void)!read(fd, line, sizeof(line) - 1);
+    close(fd);
+    state = strrchr(line, ')');
+    return !state || strchr("ZX", state[2]);
+}
+
 CASE(a_group_that_ignores_being_asked_is_killed_with_all_it_has_started)
 {
     struct turns t;
 
     begin(&t);
-    start_script(&t, "trap '' TERM; (trap '' TERM; while :; do sleep 1; done) & echo up; while :; do sleep 1; done", (struct spawn_limits){0});
-    TURNS_UNTIL(&t, seen.n_output > 0);
+    start_script(&t, "trap '' TERM; (trap '' TERM; while :; do sleep 1; done) & echo $!; while :; do sleep 1; done", (struct spawn_limits){0});
+    TURNS_UNTIL(&t, strchr(seen.output, '\n') != NULL);
+    pid_t started_by_it = (pid_t)strtol(seen.output, NULL, 10);
+    CHECK(started_by_it > 0 && !is_dead(started_by_it));
     child_stop(seen.child);
-    TURNS_UNTIL(&t, seen.n_ended == 1);     /* which needs both to have let go of the pipes, well before the drain is over */
+    TURNS_UNTIL(&t, seen.n_ended == 1);
+    TURNS_UNTIL(&t, is_dead(started_by_it));
     CHECK_INT(seen.end.ending.signal, SIGKILL);
     CHECK(seen.end.was_asked);
     end(&t);
@@ -436,7 +496,8 @@ CASE(a_flood_waits_while_it_is_paused)
 CASES(RUN(every_way_to_the_end_passes_the_same_stations), RUN(never_started_is_not_started_and_died),
       RUN(stopped_before_it_runs_it_is_killed_as_soon_as_it_does), RUN(deaf_to_being_asked_it_is_killed_after_its_grace),
       RUN(what_it_wrote_before_its_end_is_read_before_its_end_is_told), RUN(who_holds_its_pipes_open_after_its_end_is_not_waited_for),
-      RUN(its_input_is_bounded_and_tells_when_there_is_room), RUN(an_account_without_room_starts_nothing),
+      RUN(its_input_is_bounded_and_tells_when_there_is_room), RUN(who_waits_for_room_hears_that_its_input_is_closed),
+      RUN(what_can_never_be_written_is_not_waited_for), RUN(an_account_without_room_starts_nothing),
       RUN(the_end_of_the_loop_waits_for_nobody), RUN(an_owner_may_stop_it_as_it_starts),
       RUN(a_program_has_its_environment_its_folder_and_nothing_of_ours), RUN(no_such_program_says_so), RUN(no_such_folder_says_so),
       RUN(a_group_that_ignores_being_asked_is_killed_with_all_it_has_started), RUN(a_limit_holds), RUN(a_flood_waits_while_it_is_paused))
