@@ -138,9 +138,11 @@ async def test_login_gives_no_workspace_of_others(hub, start_server):
         raw = await hub.raw(server=server, token=eve["token"])
         found = await raw.manage("get_service", "public/hypha-login")
 
-        async def login(workspace):     # by RPC: HTTP keeps an argument of that name to itself
-            return await raw.call(found["login"]["_rmethod"], to=found["login"]["_rtarget"], kwargs={
-                "email": "eve@example.org", "password": "password1", "workspace": workspace})
+        async def login(workspace):     # over both: what HTTP is asked by has the same name
+            asked = {"email": "eve@example.org", "password": "password1", "workspace": workspace}
+            answer = await raw.call(found["login"]["_rmethod"], to=found["login"]["_rtarget"], kwargs=asked)
+            assert (await a.login(**asked))["workspace"] == answer["workspace"]
+            return answer
         for asked in (theirs, "ws-user-root", "public", "*", "no-such-workspace"):
             answer = await login(asked)
             assert answer["workspace"] == home
