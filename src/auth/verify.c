@@ -109,7 +109,7 @@ static struct kept *find_kept(struct verifier *v, struct slice text, uint64_t so
 }
 
 /* Whether a token that is good by its signature is good for this. */
-static bool suits(enum verify_use use, const struct token *t, char ret_error[TOKEN_ERROR_MAX])
+static bool token_suits(enum verify_use use, const struct token *t, char ret_error[TOKEN_ERROR_MAX])
 {
     const char *wrong = NULL;
 
@@ -123,11 +123,11 @@ static bool suits(enum verify_use use, const struct token *t, char ret_error[TOK
 }
 
 /* The token is theirs if it suits. */
-static void tell(enum verify_use use, struct token *token, verify_done *done, void *arg)
+static void tell_token(enum verify_use use, struct token *token, verify_done *done, void *arg)
 {
     char error[TOKEN_ERROR_MAX];
 
-    if (suits(use, token, error)) {
+    if (token_suits(use, token, error)) {
         done(token, NULL, arg);
         return;
     }
@@ -187,7 +187,7 @@ static void verifier_free(struct verifier *v)
 static void finish(struct verification *w)
 {
     struct verifier *v = w->verifier;
-    bool is_good = w->token.user && !v->is_closed && suits(w->use, &w->token, w->error);
+    bool is_good = w->token.user && !v->is_closed && token_suits(w->use, &w->token, w->error);
 
     v->n_running--;
     holding_leave(&v->askers, &w->of_asker);
@@ -295,7 +295,7 @@ static bool answer_kept(struct verifier *v, const struct verify_question *q, uin
     if (!k)
         return false;
     struct token token = copy_of(&k->token);
-    tell(q->use, &token, done, arg);
+    tell_token(q->use, &token, done, arg);
     return true;
 }
 
@@ -345,7 +345,7 @@ static void ask(struct verifier *v, const struct verify_question *q, uint64_t pr
     LOOP_ASSERT(v->loop);
     int r = token_read(v->keys, text, &token, error);
     if (r == TOKEN_OK) {
-        tell(q->use, &token, done, arg);
+        tell_token(q->use, &token, done, arg);
     } else if (r != TOKEN_FOREIGN || v->is_closed || token_strip(&text, error) != TOKEN_OK || text.len > TOKEN_MAX) {
         done(NULL, error, arg);
     } else {

@@ -6,10 +6,8 @@
  * freed by the feeding call, which is the last to look at it. Loop thread. */
 #include "http/conn_state.h"
 
-#include "config/config.h"
-#include <string.h>
-
 #include "base/account.h"
+#include "config/config.h"
 #include "http/parse.h"
 #include "http/response.h"
 #include "net/stream.h"

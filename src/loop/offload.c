@@ -145,7 +145,7 @@ static void push(struct crew *c, struct job *job)
 }
 
 /* Under the lock. */
-static bool is_full(const struct crew *c, const struct job *job)
+static bool crew_is_full(const struct crew *c, const struct job *job)
 {
     size_t most = c->share.n_waiting;
 
@@ -171,7 +171,7 @@ int offload(struct loop *l, struct job *job)
 
     job->loop = l;
     pthread_mutex_lock(&c->lock);
-    bool is_refused = is_full(c, job);
+    bool is_refused = crew_is_full(c, job);
     if (!is_refused) {
         push(c, job);
         start_thread(c);

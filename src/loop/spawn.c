@@ -60,7 +60,7 @@ static void take_streams(const struct plan *p)
         give_up(p, SPAWN_STREAMS);
 }
 
-static _Noreturn void become(const struct plan *p)
+static _Noreturn void program_become(const struct plan *p)
 {
     const struct spawn_request *r = p->request;
 
@@ -93,7 +93,7 @@ static void close_pipe(int ends[2])
 }
 
 /* Above the standard streams, which the child replaces, even if the server was started without some. */
-static int move_up(int *fd)
+static int pipe_move_up(int *fd)
 {
     int higher;
 
@@ -115,7 +115,7 @@ static int open_pipes(struct plan *p)
             ends[READ_END] = ends[WRITE_END] = -1;
             return -1;
         }
-        if (move_up(&ends[READ_END]) != 0 || move_up(&ends[WRITE_END]) != 0)
+        if (pipe_move_up(&ends[READ_END]) != 0 || pipe_move_up(&ends[WRITE_END]) != 0)
             return -1;
     }
     return 0;
@@ -140,16 +140,16 @@ static void plan_limits(struct plan *p)
 }
 
 /* A function of its own: what it keeps across vfork is one argument. */
-static pid_t begin(const struct plan *p)
+static pid_t program_fork(const struct plan *p)
 {
     pid_t pid = vfork();    /* NOLINT(clang-analyzer-security.insecureAPI.vfork) */
 
     if (pid == 0)
-        become(p);
+        program_become(p);
     return pid;
 }
 
-static pid_t begin_undisturbed(struct plan *p)
+static pid_t program_fork_undisturbed(struct plan *p)
 {
     sigset_t all, before;
     pid_t pid;
@@ -157,13 +157,13 @@ static pid_t begin_undisturbed(struct plan *p)
     sigfillset(&all);
     sigemptyset(&p->no_signals);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    pid = begin(p);
+    pid = program_fork(p);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return pid;
 }
 
 /* Whether exec has closed the report unwritten. */
-static bool has_begun(struct plan *p, struct spawn_failure *ret)
+static bool program_has_begun(struct plan *p, struct spawn_failure *ret)
 {
     ssize_t n;
 
@@ -175,10 +175,10 @@ static bool has_begun(struct plan *p, struct spawn_failure *ret)
     return n != (ssize_t)sizeof(*ret);
 }
 
-static int run(struct plan *p, struct spawned *ret, struct spawn_failure *ret_failure)
+static int program_start(struct plan *p, struct spawned *ret, struct spawn_failure *ret_failure)
 {
     *ret_failure = (struct spawn_failure){SPAWN_PROCESS, 0};
-    ret->pid = begin_undisturbed(p);
+    ret->pid = program_fork_undisturbed(p);
     if (ret->pid < 0) {
         ret_failure->error = errno;
         return -1;
@@ -187,7 +187,7 @@ static int run(struct plan *p, struct spawned *ret, struct spawn_failure *ret_fa
     if (ret->process_fd < 0) {
         ret_failure->error = errno;
         (void)kill(ret->pid, SIGKILL);
-    } else if (has_begun(p, ret_failure)) {
+    } else if (program_has_begun(p, ret_failure)) {
         return 0;
     } else {
         close(ret->process_fd);
@@ -205,7 +205,7 @@ int spawn(const struct spawn_request *request, struct spawned *ret, struct spawn
     memset(p.pipes, -1, sizeof(p.pipes));
     plan_limits(&p);
     if (open_pipes(&p) == 0)
-        r = run(&p, ret, ret_failure);
+        r = program_start(&p, ret, ret_failure);
     else
         *ret_failure = (struct spawn_failure){SPAWN_PIPES, errno};
     for (int i = 0; r == 0 && i < 3; i++) {

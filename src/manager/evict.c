@@ -134,7 +134,7 @@ void workspace_evict(struct hub *h, struct workspace *w)
     work_start(&e->work);
 }
 
-static void look_at(struct eviction *e, const struct closing *closing, const struct client *c)
+static void eviction_consider(struct eviction *e, const struct closing *closing, const struct client *c)
 {
     if (!c->is_virtual && closing_covers(closing, c->user, &c->origin.address) &&
         !slice_eq(closing->except, slice_of(c->full_id)))
@@ -142,7 +142,7 @@ static void look_at(struct eviction *e, const struct closing *closing, const str
 }
 
 /* All tokens of a line are one person's, so anybody may revoke without a look at everybody. */
-static struct eviction *collect_of_person(struct hub *h, const struct closing *closing)
+static struct eviction *eviction_of_person(struct hub *h, const struct closing *closing)
 {
     const struct list *all = hub_user_clients(h, closing->user);
     struct list nobody;
@@ -158,26 +158,26 @@ static struct eviction *collect_of_person(struct hub *h, const struct closing *c
     struct eviction *e = eviction_new(h, n, closing->reason);
     LIST_FOREACH(it, all)
     {
-        look_at(e, closing, LIST_ENTRY(it, struct client, of_user));
+        eviction_consider(e, closing, LIST_ENTRY(it, struct client, of_user));
     }
     return e;
 }
 
-static struct eviction *collect(struct hub *h, const struct closing *closing)
+static struct eviction *eviction_of_all(struct hub *h, const struct closing *closing)
 {
     struct eviction *e = eviction_new(h, h->registry.clients.n_entries, closing->reason);
     size_t cursor = 0;
     void *value;
 
     while (map_next(&h->registry.clients, &cursor, NULL, &value))
-        look_at(e, closing, value);
+        eviction_consider(e, closing, value);
     return e;
 }
 
 size_t close_opened(struct hub *h, const struct closing *closing)
 {
     struct eviction *e =
-        closing->kind == CLOSING_TOKEN ? collect_of_person(h, closing) : collect(h, closing);
+        closing->kind == CLOSING_TOKEN ? eviction_of_person(h, closing) : eviction_of_all(h, closing);
     size_t n = e->n;
 
     e->is_kick = true;

@@ -32,7 +32,7 @@ static void send_new_token(struct peer *p)
     mem_free(token);
 }
 
-static struct peer *take_next(struct peer_loop *pl)
+static struct peer *refresh_take(struct peer_loop *pl)
 {
     struct refresh *r = LIST_ENTRY(pl->refreshes.next, struct refresh, link);
     struct peer *p = peer_find(pl->loop, r->peer);
@@ -42,12 +42,12 @@ static struct peer *take_next(struct peer_loop *pl)
     return p && p->state == PEER_OPEN ? p : NULL;
 }
 
-static void on_turn(struct deferred *d)
+static void refresh_go_through(struct deferred *d)
 {
     struct peer_loop *pl = CONTAINER_OF(d, struct peer_loop, refresh);
 
     while (!list_is_empty(&pl->refreshes)) {
-        struct peer *p = take_next(pl);
+        struct peer *p = refresh_take(pl);
         if (p)
             send_new_token(p);
         if (loop_is_late(pl->loop))
@@ -61,7 +61,7 @@ void refresh_init(struct peer_loop *pl)
 {
     list_init(&pl->refreshes);
     list_init(&pl->refresh.link);
-    pl->refresh.run = on_turn;
+    pl->refresh.run = refresh_go_through;
 }
 
 void refresh_deinit(struct peer_loop *pl)
@@ -74,8 +74,8 @@ void refresh_deinit(struct peer_loop *pl)
     list_unlink(&pl->refresh.link);
 }
 
-/* Takes one. False: the next one is there in *ret_after_s. */
-static bool take_one(struct peer *p, uint32_t *ret_after_s)
+/* Counts one. False: the next one is due in *ret_after_s. */
+static bool refresh_is_due(struct peer *p, uint32_t *ret_after_s)
 {
     uint32_t now = (uint32_t)(loop_now_ms(p->pl->loop) / 1000), spare = (REFRESH_BURST - 1) * REFRESH_EVERY_S;
     uint32_t whole_at = p->refresh_whole_s > now ? p->refresh_whole_s : now;
@@ -93,7 +93,7 @@ void refresh_ask(struct peer *p)
     struct peer_loop *pl = p->pl;
     uint32_t after_s;
 
-    if (!take_one(p, &after_s)) {
+    if (!refresh_is_due(p, &after_s)) {
         char text[96];
         int n = snprintf(text, sizeof(text), "Too many new reconnection tokens asked for, try again in %u s", after_s);
         loop_count(pl->loop, METRIC_REFRESHES_REFUSED, 1);

@@ -93,7 +93,7 @@ static void tally_drop(struct map *m, struct tally *t)
 /* ---- what waits ---- */
 
 /* The stamp is ours, and so is the order: whoever reads the frames in it sees what one sender has sent as it was sent. */
-static struct slice sender_of(const struct msg *m)
+static struct slice fan_sender(const struct msg *m)
 {
     static const struct rpc_header_caps ours = {.max_bytes = UINT32_MAX, .max_depth = 64, .max_pairs = UINT32_MAX};
     struct rpc_header h;
@@ -103,7 +103,7 @@ static struct slice sender_of(const struct msg *m)
     return h.from;
 }
 
-static struct fan *first_of(struct membership *ms)
+static struct fan *fan_first(struct membership *ms)
 {
     return LIST_ENTRY(ms->waiting.next, struct fan, link);
 }
@@ -113,7 +113,7 @@ static struct fan *fan_add(struct membership *ms, struct msg *m, struct slice ty
 {
     struct fan *fan = mem_new(sizeof(*fan) + type.len);
 
-    *fan = (struct fan){.msg = m, .sender = tally_add(&ms->senders, sender_of(m)), .type_len = type.len};
+    *fan = (struct fan){.msg = m, .sender = tally_add(&ms->senders, fan_sender(m)), .type_len = type.len};
     memcpy(fan->type, type.ptr, type.len);
     list_init(&fan->link);
     list_link(&ms->waiting, &fan->link);
@@ -161,43 +161,42 @@ static bool fanout_step(struct work *w)
 
     if (!ms->n_waiting)
         return false;
-    struct fan *fan = first_of(ms);
+    struct fan *fan = fan_first(ms);
     if (!fan_step(ms, fan))
         fan_free(ms, fan);
     return true;
 }
 
-static void finish_first(struct membership *ms)
+static void fan_finish_first(struct membership *ms)
 {
-    struct fan *fan = first_of(ms);
+    struct fan *fan = fan_first(ms);
 
     while (fan_step(ms, fan))
         continue;
     fan_free(ms, fan);
 }
 
-bool fanout_holds(struct fanout *f, struct endpoint *e, struct msg *m)
+bool fanout_holds(struct endpoint *e, struct msg *m)
 {
     if (!e->member_key)
         return false;
     struct membership *ms = CONTAINER_OF(e->member_key, struct membership, key);
-    if (!ms->n_waiting || !map_find(&ms->senders, sender_of(m)))
+    if (!ms->n_waiting || !map_find(&ms->senders, fan_sender(m)))
         return false;
     struct fan *fan = fan_add(ms, m, SLICE_LIT(""));
     fan->is_direct = true;
     fan->to = e->handle;
-    (void)f;
     return true;
 }
 
 /* ---- members ---- */
 
-static void release(struct fanout *f, struct membership *ms)
+static void membership_release(struct fanout *f, struct membership *ms)
 {
     if (--ms->n_members)
         return;
     while (ms->n_waiting)       /* nobody is left: broadcasts end, and what was for one bounces */
-        finish_first(ms);
+        fan_finish_first(ms);
     work_stop(&ms->work);
     ASSERT(ms->interests.n_entries == 0 && ms->senders.n_entries == 0);
     map_deinit(&ms->interests);
@@ -257,12 +256,12 @@ void fanout_leave(struct fanout *f, struct endpoint *e)
         ms->at = e->member.next;
     list_unlink(&e->member);
     e->member_key = NULL;
-    release(f, ms);
+    membership_release(f, ms);
 }
 
 /* ---- broadcasts ---- */
 
-static void wait_from(struct membership *ms, struct list *at, struct slice type, struct msg *m)
+static void fan_wait(struct membership *ms, struct list *at, struct slice type, struct msg *m)
 {
     struct fan *fan = fan_add(ms, msg_ref(m), type);
 
@@ -270,7 +269,7 @@ static void wait_from(struct membership *ms, struct list *at, struct slice type,
     if (ms->n_waiting == 1)
         ms->at = at;
     if (ms->n_waiting > WAITING_MOST)
-        finish_first(ms);
+        fan_finish_first(ms);
     work_start_later(&ms->work);
 }
 
@@ -282,12 +281,12 @@ static void deliver_here(struct router *r, struct loop *self, struct slice works
     if (!ms || !map_find(&ms->interests, type))
         return;
     if (ms->n_waiting) {
-        wait_from(ms, NULL, type, m);
+        fan_wait(ms, NULL, type, m);
         return;
     }
     LIST_FOREACH(it, &ms->members) {
         if (++n % AT_ONCE == 0 && loop_is_late(self)) {
-            wait_from(ms, it, type, m);
+            fan_wait(ms, it, type, m);
             return;
         }
         member_offer(LIST_ENTRY(it, struct endpoint, member), type, m);

@@ -21,7 +21,7 @@ void fanout_interest(struct fanout *f, struct endpoint *e, struct slice type, bo
 void fanout_leave(struct fanout *f, struct endpoint *e);        /* harmless when in none; e has given back its handle */
 
 /* A message for e alone, where n_waiting is not 0. True: taken over, it comes after what its sender has broadcast before. */
-bool fanout_holds(struct fanout *f, struct endpoint *e, struct msg *m);
+bool fanout_holds(struct endpoint *e, struct msg *m);
 
 struct fanout *router_fanout(struct router *r, const struct loop *loop);
 struct loop_set *router_loops(struct router *r);

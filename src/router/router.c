@@ -150,7 +150,7 @@ static void deliver(struct router *r, struct loop *self, struct handle to, struc
 
     if (!e)
         router_bounce(r, self, m);
-    else if (!f->n_waiting || !fanout_holds(f, e, m))
+    else if (!f->n_waiting || !fanout_holds(e, m))
         e->ops->deliver(e, m);
 }
 

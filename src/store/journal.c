@@ -47,7 +47,7 @@ static struct store_engine *engine_of(struct store *s)
     return CONTAINER_OF(s, struct store_engine, base)->journal;
 }
 
-static bool is_full(const struct store_engine *e, const struct journal_row *row, const struct journal_limits *limits)
+static bool journal_is_full(const struct store_engine *e, const struct journal_row *row, const struct journal_limits *limits)
 {
     size_t share = limits->waiting / JOURNAL_SHARE + 1;
 
@@ -61,7 +61,7 @@ bool journal_append(struct store *any, const struct journal_row *row,
     struct store *s = &e->base;
     const struct slice texts[TEXTS] = {row->workspace, row->user, row->type, row->owner};
 
-    if (is_full(e, row, limits)) {
+    if (journal_is_full(e, row, limits)) {
         loop_count(s->loop, METRIC_JOURNAL_REFUSED, 1);
         return false;
     }

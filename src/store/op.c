@@ -236,7 +236,7 @@ bool store_engine_is_idle(const struct store_engine *e)
 
 enum { STRANGERS_PART = 4 };    /* of the places */
 
-static unsigned take_some(struct list *from, struct list *batch, unsigned most)
+static unsigned lane_take(struct list *from, struct list *batch, unsigned most)
 {
     unsigned n = 0;
 
@@ -250,7 +250,7 @@ static unsigned take_some(struct list *from, struct list *batch, unsigned most)
 
 void store_engine_take_rows(struct store_engine *e, struct list *batch, unsigned most)
 {
-    unsigned n = take_some(&e->rows[false], batch, most - most / STRANGERS_PART);
+    unsigned n = lane_take(&e->rows[false], batch, most - most / STRANGERS_PART);
 
-    (void)take_some(&e->rows[true], batch, most - n);
+    (void)lane_take(&e->rows[true], batch, most - n);
 }
