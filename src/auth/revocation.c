@@ -161,7 +161,8 @@ static void drop_entry(struct revocations *r, struct entry *e)
     mem_free(s);
 }
 
-/* Of a share's entries whose token has expired, the one that expired first; NULL: all are good still. */
+/* Of a share's entries whose token has expired, the one of which all descends ends first: that of a login, whose workers may live
+ * for long, goes last. NULL: all are good still. */
 static struct entry *find_spent(const struct revocations *r, const struct share *s)
 {
     struct entry *spent = NULL;
@@ -169,7 +170,7 @@ static struct entry *find_spent(const struct revocations *r, const struct share 
 
     LIST_FOREACH(it, &s->entries) {
         struct entry *e = LIST_ENTRY(it, struct entry, link);
-        if (e->expires_at <= now && (!spent || e->expires_at < spent->expires_at))
+        if (e->expires_at <= now && (!spent || e->until < spent->until))
             spent = e;
     }
     return spent;

@@ -223,6 +223,29 @@ CASE(nobody_takes_more_than_their_share)
     world_close(&w);
 }
 
+/* req: S-81 */
+CASE(a_login_whose_workers_live_gives_up_its_place_last)
+{
+    static const struct revocation_limits limits = {30, 2, 2};
+    const uint8_t login[32] = {1}, child[32] = {2}, next[32] = {3};
+    struct world w;
+
+    world_open(&w);
+    struct store *s = store_open_memory(w.loop);
+    struct revocations *r = loaded(&w, s);
+    int64_t now = now_s();
+    const struct revocation in_turn[] = {{login, now - 100, now + 1000000, SLICE_LIT("user:ada")},
+                                         {child, now - 1, now + 5, SLICE_LIT("user:ada")},
+                                         {next, now + 500, now + 500, SLICE_LIT("user:ada")}};
+    for (size_t i = 0; i < ARRAY_LEN(in_turn); i++) {
+        revocation_add(r, &in_turn[i], &limits, on_done, &w);
+        wait_done(&w, REVOCATION_OK);
+    }
+    CHECK(has(r, 1) && !has(r, 2) && has(r, 3));
+    end(&w, r, s);
+    world_close(&w);
+}
+
 static struct user by_tokens(uint8_t (*digests)[LINEAGE_DIGEST_BYTES], unsigned n)
 {
     return (struct user){.lineage = {.digests = digests, .n = n, .is_known = true}};
@@ -249,4 +272,4 @@ CASE(whoever_came_by_a_revoked_token_is_refused)
 }
 
 CASES(RUN(whoever_came_by_a_revoked_token_is_refused), RUN(a_wrong_clock_brings_no_revoked_token_back),
-      RUN(nobody_takes_more_than_their_share), RUN(a_revoked_token_is_refused_at_once_and_after_a_restart))
+      RUN(nobody_takes_more_than_their_share), RUN(a_login_whose_workers_live_gives_up_its_place_last), RUN(a_revoked_token_is_refused_at_once_and_after_a_restart))
