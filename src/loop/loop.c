@@ -234,6 +234,8 @@ static void on_flush(uv_prepare_t *flush)
     flush_outboxes(l);
     account_settle(l->own);
     measure_turn(l);
+    if (l->is_stopping)     /* told so in this turn: what would keep it awake is closed already */
+        return;
     if (l->backlog || l->outboxes[l->index].first || !list_is_empty(&l->deferred) || !list_is_empty(&l->last) ||
         !list_is_empty(&l->input) || !list_is_empty(&l->again))
         uv_idle_start(&l->busy, on_busy);

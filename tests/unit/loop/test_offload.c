@@ -263,7 +263,64 @@ CASE(a_loop_that_stops_hears_of_its_last_jobs_however_long_they_take)
     loop_set_deinit(&w.set);
 }
 
+/* ---- a stop that a turn has no time for before its end ---- */
+
+static struct deferred endless;
+
+static void go_on_for_ever(struct deferred *d)
+{
+    loop_again(&w.set.loops[0], d);
+}
+
+static void be_late(struct loop *l, struct mail *mail)
+{
+    uint64_t end_ns = uv_hrtime() + 100 * LONG_NS;
+
+    mem_free(mail);
+    endless.run = go_on_for_ever;
+    list_init(&endless.link);
+    loop_again(l, &endless);
+    while (uv_hrtime() < end_ns)
+        continue;
+}
+
+static atomic_int is_held, may_go_on;
+
+static void hold(struct loop *l, struct mail *mail)
+{
+    (void)l;
+    mem_free(mail);
+    atomic_store(&is_held, 1);
+    wait_for(&may_go_on, 1);
+}
+
+static void *stop_all(void *arg)
+{
+    loop_set_stop(&w.set);
+    return arg;
+}
+
+CASE(a_loop_that_is_told_to_stop_at_the_end_of_a_turn_has_no_other)
+{
+    pthread_t stopping;
+
+    start(1, 0);
+    pthread_mutex_unlock(&w.gate);
+    post(hold);
+    wait_for(&is_held, 1);
+    for (int i = 0; i < 3; i++)         /* the clock starts behind the first */
+        post(be_late);
+    struct mail *last = atomic_load(&w.set.loops[0].inbox);
+    CHECK_INT(pthread_create(&stopping, NULL, stop_all, NULL), 0);
+    while (atomic_load(&w.set.loops[0].inbox) == last)
+        sched_yield();
+    atomic_store(&may_go_on, 1);
+    CHECK_INT(pthread_join(stopping, NULL), 0);
+    loop_set_deinit(&w.set);
+}
+
 CASES(RUN(a_flood_of_one_class_leaves_the_others_their_threads), RUN(what_waits_is_bounded_and_the_rest_is_refused),
       RUN(strangers_wait_behind_others_and_leave_them_places),
       RUN(a_loop_ends_when_its_jobs_are_done), RUN(a_loop_that_stops_hears_of_its_last_jobs_however_long_they_take),
+      RUN(a_loop_that_is_told_to_stop_at_the_end_of_a_turn_has_no_other),
       RUN(workers_that_were_busy_when_they_were_asked_hand_over_what_has_a_place))
