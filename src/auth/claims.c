@@ -187,7 +187,7 @@ static bool has_its_root(const struct token_keys *keys, const struct user *u)
     const struct lineage *l = &u->lineage;
     bool is_root = strcmp(user_effective_id(u), "root") == 0;
 
-    return !l->is_continuation || !is_root || (l->n && !l->is_by_root) || lineage_is_by_root(l, keys->root_token);
+    return !l->is_continuation || !is_root || (l->n && !l->root) || lineage_is_by_root(l, keys->root_token);
 }
 
 int claims_read(const struct token_keys *keys, struct slice claims, struct token *ret, char ret_error[TOKEN_ERROR_MAX])

@@ -12,7 +12,16 @@ void lineage_deinit(struct lineage *l)
 {
     mem_free(l->digests);
     mem_free(l->client_id);
+    mem_free(l->root);
     *l = (struct lineage){0};
+}
+
+/* Most have none, so it lies outside of the record. */
+static uint8_t *lineage_make_root(struct lineage *l)
+{
+    mem_free(l->root);
+    l->root = mem_new(LINEAGE_DIGEST_BYTES);
+    return l->root;
 }
 
 void lineage_copy(const struct lineage *l, struct lineage *ret)
@@ -24,11 +33,14 @@ void lineage_copy(const struct lineage *l, struct lineage *ret)
         memcpy(ret->digests, l->digests, l->n * sizeof(*l->digests));
     }
     ret->client_id = l->client_id ? mem_copy(l->client_id, strlen(l->client_id)) : NULL;
+    ret->root = NULL;
+    if (l->root)
+        memcpy(lineage_make_root(ret), l->root, LINEAGE_DIGEST_BYTES);
 }
 
 size_t lineage_taken(const struct lineage *l)
 {
-    return mem_taken(l->digests) + mem_taken(l->client_id);
+    return mem_taken(l->digests) + mem_taken(l->client_id) + mem_taken(l->root);
 }
 
 bool lineage_has(const struct lineage *l, const uint8_t *digest)
@@ -59,8 +71,7 @@ static void digest_root(struct slice root_token, uint8_t ret[LINEAGE_DIGEST_BYTE
 
 void lineage_set_root(struct lineage *l, struct slice root_token)
 {
-    l->is_by_root = true;
-    digest_root(root_token, l->root);
+    digest_root(root_token, lineage_make_root(l));
 }
 
 bool lineage_is_by_root(const struct lineage *l, struct slice root_token)
@@ -68,7 +79,7 @@ bool lineage_is_by_root(const struct lineage *l, struct slice root_token)
     uint8_t digest[LINEAGE_DIGEST_BYTES];
 
     digest_root(root_token, digest);
-    return l->is_by_root && root_token.len && memcmp(digest, l->root, sizeof(digest)) == 0;
+    return l->root && root_token.len && memcmp(digest, l->root, sizeof(digest)) == 0;
 }
 
 /* ---- writing ---- */
@@ -85,7 +96,7 @@ static void add_digest(struct buf *b, const uint8_t *digest)
 
 static void add_terms(struct mp_open *map, const struct lineage *l)
 {
-    if (l->is_by_root) {
+    if (l->root) {
         mp_key(map, "root");
         add_digest(map->buf, l->root);
     }
@@ -180,8 +191,7 @@ static bool read_terms(struct slice map, struct lineage *l)
     (void)mp_find_bool(map, "continues", &l->is_continuation);
     if (mp_find(map, "until", &value) && (!mp_get_int(value, &l->until) || l->until < 0))
         return false;
-    l->is_by_root = mp_find(map, "root", &value);
-    if (l->is_by_root && (!mp_get_str(value, &text) || !read_digest(text, l->root)))
+    if (mp_find(map, "root", &value) && (!mp_get_str(value, &text) || !read_digest(text, lineage_make_root(l))))
         return false;
     if (!mp_find(map, "client", &value))
         return true;

@@ -22,8 +22,7 @@ struct lineage {
     bool is_continuation;           /* the last one is a reconnection token: it continues the login of those before */
     int64_t until;                  /* Unix seconds: when the last of a line of children ends; 0 = bounded by nothing. A reconnection brings it along */
     char *client_id;                /* owned: the one client a child was bound to; or NULL */
-    bool is_by_root;                /* by the root token; a reconnection ends with that, which has no line: */
-    uint8_t root[LINEAGE_DIGEST_BYTES];     /* its digest */
+    uint8_t *root;                  /* owned: the digest of the root token, where that is what it came by; a reconnection ends with it */
 };
 
 void lineage_deinit(struct lineage *l);
