@@ -64,7 +64,7 @@ static void reply_failed(struct rpc_call *call, struct slice address, struct sli
 
     buf_init(&text, 0);
     buf_add_text(&text, "Failed to ping client ");
-    buf_add_slice(&text, address);
+    buf_add_slice(&text, slice_utf8_prefix(address, ADDRESS_MAX));  /* of what is none, as much as one may be long */
     buf_add_text(&text, ": ");
     buf_add_slice(&text, reason);
     reply_text(call, buf_slice(&text));

@@ -12,7 +12,7 @@ void peer_routes(struct peer_loop *loops, struct http_route out[PEER_N_ROUTES])
                                  .arg = loops,
                                  .flags = HTTP_ROUTE_UPGRADE | HTTP_ROUTE_UNLIMITED};
     out[1] = (struct http_route){
-        .methods = HTTP_M_GET, .pattern = "/rpc", .on_request = stream_on_get, .arg = loops};
+        .methods = HTTP_M_GET, .pattern = "/rpc", .on_request = stream_on_get, .arg = loops, .flags = HTTP_ROUTE_ACTS};
     out[2] = (struct http_route){
         .methods = HTTP_M_POST, .pattern = "/rpc", .on_request = stream_on_post, .arg = loops};
 }

@@ -95,7 +95,8 @@ int speaker_may_act(const struct peer *p, const struct speaker_proof *shown)
         s->keeps_cookies = true;
         return SPEAKER_OK;
     }
-    if (s->keeps_cookies || shown->has_token)
+    /* Whoever holds nothing that others do not see is known by their address. Not so a person, whose client has a token to show. */
+    if (s->keeps_cookies || shown->has_token || !p->user->is_anonymous)
         return SPEAKER_STRANGER;
     return is_same_place(&shown->address, &s->opened.address) ? SPEAKER_OK : SPEAKER_STRANGER;
 }

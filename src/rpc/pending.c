@@ -308,12 +308,16 @@ static void on_upload_ended(void *arg, const struct rpc_reply *why)
     pending_end(p, &reply);
 }
 
-static void pending_send(struct pending *p, struct msg *m, struct account *payer)
+/* may_upload: a message too long for one frame goes in parts, each of which is a call of its own, and that one goes as it is. */
+static void pending_send(struct pending *p, struct msg *m, struct account *payer, bool may_upload)
 {
     struct rpc_host *h = p->host;
 
     if (!m) {
         pending_fail(p, RPC_OVERLOADED, "No memory for the call");
+    } else if (frame_is_large(m) && !may_upload) {
+        msg_unref(m);
+        pending_fail(p, RPC_OVERLOADED, "The session or an address is too long for a message that goes in parts");
     } else if (frame_is_large(m)) {
         p->upload = upload_out_new(h, &(struct upload_options){.target = p->target, .frame = m, .payer = payer, .ended = on_upload_ended,
                                                                .progressed = on_upload_progressed, .arg = p});
@@ -369,7 +373,7 @@ static struct pending *pending_new(struct rpc_host *h, const struct rpc_request 
 /* Without a promise nothing is awaited: a frame, and that is all. */
 static void send_only(struct rpc_host *h, const struct rpc_request *rq)
 {
-    struct msg *m = build(h, rq, NULL);
+    struct msg *m = rq->target.len > ADDRESS_MAX ? NULL : build(h, rq, NULL);
 
     if (!m)
         return;
@@ -379,9 +383,8 @@ static void send_only(struct rpc_host *h, const struct rpc_request *rq)
         msg_unref(m);
 }
 
-uint64_t pending_request_step(struct rpc_host *h, const struct rpc_request *rq, rpc_done *done, void *arg)
+static uint64_t pending_start(struct rpc_host *h, const struct rpc_request *rq, rpc_done *done, void *arg, bool may_upload)
 {
-    LOOP_ASSERT(host_loop(h));
     struct pending *p = pending_new(h, rq, done, arg);
     uint64_t id = p->id;
 
@@ -394,11 +397,22 @@ uint64_t pending_request_step(struct rpc_host *h, const struct rpc_request *rq, 
         pending_fail(p, RPC_OVERLOADED, "Too many bytes under way");
         return id;
     }
+    if (rq->target.len > ADDRESS_MAX) {
+        pending_fail(p, RPC_GONE, "Target peer " SLICE_FMT "... is not connected: no address is longer than %d bytes",
+                     SLICE_ARG(slice_utf8_prefix(rq->target, 64)), ADDRESS_MAX);
+        return id;
+    }
     timer_start(host_loop(h), &p->silence, h->rl->settings->call_timeout_ms);
     if (rq->deadline_ms)
         timer_start(host_loop(h), &p->deadline, rq->deadline_ms);
-    pending_send(p, build(h, rq, p), payer_of(h, rq));
+    pending_send(p, build(h, rq, p), payer_of(h, rq), may_upload);
     return id;
+}
+
+uint64_t pending_request_step(struct rpc_host *h, const struct rpc_request *rq, rpc_done *done, void *arg)
+{
+    LOOP_ASSERT(host_loop(h));
+    return pending_start(h, rq, done, arg, false);
 }
 
 uint64_t rpc_request(struct rpc_host *h, const struct rpc_request *rq, rpc_done *done, void *arg)
@@ -410,7 +424,7 @@ uint64_t rpc_request(struct rpc_host *h, const struct rpc_request *rq, rpc_done 
         return 0;
     }
     if (h->n_pendings < h->rl->settings->max_pending)
-        return pending_request_step(h, rq, done, arg);
+        return pending_start(h, rq, done, arg, true);
     struct pending *p = pending_new(h, rq, done, arg);
     loop_count(host_loop(h), METRIC_HUB_CALLS_SHED, 1);
     pending_fail(p, RPC_OVERLOADED, "Too many calls are pending");

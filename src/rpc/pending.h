@@ -38,5 +38,5 @@ void pendings_gone(struct remote *r);           /* the client left */
 void pendings_close(struct rpc_host *h);        /* RPC_CLOSED for all, at once */
 void pendings_run_finished(struct deferred *d); /* host->finish */
 
-/* rpc_request for steps of an upload: not counted against max_pending. */
+/* rpc_request for steps of an upload: not counted against max_pending, and never an upload itself. */
 uint64_t pending_request_step(struct rpc_host *h, const struct rpc_request *request, rpc_done *done, void *arg);

@@ -20,7 +20,7 @@ int address_resolve(struct slice to, struct slice own, struct address *ret);
 /* Exactly one '/' with both parts non-empty. */
 bool address_split(struct slice absolute, struct address *ret);
 
-enum { CLIENT_ID_MAX = 255, WORKSPACE_ID_MAX = 128 };
+enum { CLIENT_ID_MAX = 255, WORKSPACE_ID_MAX = 128, ADDRESS_MAX = WORKSPACE_ID_MAX + 1 + CLIENT_ID_MAX };
 /* Bytes of UTF-8 without what separates or matches ids, and without what nobody sees (wire/utf8.h). */
 bool client_id_is_valid(struct slice id);
 

@@ -189,7 +189,8 @@ static bool begin_frame(struct ws_conn *ws, struct ws_partial *p)
     if (h->opcode != WS_CONTINUATION)
         p->opcode = h->opcode;
     if (++p->n_fragments > WS_MAX_FRAGMENTS) {
-        too_big(ws);
+        loop_count(ws->stream->loop, METRIC_WS_TOO_BIG, 1);
+        ws_fail(ws, HYPHA_CLOSE_TOO_BIG, "The message has more than 16384 fragments", WS_END_TOO_BIG);
         return false;
     }
     return true;

@@ -60,6 +60,8 @@ async def test_a_cookie_does_nothing_for_another_site(hub, start_server):
             for method in ("GET", "POST"):
                 answer = await ask(method, CALL, headers)
                 assert answer.status_code == 403 and HINT in answer.text, (headers, method, answer.text)
+            answer = await ask("GET", "/rpc?client_id=theirs&workspace=ws-user-ada", headers)
+            assert answer.status_code == 403, (headers, answer.text)
             answer = await ask("GET", CALL, {**headers, "Authorization": f"Bearer {token}"})
             assert answer.status_code == 200, (headers, answer.text)
         for headers in FROM_ELSEWHERE:

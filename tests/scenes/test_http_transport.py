@@ -124,8 +124,9 @@ async def test_reconnection_tokens_of_streams(hub, server, open_stream):
     await stream.close()
     again = await open_stream(client_id="s1", reconnection_token=token)
     assert again.address == "ws-user-ada/s1"
-    # Opened with a reconnection token alone: its posts need no other.
-    assert (await again.post({"type": "ping"})).status_code == 200
+    # Opened with a reconnection token alone: its posts are known by its cookie, and not by where they come from.
+    assert (await again.post({"type": "ping"})).status_code == 403
+    assert (await again.post({"type": "ping"}, cookies=again.cookies)).status_code == 200
     await again.close()
     for query in ({"client_id": "s2"}, {"client_id": "s1", "workspace": "ws-user-bob"}):
         answer = await open_stream(reconnection_token=token, **query)

@@ -60,4 +60,22 @@ async def listings_nobody_takes(t):
     await ada.shut()
 
 
-INPUTS = [long_posts, tiny_chunks, listings_nobody_takes]
+async def names_too_long(t):
+    """Longer than a frame: what is sent to such an address, or answers such a session, cannot go in parts that name it each."""
+    n = max(300_000, t.n(MB))
+    async with client_for(t.server) as http:
+        answer = await http.post("/public/services/ws/ping", json={"client_id": "x" * n}, timeout=60)
+        assert answer.status_code == 200 and answer.json() != "pong", answer.text[:200]
+    raw = await t.hub.raw()
+    for name in ("x" * n, "ws-user-ada/" + "x" * n):
+        assert await raw.manage("ping", name) != "pong"
+    for method, argument in (("echo", "y" * n), ("list_services", {}), ("nothing", 1)):
+        frame = {"type": "method", "to": raw.manager, "method": f"services.default.{method}", "session": "s" * n}
+        await raw.ws.send(wire.pack(frame) + wire.pack({"args": [argument], "promise": "*", "t": 15}))
+    with contextlib.suppress(ConnectionError):
+        assert await raw.manage("echo", 1) == 1
+    await raw.shut()
+    assert t.server.rss_bytes() < 1 << 30
+
+
+INPUTS = [long_posts, tiny_chunks, listings_nobody_takes, names_too_long]
