@@ -172,7 +172,7 @@ static bool open_host(struct caller *c, const struct http_request *req, struct j
     c->url_workspace_exists = j->asked_workspace_exists;
     struct account *account = c->user->is_anonymous ? account_shared(req->account) : j->account;
     struct rpc_host_options options = {
-        .address = buf_slice(&address), .user = c->user, .workspace = slice_of(c->workspace), .account = account};
+        .address = buf_slice(&address), .user = c->user, .workspace = slice_of(c->workspace), .account = account, .is_brief = true};
     c->host = rpc_host_open(c->api->options.rpc_loops[j->asker->index], &options);
     if (c->host)
         c->lease.client = rpc_host_address(c->host);

@@ -16,7 +16,8 @@ static const uint32_t NO_SLOT = UINT32_MAX;
 
 void slots_init(struct slots *s, uint32_t loop_index)
 {
-    *s = (struct slots){.first_free = NO_SLOT, .loop = loop_index, .first_generation = 1};
+    ASSERT(loop_index <= UINT16_MAX);
+    *s = (struct slots){.first_free = NO_SLOT, .loop = (uint16_t)loop_index, .first_generation = 1};
 }
 
 void slots_pay(struct slots *s, struct account *payer)
@@ -98,7 +99,7 @@ struct handle slots_put(struct slots *s, void *object)
     s->n_used++;
     if (s->in_the_way && i > s->in_the_way)
         s->in_the_way = i;
-    return (struct handle){s->loop, i, s->slots[i].generation};
+    return (struct handle){.loop = s->loop, .slot = i, .generation = s->slots[i].generation};
 }
 
 void *slots_find(const struct slots *s, struct handle h)

@@ -5,7 +5,8 @@
 #include <stdint.h>
 
 struct handle {
-    uint32_t loop;          /* index in the loop set */
+    uint16_t loop;          /* index in the loop set */
+    bool is_brief;          /* of what is gone with its last answer, so that nobody need be told; set before it is made known */
     uint32_t slot;
     uint32_t generation;    /* 0 = no handle */
 };
@@ -26,7 +27,8 @@ struct account;
 struct slots {
     struct slot *slots;
     struct account *payer;      /* borrowed: keeps the array; NULL = nobody */
-    uint32_t n_slots, n_used, first_free, loop;
+    uint32_t n_slots, n_used, first_free;
+    uint16_t loop;
     uint32_t in_the_way;        /* the used slot that keeps the array long: none above it is used; 0 = nobody has looked */
     uint32_t first_generation;  /* of slots that the array grows by: above that of any slot it ever gave back */
 };

@@ -158,6 +158,16 @@ static void lose_frame(struct peer *p, const struct rpc_header *h, struct slice 
         msg_unref(m);
 }
 
+static void watch(struct peer *p, const struct rpc_header *h, struct slice to)
+{
+    struct slice settled;
+
+    if (h->session.len || !settled_session(h, &settled))
+        watch_target(p, to, h->session);
+    else
+        watch_answered(p, to);
+}
+
 static void forward(struct peer *p, const struct rpc_header *h, int kind, struct slice to, struct blob *blob)
 {
     struct peer_loop *pl = p->pl;
@@ -177,7 +187,7 @@ static void forward(struct peer *p, const struct rpc_header *h, int kind, struct
     else if (router_send(pl->router, pl->loop, to, m) == ROUTER_NO_PEER)
         router_bounce(pl->router, pl->loop, m);
     else if (is_foreign(p, to))
-        watch_target(p, to, h->session);
+        watch(p, h, to);
 }
 
 static void route(struct peer *p, const struct rpc_header *h, struct blob *blob, int tail)

@@ -198,19 +198,25 @@ static struct watcher *watcher_get(struct peer *p)
     return p->watcher;
 }
 
-/* The watch of this peer over this address, now the last of its list. */
+/* The watch of this peer over this address; NULL: there is none. */
+static struct watch *watch_find(const struct peer *p, struct slice address)
+{
+    if (!p->watcher || list_is_empty(&p->watcher->watches))
+        return NULL;
+    struct watch *last = LIST_ENTRY(p->watcher->watches.prev, struct watch, mine);
+    if (slice_eq(address_of(last->target), address) && !last->target->is_gone)
+        return last;
+    struct target *t = map_find(&p->pl->watched, address);
+    return t ? map_find(&p->pl->watches, key_slice(&(struct watch_key){p, t})) : NULL;
+}
+
+/* The same, made if there is none; now the last of its list. */
 static struct watch *watch_get(struct peer *p, struct slice address)
 {
     struct peer_loop *pl = p->pl;
     struct watcher *mine = watcher_get(p);
+    struct watch *w = watch_find(p, address);
 
-    if (!list_is_empty(&mine->watches)) {
-        struct watch *last = LIST_ENTRY(mine->watches.prev, struct watch, mine);
-        if (slice_eq(address_of(last->target), address) && !last->target->is_gone)
-            return last;
-    }
-    struct target *t = target_get(pl, address);
-    struct watch *w = map_find(&pl->watches, key_slice(&(struct watch_key){p, t}));
     if (w) {
         list_unlink(&w->mine);
         list_link(&mine->watches, &w->mine);
@@ -220,13 +226,25 @@ static struct watch *watch_get(struct peer *p, struct slice address)
         loop_count(pl->loop, METRIC_WATCHES_EVICTED, 1);
         watch_drop(LIST_ENTRY(mine->watches.next, struct watch, mine));
     }
-    return watch_new(p, t);
+    return watch_new(p, target_get(pl, address));
 }
 
 void watch_target(struct peer *p, struct slice address, struct slice session)
 {
     LOOP_ASSERT(p->pl->loop);
     remember(watch_get(p, address), session);
+}
+
+void watch_answered(struct peer *p, struct slice address)
+{
+    struct watch *w = watch_find(p, address);
+    struct handle h;
+
+    LOOP_ASSERT(p->pl->loop);
+    if (!router_find(p->pl->router, p->pl->loop, address, &h) || !h.is_brief)
+        watch_target(p, address, (struct slice){NULL, 0});
+    else if (w)
+        watch_drop(w);
 }
 
 void watch_forget_all(struct peer *p)

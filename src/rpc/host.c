@@ -147,6 +147,7 @@ struct rpc_host *rpc_host_open(struct rpc_loop *rl, const struct rpc_host_option
     h->is_open = true;
     list_link(&rl->hosts, &h->link);
     router_attach(rl->router, rl->loop, &h->endpoint);
+    h->endpoint.handle.is_brief = options->is_brief;
     (void)router_bind(rl->router, rl->loop, h->address, h->endpoint.handle, &replaced);
     rpc_host_add(h, &rl->built_in);
     return h;

@@ -72,6 +72,7 @@ struct rpc_host_options {
     /* The `ws` it stamps: empty = the target's workspace (the manager, W-075). Copied. */
     struct slice workspace;
     struct account *account;        /* charged for what it sends */
+    bool is_brief;                  /* it is gone once it has its answers, as the caller of an HTTP request */
 };
 /* Attaches, binds the address and answers `services.built-in.*` (3.13). Loop thread. NULL: its account has no room for it. */
 MUST_CHECK struct rpc_host *rpc_host_open(struct rpc_loop *rl, const struct rpc_host_options *options);

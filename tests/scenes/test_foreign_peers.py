@@ -284,6 +284,25 @@ async def test_past_the_cap_the_one_not_sent_to_for_longest_is_forgotten(hub, st
     await until(lambda: server.metric("hyphad_watches") == 0)
 
 
+@pytest.mark.differs("an option of our own")
+@pytest.mark.req("W-123")
+async def test_requests_over_http_push_out_nobody(hub, start_server):
+    """Nobody would take back the watch of a caller who has gone with the answer."""
+    hub.server = server = start_server("--max-watched-clients=2")
+    alice, bob = await hub.raw("alice"), await hub.raw("bob")
+    await alice.register("svc", {"echo": lambda x: x}, visibility="public")
+    await alice.post("services.x.y", to=bob.address)
+    await until(lambda: server.metric("hyphad_watches") == 1)
+    async with client_for(server) as http:
+        for i in range(5):
+            answer = await http.post(f"/{alice.workspace}/services/svc/echo", json={"x": i})
+            assert answer.json() == {"x": i}, answer.text
+    assert server.metric("hyphad_watches") == 1
+    assert server.metric("hyphad_watches_evicted_total") == 0
+    bob.cut()
+    assert (await alice.event("peer_not_found"))["peer_id"] == bob.address
+
+
 @pytest.mark.differs("the original tells nobody in other workspaces")
 @pytest.mark.req("W-123")
 async def test_a_last_answer_comes_before_the_end(hub, server):

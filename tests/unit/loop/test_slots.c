@@ -24,7 +24,7 @@ CASE(a_stale_handle_names_nobody)
     CHECK(slots_find(&s, none) == NULL);
     for (uint32_t i = 0; i < s.n_slots; i++) {
         if (s.slots[i].object)
-            slots_remove(&s, (struct handle){3, i, s.slots[i].generation});
+            slots_remove(&s, (struct handle){.loop = 3, .slot = i, .generation = s.slots[i].generation});
     }
     slots_deinit(&s);
 }

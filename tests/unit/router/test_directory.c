@@ -19,7 +19,7 @@ CASE(agrees_with_a_naive_model)
     for (uint32_t step = 1; step < N_STEPS; step++) {
         unsigned i = (unsigned)rand() % N_KEYS;
         struct slice k = slice_make(key, (size_t)snprintf(key, sizeof(key), "ws-%u/client", i));
-        struct handle h = {i % 4, i, step}, got = {0};
+        struct handle h = {.loop = (uint16_t)(i % 4), .slot = i, .generation = step}, got = {0};
         bool held = model[i].generation != 0;
         if (rand() % 100 < ((step / 8000) % 2 ? 30 : 65)) {
             CHECK(directory_put(&d, k, h, &got) == held);
@@ -27,7 +27,7 @@ CASE(agrees_with_a_naive_model)
             model[i] = h;
         } else {
             /* A handle that is not the current one removes nothing. */
-            struct handle stale = {i % 4, i, step};
+            struct handle stale = {.loop = (uint16_t)(i % 4), .slot = i, .generation = step};
             CHECK(!directory_remove(&d, k, stale));
             CHECK(directory_remove(&d, k, model[i]) == held);
             model[i] = (struct handle){0};
@@ -59,10 +59,10 @@ CASE(tables_shrink_when_a_crowd_leaves)
     directory_init(&d, 1);
     size_t least = count_places(&d);
     for (uint32_t i = 0; i < 10000; i++)
-        directory_put(&d, slice_make(key, (size_t)snprintf(key, sizeof(key), "c%u", i)), (struct handle){0, i, 1}, &got);
+        directory_put(&d, slice_make(key, (size_t)snprintf(key, sizeof(key), "c%u", i)), (struct handle){.slot = i, .generation = 1}, &got);
     CHECK(count_places(&d) >= 20000);
     for (uint32_t i = 0; i < 10000; i++)
-        CHECK(directory_remove(&d, slice_make(key, (size_t)snprintf(key, sizeof(key), "c%u", i)), (struct handle){0, i, 1}));
+        CHECK(directory_remove(&d, slice_make(key, (size_t)snprintf(key, sizeof(key), "c%u", i)), (struct handle){.slot = i, .generation = 1}));
     CHECK(count_places(&d) <= 2 * least);
     directory_deinit(&d);
 }
@@ -90,7 +90,7 @@ static void *writer(void *arg)
 
     for (unsigned round = 1; round <= N_ROUNDS; round++) {
         unsigned i = s->index * STRIPE + round % STRIPE;
-        struct handle h = {i, i, round};
+        struct handle h = {.loop = (uint16_t)i, .slot = i, .generation = round};
         directory_put(s->d, key_of(key, i), h, &old);
         if (round % 3)
             CHECK(directory_remove(s->d, key_of(key, i), h));
