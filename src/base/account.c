@@ -326,10 +326,13 @@ const char *account_limit(const struct account *a, size_t n_bytes)
     return NULL;
 }
 
-const char *account_refusal(const struct account *a, size_t n_bytes, const char *what, char room[ACCOUNT_REFUSAL_MAX])
+const char *account_refusal(const struct account *a, size_t n_bytes, const char *what, char room[ACCOUNT_REFUSAL_MAX],
+                            const char **ret_limit)
 {
     const char *limit = account_limit(a, n_bytes);
 
+    if (ret_limit)
+        *ret_limit = limit;
     if (limit)
         (void)snprintf(room, ACCOUNT_REFUSAL_MAX, "%s (%s)", what, limit);
     return limit ? room : what;

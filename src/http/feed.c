@@ -36,14 +36,12 @@ static void become_pending(struct http_conn *c, struct http_request *req)
 static void refuse_for_room(struct http_request *req)
 {
     size_t n_bytes = req->body_bytes.b.room + req->head.b.room;
-    const char *limit = account_limit(req->account, n_bytes);
     char room[ACCOUNT_REFUSAL_MAX];
+    const char *limit, *text = account_refusal(req->account, n_bytes, "There is no room for the request", room, &limit);
 
     if (limit)
         req->refused_by = limit + 2;        /* without its dashes */
-    http_respond_error(req, 503, HTTP_F1,
-                       slice_of(limit ? account_refusal(req->account, n_bytes, "There is no room for the request", room)
-                                      : "Server is out of memory"));
+    http_respond_error(req, 503, HTTP_F1, slice_of(limit ? text : "Server is out of memory"));
 }
 
 /* An answer of our own to what is no request, or not a whole one. The connection ends with it. */

@@ -194,7 +194,7 @@ static void on_searched(int outcome, const struct text_match *matches, size_t n,
 {
     struct found *f = arg;
 
-    f->matches = n ? held_resize(NULL, n * sizeof(*matches), rpc_call_payer(f->call)) : NULL;
+    f->matches = n ? (struct text_match *)(void *)held_copy(matches, n * sizeof(*matches), rpc_call_payer(f->call)) : NULL;
     if (outcome == TEXT_INDEX_LATE) {
         rpc_reject(f->call, "RuntimeError", "The search takes too long: use fewer or rarer words");
         found_free(f);
@@ -202,8 +202,6 @@ static void on_searched(int outcome, const struct text_match *matches, size_t n,
         rpc_reject(f->call, "RuntimeError", "The search has failed");
         found_free(f);
     } else {
-        if (n)
-            memcpy(f->matches, matches, n * sizeof(*matches));
         f->n_matches = n;
         work_start(&f->work);
     }

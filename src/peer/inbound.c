@@ -147,7 +147,7 @@ static void lose_frame(struct peer *p, const struct rpc_header *h, struct slice 
     char room[ACCOUNT_REFUSAL_MAX];
 
     loop_count(pl->loop, METRIC_CHARGES_REFUSED, 1);
-    refuse(p, h, to, account_refusal(p->account, h->map.len + h->tail.len, "Too many bytes under way", room));
+    refuse(p, h, to, account_refusal(p->account, h->map.len + h->tail.len, "Too many bytes under way", room, NULL));
     if (h->session.len || !settled_session(h, &session))
         return;
     struct msg *m = router_reject_frame(slice_of(p->full_id), to, session, SLICE_LIT("The answer was lost: too many bytes under way"),

@@ -237,13 +237,15 @@ void watch_target(struct peer *p, struct slice address, struct slice session)
 
 void watch_answered(struct peer *p, struct slice address)
 {
-    struct watch *w = watch_find(p, address);
     struct handle h;
 
     LOOP_ASSERT(p->pl->loop);
-    if (!router_find(p->pl->router, p->pl->loop, address, &h) || !h.is_brief)
+    if (!router_find(p->pl->router, p->pl->loop, address, &h) || !h.is_brief) {
         watch_target(p, address, (struct slice){NULL, 0});
-    else if (w)
+        return;
+    }
+    struct watch *w = watch_find(p, address);
+    if (w)
         watch_drop(w);
 }
 

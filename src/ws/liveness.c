@@ -9,7 +9,7 @@
 
 enum { CLOSE_PATIENCE_MS = 2000, STALL_MS = 60 * 1000 };
 
-static uint64_t smaller(uint64_t a, uint64_t b)    /* where 0 means never */
+static uint64_t sooner(uint64_t a, uint64_t b)    /* where 0 means never */
 {
     if (!a || !b)
         return a ? a : b;
@@ -24,10 +24,10 @@ uint64_t ws_rate_window_ms(const struct config *config)
 static void schedule(struct ws_conn *ws)
 {
     const struct config *config = loop_config(ws->stream->loop);
-    uint64_t after = smaller(smaller(config->ws_ping_interval_ms, config->slow_consumer_timeout_ms), ws_rate_window_ms(config));
+    uint64_t after = sooner(sooner(config->ws_ping_interval_ms, config->slow_consumer_timeout_ms), ws_rate_window_ms(config));
 
     if (ws->ping_sent_ms)
-        after = smaller(after, config->ws_ping_timeout_ms);
+        after = sooner(after, config->ws_ping_timeout_ms);
     if (after)
         timer_start(ws->stream->loop, &ws->timer, after);
 }

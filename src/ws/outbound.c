@@ -118,9 +118,8 @@ void ws_fail(struct ws_conn *ws, unsigned code, const char *reason, enum ws_end 
 void ws_fail_for_room(struct ws_conn *ws, size_t n_bytes)
 {
     char room[ACCOUNT_REFUSAL_MAX];
-    const char *reason = account_refusal(ws->account, n_bytes, "Too many bytes under way", room);
+    const char *reason = account_refusal(ws->account, n_bytes, "Too many bytes under way", room, &ws->refused_by);
 
-    ws->refused_by = account_limit(ws->account, n_bytes);
     loop_count(ws->stream->loop, METRIC_CHARGES_REFUSED, 1);
     ws_fail(ws, HYPHA_CLOSE_TRY_AGAIN, reason, WS_END_NO_MEMORY);
 }

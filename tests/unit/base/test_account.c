@@ -239,14 +239,14 @@ CASE(who_is_refused_hears_which_limit)
     struct account *leaf = account_new_leaf(user, ACCOUNT_PEER, 20000);
 
     CHECK(account_limit(leaf, 10000) == NULL);
-    CHECK_TEXT(account_refusal(leaf, 10000, "No room", NULL), "No room");
+    CHECK_TEXT(account_refusal(leaf, 10000, "No room", NULL, NULL), "No room");
     CHECK_TEXT(account_limit(leaf, 20001), "--peer-bytes");
     CHECK_INT(account_charge(user, 40000), ACCOUNT_OK);
     CHECK_TEXT(account_limit(leaf, 15000), "--user-bytes");
     CHECK_INT(account_charge(root, 55000), ACCOUNT_OK);
     CHECK_TEXT(account_limit(leaf, 8000), "--process-bytes");
     char room[ACCOUNT_REFUSAL_MAX];
-    CHECK_TEXT(account_refusal(leaf, 8000, "No room", room), "No room (--process-bytes)");
+    CHECK_TEXT(account_refusal(leaf, 8000, "No room", room, NULL), "No room (--process-bytes)");
     account_release(root, 55000);
     account_release(user, 40000);
     account_unref(leaf);
