@@ -104,6 +104,7 @@ static void wait_for_work(void)
 static void *writer_main(void *unused)
 {
     (void)unused;
+    (void)pthread_setname_np(pthread_self(), "log");
     pthread_mutex_lock(&the.lock);
     for (;;) {
         wait_for_work();

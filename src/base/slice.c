@@ -11,20 +11,6 @@ bool slice_is_nocase(struct slice a, const char *text)
     return a.len == n && strncasecmp(a.ptr, text, n) == 0;
 }
 
-bool slice_starts(struct slice s, const char *prefix)
-{
-    size_t n = strlen(prefix);
-
-    return s.len >= n && memcmp(s.ptr, prefix, n) == 0;
-}
-
-bool slice_ends(struct slice s, const char *suffix)
-{
-    size_t n = strlen(suffix);
-
-    return s.len >= n && memcmp(s.ptr + s.len - n, suffix, n) == 0;
-}
-
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
@@ -101,10 +87,21 @@ static bool word_is_ascii(const uint8_t *p)
     return !(word & 0x8080808080808080u);
 }
 
-/* How many bytes at the front are surely ASCII: all of them for nearly every text, eight a step, the last eight overlapping. */
+static bool half_word_is_ascii(const uint8_t *p)
+{
+    uint32_t half;
+
+    memcpy(&half, p, sizeof(half));
+    return !(half & 0x80808080u);
+}
+
+/* How many bytes at the front are surely ASCII: all of them for nearly every text, eight a step, the last step overlapping. */
 static size_t ascii_prefix(const uint8_t *p, size_t n)
 {
     size_t at = 0;
+
+    if (n >= 4 && n < 8)
+        return half_word_is_ascii(p) && half_word_is_ascii(p + n - 4) ? n : 0;
 
     while (at + 8 <= n && word_is_ascii(p + at))
         at += 8;

@@ -17,7 +17,7 @@ struct slice {
 enum { SLICE_SHOWN_MAX = 128 * 1024 };
 #define SLICE_ARG(s) (int)((s).len < SLICE_SHOWN_MAX ? (s).len : SLICE_SHOWN_MAX), (s).ptr
 
-static inline struct slice slice_of(const char *text)      /* a NUL-terminated text; NULL gives the empty slice */
+static ALWAYS_INLINE struct slice slice_of(const char *text)      /* a NUL-terminated text; NULL gives the empty slice */
 {
     return (struct slice){text, text ? strlen(text) : 0};
 }
@@ -27,12 +27,12 @@ static inline struct slice slice_make(const void *ptr, size_t len)
     return (struct slice){ptr, len};
 }
 
-static inline bool slice_eq(struct slice a, struct slice b)
+static ALWAYS_INLINE bool slice_eq(struct slice a, struct slice b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
-static inline bool slice_is(struct slice a, const char *text)
+static ALWAYS_INLINE bool slice_is(struct slice a, const char *text)
 {
     return slice_eq(a, slice_of(text));
 }
@@ -48,9 +48,21 @@ static inline struct slice slice_to(struct slice s, size_t n)              /* th
     return slice_make(s.ptr, n < s.len ? n : s.len);
 }
 
+static ALWAYS_INLINE bool slice_starts(struct slice s, const char *prefix)
+{
+    size_t n = strlen(prefix);
+
+    return s.len >= n && memcmp(s.ptr, prefix, n) == 0;
+}
+
+static ALWAYS_INLINE bool slice_ends(struct slice s, const char *suffix)
+{
+    size_t n = strlen(suffix);
+
+    return s.len >= n && memcmp(s.ptr + s.len - n, suffix, n) == 0;
+}
+
 bool slice_is_nocase(struct slice a, const char *text);                 /* ASCII only */
-bool slice_starts(struct slice s, const char *prefix);
-bool slice_ends(struct slice s, const char *suffix);
 struct slice slice_trim(struct slice s);                                /* without ASCII blanks at both ends */
 int slice_order(struct slice a, struct slice b);                        /* <0, 0, >0: bytewise, shorter first */
 bool slice_has_byte(struct slice s, char byte);

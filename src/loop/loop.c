@@ -3,6 +3,7 @@
 #include "loop/loop.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -15,7 +16,9 @@
 
 /* What each part of a turn may take, microseconds. Their sum and a piece of work past the end of each stay well below 5 ms: an answer
  * takes some turns. Whoever has logged in is read for longer: the many who come and go take from no more than a part of it. */
-enum { READY_US = 400, READY_KNOWN_US = 1500, MAIL_US = 200, INPUT_US = 300, AGAIN_US = 300, DEFERRED_US = 500, LAST_US = 300 };
+enum { READY_US = 400, READY_KNOWN_US = 1500, MAIL_US = 200, DEFERRED_US = 500, LAST_US = 300 };
+/* A round of those who have had their share already comes when the answers are out, and has what they left of TURN_US. */
+enum { TURN_US = 1000, ROUND_MIN_US = 100, ROUND_MAX_US = 300 };
 /* And what one mail, read or piece of work may when it asks. */
 enum { ITEM_NS = 100 * 1000 };
 enum { LOOK_EVERY = 2 };        /* mails or pieces of work between two looks at the clock, of which the first starts it */
@@ -153,24 +156,6 @@ static void run_deferred(struct loop *l)
     }
 }
 
-/* One round at most: what those who had their turn have caused is sent before they have another. */
-static void run_round(struct loop *l, struct list *waiting)
-{
-    struct list round;
-
-    list_init(&round);
-    list_move_all(&round, waiting);
-    for (unsigned n = 1; !list_is_empty(&round); n++) {
-        struct deferred *d = LIST_ENTRY(round.next, struct deferred, link);
-        list_unlink(&d->link);
-        d->run(d);
-        if (is_late_after(l, n))
-            break;
-    }
-    list_move_all(&round, waiting);
-    list_move_all(waiting, &round);
-}
-
 /* The first loop comes last: what it is told, such as that a client has gone, it tells the others, and they must have
  * had what that client sent before. */
 static void flush_outboxes(struct loop *l)
@@ -203,13 +188,19 @@ static void measure_cpu(struct loop *l, uint64_t busy_ns)
     loop_count(l, METRIC_LOOP_ABOVE_25MS, spent_us > 25000);
 }
 
+/* What this turn has taken until now. */
+static uint64_t turn_ns(struct loop *l, uint64_t now, uint64_t idle)
+{
+    return l->turn_ended_ns ? now - l->turn_ended_ns - (idle - l->idle_ns) : 0;
+}
+
 static void measure_turn(struct loop *l)
 {
     uint64_t now = uv_hrtime();
     uint64_t idle = uv_metrics_idle_time(&l->uv);
+    uint64_t busy = turn_ns(l, now, idle);
 
-    if (l->turn_ended_ns) {
-        uint64_t busy = now - l->turn_ended_ns - (idle - l->idle_ns);
+    if (busy) {
         metric_peak(&l->metrics, METRIC_LOOP_LONGEST_US, (int64_t)(busy / 1000));
         l->unread_ns += busy;
         if (l->unread_ns >= CPU_LOOK_NS)
@@ -220,17 +211,45 @@ static void measure_turn(struct loop *l)
     loop_count(l, METRIC_LOOP_TURNS, 1);
 }
 
+static void begin_round(struct loop *l)
+{
+    uint64_t spent_us = turn_ns(l, uv_hrtime(), uv_metrics_idle_time(&l->uv)) / 1000;
+    uint64_t left_us = spent_us < TURN_US ? TURN_US - spent_us : 0;
+
+    loop_begin_part(l, left_us < ROUND_MIN_US ? ROUND_MIN_US : left_us > ROUND_MAX_US ? ROUND_MAX_US : (unsigned)left_us);
+}
+
+/* One round at most: what those who had their turn have caused is sent before they have another. */
+static void run_round(struct loop *l, struct list *waiting)
+{
+    struct list round;
+
+    if (list_is_empty(waiting))
+        return;
+    begin_round(l);
+    list_init(&round);
+    list_move_all(&round, waiting);
+    for (unsigned n = 1; !list_is_empty(&round); n++) {
+        struct deferred *d = LIST_ENTRY(round.next, struct deferred, link);
+        list_unlink(&d->link);
+        d->run(d);
+        if (is_late_after(l, n))
+            break;
+    }
+    list_move_all(&round, waiting);
+    list_move_all(waiting, &round);
+}
+
 static void on_flush(uv_prepare_t *flush)
 {
     struct loop *l = flush->data;
 
     loop_begin_part(l, MAIL_US);
     run_backlog(l);
-    loop_begin_part(l, INPUT_US);
-    run_round(l, &l->input);
-    loop_begin_part(l, AGAIN_US);
-    run_round(l, &l->again);
     run_deferred(l);
+    flush_outboxes(l);
+    run_round(l, &l->input);
+    run_round(l, &l->again);
     flush_outboxes(l);
     account_settle(l->own);
     measure_turn(l);
@@ -368,8 +387,11 @@ void loop_set_pay(struct loop_set *set, struct account *own)
 static void *thread_main(void *arg)
 {
     struct loop *l = arg;
+    char name[16];      /* the kernel takes no longer one */
 
     l->thread = pthread_self();
+    snprintf(name, sizeof(name), "loop-%u", l->index);
+    (void)pthread_setname_np(l->thread, name);
     l->cpu_ns = clock_thread_cpu_ns();
     uv_run(&l->uv, UV_RUN_DEFAULT);
     return NULL;

@@ -1,6 +1,6 @@
 /* loop: one thread, its libuv loop, and the one door by which other threads reach it.
  *
- * A turn:  ... poll: sockets, inbox ... -> prepare: mail, input that waits, work that goes on, mail to self, deferred work, outboxes -> poll ...
+ * A turn:  ... poll: sockets, inbox ... -> prepare: mail, mail to self, deferred work, outboxes, input that waits, work that goes on -> poll ...
  *
  * Everything written during a turn leaves together at its end: one write per connection, one bell per loop.
  *

@@ -31,6 +31,7 @@ struct crew {
     pthread_t threads[THREADS_MAX];
     /* const after offload_set_shares */
     struct offload_share share;
+    const char *name; /* of its threads, for whoever looks at the process */
     bool is_nice;
 };
 
@@ -118,6 +119,7 @@ static void *thread_main(void *arg)
     unsigned n_answered = 0;
     struct job *job;
 
+    (void)pthread_setname_np(pthread_self(), c->name);
     if (c->is_nice)
         (void)setpriority(PRIO_PROCESS, 0, NICE); /* of this thread alone, on Linux; elsewhere nobody is nicer */
     while ((job = crew_next(c, &n_answered))) {
@@ -231,12 +233,14 @@ size_t offload_n_kept(struct loop_set *set)
 
 struct offload *offload_new(void)
 {
+    static const char *const names[] = {[OFFLOAD_STORE] = "store", [OFFLOAD_CRYPTO] = "crypto", [OFFLOAD_BULK] = "bulk"};
     struct offload *o = MEM_NEW(struct offload);
 
     for (unsigned i = 0; i < OFFLOAD_CLASSES; i++) {
         struct crew *c = &o->crews[i];
         ASSERT(pthread_mutex_init(&c->lock, NULL) == 0 && pthread_cond_init(&c->news, NULL) == 0);
         c->share = defaults[i];
+        c->name = names[i];
         c->is_nice = i != OFFLOAD_STORE;
     }
     return o;

@@ -107,6 +107,8 @@ static void refill(struct peer *p)
     const struct config *config = loop_config(p->pl->loop);
     uint64_t now = loop_now_ms(p->pl->loop);
 
+    if (now == p->tokens_ms)
+        return;
     p->tokens += (double)(now - p->tokens_ms) * config->ws_msg_rate_limit / 1000.0;
     p->tokens_ms = now;
     if (p->tokens > config->ws_msg_burst_limit)

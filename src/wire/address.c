@@ -18,36 +18,30 @@ bool address_split(struct slice absolute, struct address *ret)
     return true;
 }
 
-static int resolve_absolute(struct slice to, struct slice own, struct address *ret)
+/* A star is a whole part, or the workspace of a manager. */
+static int resolve_star(struct address a, struct slice own)
 {
-    struct address a;
-
-    if (!address_split(to, &a))
-        return ADDRESS_BAD;
     bool is_any_workspace = slice_is(a.workspace, "*");
+
     if (!is_any_workspace && slice_has_byte(a.workspace, '*'))
         return ADDRESS_BAD;
-    if (slice_is(a.client, "*")) {
-        *ret = a;
+    if (slice_is(a.client, "*"))
         return slice_eq(a.workspace, own) ? ADDRESS_BROADCAST : ADDRESS_FOREIGN_BROADCAST;
-    }
-    if (slice_has_byte(a.client, '*') || (is_any_workspace && !slice_starts(a.client, "manager-")))
-        return ADDRESS_BAD;
-    *ret = a;
-    return ADDRESS_CLIENT;
+    return !slice_has_byte(a.client, '*') && slice_starts(a.client, "manager-") ? ADDRESS_CLIENT : ADDRESS_BAD;
 }
 
 int address_resolve(struct slice to, struct slice own, struct address *ret)
 {
-    if (!to.len)
+    struct address a = {own, to};
+    int kind = ADDRESS_CLIENT;
+
+    if (!to.len || (slice_has_byte(to, '/') && !address_split(to, &a)))
         return ADDRESS_BAD;
-    if (slice_has_byte(to, '/'))
-        return resolve_absolute(to, own, ret);
-    bool is_all = slice_is(to, "*");
-    if (!is_all && slice_has_byte(to, '*'))
-        return ADDRESS_BAD;
-    *ret = (struct address){own, to};
-    return is_all ? ADDRESS_BROADCAST : ADDRESS_CLIENT;
+    if (slice_has_byte(to, '*'))
+        kind = resolve_star(a, own);
+    if (kind != ADDRESS_BAD)
+        *ret = a;
+    return kind;
 }
 
 /* White space and control characters as Unicode has them: an id full of U+2028 is no better than one with a newline. */

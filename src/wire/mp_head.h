@@ -99,3 +99,28 @@ MUST_CHECK int mp_skip(struct slice *in, struct slice *ret_value);
 /* The same piece by piece: *owed is 1 before the first, and *in is behind what has been seen after each, which is n_most values at most.
  * MP_LATE: go on. */
 MUST_CHECK int mp_skip_some(struct slice *in, uint64_t *owed, size_t n_most);
+
+/* A text of up to 255 bytes, which is nearly every key and value of a routing map, in one step. False, nothing taken: something else, or
+ * cut; the general walk will tell. */
+static inline bool mp_take_short_str(struct slice *in, struct slice *ret_text)
+{
+    const uint8_t *p = (const uint8_t *)in->ptr;
+    size_t n = in->len, head, len;
+
+    if (n < 2)
+        return false;
+    if ((p[0] & 0xe0) == 0xa0) {
+        head = 1;
+        len = p[0] & 0x1fu;
+    } else if (p[0] == 0xd9) {
+        head = 2;
+        len = p[1];
+    } else {
+        return false;
+    }
+    if (len > n - head)
+        return false;
+    *ret_text = (struct slice){in->ptr + head, len};
+    *in = (struct slice){in->ptr + head + len, n - head - len};
+    return true;
+}

@@ -37,7 +37,7 @@ struct scan {
     struct slice others[FEW_KEYS];
 };
 
-static enum rpc_key key_find(struct slice k)
+static ALWAYS_INLINE enum rpc_key key_find(struct slice k)
 {
     switch (k.len) {
     case 2:
@@ -61,6 +61,11 @@ static enum rpc_key key_find(struct slice k)
     default:
         return KEY_OTHER;
     }
+}
+
+bool rpc_header_is_routing_key(struct slice k)
+{
+    return key_find(k) != KEY_OTHER;
 }
 
 static struct slice *text_place(struct rpc_header *h, enum rpc_key key)
@@ -97,38 +102,13 @@ static void complain(struct scan *s, int outcome)
         s->outcome = outcome;
 }
 
-/* A text of up to 255 bytes, which is nearly every key and value there is, in one step. False, nothing taken: something else,
- * or cut; the general walk will tell. */
-static inline bool scan_short_text(struct scan *s, struct slice *ret_text)
-{
-    const uint8_t *p = (const uint8_t *)s->in.ptr;
-    size_t n = s->in.len, head, len;
-
-    if (n < 2)
-        return false;
-    if ((p[0] & 0xe0) == 0xa0) {
-        head = 1;
-        len = p[0] & 0x1fu;
-    } else if (p[0] == 0xd9) {
-        head = 2;
-        len = p[1];
-    } else {
-        return false;
-    }
-    if (len > n - head)
-        return false;
-    *ret_text = (struct slice){s->in.ptr + head, len};
-    s->in = (struct slice){s->in.ptr + head + len, n - head - len};
-    return true;
-}
-
 /* One value. ret_text: its text, or ptr NULL when it is none. MP_OK, MP_MORE, MP_BAD, MP_DEEP. */
 static inline int scan_value(struct scan *s, struct slice *ret_text, bool *ret_is_nil)
 {
     struct slice value;
 
     *ret_is_nil = false;
-    if (scan_short_text(s, ret_text))
+    if (mp_take_short_str(&s->in, ret_text))
         return MP_OK;
     *ret_text = (struct slice){NULL, 0};
     int r = mp_take(&s->in, s->depth, &value);

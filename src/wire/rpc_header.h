@@ -67,7 +67,7 @@ enum {
     /* A key that would override what the hub vouches for (wire-protocol 2.3 b, W-033). */
     RPC_TAIL_FORBIDDEN,
 };
-/* is_method: only args, with_kwargs, promise, t, _enc, data are allowed; else only the nine reserved names are refused.
+/* is_method: only args, with_kwargs, promise, t, _enc, data are allowed; else only the nine keys of the routing map are refused.
  * An empty tail is OK. */
 MUST_CHECK int rpc_tail_check(struct slice tail, bool is_method);
 /* Whether a path leads into a function that was handed out. Clients walk a path into the objects of a session by attribute, so
@@ -76,5 +76,5 @@ MUST_CHECK int rpc_tail_check(struct slice tail, bool is_method);
 bool rpc_method_reaches_inside(struct slice path);
 /* One of the keys the payload of a call may have. */
 bool rpc_tail_is_payload_key(struct slice k);
-/* One of the keys the hub vouches for. */
-bool rpc_tail_is_reserved_key(struct slice k);
+/* One of the nine keys of a routing map, which a payload may not have. */
+bool rpc_header_is_routing_key(struct slice k);

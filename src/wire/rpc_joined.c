@@ -33,7 +33,7 @@ static int end_key(struct rpc_joined *j)
 
     j->value = JOINED_ANY;
     if (j->at == JOINED_PAYLOAD && j->is_event)
-        return !j->is_long && rpc_tail_is_reserved_key(key) ? RPC_JOINED_FORBIDDEN : RPC_JOINED_OK;
+        return !j->is_long && rpc_header_is_routing_key(key) ? RPC_JOINED_FORBIDDEN : RPC_JOINED_OK;
     if (j->at == JOINED_PAYLOAD)
         return !j->is_long && rpc_tail_is_payload_key(key) ? RPC_JOINED_OK : RPC_JOINED_FORBIDDEN;
     if (slice_is(key, "method") && !j->is_long)

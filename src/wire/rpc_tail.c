@@ -37,18 +37,6 @@ bool rpc_method_reaches_inside(struct slice path)
     return false;
 }
 
-bool rpc_tail_is_reserved_key(struct slice k)
-{
-    static const char *const reserved[] = {"ctx",  "from",   "ws",      "user",  "to",
-                                           "type", "method", "session", "parent"};
-
-    for (size_t i = 0; i < ARRAY_LEN(reserved); i++) {
-        if (slice_is(k, reserved[i]))
-            return true;
-    }
-    return false;
-}
-
 int rpc_tail_check(struct slice tail, bool is_method)
 {
     struct mp_head head;
@@ -61,9 +49,11 @@ int rpc_tail_check(struct slice tail, bool is_method)
         return RPC_TAIL_BAD;
     in = slice_from(tail, head.head_len);
     for (uint64_t n = head.n_inside / 2; n; n--) {
-        if (mp_skip(&in, &key) != MP_OK || mp_skip(&in, &value) != MP_OK || !mp_get_str(key, &text))
+        if (!mp_take_short_str(&in, &text) && (mp_skip(&in, &key) != MP_OK || !mp_get_str(key, &text)))
             return RPC_TAIL_BAD;
-        is_forbidden = is_forbidden || (is_method ? !rpc_tail_is_payload_key(text) : rpc_tail_is_reserved_key(text));
+        if (mp_skip(&in, &value) != MP_OK)
+            return RPC_TAIL_BAD;
+        is_forbidden = is_forbidden || (is_method ? !rpc_tail_is_payload_key(text) : rpc_header_is_routing_key(text));
     }
     if (in.len)
         return RPC_TAIL_BAD;

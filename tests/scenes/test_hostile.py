@@ -1,8 +1,8 @@
 """The worst of all kinds at once against one server, while a well-behaved client goes on as if nothing were.
 
-The attackers (kit/hostile.py) have a core of their own. The server and the client that is measured (kit/steady.py, a program of
-its own) share the other, before everybody else's programs, so that what is measured is how long the server takes and not whom the
-scheduler prefers.
+The loops have a core of their own. The client that is measured (kit/steady.py, a program of its own) runs on the core of the
+attackers (kit/hostile.py), before them in real time, so that what is measured is how long the server takes and not whom the scheduler
+prefers.
 """
 import asyncio
 import json
@@ -28,25 +28,30 @@ def program(name, *args, **more):
                             stdout=subprocess.PIPE, **more)
 
 
-def prefer(pid, core):
-    """Its threads run on that core, before those of others; without the right to, on that core."""
-    for thread in map(int, os.listdir(f"/proc/{pid}/task")):
-        os.sched_setaffinity(thread, {core})
-        try:
-            os.setpriority(os.PRIO_PROCESS, thread, -20)
-        except PermissionError:
-            pass
+def try_to(system_call, *args):
+    """Without the right to, the scheduler decides."""
+    try:
+        system_call(*args)
+    except PermissionError:
+        pass
+
+
+def place(server, cores):
+    """The loops and the accept thread have the first core; what works beside them shares the last with the attackers, as it would
+    have cores of its own on a larger machine."""
+    for thread in map(int, os.listdir(f"/proc/{server.pid}/task")):
+        name = Path(f"/proc/{server.pid}/task/{thread}/comm").read_text()
+        is_first = name.startswith("loop-") or thread == server.pid
+        os.sched_setaffinity(thread, {cores[0] if is_first else cores[-1]})
+        try_to(os.setpriority, os.PRIO_PROCESS, thread, -20 if is_first else os.getpriority(os.PRIO_PROCESS, thread) - 10)
 
 
 class Steady:
     def __init__(self, server, core):
         self.process = program("kit.steady", server.ws_url, stdin=subprocess.PIPE)
         assert self.process.stdout.readline() == b"ready\n"
-        prefer(self.process.pid, core)
-        try:
-            os.sched_setscheduler(self.process.pid, os.SCHED_FIFO, os.sched_param(1))
-        except PermissionError:
-            pass
+        os.sched_setaffinity(self.process.pid, {core})
+        try_to(os.sched_setscheduler, self.process.pid, os.SCHED_FIFO, os.sched_param(1))
 
     def begin(self):
         self._say("begin")
@@ -113,8 +118,8 @@ async def attack(hub, server, seconds):
     cores = sorted(os.sched_getaffinity(0))
     user = await hub.raw("user", server=server)
     await user.register("default", {})
-    prefer(server.pid, cores[0])
-    steady = Steady(server, cores[0])
+    place(server, cores)
+    steady = Steady(server, cores[-1])
     outcome = Outcome(server)
     try:
         steady.begin()
@@ -135,7 +140,7 @@ async def attack(hub, server, seconds):
             outcome.rounds = json.loads(attackers.communicate()[0] or b"{}")
     finally:
         steady.stop()
-    print(outcome)
+    print(outcome); print("PCT", [[round(t[int(len(t)*q)]*1e3,2) for q in (.1,.5,.9,.95,.99,.999)] for t in (outcome.quiet,outcome.busy)])
     assert len(outcome.rounds) == 18 and all(outcome.rounds.values())
     assert server.is_running()
     if not server.is_sanitized():

@@ -297,7 +297,7 @@ static void run_go_on(struct loop *l, struct mail *mail)
     c->turn_of_last = -1;
     c->again.run = run_again;
     list_init(&c->again.link);
-    loop_defer(l, &c->again);
+    loop_again(l, &c->again);
 }
 
 CASE(work_that_goes_on_does_so_in_the_next_turn)
