@@ -8,6 +8,7 @@
 #include "base/memory_raw.h"
 
 enum { ACCOUNT_GRANT = 16 * 1024 };
+enum { RESERVE_PART = 8, LITTLE = 128 * 1024 };
 
 /* What only the root has. */
 struct root {
@@ -47,6 +48,11 @@ struct account *account_new(struct account *parent, enum account_kind kind, size
 struct account *account_new_leaf(struct account *parent, enum account_kind kind, size_t cap_bytes)
 {
     return make(parent, kind, cap_bytes, true);
+}
+
+void account_keep_reserve(struct account *a)
+{
+    a->keeps_reserve = true;
 }
 
 struct account *account_ref(struct account *a)
@@ -111,14 +117,27 @@ static void note_peak(struct root *r, size_t total)
         atomic_store_explicit(&r->peak_bytes, total, memory_order_relaxed);
 }
 
+/* Whether `a`, which holds so much, may hold n_bytes more for the one below it, which would hold n_below then. */
+static bool has_room(const struct account *a, size_t total, size_t n_bytes, size_t n_below)
+{
+    size_t cap = a->cap_bytes;
+
+    if (a->keeps_reserve && n_below > LITTLE)
+        cap -= cap / RESERVE_PART;
+    return !cap || (total <= cap && n_bytes <= cap - total);
+}
+
 /* From `a`, which is no leaf, up to the root. Returns the account that refuses; NULL: charged. */
 static struct account *charge_shared(struct account *a, size_t n_bytes)
 {
+    size_t n_below = 0;
+
     for (struct account *at = a; at; at = at->parent) {
         size_t before = atomic_fetch_add_explicit(&at->total_bytes, n_bytes, memory_order_relaxed);
-        if (!at->cap_bytes || (before <= at->cap_bytes && n_bytes <= at->cap_bytes - before)) {
+        if (has_room(at, before, n_bytes, n_below)) {
             if (!at->parent)
                 note_peak((struct root *)at, before + n_bytes);
+            n_below = before + n_bytes;
             continue;
         }
         for (struct account *undo = a; undo != at; undo = undo->parent)
@@ -318,10 +337,13 @@ const char *account_limit(const struct account *a, size_t n_bytes)
 #undef ACCOUNT
     };
 
+    size_t n_below = 0;
+
     for (; a; a = a->parent) {
         size_t total = atomic_load_explicit(&a->total_bytes, memory_order_relaxed);
-        if (a->cap_bytes && (total > a->cap_bytes || n_bytes > a->cap_bytes - total))
+        if (!has_room(a, total, n_bytes, n_below))
             return limits[a->kind];
+        n_below = total + n_bytes;
     }
     return NULL;
 }

@@ -32,6 +32,7 @@ struct account {
     size_t cap_bytes;               /* 0 = no cap of its own */
     uint8_t kind;
     bool is_leaf;                   /* one thread charges it, in grants; else any thread may */
+    bool keeps_reserve;
     /* a leaf's charging thread only */
     size_t granted_bytes;           /* what this account has charged to its parent */
     /* any thread */
@@ -43,6 +44,9 @@ struct account {
 /* Both take their own reference to parent, which keeps their record. */
 struct account *account_new(struct account *parent, enum account_kind kind, size_t cap_bytes);
 struct account *account_new_leaf(struct account *parent, enum account_kind kind, size_t cap_bytes);
+/* The last eighth of its cap is for those below it that hold little each, however many others have filled the rest. Before the first
+ * charge. */
+void account_keep_reserve(struct account *a);
 struct account *account_ref(struct account *a);
 bool account_has_others(const struct account *a);                            /* whether anybody but the caller holds it */
 struct account *account_unref(struct account *a);                           /* returns NULL; the last one returns its grant */

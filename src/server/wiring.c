@@ -268,6 +268,8 @@ bool server_wire(struct server *s)
     s->clients = account_new(s->process, ACCOUNT_CLIENTS, s->config->process_bytes / 8 * 7);
     s->anonymous = account_new(s->clients, ACCOUNT_ANONYMOUS, s->config->anonymous_bytes);
     s->http = account_new(s->clients, ACCOUNT_HTTP, s->config->http_bytes);
+    account_keep_reserve(s->anonymous);
+    account_keep_reserve(s->http);
     loop_set_pay(&s->loops, s->own);
     router_pay(s->router, s->process);
     shares_pay(s->shares, s->process);

@@ -254,5 +254,30 @@ CASE(who_is_refused_hears_which_limit)
     account_unref(root);
 }
 
+CASE(who_holds_little_has_the_reserve)
+{
+    enum { CAP = 8 << 20, RESERVE = 1 << 20 };
+    struct account *all = account_new(NULL, ACCOUNT_ANONYMOUS, CAP);
+    account_keep_reserve(all);
+    struct account *large = account_new(all, ACCOUNT_ANONYMOUS_SHARE, 0), *small = account_new(all, ACCOUNT_ANONYMOUS_SHARE, 0);
+    size_t room = CAP - RESERVE - account_kept(all);
+
+    CHECK_INT(account_charge(large, room), ACCOUNT_OK);
+    CHECK_INT(account_charge(large, 1), ACCOUNT_FULL);
+    CHECK_TEXT(account_limit(large, 1), "--anonymous-bytes");
+    CHECK_INT(account_charge(small, 100000), ACCOUNT_OK);
+    CHECK(account_limit(small, 1000) == NULL);
+    CHECK_INT(account_charge(small, 100000), ACCOUNT_FULL);     /* no longer little */
+    account_release(large, 100000);
+    CHECK_INT(account_charge(small, 100000), ACCOUNT_FULL);     /* what it has counts too */
+    account_release(large, 100000);
+    CHECK_INT(account_charge(small, 100000), ACCOUNT_OK);
+    account_release(small, 200000);
+    account_release(large, room - 200000);
+    account_unref(small);
+    account_unref(large);
+    account_unref(all);
+}
+
 CASES(RUN(who_is_refused_hears_which_limit), RUN(a_refused_charge_changes_nothing), RUN(rounding_never_refuses_near_a_cap), RUN(threads_leave_the_parent_at_zero),
-      RUN(a_tree_of_accounts_is_its_model))
+      RUN(a_tree_of_accounts_is_its_model), RUN(who_holds_little_has_the_reserve))
