@@ -371,7 +371,7 @@ bool http_request_named_client(const struct http_request *req, struct in6_addr *
            !http_site_trusts(req->site, ret);
 }
 
-bool http_request_is_https(struct http_request *req)
+bool http_request_is_https(const struct http_request *req)
 {
     struct slice value;
 

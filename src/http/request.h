@@ -126,7 +126,7 @@ void http_request_network(struct http_request *req, char out[HTTP_CLIENT_MAX]);
  * for itself, or for nobody known. */
 bool http_request_named_client(const struct http_request *req, struct in6_addr *ret);
 /* Whether the client came by https: said by a trusted proxy. */
-bool http_request_is_https(struct http_request *req);
+bool http_request_is_https(const struct http_request *req);
 /* Ends the request without an answer: the connection is closed. */
 void http_request_drop(struct http_request *req);
 

@@ -1,4 +1,5 @@
-/* sender: an origin is ours when its authority is that of `Host`, or when it is the one clients are told (--public-base-url). */
+/* sender: an origin is ours when its scheme, host and port are those the client has come by, or those clients are told
+ * (--public-base-url). A page of the same host over plain http is none of ours on https: whoever is in between has written it. */
 #include "http/sender.h"
 
 #include <string.h>
@@ -6,6 +7,10 @@
 #include "config/config.h"
 #include "http/conn.h"
 #include "loop/loop.h"
+
+struct origin {
+    struct slice scheme, host, port;    /* port: the scheme's own when none is given; empty: it has none */
+};
 
 /* Named one by one: "all" names nobody. */
 static bool is_named(const struct http_request *req, struct slice origin)
@@ -18,8 +23,39 @@ static bool is_named(const struct http_request *req, struct slice origin)
     return false;
 }
 
+static bool is_same_text(struct slice a, struct slice b)
+{
+    return a.len == b.len && strncasecmp(a.ptr, b.ptr, a.len) == 0;
+}
+
+static struct slice default_port(struct slice scheme)
+{
+    if (slice_is_nocase(scheme, "https"))
+        return SLICE_LIT("443");
+    return slice_is_nocase(scheme, "http") ? SLICE_LIT("80") : slice_make("", 0);
+}
+
+/* authority: host, [address of version 6], either with ":port". */
+static struct origin origin_make(struct slice scheme, struct slice authority)
+{
+    size_t end = authority.len;
+
+    while (end && authority.ptr[end - 1] >= '0' && authority.ptr[end - 1] <= '9')
+        end--;
+    bool has_port = end && end < authority.len && authority.ptr[end - 1] == ':';
+    return (struct origin){.scheme = scheme,
+                           .host = has_port ? slice_to(authority, end - 1) : authority,
+                           .port = has_port ? slice_from(authority, end) : default_port(scheme)};
+}
+
+static bool origin_is(const struct origin *a, const struct origin *b)
+{
+    return a->host.len && a->port.len && is_same_text(a->scheme, b->scheme) && is_same_text(a->host, b->host) &&
+           slice_eq(a->port, b->port);
+}
+
 /* scheme://authority of a URL or an origin; false for "null" and what is none. */
-static bool cut_origin(struct slice url, struct slice *ret_origin, struct slice *ret_authority)
+static bool origin_cut(struct slice url, struct slice *ret_text, struct origin *ret)
 {
     size_t at = 0;
 
@@ -30,24 +66,27 @@ static bool cut_origin(struct slice url, struct slice *ret_origin, struct slice 
     size_t end = at + 3;
     while (end < url.len && url.ptr[end] != '/' && url.ptr[end] != '?' && url.ptr[end] != '#')
         end++;
-    *ret_origin = slice_to(url, end);
-    *ret_authority = slice_from(*ret_origin, at + 3);
+    *ret_text = slice_to(url, end);
+    *ret = origin_make(slice_to(url, at), slice_from(*ret_text, at + 3));
     return true;
 }
 
 static bool is_ours(const struct http_request *req, struct slice url)
 {
-    struct slice origin, authority, host, told, told_authority;
+    struct slice text, host, told;
+    struct origin origin, own;
     const char *public_url = req->loop ? loop_config(req->loop)->public_base_url : NULL;
 
-    if (!cut_origin(url, &origin, &authority))
+    if (!origin_cut(url, &text, &origin))
         return false;
-    if (http_request_header(req, "host", &host) && host.len == authority.len &&
-        strncasecmp(host.ptr, authority.ptr, host.len) == 0)
+    if (http_request_header(req, "host", &host)) {
+        own = origin_make(http_request_is_https(req) ? SLICE_LIT("https") : SLICE_LIT("http"), host);
+        if (origin_is(&origin, &own))
+            return true;
+    }
+    if (public_url && origin_cut(slice_of(public_url), &told, &own) && origin_is(&origin, &own))
         return true;
-    if (public_url && cut_origin(slice_of(public_url), &told, &told_authority) && slice_eq(origin, told))
-        return true;
-    return is_named(req, origin);
+    return is_named(req, text);
 }
 
 static bool is_read(const struct http_request *req)

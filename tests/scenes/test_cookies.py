@@ -15,12 +15,25 @@ from kit.web import client_for
 
 APP = "https://app.example"
 LINK = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+# What a trusted proxy says that speaks TLS with the client.
+BEHIND_TLS = {"X-Forwarded-Proto": "https", "Host": "hub.example"}
 FROM_HERE = ({}, {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}, {**LINK, "Sec-Fetch-Site": "none"},
-             {"Sec-Fetch-Site": "cross-site", "Origin": APP}, {"Origin": APP}, {"Origin": "SELF"}, {"Referer": "SELF/page?q"})
-BY_LINK = (LINK, {**LINK, "Sec-Fetch-Site": "same-site"}, {"Referer": "http://evil.example/page"})
+             {"Sec-Fetch-Site": "cross-site", "Origin": APP}, {"Origin": APP}, {"Origin": "SELF"}, {"Referer": "SELF/page?q"},
+             {"Host": "hub.example", "Origin": "http://HUB.example:80"},
+             {**BEHIND_TLS, "Origin": "https://hub.example"}, {**BEHIND_TLS, "Origin": "https://hub.example:443"},
+             {**BEHIND_TLS, "Sec-Fetch-Site": "same-site", "Origin": "https://hub.example"},
+             {**BEHIND_TLS, "Host": "[::1]:443", "Referer": "https://[::1]/page"})
+BY_LINK = (LINK, {**LINK, "Sec-Fetch-Site": "same-site"}, {"Referer": "http://evil.example/page"},
+           {**BEHIND_TLS, "Referer": "http://hub.example/page"})
 FROM_ELSEWHERE = ({"Sec-Fetch-Site": "cross-site"}, {**LINK, "Sec-Fetch-Dest": "iframe"}, {**LINK, "Origin": "null"},
                   {"Sec-Fetch-Site": "same-site", "Origin": "http://127.0.0.1:1"}, {"Origin": "http://evil.example"},
-                  {"Origin": "null"}, {"Origin": APP + ".evil.example"}, {"Origin": "http://"})
+                  {"Origin": "null"}, {"Origin": APP + ".evil.example"}, {"Origin": "http://"},
+                  # The same host by the other scheme, or by another port: whoever is in between may have written that page.
+                  {"Origin": "SECURE_SELF"}, {"Host": "hub.example", "Origin": "https://hub.example"},
+                  {**BEHIND_TLS, "Origin": "http://hub.example"}, {**BEHIND_TLS, "Origin": "http://hub.example:443"},
+                  {**BEHIND_TLS, "Sec-Fetch-Site": "cross-site", "Origin": "http://hub.example"},
+                  {**BEHIND_TLS, "Origin": "https://hub.example:444"}, {**BEHIND_TLS, "Origin": "wss://hub.example"},
+                  {"Host": "hub.example", "Origin": "http://hub.example:"}, {"Host": "", "Origin": "http://:80"})
 HINT = "a cookie is not taken for who you are when another site makes the request"
 CALL, READ = "/ws-user-ada/services/mine/touch", "/ws-user-ada/info"
 
@@ -33,7 +46,7 @@ async def with_mine(hub):
 
 
 def sent(server, headers):
-    return {k: v.replace("SELF", server.url) for k, v in headers.items()}
+    return {k: v.replace("SECURE_SELF", server.url.replace("http:", "https:")).replace("SELF", server.url) for k, v in headers.items()}
 
 
 @pytest.mark.differs("the original takes a cookie from anywhere")
