@@ -29,6 +29,11 @@ static bool is_value(const char *word)
     return word[0] != '-' || isdigit((unsigned char)word[1]);
 }
 
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 static void skip_words(struct cursor *c)
 {
     while (c->i + 1 < c->argc && is_value(c->argv[c->i + 1]))
@@ -206,7 +211,7 @@ static void read_command(struct cursor *c, struct cli *cli)
             c->i = 2;
         }
     }
-    if (cli->command == CLI_HELP && c->argc > 2)
+    if (cli->command == CLI_HELP && c->argc > 2 && !is_help(c->argv[2]))
         cli->subject = c->argv[c->i++];
     if (cli->command != CLI_CONFIG || c->argc < 3)
         return;
@@ -216,6 +221,14 @@ static void read_command(struct cursor *c, struct cli *cli)
             c->i = 3;
         }
     }
+}
+
+/* The subject of `help` stays; that of `config` is none of help's. */
+static void cli_ask_help(struct cli *cli)
+{
+    if (cli->command != CLI_HELP)
+        cli->subject = NULL;
+    cli->command = CLI_HELP;
 }
 
 void cli_read(int argc, char **argv, const char *cwd, struct arena *arena, struct cli *ret_cli,
@@ -229,8 +242,8 @@ void cli_read(int argc, char **argv, const char *cwd, struct arena *arena, struc
     for (read_command(&c, &cli); c.i < argc; c.i++) {
         char *word = argv[c.i];
         int n_taken;
-        if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
-            cli.command = CLI_HELP;
+        if (is_help(word))
+            cli_ask_help(&cli);
         else if (strcmp(word, "--version") == 0)
             cli.command = CLI_VERSION;
         else if (cli.command == CLI_CHECK && strcmp(word, "--online") == 0)

@@ -204,19 +204,24 @@ static void fill_database(struct config *c)
 
 void cross_check(struct config *c, struct report *report)
 {
-    fill_origins(c, report);
-    fill_database(c);
-    if (!c->base_path || strcmp(c->base_path, "/") == 0)
-        c->base_path = "";
+    bool are_values_good = report_exit(report) == CONFIG_EXIT_OK;
+
+    /* What does not depend on values: one that is wrong counts as not given. */
     for (unsigned id = 0; id < OPTION_COUNT; id++) {
         if (is_given(c, id))
             check_status(c, id, report);
     }
+    if (c->jwt_secret && strlen(c->jwt_secret) < JWT_SECRET_SHORT)
+        book_note(c, CONFIG_NOTE_WARN, "jwt-secret", "shorter than 32 bytes: it can be guessed",
+                  NULL);
+    if (!are_values_good)
+        return;
+    fill_origins(c, report);
+    fill_database(c);
+    if (!c->base_path || strcmp(c->base_path, "/") == 0)
+        c->base_path = "";
     check_sizes(c, report);
     check_pairs(c, report);
     check_data_dir(c, report);
     check_ca_file(c, report);
-    if (c->jwt_secret && strlen(c->jwt_secret) < JWT_SECRET_SHORT)
-        book_note(c, CONFIG_NOTE_WARN, "jwt-secret", "shorter than 32 bytes: it can be guessed",
-                  NULL);
 }

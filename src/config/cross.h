@@ -4,6 +4,6 @@
 #include "config/book.h"
 #include "config/report.h"
 
-/* Fields worked out of others; notices of options without effect; refusals. After
- * surroundings_fill. */
+/* Refusals and notices of options that are given, also when the report has errors, which the operator is to hear of in the same
+ * round; fields worked out of others, and what values say together, only when it has none. After surroundings_fill. */
 void cross_check(struct config *c, struct report *report);

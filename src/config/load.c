@@ -81,8 +81,7 @@ void load_build(struct config *c, struct report *report)
     apply_defaults(c);
     apply_givens(c, report);
     surroundings_fill(c);
-    if (report_exit(report) == CONFIG_EXIT_OK)
-        cross_check(c, report);
+    cross_check(c, report);
     note_options(c);
 }
 
@@ -95,20 +94,30 @@ static bool is_no_env(struct config *c, char **envp)
     return text && value_read_flag(slice_of(text), &is_on) && is_on;
 }
 
-static int finish_check(const struct config *c, const struct cli *cli,
-                        const struct config_program *p)
+/* How many: what `check` says beside the errors, and when there are none. */
+static unsigned print_notices(const struct config *c, FILE *err)
 {
-    int exit_code = CONFIG_EXIT_OK;
+    unsigned n = 0;
 
     for (size_t i = 0; i < c->n_notes; i++) {
         const struct config_note *note = &c->notes[i];
         if (note->kind == CONFIG_NOTE_OPTION)
             continue;
-        fprintf(p->err, "hyphad: %s: %s: %s\n",
+        fprintf(err, "hyphad: %s: %s: %s\n",
                 note->kind == CONFIG_NOTE_WARN ? "warning" : "notice", note->name, note->text);
-        if (cli->is_strict)
-            exit_code = CONFIG_EXIT_WRONG;
+        n++;
     }
+    return n;
+}
+
+/* Of a set without errors. */
+static int finish_check(const struct config *c, const struct cli *cli,
+                        const struct config_program *p)
+{
+    int exit_code = CONFIG_EXIT_OK;
+
+    if (print_notices(c, p->err) > 0 && cli->is_strict)
+        exit_code = CONFIG_EXIT_WRONG;
     if (exit_code == CONFIG_EXIT_OK && !cli->is_online)
         fputs("ok\n", p->out);
     return exit_code;
@@ -193,6 +202,8 @@ int config_load(const struct config_program *p, struct config **ret_config, int 
         c->token_request = cli.token;
         c->backup = cli.backup;
         outcome = act(c, &cli, p, ret_exit);
+    } else if (cli.command == CLI_CHECK) {
+        (void)print_notices(c, p->err);
     }
 out:
     fflush(p->err);

@@ -42,6 +42,15 @@ def test_help_version_and_listings_exit_0():
     assert re.search(r"^  --port INT .*\(default 9527; HYPHA_PORT\)$", run("--help")[1], re.M)
 
 
+@pytest.mark.req("C-059")
+@pytest.mark.parametrize("command", [[], ["run"], ["server"], ["check"], ["config"], ["config", "doc"], ["generate-token"], ["backup"],
+                                     ["mirror"], ["help"], ["explain"]], ids=" ".join)
+def test_every_command_says_how_it_is_used(command):
+    one, other = (run(*command, word) for word in ("--help", "-h"))
+    assert one == other and one[0] == 0 and one[2] == "", one
+    assert f"hyphad {command[0]}" in one[1] if command and command[0] not in ("run", "server", "mirror") else "hyphad [run]" in one[1]
+
+
 @pytest.mark.req("C-006", "C-007", "C-008", "C-013", "C-014", "C-059")
 @pytest.mark.parametrize("args, env, words", [
     (["--nope"], {}, ["--nope"]),
@@ -91,6 +100,20 @@ def test_check_needs_no_port_and_creates_nothing(tmp_path):
     code, out, err = run("check", "--port=x", "--nope", "--max-body=x", cwd=tmp_path)
     assert code == 2 and len(err.splitlines()) == 3 and out == ""
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.req("C-034", "C-020")
+@pytest.mark.parametrize("wrong, exit_code, told", [(["--enable-s3"], 78, "--enable-s3: not built in"), (["--port", "x"], 2, "bad value for --port"),
+                                                    (["--nope"], 2, "unknown option --nope"), (["--config", "/nonexistent"], 78, "/nonexistent"),
+                                                    (["--pressure-low=1G"], 78, "--pressure-low")])
+def test_check_tells_notices_beside_errors(wrong, exit_code, told):
+    code, out, err = run("check", *wrong, "--in-docker", "--minio-port=1", env={"HYPHA_NO_SUCH": "x", "JWT_SECRET": "short"})
+    assert (code, out) == (exit_code, "")
+    lines = err.splitlines()
+    assert told in lines[0], err
+    for notice in ("notice: in-docker", "notice: minio-port", "warning: HYPHA_NO_SUCH", "warning: jwt-secret"):
+        assert sum(notice in line for line in lines) == 1, (notice, err)
+    assert run(*wrong, "--in-docker")[2].count("notice") == 0, "a start that fails tells its errors"
 
 
 @pytest.mark.req("C-003", "C-004", "C-076")
@@ -163,6 +186,30 @@ async def test_made_secrets_outlive_a_restart(start_server, hub, tmp_path):
     again = start_server(env={"JWT_SECRET": None}, data_dir=tmp_path)
     back = await hub.raw(server=again, token=token, workspace=workspace)
     assert back.workspace == workspace
+
+
+@pytest.mark.req("C-016", "A-054")
+async def test_generate_token_finds_the_secret_the_server_keeps(start_server, hub, tmp_path):
+    folder = tmp_path / "state"
+    code, out, err = run("generate-token", "--data-dir", folder)
+    assert (code, out) == (78, "") and f"{folder}/jwt-secret" in err and "--data-dir" in err and "--jwt-secret-file" in err
+    assert list(tmp_path.iterdir()) == [], "it makes nothing"
+    code, out, err = run("generate-token", "--port=0")
+    assert (code, out) == (78, "") and "no data folder" in err
+    hub.server = start_server(env={"JWT_SECRET": None}, data_dir=tmp_path)
+    code, out, err = run("generate-token", "--user-id", "ada", "--data-dir", folder)
+    assert (code, err) == (0, "") and f"signed by: the secret of {folder}\n" in out
+    assert (await hub.raw(token=out.splitlines()[-1])).workspace == "ws-user-ada"
+    code, out, err = run("generate-token", "--user-id", "ada", "--data-dir", folder, env={"JWT_SECRET": JWT_SECRET})
+    assert "signed by: the secret of the configuration\n" in out, "as the server: what is configured wins"
+    await hub.refused({"client_id": "x", "token": out.splitlines()[-1]})
+
+
+def test_help_tells_what_is_kept_without_a_port():
+    assert "with --port 0 a temporary one: nothing in it is kept" in run("help", "data-dir")[1]
+    out = run("config", "--port=0")[1]
+    assert re.search("^# data-dir: ", out, re.M), "a folder nobody has named"
+    assert "200 a second" in run("help", "drain-duration")[1]
 
 
 @pytest.mark.req("C-036")
