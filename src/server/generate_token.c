@@ -1,5 +1,5 @@
-/* generate_token: signs with the secret the server would use; without a configured one there is none to share, so it refuses
- * instead of printing a token nobody accepts. */
+/* generate_token: signs with the secret a server of the same options uses: the configured one, or the one it keeps in its data
+ * folder. Where it has made none yet there is none to share, so it refuses instead of printing a token nobody accepts. */
 #include "server/generate_token.h"
 
 #include <stdlib.h>
@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "config/config.h"
+#include "store/data_dir.h"
 
 static char *copy(const char *text)
 {
@@ -32,6 +33,23 @@ static bool add_scopes(const struct config_token_request *r, struct scope *scope
     return true;
 }
 
+/* Owned by the caller; NULL: why not is said. The server may be running, so its folder is only looked at. */
+static char *find_secret(const struct config *c, FILE *err)
+{
+    char error[DATA_DIR_ERROR_MAX] = "there is no data folder", *secret = NULL;
+
+    if (c->jwt_secret)
+        return copy(c->jwt_secret);
+    if (c->data_dir && strcmp(c->data_dir, ":memory:") != 0)
+        secret = data_dir_peek(c->data_dir, DATA_DIR_SECRET, error);
+    if (!secret)
+        fprintf(err,
+                "hyphad: generate-token: no signing secret: %s (give --data-dir of a server that has run, or its secret by "
+                "HYPHA_JWT_SECRET or --jwt-secret-file)\n",
+                error);
+    return secret;
+}
+
 int generate_token(const struct config *config, FILE *out, FILE *err)
 {
     const struct config_token_request *r = &config->token_request;
@@ -42,10 +60,9 @@ int generate_token(const struct config *config, FILE *out, FILE *err)
     struct scope scope = {0};
     enum permission p = PERMISSION_READ_WRITE;
 
-    if (!config->jwt_secret) {
-        fprintf(err, "hyphad: generate-token needs the signing secret: set HYPHA_JWT_SECRET or --jwt-secret-file\n");
+    char *secret = find_secret(config, err);
+    if (!secret)
         return CONFIG_EXIT_WRONG;
-    }
     random_name(name);
     user.id = copy(r->user_id ? r->user_id : name);
     user.email = copy(r->email);
@@ -57,16 +74,19 @@ int generate_token(const struct config *config, FILE *out, FILE *err)
     scope_grant(&scope, workspace, p);
     scope.current_workspace = copy(workspace);
     scope.client_id = copy(r->client_id);
-    struct token_keys keys = {.secret = slice_of(config->jwt_secret), .issuer = config->auth0_issuer, .audience = config->auth0_audience,
+    struct token_keys keys = {.secret = slice_of(secret), .issuer = config->auth0_issuer, .audience = config->auth0_audience,
                               .name_space = config->auth0_namespace};
     bool ok = add_scopes(r, &scope);
     char *token = ok ? token_mint(&keys, &user, &scope, (int64_t)(r->expires_in_ms / 1000)) : NULL;
     if (token)
-        fprintf(out, "Generated token for user '%s':\n  workspace: %s\n  permission: %s\n  expires in: %llu s\nToken:\n%s\n", user.id,
-                workspace, r->permission ? r->permission : "read_write", (unsigned long long)(r->expires_in_ms / 1000), token);
+        fprintf(out, "Generated token for user '%s':\n  workspace: %s\n  permission: %s\n  expires in: %llu s\n  signed by: the secret of %s\n"
+                     "Token:\n%s\n", user.id, workspace, r->permission ? r->permission : "read_write",
+                (unsigned long long)(r->expires_in_ms / 1000), config->jwt_secret ? "the configuration" : config->data_dir, token);
     else
         fprintf(err, "hyphad: generate-token: a scope must be WORKSPACE#r, #rw or #a\n");
     mem_free(token);
+    explicit_bzero(secret, strlen(secret));
+    mem_free(secret);
     mem_free(user.id);
     mem_free(user.email);
     scope_deinit(&scope);

@@ -107,7 +107,7 @@ static bool open_texts(struct server *s, char *error)
 {
     const struct config *c = s->config;
 
-    s->secret = c->jwt_secret ? mem_copy(c->jwt_secret, strlen(c->jwt_secret)) : data_dir_text(&s->data_dir, "jwt-secret", make_secret, error);
+    s->secret = c->jwt_secret ? mem_copy(c->jwt_secret, strlen(c->jwt_secret)) : data_dir_text(&s->data_dir, DATA_DIR_SECRET, make_secret, error);
     if (!s->secret)
         return false;
     LOG(LOG_INFO, "server", "secret", log_text("from", c->jwt_secret ? "configuration" : "data folder"));

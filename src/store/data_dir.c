@@ -104,13 +104,18 @@ void data_dir_close(struct data_dir *d)
     *d = (struct data_dir){.lock_fd = -1};
 }
 
-char *data_dir_file(const struct data_dir *d, const char *name)
+static char *path_of(const char *folder, const char *name)
 {
-    size_t room = strlen(d->path) + strlen(name) + 2;
+    size_t room = strlen(folder) + strlen(name) + 2;
     char *path = mem_new(room);
 
-    (void)snprintf(path, room, "%s/%s", d->path, name);
+    (void)snprintf(path, room, "%s/%s", folder, name);
     return path;
+}
+
+char *data_dir_file(const struct data_dir *d, const char *name)
+{
+    return path_of(d->path, name);
 }
 
 /* ---- texts ---- */
@@ -207,5 +212,20 @@ char *data_dir_text(struct data_dir *d, const char *name, void (*make)(char *out
         (void)fail(path, "cannot be opened", errno, ret_error);
     }
     mem_free(path);
+    return text;
+}
+
+char *data_dir_peek(const char *folder, const char *name, char ret_error[DATA_DIR_ERROR_MAX])
+{
+    char *file = path_of(folder, name), *text = NULL;
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+
+    if (fd >= 0) {
+        text = read_text(fd, file, ret_error);
+        (void)close(fd);    /* read only */
+    } else {
+        (void)fail(file, "cannot be opened", errno, ret_error);
+    }
+    mem_free(file);
     return text;
 }

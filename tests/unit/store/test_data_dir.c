@@ -34,10 +34,14 @@ CASE(texts_are_made_once_and_private)
 
     CHECK_INT(data_dir_open(NULL, &d, error), DATA_DIR_OK);
     char *folder = mem_copy(d.path, strlen(d.path)), *path = data_dir_file(&d, "secret");
+    CHECK(!data_dir_peek(folder, "secret", error));
+    CHECK(strstr(error, path) && access(path, F_OK) != 0);
     char *made = data_dir_text(&d, "secret", make_secret, error);
     CHECK_INT(strlen(made), RANDOM_ID_LEN);
     char *read = data_dir_text(&d, "secret", make_nothing, error);
     CHECK_TEXT(read, made);
+    char *peeked = data_dir_peek(folder, "secret", error);
+    CHECK_TEXT(peeked, made);
     CHECK_INT(stat(path, &st), 0);
     CHECK_INT(st.st_mode & 0777, 0600);
     CHECK_INT(stat(folder, &st), 0);
@@ -47,7 +51,7 @@ CASE(texts_are_made_once_and_private)
     CHECK(strstr(error, "secret"));
     data_dir_close(&d);
     CHECK_INT(stat(folder, &st), -1);       /* a temporary folder leaves nothing */
-    mem_free(made), mem_free(read), mem_free(path), mem_free(folder);
+    mem_free(made), mem_free(read), mem_free(peeked), mem_free(path), mem_free(folder);
 }
 
 /* Opens in a process of its own, as another server would. */
