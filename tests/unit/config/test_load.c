@@ -70,7 +70,8 @@ CASE(every_error_is_told_and_usage_decides)
     kit_bad(WORDS("HYPHA_WS_IDLE_TIMEOUT=abc"), WORDS("--enable-s3", "--prot=1"), 2,
             "hyphad: unknown option --prot (did you mean --port?)\n"
             "hyphad: bad value for HYPHA_WS_IDLE_TIMEOUT: \"abc\" "
-            "(want a time 1s..1d, or none for no limit)\n");
+            "(want a time 1s..1d, or none for no limit)\n"
+            "hyphad: --enable-s3: not built in\n");
     wrong(WORDS("--enable-s3", "--interactive"),
           "hyphad: --enable-s3: not built in\n"
           "hyphad: --interactive: not supported (use the admin-utils service)\n");
