@@ -1,7 +1,7 @@
 /* memory: the engine without a file, for tests and for servers that are to forget. It keeps the contract of the others to the
  * letter: callbacks come in order and never inside the call, so no caller can come to depend on a quicker engine.
  *
- * Loop-owned. One mail to the own loop runs everything asked for so far. */
+ * Loop-owned. One mail to the own loop runs what has been asked for, as far as there is time; the next turn goes on. */
 #include "store/store.h"
 
 #include <stdlib.h>
@@ -12,6 +12,8 @@
 #include "base/memory.h"
 #include "store/memory_journal.h"
 #include "store/op.h"
+
+enum { AT_ONCE = 4 };       /* operations between two looks at the clock */
 
 struct record {
     char *name;             /* owned: bucket, NUL, key; key of the map */
@@ -25,6 +27,7 @@ struct memory_store {
     struct store_engine engine;
     struct map records;
     struct memory_journal journal;
+    struct list batch;      /* struct store_op: what the mail has begun with; what is asked for meanwhile comes after it */
     struct mail mail;
     bool is_posted;
 };
@@ -192,32 +195,36 @@ static void finish_close(struct memory_store *m)
 
 static void wake(struct store_engine *e);
 
+/* False: it is not at its end, and what was asked for after it waits. */
+static bool run_first(struct memory_store *m)
+{
+    struct store_op *op = LIST_ENTRY(m->batch.next, struct store_op, link);
+
+    list_unlink(&op->link);
+    op->outcome = run_op(m, op);
+    op = store_op_deliver(&m->engine, op);
+    if (op)
+        list_link_first(&m->batch, &op->link);
+    return !op;
+}
+
 static void run_mail(struct loop *l, struct mail *mail)
 {
     struct memory_store *m = CONTAINER_OF(mail, struct memory_store, mail);
-    struct list ops;
 
-    (void)l;
     m->is_posted = false;
-    list_init(&ops);
-    list_move_all(&ops, &m->engine.ops);   /* what the callbacks ask for waits for the next turn */
-    store_engine_take_rows(&m->engine, &ops, UINT32_MAX);
-    while (!list_is_empty(&ops)) {
-        struct store_op *op = LIST_ENTRY(ops.next, struct store_op, link);
-        list_unlink(&op->link);
-        op->outcome = run_op(m, op);
-        op = store_op_deliver(&m->engine, op);
-        if (op) {       /* a scan goes on in the next turn, and what was asked for after it waits */
-            list_move_all(&ops, &m->engine.ops);
-            list_move_all(&m->engine.ops, &ops);
-            list_link_first(&m->engine.ops, &op->link);
-            wake(&m->engine);
-        }
+    if (list_is_empty(&m->batch)) {
+        list_move_all(&m->batch, &m->engine.ops);
+        store_engine_take_rows(&m->engine, &m->batch, UINT32_MAX);
     }
-    if (m->engine.is_closing && store_engine_is_idle(&m->engine))
-        finish_close(m);
-    else if (m->engine.is_closing)
+    for (unsigned n = 1; !list_is_empty(&m->batch); n++) {
+        if (!run_first(m) || (n % AT_ONCE == 0 && loop_is_late(l)))
+            break;
+    }
+    if (!list_is_empty(&m->batch) || !store_engine_is_idle(&m->engine))
         wake(&m->engine);
+    else if (m->engine.is_closing)
+        finish_close(m);
 }
 
 static void wake(struct store_engine *e)
@@ -236,6 +243,7 @@ struct store *store_open_memory(struct loop *loop)
     struct memory_store *m = MEM_NEW(struct memory_store);
 
     store_engine_init(&m->engine, loop, wake);
+    list_init(&m->batch);
     map_init(&m->records);
     memory_journal_init(&m->journal, loop->own);
     return &m->engine.base;

@@ -386,6 +386,45 @@ static bool play_close(struct bench *b, struct store *s)
     return false;
 }
 
+/* What is asked for together, by a great many, is answered over turns and in order. Each answer takes longer than the whole of a turn's
+ * share, and the first look at the clock only starts it. */
+enum { N_ASKED = 40, TWO_LOOKS = 8, ANSWER_US = 200 };
+
+static void on_slowly(int outcome, struct slice bytes, void *arg)
+{
+    uint64_t until = uv_hrtime() + ANSWER_US * 1000u;
+    int *n = arg, value;
+
+    CHECK_INT(outcome, STORE_OK);
+    memcpy(&value, bytes.ptr, sizeof(value));
+    CHECK_INT(value, *n);
+    ++*n;
+    while (uv_hrtime() < until)
+        continue;
+}
+
+CASE(memory_takes_turns)
+{
+    unsigned n_turns = 0;
+    struct bench b;
+    int n = 0;
+
+    bench_open(&b);
+    struct store *s = store_open_memory(b.loop);
+    for (int i = 0; i < N_ASKED; i++) {
+        store_put(s, "b", slice_make(&i, sizeof(i)), slice_make(&i, sizeof(i)), 0, NULL, NULL);
+        store_get(s, "b", slice_make(&i, sizeof(i)), on_slowly, &n);
+    }
+    for (; n < N_ASKED; n_turns++) {
+        int before = n;
+        (void)uv_run(&b.loop->uv, UV_RUN_NOWAIT);
+        CHECK(n - before <= TWO_LOOKS);
+    }
+    CHECK(n_turns >= N_ASKED / TWO_LOOKS);
+    bench_close_store(&b, s);
+    bench_close(&b);
+}
+
 #define EACH(name)                                    \
     CASE(memory_##name) { with(&memory, play_##name); } \
     CASE(sqlite_##name) { with(&sqlite, play_##name); } \
@@ -404,4 +443,4 @@ EACH(random)
 EACH(close)
 
 CASES(RUN_EACH(order), RUN_EACH(scan), RUN_EACH(long_scan), RUN_EACH(cut_scan), RUN_EACH(bytes), RUN_EACH(expiry), RUN_EACH(full), RUN_EACH(chain), RUN_EACH(random),
-      RUN_EACH(close))
+      RUN_EACH(close), RUN(memory_takes_turns))
