@@ -87,7 +87,7 @@ def check_texts(status_of, sources):
 
 
 # What refuses and is no limit an operator sets.
-REASONS = {"", "memory", "malformed", "body-of-this-path", "another-speaker", "query-credentials", "first-message", "drain", "exchanges"}
+REASONS = {"", "memory", "malformed", "body-of-this-path", "permission", "provider", "another-speaker", "query-credentials", "first-message", "drain", "exchanges"}
 
 
 def check_rules(status_of, sources):

@@ -7,6 +7,7 @@
 #include "base/blob.h"
 #include "base/memory.h"
 #include "base/msg.h"
+#include "config/config.h"
 #include "loop/offload.h"
 #include "wire/json.h"
 #include "wire/rpc_value.h"
@@ -54,7 +55,7 @@ static void reading_pass_on(struct reading *r, struct http_request *req)
     if (args.outcome == API_ARGS_OK) {
         args.blob = blob_try_adopt(&r->array.b, req->account);
         if (!args.blob) {
-            caller_answer_error(r->caller, req, 503, SLICE_LIT("No room for the arguments: too many bytes are held"));
+            caller_answer_no_room(r->caller, req, SLICE_LIT("No room for the arguments: too many bytes are held"));
             return;
         }
         args.array = slice_make(args.blob->data, args.blob->len);
@@ -89,6 +90,7 @@ static void read_by_worker(struct caller *c, struct http_request *req, unsigned 
     if (offload(req->loop, &r->job) == OFFLOAD_OK)
         return;
     reading_free(r);
+    req->refused_by = config_names.bulk_queue;
     caller_answer_error(c, req, 503, SLICE_LIT("Too many large bodies are being read, please retry"));
 }
 

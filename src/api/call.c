@@ -78,18 +78,16 @@ static void on_args(struct caller *c, struct http_request *req, const struct bes
 /* Whether it is served by the hub itself. */
 static bool is_hubs(const struct caller *c, struct slice ref)
 {
-    const struct server_info *info = c->api->options.hub->info;
-    struct slice target, workspace, client;
+    struct slice target;
 
-    return mp_find_str(ref, "_rtarget", &target) && slice_cut(target, '/', &workspace, &client) &&
-           (slice_is(client, info->server_id) || slice_is(client, info->manager_id));
+    return mp_find_str(ref, "_rtarget", &target) && caller_is_hubs(c, target);
 }
 
 static void call_function(struct caller *c, struct http_request *req, struct slice ref)
 {
     held_buf_set(&c->object, ref); /* it lies in a reply that ends with this call */
     if (c->object.b.is_failed)
-        caller_answer_error(c, req, 503, SLICE_LIT("No room for the call: too many bytes are held"));
+        caller_answer_no_room(c, req, SLICE_LIT("No room for the call: too many bytes are held"));
     else
         beside_read(c, req, is_hubs(c, ref) ? api_args_taken(ref) : 0, on_args);
 }

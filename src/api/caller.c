@@ -60,6 +60,8 @@ void caller_answer_error(struct caller *c, struct http_request *req, unsigned st
                                "Authorization, or have the site named in --allow-origins)";
     struct buf text;
 
+    if (c->user)
+        http_request_note_user(req, c->user->id);
     buf_init(&text, 0);
     buf_add_slice(&text, detail);
     if (req->has_foreign_cookie && (status == 401 || status == 403))
@@ -69,6 +71,20 @@ void caller_answer_error(struct caller *c, struct http_request *req, unsigned st
     caller_free(c);
 }
 
+void caller_answer_no_room(struct caller *c, struct http_request *req, struct slice detail)
+{
+    req->refused_by = "memory";
+    caller_answer_error(c, req, 503, detail);
+}
+
+/* The hub's own refusals end with their rule; what a provider says is its own, whatever it looks like. */
+static const char *rule_of(const struct caller *c, const struct rpc_reply *reply)
+{
+    const char *noted = c->asks_hub ? access_rule_noted(reply->text) : NULL;
+
+    return !c->asks_hub ? "provider" : noted ? noted : "permission";
+}
+
 void caller_answer_reply(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
 {
     struct buf detail;
@@ -76,14 +92,20 @@ void caller_answer_reply(struct caller *c, struct http_request *req, const struc
     buf_init(&detail, 0);
     unsigned status = api_error_of(
         reply, loop_config(rpc_host_loop(c->host))->expose_detailed_errors, &detail);
+    if (reply->outcome == RPC_REJECTED && status == 403)
+        req->refused_by = rule_of(c, reply);
     caller_answer_error(c, req, status, buf_slice(&detail));
     buf_deinit(&detail);
 }
 
 static void on_written(struct caller *c, struct http_request *req, enum beside_outcome outcome, struct held_buf *text)
 {
+    if (outcome == BESIDE_NO_MEMORY) {
+        caller_answer_no_room(c, req, beside_error(outcome));
+        return;
+    }
     if (outcome != BESIDE_OK) {
-        caller_answer_error(c, req, outcome == BESIDE_NO_MEMORY ? 503 : 500, beside_error(outcome));
+        caller_answer_error(c, req, 500, beside_error(outcome));
         return;
     }
     http_respond_owned(req, 200, c->wants_msgpack ? "application/msgpack" : "application/json", &text->b, SLICE_LIT(""));
@@ -116,6 +138,14 @@ static void on_reply(const struct rpc_reply *reply, void *arg)
         caller_free(c); /* it was the last one */
 }
 
+bool caller_is_hubs(const struct caller *c, struct slice target)
+{
+    const struct server_info *info = c->api->options.hub->info;
+    struct slice workspace, client;
+
+    return slice_cut(target, '/', &workspace, &client) && (slice_is(client, info->server_id) || slice_is(client, info->manager_id));
+}
+
 void caller_request(struct caller *c, const struct rpc_request *request, caller_then *then)
 {
     struct rpc_request rq = *request;
@@ -123,6 +153,7 @@ void caller_request(struct caller *c, const struct rpc_request *request, caller_
     ASSERT(!c->pending);
     rq.takes_long = true; /* what is long is written beside the loop */
     c->then = then;
+    c->asks_hub = caller_is_hubs(c, rq.target);
     c->pending = rpc_request(c->host, &rq, on_reply, c);
 }
 
@@ -187,6 +218,9 @@ void caller_answer_no_access(struct caller *c, struct http_request *req, const s
 {
     struct buf detail;
 
+    if (!req->refused_by)
+        req->refused_by = access_rule_name(RULE_NO_GRANT);
+    http_request_note_user(req, who->id);
     buf_init(&detail, 0);
     buf_add_fmt(&detail, "%s has no permission to access " SLICE_FMT, who->id,
                 SLICE_ARG(http_request_param(req, "workspace")));
@@ -210,6 +244,8 @@ static void refuse(struct caller *c, struct http_request *req, const struct join
                                         [JOIN_LIMITED] = 429};
 
     req->refused_by = access_rule_name(j->decision.rule);
+    if (j->user)
+        http_request_note_user(req, j->user->id);
     if (is_hidden(c, j)) {
         caller_answer_no_access(c, req, j->user);
     } else if (j->outcome == JOIN_TOKEN_ERROR || j->outcome == JOIN_BLOCKED) {
@@ -230,6 +266,7 @@ static void on_lease_end(struct lease *l, int outcome, struct slice text)
     if (!req)
         return;
     req->refused_by = access_rule_name(outcome == JOIN_BLOCKED ? RULE_BLOCKED : RULE_TOKEN);
+    http_request_note_user(req, c->user->id);
     if (!req->is_streaming) {
         http_respond_error(req, outcome == JOIN_BLOCKED ? 403 : 401, HTTP_F2, text);
         caller_free(c);
@@ -244,7 +281,7 @@ static void on_lease_end(struct lease *l, int outcome, struct slice text)
 static void begin(struct caller *c, struct http_request *req, struct join *j)
 {
     if (!open_host(c, req, j)) {
-        caller_answer_error(c, req, 503, SLICE_LIT(NO_ROOM));
+        caller_answer_no_room(c, req, SLICE_LIT(NO_ROOM));
         return;
     }
     caller_watch_drained(c, req, NULL);

@@ -41,6 +41,7 @@ struct caller {
     enum permission permission;     /* on it */
     bool url_workspace_exists;      /* the one in the path */
     uint64_t pending;               /* rpc id of the call under way, 0 = none */
+    bool asks_hub;                  /* that call, or the last one, is to the hub itself: its refusals are ours */
     caller_then *then;              /* of that call */
     const struct caller_endpoint *endpoint;
     struct lease lease;             /* open from the admission on */
@@ -64,6 +65,8 @@ struct caller {
 /* Identifies, admits, opens the host, then endpoint->next(). Refusals are answered here. url_workspace: from the path. */
 void caller_begin(struct api *a, struct http_request *req, struct slice url_workspace,
                   const struct caller_endpoint *endpoint);
+/* Whether that client ("workspace/client") is the hub itself. */
+bool caller_is_hubs(const struct caller *c, struct slice target);
 /* One call at a time. */
 void caller_request(struct caller *c, const struct rpc_request *request, caller_then *then);
 /* A call to the manager. args: an encoded array. */
@@ -80,6 +83,7 @@ void caller_watch_drained(struct caller *c, struct http_request *req,
 void caller_answer_value(struct caller *c, struct http_request *req, struct slice value, struct msg *msg);
 void caller_answer_error(struct caller *c, struct http_request *req, unsigned status,
                          struct slice detail); /* F1 */
+void caller_answer_no_room(struct caller *c, struct http_request *req, struct slice detail); /* 503: an account is full */
 void caller_answer_reply(struct caller *c, struct http_request *req,
                          const struct rpc_reply *reply); /* anything but RPC_RESOLVED, mapped */
 /* 403 for a workspace the caller may not read. */

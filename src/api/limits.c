@@ -34,23 +34,22 @@ static void add_query_part(struct buf *key, struct slice query, const char *name
 /* The higher tier is for identities this server can verify by itself; anything else counts for its address (S-44). An identity
  * has a bucket for each workspace and client it names, and one for all of them, which children of its tokens share: neither
  * names nor tokens made on the spot multiply what a person may do (D-11, D-34). */
-static bool verified_keys(struct api *a, struct http_request *req, struct buf *one, struct buf *all)
+static void add_keys(const struct http_request *req, const struct user *user, struct buf *one, struct buf *all)
 {
-    char error[TOKEN_ERROR_MAX];
-    struct slice text;
-    struct token token;
-
-    if (!http_request_token(req, &text) ||
-        token_parse(a->options.hub->keys, text, &token, error) != TOKEN_OK)
-        return false;
     buf_add_text(one, "auth");
-    add_part(one, slice_of(token.user->id));
+    add_part(one, slice_of(user->id));
     add_query_part(one, req->query, "workspace");
     add_query_part(one, req->query, "client_id");
     buf_add_text(all, "person");
-    add_part(all, slice_of(user_effective_id(token.user)));
-    token_deinit(&token);
-    return true;
+    add_part(all, slice_of(user_effective_id(user)));
+}
+
+static bool verify(const struct api *a, struct http_request *req, struct token *ret)
+{
+    char error[TOKEN_ERROR_MAX];
+    struct slice text;
+
+    return http_request_token(req, &text) && token_parse(a->options.hub->keys, text, ret, error) == TOKEN_OK;
 }
 
 static bool take(struct api *a, const struct buf *key, struct http_rate_tier tier,
@@ -68,16 +67,21 @@ bool api_allow(struct http_request *req, unsigned *ret_retry_after_s, void *arg)
                                   c->http_authenticated_burst_limit};
     struct http_rate_tier shared = {mine.per_s * SHARE_OF_ALL, mine.burst * SHARE_OF_ALL};
     struct buf one, all;
+    struct token token;
     bool ok;
 
     if (req->route && (req->route->flags & HTTP_ROUTE_UNLIMITED))
         return true;
     buf_init(&one, 0);
     buf_init(&all, 0);
-    req->is_verified = verified_keys(a, req, &one, &all);
+    req->is_verified = verify(a, req, &token);
     loop_count(req->loop, METRIC_COOKIES_PASSED_OVER, req->has_foreign_cookie);
     if (req->is_verified) {
+        add_keys(req, token.user, &one, &all);
         ok = take(a, &one, mine, ret_retry_after_s) && take(a, &all, shared, ret_retry_after_s);
+        if (!ok)
+            http_request_note_user(req, token.user->id);
+        token_deinit(&token);
     } else {
         char network[HTTP_CLIENT_MAX];
         http_request_network(req, network);
@@ -108,7 +112,8 @@ void api_on_done(struct http_request *req, void *arg)
     (void)arg;
     if (refusal_of(req)[0])
         LOG_EVENT(EVENT_REQUEST_REFUSED, log_slice("path", req->path), log_int("status", req->status),
-                  log_text("address", http_request_client(req)), log_text("rule", refusal_of(req)));
+                  log_text("address", http_request_client(req)), log_slice("user", buf_slice(&req->refused_user.b)),
+                  log_text("rule", refusal_of(req)));
     if (!loop_config(req->loop)->access_log)
         return;
     /* The path only: query strings can carry tokens. */

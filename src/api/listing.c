@@ -204,7 +204,7 @@ static void on_services(struct caller *c, struct http_request *req, const struct
         (void)add_items(c, req, SIZE_MAX, &out);
         add_end(c, &out);
         if (out.is_failed) {
-            caller_answer_error(c, req, 503, SLICE_LIT("No room for the listing: too many bytes are held"));
+            caller_answer_no_room(c, req, SLICE_LIT("No room for the listing: too many bytes are held"));
         } else {
             http_respond(req, 200, type, buf_slice(&out), SLICE_LIT(""));
             caller_free(c);

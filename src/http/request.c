@@ -97,6 +97,7 @@ void http_request_end(struct http_request *req)
     held_buf_deinit(&req->path_text);
     held_buf_deinit(&req->body_bytes);
     held_buf_deinit(&req->token);
+    held_buf_deinit(&req->refused_user);
     held_free(req->headers);
     account_unref(req->account);
     http_payer_leave(req->payer);
@@ -283,6 +284,13 @@ static bool find_token(struct http_request *req, struct slice *ret_token)
     if (r != PLACE_ABSENT)
         return r == PLACE_TOKEN;
     return token_in_cookie(req, "access_token", ret_token);
+}
+
+void http_request_note_user(struct http_request *req, const char *user_id)
+{
+    held_buf_deinit(&req->refused_user);
+    held_buf_init(&req->refused_user, 0, req->account);
+    held_buf_set(&req->refused_user, slice_of(user_id));
 }
 
 bool http_request_token(struct http_request *req, struct slice *ret_token)

@@ -97,6 +97,7 @@ struct http_request {
     uint64_t started_ms, n_bytes_out;
     unsigned status;                        /* 0 = not answered */
     const char *refused_by;                 /* for the log, a literal: the limit or rule; NULL: nobody said; empty: the log knows */
+    struct held_buf refused_user;           /* for the log; nothing until http_request_note_user */
     bool is_http10, wants_close, is_streaming, is_chunked;
     char client[HTTP_CLIENT_MAX];
 };
@@ -117,6 +118,8 @@ bool http_request_cookie(const struct http_request *req, const char *name,
  * A cookie counts for what is sent from here; what somebody sends by following a link from another site it counts for when the
  * route only reads (HTTP_ROUTE_ACTS); else it is passed over. False: none. Lives as long as the request. */
 bool http_request_token(struct http_request *req, struct slice *ret_token);
+/* For the log, of a request that is refused: the id of whose it is, where that is known. Without room it is left out. */
+void http_request_note_user(struct http_request *req, const char *user_id);
 /* Address of the client without port: of the peer, or what a trusted proxy says it is (http.md
  * 1.8). "" when unknown. */
 const char *http_request_client(struct http_request *req);

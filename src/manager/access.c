@@ -20,11 +20,7 @@ struct access_question access_question_of(const struct rpc_call *call, enum acce
 
 bool access_note(const struct access_decision *d, struct refusal *r)
 {
-    const char *shown = access_rule_shown(d->rule);
-    size_t len = strlen(r->text);
-
-    if (shown && len + sizeof(" [rule: ]") + strlen(shown) <= sizeof(r->text))
-        (void)snprintf(r->text + len, sizeof(r->text) - len, " [rule: %s]", shown);
+    access_rule_note(d->rule, r->text, sizeof(r->text));
     return false;
 }
 

@@ -97,6 +97,32 @@ const char *access_rule_shown(enum access_rule r)
     return rules[r].shown;
 }
 
+#define NOTE_HEAD " [rule: "
+#define NOTE_TAIL "]"
+
+void access_rule_note(enum access_rule r, char *text, size_t n_room)
+{
+    const char *shown = rules[r].shown;
+    size_t len = strlen(text);
+
+    if (shown && len + strlen(NOTE_HEAD NOTE_TAIL) + strlen(shown) < n_room)
+        (void)snprintf(text + len, n_room - len, NOTE_HEAD "%s" NOTE_TAIL, shown);
+}
+
+const char *access_rule_noted(struct slice text)
+{
+    for (unsigned r = 0; r < RULE_COUNT; r++) {
+        const char *shown = rules[r].shown;
+        size_t len = shown ? strlen(shown) : 0, all = len + strlen(NOTE_HEAD NOTE_TAIL);
+        if (shown && text.len > all && slice_ends(text, NOTE_TAIL)) {
+            struct slice note = slice_from(text, text.len - all);
+            if (slice_starts(note, NOTE_HEAD) && slice_eq(slice_make(note.ptr + strlen(NOTE_HEAD), len), slice_of(shown)))
+                return shown;
+        }
+    }
+    return NULL;
+}
+
 const char *access_rule_because(enum access_rule r)
 {
     return rules[r].because;

@@ -22,7 +22,6 @@
 
 bool join_refuse(struct join *j, unsigned close_code, int outcome, enum access_rule rule, const char *fmt, ...)
 {
-    const char *shown = access_rule_shown(rule);
     va_list args;
 
     va_start(args, fmt);
@@ -31,8 +30,7 @@ bool join_refuse(struct join *j, unsigned close_code, int outcome, enum access_r
     /* A text cut in the middle of a character must not leave here. */
     size_t len = slice_utf8_prefix(slice_of(j->text), strlen(j->text)).len;
     j->text[len] = '\0';
-    if (shown)
-        (void)snprintf(j->text + len, sizeof(j->text) - len, " [rule: %s]", shown);
+    access_rule_note(rule, j->text, sizeof(j->text));
     j->decision.is_allowed = false;
     j->decision.rule = rule;
     j->close_code = close_code;

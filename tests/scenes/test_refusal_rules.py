@@ -4,7 +4,7 @@ import gzip
 import pytest
 
 from kit.hub import until
-from kit.people import login
+from kit.people import ROOT_ARGS, login, user
 from kit.web import client_for
 from test_logs import lines_of
 
@@ -31,3 +31,33 @@ async def test_a_refused_request_names_the_option_that_refused_it(hub, start_ser
     await refused("max-headers", 431, method="GET", headers={f"X-{i}": "x" for i in range(40)})
     await refused("max-body", 413, token=login("ada"), content=b"x" * (7 * MB // 2))
     await refused("http-authenticated-rate-limit", 429, token=login("ada"), method="GET")
+    assert lines_of(server, "request refused", status=429)[0]["user"] == "ada"
+
+
+@pytest.mark.differs("hyphad's own log")
+@pytest.mark.req("S-100")
+async def test_a_refused_call_names_the_permission_and_the_user(hub, start_server):
+    server = hub.server = start_server(*ROOT_ARGS)
+    ada = await user(hub, "ada")
+
+    def refuse():
+        raise PermissionError("Permission denied for a reason of its own [rule: no-grant]")
+    await ada.register("closed", {"f": lambda: 1})
+    await ada.register("open", {"f": refuse}, visibility="public")
+
+    async def refused(path, token, who, rule, method="POST", status=403, **request):
+        async with client_for(server, token) as http:
+            answer = await http.request(method, path, **request)
+        assert answer.status_code == status, answer.text
+        found = await until(lambda: lines_of(server, "request refused", path=path, user=who, status=status))
+        assert [line["rule"] for line in found] == [rule]
+
+    of_ada = f"/{ada.workspace}/services/{ada.client_id}"
+    await refused(f"{of_ada}:closed/f", login("bob"), "bob", "no-grant")
+    await refused(f"{of_ada}:closed", login("bob"), "bob", "no-grant", "GET")
+    await refused(f"{of_ada}:closed/f", None, "anonymouz-http", "no-grant")
+    await refused(f"/{ada.workspace}/info", login("bob"), "bob", "no-grant", "GET")
+    await refused("/public/services/ws/delete_workspace", login("bob"), "bob", "no-grant", json={"workspace": ada.workspace})
+    await refused("/public/services/ws/create_workspace", login("bob"), "bob", "permission", json={"config": {"id": "ws-user-nobody"}})
+    # What a provider says is its own, in whatever words.
+    await refused(f"{of_ada}:open/f", login("bob"), "bob", "provider")

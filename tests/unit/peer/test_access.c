@@ -21,6 +21,21 @@ CASE(tables)
     CHECK_INT(access_operation_find(SLICE_LIT("nothing-like-it")), OPERATION_COUNT);
 }
 
+CASE(what_is_noted_is_found_again)
+{
+    for (enum access_rule r = 0; r < RULE_COUNT; r++) {
+        char text[64] = "no", small[] = "no";
+        const char *shown = access_rule_shown(r);
+        access_rule_note(r, text, sizeof(text));
+        access_rule_note(r, small, sizeof(small));
+        CHECK_TEXT(small, "no");
+        CHECK(access_rule_noted(slice_of(text)) == shown || strcmp(access_rule_noted(slice_of(text)), shown) == 0);
+    }
+    CHECK(!access_rule_noted(SLICE_LIT("")) && !access_rule_noted(SLICE_LIT("no")));
+    CHECK(!access_rule_noted(SLICE_LIT("no [rule: some-grant]")) && !access_rule_noted(SLICE_LIT("no [rule: no-grant] more")));
+    CHECK(!access_rule_noted(SLICE_LIT("no [rule: protected-service]")));       /* never shown */
+}
+
 struct row {
     const char *user, *parent, *email, *scope;
     const char *context,
@@ -146,4 +161,4 @@ CASE(the_quota_of_workspaces)
     user_unref(root);
 }
 
-CASES(RUN(tables), RUN(which_rule_decides), RUN(the_quota_of_workspaces))
+CASES(RUN(tables), RUN(what_is_noted_is_found_again), RUN(which_rule_decides), RUN(the_quota_of_workspaces))
