@@ -39,11 +39,12 @@ async def test_a_refused_request_names_the_option_that_refused_it(hub, start_ser
 async def test_a_refused_call_names_the_permission_and_the_user(hub, start_server):
     server = hub.server = start_server(*ROOT_ARGS)
     ada = await user(hub, "ada")
+    await ada.register("closed", {"f": lambda: 1})
+    api = await hub.py("provider", token=login("ada"))
 
     def refuse():
         raise PermissionError("Permission denied for a reason of its own [rule: no-grant]")
-    await ada.register("closed", {"f": lambda: 1})
-    await ada.register("open", {"f": refuse}, visibility="public")
+    await api.register_service({"id": "open", "config": {"visibility": "public"}, "f": refuse})
 
     async def refused(path, token, who, rule, method="POST", status=403, **request):
         async with client_for(server, token) as http:
@@ -60,4 +61,4 @@ async def test_a_refused_call_names_the_permission_and_the_user(hub, start_serve
     await refused("/public/services/ws/delete_workspace", login("bob"), "bob", "no-grant", json={"workspace": ada.workspace})
     await refused("/public/services/ws/create_workspace", login("bob"), "bob", "permission", json={"config": {"id": "ws-user-nobody"}})
     # What a provider says is its own, in whatever words.
-    await refused(f"{of_ada}:open/f", login("bob"), "bob", "provider")
+    await refused(f"/{ada.workspace}/services/provider:open/f", login("bob"), "bob", "provider")
