@@ -70,20 +70,16 @@ static void on_closed(int outcome, void *arg)
 
 static struct store *open_store(struct loop *loop, const char *where, char *file, size_t room)
 {
-    struct store_redis_options redis = {.uri = where, .owner = "hyphad-bench-store", .timeout_ms = 5000};
+    bool is_folder = !strstr(where, "://");
+    const struct store_options options = {
+        .where = is_folder ? "sqlite" : where, .path = is_folder ? file : ":memory:", .owner = "hyphad-bench-store", .timeout_ms = 5000};
     char error[STORE_ERROR_MAX] = "";
     struct store *s = NULL;
 
-    if (strstr(where, "://")) {
-        if (store_check_redis(&redis, error) == STORE_OK) {
-            redis.journal = store_open_memory(loop);
-            return store_open_redis(loop, &redis);
-        }
-    } else {
+    if (is_folder)
         (void)snprintf(file, room, "%s/bench-store-%d.db", where, (int)getpid());
-        if (store_open_sqlite(loop, file, &s, error) == STORE_OK)
-            return s;
-    }
+    if (store_open(loop, &options, &s, error) == STORE_OK)
+        return s;
     fprintf(stderr, "%s\n", error);
     exit(1);
 }

@@ -84,7 +84,7 @@ MUST_CHECK static bool append(struct hub *h, const struct rpc_call *call, struct
                                     .type = type,
                                     .data = data};
 
-    bool ok = journal_append(h->store, &row, &limits, done, arg);
+    bool ok = journal_append(h->store->journal, &row, &limits, done, arg);
     buf_deinit(&owner);
     return ok;
 }
@@ -245,9 +245,9 @@ static void start(struct event_log *log)
         list_link(&log->running, &q->link);
         log->n_running++;
         if (q->wants_counts)
-            journal_count(log->hub->store, &q->query, on_count, q);
+            journal_count(log->hub->store->journal, &q->query, on_count, q);
         else
-            journal_read(log->hub->store, &q->query, on_rows, q);
+            journal_read(log->hub->store->journal, &q->query, on_rows, q);
     }
 }
 
@@ -347,7 +347,7 @@ static void on_trim_due(struct timer *t)
     struct journal_limits limits = limits_of(log->hub);
 
     if (log->hub->store)
-        journal_trim(log->hub->store, &limits);
+        journal_trim(log->hub->store->journal, &limits);
     timer_start(log->hub->loop, t, TRIM_EVERY_MS);
 }
 

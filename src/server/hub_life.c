@@ -97,31 +97,15 @@ static char *owner_name(struct server *s, char error[STORE_ERROR_MAX])
     return buf_take(&b);
 }
 
-/* The database is there in any case: where the records are in a Redis it has the rows of the event log. */
 static int open_store(struct server *s, const char *path, char error[STORE_ERROR_MAX])
 {
     const struct config *c = s->config;
-    bool is_redis = strcmp(c->store, "sqlite") != 0;
-    char *owner = is_redis ? owner_name(s, error) : NULL;
-    struct store_redis_options redis = {.uri = c->store, .owner = owner, .timeout_ms = (uint32_t)c->redis_timeout_ms,
-                                        .lost = on_store_lost, .lost_arg = s};
-    int r = STORE_OK;
+    bool is_shared = store_is_shared(c->store);
+    char *owner = is_shared ? owner_name(s, error) : NULL;
+    const struct store_options options = {.where = c->store, .path = path, .owner = owner, .timeout_ms = (uint32_t)c->redis_timeout_ms,
+                                          .lost = on_store_lost, .lost_arg = s};
+    int r = is_shared && !owner ? STORE_FAILED : store_open(s->hub.loop, &options, &s->hub.store, error);
 
-    if (is_redis)
-        r = owner ? store_check_redis(&redis, error) : STORE_FAILED;
-    if (r != STORE_OK) {
-        mem_free(owner);
-        return r;
-    }
-    if (strcmp(path, ":memory:") == 0)
-        s->hub.store = store_open_memory(s->hub.loop);
-    else
-        r = store_open_sqlite(s->hub.loop, path, &s->hub.store, error);
-    if (r == STORE_OK && is_redis) {
-        redis.journal = s->hub.store;
-        s->hub.store = store_open_redis(s->hub.loop, &redis);
-        LOG(LOG_INFO, "store", "records are kept in Redis");
-    }
     mem_free(owner);
     return r;
 }

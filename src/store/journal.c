@@ -1,4 +1,4 @@
-/* journal: the front half, as op.c is for the records: an operation takes its copy of the texts,
+/* journal: the front half of every engine that keeps rows, as op.c is for the records: an operation takes its copy of the texts,
  * waits in the engine's queue among the records' operations, and its answer comes back packed, that
  * of a read as it is. Loop's thread. */
 #include "store/journal.h"
@@ -41,10 +41,9 @@ static struct store_op *journal_op_new(struct store *s, enum store_op_kind kind,
     return op;
 }
 
-static struct store_engine *engine_of(struct store *s)
+static struct store_engine *engine_of(struct journal *j)
 {
-    ASSERT(s->ops == &store_engine_ops);
-    return CONTAINER_OF(s, struct store_engine, base)->journal;
+    return CONTAINER_OF(j, struct store_engine, journal);
 }
 
 static bool journal_is_full(const struct store_engine *e, const struct journal_row *row, const struct journal_limits *limits)
@@ -54,10 +53,9 @@ static bool journal_is_full(const struct store_engine *e, const struct journal_r
     return limits->waiting && (e->owners.n >= limits->waiting || holders_of(&e->owners, row->owner) >= share);
 }
 
-bool journal_append(struct store *any, const struct journal_row *row,
-                    const struct journal_limits *limits, store_done *done, void *arg)
+static bool engine_append(struct journal *j, const struct journal_row *row, const struct journal_limits *limits, store_done *done, void *arg)
 {
-    struct store_engine *e = engine_of(any);
+    struct store_engine *e = engine_of(j);
     struct store *s = &e->base;
     const struct slice texts[TEXTS] = {row->workspace, row->user, row->type, row->owner};
 
@@ -94,9 +92,9 @@ static struct store_op *query_new(struct store *s, enum store_op_kind kind,
     return op;
 }
 
-void journal_read(struct store *any, const struct journal_query *query, journal_got *got, void *arg)
+static void engine_read(struct journal *j, const struct journal_query *query, journal_got *got, void *arg)
 {
-    struct store *s = &engine_of(any)->base;
+    struct store *s = &engine_of(j)->base;
     struct store_op *op = query_new(s, STORE_OP_READ, query);
 
     op->journal->got = got;
@@ -104,10 +102,9 @@ void journal_read(struct store *any, const struct journal_query *query, journal_
     store_op_ask(s, op);
 }
 
-void journal_count(struct store *any, const struct journal_query *query, journal_counted *counted,
-                   void *arg)
+static void engine_count(struct journal *j, const struct journal_query *query, journal_counted *counted, void *arg)
 {
-    struct store *s = &engine_of(any)->base;
+    struct store *s = &engine_of(j)->base;
     struct store_op *op = query_new(s, STORE_OP_COUNT, query);
 
     op->journal->counted = counted;
@@ -115,14 +112,22 @@ void journal_count(struct store *any, const struct journal_query *query, journal
     store_op_ask(s, op);
 }
 
-void journal_trim(struct store *any, const struct journal_limits *limits)
+static void engine_trim(struct journal *j, const struct journal_limits *limits)
 {
-    struct store *s = &engine_of(any)->base;
+    struct store *s = &engine_of(j)->base;
     const struct slice none[TEXTS] = {{0}};
     struct store_op *op = journal_op_new(s, STORE_OP_TRIM, none, (struct slice){0});
 
     op->journal->limits = *limits;
     store_op_ask(s, op);
+}
+
+static const struct journal_ops engine_ops = {engine_append, engine_read, engine_count, engine_trim};
+
+void store_engine_keep_rows(struct store_engine *e)
+{
+    e->journal = (struct journal){&engine_ops};
+    e->base.journal = &e->journal;
 }
 
 /* ---- answering ---- */

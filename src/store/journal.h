@@ -1,17 +1,18 @@
-/* journal: the second contract of a store: rows that are only ever added, read back by whose they
- * are, what they are and when they were written. The event log is the one user. It stands on the
- * same engine, the same file and the same group commit as the records, so an answer of either says
- * the same about a crash. (workspaces-and-auth 2.10, 5.3)
+/* journal: the second contract of the store room: rows that are only ever added, read back by whose they
+ * are, what they are and when they were written. The event log is the one user. An engine that keeps
+ * both stands on one file and one group commit, so an answer of either says the same about a crash.
+ * (workspaces-and-auth 2.10, 5.3)
  *
- * Called on the store's loop only; callbacks come back there. Records do not wait for rows: of those a piece goes with each
- * writing to the disk, of who is known before strangers. Answers come in the order of the calls among those of the known, and
- * among those of strangers. Before store_close(). */
+ * Called on the loop of the store it came with only; callbacks come back there. Records do not wait for
+ * rows: of those a piece goes with each writing to the disk, of who is known before strangers. Answers
+ * come in the order of the calls among those of the known, and among those of strangers. Not after
+ * store_close(). */
 #pragma once
 #include <stdint.h>
 
 #include "base/buf.h"
 #include "base/slice.h"
-#include "store/store.h"
+#include "store/store.h"    /* store_done, outcomes */
 
 struct journal_row {
     int64_t id;                         /* given by the journal, growing, never given twice */
@@ -49,13 +50,38 @@ bool journal_next(struct slice *rest, struct journal_row *ret);
 /* One call for each type and how many rows have it, types in bytewise order; the same end. */
 typedef void journal_counted(int outcome, struct slice type, int64_t n_rows, void *arg);
 
+struct journal_ops {
+    bool (*append)(struct journal *j, const struct journal_row *row, const struct journal_limits *limits, store_done *done, void *arg);
+    void (*read)(struct journal *j, const struct journal_query *query, journal_got *got, void *arg);
+    void (*count)(struct journal *j, const struct journal_query *query, journal_counted *counted, void *arg);
+    void (*trim)(struct journal *j, const struct journal_limits *limits);
+};
+
+/* Belongs to the store it is the journal of. */
+struct journal {
+    const struct journal_ops *ops;
+};
+
 enum { JOURNAL_SHARE = 10 };
 /* The row's id is ignored. done may be NULL. False: as many wait as may, of its owner or of all; nothing has been done. */
-MUST_CHECK bool journal_append(struct store *s, const struct journal_row *row,
-                               const struct journal_limits *limits, store_done *done, void *arg);
-void journal_read(struct store *s, const struct journal_query *query, journal_got *got, void *arg);
-void journal_count(struct store *s, const struct journal_query *query, journal_counted *counted,
-                   void *arg);
-/* Drops some of what the limits no longer keep, of all workspaces together: called now and then by
- * who sets them. */
-void journal_trim(struct store *s, const struct journal_limits *limits);
+MUST_CHECK static inline bool journal_append(struct journal *j, const struct journal_row *row, const struct journal_limits *limits,
+                                             store_done *done, void *arg)
+{
+    return j->ops->append(j, row, limits, done, arg);
+}
+
+static inline void journal_read(struct journal *j, const struct journal_query *query, journal_got *got, void *arg)
+{
+    j->ops->read(j, query, got, arg);
+}
+
+static inline void journal_count(struct journal *j, const struct journal_query *query, journal_counted *counted, void *arg)
+{
+    j->ops->count(j, query, counted, arg);
+}
+
+/* Drops some of what the limits no longer keep, of all workspaces together: called now and then by who sets them. */
+static inline void journal_trim(struct journal *j, const struct journal_limits *limits)
+{
+    j->ops->trim(j, limits);
+}

@@ -2,7 +2,7 @@
  * letter: callbacks come in order and never inside the call, so no caller can come to depend on a quicker engine.
  *
  * Loop-owned. One mail to the own loop runs what has been asked for, as far as there is time; the next turn goes on. */
-#include "store/store.h"
+#include "store/engines.h"
 
 #include <stdlib.h>
 
@@ -243,6 +243,7 @@ struct store *store_open_memory(struct loop *loop)
     struct memory_store *m = MEM_NEW(struct memory_store);
 
     store_engine_init(&m->engine, loop, wake);
+    store_engine_keep_rows(&m->engine);
     list_init(&m->batch);
     map_init(&m->records);
     memory_journal_init(&m->journal, loop->own);

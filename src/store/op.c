@@ -210,16 +210,15 @@ static void engine_close(struct store *s, store_done *done, void *arg)
     of(s)->wake(of(s));
 }
 
-const struct store_ops store_engine_ops = {engine_put, engine_remove, engine_get, engine_scan, engine_close};
+static const struct store_ops engine_ops = {engine_put, engine_remove, engine_get, engine_scan, engine_close};
 
 void store_engine_init(struct store_engine *e, struct loop *loop, void (*wake)(struct store_engine *e))
 {
-    e->base = (struct store){&store_engine_ops, loop};
+    e->base = (struct store){.ops = &engine_ops, .loop = loop};
     e->wake = wake;
     list_init(&e->ops);
     list_init(&e->rows[false]);
     list_init(&e->rows[true]);
-    e->journal = e;
     holders_init(&e->owners);
     holders_pay(&e->owners, loop->own);
 }

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/holders.h"
 #include "base/list.h"
+#include "store/journal.h"
 #include "store/store.h"
 
 enum store_op_kind {
@@ -50,11 +51,11 @@ enum { STORE_QUEUE_BYTES_MAX = 256 * 1024 * 1024 };
 
 /* The front half of every engine: fills the queue and wakes the engine, which empties it when it likes, in order. */
 struct store_engine {
-    struct store base;              /* its ops are store_engine_ops */
+    struct store base;
     void (*wake)(struct store_engine *e);       /* there is an operation, or is_closing was set */
     struct list ops;                /* of the records, and the journal's trims */
     struct list rows[2];            /* of the journal; by is_stranger */
-    struct store_engine *journal;   /* which takes the journal's operations: this one, or another */
+    struct journal journal;         /* of an engine that keeps rows */
     struct holders owners;          /* of the appends that are not yet delivered */
     size_t queued_bytes;            /* of all operations not yet delivered */
     bool is_closing;                /* nothing is asked for any more; once empty: free, then call closed */
@@ -62,11 +63,11 @@ struct store_engine {
     void *closed_arg;
 };
 
-extern const struct store_ops store_engine_ops;
 /* An operation with its copy of key and bytes, refused when there is no room for it; then into the queue. */
 struct store_op *store_op_new(struct store *s, enum store_op_kind kind, const char *bucket, struct slice key, struct slice bytes);
 void store_op_ask(struct store *s, struct store_op *op);
 void store_engine_init(struct store_engine *e, struct loop *loop, void (*wake)(struct store_engine *e));
+void store_engine_keep_rows(struct store_engine *e);    /* it runs the journal's operations too */
 void store_engine_deinit(struct store_engine *e);   /* idle */
 bool store_engine_is_idle(const struct store_engine *e);    /* nothing waits */
 /* Takes what is next of the rows: at most so many, the known before strangers, who have some places of their own. Appends to batch. */

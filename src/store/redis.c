@@ -16,6 +16,7 @@
 #include "base/memory.h"
 #include "loop/timer.h"
 #include "net/redis_link.h"
+#include "store/engines.h"
 #include "store/op.h"
 #include "store/redis_layout.h"
 #include "store/redis_lease.h"
@@ -31,7 +32,7 @@ struct redis_store {
     void (*lost)(void *arg);        /* NULL once said */
     void *lost_arg;
     struct redis_link *link;
-    struct store *journal;          /* owned */
+    struct store *rows;             /* owned: has the journal */
     struct list asked;              /* struct asked, in order */
     size_t n_asked;
     bool is_leasing;                /* its answer is on the way */
@@ -236,7 +237,7 @@ static void deliver_answered(struct redis_store *s)
     }
 }
 
-/* ---- the end: what was asked is answered, the lease is given back, the link closes, then the journal ---- */
+/* ---- the end: what was asked is answered, the lease is given back, the link closes, then the other store ---- */
 
 static void free_store(struct redis_store *s)
 {
@@ -246,7 +247,7 @@ static void free_store(struct redis_store *s)
     mem_free(s);
 }
 
-static void on_journal_closed(int outcome, void *arg)
+static void on_rows_closed(int outcome, void *arg)
 {
     struct redis_store *s = arg;
     store_done *closed = s->engine.closed;
@@ -261,7 +262,7 @@ static void on_link_closed(void *arg)
 {
     struct redis_store *s = arg;
 
-    store_close(s->journal, on_journal_closed, s);
+    store_close(s->rows, on_rows_closed, s);
 }
 
 static void on_lease_given(int outcome, const struct redis_reply *reply, void *arg)
@@ -409,8 +410,8 @@ struct store *store_open_redis(struct loop *loop, const struct store_redis_optio
     list_init(&s->turn.link);
     s->turn.run = on_turn;
     timer_init(&s->renew, on_renew_due);
-    s->journal = o->journal;
-    s->engine.journal = CONTAINER_OF(o->journal, struct store_engine, base);
+    s->rows = o->rows;
+    s->engine.base.journal = o->rows->journal;
     s->link = redis_link_open(loop, &link);
     s->prune = (struct redis_prune){.link = s->link, .done = on_pruned};
     return &s->engine.base;

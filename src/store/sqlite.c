@@ -5,7 +5,7 @@
  *   idle --ask--> gathering --end of turn--> running --done: deliver--> idle (or running again)
  *
  * Loop-owned, but for `file` and `batch`, which belong to the worker while running. */
-#include "store/store.h"
+#include "store/engines.h"
 
 #include "base/memory.h"
 #include "loop/offload.h"
@@ -116,6 +116,7 @@ int store_open_sqlite(struct loop *loop, const char *path, struct store **ret, c
         return r;
     }
     store_engine_init(&s->engine, loop, wake);
+    store_engine_keep_rows(&s->engine);
     list_init(&s->batch);
     list_init(&s->gather.link);
     s->gather.run = on_gathered;

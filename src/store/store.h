@@ -30,9 +30,12 @@ struct store_ops {
                                                                      * fails in its turn */
 };
 
+struct journal;
+
 struct store {
     const struct store_ops *ops;
     struct loop *loop;
+    struct journal *journal;    /* store/journal.h: the rows that are kept beside the records. Goes with the store */
 };
 
 /* expires_at: Unix seconds, 0 = never; an expired record is absent. done may be NULL. */
@@ -62,24 +65,23 @@ static inline void store_close(struct store *s, store_done *done, void *arg)
     s->ops->close(s, done, arg);
 }
 
-/* Engines. Opening blocks (called once, before the loops run); the texts name what went wrong. */
 enum { STORE_ERROR_MAX = 256 };
-MUST_CHECK int store_open_sqlite(struct loop *loop, const char *path, struct store **ret, char ret_error[STORE_ERROR_MAX]);
-struct store *store_open_memory(struct loop *loop);
 
-/* Copies uri and owner. The journal, another engine, takes the rows of journal.h; it becomes the store's, and is closed with it. */
-struct store_redis_options {
-    const char *uri;            /* wire/redis_uri.h */
-    const char *owner;          /* who holds the lease: no two processes at a time have the same */
+struct store_options {
+    const char *where;          /* as --store has it: names the engine (store/open.c) */
+    const char *path;           /* the file; ":memory:": none, all is forgotten */
+    /* of a store that several servers can reach */
+    const char *owner;          /* who holds it: no two processes at a time have the same */
     uint32_t timeout_ms;        /* to connect, and for the answer to an operation */
-    struct store *journal;
     /* Another server has taken the records over: nothing is written from now on. Once, on the loop; may be NULL. */
     void (*lost)(void *arg);
     void *lost_arg;
-    int64_t epoch;              /* store_check_redis() fills it in: which taking of the lease this is */
 };
-/* Whether the Redis is there and lets us in; takes nothing, owner is not looked at. Blocks. */
-MUST_CHECK int store_try_redis(const struct store_redis_options *options, char ret_error[STORE_ERROR_MAX]);
-/* Whether the Redis is there, lets us in and belongs to no other server; looks at no journal. Blocks. The lease is ours from here on. */
-MUST_CHECK int store_check_redis(struct store_redis_options *options, char ret_error[STORE_ERROR_MAX]);
-struct store *store_open_redis(struct loop *loop, const struct store_redis_options *options);    /* checked before */
+/* Whether several servers can reach such a store, so that it must be told an owner. */
+bool store_is_shared(const char *where);
+/* Whether it is there and lets us in; takes nothing, the owner is not looked at. Blocks. STORE_OK, STORE_FAILED: the text names what is
+ * wrong. */
+MUST_CHECK int store_try(const struct store_options *options, char ret_error[STORE_ERROR_MAX]);
+/* The same, and that it belongs to no other server; from here on it is ours. Blocks: called once, before the loops run. Copies what it keeps
+ * of the options. */
+MUST_CHECK int store_open(struct loop *loop, const struct store_options *options, struct store **ret, char ret_error[STORE_ERROR_MAX]);

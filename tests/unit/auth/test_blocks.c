@@ -12,7 +12,7 @@
 #include "base/memory.h"
 #include "harness/check.h"
 #include "harness/own_clock.h"
-#include "store/store.h"
+#include "store/engines.h"
 #include "wire/ip.h"
 
 struct world {

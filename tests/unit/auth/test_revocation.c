@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "harness/check.h"
 #include "harness/own_clock.h"
-#include "store/store.h"
+#include "store/engines.h"
 
 static int64_t now_s(void)
 {

@@ -9,7 +9,7 @@
 #include "peer/hub.h"
 #include "peer/lodging.h"
 #include "router/router.h"
-#include "store/store.h"
+#include "store/engines.h"
 #include "unit/net/turns.h"
 
 struct kit {

@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "harness/check.h"
 #include "loop/loop.h"
-#include "store/store.h"
+#include "store/engines.h"
 
 struct bench {
     struct loop_set set;

@@ -71,7 +71,7 @@ static inline int redis_server_open(struct bench *b, const char *uri, const char
     int r = store_check_redis(&o, error);
 
     if (r == STORE_OK) {
-        o.journal = store_open_memory(b->loop);
+        o.rows = store_open_memory(b->loop);
         *ret = store_open_redis(b->loop, &o);
     }
     return r;

@@ -1,5 +1,5 @@
 /* Every engine, the same cases: nobody above can tell which one runs. */
-#include "store/store.h"
+#include "store/engines.h"
 
 #include <sched.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
 /* The journal, the same cases for every engine. */
+#include "store/engines.h"
 #include "store/journal.h"
 
 #include <stdio.h>
@@ -87,7 +88,7 @@ static void write_row(struct store *s, const char *workspace, const char *type, 
                                     .data = slice_of(type),
                                     .at_us = at_us};
 
-    CHECK(journal_append(s, &row, limits, on_done, NULL));
+    CHECK(journal_append(s->journal, &row, limits, on_done, NULL));
 }
 
 static struct journal_query all_of(const char *workspace)
@@ -112,7 +113,7 @@ static void expect_rows(struct bench *b, struct store *s, struct journal_query q
 {
     struct tape t = {0};
 
-    journal_read(s, &q, on_row, &t);
+    journal_read(s->journal, &q, on_row, &t);
     expect(b, &t, wanted);
 }
 
@@ -121,7 +122,7 @@ static void expect_counts(struct bench *b, struct store *s, struct journal_query
 {
     struct tape t = {0};
 
-    journal_count(s, &q, on_count, &t);
+    journal_count(s->journal, &q, on_count, &t);
     expect(b, &t, wanted);
 }
 
@@ -166,11 +167,11 @@ static void play_limits(struct bench *b, struct store *s)
     expect_rows(b, s, all_of("other"), "8@8:t=t ");
     few = MANY;
     few.since_us = 7;
-    journal_trim(s, &few);
+    journal_trim(s->journal, &few);
     expect_rows(b, s, all_of("w"), "7@7:t=t ");
     few = MANY;
     few.rows = 1;
-    journal_trim(s, &few);
+    journal_trim(s->journal, &few);
     expect_rows(b, s, all_of("w"), "");
     expect_rows(b, s, all_of("other"), "8@8:t=t ");
     write_row(s, "w", "t", 9, &MANY); /* an id is never given twice */
@@ -189,7 +190,7 @@ static void write_as(struct store *s, const char *workspace, const char *owner, 
                                     .type = SLICE_LIT("t"),
                                     .data = slice_make(filling, n_bytes)};
 
-    CHECK(journal_append(s, &row, limits, on_done, NULL));
+    CHECK(journal_append(s->journal, &row, limits, on_done, NULL));
 }
 
 /* How many rows of theirs are left there. */
@@ -200,7 +201,7 @@ static int left(struct bench *b, struct store *s, const char *workspace, const c
     int n = 0;
 
     q.user = slice_of(owner);
-    journal_count(s, &q, on_count, &t);
+    journal_count(s->journal, &q, on_count, &t);
     bench_run_until(b, &t.is_ended);
     buf_add_byte(&t.text, '\0');
     (void)sscanf(t.text.ptr, "t*%d", &n);
@@ -280,7 +281,7 @@ static struct long_read read_long(struct bench *b, struct store *s, struct journ
 {
     struct long_read l = {.last = INT64_MAX, .is_in_order = true};
 
-    journal_read(s, &q, on_piece, &l);
+    journal_read(s->journal, &q, on_piece, &l);
     bench_run_until(b, &l.is_ended);
     CHECK(l.is_in_order);
     return l;
@@ -379,7 +380,7 @@ CASE(rows_outlive_the_store)
                                     .type = SLICE_LIT("t"),
                                     .data = SLICE_LIT("d"),
                                     .at_us = 1};
-    CHECK(journal_append(s, &row, &MANY, on_done, &is_written));
+    CHECK(journal_append(s->journal, &row, &MANY, on_done, &is_written));
     bench_run_until(&b, &is_written);
     bench_close_store(&b, s);
     s = bench_open_sqlite(&b);
@@ -411,7 +412,7 @@ static bool write_of(struct store *s, const char *owner, const struct journal_li
     const struct journal_row row = {.workspace = SLICE_LIT("w"), .user = SLICE_LIT("ann"), .type = SLICE_LIT("t"), .data = SLICE_LIT("d"),
                                     .owner = slice_of(owner), .is_stranger = strcmp(owner, "anonymous") == 0, .at_us = 1};
 
-    return journal_append(s, &row, limits, done, arg);
+    return journal_append(s->journal, &row, limits, done, arg);
 }
 
 CASE(strangers_wait_behind_records_and_the_known)

@@ -2,6 +2,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "net/redis_link.h"
+#include "store/engines.h"
 #include "store/op.h"
 #include "store/redis_prune.h"
 #include "unit/store/bench.h"
@@ -331,7 +332,7 @@ CASE(a_former_holder_writes_nothing_on_the_connection_it_has)
     o.uri = r.uri;
     o.lost_arg = &n_lost;
     CHECK_INT(store_check_redis(&o, error), STORE_OK);
-    o.journal = store_open_memory(b.loop);
+    o.rows = store_open_memory(b.loop);
     late = store_open_redis(b.loop, &o);
     store_put(late, "b", SLICE_LIT("k"), SLICE_LIT("before"), 0, on_done, &t);
     run_until(&b, &t, 1);
