@@ -97,6 +97,7 @@ static void settle(struct list *waiters, int outcome)
 
 struct record {
     struct workspace_fields f;
+    int64_t incarnation;        /* 0: not in records of earlier releases */
     char *id, *name, *description, *creator;    /* owned */
     const char *owners[MAX_OWNERS];     /* owned */
     struct buf extra;
@@ -142,7 +143,7 @@ static void read_extra(struct record *r, struct slice map)
 /* NULL when it does not parse. The fields borrow from the bytes. */
 static struct record *record_read(struct slice bytes)
 {
-    struct slice rest = bytes, map, id;
+    struct slice rest = bytes, map, id, value;
 
     if (mp_take(&rest, MP_MAX_DEPTH, &map) != MP_OK || !mp_find_str(map, "id", &id))
         return NULL;
@@ -161,6 +162,8 @@ static struct record *record_read(struct slice bytes)
     r->f.creator = r->creator;
     r->f.is_persistent = true;
     r->f.extra = buf_slice(&r->extra);
+    if (mp_find(map, "incarnation", &value))
+        (void)mp_get_int(value, &r->incarnation);
     (void)mp_find_bool(map, "read_only", &r->f.is_read_only);
     (void)mp_find(map, "config", &r->f.config);
     return r;
@@ -197,8 +200,11 @@ bool lodging_load(struct hub *h, struct slice bytes)
     struct workspace *w = r ? workspace_find(&h->registry, slice_of(r->id)) : NULL;
     bool ok = w ? load_system(w, r) : r != NULL;
 
-    if (ok && !w)
-        hub_keep_workspace_always(h, workspace_add(&h->registry, &r->f, h->clients, loop_config(h->loop)->workspace_bytes));
+    if (ok && !w) {
+        w = workspace_add(&h->registry, &r->f, h->clients, loop_config(h->loop)->workspace_bytes);
+        w->incarnation = (uint64_t)r->incarnation;
+        hub_keep_workspace_always(h, w);
+    }
     record_free(r);
     return ok;
 }

@@ -35,6 +35,7 @@ struct subscriber {
     int64_t stored_until;
     size_t n_stored; /* bytes in the store; 0: none */
     size_t n_kept;   /* by the account, for this record */
+    uint64_t incarnation; /* of the workspace */
     bool is_here, is_anonymous, is_stored_kind;
     size_t workspace_len, key_len;
     char key[]; /* "workspace/client user" */

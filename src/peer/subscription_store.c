@@ -1,4 +1,4 @@
-/* subscription_store: a record is a map {until, user, lineage, types} under "workspace/client user". A change of a set is
+/* subscription_store: a record is a map {until, holder, lineage, types, incarnation} under "workspace/client user". A change of a set is
  * acknowledged when it is in force, not when it is stored: every client makes some as it connects, and a disk would be what they
  * wait for. */
 #include "peer/subscription_store.h"
@@ -55,7 +55,11 @@ void subscriber_unstore(struct subscriptions *s, struct subscriber *r)
 
 static void encode(const struct subscriber *r, struct buf *b)
 {
-    mp_add_map(b, 4);
+    mp_add_map(b, 4 + (r->incarnation != 0));
+    if (r->incarnation) {
+        mp_add_text(b, "incarnation");
+        mp_add_int(b, (int64_t)r->incarnation);
+    }
     mp_add_text(b, "until");
     mp_add_int(b, r->stored_until);
     mp_add_text(b, "holder");
@@ -147,6 +151,18 @@ static bool load_types(struct subscriber *r, struct slice types)
     return ok;
 }
 
+/* The workspace the set was of: not one that was made again under the id. A map without one is of a workspace that has none. */
+static const struct workspace *find_workspace(struct subscriptions *s, struct slice id, struct slice map)
+{
+    const struct workspace *w = workspace_find(&s->hub->registry, id);
+    int64_t incarnation = 0;
+    struct slice value;
+
+    if (mp_find(map, "incarnation", &value) && !mp_get_int(value, &incarnation))
+        return NULL;
+    return w && w->incarnation == (uint64_t)incarnation ? w : NULL;
+}
+
 /* A set whose workspace is no longer there, or that does not parse, is dropped; neither keeps the server from starting. */
 static bool load_one(struct subscriptions *s, struct slice key, struct slice bytes)
 {
@@ -159,11 +175,12 @@ static bool load_one(struct subscriptions *s, struct slice key, struct slice byt
         !mp_find_str(map, "holder", &holder) || !mp_find(map, "types", &types) ||
         !mp_is(types, MP_ARRAY) || subscriber_find(s, key))
         return false;
-    const struct workspace *w = workspace_find(&s->hub->registry, workspace);
+    const struct workspace *w = find_workspace(s, workspace, map);
     if (!w || !mp_find(map, "lineage", &value) || !lineage_read_mp(value, &lineage))
         return false;
     struct subscriber *r = subscriber_new(s, key, holder, w->account);
     r->lineage = lineage;
+    r->incarnation = w->incarnation;
     r->until = r->stored_until = until;
     r->is_stored_kind = true;
     bool ok = load_types(r, types);

@@ -317,6 +317,7 @@ static struct subscriber *make(struct subscriptions *s, const struct client *c)
 
     buf_deinit(&key);
     r->is_here = true;
+    r->incarnation = c->workspace->incarnation;
     r->is_stored_kind = c->workspace->is_persistent;
     lineage_copy(&c->user->lineage, &r->lineage);
     return r;

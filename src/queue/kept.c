@@ -1,5 +1,11 @@
-/* kept: a task in the store is one record under "workspace NUL queue NUL number user": the key has all
- * that is needed to put it back where it was, and keys in order are tasks in order. */
+/* kept: a task in the store is one record under "workspace/incarnation NUL queue NUL number user": the
+ * key has all that is needed to put it back where it was, and keys in order are tasks in order.
+ *
+ * The tasks of a workspace that is deleted leave the store over turns, and a server that is killed
+ * meanwhile leaves some there. The incarnation, which is drawn anew each time a workspace is made and
+ * is stored with it, keeps them from the one that is made again under its id: at the start they are
+ * nobody's, and removed. Without "/incarnation" it is 0. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -10,13 +16,16 @@
 
 static const char BUCKET[] = "queues";
 
-enum { NUMBER_BYTES = 8 };
+enum { NUMBER_BYTES = 8, INCARNATION_DIGITS = 16 };
 
 static void add_key(struct buf *b, const struct queue_task *t)
 {
     const struct shelf *s = t->queue->shelf;
 
-    buf_add(b, s->workspace, strlen(s->workspace) + 1);
+    buf_add_text(b, s->workspace);
+    if (s->incarnation)
+        buf_add_fmt(b, "/%016" PRIx64, s->incarnation);
+    buf_add_byte(b, 0);
     buf_add_slice(b, queue_name(t->queue));
     buf_add_byte(b, 0);
     for (int i = NUMBER_BYTES - 1; i >= 0; i--)
@@ -54,16 +63,42 @@ struct loading {
 
 struct place {
     struct slice workspace, queue, user;
-    uint64_t number;
+    uint64_t incarnation, number;
 };
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* No workspace has a slash in its id. */
+static bool read_workspace(struct slice text, struct place *ret)
+{
+    struct slice digits;
+
+    ret->incarnation = 0;
+    if (!slice_cut(text, '/', &ret->workspace, &digits)) {
+        ret->workspace = text;
+        return true;
+    }
+    for (size_t i = 0; i < digits.len; i++) {
+        int digit = hex_digit(digits.ptr[i]);
+        if (digit < 0)
+            return false;
+        ret->incarnation = ret->incarnation << 4 | (unsigned)digit;
+    }
+    return digits.len == INCARNATION_DIGITS;
+}
 
 /* user: empty in keys of earlier releases. */
 static bool read_key(struct slice key, struct place *ret)
 {
-    struct slice rest;
+    struct slice workspace, rest;
 
-    if (!slice_cut(key, '\0', &ret->workspace, &rest) || !slice_cut(rest, '\0', &ret->queue, &rest) ||
-        rest.len < NUMBER_BYTES)
+    if (!slice_cut(key, '\0', &workspace, &rest) || !read_workspace(workspace, ret) ||
+        !slice_cut(rest, '\0', &ret->queue, &rest) || rest.len < NUMBER_BYTES)
         return false;
     ret->number = 0;
     ret->user = slice_from(rest, NUMBER_BYTES);
@@ -87,7 +122,7 @@ static bool bring_back(struct queues *qs, struct slice key, struct slice bytes)
     if (!read_key(key, &at) || !is_task(bytes))
         return false;
     const struct workspace *w = workspace_find(&qs->hub->registry, at.workspace);
-    if (!w || !(w->is_persistent || w->is_system))
+    if (!w || w->incarnation != at.incarnation || !(w->is_persistent || w->is_system))
         return false;
     if (at.number >= qs->next_number) /* whatever becomes of it here, its key is taken */
         qs->next_number = at.number + 1;

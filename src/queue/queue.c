@@ -19,7 +19,8 @@ struct shelf *queues_shelf(struct queues *qs, const struct workspace *w)
 
     if (s)
         return s;
-    s = shelf_new(qs->hub->loop, w->id, w->account, w->is_persistent || w->is_system);
+    s = shelf_new(qs->hub->loop, w->id, w->incarnation, w->account,
+                  w->is_persistent || w->is_system);
     map_put(&qs->shelves, slice_of(s->workspace), s);
     return s;
 }

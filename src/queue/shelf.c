@@ -10,13 +10,14 @@
 #include "base/memory.h"
 #include "loop/loop.h"
 
-struct shelf *shelf_new(struct loop *loop, const char *workspace, struct account *account,
-                        bool is_durable)
+struct shelf *shelf_new(struct loop *loop, const char *workspace, uint64_t incarnation,
+                        struct account *account, bool is_durable)
 {
     struct shelf *s = MEM_NEW(struct shelf);
 
     s->loop = loop;
     s->workspace = mem_copy(workspace, strlen(workspace));
+    s->incarnation = incarnation;
     s->account = account_new(account, ACCOUNT_QUEUES, 0);
     s->is_durable = is_durable;
     map_init(&s->queues);

@@ -42,6 +42,7 @@ struct queue {
 struct shelf {
     struct loop *loop;
     char *workspace;         /* owned */
+    uint64_t incarnation;    /* of it */
     struct account *account; /* below the workspace's; owned */
     bool is_durable;
     struct map queues; /* name -> struct queue, owned */
@@ -51,8 +52,8 @@ struct shelf {
 };
 
 /* account: the workspace's. */
-struct shelf *shelf_new(struct loop *loop, const char *workspace, struct account *account,
-                        bool is_durable);
+struct shelf *shelf_new(struct loop *loop, const char *workspace, uint64_t incarnation,
+                        struct account *account, bool is_durable);
 void shelf_free(struct shelf *s); /* must be empty */
 bool shelf_is_empty(const struct shelf *s);
 

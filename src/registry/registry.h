@@ -25,6 +25,9 @@ const char *service_visibility_name(enum service_visibility v);     /* as in a s
 
 struct workspace {
     char *id;                       /* owned; key of the index */
+    /* Another one each time a workspace is made, kept in its record: what is stored of one that was deleted is by this known not to be of
+     * one that was made again under its id. 0: a system one, or one of a release that knew of none. */
+    uint64_t incarnation;
     char *name, *description;       /* owned; description may be NULL */
     char **owners;                  /* owned */
     size_t n_owners;
@@ -129,6 +132,7 @@ struct workspace_fields {           /* copied */
     struct slice config, extra;     /* encoded maps, or empty */
 };
 struct workspace *workspace_find(const struct registry *r, struct slice id);
+/* Under a new incarnation; who loads a record puts that of the record in its place. */
 struct workspace *workspace_add(struct registry *r, const struct workspace_fields *fields, struct account *parent, size_t cap_bytes);
 /* Who keeps its record from here on; takes its own reference. False: there is no room for it, and nothing has changed. */
 MUST_CHECK bool workspace_pay(struct workspace *w, struct account *keeper);
@@ -147,7 +151,7 @@ enum ownership workspace_ownership(const struct workspace *w, const struct user 
 bool workspace_owned_by(const struct workspace *w, const struct user *u);
 /* The 13 keys of 2.1. with_environs false leaves config.environs out (D-13). */
 void workspace_add_mp(struct buf *b, const struct workspace *w, bool with_environs);
-/* The same as it is stored: with who made it, too. */
+/* The same as it is stored: with its incarnation and who made it, too. */
 void workspace_add_record(struct buf *b, const struct workspace *w);
 
 /* ---- clients */

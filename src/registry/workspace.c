@@ -2,6 +2,7 @@
 #include "auth/user.h"
 #include "base/account.h"
 #include "base/memory.h"
+#include "base/random.h"
 #include "registry/records.h"
 #include "wire/mp.h"
 #include "wire/pairs.h"
@@ -144,12 +145,22 @@ void workspace_pay_always(struct workspace *w, struct account *keeper)
     move_to(w, keeper);
 }
 
+/* Positive as an integer of 64 bits, and never 0. */
+static uint64_t new_incarnation(void)
+{
+    uint64_t n;
+
+    random_bytes(&n, sizeof(n));
+    return n >> 1 ? n >> 1 : 1;
+}
+
 struct workspace *workspace_add(struct registry *r, const struct workspace_fields *f, struct account *parent, size_t cap_bytes)
 {
     struct workspace *w = MEM_NEW(struct workspace);
 
     w->registry = r;
     w->id = copy_text(f->id);
+    w->incarnation = f->is_system ? 0 : new_incarnation();
     w->name = copy_text(f->name ? f->name : f->id);
     w->description = copy_text(f->description);
     set_owners(w, f);
@@ -299,8 +310,12 @@ void workspace_add_mp(struct buf *b, const struct workspace *w, bool with_enviro
 
 void workspace_add_record(struct buf *b, const struct workspace *w)
 {
-    mp_add_map(b, w->creator ? 14 : 13);
+    mp_add_map(b, 13 + (w->creator != NULL) + (w->incarnation != 0));
     add_pairs(b, w, true);
+    if (w->incarnation) {
+        mp_add_text(b, "incarnation");
+        mp_add_int(b, (int64_t)w->incarnation);
+    }
     if (w->creator) {
         mp_add_text(b, "created_by");
         mp_add_text(b, w->creator);

@@ -1,5 +1,7 @@
 """The queue service: order, waiting, who may, what is refused, what survives, what a caller that leaves takes with it."""
 import asyncio
+import contextlib
+import sqlite3
 import time
 
 import pytest
@@ -275,6 +277,55 @@ async def test_the_tasks_of_a_workspace_that_goes_are_not_those_of_one_made_agai
     async with asyncio.timeout(30):
         while server.metric("hyphad_queue_tasks") != before:
             await ada.manage("echo", 1)
+
+
+def database_below(folder):
+    return contextlib.closing(sqlite3.connect(next(folder.rglob("hyphad.db"))))
+
+
+async def killed_and_started(hub, start_server, folder):
+    if hub.server:
+        hub.server.kill()
+    hub.server = start_server(data_dir=folder)
+    return await user(hub, "ada")
+
+
+@pytest.mark.differs("tasks are durable here")
+@pytest.mark.req("S-129")
+async def test_what_a_crash_leaves_of_a_deleted_workspace_is_nobodys(hub, start_server, tmp_path):
+    """Tasks and subscriptions that the store has still are put back there by hand."""
+    left = "FROM records WHERE bucket IN ('queues', 'subscriptions') AND instr(CAST(key AS TEXT), 'ada-gone') = 1"
+    ada = await killed_and_started(hub, start_server, tmp_path)
+    await ada.manage("create_workspace", {"id": "ada-gone", "persistent": True})
+    inside = await member_of(hub, ada, "ada-gone")
+    await inside.manage("subscribe", "noise")
+    q = await queue_of(inside)
+    for n in range(3):
+        await q.push("jobs", {"n": n})
+    await until(lambda: hub.server.metric("hyphad_subscriptions_stored") == 1)
+    ada = await killed_and_started(hub, start_server, tmp_path)
+    assert hub.server.metric("hyphad_subscriptions_kept") == 1, "of the workspace itself they are back"
+    q = await queue_of(await member_of(hub, ada, "ada-gone"))
+    assert await q.length("jobs") == 3
+    with database_below(tmp_path) as db:
+        rows = db.execute(f"SELECT * {left}").fetchall()
+    assert len(rows) == 4
+    await ada.manage("delete_workspace", "ada-gone")
+    await ada.manage("create_workspace", {"id": "ada-gone", "persistent": True})
+    await (await queue_of(await member_of(hub, ada, "ada-gone"))).push("jobs", {"n": "new"})
+    hub.server.kill()
+    with database_below(tmp_path) as db, db:
+        db.executemany("INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?)", rows)
+    ada = await killed_and_started(hub, start_server, tmp_path)
+    assert hub.server.metric("hyphad_queue_tasks") == 1
+    assert hub.server.metric("hyphad_subscriptions_kept") == 0
+    q = await queue_of(await member_of(hub, ada, "ada-gone"))
+    assert await q.peek("jobs", 9) == [{"n": "new"}]
+
+    def n_left():
+        with database_below(tmp_path) as db:
+            return db.execute(f"SELECT count(*) {left}").fetchone()[0]
+    await until(lambda: n_left() == 1)
 
 
 async def member_of(hub, owner, workspace):

@@ -1,4 +1,4 @@
-/* Records on their way into a store that does only what the test says. */
+/* Records on their way into a store that does only what the test says. req: S-129 */
 #include "unit/peer/kit.h"
 #include "wire/mp.h"
 
@@ -267,7 +267,40 @@ CASE(only_persistent_ones_are_kept)
     rig_deinit(&r);
 }
 
+static struct workspace *loaded(struct kit *k, struct buf *record)
+{
+    CHECK(lodging_load(&k->hub, buf_slice(record)));
+    buf_deinit(record);
+    return workspace_find(&k->hub.registry, SLICE_LIT("bob-w"));
+}
+
+CASE(a_workspace_made_again_is_another_one)
+{
+    struct kit k;
+    struct buf record, earlier;
+
+    kit_init(&k, 1);
+    buf_init(&record, 0);
+    buf_init(&earlier, 0);
+    struct workspace *w = kit_workspace(&k, "bob-w", "bob");
+    uint64_t first = w->incarnation;
+    workspace_add_record(&record, w);
+    workspace_add_mp(&earlier, w, true);        /* as earlier releases have stored it */
+    workspace_remove(&k.hub.registry, w);
+    w = kit_workspace(&k, "bob-w", "bob");
+    CHECK(first && w->incarnation && w->incarnation != first);
+    workspace_remove(&k.hub.registry, w);
+    w = loaded(&k, &record);
+    CHECK(w->incarnation == first);
+    workspace_remove(&k.hub.registry, w);
+    w = loaded(&k, &earlier);
+    CHECK_INT(w->incarnation, 0);
+    CHECK_INT(workspace_find(&k.hub.registry, SLICE_LIT("public"))->incarnation, 0);
+    kit_deinit(&k);
+}
+
 CASES(RUN(changes_meanwhile_share_the_next_write), RUN(what_the_store_refuses_is_taken_back),
       RUN(what_was_never_stored_is_as_it_was_made), RUN(a_store_that_cannot_be_read_changes_nothing),
       RUN(a_removed_record_is_not_written_again), RUN(a_removal_that_fails_lets_changes_go_on),
-      RUN(closing_writes_what_is_not_written), RUN(only_persistent_ones_are_kept))
+      RUN(closing_writes_what_is_not_written), RUN(only_persistent_ones_are_kept),
+      RUN(a_workspace_made_again_is_another_one))

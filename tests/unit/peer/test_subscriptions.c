@@ -1,5 +1,7 @@
 /* What the hub remembers of what clients hear: against a model that keeps plain texts, through the store, and at its caps.
  * req: W-130 W-132 */
+#include <inttypes.h>
+
 #include "base/clock.h"
 #include "peer/subscriber.h"
 #include "peer/subscription_store.h"
@@ -313,8 +315,8 @@ CASE(the_anonymous_make_room_first_after_a_restart_too)
     for (int i = 0; i < 8; i++) {
         bool is_anonymous = i >= 3; /* the last to leave */
         snprintf(key, sizeof(key), "ws-a/c%d u%d", i, i);
-        snprintf(record, sizeof(record), "{\"until\":%d,\"holder\":\"%s%d\",\"types\":[\"a\"],\"lineage\":{\"of\":[],\"continues\":false}}", 2000000000 + i,
-                 is_anonymous ? "ip:192.0.2." : "user:u", i);
+        snprintf(record, sizeof(record), "{\"until\":%d,\"holder\":\"%s%d\",\"types\":[\"a\"],\"lineage\":{\"of\":[],\"continues\":false},"
+                 "\"incarnation\":%" PRIu64 "}", 2000000000 + i, is_anonymous ? "ip:192.0.2." : "user:u", i, w.w->incarnation);
         put(&w, key, record);
     }
     restart(&w);

@@ -17,7 +17,7 @@ static void bench_open(struct bench *b, size_t cap_bytes)
     check_allow_fds(2);
     CHECK_INT(loop_set_init(&b->set, 1), 0);
     b->account = account_new(NULL, ACCOUNT_WORKSPACE, cap_bytes);
-    b->shelf = shelf_new(b->set.loops, "ws", b->account, false);
+    b->shelf = shelf_new(b->set.loops, "ws", 0, b->account, false);
 }
 
 static void bench_close(struct bench *b)
