@@ -37,13 +37,52 @@ void admin_list_workspaces(struct rpc_call *call, void *arg)
     reply_buf(call, &b);
 }
 
-/* Gives it up when nobody is inside. What is kept for ever (persistent ones and the server's own)
- * is as unloaded as it can be when it is empty. Its status is not touched (D-32). */
-static bool is_unloaded(struct hub *h, struct slice id)
+enum unloading {
+    UNLOADING_DONE,
+    UNLOADING_UNKNOWN, /* there is none of that id */
+    UNLOADING_STAYS,   /* empty, and kept for ever: a persistent one, or the server's own */
+    UNLOADING_IN_USE,  /* it has clients */
+};
+
+/* Gives it up when nobody is inside; otherwise nothing has changed, its status neither (D-32). */
+static enum unloading unload(struct hub *h, struct slice id)
 {
     struct workspace *w = workspace_find(&h->registry, id);
 
-    return !w || lodging_give_up(h, w) || ((w->is_persistent || w->is_system) && !w->n_clients);
+    if (!w)
+        return UNLOADING_UNKNOWN;
+    if (lodging_give_up(h, w))
+        return UNLOADING_DONE;
+    return (w->is_persistent || w->is_system) && !w->n_clients ? UNLOADING_STAYS : UNLOADING_IN_USE;
+}
+
+/* Null is what clients of the original know, there for whatever has come of it; here it says that the
+ * workspace has gone by this call. */
+static void unloading_answer(struct hub *h, struct rpc_call *call, enum unloading outcome)
+{
+    static const char *const reasons[] = {[UNLOADING_UNKNOWN] = "there is no such workspace",
+                                          [UNLOADING_STAYS] = "it is kept when it is empty",
+                                          [UNLOADING_IN_USE] = "it has clients"};
+    const struct workspace *w = workspace_find(&h->registry, call_text(call, 0));
+    struct mp_open map;
+    struct buf b;
+
+    if (outcome == UNLOADING_DONE) {
+        reply_nil(call);
+        return;
+    }
+    buf_init(&b, 0);
+    mp_open_map(&map, &b);
+    mp_key(&map, "workspace");
+    mp_add_str(&b, call_text(call, 0));
+    mp_key(&map, "unloaded");
+    mp_add_bool(&b, false);
+    mp_key(&map, "clients");
+    mp_add_int(&b, w ? (int64_t)w->n_clients : 0);
+    mp_key(&map, "reason");
+    mp_add_text(&b, reasons[outcome]);
+    mp_close(&map);
+    reply_buf(call, &b);
 }
 
 static void wait_free(struct wait *w)
@@ -59,9 +98,11 @@ static void on_look(struct timer *t)
     struct wait *w = CONTAINER_OF(t, struct wait, timer);
     struct loop *loop = w->admin->hub->loop;
     struct slice id = call_text(w->call, 0);
+    enum unloading outcome = unload(w->admin->hub, id);
 
-    if (is_unloaded(w->admin->hub, id)) {
-        reply_nil(w->call);
+    if (outcome != UNLOADING_IN_USE) {
+        /* It was there when the wait began: its last client has taken it along. */
+        unloading_answer(w->admin->hub, w->call, outcome == UNLOADING_UNKNOWN ? UNLOADING_DONE : outcome);
         wait_free(w);
     } else if (loop_now_ms(loop) >= w->ends_ms) {
         rpc_reject(w->call, "TimeoutError",
@@ -97,8 +138,10 @@ void admin_unload_workspace(struct rpc_call *call, void *arg)
 {
     struct admin *a = arg;
 
-    if (is_unloaded(a->hub, call_text(call, 0)) || !call_bool(call, 1, false))
-        reply_nil(call);
+    enum unloading outcome = unload(a->hub, call_text(call, 0));
+
+    if (outcome != UNLOADING_IN_USE || !call_bool(call, 1, false))
+        unloading_answer(a->hub, call, outcome);
     else if (a->n_waits >= MAX_WAITS)
         rpc_reject(call, "RuntimeError", "Too many calls wait for workspaces to be unloaded");
     else

@@ -176,7 +176,8 @@ async def test_unloading_waits_for_the_last_client(hub, start_server):
     token = await ada.manage("generate_token", {"workspace": "ada-lab"})
     inside = await hub.raw("inside", workspace="ada-lab", token=token)
     assert "TimeoutError" in await refusal_of(call("unload_workspace", "ada-lab", True, 1))
-    assert await call("unload_workspace", "ada-lab") is None
+    assert await call("unload_workspace", "ada-lab") == {
+        "workspace": "ada-lab", "unloaded": False, "clients": 1, "reason": "it has clients"}
     assert (await inside.manage("check_status"))["status"] == "ready"
     info = await inside.manage("get_workspace_info")
     assert info["status"] == {"ready": True, "errors": None}
@@ -196,8 +197,15 @@ async def test_unloading_waits_for_the_last_client(hub, start_server):
 async def test_what_is_kept_is_not_unloaded_away(hub, started):
     boss = await root(hub)
     call = admin_call(boss)
-    for workspace in ("public", "ws-anonymous", "nowhere-at-all"):
-        assert await call("unload_workspace", workspace, True, 1) is None
+    for workspace, reason in (("ws-anonymous", "it is kept when it is empty"), ("nowhere-at-all", "there is no such workspace")):
+        for wait in (True, False):
+            assert await call("unload_workspace", workspace, wait, 1) == {
+                "workspace": workspace, "unloaded": False, "clients": 0, "reason": reason}
+    ada = await user(hub, "ada")
+    await ada.manage("create_workspace", {"id": "ada-empty"})
+    assert await call("unload_workspace", "ada-empty") is None, "as from the original"
+    assert "ada-empty" not in {w["id"] for w in await call("list_workspaces")}
+    assert (await call("unload_workspace", "ada-empty"))["reason"] == "there is no such workspace"
     ids = {w["id"] for w in await call("list_workspaces")}
     assert {"public", "ws-user-root", "ws-anonymous"} <= ids
 

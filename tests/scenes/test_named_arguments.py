@@ -69,7 +69,7 @@ async def test_an_administrator_names_what_is_closed(hub, start_server):
         assert (gone.status_code, gone.json()) == (200, None)
         assert (await ada.closed())[1] == "by name"
         unknown = await http.post("/ws-user-root/services/admin-utils/unload_workspace", json={"workspace": "no-such"})
-        assert (unknown.status_code, unknown.json()) == (200, None)
+        assert (unknown.status_code, unknown.json()["reason"]) == (200, "there is no such workspace")
         one = await http.post("/public/services/ws/get_service_info", json={"service_id": "ws-user-root/admin-utils"})
         assert one.status_code == 200 and one.json()["id"].endswith(":admin-utils")
         # Of a query, and for a client's function, they are the route's and no arguments.
