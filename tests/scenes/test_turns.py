@@ -18,24 +18,17 @@ import pytest
 from kit import edge_inputs
 from kit.chunks import offer_cache, parts_of
 from kit.hub import Hub
-from kit.people import ROOT_ARGS, login, root, user
-from kit.raw import Raw, RpcError
+from kit.people import ROOT_ARGS, login, user
+from kit.raw import RpcError
 from kit.server import Server
 from kit.tcp import TEXT, Tcp
+from kit.thrown import ARGS, ENV, Thrown, crowd
 from kit.tokens import mint
 from kit.web import client_for
 from kit import wire
 
 MB = 1 << 20
 LIMIT_US = 5000
-ARGS = (*ROOT_ARGS, "--enable-service-search", "--threads=2")
-ENV = {"HYPHA_WS_MSG_RATE_LIMIT": "none", "HYPHA_WS_MSG_BURST_LIMIT": "none", "HYPHA_HTTP_RATE_LIMIT": "none",
-       "HYPHA_HTTP_BURST_LIMIT": "none", "HYPHA_MAX_CONNECTIONS_PER_USER": "100000",
-       "HYPHA_MAX_CLIENTS_PER_WORKSPACE": "100000", "HYPHAD_MAX_SERVICES_PER_CLIENT": "100000",
-       "HYPHA_MAX_SERVICES_PER_CLIENT": "100000", "HYPHA_MAX_SERVICES_PER_WORKSPACE": "100000",
-       "HYPHA_MAX_WORKSPACES_PER_USER": "none", "HYPHA_USER_BYTES": "1G", "HYPHA_WORKSPACE_BYTES": "1G",
-       "HYPHA_PEER_BYTES": "512M", "HYPHA_PROCESS_BYTES": "4G", "HYPHA_ANONYMOUS_BYTES": "2G", "HYPHA_HTTP_BYTES": "1G",
-       "HYPHA_HTTP_ADDRESS_BYTES": "1G", "HYPHA_MAX_SERVICE_INFO": "1M", "HYPHA_ADDRESS_SHARE": "100"}
 pytestmark = [pytest.mark.differs("the original has no such figure"), pytest.mark.allow_warn("")]
 
 INPUTS = [*edge_inputs.INPUTS]
@@ -44,30 +37,6 @@ INPUTS = [*edge_inputs.INPUTS]
 def an_input(function):
     INPUTS.append(function)
     return function
-
-
-class Thrown:
-    """Somebody with a server to throw things at; `n(full)` is a number, scaled down in the short scene."""
-
-    def __init__(self, server, scale):
-        self.server, self.scale = server, scale
-        self.hub = Hub(server)
-
-    def n(self, full, least=1):
-        return max(least, int(full * self.scale))
-
-    async def post(self, path, body, content_type="application/json", token=None, **headers):
-        async with client_for(self.server, token) as http:
-            return await http.post(path, content=body, headers={"Content-Type": content_type, **headers}, timeout=60)
-
-    async def services(self, raw, n, **info):
-        """Registers n services of that client, 200 calls under way at a time."""
-        async def one(i):
-            await raw.call("services.default.register_service", {
-                "id": f"{raw.address}:s-{i}-{'x' * 40}", "name": f"s-{i}", "type": "thing", **info,
-                "config": {"visibility": "public", **info.get("config", {})}}, timeout=60)
-        for at in range(0, n, 200):
-            await asyncio.gather(*(one(i) for i in range(at, min(n, at + 200))))
 
 
 async def tolerant(awaitable):
@@ -454,19 +423,10 @@ async def tasks_whose_workspace_goes(t):
 
 # ---- crowds ----------------------------------------------------------------------------------------------------
 
-async def crowd(t, n, workspace=None, token=None):
-    async def one(i):
-        return await t.hub.raw(f"m-{i}", workspace=workspace, token=token)
-    members = []
-    for at in range(0, n, 100):
-        members += await asyncio.gather(*(one(i) for i in range(at, min(n, at + 100))))
-    return members
-
-
 @an_input
 async def broadcasts(t):
     ada = await user(t.hub, "ada")
-    members = await crowd(t, t.n(1000), ada.workspace, await ada.manage("generate_token"))
+    members = await crowd(t.hub, t.n(1000), ada.workspace, await ada.manage("generate_token"))
     for one in members:
         one.is_mute = True
     for size in (10, 30_000):
@@ -484,7 +444,7 @@ async def broadcasts(t):
 async def broadcasts_that_many_have_asked_for(t):
     """And what their sender sends to one of them in between, which comes in between."""
     ada = await user(t.hub, "ada")
-    members = await crowd(t, t.n(1000), ada.workspace, await ada.manage("generate_token"))
+    members = await crowd(t.hub, t.n(1000), ada.workspace, await ada.manage("generate_token"))
     for at in range(0, len(members), 100):
         await asyncio.gather(*(one.manage("subscribe", ["party"]) for one in members[at:at + 100]))
     for one in members[1:]:
@@ -506,7 +466,7 @@ async def crowds_that_are_put_out(t):
     for how, lab in (("revoke_token", "ada-tokens"), ("delete_workspace", "ada-rooms")):
         await ada.manage("create_workspace", {"id": lab, "name": lab})
         token = await ada.manage("generate_token", {"workspace": lab})
-        members = await crowd(t, t.n(1500), lab, token)
+        members = await crowd(t.hub, t.n(1500), lab, token)
         await ada.call(f"services.default.{how}", token if how == "revoke_token" else lab, timeout=60)
         await asyncio.gather(*(one.closed(60) for one in members))
         await turns_pass(ada)
@@ -618,62 +578,6 @@ async def test_a_durable_write_beside_a_flood_of_gzip_bodies(start_server):
         assert attacked < 10 * control + 1, "seconds a write"
     finally:
         await hub.close()
-
-
-@pytest.mark.req("S-96")
-async def test_who_comes_again_while_its_services_go_has_only_its_own(target):
-    """The services of who leaves are freed over some turns: nothing finds them meanwhile, and nothing takes those of the next one."""
-    server = Server(target, ARGS, ENV).start()
-    hub = Hub(server)
-    try:
-        watcher = await user(hub, "ada")
-        token = await watcher.manage("generate_token")
-        for _ in range(3):
-            raw = await hub.raw("again", workspace=watcher.workspace, token=token)
-            await Thrown(server, 1).services(raw, 1000)
-            raw.ws.transport.abort()
-            raw = await hub.raw("again", workspace=watcher.workspace, token=token)
-            await Thrown(server, 1).services(raw, 1)
-            for _ in range(20):
-                names = [s["id"] for s in await watcher.manage("list_services", {"id": "s-*"})]
-                assert len(names) == 1, names
-            with pytest.raises(RpcError, match="not found"):
-                await watcher.manage("get_service_info", f"again:s-999-{'x' * 40}")
-            await raw.leave()
-            assert await watcher.manage("list_services", {"id": "s-*"}) == []
-    finally:
-        await hub.close()
-        server.stop()
-        server.remove()
-
-
-@pytest.mark.req("S-96")
-async def test_a_workspace_is_made_again_while_the_old_one_is_emptied(target):
-    """Who was in the old one is put out over some turns; who enters the new one under an id of theirs stays."""
-    server = Server(target, ARGS, ENV).start()
-    hub = Hub(server)
-    try:
-        ada = await user(hub, "ada")
-        offer_cache(ada)
-        for _ in range(2):
-            await ada.manage("create_workspace", {"id": "ada-lab", "name": "ada-lab"})
-            token = await ada.manage("generate_token", {"workspace": "ada-lab"})
-            old = await crowd(Thrown(server, 1), 100, "ada-lab", token)
-            await ada.manage("delete_workspace", "ada-lab")
-            await ada.manage("create_workspace", {"id": "ada-lab", "name": "ada-lab"})
-            new = await hub.raw("m-99", workspace="ada-lab", token=token)
-            for one in old:
-                assert (await one.closed())[0] == 1001
-            await new.register("calc", {"two": lambda: 2})
-            clients = await new.manage("list_clients")
-            assert [c["id"] for c in clients] == ["ada-lab/m-99"], clients
-            assert len(await new.manage("list_services", {"id": "calc"})) == 1
-            await ada.manage("delete_workspace", "ada-lab")
-            await new.closed()
-    finally:
-        await hub.close()
-        server.stop()
-        server.remove()
 
 
 @pytest.mark.req("S-96")

@@ -1,5 +1,5 @@
 """Inputs of test_turns that meet a loop where it hands bytes over: long posts, a great many pieces, listings nobody takes.
-Each is given `t` (test_turns.Thrown)."""
+Each is given `t` (thrown.Thrown)."""
 import asyncio
 import contextlib
 
