@@ -130,6 +130,12 @@ static void fake_close(int which)
     close(fake.theirs[which]);
 }
 
+static void fake_close_all(void)
+{
+    for (int i = 0; i < 3; i++)
+        fake_close(i);
+}
+
 static const struct child_calls fake_calls = {fake_spawn, fake_signal, fake_reap};
 static const char *const no_words[] = {NULL};
 static const char *const some_words[] = {"/a/program", "with", "arguments", NULL};
@@ -190,8 +196,7 @@ CASE(stopped_before_it_runs_it_is_killed_as_soon_as_it_does)
     fake.may_start = true;
     TURNS_UNTIL(&t, seen.n_kill == 1);
     fake_exit();
-    for (int i = 0; i < 3; i++)
-        fake_close(i);
+    fake_close_all();
     TURNS_UNTIL(&t, seen.n_ended == 1);
     CHECK_INT(seen.n_started, 0);
     CHECK_INT(seen.n_term, 0);
@@ -251,8 +256,7 @@ CASE(who_holds_its_pipes_open_after_its_end_is_not_waited_for)
     start_running(&t, 0);
     fake_exit();
     TURNS_UNTIL(&t, seen.n_ended == 1);
-    for (int i = 0; i < 3; i++)
-        fake_close(i);
+    fake_close_all();
     end(&t);
 }
 
@@ -279,8 +283,7 @@ CASE(its_input_is_bounded_and_tells_when_there_is_room)
     TURNS_UNTIL(&t, read(fake.theirs[0], got, 1) == 0);
     CHECK_INT(seen.n_drained, 1);
     fake_exit();
-    for (int i = 0; i < 3; i++)
-        fake_close(i);
+    fake_close_all();
     TURNS_UNTIL(&t, seen.n_ended == 1);
     end(&t);
 }
@@ -318,8 +321,7 @@ CASE(what_can_never_be_written_is_not_waited_for)
     CHECK_INT(child_write(seen.child, slice_make(much, sizeof(much))), CHILD_NO_ROOM);
     CHECK_INT(child_write(seen.child, SLICE_LIT("x")), CHILD_OK);
     fake_exit();
-    for (int i = 0; i < 3; i++)
-        fake_close(i);
+    fake_close_all();
     TURNS_UNTIL(&t, seen.n_ended == 1);
     CHECK_INT(account_used(small), 0);
     account_unref(small);
@@ -349,8 +351,7 @@ CASE(the_end_of_the_loop_waits_for_nobody)
     CHECK_INT(seen.n_kill, 1);
     TURNS_UNTIL(&t, list_is_empty(&t.loop->children));
     CHECK_INT(seen.n_ended, 0);     /* their owners are going too */
-    for (int i = 0; i < 3; i++)
-        fake_close(i);
+    fake_close_all();
     turns_deinit(&t);
 }
 
@@ -363,8 +364,7 @@ CASE(an_owner_may_stop_it_as_it_starts)
     start_fake(&t, t.loop->own, 60000);
     TURNS_UNTIL(&t, seen.n_term == 1);
     fake_exit();
-    for (int i = 0; i < 3; i++)
-        fake_close(i);
+    fake_close_all();
     TURNS_UNTIL(&t, seen.n_ended == 1);
     end(&t);
 }

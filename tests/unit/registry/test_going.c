@@ -20,6 +20,17 @@ static struct client *crowded(struct kit *k, struct workspace *w, unsigned n)
     return c;
 }
 
+/* A registry with one workspace, out of which a client with n services has just been removed. */
+static struct workspace *begin_removed(struct kit *k, unsigned n)
+{
+    kit_init(k);
+    struct workspace *w = kit_workspace(k, "ws-a");
+    struct client *c = crowded(k, w, n);
+    kit_hurry(k);
+    client_remove(&k->r, c);
+    return w;
+}
+
 static size_t n_found(struct kit *k, const char *workspace, const char *name)
 {
     struct service_query q = {.workspace = slice_of(workspace), .name = slice_of(name)};
@@ -84,11 +95,7 @@ CASE(a_client_with_few_services_is_gone_at_once)
 {
     struct kit k;
 
-    kit_init(&k);
-    struct workspace *w = kit_workspace(&k, "ws-a");
-    struct client *c = crowded(&k, w, PER_TURN_MOST - 2);
-    kit_hurry(&k);
-    client_remove(&k.r, c);
+    (void)begin_removed(&k, PER_TURN_MOST - 2);
     CHECK_INT(k.r.services.n_entries, 0);
     CHECK(!kit_turn(&k));
     kit_deinit(&k);
@@ -100,11 +107,7 @@ CASE(who_comes_again_under_the_id_has_services_of_its_own)
     struct kit k;
     char name[16], id[32];
 
-    kit_init(&k);
-    struct workspace *w = kit_workspace(&k, "ws-a");
-    struct client *old = crowded(&k, w, N_SERVICES);
-    kit_hurry(&k);
-    client_remove(&k.r, old);
+    struct workspace *w = begin_removed(&k, N_SERVICES);
     struct client *now = kit_client(&k, w, "bob");
     CHECK(client_find(&k.r, SLICE_LIT("ws-a/bob")) == now);
     for (unsigned i = N_SERVICES; i-- > 0;) {
@@ -186,17 +189,12 @@ CASE(a_workspace_that_is_removed_may_be_made_again_while_services_go)
 {
     struct kit k;
 
-    kit_init(&k);
-    struct workspace *w = kit_workspace(&k, "ws-a");
-    struct client *c = crowded(&k, w, N_SERVICES);
-    kit_hurry(&k);
-    client_remove(&k.r, c);
+    struct workspace *w = begin_removed(&k, N_SERVICES);
     workspace_remove(&k.r, w);
     CHECK(workspace_find(&k.r, SLICE_LIT("ws-a")) == NULL);
     CHECK_INT(k.loop.metrics.values[METRIC_WORKSPACES], 0);
     w = kit_workspace(&k, "ws-a");
-    c = kit_client(&k, w, "bob");
-    kit_service(&k, c, "s-7", "t", "*");
+    kit_service(&k, kit_client(&k, w, "bob"), "s-7", "t", "*");
     CHECK_INT(n_found(&k, "ws-a", "*"), 1);
     CHECK_INT(n_found(&k, "ws-a", "s-8"), 0);
     CHECK(turns_until_gone(&k) > 10);
@@ -242,11 +240,7 @@ CASE(the_registry_ends_with_services_on_the_way)
 {
     struct kit k;
 
-    kit_init(&k);
-    struct workspace *w = kit_workspace(&k, "ws-a");
-    struct client *c = crowded(&k, w, N_SERVICES);
-    kit_hurry(&k);
-    client_remove(&k.r, c);
+    struct workspace *w = begin_removed(&k, N_SERVICES);
     workspace_remove(&k.r, w);
     w = kit_workspace(&k, "ws-a");
     crowded(&k, w, N_SERVICES);
