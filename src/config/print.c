@@ -52,28 +52,31 @@ static char *variable_of(const struct option *o, char *room, size_t n_room)
     return room;
 }
 
+/* In the order help shows them; `help NAME` shows one. */
+static const struct {
+    const char *name, *text;
+} commands[] = {
+    {"run", "hyphad [run] OPTIONS            serve\n"},
+    {"check", "hyphad check OPTIONS            check the configuration; --strict: warnings are errors;\n"
+              "                                --online: try the Redis of --store too\n"},
+    {"config", "hyphad config OPTIONS           print the effective configuration\n"
+               "hyphad config defaults|env|doc  all defaults; all variables; a table of all options\n"},
+    {"generate-token", "hyphad generate-token OPTIONS   print a token: --workspace, --expires-in, --client-id, --user-id,\n"
+                       "                                --role, --email, --scope, --permission; signed by the secret of the\n"
+                       "                                server with these OPTIONS, found in its --data-dir, or of --jwt-secret-file\n"},
+    {"backup", "hyphad backup FILE OPTIONS      copy the database, also while the server runs; --force replaces FILE\n"},
+    {"explain", "hyphad explain WHO WORKSPACE [SERVICE [OPERATION]]  ask a running server why; hyphad explain --help\n"},
+    {"help", "hyphad help OPTION|COMMAND      all about one option, or what a command is for\n"},
+    {"--version", "hyphad --version\n"},
+};
+
 void print_help(FILE *out)
 {
     char variable[96], left[96];
 
-    fputs("hyphad [run] OPTIONS            serve\n"
-          "hyphad check OPTIONS            check the configuration; --strict: warnings are errors;\n"
-          "                                --online: try the Redis of --store too\n"
-          "hyphad config OPTIONS           print the effective configuration\n"
-          "hyphad config defaults|env|doc  all defaults; all variables; a table of all options\n"
-          "hyphad generate-token OPTIONS   print a token: --workspace, --expires-in, --client-id, "
-          "--user-id,\n"
-          "                                --role, --email, --scope, --permission; signed by the "
-          "secret of the server\n"
-          "                                with these OPTIONS, found in its --data-dir, or of "
-          "--jwt-secret-file\n"
-          "hyphad backup FILE OPTIONS      copy the database, also while the server runs; --force "
-          "replaces FILE\n"
-          "hyphad explain WHO WORKSPACE [SERVICE [OPERATION]]  ask a running server why; --server, "
-          "--token, --json\n"
-          "hyphad help OPTION              all about one option\n"
-          "hyphad --version\n\n"
-          "Flags: --name, --no-name, --name=BOOL. Times: 10, 500ms, 10m. Sizes: 65536, 64K. Each "
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        fputs(commands[i].text, out);
+    fputs("\nFlags: --name, --no-name, --name=BOOL. Times: 10, 500ms, 10m. Sizes: 65536, 64K. Each "
           "option can also come\n"
           "from its variable and, without dashes, from the YAML file of --config; the command line "
           "wins.\n\n",
@@ -103,12 +106,26 @@ static unsigned find_topic(const char *name)
     return id != OPTION_COUNT ? id : option_find_variable(s, &is_twin, &is_alias);
 }
 
+static bool print_command(FILE *out, const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        if (strcmp(name, commands[i].name) == 0) {
+            fputs(commands[i].text, out);
+            return true;
+        }
+    }
+    return false;
+}
+
 int print_help_option(FILE *out, FILE *err, const char *name)
 {
     char variable[96];
+    bool is_command = print_command(out, name);     /* config is an option too */
     unsigned id = find_topic(name);
     struct buf want;
 
+    if (is_command && id == OPTION_COUNT)
+        return CONFIG_EXIT_OK;
     if (id == OPTION_COUNT) {
         struct slice s = slice_of(name);
         while (s.len > 0 && s.ptr[0] == '-')

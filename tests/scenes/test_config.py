@@ -48,7 +48,10 @@ def test_help_version_and_listings_exit_0():
 def test_every_command_says_how_it_is_used(command):
     one, other = (run(*command, word) for word in ("--help", "-h"))
     assert one == other and one[0] == 0 and one[2] == "", one
-    assert f"hyphad {command[0]}" in one[1] if command and command[0] not in ("run", "server", "mirror") else "hyphad [run]" in one[1]
+    name = "[run]" if not command or command[0] in ("run", "server", "mirror") else command[0]
+    assert f"hyphad {name}" in one[1]
+    if command and command[0] not in ("server", "mirror"):
+        assert run("help", command[0])[1].startswith(f"hyphad {name}"), "help COMMAND"
 
 
 @pytest.mark.req("C-006", "C-007", "C-008", "C-013", "C-014", "C-059")
