@@ -90,7 +90,7 @@ static bool take_id(struct explain_case *c, struct slice id, struct refusal *r)
     } else {
         return refuse(r, "ValueError", "That is neither a user id nor a token");
     }
-    c->has_token = true;
+    c->by = JOIN_BY_TOKEN;
     return true;
 }
 
@@ -107,16 +107,16 @@ bool explain_person(struct explain_case *c, struct slice who, struct refusal *r)
     c->is_connected = mp_find(who, "scope", &scope) && mp_is(scope, MP_MAP);
     if (!c->is_connected)
         user_add_own_grants(c->user);
-    c->has_token = !c->user->is_anonymous;
+    c->by = c->user->is_anonymous ? JOIN_BY_NOTHING : JOIN_BY_TOKEN;
     return true;
 }
 
 void explain_token(struct explain_case *c, struct token *token)
 {
     c->user = user_ref(token->user);
-    c->has_token = true;
-    c->has_workspace_claim = token->has_workspace;
-    c->has_client_claim = token->has_client_id;
+    c->by = JOIN_BY_TOKEN;
+    c->bound_workspace = token->has_workspace ? c->user->current_workspace : NULL;
+    c->bound_client = token->has_client_id ? c->user->scope.client_id : NULL;
 }
 
 /* ---- the entry ---- */
@@ -140,28 +140,32 @@ static char *entry_of(const struct explain_case *c)
     if (is_there)
         return copy(slice_of(s->current_workspace));
     /* Of somebody who has never logged in too a token says where it acts. */
-    return c->user->is_anonymous && !c->is_connected && !c->has_token ? copy(SLICE_LIT("ws-anonymous")) : NULL;
+    return c->user->is_anonymous && !c->is_connected && c->by == JOIN_BY_NOTHING ? copy(SLICE_LIT("ws-anonymous")) : NULL;
+}
+
+/* Without a token one acts over HTTP only, or in a workspace of one's own. */
+static enum join_kind kind_of(const struct explain_case *c)
+{
+    bool is_http = c->operation == OPERATION_HTTP || strcmp(c->user->id, "anonymouz-http") == 0;
+
+    return is_http && c->operation != OPERATION_JOIN ? JOIN_REQUEST : JOIN_CLIENT;
 }
 
 static void rehearse(struct explain_case *c)
 {
-    const char *client_id = c->has_client_claim ? c->user->scope.client_id : "explain";
+    const char *client_id = c->bound_client ? c->bound_client : "explain";
 
     char *entry = entry_of(c);
-    struct join *j = join_new(rpc_call_payer(c->call), slice_of(client_id), entry ? slice_of(entry) : (struct slice){NULL, 0});
+    struct join *j = join_new(kind_of(c), rpc_call_payer(c->call), slice_of(client_id), entry ? slice_of(entry) : (struct slice){NULL, 0});
 
     mem_free(entry);
     if (!j)
         return;
-    j->hub = c->hub;
-    j->user = user_ref(c->user);
-    j->has_token = c->has_token;
-    j->has_workspace_claim = c->has_workspace_claim;
-    j->has_client_claim = c->has_client_claim;
-    /* Without a token one acts over HTTP only, or in a workspace of one's own. */
-    j->is_http = c->operation == OPERATION_HTTP || strcmp(c->user->id, "anonymouz-http") == 0;
-    if (c->operation == OPERATION_JOIN)
-        j->is_http = false;
+    j->ask.hub = c->hub;
+    j->ask.user = user_ref(c->user);
+    j->ask.by = c->by;
+    j->ask.bound_workspace = c->bound_workspace;
+    j->ask.bound_client = c->bound_client;
     admission_rehearse(j);
     c->join = j;
 }
@@ -172,9 +176,9 @@ static struct access_question question_of(const struct explain_case *c)
 {
     const char *client = c->is_connected ? c->user->scope.client_id : NULL;
 
-    return (struct access_question){.user = c->join->joined,
+    return (struct access_question){.user = c->join->answer.user,
                                     .operation = c->operation,
-                                    .context = slice_of(c->join->workspace_id),
+                                    .context = slice_of(c->join->answer.workspace),
                                     .client = client ? slice_of(client) : SLICE_LIT(""),
                                     .target = c->workspace,
                                     .workspace = workspace_find(&c->hub->registry, c->workspace),
@@ -240,7 +244,7 @@ static void decide_creation(struct explain_case *c, struct access_question *q)
 /* What a connection holds on its own workspace it was given at the entry: why, is what is asked. */
 static void add_origin(struct explain_case *c)
 {
-    const struct access_decision *entry = &c->join->decision;
+    const struct access_decision *entry = &c->join->answer.decision;
 
     if (c->decision.rule != RULE_GRANT || !entry->is_allowed ||
         !slice_eq(c->decision.workspace, entry->workspace))
@@ -259,11 +263,11 @@ bool explain_decide(struct explain_case *c, struct refusal *r)
     rehearse(c);
     if (!c->join)
         return refuse(r, "RuntimeError", "Too many bytes under way");
-    c->decision = c->join->decision;
-    c->is_entry = !c->join->joined && c->operation != OPERATION_JOIN;
+    c->decision = c->join->answer.decision;
+    c->is_entry = !c->join->answer.user && c->operation != OPERATION_JOIN;
     bool is_entry_all =
         c->operation == OPERATION_JOIN || (c->operation == OPERATION_HTTP && !c->service.len);
-    if (!c->join->joined || is_entry_all)
+    if (!c->join->answer.user || is_entry_all)
         return true;
     struct access_question q = question_of(c);
     c->decision = (struct access_decision){0};

@@ -9,9 +9,9 @@
 #include "base/slice.h"
 #include "manager/reply.h"
 #include "peer/access.h"
+#include "peer/admission.h"
 
 struct hub;
-struct join;
 struct rpc_call;
 struct token;
 
@@ -24,7 +24,9 @@ struct explain_case {
     struct slice workspace, service; /* as they were given; service may be empty */
     /* who: NULL when the token is no good, and why */
     struct user *user; /* holds a reference */
-    bool has_token, has_workspace_claim, has_client_claim, is_connected;
+    enum join_credential by;
+    const char *bound_workspace, *bound_client; /* as in struct join_question */
+    bool is_connected;
     char token_error[200];
     /* the answer; what it points to lives as long as the case, in this turn */
     struct join *join; /* owned: the rehearsed entry; NULL when there was none */

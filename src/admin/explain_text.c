@@ -17,11 +17,11 @@ static struct slice workspace_of(const struct explain_case *c)
 /* Where the user acts, or would have to. */
 static struct slice context_of(const struct explain_case *c)
 {
-    if (c->join && c->join->workspace_id)
-        return slice_of(c->join->workspace_id);
-    if (c->has_workspace_claim && c->user->current_workspace)
-        return slice_of(c->user->current_workspace);
-    return c->join && c->join->workspace ? slice_of(c->join->workspace) : SLICE_LIT("");
+    if (c->join && c->join->answer.workspace)
+        return slice_of(c->join->answer.workspace);
+    if (c->bound_workspace)
+        return slice_of(c->bound_workspace);
+    return c->join && c->join->ask.workspace ? slice_of(c->join->ask.workspace) : SLICE_LIT("");
 }
 
 static struct slice letter_of(enum permission p)
@@ -169,7 +169,7 @@ void explain_add(struct buf *b, const struct explain_case *c)
     mp_key(&map, "user");
     add_user(b, c->user);
     mp_key(&map, "acts_in");
-    add_text_or_nil(b, c->join && c->join->workspace_id ? slice_of(c->join->workspace_id)
+    add_text_or_nil(b, c->join && c->join->answer.workspace ? slice_of(c->join->answer.workspace)
                                                         : SLICE_LIT(""));
     mp_key(&map, "rule");
     mp_add_text(b, access_rule_name(d->rule));

@@ -194,17 +194,17 @@ static bool open_host(struct caller *c, const struct http_request *req, struct j
 
     random_id(id);
     buf_init(&address, 0);
-    buf_add_fmt(&address, "%s/client-%s", j->workspace_id, id);
-    c->workspace = j->workspace_id;
-    j->workspace_id = NULL;
-    c->user = j->joined;
-    j->joined = NULL;
-    c->permission = j->permission;
-    c->url_workspace_exists = j->asked_workspace_exists;
-    struct account *account = c->user->is_anonymous ? account_shared(req->account) : j->account;
+    buf_add_fmt(&address, "%s/client-%s", j->answer.workspace, id);
+    c->workspace = j->answer.workspace;
+    j->answer.workspace = NULL;
+    c->user = j->answer.user;
+    j->answer.user = NULL;
+    c->permission = j->answer.permission;
+    c->url_workspace_exists = j->answer.asked_workspace_exists;
+    struct account *account = c->user->is_anonymous ? account_shared(req->account) : j->answer.account;
     struct rpc_host_options options = {
         .address = buf_slice(&address), .user = c->user, .workspace = slice_of(c->workspace), .account = account, .is_brief = true};
-    c->host = rpc_host_open(c->api->options.rpc_loops[j->asker->index], &options);
+    c->host = rpc_host_open(c->api->options.rpc_loops[j->ask.asker->index], &options);
     if (c->host)
         c->lease.client = rpc_host_address(c->host);
     held_buf_init(&c->object, 0, account);
@@ -230,8 +230,8 @@ void caller_answer_no_access(struct caller *c, struct http_request *req, const s
 
 static bool is_hidden(const struct caller *c, const struct join *j)
 {
-    return j->outcome == JOIN_NO_WORKSPACE && c->endpoint->hides_absence &&
-           user_permission(j->user, slice_of(j->workspace)) < PERMISSION_READ;
+    return j->answer.outcome == JOIN_NO_WORKSPACE && c->endpoint->hides_absence &&
+           user_permission(j->ask.user, slice_of(j->ask.workspace)) < PERMISSION_READ;
 }
 
 static void refuse(struct caller *c, struct http_request *req, const struct join *j)
@@ -243,16 +243,16 @@ static void refuse(struct caller *c, struct http_request *req, const struct join
                                         [JOIN_BLOCKED] = 403,
                                         [JOIN_LIMITED] = 429};
 
-    req->refused_by = access_rule_name(j->decision.rule);
-    if (j->user)
-        http_request_note_user(req, j->user->id);
+    req->refused_by = access_rule_name(j->answer.decision.rule);
+    if (j->ask.user)
+        http_request_note_user(req, j->ask.user->id);
     if (is_hidden(c, j)) {
-        caller_answer_no_access(c, req, j->user);
-    } else if (j->outcome == JOIN_TOKEN_ERROR || j->outcome == JOIN_BLOCKED) {
-        http_respond_error(req, statuses[j->outcome], HTTP_F2, slice_of(j->text));
+        caller_answer_no_access(c, req, j->ask.user);
+    } else if (j->answer.outcome == JOIN_TOKEN_ERROR || j->answer.outcome == JOIN_BLOCKED) {
+        http_respond_error(req, statuses[j->answer.outcome], HTTP_F2, slice_of(j->answer.text));
         caller_free(c);
     } else {
-        caller_answer_error(c, req, statuses[j->outcome], slice_of(j->text));
+        caller_answer_error(c, req, statuses[j->answer.outcome], slice_of(j->answer.text));
     }
 }
 
@@ -290,12 +290,12 @@ static void begin(struct caller *c, struct http_request *req, struct join *j)
 
 static void on_answer(struct join *j)
 {
-    struct caller *c = j->arg;
+    struct caller *c = j->ask.arg;
     struct http_request *req = http_request_resume(c->ticket);
 
     if (!req) {
         caller_free(c);
-    } else if (j->close_code) {
+    } else if (j->answer.close_code) {
         refuse(c, req, j);
     } else {
         begin(c, req, j);
@@ -310,10 +310,10 @@ static bool identify(struct http_request *req, struct join *j)
     struct slice text;
 
     if (!http_request_token(req, &text)) {
-        j->user = user_new_http_anonymous();
+        j->ask.user = user_new_http_anonymous();
         return true;
     }
-    if (!join_take_token(j, text, error)) {
+    if (!join_take_token(j, JOIN_BY_TOKEN, text, error)) {
         req->refused_by = access_rule_name(RULE_TOKEN);
         http_respond_error(req, 401, HTTP_F2, slice_of(error));
         return false;
@@ -346,14 +346,14 @@ void caller_begin(struct api *a, struct http_request *req, struct slice url_work
     }
     struct slice type;
     struct caller *c = held_new(sizeof(*c), req->account);
-    struct join *j = c ? join_new(req->account, SLICE_LIT(""), url_workspace.ptr ? url_workspace : SLICE_LIT("")) : NULL;
+    struct join *j = c ? join_new(JOIN_REQUEST, req->account, SLICE_LIT(""), url_workspace.ptr ? url_workspace : SLICE_LIT("")) : NULL;
     if (!j) {
         held_free(c);
         loop_count(req->loop, METRIC_CHARGES_REFUSED, 1);
         http_respond_error(req, 503, HTTP_F2, SLICE_LIT(NO_ROOM));
         return;
     }
-    j->hub = a->options.hub;
+    j->ask.hub = a->options.hub;
     if (!identify(req, j)) {
         join_free(j);
         held_free(c);
@@ -368,12 +368,11 @@ void caller_begin(struct api *a, struct http_request *req, struct slice url_work
         !http_request_header(req, "Accept", &type))
         type = SLICE_LIT("");
     c->wants_msgpack = slice_is_nocase(type, "application/msgpack");
-    j->asker = req->loop;
-    (void)ip_parse(http_request_client(req), &j->address);
-    j->is_http = true;
-    j->on_answer = on_answer;
-    j->arg = c;
-    j->lease = &c->lease;
-    j->lease_end = on_lease_end;
+    j->ask.asker = req->loop;
+    (void)ip_parse(http_request_client(req), &j->ask.address);
+    j->ask.on_answer = on_answer;
+    j->ask.arg = c;
+    j->ask.lease = &c->lease;
+    j->ask.lease_end = on_lease_end;
     admission_ask(j);
 }

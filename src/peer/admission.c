@@ -25,32 +25,33 @@
 
 enum { MAX_PROBES = 3 };        /* incumbents that die and are replaced while we ask: somebody is fighting over the id */
 
-struct join *join_new(struct account *payer, struct slice client_id, struct slice workspace)
+struct join *join_new(enum join_kind kind, struct account *payer, struct slice client_id, struct slice workspace)
 {
     struct join *j = held_new(sizeof(*j), payer);
 
     if (!j)
         return NULL;
-    j->payer = account_ref(payer);
-    j->client_id = held_copy(client_id.ptr, client_id.len, payer);
-    j->workspace = workspace.ptr ? held_copy(workspace.ptr, workspace.len, payer) : NULL;
-    return j->client_id && (j->workspace || !workspace.ptr) ? j : join_free(j);
+    j->kind = kind;
+    j->ask.payer = account_ref(payer);
+    j->ask.client_id = held_copy(client_id.ptr, client_id.len, payer);
+    j->ask.workspace = workspace.ptr ? held_copy(workspace.ptr, workspace.len, payer) : NULL;
+    return j->ask.client_id && (j->ask.workspace || !workspace.ptr) ? j : join_free(j);
 }
 
 struct join *join_free(struct join *j)
 {
     if (j) {
-        held_free(j->client_id);
-        held_free(j->workspace);
-        mem_free(j->workspace_id);
-        held_free(j->foreign_token);
-        user_unref(j->user);
-        user_unref(j->joined);
-        account_unref(j->account);
-        meter_unref(j->meter);
-        mem_free(j->hears);
+        held_free(j->ask.client_id);
+        held_free(j->ask.workspace);
+        mem_free(j->answer.workspace);
+        held_free(j->ask.foreign_token);
+        user_unref(j->ask.user);
+        user_unref(j->answer.user);
+        account_unref(j->answer.account);
+        meter_unref(j->answer.meter);
+        mem_free(j->answer.hears);
         mem_free(j->imagined);
-        account_unref(j->payer);
+        account_unref(j->ask.payer);
         held_free(j);
     }
     return NULL;
@@ -58,45 +59,45 @@ struct join *join_free(struct join *j)
 
 static void take(struct join *j, const struct token *token)
 {
-    j->user = token->user;
-    j->has_workspace_claim = token->has_workspace;
-    j->has_client_claim = token->has_client_id;
+    j->ask.user = token->user;
+    j->ask.bound_workspace = token->has_workspace ? token->user->current_workspace : NULL;
+    j->ask.bound_client = token->has_client_id ? token->user->scope.client_id : NULL;
 }
 
-bool join_take_token(struct join *j, struct slice text, char *ret_error)
+bool join_take_token(struct join *j, enum join_credential by, struct slice text, char *ret_error)
 {
     struct token token;
-    int r = token_parse(j->hub->keys, text, &token, ret_error);
+    int r = token_parse(j->ask.hub->keys, text, &token, ret_error);
 
-    j->has_token = true;
+    j->ask.by = by;
     if (r == TOKEN_OK)
         take(j, &token);
     else if (r == TOKEN_FOREIGN && text.len <= TOKEN_MAX && !slice_has_byte(text, '\0'))
-        j->foreign_token = held_copy(text.ptr, text.len, j->payer);
-    if (r == TOKEN_FOREIGN && !j->foreign_token)
+        j->ask.foreign_token = held_copy(text.ptr, text.len, j->ask.payer);
+    if (r == TOKEN_FOREIGN && !j->ask.foreign_token)
         (void)snprintf(ret_error, TOKEN_ERROR_MAX, "There is no room for the token, please retry");
-    return j->user || j->foreign_token;
+    return j->ask.user || j->ask.foreign_token;
 }
 
 static void run_answer(struct loop *l, struct mail *mail)
 {
     struct join *j = CONTAINER_OF(mail, struct join, mail);
 
-    if (j->is_http && !j->close_code)
-        lease_open(j->hub, l, j->lease,
-                   &(struct lease_terms){.user = j->joined,
-                                         .address = j->address,
-                                         .expires_at = j->has_token ? j->user->expires_at : 0,
-                                         .end = j->lease_end});
-    j->on_answer(j);
+    if (j->kind == JOIN_REQUEST && !j->answer.close_code)
+        lease_open(j->ask.hub, l, j->ask.lease,
+                   &(struct lease_terms){.user = j->answer.user,
+                                         .address = j->ask.address,
+                                         .expires_at = j->ask.by != JOIN_BY_NOTHING ? j->ask.user->expires_at : 0,
+                                         .end = j->ask.lease_end});
+    j->ask.on_answer(j);
 }
 
 static void answer(struct join *j)
 {
-    if (j->close_code)
-        loop_count(j->hub->loop, METRIC_LOGINS_REFUSED, 1);
+    if (j->answer.close_code)
+        loop_count(j->ask.hub->loop, METRIC_LOGINS_REFUSED, 1);
     j->mail.run = run_answer;
-    loop_post(j->hub->loop, j->asker, &j->mail);
+    loop_post(j->ask.hub->loop, j->ask.asker, &j->mail);
 }
 
 /* Takes an incumbent out of every record. Its connection is told by mail; its own leave comes later with an old generation and
@@ -125,19 +126,19 @@ static void admit(struct hub *h, struct join *j, struct workspace *w)
 {
     struct handle replaced;
 
-    j->account = hub_seat_take(h, w, j->joined, &j->address);
-    struct client *c = client_add(&h->registry, w, slice_of(j->client_id), j->joined, j->handle, false);
-    client_pay(c, j->account);
+    j->answer.account = hub_seat_take(h, w, j->answer.user, &j->ask.address);
+    struct client *c = client_add(&h->registry, w, slice_of(j->ask.client_id), j->answer.user, j->ask.handle, false);
+    client_pay(c, j->answer.account);
     hub_client_join(h, c);
-    c->origin.address = j->address;
+    c->origin.address = j->ask.address;
     hub_address_take(h, &c->origin.address);
-    j->generation = c->generation;
-    j->meter = meter_ref(c->meter);
-    struct slice hears = subscriptions_enter(h->subscriptions, c, j->is_reconnection);
-    j->hears = hears.len ? mem_copy(hears.ptr, hears.len) : NULL;
-    j->hears_len = hears.len;
+    j->answer.generation = c->generation;
+    j->answer.meter = meter_ref(c->meter);
+    struct slice hears = subscriptions_enter(h->subscriptions, c, j->ask.by == JOIN_BY_RECONNECTION);
+    j->answer.hears = hears.len ? mem_copy(hears.ptr, hears.len) : NULL;
+    j->answer.hears_len = hears.len;
     /* Routable before the client is told its name (W-024). */
-    (void)router_bind(h->router, h->loop, slice_of(c->full_id), j->handle, &replaced);
+    (void)router_bind(h->router, h->loop, slice_of(c->full_id), j->ask.handle, &replaced);
     answer(j);
 }
 
@@ -149,28 +150,28 @@ static void on_probed(bool is_alive, void *arg)
 
     if (is_alive) {
         join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_REFUSED, RULE_DUPLICATE, "Failed to establish connection: Client already exists and is active: "
-                    "%s/%s", j->workspace_id, j->client_id);
+                    "%s/%s", j->answer.workspace, j->ask.client_id);
         answer(j);
         return;
     }
-    consider(j->hub, j, j->asked_generation);
+    consider(j->ask.hub, j, j->asked_generation);
 }
 
 /* Whether the incumbent of this address stands in the way. It is not asked when it gives way in any case: to a reconnection
  * token, or because it never registered and so cannot be told from a connection that failed to set up (1.9). */
 static bool must_ask(const struct join *j, const struct client *incumbent, uint64_t dead_generation)
 {
-    if (incumbent && j->replaces_own && strcmp(j->joined->id, incumbent->user->id) == 0)
+    if (incumbent && j->kind == JOIN_STREAM && strcmp(j->answer.user->id, incumbent->user->id) == 0)
         return false;
-    return incumbent && !j->is_reconnection && incumbent->generation != dead_generation && (incumbent->built_in || incumbent->is_virtual);
+    return incumbent && j->ask.by != JOIN_BY_RECONNECTION && incumbent->generation != dead_generation && (incumbent->built_in || incumbent->is_virtual);
 }
 
 static void consider(struct hub *h, struct join *j, uint64_t dead_generation)
 {
     struct workspace *w = NULL;
 
-    j->joined = user_unref(j->joined);
-    j->workspace_id = mem_free(j->workspace_id);
+    j->answer.user = user_unref(j->answer.user);
+    j->answer.workspace = mem_free(j->answer.workspace);
     if (h->is_closing) {    /* it was on its way when its connection was cut */
         join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_LIMITED, RULE_CLOSING, "Server is shutting down");
         answer(j);
@@ -180,15 +181,15 @@ static void consider(struct hub *h, struct join *j, uint64_t dead_generation)
         answer(j);
         return;
     }
-    if (j->is_http) {
-        j->account = hub_seat_account(h, w, j->joined, &j->address);
+    if (j->kind == JOIN_REQUEST) {
+        j->answer.account = hub_seat_account(h, w, j->answer.user, &j->ask.address);
         lodging_visited(h, w);
         answer(j);
         return;
     }
     struct buf key;
     buf_init(&key, 0);
-    buf_add_fmt(&key, "%s/%s", w->id, j->client_id);
+    buf_add_fmt(&key, "%s/%s", w->id, j->ask.client_id);
     struct client *incumbent = client_find_any(&h->registry, buf_slice(&key));
     buf_deinit(&key);
     if (incumbent && incumbent->workspace != w) {   /* of one that was removed, and has been made again */
@@ -209,7 +210,7 @@ static void consider(struct hub *h, struct join *j, uint64_t dead_generation)
         return;
     }
     if (incumbent)
-        evict(h, incumbent, !j->is_reconnection);
+        evict(h, incumbent, j->ask.by != JOIN_BY_RECONNECTION);
     admit(h, j, w);
 }
 
@@ -219,10 +220,10 @@ static void on_verified(struct token *token, const char *error, void *arg)
 
     if (token) {
         take(j, token);
-        consider(j->hub, j, 0);
+        consider(j->ask.hub, j, 0);
         return;
     }
-    join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_TOKEN_ERROR, RULE_TOKEN, "%s%s", j->is_http ? "" : "Authentication error: ", error);
+    join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_TOKEN_ERROR, RULE_TOKEN, "%s%s", j->kind == JOIN_REQUEST ? "" : "Authentication error: ", error);
     answer(j);
 }
 
@@ -231,9 +232,9 @@ static void verify_foreign(struct join *j)
 {
     char address[IP_TEXT_MAX];
 
-    ip_network_print(&j->address, address);
-    verifier_ask(j->hub->verifier,
-                 &(struct verify_question){slice_of(j->foreign_token), slice_of(address), j->is_http ? VERIFY_TO_ACT : VERIFY_TO_CONNECT},
+    ip_network_print(&j->ask.address, address);
+    verifier_ask(j->ask.hub->verifier,
+                 &(struct verify_question){slice_of(j->ask.foreign_token), slice_of(address), j->kind == JOIN_REQUEST ? VERIFY_TO_ACT : VERIFY_TO_CONNECT},
                  on_verified, j);
 }
 
@@ -242,9 +243,9 @@ static void run_ask(struct loop *l, struct mail *mail)
     struct join *j = CONTAINER_OF(mail, struct join, mail);
 
     LOOP_ASSERT(l);
-    if (!j->foreign_token)
-        consider(j->hub, j, 0);
-    else if (j->hub->verifier)
+    if (!j->ask.foreign_token)
+        consider(j->ask.hub, j, 0);
+    else if (j->ask.hub->verifier)
         verify_foreign(j);
     else
         on_verified(NULL, "The server is not ready, please retry", j);
@@ -252,9 +253,9 @@ static void run_ask(struct loop *l, struct mail *mail)
 
 void admission_ask(struct join *j)
 {
-    ASSERT(!j->is_http || (j->lease && j->lease_end));
+    ASSERT(j->kind != JOIN_REQUEST || (j->ask.lease && j->ask.lease_end));
     j->mail.run = run_ask;
-    loop_post(j->asker, j->hub->loop, &j->mail);
+    loop_post(j->ask.asker, j->ask.hub->loop, &j->mail);
 }
 
 struct leave_mail {
@@ -294,15 +295,15 @@ void admission_leave(struct hub *h, struct loop *from, struct slice full_id, uin
 
 void admission_rehearse(struct join *j)
 {
-    struct hub *h = j->hub;
+    struct hub *h = j->ask.hub;
     struct workspace *w = NULL;
     struct buf key;
 
     j->is_rehearsal = true;
-    if (!admission_check(h, j, &w) || j->is_http)
+    if (!admission_check(h, j, &w) || j->kind == JOIN_REQUEST)
         return;
     buf_init(&key, 0);
-    buf_add_fmt(&key, "%s/%s", w->id, j->client_id);
+    buf_add_fmt(&key, "%s/%s", w->id, j->ask.client_id);
     (void)admission_check_limits(h, j, w, client_find(&h->registry, buf_slice(&key)));
     buf_deinit(&key);
 }

@@ -25,16 +25,16 @@ bool join_refuse(struct join *j, unsigned close_code, int outcome, enum access_r
     va_list args;
 
     va_start(args, fmt);
-    vsnprintf(j->text, sizeof(j->text), fmt, args);
+    vsnprintf(j->answer.text, sizeof(j->answer.text), fmt, args);
     va_end(args);
     /* A text cut in the middle of a character must not leave here. */
-    size_t len = slice_utf8_prefix(slice_of(j->text), strlen(j->text)).len;
-    j->text[len] = '\0';
-    access_rule_note(rule, j->text, sizeof(j->text));
-    j->decision.is_allowed = false;
-    j->decision.rule = rule;
-    j->close_code = close_code;
-    j->outcome = outcome;
+    size_t len = slice_utf8_prefix(slice_of(j->answer.text), strlen(j->answer.text)).len;
+    j->answer.text[len] = '\0';
+    access_rule_note(rule, j->answer.text, sizeof(j->answer.text));
+    j->answer.decision.is_allowed = false;
+    j->answer.decision.rule = rule;
+    j->answer.close_code = close_code;
+    j->answer.outcome = outcome;
     return false;
 }
 
@@ -43,10 +43,10 @@ static bool refuse_specialized(struct join *j)
     struct buf scopes;
 
     buf_init(&scopes, 256);
-    for (size_t i = 0; i < j->user->scope.n_extras && !scopes.is_failed; i++)
-        buf_add_fmt(&scopes, "%s%s", i ? ", " : "", j->user->scope.extras[i]);
+    for (size_t i = 0; i < j->ask.user->scope.n_extras && !scopes.is_failed; i++)
+        buf_add_fmt(&scopes, "%s%s", i ? ", " : "", j->ask.user->scope.extras[i]);
     join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN, RULE_SPECIALIZED, "%sSpecialized token with scopes [" SLICE_FMT "] cannot be used for "
-                "general workspace access. This token can only be used for its intended purpose.", j->is_http ? "" : FAU,
+                "general workspace access. This token can only be used for its intended purpose.", j->kind == JOIN_REQUEST ? "" : FAU,
                 SLICE_ARG(buf_slice(&scopes)));
     buf_deinit(&scopes);
     return false;
@@ -54,32 +54,34 @@ static bool refuse_specialized(struct join *j)
 
 static bool check_reconnection(struct join *j)
 {
-    const struct user *u = j->user;
+    const struct join_question *q = &j->ask;
 
-    if (!j->has_workspace_claim || !j->has_client_claim)
+    if (!q->bound_workspace || !q->bound_client)
         return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN, RULE_BOUND_WORKSPACE, FAU "Invalid scope, current_workspace is required");
-    if (j->workspace && strcmp(j->workspace, u->current_workspace) != 0)
+    if (q->workspace && strcmp(q->workspace, q->bound_workspace) != 0)
         return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN, RULE_BOUND_WORKSPACE, FAU "Invalid scope, workspace mismatch: %.200s != %.200s",
-                           j->workspace, u->current_workspace);
-    if (strcmp(j->client_id, u->scope.client_id) != 0)
+                           q->workspace, q->bound_workspace);
+    if (strcmp(q->client_id, q->bound_client) != 0)
         return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN, RULE_BOUND_CLIENT, FAU "Client id mismatch, disconnecting");
     return true;
 }
 
 static bool check_claims(struct join *j)
 {
-    const struct user *u = j->user;
+    const struct join_question *q = &j->ask;
 
-    if (user_is_specialized(u))
+    if (user_is_specialized(q->user))
         return refuse_specialized(j);
-    if (j->is_reconnection)
+    if (q->by == JOIN_BY_RECONNECTION)
         return check_reconnection(j);
-    if (j->has_client_claim && !j->is_http && strcmp(j->client_id, u->scope.client_id) != 0)
+    if (j->kind == JOIN_REQUEST)        /* acts as whom it says, in the workspace it says */
+        return true;
+    if (q->bound_client && strcmp(q->client_id, q->bound_client) != 0)
         return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN, RULE_BOUND_CLIENT,
-                           FAU "Client id mismatch: this token is restricted to client with client_id='%.200s'", u->scope.client_id);
-    if (j->has_workspace_claim && !j->is_http && j->workspace && strcmp(j->workspace, u->current_workspace) != 0)
+                           FAU "Client id mismatch: this token is restricted to client with client_id='%.200s'", q->bound_client);
+    if (q->bound_workspace && q->workspace && strcmp(q->workspace, q->bound_workspace) != 0)
         return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN, RULE_BOUND_WORKSPACE, FAU "Current workspace encoded in the token (%.200s) does not "
-                           "match the specified workspace (%.200s)", u->current_workspace, j->workspace);
+                           "match the specified workspace (%.200s)", q->bound_workspace, q->workspace);
     return true;
 }
 
@@ -92,8 +94,8 @@ static void count(struct hub *h, const struct join *j, enum metric metric)
 static void over_limit(struct hub *h, struct join *j, enum metric metric, size_t used, size_t max)
 {
     count(h, j, metric);
-    j->decision.used = used;
-    j->decision.max = max;
+    j->answer.decision.used = used;
+    j->answer.decision.max = max;
 }
 
 /* Whoever can lift a block must be able to come in: root is kept out by none. */
@@ -102,11 +104,11 @@ static bool check_blocks(struct hub *h, struct join *j)
     const struct block *block = NULL;
     const char *who = "IP";
 
-    if (strcmp(j->user->id, "root") == 0)
+    if (strcmp(j->ask.user->id, "root") == 0)
         return true;
-    block = block_of_address(h->blocks, &j->address);
+    block = block_of_address(h->blocks, &j->ask.address);
     if (!block) {
-        block = block_of_user(h->blocks, j->user);
+        block = block_of_user(h->blocks, j->ask.user);
         who = "User";
     }
     if (!block)
@@ -117,11 +119,11 @@ static bool check_blocks(struct hub *h, struct join *j)
 
 static bool check_token(struct hub *h, struct join *j)
 {
-    if (!j->has_token)
+    if (j->ask.by == JOIN_BY_NOTHING)
         return true;
-    if (revocation_covers(h->revocations, j->user))
-        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_TOKEN_ERROR, RULE_REVOKED, "%sToken has been revoked", j->is_http ? "" : FAU);
-    if (j->is_http && j->user->lineage.is_continuation)
+    if (revocation_covers(h->revocations, j->ask.user))
+        return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_TOKEN_ERROR, RULE_REVOKED, "%sToken has been revoked", j->kind == JOIN_REQUEST ? "" : FAU);
+    if (j->kind == JOIN_REQUEST && j->ask.user->lineage.is_continuation)
         return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_TOKEN_ERROR, RULE_TOKEN, TOKEN_IS_FOR_RECONNECTING);
     return check_claims(j);
 }
@@ -129,10 +131,10 @@ static bool check_token(struct hub *h, struct join *j)
 /* The workspace to join, before it is known to exist (1.5). */
 static const char *wanted_workspace(const struct join *j, const char *personal)
 {
-    const char *claim = j->has_workspace_claim ? j->user->current_workspace : NULL;
-    const char *wanted = j->workspace ? j->workspace : claim;
+    const char *claim = j->ask.bound_workspace;
+    const char *wanted = j->ask.workspace ? j->ask.workspace : claim;
 
-    if (wanted && strcmp(wanted, "public") == 0 && j->has_token && !(claim && strcmp(claim, "public") == 0))
+    if (wanted && strcmp(wanted, "public") == 0 && j->ask.by != JOIN_BY_NOTHING && !(claim && strcmp(claim, "public") == 0))
         wanted = claim;
     return wanted ? wanted : personal;
 }
@@ -157,8 +159,8 @@ static struct workspace *imagine(struct join *j, struct slice id)
 static int open_workspace(struct hub *h, struct join *j, struct slice id, struct workspace **ret)
 {
     if (!j->is_rehearsal)
-        return lodging_open(h, id, j->user, &j->address, ret);
-    int r = lodging_look(h, id, j->user, ret);
+        return lodging_open(h, id, j->ask.user, &j->ask.address, ret);
+    int r = lodging_look(h, id, j->ask.user, ret);
     if (r == LODGING_OK && !*ret)
         *ret = imagine(j, id);
     return r;
@@ -174,15 +176,15 @@ static void leave_workspace(struct hub *h, const struct join *j, struct workspac
 /* Which workspace an HTTP request acts in (http.md 2.4): never wider than its token. */
 static bool choose_http_workspace(struct hub *h, struct join *j, const char *personal, struct workspace **ret)
 {
-    const struct user *u = j->user;
-    struct slice url = slice_of(j->workspace);
+    const struct user *u = j->ask.user;
+    struct slice url = slice_of(j->ask.workspace);
     bool is_root = user_has_role(u, "admin");
 
-    j->asked_workspace_exists = workspace_find(&h->registry, url) != NULL;
-    if (!j->has_token)
+    j->answer.asked_workspace_exists = workspace_find(&h->registry, url) != NULL;
+    if (j->ask.by == JOIN_BY_NOTHING)
         return open_workspace(h, j, SLICE_LIT("ws-anonymous"), ret) == LODGING_OK;
-    if (j->has_workspace_claim && !is_root)
-        url = slice_of(u->current_workspace);
+    if (j->ask.bound_workspace && !is_root)
+        url = slice_of(j->ask.bound_workspace);
     int r = open_workspace(h, j, url, ret);
     if (r != LODGING_OK)
         return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_NO_WORKSPACE, RULE_NO_WORKSPACE, "Workspace '" SLICE_FMT "' not found",
@@ -203,7 +205,7 @@ static bool choose_workspace(struct hub *h, struct join *j, const char *personal
 {
     char text[LODGING_ERROR_MAX];
 
-    if (j->is_http)
+    if (j->kind == JOIN_REQUEST)
         return choose_http_workspace(h, j, personal, ret);
     struct slice wanted = slice_of(wanted_workspace(j, personal));
     int r = open_workspace(h, j, wanted, ret);
@@ -216,19 +218,19 @@ static bool choose_workspace(struct hub *h, struct join *j, const char *personal
 
 static bool check_permission(struct join *j, const struct workspace *w)
 {
-    if (j->decision.is_allowed)
+    if (j->answer.decision.is_allowed)
         return true;
-    if (j->is_http && w->is_system) {       /* public and ws-anonymous: services guard themselves */
-        j->decision.is_allowed = true;
-        j->decision.rule = RULE_SHARED_WORKSPACE;
+    if (j->kind == JOIN_REQUEST && w->is_system) {       /* public and ws-anonymous: services guard themselves */
+        j->answer.decision.is_allowed = true;
+        j->answer.decision.rule = RULE_SHARED_WORKSPACE;
         return true;
     }
-    return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN, j->decision.rule, FEC "Permission denied for workspace: %s", w->id);
+    return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN, j->answer.decision.rule, FEC "Permission denied for workspace: %s", w->id);
 }
 
 static bool check_client_id(struct join *j, const struct workspace *w)
 {
-    struct slice id = slice_of(j->client_id);
+    struct slice id = slice_of(j->ask.client_id);
 
     if (!id.len)
         return join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_REFUSED, RULE_CLIENT_ID, FEC "Failed to authenticate user to workspace: %s", w->id);
@@ -246,17 +248,17 @@ bool admission_check(struct hub *h, struct join *j, struct workspace **ret_works
     char personal[USER_WORKSPACE_MAX];
     struct workspace *w = NULL;
 
-    user_personal_workspace(j->user, personal);
+    user_personal_workspace(j->ask.user, personal);
     if (!check_blocks(h, j) || !check_token(h, j) || !choose_workspace(h, j, personal, &w))
         return false;
-    j->decision = decide(j->user, w);
-    j->permission = j->decision.held;
-    if (!check_permission(j, w) || (!j->is_http && !check_client_id(j, w))) {
+    j->answer.decision = decide(j->ask.user, w);
+    j->answer.permission = j->answer.decision.held;
+    if (!check_permission(j, w) || (j->kind != JOIN_REQUEST && !check_client_id(j, w))) {
         leave_workspace(h, j, w);
         return false;
     }
-    j->joined = user_join(j->user, w->id, j->permission, j->is_http ? NULL : j->client_id);
-    j->workspace_id = mem_copy(w->id, strlen(w->id));
+    j->answer.user = user_join(j->ask.user, w->id, j->answer.permission, j->kind == JOIN_REQUEST ? NULL : j->ask.client_id);
+    j->answer.workspace = mem_copy(w->id, strlen(w->id));
     *ret_workspace = w;
     return true;
 }
@@ -275,14 +277,14 @@ static bool is_proxy(const struct config *config, const struct in6_addr *ip)
 static bool check_address_limit(struct hub *h, struct join *j, const struct client *replaced)
 {
     const struct config *config = loop_config(h->loop);
-    size_t here = hub_address_connections(h, &j->address);
-    struct in6_addr mine = ip_network(&j->address), its = replaced ? ip_network(&replaced->origin.address) : mine;
+    size_t here = hub_address_connections(h, &j->ask.address);
+    struct in6_addr mine = ip_network(&j->ask.address), its = replaced ? ip_network(&replaced->origin.address) : mine;
     char text[IP_TEXT_MAX];
 
     here -= replaced && IN6_ARE_ADDR_EQUAL(&its, &mine) && here;
-    if (!config->max_connections_per_address || here < config->max_connections_per_address || is_proxy(config, &j->address))
+    if (!config->max_connections_per_address || here < config->max_connections_per_address || is_proxy(config, &j->ask.address))
         return true;
-    ip_network_print(&j->address, text);
+    ip_network_print(&j->ask.address, text);
     over_limit(h, j, METRIC_ADDRESS_LIMIT_REFUSED, here, config->max_connections_per_address);
     return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_LIMITED, RULE_ADDRESS_LIMIT, "Connection limit exceeded: address %s has %zu/%u connections", text, here,
                        config->max_connections_per_address);
@@ -291,7 +293,7 @@ static bool check_address_limit(struct hub *h, struct join *j, const struct clie
 bool admission_check_limits(struct hub *h, struct join *j, const struct workspace *w, const struct client *replaced)
 {
     const struct config *config = loop_config(h->loop);
-    const char *user = user_effective_id(j->user);
+    const char *user = user_effective_id(j->ask.user);
     bool is_own = replaced && strcmp(user_effective_id(replaced->user), user) == 0;
     size_t mine = hub_user_connections(h, user) - is_own, here = w->n_clients - (replaced != NULL);
 

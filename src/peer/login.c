@@ -49,20 +49,20 @@ static bool text_field(struct slice map, const char *key, struct slice *ret)
 /* For the log. */
 static struct peer_claim claim_of(const struct join *j)
 {
-    return (struct peer_claim){.client = slice_of(j->client_id), .workspace = slice_of(j->workspace ? j->workspace : ""),
-                               .user = slice_of(j->user ? j->user->id : "")};
+    return (struct peer_claim){.client = slice_of(j->ask.client_id), .workspace = slice_of(j->ask.workspace ? j->ask.workspace : ""),
+                               .user = slice_of(j->ask.user ? j->ask.user->id : "")};
 }
 
 /* Fills in who asks. False: the token is no good, and the peer has been refused. */
-static bool identify(struct peer *p, struct join *j, struct slice token_text)
+static bool identify(struct peer *p, struct join *j, const struct login_claim *claim)
 {
     char error[TOKEN_ERROR_MAX];
 
-    if (!token_text.len) {
-        j->user = user_new_anonymous(j->client_id);
+    if (!claim->token.len) {
+        j->ask.user = user_new_anonymous(j->ask.client_id);
         return true;
     }
-    if (!join_take_token(j, token_text, error)) {
+    if (!join_take_token(j, claim->by, claim->token, error)) {
         char text[TOKEN_ERROR_MAX + 32];
         int n = snprintf(text, sizeof(text), "Authentication error: %s", error);
         loop_count(p->pl->loop, METRIC_LOGINS_REFUSED, 1);
@@ -76,24 +76,24 @@ static bool identify(struct peer *p, struct join *j, struct slice token_text)
 static void admitted(struct peer *p, struct join *j)
 {
     struct peer_loop *pl = p->pl;
-    struct account *leaf = account_new_leaf(j->account, ACCOUNT_PEER, loop_config(pl->loop)->peer_bytes);
+    struct account *leaf = account_new_leaf(j->answer.account, ACCOUNT_PEER, loop_config(pl->loop)->peer_bytes);
     struct msg *m;
 
     peer_move(p, leaf);
-    p->user = user_ref(j->joined);
+    p->user = user_ref(j->answer.user);
     p->via->admitted(p);
-    p->is_read_only = !access_decide(&(struct access_question){.user = j->joined,
+    p->is_read_only = !access_decide(&(struct access_question){.user = j->answer.user,
                                                                .operation = OPERATION_BROADCAST,
-                                                               .context = slice_of(j->workspace_id)}).is_allowed;
-    p->generation = j->generation;
-    p->meter = meter_ref(j->meter);
+                                                               .context = slice_of(j->answer.workspace)}).is_allowed;
+    p->generation = j->answer.generation;
+    p->meter = meter_ref(j->answer.meter);
     greeting_stamp(p);
     peer_account_for(p);
     p->state = PEER_OPEN;
     p->since_s = (uint32_t)(loop_now_ms(pl->loop) / 1000);
     peer_log_connected(p);
     router_join(pl->router, &p->endpoint, p->workspace);
-    subscription_restore(p, slice_make(j->hears, j->hears_len));
+    subscription_restore(p, slice_make(j->answer.hears, j->answer.hears_len));
     loop_count(pl->loop, p->via->open, 1);
     loop_count(pl->loop, p->via->established, 1);
     loop_count(pl->loop, METRIC_PEERS, 1);
@@ -112,26 +112,26 @@ static void name_peer(struct peer *p, const struct join *j)
     struct buf full;
 
     buf_init(&full, 0);
-    buf_add_fmt(&full, "%s/%s", j->workspace_id, j->client_id);
+    buf_add_fmt(&full, "%s/%s", j->answer.workspace, j->ask.client_id);
     p->full_id = buf_take(&full);
-    p->workspace = slice_make(p->full_id, strlen(j->workspace_id));
+    p->workspace = slice_make(p->full_id, strlen(j->answer.workspace));
     p->client_id = slice_of(p->full_id + p->workspace.len + 1);
 }
 
 static void on_answer(struct join *j)
 {
-    struct peer *p = peer_find(j->asker, j->handle);
+    struct peer *p = peer_find(j->ask.asker, j->ask.handle);
 
-    if (!p && !j->close_code) {
+    if (!p && !j->answer.close_code) {
         /* The connection ended while it was being admitted. */
         struct buf full;
         buf_init(&full, 0);
-        buf_add_fmt(&full, "%s/%s", j->workspace_id, j->client_id);
-        admission_leave(j->hub, j->asker, buf_slice(&full), j->generation);
+        buf_add_fmt(&full, "%s/%s", j->answer.workspace, j->ask.client_id);
+        admission_leave(j->ask.hub, j->ask.asker, buf_slice(&full), j->answer.generation);
         buf_deinit(&full);
-    } else if (p && j->close_code) {
-        peer_refuse(p, &(struct peer_refusal){.outcome = (int)j->outcome, .code = j->close_code, .text = slice_of(j->text),
-                                              .rule = access_rule_name(j->decision.rule), .claim = claim_of(j)});
+    } else if (p && j->answer.close_code) {
+        peer_refuse(p, &(struct peer_refusal){.outcome = (int)j->answer.outcome, .code = j->answer.close_code, .text = slice_of(j->answer.text),
+                                              .rule = access_rule_name(j->answer.decision.rule), .claim = claim_of(j)});
     } else if (p) {
         name_peer(p, j);
         admitted(p, j);
@@ -142,7 +142,7 @@ static void on_answer(struct join *j)
 void login_ask(struct peer *p, const struct login_claim *claim)
 {
     struct slice workspace = claim->workspace.len ? claim->workspace : (struct slice){NULL, 0};
-    struct join *j = join_new(p->account, claim->client_id, workspace);
+    struct join *j = join_new(claim->kind, p->account, claim->client_id, workspace);
 
     if (!j) {
         loop_count(p->pl->loop, METRIC_CHARGES_REFUSED, 1);
@@ -150,14 +150,12 @@ void login_ask(struct peer *p, const struct login_claim *claim)
                                               .text = SLICE_LIT("There is no room for the login, please retry")});
         return;
     }
-    j->hub = p->pl->hub;
-    j->asker = p->pl->loop;
-    j->handle = p->endpoint.handle;
-    j->is_reconnection = claim->is_reconnection;
-    j->replaces_own = claim->replaces_own;
-    j->on_answer = on_answer;
-    j->address = p->address;
-    if (!identify(p, j, claim->token)) {
+    j->ask.hub = p->pl->hub;
+    j->ask.asker = p->pl->loop;
+    j->ask.handle = p->endpoint.handle;
+    j->ask.on_answer = on_answer;
+    j->ask.address = p->address;
+    if (!identify(p, j, claim)) {
         join_free(j);
         return;
     }
@@ -187,10 +185,11 @@ void login_first_message(struct peer *p, struct slice text)
         client_id = (struct slice){NULL, 0};
     if (has_nul(workspace) || has_nul(client_id))
         goto undecodable;
-    login_ask(p, &(struct login_claim){.client_id = client_id,
+    login_ask(p, &(struct login_claim){.kind = JOIN_CLIENT,
+                                       .client_id = client_id,
                                        .workspace = workspace,
                                        .token = reconnection.len ? reconnection : token,
-                                       .is_reconnection = reconnection.len > 0});
+                                       .by = reconnection.len ? JOIN_BY_RECONNECTION : JOIN_BY_TOKEN});
     buf_deinit(&b);
     return;
 undecodable:

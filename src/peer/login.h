@@ -1,17 +1,16 @@
 /* login: from the first text frame to connection_info. (wire-protocol 1.3-1.7, 1.10) */
 #pragma once
-#include <stdbool.h>
-
 #include "base/slice.h"
+#include "peer/admission.h"
 
 struct peer;
 struct peer_loop;
 
 void login_first_message(struct peer *p, struct slice text);
 struct login_claim {            /* borrowed for the call */
+    enum join_kind kind;
     struct slice client_id, workspace, token;       /* empty = not given */
-    bool is_reconnection;       /* the token is a reconnection token */
-    bool replaces_own;          /* a live client of the same user gives way (wire-protocol 5.4) */
+    enum join_credential by;                        /* what the token is, if it is given */
 };
 /* GREETING to JOINING. A token that is no good refuses the peer in this call. */
 void login_ask(struct peer *p, const struct login_claim *claim);

@@ -430,11 +430,11 @@ static void stream_start(struct peer_loop *pl, struct http_request *req)
     speaker_open(&s->speaker, req, &token, &s->headers.b);
     s->peer->address = s->speaker.opened.address;
     s->is_reconnection = continues_login(pl, &s->speaker, token, buf_slice(&reconnection));
-    login_ask(s->peer, &(struct login_claim){.client_id = buf_slice(&client),
+    login_ask(s->peer, &(struct login_claim){.kind = JOIN_STREAM,
+                                             .client_id = buf_slice(&client),
                                              .workspace = buf_slice(&workspace),
                                              .token = s->is_reconnection ? buf_slice(&reconnection) : token,
-                                             .is_reconnection = s->is_reconnection,
-                                             .replaces_own = true});
+                                             .by = s->is_reconnection ? JOIN_BY_RECONNECTION : JOIN_BY_TOKEN});
     buf_deinit(&client);
     buf_deinit(&workspace);
     buf_deinit(&reconnection);

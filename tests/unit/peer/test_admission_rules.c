@@ -13,7 +13,7 @@
 struct asked {
     const char *what;
     const char *user, *scope;       /* user NULL: no token */
-    bool is_reconnection;
+    enum join_credential by;
     const char *workspace, *client;
     const char *text;               /* the refusal; NULL: admitted to */
     const char *joined;
@@ -21,68 +21,69 @@ struct asked {
 };
 
 static const struct asked table[] = {
-    {"nobody asks for nothing", NULL, NULL, false, NULL, "c1", NULL, "ws-user-anonymouz-", PERMISSION_ADMIN},
-    {"a user at home", "bob", "ws:ws-user-bob#a", false, NULL, "c1", NULL, "ws-user-bob", PERMISSION_ADMIN},
-    {"a user in a granted workspace", "bob", "ws:ws-b#r", false, "ws-b", "c1", NULL, "ws-b", PERMISSION_READ},
-    {"an owner without a grant", "bob", "", false, "ws-a", "c1", NULL, "ws-a", PERMISSION_ADMIN},
-    {"a weaker grant is kept", "bob", "ws:ws-a#r", false, "ws-a", "c1", NULL, "ws-a", PERMISSION_READ},
-    {"all workspaces", "bob", "ws:*#rw", false, "ws-b", "c1", NULL, "ws-b", PERMISSION_READ_WRITE},
-    {"a bound token leads home", "bob", "ws:ws-b#rw wid:ws-b", false, NULL, "c1", NULL, "ws-b", PERMISSION_READ_WRITE},
-    {"a bound token where it says", "bob", "ws:ws-b#rw wid:ws-b", false, "ws-b", "c1", NULL, "ws-b", PERMISSION_READ_WRITE},
-    {"public becomes the token's own", "bob", "ws:ws-user-bob#a", false, "public", "c1", NULL, "ws-user-bob", PERMISSION_ADMIN},
-    {"public, said by the token", "bob", "ws:public#r wid:public", false, "public", "c1", NULL, "public", PERMISSION_READ},
-    {"the client of the token", "bob", "ws:ws-b#rw cid:c1", false, "ws-b", "c1", NULL, "ws-b", PERMISSION_READ_WRITE},
-    {"coming back", "bob", "ws:ws-b#rw wid:ws-b cid:c1", true, NULL, "c1", NULL, "ws-b", PERMISSION_READ_WRITE},
-    {"coming back, said twice", "bob", "ws:ws-b#rw wid:ws-b cid:c1", true, "ws-b", "c1", NULL, "ws-b", PERMISSION_READ_WRITE},
+    {"nobody asks for nothing", NULL, NULL, JOIN_BY_NOTHING, NULL, "c1", NULL, "ws-user-anonymouz-", PERMISSION_ADMIN},
+    {"a user at home", "bob", "ws:ws-user-bob#a", JOIN_BY_TOKEN, NULL, "c1", NULL, "ws-user-bob", PERMISSION_ADMIN},
+    {"a user in a granted workspace", "bob", "ws:ws-b#r", JOIN_BY_TOKEN, "ws-b", "c1", NULL, "ws-b", PERMISSION_READ},
+    {"an owner without a grant", "bob", "", JOIN_BY_TOKEN, "ws-a", "c1", NULL, "ws-a", PERMISSION_ADMIN},
+    {"a weaker grant is kept", "bob", "ws:ws-a#r", JOIN_BY_TOKEN, "ws-a", "c1", NULL, "ws-a", PERMISSION_READ},
+    {"all workspaces", "bob", "ws:*#rw", JOIN_BY_TOKEN, "ws-b", "c1", NULL, "ws-b", PERMISSION_READ_WRITE},
+    {"a bound token leads home", "bob", "ws:ws-b#rw wid:ws-b", JOIN_BY_TOKEN, NULL, "c1", NULL, "ws-b", PERMISSION_READ_WRITE},
+    {"a bound token where it says", "bob", "ws:ws-b#rw wid:ws-b", JOIN_BY_TOKEN, "ws-b", "c1", NULL, "ws-b", PERMISSION_READ_WRITE},
+    {"public becomes the token's own", "bob", "ws:ws-user-bob#a", JOIN_BY_TOKEN, "public", "c1", NULL, "ws-user-bob", PERMISSION_ADMIN},
+    {"public, said by the token", "bob", "ws:public#r wid:public", JOIN_BY_TOKEN, "public", "c1", NULL, "public", PERMISSION_READ},
+    {"the client of the token", "bob", "ws:ws-b#rw cid:c1", JOIN_BY_TOKEN, "ws-b", "c1", NULL, "ws-b", PERMISSION_READ_WRITE},
+    {"coming back", "bob", "ws:ws-b#rw wid:ws-b cid:c1", JOIN_BY_RECONNECTION, NULL, "c1", NULL, "ws-b", PERMISSION_READ_WRITE},
+    {"coming back, said twice", "bob", "ws:ws-b#rw wid:ws-b cid:c1", JOIN_BY_RECONNECTION, "ws-b", "c1", NULL, "ws-b", PERMISSION_READ_WRITE},
 
-    {"a bound token elsewhere", "bob", "ws:ws-a#a wid:ws-a", false, "ws-b", "c1",
+    {"a bound token elsewhere", "bob", "ws:ws-a#a wid:ws-a", JOIN_BY_TOKEN, "ws-b", "c1",
      FAU "Current workspace encoded in the token (ws-a) does not match the specified workspace (ws-b)", NULL, 0},
-    {"another client", "bob", "ws:ws-b#rw cid:dup2", false, "ws-b", "c1",
+    {"another client", "bob", "ws:ws-b#rw cid:dup2", JOIN_BY_TOKEN, "ws-b", "c1",
      FAU "Client id mismatch: this token is restricted to client with client_id='dup2'", NULL, 0},
-    {"a special token", "bob", "ws:ws-b#rw files:read", false, "ws-b", "c1",
+    {"a special token", "bob", "ws:ws-b#rw files:read", JOIN_BY_TOKEN, "ws-b", "c1",
      FAU "Specialized token with scopes [files:read] cannot be used for general workspace access. This token can only be used for its "
          "intended purpose.", NULL, 0},
-    {"a special token coming back", "bob", "ws:ws-b#rw wid:ws-b cid:c1 a:b c:d", true, NULL, "c1",
+    {"a special token coming back", "bob", "ws:ws-b#rw wid:ws-b cid:c1 a:b c:d", JOIN_BY_RECONNECTION, NULL, "c1",
      FAU "Specialized token with scopes [a:b, c:d] cannot be used for general workspace access. This token can only be used for its "
          "intended purpose.", NULL, 0},
-    {"coming back as another", "bob", "ws:ws-b#rw wid:ws-b cid:c2", true, NULL, "c1", FAU "Client id mismatch, disconnecting", NULL, 0},
-    {"coming back elsewhere", "bob", "ws:ws-b#rw wid:ws-b cid:c1", true, "ws-a", "c1",
+    {"coming back as another", "bob", "ws:ws-b#rw wid:ws-b cid:c2", JOIN_BY_RECONNECTION, NULL, "c1", FAU "Client id mismatch, disconnecting", NULL, 0},
+    {"coming back elsewhere", "bob", "ws:ws-b#rw wid:ws-b cid:c1", JOIN_BY_RECONNECTION, "ws-a", "c1",
      FAU "Invalid scope, workspace mismatch: ws-a != ws-b", NULL, 0},
-    {"coming back to nowhere", "bob", "ws:ws-b#rw cid:c1", true, NULL, "c1", FAU "Invalid scope, current_workspace is required", NULL, 0},
-    {"coming back as nobody", "bob", "ws:ws-b#rw wid:ws-b", true, NULL, "c1", FAU "Invalid scope, current_workspace is required", NULL, 0},
-    {"nobody in a workspace of others", NULL, NULL, false, "ws-a", "c1", FEC "Permission denied for workspace: ws-a", NULL, 0},
-    {"nobody in public", NULL, NULL, false, "public", "c1", FEC "Permission denied for workspace: public", NULL, 0},
-    {"nobody in ws-anonymous", NULL, NULL, false, "ws-anonymous", "c1", FEC "Permission denied for workspace: ws-anonymous", NULL, 0},
-    {"nobody in nowhere", NULL, NULL, false, "ws-none", "c1", FEC "'Workspace ws-none does not exist or is not accessible'", NULL, 0},
-    {"nobody in the home of somebody", NULL, NULL, false, "ws-user-bob", "c1",
+    {"coming back to nowhere", "bob", "ws:ws-b#rw cid:c1", JOIN_BY_RECONNECTION, NULL, "c1", FAU "Invalid scope, current_workspace is required", NULL, 0},
+    {"coming back as nobody", "bob", "ws:ws-b#rw wid:ws-b", JOIN_BY_RECONNECTION, NULL, "c1", FAU "Invalid scope, current_workspace is required", NULL, 0},
+    {"nobody in a workspace of others", NULL, NULL, JOIN_BY_NOTHING, "ws-a", "c1", FEC "Permission denied for workspace: ws-a", NULL, 0},
+    {"nobody in public", NULL, NULL, JOIN_BY_NOTHING, "public", "c1", FEC "Permission denied for workspace: public", NULL, 0},
+    {"nobody in ws-anonymous", NULL, NULL, JOIN_BY_NOTHING, "ws-anonymous", "c1", FEC "Permission denied for workspace: ws-anonymous", NULL, 0},
+    {"nobody in nowhere", NULL, NULL, JOIN_BY_NOTHING, "ws-none", "c1", FEC "'Workspace ws-none does not exist or is not accessible'", NULL, 0},
+    {"nobody in the home of somebody", NULL, NULL, JOIN_BY_NOTHING, "ws-user-bob", "c1",
      FEC "'Workspace ws-user-bob does not exist or is not accessible'", NULL, 0},
-    {"nobody in the home of another nobody", NULL, NULL, false, "ws-user-anonymouz-other", "c1",
+    {"nobody in the home of another nobody", NULL, NULL, JOIN_BY_NOTHING, "ws-user-anonymouz-other", "c1",
      FEC "Permission denied for workspace: ws-user-anonymouz-other", NULL, 0},
-    {"any workspace", "bob", "ws:*#a", false, "*", "c1", FEC "Dynamic workspace is not allowed for this endpoint", NULL, 0},
-    {"a user without a grant", "bob", "ws:ws-user-bob#a", false, "ws-b", "c1", FEC "Permission denied for workspace: ws-b", NULL, 0},
-    {"no client id", NULL, NULL, false, NULL, "", FEC "Failed to authenticate user to workspace: ws-user-anonymouz-", NULL, 0},
-    {"a slash", "bob", "", false, "ws-a", "a/b", FEC "Invalid client id: a/b", NULL, 0},
-    {"a colon", "bob", "", false, "ws-a", "a:b", FEC "Invalid client id: a:b", NULL, 0},
-    {"an at sign", "bob", "", false, "ws-a", "a@b", FEC "Invalid client id: a@b", NULL, 0},
-    {"an asterisk", "bob", "", false, "ws-a", "*", FEC "Invalid client id: *", NULL, 0},
-    {"a blank", "bob", "", false, "ws-a", "a b", FEC "Invalid client id: a b", NULL, 0},
-    {"a hosted client's name elsewhere", "bob", "ws:ws-user-bob#a", false, NULL, "manager-x", NULL, "ws-user-bob", PERMISSION_ADMIN},
-    {"the manager's name at its home", "bob", "ws:public#a wid:public", false, "public", "manager-x", FEC "Invalid client id: manager-x",
+    {"any workspace", "bob", "ws:*#a", JOIN_BY_TOKEN, "*", "c1", FEC "Dynamic workspace is not allowed for this endpoint", NULL, 0},
+    {"a user without a grant", "bob", "ws:ws-user-bob#a", JOIN_BY_TOKEN, "ws-b", "c1", FEC "Permission denied for workspace: ws-b", NULL, 0},
+    {"no client id", NULL, NULL, JOIN_BY_NOTHING, NULL, "", FEC "Failed to authenticate user to workspace: ws-user-anonymouz-", NULL, 0},
+    {"a slash", "bob", "", JOIN_BY_TOKEN, "ws-a", "a/b", FEC "Invalid client id: a/b", NULL, 0},
+    {"a colon", "bob", "", JOIN_BY_TOKEN, "ws-a", "a:b", FEC "Invalid client id: a:b", NULL, 0},
+    {"an at sign", "bob", "", JOIN_BY_TOKEN, "ws-a", "a@b", FEC "Invalid client id: a@b", NULL, 0},
+    {"an asterisk", "bob", "", JOIN_BY_TOKEN, "ws-a", "*", FEC "Invalid client id: *", NULL, 0},
+    {"a blank", "bob", "", JOIN_BY_TOKEN, "ws-a", "a b", FEC "Invalid client id: a b", NULL, 0},
+    {"a hosted client's name elsewhere", "bob", "ws:ws-user-bob#a", JOIN_BY_TOKEN, NULL, "manager-x", NULL, "ws-user-bob", PERMISSION_ADMIN},
+    {"the manager's name at its home", "bob", "ws:public#a wid:public", JOIN_BY_TOKEN, "public", "manager-x", FEC "Invalid client id: manager-x",
      NULL, 0},
 };
 
 static struct join *make_join(struct kit *k, const struct asked *a)
 {
-    struct join *j = join_new(k->hub.process, slice_of(a->client), a->workspace ? slice_of(a->workspace) : (struct slice){NULL, 0});
+    struct join *j = join_new(JOIN_CLIENT, k->hub.process, slice_of(a->client), a->workspace ? slice_of(a->workspace) : (struct slice){NULL, 0});
 
     CHECK(j != NULL);
-    j->hub = &k->hub;
-    j->asker = k->t.loop;
-    j->user = a->user ? kit_user(a->user, a->scope) : user_new_anonymous(a->client);
-    j->has_token = a->user != NULL;
-    j->has_workspace_claim = a->user && j->user->scope.current_workspace;
-    j->has_client_claim = a->user && j->user->scope.client_id;
-    j->is_reconnection = a->is_reconnection;
+    j->ask.hub = &k->hub;
+    j->ask.asker = k->t.loop;
+    j->ask.user = a->user ? kit_user(a->user, a->scope) : user_new_anonymous(a->client);
+    j->ask.by = a->by;
+    if (a->user) {
+        j->ask.bound_workspace = j->ask.user->scope.current_workspace;
+        j->ask.bound_client = j->ask.user->scope.client_id;
+    }
     return j;
 }
 
@@ -109,13 +110,13 @@ static void check(struct kit *k, const struct asked *a)
     bool is_in = admission_check(&k->hub, j, &w);
     unsigned code = !a->text ? 0 : strstr(a->text, "Invalid client id") ? 1008 : 1001;
 
-    if (is_in != !a->text || j->close_code != code)
-        check_fail(__FILE__, __LINE__, "%s: code %u, %s", a->what, j->close_code, j->text);
-    if (is_in && (!starts(w->id, a->joined) || strcmp(j->workspace_id, w->id) != 0 || j->permission != a->permission ||
-                  user_permission(j->joined, slice_of(w->id)) < a->permission || strcmp(j->joined->scope.client_id, a->client) != 0))
-        check_fail(__FILE__, __LINE__, "%s: in %s with %d", a->what, w->id, (int)j->permission);
-    if (!is_in && !starts(j->text, a->text))
-        check_fail(__FILE__, __LINE__, "%s: %s", a->what, j->text);
+    if (is_in != !a->text || j->answer.close_code != code)
+        check_fail(__FILE__, __LINE__, "%s: code %u, %s", a->what, j->answer.close_code, j->answer.text);
+    if (is_in && (!starts(w->id, a->joined) || strcmp(j->answer.workspace, w->id) != 0 || j->answer.permission != a->permission ||
+                  user_permission(j->answer.user, slice_of(w->id)) < a->permission || strcmp(j->answer.user->scope.client_id, a->client) != 0))
+        check_fail(__FILE__, __LINE__, "%s: in %s with %d", a->what, w->id, (int)j->answer.permission);
+    if (!is_in && !starts(j->answer.text, a->text))
+        check_fail(__FILE__, __LINE__, "%s: %s", a->what, j->answer.text);
     if (!is_in && k->hub.registry.workspaces.n_entries != n_before)
         check_fail(__FILE__, __LINE__, "%s: the refused one has left a workspace behind", a->what);
     join_free(j);
@@ -136,7 +137,7 @@ CASE(every_rule_and_its_text)
 CASE(a_client_id_has_at_most_255_bytes)
 {
     char id[257];
-    struct asked a = {"long", "bob", "", false, "ws-a", id, NULL, "ws-a", PERMISSION_ADMIN};
+    struct asked a = {"long", "bob", "", JOIN_BY_TOKEN, "ws-a", id, NULL, "ws-a", PERMISSION_ADMIN};
     struct kit k;
 
     memset(id, 'x', sizeof(id));
@@ -153,13 +154,13 @@ CASE(a_client_id_has_at_most_255_bytes)
 
 CASE(a_request_over_http_leaves_no_workspace_behind)
 {
-    const struct asked a = {"http", "bob", "ws:ws-user-bob#a", false, "ws-user-anonymouz-other", NULL, NULL, NULL, 0};
+    const struct asked a = {"http", "bob", "ws:ws-user-bob#a", JOIN_BY_TOKEN, "ws-user-anonymouz-other", NULL, NULL, NULL, 0};
     struct workspace *w;
     struct kit k;
 
     kit_init(&k, 1);
     struct join *j = make_join(&k, &a);
-    j->is_http = true;
+    j->kind = JOIN_REQUEST;
     CHECK(admission_check(&k.hub, j, &w));
     CHECK_TEXT(w->id, "ws-user-bob");
     CHECK(workspace_find(&k.hub.registry, SLICE_LIT("ws-user-anonymouz-other")) == NULL);
@@ -169,14 +170,14 @@ CASE(a_request_over_http_leaves_no_workspace_behind)
 
 CASE(a_refused_one_does_not_put_off_the_unloading)
 {
-    const struct asked a = {"grace", NULL, NULL, false, "ws-user-anonymouz-old", "c1", NULL, NULL, 0};
+    const struct asked a = {"grace", NULL, NULL, JOIN_BY_NOTHING, "ws-user-anonymouz-old", "c1", NULL, NULL, 0};
     struct kit k;
     struct workspace *w;
 
     kit_init(&k, 1);
     k.t.config.workspace_unload_grace_period_ms = 60;
     struct join *j = make_join(&k, &a);
-    CHECK_INT(lodging_open(&k.hub, slice_of(a.workspace), j->user, &j->address, &w), LODGING_OK);
+    CHECK_INT(lodging_open(&k.hub, slice_of(a.workspace), j->ask.user, &j->ask.address, &w), LODGING_OK);
     lodging_left(&k.hub, w);
     CHECK(!admission_check(&k.hub, j, &w));
     TURNS_UNTIL(&k.t, workspace_find(&k.hub.registry, slice_of(a.workspace)) == NULL);
@@ -186,28 +187,28 @@ CASE(a_refused_one_does_not_put_off_the_unloading)
 
 CASE(a_revoked_token_is_refused)
 {
-    const struct asked a = {"revoked", "bob", "ws:ws-a#a", false, "ws-a", "c1", NULL, NULL, 0};
+    const struct asked a = {"revoked", "bob", "ws:ws-a#a", JOIN_BY_TOKEN, "ws-a", "c1", NULL, NULL, 0};
     struct workspace *w;
     struct kit k;
 
     kit_init(&k, 1);
     kit_workspace(&k, "ws-a", "bob");
     struct join *j = make_join(&k, &a);
-    lineage_add(&j->user->lineage, (const uint8_t[32]){7});
+    lineage_add(&j->ask.user->lineage, (const uint8_t[32]){7});
     int64_t later = clock_wall_ms() / 1000 + 1000;
     revocation_add(k.hub.revocations,
                    &(struct revocation){(const uint8_t[32]){7}, later, later, SLICE_LIT("user:bob")},
                    &(struct revocation_limits){10, 10, 10}, NULL, NULL);
     CHECK(!admission_check(&k.hub, j, &w));
-    CHECK_TEXT(j->text, FAU "Token has been revoked");
-    CHECK_INT(j->outcome, JOIN_TOKEN_ERROR);
+    CHECK_TEXT(j->answer.text, FAU "Token has been revoked");
+    CHECK_INT(j->answer.outcome, JOIN_TOKEN_ERROR);
     join_free(j);
     kit_deinit(&k);
 }
 
 CASE(limits_name_who_has_reached_them)
 {
-    const struct asked a = {"limits", "bob", "", false, "ws-a", "c1", NULL, NULL, 0};
+    const struct asked a = {"limits", "bob", "", JOIN_BY_TOKEN, "ws-a", "c1", NULL, NULL, 0};
     struct kit k;
 
     kit_init(&k, 1);
@@ -215,27 +216,27 @@ CASE(limits_name_who_has_reached_them)
     k.t.config.max_clients_per_workspace = 3;
     struct workspace *w = kit_workspace(&k, "ws-a", "bob");
     struct join *j = make_join(&k, &a);
-    struct account *seats[2] = {hub_seat_take(&k.hub, w, j->user, &j->address), NULL};
+    struct account *seats[2] = {hub_seat_take(&k.hub, w, j->ask.user, &j->ask.address), NULL};
     CHECK(admission_check_limits(&k.hub, j, w, NULL));
-    seats[1] = hub_seat_take(&k.hub, w, j->user, &j->address);
+    seats[1] = hub_seat_take(&k.hub, w, j->ask.user, &j->ask.address);
     CHECK(!admission_check_limits(&k.hub, j, w, NULL));
-    CHECK_INT(j->close_code, 1008);
-    CHECK_TEXT(j->text, "Connection limit exceeded: user bob has 2/2 connections");
+    CHECK_INT(j->answer.close_code, 1008);
+    CHECK_TEXT(j->answer.text, "Connection limit exceeded: user bob has 2/2 connections");
     w->n_clients = 1;
     struct user *eve = kit_user("eve", "");
-    struct client own = {.user = j->user}, foreign = {.user = eve};
+    struct client own = {.user = j->ask.user}, foreign = {.user = eve};
     CHECK(admission_check_limits(&k.hub, j, w, &own));      /* who replaces an own connection adds none */
     CHECK(!admission_check_limits(&k.hub, j, w, &foreign));
     k.t.config.max_connections_per_user = 0;
     w->n_clients = 3;
     CHECK(!admission_check_limits(&k.hub, j, w, NULL));
-    CHECK_TEXT(j->text, "Connection limit exceeded: workspace ws-a has 3/3 clients");
+    CHECK_TEXT(j->answer.text, "Connection limit exceeded: workspace ws-a has 3/3 clients");
     CHECK(admission_check_limits(&k.hub, j, w, &own));
     k.t.config.max_clients_per_workspace = 0;
     CHECK(admission_check_limits(&k.hub, j, w, NULL));
     w->n_clients = 0;
     for (int i = 0; i < 2; i++) {
-        hub_seat_leave(&k.hub, j->user);
+        hub_seat_leave(&k.hub, j->ask.user);
         account_unref(seats[i]);
     }
     user_unref(eve);
@@ -246,7 +247,7 @@ CASE(limits_name_who_has_reached_them)
 /* req: D-11 */
 CASE(who_is_blocked_stays_out_by_name_and_by_address)
 {
-    const struct asked a = {"blocked", "child", "", false, "ws-a", "c1", NULL, NULL, 0};
+    const struct asked a = {"blocked", "child", "", JOIN_BY_TOKEN, "ws-a", "c1", NULL, NULL, 0};
     struct block user = {.kind = BLOCK_USER, .subject = SLICE_LIT("bob"), .reason = SLICE_LIT("spam")};
     struct block there = {.kind = BLOCK_ADDRESS, .subject = SLICE_LIT("192.0.2.7"), .reason = SLICE_LIT("noise")};
     struct workspace *w = NULL;
@@ -255,22 +256,22 @@ CASE(who_is_blocked_stays_out_by_name_and_by_address)
 
     kit_init(&k, 1);
     struct join *j = make_join(&k, &a);
-    j->user->parent = mem_copy("bob", 3);
+    j->ask.user->parent = mem_copy("bob", 3);
     CHECK(block_add(k.hub.blocks, &user, 10, on_blocked, &kept));
     CHECK(!admission_check(&k.hub, j, &w));
-    CHECK_TEXT(j->text, "User is blocked: spam");
-    CHECK_INT(j->close_code, 1008);
-    CHECK_INT(j->outcome, JOIN_BLOCKED);
+    CHECK_TEXT(j->answer.text, "User is blocked: spam");
+    CHECK_INT(j->answer.close_code, 1008);
+    CHECK_INT(j->answer.outcome, JOIN_BLOCKED);
     TURNS_UNTIL(&k.t, kept.is_kept);
     kept.is_kept = false;
     CHECK(block_add(k.hub.blocks, &there, 10, on_blocked, &kept));
-    CHECK(ip_parse("192.0.2.7", &j->address));
+    CHECK(ip_parse("192.0.2.7", &j->ask.address));
     CHECK(!admission_check(&k.hub, j, &w));
-    CHECK_TEXT(j->text, "IP is blocked: noise");
-    user_unref(j->user);
-    j->user = user_new_root("ws-user-root");
-    j->workspace = held_free(j->workspace);
-    j->close_code = 0;
+    CHECK_TEXT(j->answer.text, "IP is blocked: noise");
+    user_unref(j->ask.user);
+    j->ask.user = user_new_root("ws-user-root");
+    j->ask.workspace = held_free(j->ask.workspace);
+    j->answer.close_code = 0;
     CHECK(admission_check(&k.hub, j, &w));      /* who can lift a block is kept out by none */
     TURNS_UNTIL(&k.t, kept.is_kept);
     join_free(j);
@@ -279,7 +280,7 @@ CASE(who_is_blocked_stays_out_by_name_and_by_address)
 
 CASE(an_address_has_a_limit_but_not_a_proxy)
 {
-    const struct asked a = {"limits", "bob", "", false, "ws-a", "c1", NULL, NULL, 0};
+    const struct asked a = {"limits", "bob", "", JOIN_BY_TOKEN, "ws-a", "c1", NULL, NULL, 0};
     struct config_cidr proxies = {.n_bits = 128};
     struct kit k;
 
@@ -287,19 +288,19 @@ CASE(an_address_has_a_limit_but_not_a_proxy)
     k.t.config.max_connections_per_address = 2;
     struct workspace *w = kit_workspace(&k, "ws-a", "bob");
     struct join *j = make_join(&k, &a);
-    CHECK(ip_parse("192.0.2.7", &j->address));
-    hub_address_take(&k.hub, &j->address);
+    CHECK(ip_parse("192.0.2.7", &j->ask.address));
+    hub_address_take(&k.hub, &j->ask.address);
     CHECK(admission_check_limits(&k.hub, j, w, NULL));
-    hub_address_take(&k.hub, &j->address);
+    hub_address_take(&k.hub, &j->ask.address);
     CHECK(!admission_check_limits(&k.hub, j, w, NULL));
-    CHECK_TEXT(j->text, "Connection limit exceeded: address 192.0.2.7 has 2/2 connections");
-    proxies.address = j->address;
+    CHECK_TEXT(j->answer.text, "Connection limit exceeded: address 192.0.2.7 has 2/2 connections");
+    proxies.address = j->ask.address;
     k.t.config.trusted_proxies.items = &proxies;
     k.t.config.trusted_proxies.n_items = 1;
     CHECK(admission_check_limits(&k.hub, j, w, NULL));
-    hub_address_leave(&k.hub, &j->address);
-    hub_address_leave(&k.hub, &j->address);
-    CHECK_INT(hub_address_connections(&k.hub, &j->address), 0);
+    hub_address_leave(&k.hub, &j->ask.address);
+    hub_address_leave(&k.hub, &j->ask.address);
+    CHECK_INT(hub_address_connections(&k.hub, &j->ask.address), 0);
     k.t.config.trusted_proxies.n_items = 0;
     join_free(j);
     kit_deinit(&k);
@@ -313,8 +314,8 @@ CASE(a_long_refusal_is_cut_between_characters)
     for (int i = 0; i < 600; i++)
         strcat(text, "\xe2\x82\xac");
     CHECK(!join_refuse(&j, 1001, JOIN_REFUSED, RULE_CLIENT_ID, "%s", text));
-    CHECK(slice_is_utf8(slice_of(j.text)));
-    CHECK(strlen(j.text) > ADMISSION_TEXT_MAX - 5);
+    CHECK(slice_is_utf8(slice_of(j.answer.text)));
+    CHECK(strlen(j.answer.text) > ADMISSION_TEXT_MAX - 5);
 }
 
 CASES(RUN(every_rule_and_its_text), RUN(a_client_id_has_at_most_255_bytes),

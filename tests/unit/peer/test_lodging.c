@@ -130,10 +130,10 @@ struct refusals {
 
 static void on_refused(struct join *j)
 {
-    ++((struct refusals *)j->arg)->n;
-    CHECK_INT(j->close_code, HYPHA_CLOSE_GOING_AWAY);
-    CHECK_INT(j->outcome, JOIN_LIMITED);
-    CHECK_TEXT(j->text, "Server is shutting down");
+    ++((struct refusals *)j->ask.arg)->n;
+    CHECK_INT(j->answer.close_code, HYPHA_CLOSE_GOING_AWAY);
+    CHECK_INT(j->answer.outcome, JOIN_LIMITED);
+    CHECK_TEXT(j->answer.text, "Server is shutting down");
     join_free(j);
 }
 
@@ -154,16 +154,15 @@ CASE(a_hub_that_closes_lets_nobody_in_and_starts_no_timer)
     lodging_visited(&k.hub, w);
     CHECK(!timer_is_running(&w->unload));
     for (int is_http = 0; is_http < 2; is_http++) {
-        struct join *j = join_new(k.hub.process, SLICE_LIT("c"), (struct slice){NULL, 0});
+        struct join *j = join_new(is_http ? JOIN_REQUEST : JOIN_CLIENT, k.hub.process, SLICE_LIT("c"), (struct slice){NULL, 0});
         CHECK(j != NULL);
-        j->hub = &k.hub;
-        j->asker = k.t.loop;
-        j->user = user_new_anonymous("c");
-        j->is_http = is_http;
-        j->lease = &lease;
-        j->lease_end = on_lease_end;
-        j->on_answer = on_refused;
-        j->arg = &refusals;
+        j->ask.hub = &k.hub;
+        j->ask.asker = k.t.loop;
+        j->ask.user = user_new_anonymous("c");
+        j->ask.lease = &lease;
+        j->ask.lease_end = on_lease_end;
+        j->ask.on_answer = on_refused;
+        j->ask.arg = &refusals;
         admission_ask(j);
     }
     TURNS_UNTIL(&k.t, refusals.n == 2);
