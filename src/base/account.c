@@ -196,6 +196,18 @@ int account_charge(struct account *a, size_t n_bytes)
     return ACCOUNT_OK;
 }
 
+static void add_total(struct account *a, size_t n_bytes)
+{
+    for (; a; a = a->parent)
+        atomic_fetch_add_explicit(&a->total_bytes, n_bytes, memory_order_relaxed);
+}
+
+void account_charge_always(struct account *a, size_t n_bytes)
+{
+    ASSERT(!a->is_leaf);
+    add_total(a, n_bytes);
+}
+
 void account_settle(struct account *a)
 {
     size_t total = atomic_load_explicit(&a->total_bytes, memory_order_relaxed);
@@ -264,8 +276,7 @@ void account_keep_always(struct account *a, size_t n_bytes)
 {
     if (a && a->is_leaf)
         a->granted_bytes += n_bytes;
-    for (struct account *at = a; at; at = at->parent)
-        atomic_fetch_add_explicit(&at->total_bytes, n_bytes, memory_order_relaxed);
+    add_total(a, n_bytes);
     add_kept(a, n_bytes);
 }
 

@@ -54,6 +54,8 @@ struct account *account_unref(struct account *a);                           /* r
 struct account *account_shared(struct account *a);
 /* A leaf: from the one thread that charges it. Others: any thread. */
 MUST_CHECK NONNULL(1) int account_charge(struct account *a, size_t n_bytes);  /* ACCOUNT_OK, ACCOUNT_FULL */
+/* Never refused, and counted all the same: what comes with something that has been charged for. Not a leaf. Any thread. */
+NONNULL(1) void account_charge_always(struct account *a, size_t n_bytes);
 void account_settle(struct account *a);                                     /* a leaf: gives unused grants back; call when idle */
 /* Any thread, and not before the matching charge. */
 NONNULL(1) void account_release(struct account *a, size_t n_bytes);

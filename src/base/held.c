@@ -87,6 +87,16 @@ void *held_new(size_t n_bytes, struct account *account)
     return block ? memset(block, 0, n_bytes) : NULL;
 }
 
+void *held_new_always(size_t n_bytes, struct account *account)
+{
+    struct head *head = mem_new(sizeof(*head) + n_bytes);
+
+    account_charge_always(account, held_cost(n_bytes));
+    head->account = account_ref(account);
+    head->n_bytes = n_bytes & (SIZE_MAX >> 2);
+    return head + 1;
+}
+
 char *held_copy(const void *bytes, size_t n_bytes, struct account *account)
 {
     char *copy = n_bytes < SIZE_MAX ? held_resize(NULL, n_bytes + 1, account) : NULL;

@@ -11,6 +11,9 @@
 #include "base/assert.h"
 
 MUST_CHECK NONNULL(2) void *held_new(size_t n_bytes, struct account *account);      /* zeroed */
+/* The same, never refused by the account, which is over its cap rather: for the record of something that has been charged for and can
+ * no longer be refused. Not a leaf's. */
+NONNULL(2) void *held_new_always(size_t n_bytes, struct account *account);
 /* As realloc: on NULL the old block is untouched. old may be NULL, else it was charged to this account. What is added is not
  * zeroed. */
 MUST_CHECK NONNULL(3) void *held_resize(void *old, size_t n_bytes, struct account *account);

@@ -48,6 +48,7 @@ struct join *join_free(struct join *j)
         user_unref(j->ask.user);
         user_unref(j->answer.user);
         account_unref(j->answer.account);
+        account_unref(j->answer.of_workspace);
         meter_unref(j->answer.meter);
         mem_free(j->answer.hears);
         mem_free(j->imagined);
@@ -127,6 +128,7 @@ static void admit(struct hub *h, struct join *j, struct workspace *w)
     struct handle replaced;
 
     j->answer.account = hub_seat_take(h, w, j->answer.user, &j->ask.address);
+    j->answer.of_workspace = account_ref(w->account);
     struct client *c = client_add(&h->registry, w, slice_of(j->ask.client_id), j->answer.user, j->ask.handle, false);
     client_pay(c, j->answer.account);
     hub_client_join(h, c);

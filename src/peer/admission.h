@@ -55,6 +55,7 @@ struct join_answer {
     char *workspace;                /* owned: its id */
     struct user *user;              /* owned: with the scope of this connection */
     struct account *account;        /* owned reference: parent of the peer's account */
+    struct account *of_workspace;   /* owned reference: the workspace's; NULL over HTTP */
     struct meter *meter;            /* owned reference; NULL when it is not measured */
     uint64_t generation;
     char *hears;                    /* owned, hears_len bytes: the event types it heard before (peer/subscription.h) */

@@ -92,7 +92,7 @@ static void admitted(struct peer *p, struct join *j)
     p->state = PEER_OPEN;
     p->since_s = (uint32_t)(loop_now_ms(pl->loop) / 1000);
     peer_log_connected(p);
-    router_join(pl->router, &p->endpoint, p->workspace);
+    router_join(pl->router, &p->endpoint, p->workspace, j->answer.of_workspace);
     subscription_restore(p, slice_make(j->answer.hears, j->answer.hears_len));
     loop_count(pl->loop, p->via->open, 1);
     loop_count(pl->loop, p->via->established, 1);

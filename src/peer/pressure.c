@@ -1,4 +1,5 @@
-/* pressure: a peer's account says how many of its bytes are not delivered, whoever holds them. The loop looks at the held ones at
+/* pressure: a peer's account says how many of its bytes are not delivered, whoever holds them, and the router whether what it has
+ * broadcast still takes turns. The loop looks at the held ones at
  * the end of each turn, since what it delivers itself frees them there, and every few milliseconds for what other loops
  * deliver.
  *
@@ -26,13 +27,20 @@ static size_t undelivered(const struct peer *p)
     return used > arriving ? used - arriving : 0;
 }
 
+static bool is_behind(const struct peer *p, size_t bytes)
+{
+    struct slice address = {p->full_id, p->workspace.len + 1 + p->client_id.len};
+
+    return undelivered(p) > bytes || router_is_behind(p->pl->router, &p->endpoint, address);
+}
+
 static void look(struct peer_loop *pl)
 {
     size_t low = loop_config(pl->loop)->pressure_low_bytes;
 
     LIST_FOREACH(it, &pl->held) {
         struct peer *p = LIST_ENTRY(it, struct peer, held);
-        if (undelivered(p) > low)
+        if (is_behind(p, low))
             continue;
         list_unlink(it);
         p->is_held = false;
@@ -92,7 +100,7 @@ void pressure_check(struct peer *p)
     struct peer_loop *pl = p->pl;
 
     pressure_draw(p);
-    if (!p->is_held && undelivered(p) > loop_config(pl->loop)->pressure_high_bytes) {
+    if (!p->is_held && is_behind(p, loop_config(pl->loop)->pressure_high_bytes)) {
         p->is_held = true;
         list_link(&pl->held, &p->held);
         loop_count(pl->loop, METRIC_PRESSURE_STOPS, 1);

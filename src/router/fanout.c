@@ -1,18 +1,21 @@
 /* fanout: a broadcast is one mail and one reference per loop; each loop walks its own members. No delivery detaches a member: one
  * that is too slow to keep leaves when the turn ends.
  *
- * What finds no time stands in its membership's queue, the first with its place among the members. Who sent what stands there is
- * tallied, so that only a message to a member of that very workspace, while something waits there, is looked into for its sender. */
+ * What finds no time stands in its membership's queue, the first with its place among the members, whatever stands there already: its
+ * place is charged to whoever pays for the message, which has been taken from its sender and is not refused here. An event of the hub's is
+ * the workspace's while it waits, as it is its receivers' afterwards: over its cap its members' calls, which cause more of them, are
+ * refused. Who sent what stands there is tallied, so that only a message to a member of that very workspace, while something waits there, is looked into for its
+ * sender. */
 #include "router/fanout.h"
 
+#include "base/held.h"
 #include "base/memory.h"
 #include "loop/work.h"
 #include "wire/rpc_header.h"
 
 enum {
     AT_ONCE = 8,                /* members between two looks at the clock */
-    WAITING_MOST = 64           /* messages in one workspace; for each above it the first is delivered without a look, because who sends
-                                 * them is not held up by what an event takes while it waits (256 KB at most): nobody pays for that */
+    AHEAD_MOST = 64             /* messages of one sender that wait here before it is held back */
 };
 
 struct tally {                  /* how often something was counted */
@@ -22,6 +25,7 @@ struct tally {                  /* how often something was counted */
 
 struct membership {
     struct fanout *fanout;
+    struct account *account;    /* holds a reference: pays for what nobody has sent */
     struct list members;
     size_t n_members;
     struct map interests;       /* type -> struct tally of members that want it, owned */
@@ -31,11 +35,12 @@ struct membership {
     struct list *at;            /* who is next to get the first of them, or the head of members */
     uint32_t n_begun;           /* broadcasts that had to wait, since the first member joined */
     struct work work;
+    struct mail rest;           /* after the last member has left, in the place of work: a loop that has stopped reads its mail */
     size_t key_len;
     char key[];
 };
 
-struct fan {
+struct fan {                    /* held by who pays for the message, or else by the workspace */
     struct list link;
     struct msg *msg;            /* owns one reference */
     struct tally *sender;
@@ -46,7 +51,7 @@ struct fan {
     char type[];
 };
 
-struct fan_mail {
+struct fan_mail {               /* held by who pays for the message */
     struct mail mail;
     struct router *router;
     struct msg *msg;            /* owns one reference */
@@ -111,12 +116,15 @@ static struct fan *fan_first(struct membership *ms)
 /* Takes over the reference. */
 static struct fan *fan_add(struct membership *ms, struct msg *m, struct slice type)
 {
-    struct fan *fan = mem_new(sizeof(*fan) + type.len);
+    struct account *payer = m->receivers_pay ? ms->account : account_shared(m->account);
+    struct fan *fan = held_new_always(sizeof(*fan) + type.len, payer);
 
     *fan = (struct fan){.msg = m, .sender = tally_add(&ms->senders, fan_sender(m)), .type_len = type.len};
     memcpy(fan->type, type.ptr, type.len);
     list_init(&fan->link);
     list_link(&ms->waiting, &fan->link);
+    if (m->receivers_pay)
+        account_charge_always(ms->account, msg_cost(m));
     ms->n_waiting++;
     ms->fanout->n_waiting++;
     return fan;
@@ -128,8 +136,10 @@ static void fan_free(struct membership *ms, struct fan *fan)
     ms->n_waiting--;
     ms->fanout->n_waiting--;
     tally_drop(&ms->senders, fan->sender);
+    if (fan->msg->receivers_pay)
+        account_release(ms->account, msg_cost(fan->msg));
     msg_unref(fan->msg);
-    mem_free(fan);
+    held_free(fan);
     ms->at = ms->members.next;
 }
 
@@ -167,15 +177,6 @@ static bool fanout_step(struct work *w)
     return true;
 }
 
-static void fan_finish_first(struct membership *ms)
-{
-    struct fan *fan = fan_first(ms);
-
-    while (fan_step(ms, fan))
-        continue;
-    fan_free(ms, fan);
-}
-
 bool fanout_holds(struct endpoint *e, struct msg *m)
 {
     if (!e->member_key)
@@ -189,27 +190,61 @@ bool fanout_holds(struct endpoint *e, struct msg *m)
     return true;
 }
 
+bool fanout_is_behind(const struct fanout *f, const struct endpoint *e, struct slice address)
+{
+    if (!f->n_waiting || !e->member_key)
+        return false;
+    const struct membership *ms = CONTAINER_OF(e->member_key, struct membership, key);
+    const struct tally *t = ms->n_waiting > AHEAD_MOST ? map_find(&ms->senders, address) : NULL;
+    return t && t->n > AHEAD_MOST;
+}
+
 /* ---- members ---- */
 
+static void membership_free(struct membership *ms)
+{
+    ASSERT(ms->interests.n_entries == 0 && ms->senders.n_entries == 0);
+    map_deinit(&ms->interests);
+    map_deinit(&ms->senders);
+    account_unref(ms->account);
+    mem_free(ms);
+}
+
+/* Nobody is left: broadcasts end, and what was for one bounces. There is no later turn of a loop that stops. */
+static void run_rest(struct loop *self, struct mail *mail)
+{
+    struct membership *ms = CONTAINER_OF(mail, struct membership, rest);
+
+    for (unsigned n = 1; fanout_step(&ms->work); n++) {
+        if (n % AT_ONCE == 0 && loop_is_late(self) && !self->is_stopping) {
+            loop_post(self, self, &ms->rest);
+            return;
+        }
+    }
+    membership_free(ms);
+}
+
+/* Who comes after that joins another of the same name. */
 static void membership_release(struct fanout *f, struct membership *ms)
 {
     if (--ms->n_members)
         return;
-    while (ms->n_waiting)       /* nobody is left: broadcasts end, and what was for one bounces */
-        fan_finish_first(ms);
     work_stop(&ms->work);
-    ASSERT(ms->interests.n_entries == 0 && ms->senders.n_entries == 0);
-    map_deinit(&ms->interests);
-    map_deinit(&ms->senders);
     map_take(&f->workspaces, slice_make(ms->key, ms->key_len));
-    mem_free(ms);
+    if (!ms->n_waiting) {
+        membership_free(ms);
+        return;
+    }
+    ms->rest.run = run_rest;
+    loop_post(f->loop, f->loop, &ms->rest);
 }
 
-static struct membership *membership_new(struct fanout *f, struct slice workspace)
+static struct membership *membership_new(struct fanout *f, struct slice workspace, struct account *account)
 {
     struct membership *ms = mem_new(sizeof(*ms) + workspace.len);
 
     ms->fanout = f;
+    ms->account = account_ref(account);
     ms->key_len = workspace.len;
     memcpy(ms->key, workspace.ptr, workspace.len);
     list_init(&ms->members);
@@ -223,12 +258,12 @@ static struct membership *membership_new(struct fanout *f, struct slice workspac
     return ms;
 }
 
-void fanout_join(struct fanout *f, struct endpoint *e, struct slice workspace)
+void fanout_join(struct fanout *f, struct endpoint *e, struct slice workspace, struct account *account)
 {
     fanout_leave(f, e);
     struct membership *ms = map_find(&f->workspaces, workspace);
     if (!ms)
-        ms = membership_new(f, workspace);
+        ms = membership_new(f, workspace, account);
     list_link(&ms->members, &e->member);
     ms->n_members++;
     e->member_key = ms->key;
@@ -268,8 +303,6 @@ static void fan_wait(struct membership *ms, struct list *at, struct slice type, 
     fan->number = ++ms->n_begun;
     if (ms->n_waiting == 1)
         ms->at = at;
-    if (ms->n_waiting > WAITING_MOST)
-        fan_finish_first(ms);
     work_start_later(&ms->work);
 }
 
@@ -300,7 +333,7 @@ static void run_fan(struct loop *self, struct mail *mail)
     deliver_here(fm->router, self, slice_make(fm->texts, fm->workspace_len),
                  slice_make(fm->texts + fm->workspace_len, fm->type_len), fm->msg);
     msg_unref(fm->msg);
-    mem_free(fm);
+    held_free(fm);
 }
 
 void router_broadcast(struct router *r, struct loop *self, struct slice workspace, struct slice type, struct msg *m)
@@ -311,7 +344,7 @@ void router_broadcast(struct router *r, struct loop *self, struct slice workspac
     for (unsigned i = 0; i < loops->n_loops; i++) {
         if (i == self->index)
             continue;
-        struct fan_mail *fm = mem_new(sizeof(*fm) + workspace.len + type.len);
+        struct fan_mail *fm = held_new_always(sizeof(*fm) + workspace.len + type.len, account_shared(m->account));
         *fm = (struct fan_mail){{NULL, run_fan}, r, msg_ref(m), workspace.len, type.len};
         memcpy(fm->texts, workspace.ptr, workspace.len);
         memcpy(fm->texts + workspace.len, type.ptr, type.len);

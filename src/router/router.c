@@ -81,10 +81,15 @@ void router_detach(struct router *r, struct endpoint *e)
     fanout_leave(router_fanout(r, e->loop), e);
 }
 
-void router_join(struct router *r, struct endpoint *e, struct slice workspace)
+void router_join(struct router *r, struct endpoint *e, struct slice workspace, struct account *account)
 {
     LOOP_ASSERT(e->loop);
-    fanout_join(router_fanout(r, e->loop), e, workspace);
+    fanout_join(router_fanout(r, e->loop), e, workspace, account);
+}
+
+bool router_is_behind(struct router *r, const struct endpoint *e, struct slice address)
+{
+    return fanout_is_behind(router_fanout(r, e->loop), e, address);
 }
 
 void router_interest(struct router *r, struct endpoint *e, struct slice type, bool is_added)

@@ -43,8 +43,9 @@ void router_free(struct router *r);     /* after the loops are joined */
 void router_attach(struct router *r, struct loop *loop, struct endpoint *e);
 /* Takes the handle back: messages under way to it bounce. Loop thread. */
 void router_detach(struct router *r, struct endpoint *e);
-/* Joins the broadcasts of a workspace (wire-protocol 2.7). Loop thread; undone by detach. */
-void router_join(struct router *r, struct endpoint *e, struct slice workspace);
+/* Joins the broadcasts of a workspace (wire-protocol 2.7), whose account, no leaf, pays for the hub's events that wait for members of
+ * this loop. Loop thread; undone by detach. */
+NONNULL(4) void router_join(struct router *r, struct endpoint *e, struct slice workspace, struct account *account);
 
 /* Counts an endpoint that has joined in (or out) for a type: a broadcast nobody of a workspace has asked for costs one look, not
  * a walk over its members. Loop thread; undone by the endpoint before it detaches. */
@@ -79,8 +80,12 @@ bool router_can_reject(struct slice from, struct slice session);
 MUST_CHECK NONNULL(5) struct msg *router_reject_frame(struct slice from, struct slice to, struct slice session, struct slice text,
                                                       struct account *account);
 /* To every member of a workspace that wants the type, on every loop, once each; to many over some turns, and in order with what its
- * sender sends to one of them. Takes over the reference. */
+ * sender sends to one of them. What waits is charged to the account of m, or to the workspace. Takes over the
+ * reference. */
 void router_broadcast(struct router *r, struct loop *self, struct slice workspace, struct slice type, struct msg *m);
+/* Whether so many of the messages of an endpoint with that address wait on its loop behind what it has broadcast that it should send no
+ * more for now. Its loop thread. */
+bool router_is_behind(struct router *r, const struct endpoint *e, struct slice address);
 
 /* Who wants to know when an address has gone for good (its last connection ended): those who wait for its answers. */
 struct router_watcher {

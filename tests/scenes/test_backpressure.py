@@ -116,6 +116,36 @@ async def test_stalled_subscriber_does_not_stop_a_broadcast(hub, server):
 
 
 @pytest.mark.req("W-043")
+@pytest.mark.differs("the original knows no such figure")
+@pytest.mark.timeout(120)
+@pytest.mark.allow_warn("slow|consumer|1013|pressure")
+async def test_who_broadcasts_to_a_crowd_is_read_no_faster_than_the_crowd_is_served(hub, start_server):
+    """A burst of small ones, far below --pressure-high, each to more than a turn has time for: none is lost, all come in order."""
+    server = start_server("--threads=1", env={"HYPHA_MAX_CONNECTIONS_PER_USER": "1000", "HYPHA_WS_MSG_RATE_LIMIT": "none"})
+    ada = await hub.raw("ada", server=server)
+    token = await ada.manage("generate_token")
+    n_members, n = 240, 1500
+    members = []
+    for at in range(0, n_members, 60):
+        some = await asyncio.gather(*(hub.raw(f"m-{i}", server=server, workspace=ada.workspace, token=token) for i in range(at, at + 60)))
+        await asyncio.gather(*(one.manage("subscribe", "news") for one in some))
+        members += some
+    for one in members[1:]:
+        one.ws.transport.pause_reading()
+    stops = server.metric("hyphad_pressure_stops_total")
+    for i in range(n):
+        await ada.send({"type": "news", "to": "*", "i": i})
+        if i % 100 == 50:
+            await ada.send({"type": "mail", "to": "m-0", "i": i})
+    got = [await members[0].frame(lambda m, e: m["type"] in ("news", "mail"), 60) for _ in range(n + n // 100)]
+    for one in members[1:]:
+        one.ws.transport.abort()    # to close them is to read all that
+    assert [(m["type"], m["i"]) for m, *_ in got] == \
+        [one for i in range(n) for one in [("news", i), ("mail", i)][:1 + (i % 100 == 50)]]
+    assert server.metric("hyphad_pressure_stops_total") > stops
+
+
+@pytest.mark.req("W-043")
 async def test_a_message_that_has_begun_does_not_hold_back_its_own_rest(hub, server):
     """Its room is charged when it is announced: held back for what is undelivered before it, its sender waited for ever."""
     bob = await hub.raw("bob")

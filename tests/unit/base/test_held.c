@@ -75,6 +75,24 @@ CASE(a_refusal_leaves_what_there_was)
     account_unref(a);
 }
 
+CASE(a_block_that_is_owed_is_never_refused_and_counts)
+{
+    struct account *a = account_new(NULL, ACCOUNT_WORKSPACE, 1000), *below = account_new(a, ACCOUNT_USER, 0);
+    char *block = held_new_always(2000, below);
+
+    CHECK(block != NULL && block[0] == 0 && block[1999] == 0);
+    CHECK_INT(account_used(below), held_cost(2000));
+    CHECK_INT(account_used(a), held_cost(2000));
+    CHECK(held_new(1, below) == NULL);
+    held_free(block);
+    CHECK_INT(account_used(a), 0);
+    block = held_new(1, below);
+    CHECK(block != NULL);
+    held_free(block);
+    account_unref(below);
+    account_unref(a);
+}
+
 static void *free_it(void *block)
 {
     return held_free(block);
@@ -222,6 +240,6 @@ CASE(a_blob_is_paid_for_by_who_takes_it_over)
     account_unref(other);
 }
 
-CASES(RUN(a_block_is_charged_what_it_takes), RUN(a_large_block_grows_and_shrinks), RUN(a_refusal_leaves_what_there_was), RUN(any_thread_frees_and_the_block_keeps_its_account),
+CASES(RUN(a_block_is_charged_what_it_takes), RUN(a_large_block_grows_and_shrinks), RUN(a_refusal_leaves_what_there_was), RUN(a_block_that_is_owed_is_never_refused_and_counts), RUN(any_thread_frees_and_the_block_keeps_its_account),
       RUN(what_stays_counts_as_kept), RUN(a_held_buffer_grows_by_asking), RUN(a_buffer_has_no_room_beyond_its_cap), RUN(a_held_buffer_holds_its_account),
       RUN(a_blob_takes_over_what_a_held_buffer_was_charged), RUN(a_blob_is_paid_for_by_who_takes_it_over))

@@ -10,7 +10,7 @@
 #include "wire/mp.h"
 #include "wire/rpc_header.h"
 
-enum { N_MEMBERS = 200, PER_TURN_MOST = 8, WAITING_MOST = 64 };
+enum { N_MEMBERS = 200, PER_TURN_MOST = 8, AHEAD_MOST = 64, N_CROWD = 300 };
 
 struct member {
     struct endpoint endpoint;
@@ -24,6 +24,7 @@ static struct {
     struct loop_set set;
     struct loop *loop;
     struct router *router;
+    struct account *payer;      /* of what is sent; NULL: nobody in particular */
     size_t n_delivered;
     struct member members[N_MEMBERS];
 } w;
@@ -52,6 +53,12 @@ static bool on_wants(struct endpoint *e, struct slice type)
 
 static const struct endpoint_ops ops = {.deliver = on_deliver, .wants = on_wants};
 
+static void hears(struct member *m, bool it_does)
+{
+    router_interest(w.router, &m->endpoint, SLICE_LIT("news"), it_does);
+    router_interest(w.router, &m->endpoint, SLICE_LIT("event"), it_does);
+}
+
 static void arrive(struct member *m)
 {
     struct handle replaced;
@@ -59,9 +66,8 @@ static void arrive(struct member *m)
     m->endpoint.ops = &ops;
     (void)snprintf(m->address, sizeof(m->address), "w/m%zu", (size_t)(m - w.members));
     router_attach(w.router, w.loop, &m->endpoint);
-    router_join(w.router, &m->endpoint, SLICE_LIT("w"));
-    router_interest(w.router, &m->endpoint, SLICE_LIT("news"), true);
-    router_interest(w.router, &m->endpoint, SLICE_LIT("event"), true);
+    router_join(w.router, &m->endpoint, SLICE_LIT("w"), w.payer ? w.payer : payer());
+    hears(m, true);
     CHECK(!router_bind(w.router, w.loop, slice_of(m->address), m->endpoint.handle, &replaced));
     m->is_here = true;
 }
@@ -72,8 +78,7 @@ static void leave(struct member *m)
 
     if (!m->is_here)
         return;
-    router_interest(w.router, &m->endpoint, SLICE_LIT("news"), false);
-    router_interest(w.router, &m->endpoint, SLICE_LIT("event"), false);
+    hears(m, false);
     m->is_here = false;
     router_detach(w.router, &m->endpoint);
     CHECK(router_unbind(w.router, w.loop, slice_of(m->address), h));
@@ -94,10 +99,11 @@ static void end(void)
 {
     for (unsigned i = 0; i < N_MEMBERS; i++)
         leave(&w.members[i]);
-    CHECK_INT(router_fanout(w.router, w.loop)->n_waiting, 0);
     CHECK(list_is_empty(&w.loop->again));
     CHECK_INT(loop_set_start(&w.set), 0);       /* so that it closes what it has opened */
     loop_set_stop(&w.set);
+    loop_set_bury(&w.set);
+    CHECK_INT(router_fanout(w.router, w.loop)->n_waiting, 0);
     loop_set_deinit(&w.set);
     router_free(w.router);
 }
@@ -112,6 +118,19 @@ static bool turn(void)
     list_unlink(&d->link);
     d->run(d);
     CHECK(w.n_delivered - before <= PER_TURN_MOST);
+    return true;
+}
+
+/* A turn of a loop that has its own mail to read. */
+static bool mail_turn(void)
+{
+    struct outbox *box = &w.loop->outboxes[0];
+    struct mail *mail = box->first;
+
+    if (!mail)
+        return false;
+    *box = (struct outbox){mail->next, mail->next ? box->last : NULL};
+    mail->run(w.loop, mail);
     return true;
 }
 
@@ -135,7 +154,7 @@ static struct msg *frame(const char *type, const char *from, const char *method)
         mp_add_text(&b, "method");
         mp_add_text(&b, method);
     }
-    struct msg *m = msg_try_new(b.len, payer());
+    struct msg *m = msg_try_new(b.len, w.payer ? w.payer : payer());
     memcpy(msg_head(m), b.ptr, b.len);
     ws_seal(m);
     buf_deinit(&b);
@@ -244,25 +263,131 @@ CASE(what_waits_for_one_that_leaves_bounces)
     CHECK_TEXT(caller->got, "n!");
     broadcast("news", caller->address);
     call(&w.members[7], caller->address, "first", false);
-    for (unsigned i = N_MEMBERS; i-- > 0;)      /* the caller is the last to go, and hears */
+    end();
+}
+
+/* Who is of another workspace hears of each call that it has sent to one of these, over the turns that takes. */
+CASE(what_waits_for_many_that_have_left_bounces_over_turns)
+{
+    struct member *caller = &w.members[0];
+    unsigned n_turns = 0;
+
+    begin(N_MEMBERS);
+    hears(caller, false);
+    router_join(w.router, &caller->endpoint, SLICE_LIT("v"), payer());
+    hears(caller, true);
+    broadcast("news", caller->address);
+    for (int i = 0; i < N_CROWD; i++)
+        call(&w.members[N_MEMBERS - 1], caller->address, "first", false);
+    for (unsigned i = 1; i < N_MEMBERS; i++)
         leave(&w.members[i]);
+    arrive(&w.members[N_MEMBERS / 2]);  /* to a workspace of that name where nothing waits */
+    broadcast("news", NULL);
+    CHECK_TEXT(w.members[N_MEMBERS / 2].got, "n");
+    for (size_t before = w.n_delivered; mail_turn(); n_turns++) {
+        CHECK(w.n_delivered - before <= PER_TURN_MOST);
+        before = w.n_delivered;
+    }
+    CHECK(n_turns >= N_CROWD / PER_TURN_MOST);
+    CHECK_INT(caller->n_got, N_CROWD);
     CHECK_INT(router_fanout(w.router, w.loop)->n_waiting, 0);
     end();
 }
 
-CASE(so_many_wait_and_no_more)
+static size_t n_of(char letter, const struct member *m)
 {
+    size_t n = 0;
+
+    for (const char *at = m->got; *at; at++)
+        n += *at == letter;
+    return n;
+}
+
+/* Nothing is lost, nothing is delivered in one long turn, and who has sent it pays for its place. */
+CASE(however_many_wait_they_take_turns_at_their_senders_cost)
+{
+    struct account *user = account_new(NULL, ACCOUNT_USER, 0), *sender = account_new_leaf(user, ACCOUNT_PEER, 0);
+    struct member *one = &w.members[0], *last = &w.members[N_MEMBERS - 1];
+
     begin(N_MEMBERS);
-    for (int i = 0; i < WAITING_MOST + 100; i++)
-        broadcast("news", "w/s");
-    CHECK(router_fanout(w.router, w.loop)->n_waiting <= WAITING_MOST);
-    CHECK(w.n_delivered >= 99 * N_MEMBERS && w.n_delivered <= 101 * N_MEMBERS + PER_TURN_MOST);
+    w.payer = sender;
+    broadcast("news", one->address);
+    for (int i = 1; i < N_CROWD; i++) {
+        size_t before = account_used(user), delivered = w.n_delivered;
+        if (i % 2)
+            broadcast("news", one->address);
+        else
+            call(last, one->address, "first", false);
+        CHECK_INT(w.n_delivered, delivered);
+        CHECK_INT(router_is_behind(w.router, &one->endpoint, slice_of(one->address)), i >= AHEAD_MOST);
+        CHECK(!router_is_behind(w.router, &last->endpoint, slice_of(last->address)));
+        CHECK(account_used(user) >= before + sizeof(struct list) + sizeof(struct msg *));
+    }
+    CHECK_INT(router_fanout(w.router, w.loop)->n_waiting, N_CROWD);
+    while (turn())
+        CHECK_INT(router_is_behind(w.router, &one->endpoint, slice_of(one->address)),
+                  router_fanout(w.router, w.loop)->n_waiting > AHEAD_MOST);
+    CHECK_INT(last->n_got, N_CROWD);
+    CHECK_INT(n_of('n', last) - n_of('f', last), 1);    /* as far as they are noted: one after the other */
+    CHECK_INT(one->n_got, N_CROWD / 2 + 1);
+    account_settle(sender);
+    CHECK_INT(account_used(sender), 0);
+    CHECK_INT(account_used(user), 0);
+    w.payer = NULL;
+    end();
+    account_unref(sender);
+    account_unref(user);
+}
+
+/* What nobody has sent is its receivers', who are charged by their queues: while it waits for them, their workspace's. */
+CASE(an_event_that_waits_is_charged_to_the_workspace)
+{
+    struct account *workspace = account_new(NULL, ACCOUNT_WORKSPACE, 0);
+
+    w.payer = workspace;
+    begin(N_MEMBERS);
+    w.payer = NULL;
+    for (int i = 0; i < 2; i++) {
+        struct msg *m = frame("event", NULL, NULL);
+        size_t before = account_used(workspace), cost = msg_cost(m);
+        m->is_hubs = m->receivers_pay = true;
+        router_broadcast(w.router, w.loop, SLICE_LIT("w"), SLICE_LIT("event"), m);
+        CHECK(account_used(workspace) > before + cost);
+    }
     while (turn())
         continue;
-    CHECK_INT(w.members[N_MEMBERS - 1].n_got, WAITING_MOST + 100);
+    CHECK_TEXT(w.members[N_MEMBERS - 1].got, "ee");
+    CHECK_INT(account_used(workspace), 0);
     end();
+    account_unref(workspace);
+}
+
+/* What has been taken is not refused here: its payer is over its cap rather. */
+CASE(what_waits_is_charged_to_an_account_that_is_full)
+{
+    enum { CAP = 64 * 1024 };
+    struct account *full = account_new(NULL, ACCOUNT_WORKSPACE, CAP);
+
+    begin(N_MEMBERS);
+    w.payer = full;
+    broadcast("event", NULL);
+    struct msg *m = frame("event", NULL, NULL);
+    size_t n_left = CAP - account_used(full);
+    CHECK_INT(account_charge(full, n_left), ACCOUNT_OK);
+    router_broadcast(w.router, w.loop, SLICE_LIT("w"), SLICE_LIT("event"), m);
+    CHECK(account_used(full) > CAP);
+    CHECK_INT(account_charge(full, 1), ACCOUNT_FULL);
+    while (turn())
+        continue;
+    CHECK_TEXT(w.members[N_MEMBERS - 1].got, "ee");
+    account_release(full, n_left);
+    CHECK_INT(account_used(full), 0);
+    w.payer = NULL;
+    end();
+    account_unref(full);
 }
 
 CASES(RUN(a_broadcast_to_many_takes_turns_and_reaches_each_once), RUN(what_one_sends_comes_in_order_and_others_wait_for_nothing),
       RUN(the_hub_waits_for_its_events_only), RUN(members_come_and_go_under_way), RUN(what_waits_for_one_that_leaves_bounces),
-      RUN(so_many_wait_and_no_more))
+      RUN(what_waits_for_many_that_have_left_bounces_over_turns), RUN(however_many_wait_they_take_turns_at_their_senders_cost),
+      RUN(an_event_that_waits_is_charged_to_the_workspace), RUN(what_waits_is_charged_to_an_account_that_is_full))

@@ -111,7 +111,7 @@ static void arrive(struct member *m, struct loop *l)
     m->endpoint.ops = &ops;
     snprintf(m->address, sizeof(m->address), "w/c%u", l->index);
     router_attach(m->world->router, l, &m->endpoint);
-    router_join(m->world->router, &m->endpoint, SLICE_LIT("w"));
+    router_join(m->world->router, &m->endpoint, SLICE_LIT("w"), payer());
     router_interest(m->world->router, &m->endpoint, SLICE_LIT("news"), true);
     router_interest(m->world->router, &m->endpoint, SLICE_LIT("other"), true);
     router_interest(m->world->router, &m->endpoint, SLICE_LIT("other"), false);
