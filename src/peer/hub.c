@@ -86,21 +86,24 @@ static struct slice address_key(const struct in6_addr *network)
     return slice_make(network->s6_addr, sizeof(network->s6_addr));
 }
 
-struct account *hub_anonymous_share(struct hub *h, const struct in6_addr *anonymous_from)
+struct account *hub_anonymous_share(struct hub *h, const struct in6_addr *from)
 {
-    static const struct in6_addr unknown;
     const struct config *config = loop_config(h->loop);
     struct account_terms terms = {h->anonymous, ACCOUNT_ANONYMOUS_SHARE, config->anonymous_bytes * config->address_share / 100};
-    struct in6_addr network = ip_network(anonymous_from ? anonymous_from : &unknown);
+    struct in6_addr network = ip_network(from);
 
     return account_table_get(&h->anonymous_shares, address_key(&network), &terms);
 }
 
-static struct account *find_seat(struct hub *h, struct slice name, struct account *parent)
+/* No two seats have one name: what it is made of is text that has no NUL in it, ended by one, or of a fixed size. A workspace that was
+ * made again has another incarnation, those that are never made again have none. network: NULL for who is logged in. */
+static void add_seat_name(struct buf *name, const struct workspace *w, const char *user_id, const struct in6_addr *network)
 {
-    struct account_terms terms = {parent, ACCOUNT_USER, loop_config(h->loop)->user_bytes};
-
-    return account_table_get(&h->seats, name, &terms);
+    buf_add(name, w->id, strlen(w->id) + 1);
+    buf_add(name, user_id, strlen(user_id) + 1);
+    buf_add(name, &w->incarnation, sizeof(w->incarnation));
+    if (network)
+        buf_add_slice(name, address_key(network));
 }
 
 struct account *hub_seat_account(struct hub *h, struct workspace *w, const struct user *u, const struct in6_addr *address)
@@ -109,15 +112,11 @@ struct account *hub_seat_account(struct hub *h, struct workspace *w, const struc
     struct in6_addr network = ip_network(address);
     struct buf name;
 
+    struct account_terms terms = {share ? share : w->account, ACCOUNT_USER, loop_config(h->loop)->user_bytes};
+
     buf_init(&name, 0);
-    buf_add_text(&name, w->id);
-    buf_add_byte(&name, '/');
-    buf_add_text(&name, user_effective_id(u));
-    if (share) {
-        buf_add_byte(&name, '@');
-        buf_add_slice(&name, address_key(&network));
-    }
-    struct account *a = find_seat(h, buf_slice(&name), share ? share : w->account);
+    add_seat_name(&name, w, user_effective_id(u), share ? &network : NULL);
+    struct account *a = account_table_get(&h->seats, buf_slice(&name), &terms);
     buf_deinit(&name);
     account_unref(share);
     return a;

@@ -121,4 +121,28 @@ CASE(one_address_cannot_spend_what_the_anonymous_share)
     kit_deinit(&k);
 }
 
-CASES(RUN(one_address_cannot_spend_what_the_anonymous_share), RUN(connections_are_counted_for_the_person), RUN(one_user_cannot_spend_what_a_workspace_shares))
+CASE(a_seat_is_of_one_workspace_and_one_person)
+{
+    struct kit k;
+    struct account *seats[4];
+
+    kit_init(&k, 1);
+    struct workspace *w = kit_workspace(&k, "ws-a", "bob"), *longer = kit_workspace(&k, "ws-ab", "bob");
+    struct user *b = kit_user("b", ""), *of_nobody = user_new_anonymous("one");
+    seats[0] = seat_from(&k, w, of_nobody, "2001:db8::1");
+    seats[1] = seat_from(&k, longer, b, "2001:db8::1");
+    CHECK(seats[0] != seats[1]);
+    workspace_remove(&k.hub.registry, w);
+    w = kit_workspace(&k, "ws-a", "bob");
+    seats[2] = seat_from(&k, w, of_nobody, "2001:db8::1");
+    seats[3] = seat_from(&k, w, of_nobody, "2001:db8::2");
+    CHECK(seats[2] != seats[0] && seats[2]->parent == seats[0]->parent);        /* made again, it is another workspace */
+    CHECK(seats[3] == seats[2]);
+    for (size_t i = 0; i < ARRAY_LEN(seats); i++)
+        account_unref(seats[i]);
+    user_unref(b);
+    user_unref(of_nobody);
+    kit_deinit(&k);
+}
+
+CASES(RUN(a_seat_is_of_one_workspace_and_one_person), RUN(one_address_cannot_spend_what_the_anonymous_share), RUN(connections_are_counted_for_the_person), RUN(one_user_cannot_spend_what_a_workspace_shares))
