@@ -117,6 +117,7 @@ static void user_free(struct user *u)
     mem_free(u->current_workspace);
     scope_deinit(&u->scope);
     lineage_deinit(&u->lineage);
+    mem_free(u->origin);
     mem_free(u);
 }
 
@@ -147,6 +148,7 @@ struct user *user_copy(const struct user *u)
     copy->is_anonymous = u->is_anonymous;
     scope_copy(&u->scope, &copy->scope);
     lineage_copy(&u->lineage, &copy->lineage);
+    copy->origin = u->origin ? mem_copy(u->origin, USER_ORIGIN_LEN) : NULL;
     return copy;
 }
 
@@ -277,7 +279,7 @@ size_t user_taken(const struct user *u)
     const struct scope *s = &u->scope;
     size_t sum = mem_taken(u) + mem_taken(u->id) + mem_taken(u->email) + mem_taken(u->parent) + mem_taken(u->current_workspace) +
                  texts_taken(u->roles, u->n_roles) + mem_taken(s->current_workspace) + mem_taken(s->client_id) +
-                 texts_taken(s->extras, s->n_extras) + mem_taken(s->grants) + lineage_taken(&u->lineage);
+                 texts_taken(s->extras, s->n_extras) + mem_taken(s->grants) + lineage_taken(&u->lineage) + mem_taken(u->origin);
 
     for (size_t i = 0; i < s->n_grants; i++)
         sum += mem_taken(s->grants[i].workspace);

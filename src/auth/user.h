@@ -26,17 +26,20 @@ struct scope {
     bool has_extras;            /* false: extra_scopes is null (token-less and root users) */
 };
 
+enum { USER_ORIGIN_LEN = 16 };
+
 struct user {
     atomic_uint n_refs;
+    bool is_anonymous;
     char *id;                   /* owned, never NULL */
     char **roles;               /* owned */
     size_t n_roles;
     char *email, *parent;       /* owned, or NULL */
     char *current_workspace;    /* owned, or NULL: the token's wid */
     int64_t expires_at;         /* Unix seconds; 0 = never */
-    bool is_anonymous;
     struct scope scope;
     struct lineage lineage;     /* shown to nobody */
+    char *origin;               /* owned, USER_ORIGIN_LEN bytes: the address (IPv6) an HTTP request came from; else NULL. Shown to nobody */
 };
 
 struct user *user_ref(const struct user *u);
@@ -62,9 +65,9 @@ struct user *user_join(const struct user *u, const char *workspace, enum permiss
 
 /* The map of 1.10 (connection_info, segment 1, context). with_scope false leaves the key scope out (D-44). */
 void user_add_mp(struct buf *b, const struct user *u, bool with_scope);
-/* Such a map of the same user, scope included, and the lineage: for the manager of this server and nobody else. */
+/* Such a map of the same user, scope included, and the lineage and the origin: for the manager of this server and nobody else. */
 void user_add_sealed_mp(struct buf *b, struct slice map, const struct user *u);
-/* Reads a map the hub itself stamped; NULL when it is not one. The lineage is known when the map was a sealed one. */
+/* Reads a map the hub itself stamped; NULL when it is not one. The lineage and the origin are known when the map was a sealed one. */
 struct user *user_from_mp(struct slice map);
 
 const char *permission_letter(enum permission p);                       /* "r", "rw", "a"; NULL for none */

@@ -62,10 +62,14 @@ void user_add_mp(struct buf *b, const struct user *u, bool with_scope)
 void user_add_sealed_mp(struct buf *b, struct slice map, const struct user *u)
 {
     ASSERT(mp_count(map) == KEYS);
-    mp_add_map(b, KEYS + 1);
+    mp_add_map(b, KEYS + 1 + (u->origin != NULL));
     buf_add_slice(b, slice_from(map, 1));       /* the head of so few keys is one byte */
     mp_add_text(b, "lineage");
     lineage_add_mp(b, &u->lineage);
+    if (u->origin) {
+        mp_add_text(b, "origin");
+        mp_add_bin(b, slice_make(u->origin, USER_ORIGIN_LEN));
+    }
 }
 
 /* A text or nil (or absent); false for anything else. */
@@ -144,13 +148,26 @@ static bool read_lineage(struct slice map, struct user *u)
     return !mp_find(map, "lineage", &value) || lineage_read_mp(value, &u->lineage);
 }
 
+static bool read_origin(struct slice map, struct user *u)
+{
+    struct slice value, bytes;
+
+    if (!mp_find(map, "origin", &value))
+        return true;
+    if (!mp_get_bin(value, &bytes) || bytes.len != USER_ORIGIN_LEN)
+        return false;
+    u->origin = mem_copy(bytes.ptr, bytes.len);
+    return true;
+}
+
 static bool read_rest(struct slice map, struct user *u)
 {
     struct slice scope;
     double expires;
 
     if (!read_roles(map, u) || !read_text(map, "email", &u->email) || !read_text(map, "parent", &u->parent) ||
-        !read_text(map, "current_workspace", &u->current_workspace) || !read_lineage(map, u))
+        !read_text(map, "current_workspace", &u->current_workspace) || !read_lineage(map, u) ||
+        !read_origin(map, u))
         return false;
     if (mp_find(map, "scope", &scope) && !mp_is(scope, MP_NIL) && !read_scope(scope, &u->scope))
         return false;

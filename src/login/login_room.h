@@ -69,7 +69,7 @@ bool login_session_finish(struct login *l, struct slice key, struct slice token,
 
 /* login_token.c: what a reported token is good for. */
 enum { LOGIN_LIFE_S = 3600 };
-/* A token of the same person for one workspace, made or loaded if need be. No permission that the
+/* A token of the same person for one workspace, which is there or is made for who enters it. No permission that the
  * presented token or ownership does not give; a child does not outlive itself (D-10). The caller
  * frees *ret_token and wipes it. *life_s is cut to what is given. Hub loop. */
 MUST_CHECK bool login_mint(struct login *l, const struct token *presented, struct slice workspace,

@@ -38,19 +38,19 @@ static enum permission permission_on(const struct hub *h, const struct user *u,
     return user_permission(u, workspace);
 }
 
-static bool open_workspace(struct hub *h, const struct user *u, struct slice workspace,
-                           struct refusal *r)
+/* One that is not there yet is made for who comes with the token, and paid for by them: who reports a
+ * login comes from somewhere else. */
+static bool is_there_or_made(struct hub *h, const struct user *u, struct slice workspace,
+                             struct refusal *r)
 {
     struct workspace *w;
     char text[LODGING_ERROR_MAX];
-    int outcome = lodging_open(h, workspace, u, NULL, &w);
+    int outcome = lodging_look(h, workspace, u, &w);
 
-    if (outcome != LODGING_OK) {
-        lodging_error(outcome, workspace, text);
-        return refuse(r, "KeyError", "%s", text);
-    }
-    lodging_visited(h, w);
-    return true;
+    if (outcome == LODGING_OK)
+        return true;
+    lodging_error(outcome, workspace, text);
+    return refuse(r, "KeyError", "%s", text);
 }
 
 bool login_mint(struct login *l, const struct token *presented, struct slice workspace,
@@ -65,7 +65,7 @@ bool login_mint(struct login *l, const struct token *presented, struct slice wor
     permission = permission_on(l->hub, u, workspace);
     if (permission == PERMISSION_NONE)
         return refuse_workspace(workspace, r);
-    if (!open_workspace(l->hub, u, workspace, r))
+    if (!is_there_or_made(l->hub, u, workspace, r))
         return false;
     *life_s = token_life(l->hub->keys, u, TOKEN_CHILD, *life_s);
     if (*life_s <= 0)

@@ -171,14 +171,11 @@ static struct owners choose_owners(const struct rpc_call *call, const struct wor
 
 /* ---- making it ---- */
 
-/* NULL: who makes it has no room for the record. */
-static struct workspace *add(struct hub *h, const struct rpc_call *call, const struct workspace_fields *f)
+/* For somebody with a login: nobody else may. NULL: who makes it has no room for the record. */
+static struct workspace *add(struct hub *h, const struct workspace_fields *f)
 {
-    const struct client *c = client_find(&h->registry, call->from_text);
-    struct account *share = call->user->is_anonymous ? hub_anonymous_share(h, c ? &c->origin.address : NULL) : NULL;
-    struct workspace *w = workspace_add(&h->registry, f, share ? share : h->clients, loop_config(h->loop)->workspace_bytes);
+    struct workspace *w = workspace_add(&h->registry, f, h->clients, loop_config(h->loop)->workspace_bytes);
 
-    account_unref(share);
     if (hub_keep_workspace(h, w))
         return w;
     workspace_remove(&h->registry, w);
@@ -203,7 +200,7 @@ static struct workspace *make(struct hub *h, const struct rpc_call *call,
     struct workspace *w = existing;
 
     if (!existing)
-        w = add(h, call, &f);
+        w = add(h, &f);
     else if (!workspace_change(existing, &f))
         w = NULL;
     mem_free(owners.items);

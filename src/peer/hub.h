@@ -57,7 +57,7 @@ struct hub {
     bool is_closing;                    /* the server ends: nobody is let in, nothing is begun, answers of the store mean nothing */
     struct map users;                   /* effective id -> struct hub_user, owned: connections per user */
     struct map addresses;               /* client address -> struct hub_address, owned: connections per address */
-    struct account_table seats;         /* "ws/user id": what a user holds in a workspace */
+    struct account_table seats;         /* workspace, user id, network of the anonymous: what a user holds in a workspace */
     struct account_table owners;        /* user id: what the records of the workspaces it has made take */
     struct account_table anonymous_shares;      /* network: what people without a login hold who come from it, and their workspaces */
 };
@@ -74,9 +74,8 @@ size_t hub_user_connections(const struct hub *h, const char *effective_id);
 struct account *hub_seat_take(struct hub *h, struct workspace *w, const struct user *u, const struct in6_addr *address);
 /* The same account for who acts there without a connection: with a reference, nothing is counted. */
 struct account *hub_seat_account(struct hub *h, struct workspace *w, const struct user *u, const struct in6_addr *address);
-/* Under which a workspace is made, with a reference. anonymous_from: the address of who makes it without a login, NULL when it is
- * not known; somebody with a login asks for h->clients. */
-struct account *hub_anonymous_share(struct hub *h, const struct in6_addr *anonymous_from);
+/* Under which a workspace is made for who comes without a login, with a reference. from: their address. */
+struct account *hub_anonymous_share(struct hub *h, const struct in6_addr *from);
 MUST_CHECK bool hub_keep_workspace(struct hub *h, struct workspace *w);     /* false: who made it has no room for it */
 void hub_keep_workspace_always(struct hub *h, struct workspace *w);
 void hub_sweep(struct hub *h);      /* accounts nobody holds any more; some of them, every second */

@@ -19,7 +19,7 @@ enum {
     LODGING_DYNAMIC,        /* "*": Dynamic workspace is not allowed for this endpoint */
     LODGING_BAD_NAME,       /* the user's own workspace cannot have that name: workspace_id_error() says why */
 };
-/* The workspace of that id for this user, made on demand where the rules allow it. address: of who asks, NULL when it is not known. */
+/* The workspace of that id for this user, made on demand where the rules allow it. address: of who asks. */
 int lodging_open(struct hub *h, struct slice id, const struct user *u, const struct in6_addr *address, struct workspace **ret);
 /* The same question without making anything; *ret is NULL when it would be made. */
 int lodging_look(struct hub *h, struct slice id, const struct user *u, struct workspace **ret);

@@ -1,6 +1,7 @@
 #include "peer/sharer.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "auth/user.h"
 #include "registry/registry.h"
@@ -12,8 +13,13 @@ struct slice sharer_of(const struct user *u, const struct client *c, char room[S
     int n;
 
     if (u->is_anonymous) {
+        struct in6_addr from = {0};
         if (c)
-            ip_network_print(&c->origin.address, address);
+            from = c->origin.address;
+        else if (u->origin)
+            memcpy(from.s6_addr, u->origin, USER_ORIGIN_LEN);
+        if (ip_is_known(&from))
+            ip_network_print(&from, address);
         n = snprintf(room, SHARER_MAX, "ip:%s", address);
     } else {
         n = snprintf(room, SHARER_MAX, "user:%s", user_effective_id(u));

@@ -98,6 +98,27 @@ async def test_a_child_does_not_outlive_itself_nor_grow(hub, start_server):
         assert got["expires_in"] <= 100
 
 
+@pytest.mark.req("D-10", "S-109")
+async def test_a_report_makes_no_workspace(hub, start_server):
+    """It is made for who comes with the token, and from there: whoever reports over HTTP pays for nobody's."""
+    hub.server = server = start_server()
+    async with Login(server) as login:
+        n = server.metric("hyphad_workspaces")
+        nobody = await hub.raw("nobody")
+        child = await nobody.manage("generate_token", {"permission": "admin"})
+        await nobody.leave()
+        await until(lambda: server.metric("hyphad_workspaces") == n)
+        for token, workspace in (child, nobody.workspace), (people.login("zoe"), "ws-user-zoe"):
+            key = await login.key()
+            assert await login.value("report", key=key, token=token, workspace=workspace) is None
+            assert server.metric("hyphad_workspaces") == n
+            comes = await hub.raw(token=await login.value("check", key=key, timeout=0))
+            assert comes.workspace == workspace and server.metric("hyphad_workspaces") == n + 1
+            await comes.leave()
+            n = server.metric("hyphad_workspaces") if workspace == "ws-user-zoe" else n
+            await until(lambda: server.metric("hyphad_workspaces") == n)
+
+
 # ---- how many ----
 
 async def test_an_address_starts_ten_a_minute(hub, start_server):

@@ -4,6 +4,7 @@ import pytest
 from kit import tokens
 from kit.hub import until
 from kit.people import ROOT_ARGS, login, member, refusal_of, root, user
+from kit.web import client_for
 
 
 @pytest.mark.differs("the original keeps any number")
@@ -25,6 +26,24 @@ async def test_nobody_keeps_others_from_revoking(hub, start_server):
         assert "as many tokens that are good still as you may" in await refusal_of(revoke_one(who))
     assert await bob.manage("revoke_token", spared) is None
     assert "revoked" in (await hub.refused({"client_id": "late", "token": spared})).message
+
+
+@pytest.mark.differs("the original keeps any number")
+@pytest.mark.req("S-81", "S-109")
+async def test_strangers_over_http_are_known_by_their_address(hub, start_server):
+    """Who has no connection is not one of all those who have none."""
+    hub.server = server = start_server("--max-revocations", "60", "--max-revocations-per-address", "2")
+    anon = await hub.raw("anon")
+    token = await anon.manage("generate_token", {"permission": "admin"})
+
+    async def revoke_one(address):
+        async with client_for(server, token, address) as http:
+            return (await http.post(f"/{anon.workspace}/services/ws/revoke_token",
+                                    json={"token": await anon.manage("generate_token")})).text
+    for address in ("127.0.0.2", "127.0.0.2", "127.0.0.3"):
+        assert await revoke_one(address) == "null"
+    assert "as many tokens that are good still as you may" in await revoke_one("127.0.0.2")
+    assert await revoke_one("127.0.0.3") == "null"
 
 
 @pytest.mark.differs("the original remembers what it need not")

@@ -132,6 +132,26 @@ CASE(a_stamped_user_is_read_back)
     user_unref(bare);
 }
 
+CASE(what_is_sealed_is_read_back_by_the_manager_alone)
+{
+    struct user *u = user_new_anonymous("c1");
+    struct buf map, sealed;
+
+    buf_init(&map, 0);
+    buf_init(&sealed, 0);
+    u->origin = mem_copy("0123456789abcdef", USER_ORIGIN_LEN);
+    user_add_mp(&map, u, true);
+    user_add_sealed_mp(&sealed, buf_slice(&map), u);
+    struct user *plain = user_from_mp(buf_slice(&map)), *back = user_from_mp(buf_slice(&sealed));
+    CHECK(plain && back && !plain->origin && back->origin);
+    CHECK(memcmp(back->origin, u->origin, USER_ORIGIN_LEN) == 0);
+    buf_deinit(&map);
+    buf_deinit(&sealed);
+    user_unref(u);
+    user_unref(plain);
+    user_unref(back);
+}
+
 CASE(other_maps_are_no_users)
 {
     static const char *const bad[] = {
@@ -152,4 +172,4 @@ CASE(other_maps_are_no_users)
 }
 
 CASES(RUN(root_may_do_all), RUN(anonymous_users_never_meet), RUN(the_stronger_grant_counts), RUN(joining_makes_a_new_version),
-      RUN(a_stamped_user_is_read_back), RUN(other_maps_are_no_users))
+      RUN(a_stamped_user_is_read_back), RUN(what_is_sealed_is_read_back_by_the_manager_alone), RUN(other_maps_are_no_users))

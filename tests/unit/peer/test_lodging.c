@@ -10,7 +10,7 @@ static int open_as(struct kit *k, const char *id, const char *user, struct works
     int r;
 
     *ret = NULL;
-    r = lodging_open(&k->hub, slice_of(id), u, NULL, ret);
+    r = lodging_open(&k->hub, slice_of(id), u, &(struct in6_addr){0}, ret);
     user_unref(u);
     return r;
 }
