@@ -109,17 +109,14 @@ static size_t kick(struct hub *h, const struct block *block)
 {
     struct closing closing = {.kind = block->kind == BLOCK_USER ? CLOSING_USER : CLOSING_ADDRESS,
                               .user = block->subject};
-    struct buf reason;
+    SCRATCH_BUF(reason, 0);
 
     if (block->kind == BLOCK_ADDRESS && !ip_network_parse(block->subject.ptr, &closing.network))
         return 0;
-    buf_init(&reason, 0);
     buf_add_fmt(&reason, "%s blocked: " SLICE_FMT, block->kind == BLOCK_USER ? "User" : "IP",
                 SLICE_ARG(block->reason));
     closing.reason = buf_slice(&reason);
-    size_t n = close_opened(h, &closing);
-    buf_deinit(&reason);
-    return n;
+    return close_opened(h, &closing);
 }
 
 /* The subject of an address is a NUL-terminated text. */

@@ -52,9 +52,8 @@ static void add_place(struct buf *b, struct slice name, const struct explain_cas
 static void add_because(struct buf *b, const struct explain_case *c)
 {
     struct slice rest = slice_of(access_rule_because(c->decision.rule)), head, name;
-    struct buf text;
+    SCRATCH_BUF(text, 0);
 
-    buf_init(&text, 0);
     if (c->is_entry)
         buf_add_fmt(&text, "to act there one must be let in: ");
     while (slice_cut(rest, '{', &head, &name)) {
@@ -66,7 +65,6 @@ static void add_because(struct buf *b, const struct explain_case *c)
     if (c->token_error[0])
         buf_add_fmt(&text, ": %s", c->token_error);
     mp_add_str(b, buf_slice(&text));
-    buf_deinit(&text);
 }
 
 static void add_user(struct buf *b, const struct user *u)

@@ -44,14 +44,12 @@ static bool is_close_code(int64_t code)
 
 static struct client *find(struct hub *h, struct slice workspace, struct slice client_id)
 {
-    struct buf id;
+    SCRATCH_BUF(id, 0);
 
-    buf_init(&id, 0);
     buf_add_slice(&id, workspace);
     buf_add_byte(&id, '/');
     buf_add_slice(&id, client_id);
     struct client *c = client_find(&h->registry, buf_slice(&id));
-    buf_deinit(&id);
     return c && !c->is_virtual ? c : NULL;
 }
 

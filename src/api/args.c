@@ -170,12 +170,11 @@ static void choose_args(struct query_arg *args, size_t n, const struct buf *name
 static int read_query(struct slice query, struct buf *map, uint32_t *ret_n, struct buf *error)
 {
     struct query_arg *args = mem_new(MAX_QUERY_ARGS * sizeof(*args));
-    struct buf names, text;
+    SCRATCH_BUF(names, 0);
+    SCRATCH_BUF(text, 0);
     int r = API_ARGS_OK;
     size_t n;
 
-    buf_init(&names, 0);
-    buf_init(&text, 0);
     *ret_n = 0;
     if (!split_query(query, args, &n, &names)) {
         buf_add_text(error, "Invalid request body: too many arguments");
@@ -193,8 +192,6 @@ static int read_query(struct slice query, struct buf *map, uint32_t *ret_n, stru
             r = API_ARGS_BAD;
         (*ret_n)++;
     }
-    buf_deinit(&names);
-    buf_deinit(&text);
     mem_free(args);
     return r;
 }
@@ -213,10 +210,9 @@ static void from_map(struct slice map, struct api_args *ret)
 {
     struct slice key, value, name;
     struct mp_iter it;
-    struct buf pairs;
+    SCRATCH_BUF(pairs, 0);
     uint32_t n = 0;
 
-    buf_init(&pairs, 0);
     mp_iter_init(&it, map);
     while (mp_iter_pair(&it, &key, &value)) {
         if (mp_get_str(key, &name) && (reserved_bit(name) & ~ret->keeps))
@@ -226,7 +222,6 @@ static void from_map(struct slice map, struct api_args *ret)
         n++;
     }
     wrap_map(ret, &pairs, n);
-    buf_deinit(&pairs);
 }
 
 static bool keys_are_texts(struct slice map)
@@ -270,19 +265,16 @@ static int from_value(struct slice value, struct api_args *ret, struct buf *erro
 /* The pairs are one map, which is taken as the same map in a body is. */
 static int from_query(const struct http_request *req, struct api_args *ret, struct buf *error)
 {
-    struct buf pairs, map;
+    SCRATCH_BUF(pairs, 0);
+    SCRATCH_BUF(map, 0);
     uint32_t n;
 
-    buf_init(&pairs, 0);
-    buf_init(&map, 0);
     int r = read_query(req->query, &pairs, &n, error);
     if (r == API_ARGS_OK && n) {
         mp_add_map(&map, n);
         buf_add_slice(&map, buf_slice(&pairs));
         r = from_value(buf_slice(&map), ret, error);
     }
-    buf_deinit(&pairs);
-    buf_deinit(&map);
     return r;
 }
 
@@ -301,9 +293,8 @@ static int from_json(struct slice body, struct api_args *ret, struct buf *error)
 {
     char why[JSON_ERROR_MAX];
     struct slice rest, value;
-    struct buf b;
+    SCRATCH_BUF(b, 0);
 
-    buf_init(&b, 0);
     int r = json_to_mp(body, &b, why);
     if (r != JSON_OK) {
         buf_add_fmt(error, "Invalid request body: %s", why);
@@ -314,7 +305,6 @@ static int from_json(struct slice body, struct api_args *ret, struct buf *error)
         ASSERT(taken == MP_OK);
         r = from_value(value, ret, error);
     }
-    buf_deinit(&b);
     return r;
 }
 

@@ -129,11 +129,10 @@ void api_on_static(struct http_request *req, void *arg)
 
 static void answer_config(struct caller *c, struct http_request *req)
 {
-    struct buf b, json;
+    SCRATCH_BUF(b, 0);
+    SCRATCH_BUF(json, 0);
     struct mp_open map;
 
-    buf_init(&b, 0);
-    buf_init(&json, 0);
     mp_open_map(&map, &b);
     mp_key(&map, "user");
     user_add_mp(&b, c->user, true);
@@ -143,8 +142,6 @@ static void answer_config(struct caller *c, struct http_request *req)
         http_respond_error(req, 500, HTTP_F1, SLICE_LIT("No memory"));
     else
         http_respond(req, 200, "application/json", buf_slice(&json), SLICE_LIT(""));
-    buf_deinit(&b);
-    buf_deinit(&json);
     caller_free(c);
 }
 

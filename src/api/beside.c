@@ -99,18 +99,16 @@ void beside_read(struct caller *c, struct http_request *req, unsigned keeps, bes
     enum api_body kind = api_args_body(req);
     bool is_body = kind != API_BODY_NONE;
     struct api_args args = {.keeps = keeps};
-    struct buf error;
+    SCRATCH_BUF(error, 0);
 
     if (is_body && kind != API_BODY_OTHER && req->body.len > SHORT_BODY) {
         read_by_worker(c, req, keeps, then);
         return;
     }
-    buf_init(&error, 0);
     int r = is_body ? api_args_read_body(kind, req->body, &args, &error) : api_args_read(req, &args, &error);
     then(c, req, &(struct beside_args){.outcome = r, .error = buf_slice(&error), .array = buf_slice(&args.array),
                                        .with_kwargs = args.with_kwargs});
     api_args_deinit(&args);
-    buf_deinit(&error);
 }
 
 /* ---- writing ---- */

@@ -24,10 +24,9 @@ static bool is_manager(struct slice service_id)
 void api_service_args(const struct http_request *req, struct slice workspace,
                       struct slice service_id, struct buf *out)
 {
-    struct buf text, mode;
+    SCRATCH_BUF(text, 0);
+    SCRATCH_BUF(mode, 0);
 
-    buf_init(&text, 0);
-    buf_init(&mode, 0);
     if (is_manager(service_id)) {
         buf_add_text(&text, "~");
     } else {
@@ -43,8 +42,6 @@ void api_service_args(const struct http_request *req, struct slice workspace,
         mp_add_text(out, "mode");
         mp_add_str(out, buf_slice(&mode));
     }
-    buf_deinit(&text);
-    buf_deinit(&mode);
 }
 
 static void on_result(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
@@ -104,12 +101,10 @@ static char *workspace_of(struct slice object)
 
 static void answer_member(struct caller *c, struct http_request *req, struct slice member)
 {
-    struct buf plain;
+    SCRATCH_BUF(plain, 0);
 
-    buf_init(&plain, 0);
     interface_describe(member, &plain);
     caller_answer_value(c, req, buf_slice(&plain), NULL);
-    buf_deinit(&plain);
 }
 
 static void on_service(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
@@ -123,12 +118,10 @@ static void on_service(struct caller *c, struct http_request *req, const struct 
     struct slice path = http_request_param(req, "function");
     c->target_workspace = workspace_of(reply->value);
     if (!interface_find(reply->value, path, &member)) {
-        struct buf detail;
-        buf_init(&detail, 0);
+        SCRATCH_BUF(detail, 0);
         buf_add_slice(&detail, path);
         buf_add_text(&detail, " not found.");
         caller_answer_error(c, req, 404, buf_slice(&detail));
-        buf_deinit(&detail);
     } else if (interface_is_function(member)) {
         call_function(c, req, member);
     } else {
@@ -138,13 +131,11 @@ static void on_service(struct caller *c, struct http_request *req, const struct 
 
 static void ask_service(struct caller *c, struct http_request *req)
 {
-    struct buf args;
+    SCRATCH_BUF(args, 0);
 
-    buf_init(&args, 0);
     api_service_args(req, http_request_param(req, "workspace"),
                      http_request_param(req, "service_id"), &args);
     caller_ask_manager(c, "get_service", buf_slice(&args), on_service);
-    buf_deinit(&args);
 }
 
 void api_on_call(struct http_request *req, void *arg)

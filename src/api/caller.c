@@ -58,16 +58,14 @@ void caller_answer_error(struct caller *c, struct http_request *req, unsigned st
 {
     static const char hint[] = " (a cookie is not taken for who you are when another site makes the request: show a token in the header "
                                "Authorization, or have the site named in --allow-origins)";
-    struct buf text;
+    SCRATCH_BUF(text, 0);
 
     if (c->user)
         http_request_note_user(req, c->user->id);
-    buf_init(&text, 0);
     buf_add_slice(&text, detail);
     if (req->has_foreign_cookie && (status == 401 || status == 403))
         buf_add_text(&text, hint);
     http_respond_error(req, status, HTTP_F1, buf_slice(&text));
-    buf_deinit(&text);
     caller_free(c);
 }
 
@@ -87,15 +85,13 @@ static const char *rule_of(const struct caller *c, const struct rpc_reply *reply
 
 void caller_answer_reply(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
 {
-    struct buf detail;
+    SCRATCH_BUF(detail, 0);
 
-    buf_init(&detail, 0);
     unsigned status = api_error_of(
         reply, loop_config(rpc_host_loop(c->host))->expose_detailed_errors, &detail);
     if (reply->outcome == RPC_REJECTED && status == 403)
         req->refused_by = rule_of(c, reply);
     caller_answer_error(c, req, status, buf_slice(&detail));
-    buf_deinit(&detail);
 }
 
 static void on_written(struct caller *c, struct http_request *req, enum beside_outcome outcome, struct held_buf *text)
@@ -170,10 +166,9 @@ void caller_request_last(struct caller *c, const struct rpc_request *request)
 
 void caller_ask_manager(struct caller *c, const char *method, struct slice args, caller_then *then)
 {
-    struct buf target, path;
+    SCRATCH_BUF(target, 0);
+    SCRATCH_BUF(path, 0);
 
-    buf_init(&target, 0);
-    buf_init(&path, 0);
     buf_add_fmt(&target, "*/%s", c->api->options.hub->info->manager_id);
     buf_add_fmt(&path, "services.default.%s", method);
     struct rpc_request request = {.target = buf_slice(&target),
@@ -181,8 +176,6 @@ void caller_ask_manager(struct caller *c, const char *method, struct slice args,
                                   .args = args,
                                   .promise = RPC_PROMISE_COMPACT};
     caller_request(c, &request, then);
-    buf_deinit(&target);
-    buf_deinit(&path);
 }
 
 /* Whoever is logged in pays as a user of the workspace; who is not, as the address the request came from. False: that account is
@@ -190,10 +183,9 @@ void caller_ask_manager(struct caller *c, const char *method, struct slice args,
 static bool open_host(struct caller *c, const struct http_request *req, struct join *j)
 {
     char id[RANDOM_ID_LEN + 1];
-    struct buf address;
+    SCRATCH_BUF(address, 0);
 
     random_id(id);
-    buf_init(&address, 0);
     buf_add_fmt(&address, "%s/client-%s", j->answer.workspace, id);
     c->workspace = j->answer.workspace;
     j->answer.workspace = NULL;
@@ -210,22 +202,19 @@ static bool open_host(struct caller *c, const struct http_request *req, struct j
     held_buf_init(&c->object, 0, account);
     held_buf_init(&c->scratch, 0, account);
     held_buf_init(&c->step_text, 0, account);
-    buf_deinit(&address);
     return c->host != NULL;
 }
 
 void caller_answer_no_access(struct caller *c, struct http_request *req, const struct user *who)
 {
-    struct buf detail;
+    SCRATCH_BUF(detail, 0);
 
     if (!req->refused_by)
         req->refused_by = access_rule_name(RULE_NO_GRANT);
     http_request_note_user(req, who->id);
-    buf_init(&detail, 0);
     buf_add_fmt(&detail, "%s has no permission to access " SLICE_FMT, who->id,
                 SLICE_ARG(http_request_param(req, "workspace")));
     caller_answer_error(c, req, 403, buf_slice(&detail));
-    buf_deinit(&detail);
 }
 
 static bool is_hidden(const struct caller *c, const struct join *j)
@@ -323,17 +312,15 @@ static bool identify(struct http_request *req, struct join *j)
 
 static void busy(struct http_request *req)
 {
-    struct buf extra;
+    SCRATCH_BUF(extra, 0);
 
     loop_count(req->loop, METRIC_HTTP_CALLS_SHED, 1);
     req->refused_by = config_names.max_http_calls;
-    buf_init(&extra, 0);
     http_header_add(&extra, "Retry-After", SLICE_LIT("1"));
     http_respond(req, 503, "application/json",
                  SLICE_LIT("{\"success\":false,\"detail\":"
                            "\"Too many calls are running, please retry\"}"),
                  buf_slice(&extra));
-    buf_deinit(&extra);
 }
 
 void caller_begin(struct api *a, struct http_request *req, struct slice url_workspace,

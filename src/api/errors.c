@@ -87,11 +87,10 @@ static bool is_javascript(struct slice trace)
 unsigned api_error_of_value(struct slice error, bool is_detailed, struct buf *detail)
 {
     struct slice value = SLICE_LIT("Unknown error"), trace = SLICE_LIT("");
-    struct buf full;
+    SCRATCH_BUF(full, 0);
 
     (void)mp_find_str(error, "_rvalue", &value);
     (void)mp_find_str(error, "_rtrace", &trace);
-    buf_init(&full, 0);
     buf_add_text(&full, "RemoteError:");
     buf_add_slice(&full, value);
     buf_add_byte(&full, '\n');
@@ -106,7 +105,6 @@ unsigned api_error_of_value(struct slice error, bool is_detailed, struct buf *de
         buf_add_text(detail, "RemoteException: ");
         add_line(detail, line);
     }
-    buf_deinit(&full);
     return status;
 }
 

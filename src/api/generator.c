@@ -52,10 +52,9 @@ static void write_json(struct http_request *req, struct slice value, struct buf 
 
 static void write_error(struct caller *c, struct http_request *req, struct slice detail)
 {
-    struct buf b, json;
+    SCRATCH_BUF(b, 0);
+    SCRATCH_BUF(json, 0);
 
-    buf_init(&b, 0);
-    buf_init(&json, 0);
     mp_add_map(&b, 2);
     mp_add_text(&b, "error");
     mp_add_str(&b, detail);
@@ -65,8 +64,6 @@ static void write_error(struct caller *c, struct http_request *req, struct slice
         (void)http_stream_write(req, buf_slice(&b));
     else
         write_json(req, buf_slice(&b), &json);
-    buf_deinit(&b);
-    buf_deinit(&json);
 }
 
 static void fail(struct caller *c, struct http_request *req, struct slice detail)

@@ -31,15 +31,13 @@ static void answer_ready(struct http_request *req, const struct api *a)
     const char *redis = strcmp(loop_config(req->loop)->store, "sqlite") == 0 ? "null"
                         : is_connected                                  ? "\"connected\""
                                                                         : "\"disconnected\"";
-    struct buf b;
+    SCRATCH_BUF(b, 0);
 
-    buf_init(&b, 0);
     buf_add_fmt(&b,
                 "{\"status\":\"OK\",\"detail\":{\"store\":\"ready\",\"redis\":%s,\"event_bus\":\"ready\","
                 "\"pubsub\":\"healthy\"}}%c",
                 redis, '\0');
     answer_json(req, 200, b.ptr);
-    buf_deinit(&b);
 }
 
 void api_on_readiness(struct http_request *req, void *arg)
@@ -80,13 +78,12 @@ void api_on_health(struct http_request *req, void *arg)
     struct sysinfo machine = {0};
     bool is_ready = atomic_load_explicit(&a->readiness, memory_order_acquire) == API_READY;
     char now[CLOCK_ISO_LEN + 1];
-    struct buf b;
+    SCRATCH_BUF(b, 0);
 
     api_memory_pages(&virtual_pages, &resident_pages);
     (void)sysinfo(&machine);
     double total = machine.totalram ? (double)machine.totalram * machine.mem_unit : 1;
     clock_iso(clock_wall_ms(), now);
-    buf_init(&b, 0);
     buf_add_fmt(&b, "{\"timestamp\":\"%s\",\"status\":\"%s\",\"health_score\":%d,\"issues\":[]",
                 now, is_ready ? "HEALTHY" : "WARNING", is_ready ? 100 : 60);
     buf_add_fmt(&b, ",\"memory\":{\"rss_mb\":%.1f,\"vms_mb\":%.1f,\"percent\":%.2f}",
@@ -107,5 +104,4 @@ void api_on_health(struct http_request *req, void *arg)
                 atomic_load_explicit(&a->n_calls, memory_order_relaxed),
                 (double)(clock_mono_ms() - a->started_ms) / 1000.0);
     http_respond(req, 200, "application/json", buf_slice(&b), SLICE_LIT(""));
-    buf_deinit(&b);
 }

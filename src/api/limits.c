@@ -23,12 +23,10 @@ static void add_part(struct buf *key, struct slice part)
 
 static void add_query_part(struct buf *key, struct slice query, const char *name)
 {
-    struct buf value;
+    SCRATCH_BUF(value, 0);
 
-    buf_init(&value, 0);
     if (url_query_find(query, name, &value))
         add_part(key, buf_slice(&value));
-    buf_deinit(&value);
 }
 
 /* The higher tier is for identities this server can verify by itself; anything else counts for its address (S-44). An identity
@@ -66,14 +64,13 @@ bool api_allow(struct http_request *req, unsigned *ret_retry_after_s, void *arg)
     struct http_rate_tier mine = {c->http_authenticated_rate_limit,
                                   c->http_authenticated_burst_limit};
     struct http_rate_tier shared = {mine.per_s * SHARE_OF_ALL, mine.burst * SHARE_OF_ALL};
-    struct buf one, all;
+    SCRATCH_BUF(one, 0);
+    SCRATCH_BUF(all, 0);
     struct token token;
     bool ok;
 
     if (req->route && (req->route->flags & HTTP_ROUTE_UNLIMITED))
         return true;
-    buf_init(&one, 0);
-    buf_init(&all, 0);
     req->is_verified = verify(a, req, &token);
     loop_count(req->loop, METRIC_COOKIES_PASSED_OVER, req->has_foreign_cookie);
     if (req->is_verified) {
@@ -89,8 +86,6 @@ bool api_allow(struct http_request *req, unsigned *ret_retry_after_s, void *arg)
         ok = take(a, &one, (struct http_rate_tier){c->http_rate_limit, c->http_burst_limit},
                   ret_retry_after_s);
     }
-    buf_deinit(&one);
-    buf_deinit(&all);
     return ok;
 }
 

@@ -58,11 +58,10 @@ static bool resolved(struct caller *c, struct http_request *req, const struct rp
 static bool query_count(const struct http_request *req, const char *name, size_t otherwise,
                         size_t *ret)
 {
-    struct buf text;
+    SCRATCH_BUF(text, 0);
     bool ok = true;
 
     *ret = otherwise;
-    buf_init(&text, 0);
     if (url_query_find(req->query, name, &text)) {
         ok = text.len > 0 && text.len < 10;
         *ret = 0;
@@ -71,7 +70,6 @@ static bool query_count(const struct http_request *req, const char *name, size_t
             *ret = *ret * 10 + (size_t)(text.ptr[i] - '0');
         }
     }
-    buf_deinit(&text);
     return ok;
 }
 
@@ -104,15 +102,13 @@ static bool add_items(struct caller *c, const struct http_request *req, size_t n
                       struct buf *out)
 {
     struct slice item;
-    struct buf prefix;
+    SCRATCH_BUF(prefix, 0);
     bool is_more = true;
 
-    buf_init(&prefix, 0);
     buf_add_slice(&prefix, http_request_param(req, "workspace"));
     buf_add_byte(&prefix, '/');
     while (!out->is_failed && out->len < n_bytes && (is_more = mp_iter_next(&c->items, &item)))
         add_item(c, item, buf_slice(&prefix), out);
-    buf_deinit(&prefix);
     return is_more;
 }
 
@@ -187,7 +183,7 @@ static bool keep_items(struct caller *c, const struct rpc_reply *reply)
 static void on_services(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
 {
     const char *type = c->wants_msgpack ? "application/msgpack" : "application/json";
-    struct buf out;
+    SCRATCH_BUF(out, 0);
 
     if (!resolved(c, req, reply))
         return;
@@ -195,7 +191,6 @@ static void on_services(struct caller *c, struct http_request *req, const struct
         caller_answer_error(c, req, 500, SLICE_LIT("MemoryError: The listing is too large"));
         return;
     }
-    buf_init(&out, 0);
     if (c->wants_msgpack)
         mp_add_array(&out, mp_count(reply->value));
     if (mp_count(reply->value) > STREAM_ABOVE || reply->value.len > STREAM_ABOVE_BYTES) {
@@ -210,26 +205,22 @@ static void on_services(struct caller *c, struct http_request *req, const struct
             caller_free(c);
         }
     }
-    buf_deinit(&out);
 }
 
 static void on_plain(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
 {
-    struct buf out;
+    SCRATCH_BUF(out, 0);
 
     if (!resolved(c, req, reply))
         return;
-    buf_init(&out, 0);
     copy_map(reply->value, &out, "_rtype", NULL, SLICE_LIT(""));
     caller_answer_value(c, req, buf_slice(&out), NULL);
-    buf_deinit(&out);
 }
 
 static void on_info(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
 {
-    struct buf detail;
+    SCRATCH_BUF(detail, 0);
 
-    buf_init(&detail, 0);
     unsigned status =
         reply->outcome == RPC_REJECTED ? api_error_of_value(reply->value, false, &detail) : 0;
     bool is_stranger =
@@ -238,47 +229,40 @@ static void on_info(struct caller *c, struct http_request *req, const struct rpc
         caller_answer_no_access(c, req, c->user);
     else
         on_plain(c, req, reply);
-    buf_deinit(&detail);
 }
 
 static void on_interface(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
 {
-    struct buf out;
+    SCRATCH_BUF(out, 0);
 
     if (!resolved(c, req, reply))
         return;
-    buf_init(&out, 0);
     interface_describe(reply->value, &out);
     caller_answer_value(c, req, buf_slice(&out), NULL);
-    buf_deinit(&out);
 }
 
 static void ask_with_workspace(struct caller *c, const struct http_request *req, const char *method,
                                caller_then *then)
 {
     struct slice workspace = http_request_param(req, "workspace");
-    struct buf args;
+    SCRATCH_BUF(args, 0);
 
-    buf_init(&args, 0);
     mp_add_array(&args, 1);
     mp_add_str(&args, workspace);
     caller_ask_manager(c, method, buf_slice(&args), then);
-    buf_deinit(&args);
 }
 
 static void list(struct caller *c, struct http_request *req)
 {
     /* The manager lists nothing for a workspace that does not exist, which is not what a person should be told. */
     if (!c->url_workspace_exists) {
-        struct buf detail;
-        buf_init(&detail, 0);
+        SCRATCH_BUF(detail, 0);
         buf_add_fmt(&detail, "'Workspace " SLICE_FMT " does not exist or is not accessible'",
                     SLICE_ARG(http_request_param(req, "workspace")));
         caller_answer_error(c, req, 404, buf_slice(&detail));
-        buf_deinit(&detail);
         return;
     }
-    struct buf args;
+    SCRATCH_BUF(args, 0);
     size_t offset, limit;
     if (!query_count(req, "offset", 0, &offset) ||
         !query_count(req, "limit", INT32_MAX, &limit)) {
@@ -286,7 +270,6 @@ static void list(struct caller *c, struct http_request *req)
                             SLICE_LIT("ValueError: offset and limit must be whole numbers"));
         return;
     }
-    buf_init(&args, 0);
     mp_add_array(&args, 6);
     mp_add_str(&args, http_request_param(req, "workspace"));
     for (int i = 0; i < 3; i++)
@@ -294,7 +277,6 @@ static void list(struct caller *c, struct http_request *req)
     mp_add_int(&args, (int64_t)offset);
     mp_add_int(&args, (int64_t)limit);
     caller_ask_manager(c, "list_services", buf_slice(&args), on_services);
-    buf_deinit(&args);
 }
 
 static void info(struct caller *c, struct http_request *req)
@@ -305,15 +287,13 @@ static void info(struct caller *c, struct http_request *req)
 static void one(struct caller *c, struct http_request *req)
 {
     struct slice id = http_request_param(req, "service_id");
-    struct buf args;
+    SCRATCH_BUF(args, 0);
 
-    buf_init(&args, 0);
     api_service_args(req, http_request_param(req, "workspace"), id, &args);
     if (slice_is(id, "ws"))
         caller_ask_manager(c, "get_service", buf_slice(&args), on_interface);
     else
         caller_ask_manager(c, "get_service_info", buf_slice(&args), on_plain);
-    buf_deinit(&args);
 }
 
 void api_on_services(struct http_request *req, void *arg)

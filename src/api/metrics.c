@@ -104,19 +104,17 @@ static void answer(struct api *a, struct http_request *req)
 {
     const struct loop_set *set = a->options.loops;
     const struct metrics **blocks;
-    struct buf b;
+    SCRATCH_BUF(b, 0);
 
     blocks = mem_new((set->n_loops + 1) * sizeof(*blocks));
     for (unsigned i = 0; i < set->n_loops; i++)
         blocks[i] = &set->loops[i].metrics;
     blocks[set->n_loops] = a->options.accept_metrics;
-    buf_init(&b, 0);
     metrics_print(blocks, set->n_loops + 1, &b);
     add_absent(&b);
     add_process(&b, a);
     add_charged(&b, a->options.hub, req->account);
     http_respond(req, 200, "text/plain; charset=utf-8", buf_slice(&b), SLICE_LIT(""));
-    buf_deinit(&b);
     mem_free(blocks);
 }
 

@@ -26,9 +26,8 @@ void api_on_page(struct http_request *req, void *arg)
 {
     struct api *a = arg;
     const char *url = a->options.hub->info->public_base_url;
-    struct buf b;
+    SCRATCH_BUF(b, 0);
 
-    buf_init(&b, 0);
     buf_add_text(
         &b,
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>hyphad</title>\n"
@@ -55,7 +54,6 @@ void api_on_page(struct http_request *req, void *arg)
                      "href=\"health\">/health</a>, figures: "
                      "<a href=\"metrics\">/metrics</a>.</p>\n</main></body></html>\n");
     http_respond(req, 200, "text/html; charset=utf-8", buf_slice(&b), SLICE_LIT(""));
-    buf_deinit(&b);
 }
 
 /* The last route: there is no page but `/`, and which file is missing is said the way clients know it (http.md 8.2): a first segment
@@ -63,14 +61,12 @@ void api_on_page(struct http_request *req, void *arg)
 void api_on_no_page(struct http_request *req, void *arg)
 {
     struct slice page = http_request_param(req, "page"), file = page, first, rest;
-    struct buf detail;
+    SCRATCH_BUF(detail, 0);
 
     (void)arg;
     if (slice_cut(page, '/', &first, &rest) && memchr(first.ptr, '-', first.len))
         file = rest;
-    buf_init(&detail, 0);
     buf_add_text(&detail, "File not found: ");
     buf_add_slice(&detail, file);
     http_respond_error(req, 404, HTTP_F1, buf_slice(&detail));
-    buf_deinit(&detail);
 }

@@ -158,14 +158,12 @@ void blocks_free(struct blocks *b)
 
 static void store_block(struct blocks *b, struct slice key, const struct block *block, store_done *done, void *arg)
 {
-    struct buf bytes;
+    SCRATCH_BUF(bytes, 0);
 
-    buf_init(&bytes, 0);
     mp_add_array(&bytes, 2);
     mp_add_int(&bytes, block->expires_at);
     mp_add_str(&bytes, block->reason);
     store_put(b->store, bucket, key, buf_slice(&bytes), 0, done, arg);
-    buf_deinit(&bytes);
 }
 
 struct loading {

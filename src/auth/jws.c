@@ -22,12 +22,10 @@ bool jws_split(struct slice text, struct jws *ret)
 /* Appends the JSON map a part holds; false when it holds none. */
 static bool read_map(struct slice part, struct buf *out)
 {
-    struct buf text;
+    SCRATCH_BUF(text, TOKEN_MAX);
     bool ok;
 
-    buf_init(&text, TOKEN_MAX);
     ok = base64_decode(part, &text) && json_to_mp(buf_slice(&text), out, NULL) == JSON_OK && mp_is(buf_slice(out), MP_MAP);
-    buf_deinit(&text);
     return ok;
 }
 
@@ -54,13 +52,11 @@ bool jws_header_read(const struct jws *j, struct jws_header *ret)
 bool jws_is_signed_by(const struct jws *j, const struct rsa_key *key)
 {
     uint8_t digest[32];
-    struct buf signature;
+    SCRATCH_BUF(signature, TOKEN_MAX);
     bool ok;
 
-    buf_init(&signature, TOKEN_MAX);
     digest_sha256(j->signed_part, digest);
     ok = base64_decode(j->signature, &signature) && rsa_verify_sha256(key, digest, buf_slice(&signature));
-    buf_deinit(&signature);
     return ok;
 }
 

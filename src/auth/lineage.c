@@ -86,12 +86,10 @@ bool lineage_is_by_root(const struct lineage *l, struct slice root_token)
 
 static void add_digest(struct buf *b, const uint8_t *digest)
 {
-    struct buf text;
+    SCRATCH_BUF(text, 0);
 
-    buf_init(&text, 0);
     base64_encode(slice_make(digest, LINEAGE_DIGEST_BYTES), &text);
     mp_add_str(b, buf_slice(&text));
-    buf_deinit(&text);
 }
 
 static void add_terms(struct mp_open *map, const struct lineage *l)
@@ -147,13 +145,11 @@ void lineage_add_mp(struct buf *b, const struct lineage *l)
 
 static bool read_digest(struct slice text, uint8_t ret[LINEAGE_DIGEST_BYTES])
 {
-    struct buf bytes;
+    SCRATCH_BUF(bytes, 0);
 
-    buf_init(&bytes, 0);
     bool ok = base64_decode(text, &bytes) && bytes.len == LINEAGE_DIGEST_BYTES;
     if (ok)
         memcpy(ret, bytes.ptr, LINEAGE_DIGEST_BYTES);
-    buf_deinit(&bytes);
     return ok;
 }
 

@@ -84,13 +84,11 @@ static void set_steady(struct revocations *r, int64_t now_s)
 
 static void note_steady(struct revocations *r)
 {
-    struct buf bytes;
+    SCRATCH_BUF(bytes, 0);
 
     r->noted_s = steady_now(r);
-    buf_init(&bytes, 0);
     mp_add_int(&bytes, r->noted_s);
     store_put(r->store, own_bucket, slice_of(steady_key), buf_slice(&bytes), 0, NULL, NULL);
-    buf_deinit(&bytes);
 }
 
 int64_t revocations_now(const struct revocations *r)
@@ -343,15 +341,13 @@ static void on_kept(int outcome, void *arg)
 
 static void put(struct revocations *r, const struct revocation *v, struct keeping *k)
 {
-    struct buf bytes;
+    SCRATCH_BUF(bytes, 0);
 
-    buf_init(&bytes, 0);
     mp_add_array(&bytes, 3);
     mp_add_int(&bytes, v->expires_at);
     mp_add_int(&bytes, v->until);
     mp_add_str(&bytes, v->owner);
     store_put(r->store, bucket, slice_make(v->digest, 32), buf_slice(&bytes), 0, on_kept, k);
-    buf_deinit(&bytes);
 }
 
 void revocation_add(struct revocations *r, const struct revocation *v, const struct revocation_limits *limits,

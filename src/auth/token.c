@@ -213,15 +213,13 @@ static void claim_int(struct mp_open *map, const char *key, int64_t number)
 
 static void claim_scope(struct mp_open *map, const struct scope *scope)
 {
-    struct buf text;
+    SCRATCH_BUF(text, TOKEN_MAX);
 
-    buf_init(&text, TOKEN_MAX);
     scope_format(scope, &text);
     mp_key(map, "scope");
     mp_add_str(map->buf, buf_slice(&text));
     if (text.is_failed)
         map->buf->is_failed = true;     /* a scope cut short, or read back differently, would be another scope */
-    buf_deinit(&text);
 }
 
 static void claim_lineage(struct mp_open *map, const char *name_space, const struct lineage *l, bool is_continuation)

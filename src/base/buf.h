@@ -30,6 +30,8 @@ struct held_buf {
 
 void buf_init(struct buf *b, size_t cap_bytes);
 void buf_deinit(struct buf *b);                                 /* safe on a zeroed one, and twice */
+/* Declares one that goes with its block, whichever way that is left. cap: as buf_init(). */
+#define SCRATCH_BUF(name, cap) struct buf __attribute__((cleanup(buf_deinit))) name = {.cap_bytes = (cap)}
 void buf_clear(struct buf *b);                                  /* keeps the memory, forgets a failure */
 void buf_add(struct buf *b, const void *bytes, size_t n_bytes);
 void buf_add_slice(struct buf *b, struct slice s);

@@ -277,7 +277,7 @@ void log_write(enum log_level level, const char *subject, const char *message, c
     bool had_dropped = atomic_load_explicit(&the.rate.has_dropped, memory_order_relaxed);
     uint32_t dropped = 0;
     struct log_field all[16];
-    struct buf line;
+    SCRATCH_BUF(line, 0);
 
     if (!log_wants(level, subject))
         return;
@@ -295,12 +295,10 @@ void log_write(enum log_level level, const char *subject, const char *message, c
         all[n_fields++] = log_int("repeats_dropped", dropped);
         fields = all;
     }
-    buf_init(&line, 0);
     log_line_add(&line, format_now(), &(struct log_record){level, subject, message, fields, n_fields});
     if (the.is_open)
         enqueue(&line);
     /* Why it does not start is for whoever started it, too. */
     if (!the.is_open || (level == LOG_ERROR && the.path && !atomic_load_explicit(&the.is_started, memory_order_relaxed)))
         write_all(STDERR_FILENO, line.ptr, line.len);
-    buf_deinit(&line);
 }

@@ -33,12 +33,11 @@ static bool read_twin(struct config *c, struct given *g, struct report *report)
     struct arena *arena = &c->book->arena;
     struct rule_case path = {
         .text = g->words.n_items ? g->words.items[0] : "", .base_dir = g->base_dir, .arena = arena};
-    struct buf bytes;
+    SCRATCH_BUF(bytes, SECRET_MAX);
     struct slice secret;
 
     path.normal = path.text;
     (void)rule_path(&path); /* takes every path */
-    buf_init(&bytes, SECRET_MAX);
     int r = file_read(path.normal, SECRET_MAX, &bytes);
     if (r != FILE_DONE)
         report_wrong(report, "%s%s: %s: %s", g->place, g->name, path.normal, file_complaint(r));
@@ -54,7 +53,6 @@ static bool read_twin(struct config *c, struct given *g, struct report *report)
         report_wrong(report, "%s%s: %s: empty", g->place, g->name, path.normal);
     if (bytes.ptr)
         explicit_bzero(bytes.ptr, bytes.room);
-    buf_deinit(&bytes);
     return g->words.n_items > 0;
 }
 
@@ -63,14 +61,13 @@ static void complain(const struct given *g, const struct value_refusal *refusal,
 {
     const struct option *o = option_at(g->option);
     int exit_code = g->source >= CONFIG_FROM_ENV ? CONFIG_EXIT_USAGE : CONFIG_EXIT_WRONG;
-    struct buf want, shown;
+    SCRATCH_BUF(want, 0);
+    SCRATCH_BUF(shown, 0);
 
     if (refusal->message) {
         report_wrong(report, "%s%s: %s", g->place, g->name, refusal->message);
         return;
     }
-    buf_init(&want, 0);
-    buf_init(&shown, 0);
     if (refusal->want)
         buf_add_text(&want, refusal->want);
     else
@@ -85,8 +82,6 @@ static void complain(const struct given *g, const struct value_refusal *refusal,
     else
         report_as(report, exit_code, "%sbad value for %s: \"" SLICE_FMT "\" (want " SLICE_FMT ")",
                   g->place, g->name, SLICE_ARG(buf_slice(&shown)), SLICE_ARG(buf_slice(&want)));
-    buf_deinit(&want);
-    buf_deinit(&shown);
 }
 
 /* What `hyphad config` prints for a secret cannot be read back. */

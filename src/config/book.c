@@ -70,7 +70,7 @@ bool book_is_default(const struct config *c, unsigned id)
 {
     const struct option *o = option_at(id);
     const struct setting *s = &c->book->settings[id];
-    struct buf value;
+    SCRATCH_BUF(value, 0);
     bool is_same;
 
     if (s->source == CONFIG_FROM_DEFAULT)
@@ -79,10 +79,8 @@ bool book_is_default(const struct config *c, unsigned id)
         return !book_is_on(c, id);
     if (!o->default_text)
         return s->words.n_items == 0 && !o->shown;
-    buf_init(&value, 0);
     value_join(o, &s->words, &value);
     is_same = slice_is(buf_slice(&value), o->default_text);
-    buf_deinit(&value);
     return is_same;
 }
 

@@ -49,12 +49,10 @@ static const char *take(struct cursor *c, const struct option *o, char *value)
     if (o->marks & OPTION_SECRET)
         memset(value, '*', strlen(value));
     if (o->marks & OPTION_URI_SECRET) {
-        struct buf masked;
-        buf_init(&masked, 0);
+        SCRATCH_BUF(masked, 0);
         book_mask_uri(slice_of(value), &masked);
         if (!slice_is(buf_slice(&masked), value))
             memset(value, '*', strlen(value));
-        buf_deinit(&masked);
     }
     return copy;
 }

@@ -87,19 +87,16 @@ static void check_status(struct config *c, unsigned id, struct report *report)
 static void check_order(struct config *c, unsigned a, unsigned b, bool is_good,
                         struct report *report)
 {
-    struct buf low, high;
+    SCRATCH_BUF(low, 0);
+    SCRATCH_BUF(high, 0);
 
     if (is_good)
         return;
-    buf_init(&low, 0);
-    buf_init(&high, 0);
     book_show(c, a, &low);
     book_show(c, b, &high);
     report_wrong(report, "--%s (" SLICE_FMT ") must not pass --%s (" SLICE_FMT ")",
                  option_at(a)->name, SLICE_ARG(buf_slice(&low)), option_at(b)->name,
                  SLICE_ARG(buf_slice(&high)));
-    buf_deinit(&low);
-    buf_deinit(&high);
 }
 
 static void check_sizes(struct config *c, struct report *report)

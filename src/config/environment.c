@@ -96,7 +96,8 @@ static const char *idle_text(struct slice name)
 static void warn_unknown(struct config *c, struct slice name, const char *from)
 {
     struct arena *arena = &c->book->arena;
-    struct buf dashed, near_variable;
+    SCRATCH_BUF(dashed, 0);
+    SCRATCH_BUF(near_variable, 0);
     const char *near, *text = "unknown variable, ignored";
     unsigned n_warned = 0;
 
@@ -105,8 +106,6 @@ static void warn_unknown(struct config *c, struct slice name, const char *from)
                     slice_starts(slice_of(c->notes[i].text), "unknown variable");
     if (n_warned >= WARN_MAX)
         return;
-    buf_init(&dashed, 0);
-    buf_init(&near_variable, 0);
     for (size_t i = strlen("HYPHA_"); i < name.len; i++)
         buf_add_byte(&dashed,
                      (uint8_t)(name.ptr[i] == '_' ? '-' : tolower((unsigned char)name.ptr[i])));
@@ -117,8 +116,6 @@ static void warn_unknown(struct config *c, struct slice name, const char *from)
                          SLICE_ARG(buf_slice(&near_variable)), option_caveat(near));
     }
     book_note(c, CONFIG_NOTE_WARN, arena_text(arena, name), text, from);
-    buf_deinit(&dashed);
-    buf_deinit(&near_variable);
 }
 
 /* A variable that stands for no option. */
@@ -238,7 +235,7 @@ static void read_line(struct config *c, struct slice line, struct given *frame, 
                       struct report *report)
 {
     struct slice name, text;
-    struct buf value;
+    SCRATCH_BUF(value, ENV_FILE_MAX);
 
     if (slice_starts(line, "export "))
         line = slice_trim(slice_from(line, 7));
@@ -246,7 +243,6 @@ static void read_line(struct config *c, struct slice line, struct given *frame, 
         report_wrong(report, "%swant NAME=VALUE", frame->place);
         return;
     }
-    buf_init(&value, ENV_FILE_MAX);
     if (!read_value(text, &value))
         report_wrong(report, "%sthe quotes of " SLICE_FMT " do not close", frame->place,
                      SLICE_ARG(name));
@@ -254,7 +250,6 @@ static void read_line(struct config *c, struct slice line, struct given *frame, 
         read_variable(c, name, buf_slice(&value), frame, all);
     if (value.ptr)
         explicit_bzero(value.ptr, value.room);
-    buf_deinit(&value);
 }
 
 void environment_read_file(struct config *c, const char *path, struct givens *all,
@@ -264,12 +259,11 @@ void environment_read_file(struct config *c, const char *path, struct givens *al
     const char *slash = strrchr(path, '/');
     struct given frame = {.source = CONFIG_FROM_ENV_FILE,
                           .from = arena_fmt(arena, "env-file:%s", path)};
-    struct buf bytes;
+    SCRATCH_BUF(bytes, ENV_FILE_MAX);
     unsigned n_lines = 0;
 
     frame.base_dir = arena_text(
         arena, slash && slash > path ? slice_make(path, (size_t)(slash - path)) : SLICE_LIT("/"));
-    buf_init(&bytes, ENV_FILE_MAX);
     int r = file_read(path, ENV_FILE_MAX, &bytes);
     if (r != FILE_DONE)
         report_wrong(report, "%s: %s", path, file_complaint(r));
@@ -285,5 +279,4 @@ void environment_read_file(struct config *c, const char *path, struct givens *al
     }
     if (bytes.ptr)
         explicit_bzero(bytes.ptr, bytes.room);
-    buf_deinit(&bytes);
 }

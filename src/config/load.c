@@ -60,9 +60,8 @@ static void read_files(struct config *c, struct report *report)
 
 static void note_options(struct config *c)
 {
-    struct buf shown;
+    SCRATCH_BUF(shown, 0);
 
-    buf_init(&shown, 0);
     for (unsigned id = 0; id < OPTION_COUNT; id++) {
         if (book_is_default(c, id))
             continue;
@@ -72,7 +71,6 @@ static void note_options(struct config *c)
         book_note(c, CONFIG_NOTE_OPTION, option_at(id)->name, shown.ptr,
                   c->book->settings[id].from);
     }
-    buf_deinit(&shown);
 }
 
 void load_build(struct config *c, struct report *report)

@@ -43,12 +43,10 @@ static const char *status_word(const struct option *o)
 
 static char *variable_of(const struct option *o, char *room, size_t n_room)
 {
-    struct buf name;
+    SCRATCH_BUF(name, 0);
 
-    buf_init(&name, 0);
     option_variable(o, &name);
     snprintf(room, n_room, SLICE_FMT, SLICE_ARG(buf_slice(&name)));
-    buf_deinit(&name);
     return room;
 }
 
@@ -122,7 +120,7 @@ int print_help_option(FILE *out, FILE *err, const char *name)
     char variable[96];
     bool is_command = print_command(out, name);     /* config is an option too */
     unsigned id = find_topic(name);
-    struct buf want;
+    SCRATCH_BUF(want, 0);
 
     if (is_command && id == OPTION_COUNT)
         return CONFIG_EXIT_OK;
@@ -138,7 +136,6 @@ int print_help_option(FILE *out, FILE *err, const char *name)
         return CONFIG_EXIT_USAGE;
     }
     const struct option *o = option_at(id);
-    buf_init(&want, 0);
     value_want(o, &want);
     fprintf(out, "--%s\n  %s\n  value:    " SLICE_FMT "\n  default:  %s\n", o->name, o->help,
             SLICE_ARG(buf_slice(&want)), default_word(o));
@@ -156,7 +153,6 @@ int print_help_option(FILE *out, FILE *err, const char *name)
     if (o->status != OPTION_CORE)
         fprintf(out, "  status:  %s%s%s%s\n", status_word(o), o->hint ? " (" : "",
                 o->hint ? o->hint : "", o->hint ? ")" : "");
-    buf_deinit(&want);
     return CONFIG_EXIT_OK;
 }
 
@@ -198,7 +194,7 @@ static void print_value(const struct config *c, unsigned id, FILE *out)
 {
     const struct option *o = option_at(id);
     const struct config_list *words = &c->book->settings[id].words;
-    struct buf shown;
+    SCRATCH_BUF(shown, 0);
 
     if (option_is_list(o) || option_is_comma(o)) {
         fputc('[', out);
@@ -209,13 +205,11 @@ static void print_value(const struct config *c, unsigned id, FILE *out)
         fputc(']', out);
         return;
     }
-    buf_init(&shown, 0);
     book_show(c, id, &shown);
     if (words->n_items > 0)
         print_scalar(out, buf_slice(&shown));
     else if (o->kind == OPTION_FLAG)
         fputs("false", out);
-    buf_deinit(&shown);
 }
 
 /* Options that say where to read from, that nothing reads, or that are unset stand there as
@@ -255,9 +249,8 @@ void print_defaults(const struct config *c, FILE *out)
 void print_variables(const struct config *c, FILE *out)
 {
     char variable[96];
-    struct buf shown;
+    SCRATCH_BUF(shown, 0);
 
-    buf_init(&shown, 0);
     for (unsigned id = 0; id < OPTION_COUNT; id++) {
         const struct option *o = option_at(id);
         buf_clear(&shown);
@@ -267,7 +260,6 @@ void print_variables(const struct config *c, FILE *out)
         if (o->alias)
             fprintf(out, "# %s is read too; %s wins\n", o->alias, variable);
     }
-    buf_deinit(&shown);
 }
 
 static void print_cell(FILE *out, const char *text)
@@ -279,7 +271,7 @@ static void print_cell(FILE *out, const char *text)
 void print_document(FILE *out)
 {
     char variable[96];
-    struct buf want;
+    SCRATCH_BUF(want, 0);
 
     fputs("# Options\n\nGenerated from `src/config/options.def` by `./dev docs` (`hyphad config "
           "doc`).\n\n"
@@ -288,7 +280,6 @@ void print_document(FILE *out)
           "SIGHUP. Secrets can also come from a file: `--NAME-file PATH`.\n\n"
           "| option | value | default | variable | R | meaning |\n|---|---|---|---|---|---|\n",
           out);
-    buf_init(&want, 0);
     for (unsigned id = 0; id < OPTION_COUNT; id++) {
         const struct option *o = option_at(id);
         buf_clear(&want);
@@ -304,5 +295,4 @@ void print_document(FILE *out)
         print_cell(out, o->help);
         fprintf(out, "%s%s |\n", o->marks & OPTION_SECRET ? " (secret)" : "", status_word(o));
     }
-    buf_deinit(&want);
 }

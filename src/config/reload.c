@@ -69,10 +69,9 @@ static const char *put_back_all(const struct config *old, struct config *c)
 
 static void note_changes(const struct config *old, struct config *c, const char *names)
 {
-    struct buf shown;
+    SCRATCH_BUF(shown, 0);
 
     c->n_notes = 0;
-    buf_init(&shown, 0);
     for (unsigned id = 0; id < OPTION_COUNT; id++) {
         if (is_same(&old->book->settings[id].words, &c->book->settings[id].words))
             continue;
@@ -82,7 +81,6 @@ static void note_changes(const struct config *old, struct config *c, const char 
         book_note(c, CONFIG_NOTE_OPTION, option_at(id)->name, shown.ptr,
                   c->book->settings[id].from);
     }
-    buf_deinit(&shown);
     if (names)
         book_note(c, CONFIG_NOTE_WARN, names, "needs a restart", NULL);
 }

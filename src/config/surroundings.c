@@ -59,11 +59,10 @@ static void set_default(struct config *c, unsigned id, const char *text)
 /* A number at the head of a small file of the kernel; 0 when there is none ("max"). */
 static unsigned long long read_figure(const char *path, unsigned long long *ret_second)
 {
-    struct buf bytes;
+    SCRATCH_BUF(bytes, 4096);
     unsigned long long first = 0;
     char *text, *end;
 
-    buf_init(&bytes, 4096);
     if (file_read(path, 4096, &bytes) == FILE_DONE && bytes.len > 0) {
         text = buf_take(&bytes);
         first = strtoull(text, &end, 10);
@@ -71,7 +70,6 @@ static unsigned long long read_figure(const char *path, unsigned long long *ret_
             *ret_second = strtoull(end, NULL, 10);
         free(text);
     }
-    buf_deinit(&bytes);
     return first;
 }
 

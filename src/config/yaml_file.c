@@ -44,8 +44,7 @@ static void read_key(struct reader *r, const yaml_event_t *event)
     r->given.from = arena_fmt(r->arena, "file:%zu", line + 1);
     r->given.name = arena_text(r->arena, key);
     if (id == OPTION_COUNT) {
-        struct buf dashed;
-        buf_init(&dashed, 0);
+        SCRATCH_BUF(dashed, 0);
         for (size_t i = 0; i < key.len; i++)
             buf_add_byte(&dashed, (uint8_t)(key.ptr[i] == '_' ? '-' : key.ptr[i]));
         const char *near = option_nearest(buf_slice(&dashed));
@@ -53,7 +52,6 @@ static void read_key(struct reader *r, const yaml_event_t *event)
                      near ? "%sunknown key \"" SLICE_FMT "\" (did you mean \"%s\"?%s)"
                           : "%sunknown key \"" SLICE_FMT "\" (see hyphad --help)%s%s",
                      place, SLICE_ARG(key), near ? near : "", near ? option_caveat(near) : "");
-        buf_deinit(&dashed);
         return;
     }
     const struct option *o = option_at(id);
@@ -202,11 +200,10 @@ void yaml_file_read(struct config *c, const char *path, struct report *report)
 {
     struct reader r = {.config = c, .arena = &c->book->arena, .report = report, .path = path};
     const char *slash = strrchr(path, '/');
-    struct buf bytes;
+    SCRATCH_BUF(bytes, 0);
 
     r.given.base_dir = arena_text(
         r.arena, slash && slash > path ? slice_make(path, (size_t)(slash - path)) : SLICE_LIT("/"));
-    buf_init(&bytes, 0);
     int e = file_read(path, YAML_FILE_MAX, &bytes);
     if (e != FILE_DONE)
         report_wrong(report, "%s: %s", path, file_complaint(e));
@@ -217,7 +214,6 @@ void yaml_file_read(struct config *c, const char *path, struct report *report)
                   path);
     if (bytes.ptr)
         explicit_bzero(bytes.ptr, bytes.room);
-    buf_deinit(&bytes);
 }
 
 const char *yaml_file_library(void)

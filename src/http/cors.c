@@ -126,10 +126,9 @@ void http_cors_answer_preflight(struct http_request *req)
     struct slice method = {NULL, 0}, headers = {NULL, 0}, origin = {NULL, 0};
     const char *failed[3];
     size_t n_failed = 0;
-    struct buf extra, text;
+    SCRATCH_BUF(extra, 0);
+    SCRATCH_BUF(text, 0);
 
-    buf_init(&extra, 0);
-    buf_init(&text, 0);
     if (http_request_header(req, "origin", &origin) && !origin_is_allowed(req, origin))
         failed[n_failed++] = "origin";
     if (http_request_header(req, "access-control-request-method", &method) &&
@@ -148,8 +147,6 @@ void http_cors_answer_preflight(struct http_request *req)
     }
     http_respond(req, n_failed ? 400 : 200, "text/plain; charset=utf-8", buf_slice(&text),
                  buf_slice(&extra));
-    buf_deinit(&extra);
-    buf_deinit(&text);
 }
 
 bool http_cors_decorate(const struct http_request *req, struct buf *out)

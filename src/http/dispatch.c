@@ -50,16 +50,14 @@ static const char *body_rule(const struct http_request *req)
 
 void http_dispatch_too_large(struct http_request *req, const char *rule)
 {
-    struct buf text;
+    SCRATCH_BUF(text, 0);
 
-    buf_init(&text, 0);
     buf_add_text(&text, "Request body too large");
     if (req->site && is_held_to_less(req))
         buf_add_fmt(&text, ": without a token of this server it may have %zu bytes when it is unpacked, and become at most %u times "
                     "its size", http_dispatch_body_cap(req), req->site->caps.anonymous_inflation);
     req->refused_by = rule ? rule : body_rule(req);
     http_respond_error(req, 413, HTTP_F1, buf_slice(&text));
-    buf_deinit(&text);
 }
 
 struct http_verdict http_dispatch_judge(struct http_request *req, uint64_t body_bytes)
@@ -102,10 +100,9 @@ static void answer_not_allowed(struct http_request *req, unsigned allowed)
         const char *name;
     } names[] = {{HTTP_M_GET, "GET"},     {HTTP_M_POST, "POST"},     {HTTP_M_PUT, "PUT"},
                  {HTTP_M_PATCH, "PATCH"}, {HTTP_M_DELETE, "DELETE"}, {HTTP_M_OPTIONS, "OPTIONS"}};
-    struct buf list, extra;
+    SCRATCH_BUF(list, 0);
+    SCRATCH_BUF(extra, 0);
 
-    buf_init(&list, 0);
-    buf_init(&extra, 0);
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         if (!(allowed & names[i].method))
             continue;
@@ -115,19 +112,15 @@ static void answer_not_allowed(struct http_request *req, unsigned allowed)
     http_header_add(&extra, "allow", buf_slice(&list));
     http_respond(req, 405, "application/json", SLICE_LIT("{\"detail\":\"Method Not Allowed\"}"),
                  buf_slice(&extra));
-    buf_deinit(&list);
-    buf_deinit(&extra);
 }
 
 static void answer_later(struct http_request *req, unsigned status, unsigned retry_after_s,
                          struct slice json)
 {
-    struct buf extra;
+    SCRATCH_BUF(extra, 0);
 
-    buf_init(&extra, 0);
     buf_add_fmt(&extra, "retry-after: %u\r\n", retry_after_s);
     http_respond(req, status, "application/json", json, buf_slice(&extra));
-    buf_deinit(&extra);
 }
 
 static void redirect_to_base(struct http_request *req)

@@ -270,12 +270,10 @@ static void send_range(struct file_answer *a, struct http_request *req, uint64_t
 
 static void refuse_range(struct file_answer *a, struct http_request *req)
 {
-    struct buf extra;
+    SCRATCH_BUF(extra, 0);
 
-    buf_init(&extra, 0);
     buf_add_fmt(&extra, "content-range: */%" PRIu64 "\r\n", a->end);
     http_respond(req, 416, "text/plain; charset=utf-8", SLICE_LIT(""), buf_slice(&extra));
-    buf_deinit(&extra);
     answer_free(a);
 }
 
@@ -286,10 +284,9 @@ static void answer_found(struct file_answer *a, struct http_request *req)
                      (unsigned long long)a->st.st_mtim.tv_nsec, (unsigned long long)a->st.st_size);
     const struct representation now = {(uint64_t)a->st.st_size, (int64_t)a->st.st_mtim.tv_sec, slice_make(etag, (size_t)n)};
     struct condition conditions;
-    struct buf extra;
+    SCRATCH_BUF(extra, 0);
     uint64_t first, last;
 
-    buf_init(&extra, 0);
     add_headers(&extra, &now);
     take_conditions(req, &conditions);
     a->at = 0;
@@ -309,7 +306,6 @@ static void answer_found(struct file_answer *a, struct http_request *req)
         refuse_range(a, req);
         break;
     }
-    buf_deinit(&extra);
 }
 
 /* A page finds what lies beside it only when its address ends as a folder's. */

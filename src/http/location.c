@@ -47,10 +47,9 @@ void location_add_slash(struct location *l)
 void location_add_query(struct location *l, struct slice query)
 {
     struct slice name, value;
-    struct buf decoded;
+    SCRATCH_BUF(decoded, 0);
     char between = '?';
 
-    buf_init(&decoded, 0);
     while (url_next_pair(&query, &name, &value)) {
         buf_add_byte(&l->text, (uint8_t)between);
         buf_clear(&decoded);
@@ -64,5 +63,4 @@ void location_add_query(struct location *l, struct slice query)
     }
     if (decoded.is_failed)
         l->text.is_failed = true;
-    buf_deinit(&decoded);
 }

@@ -341,12 +341,11 @@ void http_respond(struct http_request *req, unsigned status, const char *content
                   struct slice body, struct slice extra)
 {
     struct answer a = {.status = status, .content_type = content_type, .extra = extra};
-    struct buf bytes;
+    SCRATCH_BUF(bytes, 0);
 
     LOOP_ASSERT(req->loop);
     ASSERT(!req->is_streaming);
     req->status = status;
-    buf_init(&bytes, 0);
     bool is_packed = wants_gzip(req, &a, body.len), is_long = body.len > COPIED_MOST;
     if (is_packed && is_long) {
         buf_add_slice(&bytes, body);
@@ -357,7 +356,6 @@ void http_respond(struct http_request *req, unsigned status, const char *content
     }
     a.is_gzip = is_packed && !is_long && http_gzip(body, &bytes);
     send_answer(req, &a, a.is_gzip ? buf_slice(&bytes) : body);
-    buf_deinit(&bytes);
 }
 
 void http_respond_text(struct http_request *req, unsigned status, const char *text)
@@ -371,31 +369,27 @@ void http_respond_error(struct http_request *req, unsigned status, enum http_err
     static const char *const opening[] = {[HTTP_F1] = "{\"success\":false,\"detail\":",
                                           [HTTP_F2] = "{\"detail\":",
                                           [HTTP_F4] = "{\"error\": "};
-    struct buf text;
+    SCRATCH_BUF(text, 0);
 
     if (family == HTTP_F3) {
         http_respond(req, status, "text/plain", detail, (struct slice){NULL, 0});
         return;
     }
-    buf_init(&text, 0);
     buf_add_text(&text, opening[family]);
     json_add_text(&text, detail);
     buf_add_byte(&text, '}');
     http_respond(req, status, "application/json", buf_slice(&text), (struct slice){NULL, 0});
-    buf_deinit(&text);
 }
 
 void http_respond_redirect(struct http_request *req, unsigned status, struct location *to)
 {
-    struct buf extra;
+    SCRATCH_BUF(extra, 0);
 
-    buf_init(&extra, 0);
     http_header_add(&extra, "location", buf_slice(&to->text));
     if (to->text.is_failed || extra.is_failed)
         http_request_drop(req);
     else
         http_respond(req, status, NULL, (struct slice){NULL, 0}, buf_slice(&extra));
-    buf_deinit(&extra);
     buf_deinit(&to->text);
 }
 
@@ -418,17 +412,15 @@ static void stream_piece(struct http_request *req, const struct buf *piece, stru
 
 static void stream_begin(struct http_request *req, const struct answer *a)
 {
-    struct buf head;
+    SCRATCH_BUF(head, 0);
 
     LOOP_ASSERT(req->loop);
     ASSERT(!req->is_streaming);
     req->status = a->status;
     req->is_streaming = true;
     req->is_chunked = !req->is_http10 && !a->has_length;
-    buf_init(&head, 0);
     add_head(req, a, &head);
     stream_piece(req, &head, (struct slice){NULL, 0}, NULL);
-    buf_deinit(&head);
 }
 
 void http_stream_begin(struct http_request *req, unsigned status, const char *content_type,
@@ -465,8 +457,7 @@ size_t http_stream_write_two(struct http_request *req, struct slice head, struct
         return 0;
     }
     const char *end = req->is_chunked ? "\r\n" : "";
-    struct buf piece;
-    buf_init(&piece, 0);
+    SCRATCH_BUF(piece, 0);
     if (req->is_chunked)
         buf_add_fmt(&piece, "%zx\r\n", head.len + tail.len);
     buf_add_slice(&piece, head);
@@ -477,7 +468,6 @@ size_t http_stream_write_two(struct http_request *req, struct slice head, struct
     buf_add_text(&piece, end);
     if (piece.len || piece.is_failed)
         stream_piece(req, &piece, (struct slice){NULL, 0}, NULL);
-    buf_deinit(&piece);
     return http_conn_waiting(req);
 }
 

@@ -217,7 +217,7 @@ static void on_put(int outcome, void *arg)
 void accounts_put(struct accounts *a, const struct person *p, bool is_fresh, accounts_done *done,
                   void *arg)
 {
-    struct buf b;
+    SCRATCH_BUF(b, 0);
 
     if (is_fresh && a->n_accounts >= a->max_accounts) {
         done(ACCOUNT_NO_ROOM, arg);
@@ -227,11 +227,9 @@ void accounts_put(struct accounts *a, const struct person *p, bool is_fresh, acc
     q->done = done;
     q->is_fresh = is_fresh;
     a->n_accounts += is_fresh; /* at once: those that come before this one is written count it */
-    buf_init(&b, 0);
     person_add_mp(&b, p);
     store_put(a->store, bucket, slice_of(p->email), buf_slice(&b), 0, on_put, q);
     explicit_bzero(b.ptr, b.len);
-    buf_deinit(&b);
 }
 
 /* ---- one change at a time ---- */

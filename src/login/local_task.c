@@ -127,12 +127,11 @@ static void add_link(struct buf *b, const struct task *t, enum mail_kind kind)
 void task_mail(struct task *t, enum mail_kind kind, const struct code *code,
                void (*next)(struct task *t))
 {
-    struct buf link;
+    SCRATCH_BUF(link, 0);
 
     memcpy(t->digits, code->digits, sizeof(t->digits));
     t->generation = code->generation;
     t->next = next;
-    buf_init(&link, 0);
     add_link(&link, t, kind);
     buf_add_byte(&link, 0);
     struct code_mail mail = {
@@ -142,7 +141,6 @@ void task_mail(struct task *t, enum mail_kind kind, const struct code *code,
         .link = link.ptr,
         .minutes = (unsigned)(loop_config(t->local->loop)->verification_code_ttl_ms + 59999) / 60000};
     mail_code(t->local->mailer, &mail, on_outcome, t);
-    buf_deinit(&link);
 }
 
 /* ---- answers ---- */

@@ -47,21 +47,18 @@ static const struct config *config_of(const struct login *l)
 
 static void add_url(struct mp_open *map, const char *name, const char *base, const char *function)
 {
-    struct buf url;
+    SCRATCH_BUF(url, 0);
 
-    buf_init(&url, 0);
     buf_add_fmt(&url, "%s/public/services/hypha-login/%s", base, function);
     mp_key(map, name);
     mp_add_str(map->buf, buf_slice(&url));
-    buf_deinit(&url);
 }
 
 static void add_login_url(struct mp_open *map, const char *base, const char *key,
                           struct slice workspace, int64_t expires_in)
 {
-    struct buf url;
+    SCRATCH_BUF(url, 0);
 
-    buf_init(&url, 0);
     buf_add_fmt(&url, "%s/public/apps/hypha-login/?key=%s", base, key);
     if (workspace.len) {
         buf_add_text(&url, "&workspace=");
@@ -71,7 +68,6 @@ static void add_login_url(struct mp_open *map, const char *base, const char *key
         buf_add_fmt(&url, "&expires_in=%" PRId64, expires_in);
     mp_key(map, "login_url");
     mp_add_str(map->buf, buf_slice(&url));
-    buf_deinit(&url);
 }
 
 static bool take_start(struct login *l, const struct rpc_call *call, struct refusal *r)
@@ -279,17 +275,16 @@ void login_do_logout(struct rpc_call *call, void *arg)
 {
     struct login *l = arg;
     struct mp_open map;
-    struct buf b, url;
+    struct buf b;
+    SCRATCH_BUF(url, 0);
 
     buf_init(&b, 0);
-    buf_init(&url, 0);
     buf_add_fmt(&url, "%s/public/apps/hypha-login/?logout=true&close=true",
                 l->hub->info->public_base_url);
     mp_open_map(&map, &b);
     mp_key(&map, "logout_url");
     mp_add_str(&b, buf_slice(&url));
     mp_close(&map);
-    buf_deinit(&url);
     reply_buf(call, &b);
 }
 
@@ -313,18 +308,17 @@ static void reply_page(struct rpc_call *call, int status, const char *header, st
 
 void login_do_index(struct rpc_call *call, void *arg)
 {
-    struct buf page;
+    SCRATCH_BUF(page, 0);
 
-    buf_init(&page, 0);
     login_page_text(arg, &page);
     reply_page(call, 200, "Content-Type", SLICE_LIT("text/html"), buf_slice(&page));
-    buf_deinit(&page);
 }
 
 void login_do_profile(struct rpc_call *call, void *arg)
 {
     struct login *l = arg;
-    struct buf page, url;
+    struct buf page;
+    SCRATCH_BUF(url, 0);
 
     if (l->manner->is_local) {
         buf_init(&page, 0);
@@ -333,8 +327,6 @@ void login_do_profile(struct rpc_call *call, void *arg)
         buf_deinit(&page);
         return;
     }
-    buf_init(&url, 0);
     buf_add_fmt(&url, "%s/public/apps/hypha-login", l->hub->info->public_base_url);
     reply_page(call, 302, "Location", buf_slice(&url), SLICE_LIT("Redirecting to login page"));
-    buf_deinit(&url);
 }

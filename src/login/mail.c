@@ -113,9 +113,8 @@ static void add_json(struct buf *b, const char *before, struct slice text)
 
 void mail_write_json(struct buf *b, const struct code_mail *mail, const char *from)
 {
-    struct buf part;
+    SCRATCH_BUF(part, 0);
 
-    buf_init(&part, 0);
     add_json(b, "{\"from\":", slice_of(from));
     add_json(b, ",\"to\":[", slice_of(mail->to));
     add_json(b, "],\"subject\":", slice_of(texts[mail->kind].subject));
@@ -125,7 +124,6 @@ void mail_write_json(struct buf *b, const struct code_mail *mail, const char *fr
     add_text(&part, mail, "\n");
     add_json(b, ",\"text\":", buf_slice(&part));
     buf_add_byte(b, '}');
-    buf_deinit(&part);
 }
 
 /* ---- the mailer ---- */
@@ -222,10 +220,9 @@ static void on_reply(const struct fetch_reply *reply, void *arg)
 static void send_smtp(struct mailer *m, const struct code_mail *mail, struct sending *s)
 {
     char id[RANDOM_ID_LEN + 1];
-    struct buf b;
+    SCRATCH_BUF(b, 0);
 
     random_id(id);
-    buf_init(&b, 0);
     mail_write(&b, mail, m->config->verification_from_email, clock_wall_ms(), id);
     struct fetch_mail request = {.url = m->smtp_url,
                                  .from = m->from,
@@ -236,15 +233,13 @@ static void send_smtp(struct mailer *m, const struct code_mail *mail, struct sen
                                  .allow_plain = m->config->smtp_allow_plain,
                                  .deadline_ms = DEADLINE_MS};
     (void)fetch_send_mail(m->fetcher, &request, on_reply, s);
-    buf_deinit(&b);
 }
 
 static void send_resend(struct mailer *m, const struct code_mail *mail, struct sending *s)
 {
-    struct buf body, key;
+    SCRATCH_BUF(body, 0);
+    SCRATCH_BUF(key, 0);
 
-    buf_init(&body, 0);
-    buf_init(&key, 0);
     mail_write_json(&body, mail, m->config->verification_from_email);
     buf_add_fmt(&key, "Authorization: Bearer %s", m->config->resend_api_key);
     buf_add_byte(&key, 0);
@@ -258,8 +253,6 @@ static void send_resend(struct mailer *m, const struct code_mail *mail, struct s
     s->is_http = true;
     (void)fetch_start(m->fetcher, &request, on_reply, s);
     explicit_bzero(key.ptr, key.len);
-    buf_deinit(&body);
-    buf_deinit(&key);
 }
 
 void mail_code(struct mailer *m, const struct code_mail *mail, mail_done *done, void *arg)

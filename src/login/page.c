@@ -79,26 +79,23 @@ void page_text(const struct config *c, const char *name, struct buf *out)
     const struct login_file *file = find_file(slice_of(name));
     struct slice text = slice_make(file->bytes, file->n_bytes);
     const char *head_end = memmem(text.ptr, text.len, "</head>", 7);
-    struct buf settings;
+    SCRATCH_BUF(settings, 0);
 
     ASSERT(head_end);
-    buf_init(&settings, 0);
     add_settings(&settings, c);
     buf_add(out, text.ptr, (size_t)(head_end - text.ptr));
     buf_add_text(out, "<meta name=\"hypha-login\" content=\"");
     add_attribute(out, buf_slice(&settings));
     buf_add_text(out, "\">\n");
     buf_add_slice(out, slice_from(text, (size_t)(head_end - text.ptr)));
-    buf_deinit(&settings);
 }
 
 /* ---- answers ---- */
 
 static void add_policy(struct buf *headers, const struct config *c)
 {
-    struct buf policy;
+    SCRATCH_BUF(policy, 0);
 
-    buf_init(&policy, 0);
     buf_add_text(&policy,
                  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
                  "connect-src 'self'; base-uri 'none'; form-action 'self'; "
@@ -108,31 +105,26 @@ static void add_policy(struct buf *headers, const struct config *c)
             buf_add_fmt(&policy, " %s", c->allow_origins.items[i]);
     }
     http_header_add(headers, "Content-Security-Policy", buf_slice(&policy));
-    buf_deinit(&policy);
 }
 
 static void respond(struct http_request *req, const char *type, struct slice body,
                     const char *caching)
 {
-    struct buf headers;
+    SCRATCH_BUF(headers, 0);
 
-    buf_init(&headers, 0);
     add_policy(&headers, loop_config(req->loop));
     http_header_add(&headers, "X-Content-Type-Options", SLICE_LIT("nosniff"));
     http_header_add(&headers, "Referrer-Policy", SLICE_LIT("no-referrer"));
     http_header_add(&headers, "Cache-Control", slice_of(caching));
     http_respond(req, 200, type, body, buf_slice(&headers));
-    buf_deinit(&headers);
 }
 
 void page_respond(struct http_request *req, const char *name)
 {
-    struct buf text;
+    SCRATCH_BUF(text, 0);
 
-    buf_init(&text, 0);
     page_text(loop_config(req->loop), name, &text);
     respond(req, find_file(slice_of(name))->type, buf_slice(&text), "no-store");
-    buf_deinit(&text);
 }
 
 static void on_file(struct http_request *req, void *arg)
@@ -206,18 +198,15 @@ static void on_local_profile(struct http_request *req, void *arg)
 static void on_profile(struct http_request *req, void *arg)
 {
     struct login *l = arg;
-    struct buf headers, url;
+    SCRATCH_BUF(headers, 0);
+    SCRATCH_BUF(url, 0);
 
     if (yields(l, req))
         return;
-    buf_init(&headers, 0);
-    buf_init(&url, 0);
     buf_add_fmt(&url, "%s/public/apps/hypha-login", l->hub->info->public_base_url);
     http_header_add(&headers, "Location", buf_slice(&url));
     http_respond(req, 302, "text/plain; charset=utf-8", SLICE_LIT("Redirecting to login page"),
                  buf_slice(&headers));
-    buf_deinit(&url);
-    buf_deinit(&headers);
 }
 
 static void add_route(struct login *l, const char *pattern,

@@ -27,13 +27,11 @@ static struct slice strip_slashes(struct slice path)
 static void fail(struct caller *c, struct http_request *req, const char *text, struct slice detail,
                  unsigned status)
 {
-    struct buf b;
+    SCRATCH_BUF(b, 0);
 
-    buf_init(&b, 0);
     buf_add_text(&b, text);
     buf_add_slice(&b, detail);
     http_respond_error(req, status, HTTP_F3, buf_slice(&b));
-    buf_deinit(&b);
     caller_free(c);
 }
 
@@ -48,9 +46,8 @@ static void add_text(struct mp_open *map, const char *key, struct slice text)
 static void add_headers(struct buf *b, const struct http_request *req)
 {
     struct slice name, value;
-    struct buf lower;
+    SCRATCH_BUF(lower, 0);
 
-    buf_init(&lower, 0);
     mp_add_map(b, (uint32_t)req->n_headers);
     for (size_t i = 0; i < req->n_headers; i++) {
         http_request_header_at(req, i, &name, &value);
@@ -60,7 +57,6 @@ static void add_headers(struct buf *b, const struct http_request *req)
         mp_add_str(b, buf_slice(&lower));
         mp_add_str(b, value);
     }
-    buf_deinit(&lower);
 }
 
 /* One argument in an array. function_path: empty unless the function is the service's default. */
@@ -130,7 +126,7 @@ static void on_result(struct caller *c, struct http_request *req, const struct r
 {
     struct slice value, headers = {NULL, 0}, body = {NULL, 0};
     int64_t status = 200;
-    struct buf extra;
+    SCRATCH_BUF(extra, 0);
 
     if (reply->outcome != RPC_RESOLVED) {
         caller_answer_reply(c, req, reply);
@@ -145,10 +141,8 @@ static void on_result(struct caller *c, struct http_request *req, const struct r
     (void)mp_find(reply->value, "headers", &headers);
     if (mp_find(reply->value, "body", &value) && !mp_get_str(value, &body))
         (void)mp_get_bin(value, &body);
-    buf_init(&extra, 0);
     copy_headers(&extra, headers);
     http_respond(req, (unsigned)status, NULL, body, buf_slice(&extra));
-    buf_deinit(&extra);
     caller_free(c);
 }
 
@@ -182,7 +176,8 @@ static bool find_function(struct slice object, struct slice path, struct slice *
 static void on_service(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
 {
     struct rpc_request request;
-    struct buf function_path, event;
+    SCRATCH_BUF(function_path, 0);
+    SCRATCH_BUF(event, 0);
     struct slice ref;
 
     if (reply->outcome != RPC_RESOLVED) {
@@ -192,8 +187,6 @@ static void on_service(struct caller *c, struct http_request *req, const struct 
     struct slice path = strip_slashes(slice_from(req->path, APP_LEN));
     if (!path.len)
         path = SLICE_LIT("index");
-    buf_init(&function_path, 0);
-    buf_init(&event, 0);
     if (!find_function(reply->value, path, &ref, &function_path) ||
         !rpc_request_from_ref(ref, SLICE_LIT("public"), &c->scratch.b, &request)) {
         fail(c, req, "Function not found: ", path, 404);
@@ -204,20 +197,16 @@ static void on_service(struct caller *c, struct http_request *req, const struct 
         request.args = buf_slice(&event);
         caller_request(c, &request, on_result);
     }
-    buf_deinit(&function_path);
-    buf_deinit(&event);
 }
 
 static void ask_service(struct caller *c, struct http_request *req)
 {
-    struct buf args;
+    SCRATCH_BUF(args, 0);
 
     (void)req;
-    buf_init(&args, 0);
     mp_add_array(&args, 1);
     mp_add_text(&args, "public/hypha-login");
     caller_ask_manager(c, "get_service", buf_slice(&args), on_service);
-    buf_deinit(&args);
 }
 
 void page_other(struct login *l, struct http_request *req)

@@ -47,9 +47,8 @@ static uint64_t who(void *arg)
 static void request(struct manager *m, const struct service *s, const char *function,
                     struct slice args, rpc_done *done, void *arg)
 {
-    struct buf method;
+    SCRATCH_BUF(method, 0);
 
-    buf_init(&method, 0);
     buf_add_fmt(&method, "services." SLICE_FMT ".%s", SLICE_ARG(s->name), function);
     struct rpc_request r = {.target = slice_of(s->client->full_id),
                             .method = buf_slice(&method),
@@ -57,7 +56,6 @@ static void request(struct manager *m, const struct service *s, const char *func
                             .promise = RPC_PROMISE_FULL,
                             .deadline_ms = VERIFY_PROVIDER_MS};
     (void)rpc_request(manager_host(m, MANAGER_ROOT), &r, done, arg);
-    buf_deinit(&method);
 }
 
 /* ---- parse_token ---- */
@@ -80,14 +78,12 @@ static void ask(void *arg, struct slice text, struct verification *v)
 {
     struct manager *m = arg;
     const struct service *s = find(m->hub);
-    struct buf args;
+    SCRATCH_BUF(args, 0);
 
     ASSERT(s != NULL);      /* who() has just named it */
-    buf_init(&args, 0);
     mp_add_array(&args, 1);
     mp_add_str(&args, text);
     request(m, s, "parse_token", buf_slice(&args), on_user, v);
-    buf_deinit(&args);
 }
 
 void auth_provider_open(struct manager *m)
@@ -129,15 +125,13 @@ bool auth_provider_generate(struct manager *m, struct rpc_call *call, const stru
                             int64_t life_s)
 {
     const struct service *s = find(m->hub);
-    struct buf args;
+    SCRATCH_BUF(args, 0);
 
     if (!s || !has_function(s, "generate_token"))
         return false;
-    buf_init(&args, 0);
     mp_add_array(&args, 2);
     user_add_mp(&args, user, true);
     mp_add_int(&args, life_s);
     request(m, s, "generate_token", buf_slice(&args), on_token, call);
-    buf_deinit(&args);
     return true;
 }

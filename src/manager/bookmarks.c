@@ -104,17 +104,14 @@ static void add_pair(struct buf *b, const char *key, const char *value)
 
 bool bookmarks_put_workspace(struct hub *h, struct workspace *home, const struct workspace *w)
 {
-    struct buf b;
+    SCRATCH_BUF(b, 0);
 
-    buf_init(&b, 0);
     mp_add_map(&b, 4);
     add_pair(&b, "bookmark_type", "workspace");
     add_pair(&b, "id", w->id);
     add_pair(&b, "name", w->name);
     add_pair(&b, "description", w->description);
-    bool ok = bookmarks_put(h, home, buf_slice(&b));
-    buf_deinit(&b);
-    return ok;
+    return bookmarks_put(h, home, buf_slice(&b));
 }
 
 static bool put_service(struct hub *h, const struct rpc_call *call, struct workspace *home,
@@ -122,10 +119,9 @@ static bool put_service(struct hub *h, const struct rpc_call *call, struct works
 {
     static const char *const keys[] = {"name", "description", "config"};
     struct slice value;
-    struct buf shown, b;
+    SCRATCH_BUF(shown, 0);
+    SCRATCH_BUF(b, 0);
 
-    buf_init(&shown, 0);
-    buf_init(&b, 0);
     service_info_add(&shown, slice_make(s->info, s->info_len), view_of(call, s));
     mp_add_map(&b, 2 + ARRAY_LEN(keys));
     add_pair(&b, "bookmark_type", "service");
@@ -135,10 +131,7 @@ static bool put_service(struct hub *h, const struct rpc_call *call, struct works
         mp_add_raw(&b,
                    mp_find(buf_slice(&shown), keys[i], &value) ? value : (struct slice){NULL, 0});
     }
-    bool ok = !shown.is_failed && !b.is_failed && bookmarks_put(h, home, buf_slice(&b));
-    buf_deinit(&shown);
-    buf_deinit(&b);
-    return ok;
+    return !shown.is_failed && !b.is_failed && bookmarks_put(h, home, buf_slice(&b));
 }
 
 /* ---- the calls ---- */

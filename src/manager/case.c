@@ -72,12 +72,10 @@ void case_add_name(struct buf *out, struct slice name, unsigned kind)
 
 static void add_converted_text(struct buf *out, struct slice name, unsigned kind)
 {
-    struct buf text;
+    SCRATCH_BUF(text, 0);
 
-    buf_init(&text, 0);
     case_add_name(&text, name, kind);
     mp_add_str(out, buf_slice(&text));
-    buf_deinit(&text);
 }
 
 /* A map with the text under one of its keys converted. */
@@ -148,16 +146,12 @@ static void add_pair_as(struct mp_open *map, struct slice name, struct slice val
 
 static bool has_two_forms(struct slice name)
 {
-    struct buf camel, snake;
+    SCRATCH_BUF(camel, 0);
+    SCRATCH_BUF(snake, 0);
 
-    buf_init(&camel, 0);
-    buf_init(&snake, 0);
     add_camel(&camel, name);
     add_snake(&snake, name);
-    bool differ = !slice_eq(buf_slice(&camel), buf_slice(&snake));
-    buf_deinit(&camel);
-    buf_deinit(&snake);
-    return differ;
+    return !slice_eq(buf_slice(&camel), buf_slice(&snake));
 }
 
 void case_add_pair(struct mp_open *map, struct slice key, struct slice value, unsigned kinds)

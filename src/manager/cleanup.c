@@ -46,10 +46,10 @@ static void free_cleanup(struct cleanup *c)
 static void finish(struct cleanup *c)
 {
     struct mp_open removed;
-    struct buf b, list;
+    struct buf b;
+    SCRATCH_BUF(list, 0);
 
     buf_init(&b, 0);
-    buf_init(&list, 0);
     mp_open_array(&removed, &list);
     for (size_t i = 0; i < c->n; i++) {
         if (c->targets[i].is_put_out) {
@@ -63,7 +63,6 @@ static void finish(struct cleanup *c)
         mp_add_text(&b, "removed_clients");
         mp_add_raw(&b, buf_slice(&list));
     }
-    buf_deinit(&list);
     reply_buf(c->call, &b);
     free_cleanup(c);
 }

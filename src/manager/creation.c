@@ -214,9 +214,8 @@ static struct workspace *make(struct hub *h, const struct rpc_call *call,
 static void add_loading(struct buf *b, const struct workspace *w, bool with_environs)
 {
     struct mp_open map;
-    struct buf record;
+    SCRATCH_BUF(record, 0);
 
-    buf_init(&record, 0);
     workspace_add_mp(&record, w, with_environs);
     mp_open_map(&map, b);
     pairs_add_others(&map, buf_slice(&record), SLICE_LIT("status"));
@@ -227,17 +226,14 @@ static void add_loading(struct buf *b, const struct workspace *w, bool with_envi
     mp_add_text(b, "status");
     mp_add_text(b, "loading");
     mp_close(&map);
-    buf_deinit(&record);
 }
 
 static void announce(struct hub *h, struct workspace *home, const struct workspace *w)
 {
-    struct buf b;
+    SCRATCH_BUF(b, 0);
 
-    buf_init(&b, 0);
     add_loading(&b, w, false);
     event_send(h, slice_of(home->id), "workspace_loaded", buf_slice(&b));
-    buf_deinit(&b);
     /* A full list of bookmarks is no reason to fail: the workspace is there and is listed. */
     (void)bookmarks_put_workspace(h, home, w);
 }

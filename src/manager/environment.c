@@ -72,17 +72,15 @@ static void note_change(struct manager *m, const struct rpc_call *call, bool was
 {
     struct slice key = call_text(call, 0);
     bool is_set = call->args[1].len && !mp_is(call->args[1], MP_NIL);
-    struct buf data;
+    SCRATCH_BUF(data, 0);
 
     if (!is_set && !was_set)
         return;
-    buf_init(&data, 0);
     mp_add_map(&data, 1);
     mp_add_text(&data, "key");
     mp_add_str(&data, slice_utf8_prefix(key, NOTED_NAME_MAX));
     event_log_note(&m->event_log, call, is_set ? SLICE_LIT("env_set") : SLICE_LIT("env_removed"),
                    buf_slice(&data));
-    buf_deinit(&data);
 }
 
 void do_set_env(struct rpc_call *call, void *arg)

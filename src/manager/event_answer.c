@@ -58,9 +58,8 @@ void event_answer_add(struct event_answer *a, struct held_buf *rows)
 
 static void add_row(struct buf *b, const struct journal_row *row)
 {
-    struct buf at;
+    SCRATCH_BUF(at, 0);
 
-    buf_init(&at, 0);
     time_text_add(&at, row->at_us);
     mp_add_map(b, 6);
     mp_add_text(b, "id");
@@ -75,7 +74,6 @@ static void add_row(struct buf *b, const struct journal_row *row)
     mp_add_str(b, buf_slice(&at));
     mp_add_text(b, "data");
     mp_add_raw(b, row->data);
-    buf_deinit(&at);
 }
 
 static void note_begins(const struct event_answer *a, struct buf *begins)

@@ -72,9 +72,8 @@ MUST_CHECK static bool append(struct hub *h, const struct rpc_call *call, struct
                               store_done *done, void *arg)
 {
     struct journal_limits limits = limits_of(h);
-    struct buf owner;
+    SCRATCH_BUF(owner, 0);
 
-    buf_init(&owner, 0);
     add_owner(&owner, call->user);
     const struct journal_row row = {.at_us = now_us(),
                                     .workspace = call->workspace,
@@ -84,9 +83,7 @@ MUST_CHECK static bool append(struct hub *h, const struct rpc_call *call, struct
                                     .type = type,
                                     .data = data};
 
-    bool ok = journal_append(h->store->journal, &row, &limits, done, arg);
-    buf_deinit(&owner);
-    return ok;
+    return journal_append(h->store->journal, &row, &limits, done, arg);
 }
 
 void event_log_note(struct event_log *log, const struct rpc_call *call, struct slice type,

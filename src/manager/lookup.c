@@ -58,10 +58,9 @@ static void reply_object(struct lookup *l, struct slice value)
     struct service_object_rules rules = {.full_id = slice_of(l->full_id),
                                          .workspace = l->workspace,
                                          .hides_authorized = l->hides_authorized};
-    struct buf url, object;
+    SCRATCH_BUF(url, 0);
+    SCRATCH_BUF(object, 0);
 
-    buf_init(&url, 0);
-    buf_init(&object, 0);
     buf_add_fmt(&url, "%s/" SLICE_FMT "/services/%s", l->m->hub->info->public_base_url,
                 SLICE_ARG(l->workspace), l->full_id + l->workspace.len + 1);
     rules.url = buf_slice(&url);
@@ -71,9 +70,7 @@ static void reply_object(struct lookup *l, struct slice value)
         reply_buf(l->call, &object);
     } else {
         rpc_reject(l->call, "AssertionError", "Failed to get service: %s", l->full_id);
-        buf_deinit(&object);
     }
-    buf_deinit(&url);
 }
 
 static void on_fetched(const struct rpc_reply *reply, void *arg)
@@ -104,12 +101,11 @@ static void on_fetched(const struct rpc_reply *reply, void *arg)
 
 static void fetch(struct lookup *l, const struct service *s)
 {
-    struct buf args;
+    SCRATCH_BUF(args, 0);
 
     l->full_id = mem_copy(s->full_id, strlen(s->full_id));
     l->workspace = slice_make(l->full_id, strlen(s->client->workspace->id));
     l->number = s->number;
-    buf_init(&args, 0);
     mp_add_array(&args, 1);
     mp_add_str(&args, s->name);
     struct rpc_request request = {.target = slice_of(s->client->full_id),
@@ -121,7 +117,6 @@ static void fetch(struct lookup *l, const struct service *s)
         ask_reject(l->call);
         lookup_end(l);
     }
-    buf_deinit(&args);
 }
 
 /* ---- the service that was chosen ---- */

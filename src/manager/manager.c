@@ -75,9 +75,8 @@ static void build_info(struct manager *m)
 static struct rpc_host *open_host(struct manager *m, struct rpc_loop *rl, const char *workspace,
                                   const char *client, bool is_manager)
 {
-    struct buf address;
+    SCRATCH_BUF(address, 0);
 
-    buf_init(&address, 0);
     buf_add_fmt(&address, "%s/%s", workspace, client);
     struct rpc_host_options options = {
         .address = buf_slice(&address), .user = m->root, .account = m->hub->loop->own};
@@ -86,7 +85,6 @@ static struct rpc_host *open_host(struct manager *m, struct rpc_loop *rl, const 
         options.workspace = slice_of(workspace);
     struct rpc_host *host = rpc_host_open(rl, &options);
     ASSERT(host); /* at the start there is room */
-    buf_deinit(&address);
     return host;
 }
 
@@ -97,7 +95,8 @@ static void open_place(struct manager *m, struct rpc_loop *rl, enum manager_plac
     struct hub *h = m->hub;
     struct handle handle = {0};
     struct rpc_service built_in;
-    struct buf config, name;
+    SCRATCH_BUF(config, 0);
+    SCRATCH_BUF(name, 0);
 
     struct rpc_host *host = open_host(m, rl, workspace, h->info->server_id, false);
     bool is_bound = router_find(h->router, h->loop, rpc_host_address(host), &handle);
@@ -105,15 +104,11 @@ static void open_place(struct manager *m, struct rpc_loop *rl, enum manager_plac
     struct client *c =
         admission_host(h, slice_of(workspace), slice_of(h->info->server_id), m->root, handle);
     m->places[place] = (struct place){host, c};
-    buf_init(&config, 0);
-    buf_init(&name, 0);
     built_in_init(&built_in, &config);
     buf_add_fmt(&name, "Builtin services for %s%c", c->full_id, '\0');
     built_in.name = name.ptr;
     built_in.description = NULL;
     offer_register(m, place, &built_in); /* the host carries it by itself */
-    buf_deinit(&name);
-    buf_deinit(&config);
 }
 
 struct manager *manager_new(struct hub *h, struct rpc_loop *rl)

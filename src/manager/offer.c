@@ -35,13 +35,10 @@ static void add_map(struct buf *b, const char *full_client, const struct rpc_ser
 static struct service *find(const struct manager *m, enum manager_place place,
                             const struct rpc_service *service)
 {
-    struct buf id;
+    SCRATCH_BUF(id, 0);
 
-    buf_init(&id, 0);
     buf_add_fmt(&id, "%s:%s", m->places[place].client->full_id, service->id);
-    struct service *s = service_find(&m->hub->registry, buf_slice(&id));
-    buf_deinit(&id);
-    return s;
+    return service_find(&m->hub->registry, buf_slice(&id));
 }
 
 void offer_register(struct manager *m, enum manager_place place, const struct rpc_service *service)
@@ -50,14 +47,13 @@ void offer_register(struct manager *m, enum manager_place place, const struct rp
     struct client *c = m->places[place].client;
     struct service_draft draft;
     struct refusal r;
-    struct buf map;
+    SCRATCH_BUF(map, 0);
     bool is_replaced;
 
     struct service_origin origin = {.workspace = slice_of(c->workspace->id),
                                     .full_client = slice_of(c->full_id),
                                     .creator = m->root,
                                     .max_bytes = loop_config(h->loop)->max_service_info_bytes};
-    buf_init(&map, 0);
     add_map(&map, c->full_id, service);
     bool is_ok =
         service_draft_read(buf_slice(&map), slice_of(service->id), &origin, &draft, &r);
@@ -66,7 +62,6 @@ void offer_register(struct manager *m, enum manager_place place, const struct rp
     ASSERT(service_add(&h->registry, c, &draft.fields, &is_replaced) != NULL);
     ASSERT(!is_replaced);
     service_draft_deinit(&draft);
-    buf_deinit(&map);
 }
 
 void manager_offer(struct manager *m, enum manager_place place, const struct rpc_service *service)

@@ -60,15 +60,13 @@ struct ping {
 
 static void reply_failed(struct rpc_call *call, struct slice address, struct slice reason)
 {
-    struct buf text;
+    SCRATCH_BUF(text, 0);
 
-    buf_init(&text, 0);
     buf_add_text(&text, "Failed to ping client ");
     buf_add_slice(&text, slice_utf8_prefix(address, ADDRESS_MAX));  /* of what is none, as much as one may be long */
     buf_add_text(&text, ": ");
     buf_add_slice(&text, reason);
     reply_text(call, buf_slice(&text));
-    buf_deinit(&text);
 }
 
 static void on_pong(const struct rpc_reply *reply, void *arg)
@@ -138,9 +136,8 @@ void do_ping(struct rpc_call *call, void *arg)
     struct slice id = call_text(call, 0);
     struct access_question q = access_question_of(call, OPERATION_PING);
     struct address target;
-    struct buf full;
+    SCRATCH_BUF(full, 0);
 
-    buf_init(&full, 0);
     if (!slice_has_byte(id, '/'))
         buf_add_fmt(&full, SLICE_FMT "/", SLICE_ARG(call->workspace));
     buf_add_slice(&full, id);
@@ -153,5 +150,4 @@ void do_ping(struct rpc_call *call, void *arg)
         reply_denied(call, buf_slice(&full), target.workspace);
     else
         ping_client(m, call, buf_slice(&full), ping_timeout(call));
-    buf_deinit(&full);
 }

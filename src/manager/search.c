@@ -108,16 +108,14 @@ static bool look_at_service(struct found *f)
 
 static void add_item(struct found *f, const struct service *s, double score)
 {
-    struct buf record;
+    SCRATCH_BUF(record, 0);
 
-    buf_init(&record, 0);
     service_info_add(&record, slice_make(s->info, s->info_len), view_of(f->call, s));
     mp_item(&f->items);
     if (record.is_failed)
         f->out.b.is_failed = true;
     else
         search_add_item(&f->out.b, &f->question, buf_slice(&record), score);
-    buf_deinit(&record);
 }
 
 static void open_answer(struct found *f)

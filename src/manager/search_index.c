@@ -163,9 +163,8 @@ static void on_service(struct registry_watch *w, const struct service *s)
 {
     struct search_index *x = CONTAINER_OF(w, struct search_index, watch);
     struct slice fields[TEXT_INDEX_FIELDS];
-    struct buf texts;
+    SCRATCH_BUF(texts, 0);
 
-    buf_init(&texts, 0);
     size_t n = read_fields(s, &texts, fields);
     if (!put(x, s, fields, n)) {
         loop_count(x->hub->loop, METRIC_SEARCH_DROPPED, 1);
@@ -173,7 +172,6 @@ static void on_service(struct registry_watch *w, const struct service *s)
             "a service is not found by its texts: its owner has no room in the index",
             log_text("service", s->full_id));
     }
-    buf_deinit(&texts);
 }
 
 static struct indexed *find(const struct search_index *x, int64_t number)

@@ -145,12 +145,11 @@ static void add_key(struct buf *b, const struct service *s)
 static bool choose_only(const struct service_set *set, const struct service_id *id,
                         struct refusal *r)
 {
-    struct buf keys;
+    SCRATCH_BUF(keys, 0);
     size_t whole = 0;
 
     if (set->n_items == 1)
         return true;
-    buf_init(&keys, 0);
     for (size_t i = 0; i < set->n_items && i < NAMED_MAX; i++) {
         add_key(&keys, set->items[i]);
         if (keys.len <= REFUSAL_MAX / 2)
@@ -163,7 +162,6 @@ static bool choose_only(const struct service_set *set, const struct service_id *
         "]. You can either specify the mode as 'random', 'first', 'last', 'native:random', or use "
         "'select:criteria:function' format.",
         SLICE_ARG(id->workspace), SLICE_ARG(id->client), SLICE_ARG(id->name), SLICE_ARG(named));
-    buf_deinit(&keys);
     return false;
 }
 

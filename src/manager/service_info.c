@@ -189,7 +189,7 @@ static void add_creator(struct buf *b, const struct service_origin *origin, bool
 {
     struct mp_iter it;
     struct slice key, value, name;
-    struct buf whole;
+    SCRATCH_BUF(whole, 0);
 
     if (!is_built_in) {
         mp_add_map(b, 1);
@@ -197,7 +197,6 @@ static void add_creator(struct buf *b, const struct service_origin *origin, bool
         mp_add_text(b, origin->creator->id);
         return;
     }
-    buf_init(&whole, 0);
     user_add_mp(&whole, origin->creator, true);
     b->is_failed = b->is_failed || whole.is_failed;
     mp_add_map(b, mp_count(buf_slice(&whole)));
@@ -209,7 +208,6 @@ static void add_creator(struct buf *b, const struct service_origin *origin, bool
         else
             mp_add_raw(b, value);
     }
-    buf_deinit(&whole);
 }
 
 static void add_config(struct buf *b, struct slice config, const struct service_draft *d,

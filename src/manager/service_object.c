@@ -59,11 +59,11 @@ static void add_object(struct buf *b, struct slice value, const struct service_o
 bool service_object_add(struct buf *out, struct slice value,
                         const struct service_object_rules *rules)
 {
-    struct buf expanded, object;
+    struct buf object;
+    SCRATCH_BUF(expanded, 0);
 
     if (!mp_is(value, MP_MAP))
         return false;
-    buf_init(&expanded, 0);
     rpc_value_expand(value, rules->workspace, &expanded);
     bool ok = !expanded.is_failed;
     if (ok) {
@@ -73,6 +73,5 @@ bool service_object_add(struct buf *out, struct slice value,
         buf_add_slice(out, buf_slice(&object));
         buf_deinit(&object);
     }
-    buf_deinit(&expanded);
     return ok;
 }

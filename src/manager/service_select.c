@@ -75,9 +75,8 @@ static void on_answer(const struct rpc_reply *reply, void *arg)
 static void ask(struct manager *m, const struct rpc_call *call, const struct service_question *q,
                 struct instance *it, const struct service *service)
 {
-    struct buf method;
+    SCRATCH_BUF(method, 0);
 
-    buf_init(&method, 0);
     buf_add_text(&method, "services.");
     buf_add_slice(&method, service->name);
     buf_add_byte(&method, '.');
@@ -88,7 +87,6 @@ static void ask(struct manager *m, const struct rpc_call *call, const struct ser
                                   .deadline_ms = (uint64_t)(q->timeout_s * 1000) + 1};
     it->ask = ask_client(m, call, &request, on_answer, it);
     it->selection->n_waiting += it->ask != NULL;
-    buf_deinit(&method);
 }
 
 void service_select(struct manager *m, const struct rpc_call *call,

@@ -153,7 +153,7 @@ void do_register_service_type(struct rpc_call *call, void *arg)
     struct hub *h = ((struct manager *)arg)->hub;
     struct slice id = {NULL, 0}, bare;
     struct refusal r;
-    struct buf type;
+    SCRATCH_BUF(type, 0);
     struct workspace *w =
         access_target(h, call, call->workspace, OPERATION_REGISTER_SERVICE_TYPE, &r);
 
@@ -161,13 +161,11 @@ void do_register_service_type(struct rpc_call *call, void *arg)
         reply_refusal(call, &r);
         return;
     }
-    buf_init(&type, 0);
     add_type(&type, call->args[0], id);
     if (!keep(h, w, bare, buf_slice(&type))) {
         loop_count(h->loop, METRIC_QUOTA_REFUSED, 1);
         rpc_reject(call, "ValueError", "The record of workspace %s would be larger than it may be (--max-workspace-record), or than who made it may hold "
                    "(--user-bytes)", w->id);
-        buf_deinit(&type);
         return;
     }
     lodging_save(h, w);
@@ -190,7 +188,8 @@ void do_get_service_type(struct rpc_call *call, void *arg)
     struct hub *h = ((struct manager *)arg)->hub;
     struct slice workspace, bare, type = {NULL, 0};
     struct refusal r;
-    struct buf b, id;
+    struct buf b;
+    SCRATCH_BUF(id, 0);
 
     split_id(call_text(call, 0), call->workspace, &workspace, &bare);
     const struct workspace *w = workspace_find(&h->registry, workspace);
@@ -207,11 +206,9 @@ void do_get_service_type(struct rpc_call *call, void *arg)
                    SLICE_ARG(slice_utf8_prefix(call_text(call, 0), 200)));
         return;
     }
-    buf_init(&id, 0);
     buf_add_fmt(&id, "%s/" SLICE_FMT, w->id, SLICE_ARG(bare));
     buf_init(&b, 0);
     add_type(&b, type, buf_slice(&id));
-    buf_deinit(&id);
     reply_buf(call, &b);
 }
 

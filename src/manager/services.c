@@ -28,15 +28,12 @@ static struct slice client_address(struct buf *b, struct slice workspace, struct
 
 static struct service *find_registered(struct hub *h, struct slice full_client, struct slice name)
 {
-    struct buf key;
+    SCRATCH_BUF(key, 0);
 
-    buf_init(&key, 0);
     buf_add_slice(&key, full_client);
     buf_add_byte(&key, ':');
     buf_add_slice(&key, name);
-    struct service *s = service_find(&h->registry, buf_slice(&key));
-    buf_deinit(&key);
-    return s;
+    return service_find(&h->registry, buf_slice(&key));
 }
 
 /* ---- rules of register_service (6.2, 6.5) ---- */

@@ -9,12 +9,9 @@
 bool showable(struct slice record, unsigned max_depth)
 {
     struct slice rest = record, value;
-    struct buf json;
+    SCRATCH_BUF(json, 0);
 
     if (mp_take(&rest, max_depth, &value) != MP_OK)
         return false;
-    buf_init(&json, 0);
-    bool ok = json_from_mp(value, &json) == JSON_OK;
-    buf_deinit(&json);
-    return ok;
+    return json_from_mp(value, &json) == JSON_OK;
 }

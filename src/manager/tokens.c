@@ -76,18 +76,16 @@ static const struct user *caller_of(const struct hub *h, const struct rpc_call *
 /* The answer is the token and nothing else, so what was cut stands in its `exp`, and in the log of the caller. */
 static void note_cut(struct manager *m, const struct rpc_call *call, int64_t wanted_s, int64_t life_s)
 {
-    struct buf data;
+    SCRATCH_BUF(data, 0);
 
     if (life_s == wanted_s)
         return;
-    buf_init(&data, 0);
     mp_add_map(&data, 2);
     mp_add_text(&data, "wanted");
     mp_add_int(&data, wanted_s);
     mp_add_text(&data, "expires_in");
     mp_add_int(&data, life_s);
     event_log_note(&m->event_log, call, SLICE_LIT("token_cut"), buf_slice(&data));
-    buf_deinit(&data);
     loop_count(m->hub->loop, METRIC_TOKENS_CUT, 1);
 }
 
@@ -265,12 +263,11 @@ static void take_back(struct hub *h, struct rpc_call *call, const struct token *
     char owner[SHARER_MAX];
     struct revoking *r = MEM_NEW(struct revoking);
     struct user *by = user_ref(call->user);     /* the call may be settled before revocation_add() returns */
-    struct buf caller;
+    SCRATCH_BUF(caller, 0);
 
     r->call = call;
     r->hub = h;
     memcpy(r->digest, token->digest, sizeof(r->digest));
-    buf_init(&caller, 0);
     buf_add_slice(&caller, call->from_text);
     revocation_add(h->revocations,
                    &(struct revocation){token->digest, token->expires_at, mint_latest(token),
@@ -281,7 +278,6 @@ static void take_back(struct hub *h, struct rpc_call *call, const struct token *
         log_revoked(by, token);
         (void)close_line(h, token, buf_slice(&caller));
     }
-    buf_deinit(&caller);
     user_unref(by);
 }
 

@@ -75,12 +75,11 @@ static bool matches(struct workspace_list *l, const struct workspace *w)
     struct slice match = l->call->args[0];
     struct mp_iter it;
     struct slice key, value, mine;
-    struct buf record;
+    SCRATCH_BUF(record, 0);
     bool ok = true;
 
     if (!mp_count(match))
         return true;
-    buf_init(&record, 0);
     workspace_add_mp(&record, w, false);
     l->has_failed = l->has_failed || record.is_failed;
     mp_iter_init(&it, match);
@@ -90,7 +89,6 @@ static bool matches(struct workspace_list *l, const struct workspace *w)
         ok = text && mp_find(buf_slice(&record), text, &mine) && slice_eq(mine, value);
         mem_free(text);
     }
-    buf_deinit(&record);
     return ok;
 }
 

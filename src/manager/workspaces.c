@@ -84,9 +84,8 @@ static void add_summary_service(struct listing *l, const struct service *s)
 static void add_summary_clients(struct mp_open *map, const struct workspace *w)
 {
     struct mp_open clients;
-    struct buf list;
+    SCRATCH_BUF(list, 0);
 
-    buf_init(&list, 0);
     mp_open_array(&clients, &list);
     LIST_FOREACH(it, &w->clients)
     {
@@ -101,7 +100,6 @@ static void add_summary_clients(struct mp_open *map, const struct workspace *w)
     mp_add_uint(map->buf, clients.n);
     mp_key(map, "clients");
     mp_add_raw(map->buf, buf_slice(&list));
-    buf_deinit(&list);
 }
 
 static void on_summed(struct listing *l, void *arg)

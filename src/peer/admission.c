@@ -299,15 +299,13 @@ void admission_rehearse(struct join *j)
 {
     struct hub *h = j->ask.hub;
     struct workspace *w = NULL;
-    struct buf key;
+    SCRATCH_BUF(key, 0);
 
     j->is_rehearsal = true;
     if (!admission_check(h, j, &w) || j->kind == JOIN_REQUEST)
         return;
-    buf_init(&key, 0);
     buf_add_fmt(&key, "%s/%s", w->id, j->ask.client_id);
     (void)admission_check_limits(h, j, w, client_find(&h->registry, buf_slice(&key)));
-    buf_deinit(&key);
 }
 
 struct client *admission_host(struct hub *h, struct slice workspace, struct slice id, const struct user *u, struct handle handle)

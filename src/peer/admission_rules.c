@@ -40,15 +40,13 @@ bool join_refuse(struct join *j, unsigned close_code, int outcome, enum access_r
 
 static bool refuse_specialized(struct join *j)
 {
-    struct buf scopes;
+    SCRATCH_BUF(scopes, 256);
 
-    buf_init(&scopes, 256);
     for (size_t i = 0; i < j->ask.user->scope.n_extras && !scopes.is_failed; i++)
         buf_add_fmt(&scopes, "%s%s", i ? ", " : "", j->ask.user->scope.extras[i]);
     join_refuse(j, HYPHA_CLOSE_GOING_AWAY, JOIN_FORBIDDEN, RULE_SPECIALIZED, "%sSpecialized token with scopes [" SLICE_FMT "] cannot be used for "
                 "general workspace access. This token can only be used for its intended purpose.", j->kind == JOIN_REQUEST ? "" : FAU,
                 SLICE_ARG(buf_slice(&scopes)));
-    buf_deinit(&scopes);
     return false;
 }
 

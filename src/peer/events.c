@@ -42,9 +42,8 @@ bool event_is_reserved(struct slice type)
 
 void event_send(struct hub *h, struct slice workspace, const char *event, struct slice data)
 {
-    struct buf b;
+    SCRATCH_BUF(b, HYPHA_CHUNK_BYTES);
 
-    buf_init(&b, HYPHA_CHUNK_BYTES);
     mp_add_map(&b, 3);
     mp_add_text(&b, "type");
     mp_add_text(&b, event);
@@ -60,15 +59,13 @@ void event_send(struct hub *h, struct slice workspace, const char *event, struct
         ws_seal(m);
         router_broadcast(h->router, h->loop, workspace, slice_of(event), m);
     }
-    buf_deinit(&b);
 }
 
 void event_client(struct hub *h, const struct client *c, const char *event)
 {
     bool is_short = strcmp(event, "client_disconnected") == 0;
-    struct buf b;
+    SCRATCH_BUF(b, 0);
 
-    buf_init(&b, 0);
     mp_add_map(&b, 3);
     mp_add_text(&b, "id");
     mp_add_str(&b, is_short ? c->id : slice_of(c->full_id));
@@ -77,32 +74,27 @@ void event_client(struct hub *h, const struct client *c, const char *event)
     mp_add_text(&b, "client_id");
     mp_add_text(&b, c->full_id);
     event_send(h, slice_of(c->workspace->id), event, buf_slice(&b));
-    buf_deinit(&b);
 }
 
 void event_service(struct hub *h, struct slice workspace, const char *event, struct slice info)
 {
     struct mp_open map;
-    struct buf b;
+    SCRATCH_BUF(b, 0);
 
     if (info.len < HYPHA_CHUNK_BYTES - HYPHA_CHUNK_SLACK) {
         event_send(h, workspace, event, info);
         return;
     }
-    buf_init(&b, 0);
     mp_open_map(&map, &b);
     pairs_add_others(&map, info, SLICE_LIT("service_schema"));
     mp_close(&map);
     event_send(h, workspace, event, buf_slice(&b));
-    buf_deinit(&b);
 }
 
 void event_workspace(struct hub *h, struct slice to_workspace, const struct workspace *w, const char *event)
 {
-    struct buf b;
+    SCRATCH_BUF(b, 0);
 
-    buf_init(&b, 0);
     workspace_add_mp(&b, w, false);
     event_send(h, to_workspace, event, buf_slice(&b));
-    buf_deinit(&b);
 }

@@ -51,10 +51,9 @@ void greeting_send(struct peer *p)
 {
     const struct server_info *info = p->pl->hub->info;
     char *token = login_reconnection_token(p);
-    struct buf b, json;
+    SCRATCH_BUF(b, 0);
+    SCRATCH_BUF(json, 0);
 
-    buf_init(&b, 0);
-    buf_init(&json, 0);
     mp_add_map(&b, 10);
     add_pair(&b, "type", "connection_info");
     add_pair(&b, "hypha_version", HYPHA_PROTOCOL_VERSION);
@@ -73,18 +72,14 @@ void greeting_send(struct peer *p)
     if (!b.is_failed && json_from_mp(buf_slice(&b), &json) == JSON_OK)
         p->via->send_text(p, buf_slice(&json));
     mem_free(token);
-    buf_deinit(&b);
-    buf_deinit(&json);
 }
 
 void greeting_refuse(struct peer *p, struct slice text)
 {
-    struct buf b;
+    SCRATCH_BUF(b, 0);
 
-    buf_init(&b, 0);
     buf_add_text(&b, "{\"type\":\"error\",\"message\":");
     json_add_text(&b, text);
     buf_add_byte(&b, '}');
     p->via->send_text(p, buf_slice(&b));
-    buf_deinit(&b);
 }

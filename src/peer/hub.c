@@ -110,14 +110,12 @@ struct account *hub_seat_account(struct hub *h, struct workspace *w, const struc
 {
     struct account *share = u->is_anonymous ? hub_anonymous_share(h, address) : NULL;
     struct in6_addr network = ip_network(address);
-    struct buf name;
+    SCRATCH_BUF(name, 0);
 
     struct account_terms terms = {share ? share : w->account, ACCOUNT_USER, loop_config(h->loop)->user_bytes};
 
-    buf_init(&name, 0);
     add_seat_name(&name, w, user_effective_id(u), share ? &network : NULL);
     struct account *a = account_table_get(&h->seats, buf_slice(&name), &terms);
-    buf_deinit(&name);
     account_unref(share);
     return a;
 }

@@ -309,15 +309,13 @@ int peer_control(struct peer *p, const struct speaker_proof *shown, struct slice
 void peer_text(struct peer *p, struct slice text)
 {
     struct slice rest, map, type = {NULL, 0};
-    struct buf b;
+    SCRATCH_BUF(b, 0);
 
     pressure_draw(p);   /* a text that came in parts was charged */
-    buf_init(&b, 0);
     if (text.len <= CONTROL_TEXT_MAX && json_to_mp(text, &b, NULL) == JSON_OK) {
         rest = buf_slice(&b);
         if (mp_take(&rest, MP_MAX_DEPTH, &map) == MP_OK)
             (void)mp_find_str(map, "type", &type);
     }
     (void)peer_control(p, NULL, type);
-    buf_deinit(&b);
 }

@@ -215,12 +215,10 @@ static void on_put(int outcome, void *arg);
 
 static void put(struct saving *s, const struct workspace *w, store_done *done, void *arg)
 {
-    struct buf b;
+    SCRATCH_BUF(b, 0);
 
-    buf_init(&b, 0);
     workspace_add_record(&b, w);
     store_put(s->hub->store, BUCKET, key_of(s), buf_slice(&b), 0, done, arg);
-    buf_deinit(&b);
 }
 
 static void start(struct saving *s, const struct workspace *w)

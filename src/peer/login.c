@@ -124,11 +124,9 @@ static void on_answer(struct join *j)
 
     if (!p && !j->answer.close_code) {
         /* The connection ended while it was being admitted. */
-        struct buf full;
-        buf_init(&full, 0);
+        SCRATCH_BUF(full, 0);
         buf_add_fmt(&full, "%s/%s", j->answer.workspace, j->ask.client_id);
         admission_leave(j->ask.hub, j->ask.asker, buf_slice(&full), j->answer.generation);
-        buf_deinit(&full);
     } else if (p && j->answer.close_code) {
         peer_refuse(p, &(struct peer_refusal){.outcome = (int)j->answer.outcome, .code = j->answer.close_code, .text = slice_of(j->answer.text),
                                               .rule = access_rule_name(j->answer.decision.rule), .claim = claim_of(j)});

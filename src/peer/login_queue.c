@@ -26,17 +26,14 @@ struct waiting {                /* a request without a place to log in yet */
 static void refuse(struct http_request *req, const char *rule, const char *text)
 {
     bool is_plain = req->is_upgrade;
-    struct buf extra, body;
+    SCRATCH_BUF(extra, 0);
+    SCRATCH_BUF(body, 0);
 
-    buf_init(&extra, 0);
-    buf_init(&body, 0);
     req->refused_by = rule;
     http_header_add(&extra, "Retry-After", SLICE_LIT("1"));
     buf_add_fmt(&body, is_plain ? "%s" : "{\"success\":false,\"detail\":\"%s\"}", text);
     http_respond(req, 503, is_plain ? "text/plain; charset=utf-8" : "application/json", buf_slice(&body),
                  buf_slice(&extra));
-    buf_deinit(&extra);
-    buf_deinit(&body);
 }
 
 static void refuse_busy(struct peer_loop *pl, struct http_request *req)

@@ -19,16 +19,14 @@ struct refresh {
 static void send_new_token(struct peer *p)
 {
     char *token = login_reconnection_token(p);
-    struct buf b;
+    SCRATCH_BUF(b, 0);
 
     if (!token)
         return;
-    buf_init(&b, 0);
     buf_add_text(&b, "{\"type\":\"reconnection_token\",\"reconnection_token\":");
     json_add_text(&b, slice_of(token));
     buf_add_byte(&b, '}');
     p->via->send_text(p, buf_slice(&b));
-    buf_deinit(&b);
     mem_free(token);
 }
 

@@ -6,7 +6,7 @@
 
 void server_info_add(struct mp_open *config, const struct server_info *info)
 {
-    struct buf login;
+    SCRATCH_BUF(login, 0);
 
     mp_key_text(config, "server_id", info->server_id);
     mp_key_text(config, "hypha_version", HYPHA_PROTOCOL_VERSION);
@@ -16,9 +16,7 @@ void server_info_add(struct mp_open *config, const struct server_info *info)
     mp_key_text(config, "auth0_domain", info->auth0_domain);
     mp_key_text(config, "auth0_audience", info->auth0_audience);
     mp_key_text(config, "auth0_issuer", info->auth0_issuer);
-    buf_init(&login, 0);
     buf_add_fmt(&login, "%s/public/services/hypha-login", info->public_base_url);
     mp_key(config, "login_service_url");
     mp_add_str(config->buf, buf_slice(&login));
-    buf_deinit(&login);
 }

@@ -41,11 +41,10 @@ static void write_frame(struct stream_peer *s, struct slice head, struct slice t
     size_t n = head.len + tail.len;
     const char prefix[4] = {(char)(n >> 24), (char)(n >> 16), (char)(n >> 8), (char)n};
     struct http_request *req = http_request_resume(s->ticket);
-    struct buf b;
+    SCRATCH_BUF(b, 0);
 
     if (!req)
         return;
-    buf_init(&b, 0);
     buf_add_slice(&b, slice_make(prefix, sizeof(prefix)));
     buf_add_slice(&b, head);
     if (tail.len <= COPIED_MOST) {
@@ -56,7 +55,6 @@ static void write_frame(struct stream_peer *s, struct slice head, struct slice t
     /* A client that does not read is cut off by the response itself; its end is told by on_gone. */
     if (!b.is_failed)
         (void)http_stream_write_two(req, buf_slice(&b), tail, blob);
-    buf_deinit(&b);
 }
 
 static void do_send(struct peer *p, struct msg *m)
@@ -68,12 +66,10 @@ static void do_send(struct peer *p, struct msg *m)
 
 static void do_send_text(struct peer *p, struct slice json)
 {
-    struct buf b;
+    SCRATCH_BUF(b, 0);
 
-    buf_init(&b, 0);
     if (json_to_mp(json, &b, NULL) == JSON_OK)
         write_frame(p->conn, buf_slice(&b), (struct slice){NULL, 0}, NULL);
-    buf_deinit(&b);
 }
 
 static void on_ping_due(struct timer *t)
@@ -292,17 +288,14 @@ enum { RETRY_AFTER_S = 5 };     /* a place may be free again by then */
 
 static void refuse_for_now(struct http_request *req, struct slice text)
 {
-    struct buf body, extra;
+    SCRATCH_BUF(body, 0);
+    SCRATCH_BUF(extra, 0);
 
-    buf_init(&body, 0);
-    buf_init(&extra, 0);
     buf_add_text(&body, "{\"success\":false,\"detail\":");
     json_add_text(&body, text);
     buf_add_byte(&body, '}');
     buf_add_fmt(&extra, "retry-after: %d\r\n", RETRY_AFTER_S);
     http_respond(req, 429, "application/json", buf_slice(&body), buf_slice(&extra));
-    buf_deinit(&body);
-    buf_deinit(&extra);
 }
 
 static void refuse_request(struct http_request *req, int outcome, bool is_reconnection, struct slice text)
@@ -311,14 +304,13 @@ static void refuse_request(struct http_request *req, int outcome, bool is_reconn
         [JOIN_TOKEN_ERROR] = 401, [JOIN_FORBIDDEN] = 403, [JOIN_NO_WORKSPACE] = 404, [JOIN_REFUSED] = 403, [JOIN_BLOCKED] = 403};
     static const char *const prefixes[] = {"Failed to establish connection: ", "Failed to authenticate user: ",
                                            "Authentication error: "};
-    struct buf b;
+    SCRATCH_BUF(b, 0);
 
     for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
         if (slice_starts(text, prefixes[i]))
             text = slice_from(text, strlen(prefixes[i]));
     }
     req->refused_by = "";       /* the log has been told of the client */
-    buf_init(&b, 0);
     if (outcome == JOIN_LIMITED) {
         refuse_for_now(req, text);
     } else if (is_reconnection && outcome != JOIN_NO_WORKSPACE && outcome != JOIN_BLOCKED) {
@@ -329,7 +321,6 @@ static void refuse_request(struct http_request *req, int outcome, bool is_reconn
         bool is_plain = outcome == JOIN_TOKEN_ERROR || outcome == JOIN_BLOCKED;
         http_respond_error(req, statuses[outcome], is_plain ? HTTP_F2 : HTTP_F1, text);
     }
-    buf_deinit(&b);
 }
 
 static void do_refuse(struct peer *p, int outcome, unsigned code, struct slice text)
@@ -413,12 +404,11 @@ static bool continues_login(struct peer_loop *pl, struct speaker *s, struct slic
 static void stream_start(struct peer_loop *pl, struct http_request *req)
 {
     char made[RANDOM_ID_LEN + 1];
-    struct buf client, workspace, reconnection;
+    SCRATCH_BUF(client, 0);
+    SCRATCH_BUF(workspace, 0);
+    SCRATCH_BUF(reconnection, 0);
     struct slice token = {NULL, 0};
 
-    buf_init(&client, 0);
-    buf_init(&workspace, 0);
-    buf_init(&reconnection, 0);
     (void)parameter(req, "client_id", &client);
     if (!client.len) {
         random_id(made);
@@ -435,9 +425,6 @@ static void stream_start(struct peer_loop *pl, struct http_request *req)
                                              .workspace = buf_slice(&workspace),
                                              .token = s->is_reconnection ? buf_slice(&reconnection) : token,
                                              .by = s->is_reconnection ? JOIN_BY_RECONNECTION : JOIN_BY_TOKEN});
-    buf_deinit(&client);
-    buf_deinit(&workspace);
-    buf_deinit(&reconnection);
 }
 
 void stream_on_get(struct http_request *req, void *arg)

@@ -143,10 +143,9 @@ static void add_workspace(const struct token_keys *keys, struct slice text, stru
 /* The key of the stream. False: no client is named. */
 static bool read_key(struct peer_loop *pl, struct http_request *req, struct slice token, struct buf *key)
 {
-    struct buf client, workspace;
+    SCRATCH_BUF(client, 0);
+    SCRATCH_BUF(workspace, 0);
 
-    buf_init(&client, 0);
-    buf_init(&workspace, 0);
     bool ok = url_query_find(req->query, "client_id", &client) && client.len;
     if (!url_query_find(req->query, "workspace", &workspace) || !workspace.len) {
         buf_clear(&workspace);
@@ -155,8 +154,6 @@ static bool read_key(struct peer_loop *pl, struct http_request *req, struct slic
     buf_add_slice(key, buf_slice(&workspace));
     buf_add_byte(key, '/');
     buf_add_slice(key, buf_slice(&client));
-    buf_deinit(&client);
-    buf_deinit(&workspace);
     return ok;
 }
 

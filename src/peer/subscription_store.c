@@ -83,7 +83,7 @@ static void write_one(struct subscriptions *s, struct subscriber *r)
 {
     int64_t now = clock_wall_ms() / 1000;
     size_t n_bytes = subscriber_bytes(r);
-    struct buf b;
+    SCRATCH_BUF(b, 0);
 
     list_unlink(&r->dirty);
     if (!fits(s, r, n_bytes)) {
@@ -94,13 +94,11 @@ static void write_one(struct subscriptions *s, struct subscriber *r)
     r->stored_until =
         r->is_here ? now + (int64_t)loop_config(s->hub->loop)->reconnection_token_life_time_ms / 1000
                    : r->until;
-    buf_init(&b, 0);
     encode(r, &b);
     if (!b.is_failed) {
         count_stored(s, r, n_bytes);
         store_put(s->hub->store, BUCKET, key_of(r), buf_slice(&b), r->stored_until, NULL, NULL);
     }
-    buf_deinit(&b);
 }
 
 static void write_some(struct subscriptions *s, size_t most)
@@ -140,15 +138,12 @@ static bool load_types(struct subscriber *r, struct slice types)
     struct slice item;
     struct mp_iter it;
     size_t n = 0;
-    struct buf b;
+    SCRATCH_BUF(b, 0);
 
-    buf_init(&b, 0);
     mp_iter_init(&it, types);
     for (; mp_iter_next(&it, &item); n++)
         mp_add_raw(&b, item);
-    bool ok = n && !b.is_failed && subscriber_set(r, buf_slice(&b), n);
-    buf_deinit(&b);
-    return ok;
+    return n && !b.is_failed && subscriber_set(r, buf_slice(&b), n);
 }
 
 /* The workspace the set was of: not one that was made again under the id. A map without one is of a workspace that has none. */

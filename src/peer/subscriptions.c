@@ -329,9 +329,8 @@ bool subscriptions_change(struct subscriptions *s, const struct client *c,
     struct subscriber *r = find(s, c);
     struct slice before = r ? buf_slice(&r->types.b) : SLICE_LIT("");
     size_t n_before = r ? r->n_types : 0, n;
-    struct buf b;
+    SCRATCH_BUF(b, 0);
 
-    buf_init(&b, 0);
     if (is_add) {
         buf_add_slice(&b, before);
         n = add_types(&b, n_before, types, n_types, config_of(s)->max_subscriptions);
@@ -349,7 +348,6 @@ bool subscriptions_change(struct subscriptions *s, const struct client *c,
         if (!r->n_types)
             subscriber_forget(s, r);
     }
-    buf_deinit(&b);
     return ok;
 }
 

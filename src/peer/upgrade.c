@@ -12,12 +12,9 @@
 
 static bool has_parameter(struct slice query, const char *name)
 {
-    struct buf value;
+    SCRATCH_BUF(value, 0);
 
-    buf_init(&value, 0);
-    bool found = url_query_find(query, name, &value) && value.len;
-    buf_deinit(&value);
-    return found;
+    return url_query_find(query, name, &value) && value.len;
 }
 
 static bool has_query_credentials(struct slice query)

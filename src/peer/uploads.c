@@ -279,9 +279,8 @@ static struct msg *create_overwriting(const struct upload_call *c)
     struct mp_open payload;
     struct mp_iter it;
     struct msg *m = NULL;
-    struct buf b;
+    SCRATCH_BUF(b, 0);
 
-    buf_init(&b, 0);
     buf_add_slice(&b, map);
     mp_open_map(&payload, &b);
     mp_iter_init(&it, c->payload);
@@ -304,7 +303,6 @@ static struct msg *create_overwriting(const struct upload_call *c)
         memcpy(msg_head(m), b.ptr, b.len);
         ws_seal(m);
     }
-    buf_deinit(&b);
     return m;
 }
 

@@ -266,10 +266,9 @@ void watch_forget_all(struct peer *p)
 /* NULL: no memory. */
 static struct msg *notice_new(const struct target *t)
 {
-    struct buf b, text;
+    SCRATCH_BUF(b, 0);
+    SCRATCH_BUF(text, 0);
 
-    buf_init(&b, 0);
-    buf_init(&text, 0);
     buf_add_fmt(&text, "Client disconnected: " SLICE_FMT, SLICE_ARG(address_of(t)));
     mp_add_map(&b, 4);
     mp_add_text(&b, "type");
@@ -285,8 +284,6 @@ static struct msg *notice_new(const struct target *t)
         memcpy(msg_head(m), b.ptr, b.len);
         ws_seal(m);
     }
-    buf_deinit(&text);
-    buf_deinit(&b);
     return m;
 }
 
@@ -295,9 +292,8 @@ static void reject_sessions(const struct watch *w)
     const struct sessions *s = w->sessions;
     struct target *t = w->target;
     struct peer *p = w->peer;
-    struct buf text;
+    SCRATCH_BUF(text, 0);
 
-    buf_init(&text, 0);
     buf_add_fmt(&text, "Target peer " SLICE_FMT " is not connected", SLICE_ARG(address_of(t)));
     for (uint16_t at = 0; at < s->used; at = (uint16_t)(at + 1 + s->bytes[at])) {
         struct slice session = slice_make((const char *)s->bytes + at + 1, s->bytes[at]);
@@ -307,7 +303,6 @@ static void reject_sessions(const struct watch *w)
         loop_count(t->pl->loop, METRIC_WATCH_REJECTS, 1);
         p->via->send(p, m);
     }
-    buf_deinit(&text);
 }
 
 static void tell(struct watch *w, struct msg *notice)

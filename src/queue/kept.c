@@ -35,22 +35,18 @@ static void add_key(struct buf *b, const struct queue_task *t)
 
 void queue_task_store(struct queues *qs, const struct queue_task *t, store_done *done, void *arg)
 {
-    struct buf key;
+    SCRATCH_BUF(key, 0);
 
-    buf_init(&key, 0);
     add_key(&key, t);
     store_put(qs->hub->store, BUCKET, buf_slice(&key), queue_task_value(t), 0, done, arg);
-    buf_deinit(&key);
 }
 
 void queue_task_unstore(struct queues *qs, const struct queue_task *t, store_done *done, void *arg)
 {
-    struct buf key;
+    SCRATCH_BUF(key, 0);
 
-    buf_init(&key, 0);
     add_key(&key, t);
     store_remove(qs->hub->store, BUCKET, buf_slice(&key), done, arg);
-    buf_deinit(&key);
 }
 
 /* ---- what the store kept ---- */

@@ -22,12 +22,9 @@ static struct slice name_key(struct buf *b, struct slice workspace, struct slice
 
 struct service_name *service_name_find(const struct registry *r, struct slice workspace, struct slice name)
 {
-    struct buf b;
+    SCRATCH_BUF(b, 0);
 
-    buf_init(&b, 0);
-    struct service_name *found = map_find(&r->names, name_key(&b, workspace, name));
-    buf_deinit(&b);
-    return found;
+    return map_find(&r->names, name_key(&b, workspace, name));
 }
 
 static void link_name(struct registry *r, struct service *s)
@@ -36,8 +33,7 @@ static void link_name(struct registry *r, struct service *s)
     struct service_name *sn = service_name_find(r, workspace, s->name);
 
     if (!sn) {
-        struct buf b;
-        buf_init(&b, 0);
+        SCRATCH_BUF(b, 0);
         struct slice key = name_key(&b, workspace, s->name);
         sn = mem_new(sizeof(*sn) + key.len);
         sn->key_len = key.len;
@@ -46,7 +42,6 @@ static void link_name(struct registry *r, struct service *s)
         map_put(&r->names, slice_make(sn->key, sn->key_len), sn);
         sn->payer = account_ref(s->client->workspace->account);
         account_keep_always(sn->payer, mem_taken(sn));
-        buf_deinit(&b);
     }
     list_link(&sn->services, &s->of_name);
     sn->n_singletons += s->is_singleton;
@@ -123,10 +118,9 @@ static bool reserve(const struct client *c, const struct service_fields *f, cons
 
 struct service *service_add(struct registry *r, struct client *c, const struct service_fields *f, bool *ret_replaced)
 {
-    struct buf full;
+    SCRATCH_BUF(full, 0);
     size_t n_reserved;
 
-    buf_init(&full, 0);
     buf_add_text(&full, c->full_id);
     buf_add_byte(&full, ':');
     buf_add_slice(&full, f->name);
@@ -135,10 +129,8 @@ struct service *service_add(struct registry *r, struct client *c, const struct s
         service_free(r, old);
         old = NULL;
     }
-    if (!reserve(c, f, old, &n_reserved)) {
-        buf_deinit(&full);
+    if (!reserve(c, f, old, &n_reserved))
         return NULL;
-    }
     struct service *s = MEM_NEW(struct service);
     s->full_id = buf_take(&full);
     if (old)

@@ -15,12 +15,11 @@ bool router_can_reject(struct slice from, struct slice session)
 struct msg *router_reject_frame(struct slice from, struct slice to, struct slice session, struct slice text,
                                 struct account *account)
 {
-    struct buf out, method;
+    SCRATCH_BUF(out, 0);
+    SCRATCH_BUF(method, 0);
     struct msg *m = NULL;
 
     ASSERT(router_can_reject(from, session));
-    buf_init(&out, 0);
-    buf_init(&method, 0);
     buf_add_slice(&method, session);
     buf_add_text(&method, ".reject");
     mp_add_map(&out, 5);
@@ -44,8 +43,6 @@ struct msg *router_reject_frame(struct slice from, struct slice to, struct slice
         memcpy(msg_head(m), out.ptr, out.len);
         ws_seal(m);
     }
-    buf_deinit(&method);
-    buf_deinit(&out);
     return m;
 }
 
@@ -69,15 +66,13 @@ void router_refuse(struct router *r, struct loop *self, struct msg *m, struct sl
 void router_bounce(struct router *r, struct loop *self, struct msg *m)
 {
     struct rpc_header h;
-    struct buf text;
+    SCRATCH_BUF(text, 0);
 
     if (rpc_header_peek(msg_head_slice(m), &ours, &h) != RPC_HEADER_OK || !h.session.ptr) {
         msg_unref(m);
         return;
     }
-    buf_init(&text, 0);
     buf_add_fmt(&text, "Target peer " SLICE_FMT " is not connected", SLICE_ARG(h.to));
     loop_count(self, METRIC_BOUNCED, 1);
     router_refuse(r, self, m, buf_slice(&text));
-    buf_deinit(&text);
 }

@@ -63,9 +63,8 @@ static void on_upload_ended(void *arg, const struct rpc_reply *why)
     struct undelivered *u = arg;
 
     if (why && why->outcome != RPC_GONE && why->outcome != RPC_CLOSED) {
-        struct buf words, b;
-        buf_init(&words, 0);
-        buf_init(&b, 0);
+        SCRATCH_BUF(words, 0);
+        SCRATCH_BUF(b, 0);
         buf_add_text(&words, "The result could not be delivered: ");
         buf_add_slice(&words, slice_utf8_prefix(why->text, CALL_ERROR_MAX));
         buf_add(&b, answer_open, sizeof(answer_open) - 1);
@@ -73,8 +72,6 @@ static void on_upload_ended(void *arg, const struct rpc_reply *why)
         if (!b.is_failed)
             frame_send_or_drop(u->host, &(struct frame){.to = u->to, .method = u->method, .parent = u->parent,
                                                         .body = {buf_slice(&b)}, .payer = u->payer});
-        buf_deinit(&words);
-        buf_deinit(&b);
     }
     held_free(u);
 }
@@ -83,14 +80,12 @@ static void on_upload_ended(void *arg, const struct rpc_reply *why)
 static void refuse_for_room(struct rpc_host *h, const struct answer_route *r)
 {
     struct frame f = answer_frame(r, r->promise->reject, SLICE_LIT(".reject"));
-    struct buf b;
+    SCRATCH_BUF(b, 0);
 
-    buf_init(&b, 0);
     rpc_value_add_error(&b, "RuntimeError", SLICE_LIT("No room for the answer: your account holds too many bytes, take earlier answers first"));
     f.body[0] = slice_make(answer_open, sizeof(answer_open) - 1);
     f.body[1] = buf_slice(&b);
     frame_send_or_drop(h, &f);
-    buf_deinit(&b);
 }
 
 static void upload_answer(struct rpc_host *h, const struct answer_route *r, struct msg *m)
@@ -129,13 +124,11 @@ void answer_send(struct rpc_host *h, const struct answer_route *r, bool is_resul
 
 void answer_error(struct rpc_host *h, const struct answer_route *r, const char *class_name, struct slice text)
 {
-    struct buf b;
+    SCRATCH_BUF(b, 0);
 
-    buf_init(&b, 0);
     rpc_value_add_error(&b, class_name, text);
     if (!b.is_failed)
         answer_send(h, r, false, buf_slice(&b), NULL);
-    buf_deinit(&b);
 }
 
 void answer_beat(struct rpc_host *h, const struct answer_route *r)

@@ -25,17 +25,15 @@ static bool arg_bool(const struct rpc_call *call, unsigned i)
 
 static void do_ping(struct rpc_call *call, void *arg)
 {
-    struct buf b;
+    SCRATCH_BUF(b, 0);
 
     (void)arg;
     if (!slice_is(arg_text(call, 0), "ping")) {
         rpc_reject(call, "AssertionError", "the message must be \"ping\"");
         return;
     }
-    buf_init(&b, 0);
     mp_add_text(&b, "pong");
     rpc_resolve(call, buf_slice(&b));
-    buf_deinit(&b);
 }
 
 static void do_get_service(struct rpc_call *call, void *arg)

@@ -159,12 +159,10 @@ void rpc_reject_value(struct rpc_call *call, struct slice error)
 
 void rpc_reject_text(struct rpc_call *call, const char *class_name, struct slice text)
 {
-    struct buf b;
+    SCRATCH_BUF(b, 0);
 
-    buf_init(&b, 0);
     rpc_value_add_error(&b, class_name, slice_utf8_prefix(text, RPC_ERROR_MAX));
     rpc_reject_value(call, buf_slice(&b));
-    buf_deinit(&b);
 }
 
 void rpc_reject(struct rpc_call *call, const char *class_name, const char *fmt, ...)

@@ -57,26 +57,22 @@ static void step(struct upload_out *u, struct slice method, const struct buf *ar
 
 static void step_key(struct upload_out *u, struct slice method, bool says_heartbeat)
 {
-    struct buf args;
+    SCRATCH_BUF(args, 0);
 
-    buf_init(&args, 0);
     mp_add_array(&args, says_heartbeat ? 2 : 1);
     mp_add_str(&args, u->key);
     if (says_heartbeat)
         mp_add_bool(&args, u->o.session.len > 0);
     step(u, method, &args, u->promise);
-    buf_deinit(&args);
 }
 
 static void ask(struct upload_out *u)
 {
-    struct buf args;
+    SCRATCH_BUF(args, 0);
 
-    buf_init(&args, 0);
     mp_add_array(&args, 1);
     mp_add_text(&args, "built-in");
     step(u, SLICE_LIT("services.built-in.get_service"), &args, RPC_PROMISE_FULL);
-    buf_deinit(&args);
 }
 
 /* What of n bytes from `at` on lies in a run that begins at `run_at`. */
@@ -92,9 +88,8 @@ static void send_chunk(struct upload_out *u)
     size_t at = u->n_begun * u->chunk_bytes;
     struct slice head = msg_head_slice(u->o.frame), first = part_of(head, 0, at, u->chunk_bytes),
                  second = part_of(u->o.frame->tail, head.len, at, u->chunk_bytes);
-    struct buf args;
+    SCRATCH_BUF(args, 0);
 
-    buf_init(&args, 0);
     mp_add_array(&args, u->can_set ? 4 : 3);
     mp_add_str(&args, u->key);
     if (u->can_set)
@@ -106,7 +101,6 @@ static void send_chunk(struct upload_out *u)
         step(u, SLICE_LIT("services.built-in.message_cache.set"), &args, u->promise);
     else
         step(u, SLICE_LIT("services.built-in.message_cache.append"), &args, u->promise);
-    buf_deinit(&args);
 }
 
 static void fill(struct upload_out *u)

@@ -18,7 +18,7 @@ static struct slice context_workspace(const struct rpc_host *h, struct slice to)
 static void add_path(struct buf *b, struct slice method, struct slice suffix)
 {
     char small[256];
-    struct buf joined;
+    SCRATCH_BUF(joined, 0);
 
     if (!suffix.len) {
         mp_add_str(b, method);
@@ -30,12 +30,10 @@ static void add_path(struct buf *b, struct slice method, struct slice suffix)
         mp_add_str(b, slice_make(small, method.len + suffix.len));
         return;
     }
-    buf_init(&joined, 0);
     buf_add_slice(&joined, method);
     buf_add_slice(&joined, suffix);
     mp_add_str(b, buf_slice(&joined));
     b->is_failed = b->is_failed || joined.is_failed;
-    buf_deinit(&joined);
 }
 
 static void add_pair(struct buf *b, const char *key, struct slice text)

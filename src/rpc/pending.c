@@ -269,9 +269,8 @@ static struct account *payer_of(struct rpc_host *h, const struct rpc_request *rq
 static struct msg *build(struct rpc_host *h, const struct rpc_request *rq, const struct pending *p)
 {
     struct frame f = {.to = rq->target, .method = rq->method, .parent = rq->parent, .payer = payer_of(h, rq)};
-    struct buf head;
+    SCRATCH_BUF(head, 0);
 
-    buf_init(&head, 0);
     add_payload(&head, rq, p);
     if (p)
         f.session = slice_of(p->session);
@@ -282,9 +281,7 @@ static struct msg *build(struct rpc_host *h, const struct rpc_request *rq, const
     } else {
         f.body[1] = rq->args;
     }
-    struct msg *m = head.is_failed ? NULL : frame_new(h, &f);
-    buf_deinit(&head);
-    return m;
+    return head.is_failed ? NULL : frame_new(h, &f);
 }
 
 static void on_upload_progressed(void *arg)

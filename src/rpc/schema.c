@@ -122,17 +122,14 @@ static void add_function(struct buf *b, const struct rpc_method *m, const char *
 
 static void add_reference(const struct form *f, const struct rpc_method *m, const char *name)
 {
-    struct buf path, schema;
+    SCRATCH_BUF(path, 0);
+    SCRATCH_BUF(schema, 0);
 
-    buf_init(&path, 0);
-    buf_init(&schema, 0);
     buf_add_fmt(&path, "services.%s.%s", f->service->id, m->name);
     add_function(&schema, m, name);
     rpc_value_add_method(f->out, &(struct rpc_method_ref){
                                      .server = f->server, .target = f->address, .method = buf_slice(&path), .promise = "*",
                                      .name = slice_of(name), .doc = slice_of(m->help), .schema = buf_slice(&schema)});
-    buf_deinit(&path);
-    buf_deinit(&schema);
 }
 
 static void add_described(const struct form *f, const struct rpc_method *m, const char *name)

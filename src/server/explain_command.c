@@ -136,11 +136,11 @@ static void add_question(struct buf *json, const struct asked *a)
 
 static void ask(const struct asked *a, struct fetch_once *ret)
 {
-    struct buf url, body, header;
+    struct buf url, header;
+    SCRATCH_BUF(body, 0);
     size_t len = strlen(a->server);
 
     buf_init(&url, 0);
-    buf_init(&body, 0);
     buf_init(&header, 0);
     buf_add_fmt(&url, "%.*s/ws-user-root/services/admin-utils/explain",
                 (int)(len && a->server[len - 1] == '/' ? len - 1 : len), a->server);
@@ -155,7 +155,6 @@ static void ask(const struct asked *a, struct fetch_once *ret)
     explicit_bzero(header_text, strlen(header_text));
     mem_free(url_text);
     mem_free(header_text);
-    buf_deinit(&body);
 }
 
 /* ---- the answer ---- */
@@ -163,17 +162,15 @@ static void ask(const struct asked *a, struct fetch_once *ret)
 static void print_field(FILE *out, struct slice answer, const char *key)
 {
     struct slice value;
-    struct buf json;
+    SCRATCH_BUF(json, 0);
 
     if (!mp_find(answer, key, &value) || mp_is(value, MP_NIL))
         return;
-    buf_init(&json, 0);
     if (!mp_is(value, MP_STR) && json_from_mp(value, &json) == JSON_OK)
         value = buf_slice(&json);
     else
         (void)mp_get_str(value, &value);
     fprintf(out, "  %-10s " SLICE_FMT "\n", key, SLICE_ARG(value));
-    buf_deinit(&json);
 }
 
 static int print_answer(FILE *out, struct slice answer)
@@ -200,11 +197,10 @@ static int print_answer(FILE *out, struct slice answer)
 static int finish(const struct asked *a, const struct fetch_once *reply, FILE *out, FILE *err)
 {
     struct slice text = buf_slice(&reply->body), detail = text;
-    struct buf answer;
+    SCRATCH_BUF(answer, 0);
     int status = EXPLAIN_FAILED;
     bool is_allowed;
 
-    buf_init(&answer, 0);
     if (reply->outcome != FETCH_OK) {
         fprintf(err, "hyphad: explain: %s: %s\n", a->server, reply->text);
     } else if (json_to_mp(text, &answer, NULL) != JSON_OK || reply->status != 200 ||
@@ -218,7 +214,6 @@ static int finish(const struct asked *a, const struct fetch_once *reply, FILE *o
     } else {
         status = print_answer(out, buf_slice(&answer));
     }
-    buf_deinit(&answer);
     return status;
 }
 

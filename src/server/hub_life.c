@@ -213,16 +213,13 @@ static struct verifier *make_verifier(const struct server *s)
 {
     const struct config *c = loop_config(s->hub.loop);
     struct verifier_options options = {.loop = s->hub.loop, .keys = &s->keys, .issuer_url = c->oidc_issuer, .ca_file = c->ca_file};
-    struct buf url;
+    SCRATCH_BUF(url, 0);
 
-    buf_init(&url, 0);
     if (!c->oidc_issuer && c->auth0_domain && *c->auth0_domain) {
         buf_add_fmt(&url, "https://%s%c", c->auth0_domain, '\0');
         options.issuer_url = url.ptr;
     }
-    struct verifier *v = verifier_new(&options);
-    buf_deinit(&url);
-    return v;
+    return verifier_new(&options);
 }
 
 static void run_open(struct loop *l, struct mail *mail)

@@ -83,17 +83,15 @@ static void log_changes(const struct config *c)
 /* The reader says what is wrong as it does at start, a line each; the log says it in one. */
 static void log_refusal(struct slice text)
 {
-    struct buf reason;
+    SCRATCH_BUF(reason, 0);
     struct slice line;
     int64_t n = 0;
 
-    buf_init(&reason, 0);
     while (slice_cut(text, '\n', &line, &text)) {
         buf_add_text(&reason, n++ ? "; " : "");
         buf_add_slice(&reason, slice_starts(line, "hyphad: ") ? slice_from(line, 8) : line);
     }
     LOG_EVENT(EVENT_RELOAD_REFUSED, log_slice("reason", buf_slice(&reason)), log_int("errors", n));
-    buf_deinit(&reason);
 }
 
 static bool read_fresh(const struct config *old, struct config **ret_fresh)

@@ -29,15 +29,13 @@ static void cut(const struct slice in[TEXTS], const char *copy, struct slice *co
 static struct store_op *journal_op_new(struct store *s, enum store_op_kind kind,
                                        const struct slice texts[TEXTS], struct slice bytes)
 {
-    struct buf key;
+    SCRATCH_BUF(key, 0);
 
-    buf_init(&key, 0);
     for (unsigned i = 0; i < TEXTS; i++)
         buf_add_slice(&key, texts[i]);
     struct store_op *op = store_op_new(s, kind, "", buf_slice(&key), bytes);
     op->is_refused = op->is_refused || key.is_failed;
     op->journal = MEM_NEW(struct journal_op);
-    buf_deinit(&key);
     return op;
 }
 

@@ -46,12 +46,11 @@ static void on_step(int outcome, const struct redis_reply *reply, void *arg)
 void redis_prune_step(struct redis_prune *p, int64_t now_s)
 {
     char now[24];
-    struct buf name;
+    SCRATCH_BUF(name, 0);
 
     if (p->is_under_way || !p->n_buckets)
         return;
     const struct redis_pruned *b = &p->buckets[p->at];
-    buf_init(&name, 0);
     buf_add_fmt(&name, "hyphad:%s", b->bucket);
     (void)snprintf(now, sizeof(now), "%" PRId64, now_s);
     struct redis_command c = {.args = {SLICE_LIT("EVAL"), slice_of(STEP), SLICE_LIT("1"), buf_slice(&name), slice_of(b->cursor),
@@ -59,5 +58,4 @@ void redis_prune_step(struct redis_prune *p, int64_t now_s)
                               .n_args = 6};
     p->is_under_way = true;
     redis_link_ask(p->link, &c, on_step, p);
-    buf_deinit(&name);
 }

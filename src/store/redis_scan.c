@@ -143,17 +143,15 @@ static bool add_row(const struct redis_scan *s, const struct redis_reply *reply,
 {
     bool is_strings = redis_layout_is_strings(s->bucket), is_there, has_room = true;
     const struct redis_reply *value = redis_reply_at(reply, is_strings ? 2 * i : i);
-    struct buf bytes;
+    SCRATCH_BUF(bytes, 0);
 
     if (redis_reply_kind(value) != REDIS_TEXT)
         return true;
-    buf_init(&bytes, 0);
     is_there = is_strings ? redis_layout_add_block(&bytes, redis_reply_text(value), redis_reply_int(redis_reply_at(reply, 2 * i + 1)), now_s)
                           : redis_layout_decode(s->bucket, redis_reply_text(value), now_s, &bytes);
     op->result.b.is_failed = op->result.b.is_failed || bytes.is_failed;
     if (is_there)
         has_room = store_op_add_row(op, s->sorted[s->at], buf_slice(&bytes));
-    buf_deinit(&bytes);
     return has_room;
 }
 

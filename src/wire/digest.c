@@ -76,10 +76,9 @@ static bool normalize(struct slice text, struct buf *out)
 
 bool base64_decode(struct slice text, struct buf *out)
 {
-    struct buf plain;
+    SCRATCH_BUF(plain, 0);
     bool is_done = false;
 
-    buf_init(&plain, 0);
     if (normalize(text, &plain)) {
         size_t room = plain.len / 4 * 3 + 1, n = 0;
         char *at = buf_reserve(out, room);
@@ -88,6 +87,5 @@ bool base64_decode(struct slice text, struct buf *out)
         if (is_done)
             buf_grow(out, n);
     }
-    buf_deinit(&plain);
     return is_done;
 }

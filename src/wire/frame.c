@@ -113,9 +113,8 @@ void ws_seal(struct msg *m)
 void ws_accept_key(struct slice key, char out[WS_ACCEPT_LEN + 1])
 {
     uint8_t sum[20];
-    struct buf b;
+    SCRATCH_BUF(b, 0);
 
-    buf_init(&b, 0);
     buf_add_slice(&b, key);
     buf_add_text(&b, "258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
     digest_sha1(buf_slice(&b), sum);
@@ -124,7 +123,6 @@ void ws_accept_key(struct slice key, char out[WS_ACCEPT_LEN + 1])
     ASSERT(!b.is_failed && b.len == WS_ACCEPT_LEN);
     memcpy(out, b.ptr, WS_ACCEPT_LEN);
     out[WS_ACCEPT_LEN] = '\0';
-    buf_deinit(&b);
 }
 
 bool ws_close_code_is_valid(unsigned code)

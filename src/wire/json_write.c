@@ -74,12 +74,10 @@ void json_add_text(struct buf *out, struct slice text)
     if (slice_is_utf8(text)) {
         add_plain(out, text);
     } else {
-        struct buf whole;
-        buf_init(&whole, 0);
+        SCRATCH_BUF(whole, 0);
         utf8_add(&whole, text);
         add_plain(out, buf_slice(&whole));
         out->is_failed = out->is_failed || whole.is_failed;
-        buf_deinit(&whole);
     }
     buf_add_byte(out, '"');
 }

@@ -34,10 +34,9 @@ static void add_quoted(struct buf *b, struct slice text)
 void rpc_value_add_error(struct buf *b, const char *class_name, struct slice text)
 {
     bool has_class = class_name && *class_name;
-    struct buf line, whole;
+    SCRATCH_BUF(line, 0);
+    SCRATCH_BUF(whole, 0);
 
-    buf_init(&line, 0);
-    buf_init(&whole, 0);
     utf8_add(&whole, text);     /* it may quote what a client sent */
     text = buf_slice(&whole);
     if (has_class)
@@ -54,8 +53,6 @@ void rpc_value_add_error(struct buf *b, const char *class_name, struct slice tex
     mp_add_text(b, "_rtrace");
     mp_add_str(b, has_class ? buf_slice(&line) : SLICE_LIT(""));
     b->is_failed = b->is_failed || line.is_failed || whole.is_failed;
-    buf_deinit(&line);
-    buf_deinit(&whole);
 }
 
 static void add_text_or_nil(struct buf *b, struct slice text)
@@ -185,7 +182,7 @@ void rpc_value_expand(struct slice value, struct slice workspace, struct buf *ou
     struct ref_walk w;
     const char *at = value.ptr;
     struct slice name = {NULL, 0};
-    struct buf target;
+    SCRATCH_BUF(target, 0);
 
     if (!value.len)
         return;
@@ -194,7 +191,6 @@ void rpc_value_expand(struct slice value, struct slice workspace, struct buf *ou
     size_t n_found = w.found.len / sizeof(*found);
     if (n_found > 1)
         qsort(found, n_found, sizeof(*found), by_place);
-    buf_init(&target, 0);
     for (size_t i = 0; i < n_found; i++) {
         buf_clear(&target);
         buf_add_slice(&target, workspace);
@@ -207,7 +203,6 @@ void rpc_value_expand(struct slice value, struct slice workspace, struct buf *ou
     }
     buf_add(out, at, (size_t)(value.ptr + value.len - at));
     out->is_failed = out->is_failed || w.found.is_failed || target.is_failed;
-    buf_deinit(&target);
     buf_deinit(&w.found);
 }
 

@@ -42,19 +42,17 @@ static void decode_bytes(struct slice text, bool plus_is_blank, struct buf *out)
 
 void url_decode(struct slice text, bool plus_is_blank, struct buf *out)
 {
-    struct buf bytes;
+    SCRATCH_BUF(bytes, 0);
 
     if (plain_prefix(text, plus_is_blank) == text.len) {
         utf8_add(out, text);
         return;
     }
-    buf_init(&bytes, 0);
     decode_bytes(text, plus_is_blank, &bytes);
     if (bytes.is_failed)
         out->is_failed = true;
     else
         utf8_add(out, buf_slice(&bytes));
-    buf_deinit(&bytes);
 }
 
 static bool is_unreserved(char c)
@@ -125,9 +123,8 @@ bool url_query_find(struct slice query, const char *name, struct buf *out)
 {
     struct slice name_raw, value_raw, found = {NULL, 0};
     bool is_found = false;
-    struct buf decoded;
+    SCRATCH_BUF(decoded, 0);
 
-    buf_init(&decoded, 0);
     while (url_next_pair(&query, &name_raw, &value_raw)) {
         bool is_plain = plain_prefix(name_raw, true) == name_raw.len;
         buf_clear(&decoded);
@@ -138,7 +135,6 @@ bool url_query_find(struct slice query, const char *name, struct buf *out)
         is_found = true;
         found = value_raw;
     }
-    buf_deinit(&decoded);
     if (is_found)
         url_decode(found, true, out);
     return is_found;

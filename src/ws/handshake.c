@@ -26,23 +26,18 @@ static bool list_has(struct slice list, const char *token)
 
 static bool key_is_valid(struct slice key)
 {
-    struct buf raw;
+    SCRATCH_BUF(raw, 64);
 
-    buf_init(&raw, 64);
-    bool ok = key.len == 24 && base64_decode(key, &raw) && raw.len == 16;
-    buf_deinit(&raw);
-    return ok;
+    return key.len == 24 && base64_decode(key, &raw) && raw.len == 16;
 }
 
 static void refuse_version(struct http_request *req)
 {
-    struct buf extra;
+    SCRATCH_BUF(extra, 0);
 
-    buf_init(&extra, 0);
     http_header_add(&extra, "Upgrade", SLICE_LIT("websocket"));
     http_header_add(&extra, "Sec-WebSocket-Version", SLICE_LIT("13"));
     http_respond(req, 426, "text/plain; charset=utf-8", SLICE_LIT("WebSocket version 13 is spoken here"), buf_slice(&extra));
-    buf_deinit(&extra);
 }
 
 struct stream *ws_handshake(struct http_request *req, struct slice *ret_leftover)
