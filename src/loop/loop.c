@@ -438,18 +438,21 @@ void loop_set_stop(struct loop_set *set)
         pthread_join(set->loops[i].join, NULL);
 }
 
-/* Mail that arrived after a loop had stopped is run here, on the joining thread, so that what it carries is freed. */
+static void collect_unread(struct loop *l)
+{
+    add_to_backlog(l, inbox_drain(&l->inbox));
+    for (unsigned i = 0; i < l->set->n_loops; i++) {
+        add_to_backlog(l, l->outboxes[i].first);
+        l->outboxes[i] = (struct outbox){0};
+    }
+}
+
+/* Mail that arrived after a loop had stopped is run here, on the joining thread, so that what it carries is freed; and what that posts. */
 static void bury(struct loop *l)
 {
     l->thread = pthread_self();
-    do {
-        add_to_backlog(l, inbox_drain(&l->inbox));
-        for (unsigned i = 0; i < l->set->n_loops; i++) {
-            add_to_backlog(l, l->outboxes[i].first);
-            l->outboxes[i] = (struct outbox){0};
-        }
+    for (collect_unread(l); l->backlog; collect_unread(l))
         run_backlog(l);
-    } while (l->backlog);
 }
 
 void loop_set_bury(struct loop_set *set)

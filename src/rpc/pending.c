@@ -198,9 +198,7 @@ void pendings_close(struct rpc_host *h)
 {
     while (!list_is_empty(&h->pendings)) {
         struct pending *p = LIST_ENTRY(h->pendings.next, struct pending, link);
-        struct rpc_reply reply = {.outcome = RPC_CLOSED, .text = SLICE_LIT("The caller was closed")};
-        if (!list_is_empty(&p->due))
-            reply = (struct rpc_reply){.outcome = p->outcome, .text = buf_slice(&p->words.b)};
+        const struct rpc_reply reply = {.outcome = RPC_CLOSED, .text = SLICE_LIT("The caller was closed")};
         pending_end(p, &reply);
     }
 }

@@ -102,6 +102,32 @@ CASE(mail_left_over_at_the_end_is_not_lost)
     CHECK_INT(atomic_load(&w.n_done), 10);
 }
 
+/* Mail to oneself, a few times over. */
+static void run_relay(struct loop *l, struct mail *mail)
+{
+    struct burst *b = CONTAINER_OF(mail, struct burst, mail);
+
+    if (++b->sent < 3)
+        loop_post(l, l, mail);
+    else
+        run_count(l, mail);
+}
+
+CASE(what_mail_left_over_posts_is_not_lost)
+{
+    static struct world w;
+    struct burst *b = MEM_NEW(struct burst);
+
+    check_allow_fds(2);
+    CHECK_INT(loop_set_init(&w.set, 2), 0);
+    CHECK_INT(loop_set_start(&w.set), 0);
+    loop_set_stop(&w.set);
+    *b = (struct burst){{NULL, run_relay}, &w, 0};
+    loop_post_outside(&w.set.loops[1], &b->mail);
+    loop_set_deinit(&w.set);
+    CHECK_INT(atomic_load(&w.n_done), 1);
+}
+
 struct order {
     struct mail mail;
     struct deferred asks, tells;
@@ -306,6 +332,6 @@ CASE(work_that_goes_on_does_so_in_the_next_turn)
     check_crowd(run_go_on);
 }
 
-CASES(RUN(mail_arrives_once_and_in_order_per_sender), RUN(mail_left_over_at_the_end_is_not_lost),
+CASES(RUN(mail_arrives_once_and_in_order_per_sender), RUN(mail_left_over_at_the_end_is_not_lost), RUN(what_mail_left_over_posts_is_not_lost),
       RUN(own_mail_runs_before_work_deferred_later), RUN(deferred_work_beyond_the_turns_time_waits_for_the_next_in_order),
       RUN(mail_to_oneself_beyond_the_turns_time_waits_for_the_next_in_order), RUN(work_that_goes_on_does_so_in_the_next_turn))

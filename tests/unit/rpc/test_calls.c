@@ -177,6 +177,26 @@ CASE(closing_a_host_settles_everything)
     world_close(&w);
 }
 
+/* One turn: the call has failed already, and is to be told at its end. */
+static void lose_bob_and_close_alice(struct loop *l, void *arg)
+{
+    tell_bob_left(l, arg);
+    close_alice(l, arg);
+}
+
+CASE(closing_a_host_is_what_a_call_that_has_just_failed_hears)
+{
+    world_open(&w);
+    struct question *q = question_new(w.alice, "*/bob", "services.calc.keep");
+    question_begin(&w, q);
+    wait_count(&w.n_kept, 1, "the call to begin");
+    on_loop(&w, 0, lose_bob_and_close_alice, NULL);
+    CHECK(atomic_load(&q->is_done));
+    CHECK_INT(q->outcome, RPC_CLOSED);
+    question_free(q);
+    world_close(&w);
+}
+
 static void cancel(struct loop *l, void *arg)
 {
     struct question *q = arg;
@@ -357,6 +377,6 @@ CASE(what_is_under_way_is_paid_by_who_asks)
 
 CASES(RUN(both_promise_forms_are_answered_on_one_loop_and_across), RUN(keywords_mix_with_positions),
       RUN(errors_have_the_known_words), RUN(the_caller_is_who_the_router_says), RUN(a_missing_target_fails_at_once),
-      RUN(leaving_ends_what_both_sides_wait_for), RUN(closing_a_host_settles_everything),
+      RUN(leaving_ends_what_both_sides_wait_for), RUN(closing_a_host_settles_everything), RUN(closing_a_host_is_what_a_call_that_has_just_failed_hears),
       RUN(a_cancelled_call_is_never_answered), RUN(calls_past_the_cap_are_shed),
       RUN(one_callers_calls_do_not_shed_anothers), RUN(what_is_under_way_is_paid_by_who_asks))
