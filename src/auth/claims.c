@@ -59,6 +59,15 @@ static int check_times(struct slice claims, int64_t *ret_expires_at, char ret_er
     return TOKEN_OK;
 }
 
+/* 0: it does not say. */
+static uint32_t issued_at(struct slice claims)
+{
+    struct slice value;
+    double iat;
+
+    return mp_find(claims, "iat", &value) && mp_get_num(value, &iat) && iat > 0 && iat < UINT32_MAX ? (uint32_t)iat : 0;
+}
+
 static int check_parties(const struct token_keys *keys, struct slice claims, char ret_error[TOKEN_ERROR_MAX])
 {
     struct slice value;
@@ -209,6 +218,7 @@ int claims_read(const struct token_keys *keys, struct slice claims, struct token
         return token_refuse(ret_error, "The root token this one comes from is none any more");
     }
     ret->user->expires_at = ret->expires_at;
+    ret->user->issued_at = issued_at(claims);
     settle_terms(ret->user);
     ret->expires_at = ret->user->expires_at;
     ret->has_expired = ret->expires_at <= token_now_ms(keys) / 1000;

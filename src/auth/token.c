@@ -261,13 +261,14 @@ struct terms {
 static void add_claims(const struct token_keys *keys, const struct user *user, const struct terms *terms, struct buf *b)
 {
     int64_t now = clock_wall_ms() / 1000, end = now + terms->life_s;
+    bool is_as_old = terms->is_continuation && user->issued_at;     /* what it grants was given then */
     struct mp_open map;
 
     mp_open_map(&map, b);
     claim_text(&map, "iss", keys->issuer);
     claim_text(&map, "sub", user->id);
     claim_text(&map, "aud", keys->audience);
-    claim_int(&map, "iat", now);
+    claim_int(&map, "iat", is_as_old ? user->issued_at : now);
     claim_int(&map, "exp", terms->until && terms->until < end ? terms->until : end);
     claim_scope(&map, terms->scope);
     claim_text(&map, "gty", "client-credentials");

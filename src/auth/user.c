@@ -145,6 +145,7 @@ struct user *user_copy(const struct user *u)
     copy->parent = copy_text(u->parent);
     copy->current_workspace = copy_text(u->current_workspace);
     copy->expires_at = u->expires_at;
+    copy->issued_at = u->issued_at;
     copy->is_anonymous = u->is_anonymous;
     scope_copy(&u->scope, &copy->scope);
     lineage_copy(&u->lineage, &copy->lineage);

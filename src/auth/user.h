@@ -33,7 +33,10 @@ struct user {
     bool is_anonymous;
     char *id;                   /* owned, never NULL */
     char **roles;               /* owned */
-    size_t n_roles;
+    uint32_t n_roles;
+    /* Unix seconds: when the token was made by which it came, or, of a reconnection, the one that continues; 0 = not known. Shown to
+     * nobody */
+    uint32_t issued_at;
     char *email, *parent;       /* owned, or NULL */
     char *current_workspace;    /* owned, or NULL: the token's wid */
     int64_t expires_at;         /* Unix seconds; 0 = never */
@@ -65,9 +68,10 @@ struct user *user_join(const struct user *u, const char *workspace, enum permiss
 
 /* The map of 1.10 (connection_info, segment 1, context). with_scope false leaves the key scope out (D-44). */
 void user_add_mp(struct buf *b, const struct user *u, bool with_scope);
-/* Such a map of the same user, scope included, and the lineage and the origin: for the manager of this server and nobody else. */
+/* Such a map of the same user, scope included, and the lineage, the time of issue and the origin: for the manager of this server and
+ * nobody else. */
 void user_add_sealed_mp(struct buf *b, struct slice map, const struct user *u);
-/* Reads a map the hub itself stamped; NULL when it is not one. The lineage and the origin are known when the map was a sealed one. */
+/* Reads a map the hub itself stamped; NULL when it is not one. These are known when the map was a sealed one. */
 struct user *user_from_mp(struct slice map);
 
 const char *permission_letter(enum permission p);                       /* "r", "rw", "a"; NULL for none */

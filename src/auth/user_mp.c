@@ -62,10 +62,12 @@ void user_add_mp(struct buf *b, const struct user *u, bool with_scope)
 void user_add_sealed_mp(struct buf *b, struct slice map, const struct user *u)
 {
     ASSERT(mp_count(map) == KEYS);
-    mp_add_map(b, KEYS + 1 + (u->origin != NULL));
+    mp_add_map(b, KEYS + 2 + (u->origin != NULL));
     buf_add_slice(b, slice_from(map, 1));       /* the head of so few keys is one byte */
     mp_add_text(b, "lineage");
     lineage_add_mp(b, &u->lineage);
+    mp_add_text(b, "issued_at");
+    mp_add_int(b, u->issued_at);
     if (u->origin) {
         mp_add_text(b, "origin");
         mp_add_bin(b, slice_make(u->origin, USER_ORIGIN_LEN));
@@ -172,6 +174,10 @@ static bool read_rest(struct slice map, struct user *u)
     if (mp_find(map, "scope", &scope) && !mp_is(scope, MP_NIL) && !read_scope(scope, &u->scope))
         return false;
     struct slice value;
+    int64_t issued_at = 0;
+    if (mp_find(map, "issued_at", &value) && !(mp_get_int(value, &issued_at) && issued_at >= 0 && issued_at < UINT32_MAX))
+        return false;
+    u->issued_at = (uint32_t)issued_at;
     if (mp_find(map, "expires_at", &value) && mp_get_num(value, &expires)) {
         if (!(expires >= 0 && expires < 1e15))
             return false;

@@ -6,6 +6,7 @@
 #include "auth/scope.h"
 #include "base/memory.h"
 #include "login/login_room.h"
+#include "peer/access.h"
 #include "peer/hub.h"
 #include "peer/lodging.h"
 
@@ -35,7 +36,8 @@ static enum permission permission_on(const struct hub *h, const struct user *u,
     /* Ownership is for primary identities: workspace_owned_by() knows. */
     if (w && workspace_owned_by(w, u))
         return PERMISSION_ADMIN;
-    return user_permission(u, workspace);
+    const struct grant *g = access_grant_on(u, workspace, w);
+    return g ? g->permission : PERMISSION_NONE;
 }
 
 /* One that is not there yet is made for who comes with the token, and paid for by them: who reports a

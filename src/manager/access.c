@@ -124,9 +124,11 @@ bool access_refuse_service(const struct rpc_call *call, struct slice workspace,
     return access_note(&d, ret_refusal);
 }
 
-bool access_is_admin(const struct rpc_call *call, struct slice workspace)
+bool access_is_admin(const struct rpc_call *call, const struct workspace *w)
 {
-    return user_permission(call->user, workspace) == PERMISSION_ADMIN;
+    const struct grant *g = access_grant_on(call->user, slice_of(w->id), w);
+
+    return g && g->permission == PERMISSION_ADMIN;
 }
 
 bool access_is_root(const struct rpc_call *call)

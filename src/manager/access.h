@@ -60,5 +60,5 @@ enum access_service access_service(const struct user *user, struct slice context
 bool access_refuse_service(const struct rpc_call *call, struct slice workspace,
                            struct refusal *ret_refusal);
 /* Whether the caller may change what another client of its context registered (D-19). */
-bool access_is_admin(const struct rpc_call *call, struct slice workspace);
+bool access_is_admin(const struct rpc_call *call, const struct workspace *w);
 bool access_is_root(const struct rpc_call *call);

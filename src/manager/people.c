@@ -43,7 +43,7 @@ void do_list_clients(struct rpc_call *call, void *arg)
     {
         const struct client *c = LIST_ENTRY(it, struct client, link);
         if (c->built_in)
-            add_client(&list, c, access_is_admin(call, slice_of(w->id)));
+            add_client(&list, c, access_is_admin(call, w));
     }
     mp_close(&list);
     reply_buf(call, &b);

@@ -18,7 +18,7 @@ static inline struct service_view view_of(const struct rpc_call *call, const str
     if (!slice_eq(workspace, call->workspace) ||
         user_permission(call->user, workspace) == PERMISSION_NONE)
         view.creator = CREATOR_ID;
-    else if (!access_is_admin(call, workspace))
+    else if (!access_is_admin(call, s->client->workspace))
         view.creator = CREATOR_NO_SCOPE;
     return view;
 }

@@ -154,11 +154,56 @@ static struct slice target_of(const struct access_question *q)
     return q->target.len ? q->target : q->context;
 }
 
+/* Whether somebody of that id owns it; e-mail addresses belong to primary identities only. */
+static bool is_owned_by_id(const struct workspace *w, const char *id)
+{
+    static const char prefix[] = "ws-user-";
+
+    if (strncmp(w->id, prefix, sizeof(prefix) - 1) == 0 &&
+        strcmp(w->id + sizeof(prefix) - 1, id) == 0)
+        return true;
+    for (size_t i = 0; i < w->n_owners; i++) {
+        if (strcmp(w->owners[i], id) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Its record, when the question is about it. */
+static const struct workspace *record_of(const struct access_question *q, struct slice workspace)
+{
+    const struct workspace *of_service = q->service ? q->service->client->workspace : NULL;
+
+    if (q->workspace && slice_is(workspace, q->workspace->id))
+        return q->workspace;
+    return of_service && slice_is(workspace, of_service->id) ? of_service : NULL;
+}
+
+/* What somebody gave on a workspace that is gone means nothing on the one made again under its id by others. Grants of a login stand for
+ * themselves; those of a token that was made here are as good as its maker. Times are whole seconds: in doubt it is of the old one. */
+static bool is_of_former(const struct workspace *w, const struct user *u)
+{
+    bool is_made_here = u->parent || u->lineage.is_continuation;
+    const char *maker = user_effective_id(u);
+
+    return is_made_here && u->issued_at && w->made_at && u->issued_at <= w->made_at && strcmp(maker, "root") != 0 &&
+           !is_owned_by_id(w, maker) && workspace_ownership(w, u) == OWNS_NOT;
+}
+
+const struct grant *access_grant_on(const struct user *u, struct slice workspace, const struct workspace *record)
+{
+    const struct grant *g = user_grant(u, workspace);
+
+    if (g && record && strcmp(g->workspace, "*") != 0 && is_of_former(record, u))
+        return user_grant(u, SLICE_LIT("*"));
+    return g;
+}
+
 /* What the user holds on a workspace, before anything is decided. */
 static struct access_decision look_at(const struct access_question *q, struct slice workspace,
                                       enum permission needed)
 {
-    const struct grant *g = user_grant(q->user, workspace);
+    const struct grant *g = access_grant_on(q->user, workspace, record_of(q, workspace));
 
     return (struct access_decision){.held = g ? g->permission : PERMISSION_NONE,
                                     .needed = needed,
@@ -182,21 +227,6 @@ static struct access_decision by_grant(const struct access_question *q, struct s
     if (d.held >= needed)
         return d.grant ? allow(d, rule_of_grant(q->user, d.grant)) : allow(d, RULE_OPEN);
     return deny(d, d.held ? RULE_WEAK_GRANT : RULE_NO_GRANT);
-}
-
-/* Whether somebody of that id owns it; e-mail addresses belong to primary identities only. */
-static bool is_owned_by_id(const struct workspace *w, const char *id)
-{
-    static const char prefix[] = "ws-user-";
-
-    if (strncmp(w->id, prefix, sizeof(prefix) - 1) == 0 &&
-        strcmp(w->id + sizeof(prefix) - 1, id) == 0)
-        return true;
-    for (size_t i = 0; i < w->n_owners; i++) {
-        if (strcmp(w->owners[i], id) == 0)
-            return true;
-    }
-    return false;
 }
 
 static bool person_owns(const struct workspace *w, const struct user *u)
@@ -266,6 +296,8 @@ static struct access_decision decide_mint(const struct access_question *q)
     enum ownership o = w ? workspace_ownership(w, q->user) : OWNS_NOT;
     bool is_behind = w && person_owns(w, q->user);
 
+    if (w && user_grant(q->user, d.workspace) != d.grant)
+        return deny(d, RULE_NO_GRANT);
     switch (mint_decide(q->user, d.workspace, q->wanted, o != OWNS_NOT || is_behind)) {
     case MINT_BY_GRANT:
         return allow(d, rule_of_grant(q->user, d.grant));

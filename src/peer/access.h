@@ -71,5 +71,7 @@ struct access_decision {
 };
 
 struct access_decision access_decide(const struct access_question *q);
+/* What the user's scope holds on a workspace, whose record this is: NULL when there is none. Borrowed from the user; NULL: nothing. */
+const struct grant *access_grant_on(const struct user *u, struct slice workspace, const struct workspace *record);
 /* A decision made elsewhere, by the token or a limit. */
 struct access_decision access_denial(enum access_rule rule, struct slice workspace);

@@ -97,7 +97,7 @@ static void settle(struct list *waiters, int outcome)
 
 struct record {
     struct workspace_fields f;
-    int64_t incarnation;        /* 0: not in records of earlier releases */
+    int64_t incarnation, made_at;       /* 0: not in records of earlier releases */
     char *id, *name, *description, *creator;    /* owned */
     const char *owners[MAX_OWNERS];     /* owned */
     struct buf extra;
@@ -164,6 +164,8 @@ static struct record *record_read(struct slice bytes)
     r->f.extra = buf_slice(&r->extra);
     if (mp_find(map, "incarnation", &value))
         (void)mp_get_int(value, &r->incarnation);
+    if (mp_find(map, "made_at", &value))
+        (void)mp_get_int(value, &r->made_at);
     (void)mp_find_bool(map, "read_only", &r->f.is_read_only);
     (void)mp_find(map, "config", &r->f.config);
     return r;
@@ -203,6 +205,7 @@ bool lodging_load(struct hub *h, struct slice bytes)
     if (ok && !w) {
         w = workspace_add(&h->registry, &r->f, h->clients, loop_config(h->loop)->workspace_bytes);
         w->incarnation = (uint64_t)r->incarnation;
+        w->made_at = r->made_at;
         hub_keep_workspace_always(h, w);
     }
     record_free(r);

@@ -28,6 +28,7 @@ struct workspace {
     /* Another one each time a workspace is made, kept in its record: what is stored of one that was deleted is by this known not to be of
      * one that was made again under its id. 0: a system one, or one of a release that knew of none. */
     uint64_t incarnation;
+    int64_t made_at;                /* Unix seconds; 0 where incarnation is */
     char *name, *description;       /* owned; description may be NULL */
     char **owners;                  /* owned */
     size_t n_owners;

@@ -1,5 +1,6 @@
 /* workspace: the record of 2.1. What the server never looks into (config, service types, icon, ...) stays encoded. */
 #include "auth/user.h"
+#include "base/clock.h"
 #include "base/account.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -161,6 +162,7 @@ struct workspace *workspace_add(struct registry *r, const struct workspace_field
     w->registry = r;
     w->id = copy_text(f->id);
     w->incarnation = f->is_system ? 0 : new_incarnation();
+    w->made_at = f->is_system ? 0 : clock_wall_ms() / 1000;
     w->name = copy_text(f->name ? f->name : f->id);
     w->description = copy_text(f->description);
     set_owners(w, f);
@@ -310,11 +312,15 @@ void workspace_add_mp(struct buf *b, const struct workspace *w, bool with_enviro
 
 void workspace_add_record(struct buf *b, const struct workspace *w)
 {
-    mp_add_map(b, 13 + (w->creator != NULL) + (w->incarnation != 0));
+    mp_add_map(b, 13 + (w->creator != NULL) + (w->incarnation != 0) + (w->made_at != 0));
     add_pairs(b, w, true);
     if (w->incarnation) {
         mp_add_text(b, "incarnation");
         mp_add_int(b, (int64_t)w->incarnation);
+    }
+    if (w->made_at) {
+        mp_add_text(b, "made_at");
+        mp_add_int(b, w->made_at);
     }
     if (w->creator) {
         mp_add_text(b, "created_by");

@@ -67,7 +67,7 @@ int generate_token(const struct config *config, FILE *out, FILE *err)
     user.id = copy(r->user_id ? r->user_id : name);
     user.email = copy(r->email);
     user.roles = r->roles.n_items ? r->roles.items : anonymous;
-    user.n_roles = r->roles.n_items ? r->roles.n_items : 1;
+    user.n_roles = r->roles.n_items ? (uint32_t)r->roles.n_items : 1;
     user_personal_workspace(&user, personal);
     const char *workspace = r->workspace ? r->workspace : personal;
     (void)permission_from_name(slice_of(r->permission ? r->permission : "read_write"), &p);

@@ -1,8 +1,9 @@
 """What goes, goes over some turns; what is made again under its name meanwhile is another, and keeps what is its own."""
+import httpx
 import pytest
 
 from kit.chunks import offer_cache
-from kit.people import user
+from kit.people import login, user
 from kit.raw import RpcError
 from kit.thrown import ARGS, ENV, Thrown, crowd
 
@@ -65,3 +66,45 @@ async def test_a_workspace_is_made_again_while_the_old_one_is_emptied(hub, start
         await new.closed()
 
     await rounds(hub, start_server, 2, is_made_again, holds_who_has_entered_it)
+
+
+@pytest.mark.req("S-130")
+async def test_tokens_of_a_workspace_that_is_gone_open_none_that_others_make(hub, server):
+    """What mal gave in lab is worth nothing in the lab that ada makes when mal's is gone; in one that mal makes again it is."""
+    lab = hub.name("lab")
+    mal, ada = await user(hub, "mal"), await user(hub, "ada")
+    await mal.manage("create_workspace", {"id": lab, "name": lab, "persistent": True})
+    worker = await mal.manage("generate_token", {"workspace": lab, "permission": "admin", "expires_in": 10 ** 7})
+    old = await hub.raw("m1", token=login("mal"), workspace=lab)
+    again = old.info["reconnection_token"]
+    child = await hub.raw("held", token=worker, workspace=lab)
+    elsewhere = await mal.manage("generate_token", {"permission": "admin"})
+    assert elsewhere
+
+    async def make(owner):
+        await owner.manage("create_workspace", {"id": lab, "name": lab, "persistent": True})
+    await mal.manage("delete_workspace", lab)
+    await old.closed()
+    await child.closed()
+    await make(mal)
+    back = await hub.raw("m2", token=worker, workspace=lab)
+    await mal.manage("delete_workspace", lab)
+    await back.closed()
+
+    await make(ada)
+    own = await hub.raw("a1", token=login("ada"), workspace=lab)
+    await own.register("secret", {"x": lambda: "ada's"}, visibility="protected")
+    for first in ({"token": worker}, {"reconnection_token": again, "client_id": "m1"}):
+        refused = await hub.raw_open({"client_id": "zz", "workspace": lab, **first})
+        with pytest.raises(ConnectionError, match="Permission denied"):
+            await refused.joined()
+    async with httpx.AsyncClient(base_url=server.url) as http:
+        for token, status in ((worker, 403), (login("ada"), 200)):
+            answer = await http.get(f"/{lab}/services/a1:secret/x", headers={"Authorization": f"Bearer {token}"})
+            assert answer.status_code == status, answer.text
+    with pytest.raises(RpcError, match="ermission"):
+        await mal.manage("get_workspace_info", lab)
+    worker = await ada.manage("generate_token", {"workspace": lab, "permission": "read"})
+    reader = await hub.raw("a2", token=worker, workspace=lab, is_registered=False)
+    assert reader.workspace == lab
+    await ada.manage("delete_workspace", lab)
