@@ -161,4 +161,47 @@ CASE(the_quota_of_workspaces)
     user_unref(root);
 }
 
-CASES(RUN(tables), RUN(what_is_noted_is_found_again), RUN(which_rule_decides), RUN(the_quota_of_workspaces))
+/* The workspace is of the second 1000. */
+CASE(what_was_given_on_a_former_workspace_counts_for_its_owners_only)
+{
+    static const struct {
+        const char *id, *parent, *scope;
+        bool is_continuation;
+        uint32_t issued_at;
+        enum permission held;
+    } holders[] = {
+        {"child", "mal", "ws:team#a", false, 999, PERMISSION_NONE},
+        {"child", "mal", "ws:team#a", false, 1000, PERMISSION_NONE},       /* in doubt of the old one */
+        {"child", "mal", "ws:team#a", false, 1001, PERMISSION_ADMIN},
+        {"child", "mal", "ws:team#a ws:*#r", false, 999, PERMISSION_READ},
+        {"child", "ada", "ws:team#rw", false, 999, PERMISSION_READ_WRITE},
+        {"child", "root", "ws:team#rw", false, 999, PERMISSION_READ_WRITE},
+        {"child", "mal", "ws:team#a", false, 0, PERMISSION_ADMIN},          /* of a server that does not say when */
+        {"mal", NULL, "ws:team#a", true, 999, PERMISSION_NONE},
+        {"ada", NULL, "ws:team#a", true, 999, PERMISSION_ADMIN},
+        {"mal", NULL, "ws:team#a", false, 999, PERMISSION_ADMIN},           /* a login stands for itself */
+    };
+    struct kit k;
+
+    kit_init(&k, 1);
+    struct workspace *w = kit_workspace(&k, "team", "ada");
+    CHECK(w->made_at > 0);
+    w->made_at = 1000;
+    for (size_t i = 0; i < ARRAY_LEN(holders); i++) {
+        struct user *u = kit_user(holders[i].id, holders[i].scope);
+        u->parent = copy(holders[i].parent);
+        u->issued_at = holders[i].issued_at;
+        u->lineage.is_continuation = holders[i].is_continuation;
+        struct access_question q = {.user = u, .operation = OPERATION_JOIN, .target = SLICE_LIT("team"), .workspace = w};
+        if (access_decide(&q).held != holders[i].held)
+            check_fail(__FILE__, __LINE__, "holder %zu: %d", i, (int)access_decide(&q).held);
+        q.operation = OPERATION_GENERATE_TOKEN;
+        q.wanted = PERMISSION_ADMIN;
+        CHECK(access_decide(&q).is_allowed == (holders[i].held == PERMISSION_ADMIN));
+        user_unref(u);
+    }
+    kit_deinit(&k);
+}
+
+CASES(RUN(tables), RUN(what_is_noted_is_found_again), RUN(which_rule_decides), RUN(the_quota_of_workspaces),
+      RUN(what_was_given_on_a_former_workspace_counts_for_its_owners_only))
