@@ -115,8 +115,8 @@ void explain_token(struct explain_case *c, struct token *token)
 {
     c->user = user_ref(token->user);
     c->by = JOIN_BY_TOKEN;
-    c->bound_workspace = token->has_workspace ? c->user->current_workspace : NULL;
-    c->bound_client = token->has_client_id ? c->user->scope.client_id : NULL;
+    c->bound_workspace = c->user->current_workspace;
+    c->bound_client = c->user->scope.client_id;
 }
 
 /* ---- the entry ---- */

@@ -29,10 +29,8 @@ bool mint_by_grant(const struct user *caller, const struct mint_config *c)
 }
 
 /* A child of the owner may pass on what it has; it cannot lift itself. */
-enum mint_verdict mint_decide(const struct user *caller, struct slice workspace, enum permission wanted, bool is_owner)
+enum mint_verdict mint_decide(const struct user *caller, enum permission held, enum permission wanted, bool is_owner)
 {
-    enum permission held = user_permission(caller, workspace);
-
     if (held == PERMISSION_ADMIN)
         return MINT_BY_GRANT;
     if (is_owner && !caller->parent)
@@ -44,7 +42,7 @@ enum mint_verdict mint_decide(const struct user *caller, struct slice workspace,
 
 static int check_permission(const struct user *caller, const struct mint_config *c, bool owns, struct mint_error *ret_error)
 {
-    switch (mint_decide(caller, slice_of(c->workspace), c->permission, owns)) {
+    switch (mint_decide(caller, user_permission(caller, slice_of(c->workspace)), c->permission, owns)) {
     case MINT_NOTHING_HELD:
         return mint_refuse(ret_error, "PermissionError", "You do not have any permission for workspace: %s",
                            c->workspace);

@@ -35,9 +35,9 @@ void mint_config_deinit(struct mint_config *c);
 /* False: the caller's own grant does not suffice, so the target's record must be loaded (a missing one is the caller's error)
  * to tell `owns`. */
 bool mint_by_grant(const struct user *caller, const struct mint_config *c);
-/* The decision alone: may the caller mint `wanted` for the workspace. is_owner: as `owns` below. */
+/* The decision alone: may the caller, who holds so much on a workspace, mint `wanted` for it. is_owner: as `owns` below. */
 enum mint_verdict { MINT_NOTHING_HELD, MINT_TOO_LITTLE_HELD, MINT_BY_GRANT, MINT_BY_OWNING, MINT_PASSING_ON };
-enum mint_verdict mint_decide(const struct user *caller, struct slice workspace, enum permission wanted, bool is_owner);
+enum mint_verdict mint_decide(const struct user *caller, enum permission held, enum permission wanted, bool is_owner);
 /* Cuts the life asked for to what the caller may give away (token_life), and binds it to the client the caller is bound to.
  * Before mint_child. */
 MUST_CHECK int mint_config_cut(const struct token_keys *keys, const struct user *caller, struct mint_config *c,

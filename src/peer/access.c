@@ -169,6 +169,11 @@ static bool is_owned_by_id(const struct workspace *w, const char *id)
     return false;
 }
 
+static bool person_owns(const struct workspace *w, const struct user *u)
+{
+    return u->parent && is_owned_by_id(w, u->parent);
+}
+
 /* Its record, when the question is about it. */
 static const struct workspace *record_of(const struct access_question *q, struct slice workspace)
 {
@@ -184,10 +189,9 @@ static const struct workspace *record_of(const struct access_question *q, struct
 static bool is_of_former(const struct workspace *w, const struct user *u)
 {
     bool is_made_here = u->parent || u->lineage.is_continuation;
-    const char *maker = user_effective_id(u);
 
-    return is_made_here && u->issued_at && w->made_at && u->issued_at <= w->made_at && strcmp(maker, "root") != 0 &&
-           !is_owned_by_id(w, maker) && workspace_ownership(w, u) == OWNS_NOT;
+    return is_made_here && u->issued_at && w->made_at && u->issued_at <= w->made_at && strcmp(user_effective_id(u), "root") != 0 &&
+           !person_owns(w, u) && workspace_ownership(w, u) == OWNS_NOT;
 }
 
 const struct grant *access_grant_on(const struct user *u, struct slice workspace, const struct workspace *record)
@@ -227,11 +231,6 @@ static struct access_decision by_grant(const struct access_question *q, struct s
     if (d.held >= needed)
         return d.grant ? allow(d, rule_of_grant(q->user, d.grant)) : allow(d, RULE_OPEN);
     return deny(d, d.held ? RULE_WEAK_GRANT : RULE_NO_GRANT);
-}
-
-static bool person_owns(const struct workspace *w, const struct user *u)
-{
-    return u->parent && is_owned_by_id(w, u->parent);
 }
 
 static enum access_rule rule_of_owner(enum ownership o)
@@ -296,9 +295,7 @@ static struct access_decision decide_mint(const struct access_question *q)
     enum ownership o = w ? workspace_ownership(w, q->user) : OWNS_NOT;
     bool is_behind = w && person_owns(w, q->user);
 
-    if (w && user_grant(q->user, d.workspace) != d.grant)
-        return deny(d, RULE_NO_GRANT);
-    switch (mint_decide(q->user, d.workspace, q->wanted, o != OWNS_NOT || is_behind)) {
+    switch (mint_decide(q->user, d.held, q->wanted, o != OWNS_NOT || is_behind)) {
     case MINT_BY_GRANT:
         return allow(d, rule_of_grant(q->user, d.grant));
     case MINT_BY_OWNING:

@@ -61,8 +61,8 @@ struct join *join_free(struct join *j)
 static void take(struct join *j, const struct token *token)
 {
     j->ask.user = token->user;
-    j->ask.bound_workspace = token->has_workspace ? token->user->current_workspace : NULL;
-    j->ask.bound_client = token->has_client_id ? token->user->scope.client_id : NULL;
+    j->ask.bound_workspace = token->user->current_workspace;
+    j->ask.bound_client = token->user->scope.client_id;
 }
 
 bool join_take_token(struct join *j, enum join_credential by, struct slice text, char *ret_error)

@@ -127,13 +127,20 @@ static void tell_bob_left(struct loop *l, void *arg)
     rpc_loop_peer_gone(w.rl[0], SLICE_LIT("*/bob"));
 }
 
+/* Alice's call, which bob has and does not answer. */
+static struct question *begin_kept(void)
+{
+    struct question *q = question_new(w.alice, "*/bob", "services.calc.keep");
+    question_begin(&w, q);
+    wait_count(&w.n_kept, 1, "the call to begin");
+    return q;
+}
+
 /* req: W-078 */
 CASE(leaving_ends_what_both_sides_wait_for)
 {
     world_open(&w);
-    struct question *q = question_new(w.alice, "*/bob", "services.calc.keep");
-    question_begin(&w, q);
-    wait_count(&w.n_kept, 1, "the call to begin");
+    struct question *q = begin_kept();
     on_loop(&w, 1, tell_alice_left, NULL);
     wait_count(&w.n_gone, 1, "the handler to hear that its caller left");
     CHECK(!atomic_load(&q->is_done));       /* what it answered then was dropped */
@@ -164,9 +171,7 @@ static void close_alice(struct loop *l, void *arg)
 CASE(closing_a_host_settles_everything)
 {
     world_open(&w);
-    struct question *q = question_new(w.alice, "*/bob", "services.calc.keep");
-    question_begin(&w, q);
-    wait_count(&w.n_kept, 1, "the call to begin");
+    struct question *q = begin_kept();
     on_loop(&w, 1, close_bob, NULL);
     CHECK_INT(atomic_load(&w.n_gone), 1);
     CHECK(!atomic_load(&q->is_done));
@@ -187,9 +192,7 @@ static void lose_bob_and_close_alice(struct loop *l, void *arg)
 CASE(closing_a_host_is_what_a_call_that_has_just_failed_hears)
 {
     world_open(&w);
-    struct question *q = question_new(w.alice, "*/bob", "services.calc.keep");
-    question_begin(&w, q);
-    wait_count(&w.n_kept, 1, "the call to begin");
+    struct question *q = begin_kept();
     on_loop(&w, 0, lose_bob_and_close_alice, NULL);
     CHECK(atomic_load(&q->is_done));
     CHECK_INT(q->outcome, RPC_CLOSED);
@@ -219,9 +222,7 @@ static void settle_kept(struct loop *l, void *arg)
 CASE(a_cancelled_call_is_never_answered)
 {
     world_open(&w);
-    struct question *q = question_new(w.alice, "*/bob", "services.calc.keep");
-    question_begin(&w, q);
-    wait_count(&w.n_kept, 1, "the call to begin");
+    struct question *q = begin_kept();
     on_loop(&w, 0, cancel, q);
     on_loop(&w, 1, settle_kept, NULL);
     struct question *next = question_new(w.alice, "*/bob", "services.calc.add");
