@@ -23,11 +23,6 @@ int mint_refuse(struct mint_error *ret_error, const char *class_name, const char
     return MINT_REFUSED;
 }
 
-bool mint_by_grant(const struct user *caller, const struct mint_config *c)
-{
-    return user_permission(caller, slice_of(c->workspace)) == PERMISSION_ADMIN;
-}
-
 /* A child of the owner may pass on what it has; it cannot lift itself. */
 enum mint_verdict mint_decide(const struct user *caller, enum permission held, enum permission wanted, bool is_owner)
 {

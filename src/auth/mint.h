@@ -1,7 +1,7 @@
 /* mint: who may make a token for whom: the policy of generate_token (workspaces-and-auth 2.7, 3.5). Pure apart from the clock
  * and the random source; any thread.
  *
- *   mint_config_read(map)  ->  [caller is not admin of the workspace: look it up, mind its owners]  ->  mint_child()
+ *   mint_config_read(map)  ->  [look the workspace up, mind its owners]  ->  mint_config_cut()  ->  mint_child()
  */
 #pragma once
 #include "auth/token.h"
@@ -32,9 +32,6 @@ enum { MINT_LIFE_DEFAULT_S = 3600, MINT_EXTRAS_MAX = 64, MINT_EXTRAS_BYTES_MAX =
 MUST_CHECK int mint_config_read(struct slice map, struct slice context_workspace, struct mint_config *ret, struct mint_error *ret_error);
 void mint_config_deinit(struct mint_config *c);
 
-/* False: the caller's own grant does not suffice, so the target's record must be loaded (a missing one is the caller's error)
- * to tell `owns`. */
-bool mint_by_grant(const struct user *caller, const struct mint_config *c);
 /* The decision alone: may the caller, who holds so much on a workspace, mint `wanted` for it. is_owner: as `owns` below. */
 enum mint_verdict { MINT_NOTHING_HELD, MINT_TOO_LITTLE_HELD, MINT_BY_GRANT, MINT_BY_OWNING, MINT_PASSING_ON };
 enum mint_verdict mint_decide(const struct user *caller, enum permission held, enum permission wanted, bool is_owner);
