@@ -1,6 +1,5 @@
 /* main: arguments to a config, a config to a server, a server to an exit code. */
 #include <stdio.h>
-#include <string.h>
 
 #include "config/config.h"
 #include "server/backup_command.h"
@@ -20,9 +19,6 @@ int main(int argc, char **argv)
     struct config *config = NULL;
     int status = 0;
 
-    /* Asks a server that is configured elsewhere: it has no configuration of its own. */
-    if (argc > 1 && strcmp(argv[1], "explain") == 0)
-        return explain_command(argc - 2, argv + 2, stdin, stdout, stderr);
     server_raise_descriptor_limit();
     switch (config_load(&program, &config, &status)) {
     case CONFIG_SERVE:
@@ -36,6 +32,9 @@ int main(int argc, char **argv)
         break;
     case CONFIG_CHECK_ONLINE:
         status = check_command(config, stdout, stderr);
+        break;
+    case CONFIG_EXPLAIN:
+        status = explain_command(argc - 2, argv + 2, stdin, stdout, stderr);
         break;
     default:
         break;

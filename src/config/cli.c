@@ -21,8 +21,21 @@ struct cursor {
     struct report *report;
 };
 
-static const char *const commands[] = {"server",         "run",    "check",  "config",
-                                       "generate-token", "backup", "mirror", "help"};
+#define COMMAND(id, name, help) name,
+#define COMMAND_AGAIN(id, name) name,
+static const char *const commands[] = {
+#include "config/commands.def"
+};
+#undef COMMAND
+#undef COMMAND_AGAIN
+
+#define COMMAND(id, name, help) CLI_##id,
+#define COMMAND_AGAIN(id, name) CLI_##id,
+static const enum cli_command kinds[] = {
+#include "config/commands.def"
+};
+#undef COMMAND
+#undef COMMAND_AGAIN
 
 static bool is_value(const char *word)
 {
@@ -196,8 +209,6 @@ static void report_stray(struct cursor *c, const char *word)
 
 static void read_command(struct cursor *c, struct cli *cli)
 {
-    static const enum cli_command kinds[] = {CLI_SERVE, CLI_SERVE,  CLI_CHECK,  CLI_CONFIG,
-                                             CLI_TOKEN, CLI_BACKUP, CLI_MIRROR, CLI_HELP};
     static const char *const subjects[] = {"defaults", "env", "doc"};
 
     c->i = 1;
@@ -237,7 +248,7 @@ void cli_read(int argc, char **argv, const char *cwd, struct arena *arena, struc
     struct cli cli = {.command = CLI_SERVE};
 
     token_init(&cli.token);
-    for (read_command(&c, &cli); c.i < argc; c.i++) {
+    for (read_command(&c, &cli); c.i < argc && cli.command != CLI_EXPLAIN; c.i++) {
         char *word = argv[c.i];
         int n_taken;
         if (is_help(word))

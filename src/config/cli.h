@@ -6,14 +6,11 @@
 #include "config/report.h"
 
 enum cli_command {
-    CLI_SERVE,
-    CLI_CHECK,
-    CLI_CONFIG,
-    CLI_TOKEN,
-    CLI_BACKUP,
-    CLI_MIRROR,
-    CLI_HELP,
-    CLI_VERSION
+#define COMMAND(id, name, help) CLI_##id,
+#define COMMAND_AGAIN(id, name)
+#include "config/commands.def"
+#undef COMMAND
+#undef COMMAND_AGAIN
 };
 
 struct cli {
@@ -25,6 +22,6 @@ struct cli {
 };
 
 /* Adds what is given to all->...; errors go to the report. Values of secrets in argv are
- * overwritten after they are copied. */
+ * overwritten after they are copied. CLI_EXPLAIN: the words after it are left to whoever reads them. */
 void cli_read(int argc, char **argv, const char *cwd, struct arena *arena, struct cli *ret_cli,
               struct givens *all, struct report *report);

@@ -14,7 +14,7 @@
 #include "base/assert.h"
 
 /* Outcomes of config_load, and exit codes (configuration 6). */
-enum { CONFIG_SERVE = 1, CONFIG_GENERATE_TOKEN, CONFIG_BACKUP, CONFIG_CHECK_ONLINE, CONFIG_EXIT };
+enum { CONFIG_SERVE = 1, CONFIG_GENERATE_TOKEN, CONFIG_BACKUP, CONFIG_CHECK_ONLINE, CONFIG_EXPLAIN, CONFIG_EXIT };
 enum { CONFIG_EXIT_OK = 0, CONFIG_EXIT_FAILED = 1, CONFIG_EXIT_USAGE = 2, CONFIG_EXIT_WRONG = 78 };
 
 enum { CONFIG_METRICS_MAIN, CONFIG_METRICS_ADMIN, CONFIG_METRICS_BOTH, CONFIG_METRICS_OFF };
@@ -139,6 +139,7 @@ struct config_program {
 /* Reads and checks everything (configuration 4). Binds, writes and contacts nothing. Before
  * threads start. CONFIG_SERVE, CONFIG_GENERATE_TOKEN, CONFIG_BACKUP, CONFIG_CHECK_ONLINE (all is right, and no ok has been said yet):
  * *ret_config is the caller's to free.
+ * CONFIG_EXPLAIN: argv[2] and on are words for a server that is configured elsewhere; nothing was read, *ret_config is untouched.
  * CONFIG_EXIT: everything is said, *ret_exit is the exit code. */
 MUST_CHECK int config_load(const struct config_program *program, struct config **ret_config,
                            int *ret_exit);

@@ -185,6 +185,10 @@ int config_load(const struct config_program *p, struct config **ret_config, int 
     surroundings_read(c->book, p->envp);
     cli_read(p->argc, p->argv, c->book->around.cwd, &c->book->arena, &cli, &c->book->givens,
              &report);
+    if (cli.command == CLI_EXPLAIN) {
+        (void)config_free(c);
+        return CONFIG_EXPLAIN;
+    }
     if (answer_at_once(&cli, p, ret_exit))
         goto out;
     if (cli.command == CLI_MIRROR)

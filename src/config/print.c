@@ -50,30 +50,22 @@ static char *variable_of(const struct option *o, char *room, size_t n_room)
     return room;
 }
 
-/* In the order help shows them; `help NAME` shows one. */
+#define COMMAND(id, name, help) {name, help},
+#define COMMAND_AGAIN(id, name)
 static const struct {
-    const char *name, *text;
+    const char *name, *text; /* NULL: help does not tell of it */
 } commands[] = {
-    {"run", "hyphad [run] OPTIONS            serve\n"},
-    {"check", "hyphad check OPTIONS            check the configuration; --strict: warnings are errors;\n"
-              "                                --online: try the Redis of --store too\n"},
-    {"config", "hyphad config OPTIONS           print the effective configuration\n"
-               "hyphad config defaults|env|doc  all defaults; all variables; a table of all options\n"},
-    {"generate-token", "hyphad generate-token OPTIONS   print a token: --workspace, --expires-in, --client-id, --user-id,\n"
-                       "                                --role, --email, --scope, --permission; signed by the secret of the\n"
-                       "                                server with these OPTIONS, found in its --data-dir, or of --jwt-secret-file\n"},
-    {"backup", "hyphad backup FILE OPTIONS      copy the database, also while the server runs; --force replaces FILE\n"},
-    {"explain", "hyphad explain WHO WORKSPACE [SERVICE [OPERATION]]  ask a running server why; hyphad explain --help\n"},
-    {"help", "hyphad help OPTION|COMMAND      all about one option, or what a command is for\n"},
-    {"--version", "hyphad --version\n"},
+#include "config/commands.def"
 };
+#undef COMMAND
+#undef COMMAND_AGAIN
 
 void print_help(FILE *out)
 {
     char variable[96], left[96];
 
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        fputs(commands[i].text, out);
+        fputs(commands[i].text ? commands[i].text : "", out);
     fputs("\nFlags: --name, --no-name, --name=BOOL. Times: 10, 500ms, 10m. Sizes: 65536, 64K. Each "
           "option can also come\n"
           "from its variable and, without dashes, from the YAML file of --config; the command line "
@@ -107,7 +99,7 @@ static unsigned find_topic(const char *name)
 static bool print_command(FILE *out, const char *name)
 {
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-        if (strcmp(name, commands[i].name) == 0) {
+        if (commands[i].text && strcmp(name, commands[i].name) == 0) {
             fputs(commands[i].text, out);
             return true;
         }
