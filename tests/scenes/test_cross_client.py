@@ -50,6 +50,21 @@ async def test_js_calls_python(hub, server, version):
     assert await calc.items("count", 3) == [0, 1, 2]
 
 
+@pytest.mark.req("W-120")
+async def test_a_function_that_raises_is_an_answer_from_the_kits_own_client_too(hub, server):
+    async def boom_later():
+        raise KeyError("missing-thing")
+    provider = await hub.raw("rawp")
+    await provider.register("calc", {"boom": lambda: 1 // 0, "boom_later": boom_later})
+    api = await hub.py("pyc", beside=provider)
+    calc = await api.get_service("rawp:calc")
+    with pytest.raises(Exception, match="division"):
+        await calc.boom()
+    with pytest.raises(Exception, match="missing-thing"):
+        await calc.boom_later()
+    assert provider.failure is None and provider.is_open
+
+
 @BOTH
 @pytest.mark.req("W-068", "S-13")
 async def test_public_js_service_from_another_workspace(hub, server, version):

@@ -1,7 +1,7 @@
 """A client that speaks the protocol itself, so that a scene sees, and can forge, every byte.
 
 It answers `built-in` calls like a real client (a silent one would be taken for dead) and serves the
-functions a scene puts into `functions`. Everything received is kept until a scene takes it.
+functions a scene puts into `functions`; one that raises is answered with what it has raised. Everything received is kept until a scene takes it.
 """
 import asyncio
 import json
@@ -225,11 +225,14 @@ class Raw:
         elif method == "services.built-in.get_service" and session:
             await self.answer(main, extra, self._service_map((extra.get("args") or [""])[0]))
         elif method in self.functions:
-            result = self.functions[method](*(extra.get("args") or []))
-            if asyncio.iscoroutine(result):
-                result = await result
-            if session:
-                await self.answer(main, extra, result)
+            try:
+                result, is_error = self.functions[method](*(extra.get("args") or [])), False
+                if asyncio.iscoroutine(result):
+                    result = await result
+            except Exception as raised:     # as the published clients answer: a caller that hears nothing waits in vain
+                result, is_error = wire.error(raised), True
+            if session and (extra.get("promise") or not is_error):
+                await self.answer(main, extra, result, is_error)
         else:
             return False
         return True

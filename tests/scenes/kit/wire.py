@@ -1,6 +1,7 @@
 """Frames as bytes: one MessagePack map, optionally followed by a second one."""
 import secrets
 import string
+import traceback
 
 import msgpack
 
@@ -28,3 +29,8 @@ def split(frame):
 def reference(target, method, promise="*", **more):
     return {"_rtype": "method", "_rtarget": target, "_rmethod": method, "_rpromise": promise,
             **more}
+
+
+def error(raised):
+    """As the Python client sends an exception."""
+    return {"_rtype": "error", "_rvalue": str(raised), "_rtrace": "".join(traceback.format_exception(raised))}
