@@ -3,13 +3,14 @@ import asyncio
 
 from .hub import Hub
 from .people import ROOT_ARGS
+from .raw import RpcError
 from .web import client_for
 
 ARGS = (*ROOT_ARGS, "--enable-service-search", "--threads=2")
 ENV = {"HYPHA_WS_MSG_RATE_LIMIT": "none", "HYPHA_WS_MSG_BURST_LIMIT": "none", "HYPHA_HTTP_RATE_LIMIT": "none",
        "HYPHA_HTTP_BURST_LIMIT": "none", "HYPHA_MAX_CONNECTIONS_PER_USER": "100000",
-       "HYPHA_MAX_CLIENTS_PER_WORKSPACE": "100000", "HYPHAD_MAX_SERVICES_PER_CLIENT": "100000",
-       "HYPHA_MAX_SERVICES_PER_CLIENT": "100000", "HYPHA_MAX_SERVICES_PER_WORKSPACE": "100000",
+       "HYPHA_MAX_CLIENTS_PER_WORKSPACE": "100000", "HYPHA_MAX_SERVICES_PER_CLIENT": "100000",
+       "HYPHA_MAX_SERVICES_PER_WORKSPACE": "100000",
        "HYPHA_MAX_WORKSPACES_PER_USER": "none", "HYPHA_USER_BYTES": "1G", "HYPHA_WORKSPACE_BYTES": "1G",
        "HYPHA_PEER_BYTES": "512M", "HYPHA_PROCESS_BYTES": "4G", "HYPHA_ANONYMOUS_BYTES": "2G", "HYPHA_HTTP_BYTES": "1G",
        "HYPHA_HTTP_ADDRESS_BYTES": "1G", "HYPHA_MAX_SERVICE_INFO": "1M", "HYPHA_ADDRESS_SHARE": "100"}
@@ -47,3 +48,27 @@ async def crowd(hub, n, workspace=None, token=None):
     for at in range(0, n, 100):
         members += await asyncio.gather(*(one(i) for i in range(at, min(n, at + 100))))
     return members
+
+
+def inputs_of_a_file():
+    """(a list, a decorator that puts a function into it)"""
+    inputs = []
+
+    def an_input(function):
+        inputs.append(function)
+        return function
+    return inputs, an_input
+
+
+async def tolerant(awaitable):
+    """Whether it is refused is another scene's question."""
+    try:
+        return await awaitable
+    except (RpcError, ConnectionError):
+        return None
+
+
+async def turns_pass(raw):
+    """So that what goes on after an answer has its turns while they are counted."""
+    for _ in range(50):
+        await raw.manage("echo", 1)
