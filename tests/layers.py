@@ -179,7 +179,7 @@ def check_headers(compiler, build):
     """Compiles each header of ours with nothing before it."""
     headers = sorted([*SRC.rglob("*.h"), *(ROOT / "include").rglob("*.h"), *(ROOT / "tests").rglob("*.h")])
     base = shlex.split(compiler) + ["-std=gnu11", "-D_GNU_SOURCE", "-fsyntax-only", "-Wall", "-Wextra", "-Werror",
-                                    "-Wno-unused-function", "-Wno-missing-field-initializers", f"-I{SRC}", f"-I{ROOT / 'include'}", f"-I{ROOT / 'tests'}", f"-I{build}",
+                                    "-Wno-unused-function", "-Wno-missing-field-initializers", f"-I{SRC}", f"-I{ROOT / 'include'}", f"-I{ROOT / 'tests'}", f"-I{build}", f"-I{build}/src",
                                     "-I/usr/include/llhttp", "-I/usr/share/include/llhttp", "-xc", "-"]
 
     def compile_one(header):

@@ -1,6 +1,8 @@
 """Every option does what its row says: it is read, or it is marked; and no text of the server sends people to one that is not.
 
-The rows of src/config/options*.def are compared with the sources that read the fields. A hint that names an option this build
+The rows of src/*/options*.def are compared with the sources that read the fields: those of a room are read there, or by server/,
+which hands a room what it does not ask for itself; those of config/ are not the business of one other room alone. The same for the
+figures of src/*/metrics.def. A hint that names an option this build
 does not have must say so. A refusal that the log names a rule of is named by config_names, so its option exists; a name that is
 written out is one of the reasons below, which are no limits, or a limit's option in access_rules.def.
 """
@@ -27,14 +29,15 @@ def without_comments(text):
 
 
 def rows():
-    for name in ("options.def", "options_absent.def"):
-        text = without_comments((SRC / "config" / name).read_text()) + "\n"
+    for path in sorted(SRC.glob("*/options*.def")):
+        text = without_comments(path.read_text()) + "\n"
         found = list(ROW.finditer(text))
         if len(found) != len(re.findall(r"^OPTION", text, re.M)):
-            sys.exit(f"tests/options.py cannot read every row of {name}: {len(found)} of "
+            sys.exit(f"tests/options.py cannot read every row of {path}: {len(found)} of "
                      f"{len(re.findall(r'^OPTION', text, re.M))}")
         for m in found:
-            yield {"idle": bool(m[1]), "field": m[3], "name": m[4], "status": m[5], "marks": m[6], "rest": m[7]}
+            yield {"idle": bool(m[1]), "field": m[3], "name": m[4], "status": m[5], "marks": m[6], "rest": m[7],
+                   "home": path.parent.name}
 
 
 def literals(text):
@@ -71,6 +74,39 @@ def check_row(row, sources, existing_rooms):
     if not room:
         return "it is of a room that is not named"
     return f"the room {room[1]} exists" if room[1] in existing_rooms else None
+
+
+def rooms_by(pattern, sources):
+    """{what the pattern's group finds: the rooms where}."""
+    places = {}
+    for path, text in sources.items():
+        for name in set(re.findall(pattern, text)) if path.suffix in (".c", ".h") else ():
+            places.setdefault(name, set()).add(path.relative_to(SRC).parts[0])
+    return places
+
+
+def check_home(row, places):
+    """Whether a row stands in the room that reads it. config/ has those of the server as a whole."""
+    if row["idle"] or row["name"] in SOURCES:
+        return None
+    readers = set(places.get(row["field"], ()))
+    if row["home"] != "config":
+        return None if readers & {row["home"], "server"} else f"its row stands in {row['home']}/, which does not read it"
+    return f"its row belongs in {readers.pop()}/, which alone reads it" if len(readers - {"config"}) == 1 \
+        and not readers & {"config", "server"} else None
+
+
+def check_metrics(sources):
+    """A figure stands in the room that counts it; in base/ those of rooms that do not see each other. All are gathered."""
+    page, places = (ROOT / "docs/METRICS.md").read_text(), rooms_by(r"\bMETRIC_(\w+)", sources)
+    for path in sorted(SRC.glob("*/metrics.def")):
+        home = path.parent.name
+        for ident, name in re.findall(r'^METRIC\((\w+), \w+, "([^"]+)"', path.read_text(), re.M):
+            users = places.get(ident, set()) - {"base"}
+            if home not in users and (home != "base" or len(users) < 2):
+                yield f"{path.relative_to(ROOT)}: {ident} is counted by {', '.join(sorted(users)) or 'nobody'}"
+            if f"| `{name}` |" not in page:
+                yield f"{path.relative_to(ROOT)}: {name} is not in docs/METRICS.md: run ./dev docs, with the build configured again"
 
 
 def check_texts(status_of, sources):
@@ -149,8 +185,14 @@ def main():
     existing = {line.split()[1] for line in (SRC / "ROOMS").read_text().splitlines() if line.strip() and not line.startswith("#")}
     all_rows = list(rows())
     status_of = {row["name"]: row["status"] for row in all_rows}
-    status_of.update({m: "CORE" for m in re.findall(r'\.other_name = "([^"]+)"', (SRC / "config/options.def").read_text())})
+    status_of.update({m: "CORE" for m in re.findall(r'\.other_name = "([^"]+)"', "".join(p.read_text() for p in SRC.glob("*/options.def")))})
     problems = [f"--{row['name']}: {problem}" for row in all_rows if (problem := check_row(row, sources, existing))]
+    places = rooms_by(r"(?:->|\.)(\w+)\b(?!\s*=[^=])", sources)
+    problems += [f"--{row['name']}: {problem}" for row in all_rows if (problem := check_home(row, places))]
+    page = (ROOT / "docs/OPTIONS.md").read_text()
+    problems += [f"--{row['name']} is not in docs/OPTIONS.md: run ./dev docs, with the build configured again"
+                 for row in all_rows if f"| `--{row['name']}` |" not in page]
+    problems += check_metrics(sources)
     problems += check_texts(status_of, sources)
     problems += check_rules(status_of, sources)
     problems += check_migrating(status_of)

@@ -1,4 +1,4 @@
-/* metrics: the table in metrics.def makes the enum, the exposition and the documentation. */
+/* metrics: the rooms' metrics.def make the enum, the exposition and the documentation. */
 #include "base/metrics.h"
 
 #include <inttypes.h>
@@ -10,7 +10,7 @@ static const struct row {
     const char *name, *help;
 } rows[METRIC_COUNT] = {
 #define METRIC(id, type, name, help) {type, name, help},
-#include "base/metrics.def"
+#include "rooms_metrics.def"
 #undef METRIC
 };
 

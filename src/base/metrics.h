@@ -8,7 +8,7 @@
 
 enum metric {
 #define METRIC(id, type, name, help) METRIC_##id,
-#include "base/metrics.def"
+#include "rooms_metrics.def"
 #undef METRIC
     METRIC_COUNT
 };

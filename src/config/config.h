@@ -3,7 +3,7 @@
  * one. Any thread may read it.
  *
  * Units: names in _ms are milliseconds, in _bytes bytes. A limit that is 0 is no limit (marked
- * N in options.def: 0 is never a value the operator can give). Texts are NUL-terminated and live
+ * N in its row: 0 is never a value the operator can give). Texts are NUL-terminated and live
  * as long as the config; NULL = unset. */
 #pragma once
 #include <netinet/in.h>
@@ -101,7 +101,7 @@ struct config_backup_request {
 struct config {
 #define OPTION(kind, field, ...) CONFIG_TYPE_##kind field;
 #define OPTION_IDLE(...)
-#include "config/options.def"
+#include "rooms_options.def"
 #undef OPTION
 #undef OPTION_IDLE
     /* Worked out of the above:
@@ -121,7 +121,7 @@ struct config {
 struct config_names {
 #define OPTION(kind, field, ...) const char *field;
 #define OPTION_IDLE(kind, field, ...)
-#include "config/options.def"
+#include "rooms_options.def"
 #undef OPTION
 #undef OPTION_IDLE
 };

@@ -1,4 +1,4 @@
-/* option: the table of options.def in memory. Rows are found by a walk: there are two hundred of
+/* option: the table of the rooms' options.def in memory. Rows are found by a walk: there are two hundred of
  * them and they are looked up at start only. "Near" is the number of letters to insert, drop,
  * change or swap (optimal string alignment), so that --prot leads to --port. */
 #include "config/option.h"
@@ -32,7 +32,7 @@ static const struct option options[OPTION_COUNT] = {
 #define OPTION_IDLE(kind, field, name, default_text, status, marks, help, ...)                     \
     {OPTION_##kind, name, default_text, OPTION_##status, marks, help, .offset = OPTION_NO_FIELD,   \
      __VA_ARGS__},
-#include "config/options.def"
+#include "rooms_options.def"
 #undef OPTION
 #undef OPTION_IDLE
 };
@@ -40,7 +40,7 @@ static const struct option options[OPTION_COUNT] = {
 const struct config_names config_names = {
 #define OPTION(kind, field, name, ...) .field = name,
 #define OPTION_IDLE(kind, field, ...)
-#include "config/options.def"
+#include "rooms_options.def"
 #undef OPTION
 #undef OPTION_IDLE
 };

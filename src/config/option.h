@@ -1,4 +1,4 @@
-/* option: one row of options.def as data, and finding rows by the names people type. The config
+/* option: one row of an options.def as data, and finding rows by the names people type. The config
  * room's own. Any thread. */
 #pragma once
 #include <stdbool.h>
@@ -41,7 +41,7 @@ enum option_mark {
 enum option_id {
 #define OPTION(kind, field, ...) OPTION_ID_##field,
 #define OPTION_IDLE(kind, field, ...) OPTION_ID_##field,
-#include "config/options.def"
+#include "rooms_options.def"
 #undef OPTION
 #undef OPTION_IDLE
     OPTION_COUNT

@@ -1,4 +1,4 @@
-/* print: every listing walks options.def, so none can forget an option. Values come through
+/* print: every listing walks the table of options, so none can forget an option. Values come through
  * book_show, which masks. */
 #include "config/print.h"
 
@@ -265,7 +265,7 @@ void print_document(FILE *out)
     char variable[96];
     SCRATCH_BUF(want, 0);
 
-    fputs("# Options\n\nGenerated from `src/config/options.def` by `./dev docs` (`hyphad config "
+    fputs("# Options\n\nGenerated from `src/*/options.def` by `./dev docs` (`hyphad config "
           "doc`).\n\n"
           "Sources, strongest first: command line, environment, `--env-file`, `--config` file, "
           "default. R: takes effect on\n"

@@ -1,4 +1,4 @@
-/* rule: what a text must look like, and its normal form. A rule belongs to a row of options.def;
+/* rule: what a text must look like, and its normal form. A rule belongs to a row of an options.def;
  * for lists it is asked for each word. The config room's own. */
 #pragma once
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* value: one reader for all sources, so "10m" means the same on the command line, in a variable
- * and in a file, and so do the defaults of options.def, which pass through here too. Numbers are
+ * and in a file, and so do the defaults of the rows, which pass through here too. Numbers are
  * read by hand: strtod knows hex, "inf" and the locale, and none of them belongs in a
  * configuration. */
 #include "config/value.h"

@@ -1,5 +1,5 @@
 /* limits_log: a line for each limit that refused or ended something lately. Every counter that
- * metrics.def calls a limit is looked at, so a new one is told of too; and a line when the clock is set
+ * a metrics.def calls a limit is looked at, so a new one is told of too; and a line when the clock is set
  * back. Hub loop. */
 #pragma once
 #include <stdbool.h>
