@@ -1,9 +1,10 @@
-/* stream: the only caller of uv_write and uv_try_write. A flush gathers as many messages as one writev takes and tries at
+/* stream: the only caller of uv_write. A flush gathers as many messages as one writev takes and tries at
  * once; only when the socket is full does a uv_write wait for it, so the common message costs one system call and no
- * allocation. Every stream of a loop reads into the loop's scratch, so an idle connection owns no buffer. */
+ * allocation. Every stream of a loop reads into the loop's scratch, so an idle connection owns no buffer.
+ *
+ * libuv tells when there is something to read and never reads itself: it is offered no room (UV_ENOBUFS), and the transport reads. */
 #include "net/stream.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
@@ -14,6 +15,7 @@
 
 #include "base/memory.h"
 #include "net/shares.h"
+#include "net/transport_tcp.h"
 #include "wire/ip.h"
 
 /* What one connection's read may take of a turn: others wait that long. A flood of small messages, or of ones with many receivers,
@@ -38,28 +40,31 @@ static void on_uv_closed(uv_handle_t *handle)
     mem_free(s);
 }
 
-void stream_close(struct stream *s)
+/* False: it is closing already. */
+static bool begin_close(struct stream *s)
 {
     if (s->state == STREAM_CLOSING)
-        return;
+        return false;
     s->state = STREAM_CLOSING;
     list_unlink(&s->flush.link);
     list_unlink(&s->input.link);
-    uv_close((uv_handle_t *)&s->tcp, on_uv_closed);
+    if (s->transport->close)
+        s->transport->close(s);
+    s->fd = -1;
+    return true;
+}
+
+void stream_close(struct stream *s)
+{
+    if (begin_close(s))
+        uv_close((uv_handle_t *)&s->tcp, on_uv_closed);
 }
 
 void stream_reset(struct stream *s)
 {
-    if (s->state == STREAM_CLOSING)
-        return;
     /* uv_tcp_close_reset refuses a handle whose shutdown has begun; we never call uv_shutdown. */
-    if (uv_tcp_close_reset(&s->tcp, on_uv_closed) != 0) {
-        stream_close(s);
-        return;
-    }
-    s->state = STREAM_CLOSING;
-    list_unlink(&s->flush.link);
-    list_unlink(&s->input.link);
+    if (begin_close(s) && uv_tcp_close_reset(&s->tcp, on_uv_closed) != 0)
+        uv_close((uv_handle_t *)&s->tcp, on_uv_closed);
 }
 
 static void ended(struct stream *s, int error)
@@ -84,17 +89,23 @@ struct stream_write {
     uv_write_t uv;
     size_t n_bytes;
     size_t n_left;      /* of them, when last looked at */
+    bool is_sealed;     /* the transport's bytes, not the queue's */
 };
 
 static void on_written(uv_write_t *uv, int status)
 {
     struct stream *s = uv->data;
     size_t n_bytes = s->write->n_bytes;
+    bool is_sealed = s->write->is_sealed;
 
     s->write = mem_free(s->write);
     if (status == 0 && s->state != STREAM_CLOSING) {
-        sendq_drop(&s->sendq, n_bytes);
-        s->n_bytes_out += n_bytes;
+        if (is_sealed) {
+            s->transport->written(s, n_bytes);
+        } else {
+            sendq_drop(&s->sendq, n_bytes);
+            s->n_bytes_out += n_bytes;
+        }
         s->progress_ms = loop_now_ms(s->loop);
         flush(s);
     } else if (status) {
@@ -102,7 +113,7 @@ static void on_written(uv_write_t *uv, int status)
     }
 }
 
-static size_t gather(struct stream *s, uv_buf_t bufs[STREAM_GATHER], size_t most, size_t *ret_bytes)
+static size_t gather(struct stream *s, uv_buf_t *bufs, size_t most, size_t *ret_bytes)
 {
     struct slice runs[STREAM_GATHER];
     size_t n = sendq_peek(&s->sendq, runs, most);
@@ -119,11 +130,24 @@ static size_t gather(struct stream *s, uv_buf_t bufs[STREAM_GATHER], size_t most
     return n;
 }
 
-static void wait_writable(struct stream *s, const uv_buf_t *bufs, size_t n, size_t n_bytes)
+static struct slice pending(const struct stream *s)
 {
+    return s->transport->pending ? s->transport->pending(s) : (struct slice){NULL, 0};
+}
+
+static void wait_writable(struct stream *s)
+{
+    struct slice sealed = pending(s);
+    uv_buf_t bufs[WAIT_GATHER] = {uv_buf_init((char *)sealed.ptr, (unsigned)sealed.len)};
+    size_t n = 1, n_bytes = sealed.len;
+
+    ASSERT(n_bytes || !s->transport->pending);
+    if (!n_bytes)
+        n = gather(s, bufs, WAIT_GATHER, &n_bytes);
     s->write = MEM_NEW(struct stream_write);
     s->write->uv.data = s;
     s->write->n_bytes = n_bytes;
+    s->write->is_sealed = sealed.len > 0;
     int r = uv_write(&s->write->uv, (uv_stream_t *)&s->tcp, bufs, (unsigned)n, on_written);
     if (r) {
         s->write = mem_free(s->write);
@@ -156,9 +180,9 @@ static void flush(struct stream *s)
             return;
         }
         size_t n = gather(s, bufs, STREAM_GATHER, &n_bytes);
-        int r = uv_try_write((uv_stream_t *)&s->tcp, bufs, (unsigned)n);
+        ssize_t r = s->transport->writev(s, bufs, (unsigned)n);
         if (r < 0 && r != UV_EAGAIN) {
-            ended(s, r);
+            ended(s, (int)r);
             return;
         }
         if (r > 0) {
@@ -168,12 +192,14 @@ static void flush(struct stream *s)
             s->progress_ms = loop_now_ms(s->loop);
         }
         if (r < 0 || (size_t)r < n_bytes) {
-            n = gather(s, bufs, WAIT_GATHER, &n_bytes);
-            wait_writable(s, bufs, n, n_bytes);
+            wait_writable(s);
             return;
         }
     }
-    drained(s);
+    if (pending(s).len)
+        wait_writable(s);
+    else
+        drained(s);
 }
 
 static void on_flush(struct deferred *d)
@@ -205,11 +231,9 @@ bool stream_fail(struct stream *s)
 
 static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
 {
-    struct stream *s = handle->data;
-
+    (void)handle;
     (void)hint;
-    /* No room: libuv reads nothing and says so to on_uv_read. */
-    *buf = uv_buf_init(s->loop->scratch, loop_begin_read(s->loop, s->is_known) ? 0 : s->read_bytes);
+    *buf = uv_buf_init(NULL, 0);
 }
 
 /* libuv hears no more of a socket that is to be read in its turn, until there is nothing left to read: for each of many that must wait
@@ -246,48 +270,54 @@ static void read_full(struct stream *s, char *bytes)
         s->read_bytes *= 2;
 }
 
-static void on_uv_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
+/* n: what the transport has said when it was given room for `most` bytes of the scratch. */
+static void deliver(struct stream *s, ssize_t n, size_t most)
+{
+    if (n < 0) {
+        ended(s, n == UV_EOF ? 0 : (int)n);
+    } else if (n) {
+        s->n_bytes_in += (uint64_t)n;
+        if ((size_t)n == most)
+            read_full(s, s->loop->scratch);
+        else
+            s->ops->on_read(s, s->loop->scratch, (size_t)n);
+    }
+}
+
+static void on_readable(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
 {
     struct stream *s = handle->data;
+    size_t most = s->read_bytes;
 
-    if (n > 0) {
-        s->n_bytes_in += (uint64_t)n;
-        if (n == s->read_bytes)
-            read_full(s, buf->base);
-        else
-            s->ops->on_read(s, buf->base, (size_t)n);
-    } else if (n == UV_ENOBUFS) {
+    (void)buf;
+    if (n != UV_ENOBUFS)
+        ended(s, (int)n);
+    else if (loop_begin_read(s->loop, s->is_known))
         read_first_later(s);
-    } else if (n < 0) {
-        ended(s, n == UV_EOF ? 0 : (int)n);
-    }
+    else
+        deliver(s, s->transport->read(s, s->loop->scratch, most), most);
 }
 
 static void read_on(struct stream *s)
 {
-    int r = uv_read_start((uv_stream_t *)&s->tcp, on_alloc, on_uv_read);
+    int r = uv_read_start((uv_stream_t *)&s->tcp, on_alloc, on_readable);
 
     ASSERT(r == 0 || r == UV_EALREADY);
 }
 
-/* Its turn, without libuv, which reads only what poll has found. */
+/* Its turn, without poll, which has found it before. */
 static void on_input(struct deferred *d)
 {
     struct stream *s = CONTAINER_OF(d, struct stream, input);
-    uv_buf_t buf = uv_buf_init(s->loop->scratch, s->read_bytes);
-    uv_os_fd_t fd;
+    size_t most = s->read_bytes;
 
     seat_wait(s->seat, false);
-    if (!s->is_reading || uv_fileno((uv_handle_t *)&s->tcp, &fd) != 0)
+    if (!s->is_reading)
         return;
-    ssize_t n = recv(fd, buf.base, buf.len, MSG_DONTWAIT);
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-        n = 0;
-    else if (n <= 0)
-        n = n == 0 ? UV_EOF : -errno;
-    if (n >= 0 && n < s->read_bytes)
+    ssize_t n = s->transport->read(s, s->loop->scratch, most);
+    if (n >= 0 && (size_t)n < most)
         read_on(s);
-    on_uv_read((uv_stream_t *)&s->tcp, n, &buf);
+    deliver(s, n, most);
 }
 
 static void on_abandoned(struct stream *s)
@@ -306,6 +336,8 @@ struct stream *stream_open(struct loop *loop, uv_os_sock_t fd, const struct stre
     ASSERT(r == 0);     /* without a domain it only fills in the struct */
     s->loop = loop;
     s->tcp.data = s;
+    s->fd = fd;
+    s->transport = &transport_tcp;
     s->read_bytes = LOOP_SCRATCH;
     s->ops = ops;
     s->owner = owner;
@@ -319,6 +351,7 @@ struct stream *stream_open(struct loop *loop, uv_os_sock_t fd, const struct stre
     r = uv_tcp_open(&s->tcp, fd);
     if (r) {
         *ret_error = r;
+        s->fd = -1;
         s->ops = &abandoned_ops;
         close(fd);
         stream_close(s);
@@ -332,10 +365,9 @@ struct stream *stream_open(struct loop *loop, uv_os_sock_t fd, const struct stre
 /* What has arrived and waits to be read is a use, though nobody has seen it yet. */
 static bool has_input(const struct stream *s)
 {
-    uv_os_fd_t fd;
     int n = 0;
 
-    return uv_fileno((const uv_handle_t *)&s->tcp, &fd) == 0 && ioctl(fd, FIONREAD, &n) == 0 && n > 0;
+    return s->fd >= 0 && ioctl(s->fd, FIONREAD, &n) == 0 && n > 0;
 }
 
 static bool on_evict(void *owner)
@@ -444,11 +476,10 @@ uint64_t stream_bytes_taken(const struct stream *s)
 {
     size_t in_flight = s->write ? s->write->n_bytes - uv_stream_get_write_queue_size((const uv_stream_t *)&s->tcp) : 0;
     uint64_t handed = s->n_bytes_out + in_flight;
-    uv_os_fd_t fd;
     int unacknowledged = 0;
 
     /* The kernel takes megabytes at once and then nothing for long: only what has arrived shows how fast a reader is. */
-    if (uv_fileno((const uv_handle_t *)&s->tcp, &fd) != 0 || ioctl(fd, SIOCOUTQ, &unacknowledged) != 0 || unacknowledged < 0)
+    if (s->fd < 0 || ioctl(s->fd, SIOCOUTQ, &unacknowledged) != 0 || unacknowledged < 0)
         return handed;
     return handed > (uint64_t)unacknowledged ? handed - (uint64_t)unacknowledged : 0;
 }
@@ -456,10 +487,9 @@ uint64_t stream_bytes_taken(const struct stream *s)
 void stream_set_patience(struct stream *s, uint64_t ms)
 {
     unsigned patience = ms < UINT_MAX ? (unsigned)ms : UINT_MAX;
-    uv_os_fd_t fd;
 
-    if (uv_fileno((uv_handle_t *)&s->tcp, &fd) == 0)
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof(patience));
+    if (s->fd >= 0)
+        (void)setsockopt(s->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof(patience));
 }
 
 struct in6_addr stream_peer(const struct stream *s)

@@ -1,6 +1,6 @@
 /* stream: one accepted socket on its loop: bytes in by callback, messages out through a sendq that is flushed once a turn.
- * Plain and TLS look the same from above. Lives on the heap so that an upgrade can hand it from HTTP to WebSocket: the
- * owner is whoever called stream_adopt last. Loop-owned.
+ * What lies between it and the socket is a transport (net/transport.h), which its owner does not see. Lives on the heap so that an
+ * upgrade can hand it from HTTP to WebSocket: the owner is whoever called stream_adopt last. Loop-owned.
  *
  *   OPEN --stream_finish--> FINISHING (flushing) --flushed--> CLOSING --close callback--> on_closed, memory freed
  *     \------------------------stream_close-------------------^
@@ -18,6 +18,7 @@
 struct seat;
 struct stream;
 struct stream_write;
+struct transport;
 
 struct stream_ops {
     /* Bytes arrived. They may be changed in place (unmasking) and are gone after the call. The owner may close the stream. */
@@ -42,6 +43,9 @@ struct stream {
     /* loop only */
     struct list link;               /* in loop->streams */
     uv_tcp_t tcp;
+    int fd;                         /* its socket; -1 once it is closing */
+    const struct transport *transport;  /* net/transport.h */
+    void *below;                    /* the transport's own */
     const struct stream_ops *ops;
     void *owner;                    /* for ops */
     struct seat *seat;              /* owned; NULL = not counted */
