@@ -24,7 +24,7 @@ KEEPERS = {
     "peer/access.h access_decision.service": "the same",
     "peer/access.h access_question.service": TURN,
     "peer/access.h access_question.workspace": TURN,
-    "peer/admission.h join.imagined": "owned",
+    "peer/join.h join.imagined": "owned",
     "peer/stream_peer.h stream_peer.peer": "a part of that peer, which frees it first",
     "peer/uploads.c upload_call.p": TURN,
     "peer/uploads.c uploads.peer": "the peer forgets its uploads before it goes",

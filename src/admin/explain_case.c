@@ -4,9 +4,9 @@
 
 #include <string.h>
 
+#include "auth/scope.h"
 #include "auth/token.h"
 #include "auth/user_make.h"
-#include "auth/scope.h"
 #include "base/memory.h"
 #include "config/config.h"
 #include "manager/creation.h"
@@ -14,6 +14,7 @@
 #include "manager/workspace_draft.h"
 #include "peer/admission.h"
 #include "peer/hub.h"
+#include "peer/join.h"
 #include "registry/registry.h"
 #include "rpc/rpc.h"
 #include "wire/mp.h"

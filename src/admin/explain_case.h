@@ -9,7 +9,7 @@
 #include "base/slice.h"
 #include "manager/reply.h"
 #include "peer/access.h"
-#include "peer/admission.h"
+#include "peer/join.h"
 
 struct hub;
 struct rpc_call;

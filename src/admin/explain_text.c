@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "peer/admission.h"
 #include "registry/registry.h"
 #include "wire/mp.h"
 

@@ -19,6 +19,7 @@
 #include "http/response.h"
 #include "peer/admission.h"
 #include "peer/hub.h"
+#include "peer/join.h"
 #include "wire/ip.h"
 #include "wire/mp.h"
 

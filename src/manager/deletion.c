@@ -14,6 +14,7 @@
 #include "peer/events.h"
 #include "peer/hub.h"
 #include "peer/lodging.h"
+#include "peer/lodging_record.h"
 #include "peer/subscriptions.h"
 #include "registry/registry.h"
 #include "store/store.h"

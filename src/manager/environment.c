@@ -8,6 +8,7 @@
 #include "peer/events.h"
 #include "peer/hub.h"
 #include "peer/lodging.h"
+#include "peer/lodging_record.h"
 #include "registry/registry.h"
 #include "wire/mp.h"
 #include "wire/pairs.h"

@@ -9,9 +9,10 @@
 #include "base/memory.h"
 #include "hyphad/protocol.h"
 #include "loop/work.h"
+#include "peer/closing.h"
 #include "peer/events.h"
 #include "peer/hub.h"
-#include "peer/lease.h"
+#include "peer/life.h"
 #include "peer/lodging.h"
 #include "peer/peer.h"
 #include "registry/registry.h"
@@ -182,6 +183,6 @@ size_t close_opened(struct hub *h, const struct closing *closing)
 
     e->is_kick = true;
     work_start(&e->work);
-    leases_end(h, closing);
+    closing_send(h, closing);
     return n;
 }

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "manager/reply.h"
 #include "peer/lodging.h"
+#include "peer/lodging_record.h"
 #include "registry/registry.h"
 #include "rpc/rpc.h"
 

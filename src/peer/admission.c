@@ -15,70 +15,16 @@
 #include "peer/admission_rules.h"
 #include "peer/events.h"
 #include "peer/hub.h"
+#include "peer/join.h"
 #include "peer/lease.h"
 #include "peer/lodging.h"
-#include "peer/peer.h"
+#include "peer/life.h"
 #include "peer/probe.h"
 #include "peer/subscriptions.h"
 #include "router/router.h"
 #include "wire/ip.h"
 
 enum { MAX_PROBES = 3 };        /* incumbents that die and are replaced while we ask: somebody is fighting over the id */
-
-struct join *join_new(enum join_kind kind, struct account *payer, struct slice client_id, struct slice workspace)
-{
-    struct join *j = held_new(sizeof(*j), payer);
-
-    if (!j)
-        return NULL;
-    j->kind = kind;
-    j->ask.payer = account_ref(payer);
-    j->ask.client_id = held_copy(client_id.ptr, client_id.len, payer);
-    j->ask.workspace = workspace.ptr ? held_copy(workspace.ptr, workspace.len, payer) : NULL;
-    return j->ask.client_id && (j->ask.workspace || !workspace.ptr) ? j : join_free(j);
-}
-
-struct join *join_free(struct join *j)
-{
-    if (j) {
-        held_free(j->ask.client_id);
-        held_free(j->ask.workspace);
-        mem_free(j->answer.workspace);
-        held_free(j->ask.foreign_token);
-        user_unref(j->ask.user);
-        user_unref(j->answer.user);
-        account_unref(j->answer.account);
-        account_unref(j->answer.of_workspace);
-        meter_unref(j->answer.meter);
-        mem_free(j->answer.hears);
-        mem_free(j->imagined);
-        account_unref(j->ask.payer);
-        held_free(j);
-    }
-    return NULL;
-}
-
-static void take(struct join *j, const struct token *token)
-{
-    j->ask.user = token->user;
-    j->ask.bound_workspace = token->user->current_workspace;
-    j->ask.bound_client = token->user->scope.client_id;
-}
-
-bool join_take_token(struct join *j, enum join_credential by, struct slice text, char *ret_error)
-{
-    struct token token;
-    int r = token_parse(j->ask.hub->keys, text, &token, ret_error);
-
-    j->ask.by = by;
-    if (r == TOKEN_OK)
-        take(j, &token);
-    else if (r == TOKEN_FOREIGN && text.len <= TOKEN_MAX && !slice_has_byte(text, '\0'))
-        j->ask.foreign_token = held_copy(text.ptr, text.len, j->ask.payer);
-    if (r == TOKEN_FOREIGN && !j->ask.foreign_token)
-        (void)snprintf(ret_error, TOKEN_ERROR_MAX, "There is no room for the token, please retry");
-    return j->ask.user || j->ask.foreign_token;
-}
 
 static void run_answer(struct loop *l, struct mail *mail)
 {
@@ -221,7 +167,7 @@ static void on_verified(struct token *token, const char *error, void *arg)
     struct join *j = arg;
 
     if (token) {
-        take(j, token);
+        join_take_user(j, token);
         consider(j->ask.hub, j, 0);
         return;
     }
@@ -258,41 +204,6 @@ void admission_ask(struct join *j)
     ASSERT(j->kind != JOIN_REQUEST || (j->ask.lease && j->ask.lease_end));
     j->mail.run = run_ask;
     loop_post(j->ask.asker, j->ask.hub->loop, &j->mail);
-}
-
-struct leave_mail {
-    struct mail mail;
-    struct hub *hub;
-    uint64_t generation;
-    size_t id_len;
-    char id[];
-};
-
-static void run_leave(struct loop *l, struct mail *mail)
-{
-    struct leave_mail *m = CONTAINER_OF(mail, struct leave_mail, mail);
-    struct hub *h = m->hub;
-    struct client *c = client_find_any(&h->registry, slice_make(m->id, m->id_len));
-
-    if (c && c->generation == m->generation) {
-        (void)router_unbind(h->router, l, slice_of(c->full_id), c->handle);
-        hub_client_leave(h, c);
-        event_client(h, c, "client_disconnected");
-        router_tell_gone(h->router, l, slice_of(c->full_id));
-        struct workspace *w = client_remove(&h->registry, c);
-        if (w)
-            lodging_left(h, w);
-    }
-    mem_free(m);
-}
-
-void admission_leave(struct hub *h, struct loop *from, struct slice full_id, uint64_t generation)
-{
-    struct leave_mail *m = mem_new(sizeof(*m) + full_id.len);
-
-    *m = (struct leave_mail){{NULL, run_leave}, h, generation, full_id.len};
-    memcpy(m->id, full_id.ptr, full_id.len);
-    loop_post(from, h->loop, &m->mail);
 }
 
 void admission_rehearse(struct join *j)

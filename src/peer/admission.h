@@ -2,99 +2,18 @@
  * workspace, passes here: token rules, workspace, permission, limits, duplicates. Runs on the hub loop; asked by mail.
  * (wire-protocol 1.5, 1.7, 1.9, 1.13; workspaces-and-auth 4) */
 #pragma once
-#include <netinet/in.h>
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "auth/user.h"
 #include "base/slice.h"
-#include "loop/loop.h"
-#include "peer/access.h"
+#include "loop/slots.h"
 
-struct account;
 struct hub;
 struct join;
-struct lease;
-struct meter;
-struct workspace;
+struct user;
 
-enum { ADMISSION_TEXT_MAX = 640 };
-
-enum join_kind {
-    JOIN_CLIENT,                /* stays: has a record, an address, a place that counts */
-    JOIN_STREAM,                /* the same over HTTP: a live client of the same user gives way (wire-protocol 5.4) */
-    JOIN_REQUEST,               /* acts in a workspace for one HTTP request: no record, no duplicates (http.md 2.4) */
-};
-
-enum join_credential { JOIN_BY_NOTHING, JOIN_BY_TOKEN, JOIN_BY_RECONNECTION };
-
-struct join_question {
-    struct hub *hub;
-    struct loop *asker;
-    struct handle handle;           /* of the asking peer's endpoint */
-    struct account *payer;          /* holds a reference */
-    char *client_id, *workspace;    /* held; workspace NULL = not asked for */
-    enum join_credential by;
-    struct user *user;              /* owned: from the token, or anonymous */
-    const char *bound_workspace, *bound_client; /* what the token says it is for (wid, cid), in user; NULL = nothing */
-    char *foreign_token;            /* held: a token the hub loop is to find the user of; NULL = user is set */
-    struct in6_addr address;        /* of the client; all zero: not known */
-    void (*on_answer)(struct join *j);
-    void *arg;
-    /* JOIN_REQUEST: what the request keeps open; it is open when on_answer says that it was admitted. lease_end: how it is closed. */
-    struct lease *lease;
-    void (*lease_end)(struct lease *l, int outcome, struct slice text);
-};
-
-struct join_answer {
-    unsigned close_code;            /* 0 = admitted */
-    char text[ADMISSION_TEXT_MAX];
-    /* For HTTP statuses. LIMITED: there will be room again. */
-    enum { JOIN_ADMITTED, JOIN_TOKEN_ERROR, JOIN_FORBIDDEN, JOIN_NO_WORKSPACE, JOIN_REFUSED, JOIN_BLOCKED, JOIN_LIMITED } outcome;
-    struct access_decision decision;    /* why; what it points to lives for this turn of the hub loop */
-    char *workspace;                /* owned: its id */
-    struct user *user;              /* owned: with the scope of this connection */
-    struct account *account;        /* owned reference: parent of the peer's account */
-    struct account *of_workspace;   /* owned reference: the workspace's; NULL over HTTP */
-    struct meter *meter;            /* owned reference; NULL when it is not measured */
-    uint64_t generation;
-    char *hears;                    /* owned, hears_len bytes: the event types it heard before (peer/subscription.h) */
-    size_t hears_len;
-    enum permission permission;     /* on the workspace */
-    bool asked_workspace_exists;    /* JOIN_REQUEST: the workspace asked for, which need not be the one joined */
-};
-
-/* One request to be let in. The asker makes it by join_new, completes the question and posts it with admission_ask; it comes back to
- * on_answer on the asker's loop, where it is freed by join_free. */
-struct join {
-    struct mail mail;
-    enum join_kind kind;
-    struct join_question ask;
-    struct join_answer answer;
-    /* the hub's own: while an incumbent is being asked whether it lives */
-    uint64_t asked_generation;
-    unsigned n_probes;
-    /* of a rehearsal: nothing is made, counted or kept */
-    bool is_rehearsal;
-    struct workspace *imagined;     /* owned: the workspace that would be made */
-};
-
-/* A question on behalf of whoever pays, from the thread that may charge them; it holds and is charged with the texts it is asked
- * with, and is freed by any. NULL: there is no room for it. workspace.ptr NULL: not asked for. */
-MUST_CHECK NONNULL(2) struct join *join_new(enum join_kind kind, struct account *payer, struct slice client_id, struct slice workspace);
-struct join *join_free(struct join *j);         /* takes NULL; returns NULL */
-/* Fills in who asks from a token of that kind, or keeps it for the hub loop when somebody else must be asked; ask.hub must be set. False:
- * the token is no good, ret_error (TOKEN_ERROR_MAX) says why. */
-MUST_CHECK bool join_take_token(struct join *j, enum join_credential by, struct slice text, char *ret_error);
 void admission_ask(struct join *j);             /* asker's thread; hands j over until on_answer */
 
 /* Whether j would be admitted, and why: its answer, with decision, but nothing is done. Probing whether an incumbent lives
  * is left out. Hub loop. */
 void admission_rehearse(struct join *j);
-
-/* A connection that was admitted has ended. Any loop. If its generation is still the current one: routing ends, registrations
- * go, client_disconnected is sent, an empty workspace is unloaded; else nothing (W-016). */
-void admission_leave(struct hub *h, struct loop *from, struct slice full_id, uint64_t generation);
 
 /* A hosted client of the server's own (manager, public services): registered, routable, never counted. Hub loop. */
 struct client;

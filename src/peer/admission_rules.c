@@ -1,7 +1,6 @@
 /* admission_rules: the texts are matched by clients and their tests; they stand here and nowhere else. */
 #include "peer/admission_rules.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,30 +12,13 @@
 #include "config/config.h"
 #include "hyphad/protocol.h"
 #include "peer/hub.h"
+#include "peer/join.h"
 #include "peer/lodging.h"
 #include "wire/address.h"
 #include "wire/ip.h"
 
 #define FEC "Failed to establish connection: "
 #define FAU FEC "Failed to authenticate user: "
-
-bool join_refuse(struct join *j, unsigned close_code, int outcome, enum access_rule rule, const char *fmt, ...)
-{
-    va_list args;
-
-    va_start(args, fmt);
-    vsnprintf(j->answer.text, sizeof(j->answer.text), fmt, args);
-    va_end(args);
-    /* A text cut in the middle of a character must not leave here. */
-    size_t len = slice_utf8_prefix(slice_of(j->answer.text), strlen(j->answer.text)).len;
-    j->answer.text[len] = '\0';
-    access_rule_note(rule, j->answer.text, sizeof(j->answer.text));
-    j->answer.decision.is_allowed = false;
-    j->answer.decision.rule = rule;
-    j->answer.close_code = close_code;
-    j->answer.outcome = outcome;
-    return false;
-}
 
 static bool refuse_specialized(struct join *j)
 {

@@ -1,15 +1,12 @@
 /* admission_rules: the checks of a join that need nothing but the question and the registry, in the order of
  * workspaces-and-auth 4.1. Hub loop. */
 #pragma once
-#include "peer/admission.h"
+#include "peer/join.h"
 
 struct client;
 struct hub;
 struct workspace;
 
-/* Writes the refusal into the join, with the word for its rule that may be shown. Returns false so that a rule can
- * `return join_refuse(...)`. */
-bool join_refuse(struct join *j, unsigned close_code, int outcome, enum access_rule rule, const char *fmt, ...) PRINTF_LIKE(5, 6);
 /* Token rules, workspace, permission. True: *ret_workspace, j->joined, j->permission are set. */
 bool admission_check(struct hub *h, struct join *j, struct workspace **ret_workspace);
 /* Connections per user and address, clients per workspace. replaced: an incumbent that leaves its place, or NULL. */

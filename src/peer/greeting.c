@@ -33,7 +33,7 @@ void greeting_stamp(struct peer *p)
     p->stamp = (struct rpc_stamp){slice_make(p->stamp_bytes, len), 3};
 }
 
-char *login_reconnection_token(const struct peer *p)
+char *greeting_reconnection_token(const struct peer *p)
 {
     /* The joined user's scope already names this workspace and this client: exactly what the token is to admit. */
     int64_t life_s = (int64_t)(loop_config(p->pl->loop)->reconnection_token_life_time_ms / 1000);
@@ -50,7 +50,7 @@ static void add_pair(struct buf *b, const char *key, const char *value)
 void greeting_send(struct peer *p)
 {
     const struct server_info *info = p->pl->hub->info;
-    char *token = login_reconnection_token(p);
+    char *token = greeting_reconnection_token(p);
     SCRATCH_BUF(b, 0);
     SCRATCH_BUF(json, 0);
 

@@ -8,6 +8,7 @@
 #include "base/account_table.h"
 #include "base/map.h"
 #include "loop/loop.h"
+#include "peer/server_info.h"
 #include "registry/registry.h"
 
 struct account;
@@ -20,16 +21,6 @@ struct router;
 struct store;
 struct subscriptions;
 struct verifier;
-
-struct server_info {                /* const after start; any thread */
-    const char *server_id, *manager_id;         /* manager-<server id> */
-    const char *public_base_url, *local_base_url;
-    const char *auth0_client_id, *auth0_domain, *auth0_audience, *auth0_issuer;     /* "" when unset */
-};
-
-struct mp_open;
-/* Its pairs, as clients read them in the config of `default`, into an open map. */
-void server_info_add(struct mp_open *config, const struct server_info *info);
 
 struct hub {
     /* const after start */

@@ -1,32 +1,11 @@
-/* lease: there are at most --max-http-calls of them and as many upgrades as may wait, so a closing looks at all. */
+/* lease: opened and closed on its loop; what ends it early is said once, by lease_end. */
 #include "peer/lease.h"
 
-#include <string.h>
-
 #include "auth/token.h"
-#include "auth/user.h"
 #include "base/memory.h"
-#include "hyphad/protocol.h"
 #include "loop/loop.h"
-#include "peer/access.h"
-#include "peer/admission.h"
 #include "peer/hub.h"
-#include "peer/peer.h"
-#include "wire/ip.h"
-
-bool closing_covers(const struct closing *c, const struct user *u, const struct in6_addr *address)
-{
-    switch (c->kind) {
-    case CLOSING_TOKEN:
-        return u && lineage_has(&u->lineage, c->digest);
-    case CLOSING_USER:
-        return u && (slice_is(c->user, u->id) || (u->parent && slice_is(c->user, u->parent)));
-    default:
-        break;
-    }
-    struct in6_addr network = ip_network(address);
-    return ip_is_known(address) && IN6_ARE_ADDR_EQUAL(&c->network, &network) && !(u && strcmp(u->id, "root") == 0);
-}
+#include "peer/join.h"
 
 struct leases *leases_new(const struct loop_set *set)
 {
@@ -46,7 +25,7 @@ struct leases *leases_free(struct leases *all, const struct loop_set *set)
     return mem_free(all);
 }
 
-static void end(struct lease *l, int outcome, struct slice text)
+void lease_end(struct lease *l, int outcome, struct slice text)
 {
     loop_count(l->loop, METRIC_HTTP_CALLS_ENDED, 1);
     l->end(l, outcome, text);
@@ -54,7 +33,7 @@ static void end(struct lease *l, int outcome, struct slice text)
 
 static void on_expired(struct expiry *e)
 {
-    end(CONTAINER_OF(e, struct lease, expiry), JOIN_TOKEN_ERROR, SLICE_LIT(TOKEN_HAS_EXPIRED));
+    lease_end(CONTAINER_OF(e, struct lease, expiry), JOIN_TOKEN_ERROR, SLICE_LIT(TOKEN_HAS_EXPIRED));
 }
 
 void lease_open(struct hub *h, struct loop *loop, struct lease *l, const struct lease_terms *terms)
@@ -76,84 +55,4 @@ void lease_close(struct lease *l)
     expiry_stop(&l->expiry);
     list_unlink(&l->link);
     l->loop = NULL;
-}
-
-/* ---- closing ---- */
-
-struct closing_mail {
-    struct mail mail;
-    struct hub *hub;
-    struct closing closing;     /* its texts and its digest are in text */
-    char text[];
-};
-
-static bool is_meant(const struct lease *l, const struct closing *c)
-{
-    return closing_covers(c, l->user, &l->address) && !(l->client.len && slice_eq(l->client, c->except));
-}
-
-/* There are no more of them than places to log in. */
-static void end_greeting(struct list *greeting, const struct closing *c)
-{
-    struct list done;
-
-    list_init(&done);
-    while (!list_is_empty(greeting)) {
-        struct peer *p = LIST_ENTRY(greeting->next, struct peer, link);
-        list_unlink(&p->link);
-        list_link(&done, &p->link);
-        if (closing_covers(c, NULL, &p->address))
-            peer_refuse(p, &(struct peer_refusal){.outcome = JOIN_BLOCKED,
-                                                  .code = HYPHA_CLOSE_POLICY,
-                                                  .text = c->reason,
-                                                  .rule = access_rule_name(RULE_BLOCKED)});
-    }
-    list_move_all(greeting, &done);
-}
-
-/* Ending one may end others: each is looked at in the list that it leaves by itself. */
-static void run_closing(struct loop *loop, struct mail *mail)
-{
-    struct closing_mail *m = CONTAINER_OF(mail, struct closing_mail, mail);
-    struct list *open = &m->hub->leases[loop->index].open, done;
-
-    list_init(&done);
-    while (!list_is_empty(open)) {
-        struct lease *l = LIST_ENTRY(open->next, struct lease, link);
-        list_unlink(&l->link);
-        list_link(&done, &l->link);
-        if (is_meant(l, &m->closing))
-            end(l, m->closing.kind == CLOSING_TOKEN ? JOIN_TOKEN_ERROR : JOIN_BLOCKED, m->closing.reason);
-    }
-    list_move_all(open, &done);
-    end_greeting(&m->hub->leases[loop->index].greeting, &m->closing);
-    mem_free(m);
-}
-
-static struct slice keep(char **at, struct slice text)
-{
-    struct slice kept = slice_make(*at, text.len);
-
-    if (text.len)
-        memcpy(*at, text.ptr, text.len);
-    *at += text.len;
-    return kept;
-}
-
-void leases_end(struct hub *h, const struct closing *c)
-{
-    struct slice digest = slice_make(c->digest, c->kind == CLOSING_TOKEN ? LINEAGE_DIGEST_BYTES : 0);
-    size_t n = digest.len + c->user.len + c->reason.len + c->except.len;
-
-    LOOP_ASSERT(h->loop);
-    for (unsigned i = 0; i < h->loop->set->n_loops; i++) {
-        struct closing_mail *m = mem_new(sizeof(*m) + n);
-        char *at = m->text;
-        *m = (struct closing_mail){.mail = {NULL, run_closing}, .hub = h, .closing = *c};
-        m->closing.digest = (const uint8_t *)keep(&at, digest).ptr;
-        m->closing.user = keep(&at, c->user);
-        m->closing.reason = keep(&at, c->reason);
-        m->closing.except = keep(&at, c->except);
-        loop_post(h->loop, &h->loop->set->loops[i], &m->mail);
-    }
 }

@@ -6,11 +6,9 @@
  * a revocation, which goes out from the hub loop as the answer does, finds everything that was let in before it. Connections
  * have a record in the registry instead; what closes both is manager/evict.h.
  *
- * The leases of a loop are that loop's; a closing goes to all of them by mail. */
+ * The leases of a loop are that loop's; a closing (peer/closing.h) goes to all of them by mail. */
 #pragma once
 #include <netinet/in.h>
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "base/list.h"
@@ -21,18 +19,6 @@ struct hub;
 struct loop;
 struct loop_set;
 struct user;
-
-/* Why and what is closed. Borrowed. */
-struct closing {
-    enum { CLOSING_TOKEN, CLOSING_USER, CLOSING_ADDRESS } kind;
-    const uint8_t *digest;      /* of the token: LINEAGE_DIGEST_BYTES of it count; what descends from it goes too */
-    struct slice user;          /* id; children of their tokens go too. Of a token: the person (user_effective_id) it is of */
-    struct in6_addr network;    /* of an address: all of it (wire/ip.h); root comes in from anywhere */
-    struct slice reason;        /* for whom it closes */
-    struct slice except;        /* address of a client that is left alone; or empty */
-};
-/* u: NULL for somebody not known yet. */
-bool closing_covers(const struct closing *c, const struct user *u, const struct in6_addr *address);
 
 /* The leases of one loop. */
 struct leases {
@@ -63,6 +49,5 @@ struct lease_terms {
 /* Opens it on this loop. */
 void lease_open(struct hub *h, struct loop *loop, struct lease *l, const struct lease_terms *terms);
 void lease_close(struct lease *l);      /* takes one that was never opened (all zero), or closed before */
-
-/* Ends what is covered, on every loop, by mail. Hub loop. */
-void leases_end(struct hub *h, const struct closing *c);
+/* Ends it before its time: closes what it is of, and counts that. */
+void lease_end(struct lease *l, int outcome, struct slice text);

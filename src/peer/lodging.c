@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "peer/events.h"
 #include "peer/hub.h"
+#include "peer/lodging_record.h"
 #include "wire/address.h"
 
 enum { VISIT_MS = 60000 };

@@ -9,7 +9,7 @@
  *                  PUT --refused--> READ ---------------> REST
  *
  * A removal waits behind a write under way and holds back the next one, or a deleted workspace could come back. */
-#include "peer/lodging.h"
+#include "peer/lodging_record.h"
 
 #include <string.h>
 

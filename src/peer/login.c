@@ -15,18 +15,14 @@
 #include "peer/admission.h"
 #include "peer/greeting.h"
 #include "peer/hub.h"
+#include "peer/join.h"
+#include "peer/leave.h"
+#include "peer/life.h"
 #include "peer/login_queue.h"
 #include "peer/peer.h"
 #include "peer/subscription.h"
 #include "wire/json.h"
 #include "wire/mp.h"
-
-void login_timed_out(struct peer *p)
-{
-    loop_count(p->pl->loop, METRIC_LOGINS_TIMED_OUT, 1);
-    peer_refuse(p, &(struct peer_refusal){.outcome = JOIN_REFUSED, .code = HYPHA_CLOSE_POLICY, .rule = config_names.login_timeout_ms,
-                                          .text = SLICE_LIT("Authentication payload timeout")});
-}
 
 void login_undecodable(struct peer *p)
 {
@@ -126,7 +122,7 @@ static void on_answer(struct join *j)
         /* The connection ended while it was being admitted. */
         SCRATCH_BUF(full, 0);
         buf_add_fmt(&full, "%s/%s", j->answer.workspace, j->ask.client_id);
-        admission_leave(j->ask.hub, j->ask.asker, buf_slice(&full), j->answer.generation);
+        leave_tell(j->ask.hub, j->ask.asker, buf_slice(&full), j->answer.generation);
     } else if (p && j->answer.close_code) {
         peer_refuse(p, &(struct peer_refusal){.outcome = (int)j->answer.outcome, .code = j->answer.close_code, .text = slice_of(j->answer.text),
                                               .rule = access_rule_name(j->answer.decision.rule), .claim = claim_of(j)});

@@ -1,7 +1,7 @@
 /* login: from the first text frame to connection_info. (wire-protocol 1.3-1.7, 1.10) */
 #pragma once
 #include "base/slice.h"
-#include "peer/admission.h"
+#include "peer/join.h"
 
 struct peer;
 struct peer_loop;
@@ -14,7 +14,4 @@ struct login_claim {            /* borrowed for the call */
 };
 /* GREETING to JOINING. A token that is no good refuses the peer in this call. */
 void login_ask(struct peer *p, const struct login_claim *claim);
-void login_timed_out(struct peer *p);
 void login_undecodable(struct peer *p);         /* its first message is none */
-/* A reconnection token for this peer: caller frees; NULL when memory is exhausted. */
-char *login_reconnection_token(const struct peer *p);

@@ -6,7 +6,6 @@
 #include "base/buf.h"
 #include "base/memory.h"
 #include "peer/greeting.h"
-#include "peer/login.h"
 #include "peer/peer.h"
 #include "wire/json.h"
 
@@ -18,7 +17,7 @@ struct refresh {
 
 static void send_new_token(struct peer *p)
 {
-    char *token = login_reconnection_token(p);
+    char *token = greeting_reconnection_token(p);
     SCRATCH_BUF(b, 0);
 
     if (!token)

@@ -1,6 +1,7 @@
-/* server_info: what the server tells about itself, in `default`'s config and to pages. */
+/* server_info: the login service is found by an address that never changes. */
+#include "peer/server_info.h"
+
 #include "base/buf.h"
-#include "peer/hub.h"
 #include "version.h"
 #include "wire/mp.h"
 

@@ -14,13 +14,15 @@
 #include "http/request.h"
 #include "http/response.h"
 #include "hyphad/protocol.h"
-#include "peer/admission.h"
 #include "peer/greeting.h"
 #include "peer/hub.h"
 #include "peer/inbound.h"
+#include "peer/join.h"
+#include "peer/life.h"
 #include "peer/login.h"
 #include "peer/login_queue.h"
 #include "peer/peer.h"
+#include "peer/post.h"
 #include "peer/probe.h"
 #include "wire/json.h"
 #include "wire/mp.h"
@@ -129,49 +131,6 @@ static void do_admitted(struct peer *p)
 
 /* ---- in ---- */
 
-static bool is_control(struct slice map, struct slice rest, struct slice *ret_type)
-{
-    struct slice to;
-
-    return !rest.len && !mp_find(map, "to", &to) && mp_find_str(map, "type", ret_type) &&
-           (slice_is(*ret_type, "ping") || slice_is(*ret_type, "refresh_token"));
-}
-
-static const int post_outcomes[] = {
-    [SPEAKER_OK] = POST_OK, [SPEAKER_STRANGER] = POST_FORBIDDEN, [SPEAKER_EXPIRED] = POST_EXPIRED, [SPEAKER_BLOCKED] = POST_BLOCKED};
-
-/* It has been looked at beside the loop, and is passed on as it lies. */
-static int take_long_post(struct peer *p, struct post *post)
-{
-    struct peer_frame frame = {.bytes = post_body(post), .tail = post_tail(post)};
-    int allowed = speaker_may_act(p, post_shown(post));
-
-    loop_count(p->pl->loop, METRIC_BYTES_IN, (int64_t)frame.bytes.len);
-    if (allowed != SPEAKER_OK)
-        return post_outcomes[allowed];
-    frame.blob = post_take_body(post, p->account);
-    if (!frame.blob)
-        frame.tail = PEER_TAIL_LOST;
-    allowed = peer_binary(p, post_shown(post), &frame);
-    blob_unref(frame.blob);
-    return post_outcomes[allowed];
-}
-
-int stream_take_post(struct peer *p, struct post *post)
-{
-    struct slice body = post_body(post), rest = body, map, type;
-    struct peer_frame frame = {.bytes = body, .tail = PEER_TAIL_NEW};
-
-    if (post_tail(post) != PEER_TAIL_NEW)
-        return take_long_post(p, post);
-    if (mp_take(&rest, MP_MAX_DEPTH, &map) != MP_OK || !mp_is(map, MP_MAP))
-        return POST_MALFORMED;
-    loop_count(p->pl->loop, METRIC_BYTES_IN, (int64_t)body.len);
-    if (is_control(map, rest, &type))
-        return post_outcomes[peer_control(p, post_shown(post), type)];
-    return post_outcomes[peer_binary(p, post_shown(post), &frame)];
-}
-
 static void on_later(struct deferred *d)
 {
     struct stream_peer *s = CONTAINER_OF(d, struct stream_peer, later);
@@ -182,9 +141,9 @@ static void on_later(struct deferred *d)
         probe_settle(s->peer, true);
     s->is_probed = false;
     while (peer_find(loop, me) && !s->is_held && !list_is_empty(&s->posts)) {
-        struct post *post = post_of(s->posts.next);
+        struct post *post = LIST_ENTRY(s->posts.next, struct post, link);
         list_unlink(s->posts.next);
-        post_answer(post, stream_take_post(s->peer, post));
+        post_answer(post, post_take(s->peer, post));
         if (loop_is_late(loop))
             break;
     }
@@ -242,7 +201,7 @@ static struct http_request *let_go(struct peer *p)
     list_unlink(&s->later.link);
     held_buf_deinit(&s->headers);
     while (!list_is_empty(&s->posts)) {
-        struct post *post = post_of(s->posts.next);
+        struct post *post = LIST_ENTRY(s->posts.next, struct post, link);
         list_unlink(s->posts.next);
         post_answer(post, POST_NO_STREAM);
     }

@@ -1,6 +1,8 @@
 /* stream_post: a message that comes by POST. It is taken on the loop its stream lives on, and answered on its own: one object
  * travels there with the body, and back to the request if its client still waits. Whether who posts may act for the stream is asked
  * when it is taken, and before it is held back. */
+#include "peer/stream_post.h"
+
 #include <string.h>
 
 #include "auth/token.h"
@@ -15,103 +17,10 @@
 #include "peer/hub.h"
 #include "peer/inbound.h"
 #include "peer/peer.h"
+#include "peer/post.h"
 #include "peer/stream_peer.h"
 #include "wire/mp.h"
 #include "wire/url.h"
-
-struct post {
-    struct mail mail;
-    struct list link;           /* in stream_peer.posts while it is held back */
-    struct loop *at, *from;     /* of the stream; of the request */
-    struct http_ticket ticket;
-    struct http_body body;      /* of the request */
-    struct handle stream;
-    struct speaker_proof shown;
-    int outcome;
-    struct job job;             /* the look at a long one */
-    struct rpc_header_caps caps;
-    bool is_map;                /* what it found: it begins with a map; */
-    int tail;                   /* of struct peer_frame */
-};
-
-struct post *post_of(struct list *link)
-{
-    return LIST_ENTRY(link, struct post, link);
-}
-
-struct slice post_body(const struct post *post)
-{
-    return http_body_slice(&post->body);
-}
-
-struct blob *post_take_body(struct post *post, struct account *account)
-{
-    return http_body_take(&post->body, account);
-}
-
-int post_tail(const struct post *post)
-{
-    return post->tail;
-}
-
-const struct speaker_proof *post_shown(const struct post *post)
-{
-    return &post->shown;
-}
-
-static void post_free(struct post *post)
-{
-    http_body_deinit(&post->body);
-    mem_free(post);
-}
-
-static void respond(struct http_request *req, int outcome)
-{
-    switch (outcome) {
-    case POST_OK:
-        http_respond(req, 200, NULL, SLICE_LIT(""), SLICE_LIT(""));
-        break;
-    case POST_FORBIDDEN:
-        loop_count(req->loop, METRIC_POSTS_REFUSED, 1);
-        req->refused_by = "another-speaker";
-        http_respond_error(req, 403, HTTP_F1,
-                           SLICE_LIT("Permission denied: a post must show what its stream was opened with"));
-        break;
-    case POST_EXPIRED:
-        req->refused_by = access_rule_name(RULE_TOKEN);
-        http_respond_error(req, 401, HTTP_F2, SLICE_LIT(TOKEN_HAS_EXPIRED));
-        break;
-    case POST_BLOCKED:
-        loop_count(req->loop, METRIC_BLOCKED_REFUSED, 1);
-        req->refused_by = access_rule_name(RULE_BLOCKED);
-        http_respond_error(req, 403, HTTP_F2, SLICE_LIT("IP is blocked"));
-        break;
-    case POST_MALFORMED:
-        http_respond_error(req, 400, HTTP_F1, SLICE_LIT("The body must begin with a MessagePack map"));
-        break;
-    default:
-        http_respond_error(req, 400, HTTP_F1, SLICE_LIT("No such stream: open it with GET /rpc first"));
-        break;
-    }
-}
-
-static void run_answer(struct loop *l, struct mail *mail)
-{
-    struct post *post = CONTAINER_OF(mail, struct post, mail);
-    struct http_request *req = http_request_resume(post->ticket);
-
-    (void)l;
-    if (req)
-        respond(req, post->outcome);
-    post_free(post);
-}
-
-void post_answer(struct post *post, int outcome)
-{
-    post->outcome = outcome;
-    post->mail.run = run_answer;
-    loop_post(post->at, post->from, &post->mail);
-}
 
 static void run_post(struct loop *l, struct mail *mail)
 {
@@ -124,7 +33,7 @@ static void run_post(struct loop *l, struct mail *mail)
     else if ((s->is_held || !list_is_empty(&s->posts)) && speaker_may_act(p, &post->shown) == SPEAKER_OK)
         list_link(&s->posts, &post->link);
     else
-        post_answer(post, stream_take_post(p, post));
+        post_answer(post, post_take(p, post));
 }
 
 /* Where a token acts when no workspace is named: the one it is bound to, or its user's own. */
@@ -162,7 +71,7 @@ static bool read_key(struct peer_loop *pl, struct http_request *req, struct slic
 static void post_look(struct job *job)
 {
     struct post *post = CONTAINER_OF(job, struct post, job);
-    struct slice body = post_body(post), rest = body, map;
+    struct slice body = http_body_slice(&post->body), rest = body, map;
     struct rpc_header h;
 
     post->is_map = mp_take(&rest, MP_MAX_DEPTH, &map) == MP_OK && mp_is(map, MP_MAP);
@@ -230,7 +139,7 @@ void stream_on_post(struct http_request *req, void *arg)
         return;
     }
     post->tail = PEER_TAIL_NEW;
-    if (post_body(post).len < FRAME_SCAN_FROM)
+    if (http_body_slice(&post->body).len < FRAME_SCAN_FROM)
         post_send(post);
     else
         post_look_beside(post);

@@ -1,4 +1,5 @@
-/* subscriber: the inside of subscriptions, for its two files only: one client id of one user, and the event types it hears. */
+/* subscriber: one client id of one user, and the event types it hears; and the table of them. For the files of subscriptions only. Hub
+ * loop. */
 #pragma once
 #include "auth/lineage.h"
 #include "base/buf.h"
@@ -60,16 +61,20 @@ struct subscriber *subscriber_new(struct subscriptions *s, struct slice key, str
                                   struct account *account);
 /* The encoded texts, copied. False: its account refuses; nothing has changed. */
 MUST_CHECK bool subscriber_set(struct subscriber *r, struct slice types, size_t n_types);
-size_t subscriber_bytes(const struct subscriber *r);
+/* What it counts, here and in the store. */
+static inline size_t subscriber_bytes(const struct subscriber *r)
+{
+    return r->types.b.len + r->key_len + SUBSCRIBER_AROUND_BYTES;
+}
 void subscriber_wait(struct subscriptions *s,
                      struct subscriber *r); /* it is away now: the last to leave */
+void subscriber_return(struct subscriptions *s, struct subscriber *r); /* it waits no more: it is here, or goes */
+void subscriber_free(struct subscriptions *s, struct subscriber *r); /* here alone: the server ends */
 void subscriber_forget(struct subscriptions *s, struct subscriber *r); /* here and in the store */
+/* What it held is kept for another account from here on. False: that refuses; nothing has changed. */
+MUST_CHECK bool subscriber_move(struct subscriber *r, struct account *account);
+void subscriber_drop(struct subscriptions *s, struct subscriber *r); /* as forget; counted as lost */
+/* Those who left first make room: of the holder who has more than a share, then of all. */
 void subscriptions_make_room(struct subscriptions *s, struct subscriber_holder *holder);
 struct subscriber *subscriptions_first_to_leave(const struct subscriptions *s); /* while some are away */
 void subscriptions_start_sweep(struct subscriptions *s);
-
-/* subscription_store.c */
-void subscriber_touch(struct subscriptions *s,
-                      struct subscriber *r); /* the store is to have it as it is */
-void subscriber_unstore(struct subscriptions *s, struct subscriber *r);
-void subscription_on_write_due(struct timer *t);

@@ -2,11 +2,18 @@
  * change, and not again while nothing changes but for its expiry; what it may take of the store has a cap, and a share for each
  * user. Hub loop. */
 #pragma once
-#include <stdbool.h>
+#include <stddef.h>
 
+struct subscriber;
 struct subscriptions;
+struct timer;
 
-/* What was kept waits for its clients. Before they come, when the workspaces are loaded. Once. */
-void subscriptions_load(struct subscriptions *s, void (*done)(bool ok, void *arg), void *arg);
+#define SUBSCRIPTION_BUCKET "subscriptions"
+
+void subscriber_touch(struct subscriptions *s, struct subscriber *r); /* the store is to have it as it is */
+void subscriber_unstore(struct subscriptions *s, struct subscriber *r); /* and is to forget it */
+/* So many bytes of it are in the store from here on. */
+void subscriber_count_stored(struct subscriptions *s, struct subscriber *r, size_t n_bytes);
+void subscription_on_write_due(struct timer *t);
 /* Writes what is not written yet, and stops: before the store closes, when the clients have left. */
 void subscriptions_close(struct subscriptions *s);

@@ -1,5 +1,7 @@
 /* upgrade: the door before the door. What is wrong for good is told after the upgrade, where clients show it; what will pass by
  * itself (draining, too many logins at once: login_queue.c) is told before it, with 503, which clients retry. */
+#include "peer/upgrade.h"
+
 #include "base/account.h"
 #include "http/request.h"
 #include "http/response.h"
@@ -45,7 +47,7 @@ static void upgrade(struct peer_loop *pl, struct http_request *req)
     account_unref(payer);
 }
 
-void peer_on_upgrade(struct http_request *req, void *arg)
+void upgrade_on_request(struct http_request *req, void *arg)
 {
     struct peer_loop *pl = &((struct peer_loop *)arg)[req->loop->index];
 

@@ -5,9 +5,10 @@
 
 #include "config/config.h"
 #include "hyphad/protocol.h"
-#include "peer/admission.h"
 #include "peer/greeting.h"
 #include "peer/inbound.h"
+#include "peer/join.h"
+#include "peer/life.h"
 #include "peer/login.h"
 #include "peer/peer.h"
 #include "peer/probe.h"

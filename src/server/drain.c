@@ -12,6 +12,7 @@
 #include "hyphad/protocol.h"
 #include "loop/child.h"
 #include "net/stream.h"
+#include "peer/life.h"
 #include "peer/peer.h"
 #include "server/admin_port.h"
 #include "server/features.h"

@@ -18,6 +18,8 @@
 #include "manager/manager.h"
 #include "peer/blocked.h"
 #include "peer/lodging.h"
+#include "peer/lodging_record.h"
+#include "peer/subscription_load.h"
 #include "peer/subscription_store.h"
 #include "server/features.h"
 #include "server/wiring.h"

@@ -18,8 +18,9 @@
 #include "loop/offload.h"
 #include "net/listener.h"
 #include "net/shares.h"
-#include "router/router.h"
+#include "peer/life.h"
 #include "peer/routes.h"
+#include "router/router.h"
 #include "server/admin_port.h"
 #include "server/hub_life.h"
 

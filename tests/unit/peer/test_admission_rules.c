@@ -1,9 +1,10 @@
 /* Who may come in, where, as what, and the texts of those who may not (wire-protocol 1.5, 1.7).
  * req: W-008 W-009 W-010 W-011 W-012 */
 #include "base/clock.h"
+#include "base/held.h"
 #include "config/config.h"
 #include "peer/admission_rules.h"
-#include "base/held.h"
+#include "peer/join.h"
 #include "unit/peer/kit.h"
 #include "wire/ip.h"
 
@@ -315,7 +316,7 @@ CASE(a_long_refusal_is_cut_between_characters)
         strcat(text, "\xe2\x82\xac");
     CHECK(!join_refuse(&j, 1001, JOIN_REFUSED, RULE_CLIENT_ID, "%s", text));
     CHECK(slice_is_utf8(slice_of(j.answer.text)));
-    CHECK(strlen(j.answer.text) > ADMISSION_TEXT_MAX - 5);
+    CHECK(strlen(j.answer.text) > JOIN_TEXT_MAX - 5);
 }
 
 CASES(RUN(every_rule_and_its_text), RUN(a_client_id_has_at_most_255_bytes),

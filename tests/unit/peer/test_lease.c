@@ -1,5 +1,7 @@
 /* Leases: what a closing covers, on every loop, and what the clock ends. req: S-72 */
 #include "base/clock.h"
+#include "peer/closing.h"
+#include "peer/join.h"
 #include "peer/lease.h"
 #include "unit/peer/kit.h"
 #include "wire/ip.h"
@@ -89,15 +91,15 @@ CASE(a_token_ends_what_descends_from_it)
     struct closing c = {.kind = CLOSING_TOKEN, .digest = digest(12), .reason = SLICE_LIT("revoked")};
 
     scene_init(&s);
-    leases_end(&s.k.hub, &c);
+    closing_send(&s.k.hub, &c);
     check(&s, "..x...", JOIN_TOKEN_ERROR);
     CHECK_TEXT(s.opened[2].text, "revoked");
     s.opened[0].lease.client = c.except = SLICE_LIT("ws-a/asker");
     c.digest = digest(1);
-    leases_end(&s.k.hub, &c);
+    closing_send(&s.k.hub, &c);
     check(&s, ".xx...", JOIN_TOKEN_ERROR);
     c.except = SLICE_LIT("");
-    leases_end(&s.k.hub, &c);
+    closing_send(&s.k.hub, &c);
     check(&s, "xxx...", JOIN_TOKEN_ERROR);
     scene_deinit(&s);
 }
@@ -107,13 +109,13 @@ CASE(a_block_ends_a_person_or_a_place)
     struct scene s;
 
     scene_init(&s);
-    leases_end(&s.k.hub, &(struct closing){.kind = CLOSING_USER, .user = SLICE_LIT("child-1"), .reason = SLICE_LIT("no")});
+    closing_send(&s.k.hub, &(struct closing){.kind = CLOSING_USER, .user = SLICE_LIT("child-1"), .reason = SLICE_LIT("no")});
     check(&s, ".x....", JOIN_BLOCKED);
-    leases_end(&s.k.hub, &(struct closing){.kind = CLOSING_USER, .user = SLICE_LIT("bob"), .reason = SLICE_LIT("no")});
+    closing_send(&s.k.hub, &(struct closing){.kind = CLOSING_USER, .user = SLICE_LIT("bob"), .reason = SLICE_LIT("no")});
     check(&s, "xxx...", JOIN_BLOCKED);
-    leases_end(&s.k.hub, &(struct closing){.kind = CLOSING_ADDRESS, .network = address("10.0.0.1"), .reason = SLICE_LIT("no")});
+    closing_send(&s.k.hub, &(struct closing){.kind = CLOSING_ADDRESS, .network = address("10.0.0.1"), .reason = SLICE_LIT("no")});
     check(&s, "xxx...", JOIN_BLOCKED);      /* root comes in from anywhere */
-    leases_end(&s.k.hub, &(struct closing){.kind = CLOSING_ADDRESS, .network = address("10.0.0.2"), .reason = SLICE_LIT("no")});
+    closing_send(&s.k.hub, &(struct closing){.kind = CLOSING_ADDRESS, .network = address("10.0.0.2"), .reason = SLICE_LIT("no")});
     check(&s, "xxx.xx", JOIN_BLOCKED);
     scene_deinit(&s);
 }

@@ -1,6 +1,9 @@
 /* Which workspaces there are, which are made on demand, and which are given up (workspaces-and-auth 8.2, 8.3). req: S-91 */
 #include "hyphad/protocol.h"
+#include "peer/admission.h"
+#include "peer/join.h"
 #include "peer/lease.h"
+#include "peer/lodging_record.h"
 #include "unit/peer/kit.h"
 #include "wire/mp.h"
 

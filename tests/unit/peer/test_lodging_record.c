@@ -1,4 +1,5 @@
 /* Records on their way into a store that does only what the test says. req: S-129 */
+#include "peer/lodging_record.h"
 #include "unit/peer/kit.h"
 #include "wire/mp.h"
 

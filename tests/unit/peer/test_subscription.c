@@ -2,6 +2,7 @@
  * req: W-002 W-003 */
 #include "net/stream.h"
 #include "peer/events.h"
+#include "peer/life.h"
 #include "peer/peer.h"
 #include "peer/subscription.h"
 #include "peer/ws_peer.h"

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "peer/subscriber.h"
+#include "peer/subscription_load.h"
 #include "peer/subscription_store.h"
 #include "unit/peer/kit.h"
 #include "unit/wire/dice.h"
