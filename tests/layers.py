@@ -3,8 +3,8 @@
 
 Fails on: a room that includes a room of its own or a higher rank, a room or header that does not
 exist, a circle of headers, a foreign library's header outside its home, a file over the ceiling of
-lines, options of a loop that are read past loop_config(), scratch that outlives its turn. `--headers CC [BUILD]` compiles each
-header of ours alone instead.
+lines, options of a loop that are read past loop_config(), scratch that outlives its turn, time and randomness
+past base/. `--headers CC [BUILD]` compiles each header of ours alone instead.
 """
 import os
 import re
@@ -53,6 +53,26 @@ def config_problems(path, relative):
     for n, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
         if CONFIG_OF_LOOP.search(line):
             yield f"src/{relative}:{n}: a loop's options are read by loop_config()"
+
+
+# Time and randomness come from one place each, so that a simulation (tests/harness/sim.h) replaces what is below it. libuv's own timers
+# are the loop's and the fetcher's.
+SOURCES = [
+    (re.compile(r"\b(clock_gettime|gettimeofday|uv_hrtime|timespec_get|uv_clock_gettime|time)\("), ("base/clock.c",), "the time is told by base/clock.h"),
+    (re.compile(r"\b(getrandom|getentropy|arc4random\w*|rand|random|rand_r|uv_random)\("), ("base/random.c",),
+     "random bytes are made by base/random.h"),
+    (re.compile(r"\buv_timer_init\("), ("loop/timer.c", "net/fetch.c"), "deadlines are loop/timer.h's"),
+]
+COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\])*\"", re.S)
+
+
+def source_problems(relative, text):
+    """Calls that ask for time or randomness past their one place."""
+    code = COMMENT.sub(lambda m: re.sub(r"[^\n]", " ", m[0]), text)
+    for pattern, homes, why in SOURCES:
+        if relative not in homes:
+            for found in pattern.finditer(code):
+                yield f"src/{relative}:{code.count(chr(10), 0, found.start()) + 1}: {found[1] if found.groups() else 'uv_timer_init'}: {why}"
 
 
 # A struct buf is scratch, gone at the end of the turn: what outlives one is a held_buf, which carries its charge. Structs that
@@ -157,6 +177,7 @@ def check_arrows():
             problems.append(f"src/{relative}: its folder is no room of src/ROOMS")
             continue
         problems += scratch_problems(relative, path.read_text(errors="replace"))
+        problems += source_problems(relative, path.read_text(errors="replace"))
         for line, quoted, name in includes(path):
             problem = home_problem(relative, name)
             if quoted and not problem and "/" in name and not name.startswith("hyphad/"):

@@ -1,4 +1,5 @@
-/* clock: the only reader of clock_gettime(2), so that a simulation can replace it by linking another file. */
+/* clock: the only reader of clock_gettime(2) beside libuv, so that a simulation replaces all time there is by defining that one
+ * function (tests/harness/sim.h). */
 #include "base/clock.h"
 
 #include <stdio.h>

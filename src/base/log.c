@@ -94,8 +94,8 @@ static void wait_for_work(void)
             pthread_cond_wait(&the.more, &the.lock);
             continue;
         }
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += TELL_MS / 1000;
+        int64_t until_ms = clock_wall_ms() + TELL_MS;
+        until = (struct timespec){until_ms / 1000, until_ms % 1000 * 1000000};
         if (pthread_cond_timedwait(&the.more, &the.lock, &until) == ETIMEDOUT)
             return;
     }

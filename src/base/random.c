@@ -1,4 +1,5 @@
-/* random: getrandom(2) in batches per thread would save system calls, but identifiers are not made on the hot path. */
+/* random: the only reader of getrandom(2), which a simulation replaces (tests/harness/sim.h). Batches per thread would save system calls,
+ * but identifiers are not made on the hot path. */
 #include "base/random.h"
 
 #include <errno.h>

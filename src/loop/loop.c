@@ -34,7 +34,7 @@ static bool part_is_late(struct loop *l, uint64_t now)
 
 bool loop_is_late(struct loop *l)
 {
-    uint64_t now = uv_hrtime();
+    uint64_t now = clock_mono_ns();
 
     LOOP_ASSERT(l);
     if (!l->item_late_at_ns)
@@ -60,7 +60,7 @@ bool loop_begin_read(struct loop *l, bool is_known)
 static bool is_late_after(struct loop *l, unsigned n_done)
 {
     loop_begin_item(l);
-    return l->is_late || (n_done % LOOK_EVERY == 1 && part_is_late(l, uv_hrtime()));
+    return l->is_late || (n_done % LOOK_EVERY == 1 && part_is_late(l, clock_mono_ns()));
 }
 
 static void run_backlog(struct loop *l)
@@ -196,7 +196,7 @@ static uint64_t turn_ns(struct loop *l, uint64_t now, uint64_t idle)
 
 static void measure_turn(struct loop *l)
 {
-    uint64_t now = uv_hrtime();
+    uint64_t now = clock_mono_ns();
     uint64_t idle = uv_metrics_idle_time(&l->uv);
     uint64_t busy = turn_ns(l, now, idle);
 
@@ -213,7 +213,7 @@ static void measure_turn(struct loop *l)
 
 static void begin_round(struct loop *l)
 {
-    uint64_t spent_us = turn_ns(l, uv_hrtime(), uv_metrics_idle_time(&l->uv)) / 1000;
+    uint64_t spent_us = turn_ns(l, clock_mono_ns(), uv_metrics_idle_time(&l->uv)) / 1000;
     uint64_t left_us = spent_us < TURN_US ? TURN_US - spent_us : 0;
 
     loop_begin_part(l, left_us < ROUND_MIN_US ? ROUND_MIN_US : left_us > ROUND_MAX_US ? ROUND_MAX_US : (unsigned)left_us);

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "net/shares.h"
 #include "net/transport_tcp.h"
@@ -259,11 +260,11 @@ static void read_first_later(struct stream *s)
 
 static void read_full(struct stream *s, char *bytes)
 {
-    uint64_t began_ns = uv_hrtime();
+    uint64_t began_ns = clock_mono_ns();
 
     read_later(s);
     s->ops->on_read(s, bytes, s->read_bytes);
-    uint64_t took_ns = uv_hrtime() - began_ns;
+    uint64_t took_ns = clock_mono_ns() - began_ns;
     if (took_ns > TURN_SHARE_NS && s->read_bytes > READ_LEAST)
         s->read_bytes /= 2;
     else if (took_ns * 2 < TURN_SHARE_NS && s->read_bytes < LOOP_SCRATCH)
