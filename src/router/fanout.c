@@ -53,22 +53,47 @@ struct fan {                    /* held by who pays for the message, or else by 
 
 struct fan_mail {               /* held by who pays for the message */
     struct mail mail;
-    struct router *router;
+    struct fanouts *all;
     struct msg *msg;            /* owns one reference */
     size_t workspace_len, type_len;
     char texts[];               /* workspace, then type */
 };
 
-void fanout_init(struct fanout *f, struct router *r, struct loop *loop)
+struct fanouts {
+    struct loop_set *loops;     /* const */
+    void (*deliver)(void *arg, struct loop *self, struct handle to, struct msg *m);     /* const */
+    void *arg;
+    struct fanout of_loops[];   /* each touched by its loop only */
+};
+
+struct fanouts *fanouts_new(struct loop_set *loops, void (*deliver)(void *arg, struct loop *self, struct handle to, struct msg *m),
+                            void *arg)
 {
-    *f = (struct fanout){.router = r, .loop = loop};
-    map_init(&f->workspaces);
+    struct fanouts *all = mem_new(sizeof(*all) + loops->n_loops * sizeof(all->of_loops[0]));
+
+    all->loops = loops;
+    all->deliver = deliver;
+    all->arg = arg;
+    for (unsigned i = 0; i < loops->n_loops; i++) {
+        all->of_loops[i] = (struct fanout){.all = all, .loop = &loops->loops[i]};
+        map_init(&all->of_loops[i].workspaces);
+    }
+    return all;
 }
 
-void fanout_deinit(struct fanout *f)
+void fanouts_free(struct fanouts *all)
 {
-    ASSERT(f->workspaces.n_entries == 0 && f->n_waiting == 0);
-    map_deinit(&f->workspaces);
+    for (unsigned i = 0; i < all->loops->n_loops; i++) {
+        struct fanout *f = &all->of_loops[i];
+        ASSERT(f->workspaces.n_entries == 0 && f->n_waiting == 0);
+        map_deinit(&f->workspaces);
+    }
+    mem_free(all);
+}
+
+struct fanout *fanout_of(struct fanouts *all, const struct loop *loop)
+{
+    return &all->of_loops[loop->index];
 }
 
 /* ---- counting ---- */
@@ -153,7 +178,8 @@ static void member_offer(struct endpoint *e, struct slice type, struct msg *m)
 static bool fan_step(struct membership *ms, struct fan *fan)
 {
     if (fan->is_direct) {
-        router_deliver(ms->fanout->router, ms->fanout->loop, fan->to, msg_ref(fan->msg));
+        struct fanouts *all = ms->fanout->all;
+        all->deliver(all->arg, ms->fanout->loop, fan->to, msg_ref(fan->msg));
         return false;
     }
     if (ms->at == &ms->members)
@@ -306,9 +332,9 @@ static void fan_wait(struct membership *ms, struct list *at, struct slice type, 
     work_start_later(&ms->work);
 }
 
-static void deliver_here(struct router *r, struct loop *self, struct slice workspace, struct slice type, struct msg *m)
+static void deliver_here(struct fanouts *all, struct loop *self, struct slice workspace, struct slice type, struct msg *m)
 {
-    struct membership *ms = map_find(&router_fanout(r, self)->workspaces, workspace);
+    struct membership *ms = map_find(&fanout_of(all, self)->workspaces, workspace);
     unsigned n = 0;
 
     if (!ms || !map_find(&ms->interests, type))
@@ -330,26 +356,22 @@ static void run_fan(struct loop *self, struct mail *mail)
 {
     struct fan_mail *fm = CONTAINER_OF(mail, struct fan_mail, mail);
 
-    deliver_here(fm->router, self, slice_make(fm->texts, fm->workspace_len),
+    deliver_here(fm->all, self, slice_make(fm->texts, fm->workspace_len),
                  slice_make(fm->texts + fm->workspace_len, fm->type_len), fm->msg);
     msg_unref(fm->msg);
     held_free(fm);
 }
 
-void router_broadcast(struct router *r, struct loop *self, struct slice workspace, struct slice type, struct msg *m)
+void fanout_broadcast(struct fanouts *all, struct loop *self, struct slice workspace, struct slice type, struct msg *m)
 {
-    struct loop_set *loops = router_loops(r);
-
-    loop_count(self, METRIC_BROADCASTS, 1);
-    for (unsigned i = 0; i < loops->n_loops; i++) {
+    for (unsigned i = 0; i < all->loops->n_loops; i++) {
         if (i == self->index)
             continue;
         struct fan_mail *fm = held_new_always(sizeof(*fm) + workspace.len + type.len, account_shared(m->account));
-        *fm = (struct fan_mail){{NULL, run_fan}, r, msg_ref(m), workspace.len, type.len};
+        *fm = (struct fan_mail){{NULL, run_fan}, all, msg_ref(m), workspace.len, type.len};
         memcpy(fm->texts, workspace.ptr, workspace.len);
         memcpy(fm->texts + workspace.len, type.ptr, type.len);
-        loop_post(self, &loops->loops[i], &fm->mail);
+        loop_post(self, &all->loops->loops[i], &fm->mail);
     }
-    deliver_here(r, self, workspace, type, m);
-    msg_unref(m);
+    deliver_here(all, self, workspace, type, m);
 }

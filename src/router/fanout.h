@@ -6,17 +6,27 @@
  * for: who broadcasts faster than that is held back (peer/pressure.c). */
 #pragma once
 #include "base/map.h"
-#include "router/router.h"
+#include "base/msg.h"
+#include "base/slice.h"
+#include "loop/loop.h"
+#include "router/endpoint.h"
+
+struct account;
+struct fanouts;
 
 struct fanout {
-    struct router *router;      /* const */
+    struct fanouts *all;        /* const */
     struct loop *loop;          /* const */
     struct map workspaces;      /* workspace -> struct membership, owned */
     size_t n_waiting;           /* messages that wait, of all workspaces */
 };
 
-void fanout_init(struct fanout *f, struct router *r, struct loop *loop);
-void fanout_deinit(struct fanout *f);           /* every endpoint must have left */
+/* One for each loop. deliver: to one endpoint of the loop, by its handle, what has waited for its turn; it may have gone meanwhile. Takes
+ * over the reference. Loop thread. */
+MUST_CHECK struct fanouts *fanouts_new(struct loop_set *loops, void (*deliver)(void *arg, struct loop *self, struct handle to, struct msg *m),
+                                       void *arg);
+void fanouts_free(struct fanouts *all);         /* every endpoint must have left */
+struct fanout *fanout_of(struct fanouts *all, const struct loop *loop);
 void fanout_join(struct fanout *f, struct endpoint *e, struct slice workspace, struct account *account);
 void fanout_interest(struct fanout *f, struct endpoint *e, struct slice type, bool is_added);
 void fanout_leave(struct fanout *f, struct endpoint *e);        /* harmless when in none; e has given back its handle */
@@ -27,7 +37,5 @@ bool fanout_holds(struct endpoint *e, struct msg *m);
 /* Whether so much of what e, a member with that address, has sent in its workspace waits here that it is to be read no further. */
 bool fanout_is_behind(const struct fanout *f, const struct endpoint *e, struct slice address);
 
-struct fanout *router_fanout(struct router *r, const struct loop *loop);
-struct loop_set *router_loops(struct router *r);
-/* To an endpoint of this loop by its handle, whatever waits; one that has gone meanwhile bounces. Takes over the reference. */
-void router_deliver(struct router *r, struct loop *self, struct handle to, struct msg *m);
+/* To every member of a workspace that wants the type, on every loop; borrows m. Loop thread of `self`. */
+void fanout_broadcast(struct fanouts *all, struct loop *self, struct slice workspace, struct slice type, struct msg *m);

@@ -2,14 +2,16 @@
  * the handle inside; the target resolves the handle, and a stale one is a peer that has gone meanwhile: the message bounces. */
 #include "router/router.h"
 
+#include "base/buf.h"
 #include "base/memory.h"
 #include "router/directory.h"
 #include "router/fanout.h"
+#include "wire/rpc_header.h"
 
 struct router {
     struct loop_set *loops;
     struct directory directory;
-    struct fanout *fanouts;         /* one per loop, touched by that loop only */
+    struct fanouts *fanouts;
     struct list *watchers;          /* one list per loop; const after start */
 };
 
@@ -22,18 +24,27 @@ struct msg_mail {
 
 enum { COLLECT_EVERY = 64 };        /* directory changes between two looks at what may be freed */
 
+/* What has waited for its turn among broadcasts. */
+static void deliver_waited(void *arg, struct loop *self, struct handle to, struct msg *m)
+{
+    struct endpoint *e = slots_find(&self->slots, to);
+
+    if (e)
+        e->ops->deliver(e, m);
+    else
+        router_bounce(arg, self, m);
+}
+
 struct router *router_new(struct loop_set *loops)
 {
     struct router *r = MEM_NEW(struct router);
 
     r->loops = loops;
     directory_init(&r->directory, loops->n_loops);
-    r->fanouts = mem_new(loops->n_loops * sizeof(*r->fanouts));
+    r->fanouts = fanouts_new(loops, deliver_waited, r);
     r->watchers = mem_new(loops->n_loops * sizeof(*r->watchers));
-    for (unsigned i = 0; i < loops->n_loops; i++) {
-        fanout_init(&r->fanouts[i], r, &loops->loops[i]);
+    for (unsigned i = 0; i < loops->n_loops; i++)
         list_init(&r->watchers[i]);
-    }
     return r;
 }
 
@@ -46,22 +57,15 @@ void router_free(struct router *r)
 {
     if (!r)
         return;
-    for (unsigned i = 0; i < r->loops->n_loops; i++)
-        fanout_deinit(&r->fanouts[i]);
-    mem_free(r->fanouts);
+    fanouts_free(r->fanouts);
     mem_free(r->watchers);
     directory_deinit(&r->directory);
     mem_free(r);
 }
 
-struct fanout *router_fanout(struct router *r, const struct loop *loop)
+struct fanout *router_fanout(const struct router *r, const struct loop *loop)
 {
-    return &r->fanouts[loop->index];
-}
-
-struct loop_set *router_loops(struct router *r)
-{
-    return r->loops;
+    return fanout_of(r->fanouts, loop);
 }
 
 void router_attach(struct router *r, struct loop *loop, struct endpoint *e)
@@ -138,16 +142,6 @@ bool router_find(struct router *r, struct loop *self, struct slice address, stru
     return directory_find(&r->directory, self->index, address, ret);
 }
 
-void router_deliver(struct router *r, struct loop *self, struct handle to, struct msg *m)
-{
-    struct endpoint *e = slots_find(&self->slots, to);
-
-    if (e)
-        e->ops->deliver(e, m);
-    else
-        router_bounce(r, self, m);
-}
-
 static void deliver(struct router *r, struct loop *self, struct handle to, struct msg *m)
 {
     struct fanout *f = router_fanout(r, self);
@@ -213,6 +207,44 @@ void router_overdrawn(struct router *r, struct loop *self, struct slice address,
     struct msg_mail *mm = MEM_NEW(struct msg_mail);
     *mm = (struct msg_mail){{NULL, run_overdrawn}, r, to, refusal};
     loop_post(self, &r->loops->loops[to.loop], &mm->mail);
+}
+
+static const struct rpc_header_caps ours = {.max_bytes = UINT32_MAX, .max_depth = 64, .max_pairs = UINT32_MAX};
+
+void router_refuse(struct router *r, struct loop *self, struct msg *m, struct slice text)
+{
+    struct rpc_header h;
+
+    if (rpc_header_peek(msg_head_slice(m), &ours, &h) == RPC_HEADER_OK && h.session.ptr && h.from.ptr &&
+        router_can_reject(h.to, h.session)) {
+        struct msg *answer = router_reject_frame(h.to, h.from, h.session, text, account_shared(m->account));
+        if (!answer)
+            router_overdrawn(r, self, h.from, router_reject_frame(h.to, h.from, h.session, text, self->own));
+        else if (router_send(r, self, h.from, answer) != ROUTER_OK)
+            msg_unref(answer);
+    }
+    msg_unref(m);
+}
+
+void router_bounce(struct router *r, struct loop *self, struct msg *m)
+{
+    struct rpc_header h;
+    SCRATCH_BUF(text, 0);
+
+    if (rpc_header_peek(msg_head_slice(m), &ours, &h) != RPC_HEADER_OK || !h.session.ptr) {
+        msg_unref(m);
+        return;
+    }
+    buf_add_fmt(&text, "Target peer " SLICE_FMT " is not connected", SLICE_ARG(h.to));
+    loop_count(self, METRIC_BOUNCED, 1);
+    router_refuse(r, self, m, buf_slice(&text));
+}
+
+void router_broadcast(struct router *r, struct loop *self, struct slice workspace, struct slice type, struct msg *m)
+{
+    loop_count(self, METRIC_BROADCASTS, 1);
+    fanout_broadcast(r->fanouts, self, workspace, type, m);
+    msg_unref(m);
 }
 
 struct gone_mail {

@@ -8,32 +8,13 @@
 #include "base/msg.h"
 #include "base/slice.h"
 #include "loop/loop.h"
+#include "router/endpoint.h"
+#include "router/reject.h"
 #include "wire/address.h"
 
 struct account;
-struct endpoint;
+struct fanout;
 struct router;
-
-struct endpoint_ops {
-    /* A message for this endpoint; takes over the reference. Detaches nothing and calls nobody back: whoever sends goes on with what it
-     * has. Loop thread of the endpoint. */
-    void (*deliver)(struct endpoint *e, struct msg *m);
-    /* Its account has no room for an answer it is owed. refusal says so and is charged to the server (NULL: not even that); takes
-     * over the reference. NULL: it is delivered. */
-    void (*overdrawn)(struct endpoint *e, struct msg *refusal);
-    /* Whether a broadcast of this type should be delivered. NULL: never. */
-    bool (*wants)(struct endpoint *e, struct slice type);
-};
-
-/* Embedded in whatever can be addressed: a peer, a virtual client. Owned by its loop. */
-struct endpoint {
-    const struct endpoint_ops *ops;
-    struct loop *loop;
-    struct handle handle;           /* valid from router_attach to router_detach */
-    uint32_t joined;                /* fanout's own: which broadcasts were under way when it joined */
-    struct list member;             /* among the endpoints of one workspace on this loop; unlinked = gets no broadcasts */
-    char *member_key;               /* the workspace joined, owned by the router's table; NULL = none */
-};
 
 MUST_CHECK struct router *router_new(struct loop_set *loops);
 void router_pay(struct router *r, struct account *payer);        /* before anything is bound: who keeps the directory; outlives it */
@@ -72,17 +53,12 @@ void router_refuse(struct router *r, struct loop *self, struct msg *m, struct sl
 /* An answer to this address was refused by its account: its endpoint is told, after the caller has returned. Takes over refusal,
  * which may be NULL. */
 void router_overdrawn(struct router *r, struct loop *self, struct slice address, struct msg *refusal);
-/* Whether a rejection of that session can be sent at all. Both texts are the asker's: a client that decodes strictly chokes on
- * what is not UTF-8, and drops the whole frame. */
-bool router_can_reject(struct slice from, struct slice session);
-/* The frame by which `from` rejects the session of `to`, sealed, where router_can_reject() says yes; NULL when the account
- * refuses or memory is exhausted. */
-MUST_CHECK NONNULL(5) struct msg *router_reject_frame(struct slice from, struct slice to, struct slice session, struct slice text,
-                                                      struct account *account);
 /* To every member of a workspace that wants the type, on every loop, once each; to many over some turns, and in order with what its
  * sender sends to one of them. What waits is charged to the account of m, or to the workspace. Takes over the
  * reference. */
 void router_broadcast(struct router *r, struct loop *self, struct slice workspace, struct slice type, struct msg *m);
+/* What waits on one loop. Its thread. */
+struct fanout *router_fanout(const struct router *r, const struct loop *loop);
 /* Whether so many of the messages of an endpoint with that address wait on its loop behind what it has broadcast that it should send no
  * more for now. Its loop thread. */
 bool router_is_behind(struct router *r, const struct endpoint *e, struct slice address);

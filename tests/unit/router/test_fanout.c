@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "harness/check.h"
 #include "harness/payer.h"
+#include "router/router.h"
 #include "wire/frame.h"
 #include "wire/mp.h"
 #include "wire/rpc_header.h"
