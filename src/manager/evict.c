@@ -26,7 +26,7 @@ static struct workspace *remove_client(struct hub *h, struct client *c, unsigned
     struct handle peer = c->handle;
 
     event_client(h, c, "client_disconnected");
-    (void)router_unbind(h->router, h->loop, slice_of(c->full_id), peer);
+    (void)router_unbind(h->router, h->loop, slice_of(c->full_id), route_here(peer));
     router_tell_gone(h->router, h->loop, slice_of(c->full_id));
     hub_client_leave(h, c);
     struct workspace *w = client_remove(&h->registry, c);

@@ -93,16 +93,16 @@ static void open_place(struct manager *m, struct rpc_loop *rl, enum manager_plac
                        const char *workspace)
 {
     struct hub *h = m->hub;
-    struct handle handle = {0};
+    struct route at;
     struct rpc_service built_in;
     SCRATCH_BUF(config, 0);
     SCRATCH_BUF(name, 0);
 
     struct rpc_host *host = open_host(m, rl, workspace, h->info->server_id, false);
-    bool is_bound = router_find(h->router, h->loop, rpc_host_address(host), &handle);
-    ASSERT(is_bound);
+    bool is_bound = router_find(h->router, h->loop, rpc_host_address(host), &at);
+    ASSERT(is_bound && route_is_here(&at));
     struct client *c =
-        admission_host(h, slice_of(workspace), slice_of(h->info->server_id), m->root, handle);
+        admission_host(h, slice_of(workspace), slice_of(h->info->server_id), m->root, at.seat);
     m->places[place] = (struct place){host, c};
     built_in_init(&built_in, &config);
     buf_add_fmt(&name, "Builtin services for %s%c", c->full_id, '\0');

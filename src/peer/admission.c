@@ -64,14 +64,14 @@ static void evict(struct hub *h, struct client *c, bool is_dead)
     }
     LOG_EVENT(EVENT_CLIENT_SUPERSEDED, log_text("client", c->full_id), log_text("user", c->user->id), log_text("address", address),
               log_int("was_dead", is_dead));
-    (void)router_unbind(h->router, h->loop, slice_of(c->full_id), peer);
+    (void)router_unbind(h->router, h->loop, slice_of(c->full_id), route_here(peer));
     (void)client_remove(&h->registry, c);
     peer_dismiss(h, peer, HYPHA_CLOSE_GOING_AWAY, "Superseded by a newer connection");
 }
 
 static void admit(struct hub *h, struct join *j, struct workspace *w)
 {
-    struct handle replaced;
+    struct route replaced;
 
     j->answer.account = hub_seat_take(h, w, j->answer.user, &j->ask.address);
     j->answer.of_workspace = account_ref(w->account);
@@ -86,7 +86,7 @@ static void admit(struct hub *h, struct join *j, struct workspace *w)
     j->answer.hears = hears.len ? mem_copy(hears.ptr, hears.len) : NULL;
     j->answer.hears_len = hears.len;
     /* Routable before the client is told its name (W-024). */
-    (void)router_bind(h->router, h->loop, slice_of(c->full_id), j->ask.handle, &replaced);
+    (void)router_bind(h->router, h->loop, slice_of(c->full_id), route_here(j->ask.handle), &replaced);
     answer(j);
 }
 

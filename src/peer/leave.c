@@ -25,7 +25,7 @@ static void run_leave(struct loop *l, struct mail *mail)
     struct client *c = client_find_any(&h->registry, slice_make(m->id, m->id_len));
 
     if (c && c->generation == m->generation) {
-        (void)router_unbind(h->router, l, slice_of(c->full_id), c->handle);
+        (void)router_unbind(h->router, l, slice_of(c->full_id), route_here(c->handle));
         hub_client_leave(h, c);
         event_client(h, c, "client_disconnected");
         router_tell_gone(h->router, l, slice_of(c->full_id));

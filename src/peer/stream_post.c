@@ -116,6 +116,7 @@ void stream_on_post(struct http_request *req, void *arg)
     struct peer_loop *pl = &((struct peer_loop *)arg)[req->loop->index];
     struct post *post = MEM_NEW(struct post);
     struct slice token;
+    struct route at;
     struct buf key;
 
     post->from = req->loop;
@@ -123,7 +124,7 @@ void stream_on_post(struct http_request *req, void *arg)
     buf_init(&key, 0);
     speaker_read(req, &post->shown, &token);
     bool has_client = read_key(pl, req, token, &key);
-    bool is_found = router_find(pl->router, pl->loop, buf_slice(&key), &post->stream);
+    bool is_found = router_find(pl->router, pl->loop, buf_slice(&key), &at) && route_is_here(&at);
     buf_deinit(&key);
     if (!has_client || !req->body.len) {
         http_respond_error(req, 400, HTTP_F1,
@@ -133,6 +134,8 @@ void stream_on_post(struct http_request *req, void *arg)
     }
     post->ticket = http_request_park(req, &(struct http_watch){0});
     post->body = http_request_take_body(req);
+    if (is_found)
+        post->stream = at.seat;
     post->at = is_found ? &pl->loop->set->loops[post->stream.loop] : pl->loop;
     if (!is_found) {
         post_answer(post, POST_NO_STREAM);

@@ -237,10 +237,10 @@ void watch_target(struct peer *p, struct slice address, struct slice session)
 
 void watch_answered(struct peer *p, struct slice address)
 {
-    struct handle h;
+    struct route at;
 
     LOOP_ASSERT(p->pl->loop);
-    if (!router_find(p->pl->router, p->pl->loop, address, &h) || !h.is_brief) {
+    if (!router_find(p->pl->router, p->pl->loop, address, &at) || !at.seat.is_brief) {
         watch_target(p, address, (struct slice){NULL, 0});
         return;
     }

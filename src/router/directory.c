@@ -1,6 +1,6 @@
 /* directory: each shard is an open-addressed table of pointers to immutable entries.
  *
- *   find:  enter epoch - load table - probe: load place, compare hash and key - copy the handle - leave
+ *   find:  enter epoch - load table - probe: load place, compare hash and key - copy the route - leave
  *   put:   lock - probe - store a new entry over the old one (or into a free place) - retire the old - unlock
  *   size:  build the new table aside, store it over the old one, retire the old table; it grows when half of its places are
  *          used and shrinks when an eighth is, so that what a crowd needed goes when it leaves
@@ -18,7 +18,7 @@ enum { FIRST_PLACES = 16 };
 struct entry {
     struct epoch_item item;
     uint64_t hash;
-    struct handle handle;
+    struct route route;
     size_t key_len;
     char key[];
 };
@@ -51,13 +51,13 @@ static struct table *table_new(size_t n_places)
     return t;
 }
 
-static struct entry *entry_new(struct slice key, uint64_t hash, struct handle h)
+static struct entry *entry_new(struct slice key, uint64_t hash, struct route route)
 {
     struct entry *e = mem_new(sizeof(*e) + key.len);
 
     e->item.free_item = free_entry;
     e->hash = hash;
-    e->handle = h;
+    e->route = route;
     e->key_len = key.len;
     memcpy(e->key, key.ptr, key.len);
     return e;
@@ -134,7 +134,7 @@ void directory_deinit(struct directory *d)
     epoch_deinit(&d->epoch);
 }
 
-bool directory_find(struct directory *d, unsigned reader, struct slice key, struct handle *ret)
+bool directory_find(struct directory *d, unsigned reader, struct slice key, struct route *ret)
 {
     uint64_t hash = map_hash(key);
     struct shard *shard = shard_of(d, hash);
@@ -148,7 +148,7 @@ bool directory_find(struct directory *d, unsigned reader, struct slice key, stru
         if (!e)
             break;
         if (matches(e, key, hash)) {
-            *ret = e->handle;
+            *ret = e->route;
             found = true;
             break;
         }
@@ -204,11 +204,11 @@ static struct table *give_room_back(struct directory *d, struct shard *shard)
     return t->n_places > FIRST_PLACES && shard->n_live * 8 <= t->n_places ? rebuild(d, shard, shard->n_live) : NULL;
 }
 
-bool directory_put(struct directory *d, struct slice key, struct handle h, struct handle *ret_replaced)
+bool directory_put(struct directory *d, struct slice key, struct route route, struct route *ret_replaced)
 {
     uint64_t hash = map_hash(key);
     struct shard *shard = shard_of(d, hash);
-    struct entry *e = entry_new(key, hash, h), *old;
+    struct entry *e = entry_new(key, hash, route), *old;
     size_t reusable;
 
     account_keep_always(d->payer, mem_taken(e));
@@ -228,12 +228,12 @@ bool directory_put(struct directory *d, struct slice key, struct handle h, struc
         retire(d, &outgrown->item, outgrown);
     if (!old)
         return false;
-    *ret_replaced = old->handle;
+    *ret_replaced = old->route;
     retire(d, &old->item, old);
     return true;
 }
 
-bool directory_remove(struct directory *d, struct slice key, struct handle h)
+bool directory_remove(struct directory *d, struct slice key, struct route route)
 {
     uint64_t hash = map_hash(key);
     struct shard *shard = shard_of(d, hash);
@@ -243,7 +243,7 @@ bool directory_remove(struct directory *d, struct slice key, struct handle h)
     struct table *t = atomic_load_explicit(&shard->table, memory_order_relaxed);
     size_t at = probe(t, key, hash, &reusable);
     struct entry *e = load(t, at);
-    bool is_held = e && handle_eq(e->handle, h);
+    bool is_held = e && route_eq(&e->route, &route);
     struct table *outgrown = NULL;
     if (is_held) {
         store(t, at, REMOVED);

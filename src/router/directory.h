@@ -1,4 +1,4 @@
-/* directory: who holds which address. Read from any loop without a lock, written under a lock per shard. Entries are
+/* directory: where the holder of each address is. Read from any loop without a lock, written under a lock per shard. Entries are
  * immutable and copied out by value; what a writer unpublishes is retired by epoch. (architecture T4) */
 #pragma once
 #include <pthread.h>
@@ -8,7 +8,7 @@
 
 #include "base/epoch.h"
 #include "base/slice.h"
-#include "loop/slots.h"
+#include "router/route.h"
 
 enum { DIRECTORY_SHARDS = 16 };         /* writers are few; each table that a crowd made grow pins pages of its own */
 
@@ -33,10 +33,10 @@ void directory_init(struct directory *d, unsigned n_readers);
 void directory_pay(struct directory *d, struct account *payer);
 void directory_deinit(struct directory *d);         /* frees what is left */
 /* `reader`: the calling loop's index. */
-bool directory_find(struct directory *d, unsigned reader, struct slice key, struct handle *ret);
-/* Returns true when the key was held already: *ret_replaced is the handle it held. */
-bool directory_put(struct directory *d, struct slice key, struct handle h, struct handle *ret_replaced);
-/* Removes the key only while it holds exactly this handle. */
-bool directory_remove(struct directory *d, struct slice key, struct handle h);
+bool directory_find(struct directory *d, unsigned reader, struct slice key, struct route *ret);
+/* Returns true when the key was held already: *ret_replaced is the route it held. */
+bool directory_put(struct directory *d, struct slice key, struct route route, struct route *ret_replaced);
+/* Removes the key only while it holds exactly this route. */
+bool directory_remove(struct directory *d, struct slice key, struct route route);
 void directory_collect(struct directory *d);        /* frees retired entries nobody can see; any thread, now and then */
 size_t directory_shard_places(const struct shard *shard);         /* the length of its table; for tests, while nobody writes */

@@ -59,13 +59,6 @@ struct fan_mail {               /* held by who pays for the message */
     char texts[];               /* workspace, then type */
 };
 
-struct fanouts {
-    struct loop_set *loops;     /* const */
-    void (*deliver)(void *arg, struct loop *self, struct handle to, struct msg *m);     /* const */
-    void *arg;
-    struct fanout of_loops[];   /* each touched by its loop only */
-};
-
 struct fanouts *fanouts_new(struct loop_set *loops, void (*deliver)(void *arg, struct loop *self, struct handle to, struct msg *m),
                             void *arg)
 {
@@ -89,11 +82,6 @@ void fanouts_free(struct fanouts *all)
         map_deinit(&f->workspaces);
     }
     mem_free(all);
-}
-
-struct fanout *fanout_of(struct fanouts *all, const struct loop *loop)
-{
-    return &all->of_loops[loop->index];
 }
 
 /* ---- counting ---- */

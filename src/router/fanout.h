@@ -21,12 +21,19 @@ struct fanout {
     size_t n_waiting;           /* messages that wait, of all workspaces */
 };
 
+struct fanouts {
+    struct loop_set *loops;     /* const */
+    void (*deliver)(void *arg, struct loop *self, struct handle to, struct msg *m);     /* const */
+    void *arg;                  /* const */
+    struct fanout of_loops[];   /* each touched by its loop only */
+};
+
 /* One for each loop. deliver: to one endpoint of the loop, by its handle, what has waited for its turn; it may have gone meanwhile. Takes
  * over the reference. Loop thread. */
 MUST_CHECK struct fanouts *fanouts_new(struct loop_set *loops, void (*deliver)(void *arg, struct loop *self, struct handle to, struct msg *m),
                                        void *arg);
 void fanouts_free(struct fanouts *all);         /* every endpoint must have left */
-struct fanout *fanout_of(struct fanouts *all, const struct loop *loop);
+static inline struct fanout *fanout_of(struct fanouts *all, const struct loop *loop) { return &all->of_loops[loop->index]; }
 void fanout_join(struct fanout *f, struct endpoint *e, struct slice workspace, struct account *account);
 void fanout_interest(struct fanout *f, struct endpoint *e, struct slice type, bool is_added);
 void fanout_leave(struct fanout *f, struct endpoint *e);        /* harmless when in none; e has given back its handle */

@@ -1,4 +1,4 @@
-/* router: one lookup, then this loop's endpoint or another loop's outbox. A message for another loop travels as one mail with
+/* router: one lookup, then this loop's endpoint, another loop's outbox or the uplink. A message for another loop travels as one mail with
  * the handle inside; the target resolves the handle, and a stale one is a peer that has gone meanwhile: the message bounces. */
 #include "router/router.h"
 
@@ -10,6 +10,7 @@
 
 struct router {
     struct loop_set *loops;
+    struct router_uplink *uplink;   /* borrowed, const; NULL: no route leads out of this process */
     struct directory directory;
     struct fanouts *fanouts;
     struct list *watchers;          /* one list per loop; const after start */
@@ -35,11 +36,12 @@ static void deliver_waited(void *arg, struct loop *self, struct handle to, struc
         router_bounce(arg, self, m);
 }
 
-struct router *router_new(struct loop_set *loops)
+struct router *router_new(struct loop_set *loops, struct router_uplink *uplink)
 {
     struct router *r = MEM_NEW(struct router);
 
     r->loops = loops;
+    r->uplink = uplink;
     directory_init(&r->directory, loops->n_loops);
     r->fanouts = fanouts_new(loops, deliver_waited, r);
     r->watchers = mem_new(loops->n_loops * sizeof(*r->watchers));
@@ -109,10 +111,11 @@ static void collect_sometimes(struct router *r)
         directory_collect(&r->directory);
 }
 
-bool router_bind(struct router *r, struct loop *self, struct slice address, struct handle h, struct handle *ret_replaced)
+bool router_bind(struct router *r, struct loop *self, struct slice address, struct route to, struct route *ret_replaced)
 {
     LOOP_ASSERT(self);
-    bool replaced = directory_put(&r->directory, address, h, ret_replaced);
+    ASSERT(r->uplink || route_is_here(&to));
+    bool replaced = directory_put(&r->directory, address, to, ret_replaced);
 
     if (!replaced)
         loop_count(self, METRIC_DIRECTORY_ENTRIES, 1);
@@ -120,10 +123,10 @@ bool router_bind(struct router *r, struct loop *self, struct slice address, stru
     return replaced;
 }
 
-bool router_unbind(struct router *r, struct loop *self, struct slice address, struct handle h)
+bool router_unbind(struct router *r, struct loop *self, struct slice address, struct route to)
 {
     LOOP_ASSERT(self);
-    bool removed = directory_remove(&r->directory, address, h);
+    bool removed = directory_remove(&r->directory, address, to);
 
     if (removed)
         loop_count(self, METRIC_DIRECTORY_ENTRIES, -1);
@@ -136,7 +139,7 @@ void router_collect(struct router *r)
     directory_collect(&r->directory);
 }
 
-bool router_find(struct router *r, struct loop *self, struct slice address, struct handle *ret)
+bool router_find(struct router *r, struct loop *self, struct slice address, struct route *ret)
 {
     LOOP_ASSERT(self);
     return directory_find(&r->directory, self->index, address, ret);
@@ -161,24 +164,37 @@ static void run_msg(struct loop *self, struct mail *mail)
     mem_free(mm);
 }
 
+static inline void send_to_seat(struct router *r, struct loop *self, struct handle to, struct msg *m)
+{
+    if (to.loop == self->index) {
+        loop_count(self, METRIC_ROUTED_LOCAL, 1);
+        deliver(r, self, to, m);
+        return;
+    }
+    struct msg_mail *mm = MEM_NEW(struct msg_mail);
+    *mm = (struct msg_mail){{NULL, run_msg}, r, to, m};
+    loop_count(self, METRIC_ROUTED_MAILED, 1);
+    loop_post(self, &r->loops->loops[to.loop], &mm->mail);
+}
+
+void router_arrive(struct router *r, struct loop *self, struct handle to, struct msg *m)
+{
+    send_to_seat(r, self, to, m);
+}
+
 int router_send(struct router *r, struct loop *self, struct slice address, struct msg *m)
 {
-    struct handle to;
+    struct route to;
 
     if (!router_find(r, self, address, &to)) {
         loop_count(self, METRIC_ROUTED_NO_PEER, 1);
         return ROUTER_NO_PEER;
     }
     loop_count(self, METRIC_RPC_CALLS, 1);
-    if (to.loop == self->index) {
-        loop_count(self, METRIC_ROUTED_LOCAL, 1);
-        deliver(r, self, to, m);
-        return ROUTER_OK;
-    }
-    struct msg_mail *mm = MEM_NEW(struct msg_mail);
-    *mm = (struct msg_mail){{NULL, run_msg}, r, to, m};
-    loop_count(self, METRIC_ROUTED_MAILED, 1);
-    loop_post(self, &r->loops->loops[to.loop], &mm->mail);
+    if (route_is_here(&to))
+        send_to_seat(r, self, to.seat, m);
+    else
+        r->uplink->send(r->uplink, self, &to, m);
     return ROUTER_OK;
 }
 
@@ -196,17 +212,24 @@ static void run_overdrawn(struct loop *self, struct mail *mail)
     mem_free(mm);
 }
 
-void router_overdrawn(struct router *r, struct loop *self, struct slice address, struct msg *refusal)
+void router_arrive_overdrawn(struct router *r, struct loop *self, struct handle to, struct msg *refusal)
 {
-    struct handle to;
-
-    if (!router_find(r, self, address, &to)) {
-        msg_unref(refusal);
-        return;
-    }
     struct msg_mail *mm = MEM_NEW(struct msg_mail);
+
     *mm = (struct msg_mail){{NULL, run_overdrawn}, r, to, refusal};
     loop_post(self, &r->loops->loops[to.loop], &mm->mail);
+}
+
+void router_overdrawn(struct router *r, struct loop *self, struct slice address, struct msg *refusal)
+{
+    struct route to;
+
+    if (!router_find(r, self, address, &to))
+        msg_unref(refusal);
+    else if (route_is_here(&to))
+        router_arrive_overdrawn(r, self, to.seat, refusal);
+    else
+        r->uplink->overdrawn(r->uplink, self, &to, refusal);
 }
 
 static const struct rpc_header_caps ours = {.max_bytes = UINT32_MAX, .max_depth = 64, .max_pairs = UINT32_MAX};
@@ -240,10 +263,17 @@ void router_bounce(struct router *r, struct loop *self, struct msg *m)
     router_refuse(r, self, m, buf_slice(&text));
 }
 
-void router_broadcast(struct router *r, struct loop *self, struct slice workspace, struct slice type, struct msg *m)
+void router_arrive_broadcast(struct router *r, struct loop *self, struct slice workspace, struct slice type, struct msg *m)
 {
     loop_count(self, METRIC_BROADCASTS, 1);
     fanout_broadcast(r->fanouts, self, workspace, type, m);
+}
+
+void router_broadcast(struct router *r, struct loop *self, struct slice workspace, struct slice type, struct msg *m)
+{
+    router_arrive_broadcast(r, self, workspace, type, m);
+    if (r->uplink)
+        r->uplink->spread(r->uplink, self, workspace, type, m);
     msg_unref(m);
 }
 

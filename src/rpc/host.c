@@ -127,7 +127,7 @@ struct rpc_host *rpc_host_open(struct rpc_loop *rl, const struct rpc_host_option
 {
     LOOP_ASSERT(rl->loop);
     struct rpc_host *h = MEM_NEW(struct rpc_host);
-    struct handle replaced;
+    struct route replaced;
 
     h->rl = rl;
     h->endpoint.ops = &host_ops;
@@ -148,7 +148,7 @@ struct rpc_host *rpc_host_open(struct rpc_loop *rl, const struct rpc_host_option
     list_link(&rl->hosts, &h->link);
     router_attach(rl->router, rl->loop, &h->endpoint);
     h->endpoint.handle.is_brief = options->is_brief;
-    (void)router_bind(rl->router, rl->loop, h->address, h->endpoint.handle, &replaced);
+    (void)router_bind(rl->router, rl->loop, h->address, route_here(h->endpoint.handle), &replaced);
     rpc_host_add(h, &rl->built_in);
     return h;
 }
@@ -161,7 +161,7 @@ void rpc_host_close(struct rpc_host *h)
     if (!h->is_open)
         return;
     h->is_open = false;
-    (void)router_unbind(h->rl->router, host_loop(h), h->address, h->endpoint.handle);
+    (void)router_unbind(h->rl->router, host_loop(h), h->address, route_here(h->endpoint.handle));
     router_detach(h->rl->router, &h->endpoint);
     if (h->n_pendings)      /* whoever works for it may stop: an HTTP request has no other end that is told */
         router_tell_gone(h->rl->router, host_loop(h), h->address);

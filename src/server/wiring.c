@@ -263,7 +263,7 @@ bool server_wire(struct server *s)
     }
     share_workers(s);
     metric_add(&s->metrics, METRIC_RELOAD_OK, 1);
-    s->router = router_new(&s->loops);
+    s->router = router_new(&s->loops, NULL);
     s->process = account_new(NULL, ACCOUNT_PROCESS, s->config->process_bytes);
     s->own = account_new(s->process, ACCOUNT_OWN, 0);
     s->clients = account_new(s->process, ACCOUNT_CLIENTS, s->config->process_bytes / 8 * 7);

@@ -28,7 +28,7 @@ static inline void kit_init(struct kit *k, unsigned n_loops)
     memset(k, 0, sizeof(*k));
     turns_init(&k->t, n_loops);
     struct loop *loop = &k->t.set.loops[n_loops - 1];
-    hub_init(&k->hub, loop, router_new(&k->t.set), &info, &keys, account_new(NULL, ACCOUNT_PROCESS, 0));
+    hub_init(&k->hub, loop, router_new(&k->t.set, NULL), &info, &keys, account_new(NULL, ACCOUNT_PROCESS, 0));
     k->store = store_open_memory(loop);
     k->hub.revocations = revocations_new(loop, k->store);
     k->hub.blocks = blocks_new(loop, k->store);

@@ -11,7 +11,7 @@ enum { N_KEYS = 600, N_STEPS = 60000 };
 CASE(agrees_with_a_naive_model)
 {
     static struct directory d;
-    static struct handle model[N_KEYS];
+    static struct route model[N_KEYS];
     char key[32];
 
     directory_init(&d, 1);
@@ -19,22 +19,24 @@ CASE(agrees_with_a_naive_model)
     for (uint32_t step = 1; step < N_STEPS; step++) {
         unsigned i = (unsigned)rand() % N_KEYS;
         struct slice k = slice_make(key, (size_t)snprintf(key, sizeof(key), "ws-%u/client", i));
-        struct handle h = {.loop = (uint16_t)(i % 4), .slot = i, .generation = step}, got = {0};
-        bool held = model[i].generation != 0;
+        struct route r = {{.loop = (uint16_t)(i % 4), .slot = i, .generation = step}, step % 3}, got = {0};
+        bool held = model[i].seat.generation != 0;
         if (rand() % 100 < ((step / 8000) % 2 ? 30 : 65)) {
-            CHECK(directory_put(&d, k, h, &got) == held);
-            CHECK(!held || handle_eq(got, model[i]));
-            model[i] = h;
+            CHECK(directory_put(&d, k, r, &got) == held);
+            CHECK(!held || route_eq(&got, &model[i]));
+            model[i] = r;
         } else {
-            /* A handle that is not the current one removes nothing. */
-            struct handle stale = {.loop = (uint16_t)(i % 4), .slot = i, .generation = step};
+            /* A route that is not the current one removes nothing: not another's seat, nor the same one elsewhere. */
+            struct route stale = {{.loop = (uint16_t)(i % 4), .slot = i, .generation = step}, 0}, elsewhere = model[i];
+            elsewhere.instance++;
             CHECK(!directory_remove(&d, k, stale));
+            CHECK(!directory_remove(&d, k, elsewhere));
             CHECK(directory_remove(&d, k, model[i]) == held);
-            model[i] = (struct handle){0};
+            model[i] = (struct route){0};
         }
-        held = model[i].generation != 0;
+        held = model[i].seat.generation != 0;
         CHECK(directory_find(&d, 0, k, &got) == held);
-        CHECK(!held || handle_eq(got, model[i]));
+        CHECK(!held || route_eq(&got, &model[i]));
     }
     directory_collect(&d);
     CHECK_INT(d.epoch.n_retired, 0);
@@ -54,20 +56,20 @@ CASE(tables_shrink_when_a_crowd_leaves)
 {
     static struct directory d;
     char key[32];
-    struct handle got;
+    struct route got;
 
     directory_init(&d, 1);
     size_t least = count_places(&d);
     for (uint32_t i = 0; i < 10000; i++)
-        directory_put(&d, slice_make(key, (size_t)snprintf(key, sizeof(key), "c%u", i)), (struct handle){.slot = i, .generation = 1}, &got);
+        directory_put(&d, slice_make(key, (size_t)snprintf(key, sizeof(key), "c%u", i)), route_here((struct handle){.slot = i, .generation = 1}), &got);
     CHECK(count_places(&d) >= 20000);
     for (uint32_t i = 0; i < 10000; i++)
-        CHECK(directory_remove(&d, slice_make(key, (size_t)snprintf(key, sizeof(key), "c%u", i)), (struct handle){.slot = i, .generation = 1}));
+        CHECK(directory_remove(&d, slice_make(key, (size_t)snprintf(key, sizeof(key), "c%u", i)), route_here((struct handle){.slot = i, .generation = 1})));
     CHECK(count_places(&d) <= 2 * least);
     directory_deinit(&d);
 }
 
-/* Each writer owns a stripe of keys and is the only one to change them; readers may see any of a key's handles, never
+/* Each writer owns a stripe of keys and is the only one to change them; readers may see any of a key's routes, never
  * another key's. */
 enum { N_WRITERS = 3, N_READERS = 5, STRIPE = 64, N_ROUNDS = 4000 };
 
@@ -86,14 +88,14 @@ static void *writer(void *arg)
 {
     struct side *s = arg;
     char key[32];
-    struct handle old;
+    struct route old;
 
     for (unsigned round = 1; round <= N_ROUNDS; round++) {
         unsigned i = s->index * STRIPE + round % STRIPE;
         struct handle h = {.loop = (uint16_t)i, .slot = i, .generation = round};
-        directory_put(s->d, key_of(key, i), h, &old);
+        directory_put(s->d, key_of(key, i), route_here(h), &old);
         if (round % 3)
-            CHECK(directory_remove(s->d, key_of(key, i), h));
+            CHECK(directory_remove(s->d, key_of(key, i), route_here(h)));
         if (round % 50 == 0)
             directory_collect(s->d);
     }
@@ -104,18 +106,18 @@ static void *reader(void *arg)
 {
     struct side *s = arg;
     char key[32];
-    struct handle got;
+    struct route got;
     unsigned i = 0;
 
     while (!atomic_load(s->is_over)) {
         i = (i + 1) % (N_WRITERS * STRIPE);
         if (directory_find(s->d, s->index, key_of(key, i), &got))
-            CHECK(got.loop == i && got.slot == i);
+            CHECK(got.seat.loop == i && got.seat.slot == i);
     }
     return NULL;
 }
 
-CASE(readers_never_see_another_keys_handle)
+CASE(readers_never_see_another_keys_route)
 {
     static struct directory d;
     atomic_bool is_over = false;
@@ -136,4 +138,4 @@ CASE(readers_never_see_another_keys_handle)
     directory_deinit(&d);
 }
 
-CASES(RUN(agrees_with_a_naive_model), RUN(tables_shrink_when_a_crowd_leaves), RUN(readers_never_see_another_keys_handle))
+CASES(RUN(agrees_with_a_naive_model), RUN(tables_shrink_when_a_crowd_leaves), RUN(readers_never_see_another_keys_route))

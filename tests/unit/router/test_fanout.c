@@ -62,14 +62,14 @@ static void hears(struct member *m, bool it_does)
 
 static void arrive(struct member *m)
 {
-    struct handle replaced;
+    struct route replaced;
 
     m->endpoint.ops = &ops;
     (void)snprintf(m->address, sizeof(m->address), "w/m%zu", (size_t)(m - w.members));
     router_attach(w.router, w.loop, &m->endpoint);
     router_join(w.router, &m->endpoint, SLICE_LIT("w"), w.payer ? w.payer : payer());
     hears(m, true);
-    CHECK(!router_bind(w.router, w.loop, slice_of(m->address), m->endpoint.handle, &replaced));
+    CHECK(!router_bind(w.router, w.loop, slice_of(m->address), route_here(m->endpoint.handle), &replaced));
     m->is_here = true;
 }
 
@@ -82,7 +82,7 @@ static void leave(struct member *m)
     hears(m, false);
     m->is_here = false;
     router_detach(w.router, &m->endpoint);
-    CHECK(router_unbind(w.router, w.loop, slice_of(m->address), h));
+    CHECK(router_unbind(w.router, w.loop, slice_of(m->address), route_here(h)));
 }
 
 static void begin(unsigned n_members)
@@ -90,7 +90,7 @@ static void begin(unsigned n_members)
     check_allow_fds(2);
     CHECK_INT(loop_set_init(&w.set, 1), 0);
     w.loop = &w.set.loops[0];
-    w.router = router_new(&w.set);
+    w.router = router_new(&w.set, NULL);
     for (unsigned i = 0; i < n_members; i++)
         arrive(&w.members[i]);
     loop_begin_part(w.loop, 0);

@@ -106,7 +106,7 @@ static void wait_for(atomic_int *counter, int n)
 
 static void arrive(struct member *m, struct loop *l)
 {
-    struct handle replaced;
+    struct route replaced;
 
     m->endpoint.ops = &ops;
     snprintf(m->address, sizeof(m->address), "w/c%u", l->index);
@@ -115,7 +115,7 @@ static void arrive(struct member *m, struct loop *l)
     router_interest(m->world->router, &m->endpoint, SLICE_LIT("news"), true);
     router_interest(m->world->router, &m->endpoint, SLICE_LIT("other"), true);
     router_interest(m->world->router, &m->endpoint, SLICE_LIT("other"), false);
-    CHECK(!router_bind(m->world->router, l, slice_of(m->address), m->endpoint.handle, &replaced));
+    CHECK(!router_bind(m->world->router, l, slice_of(m->address), route_here(m->endpoint.handle), &replaced));
     atomic_fetch_add(&m->world->n_ready, 1);
 }
 
@@ -143,8 +143,8 @@ static void vanish(struct member *m, struct loop *l)
     router_detach(m->world->router, &m->endpoint);
     struct msg *late = frame("method", "w/c0", m->address, "s9");
     CHECK_INT(router_send(m->world->router, l, slice_of(m->address), late), ROUTER_OK);
-    CHECK(router_unbind(m->world->router, l, slice_of(m->address), h));
-    CHECK(!router_unbind(m->world->router, l, slice_of(m->address), h));
+    CHECK(router_unbind(m->world->router, l, slice_of(m->address), route_here(h)));
+    CHECK(!router_unbind(m->world->router, l, slice_of(m->address), route_here(h)));
     atomic_fetch_add(&m->world->n_ready, 1);
 }
 
@@ -156,7 +156,7 @@ CASE(messages_reach_their_loop_and_the_lost_ones_bounce)
 
     check_allow_fds(2);
     CHECK_INT(loop_set_init(&w.set, N_LOOPS), 0);
-    w.router = router_new(&w.set);
+    w.router = router_new(&w.set, NULL);
     CHECK_INT(loop_set_start(&w.set), 0);
     for (unsigned i = 0; i < N_LOOPS; i++) {
         members[i].world = &w;

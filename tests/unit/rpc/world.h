@@ -217,7 +217,7 @@ static inline void world_open(struct world *w)
                                         .call_timeout_ms = 10000};
     world_services(w);
     CHECK_INT(loop_set_init(&w->set, WORLD_LOOPS), 0);
-    w->router = router_new(&w->set);
+    w->router = router_new(&w->set, NULL);
     CHECK_INT(loop_set_start(&w->set), 0);
     on_loop(w, 0, world_open_0, w);
     on_loop(w, 1, world_open_1, w);
@@ -387,18 +387,18 @@ static const struct endpoint_ops raw_ops = {.deliver = raw_deliver};
 static inline void raw_arrive(struct loop *l, void *arg)
 {
     struct raw *raw = arg;
-    struct handle replaced;
+    struct route replaced;
 
     raw->endpoint.ops = &raw_ops;
     router_attach(raw->world->router, l, &raw->endpoint);
-    CHECK(!router_bind(raw->world->router, l, slice_of(raw->address), raw->endpoint.handle, &replaced));
+    CHECK(!router_bind(raw->world->router, l, slice_of(raw->address), route_here(raw->endpoint.handle), &replaced));
 }
 
 static inline void raw_leave(struct loop *l, void *arg)
 {
     struct raw *raw = arg;
 
-    CHECK(router_unbind(raw->world->router, l, slice_of(raw->address), raw->endpoint.handle));
+    CHECK(router_unbind(raw->world->router, l, slice_of(raw->address), route_here(raw->endpoint.handle)));
     router_detach(raw->world->router, &raw->endpoint);
     for (int i = 0; i < atomic_load(&raw->n_frames); i++)
         msg_unref(raw->frames[i]);
