@@ -45,8 +45,6 @@ CIRCLES = {
     "queue: queue -> calls": "the service that queue offers has calls as its methods",
     "registry: query -> service": "a walk starts in the list of a name, and steps on when a service leaves that list",
     "registry: query -> workspace": "a walk starts in a workspace's list, and leaves it when the workspace goes",
-    "router: fanout -> router": "what waits in a fan-out is delivered as the router delivers: one hot path in two files, for their size",
-    "router: router -> bounce": "a refusal is itself a message, which the router sends",
     "rpc: call -> host": "a host runs its calls, and each holds a reference to it while its handler runs",
     "rpc: chunks_out -> pending": "a call too large for a frame is several calls, which are pending themselves",
     "rpc: host -> built_in": "every host carries the built-in service, whose methods are run as any other's",
@@ -109,10 +107,6 @@ SHARED = {
     "registry/registry.h": (
         "client creator going query service workspace",
         "one registry, a file for each kind of record: the rooms above see it whole"),
-    "router/fanout.h": ("router", "what a fan-out needs of router.c and nobody else may call"),
-    "router/router.h": (
-        "bounce fanout",
-        "what the rooms above see of routing; directory and fan-out are hidden behind it"),
     "rpc/call.h": ("bind", "next to be mended"),
     "rpc/rpc.h": (
         "call host pending schema",
