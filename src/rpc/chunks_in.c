@@ -129,12 +129,23 @@ static bool fits(const struct rpc_host *h, const struct remote *r, size_t n_byte
     return n_bytes <= cap && r->n_bytes <= cap - n_bytes;
 }
 
+/* A call may still wait in the host's inbox when its sender's end is told (rpc_loop_peer_gone), and nobody would drop what it makes
+ * then. The router has forgotten the address before that. */
+static bool has_left(struct rpc_host *h, struct slice address)
+{
+    struct handle ignored;
+
+    return !router_find(h->rl->router, host_loop(h), address, &ignored);
+}
+
 int chunks_create(const struct rpc_call *call, struct slice key, bool overwrite)
 {
     struct rpc_host *h = call->host;
     struct slice from = call->from_text;
     struct upload_in *u = find(h, from, key);
 
+    if (has_left(h, from))
+        return refuse(h, CHUNKS_NO_CALLER);
     if (u && !overwrite)
         return refuse(h, CHUNKS_KEY_EXISTS);
     struct remote *r = remote_get(h->rl, from);

@@ -11,6 +11,7 @@ enum {
     CHUNKS_FULL,            /* a cap on keys or bytes, or the account refused */
     CHUNKS_BAD_INDEX,       /* negative, or past the cap */
     CHUNKS_HOLES,           /* indexes are not contiguous, or there is none */
+    CHUNKS_NO_CALLER,       /* who asked has left */
 };
 MUST_CHECK int chunks_create(const struct rpc_call *call, struct slice key, bool overwrite);
 MUST_CHECK int chunks_append(const struct rpc_call *call, struct slice key, struct slice data);

@@ -184,6 +184,36 @@ CASE(uploads_go_with_their_sender_and_with_time)
     world_close(&w);
 }
 
+static void ask_and_leave(struct loop *l, void *arg)
+{
+    struct question *q = arg;
+
+    question_send(l, q);
+    rpc_host_close(w.alice);
+}
+
+static void alice_returns(struct loop *l, void *arg)
+{
+    (void)l;
+    (void)arg;
+    w.alice = world_host(&w, 0, "wa/alice", "wa");
+}
+
+CASE(who_has_left_begins_no_upload)
+{
+    world_open(&w);
+    struct question *late = question_new(w.alice, "*/bob", CACHE "create");
+    add_key(&late->args, "k", 0);
+    late->rq.args = buf_slice(&late->args);
+    on_loop(&w, 0, ask_and_leave, late);
+    for (uint64_t until = clock_mono_ms() + WORLD_WAIT_MS; !world_count(&w, METRIC_CHUNKS_REFUSED); sched_yield())
+        CHECK(clock_mono_ms() < until);
+    question_free(late);
+    on_loop(&w, 0, alice_returns, NULL);
+    good(step(w.alice, CACHE "create", add_key, "k", 0));
+    world_close(&w);
+}
+
 /* ---- identity ----------------------------------------------------------------------------------------------------- */
 
 static void add_forged_frame(struct buf *b)
@@ -255,4 +285,5 @@ CASE(a_chunked_message_speaks_for_whoever_completed_it)
 
 CASES(RUN(keys_are_made_once_and_known_to_their_maker_only), RUN(caps_on_keys_bytes_and_indexes),
       RUN(only_whole_and_honest_messages_are_handled), RUN(uploads_go_with_their_sender_and_with_time),
+      RUN(who_has_left_begins_no_upload),
       RUN(a_chunked_message_speaks_for_whoever_completed_it))
