@@ -92,6 +92,8 @@ void caller_answer_reply(struct caller *c, struct http_request *req, const struc
         reply, loop_config(rpc_host_loop(c->host))->expose_detailed_errors, &detail);
     if (reply->outcome == RPC_REJECTED && status == 403)
         req->refused_by = rule_of(c, reply);
+    if (reply->outcome == RPC_OVERLOADED)
+        req->refused_by = reply->rule;
     caller_answer_error(c, req, status, buf_slice(&detail));
 }
 

@@ -157,7 +157,7 @@ static void set_up(struct manager *m, struct rpc_call *call, const struct servic
 
     *st = (struct setup){m, call, mem_copy(s->full_id, strlen(s->full_id))};
     if (!ask_client(m, call, &request, on_set_up, st))
-        on_set_up(&(struct rpc_reply){.outcome = RPC_OVERLOADED}, st);
+        on_set_up(&(struct rpc_reply){.outcome = RPC_OVERLOADED, .rule = config_names.max_pending_calls}, st);
 }
 
 /* ---- register_service ---- */

@@ -88,7 +88,7 @@ static void refuse_unread(struct rpc_host *h, struct incoming *in)
     if (!p)
         call_refuse(h, in, "RuntimeError: Too many large messages are being read, please retry");
     else if (slice_eq(p->target, in->from))
-        pending_fail(p, RPC_OVERLOADED, "Too many large answers are being read, please retry");
+        pending_refuse(p, config_names.bulk_queue, "Too many large answers are being read, please retry");
 }
 
 /* ---- reading beside the loop ----------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/memory.h"
+#include "config/config.h"
 #include "rpc/chunks_out.h"
 #include "rpc/dispatch.h"
 #include "rpc/frame.h"
@@ -62,27 +63,46 @@ static void pending_end(struct pending *p, const struct rpc_reply *reply)
     held_buf_deinit(&words);
 }
 
-static void finish_words(struct pending *p, const char *fmt, va_list args)
+static void pending_finish(struct pending *p, enum rpc_outcome outcome, const char *fmt, va_list args)
 {
     char text[PENDING_WORDS_MAX];
 
+    if (!list_is_empty(&p->due))
+        return;
     vsnprintf(text, sizeof(text), fmt, args);
     buf_add_slice(&p->words.b, slice_utf8_prefix(slice_of(text), sizeof(text) - 2));
+    pending_unlink(p);
+    p->outcome = outcome;
+    list_link(&p->host->finished, &p->due);
+    loop_defer(host_loop(p->host), &p->host->finish);
 }
 
 void pending_fail(struct pending *p, enum rpc_outcome outcome, const char *fmt, ...)
 {
     va_list args;
 
-    if (!list_is_empty(&p->due))
-        return;
+    ASSERT(outcome != RPC_OVERLOADED);
     va_start(args, fmt);
-    finish_words(p, fmt, args);
+    pending_finish(p, outcome, fmt, args);
     va_end(args);
-    pending_unlink(p);
-    p->outcome = outcome;
-    list_link(&p->host->finished, &p->due);
-    loop_defer(host_loop(p->host), &p->host->finish);
+}
+
+void pending_refuse(struct pending *p, const char *rule, const char *fmt, ...)
+{
+    va_list args;
+
+    p->rule = rule;
+    va_start(args, fmt);
+    pending_finish(p, RPC_OVERLOADED, fmt, args);
+    va_end(args);
+}
+
+/* What stands in the way of so many bytes, for the log. */
+static const char *rule_of_room(const struct account *payer, size_t n_bytes)
+{
+    const char *limit = account_limit(payer, n_bytes);
+
+    return limit ? limit + strlen("--") : "memory";
 }
 
 void pendings_run_finished(struct deferred *d)
@@ -92,7 +112,7 @@ void pendings_run_finished(struct deferred *d)
     host_ref(h);
     while (!list_is_empty(&h->finished)) {
         struct pending *p = LIST_ENTRY(h->finished.next, struct pending, due);
-        struct rpc_reply reply = {.outcome = p->outcome, .text = buf_slice(&p->words.b)};
+        struct rpc_reply reply = {.outcome = p->outcome, .text = buf_slice(&p->words.b), .rule = p->rule};
         pending_end(p, &reply);
     }
     host_unref(h);
@@ -308,11 +328,9 @@ static void pending_send(struct pending *p, struct msg *m, struct account *payer
 {
     struct rpc_host *h = p->host;
 
-    if (!m) {
-        pending_fail(p, RPC_OVERLOADED, "No memory for the call");
-    } else if (frame_is_large(m) && !may_upload) {
+    if (frame_is_large(m) && !may_upload) {
         msg_unref(m);
-        pending_fail(p, RPC_OVERLOADED, "The session or an address is too long for a message that goes in parts");
+        pending_refuse(p, "message-in-parts", "The session or an address is too long for a message that goes in parts");
     } else if (frame_is_large(m)) {
         p->upload = upload_out_new(h, &(struct upload_options){.target = p->target, .frame = m, .payer = payer, .ended = on_upload_ended,
                                                                .progressed = on_upload_progressed, .arg = p});
@@ -389,7 +407,7 @@ static uint64_t pending_start(struct rpc_host *h, const struct rpc_request *rq, 
     }
     if (!p->n_charged) {
         loop_count(host_loop(h), METRIC_CHARGES_REFUSED, 1);
-        pending_fail(p, RPC_OVERLOADED, "Too many bytes under way");
+        pending_refuse(p, rule_of_room(p->payer, sizeof(*p) + p->target.len + p->method.len), "Too many bytes under way");
         return id;
     }
     if (rq->target.len > ADDRESS_MAX) {
@@ -400,7 +418,11 @@ static uint64_t pending_start(struct rpc_host *h, const struct rpc_request *rq, 
     timer_start(host_loop(h), &p->silence, h->rl->settings->call_timeout_ms);
     if (rq->deadline_ms)
         timer_start(host_loop(h), &p->deadline, rq->deadline_ms);
-    pending_send(p, build(h, rq, p), payer_of(h, rq), may_upload);
+    struct msg *m = build(h, rq, p);
+    if (m)
+        pending_send(p, m, payer_of(h, rq), may_upload);
+    else
+        pending_refuse(p, rule_of_room(payer_of(h, rq), rq->args.len), "No memory for the call");
     return id;
 }
 
@@ -422,7 +444,7 @@ uint64_t rpc_request(struct rpc_host *h, const struct rpc_request *rq, rpc_done 
         return pending_start(h, rq, done, arg, true);
     struct pending *p = pending_new(h, rq, done, arg);
     loop_count(host_loop(h), METRIC_HUB_CALLS_SHED, 1);
-    pending_fail(p, RPC_OVERLOADED, "Too many calls are pending");
+    pending_refuse(p, config_names.max_pending_calls, "Too many calls are pending");
     return p->id;
 }
 

@@ -24,6 +24,7 @@ struct pending {
     struct upload_out *upload;  /* while the call itself travels in chunks */
     enum rpc_outcome outcome;   /* of a finished one */
     struct held_buf words;           /* the same: what rpc_reply.text will be */
+    const char *rule;                /* the same */
     char text[];
 };
 
@@ -32,8 +33,10 @@ void pending_touch(struct pending *p);          /* a sign of life: the silence t
 /* An answer has come: calls done and frees. */
 struct incoming;
 void pending_settle(struct pending *p, bool is_result, const struct incoming *in);
-/* It will not come: done is called at the end of the turn. Harmless when finished already. */
+/* It will not come: done is called at the end of the turn. Harmless when finished already. Not RPC_OVERLOADED. */
 void pending_fail(struct pending *p, enum rpc_outcome outcome, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* The same, RPC_OVERLOADED: nobody is told so without the rule. */
+NONNULL(2) void pending_refuse(struct pending *p, const char *rule, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void pendings_gone(struct remote *r);           /* the client left */
 void pendings_close(struct rpc_host *h);        /* RPC_CLOSED for all, at once */
 void pendings_run_finished(struct deferred *d); /* host->finish */

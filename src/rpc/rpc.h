@@ -132,6 +132,7 @@ struct rpc_reply {
     struct msg *msg;        /* what the value lies in: a reference keeps it longer; NULL when there is none */
     size_t n_values;        /* in the value, those inside others included: how long it takes to look at it */
     struct slice text;      /* a sentence for people, in the wording of 3.6 / 2.6; borrowed */
+    const char *rule;       /* of RPC_OVERLOADED: the option in the way, without its dashes, or another word for the log; a literal */
 };
 typedef void rpc_done(const struct rpc_reply *reply, void *arg);
 

@@ -249,6 +249,7 @@ CASE(calls_past_the_cap_are_shed)
     late = question_new(w.alice, "*/bob", "services.calc.keep");
     question_ask(&w, late);
     CHECK_INT(late->outcome, RPC_OVERLOADED);
+    CHECK_TEXT(late->rule, "max-pending-calls");
     CHECK_INT(world_count(&w, METRIC_HUB_CALLS_SHED), 1);
     on_loop(&w, 1, close_bob, NULL);
     on_loop(&w, 0, close_alice, NULL);
@@ -353,6 +354,7 @@ CASE(what_is_under_way_is_paid_by_who_asks)
     question_ask(&w, refused);
     CHECK_INT(refused->outcome, RPC_OVERLOADED);
     check_slice(buf_slice(&refused->text), "Too many bytes under way");
+    CHECK_TEXT(refused->rule, "process-bytes");
     CHECK_INT(world_count(&w, METRIC_CHARGES_REFUSED), 1);
     /* Room for the record that waits and for the frame, none for the callee's: the frame is dropped there, and that is told as far
      * as there is room for it. Nothing of it stays. */

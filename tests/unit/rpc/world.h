@@ -274,6 +274,7 @@ struct question {
     uint64_t id;
     int n_done;                     /* host's loop only */
     enum rpc_outcome outcome;
+    const char *rule;
     struct buf value, text;         /* copies */
     atomic_bool is_done;
 };
@@ -285,6 +286,8 @@ static inline void question_done(const struct rpc_reply *reply, void *arg)
     CHECK_INT(++q->n_done, 1);
     CHECK(q->id);
     q->outcome = reply->outcome;
+    q->rule = reply->rule;
+    CHECK((reply->outcome == RPC_OVERLOADED) == (reply->rule != NULL));
     buf_add_slice(&q->value, reply->value);
     buf_add_slice(&q->text, reply->text);
     atomic_store(&q->is_done, true);
