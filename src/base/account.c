@@ -359,6 +359,11 @@ const char *account_limit(const struct account *a, size_t n_bytes)
     return NULL;
 }
 
+bool account_has_room(const struct account *a, size_t n_bytes)
+{
+    return has_room(a, atomic_load_explicit(&a->total_bytes, memory_order_relaxed), n_bytes, 0);
+}
+
 const char *account_refusal(const struct account *a, size_t n_bytes, const char *what, char room[ACCOUNT_REFUSAL_MAX],
                             const char **ret_limit)
 {

@@ -83,7 +83,9 @@ const char *account_kind_word(enum account_kind kind);
 /* For who was refused: the option that stands in the way of so many more bytes, from here up. NULL: none does by now, or memory is
  * exhausted. Any thread. */
 const char *account_limit(const struct account *a, size_t n_bytes);
-/* The same as a sentence in room: `what`, and the option in brackets if there is one. ret_limit: that option alone; may be NULL. */
+/* Whether this account alone has room for so many more bytes, whatever those above it have. Any thread. */
+bool account_has_room(const struct account *a, size_t n_bytes);
+/* The same as account_limit, as a sentence in room: `what`, and the option in brackets if there is one. ret_limit: that option alone; may be NULL. */
 enum { ACCOUNT_REFUSAL_MAX = 96 };
 const char *account_refusal(const struct account *a, size_t n_bytes, const char *what, char room[ACCOUNT_REFUSAL_MAX],
                             const char **ret_limit);

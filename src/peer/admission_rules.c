@@ -7,6 +7,7 @@
 #include "auth/blocks.h"
 #include "auth/revocation.h"
 #include "auth/token.h"
+#include "base/account.h"
 #include "base/buf.h"
 #include "base/memory.h"
 #include "config/config.h"
@@ -272,6 +273,21 @@ static bool check_address_limit(struct hub *h, struct join *j, const struct clie
                        config->max_connections_per_address);
 }
 
+/* A full workspace serves none of its members, and has not even room for the greeting of another, whoever it is. Who was in it and
+ * comes back hears it in a way after which clients try again by themselves. */
+static bool check_workspace_room(struct hub *h, struct join *j, const struct workspace *w)
+{
+    enum { JOIN_LEAST = 8192 };     /* about what is kept of a client, and its greeting */
+    int outcome = j->ask.by == JOIN_BY_RECONNECTION ? JOIN_LATER : JOIN_LIMITED;
+
+    if (account_has_room(w->account, JOIN_LEAST))
+        return true;
+    size_t n_held = account_used(w->account) + account_kept(w->account);
+    over_limit(h, j, METRIC_WORKSPACE_LIMIT_REFUSED, n_held, w->account->cap_bytes);
+    return join_refuse(j, HYPHA_CLOSE_TRY_AGAIN, outcome, RULE_WORKSPACE_BYTES, "The workspace is full (--workspace-bytes), please retry: "
+                       "%.200s holds %zu of %zu bytes", w->id, n_held, w->account->cap_bytes);
+}
+
 bool admission_check_limits(struct hub *h, struct join *j, const struct workspace *w, const struct client *replaced)
 {
     const struct config *config = loop_config(h->loop);
@@ -289,5 +305,5 @@ bool admission_check_limits(struct hub *h, struct join *j, const struct workspac
         return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_LIMITED, RULE_WORKSPACE_LIMIT, "Connection limit exceeded: workspace %.200s has %zu/%u clients",
                            w->id, here, config->max_clients_per_workspace);
     }
-    return check_address_limit(h, j, replaced);
+    return check_workspace_room(h, j, w) && check_address_limit(h, j, replaced);
 }

@@ -50,8 +50,9 @@ struct join_question {
 struct join_answer {
     unsigned close_code;            /* 0 = admitted */
     char text[JOIN_TEXT_MAX];
-    /* For HTTP statuses. LIMITED: there will be room again. */
-    enum { JOIN_ADMITTED, JOIN_TOKEN_ERROR, JOIN_FORBIDDEN, JOIN_NO_WORKSPACE, JOIN_REFUSED, JOIN_BLOCKED, JOIN_LIMITED } outcome;
+    /* For HTTP statuses. LIMITED: there will be room again. LATER: the same to who comes back, and no sentence goes before the close
+     * frame: clients take one for the end, and try again without. */
+    enum { JOIN_ADMITTED, JOIN_TOKEN_ERROR, JOIN_FORBIDDEN, JOIN_NO_WORKSPACE, JOIN_REFUSED, JOIN_BLOCKED, JOIN_LIMITED, JOIN_LATER } outcome;
     struct access_decision decision;    /* why; what it points to lives for this turn of the hub loop */
     char *workspace;                /* owned: its id */
     struct user *user;              /* owned: with the scope of this connection */

@@ -270,7 +270,7 @@ static void refuse_request(struct http_request *req, int outcome, bool is_reconn
             text = slice_from(text, strlen(prefixes[i]));
     }
     req->refused_by = "";       /* the log has been told of the client */
-    if (outcome == JOIN_LIMITED) {
+    if (outcome == JOIN_LIMITED || outcome == JOIN_LATER) {
         refuse_for_now(req, text);
     } else if (is_reconnection && outcome != JOIN_NO_WORKSPACE && outcome != JOIN_BLOCKED) {
         buf_add_text(&b, "Invalid reconnection token: ");

@@ -131,8 +131,8 @@ static void do_close(struct peer *p, unsigned code, struct slice reason)
 
 static void do_refuse(struct peer *p, int outcome, unsigned code, struct slice text)
 {
-    (void)outcome; /* the text says it all */
-    greeting_refuse(p, text);
+    if (outcome != JOIN_LATER)
+        greeting_refuse(p, text);
     do_close(p, code, text);
 }
 

@@ -1,6 +1,7 @@
 """The queue service: order, waiting, who may, what is refused, what survives, what a caller that leaves takes with it."""
 import asyncio
 import contextlib
+import re
 import sqlite3
 import time
 
@@ -10,6 +11,7 @@ from kit import tokens
 from kit.golden import ROOT_TOKEN
 from kit.hub import until
 from kit.people import ROOT_ARGS, login, member, refusal_of, root, user
+from kit.raw import RpcError
 from kit.web import client_for
 
 
@@ -41,6 +43,39 @@ class Queue:
 
 def queue_of(raw, server=None):
     return Queue(raw, server).find()
+
+
+@pytest.mark.req("S-141")
+@pytest.mark.differs("the original lets anybody in")
+async def test_a_full_workspace_lets_nobody_in(hub, start_server):
+    server = hub.server = start_server("--workspace-bytes", "1M")
+    ada = await user(hub, "ada")
+    q = await queue_of(ada)
+    token = await ada.manage("generate_token", {"permission": "read_write", "expires_in": 1000})
+    first = {"token": token, "workspace": ada.workspace}
+    gone = await hub.raw("back", **first)
+    await gone.leave()
+    members = [await hub.raw(**first) for _ in range(10)]
+    for n_bytes in (100_000, 10_000, 1000):
+        with contextlib.suppress(RpcError):
+            while True:
+                await q.push("jobs", {"x": "x" * n_bytes})
+    refused = await hub.refused({"client_id": "new", **first})
+    assert refused.code == 1013 and "is full (--workspace-bytes), please retry" in refused.message, refused
+    assert server.metric("hyphad_workspace_limit_refused_total") == 1
+    assert re.search('"client refused" .*rule=workspace-bytes', server.log_text())
+    again = {"client_id": "back", "reconnection_token": gone.info["reconnection_token"]}
+    for _ in range(2):
+        refused = await hub.refused(again)
+        assert refused.texts == [] and refused.code == 1013 and "is full (--workspace-bytes)" in refused.reason, refused
+    for one in members:
+        await one.leave()
+
+    async def is_let_in(first):
+        with contextlib.suppress(ConnectionError):
+            return (await (await hub.raw_open(first)).joined()).workspace == ada.workspace
+    for first in ({"client_id": "new", **first}, again):
+        assert await until(lambda: is_let_in(first))
 
 
 @pytest.mark.req("A-177", "A-235", "D-27")

@@ -279,6 +279,36 @@ CASE(who_is_blocked_stays_out_by_name_and_by_address)
     kit_deinit(&k);
 }
 
+/* req: S-141 */
+CASE(a_full_workspace_lets_nobody_in)
+{
+    enum { CAP = 100000 };
+    const struct asked a = {"room", "bob", "", JOIN_BY_TOKEN, "ws-a", "c1", NULL, NULL, 0};
+    struct kit k;
+
+    kit_init(&k, 1);
+    struct workspace *w = kit_workspace(&k, "ws-a", "bob");
+    struct join *j = make_join(&k, &a);
+    struct account *workspace = w->account;
+    w->account = account_new(k.hub.process, ACCOUNT_WORKSPACE, CAP);
+    CHECK(admission_check_limits(&k.hub, j, w, NULL));
+    CHECK_INT(account_keep(w->account, CAP - 1000), ACCOUNT_OK);
+    CHECK(!admission_check_limits(&k.hub, j, w, NULL));
+    CHECK_TEXT(j->answer.text, "The workspace is full (--workspace-bytes), please retry: ws-a holds 99000 of 100000 bytes");
+    CHECK_TEXT(access_rule_name(j->answer.decision.rule), "workspace-bytes");
+    CHECK_INT(j->answer.close_code, 1013);
+    CHECK_INT(j->answer.outcome, JOIN_LIMITED);
+    j->ask.by = JOIN_BY_RECONNECTION;
+    CHECK(!admission_check_limits(&k.hub, j, w, NULL));
+    CHECK_INT(j->answer.outcome, JOIN_LATER);
+    account_drop(w->account, CAP - 1000);
+    CHECK(admission_check_limits(&k.hub, j, w, NULL));
+    account_unref(w->account);
+    w->account = workspace;
+    join_free(j);
+    kit_deinit(&k);
+}
+
 CASE(an_address_has_a_limit_but_not_a_proxy)
 {
     const struct asked a = {"limits", "bob", "", JOIN_BY_TOKEN, "ws-a", "c1", NULL, NULL, 0};
@@ -323,4 +353,4 @@ CASES(RUN(every_rule_and_its_text), RUN(a_client_id_has_at_most_255_bytes),
       RUN(a_request_over_http_leaves_no_workspace_behind), RUN(a_refused_one_does_not_put_off_the_unloading),
       RUN(a_revoked_token_is_refused),
       RUN(limits_name_who_has_reached_them), RUN(who_is_blocked_stays_out_by_name_and_by_address),
-      RUN(an_address_has_a_limit_but_not_a_proxy), RUN(a_long_refusal_is_cut_between_characters))
+      RUN(a_full_workspace_lets_nobody_in), RUN(an_address_has_a_limit_but_not_a_proxy), RUN(a_long_refusal_is_cut_between_characters))
