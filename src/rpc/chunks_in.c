@@ -133,7 +133,7 @@ static bool fits(const struct rpc_host *h, const struct remote *r, size_t n_byte
  * then. The router has forgotten the address before that. */
 static bool has_left(struct rpc_host *h, struct slice address)
 {
-    struct handle ignored;
+    struct route ignored;
 
     return !router_find(h->rl->router, host_loop(h), address, &ignored);
 }
