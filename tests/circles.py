@@ -35,14 +35,10 @@ CIRCLES = {
     "login: local -> local_reset": "as local_login",
     "login: local -> local_signup": "as local_login",
     "login: local -> local_task": "next to be mended: tasks tell the figures of local",
-    "login: login_calls -> login": "next to be mended: the rate of calls",
     "loop: loop -> offload": "a loop set owns its threads, and what they have done comes back as mail of a loop",
     "loop: loop -> timer": "a loop owns its timers, and they run as items of its turn",
     "manager: auth_provider -> manager": "next to be mended: it asks for the manager's host",
-    "queue: kept -> queue": "a queue and its stored tasks settle each other; both are the inside of struct queues",
     "queue: pop -> calls": "who pops is known by the call",
-    "queue: pop -> queue": "a pop that empties a queue lets it go",
-    "queue: queue -> calls": "the service that queue offers has calls as its methods",
     "registry: query -> service": "a walk starts in the list of a name, and steps on when a service leaves that list",
     "registry: query -> workspace": "a walk starts in a workspace's list, and leaves it when the workspace goes",
     "rpc: call -> host": "a host runs its calls, and each holds a reference to it while its handler runs",
@@ -68,7 +64,6 @@ SHARED = {
     "admin/room.h": (
         "blocking explain figures people table unloading",
         "the methods of the service, a file each, all of one type and listed in table.c"),
-    "api/api.h": ("limits", "what the HTTP room asks of this one, as hooks"),
     "api/room.h": (
         "assets call health listing metrics page",
         "the handlers of routes, a file or two each, all of one type and listed in api.c"),
@@ -87,9 +82,8 @@ SHARED = {
     "login/local_room.h": (
         "local local_login local_profile local_reset local_signup local_task",
         "the steps of local login, a file each, all of one type and listed in local.c"),
-    "login/login.h": ("page", "next to be mended"),
     "login/login_room.h": (
-        "login login_calls login_report login_table login_token page",
+        "login_calls login_report login_table login_token page",
         "the methods of the service, a file each, all of one type and listed in login_table.c"),
     "login/page.h": ("page_other", "next to be mended"),
     "manager/manager.h": ("cleanup offer", "next to be mended"),

@@ -1,27 +1,26 @@
-/* room: the inside of struct admin and the handlers of its table, for the files of this room only.
- * Whoever calls them has admin permission on ws-user-root: the service's own gate has asked. Hub
- * loop. */
+/* room: what only the administrator may do: the service `ws-user-root/admin-utils`. Who is here, who is put out, who is kept out,
+ * what the server is doing. The inside of struct admin and the handlers of its table: whoever calls them has admin permission on
+ * ws-user-root, for the service's own gate has asked. Hub loop. */
 #pragma once
-#include "admin/admin.h"
 #include "base/buf.h"
 #include "base/list.h"
 #include "rpc/rpc.h"
 
 struct hub;
+struct manager;
+struct manager_service;
 
 struct admin {
-    /* const after admin_open */
+    /* const after it is opened */
     struct manager *manager;
     struct hub *hub;
-    struct rpc_service service;
-    struct held_buf config; /* encoded: what service.config points to */
     /* hub loop only */
     struct list waits; /* struct wait.link: unload_workspace under way */
     size_t n_waits;
 };
 
-extern const struct rpc_method admin_methods[];
-extern const size_t admin_n_methods;
+/* table.c */
+extern const struct manager_service admin_service;
 
 typedef void admin_handler(struct rpc_call *call, void *arg);
 

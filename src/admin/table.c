@@ -1,5 +1,7 @@
 /* table: every function of `admin-utils`: a row here and a function in the file of its noun. */
+#include "admin/gate.h"
 #include "admin/room.h"
+#include "manager/manager.h"
 
 #define OPTIONAL(name, kind, value, help)                                                          \
     {                                                                                              \
@@ -13,7 +15,7 @@
     OPTIONAL("duration", RPC_INT, "3600", "seconds; 0 = 30 days, -1 = until it is lifted")
 #define REASON OPTIONAL("reason", RPC_TEXT, "\"\"", "told to who is refused")
 
-const struct rpc_method admin_methods[] = {
+static const struct rpc_method methods[] = {
     {"list_servers", "Lists the ids of the servers that are here.", {{NULL}}, admin_list_servers},
     {"kickout_client",
      "Closes the connection of a client.",
@@ -65,4 +67,14 @@ const struct rpc_method admin_methods[] = {
                "default: get_service, or join without a service")},
      admin_explain},
 };
-const size_t admin_n_methods = ARRAY_LEN(admin_methods);
+
+const struct manager_service admin_service = {
+    .id = "admin-utils",
+    .name = "Admin Utilities",
+    .type = "generic",
+    .place = MANAGER_ROOT,
+    .visibility = "protected",
+    .methods = methods,
+    .n_methods = ARRAY_LEN(methods),
+    .admit = admin_admit,
+};

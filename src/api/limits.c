@@ -1,4 +1,6 @@
-/* limits: the two hooks every request passes: its rate before it is handled, its line in the log after. (http.md 1.7) */
+/* limits: the rate before a request is handled, its line in the log after. */
+#include "api/limits.h"
+
 #include <stdio.h>
 
 #include "api/room.h"
@@ -57,9 +59,9 @@ static bool take(struct api *a, const struct buf *key, struct http_rate_tier tie
            http_rate_take(a->rate, buf_slice(key), tier, clock_mono_ms(), ret_retry_after_s);
 }
 
-bool api_allow(struct http_request *req, unsigned *ret_retry_after_s, void *arg)
+bool api_allow(void *made, struct http_request *req, unsigned *ret_retry_after_s)
 {
-    struct api *a = arg;
+    struct api *a = made;
     const struct config *c = loop_config(req->loop);
     struct http_rate_tier mine = {c->http_authenticated_rate_limit,
                                   c->http_authenticated_burst_limit};
@@ -102,9 +104,9 @@ static const char *refusal_of(const struct http_request *req)
     return "";
 }
 
-void api_on_done(struct http_request *req, void *arg)
+void api_on_done(void *made, struct http_request *req)
 {
-    (void)arg;
+    (void)made;
     if (refusal_of(req)[0])
         LOG_EVENT(EVENT_REQUEST_REFUSED, log_slice("path", req->path), log_int("status", req->status),
                   log_text("address", http_request_client(req)), log_slice("user", buf_slice(&req->refused_user.b)),

@@ -4,19 +4,20 @@
 
 #include "api/api.h"
 #include "base/buf.h"
+#include "http/feature.h"
+#include "loop/loop.h"
 
 struct http_rate;
 
-enum { API_MAX_ROUTES = 32, API_ADMIN_ROUTES = 4 }; /* of our own */
+enum { API_ROUTES_OF_A_MOUNT = 3 };
 
 struct api_mount;
 
 struct api {
-    struct api_options options; /* const after init */
-    struct http_route *routes;  /* owned */
+    struct feature_context options; /* const */
+    struct http_route *routes;  /* owned: those of the mounts */
     size_t n_routes;
     struct api_mount *mounts; /* owned, one per mount of the configuration */
-    struct http_route admin_routes[API_ADMIN_ROUTES];
     uint64_t started_ms;
     struct http_rate *rate; /* its own locking */
     atomic_int readiness;   /* any thread */
@@ -26,7 +27,7 @@ struct api {
 /* Of this process, in pages; 0 where they cannot be read. */
 void api_memory_pages(long *ret_virtual, long *ret_resident);
 
-/* assets.c: two routes for each mount, whose arg is the mount. */
+/* assets.c: routes for each mount, whose arg is the mount. */
 void api_add_mounts(struct api *a);
 void api_free_mounts(struct api *a);
 

@@ -60,6 +60,18 @@ void http_dispatch_too_large(struct http_request *req, const char *rule)
     http_respond_error(req, 413, HTTP_F1, buf_slice(&text));
 }
 
+/* What limits all requests, then what limits this route. */
+static bool is_allowed(struct http_request *req, unsigned *ret_retry_after_s)
+{
+    const struct http_site *site = req->site;
+    const struct http_route *route = req->route;
+
+    if (route && (route->flags & (HTTP_ROUTE_UNLIMITED | HTTP_ROUTE_UPGRADE)))
+        return true;
+    return (!site->allow || site->allow(req, ret_retry_after_s, site->arg)) &&
+           (!route || !route->allow || route->allow(req, ret_retry_after_s, route->arg));
+}
+
 struct http_verdict http_dispatch_judge(struct http_request *req, uint64_t body_bytes)
 {
     const struct http_site *site = req->site;
@@ -67,8 +79,6 @@ struct http_verdict http_dispatch_judge(struct http_request *req, uint64_t body_
     bool is_inside = strip_base_path(req, site->base_path);
     int found = is_inside && req->path.len ? http_routes_match(&site->routes, req, &allowed)
                                            : HTTP_ROUTE_NO_PATH;
-    bool is_exempt =
-        req->route && (req->route->flags & (HTTP_ROUTE_UNLIMITED | HTTP_ROUTE_UPGRADE));
     bool is_raw = req->route && (req->route->flags & HTTP_ROUTE_RAW);
 
     bool is_reserved = site->is_reserved || (req->route && (req->route->flags & HTTP_ROUTE_RESERVED));
@@ -76,7 +86,7 @@ struct http_verdict http_dispatch_judge(struct http_request *req, uint64_t body_
     int r = is_reserved ? HTTP_ADMIT_OK : http_admit_ask(req);
     if (r != HTTP_ADMIT_OK)
         return (struct http_verdict){r == HTTP_ADMIT_OVER ? HTTP_ANSWER_OVER_SHARE : HTTP_ANSWER_FULL, HTTP_RETRY_FULL_S};
-    if (!is_exempt && site->allow && !site->allow(req, &retry_after_s, site->arg))
+    if (!is_allowed(req, &retry_after_s))
         return (struct http_verdict){HTTP_ANSWER_LIMITED, retry_after_s};
     if (req->conn)
         req->conn->stream->is_known = site->is_reserved || req->is_verified;

@@ -19,6 +19,7 @@ enum http_route_flags {
     HTTP_ROUTE_SHAREABLE = 32,
     /* A GET may change things too: who follows a link from another site is not taken for who they are by a cookie. */
     HTTP_ROUTE_ACTS = 64,
+    HTTP_ROUTE_FALLBACK = 128,      /* of a feature: stands behind the rows of all others */
 };
 
 struct http_route {
@@ -30,6 +31,8 @@ struct http_route {
     void *arg;
     unsigned flags;
     size_t max_body_bytes;          /* 0 = the site's cap */
+    /* What limits this route beside what limits all of them; NULL = nothing. False: 429, *ret_retry_after_s is set. arg: as above. */
+    bool (*allow)(struct http_request *req, unsigned *ret_retry_after_s, void *arg);
 };
 
 struct http_routes {

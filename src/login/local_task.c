@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "config/config.h"
 #include "login/local_room.h"
+#include "login/login_limits.h"
 #include "login/login_room.h"
 #include "login/password.h"
 #include "manager/reply.h"

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "config/config.h"
+#include "login/login_limits.h"
 #include "login/login_room.h"
 #include "login/page.h"
 #include "manager/reply.h"

@@ -1,24 +1,32 @@
-/* login_room: the inside of struct login, for the files of this room only. */
+/* login_room: how people get a token: the service `public/hypha-login` and its pages. A program asks
+ * for a key (start) and waits for it (check); a person opens the page with that key, says who they
+ * are, and the page reports a token for it (report).
+ *
+ * The service lives on the hub loop; the pages are served by every loop and know nothing but what
+ * is const. While a client of the workspace `public` offers a `hypha-login` of its own, the
+ * built-in one is withdrawn. */
 #pragma once
 #include <stdatomic.h>
 #include <stdbool.h>
 
 #include "auth/token.h"
 #include "base/buf.h"
-#include "http/routes.h"
-#include "login/login.h"
+#include "http/request.h"
 #include "login/other.h"
 #include "login/rates.h"
 #include "login/session.h"
+#include "manager/manager.h"
 #include "manager/reply.h"
 #include "registry/registry.h"
 #include "rpc/rpc.h"
 
+struct api;
 struct http_rate;
+struct hub;
 struct local;
 struct oauth;
 
-enum { LOGIN_MAX_ROUTES = 16 };
+#define LOGIN_SERVICE "hypha-login"
 
 /* The service with accounts of this server and the one without speak differently in places
  * (workspaces-and-auth 9, 10); the handlers are the same. Const. */
@@ -31,14 +39,12 @@ struct login_manner {
 extern const struct login_manner login_manner_default, login_manner_local;
 
 struct login {
-    /* const after login_new */
+    /* const after it is made */
     struct hub *hub;
     struct api *api;
     const struct login_manner *manner;
     struct http_rate *rate; /* any thread: starts per address */
     struct oauth *oauth;    /* owned */
-    struct http_route routes[LOGIN_MAX_ROUTES];
-    size_t n_routes;
     /* any thread */
     atomic_bool is_yielding; /* a client offers the service: the pages are its business too */
     /* hub loop only */
@@ -47,8 +53,8 @@ struct login {
     bool is_draining;        /* no more starts */
     struct sessions sessions;
     struct rpc_method *methods; /* owned: of the service */
-    struct rpc_service service;
-    struct held_buf config; /* encoded: what service.config points to */
+    struct manager_service service;
+    struct manager_offered *offered; /* NULL while it steps aside, or is closed */
     struct other_login other; /* of a client */
 };
 
@@ -75,11 +81,12 @@ enum { LOGIN_LIFE_S = 3600 };
 MUST_CHECK bool login_mint(struct login *l, const struct token *presented, struct slice workspace,
                            int64_t *life_s, char **ret_token, struct refusal *r);
 
-/* Takes one of the rates of the address the caller has connected from; what came by HTTP has been counted on its way in. Hub loop. */
-MUST_CHECK bool login_rate_take_call(struct login *l, enum login_rate kind,
-                                     const struct rpc_call *call, unsigned *ret_retry_after_s);
-
-/* page.c */
-void login_pages_init(struct login *l); /* fills the routes */
+/* page.c: handlers of routes, arg is the login. Any loop. */
+void page_on_login(struct http_request *req, void *arg);   /* /login */
+void page_on_bare(struct http_request *req, void *arg);    /* the page without its slash */
+void page_on_page(struct http_request *req, void *arg);
+void page_on_profile(struct http_request *req, void *arg);
+void page_on_file(struct http_request *req, void *arg);
+void page_on_other(struct http_request *req, void *arg);   /* everything below that is no page of ours */
 /* The login page as the text of one document, what `index` answers. Any loop. */
 void login_page_text(const struct login *l, struct buf *out);

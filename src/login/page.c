@@ -11,7 +11,6 @@
 #include "http/request.h"
 #include "http/response.h"
 #include "login/login_room.h"
-#include "login/oauth.h"
 #include "peer/hub.h"
 #include "wire/json.h"
 
@@ -127,7 +126,7 @@ void page_respond(struct http_request *req, const char *name)
     respond(req, find_file(slice_of(name))->type, buf_slice(&text), "no-store");
 }
 
-static void on_file(struct http_request *req, void *arg)
+void page_on_file(struct http_request *req, void *arg)
 {
     const struct login_file *file = find_file(http_request_param(req, "file"));
 
@@ -150,13 +149,13 @@ static void redirect(struct http_request *req, unsigned status, bool with_query)
     http_respond_redirect(req, status, &to);
 }
 
-static void on_login(struct http_request *req, void *arg)
+void page_on_login(struct http_request *req, void *arg)
 {
     (void)arg;
     redirect(req, 307, false);
 }
 
-static void on_bare(struct http_request *req, void *arg)
+void page_on_bare(struct http_request *req, void *arg)
 {
     (void)arg;
     redirect(req, 307, true);
@@ -176,26 +175,20 @@ static bool yields(struct login *l, struct http_request *req)
     return true;
 }
 
-static void on_page(struct http_request *req, void *arg)
+void page_on_page(struct http_request *req, void *arg)
 {
     if (!yields(arg, req))
         page_respond(req, document_of(arg));
 }
 
 /* Everything that is no page of ours. */
-static void on_other(struct http_request *req, void *arg)
+void page_on_other(struct http_request *req, void *arg)
 {
     if (!yields(arg, req))
         http_respond_error(req, 404, HTTP_F3, SLICE_LIT("Function not found"));
 }
 
-static void on_local_profile(struct http_request *req, void *arg)
-{
-    if (!yields(arg, req))
-        page_respond(req, "profile.html");
-}
-
-static void on_profile(struct http_request *req, void *arg)
+void page_on_profile(struct http_request *req, void *arg)
 {
     struct login *l = arg;
     SCRATCH_BUF(headers, 0);
@@ -203,52 +196,14 @@ static void on_profile(struct http_request *req, void *arg)
 
     if (yields(l, req))
         return;
+    if (l->manner->is_local) {
+        page_respond(req, "profile.html");
+        return;
+    }
     buf_add_fmt(&url, "%s/public/apps/hypha-login", l->hub->info->public_base_url);
     http_header_add(&headers, "Location", buf_slice(&url));
     http_respond(req, 302, "text/plain; charset=utf-8", SLICE_LIT("Redirecting to login page"),
                  buf_slice(&headers));
-}
-
-static void add_route(struct login *l, const char *pattern,
-                      void (*on_request)(struct http_request *req, void *arg))
-{
-    ASSERT(l->n_routes < LOGIN_MAX_ROUTES);
-    l->routes[l->n_routes++] = (struct http_route){
-        .methods = HTTP_M_GET, .pattern = pattern, .on_request = on_request, .arg = l};
-}
-
-static void add_provider_routes(struct login *l)
-{
-    ASSERT(l->n_routes + 2 <= LOGIN_MAX_ROUTES);
-    l->routes[l->n_routes++] = (struct http_route){.methods = HTTP_M_GET,
-                                                   .pattern = "/oauth/authorize",
-                                                   .on_request = oauth_on_authorize,
-                                                   .arg = l->oauth};
-    l->routes[l->n_routes++] = (struct http_route){.methods = HTTP_M_POST,
-                                                   .pattern = "/oauth/token",
-                                                   .on_request = oauth_on_token,
-                                                   .arg = l->oauth,
-                                                   .max_body_bytes = OAUTH_BODY_MAX};
-}
-
-void login_pages_init(struct login *l)
-{
-    add_route(l, "/login", on_login);
-    add_route(l, "/public/apps/hypha-login", on_bare);
-    add_route(l, "/public/apps/hypha-login/", on_page);
-    add_route(l, "/public/apps/hypha-login/index", on_page);
-    add_route(l, "/public/apps/hypha-login/profile",
-              l->manner->is_local ? on_local_profile : on_profile);
-    add_route(l, "/public/apps/hypha-login/assets/{file}", on_file);
-    add_route(l, "/public/apps/hypha-login/{path:path}", on_other);
-    l->routes[l->n_routes - 1].methods |= HTTP_M_POST;
-    add_provider_routes(l);
-}
-
-const struct http_route *login_routes(struct login *l, size_t *ret_n)
-{
-    *ret_n = l->n_routes;
-    return l->routes;
 }
 
 void login_page_text(const struct login *l, struct buf *out)

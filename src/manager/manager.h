@@ -3,6 +3,10 @@
  * under which the server's own services are found. Everything runs on the hub loop, so no call
  * sees half of another. (wire-protocol 3.15, 3.16; workspaces-and-auth 5) */
 #pragma once
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/assert.h"
 
 struct hub;
 struct manager;
@@ -29,11 +33,21 @@ struct rpc_call;
 struct slice;
 void manager_cleanup_all(struct manager *m, struct rpc_call *call, struct slice timeout);
 
-/* Makes a service of the server callable and found like any client's. Borrows it until
- * manager_free() or the withdrawal. Its id is not yet taken there. Hub loop. */
-struct rpc_service;
-void manager_offer(struct manager *m, enum manager_place place, const struct rpc_service *service);
+/* A service of the server's own, beside `default`. Const, or as long as it is offered. */
+struct rpc_method;
+struct manager_service {
+    const char *id, *name, *description, *type; /* id: not yet taken there */
+    enum manager_place place;
+    const char *visibility; /* "public": every workspace reaches it; "protected": that of the place */
+    bool requires_context;  /* told to clients, who then pass their own */
+    const struct rpc_method *methods;
+    size_t n_methods;
+    /* Who of those may call: NULL = anyone. On refusal returns false with a text for PermissionError. */
+    bool (*admit)(const struct rpc_call *call, void *arg, char *error, size_t room);
+};
+struct manager_offered;
+/* Makes it callable and found like any client's; the handlers get arg. Withdrawn by the caller before manager_free(). Hub loop. */
+MUST_CHECK struct manager_offered *manager_offer(struct manager *m, const struct manager_service *service, void *arg);
 /* The opposite: it is listed no more and further calls do not find it; calls under way go on and
- * still end with the service's `arg`. Harmless when it is not offered. Hub loop. */
-void manager_withdraw(struct manager *m, enum manager_place place,
-                      const struct rpc_service *service);
+ * still end with its arg. Takes NULL; returns NULL. Hub loop. */
+struct manager_offered *manager_withdraw(struct manager_offered *o);

@@ -1,6 +1,7 @@
 /* offer: the server's own services stand in the registry as records like any other, made by the
  * same draft that reads what a client sends: a service of ours that a client could not register
  * would be found here at once. Hub loop. */
+#include "base/memory.h"
 #include "config/config.h"
 #include "manager/manager.h"
 #include "manager/room.h"
@@ -32,13 +33,19 @@ static void add_map(struct buf *b, const char *full_client, const struct rpc_ser
     mp_close(&map);
 }
 
-static struct service *find(const struct manager *m, enum manager_place place,
-                            const struct rpc_service *service)
+struct manager_offered {
+    struct manager *manager;
+    enum manager_place place;
+    struct held_buf config; /* encoded: what service.config points to */
+    struct rpc_service service;
+};
+
+static struct service *find(const struct manager_offered *o)
 {
     SCRATCH_BUF(id, 0);
 
-    buf_add_fmt(&id, "%s:%s", m->places[place].client->full_id, service->id);
-    return service_find(&m->hub->registry, buf_slice(&id));
+    buf_add_fmt(&id, "%s:%s", o->manager->places[o->place].client->full_id, o->service.id);
+    return service_find(&o->manager->hub->registry, buf_slice(&id));
 }
 
 void offer_register(struct manager *m, enum manager_place place, const struct rpc_service *service)
@@ -64,26 +71,58 @@ void offer_register(struct manager *m, enum manager_place place, const struct rp
     service_draft_deinit(&draft);
 }
 
-void manager_offer(struct manager *m, enum manager_place place, const struct rpc_service *service)
+static void build_service(struct manager_offered *o, const struct manager_service *s, void *arg)
 {
-    LOOP_ASSERT(m->hub->loop);
-    rpc_host_add(m->places[place].host, service);
-    offer_register(m, place, service);
-    const struct service *s = find(m, place, service);
-    event_service(m->hub, slice_of(s->client->workspace->id), "service_added",
-                  slice_make(s->info, s->info_len));
+    struct mp_open config;
+
+    held_buf_init(&o->config, 0, o->manager->hub->loop->own);
+    mp_open_map(&config, &o->config.b);
+    mp_key_text(&config, "visibility", s->visibility);
+    mp_key(&config, "require_context");
+    mp_add_bool(&o->config.b, s->requires_context);
+    mp_close(&config);
+    held_buf_keep(&o->config);
+    o->service = (struct rpc_service){.id = s->id,
+                                      .name = s->name,
+                                      .description = s->description,
+                                      .type = s->type,
+                                      .config = buf_slice(&o->config.b),
+                                      .methods = s->methods,
+                                      .n_methods = s->n_methods,
+                                      .arg = arg,
+                                      .admit = s->admit};
 }
 
-void manager_withdraw(struct manager *m, enum manager_place place,
-                      const struct rpc_service *service)
+struct manager_offered *manager_offer(struct manager *m, const struct manager_service *service, void *arg)
 {
     LOOP_ASSERT(m->hub->loop);
-    struct service *s = find(m, place, service);
+    struct manager_offered *o = MEM_NEW(struct manager_offered);
 
-    rpc_host_remove(m->places[place].host, service);
-    if (!s)
-        return;
-    event_service(m->hub, slice_of(s->client->workspace->id), "service_removed",
+    o->manager = m;
+    o->place = service->place;
+    build_service(o, service, arg);
+    rpc_host_add(m->places[o->place].host, &o->service);
+    offer_register(m, o->place, &o->service);
+    const struct service *s = find(o);
+    event_service(m->hub, slice_of(s->client->workspace->id), "service_added",
                   slice_make(s->info, s->info_len));
-    service_remove(&m->hub->registry, s);
+    return o;
+}
+
+struct manager_offered *manager_withdraw(struct manager_offered *o)
+{
+    if (!o)
+        return NULL;
+    struct hub *h = o->manager->hub;
+    LOOP_ASSERT(h->loop);
+    struct service *s = find(o);
+
+    rpc_host_remove(o->manager->places[o->place].host, &o->service);
+    if (s) {
+        event_service(h, slice_of(s->client->workspace->id), "service_removed", slice_make(s->info, s->info_len));
+        service_remove(&h->registry, s);
+    }
+    held_buf_deinit(&o->config);
+    mem_free(o);
+    return NULL;
 }

@@ -40,7 +40,7 @@ static const struct operation {
     enum permission level;
 } operations[] = {
 #define ACCESS_OPERATION(id, name, kind, level) {name, KIND_##kind, level},
-#include "peer/access_operations.def"
+#include "rooms_access_operations.def"
 #undef ACCESS_OPERATION
 };
 

@@ -14,7 +14,7 @@ struct workspace;
 
 enum access_operation {
 #define ACCESS_OPERATION(id, name, kind, level) OPERATION_##id,
-#include "peer/access_operations.def"
+#include "rooms_access_operations.def"
 #undef ACCESS_OPERATION
     OPERATION_COUNT
 };

@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "loop/work.h"
 #include "manager/access.h"
+#include "manager/manager.h"
 #include "manager/showable.h"
 #include "peer/hub.h"
 #include "queue/queue_room.h"
@@ -337,7 +338,7 @@ static void do_peek(struct rpc_call *call, void *arg)
         "queue_name", RPC_TEXT, false, "name of the queue", NULL                                   \
     }
 
-const struct rpc_method queue_methods[] = {
+static const struct rpc_method methods[] = {
     {"push",
      "Appends a task to a queue of your workspace.",
      {NAME, {"task", RPC_ANY, false, "a map", NULL}},
@@ -352,4 +353,15 @@ const struct rpc_method queue_methods[] = {
      {NAME, {"n", RPC_INT, true, "how many: 1 to 100", "1"}},
      do_peek},
 };
-const size_t queue_n_methods = ARRAY_LEN(queue_methods);
+
+const struct manager_service queue_service = {
+    .id = "queue",
+    .name = "Task Queue Service",
+    .description = "First-in-first-out queues of tasks, for each workspace its own.",
+    .type = "generic",
+    .place = MANAGER_PUBLIC,
+    .visibility = "public",
+    .requires_context = true,
+    .methods = methods,
+    .n_methods = ARRAY_LEN(methods),
+};

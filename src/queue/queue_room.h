@@ -1,29 +1,36 @@
-/* queue_room: the inside of struct queues, for the files of this room only. Hub loop. */
+/* queue_room: the service `public/queue`: first-in-first-out queues of tasks, named by their users, one
+ * set for each workspace. A queue is there while something is in it or somebody waits at it.
+ *
+ * What is promised (docs/OPERATIONS.md says it to operators): a push that was answered is in the
+ * store; a task is removed from the store before its pop is answered and is given to one caller at
+ * most; a caller that leaves before it was answered leaves the task where it was. Tasks of a
+ * temporary workspace live in memory and end with it. Hub loop. */
 #pragma once
 #include "base/buf.h"
 #include "loop/work.h"
 #include "manager/reply.h"
-#include "queue/queue.h"
 #include "queue/shelf.h"
 #include "registry/registry.h"
 #include "rpc/rpc.h"
 #include "store/store.h"
 
 struct hub;
+struct manager;
+struct manager_offered;
+struct manager_service;
 
 struct queues {
     struct hub *hub;
     struct manager *manager; /* NULL once closed */
     struct map shelves;      /* workspace id -> struct shelf, owned */
-    struct rpc_service service;
-    struct held_buf config; /* encoded: what service.config points to */
+    struct manager_offered *offered; /* NULL until what was kept has been read */
     struct registry_watch watch;
     struct list works; /* struct work: peeks under way */
     struct list leaving; /* struct queue: of workspaces that have gone; found by nothing */
     struct work wiping;  /* of them */
     uint64_t next_number;
     unsigned n_asked; /* of the store: what it has yet to answer */
-    bool is_offered, is_draining, is_closed;
+    bool is_draining, is_closed;
 };
 
 /* queue.c */
@@ -31,6 +38,7 @@ struct shelf *queues_shelf(struct queues *qs, const struct workspace *w); /* mad
 void queues_drop_if_empty(struct queues *qs, struct shelf *s);
 void queues_settle(struct queues *qs,
                    struct queue *q);     /* frees it when it is idle, and an empty shelf with it */
+void queues_free_if_done(struct queues *qs); /* closed, and the store has answered everything */
 void queues_answered(struct queues *qs); /* by the store; may free qs when it is closed */
 
 /* kept.c: tasks and the store. */
@@ -55,5 +63,4 @@ void queue_close_down(struct queue *q, const char *why);
 
 /* calls.c: the handlers; arg is the queues. */
 struct slice queue_caller(const struct rpc_call *call); /* whose share it takes: the id of the person */
-extern const struct rpc_method queue_methods[];
-extern const size_t queue_n_methods;
+extern const struct manager_service queue_service;

@@ -5,13 +5,13 @@
  * answered, those of the newcomer's own address first. So no number of silent, slow or unread connections keeps a probe out. */
 #include "server/admin_port.h"
 
-#include "api/api.h"
 #include "base/buf.h"
 #include "base/memory.h"
 #include "config/config.h"
 #include "http/conn.h"
 #include "net/listener.h"
 #include "net/shares.h"
+#include "server/features.h"
 #include "server/wiring.h"
 
 enum {
@@ -67,8 +67,8 @@ void admin_port_wire(struct server *s)
 
     if (!a)
         return;
-    a->site = (struct http_site){.base_path = "", .account = s->own, .on_done = api_on_done, .arg = s->api};
-    a->site.routes.routes = api_admin_routes(s->api, &a->site.routes.n_routes);
+    a->site = (struct http_site){.base_path = "", .account = s->own, .on_done = features_on_done, .arg = &s->features};
+    a->site.routes = features_routes(&s->features, true);
     server_set_site(&a->site, s->config);
     a->site.trusted = NULL;
     a->site.is_reserved = true;
@@ -94,6 +94,7 @@ void admin_port_free(struct server *s)
     admin_port_stop_listening(s);
     shares_free(a->shares);
     mem_free(a->loops);
+    mem_free((void *)(uintptr_t)a->site.routes.routes);
     mem_free(a->url);
     s->admin_port = mem_free(a);
 }

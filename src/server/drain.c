@@ -37,7 +37,7 @@ static void run_order(struct loop *l, struct mail *mail)
     case ORDER_REFUSE:
         peer_loop_refuse(&s->peer_loops[l->index]);
         if (l == s->hub.loop)
-            features_drain(s);
+            features_drain(&s->features);
         break;
     case ORDER_CLOSE:
         (void)peer_loop_drain(&s->peer_loops[l->index], o->n, HYPHA_CLOSE_GOING_AWAY, SLICE_LIT("Server is shutting down"));

@@ -1,29 +1,164 @@
-/* features: opened in the order of their rooms, closed in the reverse one. */
+/* features: a walk for each step of their life. Lower rooms first, and in the reverse order at the end. */
 #include "server/features.h"
 
-#include "admin/admin.h"
-#include "login/login.h"
-#include "queue/queue.h"
+#include <string.h>
+
+#include "base/memory.h"
+#include "manager/manager.h"
 #include "server/wiring.h"
 
-void features_open(struct server *s)
+static const struct feature *const all[] = {
+#define FEATURE(room) &room##_feature,
+#include "rooms_features.def"
+#undef FEATURE
+};
+
+void features_make(struct server *s)
 {
-    s->admin = admin_open(s->manager);
-    login_open(s->login, s->manager);
-    s->queues = queue_open(s->manager);
+    struct feature_set *set = &s->features;
+
+    s->feature_context = (struct feature_context){.loops = &s->loops,
+                                                  .rpc_loops = s->rpc_loops,
+                                                  .peer_loops = s->peer_loops,
+                                                  .hub = &s->hub,
+                                                  .config = s->config,
+                                                  .accept_metrics = &s->metrics,
+                                                  .features = set};
+    set->entries = mem_new(sizeof(all) / sizeof(all[0]) * sizeof(*set->entries));
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        struct feature_entry *e = &set->entries[set->n_entries++];
+        *e = (struct feature_entry){.feature = all[i]};
+        if (all[i]->make)
+            e->made = all[i]->make(&s->feature_context);
+    }
 }
 
-void features_drain(struct server *s)
+void features_free(struct server *s)
 {
-    queue_drain(s->queues);
-    login_drain(s->login);
+    struct feature_set *set = &s->features;
+
+    for (; set->n_entries; set->n_entries--) {
+        struct feature_entry *e = &set->entries[set->n_entries - 1];
+        if (e->feature->free)
+            e->feature->free(e->made);
+    }
+    mem_free(set->entries);
+    set->entries = NULL;
 }
 
-void features_close(struct server *s)
+/* ---- routes ---- */
+
+/* Which of the rows go into the table in this round. */
+enum rows { ROWS_FIRST, ROWS_FALLBACK, ROWS_ADMIN };
+
+struct table {
+    struct http_route *rows; /* NULL: they are counted */
+    size_t n_rows;
+};
+
+static void add_rows(struct table *t, const struct feature_entry *e, const struct http_route *rows, size_t n_rows, enum rows which)
 {
-    queue_close(s->queues);
-    s->queues = NULL;
-    login_close(s->login);
-    admin_close(s->admin);
-    s->admin = NULL;
+    for (size_t i = 0; i < n_rows; i++) {
+        bool is_fallback = rows[i].flags & HTTP_ROUTE_FALLBACK;
+        if (which != ROWS_ADMIN && is_fallback != (which == ROWS_FALLBACK))
+            continue;
+        if (t->rows) {
+            t->rows[t->n_rows] = rows[i];
+            if (!rows[i].arg)
+                t->rows[t->n_rows].arg = e->made;
+        }
+        t->n_rows++;
+    }
+}
+
+static void add_all(struct table *t, const struct feature_set *set, enum rows which)
+{
+    for (size_t i = 0; i < set->n_entries; i++) {
+        const struct feature_entry *e = &set->entries[i];
+        const struct feature *f = e->feature;
+        size_t n_more = 0;
+        const struct http_route *more = f->more_routes && which != ROWS_ADMIN ? f->more_routes(e->made, &n_more) : NULL;
+
+        add_rows(t, e, more, n_more, which);
+        if (which == ROWS_ADMIN)
+            add_rows(t, e, f->admin_routes, f->n_admin_routes, which);
+        else
+            add_rows(t, e, f->routes, f->n_routes, which);
+    }
+}
+
+struct http_routes features_routes(const struct feature_set *set, bool is_admin)
+{
+    struct table t = {NULL, 0};
+
+    for (int round = 0; round < 2; round++) {
+        t.n_rows = 0;
+        add_all(&t, set, is_admin ? ROWS_ADMIN : ROWS_FIRST);
+        if (!is_admin)
+            add_all(&t, set, ROWS_FALLBACK);
+        if (!t.rows)
+            t.rows = mem_new(t.n_rows * sizeof(*t.rows));
+    }
+    return (struct http_routes){t.rows, t.n_rows};
+}
+
+/* ---- hooks of a site ---- */
+
+bool features_allow(struct http_request *req, unsigned *ret_retry_after_s, void *arg)
+{
+    const struct feature_set *set = arg;
+
+    for (size_t i = 0; i < set->n_entries; i++) {
+        const struct feature *f = set->entries[i].feature;
+        if (f->allow && !f->allow(set->entries[i].made, req, ret_retry_after_s))
+            return false;
+    }
+    return true;
+}
+
+void features_on_done(struct http_request *req, void *arg)
+{
+    const struct feature_set *set = arg;
+
+    for (size_t i = 0; i < set->n_entries; i++) {
+        const struct feature *f = set->entries[i].feature;
+        if (f->on_done)
+            f->on_done(set->entries[i].made, req);
+    }
+}
+
+/* ---- on the hub loop ---- */
+
+void features_open(struct feature_set *set, struct manager *m)
+{
+    for (size_t i = 0; i < set->n_entries; i++) {
+        struct feature_entry *e = &set->entries[i];
+        e->opened = e->feature->open ? e->feature->open(e->made, m) : e->made;
+        e->is_open = true;
+        if (e->feature->service)
+            e->offered = manager_offer(m, e->feature->service, e->opened);
+    }
+}
+
+void features_drain(struct feature_set *set)
+{
+    for (size_t i = set->n_entries; i-- > 0;) {
+        const struct feature_entry *e = &set->entries[i];
+        if (e->is_open && e->feature->drain)
+            e->feature->drain(e->opened);
+    }
+}
+
+void features_close(struct feature_set *set)
+{
+    for (size_t i = set->n_entries; i-- > 0;) {
+        struct feature_entry *e = &set->entries[i];
+        if (!e->is_open)
+            continue;
+        e->is_open = false;
+        e->offered = manager_withdraw(e->offered);
+        if (e->feature->close)
+            e->feature->close(e->opened);
+        e->opened = NULL;
+    }
 }

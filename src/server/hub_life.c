@@ -164,7 +164,7 @@ static void on_subscriptions(bool ok, void *arg)
     trim_start(&s->trim, s);
     limits_log_start(&s->limits_log, s);
     s->manager = manager_new(&s->hub, s->rpc_loops[s->hub.loop->index]);
-    features_open(s);
+    features_open(&s->features, s->manager);
     store_get(s->hub.store, "hyphad", SLICE_LIT("opened"), on_features_loaded, s);
 }
 
@@ -262,7 +262,7 @@ static void run_close(struct loop *l, struct mail *mail)
 
     (void)l;
     s->hub.is_closing = true;
-    features_close(s);
+    features_close(&s->features);
     manager_free(s->manager);
     s->manager = NULL;
     s->hub.verifier = verifier_close(s->hub.verifier);

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/api.h"
 #include "base/account.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -14,14 +13,13 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "config/config.h"
-#include "login/login.h"
 #include "loop/offload.h"
 #include "net/listener.h"
 #include "net/shares.h"
 #include "peer/life.h"
-#include "peer/routes.h"
 #include "router/router.h"
 #include "server/admin_port.h"
+#include "server/features.h"
 #include "server/hub_life.h"
 
 enum { CALL_TIMEOUT_MS = 30000 };
@@ -184,36 +182,18 @@ static bool check_secret(const struct server *s)
     return ok;
 }
 
-static bool allow(struct http_request *req, unsigned *ret_retry_after_s, void *arg)
-{
-    struct server *s = arg;
-
-    return api_allow(req, ret_retry_after_s, s->api) && login_allow(s->login, req, ret_retry_after_s);
-}
-
-static void on_done(struct http_request *req, void *arg)
-{
-    api_on_done(req, ((struct server *)arg)->api);
-}
-
 static void fill_site(struct server *s)
 {
     const struct config *c = s->config;
-    size_t n_api, n_login;
-    const struct http_route *api = api_routes(s->api, &n_api), *login = login_routes(s->login, &n_login);
-    struct http_route *routes = mem_new((PEER_N_ROUTES + n_login + n_api) * sizeof(*routes));
 
-    peer_routes(s->peer_loops, routes);
-    memcpy(routes + PEER_N_ROUTES, login, n_login * sizeof(*routes));
-    memcpy(routes + PEER_N_ROUTES + n_login, api, n_api * sizeof(*routes));
     s->site = (struct http_site){
-        .routes = {routes, PEER_N_ROUTES + n_login + n_api},
+        .routes = features_routes(&s->features, false),
         .base_path = c->base_path,
         .account = s->http,
         .payers = s->http_payers,
-        .allow = allow,
-        .on_done = on_done,
-        .arg = s,
+        .allow = features_allow,
+        .on_done = features_on_done,
+        .arg = &s->features,
     };
     server_set_site(&s->site, c);
 }
@@ -287,8 +267,8 @@ bool server_wire(struct server *s)
     s->peer_loops = mem_new(n * sizeof(*s->peer_loops));
     s->http_loops = mem_new(n * sizeof(*s->http_loops));
     s->sites = mem_new(n * sizeof(*s->sites));
-    s->api = api_new(&(struct api_options){.loops = &s->loops, .rpc_loops = s->rpc_loops, .hub = &s->hub, .config = s->config, .accept_metrics = &s->metrics});
-    s->login = login_new(&s->hub, s->api, s->config->enable_local_auth);
+    features_make(s);
+    s->api = feature_made(&s->features, &api_feature);
     fill_site(s);
     for (unsigned i = 0; i < n; i++)
         wire_loop(s, i);
@@ -322,8 +302,7 @@ static void unwire_loops(struct server *s)
         peer_loop_deinit(&s->peer_loops[i]);
         rpc_loop_free(s->rpc_loops[i]);
     }
-    api_free(s->api);
-    login_free(s->login);
+    features_free(s);
     router_free(s->router);
     http_payers_free(s->http_payers);
     account_unref(s->http);

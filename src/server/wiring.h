@@ -6,6 +6,7 @@
 
 #include "auth/token.h"
 #include "http/conn.h"
+#include "http/feature_set.h"
 #include "http/payers.h"
 #include "loop/loop.h"
 #include "peer/hub.h"
@@ -15,15 +16,12 @@
 #include "server/trim.h"
 #include "store/data_dir.h"
 
-struct admin;
 struct admin_port;
 struct api;
 struct config;
 struct listener;
 struct listener_options;
-struct login;
 struct manager;
-struct queues;
 struct rpc_watch;
 struct shares;
 
@@ -54,13 +52,12 @@ struct server {
     struct http_loop *http_loops;           /* one per loop */
     struct http_site site;                  /* what the sites of the loops begin as; owns the routes */
     struct http_site *sites;                /* one per loop, its own: a reload changes it there */
-    struct api *api;
-    struct login *login;
+    struct feature_set features;
+    struct feature_context feature_context;
+    struct api *api;                        /* of them: it tells probes how far the server is */
     struct trim trim;                       /* hub loop */
     struct limits_log limits_log;           /* hub loop */
     struct manager *manager;                /* hub loop */
-    struct queues *queues;                  /* hub loop */
-    struct admin *admin;                    /* hub loop */
     int wake_fd;                            /* any thread: eventfd that wakes the accept thread */
     atomic_int phase;                       /* any thread: enum server_phase */
     const struct config *first_config;      /* outlives the server: its texts stand in keys, info and settings */

@@ -263,6 +263,12 @@ static bool never(struct http_request *req, unsigned *ret_retry_after_s, void *a
     return false;
 }
 
+static void answer_free(struct http_request *req, void *arg)
+{
+    (void)arg;
+    http_respond(req, 200, "text/plain", SLICE_LIT("free"), (struct slice){NULL, 0});
+}
+
 CASE(a_refused_rate_gets_429)
 {
     static struct fixture f = {.site.allow = never};
@@ -270,6 +276,21 @@ CASE(a_refused_rate_gets_429)
     check_answer(&f, GET("/999", "origin: o\r\n"), "retry-after: 3\r\n", "access-control");
     check_answer(&f, GET("/999", ""),
                  "\r\n\r\n{\"detail\":\"Rate limit exceeded. Please slow down.\"}", NULL);
+    fixture_stop(&f);
+}
+
+CASE(a_route_has_a_limit_of_its_own)
+{
+    static const struct http_route limited[] = {
+        {HTTP_M_GET, "/free", answer_free},
+        {HTTP_M_GET, "/limited", answer_free, .allow = never},
+        {HTTP_M_GET, "/probed", answer_free, .flags = HTTP_ROUTE_UNLIMITED, .allow = never},
+    };
+    static struct fixture f;
+    fixture_start(&f, limited, ARRAY_LEN(limited));
+    check_answer(&f, GET("/free", ""), "200 OK", "retry-after");
+    check_answer(&f, GET("/limited", ""), "retry-after: 3\r\n", "200 OK");
+    check_answer(&f, GET("/probed", ""), "200 OK", "retry-after");
     fixture_stop(&f);
 }
 
@@ -364,4 +385,4 @@ CASES(RUN(every_request_is_told_of_once), RUN(bodies_are_paid_for), RUN(compress
       RUN(bodies_are_inflated_under_the_cap), RUN(the_client_may_go_while_a_worker_inflates),
       RUN(errors_redirects_and_empty_answers), RUN(a_broken_stream_is_cut),
       RUN(cors_echoes_allowed_origins), RUN(preflights_are_answered_before_routing),
-      RUN(a_refused_rate_gets_429))
+      RUN(a_refused_rate_gets_429), RUN(a_route_has_a_limit_of_its_own))
