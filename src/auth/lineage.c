@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/random.h"
 #include "wire/digest.h"
 #include "wire/mp.h"
 
@@ -24,14 +25,39 @@ static uint8_t *lineage_make_root(struct lineage *l)
     return l->root;
 }
 
+const uint8_t *lineage_session(const struct lineage *l)
+{
+    return l->has_session ? l->digests[l->n] : NULL;
+}
+
+/* Room for the session, which is filled in. */
+static uint8_t *lineage_make_session(struct lineage *l)
+{
+    if (!l->has_session)
+        l->digests = mem_resize(l->digests, (l->n + 1) * sizeof(*l->digests));
+    l->has_session = true;
+    return l->digests[l->n];
+}
+
+/* One that comes from an earlier release is what its followers have in common. */
+void lineage_begin_session(struct lineage *l)
+{
+    if (l->has_session)
+        return;
+    uint8_t *session = lineage_make_session(l);
+    if (l->is_continuation && l->n)
+        memcpy(session, l->digests[l->n - 1], LINEAGE_DIGEST_BYTES);
+    else
+        random_bytes(session, LINEAGE_DIGEST_BYTES);
+}
+
 void lineage_copy(const struct lineage *l, struct lineage *ret)
 {
     *ret = *l;
     ret->digests = NULL;
-    if (l->n) {
-        ret->digests = mem_new(l->n * sizeof(*l->digests));
-        memcpy(ret->digests, l->digests, l->n * sizeof(*l->digests));
-    }
+    size_t n_bytes = (l->n + l->has_session) * sizeof(*l->digests);
+    if (n_bytes)
+        ret->digests = (void *)mem_copy(l->digests, n_bytes);
     ret->client_id = l->client_id ? mem_copy(l->client_id, strlen(l->client_id)) : NULL;
     ret->root = NULL;
     if (l->root)
@@ -45,7 +71,7 @@ size_t lineage_taken(const struct lineage *l)
 
 bool lineage_has(const struct lineage *l, const uint8_t *digest)
 {
-    for (unsigned i = 0; i < l->n; i++) {
+    for (unsigned i = 0; i < l->n + l->has_session; i++) {
         if (memcmp(l->digests[i], digest, LINEAGE_DIGEST_BYTES) == 0)
             return true;
     }
@@ -54,10 +80,10 @@ bool lineage_has(const struct lineage *l, const uint8_t *digest)
 
 void lineage_add(struct lineage *l, const uint8_t *digest)
 {
-    void *grown = mem_resize(l->digests, (l->n + 1) * sizeof(*l->digests));
-
     ASSERT(l->n <= LINEAGE_MAX);       /* LINEAGE_MAX tokens, and a reconnection token of the last one */
-    l->digests = grown;
+    l->digests = mem_resize(l->digests, (l->n + 1 + l->has_session) * sizeof(*l->digests));
+    if (l->has_session)
+        memcpy(l->digests[l->n + 1], l->digests[l->n], LINEAGE_DIGEST_BYTES);
     memcpy(l->digests[l->n++], digest, LINEAGE_DIGEST_BYTES);
 }
 
@@ -94,6 +120,10 @@ static void add_digest(struct buf *b, const uint8_t *digest)
 
 static void add_terms(struct mp_open *map, const struct lineage *l)
 {
+    if (l->has_session) {
+        mp_key(map, "session");
+        add_digest(map->buf, lineage_session(l));
+    }
     if (l->root) {
         mp_key(map, "root");
         add_digest(map->buf, l->root);
@@ -110,14 +140,17 @@ static void add_terms(struct mp_open *map, const struct lineage *l)
 
 void lineage_add_claim(struct buf *b, const struct lineage *l, bool as_continuation)
 {
-    unsigned n = l->n - (as_continuation && l->is_continuation && l->n);
+    bool by_session = !as_continuation && l->is_continuation && l->has_session;
+    unsigned n = l->n - ((as_continuation || by_session) && l->is_continuation && l->n);
     struct mp_open map;
 
     mp_open_map(&map, b);
     mp_key(&map, "of");
-    mp_add_array(b, n);
+    mp_add_array(b, n + by_session);
     for (unsigned i = 0; i < n; i++)
         add_digest(b, l->digests[i]);
+    if (by_session)
+        add_digest(b, lineage_session(l));
     if (as_continuation) {      /* the terms of a token that is minted follow from its own claims */
         mp_key(&map, "continues");
         mp_add_bool(b, true);
@@ -186,6 +219,8 @@ static bool read_terms(struct slice map, struct lineage *l)
 
     (void)mp_find_bool(map, "continues", &l->is_continuation);
     if (mp_find(map, "until", &value) && (!mp_get_int(value, &l->until) || l->until < 0))
+        return false;
+    if (mp_find(map, "session", &value) && (!mp_get_str(value, &text) || !read_digest(text, lineage_make_session(l))))
         return false;
     if (mp_find(map, "root", &value) && (!mp_get_str(value, &text) || !read_digest(text, lineage_make_root(l))))
         return false;

@@ -16,10 +16,11 @@ enum {
 };
 
 struct lineage {
-    uint8_t (*digests)[LINEAGE_DIGEST_BYTES];   /* owned */
+    uint8_t (*digests)[LINEAGE_DIGEST_BYTES];   /* owned; behind the last one the session, where there is one */
     unsigned n;                     /* 0: by no token, by the root token, or not known */
     bool is_known;                  /* else nobody knows by which tokens: nothing may be minted */
     bool is_continuation;           /* the last one is a reconnection token: it continues the login of those before */
+    bool has_session;               /* else no reconnection token was made yet, or by a release that knew no sessions */
     int64_t until;                  /* Unix seconds: when the last of a line of children ends; 0 = bounded by nothing. A reconnection brings it along */
     char *client_id;                /* owned: the one client a child was bound to; or NULL */
     uint8_t *root;                  /* owned: the digest of the root token, where that is what it came by; a reconnection ends with it */
@@ -28,7 +29,11 @@ struct lineage {
 void lineage_deinit(struct lineage *l);
 void lineage_copy(const struct lineage *l, struct lineage *ret);
 size_t lineage_taken(const struct lineage *l);      /* of the heap */
-bool lineage_has(const struct lineage *l, const uint8_t *digest);
+/* What the reconnection tokens of one login have in common, by which they are revoked, LINEAGE_DIGEST_BYTES; borrowed. NULL: none. */
+const uint8_t *lineage_session(const struct lineage *l);
+bool lineage_has(const struct lineage *l, const uint8_t *digest);      /* the session counts */
+/* Who has come in by it has a session from now on: that of the reconnection token it came by, if that has one. */
+void lineage_begin_session(struct lineage *l);
 /* By the root token. */
 void lineage_set_root(struct lineage *l, struct slice root_token);
 bool lineage_is_by_root(const struct lineage *l, struct slice root_token);
@@ -36,7 +41,7 @@ bool lineage_is_by_root(const struct lineage *l, struct slice root_token);
 void lineage_add(struct lineage *l, const uint8_t *digest);
 
 /* As the value of a claim: what a token minted now says of where it comes from. as_continuation: for a reconnection token, which
- * has the login itself before it and no reconnection token. */
+ * has the login itself before it and no reconnection token; a child that is made by one has its session instead. */
 void lineage_add_claim(struct buf *b, const struct lineage *l, bool as_continuation);
 /* From such a value. False: it is none. */
 MUST_CHECK bool lineage_read_claim(struct slice value, struct lineage *ret);

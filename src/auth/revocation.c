@@ -385,7 +385,7 @@ bool revocation_has(const struct revocations *r, const uint8_t *digest)
 
 bool revocation_covers(const struct revocations *r, const struct user *u)
 {
-    for (unsigned i = 0; i < u->lineage.n; i++) {
+    for (unsigned i = 0; i < u->lineage.n + u->lineage.has_session; i++) {
         if (revocation_has(r, u->lineage.digests[i]))
             return true;
     }

@@ -194,6 +194,16 @@ int token_from_user(struct slice map, struct slice text, struct token *ret, char
     return r;
 }
 
+bool token_revoked_by(const struct token *t, uint8_t ret_digest[32])
+{
+    const struct lineage *l = &t->user->lineage;
+    bool by_session = l->is_continuation && l->has_session;
+
+    memset(ret_digest, 0, 32);
+    memcpy(ret_digest, by_session ? lineage_session(l) : t->digest, by_session ? LINEAGE_DIGEST_BYTES : 32);
+    return by_session;
+}
+
 void token_deinit(struct token *t)
 {
     t->user = user_unref(t->user);

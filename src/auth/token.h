@@ -42,6 +42,9 @@ struct token {
     uint8_t digest[32];         /* identity for revocation: SHA-256 of the signing input (3.7) */
 };
 
+/* By what it is revoked: its digest; of a reconnection token its session, which those that were renewed with it have too. True: that. */
+bool token_revoked_by(const struct token *t, uint8_t ret_digest[32]);
+
 /* On any other outcome ret_error holds the text of 3.3 ("The token has expired. Please fetch a new one", ...), without prefix. */
 MUST_CHECK int token_parse(const struct token_keys *keys, struct slice text, struct token *ret, char ret_error[TOKEN_ERROR_MAX]);
 /* The same for a token that may have expired, which opens nothing any more and can still be revoked: has_expired says so. */

@@ -242,16 +242,28 @@ static void log_revoked(const struct user *by, const struct token *token)
 }
 
 /* All that the token and its line have opened ends now, except what the caller speaks by. Returns how many connections. */
-static size_t close_line(struct hub *h, const struct token *token, struct slice caller)
+static size_t close_line(struct hub *h, const struct token *token, const uint8_t *digest, struct slice caller)
 {
     size_t n = close_opened(h, &(struct closing){.kind = CLOSING_TOKEN,
-                                                 .digest = token->digest,
+                                                 .digest = digest,
                                                  .user = slice_of(user_effective_id(token->user)),
                                                  .reason = SLICE_LIT(TOKEN_IS_REVOKED),
                                                  .except = caller});
 
-    subscriptions_forget_line(h->subscriptions, token->digest);
+    subscriptions_forget_line(h->subscriptions, digest);
     return n;
+}
+
+/* Of a session, the one that was renewed last may be good for so many seconds longer than the one that is shown. */
+static int64_t session_more_s(const struct hub *h, const struct token *token)
+{
+    int64_t life_s = (int64_t)(loop_config(h->loop)->reconnection_token_life_time_ms / 1000), until = token->user->lineage.until;
+    int64_t last = token_now_ms(h->keys) / 1000 + life_s;
+    uint8_t digest[32];
+
+    if (until && until < last)
+        last = until;
+    return token_revoked_by(token, digest) && last > token->expires_at ? last - token->expires_at : 0;
 }
 
 static void take_back(struct hub *h, struct rpc_call *call, const struct token *token)
@@ -260,6 +272,8 @@ static void take_back(struct hub *h, struct rpc_call *call, const struct token *
     struct revocation_limits limits = {c->max_revocations, c->max_revocations_per_user,
                                        c->max_revocations_per_address};
     const struct client *caller_client = client_find(&h->registry, call->from_text);
+    int64_t more_s = session_more_s(h, token);
+    uint8_t digest[32];
     char owner[SHARER_MAX];
     struct revoking *r = MEM_NEW(struct revoking);
     struct user *by = user_ref(call->user);     /* the call may be settled before revocation_add() returns */
@@ -267,16 +281,17 @@ static void take_back(struct hub *h, struct rpc_call *call, const struct token *
 
     r->call = call;
     r->hub = h;
-    memcpy(r->digest, token->digest, sizeof(r->digest));
+    (void)token_revoked_by(token, digest);
+    memcpy(r->digest, digest, sizeof(r->digest));
     buf_add_slice(&caller, call->from_text);
     revocation_add(h->revocations,
-                   &(struct revocation){token->digest, token->expires_at, mint_latest(token),
+                   &(struct revocation){digest, token->expires_at + more_s, mint_latest(token) + more_s,
                                         sharer_of(call->user, caller_client, owner)},
                    &limits, on_revoked, r);
     /* It holds from now on, so what it has opened ends now, however long the store takes. */
-    if (revocation_has(h->revocations, token->digest)) {
+    if (revocation_has(h->revocations, digest)) {
         log_revoked(by, token);
-        (void)close_line(h, token, buf_slice(&caller));
+        (void)close_line(h, token, digest, buf_slice(&caller));
     }
     user_unref(by);
 }
@@ -285,7 +300,7 @@ static void take_back(struct hub *h, struct rpc_call *call, const struct token *
 static void end_spent(struct hub *h, struct rpc_call *call, const struct token *token)
 {
     struct client *caller = caller_of_line(h, call, token->digest);
-    size_t n = close_line(h, token, call->from_text);
+    size_t n = close_line(h, token, token->digest, call->from_text);
 
     if (!n && !caller) {
         rpc_reject(call, "ValueError", "Token has already expired");
@@ -300,8 +315,10 @@ static void end_spent(struct hub *h, struct rpc_call *call, const struct token *
 /* One that goes with an earlier token of its line takes no place of its own. */
 static bool is_refused_already(const struct hub *h, const struct token *token)
 {
-    return revocation_covers(h->revocations, token->user) &&
-           !revocation_has(h->revocations, token->digest);
+    uint8_t digest[32];
+
+    (void)token_revoked_by(token, digest);
+    return revocation_covers(h->revocations, token->user) && !revocation_has(h->revocations, digest);
 }
 
 static void on_revocable(struct token *token, const char *error, void *arg)
@@ -317,7 +334,7 @@ static void on_revocable(struct token *token, const char *error, void *arg)
         rpc_reject(call, "ValueError", "Token has no expiry and cannot be revoked");
     else if (is_refused_already(h, token))
         reply_nil(call);
-    else if (mint_latest(token) <= token_now_ms(h->keys) / 1000)
+    else if (mint_latest(token) + session_more_s(h, token) <= token_now_ms(h->keys) / 1000)
         end_spent(h, call, token);
     else
         take_back(h, call, token);

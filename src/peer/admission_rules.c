@@ -239,7 +239,9 @@ bool admission_check(struct hub *h, struct join *j, struct workspace **ret_works
         return false;
     }
     j->answer.user = user_join(j->ask.user, w->id, j->answer.permission, j->kind == JOIN_REQUEST ? NULL : j->ask.client_id);
-    if (j->kind == JOIN_REQUEST)        /* a client's stands in its record */
+    if (j->kind != JOIN_REQUEST)
+        lineage_begin_session(&j->answer.user->lineage);
+    else                                /* a client's stands in its record */
         j->answer.user->origin = mem_copy(j->ask.address.s6_addr, USER_ORIGIN_LEN);
     j->answer.workspace = mem_copy(w->id, strlen(w->id));
     *ret_workspace = w;

@@ -246,6 +246,34 @@ async def test_a_reconnection_ends_with_the_child_it_came_by(hub, server):
     await stream.close()
 
 
+@pytest.mark.differs("the original leaves those alone that were renewed")
+@pytest.mark.req("S-142", "A-040")
+async def test_a_reconnection_token_is_revoked_with_all_that_continue_its_login(hub, server):
+    """Those that were renewed before it was shown, those of who came by them, and the connections; the login is good for another."""
+    ada, token = await user(hub, "ada"), login("ada", ttl=3000)
+    first = await hub.raw("s1", token=token)
+    shown = [first.info["reconnection_token"], await refreshed(first)]
+    before = await first.manage("generate_token")
+    again = await hub.raw("s1", reconnection_token=shown[0])
+    await first.closed()
+    shown += [again.info["reconnection_token"], await refreshed(again)]
+    after = await again.manage("generate_token")
+    other = await hub.raw("s2", token=token)
+    assert await ada.manage("revoke_token", shown[1]) is None
+    assert await again.closed() == (1008, "Token has been revoked")
+    for one in shown:
+        assert "Token has been revoked" in (await hub.refused({"client_id": "s1", "reconnection_token": one})).message
+    assert await status_of(server, after) == 401
+    assert await status_of(server, before) == 200 and await status_of(server, token) == 200
+    assert await other.manage("echo", 1) == 1
+    # The login begins another session, which ends in the same way: with who revokes it.
+    new = await hub.raw("s1", token=token)
+    new = await hub.raw("s1", reconnection_token=await refreshed(new))
+    assert await new.manage("revoke_token", new.info["reconnection_token"]) is None
+    assert await new.closed() == (1008, "Token has been revoked")
+    assert await other.manage("echo", 1) == 1
+
+
 @pytest.mark.differs("the original takes it like any token")
 @pytest.mark.req("S-122", "A-053")
 async def test_a_reconnection_token_reconnects_and_does_nothing_else(hub, server):

@@ -323,6 +323,51 @@ static bool descends(const struct token *t, const struct token *from)
     return lineage_has(&t->user->lineage, from->digest);
 }
 
+/* req: S-142 */
+CASE(reconnection_tokens_of_one_login_are_revoked_together)
+{
+    struct token first = accept(forge("\"sub\":\"u1\"")), t[4];
+    uint8_t by[4][32];
+
+    CHECK(!token_revoked_by(&first, by[0]));
+    CHECK_INT(memcmp(by[0], first.digest, 32), 0);
+    for (int i = 0; i < 2; i++) {       /* two connections by one login */
+        struct user *joined = user_join(first.user, "ws-user-u1", PERMISSION_ADMIN, "c1");
+        lineage_begin_session(&joined->lineage);
+        t[i] = accept(token_mint_reconnection(&forge_keys, joined, 60));
+        t[i + 2] = accept(token_mint_reconnection(&forge_keys, joined, 61));
+        user_unref(joined);
+    }
+    for (int i = 0; i < 4; i++)
+        CHECK(token_revoked_by(&t[i], by[i]) && descends(&t[i], &first) && !lineage_has(&first.user->lineage, by[i]));
+    CHECK_INT(memcmp(by[0], by[2], 32), 0);
+    CHECK_INT(memcmp(by[1], by[3], 32), 0);
+    CHECK(memcmp(by[0], by[1], 32) != 0);
+    /* However often it is continued, and by what is made then: the line grows by the session alone. */
+    struct user *joined = user_join(t[0].user, "ws-user-u1", PERMISSION_ADMIN, "c1");
+    lineage_begin_session(&joined->lineage);
+    struct token later = accept(token_mint_reconnection(&forge_keys, joined, 60)), child = accept(token_mint_from(&forge_keys, joined, joined, &joined->scope, 60));
+    CHECK(lineage_has(&later.user->lineage, by[0]) && lineage_has(&child.user->lineage, by[0]));
+    CHECK_INT(later.user->lineage.n, 2);
+    CHECK_INT(child.user->lineage.n, 3);
+    token_deinit(&child);
+    token_deinit(&later);
+    user_unref(joined);
+    /* One of an earlier release: its own digest is what its followers have in common. */
+    struct token old = accept(token_mint_reconnection(&forge_keys, first.user, 60));
+    CHECK(!token_revoked_by(&old, by[0]));
+    joined = user_join(old.user, "ws-user-u1", PERMISSION_ADMIN, "c1");
+    lineage_begin_session(&joined->lineage);
+    later = accept(token_mint_reconnection(&forge_keys, joined, 60));
+    CHECK(lineage_has(&later.user->lineage, by[0]));
+    token_deinit(&later);
+    user_unref(joined);
+    token_deinit(&old);
+    for (int i = 0; i < 4; i++)
+        token_deinit(&t[i]);
+    token_deinit(&first);
+}
+
 /* req: A-040 */
 CASE(a_reconnection_token_continues_a_login)
 {
@@ -516,7 +561,7 @@ CASE(a_lineage_that_is_none_is_refused)
 CASES(RUN(a_reconnection_token_continues_a_login), RUN(a_minted_token_says_what_it_descends_from),
       RUN(a_reconnection_ends_with_the_child_it_came_by),
       RUN(one_rule_says_how_long_what_is_made_may_live), RUN(a_reconnection_token_that_says_it_goes_on_longer_does_not),
-      RUN(what_has_expired_is_read_for_revoking_alone), RUN(what_root_continues_by_ends_with_the_root_token), RUN(a_lineage_that_is_none_is_refused), RUN(a_login_token_names_a_person), RUN(a_child_inherits_no_power), RUN(claims_are_checked),
+      RUN(what_has_expired_is_read_for_revoking_alone), RUN(reconnection_tokens_of_one_login_are_revoked_together), RUN(what_root_continues_by_ends_with_the_root_token), RUN(a_lineage_that_is_none_is_refused), RUN(a_login_token_names_a_person), RUN(a_child_inherits_no_power), RUN(claims_are_checked),
       RUN(the_token_does_not_choose_the_algorithm), RUN(what_is_no_token_is_refused), RUN(no_altered_token_dodges_revocation),
       RUN(the_root_token_is_root), RUN(the_claims_are_those_of_the_original), RUN(minted_tokens_come_back), RUN(no_name_is_a_grant),
       RUN(a_clock_that_is_set_back_makes_no_token_good_again), RUN(a_token_too_long_is_not_made))
