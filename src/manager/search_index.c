@@ -199,7 +199,7 @@ const struct service *search_index_find(const struct search_index *x, int64_t nu
 
 void search_index_init(struct search_index *x, struct hub *h)
 {
-    *x = (struct search_index){.hub = h, .texts = text_index_new(h->loop)};
+    *x = (struct search_index){.hub = h, .texts = text_index_new(h->loop, NULL)};
     map_init(&x->by_number);
     holders_init(&x->holders);
     map_pay(&x->by_number, account_shared(h->loop->own));

@@ -1,12 +1,8 @@
-/* text_index: a question becomes an FTS5 expression in which every run of bytes that came from
- * outside stands between double quotes, cut into words before: nothing of it can be an operator, a
- * column or a comment. Ranking ten thousand matches takes tens of milliseconds, which is why a
- * worker does it; what is to be done while it works is done together next.
+/* text_index: the front half of every engine, as op.c is for the records: copies, the order of what is asked, the worker, and
+ * answers. What is to be done while a worker is busy is done together next.
  *
- * Loop-owned, but for the database and `batch`, which are the worker's while running. */
+ * Loop-owned, but for the engine and `batch`, which are the worker's while running. */
 #include "store/text_index.h"
-
-#include <sqlite3.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -17,6 +13,7 @@
 #include "base/memory.h"
 #include "loop/loop.h"
 #include "loop/offload.h"
+#include "store/text_engine.h"
 
 enum { BATCH_MAX = 256 };
 
@@ -27,14 +24,15 @@ struct text_op {
     enum text_op_kind kind;
     int64_t number;
     struct slice fields[TEXT_INDEX_FIELDS]; /* inside bytes */
-    struct held_buf bytes;                       /* put: the fields; search: the expression */
-    uint64_t time_ms;
+    struct held_buf bytes;                       /* put: the fields; search: the words */
+    struct text_question question;               /* inside bytes, and filters */
+    bool has_no_word;                            /* nothing has it */
     text_index_done *done; /* NULL: nobody waits any more */
     void *arg;
     /* the worker's answer */
     int outcome;
-    struct text_match *matches; /* owned */
-    size_t n_matches, n_room;
+    struct text_matches matches;
+    struct text_filter filters[];
 };
 
 struct text_index {
@@ -46,11 +44,10 @@ struct text_index {
     struct job job;
     /* worker's while running */
     struct list batch;
-    sqlite3 *db;
-    sqlite3_stmt *put, *remove, *search, *begin, *commit;
+    struct text_engine *engine;
 };
 
-/* ---- the expression ---- */
+/* ---- words ---- */
 
 static bool is_word_byte(char c)
 {
@@ -58,7 +55,7 @@ static bool is_word_byte(char c)
            (unsigned char)c >= 0x80;
 }
 
-static bool take_word(struct slice *in, struct slice *ret)
+bool text_word_next(struct slice *in, struct slice *ret)
 {
     size_t n = 0;
 
@@ -71,133 +68,63 @@ static bool take_word(struct slice *in, struct slice *ret)
     return n > 0;
 }
 
-/* ("one" * OR "two" *); false when there is no word in it. */
-static bool add_any_of(struct buf *b, struct slice words)
+/* Those of a text, with a blank between them; how many bytes. */
+static size_t add_words(struct buf *b, struct slice text)
 {
+    size_t before = b->len;
     struct slice word;
-    unsigned n = 0;
 
-    for (; n < TEXT_INDEX_WORDS_MAX && take_word(&words, &word); n++)
-        buf_add_fmt(b, "%s\"" SLICE_FMT "\" *", n ? " OR " : "(", SLICE_ARG(word));
-    if (n)
-        buf_add_byte(b, ')');
-    return n > 0;
-}
-
-/* f2 : "one two" *; false when there is no word in it. */
-static bool add_filter(struct buf *b, const struct text_filter *f)
-{
-    struct slice rest = f->text, word;
-    unsigned n = 0;
-
-    ASSERT(f->field < TEXT_INDEX_FIELDS);
-    for (; n < TEXT_INDEX_WORDS_MAX && take_word(&rest, &word); n++) {
-        if (n == 0)
-            buf_add_fmt(b, "%sf%u : \"", b->len ? " AND " : "", f->field);
-        buf_add_fmt(b, "%s" SLICE_FMT, n ? " " : "", SLICE_ARG(word));
+    for (unsigned n = 0; n < TEXT_INDEX_WORDS_MAX && text_word_next(&text, &word); n++) {
+        if (word.len && b->len > before)
+            buf_add_byte(b, ' ');
+        buf_add_slice(b, word);
     }
-    if (n)
-        buf_add_text(b, f->is_prefix ? "\" *" : "\"");
-    return n > 0;
-}
-
-static bool build(struct buf *b, const struct text_question *q)
-{
-    if (q->words.len && !add_any_of(b, q->words))
-        return false;
-    for (unsigned i = 0; i < q->n_filters; i++) {
-        if (!add_filter(b, &q->filters[i]))
-            return false;
-    }
-    return b->len && !b->is_failed;
+    return b->len - before;
 }
 
 /* ---- the worker ---- */
 
-static void bind_text(sqlite3_stmt *stmt, int at, struct slice text)
+bool text_matches_add(struct text_matches *m, struct text_match match)
 {
-    (void)sqlite3_bind_text64(stmt, at, text.len ? text.ptr : "", text.len, SQLITE_STATIC,
-                              SQLITE_UTF8);
-}
-
-static void report(const struct text_index *t)
-{
-    LOG(LOG_ERROR, "store", "full-text search", log_text("reason", sqlite3_errmsg(t->db)));
-}
-
-static void run(struct text_index *t, sqlite3_stmt *stmt)
-{
-    (void)sqlite3_step(stmt); /* reset reports what step met */
-    if (sqlite3_reset(stmt) != SQLITE_OK)
-        report(t);
-    (void)sqlite3_clear_bindings(stmt);
-}
-
-/* bm25 is below zero, further below for a closer match. */
-static double score_of(double bm25)
-{
-    return bm25 < 0 ? 1 / (1 - bm25) : 1;
-}
-
-static bool add_match(const struct text_index *t, struct text_op *op, struct text_match match)
-{
-    if (op->n_matches == op->n_room) {
-        size_t room = op->n_room ? op->n_room * 2 : 64;
-        struct text_match *grown = 
-            held_resize(op->matches, room * sizeof(*grown), account_shared(t->loop->own));
+    if (m->n == m->n_room) {
+        size_t room = m->n_room ? m->n_room * 2 : 64;
+        struct text_match *grown = held_resize(m->items, room * sizeof(*grown), m->payer);
         if (!grown)
             return false;
-        op->matches = grown;
-        op->n_room = room;
+        m->items = grown;
+        m->n_room = room;
     }
-    op->matches[op->n_matches++] = match;
+    m->items[m->n++] = match;
     return true;
 }
 
-static void run_search(struct text_index *t, struct text_op *op)
+static void run(struct text_engine *e, struct text_op *op)
 {
-    uint64_t deadline_ns = clock_mono_ns() + op->time_ms * 1000000;
-    int step = SQLITE_DONE;
-
-    op->outcome = TEXT_INDEX_OK;
-    if (!op->bytes.b.len) /* no word: nothing has it */
-        return;
-    bind_text(t->search, 1, buf_slice(&op->bytes.b));
-    while (op->outcome == TEXT_INDEX_OK && (step = sqlite3_step(t->search)) == SQLITE_ROW) {
-        struct text_match match = {sqlite3_column_int64(t->search, 0),
-                                   score_of(sqlite3_column_double(t->search, 1))};
-        if (!add_match(t, op, match))
-            op->outcome = TEXT_INDEX_FAILED;
-        else if (clock_mono_ns() > deadline_ns)
-            op->outcome = TEXT_INDEX_LATE;
+    switch (op->kind) {
+    case TEXT_PUT:
+        e->ops->put(e, op->number, op->fields);
+        break;
+    case TEXT_REMOVE:
+        e->ops->remove(e, op->number);
+        break;
+    case TEXT_SEARCH:
+        op->outcome = op->bytes.b.is_failed ? TEXT_INDEX_FAILED : TEXT_INDEX_OK;
+        if (op->outcome == TEXT_INDEX_OK && !op->has_no_word)
+            op->outcome = e->ops->search(e, &op->question, clock_mono_ns() + op->question.time_ms * 1000000, &op->matches);
+        break;
     }
-    if (op->outcome == TEXT_INDEX_OK && step != SQLITE_DONE) {
-        report(t);
-        op->outcome = TEXT_INDEX_FAILED;
-    }
-    (void)sqlite3_reset(t->search);
-    (void)sqlite3_clear_bindings(t->search);
 }
 
 static void work(struct job *job)
 {
     struct text_index *t = CONTAINER_OF(job, struct text_index, job);
 
-    run(t, t->begin); /* one flush of the index for all that is put in */
+    t->engine->ops->begin(t->engine);
     LIST_FOREACH(it, &t->batch)
     {
-        struct text_op *op = LIST_ENTRY(it, struct text_op, link);
-        if (op->kind == TEXT_SEARCH) {
-            run_search(t, op);
-            continue;
-        }
-        sqlite3_stmt *stmt = op->kind == TEXT_PUT ? t->put : t->remove;
-        (void)sqlite3_bind_int64(stmt, 1, op->number);
-        for (int i = 0; op->kind == TEXT_PUT && i < TEXT_INDEX_FIELDS; i++)
-            bind_text(stmt, 2 + i, op->fields[i]);
-        run(t, stmt);
+        run(t->engine, LIST_ENTRY(it, struct text_op, link));
     }
-    run(t, t->commit);
+    t->engine->ops->commit(t->engine);
 }
 
 /* ---- the loop ---- */
@@ -208,7 +135,7 @@ static void op_free(struct text_op *op)
 {
     list_unlink(&op->link);
     held_buf_deinit(&op->bytes);
-    held_free(op->matches);
+    held_free(op->matches.items);
     mem_free(op);
 }
 
@@ -218,16 +145,12 @@ static void answer(struct text_op *op, int outcome)
 
     op->done = NULL;
     if (done)
-        done(outcome, op->matches, outcome == TEXT_INDEX_OK ? op->n_matches : 0, op->arg);
+        done(outcome, op->matches.items, outcome == TEXT_INDEX_OK ? op->matches.n : 0, op->arg);
 }
 
 static void index_free(struct text_index *t)
 {
-    sqlite3_stmt *const all[] = {t->put, t->remove, t->search, t->begin, t->commit};
-
-    for (size_t i = 0; i < ARRAY_LEN(all); i++)
-        sqlite3_finalize(all[i]);
-    sqlite3_close(t->db);
+    t->engine->ops->close(t->engine);
     map_deinit(&t->waiting);
     mem_free(t);
 }
@@ -288,11 +211,12 @@ static void ask(struct text_index *t, struct text_op *op)
         loop_defer(t->loop, &t->gather);
 }
 
-static struct text_op *op_new(struct text_index *t, enum text_op_kind kind)
+static struct text_op *op_new(struct text_index *t, enum text_op_kind kind, unsigned n_filters)
 {
-    struct text_op *op = MEM_NEW(struct text_op);
+    struct text_op *op = mem_new(sizeof(*op) + n_filters * sizeof(op->filters[0]));
 
     op->kind = kind;
+    op->matches.payer = account_shared(t->loop->own);
     list_init(&op->link);
     held_buf_init(&op->bytes, 0, account_shared(t->loop->own));
     return op;
@@ -310,7 +234,7 @@ static void forget_waiting(struct text_index *t, int64_t number)
 bool text_index_put(struct text_index *t, int64_t number,
                     const struct slice fields[TEXT_INDEX_FIELDS])
 {
-    struct text_op *op = op_new(t, TEXT_PUT);
+    struct text_op *op = op_new(t, TEXT_PUT, 0);
     size_t at = 0;
 
     op->number = number;
@@ -332,20 +256,39 @@ bool text_index_put(struct text_index *t, int64_t number,
 void text_index_remove(struct text_index *t, int64_t number)
 {
     forget_waiting(t, number);
-    struct text_op *op = op_new(t, TEXT_REMOVE);
+    struct text_op *op = op_new(t, TEXT_REMOVE, 0);
 
     op->number = number;
     ask(t, op);
 }
 
+/* Where the words of each text stand is known when all have been added: the bytes move as they grow. */
+static void take_question(struct text_op *op, const struct text_question *q)
+{
+    struct buf *b = &op->bytes.b;
+    size_t n_words = add_words(b, q->words), at = n_words;
+
+    op->question = *q;
+    op->question.filters = op->filters;
+    op->has_no_word = q->words.len && !n_words;
+    for (unsigned i = 0; i < q->n_filters; i++) {
+        ASSERT(q->filters[i].field < TEXT_INDEX_FIELDS);
+        op->filters[i] = q->filters[i];
+        op->filters[i].text.len = add_words(b, q->filters[i].text);
+        op->has_no_word = op->has_no_word || !op->filters[i].text.len;
+    }
+    op->has_no_word = op->has_no_word || !b->len;
+    op->question.words = slice_make(b->ptr, n_words);
+    for (unsigned i = 0; i < q->n_filters && !op->has_no_word; at += op->filters[i++].text.len)
+        op->filters[i].text.ptr = b->ptr + at;
+}
+
 void text_index_search(struct text_index *t, const struct text_question *q, text_index_done *done,
                        void *arg)
 {
-    struct text_op *op = op_new(t, TEXT_SEARCH);
+    struct text_op *op = op_new(t, TEXT_SEARCH, q->n_filters);
 
-    if (!build(&op->bytes.b, q))
-        buf_clear(&op->bytes.b);
-    op->time_ms = q->time_ms;
+    take_question(op, q);
     op->done = done;
     op->arg = arg;
     ask(t, op);
@@ -353,45 +296,51 @@ void text_index_search(struct text_index *t, const struct text_question *q, text
 
 /* ---- life ---- */
 
-static bool prepare(struct text_index *t, const char *sql, sqlite3_stmt **ret)
+/* A further engine is a row here. */
+static const struct {
+    const char *name;
+    struct text_engine *(*open)(void);
+} engines[] = {
+    {"sqlite", text_engine_open_sqlite},
+    {"memory", text_engine_open_memory},
+};
+
+const char *text_index_engine(size_t i)
 {
-    return sqlite3_prepare_v3(t->db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL) == SQLITE_OK;
+    return i < ARRAY_LEN(engines) ? engines[i].name : NULL;
 }
 
-static bool open_database(struct text_index *t)
+static struct text_engine *open_engine(const char *name)
 {
-    return sqlite3_open_v2(":memory:", &t->db,
-                           SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                           NULL) == SQLITE_OK &&
-           sqlite3_exec(t->db,
-                        "CREATE VIRTUAL TABLE texts USING fts5 (f0, f1, f2, f3, f4,"
-                        " tokenize = 'porter unicode61 remove_diacritics 2')",
-                        NULL, NULL, NULL) == SQLITE_OK &&
-           prepare(t,
-                   "INSERT OR REPLACE INTO texts (rowid, f0, f1, f2, f3, f4) "
-                   "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                   &t->put) &&
-           prepare(t, "DELETE FROM texts WHERE rowid = ?1", &t->remove) &&
-           prepare(t, "SELECT rowid, bm25(texts, 8, 4, 2, 1, 1) FROM texts WHERE texts MATCH ?1",
-                   &t->search) &&
-           prepare(t, "BEGIN", &t->begin) && prepare(t, "COMMIT", &t->commit);
+    struct text_engine *e = NULL;
+    bool is_known = false;
+
+    for (size_t i = 0; i < ARRAY_LEN(engines) && !e; i++) {
+        bool is_meant = !name || strcmp(name, engines[i].name) == 0;
+        is_known = is_known || is_meant;
+        e = is_meant ? engines[i].open() : NULL;
+    }
+    if (!is_known)
+        LOG(LOG_ERROR, "store", "no engine of full-text search has that name", log_text("engine", name));
+    return e;
 }
 
-struct text_index *text_index_new(struct loop *loop)
+struct text_index *text_index_new(struct loop *loop, const char *engine)
 {
+    struct text_engine *e = open_engine(engine);
+
+    if (!e)
+        return NULL;
     struct text_index *t = MEM_NEW(struct text_index);
 
     t->loop = loop;
+    t->engine = e;
     list_init(&t->ops);
     map_init(&t->waiting);
     list_init(&t->batch);
     list_init(&t->gather.link);
     t->gather.run = on_gathered;
-    if (open_database(t))
-        return t;
-    report(t);
-    index_free(t);
-    return NULL;
+    return t;
 }
 
 void text_index_close(struct text_index *t)

@@ -1,6 +1,6 @@
-/* text_index: full-text search over small documents, kept in memory: SQLite's FTS5, which is why it
- * lives in this room. It outlives nothing: whoever owns the documents puts them in again. What is
- * searched for is words, never a query language.
+/* text_index: full-text search over small documents: a contract that several engines keep, as records and rows are
+ * (store/store.h, store/journal.h). It outlives nothing: whoever owns the documents puts them in again. What is searched for is
+ * words, never a query language. Whether "apples" finds "apple" is the engine's business.
  *
  * Called on one loop; the work is done on the worker pool, one job at a time and in the order of the
  * calls, so a search finds what was put in before it. */
@@ -18,7 +18,11 @@ enum { TEXT_INDEX_WORDS_MAX = 32, TEXT_INDEX_WORD_MAX = 64 };
 struct loop;
 struct text_index;
 
-struct text_index *text_index_new(struct loop *loop); /* NULL: the SQLite here has no FTS5 */
+/* By the name of its engine; NULL: the best that is there. Without one of that name, or when it cannot be had here, NULL with a line
+ * in the log. */
+struct text_index *text_index_new(struct loop *loop, const char *engine);
+/* The names, the best first; NULL beyond the last. */
+const char *text_index_engine(size_t i);
 /* Takes NULL. Searches that are not answered are answered with TEXT_INDEX_FAILED before it returns;
  * it frees itself when the worker has let go. */
 void text_index_close(struct text_index *t);
