@@ -36,14 +36,35 @@ def try_to(system_call, *args):
         pass
 
 
-def place(server, cores):
+class Places:
     """The loops and the accept thread have the first core; what works beside them shares the last with the attackers, as it would
     have cores of its own on a larger machine."""
-    for thread in map(int, os.listdir(f"/proc/{server.pid}/task")):
-        name = Path(f"/proc/{server.pid}/task/{thread}/comm").read_text()
-        is_first = name.startswith("loop-") or thread == server.pid
-        os.sched_setaffinity(thread, {cores[0] if is_first else cores[-1]})
-        try_to(os.setpriority, os.PRIO_PROCESS, thread, -20 if is_first else os.getpriority(os.PRIO_PROCESS, thread) - 10)
+    def __init__(self, server):
+        self.server, self.cores = server, sorted(os.sched_getaffinity(0))
+        self.placed = set()
+        for thread in self._threads():
+            if thread == server.pid or self._name(thread).startswith("loop-"):
+                self._put(thread, self.cores[0], -20)
+        self.place_workers()
+
+    def place_workers(self):
+        """Those that were started since, too: a worker begins where the loop runs that wants it."""
+        for thread in self._threads() - self.placed:
+            try:
+                self._put(thread, self.cores[-1], 0 if self._name(thread) in ("bulk", "crypto") else -10)
+            except (ProcessLookupError, FileNotFoundError):
+                pass        # it has ended
+
+    def _threads(self):
+        return set(map(int, os.listdir(f"/proc/{self.server.pid}/task")))
+
+    def _name(self, thread):
+        return Path(f"/proc/{self.server.pid}/task/{thread}/comm").read_text().strip()
+
+    def _put(self, thread, core, nice):
+        os.sched_setaffinity(thread, {core})
+        try_to(os.setpriority, os.PRIO_PROCESS, thread, nice)
+        self.placed.add(thread)
 
 
 class Steady:
@@ -86,9 +107,10 @@ async def use_everything(server, caller, is_over):
     return n
 
 
-async def watch_memory(server, is_over, samples):
+async def watch(server, places, is_over, samples):
     while not is_over():
         samples.append(server.rss_bytes())
+        places.place_workers()
         await asyncio.sleep(0.05)
 
 
@@ -115,25 +137,25 @@ class Outcome:
 
 async def attack(hub, server, seconds):
     """All kinds at once. What must hold however busy the machine is, holds."""
-    cores = sorted(os.sched_getaffinity(0))
     user = await hub.raw("user", server=server)
     await user.register("default", {})
-    place(server, cores)
-    steady = Steady(server, cores[-1])
+    places = Places(server)
+    last = places.cores[-1]
+    steady = Steady(server, last)
     outcome = Outcome(server)
     try:
         steady.begin()
         await asyncio.sleep(max(2, seconds / 10))
         outcome.quiet = steady.end()
         attackers = program("kit.hostile", server.port, seconds)
-        os.sched_setaffinity(attackers.pid, {cores[-1]})
+        os.sched_setaffinity(attackers.pid, {last})
 
         def is_over():
             return attackers.poll() is not None
         try:
             steady.begin()
             outcome.n_used, _ = await asyncio.gather(use_everything(server, user, is_over),
-                                                     watch_memory(server, is_over, outcome.samples))
+                                                     watch(server, places, is_over, outcome.samples))
             outcome.busy = steady.end()
         finally:
             attackers.kill()
