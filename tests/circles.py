@@ -99,7 +99,7 @@ SHARED = {
         "client creator going query service workspace",
         "what record files need of each other and nobody else may call"),
     "registry/registry.h": (
-        "client creator going query service workspace",
+        "client commit creator query service workspace",
         "one registry, a file for each kind of record: the rooms above see it whole"),
     "rpc/call.h": ("bind", "next to be mended"),
     "rpc/rpc.h": (

@@ -8,6 +8,7 @@
 #include "peer/blocked.h"
 #include "peer/lease.h"
 #include "peer/subscriptions.h"
+#include "registry/ledger_memory.h"
 #include "wire/ip.h"
 
 struct hub_user {
@@ -29,7 +30,8 @@ void hub_init(struct hub *h, struct loop *loop, struct router *router, const str
     h->leases = leases_new(loop->set);
     h->blocked = blocked_new(loop->set);
     h->events = account_new(NULL, ACCOUNT_OWN, 0);
-    registry_init(&h->registry, loop);
+    h->ledger = ledger_memory_new(&h->registry);
+    registry_init(&h->registry, loop, h->ledger);
     map_init(&h->users);
     list_init(&h->works);
     map_init(&h->addresses);
@@ -66,6 +68,7 @@ void hub_deinit(struct hub *h)
     ASSERT(h->savings.n_entries == 0);  /* the store has answered all of them before it closed */
     map_deinit(&h->savings);
     registry_deinit(&h->registry);
+    h->ledger = ledger_free(h->ledger);
     account_table_deinit(&h->seats);
     account_table_deinit(&h->owners);
     account_table_deinit(&h->anonymous_shares);

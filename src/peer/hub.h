@@ -16,6 +16,7 @@ struct blocks;
 struct buf;
 struct blocked;
 struct leases;
+struct ledger;
 struct revocations;
 struct router;
 struct store;
@@ -37,6 +38,7 @@ struct hub {
     struct account *events;             /* a root of its own, of nobody's: who receives an event pays for it while it waits */
     /* hub loop only */
     struct registry registry;
+    struct ledger *ledger;              /* owned: what the registry follows */
     struct revocations *revocations;
     struct verifier *verifier;          /* NULL before the hub is open and after it was closed */
     struct blocks *blocks;

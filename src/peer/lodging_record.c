@@ -203,9 +203,9 @@ bool lodging_load(struct hub *h, struct slice bytes)
     bool ok = w ? load_system(w, r) : r != NULL;
 
     if (ok && !w) {
+        const struct workspace_birth birth = {(uint64_t)r->incarnation, r->made_at};
+        r->f.birth = &birth;
         w = workspace_add(&h->registry, &r->f, h->clients, loop_config(h->loop)->workspace_bytes);
-        w->incarnation = (uint64_t)r->incarnation;
-        w->made_at = r->made_at;
         hub_keep_workspace_always(h, w);
     }
     record_free(r);

@@ -44,34 +44,28 @@ struct client *client_find_any(const struct registry *r, struct slice full_id)
     return map_find(&r->clients, full_id);
 }
 
-struct client *client_add(struct registry *r, struct workspace *w, struct slice id, const struct user *user, struct handle handle, bool is_virtual)
+void client_come(struct registry *r, struct workspace *w, uint64_t number, struct slice full_id, const struct client_coming *coming)
 {
     struct client *c = MEM_NEW(struct client);
-    struct buf full;
 
-    buf_init(&full, 0);
-    buf_add_text(&full, w->id);
-    buf_add_byte(&full, '/');
-    buf_add_slice(&full, id);
-    c->full_id = buf_take(&full);
-    c->id = slice_make(c->full_id + strlen(w->id) + 1, id.len);
+    c->full_id = mem_copy(full_id.ptr, full_id.len);
+    c->id = slice_of(c->full_id + strlen(w->id) + 1);
     c->workspace = w;
-    c->user = user_ref(user);
-    c->handle = handle;
-    c->generation = r->next_generation++;
-    c->is_virtual = is_virtual;
+    c->user = user_ref(coming->user);
+    c->handle = coming->handle;
+    c->generation = number;
+    c->is_virtual = coming->is_virtual;
     c->meter = slice_ends(c->id, "__rlb") ? meter_new(clock_mono_ms()) : NULL;
     list_init(&c->services);
     list_init(&c->link);
     list_init(&c->of_user);
     list_link(&w->clients, &c->link);
-    w->n_clients += !is_virtual;
+    w->n_clients += !c->is_virtual;
     void *replaced = map_put(&r->clients, slice_of(c->full_id), c);
     ASSERT(!replaced);
     c->account = account_ref(w->account);
     c->n_kept = mem_taken(c) + mem_taken(c->full_id) + mem_taken(c->meter) + user_taken(c->user);
     account_keep_always(c->account, c->n_kept);
-    return c;
 }
 
 void client_pay(struct client *c, struct account *account)

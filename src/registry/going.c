@@ -65,10 +65,9 @@ void going_deinit(struct registry *r)
         continue;
 }
 
-struct workspace *client_remove(struct registry *r, struct client *c)
+void client_go(struct registry *r, struct client *c)
 {
     struct workspace *w = c->workspace;
-    bool has_gone = w->has_gone;        /* it may be freed below */
     size_t n = c->n_services + (c->built_in != NULL);
 
     map_take(&r->clients, slice_of(c->full_id));
@@ -81,5 +80,4 @@ struct workspace *client_remove(struct registry *r, struct client *c)
     w->n_going++;
     list_link(&r->going, &c->link);
     work_start(&r->going_work);
-    return has_gone ? NULL : w;
 }

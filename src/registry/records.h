@@ -1,5 +1,6 @@
 /* records: small helpers the record files share. */
 #pragma once
+#include "registry/change.h"
 #include "registry/registry.h"
 
 struct service_name {               /* every service of one name in one workspace */
@@ -10,6 +11,18 @@ struct service_name {               /* every service of one name in one workspac
     char key[];                     /* "ws/name" */
 };
 
+/* What registry_apply calls, and nobody else: each changes the records and every index over them. */
+void workspace_come(struct registry *r, uint64_t number, const struct workspace_coming *c);
+void workspace_become(struct workspace *w, const struct workspace_fields *f);
+void workspace_go(struct registry *r, struct workspace *w);
+void client_come(struct registry *r, struct workspace *w, uint64_t number, struct slice full_id, const struct client_coming *c);
+void client_go(struct registry *r, struct client *c);
+void service_come(struct registry *r, struct client *c, uint64_t number, struct slice full_id, const struct service_fields *f);
+void service_go(struct registry *r, struct service *s);
+/* By how much a record would grow, so that there is room before a change is committed. Its texts are borrowed. */
+struct workspace_fields workspace_fields_of(const struct workspace *w);
+size_t workspace_growth(const struct workspace *w, const struct workspace_fields *f);
+size_t service_growth(const struct client *c, const struct service_fields *f, const struct service *old);   /* old: NULL = none */
 struct service_name *service_name_find(const struct registry *r, struct slice workspace, struct slice name);
 /* A place in a list is about to go: walks that stand there step on. */
 void service_walks_step_over(const struct registry *r, const struct list *place);

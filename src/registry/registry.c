@@ -3,9 +3,16 @@
 
 #include "registry/records.h"
 
-void registry_init(struct registry *r, struct loop *hub)
+static void on_change(struct ledger_follower *f, const struct change *c)
 {
-    *r = (struct registry){.loop = hub, .next_generation = 1, .next_number = 1};
+    registry_apply(CONTAINER_OF(f, struct registry, follower), c);
+}
+
+void registry_init(struct registry *r, struct loop *hub, struct ledger *ledger)
+{
+    *r = (struct registry){.loop = hub, .ledger = ledger, .follower = {.on_change = on_change}};
+    list_init(&r->follower.link);
+    ledger_follow(ledger, &r->follower);
     map_init(&r->workspaces);
     map_init(&r->clients);
     map_init(&r->services);
@@ -30,11 +37,13 @@ void registry_deinit(struct registry *r)
 {
     void *value;
 
+    /* An end of this process, and of no record: no change. */
+    ledger_unfollow(&r->follower);
     for (size_t at = 0; map_next(&r->clients, &at, NULL, &value); at = 0)
-        (void)client_remove(r, value);
+        client_go(r, value);
     going_deinit(r);
     for (size_t at = 0; map_next(&r->workspaces, &at, NULL, &value); at = 0)
-        workspace_remove(r, value);
+        workspace_go(r, value);
     ASSERT(r->services.n_entries == 0 && r->names.n_entries == 0 && r->creators.n_entries == 0);
     map_deinit(&r->workspaces);
     map_deinit(&r->clients);

@@ -1,5 +1,7 @@
 /* registry: who is here and what they offer: workspaces, their clients, their services, and the indexes over them. Records and
  * indexes only: it decides nothing. Owned by the hub loop (docs/decisions/0001); nothing here is touched by another thread.
+ * Records come, go and become others by changes (change.h) in the order of a ledger: the functions here that do such a thing make one, and
+ * when they return it has been applied. What is this instance's own beside them (accounts, where a client came from) is set directly.
  *
  *   workspace 1--n client 1--n service        a service dies with its client, a client with its connection
  */
@@ -13,6 +15,7 @@
 #include "base/map.h"
 #include "base/slice.h"
 #include "loop/work.h"
+#include "registry/ledger.h"
 #include "wire/address.h"
 
 struct account;
@@ -29,6 +32,7 @@ struct workspace {
      * one that was made again under its id. 0: a system one, or one of a release that knew of none. */
     uint64_t incarnation;
     int64_t made_at;                /* Unix seconds; 0 where incarnation is */
+    uint64_t number;                /* of the change by which it came here */
     char *name, *description;       /* owned; description may be NULL */
     char **owners;                  /* owned */
     size_t n_owners;
@@ -65,7 +69,7 @@ struct client {
     struct slice id;                /* inside full_id */
     struct user *user;              /* holds a reference */
     struct handle handle;           /* of its peer on its loop */
-    uint64_t generation;            /* grows with every connection of any client (wire-protocol 1.9) */
+    uint64_t generation;            /* number of the change by which it came: grows with every connection of any client (wire-protocol 1.9) */
     bool is_virtual;                /* hosted by this server */
     bool is_going;                  /* removed: its services are found by nothing and freed bit by bit */
     struct list of_user;            /* the hub's: among the connections of one person */
@@ -91,7 +95,7 @@ struct service {
     bool has_authorized;
     char *info;                     /* owned: the stored map of the eight keys of 2.2, encoded */
     size_t info_len;
-    uint64_t number;                /* registration order */
+    uint64_t number;                /* of the change by which it came: registration order */
     size_t n_kept;                  /* by the client's account */
 };
 
@@ -106,24 +110,30 @@ struct registry_watch {
 
 struct registry {
     struct loop *loop;              /* the hub loop */
+    struct ledger *ledger;          /* borrowed: all that is changed here is committed there first */
+    struct ledger_follower follower;
     struct map workspaces;          /* id -> struct workspace, owned */
     struct map clients;             /* full id -> struct client, owned */
     struct map services;            /* full id -> struct service, owned */
     struct map names;               /* "ws/name" -> struct service_name, owned */
     struct map creators;            /* user id -> struct creator, owned */
     struct account *payer;          /* NULL: nobody pays */
-    uint64_t next_generation, next_number;
     struct list watches;            /* struct registry_watch */
     struct list walks;              /* struct service_walk */
     struct list going;              /* struct client.link: removed, with services to free */
     struct work going_work;
 };
 
-void registry_init(struct registry *r, struct loop *hub);
+/* Follows the ledger, which outlives it, from here on. */
+void registry_init(struct registry *r, struct loop *hub, struct ledger *ledger);
 void registry_pay(struct registry *r, struct account *payer);   /* while empty: who keeps the indexes; outlives them */
 void registry_deinit(struct registry *r);       /* with everything in it */
 
 /* ---- workspaces */
+struct workspace_birth {
+    uint64_t incarnation;
+    int64_t made_at;
+};
 struct workspace_fields {           /* copied */
     const char *id, *name, *description;
     const char *const *owners;
@@ -131,9 +141,9 @@ struct workspace_fields {           /* copied */
     const char *creator;            /* NULL: whoever is named first among the owners */
     bool is_persistent, is_read_only, is_anonymous, is_system;
     struct slice config, extra;     /* encoded maps, or empty */
+    const struct workspace_birth *birth;        /* of one that was made before, as its record has it; NULL: it is made now */
 };
 struct workspace *workspace_find(const struct registry *r, struct slice id);
-/* Under a new incarnation; who loads a record puts that of the record in its place. */
 struct workspace *workspace_add(struct registry *r, const struct workspace_fields *fields, struct account *parent, size_t cap_bytes);
 /* Who keeps its record from here on; takes its own reference. False: there is no room for it, and nothing has changed. */
 MUST_CHECK bool workspace_pay(struct workspace *w, struct account *keeper);

@@ -107,35 +107,25 @@ static size_t cost_of(const struct client *c, const struct service_fields *f)
     return n;
 }
 
-/* Room for it, in place of the old one, until it has been accounted for. *ret_n: to be released then. */
-static bool reserve(const struct client *c, const struct service_fields *f, const struct service *old, size_t *ret_n)
+size_t service_growth(const struct client *c, const struct service_fields *f, const struct service *old)
 {
     size_t n = cost_of(c, f), had = old ? old->n_kept : 0;
 
-    *ret_n = n > had ? n - had : 0;
-    return !*ret_n || account_charge(c->account, *ret_n) == ACCOUNT_OK;
+    return n > had ? n - had : 0;
 }
 
-struct service *service_add(struct registry *r, struct client *c, const struct service_fields *f, bool *ret_replaced)
+void service_come(struct registry *r, struct client *c, uint64_t number, struct slice full_id, const struct service_fields *f)
 {
-    SCRATCH_BUF(full, 0);
-    size_t n_reserved;
+    struct service *old = map_find(&r->services, full_id);
 
-    buf_add_text(&full, c->full_id);
-    buf_add_byte(&full, ':');
-    buf_add_slice(&full, f->name);
-    struct service *old = map_find(&r->services, buf_slice(&full));
     if (old && !service_is_here(old)) {     /* of a client that had this id before */
         service_free(r, old);
         old = NULL;
     }
-    if (!reserve(c, f, old, &n_reserved))
-        return NULL;
     struct service *s = MEM_NEW(struct service);
-    s->full_id = buf_take(&full);
+    s->full_id = mem_copy(full_id.ptr, full_id.len);
     if (old)
-        service_remove(r, old);
-    *ret_replaced = old != NULL;
+        service_go(r, old);
     s->client = c;
     s->name = slice_make(s->full_id + strlen(c->full_id) + 1, f->name.len);
     s->app_id = mem_copy(f->app_id.ptr, f->app_id.len);
@@ -148,7 +138,7 @@ struct service *service_add(struct registry *r, struct client *c, const struct s
     s->has_authorized = f->has_authorized;
     s->info = mem_copy(f->info.ptr, f->info.len);
     s->info_len = f->info.len;
-    s->number = r->next_number++;
+    s->number = number;
     list_init(&s->of_client);
     list_init(&s->of_workspace);
     list_init(&s->of_name);
@@ -165,10 +155,8 @@ struct service *service_add(struct registry *r, struct client *c, const struct s
                 texts_taken(s->authorized, s->n_authorized);
     account_keep_always(c->account, s->n_kept);
     c->n_kept += s->n_kept;
-    account_release(c->account, n_reserved);
     loop_count(r->loop, METRIC_SERVICES, 1);
     tell_watches(r, s, false);
-    return s;
 }
 
 void service_free(struct registry *r, struct service *s)
@@ -191,7 +179,7 @@ void service_free(struct registry *r, struct service *s)
     mem_free(s);
 }
 
-void service_remove(struct registry *r, struct service *s)
+void service_go(struct registry *r, struct service *s)
 {
     struct client *c = s->client;
 

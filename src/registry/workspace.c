@@ -1,9 +1,7 @@
 /* workspace: the record of 2.1. What the server never looks into (config, service types, icon, ...) stays encoded. */
 #include "auth/user.h"
-#include "base/clock.h"
 #include "base/account.h"
 #include "base/memory.h"
-#include "base/random.h"
 #include "registry/records.h"
 #include "wire/mp.h"
 #include "wire/pairs.h"
@@ -57,13 +55,6 @@ static void account_for(struct workspace *w)
     account_keep_now_always(w->keeper, &w->n_kept, taken(w));
 }
 
-/* Room for a record that grows by so many bytes, until it has been accounted for. *ret_n: to be released then. */
-static bool reserve(struct workspace *w, size_t was, size_t will_be, size_t *ret_n)
-{
-    *ret_n = will_be > was ? will_be - was : 0;
-    return !*ret_n || account_charge(w->keeper, *ret_n) == ACCOUNT_OK;
-}
-
 static size_t texts_of(const struct workspace_fields *f)
 {
     size_t n = f->config.len + f->extra.len + (f->name ? strlen(f->name) : 0) + (f->description ? strlen(f->description) : 0);
@@ -73,15 +64,21 @@ static size_t texts_of(const struct workspace_fields *f)
     return n;
 }
 
-static size_t texts_in(const struct workspace *w)
+struct workspace_fields workspace_fields_of(const struct workspace *w)
 {
-    struct workspace_fields f = {.name = w->name, .description = w->description, .owners = (const char *const *)w->owners,
-                                 .n_owners = w->n_owners, .config = {w->config, w->config_len}, .extra = {w->extra, w->extra_len}};
-
-    return texts_of(&f);
+    return (struct workspace_fields){.name = w->name, .description = w->description, .owners = (const char *const *)w->owners,
+                                     .n_owners = w->n_owners, .config = {w->config, w->config_len}, .extra = {w->extra, w->extra_len}};
 }
 
-void workspace_change_always(struct workspace *w, const struct workspace_fields *f)
+size_t workspace_growth(const struct workspace *w, const struct workspace_fields *f)
+{
+    struct workspace_fields now = workspace_fields_of(w);
+    size_t was = texts_of(&now), will_be = texts_of(f);
+
+    return will_be > was ? will_be - was : 0;
+}
+
+void workspace_become(struct workspace *w, const struct workspace_fields *f)
 {
     struct workspace old = *w;
 
@@ -97,31 +94,6 @@ void workspace_change_always(struct workspace *w, const struct workspace_fields 
     mem_free(old.extra);
     mem_free(old.config);
     account_for(w);
-}
-
-bool workspace_change(struct workspace *w, const struct workspace_fields *f)
-{
-    size_t n;
-
-    if (!reserve(w, texts_in(w), texts_of(f), &n))
-        return false;
-    workspace_change_always(w, f);
-    account_release(w->keeper, n);
-    return true;
-}
-
-bool workspace_set_config(struct workspace *w, struct slice config)
-{
-    char *old = w->config;
-    size_t n;
-
-    if (!reserve(w, w->config_len, config.len, &n))
-        return false;
-    set_config(w, config);
-    mem_free(old);
-    account_for(w);
-    account_release(w->keeper, n);
-    return true;
 }
 
 static void move_to(struct workspace *w, struct account *keeper)
@@ -146,23 +118,16 @@ void workspace_pay_always(struct workspace *w, struct account *keeper)
     move_to(w, keeper);
 }
 
-/* Positive as an integer of 64 bits, and never 0. */
-static uint64_t new_incarnation(void)
+void workspace_come(struct registry *r, uint64_t number, const struct workspace_coming *c)
 {
-    uint64_t n;
-
-    random_bytes(&n, sizeof(n));
-    return n >> 1 ? n >> 1 : 1;
-}
-
-struct workspace *workspace_add(struct registry *r, const struct workspace_fields *f, struct account *parent, size_t cap_bytes)
-{
+    const struct workspace_fields *f = c->fields;
     struct workspace *w = MEM_NEW(struct workspace);
 
     w->registry = r;
+    w->number = number;
     w->id = copy_text(f->id);
-    w->incarnation = f->is_system ? 0 : new_incarnation();
-    w->made_at = f->is_system ? 0 : clock_wall_ms() / 1000;
+    w->incarnation = c->birth.incarnation;
+    w->made_at = c->birth.made_at;
     w->name = copy_text(f->name ? f->name : f->id);
     w->description = copy_text(f->description);
     set_owners(w, f);
@@ -171,7 +136,7 @@ struct workspace *workspace_add(struct registry *r, const struct workspace_field
     w->is_read_only = f->is_read_only;
     w->is_anonymous = f->is_anonymous;
     w->is_system = f->is_system;
-    w->account = account_new(parent, ACCOUNT_WORKSPACE, cap_bytes);
+    w->account = account_new(c->parent, ACCOUNT_WORKSPACE, c->cap_bytes);
     w->keeper = account_ref(w->account);
     set_config(w, f->config);
     set_extra(w, f->extra);
@@ -183,7 +148,6 @@ struct workspace *workspace_add(struct registry *r, const struct workspace_field
     ASSERT(!replaced);
     creator_count(r, w);
     loop_count(r->loop, METRIC_WORKSPACES, 1);
-    return w;
 }
 
 void workspace_free(struct workspace *w)
@@ -201,7 +165,7 @@ void workspace_free(struct workspace *w)
     mem_free(w);
 }
 
-void workspace_remove(struct registry *r, struct workspace *w)
+void workspace_go(struct registry *r, struct workspace *w)
 {
     bool is_empty = list_is_empty(&w->clients) && !w->n_going;
 

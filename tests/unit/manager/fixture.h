@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "manager/reply.h"
 #include "peer/hub.h"
+#include "registry/ledger_memory.h"
 #include "registry/registry.h"
 #include "rpc/rpc.h"
 #include "wire/json.h"
@@ -28,13 +29,15 @@ static inline struct fixture *fixture_new(void)
     f->loop.thread = pthread_self();
     f->loop.allowance_ns = UINT64_MAX / 4; /* nothing is too long for one turn here, */
     f->loop.item_late_at_ns = UINT64_MAX;  /* nor for a share of it */
-    registry_init(&f->hub.registry, &f->loop);
+    f->hub.ledger = ledger_memory_new(&f->hub.registry);
+    registry_init(&f->hub.registry, &f->loop, f->hub.ledger);
     return f;
 }
 
 static inline void fixture_free(struct fixture *f)
 {
     registry_deinit(&f->hub.registry);
+    ledger_free(f->hub.ledger);
     mem_free(f);
 }
 

@@ -8,27 +8,36 @@
 #include "auth/user_make.h"
 #include "base/memory.h"
 #include "harness/check.h"
+#include "registry/ledger_memory.h"
 #include "registry/registry.h"
 
 struct kit {
     struct loop loop;
     struct registry r;
+    struct ledger *ledger;
     struct user *user;
 };
 
-static inline void kit_init(struct kit *k)
+static inline void kit_init_on(struct kit *k, struct ledger *(*open)(const struct registry *replica))
 {
     memset(k, 0, sizeof(*k));
     k->loop.thread = pthread_self();
     list_init(&k->loop.again);
     loop_begin_part(&k->loop, 1000 * 1000);
-    registry_init(&k->r, &k->loop);
+    k->ledger = open(&k->r);
+    registry_init(&k->r, &k->loop, k->ledger);
     k->user = user_new_http_anonymous();
+}
+
+static inline void kit_init(struct kit *k)
+{
+    kit_init_on(k, ledger_memory_new);
 }
 
 static inline void kit_deinit(struct kit *k)
 {
     registry_deinit(&k->r);
+    k->ledger = ledger_free(k->ledger);
     user_unref(k->user);
     CHECK_INT(k->loop.metrics.values[METRIC_SERVICES], 0);
     CHECK_INT(k->loop.metrics.values[METRIC_WORKSPACES], 0);

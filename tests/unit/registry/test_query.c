@@ -224,12 +224,12 @@ CASE(a_walk_goes_on_while_services_come_and_go)
         struct service_query q = {.workspace = slice_of(workspaces[roll(&w, N_WORKSPACES)]), .name = slice_of(round % 2 ? "c*" : names[roll(&w, N_NAMES)])};
         struct service_walk walk;
         struct service *s;
-        uint64_t last = 0, begun = w.k.r.next_number;
+        uint64_t last = 0, begun = 0;       /* above the numbers of all that are there */
         size_t n_before = 0, n_lasting = 0;
         service_walk_start(&walk, &w.k.r, &q);
         struct service_cursor all;
-        for (service_query_start(&all, &w.k.r, &q); service_query_next(&all);)
-            n_before++;
+        for (service_query_start(&all, &w.k.r, &q); (s = service_query_next(&all)); n_before++)
+            begun = s->number >= begun ? s->number + 1 : begun;
         while (service_walk_step(&walk, &s)) {
             if (!s)
                 continue;
