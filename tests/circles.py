@@ -21,15 +21,7 @@ OBJECT = re.compile(r"lib(\w+)\.a\.p/\1_(\w+)\.c\.o$")
 CIRCLES = {
     "api: beside -> caller": "next to be mended: an answer written beside ends the caller",
     "auth: scope -> user": "next to be mended: the letters of permissions are needed by both",
-    "http: admit -> conn": "one connection, a state machine in three files (conn_state.h): who has to go to make room is closed",
-    "http: admit -> feed": "one connection, a state machine in three files (conn_state.h): who has to go is told why",
-    "http: feed -> conn": "one connection, a state machine in three files (conn_state.h): bytes end it as well as time does",
-    "http: request -> conn": "the end of a request may be the end of its connection, which is what runs requests",
-    "http: dispatch -> inflate": "inflating a body ends with the request's dispatch going on: a continuation, called by name",
-    "http: feed -> dispatch": "bytes become requests, and requests handlers; what a handler answers ends at conn, which feeds again",
-    "http: feed -> response": "malformed bytes are answered like requests",
     "http: request -> sender": "who sent a request is read out of its headers, and kept in it",
-    "http: response -> cors": "a preflight is answered like other requests, and answers are decorated for other origins",
     "login: local -> local_login": "next to be mended: the table of methods stands in the file they use",
     "login: local -> local_profile": "as local_login",
     "login: local -> local_reset": "as local_login",
@@ -76,9 +68,6 @@ SHARED = {
     "config/config.h": (
         "load option reload rule",
         "what the rooms above see of configuration, and nothing of how it is read"),
-    "http/conn_state.h": (
-        "conn feed",
-        "one connection, a state machine in two files: its states and steps are seen by no other"),
     "login/local_room.h": (
         "local local_login local_profile local_reset local_signup local_task",
         "the steps of local login, a file each, all of one type and listed in local.c"),

@@ -10,7 +10,7 @@
 #include "net/shares.h"
 #include "net/stream.h"
 
-static enum seat_use use_of(const struct http_conn *c)
+enum seat_use http_admit_use(const struct http_conn *c)
 {
     bool is_held = c->state == CONN_PENDING || c->state == CONN_TAKEN;
 
@@ -32,23 +32,7 @@ static enum seat_use use_of(const struct http_conn *c)
 void http_admit_tell(const struct http_conn *c)
 {
     if (c->stream && !c->is_evicted)
-        seat_set(c->stream->seat, use_of(c));
-}
-
-bool http_admit_evict(struct http_conn *c)
-{
-    bool is_spare = seat_is_spare(c->stream->seat);
-
-    if (use_of(c) == SEAT_BUSY || (c->held.b.len && !is_spare))
-        return false;
-    c->is_evicted = true;
-    /* Who has kept a connection for later expects its end; who is about to ask does not. */
-    bool expects_answer = use_of(c) == SEAT_HEAD || seat_is_fresh(c->stream->seat);
-    if (expects_answer && !c->stream->sendq.n_bytes) /* one who reads nothing is not waited for */
-        http_feed_refuse_evicted(c);
-    else
-        http_conn_close(c);
-    return true;
+        seat_set(c->stream->seat, http_admit_use(c));
 }
 
 int http_admit_ask(struct http_request *req)

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/assert.h"
+#include "net/shares.h"
 
 struct http_conn;
 struct http_request;
@@ -16,8 +17,7 @@ struct http_pace {
 
 /* After the connection's state may have changed. */
 void http_admit_tell(const struct http_conn *c);
-/* Another wants its place. True: it is being closed, after an answer when a head was under way. */
-bool http_admit_evict(struct http_conn *c);
+enum seat_use http_admit_use(const struct http_conn *c);       /* what its seat is told */
 enum { HTTP_ADMIT_OK, HTTP_ADMIT_FULL, HTTP_ADMIT_OVER };
 /* A request that wants more than health. FULL: all places are taken; OVER: its client has its share. */
 MUST_CHECK int http_admit_ask(struct http_request *req);

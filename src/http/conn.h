@@ -4,8 +4,11 @@
  *   IDLE --first byte--> HEAD --head complete--> BODY --whole--> PENDING --answered--> IDLE
  *     any --refused or `Connection: close`--> LINGER or CLOSING    \--http_upgrade_take--> TAKEN
  *
- * PENDING: the handler has the request. Requests of one connection are answered one after the
- * other, in order. */
+ * PENDING: the handler has the request; one that pulls its body has it in BODY too. Requests of one
+ * connection are answered one after the other, in order.
+ *
+ * Files of a connection, each of which calls those behind it: serve (socket, timer, seat), feed (bytes
+ * to requests), dispatch (requests to handlers), response, conn (order, endings), admit (seat, pace). */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,8 +22,6 @@
 struct account;
 struct config_cidrs;
 struct config_list;
-struct in6_addr;
-struct seat;
 struct stream;
 
 struct http_caps {
@@ -74,11 +75,6 @@ void http_loop_close_idle(struct http_loop *hl);
 /* Closes all at once; handlers that hold a request are told by on_gone. */
 void http_loop_close_all(struct http_loop *hl);
 
-/* Takes over the descriptor and its seat (NULL: not counted) and serves it. Loop thread. */
-void http_conn_open(struct http_loop *hl, int fd, struct seat *seat);
-/* Whether that address may name the client it speaks for. */
-bool http_site_trusts(const struct http_site *site, const struct in6_addr *address);
-
 /* Ends a request of an upgrade route by taking the connection's stream: from here on the caller
  * owns it and adopts it with stream_adopt at once. The stream is being read. The request and
  * *ret_leftover (bytes that came after the head; may be changed in place) stay valid until the
@@ -93,6 +89,11 @@ size_t http_conn_waiting(const struct http_request *req);   /* bytes queued to t
 bool http_conn_is_cut(const struct http_request *req);      /* it ends with this turn */
 void http_conn_answered(struct http_request *req);  /* ends the request; the next may be read */
 void http_conn_cut(struct http_request *req);       /* ends request and connection at once */
-struct http_loop *http_conn_loop(const struct http_request *req);
+/* Who reads its body takes more of it again. */
+void http_conn_resume(const struct http_request *req);
 void http_conn_set_patience(const struct http_request *req, uint64_t ms);
-const struct in6_addr *http_conn_peer(const struct http_request *req);
+struct http_conn;
+void http_conn_close(struct http_conn *c);      /* at once; a handler that waits hears of it */
+/* Sends what is queued, then closes; a client that does not read is waited for so long and no longer. */
+void http_conn_finish(struct http_conn *c);
+void http_conn_free(struct http_conn *c);

@@ -1,5 +1,5 @@
-/* conn_state: what conn.c (life, time, endings) and feed.c (bytes to requests to handlers) share
- * of a connection, and admit.c looks at; nobody else includes it. Loop-owned. */
+/* conn_state: what the files of a connection (conn.h names them) share of it; nobody else includes it.
+ * Loop-owned. */
 #pragma once
 #include "base/buf.h"
 #include "http/admit.h"
@@ -27,7 +27,7 @@ struct http_conn {
     struct stream *stream; /* NULL once taken */
     struct in6_addr peer;  /* of the other end; all zero when not known */
     struct http_parser *parser;
-    struct http_request *req;    /* the handler's, in PENDING */
+    struct http_request *req;    /* the handler's, in PENDING; in BODY the parser's too */
     struct http_verdict verdict; /* about the request being read */
     struct timer timer;
     struct http_pace pace; /* of what the timer waits for, in BODY or while an answer leaves */
@@ -41,22 +41,20 @@ struct http_conn {
     bool is_cut;    /* out of memory or of patience: closed at the end of the turn */
     bool is_evicted; /* its place is another's: the seat hears no more */
     bool is_unread; /* the client has more to send of a refused request */
+    bool keeps_alive; /* in BODY: what the head says, while an early answer would close */
     size_t n_kept;  /* what the account keeps for it: records of fixed size */
 };
 
-/* conn.c */
-void http_conn_close(struct http_conn *c);      /* at once; a handler that waits hears of it */
-void http_conn_free(struct http_conn *c);
-void http_conn_start_timer(struct http_conn *c, uint64_t ms);
-uint64_t http_conn_stall_ms(const struct http_conn *c);
-/* A handler has returned: it has ended the request, or parked it. */
-void http_conn_served(const struct http_conn *c);
+enum { CONN_DEFAULT_STALL_MS = 60 * 1000 };
 
-/* feed.c */
-/* Parses and dispatches until the bytes are used up or the next request must wait; what is left is
- * held. The connection may be closed afterwards; one whose stream was taken is freed. */
-void http_feed(struct http_conn *c, char *bytes, size_t n_bytes);
-void http_feed_hold(struct http_conn *c, const char *bytes, size_t n_bytes);
-bool http_feed_is_open(const struct http_conn *c);      /* the next byte belongs to a request */
-void http_feed_refuse_slow(struct http_conn *c);        /* 408, or just the end when none began */
-void http_feed_refuse_evicted(struct http_conn *c);     /* 503 */
+static inline uint64_t http_conn_stall_ms(const struct http_conn *c)
+{
+    uint64_t ms = c->hl->site->caps.stall_timeout_ms;
+
+    return ms ? ms : CONN_DEFAULT_STALL_MS;
+}
+
+static inline void http_conn_start_timer(struct http_conn *c, uint64_t ms)
+{
+    timer_start(c->hl->loop, &c->timer, ms);
+}

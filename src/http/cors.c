@@ -4,7 +4,7 @@
 
 #include "config/config.h"
 #include "http/conn.h"
-#include "http/response.h"
+#include "http/header.h"
 #include "loop/loop.h"
 
 static const char exposed[] =
@@ -121,13 +121,11 @@ static void add_allowed_headers(const struct http_request *req, struct buf *out)
     buf_add_text(out, "\r\n");
 }
 
-void http_cors_answer_preflight(struct http_request *req)
+bool http_cors_preflight(const struct http_request *req, struct buf *text, struct buf *extra)
 {
     struct slice method = {NULL, 0}, headers = {NULL, 0}, origin = {NULL, 0};
     const char *failed[3];
     size_t n_failed = 0;
-    SCRATCH_BUF(extra, 0);
-    SCRATCH_BUF(text, 0);
 
     if (http_request_header(req, "origin", &origin) && !origin_is_allowed(req, origin))
         failed[n_failed++] = "origin";
@@ -137,16 +135,15 @@ void http_cors_answer_preflight(struct http_request *req)
     if (http_request_header(req, "access-control-request-headers", &headers) &&
         !headers_are_allowed(req, headers))
         failed[n_failed++] = "headers";
-    http_header_add(&extra, "access-control-allow-methods", SLICE_LIT(methods));
-    http_header_add(&extra, "access-control-max-age", SLICE_LIT("600"));
-    add_allowed_headers(req, &extra);
-    buf_add_text(&text, n_failed ? "Disallowed CORS " : "OK");
+    http_header_add(extra, "access-control-allow-methods", SLICE_LIT(methods));
+    http_header_add(extra, "access-control-max-age", SLICE_LIT("600"));
+    add_allowed_headers(req, extra);
+    buf_add_text(text, n_failed ? "Disallowed CORS " : "OK");
     for (size_t i = 0; i < n_failed; i++) {
-        buf_add_text(&text, i ? ", " : "");
-        buf_add_text(&text, failed[i]);
+        buf_add_text(text, i ? ", " : "");
+        buf_add_text(text, failed[i]);
     }
-    http_respond(req, n_failed ? 400 : 200, "text/plain; charset=utf-8", buf_slice(&text),
-                 buf_slice(&extra));
+    return !n_failed;
 }
 
 bool http_cors_decorate(const struct http_request *req, struct buf *out)

@@ -1,13 +1,14 @@
-/* dispatch: judged when the head is known, acted on when the body has been read. The order of
+/* dispatch: judged when the head is known, acted on then, or, when it is refused, after a short body. The order of
  * http.md 1.1: rate limit, then preflight, then the table. */
 #include "http/dispatch.h"
 
 #include <string.h>
 
 #include "config/config.h"
+#include "http/body.h"
+#include "http/collect.h"
 #include "http/conn_state.h"
 #include "http/cors.h"
-#include "http/inflate.h"
 #include "http/location.h"
 #include "http/response.h"
 #include "http/routes.h"
@@ -24,40 +25,6 @@ static bool strip_base_path(struct http_request *req, const char *base_path)
         return false;
     req->path = slice_from(req->path, len);
     return true;
-}
-
-static bool is_held_to_less(const struct http_request *req)
-{
-    return !req->is_verified && req->site->caps.anonymous_body_bytes;
-}
-
-size_t http_dispatch_body_cap(const struct http_request *req)
-{
-    const struct http_caps *caps = &req->site->caps;
-    size_t cap = req->route && req->route->max_body_bytes ? req->route->max_body_bytes : caps->body_bytes;
-
-    return is_held_to_less(req) && caps->anonymous_body_bytes < cap ? caps->anonymous_body_bytes : cap;
-}
-
-static const char *body_rule(const struct http_request *req)
-{
-    size_t cap = http_dispatch_body_cap(req);
-
-    if (is_held_to_less(req) && cap == req->site->caps.anonymous_body_bytes)
-        return config_names.max_anonymous_body_bytes;
-    return cap == req->site->caps.body_bytes ? config_names.max_body_bytes : "body-of-this-path";
-}
-
-void http_dispatch_too_large(struct http_request *req, const char *rule)
-{
-    SCRATCH_BUF(text, 0);
-
-    buf_add_text(&text, "Request body too large");
-    if (req->site && is_held_to_less(req))
-        buf_add_fmt(&text, ": without a token of this server it may have %zu bytes when it is unpacked, and become at most %u times "
-                    "its size", http_dispatch_body_cap(req), req->site->caps.anonymous_inflation);
-    req->refused_by = rule ? rule : body_rule(req);
-    http_respond_error(req, 413, HTTP_F1, buf_slice(&text));
 }
 
 /* What limits all requests, then what limits this route. */
@@ -98,7 +65,7 @@ struct http_verdict http_dispatch_judge(struct http_request *req, uint64_t body_
         return (struct http_verdict){HTTP_ANSWER_NOT_ALLOWED, allowed};
     if (found == HTTP_ROUTE_NO_PATH)
         return (struct http_verdict){HTTP_ANSWER_NOT_FOUND, 0};
-    if (body_bytes != UINT64_MAX && body_bytes > http_dispatch_body_cap(req))
+    if (body_bytes != UINT64_MAX && body_bytes > http_body_cap(req))
         return (struct http_verdict){HTTP_ANSWER_TOO_LARGE, 0};
     return (struct http_verdict){HTTP_SERVE, 0};
 }
@@ -133,6 +100,15 @@ static void answer_later(struct http_request *req, unsigned status, unsigned ret
     http_respond(req, status, "application/json", json, buf_slice(&extra));
 }
 
+static void answer_preflight(struct http_request *req)
+{
+    SCRATCH_BUF(extra, 0);
+    SCRATCH_BUF(text, 0);
+    bool is_allowed = http_cors_preflight(req, &text, &extra);
+
+    http_respond(req, is_allowed ? 200 : 400, "text/plain; charset=utf-8", buf_slice(&text), buf_slice(&extra));
+}
+
 static void redirect_to_base(struct http_request *req)
 {
     struct location to;
@@ -142,19 +118,11 @@ static void redirect_to_base(struct http_request *req)
     http_respond_redirect(req, 307, &to);
 }
 
-static void serve(struct http_request *req)
-{
-    const struct http_conn *c = req->conn; /* freed in a later turn at the earliest */
-
-    req->route->on_request(req, req->route->arg);
-    http_conn_served(c);
-}
-
 void http_dispatch_run(struct http_request *req, struct http_verdict verdict)
 {
     switch (verdict.kind) {
     case HTTP_SERVE:
-        http_inflate_then(req, serve);
+        http_collect(req);
         return;
     case HTTP_ANSWER_NOT_FOUND:
         http_respond_error(req, 404, HTTP_F2, SLICE_LIT("Not Found"));
@@ -182,10 +150,10 @@ void http_dispatch_run(struct http_request *req, struct http_verdict verdict)
                      SLICE_LIT("{\"detail\":\"Your address has its share of the server's connections\"}"));
         return;
     case HTTP_ANSWER_TOO_LARGE:
-        http_dispatch_too_large(req, NULL);
+        http_body_too_large(req, NULL);
         return;
     case HTTP_ANSWER_PREFLIGHT:
-        http_cors_answer_preflight(req);
+        answer_preflight(req);
         return;
     case HTTP_ANSWER_BASE_PATH:
         redirect_to_base(req);

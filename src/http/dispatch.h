@@ -24,8 +24,5 @@ struct http_verdict {
 
 /* Strips the base path, finds the route, asks the rate limit. */
 struct http_verdict http_dispatch_judge(struct http_request *req, uint64_t body_bytes);
-size_t http_dispatch_body_cap(const struct http_request *req);      /* of who asks, unpacked */
-/* 413, with the sentence. rule: for the log; NULL: the cap of the request's body. */
-void http_dispatch_too_large(struct http_request *req, const char *rule);
-/* Gives a complete request to its handler or answers it: `req` may be gone afterwards. */
+/* Gives a request to its handler, which may want its body first, or answers it: `req` may be gone afterwards. */
 void http_dispatch_run(struct http_request *req, struct http_verdict verdict);

@@ -2,12 +2,16 @@
  * and what cannot be served is refused here.
  *
  * A handler may answer, drop or take from inside its call, or much later; so after every call
- * into dispatch the state is looked at again and nothing else is assumed. A taken connection is
- * freed by the feeding call, which is the last to look at it. Loop thread. */
-#include "http/conn_state.h"
+ * into dispatch or a reader of a body the state is looked at again and nothing else is assumed. A taken
+ * connection is freed by the feeding call, which is the last to look at it.
+ *
+ * While a body comes its request is the parser's and its reader's at once; whoever ends it first takes it from the parser.
+ * Loop thread. */
+#include "http/feed.h"
 
-#include "base/account.h"
 #include "config/config.h"
+#include "http/body.h"
+#include "http/conn_state.h"
 #include "http/parse.h"
 #include "http/response.h"
 #include "net/stream.h"
@@ -32,71 +36,92 @@ static void become_pending(struct http_conn *c, struct http_request *req)
     c->pace.at_ms = 0;
 }
 
-/* A buffer that could not grow wanted about as much again as it has. */
-static void refuse_for_room(struct http_request *req)
+/* The body of a request that somebody reads is over: all of it has come, or no more will. */
+static void end_body(struct http_conn *c, enum http_body_fault fault)
 {
-    size_t n_bytes = req->body_bytes.b.room + req->head.b.room;
-    char room[ACCOUNT_REFUSAL_MAX];
-    const char *limit, *text = account_refusal(req->account, n_bytes, "There is no room for the request", room, &limit);
+    struct http_request *req = http_parser_take(c->parser);
 
-    if (limit)
-        req->refused_by = limit + 2;        /* without its dashes */
-    http_respond_error(req, 503, HTTP_F1, slice_of(limit ? text : "Server is out of memory"));
+    if (fault)
+        req->wants_close = true;
+    else if (!req->is_streaming)        /* else its head has said so already */
+        req->wants_close = !c->keeps_alive || c->hl->is_closing;
+    become_pending(c, req);
+    if (c->stream->sendq.n_bytes)
+        http_pace_start(c, false);
+    http_body_end(req, fault);
+    ASSERT(c->state != CONN_PENDING || (c->req && c->req->parked.generation));
+}
+
+static enum http_body_fault fault_of(int outcome)
+{
+    switch (outcome) {
+    case HTTP_PARSE_BODY_TOO_LARGE:
+        return HTTP_BODY_TOO_LARGE;
+    case HTTP_PARSE_NO_MEMORY:
+        return HTTP_BODY_NO_ROOM;
+    default:
+        return HTTP_BODY_MALFORMED;
+    }
 }
 
 /* An answer of our own to what is no request, or not a whole one. The connection ends with it. */
 static void refuse(struct http_conn *c, int outcome)
 {
-    struct http_request *req = http_parser_take(c->parser);
-
     loop_count(c->hl->loop, METRIC_HTTP_BAD_REQUESTS, 1);
     c->is_unread = outcome != HTTP_PARSE_MALFORMED;
+    if (c->req) {
+        end_body(c, fault_of(outcome));
+        return;
+    }
+    struct http_request *req = http_parser_take(c->parser);
     if (!req)
         req = http_request_new(c->account);
     req->wants_close = true;
     become_pending(c, req);
-    switch (outcome) {
-    case HTTP_PARSE_HEAD_TOO_LARGE:
+    if (outcome == HTTP_PARSE_HEAD_TOO_LARGE) {
         req->refused_by = req->n_headers >= req->site->caps.n_headers ? config_names.max_headers : config_names.max_head_bytes;
         http_respond_text(req, 431, "Request header fields too large.");
         return;
-    case HTTP_PARSE_BODY_TOO_LARGE:
-        http_dispatch_too_large(req, NULL);
-        return;
-    case HTTP_PARSE_NO_MEMORY:
-        req->refused_by = "memory";
-        refuse_for_room(req);
-        return;
-    default:
-        req->refused_by = "malformed";
-        http_respond_text(req, 400, "Invalid HTTP request received.");
     }
+    req->body_fault = fault_of(outcome);
+    http_body_refuse(req);
 }
 
 void http_feed_refuse_slow(struct http_conn *c)
 {
-    struct http_request *req = http_parser_take(c->parser);
-
     bool is_head = c->state == CONN_HEAD;
 
     loop_count(c->hl->loop, METRIC_HTTP_BAD_REQUESTS, 1);
     loop_count(c->hl->loop, METRIC_HTTP_TOO_SLOW, 1);
+    if (c->req) {
+        end_body(c, HTTP_BODY_TOO_SLOW);
+        return;
+    }
+    struct http_request *req = http_parser_take(c->parser);
     if (!req) {
         http_conn_close(c);
         return;
     }
     req->wants_close = true;
     become_pending(c, req);
-    req->refused_by = is_head ? config_names.head_timeout_ms : config_names.min_body_rate;
-    http_respond_text(req, 408,
-                      is_head ? "Request Timeout: the head of the request did not come in time."
-                              : "Request Timeout: the body of the request came too slowly.");
+    if (is_head) {
+        req->refused_by = config_names.head_timeout_ms;
+        http_respond_text(req, 408, "Request Timeout: the head of the request did not come in time.");
+        return;
+    }
+    req->body_fault = HTTP_BODY_TOO_SLOW;
+    http_body_refuse(req);
 }
 
 void http_feed_refuse_evicted(struct http_conn *c)
 {
-    struct http_request *req = http_parser_take(c->parser);
+    struct http_request *req;
 
+    if (c->req && c->req->parked.generation) {  /* somebody reads its body, and hears of it */
+        http_conn_close(c);
+        return;
+    }
+    req = http_parser_take(c->parser);
     if (!req)
         req = http_request_new(c->account);
     req->wants_close = true;
@@ -110,6 +135,26 @@ static bool expects_continue(const struct http_request *req)
 
     return !req->is_http10 && http_request_header(req, "expect", &value) &&
            slice_is_nocase(value, "100-continue");
+}
+
+/* A body comes: whoever is to read it has its request from here on. An answer before its end closes the connection. False: that
+ * has happened already. */
+static bool begin_body(struct http_conn *c, struct http_request *req)
+{
+    c->req = req;
+    c->keeps_alive = !req->wants_close;
+    req->wants_close = true;
+    http_pace_start(c, true);
+    http_dispatch_run(req, c->verdict);
+    if (c->state != CONN_BODY)
+        return false;
+    ASSERT(!req->is_pulled || req->parked.generation);
+    if (!req->status && expects_continue(req) &&
+        !stream_send_bytes(c->stream, SLICE_LIT("HTTP/1.1 100 Continue\r\n\r\n"), c->account)) {
+        http_conn_close(c);
+        return false;
+    }
+    return true;
 }
 
 /* A head is complete. False: answered already, the body will not be read. */
@@ -143,25 +188,26 @@ static bool head_done(struct http_conn *c)
         http_dispatch_run(req, c->verdict);
         return false;
     }
-    if (is_served && body_bytes && expects_continue(req) &&
-        !stream_send_bytes(c->stream, SLICE_LIT("HTTP/1.1 100 Continue\r\n\r\n"), c->account)) {
-        http_conn_close(c);
-        return false;
-    }
-    if (is_served && body_bytes != HTTP_BODY_UNKNOWN)
-        req->body_bytes.b.cap_bytes = (size_t)body_bytes;
-    http_parser_expect_body(c->parser, is_served ? http_dispatch_body_cap(req) : DISCARD_MAX,
-                            is_served);
+    req->is_length_told = body_bytes != HTTP_BODY_UNKNOWN;
+    if (is_served && req->is_length_told)
+        req->body_bytes.b.cap_bytes = req->n_body_bytes = (size_t)body_bytes;
+    http_parser_expect_body(c->parser, is_served ? http_body_cap(req) : DISCARD_MAX, is_served);
+    if (is_served && body_bytes)
+        return begin_body(c, req);
     http_pace_start(c, true);
     return true;
 }
 
 static void request_done(struct http_conn *c)
 {
+    if (c->req) {
+        end_body(c, HTTP_BODY_SOUND);
+        return;
+    }
     struct http_request *req = http_parser_take(c->parser);
-
     if (c->hl->is_closing)
         req->wants_close = true;
+    req->body_state = HTTP_BODY_WHOLE;
     become_pending(c, req);
     http_dispatch_run(req, c->verdict);
 }
@@ -195,6 +241,12 @@ bool http_feed_is_open(const struct http_conn *c)
     return c->state == CONN_IDLE || c->state == CONN_HEAD || c->state == CONN_BODY;
 }
 
+/* Whoever reads the body has enough for now. */
+static bool is_full(const struct http_conn *c)
+{
+    return c->state == CONN_BODY && c->req && http_body_is_full(c->req);
+}
+
 /* A client that sends requests and reads no answers. */
 static bool is_choked(const struct http_conn *c)
 {
@@ -215,13 +267,15 @@ void http_feed(struct http_conn *c, char *bytes, size_t n_bytes)
     bool go_on = n_bytes > 0;
 
     c->is_feeding = true;
-    while (http_feed_is_open(c) && go_on && !is_choked(c)) {
+    while (http_feed_is_open(c) && go_on && !is_choked(c) && !is_full(c)) {
         size_t n = 0;
         set_phase(c);
         int outcome = http_parser_feed(c->parser, bytes + used, n_bytes - used, &n);
         switch (outcome) {
         case HTTP_PARSE_MORE:
             used = n_bytes;
+            if (c->state == CONN_BODY && c->req)
+                http_body_come(c->req);
             break;
         case HTTP_PARSE_HEAD:
             used += n;
@@ -246,12 +300,28 @@ void http_feed(struct http_conn *c, char *bytes, size_t n_bytes)
     c->is_feeding = false;
     if ((c->state == CONN_PENDING || http_feed_is_open(c)) && used < n_bytes)
         http_feed_hold(c, bytes + used, n_bytes - used);
-    if (http_feed_is_open(c) && c->held.b.len && !is_choked(c))
+    if (is_full(c))
+        stream_read_stop(c->stream);
+    else if (http_feed_is_open(c) && c->held.b.len && !is_choked(c))
         loop_again(c->hl->loop, &c->resume); /* the turn's time is over */
-    else if (http_feed_is_open(c) && !c->held.b.len)
+    else if ((http_feed_is_open(c) && !c->held.b.len) || (c->state == CONN_PENDING && c->held.b.len < HELD_MAX))
         stream_read_start(c->stream); /* it was stopped if much was held */
     if (c->state == CONN_TAKEN)
         http_conn_free(c);
     else
         http_admit_tell(c);
+}
+
+void http_feed_resume(struct http_conn *c)
+{
+    if (!http_feed_is_open(c) || is_full(c))
+        return;
+    if (!c->held.b.len) {
+        stream_read_start(c->stream);
+        return;
+    }
+    struct held_buf held = c->held;
+    held_buf_init(&c->held, 0, c->account);
+    http_feed(c, held.b.ptr, held.b.len);
+    held_buf_deinit(&held);
 }

@@ -1,10 +1,12 @@
-/* gzip: whole bodies only. Inflating stops at the cap, so a bomb costs the cap and no more. Any
+/* gzip: whole bodies, and bodies as they come in. Inflating stops at the cap, so a bomb costs the cap and no more. Any
  * thread. */
 #include "http/gzip.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
+
+#include "base/held.h"
 
 enum { GZIP_WINDOW = 15 + 16, GZIP_STEP = 64 * 1024, GZIP_MAX_INPUT = 1 << 30 };
 
@@ -42,6 +44,71 @@ int http_gunzip(struct slice bytes, size_t cap_bytes, struct buf *out)
     int r = inflate_all(&z, cap_bytes, out);
     inflateEnd(&z);
     return r;
+}
+
+struct http_gunzip {
+    z_stream z;
+    bool is_at_end;     /* of a member, or before the first */
+};
+
+static void *z_alloc(void *account, unsigned n, unsigned size)
+{
+    return held_new((size_t)n * size, account);
+}
+
+static void z_free(void *account, void *block)
+{
+    (void)account;
+    held_free(block);
+}
+
+struct http_gunzip *http_gunzip_new(struct account *account)
+{
+    struct http_gunzip *g = held_new(sizeof(*g), account);
+
+    if (!g)
+        return NULL;
+    g->z.zalloc = z_alloc;
+    g->z.zfree = z_free;
+    g->z.opaque = account;
+    g->is_at_end = true;
+    return inflateInit2(&g->z, GZIP_WINDOW) == Z_OK ? g : held_free(g);
+}
+
+struct http_gunzip *http_gunzip_free(struct http_gunzip *g)
+{
+    if (g)
+        inflateEnd(&g->z);
+    return held_free(g);
+}
+
+int http_gunzip_some(struct http_gunzip *g, struct slice packed, size_t n_most, struct buf *out, size_t *ret_used)
+{
+    z_stream *z = &g->z;
+    char *at = buf_reserve(out, n_most);
+    int r = Z_OK;
+
+    *ret_used = 0;
+    if (!at)
+        return HTTP_GZIP_NO_MEMORY;
+    z->next_in = (Bytef *)packed.ptr;
+    z->avail_in = packed.len < GZIP_MAX_INPUT ? (uInt)packed.len : GZIP_MAX_INPUT;
+    size_t n_given = z->avail_in;
+    z->next_out = (Bytef *)at;
+    z->avail_out = (uInt)n_most;
+    while (r == Z_OK && z->avail_out && (z->avail_in || !g->is_at_end)) {
+        if (g->is_at_end && (r = inflateReset(z)) != Z_OK)      /* members may follow each other (RFC 1952 2.2) */
+            break;
+        r = inflate(z, Z_NO_FLUSH);
+        g->is_at_end = r == Z_STREAM_END;
+        if (g->is_at_end)
+            r = Z_OK;
+    }
+    buf_grow(out, n_most - z->avail_out);
+    *ret_used = n_given - z->avail_in;
+    if (r != Z_OK && r != Z_BUF_ERROR)      /* that one: no more can be done with what it has */
+        return r == Z_MEM_ERROR ? HTTP_GZIP_NO_MEMORY : HTTP_GZIP_CORRUPT;
+    return g->is_at_end && *ret_used == packed.len ? HTTP_GZIP_OK : HTTP_GZIP_MORE;
 }
 
 bool http_gzip(struct slice bytes, struct buf *out)

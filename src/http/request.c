@@ -11,7 +11,8 @@
 #include "base/held.h"
 #include "base/memory.h"
 #include "config/config.h"
-#include "http/conn.h"
+#include "http/conn_state.h"
+#include "http/gzip.h"
 #include "http/payers.h"
 #include "http/sender.h"
 #include "loop/loop.h"
@@ -36,7 +37,7 @@ struct http_request *http_request_new(struct account *account)
 struct http_ticket http_request_park(struct http_request *req, const struct http_watch *watch)
 {
     LOOP_ASSERT(req->loop);
-    struct http_loop *hl = http_conn_loop(req);
+    struct http_loop *hl = req->conn->hl;
 
     if (!req->parked.generation)
         req->parked = slots_put(&hl->parked, req);
@@ -56,7 +57,7 @@ void http_request_unpark(struct http_request *req)
 {
     if (!req->parked.generation)
         return;
-    slots_remove(&http_conn_loop(req)->parked, req->parked);
+    slots_remove(&req->conn->hl->parked, req->parked);
     req->parked = (struct handle){0};
 }
 
@@ -96,18 +97,14 @@ void http_request_end(struct http_request *req)
     held_buf_deinit(&req->head);
     held_buf_deinit(&req->path_text);
     held_buf_deinit(&req->body_bytes);
+    held_buf_deinit(&req->plain);
+    http_gunzip_free(req->gunzip);
     held_buf_deinit(&req->token);
     held_buf_deinit(&req->refused_user);
     held_free(req->headers);
     account_unref(req->account);
     http_payer_leave(req->payer);
     mem_free(req);
-}
-
-void http_request_drop(struct http_request *req)
-{
-    LOOP_ASSERT(req->loop);
-    http_conn_cut(req);
 }
 
 bool http_request_settle(struct http_request *req, struct slice target)
@@ -123,7 +120,10 @@ bool http_request_settle(struct http_request *req, struct slice target)
 int http_request_add_body(struct http_request *req, struct slice bytes)
 {
     buf_add_slice(&req->body_bytes.b, bytes);
-    req->body = buf_slice(&req->body_bytes.b);
+    if (!req->is_pulled)
+        req->body = buf_slice(&req->body_bytes.b);
+    if (!req->is_length_told)
+        req->n_body_bytes += bytes.len;
     return req->body_bytes.b.is_failed ? HTTP_BODY_NO_MEMORY : HTTP_BODY_OK;
 }
 
@@ -315,7 +315,7 @@ bool http_site_trusts(const struct http_site *site, const struct in6_addr *addre
 /* Of a request that came by no connection: not known. */
 static struct in6_addr peer_of(const struct http_request *req)
 {
-    return req->conn ? *http_conn_peer(req) : (struct in6_addr){0};
+    return req->conn ? req->conn->peer : (struct in6_addr){0};
 }
 
 static bool peer_is_trusted(const struct http_request *req)

@@ -1,5 +1,4 @@
-/* request: one parsed HTTP request, whole: its body has arrived before the handler sees it (http.md
- * 1).
+/* request: one parsed HTTP request. Its body has arrived before the handler sees it, unless its route pulls it (http/body.h).
  *
  * A request belongs to its connection and ends with it. A handler is given one as a parameter and
  * ends it exactly once: http_respond(), http_stream_end(), http_request_drop() or
@@ -25,6 +24,7 @@
 struct account;
 struct blob;
 struct http_conn;
+struct http_gunzip;
 struct http_loop;
 struct http_payer;
 struct http_request;
@@ -63,6 +63,19 @@ struct http_watch {
     void (*on_gone)(void *owner);
     /* Streaming: all written bytes have left. */
     void (*on_drained)(struct http_request *req, void *owner);
+    /* Of a body that is pulled: more has come, or its end, or it has broken off, which ends the request. http_body_peek() tells. */
+    void (*on_body)(struct http_request *req, void *owner);
+};
+
+enum http_body_state { HTTP_BODY_COMING, HTTP_BODY_WHOLE, HTTP_BODY_BROKEN };
+enum http_body_fault {
+    HTTP_BODY_SOUND,
+    HTTP_BODY_MALFORMED,
+    HTTP_BODY_TOO_LARGE,
+    HTTP_BODY_INFLATES,         /* too many times its size */
+    HTTP_BODY_CORRUPT,          /* no gzip */
+    HTTP_BODY_TOO_SLOW,
+    HTTP_BODY_NO_ROOM,
 };
 
 /* A body that has left its request, with its charge. */
@@ -90,6 +103,13 @@ struct http_request {
     struct held_buf head, path_text, body_bytes, token;
     struct http_header_at *headers;
     size_t n_headers, headers_room;
+    enum http_body_state body_state;
+    enum http_body_fault body_fault;
+    size_t n_body_bytes;                    /* of the body as it comes: as announced, or so far */
+    /* of a body that is pulled: what is read of body_bytes, and what has been unpacked of them */
+    size_t n_body_read, n_plain_read, n_plain;
+    struct held_buf plain;
+    struct http_gunzip *gunzip;             /* owned */
     /* Holds a reference: pays for the body and the answer. The connection's, or, when a trusted proxy
      * has said whose the request is, a leaf of that address's. */
     struct account *account;
@@ -98,7 +118,7 @@ struct http_request {
     unsigned status;                        /* 0 = not answered */
     const char *refused_by;                 /* for the log, a literal: the limit or rule; NULL: nobody said; empty: the log knows */
     struct held_buf refused_user;           /* for the log; nothing until http_request_note_user */
-    bool is_http10, wants_close, is_streaming, is_chunked;
+    bool is_http10, wants_close, is_streaming, is_chunked, is_pulled, is_length_told;
     char client[HTTP_CLIENT_MAX];
 };
 
@@ -130,9 +150,6 @@ void http_request_network(struct http_request *req, char out[HTTP_CLIENT_MAX]);
 bool http_request_named_client(const struct http_request *req, struct in6_addr *ret);
 /* Whether the client came by https: said by a trusted proxy. */
 bool http_request_is_https(const struct http_request *req);
-/* Ends the request without an answer: the connection is closed. */
-void http_request_drop(struct http_request *req);
-
 /* Before the handler returns without having ended the request. May be called again, by whoever
  * was given the request again: the last watch counts, the ticket stays the same. */
 struct http_ticket http_request_park(struct http_request *req, const struct http_watch *watch);

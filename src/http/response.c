@@ -84,16 +84,6 @@ static void add_date(struct buf *out)
     buf_add_fmt(out, "date: %s\r\n", date);
 }
 
-void http_header_add(struct buf *extra, const char *name, struct slice value)
-{
-    buf_add_text(extra, name);
-    buf_add_text(extra, ": ");
-    for (size_t i = 0; i < value.len; i++)
-        if (((unsigned char)value.ptr[i] >= 0x20 && value.ptr[i] != 0x7f) || value.ptr[i] == '\t')
-            buf_add_byte(extra, (uint8_t)value.ptr[i]);
-    buf_add_text(extra, "\r\n");
-}
-
 struct answer {
     unsigned status;
     const char *content_type;
@@ -109,22 +99,12 @@ static void add_vary(struct buf *out, bool by_encoding, bool by_origin)
                     by_encoding && by_origin ? ", " : "", by_origin ? "Origin" : "");
 }
 
-static bool has_header(struct slice lines, const char *name)
-{
-    struct slice line, key, value;
-
-    while (slice_cut(lines, '\n', &line, &lines))
-        if (slice_cut(line, ':', &key, &value) && slice_is_nocase(key, name))
-            return true;
-    return false;
-}
-
 /* A function may have answered with a token, a code or a presigned address, and nobody here can tell. */
 static void add_caching(const struct http_request *req, struct slice extra, struct buf *out)
 {
     bool is_shareable = req->route && (req->route->flags & HTTP_ROUTE_SHAREABLE);
 
-    if (!is_shareable && !has_header(extra, "cache-control"))
+    if (!is_shareable && !http_header_has(extra, "cache-control"))
         buf_add_text(out, "cache-control: no-store\r\n");
 }
 
@@ -191,7 +171,7 @@ static bool wants_gzip(const struct http_request *req, struct answer *a, size_t 
 
     if ((req->route && (req->route->flags & HTTP_ROUTE_RAW)) || !a->content_type ||
         n_bytes < GZIP_MIN_BYTES || !http_gzip_suits(a->content_type) ||
-        has_header(a->extra, "content-encoding"))
+        http_header_has(a->extra, "content-encoding"))
         return false;
     a->varies_by_encoding = true;
     return n_bytes <= GZIP_MAX_BYTES && http_request_header(req, "accept-encoding", &accepted) &&
@@ -494,4 +474,10 @@ void http_stream_end(struct http_request *req)
 void http_stream_abort(struct http_request *req)
 {
     http_request_drop(req);
+}
+
+void http_request_drop(struct http_request *req)
+{
+    LOOP_ASSERT(req->loop);
+    http_conn_cut(req);
 }

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/slice.h"
+#include "http/header.h"
 
 struct blob;
 struct http_request;
@@ -21,16 +22,14 @@ void http_respond(struct http_request *req, unsigned status, const char *content
 /* The same, but takes the body over: a long one is not copied. */
 void http_respond_owned(struct http_request *req, unsigned status, const char *content_type,
                         struct buf *body, struct slice extra);
+/* Ends the request without an answer: the connection is closed. */
+void http_request_drop(struct http_request *req);
 /* text/plain; charset=utf-8 */
 void http_respond_text(struct http_request *req, unsigned status, const char *text);
 void http_respond_error(struct http_request *req, unsigned status, enum http_error_family family,
                         struct slice detail);
 /* Takes the location over. */
 void http_respond_redirect(struct http_request *req, unsigned status, struct location *to);
-/* Appends `name: value\r\n`; control characters of the value are left out, so a value cannot
- * start another header. */
-void http_header_add(struct buf *extra, const char *name, struct slice value);
-
 /* A response whose length is not known: chunked, or ended by closing for HTTP/1.0. What is
  * written in a turn leaves at its end. After http_stream_end the request is gone. */
 void http_stream_begin(struct http_request *req, unsigned status, const char *content_type,

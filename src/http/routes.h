@@ -20,6 +20,8 @@ enum http_route_flags {
     /* A GET may change things too: who follows a link from another site is not taken for who they are by a cookie. */
     HTTP_ROUTE_ACTS = 64,
     HTTP_ROUTE_FALLBACK = 128,      /* of a feature: stands behind the rows of all others */
+    /* Has its request when the head is complete, and reads the body as it comes (http/body.h). */
+    HTTP_ROUTE_PULLED = 256,
 };
 
 struct http_route {

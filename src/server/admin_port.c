@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "config/config.h"
 #include "http/conn.h"
+#include "http/serve.h"
 #include "net/listener.h"
 #include "net/shares.h"
 #include "server/features.h"
@@ -31,7 +32,7 @@ static void on_socket(struct loop *loop, int fd, struct seat *seat, void *arg)
 {
     struct admin_port *a = arg;
 
-    http_conn_open(&a->loops[loop->index], fd, seat);
+    http_serve(&a->loops[loop->index], fd, seat);
 }
 
 bool admin_port_bind(struct server *s)

@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "config/config.h"
+#include "http/serve.h"
 #include "loop/offload.h"
 #include "net/listener.h"
 #include "net/shares.h"
@@ -28,7 +29,7 @@ static void on_socket(struct loop *loop, int fd, struct seat *seat, void *arg)
 {
     struct server *s = arg;
 
-    http_conn_open(&s->http_loops[loop->index], fd, seat);
+    http_serve(&s->http_loops[loop->index], fd, seat);
 }
 
 /* The accept thread is the one that reloads, so the configuration it looks at is whole. */

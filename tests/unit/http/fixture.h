@@ -12,6 +12,7 @@
 #include "harness/check.h"
 #include "http/conn.h"
 #include "http/response.h"
+#include "http/serve.h"
 #include "loop/loop.h"
 
 enum { FIXTURE_DEADLINE_MS = 10000 };
@@ -36,7 +37,7 @@ static void fixture_run_open(struct loop *l, struct mail *mail)
     struct fixture_mail *m = CONTAINER_OF(mail, struct fixture_mail, mail);
 
     (void)l;
-    http_conn_open(&m->f->hl, m->fd, NULL);
+    http_serve(&m->f->hl, m->fd, NULL);
     mem_free(m);
 }
 

@@ -77,7 +77,7 @@ static void open_there(void *arg)
 {
     struct opening *o = arg;
 
-    http_conn_open(&o->f->hl, o->fd, NULL);
+    http_serve(&o->f->hl, o->fd, NULL);
 }
 
 /* A TCP connection over loopback: the peer has an address. */

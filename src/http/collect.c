@@ -1,13 +1,15 @@
-/* inflate: a few kilobytes of gzip may hold a hundred megabytes, so only what stays small is
- * inflated in place; the rest goes to a worker, which has taken the body: the client may go, and
- * the request with it. Who shows no token may have far less unpacked, and of no such extremes. */
-#include "http/inflate.h"
+/* collect: the reader of bodies for routes that want them whole: it lets them come, up to the cap, and has them unpacked when they have.
+ *
+ * A few kilobytes of gzip may hold a hundred megabytes, so only what stays small is inflated in place; the rest goes to a worker,
+ * which has taken the body: the client may go, and the request with it. Who shows no token may have far less unpacked, and of no such
+ * extremes. */
+#include "http/collect.h"
 
 #include "base/account.h"
 #include "base/memory.h"
 #include "config/config.h"
-#include "http/conn.h"
-#include "http/dispatch.h"
+#include "http/body.h"
+#include "http/conn_state.h"
 #include "http/gzip.h"
 #include "http/response.h"
 #include "http/routes.h"
@@ -16,7 +18,6 @@
 enum {
     IN_PLACE_MAX = 8 * 1024,            /* bytes of gzip, */
     IN_PLACE_PLAIN_MAX = 64 * 1024,     /* and of what they hold */
-    INFLATE_FREE_BYTES = 1024 * 1024,   /* so much may come of few bytes */
 };
 
 struct inflating {
@@ -26,30 +27,36 @@ struct inflating {
     size_t cap_bytes;
     struct held_buf plain; /* not of the leaf, which a worker must not charge */
     int outcome;
-    void (*then)(struct http_request *req);
 };
 
+static void serve(struct http_request *req)
+{
+    const struct http_conn *c = req->conn; /* freed in a later turn at the earliest */
+
+    req->route->on_request(req, req->route->arg);
+    ASSERT(c->state != CONN_PENDING || (c->req && c->req->parked.generation));
+}
+
 /* cap_bytes: what it was held to. */
-static void settle(struct http_request *req, int outcome, struct held_buf *plain, size_t cap_bytes,
-                   void (*then)(struct http_request *req))
+static void settle(struct http_request *req, int outcome, struct held_buf *plain, size_t cap_bytes)
 {
     if (outcome == HTTP_GZIP_OK)
         http_request_replace_body(req, plain);
     held_buf_deinit(plain);
     switch (outcome) {
     case HTTP_GZIP_OK:
-        then(req);
+        serve(req);
         return;
     case HTTP_GZIP_CORRUPT:
-        http_respond_error(req, 400, HTTP_F1, SLICE_LIT("Invalid request body: corrupt gzip data"));
-        return;
+        req->body_fault = HTTP_BODY_CORRUPT;
+        break;
     case HTTP_GZIP_TOO_LARGE:
-        http_dispatch_too_large(req, cap_bytes < http_dispatch_body_cap(req) ? config_names.max_anonymous_inflation : NULL);
-        return;
+        req->body_fault = cap_bytes < http_body_cap(req) ? HTTP_BODY_INFLATES : HTTP_BODY_TOO_LARGE;
+        break;
     default:
-        req->refused_by = "memory";
-        http_respond_error(req, 503, HTTP_F1, SLICE_LIT("Server is out of memory"));
+        req->body_fault = HTTP_BODY_NO_ROOM;
     }
+    http_body_refuse(req);
 }
 
 static void work(struct job *job)
@@ -67,7 +74,7 @@ static void done(struct job *job)
     http_body_deinit(&w->packed);
     if (req) {
         http_request_unpark(req); /* whoever gets it now ends it or parks it for themselves */
-        settle(req, w->outcome, &w->plain, w->cap_bytes, w->then);
+        settle(req, w->outcome, &w->plain, w->cap_bytes);
     } else {
         held_buf_deinit(&w->plain);
     }
@@ -79,25 +86,13 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* What may come of the body. */
-static size_t plain_cap(const struct http_request *req)
-{
-    unsigned times = req->is_verified ? 0 : req->site->caps.anonymous_inflation;
-    size_t cap = http_dispatch_body_cap(req), by_size = req->body.len * times;
-
-    if (!times)
-        return cap;
-    return smaller(cap, by_size > INFLATE_FREE_BYTES ? by_size : INFLATE_FREE_BYTES);
-}
-
-static void inflate_on_worker(struct http_request *req, void (*then)(struct http_request *req))
+static void inflate_on_worker(struct http_request *req)
 {
     struct inflating *w = MEM_NEW(struct inflating);
 
-    w->cap_bytes = plain_cap(req);
+    w->cap_bytes = http_body_plain_cap(req);
     w->packed = http_request_take_body(req);
     held_buf_init(&w->plain, 0, account_shared(req->account));
-    w->then = then;
     w->ticket = http_request_park(req, &(struct http_watch){0});
     w->job = (struct job){.class = OFFLOAD_BULK, .is_stranger = !req->is_verified, .work = work, .done = done};
     if (offload(req->loop, &w->job) == OFFLOAD_OK)
@@ -112,9 +107,9 @@ static void inflate_on_worker(struct http_request *req, void (*then)(struct http
 }
 
 /* False: it becomes too much for this thread. */
-static bool inflate_in_place(struct http_request *req, void (*then)(struct http_request *req))
+static bool inflate_in_place(struct http_request *req)
 {
-    size_t cap = plain_cap(req);
+    size_t cap = http_body_plain_cap(req);
     struct held_buf plain;
 
     if (req->body.len > IN_PLACE_MAX)
@@ -125,17 +120,40 @@ static bool inflate_in_place(struct http_request *req, void (*then)(struct http_
         held_buf_deinit(&plain);
         return false;
     }
-    settle(req, outcome, &plain, cap, then);
+    settle(req, outcome, &plain, cap);
     return true;
 }
 
-void http_inflate_then(struct http_request *req, void (*then)(struct http_request *req))
+static void go_on(struct http_request *req)
 {
-    struct slice coding;
+    if (!req->body.len || !http_body_is_packed(req))
+        serve(req);
+    else if (!inflate_in_place(req))
+        inflate_on_worker(req);
+}
 
-    if ((req->route->flags & HTTP_ROUTE_AS_SENT) || !req->body.len ||
-        !http_request_header(req, "content-encoding", &coding) || !slice_is_nocase(coding, "gzip"))
-        then(req);
-    else if (!inflate_in_place(req, then))
-        inflate_on_worker(req, then);
+static void on_body(struct http_request *req, void *owner)
+{
+    (void)owner;
+    if (req->body_state == HTTP_BODY_COMING)
+        return;
+    req->watch = (struct http_watch){0};
+    if (req->body_state == HTTP_BODY_WHOLE)
+        go_on(req);
+    else
+        http_body_refuse(req);
+}
+
+void http_collect(struct http_request *req)
+{
+    bool pulls = req->route->flags & HTTP_ROUTE_PULLED;
+
+    if (pulls && !http_body_pull(req))
+        http_body_refuse(req);
+    else if (pulls)
+        serve(req);
+    else if (req->body_state == HTTP_BODY_COMING)
+        req->watch = (struct http_watch){.on_body = on_body};
+    else
+        go_on(req);
 }
