@@ -259,7 +259,7 @@ static void on_lease_end(struct lease *l, int outcome, struct slice text)
         return;
     req->refused_by = access_rule_name(outcome == JOIN_BLOCKED ? RULE_BLOCKED : RULE_TOKEN);
     http_request_note_user(req, c->user->id);
-    if (!req->is_streaming) {
+    if (req->sending == HTTP_SEND_NOTHING) {
         http_respond_error(req, outcome == JOIN_BLOCKED ? 403 : 401, HTTP_F2, text);
         caller_free(c);
     } else if (c->on_put_out) {

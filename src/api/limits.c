@@ -117,5 +117,6 @@ void api_on_done(void *made, struct http_request *req)
     LOG(LOG_INFO, "api", "request", log_slice("path", req->path), log_int("status", req->status),
         log_int("bytes", (int64_t)req->n_bytes_out),
         log_int("ms", (int64_t)(loop_now_ms(req->loop) - req->started_ms)),
+        log_text("answer", req->sending == HTTP_SEND_FINAL ? "whole" : req->sending == HTTP_SEND_BROKEN ? "broken off" : "none"),
         log_text("client", http_request_client(req)));
 }

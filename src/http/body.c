@@ -83,7 +83,7 @@ static void refuse_for_room(struct http_request *req)
 
 void http_body_refuse(struct http_request *req)
 {
-    if (req->is_streaming) {
+    if (req->sending == HTTP_SEND_GOING_ON) {
         http_stream_abort(req);
         return;
     }

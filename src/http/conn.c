@@ -45,6 +45,8 @@ static struct http_request *part(struct http_conn *c)
     (void)http_request_client(req);
     http_request_unpark(req);
     req->conn = NULL;
+    if (req->sending == HTTP_SEND_GOING_ON)
+        req->sending = HTTP_SEND_BROKEN;
     return req;
 }
 
@@ -233,7 +235,7 @@ void http_conn_cut(struct http_request *req)
 {
     struct http_conn *c = req->conn;
 
-    if (req->is_streaming)
+    if (req->sending == HTTP_SEND_GOING_ON)
         stream_reset(c->stream); /* an unframed body must not look complete */
     if (c->state == CONN_BODY)
         (void)http_parser_take(c->parser);

@@ -43,7 +43,7 @@ static void end_body(struct http_conn *c, enum http_body_fault fault)
 
     if (fault)
         req->wants_close = true;
-    else if (!req->is_streaming)        /* else its head has said so already */
+    else if (req->sending == HTTP_SEND_NOTHING)        /* else its head has said so already */
         req->wants_close = !c->keeps_alive || c->hl->is_closing;
     become_pending(c, req);
     if (c->stream->sendq.n_bytes)

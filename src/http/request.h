@@ -67,6 +67,9 @@ struct http_watch {
     void (*on_body)(struct http_request *req, void *owner);
 };
 
+/* NOTHING --http_stream_begin--> GOING_ON --http_stream_end--> FINAL
+ *    \--http_respond--> FINAL       \--http_stream_abort, or the client leaves--> BROKEN */
+enum http_sending { HTTP_SEND_NOTHING, HTTP_SEND_GOING_ON, HTTP_SEND_FINAL, HTTP_SEND_BROKEN };
 enum http_body_state { HTTP_BODY_COMING, HTTP_BODY_WHOLE, HTTP_BODY_BROKEN };
 enum http_body_fault {
     HTTP_BODY_SOUND,
@@ -114,11 +117,13 @@ struct http_request {
      * has said whose the request is, a leaf of that address's. */
     struct account *account;
     struct http_payer *payer;               /* of the latter; else NULL */
+    enum http_sending sending;              /* of the answer */
+    uint64_t n_unsent;                      /* of a streamed answer whose length was told (is_sized) */
     uint64_t started_ms, n_bytes_out;
     unsigned status;                        /* 0 = not answered */
     const char *refused_by;                 /* for the log, a literal: the limit or rule; NULL: nobody said; empty: the log knows */
     struct held_buf refused_user;           /* for the log; nothing until http_request_note_user */
-    bool is_http10, wants_close, is_streaming, is_chunked, is_pulled, is_length_told;
+    bool is_http10, wants_close, is_chunked, is_sized, is_pulled, is_length_told;
     char client[HTTP_CLIENT_MAX];
 };
 

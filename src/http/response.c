@@ -2,6 +2,7 @@
  * write. Names of headers are lower case, as the original sends them. */
 #include "http/response.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/blob.h"
@@ -201,6 +202,7 @@ static void send_answer(struct http_request *req, struct answer *a, struct slice
         !send_two(req, buf_slice(&head), has_body(req, a) ? body : (struct slice){NULL, 0}, req->account))
         refuse_for_room(req);
     buf_deinit(&head);
+    req->sending = HTTP_SEND_FINAL;
     http_conn_answered(req);
 }
 
@@ -222,6 +224,7 @@ static void send_answer_blob(struct http_request *req, struct answer *a, struct 
         refuse_for_room(req);
     }
     buf_deinit(&head);
+    req->sending = HTTP_SEND_FINAL;
     http_conn_answered(req);
 }
 
@@ -303,7 +306,7 @@ void http_respond_owned(struct http_request *req, unsigned status, const char *c
         return;
     }
     LOOP_ASSERT(req->loop);
-    ASSERT(!req->is_streaming);
+    ASSERT(req->sending == HTTP_SEND_NOTHING);
     req->status = status;
     bool is_packed = wants_gzip(req, &a, body->len);
     blob = blob_try_adopt(body, req->account);
@@ -324,7 +327,7 @@ void http_respond(struct http_request *req, unsigned status, const char *content
     SCRATCH_BUF(bytes, 0);
 
     LOOP_ASSERT(req->loop);
-    ASSERT(!req->is_streaming);
+    ASSERT(req->sending == HTTP_SEND_NOTHING);
     req->status = status;
     bool is_packed = wants_gzip(req, &a, body.len), is_long = body.len > COPIED_MOST;
     if (is_packed && is_long) {
@@ -373,19 +376,28 @@ void http_respond_redirect(struct http_request *req, unsigned status, struct loc
     buf_deinit(&to->text);
 }
 
-/* A piece that there is no room for cannot be left out: the response ends there. tail: in blob, which is not copied. */
-static void stream_piece(struct http_request *req, const struct buf *piece, struct slice tail, struct blob *blob)
+/* Put together in the message that carries it, which is the one copy; the tail is not copied. A piece that there is no room for cannot
+ * be left out: the response ends there. */
+static void push(struct http_request *req, const struct slice *parts, size_t n_parts, const struct http_piece *of)
 {
-    struct msg *m = piece->is_failed ? NULL : msg_try_new(piece->len, req->account);
+    size_t n_bytes = 0;
 
+    for (size_t i = 0; i < n_parts; i++)
+        n_bytes += parts[i].len;
+    struct msg *m = msg_try_new(n_bytes, req->account);
     if (!m) {
         loop_count(req->loop, METRIC_CHARGES_REFUSED, 1);
         http_conn_send(req, NULL);
         return;
     }
-    memcpy(msg_head(m), piece->ptr, piece->len);
-    if (tail.len)
-        msg_set_tail(m, blob, tail);
+    char *at = msg_head(m);
+    for (size_t i = 0; i < n_parts; i++) {
+        if (parts[i].len)
+            memcpy(at, parts[i].ptr, parts[i].len);
+        at += parts[i].len;
+    }
+    if (of && of->tail.len)
+        msg_set_tail(m, of->blob, of->tail);
     req->n_bytes_out += msg_len(m);
     http_conn_send(req, m);
 }
@@ -395,12 +407,17 @@ static void stream_begin(struct http_request *req, const struct answer *a)
     SCRATCH_BUF(head, 0);
 
     LOOP_ASSERT(req->loop);
-    ASSERT(!req->is_streaming);
+    ASSERT(req->sending == HTTP_SEND_NOTHING);
     req->status = a->status;
-    req->is_streaming = true;
+    req->sending = HTTP_SEND_GOING_ON;
     req->is_chunked = !req->is_http10 && !a->has_length;
+    req->is_sized = a->has_length;
+    req->n_unsent = a->length;
     add_head(req, a, &head);
-    stream_piece(req, &head, (struct slice){NULL, 0}, NULL);
+    if (head.is_failed)
+        http_conn_send(req, NULL);
+    else
+        push(req, &(struct slice){head.ptr, head.len}, 1, NULL);
 }
 
 void http_stream_begin(struct http_request *req, unsigned status, const char *content_type,
@@ -423,31 +440,46 @@ void http_stream_patience(struct http_request *req, uint64_t ms)
 
 size_t http_stream_write(struct http_request *req, struct slice bytes)
 {
-    return http_stream_write_two(req, bytes, (struct slice){NULL, 0}, NULL);
+    return http_stream_push(req, &(struct http_piece){.parts = {bytes}});
 }
 
-size_t http_stream_write_two(struct http_request *req, struct slice head, struct slice tail, struct blob *blob)
+/* Behind the size of a chunk. */
+static void push_framed(struct http_request *req, const struct http_piece *piece, size_t n_bytes)
 {
+    enum { N = HTTP_PIECE_PARTS };
+    struct slice parts[N + 2] = {{NULL, 0}};
+    char size[24];
+
+    parts[0] = slice_make(size, (size_t)snprintf(size, sizeof(size), "%zx\r\n", n_bytes));
+    for (size_t i = 0; i < N; i++)
+        parts[1 + i] = piece->parts[i];
+    if (!piece->tail.len)
+        parts[N + 1] = SLICE_LIT("\r\n");
+    push(req, parts, N + 2, piece);
+    if (piece->tail.len)
+        push(req, &SLICE_LIT("\r\n"), 1, NULL);
+}
+
+size_t http_stream_push(struct http_request *req, const struct http_piece *piece)
+{
+    size_t n_bytes = piece->tail.len;
+
     LOOP_ASSERT(req->loop);
-    ASSERT(req->is_streaming);
-    if (!head.len || req->method == HTTP_M_HEAD)
+    ASSERT(req->sending == HTTP_SEND_GOING_ON);
+    for (size_t i = 0; i < HTTP_PIECE_PARTS; i++)
+        n_bytes += piece->parts[i].len;
+    if (!n_bytes || req->method == HTTP_M_HEAD)
         return http_conn_waiting(req);
     if (http_conn_waiting(req) > STREAM_WAITING_MAX) {
         http_conn_send(req, NULL);
         return 0;
     }
-    const char *end = req->is_chunked ? "\r\n" : "";
-    SCRATCH_BUF(piece, 0);
+    ASSERT(!req->is_sized || n_bytes <= req->n_unsent);
+    req->n_unsent -= req->is_sized ? n_bytes : 0;
     if (req->is_chunked)
-        buf_add_fmt(&piece, "%zx\r\n", head.len + tail.len);
-    buf_add_slice(&piece, head);
-    if (tail.len) {
-        stream_piece(req, &piece, tail, blob);
-        buf_clear(&piece);
-    }
-    buf_add_text(&piece, end);
-    if (piece.len || piece.is_failed)
-        stream_piece(req, &piece, (struct slice){NULL, 0}, NULL);
+        push_framed(req, piece, n_bytes);
+    else
+        push(req, piece->parts, HTTP_PIECE_PARTS, piece);
     return http_conn_waiting(req);
 }
 
@@ -464,10 +496,14 @@ bool http_stream_is_taken(const struct http_request *req)
 void http_stream_end(struct http_request *req)
 {
     LOOP_ASSERT(req->loop);
-    ASSERT(req->is_streaming);
-    if (req->is_chunked && req->method != HTTP_M_HEAD &&
-        !send_two(req, SLICE_LIT("0\r\n\r\n"), (struct slice){NULL, 0}, req->account))
-        http_conn_send(req, NULL);
+    ASSERT(req->sending == HTTP_SEND_GOING_ON);
+    if (req->is_sized && req->n_unsent && req->method != HTTP_M_HEAD) {     /* shorter than was told: it is not whole */
+        http_stream_abort(req);
+        return;
+    }
+    if (req->is_chunked && req->method != HTTP_M_HEAD)
+        push(req, &SLICE_LIT("0\r\n\r\n"), 1, NULL);
+    req->sending = http_conn_is_cut(req) ? HTTP_SEND_BROKEN : HTTP_SEND_FINAL;
     http_conn_answered(req);
 }
 

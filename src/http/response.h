@@ -34,7 +34,7 @@ void http_respond_redirect(struct http_request *req, unsigned status, struct loc
  * written in a turn leaves at its end. After http_stream_end the request is gone. */
 void http_stream_begin(struct http_request *req, unsigned status, const char *content_type,
                        struct slice extra);
-/* The same with a length that is told: exactly so many bytes are written, or the response is aborted. */
+/* The same with a length that is told: no more is written, and ended with less it is aborted. */
 struct http_head {
     unsigned status;
     const char *content_type;
@@ -44,11 +44,18 @@ struct http_head {
 void http_stream_begin_sized(struct http_request *req, const struct http_head *head);
 /* A client whose machine acknowledges nothing for so long is gone (net/stream.h). */
 void http_stream_patience(struct http_request *req, uint64_t ms);
-/* Returns the bytes that wait for the client. Above a mark of its own choice the writer stops
- * until on_drained. 0 when the connection is about to be cut; nothing is kept then. */
+/* Returns the bytes that wait for the client. Above a mark of its own choice the writer stops until on_drained, which comes when
+ * nothing waits here: the kernel still has what keeps the client busy. 0 when the connection is about to be cut; nothing is kept
+ * then. The bytes are copied, once. */
 size_t http_stream_write(struct http_request *req, struct slice bytes);
-/* The same of two parts. tail: lies in blob and is not copied; or empty, with no blob. */
-size_t http_stream_write_two(struct http_request *req, struct slice head, struct slice tail, struct blob *blob);
+/* The same of several parts. tail: lies in blob and is not copied; or empty, with no blob. */
+enum { HTTP_PIECE_PARTS = 3 };
+struct http_piece {
+    struct slice parts[HTTP_PIECE_PARTS];
+    struct slice tail;
+    struct blob *blob;
+};
+size_t http_stream_push(struct http_request *req, const struct http_piece *piece);
 size_t http_stream_waiting(const struct http_request *req);     /* the same, without writing */
 /* False: whatever is written is thrown away, since HEAD was asked for or the connection is about to be cut. */
 bool http_stream_is_taken(const struct http_request *req);

@@ -70,7 +70,7 @@ static void on_drained(struct stream *s)
             loop_defer(c->hl->loop, &c->resume);
     } else if (c->req) {
         struct http_request *req = c->req;
-        if (req->is_streaming && req->watch.on_drained)
+        if (req->sending == HTTP_SEND_GOING_ON && req->watch.on_drained)
             req->watch.on_drained(req, req->watch.owner);
     }
 }
@@ -107,7 +107,7 @@ static const struct stream_ops ops = {.on_read = on_read,
 /* An answer that leaves while the body still comes, and that nobody takes. */
 static bool is_stuck(const struct http_conn *c)
 {
-    return c->req && c->req->is_streaming && stream_stalled_ms(c->stream) > http_conn_stall_ms(c);
+    return c->req && c->req->sending == HTTP_SEND_GOING_ON && stream_stalled_ms(c->stream) > http_conn_stall_ms(c);
 }
 
 static void on_due(struct timer *t)

@@ -43,20 +43,17 @@ static void write_frame(struct stream_peer *s, struct slice head, struct slice t
     size_t n = head.len + tail.len;
     const char prefix[4] = {(char)(n >> 24), (char)(n >> 16), (char)(n >> 8), (char)n};
     struct http_request *req = http_request_resume(s->ticket);
-    SCRATCH_BUF(b, 0);
+    struct http_piece piece = {.parts = {slice_make(prefix, sizeof(prefix)), head}, .tail = tail, .blob = blob};
 
     if (!req)
         return;
-    buf_add_slice(&b, slice_make(prefix, sizeof(prefix)));
-    buf_add_slice(&b, head);
     if (tail.len <= COPIED_MOST) {
-        buf_add_slice(&b, tail);
-        tail = (struct slice){NULL, 0};
+        piece.parts[2] = tail;
+        piece.tail = (struct slice){NULL, 0};
     }
     s->sent_ms = loop_now_ms(s->peer->pl->loop);
     /* A client that does not read is cut off by the response itself; its end is told by on_gone. */
-    if (!b.is_failed)
-        (void)http_stream_write_two(req, buf_slice(&b), tail, blob);
+    (void)http_stream_push(req, &piece);
 }
 
 static void do_send(struct peer *p, struct msg *m)
@@ -221,7 +218,7 @@ static void on_gone(void *owner)
 static void end_stream(struct peer *p, struct slice told)
 {
     struct http_request *req = http_request_resume(((struct stream_peer *)p->conn)->ticket);
-    bool is_streaming = req && req->is_streaming;
+    bool is_streaming = req && req->sending == HTTP_SEND_GOING_ON;
     bool is_late = is_streaming && http_stream_write(req, SLICE_LIT("")) > LATE_BYTES;
 
     if (is_streaming && told.len)

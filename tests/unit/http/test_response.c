@@ -1,6 +1,7 @@
 #include "http/response.h"
 
 #include "base/account.h"
+#include "base/blob.h"
 #include "base/random.h"
 #include "config/config.h"
 #include "fixture.h"
@@ -61,6 +62,29 @@ static void on_half(struct http_request *req, void *arg)
     http_stream_abort(req);
 }
 
+static void on_short(struct http_request *req, void *arg)
+{
+    (void)arg;
+    http_stream_begin_sized(req, &(struct http_head){.status = 200, .content_type = "text/plain", .extra = SLICE_LIT(""), .n_bytes = 10});
+    http_stream_write(req, SLICE_LIT("half"));
+    http_stream_end(req);
+}
+
+static void on_three(struct http_request *req, void *arg)
+{
+    struct blob *blob = blob_try_new(10, account_shared(req->loop->own));
+
+    (void)arg;
+    CHECK(blob != NULL);
+    memcpy(blob->data, "and a tail", 10);
+    http_stream_begin(req, 200, "text/plain", SLICE_LIT(""));
+    http_stream_push(req, &(struct http_piece){.parts = {SLICE_LIT("one "), SLICE_LIT(""), SLICE_LIT("two ")},
+                                               .tail = slice_make(blob->data, blob->len), .blob = blob});
+    http_stream_push(req, &(struct http_piece){.parts = {SLICE_LIT("x"), SLICE_LIT("yz")}});
+    blob_unref(blob);
+    http_stream_end(req);
+}
+
 static void on_drop(struct http_request *req, void *arg)
 {
     (void)arg;
@@ -79,6 +103,8 @@ static const struct http_route routes[] = {
     {HTTP_M_GET, "/inject", on_inject, NULL, 0, 0},
     {HTTP_M_GET, "/half", on_half, NULL, 0, 0},
     {HTTP_M_GET, "/drop", on_drop, NULL, 0, 0},
+    {HTTP_M_GET, "/short", on_short, NULL, 0, 0},
+    {HTTP_M_GET, "/three", on_three, NULL, 0, 0},
 };
 
 #define START()                                                                                    \
@@ -212,6 +238,73 @@ CASE(a_broken_stream_is_cut)
     fixture_stop(&f);
 }
 
+struct told {
+    atomic_int n_told, n_silent;
+    atomic_uint last_status, last_sending;
+};
+
+static void on_done(struct http_request *req, void *arg)
+{
+    struct told *told = arg;
+
+    atomic_store(&told->last_status, req->status);
+    atomic_store(&told->last_sending, req->sending);
+    atomic_fetch_add(&told->n_silent, req->status == 0);
+    atomic_fetch_add(&told->n_told, 1);
+}
+
+CASE(pieces_are_put_together_once)
+{
+    START();
+    char *got = fixture_talk(&f, GET("/three", ""));
+    HAS(got, "transfer-encoding: chunked\r\n");
+    HAS(got, "\r\n\r\n12\r\none two and a tail\r\n3\r\nxyz\r\n0\r\n\r\n");
+    free(got);
+    got = fixture_talk(&f, "GET /three HTTP/1.0\r\nhost: h\r\n\r\n");
+    HAS(got, "\r\n\r\none two and a tailxyz");
+    free(got);
+    fixture_stop(&f);
+}
+
+/* Of the nth request: it is told of a moment after its client has seen the end. */
+static unsigned sending_of(struct told *told, int n)
+{
+    for (int i = 0; atomic_load(&told->n_told) < n; i++) {
+        CHECK(i < FIXTURE_DEADLINE_MS);
+        poll(NULL, 0, 1);
+    }
+    return atomic_load(&told->last_sending);
+}
+
+/* As after a read that failed, or of a file that was cut meanwhile. */
+CASE(an_answer_shorter_than_it_was_told_is_broken_off)
+{
+    static struct told told;
+    static struct fixture f = {.site.on_done = on_done, .site.arg = &told};
+    fixture_start(&f, routes, ARRAY_LEN(routes));
+    int fd = fixture_connect(&f);
+    fixture_send(fd, "GET /short HTTP/1.1\r\nhost: h\r\n\r\n");      /* kept alive, it would wait for the rest */
+    char *got = fixture_read(fd, NULL);
+    CHECK(!strstr(got, "half") || !strstr(got, "halfhalf"));
+    free(got);
+    close(fd);
+    CHECK_INT(sending_of(&told, 1), HTTP_SEND_BROKEN);
+    fd = fixture_connect(&f);
+    fixture_send(fd, "HEAD /short HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n");
+    got = fixture_read(fd, NULL);
+    HAS(got, "content-length: 10\r\n");
+    free(got);
+    close(fd);
+    CHECK_INT(sending_of(&told, 2), HTTP_SEND_FINAL);
+    free(fixture_talk(&f, GET("/half", "")));
+    CHECK_INT(sending_of(&told, 3), HTTP_SEND_BROKEN);
+    free(fixture_talk(&f, GET("/999", "")));
+    CHECK_INT(sending_of(&told, 4), HTTP_SEND_FINAL);
+    free(fixture_talk(&f, GET("/drop", "")));
+    CHECK_INT(sending_of(&told, 5), HTTP_SEND_NOTHING);
+    fixture_stop(&f);
+}
+
 CASE(cors_echoes_allowed_origins)
 {
     START();
@@ -294,20 +387,6 @@ CASE(a_route_has_a_limit_of_its_own)
     fixture_stop(&f);
 }
 
-struct told {
-    atomic_int n_told, n_silent;
-    atomic_uint last_status;
-};
-
-static void on_done(struct http_request *req, void *arg)
-{
-    struct told *told = arg;
-
-    atomic_store(&told->last_status, req->status);
-    atomic_fetch_add(&told->n_silent, req->status == 0);
-    atomic_fetch_add(&told->n_told, 1);
-}
-
 CASE(every_request_is_told_of_once)
 {
     static struct told told;
@@ -385,4 +464,4 @@ CASES(RUN(every_request_is_told_of_once), RUN(bodies_are_paid_for), RUN(compress
       RUN(bodies_are_inflated_under_the_cap), RUN(the_client_may_go_while_a_worker_inflates),
       RUN(errors_redirects_and_empty_answers), RUN(a_broken_stream_is_cut),
       RUN(cors_echoes_allowed_origins), RUN(preflights_are_answered_before_routing),
-      RUN(a_refused_rate_gets_429), RUN(a_route_has_a_limit_of_its_own))
+      RUN(a_refused_rate_gets_429), RUN(a_route_has_a_limit_of_its_own), RUN(pieces_are_put_together_once), RUN(an_answer_shorter_than_it_was_told_is_broken_off))
