@@ -31,7 +31,7 @@ static void flush(struct stream *s);
 
 static void on_uv_closed(uv_handle_t *handle)
 {
-    struct stream *s = handle->data;
+    struct stream *s = CONTAINER_OF((uv_tcp_t *)handle, struct stream, tcp);
 
     list_unlink(&s->link);
     sendq_deinit(&s->sendq);
@@ -51,7 +51,6 @@ static bool begin_close(struct stream *s)
     list_unlink(&s->input.link);
     if (s->transport->close)
         s->transport->close(s);
-    s->fd = -1;
     return true;
 }
 
@@ -107,7 +106,7 @@ static void on_written(uv_write_t *uv, int status)
             sendq_drop(&s->sendq, n_bytes);
             s->n_bytes_out += n_bytes;
         }
-        s->progress_ms = loop_now_ms(s->loop);
+        s->progress_ms = (uint32_t)loop_now_ms(s->loop);
         flush(s);
     } else if (status) {
         ended(s, status);
@@ -190,7 +189,7 @@ static void flush(struct stream *s)
             sendq_drop(&s->sendq, (size_t)r);
             n_sent += (size_t)r;
             s->n_bytes_out += (uint64_t)r;
-            s->progress_ms = loop_now_ms(s->loop);
+            s->progress_ms = (uint32_t)loop_now_ms(s->loop);
         }
         if (r < 0 || (size_t)r < n_bytes) {
             wait_writable(s);
@@ -287,7 +286,7 @@ static void deliver(struct stream *s, ssize_t n, size_t most)
 
 static void on_readable(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
 {
-    struct stream *s = handle->data;
+    struct stream *s = CONTAINER_OF((uv_tcp_t *)handle, struct stream, tcp);
     size_t most = s->read_bytes;
 
     (void)buf;
@@ -336,8 +335,6 @@ struct stream *stream_open(struct loop *loop, uv_os_sock_t fd, const struct stre
 
     ASSERT(r == 0);     /* without a domain it only fills in the struct */
     s->loop = loop;
-    s->tcp.data = s;
-    s->fd = fd;
     s->transport = &transport_tcp;
     s->read_bytes = LOOP_SCRATCH;
     s->ops = ops;
@@ -352,7 +349,6 @@ struct stream *stream_open(struct loop *loop, uv_os_sock_t fd, const struct stre
     r = uv_tcp_open(&s->tcp, fd);
     if (r) {
         *ret_error = r;
-        s->fd = -1;
         s->ops = &abandoned_ops;
         close(fd);
         stream_close(s);
@@ -368,7 +364,7 @@ static bool has_input(const struct stream *s)
 {
     int n = 0;
 
-    return s->fd >= 0 && ioctl(s->fd, FIONREAD, &n) == 0 && n > 0;
+    return ioctl(stream_fd(s), FIONREAD, &n) == 0 && n > 0;
 }
 
 static bool on_evict(void *owner)
@@ -417,7 +413,7 @@ bool stream_send(struct stream *s, struct msg *m)
         return true;
     }
     if (!s->sendq.n_bytes)
-        s->progress_ms = loop_now_ms(s->loop);
+        s->progress_ms = (uint32_t)loop_now_ms(s->loop);
     if (!sendq_push(&s->sendq, m))
         return false;
     if (!s->write)
@@ -468,9 +464,9 @@ uint64_t stream_stalled_ms(struct stream *s)
     /* The sendq shrinks when a write is done, and one of many megabytes takes a slow reader long: libuv knows how far it is. */
     if (s->write && left != s->write->n_left) {
         s->write->n_left = left;
-        s->progress_ms = loop_now_ms(s->loop);
+        s->progress_ms = (uint32_t)loop_now_ms(s->loop);
     }
-    return s->sendq.n_bytes ? loop_now_ms(s->loop) - s->progress_ms : 0;
+    return s->sendq.n_bytes ? (uint32_t)loop_now_ms(s->loop) - s->progress_ms : 0;
 }
 
 uint64_t stream_bytes_taken(const struct stream *s)
@@ -480,7 +476,7 @@ uint64_t stream_bytes_taken(const struct stream *s)
     int unacknowledged = 0;
 
     /* The kernel takes megabytes at once and then nothing for long: only what has arrived shows how fast a reader is. */
-    if (s->fd < 0 || ioctl(s->fd, SIOCOUTQ, &unacknowledged) != 0 || unacknowledged < 0)
+    if (ioctl(stream_fd(s), SIOCOUTQ, &unacknowledged) != 0 || unacknowledged < 0)
         return handed;
     return handed > (uint64_t)unacknowledged ? handed - (uint64_t)unacknowledged : 0;
 }
@@ -489,8 +485,7 @@ void stream_set_patience(struct stream *s, uint64_t ms)
 {
     unsigned patience = ms < UINT_MAX ? (unsigned)ms : UINT_MAX;
 
-    if (s->fd >= 0)
-        (void)setsockopt(s->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof(patience));
+    (void)setsockopt(stream_fd(s), IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof(patience));
 }
 
 struct in6_addr stream_peer(const struct stream *s)

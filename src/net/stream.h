@@ -42,10 +42,8 @@ struct stream {
     struct loop *loop;
     /* loop only */
     struct list link;               /* in loop->streams */
-    uv_tcp_t tcp;
-    int fd;                         /* its socket; -1 once it is closing */
-    const struct transport *transport;  /* net/transport.h */
-    void *below;                    /* the transport's own */
+    uv_tcp_t tcp;                   /* its socket, watched and written to by libuv */
+    const struct transport *transport;  /* net/transport.h; tcp.data is its own */
     const struct stream_ops *ops;
     void *owner;                    /* for ops */
     struct seat *seat;              /* owned; NULL = not counted */
@@ -54,9 +52,9 @@ struct stream {
     struct deferred input;          /* linked while there is more to read than it was let: libuv does not read meanwhile */
     struct stream_write *write;     /* in flight, or NULL: what it sends stays in the sendq until it is done */
     uint64_t n_bytes_out;           /* handed to the kernel, but for what of the write in flight has left */
-    uint64_t progress_ms;           /* loop time when the sendq was last empty or was last seen to shrink */
     uint64_t n_bytes_in;
     enum stream_state state;
+    uint32_t progress_ms;           /* loop time, its lower half, when the sendq was last empty or was last seen to shrink */
     uint32_t read_bytes;            /* of one read: less where its messages are much work */
     bool is_known;                  /* the owner says: of somebody who has logged in, or of an operator: read before strangers */
     bool is_reading;
@@ -89,5 +87,12 @@ uint64_t stream_bytes_taken(const struct stream *s);
 /* From here on a peer whose machine acknowledges nothing for so long has failed, as if it had reset the connection (RFC 5482;
  * without it the kernel tries for a quarter of an hour). Only what is sent can go unacknowledged. */
 void stream_set_patience(struct stream *s, uint64_t ms);
+/* Its socket; -1 once it is closing. */
+static inline int stream_fd(const struct stream *s)
+{
+    uv_os_fd_t fd;
+
+    return uv_fileno((const uv_handle_t *)&s->tcp, &fd) == 0 ? fd : -1;
+}
 /* Whom it is connected to, IPv4 in its mapped form; all zero when not known. A socket the peer has reset tells no more. */
 struct in6_addr stream_peer(const struct stream *s);

@@ -1,5 +1,5 @@
 /* transport: what a stream's bytes pass on their way between its owner and its socket. Plain TCP passes them as they are; one that
- * seals them (TLS) keeps its state in stream.below and is another file with this table. No socket is waited for here: the stream does
+ * seals them (TLS) keeps its state in tcp.data of the stream and is another file with this table. No socket is waited for here: the stream does
  * that. Loop thread of the stream. */
 #pragma once
 #include <stddef.h>

@@ -8,7 +8,7 @@
 
 static ssize_t tcp_read(struct stream *s, char *room, size_t n_room)
 {
-    ssize_t n = recv(s->fd, room, n_room, MSG_DONTWAIT);
+    ssize_t n = recv(stream_fd(s), room, n_room, MSG_DONTWAIT);
 
     if (n > 0)
         return n;

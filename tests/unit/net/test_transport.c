@@ -16,7 +16,7 @@ struct sealed {
 
 static ssize_t try_out(struct stream *s)
 {
-    struct sealed *t = s->below;
+    struct sealed *t = s->tcp.data;
     uv_buf_t buf = uv_buf_init((char *)t->out + t->at_out, (unsigned)(t->n_out - t->at_out));
     int r = uv_try_write((uv_stream_t *)&s->tcp, &buf, 1);
 
@@ -41,7 +41,7 @@ static size_t seal(struct sealed *t, struct slice bytes)
 
 static ssize_t sealed_writev(struct stream *s, const uv_buf_t *bufs, unsigned n_bufs)
 {
-    struct sealed *t = s->below;
+    struct sealed *t = s->tcp.data;
     ssize_t taken = 0;
 
     for (unsigned i = 0; i < n_bufs; i++) {
@@ -61,14 +61,14 @@ static ssize_t sealed_writev(struct stream *s, const uv_buf_t *bufs, unsigned n_
 
 static struct slice sealed_pending(const struct stream *s)
 {
-    const struct sealed *t = s->below;
+    const struct sealed *t = s->tcp.data;
 
     return slice_make((const char *)t->out + t->at_out, t->n_out - t->at_out);
 }
 
 static void sealed_written(struct stream *s, size_t n_bytes)
 {
-    struct sealed *t = s->below;
+    struct sealed *t = s->tcp.data;
 
     t->at_out += n_bytes;
     if (t->at_out == t->n_out)
@@ -78,7 +78,7 @@ static void sealed_written(struct stream *s, size_t n_bytes)
 static ssize_t fill(struct stream *s, struct sealed *t, size_t want)
 {
     while (t->n_in < want) {
-        ssize_t n = recv(s->fd, t->in + t->n_in, want - t->n_in, MSG_DONTWAIT);
+        ssize_t n = recv(stream_fd(s), t->in + t->n_in, want - t->n_in, MSG_DONTWAIT);
         if (n <= 0)
             return n == 0 ? UV_EOF : errno == EAGAIN ? 0 : -errno;
         t->n_in += (size_t)n;
@@ -88,7 +88,7 @@ static ssize_t fill(struct stream *s, struct sealed *t, size_t want)
 
 static ssize_t sealed_read(struct stream *s, char *room, size_t n_room)
 {
-    struct sealed *t = s->below;
+    struct sealed *t = s->tcp.data;
     size_t n = 0;
     ssize_t r = 0;
 
@@ -110,7 +110,7 @@ static ssize_t sealed_read(struct stream *s, char *room, size_t n_room)
 
 static void sealed_close(struct stream *s)
 {
-    struct sealed *t = s->below;
+    struct sealed *t = s->tcp.data;
 
     if (t->n_out)
         return;
@@ -168,7 +168,7 @@ static void side_open(struct side *one, struct turns *t, int fd)
     one->s = stream_open(t->loop, fd, &ops, one, &error);
     CHECK(one->s != NULL);
     one->s->transport = &sealed_transport;
-    one->s->below = &one->sealed;
+    one->s->tcp.data = &one->sealed;
 }
 
 CASE(what_is_sealed_on_one_side_is_read_on_the_other_and_all_of_it_before_the_end)
