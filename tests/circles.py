@@ -19,8 +19,6 @@ OBJECT = re.compile(r"lib(\w+)\.a\.p/\1_(\w+)\.c\.o$")
 
 # Arrows that close a circle and stay: "room: from -> to", and why.
 CIRCLES = {
-    "api: beside -> caller": "next to be mended: an answer written beside ends the caller",
-    "auth: scope -> user": "next to be mended: the letters of permissions are needed by both",
     "http: request -> sender": "who sent a request is read out of its headers, and kept in it",
     "login: local -> local_login": "next to be mended: the table of methods stands in the file they use",
     "login: local -> local_profile": "as local_login",
@@ -29,7 +27,6 @@ CIRCLES = {
     "login: local -> local_task": "next to be mended: tasks tell the figures of local",
     "loop: loop -> offload": "a loop set owns its threads, and what they have done comes back as mail of a loop",
     "loop: loop -> timer": "a loop owns its timers, and they run as items of its turn",
-    "manager: auth_provider -> manager": "next to be mended: it asks for the manager's host",
     "queue: pop -> calls": "who pops is known by the call",
     "registry: query -> service": "a walk starts in the list of a name, and steps on when a service leaves that list",
     "registry: query -> workspace": "a walk starts in a workspace's list, and leaves it when the workspace goes",
@@ -59,11 +56,7 @@ SHARED = {
     "api/room.h": (
         "assets call health listing metrics page",
         "the handlers of routes, a file or two each, all of one type and listed in api.c"),
-    "auth/mint.h": ("mint_config", "next to be mended"),
-    "auth/mint_config.h": ("mint", "next to be mended"),
-    "auth/token.h": ("claims", "next to be mended"),
-    "auth/user.h": ("user_mp", "next to be mended"),
-    "auth/user_make.h": ("user", "next to be mended"),
+    "auth/user_make.h": ("user", "a user never changes for those who see user.h; who makes one may fill it in"),
     "base/memory_raw.h": ("memory", "what only this room may call of memory.c is kept out of memory.h"),
     "config/config.h": (
         "load option reload rule",
@@ -75,12 +68,10 @@ SHARED = {
         "login_calls login_report login_table login_token page",
         "the methods of the service, a file each, all of one type and listed in login_table.c"),
     "login/page.h": ("page_other", "next to be mended"),
-    "manager/manager.h": ("cleanup offer", "next to be mended"),
     "manager/room.h": (
-        "bookmarks cleanup creation deletion environment event_log listing lookup offer people search "
+        "bookmarks cleanup creation deletion environment event_log listing lookup people search "
         "service_types services small subscriptions table tokens workspace_list workspaces",
         "the methods of the service, a file each, all of one type and listed in table.c"),
-    "manager/service_info.h": ("service_view", "next to be mended"),
     "net/redis_format.h": ("redis_try", "what the room's files need of redis_try.c and nobody else may call"),
     "net/redis_link.h": ("redis_reply redis_try", "what the rooms above see of Redis"),
     "queue/queue_room.h": ("calls kept pop queue", "the inside of struct queues, which its files change together"),

@@ -7,6 +7,7 @@
 #include "auth/scope.h"
 #include "auth/token.h"
 #include "auth/user_make.h"
+#include "auth/user_mp.h"
 #include "base/memory.h"
 #include "config/config.h"
 #include "manager/creation.h"

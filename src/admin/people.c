@@ -4,6 +4,7 @@
 #include "admin/room.h"
 #include "base/memory.h"
 #include "hyphad/protocol.h"
+#include "manager/cleanup.h"
 #include "manager/evict.h"
 #include "manager/manager.h"
 #include "manager/reply.h"

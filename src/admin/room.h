@@ -4,6 +4,7 @@
 #pragma once
 #include "base/buf.h"
 #include "base/list.h"
+#include "manager/offer.h"
 #include "rpc/rpc.h"
 
 struct hub;

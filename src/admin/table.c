@@ -2,6 +2,7 @@
 #include "admin/gate.h"
 #include "admin/room.h"
 #include "manager/manager.h"
+#include "manager/offer.h"
 
 #define OPTIONAL(name, kind, value, help)                                                          \
     {                                                                                              \

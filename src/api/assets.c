@@ -4,6 +4,7 @@
 
 #include "api/caller.h"
 #include "api/room.h"
+#include "auth/user_mp.h"
 #include "base/memory.h"
 #include "config/config.h"
 #include "http/file.h"

@@ -2,6 +2,7 @@
  * the result. */
 #include <string.h>
 
+#include "api/answer.h"
 #include "api/args.h"
 #include "api/beside.h"
 #include "api/caller.h"
@@ -51,7 +52,7 @@ static void on_result(struct caller *c, struct http_request *req, const struct r
     else if (generator_is(reply->value))
         generator_stream(c, req, reply->value);
     else
-        caller_answer_value(c, req, reply->value, reply->msg);
+        answer_value(c, req, reply->value, reply->msg);
 }
 
 static void on_args(struct caller *c, struct http_request *req, const struct beside_args *args)
@@ -68,7 +69,7 @@ static void on_args(struct caller *c, struct http_request *req, const struct bes
         request.with_kwargs = args->with_kwargs;
         caller_request(c, &request, on_result);
         if (request.promise == RPC_PROMISE_NONE) /* nobody will answer it */
-            caller_answer_value(c, req, SLICE_LIT(""), NULL);
+            answer_value(c, req, SLICE_LIT(""), NULL);
     }
 }
 
@@ -104,7 +105,7 @@ static void answer_member(struct caller *c, struct http_request *req, struct sli
     SCRATCH_BUF(plain, 0);
 
     interface_describe(member, &plain);
-    caller_answer_value(c, req, buf_slice(&plain), NULL);
+    answer_value(c, req, buf_slice(&plain), NULL);
 }
 
 static void on_service(struct caller *c, struct http_request *req, const struct rpc_reply *reply)

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/beside.h"
 #include "api/errors.h"
 #include "api/room.h"
 #include "auth/token.h"
@@ -95,29 +94,6 @@ void caller_answer_reply(struct caller *c, struct http_request *req, const struc
     if (reply->outcome == RPC_OVERLOADED)
         req->refused_by = reply->rule;
     caller_answer_error(c, req, status, buf_slice(&detail));
-}
-
-static void on_written(struct caller *c, struct http_request *req, enum beside_outcome outcome, struct held_buf *text)
-{
-    if (outcome == BESIDE_NO_MEMORY) {
-        caller_answer_no_room(c, req, beside_error(outcome));
-        return;
-    }
-    if (outcome != BESIDE_OK) {
-        caller_answer_error(c, req, 500, beside_error(outcome));
-        return;
-    }
-    http_respond_owned(req, 200, c->wants_msgpack ? "application/msgpack" : "application/json", &text->b, SLICE_LIT(""));
-    caller_free(c);
-}
-
-void caller_answer_value(struct caller *c, struct http_request *req, struct slice value, struct msg *msg)
-{
-    static const char nil[] = {(char)0xc0};
-
-    if (!value.len)
-        value = slice_make(nil, 1);
-    beside_write(c, req, &(struct beside_value){.value = value, .msg = msg, .refuses_functions = true}, on_written);
 }
 
 /* ---- calls ---- */

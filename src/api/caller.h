@@ -78,9 +78,7 @@ void caller_request_last(struct caller *c, const struct rpc_request *request);
 void caller_watch_drained(struct caller *c, struct http_request *req,
                           void (*on_drained)(struct http_request *req, void *caller));
 
-/* Each answers, ends the request and the caller; a long value in a later turn. */
-/* JSON, or msgpack when that was asked for. msg: what the value lies in; NULL: a long one is copied. */
-void caller_answer_value(struct caller *c, struct http_request *req, struct slice value, struct msg *msg);
+/* Each answers, ends the request and the caller. A value: api/answer.h. */
 void caller_answer_error(struct caller *c, struct http_request *req, unsigned status,
                          struct slice detail); /* F1 */
 void caller_answer_no_room(struct caller *c, struct http_request *req, struct slice detail); /* 503: an account is full */

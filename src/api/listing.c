@@ -2,6 +2,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "api/answer.h"
 #include "api/caller.h"
 #include "api/errors.h"
 #include "api/interface.h"
@@ -214,7 +215,7 @@ static void on_plain(struct caller *c, struct http_request *req, const struct rp
     if (!resolved(c, req, reply))
         return;
     copy_map(reply->value, &out, "_rtype", NULL, SLICE_LIT(""));
-    caller_answer_value(c, req, buf_slice(&out), NULL);
+    answer_value(c, req, buf_slice(&out), NULL);
 }
 
 static void on_info(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
@@ -238,7 +239,7 @@ static void on_interface(struct caller *c, struct http_request *req, const struc
     if (!resolved(c, req, reply))
         return;
     interface_describe(reply->value, &out);
-    caller_answer_value(c, req, buf_slice(&out), NULL);
+    answer_value(c, req, buf_slice(&out), NULL);
 }
 
 static void ask_with_workspace(struct caller *c, const struct http_request *req, const char *method,

@@ -5,7 +5,9 @@
 #include <stdio.h>
 
 #include "auth/scope.h"
+#include "auth/token_keys.h"
 #include "auth/user_make.h"
+#include "auth/user_mp.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "wire/mp.h"
@@ -31,13 +33,6 @@ static bool is_or_holds(struct slice value, const char *wanted)
             return true;
     }
     return false;
-}
-
-int64_t token_now_ms(const struct token_keys *keys)
-{
-    int64_t wall = clock_wall_ms(), run = keys->since_wall_ms + (int64_t)(clock_mono_ms() - keys->since_ms);
-
-    return keys->since_ms && run > wall ? run : wall;
 }
 
 static int check_times(struct slice claims, int64_t *ret_expires_at, char ret_error[TOKEN_ERROR_MAX])

@@ -3,7 +3,6 @@
  * whole of it was asked for (D-03). */
 #include "auth/mint.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "auth/mint_config.h"
@@ -11,17 +10,6 @@
 #include "auth/user_make.h"
 #include "base/memory.h"
 #include "base/random.h"
-
-int mint_refuse(struct mint_error *ret_error, const char *class_name, const char *fmt, ...)
-{
-    va_list args;
-
-    ret_error->class_name = class_name;
-    va_start(args, fmt);
-    (void)vsnprintf(ret_error->text, sizeof(ret_error->text), fmt, args);
-    va_end(args);
-    return MINT_REFUSED;
-}
 
 /* A child of the owner may pass on what it has; it cannot lift itself. */
 enum mint_verdict mint_decide(const struct user *caller, enum permission held, enum permission wanted, bool is_owner)

@@ -2,10 +2,24 @@
  * grammar here, because the claim is text and a blank in the wrong place would be another grant (D-01). */
 #include "auth/mint_config.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+
 #include "auth/scope.h"
 #include "base/memory.h"
 #include "wire/address.h"
 #include "wire/mp.h"
+
+int mint_refuse(struct mint_error *ret_error, const char *class_name, const char *fmt, ...)
+{
+    va_list args;
+
+    ret_error->class_name = class_name;
+    va_start(args, fmt);
+    (void)vsnprintf(ret_error->text, sizeof(ret_error->text), fmt, args);
+    va_end(args);
+    return MINT_REFUSED;
+}
 
 static int refuse_field(struct mint_error *ret_error, const char *field, const char *text)
 {

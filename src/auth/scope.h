@@ -1,7 +1,27 @@
 /* scope: the grammar of the scope claim, `ws:<id>#<letter> ... cid:<id> wid:<id> extras` (workspaces-and-auth 3.4). Pure. */
 #pragma once
-#include "auth/user.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "auth/permission.h"
+#include "base/buf.h"
 #include "base/map.h"
+#include "base/slice.h"
+
+struct grant {
+    char *workspace;            /* owned; "*" = all */
+    enum permission permission;
+};
+
+struct scope {
+    char *current_workspace;    /* owned, or NULL */
+    char *client_id;            /* owned, or NULL */
+    struct grant *grants;       /* owned; no workspace twice */
+    size_t n_grants;
+    char **extras;              /* owned; order kept */
+    size_t n_extras;
+    bool has_extras;            /* false: extra_scopes is null (token-less and root users) */
+};
 
 enum { SCOPE_OK, SCOPE_BAD };
 

@@ -6,25 +6,9 @@
 #include <stdint.h>
 
 #include "auth/lineage.h"
-#include "base/buf.h"
+#include "auth/permission.h"
+#include "auth/scope.h"
 #include "base/slice.h"
-
-enum permission { PERMISSION_NONE, PERMISSION_READ, PERMISSION_READ_WRITE, PERMISSION_ADMIN };
-
-struct grant {
-    char *workspace;            /* owned; "*" = all */
-    enum permission permission;
-};
-
-struct scope {
-    char *current_workspace;    /* owned, or NULL */
-    char *client_id;            /* owned, or NULL */
-    struct grant *grants;       /* owned; no workspace twice */
-    size_t n_grants;
-    char **extras;              /* owned; order kept */
-    size_t n_extras;
-    bool has_extras;            /* false: extra_scopes is null (token-less and root users) */
-};
 
 enum { USER_ORIGIN_LEN = 16 };
 
@@ -65,15 +49,3 @@ enum permission user_permission(const struct user *u, struct slice workspace);
 bool user_is_specialized(const struct user *u);
 /* A new version that has joined a workspace (4.3): grant added if none, *:admin for role admin, current_workspace and client_id set. */
 struct user *user_join(const struct user *u, const char *workspace, enum permission granted, const char *client_id);
-
-/* The map of 1.10 (connection_info, segment 1, context). with_scope false leaves the key scope out (D-44). */
-void user_add_mp(struct buf *b, const struct user *u, bool with_scope);
-/* Such a map of the same user, scope included, and the lineage, the time of issue and the origin: for the manager of this server and
- * nobody else. */
-void user_add_sealed_mp(struct buf *b, struct slice map, const struct user *u);
-/* Reads a map the hub itself stamped; NULL when it is not one. These are known when the map was a sealed one. */
-struct user *user_from_mp(struct slice map);
-
-const char *permission_letter(enum permission p);                       /* "r", "rw", "a"; NULL for none */
-bool permission_from_letter(struct slice letter, enum permission *ret);
-bool permission_from_name(struct slice name, enum permission *ret);     /* read, read_write, admin (TokenConfig) */

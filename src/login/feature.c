@@ -15,6 +15,7 @@
 #include "login/login_limits.h"
 #include "login/oauth.h"
 #include "manager/manager.h"
+#include "manager/offer.h"
 #include "peer/hub.h"
 
 /* ---- yielding to another ---- */

@@ -16,6 +16,7 @@
 #include "login/rates.h"
 #include "login/session.h"
 #include "manager/manager.h"
+#include "manager/offer.h"
 #include "manager/reply.h"
 #include "registry/registry.h"
 #include "rpc/rpc.h"

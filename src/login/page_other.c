@@ -6,6 +6,7 @@
 
 #include "api/caller.h"
 #include "api/interface.h"
+#include "auth/user_mp.h"
 #include "base/memory.h"
 #include "http/request.h"
 #include "http/response.h"

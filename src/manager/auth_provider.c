@@ -4,6 +4,7 @@
 #include "manager/auth_provider.h"
 
 #include "auth/user.h"
+#include "auth/user_mp.h"
 #include "auth/verify.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -55,7 +56,7 @@ static void request(struct manager *m, const struct service *s, const char *func
                             .args = args,
                             .promise = RPC_PROMISE_FULL,
                             .deadline_ms = VERIFY_PROVIDER_MS};
-    (void)rpc_request(manager_host(m, MANAGER_ROOT), &r, done, arg);
+    (void)rpc_request(m->places[MANAGER_ROOT].host, &r, done, arg);
 }
 
 /* ---- parse_token ---- */

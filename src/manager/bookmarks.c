@@ -9,6 +9,7 @@
 #include "manager/room.h"
 #include "manager/service_choice.h"
 #include "manager/service_info.h"
+#include "manager/service_view.h"
 #include "manager/view.h"
 #include "peer/events.h"
 #include "peer/hub.h"

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "manager/access.h"
 #include "manager/ask.h"
+#include "manager/cleanup.h"
 #include "manager/evict.h"
 #include "manager/reply.h"
 #include "manager/room.h"

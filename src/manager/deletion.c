@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "manager/access.h"
 #include "manager/bookmarks.h"
+#include "manager/deletion.h"
 #include "manager/evict.h"
 #include "manager/kept.h"
 #include "manager/reply.h"

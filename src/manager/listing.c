@@ -7,6 +7,7 @@
 #include "manager/reply.h"
 #include "manager/room.h"
 #include "manager/service_info.h"
+#include "manager/service_view.h"
 #include "manager/view.h"
 #include "peer/hub.h"
 #include "registry/registry.h"

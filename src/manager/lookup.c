@@ -13,6 +13,7 @@
 #include "manager/service_info.h"
 #include "manager/service_object.h"
 #include "manager/service_select.h"
+#include "manager/service_view.h"
 #include "manager/view.h"
 #include "peer/hub.h"
 #include "registry/registry.h"

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "config/config.h"
 #include "manager/manager.h"
+#include "manager/offer.h"
 #include "manager/room.h"
 #include "manager/service_info.h"
 #include "peer/events.h"

@@ -1,10 +1,11 @@
 /* people: who is connected to a workspace, and whether somebody answers. */
+#include "base/memory.h"
 #include "manager/access.h"
 #include "manager/ask.h"
 #include "manager/reply.h"
 #include "manager/room.h"
 #include "manager/service_info.h"
-#include "base/memory.h"
+#include "manager/service_view.h"
 #include "peer/hub.h"
 #include "registry/registry.h"
 #include "wire/mp.h"

@@ -44,9 +44,6 @@ struct manager {
 extern const struct rpc_method manager_methods[];
 extern const size_t manager_n_methods;
 
-/* offer.c: the registry's record of a service one of the server's own clients carries. */
-void offer_register(struct manager *m, enum manager_place place, const struct rpc_service *service);
-
 typedef void manager_handler(struct rpc_call *call, void *arg);
 
 /* small.c */
@@ -69,8 +66,6 @@ manager_handler do_generate_token, do_parse_token, do_revoke_token;
 manager_handler do_get_workspace_info, do_check_status, do_get_summary;
 /* workspace_list.c */
 manager_handler do_list_workspaces;
-/* deletion.c */
-void deletions_orphan(struct manager *m); /* the manager goes: those under way end without it */
 /* cleanup.c */
 manager_handler do_cleanup;
 /* creation.c */

@@ -15,6 +15,7 @@
 #include "manager/search_page.h"
 #include "manager/service_info.h"
 #include "manager/service_tour.h"
+#include "manager/service_view.h"
 #include "manager/view.h"
 #include "peer/hub.h"
 #include "peer/sharer.h"

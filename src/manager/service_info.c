@@ -5,6 +5,7 @@
 #include "manager/service_info.h"
 
 #include "auth/user.h"
+#include "auth/user_mp.h"
 #include "base/memory.h"
 #include "manager/showable.h"
 #include "wire/address.h"

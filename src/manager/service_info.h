@@ -1,5 +1,5 @@
 /* service_info: a registration as a client sent it, checked once and made into the record the
- * registry keeps and listings show; and that record as a given caller may see it. Pure.
+ * registry keeps and listings show (service_view.h: as a given caller may see it). Pure.
  * (workspaces-and-auth 2.2, 2.3, 6.2) */
 #pragma once
 #include <stdbool.h>
@@ -40,18 +40,3 @@ struct service_origin {
 bool service_draft_read(struct slice map, struct slice name, const struct service_origin *origin,
                         struct service_draft *ret, struct refusal *ret_refusal);
 void service_draft_deinit(struct service_draft *d);
-
-/* What is left out of a record for those it is not meant for (S-04, D-44, D-47). */
-struct service_view {
-    bool hides_authorized;
-    enum { CREATOR_FULL, CREATOR_NO_SCOPE, CREATOR_ID } creator;
-};
-void service_info_add(struct buf *b, struct slice info, struct service_view view);
-/* created_by of a record: the encoded map, or empty. */
-struct slice service_info_creator(struct slice info);
-/* A user map as others may see it. */
-void user_map_add(struct buf *b, struct slice user_map, bool with_scope);
-/* The standard eight config keys of a service that is not in the registry (the manager's own),
- * written into an open map. */
-struct mp_open;
-void service_config_defaults(struct mp_open *config, bool require_context, const char *workspace);

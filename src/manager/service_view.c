@@ -1,6 +1,6 @@
 /* service_view: the stored record as one caller may see it. Nearly always a plain copy; what is
  * left out is named by the view. */
-#include "manager/service_info.h"
+#include "manager/service_view.h"
 
 #include "wire/mp.h"
 #include "wire/pairs.h"

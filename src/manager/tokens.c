@@ -6,6 +6,7 @@
 #include "auth/mint.h"
 #include "auth/revocation.h"
 #include "auth/token.h"
+#include "auth/user_mp.h"
 #include "auth/verify.h"
 #include "base/clock.h"
 #include "base/log_event.h"

@@ -1,8 +1,8 @@
 /* view: how much of a service's record a given caller sees. Its own file because it joins access
- * and service_info. Hub loop. (workspaces-and-auth 6.3, D-44, D-47) */
+ * and service_view. Hub loop. (workspaces-and-auth 6.3, D-44, D-47) */
 #pragma once
 #include "manager/access.h"
-#include "manager/service_info.h"
+#include "manager/service_view.h"
 #include "registry/registry.h"
 #include "rpc/rpc.h"
 

@@ -5,6 +5,7 @@
 
 #include "auth/scope.h"
 #include "auth/token.h"
+#include "auth/user_mp.h"
 #include "base/buf.h"
 #include "base/memory.h"
 #include "config/config.h"

@@ -8,6 +8,7 @@
 #include "loop/work.h"
 #include "manager/access.h"
 #include "manager/manager.h"
+#include "manager/offer.h"
 #include "manager/showable.h"
 #include "peer/hub.h"
 #include "queue/queue_room.h"

@@ -8,6 +8,7 @@
 #include "http/feature.h"
 #include "loop/work.h"
 #include "manager/manager.h"
+#include "manager/offer.h"
 #include "peer/hub.h"
 
 enum { AT_ONCE = 8 }; /* tasks between two looks at the clock */

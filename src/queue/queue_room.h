@@ -8,6 +8,7 @@
 #pragma once
 #include "base/buf.h"
 #include "loop/work.h"
+#include "manager/offer.h"
 #include "manager/reply.h"
 #include "queue/shelf.h"
 #include "registry/registry.h"

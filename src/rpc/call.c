@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "auth/user_mp.h"
 #include "base/memory.h"
 #include "rpc/answer.h"
 #include "rpc/frame.h"

@@ -2,6 +2,7 @@
  * caller. The body is copied once, straight behind the head: what the hub says is small, or cut into chunks anyway. */
 #include "rpc/frame.h"
 
+#include "auth/user_mp.h"
 #include "hyphad/protocol.h"
 #include "wire/frame.h"
 #include "wire/mp.h"

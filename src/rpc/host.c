@@ -7,6 +7,7 @@
  * A closed host stays in memory until its unsettled calls are settled by the handlers that own them. */
 #include "rpc/host.h"
 
+#include "auth/user_mp.h"
 #include "base/memory.h"
 #include "rpc/built_in.h"
 #include "rpc/call.h"

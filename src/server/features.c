@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "manager/manager.h"
+#include "manager/offer.h"
 #include "server/wiring.h"
 
 static const struct feature *const all[] = {

@@ -2,6 +2,7 @@
  * fuzzer finds a MAC; s a scope claim; m a TokenConfig as JSON. */
 #include "auth/mint.h"
 #include "auth/scope.h"
+#include "auth/user_mp.h"
 #include "fuzz/fuzz.h"
 #include "unit/auth/forge.h"
 #include "wire/json.h"

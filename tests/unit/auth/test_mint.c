@@ -1,6 +1,7 @@
 #include "auth/mint.h"
 
 #include "auth/scope.h"
+#include "auth/user_mp.h"
 #include "base/clock.h"
 #include "harness/check.h"
 #include "unit/auth/forge.h"

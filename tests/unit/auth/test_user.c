@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "auth/scope.h"
+#include "auth/user_mp.h"
 #include "base/memory.h"
 #include "harness/check.h"
 #include "wire/json.h"

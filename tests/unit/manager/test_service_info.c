@@ -1,6 +1,7 @@
 #include "manager/service_info.h"
 
 #include "fixture.h"
+#include "manager/service_view.h"
 #include "wire/mp.h"
 
 static const char *const plain_record =

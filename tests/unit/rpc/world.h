@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
+#include "auth/user_mp.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "harness/check.h"

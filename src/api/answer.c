@@ -1,0 +1,28 @@
+/* answer: whatever way it is written, by this loop or beside it, it ends here. */
+#include "api/answer.h"
+
+#include "api/beside.h"
+#include "http/response.h"
+
+static void on_written(struct caller *c, struct http_request *req, enum beside_outcome outcome, struct held_buf *text)
+{
+    if (outcome == BESIDE_NO_MEMORY) {
+        caller_answer_no_room(c, req, beside_error(outcome));
+        return;
+    }
+    if (outcome != BESIDE_OK) {
+        caller_answer_error(c, req, 500, beside_error(outcome));
+        return;
+    }
+    http_respond_owned(req, 200, c->wants_msgpack ? "application/msgpack" : "application/json", &text->b, SLICE_LIT(""));
+    caller_free(c);
+}
+
+void answer_value(struct caller *c, struct http_request *req, struct slice value, struct msg *msg)
+{
+    static const char nil[] = {(char)0xc0};
+
+    if (!value.len)
+        value = slice_make(nil, 1);
+    beside_write(c, req, &(struct beside_value){.value = value, .msg = msg, .refuses_functions = true}, on_written);
+}

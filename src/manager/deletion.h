@@ -1,0 +1,6 @@
+/* deletion: workspaces whose end waits for the store. Hub loop. */
+#pragma once
+
+struct manager;
+
+void deletions_orphan(struct manager *m); /* the manager goes: those under way end without it */
