@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "http/conn.h"
 #include "http/feature.h"
+#include "http/serve.h"
 #include "peer/life.h"
 #include "peer/peer.h"
 #include "unit/peer/kit.h"
@@ -76,7 +77,7 @@ static inline struct guest house_connect(struct house *h)
     int fds[2];
 
     turns_pair(fds);
-    http_conn_open(&h->hl, fds[1], NULL);
+    http_serve(&h->hl, fds[1], NULL);
     return (struct guest){.h = h, .fd = fds[0]};
 }
 
