@@ -2,7 +2,7 @@
 
 The rows of src/*/options*.def are compared with the sources that read the fields: those of a room are read there, or by server/,
 which hands a room what it does not ask for itself; those of config/ are not the business of one other room alone. The same for the
-figures of src/*/metrics.def. A hint that names an option this build
+figures of src/*/metrics.def and the lines of src/*/log_events.def. A hint that names an option this build
 does not have must say so. A refusal that the log names a rule of is named by config_names, so its option exists; a name that is
 written out is one of the reasons below, which are no limits, or a limit's option in access_rules.def.
 """
@@ -109,6 +109,15 @@ def check_metrics(sources):
                 yield f"{path.relative_to(ROOT)}: {name} is not in docs/METRICS.md: run ./dev docs, with the build configured again"
 
 
+def check_log_events(sources):
+    """The row of a line stands in the room that writes it."""
+    places = rooms_by(r"\bEVENT_(\w+)", sources)
+    for path in sorted(SRC.glob("*/log_events.def")):
+        for ident in re.findall(r"^EVENT\((\w+),", path.read_text(), re.M):
+            if places.get(ident) != {path.parent.name}:
+                yield f"{path.relative_to(ROOT)}: {ident} is written by {', '.join(sorted(places.get(ident, ()))) or 'nobody'}"
+
+
 def check_texts(status_of, sources):
     for path, text in sources.items():
         for line, literal in literals(text):
@@ -193,6 +202,7 @@ def main():
     problems += [f"--{row['name']} is not in docs/OPTIONS.md: run ./dev docs, with the build configured again"
                  for row in all_rows if f"| `--{row['name']}` |" not in page]
     problems += check_metrics(sources)
+    problems += check_log_events(sources)
     problems += check_texts(status_of, sources)
     problems += check_rules(status_of, sources)
     problems += check_migrating(status_of)

@@ -9,7 +9,7 @@ static const struct row {
     const char *subject, *message, *fields, *meaning;
 } rows[LOG_EVENTS] = {
 #define EVENT(id, level, subject, message, fields, meaning) {level, subject, message, fields, meaning},
-#include "base/log_events.def"
+#include "rooms_log_events.def"
 #undef EVENT
 };
 

@@ -1,4 +1,4 @@
-/* log_event: lines whose level, subject, words and fields stand in one table (log_events.def), which
+/* log_event: lines whose level, subject, words and fields stand in one table (log_events.def of the rooms), which
  * is also their documentation. Any thread. */
 #pragma once
 #include "base/log.h"
@@ -7,14 +7,14 @@ struct buf;
 
 enum log_event {
 #define EVENT(id, ...) EVENT_##id,
-#include "base/log_events.def"
+#include "rooms_log_events.def"
 #undef EVENT
     LOG_EVENTS
 };
 
 enum {                              /* EVENT_X_LEVEL: known where a line is written, so that an unwanted one costs a branch */
 #define EVENT(id, level, ...) EVENT_##id##_LEVEL = level,
-#include "base/log_events.def"
+#include "rooms_log_events.def"
 #undef EVENT
 };
 

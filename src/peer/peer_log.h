@@ -1,4 +1,4 @@
-/* peer_log: the lines of base/log_events.def that tell of one peer. Loop thread of the peer. */
+/* peer_log: the lines of log_events.def that tell of one peer. Loop thread of the peer. */
 #pragma once
 #include "base/slice.h"
 

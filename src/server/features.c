@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "manager/manager.h"
 #include "manager/offer.h"
@@ -101,6 +102,45 @@ struct http_routes features_routes(const struct feature_set *set, bool is_admin)
             t.rows = mem_new(t.n_rows * sizeof(*t.rows));
     }
     return (struct http_routes){t.rows, t.n_rows};
+}
+
+/* Empty: any. */
+static struct slice first_segment(const struct http_route *route)
+{
+    struct slice segment = slice_of(route->pattern + 1), rest;
+
+    (void)slice_cut(segment, '/', &segment, &rest);
+    return slice_has_byte(segment, '{') ? (struct slice){NULL, 0} : segment;
+}
+
+static bool has_route_at(const struct feature_set *set, struct slice segment)
+{
+    for (size_t i = 0; i < set->n_entries; i++) {
+        const struct feature *f = set->entries[i].feature;
+        for (size_t n = 0; n < f->n_routes; n++) {
+            if (slice_eq(first_segment(&f->routes[n]), segment))
+                return true;
+        }
+    }
+    return false;
+}
+
+bool features_check_routes(const struct feature_set *set)
+{
+    for (size_t i = 0; i < set->n_entries; i++) {
+        const struct feature_entry *e = &set->entries[i];
+        size_t n_more = 0;
+        const struct http_route *more = e->feature->more_routes ? e->feature->more_routes(e->made, &n_more) : NULL;
+
+        for (size_t n = 0; n < n_more; n++) {
+            struct slice segment = first_segment(&more[n]);
+            if (segment.len && has_route_at(set, segment)) {
+                LOG(LOG_ERROR, "server", "the options give a route that the server has", log_slice("name", segment));
+                return false;
+            }
+        }
+    }
+    return true;
 }
 
 /* ---- hooks of a site ---- */

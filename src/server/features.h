@@ -2,6 +2,7 @@
 #pragma once
 #include <stdbool.h>
 
+#include "base/assert.h"
 #include "http/feature_set.h"
 
 struct manager;
@@ -12,6 +13,8 @@ void features_free(struct server *s); /* after the loops are joined; harmless wh
 
 /* The rows of the main site or of the admin listener's, in the order they are matched. The caller frees them. */
 struct http_routes features_routes(const struct feature_set *set, bool is_admin);
+/* Whether no row that hangs on options, such as a mounted folder's, begins with the name of a const row; else the error is logged. */
+MUST_CHECK bool features_check_routes(const struct feature_set *set);
 /* Hooks of a site, arg: the set. Loop of the request. */
 bool features_allow(struct http_request *req, unsigned *ret_retry_after_s, void *arg);
 void features_on_done(struct http_request *req, void *arg);

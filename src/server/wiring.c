@@ -274,7 +274,7 @@ bool server_wire(struct server *s)
     for (unsigned i = 0; i < n; i++)
         wire_loop(s, i);
     admin_port_wire(s);
-    return check_secret(s) && hub_life_prepare(s);
+    return features_check_routes(&s->features) && check_secret(s) && hub_life_prepare(s);
 }
 
 static void free_texts(struct server *s)

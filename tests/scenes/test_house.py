@@ -64,7 +64,7 @@ def patched(tmp_path):
 
 @pytest.mark.timeout(1200)
 @pytest.mark.differs("it is about the sources of hyphad")
-async def test_a_new_room_is_a_folder_and_a_line(hub, start_server, patched, monkeypatch):
+async def test_a_new_room_is_a_folder_and_a_line(hub, start_server, patched, monkeypatch, tmp_path):
     lines_elsewhere = [line for part in new_room().split("--- ")[1:] if "\n+++ b/src/hello/" not in part
                        for line in part.splitlines()[2:] if line[:1] in "+-"]
     assert len(lines_elsewhere) <= 2 and "+++ b/src/hello/" in new_room()
@@ -85,6 +85,10 @@ async def test_a_new_room_is_a_folder_and_a_line(hub, start_server, patched, mon
     api = await hub.py("asker")
     service = await api.get_service("public/hello")
     assert await service.greet() == "good morning"
+
+    done = subprocess.run([str(patched), "--port=0", f"--data-dir={tmp_path / 'state'}", "--static-mounts", f"/hello:{tmp_path}"],
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and 'msg="the options give a route that the server has" name=hello' in done.stderr
 
 
 def test_requirements_stand_in_tables_of_families_and_of_rooms(tmp_path):
