@@ -56,18 +56,21 @@ def config_problems(path, relative):
 
 
 # Time and randomness come from one place each, so that a simulation (tests/harness/sim.h) replaces what is below it. libuv's own timers
-# are the loop's and the fetcher's.
+# are the loop's and the fetcher's. Records come and go by changes, which one function applies.
 SOURCES = [
     (re.compile(r"\b(clock_gettime|gettimeofday|uv_hrtime|timespec_get|uv_clock_gettime|time)\("), ("base/clock.c",), "the time is told by base/clock.h"),
     (re.compile(r"\b(getrandom|getentropy|arc4random\w*|rand|random|rand_r|uv_random)\("), ("base/random.c",),
      "random bytes are made by base/random.h"),
+    (re.compile(r"\b((?:workspace|client|service)_(?:come|become|go))\("),
+     ("registry/records.h", "registry/change.c", "registry/registry.c", "registry/client.c", "registry/going.c", "registry/service.c",
+      "registry/workspace.c"), "the registry is changed by registry_apply() alone"),
     (re.compile(r"\buv_timer_init\("), ("loop/timer.c", "net/fetch.c"), "deadlines are loop/timer.h's"),
 ]
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\])*\"", re.S)
 
 
 def source_problems(relative, text):
-    """Calls that ask for time or randomness past their one place."""
+    """Calls of what has one place, past it."""
     code = COMMENT.sub(lambda m: re.sub(r"[^\n]", " ", m[0]), text)
     for pattern, homes, why in SOURCES:
         if relative not in homes:
