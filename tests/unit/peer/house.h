@@ -12,7 +12,7 @@
 
 extern const struct feature peer_feature;
 
-enum { HOUSE_ROUTES = 8 };
+enum { HOUSE_ROUTES = 40 };
 
 struct house {
     struct kit k;
@@ -29,6 +29,17 @@ struct guest {
     struct buf got;
     bool has_eof;
 };
+
+/* Serves the routes of a feature, too. */
+static inline void house_serve(struct house *h, const struct feature *f, void *made)
+{
+    for (size_t i = 0; i < f->n_routes; i++) {
+        CHECK(h->site.routes.n_routes < HOUSE_ROUTES);
+        struct http_route *row = &h->routes[h->site.routes.n_routes++];
+        *row = f->routes[i];
+        row->arg = made;
+    }
+}
 
 static inline void house_init(struct house *h)
 {
@@ -50,14 +61,10 @@ static inline void house_init(struct house *h)
     c->stream_ping_interval_ms = c->stream_ping_timeout_ms = 60000;
     c->stream_max_ping_misses = 3;
     c->reconnection_token_life_time_ms = 172800000;
-    CHECK(peer_feature.n_routes <= HOUSE_ROUTES);
-    for (size_t i = 0; i < peer_feature.n_routes; i++) {
-        h->routes[i] = peer_feature.routes[i];
-        h->routes[i].arg = &h->pl;
-    }
-    h->site = (struct http_site){.base_path = "", .routes = {h->routes, peer_feature.n_routes},
+    h->site = (struct http_site){.base_path = "", .routes = {h->routes, 0},
                                  .caps = {.head_bytes = 65536, .n_headers = 32, .body_bytes = 1 << 20, .anonymous_body_bytes = 1 << 20,
                                           .head_timeout_ms = 60000, .keepalive_timeout_ms = 60000, .stall_timeout_ms = 60000}};
+    house_serve(h, &peer_feature, &h->pl);
     peer_loop_init(&h->pl, h->k.t.loop, h->k.hub.router, &h->k.hub);
     http_loop_init(&h->hl, h->k.t.loop, &h->site);
 }
