@@ -20,11 +20,6 @@ OBJECT = re.compile(r"lib(\w+)\.a\.p/\1_(\w+)\.c\.o$")
 # Arrows that close a circle and stay: "room: from -> to", and why.
 CIRCLES = {
     "http: request -> sender": "who sent a request is read out of its headers, and kept in it",
-    "login: local -> local_login": "next to be mended: the table of methods stands in the file they use",
-    "login: local -> local_profile": "as local_login",
-    "login: local -> local_reset": "as local_login",
-    "login: local -> local_signup": "as local_login",
-    "login: local -> local_task": "next to be mended: tasks tell the figures of local",
     "loop: loop -> offload": "a loop set owns its threads, and what they have done comes back as mail of a loop",
     "loop: loop -> timer": "a loop owns its timers, and they run as items of its turn",
     "queue: pop -> calls": "who pops is known by the call",
@@ -49,7 +44,6 @@ CIRCLES = {
 
 # Headers that declare what several files of their room define: the header, these files, and why.
 SHARED = {
-    "admin/explain_case.h": ("explain_text", "next"),
     "admin/room.h": (
         "blocking explain figures people table unloading",
         "the methods of the service, a file each, all of one type and listed in table.c"),
@@ -62,12 +56,11 @@ SHARED = {
         "load option reload rule",
         "what the rooms above see of configuration, and nothing of how it is read"),
     "login/local_room.h": (
-        "local local_login local_profile local_reset local_signup local_task",
-        "the steps of local login, a file each, all of one type and listed in local.c"),
+        "local_login local_profile local_reset local_signup",
+        "the functions of accounts, a file each, all of one type and listed in local_table.c"),
     "login/login_room.h": (
-        "login_calls login_report login_table login_token page",
-        "the methods of the service, a file each, all of one type and listed in login_table.c"),
-    "login/page.h": ("page_other", "next to be mended"),
+        "login_calls login_report",
+        "the functions of the service, all of one type and listed in login_table.c"),
     "manager/room.h": (
         "bookmarks cleanup creation deletion environment event_log listing lookup people search "
         "service_types services small subscriptions table tokens workspace_list workspaces",
@@ -81,7 +74,6 @@ SHARED = {
     "registry/registry.h": (
         "client commit creator query service workspace",
         "one registry, a file for each kind of record: the rooms above see it whole"),
-    "rpc/call.h": ("bind", "next to be mended"),
     "rpc/rpc.h": (
         "call host pending schema",
         "what the rooms above see of RPC; hosts, calls and chunks are hidden behind it"),
@@ -93,6 +85,9 @@ SHARED = {
         "sqlite_open",
         "one database file: opening it (sqlite_open.c) and using it are two files for their size"),
     "store/store.h": ("open", "the contract of stores; which engine it is decides open.c alone"),
+    "store/text_engine.h": (
+        "text_memory text_sqlite",
+        "the constructors of the engines, which only text_index.c calls"),
     "wire/address.h": ("service_id", "one grammar: addresses, and the service ids that begin with one"),
     "wire/json.h": ("json_read json_write", "one format, read and written"),
     "wire/mp.h": ("mp_read mp_write", "one format, read and written"),

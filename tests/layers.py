@@ -83,7 +83,7 @@ def source_problems(relative, text):
 SCRATCH = {
     "api/args.h: api_args": "on the stack while the arguments of one request are read",
     "http/location.h: location": "on the stack, taken over by the redirect that is sent at once",
-    "login/local_room.h: yes": "on the stack while one answer is written",
+    "login/local_task.h: yes": "on the stack while one answer is written",
     "login/login_report.c: report": "on the stack while one report is read",
     "manager/service_info.h: service_draft": "on the stack while one registration is checked",
     "manager/workspace_draft.h: workspace_draft": "on the stack while one creation is checked",

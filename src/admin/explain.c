@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "admin/explain_case.h"
+#include "admin/explain_text.h"
 #include "admin/room.h"
 #include "auth/token.h"
 #include "auth/verify.h"

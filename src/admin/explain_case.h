@@ -43,7 +43,3 @@ void explain_token(struct explain_case *c, struct token *token);
 /* Fills in the decision. False: the service id is not one. */
 bool explain_decide(struct explain_case *c, struct refusal *r);
 void explain_deinit(struct explain_case *c);
-
-/* explain_text.c: the decision as one encoded map. */
-struct buf;
-void explain_add(struct buf *b, const struct explain_case *c);

@@ -1,9 +1,10 @@
 /* explain_text: a decision in words and as data. The sentences are those of access_rules.def;
  * the names are filled in here. A token is never shown, nor is an e-mail address. */
-#include "admin/explain_case.h"
+#include "admin/explain_text.h"
 
 #include <string.h>
 
+#include "admin/explain_case.h"
 #include "base/buf.h"
 #include "registry/registry.h"
 #include "wire/mp.h"

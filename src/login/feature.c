@@ -12,8 +12,11 @@
 #include "http/rate.h"
 #include "http/request.h"
 #include "login/local.h"
+#include "login/local_table.h"
 #include "login/login_limits.h"
+#include "login/login_table.h"
 #include "login/oauth.h"
+#include "login/page.h"
 #include "manager/manager.h"
 #include "manager/offer.h"
 #include "peer/hub.h"
@@ -32,6 +35,23 @@ static void on_other(void *arg)
 }
 
 /* ---- life ---- */
+
+static const struct login_manner login_manner_default = {
+    .description = "Login service for Hypha",
+    .unknown_class = "AssertionError",
+    .unknown_at_check = "Invalid key, key does not exist",
+    .unknown_at_report = "Invalid key, key does not exist or expired",
+    .timeout_class = "Exception",
+};
+
+static const struct login_manner login_manner_local = {
+    .description = "Custom authentication service for Hypha",
+    .unknown_class = "ValueError",
+    .unknown_at_check = "Invalid login key",
+    .unknown_at_report = "Invalid login key",
+    .timeout_class = "TimeoutError",
+    .is_local = true,
+};
 
 static void build_service(struct login *l)
 {

@@ -3,7 +3,9 @@
 #include <strings.h>
 
 #include "auth/user.h"
+#include "login/local.h"
 #include "login/local_room.h"
+#include "login/local_task.h"
 #include "login/password.h"
 
 static bool is_oneself(const struct rpc_call *call, const struct person *p)

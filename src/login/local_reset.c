@@ -1,7 +1,9 @@
 /* local_reset: another password for who has forgotten theirs. Asking gives the same answer, at the
  * same time, whether or not there is such an account: the code is made for every address, and the
  * mail leaves behind the answer. */
+#include "login/local.h"
 #include "login/local_room.h"
+#include "login/local_task.h"
 #include "login/password.h"
 
 /* ---- request_reset ---- */

@@ -2,7 +2,9 @@
  * and not before: until then there is only an entry in the table of codes, which holds the hash of
  * the password. */
 #include "base/memory.h"
+#include "login/local.h"
 #include "login/local_room.h"
+#include "login/local_task.h"
 #include "login/login_room.h"
 #include "login/password.h"
 

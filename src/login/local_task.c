@@ -1,12 +1,13 @@
 /* local_task: one call on its way through store, pool and mail. Every callback comes through
  * go(), the only place that asks whether there is still anybody to go on for. */
+#include "login/local_task.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "config/config.h"
-#include "login/local_room.h"
 #include "login/login_limits.h"
 #include "login/login_room.h"
 #include "login/password.h"
@@ -16,6 +17,22 @@
 #include "wire/utf8.h"
 
 /* ---- life ---- */
+
+static void tell(struct local *l, enum metric id, size_t is, size_t *told)
+{
+    loop_count(l->loop, id, (int64_t)is - (int64_t)*told);
+    *told = is;
+}
+
+void local_tell_figures(struct local *l)
+{
+    size_t n_codes = l->signups.by_email.n_entries + l->resets.by_email.n_entries;
+    size_t n_evicted = l->signups.n_evicted + l->resets.n_evicted;
+
+    tell(l, METRIC_CODES, n_codes, &l->n_codes_told);
+    tell(l, METRIC_CODES_EVICTED, n_evicted, &l->n_evicted_told);
+    tell(l, METRIC_ACCOUNTS, l->accounts.n_accounts, &l->n_accounts_told);
+}
 
 struct task *task_new(struct local *l, struct rpc_call *call, const char *email)
 {

@@ -7,29 +7,13 @@
 #include "base/memory.h"
 #include "config/config.h"
 #include "login/login_limits.h"
+#include "login/login_report.h"
 #include "login/login_room.h"
 #include "login/page.h"
 #include "manager/reply.h"
 #include "peer/hub.h"
 #include "wire/mp.h"
 #include "wire/url.h"
-
-const struct login_manner login_manner_default = {
-    .description = "Login service for Hypha",
-    .unknown_class = "AssertionError",
-    .unknown_at_check = "Invalid key, key does not exist",
-    .unknown_at_report = "Invalid key, key does not exist or expired",
-    .timeout_class = "Exception",
-};
-
-const struct login_manner login_manner_local = {
-    .description = "Custom authentication service for Hypha",
-    .unknown_class = "ValueError",
-    .unknown_at_check = "Invalid login key",
-    .unknown_at_report = "Invalid login key",
-    .timeout_class = "TimeoutError",
-    .is_local = true,
-};
 
 #define TIMEOUT "Login timeout, waited for %s seconds"
 #define LOCAL_TIMEOUT "Login timeout after %s seconds"

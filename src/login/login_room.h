@@ -37,7 +37,6 @@ struct login_manner {
     const char *timeout_class;
     bool is_local; /* keys that are read more than once, report says {success} */
 };
-extern const struct login_manner login_manner_default, login_manner_local;
 
 struct login {
     /* const after it is made */
@@ -64,30 +63,3 @@ typedef void login_handler(struct rpc_call *call, void *arg);
 /* login_calls.c, login_report.c: handlers, arg is the login */
 login_handler login_do_start, login_do_check, login_do_report, login_do_index, login_do_profile,
     login_do_logout;
-/* A number, or a text that is one. */
-bool login_read_int(struct slice value, int64_t *ret);
-extern const struct rpc_method login_methods[]; /* without accounts */
-extern const size_t login_n_methods;
-
-/* Completes the session of that key, if there is one: whoever checks it gets the token. False: no
- * such key. The token is known to be good. Hub loop. */
-bool login_session_finish(struct login *l, struct slice key, struct slice token,
-                          const struct login_profile *profile);
-
-/* login_token.c: what a reported token is good for. */
-enum { LOGIN_LIFE_S = 3600 };
-/* A token of the same person for one workspace, which is there or is made for who enters it. No permission that the
- * presented token or ownership does not give; a child does not outlive itself (D-10). The caller
- * frees *ret_token and wipes it. *life_s is cut to what is given. Hub loop. */
-MUST_CHECK bool login_mint(struct login *l, const struct token *presented, struct slice workspace,
-                           int64_t *life_s, char **ret_token, struct refusal *r);
-
-/* page.c: handlers of routes, arg is the login. Any loop. */
-void page_on_login(struct http_request *req, void *arg);   /* /login */
-void page_on_bare(struct http_request *req, void *arg);    /* the page without its slash */
-void page_on_page(struct http_request *req, void *arg);
-void page_on_profile(struct http_request *req, void *arg);
-void page_on_file(struct http_request *req, void *arg);
-void page_on_other(struct http_request *req, void *arg);   /* everything below that is no page of ours */
-/* The login page as the text of one document, what `index` answers. Any loop. */
-void login_page_text(const struct login *l, struct buf *out);

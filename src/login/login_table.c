@@ -1,4 +1,6 @@
 /* login_table: the functions of the service without accounts, in the order they are shown. */
+#include "login/login_table.h"
+
 #include "login/login_room.h"
 
 #define OPTIONAL(name, kind, help)                                                                 \

@@ -6,6 +6,7 @@
 #include "auth/scope.h"
 #include "base/memory.h"
 #include "login/login_room.h"
+#include "login/login_token.h"
 #include "peer/access.h"
 #include "peer/hub.h"
 #include "peer/lodging.h"

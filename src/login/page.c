@@ -11,6 +11,7 @@
 #include "http/request.h"
 #include "http/response.h"
 #include "login/login_room.h"
+#include "login/page_other.h"
 #include "peer/hub.h"
 #include "wire/json.h"
 

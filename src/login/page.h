@@ -23,5 +23,12 @@ extern const size_t login_n_files;
 void page_respond(struct http_request *req, const char *name);
 /* The same as text. */
 void page_text(const struct config *c, const char *name, struct buf *out);
-/* Answers as the client does that offers the login service in our place. */
-void page_other(struct login *l, struct http_request *req);
+/* Handlers of routes, arg is the login. Any loop. */
+void page_on_login(struct http_request *req, void *arg);   /* /login */
+void page_on_bare(struct http_request *req, void *arg);    /* the page without its slash */
+void page_on_page(struct http_request *req, void *arg);
+void page_on_profile(struct http_request *req, void *arg);
+void page_on_file(struct http_request *req, void *arg);
+void page_on_other(struct http_request *req, void *arg);   /* everything below that is no page of ours */
+/* The login page as the text of one document, what `index` answers. Any loop. */
+void login_page_text(const struct login *l, struct buf *out);

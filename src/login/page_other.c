@@ -12,6 +12,7 @@
 #include "http/response.h"
 #include "login/login_room.h"
 #include "login/page.h"
+#include "login/page_other.h"
 #include "wire/mp.h"
 
 enum { APP_LEN = sizeof("/public/apps/hypha-login") - 1 };

@@ -5,6 +5,7 @@
 
 #include "base/held.h"
 #include "base/memory.h"
+#include "rpc/bind.h"
 #include "rpc/call.h"
 #include "rpc/chunks_out.h"
 #include "rpc/frame.h"
@@ -66,7 +67,7 @@ static void on_upload_ended(void *arg, const struct rpc_reply *why)
         SCRATCH_BUF(words, 0);
         SCRATCH_BUF(b, 0);
         buf_add_text(&words, "The result could not be delivered: ");
-        buf_add_slice(&words, slice_utf8_prefix(why->text, CALL_ERROR_MAX));
+        buf_add_slice(&words, slice_utf8_prefix(why->text, BIND_ERROR_MAX));
         buf_add(&b, answer_open, sizeof(answer_open) - 1);
         rpc_value_add_error(&b, "RuntimeError", buf_slice(&words));
         if (!b.is_failed)

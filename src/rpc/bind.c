@@ -1,6 +1,6 @@
 /* bind: positional and keyword arguments to the parameters of a method's row, in the words Python uses when they do not fit.
  * The context is ours to make: a keyword of that name is ignored, whoever sends it. Pure. (wire-protocol 3.7.5) */
-#include "rpc/call.h"
+#include "rpc/bind.h"
 
 #include <stdio.h>
 
@@ -69,7 +69,7 @@ static unsigned count_params(const struct rpc_method *method)
 }
 
 static int bind_keywords(const struct rpc_method *method, struct slice kwargs, struct slice args[RPC_MAX_PARAMS],
-                         char error[CALL_ERROR_MAX])
+                         char error[BIND_ERROR_MAX])
 {
     struct mp_iter it;
     struct slice key, value, name;
@@ -78,7 +78,7 @@ static int bind_keywords(const struct rpc_method *method, struct slice kwargs, s
     while (mp_iter_pair(&it, &key, &value)) {
         unsigned i = 0;
         if (!mp_get_str(key, &name)) {
-            snprintf(error, CALL_ERROR_MAX, "keywords must be strings");
+            snprintf(error, BIND_ERROR_MAX, "keywords must be strings");
             return BIND_BAD;
         }
         while (i < RPC_MAX_PARAMS && method->params[i].name && !slice_is(name, method->params[i].name))
@@ -88,11 +88,11 @@ static int bind_keywords(const struct rpc_method *method, struct slice kwargs, s
             continue;
         if (!is_known) {
             name = slice_utf8_prefix(name, 128);
-            snprintf(error, CALL_ERROR_MAX, "got an unexpected keyword argument '" SLICE_FMT "'", SLICE_ARG(name));
+            snprintf(error, BIND_ERROR_MAX, "got an unexpected keyword argument '" SLICE_FMT "'", SLICE_ARG(name));
             return BIND_BAD;
         }
         if (args[i].len) {
-            snprintf(error, CALL_ERROR_MAX, "multiple values for argument '%s'", method->params[i].name);
+            snprintf(error, BIND_ERROR_MAX, "multiple values for argument '%s'", method->params[i].name);
             return BIND_BAD;
         }
         args[i] = value;
@@ -101,7 +101,7 @@ static int bind_keywords(const struct rpc_method *method, struct slice kwargs, s
 }
 
 static int check_params(const struct rpc_method *method, unsigned n_params, struct slice args[RPC_MAX_PARAMS],
-                        char error[CALL_ERROR_MAX])
+                        char error[BIND_ERROR_MAX])
 {
     for (unsigned i = 0; i < n_params; i++) {
         const struct rpc_param *p = &method->params[i];
@@ -110,11 +110,11 @@ static int check_params(const struct rpc_method *method, unsigned n_params, stru
         if (!args[i].len && p->is_optional)
             continue;
         if (!args[i].len) {
-            snprintf(error, CALL_ERROR_MAX, "Missing required argument: '%s'", p->name);
+            snprintf(error, BIND_ERROR_MAX, "Missing required argument: '%s'", p->name);
             return BIND_BAD;
         }
         if (!kind_fits(p->kind, args[i])) {
-            snprintf(error, CALL_ERROR_MAX, "Argument '%s' must be %s", p->name, kind_text(p->kind));
+            snprintf(error, BIND_ERROR_MAX, "Argument '%s' must be %s", p->name, kind_text(p->kind));
             return BIND_BAD;
         }
     }
@@ -122,7 +122,7 @@ static int check_params(const struct rpc_method *method, unsigned n_params, stru
 }
 
 int bind_args(const struct rpc_method *method, const struct incoming *in, struct slice ret_args[RPC_MAX_PARAMS],
-              char ret_error[CALL_ERROR_MAX])
+              char ret_error[BIND_ERROR_MAX])
 {
     unsigned n_params = count_params(method);
     uint32_t n = mp_count(in->args);
@@ -133,12 +133,12 @@ int bind_args(const struct rpc_method *method, const struct incoming *in, struct
     if (in->with_kwargs && n) {
         n--;
         if (!mp_at(in->args, n, &kwargs) || !mp_is(kwargs, MP_MAP)) {
-            snprintf(ret_error, CALL_ERROR_MAX, "keyword arguments must be a map");
+            snprintf(ret_error, BIND_ERROR_MAX, "keyword arguments must be a map");
             return BIND_BAD;
         }
     }
     if (n > n_params) {
-        snprintf(ret_error, CALL_ERROR_MAX, "multiple values for argument 'context'");
+        snprintf(ret_error, BIND_ERROR_MAX, "multiple values for argument 'context'");
         return BIND_BAD;
     }
     mp_iter_init(&it, in->args);

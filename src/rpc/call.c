@@ -12,6 +12,7 @@
 #include "auth/user_mp.h"
 #include "base/memory.h"
 #include "rpc/answer.h"
+#include "rpc/bind.h"
 #include "rpc/frame.h"
 #include "rpc/payload.h"
 #include "wire/mp.h"
@@ -29,7 +30,7 @@ static void refuse_text(struct rpc_host *h, const struct incoming *in, const cha
 
 void call_refuse(struct rpc_host *h, const struct incoming *in, const char *fmt, ...)
 {
-    char text[CALL_ERROR_MAX];
+    char text[BIND_ERROR_MAX];
     va_list args;
 
     va_start(args, fmt);
@@ -305,7 +306,7 @@ static struct call *call_new(struct rpc_host *h, const struct incoming *in, stru
 static void run(struct call *c, const struct incoming *in, const struct rpc_service *service)
 {
     struct loop *loop = host_loop(c->pub.host);
-    char error[CALL_ERROR_MAX] = "Permission denied";
+    char error[BIND_ERROR_MAX] = "Permission denied";
 
     c->pub.arg = service->arg;
     if (service->admit && !service->admit(&c->pub, service->arg, error, sizeof(error))) {

@@ -35,9 +35,3 @@ void calls_give_up(struct rpc_host *h);         /* the host closes: handlers are
 
 /* Whether the service's visibility lets a workspace in (3.7.4): public and unlisted all, else its own and the authorized. */
 bool call_may_reach(const struct rpc_host *h, const struct rpc_service *service, struct slice workspace);
-
-/* bind: arguments to parameters (3.7.5). */
-enum { BIND_OK, BIND_BAD };
-enum { CALL_ERROR_MAX = 512 };
-MUST_CHECK int bind_args(const struct rpc_method *method, const struct incoming *in, struct slice ret_args[RPC_MAX_PARAMS],
-                         char ret_error[CALL_ERROR_MAX]);

@@ -1,6 +1,7 @@
 #include "rpc/call.h"
 
 #include "harness/check.h"
+#include "rpc/bind.h"
 #include "wire/mp.h"
 
 static const struct rpc_method method = {
@@ -16,7 +17,7 @@ static const struct rpc_method method = {
 };
 
 static struct slice args[RPC_MAX_PARAMS];
-static char error[CALL_ERROR_MAX];
+static char error[BIND_ERROR_MAX];
 
 static int bind_in(const struct buf *b, bool with_kwargs)
 {
