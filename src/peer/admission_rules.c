@@ -282,7 +282,7 @@ static bool check_workspace_room(struct hub *h, struct join *j, const struct wor
     enum { JOIN_LEAST = 8192 };     /* about what is kept of a client, and its greeting */
     int outcome = j->ask.by == JOIN_BY_RECONNECTION ? JOIN_LATER : JOIN_LIMITED;
 
-    if (account_has_room(w->account, JOIN_LEAST))
+    if (j->imagined || account_has_room(w->account, JOIN_LEAST)) /* one that would be made holds nothing */
         return true;
     size_t n_held = account_used(w->account) + account_kept(w->account);
     over_limit(h, j, METRIC_WORKSPACE_LIMIT_REFUSED, n_held, w->account->cap_bytes);
