@@ -122,6 +122,15 @@ void buf_trim(struct buf *b)
     }
 }
 
+void buf_drop_read(struct buf *b, size_t *n_read)
+{
+    if (!*n_read || *n_read < b->len - *n_read)
+        return;
+    memmove(b->ptr, b->ptr + *n_read, b->len - *n_read);
+    b->len -= *n_read;
+    *n_read = 0;
+}
+
 char *buf_take(struct buf *b)
 {
     ASSERT(!b->account);

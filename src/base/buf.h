@@ -53,6 +53,9 @@ void buf_grow(struct buf *b, size_t n_bytes);                   /* claims what w
 /* Borrowed until the next append. Empty when it has failed: whoever forgets to ask reads nothing, not the beginning of something. */
 struct slice buf_slice(const struct buf *b);
 void buf_trim(struct buf *b);                                   /* gives back what is not used of the room */
+/* For bytes that are read while more come: *n_read of them are done with. Drops these when that moves no more than it frees, and then sets
+ * *n_read to 0. */
+void buf_drop_read(struct buf *b, size_t *n_read);
 /* The bytes as a NUL-terminated block the caller frees; the buffer is empty afterwards. NULL when it has failed. */
 char *buf_take(struct buf *b);
 

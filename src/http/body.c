@@ -2,8 +2,6 @@
  * dropped when it is half of the buffer, so nothing is moved more than once. */
 #include "http/body.h"
 
-#include <string.h>
-
 #include "base/account.h"
 #include "config/config.h"
 #include "http/conn.h"
@@ -161,21 +159,11 @@ void http_body_end(struct http_request *req, enum http_body_fault fault)
 
 /* ---- pulling ---- */
 
-static void drop_read(struct buf *b, size_t *n_read)
-{
-    if (*n_read < b->len - *n_read)
-        return;
-    memmove(b->ptr, b->ptr + *n_read, b->len - *n_read);
-    b->len -= *n_read;
-    *n_read = 0;
-}
-
 static void drop_front(struct http_request *req, size_t n_bytes)
 {
     ASSERT(n_bytes <= n_unread(req));
     req->n_body_read += n_bytes;
-    if (req->n_body_read)
-        drop_read(&req->body_bytes.b, &req->n_body_read);
+    buf_drop_read(&req->body_bytes.b, &req->n_body_read);
     if (req->body_state == HTTP_BODY_COMING && n_unread(req) <= HTTP_BODY_WINDOW / 2)
         http_conn_resume(req);
 }

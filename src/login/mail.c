@@ -16,7 +16,7 @@
 #include "base/random.h"
 #include "config/config.h"
 #include "loop/loop.h"
-#include "net/fetch.h"
+#include "net/fetch_mail.h"
 #include "wire/json.h"
 #include "wire/url.h"
 

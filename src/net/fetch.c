@@ -8,50 +8,19 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-#include <uv.h>
 
 #include "base/assert.h"
-#include "base/buf.h"
 #include "base/memory.h"
 #include "loop/loop.h"
+#include "net/fetch_state.h"
 #include "net/libcurl.h"
 
 enum {
     HTTP_DEADLINE_MS = 10000,
-    MAIL_DEADLINE_MS = 30000,
+    CONNECT_MS = 300000,    /* libcurl's own: the deadline comes first */
+    PULLED_WINDOW_S = 60,
     BODY_MAX = 1 << 20,
     IDLE_CONNECTIONS = 4,
-    MAIL_SOCKETS = 4,       /* of one mail: an attempt for each kind of address */
-};
-
-static const char NO_LIBRARY[] = "libcurl.so.4 is not installed";
-
-struct fetcher {
-    struct loop *loop;
-    CURLM *multi;                   /* NULL before the first request */
-    uv_timer_t timer;
-    struct list running;            /* struct fetch */
-    struct list failed;             /* struct fetch: never started, to be told at the end of the turn */
-    struct deferred tell;
-    size_t n_running;
-};
-
-struct fetch {
-    struct list link;
-    struct fetcher *fetcher;
-    CURL *easy;                     /* NULL: never started */
-    struct curl_slist *headers;     /* owned; of a mail: the recipient */
-    struct held_buf body;
-    char *mail;                     /* owned: what is being uploaded */
-    size_t mail_len, mail_sent;
-    curl_socket_t sockets[MAIL_SOCKETS];    /* of a mail: open ones */
-    unsigned n_sockets;
-    enum fetch_outcome outcome;     /* OK until something else is known */
-    fetch_done *done;
-    void *arg;
-    char text[CURL_ERROR_SIZE];
 };
 
 struct watch {
@@ -65,6 +34,7 @@ struct watch {
 static void fetch_free(struct fetch *one)
 {
     list_unlink(&one->link);
+    list_unlink(&one->tell.link);
     if (one->easy)
         libcurl()->easy_cleanup(one->easy);
     if (one->headers)
@@ -80,8 +50,8 @@ static void leave(struct fetch *one)
 {
     struct fetcher *f = one->fetcher;
 
-    list_unlink(&one->link);
-    if (one->easy) {
+    if (one->is_running) {
+        one->is_running = false;
         libcurl()->multi_remove_handle(f->multi, one->easy);
         f->n_running--;
         loop_count(f->loop, METRIC_FETCHES_RUNNING, -1);
@@ -102,12 +72,27 @@ static void finish(struct fetch *one)
     reply.status = (unsigned)status;
     if (type)
         reply.content_type = type;
-    if (one->outcome == FETCH_OK)
+    if (one->outcome == FETCH_OK && !one->on_body)
         reply.body = buf_slice(&one->body.b);
     else if (one->outcome != FETCH_CLOSED)
         loop_count(one->fetcher->loop, METRIC_FETCHES_FAILED, 1);
+    list_unlink(&one->link);
     one->done(&reply, one->arg);
     fetch_free(one);
+}
+
+static size_t n_unread(const struct fetch *one)
+{
+    return one->body.b.len - one->n_read;
+}
+
+/* curl is done with it. What has come of a body that is pulled is still to be read. */
+static void end(struct fetch *one)
+{
+    if (one->on_body && one->outcome == FETCH_OK && n_unread(one))
+        leave(one);
+    else
+        finish(one);
 }
 
 static enum fetch_outcome outcome_of(CURLcode code)
@@ -143,7 +128,7 @@ static void reap(struct fetcher *f)
             one->outcome = outcome_of(code);
         if (one->outcome != FETCH_OK && !one->text[0])
             (void)snprintf(one->text, sizeof(one->text), "%s", libcurl()->easy_strerror(code));
-        finish(one);
+        end(one);
     }
 }
 
@@ -242,11 +227,11 @@ struct fetcher *fetcher_new(struct loop *loop)
 }
 
 /* Before the first request: a server that fetches nothing does not load the library. */
-static bool get_ready(struct fetcher *f)
+bool fetch_get_ready(struct fetcher *f)
 {
     if (f->multi)
         return true;
-    if (!libcurl() || libcurl()->global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)      /* counted */
+    if (!libcurl())
         return false;
     f->multi = libcurl()->multi_init();
     ASSERT(f->multi != NULL);
@@ -277,10 +262,8 @@ struct fetcher *fetcher_close(struct fetcher *f)
         finish(one);
     }
     list_unlink(&f->tell.link);
-    if (f->multi) {
+    if (f->multi)
         libcurl()->multi_cleanup(f->multi);
-        libcurl()->global_cleanup();
-    }
     uv_close((uv_handle_t *)&f->timer, on_timer_closed);
     return NULL;
 }
@@ -296,10 +279,33 @@ struct fetch *fetch_cancel(struct fetch *one)
 
 /* ---- a request ---- */
 
+static size_t on_pulled_bytes(struct fetch *one, struct slice bytes)
+{
+    one->is_paused = n_unread(one) >= FETCH_WINDOW;
+    if (one->is_paused)
+        return CURL_WRITEFUNC_PAUSE;        /* it brings the same again */
+    one->n_body += bytes.len;
+    if (one->max_bytes && one->n_body > one->max_bytes) {
+        one->outcome = FETCH_TOO_LARGE;
+        (void)snprintf(one->text, sizeof(one->text), "the answer is larger than %llu bytes", (unsigned long long)one->max_bytes);
+        return 0;
+    }
+    buf_add_slice(&one->body.b, bytes);
+    if (one->body.b.is_failed) {
+        (void)snprintf(one->text, sizeof(one->text), "there is no room for the answer");
+        return 0;
+    }
+    one->has_more = true;
+    loop_defer(one->fetcher->loop, &one->tell);
+    return bytes.len;
+}
+
 static size_t on_bytes(char *bytes, size_t size, size_t n, void *arg)
 {
     struct fetch *one = arg;
 
+    if (one->on_body)
+        return on_pulled_bytes(one, slice_make(bytes, size * n));
     buf_add(&one->body.b, bytes, size * n);
     if (!one->body.b.is_failed)
         return size * n;
@@ -308,25 +314,67 @@ static size_t on_bytes(char *bytes, size_t size, size_t n, void *arg)
     return 0;
 }
 
+/* At the end of a turn, so that neither curl nor the puller is in the middle of something. */
+static void on_tell(struct deferred *d)
+{
+    struct fetch *one = CONTAINER_OF(d, struct fetch, tell);
+
+    if (one->is_running && one->is_paused && n_unread(one) <= FETCH_WINDOW / 2) {
+        one->is_paused = false;
+        libcurl()->easy_pause(one->easy, CURLPAUSE_CONT);
+    }
+    if (one->has_more) {
+        one->has_more = false;
+        one->on_body(one, one->arg);        /* may have cancelled it */
+    } else if (!one->is_running && !n_unread(one)) {
+        finish(one);
+    }
+}
+
+struct slice fetch_peek(const struct fetch *one)
+{
+    return slice_from(buf_slice(&one->body.b), one->n_read);
+}
+
+void fetch_read(struct fetch *one, size_t n_bytes)
+{
+    LOOP_ASSERT(one->fetcher->loop);
+    ASSERT(one->on_body && n_bytes <= n_unread(one));
+    one->n_read += n_bytes;
+    buf_drop_read(&one->body.b, &one->n_read);
+    if ((one->is_paused && n_unread(one) <= FETCH_WINDOW / 2) || (!one->is_running && !n_unread(one)))
+        loop_defer(one->fetcher->loop, &one->tell);
+}
+
+unsigned fetch_status(const struct fetch *one)
+{
+    long status = 0;
+
+    libcurl()->easy_getinfo(one->easy, CURLINFO_RESPONSE_CODE, &status);
+    return (unsigned)status;
+}
+
 /* Bytes that would end a line early make another header, or another command, of what follows them. */
 static bool is_one_line(const char *text)
 {
     return !text || !text[strcspn(text, "\r\n")];
 }
 
-static bool is_url_of(const char *url, const char *a, const char *b)
+bool fetch_is_url_of(const char *url, const char *a, const char *b)
 {
     struct slice s = slice_of(url);
 
     return (slice_is_nocase(slice_to(s, strlen(a)), a) || slice_is_nocase(slice_to(s, strlen(b)), b)) && is_one_line(url);
 }
 
-static struct fetch *fetch_new(struct fetcher *f, size_t max_bytes, fetch_done *done, void *arg)
+struct fetch *fetch_new(struct fetcher *f, size_t max_bytes, fetch_done *done, void *arg)
 {
     struct fetch *one = MEM_NEW(struct fetch);
 
     LOOP_ASSERT(f->loop);
     list_init(&one->link);
+    list_init(&one->tell.link);
+    one->tell.run = on_tell;
     one->fetcher = f;
     one->done = done;
     one->arg = arg;
@@ -335,7 +383,7 @@ static struct fetch *fetch_new(struct fetcher *f, size_t max_bytes, fetch_done *
     return one;
 }
 
-static struct fetch *fail_later(struct fetch *one, enum fetch_outcome outcome, const char *text)
+struct fetch *fetch_fail_later(struct fetch *one, enum fetch_outcome outcome, const char *text)
 {
     struct fetcher *f = one->fetcher;
 
@@ -349,25 +397,22 @@ static struct fetch *fail_later(struct fetch *one, enum fetch_outcome outcome, c
     return one;
 }
 
-static struct fetch *run(struct fetch *one)
+struct fetch *fetch_run(struct fetch *one)
 {
     struct fetcher *f = one->fetcher;
 
     if (f->n_running >= FETCHES_MAX)
-        return fail_later(one, FETCH_BUSY, "too many requests are under way");
+        return fetch_fail_later(one, FETCH_BUSY, "too many requests are under way");
     if (libcurl()->multi_add_handle(f->multi, one->easy) != CURLM_OK)
-        return fail_later(one, FETCH_FAILED, "the request cannot be started");
+        return fetch_fail_later(one, FETCH_FAILED, "the request cannot be started");
+    one->is_running = true;
     f->n_running++;
     loop_count(f->loop, METRIC_FETCHES_RUNNING, 1);
     list_link(&f->running, &one->link);
     return one;
 }
 
-/* A failed curl_easy_setopt is out of memory, or an option this libcurl was built without: then the request must not run, for
- * the option may have been the one that protects it. */
-#define SET(one, option, value) (libcurl()->easy_setopt((one)->easy, (option), (value)) == CURLE_OK)
-
-static bool set_common(struct fetch *one, const char *url, uint32_t deadline_ms, const char *ca_file, bool use_proxy)
+bool fetch_set_common(struct fetch *one, const char *url, uint32_t deadline_ms, const char *ca_file, bool use_proxy)
 {
     one->easy = libcurl()->easy_init();
     return one->easy && SET(one, CURLOPT_PRIVATE, one) && SET(one, CURLOPT_URL, url) && SET(one, CURLOPT_NOSIGNAL, 1L) &&
@@ -400,6 +445,18 @@ static bool set_method(struct fetch *one, const struct fetch_request *r)
     return !r->method || (is_one_line(r->method) && SET(one, CURLOPT_CUSTOMREQUEST, r->method));
 }
 
+static bool set_progress(struct fetch *one, const struct fetch_request *r)
+{
+    bool is_pulled = r->on_body != NULL;
+    long rate = r->min_rate ? (long)r->min_rate : is_pulled;
+    long window_s = r->rate_window_s ? (long)r->rate_window_s : PULLED_WINDOW_S;
+
+    return SET(one, CURLOPT_CONNECTTIMEOUT_MS, r->connect_ms ? (long)r->connect_ms : CONNECT_MS) &&
+           (!rate || (SET(one, CURLOPT_LOW_SPEED_LIMIT, rate) && SET(one, CURLOPT_LOW_SPEED_TIME, window_s))) &&
+           (is_pulled ? !r->max_bytes || SET(one, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)r->max_bytes)
+                      : SET(one, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)one->body.b.cap_bytes));
+}
+
 static bool set_http(struct fetch *one, const struct fetch_request *r)
 {
     bool is_https = slice_is_nocase(slice_to(slice_of(r->url), 6), "https:");
@@ -407,115 +464,21 @@ static bool set_http(struct fetch *one, const struct fetch_request *r)
 
     return SET(one, CURLOPT_PROTOCOLS_STR, protocols) && SET(one, CURLOPT_REDIR_PROTOCOLS_STR, protocols) &&
            SET(one, CURLOPT_FOLLOWLOCATION, r->max_redirects ? 1L : 0L) && SET(one, CURLOPT_MAXREDIRS, (long)r->max_redirects) &&
-           SET(one, CURLOPT_USERAGENT, "hyphad") && SET(one, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)one->body.b.cap_bytes) &&
-           set_method(one, r) && set_headers(one, r);
+           SET(one, CURLOPT_USERAGENT, "hyphad") && set_progress(one, r) && set_method(one, r) && set_headers(one, r);
 }
 
 struct fetch *fetch_start(struct fetcher *f, const struct fetch_request *r, fetch_done *done, void *arg)
 {
-    struct fetch *one = fetch_new(f, r->max_bytes, done, arg);
+    struct fetch *one = fetch_new(f, r->on_body ? 2 * FETCH_WINDOW : r->max_bytes, done, arg);
+    uint32_t deadline_ms = r->deadline_ms || r->on_body ? r->deadline_ms : HTTP_DEADLINE_MS;
 
-    if (!get_ready(f))
-        return fail_later(one, FETCH_FAILED, NO_LIBRARY);
-    if (!is_url_of(r->url, "http://", "https://"))
-        return fail_later(one, FETCH_BAD_REQUEST, "not an http or https URL");
-    if (!set_common(one, r->url, r->deadline_ms ? r->deadline_ms : HTTP_DEADLINE_MS, r->ca_file, r->use_proxy) || !set_http(one, r))
-        return fail_later(one, FETCH_BAD_REQUEST, "the request cannot be made");
-    return run(one);
-}
-
-/* ---- mail ---- */
-
-static size_t on_want_mail(char *room, size_t size, size_t n, void *arg)
-{
-    struct fetch *one = arg;
-    size_t part = one->mail_len - one->mail_sent;
-
-    if (part > size * n)
-        part = size * n;
-    memcpy(room, one->mail + one->mail_sent, part);
-    one->mail_sent += part;
-    return part;
-}
-
-/* curl says QUIT and then blocks until the server has answered. Nobody needs that answer: the end of what can be read gives it
- * one. For this a mail has its connection for itself, and its sockets are known. */
-static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
-{
-    struct fetch *one = arg;
-
-    (void)purpose;
-    if (one->n_sockets == MAIL_SOCKETS)
-        return CURL_SOCKET_BAD;
-    curl_socket_t fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
-    if (fd != CURL_SOCKET_BAD)
-        one->sockets[one->n_sockets++] = fd;
-    return fd;
-}
-
-static int on_close_socket(void *arg, curl_socket_t fd)
-{
-    struct fetch *one = arg;
-
-    for (unsigned i = 0; i < one->n_sockets; i++) {
-        if (one->sockets[i] == fd)
-            one->sockets[i--] = one->sockets[--one->n_sockets];
-    }
-    return close(fd);
-}
-
-static int on_said(CURL *easy, curl_infotype type, char *bytes, size_t n, void *arg)
-{
-    struct fetch *one = arg;
-
-    (void)easy;
-    if (type != CURLINFO_HEADER_OUT || !slice_starts(slice_make(bytes, n), "QUIT"))
-        return 0;
-    for (unsigned i = 0; i < one->n_sockets; i++)
-        shutdown(one->sockets[i], SHUT_RD);
-    return 0;
-}
-
-static bool set_mail_connection(struct fetch *one)
-{
-    return SET(one, CURLOPT_FRESH_CONNECT, 1L) && SET(one, CURLOPT_FORBID_REUSE, 1L) &&
-           SET(one, CURLOPT_OPENSOCKETFUNCTION, on_open_socket) && SET(one, CURLOPT_OPENSOCKETDATA, one) &&
-           SET(one, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket) && SET(one, CURLOPT_CLOSESOCKETDATA, one) &&
-           SET(one, CURLOPT_DEBUGFUNCTION, on_said) && SET(one, CURLOPT_DEBUGDATA, one) && SET(one, CURLOPT_VERBOSE, 1L);
-}
-
-static bool is_address(const char *text)
-{
-    size_t n = text ? strcspn(text, " \t\r\n<>") : 0;
-
-    return n && !text[n] && strchr(text, '@');
-}
-
-static bool set_mail(struct fetch *one, const struct fetch_mail *m)
-{
-    bool plain_will_do = m->allow_plain && !m->password;
-
-    one->mail = mem_copy(m->text.ptr, m->text.len);
-    one->mail_len = m->text.len;
-    one->headers = libcurl()->slist_append(NULL, m->to);
-    return one->headers && set_mail_connection(one) && SET(one, CURLOPT_PROTOCOLS_STR, "smtp,smtps") &&
-           SET(one, CURLOPT_USE_SSL, (long)(plain_will_do ? CURLUSESSL_TRY : CURLUSESSL_ALL)) && SET(one, CURLOPT_MAIL_FROM, m->from) &&
-           SET(one, CURLOPT_MAIL_RCPT, one->headers) && SET(one, CURLOPT_UPLOAD, 1L) && SET(one, CURLOPT_READFUNCTION, on_want_mail) &&
-           SET(one, CURLOPT_READDATA, one) && (!m->user || SET(one, CURLOPT_USERNAME, m->user)) &&
-           (!m->password || SET(one, CURLOPT_PASSWORD, m->password));
-}
-
-struct fetch *fetch_send_mail(struct fetcher *f, const struct fetch_mail *m, fetch_done *done, void *arg)
-{
-    struct fetch *one = fetch_new(f, 0, done, arg);
-
-    if (!get_ready(f))
-        return fail_later(one, FETCH_FAILED, NO_LIBRARY);
-    if (!is_url_of(m->url, "smtp://", "smtps://"))
-        return fail_later(one, FETCH_BAD_REQUEST, "not an smtp or smtps URL");
-    if (!is_address(m->from) || !is_address(m->to))
-        return fail_later(one, FETCH_BAD_REQUEST, "not a mail address");
-    if (!set_common(one, m->url, m->deadline_ms ? m->deadline_ms : MAIL_DEADLINE_MS, m->ca_file, false) || !set_mail(one, m))
-        return fail_later(one, FETCH_BAD_REQUEST, "the mail cannot be sent");
-    return run(one);
+    one->on_body = r->on_body;
+    one->max_bytes = r->max_bytes;
+    if (!fetch_get_ready(f))
+        return fetch_fail_later(one, FETCH_FAILED, FETCH_NO_LIBRARY);
+    if (!fetch_is_url_of(r->url, "http://", "https://"))
+        return fetch_fail_later(one, FETCH_BAD_REQUEST, "not an http or https URL");
+    if (!fetch_set_common(one, r->url, deadline_ms, r->ca_file, r->use_proxy) || !set_http(one, r))
+        return fetch_fail_later(one, FETCH_BAD_REQUEST, "the request cannot be made");
+    return fetch_run(one);
 }

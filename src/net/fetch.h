@@ -3,13 +3,21 @@
  * environment is used only when asked for. Loop-owned.
  *
  * Every request ends in exactly one call of `done`, which comes after the call that began it has returned: at the latest when
- * its deadline has passed, or the fetcher is closed. fetch_cancel() ends it without.
+ * its deadline has passed, or the fetcher is closed. fetch_cancel() ends it without: whoever asks for somebody calls it when that one
+ * has gone.
+ *
+ * The body of an answer is collected for `done`, or pulled: whoever gives on_body peeks at what has come and reads when it wants. What
+ * it leaves is held up to FETCH_WINDOW; then the socket is not read, and it is not the other side that is slow. `done` comes when all
+ * has been read, or at once when no more comes that could be trusted.
+ *
+ * Any loop may have a fetcher; they share nothing.
  */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/assert.h"
 #include "base/slice.h"
 
 struct fetch;
@@ -26,6 +34,7 @@ enum fetch_outcome {
     FETCH_CLOSED,           /* the fetcher was closed first */
 };
 
+enum { FETCH_WINDOW = 256 * 1024 };
 enum { FETCHES_MAX = 1000, FETCH_CONNECTIONS_MAX = 32, FETCH_CONNECTIONS_PER_HOST = 8 };
 
 /* What a caller fills in is copied before the call returns. Zero is a good start. */
@@ -35,21 +44,17 @@ struct fetch_request {
     const char *const *headers;     /* "Name: value" */
     size_t n_headers;
     struct slice body;              /* ptr NULL = none */
-    uint32_t deadline_ms;           /* for all of it, redirects too; 0 = 10 s */
-    size_t max_bytes;               /* of the answer's body; 0 = 1 MiB */
+    uint32_t deadline_ms;           /* for all of it, redirects too; 0 = 10 s, or none when the body is pulled */
+    uint32_t connect_ms;            /* of it until there is a connection; 0 = all of it */
+    /* Fewer bytes a second than this over so many seconds, from its begin on: FETCH_TIMEOUT. 0 = any, or one in 60 s when the body is
+     * pulled. */
+    uint32_t min_rate, rate_window_s;
+    size_t max_bytes;               /* of the answer's body; 0 = 1 MiB, or any when it is pulled */
+    /* The body is pulled: more has come. Not from within a call that was given the fetch. Gets the arg of `done`. */
+    void (*on_body)(struct fetch *one, void *arg);
     unsigned max_redirects;         /* 0 = a redirect is an answer. https never leads to http */
     const char *ca_file;            /* PEM of further authorities to trust, or NULL */
     bool use_proxy;                 /* http_proxy, https_proxy, no_proxy of the environment */
-};
-
-struct fetch_mail {
-    const char *url;                /* smtp://host[:port] or smtps://host[:port] */
-    const char *from, *to;          /* bare addresses */
-    const char *user, *password;    /* NULL = no login */
-    struct slice text;              /* RFC 5322, lines end in CRLF */
-    uint32_t deadline_ms;           /* 0 = 30 s */
-    const char *ca_file;
-    bool allow_plain;               /* smtp:// goes on without TLS when the server offers none; never with a password */
 };
 
 struct fetch_reply {                /* borrowed for the call */
@@ -68,5 +73,17 @@ struct fetcher *fetcher_new(struct loop *loop);     /* never NULL; aborts when m
 struct fetcher *fetcher_close(struct fetcher *f);
 /* The handle is good for fetch_cancel until `done` is called. */
 struct fetch *fetch_start(struct fetcher *f, const struct fetch_request *request, fetch_done *done, void *arg);
-struct fetch *fetch_send_mail(struct fetcher *f, const struct fetch_mail *mail, fetch_done *done, void *arg);
+/* Of one whose body is pulled: what has come and is not read, until the next call here or the loop turns; and what of it is done with. */
+struct slice fetch_peek(const struct fetch *one);
+void fetch_read(struct fetch *one, size_t n_bytes);
+unsigned fetch_status(const struct fetch *one);         /* once its body has begun */
 struct fetch *fetch_cancel(struct fetch *one);      /* `done` will not be called. Takes NULL; returns NULL */
+
+/* The room's own. */
+#define FETCH_NO_LIBRARY "libcurl.so.4 is not installed"
+struct fetch *fetch_new(struct fetcher *f, size_t max_bytes, fetch_done *done, void *arg);
+bool fetch_get_ready(struct fetcher *f);        /* before a request. False: FETCH_NO_LIBRARY */
+bool fetch_is_url_of(const char *url, const char *a, const char *b);       /* of one of two schemes, and one line */
+MUST_CHECK bool fetch_set_common(struct fetch *one, const char *url, uint32_t deadline_ms, const char *ca_file, bool use_proxy);
+struct fetch *fetch_run(struct fetch *one);
+struct fetch *fetch_fail_later(struct fetch *one, enum fetch_outcome outcome, const char *text);       /* instead */

@@ -82,7 +82,6 @@ void fetch_once(const struct fetch_request *r, struct fetch_once *ret)
         (void)snprintf(ret->text, sizeof(ret->text), "libcurl.so.4 is not installed");
         return;
     }
-    ASSERT(libcurl()->global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
     CURL *easy = libcurl()->easy_init();
     if (easy && set_all(easy, r, ret, error, &headers))
         perform(easy, ret);
@@ -95,5 +94,4 @@ void fetch_once(const struct fetch_request *r, struct fetch_once *ret)
                                                        : "the request cannot be made");
     libcurl()->slist_free_all(headers);
     libcurl()->easy_cleanup(easy);
-    libcurl()->global_cleanup();
 }

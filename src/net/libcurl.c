@@ -24,13 +24,12 @@ static void load(void)
         const char *name;
         size_t offset;
     } rows[] = {
-        {"curl_global_init", offsetof(struct libcurl, global_init)},
-        {"curl_global_cleanup", offsetof(struct libcurl, global_cleanup)},
         {"curl_easy_init", offsetof(struct libcurl, easy_init)},
         {"curl_easy_setopt", offsetof(struct libcurl, easy_setopt)},
         {"curl_easy_getinfo", offsetof(struct libcurl, easy_getinfo)},
         {"curl_easy_strerror", offsetof(struct libcurl, easy_strerror)},
         {"curl_easy_perform", offsetof(struct libcurl, easy_perform)},
+        {"curl_easy_pause", offsetof(struct libcurl, easy_pause)},
         {"curl_easy_cleanup", offsetof(struct libcurl, easy_cleanup)},
         {"curl_multi_init", offsetof(struct libcurl, multi_init)},
         {"curl_multi_setopt", offsetof(struct libcurl, multi_setopt)},
@@ -44,15 +43,21 @@ static void load(void)
         {"curl_slist_free_all", offsetof(struct libcurl, slist_free_all)},
     };
     void *library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+    CURLcode (*init)(long flags);
 
     if (!library)
         LOG(LOG_ERROR, "net", "cannot fetch or mail without libcurl.so.4", log_text("reason", dlerror()));
-    loaded.is_there = library != NULL;
     for (size_t i = 0; library && i < ARRAY_LEN(rows); i++) {
         void *found = dlsym(library, rows[i].name);
         ASSERT(found != NULL);
         memcpy((char *)&loaded.table + rows[i].offset, &found, sizeof(found));
     }
+    if (!library)
+        return;
+    void *found = dlsym(library, "curl_global_init");
+    ASSERT(found != NULL);
+    memcpy(&init, &found, sizeof(found));
+    loaded.is_there = init(CURL_GLOBAL_DEFAULT) == CURLE_OK;    /* here, because it is for one thread alone */
 }
 
 const struct libcurl *libcurl(void)

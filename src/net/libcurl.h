@@ -4,13 +4,12 @@
 #include <curl/curl.h>
 
 struct libcurl {
-    CURLcode (*global_init)(long flags);
-    void (*global_cleanup)(void);
     CURL *(*easy_init)(void);
     CURLcode (*easy_setopt)(CURL *easy, CURLoption option, ...);
     CURLcode (*easy_getinfo)(CURL *easy, CURLINFO info, ...);
     const char *(*easy_strerror)(CURLcode code);
     CURLcode (*easy_perform)(CURL *easy);
+    CURLcode (*easy_pause)(CURL *easy, int what);
     void (*easy_cleanup)(CURL *easy);
     CURLM *(*multi_init)(void);
     CURLMcode (*multi_setopt)(CURLM *multi, CURLMoption option, ...);
@@ -24,5 +23,6 @@ struct libcurl {
     void (*slist_free_all)(struct curl_slist *list);
 };
 
-/* NULL where the library is missing: the log says so, once. Blocks while it is loaded. Any thread. */
+/* Ready for use, by any number of threads at once. NULL where the library is missing: the log says so, once. Blocks while it is
+ * loaded. Any thread. */
 const struct libcurl *libcurl(void);
