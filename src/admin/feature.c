@@ -21,4 +21,5 @@ static void admin_close(void *opened)
     mem_free(opened);
 }
 
-const struct feature admin_feature = {.name = "admin", .open = admin_open, .service = &admin_service, .close = admin_close};
+const struct feature admin_feature = {
+    .name = "admin", .open = admin_open, .service = &admin_service, .close = admin_close};

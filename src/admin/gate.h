@@ -5,5 +5,6 @@
 
 struct rpc_call;
 
-/* Who has admin permission on ws-user-root; else error is the text of a PermissionError. arg is not looked at. */
+/* Who has admin permission on ws-user-root; else error is the text of a PermissionError. arg is not
+ * looked at. */
 bool admin_admit(const struct rpc_call *call, void *arg, char *error, size_t room);

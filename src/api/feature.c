@@ -16,7 +16,8 @@ static void *make(const struct feature_context *c)
     a->started_ms = clock_mono_ms();
     a->rate = http_rate_new();
     atomic_init(&a->readiness, API_STARTING);
-    a->routes = mem_new(API_ROUTES_OF_A_MOUNT * c->config->static_mounts.n_items * sizeof(*a->routes));
+    a->routes =
+        mem_new(API_ROUTES_OF_A_MOUNT * c->config->static_mounts.n_items * sizeof(*a->routes));
     api_add_mounts(a);
     return a;
 }
@@ -43,7 +44,8 @@ static const struct http_route *mounts(void *made, size_t *ret_n)
 static bool allow_call(struct http_request *req, unsigned *ret_retry_after_s, void *arg)
 {
     const struct api *a = arg;
-    const struct feature_call call = {http_request_param(req, "service_id"), http_request_param(req, "function")};
+    const struct feature_call call = {http_request_param(req, "service_id"),
+                                      http_request_param(req, "function")};
 
     return feature_allow_call(a->options.features, req, &call, ret_retry_after_s);
 }
@@ -53,8 +55,10 @@ enum { PROBED = HTTP_ROUTE_UNLIMITED | HTTP_ROUTE_RESERVED };
 static const struct http_route routes[] = {
     {HTTP_M_GET, "/", api_on_page},
     {HTTP_M_GET, "/assets/config.json", api_on_config},
-    {HTTP_M_GET, "/assets/hypha-rpc-websocket.mjs", api_on_client_module, .flags = HTTP_ROUTE_SHAREABLE},
-    {HTTP_M_GET, "/assets/hypha-rpc-websocket.js", api_on_client_module, .flags = HTTP_ROUTE_SHAREABLE},
+    {HTTP_M_GET, "/assets/hypha-rpc-websocket.mjs", api_on_client_module,
+     .flags = HTTP_ROUTE_SHAREABLE},
+    {HTTP_M_GET, "/assets/hypha-rpc-websocket.js", api_on_client_module,
+     .flags = HTTP_ROUTE_SHAREABLE},
     {HTTP_M_GET, "/static/{file:path}", api_on_static, .flags = HTTP_ROUTE_SHAREABLE},
     {HTTP_M_GET, "/health", api_on_health, .flags = PROBED},
     {HTTP_M_GET, "/health/liveness", api_on_liveness, .flags = PROBED},
@@ -64,8 +68,8 @@ static const struct http_route routes[] = {
     {HTTP_M_GET, "/{workspace}/services", api_on_services_redirect},
     {HTTP_M_GET, "/{workspace}/services/", api_on_services},
     {HTTP_M_GET, "/{workspace}/services/{service_id}", api_on_service_info},
-    {HTTP_M_GET | HTTP_M_POST, "/{workspace}/services/{service_id}/{function}", api_on_call, .flags = HTTP_ROUTE_ACTS,
-     .allow = allow_call},
+    {HTTP_M_GET | HTTP_M_POST, "/{workspace}/services/{service_id}/{function}", api_on_call,
+     .flags = HTTP_ROUTE_ACTS, .allow = allow_call},
     {HTTP_M_GET, "/{page:path}", api_on_no_page, .flags = HTTP_ROUTE_FALLBACK},
 };
 

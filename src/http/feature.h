@@ -1,6 +1,8 @@
-/* feature: what a room of the server declares of itself, so that nothing above it has to know it: its routes, what limits them, its
- * service, and when it lives. A room is a feature when it has a file feature.c, which defines `const struct feature ROOM_feature`; the
- * build gathers them in the order of src/ROOMS (rooms_features.def), and server/ walks them. What a feature does not have is NULL. */
+/* feature: what a room of the server declares of itself, so that nothing above it has to know it:
+ * its routes, what limits them, its service, and when it lives. A room is a feature when it has a
+ * file feature.c, which defines `const struct feature ROOM_feature`; the build gathers them in the
+ * order of src/ROOMS (rooms_features.def), and server/ walks them. What a feature does not have is
+ * NULL. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,29 +38,34 @@ struct feature_call {
 struct feature {
     const char *name; /* of the room */
 
-    /* Main thread, before the loops run, lower rooms first; what it gives is `made`, also what routes without an `arg` get. */
+    /* Main thread, before the loops run, lower rooms first; what it gives is `made`, also what
+     * routes without an `arg` get. */
     void *(*make)(const struct feature_context *c);
     void (*free)(void *made); /* main thread, after the loops are joined; higher rooms first */
 
-    /* Rows of the site's table: those of lower rooms are matched first, but for those marked HTTP_ROUTE_FALLBACK, which come behind
-     * the rows of all. */
+    /* Rows of the site's table: those of lower rooms are matched first, but for those marked
+     * HTTP_ROUTE_FALLBACK, which come behind the rows of all. */
     const struct http_route *routes;
     size_t n_routes;
-    /* Rows that hang on options, matched before the const ones; owned by `made`. */
+    /* Rows that hang on options, matched before its const ones; owned by `made`. */
     const struct http_route *(*more_routes)(void *made, size_t *ret_n);
     const struct http_route *admin_routes; /* rows of the admin listener */
     size_t n_admin_routes;
 
-    /* Checks before a request is served, on its loop. False: 429, *ret_retry_after_s is set. A check of one route stands in its row
-     * (http/routes.h). */
-    bool (*allow)(void *made, struct http_request *req, unsigned *ret_retry_after_s); /* of every request */
-    /* Of every call by HTTP of a function of a service, whoever's; a feature whose service has limits of its own knows its names. */
-    bool (*allow_call)(void *made, struct http_request *req, const struct feature_call *call, unsigned *ret_retry_after_s);
+    /* Checks of every request before it is served, on its loop. False: 429, *ret_retry_after_s is
+     * set. A check of one route stands in its row (http/routes.h). */
+    bool (*allow)(void *made, struct http_request *req, unsigned *ret_retry_after_s);
+    /* The same for every call by HTTP of a function of a service, whoever's; a feature whose service has
+     * limits of its own knows its names. */
+    bool (*allow_call)(void *made, struct http_request *req, const struct feature_call *call,
+                       unsigned *ret_retry_after_s);
     void (*on_done)(void *made, struct http_request *req); /* after every request, on its loop */
 
-    /* Hub loop. What `open` gives is `opened`; without open it is `made`. */
-    void *(*open)(void *made, struct manager *m); /* what is kept has been read, lower rooms first */
-    /* Offered from then on until it closes, with `opened` as its arg. One that comes and goes is offered by the room itself. */
+    /* Hub loop, when what is kept has been read, lower rooms first. What `open` gives is `opened`;
+     * without open it is `made`. */
+    void *(*open)(void *made, struct manager *m);
+    /* Offered from then on until it closes, with `opened` as its arg. One that comes and goes is
+     * offered by the room itself. */
     const struct manager_service *service;
     void (*drain)(void *opened); /* the server is about to stop: calls that wait are settled */
     void (*close)(void *opened); /* before the manager goes; higher rooms first */

@@ -10,8 +10,8 @@ void *feature_made(const struct feature_set *set, const struct feature *feature)
     return NULL;
 }
 
-bool feature_allow_call(const struct feature_set *set, struct http_request *req, const struct feature_call *call,
-                        unsigned *ret_retry_after_s)
+bool feature_allow_call(const struct feature_set *set, struct http_request *req,
+                        const struct feature_call *call, unsigned *ret_retry_after_s)
 {
     for (size_t i = 0; i < set->n_entries; i++) {
         const struct feature *f = set->entries[i].feature;

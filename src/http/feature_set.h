@@ -1,5 +1,5 @@
-/* feature_set: the features of this build and what has become of them. server/ fills it and walks it; a feature finds another, of a lower
- * room, by it. */
+/* feature_set: the features of this build and what has become of them. server/ fills it and walks
+ * it; a feature finds another, of a lower room, by it. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,7 +21,8 @@ struct feature_set {
     size_t n_entries;
 };
 
-void *feature_made(const struct feature_set *set, const struct feature *feature); /* NULL: not made */
+void *feature_made(const struct feature_set *set,
+                   const struct feature *feature); /* NULL: not made */
 /* Asks allow_call of all. Loop of the request. */
-bool feature_allow_call(const struct feature_set *set, struct http_request *req, const struct feature_call *call,
-                        unsigned *ret_retry_after_s);
+bool feature_allow_call(const struct feature_set *set, struct http_request *req,
+                        const struct feature_call *call, unsigned *ret_retry_after_s);

@@ -154,7 +154,8 @@ static const struct http_route routes[] = {
     {HTTP_M_GET, "/public/apps/hypha-login/assets/{file}", page_on_file},
     {HTTP_M_GET | HTTP_M_POST, "/public/apps/hypha-login/{path:path}", page_on_other},
     {HTTP_M_GET, "/oauth/authorize", on_authorize},
-    {HTTP_M_POST, "/oauth/token", on_token, .max_body_bytes = OAUTH_BODY_MAX, .allow = login_allow_exchange},
+    {HTTP_M_POST, "/oauth/token", on_token, .max_body_bytes = OAUTH_BODY_MAX,
+     .allow = login_allow_exchange},
 };
 
 const struct feature login_feature = {

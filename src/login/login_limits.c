@@ -45,9 +45,9 @@ static bool rate_of_function(const struct login *l, struct slice function, enum 
     static const struct {
         const char *function;
         enum login_rate rate;
-    } rows[] = {{"start", LOGIN_RATE_STARTS},       {"signup", LOGIN_RATE_MAILS},
-                {"resend_code", LOGIN_RATE_MAILS},  {"request_reset", LOGIN_RATE_MAILS},
-                {"login", LOGIN_RATE_TRIES},        {"update_profile", LOGIN_RATE_TRIES}};
+    } rows[] = {{"start", LOGIN_RATE_STARTS},      {"signup", LOGIN_RATE_MAILS},
+                {"resend_code", LOGIN_RATE_MAILS}, {"request_reset", LOGIN_RATE_MAILS},
+                {"login", LOGIN_RATE_TRIES},       {"update_profile", LOGIN_RATE_TRIES}};
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         *ret = rows[i].rate;
@@ -57,7 +57,8 @@ static bool rate_of_function(const struct login *l, struct slice function, enum 
     return false;
 }
 
-static bool take_request(struct login *l, enum login_rate kind, struct http_request *req, unsigned *ret_retry_after_s)
+static bool take_request(struct login *l, enum login_rate kind, struct http_request *req,
+                         unsigned *ret_retry_after_s)
 {
     char network[HTTP_CLIENT_MAX];
 
@@ -65,7 +66,8 @@ static bool take_request(struct login *l, enum login_rate kind, struct http_requ
     return take(l, loop_config(req->loop), kind, network, ret_retry_after_s);
 }
 
-bool login_allow_call(void *made, struct http_request *req, const struct feature_call *call, unsigned *ret_retry_after_s)
+bool login_allow_call(void *made, struct http_request *req, const struct feature_call *call,
+                      unsigned *ret_retry_after_s)
 {
     enum login_rate rate;
 
@@ -73,7 +75,8 @@ bool login_allow_call(void *made, struct http_request *req, const struct feature
            take_request(made, rate, req, ret_retry_after_s);
 }
 
-/* The provider may take seconds for each exchange, so one address must not hold all there may be. */
+/* The provider may take seconds for each exchange, so one address must not hold all there may be.
+ */
 bool login_allow_exchange(struct http_request *req, unsigned *ret_retry_after_s, void *arg)
 {
     return take_request(arg, LOGIN_RATE_EXCHANGES, req, ret_retry_after_s);

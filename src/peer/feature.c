@@ -1,5 +1,5 @@
-/* feature: the paths by which clients connect: a WebSocket, and the two halves of an HTTP stream. What is made is the peer loops, by
- * loop index. */
+/* feature: the paths by which clients connect: a WebSocket, and the two halves of an HTTP stream.
+ * What is made is the peer loops, by loop index. */
 #include "http/feature.h"
 
 #include "peer/peer.h"
@@ -18,4 +18,5 @@ static const struct http_route routes[] = {
     {HTTP_M_POST, "/rpc", stream_on_post},
 };
 
-const struct feature peer_feature = {.name = "peer", .make = borrow, .routes = routes, .n_routes = ARRAY_LEN(routes)};
+const struct feature peer_feature = {
+    .name = "peer", .make = borrow, .routes = routes, .n_routes = ARRAY_LEN(routes)};

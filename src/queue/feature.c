@@ -31,7 +31,8 @@ static bool wipe_step(struct work *w)
     return true;
 }
 
-/* How many tasks there are its members have chosen. Nothing finds them from here on: a workspace made again has a shelf of its own. */
+/* How many tasks there are its members have chosen. Nothing finds them from here on: a workspace
+ * made again has a shelf of its own. */
 static void on_workspace_going(struct registry_watch *watch, const struct workspace *w)
 {
     struct queues *qs = CONTAINER_OF(watch, struct queues, watch);
@@ -135,4 +136,5 @@ static void queue_close(void *opened)
     queues_free_if_done(qs);
 }
 
-const struct feature queue_feature = {.name = "queue", .open = queue_open, .drain = queue_drain, .close = queue_close};
+const struct feature queue_feature = {
+    .name = "queue", .open = queue_open, .drain = queue_drain, .close = queue_close};

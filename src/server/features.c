@@ -1,7 +1,6 @@
-/* features: a walk for each step of their life. Lower rooms first, and in the reverse order at the end. */
+/* features: a walk for each step of their life. Lower rooms first, and in the reverse order at the
+ * end. */
 #include "server/features.h"
-
-#include <string.h>
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -26,7 +25,7 @@ void features_make(struct server *s)
                                                   .config = s->config,
                                                   .accept_metrics = &s->metrics,
                                                   .features = set};
-    set->entries = mem_new(sizeof(all) / sizeof(all[0]) * sizeof(*set->entries));
+    set->entries = mem_new(ARRAY_LEN(all) * sizeof(*set->entries));
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         struct feature_entry *e = &set->entries[set->n_entries++];
         *e = (struct feature_entry){.feature = all[i]};
@@ -58,7 +57,8 @@ struct table {
     size_t n_rows;
 };
 
-static void add_rows(struct table *t, const struct feature_entry *e, const struct http_route *rows, size_t n_rows, enum rows which)
+static void add_rows(struct table *t, const struct feature_entry *e, const struct http_route *rows,
+                     size_t n_rows, enum rows which)
 {
     for (size_t i = 0; i < n_rows; i++) {
         bool is_fallback = rows[i].flags & HTTP_ROUTE_FALLBACK;
@@ -79,7 +79,8 @@ static void add_all(struct table *t, const struct feature_set *set, enum rows wh
         const struct feature_entry *e = &set->entries[i];
         const struct feature *f = e->feature;
         size_t n_more = 0;
-        const struct http_route *more = f->more_routes && which != ROWS_ADMIN ? f->more_routes(e->made, &n_more) : NULL;
+        const struct http_route *more =
+            f->more_routes && which != ROWS_ADMIN ? f->more_routes(e->made, &n_more) : NULL;
 
         add_rows(t, e, more, n_more, which);
         if (which == ROWS_ADMIN)
@@ -130,12 +131,14 @@ bool features_check_routes(const struct feature_set *set)
     for (size_t i = 0; i < set->n_entries; i++) {
         const struct feature_entry *e = &set->entries[i];
         size_t n_more = 0;
-        const struct http_route *more = e->feature->more_routes ? e->feature->more_routes(e->made, &n_more) : NULL;
+        const struct http_route *more =
+            e->feature->more_routes ? e->feature->more_routes(e->made, &n_more) : NULL;
 
         for (size_t n = 0; n < n_more; n++) {
             struct slice segment = first_segment(&more[n]);
             if (segment.len && has_route_at(set, segment)) {
-                LOG(LOG_ERROR, "server", "the options give a route that the server has", log_slice("name", segment));
+                LOG(LOG_ERROR, "server", "the options give a route that the server has",
+                    log_slice("name", segment));
                 return false;
             }
         }
