@@ -7,11 +7,12 @@
 struct account;
 
 struct text_matches {
-    struct account *payer;      /* borrowed */
-    struct text_match *items;   /* owned */
+    struct account *payer;    /* borrowed */
+    struct text_match *items; /* owned */
     size_t n, n_room;
 };
-MUST_CHECK bool text_matches_add(struct text_matches *m, struct text_match match);     /* false: no room */
+MUST_CHECK bool text_matches_add(struct text_matches *m,
+                                 struct text_match match); /* false: no room */
 
 /* The next word of a text, which borrows from it; rest: at first all of it. False at the end. */
 bool text_word_next(struct slice *rest, struct slice *ret);
@@ -22,11 +23,13 @@ struct text_engine {
 
 struct text_engine_ops {
     void (*begin)(struct text_engine *e);
-    void (*put)(struct text_engine *e, int64_t number, const struct slice fields[TEXT_INDEX_FIELDS]);
+    void (*put)(struct text_engine *e, int64_t number,
+                const struct slice fields[TEXT_INDEX_FIELDS]);
     void (*remove)(struct text_engine *e, int64_t number);
     /* Texts of the question are words with a blank between them, at least one in each filter, one somewhere. deadline_ns: by
      * clock_mono_ns. TEXT_INDEX_OK, TEXT_INDEX_LATE, TEXT_INDEX_FAILED. */
-    int (*search)(struct text_engine *e, const struct text_question *q, uint64_t deadline_ns, struct text_matches *ret);
+    int (*search)(struct text_engine *e, const struct text_question *q, uint64_t deadline_ns,
+                  struct text_matches *ret);
     void (*commit)(struct text_engine *e);
     void (*close)(struct text_engine *e);
 };

@@ -34,7 +34,8 @@ static void memory_remove(struct text_engine *e, int64_t number)
     mem_free(map_take(&memory_of(e)->documents, key_of(&number)));
 }
 
-static void memory_put(struct text_engine *e, int64_t number, const struct slice fields[TEXT_INDEX_FIELDS])
+static void memory_put(struct text_engine *e, int64_t number,
+                       const struct slice fields[TEXT_INDEX_FIELDS])
 {
     struct document *d;
     size_t n_bytes = 0;
@@ -122,7 +123,8 @@ static bool is_found(const struct document *d, const struct text_question *q, do
     return !q->words.len || weight > 0;
 }
 
-static int memory_search(struct text_engine *e, const struct text_question *q, uint64_t deadline_ns, struct text_matches *ret)
+static int memory_search(struct text_engine *e, const struct text_question *q, uint64_t deadline_ns,
+                         struct text_matches *ret)
 {
     struct text_match match;
     void *value;
@@ -156,7 +158,8 @@ static void memory_close(struct text_engine *e)
     mem_free(t);
 }
 
-static const struct text_engine_ops memory_ops = {memory_nothing, memory_put, memory_remove, memory_search, memory_nothing, memory_close};
+static const struct text_engine_ops memory_ops = {memory_nothing, memory_put,     memory_remove,
+                                                  memory_search,  memory_nothing, memory_close};
 
 struct text_engine *text_engine_open_memory(void)
 {

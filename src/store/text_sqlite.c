@@ -34,7 +34,8 @@ static void add_any_of(struct buf *b, struct slice words)
 /* f2 : "one two" * */
 static void add_filter(struct buf *b, const struct text_filter *f)
 {
-    buf_add_fmt(b, "%sf%u : \"" SLICE_FMT "\"%s", b->len ? " AND " : "", f->field, SLICE_ARG(f->text), f->is_prefix ? " *" : "");
+    buf_add_fmt(b, "%sf%u : \"" SLICE_FMT "\"%s", b->len ? " AND " : "", f->field,
+                SLICE_ARG(f->text), f->is_prefix ? " *" : "");
 }
 
 static void add_question(struct buf *b, const struct text_question *q)
@@ -49,7 +50,8 @@ static void add_question(struct buf *b, const struct text_question *q)
 
 static void bind_text(sqlite3_stmt *stmt, int at, struct slice text)
 {
-    (void)sqlite3_bind_text64(stmt, at, text.len ? text.ptr : "", text.len, SQLITE_STATIC, SQLITE_UTF8);
+    (void)sqlite3_bind_text64(stmt, at, text.len ? text.ptr : "", text.len, SQLITE_STATIC,
+                              SQLITE_UTF8);
 }
 
 static void report(const struct text_sqlite *t)
@@ -76,7 +78,8 @@ static void sqlite_commit(struct text_engine *e)
     run(sqlite_of(e), sqlite_of(e)->commit);
 }
 
-static void sqlite_put(struct text_engine *e, int64_t number, const struct slice fields[TEXT_INDEX_FIELDS])
+static void sqlite_put(struct text_engine *e, int64_t number,
+                       const struct slice fields[TEXT_INDEX_FIELDS])
 {
     struct text_sqlite *t = sqlite_of(e);
 
@@ -103,8 +106,9 @@ static int take_matches(struct text_sqlite *t, uint64_t deadline_ns, struct text
     int step;
 
     while ((step = sqlite3_step(t->search)) == SQLITE_ROW) {
-        if (!text_matches_add(ret, (struct text_match){sqlite3_column_int64(t->search, 0),
-                                                       score_of(sqlite3_column_double(t->search, 1))}))
+        if (!text_matches_add(ret,
+                              (struct text_match){sqlite3_column_int64(t->search, 0),
+                                                  score_of(sqlite3_column_double(t->search, 1))}))
             return TEXT_INDEX_FAILED;
         if (clock_mono_ns() > deadline_ns)
             return TEXT_INDEX_LATE;
@@ -115,7 +119,8 @@ static int take_matches(struct text_sqlite *t, uint64_t deadline_ns, struct text
     return TEXT_INDEX_FAILED;
 }
 
-static int sqlite_search(struct text_engine *e, const struct text_question *q, uint64_t deadline_ns, struct text_matches *ret)
+static int sqlite_search(struct text_engine *e, const struct text_question *q, uint64_t deadline_ns,
+                         struct text_matches *ret)
 {
     struct text_sqlite *t = sqlite_of(e);
     int outcome = TEXT_INDEX_FAILED;
@@ -151,18 +156,25 @@ static bool prepare(struct text_sqlite *t, const char *sql, sqlite3_stmt **ret)
 
 static bool open_database(struct text_sqlite *t)
 {
-    return sqlite3_open_v2(":memory:", &t->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK &&
+    return sqlite3_open_v2(":memory:", &t->db,
+                           SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                           NULL) == SQLITE_OK &&
            sqlite3_exec(t->db,
                         "CREATE VIRTUAL TABLE texts USING fts5 (f0, f1, f2, f3, f4,"
                         " tokenize = 'porter unicode61 remove_diacritics 2')",
                         NULL, NULL, NULL) == SQLITE_OK &&
-           prepare(t, "INSERT OR REPLACE INTO texts (rowid, f0, f1, f2, f3, f4) VALUES (?1, ?2, ?3, ?4, ?5, ?6)", &t->put) &&
+           prepare(t,
+                   "INSERT OR REPLACE INTO texts (rowid, f0, f1, f2, f3, f4) VALUES (?1, ?2, ?3, "
+                   "?4, ?5, ?6)",
+                   &t->put) &&
            prepare(t, "DELETE FROM texts WHERE rowid = ?1", &t->remove) &&
-           prepare(t, "SELECT rowid, bm25(texts, 8, 4, 2, 1, 1) FROM texts WHERE texts MATCH ?1", &t->search) &&
+           prepare(t, "SELECT rowid, bm25(texts, 8, 4, 2, 1, 1) FROM texts WHERE texts MATCH ?1",
+                   &t->search) &&
            prepare(t, "BEGIN", &t->begin) && prepare(t, "COMMIT", &t->commit);
 }
 
-static const struct text_engine_ops sqlite_ops = {sqlite_begin, sqlite_put, sqlite_remove, sqlite_search, sqlite_commit, sqlite_close};
+static const struct text_engine_ops sqlite_ops = {sqlite_begin,  sqlite_put,    sqlite_remove,
+                                                  sqlite_search, sqlite_commit, sqlite_close};
 
 struct text_engine *text_engine_open_sqlite(void)
 {

@@ -10,11 +10,13 @@ CASE(rules_are_told_in_words)
     } rows[] = {
         {"[\"bob\",\"ws-user-bob\"]", "grant", "bob", true},
         {"[\"bob\",\"ws-a\"]", "owner", "the owners of ws-a name bob", true},
-        {"[\"ada\",\"ws-a\"]", "no-grant", "the scope of ada holds nothing on ws-a, where r is needed", false},
+        {"[\"ada\",\"ws-a\"]", "no-grant",
+         "the scope of ada holds nothing on ws-a, where r is needed", false},
         {"[\"ada\",\"ws-none\"]", "no-workspace", "ws-none", false},
         {"[\"root\",\"ws-a\",null,\"admin\"]", "role-admin", "root has the role admin", true},
-        {"[{\"id\":\"eve\",\"scope\":{\"workspaces\":{\"ws-a\":\"r\"}}},\"ws-a\",null,\"read_write\"]", "weak-grant",
-         "the scope of eve holds only r on ws-a, where rw is needed", false},
+        {"[{\"id\":\"eve\",\"scope\":{\"workspaces\":{\"ws-a\":\"r\"}}},\"ws-a\",null,\"read_"
+         "write\"]",
+         "weak-grant", "the scope of eve holds only r on ws-a, where rw is needed", false},
         {"[\"anonymous\",\"ws-a\"]", "no-grant", "where r is needed", false},
     };
     struct office o;
@@ -26,7 +28,8 @@ CASE(rules_are_told_in_words)
         struct slice got = office_ask(&o, o.boss, "explain", rows[i].args);
         snprintf(rule, sizeof(rule), "\"rule\":\"%s\"", rows[i].rule);
         const char *allowed = rows[i].is_allowed ? "\"allowed\":true" : "\"allowed\":false";
-        if (o.is_error || !memmem(got.ptr, got.len, rule, strlen(rule)) || !memmem(got.ptr, got.len, allowed, strlen(allowed)) ||
+        if (o.is_error || !memmem(got.ptr, got.len, rule, strlen(rule)) ||
+            !memmem(got.ptr, got.len, allowed, strlen(allowed)) ||
             !memmem(got.ptr, got.len, rows[i].because, strlen(rows[i].because)))
             check_fail(__FILE__, __LINE__, "%s: " SLICE_FMT, rows[i].args, SLICE_ARG(got));
     }
@@ -39,9 +42,12 @@ CASE(what_is_no_question_is_refused)
 
     office_init(&o);
     office_check(&o, "explain", "[\"bob\",\"\"]", "ValueError: A workspace must be named");
-    office_check(&o, "explain", "[\"bob\",\"ws-a\",null,\"dance\"]", "ValueError: Unknown operation: dance");
-    office_check(&o, "explain", "[\"bob\",\"ws-a\",null,\"generate_token:all\"]", "ValueError: Unknown permission: all");
-    office_check(&o, "explain", "[\"\",\"ws-a\"]", "ValueError: That is neither a user id nor a token");
+    office_check(&o, "explain", "[\"bob\",\"ws-a\",null,\"dance\"]",
+                 "ValueError: Unknown operation: dance");
+    office_check(&o, "explain", "[\"bob\",\"ws-a\",null,\"generate_token:all\"]",
+                 "ValueError: Unknown permission: all");
+    office_check(&o, "explain", "[\"\",\"ws-a\"]",
+                 "ValueError: That is neither a user id nor a token");
     office_has(&o, "explain", "[{\"name\":\"bob\"},\"ws-a\"]", "TypeError: A user map has an id");
     office_deinit(&o);
 }

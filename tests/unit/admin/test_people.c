@@ -14,7 +14,8 @@ CASE(only_an_admin_of_the_roots_workspace_may_ask)
     for (size_t i = 0; i < admin_service.n_methods; i++) {
         struct slice got = office_ask(&o, o.other, admin_service.methods[i].name, "[\"a\",\"b\"]");
         if (!o.is_error || !memmem(got.ptr, got.len, "PermissionError", 15))
-            check_fail(__FILE__, __LINE__, "%s: " SLICE_FMT, admin_service.methods[i].name, SLICE_ARG(got));
+            check_fail(__FILE__, __LINE__, "%s: " SLICE_FMT, admin_service.methods[i].name,
+                       SLICE_ARG(got));
     }
     office_deinit(&o);
 }
@@ -26,7 +27,8 @@ CASE(a_client_is_put_out)
     office_init(&o);
     (void)office_client(&o, "ws-a", "c1", kit_user("bob", ""), NULL);
     office_check(&o, "kickout_client", "[\"ws-a\",\"c2\"]", "AssertionError: Client not connected");
-    office_check(&o, "kickout_client", "[\"ws-a\",\"c1\",1005]", "ValueError: Not a close code: 1005");
+    office_check(&o, "kickout_client", "[\"ws-a\",\"c1\",1005]",
+                 "ValueError: Not a close code: 1005");
     CHECK(is_here(&o, "ws-a/c1"));
     office_check(&o, "kickout_client", "[\"ws-a\",\"c1\",1008,\"enough\"]", "null");
     CHECK(!is_here(&o, "ws-a/c1"));
@@ -46,7 +48,8 @@ CASE(blocks_put_out_and_keep_out)
     (void)office_client(&o, "ws-a", "c2", child, NULL);
     (void)office_client(&o, "ws-a", "c3", kit_user("ada", ""), "192.0.2.7");
     (void)office_client(&o, "ws-a", "c4", kit_user("ada", ""), "192.0.2.8");
-    office_check(&o, "block_user", "[\"bob\",60,\"spam\"]", "\"Blocked user bob, kicked 2 connections\"");
+    office_check(&o, "block_user", "[\"bob\",60,\"spam\"]",
+                 "\"Blocked user bob, kicked 2 connections\"");
     CHECK(!is_here(&o, "ws-a/c1") && !is_here(&o, "ws-a/c2") && is_here(&o, "ws-a/c3"));
     office_check(&o, "block_ip", "[\"192.0.2.7\",-1]", "\"Blocked IP 192.0.2.7\"");
     CHECK(!is_here(&o, "ws-a/c3") && is_here(&o, "ws-a/c4"));
@@ -74,9 +77,10 @@ CASE(what_is_no_block_is_refused)
         snprintf(args, sizeof(args), "[\"u%d\"]", i);
         office_has(&o, "block_user", args, "kicked 0 connections");
     }
-    office_check(&o, "block_user", "[\"u9\"]", "RuntimeError: Too many blocks: 4 are kept (--max-blocks)");
+    office_check(&o, "block_user", "[\"u9\"]",
+                 "RuntimeError: Too many blocks: 4 are kept (--max-blocks)");
     office_deinit(&o);
 }
 
-CASES(RUN(only_an_admin_of_the_roots_workspace_may_ask), RUN(a_client_is_put_out), RUN(blocks_put_out_and_keep_out),
-      RUN(what_is_no_block_is_refused))
+CASES(RUN(only_an_admin_of_the_roots_workspace_may_ask), RUN(a_client_is_put_out),
+      RUN(blocks_put_out_and_keep_out), RUN(what_is_no_block_is_refused))

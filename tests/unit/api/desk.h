@@ -17,11 +17,11 @@ struct desk {
     struct feature_context context;
     void *api;
     /* what the manager does */
-    struct buf answer;          /* an encoded value: calls are resolved with it */
-    const char *rejects, *why;  /* or rejected with a class and a text */
-    bool keeps;                 /* or kept */
+    struct buf answer;         /* an encoded value: calls are resolved with it */
+    const char *rejects, *why; /* or rejected with a class and a text */
+    bool keeps;                /* or kept */
     struct rpc_call *kept;
-    char *asked;                /* owned: the last call, "method [args]" as JSON */
+    char *asked; /* owned: the last call, "method [args]" as JSON */
     /* what the log was told of the last request */
     const char *refused_by;
     unsigned status;
@@ -58,7 +58,12 @@ static inline void desk_on_done(struct http_request *req, void *arg)
     d->n_done++;
 }
 
-#define DESK_ANY {"a", RPC_ANY, true}, {"b", RPC_ANY, true}, {"c", RPC_ANY, true}, {"d", RPC_ANY, true}, {"e", RPC_ANY, true}, {"f", RPC_ANY, true}
+#define DESK_ANY                                                                                   \
+    {"a", RPC_ANY, true}, {"b", RPC_ANY, true}, {"c", RPC_ANY, true}, {"d", RPC_ANY, true},        \
+        {"e", RPC_ANY, true},                                                                      \
+    {                                                                                              \
+        "f", RPC_ANY, true                                                                         \
+    }
 
 static inline void desk_init(struct desk *d)
 {
@@ -73,20 +78,36 @@ static inline void desk_init(struct desk *d)
     memset(d, 0, sizeof(*d));
     house_init(&d->h);
     c->max_http_calls = 10;
-    d->settings = (struct rpc_settings){.base_url = "http://public", .max_pending = 100, .max_chunk_keys = 100,
-                                        .max_chunk_bytes = 64 << 20, .chunk_ttl_ms = 60000, .max_message_bytes = 16 << 20, .call_timeout_ms = 60000};
+    d->settings = (struct rpc_settings){.base_url = "http://public",
+                                        .max_pending = 100,
+                                        .max_chunk_keys = 100,
+                                        .max_chunk_bytes = 64 << 20,
+                                        .chunk_ttl_ms = 60000,
+                                        .max_message_bytes = 16 << 20,
+                                        .call_timeout_ms = 60000};
     d->rl = rpc_loop_new(d->h.k.t.loop, d->h.k.hub.router, &d->settings);
-    d->service = (struct rpc_service){.id = "default", .name = "default", .description = "", .type = "generic",
-                                      .config = SLICE_LIT("\x81\xaavisibility\xa6public"), .methods = methods,
-                                      .n_methods = ARRAY_LEN(methods), .arg = d};
+    d->service = (struct rpc_service){.id = "default",
+                                      .name = "default",
+                                      .description = "",
+                                      .type = "generic",
+                                      .config = SLICE_LIT("\x81\xaavisibility\xa6public"),
+                                      .methods = methods,
+                                      .n_methods = ARRAY_LEN(methods),
+                                      .arg = d};
     struct user *root = user_new_root("public");
-    d->manager = rpc_host_open(d->rl, &(struct rpc_host_options){.address = SLICE_LIT("*/manager-srv"), .user = root,
-                                                                 .account = d->h.k.hub.process});
+    d->manager =
+        rpc_host_open(d->rl, &(struct rpc_host_options){.address = SLICE_LIT("*/manager-srv"),
+                                                        .user = root,
+                                                        .account = d->h.k.hub.process});
     user_unref(root);
     CHECK(d->manager != NULL);
     rpc_host_add(d->manager, &d->service);
-    d->context = (struct feature_context){.loops = &d->h.k.t.set, .rpc_loops = &d->rl, .peer_loops = &d->h.pl, .hub = &d->h.k.hub,
-                                          .config = c, .features = &d->features};
+    d->context = (struct feature_context){.loops = &d->h.k.t.set,
+                                          .rpc_loops = &d->rl,
+                                          .peer_loops = &d->h.pl,
+                                          .hub = &d->h.k.hub,
+                                          .config = c,
+                                          .features = &d->features};
     d->api = api_feature.make(&d->context);
     house_serve(&d->h, &api_feature, d->api);
     d->h.site.on_done = desk_on_done;
@@ -125,12 +146,14 @@ static inline void desk_answers(struct desk *d, const char *json)
 }
 
 /* A request that has been sent. headers: each with its end of line. */
-static inline struct guest desk_ask(struct desk *d, const char *method, const char *target, const char *headers)
+static inline struct guest desk_ask(struct desk *d, const char *method, const char *target,
+                                    const char *headers)
 {
     struct guest g = house_connect(&d->h);
     SCRATCH_BUF(text, 0);
 
-    buf_add_fmt(&text, "%s %s HTTP/1.1\r\nHost: x\r\n%sConnection: close\r\n\r\n", method, target, headers);
+    buf_add_fmt(&text, "%s %s HTTP/1.1\r\nHost: x\r\n%sConnection: close\r\n\r\n", method, target,
+                headers);
     guest_send(&g, buf_slice(&text));
     return g;
 }
@@ -147,7 +170,8 @@ static inline const char *desk_hear(struct desk *d, struct guest *g, unsigned *r
     return body + 4;
 }
 
-static inline void desk_check(struct desk *d, const char *target, const char *headers, unsigned status, const char *piece)
+static inline void desk_check(struct desk *d, const char *target, const char *headers,
+                              unsigned status, const char *piece)
 {
     struct guest g = desk_ask(d, "GET", target, headers);
     unsigned got;

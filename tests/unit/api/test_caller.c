@@ -95,7 +95,7 @@ CASE(who_leaves_takes_the_caller_along)
         TURNS_UNTIL(&d.h.k.t, d.h.hl.n_conns == 0);
         CHECK(d.n_done <= n_done + 1);
         if (d.kept)
-            rpc_resolve(d.kept, SLICE_LIT("\xc0"));     /* nobody waits for it */
+            rpc_resolve(d.kept, SLICE_LIT("\xc0")); /* nobody waits for it */
         d.kept = NULL;
         for (int i = 0; i < 3; i++)
             turns_run(&d.h.k.t);
@@ -117,7 +117,9 @@ CASE(who_is_put_out_is_answered_at_once)
     d.keeps = true;
     struct guest g = desk_ask(&d, "GET", PUBLIC, header);
     TURNS_UNTIL(&d.h.k.t, d.kept);
-    closing_send(&d.h.k.hub, &(struct closing){.kind = CLOSING_USER, .user = SLICE_LIT("bob"), .reason = SLICE_LIT("User blocked: spam")});
+    closing_send(&d.h.k.hub, &(struct closing){.kind = CLOSING_USER,
+                                               .user = SLICE_LIT("bob"),
+                                               .reason = SLICE_LIT("User blocked: spam")});
     CHECK(strstr(desk_hear(&d, &g, &status), "User blocked: spam") != NULL);
     CHECK_INT(status, 403);
     CHECK_TEXT(d.refused_by, "blocked");
@@ -127,5 +129,6 @@ CASE(who_is_put_out_is_answered_at_once)
     desk_deinit(&d);
 }
 
-CASES(RUN(what_the_manager_says_is_what_the_client_hears), RUN(a_call_that_is_shed_names_its_limit), RUN(a_token_that_is_none_is_told_so),
-      RUN(who_leaves_takes_the_caller_along), RUN(who_is_put_out_is_answered_at_once))
+CASES(RUN(what_the_manager_says_is_what_the_client_hears), RUN(a_call_that_is_shed_names_its_limit),
+      RUN(a_token_that_is_none_is_told_so), RUN(who_leaves_takes_the_caller_along),
+      RUN(who_is_put_out_is_answered_at_once))

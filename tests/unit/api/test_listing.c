@@ -9,15 +9,22 @@ CASE(ids_are_shown_without_the_workspace_and_marks_of_the_protocol_not_at_all)
     unsigned status;
 
     desk_init(&d);
-    desk_answers(&d, "[{\"id\":\"public/a:b\",\"_rtype\":\"service\",\"name\":\"b\"},{\"id\":\"other/a:c\",\"n\":1}]");
-    desk_check(&d, "/public/services/", "", 200, "[{\"id\":\"a:b\",\"name\":\"b\"},{\"id\":\"other/a:c\",\"n\":1}]");
+    desk_answers(&d,
+                 "[{\"id\":\"public/a:b\",\"_rtype\":\"service\",\"name\":\"b\"},{\"id\":\"other/"
+                 "a:c\",\"n\":1}]");
+    desk_check(&d, "/public/services/", "", 200,
+               "[{\"id\":\"a:b\",\"name\":\"b\"},{\"id\":\"other/a:c\",\"n\":1}]");
     CHECK_TEXT(d.asked, "list_services [\"public\",false,false,false,0,2147483647]");
     g = desk_ask(&d, "GET", "/public/services/", "Accept: application/msgpack\r\n");
     const char *body = desk_hear(&d, &g, &status);
     CHECK_INT(status, 200);
     SCRATCH_BUF(text, 0);
-    CHECK_INT(json_from_mp(slice_make(body, g.got.len - 1 - (size_t)(body - (const char *)g.got.ptr)), &text), JSON_OK);
-    CHECK(slice_is(buf_slice(&text), "[{\"id\":\"a:b\",\"name\":\"b\"},{\"id\":\"other/a:c\",\"n\":1}]"));
+    CHECK_INT(
+        json_from_mp(slice_make(body, g.got.len - 1 - (size_t)(body - (const char *)g.got.ptr)),
+                     &text),
+        JSON_OK);
+    CHECK(slice_is(buf_slice(&text),
+                   "[{\"id\":\"a:b\",\"name\":\"b\"},{\"id\":\"other/a:c\",\"n\":1}]"));
     guest_leave(&g);
     desk_answers(&d, "[]");
     desk_check(&d, "/public/services/", "", 200, "[]");
@@ -32,10 +39,14 @@ CASE(what_is_no_number_and_what_is_not_there_is_told)
     desk_answers(&d, "[]");
     desk_check(&d, "/public/services/?offset=3&limit=20", "", 200, "[]");
     CHECK_TEXT(d.asked, "list_services [\"public\",false,false,false,3,20]");
-    desk_check(&d, "/public/services/?offset=-1", "", 400, "ValueError: offset and limit must be whole numbers");
-    desk_check(&d, "/public/services/?limit=", "", 400, "ValueError: offset and limit must be whole numbers");
-    desk_check(&d, "/public/services/?limit=1234567890", "", 400, "ValueError: offset and limit must be whole numbers");
-    desk_check(&d, "/nowhere/services/", "", 404, "'Workspace nowhere does not exist or is not accessible'");
+    desk_check(&d, "/public/services/?offset=-1", "", 400,
+               "ValueError: offset and limit must be whole numbers");
+    desk_check(&d, "/public/services/?limit=", "", 400,
+               "ValueError: offset and limit must be whole numbers");
+    desk_check(&d, "/public/services/?limit=1234567890", "", 400,
+               "ValueError: offset and limit must be whole numbers");
+    desk_check(&d, "/nowhere/services/", "", 404,
+               "'Workspace nowhere does not exist or is not accessible'");
     desk_deinit(&d);
 }
 
@@ -70,7 +81,8 @@ static void answer_many(struct desk *d)
         mp_add_text(&d->answer, "id");
         mp_add_text(&d->answer, id);
         mp_add_text(&d->answer, "description");
-        mp_add_text(&d->answer, "some words about it, so that all of them together are longer than what is written at once");
+        mp_add_text(&d->answer, "some words about it, so that all of them together are longer than "
+                                "what is written at once");
     }
 }
 
@@ -142,6 +154,8 @@ CASE(a_path_without_its_slash_leads_to_the_one_with_it)
     desk_deinit(&d);
 }
 
-CASES(RUN(ids_are_shown_without_the_workspace_and_marks_of_the_protocol_not_at_all), RUN(what_is_no_number_and_what_is_not_there_is_told),
+CASES(RUN(ids_are_shown_without_the_workspace_and_marks_of_the_protocol_not_at_all),
+      RUN(what_is_no_number_and_what_is_not_there_is_told),
       RUN(of_a_workspace_strangers_learn_nothing), RUN(a_long_one_comes_whole_a_piece_at_a_time),
-      RUN(who_stops_reading_is_written_no_further), RUN(a_path_without_its_slash_leads_to_the_one_with_it))
+      RUN(who_stops_reading_is_written_no_further),
+      RUN(a_path_without_its_slash_leads_to_the_one_with_it))

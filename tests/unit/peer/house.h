@@ -61,9 +61,15 @@ static inline void house_init(struct house *h)
     c->stream_ping_interval_ms = c->stream_ping_timeout_ms = 60000;
     c->stream_max_ping_misses = 3;
     c->reconnection_token_life_time_ms = 172800000;
-    h->site = (struct http_site){.base_path = "", .routes = {h->routes, 0},
-                                 .caps = {.head_bytes = 65536, .n_headers = 32, .body_bytes = 1 << 20, .anonymous_body_bytes = 1 << 20,
-                                          .head_timeout_ms = 60000, .keepalive_timeout_ms = 60000, .stall_timeout_ms = 60000}};
+    h->site = (struct http_site){.base_path = "",
+                                 .routes = {h->routes, 0},
+                                 .caps = {.head_bytes = 65536,
+                                          .n_headers = 32,
+                                          .body_bytes = 1 << 20,
+                                          .anonymous_body_bytes = 1 << 20,
+                                          .head_timeout_ms = 60000,
+                                          .keepalive_timeout_ms = 60000,
+                                          .stall_timeout_ms = 60000}};
     house_serve(h, &peer_feature, &h->pl);
     peer_loop_init(&h->pl, h->k.t.loop, h->k.hub.router, &h->k.hub);
     http_loop_init(&h->hl, h->k.t.loop, &h->site);
@@ -73,7 +79,8 @@ static inline void house_init(struct house *h)
 static inline void house_deinit(struct house *h)
 {
     http_loop_close_all(&h->hl);
-    TURNS_UNTIL(&h->k.t, h->hl.n_conns == 0 && list_is_empty(&h->pl.peers) && list_is_empty(&h->k.t.loop->streams));
+    TURNS_UNTIL(&h->k.t, h->hl.n_conns == 0 && list_is_empty(&h->pl.peers) &&
+                             list_is_empty(&h->k.t.loop->streams));
     http_loop_deinit(&h->hl);
     peer_loop_deinit(&h->pl);
     kit_deinit(&h->k);
@@ -138,7 +145,8 @@ static inline struct guest house_upgrade(struct house *h)
 {
     struct guest g = house_connect(h);
 
-    guest_send_text(&g, "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    guest_send_text(&g, "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: "
+                        "websocket\r\nSec-WebSocket-Version: 13\r\n"
                         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
     GUEST_HEARS(&g, " 101 ");
     return g;

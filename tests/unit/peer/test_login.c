@@ -29,7 +29,8 @@ CASE(who_is_let_in_is_told_a_name_that_works)
     CHECK_INT(h.pl.n_logins, 1);
     guest_says(&g, "{\"client_id\":\"c1\"}");
     GUEST_HEARS(&g, "\"reconnection_token\"");
-    CHECK(guest_has(&g, "\"type\":\"connection_info\"") && guest_has(&g, "\"manager_id\":\"manager-srv\""));
+    CHECK(guest_has(&g, "\"type\":\"connection_info\"") &&
+          guest_has(&g, "\"manager_id\":\"manager-srv\""));
     CHECK_INT(h.pl.n_logins, 0);
     char *workspace = guest_field(&g, "\"workspace\":\""), name[200];
     CHECK_INT(strncmp(workspace, "ws-user-anonymouz-", 18), 0);
@@ -49,14 +50,17 @@ CASE(a_first_message_that_is_none_is_refused)
     } rows[] = {
         {"no json", "Failed to decode authentication information", 1003},
         {"[1]", "Failed to decode authentication information", 1003},
-        {"{\"client_id\":\"c1\",\"workspace\":7}", "Failed to decode authentication information", 1003},
-        {"{\"client_id\":\"c1\",\"token\":[]}", "Failed to decode authentication information", 1003},
+        {"{\"client_id\":\"c1\",\"workspace\":7}", "Failed to decode authentication information",
+         1003},
+        {"{\"client_id\":\"c1\",\"token\":[]}", "Failed to decode authentication information",
+         1003},
         {"{\"client_id\":\"a\\u0000b\"}", "Failed to decode authentication information", 1003},
         {"{}", "Failed to authenticate user to workspace", 1001},
         {"{\"client_id\":8}", "Failed to authenticate user to workspace", 1001},
         {"{\"client_id\":\"a/b\"}", "Invalid client id: a/b", 1008},
         {"{\"client_id\":\"c1\",\"token\":\"nonsense\"}", "Authentication error: ", 1008},
-        {"{\"client_id\":\"c1\",\"workspace\":\"ws-none\"}", "does not exist or is not accessible", 1001},
+        {"{\"client_id\":\"c1\",\"workspace\":\"ws-none\"}", "does not exist or is not accessible",
+         1001},
     };
     struct house h;
 
@@ -112,7 +116,8 @@ CASE(who_leaves_while_it_is_asked_about_leaves_nothing)
         for (int i = 0; i < turns; i++)
             turns_run(&h.k.t);
         guest_leave(&g);
-        TURNS_UNTIL(&h.k.t, list_is_empty(&h.pl.peers) && h.pl.n_logins == 0 && h.k.hub.registry.clients.n_entries == 0);
+        TURNS_UNTIL(&h.k.t, list_is_empty(&h.pl.peers) && h.pl.n_logins == 0 &&
+                                h.k.hub.registry.clients.n_entries == 0);
     }
     house_deinit(&h);
 }
@@ -127,7 +132,8 @@ CASE(a_reconnection_token_takes_the_place)
     struct guest g = house_upgrade(&h);
     guest_says(&g, "{\"client_id\":\"c1\"}");
     GUEST_HEARS(&g, "\"reconnection_token_life_time\"");
-    char *token = guest_field(&g, "\"reconnection_token\":\""), *workspace = guest_field(&g, "\"workspace\":\"");
+    char *token = guest_field(&g, "\"reconnection_token\":\""),
+         *workspace = guest_field(&g, "\"workspace\":\"");
     buf_add_fmt(&first, "{\"client_id\":\"c1\",\"reconnection_token\":\"%s\"}", token);
     struct guest again = house_upgrade(&h);
     guest_frame(&again, 0x81, buf_slice(&first));
@@ -149,7 +155,8 @@ CASE(places_are_counted)
     house_init(&h);
     h.k.t.config.max_concurrent_connections = 1;
     struct guest first = house_upgrade(&h), second = house_connect(&h);
-    guest_send_text(&second, "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    guest_send_text(&second, "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: "
+                             "websocket\r\nSec-WebSocket-Version: 13\r\n"
                              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
     TURNS_UNTIL(&h.k.t, h.pl.n_waiting == 1);
     CHECK(!guest_has(&second, "101"));
@@ -163,5 +170,6 @@ CASE(places_are_counted)
 }
 
 CASES(RUN(who_is_let_in_is_told_a_name_that_works), RUN(a_first_message_that_is_none_is_refused),
-      RUN(what_comes_before_the_answer_is_not_kept), RUN(who_leaves_while_it_is_asked_about_leaves_nothing),
+      RUN(what_comes_before_the_answer_is_not_kept),
+      RUN(who_leaves_while_it_is_asked_about_leaves_nothing),
       RUN(a_reconnection_token_takes_the_place), RUN(places_are_counted))

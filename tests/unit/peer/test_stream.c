@@ -41,7 +41,8 @@ static int post(struct house *h, const char *query, const char *headers, struct 
     SCRATCH_BUF(text, 0);
     int status;
 
-    buf_add_fmt(&text, "POST /rpc?%s HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n%s\r\n", query, body.len, headers);
+    buf_add_fmt(&text, "POST /rpc?%s HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n%s\r\n", query,
+                body.len, headers);
     buf_add_slice(&text, body);
     guest_send(&g, buf_slice(&text));
     GUEST_HEARS(&g, "\r\n\r\n");
@@ -169,7 +170,8 @@ CASE(the_same_user_comes_again)
     house_init(&h);
     char *token = login_of(&h, "bob");
     snprintf(header, sizeof(header), "Authorization: Bearer %s\r\n", token);
-    struct guest first = open_good(&h, "client_id=s1", header), second = open_good(&h, "client_id=s1", header);
+    struct guest first = open_good(&h, "client_id=s1", header),
+                 second = open_good(&h, "client_id=s1", header);
     GUEST_HEARS(&first, "\r\n0\r\n\r\n");
     CHECK_INT(h.k.hub.registry.clients.n_entries, 1);
     CHECK_INT(post_hello(&h, "client_id=s1", header, "to-the-new"), 200);
@@ -192,11 +194,12 @@ CASE(who_leaves_while_it_is_asked_about_leaves_nothing)
         for (int i = 0; i < turns; i++)
             turns_run(&h.k.t);
         guest_leave(&g);
-        TURNS_UNTIL(&h.k.t, list_is_empty(&h.pl.peers) && h.pl.n_logins == 0 && h.k.hub.registry.clients.n_entries == 0 &&
-                                h.hl.n_conns == 0);
+        TURNS_UNTIL(&h.k.t, list_is_empty(&h.pl.peers) && h.pl.n_logins == 0 &&
+                                h.k.hub.registry.clients.n_entries == 0 && h.hl.n_conns == 0);
     }
     house_deinit(&h);
 }
 
-CASES(RUN(a_stream_of_nobody_is_known_by_its_cookie), RUN(a_stream_of_a_token_is_known_by_that_token),
-      RUN(who_may_not_open_one_hears_why), RUN(the_same_user_comes_again), RUN(who_leaves_while_it_is_asked_about_leaves_nothing))
+CASES(RUN(a_stream_of_nobody_is_known_by_its_cookie),
+      RUN(a_stream_of_a_token_is_known_by_that_token), RUN(who_may_not_open_one_hears_why),
+      RUN(the_same_user_comes_again), RUN(who_leaves_while_it_is_asked_about_leaves_nothing))

@@ -52,7 +52,8 @@ static void close(void *opened)
     note(opened, "close");
 }
 
-static const struct http_route more[] = {{HTTP_M_GET, "/low/more", on_request, .arg = (void *)"its own"}};
+static const struct http_route more[] = {
+    {HTTP_M_GET, "/low/more", on_request, .arg = (void *)"its own"}};
 
 static const struct http_route *more_of(void *made, size_t *ret_n)
 {
@@ -61,15 +62,30 @@ static const struct http_route *more_of(void *made, size_t *ret_n)
     return more;
 }
 
-static const struct http_route low_routes[] = {{HTTP_M_GET, "/low", on_request},
-                                               {HTTP_M_GET, "/{any:path}", on_request, .flags = HTTP_ROUTE_FALLBACK}};
+static const struct http_route low_routes[] = {
+    {HTTP_M_GET, "/low", on_request},
+    {HTTP_M_GET, "/{any:path}", on_request, .flags = HTTP_ROUTE_FALLBACK}};
 static const struct http_route mid_routes[] = {{HTTP_M_GET, "/mid", on_request}};
 static const struct http_route mid_admin_routes[] = {{HTTP_M_GET, "/mid/admin", on_request}};
 
-static const struct feature low = {.name = "low", .routes = low_routes, .n_routes = 2, .more_routes = more_of, .allow = allow,
-                                   .on_done = on_done, .open = open, .drain = drain, .close = close};
-static const struct feature mid = {.name = "mid", .routes = mid_routes, .n_routes = 1, .admin_routes = mid_admin_routes,
-                                   .n_admin_routes = 1, .allow = allow, .on_done = on_done, .open = open, .close = close};
+static const struct feature low = {.name = "low",
+                                   .routes = low_routes,
+                                   .n_routes = 2,
+                                   .more_routes = more_of,
+                                   .allow = allow,
+                                   .on_done = on_done,
+                                   .open = open,
+                                   .drain = drain,
+                                   .close = close};
+static const struct feature mid = {.name = "mid",
+                                   .routes = mid_routes,
+                                   .n_routes = 1,
+                                   .admin_routes = mid_admin_routes,
+                                   .n_admin_routes = 1,
+                                   .allow = allow,
+                                   .on_done = on_done,
+                                   .open = open,
+                                   .close = close};
 static const struct feature high = {.name = "high", .allow = allow, .drain = drain};
 
 static struct feature_entry entries[3];
@@ -85,7 +101,8 @@ static void begin(void)
 
 CASE(rows_of_lower_rooms_come_first_and_fallbacks_last)
 {
-    static const char *const paths[] = {"/low/more", "/low", "/mid", "/{any:path}"}, *const args[] = {"its own", "low", "mid", "low"};
+    static const char *const paths[] = {"/low/more", "/low", "/mid", "/{any:path}"},
+                             *const args[] = {"its own", "low", "mid", "low"};
 
     begin();
     struct http_routes site = features_routes(&set, false), admin = features_routes(&set, true);
@@ -116,7 +133,7 @@ CASE(what_is_opened_last_goes_first)
 {
     begin();
     features_drain(&set);
-    features_close(&set);       /* harmless when not open */
+    features_close(&set); /* harmless when not open */
     CHECK_TEXT(trace, "");
     features_open(&set, NULL);
     features_drain(&set);
@@ -125,5 +142,6 @@ CASE(what_is_opened_last_goes_first)
     CHECK_TEXT(trace, "low.open mid.open high.drain low.drain mid.close low.close ");
 }
 
-CASES(RUN(rows_of_lower_rooms_come_first_and_fallbacks_last), RUN(the_first_that_refuses_ends_the_asking_and_all_are_told_of_the_end),
+CASES(RUN(rows_of_lower_rooms_come_first_and_fallbacks_last),
+      RUN(the_first_that_refuses_ends_the_asking_and_all_are_told_of_the_end),
       RUN(what_is_opened_last_goes_first))

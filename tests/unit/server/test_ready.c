@@ -86,8 +86,9 @@ CASE(signals_are_events)
         CHECK_INT(signals_take(fd), all[i]);
     }
     CHECK_INT(signals_take(fd), 0);
-    CHECK_INT(kill(getpid(), SIGPIPE), 0);  /* a connection that is gone ends nobody */
+    CHECK_INT(kill(getpid(), SIGPIPE), 0); /* a connection that is gone ends nobody */
     signals_close(fd);
 }
 
-CASES(RUN(a_port_file_is_whole_while_the_server_is_ready), RUN(the_service_manager_is_told_by_a_datagram), RUN(signals_are_events))
+CASES(RUN(a_port_file_is_whole_while_the_server_is_ready),
+      RUN(the_service_manager_is_told_by_a_datagram), RUN(signals_are_events))
