@@ -8,7 +8,7 @@
 #include "base/memory_raw.h"
 
 enum { ACCOUNT_GRANT = 16 * 1024 };
-enum { RESERVE_PART = 8, LITTLE = 128 * 1024 };
+enum { RESERVE_PART = 8 };
 
 /* What only the root has. */
 struct root {
@@ -117,12 +117,24 @@ static void note_peak(struct root *r, size_t total)
         atomic_store_explicit(&r->peak_bytes, total, memory_order_relaxed);
 }
 
-/* Whether `a`, which holds so much, may hold n_bytes more for the one below it, which would hold n_below then. */
-static bool has_room(const struct account *a, size_t total, size_t n_bytes, size_t n_below)
+/* Whether whoever it stands for has much when it holds so many bytes; what stands for nobody has as much as the one below. */
+static bool has_much(const struct account *a, size_t n_bytes, bool below_has_much)
+{
+    static const uint32_t little[] = {
+#define ACCOUNT(id, word, limit, little_kb, help) (little_kb) * 1024,
+#include "base/accounts.def"
+#undef ACCOUNT
+    };
+
+    return little[a->kind] ? n_bytes > little[a->kind] : below_has_much;
+}
+
+/* Whether `a`, which holds so much, may hold n_bytes more for somebody below it. */
+static bool has_room(const struct account *a, size_t total, size_t n_bytes, bool is_for_much)
 {
     size_t cap = a->cap_bytes;
 
-    if (a->keeps_reserve && n_below > LITTLE)
+    if (a->keeps_reserve && is_for_much)
         cap -= cap / RESERVE_PART;
     return !cap || (total <= cap && n_bytes <= cap - total);
 }
@@ -130,14 +142,14 @@ static bool has_room(const struct account *a, size_t total, size_t n_bytes, size
 /* From `a`, which is no leaf, up to the root. Returns the account that refuses; NULL: charged. */
 static struct account *charge_shared(struct account *a, size_t n_bytes)
 {
-    size_t n_below = 0;
+    bool is_much = false;
 
     for (struct account *at = a; at; at = at->parent) {
         size_t before = atomic_fetch_add_explicit(&at->total_bytes, n_bytes, memory_order_relaxed);
-        if (has_room(at, before, n_bytes, n_below)) {
+        if (has_room(at, before, n_bytes, is_much)) {
             if (!at->parent)
                 note_peak((struct root *)at, before + n_bytes);
-            n_below = before + n_bytes;
+            is_much = has_much(at, before + n_bytes, is_much);
             continue;
         }
         for (struct account *undo = a; undo != at; undo = undo->parent)
@@ -332,7 +344,7 @@ size_t account_take_peak(struct account *root)
 const char *account_kind_word(enum account_kind kind)
 {
     static const char *const words[] = {
-#define ACCOUNT(id, word, limit, help) word,
+#define ACCOUNT(id, word, limit, little_kb, help) word,
 #include "base/accounts.def"
 #undef ACCOUNT
     };
@@ -343,25 +355,25 @@ const char *account_kind_word(enum account_kind kind)
 const char *account_limit(const struct account *a, size_t n_bytes)
 {
     static const char *const limits[] = {
-#define ACCOUNT(id, word, limit, help) limit,
+#define ACCOUNT(id, word, limit, little_kb, help) limit,
 #include "base/accounts.def"
 #undef ACCOUNT
     };
 
-    size_t n_below = 0;
+    bool is_much = false;
 
     for (; a; a = a->parent) {
         size_t total = atomic_load_explicit(&a->total_bytes, memory_order_relaxed);
-        if (!has_room(a, total, n_bytes, n_below))
+        if (!has_room(a, total, n_bytes, is_much))
             return limits[a->kind];
-        n_below = total + n_bytes;
+        is_much = has_much(a, total + n_bytes, is_much);
     }
     return NULL;
 }
 
 bool account_has_room(const struct account *a, size_t n_bytes)
 {
-    return has_room(a, atomic_load_explicit(&a->total_bytes, memory_order_relaxed), n_bytes, 0);
+    return has_room(a, atomic_load_explicit(&a->total_bytes, memory_order_relaxed), n_bytes, false);
 }
 
 const char *account_refusal(const struct account *a, size_t n_bytes, const char *what, char room[ACCOUNT_REFUSAL_MAX],

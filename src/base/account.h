@@ -20,7 +20,7 @@
 enum { ACCOUNT_OK, ACCOUNT_FULL };
 
 enum account_kind {
-#define ACCOUNT(id, word, limit, help) ACCOUNT_##id,
+#define ACCOUNT(id, word, limit, little_kb, help) ACCOUNT_##id,
 #include "base/accounts.def"
 #undef ACCOUNT
     ACCOUNT_KINDS
@@ -44,8 +44,8 @@ struct account {
 /* Both take their own reference to parent, which keeps their record. */
 struct account *account_new(struct account *parent, enum account_kind kind, size_t cap_bytes);
 struct account *account_new_leaf(struct account *parent, enum account_kind kind, size_t cap_bytes);
-/* The last eighth of its cap is for those below it that hold little each, however many others have filled the rest. Before the first
- * charge. */
+/* The last eighth of its cap is for people and addresses below it that hold little each (accounts.def says how much), however many
+ * others have filled the rest. Before the first charge. */
 void account_keep_reserve(struct account *a);
 struct account *account_ref(struct account *a);
 bool account_has_others(const struct account *a);                            /* whether anybody but the caller holds it */

@@ -152,7 +152,8 @@ static void fill_shares(struct config *c)
     unsigned long long all = c->process_bytes;
 
     fill_share(c, OPTION_ID_user_bytes, all / 8 * 3, 512ULL << 20);
-    fill_share(c, OPTION_ID_workspace_bytes, all / 8 * 5, 1ULL << 30);
+    fill_share(c, OPTION_ID_workspace_bytes, all / 2, 1ULL << 30);
+    fill_share(c, OPTION_ID_person_bytes, all / 2, ULLONG_MAX);
     fill_share(c, OPTION_ID_anonymous_bytes, all / 2, ULLONG_MAX);
     fill_share(c, OPTION_ID_http_bytes, all / 4, ULLONG_MAX);
     fill_share(c, OPTION_ID_http_address_bytes, c->http_bytes / 2, ULLONG_MAX);

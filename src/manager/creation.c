@@ -175,7 +175,7 @@ static struct owners choose_owners(const struct rpc_call *call, const struct wor
 /* For somebody with a login: nobody else may. NULL: who makes it has no room for the record. */
 static struct workspace *add(struct hub *h, const struct workspace_fields *f)
 {
-    struct workspace *w = workspace_add(&h->registry, f, h->clients, loop_config(h->loop)->workspace_bytes);
+    struct workspace *w = hub_add_workspace(h, f);
 
     if (hub_keep_workspace(h, w))
         return w;

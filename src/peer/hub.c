@@ -36,6 +36,7 @@ void hub_init(struct hub *h, struct loop *loop, struct router *router, const str
     list_init(&h->works);
     map_init(&h->addresses);
     account_table_init(&h->seats);
+    account_table_init(&h->persons);
     account_table_init(&h->owners);
     account_table_init(&h->anonymous_shares);
     map_init(&h->savings);
@@ -43,6 +44,7 @@ void hub_init(struct hub *h, struct loop *loop, struct router *router, const str
     map_pay(&h->users, process);
     map_pay(&h->addresses, process);
     account_table_pay(&h->seats, process);
+    account_table_pay(&h->persons, process);
     account_table_pay(&h->owners, process);
     account_table_pay(&h->anonymous_shares, process);
     h->subscriptions = subscriptions_new(h);
@@ -71,6 +73,7 @@ void hub_deinit(struct hub *h)
     h->ledger = ledger_free(h->ledger);
     account_table_deinit(&h->seats);
     account_table_deinit(&h->owners);
+    account_table_deinit(&h->persons);
     account_table_deinit(&h->anonymous_shares);
     h->events = account_unref(h->events);
     h->blocked = blocked_free(h->blocked, h->loop->set);
@@ -109,17 +112,42 @@ static void add_seat_name(struct buf *name, const struct workspace *w, const cha
         buf_add_slice(name, address_key(network));
 }
 
+static struct account *person_account(struct hub *h, const char *user_id)
+{
+    struct account_terms terms = {h->clients, ACCOUNT_PERSON, loop_config(h->loop)->person_bytes};
+
+    return account_table_get(&h->persons, slice_of(user_id), &terms);
+}
+
+struct workspace *hub_add_workspace(struct hub *h, const struct workspace_fields *f)
+{
+    const char *maker = workspace_maker(f);
+    struct account *parent = maker && !f->is_system ? person_account(h, maker) : account_ref(h->clients);
+    struct workspace *w = workspace_add(&h->registry, f, parent, loop_config(h->loop)->workspace_bytes);
+
+    account_unref(parent);
+    return w;
+}
+
+/* Where the seat hangs, with a reference: in a workspace that nobody has made everybody holds what they hold by themselves. */
+static struct account *seat_parent(struct hub *h, const struct workspace *w, const struct user *u, const struct in6_addr *address)
+{
+    if (u->is_anonymous)
+        return hub_anonymous_share(h, address);
+    return w->is_system ? person_account(h, user_effective_id(u)) : account_ref(w->account);
+}
+
 struct account *hub_seat_account(struct hub *h, struct workspace *w, const struct user *u, const struct in6_addr *address)
 {
-    struct account *share = u->is_anonymous ? hub_anonymous_share(h, address) : NULL;
+    struct account *parent = seat_parent(h, w, u, address);
     struct in6_addr network = ip_network(address);
     SCRATCH_BUF(name, 0);
 
-    struct account_terms terms = {share ? share : w->account, ACCOUNT_USER, loop_config(h->loop)->user_bytes};
+    struct account_terms terms = {parent, ACCOUNT_USER, loop_config(h->loop)->user_bytes};
 
-    add_seat_name(&name, w, user_effective_id(u), share ? &network : NULL);
+    add_seat_name(&name, w, user_effective_id(u), u->is_anonymous ? &network : NULL);
     struct account *a = account_table_get(&h->seats, buf_slice(&name), &terms);
-    account_unref(share);
+    account_unref(parent);
     return a;
 }
 
@@ -154,6 +182,7 @@ void hub_sweep(struct hub *h)
 
     account_table_sweep(&h->seats, SWEEP);
     account_table_sweep(&h->owners, SWEEP);
+    account_table_sweep(&h->persons, SWEEP);
     account_table_sweep(&h->anonymous_shares, SWEEP);
 }
 

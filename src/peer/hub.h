@@ -51,6 +51,7 @@ struct hub {
     struct map users;                   /* effective id -> struct hub_user, owned: connections per user */
     struct map addresses;               /* client address -> struct hub_address, owned: connections per address */
     struct account_table seats;         /* workspace, user id, network of the anonymous: what a user holds in a workspace */
+    struct account_table persons;       /* user id: what it holds in the workspaces it has made, and others in them */
     struct account_table owners;        /* user id: what the records of the workspaces it has made take */
     struct account_table anonymous_shares;      /* network: what people without a login hold who come from it, and their workspaces */
 };
@@ -63,10 +64,12 @@ void hub_deinit(struct hub *h);
 size_t hub_user_connections(const struct hub *h, const char *effective_id);
 /* Takes a place for a connection: counts it, and returns the account (workspace and user in one) its peer's account hangs on,
  * with a reference. Of somebody without a login it is below the share of the network, wherever the workspace hangs: whoever comes
- * without a name is bounded by where from. */
+ * without a name is bounded by where from. In a workspace of the server's own it is below its person. */
 struct account *hub_seat_take(struct hub *h, struct workspace *w, const struct user *u, const struct in6_addr *address);
 /* The same account for who acts there without a connection: with a reference, nothing is counted. */
 struct account *hub_seat_account(struct hub *h, struct workspace *w, const struct user *u, const struct in6_addr *address);
+/* Makes a workspace for somebody with a login, or one of the server's own. What is in it counts for who has made it. */
+struct workspace *hub_add_workspace(struct hub *h, const struct workspace_fields *f);
 /* Under which a workspace is made for who comes without a login, with a reference. from: their address. */
 struct account *hub_anonymous_share(struct hub *h, const struct in6_addr *from);
 MUST_CHECK bool hub_keep_workspace(struct hub *h, struct workspace *w);     /* false: who made it has no room for it */

@@ -16,11 +16,6 @@
 enum { VISIT_MS = 60000 };
 static const char ANONYMOUS_PREFIX[] = "ws-user-anonymouz-";
 
-static struct workspace *add(struct hub *h, const struct workspace_fields *f)
-{
-    return workspace_add(&h->registry, f, h->clients, loop_config(h->loop)->workspace_bytes);
-}
-
 void lodging_make_system(struct hub *h)
 {
     static const char *const root[] = {"root"};
@@ -29,11 +24,11 @@ void lodging_make_system(struct hub *h)
     f.id = "public";
     f.description = "Public workspace";
     f.is_read_only = true;
-    add(h, &f);
+    hub_add_workspace(h, &f);
     f.id = "ws-user-root";
     f.description = "Root workspace";
     f.is_read_only = false;
-    add(h, &f);
+    hub_add_workspace(h, &f);
     f.id = "ws-anonymous";
     f.name = "Anonymous Workspace";
     f.description = "Shared workspace for anonymous users";
@@ -68,7 +63,7 @@ static struct workspace *add_personal(struct hub *h, const char *id, const struc
     buf_add_fmt(&description, "Workspace for user %s", u->id);
     char *text = buf_take(&description);
     struct workspace_fields f = {.id = id, .description = text, .owners = owners, .n_owners = 1, .is_persistent = true};
-    struct workspace *w = add(h, &f);
+    struct workspace *w = hub_add_workspace(h, &f);
     hub_keep_workspace_always(h, w);
     mem_free(text);
     lodging_save(h, w);

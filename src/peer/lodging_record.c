@@ -205,7 +205,7 @@ bool lodging_load(struct hub *h, struct slice bytes)
     if (ok && !w) {
         const struct workspace_birth birth = {(uint64_t)r->incarnation, r->made_at};
         r->f.birth = &birth;
-        w = workspace_add(&h->registry, &r->f, h->clients, loop_config(h->loop)->workspace_bytes);
+        w = hub_add_workspace(h, &r->f);
         hub_keep_workspace_always(h, w);
     }
     record_free(r);

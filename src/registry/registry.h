@@ -144,6 +144,7 @@ struct workspace_fields {           /* copied */
     const struct workspace_birth *birth;        /* of one that was made before, as its record has it; NULL: it is made now */
 };
 struct workspace *workspace_find(const struct registry *r, struct slice id);
+const char *workspace_maker(const struct workspace_fields *fields);      /* who has made it, by these; NULL: nobody. Borrowed */
 struct workspace *workspace_add(struct registry *r, const struct workspace_fields *fields, struct account *parent, size_t cap_bytes);
 /* Who keeps its record from here on; takes its own reference. False: there is no room for it, and nothing has changed. */
 MUST_CHECK bool workspace_pay(struct workspace *w, struct account *keeper);

@@ -118,6 +118,11 @@ void workspace_pay_always(struct workspace *w, struct account *keeper)
     move_to(w, keeper);
 }
 
+const char *workspace_maker(const struct workspace_fields *f)
+{
+    return f->creator || !f->n_owners ? f->creator : f->owners[0];
+}
+
 void workspace_come(struct registry *r, uint64_t number, const struct workspace_coming *c)
 {
     const struct workspace_fields *f = c->fields;
@@ -131,7 +136,7 @@ void workspace_come(struct registry *r, uint64_t number, const struct workspace_
     w->name = copy_text(f->name ? f->name : f->id);
     w->description = copy_text(f->description);
     set_owners(w, f);
-    w->creator = copy_text(f->creator || !f->n_owners ? f->creator : f->owners[0]);
+    w->creator = copy_text(workspace_maker(f));
     w->is_persistent = f->is_persistent;
     w->is_read_only = f->is_read_only;
     w->is_anonymous = f->is_anonymous;

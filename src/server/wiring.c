@@ -250,6 +250,7 @@ bool server_wire(struct server *s)
     s->clients = account_new(s->process, ACCOUNT_CLIENTS, s->config->process_bytes / 8 * 7);
     s->anonymous = account_new(s->clients, ACCOUNT_ANONYMOUS, s->config->anonymous_bytes);
     s->http = account_new(s->clients, ACCOUNT_HTTP, s->config->http_bytes);
+    account_keep_reserve(s->clients);
     account_keep_reserve(s->anonymous);
     account_keep_reserve(s->http);
     loop_set_pay(&s->loops, s->own);

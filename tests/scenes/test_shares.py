@@ -2,6 +2,7 @@
 import pytest
 
 from kit import tokens
+from kit.raw import RpcError
 from kit.hub import until
 from kit.people import ROOT_ARGS, login, member, refusal_of, root, user
 from kit.web import client_for
@@ -207,3 +208,44 @@ async def test_only_who_is_admin_fills_the_blocks(hub, start_server):
     assert "(--max-blocks)" in await refusal_of(block(boss, "three"))
     await boss.call("services.admin-utils.unblock_user", "one", to=at)
     await block(boss, "three")
+
+
+MB = 1 << 20
+
+
+async def hoard(hub, name, n_workspaces):
+    """Registers long services in so many workspaces of one person until each is refused; the refusals."""
+    texts, first = [], await user(hub, name)
+    for w in range(n_workspaces):
+        try:
+            if w:
+                await first.manage("create_workspace", {"id": f"{name}-{w}"})
+            raw = await hub.raw(token=login(name), workspace=f"{name}-{w}") if w else first
+            for n in range(400):
+                await raw.register(f"big-{n}", {}, docs="d" * 150_000)
+        except (RpcError, ConnectionError) as full:
+            texts.append(str(full))
+    return texts
+
+
+@pytest.mark.differs("the original has no accounts")
+@pytest.mark.req("S-143")
+async def test_one_person_cannot_fill_the_server_over_workspaces(hub, start_server):
+    """Two greedy people take what they can; who is known and asks for little is served, by both transports."""
+    hub.server = server = start_server("--process-bytes", "32M", "--peer-bytes", "16M", "--sendq-bytes", "4M",
+                                       "--max-message", "4M", "--max-frame", "4M", "--pressure-high", "2M",
+                                       "--ws-msg-rate-limit", "none")
+    assert len(await hoard(hub, "eve", 4)) == 4
+    held = server.metric('hyphad_account_bytes{account="clients"}')
+    assert 12 * MB < held < 17 * MB
+    assert server.metric('hyphad_account_refusals_total{account="person"}') > 0
+    await hoard(hub, "mallory", 4)
+    assert server.metric('hyphad_account_bytes{account="clients"}') < 25 * MB        # the last eighth is for others
+    assert server.metric('hyphad_account_refusals_total{account="clients"}') > 0
+    ada = await user(hub, "ada")
+    await ada.register("s", {"f": lambda text: len(text)})
+    assert await ada.call("services.s.f", "x" * 100_000, to=ada.address) == 100_000
+    async with client_for(server, login("ada"), "127.0.0.2") as http:
+        answer = await http.post(f"/{ada.workspace}/services/{ada.client_id}:s/f", json=["x" * 10_000])
+        assert (answer.status_code, answer.text) == (200, "10000")
+        assert (await http.get("/health")).status_code == 200

@@ -279,5 +279,32 @@ CASE(who_holds_little_has_the_reserve)
     account_unref(all);
 }
 
-CASES(RUN(who_is_refused_hears_which_limit), RUN(a_refused_charge_changes_nothing), RUN(rounding_never_refuses_near_a_cap), RUN(threads_leave_the_parent_at_zero),
+/* What stands for nobody has as much as whoever is below it: a person counts with all its workspaces, not by each. */
+CASE(a_person_has_much_by_all_that_is_theirs)
+{
+    enum { CAP = 64 << 20, EIGHTH = CAP / 8 };
+    struct account *all = account_new(NULL, ACCOUNT_CLIENTS, CAP);
+    account_keep_reserve(all);
+    struct account *greedy = account_new(all, ACCOUNT_PERSON, 0), *modest = account_new(all, ACCOUNT_PERSON, 0);
+    struct account *first = account_new(greedy, ACCOUNT_WORKSPACE, 0), *second = account_new(greedy, ACCOUNT_WORKSPACE, 0),
+                   *other = account_new(modest, ACCOUNT_WORKSPACE, 0);
+    struct account *group = account_new(all, ACCOUNT_ANONYMOUS, 0), *stranger = account_new(group, ACCOUNT_ANONYMOUS_SHARE, 0);
+    size_t room = CAP - EIGHTH - account_kept(all);
+
+    CHECK_INT(account_charge(first, room), ACCOUNT_OK);
+    CHECK_INT(account_charge(second, 1), ACCOUNT_FULL);
+    CHECK_TEXT(account_limit(second, 1), "--process-bytes");
+    CHECK_INT(account_charge(other, 1000000), ACCOUNT_OK);
+    CHECK_INT(account_charge(other, 100000), ACCOUNT_FULL);
+    CHECK_INT(account_charge(stranger, 100000), ACCOUNT_OK);    /* a small one among many who have much together */
+    CHECK_INT(account_charge(stranger, 100000), ACCOUNT_FULL);
+    account_release(first, room);
+    account_release(other, 1000000);
+    account_release(stranger, 100000);
+    struct account *leaves[] = {stranger, group, other, second, first, modest, greedy, all};
+    for (size_t i = 0; i < ARRAY_LEN(leaves); i++)
+        account_unref(leaves[i]);
+}
+
+CASES(RUN(a_person_has_much_by_all_that_is_theirs), RUN(who_is_refused_hears_which_limit), RUN(a_refused_charge_changes_nothing), RUN(rounding_never_refuses_near_a_cap), RUN(threads_leave_the_parent_at_zero),
       RUN(a_tree_of_accounts_is_its_model), RUN(who_holds_little_has_the_reserve))

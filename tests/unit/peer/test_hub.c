@@ -121,6 +121,32 @@ CASE(one_address_cannot_spend_what_the_anonymous_share)
     kit_deinit(&k);
 }
 
+CASE(workspaces_of_one_person_count_together)
+{
+    struct kit k;
+    const char *const owners[] = {"bob"};
+    struct workspace *w[3];
+
+    kit_init(&k, 1);
+    for (int i = 0; i < 3; i++) {
+        const char *const ids[] = {"ws-a", "ws-b", "ws-s"};
+        w[i] = hub_add_workspace(&k.hub, &(struct workspace_fields){.id = ids[i], .owners = owners, .n_owners = 1,
+                                 .is_persistent = true, .creator = i ? "bob" : NULL, .is_system = i == 2});
+    }
+    struct user *bob = kit_user("bob", ""), *alice = kit_user("alice", "");
+    struct account *of_bob = w[0]->account->parent, *seat = seat_from(&k, w[2], bob, "192.0.2.1"),
+                   *other = seat_from(&k, w[2], alice, "192.0.2.1");
+    CHECK_INT(of_bob->kind, ACCOUNT_PERSON);
+    CHECK(w[1]->account->parent == of_bob && w[2]->account->parent == k.hub.clients);
+    CHECK(seat->parent == of_bob);          /* nobody has made that workspace */
+    CHECK(other->parent != of_bob && other->parent->kind == ACCOUNT_PERSON);
+    account_unref(seat);
+    account_unref(other);
+    user_unref(bob);
+    user_unref(alice);
+    kit_deinit(&k);
+}
+
 CASE(a_seat_is_of_one_workspace_and_one_person)
 {
     struct kit k;
@@ -145,4 +171,4 @@ CASE(a_seat_is_of_one_workspace_and_one_person)
     kit_deinit(&k);
 }
 
-CASES(RUN(a_seat_is_of_one_workspace_and_one_person), RUN(one_address_cannot_spend_what_the_anonymous_share), RUN(connections_are_counted_for_the_person), RUN(one_user_cannot_spend_what_a_workspace_shares))
+CASES(RUN(workspaces_of_one_person_count_together), RUN(a_seat_is_of_one_workspace_and_one_person), RUN(one_address_cannot_spend_what_the_anonymous_share), RUN(connections_are_counted_for_the_person), RUN(one_user_cannot_spend_what_a_workspace_shares))
