@@ -3,7 +3,7 @@
 
 Fails on: a room that includes a room of its own or a higher rank, a room or header that does not
 exist, a circle of headers, a foreign library's header outside its home, a file over the ceiling of
-lines, options of a loop that are read past loop_config(), scratch that outlives its turn, time and randomness
+lines, options of a loop that are read past loop_config(), a request's token that is read past asker_of(), scratch that outlives its turn, time and randomness
 past base/. `--headers CC [BUILD]` compiles each header of ours alone instead.
 """
 import os
@@ -44,6 +44,20 @@ HOMES = [
 # A loop's options are read through the function that knows whose thread may: loop_config().
 CONFIG_OF_LOOP = re.compile(r"\bloops?(\[[^\]]*\])?(->|\.)config\b")
 CONFIG_WRITERS = ("loop/loop.h", "server/reload.c", "server/wiring.c")
+
+
+# Whom an HTTP request is from is found out once, by peer/asker.h; what a post has shown is compared as bytes.
+TOKEN_OF_REQUEST = re.compile(r"\bhttp_request_token\(")
+TOKEN_READERS = ("http/request.c", "http/request.h", "peer/asker.c", "peer/speaker.c")
+
+
+def token_problems(path, relative):
+    """Tokens of requests that are read past asker_of()."""
+    if relative in TOKEN_READERS:
+        return
+    for n, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+        if TOKEN_OF_REQUEST.search(line):
+            yield f"src/{relative}:{n}: whom a request is from is asked of asker_of()"
 
 
 def config_problems(path, relative):
@@ -190,6 +204,7 @@ def check_arrows():
             if problem:
                 problems.append(f"src/{relative}:{line}: {problem}")
         problems += config_problems(path, relative)
+        problems += token_problems(path, relative)
     problems += ["a circle of headers: " + " -> ".join(c) for c in circles(graph)]
     for folder in ("src", "bench", "tests", "include"):
         for path in sorted((ROOT / folder).rglob("*.[ch]")):

@@ -17,6 +17,7 @@
 #include "http/request.h"
 #include "http/response.h"
 #include "peer/admission.h"
+#include "peer/asker.h"
 #include "peer/hub.h"
 #include "peer/join.h"
 #include "wire/ip.h"
@@ -274,14 +275,14 @@ static void on_answer(struct join *j)
 /* Who asks: a valid token's user or the shared anonymous one. False: the token is bad, answered with 401. */
 static bool identify(struct http_request *req, struct join *j)
 {
+    struct asker *asker = asker_of(req, j->ask.hub->keys);
     char error[TOKEN_ERROR_MAX];
-    struct slice text;
 
-    if (!http_request_token(req, &text)) {
+    if (!asker->has_token) {
         j->ask.user = user_new_http_anonymous();
         return true;
     }
-    if (!join_take_token(j, JOIN_BY_TOKEN, text, error)) {
+    if (!asker_join(asker, j, error)) {
         req->refused_by = access_rule_name(RULE_TOKEN);
         http_respond_error(req, 401, HTTP_F2, slice_of(error));
         return false;

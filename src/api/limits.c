@@ -4,13 +4,13 @@
 #include <stdio.h>
 
 #include "api/room.h"
-#include "auth/token.h"
 #include "base/clock.h"
 #include "base/log_event.h"
 #include "config/config.h"
 #include "http/rate.h"
 #include "http/request.h"
 #include "http/routes.h"
+#include "peer/asker.h"
 #include "peer/hub.h"
 #include "wire/url.h"
 
@@ -44,14 +44,6 @@ static void add_keys(const struct http_request *req, const struct user *user, st
     add_part(all, slice_of(user_effective_id(user)));
 }
 
-static bool verify(const struct api *a, struct http_request *req, struct token *ret)
-{
-    char error[TOKEN_ERROR_MAX];
-    struct slice text;
-
-    return http_request_token(req, &text) && token_parse(a->options.hub->keys, text, ret, error) == TOKEN_OK;
-}
-
 static bool take(struct api *a, const struct buf *key, struct http_rate_tier tier,
                  unsigned *ret_retry_after_s)
 {
@@ -68,19 +60,18 @@ bool api_allow(void *made, struct http_request *req, unsigned *ret_retry_after_s
     struct http_rate_tier shared = {mine.per_s * SHARE_OF_ALL, mine.burst * SHARE_OF_ALL};
     SCRATCH_BUF(one, 0);
     SCRATCH_BUF(all, 0);
-    struct token token;
     bool ok;
 
     if (req->route && (req->route->flags & HTTP_ROUTE_UNLIMITED))
         return true;
-    req->is_verified = verify(a, req, &token);
+    const struct asker *asker = asker_of(req, a->options.hub->keys);
+    req->is_verified = asker_is_verified(asker);
     loop_count(req->loop, METRIC_COOKIES_PASSED_OVER, req->has_foreign_cookie);
     if (req->is_verified) {
-        add_keys(req, token.user, &one, &all);
+        add_keys(req, asker->token.user, &one, &all);
         ok = take(a, &one, mine, ret_retry_after_s) && take(a, &all, shared, ret_retry_after_s);
         if (!ok)
-            http_request_note_user(req, token.user->id);
-        token_deinit(&token);
+            http_request_note_user(req, asker->token.user->id);
     } else {
         char network[HTTP_CLIENT_MAX];
         http_request_network(req, network);

@@ -94,6 +94,8 @@ void http_request_end(struct http_request *req)
     ASSERT(!req->parked.generation);
     if (req->site && req->site->on_done)
         req->site->on_done(req, req->site->arg);
+    if (req->asker)
+        req->asker->free(req->asker);
     held_buf_deinit(&req->head);
     held_buf_deinit(&req->path_text);
     held_buf_deinit(&req->body_bytes);

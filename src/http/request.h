@@ -86,6 +86,12 @@ struct http_body {
     struct held_buf bytes;
 };
 
+/* Whom a request is from, as a room above has found out: kept with the request, so that it is found out once. Its own in the beginning
+ * of what that room keeps. */
+struct http_asker {
+    void (*free)(struct http_asker *a);
+};
+
 struct http_request {
     /* const once the handler has it */
     struct loop *loop;
@@ -98,6 +104,7 @@ struct http_request {
     struct slice params[HTTP_MAX_PARAMS];   /* in the order of the pattern */
     bool is_upgrade;                        /* an upgrade route, and asked for a WebSocket */
     bool is_verified;                       /* the site's `allow` has found a token that is good */
+    struct http_asker *asker;               /* owned; NULL: nobody has looked (peer/asker.h) */
     bool has_foreign_cookie;                /* a cookie with a token was passed over (http_request_token) */
     /* the room's own */
     struct http_conn *conn;                 /* NULL once it is over */

@@ -52,6 +52,15 @@ void join_take_user(struct join *j, const struct token *token)
     j->ask.bound_client = token->user->scope.client_id;
 }
 
+bool join_keep_foreign(struct join *j, struct slice text, char *ret_error)
+{
+    if (text.len <= TOKEN_MAX && !slice_has_byte(text, '\0'))
+        j->ask.foreign_token = held_copy(text.ptr, text.len, j->ask.payer);
+    if (!j->ask.foreign_token)
+        (void)snprintf(ret_error, TOKEN_ERROR_MAX, "There is no room for the token, please retry");
+    return j->ask.foreign_token != NULL;
+}
+
 bool join_take_token(struct join *j, enum join_credential by, struct slice text, char *ret_error)
 {
     struct token token;
@@ -60,11 +69,7 @@ bool join_take_token(struct join *j, enum join_credential by, struct slice text,
     j->ask.by = by;
     if (r == TOKEN_OK)
         join_take_user(j, &token);
-    else if (r == TOKEN_FOREIGN && text.len <= TOKEN_MAX && !slice_has_byte(text, '\0'))
-        j->ask.foreign_token = held_copy(text.ptr, text.len, j->ask.payer);
-    if (r == TOKEN_FOREIGN && !j->ask.foreign_token)
-        (void)snprintf(ret_error, TOKEN_ERROR_MAX, "There is no room for the token, please retry");
-    return j->ask.user || j->ask.foreign_token;
+    return r == TOKEN_OK || (r == TOKEN_FOREIGN && join_keep_foreign(j, text, ret_error));
 }
 
 bool join_refuse(struct join *j, unsigned close_code, int outcome, enum access_rule rule, const char *fmt, ...)

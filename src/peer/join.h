@@ -88,6 +88,8 @@ struct join *join_free(struct join *j);         /* takes NULL; returns NULL */
 /* Fills in who asks from a token of that kind, or keeps it for the hub loop when somebody else must be asked; ask.hub must be set. False:
  * the token is no good, ret_error (TOKEN_ERROR_MAX) says why. */
 MUST_CHECK bool join_take_token(struct join *j, enum join_credential by, struct slice text, char *ret_error);
+/* Keeps a token that is not ours (TOKEN_FOREIGN) for the hub loop. False: there is no room, as ret_error says. */
+MUST_CHECK bool join_keep_foreign(struct join *j, struct slice text, char *ret_error);
 /* Who asks is the user of that token, which was verified; takes its user over. Hub loop, or whoever has the join. */
 void join_take_user(struct join *j, const struct token *token);
 /* Writes the refusal into the join, with the word for its rule that may be shown. Returns false so that a rule can

@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "hyphad/protocol.h"
 #include "peer/admission.h"
+#include "peer/asker.h"
 #include "peer/greeting.h"
 #include "peer/hub.h"
 #include "peer/join.h"
@@ -58,7 +59,7 @@ static bool identify(struct peer *p, struct join *j, const struct login_claim *c
         j->ask.user = user_new_anonymous(j->ask.client_id);
         return true;
     }
-    if (!join_take_token(j, claim->by, claim->token, error)) {
+    if (claim->asker ? !asker_join(claim->asker, j, error) : !join_take_token(j, claim->by, claim->token, error)) {
         char text[TOKEN_ERROR_MAX + 32];
         int n = snprintf(text, sizeof(text), "Authentication error: %s", error);
         loop_count(p->pl->loop, METRIC_LOGINS_REFUSED, 1);

@@ -3,6 +3,7 @@
 #include "base/slice.h"
 #include "peer/join.h"
 
+struct asker;
 struct peer;
 struct peer_loop;
 
@@ -11,6 +12,7 @@ struct login_claim {            /* borrowed for the call */
     enum join_kind kind;
     struct slice client_id, workspace, token;       /* empty = not given */
     enum join_credential by;                        /* what the token is, if it is given */
+    struct asker *asker;                            /* who has shown that token, which is verified; NULL: nobody has looked at it */
 };
 /* GREETING to JOINING. A token that is no good refuses the peer in this call. */
 void login_ask(struct peer *p, const struct login_claim *claim);

@@ -14,6 +14,7 @@
 #include "http/request.h"
 #include "http/response.h"
 #include "hyphad/protocol.h"
+#include "peer/asker.h"
 #include "peer/greeting.h"
 #include "peer/hub.h"
 #include "peer/inbound.h"
@@ -337,23 +338,22 @@ static struct slice parameter(struct http_request *req, const char *name, struct
 
 /* Whether the reconnection token decides who this is. Beside a token of posts it does when it continues the login of that very
  * token, which must be good by itself; else the token alone decides. */
-static bool continues_login(struct peer_loop *pl, struct speaker *s, struct slice text, struct slice reconnection)
+static bool continues_login(const struct asker *asker, struct speaker *s, struct slice reconnection)
 {
     char error[TOKEN_ERROR_MAX];
-    struct token token, returning;
+    struct token returning;
 
     if (!reconnection.len || !s->opened.has_token)
         return reconnection.len > 0;
-    if (token_parse(pl->hub->keys, text, &token, error) != TOKEN_OK)
+    if (!asker_is_verified(asker))
         return false;
-    bool is_same = token_parse(pl->hub->keys, reconnection, &returning, error) == TOKEN_OK;
+    bool is_same = token_parse(asker->keys, reconnection, &returning, error) == TOKEN_OK;
     if (is_same) {
-        is_same = lineage_has(&returning.user->lineage, token.digest);
+        is_same = lineage_has(&returning.user->lineage, asker->token.digest);
         token_deinit(&returning);
     }
     if (is_same)
-        s->expires_at = token.expires_at;
-    token_deinit(&token);
+        s->expires_at = asker->token.expires_at;
     return is_same;
 }
 
@@ -375,12 +375,14 @@ static void stream_start(struct peer_loop *pl, struct http_request *req)
     struct stream_peer *s = open_peer(pl, req)->conn;
     speaker_open(&s->speaker, req, &token, &s->headers.b);
     s->peer->address = s->speaker.opened.address;
-    s->is_reconnection = continues_login(pl, &s->speaker, token, buf_slice(&reconnection));
+    struct asker *asker = asker_of(req, pl->hub->keys);
+    s->is_reconnection = continues_login(asker, &s->speaker, buf_slice(&reconnection));
     login_ask(s->peer, &(struct login_claim){.kind = JOIN_STREAM,
                                              .client_id = buf_slice(&client),
                                              .workspace = buf_slice(&workspace),
                                              .token = s->is_reconnection ? buf_slice(&reconnection) : token,
-                                             .by = s->is_reconnection ? JOIN_BY_RECONNECTION : JOIN_BY_TOKEN});
+                                             .by = s->is_reconnection ? JOIN_BY_RECONNECTION : JOIN_BY_TOKEN,
+                                             .asker = s->is_reconnection ? NULL : asker});
 }
 
 void stream_on_get(struct http_request *req, void *arg)

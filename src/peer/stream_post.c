@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#include "auth/token.h"
 #include "base/buf.h"
 #include "base/memory.h"
 #include "config/config.h"
@@ -13,6 +12,7 @@
 #include "http/response.h"
 #include "loop/offload.h"
 #include "peer/access.h"
+#include "peer/asker.h"
 #include "peer/frame_scan.h"
 #include "peer/hub.h"
 #include "peer/inbound.h"
@@ -37,20 +37,18 @@ static void run_post(struct loop *l, struct mail *mail)
 }
 
 /* Where a token acts when no workspace is named: the one it is bound to, or its user's own. */
-static void add_workspace(const struct token_keys *keys, struct slice text, struct buf *out)
+static void add_workspace(const struct asker *asker, struct buf *out)
 {
-    char error[TOKEN_ERROR_MAX], personal[USER_WORKSPACE_MAX];
-    struct token token;
+    char personal[USER_WORKSPACE_MAX];
 
-    if (!text.len || token_parse(keys, text, &token, error) != TOKEN_OK)
+    if (!asker_is_verified(asker))
         return;
-    user_personal_workspace(token.user, personal);
-    buf_add_text(out, token.user->current_workspace ? token.user->current_workspace : personal);
-    token_deinit(&token);
+    user_personal_workspace(asker->token.user, personal);
+    buf_add_text(out, asker->token.user->current_workspace ? asker->token.user->current_workspace : personal);
 }
 
 /* The key of the stream. False: no client is named. */
-static bool read_key(struct peer_loop *pl, struct http_request *req, struct slice token, struct buf *key)
+static bool read_key(struct peer_loop *pl, struct http_request *req, struct buf *key)
 {
     SCRATCH_BUF(client, 0);
     SCRATCH_BUF(workspace, 0);
@@ -58,7 +56,7 @@ static bool read_key(struct peer_loop *pl, struct http_request *req, struct slic
     bool ok = url_query_find(req->query, "client_id", &client) && client.len;
     if (!url_query_find(req->query, "workspace", &workspace) || !workspace.len) {
         buf_clear(&workspace);
-        add_workspace(pl->hub->keys, token, &workspace);
+        add_workspace(asker_of(req, pl->hub->keys), &workspace);
     }
     buf_add_slice(key, buf_slice(&workspace));
     buf_add_byte(key, '/');
@@ -123,7 +121,7 @@ void stream_on_post(struct http_request *req, void *arg)
     list_init(&post->link);
     buf_init(&key, 0);
     speaker_read(req, &post->shown, &token);
-    bool has_client = read_key(pl, req, token, &key);
+    bool has_client = read_key(pl, req, &key);
     bool is_found = router_find(pl->router, pl->loop, buf_slice(&key), &at) && route_is_here(&at);
     buf_deinit(&key);
     if (!has_client || !req->body.len) {

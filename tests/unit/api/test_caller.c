@@ -1,5 +1,6 @@
 /* Whom a request acts for, what it is told when that fails and what the log is, and that a client that leaves takes its caller along.
  * req: S-92 */
+#include "api/limits.h"
 #include "auth/token.h"
 #include "peer/closing.h"
 #include "unit/api/desk.h"
@@ -129,6 +130,34 @@ CASE(who_is_put_out_is_answered_at_once)
     desk_deinit(&d);
 }
 
+static bool take_rate(struct http_request *req, unsigned *ret_retry_after_s, void *arg)
+{
+    return api_allow(((struct desk *)arg)->api, req, ret_retry_after_s);
+}
+
+/* Rates and the call itself ask whom a request is from; its token is verified for the first of them alone.
+ * req: S-44 */
+CASE(a_token_is_verified_once_for_a_request)
+{
+    struct desk d;
+    char header[1200];
+
+    desk_init(&d);
+    d.h.site.allow = take_rate;
+    char *token = login_of(&d, "bob");
+    snprintf(header, sizeof(header), "Authorization: Bearer %s\r\n", token);
+    desk_answers(&d, "{}");
+    for (int n = 1; n <= 3; n++) {
+        desk_check(&d, PUBLIC, header, 200, "{}");
+        CHECK_INT(d.h.k.t.loop->metrics.values[METRIC_HTTP_TOKENS_VERIFIED], n);
+    }
+    desk_check(&d, PUBLIC, "", 200, "{}");
+    desk_check(&d, PUBLIC, "Authorization: Bearer nonsense\r\n", 401, "The server is not ready");
+    CHECK_INT(d.h.k.t.loop->metrics.values[METRIC_HTTP_TOKENS_VERIFIED], 4);
+    mem_free(token);
+    desk_deinit(&d);
+}
+
 CASES(RUN(what_the_manager_says_is_what_the_client_hears), RUN(a_call_that_is_shed_names_its_limit),
       RUN(a_token_that_is_none_is_told_so), RUN(who_leaves_takes_the_caller_along),
-      RUN(who_is_put_out_is_answered_at_once))
+      RUN(who_is_put_out_is_answered_at_once), RUN(a_token_is_verified_once_for_a_request))
