@@ -49,7 +49,7 @@ SHARED = {
         "the methods of the service, a file each, all of one type and listed in table.c"),
     "api/room.h": (
         "assets call health listing metrics page",
-        "the handlers of routes, a file or two each, all of one type and listed in api.c"),
+        "the handlers of routes, a file or two each, all of one type and listed in feature.c"),
     "auth/user_make.h": ("user", "a user never changes for those who see user.h; who makes one may fill it in"),
     "base/memory_raw.h": ("memory", "what only this room may call of memory.c is kept out of memory.h"),
     "config/config.h": (
