@@ -186,25 +186,46 @@ struct slice http_request_param(const struct http_request *req, const char *name
     return (struct slice){NULL, 0};
 }
 
-bool http_request_cookie(const struct http_request *req, const char *name, struct slice *ret_value)
+/* A browser sends cookies along whatever page has made it send the request. */
+bool http_request_cookies_count(const struct http_request *req)
 {
-    for (size_t i = 0; i < req->n_headers; i++) {
-        struct slice found, rest, piece, value;
-        http_request_header_at(req, i, &found, &rest);
-        if (!slice_is_nocase(found, "cookie"))
-            continue;
-        while (rest.len) {
-            if (!slice_cut(rest, ';', &piece, &rest)) {
-                piece = rest;
-                rest.len = 0;
+    switch (http_sender_of(req)) {
+    case HTTP_SENT_FROM_HERE:
+        return true;
+    case HTTP_SENT_BY_LINK:
+        return req->route && !(req->route->flags & HTTP_ROUTE_ACTS);
+    default:
+        return false;
+    }
+}
+
+struct http_cookies http_request_cookies(const struct http_request *req)
+{
+    return (struct http_cookies){.i = http_request_cookies_count(req) ? 0 : req->n_headers};
+}
+
+bool http_cookie_next(const struct http_request *req, struct http_cookies *at, struct slice *ret_name, struct slice *ret_value)
+{
+    struct slice piece, found;
+
+    for (;;) {
+        while (at->rest.len) {
+            if (!slice_cut(at->rest, ';', &piece, &at->rest)) {
+                piece = at->rest;
+                at->rest.len = 0;
             }
-            if (slice_cut(piece, '=', &found, &value) && slice_is(slice_trim(found), name)) {
-                *ret_value = slice_trim(value);
+            if (slice_cut(piece, '=', ret_name, ret_value)) {
+                *ret_name = slice_trim(*ret_name);
+                *ret_value = slice_trim(*ret_value);
                 return true;
             }
         }
+        if (at->i == req->n_headers)
+            return false;
+        http_request_header_at(req, at->i++, &found, &piece);
+        if (slice_is_nocase(found, "cookie"))
+            at->rest = piece;
     }
-    return false;
 }
 
 static bool basic_password(struct http_request *req, struct slice encoded, struct slice *ret_token)
@@ -238,25 +259,20 @@ static int token_in_header(struct http_request *req, const char *name, struct sl
     return PLACE_TOKEN;
 }
 
-/* A browser sends cookies along whatever page has made it send the request. */
-static bool cookie_counts(const struct http_request *req)
-{
-    switch (http_sender_of(req)) {
-    case HTTP_SENT_FROM_HERE:
-        return true;
-    case HTTP_SENT_BY_LINK:
-        return req->route && !(req->route->flags & HTTP_ROUTE_ACTS);
-    default:
-        return false;
-    }
-}
-
 static bool token_in_cookie(struct http_request *req, const char *name, struct slice *ret)
 {
-    if (!http_request_cookie(req, name, ret) || !ret->len)
-        return false;
-    req->has_foreign_cookie = !cookie_counts(req);
-    return !req->has_foreign_cookie;
+    struct http_cookies at = {0};   /* whether they count is asked of the one that is meant */
+    struct slice found;
+
+    while (http_cookie_next(req, &at, &found, ret)) {
+        if (!slice_is(found, name))
+            continue;
+        if (!ret->len)
+            return false;
+        req->has_foreign_cookie = !http_request_cookies_count(req);
+        return !req->has_foreign_cookie;
+    }
+    return false;
 }
 
 /* The places an operator has named; what they yield nothing in leaves the usual ones (D-25). */
@@ -327,22 +343,28 @@ static bool peer_is_trusted(const struct http_request *req)
     return ip_is_known(&peer) && http_site_trusts(req->site, &peer);
 }
 
-/* The last element of the last line: the one the trusted proxy itself wrote. */
-static bool forwarded_for(const struct http_request *req, char out[HTTP_CLIENT_MAX])
+/* The last element of the last line: the one the trusted proxy itself wrote. Empty: there is none. */
+static struct slice forwarded(const struct http_request *req, const char *header)
 {
     struct slice last = {NULL, 0}, piece;
-    struct in6_addr address;
-    char text[HTTP_CLIENT_MAX];
 
     for (size_t i = 0; i < req->n_headers; i++) {
         struct slice name, value;
         http_request_header_at(req, i, &name, &value);
-        if (slice_is_nocase(name, "x-forwarded-for"))
+        if (slice_is_nocase(name, header))
             last = value;
     }
     while (slice_cut(last, ',', &piece, &last))
         ;
-    last = slice_trim(last);
+    return slice_trim(last);
+}
+
+static bool forwarded_for(const struct http_request *req, char out[HTTP_CLIENT_MAX])
+{
+    struct slice last = forwarded(req, "x-forwarded-for");
+    struct in6_addr address;
+    char text[HTTP_CLIENT_MAX];
+
     if (!last.len || last.len >= HTTP_CLIENT_MAX)
         return false;
     memcpy(text, last.ptr, last.len);
@@ -383,8 +405,7 @@ bool http_request_named_client(const struct http_request *req, struct in6_addr *
 
 bool http_request_is_https(const struct http_request *req)
 {
-    struct slice value;
+    struct slice scheme = forwarded(req, "x-forwarded-proto");
 
-    return http_request_header(req, "x-forwarded-proto", &value) && peer_is_trusted(req) &&
-           (slice_is_nocase(value, "https") || slice_is_nocase(value, "wss"));
+    return scheme.len && peer_is_trusted(req) && (slice_is_nocase(scheme, "https") || slice_is_nocase(scheme, "wss"));
 }

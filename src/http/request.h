@@ -142,13 +142,19 @@ void http_request_header_at(const struct http_request *req, size_t i, struct sli
                             struct slice *ret_value);
 /* The text that stood at `{name}` of the route; empty when the pattern has none. */
 struct slice http_request_param(const struct http_request *req, const char *name);
-/* A cookie's value; false when absent. */
-bool http_request_cookie(const struct http_request *req, const char *name,
-                         struct slice *ret_value);
+/* Whether its cookies say anything about who sends it: they do for what is sent from here, and, when the route only reads
+ * (HTTP_ROUTE_ACTS), by following a link from another site. */
+bool http_request_cookies_count(const struct http_request *req);
+/* Walks the cookies in the order they are sent; there are none when they do not count. Valid as long as the request. */
+struct http_cookies {
+    size_t i;                   /* the next header line */
+    struct slice rest;          /* of the line before it */
+};
+struct http_cookies http_request_cookies(const struct http_request *req);
+bool http_cookie_next(const struct http_request *req, struct http_cookies *at, struct slice *ret_name, struct slice *ret_value);
 /* The token a client presented (workspaces 3.10): in a header or cookie the operator has named, or
  * local accounts use; else Authorization (Bearer, Basic password, bare); else cookie access_token.
- * A cookie counts for what is sent from here; what somebody sends by following a link from another site it counts for when the
- * route only reads (HTTP_ROUTE_ACTS); else it is passed over. False: none. Lives as long as the request. */
+ * A cookie that does not count is passed over. False: none. Lives as long as the request. */
 bool http_request_token(struct http_request *req, struct slice *ret_token);
 /* For the log, of a request that is refused: the id of whose it is, where that is known. Without room it is left out. */
 void http_request_note_user(struct http_request *req, const char *user_id);
@@ -160,7 +166,7 @@ void http_request_network(struct http_request *req, char out[HTTP_CLIENT_MAX]);
 /* Whom the client is when a trusted proxy names somebody who is none itself. False: the peer speaks
  * for itself, or for nobody known. */
 bool http_request_named_client(const struct http_request *req, struct in6_addr *ret);
-/* Whether the client came by https: said by a trusted proxy. */
+/* Whether the client came by https: said by a trusted proxy, the last of them where there are several. */
 bool http_request_is_https(const struct http_request *req);
 /* Before the handler returns without having ended the request. May be called again, by whoever
  * was given the request again: the last watch counts, the ticket stays the same. */

@@ -1,5 +1,6 @@
-/* sender: an origin is ours when its scheme, host and port are those the client has come by, or those clients are told
- * (--public-base-url). A page of the same host over plain http is none of ours on https: whoever is in between has written it. */
+/* sender: an origin is ours when its scheme, host and port are those clients are told (--public-base-url), or, where they are told
+ * none, those the client has come by. A page of the same host over plain http is none of ours on https: whoever is in between has
+ * written it, and whether the client has come by https is known only from a proxy that says so. */
 #include "http/sender.h"
 
 #include <string.h>
@@ -11,17 +12,6 @@
 struct origin {
     struct slice scheme, host, port;    /* port: the scheme's own when none is given; empty: it has none */
 };
-
-/* Named one by one: "all" names nobody. */
-static bool is_named(const struct http_request *req, struct slice origin)
-{
-    const struct config_list *list = req->site ? req->site->allow_origins : NULL;
-
-    for (size_t i = 0; list && i < list->n_items; i++)
-        if (slice_is(origin, list->items[i]))
-            return true;
-    return false;
-}
 
 static bool is_same_text(struct slice a, struct slice b)
 {
@@ -71,22 +61,41 @@ static bool origin_cut(struct slice url, struct slice *ret_text, struct origin *
     return true;
 }
 
-static bool is_ours(const struct http_request *req, struct slice url)
+/* Named one by one: "all" names nobody. */
+static bool is_named(const struct http_request *req, struct slice url)
 {
-    struct slice text, host, told;
-    struct origin origin, own;
-    const char *public_url = req->loop ? loop_config(req->loop)->public_base_url : NULL;
+    const struct config_list *list = req->site ? req->site->allow_origins : NULL;
+    struct origin origin;
+    struct slice text;
 
     if (!origin_cut(url, &text, &origin))
         return false;
-    if (http_request_header(req, "host", &host)) {
-        own = origin_make(http_request_is_https(req) ? SLICE_LIT("https") : SLICE_LIT("http"), host);
-        if (origin_is(&origin, &own))
+    for (size_t i = 0; list && i < list->n_items; i++)
+        if (slice_is(text, list->items[i]))
             return true;
-    }
-    if (public_url && origin_cut(slice_of(public_url), &told, &own) && origin_is(&origin, &own))
-        return true;
-    return is_named(req, text);
+    return false;
+}
+
+static bool is_ours(const struct http_request *req, struct slice url)
+{
+    const char *public_url = req->loop ? loop_config(req->loop)->public_base_url : NULL;
+    struct origin origin, own;
+    struct slice text, host;
+
+    if (!origin_cut(url, &text, &origin))
+        return false;
+    if (public_url)
+        return origin_cut(slice_of(public_url), &text, &own) && origin_is(&origin, &own);
+    if (!http_request_header(req, "host", &host))
+        return false;
+    own = origin_make(http_request_is_https(req) ? SLICE_LIT("https") : SLICE_LIT("http"), host);
+    return origin_is(&origin, &own);
+}
+
+/* Where nothing but the page that sends it is known. */
+static bool origin_counts(const struct http_request *req, struct slice url)
+{
+    return is_ours(req, url) || is_named(req, url);
 }
 
 static bool is_read(const struct http_request *req)
@@ -100,15 +109,15 @@ enum http_sender http_sender_of(const struct http_request *req)
     bool has_origin = http_request_header(req, "origin", &origin);
 
     if (http_request_header(req, "sec-fetch-site", &site)) {
-        if (slice_is(site, "same-origin") || slice_is(site, "none") || (has_origin && is_ours(req, origin)))
+        if (slice_is(site, "same-origin") || slice_is(site, "none") || (has_origin && is_named(req, origin)))
             return HTTP_SENT_FROM_HERE;
         bool is_link = is_read(req) && !has_origin && http_request_header(req, "sec-fetch-mode", &mode) && slice_is(mode, "navigate") &&
                        http_request_header(req, "sec-fetch-dest", &mode) && slice_is(mode, "document");
         return is_link ? HTTP_SENT_BY_LINK : HTTP_SENT_FROM_ELSEWHERE;
     }
     if (has_origin)
-        return is_ours(req, origin) ? HTTP_SENT_FROM_HERE : HTTP_SENT_FROM_ELSEWHERE;
-    if (http_request_header(req, "referer", &referer) && !is_ours(req, referer))
+        return origin_counts(req, origin) ? HTTP_SENT_FROM_HERE : HTTP_SENT_FROM_ELSEWHERE;
+    if (http_request_header(req, "referer", &referer) && !origin_counts(req, referer))
         return is_read(req) ? HTTP_SENT_BY_LINK : HTTP_SENT_FROM_ELSEWHERE;
     return HTTP_SENT_FROM_HERE;
 }

@@ -8,6 +8,7 @@ enum http_sender {
     HTTP_SENT_BY_LINK,          /* somebody has followed a link from another site: a GET that opens a document */
     HTTP_SENT_FROM_ELSEWHERE,   /* by a script, a form or an element of a page of another site, or of another port of this host */
 };
-/* What the browser says (`Sec-Fetch-Site`), which no page can change. It says so over https and to this machine only; else what
- * `Origin` or `Referer` tell. A link that hides where it stands is not recognized then. */
+/* What the browser says (`Sec-Fetch-Site`), which no page can change, and no `Origin` overrides but one that --allow-origins names.
+ * It says so over https and to this machine only; else what `Origin` or `Referer` tell. A link that hides where it stands is not
+ * recognized then. */
 enum http_sender http_sender_of(const struct http_request *req);

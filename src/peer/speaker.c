@@ -1,5 +1,7 @@
-/* speaker: the cookie is one for all streams of a browser, so that many of them do not push out the cookies of the page. Its value
- * is as good as random bytes can be, and no script reads it; SameSite keeps pages of other origins from using it. */
+/* speaker: each stream that needs a cookie has one of its own, so that those of other tabs stay: it is called by the address of the
+ * stream, and what it holds is made when the stream begins. What a client shows then may come from anybody (another port of this
+ * host, a sibling domain, a page over plain http can set cookies here), so it is never taken on. Nor do they pile up: a browser
+ * that opens another stream is told to drop those whose stream has ended. No script reads them. */
 #include "peer/speaker.h"
 
 #include <string.h>
@@ -14,48 +16,95 @@
 #include "peer/peer.h"
 #include "wire/digest.h"
 #include "wire/ip.h"
+#include "wire/url.h"
 
-static const char cookie_name[] = "hyphad-stream";
+static const char prefix[] = "hyphad-stream-";
 
-/* One of ours by its look. Who sends another value for a stream binds that stream to what they know anyway. */
-static bool is_cookie(struct slice value)
+enum {
+    DROPPED_BYTES_MAX = 2048,   /* of header lines in one response: proxies have room for a few kilobytes */
+    LOOKED_AT_MAX = 64,         /* of the cookies shown; the next stream looks again */
+};
+
+static void add_cookie_name(struct slice address, struct buf *out)
 {
-    for (size_t i = 0; i < value.len; i++) {
-        char c = value.ptr[i];
-        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')))
-            return false;
-    }
-    return value.len == RANDOM_ID_LEN;
+    buf_add_text(out, prefix);
+    url_encode(address, out);
 }
 
 void speaker_read(struct http_request *req, struct speaker_proof *ret, struct slice *ret_token)
 {
-    struct slice cookie;
-
     *ret = (struct speaker_proof){.has_token = http_request_token(req, ret_token)};
     if (ret->has_token)
         digest_sha256(*ret_token, ret->token);
     else
         *ret_token = (struct slice){NULL, 0};
-    ret->has_cookie = http_request_cookie(req, cookie_name, &cookie) && is_cookie(cookie);
-    if (ret->has_cookie)
-        digest_sha256(cookie, ret->cookie);
     (void)ip_parse(http_request_client(req), &ret->address);
 }
 
-void speaker_open(struct speaker *s, struct http_request *req, struct slice *ret_token, struct buf *headers)
+void speaker_read_cookies(const struct http_request *req, struct slice address, struct speaker_proof *ret)
 {
-    char value[RANDOM_ID_LEN + 1];
+    struct http_cookies at = http_request_cookies(req);
+    struct slice name, value;
+    SCRATCH_BUF(own, 0);
 
-    *s = (struct speaker){0};
-    speaker_read(req, &s->opened, ret_token);
-    s->keeps_cookies = s->opened.has_cookie;
-    if (s->opened.has_token || s->opened.has_cookie)
+    add_cookie_name(address, &own);
+    while (ret->n_cookies < SPEAKER_COOKIES_MAX && http_cookie_next(req, &at, &name, &value)) {
+        if (slice_eq(name, buf_slice(&own)))
+            digest_sha256(value, ret->cookies[ret->n_cookies++]);
+    }
+}
+
+void speaker_open(struct speaker *s, struct http_request *req, struct slice *ret_token)
+{
+    struct speaker_proof shown;
+
+    speaker_read(req, &shown, ret_token);
+    *s = (struct speaker){.has_token = shown.has_token, .address = shown.address};
+    memcpy(s->token, shown.token, sizeof(s->token));
+}
+
+/* Asks for a cookie to be kept, or (value empty) dropped. */
+static void add_cookie(const struct http_request *req, struct slice name, const char *value, struct buf *headers)
+{
+    buf_add_fmt(headers, "set-cookie: " SLICE_FMT "=%s; Path=%s/rpc; HttpOnly; SameSite=Strict%s%s\r\n", SLICE_ARG(name), value,
+                req->site->base_path, http_request_is_https(req) ? "; Secure" : "", *value ? "" : "; Max-Age=0");
+}
+
+/* Of a stream that has ended. */
+static bool is_left_over(const struct peer *p, struct slice name)
+{
+    SCRATCH_BUF(address, 0);
+    SCRATCH_BUF(again, 0);
+    struct route at;
+
+    url_decode(slice_from(name, strlen(prefix)), false, &address);
+    add_cookie_name(buf_slice(&address), &again);
+    return slice_eq(name, buf_slice(&again)) && !router_find(p->pl->router, p->pl->loop, buf_slice(&address), &at);
+}
+
+void speaker_begin(struct speaker *s, const struct peer *p, const struct http_request *req, struct buf *headers)
+{
+    struct http_cookies at = http_request_cookies(req);
+    char secret[RANDOM_ID_LEN + 1];
+    struct slice name, value;
+    SCRATCH_BUF(own, 0);
+    int n = 0;
+
+    if (s->has_token || !http_request_cookies_count(req))
         return;
-    random_id(value);
-    digest_sha256(slice_of(value), s->opened.cookie);
-    buf_add_fmt(headers, "set-cookie: %s=%s; Path=%s/rpc; HttpOnly; SameSite=Strict%s\r\n", cookie_name, value,
-                req->site->base_path, http_request_is_https(req) ? "; Secure" : "");
+    add_cookie_name(slice_of(p->full_id), &own);
+    random_id(secret);
+    digest_sha256(slice_of(secret), s->cookie);
+    s->has_cookie = true;
+    while (n < LOOKED_AT_MAX && headers->len < DROPPED_BYTES_MAX && http_cookie_next(req, &at, &name, &value)) {
+        if (!slice_starts(name, prefix))
+            continue;
+        n++;
+        s->keeps_cookies = true;
+        if (!slice_eq(name, buf_slice(&own)) && is_left_over(p, name))
+            add_cookie(req, name, "", headers);
+    }
+    add_cookie(req, buf_slice(&own), secret, headers);
 }
 
 uint64_t speaker_remaining_ms(const struct speaker *s, const struct token_keys *keys)
@@ -69,6 +118,14 @@ uint64_t speaker_remaining_ms(const struct speaker *s, const struct token_keys *
 static bool is_same(const uint8_t a[32], const uint8_t b[32])
 {
     return memcmp(a, b, 32) == 0;
+}
+
+static bool shows_cookie(const struct speaker *s, const struct speaker_proof *shown)
+{
+    for (size_t i = 0; s->has_cookie && i < shown->n_cookies; i++)
+        if (is_same(shown->cookies[i], s->cookie))
+            return true;
+    return false;
 }
 
 /* An IPv6 host changes the lower half of its address by itself. */
@@ -85,18 +142,18 @@ int speaker_may_act(const struct peer *p, const struct speaker_proof *shown)
         return s == NULL && shown == NULL ? SPEAKER_OK : SPEAKER_STRANGER;
     if (blocked_covers(p, &shown->address))
         return SPEAKER_BLOCKED;
-    if (s->opened.has_token) {
-        if (!shown->has_token || !is_same(shown->token, s->opened.token))
+    if (s->has_token) {
+        if (!shown->has_token || !is_same(shown->token, s->token))
             return SPEAKER_STRANGER;
         return speaker_remaining_ms(s, p->pl->hub->keys) ? SPEAKER_OK : SPEAKER_EXPIRED;
     }
     /* A token that comes beside the right cookie is the page's, which has logged in meanwhile. */
-    if (shown->has_cookie && is_same(shown->cookie, s->opened.cookie)) {
+    if (shows_cookie(s, shown)) {
         s->keeps_cookies = true;
         return SPEAKER_OK;
     }
     /* Whoever holds nothing that others do not see is known by their address. Not so a person, whose client has a token to show. */
     if (s->keeps_cookies || shown->has_token || !p->user->is_anonymous)
         return SPEAKER_STRANGER;
-    return is_same_place(&shown->address, &s->opened.address) ? SPEAKER_OK : SPEAKER_STRANGER;
+    return is_same_place(&shown->address, &s->address) ? SPEAKER_OK : SPEAKER_STRANGER;
 }

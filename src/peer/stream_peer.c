@@ -103,7 +103,7 @@ static void on_expired(struct expiry *e)
  * reconnection token has opened ends with that child. */
 static void start_expiry(struct stream_peer *s)
 {
-    bool is_by_token = s->speaker.opened.has_token && !s->is_reconnection;
+    bool is_by_token = s->speaker.has_token && !s->is_reconnection;
     int64_t until = is_by_token ? s->peer->user->expires_at : s->peer->user->lineage.until;
 
     if (until && (!s->speaker.expires_at || until < s->speaker.expires_at))
@@ -115,13 +115,14 @@ static void do_admitted(struct peer *p)
 {
     struct stream_peer *s = p->conn;
     struct http_request *req = http_request_resume(s->ticket);
+    SCRATCH_BUF(headers, 0);
 
     if (!req)
         return;
-    http_header_add(&s->headers.b, "X-Accel-Buffering", SLICE_LIT("no"));
-    http_stream_begin(req, 200, content_type, buf_slice(&s->headers.b));
+    speaker_begin(&s->speaker, p, req, &headers);
+    http_header_add(&headers, "X-Accel-Buffering", SLICE_LIT("no"));
+    http_stream_begin(req, 200, content_type, buf_slice(&headers));
     http_stream_patience(req, patience_ms(loop_config(p->pl->loop)));
-    held_buf_deinit(&s->headers);
     start_expiry(s);
     s->sent_ms = loop_now_ms(p->pl->loop);
     timer_start(p->pl->loop, &s->ping, loop_config(p->pl->loop)->stream_ping_interval_ms);
@@ -197,7 +198,6 @@ static struct http_request *let_go(struct peer *p)
     timer_stop(p->pl->loop, &s->ping);
     expiry_stop(&s->expiry);
     list_unlink(&s->later.link);
-    held_buf_deinit(&s->headers);
     while (!list_is_empty(&s->posts)) {
         struct post *post = LIST_ENTRY(s->posts.next, struct post, link);
         list_unlink(s->posts.next);
@@ -324,7 +324,6 @@ static struct peer *open_peer(struct peer_loop *pl, struct http_request *req)
     s->later.run = on_later;
     list_init(&s->posts);
     timer_init(&s->ping, on_ping_due);
-    held_buf_init(&s->headers, 0, p->account);
     return p;
 }
 
@@ -343,7 +342,7 @@ static bool continues_login(const struct asker *asker, struct speaker *s, struct
     char error[TOKEN_ERROR_MAX];
     struct token returning;
 
-    if (!reconnection.len || !s->opened.has_token)
+    if (!reconnection.len || !s->has_token)
         return reconnection.len > 0;
     if (!asker_is_verified(asker))
         return false;
@@ -373,8 +372,8 @@ static void stream_start(struct peer_loop *pl, struct http_request *req)
     (void)parameter(req, "workspace", &workspace);
     (void)parameter(req, "reconnection_token", &reconnection);
     struct stream_peer *s = open_peer(pl, req)->conn;
-    speaker_open(&s->speaker, req, &token, &s->headers.b);
-    s->peer->address = s->speaker.opened.address;
+    speaker_open(&s->speaker, req, &token);
+    s->peer->address = s->speaker.address;
     struct asker *asker = asker_of(req, pl->hub->keys);
     s->is_reconnection = continues_login(asker, &s->speaker, buf_slice(&reconnection));
     login_ask(s->peer, &(struct login_claim){.kind = JOIN_STREAM,

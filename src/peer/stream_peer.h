@@ -28,7 +28,6 @@ struct stream_peer {
     struct list posts;              /* struct post.link (peer/post.h), in order: held back by pressure, or not taken since */
     struct speaker speaker;         /* who may post */
     struct expiry expiry;           /* running while open, when what it was opened by expires */
-    struct held_buf headers;             /* of the response, until it begins */
     bool is_reconnection, is_held, is_probed;
 };
 extern const struct peer_transport stream_transport;

@@ -122,6 +122,7 @@ void stream_on_post(struct http_request *req, void *arg)
     buf_init(&key, 0);
     speaker_read(req, &post->shown, &token);
     bool has_client = read_key(pl, req, &key);
+    speaker_read_cookies(req, buf_slice(&key), &post->shown);
     bool is_found = router_find(pl->router, pl->loop, buf_slice(&key), &at) && route_is_here(&at);
     buf_deinit(&key);
     if (!has_client || !req->body.len) {

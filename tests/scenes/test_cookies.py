@@ -5,6 +5,7 @@ import re
 import threading
 from pathlib import Path
 
+import msgpack
 import pytest
 
 from kit.browser import PROGRAM, Browser
@@ -21,7 +22,8 @@ FROM_HERE = ({}, {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}, {*
              {"Sec-Fetch-Site": "cross-site", "Origin": APP}, {"Origin": APP}, {"Origin": "SELF"}, {"Referer": "SELF/page?q"},
              {"Host": "hub.example", "Origin": "http://HUB.example:80"},
              {**BEHIND_TLS, "Origin": "https://hub.example"}, {**BEHIND_TLS, "Origin": "https://hub.example:443"},
-             {**BEHIND_TLS, "Sec-Fetch-Site": "same-site", "Origin": "https://hub.example"},
+             {**BEHIND_TLS, "X-Forwarded-Proto": "http, https", "Origin": "https://hub.example"},
+             {"Host": "hub.example", "X-Forwarded-Proto": "https,http", "Origin": "http://hub.example"},
              {**BEHIND_TLS, "Host": "[::1]:443", "Referer": "https://[::1]/page"})
 BY_LINK = (LINK, {**LINK, "Sec-Fetch-Site": "same-site"}, {"Referer": "http://evil.example/page"},
            {**BEHIND_TLS, "Referer": "http://hub.example/page"})
@@ -32,6 +34,10 @@ FROM_ELSEWHERE = ({"Sec-Fetch-Site": "cross-site"}, {**LINK, "Sec-Fetch-Dest": "
                   {"Origin": "SECURE_SELF"}, {"Host": "hub.example", "Origin": "https://hub.example"},
                   {**BEHIND_TLS, "Origin": "http://hub.example"}, {**BEHIND_TLS, "Origin": "http://hub.example:443"},
                   {**BEHIND_TLS, "Sec-Fetch-Site": "cross-site", "Origin": "http://hub.example"},
+                  # What the browser says is not overridden by an origin that looks like ours.
+                  {**BEHIND_TLS, "Sec-Fetch-Site": "same-site", "Origin": "https://hub.example"},
+                  {"Sec-Fetch-Site": "cross-site", "Origin": "SELF"}, {"Sec-Fetch-Site": "", "Origin": "SELF"},
+                  {**BEHIND_TLS, "X-Forwarded-Proto": "http,https", "Origin": "http://hub.example"},
                   {**BEHIND_TLS, "Origin": "https://hub.example:444"}, {**BEHIND_TLS, "Origin": "wss://hub.example"},
                   {"Host": "hub.example", "Origin": "http://hub.example:"}, {"Host": "", "Origin": "http://:80"})
 HINT = "a cookie is not taken for who you are when another site makes the request"
@@ -84,6 +90,57 @@ async def test_a_cookie_does_nothing_for_another_site(hub, start_server):
         assert server.metric("hyphad_cookies_passed_over_total") >= 2 * len(BY_LINK + FROM_ELSEWHERE)
         missing = await http.get(CALL)
         assert missing.status_code == 403 and HINT not in missing.text
+
+
+@pytest.mark.differs("the original has no such cookie")
+@pytest.mark.req("S-126", "S-144")
+async def test_the_cookie_of_a_stream_is_a_cookie_like_others(hub, start_server):
+    """Whoever makes the browser send it, it posts and opens nothing for another site, whose own streams get none."""
+    server = hub.server = start_server("--allow-origins", f"{APP},https://other.example")
+    stream = await Stream.open(server, client_id="s1")
+    (name, value), = stream.cookies.items()
+    query = {"client_id": "s1", "workspace": stream.info["workspace"]}
+    async with client_for(server) as http:
+        async def post(headers):
+            return (await http.post("/rpc", params=query, content=msgpack.packb({"type": "ping"}),
+                                    headers={**sent(server, headers), "Cookie": f"a=b; {name}={value}"})).status_code
+        for headers in FROM_HERE:
+            assert await post(headers) == 200, headers
+        refused = server.metric("hyphad_http_posts_refused_total")
+        for headers in FROM_ELSEWHERE + BY_LINK:
+            assert await post(headers) == 403, headers
+        assert server.metric("hyphad_http_posts_refused_total") == refused + len(FROM_ELSEWHERE + BY_LINK)
+        assert await post({}) == 200
+        for headers in ({"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors"}, {"Origin": "http://127.0.0.1:1"}):
+            async with http.stream("GET", "/rpc", params={"client_id": "s2"}, headers=headers) as answer:
+                assert answer.status_code == 200 and "set-cookie" not in answer.headers, headers
+    await stream.close()
+
+
+@pytest.mark.differs("the original takes a cookie from anywhere")
+@pytest.mark.req("S-126")
+async def test_with_a_public_url_its_pages_alone_count(hub, start_server):
+    """Behind a proxy that speaks TLS and does not say so: a page of that name over plain http is none of ours."""
+    base = "https://hub.example"
+    server = hub.server = start_server("--public-base-url", base, "--allow-origins", f"{APP},https://other.example")
+    _, calls = await with_mine(hub)
+    here = ({}, {"Origin": base}, {"Origin": base + ":443"}, {"Origin": "https://HUB.example"}, {"Referer": base + "/x"},
+            {"Sec-Fetch-Site": "same-origin", "Origin": base}, {"Sec-Fetch-Site": "same-origin"}, {"Origin": APP},
+            {"Sec-Fetch-Site": "cross-site", "Origin": APP}, {"Host": "inside:9527", "Origin": base})
+    elsewhere = ({"Origin": "http://hub.example"}, {"Origin": "http://hub.example:443"}, {"Referer": "http://hub.example/x"},
+                 {"Sec-Fetch-Site": "cross-site", "Origin": "http://hub.example"},
+                 {"Sec-Fetch-Site": "same-site", "Origin": "http://hub.example"},
+                 {"Sec-Fetch-Site": "cross-site", "Origin": base}, {"Sec-Fetch-Site": "cross-site", "Referer": base + "/x"},
+                 {"Host": "evil.example", "Origin": "http://evil.example"}, {"Origin": "SELF", "Host": server.url[7:]},
+                 *({"X-Forwarded-Proto": p, "Origin": "http://hub.example"} for p in ("http", "https", "https,http", "http,https")),
+                 {"Host": "evil.example", "X-Forwarded-Proto": "https", "Origin": "https://evil.example"})
+    async with client_for(server) as http:
+        for headers, status in [(h, 200) for h in here] + [(h, 403) for h in elsewhere]:
+            sender = {"Host": "hub.example", "Cookie": f"access_token={login('ada')}", **sent(server, headers)}
+            for method in ("GET", "POST"):
+                answer = await http.request(method, CALL, headers=sender, **({"json": {}} if method == "POST" else {}))
+                assert answer.status_code == status, (headers, method, answer.text)
+    assert len(calls) == 2 * len(here)
 
 
 @pytest.mark.req("S-126")
@@ -146,7 +203,7 @@ async def test_no_function_goes_in_by_a_query(hub, server):
 # ---- what may be kept ----
 
 SOURCES = Path(__file__).parents[2] / "src"
-ROUTE = re.compile(r'(?:add(?:_route)?\([^"\n]*|\.pattern = )"(/[^"]*)"')
+ROUTE = re.compile(r'\{HTTP_M_[^"\n]*, "(/[^"]*)"')
 FILES = {"/assets/hypha-rpc-websocket.mjs", "/assets/hypha-rpc-websocket.js", "/static/{file:path}",
          "/public/apps/hypha-login/assets/{file}"}
 SAMPLES = {"{workspace}": "ws-user-ada", "{service_id}": "hypha-login", "{function}": "start", "{page:path}": "nothing/here",

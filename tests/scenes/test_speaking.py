@@ -4,12 +4,14 @@ import json
 import os
 from pathlib import Path
 
+import msgpack
 import pytest
 
 from kit.browser import PROGRAM, Browser
 from kit.hub import connection_of, until
 from kit.http_stream import Stream
 from kit.people import login, user
+from kit.web import client_for
 
 ELSEWHERE = "127.0.0.2"
 
@@ -45,7 +47,9 @@ async def test_the_python_client_is_nobody_elses_mouth(hub, server):
         for token in (None, login("mallory"), "garbage"):
             answer = await ids.post(*call(ids, method, *args), token=token)
             assert answer.status_code == 403 and "Permission denied" in answer.text
-    wrong = await ids.post({"type": "ping"}, cookies={"hyphad-stream": "x" * 22})
+    name = f"hyphad-stream-{ids.info['workspace']}%2Fvictim"
+    assert [c.name for c in connection_of(api)._http_client.cookies.jar] == [name]
+    wrong = await ids.post({"type": "ping"}, cookies={name: "x" * 22})
     assert wrong.status_code == 403
     assert (await api.get_service_info("svc"))["id"].endswith("victim:svc")
     assert await api.get_env() == {}
@@ -63,13 +67,75 @@ async def test_a_client_that_keeps_cookies_is_known_by_its_own(hub, server):
     assert (await stream.post(ping)).status_code == 403, "it keeps them: nothing else counts now"
     # The page logs in while the stream is open: the cookie is still the browser's.
     assert (await stream.post(ping, cookies=stream.cookies, token=login("ada"))).status_code == 200
-    other = await Stream.open(server, client_id="s2", cookies=stream.cookies)
-    assert "set-cookie" not in other.response.headers, "one for all streams of a browser"
-    assert (await other.post(ping)).status_code == 403, "the first post needs it already"
-    assert (await other.post(ping, cookies=stream.cookies)).status_code == 200
-    named = await Stream.open(server, login("ada"), client_id="s3")
+    named = await Stream.open(server, login("ada"), client_id="s3", cookies=stream.cookies)
     assert "set-cookie" not in named.response.headers
-    for one in (stream, other, named):
+    for one in (stream, named):
+        await one.close()
+
+
+def cookie_name(stream):
+    return "hyphad-stream-" + stream.address.replace("/", "%2F")
+
+
+@pytest.mark.req("S-71", "S-144")
+async def test_each_stream_has_a_cookie_of_its_own(hub, server):
+    """As the tabs of one browser, which share what they keep: none speaks for another, and none pushes another's out."""
+    ping = {"type": "ping"}
+    first = await Stream.open(server, client_id="s1")
+    jar = first.cookies
+    second = await Stream.open(server, client_id="s2", cookies=jar)
+    jar = second.cookies
+    assert set(jar) == {cookie_name(first), cookie_name(second)} and len(set(jar.values())) == 2
+    assert (await second.post(ping)).status_code == 403, "who has shown a cookie keeps them: the first post needs it"
+    for one, other in ((first, second), (second, first)):
+        own = {cookie_name(one): jar[cookie_name(one)]}
+        assert (await one.post(ping, cookies=jar, address=ELSEWHERE)).status_code == 200
+        assert (await one.post(ping, cookies=own)).status_code == 200
+        assert (await one.post(ping, cookies={cookie_name(one): jar[cookie_name(other)]})).status_code == 403
+        assert (await other.post(ping, cookies=own)).status_code == 403
+    await first.close()
+
+    async def is_over():
+        return (await first.post(ping, cookies=jar)).status_code == 400
+    await until(is_over)
+    third = await Stream.open(server, client_id="s3", cookies={**jar, "hyphad-stream-%": "x", "hyphad-stream-a/b": "x"})
+    heads = third.response.headers.get_list("set-cookie")
+    assert [h.split("=")[0] for h in heads if "Max-Age=0" in h] == [cookie_name(first)], "its stream is over"
+    assert [h.split("=")[0] for h in heads if "Max-Age=0" not in h] == [cookie_name(third)]
+    assert (await second.post(ping, cookies=jar)).status_code == 200
+    for one in (second, third):
+        await one.close()
+
+
+@pytest.mark.req("S-144")
+@pytest.mark.parametrize("is_named", (False, True))
+async def test_a_cookie_that_somebody_has_planted_speaks_for_nothing(hub, server, is_named):
+    """A value the server has given to somebody else, or one they made up, under any name: the stream has another."""
+    ping = {"type": "ping"}
+    lost = await Stream.open(server, login("ada") if is_named else None, client_id="s1")
+    attacker = await Stream.open(server, client_id="s9")
+    value = attacker.cookies[cookie_name(attacker)]
+    planted = {**attacker.cookies, cookie_name(lost): value, "hyphad-stream": value}
+    stream = await Stream.open(server, client_id="s1", workspace=lost.info["workspace"], cookies=planted,
+                               reconnection_token=lost.info["reconnection_token"])
+    await lost.ended()
+    assert stream.address == lost.address
+    heads = stream.response.headers.get_list("set-cookie")
+    assert len(heads) == 1 and heads[0].startswith(cookie_name(stream) + "=")
+    own = heads[0].split(";")[0].split("=")[1]
+    assert own != value and own not in lost.cookies.values()
+    for cookies in (planted, lost.cookies, None):
+        for address in (None, ELSEWHERE):
+            for message in ((ping,), call(stream, "generate_token", {"permission": "admin"})):
+                assert (await stream.post(*message, cookies=cookies, address=address)).status_code == 403
+    # Of a cookie for another path or domain a browser sends both, in an order that it chooses.
+    async with client_for(server) as http:
+        for pair in ((value, own), (own, value), (value, value, "x", own)):
+            text = "; ".join(f"{cookie_name(stream)}={v}" for v in pair)
+            answer = await http.post("/rpc", params={"client_id": "s1", "workspace": stream.info["workspace"]},
+                                     content=msgpack.packb(ping), headers={"Cookie": text})
+            assert answer.status_code == 200, pair
+    for one in (stream, attacker, lost):
         await one.close()
 
 
@@ -182,7 +248,7 @@ async def test_the_published_clients_come_back(hub, server, is_named):
 @pytest.mark.timeout(180)
 @pytest.mark.skipif(PROGRAM is None, reason="no Chromium on this machine")
 async def test_a_page_of_this_origin_keeps_the_cookie(hub, server, tmp_path):
-    """Two clients of one page over HTTP, one cookie; a page of another origin goes without."""
+    """Two clients of one page over HTTP, each with its cookie; a page of another origin goes without."""
     script = Path(os.environ["HYPHAD_NODE_MODULES"],
                   "hypha-rpc-0.21.40/dist/hypha-rpc-websocket.js").read_text()
 
@@ -199,12 +265,19 @@ async def test_a_page_of_this_origin_keeps_the_cookie(hub, server, tmp_path):
     async with Browser(tmp_path) as browser:
         page = await browser.page(server.url + "/")
         await page.eval(script + ";0")
+        names = []
         for client in ("one", "two"):
             workspace, echoed = await page.eval(connect(client))
+            names.append(f"hyphad-stream-{workspace}%2F{client}")
             assert echoed == 5 and await posts_as(client, workspace) == 403
         assert await page.eval("one.echo(6)") == 6, "the second has not taken its cookie away"
         cookies = (await page.send("Network.getCookies", urls=[server.url + "/rpc"]))["cookies"]
-        assert [c["name"] for c in cookies] == ["hyphad-stream"] and cookies[0]["httpOnly"]
+        assert sorted(c["name"] for c in cookies) == sorted(names) and all(c["httpOnly"] for c in cookies)
+        tab = await browser.page(server.url + "/")
+        await tab.eval(script + ";0")
+        assert (await tab.eval(connect("tab")))[1] == 5
+        for client in ("one", "two"):
+            assert await page.eval(f"{client}.echo(7)") == 7, "nor has another tab"
         stranger = await browser.page(server.url.replace("127.0.0.1", "localhost") + "/")
         await stranger.eval(script + ";0")
         workspace, echoed = await stranger.eval(connect("three"))

@@ -54,6 +54,35 @@ CASE(tokens_in_all_their_forms)
     check_token("Authorization:\r\nCookie: access_token=cookie\r\n", "cookie");
 }
 
+static void check_cookies(const char *headers, const char *seen)
+{
+    SCRATCH_BUF(text, 0);
+    SCRATCH_BUF(found, 0);
+    struct slice name, value;
+
+    buf_add_fmt(&text, "GET / HTTP/1.1\r\nhost: h\r\n%s\r\n", headers);
+    char *bytes = buf_take(&text);
+    struct http_request *req = request_of(bytes);
+    struct http_cookies at = http_request_cookies(req);
+    while (http_cookie_next(req, &at, &name, &value))
+        buf_add_fmt(&found, "[" SLICE_FMT "=" SLICE_FMT "]", SLICE_ARG(name), SLICE_ARG(value));
+    if (!slice_is(buf_slice(&found), seen))
+        check_fail(__FILE__, __LINE__, "%s gives " SLICE_FMT, headers, SLICE_ARG(buf_slice(&found)));
+    http_request_end(req);
+    mem_free(bytes);
+}
+
+CASE(cookies_are_read_when_they_count)
+{
+    check_cookies("", "");
+    check_cookies("Cookie: a=1;b = 2 ; c; =3;;a=4=5\r\nX: x=y\r\ncookie: d=\r\n", "[a=1][b=2][=3][a=4=5][d=]");
+    check_cookies("Cookie: a=1\r\nOrigin: http://h\r\n", "[a=1]");
+    check_cookies("Cookie: a=1\r\nOrigin: http://g\r\n", "");
+    check_cookies("Cookie: a=1\r\nOrigin: null\r\n", "");
+    check_cookies("Cookie: a=1\r\nOrigin: http://h\r\nSec-Fetch-Site: cross-site\r\n", "");
+    check_cookies("Cookie: a=1\r\nSec-Fetch-Site: same-origin\r\n", "[a=1]");
+}
+
 struct seen {
     char client[HTTP_CLIENT_MAX];
     bool is_https;
@@ -131,6 +160,10 @@ CASE(only_a_trusted_proxy_names_the_client)
                  true, &seen);
     check_client(&f, "X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: ::1\r\n", "::1", false, &seen);
     check_client(&f, "X-Forwarded-For: nonsense\r\n", "127.0.0.1", false, &seen);
+    check_client(&f, "X-Forwarded-Proto: http , https\r\n", "127.0.0.1", true, &seen);
+    check_client(&f, "X-Forwarded-Proto: https,http\r\n", "127.0.0.1", false, &seen);
+    check_client(&f, "X-Forwarded-Proto: http\r\nX-Forwarded-Proto: https\r\n", "127.0.0.1", true, &seen);
+    check_client(&f, "X-Forwarded-Proto: https,\r\n", "127.0.0.1", false, &seen);
     fixture_stop(&f);
     static struct fixture g;
     g.site.trusted = &untrusted;
@@ -140,4 +173,4 @@ CASE(only_a_trusted_proxy_names_the_client)
     fixture_stop(&g);
 }
 
-CASES(RUN(tokens_in_all_their_forms), RUN(only_a_trusted_proxy_names_the_client))
+CASES(RUN(tokens_in_all_their_forms), RUN(cookies_are_read_when_they_count), RUN(only_a_trusted_proxy_names_the_client))
