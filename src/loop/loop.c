@@ -13,10 +13,11 @@
 #include "base/memory.h"
 #include "loop/inbox.h"
 #include "loop/offload.h"
+#include "loop/writable.h"
 
 /* What each part of a turn may take, microseconds. Their sum and a piece of work past the end of each stay well below 5 ms: an answer
  * takes some turns. Whoever has logged in is read for longer: the many who come and go take from no more than a part of it. */
-enum { READY_US = 400, READY_KNOWN_US = 1500, MAIL_US = 200, DEFERRED_US = 500, LAST_US = 300 };
+enum { READY_US = 400, READY_KNOWN_US = 1500, MAIL_US = 200, DEFERRED_US = 500, LARGE_US = 300, LAST_US = 200 };
 /* A round of those who have had their share already comes when the answers are out, and has what they left of TURN_US. */
 enum { TURN_US = 1000, ROUND_MIN_US = 100, ROUND_MAX_US = 300 };
 /* And what one mail, read or piece of work may when it asks. */
@@ -138,8 +139,8 @@ static bool run_own_mail(struct loop *l)
  * promises it: another loop's mail comes before that loop's answer too. When time is over the rest keeps its order. */
 static void run_deferred(struct loop *l)
 {
-    struct list *const lists[] = {&l->deferred, &l->last};
-    static const unsigned allowances_us[] = {DEFERRED_US, LAST_US};
+    struct list *const lists[] = {&l->deferred, &l->large, &l->last};
+    static const unsigned allowances_us[] = {DEFERRED_US, LARGE_US, LAST_US};
     bool has_time = true;
 
     for (unsigned i = 0; has_time && i < ARRAY_LEN(lists); i++) {
@@ -255,8 +256,8 @@ static void on_flush(uv_prepare_t *flush)
     measure_turn(l);
     if (l->is_stopping)     /* told so in this turn: what would keep it awake is closed already */
         return;
-    if (l->backlog || l->outboxes[l->index].first || !list_is_empty(&l->deferred) || !list_is_empty(&l->last) ||
-        !list_is_empty(&l->input) || !list_is_empty(&l->again))
+    if (l->backlog || l->outboxes[l->index].first || !list_is_empty(&l->deferred) || !list_is_empty(&l->large) ||
+        !list_is_empty(&l->last) || !list_is_empty(&l->input) || !list_is_empty(&l->again))
         uv_idle_start(&l->busy, on_busy);
     else
         uv_idle_stop(&l->busy);
@@ -307,6 +308,11 @@ void loop_defer(struct loop *l, struct deferred *d)
     link_once(&l->deferred, d);
 }
 
+void loop_defer_large(struct loop *l, struct deferred *d)
+{
+    link_once(&l->large, d);
+}
+
 void loop_defer_last(struct loop *l, struct deferred *d)
 {
     link_once(&l->last, d);
@@ -336,6 +342,7 @@ static int init_one(struct loop_set *set, unsigned index)
     list_init(&l->deferred);
     list_init(&l->again);
     list_init(&l->input);
+    list_init(&l->large);
     list_init(&l->last);
     loop_begin_part(l, READY_US);
     list_init(&l->streams);
@@ -360,6 +367,8 @@ static int init_one(struct loop_set *set, unsigned index)
         r = uv_idle_init(&l->uv, &l->busy);
     if (!r)
         r = timers_init(&l->timers, &l->uv);
+    if (!r)
+        r = writable_init(l);
     return r ? r : uv_prepare_start(&l->flush, on_flush);
 }
 
@@ -415,6 +424,7 @@ static void run_stop(struct loop *l, struct mail *mail)
     uv_prepare_stop(&l->flush);
     uv_close((uv_handle_t *)&l->flush, NULL);
     uv_close((uv_handle_t *)&l->busy, NULL);
+    writable_stop(l);
     if (!l->n_jobs)
         uv_close((uv_handle_t *)&l->bell, NULL);
 }
@@ -470,6 +480,7 @@ void loop_set_deinit(struct loop_set *set)
         int r = uv_loop_close(&l->uv);
         ASSERT(r == 0);
         close(l->bell_fd);
+        writable_deinit(l);
         slots_deinit(&l->slots);
         mem_free(l->outboxes);
         mem_free(l->scratch);

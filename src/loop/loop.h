@@ -63,12 +63,15 @@ struct loop {
     struct list children;           /* programs it has started (child's) */
     struct outbox *outboxes;        /* one per loop of the set; own index: mail to self */
     struct list deferred;           /* at the end of this turn */
+    struct list large;              /* the same, for what takes long: after it */
     struct list last;               /* the same, for strangers: after all else */
     struct list again;              /* work that goes on when others have had theirs */
     struct list input;              /* streams (net's) poll has found when there was no time left to read them */
     struct slots slots;
     struct timers timers;
     uv_prepare_t flush;
+    uv_poll_t writable;             /* of writable_fd */
+    int writable_fd;                /* an epoll: sockets that are to take more */
     uv_poll_t bell;                 /* of bell_fd */
     uv_idle_t busy;                 /* active while work waits on a private list: poll must not block */
     struct mail *backlog, *backlog_last;    /* drained from the inbox, over this turn's budget */
@@ -115,6 +118,7 @@ void loop_post(struct loop *from, struct loop *to, struct mail *mail);
 /* Posts from a thread that is no loop (main, accept). */
 void loop_post_outside(struct loop *to, struct mail *mail);
 void loop_defer(struct loop *l, struct deferred *d);            /* loop thread */
+void loop_defer_large(struct loop *l, struct deferred *d);      /* the same, after it: thousands of large ones hold up none of the others */
 void loop_defer_last(struct loop *l, struct deferred *d);       /* the same, after all other: what strangers are sent */
 /* In a later turn: for work that goes on when others have had theirs. They take turns. Loop thread. */
 void loop_again(struct loop *l, struct deferred *d);

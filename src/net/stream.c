@@ -1,6 +1,5 @@
-/* stream: the only caller of uv_write. A flush gathers as many messages as one writev takes and tries at
- * once; only when the socket is full does a uv_write wait for it, so the common message costs one system call and no
- * allocation. Every stream of a loop reads into the loop's scratch, so an idle connection owns no buffer.
+/* stream: a flush gathers as many messages as one writev takes and tries at once, so the common message costs one system call and no
+ * allocation. What a full socket does not take stays in the sendq until the loop tells that it takes more. Every stream of a loop reads into the loop's scratch, so an idle connection owns no buffer.
  *
  * libuv tells when there is something to read and never reads itself: it is offered no room (UV_ENOBUFS), and the transport reads. */
 #include "net/stream.h"
@@ -22,12 +21,10 @@
 /* What one connection's read may take of a turn: others wait that long. A flood of small messages, or of ones with many receivers,
  * is read in smaller helpings; large payloads, which are little work a byte, in full ones. */
 enum { STREAM_GATHER = 256, TURN_SHARE_NS = 25 * 1000, READ_LEAST = 2048 };
-/* A write that waits takes so many runs that libuv has room for them in its request: a crowd that reads nothing costs no more. */
-enum { WAIT_GATHER = 4 };
 /* What one connection is sent before others have their turn. */
 enum { FLUSH_MOST = 512 * 1024 };
-
-static void flush(struct stream *s);
+/* Up to here it is sent before what others wait to be sent that is larger: a broadcast has thousands of receivers. */
+enum { SHORT_MOST = 16 * 1024 };
 
 static void on_uv_closed(uv_handle_t *handle)
 {
@@ -84,39 +81,19 @@ static void ended(struct stream *s, int error)
         stream_close(s);
 }
 
-/* What the socket did not take at once. */
-struct stream_write {
-    uv_write_t uv;
-    size_t n_bytes;
-    size_t n_left;      /* of them, when last looked at */
-    bool is_sealed;     /* the transport's bytes, not the queue's */
-};
-
-static void on_written(uv_write_t *uv, int status)
+static void wait_or_end(struct stream *s, int error)
 {
-    struct stream *s = uv->data;
-    size_t n_bytes = s->write->n_bytes;
-    bool is_sealed = s->write->is_sealed;
-
-    s->write = mem_free(s->write);
-    if (status == 0 && s->state != STREAM_CLOSING) {
-        if (is_sealed) {
-            s->transport->written(s, n_bytes);
-        } else {
-            sendq_drop(&s->sendq, n_bytes);
-            s->n_bytes_out += n_bytes;
-        }
-        s->progress_ms = (uint32_t)loop_now_ms(s->loop);
-        flush(s);
-    } else if (status) {
-        ended(s, status);
-    }
+    if (error == UV_EAGAIN)
+        error = loop_await_writable(s->loop, stream_fd(s), &s->writable);
+    s->is_waiting = error == 0;
+    if (error)
+        ended(s, error);
 }
 
-static size_t gather(struct stream *s, uv_buf_t *bufs, size_t most, size_t *ret_bytes)
+static size_t gather(struct stream *s, uv_buf_t bufs[STREAM_GATHER], size_t *ret_bytes)
 {
     struct slice runs[STREAM_GATHER];
-    size_t n = sendq_peek(&s->sendq, runs, most);
+    size_t n = sendq_peek(&s->sendq, runs, STREAM_GATHER);
     size_t n_bytes = 0;
 
     for (size_t i = 0; i < n; i++) {
@@ -135,26 +112,20 @@ static struct slice pending(const struct stream *s)
     return s->transport->pending ? s->transport->pending(s) : (struct slice){NULL, 0};
 }
 
-static void wait_writable(struct stream *s)
+/* Sends what the transport has made. False: the socket takes no more for now, or has failed. */
+static bool flush_sealed(struct stream *s)
 {
-    struct slice sealed = pending(s);
-    uv_buf_t bufs[WAIT_GATHER] = {uv_buf_init((char *)sealed.ptr, (unsigned)sealed.len)};
-    size_t n = 1, n_bytes = sealed.len;
-
-    ASSERT(n_bytes || !s->transport->pending);
-    if (!n_bytes)
-        n = gather(s, bufs, WAIT_GATHER, &n_bytes);
-    s->write = MEM_NEW(struct stream_write);
-    s->write->uv.data = s;
-    s->write->n_bytes = n_bytes;
-    s->write->is_sealed = sealed.len > 0;
-    int r = uv_write(&s->write->uv, (uv_stream_t *)&s->tcp, bufs, (unsigned)n, on_written);
-    if (r) {
-        s->write = mem_free(s->write);
-        ended(s, r);
-        return;
+    for (struct slice sealed = pending(s); sealed.len; sealed = pending(s)) {
+        uv_buf_t buf = uv_buf_init((char *)sealed.ptr, (unsigned)sealed.len);
+        int r = uv_try_write((uv_stream_t *)&s->tcp, &buf, 1);
+        if (r < 0) {
+            wait_or_end(s, r);
+            return false;
+        }
+        s->transport->written(s, (size_t)r);
+        s->progress_ms = (uint32_t)loop_now_ms(s->loop);
     }
-    s->write->n_left = uv_stream_get_write_queue_size((uv_stream_t *)&s->tcp);
+    return true;
 }
 
 static void drained(struct stream *s)
@@ -171,7 +142,7 @@ static void flush(struct stream *s)
     uv_buf_t bufs[STREAM_GATHER];
     size_t n_sent = 0;
 
-    if (s->state == STREAM_CLOSING || s->has_failed || s->write)
+    if (s->state == STREAM_CLOSING || s->has_failed || s->is_waiting || !flush_sealed(s))
         return;
     while (s->sendq.n_bytes) {
         size_t n_bytes;
@@ -179,12 +150,8 @@ static void flush(struct stream *s)
             loop_again(s->loop, &s->flush);
             return;
         }
-        size_t n = gather(s, bufs, STREAM_GATHER, &n_bytes);
+        size_t n = gather(s, bufs, &n_bytes);
         ssize_t r = s->transport->writev(s, bufs, (unsigned)n);
-        if (r < 0 && r != UV_EAGAIN) {
-            ended(s, (int)r);
-            return;
-        }
         if (r > 0) {
             sendq_drop(&s->sendq, (size_t)r);
             n_sent += (size_t)r;
@@ -192,14 +159,13 @@ static void flush(struct stream *s)
             s->progress_ms = (uint32_t)loop_now_ms(s->loop);
         }
         if (r < 0 || (size_t)r < n_bytes) {
-            wait_writable(s);
+            wait_or_end(s, r < 0 ? (int)r : UV_EAGAIN);
             return;
         }
+        if (!flush_sealed(s))
+            return;
     }
-    if (pending(s).len)
-        wait_writable(s);
-    else
-        drained(s);
+    drained(s);
 }
 
 static void on_flush(struct deferred *d)
@@ -214,10 +180,20 @@ static void on_flush(struct deferred *d)
 
 static void flush_later(struct stream *s)
 {
-    if (s->is_known)
-        loop_defer(s->loop, &s->flush);
-    else
+    if (!s->is_known)
         loop_defer_last(s->loop, &s->flush);
+    else if (s->sendq.n_bytes > SHORT_MOST)
+        loop_defer_large(s->loop, &s->flush);
+    else
+        loop_defer(s->loop, &s->flush);
+}
+
+static void on_writable(struct writable *w)
+{
+    struct stream *s = CONTAINER_OF(w, struct stream, writable);
+
+    s->is_waiting = false;
+    flush_later(s);
 }
 
 bool stream_fail(struct stream *s)
@@ -340,6 +316,7 @@ struct stream *stream_open(struct loop *loop, uv_os_sock_t fd, const struct stre
     s->ops = ops;
     s->owner = owner;
     list_link(&loop->streams, &s->link);
+    s->writable.run = on_writable;
     s->flush.run = on_flush;
     list_init(&s->flush.link);
     s->input.run = on_input;
@@ -416,7 +393,7 @@ bool stream_send(struct stream *s, struct msg *m)
         s->progress_ms = (uint32_t)loop_now_ms(s->loop);
     if (!sendq_push(&s->sendq, m))
         return false;
-    if (!s->write)
+    if (!s->is_waiting)
         flush_later(s);
     return true;
 }
@@ -437,7 +414,7 @@ void stream_finish(struct stream *s)
     if (s->state != STREAM_OPEN)
         return;
     s->state = STREAM_FINISHING;
-    if (!s->write)
+    if (!s->is_waiting)
         flush_later(s);
 }
 
@@ -459,26 +436,17 @@ void stream_end_all(struct loop *loop)
 
 uint64_t stream_stalled_ms(struct stream *s)
 {
-    size_t left = uv_stream_get_write_queue_size((uv_stream_t *)&s->tcp);
-
-    /* The sendq shrinks when a write is done, and one of many megabytes takes a slow reader long: libuv knows how far it is. */
-    if (s->write && left != s->write->n_left) {
-        s->write->n_left = left;
-        s->progress_ms = (uint32_t)loop_now_ms(s->loop);
-    }
-    return s->sendq.n_bytes ? (uint32_t)loop_now_ms(s->loop) - s->progress_ms : 0;
+    return s->sendq.n_bytes || pending(s).len ? (uint32_t)loop_now_ms(s->loop) - s->progress_ms : 0;
 }
 
 uint64_t stream_bytes_taken(const struct stream *s)
 {
-    size_t in_flight = s->write ? s->write->n_bytes - uv_stream_get_write_queue_size((const uv_stream_t *)&s->tcp) : 0;
-    uint64_t handed = s->n_bytes_out + in_flight;
     int unacknowledged = 0;
 
     /* The kernel takes megabytes at once and then nothing for long: only what has arrived shows how fast a reader is. */
     if (ioctl(stream_fd(s), SIOCOUTQ, &unacknowledged) != 0 || unacknowledged < 0)
-        return handed;
-    return handed > (uint64_t)unacknowledged ? handed - (uint64_t)unacknowledged : 0;
+        return s->n_bytes_out;
+    return s->n_bytes_out > (uint64_t)unacknowledged ? s->n_bytes_out - (uint64_t)unacknowledged : 0;
 }
 
 void stream_set_patience(struct stream *s, uint64_t ms)

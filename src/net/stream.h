@@ -13,11 +13,11 @@
 
 #include "base/msg.h"
 #include "loop/loop.h"
+#include "loop/writable.h"
 #include "net/sendq.h"
 
 struct seat;
 struct stream;
-struct stream_write;
 struct transport;
 
 struct stream_ops {
@@ -50,14 +50,15 @@ struct stream {
     struct sendq sendq;
     struct deferred flush;
     struct deferred input;          /* linked while there is more to read than it was let: libuv does not read meanwhile */
-    struct stream_write *write;     /* in flight, or NULL: what it sends stays in the sendq until it is done */
-    uint64_t n_bytes_out;           /* handed to the kernel, but for what of the write in flight has left */
+    struct writable writable;
+    uint64_t n_bytes_out;           /* handed to the kernel */
     uint64_t n_bytes_in;
-    enum stream_state state;
     uint32_t progress_ms;           /* loop time, its lower half, when the sendq was last empty or was last seen to shrink */
     uint32_t read_bytes;            /* of one read: less where its messages are much work */
+    enum stream_state state : 8;
     bool is_known;                  /* the owner says: of somebody who has logged in, or of an operator: read before strangers */
     bool is_reading;
+    bool is_waiting;                /* for the socket to take more */
     bool has_ended;
     bool has_failed;                /* by stream_fail, and its owner does not know yet */
 };
