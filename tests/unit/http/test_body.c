@@ -122,9 +122,15 @@ static const struct http_route routes[] = {
     static struct fixture f;                                                                       \
     fixture_start(&f, routes, ARRAY_LEN(routes))
 
-static void reset(struct reader how)
+static void set_reader(void *how)
 {
-    reader = how;
+    reader = *(const struct reader *)how;
+}
+
+/* On the loop, which reads it. */
+static void reset(struct fixture *f, struct reader how)
+{
+    fixture_call(f, set_reader, &how);
 }
 
 static void wait_for(atomic_int *n)
@@ -190,7 +196,7 @@ CASE(a_body_is_read_as_it_comes_and_the_next_request_follows)
     char *bytes = some_bytes(N);
     int fd = fixture_connect(&f);
 
-    reset((struct reader){0});
+    reset(&f, (struct reader){0});
     fixture_send(fd, "POST /pull HTTP/1.1\r\nhost: h\r\ncontent-length: 3145728\r\n\r\n");
     wait_for(&reader.n_begun);                          /* before a byte of it is there */
     send_bytes(fd, bytes, 1000);
@@ -201,13 +207,13 @@ CASE(a_body_is_read_as_it_comes_and_the_next_request_follows)
     HAS(got, "HTTP/1.1 200 ");
     CHECK(!strstr(got, "connection: close"));
     free(got);
-    reset((struct reader){0});
+    reset(&f, (struct reader){0});
     fixture_send(fd, "POST /pull HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
     got = fixture_read(fd, NULL);
     check_answer(got, "hello", 5);
     free(got);
     close(fd);
-    reset((struct reader){0});
+    reset(&f, (struct reader){0});
     got = fixture_talk(&f, "GET /pull HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n");
     check_answer(got, "", 0);
     free(got);
@@ -228,7 +234,7 @@ CASE(where_a_body_is_cut_makes_no_difference)
         for (size_t k = 0; k < ARRAY_LEN(paths); k++) {
             int fd = fixture_connect(&f);
             SCRATCH_BUF(text, 0);
-            reset((struct reader){0});
+            reset(&f, (struct reader){0});
             buf_add_fmt(&text, "POST %s HTTP/1.1\r\nhost: h\r\nconnection: close\r\ncontent-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n", paths[k]);
             if (cut)
                 buf_add_fmt(&text, "%zx\r\n", cut);
@@ -278,7 +284,7 @@ CASE(who_does_not_read_stops_the_sender_and_may_go_on)
     char *bytes = some_bytes(N);
     int fd = fixture_connect(&f);
 
-    reset((struct reader){.is_paused = true});
+    reset(&f, (struct reader){.is_paused = true});
     fixture_send(fd, "POST /pull HTTP/1.1\r\nhost: h\r\ncontent-length: 6291456\r\nconnection: close\r\n\r\n");
     size_t sent = send_while_it_goes(fd, bytes, N);
     CHECK(sent >= HTTP_BODY_WINDOW);
@@ -304,7 +310,7 @@ CASE(an_answer_before_the_end_closes_the_connection)
 
     for (size_t i = 0; i < ARRAY_LEN(when); i++) {
         int fd = fixture_connect(&f);
-        reset((struct reader){.answers_at_once = !when[i], .answers_after = when[i]});
+        reset(&f, (struct reader){.answers_at_once = !when[i], .answers_after = when[i]});
         fixture_send(fd, "POST /pull HTTP/1.1\r\nhost: h\r\ncontent-length: 2000000\r\n\r\n");
         (void)send_while_it_goes(fd, bytes, 100000);
         char *got = fixture_read(fd, when[i] ? "sum=" : "\r\n\r\nno");
@@ -314,14 +320,14 @@ CASE(an_answer_before_the_end_closes_the_connection)
     }
     /* Who waits to be told to go on is not told, and need not send. */
     int fd = fixture_connect(&f);
-    reset((struct reader){.answers_at_once = true});
+    reset(&f, (struct reader){.answers_at_once = true});
     fixture_send(fd, "POST /pull HTTP/1.1\r\nhost: h\r\ncontent-length: 2000000\r\nexpect: 100-continue\r\n\r\n");
     char *got = fixture_read(fd, "\r\n\r\nno");
     CHECK(!strstr(got, "100 Continue"));
     free(got);
     close(fd);
     fd = fixture_connect(&f);
-    reset((struct reader){0});
+    reset(&f, (struct reader){0});
     fixture_send(fd, "POST /pull HTTP/1.1\r\nhost: h\r\ncontent-length: 3\r\nexpect: 100-continue\r\nconnection: close\r\n\r\n");
     free(fixture_read(fd, "100 Continue\r\n\r\n"));
     fixture_send(fd, "abc");
@@ -342,7 +348,7 @@ CASE(who_hangs_up_at_any_byte_is_told_of_once)
     for (size_t n = head; n < sizeof(text) - 1; n++) {
         for (int is_paused = 0; is_paused < 2; is_paused++) {
             int fd = fixture_connect(&f);
-            reset((struct reader){.is_paused = is_paused});
+            reset(&f, (struct reader){.is_paused = is_paused});
             send_bytes(fd, text, n);
             wait_for(&reader.n_begun);
             if (n % 2)
@@ -380,7 +386,7 @@ CASE(a_body_that_breaks_off_is_told_once_and_refused)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         for (int drops = 0; drops < 2; drops++) {
             int fd = fixture_connect(&f);
-            reset((struct reader){.drops_broken = drops, .is_paused = i == 0});
+            reset(&f, (struct reader){.drops_broken = drops, .is_paused = i == 0});
             send_bytes(fd, rows[i].request, strlen(rows[i].request));
             if (!rows[i].answer) {
                 char *rest = some_bytes(2000);
@@ -413,20 +419,20 @@ CASE(gzip_is_unpacked_as_it_is_read_and_held_to_the_cap)
 
     memset(bytes, 'z', N);
     CHECK(http_gzip(slice_make(bytes, N), &packed));
-    reset((struct reader){0});
+    reset(&f, (struct reader){0});
     char *got = post(&f, "/pull", "content-encoding: gzip\r\n", buf_slice(&packed));
     check_answer(got, bytes, N);
     free(got);
-    reset((struct reader){0});
+    reset(&f, (struct reader){0});
     got = post(&f, "/raw", "content-encoding: gzip\r\n", buf_slice(&packed));
     check_answer(got, packed.ptr, packed.len);
     free(got);
-    reset((struct reader){0});
+    reset(&f, (struct reader){0});
     got = post(&f, "/small", "content-encoding: gzip\r\n", SLICE_LIT(""));
     check_answer(got, "", 0);
     free(got);
     for (size_t cut = 1; cut < packed.len; cut += packed.len / 8) {
-        reset((struct reader){0});
+        reset(&f, (struct reader){0});
         got = post(&f, "/pull", "content-encoding: gzip\r\n", slice_to(buf_slice(&packed), cut));
         HAS(got, "corrupt gzip data");
         free(got);
@@ -435,7 +441,7 @@ CASE(gzip_is_unpacked_as_it_is_read_and_held_to_the_cap)
     buf_clear(&packed);
     CHECK(http_gzip(slice_make(bytes, 100000), &packed));
     CHECK(packed.len < 1000);
-    reset((struct reader){0});
+    reset(&f, (struct reader){0});
     got = post(&f, "/small", "content-encoding: gzip\r\n", buf_slice(&packed));
     HAS(got, "HTTP/1.1 413 ");
     free(got);
