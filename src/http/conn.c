@@ -223,6 +223,7 @@ void http_conn_answered(struct http_request *req)
             loop_defer(c->hl->loop, &c->resume);
     } else if (c->is_unread && !c->stream->has_ended) {
         c->state = CONN_LINGER;
+        account_settle(c->account);     /* what the body held is for others while this one reads its refusal */
         http_conn_start_timer(c, LINGER_MS);
         http_admit_tell(c);
         stream_read_start(c->stream);

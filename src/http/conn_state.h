@@ -32,13 +32,14 @@ struct http_conn {
     struct timer timer;
     struct http_pace pace; /* of what the timer waits for, in BODY or while an answer leaves */
     struct deferred resume;
-    struct account *account;     /* a leaf of its address's: pays for all of this */
+    struct account *account;     /* a leaf of its address's, or of the door: pays for all of this */
     struct http_payer *payer;    /* of the address; NULL: it is a proxy's, or not known */
     struct held_buf held;   /* unread bytes that wait for an answer */
     struct slice rest; /* while feeding an upgrade: what follows its head */
     enum conn_state state;
     bool is_feeding;
     bool is_cut;    /* out of memory or of patience: closed at the end of the turn */
+    bool is_at_door; /* its account is: for one request */
     bool is_evicted; /* its place is another's: the seat hears no more */
     bool is_unread; /* the client has more to send of a refused request */
     bool keeps_alive; /* in BODY: what the head says, while an early answer would close */

@@ -78,6 +78,8 @@ static void refuse(struct http_conn *c, int outcome)
         req = http_request_new(c->account);
     req->wants_close = true;
     become_pending(c, req);
+    if (outcome == HTTP_PARSE_HEAD_TOO_LARGE && c->is_at_door && req->n_headers < req->site->caps.n_headers)
+        outcome = HTTP_PARSE_NO_MEMORY;         /* another time it may be that long */
     if (outcome == HTTP_PARSE_HEAD_TOO_LARGE) {
         req->refused_by = req->n_headers >= req->site->caps.n_headers ? config_names.max_headers : config_names.max_head_bytes;
         http_respond_text(req, 431, "Request header fields too large.");
@@ -169,8 +171,9 @@ static bool head_done(struct http_conn *c)
     req->loop = c->hl->loop;
     req->site = c->hl->site;
     req->started_ms = loop_now_ms(c->hl->loop);
-    http_request_pay(req);
     c->verdict = http_dispatch_judge(req, body_bytes);
+    http_request_pay(req);
+    req->wants_close = req->wants_close || c->is_at_door;
     bool is_served = c->verdict.kind == HTTP_SERVE;
     if (c->verdict.kind == HTTP_ANSWER_TOO_LARGE)
         loop_count(c->hl->loop, METRIC_HTTP_BAD_REQUESTS, 1);

@@ -9,29 +9,36 @@
 #include "base/memory.h"
 #include "wire/ip.h"
 
+struct payer_key {
+    struct in6_addr address;
+    uint32_t of;                /* enum http_payer_of; as wide as the address is aligned, so that nothing lies between */
+};
+
 struct http_payer {
     struct http_payers *payers;
     struct account *account;
-    struct in6_addr address;    /* key of the table */
+    struct payer_key key;       /* of the table */
     size_t n_holders;           /* guarded by the lock */
 };
 
 struct http_payers {
     pthread_mutex_t lock;       /* class http_payers */
     struct map by_address;
-    struct account *http;
+    struct account *http, *strangers, *door;
     size_t address_bytes;
 };
 
-struct http_payers *http_payers_new(struct account *http, size_t address_bytes)
+struct http_payers *http_payers_new(const struct http_payers_options *options)
 {
     struct http_payers *p = MEM_NEW(struct http_payers);
 
     pthread_mutex_init(&p->lock, NULL);
     map_init(&p->by_address);
-    map_pay(&p->by_address, http);
-    p->http = account_ref(http);
-    p->address_bytes = address_bytes;
+    map_pay(&p->by_address, options->http);
+    p->http = account_ref(options->http);
+    p->strangers = account_ref(options->strangers);
+    p->door = account_ref(options->door);
+    p->address_bytes = options->address_bytes;
     return p;
 }
 
@@ -42,30 +49,32 @@ struct http_payers *http_payers_free(struct http_payers *p)
     ASSERT(!p->by_address.n_entries);
     map_deinit(&p->by_address);
     pthread_mutex_destroy(&p->lock);
+    account_unref(p->strangers);
+    account_unref(p->door);
     account_unref(p->http);
     return mem_free(p);
 }
 
-static struct slice key_of(const struct in6_addr *address)
+static struct slice key_of(const struct payer_key *key)
 {
-    return slice_make(address->s6_addr, sizeof(address->s6_addr));
+    return slice_make((const char *)key, sizeof(*key));
 }
 
-static struct http_payer *payer_new(struct http_payers *p, const struct in6_addr *address)
+static struct http_payer *payer_new(struct http_payers *p, const struct payer_key *key)
 {
     struct http_payer *payer = MEM_NEW(struct http_payer);
 
     payer->payers = p;
-    payer->address = *address;
-    payer->account = account_new(p->http, ACCOUNT_ADDRESS, p->address_bytes);
+    payer->key = *key;
+    payer->account = account_new(key->of == HTTP_PAYER_KNOWN ? p->http : p->strangers, ACCOUNT_ADDRESS, p->address_bytes);
     account_keep_always(p->http, mem_taken(payer));
-    map_put(&p->by_address, key_of(&payer->address), payer);
+    map_put(&p->by_address, key_of(&payer->key), payer);
     return payer;
 }
 
-struct http_payer *http_payer_take(struct http_payers *p, const struct in6_addr *address)
+struct http_payer *http_payer_take(struct http_payers *p, const struct in6_addr *address, enum http_payer_of of)
 {
-    struct in6_addr key = ip_network(address);
+    struct payer_key key = {ip_network(address), (uint32_t)of};
 
     if (!ip_is_known(address))
         return NULL;
@@ -86,7 +95,7 @@ struct http_payer *http_payer_leave(struct http_payer *payer)
     pthread_mutex_lock(&p->lock);
     bool is_last = --payer->n_holders == 0;
     if (is_last)
-        map_take(&p->by_address, key_of(&payer->address));
+        map_take(&p->by_address, key_of(&payer->key));
     pthread_mutex_unlock(&p->lock);
     if (!is_last)
         return NULL;
@@ -97,5 +106,19 @@ struct http_payer *http_payer_leave(struct http_payer *payer)
 
 struct account *http_payer_account(struct http_payers *p, struct http_payer *payer)
 {
-    return payer ? payer->account : p->http;
+    return payer ? payer->account : p->strangers;
+}
+
+struct account *http_payer_account_for_little(struct http_payers *p, struct http_payer *payer)
+{
+    enum { LITTLE = 24 * 1024 };    /* a connection and its head */
+    struct account *a = http_payer_account(p, payer);
+    bool others_are_in_the_way = account_limit(a, LITTLE) && (a == p->strangers || account_has_room(a, LITTLE));
+
+    return others_are_in_the_way ? p->door : a;
+}
+
+struct account *http_payers_door(struct http_payers *p)
+{
+    return p->door;
 }

@@ -16,6 +16,8 @@
 #include "http/payers.h"
 #include "http/sender.h"
 #include "loop/loop.h"
+#include "net/shares.h"
+#include "net/stream.h"
 #include "wire/digest.h"
 #include "wire/ip.h"
 #include "wire/url.h"
@@ -129,17 +131,32 @@ int http_request_add_body(struct http_request *req, struct slice bytes)
     return req->body_bytes.b.is_failed ? HTTP_BODY_NO_MEMORY : HTTP_BODY_OK;
 }
 
-void http_request_pay(struct http_request *req)
+static void request_move(struct http_request *req, struct account *payer)
 {
-    struct in6_addr address;
-
-    if (!req->site->payers || !http_request_named_client(req, &address))
-        return;
-    req->payer = http_payer_take(req->site->payers, &address);
     account_unref(req->account);
-    req->account = account_new_leaf(http_payer_account(req->site->payers, req->payer), ACCOUNT_CONNECTION, 0);
+    req->account = account_new_leaf(payer, ACCOUNT_CONNECTION, 0);
     held_buf_deinit(&req->body_bytes);
     held_buf_init(&req->body_bytes, 0, req->account);
+}
+
+void http_request_pay(struct http_request *req)
+{
+    struct http_payers *payers = req->site->payers;
+    unsigned flags = req->route ? req->route->flags : 0;
+    struct in6_addr address = req->conn->peer;
+    bool is_named = http_request_named_client(req, &address);
+
+    if (!payers || (!is_named && seat_is_spare(req->conn->stream->seat)))
+        return;
+    if (flags & HTTP_ROUTE_RESERVED) {
+        request_move(req, http_payers_door(payers));
+        return;
+    }
+    if (!is_named && (flags & HTTP_ROUTE_UPGRADE || !(req->is_verified || req->conn->is_at_door)))
+        return;
+    req->payer = http_payer_take(payers, &address, req->is_verified ? HTTP_PAYER_KNOWN : HTTP_PAYER_STRANGERS);
+    request_move(req, flags & HTTP_ROUTE_UPGRADE ? http_payer_account_for_little(payers, req->payer)
+                                                 : http_payer_account(payers, req->payer));
 }
 
 void http_request_replace_body(struct http_request *req, struct held_buf *body)

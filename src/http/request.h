@@ -121,7 +121,7 @@ struct http_request {
     struct held_buf plain;
     struct http_gunzip *gunzip;             /* owned */
     /* Holds a reference: pays for the body and the answer. The connection's, or, when a trusted proxy
-     * has said whose the request is, a leaf of that address's. */
+     * has said whose the request is, or it shows a token, a leaf of that address's; of the door, see http_request_pay. */
     struct account *account;
     struct http_payer *payer;               /* of the latter; else NULL */
     enum http_sending sending;              /* of the answer */
@@ -185,7 +185,8 @@ void http_body_deinit(struct http_body *body);                  /* any thread; s
 
 /* The room's own. */
 struct http_request *http_request_new(struct account *account);     /* takes its own reference */
-/* The head is complete: who pays from here on. */
+/* The head is complete and judged: who pays from here on. Strangers and who is known pay below accounts of their own; what is about health,
+ * and an upgrade while strangers have filled theirs, is paid for by the door. */
 void http_request_pay(struct http_request *req);
 struct in6_addr;
 bool http_site_trusts(const struct http_site *site, const struct in6_addr *address);   /* as a proxy */

@@ -138,7 +138,7 @@ static void on_due(struct timer *t)
     }
 }
 
-/* Whoever connects pays, unless it is a proxy: then whoever it speaks for does, once a head says who. The reserve is the
+/* Whoever connects pays, or the door while others have filled what there is for strangers, unless it is a proxy: then whoever it speaks for does, once a head says who. The reserve is the
  * server's: its few seats answer about health when nobody else has room. */
 static struct account *find_payer(struct http_conn *c)
 {
@@ -150,8 +150,10 @@ static struct account *find_payer(struct http_conn *c)
     if (seat_is_spare(c->stream->seat))
         return account_shared(c->hl->loop->own);
     if (ip_is_known(address) && !http_site_trusts(site, address))
-        c->payer = http_payer_take(site->payers, address);
-    return http_payer_account(site->payers, c->payer);
+        c->payer = http_payer_take(site->payers, address, HTTP_PAYER_STRANGERS);
+    struct account *a = http_payer_account_for_little(site->payers, c->payer);
+    c->is_at_door = a == http_payers_door(site->payers);
+    return a;
 }
 
 /* Its account has no room for one more. */
@@ -161,6 +163,7 @@ static void conn_refuse(struct http_conn *c)
                                "connection: close\r\ncontent-length: 0\r\n\r\n";
 
     loop_count(c->hl->loop, METRIC_CHARGES_REFUSED, 1);
+    seat_make_room(c->stream->seat);
     if (stream_send_bytes(c->stream, slice_make(busy, sizeof(busy) - 1), c->hl->loop->own))
         http_conn_finish(c);
     else
@@ -169,13 +172,19 @@ static void conn_refuse(struct http_conn *c)
 
 static void conn_begin(struct http_conn *c)
 {
+    enum { DOOR_HEAD_MAX = 16 * 1024 };
     struct http_loop *hl = c->hl;
+    size_t head_bytes = hl->site->caps.head_bytes;
 
     c->peer = stream_peer(c->stream);
     c->account = account_new_leaf(find_payer(c), ACCOUNT_CONNECTION, 0);
     held_buf_init(&c->held, 0, c->account);
+    if (c->is_at_door) {    /* whoever is of no use gives way, as when places are short */
+        seat_make_room(c->stream->seat);
+        head_bytes = head_bytes < DOOR_HEAD_MAX ? head_bytes : DOOR_HEAD_MAX;
+    }
     c->parser = http_parser_new(
-        (struct http_parse_caps){hl->site->caps.head_bytes, hl->site->caps.n_headers}, c->account);
+        (struct http_parse_caps){head_bytes, hl->site->caps.n_headers}, c->account);
     size_t n_kept = mem_taken(c) + mem_taken(c->stream) + mem_taken(c->parser) + sizeof(struct http_request);
     if (account_keep(c->account, n_kept)) {
         conn_refuse(c);

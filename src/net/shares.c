@@ -509,6 +509,12 @@ int seat_ask(struct seat *seat, const struct in6_addr *client)
     return r;
 }
 
+void seat_make_room(const struct seat *seat)
+{
+    if (seat)
+        (void)shares_make_room(seat->shares);
+}
+
 bool seat_is_fresh(const struct seat *seat)
 {
     return seat && seat->use == SEAT_FRESH;

@@ -54,7 +54,7 @@ MUST_CHECK int shares_arrive(struct shares *s, const struct in6_addr *address, b
 /* Accept thread: so many have been asked to leave and have not yet, or wait for their loop, that the
  * next ones had better wait in the kernel's queue for a moment. */
 bool shares_must_wait(struct shares *s);
-/* Accept thread: descriptors are short, so whoever is asked first to leave is asked now. False:
+/* Any thread: descriptors, or bytes, are short, so whoever is asked first to leave is asked now. False:
  * there is nobody. */
 bool shares_make_room(struct shares *s);
 
@@ -69,6 +69,8 @@ void seat_wait(struct seat *seat, bool waits);
 /* Loop thread: a head is complete and wants more than health. `client`: whom a trusted proxy names,
  * or NULL. OK: the seat is one of the places, and counts for the client until it is not BUSY. */
 MUST_CHECK int seat_ask(struct seat *seat, const struct in6_addr *client);
+/* Loop thread: memory is short, so whoever is asked first to leave is asked now. */
+void seat_make_room(const struct seat *seat);
 bool seat_is_fresh(const struct seat *seat);            /* loop thread: not a byte has come */
 bool seat_is_spare(const struct seat *seat);            /* loop thread: it is of the reserve */
 struct seat *seat_free(struct seat *seat);  /* the socket is closed; returns NULL. Any thread */

@@ -250,9 +250,12 @@ bool server_wire(struct server *s)
     s->clients = account_new(s->process, ACCOUNT_CLIENTS, s->config->process_bytes / 8 * 7);
     s->anonymous = account_new(s->clients, ACCOUNT_ANONYMOUS, s->config->anonymous_bytes);
     s->http = account_new(s->clients, ACCOUNT_HTTP, s->config->http_bytes);
+    s->strangers = account_new(s->http, ACCOUNT_STRANGERS, s->config->http_bytes / 4 * 3);
+    s->door = account_new(s->process, ACCOUNT_DOOR, s->config->process_bytes / 32);
     account_keep_reserve(s->clients);
     account_keep_reserve(s->anonymous);
     account_keep_reserve(s->http);
+    account_keep_reserve(s->strangers);
     loop_set_pay(&s->loops, s->own);
     router_pay(s->router, s->process);
     shares_pay(s->shares, s->process);
@@ -263,7 +266,7 @@ bool server_wire(struct server *s)
     s->hub.clients = s->clients;
     s->hub.http = s->http;
     s->hub.anonymous = s->anonymous;
-    s->http_payers = http_payers_new(s->http, s->config->http_address_bytes);
+    s->http_payers = http_payers_new(&(struct http_payers_options){s->http, s->strangers, s->door, s->config->http_address_bytes});
     s->rpc_loops = mem_new(n * sizeof(*s->rpc_loops));
     s->rpc_watches = mem_new(n * sizeof(*s->rpc_watches));
     s->peer_loops = mem_new(n * sizeof(*s->peer_loops));
@@ -307,6 +310,8 @@ static void unwire_loops(struct server *s)
     features_free(s);
     router_free(s->router);
     http_payers_free(s->http_payers);
+    account_unref(s->strangers);
+    account_unref(s->door);
     account_unref(s->http);
     account_unref(s->anonymous);
     account_unref(s->clients);

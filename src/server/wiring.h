@@ -42,7 +42,7 @@ struct server {
     struct loop_set loops;
     struct metrics metrics;                 /* the accept thread's own */
     struct router *router;
-    struct account *process, *own, *clients, *anonymous, *http;
+    struct account *process, *own, *clients, *anonymous, *http, *strangers, *door;
     struct http_payers *http_payers;
     struct hub hub;
     struct rpc_settings rpc_settings;

@@ -2,9 +2,10 @@
 import pytest
 
 from kit import tokens
-from kit.raw import RpcError
+from kit.raw import Raw, RpcError
 from kit.hub import until
 from kit.people import ROOT_ARGS, login, member, refusal_of, root, user
+from kit.tcp import Tcp
 from kit.web import client_for
 
 
@@ -249,3 +250,47 @@ async def test_one_person_cannot_fill_the_server_over_workspaces(hub, start_serv
         answer = await http.post(f"/{ada.workspace}/services/{ada.client_id}:s/f", json=["x" * 10_000])
         assert (answer.status_code, answer.text) == (200, "10000")
         assert (await http.get("/health")).status_code == 200
+
+
+HEAD = b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 60_000
+BODY = b"POST /public/services/s/f HTTP/1.1\r\nHost: x\r\nContent-Length: 130000\r\n\r\n" + b"a" * 100_000
+
+
+async def crowd(server, data, n):
+    """So many strangers at addresses of their own, each with a request that does not end."""
+    sockets = [await Tcp.open(server, address=f"127.3.0.{i + 1}") for i in range(n)]
+    for sock in sockets:
+        try:
+            await sock.send(data)
+        except ConnectionError:         # refused already
+            pass
+    return sockets
+
+
+@pytest.mark.differs("the original has no accounts")
+@pytest.mark.req("S-145")
+@pytest.mark.parametrize("data", [HEAD, BODY], ids=["heads", "bodies"])
+async def test_strangers_cannot_fill_what_http_may_hold(hub, start_server, data):
+    """They have three quarters of --http-bytes. Health and figures are answered, who is known comes in and is served."""
+    hub.server = server = start_server("--http-bytes", "4M", "--min-body-rate", "none", "--head-timeout", "60",
+                                       "--trusted-proxies", "203.0.113.0/24")
+    http_bytes = 'hyphad_account_bytes{account="http"}'
+    sockets = await crowd(server, data, 100)
+    try:
+        assert await until(lambda: server.metric(http_bytes) > 2.5 * MB)
+        assert server.metric(http_bytes) < 3.25 * MB
+        ada = await Raw.open(server, {"client_id": "ada", "token": login("ada")}, local_addr=("127.4.0.1", 0))
+        await ada.joined()
+        await ada.register()
+        await ada.register("s", {"f": lambda text: len(text)})
+        for address in ("127.4.0.1", "127.4.0.2"):
+            async with client_for(server, login("ada"), address) as http:
+                answer = await http.post(f"/{ada.workspace}/services/{ada.client_id}:s/f", json=["x" * 60_000])
+                assert (answer.status_code, answer.text) == (200, "60000")
+            async with client_for(server, None, address) as http:
+                for path in ("/health/liveness", "/health", "/metrics"):
+                    assert (await http.get(path)).status_code == 200
+        await ada.shut()
+    finally:
+        for sock in sockets:
+            sock.writer.transport.abort()
