@@ -35,6 +35,12 @@ int loop_await_writable(struct loop *l, int fd, struct writable *w)
     return 0;
 }
 
+void loop_forget_writable(struct loop *l, int fd)
+{
+    LOOP_ASSERT(l);
+    (void)epoll_ctl(l->writable_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
 int writable_init(struct loop *l)
 {
     l->writable_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -46,6 +46,8 @@ static bool begin_close(struct stream *s)
     s->state = STREAM_CLOSING;
     list_unlink(&s->flush.link);
     list_unlink(&s->input.link);
+    if (s->is_waiting)
+        loop_forget_writable(s->loop, stream_fd(s));
     if (s->transport->close)
         s->transport->close(s);
     return true;

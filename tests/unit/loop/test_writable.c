@@ -131,4 +131,23 @@ CASE(a_socket_that_has_failed_is_told_of_and_a_closed_one_is_not)
     end(&set, 2);
 }
 
-CASES(RUN(each_is_told_once_when_it_takes_more), RUN(a_socket_that_has_failed_is_told_of_and_a_closed_one_is_not))
+/* As while a program is started, which has our sockets until it has become another. */
+CASE(a_socket_that_is_forgotten_is_not_told_of_whoever_has_it)
+{
+    struct loop_set set = {0};
+
+    begin(&set, 1);
+    int other = dup(lines[0].ours);
+    fill(&lines[0]);
+    await(&set, &lines[0]);
+    loop_forget_writable(&set.loops[0], lines[0].ours);
+    close(lines[0].ours);
+    empty(&lines[0]);
+    some_turns(&set);
+    CHECK_INT(n_told, 0);
+    lines[0].ours = other;
+    end(&set, 1);
+}
+
+CASES(RUN(each_is_told_once_when_it_takes_more), RUN(a_socket_that_has_failed_is_told_of_and_a_closed_one_is_not),
+      RUN(a_socket_that_is_forgotten_is_not_told_of_whoever_has_it))
