@@ -11,12 +11,12 @@ struct head {
     struct account *account;        /* holds a reference */
     size_t n_bytes : 62;            /* of the block */
     size_t is_kept : 1;
-    size_t is_mapped : 1;           /* in pages of its own: it has grown, and may grow on */
+    size_t is_mapped : 1;           /* in pages of its own: it has grown, and may grow on, or is large */
 };
 
 _Static_assert(sizeof(struct head) % 16 == 0 || sizeof(void *) < 8, "blocks are aligned as malloc's");
 
-enum { HEAP_STEP = 16, HEAP_LEAST = 32, MAPPED_FROM = 512 * 1024 };
+enum { HEAP_STEP = 16, HEAP_LEAST = 32, MAPPED_FROM = 512 * 1024, LARGE = 4 << 20 };
 
 size_t held_cost(size_t n_bytes)
 {
@@ -36,7 +36,8 @@ static struct head *head_map(struct head *old, size_t n_bytes)
 
     if (!mapped)
         return NULL;
-    memcpy(mapped, old, sizeof(*old) + old->n_bytes);
+    if (old)
+        memcpy(mapped, old, sizeof(*old) + old->n_bytes);
     mapped->is_mapped = true;
     mem_free(old);
     return mapped;
@@ -48,9 +49,12 @@ static struct head *head_resize(struct head *old, size_t n_bytes)
 
     if (old && old->is_mapped)
         return mem_try_remap(old, had, n_bytes);
-    if (old && n_bytes > had && n_bytes >= MAPPED_FROM)
+    if (n_bytes > had && n_bytes >= (old ? MAPPED_FROM : LARGE))
         return head_map(old, n_bytes);
-    return mem_try_resize(old, n_bytes);
+    struct head *sized = mem_try_resize(old, n_bytes);
+    if (sized)
+        sized->is_mapped = false;
+    return sized;
 }
 
 void *held_resize(void *old, size_t n_bytes, struct account *account)
@@ -74,7 +78,7 @@ void *held_resize(void *old, size_t n_bytes, struct account *account)
         account_release(account, had - cost);
     if (!old) {
         sized->account = account_ref(account);
-        sized->is_kept = sized->is_mapped = false;
+        sized->is_kept = false;
     }
     sized->n_bytes = n_bytes & (SIZE_MAX >> 2);
     return sized + 1;
@@ -134,6 +138,18 @@ bool held_move(void *block, struct account *account)
     return true;
 }
 
+static void head_free(struct head *head)
+{
+    size_t n_bytes = sizeof(*head) + head->n_bytes;
+
+    if (!head->is_mapped)
+        mem_free(head);
+    else if (n_bytes < LARGE)
+        mem_unmap(head, n_bytes);
+    else
+        mem_unmap_aside(head, n_bytes);
+}
+
 void *held_free(void *block)
 {
     if (!block)
@@ -143,10 +159,7 @@ void *held_free(void *block)
     size_t cost = held_cost(head->n_bytes);
     if (head->is_kept)
         account_mark_used(account, cost);
-    if (head->is_mapped)
-        mem_unmap(head, sizeof(*head) + head->n_bytes);
-    else
-        mem_free(head);
+    head_free(head);
     account_release(account, cost);
     account_unref(account);
     return NULL;

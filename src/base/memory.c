@@ -132,6 +132,25 @@ void mem_unmap(void *block, size_t n_bytes)
     ASSERT(r == 0);
 }
 
+static void *unmap(void *block)
+{
+    (void)pthread_setname_np(pthread_self(), "unmap");
+    mem_unmap(block, *(const size_t *)block);
+    return NULL;
+}
+
+void mem_unmap_aside(void *block, size_t n_bytes)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+
+    *(size_t *)block = n_bytes;
+    bool is_begun = pthread_attr_init(&attr) == 0 && pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED) == 0 &&
+                    pthread_create(&thread, &attr, unmap, block) == 0;
+    if (!is_begun)
+        mem_unmap(block, n_bytes);
+}
+
 void *mem_resize(void *old, size_t n_bytes)
 {
     void *block = realloc(old, n_bytes ? n_bytes : 1);

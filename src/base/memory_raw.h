@@ -12,6 +12,8 @@ MUST_CHECK void *mem_try_resize(void *old, size_t n_bytes);     /* as realloc: o
 MUST_CHECK void *mem_try_map(size_t n_bytes);
 MUST_CHECK void *mem_try_remap(void *old, size_t had_bytes, size_t n_bytes);
 void mem_unmap(void *block, size_t n_bytes);
+/* As mem_unmap, but by a thread of its own, which ends with it: giving 64 MB back takes 2 ms. Costs the caller about 30 microseconds. */
+void mem_unmap_aside(void *block, size_t n_bytes);
 /* Whether an account is to refuse what it has room for: a test's (mem_fail_begin). False in builds that cannot. */
 #ifdef HYPHAD_CAN_FAIL_ALLOC
 bool mem_charge_fails(void);
