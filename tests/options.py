@@ -21,7 +21,7 @@ SOURCES = {"env-file", "no-env", "config"}
 OTHER_PROGRAMS = {"redis-cli": {"scan", "pattern"}}
 # Not options of the server but of a sub-command, of pytest, of others.
 FOREIGN = {"help", "version", "online", "strict", "force", "server", "token", "json", "workspace", "expires-in", "client-id",
-           "user-id", "role", "email", "scope", "permission", "name", "no-name"}
+           "user-id", "role", "email", "scope", "permission", "name", "no-name", "all", "changed"}
 
 
 def without_comments(text):
@@ -32,9 +32,11 @@ def rows():
     for path in sorted(SRC.glob("*/options*.def")):
         text = without_comments(path.read_text()) + "\n"
         found = list(ROW.finditer(text))
-        if len(found) != len(re.findall(r"^OPTION", text, re.M)):
+        if len(found) != len(re.findall(r"^OPTION(?!_GROUP)", text, re.M)):
             sys.exit(f"tests/options.py cannot read every row of {path}: {len(found)} of "
-                     f"{len(re.findall(r'^OPTION', text, re.M))}")
+                     f"{len(re.findall(r'^OPTION(?!_GROUP)', text, re.M))}")
+        if not re.match(r"\s*OPTION_GROUP\(", text):
+            sys.exit(f"{path}: its first row is no OPTION_GROUP, so help lists its options under the title of another file")
         for m in found:
             yield {"idle": bool(m[1]), "field": m[3], "name": m[4], "status": m[5], "marks": m[6], "rest": m[7],
                    "home": path.parent.name}

@@ -1,4 +1,4 @@
-/* cli: words to givens. One pass from left to right; the grammar is configuration 4.2. No prefix
+/* cli: words to givens. One pass from left to right. No prefix
  * of an option is taken for it: an option of a later release would change its meaning.
  *
  * Words after an unknown option are taken for its values and not shown: they may be a secret
@@ -21,21 +21,25 @@ struct cursor {
     struct report *report;
 };
 
-#define COMMAND(id, name, help) name,
+#define COMMAND(id, name, usage, summary, text) name,
 #define COMMAND_AGAIN(id, name) name,
+#define COMMAND_HIDDEN(id, name) name,
 static const char *const commands[] = {
 #include "config/commands.def"
 };
 #undef COMMAND
 #undef COMMAND_AGAIN
+#undef COMMAND_HIDDEN
 
-#define COMMAND(id, name, help) CLI_##id,
+#define COMMAND(id, name, usage, summary, text) CLI_##id,
 #define COMMAND_AGAIN(id, name) CLI_##id,
+#define COMMAND_HIDDEN(id, name) CLI_##id,
 static const enum cli_command kinds[] = {
 #include "config/commands.def"
 };
 #undef COMMAND
 #undef COMMAND_AGAIN
+#undef COMMAND_HIDDEN
 
 static bool is_value(const char *word)
 {
@@ -153,13 +157,21 @@ static void read_flag(struct cursor *c, char *value, bool is_negated, struct giv
     given_add(c->all, c->arena, *g);
 }
 
+/* --name, --name=value, -x */
 static void read_option(struct cursor *c)
 {
     char *word = c->argv[c->i], *equals = strchr(word, '=');
-    struct slice name = slice_make(word + 2, (equals ? (size_t)(equals - word) : strlen(word)) - 2);
     bool is_twin = false, is_negated = false;
-    unsigned id = option_find_with_twin(name, false, &is_twin);
+    struct slice name;
+    unsigned id;
 
+    if (word[1] != '-') {
+        id = option_find_letter(word[1]);
+        name = slice_of(option_at(id)->name);
+    } else {
+        name = slice_make(word + 2, (equals ? (size_t)(equals - word) : strlen(word)) - 2);
+        id = option_find_with_twin(name, false, &is_twin);
+    }
     if (id == OPTION_COUNT && slice_starts(name, "no-")) {
         id = option_find(slice_from(name, 3), false);
         if (id != OPTION_COUNT && option_at(id)->kind != OPTION_FLAG)
@@ -197,6 +209,8 @@ static void report_stray(struct cursor *c, const char *word)
     if (last && last->source == CONFIG_FROM_CLI &&
         (option_at(last->option)->marks & (OPTION_SECRET | OPTION_URI_SECRET)))
         report_usage(c->report, "stray word after %s", last->name);
+    else if (word[0] == '-' && word[1] && word[1] != '-')
+        report_usage(c->report, "unknown option %s (see hyphad --help)", word);
     else if (c->i == 1)
         report_usage(c->report, "unknown command \"%s\" (%s%s%s)", word,
                      near ? "did you mean " : "see ", near ? near : "hyphad --help",
@@ -212,7 +226,7 @@ static void read_command(struct cursor *c, struct cli *cli)
     static const char *const subjects[] = {"defaults", "env", "doc"};
 
     c->i = 1;
-    if (c->argc < 2 || c->argv[1][0] == '-')
+    if (c->argc < 2)
         return;
     for (size_t k = 0; k < ARRAY_LEN(commands); k++) {
         if (strcmp(c->argv[1], commands[k]) == 0) {
@@ -220,7 +234,7 @@ static void read_command(struct cursor *c, struct cli *cli)
             c->i = 2;
         }
     }
-    if (cli->command == CLI_HELP && c->argc > 2 && !is_help(c->argv[2]))
+    if (cli->command == CLI_HELP && c->argc > 2 && !is_help(c->argv[2]) && strcmp(c->argv[2], "--all") != 0)
         cli->subject = c->argv[c->i++];
     if (cli->command != CLI_CONFIG || c->argc < 3)
         return;
@@ -232,12 +246,50 @@ static void read_command(struct cursor *c, struct cli *cli)
     }
 }
 
-/* The subject of `help` stays; that of `config` is none of help's. */
+/* `hyphad --help` and `hyphad run --help` are about all; with another command it is about that one. */
 static void cli_ask_help(struct cli *cli)
 {
+    static const char *const topics[] = {
+#define COMMAND(id, name, usage, summary, text) [CLI_##id] = name,
+#define COMMAND_AGAIN(id, name)
+#define COMMAND_HIDDEN(id, name) [CLI_##id] = NULL,
+#include "config/commands.def"
+#undef COMMAND
+#undef COMMAND_AGAIN
+#undef COMMAND_HIDDEN
+    };
+
     if (cli->command != CLI_HELP)
-        cli->subject = NULL;
+        cli->subject = cli->command == CLI_SERVE ? NULL : topics[cli->command];
     cli->command = CLI_HELP;
+}
+
+/* The flags of single commands. */
+static bool cli_take_flag(struct cli *cli, const char *word)
+{
+    const struct {
+        enum cli_command command;
+        const char *word;
+        bool *place;
+    } flags[] = {{CLI_CHECK, "--online", &cli->is_online},
+                 {CLI_CHECK, "--strict", &cli->is_strict},
+                 {CLI_CONFIG, "--changed", &cli->is_changed},
+                 {CLI_BACKUP, "--force", &cli->backup.is_forced},
+                 {CLI_HELP, "--all", &cli->is_all}};
+
+    for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
+        if (cli->command == flags[i].command && strcmp(word, flags[i].word) == 0)
+            return *flags[i].place = true;
+    }
+    return false;
+}
+
+/* --name, or the letter of an option. */
+static bool is_option(const char *word)
+{
+    if (word[0] != '-' || !word[1])
+        return false;
+    return word[1] == '-' ? word[2] != 0 : !word[2] && option_find_letter(word[1]) != OPTION_COUNT;
 }
 
 void cli_read(int argc, char **argv, const char *cwd, struct arena *arena, struct cli *ret_cli,
@@ -248,23 +300,19 @@ void cli_read(int argc, char **argv, const char *cwd, struct arena *arena, struc
     struct cli cli = {.command = CLI_SERVE};
 
     token_init(&cli.token);
-    for (read_command(&c, &cli); c.i < argc && cli.command != CLI_EXPLAIN; c.i++) {
+    for (read_command(&c, &cli); c.i < argc; c.i++) {
         char *word = argv[c.i];
         int n_taken;
         if (is_help(word))
             cli_ask_help(&cli);
-        else if (strcmp(word, "--version") == 0)
+        else if (cli.command == CLI_EXPLAIN || cli_take_flag(&cli, word))
+            continue;
+        else if (strcmp(word, "--version") == 0 || strcmp(word, "-v") == 0)
             cli.command = CLI_VERSION;
-        else if (cli.command == CLI_CHECK && strcmp(word, "--online") == 0)
-            cli.is_online = true;
-        else if (cli.command == CLI_CHECK && strcmp(word, "--strict") == 0)
-            cli.is_strict = true;
-        else if (cli.command == CLI_BACKUP && strcmp(word, "--force") == 0)
-            cli.backup.is_forced = true;
         else if (cli.command == CLI_TOKEN &&
                  (n_taken = token_take(&cli.token, argv + c.i, arena, report)) > 0)
             c.i += n_taken - 1;
-        else if (strncmp(word, "--", 2) == 0 && word[2])
+        else if (is_option(word))
             read_option(&c);
         else if (cli.command == CLI_BACKUP && !cli.backup.file)
             cli.backup.file = arena_text(arena, slice_of(word));

@@ -101,9 +101,11 @@ struct config_backup_request {
 struct config {
 #define OPTION(kind, field, ...) CONFIG_TYPE_##kind field;
 #define OPTION_IDLE(...)
+#define OPTION_GROUP(...)
 #include "rooms_options.def"
 #undef OPTION
 #undef OPTION_IDLE
+#undef OPTION_GROUP
     /* Worked out of the above:
      * base_path        "" or "/a/b": a leading slash, none at the end
      * public_base_url  without a slash at the end; NULL = the URL it listens on
@@ -121,9 +123,11 @@ struct config {
 struct config_names {
 #define OPTION(kind, field, ...) const char *field;
 #define OPTION_IDLE(kind, field, ...)
+#define OPTION_GROUP(...)
 #include "rooms_options.def"
 #undef OPTION
 #undef OPTION_IDLE
+#undef OPTION_GROUP
 };
 extern const struct config_names config_names;
 

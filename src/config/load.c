@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "config/cross.h"
 #include "config/environment.h"
+#include "config/help.h"
 #include "config/load.h"
 #include "config/print.h"
 #include "config/surroundings.h"
@@ -125,7 +126,7 @@ static int print_subject(const struct config *c, const struct cli *cli,
                          const struct config_program *p)
 {
     if (!cli->subject)
-        print_config(c, p->out);
+        print_config(c, cli->is_changed, p->out);
     else if (strcmp(cli->subject, "env") == 0)
         print_variables(c, p->out);
     else
@@ -140,9 +141,9 @@ static bool answer_at_once(const struct cli *cli, const struct config_program *p
     if (cli->command == CLI_VERSION)
         print_version(p->out, p->libraries);
     else if (cli->command == CLI_HELP && cli->subject)
-        *ret_exit = print_help_option(p->out, p->err, cli->subject);
+        *ret_exit = help_print_topic(p->out, p->err, cli->subject);
     else if (cli->command == CLI_HELP)
-        print_help(p->out);
+        help_print(p->out, cli->is_all);
     else if (cli->command == CLI_CONFIG && cli->subject && strcmp(cli->subject, "doc") == 0)
         print_document(p->out);
     else

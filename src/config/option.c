@@ -32,23 +32,99 @@ static const struct option options[OPTION_COUNT] = {
 #define OPTION_IDLE(kind, field, name, default_text, status, marks, help, ...)                     \
     {OPTION_##kind, name, default_text, OPTION_##status, marks, help, .offset = OPTION_NO_FIELD,   \
      __VA_ARGS__},
+#define OPTION_GROUP(...)
 #include "rooms_options.def"
 #undef OPTION
 #undef OPTION_IDLE
+#undef OPTION_GROUP
+};
+
+static const struct {
+    const char *title;
+    unsigned first; /* id of its first option */
+} groups[] = {
+#define OPTION(...)
+#define OPTION_IDLE(...)
+#define OPTION_GROUP(ident, title) {title, OPTION_FIRST_##ident},
+#include "rooms_options.def"
+#undef OPTION
+#undef OPTION_IDLE
+#undef OPTION_GROUP
 };
 
 const struct config_names config_names = {
 #define OPTION(kind, field, name, ...) .field = name,
 #define OPTION_IDLE(kind, field, ...)
+#define OPTION_GROUP(...)
 #include "rooms_options.def"
 #undef OPTION
 #undef OPTION_IDLE
+#undef OPTION_GROUP
 };
 
 const struct option *option_at(unsigned id)
 {
     ASSERT(id < OPTION_COUNT);
     return &options[id];
+}
+
+/* A title may stand in several files. */
+static bool group_is_new(size_t at)
+{
+    for (size_t i = 0; i < at; i++) {
+        if (strcmp(groups[i].title, groups[at].title) == 0)
+            return false;
+    }
+    return true;
+}
+
+const char *option_group_at(unsigned n)
+{
+    for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
+        if (group_is_new(i) && n-- == 0)
+            return groups[i].title;
+    }
+    return NULL;
+}
+
+const char *option_group_of(unsigned id)
+{
+    size_t at = 0;
+
+    while (at + 1 < ARRAY_LEN(groups) && groups[at + 1].first <= id)
+        at++;
+    return groups[at].title;
+}
+
+bool option_is_built(const struct option *o)
+{
+    return o->status == OPTION_CORE;
+}
+
+const char *option_default_word(const struct option *o)
+{
+    if (o->default_text)
+        return o->default_text;
+    return o->shown ? o->shown : o->kind == OPTION_FLAG ? "off" : "unset";
+}
+
+const char *option_status_word(const struct option *o)
+{
+    static const char *const words[] = {[OPTION_CORE] = "",
+                                        [OPTION_ACCEPT] = " [no effect]",
+                                        [OPTION_REFUSE] = " [not supported]",
+                                        [OPTION_ABSENT] = " [not built in]",
+                                        [OPTION_SWITCH] = " [not built in]"};
+    return words[o->status];
+}
+
+unsigned option_find_letter(char letter)
+{
+    unsigned id = 0;
+
+    while (id < OPTION_COUNT && (!letter || options[id].letter != letter))
+        id++;
+    return id;
 }
 
 static bool name_eq(struct slice typed, const char *name, bool is_loose)

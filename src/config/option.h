@@ -41,9 +41,12 @@ enum option_mark {
 enum option_id {
 #define OPTION(kind, field, ...) OPTION_ID_##field,
 #define OPTION_IDLE(kind, field, ...) OPTION_ID_##field,
+/* The id of the row that follows; the second constant gives the count back. */
+#define OPTION_GROUP(ident, title) OPTION_FIRST_##ident, OPTION_BEFORE_##ident = OPTION_FIRST_##ident - 1,
 #include "rooms_options.def"
 #undef OPTION
 #undef OPTION_IDLE
+#undef OPTION_GROUP
     OPTION_COUNT
 };
 
@@ -66,9 +69,22 @@ struct option {
     const char *hint;         /* what to do instead */
     const char *room;         /* the absent room */
     const char *shown;        /* what the default is when it is worked out */
+    char letter;              /* -p stands for --port; 0 = none */
 };
 
 const struct option *option_at(unsigned id);
+/* The titles that options are listed under, each once, in the order of the tables; NULL past the last one. */
+const char *option_group_at(unsigned n);
+/* The title that this option is listed under. */
+const char *option_group_of(unsigned id);
+/* Whether this build does what the option asks for. */
+bool option_is_built(const struct option *o);
+/* The default as people read it: "unset" and "off" too. */
+const char *option_default_word(const struct option *o);
+/* What to say behind its help: " [not built in]" and the like, or "". */
+const char *option_status_word(const struct option *o);
+/* The id of the option that -LETTER stands for; OPTION_COUNT when there is none. */
+unsigned option_find_letter(char letter);
 /* The id of the option with this name (its other name too); '_' may stand for '-' when is_loose.
  * OPTION_COUNT when unknown. */
 unsigned option_find(struct slice name, bool is_loose);

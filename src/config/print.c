@@ -8,39 +8,6 @@
 #include "config/yaml_file.h"
 #include "version.h"
 
-static const char *kind_word(const struct option *o)
-{
-    static const char *const words[] = {
-        [OPTION_FLAG] = "",       [OPTION_INT] = "INT",    [OPTION_NUM] = "NUM",
-        [OPTION_TIME] = "TIME",   [OPTION_SIZE] = "SIZE",  [OPTION_TEXT] = "TEXT",
-        [OPTION_PATH] = "PATH",   [OPTION_URL] = "URL",    [OPTION_CHOICE] = "WORD",
-        [OPTION_LEVEL] = "LEVEL", [OPTION_LIST] = "WORDS", [OPTION_LINES] = "COMMANDS",
-        [OPTION_COMMA] = "A,B",   [OPTION_CIDRS] = "A,B",  [OPTION_MOUNTS] = "WORDS"};
-    return words[o->kind];
-}
-
-static const char *default_word(const struct option *o)
-{
-    if (o->default_text)
-        return o->default_text;
-    return o->shown ? o->shown : o->kind == OPTION_FLAG ? "off" : "unset";
-}
-
-static const char *status_word(const struct option *o)
-{
-    switch (o->status) {
-    case OPTION_ACCEPT:
-        return " [no effect]";
-    case OPTION_REFUSE:
-        return " [not supported]";
-    case OPTION_ABSENT:
-    case OPTION_SWITCH:
-        return " [not built in]";
-    default:
-        return "";
-    }
-}
-
 static char *variable_of(const struct option *o, char *room, size_t n_room)
 {
     SCRATCH_BUF(name, 0);
@@ -48,104 +15,6 @@ static char *variable_of(const struct option *o, char *room, size_t n_room)
     option_variable(o, &name);
     snprintf(room, n_room, SLICE_FMT, SLICE_ARG(buf_slice(&name)));
     return room;
-}
-
-#define COMMAND(id, name, help) {name, help},
-#define COMMAND_AGAIN(id, name)
-static const struct {
-    const char *name, *text; /* NULL: help does not tell of it */
-} commands[] = {
-#include "config/commands.def"
-};
-#undef COMMAND
-#undef COMMAND_AGAIN
-
-void print_help(FILE *out)
-{
-    char variable[96], left[96];
-
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        fputs(commands[i].text ? commands[i].text : "", out);
-    fputs("\nFlags: --name, --no-name, --name=BOOL. Times: 10, 500ms, 10m. Sizes: 65536, 64K. Each "
-          "option can also come\n"
-          "from its variable and, without dashes, from the YAML file of --config; the command line "
-          "wins.\n\n",
-          out);
-    for (unsigned id = 0; id < OPTION_COUNT; id++) {
-        const struct option *o = option_at(id);
-        snprintf(left, sizeof(left), "--%s%s%s", o->name, o->kind == OPTION_FLAG ? "" : " ",
-                 kind_word(o));
-        fprintf(out, "  %-36s %s%s (default %s; %s)\n", left, o->help, status_word(o),
-                default_word(o), variable_of(o, variable, sizeof(variable)));
-    }
-    fputs("\n  -h, --help                           this text\n"
-          "  --version                            version, commit, compiler, libraries\n",
-          out);
-}
-
-/* --port, port, HYPHA_PORT */
-static unsigned find_topic(const char *name)
-{
-    bool is_twin, is_alias;
-    struct slice s = slice_of(name);
-    unsigned id;
-
-    while (s.len > 0 && s.ptr[0] == '-')
-        s = slice_from(s, 1);
-    id = option_find_with_twin(s, true, &is_twin);
-    return id != OPTION_COUNT ? id : option_find_variable(s, &is_twin, &is_alias);
-}
-
-static bool print_command(FILE *out, const char *name)
-{
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-        if (commands[i].text && strcmp(name, commands[i].name) == 0) {
-            fputs(commands[i].text, out);
-            return true;
-        }
-    }
-    return false;
-}
-
-int print_help_option(FILE *out, FILE *err, const char *name)
-{
-    char variable[96];
-    bool is_command = print_command(out, name);     /* config is an option too */
-    unsigned id = find_topic(name);
-    SCRATCH_BUF(want, 0);
-
-    if (is_command && id == OPTION_COUNT)
-        return CONFIG_EXIT_OK;
-    if (id == OPTION_COUNT) {
-        struct slice s = slice_of(name);
-        while (s.len > 0 && s.ptr[0] == '-')
-            s = slice_from(s, 1);
-        const char *near = option_nearest(s);
-        fprintf(err,
-                near ? "hyphad: unknown option %s (did you mean --%s?%s)\n"
-                     : "hyphad: unknown option %s (see hyphad --help)%s%s\n",
-                name, near ? near : "", near ? option_caveat(near) : "");
-        return CONFIG_EXIT_USAGE;
-    }
-    const struct option *o = option_at(id);
-    value_want(o, &want);
-    fprintf(out, "--%s\n  %s\n  value:    " SLICE_FMT "\n  default:  %s\n", o->name, o->help,
-            SLICE_ARG(buf_slice(&want)), default_word(o));
-    fprintf(out, "  variable: %s%s%s\n", variable_of(o, variable, sizeof(variable)),
-            o->alias ? ", " : "", o->alias ? o->alias : "");
-    if (!(o->marks & OPTION_SOURCE))
-        fprintf(out, "  in file:  %s\n", o->name);
-    if (o->other_name)
-        fprintf(out, "  also:     --%s\n", o->other_name);
-    if (o->marks & OPTION_SECRET)
-        fprintf(out, "  secret:   --%s-file PATH and %s_FILE read it from a file\n", o->name,
-                variable);
-    fprintf(out, "  reload:   %s\n",
-            o->marks & OPTION_RELOAD ? "takes effect on SIGHUP" : "needs a restart");
-    if (o->status != OPTION_CORE)
-        fprintf(out, "  status:  %s%s%s%s\n", status_word(o), o->hint ? " (" : "",
-                o->hint ? o->hint : "", o->hint ? ")" : "");
-    return CONFIG_EXIT_OK;
 }
 
 void print_version(FILE *out, const char *libraries)
@@ -219,10 +88,12 @@ static void print_line(const struct config *c, unsigned id, FILE *out)
     fprintf(out, "  # %s\n", s->from);
 }
 
-void print_config(const struct config *c, FILE *out)
+void print_config(const struct config *c, bool is_changed, FILE *out)
 {
-    for (unsigned id = 0; id < OPTION_COUNT; id++)
-        print_line(c, id, out);
+    for (unsigned id = 0; id < OPTION_COUNT; id++) {
+        if (!is_changed || !book_is_default(c, id))
+            print_line(c, id, out);
+    }
 }
 
 void print_defaults(const struct config *c, FILE *out)
@@ -260,31 +131,36 @@ static void print_cell(FILE *out, const char *text)
         fprintf(out, *text == '|' ? "\\|" : "%c", *text);
 }
 
-void print_document(FILE *out)
+static void print_document_row(FILE *out, const struct option *o)
 {
     char variable[96];
     SCRATCH_BUF(want, 0);
 
-    fputs("# Options\n\nGenerated from `src/*/options.def` by `./dev docs` (`hyphad config "
-          "doc`).\n\n"
-          "Sources, strongest first: command line, environment, `--env-file`, `--config` file, "
-          "default. R: takes effect on\n"
-          "SIGHUP. Secrets can also come from a file: `--NAME-file PATH`.\n\n"
-          "| option | value | default | variable | R | meaning |\n|---|---|---|---|---|---|\n",
+    value_want(o, &want);
+    buf_add_byte(&want, 0);
+    fprintf(out, "| `--%s` | ", o->name);
+    print_cell(out, want.ptr);
+    fputs(" | ", out);
+    print_cell(out, option_default_word(o));
+    fprintf(out, " | `%s`%s%s%s | %s | ", variable_of(o, variable, sizeof(variable)), o->alias ? ", `" : "",
+            o->alias ? o->alias : "", o->alias ? "`" : "", o->marks & OPTION_RELOAD ? "R" : "");
+    print_cell(out, o->help);
+    fprintf(out, "%s%s |\n", o->marks & OPTION_SECRET ? " (secret)" : "", option_status_word(o));
+}
+
+void print_document(FILE *out)
+{
+    const char *title;
+
+    fputs("# Options\n\nGenerated from `src/*/options.def` by `./dev docs` (`hyphad config doc`).\n\n"
+          "Sources, strongest first: command line, environment, `--env-file`, `--config` file, default.\n"
+          "R: takes effect on SIGHUP. Secrets can also come from a file: `--NAME-file PATH`.\n",
           out);
-    for (unsigned id = 0; id < OPTION_COUNT; id++) {
-        const struct option *o = option_at(id);
-        buf_clear(&want);
-        value_want(o, &want);
-        buf_add_byte(&want, 0);
-        fprintf(out, "| `--%s` | ", o->name);
-        print_cell(out, want.ptr);
-        fputs(" | ", out);
-        print_cell(out, default_word(o));
-        fprintf(out, " | `%s`%s%s%s | %s | ", variable_of(o, variable, sizeof(variable)),
-                o->alias ? ", `" : "", o->alias ? o->alias : "", o->alias ? "`" : "",
-                o->marks & OPTION_RELOAD ? "R" : "");
-        print_cell(out, o->help);
-        fprintf(out, "%s%s |\n", o->marks & OPTION_SECRET ? " (secret)" : "", status_word(o));
+    for (unsigned n = 0; (title = option_group_at(n)); n++) {
+        fprintf(out, "\n## %s\n\n| option | value | default | variable | R | meaning |\n|---|---|---|---|---|---|\n", title);
+        for (unsigned id = 0; id < OPTION_COUNT; id++) {
+            if (strcmp(option_group_of(id), title) == 0)
+                print_document_row(out, option_at(id));
+        }
     }
 }

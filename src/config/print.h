@@ -4,10 +4,9 @@
 
 #include "config/book.h"
 
-void print_help(FILE *out);
-int print_help_option(FILE *out, FILE *err, const char *name); /* exit code */
 void print_version(FILE *out, const char *libraries);
-void print_config(const struct config *c, FILE *out); /* a file that --config accepts */
+/* A file that --config accepts; is_changed: only what differs from the defaults. */
+void print_config(const struct config *c, bool is_changed, FILE *out);
 void print_defaults(const struct config *c, FILE *out);
 void print_variables(const struct config *c, FILE *out);
 void print_document(FILE *out); /* Markdown table of all options */

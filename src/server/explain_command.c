@@ -47,31 +47,6 @@ static int explain_refuse(FILE *err, const char *what)
     return EXPLAIN_FAILED;
 }
 
-static bool wants_help(int argc, char **argv)
-{
-    for (int i = 0; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
-            return true;
-    }
-    return false;
-}
-
-static int explain_help(FILE *out)
-{
-    fputs(USAGE
-          "Asks a running server whether that user may do that, and why (or why not).\n\n"
-          "  USER_OR_TOKEN   a user id, a token, or - for a token on standard input\n"
-          "  SERVICE         \"\" when OPERATION is about the workspace\n"
-          "  OPERATION       join, get_service, call_service, set_env ...; without one: join, or\n"
-          "                  get_service when there is a SERVICE\n"
-          "  --server URL    the server (default http://127.0.0.1:9527; HYPHA_SERVER_URL)\n"
-          "  --token TOKEN   of its administrator; better in HYPHA_TOKEN, which nobody else can read\n"
-          "  --json          the answer as it comes\n\n"
-          "Exit codes: 0 allowed, 1 denied, 2 no answer\n",
-          out);
-    return EXPLAIN_ALLOWED;
-}
-
 static const char *read_words(int argc, char **argv, struct asked *a)
 {
     for (int i = 0; i < argc; i++) {
@@ -223,8 +198,6 @@ int explain_command(int argc, char **argv, FILE *in, FILE *out, FILE *err)
     struct fetch_once reply;
     int status;
 
-    if (wants_help(argc, argv))
-        return explain_help(out);
     read_environment(&a);
     const char *wrong = read_words(argc, argv, &a);
     if (wrong) {

@@ -39,19 +39,22 @@ def test_help_version_and_listings_exit_0():
         assert code == 0 and out and not re.search("bad|unknown", err), (args, err)
     told = run("--version")[1].splitlines()
     assert [line.split()[0] for line in told] == ["hyphad", "protocol", "compiler", "libraries:"], "each once"
-    assert re.search(r"^  --port INT .*\(default 9527; HYPHA_PORT\)$", run("--help")[1], re.M)
+    assert run("--version") == run("version") == run("-v")
+    assert re.search(r"^  -p, --port INT .*\(default 9527\)$", run("--help")[1], re.M)
+    assert "not built in]" in run("help", "--all")[1] and "not built in]" not in run("--help")[1]
+    assert not [line for word in ("--help", "--all") for line in run("help", word)[1].splitlines() if len(line) > 79]
 
 
 @pytest.mark.req("C-059")
 @pytest.mark.parametrize("command", [[], ["run"], ["server"], ["check"], ["config"], ["config", "doc"], ["generate-token"], ["backup"],
-                                     ["mirror"], ["help"], ["explain"]], ids=" ".join)
+                                     ["version"], ["mirror"], ["help"], ["explain"]], ids=" ".join)
 def test_every_command_says_how_it_is_used(command):
     one, other = (run(*command, word) for word in ("--help", "-h"))
     assert one == other and one[0] == 0 and one[2] == "", one
-    name = "[run]" if not command or command[0] in ("run", "server", "mirror") else command[0]
-    assert f"hyphad {name}" in one[1]
+    name = "[COMMAND]" if not command or command[0] in ("run", "server", "mirror", "help") else command[0]
+    assert one[1].startswith(f"Usage: hyphad {name}")
     if command and command[0] not in ("server", "mirror"):
-        assert run("help", command[0])[1].startswith(f"hyphad {name}"), "help COMMAND"
+        assert run("help", command[0])[1].startswith(f"Usage: hyphad {command[0]}"), "help COMMAND"
 
 
 @pytest.mark.req("C-006", "C-007", "C-008", "C-013", "C-014", "C-059")

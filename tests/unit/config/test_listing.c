@@ -28,27 +28,148 @@ static int n_lines(const char *text)
     return n;
 }
 
-CASE(help_names_every_option_once)
+/* Without the breaks of lines, which may fall within a list. */
+static void squeeze(char *text)
 {
-    struct run r;
-    char *out = listing(&r, WORDS(), WORDS("--help"));
+    char *to = text;
 
+    for (const char *c = text; *c; c++) {
+        if (*c != ' ' && *c != '\n')
+            *to++ = *c;
+    }
+    *to = 0;
+}
+
+static int n_times(const char *text, const char *part)
+{
+    int n = 0;
+
+    while ((text = strstr(text, part))) {
+        n++;
+        text += strlen(part);
+    }
+    return n;
+}
+
+static void check_narrow(const char *text)
+{
+    for (const char *at = text, *end; (end = strchr(at, '\n')); at = end + 1) {
+        if (end - at > 79)
+            check_fail(__FILE__, __LINE__, "a line of %d columns: %.*s", (int)(end - at), (int)(end - at), at);
+    }
+}
+
+/* Of each option that is listed there is one row, with its default; with all, its variable too. */
+static void check_rows(char *out, bool is_all)
+{
+    squeeze(out);
     for (unsigned id = 0; id < OPTION_COUNT; id++) {
         const struct option *o = option_at(id);
-        char start[96];
-        struct buf variable;
-        snprintf(start, sizeof(start), "  --%s ", o->name);
-        CHECK_INT(n_lines_with(out, start), 1);
-        const char *line = strstr(out, start), *end = strchr(line, '\n');
-        buf_init(&variable, 0);
+        char help[1024], name[1152], row[2048];
+        SCRATCH_BUF(variable, 0);
         option_variable(o, &variable);
-        buf_add_text(&variable, ")");
-        CHECK((size_t)(end - line) > variable.len &&
-              memcmp(end - variable.len, variable.ptr, variable.len) == 0);
-        CHECK(memmem(line, (size_t)(end - line), "(default ", 9));
-        buf_deinit(&variable);
+        buf_add_byte(&variable, 0);
+        snprintf(help, sizeof(help), "%s", o->help);
+        squeeze(help);
+        snprintf(name, sizeof(name), "--%s%s", o->name, o->kind == OPTION_FLAG ? help : "");
+        if (is_all)
+            snprintf(row, sizeof(row), "%s%s(default%s;%s)", help, option_status_word(o), option_default_word(o), variable.ptr);
+        else if (o->default_text || o->shown)
+            snprintf(row, sizeof(row), "%s(default%s)", help, option_default_word(o));
+        else
+            snprintf(row, sizeof(row), "%s", help);
+        squeeze(row);
+        bool is_listed = is_all || option_is_built(o);
+        if (is_listed != (strstr(out, row) != NULL) || (is_listed && !strstr(out, name)))
+            check_fail(__FILE__, __LINE__, "--%s: %s is %s there", o->name, row, is_listed ? "not" : "still");
     }
-    CHECK_INT(n_lines_with(out, "  --"), OPTION_COUNT + 1); /* and --version */
+}
+
+CASE(help_names_every_option_that_is_built)
+{
+    struct run r;
+    int n_built = 0;
+
+    for (unsigned id = 0; id < OPTION_COUNT; id++)
+        n_built += option_is_built(option_at(id));
+    char *out = listing(&r, WORDS(), WORDS("--help"));
+    check_narrow(out);
+    CHECK_INT(n_lines_with(out, "  --") + n_lines_with(out, "  -p, --port ") + n_lines_with(out, "  -c, --config "), n_built);
+    CHECK_INT(n_times(out, "not built in]"), 0);
+    check_rows(out, false);
+    kit_end(&r);
+    out = listing(&r, WORDS(), WORDS("help", "--all"));
+    check_narrow(out);
+    CHECK_INT(n_lines_with(out, "  --") + n_lines_with(out, "  -p, --port ") + n_lines_with(out, "  -c, --config "),
+              OPTION_COUNT);
+    check_rows(out, true);
+    kit_end(&r);
+}
+
+CASE(help_is_in_groups)
+{
+    struct run r;
+    const char *title;
+    char *out = listing(&r, WORDS(), WORDS("--help", "--all"));
+
+    for (unsigned n = 0; (title = option_group_at(n)); n++) {
+        char line[96];
+        int n_options = 0;
+        snprintf(line, sizeof(line), "\n%s:\n", title);
+        CHECK_INT(n_times(out, line), 1);
+        for (unsigned id = 0; id < OPTION_COUNT; id++)
+            n_options += strcmp(option_group_of(id), title) == 0;
+        CHECK(n_options > 0);
+    }
+    CHECK_TEXT(option_group_of(OPTION_ID_port), "Listening");
+    CHECK_TEXT(option_group_of(OPTION_ID_drain_delay_ms), "Stopping");
+    kit_end(&r);
+}
+
+CASE(help_of_a_command)
+{
+    static const char *const commands[] = {"check", "config", "generate-token", "backup", "explain", "version"};
+    struct run r;
+
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        char usage[64], *by_help;
+        snprintf(usage, sizeof(usage), "Usage: hyphad %s", commands[i]);
+        char *out = listing(&r, WORDS(), WORDS(commands[i], "--help"));
+        check_narrow(out);
+        CHECK(strncmp(out, usage, strlen(usage)) == 0);
+        by_help = strdup(out);
+        kit_end(&r);
+        out = listing(&r, WORDS(), WORDS("help", commands[i]));
+        CHECK(strncmp(out, by_help, strlen(by_help)) == 0); /* config is an option too */
+        free(by_help);
+        kit_end(&r);
+    }
+}
+
+CASE(short_words_stand_for_long_ones)
+{
+    struct run r;
+    char *path = kit_file("backlog: 77\n");
+
+    kit_good(&r, WORDS("HOME=/tmp"), WORDS("-p", "7", "-c", path));
+    CHECK_INT(r.config->port, 7);
+    CHECK_INT(r.config->backlog, 77);
+    kit_end(&r);
+    CHECK(strncmp(listing(&r, WORDS(), WORDS("-v")), "hyphad ", 7) == 0);
+    kit_end(&r);
+    CHECK(strncmp(listing(&r, WORDS(), WORDS("version")), "hyphad ", 7) == 0);
+    kit_end(&r);
+    kit_bad(WORDS(), WORDS("-p"), 2, "hyphad: missing value for --port\n");
+    kit_bad(WORDS(), WORDS("-x"), 2, "hyphad: unknown option -x (see hyphad --help)\n");
+    kit_unlink(path);
+}
+
+CASE(config_tells_what_was_changed)
+{
+    struct run r;
+
+    CHECK_TEXT(listing(&r, WORDS("HOME=/tmp", "HYPHA_BACKLOG=77"), WORDS("config", "--changed", "-p", "7", "--loglevel=info")),
+               "port: 7  # cli\nbacklog: 77  # env:HYPHA_BACKLOG\n");
     kit_end(&r);
 }
 
@@ -269,7 +390,8 @@ CASE(notes_tell_each_option_that_differs)
     kit_end(&r);
 }
 
-CASES(RUN(help_names_every_option_once), RUN(the_document_names_every_option_once),
+CASES(RUN(help_names_every_option_that_is_built), RUN(help_is_in_groups), RUN(help_of_a_command),
+      RUN(short_words_stand_for_long_ones), RUN(config_tells_what_was_changed), RUN(the_document_names_every_option_once),
       RUN(the_committed_document_is_up_to_date), RUN(help_of_one_option),
       RUN(version_says_what_it_is_made_of), RUN(the_printed_configuration_reads_back_the_same),
       RUN(defaults_are_a_file_too), RUN(variables_show_their_setting), RUN(secrets_show_nowhere),

@@ -31,7 +31,7 @@ CASE(command_line_errors_name_what_is_wrong)
     usage(WORDS("explan"), "hyphad: unknown command \"explan\" (did you mean explain?)\n");
     usage(WORDS("--port=1", "explain"),
           "hyphad: stray word \"explain\" (commands come first: hyphad explain)\n");
-    usage(WORDS("version"), "hyphad: unknown command \"version\" (did you mean --version?)\n");
+    usage(WORDS("versoin"), "hyphad: unknown command \"versoin\" (did you mean version?)\n");
     usage(WORDS("--access-log", "off"), "hyphad: stray word \"off\" (write --access-log=off)\n");
     usage(WORDS("--no-access-log=1"), "hyphad: --no-access-log takes no value\n");
 }
