@@ -1,8 +1,10 @@
 /* issuer: the keys of a foreign issuer of tokens, fetched when first needed and kept. Owned by one loop, the hub loop.
  *
  *   no keys    fetched when a token asks; after a failure not again for ISSUER_RETRY_MS
- *   keys       good for ISSUER_FRESH_MS; then they serve on while new ones are fetched, ISSUER_STALE_MS at the most
- *   other id   fetched anew, once in ISSUER_UNKNOWN_MS whatever tokens claim: a key that was rotated in is found at once
+ *   keys       good for ISSUER_FRESH_MS; then they serve on while new ones are fetched,
+ *              ISSUER_STALE_MS at the most
+ *   other id   fetched anew, once in ISSUER_UNKNOWN_MS whatever tokens claim: a key that was
+ *              rotated in is found at once
  *
  * (workspaces-and-auth 3.3, D-38)
  */

@@ -1,7 +1,7 @@
 /* mint: who may make a token for whom: the policy of generate_token (workspaces-and-auth 2.7, 3.5). Pure apart from the clock
  * and the random source; any thread.
  *
- *   mint_config_read(map)  ->  [look the workspace up, mind its owners]  ->  mint_config_cut()  ->  mint_child()
+ *   mint_config_read(map)  ->  [look the workspace up]  ->  mint_config_cut()  ->  mint_child()
  */
 #pragma once
 #include "auth/mint_config.h"

@@ -63,8 +63,10 @@ enum { TOKEN_ANONYMOUS_LIFE_MAX_S = 2 * 24 * 3600 };
 /* The one rule for how long what is made of a credential may live: seconds from now, at most wanted_s; 0 or less: nothing can be
  * made any more.
  *   of a child, whatever it is: no longer than that
- *   of a login: as long as it was asked for, because it may make what outlives it. So a reconnection is renewed for ever
- *   child of somebody who has never logged in, and whose workspace goes with them: TOKEN_ANONYMOUS_LIFE_MAX_S
+ *   of a login: as long as it was asked for, because it may make what outlives it. So a
+ *     reconnection is renewed for ever
+ *   child of somebody who has never logged in, and whose workspace goes with them:
+ *     TOKEN_ANONYMOUS_LIFE_MAX_S
  * Whatever is made of a maker goes through it once more when it is signed. */
 int64_t token_life(const struct token_keys *keys, const struct user *maker, enum token_kind kind, int64_t wanted_s);
 

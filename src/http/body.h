@@ -1,6 +1,7 @@
 /* body: a request's body on its way from the connection to whoever reads it.
  *
- *   COMING --its last byte--> WHOLE          COMING --too large, too slow, malformed, no room--> BROKEN
+ *   COMING --its last byte--> WHOLE
+ *   COMING --too large, too slow, malformed, no room--> BROKEN
  *
  * A route that pulls (HTTP_ROUTE_PULLED) has its request as soon as the head is complete. It parks it and hears on_body; it peeks and
  * reads when it wants. What it leaves is held for it, at its client's charge, up to HTTP_BODY_WINDOW; then the socket is not read,

@@ -1,7 +1,7 @@
 /* redis_link: one queue in two parts, what is sent and what waits. A break moves the first in front of the second.
  *
  *   no connection --asked--> RESOLVING --> CONNECTING --> GREETING --all answers fit--> READY
- *        ^---------------------- any failure: waiting 50 ms, then twice as long each time, to 2 s ----'
+ *        ^--------- any failure: waiting 50 ms, then twice as long each time, to 2 s ------'
  *
  * A connection is a heap object of its own: libuv may hold it, for a name lookup or for closing, when the link has let go. */
 #include "net/redis_link.h"

@@ -2,7 +2,7 @@
  * What lies between it and the socket is a transport (net/transport.h), which its owner does not see. Lives on the heap so that an
  * upgrade can hand it from HTTP to WebSocket: the owner is whoever called stream_adopt last. Loop-owned.
  *
- *   OPEN --stream_finish--> FINISHING (flushing) --flushed--> CLOSING --close callback--> on_closed, memory freed
+ *   OPEN --stream_finish--> FINISHING (flushing) --flushed--> CLOSING --closed--> on_closed, freed
  *     \------------------------stream_close-------------------^
  */
 #pragma once

@@ -1,9 +1,11 @@
 /* speaker: who may act for a connection. Ids are public, so nothing that a listing shows proves anything.
  *
  *   over a WebSocket             -> its socket: nobody else writes to it
- *   stream opened with a token   -> that very token, as long as it has not expired; when it is revoked, the stream is closed
- *   stream opened without one    -> the cookie its own response has set, once the client has sent it back; a client that keeps no
- *                                   cookies (Node.js, a page of another origin) holds nothing that others do not see: it is
+ *   stream opened with a token   -> that very token, as long as it has not expired; when it is
+ *                                   revoked, the stream is closed
+ *   stream opened without one    -> the cookie its own response has set, once the client has sent
+ *                                   it back; a client that keeps no cookies (Node.js, a page of
+ *                                   another origin) holds nothing that others do not see: it is
  *                                   known by its address alone
  *
  * From an address that is blocked nobody acts, whatever they show.

@@ -4,7 +4,8 @@
  *
  *   - a key belongs to the client that made it, from `create` until `process` or `remove`
  *   - `create` reaches the receiver with overwrite, so that nothing older lies under the key
- *   - chunks reach it in order and once each; those that come early wait (posts of an HTTP stream overtake each other)
+ *   - chunks reach it in order and once each; those that come early wait (posts of an HTTP stream
+ *     overtake each other)
  *   - all calls of a key agree on `heartbeat`, or the receiver would leave one out
  *   - `process` reaches it when a whole, allowed frame has passed
  *

@@ -2,7 +2,7 @@
  * frame costs a look-up and no memory. Whoever sends first waits for something: a caller for the answer, a provider for what its
  * callback returns, the maker of a generator (its answer) for the next pull. So the sender watches, and the receiver does not.
  *
- *   watched: address -> target <--- watch ---> peer         (a target's watches are one list, a peer's another)
+ *   watched: address -> target <--- watch ---> peer   (a list of each target's, one of each peer's)
  *   watches: (peer, target) -> watch
  *
  * When the hub says that an address has gone for good, its target is taken out of the map and its watchers are told, a few in

@@ -3,7 +3,7 @@
  * Records come, go and become others by changes (change.h) in the order of a ledger: the functions here that do such a thing make one, and
  * when they return it has been applied. What is this instance's own beside them (accounts, where a client came from) is set directly.
  *
- *   workspace 1--n client 1--n service        a service dies with its client, a client with its connection
+ *   workspace 1--n client 1--n service   (each ends with the one it belongs to)
  */
 #pragma once
 #include <netinet/in.h>

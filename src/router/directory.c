@@ -1,9 +1,12 @@
 /* directory: each shard is an open-addressed table of pointers to immutable entries.
  *
- *   find:  enter epoch - load table - probe: load place, compare hash and key - copy the route - leave
- *   put:   lock - probe - store a new entry over the old one (or into a free place) - retire the old - unlock
- *   size:  build the new table aside, store it over the old one, retire the old table; it grows when half of its places are
- *          used and shrinks when an eighth is, so that what a crowd needed goes when it leaves
+ *   find:  enter epoch - load table - probe: load place, compare hash and key - copy the route -
+ *          leave
+ *   put:   lock - probe - store a new entry over the old one (or into a free place) - retire the
+ *          old - unlock
+ *   size:  build the new table aside, store it over the old one, retire the old table; it grows
+ *          when half of its places are used and shrinks when an eighth is, so that what a crowd
+ *          needed goes when it leaves
  *
  * A removed place holds REMOVED, so that probes of other keys go on past it; a new table drops those places. All loads and stores
  * of published pointers are seq_cst, which is what the argument in epoch.c needs and costs nothing on x86-64 loads. */

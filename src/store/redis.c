@@ -237,7 +237,7 @@ static void deliver_answered(struct redis_store *s)
     }
 }
 
-/* ---- the end: what was asked is answered, the lease is given back, the link closes, then the other store ---- */
+/* ---- the end: answers, then the lease, the link, the other store ---- */
 
 static void free_store(struct redis_store *s)
 {

@@ -1,7 +1,7 @@
 /* rpc_header: the routing map of a frame (segment 1), the only part the hub reads on the hot path.
  *
- *   | map header | type | from | to | method | session ... |   segment 2 (payload), never parsed beyond its top-level keys
- *   ^ frame                                                ^ map_len
+ *   | map header | type | from | to | method | session ... |   segment 2 (payload), of which
+ *   ^ frame                                                ^ map_len  only top-level keys are read
  *
  * Pure; any thread. (wire-protocol 2.1-2.5; own code because the program exists for this.) */
 #pragma once

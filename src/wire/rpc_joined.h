@@ -3,7 +3,9 @@
  * whole: a call, and no payload key but those of calls (rpc_tail_check). They are looked at as they pass, piece by piece and in
  * order, and never kept.
  *
- *   | routing map: `type` once, "method"; `method` | payload: args, with_kwargs, promise, t, _enc, data | nothing |
+ *   | routing map: `type` once, "method"; `method`
+ *   | payload: args, with_kwargs, promise, t, _enc, data
+ *   | nothing |
  *
  * Pure; any thread. */
 #pragma once

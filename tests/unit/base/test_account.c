@@ -78,7 +78,7 @@ CASE(threads_leave_the_parent_at_zero)
     account_unref(user);
 }
 
-/* ---- against a model: what each thread knows of its own account is so after each step, and all of it when nobody moves ---- */
+/* ---- against a model: what each thread knows of its own account is so after each step ---- */
 
 enum { MODEL_THREADS = 8, MODEL_USERS = 2, MODEL_ROUNDS = 20, MODEL_STEPS = 400, MODEL_PARCELS = 16, USER_CAP = 300000, ROOT_CAP = 500000 };
 
