@@ -4,6 +4,7 @@
 #include "config/config.h"
 #include "server/backup_command.h"
 #include "server/check_command.h"
+#include "server/control_command.h"
 #include "server/explain_command.h"
 #include "server/generate_token.h"
 #include "server/server.h"
@@ -29,6 +30,12 @@ int main(int argc, char **argv)
         break;
     case CONFIG_BACKUP:
         status = backup_command(config, stdout, stderr);
+        break;
+    case CONFIG_RELOAD:
+        status = reload_command(config, stdout, stderr);
+        break;
+    case CONFIG_STOP:
+        status = stop_command(config, stdout, stderr);
         break;
     case CONFIG_CHECK_ONLINE:
         status = check_command(config, stdout, stderr);

@@ -14,7 +14,7 @@
 #include "base/assert.h"
 
 /* Outcomes of config_load, and exit codes (configuration 6). */
-enum { CONFIG_SERVE = 1, CONFIG_GENERATE_TOKEN, CONFIG_BACKUP, CONFIG_CHECK_ONLINE, CONFIG_EXPLAIN, CONFIG_EXIT };
+enum { CONFIG_SERVE = 1, CONFIG_GENERATE_TOKEN, CONFIG_BACKUP, CONFIG_CHECK_ONLINE, CONFIG_RELOAD, CONFIG_STOP, CONFIG_EXPLAIN, CONFIG_EXIT };
 enum { CONFIG_EXIT_OK = 0, CONFIG_EXIT_FAILED = 1, CONFIG_EXIT_USAGE = 2, CONFIG_EXIT_WRONG = 78 };
 
 enum { CONFIG_METRICS_MAIN, CONFIG_METRICS_ADMIN, CONFIG_METRICS_BOTH, CONFIG_METRICS_OFF };
@@ -110,7 +110,9 @@ struct config {
      * base_path        "" or "/a/b": a leading slash, none at the end
      * public_base_url  without a slash at the end; NULL = the URL it listens on
      * data_dir         absolute, or ":memory:"; NULL = a temporary folder, removed at exit
+     * has_own_data_dir the operator has named it; else it is the default
      * root_token       at least 32 characters and not a simple one */
+    bool has_own_data_dir;
     const char *database_path; /* absolute, or ":memory:"; NULL = <data_dir>/hyphad.db */
     struct config_token_request token_request;
     struct config_backup_request backup;
@@ -141,7 +143,8 @@ struct config_program {
 };
 
 /* Reads and checks everything (configuration 4). Binds, writes and contacts nothing. Before
- * threads start. CONFIG_SERVE, CONFIG_GENERATE_TOKEN, CONFIG_BACKUP, CONFIG_CHECK_ONLINE (all is right, and no ok has been said yet):
+ * threads start. CONFIG_SERVE, CONFIG_GENERATE_TOKEN, CONFIG_BACKUP, CONFIG_RELOAD, CONFIG_STOP, CONFIG_CHECK_ONLINE (all is right,
+ * and no ok has been said yet):
  * *ret_config is the caller's to free.
  * CONFIG_EXPLAIN: argv[2] and on are words for a server that is configured elsewhere; nothing was read, *ret_config is untouched.
  * CONFIG_EXIT: everything is said, *ret_exit is the exit code. */

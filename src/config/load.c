@@ -163,6 +163,10 @@ static int act(const struct config *c, const struct cli *cli, const struct confi
         return CONFIG_GENERATE_TOKEN;
     case CLI_BACKUP:
         return CONFIG_BACKUP;
+    case CLI_RELOAD:
+        return CONFIG_RELOAD;
+    case CLI_STOP:
+        return CONFIG_STOP;
     case CLI_CHECK:
         *ret_exit = finish_check(c, cli, p);
         if (*ret_exit == CONFIG_EXIT_OK && cli->is_online)

@@ -120,7 +120,8 @@ static void fill_data_dir(struct config *c)
     struct arena *arena = &c->book->arena;
     const char *base = NULL;
 
-    if (c->data_dir || c->book->settings[OPTION_ID_data_dir].source != CONFIG_FROM_DEFAULT)
+    c->has_own_data_dir = c->book->settings[OPTION_ID_data_dir].source != CONFIG_FROM_DEFAULT;
+    if (c->data_dir || c->has_own_data_dir)
         return;
     if (s->state_directory && s->state_directory[0] == '/') {
         struct slice first, rest;

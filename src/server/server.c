@@ -159,7 +159,7 @@ static void run_down(struct server *s)
 
 static int run(struct server *s, struct config **config, int signal_fd)
 {
-    if (!server_bind(s) || !server_open_data(s))
+    if (!server_bind(s) || !server_open_data(s) || !pid_file_open(s->config->pid_file, &s->pid_file))
         return 1;
     if (!server_wire(s)) {
         run_down(s);
@@ -185,6 +185,7 @@ int server_run(struct config **config)
 
     mem_tune();
     s.data_dir.lock_fd = -1;
+    s.pid_file.fd = -1;
     if (r < 0 || signal_fd < 0 || s.wake_fd < 0) {
         LOG(LOG_ERROR, "server", "cannot start", log_text("reason", r < 0 ? strerror(-r) : strerror(errno)),
             log_text("log_file", r < 0 && c->log_file ? c->log_file : ""));
@@ -192,6 +193,7 @@ int server_run(struct config **config)
     }
     log_start(c);
     int status = run(&s, config, signal_fd);
+    pid_file_close(&s.pid_file);
     server_unwire(&s);
     if (*config != c)
         config_free(c);

@@ -21,6 +21,7 @@
 #include "router/router.h"
 #include "server/admin_port.h"
 #include "server/features.h"
+#include "server/holder.h"
 #include "server/hub_life.h"
 
 enum { CALL_TIMEOUT_MS = 30000 };
@@ -60,7 +61,11 @@ bool server_listen(const struct listener_options *options, const char *host, uin
     int r = listener_open(options, host, port, ret, ret_port, &error);
 
     if (r != LISTENER_OK) {
-        const char *reason = r == LISTENER_BAD_ADDRESS ? "no such address" : strerror(error);
+        char reason[192], by[HOLDER_TEXT_MAX];
+        struct holder holder;
+        bool is_known = error == EADDRINUSE && holder_of_port(port, &holder);
+        (void)snprintf(reason, sizeof(reason), "%s%s", r == LISTENER_BAD_ADDRESS ? "no such address" : strerror(error),
+                       holder_text(is_known, &holder, by));
         LOG(LOG_ERROR, "net", "cannot listen", log_text("host", host), log_int("port", port), log_text("reason", reason));
         return false;
     }
@@ -121,7 +126,12 @@ bool server_open_data(struct server *s)
     int r = data_dir_open(s->config->data_dir, &s->data_dir, error);
 
     if (r != DATA_DIR_OK || !open_texts(s, error)) {
-        LOG(LOG_ERROR, "store", "data folder", log_text("reason", error));
+        char by[HOLDER_TEXT_MAX];
+        struct holder holder;
+        bool is_known = r == DATA_DIR_LOCKED && holder_of_lock(s->config->data_dir, &holder);
+        SCRATCH_BUF(reason, 0);
+        buf_add_fmt(&reason, "%s%s", error, holder_text(is_known, &holder, by));
+        LOG(LOG_ERROR, "store", "data folder", log_slice("reason", buf_slice(&reason)));
         return false;
     }
     if (s->data_dir.is_temporary)       /* the configuration has warned when nobody asked for that */

@@ -13,6 +13,7 @@
 #include "peer/peer.h"
 #include "rpc/rpc.h"
 #include "server/limits_log.h"
+#include "server/pid_file.h"
 #include "server/trim.h"
 #include "store/data_dir.h"
 
@@ -36,6 +37,7 @@ struct server {
     uint16_t port;
     char *local_url, *public_url;           /* owned */
     struct data_dir data_dir;
+    struct pid_file pid_file;
     char *secret, *server_id, *manager_id;  /* owned; the secret is wiped before it is freed */
     struct token_keys keys;
     struct server_info info;

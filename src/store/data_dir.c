@@ -60,7 +60,7 @@ static int lock(struct data_dir *d, char ret_error[DATA_DIR_ERROR_MAX])
         return access(d->path, W_OK | X_OK) == 0 ? DATA_DIR_OK : fail(d->path, "cannot be written", errno, ret_error);
     if (errno != EWOULDBLOCK)
         return fail(d->path, "cannot be locked", errno, ret_error);
-    (void)fail(d->path, "is in use by another hyphad", 0, ret_error);
+    (void)fail(d->path, "is in use", 0, ret_error);
     return DATA_DIR_LOCKED;
 }
 

@@ -47,6 +47,7 @@ def test_help_version_and_listings_exit_0():
 
 @pytest.mark.req("C-059")
 @pytest.mark.parametrize("command", [[], ["run"], ["server"], ["check"], ["config"], ["config", "doc"], ["generate-token"], ["backup"],
+                                     ["reload"], ["stop"],
                                      ["version"], ["mirror"], ["help"], ["explain"]], ids=" ".join)
 def test_every_command_says_how_it_is_used(command):
     one, other = (run(*command, word) for word in ("--help", "-h"))
@@ -204,11 +205,11 @@ async def test_generate_token_finds_the_secret_the_server_keeps(start_server, hu
     assert (code, out) == (78, "") and "no data folder" in err
     hub.server = start_server(env={"JWT_SECRET": None}, data_dir=tmp_path)
     code, out, err = run("generate-token", "--user-id", "ada", "--data-dir", folder)
-    assert (code, err) == (0, "") and f"signed by: the secret of {folder}\n" in out
-    assert (await hub.raw(token=out.splitlines()[-1])).workspace == "ws-user-ada"
+    assert code == 0 and err.endswith(f"signed with the secret of {folder}\n")
+    assert (await hub.raw(token=out.strip())).workspace == "ws-user-ada"
     code, out, err = run("generate-token", "--user-id", "ada", "--data-dir", folder, env={"JWT_SECRET": JWT_SECRET})
-    assert "signed by: the secret of the configuration\n" in out, "as the server: what is configured wins"
-    await hub.refused({"client_id": "x", "token": out.splitlines()[-1]})
+    assert "signed with the secret of the configuration\n" in err, "as the server: what is configured wins"
+    await hub.refused({"client_id": "x", "token": out.strip()})
 
 
 def test_help_tells_what_is_kept_without_a_port():

@@ -128,7 +128,7 @@ CASE(help_is_in_groups)
 
 CASE(help_of_a_command)
 {
-    static const char *const commands[] = {"check", "config", "generate-token", "backup", "explain", "version"};
+    static const char *const commands[] = {"check", "config", "reload", "stop", "generate-token", "backup", "explain", "version"};
     struct run r;
 
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
