@@ -1,8 +1,8 @@
 /* redis_layout: where a record stands in Redis, and in what form. The store room's own; pure.
  *
  *   workspaces       hash `workspaces`, id -> JSON               as the original has it
- *   blocks           strings `blocked:user:ID`, `blocked:ip:IP`  as the original has it: the reason,
- *                    expiring by itself
+ *   blocks           strings `blocked:user:ID`, `blocked:ip:IP`  as the original has it:
+ *                    the reason, expiring by itself
  *   any other bucket hash `hyphad:BUCKET`, key -> 8 bytes of expiry (big-endian Unix seconds,
  *                    0 = never), then the bytes */
 #pragma once

@@ -1,7 +1,7 @@
 /* mp_head: the first bytes of one MessagePack value, taken apart. Private to this room: mp_read.c, rpc_header.c and
  * rpc_value.c walk with it; nobody else sees encodings. Pure; any thread.
  *
- *   | head: 1 to 5 bytes | bytes of a scalar, text, bin or ext; n_inside values of an array, map |
+ *   | head: 1 to 5 bytes | bytes of a scalar, text, bin or ext; or n_inside values |
  */
 #pragma once
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* ws_conn: one WebSocket connection after its upgrade (RFC 6455), over a stream. Loop-owned; frees itself when the transport is
  * gone. Its owner (a peer) is told of an end it did not cause, once, and forgets the connection right there.
  *
- *   OPEN --ws_close------------> CLOSING (close frame sent; reads on for the peer's, or to the timeout)
+ *   OPEN --ws_close------------> CLOSING (close frame sent; reads on for the peer's)
  *     |----a rule was broken---> DEAF    (close frame sent; what still arrives is thrown away, so
  *     |                                   that no reset overtakes it)
  *     \----ws_drop, peer's close, transport failure---> GONE (stream finishing)
