@@ -55,7 +55,7 @@ static void reading_pass_on(struct reading *r, struct http_request *req)
     if (args.outcome == API_ARGS_OK) {
         args.blob = blob_try_adopt(&r->array.b, req->account);
         if (!args.blob) {
-            caller_answer_no_room(r->caller, req, SLICE_LIT("No room for the arguments: too many bytes are held"));
+            caller_answer_no_room(r->caller, req, req->account, "There is no room for the arguments");
             return;
         }
         args.array = slice_make(args.blob->data, args.blob->len);
@@ -136,7 +136,7 @@ static void writing_free(struct writing *w)
 static enum beside_outcome outcome_of(int json, const struct buf *text)
 {
     if (text->is_failed || json == JSON_NO_MEMORY)
-        return BESIDE_NO_MEMORY;
+        return BESIDE_NO_ROOM;
     return json == JSON_OK ? BESIDE_OK : json == JSON_HAS_NAN ? BESIDE_NAN : BESIDE_BYTES;
 }
 
@@ -200,7 +200,7 @@ static void write_by_worker(struct caller *c, struct http_request *req, const st
         w->v.value = buf_slice(&w->copy.b);
     }
     if (w->copy.b.is_failed || offload(req->loop, &w->job) != OFFLOAD_OK) {
-        then(c, req, BESIDE_NO_MEMORY, &w->text);
+        then(c, req, w->copy.b.is_failed ? BESIDE_NO_ROOM : BESIDE_BUSY, &w->text);
         writing_free(w);
     }
 }
@@ -218,8 +218,10 @@ void beside_write(struct caller *c, struct http_request *req, const struct besid
     held_buf_deinit(&text);
 }
 
-struct slice beside_error(enum beside_outcome outcome)
+struct slice beside_error(enum beside_outcome outcome, const struct held_buf *text, char room[ACCOUNT_REFUSAL_MAX])
 {
+    struct account_refusal why;
+
     switch (outcome) {
     case BESIDE_FUNCTION:
         return SLICE_LIT("TypeError: Functions cannot be returned over HTTP");
@@ -227,6 +229,9 @@ struct slice beside_error(enum beside_outcome outcome)
         return SLICE_LIT("ValueError: Out of range float values are not JSON compliant");
     case BESIDE_BYTES:
         return SLICE_LIT("TypeError: Object of type bytes is not JSON serializable");
+    case BESIDE_NO_ROOM:
+        why = account_refusal(text->b.account);
+        return slice_of(account_refusal_text(&why, "There is no room for the answer", room));
     default:
         return SLICE_LIT("Too many large answers are being written, please retry");
     }

@@ -16,15 +16,15 @@ typedef void beside_read_then(struct caller *c, struct http_request *req, const 
 /* The arguments of the request; keeps: of struct api_args. When nobody can read them it is answered with 503 instead. */
 void beside_read(struct caller *c, struct http_request *req, unsigned keeps, beside_read_then *then);
 
-enum beside_outcome { BESIDE_OK, BESIDE_FUNCTION, BESIDE_NAN, BESIDE_BYTES, BESIDE_NO_MEMORY };
+enum beside_outcome { BESIDE_OK, BESIDE_FUNCTION, BESIDE_NAN, BESIDE_BYTES, BESIDE_NO_ROOM, BESIDE_BUSY };
 struct beside_value {
     struct slice value;
     struct msg *msg;        /* what it lies in, which is kept until it is written; NULL: it is copied */
     bool refuses_functions; /* BESIDE_FUNCTION when one is inside */
     const char *before, *after;     /* what stands around JSON text; literals, or NULL */
 };
-/* text: JSON, or MessagePack when the caller wants that; may be taken over. */
+/* text: JSON, or MessagePack when the caller wants that; may be taken over. BESIDE_NO_ROOM: its account has refused. */
 typedef void beside_write_then(struct caller *c, struct http_request *req, enum beside_outcome outcome, struct held_buf *text);
 void beside_write(struct caller *c, struct http_request *req, const struct beside_value *v, beside_write_then *then);
-/* What is told of an outcome that is none. */
-struct slice beside_error(enum beside_outcome outcome);
+/* What is told of an outcome that is none, in room where it is made. */
+struct slice beside_error(enum beside_outcome outcome, const struct held_buf *text, char room[ACCOUNT_REFUSAL_MAX]);

@@ -85,7 +85,7 @@ static void call_function(struct caller *c, struct http_request *req, struct sli
 {
     held_buf_set(&c->object, ref); /* it lies in a reply that ends with this call */
     if (c->object.b.is_failed)
-        caller_answer_no_room(c, req, SLICE_LIT("No room for the call: too many bytes are held"));
+        caller_answer_no_room(c, req, c->object.b.account, "There is no room for the call");
     else
         beside_read(c, req, is_hubs(c, ref) ? api_args_taken(ref) : 0, on_args);
 }

@@ -23,7 +23,7 @@
 #include "wire/ip.h"
 #include "wire/mp.h"
 
-#define NO_ROOM "Your account holds too many bytes, please retry"
+#define NO_ROOM "There is no room for the call, please retry"
 
 void caller_free(struct caller *c)
 {
@@ -70,10 +70,14 @@ void caller_answer_error(struct caller *c, struct http_request *req, unsigned st
     caller_free(c);
 }
 
-void caller_answer_no_room(struct caller *c, struct http_request *req, struct slice detail)
+void caller_answer_no_room(struct caller *c, struct http_request *req, const struct account *payer, const char *what)
 {
-    req->refused_by = "memory";
-    caller_answer_error(c, req, 503, detail);
+    struct account_refusal why = account_refusal(payer);
+
+    if (c->user)
+        http_request_note_user(req, c->user->id);
+    http_respond_no_room(req, &why, what);
+    caller_free(c);
 }
 
 /* The hub's own refusals end with their rule; what a provider says is its own, whatever it looks like. */
@@ -94,6 +98,11 @@ void caller_answer_reply(struct caller *c, struct http_request *req, const struc
         req->refused_by = rule_of(c, reply);
     if (reply->outcome == RPC_OVERLOADED)
         req->refused_by = reply->rule;
+    const char *full = reply->outcome == RPC_REJECTED && c->asks_hub ? account_refusal_noted(reply->text) : NULL;
+    if (full) {     /* what the hub says of an account comes as its answer too */
+        req->refused_by = full;
+        status = 503;
+    }
     caller_answer_error(c, req, status, buf_slice(&detail));
 }
 
@@ -250,7 +259,7 @@ static void on_lease_end(struct lease *l, int outcome, struct slice text)
 static void begin(struct caller *c, struct http_request *req, struct join *j)
 {
     if (!open_host(c, req, j)) {
-        caller_answer_no_room(c, req, SLICE_LIT(NO_ROOM));
+        caller_answer_no_room(c, req, c->scratch.b.account, NO_ROOM);
         return;
     }
     caller_watch_drained(c, req, NULL);
@@ -283,6 +292,11 @@ static bool identify(struct http_request *req, struct join *j)
         return true;
     }
     if (!asker_join(asker, j, error)) {
+        if (j->ask.lacks_room) {
+            struct account_refusal why = account_refusal(req->account);
+            http_respond_no_room(req, &why, NO_ROOM);
+            return false;
+        }
         req->refused_by = access_rule_name(RULE_TOKEN);
         http_respond_error(req, 401, HTTP_F2, slice_of(error));
         return false;
@@ -316,8 +330,8 @@ void caller_begin(struct api *a, struct http_request *req, struct slice url_work
     struct join *j = c ? join_new(JOIN_REQUEST, req->account, SLICE_LIT(""), url_workspace.ptr ? url_workspace : SLICE_LIT("")) : NULL;
     if (!j) {
         held_free(c);
-        loop_count(req->loop, METRIC_CHARGES_REFUSED, 1);
-        http_respond_error(req, 503, HTTP_F2, SLICE_LIT(NO_ROOM));
+        struct account_refusal why = account_refusal(req->account);
+        http_respond_no_room(req, &why, NO_ROOM);
         return;
     }
     j->ask.hub = a->options.hub;

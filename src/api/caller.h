@@ -81,7 +81,8 @@ void caller_watch_drained(struct caller *c, struct http_request *req,
 /* Each answers, ends the request and the caller. A value: api/answer.h. */
 void caller_answer_error(struct caller *c, struct http_request *req, unsigned status,
                          struct slice detail); /* F1 */
-void caller_answer_no_room(struct caller *c, struct http_request *req, struct slice detail); /* 503: an account is full */
+/* 503: payer, which has been charged in vain, or an account above it is full. what: the sentence, to which the option is added. */
+void caller_answer_no_room(struct caller *c, struct http_request *req, const struct account *payer, const char *what);
 void caller_answer_reply(struct caller *c, struct http_request *req,
                          const struct rpc_reply *reply); /* anything but RPC_RESOLVED, mapped */
 /* 403 for a workspace the caller may not read. */

@@ -94,8 +94,10 @@ static void write_pieces(struct caller *c, struct http_request *req)
 
 static void on_written(struct caller *c, struct http_request *req, enum beside_outcome outcome, struct held_buf *text)
 {
+    char room[ACCOUNT_REFUSAL_MAX];
+
     if (outcome != BESIDE_OK) {
-        fail(c, req, beside_error(outcome));
+        fail(c, req, beside_error(outcome, text, room));
         return;
     }
     c->text = *text;

@@ -189,7 +189,7 @@ static void on_services(struct caller *c, struct http_request *req, const struct
     if (!resolved(c, req, reply))
         return;
     if (!keep_items(c, reply)) {
-        caller_answer_error(c, req, 500, SLICE_LIT("MemoryError: The listing is too large"));
+        caller_answer_no_room(c, req, c->object.b.account, "There is no room for the listing");
         return;
     }
     if (c->wants_msgpack)
@@ -200,7 +200,7 @@ static void on_services(struct caller *c, struct http_request *req, const struct
         (void)add_items(c, req, SIZE_MAX, &out);
         add_end(c, &out);
         if (out.is_failed) {
-            caller_answer_no_room(c, req, SLICE_LIT("No room for the listing: too many bytes are held"));
+            caller_answer_no_room(c, req, c->scratch.b.account, "There is no room for the listing");
         } else {
             http_respond(req, 200, type, buf_slice(&out), SLICE_LIT(""));
             caller_free(c);

@@ -78,7 +78,7 @@ static void add_process(struct buf *b, const struct api *a)
 /* asker: of the request for the figures, which they leave out. */
 static void add_charged(struct buf *b, const struct hub *hub, struct account *asker)
 {
-    const struct account *process = hub->process, *shares[] = {account_shared(hub->loop->own), hub->clients, hub->anonymous, hub->http};
+    const struct account *process = hub->process, *shares[] = {account_shared(hub->loop->own), hub->clients, hub->anonymous, hub->http, hub->strangers, hub->door};
 
     account_settle(asker);
     size_t n_kept = account_kept(process), n_asker = account_used(asker), n_under_way = account_used(process);
@@ -88,7 +88,7 @@ static void add_charged(struct buf *b, const struct hub *hub, struct account *as
                (double)n_under_way);
     add_figure(b, "hyphad_kept_bytes", "gauge", "Of them, records of connections, users, workspaces, clients and services, and their indexes",
                (double)n_kept);
-    buf_add_text(b, "# HELP hyphad_account_bytes Of the charged bytes, what the server holds for itself, for its clients, and of these for those without a login and for HTTP connections\n"
+    buf_add_text(b, "# HELP hyphad_account_bytes Of the charged bytes, what the server holds for itself, for its clients, of these for those without a login and for HTTP connections, of those again for strangers; and at the door\n"
                     "# TYPE hyphad_account_bytes gauge\n");
     for (size_t i = 0; i < ARRAY_LEN(shares); i++)
         buf_add_fmt(b, "hyphad_account_bytes{account=\"%s\"} %zu\n", account_kind_word((enum account_kind)shares[i]->kind),

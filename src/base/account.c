@@ -3,12 +3,17 @@
 #include "base/account.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "base/memory_raw.h"
 
 enum { ACCOUNT_GRANT = 16 * 1024 };
 enum { RESERVE_PART = 8 };
+/* Of refused_by, beside 0 and kind + 1. */
+enum { BY_MACHINE = UINT8_MAX };
+
+_Static_assert((int)ACCOUNT_KINDS < (int)BY_MACHINE, "a kind and one more fits");
 
 /* What only the root has. */
 struct root {
@@ -104,10 +109,12 @@ static struct root *root_of(const struct account *a)
     return (struct root *)(uintptr_t)a;
 }
 
-/* Of an account whose cap would be passed. */
-static int count_refusal(const struct account *a)
+/* A charge that was made to `a` would have passed the cap of refuser, which is `a` or above it. */
+static int refuse(struct account *a, const struct account *refuser)
 {
-    atomic_fetch_add_explicit(&root_of(a)->n_refused[a->kind], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&root_of(a)->n_refused[refuser->kind], 1, memory_order_relaxed);
+    for (struct account *at = a; at; at = at == refuser ? NULL : at->parent)
+        atomic_store_explicit(&at->refused_by, (unsigned char)(refuser->kind + 1), memory_order_relaxed);
     return ACCOUNT_FULL;
 }
 
@@ -184,13 +191,13 @@ int account_charge(struct account *a, size_t n_bytes)
     size_t total;
 
     if (is_refused_at_random(a))
-        return count_refusal(a);
+        return refuse(a, a);
     if (!a->is_leaf) {
         refuser = charge_shared(a, n_bytes);
-        return refuser ? count_refusal(refuser) : ACCOUNT_OK;
+        return refuser ? refuse(a, refuser) : ACCOUNT_OK;
     }
     if (!add_to_leaf(a, n_bytes, &total))
-        return count_refusal(a);
+        return refuse(a, a);
     if (total <= a->granted_bytes)
         return ACCOUNT_OK;
     size_t need = total - a->granted_bytes;
@@ -202,7 +209,7 @@ int account_charge(struct account *a, size_t n_bytes)
     }
     if (refuser) {
         (void)take(&a->total_bytes, n_bytes);
-        return count_refusal(refuser);
+        return refuse(a, refuser);
     }
     a->granted_bytes += grant;
     return ACCOUNT_OK;
@@ -270,13 +277,13 @@ int account_keep(struct account *a, size_t n_bytes)
     size_t total;
 
     if (is_refused_at_random(a) || (a->is_leaf && !add_to_leaf(a, n_bytes, &total)))
-        return count_refusal(a);
+        return refuse(a, a);
     /* Exactly, not in grants: what is kept is there for long. */
     refuser = charge_shared(a->is_leaf ? a->parent : a, n_bytes);
     if (refuser) {
         if (a->is_leaf)
             (void)take(&a->total_bytes, n_bytes);
-        return count_refusal(refuser);
+        return refuse(a, refuser);
     }
     if (a->is_leaf)
         a->granted_bytes += n_bytes;
@@ -352,20 +359,25 @@ const char *account_kind_word(enum account_kind kind)
     return words[kind];
 }
 
-const char *account_limit(const struct account *a, size_t n_bytes)
+const char *account_option(const struct account *a)
 {
-    static const char *const limits[] = {
+    static const char *const options[] = {
 #define ACCOUNT(id, word, limit, little_kb, help) limit,
 #include "base/accounts.def"
 #undef ACCOUNT
     };
 
+    return options[a->kind];
+}
+
+const struct account *account_in_the_way(const struct account *a, size_t n_bytes)
+{
     bool is_much = false;
 
     for (; a; a = a->parent) {
         size_t total = atomic_load_explicit(&a->total_bytes, memory_order_relaxed);
         if (!has_room(a, total, n_bytes, is_much))
-            return limits[a->kind];
+            return a;
         is_much = has_much(a, total + n_bytes, is_much);
     }
     return NULL;
@@ -376,14 +388,57 @@ bool account_has_room(const struct account *a, size_t n_bytes)
     return has_room(a, atomic_load_explicit(&a->total_bytes, memory_order_relaxed), n_bytes, false);
 }
 
-const char *account_refusal(const struct account *a, size_t n_bytes, const char *what, char room[ACCOUNT_REFUSAL_MAX],
-                            const char **ret_limit)
-{
-    const char *limit = account_limit(a, n_bytes);
+/* ---- the words for it ---- */
 
-    if (ret_limit)
-        *ret_limit = limit;
-    if (limit)
-        (void)snprintf(room, ACCOUNT_REFUSAL_MAX, "%s (%s)", what, limit);
-    return limit ? room : what;
+struct account_refusal account_refusal_by(const struct account *full)
+{
+    return full ? (struct account_refusal){account_option(full), full->cap_bytes} : (struct account_refusal){NULL, 0};
+}
+
+struct account_refusal account_refusal(const struct account *a)
+{
+    unsigned char refused_by = 0;
+
+    for (; a && !refused_by; a = refused_by ? a : a->parent)
+        refused_by = atomic_load_explicit(&a->refused_by, memory_order_relaxed);
+    while (a && a->kind + 1 != refused_by)
+        a = a->parent;
+    return account_refusal_by(a);
+}
+
+void account_note_exhausted(struct account *a)
+{
+    atomic_store_explicit(&a->refused_by, BY_MACHINE, memory_order_relaxed);
+}
+
+const char *account_refusal_rule(const struct account_refusal *r)
+{
+    return r->option ? r->option + strlen("--") : "memory";
+}
+
+const char *account_refusal_text(const struct account_refusal *r, const char *what, char room[ACCOUNT_REFUSAL_MAX])
+{
+    struct slice said = slice_utf8_prefix(slice_of(what), ACCOUNT_REFUSAL_WHAT_MAX);
+
+    if (r->option && r->cap_bytes)
+        (void)snprintf(room, ACCOUNT_REFUSAL_MAX, SLICE_FMT " (%s, %zu bytes)", SLICE_ARG(said), r->option, r->cap_bytes);
+    else
+        (void)snprintf(room, ACCOUNT_REFUSAL_MAX, SLICE_FMT " (%s)", SLICE_ARG(said), r->option ? r->option : "out of memory");
+    return room;
+}
+
+const char *account_refusal_noted(struct slice text)
+{
+    static const char end[] = " bytes)";
+    const char *note = slice_ends(text, end) ? memrchr(text.ptr, '(', text.len) : NULL;
+    struct slice noted = note ? slice_from(text, (size_t)(note - text.ptr) + 1) : SLICE_LIT(""), option, rest;
+
+    if (!slice_cut(noted, ',', &option, &rest))
+        return NULL;
+    for (unsigned i = 0; i < ACCOUNT_KINDS; i++) {
+        const char *known = account_option(&(struct account){.kind = (uint8_t)i});
+        if (slice_is(option, known))
+            return known + strlen("--");
+    }
+    return NULL;
 }

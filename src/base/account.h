@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/assert.h"
+#include "base/slice.h"
 
 enum { ACCOUNT_OK, ACCOUNT_FULL };
 
@@ -33,6 +34,7 @@ struct account {
     uint8_t kind;
     bool is_leaf;                   /* one thread charges it, in grants; else any thread may */
     bool keeps_reserve;
+    atomic_uchar refused_by;        /* any thread: who has last refused a charge made here or below (account_refusal); 0: nobody */
     /* a leaf's charging thread only */
     size_t granted_bytes;           /* what this account has charged to its parent */
     /* any thread */
@@ -80,12 +82,27 @@ size_t account_take_peak(struct account *root);
 /* How often accounts of this kind have refused, below this root. Any thread. */
 size_t account_refusals(const struct account *root, enum account_kind kind);
 const char *account_kind_word(enum account_kind kind);
-/* For who was refused: the option that stands in the way of so many more bytes, from here up. NULL: none does by now, or memory is
- * exhausted. Any thread. */
-const char *account_limit(const struct account *a, size_t n_bytes);
+/* Which account, from here up, has no room for so many more bytes by now. NULL: none. Borrowed. Any thread. */
+const struct account *account_in_the_way(const struct account *a, size_t n_bytes);
+const char *account_option(const struct account *a);                        /* the option that bounds it, a literal, with its dashes */
 /* Whether this account alone has room for so many more bytes, whatever those above it have. Any thread. */
 bool account_has_room(const struct account *a, size_t n_bytes);
-/* The same as account_limit, as a sentence in room: `what`, and the option in brackets if there is one. ret_limit: that option alone; may be NULL. */
-enum { ACCOUNT_REFUSAL_MAX = 96 };
-const char *account_refusal(const struct account *a, size_t n_bytes, const char *what, char room[ACCOUNT_REFUSAL_MAX],
-                            const char **ret_limit);
+
+/* Why a charge was refused: what whoever asked for it is told, and the log. Every refusal for want of room is worded here. */
+struct account_refusal {
+    const char *option;             /* of the account that was full, a literal, with its dashes; NULL: the machine has no more memory */
+    size_t cap_bytes;               /* what that account may hold; 0: it has no cap of its own */
+};
+/* Of the last charge that was refused and had been made here, or below. For the one who was refused, at once, and of the account it has
+ * charged: another thread may be refused meanwhile, in a shared account. Any thread. */
+struct account_refusal account_refusal(const struct account *a);
+struct account_refusal account_refusal_by(const struct account *full);      /* for who is refused before asking; NULL: of the machine */
+/* A charge was taken, and then there was no memory for it: so the next account_refusal() here says. Any thread. */
+void account_note_exhausted(struct account *a);
+/* For logs: the option without its dashes, or "memory". A literal. */
+const char *account_refusal_rule(const struct account_refusal *r);
+/* `what`, which is cut to so many bytes of UTF-8, and in brackets the option and what it allows. Returns room. */
+enum { ACCOUNT_REFUSAL_WHAT_MAX = 383, ACCOUNT_REFUSAL_MAX = 448 };
+const char *account_refusal_text(const struct account_refusal *r, const char *what, char room[ACCOUNT_REFUSAL_MAX]);
+/* The rule of a sentence that account_refusal_text has made and named an option in: a literal; NULL: it is another sentence. */
+const char *account_refusal_noted(struct slice text);

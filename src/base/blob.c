@@ -19,6 +19,7 @@ static struct blob *blob_new(size_t n_inside, size_t n_beside, struct account *a
     struct blob *b = mem_try(size);
     if (!b) {
         account_release(account, charge);
+        account_note_exhausted(account);
         return NULL;
     }
     b->account = account_ref(account);
@@ -50,6 +51,7 @@ struct blob *blob_try_grow(struct blob *b, size_t len)
     struct blob *grown = mem_try_resize(b, size);
     if (!grown) {
         account_release(b->account, size - had);
+        account_note_exhausted(b->account);
         return NULL;
     }
     grown->data = grown->inside;

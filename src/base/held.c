@@ -62,8 +62,10 @@ void *held_resize(void *old, size_t n_bytes, struct account *account)
     struct head *head = old ? head_of(old) : NULL;
     size_t had = head ? held_cost(head->n_bytes) : 0;
 
-    if (n_bytes > SIZE_MAX / 4)
+    if (n_bytes > SIZE_MAX / 4) {
+        account_note_exhausted(account);
         return NULL;
+    }
     size_t cost = held_cost(n_bytes);
     ASSERT(!head || (head->account == account && !head->is_kept));
     if (cost > had && account_charge(account, cost - had))
@@ -72,6 +74,7 @@ void *held_resize(void *old, size_t n_bytes, struct account *account)
     if (!sized) {
         if (cost > had)
             account_release(account, cost - had);
+        account_note_exhausted(account);
         return NULL;
     }
     if (cost < had)

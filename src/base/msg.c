@@ -18,6 +18,7 @@ struct msg *msg_try_new(size_t head_len, struct account *account)
     struct msg *m = mem_try(footprint(head_len));
     if (!m) {
         account_release(account, footprint(head_len));
+        account_note_exhausted(account);
         return NULL;
     }
     m->blob = NULL;

@@ -68,15 +68,11 @@ void http_body_too_large(struct http_request *req, const char *rule)
     http_respond_error(req, 413, HTTP_F1, buf_slice(&text));
 }
 
-/* A buffer that could not grow wanted about as much again as it has. */
-static void refuse_for_room(struct http_request *req)
+void http_body_refuse_for_room(struct http_request *req, const struct account *payer)
 {
-    size_t n_bytes = req->body_bytes.b.room + req->head.b.room;
-    char room[ACCOUNT_REFUSAL_MAX];
-    const char *limit, *text = account_refusal(req->account, n_bytes, "There is no room for the request", room, &limit);
+    struct account_refusal why = account_refusal(payer);
 
-    req->refused_by = limit ? limit + 2 : "memory";     /* without its dashes */
-    http_respond_error(req, 503, HTTP_F1, slice_of(limit ? text : "Server is out of memory"));
+    http_respond_no_room(req, &why, "There is no room for the request");
 }
 
 void http_body_refuse(struct http_request *req)
@@ -93,7 +89,7 @@ void http_body_refuse(struct http_request *req)
         http_body_too_large(req, config_names.max_anonymous_inflation);
         return;
     case HTTP_BODY_NO_ROOM:
-        refuse_for_room(req);
+        http_body_refuse_for_room(req, req->account);
         return;
     case HTTP_BODY_TOO_SLOW:
         req->refused_by = config_names.min_body_rate;

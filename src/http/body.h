@@ -22,6 +22,7 @@ void http_body_read(struct http_request *req, size_t n_bytes);      /* so many o
 void http_body_refuse(struct http_request *req);
 
 /* The room's own. */
+void http_body_refuse_for_room(struct http_request *req, const struct account *payer);    /* who has been charged in vain; 503 */
 size_t http_body_cap(const struct http_request *req);           /* of who asks, unpacked */
 size_t http_body_plain_cap(const struct http_request *req);     /* what may come of a gzip body of which so much has come */
 /* 413, with the sentence. rule: for the log; NULL: the cap of the request's body. */

@@ -40,6 +40,11 @@ static void serve(struct http_request *req)
 /* cap_bytes: what it was held to. */
 static void settle(struct http_request *req, int outcome, struct held_buf *plain, size_t cap_bytes)
 {
+    if (outcome != HTTP_GZIP_OK && outcome != HTTP_GZIP_CORRUPT && outcome != HTTP_GZIP_TOO_LARGE) {
+        http_body_refuse_for_room(req, plain->b.account);
+        held_buf_deinit(plain);
+        return;
+    }
     if (outcome == HTTP_GZIP_OK)
         http_request_replace_body(req, plain);
     held_buf_deinit(plain);
@@ -54,7 +59,7 @@ static void settle(struct http_request *req, int outcome, struct held_buf *plain
         req->body_fault = cap_bytes < http_body_cap(req) ? HTTP_BODY_INFLATES : HTTP_BODY_TOO_LARGE;
         break;
     default:
-        req->body_fault = HTTP_BODY_NO_ROOM;
+        break;
     }
     http_body_refuse(req);
 }

@@ -9,10 +9,12 @@
  * Loop thread. */
 #include "http/feed.h"
 
+#include "base/account.h"
 #include "config/config.h"
 #include "http/body.h"
 #include "http/conn_state.h"
 #include "http/parse.h"
+#include "http/payers.h"
 #include "http/response.h"
 #include "net/stream.h"
 
@@ -64,6 +66,16 @@ static enum http_body_fault fault_of(int outcome)
     }
 }
 
+/* Another time its head may be that long: now others of its kind have filled what would pay for it. */
+static void refuse_at_door(struct http_conn *c, struct http_request *req)
+{
+    const struct account *payer = http_payer_account(req->site->payers, c->payer);
+    const struct account *full = account_in_the_way(payer, req->site->caps.head_bytes);
+    struct account_refusal why = account_refusal_by(full ? full : payer->kind == ACCOUNT_ADDRESS ? payer->parent : payer);
+
+    http_respond_no_room(req, &why, "There is no room for the request");
+}
+
 /* An answer of our own to what is no request, or not a whole one. The connection ends with it. */
 static void refuse(struct http_conn *c, int outcome)
 {
@@ -78,8 +90,10 @@ static void refuse(struct http_conn *c, int outcome)
         req = http_request_new(c->account);
     req->wants_close = true;
     become_pending(c, req);
-    if (outcome == HTTP_PARSE_HEAD_TOO_LARGE && c->is_at_door && req->n_headers < req->site->caps.n_headers)
-        outcome = HTTP_PARSE_NO_MEMORY;         /* another time it may be that long */
+    if (outcome == HTTP_PARSE_HEAD_TOO_LARGE && c->is_at_door && req->n_headers < req->site->caps.n_headers) {
+        refuse_at_door(c, req);
+        return;
+    }
     if (outcome == HTTP_PARSE_HEAD_TOO_LARGE) {
         req->refused_by = req->n_headers >= req->site->caps.n_headers ? config_names.max_headers : config_names.max_head_bytes;
         http_respond_text(req, 431, "Request header fields too large.");

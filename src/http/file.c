@@ -236,14 +236,21 @@ static void respond_busy(struct http_request *req)
                  SLICE_LIT("retry-after: 1\r\n"));
 }
 
+static void respond_no_room(struct http_request *req, const struct account *payer)
+{
+    struct account_refusal why = account_refusal(payer);
+
+    http_respond_no_room(req, &why, "There is no room for the file");
+}
+
 static void send_bytes(struct file_answer *a, struct http_request *req, unsigned status, struct slice extra)
 {
     uint64_t n_bytes = a->end - a->at;
     bool has_body = n_bytes && req->method != HTTP_M_HEAD;
 
     if (has_body && !a->piece && !(a->piece = held_new(PIECE_BYTES, a->account))) {
+        respond_no_room(req, a->account);
         answer_free(a);
-        respond_busy(req);
         return;
     }
     http_stream_begin_sized(req, &(struct http_head){status, a->file.content_type, extra, n_bytes});
@@ -377,7 +384,7 @@ void http_file_respond(struct http_request *req, const struct http_file *file)
     }
     a = held_new(sizeof(*a) + file->path.len + 1, account);
     if (!a) {
-        respond_busy(req);
+        respond_no_room(req, account);
         return;
     }
     memcpy(a->path, file->path.ptr, file->path.len);

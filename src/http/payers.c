@@ -113,7 +113,7 @@ struct account *http_payer_account_for_little(struct http_payers *p, struct http
 {
     enum { LITTLE = 24 * 1024 };    /* a connection and its head */
     struct account *a = http_payer_account(p, payer);
-    bool others_are_in_the_way = account_limit(a, LITTLE) && (a == p->strangers || account_has_room(a, LITTLE));
+    bool others_are_in_the_way = account_in_the_way(a, LITTLE) && (a == p->strangers || account_has_room(a, LITTLE));
 
     return others_are_in_the_way ? p->door : a;
 }

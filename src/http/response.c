@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/account.h"
 #include "base/blob.h"
 #include "base/clock.h"
 #include "base/memory.h"
@@ -151,17 +152,22 @@ static bool send_two(struct http_request *req, struct slice first, struct slice 
  * cost: that is one such answer for a connection. Whoever leaves bytes lying is cut. */
 static void refuse_for_room(struct http_request *req)
 {
-    static const char answer[] =
-        "HTTP/1.1 503 Service Unavailable\r\nserver: hyphad\r\ncontent-type: application/json\r\n"
-        "content-length: 76\r\nretry-after: 1\r\nconnection: close\r\n\r\n"
-        "{\"success\":false,\"detail\":\"No room for the answer: too many bytes are held\"}";
+    static const char before[] = "{\"success\":false,\"detail\":\"", after[] = "\"}";
+    struct account_refusal why = account_refusal(req->account);
+    char room[ACCOUNT_REFUSAL_MAX];
+    const char *text = account_refusal_text(&why, "No room for the answer", room);
+    SCRATCH_BUF(head, 256);
+    SCRATCH_BUF(body, 256);
 
     loop_count(req->loop, METRIC_CHARGES_REFUSED, 1);
     req->status = 503;
-    req->refused_by = "memory";
+    req->refused_by = account_refusal_rule(&why);
     req->wants_close = true;
-    if (http_conn_waiting(req) ||
-        !send_two(req, slice_make(answer, sizeof(answer) - 1), (struct slice){NULL, 0}, req->loop->own))
+    buf_add_fmt(&body, "%s%s%s", before, text, after);
+    buf_add_fmt(&head, "HTTP/1.1 503 Service Unavailable\r\nserver: hyphad\r\ncontent-type: application/json\r\n"
+                       "content-length: %zu\r\nretry-after: 1\r\nconnection: close\r\n\r\n", body.len);
+    if (head.is_failed || body.is_failed || http_conn_waiting(req) ||
+        !send_two(req, buf_slice(&head), buf_slice(&body), req->loop->own))
         http_conn_send(req, NULL);
 }
 
@@ -362,6 +368,15 @@ void http_respond_error(struct http_request *req, unsigned status, enum http_err
     json_add_text(&text, detail);
     buf_add_byte(&text, '}');
     http_respond(req, status, "application/json", buf_slice(&text), (struct slice){NULL, 0});
+}
+
+void http_respond_no_room(struct http_request *req, const struct account_refusal *why, const char *what)
+{
+    char room[ACCOUNT_REFUSAL_MAX];
+
+    loop_count(req->loop, METRIC_CHARGES_REFUSED, 1);
+    req->refused_by = account_refusal_rule(why);
+    http_respond_error(req, 503, HTTP_F1, slice_of(account_refusal_text(why, what, room)));
 }
 
 void http_respond_redirect(struct http_request *req, unsigned status, struct location *to)

@@ -9,6 +9,7 @@
 #include "base/slice.h"
 #include "http/header.h"
 
+struct account_refusal;
 struct blob;
 struct http_request;
 struct location;
@@ -28,6 +29,8 @@ void http_request_drop(struct http_request *req);
 void http_respond_text(struct http_request *req, unsigned status, const char *text);
 void http_respond_error(struct http_request *req, unsigned status, enum http_error_family family,
                         struct slice detail);
+/* 503: what the request takes was refused to whoever pays for it. what: the sentence, to which the option is added. */
+void http_respond_no_room(struct http_request *req, const struct account_refusal *why, const char *what);
 /* Takes the location over. */
 void http_respond_redirect(struct http_request *req, unsigned status, struct location *to);
 /* A response whose length is not known: chunked, or ended by closing for HTTP/1.0. What is

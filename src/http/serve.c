@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/account.h"
+#include "base/log_event.h"
 #include "base/memory.h"
 #include "config/config.h"
 #include "http/conn_state.h"
@@ -159,12 +160,19 @@ static struct account *find_payer(struct http_conn *c)
 /* Its account has no room for one more. */
 static void conn_refuse(struct http_conn *c)
 {
-    static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\n"
-                               "connection: close\r\ncontent-length: 0\r\n\r\n";
+    struct account_refusal why = account_refusal(c->account);
+    char room[ACCOUNT_REFUSAL_MAX], address[IP_TEXT_MAX] = "";
+    const char *text = account_refusal_text(&why, "There is no room for the connection", room);
+    SCRATCH_BUF(answer, 512);
 
+    if (ip_is_known(&c->peer))
+        ip_print(&c->peer, address);
+    LOG_EVENT(EVENT_HTTP_CONNECTION_REFUSED, log_text("address", address), log_text("rule", account_refusal_rule(&why)));
     loop_count(c->hl->loop, METRIC_CHARGES_REFUSED, 1);
     seat_make_room(c->stream->seat);
-    if (stream_send_bytes(c->stream, slice_make(busy, sizeof(busy) - 1), c->hl->loop->own))
+    buf_add_fmt(&answer, "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n"
+                         "content-type: text/plain; charset=utf-8\r\ncontent-length: %zu\r\n\r\n%s", strlen(text), text);
+    if (stream_send_bytes(c->stream, buf_slice(&answer), c->hl->loop->own))
         http_conn_finish(c);
     else
         http_conn_close(c);

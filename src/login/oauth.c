@@ -14,7 +14,6 @@
 #include "peer/hub.h"
 
 enum { EXCHANGES_MAX = 100, ANSWER_MAX = 64 * 1024 };
-#define NO_ROOM "Your address holds too many bytes, please retry"
 
 struct oauth {
     struct hub *hub;         /* const after oauth_new */
@@ -30,7 +29,8 @@ struct exchange {
     char *url;                /* owned */
     const char *type;
     struct held_buf body; /* the form on its way there, the answer on its way back */
-    unsigned status;
+    unsigned status;          /* 503: the asker's account has no room for it, as `why` says */
+    struct account_refusal why;
 };
 
 struct oauth *oauth_new(struct hub *h)
@@ -85,7 +85,9 @@ void oauth_on_authorize(struct http_request *req, void *arg)
 
 static void respond(struct http_request *req, const struct exchange *x)
 {
-    if (x->status == 502)
+    if (x->status == 503)
+        http_respond_no_room(req, &x->why, "There is no room for the login");
+    else if (x->status == 502)
         http_respond_error(req, 502, HTTP_F1, buf_slice(&x->body.b));
     else
         http_respond(req, x->status, "application/json", buf_slice(&x->body.b), SLICE_LIT(""));
@@ -98,7 +100,7 @@ static void run_answer(struct loop *l, struct mail *mail)
 
     atomic_fetch_sub_explicit(&x->oauth->n_exchanges, 1, memory_order_relaxed);
     loop_count(l, METRIC_LOGIN_EXCHANGES, -1);
-    if (x->status == 502)
+    if (x->status == 502 || x->status == 503)
         loop_count(l, METRIC_LOGIN_EXCHANGES_REFUSED, 1);
     if (req)
         respond(req, x);
@@ -123,6 +125,13 @@ static void exchange_fail(struct exchange *x, const char *text)
     send_back(x);
 }
 
+static void exchange_fail_for_room(struct exchange *x)
+{
+    x->status = 503;
+    x->why = account_refusal(x->body.b.account);
+    send_back(x);
+}
+
 /* The provider's refusals pass with their status; its troubles are ours. */
 static void on_fetched(const struct fetch_reply *reply, void *arg)
 {
@@ -137,7 +146,7 @@ static void on_fetched(const struct fetch_reply *reply, void *arg)
     x->status = reply->status;
     held_buf_set(&x->body, reply->body);
     if (x->body.b.is_failed)
-        exchange_fail(x, NO_ROOM);
+        exchange_fail_for_room(x);
     else
         send_back(x);
 }
@@ -155,7 +164,7 @@ static void run_exchange(struct loop *l, struct mail *mail)
                                     .ca_file = loop_config(l)->ca_file};
 
     if (x->body.b.is_failed)
-        exchange_fail(x, NO_ROOM);
+        exchange_fail_for_room(x);
     else if (x->oauth->fetcher)
         (void)fetch_start(x->oauth->fetcher, &request, on_fetched, x);
     else

@@ -73,16 +73,16 @@ static bool change(struct hub *h, struct workspace *home, struct slice type, str
 
     buf_init(&b, loop_config(h->loop)->max_workspace_record_bytes);
     add_config(&b, home, type, id, item);
-    bool ok = !b.is_failed && workspace_set_config(home, buf_slice(&b));
-    if (ok) {
+    enum record_outcome outcome = b.is_failed ? RECORD_TOO_LONG : workspace_set_config(home, buf_slice(&b)) ? RECORD_OK : RECORD_NO_ROOM;
+    if (outcome == RECORD_OK) {
         lodging_save(h, home);
         event_workspace(h, slice_of(home->id), home, "workspace_changed");
     }
     buf_deinit(&b);
-    return ok;
+    return outcome;
 }
 
-bool bookmarks_put(struct hub *h, struct workspace *home, struct slice item)
+enum record_outcome bookmarks_put(struct hub *h, struct workspace *home, struct slice item)
 {
     struct slice type = {NULL, 0}, id = {NULL, 0};
 
@@ -104,7 +104,7 @@ static void add_pair(struct buf *b, const char *key, const char *value)
     mp_add_text(b, value);
 }
 
-bool bookmarks_put_workspace(struct hub *h, struct workspace *home, const struct workspace *w)
+enum record_outcome bookmarks_put_workspace(struct hub *h, struct workspace *home, const struct workspace *w)
 {
     SCRATCH_BUF(b, 0);
 
@@ -116,7 +116,7 @@ bool bookmarks_put_workspace(struct hub *h, struct workspace *home, const struct
     return bookmarks_put(h, home, buf_slice(&b));
 }
 
-static bool put_service(struct hub *h, const struct rpc_call *call, struct workspace *home,
+static enum record_outcome put_service(struct hub *h, const struct rpc_call *call, struct workspace *home,
                         const struct service *s)
 {
     static const char *const keys[] = {"name", "description", "config"};
@@ -133,7 +133,7 @@ static bool put_service(struct hub *h, const struct rpc_call *call, struct works
         mp_add_raw(&b,
                    mp_find(buf_slice(&shown), keys[i], &value) ? value : (struct slice){NULL, 0});
     }
-    return !shown.is_failed && !b.is_failed && bookmarks_put(h, home, buf_slice(&b));
+    return shown.is_failed || b.is_failed ? RECORD_TOO_LONG : bookmarks_put(h, home, buf_slice(&b));
 }
 
 /* ---- the calls ---- */
@@ -178,25 +178,20 @@ static struct service *find_service(struct hub *h, const struct rpc_call *call, 
 static bool put(struct hub *h, const struct rpc_call *call, const struct wanted *wanted,
                 struct refusal *r)
 {
-    bool ok;
+    enum record_outcome outcome;
 
     if (wanted->is_service) {
         const struct service *s = find_service(h, call, wanted->id, r);
         if (!s)
             return false;
-        ok = put_service(h, call, wanted->home, s);
+        outcome = put_service(h, call, wanted->home, s);
     } else {
         const struct workspace *w = access_target(h, call, wanted->id, OPERATION_BOOKMARK, r);
         if (!w)
             return false;
-        ok = bookmarks_put_workspace(h, wanted->home, w);
+        outcome = bookmarks_put_workspace(h, wanted->home, w);
     }
-    if (!ok)
-        loop_count(h->loop, METRIC_QUOTA_REFUSED, 1);
-    return ok ? true
-              : refuse(r, "ValueError", "The record of workspace %s would be larger than it may be (--max-workspace-record), or than "
-                       "who made it may hold (--user-bytes)",
-                       wanted->home->id);
+    return outcome == RECORD_OK || refuse_record(r, h, wanted->home, outcome);
 }
 
 void do_bookmark(struct rpc_call *call, void *arg)

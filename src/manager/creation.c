@@ -172,20 +172,20 @@ static struct owners choose_owners(const struct rpc_call *call, const struct wor
 
 /* ---- making it ---- */
 
-/* For somebody with a login: nobody else may. NULL: who makes it has no room for the record. */
-static struct workspace *add(struct hub *h, const struct workspace_fields *f)
+/* For somebody with a login: nobody else may. NULL: who makes it has no room for the record, as *ret_why says. */
+static struct workspace *add(struct hub *h, const struct workspace_fields *f, struct account_refusal *ret_why)
 {
     struct workspace *w = hub_add_workspace(h, f);
 
-    if (hub_keep_workspace(h, w))
+    if (hub_keep_workspace(h, w, ret_why))
         return w;
     workspace_remove(&h->registry, w);
     return NULL;
 }
 
 /* NULL: the same. */
-static struct workspace *make(struct hub *h, const struct rpc_call *call,
-                              struct workspace *existing, const struct workspace_draft *d)
+static struct workspace *make(struct hub *h, const struct rpc_call *call, struct workspace *existing,
+                              const struct workspace_draft *d, struct account_refusal *ret_why)
 {
     struct owners owners = choose_owners(call, existing, d);
     struct workspace_fields f = {.id = d->id,
@@ -201,12 +201,14 @@ static struct workspace *make(struct hub *h, const struct rpc_call *call,
     struct workspace *w = existing;
 
     if (!existing)
-        w = add(h, &f);
+        w = add(h, &f, ret_why);
     else if (!workspace_change(existing, &f))
         w = NULL;
     mem_free(owners.items);
     if (w)
         lodging_save(h, w);
+    else if (existing)
+        *ret_why = account_refusal(existing->keeper);
     return w;
 }
 
@@ -289,9 +291,10 @@ void do_create_workspace(struct rpc_call *call, void *arg)
         workspace_draft_deinit(&draft);
         return;
     }
-    const struct workspace *w = make(h, call, existing, &draft);
+    struct account_refusal why;
+    const struct workspace *w = make(h, call, existing, &draft, &why);
     if (!w)
-        reply_no_room(call, slice_of(draft.id));
+        reply_no_room(call, slice_of(draft.id), &why);
     workspace_draft_deinit(&draft);
     if (!w)
         return;

@@ -99,12 +99,9 @@ void do_set_env(struct rpc_call *call, void *arg)
     buf_init(&b, loop_config(h->loop)->max_workspace_record_bytes);
     add_config(&b, w, key, call->args[1]);
     bool was_set = has_variable(w, key);
-    if (b.is_failed) {
-        loop_count(h->loop, METRIC_QUOTA_REFUSED, 1);
-        rpc_reject(call, "ValueError", "The record of workspace %s would be larger than %zu bytes (--max-workspace-record)",
-                   w->id, loop_config(h->loop)->max_workspace_record_bytes);
-    } else if (!workspace_set_config(w, buf_slice(&b))) {
-        reply_no_room(call, slice_of(w->id));
+    if (b.is_failed || !workspace_set_config(w, buf_slice(&b))) {
+        refuse_record(&r, h, w, b.is_failed ? RECORD_TOO_LONG : RECORD_NO_ROOM);
+        reply_refusal(call, &r);
     } else {
         note_change(arg, call, was_set);
         lodging_save(h, w);

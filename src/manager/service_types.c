@@ -121,8 +121,8 @@ static bool check_place(const struct rpc_call *call, const struct workspace *w,
     return true;
 }
 
-/* The rest of the record with one type more. False: it would grow over its bound. */
-static bool keep(struct hub *h, struct workspace *w, struct slice bare, struct slice type)
+/* The rest of the record with one type more. */
+static enum record_outcome keep(struct hub *h, struct workspace *w, struct slice bare, struct slice type)
 {
     struct workspace_fields f = {.name = w->name,
                                  .description = w->description,
@@ -144,9 +144,9 @@ static bool keep(struct hub *h, struct workspace *w, struct slice bare, struct s
     mp_close(&types);
     mp_close(&extra);
     f.extra = buf_slice(&b);
-    bool ok = !b.is_failed && workspace_change(w, &f);
+    enum record_outcome outcome = b.is_failed ? RECORD_TOO_LONG : workspace_change(w, &f) ? RECORD_OK : RECORD_NO_ROOM;
     buf_deinit(&b);
-    return ok;
+    return outcome;
 }
 
 void do_register_service_type(struct rpc_call *call, void *arg)
@@ -163,10 +163,10 @@ void do_register_service_type(struct rpc_call *call, void *arg)
         return;
     }
     add_type(&type, call->args[0], id);
-    if (!keep(h, w, bare, buf_slice(&type))) {
-        loop_count(h->loop, METRIC_QUOTA_REFUSED, 1);
-        rpc_reject(call, "ValueError", "The record of workspace %s would be larger than it may be (--max-workspace-record), or than who made it may hold "
-                   "(--user-bytes)", w->id);
+    enum record_outcome outcome = keep(h, w, bare, buf_slice(&type));
+    if (outcome != RECORD_OK) {
+        refuse_record(&r, h, w, outcome);
+        reply_refusal(call, &r);
         return;
     }
     lodging_save(h, w);

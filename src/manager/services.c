@@ -172,8 +172,8 @@ static void keep(struct manager *m, struct rpc_call *call, struct client *c,
 
     if (!s) {
         loop_count(h->loop, METRIC_QUOTA_REFUSED, 1);
-        rpc_reject(call, "RuntimeError", "No room for service '" SLICE_FMT "': a user may hold %zu bytes in a workspace, and a workspace %zu",
-                   SLICE_ARG(slice_utf8_prefix(d->fields.name, 200)), loop_config(h->loop)->user_bytes, loop_config(h->loop)->workspace_bytes);
+        struct account_refusal why = account_refusal(c->account);
+        rpc_reject_no_room(call, &why, "No room for service '" SLICE_FMT "'", SLICE_ARG(slice_utf8_prefix(d->fields.name, 200)));
         return;
     }
     LOG_EVENT(EVENT_SERVICE_REGISTERED, log_text("service", s->full_id), log_text("by", call->user->id),

@@ -46,6 +46,15 @@ static bool check_types(const struct rpc_call *call, const struct types *t, stru
     return true;
 }
 
+/* Now and by its caller, so the client is there. */
+static void refuse_for_room(struct rpc_call *call)
+{
+    const struct hub *h = ((struct manager *)call->arg)->hub;
+    struct account_refusal why = account_refusal(client_find(&h->registry, call->from_text)->account);
+
+    rpc_reject_no_room(call, &why, "No room for the subscriptions of client " SLICE_FMT, SLICE_ARG(call->from_text));
+}
+
 static void on_changed(int outcome, void *arg)
 {
     struct rpc_call *call = arg;
@@ -53,8 +62,10 @@ static void on_changed(int outcome, void *arg)
     if (outcome == SUBSCRIPTION_OK)
         reply_bool(call, true);
     else if (outcome == SUBSCRIPTION_FULL)
-        rpc_reject(call, "RuntimeError", "Too many subscriptions for client " SLICE_FMT,
+        rpc_reject(call, "RuntimeError", "Too many subscriptions for client " SLICE_FMT " (--max-subscriptions, --max-subscription-bytes)",
                    SLICE_ARG(call->from_text));
+    else if (outcome == SUBSCRIPTION_NO_ROOM)
+        refuse_for_room(call);
     else
         rpc_reject(call, "RuntimeError", "Connection not found for client " SLICE_FMT,
                    SLICE_ARG(call->from_text));

@@ -275,22 +275,51 @@ static bool check_address_limit(struct hub *h, struct join *j, const struct clie
                        config->max_connections_per_address);
 }
 
-/* A full workspace serves none of its members, and has not even room for the greeting of another, whoever it is. Who was in it and
- * comes back hears it in a way after which clients try again by themselves. */
-static bool check_workspace_room(struct hub *h, struct join *j, const struct workspace *w)
+static enum access_rule rule_of_room(const struct account *full)
 {
-    enum { JOIN_LEAST = 8192 };     /* about what is kept of a client, and its greeting */
-    int outcome = j->ask.by == JOIN_BY_RECONNECTION ? JOIN_LATER : JOIN_LIMITED;
+    static const enum access_rule rules[] = {RULE_USER_BYTES, RULE_WORKSPACE_BYTES, RULE_PERSON_BYTES, RULE_ADDRESS_SHARE, RULE_ANONYMOUS_BYTES, RULE_PROCESS_BYTES};
+    struct account_refusal why = account_refusal_by(full);
 
-    if (j->imagined || account_has_room(w->account, JOIN_LEAST)) /* one that would be made holds nothing */
-        return true;
-    size_t n_held = account_used(w->account) + account_kept(w->account);
-    over_limit(h, j, METRIC_WORKSPACE_LIMIT_REFUSED, n_held, w->account->cap_bytes);
-    return join_refuse(j, HYPHA_CLOSE_TRY_AGAIN, outcome, RULE_WORKSPACE_BYTES, "The workspace is full (--workspace-bytes), please retry: "
-                       "%.200s holds %zu of %zu bytes", w->id, n_held, w->account->cap_bytes);
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+        if (strcmp(access_rule_name(rules[i]), account_refusal_rule(&why)) == 0)
+            return rules[i];
+    }
+    ASSERT(false);      /* of the kinds that a seat hangs on none has another option */
+    return RULE_PROCESS_BYTES;
 }
 
-bool admission_check_limits(struct hub *h, struct join *j, const struct workspace *w, const struct client *replaced)
+/* From the seat of a client up. What a rehearsal asks about may not be there, and is not made for it. */
+static const struct account *find_full(struct hub *h, const struct join *j, struct workspace *w)
+{
+    enum { JOIN_LEAST = 8192 };     /* about what is kept of a client, and its greeting */
+    const struct account *full = account_in_the_way(w->account, JOIN_LEAST);
+
+    if (j->is_rehearsal)
+        return full;
+    struct account *seat = hub_seat_account(h, w, j->ask.user, &j->ask.address);
+    full = account_in_the_way(seat, JOIN_LEAST);
+    account_unref(seat);    /* stays in the table of seats, and what is above it with it */
+    return full;
+}
+
+/* Where what would pay for a client is full (its user's part of the workspace, the workspace, whoever has made it, or what is above)
+ * there is not even room for its greeting, whoever it is. Who was there and comes back hears it in a way after which clients try again
+ * by themselves. A client that is replaced gives back what is its user's. */
+static bool check_room(struct hub *h, struct join *j, struct workspace *w, const struct client *replaced)
+{
+    int outcome = j->ask.by == JOIN_BY_RECONNECTION ? JOIN_LATER : JOIN_LIMITED;
+    const struct account *full = j->imagined ? NULL : find_full(h, j, w);       /* one that would be made holds nothing */
+    struct account_refusal why = account_refusal_by(full);
+    char room[ACCOUNT_REFUSAL_MAX];
+
+    if (!full || (replaced && full->kind == ACCOUNT_USER))
+        return true;
+    over_limit(h, j, METRIC_WORKSPACE_LIMIT_REFUSED, account_used(full) + account_kept(full), why.cap_bytes);
+    return join_refuse(j, HYPHA_CLOSE_TRY_AGAIN, outcome, rule_of_room(full), "%s, please retry: workspace %.200s",
+                       account_refusal_text(&why, "There is no room for the client", room), w->id);
+}
+
+bool admission_check_limits(struct hub *h, struct join *j, struct workspace *w, const struct client *replaced)
 {
     const struct config *config = loop_config(h->loop);
     const char *user = user_effective_id(j->ask.user);
@@ -307,5 +336,5 @@ bool admission_check_limits(struct hub *h, struct join *j, const struct workspac
         return join_refuse(j, HYPHA_CLOSE_POLICY, JOIN_LIMITED, RULE_WORKSPACE_LIMIT, "Connection limit exceeded: workspace %.200s has %zu/%u clients",
                            w->id, here, config->max_clients_per_workspace);
     }
-    return check_workspace_room(h, j, w) && check_address_limit(h, j, replaced);
+    return check_room(h, j, w, replaced) && check_address_limit(h, j, replaced);
 }

@@ -10,4 +10,4 @@ struct workspace;
 /* Token rules, workspace, permission. True: *ret_workspace, j->joined, j->permission are set. */
 bool admission_check(struct hub *h, struct join *j, struct workspace **ret_workspace);
 /* Connections per user and address, clients per workspace. replaced: an incumbent that leaves its place, or NULL. */
-bool admission_check_limits(struct hub *h, struct join *j, const struct workspace *w, const struct client *replaced);
+bool admission_check_limits(struct hub *h, struct join *j, struct workspace *w, const struct client *replaced);

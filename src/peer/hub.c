@@ -26,7 +26,7 @@ struct hub_address {
 void hub_init(struct hub *h, struct loop *loop, struct router *router, const struct server_info *info,
               const struct token_keys *keys, struct account *process)
 {
-    *h = (struct hub){.loop = loop, .router = router, .info = info, .keys = keys, .process = process, .clients = process, .anonymous = process, .http = process};
+    *h = (struct hub){.loop = loop, .router = router, .info = info, .keys = keys, .process = process, .clients = process, .anonymous = process, .http = process, .strangers = process, .door = process};
     h->leases = leases_new(loop->set);
     h->blocked = blocked_new(loop->set);
     h->events = account_new(NULL, ACCOUNT_OWN, 0);
@@ -159,11 +159,13 @@ static struct account *owner_account(struct hub *h, const struct workspace *w)
     return account_table_get(&h->owners, slice_of(w->creator), &terms);
 }
 
-bool hub_keep_workspace(struct hub *h, struct workspace *w)
+bool hub_keep_workspace(struct hub *h, struct workspace *w, struct account_refusal *ret_why)
 {
     struct account *owner = owner_account(h, w);
     bool is_kept = workspace_pay(w, owner);
 
+    if (!is_kept)
+        *ret_why = account_refusal(owner);
     account_unref(owner);
     return is_kept;
 }

@@ -33,6 +33,8 @@ struct hub {
     struct account *clients;            /* below it: everything that is held for others than the server itself */
     struct account *anonymous;          /* below that: those without a login */
     struct account *http;               /* below that: HTTP connections, and those not logged in yet */
+    struct account *strangers;          /* below that: those of them who have shown no token */
+    struct account *door;               /* below the root: heads and health while strangers have filled theirs */
     struct leases *leases;              /* owned: one for each loop, which alone touches it (peer/lease.h) */
     struct blocked *blocked;            /* owned: as the leases, of the addresses that are blocked (peer/blocked.h) */
     struct account *events;             /* a root of its own, of nobody's: who receives an event pays for it while it waits */
@@ -72,7 +74,8 @@ struct account *hub_seat_account(struct hub *h, struct workspace *w, const struc
 struct workspace *hub_add_workspace(struct hub *h, const struct workspace_fields *f);
 /* Under which a workspace is made for who comes without a login, with a reference. from: their address. */
 struct account *hub_anonymous_share(struct hub *h, const struct in6_addr *from);
-MUST_CHECK bool hub_keep_workspace(struct hub *h, struct workspace *w);     /* false: who made it has no room for it */
+/* False: who made it has no room for it, as *ret_why says. */
+MUST_CHECK bool hub_keep_workspace(struct hub *h, struct workspace *w, struct account_refusal *ret_why);
 void hub_keep_workspace_always(struct hub *h, struct workspace *w);
 void hub_sweep(struct hub *h);      /* accounts nobody holds any more; some of them, every second */
 void hub_seat_leave(struct hub *h, const struct user *u);

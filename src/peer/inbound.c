@@ -145,14 +145,15 @@ static void lose_frame(struct peer *p, const struct rpc_header *h, struct slice 
 {
     struct peer_loop *pl = p->pl;
     struct slice session;
+    struct account_refusal why = account_refusal(p->account);
     char room[ACCOUNT_REFUSAL_MAX];
 
     loop_count(pl->loop, METRIC_CHARGES_REFUSED, 1);
-    refuse(p, h, to, account_refusal(p->account, h->map.len + h->tail.len, "Too many bytes under way", room, NULL));
+    refuse(p, h, to, account_refusal_text(&why, "Too many bytes under way", room));
     if (h->session.len || !settled_session(h, &session))
         return;
-    struct msg *m = router_reject_frame(slice_of(p->full_id), to, session, SLICE_LIT("The answer was lost: too many bytes under way"),
-                                        pl->loop->own);
+    const char *lost = account_refusal_text(&why, "The answer was lost: its sender has too many bytes under way", room);
+    struct msg *m = router_reject_frame(slice_of(p->full_id), to, session, slice_of(lost), pl->loop->own);
     if (!m)
         peer_overdrawn(p, NULL);
     else if (router_send(pl->router, pl->loop, to, m) == ROUTER_NO_PEER)

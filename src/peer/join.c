@@ -54,11 +54,13 @@ void join_take_user(struct join *j, const struct token *token)
 
 bool join_keep_foreign(struct join *j, struct slice text, char *ret_error)
 {
-    if (text.len <= TOKEN_MAX && !slice_has_byte(text, '\0'))
-        j->ask.foreign_token = held_copy(text.ptr, text.len, j->ask.payer);
-    if (!j->ask.foreign_token)
-        (void)snprintf(ret_error, TOKEN_ERROR_MAX, "There is no room for the token, please retry");
-    return j->ask.foreign_token != NULL;
+    if (text.len > TOKEN_MAX || slice_has_byte(text, '\0')) {
+        (void)snprintf(ret_error, TOKEN_ERROR_MAX, "Invalid token");
+        return false;
+    }
+    j->ask.foreign_token = held_copy(text.ptr, text.len, j->ask.payer);
+    j->ask.lacks_room = !j->ask.foreign_token;
+    return !j->ask.lacks_room;
 }
 
 bool join_take_token(struct join *j, enum join_credential by, struct slice text, char *ret_error)

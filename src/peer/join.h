@@ -39,6 +39,7 @@ struct join_question {
     struct user *user;              /* owned: from the token, or anonymous */
     const char *bound_workspace, *bound_client; /* what the token says it is for (wid, cid), in user; NULL = nothing */
     char *foreign_token;            /* held: a token the hub loop is to find the user of; NULL = user is set */
+    bool lacks_room;                /* payer has refused to hold that token */
     struct in6_addr address;        /* of the client; all zero: not known */
     void (*on_answer)(struct join *j);
     void *arg;
@@ -86,9 +87,9 @@ struct join {
 MUST_CHECK NONNULL(2) struct join *join_new(enum join_kind kind, struct account *payer, struct slice client_id, struct slice workspace);
 struct join *join_free(struct join *j);         /* takes NULL; returns NULL */
 /* Fills in who asks from a token of that kind, or keeps it for the hub loop when somebody else must be asked; ask.hub must be set. False:
- * the token is no good, ret_error (TOKEN_ERROR_MAX) says why. */
+ * the token is no good, ret_error (TOKEN_ERROR_MAX) says why, or ask.lacks_room. */
 MUST_CHECK bool join_take_token(struct join *j, enum join_credential by, struct slice text, char *ret_error);
-/* Keeps a token that is not ours (TOKEN_FOREIGN) for the hub loop. False: there is no room, as ret_error says. */
+/* Keeps a token that is not ours (TOKEN_FOREIGN) for the hub loop. False: it is none, as ret_error says, or ask.lacks_room. */
 MUST_CHECK bool join_keep_foreign(struct join *j, struct slice text, char *ret_error);
 /* Who asks is the user of that token, which was verified; takes its user over. Hub loop, or whoever has the join. */
 void join_take_user(struct join *j, const struct token *token);

@@ -50,6 +50,17 @@ static struct peer_claim claim_of(const struct join *j)
                                .user = slice_of(j->ask.user ? j->ask.user->id : "")};
 }
 
+/* Whoever pays before it is known who comes has no room for the question. */
+static void refuse_for_room(struct peer *p, struct peer_claim claim)
+{
+    struct account_refusal why = account_refusal(p->account);
+    char room[ACCOUNT_REFUSAL_MAX];
+
+    loop_count(p->pl->loop, METRIC_CHARGES_REFUSED, 1);
+    peer_refuse(p, &(struct peer_refusal){.outcome = JOIN_LIMITED, .code = HYPHA_CLOSE_TRY_AGAIN, .rule = account_refusal_rule(&why), .claim = claim,
+                                          .text = slice_of(account_refusal_text(&why, "There is no room for the login, please retry", room))});
+}
+
 /* Fills in who asks. False: the token is no good, and the peer has been refused. */
 static bool identify(struct peer *p, struct join *j, const struct login_claim *claim)
 {
@@ -60,6 +71,10 @@ static bool identify(struct peer *p, struct join *j, const struct login_claim *c
         return true;
     }
     if (claim->asker ? !asker_join(claim->asker, j, error) : !join_take_token(j, claim->by, claim->token, error)) {
+        if (j->ask.lacks_room) {
+            refuse_for_room(p, claim_of(j));
+            return false;
+        }
         char text[TOKEN_ERROR_MAX + 32];
         int n = snprintf(text, sizeof(text), "Authentication error: %s", error);
         loop_count(p->pl->loop, METRIC_LOGINS_REFUSED, 1);
@@ -140,9 +155,7 @@ void login_ask(struct peer *p, const struct login_claim *claim)
     struct join *j = join_new(claim->kind, p->account, claim->client_id, workspace);
 
     if (!j) {
-        loop_count(p->pl->loop, METRIC_CHARGES_REFUSED, 1);
-        peer_refuse(p, &(struct peer_refusal){.outcome = JOIN_LIMITED, .code = HYPHA_CLOSE_TRY_AGAIN, .rule = config_names.http_bytes,
-                                              .text = SLICE_LIT("There is no room for the login, please retry")});
+        refuse_for_room(p, (struct peer_claim){.client = claim->client_id, .workspace = claim->workspace});
         return;
     }
     j->ask.hub = p->pl->hub;

@@ -128,8 +128,9 @@ void subscription_change(struct hub *h, const struct client *client, const struc
                          size_t n_types, bool is_add, void (*done)(int outcome, void *arg),
                          void *arg)
 {
-    if (!subscriptions_change(h->subscriptions, client, types, n_types, is_add)) {
-        done(SUBSCRIPTION_FULL, arg);
+    int outcome = subscriptions_change(h->subscriptions, client, types, n_types, is_add);
+    if (outcome != SUBSCRIPTION_OK) {
+        done(outcome, arg);
         return;
     }
     struct change *c = MEM_NEW(struct change);

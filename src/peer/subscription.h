@@ -5,19 +5,14 @@
 #include <stddef.h>
 
 #include "base/slice.h"
+#include "peer/subscriptions.h"
 
 struct client;
 struct hub;
 struct peer;
 
-enum {
-    SUBSCRIPTION_OK,
-    SUBSCRIPTION_NO_PEER,
-    SUBSCRIPTION_FULL
-}; /* FULL: over a cap, nothing changed */
-
-/* Adds or removes all of the types for that client; done comes on the hub loop, maybe before this returns. Hub loop. Types are
- * copied. */
+/* Adds or removes all of the types for that client; done, with an outcome of subscriptions.h, comes on the hub loop, and for one that
+ * has been refused before this returns. Hub loop. Types are copied. */
 void subscription_change(struct hub *h, const struct client *c, const struct slice *types,
                          size_t n_types, bool is_add, void (*done)(int outcome, void *arg),
                          void *arg);

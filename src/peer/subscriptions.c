@@ -145,8 +145,8 @@ static struct subscriber *make(struct subscriptions *s, const struct client *c)
     return r;
 }
 
-bool subscriptions_change(struct subscriptions *s, const struct client *c,
-                          const struct slice *types, size_t n_types, bool is_add)
+int subscriptions_change(struct subscriptions *s, const struct client *c,
+                         const struct slice *types, size_t n_types, bool is_add)
 {
     struct subscriber *r = find(s, c);
     struct slice before = r ? buf_slice(&r->types.b) : SLICE_LIT("");
@@ -161,16 +161,16 @@ bool subscriptions_change(struct subscriptions *s, const struct client *c,
     }
     bool ok = !b.is_failed && (!is_add || (n <= config_of(s)->max_subscriptions &&
                                            b.len <= config_of(s)->max_subscription_bytes));
-    if (ok && n != n_before) {
-        if (!r)
-            r = make(s, c);
-        ok = subscriber_set(r, buf_slice(&b), n);
-        if (ok && n)
-            subscriber_touch(s, r);
-        if (!r->n_types)
-            subscriber_forget(s, r);
-    }
-    return ok;
+    if (!ok || n == n_before)
+        return ok ? SUBSCRIPTION_OK : SUBSCRIPTION_FULL;
+    if (!r)
+        r = make(s, c);
+    ok = subscriber_set(r, buf_slice(&b), n);
+    if (ok && n)
+        subscriber_touch(s, r);
+    if (!r->n_types)
+        subscriber_forget(s, r);
+    return ok ? SUBSCRIPTION_OK : SUBSCRIPTION_NO_ROOM;
 }
 
 /* ---- the end of what is away ---- */

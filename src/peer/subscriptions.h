@@ -23,10 +23,15 @@ struct subscriptions *subscriptions_new(struct hub *h); /* when the registry is 
 struct subscriptions *subscriptions_free(
     struct subscriptions *s); /* takes NULL; returns NULL; before the registry goes */
 
-/* Adds or removes all of the types. False: over --max-subscriptions or --max-subscription-bytes, or its account has no room;
- * nothing has changed. */
-MUST_CHECK bool subscriptions_change(struct subscriptions *s, const struct client *c,
-                                     const struct slice *types, size_t n_types, bool is_add);
+enum {
+    SUBSCRIPTION_OK,
+    SUBSCRIPTION_NO_PEER,           /* of subscription.h: its connection has gone */
+    SUBSCRIPTION_FULL,              /* over --max-subscriptions or --max-subscription-bytes; nothing has changed */
+    SUBSCRIPTION_NO_ROOM,           /* its account refused; nothing has changed */
+};
+/* Adds or removes all of the types. */
+MUST_CHECK int subscriptions_change(struct subscriptions *s, const struct client *c,
+                                    const struct slice *types, size_t n_types, bool is_add);
 /* c has been admitted. What it hears from the start: an encoded array, borrowed for this turn; empty when nothing. */
 struct slice subscriptions_enter(struct subscriptions *s, const struct client *c,
                                  bool is_reconnection);

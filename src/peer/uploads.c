@@ -198,13 +198,15 @@ static struct upload *upload_find(const struct upload_call *c)
     return c->p->uploads ? map_find(&c->p->uploads->by_key, c->key) : NULL;
 }
 
-static struct upload *upload_new(const struct upload_call *c)
+/* NULL: *ret_full has no room for it. */
+static struct upload *upload_new(const struct upload_call *c, struct account **ret_full)
 {
     struct account *payer = account_shared(c->m->account);
     struct uploads *all = uploads_get(c->p);
     struct upload *u = all ? held_new(sizeof(*u) + c->key.len + c->h.from.len, payer) : NULL;
 
     if (!u) {
+        *ret_full = all ? payer : account_shared(c->p->account);
         uploads_drop_empty(c->p);
         return NULL;
     }
@@ -267,7 +269,15 @@ static void upload_refuse(const struct upload_call *c, const char *fmt, ...)
     router_refuse(c->p->pl->router, c->p->pl->loop, c->m, slice_utf8_prefix(slice_of(text), sizeof(text)));
 }
 
-#define NO_ROOM "Too many bytes under way"
+/* payer has been charged in vain. */
+static void upload_refuse_room(const struct upload_call *c, const struct account *payer)
+{
+    struct account_refusal why = account_refusal(payer);
+    char room[ACCOUNT_REFUSAL_MAX];
+
+    upload_refuse(c, "%s", account_refusal_text(&why, "Too many bytes under way", room));
+}
+
 #define NO_SUCH_KEY "KeyError: Message with key " SLICE_FMT " does not exists."
 
 /* ---- create ---- */
@@ -321,11 +331,12 @@ static void take_create(struct upload_call *c)
     }
     if (u)
         upload_end(u);
+    struct account *full = account_shared(c->m->account);
     struct msg *m = create_overwriting(c);
-    u = m ? upload_new(c) : NULL;
+    u = m ? upload_new(c, &full) : NULL;
     if (!u) {
         msg_unref(m);
-        upload_refuse(c, NO_ROOM);
+        upload_refuse_room(c, full);
         return;
     }
     msg_unref(c->m);
@@ -362,7 +373,7 @@ static void upload_keep_early(struct upload_call *c, struct upload *u)
     struct early *e = held_new(sizeof(*e), u->payer);
     if (!e || !(e->m = upload_copy(c, u->payer, &e->data))) {
         held_free(e);
-        upload_refuse(c, NO_ROOM);
+        upload_refuse_room(c, u->payer);
         return;
     }
     e->index = c->index;

@@ -39,10 +39,14 @@ static bool refuse_limit(struct queues *qs, struct refusal *r, const char *what,
     return refuse(r, "RuntimeError", "Queue limit exceeded: %s (max %zu)", what, max);
 }
 
-static bool refuse_room(struct queues *qs, struct refusal *r)
+/* payer has been charged in vain. */
+static void refuse_room(struct queues *qs, const struct account *payer, struct refusal *r)
 {
+    struct account_refusal why = account_refusal(payer);
+    char room[ACCOUNT_REFUSAL_MAX];
+
     loop_count(qs->hub->loop, METRIC_QUEUE_REFUSED, 1);
-    return refuse(r, "RuntimeError", "There is no room for the queue: its workspace may hold no more (--workspace-bytes)");
+    refuse(r, "RuntimeError", "%s", account_refusal_text(&why, "There is no room for the queue", room));
 }
 
 struct slice queue_caller(const struct rpc_call *call)
@@ -121,8 +125,8 @@ static struct queue *get(struct queues *qs, const struct workspace *w, const str
         return NULL;
     if (q || (q = queue_get(s, name, queue_caller(call))))
         return q;
+    refuse_room(qs, s->account, r);
     queues_drop_if_empty(qs, s);
-    refuse_room(qs, r);
     return NULL;
 }
 

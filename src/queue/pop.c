@@ -14,10 +14,13 @@
 
 static void serve(struct queues *qs, struct queue *q);
 
-static void queue_refuse_room(struct queues *qs, struct rpc_call *call, const char *why)
+/* payer has been charged in vain. */
+static void queue_refuse_room(struct queues *qs, struct rpc_call *call, const struct account *payer, const char *what)
 {
+    struct account_refusal why = account_refusal(payer);
+
     loop_count(qs->hub->loop, METRIC_QUEUE_REFUSED, 1);
-    rpc_reject(call, "RuntimeError", "%s", why);
+    rpc_reject_no_room(call, &why, "%s", what);
 }
 
 /* ---- out ---- */
@@ -157,7 +160,7 @@ void queue_pop(struct queues *qs, struct queue *q, struct rpc_call *call, uint64
     }
     p = held_new(sizeof(*p), rpc_call_payer(call));
     if (!p) {
-        queue_refuse_room(qs, call, "There is no room for the call");
+        queue_refuse_room(qs, call, rpc_call_payer(call), "There is no room for the call");
         serve(qs, q);
         return;
     }
@@ -215,8 +218,8 @@ void queue_push(struct queues *qs, struct queue *q, struct rpc_call *call, struc
     struct queue_task *t = p ? queue_task_new(q, qs->next_number, queue_caller(call), value) : NULL;
 
     if (!t) {
+        queue_refuse_room(qs, call, p ? q->shelf->account : rpc_call_payer(call), "There is no room for the task");
         held_free(p);
-        queue_refuse_room(qs, call, "There is no room for the task: its workspace may hold no more (--workspace-bytes)");
         serve(qs, q);
         return;
     }

@@ -81,9 +81,11 @@ static void on_upload_ended(void *arg, const struct rpc_reply *why)
 static void refuse_for_room(struct rpc_host *h, const struct answer_route *r)
 {
     struct frame f = answer_frame(r, r->promise->reject, SLICE_LIT(".reject"));
+    struct account_refusal why = account_refusal(r->payer);
+    char room[ACCOUNT_REFUSAL_MAX];
     SCRATCH_BUF(b, 0);
 
-    rpc_value_add_error(&b, "RuntimeError", SLICE_LIT("No room for the answer: your account holds too many bytes, take earlier answers first"));
+    rpc_value_add_error(&b, "RuntimeError", slice_of(account_refusal_text(&why, "No room for the answer, take earlier answers first", room)));
     f.body[0] = slice_make(answer_open, sizeof(answer_open) - 1);
     f.body[1] = buf_slice(&b);
     frame_send_or_drop(h, &f);

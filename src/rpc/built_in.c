@@ -36,6 +36,13 @@ static void do_ping(struct rpc_call *call, void *arg)
     rpc_resolve(call, buf_slice(&b));
 }
 
+static void refuse_object(struct rpc_call *call, const struct account *payer)
+{
+    struct account_refusal why = account_refusal(payer);
+
+    rpc_reject_no_room(call, &why, "No room for the service object");
+}
+
 static void do_get_service(struct rpc_call *call, void *arg)
 {
     struct rpc_host *h = call->host;
@@ -50,7 +57,7 @@ static void do_get_service(struct rpc_call *call, void *arg)
                    ", workspace mismatch: " SLICE_FMT " != " SLICE_FMT, SLICE_ARG(id), SLICE_ARG(h->parts.workspace),
                    SLICE_ARG(call->workspace));
     else if (!host_service_object(h, s).len)
-        rpc_reject(call, "RuntimeError", "No room for the service object");
+        refuse_object(call, h->account);
     else
         rpc_resolve(call, host_service_object(h, s));
 }
@@ -73,6 +80,8 @@ static bool touch_session(struct rpc_call *call, struct slice key, bool is_heart
 
 static void answer(struct rpc_call *call, struct slice key, int outcome)
 {
+    struct account_refusal why;
+
     switch (outcome) {
     case CHUNKS_OK:
         rpc_resolve(call, (struct slice){NULL, 0});
@@ -90,8 +99,12 @@ static void answer(struct rpc_call *call, struct slice key, int outcome)
     case CHUNKS_HOLES:
         rpc_reject(call, "ValueError", "Chunks of message " SLICE_FMT " are missing", SLICE_ARG(key));
         break;
+    case CHUNKS_NO_ROOM:
+        why = account_refusal(rpc_call_payer(call));
+        rpc_reject_no_room(call, &why, "No room for the chunked message");
+        break;
     default:
-        rpc_reject(call, "RuntimeError", "Too many or too large chunked messages");
+        rpc_reject(call, "RuntimeError", "Too many or too large chunked messages (--max-chunk-keys, --max-chunk-bytes)");
         break;
     }
 }

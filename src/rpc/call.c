@@ -178,6 +178,17 @@ void rpc_reject(struct rpc_call *call, const char *class_name, const char *fmt, 
     rpc_reject_text(call, class_name, slice_of(text));
 }
 
+void rpc_reject_no_room(struct rpc_call *call, const struct account_refusal *why, const char *fmt, ...)
+{
+    char what[ACCOUNT_REFUSAL_WHAT_MAX + 5], room[ACCOUNT_REFUSAL_MAX];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(what, sizeof(what), fmt, args);
+    va_end(args);
+    rpc_reject_text(call, "RuntimeError", slice_of(account_refusal_text(why, what, room)));
+}
+
 /* ---- the caller leaves, the host closes ------------------------------------------------------------------------- */
 
 void calls_gone(struct remote *r)
@@ -359,7 +370,9 @@ static void start(struct rpc_host *h, const struct incoming *in, const struct rp
     if (!c) {
         user_unref(user);
         loop_count(host_loop(h), METRIC_CHARGES_REFUSED, 1);
-        refuse_text(h, in, "RuntimeError", SLICE_LIT("Too many bytes under way"));
+        struct account_refusal why = account_refusal(account_shared(in->msg->account));
+        char room[ACCOUNT_REFUSAL_MAX];
+        refuse_text(h, in, "RuntimeError", slice_of(account_refusal_text(&why, "Too many bytes under way", room)));
         return;
     }
     c->pub.method = method;

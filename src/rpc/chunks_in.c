@@ -159,7 +159,7 @@ int chunks_create(const struct rpc_call *call, struct slice key, bool overwrite)
     u = held_new(cost, rpc_call_payer(call));
     if (!u) {
         remote_drop(r);
-        return refuse(h, CHUNKS_FULL);
+        return refuse(h, CHUNKS_NO_ROOM);
     }
     if (key.len)
         memcpy(u->text, key.ptr, key.len);
@@ -204,11 +204,13 @@ static int put(struct upload_in *u, size_t index, struct slice data)
     size_t had = index < u->n_chunks ? u->chunks[index].len : 0;
     size_t cost = n_new * CHUNK_COST + data.len;
 
-    if (data.len > CHUNK_MOST || !fits(h, u->remote, cost > had ? cost - had : 0) || !make_room(u, index + 1))
+    if (data.len > CHUNK_MOST || !fits(h, u->remote, cost > had ? cost - had : 0))
         return refuse(h, CHUNKS_FULL);
+    if (!make_room(u, index + 1))
+        return refuse(h, CHUNKS_NO_ROOM);
     char *bytes = held_copy(data.ptr, data.len, u->payer);
     if (!bytes)
-        return refuse(h, CHUNKS_FULL);
+        return refuse(h, CHUNKS_NO_ROOM);
     held_free(u->chunks[index].bytes);
     u->chunks[index] = (struct chunk){bytes, data.len};
     u->n_chunks += n_new;

@@ -8,7 +8,8 @@ enum {
     CHUNKS_OK,
     CHUNKS_NO_KEY,          /* no such key of this client */
     CHUNKS_KEY_EXISTS,
-    CHUNKS_FULL,            /* a cap on keys or bytes, or the account refused */
+    CHUNKS_FULL,            /* a cap on keys or bytes */
+    CHUNKS_NO_ROOM,         /* the caller's account refused */
     CHUNKS_BAD_INDEX,       /* negative, or past the cap */
     CHUNKS_HOLES,           /* indexes are not contiguous, or there is none */
     CHUNKS_NO_CALLER,       /* who asked has left */

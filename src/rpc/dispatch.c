@@ -234,6 +234,13 @@ static void run_joined(struct study *s, struct msg *m)
     call_end(c);
 }
 
+static void refuse_joined(struct rpc_call *call, const struct account *payer)
+{
+    struct account_refusal why = account_refusal(payer);
+
+    rpc_reject_no_room(call, &why, "No room for the chunked message");
+}
+
 static void study_join_done(struct job *job)
 {
     struct study *s = CONTAINER_OF(job, struct study, job);
@@ -245,7 +252,7 @@ static void study_join_done(struct job *job)
     } else if (slice_starts(s->header.method, "services.built-in.message_cache.")) {
         rpc_reject(call, "ValueError", "A chunked message may not call message_cache");
     } else if (!m) {
-        rpc_reject(call, "RuntimeError", "Too many or too large chunked messages");
+        refuse_joined(call, s->joined->account);
     } else {
         msg_set_tail(m, s->joined, slice_make(s->joined->data, s->joined->len));
         run_joined(s, m);
@@ -266,7 +273,7 @@ void dispatch_unpacked(struct rpc_call *completed_by, struct upload_in *u)
     s->joined = blob_try_new(chunks_bytes(u), chunks_payer(u));
     s->job = (struct job){.class = OFFLOAD_BULK, .is_stranger = completed_by->user->is_anonymous, .work = study_join, .done = study_join_done};
     if (!s->joined) {
-        rpc_reject(completed_by, "RuntimeError", "Too many or too large chunked messages");
+        refuse_joined(completed_by, chunks_payer(u));
         study_free(s);
     } else if (chunks_are_short(u)) {
         study_join(&s->job);

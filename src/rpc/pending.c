@@ -97,12 +97,12 @@ void pending_refuse(struct pending *p, const char *rule, const char *fmt, ...)
     va_end(args);
 }
 
-/* What stands in the way of so many bytes, for the log. */
-static const char *rule_of_room(const struct account *payer, size_t n_bytes)
+static void refuse_for_room(struct pending *p, const struct account *payer, const char *what)
 {
-    const char *limit = account_limit(payer, n_bytes);
+    struct account_refusal why = account_refusal(payer);
+    char room[ACCOUNT_REFUSAL_MAX];
 
-    return limit ? limit + strlen("--") : "memory";
+    pending_refuse(p, account_refusal_rule(&why), "%s", account_refusal_text(&why, what, room));
 }
 
 void pendings_run_finished(struct deferred *d)
@@ -407,7 +407,7 @@ static uint64_t pending_start(struct rpc_host *h, const struct rpc_request *rq, 
     }
     if (!p->n_charged) {
         loop_count(host_loop(h), METRIC_CHARGES_REFUSED, 1);
-        pending_refuse(p, rule_of_room(p->payer, sizeof(*p) + p->target.len + p->method.len), "Too many bytes under way");
+        refuse_for_room(p, p->payer, "Too many bytes under way");
         return id;
     }
     if (rq->target.len > ADDRESS_MAX) {
@@ -422,7 +422,7 @@ static uint64_t pending_start(struct rpc_host *h, const struct rpc_request *rq, 
     if (m)
         pending_send(p, m, payer_of(h, rq), may_upload);
     else
-        pending_refuse(p, rule_of_room(payer_of(h, rq), rq->args.len), "No memory for the call");
+        refuse_for_room(p, payer_of(h, rq), "No room for the call");
     return id;
 }
 

@@ -111,6 +111,8 @@ void rpc_resolve(struct rpc_call *call, struct slice value);
 void rpc_resolve_owned(struct rpc_call *call, struct buf *value);      /* takes the bytes over: a long value is not copied */
 void rpc_reject(struct rpc_call *call, const char *class_name, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void rpc_reject_text(struct rpc_call *call, const char *class_name, struct slice text);
+/* A RuntimeError: what the call takes was refused to whoever pays for it, which is told with the option that stands in the way. */
+void rpc_reject_no_room(struct rpc_call *call, const struct account_refusal *why, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Passes a remote error on unchanged: an encoded {"_rtype":"error",...}. */
 void rpc_reject_value(struct rpc_call *call, struct slice error);
 /* Who pays for what is kept or asked on behalf of the caller: any thread may charge it. Lives as long as the call. */

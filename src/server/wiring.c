@@ -275,6 +275,8 @@ bool server_wire(struct server *s)
     hub_init(&s->hub, &s->loops.loops[0], s->router, &s->info, &s->keys, s->process);
     s->hub.clients = s->clients;
     s->hub.http = s->http;
+    s->hub.strangers = s->strangers;
+    s->hub.door = s->door;
     s->hub.anonymous = s->anonymous;
     s->http_payers = http_payers_new(&(struct http_payers_options){s->http, s->strangers, s->door, s->config->http_address_bytes});
     s->rpc_loops = mem_new(n * sizeof(*s->rpc_loops));

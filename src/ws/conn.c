@@ -52,7 +52,7 @@ static void keep_rest(struct ws_conn *ws, struct slice bytes)
     struct blob *kept = blob_try_new(bytes.len, ws->account);
 
     if (!kept) {
-        ws_fail_for_room(ws, bytes.len);
+        ws_fail_for_room(ws);
         return;
     }
     memcpy(kept->data, bytes.ptr, bytes.len);

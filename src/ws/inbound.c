@@ -169,7 +169,7 @@ static bool reserve(struct ws_conn *ws, struct ws_partial *p, size_t need)
     size_t room = room_for(ws, p, need);
     struct blob *grown = p->blob ? blob_try_grow(p->blob, room) : blob_try_new(room, ws->account);
     if (!grown) {
-        ws_fail_for_room(ws, p->blob ? room - p->blob->len : room);
+        ws_fail_for_room(ws);
         return false;
     }
     p->blob = grown;

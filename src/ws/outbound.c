@@ -115,13 +115,14 @@ void ws_fail(struct ws_conn *ws, unsigned code, const char *reason, enum ws_end 
         ws->state = WS_DEAF;
 }
 
-void ws_fail_for_room(struct ws_conn *ws, size_t n_bytes)
+void ws_fail_for_room(struct ws_conn *ws)
 {
+    struct account_refusal why = account_refusal(ws->account);
     char room[ACCOUNT_REFUSAL_MAX];
-    const char *reason = account_refusal(ws->account, n_bytes, "Too many bytes under way", room, &ws->refused_by);
 
+    ws->refused_by = why.option;
     loop_count(ws->stream->loop, METRIC_CHARGES_REFUSED, 1);
-    ws_fail(ws, HYPHA_CLOSE_TRY_AGAIN, reason, WS_END_NO_MEMORY);
+    ws_fail(ws, HYPHA_CLOSE_TRY_AGAIN, account_refusal_text(&why, "Too many bytes under way", room), WS_END_NO_MEMORY);
 }
 
 void ws_peer_closed(struct ws_conn *ws, struct slice payload)

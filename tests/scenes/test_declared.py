@@ -107,7 +107,7 @@ async def test_frames_that_are_only_announced_take_nothing_of_others(servers):
         await until(lambda: sum(end.done() for end in ends) >= over, timeout=30)
         done, waiting = await asyncio.wait(ends, timeout=0)
         assert len(waiting) > 20
-        assert {end.result() for end in done} == {(1013, "Too many bytes under way (--address-share)")}
+        assert {end.result() for end in done} == {(1013, f"Too many bytes under way (--address-share, {SHARE} bytes)")}
         for end in waiting:
             end.cancel()
         assert "there was no room for its message (--address-share)" in server.log_text()

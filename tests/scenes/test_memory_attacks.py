@@ -313,7 +313,7 @@ async def test_a_caller_without_room_is_told_so(attacked):
         key, n = "k", 0
         cache = "services.built-in.message_cache."
         await other.call(cache + "create", key)
-        with pytest.raises(RpcError, match="Too many or too large chunked messages"):
+        with pytest.raises(RpcError, match=r"No room for the chunked message \(--user-bytes, \d+ bytes\)"):
             for n in range(200):
                 await other.call(cache + "set", key, n, b"x" * (256 << 10))
         assert n * (256 << 10) > 8 * MB

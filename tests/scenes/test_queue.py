@@ -61,13 +61,13 @@ async def test_a_full_workspace_lets_nobody_in(hub, start_server):
             while True:
                 await q.push("jobs", {"x": "x" * n_bytes})
     refused = await hub.refused({"client_id": "new", **first})
-    assert refused.code == 1013 and "is full (--workspace-bytes), please retry" in refused.message, refused
+    assert refused.code == 1013 and "no room for the client (--workspace-bytes, 1048576 bytes), please retry" in refused.message, refused
     assert server.metric("hyphad_workspace_limit_refused_total") == 1
     assert re.search('"client refused" .*rule=workspace-bytes', server.log_text())
     again = {"client_id": "back", "reconnection_token": gone.info["reconnection_token"]}
     for _ in range(2):
         refused = await hub.refused(again)
-        assert refused.texts == [] and refused.code == 1013 and "is full (--workspace-bytes)" in refused.reason, refused
+        assert refused.texts == [] and refused.code == 1013 and "no room for the client (--workspace-bytes, " in refused.reason, refused
     for one in members:
         await one.leave()
 

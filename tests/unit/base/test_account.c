@@ -2,8 +2,10 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #include "base/memory.h"
+#include "base/slice.h"
 #include "harness/check.h"
 
 CASE(a_refused_charge_changes_nothing)
@@ -233,21 +235,64 @@ CASE(a_tree_of_accounts_is_its_model)
     pthread_barrier_destroy(&m.barrier);
 }
 
+static void check_refusal(const struct account *a, const char *rule, const char *text)
+{
+    struct account_refusal why = account_refusal(a);
+    char room[ACCOUNT_REFUSAL_MAX];
+
+    CHECK_TEXT(account_refusal_rule(&why), rule);
+    CHECK_TEXT(account_refusal_text(&why, "No room", room), text);
+    const char *noted = account_refusal_noted(slice_of(room));
+    CHECK_TEXT(noted ? noted : "memory", rule);
+}
+
+CASE(a_refusal_names_its_option_however_long_the_sentence)
+{
+    struct account *root = account_new(NULL, ACCOUNT_PROCESS, 1000);
+    struct account_refusal why = account_refusal_by(root);
+    char room[ACCOUNT_REFUSAL_MAX], long_text[1000];
+
+    memset(long_text, 0xc3, sizeof(long_text));
+    for (size_t i = 1; i < sizeof(long_text); i += 2)
+        long_text[i] = (char)0xa9;
+    long_text[sizeof(long_text) - 1] = '\0';
+    CHECK(slice_is_utf8(slice_of(account_refusal_text(&why, long_text, room))));
+    CHECK(slice_ends(slice_of(room), " (--process-bytes, 1000 bytes)"));
+    CHECK_TEXT(account_refusal_noted(slice_of(room)), "process-bytes");
+    static const char *const others[] = {"", " bytes)", "( bytes)", "(--process-bytes bytes)", "(--process, 3 bytes)", "(--process-bytes, 3 bytes) at", "--process-bytes, 3 bytes)"};
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        CHECK(!account_refusal_noted(slice_of(others[i])));
+    account_unref(root);
+}
+
+/* req: S-146 */
 CASE(who_is_refused_hears_which_limit)
 {
     struct account *root = account_new(NULL, ACCOUNT_PROCESS, 100000), *user = account_new(root, ACCOUNT_USER, 50000);
     struct account *leaf = account_new_leaf(user, ACCOUNT_PEER, 20000);
 
-    CHECK(account_limit(leaf, 10000) == NULL);
-    CHECK_TEXT(account_refusal(leaf, 10000, "No room", NULL, NULL), "No room");
-    CHECK_TEXT(account_limit(leaf, 20001), "--peer-bytes");
+    CHECK(account_in_the_way(leaf, 10000) == NULL);
+    check_refusal(leaf, "memory", "No room (out of memory)");   /* nobody has been refused */
+    CHECK_INT(account_charge(leaf, 20001), ACCOUNT_FULL);
+    CHECK(account_in_the_way(leaf, 20001) == leaf);
+    check_refusal(leaf, "peer-bytes", "No room (--peer-bytes, 20000 bytes)");
     CHECK_INT(account_charge(user, 40000), ACCOUNT_OK);
-    CHECK_TEXT(account_limit(leaf, 15000), "--user-bytes");
+    CHECK_INT(account_charge(leaf, 15000), ACCOUNT_FULL);
+    CHECK(account_in_the_way(leaf, 15000) == user);
+    check_refusal(leaf, "user-bytes", "No room (--user-bytes, 50000 bytes)");
+    check_refusal(user, "user-bytes", "No room (--user-bytes, 50000 bytes)");
     CHECK_INT(account_charge(root, 55000), ACCOUNT_OK);
-    CHECK_TEXT(account_limit(leaf, 8000), "--process-bytes");
-    char room[ACCOUNT_REFUSAL_MAX];
-    CHECK_TEXT(account_refusal(leaf, 8000, "No room", room, NULL), "No room (--process-bytes)");
+    CHECK_INT(account_keep(leaf, 8000), ACCOUNT_FULL);
+    CHECK(account_in_the_way(leaf, 8000) == root);
+    check_refusal(leaf, "process-bytes", "No room (--process-bytes, 100000 bytes)");
+    check_refusal(root, "process-bytes", "No room (--process-bytes, 100000 bytes)");
     account_release(root, 55000);
+    check_refusal(leaf, "process-bytes", "No room (--process-bytes, 100000 bytes)");    /* there is room again: it was that all the same */
+    CHECK_INT(account_charge(user, 20000), ACCOUNT_FULL);
+    check_refusal(user, "user-bytes", "No room (--user-bytes, 50000 bytes)");
+    account_note_exhausted(leaf);
+    check_refusal(leaf, "memory", "No room (out of memory)");
+    check_refusal(user, "user-bytes", "No room (--user-bytes, 50000 bytes)");
     account_release(user, 40000);
     account_unref(leaf);
     account_unref(user);
@@ -264,9 +309,9 @@ CASE(who_holds_little_has_the_reserve)
 
     CHECK_INT(account_charge(large, room), ACCOUNT_OK);
     CHECK_INT(account_charge(large, 1), ACCOUNT_FULL);
-    CHECK_TEXT(account_limit(large, 1), "--anonymous-bytes");
+    CHECK(account_in_the_way(large, 1) == all);
     CHECK_INT(account_charge(small, 100000), ACCOUNT_OK);
-    CHECK(account_limit(small, 1000) == NULL);
+    CHECK(account_in_the_way(small, 1000) == NULL);
     CHECK_INT(account_charge(small, 100000), ACCOUNT_FULL);     /* no longer little */
     account_release(large, 100000);
     CHECK_INT(account_charge(small, 100000), ACCOUNT_FULL);     /* what it has counts too */
@@ -293,7 +338,7 @@ CASE(a_person_has_much_by_all_that_is_theirs)
 
     CHECK_INT(account_charge(first, room), ACCOUNT_OK);
     CHECK_INT(account_charge(second, 1), ACCOUNT_FULL);
-    CHECK_TEXT(account_limit(second, 1), "--process-bytes");
+    CHECK_TEXT(account_option(account_in_the_way(second, 1)), "--process-bytes");
     CHECK_INT(account_charge(other, 1000000), ACCOUNT_OK);
     CHECK_INT(account_charge(other, 100000), ACCOUNT_FULL);
     CHECK_INT(account_charge(stranger, 100000), ACCOUNT_OK);    /* a small one among many who have much together */
@@ -306,5 +351,6 @@ CASE(a_person_has_much_by_all_that_is_theirs)
         account_unref(leaves[i]);
 }
 
-CASES(RUN(a_person_has_much_by_all_that_is_theirs), RUN(who_is_refused_hears_which_limit), RUN(a_refused_charge_changes_nothing), RUN(rounding_never_refuses_near_a_cap), RUN(threads_leave_the_parent_at_zero),
+CASES(RUN(a_person_has_much_by_all_that_is_theirs), RUN(who_is_refused_hears_which_limit), RUN(a_refusal_names_its_option_however_long_the_sentence),
+      RUN(a_refused_charge_changes_nothing), RUN(rounding_never_refuses_near_a_cap), RUN(threads_leave_the_parent_at_zero),
       RUN(a_tree_of_accounts_is_its_model), RUN(who_holds_little_has_the_reserve))

@@ -442,7 +442,7 @@ CASE(bodies_are_paid_for)
     buf_add(&text, plain, 170000);
     char *bytes = buf_take(&text);
     check_answer(&f, bytes, "HTTP/1.1 503 ", NULL);
-    check_answer(&f, bytes, "There is no room for the request (--http-bytes)", NULL);
+    check_answer(&f, bytes, "There is no room for the request (--http-bytes, ", NULL);
     mem_free(bytes);
     check_returned(account);
     struct buf packed;

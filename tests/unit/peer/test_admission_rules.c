@@ -294,7 +294,7 @@ CASE(a_full_workspace_lets_nobody_in)
     CHECK(admission_check_limits(&k.hub, j, w, NULL));
     CHECK_INT(account_keep(w->account, CAP - 1000), ACCOUNT_OK);
     CHECK(!admission_check_limits(&k.hub, j, w, NULL));
-    CHECK_TEXT(j->answer.text, "The workspace is full (--workspace-bytes), please retry: ws-a holds 99000 of 100000 bytes");
+    CHECK_TEXT(j->answer.text, "There is no room for the client (--workspace-bytes, 100000 bytes), please retry: workspace ws-a");
     CHECK_TEXT(access_rule_name(j->answer.decision.rule), "workspace-bytes");
     CHECK_INT(j->answer.close_code, 1013);
     CHECK_INT(j->answer.outcome, JOIN_LIMITED);
@@ -304,6 +304,45 @@ CASE(a_full_workspace_lets_nobody_in)
     account_drop(w->account, CAP - 1000);
     CHECK(admission_check_limits(&k.hub, j, w, NULL));
     account_unref(w->account);
+    w->account = workspace;
+    join_free(j);
+    kit_deinit(&k);
+}
+
+/* req: S-161 */
+CASE(whoever_is_full_above_a_workspace_lets_nobody_in)
+{
+    enum { CAP = 100000 };
+    const struct asked a = {"room", "bob", "", JOIN_BY_TOKEN, "ws-a", "c1", NULL, NULL, 0};
+    struct kit k;
+
+    kit_init(&k, 1);
+    struct workspace *w = kit_workspace(&k, "ws-a", "bob");
+    struct join *j = make_join(&k, &a);
+    struct account *workspace = w->account, *person = account_new(k.hub.process, ACCOUNT_PERSON, CAP);
+    w->account = account_new(person, ACCOUNT_WORKSPACE, 10 * CAP);
+    CHECK(admission_check_limits(&k.hub, j, w, NULL));
+    CHECK_INT(account_keep(person, CAP - 1000), ACCOUNT_OK);
+    CHECK(!admission_check_limits(&k.hub, j, w, NULL));
+    CHECK_TEXT(j->answer.text, "There is no room for the client (--person-bytes, 100000 bytes), please retry: workspace ws-a");
+    CHECK_TEXT(access_rule_name(j->answer.decision.rule), "person-bytes");
+    j->is_rehearsal = true;
+    CHECK(!admission_check_limits(&k.hub, j, w, NULL));
+    CHECK_TEXT(access_rule_name(j->answer.decision.rule), "person-bytes");
+    j->is_rehearsal = false;
+    account_drop(person, CAP - 1000);
+    /* The part of one user is full: who takes the place of their own client gives back what that one holds. */
+    struct account *seat = hub_seat_account(&k.hub, w, j->ask.user, &j->ask.address);
+    struct client other = {.user = j->ask.user};
+    seat->cap_bytes = CAP;
+    CHECK_INT(account_keep(seat, CAP - 1000), ACCOUNT_OK);
+    CHECK(!admission_check_limits(&k.hub, j, w, NULL));
+    CHECK_TEXT(access_rule_name(j->answer.decision.rule), "user-bytes");
+    CHECK(admission_check_limits(&k.hub, j, w, &other));
+    account_drop(seat, CAP - 1000);
+    account_unref(seat);
+    account_unref(w->account);
+    account_unref(person);
     w->account = workspace;
     join_free(j);
     kit_deinit(&k);
@@ -353,4 +392,4 @@ CASES(RUN(every_rule_and_its_text), RUN(a_client_id_has_at_most_255_bytes),
       RUN(a_request_over_http_leaves_no_workspace_behind), RUN(a_refused_one_does_not_put_off_the_unloading),
       RUN(a_revoked_token_is_refused),
       RUN(limits_name_who_has_reached_them), RUN(who_is_blocked_stays_out_by_name_and_by_address),
-      RUN(a_full_workspace_lets_nobody_in), RUN(an_address_has_a_limit_but_not_a_proxy), RUN(a_long_refusal_is_cut_between_characters))
+      RUN(a_full_workspace_lets_nobody_in), RUN(whoever_is_full_above_a_workspace_lets_nobody_in), RUN(an_address_has_a_limit_but_not_a_proxy), RUN(a_long_refusal_is_cut_between_characters))

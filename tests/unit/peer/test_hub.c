@@ -101,7 +101,7 @@ CASE(one_address_cannot_spend_what_the_anonymous_share)
     seats[0]->parent->cap_bytes += account_kept(seats[0]->parent);      /* of the seats themselves */
     CHECK_INT(account_charge(seats[0], 2000), ACCOUNT_OK);
     CHECK_INT(account_charge(seats[1], 1001), ACCOUNT_FULL);
-    CHECK_TEXT(account_limit(seats[1], 1001), "--address-share");
+    CHECK_TEXT(account_option(account_in_the_way(seats[1], 1001)), "--address-share");
     CHECK_INT(account_charge(seats[1], 1000), ACCOUNT_OK);
     CHECK_INT(account_charge(seats[2], 2000), ACCOUNT_OK);      /* others have theirs */
     CHECK_INT(account_charge(seats[3], 20000), ACCOUNT_OK);

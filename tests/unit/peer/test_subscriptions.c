@@ -92,7 +92,7 @@ static bool change(struct world *w, unsigned c, unsigned t, bool is_add)
 {
     struct slice type = slice_of(types[t]);
 
-    return subscriptions_change(table(w), w->here[c], &type, 1, is_add);
+    return subscriptions_change(table(w), w->here[c], &type, 1, is_add) == SUBSCRIPTION_OK;
 }
 
 static void check_heard(struct slice heard, const struct model *m)

@@ -353,7 +353,7 @@ CASE(what_is_under_way_is_paid_by_who_asks)
     struct question *refused = question_new(dave, "*/bob", "services.calc.keep");
     question_ask(&w, refused);
     CHECK_INT(refused->outcome, RPC_OVERLOADED);
-    check_slice(buf_slice(&refused->text), "Too many bytes under way");
+    check_slice(buf_slice(&refused->text), "Too many bytes under way (--process-bytes, 1000000 bytes)");
     CHECK_TEXT(refused->rule, "process-bytes");
     CHECK_INT(world_count(&w, METRIC_CHARGES_REFUSED), 1);
     /* Room for the record that waits and for the frame, none for the callee's: the frame is dropped there, and that is told as far

@@ -102,7 +102,7 @@ CASE(keys_are_made_once_and_known_to_their_maker_only)
 
 CASE(caps_on_keys_bytes_and_indexes)
 {
-    static const char full[] = "RuntimeError: Too many or too large chunked messages";
+    static const char full[] = "RuntimeError: Too many or too large chunked messages (--max-chunk-keys, --max-chunk-bytes)";
     static const char *const keys[] = {"a", "b", "c", "d"};
 
     world_open(&w);

@@ -67,7 +67,7 @@ CASE(a_refused_upload_rejects_the_call)
     w.settings.max_chunk_bytes = 500000;
     struct question *q = big_question(w.alice, "*/bob");
     question_ask(&w, q);
-    check_rejected(q, "RuntimeError: Too many or too large chunked messages");
+    check_rejected(q, "RuntimeError: Too many or too large chunked messages (--max-chunk-keys, --max-chunk-bytes)");
     question_free(q);
     world_close(&w);
 }

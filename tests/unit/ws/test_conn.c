@@ -180,7 +180,7 @@ CASE(what_is_being_received_is_charged)
     CHECK_INT(account_used(small), 0);
     kit_send(&k, SLICE_LIT("b"));                                               /* and one has come */
     KIT_HEARD(&k, "end:4 ");
-    KIT_GOT(&k, "\x88\x29\x03\xf5" "Too many bytes under way (--peer-bytes)");
+    KIT_GOT(&k, "\x88\x36\x03\xf5" "Too many bytes under way (--peer-bytes, 50000 bytes)");
     CHECK_INT(account_used(small), 0);      /* while the connection still waits for the end */
     kit_deinit(&k);
     account_unref(small);

@@ -129,7 +129,7 @@ CASE(a_refused_charge_is_told_and_leaves_nothing)
         TURNS_UNTIL(&k.t, k.heard.len > 0);
         if (slice_is(buf_slice(&k.heard), "end:4 ")) {
             CHECK_INT(account_used(k.account), 0);
-            KIT_GOT(&k, "\x88\x1a\x03\xf5" "Too many bytes under way");
+            KIT_GOT(&k, "\x88\x29\x03\xf5" "Too many bytes under way (--peer-bytes)");
             n_refused++;
         } else {
             CHECK(slice_is(buf_slice(&k.heard), "binary#4194304 "));
