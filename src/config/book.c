@@ -15,7 +15,7 @@ void book_note(struct config *c, int kind, const char *name, const char *text, c
             memcpy(notes, c->notes, n * sizeof(*notes));
         c->notes = notes;
     }
-    /* Kept in the order of the kinds: options, notices, warnings. */
+    /* Kept in the order of the kinds: options, idle ones, notices, warnings. */
     size_t at = n;
     while (at > 0 && (int)c->notes[at - 1].kind > kind) {
         c->notes[at] = c->notes[at - 1];

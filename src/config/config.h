@@ -56,7 +56,12 @@ enum config_source {
 
 /* A line for the start log (configuration 7), the value already masked. */
 struct config_note {
-    enum { CONFIG_NOTE_OPTION, CONFIG_NOTE_NOTICE, CONFIG_NOTE_WARN } kind;
+    enum {
+        CONFIG_NOTE_OPTION,
+        CONFIG_NOTE_IDLE, /* something that was given has no effect in this build */
+        CONFIG_NOTE_NOTICE,
+        CONFIG_NOTE_WARN
+    } kind;
     const char *name; /* option or variable */
     const char *text; /* OPTION: the value; else: what to tell */
     const char *from; /* OPTION: env:HYPHA_PORT, file:3, env-file:.env, cli; else NULL */

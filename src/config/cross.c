@@ -64,11 +64,11 @@ static void check_status(struct config *c, unsigned id, struct report *report)
         break;
     case OPTION_ACCEPT:
         /* A promise of a shell that is not there deserves more than a notice. */
-        book_note(c, id == OPTION_ID_enable_admin_terminal ? CONFIG_NOTE_WARN : CONFIG_NOTE_NOTICE,
+        book_note(c, id == OPTION_ID_enable_admin_terminal ? CONFIG_NOTE_WARN : CONFIG_NOTE_IDLE,
                   o->name, o->help, from);
         break;
     case OPTION_ABSENT:
-        book_note(c, CONFIG_NOTE_NOTICE, o->name,
+        book_note(c, CONFIG_NOTE_IDLE, o->name,
                   arena_fmt(&c->book->arena, "no effect: %s is not built in", o->room), from);
         break;
     case OPTION_REFUSE:

@@ -124,7 +124,7 @@ static void note_other(struct config *c, struct slice name, const char *from)
     const char *text = idle_text(name);
 
     if (text)
-        book_note(c, CONFIG_NOTE_NOTICE, arena_text(&c->book->arena, name), text, from);
+        book_note(c, CONFIG_NOTE_IDLE, arena_text(&c->book->arena, name), text, from);
     else if (slice_starts(name, "HYPHA_") && !is_silent(name))
         warn_unknown(c, name, from);
 }

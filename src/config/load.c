@@ -94,16 +94,18 @@ static bool is_no_env(struct config *c, char **envp)
 }
 
 /* How many: what `check` says beside the errors, and when there are none. */
-static unsigned print_notices(const struct config *c, FILE *err)
+static unsigned print_notices(const struct config *c, bool is_strict, FILE *err)
 {
+    static const char *const words[] = {
+        [CONFIG_NOTE_IDLE] = "notice", [CONFIG_NOTE_NOTICE] = "notice", [CONFIG_NOTE_WARN] = "warning"};
     unsigned n = 0;
 
     for (size_t i = 0; i < c->n_notes; i++) {
         const struct config_note *note = &c->notes[i];
         if (note->kind == CONFIG_NOTE_OPTION)
             continue;
-        fprintf(err, "hyphad: %s: %s: %s\n",
-                note->kind == CONFIG_NOTE_WARN ? "warning" : "notice", note->name, note->text);
+        fprintf(err, "hyphad: %s%s: %s: %s\n", words[note->kind], is_strict ? " (refused by --strict)" : "", note->name,
+                note->text);
         n++;
     }
     return n;
@@ -115,7 +117,7 @@ static int finish_check(const struct config *c, const struct cli *cli,
 {
     int exit_code = CONFIG_EXIT_OK;
 
-    if (print_notices(c, p->err) > 0 && cli->is_strict)
+    if (print_notices(c, cli->is_strict, p->err) > 0 && cli->is_strict)
         exit_code = CONFIG_EXIT_WRONG;
     if (exit_code == CONFIG_EXIT_OK && !cli->is_online)
         fputs("ok\n", p->out);
@@ -180,10 +182,18 @@ static int act(const struct config *c, const struct cli *cli, const struct confi
     return CONFIG_EXIT;
 }
 
+/* What a start has to say goes where its log would go, in the format that was asked for. */
+static void print_errors(const struct config *c, const struct cli *cli, struct report *report, FILE *err)
+{
+    bool is_log = cli->command == CLI_SERVE && c->book->settings[OPTION_ID_log_format].source != CONFIG_FROM_DEFAULT;
+
+    report_print(report, err, is_log, (enum log_format)c->log_format);
+}
+
 int config_load(const struct config_program *p, struct config **ret_config, int *ret_exit)
 {
     struct config *c = load_new();
-    struct report report = {.err = p->err};
+    struct report report = {0};
     struct cli cli;
     int outcome = CONFIG_EXIT;
 
@@ -210,9 +220,11 @@ int config_load(const struct config_program *p, struct config **ret_config, int 
         c->backup = cli.backup;
         outcome = act(c, &cli, p, ret_exit);
     } else if (cli.command == CLI_CHECK) {
-        (void)print_notices(c, p->err);
+        print_errors(c, &cli, &report, p->err);
+        (void)print_notices(c, cli.is_strict, p->err);
     }
 out:
+    print_errors(c, &cli, &report, p->err);
     fflush(p->err);
     if (outcome == CONFIG_EXIT)
         c = config_free(c);

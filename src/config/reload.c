@@ -88,7 +88,7 @@ static void note_changes(const struct config *old, struct config *c, const char 
 int config_reload(const struct config *old, FILE *err, struct config **ret_config)
 {
     struct config *c = load_new();
-    struct report report = {.err = err};
+    struct report report = {0};
     const char *names = NULL;
 
     copy_surroundings(&old->book->around, &c->book->around, &c->book->arena);
@@ -96,6 +96,7 @@ int config_reload(const struct config *old, FILE *err, struct config **ret_confi
     load_build(c, &report);
     if (report_exit(&report) == CONFIG_EXIT_OK && (names = put_back_all(old, c)))
         cross_check(c, &report);
+    report_print(&report, err, false, LOG_KV);
     fflush(err);
     if (report_exit(&report) != CONFIG_EXIT_OK) {
         config_free(c);

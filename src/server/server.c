@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -56,6 +57,19 @@ void server_wait(struct server *s, int timeout_ms)
         (void)!read(s->wake_fd, &n, sizeof(n));
 }
 
+/* One line for all that has no effect: an environment made for the original has many such names. */
+static void log_idle(const struct config *c)
+{
+    SCRATCH_BUF(names, 0);
+
+    for (size_t i = 0; i < c->n_notes; i++) {
+        if (c->notes[i].kind == CONFIG_NOTE_IDLE)
+            buf_add_fmt(&names, "%s%s", names.len ? ", " : "", c->notes[i].name);
+    }
+    if (names.len)
+        LOG(LOG_INFO, "config", "notice", log_slice("name", buf_slice(&names)), log_text("text", "no effect here; hyphad check tells why"));
+}
+
 static void log_start(const struct config *c)
 {
     struct rlimit limit = {0};
@@ -63,13 +77,14 @@ static void log_start(const struct config *c)
     (void)getrlimit(RLIMIT_NOFILE, &limit);
     LOG(LOG_INFO, "server", "starting", log_text("version", HYPHAD_VERSION), log_text("commit", HYPHAD_COMMIT), log_int("pid", getpid()),
         log_int("threads", c->threads), log_int("descriptors", (int64_t)limit.rlim_cur), log_int("memory", (int64_t)c->process_bytes));
+    log_idle(c);
     for (size_t i = 0; i < c->n_notes; i++) {
         const struct config_note *n = &c->notes[i];
         if (n->kind == CONFIG_NOTE_OPTION)
             LOG(LOG_INFO, "config", "option", log_text("name", n->name), log_text("value", n->text), log_text("from", n->from));
         else if (n->kind == CONFIG_NOTE_NOTICE)
             LOG(LOG_INFO, "config", "notice", log_text("name", n->name), log_text("text", n->text));
-        else
+        else if (n->kind == CONFIG_NOTE_WARN)
             LOG(LOG_WARN, "config", "check", log_text("name", n->name), log_text("text", n->text));
     }
 }

@@ -107,6 +107,27 @@ def test_a_start_names_the_process_in_its_way(start_server, tmp_path):
         said(run("--port", other.getsockname()[1], "--data-dir", tmp_path / "other")[2], ["in use by pid", f"{os.getpid()} ("])
 
 
+@pytest.mark.req("C-082")
+def test_a_wrong_configuration_is_said_in_the_format_that_was_chosen(tmp_path):
+    wrong = ["--port=x", "--data-dir", tmp_path]
+    for args, env in ((["--log-format=json"], {}), ([], {"HYPHA_LOG_FORMAT": "json"})):
+        code, out, err = run(*wrong, *args, env=env)
+        assert (code, out) == (2, "")
+        line = said(err, ["cannot start"], "json")
+        assert line["subj"] == "config" and line["reason"].startswith('bad value for --port: "x"')
+    assert 'subj=config msg="cannot start" reason="bad value' in said(run(*wrong, "--log-format=kv")[2], [])
+    assert said(run(*wrong)[2], []).startswith("hyphad: bad value"), "nobody has chosen one"
+    assert said(run("check", *wrong, "--log-format=json")[2], []).startswith("hyphad: bad value"), "check has no log"
+
+
+@pytest.mark.req("C-021")
+def test_strict_refuses_what_has_no_effect_and_a_start_does_not(start_server):
+    code, out, err = run("check", "--strict", "--in-docker", "--s3-admin-type=minio")
+    assert (code, out) == (78, "") and err.count("(refused by --strict)") == 2 and "in-docker" in err and "s3 is not built in" in err
+    log = start_server("--in-docker", "--s3-admin-type=minio").log_text()
+    assert log.count("no effect") == 1 and 'name="s3-admin-type, in-docker"' in log
+
+
 @pytest.mark.req("C-016", "A-054")
 async def test_generate_token_finds_the_folder_of_the_server_on_the_port(start_server, hub, tmp_path):
     hub.server = start_server(env={"JWT_SECRET": None}, data_dir=tmp_path)

@@ -284,7 +284,7 @@ CASE(defaults_are_a_file_too)
     kit_end(&r);
     kit_good(&r, WORDS("HOME=/tmp"), WORDS("--config", path));
     CHECK_INT(r.config->port, 9527);
-    CHECK_INT(kit_n_notes(r.config, CONFIG_NOTE_WARN) + kit_n_notes(r.config, CONFIG_NOTE_NOTICE),
+    CHECK_INT(kit_n_notes(r.config, CONFIG_NOTE_WARN) + kit_n_notes(r.config, CONFIG_NOTE_NOTICE) + kit_n_notes(r.config, CONFIG_NOTE_IDLE),
               0);
     kit_end(&r);
     kit_unlink(path);
@@ -367,7 +367,7 @@ CASE(check_says_ok_or_all_errors)
             "hyphad: bad value for --port: \"x\" (want an integer 0..65535)\n"
             "hyphad: bad value for --max-body: \"x\" (want a size 1K..16G)\n");
     kit_bad(WORDS("HOME=/tmp"), WORDS("check", "--strict", "--in-docker"), 78,
-            "hyphad: notice: in-docker: no effect: browsers run outside\n");
+            "hyphad: notice (refused by --strict): in-docker: no effect: browsers run outside\n");
     kit_run(&r, WORDS("HOME=/tmp"), WORDS("check", "--in-docker"));
     CHECK_INT(r.exit, 0);
     CHECK_TEXT(r.out, "ok\n");
@@ -384,7 +384,7 @@ CASE(notes_tell_each_option_that_differs)
     CHECK_TEXT(kit_note(r.config, "port")->text, "7");
     CHECK_TEXT(kit_note(r.config, "port")->from, "env:HYPHA_PORT");
     CHECK_TEXT(kit_note(r.config, "drain-delay")->from, "cli");
-    for (size_t i = 1; i < r.config->n_notes; i++) /* options, notices, warnings */
+    for (size_t i = 1; i < r.config->n_notes; i++) /* options, idle ones, notices, warnings */
         CHECK(r.config->notes[i - 1].kind <= r.config->notes[i].kind);
     CHECK_INT(r.config->n_notes, 5);
     kit_end(&r);

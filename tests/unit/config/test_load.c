@@ -347,7 +347,7 @@ CASE(refused_and_absent_options_stop_the_start)
     struct run r;
     kit_good(&r, WORDS(), WORDS("--workspace-bucket", "b"));
     CHECK_TEXT(kit_note(r.config, "workspace-bucket")->text, "b");
-    CHECK_INT(kit_n_notes(r.config, CONFIG_NOTE_NOTICE), 1);
+    CHECK_INT(kit_n_notes(r.config, CONFIG_NOTE_IDLE), 1);
     kit_end(&r);
 }
 
