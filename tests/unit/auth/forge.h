@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "harness/check.h"
 #include "wire/digest.h"
 
 #define FORGE_SECRET "a secret of thirty-two characters"
@@ -83,4 +84,34 @@ static inline char *forge(const char *members)
     char *token = forge_with("{\"alg\":\"HS256\",\"typ\":\"JWT\"}", claims, FORGE_SECRET);
     mem_free(claims);
     return token;
+}
+
+/* Parses a token made by forge() and frees it. */
+static inline struct token forge_accept(char *text)
+{
+    char error[TOKEN_ERROR_MAX] = "";
+    struct token t;
+    int r = token_parse(&forge_keys, slice_of(text), &t, error);
+
+    CHECK_TEXT(error, "");
+    CHECK_INT(r, TOKEN_OK);
+    mem_free(text);
+    return t;
+}
+
+static inline void forge_refused(const char *text, const char *reason)
+{
+    char error[TOKEN_ERROR_MAX] = "";
+    struct token t;
+
+    CHECK(token_parse(&forge_keys, slice_of(text), &t, error) != TOKEN_OK);
+    CHECK(!t.user);
+    if (!strstr(error, reason))
+        check_fail(__FILE__, __LINE__, "\"%s\" does not say \"%s\"", error, reason);
+}
+
+static inline void forge_refused_free(char *text, const char *reason)
+{
+    forge_refused(text, reason);
+    mem_free(text);
 }
