@@ -1,13 +1,18 @@
 #include "harness/check.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { CASE_SECONDS = 30 };
+enum {
+    CASE_SECONDS = 30,
+    PASSED = 77                 /* what a case ends with that has come to its end; one that was ended on its way has failed */
+};
 
 static int allowed_fds;     /* of the one case this process runs */
 
@@ -26,6 +31,21 @@ void check_fail(const char *file, int line, const char *fmt, ...)
     va_end(args);
     fputc('\n', stderr);
     exit(1);
+}
+
+void check_wait(const char *file, int line, const char *what, int n_waits)
+{
+    if (n_waits >= CHECK_PATIENCE_MS)
+        check_fail(file, line, "not so in time: %s", what);
+    (void)poll(NULL, 0, 1);
+}
+
+void check_take_us(unsigned us, const char *why)
+{
+    struct timespec nap = {us / 1000000, us % 1000000 * 1000L};
+
+    (void)why;
+    (void)nanosleep(&nap, NULL);
 }
 
 void check_int(const char *file, int line, const char *what, long long a, long long b)
@@ -92,12 +112,12 @@ static _Noreturn void run_child(const struct check_case *c)
     int after = count_fds();
     if (after < before || after > before + allowed_fds)
         check_fail(__FILE__, __LINE__, "%s left %d descriptors open", c->name, after - before);
-    exit(0);
+    exit(PASSED);
 }
 
 int check_main(const struct check_case *cases, size_t n_cases, int argc, char **argv)
 {
-    int failed = 0;
+    int failed = 0, n_run = 0;
 
     printf("1..%zu\n", argc > 1 ? (size_t)1 : n_cases);
     for (size_t i = 0; i < n_cases; i++) {
@@ -109,12 +129,15 @@ int check_main(const struct check_case *cases, size_t n_cases, int argc, char **
             run_child(&cases[i]);
         int status = 0;
         waitpid(pid, &status, 0);
-        bool ok = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+        bool ok = WIFEXITED(status) && WEXITSTATUS(status) == PASSED;
         if (WIFSIGNALED(status))
             fprintf(stderr, "# %s: ended by signal %d\n", cases[i].name, WTERMSIG(status));
+        else if (!ok)
+            fprintf(stderr, "# %s: ended with %d\n", cases[i].name, WEXITSTATUS(status));
+        n_run++;
         failed += !ok;
         printf("%sok %zu - %s\n", ok ? "" : "not ", argc > 1 ? (size_t)1 : i + 1, cases[i].name);
     }
     fflush(stdout);
-    return failed ? 1 : 0;
+    return failed || !n_run ? 1 : 0;
 }

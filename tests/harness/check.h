@@ -23,12 +23,22 @@ struct check_case {
     }
 
 #define CHECK(cond) ((cond) ? (void)0 : check_fail(__FILE__, __LINE__, "%s", #cond))
+/* Waits for another thread or process to make it true; fails after CHECK_PATIENCE_MS. Nothing else in a unit test waits (test_house_tests). */
+#define CHECK_UNTIL(cond)                                     \
+    do {                                                      \
+        for (int n_waits = 0; !(cond); n_waits++)             \
+            check_wait(__FILE__, __LINE__, #cond, n_waits);   \
+    } while (0)
 #define CHECK_INT(a, b) check_int(__FILE__, __LINE__, #a " == " #b, (long long)(a), (long long)(b))
 #define CHECK_TEXT(a, b) check_text(__FILE__, __LINE__, #a " == " #b, (a), (b))     /* NUL-terminated texts */
 #define CHECK_BYTES(a, n, b, m) check_bytes(__FILE__, __LINE__, #a " == " #b, (a), (n), (b), (m))
 
+enum { CHECK_PATIENCE_MS = 20000 };
+
 int check_main(const struct check_case *cases, size_t n_cases, int argc, char **argv);    /* argv[1]: run only this case */
 _Noreturn void check_fail(const char *file, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void check_wait(const char *file, int line, const char *what, int n_waits);
+void check_take_us(unsigned us, const char *why);       /* real time that the case is about: never a wait for something to happen */
 void check_int(const char *file, int line, const char *what, long long a, long long b);
 void check_text(const char *file, int line, const char *what, const char *a, const char *b);
 void check_bytes(const char *file, int line, const char *what, const void *a, size_t n, const void *b, size_t m);

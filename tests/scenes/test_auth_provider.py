@@ -111,7 +111,7 @@ async def test_a_provider_that_fails_or_hangs_lets_nobody_in(hub, world):
         raise ValueError("the database is down: password hunter2")
 
     async def hangs():
-        await asyncio.sleep(60)
+        await asyncio.Event().wait()
 
     server, root = await world(Provider(**{"opaque:fails": fails, "opaque:hangs": hangs}))
     code, text = await status(server, "opaque:fails")

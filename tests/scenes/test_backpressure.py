@@ -9,6 +9,7 @@ import pytest
 from kit import wire
 from kit.hub import until
 from kit.tcp import BINARY, TEXT, Tcp
+from kit.waiting import pace, until_still
 
 FRAME = b"x" * 65_536
 SMALL_QUEUES = ("--max-frame=1M", "--max-message=1M", "--sendq-bytes=2M", "--pressure-high=1M",
@@ -50,7 +51,7 @@ async def test_memory_is_bounded_and_others_go_on(hub, start_server, target):
         assert await alice.call("plus", i, to="bob") == i + 1
         slowest = max(slowest, time.monotonic() - began)
         most = max(most, server.rss_bytes())
-        await asyncio.sleep(0.02)
+        await pace(0.02, "calls all along the flood")
     assert not flooding.done(), "the sender was never slowed down"
     assert most - before < 120 << 20, f"{(most - before) >> 20} MiB more"
     assert slowest < 2, f"a call beside the stalled pair took {slowest:.2f} s"
@@ -71,12 +72,10 @@ async def test_receiver_that_reads_again_gets_everything_in_order(hub, start_ser
             await sender.send({"type": "n", "to": "stalled", "i": i}, {"data": FRAME})
             sender.n_sent = i + 1
     sending = asyncio.create_task(send())
-
-    async def is_stuck():
-        then = sender.n_sent
-        await asyncio.sleep(0.5)
-        return then > 0 and sender.n_sent == then
-    await until(is_stuck, timeout=40)
+    await until(lambda: sender.n_sent, timeout=40)
+    if target == "hyphad":
+        await until(lambda: server.metric("hyphad_pressure_stops_total"), timeout=40)
+    assert await until_still(lambda: sender.n_sent, 0.5) < n, "the sender was never slowed down"
     receiver.ws.transport.resume_reading()
     await asyncio.wait_for(sending, 60)
     await receiver.frame(lambda m, e: m.get("i") == n - 1, timeout=60)
@@ -139,22 +138,17 @@ async def test_a_crowd_that_reads_again_takes_no_long_turn(hub, start_server):
     server, ada, members = await crowd(hub, start_server, 120)
     n = 80
 
-    async def is_still(figure, least):
-        then = figure()
-        await asyncio.sleep(0.3)
-        return figure() - then < least
-
     def n_read():
         return sum(len(one.frames) for one in members)
     for one in members:
         one.ws.transport.pause_reading()
     for i in range(n):
         await ada.send({"type": "news", "to": "*", "i": i}, {"data": FRAME})
-    await until(lambda: is_still(lambda: server.metric("hyphad_sent_bytes_total"), 1 << 20), timeout=40)
+    await until_still(lambda: server.metric("hyphad_sent_bytes_total"), least=1 << 20)
     server.process.send_signal(signal.SIGSTOP)
     for one in members:
         one.ws.transport.resume_reading()
-    await until(lambda: is_still(n_read, 1), timeout=40)
+    await until_still(n_read)
     server.process.send_signal(signal.SIGCONT)
     for one in members:
         assert [(await one.event("news", 60))["i"] for _ in range(n)] == list(range(n))
@@ -167,16 +161,24 @@ async def test_a_crowd_that_reads_again_takes_no_long_turn(hub, start_server):
 @pytest.mark.timeout(120)
 @pytest.mark.allow_warn("slow|consumer|1013|pressure")
 async def test_who_broadcasts_to_a_crowd_is_read_no_faster_than_the_crowd_is_served(hub, start_server):
-    """A burst of small ones, far below --pressure-high, each to more than a turn has time for: none is lost, all come in order."""
+    """A burst of small ones, far below --pressure-high, each to more than a turn has time for: none is lost, all come in order.
+    The server sleeps while they are sent, so that it finds them together however slow their sender is."""
     server, ada, members = await crowd(hub, start_server, 240)
     n = 1500
     for one in members[1:]:
         one.ws.transport.pause_reading()
     stops = server.metric("hyphad_pressure_stops_total")
-    for i in range(n):
-        await ada.send({"type": "news", "to": "*", "i": i})
-        if i % 100 == 50:
-            await ada.send({"type": "mail", "to": "m-0", "i": i})
+
+    async def burst():
+        for i in range(n):
+            await ada.send({"type": "news", "to": "*", "i": i})
+            if i % 100 == 50:
+                await ada.send({"type": "mail", "to": "m-0", "i": i})
+    server.process.send_signal(signal.SIGSTOP)
+    sending = asyncio.create_task(burst())
+    await until(lambda: sending.done() or ada.ws.transport.get_write_buffer_size())      # or the sockets are full
+    server.process.send_signal(signal.SIGCONT)
+    await sending
     got = [await members[0].frame(lambda m, e: m["type"] in ("news", "mail"), 60) for _ in range(n + n // 100)]
     for one in members[1:]:
         one.ws.transport.abort()    # to close them is to read all that
@@ -206,7 +208,6 @@ async def test_a_message_that_has_begun_does_not_hold_back_its_own_rest(hub, ser
         await tcp.send(first[-10:] + second[:100])
         await tcp.send(second[100:])
         await tcp.frame(BINARY, call("services.default.echo", 0))
-        while True:
+        payload = b""
+        while b"s-1.resolve" not in payload:
             _, payload = await tcp.next_frame(30)
-            if b"s-1.resolve" in payload:
-                return

@@ -9,6 +9,7 @@ import pytest
 from kit import wire
 from kit.hub import until
 from kit.tcp import BINARY, CLOSE, PING, PONG, TEXT, Tcp
+from kit.waiting import pace
 
 pytestmark = pytest.mark.allow_warn("")     # refusals may be logged; errors and reports may not
 
@@ -74,7 +75,7 @@ async def test_slow_head(hub, start_server):
         async def drip():
             while True:
                 await slow.send(b"x")
-                await asyncio.sleep(0.1)
+                await pace(0.1, "it drips")
         dripping = asyncio.create_task(drip())
         assert await status_of(silent, 10) in (None, 408)
         assert await status_of(slow, 10) in (None, 408)

@@ -10,6 +10,7 @@ from kit.http_stream import Stream
 from kit.golden import ROOT_TOKEN
 from kit.people import ROOT_ARGS, login, root, user
 from kit.tcp import Tcp
+from kit.waiting import pace
 from kit.web import client_for
 from test_admin import admin_call
 
@@ -29,7 +30,7 @@ async def provide(hub, name, n_services=0):
         try:
             while True:
                 yield "item"
-                await asyncio.sleep(0.05)
+                await pace(0.05, "items come one by one")
         finally:
             closed.append(name)
     await api.register_service({"id": "g", "endless": endless, "never": asyncio.Event().wait,

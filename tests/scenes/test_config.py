@@ -3,10 +3,11 @@ import os
 import re
 import socket
 import subprocess
-import time
 import urllib.request
 
 import pytest
+
+from kit.waiting import until_here
 
 pytestmark = pytest.mark.differs("hyphad's own options and exit codes")
 
@@ -135,11 +136,9 @@ def test_the_port_comes_from_the_strongest_source(start_server, tmp_path):
         assert expected in run(*args, env=env)[1]
     server = start_server("--loglevel=info", port=port, env={"HYPHA_PORT": "1", "HYPHA_BACKLOG": "99"})
     assert server.port == port
-    deadline = time.monotonic() + 15
     last = ("backlog", "99", "env:HYPHA_BACKLOG")
-    while last not in (lines := option_lines(server)) and time.monotonic() < deadline:
-        time.sleep(0.01)        # the log has a thread of its own
-    assert last in lines
+    until_here(lambda: last in option_lines(server), what=f"the line of {last}")        # the log has a thread of its own
+    lines = option_lines(server)
     assert ("port", str(port), "cli") in lines
     assert "loglevel" not in [name for name, _, _ in lines]
 

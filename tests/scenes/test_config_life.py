@@ -12,6 +12,8 @@ import urllib.request
 
 import pytest
 
+from kit.waiting import pace_here, until_here
+
 pytestmark = pytest.mark.differs("hyphad's own signals and lines")
 
 FIELD = r'(?:[a-z_.]+=(?:"(?:[^"\\]|\\.)*"|[^\s"=]*))'
@@ -182,9 +184,7 @@ async def test_health_tells_of_the_drain(start_server, hub):
     server.process.send_signal(signal.SIGTERM)
 
     def look():
-        deadline = time.monotonic() + 5
-        while status(server.url + "/health/readiness")[0] != 503:
-            assert time.monotonic() < deadline
+        _until_draining(server)
         return status(server.url + "/health/liveness")[0]
 
     assert await asyncio.to_thread(look) == 200
@@ -226,9 +226,7 @@ async def test_a_second_signal_hurries(start_server, hub, signals):
 
 
 def _until_draining(server):
-    deadline = time.monotonic() + 10
-    while status(server.url + "/health/readiness")[0] != 503:
-        assert time.monotonic() < deadline
+    until_here(lambda: status(server.url + "/health/readiness")[0] == 503)
 
 
 @pytest.mark.req("C-055")
@@ -239,10 +237,7 @@ def test_the_log_file_is_reopened(start_server, tmp_path):
         status(server.url + "/health/liveness")
     log.rename(old)
     server.process.send_signal(signal.SIGUSR1)
-    deadline = time.monotonic() + 10
-    while not log.exists():
-        assert time.monotonic() < deadline
-        status(server.url + "/health/liveness")
+    until_here(lambda: status(server.url + "/health/liveness") and log.exists())
     for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGPIPE):
         server.process.send_signal(number)
         assert status(server.url + "/health/liveness")[0] == 200
@@ -255,12 +250,9 @@ def test_the_log_file_is_reopened(start_server, tmp_path):
 @pytest.mark.parametrize("after_ms", [0, 1, 2, 5, 10, 20, 50, 100])
 def test_sigterm_during_the_start(launch, tmp_path, after_ms):
     process = launch("--port=0", "--data-dir", tmp_path / "data", "--log-rate=none")
-    if after_ms:    # a point of the start, not a wait for something
-        time.sleep(after_ms / 1000)
+    pace_here(after_ms / 1000, "a point of the start")
     # Before main has run, the signal still has its default action.
-    deadline = time.monotonic() + 10
-    while not re.search(rb"SigBlk:\s+0*[1-9a-f]", _proc_status(process)) and process.poll() is None:
-        assert time.monotonic() < deadline
+    until_here(lambda: re.search(rb"SigBlk:\s+0*[1-9a-f]", _proc_status(process)) or process.poll() is not None, step=0.0001)
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=10)
     assert process.returncode == 0, err
@@ -286,13 +278,11 @@ class Reloaded:
         seen = len(self.log.read_text())
         self.file.write_text(text)
         self.process.send_signal(signal.SIGHUP)
-        deadline = time.monotonic() + 10
-        while True:
-            fresh = self.log.read_text()[seen:]
-            if re.search(expected, fresh):
-                return fresh
-            assert time.monotonic() < deadline, fresh
-            status(self.url + "/health/liveness")
+
+        def fresh():
+            text = self.log.read_text()[seen:]
+            return text if re.search(expected, text) else status(self.url + "/health/liveness") and None
+        return until_here(fresh, what=f"a line like {expected}")
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)

@@ -9,6 +9,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidHandsh
 
 from kit import tokens, wire
 from kit.raw import open_socket
+from kit.waiting import pace
 
 INFO_KEYS = {"type", "workspace", "client_id", "manager_id", "public_base_url", "local_base_url",
              "hypha_version", "user", "reconnection_token", "reconnection_token_life_time"}
@@ -30,8 +31,9 @@ async def test_first_frame_is_connection_info(hub, server):
     claims = tokens.claims(first["reconnection_token"])
     assert f"cid:alice wid:{first['workspace']}" in claims["scope"]
     assert claims["exp"] - claims["iat"] == 172800
-    await asyncio.sleep(0)
-    assert not raw.frames
+    raw.info = first
+    assert await raw.manage("echo", 1) == 1
+    assert not raw.frames and not raw.texts, "nothing else has come before the answer"
 
 
 async def test_empty_strings_and_unknown_keys_count_as_absent(hub, server):
@@ -229,7 +231,7 @@ async def test_idle_connection_is_closed(hub, start_server):
         while True:
             await lively.send_text({"type": "ping"})
             await lively.text()
-            await asyncio.sleep(0.3)
+            await pace(0.3, "often enough not to be idle")
     pinging = asyncio.create_task(ping_on())
     code, reason = await silent.closed(40)
     assert (code, reason) == (1001, "Idle timeout (2s)")

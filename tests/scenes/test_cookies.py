@@ -1,5 +1,4 @@
 """Whom a cookie speaks for: not for a page of another site that makes the browser send it. And what browsers may keep."""
-import asyncio
 import http.server
 import re
 import threading

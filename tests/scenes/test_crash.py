@@ -13,6 +13,7 @@ from kit import tokens
 from kit.people import login
 from kit.raw import Raw, RpcError
 from kit.redis import Redis
+from kit.waiting import pace
 
 pytestmark = [pytest.mark.differs("durability of our own"), pytest.mark.allow_warn("")]
 ENDS = (OSError, EOFError, ConnectionClosed)
@@ -102,7 +103,7 @@ async def write_until_killed(server, ledger, names, n_writes, dice):
     while ledger.n_acked < wanted:
         done, _ = await asyncio.wait(tasks, timeout=0.002, return_when=asyncio.FIRST_COMPLETED)
         assert not done, [t.exception() for t in done]
-    await asyncio.sleep(dice.random() * 0.004)      # the random moment itself: nothing waits for it
+    await pace(dice.random() * 0.004, "the moment of the kill is any")
     os.kill(server.pid, signal.SIGKILL)
     server.kill()
     for result in await asyncio.gather(*tasks, return_exceptions=True):

@@ -10,6 +10,7 @@ from kit.hub import Hub, until
 from kit.raw import Raw
 from kit.server import Server
 from kit.tcp import BINARY, TEXT, Tcp
+from kit.waiting import pace
 
 MB = 1 << 20
 ANONYMOUS, SHARE = 64 * MB, 16 * MB
@@ -132,7 +133,7 @@ async def test_a_message_that_drips_is_ended(servers):
         reading = asyncio.ensure_future(close_reason(sock))
         while not reading.done():
             await sock.send(b"x")
-            await asyncio.wait([reading], timeout=0.05)
+            await pace(0.05, "it drips")
         assert reading.result() == (1008, "The message came too slowly (--min-body-rate)")
     assert server.metric("hyphad_ws_too_slow_total") == n_slow + 1
     await until(lambda: "its message came too slowly" in server.log_text(), timeout=10)

@@ -11,6 +11,7 @@ from kit.http_stream import Stream
 from kit.hub import until
 from kit.people import ROOT_ARGS, login, root, user
 from kit.tcp import TEXT, Tcp
+from kit.waiting import pace
 from kit.web import client_for
 from test_admin import admin_call
 from test_queue import queue_of
@@ -50,7 +51,7 @@ async def test_the_server_ends_with_one_of_each_kind_open(hub, start_server, tmp
     async def endless():
         while True:
             yield "item"
-            await asyncio.sleep(0.05)
+            await pace(0.05, "items come one by one")
     await api.register_service({"id": "g", "endless": endless, "never": asyncio.Event().wait, "config": {"visibility": "public"}})
     http = client_for(server, await ada.manage("generate_token"))
     key = (await http.post(f"{LOGIN}/start", json={})).json()["key"]
@@ -108,7 +109,6 @@ async def test_the_server_ends_while_a_crowd_logs_in_and_asks(start_server):
                 except OSError:
                     return
         coming = [asyncio.ensure_future(keep_coming(40)) for _ in range(4)]
-        await asyncio.sleep(0)
         await until(lambda: len(crowd) > 60 + 40 * round_ or all(one.done() for one in coming))
         await ends(server, coming)
         for tcp in crowd:

@@ -3,7 +3,6 @@
 The clients' own time limit is 30 s, so a scene that ends within HEARD_S has not waited for that.
 """
 import asyncio
-import time
 
 import pytest
 

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from kit.hub import until
+from kit.waiting import pace
 
 PATIENCE_S = 60
 PROCESS_BYTES, SLACK_BYTES = 256 << 20, 32 << 20
@@ -103,7 +104,7 @@ async def use_everything(server, caller, is_over):
             services = await caller.call("services.default.list_services", timeout=PATIENCE_S)
             assert [s for s in services if s["id"].endswith(":default")]
             n += 1
-            await asyncio.sleep(0.2)
+            await pace(0.2, "a client that does other things too")
     return n
 
 
@@ -111,7 +112,7 @@ async def watch(server, places, is_over, samples):
     while not is_over():
         samples.append(server.rss_bytes())
         places.place_workers()
-        await asyncio.sleep(0.05)
+        await pace(0.05, "between two samples")
 
 
 def p99(times):
@@ -145,7 +146,7 @@ async def attack(hub, server, seconds):
     outcome = Outcome(server)
     try:
         steady.begin()
-        await asyncio.sleep(max(2, seconds / 10))
+        await pace(max(2, seconds / 10), "calls of a quiet day are measured")
         outcome.quiet = steady.end()
         attackers = program("kit.hostile", server.port, seconds)
         os.sched_setaffinity(attackers.pid, {last})

@@ -14,6 +14,7 @@ from kit import wire
 from kit.hub import until
 from kit.raw import Raw, RpcError
 from kit.tcp import BINARY, CLOSE, TEXT, Tcp
+from kit.waiting import pace, turn
 
 pytestmark = [pytest.mark.differs("options, signals and drains of our own"), pytest.mark.allow_warn(""),
               pytest.mark.timeout(180)]
@@ -63,7 +64,7 @@ class Load:
                 except Exception as e:
                     if not self.is_over and self.server.is_running() and not _is_end(e):
                         raise
-                    await asyncio.sleep(0.01)
+                    await pace(0.01, "who was refused comes again")
         self._tasks.append(asyncio.create_task(repeat()))
 
     async def _call(self, raw, servant):
@@ -72,7 +73,7 @@ class Load:
 
     async def _broadcast(self, raw):
         await raw.send({"type": "noise", "to": "*", "data": 1})
-        await asyncio.sleep(0.01)
+        await pace(0.01, "noise, not a flood")
 
     async def _come_and_go(self, name, access):
         raw = await Raw.open(self.server, {"client_id": name, **access})
@@ -191,7 +192,7 @@ async def test_an_end_at_every_byte(start_server, threads, end):
             try:
                 await tcp.send(said[:n // 2])
                 if n % 2:
-                    await tcp.reader.read(1) if n // 2 > n_bytes // 2 else await asyncio.sleep(0)
+                    await tcp.reader.read(1) if n // 2 > n_bytes // 2 else await turn()
                 await tcp.send(said[n // 2:])
                 end(tcp)
                 if end is not _reset:

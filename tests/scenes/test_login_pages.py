@@ -12,6 +12,7 @@ import pytest
 
 from kit import people, tokens
 from kit.browser import DESKTOP, PHONE, PROGRAM, Browser
+from kit.waiting import until
 from kit.web import client_for
 from test_login import Login
 
@@ -339,8 +340,4 @@ async def test_in_a_frame_the_owner_is_told_and_gets_no_token(start_server, tmp_
             assert heard == [[server.url, {"type": "hypha-login-complete", "key": begun["key"]}]]
             page = await browser.page(f"{stranger.origin}/?frame={frame}")
             await page.until("!!document.querySelector('iframe')")
-            for _ in range(200):
-                if any("frame-ancestors" in str(c) for c in page.complaints):
-                    break
-                await asyncio.sleep(0.02)
-            assert any("frame-ancestors" in str(c) for c in page.complaints)
+            await until(lambda: any("frame-ancestors" in str(c) for c in page.complaints))

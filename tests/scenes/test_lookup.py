@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+from hypha_rpc.rpc import RemoteException
 
 from kit.node import VERSIONS, JsError
 from kit.people import login, member, refusal_of, user
@@ -69,7 +70,7 @@ async def test_replicas_are_found_by_a_glob(hub, server):
 
 
 async def refusal_of_py(call):
-    with pytest.raises(Exception) as caught:
+    with pytest.raises(RemoteException) as caught:
         await call
     return str(caught.value)
 

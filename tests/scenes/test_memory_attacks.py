@@ -2,6 +2,7 @@
 caps. The server's memory stays below what it began with plus the cap that is meant plus 32 MB, what is charged is back at once,
 what the system gave is back in the end, and who behaves well meanwhile is answered."""
 import asyncio
+import contextlib
 import gzip
 import json
 import threading
@@ -9,12 +10,14 @@ import time
 import urllib.error
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from kit.hub import Hub, until
 from kit.server import Server
 from kit.tcp import PING, TEXT, Tcp
 from kit.raw import RpcError
 from kit.tokens import mint
+from kit.waiting import pace, until_still
 
 MB = 1 << 20
 SLACK = 32 * MB
@@ -47,7 +50,7 @@ class Watch:
             assert await self.good.manage("echo", self.n_calls, ) == self.n_calls
             self.slowest = max(self.slowest, time.monotonic() - began)
             self.n_calls += 1
-            await asyncio.sleep(0.02)
+            await pace(0.02, "a client that asks now and then")
 
     async def __aenter__(self):
         self._thread = threading.Thread(target=self._sample)
@@ -110,6 +113,7 @@ async def check_over(server, n_peers):
 
 
 async def check_given_back(server):
+    await until(lambda: figure(server, "hyphad_under_way_bytes") < 256 << 10, timeout=30)
     if not server.is_sanitized():
         await until(lambda: server.rss_bytes() < server.rss_at_start * 1.1 + 4 * MB, timeout=30)
 
@@ -168,7 +172,7 @@ async def test_bytes_behind_a_request(attacked):
     """A second request is held until the first one is answered, which a long-poll never is."""
     hub = Hub(attacked)
     pending = await hub.raw("pending")
-    await pending.register("slow", {"f": lambda: asyncio.sleep(60)}, visibility="public")
+    await pending.register("slow", {"f": asyncio.Event().wait}, visibility="public")
     target = f"GET /{pending.workspace}/services/{pending.client_id}:slow/f HTTP/1.1\r\nHost: x\r\n\r\n".encode()
 
     async def run(_, sockets):
@@ -191,9 +195,14 @@ async def test_bodies_that_unpack(attacked):
     packed = gzip.compress(b'{"x": "' + b"a" * (48 * MB) + b'"}')
     request = POST + f"Content-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n"
 
+    async def ask(tcp):
+        await feed(tcp, request.encode() + packed)
+        statuses.append((await asyncio.wait_for(tcp.reader.readline(), 60))[9:12])
+    statuses = []
+
     async def run(hub, sockets):
-        await many(attacked, 30, lambda tcp: feed(tcp, request.encode() + packed), sockets)
-        await asyncio.sleep(1)
+        await many(attacked, 30, ask, sockets)
+        assert b"413" in statuses and set(statuses) <= {b"413", b"503"}, statuses
     await attack(attacked, run, ADDRESS)
 
 
@@ -206,12 +215,8 @@ async def test_responses_that_are_not_read(attacked):
 
     async def run(_, sockets):
         await many(attacked, 140, lambda tcp: feed(tcp, request * 6), sockets, receive_buffer=4096)
-
-        async def is_over():        # nothing is asked for any more: all wait for their clients, or were refused
-            n = len(provider.answered)
-            await asyncio.sleep(0.3)
-            return n and len(provider.answered) == n
-        await until(is_over, timeout=30)
+        await until(lambda: provider.answered, timeout=30)
+        await until_still(lambda: len(provider.answered))       # all wait for their clients, or were refused
     provider.answered = []
     answer = provider.answer
 
@@ -293,11 +298,9 @@ async def test_answers_of_the_hub_that_are_not_taken(attacked):
             one.ws.transport.pause_reading()
         for _ in range(25):
             for one in deaf:
-                try:
+                with contextlib.suppress(ConnectionClosed):     # it does not take what it asked for
                     await one.post("services.default.list_services")
-                except Exception:           # closed: it does not take what it asked for
-                    pass
-            await asyncio.sleep(0.01)
+            await keeper.manage("echo", 0)
         assert await keeper.manage("echo", 1) == 1
         sockets += deaf + [keeper]
     await attack(attacked, run, WORKSPACE)

@@ -9,10 +9,11 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
+
+from kit.waiting import until_here
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 PRELOAD = Path(__file__).resolve().parent / "js" / "websocket.cjs"
@@ -65,13 +66,11 @@ class Block:
 
     def workspace(self):
         """Waits for the workspace a serving block prints."""
-        deadline = time.monotonic() + RUN_S
-        while time.monotonic() < deadline and self.process.poll() is None:
-            found = re.search(r"\bws-user-[\w|-]+", self.output)
-            if found:
-                return found.group()
-            time.sleep(0.05)
-        raise AssertionError(f"a serving block printed no workspace:\n{self.text}\n{self.output}")
+        def printed():
+            return re.search(r"\bws-user-[\w|-]+", self.output)
+        until_here(lambda: printed() or self.process.poll() is not None, RUN_S, 0.05, f"a workspace printed by\n{self.text}")
+        assert printed(), f"a serving block printed no workspace:\n{self.text}\n{self.output}"
+        return printed().group()
 
     def finish(self):
         try:

@@ -14,6 +14,7 @@ import pytest
 from kit import wire
 from kit.hub import until
 from kit.raw import Raw, RpcError
+from kit.waiting import pace
 
 SCALE = float(os.environ.get("HYPHAD_STRESS_SCALE", "1"))
 FREE_LIMITS = {"HYPHA_MAX_CONNECTIONS_PER_USER": "100000",
@@ -141,7 +142,7 @@ async def _kill_round(server, n, dice):
             victim.cut()
         else:
             victim.ws.transport.pause_reading()
-        await asyncio.sleep(0.002)
+        await pace(0.002, "calls go on between two ends")
     await asyncio.wait_for(watching, 120)
     assert gone == {v.client_id for v in victims}
     is_over.set()

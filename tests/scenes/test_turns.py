@@ -20,6 +20,7 @@ from kit.people import ROOT_ARGS, user
 from kit.raw import RpcError
 from kit.server import Server
 from kit.thrown import ARGS, ENV, Thrown
+from kit.waiting import until
 from kit.web import client_for
 
 MB = 1 << 20
@@ -116,8 +117,7 @@ async def test_a_durable_write_beside_a_flood_of_gzip_bodies(start_server):
         is_over, statuses = asyncio.Event(), set()
         tasks = [asyncio.create_task(flood(body, is_over, statuses)) for _ in range(16)]
         try:
-            while not statuses:
-                await asyncio.sleep(0.01)
+            await until(lambda: statuses, timeout=60)
             return await writes(ada, 10), statuses
         finally:
             is_over.set()

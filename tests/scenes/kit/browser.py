@@ -10,6 +10,8 @@ from pathlib import Path
 
 from websockets.asyncio.client import connect
 
+from .waiting import until
+
 PROGRAM = os.environ.get("HYPHAD_CHROMIUM") or shutil.which("chromium") \
     or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DESKTOP = {"width": 1280, "height": 800, "deviceScaleFactor": 1, "mobile": False}
@@ -36,7 +38,7 @@ class Browser:
              *self.flags, "--remote-debugging-port=0", f"--user-data-dir={profile}", "about:blank"],
             stdout=self._log, stderr=self._log, stdin=subprocess.DEVNULL)
         try:
-            self._socket = await asyncio.wait_for(self._attach(profile), 60)
+            self._socket = await self._attach(profile)
         except BaseException:
             self._end()
             raise
@@ -45,9 +47,12 @@ class Browser:
 
     async def _attach(self, profile):
         where = profile / "DevToolsActivePort"
-        while not (where.exists() and where.read_text().count("\n")):
-            assert self._process.poll() is None, "Chromium ended"
-            await asyncio.sleep(0.02)
+
+        def is_listening():
+            if self._process.poll() is not None:
+                raise RuntimeError("Chromium ended")
+            return where.exists() and where.read_text().count("\n")
+        await until(is_listening, timeout=60)
         port, path = where.read_text().split("\n")[:2]
         return await connect(f"ws://127.0.0.1:{port}{path}", max_size=None, proxy=None)
 
@@ -129,17 +134,10 @@ class Page:
 
     async def until(self, expression, timeout=20):
         """Waits until an expression of the page is true; its value."""
-        deadline = asyncio.get_running_loop().time() + timeout
-        while True:
-            try:
-                value = await self.eval(expression)
-            except AssertionError:      # the document is being replaced
-                value = None
-            if value:
-                return value
-            if asyncio.get_running_loop().time() > deadline:
-                raise AssertionError(f"not true in {timeout} s: {expression}\n{await self.text()}")
-            await asyncio.sleep(0.02)
+        try:        # an expression fails while the document is being replaced
+            return await until(lambda: self.eval(expression), timeout, not_yet=AssertionError)
+        except AssertionError as failure:
+            raise AssertionError(f"not true in {timeout} s: {expression}\n{failure}\n{await self.text()}") from None
 
     async def text(self):
         return await self.eval("document.body ? document.body.innerText : ''")

@@ -16,6 +16,7 @@ import threading
 import time
 
 from . import wire
+from .waiting import pace_here
 
 TEXT, BINARY, PING = 1, 2, 9
 PATIENCE_S = 3
@@ -125,7 +126,7 @@ def hang_up_at_once(a):
         line = a.line()
         line.request("GET", a.dice.choice(PATHS))
         if a.dice.random() < 0.5:
-            time.sleep(a.dice.random() * 0.002)
+            pace_here(a.dice.random() * 0.002, "the moment of the end is any")
         line.reset()
 
 
@@ -147,7 +148,7 @@ def sit_idle(a):
             lines.append(a.line())
             if a.dice.random() < 0.5:
                 lines[-1].request("GET", "/health/liveness")
-        time.sleep(1)
+        pace_here(1, "idle")
     finally:
         for line in lines:
             line.sock.close()
@@ -162,7 +163,7 @@ def send_slowly(a):
         for _ in range(10):
             for line in lines:
                 line.send(b"a")
-            time.sleep(0.1)
+            pace_here(0.1, "it drips")
     finally:
         for line in lines:
             line.sock.close()
@@ -215,7 +216,7 @@ def ask_for_tokens(a):
         line.join(a.name())
         for _ in range(3000):
             line.frame(TEXT, b'{"type":"refresh_token"}')
-        time.sleep(0.3)
+        pace_here(0.3, "what it has caused is held that long")
 
 
 def ask_for_listings(a):
@@ -225,7 +226,7 @@ def ask_for_listings(a):
             line.call(info, "services.default.list_workspaces", {"match": {"name": "a"}})
             line.call(info, "services.default.list_services", {"workspace": "public"})
             line.call(info, "services.default.list_services", "*")
-        time.sleep(0.3)
+        pace_here(0.3, "what it has caused is held that long")
 
 
 # ---- bytes that cost memory -------------------------------------------------------------------
@@ -238,7 +239,7 @@ def sip(a):
             line.frame(TEXT, b'{"type":"ping"}')
             line.frame(PING, b"x" * 125)
             line.call(info, "services.default.echo", "x" * 4000)
-        time.sleep(0.5)
+        pace_here(0.5, "what it has caused is held that long")
 
 
 def fill_the_chunk_cache(a):
@@ -248,7 +249,7 @@ def fill_the_chunk_cache(a):
             line.call(info, "services.built-in.message_cache.create", f"k{k}")
             for _ in range(40):
                 line.call(info, "services.built-in.message_cache.append", f"k{k}", b"x" * 200_000)
-        time.sleep(0.5)
+        pace_here(0.5, "what it has caused is held that long")
 
 
 def leave_frames_open(a):
@@ -260,7 +261,7 @@ def leave_frames_open(a):
             line.join(a.name())
             line.frame(BINARY, b"x" * 500_000, fin=False)
             line.frame(0, b"x" * 500_000, fin=False)
-        time.sleep(0.5)
+        pace_here(0.5, "what it has caused is held that long")
     finally:
         for line in lines:
             line.reset()
@@ -292,7 +293,7 @@ def open_streams(a):
             line = a.line(receive_buffer=2048)
             lines.append(line)
             line.request("GET", f"/rpc?client_id={a.name()}")
-        time.sleep(0.3)
+        pace_here(0.3, "what it has caused is held that long")
     finally:
         for line in lines:
             a.dice.choice((line.reset, line.sock.close))()
@@ -314,7 +315,7 @@ def fill_the_tables(a):
                 "id": f"{info['workspace']}/{info['client_id']}:s{i}", "name": f"s{i}", "type": "generic",
                 "description": "x" * 50_000, "config": {"visibility": "public", "workspace": info["workspace"]},
                 "service_schema": {}})
-        time.sleep(0.3)
+        pace_here(0.3, "what it has caused is held that long")
 
 
 # ---- words that are not theirs ----------------------------------------------------------------
@@ -328,7 +329,7 @@ def forge(a, victim=None):
                                               "data": {"id": to}, "peer_id": to}))
         line.call(info, "services.default.unregister_service", "public/hypha-login")
         line.call(info, "services.default.delete_workspace", "public")
-        time.sleep(0.05)
+        pace_here(0.05, "what it has caused is held that long")
 
 
 ATTACKS = (hang_up_at_once, wait_for_a_login_place, sit_idle, send_slowly, send_noise, send_bombs, send_large_json,

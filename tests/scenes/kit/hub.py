@@ -6,6 +6,7 @@ from hypha_rpc import connect_to_server
 
 from .node import JsClient, Node
 from .raw import Raw
+from .waiting import until  # noqa: F401 - scenes import it from here
 
 
 class Hub:
@@ -78,10 +79,8 @@ class Hub:
 
     async def close(self):
         for api in self._clients:
-            try:
-                await asyncio.wait_for(api.disconnect(), 5)
-            except Exception:  # a scene may have broken this client on purpose
-                pass
+            # A scene may have broken this client on purpose.
+            await asyncio.gather(asyncio.wait_for(api.disconnect(), 5), return_exceptions=True)
         for raw in self._raws:
             await raw.shut()
         for node in self._nodes.values():
@@ -112,20 +111,6 @@ def connection_of(api):
 def cut(api):
     """Resets the TCP connection below a Python client; it will reconnect by itself."""
     connection_of(api)._websocket.transport.abort()
-
-
-async def until(check, timeout=15, step=0.02):
-    """Polls a condition that no event announces; returns its first true value."""
-    deadline = asyncio.get_running_loop().time() + timeout
-    while True:
-        value = check()
-        if asyncio.iscoroutine(value):
-            value = await value
-        if value:
-            return value
-        if asyncio.get_running_loop().time() > deadline:
-            raise AssertionError(f"condition not met within {timeout} s")
-        await asyncio.sleep(step)
 
 
 class Recorder:

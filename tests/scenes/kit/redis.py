@@ -3,11 +3,11 @@ import json
 import shutil
 import signal
 import subprocess
-import time
 
 import pytest
 
 from .server import free_port
+from .waiting import until_here
 
 PASSWORD = "a secret: of/redis@"
 
@@ -29,10 +29,11 @@ class Redis:
             ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder),
              "--save", "", "--appendonly", "yes", "--appendfsync", "always", "--requirepass", PASSWORD],
             stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 20
-        while self.ask("PING") != "PONG":
-            assert time.monotonic() < deadline and self.process.poll() is None
-            time.sleep(0.01)
+
+        def is_ready():
+            assert self.process.poll() is None
+            return self.ask("PING") == "PONG"
+        until_here(is_ready, 20)
         return self
 
     def ask(self, *words):

@@ -17,6 +17,7 @@ import urllib.request
 from pathlib import Path
 
 from .tokens import SECRET
+from .waiting import until_here
 
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|"
                        r"ERROR: LeakSanitizer|SUMMARY: \w+Sanitizer")
@@ -108,17 +109,21 @@ class Server:
             if arg.startswith("--base-path="):
                 base = arg.split("=", 1)[1].rstrip("/")
         self.url = f"http://127.0.0.1:{self.port}{base}"
-        deadline = time.monotonic() + within
-        while time.monotonic() < deadline and self.process.poll() is None:
+
+        def is_ready():
+            if self.process.poll() is not None:
+                return True
             try:
                 with urllib.request.urlopen(f"{self.url}/health/readiness", timeout=2) as r:
-                    if r.status == 200:
-                        return
+                    return r.status == 200
             except (OSError, urllib.error.HTTPError):
-                pass
-            time.sleep(0.1)
-        self.kill()
-        raise ServerFailed(f"not ready within {within} s\n{self.log_text()}")
+                return False
+        try:
+            until_here(is_ready, within, 0.1)
+            assert self.process.poll() is None, "it has ended"
+        except AssertionError as failure:
+            self.kill()
+            raise ServerFailed(f"not ready within {within} s: {failure}\n{self.log_text()}") from None
 
     def stop(self, within=30):
         """SIGTERM; hyphad must exit 0."""

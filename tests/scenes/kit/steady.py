@@ -11,6 +11,7 @@ import time
 from types import SimpleNamespace
 
 from .hub import Hub
+from .waiting import pace
 
 EVERY_S = 0.005
 
@@ -22,7 +23,7 @@ async def call(caller, times):
         assert await caller.call("services.default.echo", n, to="quiet-b", timeout=60) == n
         times.append(time.monotonic() - due)
         due += EVERY_S
-        await asyncio.sleep(max(0, due - time.monotonic()))
+        await pace(max(0, due - time.monotonic()), "a call is due at that time")
 
 
 async def main(ws_url):

@@ -128,8 +128,7 @@ static void flood_and_end(void)
     flood();                    /* and nothing more of it comes, nor of another */
     for (int i = 0; i < 1000; i++)
         LOG(LOG_INFO, "test", "once more", log_int("i", i));
-    while (!holds(log_path, "of=again") || !holds(log_path, "of=\"once more\""))
-        usleep(10000);
+    CHECK_UNTIL(holds(log_path, "of=again") && holds(log_path, "of=\"once more\""));
 }
 
 CASE(what_was_left_out_is_told_though_nothing_follows)

@@ -87,8 +87,7 @@ static inline void fixture_call(struct fixture *f, void (*run)(void *arg), void 
     struct fixture_mail m = {.mail.run = fixture_run_call, .run = run, .arg = arg};
 
     loop_post_outside(&f->set.loops[0], &m.mail);
-    while (!atomic_load(&m.done))
-        poll(NULL, 0, 1);
+    CHECK_UNTIL(atomic_load(&m.done));
 }
 
 static void fixture_close_all(void *arg)
@@ -227,6 +226,5 @@ static inline void release(void *arg)
 
 static inline void wait_held(struct held *h)
 {
-    while (!atomic_load(&h->is_here))
-        poll(NULL, 0, 1);
+    CHECK_UNTIL(atomic_load(&h->is_here));
 }

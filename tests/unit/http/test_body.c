@@ -135,10 +135,7 @@ static void reset(struct fixture *f, struct reader how)
 
 static void wait_for(atomic_int *n)
 {
-    for (int i = 0; !atomic_load(n); i++) {
-        CHECK(i < FIXTURE_DEADLINE_MS);
-        poll(NULL, 0, 1);
-    }
+    CHECK_UNTIL(atomic_load(n));
 }
 
 static void send_bytes(int fd, const char *bytes, size_t n_bytes)
@@ -200,8 +197,7 @@ CASE(a_body_is_read_as_it_comes_and_the_next_request_follows)
     fixture_send(fd, "POST /pull HTTP/1.1\r\nhost: h\r\ncontent-length: 3145728\r\n\r\n");
     wait_for(&reader.n_begun);                          /* before a byte of it is there */
     send_bytes(fd, bytes, 1000);
-    while (atomic_load(&reader.n_read) < 1000)          /* and before the rest is */
-        poll(NULL, 0, 1);
+    CHECK_UNTIL(atomic_load(&reader.n_read) >= 1000);   /* and before the rest is */
     send_bytes(fd, bytes + 1000, N - 1000);
     char *got = fixture_read(fd, "sum=");
     HAS(got, "HTTP/1.1 200 ");
@@ -289,7 +285,7 @@ CASE(who_does_not_read_stops_the_sender_and_may_go_on)
     size_t sent = send_while_it_goes(fd, bytes, N);
     CHECK(sent >= HTTP_BODY_WINDOW);
     CHECK(sent < HELD_MOST);
-    poll(NULL, 0, 350);         /* it is not the client that is slow: three times the patience for those */
+    check_take_us(350000, "it is not the client that is slow: three times the patience for those");
     CHECK_INT(atomic_load(&reader.n_broken), 0);
     CHECK_INT(atomic_load(&reader.n_gone), 0);
     fixture_call(&f, go_on, &reader);

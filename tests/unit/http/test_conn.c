@@ -143,8 +143,7 @@ CASE(the_handler_hears_that_the_client_has_gone)
     fixture_send(fd, "GET /hold HTTP/1.1\r\nhost: h\r\n\r\n");
     wait_held(&held);
     close(fd);
-    while (!atomic_load(&held.n_gone))
-        poll(NULL, 0, 1);
+    CHECK_UNTIL(atomic_load(&held.n_gone));
     fixture_call(&f, release, &held);
     CHECK_INT(atomic_load(&held.n_gone), 1);
     fixture_stop(&f);

@@ -172,8 +172,7 @@ CASE(the_server_may_go_at_any_byte)
         fixture_call(&f, fixture_close_all, &f.hl);
         for (size_t cut = 0; cut <= n; cut++)
             close(fds[cut]);
-        while (atomic_load(&n_begun) != atomic_load(&n_ended))
-            poll(NULL, 0, 1);
+        CHECK_UNTIL(atomic_load(&n_begun) == atomic_load(&n_ended));
         fixture_stop(&f);
     }
 }

@@ -269,10 +269,7 @@ CASE(pieces_are_put_together_once)
 /* Of the nth request: it is told of a moment after its client has seen the end. */
 static unsigned sending_of(struct told *told, int n)
 {
-    for (int i = 0; atomic_load(&told->n_told) < n; i++) {
-        CHECK(i < FIXTURE_DEADLINE_MS);
-        poll(NULL, 0, 1);
-    }
+    CHECK_UNTIL(atomic_load(&told->n_told) >= n);
     return atomic_load(&told->last_sending);
 }
 
@@ -413,9 +410,7 @@ static size_t used_of(struct account *account)
 /* The connection is freed a moment after its client has seen its end. */
 static void check_returned(struct account *account)
 {
-    for (int i = 0; used_of(account) && i < FIXTURE_DEADLINE_MS; i++)
-        poll(NULL, 0, 1);
-    CHECK_INT(used_of(account), 0);
+    CHECK_UNTIL(!used_of(account));
 }
 
 /* Inflating goes in steps of 64 KiB, so that a small body needs two of them for a moment. */

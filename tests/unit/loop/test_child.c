@@ -89,8 +89,7 @@ static struct {
 static int fake_spawn(const struct spawn_request *request, struct spawned *ret, struct spawn_failure *ret_failure)
 {
     (void)request;
-    while (!fake.may_start)
-        (void)poll(NULL, 0, 1);
+    CHECK_UNTIL(fake.may_start);
     if (fake.fails) {
         *ret_failure = (struct spawn_failure){SPAWN_EXEC, ENOENT};
         return -1;

@@ -240,14 +240,6 @@ static void crew_stop(struct loop *l, struct mail *mail)
     atomic_store(&c->is_closed, true);
 }
 
-static void until(atomic_uint *status)
-{
-    for (int i = 0; !atomic_load(status); i++) {
-        CHECK(i < TURNS_DEADLINE_MS);
-        poll(NULL, 0, 1);
-    }
-}
-
 CASE(each_loop_fetches_for_itself)
 {
     enum { N = 3 };
@@ -264,14 +256,13 @@ CASE(each_loop_fetches_for_itself)
         loop_post_outside(&set.loops[i], &crews[i].mail);
     }
     for (int i = 0; i < N; i++) {
-        until(&crews[i].status);
+        CHECK_UNTIL(atomic_load(&crews[i].status));
         CHECK_INT(atomic_load(&crews[i].status), 203);
         crews[i].mail = (struct mail){.run = crew_stop};
         loop_post_outside(&set.loops[i], &crews[i].mail);
     }
     for (int i = 0; i < N; i++)
-        while (!atomic_load(&crews[i].is_closed))
-            poll(NULL, 0, 1);
+        CHECK_UNTIL(atomic_load(&crews[i].is_closed));
     loop_set_stop(&set);
     loop_set_deinit(&set);
     shut(&w);

@@ -1,7 +1,6 @@
 /* A writer is killed at a random moment; every write it was told about must be there afterwards. */
 #include <signal.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "base/buf.h"
 #include "unit/store/bench.h"
@@ -64,14 +63,13 @@ static _Noreturn void write_until_killed(struct bench *b, int pipe)
 static uint32_t read_until_kill(int pipe, pid_t writer)
 {
     uint32_t number, n = 0, enough = 1 + (uint32_t)random() % 400;
-    struct timespec nap = {0, random() % 3000000};
 
     while (n < enough && read(pipe, &number, sizeof(number)) == sizeof(number)) {
         CHECK_INT(number, n);       /* in the order of the calls */
         n++;
     }
     CHECK_INT(n, enough);
-    (void)nanosleep(&nap, NULL);    /* the random moment itself: nothing waits for it */
+    check_take_us((unsigned)random() % 3000, "the moment of the kill is any");
     CHECK_INT(kill(writer, SIGKILL), 0);
     CHECK_INT(waitpid(writer, NULL, 0), writer);
     while (read(pipe, &number, sizeof(number)) == sizeof(number))
