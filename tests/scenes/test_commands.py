@@ -3,10 +3,11 @@ import json
 import os
 import socket
 import subprocess
-import time
 
 import pytest
+
 from kit import tokens
+from kit.waiting import until_here
 
 from test_config import run
 
@@ -29,10 +30,7 @@ def said(err, words, fmt="kv"):
 
 
 def await_log(server, words):
-    deadline = time.monotonic() + 30
-    while words not in server.log_text():
-        assert time.monotonic() < deadline, server.log_text()
-        time.sleep(0.01)        # the log has a thread of its own
+    until_here(lambda: words in server.log_text(), 30, what=f"a line with {words}")     # the log has a thread of its own
 
 
 @pytest.mark.req("C-080", "C-081")
