@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SRC = ROOT / "src"
-ROW = re.compile(r'^OPTION(_IDLE)?\((\w+), (\w+), "([^"]+)",\s*(?:NULL|(?:"(?:[^"\\]|\\.)*"\s*)+), (\w+), ([^,]+),(.*?)\)\n(?=\n|OPTION|/\*|$|#)',
+ROW = re.compile(r'^OPTION(_IDLE)?\((\w+),\s+(\w+),\s+"([^"]+)",\s*(?:NULL|(?:"(?:[^"\\]|\\.)*"\s*)+),\s+(\w+),\s+([^,]+),(.*?)\)\n(?=\n|OPTION|/\*|$|#)',
                  re.M | re.S)
 LITERAL = re.compile(r'"((?:[^"\\\n]|\\.)*)"(?:\s*(?:[A-Z]+_FMT\s*)?"((?:[^"\\\n]|\\.)*)")*')
 # Read before the rest of the configuration is there, by their number.

@@ -43,7 +43,7 @@ void log_started(void);
 bool log_subject_is_known(struct slice subject);
 /* "subject=level". False: it is not, or the subject is none. */
 bool log_levels_parse(struct slice text, struct slice *ret_subject, enum log_level *ret_level);
-bool log_level_parse(struct slice text, enum log_level *ret_level);     /* names of configuration table 2, any case */
+bool log_level_parse(struct slice text, enum log_level *ret_level);     /* its name, in any case */
 
 /* subject: the room. message: a literal, constant per site: it is also the key of the rate limit. */
 void log_write(enum log_level level, const char *subject, const char *message, const struct log_field *fields, size_t n_fields);

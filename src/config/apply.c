@@ -1,5 +1,5 @@
 /* apply: one pass per source, from the weakest to the strongest; each value that reads well
- * replaces what was there. Only repeated lists of the command line add up (configuration 4.2).
+ * replaces what was there. Only repeated lists of the command line add up.
  * Secret files are opened here, on load and on reload. */
 #include "config/apply.h"
 

@@ -13,7 +13,7 @@
 
 #include "base/assert.h"
 
-/* Outcomes of config_load, and exit codes (configuration 6). */
+/* Outcomes of config_load, and exit codes. */
 enum { CONFIG_SERVE = 1, CONFIG_GENERATE_TOKEN, CONFIG_BACKUP, CONFIG_CHECK_ONLINE, CONFIG_RELOAD, CONFIG_STOP, CONFIG_EXPLAIN, CONFIG_EXIT };
 enum { CONFIG_EXIT_OK = 0, CONFIG_EXIT_FAILED = 1, CONFIG_EXIT_USAGE = 2, CONFIG_EXIT_WRONG = 78 };
 
@@ -54,7 +54,7 @@ enum config_source {
     CONFIG_FROM_CLI
 };
 
-/* A line for the start log (configuration 7), the value already masked. */
+/* A line for the start log, the value already masked. */
 struct config_note {
     enum {
         CONFIG_NOTE_OPTION,
@@ -67,7 +67,7 @@ struct config_note {
     const char *from; /* OPTION: env:HYPHA_PORT, file:3, env-file:.env, cli; else NULL */
 };
 
-/* hyphad generate-token (workspaces-and-auth 18) */
+/* hyphad generate-token */
 struct config_token_request {
     const char *workspace; /* NULL = the user's own */
     uint64_t expires_in_ms;
@@ -147,7 +147,7 @@ struct config_program {
     const char *libraries; /* those outside this room, for --version: ", libuv, ..."; or NULL */
 };
 
-/* Reads and checks everything (configuration 4). Binds, writes and contacts nothing. Before
+/* Reads and checks everything. Binds, writes and contacts nothing. Before
  * threads start. CONFIG_SERVE, CONFIG_GENERATE_TOKEN, CONFIG_BACKUP, CONFIG_RELOAD, CONFIG_STOP, CONFIG_CHECK_ONLINE (all is right,
  * and no ok has been said yet):
  * *ret_config is the caller's to free.
@@ -156,7 +156,7 @@ struct config_program {
 MUST_CHECK int config_load(const struct config_program *program, struct config **ret_config,
                            int *ret_exit);
 
-/* SIGHUP (configuration 4.8): reads the files again; command line and environment stay as they
+/* SIGHUP: reads the files again; command line and environment stay as they
  * were. CONFIG_SERVE: a new set, whose notes are the changed options (OPTION) and those that
  * keep their old value until a restart (WARN). CONFIG_EXIT: the files are wrong, errors went to
  * `err`, the old set stays. `old` is not changed. */

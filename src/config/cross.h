@@ -1,4 +1,4 @@
-/* cross: what depends on more than one value, or on this build (configuration 4.5, 4.6). The
+/* cross: what depends on more than one value, or on this build. The
  * config room's own. */
 #pragma once
 #include "config/book.h"

@@ -1,4 +1,4 @@
-/* environment: variables stand for options by name (configuration 4.2). A hub is started from
+/* environment: variables stand for options by name. A hub is started from
  * charts and compose files that set variables for others too, so nothing unknown is an error;
  * but a HYPHA_ name that nobody reads is most often a typing error and gets one warning. An
  * empty variable is unset: charts write FOO="" for "no FOO". */
@@ -11,8 +11,7 @@
 
 enum { WARN_MAX = 20, ENV_FILE_MAX = 1 << 20 };
 
-/* Read by nobody or by clients and workers: taken in silence (R20 and the client row of table
- * 2). */
+/* Variables that nothing reads, or that clients and workers read: they are taken in silence. */
 static const char *const silent[] = {"HYPHA_CDN_BASE_URL",
                                      "HYPHA_SERVE_LOCAL_CDN",
                                      "HYPHA_HOUSEKEEPING_INTERVAL",

@@ -5,7 +5,7 @@
 
 /* Adds what is given; notices and warnings go to c's notes. is_read_all is false under --no-env. */
 void environment_read(struct config *c, char **envp, bool is_read_all);
-/* One --env-file (configuration 4.1): KEY=VALUE lines, # comments, quotes. Adds to *all, after
+/* One --env-file: KEY=VALUE lines, # comments, quotes. Adds to *all, after
  * the files read before it. */
 void environment_read_file(struct config *c, const char *path, struct givens *all,
                            struct report *report);

@@ -97,7 +97,7 @@ bool option_is_text(const struct option *o);  /* one text: an empty one means un
 bool option_is_comma(const struct option *o); /* one word, cut at commas */
 void option_variable(const struct option *o, struct buf *out); /* HYPHA_NAME */
 void option_variable_of(const char *name, struct buf *out);    /* any dashed name */
-/* The nearest of the names, or NULL when none is near (configuration 4.3). */
+/* The nearest of the names, or NULL when none is near. */
 const char *option_nearest(struct slice name);
 /* What to say behind a name that is suggested: " it is not built in", or "". */
 const char *option_caveat(const char *name);

@@ -1,4 +1,4 @@
-/* reload: the files again, everything else as it was at start (configuration 4.8). The new set
+/* reload: the files again, everything else as it was at start. The new set
  * is checked as a whole twice: as the files say, and as it will run, with the old values of
  * options that need a restart. */
 #include "base/memory.h"

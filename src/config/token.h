@@ -1,4 +1,4 @@
-/* token: the options of hyphad generate-token (workspaces-and-auth 18). The config room's own. */
+/* token: the options of hyphad generate-token. The config room's own. */
 #pragma once
 #include "config/arena.h"
 #include "config/config.h"

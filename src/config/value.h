@@ -1,4 +1,4 @@
-/* value: the grammar of configuration 4.2. Words in, the typed field out. The config room's own. */
+/* value: the grammar of values. Words in, the typed field out. The config room's own. */
 #pragma once
 #include "base/buf.h"
 #include "config/config.h"

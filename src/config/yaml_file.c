@@ -1,7 +1,7 @@
 /* yaml_file: one mapping of option names to scalars or sequences of scalars. libyaml's events
  * are walked with a three-state machine; nothing nests, so there is no recursion and nothing an
  * alias could blow up. Scalars are texts whatever YAML would make of them: "on" and 0x10 mean
- * what configuration 4.2 says. */
+ * what they mean on the command line. */
 #include "config/yaml_file.h"
 
 #include <yaml.h>

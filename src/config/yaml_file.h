@@ -1,4 +1,4 @@
-/* yaml_file: the config file (configuration 4.4). The only place that knows libyaml. The config
+/* yaml_file: the config file. The only place that knows libyaml. The config
  * room's own. */
 #pragma once
 #include "config/book.h"

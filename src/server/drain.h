@@ -1,5 +1,5 @@
 /* drain: leaving so that few notice. Readiness first, then new logins are refused, then connections are closed a few at a time;
- * what is left at the deadline is cut. (configuration 6; architecture T9) */
+ * what is left at the deadline is cut. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* ready: how the world learns that the server serves: the ready line, the port file, the service manager. (configuration 7) */
+/* ready: how the world learns that the server serves: the ready line, the port file, the service manager. */
 #pragma once
 #include <stdbool.h>
 

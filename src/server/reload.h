@@ -1,4 +1,4 @@
-/* reload: SIGHUP. The new set is taken as a whole by every loop at the start of a turn, or not at all. (configuration 4.8) */
+/* reload: SIGHUP. The new set is taken as a whole by every loop at the start of a turn, or not at all. */
 #pragma once
 
 struct config;

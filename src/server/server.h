@@ -1,5 +1,4 @@
-/* server: the one room that sees all rooms. Starts them in order, waits on the accept thread, drains, stops them in reverse.
- * (configuration 6, 7; architecture T9) */
+/* server: the one room that sees all rooms. Starts them in order, waits on the accept thread, drains, stops them in reverse. */
 #pragma once
 #include "base/assert.h"
 

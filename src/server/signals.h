@@ -1,4 +1,4 @@
-/* signals: reach the accept thread only, through a descriptor. (configuration 6) */
+/* signals: reach the accept thread only, through a descriptor. */
 #pragma once
 
 /* Blocks the signals we handle in this and all later threads; returns a signalfd. -1: not available (errno). */

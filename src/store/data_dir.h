@@ -1,5 +1,5 @@
 /* data_dir: the folder of one server: locked by one process, holding the database, the signing secret and the server id.
- * Called before the loops run. (configuration 5 --data-dir, 7; workspaces-and-auth 15.3) */
+ * Called before the loops run. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

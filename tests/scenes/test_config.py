@@ -216,7 +216,7 @@ def test_help_tells_what_is_kept_without_a_port():
     assert "with --port 0 a temporary one: nothing in it is kept" in run("help", "data-dir")[1]
     out = run("config", "--port=0")[1]
     assert re.search("^# data-dir: ", out, re.M), "a folder nobody has named"
-    assert "200 a second" in run("help", "drain-duration")[1]
+    assert "200 are closed a second" in run("help", "drain-duration")[1]
 
 
 @pytest.mark.req("C-036")
