@@ -264,7 +264,7 @@ static void cli_ask_help(struct cli *cli)
     cli->command = CLI_HELP;
 }
 
-/* The flags of single commands. */
+/* The flags of single commands; a subject leaves them nothing to say. */
 static bool cli_take_flag(struct cli *cli, const char *word)
 {
     const struct {
@@ -278,7 +278,7 @@ static bool cli_take_flag(struct cli *cli, const char *word)
                  {CLI_HELP, "--all", &cli->is_all}};
 
     for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
-        if (cli->command == flags[i].command && strcmp(word, flags[i].word) == 0)
+        if (cli->command == flags[i].command && !cli->subject && strcmp(word, flags[i].word) == 0)
             return *flags[i].place = true;
     }
     return false;

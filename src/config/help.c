@@ -165,12 +165,17 @@ static bool help_command(FILE *out, const char *name)
 
 static int help_unknown(FILE *err, const char *name)
 {
-    const char *near = option_nearest(without_dashes(name));
+    const char *near = option_nearest(without_dashes(name)), *names[ARRAY_LEN(commands)], *command;
 
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        names[i] = commands[i].name;
+    command = option_nearest_of(slice_of(name), names, ARRAY_LEN(names));
     if (near)
         fprintf(err, "hyphad: unknown option %s (did you mean --%s?%s)\n", name, near, option_caveat(near));
+    else if (command)
+        fprintf(err, "hyphad: unknown command %s (did you mean %s?)\n", name, command);
     else
-        fprintf(err, "hyphad: unknown option %s (see hyphad --help)\n", name);
+        fprintf(err, "hyphad: no option or command has the name %s (see hyphad --help)\n", name);
     return CONFIG_EXIT_USAGE;
 }
 

@@ -45,7 +45,7 @@ static bool control_find(const struct config *c, struct target *t, FILE *err)
     if (access(t->path, F_OK) < 0)
         return control_fail(err, t, strerror(errno));
     if (!holder_of_lock(t->path, &t->holder))
-        return control_fail(err, t, "no running server has locked it");
+        return control_fail(err, t, "no running server has locked it, as far as the system tells");
     if (!holder_is_like_us(&t->holder)) {
         char by[HOLDER_TEXT_MAX];
         fprintf(err, "hyphad: %s: %s: it is locked%s, which is not hyphad\n", t->verb, t->path, holder_text(true, &t->holder, by));

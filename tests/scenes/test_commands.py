@@ -99,10 +99,13 @@ def test_a_start_names_the_process_in_its_way(start_server, tmp_path):
         assert (code, out) == (1, "")
         said(err, [*words, "in use by pid", f"{server.pid} (hyphad)"])
         said(run(*args, "--log-format=json")[2], [f"in use by pid {server.pid} (hyphad)"], "json")
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        said(run("--port", other.getsockname()[1], "--data-dir", tmp_path / "other")[2], ["in use by pid", f"{os.getpid()} ("])
+    for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        with socket.socket(family) as other:
+            other.bind((host, 0))
+            other.listen()
+            code, _, err = run("--host", host, "--port", other.getsockname()[1], "--data-dir", tmp_path / "other")
+            assert code == 1
+            said(err, ["in use by pid", f"{os.getpid()} ("])
 
 
 @pytest.mark.req("C-082")

@@ -171,6 +171,7 @@ CASE(config_tells_what_was_changed)
     CHECK_TEXT(listing(&r, WORDS("HOME=/tmp", "HYPHA_BACKLOG=77"), WORDS("config", "--changed", "-p", "7", "--loglevel=info")),
                "port: 7  # cli\nbacklog: 77  # env:HYPHA_BACKLOG\n");
     kit_end(&r);
+    kit_bad(WORDS("HOME=/tmp"), WORDS("config", "env", "--changed"), 2, "hyphad: unknown option --changed (see hyphad --help)\n");
 }
 
 CASE(the_document_names_every_option_once)
@@ -213,6 +214,9 @@ CASE(help_of_one_option)
     kit_end(&r);
     kit_bad(WORDS(), WORDS("help", "prot"), 2,
             "hyphad: unknown option prot (did you mean --port?)\n");
+    kit_bad(WORDS(), WORDS("help", "relod"), 2, "hyphad: unknown command relod (did you mean reload?)\n");
+    kit_bad(WORDS(), WORDS("help", "qqqqqqqqqq"), 2,
+            "hyphad: no option or command has the name qqqqqqqqqq (see hyphad --help)\n");
 }
 
 CASE(version_says_what_it_is_made_of)
