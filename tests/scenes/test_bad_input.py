@@ -45,13 +45,13 @@ async def test_garbage_before_the_upgrade(hub, server, garbage):
     async with await Tcp.open(server) as tcp:
         await tcp.send(garbage)
         tcp.writer.write_eof()
-        assert await status_of(tcp) in (None, 400, 404, 405, 501, 505)
+        assert await status_of(tcp) in ((400,) if server.target == "hyphad" else (None, 400, 404, 405, 501, 505))
     await check()
 
 
 @pytest.mark.differs("the original has no such limits")
 async def test_giant_head(hub, server):
-    check = await witness(hub, server)
+    check, statuses = await witness(hub, server), set()
     for head in (b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\n\r\n",
                  b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 200_000 + b"\r\n\r\n",
                  b"GET / HTTP/1.1\r\nHost: x\r\n" + b"".join(b"X-%d: 1\r\n" % i for i in range(500))
@@ -61,7 +61,8 @@ async def test_giant_head(hub, server):
                 await tcp.send(head)
             except ConnectionError:
                 pass
-            assert await status_of(tcp) in (414, 431, None)
+            statuses.add(await status_of(tcp))
+    assert statuses - {None} == {431}, "an answer may be lost with what its reader sends on"
     await check()
 
 
@@ -77,21 +78,21 @@ async def test_slow_head(hub, start_server):
                 await slow.send(b"x")
                 await pace(0.1, "it drips")
         dripping = asyncio.create_task(drip())
-        assert await status_of(silent, 10) in (None, 408)
-        assert await status_of(slow, 10) in (None, 408)
+        assert await status_of(silent) is None, "who has asked for nothing is told nothing"
+        assert await status_of(slow) == 408
         dripping.cancel()
         await asyncio.gather(dripping, return_exceptions=True)
     await check()
 
 
 @pytest.mark.req("W-001")
-@pytest.mark.parametrize("change", [
-    ("Upgrade: websocket", "Upgrade: h2c"),
-    ("Sec-WebSocket-Version: 13", "Sec-WebSocket-Version: 8"),
-    ("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", ""),
-    ("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Key: short"),
-    ("Connection: Upgrade", "Connection: close"), ("GET /ws", "POST /ws")])
-async def test_upgrades_that_are_wrong(hub, server, change):
+@pytest.mark.parametrize("change, status", [
+    (("Upgrade: websocket", "Upgrade: h2c"), b"404"),
+    (("Sec-WebSocket-Version: 13", "Sec-WebSocket-Version: 8"), b"426"),
+    (("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", ""), b"400"),
+    (("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Key: short"), b"400"),
+    (("Connection: Upgrade", "Connection: close"), b"404"), (("GET /ws", "POST /ws"), b"405")])
+async def test_upgrades_that_are_wrong(hub, server, change, status):
     head = ("GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
     if server.target == "original" and "Version" not in change[0]:
@@ -99,7 +100,7 @@ async def test_upgrades_that_are_wrong(hub, server, change):
     async with await Tcp.open(server) as tcp:
         await tcp.send(head.replace(*change).encode())
         line = await asyncio.wait_for(tcp.reader.readline(), 15)
-        assert line.split()[1] in (b"400", b"404", b"405", b"426"), line
+        assert line.split()[1] in ((status,) if server.target == "hyphad" else (b"400", b"404", b"405", b"426")), line
 
 
 async def test_upgrade_answer_is_right(server):
@@ -153,11 +154,8 @@ async def test_frames_that_break_rfc_6455(hub, server, lie):
             "63-bit length": lambda: tcp.frame(BINARY, b"", length=(1 << 63) - 1),
         }[lie]()
         code = await tcp.close_code()
-        assert code in (1002, 1007, 1009, None), code
-        if lie == "bad utf-8":
-            assert code in (1007, None)
-        if lie == "63-bit length":
-            assert code in (1009, 1002, None)
+        right = {"bad utf-8": 1007, "63-bit length": 1009}.get(lie, 1002)
+        assert code in ((right,) if server.target == "hyphad" else (1002, 1007, 1009, None)), code
     await check()
 
 
@@ -202,7 +200,7 @@ async def test_many_empty_fragments(hub, server):
         await tcp.send(b"\x00\x80\0\0\0\0" * 20_000)
         await tcp.frame(0, b'"ping"}')
         opcode, payload = await tcp.next_frame()
-        assert opcode in (TEXT, CLOSE)
+        assert opcode in ((CLOSE,) if server.target == "hyphad" else (TEXT, CLOSE))
     await check()
 
 

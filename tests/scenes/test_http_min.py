@@ -195,7 +195,9 @@ async def test_context_of_an_http_call(hub, server):
         assert who["from"].startswith("ws-anonymous/client-")
         forged = await http.post(f"/{workspace}/services/prov:ctx/seen",
                                  json={"value": 1, "context": {"from": "root"}})
-        assert forged.status_code != 200 or forged.json()["from"] != "root"
+        if server.target == "hyphad":
+            assert forged.status_code == 200
+        assert forged.status_code != 200 or forged.json()["from"].startswith("ws-anonymous/client-")
     async with client_for(server, await provider.generate_token()) as http:
         who = (await http.get(f"/{workspace}/services/prov:ctx/who")).json()
         assert who["ws"] == workspace

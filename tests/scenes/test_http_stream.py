@@ -84,10 +84,8 @@ async def test_large_arguments_and_results(hub, server):
         assert (await http.post(f"{base}/echo", json={"value": text})).json() == text
         packed = await http.post(f"{base}/blob", content=msgpack.packb({"n": 3_000_000}),
                                  headers={"Content-Type": "application/msgpack"})
-        if packed.status_code == 200:
-            assert msgpack.unpackb(packed.content, max_bin_len=1 << 24) == b"\x09" * 3_000_000
-        else:
-            assert "'n'" in packed.text or "keyword" in packed.text, packed.text
+        assert packed.status_code == 200, packed.text
+        assert msgpack.unpackb(packed.content, max_bin_len=1 << 24) == b"\x09" * 3_000_000
 
 
 async def test_provider_lost_during_a_call(hub, server):
@@ -98,7 +96,7 @@ async def test_provider_lost_during_a_call(hub, server):
         assert (await http.get(f"{url}/add?a=1&b=1")).json() == 2
         await provider.disconnect()
         answer = await asyncio.wait_for(calling, 40)
-        assert answer.status_code in (404, 500, 502, 503, 504)
+        assert answer.status_code in ((502,) if server.target == "hyphad" else (404, 500, 502, 503, 504)), answer.text
         assert answer.json()["success"] is False
 
 

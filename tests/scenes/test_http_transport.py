@@ -27,7 +27,7 @@ async def test_the_first_frame_is_connection_info(hub, server, open_stream):
     assert isinstance(stream.info["reconnection_token_life_time"], float)
     head = stream.response.headers
     assert head["content-type"] == "application/x-msgpack-stream"
-    assert head["cache-control"] in ("no-cache", "no-store") and head["x-accel-buffering"] == "no"
+    assert head["cache-control"] == "no-store" and head["x-accel-buffering"] == "no"
     assert "content-encoding" not in head and "content-length" not in head
     assert await stream.call("services.default.echo", 7) == ("resolve", 7)
     await stream.close()

@@ -125,7 +125,7 @@ async def test_who_came_was_refused_and_left(hub, start_server, log_format):
     await admin_call(boss)("block_user", "bob", 60, "spam")
     assert (await bob.closed())[1] == "User blocked: spam"
     block = await line(server, "blocked", subject="bob")
-    assert block["kicked"] in (1, "1") and block["reason"] == "spam"
+    assert str(block["kicked"]) == "1" and block["reason"] == "spam"
     assert (await line(server, "client kicked", client=bob.address))["reason"] == "User blocked: spam"
     await line(server, "client disconnected", client=bob.address, reason="User blocked: spam")
     await hub.refused({"client_id": "again", "token": login("bob")})

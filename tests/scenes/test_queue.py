@@ -130,7 +130,7 @@ async def test_what_is_out_of_range_is_refused(hub, server):
         assert "ValueError" in await refusal_of(q.pop("q", timeout)), timeout
     for task in ("text", 5, None, [1], b"x", {"a": b"bytes"}, {1: 2}, {"a": float("inf")}):
         text = await refusal_of(q.push("q", task))
-        assert "ValueError" in text or "TypeError" in text, task
+        assert "ValueError" in text, (task, text)
     assert "bytes of a task" in await refusal_of(q.push("q", {"a": "x" * 300000}))
     assert "TypeError" in await refusal_of(q.call("pop", "q", "soon"))
     assert await q.length("q") == 0

@@ -99,10 +99,8 @@ async def test_an_outage_is_said_and_passes(hub, start_server, redis, tmp_path):
     assert server.metric("hyphad_redis_connected") == 0
     asked = asyncio.create_task(inside.manage("set_env", "C", "sent again"))
     redis.start()
-    try:
-        await asked
-    except RpcError as error:       # a slow machine: the time for an answer has passed
-        assert "could not be stored" in str(error)
+    said, = await asyncio.gather(asked, return_exceptions=True)
+    assert said is None or "could not be stored" in str(said), "a slow machine: the time for an answer has passed"
     await until(works, timeout=20)
     assert readiness(server) == "connected"
     await inside.manage("set_env", "D", "last")
@@ -111,6 +109,7 @@ async def test_an_outage_is_said_and_passes(hub, start_server, redis, tmp_path):
     again = await hub.raw("again", server=second, token=login("ada"), workspace="ada-w")
     kept = await again.manage("get_env")
     assert kept["A"] == "after" and kept["D"] == "last"
+    assert said or kept["C"] == "sent again", "what was answered is kept"
 
 
 @NOISE

@@ -112,7 +112,7 @@ async def test_first_message_is_not_an_object(hub, server, first):
 @pytest.mark.differs("the original has no limit for the first message")
 async def test_first_message_is_too_long(hub, server):
     refusal = await hub.refused(json.dumps({"client_id": "a", "pad": "x" * 70_000}))
-    assert refusal.code in (1003, 1008, 1009), refusal
+    assert refusal.code == 1009, refusal
 
 
 @pytest.mark.req("W-007", "S-14")
@@ -222,7 +222,8 @@ async def test_client_id_missing(hub, server, target, first):
                                        "a\u0001", "é" * 128, 7, ["a"], "a\u00a0b"])
 async def test_client_id_with_other_bad_content(hub, server, client_id):
     refusal = await hub.refused({"client_id": client_id})
-    assert refusal.code in (1001, 1008) and refusal.message.startswith(FEC), refusal
+    code = 1008 if isinstance(client_id, str) else 1001         # what is no text counts as absent
+    assert refusal.code == code and refusal.message.startswith(FEC), refusal
 
 
 @pytest.mark.req("W-012")
@@ -273,7 +274,7 @@ async def test_draining_server_answers_503_before_the_upgrade(hub, start_server)
             return answer
     answer = await until(is_refused)
     assert answer.response.status_code == 503
-    assert int(answer.response.headers["Retry-After"]) >= 0
+    assert int(answer.response.headers["Retry-After"]) >= 1
 
 
 @pytest.mark.req("S-35")

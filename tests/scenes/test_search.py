@@ -44,8 +44,7 @@ async def test_words_find_and_closer_comes_first(hub, start_server):
     scores = [item["score"] for item in found]
     assert scores == sorted(scores) and all(0 <= s <= 1 for s in scores)
     assert names(await ada.manage("search_services", "micro")) == ["segment"], "a word may go on"
-    assert names(await ada.manage("search_services", "image")) == ["segment", "track"] or \
-        set(names(await ada.manage("search_services", "image"))) == {"segment", "track"}
+    assert sorted(names(await ada.manage("search_services", "image"))) == ["segment", "track"]
     assert await ada.manage("search_services", "zebra") == []
     assert await ada.manage("search_services", "...!!!") == []
     item = found[0]
@@ -96,9 +95,9 @@ async def test_only_what_the_caller_may_see(hub, start_server):
             assert set(names(found)) == wanted, (who.address, unlisted)
     # Nobody is found by what is not shown of them.
     assert await anon.manage("search_services", "example.org", {"type": "built-in"}) == []
-    for item in await anon.manage("search_services", None, {"type": "built-in"}, limit=50):
-        if item["config"]["workspace"] != anon.workspace:
-            assert set(item["config"]["created_by"]) == {"id"}
+    found = await anon.manage("search_services", None, {"type": "built-in"}, limit=50)
+    others = [item["config"]["created_by"] for item in found if item["config"]["workspace"] != anon.workspace]
+    assert others and all(set(by) == {"id"} for by in others)
 
 
 @OWN
@@ -126,7 +125,7 @@ async def test_filters(hub, start_server):
     assert await search({"description": "green apple"}) == ["c"], "words stand as they stand there"
     assert await search({"description": "tree apple"}) == []
     assert await search({"description": "bri*"}) == ["b"]
-    assert await search({"description": "appl", "type": "fruit"}) in ([], ["a", "c"])
+    assert await search({"description": "appl", "type": "fruit"}) == ["a", "c"]
     assert await search({"description": "*", "type": "stone"}) == ["b"]
     assert await search({"service_schema": "gaussian"}) == ["a"]
     assert await search({"created_by": "ada", "type": "fruit"}) == ["a", "c"]
@@ -177,10 +176,7 @@ async def test_what_comes_is_text_and_no_query_language(hub, start_server):
                   "a" * 1000, "ü" * 500, "\u202e\ufeff", " ".join("abcdefghijklmnopqrstuvwxyz" * 2)):
         found = await ada.manage("search_services", query, limit=50)
         assert isinstance(found, list), query
-        try:
-            await ada.manage("search_services", None, {"description": query})
-        except RpcError as error:
-            assert "Wildcard" in str(error), query
+        assert isinstance(await ada.manage("search_services", None, {"description": query}), list), query
     assert "one" in names(await ada.manage("search_services", "quince NOT quince"))
     for query in ([0.1, 0.2], b"\0" * 16, {"_rtype": "ndarray", "_rvalue": b"", "_rshape": [4], "_rdtype": "float32"}):
         text = await refusal_of(ada.manage("search_services", query))
