@@ -23,9 +23,8 @@ struct conn_ops {
     void (*on_open)(struct conn *c); /* upgraded */
     void (*on_text)(struct conn *c, const uint8_t *data, size_t n);
     void (*on_binary)(struct conn *c, const uint8_t *data, size_t n);
-    void (*on_raw)(
-        struct conn
-            *c); /* set: no WebSocket; bytes are in c->in, to be consumed by buf_drop_front */
+    /* set: no WebSocket; bytes are in c->in, to be consumed by buf_drop_front */
+    void (*on_raw)(struct conn *c);
     void (*on_close)(struct conn *c, const char *why); /* once, after open or failed to open */
 };
 

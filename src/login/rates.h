@@ -21,8 +21,8 @@ enum login_rate { LOGIN_RATE_STARTS, LOGIN_RATE_MAILS, LOGIN_RATE_TRIES, LOGIN_R
 struct login_asking {
     enum login_rate kind;
     const char *address; /* of the client; IPv6: its network */
-    size_t
-        max_pending; /* --verification-max-pending; an address may ask for LOGIN_MAILS_PER_MINUTE codes in any case */
+    /* --verification-max-pending; in any case an address may ask for LOGIN_MAILS_PER_MINUTE codes */
+    size_t max_pending;
     uint64_t now_ms; /* monotonic */
 };
 /* Takes one; false: the next one comes in so many seconds. */
