@@ -21,7 +21,7 @@ enum login_rate { LOGIN_RATE_STARTS, LOGIN_RATE_MAILS, LOGIN_RATE_TRIES, LOGIN_R
 struct login_asking {
     enum login_rate kind;
     const char *address; /* of the client; IPv6: its network */
-    /* --verification-max-pending; in any case an address may ask for LOGIN_MAILS_PER_MINUTE codes */
+    /* of --verification-max-pending; an address may have LOGIN_MAILS_PER_MINUTE codes anyway */
     size_t max_pending;
     uint64_t now_ms; /* monotonic */
 };
