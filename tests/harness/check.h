@@ -39,6 +39,7 @@ int check_main(const struct check_case *cases, size_t n_cases, int argc, char **
 _Noreturn void check_fail(const char *file, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void check_wait(const char *file, int line, const char *what, int n_waits);
 void check_take_us(unsigned us, const char *why);       /* real time that the case is about: never a wait for something to happen */
+_Noreturn void check_skip(const char *why);     /* ends the case: what it needs is not on this machine. Shown, and no pass */
 void check_int(const char *file, int line, const char *what, long long a, long long b);
 void check_text(const char *file, int line, const char *what, const char *a, const char *b);
 void check_bytes(const char *file, int line, const char *what, const void *a, size_t n, const void *b, size_t m);

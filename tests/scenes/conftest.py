@@ -9,7 +9,7 @@ import os
 
 import pytest
 
-from kit import report
+from kit import report, unreached
 from kit.hub import Hub
 from kit.server import Server
 
@@ -35,11 +35,14 @@ class Results:
 def pytest_addoption(parser):
     parser.addoption("--target", choices=("hyphad", "original"), default="hyphad",
                      help="the server the scenes run against")
+    parser.addoption("--unreached", action="store_true", help="lists the assertions that were never reached")
 
 
 def pytest_configure(config):
     if config.getoption("--target") == "hyphad" and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Results())
+    if config.getoption("--unreached"):
+        unreached.register(config)
     wanted = "HYPHAD_BIN" if config.getoption("--target") == "hyphad" else "HYPHA_ORIGINAL_PYTHON"
     if wanted not in os.environ and not config.option.collectonly:
         raise pytest.UsageError(f"{wanted} must name the program to test")

@@ -143,9 +143,15 @@ def test_every_test_can_fail_and_none_sleeps():
     assert [fault for name, (text, tree) in trees.items() for fault in faults(name, text, tree, claims)] == []
 
 
-def test_no_unit_test_sleeps():
+def early_ends(text):
+    """The cases of a unit test that return before their end: what is not there is told by check_skip()."""
+    return [m[1] for m in re.finditer(r"^CASE\((\w+)\)\n\{\n(.*?)^\}", text, re.M | re.S) if re.search(r"\breturn\b", m[2])]
+
+
+def test_no_unit_test_ends_early_or_sleeps():
     sources = dict(files(".c", ".h"))
-    assert len(sources) > 100
+    assert len(sources) > 100 and sum(text.count("\nCASE(") for text in sources.values()) > 700
+    assert [f"{name}: {case}" for name, text in sources.items() for case in early_ends(text)] == []
     assert [f"{name}:{i}" for name, text in sources.items() if name not in SLEEPERS
             for i, line in enumerate(text.splitlines(), 1) if NAP_IN_C.search(line.split('"')[0])] == []
 
@@ -171,6 +177,7 @@ def test_what_may_fail_is_let_be(code):
     assert list(faults("here", code, tree, Claims([tree]))) == []
 
 
-def test_a_nap_in_c_is_seen():
+def test_a_nap_and_an_early_end_in_c_are_seen():
+    assert early_ends("CASE(a)\n{\n    CHECK(x);\n}\n\nCASE(b)\n{\n    if (!x)\n        return;\n    CHECK(x);\n}\n") == ["b"]
     assert all(NAP_IN_C.search(line) for line in ("usleep(1);", "(void)nanosleep(&nap, NULL);", "poll(NULL, 0, 1);", "sleep(1);"))
     assert not any(NAP_IN_C.search(line) for line in ("poll(&p, 1, 300)", "falls_asleep_now(x)"))
