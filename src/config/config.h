@@ -167,4 +167,8 @@ MUST_CHECK int config_reload(const struct config *old, FILE *err, struct config 
 enum { CONFIG_HOST_MAX = 254 };
 bool config_split_listen(const char *text, char ret_host[CONFIG_HOST_MAX], uint16_t *ret_port);
 
+/* Of a host that stands for every address of the machine (0.0.0.0, ::, an empty text, and their other spellings): AF_INET or AF_INET6.
+ * AF_UNSPEC for any other host. Pure. */
+int config_wildcard_family(const char *host);
+
 struct config *config_free(struct config *config); /* takes NULL; returns NULL */

@@ -159,6 +159,16 @@ static void check_data_dir(struct config *c, struct report *report)
                      c->data_dir);
 }
 
+/* Other machines can connect, but every URL that the server gives them leads to themselves. */
+static void check_public_url(struct config *c)
+{
+    if (!c->public_base_url && config_wildcard_family(c->host) != AF_UNSPEC)
+        book_note(c, CONFIG_NOTE_WARN, "public-base-url",
+                  "not set, and the host is every address: clients are told a URL that only this "
+                  "machine can use (give --public-base-url)",
+                  NULL);
+}
+
 /* Said at the start: found missing at the first request, it would look like an issuer that is down. */
 static void check_ca_file(struct config *c, struct report *report)
 {
@@ -221,4 +231,5 @@ void cross_check(struct config *c, struct report *report)
     check_pairs(c, report);
     check_data_dir(c, report);
     check_ca_file(c, report);
+    check_public_url(c);
 }

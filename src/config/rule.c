@@ -399,6 +399,22 @@ bool config_split_listen(const char *text, char ret_host[CONFIG_HOST_MAX], uint1
     return is_bracketed == (strchr(ret_host, ':') != NULL) && (!n || rule_host(&c));
 }
 
+int config_wildcard_family(const char *host)
+{
+    struct in6_addr v6;
+    struct in_addr v4;
+
+    if (!host || !*host)
+        return AF_INET;
+    if (inet_aton(host, &v4)) /* "0" and "0x0" too: the listener's getaddrinfo takes them */
+        return v4.s_addr == htonl(INADDR_ANY) ? AF_INET : AF_UNSPEC;
+    if (inet_pton(AF_INET6, host, &v6) != 1)
+        return AF_UNSPEC;
+    if (IN6_IS_ADDR_UNSPECIFIED(&v6))
+        return AF_INET6;
+    return IN6_IS_ADDR_V4MAPPED(&v6) && !v6.s6_addr32[3] ? AF_INET : AF_UNSPEC;
+}
+
 bool rule_listen(struct rule_case *c)
 {
     char host[CONFIG_HOST_MAX];

@@ -44,12 +44,9 @@ static bool is_proxy(const struct in6_addr *address, void *arg)
 char *server_url_of(const char *host, uint16_t port, const char *base_path)
 {
     struct buf b;
-    const char *shown = host;
+    int family = config_wildcard_family(host);
+    const char *shown = family == AF_INET ? "127.0.0.1" : family == AF_INET6 ? "::1" : host;
 
-    if (!host || !*host || strcmp(host, "0.0.0.0") == 0)
-        shown = "127.0.0.1";
-    else if (strcmp(host, "::") == 0)
-        shown = "::1";
     buf_init(&b, 0);
     buf_add_fmt(&b, strchr(shown, ':') ? "http://[%s]:%u%s" : "http://%s:%u%s", shown, port, base_path);
     return buf_take(&b);

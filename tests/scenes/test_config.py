@@ -156,6 +156,24 @@ def test_notices_and_warnings_at_start(start_server):
     assert log.count('name="PLAYWRIGHT_X, minio-port, in-docker" text="no effect') == 1
 
 
+@pytest.mark.allow_warn("public-base-url")
+@pytest.mark.req("C-074")
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "0", "0::0"])
+def test_a_wildcard_host_without_a_public_url_is_warned_of(start_server, host):
+    def warnings(*args):
+        log = start_server("--host", host, *args).log_text()
+        return [line for line in log.splitlines() if "level=warn" in line and "name=public-base-url" in line]
+    assert len(warnings()) == 1
+    assert warnings("--public-base-url", "https://hub.example.org") == []
+    told = run("check", "--host", host)
+    assert told[0] == 0 and "warning" in told[2] and "public-base-url" in told[2]
+
+
+def test_an_address_of_its_own_is_not_warned_of(start_server):
+    assert "public-base-url" not in start_server("--host", "127.0.0.1").log_text()
+
+
+@pytest.mark.allow_warn("public-base-url")
 @pytest.mark.req("C-026", "C-074")
 def test_a_base_path_in_any_spelling(start_server):
     server = start_server("--base-path", "my/engine/", "--host", "0.0.0.0")

@@ -130,5 +130,19 @@ CASE(networks_are_parsed_into_the_mapped_form)
     CHECK_INT(cidr.n_bits, 96);
 }
 
-CASES(RUN(paths), RUN(addresses), RUN(urls), RUN(senders), RUN(databases), RUN(mounts), RUN(names_and_tokens),
+CASE(wildcard_hosts)
+{
+    CHECK_INT(config_wildcard_family(NULL), AF_INET);
+    CHECK_INT(config_wildcard_family(""), AF_INET);
+    CHECK_INT(config_wildcard_family("0.0.0.0"), AF_INET);
+    CHECK_INT(config_wildcard_family("0"), AF_INET);
+    CHECK_INT(config_wildcard_family("::ffff:0.0.0.0"), AF_INET);
+    CHECK_INT(config_wildcard_family("::"), AF_INET6);
+    CHECK_INT(config_wildcard_family("0::0"), AF_INET6);
+    CHECK_INT(config_wildcard_family("::1"), AF_UNSPEC);
+    CHECK_INT(config_wildcard_family("0.0.0.1"), AF_UNSPEC);
+    CHECK_INT(config_wildcard_family("localhost"), AF_UNSPEC);
+}
+
+CASES(RUN(wildcard_hosts), RUN(paths), RUN(addresses), RUN(urls), RUN(senders), RUN(databases), RUN(mounts), RUN(names_and_tokens),
       RUN(networks_are_parsed_into_the_mapped_form))
