@@ -2,7 +2,6 @@
  * waits is one record at its session: no polling. Hub loop. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/memory.h"
 #include "config/config.h"
@@ -112,8 +111,6 @@ void login_do_start(struct rpc_call *call, void *arg)
         reply_refusal(call, &r);
         return;
     }
-    if (strcmp(base, "/") == 0)
-        base = "";
     buf_init(&b, 0);
     mp_open_map(&map, &b);
     add_login_url(&map, base, s->key, is_local ? SLICE_LIT("") : call_text(call, 0),

@@ -191,9 +191,14 @@ void mailer_free(struct mailer *m)
     mem_free(m);
 }
 
+bool mail_is_configured(const struct config *config)
+{
+    return config->smtp_url || config->resend_api_key;
+}
+
 bool mailer_is_dev(const struct mailer *m)
 {
-    return !m->smtp_url && !m->config->resend_api_key;
+    return !mail_is_configured(m->config);
 }
 
 struct sending {

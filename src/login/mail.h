@@ -7,6 +7,7 @@
 #include "base/slice.h"
 
 struct buf;
+struct config;
 struct fetcher;
 struct loop;
 struct mailer;
@@ -30,6 +31,8 @@ typedef void mail_done(int outcome, void *arg);
 struct mailer *mailer_new(struct loop *loop, struct fetcher *fetcher);
 /* After the fetcher was closed, which tells MAIL_FAILED to whoever waits. Takes NULL. */
 void mailer_free(struct mailer *m);
+/* Whether the options name a way to send mail. Any thread. */
+bool mail_is_configured(const struct config *config);
 /* Codes are logged, and may be told to whoever asks for one. */
 bool mailer_is_dev(const struct mailer *m);
 /* done comes exactly once, in a later turn or in this one. */

@@ -11,6 +11,7 @@
 #include "http/request.h"
 #include "http/response.h"
 #include "login/login_room.h"
+#include "login/mail.h"
 #include "login/page_other.h"
 #include "peer/hub.h"
 #include "wire/json.h"
@@ -67,7 +68,7 @@ static void add_settings(struct buf *b, const struct config *c)
         is_first = false;
         json_add_text(b, slice_of(c->allow_origins.items[i]));
     }
-    buf_add_byte(b, ']');
+    buf_add_fmt(b, "],\"sends_mail\":%s", mail_is_configured(c) ? "true" : "false");
     add_json_pair(b, "auth0_client_id", c->auth0_client_id);
     add_json_pair(b, "auth0_domain", c->auth0_domain);
     add_json_pair(b, "auth0_audience", c->auth0_audience);

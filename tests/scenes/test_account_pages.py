@@ -182,6 +182,46 @@ async def test_links_of_mails_and_what_an_expired_one_says(start_server, tmp_pat
 
 
 @chromium
+@pytest.mark.allow_warn(DEV_WARNINGS)
+@pytest.mark.req("A-191")
+async def test_a_server_without_mail_says_that_none_was_sent(start_server, tmp_path):
+    claims_mail = "/on its way|we send|have sent you|Send /.test(document.body.innerText)"
+    server = start_server(ON)
+    async with Browser(tmp_path) as browser:
+        page = await browser.page(server.url + PAGE + "#sign-up")
+        await enter(page, "sign-up", name="Eve", email=EMAIL, password="password1")
+        await page.sees("No mail was sent")
+        assert not await page.eval(claims_mail)
+        await page.is_accessible()
+        await page.click("#verify-form button")
+        await page.sees("You are signed in")
+        await page.sees("ws-user-")
+        await page.click("#own summary")
+        token = await page.eval("document.getElementById('own-token').value")
+        assert token == (await page.cookie("access_token"))["value"]
+        workspace = await page.eval("[...document.querySelectorAll('dt')].find((t) => "
+                                    "t.textContent === 'Workspace').nextSibling.textContent")
+        async with hypha_rpc.connect_to_server({"server_url": server.url, "token": token}) as client:
+            assert client.config.workspace == workspace
+        await page.click("#profile-link a")
+        await page.until("document.title === 'My Profile - Hypha'")
+        await page.click("a[href='./']")
+        await page.sees("You are signed in")
+        await page.click("#sign-out-form button")
+        await page.sees("You are signed out.")
+        assert await page.eval("document.getElementById('own-token').value") == ""
+        await page.click("a[href='#forgot']")
+        await heading(page, "Forgot your password?")
+        assert not await page.eval(claims_mail)
+        await enter(page, "forgot", email=EMAIL)
+        await page.sees("No mail was sent")
+        assert not await page.eval(claims_mail)
+        await enter(page, "reset", password="password2")
+        await page.sees("Your password is changed. Please sign in.")
+        page.is_quiet()
+
+
+@chromium
 async def test_the_keyboard_is_enough(start_server, tmp_path):
     async with Mailbox() as box, Browser(tmp_path) as browser:
         server = start_server(ON, *box.options)

@@ -79,6 +79,23 @@ async def test_policy_allows_only_the_servers_own_scripts(start_server):
             "https://app.example.org", "https://other.example.org"]
 
 
+@pytest.mark.allow_warn("no mail transport|public-base-url")
+@pytest.mark.req("A-180")
+@pytest.mark.parametrize("args, base", [
+    ((), None), (("--base-path", "/hub"), None), (("--enable-local-auth",), None),
+    (("--host", "0.0.0.0"), None), (("--public-base-url", "https://hub.example.org/a/"), "https://hub.example.org/a"),
+    (("--enable-local-auth", "--public-base-url", "http://hub.example.org"), "http://hub.example.org")], ids=str)
+async def test_urls_of_a_login_are_absolute(start_server, args, base):
+    server = start_server(*args)
+    base = base or server.url
+    async with Login(server) as login:
+        begun = await login.value("start")
+        assert begun["login_url"].startswith(f"{base}{PAGE}?key=")
+        for name in begun.keys() - {"login_url", "key"}:
+            assert begun[name].startswith(f"{base}/public/services/hypha-login/"), name
+        assert (await login.value("logout"))["logout_url"].startswith(f"{base}{PAGE}?logout=true")
+
+
 async def test_pages_stand_below_a_base_path(start_server):
     server = start_server("--base-path", "/my/engine")
     async with Login(server) as login:
@@ -147,6 +164,34 @@ async def test_the_page_is_usable_by_keyboard_alone(start_server, tmp_path, scre
         await page.press("Enter")
         await page.sees("You are signed out.")
         assert await page.cookie("access_token") is None
+        page.is_quiet()
+
+
+@chromium
+async def test_workspace_and_token_are_shown_unless_a_program_waits(start_server, tmp_path):
+    server = start_server()
+    token = people.login("alice")
+    async with Login(server) as login, Browser(tmp_path) as browser:
+        page = await browser.page(server.url + PAGE)
+        await page.set_cookie(server.url, "access_token", token)
+        await page.open(server.url + PAGE)
+        await page.sees("ws-user-alice")
+        await page.click("#own summary")
+        assert await page.shows("#own-token")
+        assert await page.eval("document.getElementById('own-token').value") == token
+        await page.is_accessible()
+        await page.open((await login.value("start"))["login_url"])
+        await page.sees("You are signed in")
+        assert not await page.shows("#own summary")
+        assert await page.eval("document.getElementById('own-token').value") == ""
+        await page.click("#continue-form button")
+        await page.sees("can close this window")
+        await page.click("#done-link")
+        await page.until("!location.search")
+        await page.sees("You are signed in")
+        await page.click("#sign-out-form button")
+        await page.sees("You are signed out.")
+        assert await page.eval("document.getElementById('own-token').value") == ""
         page.is_quiet()
 
 

@@ -65,6 +65,11 @@ export function claimsOf(token) {
     }
 }
 
+/** The workspace a token's claims lead to: the one they name, else the person's own. */
+export function workspaceOf(claims) {
+    return claims?.scope?.match(/(?:^| )wid:(\S+)/)?.[1] || (claims?.sub ? `ws-user-${claims.sub}` : "");
+}
+
 /** Name, e-mail and the like of a token's claims, as `report` takes them. */
 export function profileOf(claims) {
     if (!claims) return {};
@@ -179,4 +184,24 @@ export function fillList(list, pairs) {
         detail.textContent = value;
         return [term, detail];
     }));
+}
+
+/** A button that copies a field's text. */
+export function onCopy(button, field) {
+    $(button).addEventListener("click", async () => {
+        try {
+            await navigator.clipboard.writeText($(field).value);
+            say("Copied.", "right");
+        } catch {
+            $(field).select();
+            say("Please copy the selected text.");
+        }
+    });
+}
+
+/** The account view's token, for programs; it is kept back while an application waits for a login. */
+export function showToken(token, { isWaiting = false } = {}) {
+    $("own").hidden = !token || isWaiting;
+    $("own").open = false;
+    $("own-token").value = isWaiting ? "" : token;
 }

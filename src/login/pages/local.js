@@ -1,8 +1,9 @@
 // The login page of a server with accounts of its own: sign in, sign up, verify, reset. Each view
 // has an address behind the '#', so links, the back button and the links of mails lead to it; what
 // stands behind the '#' never reaches a server. (workspaces-and-auth 10)
-import { $, call, claimsOf, fillList, forgetToken, leave, onSubmit, parameters, profileOf,
-         reportToken, say, show, storedToken, storeToken } from "./kit.js";
+import { $, call, claimsOf, fillList, forgetToken, leave, onCopy, onSubmit, parameters,
+         profileOf, reportToken, say, settings, show, showToken, storedToken, storeToken,
+         workspaceOf } from "./kit.js";
 
 const asked = parameters();
 const views = ["sign-in", "sign-up", "verify", "forgot", "reset"];
@@ -27,9 +28,11 @@ function finish() {
 function showAccount(token, { focus }) {
     const claims = claimsOf(token), known = profileOf(claims);
     fillList($("person"), [["E-mail", known.email], ["User", known.user_id],
+        ["Workspace", workspaceOf(claims)],
         ["Until", claims?.exp ? new Date(claims.exp * 1000).toLocaleString() : ""]]);
     $("continue-form").hidden = !(asked.key || asked.redirect);
     $("profile-link").hidden = Boolean(asked.key);
+    showToken(token, { isWaiting: Boolean(asked.key) });
     history.replaceState(null, "", location.pathname + location.search);
     show("account", { focus });
 }
@@ -50,10 +53,20 @@ function goTo(view, { focus = true } = {}) {
     show(view, { focus });
 }
 
-function develop(answer, field) {
-    if (!answer.dev_code) return;
-    $(field).value = answer.dev_code;
-    say("This server sends no mail: the code has been filled in.");
+/** What the page says of mails, on a server that can send none. */
+const withoutMail = {
+    "verify-help": "No mail was sent: this server cannot send any. A new code is filled in here.",
+    "forgot-help": "This server cannot send mail. The code is filled in on the next page.",
+    "reset-help": "No mail was sent: this server cannot send any. A new code is filled in here.",
+    "resend-button": "Make another code",
+    "forgot-button": "Make a code",
+};
+
+/** Says where the code is: on its way by mail, or in its field. */
+function sayCode(answer, field, mailed) {
+    $(field).value = answer.dev_code || "";
+    if (answer.dev_code) say("No mail was sent: the code has been filled in.");
+    else say(mailed, "right");
 }
 
 onSubmit("sign-in-form", async (form) => {
@@ -71,10 +84,8 @@ onSubmit("sign-up-form", async (form) => {
     fresh = { email: answer.email, password: form.get("password") };
     $("sign-up-form").reset();
     $("verify-email").value = answer.email;
-    $("verify-code").value = "";
     goTo("verify");
-    say("A code is on its way to you.", "right");
-    develop(answer, "verify-code");
+    sayCode(answer, "verify-code", "A code is on its way to you.");
 });
 
 onSubmit("verify-form", async (form) => {
@@ -94,18 +105,15 @@ onSubmit("verify-form", async (form) => {
 onSubmit("resend-form", async () => {
     if (!$("verify-email").reportValidity()) return;
     const answer = await ask("resend_code", { email: $("verify-email").value });
-    $("verify-code").value = "";
     $("verify-code").focus();
-    say("Another code is on its way to you.", "right");
-    develop(answer, "verify-code");
+    sayCode(answer, "verify-code", "Another code is on its way to you.");
 });
 
 onSubmit("forgot-form", async (form) => {
     const answer = await ask("request_reset", { email: form.get("email") });
     $("reset-email").value = answer.email;
     goTo("reset");
-    say("If there is such an account, a code is on its way.", "right");
-    develop(answer, "reset-code");
+    sayCode(answer, "reset-code", "If there is such an account, a code is on its way.");
 });
 
 onSubmit("reset-form", async (form) => {
@@ -119,6 +127,7 @@ onSubmit("reset-form", async (form) => {
 onSubmit("continue-form", async () => {
     const token = storedToken();
     if (!token) {
+        showToken("");
         goTo("sign-in");
         throw new Error("Your login has expired. Please sign in again.");
     }
@@ -128,6 +137,7 @@ onSubmit("continue-form", async () => {
 
 onSubmit("sign-out-form", async () => {
     forgetToken();
+    showToken("");
     goTo("sign-in");
     say("You are signed out.", "right");
 });
@@ -150,6 +160,7 @@ function begin() {
         forgetToken();
         $("done-title").textContent = "Signed out";
         $("done-text").textContent = "You are signed out and can close this window.";
+        $("done-link").textContent = "Sign in again";
         show("done", { focus: false });
         if (asked.redirect) location.assign(asked.redirect);
         else if (asked.close || asked.close_after_logout) window.close();
@@ -164,5 +175,8 @@ function begin() {
     else show("sign-in", { focus: false });
 }
 
+if (!settings.sends_mail)
+    for (const [id, text] of Object.entries(withoutMail)) $(id).textContent = text;
+onCopy("own-copy", "own-token");
 window.addEventListener("hashchange", () => follow({ focus: true }));
 begin();

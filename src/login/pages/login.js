@@ -1,7 +1,8 @@
 // The login page of a server without accounts of its own: by the provider the operator has named,
 // or with a token that is at hand already. (workspaces-and-auth 9)
-import { $, call, claimsOf, closeWindow, fillList, forgetToken, leave, onSubmit, parameters,
-         profileOf, reportToken, say, settings, show, storedToken, storeToken } from "./kit.js";
+import { $, call, claimsOf, closeWindow, fillList, forgetToken, leave, onCopy, onSubmit, parameters,
+         profileOf, reportToken, say, settings, show, showToken, storedToken, storeToken,
+         workspaceOf } from "./kit.js";
 import { arrival, leaveForProvider } from "./provider.js";
 
 let asked = parameters();
@@ -29,9 +30,10 @@ function showAccount(token, { focus }) {
     const claims = claimsOf(token);
     const known = { ...profileOf(claims), ...profile };
     fillList($("person"), [["Name", known.name], ["E-mail", known.email], ["User", known.user_id],
+        ["Workspace", workspaceOf(claims)],
         ["Until", claims?.exp ? new Date(claims.exp * 1000).toLocaleString() : ""]]);
-    $("generate-workspace").value = asked.workspace || claims?.scope?.match(/(?:^| )wid:(\S+)/)?.[1]
-        || (claims?.sub ? `ws-user-${claims.sub}` : "");
+    $("generate-workspace").value = asked.workspace || workspaceOf(claims);
+    showToken(token, { isWaiting: Boolean(asked.key) });
     const goesOn = asked.key || asked.redirect;
     $("continue-form").hidden = !goesOn;
     $("generate").hidden = Boolean(asked.key);
@@ -55,6 +57,7 @@ async function accept(token) {
 
 function signOut() {
     forgetToken();
+    showToken("");
     profile = {};
 }
 
@@ -68,6 +71,7 @@ onSubmit("provider-form", leaveForProvider);
 onSubmit("continue-form", async () => {
     const token = storedToken();
     if (token) return complete(token);
+    showToken("");
     showSignIn({ focus: true });
     throw new Error("Your login has expired. Please sign in again.");
 });
@@ -91,15 +95,8 @@ onSubmit("generate-form", async (form) => {
     say("The token is ready. Whoever has it can use it: keep it to yourself.", "right");
 });
 
-$("copy").addEventListener("click", async () => {
-    try {
-        await navigator.clipboard.writeText($("generated-token").value);
-        say("Copied.", "right");
-    } catch {
-        $("generated-token").select();
-        say("Please copy the selected text.");
-    }
-});
+onCopy("copy", "generated-token");
+onCopy("own-copy", "own-token");
 
 /** The provider has sent the person back: true when that is so, whatever came of it. */
 async function arrive() {
@@ -125,6 +122,7 @@ async function begin() {
         signOut();
         $("done-title").textContent = "Signed out";
         $("done-text").textContent = "You are signed out and can close this window.";
+        $("done-link").textContent = "Sign in again";
         show("done", { focus: false });
         if (asked.redirect) location.assign(asked.redirect);
         else if (asked.close || asked.close_after_logout) closeWindow();
