@@ -254,6 +254,16 @@ size_t account_used(const struct account *a)
     return total > kept ? total - kept : 0;
 }
 
+void account_mark_waiting(struct account *a, bool is_waiting)
+{
+    atomic_store_explicit(&a->is_waiting, is_waiting, memory_order_relaxed);
+}
+
+bool account_is_waiting(const struct account *a)
+{
+    return atomic_load_explicit(&a->is_waiting, memory_order_relaxed);
+}
+
 static void add_kept(struct account *a, size_t n_bytes)
 {
     for (; a; a = a->parent)

@@ -34,6 +34,7 @@ struct account {
     uint8_t kind;
     bool is_leaf;                   /* one thread charges it, in grants; else any thread may */
     bool keeps_reserve;
+    atomic_bool is_waiting;         /* any thread: its holder has more to send, and is not read until what is charged here has been taken */
     atomic_uchar refused_by;        /* any thread: who has last refused a charge made here or below (account_refusal); 0: nobody */
     /* a leaf's charging thread only */
     size_t granted_bytes;           /* what this account has charged to its parent */
@@ -62,6 +63,9 @@ void account_settle(struct account *a);                                     /* a
 /* Any thread, and not before the matching charge. */
 NONNULL(1) void account_release(struct account *a, size_t n_bytes);
 size_t account_used(const struct account *a);
+/* Whether somebody stands still until messages that are charged here are taken. Any thread. */
+void account_mark_waiting(struct account *a, bool is_waiting);
+bool account_is_waiting(const struct account *a);
 
 /* What is kept. A leaf: from the one thread that charges it. Others: any thread. */
 MUST_CHECK NONNULL(1) int account_keep(struct account *a, size_t n_bytes);

@@ -74,3 +74,15 @@ void sendq_drop(struct sendq *q, size_t n_bytes)
     }
     q->sent_of_first = n_bytes;
 }
+
+bool sendq_is_waited_for(const struct sendq *q)
+{
+    enum { LOOKED_AT_MOST = 2048 };
+
+    for (size_t i = 0; i < q->msgs.n_items; i++) {
+        const struct msg *m = ring_at(&q->msgs, i);
+        if (i == LOOKED_AT_MOST || account_is_waiting(m->account) || (m->blob && account_is_waiting(m->blob->account)))
+            return true;
+    }
+    return false;
+}

@@ -23,3 +23,5 @@ MUST_CHECK bool sendq_push(struct sendq *q, struct msg *m);
 /* Up to n_out runs of bytes from the front; they stay valid until sendq_drop. Returns how many. */
 size_t sendq_peek(const struct sendq *q, struct slice *out, size_t n_out);
 void sendq_drop(struct sendq *q, size_t n_bytes);           /* at most n_bytes of the queue */
+/* Whether somebody who waits (account_is_waiting) has messages among the oldest here. Of a queue of thousands it is taken for granted. */
+bool sendq_is_waited_for(const struct sendq *q);

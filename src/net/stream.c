@@ -90,6 +90,8 @@ static void wait_or_end(struct stream *s, int error)
     s->is_waiting = error == 0;
     if (error)
         ended(s, error);
+    else if (s->ops->on_full)
+        s->ops->on_full(s);
 }
 
 static size_t gather(struct stream *s, uv_buf_t bufs[STREAM_GATHER], size_t *ret_bytes)
@@ -133,6 +135,7 @@ static bool flush_sealed(struct stream *s)
 static void drained(struct stream *s)
 {
     ring_trim(&s->sendq.msgs);
+    s->has_drained = true;
     if (s->state == STREAM_FINISHING)
         stream_close(s);
     else if (s->ops->on_drained)
@@ -338,8 +341,7 @@ struct stream *stream_open(struct loop *loop, uv_os_sock_t fd, const struct stre
     return s;
 }
 
-/* What has arrived and waits to be read is a use, though nobody has seen it yet. */
-static bool has_input(const struct stream *s)
+bool stream_has_input(const struct stream *s)
 {
     int n = 0;
 
@@ -352,7 +354,8 @@ static bool on_evict(void *owner)
 
     if (s->state == STREAM_CLOSING)
         return true;
-    return s->ops->on_evict && !has_input(s) && s->ops->on_evict(s);
+    /* What has arrived and waits to be read is a use, though nobody has seen it yet. */
+    return s->ops->on_evict && !stream_has_input(s) && s->ops->on_evict(s);
 }
 
 void stream_take_seat(struct stream *s, struct seat *seat)

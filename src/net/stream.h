@@ -33,6 +33,8 @@ struct stream_ops {
     /* Somebody else wants the place of a socket that is of no use now, and nothing has arrived on it. True: it closes it.
      * May be NULL: it stays. */
     bool (*on_evict)(struct stream *s);
+    /* The socket takes no more for now. Nothing may be closed in it. May be NULL. */
+    void (*on_full)(struct stream *s);
 };
 
 enum stream_state { STREAM_OPEN, STREAM_FINISHING, STREAM_CLOSING };
@@ -61,6 +63,7 @@ struct stream {
     bool is_waiting;                /* for the socket to take more */
     bool has_ended;
     bool has_failed;                /* by stream_fail, and its owner does not know yet */
+    bool has_drained;               /* the sendq was empty since somebody last looked at this and made it false */
 };
 
 /* Takes over the descriptor (closed on failure). Not reading yet. NULL: *ret_error has the UV_E*. */
@@ -83,6 +86,8 @@ bool stream_fail(struct stream *s);
 void stream_end_all(struct loop *loop);
 /* Milliseconds for which queued bytes have made no progress that was looked for; 0 when the queue is empty. */
 uint64_t stream_stalled_ms(struct stream *s);
+/* Whether something has arrived that nobody has read yet. */
+bool stream_has_input(const struct stream *s);
 /* Bytes the peer's machine has acknowledged so far. */
 uint64_t stream_bytes_taken(const struct stream *s);
 /* From here on a peer whose machine acknowledges nothing for so long has failed, as if it had reset the connection (RFC 5482;

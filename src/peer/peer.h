@@ -66,6 +66,7 @@ struct peer_transport {
     uint64_t (*silent_ms)(const struct peer *p);        /* since it was last heard; 0 while it is held back */
     size_t (*waiting)(const struct peer *p);            /* bytes it has not taken yet */
     size_t (*arriving)(const struct peer *p);           /* bytes its account holds for what is not all there; NULL: none */
+    bool (*has_more)(const struct peer *p);             /* while it is held back: it has sent more than has been read */
     void (*admitted)(struct peer *p);                   /* p->account and p->user are its final ones, larger messages may come */
     /* Say no (outcome: of a join), or goodbye, and let go of the peer: no callback follows. */
     void (*refuse)(struct peer *p, int outcome, unsigned code, struct slice text);

@@ -4,7 +4,8 @@
  * deliver.
  *
  * An account draws from its parents in grants. Who has drawn is looked at every second, so that a peer that has gone quiet does
- * not hold what others of its user and workspace could use. */
+ * not hold what others of its user and workspace could use; and of who is held it is noted whether they have more to say, for those who
+ * do not take what they have sent (ws/slow.h). */
 #include "peer/pressure.h"
 
 #include "base/account.h"
@@ -44,6 +45,7 @@ static void look(struct peer_loop *pl)
             continue;
         list_unlink(it);
         p->is_held = false;
+        account_mark_waiting(p->account, false);
         apply(p);
     }
     if (!list_is_empty(&pl->held) && !timer_is_running(&pl->look_again))
@@ -67,6 +69,7 @@ static void on_settle(struct timer *t)
     LIST_FOREACH(it, &pl->drawing) {
         struct peer *p = LIST_ENTRY(it, struct peer, drawing);
         account_settle(p->account);
+        account_mark_waiting(p->account, p->is_held && p->conn && p->via->has_more(p));
         if (!account_used(p->account))
             list_unlink(it);
     }
@@ -183,6 +186,7 @@ void pressure_forget(struct peer *p)
 
     list_unlink(&p->held);
     list_unlink(&p->drawing);
+    account_mark_waiting(p->account, false);
     timer_stop(pl->loop, &p->rate_timer);
     /* A loop that ends has no timers left. */
     if (list_is_empty(&pl->held))

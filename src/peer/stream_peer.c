@@ -186,6 +186,11 @@ static size_t waiting(const struct peer *p)
     return req ? http_stream_waiting(req) : 0;
 }
 
+static bool has_more(const struct peer *p)
+{
+    return !list_is_empty(&((struct stream_peer *)p->conn)->posts);
+}
+
 /* ---- the end ---- */
 
 /* What it was connected by goes. Returns the request of the stream when its client is still there: the caller ends it. */
@@ -305,6 +310,7 @@ const struct peer_transport stream_transport = {
     .ping = do_ping,
     .silent_ms = silent_ms,
     .waiting = waiting,
+    .has_more = has_more,
     .admitted = do_admitted,
     .refuse = do_refuse,
     .close = do_close,

@@ -96,7 +96,7 @@ static uint64_t silent_ms(const struct peer *p)
 {
     const struct ws_conn *ws = p->conn;
 
-    return ws->stream->is_reading ? loop_now_ms(p->pl->loop) - ws->last_in_ms : 0;
+    return ws->stream->is_reading ? (uint32_t)loop_now_ms(p->pl->loop) - ws->last_in_ms : 0;
 }
 
 static size_t waiting(const struct peer *p)
@@ -109,6 +109,11 @@ static size_t waiting(const struct peer *p)
 static size_t arriving(const struct peer *p)
 {
     return ws_arriving(p->conn);
+}
+
+static bool has_more(const struct peer *p)
+{
+    return ws_has_more(p->conn);
 }
 
 static void do_admitted(struct peer *p)
@@ -147,6 +152,7 @@ static const struct peer_transport ws_transport = {
     .silent_ms = silent_ms,
     .waiting = waiting,
     .arriving = arriving,
+    .has_more = has_more,
     .admitted = do_admitted,
     .refuse = do_refuse,
     .close = do_close,

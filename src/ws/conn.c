@@ -67,7 +67,7 @@ static void on_read(struct stream *s, char *bytes, size_t n_bytes)
 {
     struct ws_conn *ws = s->owner;
 
-    ws->last_in_ms = loop_now_ms(s->loop);
+    ws->last_in_ms = (uint32_t)loop_now_ms(s->loop);
     size_t used = ws_inbound(ws, bytes, n_bytes);
     if (used < n_bytes)
         keep_rest(ws, slice_make(bytes + used, n_bytes - used));
@@ -100,7 +100,15 @@ static void on_stream_closed(struct stream *s)
     mem_free(ws);
 }
 
-static const struct stream_ops stream_ops = {.on_read = on_read, .on_end = on_stream_end, .on_closed = on_stream_closed};
+static void on_full(struct stream *s)
+{
+    struct ws_conn *ws = s->owner;
+
+    if (ws->state == WS_OPEN && !ws->is_full)
+        ws_liveness_watch(ws);
+}
+
+static const struct stream_ops stream_ops = {.on_read = on_read, .on_end = on_stream_end, .on_full = on_full, .on_closed = on_stream_closed};
 
 struct ws_conn *ws_open(struct stream *stream, const struct ws_ops *ops, void *owner, struct account *account, size_t max_message)
 {
@@ -113,7 +121,7 @@ struct ws_conn *ws_open(struct stream *stream, const struct ws_ops *ops, void *o
     stream->sendq.payer = account;
     account_keep_always(account, records_of(ws));
     ws->max_message = ws->max_frame = (uint32_t)max_message;   /* options end at 1 GiB */
-    ws->last_in_ms = loop_now_ms(stream->loop);
+    ws->last_in_ms = (uint32_t)loop_now_ms(stream->loop);
     ws_liveness_start(ws);
     stream_adopt(stream, &stream_ops, ws);
     return ws;
@@ -162,6 +170,11 @@ void ws_resume(struct ws_conn *ws)
     ws_partial_wait(ws->partial);
     if (ws->state == WS_OPEN)
         ws_read_on(ws);
+}
+
+bool ws_has_more(const struct ws_conn *ws)
+{
+    return ws->rest || ws->partial || stream_has_input(ws->stream);
 }
 
 size_t ws_arriving(const struct ws_conn *ws)

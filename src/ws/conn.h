@@ -59,9 +59,13 @@ struct ws_conn {
     uint32_t max_message;               /* the owner lowers it before login */
     uint32_t max_frame;                 /* of one frame; at most max_message */
     struct timer timer;                 /* liveness while OPEN, patience while CLOSING */
-    uint64_t last_in_ms;                /* loop time of the last frame */
-    uint64_t ping_sent_ms;              /* 0: no ping unanswered */
-    enum ws_state state;
+    uint32_t last_in_ms;                /* loop time of the last frame; of all these times the lower half */
+    uint32_t ping_sent_ms;
+    uint32_t slow_since_ms;             /* of slow.c: from when on it counts what is taken */
+    uint32_t slow_taken;                /* the lower half of what had been taken then */
+    enum ws_state state : 8;
+    bool is_pinged;                     /* a ping is unanswered */
+    bool is_full;                       /* the socket has been full since the queue was last seen empty */
     bool is_paused;                     /* by the owner */
     const char *refused_by;             /* the option, a literal; NULL: none that is known */
 };
@@ -81,4 +85,6 @@ void ws_close(struct ws_conn *ws, unsigned code, struct slice reason);
 void ws_drop(struct ws_conn *ws);                                       /* no close frame; the owner is let go */
 void ws_pause(struct ws_conn *ws);                                      /* stop reading: TCP holds the peer back */
 void ws_resume(struct ws_conn *ws);
+/* While paused: whether there is more to read of the peer than has been. */
+bool ws_has_more(const struct ws_conn *ws);
 size_t ws_arriving(const struct ws_conn *ws);           /* bytes its account holds of messages that are not whole, or not looked at */

@@ -105,7 +105,7 @@ static void deliver_control(struct ws_conn *ws, uint8_t opcode, struct slice pay
     } else if (ws->state == WS_OPEN && opcode == WS_PING) {
         ws_send_pong(ws, payload);
     } else if (ws->state == WS_OPEN) {
-        ws->ping_sent_ms = 0;
+        ws->is_pinged = false;
         ws->ops->on_pong(ws);
     }
 }

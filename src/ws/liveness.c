@@ -6,8 +6,11 @@
 #include "hyphad/protocol.h"
 #include "ws/inbound.h"
 #include "ws/outbound.h"
+#include "ws/slow.h"
 
 enum { CLOSE_PATIENCE_MS = 2000, STALL_MS = 60 * 1000 };
+/* How often one whose socket is full is looked at while it has time. */
+enum { LOOKS = 8 };
 
 static uint64_t sooner(uint64_t a, uint64_t b)    /* where 0 means never */
 {
@@ -26,7 +29,9 @@ static void schedule(struct ws_conn *ws)
     const struct config *config = loop_config(ws->stream->loop);
     uint64_t after = sooner(sooner(config->ws_ping_interval_ms, config->slow_consumer_timeout_ms), ws_rate_window_ms(config));
 
-    if (ws->ping_sent_ms)
+    if (ws->is_full)
+        after = sooner(after, config->slow_consumer_timeout_ms / LOOKS);
+    if (ws->is_pinged)
         after = sooner(after, config->ws_ping_timeout_ms);
     if (after)
         timer_start(ws->stream->loop, &ws->timer, after);
@@ -36,9 +41,10 @@ static void check(struct ws_conn *ws)
 {
     struct loop *loop = ws->stream->loop;
     const struct config *config = loop_config(loop);
-    uint64_t now = loop_now_ms(loop);
+    uint32_t now = (uint32_t)loop_now_ms(loop);
 
-    if (config->slow_consumer_timeout_ms && stream_stalled_ms(ws->stream) >= config->slow_consumer_timeout_ms) {
+    ws->is_full = ws->is_full && ws->stream->sendq.n_bytes;
+    if (ws_is_slow(ws)) {
         loop_count(loop, METRIC_WS_SLOW_CONSUMERS, 1);
         ws_tell_end(ws, WS_END_SLOW);
         /* A close frame would only queue behind what is not being read. */
@@ -51,17 +57,18 @@ static void check(struct ws_conn *ws)
         return;
     }
     /* Any frame answers a ping: a busy peer may be late with the pong itself. While reading is paused nothing can arrive. */
-    if (ws->ping_sent_ms && (ws->last_in_ms >= ws->ping_sent_ms || !ws->stream->is_reading))
-        ws->ping_sent_ms = 0;
-    if (ws->ping_sent_ms && config->ws_ping_timeout_ms && now - ws->ping_sent_ms >= config->ws_ping_timeout_ms) {
+    if ((int32_t)(ws->last_in_ms - ws->ping_sent_ms) >= 0 || !ws->stream->is_reading)
+        ws->is_pinged = false;
+    if (ws->is_pinged && config->ws_ping_timeout_ms && now - ws->ping_sent_ms >= config->ws_ping_timeout_ms) {
         loop_count(loop, METRIC_WS_HALF_OPEN, 1);
         ws_tell_end(ws, WS_END_HALF_OPEN);
         ws_drop(ws);
         return;
     }
-    if (!ws->ping_sent_ms && config->ws_ping_interval_ms && now - ws->last_in_ms >= config->ws_ping_interval_ms) {
+    if (!ws->is_pinged && config->ws_ping_interval_ms && now - ws->last_in_ms >= config->ws_ping_interval_ms) {
         ws_ping(ws);
         ws->ping_sent_ms = now;
+        ws->is_pinged = true;
     }
     schedule(ws);
 }
@@ -79,6 +86,13 @@ static void on_due(struct timer *t)
 void ws_liveness_start(struct ws_conn *ws)
 {
     timer_init(&ws->timer, on_due);
+    schedule(ws);
+}
+
+void ws_liveness_watch(struct ws_conn *ws)
+{
+    ws->is_full = true;
+    ws_slow_begin(ws);
     schedule(ws);
 }
 

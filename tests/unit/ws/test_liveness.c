@@ -178,7 +178,81 @@ CASE(a_peer_that_reads_slowly_is_not_cut)
     kit_deinit(&k);
 }
 
-CASES(RUN(a_silent_peer_is_asked_and_then_given_up), RUN(any_frame_is_an_answer), RUN(a_talking_peer_is_not_asked),
+/* Sips 60 KB of a message of 16 MB every 30 ms, until it is cut or the time has passed. */
+static void sip(struct kit *k, uint64_t for_ms)
+{
+    uint64_t began = loop_now_ms(k->t.loop), next = began;
+    char *room = mem_new(60000);
+
+    send_sized(k, 16 << 20);
+    while (k->ws && next - began < for_ms) {
+        (void)!recv(k->fd, room, 60000, MSG_DONTWAIT);
+        next = loop_now_ms(k->t.loop) + 30;
+        TURNS_UNTIL(&k->t, !k->ws || loop_now_ms(k->t.loop) >= next);
+    }
+    mem_free(room);
+}
+
+/* req: S-162 */
+CASE(who_takes_little_while_somebody_waits_is_cut)
+{
+    struct kit k;
+
+    kit_init(&k);
+    k.t.config.slow_consumer_timeout_ms = 1000;
+    k.t.config.max_message_bytes = k.t.config.sendq_bytes = 64 << 20;
+    k.t.config.pressure_high_bytes = 64 << 20;
+    kit_open(&k);
+    account_mark_waiting(k.account, true);
+    sip(&k, 7000);
+    KIT_HEARD(&k, "end:5 ");
+    CHECK_INT(k.t.loop->metrics.values[METRIC_WS_SLOW_CONSUMERS], 1);
+    account_mark_waiting(k.account, false);
+    kit_deinit(&k);
+}
+
+/* The same sips: nobody waits, or they are enough. */
+CASE(who_takes_enough_or_keeps_nobody_waiting_is_not_cut)
+{
+    for (int is_waiting = 0; is_waiting < 2; is_waiting++) {
+        struct kit k;
+        kit_init(&k);
+        k.t.config.slow_consumer_timeout_ms = 600;
+        k.t.config.max_message_bytes = k.t.config.sendq_bytes = 64 << 20;
+        k.t.config.pressure_high_bytes = is_waiting ? 50000 : 64 << 20;
+        kit_open(&k);
+        account_mark_waiting(k.account, is_waiting);
+        sip(&k, 1500);
+        CHECK(k.ws != NULL);
+        KIT_HEARD(&k, "");
+        account_mark_waiting(k.account, false);
+        kit_deinit(&k);
+    }
+}
+
+/* What waits is taken, all of it, again and again: no matter how little that is. */
+CASE(whose_queue_was_empty_meanwhile_is_not_cut)
+{
+    struct kit k;
+
+    kit_init(&k);
+    k.t.config.slow_consumer_timeout_ms = 400;
+    k.t.config.max_message_bytes = k.t.config.sendq_bytes = 64 << 20;
+    k.t.config.pressure_high_bytes = 64 << 20;
+    kit_open(&k);
+    account_mark_waiting(k.account, true);
+    uint64_t began = loop_now_ms(k.t.loop);
+    while (loop_now_ms(k.t.loop) - began < 900) {
+        send_sized(&k, 1 << 20);
+        TURNS_UNTIL(&k.t, (kit_read(&k), buf_clear(&k.got), k.ws && !k.ws->stream->sendq.n_bytes));
+        CHECK(k.ws != NULL);
+    }
+    account_mark_waiting(k.account, false);
+    kit_deinit(&k);
+}
+
+CASES(RUN(who_takes_little_while_somebody_waits_is_cut), RUN(who_takes_enough_or_keeps_nobody_waiting_is_not_cut),
+      RUN(whose_queue_was_empty_meanwhile_is_not_cut), RUN(a_silent_peer_is_asked_and_then_given_up), RUN(any_frame_is_an_answer), RUN(a_talking_peer_is_not_asked),
       RUN(a_peer_we_do_not_read_is_not_blamed), RUN(too_much_unread_is_a_slow_consumer), RUN(too_many_unread_messages_too),
       RUN(pings_of_a_peer_that_does_not_read_cost_nothing), RUN(a_peer_that_stops_reading_is_noticed_in_time),
       RUN(a_peer_that_reads_slowly_is_not_cut))
