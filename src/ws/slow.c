@@ -16,9 +16,9 @@ static bool has_done_enough(const struct ws_conn *ws)
     const struct config *config = loop_config(ws->stream->loop);
     uint32_t taken = (uint32_t)stream_bytes_taken(ws->stream) - ws->slow_taken;
 
-    if (!ws->stream->sendq.n_bytes || ws->stream->has_drained || taken >= config->pressure_high_bytes - config->pressure_low_bytes)
+    if (!ws->stream->sendq.n_bytes || ws->stream->has_drained)
         return true;
-    return taken && !sendq_is_waited_for(&ws->stream->sendq);
+    return taken && (taken >= config->pressure_high_bytes - config->pressure_low_bytes || !sendq_is_waited_for(&ws->stream->sendq));
 }
 
 bool ws_is_slow(struct ws_conn *ws)

@@ -5,10 +5,11 @@ import re
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from kit.hub import Hub, until
+from kit.hub import Hub
 from kit.people import login, user
 from kit.raw import RpcError
 from kit.tcp import Tcp
+from kit.waiting import until
 from kit.web import client_for
 
 MB = 1 << 20

@@ -7,8 +7,8 @@ import os
 import pytest
 
 from kit import wire
-from kit.hub import until
 from kit.tcp import BINARY, TEXT, Tcp
+from kit.waiting import pace, until
 
 ARGS = ("--slow-consumer-timeout=2", "--pressure-high=4M", "--pressure-low=256K", "--sendq-bytes=32M", "--max-message=32M",
         "--max-frame=32M", "--ws-msg-rate-limit=none")
@@ -50,7 +50,7 @@ class Sipper:
                 pass
             except OSError:
                 self.is_cut = True
-            await asyncio.sleep(every)
+            await pace(every, "its line is that slow")
 
     def close(self):
         os.close(self.fd)
@@ -91,7 +91,7 @@ async def test_a_slow_line_for_which_nobody_waits_is_not_cut(hub, start_server):
     sipping = asyncio.create_task(sipper.sip(100_000, 0.1))
     try:
         await ada.send({"type": "large", "to": "sipper"}, {"data": b"x" * (24 << 20)})
-        await asyncio.sleep(4.5)      # what is not to happen: it has had its time twice
+        await pace(4.5, "twice the time after which it would be cut if somebody waited")
         assert n_slow(server) == 0
         assert await ada.call("services.default.echo", 1, timeout=20) == 1
         assert n_slow(server) == 1

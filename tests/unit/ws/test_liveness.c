@@ -217,12 +217,12 @@ CASE(who_takes_enough_or_keeps_nobody_waiting_is_not_cut)
     for (int is_waiting = 0; is_waiting < 2; is_waiting++) {
         struct kit k;
         kit_init(&k);
-        k.t.config.slow_consumer_timeout_ms = 600;
+        k.t.config.slow_consumer_timeout_ms = 1500;
         k.t.config.max_message_bytes = k.t.config.sendq_bytes = 64 << 20;
         k.t.config.pressure_high_bytes = is_waiting ? 50000 : 64 << 20;
         kit_open(&k);
         account_mark_waiting(k.account, is_waiting);
-        sip(&k, 1500);
+        sip(&k, 2000);
         CHECK(k.ws != NULL);
         KIT_HEARD(&k, "");
         account_mark_waiting(k.account, false);
