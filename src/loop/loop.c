@@ -136,7 +136,8 @@ static bool run_own_mail(struct loop *l)
 }
 
 /* What a deferred piece of work posts to its own loop is done before the next piece, which may be the flush of an answer that
- * promises it: another loop's mail comes before that loop's answer too. When time is over the rest keeps its order. */
+ * promises it: another loop's mail comes before that loop's answer too. When time is over the rest keeps its order. That
+ * holds for a large answer too, whose mail is still to be done when the first list ended late; what strangers are sent waits for no mail. */
 static void run_deferred(struct loop *l)
 {
     struct list *const lists[] = {&l->deferred, &l->large, &l->last};
@@ -145,7 +146,7 @@ static void run_deferred(struct loop *l)
 
     for (unsigned i = 0; has_time && i < ARRAY_LEN(lists); i++) {
         loop_begin_part(l, allowances_us[i]);
-        has_time = i > 0 || run_own_mail(l);
+        has_time = lists[i] == &l->last || run_own_mail(l);
         for (unsigned n = 1; has_time && !list_is_empty(lists[i]); n++) {
             struct deferred *d = LIST_ENTRY(lists[i]->next, struct deferred, link);
             list_unlink(&d->link);

@@ -28,6 +28,14 @@ struct desk {
     unsigned n_done;
 };
 
+/* The call that is kept is answered, though nobody may wait for it: whoever keeps one owns it, whenever it came. */
+static inline void desk_let_go(struct desk *d)
+{
+    if (d->kept)
+        rpc_resolve(d->kept, SLICE_LIT("\xc0"));
+    d->kept = NULL;
+}
+
 static inline void desk_handle(struct rpc_call *call, void *arg)
 {
     struct desk *d = arg;
@@ -41,12 +49,14 @@ static inline void desk_handle(struct rpc_call *call, void *arg)
     buf_add_byte(&text, ']');
     mem_free(d->asked);
     d->asked = mem_copy(text.ptr, text.len);
-    if (d->keeps)
+    if (d->keeps) {
+        desk_let_go(d);
         d->kept = call;
-    else if (d->rejects)
+    } else if (d->rejects) {
         rpc_reject(call, d->rejects, "%s", d->why);
-    else
+    } else {
         rpc_resolve(call, buf_slice(&d->answer));
+    }
 }
 
 static inline void desk_on_done(struct http_request *req, void *arg)
@@ -118,6 +128,8 @@ static inline void desk_deinit(struct desk *d)
 {
     struct house *h = &d->h;
 
+    d->keeps = false;
+    desk_let_go(d);
     http_loop_close_all(&h->hl);
     TURNS_UNTIL(&h->k.t, h->hl.n_conns == 0 && list_is_empty(&h->k.t.loop->streams));
     rpc_host_close(d->manager);

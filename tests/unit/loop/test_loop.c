@@ -190,6 +190,38 @@ CASE(own_mail_runs_before_work_deferred_later)
     loop_set_deinit(&set);
 }
 
+/* Until the part of the turn it stands in has no time left. */
+static void run_asks_late(struct deferred *d)
+{
+    struct order *o = CONTAINER_OF(d, struct order, asks);
+
+    while (!o->loop->is_late)
+        (void)loop_is_late(o->loop);
+    say(o, 'a');
+    loop_defer_large(o->loop, &o->tells);
+    o->mail.run = run_act;
+    loop_post(o->loop, o->loop, &o->mail);
+}
+
+/* A large answer is in a list of its own, which has its time however long the first list took. */
+CASE(own_mail_runs_before_a_large_answer_when_the_first_list_is_late)
+{
+    static struct loop_set set;
+    static struct order o = {.mail.run = run_begin, .asks.run = run_asks_late, .tells.run = run_tells};
+
+    check_allow_fds(2);
+    list_init(&o.asks.link);
+    list_init(&o.tells.link);
+    CHECK_INT(loop_set_init(&set, 1), 0);
+    CHECK_INT(loop_set_start(&set), 0);
+    loop_post_outside(&set.loops[0], &o.mail);
+    while (atomic_load(&o.n_said) < 3)
+        sched_yield();
+    loop_set_stop(&set);
+    CHECK_BYTES(o.said, 3, "amt", 3);
+    loop_set_deinit(&set);
+}
+
 /* ---- the turn's time ---- */
 
 enum { N_PIECES = 40, PIECE_US = 400, PER_TURN_MOST = 12 };
@@ -333,5 +365,6 @@ CASE(work_that_goes_on_does_so_in_the_next_turn)
 }
 
 CASES(RUN(mail_arrives_once_and_in_order_per_sender), RUN(mail_left_over_at_the_end_is_not_lost), RUN(what_mail_left_over_posts_is_not_lost),
-      RUN(own_mail_runs_before_work_deferred_later), RUN(deferred_work_beyond_the_turns_time_waits_for_the_next_in_order),
+      RUN(own_mail_runs_before_work_deferred_later), RUN(own_mail_runs_before_a_large_answer_when_the_first_list_is_late),
+      RUN(deferred_work_beyond_the_turns_time_waits_for_the_next_in_order),
       RUN(mail_to_oneself_beyond_the_turns_time_waits_for_the_next_in_order), RUN(work_that_goes_on_does_so_in_the_next_turn))
