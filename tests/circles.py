@@ -22,7 +22,6 @@ CIRCLES = {
     "http: request -> sender": "who sent a request is read out of its headers, and kept in it",
     "loop: loop -> offload": "a loop set owns its threads, and what they have done comes back as mail of a loop",
     "loop: loop -> timer": "a loop owns its timers, and they run as items of its turn",
-    "queue: pop -> calls": "who pops is known by the call",
     "registry: query -> service": "a walk starts in the list of a name, and steps on when a service leaves that list",
     "registry: query -> workspace": "a walk starts in a workspace's list, and leaves it when the workspace goes",
     "rpc: call -> host": "a host runs its calls, and each holds a reference to it while its handler runs",

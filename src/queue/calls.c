@@ -49,11 +49,6 @@ static void refuse_room(struct queues *qs, const struct account *payer, struct r
     refuse(r, "RuntimeError", "%s", account_refusal_text(&why, "There is no room for the queue", room));
 }
 
-struct slice queue_caller(const struct rpc_call *call)
-{
-    return slice_of(user_effective_id(call->user));
-}
-
 /* What a limit is of, for one call. */
 struct part {
     const struct holders *holders;

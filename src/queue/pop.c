@@ -8,6 +8,7 @@
  *                           taking --gone, store refuses--> the task is shown again
  *
  * In a temporary workspace the store is left out, and the second step follows at once. */
+#include "auth/user.h"
 #include "base/held.h"
 #include "peer/hub.h"
 #include "queue/queue_room.h"
@@ -21,6 +22,11 @@ static void queue_refuse_room(struct queues *qs, struct rpc_call *call, const st
 
     loop_count(qs->hub->loop, METRIC_QUEUE_REFUSED, 1);
     rpc_reject_no_room(call, &why, "%s", what);
+}
+
+struct slice queue_caller(const struct rpc_call *call)
+{
+    return slice_of(user_effective_id(call->user));
 }
 
 /* ---- out ---- */

@@ -48,6 +48,7 @@ void queue_task_unstore(struct queues *qs, const struct queue_task *t, store_don
 void queue_tasks_load(struct queues *qs, void (*loaded)(struct queues *qs, bool is_ok));
 
 /* pop.c: tasks and who wants them. */
+struct slice queue_caller(const struct rpc_call *call); /* whose share it takes: the id of the person */
 /* Answers the call when the task is durable. The queue exists. */
 void queue_push(struct queues *qs, struct queue *q, struct rpc_call *call, struct slice task);
 /* Answers with the next task, or when there is none, after the wait (0: at once) with nil. */
@@ -63,5 +64,4 @@ void queue_refuse_waiting(struct queues *qs, struct queue *q, const char *why);
 void queue_close_down(struct queue *q, const char *why);
 
 /* calls.c: the handlers; arg is the queues. */
-struct slice queue_caller(const struct rpc_call *call); /* whose share it takes: the id of the person */
 extern const struct manager_service queue_service;
