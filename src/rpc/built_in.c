@@ -78,7 +78,7 @@ static bool touch_session(struct rpc_call *call, struct slice key, bool is_heart
     return true;
 }
 
-static void answer(struct rpc_call *call, struct slice key, int outcome)
+static void answer(struct rpc_call *call, struct slice key, enum chunks_outcome outcome)
 {
     struct account_refusal why;
 
@@ -103,7 +103,10 @@ static void answer(struct rpc_call *call, struct slice key, int outcome)
         why = account_refusal(rpc_call_payer(call));
         rpc_reject_no_room(call, &why, "No room for the chunked message");
         break;
-    default:
+    case CHUNKS_NO_CALLER: /* for its record: nobody hears it */
+        rpc_reject(call, "RuntimeError", "The caller has left");
+        break;
+    case CHUNKS_FULL:
         rpc_reject(call, "RuntimeError", "Too many or too large chunked messages (--max-chunk-keys, --max-chunk-bytes)");
         break;
     }
@@ -168,7 +171,7 @@ static void do_process(struct rpc_call *call, void *arg)
     (void)arg;
     if (!touch_session(call, key, arg_bool(call, 1)))
         return;
-    int r = chunks_take(call, key, &u);
+    enum chunks_outcome r = chunks_take(call, key, &u);
     if (r == CHUNKS_OK)
         dispatch_unpacked(call, u);
     else

@@ -116,7 +116,7 @@ static struct upload_in *find(struct rpc_host *h, struct slice from, struct slic
     return NULL;
 }
 
-static int refuse(struct rpc_host *h, int outcome)
+static enum chunks_outcome refuse(struct rpc_host *h, enum chunks_outcome outcome)
 {
     loop_count(host_loop(h), METRIC_CHUNKS_REFUSED, 1);
     return outcome;
@@ -138,7 +138,7 @@ static bool has_left(struct rpc_host *h, struct slice address)
     return !router_find(h->rl->router, host_loop(h), address, &ignored);
 }
 
-int chunks_create(const struct rpc_call *call, struct slice key, bool overwrite)
+enum chunks_outcome chunks_create(const struct rpc_call *call, struct slice key, bool overwrite)
 {
     struct rpc_host *h = call->host;
     struct slice from = call->from_text;
@@ -197,7 +197,7 @@ static bool make_room(struct upload_in *u, size_t n)
 }
 
 /* Places pay from the first to the last, so that a far index is not cheap. */
-static int put(struct upload_in *u, size_t index, struct slice data)
+static enum chunks_outcome put(struct upload_in *u, size_t index, struct slice data)
 {
     struct rpc_host *h = u->host;
     size_t n_new = index >= u->n_chunks ? index + 1 - u->n_chunks : 0;
@@ -221,7 +221,7 @@ static int put(struct upload_in *u, size_t index, struct slice data)
     return CHUNKS_OK;
 }
 
-int chunks_append(const struct rpc_call *call, struct slice key, struct slice data)
+enum chunks_outcome chunks_append(const struct rpc_call *call, struct slice key, struct slice data)
 {
     struct upload_in *u = find(call->host, call->from_text, key);
 
@@ -230,7 +230,7 @@ int chunks_append(const struct rpc_call *call, struct slice key, struct slice da
     return u->n_chunks < CHUNKS_MAX ? put(u, u->n_chunks, data) : refuse(call->host, CHUNKS_BAD_INDEX);
 }
 
-int chunks_set(const struct rpc_call *call, struct slice key, int64_t index, struct slice data)
+enum chunks_outcome chunks_set(const struct rpc_call *call, struct slice key, int64_t index, struct slice data)
 {
     struct upload_in *u = find(call->host, call->from_text, key);
 
@@ -239,7 +239,7 @@ int chunks_set(const struct rpc_call *call, struct slice key, int64_t index, str
     return index >= 0 && index < CHUNKS_MAX ? put(u, (size_t)index, data) : refuse(call->host, CHUNKS_BAD_INDEX);
 }
 
-int chunks_remove(const struct rpc_call *call, struct slice key)
+enum chunks_outcome chunks_remove(const struct rpc_call *call, struct slice key)
 {
     struct upload_in *u = find(call->host, call->from_text, key);
 
@@ -251,7 +251,7 @@ int chunks_remove(const struct rpc_call *call, struct slice key)
     return CHUNKS_OK;
 }
 
-static int check_whole(const struct upload_in *u)
+static enum chunks_outcome check_whole(const struct upload_in *u)
 {
     for (size_t i = 0; i < u->n_chunks; i++) {
         if (!u->chunks[i].bytes)
@@ -260,11 +260,11 @@ static int check_whole(const struct upload_in *u)
     return u->n_bytes ? CHUNKS_OK : CHUNKS_HOLES;
 }
 
-int chunks_take(struct rpc_call *call, struct slice key, struct upload_in **ret)
+enum chunks_outcome chunks_take(struct rpc_call *call, struct slice key, struct upload_in **ret)
 {
     struct call *c = CONTAINER_OF(call, struct call, pub);
     struct upload_in *u = find(call->host, call->from_text, key);
-    int r = u ? check_whole(u) : CHUNKS_NO_KEY;
+    enum chunks_outcome r = u ? check_whole(u) : CHUNKS_NO_KEY;
 
     if (r != CHUNKS_OK)
         return refuse(call->host, r);

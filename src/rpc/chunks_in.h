@@ -4,7 +4,7 @@
 #pragma once
 #include "rpc/host.h"
 
-enum {
+enum chunks_outcome {
     CHUNKS_OK,
     CHUNKS_NO_KEY,          /* no such key of this client */
     CHUNKS_KEY_EXISTS,
@@ -14,13 +14,13 @@ enum {
     CHUNKS_HOLES,           /* indexes are not contiguous, or there is none */
     CHUNKS_NO_CALLER,       /* who asked has left */
 };
-MUST_CHECK int chunks_create(const struct rpc_call *call, struct slice key, bool overwrite);
-MUST_CHECK int chunks_append(const struct rpc_call *call, struct slice key, struct slice data);
-MUST_CHECK int chunks_set(const struct rpc_call *call, struct slice key, int64_t index, struct slice data);
-MUST_CHECK int chunks_remove(const struct rpc_call *call, struct slice key);
+MUST_CHECK enum chunks_outcome chunks_create(const struct rpc_call *call, struct slice key, bool overwrite);
+MUST_CHECK enum chunks_outcome chunks_append(const struct rpc_call *call, struct slice key, struct slice data);
+MUST_CHECK enum chunks_outcome chunks_set(const struct rpc_call *call, struct slice key, int64_t index, struct slice data);
+MUST_CHECK enum chunks_outcome chunks_remove(const struct rpc_call *call, struct slice key);
 /* A whole upload, out of everybody's reach; its bytes count for the client until the call ends. chunks_drop frees it. */
 struct upload_in;
-MUST_CHECK int chunks_take(struct rpc_call *call, struct slice key, struct upload_in **ret);
+MUST_CHECK enum chunks_outcome chunks_take(struct rpc_call *call, struct slice key, struct upload_in **ret);
 size_t chunks_bytes(const struct upload_in *u);
 struct account *chunks_payer(const struct upload_in *u);    /* borrowed; any thread may charge it */
 bool chunks_are_short(const struct upload_in *u);           /* a loop has the time to copy and free them in one turn */
