@@ -4,6 +4,3 @@
 #pragma once
 
 struct api; /* what api_feature makes */
-
-enum api_readiness { API_STARTING, API_READY, API_DRAINING };
-void api_set_readiness(struct api *a, enum api_readiness r); /* any thread */

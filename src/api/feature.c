@@ -15,7 +15,6 @@ static void *make(const struct feature_context *c)
     a->options = *c;
     a->started_ms = clock_mono_ms();
     a->rate = http_rate_new();
-    atomic_init(&a->readiness, API_STARTING);
     a->routes =
         mem_new(API_ROUTES_OF_A_MOUNT * c->config->static_mounts.n_items * sizeof(*a->routes));
     api_add_mounts(a);

@@ -40,15 +40,20 @@ static void answer_ready(struct http_request *req, const struct api *a)
     answer_json(req, 200, b.ptr);
 }
 
+static enum server_phase phase_of(const struct api *a)
+{
+    return (enum server_phase)atomic_load_explicit(a->options.phase, memory_order_acquire);
+}
+
 void api_on_readiness(struct http_request *req, void *arg)
 {
     struct api *a = arg;
-    int r = atomic_load_explicit(&a->readiness, memory_order_acquire);
+    enum server_phase phase = phase_of(a);
 
     req->refused_by = "";       /* nobody: it is what was asked */
-    if (r == API_READY)
+    if (phase == SERVER_READY)
         answer_ready(req, a);
-    else if (r == API_STARTING)
+    else if (phase == SERVER_STARTING)
         answer_json(req, 503, "{\"status\":\"DOWN\",\"detail\":\"Store is not ready\"}");
     else
         answer_json(req, 503, "{\"status\":\"DOWN\",\"detail\":\"Server is shutting down\"}");
@@ -76,7 +81,7 @@ void api_on_health(struct http_request *req, void *arg)
     long virtual_pages, resident_pages;
     double page_bytes = (double)sysconf(_SC_PAGESIZE), page_mb = page_bytes / (1024.0 * 1024.0);
     struct sysinfo machine = {0};
-    bool is_ready = atomic_load_explicit(&a->readiness, memory_order_acquire) == API_READY;
+    bool is_ready = phase_of(a) == SERVER_READY;
     char now[CLOCK_ISO_LEN + 1];
     SCRATCH_BUF(b, 0);
 

@@ -20,7 +20,6 @@ struct api {
     struct api_mount *mounts; /* owned, one per mount of the configuration */
     uint64_t started_ms;
     struct http_rate *rate; /* its own locking */
-    atomic_int readiness;   /* any thread */
     atomic_uint n_calls;    /* any thread: callers alive */
 };
 

@@ -4,6 +4,7 @@
  * order of src/ROOMS (rooms_features.def), and server/ walks them. What a feature does not have is
  * NULL. */
 #pragma once
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -19,6 +20,9 @@ struct metrics;
 struct peer_loop;
 struct rpc_loop;
 
+/* How far the server is. */
+enum server_phase { SERVER_STARTING, SERVER_READY, SERVER_DRAINING, SERVER_FAILED };
+
 /* What features stand on. Const after start, and outlives them. */
 struct feature_context {
     struct loop_set *loops;
@@ -28,6 +32,7 @@ struct feature_context {
     const struct config *config;          /* of the start */
     const struct metrics *accept_metrics; /* the block of the thread that is no loop */
     const struct feature_set *features;   /* those of lower rooms are made already */
+    atomic_int *phase;                    /* the server's: enum server_phase; any thread may read it */
 };
 
 /* Which function of which service an HTTP request calls, as the client names them. */

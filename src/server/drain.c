@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#include "api/api.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -86,7 +85,6 @@ void drain_request(struct drain *d, struct server *s, int signal_number)
     LOG(LOG_INFO, "server", "draining", log_int("signal", signal_number), log_int("clients", loop_set_sum(&s->loops, METRIC_PEERS)));
     d->is_active = true;
     atomic_store_explicit(&s->phase, SERVER_DRAINING, memory_order_release);
-    api_set_readiness(s->api, API_DRAINING);
     ready_notify("STOPPING=1");
     d->begin_ms = hurry ? now : now + c->drain_delay_ms;
     uint64_t spread = is_lame_duck ? c->lame_duck_duration_ms : hurry ? 0 : c->drain_duration_ms;

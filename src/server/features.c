@@ -24,7 +24,8 @@ void features_make(struct server *s)
                                                   .hub = &s->hub,
                                                   .config = s->config,
                                                   .accept_metrics = &s->metrics,
-                                                  .features = set};
+                                                  .features = set,
+                                                  .phase = &s->phase};
     set->entries = mem_new(ARRAY_LEN(all) * sizeof(*set->entries));
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         struct feature_entry *e = &set->entries[set->n_entries++];

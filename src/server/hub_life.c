@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/api.h"
 #include "auth/blocks.h"
 #include "auth/revocation.h"
 #include "auth/verify.h"
@@ -54,9 +53,7 @@ static void enter(struct server *s, enum server_phase phase)
     int starting = SERVER_STARTING;
 
     /* A stop signal during start wins. */
-    if (atomic_compare_exchange_strong_explicit(&s->phase, &starting, (int)phase, memory_order_release, memory_order_relaxed) &&
-        phase == SERVER_READY)
-        api_set_readiness(s->api, API_READY);
+    (void)atomic_compare_exchange_strong_explicit(&s->phase, &starting, (int)phase, memory_order_release, memory_order_relaxed);
     server_wake(s);
 }
 

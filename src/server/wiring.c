@@ -282,7 +282,6 @@ bool server_wire(struct server *s)
     s->http_loops = mem_new(n * sizeof(*s->http_loops));
     s->sites = mem_new(n * sizeof(*s->sites));
     features_make(s);
-    s->api = feature_made(&s->features, &api_feature);
     fill_site(s);
     for (unsigned i = 0; i < n; i++)
         wire_loop(s, i);

@@ -18,15 +18,12 @@
 #include "store/data_dir.h"
 
 struct admin_port;
-struct api;
 struct config;
 struct listener;
 struct listener_options;
 struct manager;
 struct rpc_watch;
 struct shares;
-
-enum server_phase { SERVER_STARTING, SERVER_READY, SERVER_DRAINING, SERVER_FAILED };
 
 struct server {
     const struct config *config;
@@ -56,7 +53,6 @@ struct server {
     struct http_site *sites;                /* one per loop, its own: a reload changes it there */
     struct feature_set features;
     struct feature_context feature_context;
-    struct api *api;                        /* of them: it tells probes how far the server is */
     struct trim trim;                       /* hub loop */
     struct limits_log limits_log;           /* hub loop */
     struct manager *manager;                /* hub loop */

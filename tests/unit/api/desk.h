@@ -15,6 +15,7 @@ struct desk {
     struct rpc_service service;
     struct feature_set features;
     struct feature_context context;
+    atomic_int phase;
     void *api;
     /* what the manager does */
     struct buf answer;         /* an encoded value: calls are resolved with it */
@@ -117,7 +118,8 @@ static inline void desk_init(struct desk *d)
                                           .peer_loops = &d->h.pl,
                                           .hub = &d->h.k.hub,
                                           .config = c,
-                                          .features = &d->features};
+                                          .features = &d->features,
+                                          .phase = &d->phase};
     d->api = api_feature.make(&d->context);
     house_serve(&d->h, &api_feature, d->api);
     d->h.site.on_done = desk_on_done;
