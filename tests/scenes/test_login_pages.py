@@ -299,7 +299,7 @@ class Elsewhere:
             def do_GET(self):
                 body = (b"<!doctype html><title>elsewhere</title><p>elsewhere</p><script>"
                         b"const heard = []; onmessage = (e) => heard.push([e.origin, e.data]);"
-                        b"const frame = document.createElement('iframe');"
+                        b"const frame = document.createElement('iframe'); frame.onload = () => { window.isFramed = true; };"
                         b"frame.src = new URLSearchParams(location.search).get('frame');"
                         b"if (frame.src) document.body.append(frame);</script>")
                 self.send_response(200)
@@ -375,8 +375,7 @@ async def test_in_a_frame_the_owner_is_told_and_gets_no_token(start_server, tmp_
             begun = await login.value("start")
             frame = urllib.parse.quote(begun["login_url"], safe="")
             page = await browser.page(f"{owner.origin}/?frame={frame}")
-            await page.eval("""new Promise((done) => { const f = document.querySelector("iframe");
-                f.onload = done; setTimeout(done, 3000); })""")
+            await page.until("window.isFramed")
             await page.tab_to("iframe, #none", most=1)
             await page.type(people.login("alice"))
             await page.press("Tab")
