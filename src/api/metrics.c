@@ -13,37 +13,45 @@
 #include "http/response.h"
 #include "peer/hub.h"
 
+enum family {
+#define FAMILY(id, type, name, help) FAMILY_##id,
+#define ABSENT_FAMILY(type, name)
+#include "api/other_metrics.def"
+#undef FAMILY
+#undef ABSENT_FAMILY
+};
+
 static const struct {
-    const char *name, *type;
-} absent[] = {
-    {"client_load_current", "gauge"},
-    {"event_bus_total", "counter"},
-    {"redis_rpc_connections_created_total", "counter"},
-    {"redis_rpc_connections_closed_total", "counter"},
-    {"redis_rpc_active_connections", "gauge"},
-    {"redis_eventbus_messages_processed_total", "counter"},
-    {"redis_pubsub_latency_seconds", "gauge"},
-    {"redis_eventbus_active_pubsub_connections", "gauge"},
-    {"redis_eventbus_local_clients", "gauge"},
-    {"redis_eventbus_active_patterns", "gauge"},
-    {"redis_eventbus_pubsub_connections_created_total", "counter"},
-    {"redis_eventbus_pubsub_connections_closed_total", "counter"},
-    {"redis_eventbus_patterns_subscribed_total", "counter"},
-    {"redis_eventbus_patterns_unsubscribed_total", "counter"},
-    {"redis_eventbus_reconnect_attempts_total", "counter"},
+    const char *type, *name, *help;
+} families[] = {
+#define FAMILY(id, type, name, help) {type, name, help},
+#define ABSENT_FAMILY(type, name)
+#include "api/other_metrics.def"
+#undef FAMILY
+#undef ABSENT_FAMILY
 };
 
 static void add_absent(struct buf *b)
 {
-    for (size_t i = 0; i < ARRAY_LEN(absent); i++)
-        buf_add_fmt(b, "# HELP %s Of the original's bus; this server has none\n# TYPE %s %s\n",
-                    absent[i].name, absent[i].name, absent[i].type);
+#define FAMILY(id, type, name, help)
+#define ABSENT_FAMILY(type, name) "# HELP " name " Of the original's bus; this server has none\n# TYPE " name " " type "\n"
+    buf_add_text(b,
+#include "api/other_metrics.def"
+    );
+#undef FAMILY
+#undef ABSENT_FAMILY
 }
 
-static void add_figure(struct buf *b, const char *name, const char *type, const char *help,
-                       double value)
+static void add_head(struct buf *b, enum family family)
 {
-    buf_add_fmt(b, "# HELP %s %s\n# TYPE %s %s\n%s %.17g\n", name, help, name, type, name, value);
+    buf_add_fmt(b, "# HELP %s %s\n# TYPE %s %s\n", families[family].name, families[family].help,
+                families[family].name, families[family].type);
+}
+
+static void add_figure(struct buf *b, enum family family, double value)
+{
+    add_head(b, family);
+    buf_add_fmt(b, "%s %.17g\n", families[family].name, value);
 }
 
 void api_memory_pages(long *ret_virtual, long *ret_resident)
@@ -65,14 +73,10 @@ static void add_process(struct buf *b, const struct api *a)
     long virtual_pages, resident_pages;
 
     api_memory_pages(&virtual_pages, &resident_pages);
-    add_figure(b, "process_resident_memory_bytes", "gauge", "Resident memory of the process",
-               (double)resident_pages * page);
-    add_figure(b, "process_virtual_memory_bytes", "gauge", "Virtual memory of the process",
-               (double)virtual_pages * page);
-    add_figure(b, "process_cpu_seconds_total", "counter", "Processor time of the process",
-               (double)clock() / CLOCKS_PER_SEC);
-    add_figure(b, "process_start_time_seconds", "gauge", "When the process started, since 1970",
-               (double)clock_wall_ms() / 1000.0 - age_s);
+    add_figure(b, FAMILY_RESIDENT, (double)resident_pages * page);
+    add_figure(b, FAMILY_VIRTUAL, (double)virtual_pages * page);
+    add_figure(b, FAMILY_CPU, (double)clock() / CLOCKS_PER_SEC);
+    add_figure(b, FAMILY_STARTED, (double)clock_wall_ms() / 1000.0 - age_s);
 }
 
 /* asker: of the request for the figures, which they leave out. */
@@ -83,18 +87,14 @@ static void add_charged(struct buf *b, const struct hub *hub, struct account *as
     account_settle(asker);
     size_t n_kept = account_kept(process), n_asker = account_used(asker), n_under_way = account_used(process);
     n_under_way -= n_under_way < n_asker ? n_under_way : n_asker;
-    add_figure(b, "hyphad_charged_bytes", "gauge", "Bytes of heap charged to accounts: under way and kept", (double)(n_under_way + n_kept));
-    add_figure(b, "hyphad_under_way_bytes", "gauge", "Of them, messages and requests that are not delivered, up to a second rounded up",
-               (double)n_under_way);
-    add_figure(b, "hyphad_kept_bytes", "gauge", "Of them, records of connections, users, workspaces, clients and services, and their indexes",
-               (double)n_kept);
-    buf_add_text(b, "# HELP hyphad_account_bytes Of the charged bytes, what the server holds for itself, for its clients, of these for those without a login and for HTTP connections, of those again for strangers; and at the door\n"
-                    "# TYPE hyphad_account_bytes gauge\n");
+    add_figure(b, FAMILY_CHARGED, (double)(n_under_way + n_kept));
+    add_figure(b, FAMILY_UNDER_WAY, (double)n_under_way);
+    add_figure(b, FAMILY_KEPT, (double)n_kept);
+    add_head(b, FAMILY_ACCOUNT);
     for (size_t i = 0; i < ARRAY_LEN(shares); i++)
         buf_add_fmt(b, "hyphad_account_bytes{account=\"%s\"} %zu\n", account_kind_word((enum account_kind)shares[i]->kind),
                     account_used(shares[i]) + account_kept(shares[i]));
-    buf_add_text(b, "# HELP hyphad_account_refusals_total Bytes asked for in vain, by the kind of account whose cap would have been passed\n"
-                    "# TYPE hyphad_account_refusals_total counter\n");
+    add_head(b, FAMILY_REFUSALS);
     for (int i = 0; i < ACCOUNT_KINDS; i++)
         buf_add_fmt(b, "hyphad_account_refusals_total{account=\"%s\"} %zu\n", account_kind_word((enum account_kind)i),
                     account_refusals(hub->process, (enum account_kind)i));

@@ -1,6 +1,8 @@
 """Exchanges recorded from the original's service proxy, replayed against ours, and what no recording shows."""
 import json
+import re
 import socket
+from pathlib import Path
 
 import msgpack
 import pytest
@@ -241,6 +243,16 @@ async def test_metrics_has_the_known_families(server):
               "process_resident_memory_bytes"}
     assert {name: types.get(name) for name in counters} == dict.fromkeys(counters, "counter")
     assert {name: types.get(name) for name in gauges} == dict.fromkeys(gauges, "gauge")
+
+
+@pytest.mark.differs("the page is this project's")
+async def test_the_page_of_metrics_has_every_row_that_is_printed(server):
+    async with client_for(server) as http:
+        lines = (await http.get("/metrics")).text.splitlines()
+    printed = {line.split()[2]: line.split()[3] for line in lines if line.startswith("# TYPE ")}
+    samples = {re.split(r"[{ ]", line)[0] for line in lines if line and not line.startswith("#")}
+    page = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", (Path(__file__).resolve().parents[2] / "docs/METRICS.md").read_text(), re.M))
+    assert printed == page and samples <= printed.keys()
 
 
 @pytest.mark.differs("the original has one, or imitates it")
