@@ -68,10 +68,10 @@ SHARED = {
     "net/redis_link.h": ("redis_reply redis_try", "what the rooms above see of Redis"),
     "queue/queue_room.h": ("calls kept pop queue", "the inside of struct queues, which its files change together"),
     "registry/records.h": (
-        "client creator going query service workspace",
+        "client creator going query roster service workspace",
         "what record files need of each other and nobody else may call"),
     "registry/registry.h": (
-        "client commit creator query service workspace",
+        "client commit creator query roster service workspace",
         "one registry, a file for each kind of record: the rooms above see it whole"),
     "rpc/rpc.h": (
         "call host pending schema",

@@ -72,10 +72,14 @@ static bool take_terms(const struct rpc_call *call, struct block *ret, struct re
 
 /* ---- changes ---- */
 
-/* The call, and what it is answered with when the store has the change. */
+/* The call, and what it is answered with when the store has the change, and who is blocked has been put out. */
 struct change {
     struct rpc_call *call;
     struct held_buf text;
+    struct block block; /* of a block: who, as `subject` spells it, and why, as the call does */
+    char subject[BLOCK_SUBJECT_MAX + 1];
+    unsigned n_waits;
+    int outcome; /* of the store */
 };
 
 static struct change *change_new(struct rpc_call *call)
@@ -83,6 +87,7 @@ static struct change *change_new(struct rpc_call *call)
     struct change *c = MEM_NEW(struct change);
 
     c->call = call;
+    c->n_waits = 1;
     held_buf_init(&c->text, 0, rpc_call_payer(call));
     return c;
 }
@@ -93,11 +98,11 @@ static void change_free(struct change *c)
     mem_free(c);
 }
 
-static void on_changed(int outcome, void *arg)
+static void change_settle(struct change *c)
 {
-    struct change *c = arg;
-
-    if (outcome == BLOCK_OK)
+    if (--c->n_waits)
+        return;
+    if (c->outcome == BLOCK_OK)
         reply_text(c->call, buf_slice(&c->text.b));
     else
         rpc_reject(c->call, "RuntimeError",
@@ -105,24 +110,55 @@ static void on_changed(int outcome, void *arg)
     change_free(c);
 }
 
-static size_t kick(struct hub *h, const struct block *block)
+static void on_changed(int outcome, void *arg)
 {
+    struct change *c = arg;
+
+    c->outcome = outcome;
+    change_settle(c);
+}
+
+static void on_kicked(size_t n, void *arg)
+{
+    struct change *c = arg;
+    const struct block *block = &c->block;
+
+    LOG_EVENT(EVENT_BLOCKED, log_slice("subject", block->subject), log_int("until", block->expires_at),
+              log_int("kicked", (int64_t)n), log_slice("reason", block->reason));
+    if (block->kind == BLOCK_USER)
+        buf_add_fmt(&c->text.b, "Blocked user " SLICE_FMT ", kicked %zu connections",
+                    SLICE_ARG(block->subject), n);
+    else
+        buf_add_fmt(&c->text.b, "Blocked IP " SLICE_FMT, SLICE_ARG(block->subject));
+    change_settle(c);
+}
+
+static void kick(struct admin *a, struct change *c)
+{
+    const struct block *block = &c->block;
+
     struct closing closing = {.kind = block->kind == BLOCK_USER ? CLOSING_USER : CLOSING_ADDRESS,
                               .user = block->subject};
     SCRATCH_BUF(reason, 0);
 
-    if (block->kind == BLOCK_ADDRESS && !ip_network_parse(block->subject.ptr, &closing.network))
-        return 0;
+    if (block->kind == BLOCK_ADDRESS && !ip_network_parse(c->subject, &closing.network)) {
+        on_kicked(0, c);
+        return;
+    }
     buf_add_fmt(&reason, "%s blocked: " SLICE_FMT, block->kind == BLOCK_USER ? "User" : "IP",
                 SLICE_ARG(block->reason));
     closing.reason = buf_slice(&reason);
-    return close_opened(h, &closing);
+    close_opened(a->manager, &closing, on_kicked, c);
 }
 
-/* The subject of an address is a NUL-terminated text. */
 static void add(struct admin *a, struct rpc_call *call, const struct block *block)
 {
     struct change *c = change_new(call);
+
+    c->n_waits = 2;
+    c->block = *block;
+    memcpy(c->subject, block->subject.ptr, block->subject.len);
+    c->block.subject.ptr = c->subject;
     size_t max = loop_config(a->hub->loop)->max_blocks;
 
     if (!block_add(a->hub->blocks, block, max, on_changed, c)) {
@@ -133,14 +169,7 @@ static void add(struct admin *a, struct rpc_call *call, const struct block *bloc
     }
     if (block->expires_at)
         revocations_note_time(a->hub->revocations);
-    size_t n = kick(a->hub, block);
-    LOG_EVENT(EVENT_BLOCKED, log_slice("subject", block->subject), log_int("until", block->expires_at),
-              log_int("kicked", (int64_t)n), log_slice("reason", block->reason));
-    if (block->kind == BLOCK_USER)
-        buf_add_fmt(&c->text.b, "Blocked user " SLICE_FMT ", kicked %zu connections",
-                    SLICE_ARG(block->subject), n);
-    else
-        buf_add_fmt(&c->text.b, "Blocked IP " SLICE_FMT, SLICE_ARG(block->subject));
+    kick(a, c);
 }
 
 void admin_block_user(struct rpc_call *call, void *arg)

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "hyphad/protocol.h"
 #include "loop/work.h"
+#include "manager/room.h"
 #include "peer/closing.h"
 #include "peer/events.h"
 #include "peer/hub.h"
@@ -51,7 +52,7 @@ void client_kick(struct hub *h, struct client *c, unsigned code, const char *rea
         lodging_left(h, w);
 }
 
-/* ---- many ---- */
+/* ---- all of a person ---- */
 
 /* By the time it is its turn a client may have left, and another have come under its id. */
 struct target {
@@ -59,13 +60,12 @@ struct target {
     uint64_t generation;
 };
 
-/* How many those are others choose, so they are put out over turns. */
+/* Of those somebody has (--max-connections-per-user), put out over turns. */
 struct eviction {
     struct work work;
     struct hub *hub;
     struct target *targets;
     size_t n, at;
-    bool is_kick;
     char *reason;
 };
 
@@ -77,12 +77,8 @@ static bool eviction_step(struct work *w)
         return false;
     const struct target *t = &e->targets[e->at++];
     struct client *c = client_find_any(&e->hub->registry, slice_of(t->full_id));
-    if (!c || c->generation != t->generation)
-        return true;
-    if (e->is_kick)
+    if (c && c->generation == t->generation)
         client_kick(e->hub, c, HYPHA_CLOSE_POLICY, e->reason);
-    else
-        client_evict(e->hub, c, e->reason);
     return true;
 }
 
@@ -116,39 +112,20 @@ static void eviction_add(struct eviction *e, const struct client *c)
         (struct target){mem_copy(c->full_id, strlen(c->full_id)), c->generation};
 }
 
-void workspace_evict(struct hub *h, struct workspace *w)
+static bool is_meant(const struct closing *closing, const struct client *c)
 {
-    char reason[HYPHA_CLOSE_REASON_MAX + 1];
-    size_t n = 0;
-
-    (void)snprintf(reason, sizeof(reason), "Workspace unloaded: %s", w->id);
-    LIST_FOREACH(it, &w->clients)
-    {
-        n++;
-    }
-    struct eviction *e = eviction_new(h, n, slice_of(reason));
-    LIST_FOREACH(it, &w->clients)
-    {
-        eviction_add(e, LIST_ENTRY(it, struct client, link));
-    }
-    workspace_remove(&h->registry, w);
-    work_start(&e->work);
-}
-
-static void eviction_consider(struct eviction *e, const struct closing *closing, const struct client *c)
-{
-    if (!c->is_virtual && closing_covers(closing, c->user, &c->origin.address) &&
-        !slice_eq(closing->except, slice_of(c->full_id)))
-        eviction_add(e, c);
+    return !c->is_virtual && closing_covers(closing, c->user, &c->origin.address) &&
+           !slice_eq(closing->except, slice_of(c->full_id));
 }
 
 /* All tokens of a line are one person's, so anybody may revoke without a look at everybody. */
-static struct eviction *eviction_of_person(struct hub *h, const struct closing *closing)
+size_t close_opened_by_token(struct hub *h, const struct closing *closing)
 {
     const struct list *all = hub_user_clients(h, closing->user);
     struct list nobody;
     size_t n = 0;
 
+    ASSERT(closing->kind == CLOSING_TOKEN);
     list_init(&nobody);
     if (!all)
         all = &nobody;
@@ -159,30 +136,124 @@ static struct eviction *eviction_of_person(struct hub *h, const struct closing *
     struct eviction *e = eviction_new(h, n, closing->reason);
     LIST_FOREACH(it, all)
     {
-        eviction_consider(e, closing, LIST_ENTRY(it, struct client, of_user));
+        const struct client *c = LIST_ENTRY(it, struct client, of_user);
+        if (is_meant(closing, c))
+            eviction_add(e, c);
     }
-    return e;
-}
-
-static struct eviction *eviction_of_all(struct hub *h, const struct closing *closing)
-{
-    struct eviction *e = eviction_new(h, h->registry.clients.n_entries, closing->reason);
-    size_t cursor = 0;
-    void *value;
-
-    while (map_next(&h->registry.clients, &cursor, NULL, &value))
-        eviction_consider(e, closing, value);
-    return e;
-}
-
-size_t close_opened(struct hub *h, const struct closing *closing)
-{
-    struct eviction *e =
-        closing->kind == CLOSING_TOKEN ? eviction_of_person(h, closing) : eviction_of_all(h, closing);
-    size_t n = e->n;
-
-    e->is_kick = true;
+    n = e->n;
     work_start(&e->work);
     closing_send(h, closing);
     return n;
+}
+
+/* ---- all of a workspace ---- */
+
+/* Nobody comes into one that has gone, so there is nothing to note: it is empty at the end. */
+struct emptying {
+    struct work work;
+    struct hub *hub;
+    struct workspace *workspace; /* held */
+    char reason[HYPHA_CLOSE_REASON_MAX + 1];
+};
+
+static bool emptying_step(struct work *w)
+{
+    struct emptying *e = CONTAINER_OF(w, struct emptying, work);
+    struct list *clients = &e->workspace->clients;
+
+    if (list_is_empty(clients))
+        return false;
+    client_evict(e->hub, LIST_ENTRY(clients->next, struct client, link), e->reason);
+    return true;
+}
+
+static void emptying_done(struct work *w)
+{
+    struct emptying *e = CONTAINER_OF(w, struct emptying, work);
+
+    workspace_let_go(e->workspace);
+    mem_free(e);
+}
+
+void workspace_evict(struct hub *h, struct workspace *w)
+{
+    struct emptying *e = MEM_NEW(struct emptying);
+
+    *e = (struct emptying){
+        .work = {.step = emptying_step, .done = emptying_done, .at_once = AT_ONCE},
+        .hub = h,
+        .workspace = w};
+    (void)snprintf(e->reason, sizeof(e->reason), "Workspace unloaded: %s", w->id);
+    work_init(&e->work, h->loop, &h->works);
+    workspace_hold(w);
+    workspace_remove(&h->registry, w);
+    work_start(&e->work);
+}
+
+/* ---- among everybody ---- */
+
+/* Who comes while it is under way has been let in by what holds since before it began. */
+struct sweep {
+    struct work work;
+    struct hub *hub;
+    struct closing closing;
+    char *user, *reason, *except; /* owned: its texts */
+    struct client_walk walk;
+    size_t n;
+    close_done *done;
+    void *arg;
+};
+
+static bool sweep_step(struct work *w)
+{
+    struct sweep *s = CONTAINER_OF(w, struct sweep, work);
+    struct client *c;
+
+    if (!client_walk_step(&s->walk, &c))
+        return false;
+    if (c && is_meant(&s->closing, c)) {
+        s->n++;
+        client_kick(s->hub, c, HYPHA_CLOSE_POLICY, s->reason);
+    }
+    return true;
+}
+
+static void sweep_done(struct work *w)
+{
+    struct sweep *s = CONTAINER_OF(w, struct sweep, work);
+
+    s->done(s->n, s->arg);
+    mem_free(s->user);
+    mem_free(s->reason);
+    mem_free(s->except);
+    mem_free(s);
+}
+
+static char *keep(struct slice *text)
+{
+    char *copy = mem_copy(text->ptr, text->len);
+
+    text->ptr = copy;
+    return copy;
+}
+
+void close_opened(struct manager *m, const struct closing *closing, close_done *done, void *arg)
+{
+    struct hub *h = m->hub;
+    struct sweep *s = MEM_NEW(struct sweep);
+
+    ASSERT(closing->kind != CLOSING_TOKEN);
+    *s = (struct sweep){
+        .work = {.step = sweep_step, .done = sweep_done, .at_once = AT_ONCE},
+        .hub = h,
+        .closing = *closing,
+        .done = done,
+        .arg = arg};
+    s->user = keep(&s->closing.user);
+    s->reason = keep(&s->closing.reason);
+    s->except = keep(&s->closing.except);
+    client_walk_start(&s->walk, &h->registry);
+    work_init(&s->work, h->loop, &m->works);
+    closing_send(h, closing);
+    work_start(&s->work);
 }

@@ -245,7 +245,7 @@ static void log_revoked(const struct user *by, const struct token *token)
 /* All that the token and its line have opened ends now, except what the caller speaks by. Returns how many connections. */
 static size_t close_line(struct hub *h, const struct token *token, const uint8_t *digest, struct slice caller)
 {
-    size_t n = close_opened(h, &(struct closing){.kind = CLOSING_TOKEN,
+    size_t n = close_opened_by_token(h, &(struct closing){.kind = CLOSING_TOKEN,
                                                  .digest = digest,
                                                  .user = slice_of(user_effective_id(token->user)),
                                                  .reason = SLICE_LIT(TOKEN_IS_REVOKED),

@@ -63,6 +63,7 @@ void client_come(struct registry *r, struct workspace *w, uint64_t number, struc
     w->n_clients += !c->is_virtual;
     void *replaced = map_put(&r->clients, slice_of(c->full_id), c);
     ASSERT(!replaced);
+    roster_add(r, c);
     c->account = account_ref(w->account);
     c->n_kept = mem_taken(c) + mem_taken(c->full_id) + mem_taken(c->meter) + user_taken(c->user);
     account_keep_always(c->account, c->n_kept);

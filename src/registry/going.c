@@ -32,8 +32,7 @@ static void client_free(struct client *c)
     meter_unref(c->meter);
     mem_free(c->full_id);
     mem_free(c);
-    if (--w->n_going == 0 && w->has_gone && list_is_empty(&w->clients))
-        workspace_free(w);
+    workspace_let_go(w);
 }
 
 /* One service, or one client that has none left. */
@@ -71,6 +70,7 @@ void client_go(struct registry *r, struct client *c)
     size_t n = c->n_services + (c->built_in != NULL);
 
     map_take(&r->clients, slice_of(c->full_id));
+    roster_take(r, c);
     list_unlink(&c->link);
     w->n_clients -= !c->is_virtual;
     w->n_services -= n;

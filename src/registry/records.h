@@ -32,6 +32,10 @@ void service_walks_leave(const struct registry *r, const struct list *head);
 void service_free(struct registry *r, struct service *s);
 /* Of one that has gone, when the last service there has. */
 void workspace_free(struct workspace *w);
+/* Every client has a place in the roster. */
+void roster_add(struct registry *r, struct client *c);
+void roster_take(struct registry *r, const struct client *c);
+void roster_deinit(struct registry *r);
 /* Clients that have been removed, and whose services go over the next turns. */
 void going_init(struct registry *r);
 void going_deinit(struct registry *r);      /* all of them at once */

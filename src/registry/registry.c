@@ -50,4 +50,5 @@ void registry_deinit(struct registry *r)
     map_deinit(&r->services);
     map_deinit(&r->names);
     map_deinit(&r->creators);
+    roster_deinit(r);
 }

@@ -45,7 +45,7 @@ struct workspace {
     bool is_anonymous;              /* made for one anonymous connection: status has no errors key (2.1) */
     bool is_system;                 /* public, ws-user-root, ws-anonymous: never unloaded */
     struct list clients;            /* struct client.link */
-    size_t n_going;                 /* clients that have been removed and still have services to free; see going.c */
+    size_t n_going;                 /* clients that have been removed and still have services to free, see going.c; and holders */
     bool has_gone;                  /* removed itself: nothing finds it, and it is freed after the last of those, and of its clients */
     size_t n_clients;               /* remote ones only: what keeps a workspace loaded */
     struct list services;           /* struct service.of_workspace, by registration time */
@@ -72,6 +72,7 @@ struct client {
     uint64_t generation;            /* number of the change by which it came: grows with every connection of any client (wire-protocol 1.9) */
     bool is_virtual;                /* hosted by this server */
     bool is_going;                  /* removed: its services are found by nothing and freed bit by bit */
+    uint32_t place;                 /* in registry->roster */
     struct list of_user;            /* the hub's: among the connections of one person */
     struct client_origin origin;    /* where it came from; set by who adds a remote one */
     struct meter *meter;            /* holds a reference; NULL but for ids that end in __rlb */
@@ -114,6 +115,9 @@ struct registry {
     struct ledger_follower follower;
     struct map workspaces;          /* id -> struct workspace, owned */
     struct map clients;             /* full id -> struct client, owned */
+    struct client **roster;         /* owned: the clients again, n_roster of them, in no order */
+    size_t n_roster, roster_room;
+    uint64_t newest;                /* generation of the client that came last */
     struct map services;            /* full id -> struct service, owned */
     struct map names;               /* "ws/name" -> struct service_name, owned */
     struct map creators;            /* user id -> struct creator, owned */
@@ -157,6 +161,9 @@ MUST_CHECK bool workspace_change(struct workspace *w, const struct workspace_fie
 void workspace_change_always(struct workspace *w, const struct workspace_fields *fields);   /* to what the store has */
 /* Nothing finds it, its clients and their services from here on, and its id is free. Whoever is there has still to be put out. */
 void workspace_remove(struct registry *r, struct workspace *w);
+/* Its record stays until it is let go, however many leave meanwhile: for who puts out those who are in it over turns. */
+void workspace_hold(struct workspace *w);
+void workspace_let_go(struct workspace *w);
 MUST_CHECK bool workspace_set_config(struct workspace *w, struct slice config);     /* an encoded map; copied; as above */
 enum ownership { OWNS_NOT, OWNS_AS_PERSONAL, OWNS_BY_ID, OWNS_BY_EMAIL };
 enum ownership workspace_ownership(const struct workspace *w, const struct user *u);    /* 4.4: primary identities only */
@@ -177,6 +184,16 @@ void client_pay(struct client *c, struct account *account);     /* before it has
 /* Removes the client and every service of it: nothing finds them from here on, and the id is free, though it may take turns until what
  * they take of the heap is. Returns its workspace; NULL: that has gone. */
 struct workspace *client_remove(struct registry *r, struct client *c);
+
+/* All clients that are here when it starts and still are when it comes to them, while clients come and go: for a walk that takes several
+ * turns. It holds nothing, and is ended by being forgotten. Who is none of those who are asked for may be seen twice. */
+struct client_walk {
+    const struct registry *registry;
+    size_t n_left;                  /* places still to be seen, from the last to the first */
+    uint64_t newest;                /* who came later is passed over */
+};
+void client_walk_start(struct client_walk *w, const struct registry *r);
+bool client_walk_step(struct client_walk *w, struct client **ret);  /* *ret is NULL for one who came later. False at the end */
 
 /* ---- services */
 struct service_fields {             /* copied */

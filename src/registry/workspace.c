@@ -170,6 +170,18 @@ void workspace_free(struct workspace *w)
     mem_free(w);
 }
 
+void workspace_hold(struct workspace *w)
+{
+    w->n_going++;
+}
+
+void workspace_let_go(struct workspace *w)
+{
+    ASSERT(w->n_going > 0);
+    if (--w->n_going == 0 && w->has_gone && list_is_empty(&w->clients))
+        workspace_free(w);
+}
+
 void workspace_go(struct registry *r, struct workspace *w)
 {
     bool is_empty = list_is_empty(&w->clients) && !w->n_going;

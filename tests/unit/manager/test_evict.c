@@ -1,0 +1,62 @@
+/* Who is to be put out is looked for over turns, a few at a time between two looks at the clock, however many are here. */
+#include "manager/evict.h"
+#include "manager/room.h"
+#include "peer/closing.h"
+#include "unit/peer/kit.h"
+
+enum { N = 20000, STEPS_MOST = 4 };
+
+static void on_closed(size_t n, void *arg)
+{
+    CHECK_INT(n, 0);
+    *(bool *)arg = true;
+}
+
+static void add_clients(struct kit *k, struct user *u, int n)
+{
+    struct workspace *w = kit_workspace(k, "w", "alice");
+    char id[16];
+
+    for (int i = 0; i < n; i++) {
+        snprintf(id, sizeof(id), "c%d", i);
+        (void)client_add(&k->hub.registry, w, slice_of(id), u, (struct handle){0}, false);
+    }
+}
+
+/* By steps, not by milliseconds: there is no time at all in these turns. */
+CASE(a_block_looks_at_everybody_over_turns)
+{
+    struct kit k;
+    struct manager m = {0};
+    bool is_done = false;
+    unsigned n_turns = 0;
+
+    kit_init(&k, 1);
+    struct user *alice = kit_user("alice", "");
+    add_clients(&k, alice, N);
+    m.hub = &k.hub;
+    list_init(&m.works);
+    loop_begin_part(k.t.loop, 0);
+    close_opened(&m, &(struct closing){.kind = CLOSING_USER, .user = SLICE_LIT("bob"), .reason = SLICE_LIT("x")},
+                 on_closed, &is_done);
+    CHECK(!is_done);
+    for (; !is_done; n_turns++) {
+        struct deferred *d = LIST_ENTRY(k.t.loop->again.next, struct deferred, link);
+        CHECK(!list_is_empty(&k.t.loop->again));
+        list_unlink(&d->link);
+        loop_begin_part(k.t.loop, 0);
+        d->run(d);
+    }
+    CHECK(n_turns >= N / STEPS_MOST);
+    /* A walk that is cut answers too. */
+    is_done = false;
+    close_opened(&m, &(struct closing){.kind = CLOSING_USER, .user = SLICE_LIT("bob"), .reason = SLICE_LIT("x")},
+                 on_closed, &is_done);
+    CHECK(!is_done);
+    works_end(&m.works);
+    CHECK(is_done);
+    user_unref(alice);
+    kit_deinit(&k);
+}
+
+CASES(RUN(a_block_looks_at_everybody_over_turns))
