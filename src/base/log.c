@@ -18,8 +18,11 @@
 enum { LOG_QUEUE_MAX = 1 << 20, TELL_MS = 1000, LEVEL_UNSET = -1 };
 
 /* The rooms, and those that have no room: what --log-levels can name. */
-static const char *const subjects[] = {"admin", "api", "auth", "base", "config", "http", "log", "login", "loop", "manager", "net", "peer",
-                                       "queue", "registry", "router", "rpc", "server", "store", "wire", "ws"};
+static const char *const subjects[] = {"log",
+#define ROOM(name) #name,
+#include "rooms_names.def"
+#undef ROOM
+};
 
 static struct {
     /* const while threads run, except through log_configure: relaxed */
