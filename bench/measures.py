@@ -98,17 +98,20 @@ def resident_bytes(pid):
 def take_start(args, server, arguments):
     """Starts of a server with an empty folder, and how large it is, on disk and in memory."""
     times, sizes = [], []
-    for _ in range(int(arguments[0])):
+    for _ in range(int(arguments[-1])):
         again = servers.START[server.name](args, args.server_core)
         times.append(again.start_seconds * 1000)
         sizes.append(resident_bytes(again.pid))
         again.stop()
+    sample = {"start_ms": statistics.median(times), "start_ms_max": max(times),
+              "rss_at_start": statistics.median(sizes)}
+    if server.name != "hyphad":
+        return sample
     folder = tempfile.mkdtemp(prefix="bench-strip-")
     try:
         stripped = os.path.join(folder, "stripped")
         subprocess.run(["strip", "-o", stripped, args.hyphad], check=True)
-        return {"start_ms": statistics.median(times), "start_ms_max": max(times),
-                "rss_at_start": statistics.median(sizes), "stripped_bytes": os.path.getsize(stripped)}
+        return {**sample, "stripped_bytes": os.path.getsize(stripped)}
     finally:
         shutil.rmtree(folder)
 
@@ -214,7 +217,9 @@ MEASURES = [
     same("dead", "p50", "dead", fresh=True, original=[]),
     against_nginx("http-health", "/health/liveness"),
     against_nginx("http-service", "/proxy", "--service"),
-    same("start", "start_ms", "9", take=take_start),
+    same("idle-beside", "rss_per_connection", "idle", "--connections", "1000", "--parallel", "16", "--seconds", "5", fresh=True,
+         original=[]),
+    same("start", "start_ms", "9", take=take_start, original=["3"]),
     same("mixed", "actions_per_cpu_second", "mixed", "--pairs", "32", original=[]),
     same("fairness", "p99_ratio", "call", *ONE, fresh=True, take=take_fairness),
     Measure("stalled-reader", "p99_ratio", {"hyphad-cut": ["call", *ONE]}, is_fresh=True, take=take_stall),
