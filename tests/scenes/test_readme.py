@@ -16,7 +16,8 @@ import pytest
 from kit.waiting import until_here
 
 README = Path(__file__).resolve().parents[2] / "README.md"
-PRELOAD = Path(__file__).resolve().parent / "js" / "websocket.cjs"
+# The Node programs that JavaScript is run with, for one after another: HYPHAD_NODES=/a/node:/b/node.
+NODES = os.environ.get("HYPHAD_NODES", "node").split(":")
 RUN_S = 30
 SERVES = re.compile(r"\bserve\(|new Promise\(\(\) => \{\}\)|asyncio\.Event\(\)\.wait|run_forever")
 pytestmark = [pytest.mark.differs("the README of this project"), pytest.mark.timeout(240)]
@@ -32,19 +33,17 @@ def blocks():
 
 
 class Block:
-    def __init__(self, number, language, text, folder, server, workspace):
+    def __init__(self, number, language, text, folder, server, workspace, node="node"):
         self.text = text.replace("http://localhost:9527", server.url) \
                         .replace("ws://localhost:9527", "ws" + server.url.removeprefix("http"))
         suffix, command = {"python": (".py", [sys.executable]), "sh": (".sh", ["sh", "-eu"])}.get(
-            language, (".mjs", ["node"]))
+            language, (".mjs", [node]))
         path = folder / f"block{number}{suffix}"
         path.write_text(self.text)
         env = dict(os.environ, PYTHONUNBUFFERED="1")
         env.pop("HYPHA_LOGLEVEL", None)
         if workspace:
             env["WORKSPACE"] = workspace
-        if language in ("js", "javascript"):
-            env["NODE_OPTIONS"] = f'--require "{PRELOAD}"'
         self.lines = []
         self.process = subprocess.Popen(command + [str(path)], env=env, cwd=folder, text=True,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -98,12 +97,13 @@ def test_readme_blocks(server, tmp_path):
     running, workspace = [], None
     try:
         for number, (language, text) in enumerate(found):
-            block = Block(number, language, text, tmp_path, server, workspace)
-            running.append(block)
-            if block.serves:
-                workspace = block.workspace()
-            else:
-                block.finish()
+            for node in NODES if language in ("js", "javascript") else NODES[:1]:
+                block = Block(number, language, text, tmp_path, server, workspace, node)
+                running.append(block)
+                if block.serves:
+                    workspace = block.workspace()
+                else:
+                    block.finish()
     finally:
         for block in running:
             if block.process.poll() is None:
