@@ -9,10 +9,13 @@ int main(void)
     struct buf b;
 
     buf_init(&b, 0);
-    buf_add_text(&b, "# Log lines\n\nWhat the log tells of those who come and go, of refusals and of what an operator did, from `src/*/log_events.def`\n"
-                     "(`./dev docs` writes this page). A line holds these fields and no others, in this order, behind `ts`, `level`, `subj` and\n"
-                     "`msg`; one that comes more often than `--log-rate` is left out and counted: `repeats_dropped` stands on the next one, or on\n"
-                     "a line `lines left out` of the same subject when none follows. [OPERATIONS.md](OPERATIONS.md#logs) shows some.\n\n");
+    buf_add_text(&b, "# Log lines\n\nThe lines about clients, refusals and what an operator did (`./dev docs` writes this page from\n"
+                     "`src/*/log_events.def`). [OPERATIONS.md](OPERATIONS.md#logs) shows some.\n\n"
+                     "## How a line is made\n\n"
+                     "A line begins with `ts`, `level`, `subj` and `msg`. The fields of the table follow in this order, and no others.\n"
+                     "A line that comes more often than `--log-rate` is left out and counted: `repeats_dropped` stands on the next one,\n"
+                     "or on a line `lines left out` of the same subject when none follows.\n\n"
+                     "## The lines\n\n");
     log_events_document(&b);
     fwrite(b.ptr, 1, b.len, stdout);
     buf_deinit(&b);
