@@ -3,6 +3,7 @@ import base64
 import hashlib
 import hmac
 import json
+import secrets
 import time
 
 SECRET = "scenes-0123456789abcdef0123456789abcdef"
@@ -14,11 +15,11 @@ def _b64(raw):
 
 def mint(sub, scope="", *, ttl=3600, roles=(), email=None, parent=None, secret=SECRET,
          alg="HS256", **claims):
-    """A signed token. `claims` override or (with None) remove claims of the usual set."""
+    """A signed token, no two alike. `claims` override or (with None) remove claims of the usual set."""
     now = int(time.time())
     body = {
         "iss": "https://amun.ai/", "sub": sub, "aud": "https://amun-ai.eu.auth0.com/api/v2/",
-        "iat": now, "exp": now + ttl, "scope": scope, "gty": "client-credentials",
+        "iat": now, "exp": now + ttl, "scope": scope, "gty": "client-credentials", "jti": secrets.token_hex(8),
         "https://amun.ai/roles": list(roles), "https://amun.ai/email": email,
     }
     if parent is not None:
