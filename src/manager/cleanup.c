@@ -1,9 +1,11 @@
-/* cleanup: clients that do not answer a ping are put out, some at a time, so that one call does not
- * fill the caller's share of questions. A client that leaves while it is asked is no longer
- * anybody's business. */
+/* cleanup: clients that do not answer a ping are put out. All clients are walked over, in as many turns as that takes, and the walk
+ * rests while as many as one call may have are asked, so that it does not fill the caller's share of questions. A client that
+ * leaves while it is asked is no longer anybody's business. */
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/memory.h"
+#include "loop/work.h"
 #include "manager/access.h"
 #include "manager/ask.h"
 #include "manager/cleanup.h"
@@ -16,61 +18,56 @@
 #include "registry/registry.h"
 #include "wire/mp.h"
 
-enum { AT_ONCE = 50 };
+enum { ASKED_AT_ONCE = 50, AT_ONCE = 16 };
 static const double TIMEOUT_S = 5, TIMEOUT_MOST_S = 600;
+
+struct cleanup {
+    struct work work;
+    struct manager *m;
+    struct rpc_call *call;
+    struct workspace *workspace; /* held; NULL: of all */
+    struct client_walk walk;
+    double timeout_s;
+    size_t n_waiting, n_removed;
+    struct held_buf removed; /* n_removed encoded ids */
+    bool is_over;            /* the walk has ended, or the server stops: nobody else is asked */
+    bool is_closed;          /* the server stops: nothing is changed any more */
+};
 
 struct target {
     struct cleanup *cleanup;
-    char *full_id; /* owned */
     uint64_t generation;
-    bool is_put_out;
-};
-
-struct cleanup {
-    struct manager *m;
-    struct rpc_call *call;
-    double timeout_s;
-    size_t n, n_asked, n_waiting;
-    bool is_closed; /* the server stops: nothing is changed any more */
-    struct target targets[];
+    char full_id[];
 };
 
 /* ---- the end ---- */
 
-static void free_cleanup(struct cleanup *c)
+static void finish(struct cleanup *c)
 {
-    for (size_t i = 0; i < c->n; i++)
-        mem_free(c->targets[i].full_id);
+    struct buf b;
+
+    buf_init(&b, 0);
+    mp_add_map(&b, c->n_removed ? 1 : 0);
+    if (c->n_removed) {
+        mp_add_text(&b, "removed_clients");
+        mp_add_array(&b, (uint32_t)c->n_removed);
+        buf_add_slice(&b, buf_slice(&c->removed.b));
+    }
+    b.is_failed = b.is_failed || c->removed.b.is_failed;
+    reply_buf(c->call, &b);
+    if (c->workspace)
+        workspace_let_go(c->workspace);
+    held_buf_deinit(&c->removed);
     mem_free(c);
 }
 
-static void finish(struct cleanup *c)
+static void finish_when_over(struct cleanup *c)
 {
-    struct mp_open removed;
-    struct buf b;
-    SCRATCH_BUF(list, 0);
-
-    buf_init(&b, 0);
-    mp_open_array(&removed, &list);
-    for (size_t i = 0; i < c->n; i++) {
-        if (c->targets[i].is_put_out) {
-            mp_item(&removed);
-            mp_add_text(&list, c->targets[i].full_id);
-        }
-    }
-    mp_close(&removed);
-    mp_add_map(&b, removed.n ? 1 : 0);
-    if (removed.n) {
-        mp_add_text(&b, "removed_clients");
-        mp_add_raw(&b, buf_slice(&list));
-    }
-    reply_buf(c->call, &b);
-    free_cleanup(c);
+    if (c->is_over && !c->n_waiting && !c->work.is_under_way)
+        finish(c);
 }
 
 /* ---- asking ---- */
-
-static void ask_more(struct cleanup *c);
 
 /* False: it has left by itself, or come again. */
 static bool put_out(struct hub *h, const struct target *t)
@@ -92,27 +89,62 @@ static void on_pong(const struct rpc_reply *reply, void *arg)
     struct cleanup *c = t->cleanup;
 
     c->is_closed = c->is_closed || reply->outcome == RPC_CLOSED;
-    t->is_put_out = !c->is_closed && reply->outcome == RPC_TIMED_OUT && put_out(c->m->hub, t);
+    c->is_over = c->is_over || c->is_closed;
+    if (!c->is_closed && reply->outcome == RPC_TIMED_OUT && put_out(c->m->hub, t)) {
+        mp_add_text(&c->removed.b, t->full_id);
+        c->n_removed++;
+    }
+    mem_free(t);
     c->n_waiting--;
-    ask_more(c);
+    if (c->is_over)
+        finish_when_over(c);
+    else
+        work_start(&c->work);
 }
 
-static void ask_more(struct cleanup *c)
+static void ask(struct cleanup *c, const struct client *client)
 {
     static const char args[] = "\x91\xa4"
                                "ping";
+    size_t len = strlen(client->full_id);
+    struct target *t = mem_new(sizeof(*t) + len + 1);
 
-    while (!c->is_closed && c->n_asked < c->n && c->n_waiting < AT_ONCE) {
-        struct target *t = &c->targets[c->n_asked++];
-        struct rpc_request request = {.target = slice_of(t->full_id),
-                                      .method = SLICE_LIT("services.built-in.ping"),
-                                      .args = slice_make(args, sizeof(args) - 1),
-                                      .promise = RPC_PROMISE_FULL,
-                                      .deadline_ms = (uint64_t)(c->timeout_s * 1000) + 1};
-        c->n_waiting += ask_client(c->m, c->call, &request, on_pong, t) != NULL;
+    t->cleanup = c;
+    t->generation = client->generation;
+    memcpy(t->full_id, client->full_id, len);
+    struct rpc_request request = {.target = slice_of(t->full_id),
+                                  .method = SLICE_LIT("services.built-in.ping"),
+                                  .args = slice_make(args, sizeof(args) - 1),
+                                  .promise = RPC_PROMISE_FULL,
+                                  .deadline_ms = (uint64_t)(c->timeout_s * 1000) + 1};
+    if (ask_client(c->m, c->call, &request, on_pong, t))
+        c->n_waiting++;
+    else
+        mem_free(t);
+}
+
+static bool walk_step(struct work *w)
+{
+    struct cleanup *c = CONTAINER_OF(w, struct cleanup, work);
+    struct client *client;
+
+    if (c->is_over || c->n_waiting == ASKED_AT_ONCE)
+        return false;
+    if (!client_walk_step(&c->walk, &client)) {
+        c->is_over = true;
+        return false;
     }
-    if (!c->n_waiting)
-        finish(c);
+    if (client && !client->is_virtual && client->built_in && (!c->workspace || client->workspace == c->workspace))
+        ask(c, client);
+    return true;
+}
+
+static void walk_rests(struct work *w)
+{
+    struct cleanup *c = CONTAINER_OF(w, struct cleanup, work);
+
+    c->is_over = c->is_over || w->is_cut;
+    finish_when_over(c);
 }
 
 /* ---- the call ---- */
@@ -134,49 +166,32 @@ static bool check(struct hub *h, const struct rpc_call *call, struct workspace *
     return access_note(&d, r);
 }
 
-static struct cleanup *new_cleanup(struct manager *m, struct rpc_call *call, struct slice timeout,
-                                   size_t n_clients)
+/* w NULL: the clients of all workspaces. timeout: an encoded number of seconds, or absent. */
+static void clean(struct manager *m, struct rpc_call *call, struct workspace *w, struct slice timeout)
 {
-    struct cleanup *c = mem_new(sizeof(*c) + n_clients * sizeof(struct target));
+    struct cleanup *c = MEM_NEW(struct cleanup);
 
-    c->m = m;
-    c->call = call;
-    c->timeout_s = TIMEOUT_S;
+    *c = (struct cleanup){.work = {.step = walk_step, .done = walk_rests, .at_once = AT_ONCE},
+                          .m = m,
+                          .call = call,
+                          .workspace = w,
+                          .timeout_s = TIMEOUT_S};
     (void)mp_get_num(timeout, &c->timeout_s);
     if (!(c->timeout_s > 0))
         c->timeout_s = 0;
     if (c->timeout_s > TIMEOUT_MOST_S)
         c->timeout_s = TIMEOUT_MOST_S;
-    return c;
-}
-
-static void aim_at(struct cleanup *c, const struct client *client)
-{
-    if (!client->is_virtual && client->built_in)
-        c->targets[c->n++] = (struct target){c, mem_copy(client->full_id, strlen(client->full_id)),
-                                             client->generation, false};
-}
-
-static void clean_workspace(struct manager *m, struct rpc_call *call, const struct workspace *w)
-{
-    struct cleanup *c = new_cleanup(m, call, call->args[1], w->n_clients);
-
-    LIST_FOREACH(it, &w->clients)
-    {
-        aim_at(c, LIST_ENTRY(it, struct client, link));
-    }
-    ask_more(c);
+    held_buf_init(&c->removed, 0, rpc_call_payer(call));
+    if (w)
+        workspace_hold(w);
+    client_walk_start(&c->walk, &m->hub->registry);
+    work_init(&c->work, m->hub->loop, &m->works);
+    work_start(&c->work);
 }
 
 void manager_cleanup_all(struct manager *m, struct rpc_call *call, struct slice timeout)
 {
-    const struct map *clients = &m->hub->registry.clients;
-    struct cleanup *c = new_cleanup(m, call, timeout, clients->n_entries);
-    void *value;
-
-    for (size_t at = 0; map_next(clients, &at, NULL, &value);)
-        aim_at(c, value);
-    ask_more(c);
+    clean(m, call, NULL, timeout);
 }
 
 /* Nobody is there and nothing keeps it. */
@@ -206,5 +221,5 @@ void do_cleanup(struct rpc_call *call, void *arg)
     else if (!w->is_persistent && !w->is_system && list_is_empty(&w->clients))
         remove_empty(m->hub, call, w);
     else
-        clean_workspace(m, call, w);
+        clean(m, call, w, call->args[1]);
 }
