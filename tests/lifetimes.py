@@ -15,6 +15,8 @@ KEEPERS = {
     "http/conn_state.h http_conn.req": "the connection owns its request",
     "http/parse.c http_parser.req": "the parser owns the request it reads",
     "manager/bookmarks.c wanted.home": TURN,
+    "manager/cleanup.c cleanup.workspace": "held (workspace_hold)",
+    "manager/evict.c emptying.workspace": "held (workspace_hold)",
     "manager/room.h manager.client": "a virtual client, there as long as the manager",
     "manager/search_index.c indexed.service": "its registry_watch takes out those that go; service_is_here until then",
     "manager/service_glob.c glob.candidates": "its registry_watch takes out those that go; service_is_here until then",
@@ -32,6 +34,7 @@ KEEPERS = {
     "peer/watch.c watch_key.peer": "a key of the watches, which the peer forgets before it goes",
     "registry/registry.h client.built_in": "the registry removes services before their client",
     "registry/registry.h client.workspace": "the registry removes clients before their workspace",
+    "registry/registry.h registry.roster": "a client takes itself out before it goes (roster_take)",
     "registry/registry.h service.client": "the registry removes services before their client",
 }
 

@@ -186,12 +186,21 @@ static void verify_foreign(struct join *j)
                  on_verified, j);
 }
 
+static void wait_for_hub(struct hub *h, struct join *j)
+{
+    j->mail.next = NULL;
+    *h->early_end = &j->mail;
+    h->early_end = &j->mail.next;
+}
+
 static void run_ask(struct loop *l, struct mail *mail)
 {
     struct join *j = CONTAINER_OF(mail, struct join, mail);
 
     LOOP_ASSERT(l);
-    if (!j->ask.foreign_token)
+    if (!j->ask.hub->is_open && !j->ask.hub->is_closing)
+        wait_for_hub(j->ask.hub, j);
+    else if (!j->ask.foreign_token)
         consider(j->ask.hub, j, 0);
     else if (j->ask.hub->verifier)
         verify_foreign(j);
@@ -204,6 +213,20 @@ void admission_ask(struct join *j)
     ASSERT(j->kind != JOIN_REQUEST || (j->ask.lease && j->ask.lease_end));
     j->mail.run = run_ask;
     loop_post(j->ask.asker, j->ask.hub->loop, &j->mail);
+}
+
+void admission_open(struct hub *h)
+{
+    struct mail *early = h->early;
+
+    h->is_open = !h->is_closing;
+    h->early = NULL;
+    h->early_end = &h->early;
+    while (early) {
+        struct mail *next = early->next;
+        loop_post(h->loop, h->loop, early);     /* a crowd after a restart takes more than a turn */
+        early = next;
+    }
 }
 
 void admission_rehearse(struct join *j)

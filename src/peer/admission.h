@@ -9,7 +9,11 @@ struct hub;
 struct join;
 struct user;
 
-void admission_ask(struct join *j);             /* asker's thread; hands j over until on_answer */
+/* Asker's thread; hands j over until on_answer. Before the hub is open nobody is judged: a revoked token or a block would not be known
+ * yet, and a workspace would be made beside its record. Who comes then waits. */
+void admission_ask(struct join *j);
+/* Whoever has waited is judged from here on: the hub has been opened, or is closing. Hub loop. */
+void admission_open(struct hub *h);
 
 /* Whether j would be admitted, and why: its answer, with decision, but nothing is done. Probing whether an incumbent lives
  * is left out. Hub loop. */

@@ -34,6 +34,7 @@ void hub_init(struct hub *h, struct loop *loop, struct router *router, const str
     registry_init(&h->registry, loop, h->ledger);
     map_init(&h->users);
     list_init(&h->works);
+    h->early_end = &h->early;
     map_init(&h->addresses);
     account_table_init(&h->seats);
     account_table_init(&h->persons);

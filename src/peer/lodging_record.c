@@ -186,23 +186,23 @@ static void record_free(struct record *r)
 }
 
 /* What the three have that was not made by us: what clients put there. */
-static bool load_system(struct workspace *w, const struct record *r)
+static void load_system(struct workspace *w, const struct record *r)
 {
     struct workspace_fields f = {.name = w->name, .description = w->description, .n_owners = w->n_owners,
                                  .owners = (const char *const *)w->owners, .config = r->f.config, .extra = r->f.extra};
 
-    if (w->is_system)
-        workspace_change_always(w, &f);
-    return w->is_system;
+    workspace_change_always(w, &f);
 }
 
 bool lodging_load(struct hub *h, struct slice bytes)
 {
     struct record *r = record_read(bytes);
     struct workspace *w = r ? workspace_find(&h->registry, slice_of(r->id)) : NULL;
-    bool ok = w ? load_system(w, r) : r != NULL;
+    bool ok = r != NULL;
 
-    if (ok && !w) {
+    if (w && w->is_system) {
+        load_system(w, r);
+    } else if (ok && !w) {      /* a scan of Redis may tell of one twice */
         const struct workspace_birth birth = {(uint64_t)r->incarnation, r->made_at};
         r->f.birth = &birth;
         w = hub_add_workspace(h, &r->f);

@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "config/config.h"
 #include "manager/manager.h"
+#include "peer/admission.h"
 #include "peer/blocked.h"
 #include "peer/lodging.h"
 #include "peer/lodging_record.h"
@@ -144,8 +145,10 @@ static void on_features_loaded(int outcome, struct slice bytes, void *arg)
 
     (void)outcome;      /* a record nobody writes: absent */
     (void)bytes;
-    if (!s->hub.is_closing)
-        enter(s, SERVER_READY);
+    if (s->hub.is_closing)
+        return;
+    admission_open(&s->hub);
+    enter(s, SERVER_READY);
 }
 
 static void on_subscriptions(bool ok, void *arg)
@@ -259,6 +262,7 @@ static void run_close(struct loop *l, struct mail *mail)
 
     (void)l;
     s->hub.is_closing = true;
+    admission_open(&s->hub);
     features_close(&s->features);
     manager_free(s->manager);
     s->manager = NULL;

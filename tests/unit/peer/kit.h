@@ -33,6 +33,7 @@ static inline void kit_init(struct kit *k, unsigned n_loops)
     k->hub.revocations = revocations_new(loop, k->store);
     k->hub.blocks = blocks_new(loop, k->store);
     lodging_make_system(&k->hub);
+    k->hub.is_open = true;
 }
 
 static void kit_on_closed(int outcome, void *arg)
