@@ -2,7 +2,7 @@
 #pragma once
 
 #define HYPHA_WS_PATH "/ws"
-#define HYPHA_CHUNK_BYTES 262144u               /* wire-protocol 2.9 */
+#define HYPHA_CHUNK_BYTES 262144u
 #define HYPHA_CHUNK_SLACK 1024u
 #define HYPHA_FRAME_MAX (HYPHA_CHUNK_BYTES + HYPHA_CHUNK_SLACK)
 #define HYPHA_API_VERSION 3

@@ -1,4 +1,4 @@
-/* args: the conversions of query values are the original's, with the deviations http.md marks: what is no plain decimal number
+/* args: the conversions of query values are the original's, but for these: what is no plain decimal number
  * stays a text. */
 #include "api/args.h"
 

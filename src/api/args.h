@@ -1,4 +1,4 @@
-/* args: what an HTTP request says a function's arguments are (http.md 3.2, 3.3). Pure. */
+/* args: what an HTTP request says a function's arguments are. Pure. */
 #pragma once
 #include <stdbool.h>
 

@@ -1,4 +1,4 @@
-/* errors: remote errors to HTTP statuses and one line of text (http.md 3.7). Pure. */
+/* errors: remote errors to HTTP statuses and one line of text. Pure. */
 #pragma once
 #include <stdbool.h>
 

@@ -1,4 +1,4 @@
-/* generator: a result that comes item by item (http.md 3.8, W-077). Loop of the request. */
+/* generator: a result that comes item by item (W-077). Loop of the request. */
 #pragma once
 #include "api/caller.h"
 

@@ -1,4 +1,4 @@
-/* interface: a service object as plain data: functions become their schemas (http.md 3.6). Pure. */
+/* interface: a service object as plain data: functions become their schemas. Pure. */
 #pragma once
 #include <stdbool.h>
 

@@ -1,4 +1,4 @@
-/* listing: what there is to call, and where: services of a workspace, one service, the workspace's own record. (http.md 3.1) */
+/* listing: what there is to call, and where: services of a workspace, one service, the workspace's own record. */
 #include <stdint.h>
 #include <string.h>
 

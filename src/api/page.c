@@ -56,7 +56,7 @@ void api_on_page(struct http_request *req, void *arg)
     http_respond(req, 200, "text/html; charset=utf-8", buf_slice(&b), SLICE_LIT(""));
 }
 
-/* The last route: there is no page but `/`, and which file is missing is said the way clients know it (http.md 8.2): a first segment
+/* The last route: there is no page but `/`, and which file is missing is said the way clients know it: a first segment
  * with a hyphen is a workspace, what follows is the file. */
 void api_on_no_page(struct http_request *req, void *arg)
 {

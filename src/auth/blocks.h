@@ -1,6 +1,6 @@
 /* blocks: who is kept out: users by id and clients by address, each for a time, which is counted by the clock that nobody sets. A table in memory, so that asking costs
  * nothing, written through to the store, so that it outlives the process. What has expired is swept, here and
- * there: the store is given no expiry, its own clock is the wall's. Owned by one loop, the store's. (workspaces-and-auth 14.3) */
+ * there: the store is given no expiry, its own clock is the wall's. Owned by one loop, the store's. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

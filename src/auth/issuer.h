@@ -6,7 +6,7 @@
  *   other id   fetched anew, once in ISSUER_UNKNOWN_MS whatever tokens claim: a key that was
  *              rotated in is found at once
  *
- * (workspaces-and-auth 3.3, D-38)
+ * (D-38)
  */
 #pragma once
 #include <stdint.h>

@@ -1,5 +1,4 @@
-/* jwks: the key set an issuer publishes (RFC 7517), and the header of a token that names one of its keys. Pure; any thread.
- * (workspaces-and-auth 3.3) */
+/* jwks: the key set an issuer publishes (RFC 7517), and the header of a token that names one of its keys. Pure; any thread. */
 #pragma once
 #include "base/assert.h"
 #include "base/slice.h"

@@ -1,4 +1,4 @@
-/* mint: who may make a token for whom: the policy of generate_token (workspaces-and-auth 2.7, 3.5). Pure apart from the clock
+/* mint: who may make a token for whom: the policy of generate_token. Pure apart from the clock
  * and the random source; any thread.
  *
  *   mint_config_read(map)  ->  [look the workspace up]  ->  mint_config_cut()  ->  mint_child()

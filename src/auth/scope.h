@@ -1,4 +1,4 @@
-/* scope: the grammar of the scope claim, `ws:<id>#<letter> ... cid:<id> wid:<id> extras` (workspaces-and-auth 3.4). Pure. */
+/* scope: the grammar of the scope claim, `ws:<id>#<letter> ... cid:<id> wid:<id> extras`. Pure. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

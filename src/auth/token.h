@@ -1,7 +1,6 @@
 /* token: HS256 tokens with the original's claims, so that they cross between both servers given one secret, and RS256 tokens of
  * an issuer whose keys are known. The only user of libjwt. The algorithm is ours to choose, never the token's. Pure apart from
- * the clock; any thread. Whoever has a token in hand asks auth/verify.h, which knows whom it belongs to.
- * (workspaces-and-auth 3.2-3.9) */
+ * the clock; any thread. Whoever has a token in hand asks auth/verify.h, which knows whom it belongs to. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,13 +22,13 @@ enum { TOKEN_ERROR_MAX = 200, TOKEN_MAX = 16384 };
 #define TOKEN_HAS_EXPIRED "The token has expired. Please fetch a new one"
 
 struct token {
-    struct user *user;          /* owned: scope as in the token (3.6), personal workspace added for primary users */
+    struct user *user;          /* owned: scope as in the token, personal workspace added for primary users */
     bool has_workspace;         /* wid present: user->current_workspace */
     bool has_client_id;         /* cid present: user->scope.client_id */
     bool is_root;               /* the opaque root token */
     bool has_expired;           /* only where it is asked for: token_read */
     int64_t expires_at;         /* Unix seconds; 0 for the root token */
-    uint8_t digest[32];         /* identity for revocation: SHA-256 of the signing input (3.7) */
+    uint8_t digest[32];         /* identity for revocation: SHA-256 of the signing input */
 };
 
 /* By what it is revoked: its digest; of a reconnection token its session, which those that were renewed with it have too. True: that. */
@@ -51,7 +50,7 @@ MUST_CHECK int token_parse_rs256(const struct token_keys *issuer, const struct r
 /* As token_read. */
 MUST_CHECK int token_read_rs256(const struct token_keys *issuer, const struct rsa_key *key, struct slice text, struct token *ret,
                                 char ret_error[TOKEN_ERROR_MAX]);
-/* What a provider says whose token this is: a UserInfo map (2.5). It has no expiry of its own, so it cannot be revoked. */
+/* What a provider says whose token this is: a UserInfo map. It has no expiry of its own, so it cannot be revoked. */
 MUST_CHECK int token_from_user(struct slice map, struct slice text, struct token *ret, char ret_error[TOKEN_ERROR_MAX]);
 
 /* What a token is made for by somebody who has come by another one. */

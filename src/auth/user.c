@@ -13,7 +13,7 @@
 #include "base/random.h"
 #include "wire/utf8.h"
 
-enum { ANONYMOUS_LIFE_S = 600 };        /* told to clients, enforced nowhere (3.1) */
+enum { ANONYMOUS_LIFE_S = 600 };        /* told to clients, enforced nowhere */
 
 struct user *user_new(struct slice id)
 {
@@ -217,7 +217,7 @@ struct user *user_join(const struct user *u, const char *workspace, enum permiss
     struct scope *s = &joined->scope;
     enum permission held = user_permission(u, slice_of(workspace));
 
-    /* Ownership does not lift a weaker grant (4.3). */
+    /* Ownership does not lift a weaker grant. */
     if (held == PERMISSION_NONE)
         held = granted;
     if (held != PERMISSION_NONE)

@@ -1,5 +1,4 @@
-/* user: who somebody is and what they may do. Immutable once made and counted: a change is a new version. Any thread.
- * (workspaces-and-auth 2.5, 2.6, 4.3, 4.4) */
+/* user: who somebody is and what they may do. Immutable once made and counted: a change is a new version. Any thread. */
 #pragma once
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -45,7 +44,7 @@ void user_personal_workspace(const struct user *u, char out[USER_WORKSPACE_MAX])
 const struct grant *user_grant(const struct user *u, struct slice workspace);
 /* What that grant holds. */
 enum permission user_permission(const struct user *u, struct slice workspace);
-/* An extra scope with ':' makes a token good for nothing general (2.6). */
+/* An extra scope with ':' makes a token good for nothing general. */
 bool user_is_specialized(const struct user *u);
-/* A new version that has joined a workspace (4.3): grant added if none, *:admin for role admin, current_workspace and client_id set. */
+/* A new version that has joined a workspace: grant added if none, *:admin for role admin, current_workspace and client_id set. */
 struct user *user_join(const struct user *u, const char *workspace, enum permission granted, const char *client_id);

@@ -1,5 +1,5 @@
 /* user_mp: a user as the map that clients, services and tests of the original know: eight keys in a fixed order, permissions
- * as letters, the time as a float (workspaces-and-auth 2.5). */
+ * as letters, the time as a float. */
 #include "auth/user_mp.h"
 
 #include "auth/scope.h"

@@ -1,4 +1,4 @@
-/* user_mp: a user as the map that clients and services know. (workspaces-and-auth 2.5) */
+/* user_mp: a user as the map that clients and services know. */
 #pragma once
 #include <stdbool.h>
 

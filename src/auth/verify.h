@@ -3,10 +3,9 @@
  *
  *   root token, or signed by us  ->  here (auth/token.h)
  *   else a provider is there     ->  it alone decides (11)
- *   else RS256                   ->  by the issuer's keys (3.3), on the worker pool
+ *   else RS256                   ->  by the issuer's keys, on the worker pool
  *
  * What was found out by asking is remembered for VERIFY_KEEP_MS, as long as the same provider, or the same keys, would be asked.
- * (workspaces-and-auth 3.3, 3.6, 11)
  */
 #pragma once
 #include <stdint.h>

@@ -2,7 +2,7 @@
 #pragma once
 #include <stddef.h>
 
-enum { RANDOM_ID_LEN = 22 };        /* 22 of 62 letters: 130 bits (wire-protocol 3.2) */
+enum { RANDOM_ID_LEN = 22 };        /* 22 of 62 letters: 130 bits */
 
 void random_bytes(void *out, size_t n_bytes);               /* never fails: aborts if the kernel has none */
 void random_id(char out[RANDOM_ID_LEN + 1]);                /* letters and digits, NUL-terminated */

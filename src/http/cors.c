@@ -1,5 +1,5 @@
 /* cors: credentials are always allowed, so an allowed origin is echoed and never answered with a
- * star (http.md 1.5). */
+ * star. */
 #include "http/cors.h"
 
 #include "config/config.h"

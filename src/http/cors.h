@@ -1,4 +1,4 @@
-/* cors: cross-origin rules (http.md 1.5). Loop thread. */
+/* cors: cross-origin rules. Loop thread. */
 #pragma once
 #include <stdbool.h>
 

@@ -1,5 +1,5 @@
 /* dispatch: judged when the head is known, acted on then, or, when it is refused, after a short body. The order of
- * http.md 1.1: rate limit, then preflight, then the table. */
+ * the order is: rate limit, then preflight, then the table. */
 #include "http/dispatch.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* parse: bytes to requests; the only user of llhttp. Pure: no socket, no timer. Strict: nothing
- * that two servers could read differently gets through (http.md 1.2). Loop-owned. */
+ * that two servers could read differently gets through. Loop-owned. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* rate: token buckets for HTTP requests (http.md 1.7). One table for all loops, of fixed size:
+/* rate: token buckets for HTTP requests. One table for all loops, of fixed size:
  * when it is full the bucket that is nearest to full is forgotten, so a flood of addresses costs
  * precision and no memory. Any thread. */
 #pragma once

@@ -158,8 +158,7 @@ bool http_cookie_next(const struct http_request *req, struct http_cookies *at, s
 bool http_request_token(struct http_request *req, struct slice *ret_token);
 /* For the log, of a request that is refused: the id of whose it is, where that is known. Without room it is left out. */
 void http_request_note_user(struct http_request *req, const char *user_id);
-/* Address of the client without port: of the peer, or what a trusted proxy says it is (http.md
- * 1.8). "" when unknown. */
+/* Address of the client without port: of the peer, or what a trusted proxy says it is. "" when unknown. */
 const char *http_request_client(struct http_request *req);
 /* What is counted for that address: of IPv6 the /64 ("2001:db8::/64"). */
 void http_request_network(struct http_request *req, char out[HTTP_CLIENT_MAX]);

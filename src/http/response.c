@@ -21,7 +21,7 @@
 #include "wire/json.h"
 
 enum {
-    GZIP_MIN_BYTES = 1000,                 /* http.md 1.6 */
+    GZIP_MIN_BYTES = 1000,
     GZIP_MAX_BYTES = 1024 * 1024,
     COPIED_MOST = 32 * 1024,               /* a longer body is sent without a copy, and compressed beside the loop */
     STREAM_WAITING_MAX = 64 * 1024 * 1024, /* a writer that heeds no pressure is cut off here */

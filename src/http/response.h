@@ -1,4 +1,4 @@
-/* response: answering a request (http.md 1.3 to 1.6). Date, Server, Content-Length, CORS
+/* response: answering a request. Date, Server, Content-Length, CORS
  * headers, gzip and HEAD are done here. Loop thread of the request. */
 #pragma once
 #include <stdbool.h>
@@ -14,7 +14,7 @@ struct blob;
 struct http_request;
 struct location;
 
-enum http_error_family { HTTP_F1, HTTP_F2, HTTP_F3, HTTP_F4 };     /* http.md 1.3 */
+enum http_error_family { HTTP_F1, HTTP_F2, HTTP_F3, HTTP_F4 };
 
 /* Answers and ends the request: `req` is gone afterwards. content_type NULL: none is sent. The
  * body is copied. extra: further header lines made by http_header_add, or empty. */

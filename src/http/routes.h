@@ -1,4 +1,4 @@
-/* routes: which handler answers which path (http.md 1.2). A table that is const after start;
+/* routes: which handler answers which path. A table that is const after start;
  * pure but for the handlers. */
 #pragma once
 #include <stdbool.h>
@@ -9,7 +9,7 @@
 enum http_route_flags {
     /* matches only requests with `Upgrade: websocket`; the handler may take the stream */
     HTTP_ROUTE_UPGRADE = 1,
-    /* layers 1, 2, 4 of http.md 1.1: no CORS, no compression; gets OPTIONS too if in the mask */
+    /* none of what stands around routes: no CORS, no compression; gets OPTIONS too if in the mask */
     HTTP_ROUTE_RAW = 2,
     HTTP_ROUTE_UNLIMITED = 4,       /* never refused with 429 */
     HTTP_ROUTE_AS_SENT = 8,         /* the request body is not gunzipped */

@@ -1,6 +1,5 @@
 /* accounts: people with a password, kept in the store: one record an account under its e-mail,
- * lower-cased, so that one write makes it and one look-up finds it. Hub loop.
- * (workspaces-and-auth 10) */
+ * lower-cased, so that one write makes it and one look-up finds it. Hub loop. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* local: accounts of this server: sign-up with a code by e-mail, log-in with a password, a profile,
  * a forgotten password. Functions of `public/hypha-login`, which answer {success, ...} and never
- * raise for what a person did wrong. Hub loop. (workspaces-and-auth 10) */
+ * raise for what a person did wrong. Hub loop. */
 #pragma once
 
 struct local;

@@ -1,6 +1,6 @@
 /* local_throttle: wrong passwords by e-mail, whether or not an account has it. Ten within a quarter
  * of an hour, and the address is refused until that quarter is over. Pure; time is handed in
- * (monotonic milliseconds). Owner's thread only. (workspaces-and-auth 10, D-24) */
+ * (monotonic milliseconds). Owner's thread only. (D-24) */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

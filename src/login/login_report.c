@@ -1,5 +1,5 @@
 /* login_report: what the page of a person calls. Pages report by HTTP too, so numbers where texts
- * belong are taken as the texts they came from (http.md 8.6). The key is looked at before the
+ * belong are taken as the texts they came from. The key is looked at before the
  * token: who guesses keys learns nothing about tokens. Hub loop. */
 #include <inttypes.h>
 #include <stdio.h>

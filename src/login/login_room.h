@@ -29,8 +29,7 @@ struct oauth;
 
 #define LOGIN_SERVICE "hypha-login"
 
-/* The service with accounts of this server and the one without speak differently in places
- * (workspaces-and-auth 9, 10); the handlers are the same. Const. */
+/* The service with accounts of this server and the one without speak differently in places; the handlers are the same. Const. */
 struct login_manner {
     const char *description;
     const char *unknown_class, *unknown_at_check, *unknown_at_report;

@@ -1,5 +1,5 @@
 /* mail: a code on its way to somebody: by SMTP, by the service Resend, or, when neither is
- * configured, into the log, which is for developing only. Hub loop. (workspaces-and-auth 10) */
+ * configured, into the log, which is for developing only. Hub loop. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

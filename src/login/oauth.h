@@ -1,6 +1,6 @@
 /* oauth: the two routes by which the login page reaches the provider the operator has named
  * (auth0_domain): the browser is sent there to sign in, and what it brings back is exchanged for a
- * token by this server, so that the page talks to its own origin only. (http.md 8.3)
+ * token by this server, so that the page talks to its own origin only.
  *
  * Requests come on any loop; they are made by the hub loop, which owns the fetcher. */
 #pragma once

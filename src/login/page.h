@@ -1,6 +1,6 @@
 /* page: the login pages: documents and their files, embedded when the program is built, and the
  * headers that keep strangers out of them. Nothing here looks at a token, so an old cookie breaks
- * no page (D-35). Any loop. (workspaces-and-auth 9) */
+ * no page (D-35). Any loop. */
 #pragma once
 #include <stddef.h>
 

@@ -1,6 +1,5 @@
 /* page_other: while a client offers the login service, its pages are that client's too: the
- * functions of its service answer them, as those of any service of type `functions` would (http.md
- * 4.3). Loop of the request. */
+ * functions of its service answer them, as those of any service of type `functions` would. Loop of the request. */
 #include <ctype.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* password: Argon2id hashes, made and checked on the worker pool, so many at once and so many in
  * line: one costs 19 MiB and tens of milliseconds, so strangers must not be able to ask for more
- * than this machine has. Hub loop. (workspaces-and-auth 10, D-24) */
+ * than this machine has. Hub loop. (D-24) */
 #pragma once
 #include <stdbool.h>
 

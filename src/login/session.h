@@ -1,6 +1,6 @@
 /* session: the logins under way: a key that one program holds, and what a person will have
  * reported for it. The table remembers, waits and forgets; whose token may be reported is decided
- * elsewhere. Hub loop. (workspaces-and-auth 9)
+ * elsewhere. Hub loop.
  *
  *   session_start -> PENDING -- session_report --> REPORTED -- session_end (read) --> gone
  *                        \------ its time is over ------------/

@@ -1,6 +1,6 @@
 /* verify: the e-mail codes that are waiting for an answer: one table, keyed by address. It counts
  * guesses and mails, forgets, and says no; it sends nothing. Pure but for the random source; time
- * is handed in (monotonic milliseconds). Owner's thread only. (workspaces-and-auth 10; S-49, D-24)
+ * is handed in (monotonic milliseconds). Owner's thread only. (S-49, D-24)
  *
  *   code_issue ------> waiting -- right code --> forgotten (code_settle)
  *   (again: a new        |    \-- 5 wrong ones, or 15 over all codes --> spent

@@ -1,7 +1,7 @@
 /* access: the decisions of peer/access.h about a call, and the words in which the manager says
  * no. What may be done is decided there; here the question is put together from the call, and a
  * denial becomes the text of the specification with the shown rule behind it: "... [rule:
- * no-grant]". Hub loop. (workspaces-and-auth 2.6, 4.4, 5.2, 6.3) */
+ * no-grant]". Hub loop. */
 #pragma once
 #include <stdbool.h>
 

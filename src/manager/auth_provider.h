@@ -2,7 +2,7 @@
  * ws-user-root, registered by somebody who is admin everywhere. It has parse_token(token), which
  * answers with a UserInfo map, and may have generate_token(user, expires_in), whose text is then
  * what generate_token answers with. The oldest registration counts; when it is gone the next, or
- * nobody. Hub loop. (workspaces-and-auth 11) */
+ * nobody. Hub loop. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* bookmarks: what a user keeps in the list of the personal workspace, config.bookmarks. Hub
- * loop. (workspaces-and-auth 5.9) */
+ * loop. */
 #pragma once
 #include <stdbool.h>
 

@@ -1,5 +1,5 @@
 /* case: case_conversion of get_service: map keys, and the schema names of functions, in
- * camelCase or snake_case or both. Pure. (workspaces-and-auth 6.6) */
+ * camelCase or snake_case or both. Pure. */
 #pragma once
 #include <stdbool.h>
 

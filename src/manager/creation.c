@@ -213,7 +213,7 @@ static struct workspace *make(struct hub *h, const struct rpc_call *call, struct
 }
 
 /* The answer and the event show a workspace that is being prepared, whatever it is a moment
- * later (5.5). */
+ * later. */
 static void add_loading(struct buf *b, const struct workspace *w, bool with_environs)
 {
     struct mp_open map;

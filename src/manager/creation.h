@@ -1,5 +1,4 @@
-/* creation: how many workspaces somebody has made, for the quota. Hub loop. (workspaces-and-auth
- * 5.5) */
+/* creation: how many workspaces somebody has made, for the quota. Hub loop. */
 #pragma once
 #include <stddef.h>
 

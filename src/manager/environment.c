@@ -1,5 +1,5 @@
 /* environment: variables shared by the members of a workspace, kept in config.environs of its
- * record. Values are never logged and never in an event. (workspaces-and-auth 5.8) */
+ * record. Values are never logged and never in an event. */
 #include "config/config.h"
 #include "manager/access.h"
 #include "manager/kept.h"

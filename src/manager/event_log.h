@@ -1,7 +1,6 @@
 /* event_log: what members of a workspace write down for themselves, kept by the store's journal.
  * Each reads back what they wrote there, and nothing else. A row is acknowledged when it will
- * survive a crash. Not the events of peer/events.h, which are announced and forgotten. Hub loop.
- * (workspaces-and-auth 2.10, 5.3) */
+ * survive a crash. Not the events of peer/events.h, which are announced and forgotten. Hub loop. */
 #pragma once
 #include "base/list.h"
 #include "base/slice.h"

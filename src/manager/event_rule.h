@@ -1,5 +1,4 @@
-/* event_rule: may a client of this workspace subscribe to that event type? Pure.
- * (workspaces-and-auth 7.2) */
+/* event_rule: may a client of this workspace subscribe to that event type? Pure. */
 #pragma once
 #include <stdbool.h>
 

@@ -1,4 +1,4 @@
-/* evict: a client is put out of a workspace. Hub loop. (workspaces-and-auth 3.7, 5.6, 5.11, 12, 14.3) */
+/* evict: a client is put out of a workspace. Hub loop. */
 #pragma once
 #include <stddef.h>
 

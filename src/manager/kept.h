@@ -1,5 +1,4 @@
-/* kept: answers that wait for the store, so that what was acknowledged survives a crash. Hub loop.
- * (workspaces-and-auth 8.4, 15.3) */
+/* kept: answers that wait for the store, so that what was acknowledged survives a crash. Hub loop. */
 #pragma once
 
 struct buf;

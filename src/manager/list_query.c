@@ -46,7 +46,7 @@ static void split_service(struct slice text, struct list_query *ret)
 }
 
 /* ws | ws/name | client:name | ws/client:name | "*" followed by "/...": public services of the
- * context (6.4). */
+ * context. */
 static void read_text(struct slice text, struct slice context, struct list_query *ret)
 {
     struct slice workspace, rest, more;

@@ -1,5 +1,4 @@
-/* list_query: what list_services was asked for, in any of its forms, read once. Pure.
- * (workspaces-and-auth 6.4) */
+/* list_query: what list_services was asked for, in any of its forms, read once. Pure. */
 #pragma once
 #include <stdbool.h>
 

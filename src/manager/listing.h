@@ -1,5 +1,4 @@
-/* listing: the services a caller may see, as an encoded list. Hub loop. (workspaces-and-auth
- * 6.3, 6.4) */
+/* listing: the services a caller may see, as an encoded list. Hub loop. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

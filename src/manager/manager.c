@@ -47,7 +47,7 @@ static void build_service(struct manager *m)
                                       .arg = m};
 }
 
-/* The record get_service_info("~") answers with (5.1). */
+/* The record get_service_info("~") answers with. */
 static void build_info(struct manager *m)
 {
     struct buf *b = &m->info.b;

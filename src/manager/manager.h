@@ -1,7 +1,7 @@
 /* manager: what clients call on the hub: workspaces, services, tokens, people, events. One
  * service, `default`, on the virtual client "*"/<manager id>; beside it the two virtual clients
  * under which the server's own services are found. Everything runs on the hub loop, so no call
- * sees half of another. (wire-protocol 3.15, 3.16; workspaces-and-auth 5) */
+ * sees half of another. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

@@ -10,7 +10,7 @@
 #include "registry/registry.h"
 #include "wire/mp.h"
 
-/* ---- list_clients (5.12) ---- */
+/* ---- list_clients ---- */
 
 static void add_client(struct mp_open *list, const struct client *c, bool with_scope)
 {
@@ -50,7 +50,7 @@ void do_list_clients(struct rpc_call *call, void *arg)
     reply_buf(call, &b);
 }
 
-/* ---- ping (5.10): a failure is an answer, not an error ---- */
+/* ---- ping: a failure is an answer, not an error ---- */
 
 static const double PING_TIMEOUT_S = 5, PING_TIMEOUT_MOST_S = 600;
 

@@ -1,6 +1,5 @@
 /* reply: how a handler says no, and how it answers. A refusal is found deep down and told at the
- * top: it carries the class and the sentence the caller will read. Hub loop.
- * (workspaces-and-auth 2.12) */
+ * top: it carries the class and the sentence the caller will read. Hub loop. */
 #pragma once
 #include <stdbool.h>
 

@@ -1,5 +1,5 @@
 /* search: services found by what is written about them (search_index.h); who may see what is asked of access.h for each match, as for a listing. Only with
- * --enable-service-search. Hub loop. (workspaces-and-auth 5.15) */
+ * --enable-service-search. Hub loop. */
 #pragma once
 
 struct hub;

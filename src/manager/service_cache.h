@@ -1,6 +1,6 @@
 /* service_cache: what get_service answered for a registration, kept for the callers of HTTP
  * requests, so that their calls cost one round trip to the provider. An entry belongs to one
- * registration: a new one has another number and never sees it. Hub loop. (http.md 1.9) */
+ * registration: a new one has another number and never sees it. Hub loop. */
 #pragma once
 #include "base/list.h"
 #include "base/map.h"

@@ -1,6 +1,5 @@
 /* service_choice: from the id a caller wrote to one registered service: the forms of an id,
- * which registrations it names, and which of several is meant. Hub loop. (workspaces-and-auth
- * 2.8, 6.1, 6.6) */
+ * which registrations it names, and which of several is meant. Hub loop. */
 #pragma once
 #include <stdbool.h>
 

@@ -1,6 +1,5 @@
 /* service_object: a provider's service map made into what get_service answers: absolute
- * references, the full id, where the service lives. Pure. (wire-protocol 3.11, 4.4;
- * workspaces-and-auth 6.6) */
+ * references, the full id, where the service lives. Pure. */
 #pragma once
 #include <stdbool.h>
 

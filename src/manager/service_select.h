@@ -1,5 +1,5 @@
 /* service_select: asks every instance of a service and takes the best answer: mode
- * `select:criterion:function`. Hub loop. (workspaces-and-auth 6.6, D-40, D-53) */
+ * `select:criterion:function`. Hub loop. (D-40, D-53) */
 #pragma once
 #include "manager/service_choice.h"
 

@@ -1,6 +1,6 @@
 /* service_types: descriptions of what a kind of service offers, kept in the record of a
  * workspace under their bare id. Whether a service conforms is the client's check; the server
- * keeps the definition and gives it back. (workspaces-and-auth 2.4, 5.14) */
+ * keeps the definition and gives it back. */
 #include "base/memory.h"
 #include "config/config.h"
 #include "manager/access.h"

@@ -1,4 +1,4 @@
-/* service_view: a service's record as a given caller may see it. Pure. (workspaces-and-auth 6.2) */
+/* service_view: a service's record as a given caller may see it. Pure. */
 #pragma once
 #include <stdbool.h>
 

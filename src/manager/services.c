@@ -36,7 +36,7 @@ static struct service *find_registered(struct hub *h, struct slice full_client, 
     return service_find(&h->registry, buf_slice(&key));
 }
 
-/* ---- rules of register_service (6.2, 6.5) ---- */
+/* ---- rules of register_service ---- */
 
 static bool check_quota(struct hub *h, const struct client *c, struct refusal *r)
 {
@@ -107,7 +107,7 @@ static bool check_place(const struct rpc_call *call, struct slice map, struct se
     return access_note(&d, r);
 }
 
-/* ---- a service named `default` is set up by its client before it is announced (6.1) ---- */
+/* ---- a service named `default` is set up by its client before it is announced ---- */
 
 struct setup {
     struct manager *m;
@@ -232,7 +232,7 @@ void do_register_service(struct rpc_call *call, void *arg)
         register_at(arg, call, &place);
 }
 
-/* ---- unregister_service (6.9) ---- */
+/* ---- unregister_service ---- */
 
 /* What the caller itself registered under that text, whatever bytes it holds; else what the full
  * id names. */

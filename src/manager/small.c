@@ -20,7 +20,7 @@ struct echo {
     struct held_buf out;
 };
 
-/* What comes back is relayed: a bare reference in it would be read as one of the hub's (wire-protocol 3.11). */
+/* What comes back is relayed: a bare reference in it would be read as one of the hub's. */
 static void echo_write(struct job *job)
 {
     struct echo *e = CONTAINER_OF(job, struct echo, job);

@@ -1,5 +1,5 @@
 /* subscriptions: which event types a client may ask for. Broadcasts never leave a workspace, so
- * a name that speaks of another workspace is a mistake or a probe: refused, in words (7.2). */
+ * a name that speaks of another workspace is a mistake or a probe: refused, in words. */
 #include "manager/reply.h"
 #include "manager/room.h"
 #include "base/memory.h"

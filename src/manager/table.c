@@ -1,4 +1,4 @@
-/* table: every method of `default`, in the order and with the parameters of wire-protocol 3.16.
+/* table: every method of `default`, in the order and with the parameters of the original.
  * A method is a row here and a function in the file of its noun. */
 #include "manager/room.h"
 

@@ -28,7 +28,7 @@
 
 #define TOKEN_IS_REVOKED "Token has been revoked"
 
-/* ---- generate_token (3.5) ---- */
+/* ---- generate_token ---- */
 
 /* Whether the caller may mint that: refused in the words of 3.5. */
 static bool check_target(struct hub *h, const struct rpc_call *call,
@@ -128,7 +128,7 @@ void do_generate_token(struct rpc_call *call, void *arg)
     mint_config_deinit(&config);
 }
 
-/* ---- parse_token (5.13) ---- */
+/* ---- parse_token ---- */
 
 /* A provider that meets a token it does not know may ask what it would be without a provider. */
 static void verify(struct hub *h, struct rpc_call *call, enum verify_use use, verify_done *done)
@@ -165,7 +165,7 @@ static void on_parsed(struct token *token, const char *error, void *arg)
     struct buf b;
 
     if (!token) { /* the manager may be gone */
-        /* What is no token at all has words of its own here (3.3). */
+        /* What is no token at all has words of its own here. */
         bool is_garbage = strcmp(error, "Error decoding token headers.") == 0;
         (void)refuse(&r, "HTTPException", "401: %s",
                      is_garbage ? "Invalid token structure: Error decoding token claims." : error);
@@ -195,7 +195,7 @@ void do_parse_token(struct rpc_call *call, void *arg)
         verify(h, call, VERIFY_TO_ACT, on_parsed);
 }
 
-/* ---- revoke_token (3.7) ---- */
+/* ---- revoke_token ---- */
 
 /* Who revokes, until the store has it. */
 struct revoking {

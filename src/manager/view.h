@@ -1,5 +1,5 @@
 /* view: how much of a service's record a given caller sees. Its own file because it joins access
- * and service_view. Hub loop. (workspaces-and-auth 6.3, D-44, D-47) */
+ * and service_view. Hub loop. (D-44, D-47) */
 #pragma once
 #include "manager/access.h"
 #include "manager/service_view.h"

@@ -1,5 +1,4 @@
-/* workspace_draft: a workspace as a client describes it, checked once. Pure.
- * (workspaces-and-auth 1.2, 2.1, 5.5) */
+/* workspace_draft: a workspace as a client describes it, checked once. Pure. */
 #pragma once
 #include <stdbool.h>
 
@@ -22,5 +21,5 @@ bool workspace_id_allowed(struct slice id, bool is_root, struct refusal *ret_ref
 bool workspace_draft_read(struct slice map, size_t max_bytes, struct workspace_draft *ret,
                           struct refusal *ret_refusal);
 void workspace_draft_deinit(struct workspace_draft *d);
-/* Whether a map is a complete ServiceTypeInfo (2.4). */
+/* Whether a map is a complete ServiceTypeInfo. */
 bool service_type_is_complete(struct slice type);

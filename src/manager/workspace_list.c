@@ -1,4 +1,4 @@
-/* workspace_list: list_workspaces (5.4). How long it takes grows with all the workspaces there are and with their records, so it takes as
+/* workspace_list: list_workspaces. How long it takes grows with all the workspaces there are and with their records, so it takes as
  * many turns as it needs: first each is looked at, and those that fit go into a heap by their ids, then the page is taken from its top.
  * Workspaces may come and go meanwhile. */
 #include <string.h>

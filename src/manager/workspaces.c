@@ -11,7 +11,7 @@
 #include "registry/registry.h"
 #include "wire/mp.h"
 
-/* ---- get_workspace_info, check_status (5.7) ---- */
+/* ---- get_workspace_info, check_status ---- */
 
 void do_get_workspace_info(struct rpc_call *call, void *arg)
 {
@@ -61,7 +61,7 @@ void do_check_status(struct rpc_call *call, void *arg)
     reply_buf(call, &b);
 }
 
-/* ---- get_summary (5.7) ---- */
+/* ---- get_summary ---- */
 
 static void add_summary_service(struct listing *l, const struct service *s)
 {

@@ -359,7 +359,7 @@ static struct access_decision decide_delete(const struct access_question *q)
     return d.is_allowed && q->workspace && q->workspace->is_system ? deny(d, RULE_SYSTEM) : d;
 }
 
-/* ---- services (6.3) ---- */
+/* ---- services ---- */
 
 static struct access_decision decide_service(const struct access_question *q, enum kind kind)
 {

@@ -1,7 +1,6 @@
 /* access: may this user do that there? One question, one decision, made by one function:
  * connections, the manager, HTTP and `explain` all ask it, so what is told about a decision is
- * what was enforced. Pure readings of the user and the registry's records. Hub loop.
- * (workspaces-and-auth 2.6, 4.3, 4.4, 5.2, 6.3, 19) */
+ * what was enforced. Pure readings of the user and the registry's records. Hub loop. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

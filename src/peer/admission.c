@@ -106,7 +106,7 @@ static void on_probed(bool is_alive, void *arg)
 }
 
 /* Whether the incumbent of this address stands in the way. It is not asked when it gives way in any case: to a reconnection
- * token, or because it never registered and so cannot be told from a connection that failed to set up (1.9). */
+ * token, or because it never registered and so cannot be told from a connection that failed to set up. */
 static bool must_ask(const struct join *j, const struct client *incumbent, uint64_t dead_generation)
 {
     if (incumbent && j->kind == JOIN_STREAM && strcmp(j->answer.user->id, incumbent->user->id) == 0)

@@ -1,6 +1,5 @@
 /* admission: who may come in, as what, and when they are gone. Every connection, and every HTTP request that acts in a
- * workspace, passes here: token rules, workspace, permission, limits, duplicates. Runs on the hub loop; asked by mail.
- * (wire-protocol 1.5, 1.7, 1.9, 1.13; workspaces-and-auth 4) */
+ * workspace, passes here: token rules, workspace, permission, limits, duplicates. Runs on the hub loop; asked by mail. */
 #pragma once
 #include "base/slice.h"
 #include "loop/slots.h"

@@ -109,7 +109,7 @@ static bool check_token(struct hub *h, struct join *j)
     return check_claims(j);
 }
 
-/* The workspace to join, before it is known to exist (1.5). */
+/* The workspace to join, before it is known to exist. */
 static const char *wanted_workspace(const struct join *j, const char *personal)
 {
     const char *claim = j->ask.bound_workspace;
@@ -154,7 +154,7 @@ static void leave_workspace(struct hub *h, const struct join *j, struct workspac
         lodging_left(h, w);
 }
 
-/* Which workspace an HTTP request acts in (http.md 2.4): never wider than its token. */
+/* Which workspace an HTTP request acts in: never wider than its token. */
 static bool choose_http_workspace(struct hub *h, struct join *j, const char *personal, struct workspace **ret)
 {
     const struct user *u = j->ask.user;

@@ -1,5 +1,5 @@
 /* admission_rules: the checks of a join that need nothing but the question and the registry, in the order of
- * workspaces-and-auth 4.1. Hub loop. */
+ * the original. Hub loop. */
 #pragma once
 #include "peer/join.h"
 

@@ -1,4 +1,4 @@
-/* events: what the hub tells the members of a workspace who subscribed (wire-protocol 2.8; workspaces-and-auth 7.3). Hub loop. */
+/* events: what the hub tells the members of a workspace who subscribed. Hub loop. */
 #pragma once
 #include <stdbool.h>
 

@@ -1,4 +1,4 @@
-/* inbound: what a logged-in peer sends: policy, then the router. (wire-protocol 2.3-2.6) */
+/* inbound: what a logged-in peer sends: policy, then the router. */
 #pragma once
 #include "base/slice.h"
 
@@ -18,7 +18,7 @@ struct peer_frame {
 /* Each first asks whether that may act for the peer: SPEAKER_OK (and the peer may have ended), or why nothing was done.
  * shown: what came with it; NULL: it came over the peer's own socket. */
 int peer_binary(struct peer *p, const struct speaker_proof *shown, const struct peer_frame *f);
-int peer_control(struct peer *p, const struct speaker_proof *shown, struct slice type);     /* ping, refresh_token (wire-protocol 1.11) */
+int peer_control(struct peer *p, const struct speaker_proof *shown, struct slice type);     /* ping, refresh_token */
 /* A frame is on its way over the peer's own socket; so_far is what there is of it, from its beginning. */
 void peer_part(struct peer *p, struct slice so_far);
 void peer_text(struct peer *p, struct slice text);          /* a control map as JSON, over its own socket */

@@ -23,8 +23,8 @@ enum { JOIN_TEXT_MAX = 640 };
 
 enum join_kind {
     JOIN_CLIENT,                /* stays: has a record, an address, a place that counts */
-    JOIN_STREAM,                /* the same over HTTP: a live client of the same user gives way (wire-protocol 5.4) */
-    JOIN_REQUEST,               /* acts in a workspace for one HTTP request: no record, no duplicates (http.md 2.4) */
+    JOIN_STREAM,                /* the same over HTTP: a live client of the same user gives way */
+    JOIN_REQUEST,               /* acts in a workspace for one HTTP request: no record, no duplicates */
 };
 
 enum join_credential { JOIN_BY_NOTHING, JOIN_BY_TOKEN, JOIN_BY_RECONNECTION };

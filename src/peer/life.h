@@ -40,7 +40,7 @@ struct peer_refusal {               /* borrowed for the call */
     const char *rule;               /* for the log; of a login */
     struct peer_claim claim;        /* of a login: who it said it was */
 };
-/* {"type":"error","message":text}, then the end (wire-protocol 1.3); of a login, or of a peer that is in. */
+/* {"type":"error","message":text}, then the end; of a login, or of a peer that is in. */
 void peer_refuse(struct peer *p, const struct peer_refusal *refusal);
 /* From the hub loop: closes the connection of that handle. The reason is copied, and cut to what a close frame holds. */
 void peer_dismiss(struct hub *h, struct handle peer, unsigned code, const char *reason);

@@ -1,4 +1,4 @@
-/* lodging: the rules of workspaces-and-auth 8.2 in one place; whether the caller may enter is the admission's question. */
+/* lodging: the rules by which workspaces come and go, in one place; connect authorization decides who may enter. */
 #include "peer/lodging.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* lodging: workspaces coming and going: which exist, which are made on demand, when an empty one is given up.
- * Hub loop. (wire-protocol 1.5; workspaces-and-auth 8) */
+ * Hub loop. */
 #pragma once
 #include <stdbool.h>
 

@@ -188,7 +188,7 @@ void login_first_message(struct peer *p, struct slice text)
     if (mp_take(&rest, MP_MAX_DEPTH, &map) != MP_OK || !mp_is(map, MP_MAP) || !text_field(map, "workspace", &workspace) ||
         !text_field(map, "token", &token) || !text_field(map, "reconnection_token", &reconnection))
         goto undecodable;
-    /* A client id of another kind is refused as an empty one is (1.6); one with a NUL by its grammar. */
+    /* A client id of another kind is refused as an empty one is; one with a NUL by its grammar. */
     if (!text_field(map, "client_id", &client_id))
         client_id = (struct slice){NULL, 0};
     if (has_nul(workspace) || has_nul(client_id))

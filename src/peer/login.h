@@ -1,4 +1,4 @@
-/* login: from the first text frame to connection_info. (wire-protocol 1.3-1.7, 1.10) */
+/* login: from the first text frame to connection_info. */
 #pragma once
 #include "base/slice.h"
 #include "peer/join.h"

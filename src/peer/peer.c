@@ -6,7 +6,7 @@
 
 void peer_hand_over(struct peer *p, struct msg *m)
 {
-    /* Old clients stumble over a binary frame before connection_info (wire-protocol 1.10). */
+    /* Old clients stumble over a binary frame before connection_info. */
     if (p->state == PEER_OPEN)
         p->via->send(p, m);
     else

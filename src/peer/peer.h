@@ -57,7 +57,7 @@ struct peer_transport {
     /* A sealed message; takes over the reference. Never ends the peer in this call: one that is too slow to keep ends with the turn,
      * so that whoever sends may go on with what it has. */
     void (*send)(struct peer *p, struct msg *m);
-    /* A control map, as JSON (wire-protocol 1.11). */
+    /* A control map, as JSON. */
     void (*send_text)(struct peer *p, struct slice json);
     /* Who may act for the peer (peer/speaker.h). NULL: it has a socket, and whatever comes over it is its own. */
     struct speaker *(*speaker)(const struct peer *p);

@@ -1,5 +1,5 @@
 /* pressure: when a peer's own messages wait elsewhere, or come faster than allowed, its connection is not read for a while; TCP
- * does the rest. (wire-protocol 1.12, 2.10) */
+ * does the rest. */
 #pragma once
 #include <stdbool.h>
 

@@ -1,5 +1,5 @@
 /* probe: is the client behind this connection still there? A WebSocket ping, answered by every client library by itself; any
- * frame counts as an answer. (wire-protocol 1.9, W-013, W-014) */
+ * frame counts as an answer. (W-013, W-014) */
 #pragma once
 #include <stdbool.h>
 

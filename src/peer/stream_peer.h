@@ -1,5 +1,5 @@
 /* stream_peer: a peer behind an HTTP stream: GET /rpc carries what it is told, each POST /rpc one message of it. For clients
- * that cannot open a WebSocket. (wire-protocol 5; workspaces-and-auth 4.2, D-05 to D-07, D-33) */
+ * that cannot open a WebSocket. (D-05 to D-07, D-33) */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

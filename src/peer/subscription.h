@@ -1,4 +1,4 @@
-/* subscription: which broadcasts a connection hears (wire-protocol 2.7). Decided in the hub's table (subscriptions.h), in force at
+/* subscription: which broadcasts a connection hears. Decided in the hub's table (subscriptions.h), in force at
  * the peer, on its loop: the hub changes it by mail, so that what was acknowledged is in force. */
 #pragma once
 #include <stdbool.h>

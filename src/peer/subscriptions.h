@@ -7,7 +7,7 @@
  *                      \--too old, revoked, its workspace gone, no room--> forgotten
  *
  * `client_disconnected` is in none: every client asks for it again by itself, so the common set costs nothing.
- * Sets of clients of persistent workspaces are stored (subscription_store.h). Hub loop. (wire-protocol 1.13) */
+ * Sets of clients of persistent workspaces are stored (subscription_store.h). Hub loop. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* ws_peer: a peer behind a WebSocket (wire-protocol 1). Loop of the connection. */
+/* ws_peer: a peer behind a WebSocket. Loop of the connection. */
 #pragma once
 #include "base/slice.h"
 
@@ -11,5 +11,5 @@ struct stream;
  * address, all zero when not known. payer: the account of that address. */
 void ws_peer_open(struct peer_loop *pl, struct stream *stream, const struct in6_addr *client, struct account *payer,
                   struct slice leftover);
-/* The same for a client that is refused in any case (wire-protocol 1.3). */
+/* The same for a client that is refused in any case. */
 void ws_peer_reject_legacy(struct peer_loop *pl, struct stream *stream, const struct in6_addr *client, struct account *payer);

@@ -1,5 +1,5 @@
 /* calls: the functions of `public/queue`: who may, what is a name, a task, a wait, and the limits.
- * Everything is checked before anything changes. (workspaces-and-auth 13, D-27) */
+ * Everything is checked before anything changes. (D-27) */
 #include <stdio.h>
 
 #include "base/held.h"

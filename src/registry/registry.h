@@ -42,7 +42,7 @@ struct workspace {
     size_t config_len;
     char *extra;                    /* owned, encoded map of icon, covers, docs, service_types; NULL = defaults */
     size_t extra_len;
-    bool is_anonymous;              /* made for one anonymous connection: status has no errors key (2.1) */
+    bool is_anonymous;              /* made for one anonymous connection: status has no errors key */
     bool is_system;                 /* public, ws-user-root, ws-anonymous: never unloaded */
     struct list clients;            /* struct client.link */
     size_t n_going;                 /* clients that have been removed and still have services to free, see going.c; and holders */
@@ -69,7 +69,7 @@ struct client {
     struct slice id;                /* inside full_id */
     struct user *user;              /* holds a reference */
     struct handle handle;           /* of its peer on its loop */
-    uint64_t generation;            /* number of the change by which it came: grows with every connection of any client (wire-protocol 1.9) */
+    uint64_t generation;            /* number of the change by which it came: grows with every connection of any client */
     bool is_virtual;                /* hosted by this server */
     bool is_going;                  /* removed: its services are found by nothing and freed bit by bit */
     uint32_t place;                 /* in registry->roster */

@@ -1,5 +1,5 @@
 /* directory: where the holder of each address is. Read from any loop without a lock, written under a lock per shard. Entries are
- * immutable and copied out by value; what a writer unpublishes is retired by epoch. (architecture T4) */
+ * immutable and copied out by value; what a writer unpublishes is retired by epoch. */
 #pragma once
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,5 +1,5 @@
 /* reject: made from what the forwarded frame itself carries: who asked, for whom and under which session. Only calls are answered; a reply
- * to a reply would start a storm. (wire-protocol 2.6, W-040, W-041) */
+ * to a reply would start a storm. (W-040, W-041) */
 #include "router/reject.h"
 
 #include "base/buf.h"

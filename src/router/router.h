@@ -1,5 +1,4 @@
-/* router: addresses to endpoints on any loop, and on other instances by an uplink. Knows bytes and loops; no users, no JSON, no sockets.
- * (wire-protocol 2.4-2.10; architecture 2.4) */
+/* router: addresses to endpoints on any loop, and on other instances by an uplink. Knows bytes and loops; no users, no JSON, no sockets. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,7 +25,7 @@ void router_free(struct router *r);     /* after the loops are joined */
 void router_attach(struct router *r, struct loop *loop, struct endpoint *e);
 /* Takes the handle back: messages under way to it bounce. Loop thread. */
 void router_detach(struct router *r, struct endpoint *e);
-/* Joins the broadcasts of a workspace (wire-protocol 2.7), whose account, no leaf, pays for the hub's events that wait for members of
+/* Joins the broadcasts of a workspace, whose account, no leaf, pays for the hub's events that wait for members of
  * this loop. Loop thread; undone by detach. */
 NONNULL(4) void router_join(struct router *r, struct endpoint *e, struct slice workspace, struct account *account);
 
@@ -51,7 +50,7 @@ MUST_CHECK int router_send(struct router *r, struct loop *self, struct slice add
  * there any more. Loop thread of `self`, which need not be the seat's. */
 void router_arrive(struct router *r, struct loop *self, struct handle to, struct msg *m);
 /* Answers a forwarded frame whose target is gone: when it has a `session`, its sender gets `<session>.reject` from the
- * resolved address (2.6); else nothing. Takes over the reference. */
+ * resolved address; else nothing. Takes over the reference. */
 void router_bounce(struct router *r, struct loop *self, struct msg *m);
 /* The same with another text. */
 void router_refuse(struct router *r, struct loop *self, struct msg *m, struct slice text);

@@ -1,4 +1,4 @@
-/* answer: where an answer goes is fixed by the promise (3.5): the full form names its paths, the compact one means
+/* answer: where an answer goes is fixed by the promise: the full form names its paths, the compact one means
  * <session>.resolve and so on; both go to the caller the router stamped, whatever the promise says about targets. An answer
  * too large for a frame travels through the caller's message_cache under its session, which keeps its timer going. */
 #include "rpc/answer.h"

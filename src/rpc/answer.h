@@ -1,4 +1,4 @@
-/* answer: what a callee sends back. Private to rpc; loop-owned. What cannot be delivered is dropped. (wire-protocol 3.5, 3.6) */
+/* answer: what a callee sends back. Private to rpc; loop-owned. What cannot be delivered is dropped. */
 #pragma once
 #include "rpc/host.h"
 

@@ -1,5 +1,5 @@
 /* bind: positional and keyword arguments to the parameters of a method's row, in the words Python uses when they do not fit.
- * The context is ours to make: a keyword of that name is ignored, whoever sends it. Pure. (wire-protocol 3.7.5) */
+ * The context is ours to make: a keyword of that name is ignored, whoever sends it. Pure. */
 #include "rpc/bind.h"
 
 #include <stdio.h>

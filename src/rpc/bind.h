@@ -1,4 +1,4 @@
-/* bind: arguments to parameters. Private to rpc; pure. (wire-protocol 3.7.5) */
+/* bind: arguments to parameters. Private to rpc; pure. */
 #pragma once
 #include "rpc/dispatch.h"
 

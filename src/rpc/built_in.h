@@ -1,4 +1,4 @@
-/* built_in: the service every host carries by itself. Private to rpc. (wire-protocol 3.13) */
+/* built_in: the service every host carries by itself. Private to rpc. */
 #pragma once
 #include "rpc/rpc.h"
 

@@ -1,4 +1,4 @@
-/* call: one call a host has accepted, from its arrival to its answer. Private to rpc; loop-owned. (wire-protocol 3.5-3.8) */
+/* call: one call a host has accepted, from its arrival to its answer. Private to rpc; loop-owned. */
 #pragma once
 #include "rpc/dispatch.h"
 
@@ -33,5 +33,5 @@ void calls_gone(struct remote *r);              /* the caller left: handlers are
 void calls_tell_gone(struct deferred *d);       /* rl->tell_gone */
 void calls_give_up(struct rpc_host *h);         /* the host closes: handlers are told at once */
 
-/* Whether the service's visibility lets a workspace in (3.7.4): public and unlisted all, else its own and the authorized. */
+/* Whether the service's visibility lets a workspace in: public and unlisted all, else its own and the authorized. */
 bool call_may_reach(const struct rpc_host *h, const struct rpc_service *service, struct slice workspace);

@@ -1,5 +1,4 @@
-/* chunks_out: a frame too large for one message, carried through the target's message_cache. Private to rpc; loop-owned.
- * (wire-protocol 2.9) */
+/* chunks_out: a frame too large for one message, carried through the target's message_cache. Private to rpc; loop-owned. */
 #pragma once
 #include "rpc/host.h"
 

@@ -1,5 +1,5 @@
 /* dispatch: a delivered frame taken apart once, and handed to the service or the session it names. Private to rpc;
- * loop-owned. (wire-protocol 3.6, 3.7) */
+ * loop-owned. */
 #pragma once
 #include "rpc/host.h"
 

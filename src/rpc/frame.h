@@ -1,4 +1,4 @@
-/* frame: the frames a host originates. Private to rpc; loop-owned. (wire-protocol 2.2, 2.9, 3.6) */
+/* frame: the frames a host originates. Private to rpc; loop-owned. */
 #pragma once
 #include "rpc/host.h"
 
@@ -22,5 +22,5 @@ enum { FRAME_SENT, FRAME_NO_PEER, FRAME_NO_MEMORY };
 MUST_CHECK int frame_send(struct rpc_host *h, const struct frame *f);
 /* For answers: when the target is gone it is dropped, and when its account has no room, the target's endpoint is told. */
 void frame_send_or_drop(struct rpc_host *h, const struct frame *f);
-bool frame_is_large(const struct msg *m);       /* must travel in chunks (2.9) */
+bool frame_is_large(const struct msg *m);       /* must travel in chunks */
 enum { FRAME_COPIED_MOST = 32 * 1024 };         /* bytes of a value that are copied rather than shared */

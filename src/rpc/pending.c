@@ -118,7 +118,7 @@ void pendings_run_finished(struct deferred *d)
     host_unref(h);
 }
 
-/* The router's own words for a target that left while the call was on its way to it (2.6). */
+/* The router's own words for a target that left while the call was on its way to it. */
 static bool is_bounce(const struct pending *p, struct slice error, struct slice *ret_words)
 {
     static const char head[] = "Target peer ", tail[] = " is not connected";

@@ -1,4 +1,4 @@
-/* pending: one call of a host that waits for its answer: a session. Private to rpc; loop-owned. (wire-protocol 3.4-3.6, 3.14) */
+/* pending: one call of a host that waits for its answer: a session. Private to rpc; loop-owned. */
 #pragma once
 #include "base/random.h"
 #include "rpc/host.h"

@@ -1,6 +1,6 @@
 /* rpc: the hub as a participant. A host is one virtual client (`*`/manager, public/<server>, a caller made for one HTTP request):
  * it answers calls to the services it carries, and calls others. Follows exactly the protocol remote clients follow.
- * Everything of one host happens on its loop. (wire-protocol 3) */
+ * Everything of one host happens on its loop. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -56,7 +56,7 @@ struct rpc_method {
 
 struct rpc_service {                /* const after start; borrowed */
     const char *id, *name, *description, *type;
-    /* Encoded map. Its visibility decides which workspaces reach the service, for get_service and for calls alike (3.7.4):
+    /* Encoded map. Its visibility decides which workspaces reach the service, for get_service and for calls alike:
      * public or unlisted: all; else, absent too: the host's own and authorized_workspaces. */
     struct slice config;
     const struct rpc_method *methods;
@@ -74,7 +74,7 @@ struct rpc_host_options {
     struct account *account;        /* charged for what it sends */
     bool is_brief;                  /* it is gone once it has its answers, as the caller of an HTTP request */
 };
-/* Attaches, binds the address and answers `services.built-in.*` (3.13). Loop thread. NULL: its account has no room for it. */
+/* Attaches, binds the address and answers `services.built-in.*`. Loop thread. NULL: its account has no room for it. */
 MUST_CHECK struct rpc_host *rpc_host_open(struct rpc_loop *rl, const struct rpc_host_options *options);
 void rpc_host_add(struct rpc_host *h, const struct rpc_service *service);
 /* Further calls do not find it; calls under way go on. Harmless when the host does not carry it. */
@@ -117,7 +117,7 @@ void rpc_reject_no_room(struct rpc_call *call, const struct account_refusal *why
 void rpc_reject_value(struct rpc_call *call, struct slice error);
 /* Who pays for what is kept or asked on behalf of the caller: any thread may charge it. Lives as long as the call. */
 struct account *rpc_call_payer(const struct rpc_call *call);
-/* Heartbeats are sent by the call itself at the caller's interval until it settles (3.6). */
+/* Heartbeats are sent by the call itself at the caller's interval until it settles. */
 
 /* ---- calling --------------------------------------------------------------------------------------------------- */
 enum rpc_outcome {
@@ -164,5 +164,5 @@ void rpc_session_id(char out[RPC_SESSION_ROOM]);
 uint64_t rpc_request(struct rpc_host *h, const struct rpc_request *request, rpc_done *done, void *arg);
 void rpc_cancel(struct rpc_host *h, uint64_t id);       /* done will not be called; harmless when already done */
 /* "services.x.y" and an encoded reference: fills target, method and promise from {"_rtype":"method"|"generator",...}; a bare
- * _rtarget is expanded with the workspace (3.11). False when it is no reference. Slices borrow from ref and *scratch. */
+ * _rtarget is expanded with the workspace. False when it is no reference. Slices borrow from ref and *scratch. */
 bool rpc_request_from_ref(struct slice ref, struct slice workspace, struct buf *scratch, struct rpc_request *ret);

@@ -1,4 +1,4 @@
-/* schema: what a service looks like to those who ask for it. Private to rpc; pure. (wire-protocol 3.3, 3.12, 3.16) */
+/* schema: what a service looks like to those who ask for it. Private to rpc; pure. */
 #pragma once
 #include "rpc/rpc.h"
 

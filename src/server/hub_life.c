@@ -210,7 +210,7 @@ static void on_revocations(int outcome, void *arg)
         give_up(s, "the records of revoked tokens cannot be read from the store (its log line says why)");
 }
 
-/* Tokens of others: an issuer named by its URL, or by the domain the original's variable holds (3.3). */
+/* Tokens of others: an issuer named by its URL, or by the domain the original's variable holds. */
 static struct verifier *make_verifier(const struct server *s)
 {
     const struct config *c = loop_config(s->hub.loop);

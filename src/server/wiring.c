@@ -206,7 +206,7 @@ static void fill_site(struct server *s)
     server_set_site(&s->site, c);
 }
 
-/* Calls that wait for a client must hear of its end (wire-protocol 3.14). */
+/* Calls that wait for a client must hear of its end. */
 struct rpc_watch {
     struct router_watcher watcher;
     struct rpc_loop *rpc;

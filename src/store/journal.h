@@ -1,7 +1,6 @@
 /* journal: the second contract of the store room: rows that are only ever added, read back by whose they
  * are, what they are and when they were written. The event log is the one user. An engine that keeps
  * both stands on one file and one group commit, so an answer of either says the same about a crash.
- * (workspaces-and-auth 2.10, 5.3)
  *
  * Called on the loop of the store it came with only; callbacks come back there. Records do not wait for
  * rows: of those a piece goes with each writing to the disk, of who is known before strangers. Answers

@@ -1,5 +1,4 @@
-/* address: the only parser of `workspace/client` and of service ids. Pure; any thread. (wire-protocol 2.4, 1.6;
- * workspaces-and-auth 1.2, 6.1) */
+/* address: the only parser of `workspace/client` and of service ids. Pure; any thread. */
 #pragma once
 #include <stdbool.h>
 
@@ -31,7 +30,7 @@ enum {
     WORKSPACE_ID_BAD_CHARACTER,
     WORKSPACE_ID_TOO_LONG
 };
-int workspace_id_check(struct slice id, bool is_root); /* in the order of workspaces-and-auth 1.2 */
+int workspace_id_check(struct slice id, bool is_root); /* the first rule that is broken, in the order of the original */
 
 /* A service id as callers write it: name | client:name | ws/name | ws/client:name, any with @app, and "~". */
 struct service_id {
@@ -52,8 +51,7 @@ enum {
 };
 /* WILDCARD is "*" alone. A workspace of "*" is passed on: which callers may say it is theirs to know. */
 int service_id_parse(struct slice text, struct service_id *ret);
-/* At registration the split differs: workspace up to the first '/', client up to the next ':', name = the rest
- * (workspaces-and-auth 6.1). False when there is no ':'. workspace is empty when there is no '/' before the ':'. */
+/* At registration the split differs: workspace up to the first '/', client up to the next ':', name = the rest. False when there is no ':'. workspace is empty when there is no '/' before the ':'. */
 bool service_id_split_registered(struct slice text, struct service_id *ret);
 /* Shell-like match: '*' is any run of bytes, '?' any one byte, nothing else is special. Nothing is tried twice. */
 enum { GLOB_MAX = 1024 }; /* bytes of a pattern somebody may ask by: what comparing takes grows with it */

@@ -1,5 +1,5 @@
 /* ip: network addresses as values, so that two spellings of one address are one key. IPv4 stands in
- * its mapped form ::ffff:a.b.c.d. Pure; any thread. (workspaces-and-auth 14.2) */
+ * its mapped form ::ffff:a.b.c.d. Pure; any thread. */
 #pragma once
 #include <netinet/in.h>
 #include <stdbool.h>

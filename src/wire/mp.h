@@ -1,6 +1,6 @@
 /* mp: MessagePack values as borrowed bytes. A value is a slice that holds exactly one encoded value; reading walks the bytes
  * in place and allocates nothing. mp_take() is the edge: it alone accepts unchecked bytes. All other readers are given
- * slices that came from it and abort on a broken encoding. Pure; any thread. (wire-protocol 2.1, 3.1) */
+ * slices that came from it and abort on a broken encoding. Pure; any thread. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

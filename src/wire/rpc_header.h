@@ -3,7 +3,7 @@
  *   | map header | type | from | to | method | session ... |   segment 2 (payload), of which
  *   ^ frame                                                ^ map_len  only top-level keys are read
  *
- * Pure; any thread. (wire-protocol 2.1-2.5; own code because the program exists for this.) */
+ * Pure; any thread. This is our own code because the program exists for it. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -64,7 +64,7 @@ MUST_CHECK NONNULL(5) struct msg *rpc_header_splice(const struct rpc_header *h, 
 enum {
     RPC_TAIL_OK,
     RPC_TAIL_BAD, /* not one whole map, or bytes behind it */
-    /* A key that would override what the hub vouches for (wire-protocol 2.3 b, W-033). */
+    /* A key that would override what the hub vouches for (W-033). */
     RPC_TAIL_FORBIDDEN,
 };
 /* is_method: only args, with_kwargs, promise, t, _enc, data are allowed; else only the nine keys of the routing map are refused.

@@ -1,5 +1,5 @@
 /* rpc_tail: the one look at segment 2 a router must take. Clients merge its keys over the trusted context, so a key the hub
- * vouches for would be forged there (wire-protocol 2.3). Only the top level is compared; everything below is stepped over
+ * vouches for would be forged there. Only the top level is compared; everything below is stepped over
  * head by head, to any depth and without a stack. Any thread. */
 #include "wire/mp_head.h"
 #include "wire/rpc_header.h"

@@ -1,6 +1,6 @@
 /* rpc_value: the few typed maps the hub itself writes, reads or rewrites. Everything else in a payload is opaque.
  *
- * The rewriting rule (wire-protocol 3.11) must find the references in a value of any shape that a client made. A walk that
+ * The rewriting rule must find the references in a value of any shape that a client made. A walk that
  * asked each map for its `_rtype` would read deep values once per level; this one reads every byte once, keeps what it knows
  * of each open map on a stack, and notes the places to change, which are then copied in order. Any thread. */
 #include "wire/rpc_value.h"

@@ -1,11 +1,11 @@
 /* rpc_value: the typed maps of the RPC layer (`_rtype`): errors, function references, and the rule that makes references
- * readable from another workspace. Pure; any thread. (wire-protocol 3.1, 3.3, 3.8, 3.11) */
+ * readable from another workspace. Pure; any thread. */
 #pragma once
 #include "base/buf.h"
 #include "base/slice.h"
 
 /* {"_rtype":"error","_rvalue":"<class>: <text>","_rtrace":"<class>: <text>"}; KeyError texts are quoted as Python does;
- * an empty class gives the bare text and an empty trace (the router's sentences, wire-protocol 2.6). */
+ * an empty class gives the bare text and an empty trace (the router's sentences). */
 void rpc_value_add_error(struct buf *b, const char *class_name, struct slice text);
 
 struct rpc_method_ref {

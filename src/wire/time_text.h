@@ -1,5 +1,4 @@
-/* time_text: points in time as people and the original write them: ISO-8601. Pure.
- * (workspaces-and-auth 2.10, 5.3) */
+/* time_text: points in time as people and the original write them: ISO-8601. Pure. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* url: request targets and query strings (http.md 1.2, 3.2). Pure; any thread. */
+/* url: request targets and query strings. Pure; any thread. */
 #pragma once
 #include <stdbool.h>
 

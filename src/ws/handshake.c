@@ -1,4 +1,4 @@
-/* handshake: checks what RFC 6455 4.2.1 asks of a client, and nothing else: there is no origin rule (wire-protocol 1.1). */
+/* handshake: checks what RFC 6455 4.2.1 asks of a client, and nothing else: there is no origin rule. */
 #include "ws/handshake.h"
 
 #include <stdio.h>

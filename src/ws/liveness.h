@@ -1,4 +1,4 @@
-/* liveness: finds peers that vanished without a word, that do not read, and that do not end a message. (wire-protocol 1.12, 2.10) */
+/* liveness: finds peers that vanished without a word, that do not read, and that do not end a message. */
 #pragma once
 #include "ws/conn.h"
 

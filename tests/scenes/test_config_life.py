@@ -1,4 +1,4 @@
-"""Start, ready line, signals, drain and exit codes (configuration 6 and 7)."""
+"""Start, ready line, signals, drain and exit codes."""
 import asyncio
 import json
 import os

@@ -5,7 +5,7 @@ from kit.golden import ROOT_TOKEN
 from kit.people import ROOT_ARGS, root, user
 from kit.web import client_for
 
-# wire-protocol 3.16, workspaces-and-auth 12 and 13; "+" marks what hyphad adds to the original.
+# The parameters of the original; "+" marks what hyphad adds to the original.
 TABLE = {
     ("public", "ws"): """
         echo data; log msg; log_event event_type data; get_event_stats event_type start_time end_time;

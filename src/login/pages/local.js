@@ -1,6 +1,6 @@
 // The login page of a server with accounts of its own: sign in, sign up, verify, reset. Each view
 // has an address behind the '#', so links, the back button and the links of mails lead to it; what
-// stands behind the '#' never reaches a server. (workspaces-and-auth 10)
+// stands behind the '#' never reaches a server.
 import { $, call, claimsOf, fillList, forgetToken, leave, onCopy, onSubmit, parameters,
          profileOf, reportToken, say, settings, show, showToken, storedToken, storeToken,
          workspaceOf } from "./kit.js";

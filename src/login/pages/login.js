@@ -1,5 +1,5 @@
 // The login page of a server without accounts of its own: by the provider the operator has named,
-// or with a token that is at hand already. (workspaces-and-auth 9)
+// or with a token that is at hand already.
 import { $, call, claimsOf, closeWindow, fillList, forgetToken, leave, onCopy, onSubmit, parameters,
          profileOf, reportToken, say, settings, show, showToken, storedToken, storeToken,
          workspaceOf } from "./kit.js";

@@ -1,4 +1,4 @@
-// The profile of whoever is signed in: another name, another password. (workspaces-and-auth 10)
+// The profile of whoever is signed in: another name, another password.
 import { $, call, claimsOf, fillList, forgetToken, onSubmit, profileOf, say, show,
          storedToken } from "./kit.js";
 

@@ -18,7 +18,7 @@ SYSTEM_EVENTS = ["service_added", "service_removed", "service_updated", "client_
                  "workspace_status_changed"]
 PLACEHOLDER = re.compile(r"<[a-zA-Z0-9 -]+>")
 REPEATED = re.compile(r"^<x repeated (\d+) times>$")
-# What the original says of a missing workspace when it has no object storage (workspaces-and-auth 5.6).
+# What the original says of a missing workspace when it has no object storage.
 LOADER = re.compile(r"Workspace \(([^)]*)\) not found and workspace loader not configured.*")
 NOT_YET = re.compile(r"/<server-id>:(?!built-in)|/[^/]+:(agent-skills|hypha-login|queue)$")
 

@@ -1,7 +1,6 @@
-"""The permission model: who may do what, computed from the specification and nothing else.
+"""The permission model: who may do what, computed from the rules and nothing else.
 
-It knows the people of test_permission_model.py and no server: sections 2.6, 3.5, 4.3, 4.4, 5.2 and 6.3 of
-workspaces-and-auth, with the corrections that hyphad makes (D-03, D-04, D-19, D-46).
+It knows the people of test_permission_model.py and no server: the rules of the original, with the corrections that hyphad makes (D-03, D-04, D-19, D-46).
 """
 from dataclasses import dataclass, field
 

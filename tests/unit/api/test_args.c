@@ -1,4 +1,4 @@
-/* The arguments an HTTP request asks for: every example of http.md 3.2 and 3.3. */
+/* The arguments an HTTP request asks for: of the query and of the body. */
 #include "api/args.h"
 #include "harness/payer.h"
 #include "http/parse.h"

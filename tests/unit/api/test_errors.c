@@ -1,4 +1,4 @@
-/* What a remote error becomes over HTTP: the table of http.md 3.7. req: S-08 */
+/* What a remote error becomes over HTTP: the class decides the status. req: S-08 */
 #include "api/errors.h"
 #include "unit/api/kit.h"
 

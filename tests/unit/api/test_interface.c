@@ -1,4 +1,4 @@
-/* Service objects as plain data (http.md 3.6). */
+/* Service objects as plain data. */
 #include "api/interface.h"
 #include "unit/api/kit.h"
 

@@ -91,7 +91,7 @@ CASE(joining_makes_a_new_version)
     CHECK_TEXT(owner->scope.current_workspace, "w-1");
     CHECK_TEXT(owner->scope.client_id, "c1");
     CHECK(!owner->current_workspace);
-    CHECK_INT(user_permission(again, SLICE_LIT("ws-anonymous")), PERMISSION_READ);     /* a weaker grant is not lifted (4.3) */
+    CHECK_INT(user_permission(again, SLICE_LIT("ws-anonymous")), PERMISSION_READ);     /* a weaker grant is not lifted */
     CHECK(!again->scope.client_id);
     user_unref(u);
     user_unref(owner);

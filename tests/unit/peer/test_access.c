@@ -71,7 +71,7 @@ static const struct row rows[] = {
      RULE_CHILD},
     {"kid", "ada", NULL, "", "home", "team", OPERATION_JOIN, 0, false, RULE_CHILD},
     {"kid", "bob", NULL, "", "home", "team", OPERATION_JOIN, 0, false, RULE_NO_GRANT},
-    /* Minting (3.5). */
+    /* Minting. */
     {"ada", NULL, NULL, "", "home", "team", OPERATION_GENERATE_TOKEN, A, true, RULE_OWNER},
     {"kid", "ada", NULL, "ws:team#rw", "home", "team", OPERATION_GENERATE_TOKEN, RW, true,
      RULE_PASSED_ON},

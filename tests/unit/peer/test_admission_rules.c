@@ -1,4 +1,4 @@
-/* Who may come in, where, as what, and the texts of those who may not (wire-protocol 1.5, 1.7).
+/* Who may come in, where, as what, and the texts of those who may not.
  * req: W-008 W-009 W-010 W-011 W-012 */
 #include "base/clock.h"
 #include "base/held.h"

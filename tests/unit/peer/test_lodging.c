@@ -1,4 +1,4 @@
-/* Which workspaces there are, which are made on demand, and which are given up (workspaces-and-auth 8.2, 8.3). req: S-91 */
+/* Which workspaces there are, which are made on demand, and which are given up. req: S-91 */
 #include "hyphad/protocol.h"
 #include "peer/admission.h"
 #include "peer/join.h"
