@@ -24,49 +24,49 @@ CIRCLES = {
     "loop: loop -> timer": "a loop owns its timers, and they run as items of its turn",
     "registry: query -> service": "a walk starts in the list of a name, and steps on when a service leaves that list",
     "registry: query -> workspace": "a walk starts in a workspace's list, and leaves it when the workspace goes",
-    "rpc: call -> host": "a host runs its calls, and each holds a reference to it while its handler runs",
+    "rpc: rpc_call -> host": "a host runs its calls, and each holds a reference to it while its handler runs",
     "rpc: chunks_out -> pending": "a call too large for a frame is several calls, which are pending themselves",
     "rpc: host -> built_in": "every host carries the built-in service, whose methods are run as any other's",
-    "rpc: host -> dispatch": "what is delivered to a host is dispatched, and may let go of the host",
+    "rpc: host -> rpc_dispatch": "what is delivered to a host is dispatched, and may let go of the host",
     "rpc: pending -> host": "a host ends what it waits for, and each end holds a reference to it while it is told",
     "server: admin_port -> wiring": "the admin port is a second listener, wired as the first and by it",
     "server: drain -> server": "the main loop takes steps of the drain, and the last of them waits as the main loop waits",
     "server: hub_life -> server": "the main thread opens the hub, and the hub's loop wakes the main thread when it is open",
     "server: reload -> server": "the main loop reloads, and log options are made of a config in one place",
     "store: op -> journal": "records and rows are one queue of operations, and each kind delivers its own",
-    "ws: conn -> liveness": "one connection, a state machine in four files (conn.h): a timer starts with it",
-    "ws: inbound -> liveness": "as conn: how long a message may take is a window of the same timer",
-    "ws: outbound -> conn": "as conn: after our close frame the rest is read and dropped",
-    "ws: outbound -> inbound": "as conn: who is sent a close frame has its partial message given up",
-    "ws: outbound -> liveness": "as conn: the timer becomes the patience for the peer's close frame",
+    "ws: ws_conn -> liveness": "one connection, a state machine in four files (conn.h): a timer starts with it",
+    "ws: ws_inbound -> liveness": "as conn: how long a message may take is a window of the same timer",
+    "ws: outbound -> ws_conn": "as conn: after our close frame the rest is read and dropped",
+    "ws: outbound -> ws_inbound": "as conn: who is sent a close frame has its partial message given up",
+    "ws: outbound -> liveness": "as conn: the timer becomes the timeout for the peer's close frame",
 }
 
 # Headers that declare what several files of their room define: the header, these files, and why.
 SHARED = {
-    "admin/room.h": (
-        "blocking explain figures people table unloading",
-        "the methods of the service, a file each, all of one type and listed in table.c"),
-    "api/room.h": (
-        "assets call health listing metrics page",
-        "the handlers of routes, a file or two each, all of one type and listed in feature.c"),
+    "admin/admin_internal.h": (
+        "blocking explain statistics admin_clients admin_table unloading",
+        "the methods of the service, a file each, all of one type and listed in the table of the room"),
+    "api/api_internal.h": (
+        "assets service_call health api_listing metrics_page front_page",
+        "the handlers of routes, a file or two each, all of one type and listed in the feature file"),
     "auth/user_make.h": ("user", "a user never changes for those who see user.h; who makes one may fill it in"),
     "base/memory_raw.h": ("memory", "what only this room may call of memory.c is kept out of memory.h"),
     "config/config.h": (
-        "load option reload rule",
+        "load option config_reload rule",
         "what the rooms above see of configuration, and nothing of how it is read"),
-    "login/local_room.h": (
+    "login/local_internal.h": (
         "local_login local_profile local_reset local_signup",
         "the functions of accounts, a file each, all of one type and listed in local_table.c"),
-    "login/login_room.h": (
+    "login/login_internal.h": (
         "login_calls login_report",
         "the functions of the service, all of one type and listed in login_table.c"),
-    "manager/room.h": (
-        "bookmarks cleanup creation deletion environment event_log listing lookup people search "
-        "service_types services small subscriptions table tokens workspace_list workspaces",
-        "the methods of the service, a file each, all of one type and listed in table.c"),
+    "manager/manager_internal.h": (
+        "bookmarks cleanup creation deletion workspace_env event_log service_listing lookup workspace_clients search "
+        "service_types services echo subscribe_calls manager_table tokens workspace_list workspaces",
+        "the methods of the service, a file each, all of one type and listed in the table of the room"),
     "net/redis_format.h": ("redis_try", "what the room's files need of redis_try.c and nobody else may call"),
     "net/redis_link.h": ("redis_reply redis_try", "what the rooms above see of Redis"),
-    "queue/queue_room.h": ("calls kept pop queue", "the inside of struct queues, which its files change together"),
+    "queue/queue_internal.h": ("queue_calls queue_store pop queue", "the inside of struct queues, which its files change together"),
     "registry/records.h": (
         "client creator going query roster service workspace",
         "what record files need of each other and nobody else may call"),
@@ -74,10 +74,10 @@ SHARED = {
         "client commit creator query roster service workspace",
         "one registry, a file for each kind of record: the rooms above see it whole"),
     "rpc/rpc.h": (
-        "call host pending schema",
+        "rpc_call host pending schema",
         "what the rooms above see of RPC; hosts, calls and chunks are hidden behind it"),
     "server/wiring.h": ("hub_life server", "struct server, and what its files do to it"),
-    "store/engines.h": ("memory redis sqlite", "the constructors of the engines, which only open.c calls"),
+    "store/engines.h": ("store_memory redis sqlite", "the constructors of the engines, which only open.c calls"),
     "store/op.h": ("journal", "what an engine calls, in one header for its author"),
     "store/op_journal.h": ("journal", "the journal's half of an operation, which only engines see"),
     "store/sqlite_file.h": (
@@ -92,8 +92,8 @@ SHARED = {
     "wire/mp.h": ("mp_read mp_write", "one format, read and written"),
     "wire/mp_head.h": ("mp_read", "one format: its inlined hot path, and the slow one in mp_read.c"),
     "wire/rpc_header.h": ("rpc_tail", "one format: a frame's header and its tail"),
-    "ws/conn.h": ("outbound", "what the rooms above see of a WebSocket; its files are hidden behind it"),
-    "ws/outbound.h": ("conn", "what the room's files need of conn.c and nobody else may call"),
+    "ws/ws_conn.h": ("outbound", "what the rooms above see of a WebSocket; its files are hidden behind it"),
+    "ws/outbound.h": ("ws_conn", "what the room's files need of conn.c and nobody else may call"),
 }
 
 

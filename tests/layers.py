@@ -22,8 +22,8 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)
 # Each foreign library has one home: header pattern -> the rooms (with /) or files that may see it.
 HOMES = [
     (r"uv(/.*)?\.h", ["loop/", "net/"]),
-    (r"(llhttp/)?llhttp\.h", ["http/conn.c", "http/conn.h", "http/parse.c", "ws/handshake.c"]),
-    (r"wslay/.*", ["ws/inbound.c"]),
+    (r"(llhttp/)?llhttp\.h", ["http/http_conn.c", "http/http_conn.h", "http/parse.c", "ws/handshake.c"]),
+    (r"wslay/.*", ["ws/ws_inbound.c"]),
     (r"hiredis/.*", ["net/redis_link.c", "net/redis_reply.c", "net/redis_try.c"]),
     (r"(mbedtls|psa)/.*", ["net/tls.c", "wire/digest.c", "wire/rsa.c", "base/random.c"]),
     (r"jwt\.h", ["auth/token.c"]),
@@ -102,7 +102,7 @@ SCRATCH = {
     "manager/service_info.h: service_draft": "on the stack while one registration is checked",
     "manager/workspace_draft.h: workspace_draft": "on the stack while one creation is checked",
     "net/fetch_once.h: fetch_once": "of a command of the command line, which has no clients",
-    "peer/lodging_record.c: record": "while one stored record is read",
+    "peer/workspace_persistence.c: record": "while one stored record is read",
     "rpc/host.h: rpc_loop": "one a loop, for the heads of frames: it keeps its room, which the header caps bound",
     "store/redis_layout.h: redis_scratch": "on the stack while one command is written",
     "wire/json_read.c: reader": "while one text is read",

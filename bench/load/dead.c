@@ -3,7 +3,7 @@
  * Then one call after another is sent to its address. */
 #include "load/scenarios.h"
 
-#include "load/frame.h"
+#include "load/load_frame.h"
 
 #include <errno.h>
 

@@ -4,7 +4,7 @@
  * then the time until the server cuts it. */
 #include "load/scenarios.h"
 
-#include "load/frame.h"
+#include "load/load_frame.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
  * client and back; else it is --path. */
 #include "load/scenarios.h"
 
-#include "load/service.h"
+#include "load/load_service.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
  * and process after. One transfer follows another; latency is that of a whole transfer. */
 #include "load/scenarios.h"
 
-#include "load/frame.h"
+#include "load/load_frame.h"
 #include "load/proc.h"
 
 #include <stdio.h>

@@ -8,7 +8,7 @@
  * every 30 s. */
 #include "load/scenarios.h"
 
-#include "load/frame.h"
+#include "load/load_frame.h"
 #include "load/proc.h"
 
 #include <string.h>

@@ -5,8 +5,8 @@
  * the hub). Latency is kept per action as well. */
 #include "load/scenarios.h"
 
-#include "load/frame.h"
-#include "load/service.h"
+#include "load/load_frame.h"
+#include "load/load_service.h"
 
 #include <errno.h>
 #include <stdio.h>

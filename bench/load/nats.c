@@ -6,7 +6,7 @@
  * frame, or part of one, so what arrives is a stream of bytes and is parsed as one. */
 #include "load/scenarios.h"
 
-#include "load/frame.h"
+#include "load/load_frame.h"
 
 #include <stdio.h>
 #include <stdlib.h>

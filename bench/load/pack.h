@@ -2,7 +2,7 @@
  * routing map of one that arrived. Pure bytes. */
 #pragma once
 
-#include "load/buf.h"
+#include "load/load_buf.h"
 
 #include <stdbool.h>
 

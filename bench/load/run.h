@@ -3,7 +3,7 @@
  * and adds figures. */
 #pragma once
 
-#include "load/conn.h"
+#include "load/load_conn.h"
 #include "load/hist.h"
 
 struct options {

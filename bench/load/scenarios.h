@@ -2,7 +2,7 @@
  * closes them, and leaves its figures in the run. Returns 0, or negative after run_error. */
 #pragma once
 
-#include "load/client.h"
+#include "load/load_client.h"
 
 int scenario_call(struct run *r);
 int scenario_echo(struct run *r);

@@ -1,4 +1,4 @@
-/* unmask: what it costs to read one masked frame, by wslay and by wire/frame (docs/decisions/0002). Both take the same bytes
+/* unmask: what it costs to read one masked frame, by wslay and by wire/ws_frame (docs/decisions/0002). Both take the same bytes
  * from memory, so "reading" is one memcpy for each: wslay's into its own buffer, ours into the read buffer. Best of several
  * rounds of process time, so that other work on the machine matters little.
  *
@@ -11,7 +11,7 @@
 #include <time.h>
 #include <wslay/wslay.h>
 
-#include "wire/frame.h"
+#include "wire/ws_frame.h"
 
 enum { ROUNDS = 15, BYTES_A_ROUND = 16 << 20 };
 

@@ -1,10 +1,10 @@
 /* The parts of the load program that are pure bytes: a wrong one would make every figure a lie. */
 #include "harness/check.h"
 
-#include "load/frame.h"
+#include "load/load_frame.h"
 #include "load/hist.h"
 #include "load/pack.h"
-#include "load/token.h"
+#include "load/load_token.h"
 
 #include <stdlib.h>
 #include <string.h>

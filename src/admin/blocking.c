@@ -3,7 +3,7 @@
  * somebody must be able to lift a block. */
 #include <string.h>
 
-#include "admin/room.h"
+#include "admin/admin_internal.h"
 #include "auth/blocks.h"
 #include "auth/revocation.h"
 #include "auth/user.h"

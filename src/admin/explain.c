@@ -6,7 +6,7 @@
 
 #include "admin/explain_case.h"
 #include "admin/explain_text.h"
-#include "admin/room.h"
+#include "admin/admin_internal.h"
 #include "auth/token.h"
 #include "auth/verify.h"
 #include "base/memory.h"

@@ -1,4 +1,4 @@
-/* explain_case: the user is let in on trial first (admission_rehearse), because what somebody
+/* explain_case: the user is let in on trial first (connect_dry_run), because what somebody
  * may do depends on where they act and with which grants; then the operation is asked about. */
 #include "admin/explain_case.h"
 
@@ -13,9 +13,9 @@
 #include "manager/creation.h"
 #include "manager/service_choice.h"
 #include "manager/workspace_draft.h"
-#include "peer/admission.h"
+#include "peer/connect_authorization.h"
 #include "peer/hub.h"
-#include "peer/join.h"
+#include "peer/connect_request.h"
 #include "registry/registry.h"
 #include "rpc/rpc.h"
 #include "wire/mp.h"
@@ -92,7 +92,7 @@ static bool take_id(struct explain_case *c, struct slice id, struct refusal *r)
     } else {
         return refuse(r, "ValueError", "That is neither a user id nor a token");
     }
-    c->by = JOIN_BY_TOKEN;
+    c->by = CONNECT_BY_TOKEN;
     return true;
 }
 
@@ -109,14 +109,14 @@ bool explain_person(struct explain_case *c, struct slice who, struct refusal *r)
     c->is_connected = mp_find(who, "scope", &scope) && mp_is(scope, MP_MAP);
     if (!c->is_connected)
         user_add_own_grants(c->user);
-    c->by = c->user->is_anonymous ? JOIN_BY_NOTHING : JOIN_BY_TOKEN;
+    c->by = c->user->is_anonymous ? CONNECT_BY_NOTHING : CONNECT_BY_TOKEN;
     return true;
 }
 
 void explain_token(struct explain_case *c, struct token *token)
 {
     c->user = user_ref(token->user);
-    c->by = JOIN_BY_TOKEN;
+    c->by = CONNECT_BY_TOKEN;
     c->bound_workspace = c->user->current_workspace;
     c->bound_client = c->user->scope.client_id;
 }
@@ -142,23 +142,23 @@ static char *entry_of(const struct explain_case *c)
     if (is_there)
         return copy(slice_of(s->current_workspace));
     /* Of somebody who has never logged in too a token says where it acts. */
-    return c->user->is_anonymous && !c->is_connected && c->by == JOIN_BY_NOTHING ? copy(SLICE_LIT("ws-anonymous")) : NULL;
+    return c->user->is_anonymous && !c->is_connected && c->by == CONNECT_BY_NOTHING ? copy(SLICE_LIT("ws-anonymous")) : NULL;
 }
 
 /* Without a token one acts over HTTP only, or in a workspace of one's own. */
-static enum join_kind kind_of(const struct explain_case *c)
+static enum connect_kind kind_of(const struct explain_case *c)
 {
     bool is_http = c->operation == OPERATION_HTTP || strcmp(c->user->id, "anonymouz-http") == 0;
 
-    return is_http && c->operation != OPERATION_JOIN ? JOIN_REQUEST : JOIN_CLIENT;
+    return is_http && c->operation != OPERATION_JOIN ? CONNECT_REQUEST : CONNECT_CLIENT;
 }
 
-static void rehearse(struct explain_case *c)
+static void dry_run(struct explain_case *c)
 {
     const char *client_id = c->bound_client ? c->bound_client : "explain";
 
     char *entry = entry_of(c);
-    struct join *j = join_new(kind_of(c), rpc_call_payer(c->call), slice_of(client_id), entry ? slice_of(entry) : (struct slice){NULL, 0});
+    struct connect_request *j = connect_request_new(kind_of(c), rpc_call_payer(c->call), slice_of(client_id), entry ? slice_of(entry) : (struct slice){NULL, 0});
 
     mem_free(entry);
     if (!j)
@@ -168,7 +168,7 @@ static void rehearse(struct explain_case *c)
     j->ask.by = c->by;
     j->ask.bound_workspace = c->bound_workspace;
     j->ask.bound_client = c->bound_client;
-    admission_rehearse(j);
+    connect_dry_run(j);
     c->join = j;
 }
 
@@ -262,7 +262,7 @@ bool explain_decide(struct explain_case *c, struct refusal *r)
         c->decision = access_denial(RULE_TOKEN, c->workspace);
         return true;
     }
-    rehearse(c);
+    dry_run(c);
     if (!c->join)
         return refuse(r, "RuntimeError", "Too many bytes under way");
     c->decision = c->join->answer.decision;
@@ -285,6 +285,6 @@ bool explain_decide(struct explain_case *c, struct refusal *r)
 
 void explain_deinit(struct explain_case *c)
 {
-    join_free(c->join);
+    connect_request_free(c->join);
     user_unref(c->user);
 }

@@ -9,7 +9,7 @@
 #include "base/slice.h"
 #include "manager/reply.h"
 #include "peer/access.h"
-#include "peer/join.h"
+#include "peer/connect_request.h"
 
 struct hub;
 struct rpc_call;
@@ -24,12 +24,12 @@ struct explain_case {
     struct slice workspace, service; /* as they were given; service may be empty */
     /* who: NULL when the token is no good, and why */
     struct user *user; /* holds a reference */
-    enum join_credential by;
-    const char *bound_workspace, *bound_client; /* as in struct join_question */
+    enum connect_credential by;
+    const char *bound_workspace, *bound_client; /* as in struct connect_question */
     bool is_connected;
     char token_error[200];
     /* the answer; what it points to lives as long as the case, in this turn */
-    struct join *join; /* owned: the rehearsed entry; NULL when there was none */
+    struct connect_request *join; /* owned: the connect request of the dry run; NULL when there was none */
     struct access_decision decision;
     bool is_entry; /* it is the entry into `context` that was refused */
 };

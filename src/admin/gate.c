@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "manager/access.h"
+#include "manager/caller_access.h"
 #include "manager/reply.h"
 
 static const char ROOT[] = "ws-user-root";

@@ -1,12 +1,12 @@
 /* unloading: a workspace nobody is in is given up. Who waits is looked after by a short timer: one
  * administrator asks once in a while, and a hook in every way a workspace can end or empty would
  * cost those ways more than the looking. */
-#include "admin/room.h"
+#include "admin/admin_internal.h"
 #include "base/memory.h"
 #include "loop/loop.h"
 #include "manager/reply.h"
 #include "peer/hub.h"
-#include "peer/lodging.h"
+#include "peer/workspace_lifecycle.h"
 #include "registry/registry.h"
 #include "wire/mp.h"
 
@@ -51,7 +51,7 @@ static enum unloading unload(struct hub *h, struct slice id)
 
     if (!w)
         return UNLOADING_UNKNOWN;
-    if (lodging_give_up(h, w))
+    if (workspace_unload_if_idle(h, w))
         return UNLOADING_DONE;
     return (w->is_persistent || w->is_system) && !w->n_clients ? UNLOADING_STAYS : UNLOADING_IN_USE;
 }

@@ -3,11 +3,11 @@
 #include <string.h>
 
 #include "api/caller.h"
-#include "api/room.h"
+#include "api/api_internal.h"
 #include "auth/user_mp.h"
 #include "base/memory.h"
 #include "config/config.h"
-#include "http/file.h"
+#include "http/http_file.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "peer/hub.h"

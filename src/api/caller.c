@@ -1,12 +1,12 @@
 /* caller: every way out goes through caller_free, which closes the host. Every way back in goes through on_answer or on_reply, which
- * ask whether the client is still there. Who owns a caller: the admission while it is asked, the request afterwards. */
+ * ask whether the client is still there. Who owns a caller: the authorization while it is asked, the request afterwards. */
 #include "api/caller.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "api/errors.h"
-#include "api/room.h"
+#include "api/api_internal.h"
 #include "auth/token.h"
 #include "base/account.h"
 #include "base/held.h"
@@ -16,10 +16,10 @@
 #include "config/config.h"
 #include "http/request.h"
 #include "http/response.h"
-#include "peer/admission.h"
+#include "peer/connect_authorization.h"
 #include "peer/asker.h"
 #include "peer/hub.h"
-#include "peer/join.h"
+#include "peer/connect_request.h"
 #include "wire/ip.h"
 #include "wire/mp.h"
 
@@ -169,7 +169,7 @@ void caller_ask_manager(struct caller *c, const char *method, struct slice args,
 
 /* Whoever is logged in pays as a user of the workspace; who is not, as the address the request came from. False: that account is
  * full. */
-static bool open_host(struct caller *c, const struct http_request *req, struct join *j)
+static bool open_host(struct caller *c, const struct http_request *req, struct connect_request *j)
 {
     char id[RANDOM_ID_LEN + 1];
     SCRATCH_BUF(address, 0);
@@ -206,27 +206,27 @@ void caller_answer_no_access(struct caller *c, struct http_request *req, const s
     caller_answer_error(c, req, 403, buf_slice(&detail));
 }
 
-static bool is_hidden(const struct caller *c, const struct join *j)
+static bool is_hidden(const struct caller *c, const struct connect_request *j)
 {
-    return j->answer.outcome == JOIN_NO_WORKSPACE && c->endpoint->hides_absence &&
+    return j->answer.outcome == CONNECT_NO_WORKSPACE && c->endpoint->hides_absence &&
            user_permission(j->ask.user, slice_of(j->ask.workspace)) < PERMISSION_READ;
 }
 
-static void refuse(struct caller *c, struct http_request *req, const struct join *j)
+static void refuse(struct caller *c, struct http_request *req, const struct connect_request *j)
 {
-    static const unsigned statuses[] = {[JOIN_TOKEN_ERROR] = 401,
-                                        [JOIN_FORBIDDEN] = 403,
-                                        [JOIN_NO_WORKSPACE] = 404,
-                                        [JOIN_REFUSED] = 403,
-                                        [JOIN_BLOCKED] = 403,
-                                        [JOIN_LIMITED] = 429};
+    static const unsigned statuses[] = {[CONNECT_TOKEN_ERROR] = 401,
+                                        [CONNECT_FORBIDDEN] = 403,
+                                        [CONNECT_NO_WORKSPACE] = 404,
+                                        [CONNECT_REFUSED] = 403,
+                                        [CONNECT_BLOCKED] = 403,
+                                        [CONNECT_LIMITED] = 429};
 
     req->refused_by = access_rule_name(j->answer.decision.rule);
     if (j->ask.user)
         http_request_note_user(req, j->ask.user->id);
     if (is_hidden(c, j)) {
         caller_answer_no_access(c, req, j->ask.user);
-    } else if (j->answer.outcome == JOIN_TOKEN_ERROR || j->answer.outcome == JOIN_BLOCKED) {
+    } else if (j->answer.outcome == CONNECT_TOKEN_ERROR || j->answer.outcome == CONNECT_BLOCKED) {
         http_respond_error(req, statuses[j->answer.outcome], HTTP_F2, slice_of(j->answer.text));
         caller_free(c);
     } else {
@@ -243,10 +243,10 @@ static void on_lease_end(struct lease *l, int outcome, struct slice text)
 
     if (!req)
         return;
-    req->refused_by = access_rule_name(outcome == JOIN_BLOCKED ? RULE_BLOCKED : RULE_TOKEN);
+    req->refused_by = access_rule_name(outcome == CONNECT_BLOCKED ? RULE_BLOCKED : RULE_TOKEN);
     http_request_note_user(req, c->user->id);
     if (req->sending == HTTP_SEND_NOTHING) {
-        http_respond_error(req, outcome == JOIN_BLOCKED ? 403 : 401, HTTP_F2, text);
+        http_respond_error(req, outcome == CONNECT_BLOCKED ? 403 : 401, HTTP_F2, text);
         caller_free(c);
     } else if (c->on_put_out) {
         c->on_put_out(c, req, text);
@@ -256,7 +256,7 @@ static void on_lease_end(struct lease *l, int outcome, struct slice text)
     }
 }
 
-static void begin(struct caller *c, struct http_request *req, struct join *j)
+static void begin(struct caller *c, struct http_request *req, struct connect_request *j)
 {
     if (!open_host(c, req, j)) {
         caller_answer_no_room(c, req, c->scratch.b.account, NO_ROOM);
@@ -266,7 +266,7 @@ static void begin(struct caller *c, struct http_request *req, struct join *j)
     c->endpoint->next(c, req);
 }
 
-static void on_answer(struct join *j)
+static void on_answer(struct connect_request *j)
 {
     struct caller *c = j->ask.arg;
     struct http_request *req = http_request_resume(c->ticket);
@@ -278,11 +278,11 @@ static void on_answer(struct join *j)
     } else {
         begin(c, req, j);
     }
-    join_free(j);
+    connect_request_free(j);
 }
 
 /* Who asks: a valid token's user or the shared anonymous one. False: the token is bad, answered with 401. */
-static bool identify(struct http_request *req, struct join *j)
+static bool identify(struct http_request *req, struct connect_request *j)
 {
     struct asker *asker = asker_of(req, j->ask.hub->keys);
     char error[TOKEN_ERROR_MAX];
@@ -327,7 +327,7 @@ void caller_begin(struct api *a, struct http_request *req, struct slice url_work
     }
     struct slice type;
     struct caller *c = held_new(sizeof(*c), req->account);
-    struct join *j = c ? join_new(JOIN_REQUEST, req->account, SLICE_LIT(""), url_workspace.ptr ? url_workspace : SLICE_LIT("")) : NULL;
+    struct connect_request *j = c ? connect_request_new(CONNECT_REQUEST, req->account, SLICE_LIT(""), url_workspace.ptr ? url_workspace : SLICE_LIT("")) : NULL;
     if (!j) {
         held_free(c);
         struct account_refusal why = account_refusal(req->account);
@@ -336,7 +336,7 @@ void caller_begin(struct api *a, struct http_request *req, struct slice url_work
     }
     j->ask.hub = a->options.hub;
     if (!identify(req, j)) {
-        join_free(j);
+        connect_request_free(j);
         held_free(c);
         return;
     }
@@ -355,5 +355,5 @@ void caller_begin(struct api *a, struct http_request *req, struct slice url_work
     j->ask.arg = c;
     j->ask.lease = &c->lease;
     j->ask.lease_end = on_lease_end;
-    admission_ask(j);
+    connect_authorize(j);
 }

@@ -1,5 +1,5 @@
-/* caller: the RPC client that lives for one HTTP request. It is let in by the same admission as a connection, acts in the workspace
- * the admission chose, and is gone when the response has ended.
+/* caller: the RPC client that lives for one HTTP request. It is let in by the same authorization as a connection, acts in the workspace
+ * the authorization chose, and is gone when the response has ended.
  *
  *   caller_begin -> ASKING --admitted--> endpoint->next --> request, then ... --> answer: gone
  *                     \--refused: answered, gone
@@ -44,7 +44,7 @@ struct caller {
     bool asks_hub;                  /* that call, or the last one, is to the hub itself: its refusals are ours */
     caller_then *then;              /* of that call */
     const struct caller_endpoint *endpoint;
-    struct lease lease;             /* open from the admission on */
+    struct lease lease;             /* open from the authorization on */
     /* While streaming: how to end before its time; ends the request and the caller. NULL: it is cut. */
     void (*on_put_out)(struct caller *c, struct http_request *req, struct slice text);
     /* the endpoint's own */
@@ -78,7 +78,7 @@ void caller_request_last(struct caller *c, const struct rpc_request *request);
 void caller_watch_drained(struct caller *c, struct http_request *req,
                           void (*on_drained)(struct http_request *req, void *caller));
 
-/* Each answers, ends the request and the caller. A value: api/answer.h. */
+/* Each answers, ends the request and the caller. A value: api/api_answer.h. */
 void caller_answer_error(struct caller *c, struct http_request *req, unsigned status,
                          struct slice detail); /* F1 */
 /* 503: payer, which has been charged in vain, or an account above it is full. what: the sentence, to which the option is added. */

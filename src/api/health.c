@@ -4,7 +4,7 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
-#include "api/room.h"
+#include "api/api_internal.h"
 #include "base/clock.h"
 #include "config/config.h"
 #include "http/request.h"

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "api/room.h"
+#include "api/api_internal.h"
 #include "base/clock.h"
 #include "base/log_event.h"
 #include "config/config.h"

@@ -1,6 +1,6 @@
 /* scope: the claim is one string that old and new servers of both kinds read, so its grammar is fixed: items between single
  * blanks, a grant, a binding, or anything else. What would read back as something else is never written: a workspace or an
- * extra with a blank in it would be a grant after the next parse, wherever it came from (a wish, an identity provider's id).
+ * extra with a blank in it would be a grant after the next parse, wherever it came from (a request, an identity provider's id).
  *
  * A list that is read may be long: who writes it chooses how many grants it has. Once read it is searched in order. */
 #include "auth/scope.h"

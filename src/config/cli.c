@@ -7,9 +7,9 @@
 
 #include <ctype.h>
 
-#include "config/book.h"
+#include "config/option_metadata.h"
 #include "config/option.h"
-#include "config/token.h"
+#include "config/config_token.h"
 #include "config/value.h"
 
 struct cursor {
@@ -17,7 +17,7 @@ struct cursor {
     char **argv;
     const char *cwd;
     struct arena *arena;
-    struct givens *all;
+    struct raw_options *all;
     struct report *report;
 };
 
@@ -67,7 +67,7 @@ static const char *take(struct cursor *c, const struct option *o, char *value)
         memset(value, '*', strlen(value));
     if (o->marks & OPTION_URI_SECRET) {
         SCRATCH_BUF(masked, 0);
-        book_mask_uri(slice_of(value), &masked);
+        option_mask_uri(slice_of(value), &masked);
         if (!slice_is(buf_slice(&masked), value))
             memset(value, '*', strlen(value));
     }
@@ -112,7 +112,7 @@ static void report_unknown(struct cursor *c, struct slice name)
                      SLICE_ARG(name));
 }
 
-static void read_words(struct cursor *c, const struct option *o, char *value, struct given *g)
+static void read_words(struct cursor *c, const struct option *o, char *value, struct raw_option *g)
 {
     if (value && *value)
         arena_list_add(c->arena, &g->words, take(c, o, value));
@@ -121,7 +121,7 @@ static void read_words(struct cursor *c, const struct option *o, char *value, st
 }
 
 /* Whether the scalar option has a value; g->words holds it. */
-static bool read_scalar(struct cursor *c, const struct option *o, char *value, struct given *g)
+static bool read_scalar(struct cursor *c, const struct option *o, char *value, struct raw_option *g)
 {
     if (!value) {
         if (c->i + 1 >= c->argc || !is_value(c->argv[c->i + 1])) {
@@ -137,7 +137,7 @@ static bool read_scalar(struct cursor *c, const struct option *o, char *value, s
     return true;
 }
 
-static void read_flag(struct cursor *c, char *value, bool is_negated, struct given *g)
+static void read_flag(struct cursor *c, char *value, bool is_negated, struct raw_option *g)
 {
     if (value && is_negated) {
         report_usage(c->report, "%s takes no value", g->name);
@@ -154,14 +154,14 @@ static void read_flag(struct cursor *c, char *value, bool is_negated, struct giv
                          c->argv[c->i + 1]),
                 c->i++;
     }
-    given_add(c->all, c->arena, *g);
+    raw_option_add(c->all, c->arena, *g);
 }
 
 /* --name, --name=value, -x */
 static void read_option(struct cursor *c)
 {
     char *word = c->argv[c->i], *equals = strchr(word, '=');
-    bool is_twin = false, is_negated = false;
+    bool is_secret_file = false, is_negated = false;
     struct slice name;
     unsigned id;
 
@@ -170,7 +170,7 @@ static void read_option(struct cursor *c)
         name = slice_of(option_at(id)->name);
     } else {
         name = slice_make(word + 2, (equals ? (size_t)(equals - word) : strlen(word)) - 2);
-        id = option_find_with_twin(name, false, &is_twin);
+        id = option_find_with_secret_file(name, false, &is_secret_file);
     }
     if (id == OPTION_COUNT && slice_starts(name, "no-")) {
         id = option_find(slice_from(name, 3), false);
@@ -184,26 +184,26 @@ static void read_option(struct cursor *c)
         return;
     }
     const struct option *o = option_at(id);
-    struct given g = {.option = id,
+    struct raw_option g = {.option = id,
                       .source = CONFIG_FROM_CLI,
                       .place = "",
                       .from = "cli",
                       .base_dir = c->cwd,
-                      .is_twin = is_twin};
+                      .is_secret_file = is_secret_file};
     g.name = arena_fmt(c->arena, "--" SLICE_FMT, SLICE_ARG(name));
     if (o->kind == OPTION_FLAG) {
         read_flag(c, equals ? equals + 1 : NULL, is_negated, &g);
     } else if (option_is_list(o)) {
         read_words(c, o, equals ? equals + 1 : NULL, &g);
-        given_add(c->all, c->arena, g);
+        raw_option_add(c->all, c->arena, g);
     } else if (read_scalar(c, o, equals ? equals + 1 : NULL, &g)) {
-        given_add(c->all, c->arena, g);
+        raw_option_add(c->all, c->arena, g);
     }
 }
 
 static void report_stray(struct cursor *c, const char *word)
 {
-    const struct given *last = c->all->n_items ? &c->all->items[c->all->n_items - 1] : NULL;
+    const struct raw_option *last = c->all->n_items ? &c->all->items[c->all->n_items - 1] : NULL;
     const char *near = option_nearest_of(slice_of(word), commands, ARRAY_LEN(commands));
 
     if (last && last->source == CONFIG_FROM_CLI &&
@@ -293,7 +293,7 @@ static bool is_option(const char *word)
 }
 
 void cli_read(int argc, char **argv, const char *cwd, struct arena *arena, struct cli *ret_cli,
-              struct givens *all, struct report *report)
+              struct raw_options *all, struct report *report)
 {
     struct cursor c = {
         .argc = argc, .argv = argv, .cwd = cwd, .arena = arena, .all = all, .report = report};

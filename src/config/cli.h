@@ -2,7 +2,7 @@
 #pragma once
 #include <stdbool.h>
 
-#include "config/given.h"
+#include "config/raw_option.h"
 #include "config/report.h"
 
 enum cli_command {
@@ -28,4 +28,4 @@ struct cli {
 /* Adds what is given to all->...; errors go to the report. Values of secrets in argv are
  * overwritten after they are copied. CLI_EXPLAIN: the words after it are left to the command that reads them. */
 void cli_read(int argc, char **argv, const char *cwd, struct arena *arena, struct cli *ret_cli,
-              struct givens *all, struct report *report);
+              struct raw_options *all, struct report *report);

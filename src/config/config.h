@@ -123,7 +123,7 @@ struct config {
     struct config_backup_request backup;
     struct config_note *notes; /* in the order they are to be logged */
     size_t n_notes;
-    struct config_book *book; /* where each value came from; the config room's own */
+    struct config_metadata *metadata; /* where each value came from; the config room's own */
 };
 
 /* The names of the options, by their fields: who refuses for a limit says by which option, and one that is none does not compile. */

@@ -1,281 +1,178 @@
-/* environment: variables stand for options by name. A hub is started from
- * charts and compose files that set variables for others too, so nothing unknown is an error;
- * but a HYPHA_ name that nobody reads is most often a typing error and gets one warning. An
- * empty variable is unset: charts write FOO="" for "no FOO". */
+/* environment: a container's quota is the machine as far as we are concerned, so both versions
+ * of cgroups are asked. The values pass through the reader of options like any other text; what
+ * they are is then visible in `hyphad config`. */
 #include "config/environment.h"
 
-#include <ctype.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
-#include "config/file.h"
+#include "config/variables.h"
+#include "config/config_file.h"
 #include "config/value.h"
 
-enum { WARN_MAX = 20, ENV_FILE_MAX = 1 << 20 };
-
-/* Variables that nothing reads, or that clients and workers read: they are taken in silence. */
-static const char *const silent[] = {"HYPHA_CDN_BASE_URL",
-                                     "HYPHA_SERVE_LOCAL_CDN",
-                                     "HYPHA_HOUSEKEEPING_INTERVAL",
-                                     "HYPHA_LOCAL_ROUTING_ENABLED",
-                                     "HYPHA_PATTERN_AGGREGATION",
-                                     "HYPHA_HTTP_MAX_CONNECTIONS",
-                                     "HYPHA_HTTP_KEEPALIVE_CONNECTIONS",
-                                     "HYPHA_HTTP_KEEPALIVE_EXPIRY",
-                                     "HYPHA_MESSAGE_BATCH_SIZE",
-                                     "HYPHA_MESSAGE_BATCH_TIMEOUT_MS",
-                                     "HYPHA_AUTH0_CLIENT_SECRET",
-                                     "HYPHA_SERVER_URL",
-                                     "HYPHA_WORKSPACE",
-                                     "HYPHA_TOKEN",
-                                     "HYPHA_CLIENT_ID",
-                                     "HYPHA_SERVICE_ID",
-                                     "HYPHA_VISIBILITY",
-                                     "HYPHA_APP_ID",
-                                     "HYPHA_CONCURRENCY_LIMIT"};
-
-/* For workers, which inherit them: a notice each. A name that ends in '_' stands for all that
- * begin so. */
-static const struct {
-    const char *name, *text;
-} idle[] = {
-    {"WEB_CONCURRENCY", "no effect: use --threads"},
-    {"PLAYWRIGHT_", "no effect here; workers read it"},
-    {"TERMINAL_WORKING_DIR", "no effect here; workers read it"},
-    {"TERMINAL_AUTHORIZED_WORKSPACES", "no effect here; workers read it"},
-    {"TERMINAL_ENABLE_WEB", "no effect here; workers read it"},
-    {"CONDA_WORKING_DIR", "no effect here; workers read it"},
-    {"CONDA_CACHE_DIR", "no effect here; workers read it"},
-    {"CONDA_AUTHORIZED_WORKSPACES", "no effect here; workers read it"},
-    {"CONDA_VERBOSE", "no effect here; workers read it"},
-    {"HYPHA_RUN_FROM_ENV", "no effect here; workers read it"},
-    {"HYPHA_CONDA_", "no effect here; workers read it"},
-    {"HYPHA_TERMINAL_", "no effect here; workers read it"},
+enum {
+    DESCRIPTORS_SPARE = 256,
+    CONNECTIONS_MIN = 8,
+    CONNECTIONS_MAX = 1000000,
+    THREADS_MAX = 256
 };
 
-static bool is_service_link_value(struct slice value)
+#ifndef HYPHAD_PREFIX
+#define HYPHAD_PREFIX "/usr/local"
+#endif
+
+static const char *keep(struct arena *arena, const char *text)
 {
-    return slice_starts(value, "tcp://") || slice_starts(value, "udp://") ||
-           slice_starts(value, "sctp://");
+    return text ? arena_text(arena, slice_of(text)) : NULL;
 }
 
-/* NAME_SERVICE_HOST, NAME_SERVICE_PORT*, NAME_PORT, NAME_PORT_<n>_*: what Kubernetes sets for
- * each service. */
-static bool is_service_link_name(struct slice name)
+void environment_read(struct config_metadata *metadata, char **envp)
 {
-    for (size_t i = 0; i + 5 <= name.len; i++) {
-        struct slice rest = slice_from(name, i);
-        if (slice_is(rest, "_SERVICE_HOST") || slice_starts(rest, "_SERVICE_PORT") ||
-            slice_is(rest, "_PORT"))
-            return true;
-        if (slice_starts(rest, "_PORT_") && rest.len > 6 && isdigit((unsigned char)rest.ptr[6]))
-            return true;
-    }
-    return false;
+    char *cwd = get_current_dir_name();
+    struct environment *s = &metadata->around;
+
+    s->cwd = keep(&metadata->arena, cwd ? cwd : "/");
+    free(cwd);
+    s->state_directory = keep(&metadata->arena, variables_get(envp, "STATE_DIRECTORY"));
+    s->xdg_state_home = keep(&metadata->arena, variables_get(envp, "XDG_STATE_HOME"));
+    s->home = keep(&metadata->arena, variables_get(envp, "HOME"));
+    s->allow_origins = keep(&metadata->arena, variables_get(envp, "ALLOW_ORIGINS"));
 }
 
-static bool is_silent(struct slice name)
+static void set_default(struct config *c, unsigned id, const char *text)
 {
-    for (size_t i = 0; i < ARRAY_LEN(silent); i++) {
-        if (slice_is(name, silent[i]))
-            return true;
-    }
-    return is_service_link_name(name);
-}
-
-static const char *idle_text(struct slice name)
-{
-    for (size_t i = 0; i < ARRAY_LEN(idle); i++) {
-        size_t len = strlen(idle[i].name);
-        if (idle[i].name[len - 1] == '_' ? slice_starts(name, idle[i].name)
-                                         : slice_is(name, idle[i].name))
-            return idle[i].text;
-    }
-    return NULL;
-}
-
-static void warn_unknown(struct config *c, struct slice name, const char *from)
-{
-    struct arena *arena = &c->book->arena;
-    SCRATCH_BUF(dashed, 0);
-    SCRATCH_BUF(near_variable, 0);
-    const char *near, *text = "unknown variable, ignored";
-    unsigned n_warned = 0;
-
-    for (size_t i = 0; i < c->n_notes; i++)
-        n_warned += c->notes[i].kind == CONFIG_NOTE_WARN &&
-                    slice_starts(slice_of(c->notes[i].text), "unknown variable");
-    if (n_warned >= WARN_MAX)
-        return;
-    for (size_t i = strlen("HYPHA_"); i < name.len; i++)
-        buf_add_byte(&dashed,
-                     (uint8_t)(name.ptr[i] == '_' ? '-' : tolower((unsigned char)name.ptr[i])));
-    near = option_nearest(buf_slice(&dashed));
-    if (near) {
-        option_variable_of(near, &near_variable);
-        text = arena_fmt(arena, "unknown variable (did you mean " SLICE_FMT "?%s)",
-                         SLICE_ARG(buf_slice(&near_variable)), option_caveat(near));
-    }
-    book_note(c, CONFIG_NOTE_WARN, arena_text(arena, name), text, from);
-}
-
-/* A variable that stands for no option. */
-static void note_other(struct config *c, struct slice name, const char *from)
-{
-    const char *text = idle_text(name);
-
-    if (text)
-        book_note(c, CONFIG_NOTE_IDLE, arena_text(&c->book->arena, name), text, from);
-    else if (slice_starts(name, "HYPHA_") && !is_silent(name))
-        warn_unknown(c, name, from);
-}
-
-/* One variable, from wherever: to `all`, or to the notes. */
-static void read_variable(struct config *c, struct slice name, struct slice value,
-                          const struct given *frame, struct givens *all)
-{
-    struct arena *arena = &c->book->arena;
-    bool is_twin, is_alias;
-    unsigned id = option_find_variable(name, &is_twin, &is_alias);
-
-    if (value.len == 0)
-        return;
-    if (id == OPTION_COUNT) {
-        note_other(c, name, frame->source == CONFIG_FROM_ENV ? NULL : frame->from);
-        return;
-    }
     const struct option *o = option_at(id);
-    if (o->kind != OPTION_URL && is_service_link_value(value)) {
-        book_note(c, CONFIG_NOTE_NOTICE, arena_text(arena, name),
-                  "skipped: a Kubernetes service link", NULL);
+    struct setting *s = &c->metadata->settings[id];
+    struct value_refusal refusal;
+    struct config_list words = {0};
+
+    if (s->words.n_items > 0)
+        return;
+    arena_list_add(&c->metadata->arena, &words, text);
+    ASSERT(value_read(o, &words, &c->metadata->arena, "/", (char *)c + o->offset, &refusal));
+    s->words = words;
+}
+
+/* A number at the head of a small file of the kernel; 0 when there is none ("max"). */
+static unsigned long long read_figure(const char *path, unsigned long long *ret_second)
+{
+    SCRATCH_BUF(bytes, 4096);
+    unsigned long long first = 0;
+    char *text, *end;
+
+    if (file_read(path, 4096, &bytes) == FILE_DONE && bytes.len > 0) {
+        text = buf_take(&bytes);
+        first = strtoull(text, &end, 10);
+        if (ret_second)
+            *ret_second = strtoull(end, NULL, 10);
+        free(text);
+    }
+    return first;
+}
+
+static unsigned usable_cpus(void)
+{
+    cpu_set_t set;
+    unsigned long long period = 0, quota;
+    unsigned n = sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+
+    quota = read_figure("/sys/fs/cgroup/cpu.max", &period);
+    if (quota == 0 || period == 0) {
+        quota = read_figure("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", NULL);
+        period = read_figure("/sys/fs/cgroup/cpu/cpu.cfs_period_us", NULL);
+        if (quota > (1ULL << 62)) /* -1: no quota */
+            quota = 0;
+    }
+    if (quota > 0 && period > 0 && (quota + period - 1) / period < n)
+        n = (unsigned)((quota + period - 1) / period);
+    return n < 1 ? 1 : n > THREADS_MAX ? THREADS_MAX : n;
+}
+
+static unsigned long long usable_memory(void)
+{
+    unsigned long long n =
+        (unsigned long long)sysconf(_SC_PHYS_PAGES) * (unsigned long long)sysconf(_SC_PAGESIZE);
+    unsigned long long limit = read_figure("/sys/fs/cgroup/memory.max", NULL);
+
+    if (limit == 0)
+        limit = read_figure("/sys/fs/cgroup/memory/memory.limit_in_bytes", NULL);
+    return limit > 0 && limit < n ? limit : n;
+}
+
+static unsigned long long usable_connections(void)
+{
+    struct rlimit limit;
+    unsigned long long n = CONNECTIONS_MAX;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max != RLIM_INFINITY)
+        n = limit.rlim_max > 2 * DESCRIPTORS_SPARE ? limit.rlim_max - DESCRIPTORS_SPARE : limit.rlim_max / 2;
+    return n < CONNECTIONS_MIN ? CONNECTIONS_MIN : n > CONNECTIONS_MAX ? CONNECTIONS_MAX : n;
+}
+
+/* The default differs per port, so several servers on one machine do not meet. NULL: a temporary
+ * folder. */
+static void fill_data_dir(struct config *c)
+{
+    const struct environment *s = &c->metadata->around;
+    struct arena *arena = &c->metadata->arena;
+    const char *base = NULL;
+
+    c->has_own_data_dir = c->metadata->settings[OPTION_ID_data_dir].source != CONFIG_FROM_DEFAULT;
+    if (c->data_dir || c->has_own_data_dir)
+        return;
+    if (s->state_directory && s->state_directory[0] == '/') {
+        struct slice first, rest;
+        if (!slice_cut(slice_of(s->state_directory), ':', &first, &rest))
+            first = slice_of(s->state_directory);
+        set_default(c, OPTION_ID_data_dir, arena_text(arena, first));
         return;
     }
-    struct given g = is_twin ? (struct given){.option = id} : given_of_variable(id, value, arena);
-    if (is_twin)
-        arena_list_add(arena, &g.words, arena_text(arena, value));
-    g.source = frame->source;
-    g.place = frame->place;
-    g.from = frame->from ? frame->from : arena_fmt(arena, "env:" SLICE_FMT, SLICE_ARG(name));
-    g.base_dir = frame->base_dir;
-    g.name = arena_text(arena, name);
-    g.is_twin = is_twin;
-    g.is_alias = is_alias;
-    given_add(all, arena, g);
-}
-
-void environment_read(struct config *c, char **envp, bool is_read_all)
-{
-    struct given frame = {.source = CONFIG_FROM_ENV, .place = "", .base_dir = c->book->around.cwd};
-
-    for (; envp && *envp; envp++) {
-        struct slice name, value;
-        bool is_twin, is_alias;
-        if (!slice_cut(slice_of(*envp), '=', &name, &value))
-            continue;
-        unsigned id = option_find_variable(name, &is_twin, &is_alias);
-        if (!is_read_all && id != OPTION_COUNT && !is_alias &&
-            !(option_at(id)->marks & OPTION_ALWAYS_ENV))
-            continue;
-        read_variable(c, name, value, &frame, &c->book->givens);
-    }
-}
-
-const char *environment_get(char **envp, const char *name)
-{
-    for (; envp && *envp; envp++) {
-        struct slice key, value;
-        if (slice_cut(slice_of(*envp), '=', &key, &value) && slice_is(key, name))
-            return value.len ? value.ptr : NULL;
-    }
-    return NULL;
-}
-
-/* The value of a line after its '=': quotes taken off, an unquoted comment cut. False when a
- * quote is not closed. */
-static bool read_value(struct slice text, struct buf *out)
-{
-    text = slice_trim(text);
-    if (text.len == 0 || (text.ptr[0] != '"' && text.ptr[0] != '\'')) {
-        for (size_t i = 0; i < text.len; i++) {
-            if (text.ptr[i] == '#' && (i == 0 || isspace((unsigned char)text.ptr[i - 1]))) {
-                text.len = i;
-                break;
-            }
-        }
-        buf_add_slice(out, slice_trim(text));
-        return true;
-    }
-    char quote = text.ptr[0];
-    for (size_t i = 1; i < text.len; i++) {
-        char ch = text.ptr[i];
-        if (ch == quote) {
-            struct slice rest = slice_trim(slice_from(text, i + 1));
-            return rest.len == 0 || rest.ptr[0] == '#';
-        }
-        if (quote == '"' && ch == '\\' && i + 1 < text.len) {
-            ch = text.ptr[++i];
-            ch = ch == 'n' ? '\n' : ch == 't' ? '\t' : ch;
-        }
-        buf_add_byte(out, (uint8_t)ch);
-    }
-    return false;
-}
-
-static bool is_name(struct slice s)
-{
-    if (s.len == 0 || isdigit((unsigned char)s.ptr[0]))
-        return false;
-    for (size_t i = 0; i < s.len; i++) {
-        if (!isalnum((unsigned char)s.ptr[i]) && s.ptr[i] != '_')
-            return false;
-    }
-    return true;
-}
-
-static void read_line(struct config *c, struct slice line, struct given *frame, struct givens *all,
-                      struct report *report)
-{
-    struct slice name, text;
-    SCRATCH_BUF(value, ENV_FILE_MAX);
-
-    if (slice_starts(line, "export "))
-        line = slice_trim(slice_from(line, 7));
-    if (!slice_cut(line, '=', &name, &text) || !is_name(name = slice_trim(name))) {
-        report_wrong(report, "%swant NAME=VALUE", frame->place);
+    if (c->port == 0)
         return;
-    }
-    if (!read_value(text, &value))
-        report_wrong(report, "%sthe quotes of " SLICE_FMT " do not close", frame->place,
-                     SLICE_ARG(name));
+    if (s->xdg_state_home && s->xdg_state_home[0] == '/')
+        base = arena_fmt(arena, "%s/hyphad", s->xdg_state_home);
+    else if (s->home && s->home[0] == '/')
+        base = arena_fmt(arena, "%s/.local/state/hyphad", s->home);
+    if (base && file_is_folder_creatable(base))
+        set_default(c, OPTION_ID_data_dir, arena_fmt(arena, "%s/%u", base, c->port));
     else
-        read_variable(c, name, buf_slice(&value), frame, all);
-    if (value.ptr)
-        explicit_bzero(value.ptr, value.room);
+        c->metadata->has_no_state_base = true;
 }
 
-void environment_read_file(struct config *c, const char *path, struct givens *all,
-                           struct report *report)
+/* A share of what all may hold, so that no single one can take it from the others. */
+static void fill_share(struct config *c, unsigned id, unsigned long long share, unsigned long long most)
 {
-    struct arena *arena = &c->book->arena;
-    const char *slash = strrchr(path, '/');
-    struct given frame = {.source = CONFIG_FROM_ENV_FILE,
-                          .from = arena_fmt(arena, "env-file:%s", path)};
-    SCRATCH_BUF(bytes, ENV_FILE_MAX);
-    unsigned n_lines = 0;
+    set_default(c, id, arena_fmt(&c->metadata->arena, "%llu", share < most ? share : most));
+}
 
-    frame.base_dir = arena_text(
-        arena, slash && slash > path ? slice_make(path, (size_t)(slash - path)) : SLICE_LIT("/"));
-    int r = file_read(path, ENV_FILE_MAX, &bytes);
-    if (r != FILE_DONE)
-        report_wrong(report, "%s: %s", path, file_complaint(r));
-    for (struct slice rest = buf_slice(&bytes), line; r == FILE_DONE && rest.len > 0;) {
-        if (!slice_cut(rest, '\n', &line, &rest)) {
-            line = rest;
-            rest.len = 0;
-        }
-        frame.place = arena_fmt(arena, "%s:%u: ", path, ++n_lines);
-        line = slice_trim(line);
-        if (line.len > 0 && line.ptr[0] != '#')
-            read_line(c, line, &frame, all, report);
-    }
-    if (bytes.ptr)
-        explicit_bzero(bytes.ptr, bytes.room);
+static void fill_shares(struct config *c)
+{
+    unsigned long long all = c->process_bytes;
+
+    fill_share(c, OPTION_ID_user_bytes, all / 8 * 3, 512ULL << 20);
+    fill_share(c, OPTION_ID_workspace_bytes, all / 2, 1ULL << 30);
+    fill_share(c, OPTION_ID_person_bytes, all / 2, ULLONG_MAX);
+    fill_share(c, OPTION_ID_anonymous_bytes, all / 2, ULLONG_MAX);
+    fill_share(c, OPTION_ID_http_bytes, all / 4, ULLONG_MAX);
+    fill_share(c, OPTION_ID_http_address_bytes, c->http_bytes / 2, ULLONG_MAX);
+}
+
+void environment_fill(struct config *c)
+{
+    struct arena *arena = &c->metadata->arena;
+    unsigned long long bytes = usable_memory() / 4 * 3;
+
+    /* A tiny machine still gets a set of defaults that agree with each other. */
+    if (bytes < c->peer_bytes)
+        bytes = c->peer_bytes;
+    set_default(c, OPTION_ID_threads, arena_fmt(arena, "%u", usable_cpus()));
+    set_default(c, OPTION_ID_process_bytes, arena_fmt(arena, "%llu", bytes));
+    fill_shares(c);
+    set_default(c, OPTION_ID_max_connections, arena_fmt(arena, "%llu", usable_connections()));
+    set_default(c, OPTION_ID_metrics, c->admin_listen ? "both" : "main");
+    set_default(c, OPTION_ID_web_client_dir, HYPHAD_PREFIX "/share/hyphad/web");
+    fill_data_dir(c);
 }

@@ -1,13 +1,10 @@
-/* environment: variables of the process and of env files. The config room's own. */
+/* environment: defaults that depend on the machine and on where the process was started. The
+ * config room's own. */
 #pragma once
-#include "config/book.h"
-#include "config/report.h"
+#include "config/option_metadata.h"
 
-/* Adds what is given; notices and warnings go to c's notes. is_read_all is false under --no-env. */
-void environment_read(struct config *c, char **envp, bool is_read_all);
-/* One --env-file: KEY=VALUE lines, # comments, quotes. Adds to *all, after
- * the files read before it. */
-void environment_read_file(struct config *c, const char *path, struct givens *all,
-                           struct report *report);
-/* The value of a variable, or NULL when it is unset or empty. Borrowed from envp. */
-const char *environment_get(char **envp, const char *name);
+void environment_read(struct config_metadata *metadata, char **envp);
+/* Gives words and fields to the options whose default is worked out: threads, data-dir,
+ * process-bytes, max-connections, web-client-dir. Those given by the operator are left alone.
+ * After all sources were applied. */
+void environment_fill(struct config *c);

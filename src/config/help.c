@@ -142,13 +142,13 @@ static struct slice without_dashes(const char *name)
 /* --port, -p, port, HYPHA_PORT */
 static unsigned find_topic(const char *name)
 {
-    bool is_twin, is_alias;
+    bool is_secret_file, is_alias;
     struct slice s = without_dashes(name);
-    unsigned id = option_find_with_twin(s, true, &is_twin);
+    unsigned id = option_find_with_secret_file(s, true, &is_secret_file);
 
     if (id == OPTION_COUNT && s.len == 1)
         id = option_find_letter(s.ptr[0]);
-    return id != OPTION_COUNT ? id : option_find_variable(s, &is_twin, &is_alias);
+    return id != OPTION_COUNT ? id : option_find_variable(s, &is_secret_file, &is_alias);
 }
 
 static bool help_command(FILE *out, const char *name)

@@ -3,30 +3,30 @@
  * read when all is there, so precedence is decided in one place (apply.c) and an error of one
  * source does not hide those of another. Before threads start. */
 #include "base/memory.h"
-#include "config/apply.h"
+#include "config/merge.h"
 #include "config/cli.h"
 #include "config/config.h"
-#include "config/cross.h"
-#include "config/environment.h"
+#include "config/cross_checks.h"
+#include "config/variables.h"
 #include "config/help.h"
 #include "config/load.h"
 #include "config/print.h"
-#include "config/surroundings.h"
+#include "config/environment.h"
 #include "config/value.h"
 #include "config/yaml_file.h"
 
 struct config *load_new(void)
 {
     struct config *c = MEM_NEW(struct config);
-    c->book = MEM_NEW(struct config_book);
+    c->metadata = MEM_NEW(struct config_metadata);
     return c;
 }
 
 struct config *config_free(struct config *c)
 {
     if (c) {
-        arena_deinit(&c->book->arena);
-        mem_free(c->book);
+        arena_deinit(&c->metadata->arena);
+        mem_free(c->metadata);
         mem_free(c);
     }
     return NULL;
@@ -35,14 +35,14 @@ struct config *config_free(struct config *c)
 /* The words of an option that says where to read from; errors in them are left to apply. */
 static struct config_list sources_of(struct config *c, unsigned id)
 {
-    const struct given *g = given_find(&c->book->givens, id);
+    const struct raw_option *g = raw_option_find(&c->metadata->raw_options, id);
     struct config_list words = {0};
     struct value_refusal refusal;
 
     if (g) {
         for (size_t i = 0; i < g->words.n_items; i++)
-            arena_list_add(&c->book->arena, &words, g->words.items[i]);
-        if (!value_read(option_at(id), &words, &c->book->arena, g->base_dir, NULL, &refusal))
+            arena_list_add(&c->metadata->arena, &words, g->words.items[i]);
+        if (!value_read(option_at(id), &words, &c->metadata->arena, g->base_dir, NULL, &refusal))
             words.n_items = 0;
     }
     return words;
@@ -53,7 +53,7 @@ static void read_files(struct config *c, struct report *report)
     struct config_list env_files = sources_of(c, OPTION_ID_env_file), files;
 
     for (size_t i = 0; i < env_files.n_items; i++)
-        environment_read_file(c, env_files.items[i], &c->book->givens, report);
+        variables_read_file(c, env_files.items[i], &c->metadata->raw_options, report);
     files = sources_of(c, OPTION_ID_config);
     if (files.n_items > 0)
         yaml_file_read(c, files.items[files.n_items - 1], report);
@@ -64,30 +64,30 @@ static void note_options(struct config *c)
     SCRATCH_BUF(shown, 0);
 
     for (unsigned id = 0; id < OPTION_COUNT; id++) {
-        if (book_is_default(c, id))
+        if (option_is_default(c, id))
             continue;
         buf_clear(&shown);
-        book_show(c, id, &shown);
+        option_show_value(c, id, &shown);
         buf_add_byte(&shown, 0);
-        book_note(c, CONFIG_NOTE_OPTION, option_at(id)->name, shown.ptr,
-                  c->book->settings[id].from);
+        config_note_add(c, CONFIG_NOTE_OPTION, option_at(id)->name, shown.ptr,
+                  c->metadata->settings[id].from);
     }
 }
 
 void load_build(struct config *c, struct report *report)
 {
     read_files(c, report);
-    apply_defaults(c);
-    apply_givens(c, report);
-    surroundings_fill(c);
+    merge_defaults(c);
+    merge_raw_options(c, report);
+    environment_fill(c);
     cross_check(c, report);
     note_options(c);
 }
 
 static bool is_no_env(struct config *c, char **envp)
 {
-    const struct given *g = given_find(&c->book->givens, OPTION_ID_no_env);
-    const char *text = g ? g->words.items[0] : environment_get(envp, "HYPHA_NO_ENV");
+    const struct raw_option *g = raw_option_find(&c->metadata->raw_options, OPTION_ID_no_env);
+    const char *text = g ? g->words.items[0] : variables_get(envp, "HYPHA_NO_ENV");
     bool is_on = false;
 
     return text && value_read_flag(slice_of(text), &is_on) && is_on;
@@ -185,7 +185,7 @@ static int act(const struct config *c, const struct cli *cli, const struct confi
 /* What a start has to say goes where its log would go, in the format that was asked for. */
 static void print_errors(const struct config *c, const struct cli *cli, struct report *report, FILE *err)
 {
-    bool is_log = cli->command == CLI_SERVE && c->book->settings[OPTION_ID_log_format].source != CONFIG_FROM_DEFAULT;
+    bool is_log = cli->command == CLI_SERVE && c->metadata->settings[OPTION_ID_log_format].source != CONFIG_FROM_DEFAULT;
 
     report_print(report, err, is_log, (enum log_format)c->log_format);
 }
@@ -197,8 +197,8 @@ int config_load(const struct config_program *p, struct config **ret_config, int 
     struct cli cli;
     int outcome = CONFIG_EXIT;
 
-    surroundings_read(c->book, p->envp);
-    cli_read(p->argc, p->argv, c->book->around.cwd, &c->book->arena, &cli, &c->book->givens,
+    environment_read(c->metadata, p->envp);
+    cli_read(p->argc, p->argv, c->metadata->around.cwd, &c->metadata->arena, &cli, &c->metadata->raw_options,
              &report);
     if (cli.command == CLI_EXPLAIN) {
         (void)config_free(c);
@@ -209,9 +209,9 @@ int config_load(const struct config_program *p, struct config **ret_config, int 
     if (cli.command == CLI_MIRROR)
         report_wrong(&report, "mirror: not built in");
     else if (cli.command == CLI_CONFIG && cli.subject && strcmp(cli.subject, "defaults") == 0)
-        c->book->givens.n_items = 0;
+        c->metadata->raw_options.n_items = 0;
     else
-        environment_read(c, p->envp, !is_no_env(c, p->envp));
+        variables_read(c, p->envp, !is_no_env(c, p->envp));
     if (cli.command != CLI_MIRROR)
         load_build(c, &report);
     *ret_exit = report_exit(&report);

@@ -1,6 +1,6 @@
 /* load: the part of loading that a reload does again. The config room's own. */
 #pragma once
-#include "config/book.h"
+#include "config/option_metadata.h"
 #include "config/report.h"
 
 struct config *load_new(void); /* empty, with its book */

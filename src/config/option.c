@@ -149,28 +149,28 @@ unsigned option_find(struct slice name, bool is_loose)
     return OPTION_COUNT;
 }
 
-unsigned option_find_with_twin(struct slice name, bool is_loose, bool *ret_is_twin)
+unsigned option_find_with_secret_file(struct slice name, bool is_loose, bool *ret_is_secret_file)
 {
     unsigned id = option_find(name, is_loose);
-    bool is_twin = false;
+    bool is_secret_file = false;
 
     if (id == OPTION_COUNT &&
         (slice_ends(name, "-file") || (is_loose && slice_ends(name, "_file")))) {
         id = option_find(slice_to(name, name.len - strlen("-file")), is_loose);
         if (id != OPTION_COUNT && !(options[id].marks & OPTION_SECRET))
             id = OPTION_COUNT;
-        is_twin = id != OPTION_COUNT;
+        is_secret_file = id != OPTION_COUNT;
     }
-    *ret_is_twin = is_twin;
+    *ret_is_secret_file = is_secret_file;
     return id;
 }
 
-unsigned option_find_variable(struct slice variable, bool *ret_is_twin, bool *ret_is_alias)
+unsigned option_find_variable(struct slice variable, bool *ret_is_secret_file, bool *ret_is_alias)
 {
     char name[NEAR_MAX];
     struct slice rest;
 
-    *ret_is_twin = *ret_is_alias = false;
+    *ret_is_secret_file = *ret_is_alias = false;
     for (unsigned i = 0; i < OPTION_COUNT; i++) {
         if (options[i].alias && slice_is(variable, options[i].alias)) {
             *ret_is_alias = true;
@@ -188,7 +188,7 @@ unsigned option_find_variable(struct slice variable, bool *ret_is_twin, bool *re
             return OPTION_COUNT;
         name[i] = (char)(c == '_' ? '-' : tolower((unsigned char)c));
     }
-    return option_find_with_twin(slice_make(name, rest.len), false, ret_is_twin);
+    return option_find_with_secret_file(slice_make(name, rest.len), false, ret_is_secret_file);
 }
 
 bool option_is_list(const struct option *o)

@@ -32,7 +32,7 @@ enum option_status { OPTION_CORE, OPTION_ACCEPT, OPTION_REFUSE, OPTION_ABSENT, O
 enum option_mark {
     OPTION_RELOAD = 1,      /* takes effect on SIGHUP */
     OPTION_NONE = 2,        /* knows `none` */
-    OPTION_SECRET = 4,      /* never shown; has a twin NAME-file */
+    OPTION_SECRET = 4,      /* never shown; has a second form, NAME-file */
     OPTION_ALWAYS_ENV = 8,  /* its variable is read even under --no-env */
     OPTION_URI_SECRET = 16, /* the password inside is never shown */
     OPTION_SOURCE = 32,     /* says where to read from: not in a file */
@@ -88,10 +88,10 @@ unsigned option_find_letter(char letter);
 /* The id of the option with this name (its other name too); '_' may stand for '-' when is_loose.
  * OPTION_COUNT when unknown. */
 unsigned option_find(struct slice name, bool is_loose);
-/* As option_find; knows the twin NAME-file of a secret too and says so. */
-unsigned option_find_with_twin(struct slice name, bool is_loose, bool *ret_is_twin);
+/* As option_find; knows the form NAME-file of a secret too and says so. */
+unsigned option_find_with_secret_file(struct slice name, bool is_loose, bool *ret_is_secret_file);
 /* By variable: HYPHA_NAME, HYPHA_NAME_FILE or an alias. */
-unsigned option_find_variable(struct slice variable, bool *ret_is_twin, bool *ret_is_alias);
+unsigned option_find_variable(struct slice variable, bool *ret_is_secret_file, bool *ret_is_alias);
 bool option_is_list(const struct option *o);  /* takes several words */
 bool option_is_text(const struct option *o);  /* one text: an empty one means unset */
 bool option_is_comma(const struct option *o); /* one word, cut at commas */

@@ -1,5 +1,5 @@
 /* print: every listing walks the table of options, so none can forget an option. Values come through
- * book_show, which masks. */
+ * option_show_value, which masks. */
 #include "config/print.h"
 
 #include <ctype.h>
@@ -54,7 +54,7 @@ static void print_scalar(FILE *out, struct slice text)
 static void print_value(const struct config *c, unsigned id, FILE *out)
 {
     const struct option *o = option_at(id);
-    const struct config_list *words = &c->book->settings[id].words;
+    const struct config_list *words = &c->metadata->settings[id].words;
     SCRATCH_BUF(shown, 0);
 
     if (option_is_list(o) || option_is_comma(o)) {
@@ -66,7 +66,7 @@ static void print_value(const struct config *c, unsigned id, FILE *out)
         fputc(']', out);
         return;
     }
-    book_show(c, id, &shown);
+    option_show_value(c, id, &shown);
     if (words->n_items > 0)
         print_scalar(out, buf_slice(&shown));
     else if (o->kind == OPTION_FLAG)
@@ -78,7 +78,7 @@ static void print_value(const struct config *c, unsigned id, FILE *out)
 static void print_line(const struct config *c, unsigned id, FILE *out)
 {
     const struct option *o = option_at(id);
-    const struct setting *s = &c->book->settings[id];
+    const struct setting *s = &c->metadata->settings[id];
     bool is_empty =
         s->words.n_items == 0 && o->kind != OPTION_FLAG && s->source == CONFIG_FROM_DEFAULT;
     bool is_idle = o->status != OPTION_CORE && s->source == CONFIG_FROM_DEFAULT;
@@ -91,7 +91,7 @@ static void print_line(const struct config *c, unsigned id, FILE *out)
 void print_config(const struct config *c, bool is_changed, FILE *out)
 {
     for (unsigned id = 0; id < OPTION_COUNT; id++) {
-        if (!is_changed || !book_is_default(c, id))
+        if (!is_changed || !option_is_default(c, id))
             print_line(c, id, out);
     }
 }
@@ -100,7 +100,7 @@ void print_defaults(const struct config *c, FILE *out)
 {
     for (unsigned id = 0; id < OPTION_COUNT; id++) {
         const struct option *o = option_at(id);
-        const struct config_list *words = &c->book->settings[id].words;
+        const struct config_list *words = &c->metadata->settings[id].words;
         bool is_shown = o->status == OPTION_CORE && !(o->marks & OPTION_SOURCE) &&
                         (words->n_items > 0 || o->kind == OPTION_FLAG);
         fprintf(out, "%s%s: ", is_shown ? "" : "# ", o->name);
@@ -117,7 +117,7 @@ void print_variables(const struct config *c, FILE *out)
     for (unsigned id = 0; id < OPTION_COUNT; id++) {
         const struct option *o = option_at(id);
         buf_clear(&shown);
-        book_show(c, id, &shown);
+        option_show_value(c, id, &shown);
         fprintf(out, "%s=" SLICE_FMT "\n", variable_of(o, variable, sizeof(variable)),
                 SLICE_ARG(buf_slice(&shown)));
         if (o->alias)

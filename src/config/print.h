@@ -2,7 +2,7 @@
 #pragma once
 #include <stdio.h>
 
-#include "config/book.h"
+#include "config/option_metadata.h"
 
 void print_version(FILE *out, const char *libraries);
 /* A file that --config accepts; is_changed: only what differs from the defaults. */

@@ -6,7 +6,7 @@
 
 #include <yaml.h>
 
-#include "config/file.h"
+#include "config/config_file.h"
 #include "config/value.h"
 
 enum { YAML_FILE_MAX = 1 << 20 };
@@ -18,7 +18,7 @@ struct reader {
     struct report *report;
     const char *path;
     enum state state;
-    struct given given; /* the entry under way; option OPTION_COUNT: complained about already */
+    struct raw_option raw; /* the entry under way; option OPTION_COUNT: complained about already */
     struct config_list keys; /* normal names seen, for duplicates */
     bool is_secret_inside;
 };
@@ -33,16 +33,16 @@ static void read_key(struct reader *r, const yaml_event_t *event)
     struct slice key = slice_make(event->data.scalar.value, event->data.scalar.length);
     size_t line = event->start_mark.line;
     const char *place = place_of(r, line);
-    bool is_twin = false;
-    unsigned id = option_find_with_twin(key, true, &is_twin);
+    bool is_secret_file = false;
+    unsigned id = option_find_with_secret_file(key, true, &is_secret_file);
 
-    r->given = (struct given){.option = id,
+    r->raw = (struct raw_option){.option = id,
                               .source = CONFIG_FROM_FILE,
                               .place = place,
-                              .is_twin = is_twin,
-                              .base_dir = r->given.base_dir};
-    r->given.from = arena_fmt(r->arena, "file:%zu", line + 1);
-    r->given.name = arena_text(r->arena, key);
+                              .is_secret_file = is_secret_file,
+                              .base_dir = r->raw.base_dir};
+    r->raw.from = arena_fmt(r->arena, "file:%zu", line + 1);
+    r->raw.name = arena_text(r->arena, key);
     if (id == OPTION_COUNT) {
         SCRATCH_BUF(dashed, 0);
         for (size_t i = 0; i < key.len; i++)
@@ -55,26 +55,26 @@ static void read_key(struct reader *r, const yaml_event_t *event)
         return;
     }
     const struct option *o = option_at(id);
-    const char *normal = is_twin ? arena_fmt(r->arena, "%s-file", o->name) : o->name;
+    const char *normal = is_secret_file ? arena_fmt(r->arena, "%s-file", o->name) : o->name;
     for (size_t i = 0; i < r->keys.n_items; i++) {
         if (strcmp(r->keys.items[i], normal) == 0) {
             report_wrong(r->report, "%skey \"%s\" stands here twice", place, normal);
-            r->given.option = OPTION_COUNT;
+            r->raw.option = OPTION_COUNT;
             return;
         }
     }
     arena_list_add(r->arena, &r->keys, normal);
     if (o->marks & OPTION_SOURCE) {
         report_wrong(r->report, "%s\"%s\" cannot stand in a file", place, normal);
-        r->given.option = OPTION_COUNT;
+        r->raw.option = OPTION_COUNT;
     }
-    r->is_secret_inside |= (o->marks & OPTION_SECRET) && !is_twin;
+    r->is_secret_inside |= (o->marks & OPTION_SECRET) && !is_secret_file;
 }
 
 static void finish_entry(struct reader *r)
 {
-    if (r->given.option != OPTION_COUNT)
-        given_add(&r->config->book->givens, r->arena, r->given);
+    if (r->raw.option != OPTION_COUNT)
+        raw_option_add(&r->config->metadata->raw_options, r->arena, r->raw);
     r->state = AT_KEY;
 }
 
@@ -83,16 +83,16 @@ static void add_scalar(struct reader *r, const yaml_event_t *event)
     struct slice text = slice_make(event->data.scalar.value, event->data.scalar.length);
 
     if (slice_has_byte(text, 0)) {
-        report_wrong(r->report, "%s\"%s\" contains a zero byte", r->given.place, r->given.name);
-        r->given.option = OPTION_COUNT;
+        report_wrong(r->report, "%s\"%s\" contains a zero byte", r->raw.place, r->raw.name);
+        r->raw.option = OPTION_COUNT;
     }
-    if (r->given.option == OPTION_COUNT)
+    if (r->raw.option == OPTION_COUNT)
         return;
-    const struct option *o = option_at(r->given.option);
+    const struct option *o = option_at(r->raw.option);
     if (r->state == AT_VALUE && (option_is_list(o) || option_is_comma(o)))
-        value_split(o, text, r->arena, &r->given.words);
+        value_split(o, text, r->arena, &r->raw.words);
     else if (text.len > 0 || !option_is_text(o))
-        arena_list_add(r->arena, &r->given.words, arena_text(r->arena, text));
+        arena_list_add(r->arena, &r->raw.words, arena_text(r->arena, text));
 }
 
 static bool refuse_event(struct reader *r, const yaml_event_t *event, const char *what)
@@ -131,12 +131,12 @@ static bool read_sequence(struct reader *r, const yaml_event_t *event)
             r, event, r->state == AT_START ? "want a mapping: KEY: VALUE" : "nesting is not taken");
     if (event->data.sequence_start.anchor || event->data.sequence_start.tag)
         return refuse_event(r, event, "anchors and tags are not taken");
-    if (r->given.option != OPTION_COUNT) {
-        const struct option *o = option_at(r->given.option);
+    if (r->raw.option != OPTION_COUNT) {
+        const struct option *o = option_at(r->raw.option);
         if (!option_is_list(o) && !option_is_comma(o)) {
-            report_wrong(r->report, "%s\"%s\" takes one value, not a list", r->given.place,
+            report_wrong(r->report, "%s\"%s\" takes one value, not a list", r->raw.place,
                          o->name);
-            r->given.option = OPTION_COUNT;
+            r->raw.option = OPTION_COUNT;
         }
     }
     r->state = IN_LIST;
@@ -198,11 +198,11 @@ static void walk(struct reader *r, struct slice bytes)
 
 void yaml_file_read(struct config *c, const char *path, struct report *report)
 {
-    struct reader r = {.config = c, .arena = &c->book->arena, .report = report, .path = path};
+    struct reader r = {.config = c, .arena = &c->metadata->arena, .report = report, .path = path};
     const char *slash = strrchr(path, '/');
     SCRATCH_BUF(bytes, 0);
 
-    r.given.base_dir = arena_text(
+    r.raw.base_dir = arena_text(
         r.arena, slash && slash > path ? slice_make(path, (size_t)(slash - path)) : SLICE_LIT("/"));
     int e = file_read(path, YAML_FILE_MAX, &bytes);
     if (e != FILE_DONE)
@@ -210,7 +210,7 @@ void yaml_file_read(struct config *c, const char *path, struct report *report)
     else if (bytes.len > 0)
         walk(&r, buf_slice(&bytes));
     if (r.is_secret_inside && file_is_public(path))
-        book_note(c, CONFIG_NOTE_WARN, "config", "a secret is in a file that everybody can read",
+        config_note_add(c, CONFIG_NOTE_WARN, "config", "a secret is in a file that everybody can read",
                   path);
     if (bytes.ptr)
         explicit_bzero(bytes.ptr, bytes.room);

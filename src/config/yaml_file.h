@@ -1,7 +1,7 @@
 /* yaml_file: the config file. The only place that knows libyaml. The config
  * room's own. */
 #pragma once
-#include "config/book.h"
+#include "config/option_metadata.h"
 #include "config/report.h"
 
 void yaml_file_read(struct config *c, const char *path,

@@ -4,7 +4,7 @@
 
 #include "base/account.h"
 #include "config/config.h"
-#include "http/conn.h"
+#include "http/http_conn.h"
 #include "http/gzip.h"
 #include "http/response.h"
 #include "http/routes.h"

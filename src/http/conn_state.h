@@ -3,8 +3,8 @@
 #pragma once
 #include "base/buf.h"
 #include "http/admit.h"
-#include "http/conn.h"
-#include "http/dispatch.h"
+#include "http/http_conn.h"
+#include "http/http_dispatch.h"
 #include "loop/loop.h"
 
 struct http_parser;
@@ -38,7 +38,7 @@ struct http_conn {
     struct slice rest; /* while feeding an upgrade: what follows its head */
     enum conn_state state;
     bool is_feeding;
-    bool is_cut;    /* out of memory or of patience: closed at the end of the turn */
+    bool is_cut;    /* out of memory or of time: closed at the end of the turn */
     bool is_at_door; /* its account is: for one request */
     bool is_evicted; /* its place is another's: the seat hears no more */
     bool is_unread; /* the client has more to send of a refused request */

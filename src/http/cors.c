@@ -3,7 +3,7 @@
 #include "http/cors.h"
 
 #include "config/config.h"
-#include "http/conn.h"
+#include "http/http_conn.h"
 #include "http/header.h"
 #include "loop/loop.h"
 

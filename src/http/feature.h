@@ -1,6 +1,6 @@
 /* feature: what a room of the server declares of itself, so that nothing above it has to know it:
  * its routes, what limits them, its service, and when it lives. A room is a feature when it has a
- * file feature.c, which defines `const struct feature ROOM_feature`; the build gathers them in the
+ * file ROOM_feature.c, which defines `const struct feature ROOM_feature`; the build gathers them in the
  * order of src/ROOMS (rooms_features.def), and server/ walks them. What a feature does not have is
  * NULL. */
 #pragma once

@@ -6,12 +6,12 @@
 
 #include "http/feature.h"
 
-struct manager_offered;
+struct manager_registration;
 
 struct feature_entry {
     const struct feature *feature;
     void *made, *opened;
-    struct manager_offered *offered; /* hub loop */
+    struct manager_registration *registration; /* hub loop */
     bool is_open;                    /* hub loop */
 };
 

@@ -1,6 +1,6 @@
 #include "http/location.h"
 
-#include "http/conn.h"
+#include "http/http_conn.h"
 #include "http/request.h"
 #include "wire/url.h"
 

@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "base/msg.h"
 #include "http/condition.h"
-#include "http/conn.h"
+#include "http/http_conn.h"
 #include "http/cors.h"
 #include "http/gzip.h"
 #include "http/location.h"
@@ -447,10 +447,10 @@ void http_stream_begin_sized(struct http_request *req, const struct http_head *h
                                        .has_length = true, .length = head->n_bytes});
 }
 
-void http_stream_patience(struct http_request *req, uint64_t ms)
+void http_stream_timeout(struct http_request *req, uint64_t ms)
 {
     LOOP_ASSERT(req->loop);
-    http_conn_set_patience(req, ms);
+    http_conn_set_timeout(req, ms);
 }
 
 size_t http_stream_write(struct http_request *req, struct slice bytes)

@@ -46,7 +46,7 @@ struct http_head {
 };
 void http_stream_begin_sized(struct http_request *req, const struct http_head *head);
 /* A client whose machine acknowledges nothing for so long is gone (net/stream.h). */
-void http_stream_patience(struct http_request *req, uint64_t ms);
+void http_stream_timeout(struct http_request *req, uint64_t ms);
 /* Returns the bytes that wait for the client. Above a mark of its own choice the writer stops until on_drained, which comes when
  * nothing waits here: the kernel still has what keeps the client busy. 0 when the connection is about to be cut; nothing is kept
  * then. The bytes are copied, once. */

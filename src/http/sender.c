@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "config/config.h"
-#include "http/conn.h"
+#include "http/http_conn.h"
 #include "loop/loop.h"
 
 struct origin {

@@ -4,7 +4,7 @@
 
 #include "auth/user.h"
 #include "login/local.h"
-#include "login/local_room.h"
+#include "login/local_internal.h"
 #include "login/local_task.h"
 #include "login/password.h"
 

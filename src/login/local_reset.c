@@ -2,7 +2,7 @@
  * same time, whether or not there is such an account: the code is made for every address, and the
  * mail leaves behind the answer. */
 #include "login/local.h"
-#include "login/local_room.h"
+#include "login/local_internal.h"
 #include "login/local_task.h"
 #include "login/password.h"
 

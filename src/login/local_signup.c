@@ -3,9 +3,9 @@
  * the password. */
 #include "base/memory.h"
 #include "login/local.h"
-#include "login/local_room.h"
+#include "login/local_internal.h"
 #include "login/local_task.h"
-#include "login/login_room.h"
+#include "login/login_internal.h"
 #include "login/password.h"
 
 static const char wait_error[] = "Please wait %us before requesting another code.";

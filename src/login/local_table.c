@@ -1,7 +1,7 @@
 /* local_table: the functions that accounts add, in the order they are shown. */
 #include "login/local_table.h"
 
-#include "login/local_room.h"
+#include "login/local_internal.h"
 
 #define OPTIONAL(name, kind, help)                                                                 \
     {                                                                                              \

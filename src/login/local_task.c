@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "config/config.h"
 #include "login/login_limits.h"
-#include "login/login_room.h"
+#include "login/login_internal.h"
 #include "login/password.h"
 #include "manager/reply.h"
 #include "peer/hub.h"

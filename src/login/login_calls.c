@@ -7,8 +7,8 @@
 #include "config/config.h"
 #include "login/login_limits.h"
 #include "login/login_report.h"
-#include "login/login_room.h"
-#include "login/page.h"
+#include "login/login_internal.h"
+#include "login/login_page.h"
 #include "manager/reply.h"
 #include "peer/hub.h"
 #include "wire/mp.h"
@@ -99,7 +99,7 @@ static struct session *start(struct login *l, const struct rpc_call *call, int64
 void login_do_start(struct rpc_call *call, void *arg)
 {
     struct login *l = arg;
-    bool is_local = l->manner->is_local;
+    bool is_local = l->variant->is_local;
     const char *base = l->hub->info->public_base_url;
     struct mp_open map;
     struct refusal r;
@@ -179,10 +179,10 @@ static void give(struct login *l, struct rpc_call *call, struct session *s, bool
 
     buf_init(&b, 0);
     if (wants_profile)
-        add_profile(&b, s, l->manner->is_local);
+        add_profile(&b, s, l->variant->is_local);
     else
         mp_add_text(&b, s->token);
-    if (l->manner->is_local)
+    if (l->variant->is_local)
         session_shorten(s, READ_AGAIN_MS);
     else
         session_end(s);
@@ -192,7 +192,7 @@ static void give(struct login *l, struct rpc_call *call, struct session *s, bool
 static void on_news(struct session_waiter *w, struct session *s, enum session_news news)
 {
     struct check *c = CONTAINER_OF(w, struct check, waiter);
-    const struct login_manner *m = c->login->manner;
+    const struct login_variant *m = c->login->variant;
     struct rpc_call *call = c->call;
 
     call->on_gone = NULL;
@@ -239,7 +239,7 @@ void login_do_check(struct rpc_call *call, void *arg)
     struct session *s = session_find(&l->sessions, call_text(call, 0));
 
     if (!s) {
-        rpc_reject(call, l->manner->unknown_class, "%s", l->manner->unknown_at_check);
+        rpc_reject(call, l->variant->unknown_class, "%s", l->variant->unknown_at_check);
         return;
     }
     (void)mp_get_num(call->args[1], &timeout_s);
@@ -302,7 +302,7 @@ void login_do_profile(struct rpc_call *call, void *arg)
     struct buf page;
     SCRATCH_BUF(url, 0);
 
-    if (l->manner->is_local) {
+    if (l->variant->is_local) {
         buf_init(&page, 0);
         page_text(config_of(l), "profile.html", &page);
         reply_page(call, 200, "Content-Type", SLICE_LIT("text/html"), buf_slice(&page));

@@ -7,7 +7,7 @@
 #include "config/config.h"
 #include "http/feature.h"
 #include "http/request.h"
-#include "login/login_room.h"
+#include "login/login_internal.h"
 #include "peer/hub.h"
 #include "wire/ip.h"
 
@@ -52,7 +52,7 @@ static bool rate_of_function(const struct login *l, struct slice function, enum 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         *ret = rows[i].rate;
         if (slice_is(function, rows[i].function))
-            return rows[i].rate == LOGIN_RATE_STARTS || l->manner->is_local;
+            return rows[i].rate == LOGIN_RATE_STARTS || l->variant->is_local;
     }
     return false;
 }

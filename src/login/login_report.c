@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "config/config.h"
 #include "login/login_report.h"
-#include "login/login_room.h"
+#include "login/login_internal.h"
 #include "login/login_token.h"
 #include "manager/reply.h"
 #include "peer/hub.h"
@@ -134,7 +134,7 @@ static bool finish(struct login *l, const struct rpc_call *call, const struct to
     if (revocation_covers(l->hub->revocations, token->user))
         return refuse_token("Token has been revoked", r);
     bool ok = read_report(p, call, r);
-    if (ok && p->profile.workspace.len && !l->manner->is_local) {
+    if (ok && p->profile.workspace.len && !l->variant->is_local) {
         int64_t life_s = p->profile.expires_in ? p->profile.expires_in : LOGIN_LIFE_S;
         ok = login_mint(l, token, p->profile.workspace, &life_s, &minted, r);
         p->profile.expires_in = life_s;
@@ -142,7 +142,7 @@ static bool finish(struct login *l, const struct rpc_call *call, const struct to
     }
     if (ok)
         ok = login_session_finish(l, call_text(call, KEY), text, &p->profile) ||
-             refuse(r, l->manner->unknown_class, "%s", l->manner->unknown_at_report);
+             refuse(r, l->variant->unknown_class, "%s", l->variant->unknown_at_report);
     if (minted)
         explicit_bzero(minted, strlen(minted));
     mem_free(minted);
@@ -180,7 +180,7 @@ static void on_verified(struct token *token, const char *error, void *arg)
     if (!finish(l, call, token, &p, &r))
         reply_refusal(call, &r);
     else
-        reply_reported(call, l->manner->is_local);
+        reply_reported(call, l->variant->is_local);
     token_deinit(token);
     for (unsigned i = 0; i <= PICTURE; i++)
         buf_deinit(&p.texts[i]);
@@ -195,7 +195,7 @@ void login_do_report(struct rpc_call *call, void *arg)
     struct verify_question q = {text, sharer_of(call->user, c, asker)};
 
     if (!session_find(&l->sessions, call_text(call, KEY)))
-        rpc_reject(call, l->manner->unknown_class, "%s", l->manner->unknown_at_report);
+        rpc_reject(call, l->variant->unknown_class, "%s", l->variant->unknown_at_report);
     else if (text.len > REPORT_TOKEN_MAX)
         on_verified(NULL, "The token is too long", call);
     else if (!l->hub->verifier)

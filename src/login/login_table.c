@@ -1,7 +1,7 @@
 /* login_table: the functions of the service without accounts, in the order they are shown. */
 #include "login/login_table.h"
 
-#include "login/login_room.h"
+#include "login/login_internal.h"
 
 #define OPTIONAL(name, kind, help)                                                                 \
     {                                                                                              \

@@ -5,11 +5,11 @@
 
 #include "auth/scope.h"
 #include "base/memory.h"
-#include "login/login_room.h"
+#include "login/login_internal.h"
 #include "login/login_token.h"
 #include "peer/access.h"
 #include "peer/hub.h"
-#include "peer/lodging.h"
+#include "peer/workspace_lifecycle.h"
 
 static bool refuse_workspace(struct slice workspace, struct refusal *r)
 {
@@ -47,12 +47,12 @@ static bool is_there_or_made(struct hub *h, const struct user *u, struct slice w
                              struct refusal *r)
 {
     struct workspace *w;
-    char text[LODGING_ERROR_MAX];
-    int outcome = lodging_look(h, workspace, u, &w);
+    char text[WORKSPACE_OPEN_ERROR_MAX];
+    int outcome = workspace_resolve(h, workspace, u, &w);
 
-    if (outcome == LODGING_OK)
+    if (outcome == WORKSPACE_OPENED)
         return true;
-    lodging_error(outcome, workspace, text);
+    workspace_open_error(outcome, workspace, text);
     return refuse(r, "KeyError", "%s", text);
 }
 

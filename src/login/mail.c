@@ -20,7 +20,7 @@
 #include "wire/json.h"
 #include "wire/url.h"
 
-/* Somebody waits for it, and a server that stops waits for them: shorter than its patience. */
+/* Somebody waits for it, and a server that stops waits for them: shorter than it waits. */
 enum { DEADLINE_MS = 15000 };
 
 struct mailer {

@@ -459,23 +459,23 @@ static void collect_unread(struct loop *l)
 }
 
 /* Mail that arrived after a loop had stopped is run here, on the joining thread, so that what it carries is freed; and what that posts. */
-static void bury(struct loop *l)
+static void drain_after_stop(struct loop *l)
 {
     l->thread = pthread_self();
     for (collect_unread(l); l->backlog; collect_unread(l))
         run_backlog(l);
 }
 
-void loop_set_bury(struct loop_set *set)
+void loop_set_drain_after_stop(struct loop_set *set)
 {
     for (unsigned i = 0; i < set->n_loops; i++)
-        bury(&set->loops[i]);
+        drain_after_stop(&set->loops[i]);
 }
 
 void loop_set_deinit(struct loop_set *set)
 {
     set->offload = offload_free(set->offload);
-    loop_set_bury(set);
+    loop_set_drain_after_stop(set);
     for (unsigned i = 0; i < set->n_loops; i++) {
         struct loop *l = &set->loops[i];
         int r = uv_loop_close(&l->uv);

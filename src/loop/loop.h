@@ -109,7 +109,7 @@ MUST_CHECK int loop_set_start(struct loop_set *set);            /* starts the th
 void loop_set_stop(struct loop_set *set);
 /* After loop_set_stop, on any one thread: runs the mail that came too late. That thread is the loops' thread from then on, so
  * what the loops own can be taken apart by its own functions before loop_set_deinit, which buries too, frees the loops. */
-void loop_set_bury(struct loop_set *set);
+void loop_set_drain_after_stop(struct loop_set *set);
 void loop_set_deinit(struct loop_set *set);
 
 /* Posts from loop `from` (its thread) to loop `to` (may be the same): delivered in order per sender, after the caller

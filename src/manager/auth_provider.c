@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "manager/manager.h"
 #include "manager/reply.h"
-#include "manager/room.h"
+#include "manager/manager_internal.h"
 #include "peer/hub.h"
 #include "registry/registry.h"
 #include "wire/mp.h"

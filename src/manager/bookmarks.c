@@ -3,18 +3,18 @@
 #include "manager/bookmarks.h"
 
 #include "config/config.h"
-#include "manager/access.h"
-#include "manager/kept.h"
+#include "manager/caller_access.h"
+#include "manager/persisted_reply.h"
 #include "manager/reply.h"
-#include "manager/room.h"
+#include "manager/manager_internal.h"
 #include "manager/service_choice.h"
 #include "manager/service_info.h"
-#include "manager/service_view.h"
-#include "manager/view.h"
+#include "manager/service_projection.h"
+#include "manager/caller_projection.h"
 #include "peer/events.h"
 #include "peer/hub.h"
-#include "peer/lodging.h"
-#include "peer/lodging_record.h"
+#include "peer/workspace_lifecycle.h"
+#include "peer/workspace_persistence.h"
 #include "registry/registry.h"
 #include "wire/mp.h"
 #include "wire/pairs.h"
@@ -75,7 +75,7 @@ static bool change(struct hub *h, struct workspace *home, struct slice type, str
     add_config(&b, home, type, id, item);
     enum record_outcome outcome = b.is_failed ? RECORD_TOO_LONG : workspace_set_config(home, buf_slice(&b)) ? RECORD_OK : RECORD_NO_ROOM;
     if (outcome == RECORD_OK) {
-        lodging_save(h, home);
+        workspace_persist(h, home);
         event_workspace(h, slice_of(home->id), home, "workspace_changed");
     }
     buf_deinit(&b);
@@ -124,7 +124,7 @@ static enum record_outcome put_service(struct hub *h, const struct rpc_call *cal
     SCRATCH_BUF(shown, 0);
     SCRATCH_BUF(b, 0);
 
-    service_info_add(&shown, slice_make(s->info, s->info_len), view_of(call, s));
+    service_info_add(&shown, slice_make(s->info, s->info_len), projection_of(call, s));
     mp_add_map(&b, 2 + ARRAY_LEN(keys));
     add_pair(&b, "bookmark_type", "service");
     add_pair(&b, "id", s->full_id);
@@ -206,7 +206,7 @@ void do_bookmark(struct rpc_call *call, void *arg)
         return;
     }
     buf_init(&nothing, 0);
-    kept_reply(h, call, wanted.home, &nothing);
+    persisted_reply(h, call, wanted.home, &nothing);
 }
 
 void do_unbookmark(struct rpc_call *call, void *arg)
@@ -225,5 +225,5 @@ void do_unbookmark(struct rpc_call *call, void *arg)
     const struct service *s = wanted.is_service ? find_service(h, call, wanted.id, &r) : NULL;
     bookmarks_remove(h, wanted.home, wanted.type, s ? slice_of(s->full_id) : wanted.id);
     buf_init(&nothing, 0);
-    kept_reply(h, call, wanted.home, &nothing);
+    persisted_reply(h, call, wanted.home, &nothing);
 }

@@ -6,15 +6,15 @@
 #include "base/buf.h"
 #include "base/memory.h"
 #include "loop/work.h"
-#include "manager/access.h"
-#include "manager/ask.h"
+#include "manager/caller_access.h"
+#include "manager/client_request.h"
 #include "manager/cleanup.h"
 #include "manager/evict.h"
 #include "manager/reply.h"
-#include "manager/room.h"
+#include "manager/manager_internal.h"
 #include "peer/events.h"
 #include "peer/hub.h"
-#include "peer/lodging.h"
+#include "peer/workspace_lifecycle.h"
 #include "registry/registry.h"
 #include "wire/mp.h"
 
@@ -78,7 +78,7 @@ static bool put_out(struct hub *h, const struct target *t)
         return false;
     struct workspace *w = client->workspace;
     client_evict(h, client, "Cleaned up: no answer to a ping");
-    lodging_left(h, w);
+    workspace_client_left(h, w);
     return true;
 }
 
@@ -117,7 +117,7 @@ static void ask(struct cleanup *c, const struct client *client)
                                   .args = slice_make(args, sizeof(args) - 1),
                                   .promise = RPC_PROMISE_FULL,
                                   .deadline_ms = (uint64_t)(c->timeout_s * 1000) + 1};
-    if (ask_client(c->m, c->call, &request, on_pong, t))
+    if (client_request_send(c->m, c->call, &request, on_pong, t))
         c->n_waiting++;
     else
         mem_free(t);

@@ -10,18 +10,18 @@
 #include "base/memory.h"
 #include "config/config.h"
 #include "hyphad/protocol.h"
-#include "manager/access.h"
+#include "manager/caller_access.h"
 #include "manager/bookmarks.h"
 #include "manager/creation.h"
 #include "manager/evict.h"
-#include "manager/kept.h"
+#include "manager/persisted_reply.h"
 #include "manager/reply.h"
-#include "manager/room.h"
+#include "manager/manager_internal.h"
 #include "manager/workspace_draft.h"
 #include "peer/events.h"
 #include "peer/hub.h"
-#include "peer/lodging.h"
-#include "peer/lodging_record.h"
+#include "peer/workspace_lifecycle.h"
+#include "peer/workspace_persistence.h"
 #include "registry/registry.h"
 #include "wire/mp.h"
 #include "wire/pairs.h"
@@ -206,7 +206,7 @@ static struct workspace *make(struct hub *h, const struct rpc_call *call, struct
         w = NULL;
     mem_free(owners.items);
     if (w)
-        lodging_save(h, w);
+        workspace_persist(h, w);
     else if (existing)
         *ret_why = account_refusal(existing->keeper);
     return w;
@@ -254,19 +254,19 @@ static void on_stored(int outcome, void *arg)
     struct creation *c = arg;
     struct workspace *w = NULL, *home = NULL;
 
-    if (outcome != LODGING_CLOSED)
+    if (outcome != WORKSPACE_RECORDS_CLOSED)
         w = workspace_find(&c->hub->registry, slice_of(c->id));
-    if (outcome == LODGING_KEPT) {
+    if (outcome == WORKSPACE_PERSISTED) {
         home = bookmarks_home(c->hub, c->call->user);
         LOG_EVENT(EVENT_WORKSPACE_CREATED, log_text("workspace", c->id), log_text("by", c->call->user->id),
                   log_int("persistent", w && w->is_persistent));
         if (w && home)
             announce(c->hub, home, w);
-        kept_reply_anyway(c->hub, c->call, home, &c->answer.b);
+        persisted_reply_anyway(c->hub, c->call, home, &c->answer.b);
     } else {
-        if (w && c->is_fresh && outcome != LODGING_GONE)
+        if (w && c->is_fresh && outcome != WORKSPACE_GONE)
             workspace_evict(c->hub, w); /* the store has not got it, so it does not exist, though somebody may have joined it already */
-        kept_settle(c->call, outcome, c->id, &c->answer.b);
+        persisted_settle(c->call, outcome, c->id, &c->answer.b);
     }
     mem_free(c->id);
     mem_free(c);
@@ -303,5 +303,5 @@ void do_create_workspace(struct rpc_call *call, void *arg)
         .hub = h, .call = call, .id = mem_copy(w->id, strlen(w->id)), .is_fresh = !existing};
     held_buf_init(&c->answer, 0, rpc_call_payer(call));
     add_loading(&c->answer.b, w, true);
-    lodging_when_kept(h, w, on_stored, c);
+    workspace_when_persisted(h, w, on_stored, c);
 }

@@ -5,17 +5,17 @@
 
 #include "base/log_event.h"
 #include "base/memory.h"
-#include "manager/access.h"
+#include "manager/caller_access.h"
 #include "manager/bookmarks.h"
 #include "manager/deletion.h"
 #include "manager/evict.h"
-#include "manager/kept.h"
+#include "manager/persisted_reply.h"
 #include "manager/reply.h"
-#include "manager/room.h"
+#include "manager/manager_internal.h"
 #include "peer/events.h"
 #include "peer/hub.h"
-#include "peer/lodging.h"
-#include "peer/lodging_record.h"
+#include "peer/workspace_lifecycle.h"
+#include "peer/workspace_persistence.h"
 #include "peer/subscriptions.h"
 #include "registry/registry.h"
 #include "store/store.h"
@@ -58,7 +58,7 @@ static void remove_all(struct deletion *d, struct workspace *w)
     /* A caller from inside is told before being put out; the others when the bookmark has gone. */
     home = slice_is(d->call->from.workspace, w->id) ? NULL : bookmarks_home(h, d->call->user);
     buf_init(&nothing, 0);
-    kept_reply_anyway(h, d->call, home == w ? NULL : home, &nothing);
+    persisted_reply_anyway(h, d->call, home == w ? NULL : home, &nothing);
     subscriptions_forget_workspace(h->subscriptions, slice_of(w->id));
     workspace_evict(h, w);
 }
@@ -100,5 +100,5 @@ void do_delete_workspace(struct rpc_call *call, void *arg)
     *d = (struct deletion){.hub = m->hub, .call = call, .id = mem_copy(w->id, strlen(w->id))};
     list_init(&d->link);
     list_link(&m->deletions, &d->link);
-    lodging_forget(m->hub, w, on_forgotten, d);
+    workspace_forget_record(m->hub, w, on_forgotten, d);
 }

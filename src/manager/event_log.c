@@ -9,11 +9,11 @@
 #include "base/held.h"
 #include "base/memory.h"
 #include "config/config.h"
-#include "manager/access.h"
+#include "manager/caller_access.h"
 #include "manager/event_answer.h"
 #include "manager/reply.h"
-#include "manager/room.h"
-#include "manager/showable.h"
+#include "manager/manager_internal.h"
+#include "manager/serializable.h"
 #include "peer/hub.h"
 #include "peer/sharer.h"
 #include "store/journal.h"
@@ -118,7 +118,7 @@ static bool check_data(const struct hub *h, struct slice data, struct refusal *r
 
     if (data.len > max)
         return refuse(r, "ValueError", "The data of an event is larger than %zu bytes", max);
-    if (data.len && !showable(data, SHOWABLE_DEPTH))
+    if (data.len && !is_serializable(data, SERIALIZABLE_DEPTH))
         return refuse(r, "TypeError", "The data of an event must be JSON");
     return true;
 }

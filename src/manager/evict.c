@@ -9,12 +9,12 @@
 #include "base/memory.h"
 #include "hyphad/protocol.h"
 #include "loop/work.h"
-#include "manager/room.h"
+#include "manager/manager_internal.h"
 #include "peer/closing.h"
 #include "peer/events.h"
 #include "peer/hub.h"
 #include "peer/life.h"
-#include "peer/lodging.h"
+#include "peer/workspace_lifecycle.h"
 #include "peer/peer.h"
 #include "registry/registry.h"
 #include "router/router.h"
@@ -49,7 +49,7 @@ void client_kick(struct hub *h, struct client *c, unsigned code, const char *rea
     loop_count(h->loop, METRIC_CLIENTS_KICKED, 1);
     w = remove_client(h, c, code, reason);
     if (w)
-        lodging_left(h, w);
+        workspace_client_left(h, w);
 }
 
 /* ---- all of a person ---- */

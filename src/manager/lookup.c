@@ -4,17 +4,17 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "manager/access.h"
-#include "manager/ask.h"
-#include "manager/case.h"
-#include "manager/room.h"
+#include "manager/caller_access.h"
+#include "manager/client_request.h"
+#include "manager/key_case.h"
+#include "manager/manager_internal.h"
 #include "manager/service_choice.h"
 #include "manager/service_glob.h"
 #include "manager/service_info.h"
 #include "manager/service_object.h"
 #include "manager/service_select.h"
-#include "manager/service_view.h"
-#include "manager/view.h"
+#include "manager/service_projection.h"
+#include "manager/caller_projection.h"
 #include "peer/hub.h"
 #include "registry/registry.h"
 #include "wire/mp.h"
@@ -22,7 +22,7 @@
 struct lookup {
     struct manager *m;
     struct rpc_call *call;
-    struct service_wish wish;
+    struct service_options options;
     struct service_id id;
     bool wants_object;
     char *full_id;          /* owned; of the service being fetched */
@@ -42,7 +42,7 @@ static void lookup_end(struct lookup *l)
 /* What may be kept, and given to the next: the object as everybody sees who may use the service. */
 static bool is_plain(const struct lookup *l)
 {
-    return !l->hides_authorized && !l->wish.case_conversion.len &&
+    return !l->hides_authorized && !l->options.case_conversion.len &&
            service_cache_serves(l->m->hub, l->call);
 }
 
@@ -65,7 +65,7 @@ static void reply_object(struct lookup *l, struct slice value)
     buf_add_fmt(&url, "%s/" SLICE_FMT "/services/%s", l->m->hub->info->public_base_url,
                 SLICE_ARG(l->workspace), l->full_id + l->workspace.len + 1);
     rules.url = buf_slice(&url);
-    if (case_read(l->wish.case_conversion, &rules.case_kinds) &&
+    if (key_case_read(l->options.case_conversion, &rules.case_kinds) &&
         service_object_add(&object, value, &rules)) {
         keep(l, buf_slice(&object));
         reply_buf(l->call, &object);
@@ -113,9 +113,9 @@ static void fetch(struct lookup *l, const struct service *s)
                                   .method = SLICE_LIT("services.built-in.get_service"),
                                   .args = buf_slice(&args),
                                   .promise = RPC_PROMISE_FULL,
-                                  .deadline_ms = (uint64_t)(l->wish.timeout_s * 1000) + 1};
-    if (!ask_client(l->m, l->call, &request, on_fetched, l)) {
-        ask_reject(l->call);
+                                  .deadline_ms = (uint64_t)(l->options.timeout_s * 1000) + 1};
+    if (!client_request_send(l->m, l->call, &request, on_fetched, l)) {
+        client_request_reject(l->call);
         lookup_end(l);
     }
 }
@@ -127,7 +127,7 @@ static void reply_info(struct rpc_call *call, const struct service *s)
     struct buf b;
 
     buf_init(&b, 0);
-    service_info_add(&b, slice_make(s->info, s->info_len), view_of(call, s));
+    service_info_add(&b, slice_make(s->info, s->info_len), projection_of(call, s));
     reply_buf(call, &b);
 }
 
@@ -171,13 +171,13 @@ static void choose(struct lookup *l, const struct service_set *set)
     struct service_choice choice = {0};
     struct refusal r;
 
-    switch (service_choose(set, &l->id, l->wish.mode, &choice, &r)) {
+    switch (service_choose(set, &l->id, l->options.mode, &choice, &r)) {
     case CHOICE_MADE:
         answer_with(l, choice.service);
         break;
     case CHOICE_ASK:
         service_select(l->m, l->call,
-                       &(struct service_question){set, &choice, l->wish.select_timeout_s},
+                       &(struct service_question){set, &choice, l->options.select_timeout_s},
                        on_selected, l);
         break;
     default:
@@ -195,12 +195,12 @@ static void reply_manager(struct manager *m, struct rpc_call *call, bool wants_o
                                    : buf_slice(&m->info.b));
 }
 
-static bool read_call(const struct rpc_call *call, struct service_wish *ret_wish,
+static bool read_call(const struct rpc_call *call, struct service_options *ret_options,
                       struct service_id *ret_id, struct refusal *r)
 {
     if (!mp_is(call->args[0], MP_STR))
         return refuse(r, "AssertionError", "Service ID must be a string.");
-    return service_wish_read(call->args[1], ret_wish, r) &&
+    return service_options_read(call->args[1], ret_options, r) &&
            service_id_read(call_text(call, 0), call->workspace, ret_id, r);
 }
 
@@ -244,11 +244,11 @@ static void find_literal(struct lookup *l)
 
 static void lookup_start(struct manager *m, struct rpc_call *call, bool wants_object)
 {
-    struct service_wish wish;
+    struct service_options options;
     struct service_id id;
     struct refusal r;
 
-    if (!read_call(call, &wish, &id, &r)) {
+    if (!read_call(call, &options, &id, &r)) {
         reply_refusal(call, &r);
         return;
     }
@@ -257,7 +257,7 @@ static void lookup_start(struct manager *m, struct rpc_call *call, bool wants_ob
         return;
     }
     struct lookup *l = MEM_NEW(struct lookup);
-    *l = (struct lookup){.m = m, .call = call, .wish = wish, .id = id, .wants_object = wants_object};
+    *l = (struct lookup){.m = m, .call = call, .options = options, .id = id, .wants_object = wants_object};
     if (id.is_glob)
         service_glob(m->hub, call, &l->id, &m->works, on_globbed, l);
     else

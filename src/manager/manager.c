@@ -8,13 +8,13 @@
 #include "config/config.h"
 #include "manager/auth_provider.h"
 #include "manager/deletion.h"
-#include "manager/listing.h"
-#include "manager/offer.h"
-#include "manager/room.h"
+#include "manager/service_listing.h"
+#include "manager/built_in_service.h"
+#include "manager/manager_internal.h"
 #include "manager/service_glob.h"
 #include "manager/service_info.h"
-#include "manager/service_view.h"
-#include "peer/admission.h"
+#include "manager/service_projection.h"
+#include "peer/connect_authorization.h"
 #include "peer/hub.h"
 #include "registry/registry.h"
 #include "router/router.h"
@@ -105,13 +105,13 @@ static void open_place(struct manager *m, struct rpc_loop *rl, enum manager_plac
     bool is_bound = router_find(h->router, h->loop, rpc_host_address(host), &at);
     ASSERT(is_bound && route_is_here(&at));
     struct client *c =
-        admission_host(h, slice_of(workspace), slice_of(h->info->server_id), m->root, at.seat);
+        connect_host_client(h, slice_of(workspace), slice_of(h->info->server_id), m->root, at.seat);
     m->places[place] = (struct place){host, c};
     built_in_init(&built_in, &config);
     buf_add_fmt(&name, "Builtin services for %s%c", c->full_id, '\0');
     built_in.name = name.ptr;
     built_in.description = NULL;
-    offer_register(m, place, &built_in); /* the host carries it by itself */
+    built_in_service_add_record(m, place, &built_in); /* the host carries it by itself */
 }
 
 struct manager *manager_new(struct hub *h, struct rpc_loop *rl)

@@ -14,7 +14,7 @@ struct rpc_host;
 struct rpc_loop;
 
 /* Opens the three virtual clients; borrows both for its life. rl: of the hub loop. Hub loop,
- * after lodging_make_system(). */
+ * after workspaces_make_system(). */
 struct manager *manager_new(struct hub *h, struct rpc_loop *rl);
 /* Closes them: calls under way are given up, nothing of it is called afterwards. Takes NULL. Hub
  * loop. */

@@ -8,15 +8,15 @@
 #include "base/held.h"
 #include "base/memory.h"
 #include "config/config.h"
-#include "manager/access.h"
+#include "manager/caller_access.h"
 #include "manager/reply.h"
-#include "manager/room.h"
+#include "manager/manager_internal.h"
 #include "manager/search_index.h"
 #include "manager/search_page.h"
 #include "manager/service_info.h"
 #include "manager/service_tour.h"
-#include "manager/service_view.h"
-#include "manager/view.h"
+#include "manager/service_projection.h"
+#include "manager/caller_projection.h"
 #include "peer/hub.h"
 #include "peer/sharer.h"
 #include "registry/registry.h"
@@ -111,7 +111,7 @@ static void add_item(struct found *f, const struct service *s, double score)
 {
     SCRATCH_BUF(record, 0);
 
-    service_info_add(&record, slice_make(s->info, s->info_len), view_of(f->call, s));
+    service_info_add(&record, slice_make(s->info, s->info_len), projection_of(f->call, s));
     mp_item(&f->items);
     if (record.is_failed)
         f->out.b.is_failed = true;

@@ -11,7 +11,7 @@
 #include "config/config.h"
 #include "manager/search_question.h"
 #include "manager/service_info.h"
-#include "manager/service_view.h"
+#include "manager/service_projection.h"
 #include "peer/hub.h"
 #include "peer/sharer.h"
 #include "store/text_index.h"

@@ -5,9 +5,9 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "base/meter.h"
+#include "base/rate_counter.h"
 #include "base/random.h"
-#include "manager/access.h"
+#include "manager/caller_access.h"
 #include "peer/hub.h"
 #include "registry/registry.h"
 #include "rpc/rpc.h"
@@ -16,7 +16,7 @@
 enum { NAMED_MAX = 5 }; /* services shown as examples in a refusal */
 static const double TIMEOUT_S = 10, SELECT_TIMEOUT_S = 2, TIMEOUT_MOST_S = 86400;
 
-/* ---- what the caller wishes ---- */
+/* ---- look-up options ---- */
 
 static bool invalid(struct refusal *r, const char *field, const char *why)
 {
@@ -46,9 +46,9 @@ static bool read_seconds(struct slice map, const char *key, double *ret, struct 
     return true;
 }
 
-bool service_wish_read(struct slice map, struct service_wish *ret, struct refusal *r)
+bool service_options_read(struct slice map, struct service_options *ret, struct refusal *r)
 {
-    *ret = (struct service_wish){.timeout_s = TIMEOUT_S, .select_timeout_s = SELECT_TIMEOUT_S};
+    *ret = (struct service_options){.timeout_s = TIMEOUT_S, .select_timeout_s = SELECT_TIMEOUT_S};
     return read_text(map, "mode", &ret->mode, r) &&
            read_text(map, "case_conversion", &ret->case_conversion, r) &&
            read_seconds(map, "timeout", &ret->timeout_s, r) &&
@@ -193,7 +193,7 @@ static struct service *pick_idlest(const struct service_set *set)
     double least = 0;
 
     for (size_t i = 0; i < set->n_items; i++) {
-        double load = meter_per_minute(set->items[i]->client->meter, now_ms);
+        double load = rate_counter_per_minute(set->items[i]->client->meter, now_ms);
         if (!best || load < least) {
             best = set->items[i];
             least = load;

@@ -13,12 +13,12 @@ struct rpc_call;
 struct service;
 
 /* GetServiceConfig, checked. Slices borrow from the call. */
-struct service_wish {
+struct service_options {
     struct slice mode;            /* empty: not given */
     struct slice case_conversion; /* empty: none */
     double timeout_s, select_timeout_s;
 };
-bool service_wish_read(struct slice map, struct service_wish *ret, struct refusal *ret_refusal);
+bool service_options_read(struct slice map, struct service_options *ret, struct refusal *ret_refusal);
 
 /* Parses an id as callers write it; the workspace is filled in from the context. '~' is left to
  * the caller (is_manager). */

@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "loop/work.h"
-#include "manager/access.h"
+#include "manager/caller_access.h"
 #include "manager/service_select.h"
 #include "peer/hub.h"
 #include "registry/registry.h"

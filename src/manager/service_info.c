@@ -7,7 +7,7 @@
 #include "auth/user.h"
 #include "auth/user_mp.h"
 #include "base/memory.h"
-#include "manager/showable.h"
+#include "manager/serializable.h"
 #include "wire/address.h"
 #include "wire/mp.h"
 #include "wire/utf8.h"
@@ -176,7 +176,7 @@ static bool is_standard_key(struct slice key)
     return false;
 }
 
-static void add_given(struct mp_open *map, struct slice config, const char *key,
+static void add_raw_option(struct mp_open *map, struct slice config, const char *key,
                       struct slice otherwise)
 {
     struct slice value;
@@ -223,15 +223,15 @@ static void add_config(struct buf *b, struct slice config, const struct service_
     mp_open_map(&map, b);
     mp_key(&map, "visibility");
     mp_add_text(b, service_visibility_name(d->fields.visibility));
-    add_given(&map, config, "require_context", no);
+    add_raw_option(&map, config, "require_context", no);
     mp_key(&map, "workspace");
     mp_add_str(b, origin->workspace);
-    add_given(&map, config, "flags", empty_list);
-    add_given(&map, config, "singleton", no);
+    add_raw_option(&map, config, "flags", empty_list);
+    add_raw_option(&map, config, "singleton", no);
     mp_key(&map, "created_by");
     add_creator(b, origin, slice_is(d->fields.name, "built-in"));
-    add_given(&map, config, "service_embedding", nil);
-    add_given(&map, config, "authorized_workspaces", nil);
+    add_raw_option(&map, config, "service_embedding", nil);
+    add_raw_option(&map, config, "authorized_workspaces", nil);
     mp_iter_init(&it, config);
     while (mp_iter_pair(&it, &key, &value)) {
         if (mp_get_str(key, &name) && is_standard_key(name))
@@ -257,7 +257,7 @@ static bool check_record(struct service_draft *d, size_t max_bytes, struct refus
     if (d->info.is_failed)
         return refuse(ret_refusal, "ValueError", "The service information is larger than %zu bytes",
                       max_bytes);
-    if (!showable(buf_slice(&d->info), SHOWABLE_DEPTH))
+    if (!is_serializable(buf_slice(&d->info), SERIALIZABLE_DEPTH))
         return invalid(ret_refusal, "service",
                        "Input should be JSON serializable and at most 48 levels deep");
     d->fields.info = buf_slice(&d->info);

@@ -1,5 +1,5 @@
 /* service_info: a registration as a client sent it, checked once and made into the record the
- * registry keeps and listings show (service_view.h: as a given caller may see it). Pure. */
+ * registry keeps and listings show (service_projection.h: as a given caller may see it). Pure. */
 #pragma once
 #include <stdbool.h>
 

@@ -2,7 +2,7 @@
  * url in its config. */
 #include "manager/service_object.h"
 
-#include "manager/case.h"
+#include "manager/key_case.h"
 #include "wire/mp.h"
 #include "wire/rpc_value.h"
 
@@ -27,7 +27,7 @@ static void add_config(struct buf *b, struct slice config, const struct service_
     while (!b->is_failed && mp_iter_pair(&it, &key, &value)) {
         if (!is_any_of(key, "workspace", "url",
                        rules->hides_authorized ? "authorized_workspaces" : NULL))
-            case_add_pair(&map, key, value, rules->case_kinds);
+            key_case_add_pair(&map, key, value, rules->case_kinds);
     }
     mp_key(&map, "workspace");
     mp_add_str(b, rules->workspace);
@@ -49,7 +49,7 @@ static void add_object(struct buf *b, struct slice value, const struct service_o
     mp_iter_init(&it, value);
     while (!b->is_failed && mp_iter_pair(&it, &key, &inner)) {
         if (!is_any_of(key, "id", "config", NULL))
-            case_add_pair(&map, key, inner, rules->case_kinds);
+            key_case_add_pair(&map, key, inner, rules->case_kinds);
     }
     mp_key(&map, "config");
     add_config(b, config, rules);

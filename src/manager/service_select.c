@@ -7,15 +7,15 @@
 
 #include "base/memory.h"
 #include "base/random.h"
-#include "manager/ask.h"
-#include "manager/room.h"
+#include "manager/client_request.h"
+#include "manager/manager_internal.h"
 #include "registry/registry.h"
 #include "wire/mp.h"
 
 struct instance {
     struct selection *selection;
     char *full_id;   /* owned */
-    struct ask *ask; /* while it is waited for */
+    struct client_request *ask; /* while it is waited for */
     double value;
     bool is_usable;
 };
@@ -49,7 +49,7 @@ static void finish(struct selection *s)
 {
     for (size_t i = 0; i < s->n; i++) {
         if (s->instances[i].ask)
-            ask_cancel(s->instances[i].ask);
+            client_request_cancel(s->instances[i].ask);
     }
     s->done(best(s)->full_id, s->arg);
     for (size_t i = 0; i < s->n; i++)
@@ -85,7 +85,7 @@ static void ask(struct manager *m, const struct rpc_call *call, const struct ser
                                   .method = buf_slice(&method),
                                   .promise = RPC_PROMISE_FULL,
                                   .deadline_ms = (uint64_t)(q->timeout_s * 1000) + 1};
-    it->ask = ask_client(m, call, &request, on_answer, it);
+    it->ask = client_request_send(m, call, &request, on_answer, it);
     it->selection->n_waiting += it->ask != NULL;
 }
 

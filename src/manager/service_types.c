@@ -3,16 +3,16 @@
  * keeps the definition and gives it back. */
 #include "base/memory.h"
 #include "config/config.h"
-#include "manager/access.h"
-#include "manager/kept.h"
+#include "manager/caller_access.h"
+#include "manager/persisted_reply.h"
 #include "manager/reply.h"
-#include "manager/room.h"
-#include "manager/showable.h"
+#include "manager/manager_internal.h"
+#include "manager/serializable.h"
 #include "manager/workspace_draft.h"
 #include "peer/events.h"
 #include "peer/hub.h"
-#include "peer/lodging.h"
-#include "peer/lodging_record.h"
+#include "peer/workspace_lifecycle.h"
+#include "peer/workspace_persistence.h"
 #include "registry/registry.h"
 #include "wire/mp.h"
 #include "wire/pairs.h"
@@ -90,7 +90,7 @@ static bool check_type(struct slice type, struct refusal *r)
         return refuse(
             r, "ValidationError",
             "1 validation error for ServiceTypeInfo\nid, name, definition\n  Field required");
-    return showable(type, TYPE_DEPTH)
+    return is_serializable(type, TYPE_DEPTH)
                ? true
                : refuse(
                      r, "ValidationError",
@@ -169,9 +169,9 @@ void do_register_service_type(struct rpc_call *call, void *arg)
         reply_refusal(call, &r);
         return;
     }
-    lodging_save(h, w);
+    workspace_persist(h, w);
     event_workspace(h, slice_of(w->id), w, "workspace_changed");
-    kept_reply(h, call, w, &type);
+    persisted_reply(h, call, w, &type);
 }
 
 /* ---- get_service_type, list_service_types ---- */

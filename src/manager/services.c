@@ -6,10 +6,10 @@
 #include "base/log_event.h"
 #include "base/memory.h"
 #include "config/config.h"
-#include "manager/access.h"
-#include "manager/ask.h"
+#include "manager/caller_access.h"
+#include "manager/client_request.h"
 #include "manager/reply.h"
-#include "manager/room.h"
+#include "manager/manager_internal.h"
 #include "manager/service_choice.h"
 #include "manager/service_info.h"
 #include "peer/events.h"
@@ -156,7 +156,7 @@ static void set_up(struct manager *m, struct rpc_call *call, const struct servic
                                   .promise = RPC_PROMISE_FULL};
 
     *st = (struct setup){m, call, mem_copy(s->full_id, strlen(s->full_id))};
-    if (!ask_client(m, call, &request, on_set_up, st))
+    if (!client_request_send(m, call, &request, on_set_up, st))
         on_set_up(&(struct rpc_reply){.outcome = RPC_OVERLOADED, .rule = config_names.max_pending_calls}, st);
 }
 

@@ -3,7 +3,7 @@
 #include "manager/workspace_draft.h"
 
 #include "base/memory.h"
-#include "manager/showable.h"
+#include "manager/serializable.h"
 #include "wire/address.h"
 #include "wire/mp.h"
 #include "wire/utf8.h"
@@ -176,8 +176,8 @@ static bool read_all(struct slice map, size_t max_bytes, struct workspace_draft 
         return false;
     if (d->name && utf8_has_direction(slice_of(d->name)))
         return invalid(r, "name", "String should have no characters that turn its direction");
-    if (!showable(buf_slice(&d->config), SHOWABLE_DEPTH) ||
-        !showable(buf_slice(&d->extra), SHOWABLE_DEPTH))
+    if (!is_serializable(buf_slice(&d->config), SERIALIZABLE_DEPTH) ||
+        !is_serializable(buf_slice(&d->extra), SERIALIZABLE_DEPTH))
         return invalid(r, "config", "Input should be JSON serializable and at most 48 levels deep");
     return true;
 }

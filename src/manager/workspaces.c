@@ -1,12 +1,12 @@
 /* workspaces: reading about workspaces. What is read is asked of the target, not of the caller's
  * own workspace (D-12). */
-#include "manager/access.h"
-#include "manager/listing.h"
+#include "manager/caller_access.h"
+#include "manager/service_listing.h"
 #include "manager/reply.h"
-#include "manager/room.h"
+#include "manager/manager_internal.h"
 #include "manager/service_info.h"
-#include "manager/service_view.h"
-#include "manager/view.h"
+#include "manager/service_projection.h"
+#include "manager/caller_projection.h"
 #include "peer/hub.h"
 #include "registry/registry.h"
 #include "wire/mp.h"
@@ -70,7 +70,7 @@ static void add_summary_service(struct listing *l, const struct service *s)
     struct slice value;
 
     buf_init(&shown, 0);
-    service_info_add(&shown, slice_make(s->info, s->info_len), view_of(l->call, s));
+    service_info_add(&shown, slice_make(s->info, s->info_len), projection_of(l->call, s));
     b->is_failed = b->is_failed || shown.is_failed;
     mp_item(&l->list);
     mp_add_map(b, ARRAY_LEN(keys));

@@ -454,11 +454,11 @@ uint64_t stream_bytes_taken(const struct stream *s)
     return s->n_bytes_out > (uint64_t)unacknowledged ? s->n_bytes_out - (uint64_t)unacknowledged : 0;
 }
 
-void stream_set_patience(struct stream *s, uint64_t ms)
+void stream_set_timeout(struct stream *s, uint64_t ms)
 {
-    unsigned patience = ms < UINT_MAX ? (unsigned)ms : UINT_MAX;
+    unsigned timeout = ms < UINT_MAX ? (unsigned)ms : UINT_MAX;
 
-    (void)setsockopt(stream_fd(s), IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof(patience));
+    (void)setsockopt(stream_fd(s), IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof(timeout));
 }
 
 struct in6_addr stream_peer(const struct stream *s)

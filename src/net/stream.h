@@ -92,7 +92,7 @@ bool stream_has_input(const struct stream *s);
 uint64_t stream_bytes_taken(const struct stream *s);
 /* From here on a peer whose machine acknowledges nothing for so long has failed, as if it had reset the connection (RFC 5482;
  * without it the kernel tries for a quarter of an hour). Only what is sent can go unacknowledged. */
-void stream_set_patience(struct stream *s, uint64_t ms);
+void stream_set_timeout(struct stream *s, uint64_t ms);
 /* Its socket; -1 once it is closing. */
 static inline int stream_fd(const struct stream *s)
 {

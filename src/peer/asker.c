@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 #include "loop/loop.h"
-#include "peer/join.h"
+#include "peer/connect_request.h"
 
 static void asker_free(struct http_asker *of_request)
 {
@@ -51,17 +51,17 @@ bool asker_is_verified(const struct asker *a)
     return a->outcome == TOKEN_OK;
 }
 
-bool asker_join(struct asker *a, struct join *j, char *ret_error)
+bool asker_join(struct asker *a, struct connect_request *j, char *ret_error)
 {
-    j->ask.by = JOIN_BY_TOKEN;
+    j->ask.by = CONNECT_BY_TOKEN;
     switch (a->outcome) {
     case TOKEN_OK:
         ASSERT(a->token.user);
-        join_take_user(j, &a->token);
+        connect_request_take_user(j, &a->token);
         a->token.user = NULL;
         return true;
     case TOKEN_FOREIGN:
-        return join_keep_foreign(j, a->text, ret_error);
+        return connect_request_keep_foreign(j, a->text, ret_error);
     default:
         (void)snprintf(ret_error, TOKEN_ERROR_MAX, "%s", a->error);
         return false;

@@ -7,7 +7,7 @@
 #include "base/slice.h"
 #include "http/request.h"
 
-struct join;
+struct connect_request;
 
 struct asker {
     struct http_asker of_request;   /* first: the request owns it */
@@ -15,7 +15,7 @@ struct asker {
     bool has_token;                 /* false: an anonymous one */
     struct slice text;              /* of the token */
     int outcome;                    /* of token_parse; TOKEN_INVALID as soon as the token has expired */
-    struct token token;             /* TOKEN_OK; its user is NULL once a join has taken it over */
+    struct token token;             /* TOKEN_OK; its user is NULL once a connect request has taken it over */
     char error[TOKEN_ERROR_MAX];    /* else why not */
 };
 
@@ -23,6 +23,6 @@ struct asker {
 struct asker *asker_of(struct http_request *req, const struct token_keys *keys);
 /* The request has shown a token that is good by itself: not one that somebody else must be asked about. */
 bool asker_is_verified(const struct asker *a);
-/* Once: who asks in the join is who has shown that token; one of somebody else's is kept for the hub loop. False: the token is no good,
+/* Once: who asks in the connect request is who has shown that token; one of somebody else's is kept for the hub loop. False: the token is no good,
  * ret_error (TOKEN_ERROR_MAX) says why. */
-MUST_CHECK bool asker_join(struct asker *a, struct join *j, char *ret_error);
+MUST_CHECK bool asker_join(struct asker *a, struct connect_request *j, char *ret_error);

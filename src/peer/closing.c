@@ -9,7 +9,7 @@
 #include "loop/loop.h"
 #include "peer/access.h"
 #include "peer/hub.h"
-#include "peer/join.h"
+#include "peer/connect_request.h"
 #include "peer/lease.h"
 #include "peer/life.h"
 #include "peer/peer.h"
@@ -42,7 +42,7 @@ static bool is_meant(const struct lease *l, const struct closing *c)
 }
 
 /* There are no more of them than places to log in. */
-static void end_greeting(struct list *greeting, const struct closing *c)
+static void end_new_peer(struct list *greeting, const struct closing *c)
 {
     struct list done;
 
@@ -52,7 +52,7 @@ static void end_greeting(struct list *greeting, const struct closing *c)
         list_unlink(&p->link);
         list_link(&done, &p->link);
         if (closing_covers(c, NULL, &p->address))
-            peer_refuse(p, &(struct peer_refusal){.outcome = JOIN_BLOCKED,
+            peer_refuse(p, &(struct peer_refusal){.outcome = CONNECT_BLOCKED,
                                                   .code = HYPHA_CLOSE_POLICY,
                                                   .text = c->reason,
                                                   .rule = access_rule_name(RULE_BLOCKED)});
@@ -72,10 +72,10 @@ static void run_closing(struct loop *loop, struct mail *mail)
         list_unlink(&l->link);
         list_link(&done, &l->link);
         if (is_meant(l, &m->closing))
-            lease_end(l, m->closing.kind == CLOSING_TOKEN ? JOIN_TOKEN_ERROR : JOIN_BLOCKED, m->closing.reason);
+            lease_end(l, m->closing.kind == CLOSING_TOKEN ? CONNECT_TOKEN_ERROR : CONNECT_BLOCKED, m->closing.reason);
     }
     list_move_all(open, &done);
-    end_greeting(&m->hub->leases[loop->index].greeting, &m->closing);
+    end_new_peer(&m->hub->leases[loop->index].greeting, &m->closing);
     mem_free(m);
 }
 

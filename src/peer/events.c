@@ -7,7 +7,7 @@
 #include "hyphad/protocol.h"
 #include "peer/hub.h"
 #include "router/router.h"
-#include "wire/frame.h"
+#include "wire/ws_frame.h"
 #include "wire/mp.h"
 #include "wire/pairs.h"
 

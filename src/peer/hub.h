@@ -50,7 +50,7 @@ struct hub {
     bool savings_are_closed;
     struct list works;                  /* struct work: what goes on until the hub ends, and is cut then */
     bool is_open;                       /* what the store has of tokens, blocks and workspaces has been read */
-    struct mail *early, **early_end;    /* of joins that came before: first come, first asked (peer/admission.h) */
+    struct mail *early, **early_end;    /* of joins that came before: first come, first asked (peer/connect_authorization.h) */
     bool is_closing;                    /* the server ends: nobody is let in, nothing is begun, answers of the store mean nothing */
     struct map users;                   /* effective id -> struct hub_user, owned: connections per user */
     struct map addresses;               /* client address -> struct hub_address, owned: connections per address */

@@ -1,4 +1,4 @@
-/* inbound: the hot path. A frame is looked at once, its routing map rewritten with the sender's stamp, its payload passed on
+/* inbound: the hot path. A frame is looked at once, its routing map rewritten with the sender header, its payload passed on
  * untouched. A refusal answers only calls; nothing a peer sends here closes its connection, but for the message rate when the
  * operator wants that. */
 #include "peer/inbound.h"
@@ -9,24 +9,24 @@
 #include "base/buf.h"
 #include "base/held.h"
 #include "base/memory.h"
-#include "base/meter.h"
+#include "base/rate_counter.h"
 #include "config/config.h"
 #include "hyphad/protocol.h"
 #include "peer/events.h"
 #include "peer/frame_scan.h"
-#include "peer/greeting.h"
-#include "peer/join.h"
+#include "peer/welcome.h"
+#include "peer/connect_request.h"
 #include "peer/life.h"
 #include "peer/login.h"
 #include "peer/peer.h"
 #include "peer/pressure.h"
-#include "peer/probe.h"
+#include "peer/liveness_check.h"
 #include "peer/refresh.h"
 #include "peer/speaker.h"
 #include "peer/uploads.h"
 #include "peer/watch.h"
 #include "wire/address.h"
-#include "wire/frame.h"
+#include "wire/ws_frame.h"
 #include "wire/json.h"
 #include "wire/mp.h"
 
@@ -59,7 +59,7 @@ static void refuse_reserved(struct peer *p, const struct rpc_header *h)
 
     refuse(p, h, h->to, text);
     if (!h->session.len)
-        greeting_refuse(p, slice_make(text, (size_t)n));
+        welcome_refuse(p, slice_make(text, (size_t)n));
 }
 
 static void refuse_malformed(struct peer *p, int outcome, const struct rpc_header *h)
@@ -174,7 +174,7 @@ static void forward(struct peer *p, const struct rpc_header *h, int kind, struct
 {
     struct peer_loop *pl = p->pl;
     bool copy_tail = !blob || h->tail.len <= COPY_TAIL_MAX;
-    struct msg *m = rpc_header_splice(h, to, &p->stamp, copy_tail, p->account);
+    struct msg *m = rpc_header_splice(h, to, &p->sender_header, copy_tail, p->account);
 
     if (!m) {
         lose_frame(p, h, to);
@@ -259,9 +259,9 @@ static void take_frame(struct peer *p, struct slice frame, struct blob *blob, in
 
     loop_count(loop, METRIC_CLIENT_REQUESTS, 1);
     if (p->meter)
-        meter_count(p->meter);
-    if (!list_is_empty(&p->probes))
-        probe_settle(p, true);
+        rate_counter_count(p->meter);
+    if (!list_is_empty(&p->liveness_checks))
+        liveness_settle(p, true);
     if (!pressure_take(p)) {
         loop_count(loop, METRIC_WS_RATE_LIMITED, 1);
         peer_refuse(p, &(struct peer_refusal){.code = HYPHA_CLOSE_POLICY,
@@ -297,8 +297,8 @@ int peer_control(struct peer *p, const struct speaker_proof *shown, struct slice
 
     if (allowed != SPEAKER_OK)
         return allowed;
-    if (!list_is_empty(&p->probes))
-        probe_settle(p, true);
+    if (!list_is_empty(&p->liveness_checks))
+        liveness_settle(p, true);
     if (slice_is(type, "ping"))
         p->via->send_text(p, SLICE_LIT("{\"type\":\"pong\"}"));
     else if (slice_is(type, "refresh_token"))

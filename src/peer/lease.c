@@ -5,7 +5,7 @@
 #include "base/memory.h"
 #include "loop/loop.h"
 #include "peer/hub.h"
-#include "peer/join.h"
+#include "peer/connect_request.h"
 
 struct leases *leases_new(const struct loop_set *set)
 {
@@ -33,7 +33,7 @@ void lease_end(struct lease *l, int outcome, struct slice text)
 
 static void on_expired(struct expiry *e)
 {
-    lease_end(CONTAINER_OF(e, struct lease, expiry), JOIN_TOKEN_ERROR, SLICE_LIT(TOKEN_HAS_EXPIRED));
+    lease_end(CONTAINER_OF(e, struct lease, expiry), CONNECT_TOKEN_ERROR, SLICE_LIT(TOKEN_HAS_EXPIRED));
 }
 
 void lease_open(struct hub *h, struct loop *loop, struct lease *l, const struct lease_terms *terms)

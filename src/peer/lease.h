@@ -2,7 +2,7 @@
  * that is read slowly), an upgrade that waits for a place. It ends before its time when a token it has come by is revoked or
  * expires, and when its user or its address is blocked.
  *
- * Nobody gets past the admission without one: a join of an HTTP request names its lease, which is open before the answer is seen. So
+ * Nobody is authorized without one: a connect request of an HTTP request names its lease, which is open before the answer is seen. So
  * a revocation, which goes out from the hub loop as the answer does, finds everything that was let in before it. Connections
  * have a record in the registry instead; what closes both is manager/evict.h.
  *
@@ -36,7 +36,7 @@ struct lease {                  /* embedded in what it is of; all loop only */
     struct in6_addr address;
     struct slice client;        /* address of the client it acts as, borrowed; or empty */
     struct expiry expiry;
-    /* Has to close it, now. outcome: JOIN_TOKEN_ERROR or JOIN_BLOCKED. */
+    /* Has to close it, now. outcome: CONNECT_TOKEN_ERROR or CONNECT_BLOCKED. */
     void (*end)(struct lease *l, int outcome, struct slice text);
 };
 

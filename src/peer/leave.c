@@ -7,7 +7,7 @@
 #include "loop/loop.h"
 #include "peer/events.h"
 #include "peer/hub.h"
-#include "peer/lodging.h"
+#include "peer/workspace_lifecycle.h"
 #include "router/router.h"
 
 struct leave_mail {
@@ -31,7 +31,7 @@ static void run_leave(struct loop *l, struct mail *mail)
         router_tell_gone(h->router, l, slice_of(c->full_id));
         struct workspace *w = client_remove(&h->registry, c);
         if (w)
-            lodging_left(h, w);
+            workspace_client_left(h, w);
     }
     mem_free(m);
 }

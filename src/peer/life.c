@@ -1,4 +1,4 @@
-/* life: it stands above what a peer has under way (probes, uploads, watches, the login), each of which it ends and none of which ends it. */
+/* life: it stands above what a peer has under way (liveness checks, uploads, watches, the login), each of which it ends and none of which ends it. */
 #include "peer/life.h"
 
 #include <stdio.h>
@@ -8,17 +8,17 @@
 #include "base/buf.h"
 #include "base/held.h"
 #include "base/memory.h"
-#include "base/meter.h"
+#include "base/rate_counter.h"
 #include "config/config.h"
 #include "hyphad/protocol.h"
 #include "peer/hub.h"
-#include "peer/join.h"
+#include "peer/connect_request.h"
 #include "peer/lease.h"
 #include "peer/leave.h"
 #include "peer/login_queue.h"
 #include "peer/peer.h"
 #include "peer/pressure.h"
-#include "peer/probe.h"
+#include "peer/liveness_check.h"
 #include "peer/refresh.h"
 #include "peer/uploads.h"
 #include "peer/watch.h"
@@ -43,7 +43,7 @@ static const struct endpoint_ops endpoint_ops = {.deliver = on_deliver, .overdra
 static void peer_refuse_late(struct peer *p)
 {
     loop_count(p->pl->loop, METRIC_LOGINS_TIMED_OUT, 1);
-    peer_refuse(p, &(struct peer_refusal){.outcome = JOIN_REFUSED, .code = HYPHA_CLOSE_POLICY, .rule = config_names.login_timeout_ms,
+    peer_refuse(p, &(struct peer_refusal){.outcome = CONNECT_REFUSED, .code = HYPHA_CLOSE_POLICY, .rule = config_names.login_timeout_ms,
                                           .text = SLICE_LIT("Authentication payload timeout")});
 }
 
@@ -52,7 +52,7 @@ static void on_timer(struct timer *t)
     struct peer *p = CONTAINER_OF(t, struct peer, timer);
     uint64_t idle_ms = loop_config(p->pl->loop)->ws_idle_timeout_ms;
 
-    if (p->state == PEER_GREETING) {
+    if (p->state == PEER_NEW) {
         peer_refuse_late(p);
         return;
     }
@@ -86,7 +86,7 @@ struct peer *peer_new(struct peer_loop *pl, const struct peer_transport *via, st
     p->endpoint.ops = &endpoint_ops;
     router_attach(pl->router, pl->loop, &p->endpoint);
     list_init(&p->link);
-    list_init(&p->probes);
+    list_init(&p->liveness_checks);
     list_init(&p->drawing);
     list_link(greeting_of(pl), &p->link);
     ring_init(&p->early);
@@ -106,7 +106,7 @@ void peer_free(struct peer *p)
     ASSERT(!p->conn);
     timer_stop(pl->loop, &p->timer);
     pressure_forget(p);
-    probe_settle(p, false);
+    liveness_settle(p, false);
     watch_forget_all(p);
     uploads_forget(p);
     p->scan = held_free(p->scan);
@@ -129,9 +129,9 @@ void peer_free(struct peer *p)
         router_bounce(pl->router, pl->loop, m);
     ring_deinit(&p->early);
     user_unref(p->user);
-    meter_unref(p->meter);
+    rate_counter_unref(p->meter);
     peer_move(p, NULL);
-    mem_free(p->stamp_bytes);
+    mem_free(p->sender_header_bytes);
     mem_free(p->full_id);
     mem_free(p);
 }

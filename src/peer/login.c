@@ -9,14 +9,14 @@
 #include "base/account.h"
 #include "base/buf.h"
 #include "base/memory.h"
-#include "base/meter.h"
+#include "base/rate_counter.h"
 #include "config/config.h"
 #include "hyphad/protocol.h"
-#include "peer/admission.h"
+#include "peer/connect_authorization.h"
 #include "peer/asker.h"
-#include "peer/greeting.h"
+#include "peer/welcome.h"
 #include "peer/hub.h"
-#include "peer/join.h"
+#include "peer/connect_request.h"
 #include "peer/leave.h"
 #include "peer/life.h"
 #include "peer/login_queue.h"
@@ -28,7 +28,7 @@
 void login_undecodable(struct peer *p)
 {
     loop_count(p->pl->loop, METRIC_LOGINS_REFUSED, 1);
-    peer_refuse(p, &(struct peer_refusal){.outcome = JOIN_REFUSED, .code = HYPHA_CLOSE_UNSUPPORTED, .rule = "first-message",
+    peer_refuse(p, &(struct peer_refusal){.outcome = CONNECT_REFUSED, .code = HYPHA_CLOSE_UNSUPPORTED, .rule = "first-message",
                                           .text = SLICE_LIT("Failed to decode authentication information")});
 }
 
@@ -44,7 +44,7 @@ static bool text_field(struct slice map, const char *key, struct slice *ret)
 }
 
 /* For the log. */
-static struct peer_claim claim_of(const struct join *j)
+static struct peer_claim claim_of(const struct connect_request *j)
 {
     return (struct peer_claim){.client = slice_of(j->ask.client_id), .workspace = slice_of(j->ask.workspace ? j->ask.workspace : ""),
                                .user = slice_of(j->ask.user ? j->ask.user->id : "")};
@@ -57,12 +57,12 @@ static void refuse_for_room(struct peer *p, struct peer_claim claim)
     char room[ACCOUNT_REFUSAL_MAX];
 
     loop_count(p->pl->loop, METRIC_CHARGES_REFUSED, 1);
-    peer_refuse(p, &(struct peer_refusal){.outcome = JOIN_LIMITED, .code = HYPHA_CLOSE_TRY_AGAIN, .rule = account_refusal_rule(&why), .claim = claim,
+    peer_refuse(p, &(struct peer_refusal){.outcome = CONNECT_LIMITED, .code = HYPHA_CLOSE_TRY_AGAIN, .rule = account_refusal_rule(&why), .claim = claim,
                                           .text = slice_of(account_refusal_text(&why, "There is no room for the login, please retry", room))});
 }
 
 /* Fills in who asks. False: the token is no good, and the peer has been refused. */
-static bool identify(struct peer *p, struct join *j, const struct login_claim *claim)
+static bool identify(struct peer *p, struct connect_request *j, const struct login_claim *claim)
 {
     char error[TOKEN_ERROR_MAX];
 
@@ -70,7 +70,7 @@ static bool identify(struct peer *p, struct join *j, const struct login_claim *c
         j->ask.user = user_new_anonymous(j->ask.client_id);
         return true;
     }
-    if (claim->asker ? !asker_join(claim->asker, j, error) : !join_take_token(j, claim->by, claim->token, error)) {
+    if (claim->asker ? !asker_join(claim->asker, j, error) : !connect_request_take_token(j, claim->by, claim->token, error)) {
         if (j->ask.lacks_room) {
             refuse_for_room(p, claim_of(j));
             return false;
@@ -78,14 +78,14 @@ static bool identify(struct peer *p, struct join *j, const struct login_claim *c
         char text[TOKEN_ERROR_MAX + 32];
         int n = snprintf(text, sizeof(text), "Authentication error: %s", error);
         loop_count(p->pl->loop, METRIC_LOGINS_REFUSED, 1);
-        peer_refuse(p, &(struct peer_refusal){.outcome = JOIN_TOKEN_ERROR, .code = HYPHA_CLOSE_POLICY, .text = slice_make(text, (size_t)n),
+        peer_refuse(p, &(struct peer_refusal){.outcome = CONNECT_TOKEN_ERROR, .code = HYPHA_CLOSE_POLICY, .text = slice_make(text, (size_t)n),
                                               .rule = access_rule_name(RULE_TOKEN), .claim = claim_of(j)});
         return false;
     }
     return true;
 }
 
-static void admitted(struct peer *p, struct join *j)
+static void admitted(struct peer *p, struct connect_request *j)
 {
     struct peer_loop *pl = p->pl;
     struct account *leaf = account_new_leaf(j->answer.account, ACCOUNT_PEER, loop_config(pl->loop)->peer_bytes);
@@ -98,8 +98,8 @@ static void admitted(struct peer *p, struct join *j)
                                                                .operation = OPERATION_BROADCAST,
                                                                .context = slice_of(j->answer.workspace)}).is_allowed;
     p->generation = j->answer.generation;
-    p->meter = meter_ref(j->answer.meter);
-    greeting_stamp(p);
+    p->meter = rate_counter_ref(j->answer.meter);
+    welcome_set_sender_header(p);
     peer_account_for(p);
     p->state = PEER_OPEN;
     p->since_s = (uint32_t)(loop_now_ms(pl->loop) / 1000);
@@ -110,7 +110,7 @@ static void admitted(struct peer *p, struct join *j)
     loop_count(pl->loop, p->via->established, 1);
     loop_count(pl->loop, METRIC_PEERS, 1);
     pl->n_logins--;
-    greeting_send(p);
+    welcome_send(p);
     while ((m = ring_take(&p->early)))
         p->via->send(p, m);
     ring_trim(&p->early);
@@ -119,7 +119,7 @@ static void admitted(struct peer *p, struct join *j)
     login_queue_wake(pl);
 }
 
-static void name_peer(struct peer *p, const struct join *j)
+static void name_peer(struct peer *p, const struct connect_request *j)
 {
     struct buf full;
 
@@ -130,7 +130,7 @@ static void name_peer(struct peer *p, const struct join *j)
     p->client_id = slice_of(p->full_id + p->workspace.len + 1);
 }
 
-static void on_answer(struct join *j)
+static void on_answer(struct connect_request *j)
 {
     struct peer *p = peer_find(j->ask.asker, j->ask.handle);
 
@@ -146,13 +146,13 @@ static void on_answer(struct join *j)
         name_peer(p, j);
         admitted(p, j);
     }
-    join_free(j);
+    connect_request_free(j);
 }
 
 void login_ask(struct peer *p, const struct login_claim *claim)
 {
     struct slice workspace = claim->workspace.len ? claim->workspace : (struct slice){NULL, 0};
-    struct join *j = join_new(claim->kind, p->account, claim->client_id, workspace);
+    struct connect_request *j = connect_request_new(claim->kind, p->account, claim->client_id, workspace);
 
     if (!j) {
         refuse_for_room(p, (struct peer_claim){.client = claim->client_id, .workspace = claim->workspace});
@@ -164,11 +164,11 @@ void login_ask(struct peer *p, const struct login_claim *claim)
     j->ask.on_answer = on_answer;
     j->ask.address = p->address;
     if (!identify(p, j, claim)) {
-        join_free(j);
+        connect_request_free(j);
         return;
     }
     peer_joins(p);
-    admission_ask(j);
+    connect_authorize(j);
 }
 
 static bool has_nul(struct slice s)
@@ -193,11 +193,11 @@ void login_first_message(struct peer *p, struct slice text)
         client_id = (struct slice){NULL, 0};
     if (has_nul(workspace) || has_nul(client_id))
         goto undecodable;
-    login_ask(p, &(struct login_claim){.kind = JOIN_CLIENT,
+    login_ask(p, &(struct login_claim){.kind = CONNECT_CLIENT,
                                        .client_id = client_id,
                                        .workspace = workspace,
                                        .token = reconnection.len ? reconnection : token,
-                                       .by = reconnection.len ? JOIN_BY_RECONNECTION : JOIN_BY_TOKEN});
+                                       .by = reconnection.len ? CONNECT_BY_RECONNECTION : CONNECT_BY_TOKEN});
     buf_deinit(&b);
     return;
 undecodable:

@@ -1,7 +1,7 @@
 /* login: from the first text frame to connection_info. */
 #pragma once
 #include "base/slice.h"
-#include "peer/join.h"
+#include "peer/connect_request.h"
 
 struct asker;
 struct peer;
@@ -9,9 +9,9 @@ struct peer_loop;
 
 void login_first_message(struct peer *p, struct slice text);
 struct login_claim {            /* borrowed for the call */
-    enum join_kind kind;
+    enum connect_kind kind;
     struct slice client_id, workspace, token;       /* empty = not given */
-    enum join_credential by;                        /* what the token is, if it is given */
+    enum connect_credential by;                        /* what the token is, if it is given */
     struct asker *asker;                            /* who has shown that token, which is verified; NULL: nobody has looked at it */
 };
 /* GREETING to JOINING. A token that is no good refuses the peer in this call. */

@@ -26,7 +26,7 @@ bool peer_wants(struct endpoint *e, struct slice type)
 
 void peer_account_for(struct peer *p)
 {
-    size_t n = mem_taken(p) + mem_taken(p->full_id) + mem_taken(p->stamp_bytes) + mem_taken(p->subscriptions);
+    size_t n = mem_taken(p) + mem_taken(p->full_id) + mem_taken(p->sender_header_bytes) + mem_taken(p->subscriptions);
 
     for (size_t i = 0; i < p->n_subscriptions; i++)
         n += mem_taken(p->subscriptions[i]);
@@ -35,7 +35,7 @@ void peer_account_for(struct peer *p)
 
 void peer_joins(struct peer *p)
 {
-    p->state = PEER_JOINING;
+    p->state = PEER_AUTHORIZING;
     timer_stop(p->pl->loop, &p->timer);
     list_unlink(&p->link);
     list_link(&p->pl->peers, &p->link);

@@ -20,7 +20,7 @@
 
 struct frame_scan;
 struct hub;
-struct meter;
+struct rate_counter;
 struct peer;
 struct speaker;
 struct uploads;
@@ -62,23 +62,23 @@ struct peer_transport {
     /* Who may act for the peer (peer/speaker.h). NULL: it has a socket, and whatever comes over it is its own. */
     struct speaker *(*speaker)(const struct peer *p);
     void (*hold)(struct peer *p, bool is_held);         /* stop reading what it sends, or go on */
-    void (*ping)(struct peer *p);                       /* a sign of life is wanted: told by probe_settle() */
+    void (*ping)(struct peer *p);                       /* a sign of life is wanted: told by liveness_settle() */
     uint64_t (*silent_ms)(const struct peer *p);        /* since it was last heard; 0 while it is held back */
     size_t (*waiting)(const struct peer *p);            /* bytes it has not taken yet */
     size_t (*arriving)(const struct peer *p);           /* bytes its account holds for what is not all there; NULL: none */
     bool (*has_more)(const struct peer *p);             /* while it is held back: it has sent more than has been read */
     void (*admitted)(struct peer *p);                   /* p->account and p->user are its final ones, larger messages may come */
-    /* Say no (outcome: of a join), or goodbye, and let go of the peer: no callback follows. */
+    /* Say no (outcome: of a connect request), or goodbye, and let go of the peer: no callback follows. */
     void (*refuse)(struct peer *p, int outcome, unsigned code, struct slice text);
     void (*close)(struct peer *p, unsigned code, struct slice reason);
 };
 
-enum peer_state { PEER_GREETING, PEER_JOINING, PEER_OPEN };
+enum peer_state { PEER_NEW, PEER_AUTHORIZING, PEER_OPEN };
 
 struct peer {
     /* loop only */
     struct endpoint endpoint;
-    struct list link, held, probes;
+    struct list link, held, liveness_checks;
     struct list drawing;            /* linked: its account may hold more of its parents' than is under way */
     size_t n_kept;                  /* what its account keeps for this record and what it owns */
     struct peer_loop *pl;
@@ -99,9 +99,9 @@ struct peer {
     char *full_id;                  /* owned, "ws/client" */
     struct slice workspace, client_id;      /* inside full_id */
     uint64_t generation;
-    struct meter *meter;            /* holds a reference, or NULL: counts what it sends */
-    char *stamp_bytes;              /* owned: the encoded pairs ws, from, user of every frame it sends */
-    struct rpc_stamp stamp;
+    struct rate_counter *meter;            /* holds a reference, or NULL: counts what it sends */
+    char *sender_header_bytes;              /* owned: the encoded pairs ws, from, user of every frame it sends */
+    struct rpc_sender_header sender_header;
     char **subscriptions;           /* owned */
     uint32_t n_subscriptions;
     uint32_t since_s;               /* loop time when it came, or was admitted */

@@ -5,7 +5,7 @@
 
 #include "base/buf.h"
 #include "base/memory.h"
-#include "peer/greeting.h"
+#include "peer/welcome.h"
 #include "peer/peer.h"
 #include "wire/json.h"
 
@@ -17,7 +17,7 @@ struct refresh {
 
 static void send_new_token(struct peer *p)
 {
-    char *token = greeting_reconnection_token(p);
+    char *token = welcome_reconnection_token(p);
     SCRATCH_BUF(b, 0);
 
     if (!token)
@@ -94,7 +94,7 @@ void refresh_ask(struct peer *p)
         char text[96];
         int n = snprintf(text, sizeof(text), "Too many new reconnection tokens asked for, try again in %u s", after_s);
         loop_count(pl->loop, METRIC_REFRESHES_REFUSED, 1);
-        greeting_refuse(p, slice_make(text, (size_t)n));
+        welcome_refuse(p, slice_make(text, (size_t)n));
         return;
     }
     if (list_is_empty(&pl->refreshes) && !loop_is_late(pl->loop)) {

@@ -9,7 +9,7 @@
 #include "auth/token.h"
 #include "base/buf.h"
 #include "base/random.h"
-#include "http/conn.h"
+#include "http/http_conn.h"
 #include "http/request.h"
 #include "peer/blocked.h"
 #include "peer/hub.h"

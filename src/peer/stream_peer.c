@@ -15,16 +15,16 @@
 #include "http/response.h"
 #include "hyphad/protocol.h"
 #include "peer/asker.h"
-#include "peer/greeting.h"
+#include "peer/welcome.h"
 #include "peer/hub.h"
 #include "peer/inbound.h"
-#include "peer/join.h"
+#include "peer/connect_request.h"
 #include "peer/life.h"
 #include "peer/login.h"
 #include "peer/login_queue.h"
 #include "peer/peer.h"
 #include "peer/post.h"
-#include "peer/probe.h"
+#include "peer/liveness_check.h"
 #include "wire/json.h"
 #include "wire/mp.h"
 #include "wire/url.h"
@@ -86,7 +86,7 @@ static void on_ping_due(struct timer *t)
 }
 
 /* Each ping has so many tries to be acknowledged: the misses the operator allows. */
-static uint64_t patience_ms(const struct config *config)
+static uint64_t timeout_ms(const struct config *config)
 {
     return config->stream_ping_interval_ms + config->stream_ping_timeout_ms * config->stream_max_ping_misses;
 }
@@ -95,7 +95,7 @@ static void on_expired(struct expiry *e)
 {
     struct stream_peer *s = CONTAINER_OF(e, struct stream_peer, expiry);
 
-    peer_refuse(s->peer, &(struct peer_refusal){.outcome = JOIN_TOKEN_ERROR, .code = HYPHA_CLOSE_POLICY, .text = SLICE_LIT(TOKEN_HAS_EXPIRED),
+    peer_refuse(s->peer, &(struct peer_refusal){.outcome = CONNECT_TOKEN_ERROR, .code = HYPHA_CLOSE_POLICY, .text = SLICE_LIT(TOKEN_HAS_EXPIRED),
                                                 .rule = access_rule_name(RULE_TOKEN)});
 }
 
@@ -122,7 +122,7 @@ static void do_admitted(struct peer *p)
     speaker_begin(&s->speaker, p, req, &headers);
     http_header_add(&headers, "X-Accel-Buffering", SLICE_LIT("no"));
     http_stream_begin(req, 200, content_type, buf_slice(&headers));
-    http_stream_patience(req, patience_ms(loop_config(p->pl->loop)));
+    http_stream_timeout(req, timeout_ms(loop_config(p->pl->loop)));
     start_expiry(s);
     s->sent_ms = loop_now_ms(p->pl->loop);
     timer_start(p->pl->loop, &s->ping, loop_config(p->pl->loop)->stream_ping_interval_ms);
@@ -136,9 +136,9 @@ static void on_later(struct deferred *d)
     struct loop *loop = s->peer->pl->loop;
     struct handle me = s->peer->endpoint.handle;
 
-    if (s->is_probed)
-        probe_settle(s->peer, true);
-    s->is_probed = false;
+    if (s->is_liveness_checked)
+        liveness_settle(s->peer, true);
+    s->is_liveness_checked = false;
     while (peer_find(loop, me) && !s->is_held && !list_is_empty(&s->posts)) {
         struct post *post = LIST_ENTRY(s->posts.next, struct post, link);
         list_unlink(s->posts.next);
@@ -163,7 +163,7 @@ static void do_ping(struct peer *p)
 {
     struct stream_peer *s = p->conn;
 
-    s->is_probed = true;
+    s->is_liveness_checked = true;
     loop_defer(p->pl->loop, &s->later);
 }
 
@@ -228,7 +228,7 @@ static void end_stream(struct peer *p, struct slice told)
     bool is_late = is_streaming && http_stream_write(req, SLICE_LIT("")) > LATE_BYTES;
 
     if (is_streaming && told.len)
-        greeting_refuse(p, told);
+        welcome_refuse(p, told);
     req = let_go(p);
     if (req && is_late)
         http_request_drop(req);
@@ -263,7 +263,7 @@ static void refuse_for_now(struct http_request *req, struct slice text)
 static void refuse_request(struct http_request *req, int outcome, bool is_reconnection, struct slice text)
 {
     static const unsigned statuses[] = {
-        [JOIN_TOKEN_ERROR] = 401, [JOIN_FORBIDDEN] = 403, [JOIN_NO_WORKSPACE] = 404, [JOIN_REFUSED] = 403, [JOIN_BLOCKED] = 403};
+        [CONNECT_TOKEN_ERROR] = 401, [CONNECT_FORBIDDEN] = 403, [CONNECT_NO_WORKSPACE] = 404, [CONNECT_REFUSED] = 403, [CONNECT_BLOCKED] = 403};
     static const char *const prefixes[] = {"Failed to establish connection: ", "Failed to authenticate user: ",
                                            "Authentication error: "};
     SCRATCH_BUF(b, 0);
@@ -273,14 +273,14 @@ static void refuse_request(struct http_request *req, int outcome, bool is_reconn
             text = slice_from(text, strlen(prefixes[i]));
     }
     req->refused_by = "";       /* the log has been told of the client */
-    if (outcome == JOIN_LIMITED || outcome == JOIN_LATER) {
+    if (outcome == CONNECT_LIMITED || outcome == CONNECT_LATER) {
         refuse_for_now(req, text);
-    } else if (is_reconnection && outcome != JOIN_NO_WORKSPACE && outcome != JOIN_BLOCKED) {
+    } else if (is_reconnection && outcome != CONNECT_NO_WORKSPACE && outcome != CONNECT_BLOCKED) {
         buf_add_text(&b, "Invalid reconnection token: ");
         buf_add_slice(&b, text);
         http_respond_error(req, 401, HTTP_F1, buf_slice(&b));
     } else {
-        bool is_plain = outcome == JOIN_TOKEN_ERROR || outcome == JOIN_BLOCKED;
+        bool is_plain = outcome == CONNECT_TOKEN_ERROR || outcome == CONNECT_BLOCKED;
         http_respond_error(req, statuses[outcome], is_plain ? HTTP_F2 : HTTP_F1, text);
     }
 }
@@ -382,11 +382,11 @@ static void stream_start(struct peer_loop *pl, struct http_request *req)
     s->peer->address = s->speaker.address;
     struct asker *asker = asker_of(req, pl->hub->keys);
     s->is_reconnection = continues_login(asker, &s->speaker, buf_slice(&reconnection));
-    login_ask(s->peer, &(struct login_claim){.kind = JOIN_STREAM,
+    login_ask(s->peer, &(struct login_claim){.kind = CONNECT_STREAM,
                                              .client_id = buf_slice(&client),
                                              .workspace = buf_slice(&workspace),
                                              .token = s->is_reconnection ? buf_slice(&reconnection) : token,
-                                             .by = s->is_reconnection ? JOIN_BY_RECONNECTION : JOIN_BY_TOKEN,
+                                             .by = s->is_reconnection ? CONNECT_BY_RECONNECTION : CONNECT_BY_TOKEN,
                                              .asker = s->is_reconnection ? NULL : asker});
 }
 

@@ -24,10 +24,10 @@ struct stream_peer {
     struct http_ticket ticket;      /* of the GET; dead once on_gone has been called */
     struct timer ping;              /* running while open */
     uint64_t sent_ms;               /* when something was last written */
-    struct deferred later;          /* answers probes, goes on with held posts */
+    struct deferred later;          /* answers liveness checks, goes on with held posts */
     struct list posts;              /* struct post.link (peer/post.h), in order: held back by pressure, or not taken since */
     struct speaker speaker;         /* who may post */
     struct expiry expiry;           /* running while open, when what it was opened by expires */
-    bool is_reconnection, is_held, is_probed;
+    bool is_reconnection, is_held, is_liveness_checked;
 };
 extern const struct peer_transport stream_transport;

@@ -13,7 +13,7 @@
 #include "base/map.h"
 #include "config/config.h"
 #include "peer/peer.h"
-#include "wire/frame.h"
+#include "wire/ws_frame.h"
 #include "wire/mp.h"
 #include "wire/rpc_joined.h"
 

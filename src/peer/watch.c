@@ -25,7 +25,7 @@
 #include "config/config.h"
 #include "peer/hub.h"
 #include "peer/peer.h"
-#include "wire/frame.h"
+#include "wire/ws_frame.h"
 #include "wire/mp.h"
 
 enum {

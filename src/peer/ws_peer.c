@@ -5,20 +5,20 @@
 
 #include "config/config.h"
 #include "hyphad/protocol.h"
-#include "peer/greeting.h"
+#include "peer/welcome.h"
 #include "peer/inbound.h"
-#include "peer/join.h"
+#include "peer/connect_request.h"
 #include "peer/life.h"
 #include "peer/login.h"
 #include "peer/peer.h"
-#include "peer/probe.h"
-#include "ws/conn.h"
+#include "peer/liveness_check.h"
+#include "ws/ws_conn.h"
 
 static void on_text(struct ws_conn *ws, struct slice text)
 {
     struct peer *p = ws->owner;
 
-    if (p->state == PEER_GREETING)
+    if (p->state == PEER_NEW)
         login_first_message(p, text);
     else if (p->state == PEER_OPEN)
         peer_text(p, text);
@@ -31,7 +31,7 @@ static void on_binary(struct ws_conn *ws, struct slice frame, struct blob *blob)
 
     if (p->state == PEER_OPEN)
         (void)peer_binary(p, NULL, &(struct peer_frame){frame, blob, blob ? PEER_TAIL_SCANNED : PEER_TAIL_NEW});
-    else if (p->state == PEER_GREETING)
+    else if (p->state == PEER_NEW)
         login_undecodable(p);
 }
 
@@ -42,7 +42,7 @@ static void on_part(struct ws_conn *ws, struct slice so_far)
 
 static void on_pong(struct ws_conn *ws)
 {
-    probe_settle(ws->owner, true);
+    liveness_settle(ws->owner, true);
 }
 
 static void on_end(struct ws_conn *ws, enum ws_end why)
@@ -136,8 +136,8 @@ static void do_close(struct peer *p, unsigned code, struct slice reason)
 
 static void do_refuse(struct peer *p, int outcome, unsigned code, struct slice text)
 {
-    if (outcome != JOIN_LATER)
-        greeting_refuse(p, text);
+    if (outcome != CONNECT_LATER)
+        welcome_refuse(p, text);
     do_close(p, code, text);
 }
 

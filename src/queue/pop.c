@@ -11,7 +11,7 @@
 #include "auth/user.h"
 #include "base/held.h"
 #include "peer/hub.h"
-#include "queue/queue_room.h"
+#include "queue/queue_internal.h"
 
 static void serve(struct queues *qs, struct queue *q);
 
@@ -48,8 +48,8 @@ static void unwait(struct pop *p)
 
     timer_stop(loop, &p->timer);
     list_unlink(&p->link);
-    p->queue->shelf->n_pops--;
-    holding_leave(&p->queue->shelf->waits, &p->of_user);
+    p->queue->in_workspace->n_pops--;
+    holding_leave(&p->queue->in_workspace->waits, &p->of_user);
     p->queue = NULL;
     loop_count(loop, METRIC_QUEUE_WAITERS, -1);
 }
@@ -66,7 +66,7 @@ static void give(struct pop *p)
 static void put_back(struct pop *p)
 {
     if (p->task->queue && !p->queues->is_closed)
-        queue_task_show(p->task);
+        queue_task_enqueue(p->task);
     else
         queue_task_free(p->task);
     held_free(p);
@@ -109,10 +109,10 @@ static struct queue_task *first_task(const struct queue *q)
 
 static void take(struct pop *p, struct queue_task *t)
 {
-    queue_task_hide(t);
+    queue_task_lease(t);
     p->task = t;
     p->call->state = p;
-    if (!t->queue->shelf->is_durable) {
+    if (!t->queue->in_workspace->is_durable) {
         give(p);
         return;
     }
@@ -182,8 +182,8 @@ void queue_pop(struct queues *qs, struct queue *q, struct rpc_call *call, uint64
     call->state = p;
     call->on_gone = on_waiter_gone;
     list_link(&q->pops, &p->link);
-    q->shelf->n_pops++;
-    holding_take(&q->shelf->waits, &p->of_user, queue_caller(call), 1);
+    q->in_workspace->n_pops++;
+    holding_take(&q->in_workspace->waits, &p->of_user, queue_caller(call), 1);
     loop_count(qs->hub->loop, METRIC_QUEUE_WAITERS, 1);
     timer_start(qs->hub->loop, &p->timer, wait_ms);
 }
@@ -209,7 +209,7 @@ static void on_written(int outcome, void *arg)
     else
         rpc_reject(p->call, "RuntimeError", "The workspace was removed while the task was written");
     if (outcome == STORE_OK && q && !qs->is_closed)
-        queue_task_show(p->task);
+        queue_task_enqueue(p->task);
     else
         queue_task_free(p->task);
     held_free(p);
@@ -224,15 +224,15 @@ void queue_push(struct queues *qs, struct queue *q, struct rpc_call *call, struc
     struct queue_task *t = p ? queue_task_new(q, qs->next_number, queue_caller(call), value) : NULL;
 
     if (!t) {
-        queue_refuse_room(qs, call, p ? q->shelf->account : rpc_call_payer(call), "There is no room for the task");
+        queue_refuse_room(qs, call, p ? q->in_workspace->account : rpc_call_payer(call), "There is no room for the task");
         held_free(p);
         serve(qs, q);
         return;
     }
     qs->next_number++;
-    if (!q->shelf->is_durable) {
+    if (!q->in_workspace->is_durable) {
         held_free(p);
-        queue_task_show(t);
+        queue_task_enqueue(t);
         reply_nil(call);
         serve(qs, q);
         return;
@@ -265,14 +265,14 @@ void queue_close_down(struct queue *q, const char *why)
 {
     refuse_waiting(q, why);
     for (struct queue_task *t; (t = first_task(q));) {
-        queue_task_hide(t);
+        queue_task_lease(t);
         queue_task_free(t);
     }
 }
 
 static void forget_task(struct queues *qs, struct queue_task *t)
 {
-    if (t->queue->shelf->is_durable)
+    if (t->queue->in_workspace->is_durable)
         queue_task_unstore(qs, t, NULL, NULL);
     queue_task_leave(t);
     if (!t->is_awaited)
@@ -282,8 +282,8 @@ static void forget_task(struct queues *qs, struct queue_task *t)
 void queue_leave(struct queues *qs, struct queue *q, const char *why)
 {
     refuse_waiting(q, why);
-    while (!list_is_empty(&q->busy))
-        forget_task(qs, LIST_ENTRY(q->busy.next, struct queue_task, link));
+    while (!list_is_empty(&q->in_flight))
+        forget_task(qs, LIST_ENTRY(q->in_flight.next, struct queue_task, link));
 }
 
 bool queue_wipe_one(struct queues *qs, struct queue *q)
@@ -292,7 +292,7 @@ bool queue_wipe_one(struct queues *qs, struct queue *q)
 
     if (!t)
         return false;
-    queue_task_hide(t);
+    queue_task_lease(t);
     forget_task(qs, t);
     return true;
 }

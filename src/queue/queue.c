@@ -1,32 +1,32 @@
-/* queue: the shelves of all workspaces, and when the last thing that needs them is gone. */
-#include "queue/queue_room.h"
+/* queue: the queues of all workspaces, and when the last thing that needs them is gone. */
+#include "queue/queue_internal.h"
 
 #include "base/memory.h"
 #include "peer/hub.h"
 
-struct shelf *queues_shelf(struct queues *qs, const struct workspace *w)
+struct workspace_queues *queues_of_workspace(struct queues *qs, const struct workspace *w)
 {
-    struct shelf *s = map_find(&qs->shelves, slice_of(w->id));
+    struct workspace_queues *s = map_find(&qs->by_workspace, slice_of(w->id));
 
     if (s)
         return s;
-    s = shelf_new(qs->hub->loop, w->id, w->incarnation, w->account,
+    s = workspace_queues_new(qs->hub->loop, w->id, w->incarnation, w->account,
                   w->is_persistent || w->is_system);
-    map_put(&qs->shelves, slice_of(s->workspace), s);
+    map_put(&qs->by_workspace, slice_of(s->workspace), s);
     return s;
 }
 
-void queues_drop_if_empty(struct queues *qs, struct shelf *s)
+void queues_drop_if_empty(struct queues *qs, struct workspace_queues *s)
 {
-    if (!shelf_is_empty(s))
+    if (!workspace_queues_are_empty(s))
         return;
-    map_take(&qs->shelves, slice_of(s->workspace));
-    shelf_free(s);
+    map_take(&qs->by_workspace, slice_of(s->workspace));
+    workspace_queues_free(s);
 }
 
 void queues_settle(struct queues *qs, struct queue *q)
 {
-    struct shelf *s = q->shelf;
+    struct workspace_queues *s = q->in_workspace;
 
     queue_drop_if_idle(q);
     queues_drop_if_empty(qs, s);
@@ -36,8 +36,8 @@ void queues_free_if_done(struct queues *qs)
 {
     if (!qs->is_closed || qs->n_asked)
         return;
-    ASSERT(qs->shelves.n_entries == 0);
-    map_deinit(&qs->shelves);
+    ASSERT(qs->by_workspace.n_entries == 0);
+    map_deinit(&qs->by_workspace);
     mem_free(qs);
 }
 

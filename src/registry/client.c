@@ -3,7 +3,7 @@
 #include "base/account.h"
 #include "base/clock.h"
 #include "base/memory.h"
-#include "base/meter.h"
+#include "base/rate_counter.h"
 #include "registry/records.h"
 
 char **texts_copy(const struct slice *texts, size_t n)
@@ -55,7 +55,7 @@ void client_come(struct registry *r, struct workspace *w, uint64_t number, struc
     c->handle = coming->handle;
     c->generation = number;
     c->is_virtual = coming->is_virtual;
-    c->meter = slice_ends(c->id, "__rlb") ? meter_new(clock_mono_ms()) : NULL;
+    c->meter = slice_ends(c->id, "__rlb") ? rate_counter_new(clock_mono_ms()) : NULL;
     list_init(&c->services);
     list_init(&c->link);
     list_init(&c->of_user);

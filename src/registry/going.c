@@ -6,7 +6,7 @@
  * service is freed first, so that an index never holds both. */
 #include "base/account.h"
 #include "base/memory.h"
-#include "base/meter.h"
+#include "base/rate_counter.h"
 #include "auth/user.h"
 #include "registry/records.h"
 
@@ -29,7 +29,7 @@ static void client_free(struct client *c)
     account_drop(c->account, c->n_kept);
     account_unref(c->account);
     user_unref(c->user);
-    meter_unref(c->meter);
+    rate_counter_unref(c->meter);
     mem_free(c->full_id);
     mem_free(c);
     workspace_let_go(w);

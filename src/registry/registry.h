@@ -19,7 +19,7 @@
 #include "wire/address.h"
 
 struct account;
-struct meter;
+struct rate_counter;
 struct user;
 
 enum service_visibility { SERVICE_PUBLIC, SERVICE_PROTECTED, SERVICE_UNLISTED };
@@ -75,7 +75,7 @@ struct client {
     uint32_t place;                 /* in registry->roster */
     struct list of_user;            /* the hub's: among the connections of one person */
     struct client_origin origin;    /* where it came from; set by who adds a remote one */
-    struct meter *meter;            /* holds a reference; NULL but for ids that end in __rlb */
+    struct rate_counter *meter;            /* holds a reference; NULL but for ids that end in __rlb */
     struct list services;           /* struct service.of_client */
     size_t n_services;              /* without built-in */
     struct service *built_in;       /* NULL until registered: a client without it is invisible */

@@ -110,7 +110,7 @@ static void tally_drop(struct map *m, struct tally *t)
 
 /* ---- what waits ---- */
 
-/* The stamp is ours, and so is the order: whoever reads the frames in it sees what one sender has sent as it was sent. */
+/* The sender header is ours, and so is the order: whoever reads the frames in it sees what one sender has sent as it was sent. */
 static struct slice fan_sender(const struct msg *m)
 {
     static const struct rpc_header_caps ours = {.max_bytes = UINT32_MAX, .max_depth = 64, .max_pairs = UINT32_MAX};

@@ -3,7 +3,7 @@
 #include "router/reject.h"
 
 #include "base/buf.h"
-#include "wire/frame.h"
+#include "wire/ws_frame.h"
 #include "wire/mp.h"
 #include "wire/rpc_value.h"
 

@@ -1,6 +1,6 @@
 /* bind: arguments to parameters. Private to rpc; pure. */
 #pragma once
-#include "rpc/dispatch.h"
+#include "rpc/rpc_dispatch.h"
 
 enum { BIND_OK, BIND_BAD };
 enum { BIND_ERROR_MAX = 512 };

@@ -2,7 +2,7 @@
 #include "rpc/built_in.h"
 
 #include "hyphad/protocol.h"
-#include "rpc/call.h"
+#include "rpc/rpc_call.h"
 #include "rpc/chunks_in.h"
 #include "rpc/pending.h"
 #include "wire/mp.h"

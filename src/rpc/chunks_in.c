@@ -6,7 +6,7 @@
 #include "rpc/chunks_in.h"
 
 #include "base/held.h"
-#include "rpc/call.h"
+#include "rpc/rpc_call.h"
 
 /* Chunks of one upload; bytes a chunk costs beside its own; bytes of one (clients send 256 KiB). */
 enum { CHUNKS_MAX = 65536, CHUNK_COST = 64, CHUNK_MOST = 2 * 1024 * 1024 };
@@ -50,16 +50,16 @@ static void upload_end(struct upload_in *u)
 }
 
 /* Millions of small chunks take long to free: some now, the others in later turns. */
-void chunks_bury(struct deferred *d)
+void chunks_free_ended(struct deferred *d)
 {
-    struct rpc_loop *rl = CONTAINER_OF(d, struct rpc_loop, bury);
+    struct rpc_loop *rl = CONTAINER_OF(d, struct rpc_loop, ended);
 
     while (!list_is_empty(&rl->dead_uploads)) {
         struct upload_in *u = LIST_ENTRY(rl->dead_uploads.next, struct upload_in, link);
         while (u->n_chunks) {
             held_free(u->chunks[--u->n_chunks].bytes);
             if (u->n_chunks % LOOK_EVERY == 0 && loop_is_late(rl->loop)) {
-                loop_again(rl->loop, &rl->bury);
+                loop_again(rl->loop, &rl->ended);
                 return;
             }
         }
@@ -73,17 +73,17 @@ void chunks_drop_later(struct upload_in *u)
     struct rpc_loop *rl = u->host->rl;
 
     list_link(&rl->dead_uploads, &u->link);
-    loop_defer(rl->loop, &rl->bury);
+    loop_defer(rl->loop, &rl->ended);
 }
 
-void chunks_bury_all(struct rpc_loop *rl)
+void chunks_free_all_ended(struct rpc_loop *rl)
 {
     while (!list_is_empty(&rl->dead_uploads)) {
         struct upload_in *u = LIST_ENTRY(rl->dead_uploads.next, struct upload_in, link);
         list_unlink(&u->link);
         chunks_drop(u);
     }
-    list_unlink(&rl->bury.link);
+    list_unlink(&rl->ended.link);
 }
 
 static void upload_free(struct upload_in *u)

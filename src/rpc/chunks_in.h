@@ -27,7 +27,7 @@ bool chunks_are_short(const struct upload_in *u);           /* a loop has the ti
 void chunks_copy(const struct upload_in *u, char *to);      /* all of its bytes; any thread */
 void chunks_drop(struct upload_in *u);                      /* at once; any thread */
 void chunks_drop_later(struct upload_in *u);                /* some in each turn; on the loop of its host */
-void chunks_bury(struct deferred *d);                       /* rl->bury */
-void chunks_bury_all(struct rpc_loop *rl);
+void chunks_free_ended(struct deferred *d);                       /* rl->ended */
+void chunks_free_all_ended(struct rpc_loop *rl);
 void chunks_gone(struct remote *r);             /* the client left */
 void chunks_close(struct rpc_host *h);

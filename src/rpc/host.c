@@ -10,7 +10,7 @@
 #include "auth/user_mp.h"
 #include "base/memory.h"
 #include "rpc/built_in.h"
-#include "rpc/call.h"
+#include "rpc/rpc_call.h"
 #include "rpc/chunks_in.h"
 #include "rpc/pending.h"
 #include "rpc/schema.h"
@@ -29,8 +29,8 @@ struct rpc_loop *rpc_loop_new(struct loop *loop, struct router *router, const st
     list_init(&rl->gone_calls);
     list_init(&rl->tell_gone.link);
     list_init(&rl->dead_uploads);
-    list_init(&rl->bury.link);
-    rl->bury.run = chunks_bury;
+    list_init(&rl->ended.link);
+    rl->ended.run = chunks_free_ended;
     rl->tell_gone.run = calls_tell_gone;
     buf_init(&rl->scratch, 0);
     held_buf_init(&rl->built_in_config, 0, loop->own);
@@ -46,7 +46,7 @@ void rpc_loop_free(struct rpc_loop *rl)
         return;
     ASSERT(list_is_empty(&rl->hosts) && list_is_empty(&rl->gone_calls) && !rl->remotes.n_entries);
     list_unlink(&rl->tell_gone.link);
-    chunks_bury_all(rl);
+    chunks_free_all_ended(rl);
     map_deinit(&rl->remotes);
     buf_deinit(&rl->scratch);
     held_buf_deinit(&rl->built_in_config);

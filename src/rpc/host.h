@@ -17,7 +17,7 @@ struct rpc_loop {
     struct list gone_calls;     /* struct call: their callers left, on_gone is due at the end of the turn */
     struct deferred tell_gone;
     struct list dead_uploads;   /* struct upload_in: their memory goes piece by piece */
-    struct deferred bury;
+    struct deferred ended;
     struct rpc_service built_in;        /* const after init: every host carries it */
     struct held_buf built_in_config;
     struct buf scratch;         /* frame heads are written here before their size is known */

@@ -11,8 +11,8 @@
 #include "base/memory.h"
 #include "config/config.h"
 #include "rpc/chunks_out.h"
-#include "rpc/dispatch.h"
-#include "rpc/frame.h"
+#include "rpc/rpc_dispatch.h"
+#include "rpc/rpc_frame.h"
 #include "rpc/payload.h"
 #include "wire/mp.h"
 

@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/memory.h"
 #include "config/config.h"
-#include "http/conn.h"
+#include "http/http_conn.h"
 #include "http/serve.h"
 #include "net/listener.h"
 #include "net/shares.h"

@@ -18,7 +18,7 @@
 #include "server/ready.h"
 #include "server/wiring.h"
 
-enum { STEP_MS = 50, MIN_CLOSES_PER_S = 200, HURRY_MS = 1000, CUT_WAIT_MS = 5000 };
+enum { STEP_MS = 50, MIN_CLOSES_PER_S = 200, FORCED_MS = 1000, CUT_WAIT_MS = 5000 };
 
 struct order {
     struct mail mail;
@@ -72,7 +72,7 @@ void drain_request(struct drain *d, struct server *s, int signal_number)
 {
     const struct config *c = s->config;
     bool is_lame_duck = signal_number == SIGUSR2;
-    bool hurry = signal_number == SIGINT || d->n_requests > 0;
+    bool is_forced = signal_number == SIGINT || d->n_requests > 0;
     uint64_t now = clock_mono_ms();
 
     if (is_lame_duck && d->is_active)
@@ -86,13 +86,13 @@ void drain_request(struct drain *d, struct server *s, int signal_number)
     d->is_active = true;
     atomic_store_explicit(&s->phase, SERVER_DRAINING, memory_order_release);
     ready_notify("STOPPING=1");
-    d->begin_ms = hurry ? now : now + c->drain_delay_ms;
-    uint64_t spread = is_lame_duck ? c->lame_duck_duration_ms : hurry ? 0 : c->drain_duration_ms;
+    d->begin_ms = is_forced ? now : now + c->drain_delay_ms;
+    uint64_t spread = is_lame_duck ? c->lame_duck_duration_ms : is_forced ? 0 : c->drain_duration_ms;
     uint64_t needed = (uint64_t)d->n_at_begin * 1000 / MIN_CLOSES_PER_S;
     d->end_ms = d->begin_ms + (spread < needed ? spread : needed);
     if (is_lame_duck)
         d->end_ms = d->begin_ms + spread;
-    d->deadline_ms = is_lame_duck ? d->end_ms + c->drain_deadline_ms : hurry ? now + HURRY_MS : now + c->drain_deadline_ms;
+    d->deadline_ms = is_lame_duck ? d->end_ms + c->drain_deadline_ms : is_forced ? now + FORCED_MS : now + c->drain_deadline_ms;
 }
 
 /* Closes as many as should be closed by now, so that few clients leave late as well as many leave evenly. */

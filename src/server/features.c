@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "manager/manager.h"
-#include "manager/offer.h"
+#include "manager/built_in_service.h"
 #include "server/wiring.h"
 
 static const struct feature *const all[] = {
@@ -181,7 +181,7 @@ void features_open(struct feature_set *set, struct manager *m)
         e->opened = e->feature->open ? e->feature->open(e->made, m) : e->made;
         e->is_open = true;
         if (e->feature->service)
-            e->offered = manager_offer(m, e->feature->service, e->opened);
+            e->registration = manager_register(m, e->feature->service, e->opened);
     }
 }
 
@@ -201,7 +201,7 @@ void features_close(struct feature_set *set)
         if (!e->is_open)
             continue;
         e->is_open = false;
-        e->offered = manager_withdraw(e->offered);
+        e->registration = manager_unregister(e->registration);
         if (e->feature->close)
             e->feature->close(e->opened);
         e->opened = NULL;

@@ -15,10 +15,10 @@
 #include "base/random.h"
 #include "config/config.h"
 #include "manager/manager.h"
-#include "peer/admission.h"
+#include "peer/connect_authorization.h"
 #include "peer/blocked.h"
-#include "peer/lodging.h"
-#include "peer/lodging_record.h"
+#include "peer/workspace_lifecycle.h"
+#include "peer/workspace_persistence.h"
 #include "peer/subscription_load.h"
 #include "peer/subscription_store.h"
 #include "server/features.h"
@@ -124,14 +124,14 @@ bool hub_life_prepare(struct server *s)
         s->hub.revocations = revocations_new(s->hub.loop, s->hub.store);
         s->hub.blocks = blocks_new(s->hub.loop, s->hub.store);
         blocked_follow(&s->hub);
-        lodging_make_system(&s->hub);
+        workspaces_make_system(&s->hub);
     }
     mem_free(path);
     return r == STORE_OK;
 }
 
 /* A record nobody can read costs itself only: it goes where an operator can still find it for a while (S-41). */
-static void put_aside(struct server *s, struct slice key, struct slice record)
+static void set_aside_record(struct server *s, struct slice key, struct slice record)
 {
     LOG(LOG_WARN, "store", "workspace record does not parse: put aside", log_slice("key", key));
     store_put(s->hub.store, "unreadable", key, record, clock_wall_ms() / 1000 + ASIDE_S, NULL, NULL);
@@ -147,7 +147,7 @@ static void on_features_loaded(int outcome, struct slice bytes, void *arg)
     (void)bytes;
     if (s->hub.is_closing)
         return;
-    admission_open(&s->hub);
+    connect_authorize_early(&s->hub);
     enter(s, SERVER_READY);
 }
 
@@ -175,8 +175,8 @@ static void on_workspace(int outcome, struct slice key, struct slice record, voi
     if (s->hub.is_closing)      /* told to stop during the start */
         return;
     if (outcome == STORE_OK) {
-        if (!lodging_load(&s->hub, record))
-            put_aside(s, key, record);
+        if (!workspace_load_record(&s->hub, record))
+            set_aside_record(s, key, record);
     } else if (outcome == STORE_ABSENT) {
         subscriptions_load(s->hub.subscriptions, on_subscriptions, s);
     } else {
@@ -262,7 +262,7 @@ static void run_close(struct loop *l, struct mail *mail)
 
     (void)l;
     s->hub.is_closing = true;
-    admission_open(&s->hub);
+    connect_authorize_early(&s->hub);
     features_close(&s->features);
     manager_free(s->manager);
     s->manager = NULL;
@@ -272,7 +272,7 @@ static void run_close(struct loop *l, struct mail *mail)
     stop_unloading(&s->hub);
     revocations_stop(s->hub.revocations);
     blocks_stop(s->hub.blocks);
-    lodging_close_records(&s->hub);
+    workspaces_close_records(&s->hub);
     subscriptions_close(s->hub.subscriptions);
     store_close(s->hub.store, on_store_closed, s);
 }

@@ -305,7 +305,7 @@ static void unwire_loops(struct server *s)
     unsigned n = s->loops.n_loops;
 
     hub_life_finish(s);
-    loop_set_bury(&s->loops);
+    loop_set_drain_after_stop(&s->loops);
     for (unsigned i = 0; i < n; i++)
         http_loop_deinit(&s->http_loops[i]);
     admin_port_unwire(s);

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "auth/token.h"
-#include "http/conn.h"
+#include "http/http_conn.h"
 #include "http/feature_set.h"
 #include "http/payers.h"
 #include "loop/loop.h"

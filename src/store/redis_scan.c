@@ -90,7 +90,7 @@ static int by_bytes(const void *a, const void *b)
 }
 
 /* A field that moved while the table was walked comes twice. */
-static void drop_twins(struct redis_scan *s)
+static void drop_secret_files(struct redis_scan *s)
 {
     size_t n = 0;
 
@@ -114,7 +114,7 @@ static bool sort_keys(struct redis_scan *s)
         rest = slice_from(rest, sizeof(len) + len);
     }
     qsort(s->sorted, s->n_keys, sizeof(*s->sorted), by_bytes);
-    drop_twins(s);
+    drop_secret_files(s);
     return true;
 }
 

@@ -283,7 +283,7 @@ static char *put(char *at, const char *from, size_t n_bytes)
 }
 
 struct msg *rpc_header_splice(const struct rpc_header *h, struct slice to,
-                              const struct rpc_stamp *stamp, bool copy_tail,
+                              const struct rpc_sender_header *sender_header, bool copy_tail,
                               struct account *account)
 {
     char map_head[MAP_HEAD_ROOM], to_head[TO_HEAD_ROOM];
@@ -295,10 +295,10 @@ struct msg *rpc_header_splice(const struct rpc_header *h, struct slice to,
     ASSERT(to.len <= UINT32_MAX);
     for (uint32_t i = 0; i < h->n_dropped; i++)
         n_kept -= h->dropped[i].len;
-    size_t n_map_head = map_head_write(map_head, h->n_pairs - h->n_dropped + 1 + stamp->n_pairs);
+    size_t n_map_head = map_head_write(map_head, h->n_pairs - h->n_dropped + 1 + sender_header->n_pairs);
     size_t n_to_head = to_head_write(to_head, to.len);
     struct msg *m =
-        msg_try_new(n_map_head + n_kept + n_to_head + to.len + stamp->pairs.len + n_tail, account);
+        msg_try_new(n_map_head + n_kept + n_to_head + to.len + sender_header->pairs.len + n_tail, account);
     if (!m)
         return NULL;
     char *out = put(msg_head(m), map_head, n_map_head);
@@ -309,7 +309,7 @@ struct msg *rpc_header_splice(const struct rpc_header *h, struct slice to,
     out = put(out, h->map.ptr + at, h->map.len - at);
     out = put(out, to_head, n_to_head);
     out = put(out, to.ptr, to.len);
-    out = put(out, stamp->pairs.ptr, stamp->pairs.len);
+    out = put(out, sender_header->pairs.ptr, sender_header->pairs.len);
     out = put(out, h->tail.ptr, n_tail);
     ASSERT(out == msg_head(m) + m->head_len);
     return m;

@@ -48,17 +48,17 @@ struct rpc_header {
 MUST_CHECK int rpc_header_peek(struct slice frame, const struct rpc_header_caps *caps,
                                struct rpc_header *ret);
 
-/* What the hub stamps on every frame of one sender: the encoded pairs ws, from, user, ready to be copied. */
-struct rpc_stamp {
+/* What the hub writes into every frame of one sender: the encoded pairs ws, from, user, ready to be copied. */
+struct rpc_sender_header {
     struct slice pairs; /* n_pairs keys and values, encoded */
     uint32_t n_pairs;
 };
 
-/* Builds the forwarded frame: the client's pairs without the dropped ones, then `to`, then the stamp. The head of the msg is
+/* Builds the forwarded frame: the client's pairs without the dropped ones, then `to`, then the sender header. The head of the msg is
  * the new map; the tail is copied behind it when copy_tail (small frames), else the caller sets it with msg_set_tail().
  * NULL: memory exhausted or the account refused. */
 MUST_CHECK NONNULL(5) struct msg *rpc_header_splice(const struct rpc_header *h, struct slice to,
-                                         const struct rpc_stamp *stamp, bool copy_tail,
+                                         const struct rpc_sender_header *sender_header, bool copy_tail,
                                          struct account *account);
 
 enum {

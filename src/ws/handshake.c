@@ -4,12 +4,12 @@
 #include <stdio.h>
 
 #include "base/buf.h"
-#include "http/conn.h"
+#include "http/http_conn.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "net/stream.h"
 #include "wire/digest.h"
-#include "wire/frame.h"
+#include "wire/ws_frame.h"
 
 /* Whether a comma list holds a token (RFC 9110 5.6.1), any case. */
 static bool list_has(struct slice list, const char *token)

@@ -4,7 +4,7 @@
 
 #include "config/config.h"
 #include "hyphad/protocol.h"
-#include "ws/inbound.h"
+#include "ws/ws_inbound.h"
 #include "ws/outbound.h"
 #include "ws/slow.h"
 

@@ -6,7 +6,7 @@
 
 #include "config/config.h"
 #include "hyphad/protocol.h"
-#include "ws/inbound.h"
+#include "ws/ws_inbound.h"
 #include "ws/liveness.h"
 
 /* False: the account has no room for it. */

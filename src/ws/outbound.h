@@ -1,6 +1,6 @@
 /* outbound: what the connection itself writes: control frames and the ways it can end. */
 #pragma once
-#include "ws/conn.h"
+#include "ws/ws_conn.h"
 
 void ws_send_pong(struct ws_conn *ws, struct slice payload);
 /* Ends for a reason of ours: close frame with code, owner told why. */

@@ -3,7 +3,7 @@
  * when in that time its queue was never empty, held messages of senders who have more to say, and it has taken less than what sets such a
  * sender free (--pressure-high less --pressure-low). However slow its line, nobody is slow for whom nobody waits. Loop thread. */
 #pragma once
-#include "ws/conn.h"
+#include "ws/ws_conn.h"
 
 void ws_slow_begin(struct ws_conn *ws);         /* counts from now on */
 /* To be asked several times in the timeout while the queue is not empty. */

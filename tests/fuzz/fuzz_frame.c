@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "fuzz/fuzz.h"
-#include "wire/frame.h"
+#include "wire/ws_frame.h"
 
 static void check_unmasked(const uint8_t *bytes, size_t n_bytes, const struct ws_head *h)
 {

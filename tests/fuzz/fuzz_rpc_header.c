@@ -9,7 +9,7 @@ static const struct rpc_header_caps caps = {65536, 32, 1024};
 
 static void check_forwarded(const struct rpc_header *h)
 {
-    struct rpc_stamp stamp = {SLICE_LIT("\xa2ws\xa1w\xa4"
+    struct rpc_sender_header stamp = {SLICE_LIT("\xa2ws\xa1w\xa4"
                                         "from\xa3w/c\xa4user\x80"),
                               3};
     struct rpc_header again;

@@ -10,8 +10,8 @@
 #include "base/memory.h"
 #include "config/config.h"
 #include "fuzz/fuzz.h"
-#include "ws/conn.h"
-#include "ws/inbound.h"
+#include "ws/ws_conn.h"
+#include "ws/ws_inbound.h"
 
 enum { MESSAGE_MAX = 600, PIECE_BITS = 0x3f };
 enum owner_act { OWNER_LISTENS, OWNER_CLOSES, OWNER_DROPS, OWNER_FAVOURS_LESS };

@@ -8,7 +8,7 @@ TYPES = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8",
 
 
 def main(out, paths):
-    lines = ['#include "login/page.h"', ""]
+    lines = ['#include "login/login_page.h"', ""]
     rows = []
     for i, path in enumerate(map(Path, paths)):
         data = path.read_bytes()

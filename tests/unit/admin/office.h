@@ -1,10 +1,10 @@
 /* office: the administrator's service as it is, with the hub behind it, and callers that are hosts of their own: what they say and hear
  * is JSON. */
 #pragma once
-#include "admin/room.h"
-#include "manager/offer.h"
+#include "admin/admin_internal.h"
+#include "manager/built_in_service.h"
 #include "rpc/rpc.h"
-#include "unit/peer/kit.h"
+#include "unit/peer/peer_kit.h"
 #include "wire/ip.h"
 #include "wire/json.h"
 #include "wire/mp.h"

@@ -1,7 +1,7 @@
 /* desk: the endpoints, served by a house, in front of a manager that answers what the test says. All between the two is as it is: HTTP,
- * the admission, the caller's own host, the router. */
+ * the authorization, the caller's own host, the router. */
 #pragma once
-#include "api/room.h"
+#include "api/api_internal.h"
 #include "http/feature_set.h"
 #include "rpc/rpc.h"
 #include "unit/peer/house.h"

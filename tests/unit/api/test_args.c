@@ -3,13 +3,13 @@
 #include "harness/payer.h"
 #include "http/parse.h"
 #include "http/request.h"
-#include "unit/api/kit.h"
+#include "unit/api/api_kit.h"
 
-struct given {
+struct raw_option {
     const char *query, *args;       /* NULL: refused */
 };
 
-static const struct given queries[] = {
+static const struct raw_option queries[] = {
     {"a=5", "[{\"a\":5}]"},
     {"a=007", "[{\"a\":7}]"},
     {"a=0", "[{\"a\":0}]"},
@@ -71,7 +71,7 @@ static struct http_request request(int method, const char *query)
 CASE(queries_mean_what_the_table_says)
 {
     for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
-        const struct given *g = &queries[i];
+        const struct raw_option *g = &queries[i];
         struct http_request req = request(HTTP_M_GET, g->query);
         struct api_args args;
         struct buf error;

@@ -1,6 +1,6 @@
 /* What a remote error becomes over HTTP: the class decides the status. req: S-08 */
 #include "api/errors.h"
-#include "unit/api/kit.h"
+#include "unit/api/api_kit.h"
 
 struct mapped {
     const char *what, *value, *trace;

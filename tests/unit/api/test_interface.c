@@ -1,6 +1,6 @@
 /* Service objects as plain data. */
 #include "api/interface.h"
-#include "unit/api/kit.h"
+#include "unit/api/api_kit.h"
 
 static const char OBJECT[] = "{\"id\":\"calc\",\"add\":{\"_rtype\":\"method\",\"_rname\":\"add\",\"_rschema\":{\"name\":\"add\",\"parameters\":{}}},"
                              "\"deep\":{\"one\":{\"two\":7,\"f\":{\"_rtype\":\"method\",\"_rname\":\"f\"}}},\"list\":[1,{\"_rtype\":\"method\"}],"

@@ -1,7 +1,7 @@
 /* req: C-030 C-031 C-038 */
 #include <sys/stat.h>
 
-#include "kit.h"
+#include "config_kit.h"
 
 /* The file as --config: these complaints, with % for its path. */
 static void bad_file(const char *option, const char *text, const char *pattern)

@@ -1,7 +1,7 @@
 /* req: C-001 C-003 C-004 C-005 C-006 C-007 C-008 C-009 C-010 C-011 C-012 C-013 C-014 C-017 C-018
  * req: C-019 C-020 C-021 C-022 C-023 C-035 */
 #include "config/option.h"
-#include "kit.h"
+#include "config_kit.h"
 
 static void usage(const char *const *args, const char *err)
 {
@@ -195,7 +195,7 @@ CASE(every_option_is_known_in_every_source)
         const struct option *o = option_at(id);
         struct run r;
         char word[96];
-        bool is_twin, is_alias;
+        bool is_secret_file, is_alias;
         struct buf variable;
         snprintf(word, sizeof(word), "--%s=", o->name);
         kit_run(&r, WORDS(), WORDS(word));
@@ -203,8 +203,8 @@ CASE(every_option_is_known_in_every_source)
         kit_end(&r);
         buf_init(&variable, 0);
         option_variable(o, &variable);
-        CHECK_INT(option_find_variable(buf_slice(&variable), &is_twin, &is_alias), id);
-        CHECK(!is_twin && !is_alias);
+        CHECK_INT(option_find_variable(buf_slice(&variable), &is_secret_file, &is_alias), id);
+        CHECK(!is_secret_file && !is_alias);
         buf_deinit(&variable);
     }
 }

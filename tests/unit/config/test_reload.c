@@ -1,5 +1,5 @@
 /* req: C-042 */
-#include "kit.h"
+#include "config_kit.h"
 
 static void rewrite(const char *path, const char *text)
 {

@@ -2,7 +2,7 @@
 #include "config/rule.h"
 
 #include "config/arena.h"
-#include "kit.h"
+#include "config_kit.h"
 
 struct row {
     const char *text;

@@ -2,7 +2,7 @@
 #include "config/value.h"
 
 #include "config/arena.h"
-#include "kit.h"
+#include "config_kit.h"
 
 static bool read_one(struct option o, const char *text, void *field)
 {

@@ -1,5 +1,5 @@
 /* Bodies that are pulled, over sockets: as they come, paused and resumed, answered early, broken off at every moment. */
-#include "fixture.h"
+#include "http_fixture.h"
 
 #include "http/body.h"
 #include "http/gzip.h"

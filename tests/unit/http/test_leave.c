@@ -3,7 +3,7 @@
  * Nothing may be left. */
 #include <stdio.h>
 
-#include "fixture.h"
+#include "http_fixture.h"
 #include "net/stream.h"
 
 /* Ends the request a few ticks later; the client may have gone at any of them. */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "harness/check.h"
-#include "http/conn.h"
+#include "http/http_conn.h"
 #include "http/request.h"
 
 /* Where a browser goes from https://own/ by this Location: the host it names, or nothing for a path here. It reads `\` as `/`

@@ -1,4 +1,4 @@
-#include "fixture.h"
+#include "http_fixture.h"
 
 static void on_short(struct http_request *req, void *arg)
 {

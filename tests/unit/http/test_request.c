@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "config/config.h"
-#include "fixture.h"
+#include "http_fixture.h"
 #include "harness/payer.h"
 #include "http/parse.h"
 

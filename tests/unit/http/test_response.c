@@ -4,7 +4,7 @@
 #include "base/blob.h"
 #include "base/random.h"
 #include "config/config.h"
-#include "fixture.h"
+#include "http_fixture.h"
 #include "http/gzip.h"
 #include "http/location.h"
 

@@ -1,6 +1,6 @@
 #include <ctype.h>
 
-#include "fixture.h"
+#include "http_fixture.h"
 #include "net/stream.h"
 
 static struct held held;

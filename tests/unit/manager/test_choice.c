@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "fixture.h"
+#include "manager_fixture.h"
 #include "manager/event_rule.h"
 #include "manager/service_glob.h"
 

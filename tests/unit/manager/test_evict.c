@@ -1,8 +1,8 @@
 /* Who is to be put out is looked for over turns, a few at a time between two looks at the clock, however many are here. */
 #include "manager/evict.h"
-#include "manager/room.h"
+#include "manager/manager_internal.h"
 #include "peer/closing.h"
-#include "unit/peer/kit.h"
+#include "unit/peer/peer_kit.h"
 
 enum { N = 20000, N_THERE = 2000, STEPS_MOST = 4 };
 

@@ -1,6 +1,6 @@
 #include "manager/list_query.h"
 
-#include "fixture.h"
+#include "manager_fixture.h"
 
 /* workspace|client|name|app|visibility|type, or the refusal's text. */
 static void check_query(const char *json, const char *expected)

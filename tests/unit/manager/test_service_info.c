@@ -1,7 +1,7 @@
 #include "manager/service_info.h"
 
-#include "fixture.h"
-#include "manager/service_view.h"
+#include "manager_fixture.h"
+#include "manager/service_projection.h"
 #include "wire/mp.h"
 
 static const char *const plain_record =
@@ -207,7 +207,7 @@ CASE(local_only)
     buf_deinit(&b);
 }
 
-static void check_view(const char *record, struct service_view view, const char *expected)
+static void check_view(const char *record, struct service_projection view, const char *expected)
 {
     struct buf b, out;
 
@@ -226,10 +226,10 @@ CASE(views)
                                  "\"e\",\"scope\":{\"x\":1}},"
                                  "\"authorized_workspaces\":[\"w\"],\"k\":null}}";
 
-    check_view(record, (struct service_view){false, CREATOR_FULL}, record);
-    check_view(record, (struct service_view){true, CREATOR_ID},
+    check_view(record, (struct service_projection){false, CREATOR_FULL}, record);
+    check_view(record, (struct service_projection){true, CREATOR_ID},
                "{\"id\":\"a\",\"config\":{\"k\":null,\"created_by\":{\"id\":\"u\"}}}");
-    check_view(record, (struct service_view){false, CREATOR_NO_SCOPE},
+    check_view(record, (struct service_projection){false, CREATOR_NO_SCOPE},
                "{\"id\":\"a\",\"config\":{\"authorized_workspaces\":[\"w\"],\"k\":null,\"created_"
                "by\":{\"id\":\"u\",\"email\":\"e\"}}}");
 }

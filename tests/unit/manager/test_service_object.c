@@ -1,8 +1,8 @@
 /* get_service's object: ids, url, references, and case conversion. */
 #include "manager/service_object.h"
 
-#include "fixture.h"
-#include "manager/case.h"
+#include "manager_fixture.h"
+#include "manager/key_case.h"
 #include "wire/mp.h"
 
 static char *object(const char *json, unsigned kinds, bool hides)
@@ -74,10 +74,10 @@ CASE(names)
     for (unsigned i = 0; i < ARRAY_LEN(table); i++) {
         struct buf b;
         buf_init(&b, 0);
-        case_add_name(&b, slice_of(table[i].name), CASE_CAMEL);
+        key_case_add_name(&b, slice_of(table[i].name), KEY_CASE_CAMEL);
         CHECK(slice_is(buf_slice(&b), table[i].camel));
         buf_clear(&b);
-        case_add_name(&b, slice_of(table[i].name), CASE_SNAKE);
+        key_case_add_name(&b, slice_of(table[i].name), KEY_CASE_SNAKE);
         CHECK(slice_is(buf_slice(&b), table[i].snake));
         buf_deinit(&b);
     }
@@ -90,12 +90,12 @@ CASE(conversion)
         "\"_rschema\":{\"name\":\"hello_world\",\"a_b\":1}},\"in_side\":{\"a_b\":1},\"_p_q\":2}";
 
     check_object(
-        in, CASE_CAMEL, false,
+        in, KEY_CASE_CAMEL, false,
         "{\"id\":\"ws-a/c:calc\",\"helloWorld\":{\"_rtype\":\"method\",\"_rtarget\":\"w/"
         "c\",\"_rmethod\":\"m_m\",\"_rschema\":"
         "{\"name\":\"helloWorld\",\"a_b\":1}},\"inSide\":{\"aB\":1},\"_p_q\":2,\"config\":{" PLACE
         "}}");
-    check_object("{\"a_b\":1,\"c\":2}", CASE_CAMEL | CASE_SNAKE, false,
+    check_object("{\"a_b\":1,\"c\":2}", KEY_CASE_CAMEL | KEY_CASE_SNAKE, false,
                  "{\"id\":\"ws-a/c:calc\",\"aB\":1,\"a_b\":1,\"c\":2,\"config\":{" PLACE "}}");
 }
 
@@ -111,7 +111,7 @@ CASE(conversion_is_bounded)
     for (unsigned i = 0; i < 60; i++)
         buf_add_text(&json, "}");
     char *text = buf_take(&json);
-    check_object(text, CASE_CAMEL | CASE_SNAKE, false, "refused");
+    check_object(text, KEY_CASE_CAMEL | KEY_CASE_SNAKE, false, "refused");
     mem_free(text);
 }
 
@@ -119,11 +119,11 @@ CASE(kinds)
 {
     unsigned kinds = 9;
 
-    CHECK(case_read(SLICE_LIT(""), &kinds) && kinds == 0);
-    CHECK(case_read(SLICE_LIT("camel"), &kinds) && kinds == CASE_CAMEL);
-    CHECK(case_read(SLICE_LIT("snake"), &kinds) && kinds == CASE_SNAKE);
-    CHECK(case_read(SLICE_LIT("camel+snake"), &kinds) && kinds == (CASE_CAMEL | CASE_SNAKE));
-    CHECK(!case_read(SLICE_LIT("bogus"), &kinds));
+    CHECK(key_case_read(SLICE_LIT(""), &kinds) && kinds == 0);
+    CHECK(key_case_read(SLICE_LIT("camel"), &kinds) && kinds == KEY_CASE_CAMEL);
+    CHECK(key_case_read(SLICE_LIT("snake"), &kinds) && kinds == KEY_CASE_SNAKE);
+    CHECK(key_case_read(SLICE_LIT("camel+snake"), &kinds) && kinds == (KEY_CASE_CAMEL | KEY_CASE_SNAKE));
+    CHECK(!key_case_read(SLICE_LIT("bogus"), &kinds));
 }
 
 CASES(RUN(id_config_and_the_rest), RUN(bare_references_become_absolute), RUN(names),

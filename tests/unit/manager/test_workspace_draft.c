@@ -1,6 +1,6 @@
 #include "manager/workspace_draft.h"
 
-#include "fixture.h"
+#include "manager_fixture.h"
 
 /* id|name|description|owners,|persistent|read_only|config|extra, or the refusal's class. */
 static void check_draft(const char *json, const char *expected)

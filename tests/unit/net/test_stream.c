@@ -289,11 +289,11 @@ CASE(a_reset_is_seen_as_one)
     struct in6_addr peer = stream_peer(w.s);
     ip_print(&peer, name);
     CHECK_TEXT(name, "127.0.0.1");
-    unsigned patience = 0;
-    len = sizeof(patience);
-    stream_set_patience(w.s, 25000);
-    CHECK_INT(getsockopt(fds[0], IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, &len), 0);
-    CHECK_INT(patience, 25000);
+    unsigned timeout = 0;
+    len = sizeof(timeout);
+    stream_set_timeout(w.s, 25000);
+    CHECK_INT(getsockopt(fds[0], IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, &len), 0);
+    CHECK_INT(timeout, 25000);
     stream_reset(w.s);
     stream_reset(w.s);
     stream_close(w.s);

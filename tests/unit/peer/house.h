@@ -2,13 +2,13 @@
  * HTTP streams as they are, down to the bytes. A test is the client. */
 #pragma once
 #include "base/buf.h"
-#include "http/conn.h"
+#include "http/http_conn.h"
 #include "http/feature.h"
 #include "http/serve.h"
 #include "peer/life.h"
 #include "peer/peer.h"
-#include "unit/peer/kit.h"
-#include "unit/ws/kit_frame.h"
+#include "unit/peer/peer_kit.h"
+#include "unit/ws/ws_kit_frame.h"
 
 extern const struct feature peer_feature;
 

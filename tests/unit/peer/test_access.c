@@ -2,7 +2,7 @@
  * allowed and denied only. req: D-03 D-04 D-19 D-46 S-22 S-31 S-32 */
 #include "peer/access.h"
 
-#include "unit/peer/kit.h"
+#include "unit/peer/peer_kit.h"
 
 CASE(tables)
 {

@@ -1,6 +1,6 @@
 /* Seats: connections are counted for the person, bytes for the person in a workspace; of people without a login for where
  * they come from. req: D-11 S-109 */
-#include "unit/peer/kit.h"
+#include "unit/peer/peer_kit.h"
 #include "wire/ip.h"
 
 static const struct in6_addr NOWHERE;

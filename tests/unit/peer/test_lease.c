@@ -1,9 +1,9 @@
 /* Leases: what a closing covers, on every loop, and what the clock ends. req: S-72 */
 #include "base/clock.h"
 #include "peer/closing.h"
-#include "peer/join.h"
+#include "peer/connect_request.h"
 #include "peer/lease.h"
-#include "unit/peer/kit.h"
+#include "unit/peer/peer_kit.h"
 #include "wire/ip.h"
 
 enum { N = 6 };
@@ -92,15 +92,15 @@ CASE(a_token_ends_what_descends_from_it)
 
     scene_init(&s);
     closing_send(&s.k.hub, &c);
-    check(&s, "..x...", JOIN_TOKEN_ERROR);
+    check(&s, "..x...", CONNECT_TOKEN_ERROR);
     CHECK_TEXT(s.opened[2].text, "revoked");
     s.opened[0].lease.client = c.except = SLICE_LIT("ws-a/asker");
     c.digest = digest(1);
     closing_send(&s.k.hub, &c);
-    check(&s, ".xx...", JOIN_TOKEN_ERROR);
+    check(&s, ".xx...", CONNECT_TOKEN_ERROR);
     c.except = SLICE_LIT("");
     closing_send(&s.k.hub, &c);
-    check(&s, "xxx...", JOIN_TOKEN_ERROR);
+    check(&s, "xxx...", CONNECT_TOKEN_ERROR);
     scene_deinit(&s);
 }
 
@@ -110,13 +110,13 @@ CASE(a_block_ends_a_person_or_a_place)
 
     scene_init(&s);
     closing_send(&s.k.hub, &(struct closing){.kind = CLOSING_USER, .user = SLICE_LIT("child-1"), .reason = SLICE_LIT("no")});
-    check(&s, ".x....", JOIN_BLOCKED);
+    check(&s, ".x....", CONNECT_BLOCKED);
     closing_send(&s.k.hub, &(struct closing){.kind = CLOSING_USER, .user = SLICE_LIT("bob"), .reason = SLICE_LIT("no")});
-    check(&s, "xxx...", JOIN_BLOCKED);
+    check(&s, "xxx...", CONNECT_BLOCKED);
     closing_send(&s.k.hub, &(struct closing){.kind = CLOSING_ADDRESS, .network = address("10.0.0.1"), .reason = SLICE_LIT("no")});
-    check(&s, "xxx...", JOIN_BLOCKED);      /* root comes in from anywhere */
+    check(&s, "xxx...", CONNECT_BLOCKED);      /* root comes in from anywhere */
     closing_send(&s.k.hub, &(struct closing){.kind = CLOSING_ADDRESS, .network = address("10.0.0.2"), .reason = SLICE_LIT("no")});
-    check(&s, "xxx.xx", JOIN_BLOCKED);
+    check(&s, "xxx.xx", CONNECT_BLOCKED);
     scene_deinit(&s);
 }
 
@@ -132,7 +132,7 @@ CASE(a_token_that_expires_ends_what_it_has_opened)
     terms.expires_at += 3600;
     lease_open(&s.k.hub, s.k.t.loop, &good.lease, &terms);
     TURNS_UNTIL(&s.k.t, late.outcome != -1);
-    CHECK_INT(late.outcome, JOIN_TOKEN_ERROR);
+    CHECK_INT(late.outcome, CONNECT_TOKEN_ERROR);
     CHECK_INT(good.outcome, -1);
     lease_close(&good.lease);
     lease_close(&good.lease);

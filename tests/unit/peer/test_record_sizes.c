@@ -6,7 +6,7 @@
 #include "net/stream.h"
 #include "peer/peer.h"
 #include "registry/registry.h"
-#include "ws/conn.h"
+#include "ws/ws_conn.h"
 
 /* glibc: a word of its own, then to a multiple of 16, at least 32. */
 static size_t block(size_t n_bytes)

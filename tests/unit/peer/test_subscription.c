@@ -6,8 +6,8 @@
 #include "peer/peer.h"
 #include "peer/subscription.h"
 #include "peer/ws_peer.h"
-#include "unit/peer/kit.h"
-#include "unit/ws/kit_frame.h"
+#include "unit/peer/peer_kit.h"
+#include "unit/ws/ws_kit_frame.h"
 
 struct world {
     struct kit k;

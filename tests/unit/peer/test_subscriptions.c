@@ -6,7 +6,7 @@
 #include "peer/subscriber.h"
 #include "peer/subscription_load.h"
 #include "peer/subscription_store.h"
-#include "unit/peer/kit.h"
+#include "unit/peer/peer_kit.h"
 #include "unit/wire/dice.h"
 #include "wire/json.h"
 #include "wire/mp.h"

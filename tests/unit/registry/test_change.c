@@ -1,6 +1,6 @@
 /* What happened to one registry, applied to another, makes it the same. */
 #include "registry/change.h"
-#include "unit/registry/kit.h"
+#include "unit/registry/registry_kit.h"
 
 enum { N_STEPS = 4000, N_WORKSPACES = 4, N_CLIENTS = 6, N_NAMES = 5, TEXTS_MOST = 24 };
 

@@ -1,6 +1,6 @@
 /* A client that is removed is gone at once for everybody; its services are freed some at a time. */
 #include "base/account.h"
-#include "unit/registry/kit.h"
+#include "unit/registry/registry_kit.h"
 
 enum { N_SERVICES = 500, PER_TURN_MOST = 16 };
 

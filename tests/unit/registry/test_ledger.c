@@ -1,6 +1,6 @@
 /* The contract of the ledger, played on every engine. The registry follows it, as it does in the server. */
 #include "registry/change.h"
-#include "unit/registry/kit.h"
+#include "unit/registry/registry_kit.h"
 
 enum { N_SEEN = 64 };
 

@@ -1,5 +1,5 @@
 /* Queries against a naive model: the model is a plain array in registration order, and every question is asked of both. */
-#include "unit/registry/kit.h"
+#include "unit/registry/registry_kit.h"
 #include "unit/wire/dice.h"
 
 enum { N_WORKSPACES = 4, N_CLIENTS = 4, N_NAMES = 6, MODEL_MAX = 200, N_STEPS = 3000 };

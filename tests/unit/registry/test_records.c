@@ -1,5 +1,5 @@
 /* Workspaces hold clients, clients hold services; every index follows. */
-#include "unit/registry/kit.h"
+#include "unit/registry/registry_kit.h"
 
 CASE(a_service_is_found_under_its_full_id)
 {

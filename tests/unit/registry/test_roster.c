@@ -1,5 +1,5 @@
 /* A walk over all clients takes turns while clients come and go: who was there when it began and still is, is seen; who came later is not. */
-#include "unit/registry/kit.h"
+#include "unit/registry/registry_kit.h"
 
 enum { N = 20000 };
 

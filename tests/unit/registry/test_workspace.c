@@ -1,5 +1,5 @@
 /* Who owns a workspace, and what is shown of one. req: D-04 D-13 */
-#include "unit/registry/kit.h"
+#include "unit/registry/registry_kit.h"
 #include "wire/json.h"
 #include "wire/mp.h"
 

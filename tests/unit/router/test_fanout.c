@@ -7,7 +7,7 @@
 #include "harness/check.h"
 #include "harness/payer.h"
 #include "router/router.h"
-#include "wire/frame.h"
+#include "wire/ws_frame.h"
 #include "wire/mp.h"
 #include "wire/rpc_header.h"
 
@@ -103,7 +103,7 @@ static void end(void)
     CHECK(list_is_empty(&w.loop->again));
     CHECK_INT(loop_set_start(&w.set), 0);       /* so that it closes what it has opened */
     loop_set_stop(&w.set);
-    loop_set_bury(&w.set);
+    loop_set_drain_after_stop(&w.set);
     CHECK_INT(router_fanout(w.router, w.loop)->n_waiting, 0);
     loop_set_deinit(&w.set);
     router_free(w.router);

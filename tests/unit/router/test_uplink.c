@@ -5,7 +5,7 @@
 #include "harness/payer.h"
 #include "harness/sim.h"
 #include "router/router.h"
-#include "wire/frame.h"
+#include "wire/ws_frame.h"
 #include "wire/mp.h"
 #include "wire/rpc_header.h"
 

@@ -1,4 +1,4 @@
-#include "rpc/call.h"
+#include "rpc/rpc_call.h"
 
 #include "harness/check.h"
 #include "rpc/bind.h"

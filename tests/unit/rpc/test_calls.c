@@ -1,5 +1,5 @@
 #include "base/account.h"
-#include "rpc/call.h"
+#include "rpc/rpc_call.h"
 #include "rpc/pending.h"
 #include "world.h"
 

@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "harness/check.h"
 #include "rpc/rpc.h"
-#include "wire/frame.h"
+#include "wire/ws_frame.h"
 #include "wire/mp.h"
 #include "wire/rpc_header.h"
 

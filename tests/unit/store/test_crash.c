@@ -13,7 +13,7 @@ struct writer {
     uint32_t n_asked;
 };
 
-struct ask {
+struct client_request {
     struct writer *writer;
     uint32_t number;
 };
@@ -22,7 +22,7 @@ static void ask_next(struct writer *w);
 
 static void on_kept(int outcome, void *arg)
 {
-    struct ask *a = arg;
+    struct client_request *a = arg;
 
     if (outcome != STORE_OK || write(a->writer->pipe, &a->number, sizeof(a->number)) != sizeof(a->number))
         _exit(1);
@@ -32,10 +32,10 @@ static void on_kept(int outcome, void *arg)
 
 static void ask_next(struct writer *w)
 {
-    struct ask *a = MEM_NEW(struct ask);
+    struct client_request *a = MEM_NEW(struct client_request);
     char bytes[900];
 
-    *a = (struct ask){w, w->n_asked++};
+    *a = (struct client_request){w, w->n_asked++};
     memset(bytes, (int)(a->number & 0xff), sizeof(bytes));
     store_put(w->store, "b", slice_make(&a->number, sizeof(a->number)), slice_make(bytes, 100 + a->number % 800), 0, on_kept, a);
 }

@@ -118,7 +118,7 @@ static void kept_pairs(struct slice map, struct buf *out)
 static void check_splice(const struct record *r)
 {
     struct rpc_header h;
-    struct rpc_stamp stamp = {SLICE_LIT("\xa2ws\xa1w\xa4"
+    struct rpc_sender_header stamp = {SLICE_LIT("\xa2ws\xa1w\xa4"
                                         "from\xa3w/c\xa4user\x80"),
                               3};
     struct buf before, after;

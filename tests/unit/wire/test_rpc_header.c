@@ -145,7 +145,7 @@ CASE(many_keys_are_compared_too)
     buf_deinit(&b);
 }
 
-static void stamp_build(struct buf *b, struct rpc_stamp *ret)
+static void stamp_build(struct buf *b, struct rpc_sender_header *ret)
 {
     mp_add_text(b, "ws");
     mp_add_text(b, "ws-a");
@@ -155,7 +155,7 @@ static void stamp_build(struct buf *b, struct rpc_stamp *ret)
     mp_add_map(b, 1);
     mp_add_text(b, "id");
     mp_add_text(b, "u1");
-    *ret = (struct rpc_stamp){buf_slice(b), 3};
+    *ret = (struct rpc_sender_header){buf_slice(b), 3};
 }
 
 static struct slice whole(struct slice in)
@@ -180,7 +180,7 @@ CASE(what_the_sender_claims_is_replaced)
                                          "n",    "\1\xcd\x01\x01"};
     struct buf b, pairs;
     struct rpc_header h;
-    struct rpc_stamp stamp;
+    struct rpc_sender_header stamp;
     struct slice map, v, text;
 
     buf_init(&b, 0);
@@ -234,7 +234,7 @@ CASE(every_length_of_address_and_map)
         }
         for (size_t k = 0; k < ARRAY_LEN(lens); k++) {
             struct rpc_header h;
-            struct rpc_stamp none = {{NULL, 0}, 0};
+            struct rpc_sender_header none = {{NULL, 0}, 0};
             struct slice text;
             CHECK_INT(peek(&b, &h), RPC_HEADER_OK);
             struct msg *m = rpc_header_splice(&h, slice_make(to, lens[k]), &none, true, payer());
@@ -251,7 +251,7 @@ CASE(every_length_of_address_and_map)
 CASE(a_full_account_refuses)
 {
     struct account *a = account_new(NULL, ACCOUNT_PEER, 100);
-    struct rpc_stamp none = {{NULL, 0}, 0};
+    struct rpc_sender_header none = {{NULL, 0}, 0};
     char tail[200] = {0};
     struct buf b;
     struct rpc_header h;

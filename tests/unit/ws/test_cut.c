@@ -1,6 +1,6 @@
 /* However TCP cuts a stream of frames, it is the same messages. req: W-028 */
-#include "unit/ws/kit.h"
-#include "ws/inbound.h"
+#include "unit/ws/ws_kit.h"
+#include "ws/ws_inbound.h"
 
 static void stream_of_frames(struct buf *out)
 {

@@ -1,5 +1,5 @@
 /* The ways a connection ends: broken rules, the close handshake from both sides, loss. req: W-017 W-027 */
-#include "unit/ws/kit.h"
+#include "unit/ws/ws_kit.h"
 
 struct broken {
     const char *what;

@@ -1,7 +1,7 @@
 /* A message that comes in parts: what it is charged follows what has come, and what has come must go on coming. req: S-108 S-110 */
 #include <stdlib.h>
 
-#include "unit/ws/kit.h"
+#include "unit/ws/ws_kit.h"
 
 enum { MB = 1 << 20, FIRST = 320 * 1024, RECORD = 128 };
 

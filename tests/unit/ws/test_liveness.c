@@ -1,5 +1,5 @@
 /* Peers that vanished and peers that do not read. req: W-026 */
-#include "unit/ws/kit.h"
+#include "unit/ws/ws_kit.h"
 
 static void send_sized(struct kit *k, size_t n)
 {

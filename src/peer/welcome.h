@@ -1,0 +1,12 @@
+/* welcome: what a freshly admitted peer is told, and the sender header its frames will carry. */
+#pragma once
+
+#include "base/slice.h"
+
+struct peer;
+
+void welcome_set_sender_header(struct peer *p);        /* from p->user, ->workspace, ->full_id */
+void welcome_send(struct peer *p);         /* connection_info */
+void welcome_refuse(struct peer *p, struct slice text);    /* the error a refused client is told */
+/* A reconnection token for this peer: caller frees; NULL when memory is exhausted. */
+char *welcome_reconnection_token(const struct peer *p);
