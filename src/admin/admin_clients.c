@@ -43,7 +43,7 @@ static bool is_close_code(int64_t code)
            (code >= 3000 && code <= 4999);
 }
 
-static struct client *find(struct hub *h, struct slice workspace, struct slice client_id)
+static struct client *admin_client_find(struct hub *h, struct slice workspace, struct slice client_id)
 {
     SCRATCH_BUF(id, 0);
 
@@ -57,7 +57,7 @@ static struct client *find(struct hub *h, struct slice workspace, struct slice c
 void admin_kickout_client(struct rpc_call *call, void *arg)
 {
     struct hub *h = ((struct admin *)arg)->hub;
-    struct client *c = find(h, call_text(call, 0), call_text(call, 1));
+    struct client *c = admin_client_find(h, call_text(call, 0), call_text(call, 1));
     struct slice reason =
         call_has(call, 3) ? call_text(call, 3) : SLICE_LIT("Admin requested disconnect");
     int64_t code = HYPHA_CLOSE_NORMAL;

@@ -82,7 +82,7 @@ struct change {
     int outcome; /* of the store */
 };
 
-static struct change *change_new(struct rpc_call *call)
+static struct change *blocking_change_new(struct rpc_call *call)
 {
     struct change *c = MEM_NEW(struct change);
 
@@ -110,7 +110,7 @@ static void change_settle(struct change *c)
     change_free(c);
 }
 
-static void on_changed(int outcome, void *arg)
+static void blocking_on_changed(int outcome, void *arg)
 {
     struct change *c = arg;
 
@@ -133,7 +133,7 @@ static void on_kicked(size_t n, void *arg)
     change_settle(c);
 }
 
-static void kick(struct admin *a, struct change *c)
+static void blocking_kick(struct admin *a, struct change *c)
 {
     const struct block *block = &c->block;
 
@@ -151,9 +151,9 @@ static void kick(struct admin *a, struct change *c)
     close_opened(a->manager, &closing, on_kicked, c);
 }
 
-static void add(struct admin *a, struct rpc_call *call, const struct block *block)
+static void blocking_add(struct admin *a, struct rpc_call *call, const struct block *block)
 {
-    struct change *c = change_new(call);
+    struct change *c = blocking_change_new(call);
 
     c->n_waits = 2;
     c->block = *block;
@@ -161,7 +161,7 @@ static void add(struct admin *a, struct rpc_call *call, const struct block *bloc
     c->block.subject.ptr = c->subject;
     size_t max = loop_config(a->hub->loop)->max_blocks;
 
-    if (!block_add(a->hub->blocks, block, max, on_changed, c)) {
+    if (!block_add(a->hub->blocks, block, max, blocking_on_changed, c)) {
         change_free(c);
         loop_count(a->hub->loop, METRIC_QUOTA_REFUSED, 1);
         rpc_reject(call, "RuntimeError", "Too many blocks: %zu are kept (--max-blocks)", max);
@@ -169,7 +169,7 @@ static void add(struct admin *a, struct rpc_call *call, const struct block *bloc
     }
     if (block->expires_at)
         revocations_note_time(a->hub->revocations);
-    kick(a, c);
+    blocking_kick(a, c);
 }
 
 void admin_block_user(struct rpc_call *call, void *arg)
@@ -182,7 +182,7 @@ void admin_block_user(struct rpc_call *call, void *arg)
     else if (slice_is(block.subject, "root"))
         rpc_reject(call, "ValueError", "The root user cannot be blocked");
     else
-        add(arg, call, &block);
+        blocking_add(arg, call, &block);
 }
 
 void admin_block_ip(struct rpc_call *call, void *arg)
@@ -196,17 +196,17 @@ void admin_block_ip(struct rpc_call *call, void *arg)
         return;
     }
     block.subject = slice_of(address);
-    add(arg, call, &block);
+    blocking_add(arg, call, &block);
 }
 
-static void lift(struct admin *a, struct rpc_call *call, enum block_kind kind, struct slice subject)
+static void blocking_lift(struct admin *a, struct rpc_call *call, enum block_kind kind, struct slice subject)
 {
-    struct change *c = change_new(call);
+    struct change *c = blocking_change_new(call);
 
     buf_add_fmt(&c->text.b, "Unblocked %s " SLICE_FMT, kind == BLOCK_USER ? "user" : "IP",
                 SLICE_ARG(subject));
     LOG_EVENT(EVENT_UNBLOCKED, log_slice("subject", subject));
-    block_remove(a->hub->blocks, kind, subject, on_changed, c);
+    block_remove(a->hub->blocks, kind, subject, blocking_on_changed, c);
 }
 
 void admin_unblock_user(struct rpc_call *call, void *arg)
@@ -217,7 +217,7 @@ void admin_unblock_user(struct rpc_call *call, void *arg)
     if (!take_user(call, &id, &r))
         reply_refusal(call, &r);
     else
-        lift(arg, call, BLOCK_USER, id);
+        blocking_lift(arg, call, BLOCK_USER, id);
 }
 
 void admin_unblock_ip(struct rpc_call *call, void *arg)
@@ -228,7 +228,7 @@ void admin_unblock_ip(struct rpc_call *call, void *arg)
     if (!take_address(call, address, &r))
         reply_refusal(call, &r);
     else
-        lift(arg, call, BLOCK_ADDRESS, slice_of(address));
+        blocking_lift(arg, call, BLOCK_ADDRESS, slice_of(address));
 }
 
 /* ---- list_blocked ---- */
@@ -240,7 +240,7 @@ static int64_t left_s(const struct block *block)
     return block->until_ms > now_ms ? (int64_t)((block->until_ms - now_ms + 999) / 1000) : 0;
 }
 
-static void add_row(struct mp_open *list, const struct block *block)
+static void blocking_add_row(struct mp_open *list, const struct block *block)
 {
     struct buf *b = list->buf;
 
@@ -262,7 +262,7 @@ static void add_kind(struct buf *b, const struct blocks *blocks, enum block_kind
     mp_open_array(&list, b);
     for (size_t cursor = 0; (block = blocks_next(blocks, &cursor));) {
         if (block->kind == kind)
-            add_row(&list, block);
+            blocking_add_row(&list, block);
     }
     mp_close(&list);
 }

@@ -15,7 +15,7 @@
 
 /* A token wherever it is written as one, and any text that is the root token; other texts are
  * user ids. */
-static bool is_token(const struct hub *h, struct slice who, struct slice *ret_text)
+static bool explain_is_token(const struct hub *h, struct slice who, struct slice *ret_text)
 {
     char error[TOKEN_ERROR_MAX];
     struct token token;
@@ -32,7 +32,7 @@ static bool is_token(const struct hub *h, struct slice who, struct slice *ret_te
     return true;
 }
 
-static void answer(struct explain_case *c)
+static void explain_answer(struct explain_case *c)
 {
     struct refusal r;
     struct buf b;
@@ -48,7 +48,7 @@ static void answer(struct explain_case *c)
     mem_free(c);
 }
 
-static void on_verified(struct token *token, const char *error, void *arg)
+static void explain_on_verified(struct token *token, const char *error, void *arg)
 {
     struct explain_case *c = arg;
 
@@ -58,7 +58,7 @@ static void on_verified(struct token *token, const char *error, void *arg)
     } else {
         (void)snprintf(c->token_error, sizeof(c->token_error), "%s", error);
     }
-    answer(c);
+    explain_answer(c);
 }
 
 void admin_explain(struct rpc_call *call, void *arg)
@@ -73,13 +73,13 @@ void admin_explain(struct rpc_call *call, void *arg)
     if (!explain_read(c, &r)) {
         reply_refusal(call, &r);
         mem_free(c);
-    } else if (is_token(h, call->args[0], &text)) {
+    } else if (explain_is_token(h, call->args[0], &text)) {
         if (h->verifier)
-            verifier_ask(h->verifier, &(struct verify_question){text, slice_of(call->user->id), VERIFY_TO_CONNECT}, on_verified, c);
+            verifier_ask(h->verifier, &(struct verify_question){text, slice_of(call->user->id), VERIFY_TO_CONNECT}, explain_on_verified, c);
         else
-            on_verified(NULL, "The server is not ready, please retry", c);
+            explain_on_verified(NULL, "The server is not ready, please retry", c);
     } else if (explain_person(c, call->args[0], &r)) {
-        answer(c);
+        explain_answer(c);
     } else {
         reply_refusal(call, &r);
         mem_free(c);

@@ -123,7 +123,7 @@ void explain_token(struct explain_case *c, struct token *token)
 
 /* ---- the entry ---- */
 
-static char *copy(struct slice text)
+static char *explain_case_copy(struct slice text)
 {
     return mem_copy(text.ptr, text.len);
 }
@@ -135,14 +135,14 @@ static char *entry_of(const struct explain_case *c)
     bool is_there = c->is_connected && s->current_workspace;
 
     if (is_there && c->operation == OPERATION_UNREGISTER_SERVICE)
-        return copy(slice_of(s->current_workspace));
+        return explain_case_copy(slice_of(s->current_workspace));
     if (c->operation == OPERATION_JOIN || c->operation == OPERATION_HTTP ||
         access_operation_is_inside(c->operation))
-        return copy(c->workspace);
+        return explain_case_copy(c->workspace);
     if (is_there)
-        return copy(slice_of(s->current_workspace));
+        return explain_case_copy(slice_of(s->current_workspace));
     /* Of somebody who has never logged in too a token says where it acts. */
-    return c->user->is_anonymous && !c->is_connected && c->by == CONNECT_BY_NOTHING ? copy(SLICE_LIT("ws-anonymous")) : NULL;
+    return c->user->is_anonymous && !c->is_connected && c->by == CONNECT_BY_NOTHING ? explain_case_copy(SLICE_LIT("ws-anonymous")) : NULL;
 }
 
 /* Without a token one acts over HTTP only, or in a workspace of one's own. */
@@ -197,7 +197,7 @@ static bool is_listed(const struct access_question *q)
 }
 
 /* Of several registrations one that may be used decides. */
-static bool decide_service(struct explain_case *c, struct access_question *q, struct refusal *r)
+static bool explain_case_decide_service(struct explain_case *c, struct access_question *q, struct refusal *r)
 {
     struct service_cursor cursor;
     struct service_id id;
@@ -273,7 +273,7 @@ bool explain_decide(struct explain_case *c, struct refusal *r)
         return true;
     struct access_question q = question_of(c);
     c->decision = (struct access_decision){0};
-    if (c->service.len && !decide_service(c, &q, r))
+    if (c->service.len && !explain_case_decide_service(c, &q, r))
         return false;
     if (!c->service.len && c->operation == OPERATION_CREATE_WORKSPACE)
         decide_creation(c, &q);

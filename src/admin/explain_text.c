@@ -9,7 +9,7 @@
 #include "registry/registry.h"
 #include "wire/mp.h"
 
-static struct slice workspace_of(const struct explain_case *c)
+static struct slice explain_text_workspace_of(const struct explain_case *c)
 {
     return c->decision.workspace.len ? c->decision.workspace : c->workspace;
 }
@@ -36,7 +36,7 @@ static void add_place(struct buf *b, struct slice name, const struct explain_cas
     if (slice_is(name, "user"))
         buf_add_text(b, c->user ? c->user->id : "nobody");
     else if (slice_is(name, "workspace"))
-        buf_add_slice(b, workspace_of(c));
+        buf_add_slice(b, explain_text_workspace_of(c));
     else if (slice_is(name, "context"))
         buf_add_slice(b, context_of(c));
     else if (slice_is(name, "service"))
@@ -84,7 +84,7 @@ static void add_user(struct buf *b, const struct user *u)
         mp_add_text(b, u->roles[i]);
 }
 
-static void add_grant(struct buf *b, const struct grant *g)
+static void explain_text_add_grant(struct buf *b, const struct grant *g)
 {
     if (!g) {
         mp_add_nil(b);
@@ -97,14 +97,14 @@ static void add_grant(struct buf *b, const struct grant *g)
     mp_add_text(b, permission_letter(g->permission));
 }
 
-static void add_texts(struct buf *b, char *const *texts, size_t n)
+static void explain_text_add_texts(struct buf *b, char *const *texts, size_t n)
 {
     mp_add_array(b, (uint32_t)n);
     for (size_t i = 0; i < n; i++)
         mp_add_text(b, texts[i]);
 }
 
-static void add_record(struct buf *b, const struct access_decision *d)
+static void explain_text_add_record(struct buf *b, const struct access_decision *d)
 {
     static const char *const visibilities[] = {[SERVICE_PUBLIC] = "public",
                                                [SERVICE_PROTECTED] = "protected",
@@ -117,19 +117,19 @@ static void add_record(struct buf *b, const struct access_decision *d)
         mp_add_text(b, "visibility");
         mp_add_text(b, visibilities[d->service->visibility]);
         mp_add_text(b, "authorized_workspaces");
-        add_texts(b, d->service->authorized, d->service->n_authorized);
+        explain_text_add_texts(b, d->service->authorized, d->service->n_authorized);
     } else if (d->owned) {
         mp_add_map(b, 2);
         mp_add_text(b, "workspace");
         mp_add_text(b, d->owned->id);
         mp_add_text(b, "owners");
-        add_texts(b, d->owned->owners, d->owned->n_owners);
+        explain_text_add_texts(b, d->owned->owners, d->owned->n_owners);
     } else {
         mp_add_nil(b);
     }
 }
 
-static void add_limit(struct buf *b, const struct access_decision *d)
+static void explain_text_add_limit(struct buf *b, const struct access_decision *d)
 {
     if (!d->max) {
         mp_add_nil(b);
@@ -142,7 +142,7 @@ static void add_limit(struct buf *b, const struct access_decision *d)
     mp_add_uint(b, d->max);
 }
 
-static void add_text_or_nil(struct buf *b, struct slice text)
+static void explain_text_add_text_or_nil(struct buf *b, struct slice text)
 {
     if (text.len)
         mp_add_str(b, text);
@@ -163,11 +163,11 @@ void explain_add(struct buf *b, const struct explain_case *c)
     mp_key(&map, "workspace");
     mp_add_str(b, c->workspace);
     mp_key(&map, "service");
-    add_text_or_nil(b, c->service);
+    explain_text_add_text_or_nil(b, c->service);
     mp_key(&map, "user");
     add_user(b, c->user);
     mp_key(&map, "acts_in");
-    add_text_or_nil(b, c->join && c->join->answer.workspace ? slice_of(c->join->answer.workspace)
+    explain_text_add_text_or_nil(b, c->join && c->join->answer.workspace ? slice_of(c->join->answer.workspace)
                                                         : SLICE_LIT(""));
     mp_key(&map, "rule");
     mp_add_text(b, access_rule_name(d->rule));
@@ -176,10 +176,10 @@ void explain_add(struct buf *b, const struct explain_case *c)
     mp_key(&map, "told");
     mp_add_text(b, d->is_allowed ? NULL : access_rule_shown(d->rule));
     mp_key(&map, "grant");
-    add_grant(b, d->grant);
+    explain_text_add_grant(b, d->grant);
     mp_key(&map, "record");
-    add_record(b, d);
+    explain_text_add_record(b, d);
     mp_key(&map, "limit");
-    add_limit(b, d);
+    explain_text_add_limit(b, d);
     mp_close(&map);
 }

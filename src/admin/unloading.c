@@ -45,7 +45,7 @@ enum unloading {
 };
 
 /* Gives it up when nobody is inside; otherwise nothing has changed, its status neither (D-32). */
-static enum unloading unload(struct hub *h, struct slice id)
+static enum unloading admin_unload_now(struct hub *h, struct slice id)
 {
     struct workspace *w = workspace_find(&h->registry, id);
 
@@ -98,7 +98,7 @@ static void on_look(struct timer *t)
     struct wait *w = CONTAINER_OF(t, struct wait, timer);
     struct loop *loop = w->admin->hub->loop;
     struct slice id = call_text(w->call, 0);
-    enum unloading outcome = unload(w->admin->hub, id);
+    enum unloading outcome = admin_unload_now(w->admin->hub, id);
 
     if (outcome != UNLOADING_IN_USE) {
         /* It was there when the wait began: its last client has taken it along. */
@@ -114,7 +114,7 @@ static void on_look(struct timer *t)
     }
 }
 
-static void wait_for(struct admin *a, struct rpc_call *call)
+static void admin_unload_wait_for(struct admin *a, struct rpc_call *call)
 {
     struct wait *w = MEM_NEW(struct wait);
     double timeout_s = 10;
@@ -138,14 +138,14 @@ void admin_unload_workspace(struct rpc_call *call, void *arg)
 {
     struct admin *a = arg;
 
-    enum unloading outcome = unload(a->hub, call_text(call, 0));
+    enum unloading outcome = admin_unload_now(a->hub, call_text(call, 0));
 
     if (outcome != UNLOADING_IN_USE || !call_bool(call, 1, false))
         unloading_answer(a->hub, call, outcome);
     else if (a->n_waits >= MAX_WAITS)
         rpc_reject(call, "RuntimeError", "Too many calls wait for workspaces to be unloaded");
     else
-        wait_for(a, call);
+        admin_unload_wait_for(a, call);
 }
 
 void admin_end_waits(struct admin *a)

@@ -6,7 +6,7 @@
 #include "http/request.h"
 #include "http/response.h"
 
-static void on_written(struct caller *c, struct http_request *req, enum beside_outcome outcome, struct held_buf *text)
+static void api_answer_on_written(struct caller *c, struct http_request *req, enum beside_outcome outcome, struct held_buf *text)
 {
     char room[ACCOUNT_REFUSAL_MAX];
 
@@ -30,5 +30,5 @@ void answer_value(struct caller *c, struct http_request *req, struct slice value
 
     if (!value.len)
         value = slice_make(nil, 1);
-    beside_write(c, req, &(struct beside_value){.value = value, .msg = msg, .refuses_functions = true}, on_written);
+    beside_write(c, req, &(struct beside_value){.value = value, .msg = msg, .refuses_functions = true}, api_answer_on_written);
 }

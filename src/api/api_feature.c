@@ -8,7 +8,7 @@
 #include "http/rate.h"
 #include "http/request.h"
 
-static void *make(const struct feature_context *c)
+static void *api_routes_make(const struct feature_context *c)
 {
     struct api *a = MEM_NEW(struct api);
 
@@ -31,7 +31,7 @@ static void api_free(void *made)
     mem_free(a);
 }
 
-static const struct http_route *mounts(void *made, size_t *ret_n)
+static const struct http_route *api_routes_mounts(void *made, size_t *ret_n)
 {
     struct api *a = made;
 
@@ -81,11 +81,11 @@ static const struct http_route admin_routes[] = {
 
 const struct feature api_feature = {
     .name = "api",
-    .make = make,
+    .make = api_routes_make,
     .free = api_free,
     .routes = routes,
     .n_routes = ARRAY_LEN(routes),
-    .more_routes = mounts,
+    .more_routes = api_routes_mounts,
     .admin_routes = admin_routes,
     .n_admin_routes = ARRAY_LEN(admin_routes),
     .allow = api_allow,

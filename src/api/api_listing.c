@@ -48,7 +48,7 @@ static void copy_map(struct slice map, struct buf *out, const char *without, con
     mp_close(&open);
 }
 
-static bool resolved(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
+static bool api_listing_resolved(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
 {
     if (reply->outcome != RPC_RESOLVED)
         caller_answer_reply(c, req, reply);
@@ -77,7 +77,7 @@ static bool query_count(const struct http_request *req, const char *name, size_t
 /* ---- a listing: item by item, as the client reads it ---- */
 
 /* prefix: "workspace/", which all ids share and none shows. */
-static void add_item(struct caller *c, struct slice item, struct slice prefix, struct buf *out)
+static void api_listing_add_item(struct caller *c, struct slice item, struct slice prefix, struct buf *out)
 {
     size_t before = out->len;
 
@@ -109,7 +109,7 @@ static bool add_items(struct caller *c, const struct http_request *req, size_t n
     buf_add_slice(&prefix, http_request_param(req, "workspace"));
     buf_add_byte(&prefix, '/');
     while (!out->is_failed && out->len < n_bytes && (is_more = mp_iter_next(&c->items, &item)))
-        add_item(c, item, buf_slice(&prefix), out);
+        api_listing_add_item(c, item, buf_slice(&prefix), out);
     return is_more;
 }
 
@@ -147,7 +147,7 @@ static void write_items(struct caller *c, struct http_request *req)
     caller_free(c);
 }
 
-static void on_drained(struct http_request *req, void *caller)
+static void api_listing_on_drained(struct http_request *req, void *caller)
 {
     write_items(caller, req);
 }
@@ -155,7 +155,7 @@ static void on_drained(struct http_request *req, void *caller)
 static void stream_items(struct caller *c, struct http_request *req, const char *type,
                          struct buf *begun)
 {
-    caller_watch_drained(c, req, on_drained);
+    caller_watch_drained(c, req, api_listing_on_drained);
     http_stream_begin(req, 200, type, SLICE_LIT(""));
     if (req->method == HTTP_M_HEAD) {
         http_stream_end(req);
@@ -186,7 +186,7 @@ static void on_services(struct caller *c, struct http_request *req, const struct
     const char *type = c->wants_msgpack ? "application/msgpack" : "application/json";
     SCRATCH_BUF(out, 0);
 
-    if (!resolved(c, req, reply))
+    if (!api_listing_resolved(c, req, reply))
         return;
     if (!keep_items(c, reply)) {
         caller_answer_no_room(c, req, c->object.b.account, "There is no room for the listing");
@@ -212,13 +212,13 @@ static void on_plain(struct caller *c, struct http_request *req, const struct rp
 {
     SCRATCH_BUF(out, 0);
 
-    if (!resolved(c, req, reply))
+    if (!api_listing_resolved(c, req, reply))
         return;
     copy_map(reply->value, &out, "_rtype", NULL, SLICE_LIT(""));
     answer_value(c, req, buf_slice(&out), NULL);
 }
 
-static void on_info(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
+static void api_listing_on_info(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
 {
     SCRATCH_BUF(detail, 0);
 
@@ -236,7 +236,7 @@ static void on_interface(struct caller *c, struct http_request *req, const struc
 {
     SCRATCH_BUF(out, 0);
 
-    if (!resolved(c, req, reply))
+    if (!api_listing_resolved(c, req, reply))
         return;
     interface_describe(reply->value, &out);
     answer_value(c, req, buf_slice(&out), NULL);
@@ -253,7 +253,7 @@ static void ask_with_workspace(struct caller *c, const struct http_request *req,
     caller_ask_manager(c, method, buf_slice(&args), then);
 }
 
-static void list(struct caller *c, struct http_request *req)
+static void api_listing_list(struct caller *c, struct http_request *req)
 {
     /* The manager lists nothing for a workspace that does not exist, which is not what a person should be told. */
     if (!c->url_workspace_exists) {
@@ -280,12 +280,12 @@ static void list(struct caller *c, struct http_request *req)
     caller_ask_manager(c, "list_services", buf_slice(&args), on_services);
 }
 
-static void info(struct caller *c, struct http_request *req)
+static void api_listing_info(struct caller *c, struct http_request *req)
 {
-    ask_with_workspace(c, req, "get_workspace_info", on_info);
+    ask_with_workspace(c, req, "get_workspace_info", api_listing_on_info);
 }
 
-static void one(struct caller *c, struct http_request *req)
+static void api_listing_one(struct caller *c, struct http_request *req)
 {
     struct slice id = http_request_param(req, "service_id");
     SCRATCH_BUF(args, 0);
@@ -299,7 +299,7 @@ static void one(struct caller *c, struct http_request *req)
 
 void api_on_services(struct http_request *req, void *arg)
 {
-    static const struct caller_endpoint endpoint = {.next = list};
+    static const struct caller_endpoint endpoint = {.next = api_listing_list};
 
     caller_begin(arg, req, http_request_param(req, "workspace"), &endpoint);
 }
@@ -317,14 +317,14 @@ void api_on_services_redirect(struct http_request *req, void *arg)
 
 void api_on_service_info(struct http_request *req, void *arg)
 {
-    static const struct caller_endpoint endpoint = {.next = one};
+    static const struct caller_endpoint endpoint = {.next = api_listing_one};
 
     caller_begin(arg, req, http_request_param(req, "workspace"), &endpoint);
 }
 
 void api_on_workspace_info(struct http_request *req, void *arg)
 {
-    static const struct caller_endpoint endpoint = {.next = info, .hides_absence = true};
+    static const struct caller_endpoint endpoint = {.next = api_listing_info, .hides_absence = true};
 
     caller_begin(arg, req, http_request_param(req, "workspace"), &endpoint);
 }

@@ -30,7 +30,7 @@ static unsigned reserved_bit(struct slice name)
     return 0;
 }
 
-static bool is_reserved(struct slice name)
+static bool args_is_reserved(struct slice name)
 {
     return reserved_bit(name) != 0;
 }
@@ -52,7 +52,7 @@ unsigned api_args_taken(struct slice function)
     return taken;
 }
 
-static size_t digits(struct slice s, size_t at)
+static size_t args_digits(struct slice s, size_t at)
 {
     size_t n = 0;
 
@@ -65,11 +65,11 @@ static size_t digits(struct slice s, size_t at)
 static bool is_decimal(struct slice s)
 {
     size_t at = s.len && (s.ptr[0] == '-' || s.ptr[0] == '+');
-    size_t whole = digits(s, at), fraction = 0;
+    size_t whole = args_digits(s, at), fraction = 0;
 
     at += whole;
     if (at < s.len && s.ptr[at] == '.') {
-        fraction = digits(s, at + 1);
+        fraction = args_digits(s, at + 1);
         at += 1 + fraction;
     }
     if (!whole && !fraction)
@@ -77,7 +77,7 @@ static bool is_decimal(struct slice s)
     if (at < s.len && (s.ptr[at] == 'e' || s.ptr[at] == 'E')) {
         at++;
         at += at < s.len && (s.ptr[at] == '-' || s.ptr[at] == '+');
-        size_t n = digits(s, at);
+        size_t n = args_digits(s, at);
         if (!n)
             return false;
         at += n;
@@ -85,7 +85,7 @@ static bool is_decimal(struct slice s)
     return at == s.len;
 }
 
-static bool add_number(struct slice text, struct buf *out)
+static bool args_add_number(struct slice text, struct buf *out)
 {
     struct slice trimmed = slice_trim(text);
     char copy[MAX_NUMBER_TEXT];
@@ -94,7 +94,7 @@ static bool add_number(struct slice text, struct buf *out)
         return false;
     memcpy(copy, trimmed.ptr, trimmed.len);
     copy[trimmed.len] = '\0';
-    if (text.len == digits(text, 0)) {
+    if (text.len == args_digits(text, 0)) {
         errno = 0;
         unsigned long long n = strtoull(copy, NULL, 10);
         if (errno == 0) {
@@ -119,7 +119,7 @@ bool api_args_value(struct slice text, struct buf *out, struct buf *error)
         buf_add_fmt(error, "Invalid request body: %s", why);
         return false;
     }
-    if (!add_number(text, out))
+    if (!args_add_number(text, out))
         mp_add_str(out, text);
     return true;
 }
@@ -149,7 +149,7 @@ static bool split_query(struct slice query, struct query_arg *args, size_t *ret_
     return true;
 }
 
-static struct slice name_of(const struct query_arg *a, const struct buf *names)
+static struct slice args_name_of(const struct query_arg *a, const struct buf *names)
 {
     return slice_make(names->ptr + a->at, a->len);
 }
@@ -161,8 +161,8 @@ static void choose_args(struct query_arg *args, size_t n, const struct buf *name
 
     map_init(&seen);
     for (size_t i = n; i-- > 0;) {
-        struct slice name = name_of(&args[i], names);
-        args[i].is_meant = !map_put(&seen, name, &args[i]) && !is_reserved(name);
+        struct slice name = args_name_of(&args[i], names);
+        args[i].is_meant = !map_put(&seen, name, &args[i]) && !args_is_reserved(name);
     }
     map_deinit(&seen);
 }
@@ -185,7 +185,7 @@ static int read_query(struct slice query, struct buf *map, uint32_t *ret_n, stru
     for (size_t i = 0; r == API_ARGS_OK && i < n; i++) {
         if (!args[i].is_meant)
             continue;
-        mp_add_str(map, name_of(&args[i], &names));
+        mp_add_str(map, args_name_of(&args[i], &names));
         buf_clear(&text);
         url_decode(args[i].value, true, &text);
         if (!api_args_value(buf_slice(&text), map, error))

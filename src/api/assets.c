@@ -24,7 +24,7 @@ struct api_mount {
     char *absent;       /* owned: what is said at "/NAME" when there is no index.html */
 };
 
-static char *text_of(const char *before, const char *name, const char *after)
+static char *assets_text_of(const char *before, const char *name, const char *after)
 {
     struct buf b;
 
@@ -75,10 +75,10 @@ void api_add_mounts(struct api *a)
         struct api_mount *m = &a->mounts[i];
         const char *name = mounts->items[i].name;
         *m = (struct api_mount){.folder = mounts->items[i].dir,
-                                .bare = text_of("/", name, ""),
-                                .index = text_of("/", name, "/"),
-                                .below = text_of("/", name, "/{file:path}"),
-                                .absent = text_of("File not found: ", name, "")};
+                                .bare = assets_text_of("/", name, ""),
+                                .index = assets_text_of("/", name, "/"),
+                                .below = assets_text_of("/", name, "/{file:path}"),
+                                .absent = assets_text_of("File not found: ", name, "")};
         a->routes[a->n_routes++] = (struct http_route){
             .methods = HTTP_M_GET, .pattern = m->bare, .on_request = on_mount, .arg = m, .flags = HTTP_ROUTE_SHAREABLE};
         a->routes[a->n_routes++] = (struct http_route){

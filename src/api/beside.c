@@ -125,7 +125,7 @@ struct writing {
     beside_write_then *then;
 };
 
-static void writing_free(struct writing *w)
+static void beside_writing_free(struct writing *w)
 {
     msg_unref(w->v.msg);
     held_buf_deinit(&w->copy);
@@ -133,7 +133,7 @@ static void writing_free(struct writing *w)
     mem_free(w);
 }
 
-static enum beside_outcome outcome_of(int json, const struct buf *text)
+static enum beside_outcome beside_outcome_of(int json, const struct buf *text)
 {
     if (text->is_failed || json == JSON_NO_MEMORY)
         return BESIDE_NO_ROOM;
@@ -160,7 +160,7 @@ static bool write_text(const struct beside_value *v, bool as_msgpack, bool has_t
         buf_clear(text);
         return false;
     }
-    *ret = outcome_of(r, text);
+    *ret = beside_outcome_of(r, text);
     return true;
 }
 
@@ -178,7 +178,7 @@ static void writing_done(struct job *job)
 
     if (req)
         w->then(w->caller, req, w->outcome, &w->text);
-    writing_free(w);
+    beside_writing_free(w);
 }
 
 static void write_by_worker(struct caller *c, struct http_request *req, const struct beside_value *v, beside_write_then *then)
@@ -201,7 +201,7 @@ static void write_by_worker(struct caller *c, struct http_request *req, const st
     }
     if (w->copy.b.is_failed || offload(req->loop, &w->job) != OFFLOAD_OK) {
         then(c, req, w->copy.b.is_failed ? BESIDE_NO_ROOM : BESIDE_BUSY, &w->text);
-        writing_free(w);
+        beside_writing_free(w);
     }
 }
 

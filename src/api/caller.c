@@ -42,7 +42,7 @@ void caller_free(struct caller *c)
     held_free(c);
 }
 
-static void on_gone(void *owner)
+static void caller_on_gone(void *owner)
 {
     caller_free(owner);
 }
@@ -51,7 +51,7 @@ void caller_watch_drained(struct caller *c, struct http_request *req,
                           void (*on_drained)(struct http_request *req, void *caller))
 {
     (void)http_request_park(
-        req, &(struct http_watch){.owner = c, .on_gone = on_gone, .on_drained = on_drained});
+        req, &(struct http_watch){.owner = c, .on_gone = caller_on_gone, .on_drained = on_drained});
 }
 
 void caller_answer_error(struct caller *c, struct http_request *req, unsigned status,
@@ -108,7 +108,7 @@ void caller_answer_reply(struct caller *c, struct http_request *req, const struc
 
 /* ---- calls ---- */
 
-static void on_reply(const struct rpc_reply *reply, void *arg)
+static void caller_on_reply(const struct rpc_reply *reply, void *arg)
 {
     struct caller *c = arg;
     caller_then *then = c->then;
@@ -139,7 +139,7 @@ void caller_request(struct caller *c, const struct rpc_request *request, caller_
     rq.takes_long = true; /* what is long is written beside the loop */
     c->then = then;
     c->asks_hub = caller_is_hubs(c, rq.target);
-    c->pending = rpc_request(c->host, &rq, on_reply, c);
+    c->pending = rpc_request(c->host, &rq, caller_on_reply, c);
 }
 
 void caller_request_last(struct caller *c, const struct rpc_request *request)
@@ -169,7 +169,7 @@ void caller_ask_manager(struct caller *c, const char *method, struct slice args,
 
 /* Whoever is logged in pays as a user of the workspace; who is not, as the address the request came from. False: that account is
  * full. */
-static bool open_host(struct caller *c, const struct http_request *req, struct connect_request *j)
+static bool caller_open_host(struct caller *c, const struct http_request *req, struct connect_request *j)
 {
     char id[RANDOM_ID_LEN + 1];
     SCRATCH_BUF(address, 0);
@@ -206,13 +206,13 @@ void caller_answer_no_access(struct caller *c, struct http_request *req, const s
     caller_answer_error(c, req, 403, buf_slice(&detail));
 }
 
-static bool is_hidden(const struct caller *c, const struct connect_request *j)
+static bool caller_is_hidden(const struct caller *c, const struct connect_request *j)
 {
     return j->answer.outcome == CONNECT_NO_WORKSPACE && c->endpoint->hides_absence &&
            user_permission(j->ask.user, slice_of(j->ask.workspace)) < PERMISSION_READ;
 }
 
-static void refuse(struct caller *c, struct http_request *req, const struct connect_request *j)
+static void caller_refuse(struct caller *c, struct http_request *req, const struct connect_request *j)
 {
     static const unsigned statuses[] = {[CONNECT_TOKEN_ERROR] = 401,
                                         [CONNECT_FORBIDDEN] = 403,
@@ -224,7 +224,7 @@ static void refuse(struct caller *c, struct http_request *req, const struct conn
     req->refused_by = access_rule_name(j->answer.decision.rule);
     if (j->ask.user)
         http_request_note_user(req, j->ask.user->id);
-    if (is_hidden(c, j)) {
+    if (caller_is_hidden(c, j)) {
         caller_answer_no_access(c, req, j->ask.user);
     } else if (j->answer.outcome == CONNECT_TOKEN_ERROR || j->answer.outcome == CONNECT_BLOCKED) {
         http_respond_error(req, statuses[j->answer.outcome], HTTP_F2, slice_of(j->answer.text));
@@ -236,7 +236,7 @@ static void refuse(struct caller *c, struct http_request *req, const struct conn
 
 /* Its token is no good any more, or its user or address is blocked. Without a client a caller has one call left, which says so to a
  * provider. */
-static void on_lease_end(struct lease *l, int outcome, struct slice text)
+static void caller_on_lease_end(struct lease *l, int outcome, struct slice text)
 {
     struct caller *c = CONTAINER_OF(l, struct caller, lease);
     struct http_request *req = http_request_resume(c->ticket);
@@ -256,9 +256,9 @@ static void on_lease_end(struct lease *l, int outcome, struct slice text)
     }
 }
 
-static void begin(struct caller *c, struct http_request *req, struct connect_request *j)
+static void caller_begin_call(struct caller *c, struct http_request *req, struct connect_request *j)
 {
-    if (!open_host(c, req, j)) {
+    if (!caller_open_host(c, req, j)) {
         caller_answer_no_room(c, req, c->scratch.b.account, NO_ROOM);
         return;
     }
@@ -266,7 +266,7 @@ static void begin(struct caller *c, struct http_request *req, struct connect_req
     c->endpoint->next(c, req);
 }
 
-static void on_answer(struct connect_request *j)
+static void caller_on_answer(struct connect_request *j)
 {
     struct caller *c = j->ask.arg;
     struct http_request *req = http_request_resume(c->ticket);
@@ -274,15 +274,15 @@ static void on_answer(struct connect_request *j)
     if (!req) {
         caller_free(c);
     } else if (j->answer.close_code) {
-        refuse(c, req, j);
+        caller_refuse(c, req, j);
     } else {
-        begin(c, req, j);
+        caller_begin_call(c, req, j);
     }
     connect_request_free(j);
 }
 
 /* Who asks: a valid token's user or the shared anonymous one. False: the token is bad, answered with 401. */
-static bool identify(struct http_request *req, struct connect_request *j)
+static bool caller_identify(struct http_request *req, struct connect_request *j)
 {
     struct asker *asker = asker_of(req, j->ask.hub->keys);
     char error[TOKEN_ERROR_MAX];
@@ -304,7 +304,7 @@ static bool identify(struct http_request *req, struct connect_request *j)
     return true;
 }
 
-static void busy(struct http_request *req)
+static void caller_busy(struct http_request *req)
 {
     SCRATCH_BUF(extra, 0);
 
@@ -322,7 +322,7 @@ void caller_begin(struct api *a, struct http_request *req, struct slice url_work
 {
     if (atomic_load_explicit(&a->n_calls, memory_order_relaxed) >=
         loop_config(req->loop)->max_http_calls) {
-        busy(req);
+        caller_busy(req);
         return;
     }
     struct slice type;
@@ -335,7 +335,7 @@ void caller_begin(struct api *a, struct http_request *req, struct slice url_work
         return;
     }
     j->ask.hub = a->options.hub;
-    if (!identify(req, j)) {
+    if (!caller_identify(req, j)) {
         connect_request_free(j);
         held_free(c);
         return;
@@ -351,9 +351,9 @@ void caller_begin(struct api *a, struct http_request *req, struct slice url_work
     c->wants_msgpack = slice_is_nocase(type, "application/msgpack");
     j->ask.asker = req->loop;
     (void)ip_parse(http_request_client(req), &j->ask.address);
-    j->ask.on_answer = on_answer;
+    j->ask.on_answer = caller_on_answer;
     j->ask.arg = c;
     j->ask.lease = &c->lease;
-    j->ask.lease_end = on_lease_end;
+    j->ask.lease_end = caller_on_lease_end;
     connect_authorize(j);
 }

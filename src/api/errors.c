@@ -5,7 +5,7 @@
 
 #include "wire/mp.h"
 
-static bool contains(struct slice text, const char *what)
+static bool errors_contains(struct slice text, const char *what)
 {
     return text.ptr && text.len && memmem(text.ptr, text.len, what, strlen(what)) != NULL;
 }
@@ -23,16 +23,16 @@ static bool contains_nocase(struct slice text, const char *what)
 
 static unsigned status_of(struct slice text)
 {
-    if (contains(text, "KeyError:") || contains_nocase(text, "not found"))
+    if (errors_contains(text, "KeyError:") || contains_nocase(text, "not found"))
         return 404;
-    if (contains(text, "PermissionError:") || contains(text, "Permission denied"))
+    if (errors_contains(text, "PermissionError:") || errors_contains(text, "Permission denied"))
         return 403;
-    if (contains(text, "TypeError:") || contains(text, "ValueError:") ||
-        contains(text, "AssertionError:"))
+    if (errors_contains(text, "TypeError:") || errors_contains(text, "ValueError:") ||
+        errors_contains(text, "AssertionError:"))
         return 400;
-    if (contains(text, "TimeoutError"))
+    if (errors_contains(text, "TimeoutError"))
         return 504;
-    if (contains(text, "Client disconnected while retrieving service"))
+    if (errors_contains(text, "Client disconnected while retrieving service"))
         return 502; /* as RPC_GONE, met by the manager */
     return 500;
 }
@@ -62,7 +62,7 @@ static void add_line(struct buf *detail, struct slice line)
     static const char quoted[] = "'services:";
     const char *at;
 
-    if (contains(line, "Multiple services found for ")) {
+    if (errors_contains(line, "Multiple services found for ")) {
         while ((at = memmem(line.ptr, line.len, quoted, sizeof(quoted) - 1))) {
             buf_add(detail, line.ptr, (size_t)(at - line.ptr));
             buf_add_fmt(detail, "b%s", quoted);

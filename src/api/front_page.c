@@ -8,7 +8,7 @@
 #include "peer/hub.h"
 #include "version.h"
 
-static void add_escaped(struct buf *b, const char *text)
+static void front_page_add_escaped(struct buf *b, const char *text)
 {
     for (; *text; text++) {
         if (*text == '<')
@@ -42,12 +42,12 @@ void api_on_page(struct http_request *req, void *arg)
         "<h2>Say hello</h2>\n<pre># pip install hypha-rpc\nimport asyncio\nfrom hypha_rpc import "
         "connect_to_server\n\n"
         "async def main():\n    server = await connect_to_server({\"server_url\": \"");
-    add_escaped(&b, url);
+    front_page_add_escaped(&b, url);
     buf_add_text(&b, "\"})\n    service = await server.register_service({\n        \"id\": "
                      "\"hello\", \"config\": {\"visibility\": \"public\"},\n"
                      "        \"hello\": lambda name: f\"Hello, {name}!\"})\n"
                      "    print(f\"");
-    add_escaped(&b, url);
+    front_page_add_escaped(&b, url);
     buf_add_text(&b, "/{server.config.workspace}/services/hello/hello?name=World\")\n    await "
                      "server.serve()\n\nasyncio.run(main())</pre>\n"
                      "<p>Open the address it prints, or fetch it with curl. Health: <a "

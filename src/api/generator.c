@@ -18,7 +18,7 @@ enum { HIGH_BYTES = 256 * 1024, LATE_BYTES = 64 * 1024, PIECE_BYTES = 64 * 1024 
 #define BEFORE "data: "
 #define AFTER "\n\n"
 
-static void pull(struct caller *c);
+static void generator_pull(struct caller *c);
 
 bool generator_is(struct slice value)
 {
@@ -27,21 +27,21 @@ bool generator_is(struct slice value)
     return mp_find_str(value, "_rtype", &type) && slice_is(type, "generator");
 }
 
-static void end_stream(const struct caller *c, struct http_request *req)
+static void generator_end_stream(const struct caller *c, struct http_request *req)
 {
     if (!c->wants_msgpack)
         (void)http_stream_write(req, SLICE_LIT("data: [DONE]\n\n"));
     http_stream_end(req);
 }
 
-static void finish(struct caller *c, struct http_request *req)
+static void generator_finish(struct caller *c, struct http_request *req)
 {
-    end_stream(c, req);
+    generator_end_stream(c, req);
     caller_free(c);
 }
 
 /* A short one. */
-static void write_json(struct http_request *req, struct slice value, struct buf *scratch)
+static void generator_write_json(struct http_request *req, struct slice value, struct buf *scratch)
 {
     buf_add_text(scratch, BEFORE);
     if (json_from_mp(value, scratch) != JSON_OK)
@@ -63,13 +63,13 @@ static void write_error(struct caller *c, struct http_request *req, struct slice
     if (c->wants_msgpack)
         (void)http_stream_write(req, buf_slice(&b));
     else
-        write_json(req, buf_slice(&b), &json);
+        generator_write_json(req, buf_slice(&b), &json);
 }
 
-static void fail(struct caller *c, struct http_request *req, struct slice detail)
+static void generator_fail(struct caller *c, struct http_request *req, struct slice detail)
 {
     write_error(c, req, detail);
-    finish(c, req);
+    generator_finish(c, req);
 }
 
 /* Writes of the item what the client takes, then asks for the next. */
@@ -89,15 +89,15 @@ static void write_pieces(struct caller *c, struct http_request *req)
         return; /* on_gone is next */
     c->is_waiting_drain = http_stream_waiting(req) > HIGH_BYTES;
     if (!c->is_waiting_drain)
-        pull(c);
+        generator_pull(c);
 }
 
-static void on_written(struct caller *c, struct http_request *req, enum beside_outcome outcome, struct held_buf *text)
+static void generator_on_written(struct caller *c, struct http_request *req, enum beside_outcome outcome, struct held_buf *text)
 {
     char room[ACCOUNT_REFUSAL_MAX];
 
     if (outcome != BESIDE_OK) {
-        fail(c, req, beside_error(outcome, text, room));
+        generator_fail(c, req, beside_error(outcome, text, room));
         return;
     }
     c->text = *text;
@@ -121,22 +121,22 @@ static void on_item(struct caller *c, struct http_request *req, const struct rpc
     if (reply->outcome != RPC_RESOLVED) {
         buf_init(&detail, 0);
         (void)api_error_of(reply, false, &detail); /* the status has been sent already */
-        fail(c, req, buf_slice(&detail));
+        generator_fail(c, req, buf_slice(&detail));
         buf_deinit(&detail);
     } else if (is_stop(reply->value)) {
-        finish(c, req);
+        generator_finish(c, req);
     } else {
         beside_write(c, req, &(struct beside_value){.value = reply->value.len ? reply->value : slice_make(nil, 1), .msg = reply->msg,
-                                                    .before = BEFORE, .after = AFTER}, on_written);
+                                                    .before = BEFORE, .after = AFTER}, generator_on_written);
     }
 }
 
-static void pull(struct caller *c)
+static void generator_pull(struct caller *c)
 {
     caller_request(c, &c->step, on_item);
 }
 
-static void on_drained(struct http_request *req, void *owner)
+static void generator_on_drained(struct http_request *req, void *owner)
 {
     struct caller *c = owner;
 
@@ -145,7 +145,7 @@ static void on_drained(struct http_request *req, void *owner)
 }
 
 /* The client has left: the provider's generator is closed before its caller goes. */
-static void on_gone(void *owner)
+static void generator_on_gone(void *owner)
 {
     struct caller *c = owner;
     struct slice method;
@@ -167,9 +167,9 @@ static void on_put_out(struct caller *c, struct http_request *req, struct slice 
         http_request_drop(req);
     } else {
         write_error(c, req, text);
-        end_stream(c, req);
+        generator_end_stream(c, req);
     }
-    on_gone(c);
+    generator_on_gone(c);
 }
 
 void generator_stream(struct caller *c, struct http_request *req, struct slice ref)
@@ -185,15 +185,15 @@ void generator_stream(struct caller *c, struct http_request *req, struct slice r
         return;
     }
     (void)http_request_park(
-        req, &(struct http_watch){.owner = c, .on_gone = on_gone, .on_drained = on_drained});
+        req, &(struct http_watch){.owner = c, .on_gone = generator_on_gone, .on_drained = generator_on_drained});
     c->on_put_out = on_put_out;
     http_stream_begin(req, 200,
                       c->wants_msgpack ? "application/msgpack" : "text/event-stream; charset=utf-8",
                       SLICE_LIT(""));
     if (req->method == HTTP_M_HEAD) {
         http_stream_end(req);
-        on_gone(c);
+        generator_on_gone(c);
     } else {
-        pull(c);
+        generator_pull(c);
     }
 }

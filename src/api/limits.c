@@ -17,7 +17,7 @@
 enum { SHARE_OF_ALL = 4 };
 
 /* Parts are told apart by a byte no name holds. */
-static void add_part(struct buf *key, struct slice part)
+static void limits_add_part(struct buf *key, struct slice part)
 {
     buf_add_byte(key, '\0');
     buf_add_slice(key, part);
@@ -28,7 +28,7 @@ static void add_query_part(struct buf *key, struct slice query, const char *name
     SCRATCH_BUF(value, 0);
 
     if (url_query_find(query, name, &value))
-        add_part(key, buf_slice(&value));
+        limits_add_part(key, buf_slice(&value));
 }
 
 /* The higher tier is for identities this server can verify by itself; anything else counts for its address (S-44). An identity
@@ -37,14 +37,14 @@ static void add_query_part(struct buf *key, struct slice query, const char *name
 static void add_keys(const struct http_request *req, const struct user *user, struct buf *one, struct buf *all)
 {
     buf_add_text(one, "auth");
-    add_part(one, slice_of(user->id));
+    limits_add_part(one, slice_of(user->id));
     add_query_part(one, req->query, "workspace");
     add_query_part(one, req->query, "client_id");
     buf_add_text(all, "person");
-    add_part(all, slice_of(user_effective_id(user)));
+    limits_add_part(all, slice_of(user_effective_id(user)));
 }
 
-static bool take(struct api *a, const struct buf *key, struct http_rate_tier tier,
+static bool limits_take(struct api *a, const struct buf *key, struct http_rate_tier tier,
                  unsigned *ret_retry_after_s)
 {
     return tier.per_s <= 0 || tier.burst <= 0 ||
@@ -69,14 +69,14 @@ bool api_allow(void *made, struct http_request *req, unsigned *ret_retry_after_s
     loop_count(req->loop, METRIC_COOKIES_PASSED_OVER, req->has_foreign_cookie);
     if (req->is_verified) {
         add_keys(req, asker->token.user, &one, &all);
-        ok = take(a, &one, mine, ret_retry_after_s) && take(a, &all, shared, ret_retry_after_s);
+        ok = limits_take(a, &one, mine, ret_retry_after_s) && limits_take(a, &all, shared, ret_retry_after_s);
         if (!ok)
             http_request_note_user(req, asker->token.user->id);
     } else {
         char network[HTTP_CLIENT_MAX];
         http_request_network(req, network);
         buf_add_text(&one, network);
-        ok = take(a, &one, (struct http_rate_tier){c->http_rate_limit, c->http_burst_limit},
+        ok = limits_take(a, &one, (struct http_rate_tier){c->http_rate_limit, c->http_burst_limit},
                   ret_retry_after_s);
     }
     return ok;

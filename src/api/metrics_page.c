@@ -42,7 +42,7 @@ static void add_absent(struct buf *b)
 #undef ABSENT_FAMILY
 }
 
-static void add_head(struct buf *b, enum family family)
+static void metrics_page_add_head(struct buf *b, enum family family)
 {
     buf_add_fmt(b, "# HELP %s %s\n# TYPE %s %s\n", families[family].name, families[family].help,
                 families[family].name, families[family].type);
@@ -50,7 +50,7 @@ static void add_head(struct buf *b, enum family family)
 
 static void add_figure(struct buf *b, enum family family, double value)
 {
-    add_head(b, family);
+    metrics_page_add_head(b, family);
     buf_add_fmt(b, "%s %.17g\n", families[family].name, value);
 }
 
@@ -90,17 +90,17 @@ static void add_charged(struct buf *b, const struct hub *hub, struct account *as
     add_figure(b, FAMILY_CHARGED, (double)(n_under_way + n_kept));
     add_figure(b, FAMILY_UNDER_WAY, (double)n_under_way);
     add_figure(b, FAMILY_KEPT, (double)n_kept);
-    add_head(b, FAMILY_ACCOUNT);
+    metrics_page_add_head(b, FAMILY_ACCOUNT);
     for (size_t i = 0; i < ARRAY_LEN(shares); i++)
         buf_add_fmt(b, "hyphad_account_bytes{account=\"%s\"} %zu\n", account_kind_word((enum account_kind)shares[i]->kind),
                     account_used(shares[i]) + account_kept(shares[i]));
-    add_head(b, FAMILY_REFUSALS);
+    metrics_page_add_head(b, FAMILY_REFUSALS);
     for (int i = 0; i < ACCOUNT_KINDS; i++)
         buf_add_fmt(b, "hyphad_account_refusals_total{account=\"%s\"} %zu\n", account_kind_word((enum account_kind)i),
                     account_refusals(hub->process, (enum account_kind)i));
 }
 
-static void answer(struct api *a, struct http_request *req)
+static void metrics_page_answer(struct api *a, struct http_request *req)
 {
     const struct loop_set *set = a->options.loops;
     const struct metrics **blocks;
@@ -123,7 +123,7 @@ void api_on_metrics(struct http_request *req, void *arg)
     int where = loop_config(req->loop)->metrics;
 
     if (where == CONFIG_METRICS_MAIN || where == CONFIG_METRICS_BOTH)
-        answer(arg, req);
+        metrics_page_answer(arg, req);
     else
         http_respond_error(req, 404, HTTP_F2, SLICE_LIT("Not Found"));
 }
@@ -133,7 +133,7 @@ void api_on_admin_metrics(struct http_request *req, void *arg)
     int where = loop_config(req->loop)->metrics;
 
     if (where == CONFIG_METRICS_ADMIN || where == CONFIG_METRICS_BOTH)
-        answer(arg, req);
+        metrics_page_answer(arg, req);
     else
         http_respond_error(req, 404, HTTP_F2, SLICE_LIT("Not Found"));
 }

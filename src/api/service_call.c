@@ -45,7 +45,7 @@ void api_service_args(const struct http_request *req, struct slice workspace,
     }
 }
 
-static void on_result(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
+static void service_call_on_result(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
 {
     if (reply->outcome != RPC_RESOLVED)
         caller_answer_reply(c, req, reply);
@@ -67,7 +67,7 @@ static void on_args(struct caller *c, struct http_request *req, const struct bes
         request.args = args->array;
         request.args_blob = args->blob;
         request.with_kwargs = args->with_kwargs;
-        caller_request(c, &request, on_result);
+        caller_request(c, &request, service_call_on_result);
         if (request.promise == RPC_PROMISE_NONE) /* nobody will answer it */
             answer_value(c, req, SLICE_LIT(""), NULL);
     }
@@ -91,7 +91,7 @@ static void call_function(struct caller *c, struct http_request *req, struct sli
 }
 
 /* The provider's workspace, which bare references in its object are relative to: the part of its id before the slash. */
-static char *workspace_of(struct slice object)
+static char *service_call_workspace_of(struct slice object)
 {
     struct slice id = SLICE_LIT(""), head = SLICE_LIT("*"), rest;
 
@@ -108,7 +108,7 @@ static void answer_member(struct caller *c, struct http_request *req, struct sli
     answer_value(c, req, buf_slice(&plain), NULL);
 }
 
-static void on_service(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
+static void service_call_on_service(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
 {
     struct slice member;
 
@@ -117,7 +117,7 @@ static void on_service(struct caller *c, struct http_request *req, const struct 
         return;
     }
     struct slice path = http_request_param(req, "function");
-    c->target_workspace = workspace_of(reply->value);
+    c->target_workspace = service_call_workspace_of(reply->value);
     if (!interface_find(reply->value, path, &member)) {
         SCRATCH_BUF(detail, 0);
         buf_add_slice(&detail, path);
@@ -130,18 +130,18 @@ static void on_service(struct caller *c, struct http_request *req, const struct 
     }
 }
 
-static void ask_service(struct caller *c, struct http_request *req)
+static void service_call_ask_service(struct caller *c, struct http_request *req)
 {
     SCRATCH_BUF(args, 0);
 
     api_service_args(req, http_request_param(req, "workspace"),
                      http_request_param(req, "service_id"), &args);
-    caller_ask_manager(c, "get_service", buf_slice(&args), on_service);
+    caller_ask_manager(c, "get_service", buf_slice(&args), service_call_on_service);
 }
 
 void api_on_call(struct http_request *req, void *arg)
 {
-    static const struct caller_endpoint endpoint = {.next = ask_service};
+    static const struct caller_endpoint endpoint = {.next = service_call_ask_service};
 
     caller_begin(arg, req, http_request_param(req, "workspace"), &endpoint);
 }

@@ -34,7 +34,7 @@ struct blocks {
     void *watch_arg;
 };
 
-static struct slice key_of(const struct entry *e)
+static struct slice blocks_key_of(const struct entry *e)
 {
     return slice_make(e->text, e->key_len);
 }
@@ -50,7 +50,7 @@ static struct slice make_key(enum block_kind kind, struct slice subject, char ro
     return slice_make(room, n + subject.len);
 }
 
-static bool has_expired(const struct entry *e)
+static bool blocks_has_expired(const struct entry *e)
 {
     return e->block.until_ms <= clock_mono_ms();
 }
@@ -62,25 +62,25 @@ static uint64_t end_of(const struct block *block, int64_t now_s)
     return block->expires_at ? clock_mono_ms() + left_s * 1000 : UINT64_MAX;
 }
 
-static void tell(const struct blocks *b, const struct block *block, bool holds)
+static void blocks_tell(const struct blocks *b, const struct block *block, bool holds)
 {
     if (b->watch)
         b->watch(block, holds, b->watch_arg);
 }
 
-static void drop(struct blocks *b, struct slice key)
+static void blocks_drop(struct blocks *b, struct slice key)
 {
     struct entry *e = map_take(&b->entries, key);
 
     if (!e)
         return;
     loop_count(b->loop, METRIC_BLOCKS, -1);
-    tell(b, &e->block, false);
+    blocks_tell(b, &e->block, false);
     mem_free(e);
 }
 
 /* now_s: by the clock that says when it ends. */
-static void keep(struct blocks *b, struct slice key, const struct block *block, int64_t now_s)
+static void blocks_keep(struct blocks *b, struct slice key, const struct block *block, int64_t now_s)
 {
     struct entry *e = mem_new(sizeof(*e) + key.len + block->reason.len);
     size_t prefix = strlen(prefixes[block->kind]);
@@ -92,14 +92,14 @@ static void keep(struct blocks *b, struct slice key, const struct block *block, 
     e->block = (struct block){block->kind, block->expires_at, end_of(block, now_s),
                               slice_make(e->text + prefix, key.len - prefix),
                               slice_make(e->text + key.len, block->reason.len)};
-    drop(b, key);
-    map_put(&b->entries, key_of(e), e);
+    blocks_drop(b, key);
+    map_put(&b->entries, blocks_key_of(e), e);
     loop_count(b->loop, METRIC_BLOCKS, 1);
-    tell(b, &e->block, true);
+    blocks_tell(b, &e->block, true);
 }
 
 /* The map must not change during a walk, so the expired are collected first; what is over the count waits for the next one. */
-static void on_sweep(struct timer *t)
+static void blocks_on_sweep(struct timer *t)
 {
     struct blocks *b = CONTAINER_OF(t, struct blocks, sweep);
     struct entry **expired = mem_new(SWEEP_MAX * sizeof(*expired));
@@ -107,12 +107,12 @@ static void on_sweep(struct timer *t)
     void *value;
 
     while (n < SWEEP_MAX && map_next(&b->entries, &cursor, NULL, &value)) {
-        if (has_expired(value))
+        if (blocks_has_expired(value))
             expired[n++] = value;
     }
     for (size_t i = 0; i < n; i++) {
-        store_remove(b->store, bucket, key_of(expired[i]), NULL, NULL);
-        drop(b, key_of(expired[i]));
+        store_remove(b->store, bucket, blocks_key_of(expired[i]), NULL, NULL);
+        blocks_drop(b, blocks_key_of(expired[i]));
     }
     mem_free(expired);
     timer_start(b->loop, &b->sweep, n == SWEEP_MAX ? 0 : SWEEP_MS);
@@ -125,7 +125,7 @@ struct blocks *blocks_new(struct loop *loop, struct store *store)
     b->loop = loop;
     b->store = store;
     map_init(&b->entries);
-    timer_init(&b->sweep, on_sweep);
+    timer_init(&b->sweep, blocks_on_sweep);
     return b;
 }
 
@@ -187,7 +187,7 @@ static bool keep_network(struct blocks *b, struct slice stored, const struct blo
         return false;
     ip_network_print(&network, text);
     struct slice key = make_key(BLOCK_ADDRESS, slice_of(text), room);
-    keep(b, key, block, now_s);
+    blocks_keep(b, key, block, now_s);
     if (!slice_eq(key, stored)) {
         store_block(b, key, block, NULL, NULL);
         store_remove(b->store, bucket, stored, NULL, NULL);
@@ -195,7 +195,7 @@ static bool keep_network(struct blocks *b, struct slice stored, const struct blo
     return true;
 }
 
-static bool load(struct blocks *b, struct slice key, struct slice bytes, int64_t now_s)
+static bool blocks_restore(struct blocks *b, struct slice key, struct slice bytes, int64_t now_s)
 {
     struct slice rest = bytes, row, expires_at, reason;
     struct block block = {0};
@@ -210,16 +210,16 @@ static bool load(struct blocks *b, struct slice key, struct slice bytes, int64_t
         return false;
     if (block.kind == BLOCK_ADDRESS)
         return keep_network(b, key, &block, now_s);
-    keep(b, key, &block, now_s);
+    blocks_keep(b, key, &block, now_s);
     return true;
 }
 
-static void on_row(int outcome, struct slice key, struct slice bytes, void *arg)
+static void blocks_on_row(int outcome, struct slice key, struct slice bytes, void *arg)
 {
     struct loading *l = arg;
 
     if (outcome == STORE_OK) {
-        if (!load(l->blocks, key, bytes, l->now_s))
+        if (!blocks_restore(l->blocks, key, bytes, l->now_s))
             LOG(LOG_WARN, "auth", "block record does not parse", log_slice("key", key));
         return;
     }
@@ -233,7 +233,7 @@ void blocks_load(struct blocks *b, int64_t now_s, block_done *done, void *arg)
     struct loading *l = MEM_NEW(struct loading);
 
     *l = (struct loading){b, now_s, done, arg};
-    store_scan(b->store, bucket, on_row, l);
+    store_scan(b->store, bucket, blocks_on_row, l);
 }
 
 /* A change under way. */
@@ -242,7 +242,7 @@ struct change {
     void *arg;
 };
 
-static void on_changed(int outcome, void *arg)
+static void blocks_on_changed(int outcome, void *arg)
 {
     struct change *c = arg;
 
@@ -250,7 +250,7 @@ static void on_changed(int outcome, void *arg)
     mem_free(c);
 }
 
-static struct change *change_new(block_done *done, void *arg)
+static struct change *blocks_change_new(block_done *done, void *arg)
 {
     struct change *c = MEM_NEW(struct change);
 
@@ -268,8 +268,8 @@ bool block_add(struct blocks *b, const struct block *block, size_t max_blocks, b
     ASSERT(key.len && block->reason.len <= BLOCK_REASON_MAX);
     if (b->entries.n_entries >= max_blocks && !map_find(&b->entries, key))
         return false;
-    keep(b, key, block, clock_wall_ms() / 1000);
-    store_block(b, key, block, on_changed, change_new(done, arg));
+    blocks_keep(b, key, block, clock_wall_ms() / 1000);
+    store_block(b, key, block, blocks_on_changed, blocks_change_new(done, arg));
     return true;
 }
 
@@ -284,13 +284,13 @@ void block_remove(struct blocks *b, enum block_kind kind, struct slice subject, 
         done(BLOCK_OK, arg);
         return;
     }
-    drop(b, key);
-    store_remove(b->store, bucket, key, on_changed, change_new(done, arg));
+    blocks_drop(b, key);
+    store_remove(b->store, bucket, key, blocks_on_changed, blocks_change_new(done, arg));
 }
 
 /* ---- asking ---- */
 
-static const struct block *find(const struct blocks *b, enum block_kind kind, struct slice subject)
+static const struct block *blocks_find(const struct blocks *b, enum block_kind kind, struct slice subject)
 {
     char room[KEY_MAX];
 
@@ -298,14 +298,14 @@ static const struct block *find(const struct blocks *b, enum block_kind kind, st
     if (!b->entries.n_entries)
         return NULL;
     const struct entry *e = map_find(&b->entries, make_key(kind, subject, room));
-    return e && !has_expired(e) ? &e->block : NULL;
+    return e && !blocks_has_expired(e) ? &e->block : NULL;
 }
 
 const struct block *block_of_user(const struct blocks *b, const struct user *u)
 {
-    const struct block *block = find(b, BLOCK_USER, slice_of(u->id));
+    const struct block *block = blocks_find(b, BLOCK_USER, slice_of(u->id));
 
-    return block || !u->parent ? block : find(b, BLOCK_USER, slice_of(u->parent));
+    return block || !u->parent ? block : blocks_find(b, BLOCK_USER, slice_of(u->parent));
 }
 
 const struct block *block_of_address(const struct blocks *b, const struct in6_addr *ip)
@@ -315,7 +315,7 @@ const struct block *block_of_address(const struct blocks *b, const struct in6_ad
     if (!b->entries.n_entries || !ip_is_known(ip))
         return NULL;
     ip_network_print(ip, text);
-    return find(b, BLOCK_ADDRESS, slice_of(text));
+    return blocks_find(b, BLOCK_ADDRESS, slice_of(text));
 }
 
 const struct block *blocks_next(const struct blocks *b, size_t *cursor)
@@ -323,7 +323,7 @@ const struct block *blocks_next(const struct blocks *b, size_t *cursor)
     void *value;
 
     while (map_next(&b->entries, cursor, NULL, &value)) {
-        if (!has_expired(value))
+        if (!blocks_has_expired(value))
             return &((struct entry *)value)->block;
     }
     return NULL;

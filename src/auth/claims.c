@@ -75,7 +75,7 @@ static int check_parties(const struct token_keys *keys, struct slice claims, cha
 }
 
 /* A claim of our namespace that is a text or null (or absent). */
-static bool read_text(const struct token_keys *keys, struct slice claims, const char *name, char **ret)
+static bool claims_read_text(const struct token_keys *keys, struct slice claims, const char *name, char **ret)
 {
     char key[CLAIM_KEY_MAX];
     struct slice value, text;
@@ -96,7 +96,7 @@ static bool may_have_role(const struct user *u, struct slice role)
     return !u->parent || !slice_is(role, "admin") || user_permission(u, SLICE_LIT("*")) == PERMISSION_ADMIN;
 }
 
-static bool read_roles(const struct token_keys *keys, struct slice claims, struct user *u)
+static bool claims_read_roles(const struct token_keys *keys, struct slice claims, struct user *u)
 {
     char key[CLAIM_KEY_MAX];
     struct slice value, role;
@@ -118,7 +118,7 @@ static bool read_roles(const struct token_keys *keys, struct slice claims, struc
     return true;
 }
 
-static int read_scope(struct slice claims, struct user *u, char ret_error[TOKEN_ERROR_MAX])
+static int claims_read_scope(struct slice claims, struct user *u, char ret_error[TOKEN_ERROR_MAX])
 {
     struct slice value, text = {0};
 
@@ -142,9 +142,9 @@ static int read_user(const struct token_keys *keys, struct slice claims, struct 
     if (!mp_find_str(claims, "sub", &sub) || !user_id_is_valid(sub))
         return token_refuse(ret_error, "1 validation error for UserInfo: id: Input should be a valid string");
     u = user_new(sub);
-    r = read_scope(claims, u, ret_error);
-    if (!r && (!read_text(keys, claims, "email", &u->email) || !read_text(keys, claims, "parent", &u->parent) ||
-               !read_roles(keys, claims, u) || (u->parent && !user_id_is_valid(slice_of(u->parent)))))
+    r = claims_read_scope(claims, u, ret_error);
+    if (!r && (!claims_read_text(keys, claims, "email", &u->email) || !claims_read_text(keys, claims, "parent", &u->parent) ||
+               !claims_read_roles(keys, claims, u) || (u->parent && !user_id_is_valid(slice_of(u->parent)))))
         r = token_refuse(ret_error, "1 validation error for UserInfo: roles, email and parent should be a list, a string, a string");
     if (r) {
         user_unref(u);
@@ -172,7 +172,7 @@ static void settle_terms(struct user *u)
 }
 
 /* Tokens of the original, and those of a login, say nothing of where they come from. */
-static bool read_lineage(const struct token_keys *keys, struct slice claims, struct lineage *ret)
+static bool claims_read_lineage(const struct token_keys *keys, struct slice claims, struct lineage *ret)
 {
     char key[CLAIM_KEY_MAX];
     struct slice value;
@@ -204,7 +204,7 @@ int claims_read(const struct token_keys *keys, struct slice claims, struct token
         r = read_user(keys, claims, &ret->user, ret_error);
     if (r)
         return r;
-    if (!read_lineage(keys, claims, &ret->user->lineage)) {
+    if (!claims_read_lineage(keys, claims, &ret->user->lineage)) {
         ret->user = user_unref(ret->user);
         return token_refuse(ret_error, "1 validation error for UserInfo: lineage should be a list of digests");
     }

@@ -63,7 +63,7 @@ static struct slice base_of(const char *url)
     return slice_ends(s, "/") ? slice_to(s, s.len - 1) : s;
 }
 
-static void fail(struct issuer *i, const char *step, const char *reason, unsigned status)
+static void issuer_fail(struct issuer *i, const char *step, const char *reason, unsigned status)
 {
     LOG(LOG_WARN, "auth", "no keys from the token issuer", log_text("step", step), log_text("reason", reason), log_int("status", status),
         log_int("keeps", i->keys ? (int64_t)i->keys->n_keys : 0));
@@ -79,11 +79,11 @@ static void on_keys(const struct fetch_reply *reply, void *arg)
 
     i->fetch = NULL;
     if (reply->outcome != FETCH_OK || reply->status != 200) {
-        fail(i, "keys", reply->text, reply->status);
+        issuer_fail(i, "keys", reply->text, reply->status);
         return;
     }
     if (jwks_read(reply->body, &keys) != JWKS_OK) {
-        fail(i, "keys", "no RSA key in it", reply->status);
+        issuer_fail(i, "keys", "no RSA key in it", reply->status);
         return;
     }
     mem_free(i->keys);
@@ -96,7 +96,7 @@ static void on_keys(const struct fetch_reply *reply, void *arg)
     tell_all(i, ISSUER_UNKNOWN_KEY);
 }
 
-static void start(struct issuer *i, const char *url, fetch_done *done)
+static void issuer_start(struct issuer *i, const char *url, fetch_done *done)
 {
     uint64_t spent = loop_now_ms(i->loop) - i->started_ms;
     struct fetch_request request = {.url = url, .ca_file = i->ca_file, .max_bytes = JWKS_BYTES_MAX, .max_redirects = MAX_REDIRECTS,
@@ -107,7 +107,7 @@ static void start(struct issuer *i, const char *url, fetch_done *done)
 }
 
 /* Whether the document speaks of this issuer: what it calls itself may differ by the slash at the end, nothing else. */
-static bool is_ours(const struct issuer *i)
+static bool issuer_is_ours(const struct issuer *i)
 {
     return slice_eq(base_of(i->next_name), base_of(i->url)) && (is_https(i->keys_url) || !is_https(i->url));
 }
@@ -123,16 +123,16 @@ static void on_discovery(const struct fetch_reply *reply, void *arg)
         (void)snprintf(i->next_name, sizeof(i->next_name), SLICE_FMT "/", SLICE_ARG(base));
         (void)snprintf(i->keys_url, sizeof(i->keys_url), SLICE_FMT "/.well-known/jwks.json", SLICE_ARG(base));
     } else if (reply->outcome != FETCH_OK || reply->status != 200) {
-        fail(i, "discovery", reply->text, reply->status);
+        issuer_fail(i, "discovery", reply->text, reply->status);
         return;
-    } else if (!jwks_discovery_read(reply->body, i->next_name, i->keys_url) || !is_ours(i)) {
-        fail(i, "discovery", "the document does not describe this issuer", reply->status);
+    } else if (!jwks_discovery_read(reply->body, i->next_name, i->keys_url) || !issuer_is_ours(i)) {
+        issuer_fail(i, "discovery", "the document does not describe this issuer", reply->status);
         return;
     }
-    start(i, i->keys_url, on_keys);
+    issuer_start(i, i->keys_url, on_keys);
 }
 
-static void fetch(struct issuer *i)
+static void issuer_fetch(struct issuer *i)
 {
     struct slice base = base_of(i->url);
     char url[JWKS_URL_MAX + 40];
@@ -141,26 +141,26 @@ static void fetch(struct issuer *i)
         return;
     i->started_ms = loop_now_ms(i->loop);
     (void)snprintf(url, sizeof(url), SLICE_FMT "/.well-known/openid-configuration", SLICE_ARG(slice_to(base, JWKS_URL_MAX)));
-    start(i, url, on_discovery);
+    issuer_start(i, url, on_discovery);
 }
 
 /* ---- asking ---- */
 
 /* Milliseconds since then; as if never for 0. */
-static uint64_t since(const struct issuer *i, uint64_t then_ms)
+static uint64_t issuer_since(const struct issuer *i, uint64_t then_ms)
 {
     return then_ms ? loop_now_ms(i->loop) - then_ms : UINT64_MAX;
 }
 
 /* Drops what is too old to be believed, and has what is old fetched anew behind the asker's back. */
-static void age(struct issuer *i)
+static void issuer_age(struct issuer *i)
 {
-    if (!i->keys || since(i, i->got_ms) < ISSUER_FRESH_MS)
+    if (!i->keys || issuer_since(i, i->got_ms) < ISSUER_FRESH_MS)
         return;
-    if (since(i, i->got_ms) >= ISSUER_STALE_MS)
+    if (issuer_since(i, i->got_ms) >= ISSUER_STALE_MS)
         i->keys = mem_free(i->keys);
-    else if (since(i, i->tried_ms) >= ISSUER_UNKNOWN_MS)
-        fetch(i);
+    else if (issuer_since(i, i->tried_ms) >= ISSUER_UNKNOWN_MS)
+        issuer_fetch(i);
 }
 
 static void wait_for_fetch(struct issuer *i, const char *key_id, issuer_done *done, void *arg)
@@ -178,8 +178,8 @@ static void wait_for_fetch(struct issuer *i, const char *key_id, issuer_done *do
 static bool may_fetch(struct issuer *i)
 {
     if (!i->keys)
-        return since(i, i->tried_ms) >= ISSUER_RETRY_MS;
-    if (since(i, i->asked_ms) < ISSUER_UNKNOWN_MS)
+        return issuer_since(i, i->tried_ms) >= ISSUER_RETRY_MS;
+    if (issuer_since(i, i->asked_ms) < ISSUER_UNKNOWN_MS)
         return false;
     i->asked_ms = loop_now_ms(i->loop);
     return true;
@@ -188,14 +188,14 @@ static bool may_fetch(struct issuer *i)
 void issuer_find_key(struct issuer *i, const char *key_id, issuer_done *done, void *arg)
 {
     LOOP_ASSERT(i->loop);
-    age(i);
+    issuer_age(i);
     const struct jwk *key = jwks_find(i->keys, slice_of(key_id));
     if (key) {
         done(ISSUER_OK, key, i->name, arg);
     } else if (i->n_waiting >= ISSUER_WAITING_MAX) {
         done(ISSUER_BUSY, NULL, NULL, arg);
     } else if (i->fetch || may_fetch(i)) {
-        fetch(i);
+        issuer_fetch(i);
         wait_for_fetch(i, key_id, done, arg);
     } else {
         done(i->keys ? ISSUER_UNKNOWN_KEY : ISSUER_UNREACHABLE, NULL, NULL, arg);

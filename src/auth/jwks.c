@@ -19,7 +19,7 @@ static bool may_be(struct slice map, const char *key, const char *wanted)
     return !mp_find(map, key, &value) || (mp_get_str(value, &text) && slice_is(text, wanted));
 }
 
-static bool read_number(struct slice map, const char *key, struct buf *out)
+static bool jwks_read_number(struct slice map, const char *key, struct buf *out)
 {
     struct slice text;
 
@@ -27,7 +27,7 @@ static bool read_number(struct slice map, const char *key, struct buf *out)
     return mp_find_str(map, key, &text) && base64_decode(text, out) && !out->is_failed;
 }
 
-static bool read_key(struct slice map, struct jwk *ret)
+static bool jwks_read_key(struct slice map, struct jwk *ret)
 {
     struct slice type, id;
     struct buf n, e;
@@ -35,7 +35,7 @@ static bool read_key(struct slice map, struct jwk *ret)
     if (!mp_find_str(map, "kty", &type) || !slice_is(type, "RSA") || !may_be(map, "use", "sig") || !may_be(map, "alg", "RS256") ||
         !mp_find_str(map, "kid", &id) || !id.len || id.len >= JWKS_ID_MAX || slice_has_byte(id, '\0'))
         return false;
-    bool has_n = read_number(map, "n", &n), has_e = read_number(map, "e", &e);
+    bool has_n = jwks_read_number(map, "n", &n), has_e = jwks_read_number(map, "e", &e);
     bool is_good = has_n && has_e && rsa_key_make(buf_slice(&n), buf_slice(&e), &ret->rsa);
     buf_deinit(&n);
     buf_deinit(&e);
@@ -52,7 +52,7 @@ static struct jwks *read_keys(struct slice list)
     mp_iter_init(&it, list);
     while (set->n_keys < JWKS_KEYS_MAX && mp_iter_next(&it, &map)) {
         struct jwk *key = &set->keys[set->n_keys];
-        if (read_key(map, key) && !jwks_find(set, slice_of(key->id)))
+        if (jwks_read_key(map, key) && !jwks_find(set, slice_of(key->id)))
             set->n_keys++;
     }
     return set;

@@ -20,7 +20,7 @@ bool jws_split(struct slice text, struct jws *ret)
 }
 
 /* Appends the JSON map a part holds; false when it holds none. */
-static bool read_map(struct slice part, struct buf *out)
+static bool jws_read_map(struct slice part, struct buf *out)
 {
     SCRATCH_BUF(text, TOKEN_MAX);
     bool ok;
@@ -37,7 +37,7 @@ bool jws_header_read(const struct jws *j, struct jws_header *ret)
 
     *ret = (struct jws_header){0};
     buf_init(&map, 2 * TOKEN_MAX);
-    ok = read_map(j->head, &map) && mp_find_str(buf_slice(&map), "alg", &algorithm);
+    ok = jws_read_map(j->head, &map) && mp_find_str(buf_slice(&map), "alg", &algorithm);
     if (ok) {
         algorithm = slice_utf8_prefix(algorithm, sizeof(ret->algorithm) - 1);
         (void)snprintf(ret->algorithm, sizeof(ret->algorithm), SLICE_FMT, SLICE_ARG(algorithm));
@@ -62,5 +62,5 @@ bool jws_is_signed_by(const struct jws *j, const struct rsa_key *key)
 
 bool jws_claims(const struct jws *j, struct buf *out)
 {
-    return read_map(j->payload, out);
+    return jws_read_map(j->payload, out);
 }

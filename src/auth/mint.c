@@ -23,7 +23,7 @@ enum mint_verdict mint_decide(const struct user *caller, enum permission held, e
     return held == PERMISSION_NONE ? MINT_NOTHING_HELD : MINT_TOO_LITTLE_HELD;
 }
 
-static int check_permission(const struct user *caller, const struct mint_config *c, bool owns, struct mint_error *ret_error)
+static int mint_check_permission(const struct user *caller, const struct mint_config *c, bool owns, struct mint_error *ret_error)
 {
     switch (mint_decide(caller, user_permission(caller, slice_of(c->workspace)), c->permission, owns)) {
     case MINT_NOTHING_HELD:
@@ -100,7 +100,7 @@ int64_t mint_latest(const struct token *t)
 int mint_child(const struct token_keys *keys, const struct user *caller, const struct mint_config *c, bool owns,
                char **ret_token, struct mint_error *ret_error)
 {
-    int r = check_permission(caller, c, owns, ret_error);
+    int r = mint_check_permission(caller, c, owns, ret_error);
 
     if (r)
         return r;

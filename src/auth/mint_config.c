@@ -27,7 +27,7 @@ static int refuse_field(struct mint_error *ret_error, const char *field, const c
 }
 
 /* The value of a key that is neither absent nor nil. */
-static bool find(struct slice map, const char *key, struct slice *ret)
+static bool mint_config_find(struct slice map, const char *key, struct slice *ret)
 {
     return mp_find(map, key, ret) && !mp_is(*ret, MP_NIL);
 }
@@ -55,7 +55,7 @@ static int read_life(struct slice map, struct mint_config *c, struct mint_error 
     struct slice value, text;
     int64_t n;
 
-    if (!find(map, "expires_in", &value))
+    if (!mint_config_find(map, "expires_in", &value))
         return MINT_OK;
     if (!mp_get_int(value, &n) && !(mp_get_str(value, &text) && parse_digits(text, &n)))
         return refuse_field(ret_error, "expires_in", "Input should be a valid integer");
@@ -72,7 +72,7 @@ static int read_permission(struct slice map, struct mint_config *c, struct mint_
 {
     struct slice value, name;
 
-    if (!find(map, "permission", &value))
+    if (!mint_config_find(map, "permission", &value))
         return MINT_OK;
     if (!mp_get_str(value, &name) || !permission_from_name(name, &c->permission))
         return refuse_field(ret_error, "permission", "String should match pattern '^(read|read_write|admin)$'");
@@ -80,19 +80,19 @@ static int read_permission(struct slice map, struct mint_config *c, struct mint_
 }
 
 /* An optional text; *ret_text is empty when not given. */
-static int read_text(struct slice map, const char *key, struct slice *ret_text, struct mint_error *ret_error)
+static int mint_config_read_text(struct slice map, const char *key, struct slice *ret_text, struct mint_error *ret_error)
 {
     struct slice value;
 
-    if (find(map, key, &value) && !mp_get_str(value, ret_text))
+    if (mint_config_find(map, key, &value) && !mp_get_str(value, ret_text))
         return refuse_field(ret_error, key, "Input should be a valid string");
     return MINT_OK;
 }
 
-static int read_workspace(struct slice map, struct slice context, struct mint_config *c, struct mint_error *ret_error)
+static int mint_config_read_workspace(struct slice map, struct slice context, struct mint_config *c, struct mint_error *ret_error)
 {
     struct slice text = {0};
-    int r = read_text(map, "workspace", &text, ret_error);
+    int r = mint_config_read_text(map, "workspace", &text, ret_error);
 
     if (r)
         return r;
@@ -112,7 +112,7 @@ static int read_workspace(struct slice map, struct slice context, struct mint_co
 static int read_client_id(struct slice map, struct mint_config *c, struct mint_error *ret_error)
 {
     struct slice text = {0};
-    int r = read_text(map, "client_id", &text, ret_error);
+    int r = mint_config_read_text(map, "client_id", &text, ret_error);
 
     if (r || text.len == 0)
         return r;
@@ -143,9 +143,9 @@ static bool is_email(struct slice text)
 static int read_email(struct slice map, struct mint_config *c, struct mint_error *ret_error)
 {
     struct slice text = {0}, value;
-    int r = read_text(map, "email", &text, ret_error);
+    int r = mint_config_read_text(map, "email", &text, ret_error);
 
-    if (r || !find(map, "email", &value))
+    if (r || !mint_config_find(map, "email", &value))
         return r;
     if (!is_email(text))
         return refuse_field(ret_error, "email", "value is not a valid email address");
@@ -160,7 +160,7 @@ static int read_extras(struct slice map, struct mint_config *c, struct mint_erro
     size_t n_bytes = 0;
 
     c->extras.has_extras = true;
-    if (!find(map, "extra_scopes", &list))
+    if (!mint_config_find(map, "extra_scopes", &list))
         return MINT_OK;
     if (!mp_is(list, MP_ARRAY))
         return refuse_field(ret_error, "extra_scopes", "Input should be a valid list");
@@ -201,7 +201,7 @@ int mint_config_read(struct slice map, struct slice context_workspace, struct mi
     if (!r)
         r = read_permission(map, ret, ret_error);
     if (!r)
-        r = read_workspace(map, context_workspace, ret, ret_error);
+        r = mint_config_read_workspace(map, context_workspace, ret, ret_error);
     if (!r)
         r = read_client_id(map, ret, ret_error);
     if (!r)

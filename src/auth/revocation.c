@@ -56,7 +56,7 @@ struct keeping {
     void *arg;
 };
 
-static struct slice key_of(const uint8_t *digest)
+static struct slice revocation_key_of(const uint8_t *digest)
 {
     return slice_make(digest, LINEAGE_DIGEST_BYTES);
 }
@@ -107,14 +107,14 @@ void revocations_note_time(struct revocations *r)
 
 /* ---- entries and their shares ---- */
 
-static struct share *find_share(const struct revocations *r, struct slice owner)
+static struct share *revocation_find_share(const struct revocations *r, struct slice owner)
 {
     return map_find(&r->shares, owner);
 }
 
-static struct share *make_share(struct revocations *r, struct slice owner)
+static struct share *revocation_make_share(struct revocations *r, struct slice owner)
 {
-    struct share *s = find_share(r, owner);
+    struct share *s = revocation_find_share(r, owner);
 
     if (s)
         return s;
@@ -131,7 +131,7 @@ static void add_entry(struct revocations *r, const struct revocation *v)
 {
     struct entry *e = MEM_NEW(struct entry);
 
-    e->share = make_share(r, v->owner);
+    e->share = revocation_make_share(r, v->owner);
     e->expires_at = v->expires_at;
     e->until = v->until;
     memcpy(e->digest, v->digest, sizeof(e->digest));
@@ -139,7 +139,7 @@ static void add_entry(struct revocations *r, const struct revocation *v)
     list_link(&e->share->entries, &e->link);
     e->share->n_entries++;
     r->n_anonymous += e->share->is_anonymous;
-    map_put(&r->entries, key_of(e->digest), e);
+    map_put(&r->entries, revocation_key_of(e->digest), e);
     loop_count(r->loop, METRIC_REVOCATIONS, 1);
 }
 
@@ -148,7 +148,7 @@ static void drop_entry(struct revocations *r, struct entry *e)
     struct share *s = e->share;
 
     store_remove(r->store, bucket, slice_make(e->digest, sizeof(e->digest)), NULL, NULL);
-    map_take(&r->entries, key_of(e->digest));
+    map_take(&r->entries, revocation_key_of(e->digest));
     list_unlink(&e->link);
     r->n_anonymous -= s->is_anonymous;
     mem_free(e);
@@ -174,7 +174,7 @@ static struct entry *find_spent(const struct revocations *r, const struct share 
     return spent;
 }
 
-static bool is_full(const struct revocations *r, const struct share *s, bool is_anonymous, const struct revocation_limits *limits)
+static bool revocation_is_full(const struct revocations *r, const struct share *s, bool is_anonymous, const struct revocation_limits *limits)
 {
     size_t n = s ? s->n_entries : 0;
 
@@ -184,21 +184,21 @@ static bool is_full(const struct revocations *r, const struct share *s, bool is_
 }
 
 /* Makes a place at the owner's own cost. False: there is none. */
-static bool make_room(struct revocations *r, struct slice owner, const struct revocation_limits *limits)
+static bool revocation_make_room(struct revocations *r, struct slice owner, const struct revocation_limits *limits)
 {
-    const struct share *s = find_share(r, owner);
+    const struct share *s = revocation_find_share(r, owner);
 
-    if (!is_full(r, s, !slice_starts(owner, "user:"), limits))
+    if (!revocation_is_full(r, s, !slice_starts(owner, "user:"), limits))
         return true;
     struct entry *spent = s ? find_spent(r, s) : NULL;
     if (!spent)
         return false;
     drop_entry(r, spent);
-    return !is_full(r, find_share(r, owner), !slice_starts(owner, "user:"), limits);
+    return !revocation_is_full(r, revocation_find_share(r, owner), !slice_starts(owner, "user:"), limits);
 }
 
 /* The map must not change during a walk, so what goes is collected first; what is over the count waits for the next one. */
-static bool sweep(struct revocations *r)
+static bool revocation_sweep(struct revocations *r)
 {
     struct entry **past = mem_new(SWEEP_MAX * sizeof(struct entry *));
     int64_t now = certain_now(r);
@@ -221,14 +221,14 @@ static bool sweep(struct revocations *r)
 void revocations_sweep(struct revocations *r)
 {
     LOOP_ASSERT(r->loop);
-    (void)sweep(r);
+    (void)revocation_sweep(r);
 }
 
-static void on_sweep(struct timer *t)
+static void revocation_on_sweep(struct timer *t)
 {
     struct revocations *r = CONTAINER_OF(t, struct revocations, sweep);
 
-    timer_start(r->loop, &r->sweep, sweep(r) ? 0 : SWEEP_MS);
+    timer_start(r->loop, &r->sweep, revocation_sweep(r) ? 0 : SWEEP_MS);
 }
 
 /* ---- life ---- */
@@ -241,7 +241,7 @@ struct revocations *revocations_new(struct loop *loop, struct store *store)
     r->store = store;
     map_init(&r->entries);
     map_init(&r->shares);
-    timer_init(&r->sweep, on_sweep);
+    timer_init(&r->sweep, revocation_on_sweep);
     set_steady(r, clock_wall_ms() / 1000);
     return r;
 }
@@ -252,7 +252,7 @@ void revocations_stop(struct revocations *r)
     timer_stop(r->loop, &r->sweep);
 }
 
-static void free_all(struct map *m)
+static void revocation_free_all(struct map *m)
 {
     size_t cursor = 0;
     void *value;
@@ -266,8 +266,8 @@ void revocations_free(struct revocations *r)
 {
     if (!r)
         return;
-    free_all(&r->entries);
-    free_all(&r->shares);
+    revocation_free_all(&r->entries);
+    revocation_free_all(&r->shares);
     mem_free(r);
 }
 
@@ -279,7 +279,7 @@ struct loading {
     void *arg;
 };
 
-static bool load(struct revocations *r, struct slice key, struct slice bytes)
+static bool revocation_load(struct revocations *r, struct slice key, struct slice bytes)
 {
     struct revocation v = {.digest = (const uint8_t *)key.ptr};
     struct slice rest = bytes, row, expires_at, until, owner;
@@ -288,17 +288,17 @@ static bool load(struct revocations *r, struct slice key, struct slice bytes)
         !mp_at(row, 2, &owner) || !mp_get_int(expires_at, &v.expires_at) || !mp_get_int(until, &v.until) ||
         !mp_get_str(owner, &v.owner))
         return false;
-    if (!map_find(&r->entries, key_of(v.digest)))
+    if (!map_find(&r->entries, revocation_key_of(v.digest)))
         add_entry(r, &v);
     return true;
 }
 
-static void on_row(int outcome, struct slice key, struct slice bytes, void *arg)
+static void revocation_on_row(int outcome, struct slice key, struct slice bytes, void *arg)
 {
     struct loading *l = arg;
 
     if (outcome == STORE_OK) {
-        if (!load(l->revocations, key, bytes))
+        if (!revocation_load(l->revocations, key, bytes))
             LOG(LOG_WARN, "auth", "a record of a revoked token does not parse");
         return;
     }
@@ -317,7 +317,7 @@ static void on_steady(int outcome, struct slice bytes, void *arg)
 
     if (outcome == STORE_OK && mp_take(&rest, 0, &value) == MP_OK && mp_get_int(value, &steady_s))
         set_steady(l->revocations, steady_s);
-    store_scan(l->revocations->store, bucket, on_row, l);
+    store_scan(l->revocations->store, bucket, revocation_on_row, l);
 }
 
 void revocations_load(struct revocations *r, revocation_done *done, void *arg)
@@ -330,7 +330,7 @@ void revocations_load(struct revocations *r, revocation_done *done, void *arg)
 
 /* ---- adding and asking ---- */
 
-static void on_kept(int outcome, void *arg)
+static void revocation_on_kept(int outcome, void *arg)
 {
     struct keeping *k = arg;
 
@@ -339,7 +339,7 @@ static void on_kept(int outcome, void *arg)
     mem_free(k);
 }
 
-static void put(struct revocations *r, const struct revocation *v, struct keeping *k)
+static void revocation_put(struct revocations *r, const struct revocation *v, struct keeping *k)
 {
     SCRATCH_BUF(bytes, 0);
 
@@ -347,18 +347,18 @@ static void put(struct revocations *r, const struct revocation *v, struct keepin
     mp_add_int(&bytes, v->expires_at);
     mp_add_int(&bytes, v->until);
     mp_add_str(&bytes, v->owner);
-    store_put(r->store, bucket, slice_make(v->digest, 32), buf_slice(&bytes), 0, on_kept, k);
+    store_put(r->store, bucket, slice_make(v->digest, 32), buf_slice(&bytes), 0, revocation_on_kept, k);
 }
 
 void revocation_add(struct revocations *r, const struct revocation *v, const struct revocation_limits *limits,
                     revocation_done *done, void *arg)
 {
-    const struct entry *known = map_find(&r->entries, key_of(v->digest));
+    const struct entry *known = map_find(&r->entries, revocation_key_of(v->digest));
     struct keeping *k;
 
     LOOP_ASSERT(r->loop);
     ASSERT(v->owner.len <= REVOCATION_OWNER_MAX);
-    if (!known && !make_room(r, v->owner, limits)) {
+    if (!known && !revocation_make_room(r, v->owner, limits)) {
         loop_count(r->loop, METRIC_QUOTA_REFUSED, 1);
         if (done)
             done(REVOCATION_FULL, arg);
@@ -372,15 +372,15 @@ void revocation_add(struct revocations *r, const struct revocation *v, const str
     k = MEM_NEW(struct keeping);
     *k = (struct keeping){done, arg};
     if (known)      /* the same record again: its answer says that it is kept */
-        put(r, &(struct revocation){known->digest, known->expires_at, known->until, slice_make(known->share->key, known->share->key_len)}, k);
+        revocation_put(r, &(struct revocation){known->digest, known->expires_at, known->until, slice_make(known->share->key, known->share->key_len)}, k);
     else
-        put(r, v, k);
+        revocation_put(r, v, k);
 }
 
 bool revocation_has(const struct revocations *r, const uint8_t *digest)
 {
     LOOP_ASSERT(r->loop);
-    return map_find(&r->entries, key_of(digest)) != NULL;
+    return map_find(&r->entries, revocation_key_of(digest)) != NULL;
 }
 
 bool revocation_covers(const struct revocations *r, const struct user *u)

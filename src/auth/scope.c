@@ -12,7 +12,7 @@ static char *copy_slice(struct slice s)
     return mem_copy(s.ptr, s.len);
 }
 
-static void replace(char **text, struct slice with)
+static void scope_replace(char **text, struct slice with)
 {
     mem_free(*text);
     *text = copy_slice(with);
@@ -32,7 +32,7 @@ void scope_deinit(struct scope *s)
 }
 
 /* The array doubles, so that many in a row are copied a few times; scope_copy() makes the same room. */
-static size_t room_for(size_t n)
+static size_t scope_room_for(size_t n)
 {
     size_t room = 1;
 
@@ -49,7 +49,7 @@ void scope_copy(const struct scope *s, struct scope *ret)
     if (s->client_id)
         ret->client_id = copy_slice(slice_of(s->client_id));
     if (s->n_grants)
-        ret->grants = mem_new(room_for(s->n_grants) * sizeof(*s->grants));
+        ret->grants = mem_new(scope_room_for(s->n_grants) * sizeof(*s->grants));
     for (size_t i = 0; i < s->n_grants; i++) {
         ret->grants[i].workspace = copy_slice(slice_of(s->grants[i].workspace));
         ret->grants[i].permission = s->grants[i].permission;
@@ -61,12 +61,12 @@ void scope_copy(const struct scope *s, struct scope *ret)
 }
 
 /* One more place in an owned array. */
-static void *grow(void *array, size_t n, size_t item_bytes)
+static void *scope_grow(void *array, size_t n, size_t item_bytes)
 {
     return mem_resize(array, (n + 1) * item_bytes);
 }
 
-static void strengthen(struct grant *g, enum permission p)
+static void scope_strengthen(struct grant *g, enum permission p)
 {
     if (g->permission < p)
         g->permission = p;
@@ -74,9 +74,9 @@ static void strengthen(struct grant *g, enum permission p)
 
 static struct grant *append_grant(struct scope *s, struct slice workspace, enum permission p)
 {
-    size_t room = room_for(s->n_grants + 1);
+    size_t room = scope_room_for(s->n_grants + 1);
 
-    if (room != room_for(s->n_grants) || !s->grants)
+    if (room != scope_room_for(s->n_grants) || !s->grants)
         s->grants = mem_resize(s->grants, room * sizeof(*s->grants));
     s->grants[s->n_grants] = (struct grant){copy_slice(workspace), p};
     return &s->grants[s->n_grants++];
@@ -94,7 +94,7 @@ void scope_grants_add(struct scope_grants *g, struct slice workspace, enum permi
     uintptr_t place = (uintptr_t)map_find(&g->places, workspace);      /* from 1 on: the array moves as it grows */
 
     if (place) {
-        strengthen(&g->scope->grants[place - 1], p);
+        scope_strengthen(&g->scope->grants[place - 1], p);
         return;
     }
     const struct grant *added = append_grant(g->scope, workspace, p);
@@ -111,7 +111,7 @@ void scope_grant_slice(struct scope *s, struct slice workspace, enum permission 
     for (size_t i = 0; i < s->n_grants; i++) {
         struct grant *g = &s->grants[i];
         if (slice_is(workspace, g->workspace)) {
-            strengthen(g, p);
+            scope_strengthen(g, p);
             return;
         }
     }
@@ -125,7 +125,7 @@ void scope_grant(struct scope *s, const char *workspace, enum permission p)
 
 void scope_add_extra(struct scope *s, struct slice extra)
 {
-    s->extras = grow(s->extras, s->n_extras, sizeof(*s->extras));
+    s->extras = scope_grow(s->extras, s->n_extras, sizeof(*s->extras));
     s->extras[s->n_extras++] = copy_slice(extra);
     s->has_extras = true;
 }
@@ -148,11 +148,11 @@ static bool parse_item(struct scope_grants *g, struct slice item)
     if (slice_starts(item, "ws:"))
         return parse_grant(g, slice_from(item, 3));
     if (slice_starts(item, "cid:")) {
-        replace(&s->client_id, slice_from(item, 4));
+        scope_replace(&s->client_id, slice_from(item, 4));
         return item.len > 4;
     }
     if (slice_starts(item, "wid:")) {
-        replace(&s->current_workspace, slice_from(item, 4));
+        scope_replace(&s->current_workspace, slice_from(item, 4));
         return item.len > 4;
     }
     scope_add_extra(s, item);
@@ -191,13 +191,13 @@ bool scope_workspace_is_writable(struct slice workspace)
     return is_one_word(workspace) && !slice_has_byte(workspace, '#');
 }
 
-static bool is_plain(struct slice extra)
+static bool scope_is_plain(struct slice extra)
 {
     return is_one_word(extra) && !slice_starts(extra, "ws:") && !slice_starts(extra, "cid:") && !slice_starts(extra, "wid:");
 }
 
 /* One more item, or a failed buffer. */
-static void add_item(struct buf *out, bool is_sound, const char *prefix, const char *text, const char *suffix)
+static void scope_add_item(struct buf *out, bool is_sound, const char *prefix, const char *text, const char *suffix)
 {
     if (!is_sound)
         out->is_failed = true;
@@ -208,9 +208,9 @@ static void add_item(struct buf *out, bool is_sound, const char *prefix, const c
     buf_add_text(out, suffix);
 }
 
-static void add_grant(struct buf *out, const struct grant *g)
+static void scope_add_grant(struct buf *out, const struct grant *g)
 {
-    add_item(out, scope_workspace_is_writable(slice_of(g->workspace)), "ws:", g->workspace, "#");
+    scope_add_item(out, scope_workspace_is_writable(slice_of(g->workspace)), "ws:", g->workspace, "#");
     buf_add_text(out, permission_letter(g->permission));
 }
 
@@ -218,14 +218,14 @@ void scope_format(const struct scope *s, struct buf *out)
 {
     for (size_t i = 0; i < s->n_grants; i++) {
         if (s->grants[i].permission != PERMISSION_NONE)
-            add_grant(out, &s->grants[i]);
+            scope_add_grant(out, &s->grants[i]);
     }
     if (s->client_id)
-        add_item(out, is_one_word(slice_of(s->client_id)), "cid:", s->client_id, "");
+        scope_add_item(out, is_one_word(slice_of(s->client_id)), "cid:", s->client_id, "");
     if (s->current_workspace)
-        add_item(out, is_one_word(slice_of(s->current_workspace)), "wid:", s->current_workspace, "");
+        scope_add_item(out, is_one_word(slice_of(s->current_workspace)), "wid:", s->current_workspace, "");
     for (size_t i = 0; i < s->n_extras; i++)
-        add_item(out, is_plain(slice_of(s->extras[i])), "", s->extras[i], "");
+        scope_add_item(out, scope_is_plain(slice_of(s->extras[i])), "", s->extras[i], "");
 }
 
 static bool is_extra_byte(char c)

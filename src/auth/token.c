@@ -26,7 +26,7 @@ enum { CLAIM_KEY_MAX = 256 };
 
 /* ---- the text ---- */
 
-static int foreign(char ret_error[TOKEN_ERROR_MAX], const char *text)
+static int token_foreign(char ret_error[TOKEN_ERROR_MAX], const char *text)
 {
     (void)token_refuse(ret_error, text);
     return TOKEN_FOREIGN;
@@ -54,7 +54,7 @@ int token_strip(struct slice *text, char ret_error[TOKEN_ERROR_MAX])
 static int check_header(const struct jws *j, struct jws_header *ret, char ret_error[TOKEN_ERROR_MAX])
 {
     if (!jws_header_read(j, ret))
-        return foreign(ret_error, "Error decoding token headers.");
+        return token_foreign(ret_error, "Error decoding token headers.");
     if (strcmp(ret->algorithm, "HS256") == 0)
         return TOKEN_OK;
     (void)snprintf(ret_error, TOKEN_ERROR_MAX, "Invalid algorithm: %s", ret->algorithm);
@@ -71,7 +71,7 @@ static int open_claims(const struct token_keys *keys, struct slice text, struct 
     mem_free(copy);
     if (r || jwt_get_alg(jwt) != JWT_ALG_HS256) {
         jwt_free(jwt);
-        return foreign(ret_error, "Signature verification failed.");
+        return token_foreign(ret_error, "Signature verification failed.");
     }
     char *json = jwt_get_grants_json(jwt, NULL);
     bool ok = json && json_to_mp(slice_of(json), claims, NULL) == JSON_OK && mp_is(buf_slice(claims), MP_MAP);
@@ -83,7 +83,7 @@ static int open_claims(const struct token_keys *keys, struct slice text, struct 
 /* ---- in and out ---- */
 
 /* The claims of a token whose signature is good. */
-static int finish(const struct token_keys *keys, const struct jws *j, struct slice claims, struct token *ret,
+static int token_finish(const struct token_keys *keys, const struct jws *j, struct slice claims, struct token *ret,
                   char ret_error[TOKEN_ERROR_MAX])
 {
     int r = claims_read(keys, claims, ret, ret_error);
@@ -129,14 +129,14 @@ int token_read(const struct token_keys *keys, struct slice text, struct token *r
         return TOKEN_OK;
     }
     if (!jws_split(text, &j))
-        return foreign(ret_error, "Error decoding token headers.");
+        return token_foreign(ret_error, "Error decoding token headers.");
     r = check_header(&j, &header, ret_error);
     if (r)
         return r;
     buf_init(&claims, 2 * TOKEN_MAX);
     r = open_claims(keys, text, &claims, ret_error);
     if (!r)
-        r = finish(keys, &j, buf_slice(&claims), ret, ret_error);
+        r = token_finish(keys, &j, buf_slice(&claims), ret, ret_error);
     buf_deinit(&claims);
     return r;
 }
@@ -161,7 +161,7 @@ int token_read_rs256(const struct token_keys *issuer, const struct rsa_key *key,
     if (!jws_is_signed_by(&j, key))
         return token_refuse(ret_error, "Signature verification failed.");
     buf_init(&claims, 2 * TOKEN_MAX);
-    r = jws_claims(&j, &claims) ? finish(issuer, &j, buf_slice(&claims), ret, ret_error)
+    r = jws_claims(&j, &claims) ? token_finish(issuer, &j, buf_slice(&claims), ret, ret_error)
                                 : token_refuse(ret_error, "Error decoding token claims.");
     buf_deinit(&claims);
     if (!r && claims_check_foreign(ret->user, ret_error) != TOKEN_OK) {
@@ -288,7 +288,7 @@ static void add_claims(const struct token_keys *keys, const struct user *user, c
     mp_close(&map);
 }
 
-static char *sign(const struct token_keys *keys, const char *claims_json)
+static char *token_sign(const struct token_keys *keys, const char *claims_json)
 {
     jwt_t *jwt = NULL;
     char *out = NULL, *text = NULL;
@@ -305,7 +305,7 @@ static char *sign(const struct token_keys *keys, const char *claims_json)
     return out;
 }
 
-static char *mint(const struct token_keys *keys, const struct user *user, const struct terms *terms)
+static char *token_write(const struct token_keys *keys, const struct user *user, const struct terms *terms)
 {
     struct buf claims, json;
     char *text, *out = NULL;
@@ -314,7 +314,7 @@ static char *mint(const struct token_keys *keys, const struct user *user, const 
     buf_init(&json, 2 * TOKEN_MAX);
     add_claims(keys, user, terms, &claims);
     if (!claims.is_failed && json_from_mp(buf_slice(&claims), &json) == JSON_OK && (text = buf_take(&json))) {
-        out = sign(keys, text);
+        out = token_sign(keys, text);
         mem_free(text);
     }
     buf_deinit(&claims);
@@ -324,7 +324,7 @@ static char *mint(const struct token_keys *keys, const struct user *user, const 
 
 char *token_mint(const struct token_keys *keys, const struct user *user, const struct scope *scope, int64_t life_s)
 {
-    return mint(keys, user, &(struct terms){.scope = scope, .life_s = life_s});
+    return token_write(keys, user, &(struct terms){.scope = scope, .life_s = life_s});
 }
 
 int64_t token_life(const struct token_keys *keys, const struct user *maker, enum token_kind kind, int64_t wanted_s)
@@ -344,7 +344,7 @@ char *token_mint_from(const struct token_keys *keys, const struct user *maker, c
     struct terms terms = {.scope = scope, .lineage = &maker->lineage, .until = maker->lineage.until,
                           .life_s = token_life(keys, maker, TOKEN_CHILD, life_s)};
 
-    return terms.life_s > 0 ? mint(keys, user, &terms) : NULL;
+    return terms.life_s > 0 ? token_write(keys, user, &terms) : NULL;
 }
 
 char *token_mint_reconnection(const struct token_keys *keys, const struct user *user, int64_t life_s)
@@ -352,5 +352,5 @@ char *token_mint_reconnection(const struct token_keys *keys, const struct user *
     struct terms terms = {.scope = &user->scope, .lineage = &user->lineage, .is_continuation = true,
                           .until = user->lineage.until, .life_s = token_life(keys, user, TOKEN_RECONNECTION, life_s)};
 
-    return terms.life_s > 0 ? mint(keys, user, &terms) : NULL;
+    return terms.life_s > 0 ? token_write(keys, user, &terms) : NULL;
 }

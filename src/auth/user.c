@@ -53,7 +53,7 @@ void user_add_own_grants(struct user *u)
 }
 
 /* The count is not part of the value: whoever may look at a user may hold it. */
-static struct user *countable(const struct user *u)
+static struct user *user_countable(const struct user *u)
 {
     union {
         const struct user *shown;
@@ -65,7 +65,7 @@ static struct user *countable(const struct user *u)
 
 struct user *user_ref(const struct user *u)
 {
-    struct user *mine = countable(u);
+    struct user *mine = user_countable(u);
 
     atomic_fetch_add_explicit(&mine->n_refs, 1, memory_order_relaxed);
     return mine;
@@ -88,14 +88,14 @@ static void user_free(struct user *u)
 
 struct user *user_unref(const struct user *u)
 {
-    struct user *mine = countable(u);
+    struct user *mine = user_countable(u);
 
     if (mine && atomic_fetch_sub_explicit(&mine->n_refs, 1, memory_order_acq_rel) == 1)
         user_free(mine);
     return NULL;
 }
 
-static char *copy_text(const char *text)
+static char *user_copy_text(const char *text)
 {
     return text ? mem_copy(text, strlen(text)) : NULL;
 }
@@ -106,9 +106,9 @@ struct user *user_copy(const struct user *u)
 
     for (size_t i = 0; i < u->n_roles; i++)
         user_add_role(copy, slice_of(u->roles[i]));
-    copy->email = copy_text(u->email);
-    copy->parent = copy_text(u->parent);
-    copy->current_workspace = copy_text(u->current_workspace);
+    copy->email = user_copy_text(u->email);
+    copy->parent = user_copy_text(u->parent);
+    copy->current_workspace = user_copy_text(u->current_workspace);
     copy->expires_at = u->expires_at;
     copy->issued_at = u->issued_at;
     copy->is_anonymous = u->is_anonymous;
@@ -124,8 +124,8 @@ struct user *user_new_root(const char *current_workspace)
 
     user_add_role(u, SLICE_LIT("admin"));
     scope_grant(&u->scope, "*", PERMISSION_ADMIN);
-    u->current_workspace = copy_text(current_workspace);
-    u->scope.current_workspace = copy_text(current_workspace);
+    u->current_workspace = user_copy_text(current_workspace);
+    u->scope.current_workspace = user_copy_text(current_workspace);
     u->lineage.is_known = true;
     return u;
 }
@@ -140,8 +140,8 @@ struct user *user_new_anonymous(const char *client_id)
     user_add_role(u, SLICE_LIT("anonymous"));
     user_personal_workspace(u, personal);
     scope_grant(&u->scope, personal, PERMISSION_ADMIN);
-    u->scope.current_workspace = copy_text(personal);
-    u->scope.client_id = copy_text(client_id);
+    u->scope.current_workspace = user_copy_text(personal);
+    u->scope.client_id = user_copy_text(client_id);
     u->expires_at = clock_wall_ms() / 1000 + ANONYMOUS_LIFE_S;
     u->lineage.is_known = true;
     return u;
@@ -153,7 +153,7 @@ struct user *user_new_http_anonymous(void)
 
     user_add_role(u, SLICE_LIT("anonymous"));
     scope_grant(&u->scope, "ws-anonymous", PERMISSION_READ);
-    u->scope.current_workspace = copy_text("ws-anonymous");
+    u->scope.current_workspace = user_copy_text("ws-anonymous");
     u->lineage.is_known = true;
     return u;
 }
@@ -225,9 +225,9 @@ struct user *user_join(const struct user *u, const char *workspace, enum permiss
     if (user_has_role(u, "admin"))
         scope_grant(s, "*", PERMISSION_ADMIN);
     mem_free(s->current_workspace);
-    s->current_workspace = copy_text(workspace);
+    s->current_workspace = user_copy_text(workspace);
     mem_free(s->client_id);
-    s->client_id = copy_text(client_id);
+    s->client_id = user_copy_text(client_id);
     return joined;
 }
 

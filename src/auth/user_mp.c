@@ -77,7 +77,7 @@ void user_add_sealed_mp(struct buf *b, struct slice map, const struct user *u)
 }
 
 /* A text or nil (or absent); false for anything else. */
-static bool read_text(struct slice map, const char *key, char **ret)
+static bool user_mp_read_text(struct slice map, const char *key, char **ret)
 {
     struct slice value, text;
 
@@ -109,13 +109,13 @@ static bool read_grants(struct slice map, struct scope *s)
     return is_sound;
 }
 
-static bool read_scope(struct slice map, struct scope *s)
+static bool user_mp_read_scope(struct slice map, struct scope *s)
 {
     struct slice value, text;
     struct mp_iter it;
 
-    if (!mp_is(map, MP_MAP) || !read_text(map, "current_workspace", &s->current_workspace) ||
-        !read_text(map, "client_id", &s->client_id))
+    if (!mp_is(map, MP_MAP) || !user_mp_read_text(map, "current_workspace", &s->current_workspace) ||
+        !user_mp_read_text(map, "client_id", &s->client_id))
         return false;
     if (mp_find(map, "workspaces", &value) && !read_grants(value, s))
         return false;
@@ -129,7 +129,7 @@ static bool read_scope(struct slice map, struct scope *s)
     return true;
 }
 
-static bool read_roles(struct slice map, struct user *u)
+static bool user_mp_read_roles(struct slice map, struct user *u)
 {
     struct slice value, text;
     struct mp_iter it;
@@ -145,7 +145,7 @@ static bool read_roles(struct slice map, struct user *u)
     return true;
 }
 
-static bool read_lineage(struct slice map, struct user *u)
+static bool user_mp_read_lineage(struct slice map, struct user *u)
 {
     struct slice value;
 
@@ -169,11 +169,11 @@ static bool read_rest(struct slice map, struct user *u)
     struct slice scope;
     double expires;
 
-    if (!read_roles(map, u) || !read_text(map, "email", &u->email) || !read_text(map, "parent", &u->parent) ||
-        !read_text(map, "current_workspace", &u->current_workspace) || !read_lineage(map, u) ||
+    if (!user_mp_read_roles(map, u) || !user_mp_read_text(map, "email", &u->email) || !user_mp_read_text(map, "parent", &u->parent) ||
+        !user_mp_read_text(map, "current_workspace", &u->current_workspace) || !user_mp_read_lineage(map, u) ||
         !read_origin(map, u))
         return false;
-    if (mp_find(map, "scope", &scope) && !mp_is(scope, MP_NIL) && !read_scope(scope, &u->scope))
+    if (mp_find(map, "scope", &scope) && !mp_is(scope, MP_NIL) && !user_mp_read_scope(scope, &u->scope))
         return false;
     struct slice value;
     int64_t issued_at = 0;

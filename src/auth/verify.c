@@ -1,7 +1,7 @@
-/* verify: a question to somebody else is a struct verification, which ends in finish(), whatever happened on the way. The ways:
+/* verify: a question to somebody else is a struct verification, which ends in verification_finish(), whatever happened on the way. The ways:
  *
  *   ask -> kept?  -> finish
- *       -> provider: who() -> ask() ... verification_settle() -> finish
+ *       -> provider: who() -> verification_ask() ... verification_settle() -> finish
  *       -> issuer: key ... -> job on the pool ... -> finish
  */
 #include "auth/verify.h"
@@ -75,7 +75,7 @@ static uint64_t source_of_issuer(const struct verifier *v)
     return v->issuer.version << 1;
 }
 
-static void forget(struct verifier *v, struct kept *k)
+static void verification_forget(struct verifier *v, struct kept *k)
 {
     map_take(&v->kept, slice_make(k->digest, sizeof(k->digest)));
     list_unlink(&k->link);
@@ -104,7 +104,7 @@ static struct kept *find_kept(struct verifier *v, struct slice text, uint64_t so
     bool is_expired = k->token.user->expires_at && k->token.user->expires_at <= token_now_ms(v->keys) / 1000;
     if (k->source == source && !is_expired && loop_now_ms(v->loop) < k->until_ms)
         return k;
-    forget(v, k);
+    verification_forget(v, k);
     return NULL;
 }
 
@@ -135,16 +135,16 @@ static void tell_token(enum verify_use use, struct token *token, verify_done *do
     done(NULL, error, arg);
 }
 
-static void keep(struct verifier *v, const struct verification *w)
+static void verification_keep(struct verifier *v, const struct verification *w)
 {
     struct kept *k = MEM_NEW(struct kept);
 
     digest_sha256(slice_make(w->text, w->text_len), k->digest);
     struct kept *old = map_find(&v->kept, slice_make(k->digest, sizeof(k->digest)));
     if (old)
-        forget(v, old);
+        verification_forget(v, old);
     else if (v->kept.n_entries >= VERIFY_KEPT_MAX)
-        forget(v, LIST_ENTRY(v->by_age.next, struct kept, link));
+        verification_forget(v, LIST_ENTRY(v->by_age.next, struct kept, link));
     k->source = w->source;
     k->until_ms = loop_now_ms(v->loop) + VERIFY_KEEP_MS;
     k->token = copy_of(&w->token);
@@ -184,7 +184,7 @@ static void verifier_free(struct verifier *v)
     mem_free(v);
 }
 
-static void finish(struct verification *w)
+static void verification_finish(struct verification *w)
 {
     struct verifier *v = w->verifier;
     bool is_good = w->token.user && !v->is_closed && token_suits(w->use, &w->token, w->error);
@@ -193,7 +193,7 @@ static void finish(struct verification *w)
     holding_leave(&v->askers, &w->of_asker);
     if (is_good) {
         if (!w->token.has_expired)
-            keep(v, w);
+            verification_keep(v, w);
         w->done(&w->token, NULL, w->arg);
     } else {
         token_deinit(&w->token);
@@ -217,7 +217,7 @@ struct verifier *verifier_close(struct verifier *v)
         issuer_deinit(&v->issuer);
     v->fetcher = fetcher_close(v->fetcher);
     while (!list_is_empty(&v->by_age))
-        forget(v, LIST_ENTRY(v->by_age.next, struct kept, link));
+        verification_forget(v, LIST_ENTRY(v->by_age.next, struct kept, link));
     if (--v->n_running == 0)
         verifier_free(v);
     return NULL;
@@ -230,13 +230,13 @@ void verifier_set_provider(struct verifier *v, const struct verifier_provider *p
 
 /* ---- the issuer ---- */
 
-static void refuse(struct verification *w, const char *text)
+static void verification_refuse(struct verification *w, const char *text)
 {
     (void)snprintf(w->error, sizeof(w->error), "%s", text);
-    finish(w);
+    verification_finish(w);
 }
 
-static void work(struct job *job)
+static void verification_work(struct job *job)
 {
     struct verification *w = CONTAINER_OF(job, struct verification, job);
 
@@ -244,9 +244,9 @@ static void work(struct job *job)
         w->token = (struct token){0};
 }
 
-static void worked(struct job *job)
+static void verification_worked(struct job *job)
 {
-    finish(CONTAINER_OF(job, struct verification, job));
+    verification_finish(CONTAINER_OF(job, struct verification, job));
 }
 
 static void on_key(int outcome, const struct jwk *key, const char *name, void *arg)
@@ -258,7 +258,7 @@ static void on_key(int outcome, const struct jwk *key, const char *name, void *a
     struct verifier *v = w->verifier;
 
     if (outcome != ISSUER_OK || v->is_closed) {
-        refuse(w, outcome == ISSUER_OK ? "" : texts[outcome]);
+        verification_refuse(w, outcome == ISSUER_OK ? "" : texts[outcome]);
         return;
     }
     w->source = source_of_issuer(v);
@@ -266,7 +266,7 @@ static void on_key(int outcome, const struct jwk *key, const char *name, void *a
     (void)snprintf(w->name, sizeof(w->name), "%s", name);
     w->issuer = (struct token_keys){.issuer = w->name, .audience = v->keys->audience, .name_space = v->keys->name_space,
                                     .since_wall_ms = v->keys->since_wall_ms, .since_ms = v->keys->since_ms};
-    w->job = (struct job){.class = OFFLOAD_CRYPTO, .work = work, .done = worked};
+    w->job = (struct job){.class = OFFLOAD_CRYPTO, .work = verification_work, .done = verification_worked};
     ASSERT(offload(v->loop, &w->job) == OFFLOAD_OK);    /* no more than VERIFY_RUNNING_MAX */
 }
 
@@ -299,7 +299,7 @@ static bool answer_kept(struct verifier *v, const struct verify_question *q, uin
     return true;
 }
 
-static bool is_full(const struct verifier *v, struct slice asker, verify_done *done, void *arg)
+static bool verification_is_full(const struct verifier *v, struct slice asker, verify_done *done, void *arg)
 {
     if (v->n_running < VERIFY_RUNNING_MAX && holders_of(&v->askers, asker) < VERIFY_RUNNING_OF_ONE)
         return false;
@@ -326,7 +326,7 @@ static void ask_others(struct verifier *v, const struct foreign *f, verify_done 
         done(NULL, f->error, arg);
         return;
     }
-    if (answer_kept(v, &f->question, source, done, arg) || is_full(v, f->question.asker, done, arg))
+    if (answer_kept(v, &f->question, source, done, arg) || verification_is_full(v, f->question.asker, done, arg))
         return;
     struct verification *w = verification_new(v, &f->question, done, arg);
     w->source = source;
@@ -336,7 +336,7 @@ static void ask_others(struct verifier *v, const struct foreign *f, verify_done 
         issuer_find_key(&v->issuer, key_id, on_key, w);
 }
 
-static void ask(struct verifier *v, const struct verify_question *q, uint64_t provider, verify_done *done, void *arg)
+static void verification_ask(struct verifier *v, const struct verify_question *q, uint64_t provider, verify_done *done, void *arg)
 {
     struct slice text = q->text;
     char error[TOKEN_ERROR_MAX] = "";
@@ -355,12 +355,12 @@ static void ask(struct verifier *v, const struct verify_question *q, uint64_t pr
 
 void verifier_ask(struct verifier *v, const struct verify_question *q, verify_done *done, void *arg)
 {
-    ask(v, q, source_of_provider(v), done, arg);
+    verification_ask(v, q, source_of_provider(v), done, arg);
 }
 
 void verifier_ask_default(struct verifier *v, const struct verify_question *q, verify_done *done, void *arg)
 {
-    ask(v, q, 0, done, arg);
+    verification_ask(v, q, 0, done, arg);
 }
 
 void verification_settle(struct verification *w, struct slice user_map)
@@ -368,10 +368,10 @@ void verification_settle(struct verification *w, struct slice user_map)
     char error[TOKEN_ERROR_MAX];
 
     if (!user_map.len) {
-        refuse(w, "The authentication provider refused the token");
+        verification_refuse(w, "The authentication provider refused the token");
     } else if (token_from_user(user_map, slice_make(w->text, w->text_len), &w->token, error) != TOKEN_OK) {
-        refuse(w, error);
+        verification_refuse(w, error);
     } else {
-        finish(w);
+        verification_finish(w);
     }
 }

@@ -22,7 +22,7 @@ struct root {
     atomic_size_t n_refused[ACCOUNT_KINDS];
 };
 
-static size_t take(atomic_size_t *from, size_t n_bytes)
+static size_t account_take(atomic_size_t *from, size_t n_bytes)
 {
     size_t before = atomic_fetch_sub_explicit(from, n_bytes, memory_order_relaxed);
 
@@ -30,7 +30,7 @@ static size_t take(atomic_size_t *from, size_t n_bytes)
     return before;
 }
 
-static struct account *make(struct account *parent, enum account_kind kind, size_t cap_bytes, bool is_leaf)
+static struct account *account_make(struct account *parent, enum account_kind kind, size_t cap_bytes, bool is_leaf)
 {
     struct account *a = mem_new(parent ? sizeof(struct account) : sizeof(struct root));
 
@@ -47,12 +47,12 @@ static struct account *make(struct account *parent, enum account_kind kind, size
 
 struct account *account_new(struct account *parent, enum account_kind kind, size_t cap_bytes)
 {
-    return make(parent, kind, cap_bytes, false);
+    return account_make(parent, kind, cap_bytes, false);
 }
 
 struct account *account_new_leaf(struct account *parent, enum account_kind kind, size_t cap_bytes)
 {
-    return make(parent, kind, cap_bytes, true);
+    return account_make(parent, kind, cap_bytes, true);
 }
 
 void account_keep_reserve(struct account *a)
@@ -78,7 +78,7 @@ bool account_has_others(const struct account *a)
 static void give_back(struct account *a, size_t n_bytes)
 {
     for (; a; a = a->parent)
-        (void)take(&a->total_bytes, n_bytes);
+        (void)account_take(&a->total_bytes, n_bytes);
 }
 
 struct account *account_unref(struct account *a)
@@ -110,7 +110,7 @@ static struct root *root_of(const struct account *a)
 }
 
 /* A charge that was made to `a` would have passed the cap of refuser, which is `a` or above it. */
-static int refuse(struct account *a, const struct account *refuser)
+static int account_refuse(struct account *a, const struct account *refuser)
 {
     atomic_fetch_add_explicit(&root_of(a)->n_refused[refuser->kind], 1, memory_order_relaxed);
     for (struct account *at = a; at; at = at == refuser ? NULL : at->parent)
@@ -137,7 +137,7 @@ static bool has_much(const struct account *a, size_t n_bytes, bool below_has_muc
 }
 
 /* Whether `a`, which holds so much, may hold n_bytes more for somebody below it. */
-static bool has_room(const struct account *a, size_t total, size_t n_bytes, bool is_for_much)
+static bool account_fits(const struct account *a, size_t total, size_t n_bytes, bool is_for_much)
 {
     size_t cap = a->cap_bytes;
 
@@ -153,15 +153,15 @@ static struct account *charge_shared(struct account *a, size_t n_bytes)
 
     for (struct account *at = a; at; at = at->parent) {
         size_t before = atomic_fetch_add_explicit(&at->total_bytes, n_bytes, memory_order_relaxed);
-        if (has_room(at, before, n_bytes, is_much)) {
+        if (account_fits(at, before, n_bytes, is_much)) {
             if (!at->parent)
                 note_peak((struct root *)at, before + n_bytes);
             is_much = has_much(at, before + n_bytes, is_much);
             continue;
         }
         for (struct account *undo = a; undo != at; undo = undo->parent)
-            (void)take(&undo->total_bytes, n_bytes);
-        (void)take(&at->total_bytes, n_bytes);
+            (void)account_take(&undo->total_bytes, n_bytes);
+        (void)account_take(&at->total_bytes, n_bytes);
         return at;
     }
     return NULL;
@@ -175,7 +175,7 @@ static bool add_to_leaf(struct account *a, size_t n_bytes, size_t *ret_total)
     *ret_total = total;
     if (!a->cap_bytes || (total <= a->cap_bytes && total >= n_bytes))
         return true;
-    (void)take(&a->total_bytes, n_bytes);
+    (void)account_take(&a->total_bytes, n_bytes);
     return false;
 }
 
@@ -191,13 +191,13 @@ int account_charge(struct account *a, size_t n_bytes)
     size_t total;
 
     if (is_refused_at_random(a))
-        return refuse(a, a);
+        return account_refuse(a, a);
     if (!a->is_leaf) {
         refuser = charge_shared(a, n_bytes);
-        return refuser ? refuse(a, refuser) : ACCOUNT_OK;
+        return refuser ? account_refuse(a, refuser) : ACCOUNT_OK;
     }
     if (!add_to_leaf(a, n_bytes, &total))
-        return refuse(a, a);
+        return account_refuse(a, a);
     if (total <= a->granted_bytes)
         return ACCOUNT_OK;
     size_t need = total - a->granted_bytes;
@@ -208,8 +208,8 @@ int account_charge(struct account *a, size_t n_bytes)
         refuser = charge_shared(a->parent, grant);
     }
     if (refuser) {
-        (void)take(&a->total_bytes, n_bytes);
-        return refuse(a, refuser);
+        (void)account_take(&a->total_bytes, n_bytes);
+        return account_refuse(a, refuser);
     }
     a->granted_bytes += grant;
     return ACCOUNT_OK;
@@ -240,7 +240,7 @@ void account_settle(struct account *a)
 void account_release(struct account *a, size_t n_bytes)
 {
     if (a->is_leaf)
-        (void)take(&a->total_bytes, n_bytes);
+        (void)account_take(&a->total_bytes, n_bytes);
     else
         give_back(a, n_bytes);
 }
@@ -278,7 +278,7 @@ void account_mark_kept(struct account *a, size_t n_bytes)
 void account_mark_used(struct account *a, size_t n_bytes)
 {
     for (struct account *at = a; at; at = at->parent)
-        (void)take(&at->kept_bytes, n_bytes);
+        (void)account_take(&at->kept_bytes, n_bytes);
 }
 
 int account_keep(struct account *a, size_t n_bytes)
@@ -287,13 +287,13 @@ int account_keep(struct account *a, size_t n_bytes)
     size_t total;
 
     if (is_refused_at_random(a) || (a->is_leaf && !add_to_leaf(a, n_bytes, &total)))
-        return refuse(a, a);
+        return account_refuse(a, a);
     /* Exactly, not in grants: what is kept is there for long. */
     refuser = charge_shared(a->is_leaf ? a->parent : a, n_bytes);
     if (refuser) {
         if (a->is_leaf)
-            (void)take(&a->total_bytes, n_bytes);
-        return refuse(a, refuser);
+            (void)account_take(&a->total_bytes, n_bytes);
+        return account_refuse(a, refuser);
     }
     if (a->is_leaf)
         a->granted_bytes += n_bytes;
@@ -386,7 +386,7 @@ const struct account *account_in_the_way(const struct account *a, size_t n_bytes
 
     for (; a; a = a->parent) {
         size_t total = atomic_load_explicit(&a->total_bytes, memory_order_relaxed);
-        if (!has_room(a, total, n_bytes, is_much))
+        if (!account_fits(a, total, n_bytes, is_much))
             return a;
         is_much = has_much(a, total + n_bytes, is_much);
     }
@@ -395,7 +395,7 @@ const struct account *account_in_the_way(const struct account *a, size_t n_bytes
 
 bool account_has_room(const struct account *a, size_t n_bytes)
 {
-    return has_room(a, atomic_load_explicit(&a->total_bytes, memory_order_relaxed), n_bytes, false);
+    return account_fits(a, atomic_load_explicit(&a->total_bytes, memory_order_relaxed), n_bytes, false);
 }
 
 /* ---- the words for it ---- */

@@ -39,7 +39,7 @@ void account_table_deinit(struct account_table *t)
     map_deinit(&t->entries);
 }
 
-static struct slice name_of(const struct entry *e)
+static struct slice account_table_name_of(const struct entry *e)
 {
     return slice_make(e->name, e->name_len);
 }
@@ -57,7 +57,7 @@ struct account *account_table_get(struct account_table *t, struct slice name, co
         e->name_len = name.len;
         memcpy(e->name, name.ptr, name.len);
         account_keep_always(t->payer, mem_taken(e));
-        map_put(&t->entries, name_of(e), e);
+        map_put(&t->entries, account_table_name_of(e), e);
     }
     e->account = account_new(terms->parent, terms->kind, terms->cap_bytes);
     return account_ref(e->account);
@@ -74,7 +74,7 @@ void account_table_sweep(struct account_table *t, size_t n_entries)
         }
         struct entry *e = value;
         if (!account_has_others(e->account)) {
-            map_take(&t->entries, name_of(e));
+            map_take(&t->entries, account_table_name_of(e));
             t->cursor--;    /* another entry may have moved into its place */
             entry_free(t, e);
         }

@@ -25,7 +25,7 @@ size_t held_cost(size_t n_bytes)
     return n < HEAP_LEAST ? HEAP_LEAST : n;
 }
 
-static struct head *head_of(void *block)
+static struct head *held_head_of(void *block)
 {
     return (struct head *)block - 1;
 }
@@ -59,7 +59,7 @@ static struct head *head_resize(struct head *old, size_t n_bytes)
 
 void *held_resize(void *old, size_t n_bytes, struct account *account)
 {
-    struct head *head = old ? head_of(old) : NULL;
+    struct head *head = old ? held_head_of(old) : NULL;
     size_t had = head ? held_cost(head->n_bytes) : 0;
 
     if (n_bytes > SIZE_MAX / 4) {
@@ -118,7 +118,7 @@ char *held_copy(const void *bytes, size_t n_bytes, struct account *account)
 
 void held_keep(void *block)
 {
-    struct head *head = block ? head_of(block) : NULL;
+    struct head *head = block ? held_head_of(block) : NULL;
 
     if (!head || head->is_kept)
         return;
@@ -128,7 +128,7 @@ void held_keep(void *block)
 
 bool held_move(void *block, struct account *account)
 {
-    struct head *head = head_of(block);
+    struct head *head = held_head_of(block);
     struct account *before = head->account;
     size_t cost = held_cost(head->n_bytes);
 
@@ -157,7 +157,7 @@ void *held_free(void *block)
 {
     if (!block)
         return NULL;
-    struct head *head = head_of(block);
+    struct head *head = held_head_of(block);
     struct account *account = head->account;
     size_t cost = held_cost(head->n_bytes);
     if (head->is_kept)

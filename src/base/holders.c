@@ -44,7 +44,7 @@ static void put_at(struct holders *h, struct holder *o, size_t at)
     o->at = at;
 }
 
-static void sift_up(struct holders *h, struct holder *o)
+static void holders_sift_up(struct holders *h, struct holder *o)
 {
     while (o->at && h->heap[(o->at - 1) / 2]->n < o->n) {
         size_t parent = (o->at - 1) / 2, at = o->at;
@@ -53,7 +53,7 @@ static void sift_up(struct holders *h, struct holder *o)
     }
 }
 
-static void sift_down(struct holders *h, struct holder *o, size_t n_heap)
+static void holders_sift_down(struct holders *h, struct holder *o, size_t n_heap)
 {
     for (;;) {
         size_t child = 2 * o->at + 1, at = o->at;
@@ -67,7 +67,7 @@ static void sift_down(struct holders *h, struct holder *o, size_t n_heap)
     }
 }
 
-static void grow(struct holders *h)
+static void holders_grow(struct holders *h)
 {
     size_t room = h->n_room ? h->n_room * 2 : 16;
     struct holder **larger = mem_new(room * sizeof(struct holder *));
@@ -83,12 +83,12 @@ static void grow(struct holders *h)
 
 /* ---- holders ---- */
 
-static struct slice name_of(const struct holder *o)
+static struct slice holders_name_of(const struct holder *o)
 {
     return slice_make(o->name, o->name_len);
 }
 
-static struct holder *get(struct holders *h, struct slice name)
+static struct holder *holders_get(struct holders *h, struct slice name)
 {
     struct holder *o = map_find(&h->by_name, name);
 
@@ -101,22 +101,22 @@ static struct holder *get(struct holders *h, struct slice name)
         memcpy(o->name, name.ptr, name.len);
     account_keep_always(h->payer, mem_taken(o));
     if (h->by_name.n_entries == h->n_room)
-        grow(h);
+        holders_grow(h);
     put_at(h, o, h->by_name.n_entries);
-    map_put(&h->by_name, name_of(o), o);
+    map_put(&h->by_name, holders_name_of(o), o);
     return o;
 }
 
-static void drop(struct holders *h, struct holder *o)
+static void holders_drop(struct holders *h, struct holder *o)
 {
     size_t last = h->by_name.n_entries - 1, at = o->at;
     struct holder *moved = h->heap[last];
 
-    map_take(&h->by_name, name_of(o));
+    map_take(&h->by_name, holders_name_of(o));
     if (moved != o) {
         put_at(h, moved, at);
-        sift_up(h, moved);
-        sift_down(h, moved, last);
+        holders_sift_up(h, moved);
+        holders_sift_down(h, moved, last);
     }
     account_drop(h->payer, mem_taken(o));
     mem_free(o);
@@ -124,7 +124,7 @@ static void drop(struct holders *h, struct holder *o)
 
 void holding_take(struct holders *h, struct holding *g, struct slice name, size_t n)
 {
-    struct holder *o = get(h, name);
+    struct holder *o = holders_get(h, name);
 
     ASSERT(!g->holder);
     *g = (struct holding){.holder = o, .n = n};
@@ -132,7 +132,7 @@ void holding_take(struct holders *h, struct holding *g, struct slice name, size_
     list_link(&o->holdings, &g->link);
     o->n += n;
     h->n += n;
-    sift_up(h, o);
+    holders_sift_up(h, o);
 }
 
 void holding_leave(struct holders *h, struct holding *g)
@@ -145,14 +145,14 @@ void holding_leave(struct holders *h, struct holding *g)
     o->n -= g->n;
     h->n -= g->n;
     *g = (struct holding){0};
-    sift_down(h, o, h->by_name.n_entries);
+    holders_sift_down(h, o, h->by_name.n_entries);
     if (list_is_empty(&o->holdings))
-        drop(h, o);
+        holders_drop(h, o);
 }
 
 struct slice holding_name(const struct holding *g)
 {
-    return g->holder ? name_of(g->holder) : (struct slice){NULL, 0};
+    return g->holder ? holders_name_of(g->holder) : (struct slice){NULL, 0};
 }
 
 size_t holders_of(const struct holders *h, struct slice name)
@@ -162,14 +162,14 @@ size_t holders_of(const struct holders *h, struct slice name)
     return o ? o->n : 0;
 }
 
-static struct holding *oldest(const struct holder *o)
+static struct holding *holders_first(const struct holder *o)
 {
     return o ? LIST_ENTRY(o->holdings.next, struct holding, link) : NULL;
 }
 
 struct holding *holders_oldest(const struct holders *h, struct slice name)
 {
-    return oldest(map_find(&h->by_name, name));
+    return holders_first(map_find(&h->by_name, name));
 }
 
 struct holding *holders_give_way(const struct holders *h, struct slice name, size_t n)
@@ -178,6 +178,6 @@ struct holding *holders_give_way(const struct holders *h, struct slice name, siz
                         *largest = h->by_name.n_entries ? h->heap[0] : NULL;
 
     if (!largest || own == largest || largest->n < (own ? own->n : 0) + n)
-        return oldest(own);
-    return oldest(largest);
+        return holders_first(own);
+    return holders_first(largest);
 }

@@ -58,7 +58,7 @@ static void write_all(int fd, const char *at, size_t n)
     }
 }
 
-static int open_file(const char *path)
+static int log_open_file(const char *path)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     return fd < 0 ? -errno : fd;
@@ -125,7 +125,7 @@ static void *writer_main(void *unused)
         if (out.len)
             write_all(the.fd, out.ptr, out.len);
         buf_deinit(&out);
-        int fd = reopen && the.path ? open_file(the.path) : -1;
+        int fd = reopen && the.path ? log_open_file(the.path) : -1;
         if (fd >= 0) {
             close(the.fd);
             the.fd = fd;
@@ -191,7 +191,7 @@ int log_open(const struct log_options *options)
     the.path = options->path;
     the.fd = STDERR_FILENO;
     if (the.path) {
-        int fd = open_file(the.path);
+        int fd = log_open_file(the.path);
         if (fd < 0)
             return fd;
         the.fd = fd;
@@ -263,7 +263,7 @@ bool log_level_parse(struct slice text, enum log_level *ret_level)
     return false;
 }
 
-static void enqueue(const struct buf *line)
+static void log_enqueue(const struct buf *line)
 {
     pthread_mutex_lock(&the.lock);
     buf_add_slice(&the.queue, buf_slice(line));
@@ -300,7 +300,7 @@ void log_write(enum log_level level, const char *subject, const char *message, c
     }
     log_line_add(&line, format_now(), &(struct log_record){level, subject, message, fields, n_fields});
     if (the.is_open)
-        enqueue(&line);
+        log_enqueue(&line);
     /* Why it does not start is for whoever started it, too. */
     if (!the.is_open || (level == LOG_ERROR && the.path && !atomic_load_explicit(&the.is_started, memory_order_relaxed)))
         write_all(STDERR_FILENO, line.ptr, line.len);

@@ -14,7 +14,7 @@ static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
 /* Characters that move what is shown, or are not shown: controls, separators of lines, marks of
  * direction, the invisible. */
-static bool is_hidden(uint32_t c)
+static bool log_line_is_hidden(uint32_t c)
 {
     return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xad || c == 0x61c ||
            (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
@@ -34,7 +34,7 @@ static uint32_t first_char(struct slice text, size_t *ret_len)
     return c;
 }
 
-static void add_escaped(struct buf *line, struct slice text, size_t most)
+static void log_line_add_escaped(struct buf *line, struct slice text, size_t most)
 {
     size_t n, end = line->len + most;
 
@@ -43,7 +43,7 @@ static void add_escaped(struct buf *line, struct slice text, size_t most)
         uint32_t c = first_char(text, &n);
         if (c == '"' || c == '\\')
             buf_add_fmt(line, "\\%c", (int)c);
-        else if (is_hidden(c))
+        else if (log_line_is_hidden(c))
             buf_add_fmt(line, "\\u%04x", (unsigned)c);
         else if (c >= 0xe0000) /* tags, and what is nobody's */
             buf_add_fmt(line, "\\u%04x\\u%04x", 0xd800 + ((c - 0x10000) >> 10),
@@ -54,7 +54,7 @@ static void add_escaped(struct buf *line, struct slice text, size_t most)
     buf_add_byte(line, '"');
 }
 
-static bool is_plain(struct slice text)
+static bool log_line_is_plain(struct slice text)
 {
     for (size_t i = 0; i < text.len; i++) {
         uint8_t c = (uint8_t)text.ptr[i];
@@ -64,17 +64,17 @@ static bool is_plain(struct slice text)
     return text.len > 0;
 }
 
-static void add_text(struct buf *line, bool is_json, const char *key, struct slice text,
+static void log_line_add_text(struct buf *line, bool is_json, const char *key, struct slice text,
                      size_t most)
 {
     text = slice_utf8_prefix(text, most);
     if (!slice_is_utf8(text))
         text = SLICE_LIT("(not utf-8)");
     buf_add_fmt(line, is_json ? ",\"%s\":" : " %s=", key);
-    if (!is_json && is_plain(text))
+    if (!is_json && log_line_is_plain(text))
         buf_add_slice(line, text);
     else
-        add_escaped(line, text, most);
+        log_line_add_escaped(line, text, most);
 }
 
 void log_line_add(struct buf *out, enum log_format format, const struct log_record *r)
@@ -87,14 +87,14 @@ void log_line_add(struct buf *out, enum log_format format, const struct log_reco
     buf_add_fmt(out, is_json ? "{\"ts\":\"%s\"" : "ts=%s", ts);
     buf_add_fmt(out, is_json ? ",\"level\":\"%s\",\"subj\":\"%s\"" : " level=%s subj=%s",
                 level_names[r->level], r->subject);
-    add_text(out, is_json, "msg", slice_of(r->message), VALUE_MAX);
+    log_line_add_text(out, is_json, "msg", slice_of(r->message), VALUE_MAX);
     for (size_t i = 0; i < r->n_fields; i++) {
         const struct log_field *f = &r->fields[i];
         size_t room = out->len + KEY_MAX < end ? end - out->len - KEY_MAX : 0;
         if (f->kind == LOG_FIELD_INT)
             buf_add_fmt(out, is_json ? ",\"%s\":%lld" : " %s=%lld", f->key, (long long)f->number);
         else if (room)
-            add_text(out, is_json, f->key, f->text, room < VALUE_MAX ? room : VALUE_MAX);
+            log_line_add_text(out, is_json, f->key, f->text, room < VALUE_MAX ? room : VALUE_MAX);
     }
     buf_add_text(out, is_json ? "}\n" : "\n");
 }

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 
-static uint64_t now_s(void)
+static uint64_t log_rate_now_s(void)
 {
     return clock_mono_ms() / 1000;
 }
@@ -29,7 +29,7 @@ bool log_rate_pass(struct log_rate *r, const char *subject, const char *message,
                    enum log_level level, unsigned rate_per_s, uint32_t *ret_dropped)
 {
     struct log_site *site;
-    uint64_t second = now_s();
+    uint64_t second = log_rate_now_s();
 
     *ret_dropped = 0;
     if (!rate_per_s)
@@ -63,7 +63,7 @@ bool log_rate_left_out(struct log_rate *r, unsigned *cursor, struct log_left_out
         uint64_t window = atomic_load_explicit(&site->window, memory_order_relaxed);
         if (!atomic_load_explicit(&site->n_dropped, memory_order_seq_cst))
             continue;
-        if (window >> 32 == now_s()) { /* more may come */
+        if (window >> 32 == log_rate_now_s()) { /* more may come */
             atomic_store_explicit(&r->has_dropped, true, memory_order_relaxed);
             continue;
         }

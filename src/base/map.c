@@ -21,7 +21,7 @@ static void make_hash_key(void)
     random_bytes(&hash_key.k1, sizeof(hash_key.k1));
 }
 
-static inline uint64_t rotl(uint64_t x, int b)
+static inline uint64_t map_rotl(uint64_t x, int b)
 {
     return (x << b) | (x >> (64 - b));
 }
@@ -29,15 +29,15 @@ static inline uint64_t rotl(uint64_t x, int b)
 static inline void sip_round(uint64_t v[4])
 {
     v[0] += v[1];
-    v[1] = rotl(v[1], 13) ^ v[0];
-    v[0] = rotl(v[0], 32);
+    v[1] = map_rotl(v[1], 13) ^ v[0];
+    v[0] = map_rotl(v[0], 32);
     v[2] += v[3];
-    v[3] = rotl(v[3], 16) ^ v[2];
+    v[3] = map_rotl(v[3], 16) ^ v[2];
     v[0] += v[3];
-    v[3] = rotl(v[3], 21) ^ v[0];
+    v[3] = map_rotl(v[3], 21) ^ v[0];
     v[2] += v[1];
-    v[1] = rotl(v[1], 17) ^ v[2];
-    v[2] = rotl(v[2], 32);
+    v[1] = map_rotl(v[1], 17) ^ v[2];
+    v[2] = map_rotl(v[2], 32);
 }
 
 uint64_t map_hash(struct slice key)
@@ -86,7 +86,7 @@ void map_deinit(struct map *m)
     *m = (struct map){0};
 }
 
-static size_t probe(const struct map *m, struct slice key, uint64_t hash)
+static size_t map_probe(const struct map *m, struct slice key, uint64_t hash)
 {
     size_t at = hash & (m->n_slots - 1);
 
@@ -97,16 +97,16 @@ static size_t probe(const struct map *m, struct slice key, uint64_t hash)
 
 void *map_find(const struct map *m, struct slice key)
 {
-    return m->n_entries ? m->slots[probe(m, key, map_hash(key))].value : NULL;
+    return m->n_entries ? m->slots[map_probe(m, key, map_hash(key))].value : NULL;
 }
 
-static void resize(struct map *m, size_t n_slots)
+static void map_resize(struct map *m, size_t n_slots)
 {
     struct map grown = {.slots = mem_new(n_slots * sizeof(struct map_slot)), .n_slots = n_slots, .n_entries = m->n_entries, .payer = m->payer};
 
     for (size_t i = 0; i < m->n_slots; i++) {
         if (m->slots[i].value)
-            grown.slots[probe(&grown, m->slots[i].key, m->slots[i].hash)] = m->slots[i];
+            grown.slots[map_probe(&grown, m->slots[i].key, m->slots[i].hash)] = m->slots[i];
     }
     account_keep_always(m->payer, mem_taken(grown.slots));
     account_drop(m->payer, mem_taken(m->slots));
@@ -118,9 +118,9 @@ void *map_put(struct map *m, struct slice key, void *value)
 {
     ASSERT(value != NULL);
     if ((m->n_entries + 1) * 4 > m->n_slots * 3)
-        resize(m, m->n_slots ? m->n_slots * 2 : MAP_FIRST_SLOTS);
+        map_resize(m, m->n_slots ? m->n_slots * 2 : MAP_FIRST_SLOTS);
     uint64_t hash = map_hash(key);
-    struct map_slot *slot = &m->slots[probe(m, key, hash)];
+    struct map_slot *slot = &m->slots[map_probe(m, key, hash)];
     void *replaced = slot->value;
 
     if (!replaced)
@@ -134,7 +134,7 @@ void *map_take(struct map *m, struct slice key)
     if (!m->n_entries)
         return NULL;
     size_t mask = m->n_slots - 1;
-    size_t hole = probe(m, key, map_hash(key));
+    size_t hole = map_probe(m, key, map_hash(key));
     void *value = m->slots[hole].value;
 
     if (!value)
@@ -150,7 +150,7 @@ void *map_take(struct map *m, struct slice key)
     }
     m->slots[hole] = (struct map_slot){0};
     if (m->n_slots > MAP_FIRST_SLOTS && m->n_entries * 8 < m->n_slots)
-        resize(m, m->n_slots / 2);
+        map_resize(m, m->n_slots / 2);
     return value;
 }
 

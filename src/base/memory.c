@@ -101,7 +101,7 @@ void *mem_try_map(size_t n_bytes)
 #define __has_feature(x) 0
 #endif
 #if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
-static void *remap(void *old, size_t had_bytes, size_t n_bytes)
+static void *memory_remap(void *old, size_t had_bytes, size_t n_bytes)
 {
     void *block = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -112,7 +112,7 @@ static void *remap(void *old, size_t had_bytes, size_t n_bytes)
     return block;
 }
 #else
-static void *remap(void *old, size_t had_bytes, size_t n_bytes)
+static void *memory_remap(void *old, size_t had_bytes, size_t n_bytes)
 {
     return mremap(old, had_bytes, n_bytes, MREMAP_MAYMOVE);
 }
@@ -120,7 +120,7 @@ static void *remap(void *old, size_t had_bytes, size_t n_bytes)
 
 void *mem_try_remap(void *old, size_t had_bytes, size_t n_bytes)
 {
-    void *block = try_fails() ? MAP_FAILED : remap(old, had_bytes, n_bytes);
+    void *block = try_fails() ? MAP_FAILED : memory_remap(old, had_bytes, n_bytes);
 
     return block == MAP_FAILED ? NULL : block;
 }
@@ -132,7 +132,7 @@ void mem_unmap(void *block, size_t n_bytes)
     ASSERT(r == 0);
 }
 
-static void *unmap(void *block)
+static void *memory_unmap(void *block)
 {
     (void)pthread_setname_np(pthread_self(), "unmap");
     mem_unmap(block, *(const size_t *)block);
@@ -146,7 +146,7 @@ void mem_unmap_aside(void *block, size_t n_bytes)
 
     *(size_t *)block = n_bytes;
     bool is_begun = pthread_attr_init(&attr) == 0 && pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED) == 0 &&
-                    pthread_create(&thread, &attr, unmap, block) == 0;
+                    pthread_create(&thread, &attr, memory_unmap, block) == 0;
     if (!is_begun)
         mem_unmap(block, n_bytes);
 }
@@ -197,7 +197,7 @@ static void free_chain(struct mem_kept *kept)
 /* glibc's defaults: seven blocks of each of 64 sizes; a block from 64 KiB up, when freed, makes the heap it lies in look at its top. */
 enum { KEPT_OF_EACH = 7, KEPT_LEAST = 24, KEPT_MOST = 1032, KEPT_STEP = 16, WAKES_THE_TOP = 96 * 1024 };
 
-static struct mem_kept *take(struct mem_kept *chain, size_t n_bytes)
+static struct mem_kept *memory_take(struct mem_kept *chain, size_t n_bytes)
 {
     struct mem_kept *block = malloc(n_bytes);
 
@@ -209,11 +209,11 @@ static struct mem_kept *take(struct mem_kept *chain, size_t n_bytes)
 
 struct mem_kept *mem_take_kept(void)
 {
-    struct mem_kept *chain = take(NULL, WAKES_THE_TOP);     /* last of the chain: freed when all else of it is */
+    struct mem_kept *chain = memory_take(NULL, WAKES_THE_TOP);     /* last of the chain: freed when all else of it is */
 
     for (size_t n_bytes = KEPT_LEAST; n_bytes <= KEPT_MOST; n_bytes += KEPT_STEP) {
         for (int i = 0; i < KEPT_OF_EACH; i++)
-            chain = take(chain, n_bytes);
+            chain = memory_take(chain, n_bytes);
     }
     return chain;
 }

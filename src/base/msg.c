@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "base/memory_raw.h"
 
-static size_t footprint(size_t head_len)
+static size_t msg_footprint(size_t head_len)
 {
     return sizeof(struct msg) + MSG_SPARE + head_len;
 }
@@ -13,11 +13,11 @@ struct msg *msg_try_new(size_t head_len, struct account *account)
 {
     if (head_len > SIZE_MAX / 2)
         return NULL;
-    if (account_charge(account, footprint(head_len)) != ACCOUNT_OK)
+    if (account_charge(account, msg_footprint(head_len)) != ACCOUNT_OK)
         return NULL;
-    struct msg *m = mem_try(footprint(head_len));
+    struct msg *m = mem_try(msg_footprint(head_len));
     if (!m) {
-        account_release(account, footprint(head_len));
+        account_release(account, msg_footprint(head_len));
         account_note_exhausted(account);
         return NULL;
     }
@@ -35,7 +35,7 @@ struct msg *msg_try_new(size_t head_len, struct account *account)
 
 size_t msg_cost(const struct msg *m)
 {
-    return footprint(m->head_len);
+    return msg_footprint(m->head_len);
 }
 
 void msg_set_tail(struct msg *m, struct blob *blob, struct slice tail)
@@ -58,7 +58,7 @@ struct msg *msg_unref(struct msg *m)
     if (!m || atomic_fetch_sub_explicit(&m->n_refs, 1, memory_order_acq_rel) != 1)
         return NULL;
     blob_unref(m->blob);
-    account_release(m->account, footprint(m->head_len));
+    account_release(m->account, msg_footprint(m->head_len));
     account_unref(m->account);
     mem_free(m);
     return NULL;

@@ -18,7 +18,7 @@ void ring_deinit(struct ring *r)
     *r = (struct ring){0};
 }
 
-static void grow(struct ring *r)
+static void ring_grow(struct ring *r)
 {
     uint32_t n_slots = r->n_slots ? r->n_slots * 2 : RING_FIRST_SLOTS;
     void **slots = mem_new(n_slots * sizeof(*slots));
@@ -34,7 +34,7 @@ static void grow(struct ring *r)
 void ring_push(struct ring *r, void *item)
 {
     if (r->n_items == r->n_slots)
-        grow(r);
+        ring_grow(r);
     r->slots[(r->head + r->n_items++) & (r->n_slots - 1)] = item;
 }
 

@@ -18,7 +18,7 @@ void arena_deinit(struct arena *a)
     *a = (struct arena){0};
 }
 
-static void *keep(struct arena *a, void *bytes, size_t n_bytes)
+static void *arena_keep(struct arena *a, void *bytes, size_t n_bytes)
 {
     if (a->n_blocks == a->room) {
         size_t room = a->room ? a->room * 2 : 64;
@@ -33,12 +33,12 @@ static void *keep(struct arena *a, void *bytes, size_t n_bytes)
 void *arena_new(struct arena *a, size_t n_bytes)
 {
     n_bytes += n_bytes == 0;
-    return keep(a, mem_new(n_bytes), n_bytes);
+    return arena_keep(a, mem_new(n_bytes), n_bytes);
 }
 
 char *arena_text(struct arena *a, struct slice text)
 {
-    return keep(a, mem_copy(text.ptr, text.len), text.len);
+    return arena_keep(a, mem_copy(text.ptr, text.len), text.len);
 }
 
 char *arena_fmt(struct arena *a, const char *fmt, ...)
@@ -50,7 +50,7 @@ char *arena_fmt(struct arena *a, const char *fmt, ...)
     int n = vasprintf(&text, fmt, args);
     va_end(args);
     ASSERT(n >= 0);
-    return keep(a, text, (size_t)n);
+    return arena_keep(a, text, (size_t)n);
 }
 
 void arena_list_add(struct arena *a, struct config_list *list, const char *text)

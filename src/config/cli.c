@@ -59,7 +59,7 @@ static void skip_words(struct cursor *c)
 
 /* Copies a value out of the argument area; a secret is overwritten there, where every user of
  * the machine can read it. */
-static const char *take(struct cursor *c, const struct option *o, char *value)
+static const char *cli_take(struct cursor *c, const struct option *o, char *value)
 {
     const char *copy = arena_text(c->arena, slice_of(value));
 
@@ -112,16 +112,16 @@ static void report_unknown(struct cursor *c, struct slice name)
                      SLICE_ARG(name));
 }
 
-static void read_words(struct cursor *c, const struct option *o, char *value, struct raw_option *g)
+static void cli_read_words(struct cursor *c, const struct option *o, char *value, struct raw_option *g)
 {
     if (value && *value)
-        arena_list_add(c->arena, &g->words, take(c, o, value));
+        arena_list_add(c->arena, &g->words, cli_take(c, o, value));
     while (c->i + 1 < c->argc && strncmp(c->argv[c->i + 1], "--", 2) != 0)
-        arena_list_add(c->arena, &g->words, take(c, o, c->argv[++c->i]));
+        arena_list_add(c->arena, &g->words, cli_take(c, o, c->argv[++c->i]));
 }
 
 /* Whether the scalar option has a value; g->words holds it. */
-static bool read_scalar(struct cursor *c, const struct option *o, char *value, struct raw_option *g)
+static bool cli_read_scalar(struct cursor *c, const struct option *o, char *value, struct raw_option *g)
 {
     if (!value) {
         if (c->i + 1 >= c->argc || !is_value(c->argv[c->i + 1])) {
@@ -133,11 +133,11 @@ static bool read_scalar(struct cursor *c, const struct option *o, char *value, s
     if (option_is_comma(o))
         value_split(o, slice_of(value), c->arena, &g->words);
     else if (*value || !option_is_text(o))
-        arena_list_add(c->arena, &g->words, take(c, o, value));
+        arena_list_add(c->arena, &g->words, cli_take(c, o, value));
     return true;
 }
 
-static void read_flag(struct cursor *c, char *value, bool is_negated, struct raw_option *g)
+static void cli_read_flag(struct cursor *c, char *value, bool is_negated, struct raw_option *g)
 {
     if (value && is_negated) {
         report_usage(c->report, "%s takes no value", g->name);
@@ -192,11 +192,11 @@ static void read_option(struct cursor *c)
                       .is_secret_file = is_secret_file};
     g.name = arena_fmt(c->arena, "--" SLICE_FMT, SLICE_ARG(name));
     if (o->kind == OPTION_FLAG) {
-        read_flag(c, equals ? equals + 1 : NULL, is_negated, &g);
+        cli_read_flag(c, equals ? equals + 1 : NULL, is_negated, &g);
     } else if (option_is_list(o)) {
-        read_words(c, o, equals ? equals + 1 : NULL, &g);
+        cli_read_words(c, o, equals ? equals + 1 : NULL, &g);
         raw_option_add(c->all, c->arena, g);
-    } else if (read_scalar(c, o, equals ? equals + 1 : NULL, &g)) {
+    } else if (cli_read_scalar(c, o, equals ? equals + 1 : NULL, &g)) {
         raw_option_add(c->all, c->arena, g);
     }
 }

@@ -7,7 +7,7 @@
 #include "config/load.h"
 #include "config/value.h"
 
-static const char *keep(struct arena *arena, const char *text)
+static const char *reload_keep(struct arena *arena, const char *text)
 {
     return text ? arena_text(arena, slice_of(text)) : NULL;
 }
@@ -15,14 +15,14 @@ static const char *keep(struct arena *arena, const char *text)
 static void copy_environment(const struct environment *from, struct environment *to,
                               struct arena *arena)
 {
-    to->cwd = keep(arena, from->cwd);
-    to->state_directory = keep(arena, from->state_directory);
-    to->xdg_state_home = keep(arena, from->xdg_state_home);
-    to->home = keep(arena, from->home);
-    to->allow_origins = keep(arena, from->allow_origins);
+    to->cwd = reload_keep(arena, from->cwd);
+    to->state_directory = reload_keep(arena, from->state_directory);
+    to->xdg_state_home = reload_keep(arena, from->xdg_state_home);
+    to->home = reload_keep(arena, from->home);
+    to->allow_origins = reload_keep(arena, from->allow_origins);
 }
 
-static bool is_same(const struct config_list *a, const struct config_list *b)
+static bool reload_is_same(const struct config_list *a, const struct config_list *b)
 {
     if (a->n_items != b->n_items)
         return false;
@@ -34,14 +34,14 @@ static bool is_same(const struct config_list *a, const struct config_list *b)
 }
 
 /* Gives the option the value it has in `old`, which read well there. */
-static void put_back(const struct config *old, struct config *c, unsigned id)
+static void reload_put_back(const struct config *old, struct config *c, unsigned id)
 {
     const struct option *o = option_at(id);
     const struct setting *was = &old->metadata->settings[id];
     struct arena *arena = &c->metadata->arena;
     struct setting *s = &c->metadata->settings[id];
 
-    *s = (struct setting){.source = was->source, .from = keep(arena, was->from)};
+    *s = (struct setting){.source = was->source, .from = reload_keep(arena, was->from)};
     for (size_t i = 0; i < was->words.n_items; i++)
         arena_list_add(arena, &s->words, arena_text(arena, slice_of(was->words.items[i])));
     if (o->offset != OPTION_NO_FIELD)
@@ -56,13 +56,13 @@ static const char *put_back_all(const struct config *old, struct config *c)
     for (unsigned id = 0; id < OPTION_COUNT; id++) {
         const struct option *o = option_at(id);
         if ((o->marks & OPTION_RELOAD) ||
-            is_same(&old->metadata->settings[id].words, &c->metadata->settings[id].words))
+            reload_is_same(&old->metadata->settings[id].words, &c->metadata->settings[id].words))
             continue;
         bool is_named = c->metadata->settings[id].source != CONFIG_FROM_DEFAULT ||
                         old->metadata->settings[id].source != CONFIG_FROM_DEFAULT;
         if (is_named)
             names = names ? arena_fmt(&c->metadata->arena, "%s, %s", names, o->name) : o->name;
-        put_back(old, c, id);
+        reload_put_back(old, c, id);
     }
     return names;
 }
@@ -73,7 +73,7 @@ static void note_changes(const struct config *old, struct config *c, const char 
 
     c->n_notes = 0;
     for (unsigned id = 0; id < OPTION_COUNT; id++) {
-        if (is_same(&old->metadata->settings[id].words, &c->metadata->settings[id].words))
+        if (reload_is_same(&old->metadata->settings[id].words, &c->metadata->settings[id].words))
             continue;
         buf_clear(&shown);
         option_show_value(c, id, &shown);

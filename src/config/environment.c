@@ -24,7 +24,7 @@ enum {
 #define HYPHAD_PREFIX "/usr/local"
 #endif
 
-static const char *keep(struct arena *arena, const char *text)
+static const char *environment_keep(struct arena *arena, const char *text)
 {
     return text ? arena_text(arena, slice_of(text)) : NULL;
 }
@@ -34,12 +34,12 @@ void environment_read(struct config_metadata *metadata, char **envp)
     char *cwd = get_current_dir_name();
     struct environment *s = &metadata->around;
 
-    s->cwd = keep(&metadata->arena, cwd ? cwd : "/");
+    s->cwd = environment_keep(&metadata->arena, cwd ? cwd : "/");
     free(cwd);
-    s->state_directory = keep(&metadata->arena, variables_get(envp, "STATE_DIRECTORY"));
-    s->xdg_state_home = keep(&metadata->arena, variables_get(envp, "XDG_STATE_HOME"));
-    s->home = keep(&metadata->arena, variables_get(envp, "HOME"));
-    s->allow_origins = keep(&metadata->arena, variables_get(envp, "ALLOW_ORIGINS"));
+    s->state_directory = environment_keep(&metadata->arena, variables_get(envp, "STATE_DIRECTORY"));
+    s->xdg_state_home = environment_keep(&metadata->arena, variables_get(envp, "XDG_STATE_HOME"));
+    s->home = environment_keep(&metadata->arena, variables_get(envp, "HOME"));
+    s->allow_origins = environment_keep(&metadata->arena, variables_get(envp, "ALLOW_ORIGINS"));
 }
 
 static void set_default(struct config *c, unsigned id, const char *text)

@@ -155,7 +155,7 @@ static bool answer_at_once(const struct cli *cli, const struct config_program *p
 }
 
 /* An outcome of config_load, for a set that is right. */
-static int act(const struct config *c, const struct cli *cli, const struct config_program *p,
+static int load_act(const struct config *c, const struct cli *cli, const struct config_program *p,
                int *ret_exit)
 {
     switch (cli->command) {
@@ -218,7 +218,7 @@ int config_load(const struct config_program *p, struct config **ret_config, int 
     if (*ret_exit == CONFIG_EXIT_OK) {
         c->token_request = cli.token;
         c->backup = cli.backup;
-        outcome = act(c, &cli, p, ret_exit);
+        outcome = load_act(c, &cli, p, ret_exit);
     } else if (cli.command == CLI_CHECK) {
         print_errors(c, &cli, &report, p->err);
         (void)print_notices(c, cli.is_strict, p->err);

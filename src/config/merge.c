@@ -8,7 +8,7 @@
 
 enum { SECRET_MAX = 64 << 10 };
 
-static void *field_of(struct config *c, const struct option *o)
+static void *merge_field_of(struct config *c, const struct option *o)
 {
     return o->offset == OPTION_NO_FIELD ? NULL : (char *)c + o->offset;
 }
@@ -23,7 +23,7 @@ void merge_defaults(struct config *c)
         if (!o->default_text)
             continue;
         s->words = raw_option_of_variable(id, slice_of(o->default_text), &c->metadata->arena).words;
-        ASSERT(value_read(o, &s->words, &c->metadata->arena, "/", field_of(c, o), &refusal));
+        ASSERT(value_read(o, &s->words, &c->metadata->arena, "/", merge_field_of(c, o), &refusal));
     }
 }
 
@@ -56,7 +56,7 @@ static bool read_secret_file(struct config *c, struct raw_option *g, struct repo
     return g->words.n_items > 0;
 }
 
-static void complain(const struct raw_option *g, const struct value_refusal *refusal,
+static void merge_complain(const struct raw_option *g, const struct value_refusal *refusal,
                      struct report *report)
 {
     const struct option *o = option_at(g->option);
@@ -94,7 +94,7 @@ static bool is_masked(const struct option *o, const struct config_list *words)
     return (o->marks & OPTION_URI_SECRET) && strstr(words->items[0], ":***@");
 }
 
-static void apply(struct config *c, struct raw_option g, struct report *report)
+static void merge_apply(struct config *c, struct raw_option g, struct report *report)
 {
     const struct option *o = option_at(g.option);
     struct setting *s = &c->metadata->settings[g.option];
@@ -106,7 +106,7 @@ static void apply(struct config *c, struct raw_option g, struct report *report)
     if (is_masked(o, &g.words)) {
         refusal.want = "the value itself, not its mask";
         refusal.text = "***";
-        complain(&g, &refusal, report);
+        merge_complain(&g, &refusal, report);
         return;
     }
     if (option_is_list(o) && s->source == CONFIG_FROM_CLI && g.source == CONFIG_FROM_CLI) {
@@ -115,8 +115,8 @@ static void apply(struct config *c, struct raw_option g, struct report *report)
     }
     for (size_t i = 0; i < g.words.n_items; i++)
         arena_list_add(&c->metadata->arena, &words, g.words.items[i]);
-    if (!value_read(o, &words, &c->metadata->arena, g.base_dir, field_of(c, o), &refusal)) {
-        complain(&g, &refusal, report);
+    if (!value_read(o, &words, &c->metadata->arena, g.base_dir, merge_field_of(c, o), &refusal)) {
+        merge_complain(&g, &refusal, report);
         return;
     }
     *s = (struct setting){g.source, g.from, words};
@@ -145,7 +145,7 @@ void merge_raw_options(struct config *c, struct report *report)
         for (int is_alias = 1; is_alias >= 0; is_alias--) {
             for (size_t i = 0; i < all->n_items; i++) {
                 if ((int)all->items[i].source == source && all->items[i].is_alias == is_alias)
-                    apply(c, all->items[i], report);
+                    merge_apply(c, all->items[i], report);
             }
         }
     }

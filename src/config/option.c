@@ -218,13 +218,13 @@ void option_variable(const struct option *o, struct buf *out)
     option_variable_of(o->name, out);
 }
 
-static unsigned min3(unsigned a, unsigned b, unsigned c)
+static unsigned option_min3(unsigned a, unsigned b, unsigned c)
 {
     unsigned m = a < b ? a : b;
     return m < c ? m : c;
 }
 
-static unsigned distance(struct slice a, struct slice b)
+static unsigned option_distance(struct slice a, struct slice b)
 {
     unsigned rows[3][NEAR_MAX + 1];
     unsigned *before = rows[0], *last = rows[1], *row = rows[2];
@@ -235,7 +235,7 @@ static unsigned distance(struct slice a, struct slice b)
         row[0] = (unsigned)i;
         for (size_t j = 1; j <= b.len; j++) {
             unsigned change = last[j - 1] + (a.ptr[i - 1] != b.ptr[j - 1]);
-            row[j] = min3(change, last[j] + 1, row[j - 1] + 1);
+            row[j] = option_min3(change, last[j] + 1, row[j - 1] + 1);
             if (i > 1 && j > 1 && a.ptr[i - 1] == b.ptr[j - 2] && a.ptr[i - 2] == b.ptr[j - 1] &&
                 before[j - 2] + 1 < row[j])
                 row[j] = before[j - 2] + 1;
@@ -249,20 +249,20 @@ static unsigned distance(struct slice a, struct slice b)
 }
 
 /* Keeps the nearer of *best and candidate. */
-static void consider(struct slice word, const char *candidate, const char **best,
+static void option_consider(struct slice word, const char *candidate, const char **best,
                      unsigned *best_distance)
 {
     struct slice c = slice_of(candidate);
     if (c.len > NEAR_MAX || word.len > NEAR_MAX)
         return;
-    unsigned d = distance(word, c);
+    unsigned d = option_distance(word, c);
     if (d < *best_distance) {
         *best = candidate;
         *best_distance = d;
     }
 }
 
-static unsigned reach(struct slice word)
+static unsigned option_reach(struct slice word)
 {
     return word.len / 3 > 2 ? (unsigned)(word.len / 3) + 1
                             : 3; /* one past the largest distance that is near */
@@ -271,10 +271,10 @@ static unsigned reach(struct slice word)
 const char *option_nearest(struct slice name)
 {
     const char *best = NULL;
-    unsigned best_distance = reach(name);
+    unsigned best_distance = option_reach(name);
 
     for (unsigned i = 0; i < OPTION_COUNT; i++)
-        consider(name, options[i].name, &best, &best_distance);
+        option_consider(name, options[i].name, &best, &best_distance);
     return best;
 }
 
@@ -289,9 +289,9 @@ const char *option_caveat(const char *name)
 const char *option_nearest_of(struct slice word, const char *const *words, size_t n_words)
 {
     const char *best = NULL;
-    unsigned best_distance = reach(word);
+    unsigned best_distance = option_reach(word);
 
     for (size_t i = 0; i < n_words; i++)
-        consider(word, words[i], &best, &best_distance);
+        option_consider(word, words[i], &best, &best_distance);
     return best;
 }

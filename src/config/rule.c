@@ -15,7 +15,7 @@
 
 enum { SERVER_ID_MAX = 64, HOST_MAX = 253, ROOT_TOKEN_MIN = 32, ROOT_TOKEN_LONG = 64, ROOT_TOKEN_VARIED = 12 };
 
-static bool refuse(struct rule_case *c, const char *want)
+static bool rule_refuse(struct rule_case *c, const char *want)
 {
     c->want = want;
     return false;
@@ -41,13 +41,13 @@ bool rule_host(struct rule_case *c)
 
     if (strchr(c->text, ':'))
         return inet_pton(AF_INET6, c->text, &address) == 1 ||
-               refuse(c, "an IPv4 or IPv6 address or a name, no brackets");
+               rule_refuse(c, "an IPv4 or IPv6 address or a name, no brackets");
     for (size_t i = 0; i < n; i++) {
         char ch = c->text[i];
         if (!isalnum((unsigned char)ch) && !strchr("-._", ch))
-            return refuse(c, "an IPv4 or IPv6 address or a name");
+            return rule_refuse(c, "an IPv4 or IPv6 address or a name");
     }
-    return n <= HOST_MAX || refuse(c, "at most 253 characters");
+    return n <= HOST_MAX || rule_refuse(c, "at most 253 characters");
 }
 
 bool rule_parse_cidr(const char *text, struct config_cidr *ret_cidr)
@@ -98,7 +98,7 @@ bool rule_cidr(struct rule_case *c)
         c->normal = "::/0";
         return true;
     }
-    return rule_parse_cidr(c->text, &cidr) || refuse(c, "networks such as 10.0.0.0/8, ::1");
+    return rule_parse_cidr(c->text, &cidr) || rule_refuse(c, "networks such as 10.0.0.0/8, ::1");
 }
 
 bool rule_base_path(struct rule_case *c)
@@ -108,7 +108,7 @@ bool rule_base_path(struct rule_case *c)
     for (size_t i = 0; i < s.len; i++) {
         unsigned char ch = (unsigned char)s.ptr[i];
         if (ch <= 0x20 || ch >= 0x7f || strchr("?#\"<>\\%", ch))
-            return refuse(c, "a path such as /my/engine");
+            return rule_refuse(c, "a path such as /my/engine");
     }
     while (s.len > 0 && s.ptr[0] == '/')
         s = slice_from(s, 1);
@@ -121,7 +121,7 @@ bool rule_base_path(struct rule_case *c)
             rest.len = 0;
         }
         if (part.len == 0 || slice_is(part, ".") || slice_is(part, ".."))
-            return refuse(c, "a path without empty, . and .. segments");
+            return rule_refuse(c, "a path without empty, . and .. segments");
     }
     c->normal = arena_fmt(c->arena, "/" SLICE_FMT, SLICE_ARG(s));
     return true;
@@ -152,7 +152,7 @@ bool rule_base_url(struct rule_case *c)
     struct slice s = slice_of(c->text);
 
     if (!is_plain_url(after_scheme(s)))
-        return refuse(c, "http://HOST... or https://HOST..., no query");
+        return rule_refuse(c, "http://HOST... or https://HOST..., no query");
     while (s.len > 0 && s.ptr[s.len - 1] == '/')
         s.len--;
     c->normal = arena_text(c->arena, s);
@@ -164,7 +164,7 @@ bool rule_header_name(struct rule_case *c)
 {
     for (const char *at = c->text; *at; at++) {
         if (!isalnum((unsigned char)*at) && !strchr("!#$%&'*+-.^_`|~", *at))
-            return refuse(c, "names of headers or cookies");
+            return rule_refuse(c, "names of headers or cookies");
     }
     return true;
 }
@@ -172,7 +172,7 @@ bool rule_header_name(struct rule_case *c)
 bool rule_https_url(struct rule_case *c)
 {
     if (!slice_starts(slice_of(c->text), "https://"))
-        return refuse(c, "https://HOST..., no query");
+        return rule_refuse(c, "https://HOST..., no query");
     return rule_base_url(c);
 }
 
@@ -183,14 +183,14 @@ bool rule_origin(struct rule_case *c)
     if (slice_is(s, "*"))
         return true;
     if (!slice_cut(s, ':', &head, &tail) || head.len == 0 || !slice_starts(tail, "//"))
-        return refuse(c, "* or SCHEME://HOST[:PORT]");
+        return rule_refuse(c, "* or SCHEME://HOST[:PORT]");
     for (size_t i = 0; i < head.len; i++) {
         if (!isalnum((unsigned char)head.ptr[i]) && !strchr("+-.", head.ptr[i]))
-            return refuse(c, "* or SCHEME://HOST[:PORT]");
+            return rule_refuse(c, "* or SCHEME://HOST[:PORT]");
     }
     rest = slice_from(tail, 2);
     if (!is_plain_url(rest) || slice_has_byte(rest, '/'))
-        return refuse(c, "* or SCHEME://HOST[:PORT], without a path");
+        return rule_refuse(c, "* or SCHEME://HOST[:PORT], without a path");
     return true;
 }
 
@@ -201,9 +201,9 @@ bool rule_server_id(struct rule_case *c)
     for (size_t i = 0; i < n; i++) {
         unsigned char ch = (unsigned char)c->text[i];
         if (ch <= 0x20 || ch == 0x7f || strchr("/:@*?[]", ch))
-            return refuse(c, "a name without blanks and / : @ * ? [ ]");
+            return rule_refuse(c, "a name without blanks and / : @ * ? [ ]");
     }
-    return n <= SERVER_ID_MAX || refuse(c, "at most 64 characters");
+    return n <= SERVER_ID_MAX || rule_refuse(c, "at most 64 characters");
 }
 
 bool rule_database(struct rule_case *c)
@@ -212,7 +212,7 @@ bool rule_database(struct rule_case *c)
     struct slice s = slice_of(c->text), scheme, rest, base, driver;
 
     if (!slice_cut(s, ':', &scheme, &rest) || !slice_starts(rest, "//"))
-        return refuse(c, want);
+        return rule_refuse(c, want);
     if (!slice_cut(scheme, '+', &base, &driver))
         base = scheme;
     if (slice_is(base, "postgresql") || slice_is(base, "postgres")) {
@@ -220,14 +220,14 @@ bool rule_database(struct rule_case *c)
         return false;
     }
     if (!slice_is(base, "sqlite") || slice_has_byte(rest, '?') || slice_has_byte(rest, '#'))
-        return refuse(c, want);
+        return rule_refuse(c, want);
     rest = slice_from(rest, 2);
     if (rest.len == 0 || slice_is(rest, "/") || slice_is(rest, "/:memory:")) {
         c->normal = "sqlite:///:memory:";
         return true;
     }
     if (rest.ptr[0] != '/')
-        return refuse(c, want);
+        return rule_refuse(c, want);
     struct rule_case path = {.text = arena_text(c->arena, slice_from(rest, 1)),
                              .base_dir = c->base_dir,
                              .arena = c->arena};
@@ -247,14 +247,14 @@ bool rule_mount(struct rule_case *c)
 
     if (!slice_cut(slice_of(c->text), ':', &name, &dir) || name.len < 2 || name.ptr[0] != '/' ||
         dir.len == 0)
-        return refuse(c, "/NAME:DIR");
+        return rule_refuse(c, "/NAME:DIR");
     name = slice_from(name, 1);
     for (size_t i = 0; i < name.len; i++) {
         if (!isalnum((unsigned char)name.ptr[i]) && !strchr("-._~", name.ptr[i]))
-            return refuse(c, "/NAME:DIR, where NAME is one segment of letters, digits and -._~");
+            return rule_refuse(c, "/NAME:DIR, where NAME is one segment of letters, digits and -._~");
     }
     if (slice_is(name, ".") || slice_is(name, ".."))
-        return refuse(c, "/NAME:DIR");
+        return rule_refuse(c, "/NAME:DIR");
     for (size_t i = 0; i < ARRAY_LEN(reserved); i++) {
         if (slice_is(name, reserved[i])) {
             c->message =
@@ -281,7 +281,7 @@ bool rule_redis_uri(struct rule_case *c)
 
     if (!slice_cut(s, ':', &head, &tail) || !slice_starts(tail, "//") || tail.len == 2 ||
         (!slice_is(head, "redis") && !slice_is(head, "rediss") && !slice_is(head, "unix")))
-        return refuse(c, "redis://, rediss:// or unix://");
+        return rule_refuse(c, "redis://, rediss:// or unix://");
     return true;
 }
 
@@ -291,7 +291,7 @@ bool rule_smtp_url(struct rule_case *c)
 
     if (!slice_cut(s, ':', &head, &tail) || !slice_starts(tail, "//") || tail.len == 2 ||
         (!slice_is(head, "smtp") && !slice_is(head, "smtps")))
-        return refuse(c, "smtp:// or smtps://");
+        return rule_refuse(c, "smtp:// or smtps://");
     return true;
 }
 
@@ -304,11 +304,11 @@ bool rule_mail_from(struct rule_case *c)
 
     for (const char *p = c->text; *p; p++) {
         if (*p < ' ' || *p > '~')
-            return refuse(c, "plain ASCII: name@host or Name <name@host>");
+            return rule_refuse(c, "plain ASCII: name@host or Name <name@host>");
     }
     if ((open && *stop != '>') || !at || at == address || at + 1 >= stop ||
         strcspn(address, " <>,;:\"()[]\\") < (size_t)(stop - address))
-        return refuse(c, "name@host or Name <name@host>");
+        return rule_refuse(c, "name@host or Name <name@host>");
     return true;
 }
 
@@ -324,7 +324,7 @@ bool rule_store(struct rule_case *c)
     }
     if (!slice_cut(s, ':', &head, &tail) || !slice_starts(tail, "//") || tail.len == 2 ||
         (!slice_is(head, "redis") && !slice_is(head, "unix")))
-        return refuse(c, "sqlite, redis://HOST or unix:///SOCKET");
+        return rule_refuse(c, "sqlite, redis://HOST or unix:///SOCKET");
     return true;
 }
 
@@ -370,7 +370,7 @@ bool rule_log_level(struct rule_case *c)
     enum log_level level;
 
     return log_levels_parse(slice_of(c->text), &subject, &level) ||
-           refuse(c, "SUBJECT=LEVEL, a subject of the log such as peer, http or store");
+           rule_refuse(c, "SUBJECT=LEVEL, a subject of the log such as peer, http or store");
 }
 
 bool config_split_listen(const char *text, char ret_host[CONFIG_HOST_MAX], uint16_t *ret_port)
@@ -420,5 +420,5 @@ bool rule_listen(struct rule_case *c)
     char host[CONFIG_HOST_MAX];
     uint16_t port;
 
-    return config_split_listen(c->text, host, &port) || refuse(c, "ADDR:PORT, of IPv6 [ADDR]:PORT");
+    return config_split_listen(c->text, host, &port) || rule_refuse(c, "ADDR:PORT, of IPv6 [ADDR]:PORT");
 }

@@ -25,7 +25,7 @@ static const struct unit size_units[] = {
     {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}};
 
 /* [+-]digits[.digits]; *ret_rest is what follows. */
-static bool read_number(struct slice s, bool is_fraction_allowed, double *ret_number,
+static bool value_read_number(struct slice s, bool is_fraction_allowed, double *ret_number,
                         struct slice *ret_rest)
 {
     bool is_negative = s.len > 0 && s.ptr[0] == '-';
@@ -56,7 +56,7 @@ static bool read_scaled(struct slice s, const struct unit *units, size_t n_units
     struct slice rest;
     double number;
 
-    if (!read_number(s, true, &number, &rest))
+    if (!value_read_number(s, true, &number, &rest))
         return false;
     rest = slice_trim(rest);
     for (size_t i = 0; i < n_units; i++) {
@@ -81,7 +81,7 @@ static bool read_numeric(const struct option *o, struct slice text, void *field)
     else if (o->kind == OPTION_SIZE)
         is_good = read_scaled(text, size_units, ARRAY_LEN(size_units), &number);
     else
-        is_good = read_number(text, o->kind == OPTION_NUM, &number, &rest) && rest.len == 0;
+        is_good = value_read_number(text, o->kind == OPTION_NUM, &number, &rest) && rest.len == 0;
     if (o->kind != OPTION_NUM)
         number = round(number);
     if (!is_good)
@@ -143,7 +143,7 @@ static bool read_choice(const char *choices, struct slice text, int *ret_index)
     return false;
 }
 
-static bool read_word(const struct option *o, struct slice text, void *field)
+static bool value_read_word(const struct option *o, struct slice text, void *field)
 {
     bool is_on = false;
     int choice = 0;
@@ -206,7 +206,7 @@ bool value_read(const struct option *o, struct config_list *words, struct arena 
     if (!option_is_list(o) && !option_is_comma(o) && !option_is_text(o)) {
         const char *text = words->n_items ? words->items[words->n_items - 1] : "";
         ret_refusal->text = text;
-        return read_word(o, slice_of(text), field);
+        return value_read_word(o, slice_of(text), field);
     }
     for (size_t i = 0; i < words->n_items; i++) {
         struct rule_case c = {.text = words->items[i],

@@ -118,7 +118,7 @@ static void warn_unknown(struct config *c, struct slice name, const char *from)
 }
 
 /* A variable that stands for no option. */
-static void note_other(struct config *c, struct slice name, const char *from)
+static void variable_note_other(struct config *c, struct slice name, const char *from)
 {
     const char *text = idle_text(name);
 
@@ -139,7 +139,7 @@ static void read_variable(struct config *c, struct slice name, struct slice valu
     if (value.len == 0)
         return;
     if (id == OPTION_COUNT) {
-        note_other(c, name, frame->source == CONFIG_FROM_ENV ? NULL : frame->from);
+        variable_note_other(c, name, frame->source == CONFIG_FROM_ENV ? NULL : frame->from);
         return;
     }
     const struct option *o = option_at(id);
@@ -190,7 +190,7 @@ const char *variables_get(char **envp, const char *name)
 
 /* The value of a line after its '=': quotes taken off, an unquoted comment cut. False when a
  * quote is not closed. */
-static bool read_value(struct slice text, struct buf *out)
+static bool variable_read_value(struct slice text, struct buf *out)
 {
     text = slice_trim(text);
     if (text.len == 0 || (text.ptr[0] != '"' && text.ptr[0] != '\'')) {
@@ -219,7 +219,7 @@ static bool read_value(struct slice text, struct buf *out)
     return false;
 }
 
-static bool is_name(struct slice s)
+static bool variable_is_name(struct slice s)
 {
     if (s.len == 0 || isdigit((unsigned char)s.ptr[0]))
         return false;
@@ -238,11 +238,11 @@ static void read_line(struct config *c, struct slice line, struct raw_option *fr
 
     if (slice_starts(line, "export "))
         line = slice_trim(slice_from(line, 7));
-    if (!slice_cut(line, '=', &name, &text) || !is_name(name = slice_trim(name))) {
+    if (!slice_cut(line, '=', &name, &text) || !variable_is_name(name = slice_trim(name))) {
         report_wrong(report, "%swant NAME=VALUE", frame->place);
         return;
     }
-    if (!read_value(text, &value))
+    if (!variable_read_value(text, &value))
         report_wrong(report, "%sthe quotes of " SLICE_FMT " do not close", frame->place,
                      SLICE_ARG(name));
     else

@@ -28,7 +28,7 @@ static const char *place_of(struct reader *r, size_t line)
     return arena_fmt(r->arena, "%s:%zu: ", r->path, line + 1);
 }
 
-static void read_key(struct reader *r, const yaml_event_t *event)
+static void yaml_file_read_key(struct reader *r, const yaml_event_t *event)
 {
     struct slice key = slice_make(event->data.scalar.value, event->data.scalar.length);
     size_t line = event->start_mark.line;
@@ -101,13 +101,13 @@ static bool refuse_event(struct reader *r, const yaml_event_t *event, const char
     return false;
 }
 
-static bool read_scalar(struct reader *r, const yaml_event_t *event)
+static bool yaml_file_read_scalar(struct reader *r, const yaml_event_t *event)
 {
     if (event->data.scalar.anchor || event->data.scalar.tag)
         return refuse_event(r, event, "anchors and tags are not taken");
     switch (r->state) {
     case AT_KEY:
-        read_key(r, event);
+        yaml_file_read_key(r, event);
         r->state = AT_VALUE;
         return true;
     case AT_VALUE:
@@ -148,7 +148,7 @@ static bool read_event(struct reader *r, const yaml_event_t *event)
 {
     switch (event->type) {
     case YAML_SCALAR_EVENT:
-        return read_scalar(r, event);
+        return yaml_file_read_scalar(r, event);
     case YAML_SEQUENCE_START_EVENT:
         return read_sequence(r, event);
     case YAML_ALIAS_EVENT:
@@ -175,7 +175,7 @@ static bool read_event(struct reader *r, const yaml_event_t *event)
     }
 }
 
-static void walk(struct reader *r, struct slice bytes)
+static void yaml_file_walk(struct reader *r, struct slice bytes)
 {
     yaml_parser_t parser;
     bool is_going = true;
@@ -208,7 +208,7 @@ void yaml_file_read(struct config *c, const char *path, struct report *report)
     if (e != FILE_DONE)
         report_wrong(report, "%s: %s", path, file_complaint(e));
     else if (bytes.len > 0)
-        walk(&r, buf_slice(&bytes));
+        yaml_file_walk(&r, buf_slice(&bytes));
     if (r.is_secret_inside && file_is_public(path))
         config_note_add(c, CONFIG_NOTE_WARN, "config", "a secret is in a file that everybody can read",
                   path);

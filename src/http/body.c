@@ -22,7 +22,7 @@ static bool is_held_to_less(const struct http_request *req)
     return !req->is_verified && req->site->caps.anonymous_body_bytes;
 }
 
-static size_t smaller(size_t a, size_t b)
+static size_t body_smaller(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
@@ -32,7 +32,7 @@ size_t http_body_cap(const struct http_request *req)
     const struct http_caps *caps = &req->site->caps;
     size_t cap = req->route && req->route->max_body_bytes ? req->route->max_body_bytes : caps->body_bytes;
 
-    return is_held_to_less(req) ? smaller(caps->anonymous_body_bytes, cap) : cap;
+    return is_held_to_less(req) ? body_smaller(caps->anonymous_body_bytes, cap) : cap;
 }
 
 size_t http_body_plain_cap(const struct http_request *req)
@@ -42,7 +42,7 @@ size_t http_body_plain_cap(const struct http_request *req)
 
     if (!times)
         return cap;
-    return smaller(cap, by_size > INFLATE_FREE_BYTES ? by_size : INFLATE_FREE_BYTES);
+    return body_smaller(cap, by_size > INFLATE_FREE_BYTES ? by_size : INFLATE_FREE_BYTES);
 }
 
 /* ---- refusals ---- */
@@ -128,14 +128,14 @@ bool http_body_pull(struct http_request *req)
     return req->gunzip != NULL;
 }
 
-static size_t n_unread(const struct http_request *req)
+static size_t body_n_unread(const struct http_request *req)
 {
     return req->body_bytes.b.len - req->n_body_read;
 }
 
 bool http_body_is_full(const struct http_request *req)
 {
-    return req->is_pulled && n_unread(req) >= HTTP_BODY_WINDOW;
+    return req->is_pulled && body_n_unread(req) >= HTTP_BODY_WINDOW;
 }
 
 void http_body_come(struct http_request *req)
@@ -157,10 +157,10 @@ void http_body_end(struct http_request *req, enum http_body_fault fault)
 
 static void drop_front(struct http_request *req, size_t n_bytes)
 {
-    ASSERT(n_bytes <= n_unread(req));
+    ASSERT(n_bytes <= body_n_unread(req));
     req->n_body_read += n_bytes;
     buf_drop_read(&req->body_bytes.b, &req->n_body_read);
-    if (req->body_state == HTTP_BODY_COMING && n_unread(req) <= HTTP_BODY_WINDOW / 2)
+    if (req->body_state == HTTP_BODY_COMING && body_n_unread(req) <= HTTP_BODY_WINDOW / 2)
         http_conn_resume(req);
 }
 
@@ -171,7 +171,7 @@ static void break_off(struct http_request *req, enum http_body_fault fault)
 }
 
 /* Until there is something to read, or nothing left to unpack. */
-static void unpack(struct http_request *req)
+static void body_unpack(struct http_request *req)
 {
     bool is_more = true;
 
@@ -201,7 +201,7 @@ enum http_body_state http_body_peek(struct http_request *req, struct slice *ret)
     ASSERT(req->is_pulled);
     *ret = (struct slice){NULL, 0};
     if (req->gunzip && req->n_plain_read == req->plain.b.len)
-        unpack(req);
+        body_unpack(req);
     if (req->body_state == HTTP_BODY_BROKEN)
         return HTTP_BODY_BROKEN;
     if (!req->gunzip) {

@@ -29,7 +29,7 @@ struct inflating {
     int outcome;
 };
 
-static void serve(struct http_request *req)
+static void collect_serve(struct http_request *req)
 {
     const struct http_conn *c = req->conn; /* freed in a later turn at the earliest */
 
@@ -38,7 +38,7 @@ static void serve(struct http_request *req)
 }
 
 /* cap_bytes: what it was held to. */
-static void settle(struct http_request *req, int outcome, struct held_buf *plain, size_t cap_bytes)
+static void collect_settle(struct http_request *req, int outcome, struct held_buf *plain, size_t cap_bytes)
 {
     if (outcome != HTTP_GZIP_OK && outcome != HTTP_GZIP_CORRUPT && outcome != HTTP_GZIP_TOO_LARGE) {
         http_body_refuse_for_room(req, plain->b.account);
@@ -50,7 +50,7 @@ static void settle(struct http_request *req, int outcome, struct held_buf *plain
     held_buf_deinit(plain);
     switch (outcome) {
     case HTTP_GZIP_OK:
-        serve(req);
+        collect_serve(req);
         return;
     case HTTP_GZIP_CORRUPT:
         req->body_fault = HTTP_BODY_CORRUPT;
@@ -64,14 +64,14 @@ static void settle(struct http_request *req, int outcome, struct held_buf *plain
     http_body_refuse(req);
 }
 
-static void work(struct job *job)
+static void collect_work(struct job *job)
 {
     struct inflating *w = CONTAINER_OF(job, struct inflating, job);
 
     w->outcome = http_gunzip(http_body_slice(&w->packed), w->cap_bytes, &w->plain.b);
 }
 
-static void done(struct job *job)
+static void collect_done(struct job *job)
 {
     struct inflating *w = CONTAINER_OF(job, struct inflating, job);
     struct http_request *req = http_request_resume(w->ticket);
@@ -79,14 +79,14 @@ static void done(struct job *job)
     http_body_deinit(&w->packed);
     if (req) {
         http_request_unpark(req); /* whoever gets it now ends it or parks it for themselves */
-        settle(req, w->outcome, &w->plain, w->cap_bytes);
+        collect_settle(req, w->outcome, &w->plain, w->cap_bytes);
     } else {
         held_buf_deinit(&w->plain);
     }
     mem_free(w);
 }
 
-static size_t smaller(size_t a, size_t b)
+static size_t collect_smaller(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
@@ -99,7 +99,7 @@ static void inflate_on_worker(struct http_request *req)
     w->packed = http_request_take_body(req);
     held_buf_init(&w->plain, 0, account_shared(req->account));
     w->ticket = http_request_park(req, &(struct http_watch){0});
-    w->job = (struct job){.class = OFFLOAD_BULK, .is_stranger = !req->is_verified, .work = work, .done = done};
+    w->job = (struct job){.class = OFFLOAD_BULK, .is_stranger = !req->is_verified, .work = collect_work, .done = collect_done};
     if (offload(req->loop, &w->job) == OFFLOAD_OK)
         return;
     http_body_deinit(&w->packed);
@@ -120,31 +120,31 @@ static bool inflate_in_place(struct http_request *req)
     if (req->body.len > IN_PLACE_MAX)
         return false;
     held_buf_init(&plain, 0, req->account);
-    int outcome = http_gunzip(req->body, smaller(cap, IN_PLACE_PLAIN_MAX), &plain.b);
+    int outcome = http_gunzip(req->body, collect_smaller(cap, IN_PLACE_PLAIN_MAX), &plain.b);
     if (outcome == HTTP_GZIP_TOO_LARGE && cap > IN_PLACE_PLAIN_MAX) {
         held_buf_deinit(&plain);
         return false;
     }
-    settle(req, outcome, &plain, cap);
+    collect_settle(req, outcome, &plain, cap);
     return true;
 }
 
-static void go_on(struct http_request *req)
+static void collect_go_on(struct http_request *req)
 {
     if (!req->body.len || !http_body_is_packed(req))
-        serve(req);
+        collect_serve(req);
     else if (!inflate_in_place(req))
         inflate_on_worker(req);
 }
 
-static void on_body(struct http_request *req, void *owner)
+static void collect_on_body(struct http_request *req, void *owner)
 {
     (void)owner;
     if (req->body_state == HTTP_BODY_COMING)
         return;
     req->watch = (struct http_watch){0};
     if (req->body_state == HTTP_BODY_WHOLE)
-        go_on(req);
+        collect_go_on(req);
     else
         http_body_refuse(req);
 }
@@ -156,9 +156,9 @@ void http_collect(struct http_request *req)
     if (pulls && !http_body_pull(req))
         http_body_refuse(req);
     else if (pulls)
-        serve(req);
+        collect_serve(req);
     else if (req->body_state == HTTP_BODY_COMING)
-        req->watch = (struct http_watch){.on_body = on_body};
+        req->watch = (struct http_watch){.on_body = collect_on_body};
     else
-        go_on(req);
+        collect_go_on(req);
 }

@@ -39,7 +39,7 @@ bool http_date_read(struct slice text, int64_t *ret_s)
 }
 
 /* Whether an entity tag of the list is the file's; weak ones compare as strong ones here. */
-static bool matches(struct slice list, struct slice etag)
+static bool condition_matches(struct slice list, struct slice etag)
 {
     struct slice one, rest = list;
 
@@ -64,12 +64,12 @@ static bool is_unchanged(const struct condition *c, const struct representation 
     int64_t since;
 
     if (c->none_match.ptr)
-        return matches(c->none_match, file->etag);
+        return condition_matches(c->none_match, file->etag);
     return c->modified_since.ptr && http_date_read(slice_trim(c->modified_since), &since) && file->modified_s <= since;
 }
 
 /* Digits only; more than 18 of them are as good as the largest number. */
-static bool read_number(struct slice text, uint64_t *ret)
+static bool condition_read_number(struct slice text, uint64_t *ret)
 {
     uint64_t n = 0;
 
@@ -96,7 +96,7 @@ static bool is_range_wanted(const struct condition *c, const struct representati
     return slice_eq(text, file->etag) || (http_date_read(text, &at) && at == file->modified_s);
 }
 
-static enum condition_outcome part(struct slice range, uint64_t n_bytes, uint64_t *ret_first, uint64_t *ret_last)
+static enum condition_outcome condition_part(struct slice range, uint64_t n_bytes, uint64_t *ret_first, uint64_t *ret_last)
 {
     struct slice from, to;
     uint64_t first, last = UINT64_MAX;
@@ -106,7 +106,7 @@ static enum condition_outcome part(struct slice range, uint64_t n_bytes, uint64_
     from = slice_trim(from);
     to = slice_trim(to);
     if (!from.len) {        /* the last so many bytes */
-        if (!read_number(to, &last))
+        if (!condition_read_number(to, &last))
             return CONDITION_WHOLE;
         if (!last || !n_bytes)
             return CONDITION_OUTSIDE;
@@ -114,7 +114,7 @@ static enum condition_outcome part(struct slice range, uint64_t n_bytes, uint64_
         *ret_last = n_bytes - 1;
         return CONDITION_PART;
     }
-    if (!read_number(from, &first) || (to.len && !read_number(to, &last)) || last < first)
+    if (!condition_read_number(from, &first) || (to.len && !condition_read_number(to, &last)) || last < first)
         return CONDITION_WHOLE;
     if (first >= n_bytes)
         return CONDITION_OUTSIDE;
@@ -130,5 +130,5 @@ enum condition_outcome condition_decide(const struct condition *c, const struct 
         return CONDITION_UNCHANGED;
     if (!is_range_wanted(c, file))
         return CONDITION_WHOLE;
-    return part(slice_from(c->range, strlen("bytes=")), file->n_bytes, ret_first, ret_last);
+    return condition_part(slice_from(c->range, strlen("bytes=")), file->n_bytes, ret_first, ret_last);
 }

@@ -77,7 +77,7 @@ static void refuse_at_door(struct http_conn *c, struct http_request *req)
 }
 
 /* An answer of our own to what is no request, or not a whole one. The connection ends with it. */
-static void refuse(struct http_conn *c, int outcome)
+static void feed_refuse(struct http_conn *c, int outcome)
 {
     loop_count(c->hl->loop, METRIC_HTTP_BAD_REQUESTS, 1);
     c->is_unread = outcome != HTTP_PARSE_MALFORMED;
@@ -236,7 +236,7 @@ static void body_failed(struct http_conn *c, int outcome)
     struct http_request *req = http_parser_request(c->parser);
 
     if (outcome == HTTP_PARSE_MALFORMED || c->state != CONN_BODY || c->verdict.kind == HTTP_SERVE) {
-        refuse(c, outcome);
+        feed_refuse(c, outcome);
         return;
     }
     c->is_unread = true;
@@ -259,7 +259,7 @@ bool http_feed_is_open(const struct http_conn *c)
 }
 
 /* Whoever reads the body has enough for now. */
-static bool is_full(const struct http_conn *c)
+static bool feed_is_full(const struct http_conn *c)
 {
     return c->state == CONN_BODY && c->req && http_body_is_full(c->req);
 }
@@ -284,7 +284,7 @@ void http_feed(struct http_conn *c, char *bytes, size_t n_bytes)
     bool go_on = n_bytes > 0;
 
     c->is_feeding = true;
-    while (http_feed_is_open(c) && go_on && !is_choked(c) && !is_full(c)) {
+    while (http_feed_is_open(c) && go_on && !is_choked(c) && !feed_is_full(c)) {
         size_t n = 0;
         set_phase(c);
         int outcome = http_parser_feed(c->parser, bytes + used, n_bytes - used, &n);
@@ -317,7 +317,7 @@ void http_feed(struct http_conn *c, char *bytes, size_t n_bytes)
     c->is_feeding = false;
     if ((c->state == CONN_PENDING || http_feed_is_open(c)) && used < n_bytes)
         http_feed_hold(c, bytes + used, n_bytes - used);
-    if (is_full(c))
+    if (feed_is_full(c))
         stream_read_stop(c->stream);
     else if (http_feed_is_open(c) && c->held.b.len && !is_choked(c))
         loop_again(c->hl->loop, &c->resume); /* the turn's time is over */
@@ -331,7 +331,7 @@ void http_feed(struct http_conn *c, char *bytes, size_t n_bytes)
 
 void http_feed_resume(struct http_conn *c)
 {
-    if (!http_feed_is_open(c) || is_full(c))
+    if (!http_feed_is_open(c) || feed_is_full(c))
         return;
     if (!c->held.b.len) {
         stream_read_start(c->stream);

@@ -37,7 +37,7 @@ void http_conn_free(struct http_conn *c)
 
 /* Takes the handler's request from the connection: no ticket leads to it any more. Its address is
  * remembered for the log. */
-static struct http_request *part(struct http_conn *c)
+static struct http_request *http_conn_part(struct http_conn *c)
 {
     struct http_request *req = c->req;
 
@@ -52,9 +52,9 @@ static struct http_request *part(struct http_conn *c)
 
 /* The client has gone before its answer. Whoever waits with a ticket hears of it when the ticket
  * is dead and before the request is freed, and is not told which request it was. */
-static void bereave(struct http_conn *c)
+static void http_conn_bereave(struct http_conn *c)
 {
-    struct http_request *req = part(c);
+    struct http_request *req = http_conn_part(c);
 
     if (req->watch.on_gone)
         req->watch.on_gone(req->watch.owner);
@@ -78,7 +78,7 @@ void http_conn_close(struct http_conn *c)
     }
     stream_close(c->stream);
     if (c->req)
-        bereave(c);
+        http_conn_bereave(c);
 }
 
 void http_conn_finish(struct http_conn *c)
@@ -163,7 +163,7 @@ struct stream *http_upgrade_take(struct http_request *req, struct slice *ret_lef
     struct stream *s = c->stream;
     *ret_leftover = c->is_feeding ? c->rest : buf_slice(&c->held.b);
     req->status = 101;
-    c->req = part(c);
+    c->req = http_conn_part(c);
     seat_set(s->seat, SEAT_BUSY);
     c->state = CONN_TAKEN; /* http_conn_free ends the request */
     c->stream = NULL;
@@ -212,7 +212,7 @@ void http_conn_answered(struct http_request *req)
         (void)http_parser_take(c->parser);
         c->is_unread = true;
     }
-    http_request_end(part(c));
+    http_request_end(http_conn_part(c));
     if (c->is_cut) {
         http_conn_close(c);
     } else if (!wants_close) {
@@ -240,7 +240,7 @@ void http_conn_cut(struct http_request *req)
         stream_reset(c->stream); /* an unframed body must not look complete */
     if (c->state == CONN_BODY)
         (void)http_parser_take(c->parser);
-    http_request_end(part(c));
+    http_request_end(http_conn_part(c));
     http_conn_close(c);
 }
 

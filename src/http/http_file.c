@@ -55,7 +55,7 @@ static void answer_free(struct file_answer *a)
     held_free(a);
 }
 
-static void on_gone(void *owner)
+static void http_file_on_gone(void *owner)
 {
     struct file_answer *a = owner;
 
@@ -97,7 +97,7 @@ static void work_look(struct job *job)
     close(fd);
 }
 
-static bool is_same(const struct stat *a, const struct stat *b)
+static bool http_file_is_same(const struct stat *a, const struct stat *b)
 {
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec
            && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
@@ -116,7 +116,7 @@ static void work_read(struct job *job)
     if (fstat(fd, &now) < 0)
         a->error = errno;
     else
-        a->error = is_same(&now, &a->st) ? read_piece(a, fd, a->end) : ESTALE;
+        a->error = http_file_is_same(&now, &a->st) ? read_piece(a, fd, a->end) : ESTALE;
     close(fd);
 }
 
@@ -143,21 +143,21 @@ static struct http_request *come_back(struct file_answer *a)
     return req;
 }
 
-static void on_read(struct job *job);
+static void http_file_on_read(struct job *job);
 
 /* What was begun is gone on with, if later: the client has been told a length. */
 static void read_next(struct file_answer *a)
 {
-    if (!file_offload(a, a->loop, work_read, on_read))
+    if (!file_offload(a, a->loop, work_read, http_file_on_read))
         timer_start(a->loop, &a->again, AGAIN_MS);
 }
 
-static void on_again(struct timer *t)
+static void http_file_on_again(struct timer *t)
 {
     read_next(CONTAINER_OF(t, struct file_answer, again));
 }
 
-static void on_drained(struct http_request *req, void *owner)
+static void http_file_on_drained(struct http_request *req, void *owner)
 {
     struct file_answer *a = owner;
 
@@ -183,7 +183,7 @@ static void take_piece(struct file_answer *a, struct http_request *req)
     }
 }
 
-static void on_read(struct job *job)
+static void http_file_on_read(struct job *job)
 {
     struct file_answer *a = CONTAINER_OF(job, struct file_answer, job);
     struct http_request *req = come_back(a);
@@ -219,7 +219,7 @@ static bool has_conditions(struct http_request *req)
     return c.none_match.ptr || c.modified_since.ptr || c.range.ptr;
 }
 
-static void add_headers(struct buf *extra, const struct representation *now)
+static void http_file_add_headers(struct buf *extra, const struct representation *now)
 {
     char date[HTTP_DATE_MAX];
 
@@ -294,7 +294,7 @@ static void answer_found(struct file_answer *a, struct http_request *req)
     SCRATCH_BUF(extra, 0);
     uint64_t first, last;
 
-    add_headers(&extra, &now);
+    http_file_add_headers(&extra, &now);
     take_conditions(req, &conditions);
     a->at = 0;
     a->end = now.n_bytes;
@@ -391,7 +391,7 @@ void http_file_respond(struct http_request *req, const struct http_file *file)
     a->loop = req->loop;
     a->is_stranger = !req->is_verified;
     a->account = account;
-    timer_init(&a->again, on_again);
+    timer_init(&a->again, http_file_on_again);
     a->file = *file;
     if (!a->file.content_type)
         a->file.content_type = mime_of(file->path);
@@ -403,5 +403,5 @@ void http_file_respond(struct http_request *req, const struct http_file *file)
         respond_busy(req);
         return;
     }
-    a->ticket = http_request_park(req, &(struct http_watch){.owner = a, .on_gone = on_gone, .on_drained = on_drained});
+    a->ticket = http_request_park(req, &(struct http_watch){.owner = a, .on_gone = http_file_on_gone, .on_drained = http_file_on_drained});
 }

@@ -32,7 +32,7 @@ struct http_parser {
     bool in_name, has_header, head_done, keep_body, is_last_chunk;
 };
 
-static int stop(struct http_parser *p, int outcome)
+static int parse_stop(struct http_parser *p, int outcome)
 {
     p->outcome = outcome;
     return HPE_USER;
@@ -44,8 +44,8 @@ static int keep_head(struct http_parser *p, const char *at, size_t n)
 
     buf_add(head, at, n);
     if (head->is_failed)
-        return stop(p, HTTP_PARSE_NO_MEMORY);
-    return head->len > p->caps.head_bytes ? stop(p, HTTP_PARSE_HEAD_TOO_LARGE) : 0;
+        return parse_stop(p, HTTP_PARSE_NO_MEMORY);
+    return head->len > p->caps.head_bytes ? parse_stop(p, HTTP_PARSE_HEAD_TOO_LARGE) : 0;
 }
 
 static int on_message_begin(llhttp_t *ll)
@@ -77,13 +77,13 @@ static int end_header(struct http_parser *p)
         return 0;
     p->has_header = false;
     if (req->n_headers >= p->caps.n_headers)
-        return stop(p, HTTP_PARSE_HEAD_TOO_LARGE);
+        return parse_stop(p, HTTP_PARSE_HEAD_TOO_LARGE);
     if (req->n_headers == req->headers_room) {
         size_t room = req->headers_room ? 2 * req->headers_room : 16;
         struct http_header_at *more =
             held_resize(req->headers, room * sizeof(*more), p->account);
         if (!more)
-            return stop(p, HTTP_PARSE_NO_MEMORY);
+            return parse_stop(p, HTTP_PARSE_NO_MEMORY);
         req->headers = more;
         req->headers_room = room;
     }
@@ -94,7 +94,7 @@ static int end_header(struct http_parser *p)
 static int skip_tail(struct http_parser *p, size_t n)
 {
     p->n_tail_bytes += n;
-    return p->n_tail_bytes > p->caps.head_bytes ? stop(p, HTTP_PARSE_MALFORMED) : 0;
+    return p->n_tail_bytes > p->caps.head_bytes ? parse_stop(p, HTTP_PARSE_MALFORMED) : 0;
 }
 
 static int on_header_field(llhttp_t *ll, const char *at, size_t n)
@@ -134,7 +134,7 @@ static int on_header_value(llhttp_t *ll, const char *at, size_t n)
     return keep_head(p, at, n);
 }
 
-static bool is_token(struct slice s)
+static bool parse_is_token(struct slice s)
 {
     static const char marks[] = "!#$%&'*+-.^_`|~";
 
@@ -172,7 +172,7 @@ static bool headers_are_sound(const struct http_request *req)
     for (size_t i = 0; i < req->n_headers; i++) {
         struct slice name, value;
         http_request_header_at(req, i, &name, &value);
-        if (!is_token(name) || !is_text(value))
+        if (!parse_is_token(name) || !is_text(value))
             return false;
         n_host += slice_is_nocase(name, "host");
         n_length += slice_is_nocase(name, "content-length");
@@ -185,7 +185,7 @@ static bool headers_are_sound(const struct http_request *req)
     return n_host <= 1 && (n_host == 1 || req->is_http10) && n_coding + n_length <= 1;
 }
 
-static enum http_method method_of(uint8_t method)
+static enum http_method parse_method_of(uint8_t method)
 {
     switch (method) {
     case HTTP_GET:
@@ -233,14 +233,14 @@ static int on_headers_complete(llhttp_t *ll)
         return r;
     p->head_done = true;
     if (ll->http_major != 1 || ll->http_minor > 1)
-        return stop(p, HTTP_PARSE_MALFORMED);
+        return parse_stop(p, HTTP_PARSE_MALFORMED);
     req->is_http10 = ll->http_minor == 0;
-    req->method = method_of(ll->method);
+    req->method = parse_method_of(ll->method);
     req->wants_close = req->is_http10 || !llhttp_should_keep_alive(ll);
     if (!is_target(target) || !headers_are_sound(req))
-        return stop(p, HTTP_PARSE_MALFORMED);
+        return parse_stop(p, HTTP_PARSE_MALFORMED);
     if (!http_request_settle(req, target))
-        return stop(p, HTTP_PARSE_NO_MEMORY);
+        return parse_stop(p, HTTP_PARSE_NO_MEMORY);
     /* CONNECT, and upgrades to anything but WebSocket or with a body, are ordinary requests
      * here. */
     req->is_upgrade =
@@ -252,15 +252,15 @@ static int on_headers_complete(llhttp_t *ll)
     return HPE_PAUSED;
 }
 
-static int on_body(llhttp_t *ll, const char *at, size_t n)
+static int parse_on_body(llhttp_t *ll, const char *at, size_t n)
 {
     struct http_parser *p = ll->data;
 
     if (n > p->body_cap - p->n_body)
-        return stop(p, HTTP_PARSE_BODY_TOO_LARGE);
+        return parse_stop(p, HTTP_PARSE_BODY_TOO_LARGE);
     p->n_body += n;
     if (p->keep_body && http_request_add_body(p->req, slice_make(at, n)) != HTTP_BODY_OK)
-        return stop(p, HTTP_PARSE_NO_MEMORY);
+        return parse_stop(p, HTTP_PARSE_NO_MEMORY);
     return 0;
 }
 
@@ -300,13 +300,13 @@ static const llhttp_settings_t settings = {
     .on_header_field_complete = on_header_field_complete,
     .on_header_value = on_header_value,
     .on_headers_complete = on_headers_complete,
-    .on_body = on_body,
+    .on_body = parse_on_body,
     .on_message_complete = on_message_complete,
     .on_chunk_header = on_chunk_header,
     .on_chunk_complete = on_chunk_complete,
 };
 
-static void reset(struct http_parser *p)
+static void parse_reset(struct http_parser *p)
 {
     llhttp_init(&p->ll, HTTP_REQUEST, &settings);
     p->ll.data = p;
@@ -318,7 +318,7 @@ struct http_parser *http_parser_new(struct http_parse_caps caps, struct account 
 
     p->caps = caps;
     p->account = account;
-    reset(p);
+    parse_reset(p);
     return p;
 }
 
@@ -359,7 +359,7 @@ static bool cut_extension(struct http_parser *p, struct slice bytes, size_t *n_f
     return skip_tail(p, *n_skip) == 0;
 }
 
-static int parse(struct http_parser *p, const char *bytes, size_t n_bytes, size_t *ret_used)
+static int parse_feed(struct http_parser *p, const char *bytes, size_t n_bytes, size_t *ret_used)
 {
     p->outcome = HTTP_PARSE_MORE;
     llhttp_errno_t err = llhttp_execute(&p->ll, bytes, n_bytes);
@@ -390,7 +390,7 @@ int http_parser_feed(struct http_parser *p, const char *bytes, size_t n_bytes, s
             *ret_used = at;
             return HTTP_PARSE_MALFORMED;
         }
-        r = parse(p, bytes + at, n_feed, &used);
+        r = parse_feed(p, bytes + at, n_feed, &used);
         at += used;
         if (r == HTTP_PARSE_MORE)
             at += n_skip;

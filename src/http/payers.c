@@ -55,7 +55,7 @@ struct http_payers *http_payers_free(struct http_payers *p)
     return mem_free(p);
 }
 
-static struct slice key_of(const struct payer_key *key)
+static struct slice payers_key_of(const struct payer_key *key)
 {
     return slice_make((const char *)key, sizeof(*key));
 }
@@ -68,7 +68,7 @@ static struct http_payer *payer_new(struct http_payers *p, const struct payer_ke
     payer->key = *key;
     payer->account = account_new(key->of == HTTP_PAYER_KNOWN ? p->http : p->strangers, ACCOUNT_ADDRESS, p->address_bytes);
     account_keep_always(p->http, mem_taken(payer));
-    map_put(&p->by_address, key_of(&payer->key), payer);
+    map_put(&p->by_address, payers_key_of(&payer->key), payer);
     return payer;
 }
 
@@ -79,7 +79,7 @@ struct http_payer *http_payer_take(struct http_payers *p, const struct in6_addr 
     if (!ip_is_known(address))
         return NULL;
     pthread_mutex_lock(&p->lock);
-    struct http_payer *payer = map_find(&p->by_address, key_of(&key));
+    struct http_payer *payer = map_find(&p->by_address, payers_key_of(&key));
     if (!payer)
         payer = payer_new(p, &key);
     payer->n_holders++;
@@ -95,7 +95,7 @@ struct http_payer *http_payer_leave(struct http_payer *payer)
     pthread_mutex_lock(&p->lock);
     bool is_last = --payer->n_holders == 0;
     if (is_last)
-        map_take(&p->by_address, key_of(&payer->key));
+        map_take(&p->by_address, payers_key_of(&payer->key));
     pthread_mutex_unlock(&p->lock);
     if (!is_last)
         return NULL;

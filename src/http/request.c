@@ -361,7 +361,7 @@ static bool peer_is_trusted(const struct http_request *req)
 }
 
 /* The last element of the last line: the one the trusted proxy itself wrote. Empty: there is none. */
-static struct slice forwarded(const struct http_request *req, const char *header)
+static struct slice request_forwarded(const struct http_request *req, const char *header)
 {
     struct slice last = {NULL, 0}, piece;
 
@@ -378,7 +378,7 @@ static struct slice forwarded(const struct http_request *req, const char *header
 
 static bool forwarded_for(const struct http_request *req, char out[HTTP_CLIENT_MAX])
 {
-    struct slice last = forwarded(req, "x-forwarded-for");
+    struct slice last = request_forwarded(req, "x-forwarded-for");
     struct in6_addr address;
     char text[HTTP_CLIENT_MAX];
 
@@ -422,7 +422,7 @@ bool http_request_named_client(const struct http_request *req, struct in6_addr *
 
 bool http_request_is_https(const struct http_request *req)
 {
-    struct slice scheme = forwarded(req, "x-forwarded-proto");
+    struct slice scheme = request_forwarded(req, "x-forwarded-proto");
 
     return scheme.len && peer_is_trusted(req) && (slice_is_nocase(scheme, "https") || slice_is_nocase(scheme, "wss"));
 }

@@ -27,7 +27,7 @@ enum {
     STREAM_WAITING_MAX = 64 * 1024 * 1024, /* a writer that heeds no pressure is cut off here */
 };
 
-static const char *reason_of(unsigned status)
+static const char *response_reason_of(unsigned status)
 {
     static const struct {
         unsigned status;
@@ -78,7 +78,7 @@ static const char *reason_of(unsigned status)
     return "";
 }
 
-static void add_date(struct buf *out)
+static void response_add_date(struct buf *out)
 {
     char date[HTTP_DATE_MAX];
 
@@ -110,10 +110,10 @@ static void add_caching(const struct http_request *req, struct slice extra, stru
         buf_add_text(out, "cache-control: no-store\r\n");
 }
 
-static void add_head(struct http_request *req, const struct answer *a, struct buf *out)
+static void response_add_head(struct http_request *req, const struct answer *a, struct buf *out)
 {
-    buf_add_fmt(out, "HTTP/1.1 %u %s\r\n", a->status, reason_of(a->status));
-    add_date(out);
+    buf_add_fmt(out, "HTTP/1.1 %u %s\r\n", a->status, response_reason_of(a->status));
+    response_add_date(out);
     buf_add_text(out, "server: hyphad\r\n");
     if (a->has_length)
         buf_add_fmt(out, "content-length: %zu\r\n", a->length);
@@ -150,7 +150,7 @@ static bool send_two(struct http_request *req, struct slice first, struct slice 
 
 /* There was no room for the answer. Whoever has taken all it was sent is told so, at the server's
  * cost: that is one such answer for a connection. Whoever leaves bytes lying is cut. */
-static void refuse_for_room(struct http_request *req)
+static void response_refuse_for_room(struct http_request *req)
 {
     static const char before[] = "{\"success\":false,\"detail\":\"", after[] = "\"}";
     struct account_refusal why = account_refusal(req->account);
@@ -191,7 +191,7 @@ static bool begin_answer(struct http_request *req, struct answer *a, size_t n_by
     buf_init(ret_head, 0);
     a->has_length = a->status >= 200 && a->status != 204 && a->status != 304;
     a->length = n_bytes;
-    add_head(req, a, ret_head);
+    response_add_head(req, a, ret_head);
     return !ret_head->is_failed;
 }
 
@@ -206,7 +206,7 @@ static void send_answer(struct http_request *req, struct answer *a, struct slice
 
     if (!begin_answer(req, a, body.len, &head) ||
         !send_two(req, buf_slice(&head), has_body(req, a) ? body : (struct slice){NULL, 0}, req->account))
-        refuse_for_room(req);
+        response_refuse_for_room(req);
     buf_deinit(&head);
     req->sending = HTTP_SEND_FINAL;
     http_conn_answered(req);
@@ -227,7 +227,7 @@ static void send_answer_blob(struct http_request *req, struct answer *a, struct 
         req->n_bytes_out += msg_len(m);
         http_conn_send(req, m);
     } else {
-        refuse_for_room(req);
+        response_refuse_for_room(req);
     }
     buf_deinit(&head);
     req->sending = HTTP_SEND_FINAL;
@@ -318,7 +318,7 @@ void http_respond_owned(struct http_request *req, unsigned status, const char *c
     blob = blob_try_adopt(body, req->account);
     if (!blob) {
         buf_deinit(body);
-        refuse_for_room(req);
+        response_refuse_for_room(req);
         http_conn_answered(req);
     } else if (!is_packed || !pack_beside(req, &a, blob)) {
         send_answer_blob(req, &a, blob);
@@ -393,7 +393,7 @@ void http_respond_redirect(struct http_request *req, unsigned status, struct loc
 
 /* Put together in the message that carries it, which is the one copy; the tail is not copied. A piece that there is no room for cannot
  * be left out: the response ends there. */
-static void push(struct http_request *req, const struct slice *parts, size_t n_parts, const struct http_piece *of)
+static void response_push(struct http_request *req, const struct slice *parts, size_t n_parts, const struct http_piece *of)
 {
     size_t n_bytes = 0;
 
@@ -428,11 +428,11 @@ static void stream_begin(struct http_request *req, const struct answer *a)
     req->is_chunked = !req->is_http10 && !a->has_length;
     req->is_sized = a->has_length;
     req->n_unsent = a->length;
-    add_head(req, a, &head);
+    response_add_head(req, a, &head);
     if (head.is_failed)
         http_conn_send(req, NULL);
     else
-        push(req, &(struct slice){head.ptr, head.len}, 1, NULL);
+        response_push(req, &(struct slice){head.ptr, head.len}, 1, NULL);
 }
 
 void http_stream_begin(struct http_request *req, unsigned status, const char *content_type,
@@ -470,9 +470,9 @@ static void push_framed(struct http_request *req, const struct http_piece *piece
         parts[1 + i] = piece->parts[i];
     if (!piece->tail.len)
         parts[N + 1] = SLICE_LIT("\r\n");
-    push(req, parts, N + 2, piece);
+    response_push(req, parts, N + 2, piece);
     if (piece->tail.len)
-        push(req, &SLICE_LIT("\r\n"), 1, NULL);
+        response_push(req, &SLICE_LIT("\r\n"), 1, NULL);
 }
 
 size_t http_stream_push(struct http_request *req, const struct http_piece *piece)
@@ -494,7 +494,7 @@ size_t http_stream_push(struct http_request *req, const struct http_piece *piece
     if (req->is_chunked)
         push_framed(req, piece, n_bytes);
     else
-        push(req, piece->parts, HTTP_PIECE_PARTS, piece);
+        response_push(req, piece->parts, HTTP_PIECE_PARTS, piece);
     return http_conn_waiting(req);
 }
 
@@ -517,7 +517,7 @@ void http_stream_end(struct http_request *req)
         return;
     }
     if (req->is_chunked && req->method != HTTP_M_HEAD)
-        push(req, &SLICE_LIT("0\r\n\r\n"), 1, NULL);
+        response_push(req, &SLICE_LIT("0\r\n\r\n"), 1, NULL);
     req->sending = http_conn_is_cut(req) ? HTTP_SEND_BROKEN : HTTP_SEND_FINAL;
     http_conn_answered(req);
 }

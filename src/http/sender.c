@@ -62,7 +62,7 @@ static bool origin_cut(struct slice url, struct slice *ret_text, struct origin *
 }
 
 /* Named one by one: "all" names nobody. */
-static bool is_named(const struct http_request *req, struct slice url)
+static bool sender_is_named(const struct http_request *req, struct slice url)
 {
     const struct config_list *list = req->site ? req->site->allow_origins : NULL;
     struct origin origin;
@@ -76,7 +76,7 @@ static bool is_named(const struct http_request *req, struct slice url)
     return false;
 }
 
-static bool is_ours(const struct http_request *req, struct slice url)
+static bool sender_is_ours(const struct http_request *req, struct slice url)
 {
     const char *public_url = req->loop ? loop_config(req->loop)->public_base_url : NULL;
     struct origin origin, own;
@@ -95,7 +95,7 @@ static bool is_ours(const struct http_request *req, struct slice url)
 /* Where nothing but the page that sends it is known. */
 static bool origin_counts(const struct http_request *req, struct slice url)
 {
-    return is_ours(req, url) || is_named(req, url);
+    return sender_is_ours(req, url) || sender_is_named(req, url);
 }
 
 static bool is_read(const struct http_request *req)
@@ -109,7 +109,7 @@ enum http_sender http_sender_of(const struct http_request *req)
     bool has_origin = http_request_header(req, "origin", &origin);
 
     if (http_request_header(req, "sec-fetch-site", &site)) {
-        if (slice_is(site, "same-origin") || slice_is(site, "none") || (has_origin && is_named(req, origin)))
+        if (slice_is(site, "same-origin") || slice_is(site, "none") || (has_origin && sender_is_named(req, origin)))
             return HTTP_SENT_FROM_HERE;
         bool is_link = is_read(req) && !has_origin && http_request_header(req, "sec-fetch-mode", &mode) && slice_is(mode, "navigate") &&
                        http_request_header(req, "sec-fetch-dest", &mode) && slice_is(mode, "document");

@@ -29,7 +29,7 @@ static void on_resume(struct deferred *d)
     }
 }
 
-static void on_read(struct stream *s, char *bytes, size_t n_bytes)
+static void serve_on_read(struct stream *s, char *bytes, size_t n_bytes)
 {
     struct http_conn *c = s->owner;
 
@@ -39,7 +39,7 @@ static void on_read(struct stream *s, char *bytes, size_t n_bytes)
         http_feed_hold(c, bytes, n_bytes);
 }
 
-static void on_end(struct stream *s, int error)
+static void serve_on_end(struct stream *s, int error)
 {
     struct http_conn *c = s->owner;
     bool is_answered = c->state == CONN_IDLE || c->state == CONN_LINGER || c->state == CONN_CLOSING;
@@ -52,7 +52,7 @@ static void on_end(struct stream *s, int error)
     }
 }
 
-static void on_drained(struct stream *s)
+static void serve_on_drained(struct stream *s)
 {
     struct http_conn *c = s->owner;
 
@@ -82,7 +82,7 @@ static void on_closed(struct stream *s)
 }
 
 /* Another wants its place. True: it is being closed, after an answer when a head was under way. */
-static bool on_evict(struct stream *s)
+static bool serve_on_evict(struct stream *s)
 {
     struct http_conn *c = s->owner;
     bool is_spare = seat_is_spare(s->seat);
@@ -99,10 +99,10 @@ static bool on_evict(struct stream *s)
     return true;
 }
 
-static const struct stream_ops ops = {.on_read = on_read,
-                                      .on_end = on_end,
-                                      .on_drained = on_drained,
-                                      .on_evict = on_evict,
+static const struct stream_ops ops = {.on_read = serve_on_read,
+                                      .on_end = serve_on_end,
+                                      .on_drained = serve_on_drained,
+                                      .on_evict = serve_on_evict,
                                       .on_closed = on_closed};
 
 /* An answer that leaves while the body still comes, and that nobody takes. */
@@ -111,7 +111,7 @@ static bool is_stuck(const struct http_conn *c)
     return c->req && c->req->sending == HTTP_SEND_GOING_ON && stream_stalled_ms(c->stream) > http_conn_stall_ms(c);
 }
 
-static void on_due(struct timer *t)
+static void serve_on_due(struct timer *t)
 {
     struct http_conn *c = CONTAINER_OF(t, struct http_conn, timer);
     bool is_waiting = c->stream->sendq.n_bytes > 0;
@@ -215,7 +215,7 @@ void http_serve(struct http_loop *hl, int fd, struct seat *seat)
     int error;
 
     c->hl = hl;
-    timer_init(&c->timer, on_due);
+    timer_init(&c->timer, serve_on_due);
     list_init(&c->resume.link);
     c->resume.run = on_resume;
     list_init(&c->link);

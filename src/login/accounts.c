@@ -100,7 +100,7 @@ struct person *person_read(struct slice record)
 
 /* ---- e-mail ---- */
 
-static bool is_plain(unsigned char c)
+static bool account_store_is_plain(unsigned char c)
 {
     return c > ' ' && c < 0x7f && !strchr("<>()[]\\,;:\"", c);
 }
@@ -114,7 +114,7 @@ bool email_read(struct slice text, char out[EMAIL_MAX + 1])
         return false;
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.ptr[i];
-        if (!is_plain(c))
+        if (!account_store_is_plain(c))
             return false;
         n_at += c == '@';
         out[i] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
@@ -156,7 +156,7 @@ static struct asking *asking_new(struct accounts *a, void *arg)
     return q;
 }
 
-static void on_row(int outcome, struct slice key, struct slice bytes, void *arg)
+static void account_store_on_row(int outcome, struct slice key, struct slice bytes, void *arg)
 {
     struct asking *q = arg;
 
@@ -177,7 +177,7 @@ void accounts_load(struct accounts *a, accounts_done *done, void *arg)
     struct asking *q = asking_new(a, arg);
 
     q->done = done;
-    store_scan(a->store, bucket, on_row, q);
+    store_scan(a->store, bucket, account_store_on_row, q);
 }
 
 static void on_got(int outcome, struct slice bytes, void *arg)
@@ -204,7 +204,7 @@ void accounts_get(struct accounts *a, const char *email, accounts_got *got, void
     store_get(a->store, bucket, slice_of(email), on_got, q);
 }
 
-static void on_put(int outcome, void *arg)
+static void account_store_on_put(int outcome, void *arg)
 {
     struct asking *q = arg;
 
@@ -228,7 +228,7 @@ void accounts_put(struct accounts *a, const struct person *p, bool is_fresh, acc
     q->is_fresh = is_fresh;
     a->n_accounts += is_fresh; /* at once: those that come before this one is written count it */
     person_add_mp(&b, p);
-    store_put(a->store, bucket, slice_of(p->email), buf_slice(&b), 0, on_put, q);
+    store_put(a->store, bucket, slice_of(p->email), buf_slice(&b), 0, account_store_on_put, q);
     explicit_bzero(b.ptr, b.len);
 }
 

@@ -52,7 +52,7 @@ static void ping_free(struct other_ping *p)
     mem_free(p);
 }
 
-static void on_pong(const struct rpc_reply *reply, void *arg)
+static void external_login_on_pong(const struct rpc_reply *reply, void *arg)
 {
     struct other_ping *p = arg;
     struct hub *h = p->other->hub;
@@ -68,7 +68,7 @@ static void on_pong(const struct rpc_reply *reply, void *arg)
     ping_free(p);
 }
 
-static void ping(struct other_login *o, const struct client *c)
+static void external_login_ping(struct other_login *o, const struct client *c)
 {
     static const char args[] = "\x91\xa4"
                                "ping";
@@ -84,7 +84,7 @@ static void ping(struct other_login *o, const struct client *c)
     memcpy(p->full_id, c->full_id, len + 1);
     list_init(&p->link);
     list_link(&o->pings, &p->link);
-    p->request = rpc_request(manager_host(o->manager, MANAGER_PUBLIC), &request, on_pong, p);
+    p->request = rpc_request(manager_host(o->manager, MANAGER_PUBLIC), &request, external_login_on_pong, p);
 }
 
 static void start_tick(struct other_login *o)
@@ -96,21 +96,21 @@ static void start_tick(struct other_login *o)
 }
 
 /* Whoever was asked at the last tick and has not answered is asked no second time. */
-static void on_tick(struct timer *t)
+static void external_login_on_tick(struct timer *t)
 {
     struct other_login *o = CONTAINER_OF(t, struct other_login, tick);
     struct service_cursor cursor;
 
     if (list_is_empty(&o->pings)) {
         for (struct service *s = first_other(o, &cursor); s; s = next_other(&cursor))
-            ping(o, s->client);
+            external_login_ping(o, s->client);
     }
     start_tick(o);
 }
 
 /* ---- coming and going ---- */
 
-static void look(struct deferred *d)
+static void external_login_look(struct deferred *d)
 {
     struct other_login *o = CONTAINER_OF(d, struct other_login, look);
     struct service_cursor cursor;
@@ -128,7 +128,7 @@ static void look(struct deferred *d)
     o->on_change(o->arg);
 }
 
-static void on_service(struct registry_watch *w, const struct service *s)
+static void external_login_on_service(struct registry_watch *w, const struct service *s)
 {
     struct other_login *o = CONTAINER_OF(w, struct other_login, watch);
 
@@ -143,9 +143,9 @@ void other_login_open(struct other_login *o, struct hub *h, struct manager *m,
     list_init(&o->watch.link);
     list_init(&o->look.link);
     list_init(&o->pings);
-    timer_init(&o->tick, on_tick);
-    o->look.run = look;
-    o->watch.on_service = on_service;
+    timer_init(&o->tick, external_login_on_tick);
+    o->look.run = external_login_look;
+    o->watch.on_service = external_login_on_service;
     list_link(&h->registry.watches, &o->watch.link);
 }
 

@@ -25,7 +25,7 @@ static struct slice strip_slashes(struct slice path)
     return path;
 }
 
-static void fail(struct caller *c, struct http_request *req, const char *text, struct slice detail,
+static void external_page_fail(struct caller *c, struct http_request *req, const char *text, struct slice detail,
                  unsigned status)
 {
     SCRATCH_BUF(b, 0);
@@ -38,13 +38,13 @@ static void fail(struct caller *c, struct http_request *req, const char *text, s
 
 /* ---- the event ---- */
 
-static void add_text(struct mp_open *map, const char *key, struct slice text)
+static void external_page_add_text(struct mp_open *map, const char *key, struct slice text)
 {
     mp_key(map, key);
     mp_add_str(map->buf, text);
 }
 
-static void add_headers(struct buf *b, const struct http_request *req)
+static void external_page_add_headers(struct buf *b, const struct http_request *req)
 {
     struct slice name, value;
     SCRATCH_BUF(lower, 0);
@@ -70,19 +70,19 @@ static void add_event(struct buf *b, const struct caller *c, struct http_request
 
     mp_add_array(b, 1);
     mp_open_map(&map, b);
-    add_text(&map, "type", SLICE_LIT("http"));
-    add_text(&map, "http_version", SLICE_LIT("1.1"));
-    add_text(&map, "scheme", http_request_is_https(req) ? SLICE_LIT("https") : SLICE_LIT("http"));
-    add_text(&map, "method",
+    external_page_add_text(&map, "type", SLICE_LIT("http"));
+    external_page_add_text(&map, "http_version", SLICE_LIT("1.1"));
+    external_page_add_text(&map, "scheme", http_request_is_https(req) ? SLICE_LIT("https") : SLICE_LIT("http"));
+    external_page_add_text(&map, "method",
              slice_of(methods[req->method == HTTP_M_POST ? 2 : req->method == HTTP_M_HEAD]));
-    add_text(&map, "root_path", SLICE_LIT(""));
-    add_text(&map, "path", path.len ? path : SLICE_LIT("/"));
-    add_text(&map, "raw_path", path.len ? path : SLICE_LIT("/"));
-    add_text(&map, "query_string", req->query);
+    external_page_add_text(&map, "root_path", SLICE_LIT(""));
+    external_page_add_text(&map, "path", path.len ? path : SLICE_LIT("/"));
+    external_page_add_text(&map, "raw_path", path.len ? path : SLICE_LIT("/"));
+    external_page_add_text(&map, "query_string", req->query);
     mp_key(&map, "headers");
-    add_headers(b, req);
-    add_text(&map, "workspace", SLICE_LIT("public"));
-    add_text(&map, "service_id", SLICE_LIT("hypha-login"));
+    external_page_add_headers(b, req);
+    external_page_add_text(&map, "workspace", SLICE_LIT("public"));
+    external_page_add_text(&map, "service_id", SLICE_LIT("hypha-login"));
     mp_key(&map, "body");
     if (req->body.len)
         mp_add_bin(b, req->body);
@@ -91,14 +91,14 @@ static void add_event(struct buf *b, const struct caller *c, struct http_request
     mp_key(&map, "user");
     user_add_mp(b, c->user, true);
     if (function_path.len)
-        add_text(&map, "function_path", function_path);
+        external_page_add_text(&map, "function_path", function_path);
     mp_close(&map);
 }
 
 /* ---- the answer ---- */
 
 /* What frames the answer is ours to say. */
-static bool is_ours(struct slice name)
+static bool external_page_is_ours(struct slice name)
 {
     return slice_is_nocase(name, "content-length") || slice_is_nocase(name, "connection") ||
            slice_is_nocase(name, "transfer-encoding");
@@ -112,7 +112,7 @@ static void copy_headers(struct buf *extra, struct slice headers)
 
     mp_iter_init(&it, headers);
     while (mp_iter_pair(&it, &key, &value)) {
-        if (!mp_get_str(key, &name) || !mp_get_str(value, &text) || is_ours(name))
+        if (!mp_get_str(key, &name) || !mp_get_str(value, &text) || external_page_is_ours(name))
             continue;
         buf_init(&line, 0);
         buf_add_slice(&line, name);
@@ -123,7 +123,7 @@ static void copy_headers(struct buf *extra, struct slice headers)
     }
 }
 
-static void on_result(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
+static void external_page_on_result(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
 {
     struct slice value, headers = {NULL, 0}, body = {NULL, 0};
     int64_t status = 200;
@@ -136,7 +136,7 @@ static void on_result(struct caller *c, struct http_request *req, const struct r
     bool is_good = mp_is(reply->value, MP_MAP) &&
                    (!mp_find(reply->value, "status", &value) || mp_get_int(value, &status));
     if (!is_good || status < 200 || status > 599) {
-        fail(c, req, "Internal Server Error: the function gave no answer", SLICE_LIT(""), 500);
+        external_page_fail(c, req, "Internal Server Error: the function gave no answer", SLICE_LIT(""), 500);
         return;
     }
     (void)mp_find(reply->value, "headers", &headers);
@@ -174,7 +174,7 @@ static bool find_function(struct slice object, struct slice path, struct slice *
     return interface_find(object, SLICE_LIT("default"), ret_ref) && interface_is_function(*ret_ref);
 }
 
-static void on_service(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
+static void external_page_on_service(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
 {
     struct rpc_request request;
     SCRATCH_BUF(function_path, 0);
@@ -190,29 +190,29 @@ static void on_service(struct caller *c, struct http_request *req, const struct 
         path = SLICE_LIT("index");
     if (!find_function(reply->value, path, &ref, &function_path) ||
         !rpc_request_from_ref(ref, SLICE_LIT("public"), &c->scratch.b, &request)) {
-        fail(c, req, "Function not found: ", path, 404);
+        external_page_fail(c, req, "Function not found: ", path, 404);
     } else if (request.promise == RPC_PROMISE_NONE) {
-        fail(c, req, "Internal Server Error: the function gives no answer", SLICE_LIT(""), 500);
+        external_page_fail(c, req, "Internal Server Error: the function gives no answer", SLICE_LIT(""), 500);
     } else {
         add_event(&event, c, req, buf_slice(&function_path));
         request.args = buf_slice(&event);
-        caller_request(c, &request, on_result);
+        caller_request(c, &request, external_page_on_result);
     }
 }
 
-static void ask_service(struct caller *c, struct http_request *req)
+static void external_page_ask_service(struct caller *c, struct http_request *req)
 {
     SCRATCH_BUF(args, 0);
 
     (void)req;
     mp_add_array(&args, 1);
     mp_add_text(&args, "public/hypha-login");
-    caller_ask_manager(c, "get_service", buf_slice(&args), on_service);
+    caller_ask_manager(c, "get_service", buf_slice(&args), external_page_on_service);
 }
 
 void page_other(struct login *l, struct http_request *req)
 {
-    static const struct caller_endpoint endpoint = {.next = ask_service};
+    static const struct caller_endpoint endpoint = {.next = external_page_ask_service};
 
     caller_begin(l->api, req, SLICE_LIT("public"), &endpoint);
 }

@@ -15,7 +15,7 @@ enum { SWEEP_MS = 60 * 1000 };
 
 /* ---- sweeping ---- */
 
-static void on_sweep(struct timer *t)
+static void local_on_sweep(struct timer *t)
 {
     struct local *l = CONTAINER_OF(t, struct local, sweep);
     uint64_t now = local_now(l);
@@ -86,7 +86,7 @@ struct local *local_open(struct login *login)
     take_rules(l);
     throttle_init(&l->throttle);
     list_init(&l->tasks);
-    timer_init(&l->sweep, on_sweep);
+    timer_init(&l->sweep, local_on_sweep);
     timer_start(l->loop, &l->sweep, SWEEP_MS);
     accounts_load(&l->accounts, on_counted, task_new(l, NULL, ""));
     return l;

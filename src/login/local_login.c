@@ -17,7 +17,7 @@ enum { TOKEN_LIFE_S = 24 * 3600 };
 static const char generic[] = "Invalid email or password";
 
 /* The asked-for workspace when it is theirs, else their own (D-21). */
-static void choose_workspace(const struct hub *h, const struct user *u, struct slice asked,
+static void local_login_choose_workspace(const struct hub *h, const struct user *u, struct slice asked,
                              struct scope *scope)
 {
     char personal[USER_WORKSPACE_MAX];
@@ -60,7 +60,7 @@ static void answer_token(struct task *t, const char *token, const char *workspac
     task_accept(t, &y);
 }
 
-static void admit(struct task *t)
+static void local_login_admit(struct task *t)
 {
     struct local *l = t->local;
     static char role[] = "user";
@@ -69,7 +69,7 @@ static void admit(struct task *t)
         .n_refs = 1, .id = t->person->id, .email = t->person->email, .roles = roles, .n_roles = 1};
     struct scope scope = {0};
 
-    choose_workspace(l->hub, &user, local_text(t->call, 2), &scope);
+    local_login_choose_workspace(l->hub, &user, local_text(t->call, 2), &scope);
     char *token = token_mint(l->hub->keys, &user, &scope, TOKEN_LIFE_S);
     if (token) {
         finish_session(t, slice_of(token), scope.current_workspace);
@@ -88,7 +88,7 @@ static void login_checked(struct task *t)
 
     if (t->outcome == PASSWORD_OK && t->person) {
         throttle_clear(&l->throttle, slice_of(t->email));
-        admit(t);
+        local_login_admit(t);
     } else if (t->outcome == PASSWORD_BUSY || t->outcome == PASSWORD_FAILED) {
         throttle_take_back(&l->throttle, slice_of(t->email));
         task_refuse_busy(t);

@@ -46,7 +46,7 @@ static void profile_hashed(struct task *t)
 }
 
 /* The caller has shown who they are. */
-static void change(struct task *t)
+static void local_profile_change(struct task *t)
 {
     struct slice password = local_secret(t->call, 3);
     const char *error = password.len ? local_password_error(password, true) : NULL;
@@ -67,7 +67,7 @@ static void profile_checked(struct task *t)
 
     if (t->outcome == PASSWORD_OK) {
         throttle_clear(&l->throttle, slice_of(t->email));
-        change(t);
+        local_profile_change(t);
     } else if (t->outcome == PASSWORD_WRONG) {
         loop_count(l->loop, METRIC_PASSWORDS_WRONG, 1);
         task_refuse(t, "Current password is incorrect");
@@ -89,7 +89,7 @@ static void profile_found(struct task *t)
     else if (!current.len && local_secret(t->call, 3).len)
         task_refuse(t, "Current password required to change password");
     else if (!current.len && is_oneself(t->call, t->person))
-        change(t);
+        local_profile_change(t);
     else if (!current.len)
         task_refuse(t, "Log in or give the current password to change the profile");
     else if (current.len > PASSWORD_MAX_BYTES ||

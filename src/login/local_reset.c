@@ -38,7 +38,7 @@ static void answer_request(struct local *l, struct rpc_call *call, const struct 
 
 /* Asking again within the throttle, or after the last mail of the hour: the wait is the same for
  * every address. */
-static int issue(struct local *l, struct slice email, struct code **ret, unsigned *ret_wait_s)
+static int local_reset_issue(struct local *l, struct slice email, struct code **ret, unsigned *ret_wait_s)
 {
     struct code *code = code_find(&l->resets, email, local_now(l));
 
@@ -61,7 +61,7 @@ void do_request_reset(struct rpc_call *call, void *arg)
         local_refuse(call, "Invalid email address");
     } else if (!local_may_mail(l, call)) {
         return;
-    } else if (issue(l, slice_of(email), &code, &wait_s) != CODE_OK) {
+    } else if (local_reset_issue(l, slice_of(email), &code, &wait_s) != CODE_OK) {
         local_refuse(call, "Please wait %us before requesting another code.", wait_s);
     } else {
         struct task *t = task_new(l, NULL, email);

@@ -1,5 +1,5 @@
 /* local_task: one call on its way through store, pool and mail. Every callback comes through
- * go(), the only place that asks whether there is still anybody to go on for. */
+ * local_task_go(), the only place that asks whether there is still anybody to go on for. */
 #include "login/local_task.h"
 
 #include <stdarg.h>
@@ -18,7 +18,7 @@
 
 /* ---- life ---- */
 
-static void tell(struct local *l, enum metric id, size_t is, size_t *told)
+static void local_task_tell(struct local *l, enum metric id, size_t is, size_t *told)
 {
     loop_count(l->loop, id, (int64_t)is - (int64_t)*told);
     *told = is;
@@ -29,9 +29,9 @@ void local_tell_figures(struct local *l)
     size_t n_codes = l->signups.by_email.n_entries + l->resets.by_email.n_entries;
     size_t n_evicted = l->signups.n_evicted + l->resets.n_evicted;
 
-    tell(l, METRIC_CODES, n_codes, &l->n_codes_told);
-    tell(l, METRIC_CODES_EVICTED, n_evicted, &l->n_evicted_told);
-    tell(l, METRIC_ACCOUNTS, l->accounts.n_accounts, &l->n_accounts_told);
+    local_task_tell(l, METRIC_CODES, n_codes, &l->n_codes_told);
+    local_task_tell(l, METRIC_CODES_EVICTED, n_evicted, &l->n_evicted_told);
+    local_task_tell(l, METRIC_ACCOUNTS, l->accounts.n_accounts, &l->n_accounts_told);
 }
 
 struct task *task_new(struct local *l, struct rpc_call *call, const char *email)
@@ -72,7 +72,7 @@ void task_end(struct task *t)
     mem_free(l);
 }
 
-static void go(struct task *t, int outcome)
+static void local_task_go(struct task *t, int outcome)
 {
     if (t->local->is_closed) {
         task_end(t);
@@ -90,7 +90,7 @@ static void on_found(int outcome, struct person *person, void *arg)
 
     person_free(t->person);
     t->person = person;
-    go(t, outcome);
+    local_task_go(t, outcome);
 }
 
 void task_find(struct task *t, void (*next)(struct task *t))
@@ -101,7 +101,7 @@ void task_find(struct task *t, void (*next)(struct task *t))
 
 static void on_outcome(int outcome, void *arg)
 {
-    go(arg, outcome);
+    local_task_go(arg, outcome);
 }
 
 void task_store(struct task *t, bool is_fresh, void (*next)(struct task *t))
@@ -118,7 +118,7 @@ static void on_hash(int outcome, const char *hash, void *arg)
         wipe_text(t->hash);
         t->hash = mem_copy(hash, strlen(hash));
     }
-    go(t, outcome);
+    local_task_go(t, outcome);
 }
 
 void task_hash(struct task *t, struct slice password, void (*next)(struct task *t))
@@ -163,7 +163,7 @@ void task_mail(struct task *t, enum mail_kind kind, const struct code *code,
 
 /* ---- answers ---- */
 
-static void refuse_text(struct rpc_call *call, const char *fmt, va_list args)
+static void local_task_refuse_text(struct rpc_call *call, const char *fmt, va_list args)
 {
     char text[256];
     struct mp_open map;
@@ -185,7 +185,7 @@ void local_refuse(struct rpc_call *call, const char *fmt, ...)
     va_list args;
 
     va_start(args, fmt);
-    refuse_text(call, fmt, args);
+    local_task_refuse_text(call, fmt, args);
     va_end(args);
 }
 
@@ -195,13 +195,13 @@ void task_refuse(struct task *t, const char *fmt, ...)
 
     va_start(args, fmt);
     if (t->call)
-        refuse_text(t->call, fmt, args);
+        local_task_refuse_text(t->call, fmt, args);
     va_end(args);
     t->call = NULL;
     task_end(t);
 }
 
-static bool may(struct local *l, struct rpc_call *call, enum login_rate rate)
+static bool local_task_may(struct local *l, struct rpc_call *call, enum login_rate rate)
 {
     unsigned wait_s;
 
@@ -213,12 +213,12 @@ static bool may(struct local *l, struct rpc_call *call, enum login_rate rate)
 
 bool local_may_mail(struct local *l, struct rpc_call *call)
 {
-    return may(l, call, LOGIN_RATE_MAILS);
+    return local_task_may(l, call, LOGIN_RATE_MAILS);
 }
 
 bool local_may_try(struct local *l, struct rpc_call *call)
 {
-    return may(l, call, LOGIN_RATE_TRIES);
+    return local_task_may(l, call, LOGIN_RATE_TRIES);
 }
 
 void task_refuse_busy(struct task *t)

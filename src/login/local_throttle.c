@@ -17,7 +17,7 @@ void throttle_init(struct throttle *t)
     list_init(&t->by_age);
 }
 
-static void forget(struct throttle *t, struct failures *f)
+static void local_throttle_forget(struct throttle *t, struct failures *f)
 {
     map_take(&t->by_email, slice_of(f->email));
     list_unlink(&f->by_age);
@@ -28,7 +28,7 @@ static void forget(struct throttle *t, struct failures *f)
 void throttle_deinit(struct throttle *t)
 {
     LIST_FOREACH(it, &t->by_age)
-    forget(t, LIST_ENTRY(it, struct failures, by_age));
+    local_throttle_forget(t, LIST_ENTRY(it, struct failures, by_age));
     map_deinit(&t->by_email);
 }
 
@@ -40,12 +40,12 @@ void throttle_sweep(struct throttle *t, uint64_t now_ms)
 
         if (now_ms < f->first_ms + THROTTLE_WINDOW_MS)
             return;
-        forget(t, f);
+        local_throttle_forget(t, f);
     }
 }
 
 /* A flood of addresses that do not exist, each tried once, must not take away the count of one that is being guessed at. */
-static struct failures *least_useful(const struct throttle *t)
+static struct failures *local_throttle_least_useful(const struct throttle *t)
 {
     enum { LOOK_MAX = 64 };
     struct failures *least = NULL;
@@ -65,7 +65,7 @@ static struct failures *least_useful(const struct throttle *t)
 static struct failures *failures_new(struct throttle *t, struct slice email, uint64_t now_ms)
 {
     if (t->by_email.n_entries >= THROTTLE_ADDRESSES)
-        forget(t, least_useful(t));
+        local_throttle_forget(t, local_throttle_least_useful(t));
     struct failures *f = MEM_NEW(struct failures);
     f->email = mem_copy(email.ptr, email.len);
     f->first_ms = now_ms;
@@ -92,7 +92,7 @@ void throttle_clear(struct throttle *t, struct slice email)
     struct failures *f = map_find(&t->by_email, email);
 
     if (f)
-        forget(t, f);
+        local_throttle_forget(t, f);
 }
 
 void throttle_take_back(struct throttle *t, struct slice email)
@@ -100,5 +100,5 @@ void throttle_take_back(struct throttle *t, struct slice email)
     struct failures *f = map_find(&t->by_email, email);
 
     if (f && --f->n == 0)
-        forget(t, f);
+        local_throttle_forget(t, f);
 }

@@ -22,7 +22,7 @@ enum {
     WORKSPACE_TEXT_MAX = 255,
 };
 
-static const struct config *config_of(const struct login *l)
+static const struct config *login_calls_config_of(const struct login *l)
 {
     return loop_config(l->hub->loop);
 }
@@ -64,10 +64,10 @@ static bool take_start(struct login *l, const struct rpc_call *call, struct refu
                   "Too many logins from your address, please retry in %u seconds", wait_s);
 }
 
-static struct session *start(struct login *l, const struct rpc_call *call, int64_t *expires_in,
+static struct session *login_calls_start(struct login *l, const struct rpc_call *call, int64_t *expires_in,
                              struct refusal *r)
 {
-    const struct config *c = config_of(l);
+    const struct config *c = login_calls_config_of(l);
 
     *expires_in = 0;
     if (call_has(call, 1) && (!login_read_int(call->args[1], expires_in) || *expires_in <= 0)) {
@@ -106,7 +106,7 @@ void login_do_start(struct rpc_call *call, void *arg)
     int64_t expires_in;
     struct buf b;
 
-    struct session *s = start(l, call, &expires_in, &r);
+    struct session *s = login_calls_start(l, call, &expires_in, &r);
     if (!s) {
         reply_refusal(call, &r);
         return;
@@ -135,7 +135,7 @@ struct check {
     char timeout[32]; /* in seconds, for the sentence */
 };
 
-static void add_text(struct mp_open *map, const char *key, struct slice text)
+static void login_calls_add_text(struct mp_open *map, const char *key, struct slice text)
 {
     mp_key(map, key);
     if (text.ptr)
@@ -150,8 +150,8 @@ static void add_profile(struct buf *b, const struct session *s, bool is_local)
     struct mp_open map;
 
     mp_open_map(&map, b);
-    add_text(&map, "token", slice_of(s->token));
-    add_text(&map, "workspace", p->workspace);
+    login_calls_add_text(&map, "token", slice_of(s->token));
+    login_calls_add_text(&map, "workspace", p->workspace);
     if (!is_local) {
         mp_key(&map, "expires_in");
         if (p->expires_in)
@@ -159,21 +159,21 @@ static void add_profile(struct buf *b, const struct session *s, bool is_local)
         else
             mp_add_nil(b);
     }
-    add_text(&map, "email", p->email);
+    login_calls_add_text(&map, "email", p->email);
     mp_key(&map, "email_verified");
     if (p->has_email_verified)
         mp_add_bool(b, p->email_verified);
     else
         mp_add_nil(b);
-    add_text(&map, "name", p->name);
-    add_text(&map, "nickname", p->nickname);
-    add_text(&map, "user_id", p->user_id);
-    add_text(&map, "picture", p->picture);
+    login_calls_add_text(&map, "name", p->name);
+    login_calls_add_text(&map, "nickname", p->nickname);
+    login_calls_add_text(&map, "user_id", p->user_id);
+    login_calls_add_text(&map, "picture", p->picture);
     mp_close(&map);
 }
 
 /* Answers with what was reported, which ends the session or its second life. */
-static void give(struct login *l, struct rpc_call *call, struct session *s, bool wants_profile)
+static void login_calls_give(struct login *l, struct rpc_call *call, struct session *s, bool wants_profile)
 {
     struct buf b;
 
@@ -197,7 +197,7 @@ static void on_news(struct session_waiter *w, struct session *s, enum session_ne
 
     call->on_gone = NULL;
     if (news == SESSION_REPORTED)
-        give(c->login, call, s, c->wants_profile);
+        login_calls_give(c->login, call, s, c->wants_profile);
     else if (news == SESSION_EXPIRED)
         rpc_reject(call, "Exception", "Login session expired, please start again");
     else
@@ -205,7 +205,7 @@ static void on_news(struct session_waiter *w, struct session *s, enum session_ne
     mem_free(c);
 }
 
-static void on_gone(struct rpc_call *call)
+static void login_calls_on_gone(struct rpc_call *call)
 {
     struct check *c = call->state;
 
@@ -214,7 +214,7 @@ static void on_gone(struct rpc_call *call)
     reply_nil(call);
 }
 
-static void wait_for(struct login *l, struct rpc_call *call, struct session *s, double timeout_s)
+static void login_calls_wait_for(struct login *l, struct rpc_call *call, struct session *s, double timeout_s)
 {
     struct check *c = MEM_NEW(struct check);
 
@@ -229,13 +229,13 @@ static void wait_for(struct login *l, struct rpc_call *call, struct session *s, 
         rpc_reject(call, "RuntimeError", "Too many wait for this login");
         return;
     }
-    call->on_gone = on_gone;
+    call->on_gone = login_calls_on_gone;
 }
 
 void login_do_check(struct rpc_call *call, void *arg)
 {
     struct login *l = arg;
-    double life_s = (double)config_of(l)->maximum_login_time_ms / 1000, timeout_s = 180;
+    double life_s = (double)login_calls_config_of(l)->maximum_login_time_ms / 1000, timeout_s = 180;
     struct session *s = session_find(&l->sessions, call_text(call, 0));
 
     if (!s) {
@@ -244,11 +244,11 @@ void login_do_check(struct rpc_call *call, void *arg)
     }
     (void)mp_get_num(call->args[1], &timeout_s);
     if (s->is_reported)
-        give(l, call, s, call_bool(call, 2, false));
+        login_calls_give(l, call, s, call_bool(call, 2, false));
     else if (!(timeout_s > 0))
         reply_nil(call);
     else
-        wait_for(l, call, s, timeout_s < life_s + 1 ? timeout_s : life_s + 1);
+        login_calls_wait_for(l, call, s, timeout_s < life_s + 1 ? timeout_s : life_s + 1);
 }
 
 /* ---- logout, index, profile ---- */
@@ -304,7 +304,7 @@ void login_do_profile(struct rpc_call *call, void *arg)
 
     if (l->variant->is_local) {
         buf_init(&page, 0);
-        page_text(config_of(l), "profile.html", &page);
+        page_text(login_calls_config_of(l), "profile.html", &page);
         reply_page(call, 200, "Content-Type", SLICE_LIT("text/html"), buf_slice(&page));
         buf_deinit(&page);
         return;

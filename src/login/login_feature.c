@@ -53,7 +53,7 @@ static const struct login_variant login_variant_local = {
     .is_local = true,
 };
 
-static void build_service(struct login *l)
+static void login_build_service(struct login *l)
 {
     size_t n_methods = login_n_methods + (l->variant->is_local ? local_n_methods : 0);
 
@@ -82,7 +82,7 @@ static void *login_make(const struct feature_context *c)
     atomic_init(&l->is_yielding, false);
     sessions_init(&l->sessions, l->hub->loop);
     l->oauth = oauth_new(l->hub);
-    build_service(l);
+    login_build_service(l);
     return l;
 }
 
@@ -140,7 +140,7 @@ static void on_authorize(struct http_request *req, void *arg)
     oauth_on_authorize(req, ((struct login *)arg)->oauth);
 }
 
-static void on_token(struct http_request *req, void *arg)
+static void login_service_on_token(struct http_request *req, void *arg)
 {
     oauth_on_token(req, ((struct login *)arg)->oauth);
 }
@@ -154,7 +154,7 @@ static const struct http_route routes[] = {
     {HTTP_M_GET, "/public/apps/hypha-login/assets/{file}", page_on_file},
     {HTTP_M_GET | HTTP_M_POST, "/public/apps/hypha-login/{path:path}", page_on_other},
     {HTTP_M_GET, "/oauth/authorize", on_authorize},
-    {HTTP_M_POST, "/oauth/token", on_token, .max_body_bytes = OAUTH_BODY_MAX,
+    {HTTP_M_POST, "/oauth/token", login_service_on_token, .max_body_bytes = OAUTH_BODY_MAX,
      .allow = login_allow_exchange},
 };
 

@@ -11,7 +11,7 @@
 #include "peer/hub.h"
 #include "wire/ip.h"
 
-static bool take(struct login *l, const struct config *c, enum login_rate kind, const char *address,
+static bool login_limits_take(struct login *l, const struct config *c, enum login_rate kind, const char *address,
                  unsigned *ret_retry_after_s)
 {
     const struct login_asking a = {kind, address, c->verification_max_pending, clock_mono_ms()};
@@ -29,7 +29,7 @@ bool login_rate_take_call(struct login *l, enum login_rate kind, const struct rp
     if (!c || !ip_is_known(&c->origin.address))
         return true;
     ip_network_print(&c->origin.address, address);
-    return take(l, loop_config(l->hub->loop), kind, address, ret_retry_after_s);
+    return login_limits_take(l, loop_config(l->hub->loop), kind, address, ret_retry_after_s);
 }
 
 /* A service has more than one name: whatever holds the id is it. */
@@ -63,7 +63,7 @@ static bool take_request(struct login *l, enum login_rate kind, struct http_requ
     char network[HTTP_CLIENT_MAX];
 
     http_request_network(req, network);
-    return take(l, loop_config(req->loop), kind, network, ret_retry_after_s);
+    return login_limits_take(l, loop_config(req->loop), kind, network, ret_retry_after_s);
 }
 
 bool login_allow_call(void *made, struct http_request *req, const struct feature_call *call,

@@ -108,7 +108,7 @@ static void add_policy(struct buf *headers, const struct config *c)
     http_header_add(headers, "Content-Security-Policy", buf_slice(&policy));
 }
 
-static void respond(struct http_request *req, const char *type, struct slice body,
+static void login_page_respond(struct http_request *req, const char *type, struct slice body,
                     const char *caching)
 {
     SCRATCH_BUF(headers, 0);
@@ -125,7 +125,7 @@ void page_respond(struct http_request *req, const char *name)
     SCRATCH_BUF(text, 0);
 
     page_text(loop_config(req->loop), name, &text);
-    respond(req, find_file(slice_of(name))->type, buf_slice(&text), "no-store");
+    login_page_respond(req, find_file(slice_of(name))->type, buf_slice(&text), "no-store");
 }
 
 void page_on_file(struct http_request *req, void *arg)
@@ -136,10 +136,10 @@ void page_on_file(struct http_request *req, void *arg)
     if (!file || slice_ends(slice_of(file->name), ".html"))
         http_respond_error(req, 404, HTTP_F2, SLICE_LIT("Not Found"));
     else
-        respond(req, file->type, slice_make(file->bytes, file->n_bytes), "no-cache");
+        login_page_respond(req, file->type, slice_make(file->bytes, file->n_bytes), "no-cache");
 }
 
-static void redirect(struct http_request *req, unsigned status, bool with_query)
+static void login_page_redirect(struct http_request *req, unsigned status, bool with_query)
 {
     struct location to;
 
@@ -154,13 +154,13 @@ static void redirect(struct http_request *req, unsigned status, bool with_query)
 void page_on_login(struct http_request *req, void *arg)
 {
     (void)arg;
-    redirect(req, 307, false);
+    login_page_redirect(req, 307, false);
 }
 
 void page_on_bare(struct http_request *req, void *arg)
 {
     (void)arg;
-    redirect(req, 307, true);
+    login_page_redirect(req, 307, true);
 }
 
 static const char *document_of(const struct login *l)
@@ -169,7 +169,7 @@ static const char *document_of(const struct login *l)
 }
 
 /* Whether the page is somebody else's; then it is answered. */
-static bool yields(struct login *l, struct http_request *req)
+static bool login_page_yields(struct login *l, struct http_request *req)
 {
     if (!atomic_load_explicit(&l->is_yielding, memory_order_acquire))
         return false;
@@ -179,14 +179,14 @@ static bool yields(struct login *l, struct http_request *req)
 
 void page_on_page(struct http_request *req, void *arg)
 {
-    if (!yields(arg, req))
+    if (!login_page_yields(arg, req))
         page_respond(req, document_of(arg));
 }
 
 /* Everything that is no page of ours. */
 void page_on_other(struct http_request *req, void *arg)
 {
-    if (!yields(arg, req))
+    if (!login_page_yields(arg, req))
         http_respond_error(req, 404, HTTP_F3, SLICE_LIT("Function not found"));
 }
 
@@ -196,7 +196,7 @@ void page_on_profile(struct http_request *req, void *arg)
     SCRATCH_BUF(headers, 0);
     SCRATCH_BUF(url, 0);
 
-    if (yields(l, req))
+    if (login_page_yields(l, req))
         return;
     if (l->variant->is_local) {
         page_respond(req, "profile.html");

@@ -66,7 +66,7 @@ struct report {
     struct login_profile profile;
 };
 
-static bool read_text(struct report *p, const struct rpc_call *call, unsigned i, size_t max,
+static bool login_report_read_text(struct report *p, const struct rpc_call *call, unsigned i, size_t max,
                       struct slice *ret, struct refusal *r)
 {
     *ret = loose_text(call->args[i], &p->texts[i]);
@@ -99,12 +99,12 @@ static bool read_report(struct report *p, const struct rpc_call *call, struct re
 {
     struct login_profile *f = &p->profile;
 
-    if (!read_text(p, call, WORKSPACE, LONG_TEXT_MAX, &f->workspace, r) ||
-        !read_text(p, call, EMAIL, LONG_TEXT_MAX, &f->email, r) ||
-        !read_text(p, call, NAME, TEXT_MAX, &f->name, r) ||
-        !read_text(p, call, NICKNAME, TEXT_MAX, &f->nickname, r) ||
-        !read_text(p, call, USER_ID, TEXT_MAX, &f->user_id, r) ||
-        !read_text(p, call, PICTURE, LONG_TEXT_MAX, &f->picture, r) || !read_picture(f, r))
+    if (!login_report_read_text(p, call, WORKSPACE, LONG_TEXT_MAX, &f->workspace, r) ||
+        !login_report_read_text(p, call, EMAIL, LONG_TEXT_MAX, &f->email, r) ||
+        !login_report_read_text(p, call, NAME, TEXT_MAX, &f->name, r) ||
+        !login_report_read_text(p, call, NICKNAME, TEXT_MAX, &f->nickname, r) ||
+        !login_report_read_text(p, call, USER_ID, TEXT_MAX, &f->user_id, r) ||
+        !login_report_read_text(p, call, PICTURE, LONG_TEXT_MAX, &f->picture, r) || !read_picture(f, r))
         return false;
     if (!read_verified(p, call))
         return refuse(r, "ValueError", "email_verified must be true or false");
@@ -125,7 +125,7 @@ static bool refuse_token(const char *error, struct refusal *r)
 }
 
 /* The token to keep: the one presented, or one made for the workspace. */
-static bool finish(struct login *l, const struct rpc_call *call, const struct token *token,
+static bool login_report_finish(struct login *l, const struct rpc_call *call, const struct token *token,
                    struct report *p, struct refusal *r)
 {
     struct slice text = slice_trim(call_text(call, TOKEN));
@@ -165,7 +165,7 @@ static void reply_reported(struct rpc_call *call, bool is_local)
 }
 
 /* Without a token the login may be gone already: the server is closing. */
-static void on_verified(struct token *token, const char *error, void *arg)
+static void login_report_on_verified(struct token *token, const char *error, void *arg)
 {
     struct rpc_call *call = arg;
     struct report p = {0};
@@ -177,7 +177,7 @@ static void on_verified(struct token *token, const char *error, void *arg)
         return;
     }
     struct login *l = call->arg;
-    if (!finish(l, call, token, &p, &r))
+    if (!login_report_finish(l, call, token, &p, &r))
         reply_refusal(call, &r);
     else
         reply_reported(call, l->variant->is_local);
@@ -197,9 +197,9 @@ void login_do_report(struct rpc_call *call, void *arg)
     if (!session_find(&l->sessions, call_text(call, KEY)))
         rpc_reject(call, l->variant->unknown_class, "%s", l->variant->unknown_at_report);
     else if (text.len > REPORT_TOKEN_MAX)
-        on_verified(NULL, "The token is too long", call);
+        login_report_on_verified(NULL, "The token is too long", call);
     else if (!l->hub->verifier)
-        on_verified(NULL, "The server is not ready, please retry", call);
+        login_report_on_verified(NULL, "The server is not ready, please retry", call);
     else
-        verifier_ask(l->hub->verifier, &q, on_verified, call);
+        verifier_ask(l->hub->verifier, &q, login_report_on_verified, call);
 }

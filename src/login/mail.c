@@ -45,7 +45,7 @@ static const struct {
                     "was not you, ignore this mail: the password stays as it is."},
 };
 
-static void add_text(struct buf *b, const struct code_mail *mail, const char *eol)
+static void mail_add_text(struct buf *b, const struct code_mail *mail, const char *eol)
 {
     buf_add_fmt(b, "%s:%s%s    %s%s%s", texts[mail->kind].title, eol, eol, mail->digits, eol, eol);
     buf_add_fmt(b, "It is good for %u minutes. You can also open this link:%s%s%s%s%s",
@@ -68,7 +68,7 @@ static void add_html(struct buf *b, const struct code_mail *mail)
 }
 
 /* RFC 5322 wants English names, whatever the locale. */
-static void add_date(struct buf *b, int64_t wall_ms)
+static void mail_add_date(struct buf *b, int64_t wall_ms)
 {
     static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -96,13 +96,13 @@ void mail_write(struct buf *b, const struct code_mail *mail, const char *from, i
     struct slice name, host = mail_address(from);
 
     (void)slice_cut(host, '@', &name, &host);
-    add_date(b, wall_ms);
+    mail_add_date(b, wall_ms);
     buf_add_fmt(b, "From: %s\r\nTo: <%s>\r\nSubject: %s\r\n", from, mail->to,
                 texts[mail->kind].subject);
     buf_add_fmt(b, "Message-ID: <%s@" SLICE_FMT ">\r\n", message_id, SLICE_ARG(host));
     buf_add_text(b, "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\n"
                     "Content-Transfer-Encoding: 7bit\r\nAuto-Submitted: auto-generated\r\n\r\n");
-    add_text(b, mail, "\r\n");
+    mail_add_text(b, mail, "\r\n");
 }
 
 static void add_json(struct buf *b, const char *before, struct slice text)
@@ -121,14 +121,14 @@ void mail_write_json(struct buf *b, const struct code_mail *mail, const char *fr
     add_html(&part, mail);
     add_json(b, ",\"html\":", buf_slice(&part));
     buf_clear(&part);
-    add_text(&part, mail, "\n");
+    mail_add_text(&part, mail, "\n");
     add_json(b, ",\"text\":", buf_slice(&part));
     buf_add_byte(b, '}');
 }
 
 /* ---- the mailer ---- */
 
-static char *decoded(struct slice text)
+static char *mail_decoded(struct slice text)
 {
     struct buf b;
 
@@ -151,8 +151,8 @@ static void read_smtp_url(struct mailer *m, const char *url)
         password = SLICE_LIT("");
         user = login;
         (void)slice_cut(login, ':', &user, &password);
-        m->user = decoded(user);
-        m->password = decoded(password);
+        m->user = mail_decoded(user);
+        m->password = mail_decoded(password);
     }
     buf_init(&b, 0);
     buf_add_fmt(&b, SLICE_FMT "://" SLICE_FMT, SLICE_ARG(scheme), SLICE_ARG(host));
@@ -208,7 +208,7 @@ struct sending {
     bool is_http;
 };
 
-static void on_reply(const struct fetch_reply *reply, void *arg)
+static void mail_on_reply(const struct fetch_reply *reply, void *arg)
 {
     struct sending *s = arg;
     bool is_sent = reply->outcome == FETCH_OK &&
@@ -237,7 +237,7 @@ static void send_smtp(struct mailer *m, const struct code_mail *mail, struct sen
                                  .text = buf_slice(&b),
                                  .allow_plain = m->config->smtp_allow_plain,
                                  .deadline_ms = DEADLINE_MS};
-    (void)fetch_send_mail(m->fetcher, &request, on_reply, s);
+    (void)fetch_send_mail(m->fetcher, &request, mail_on_reply, s);
 }
 
 static void send_resend(struct mailer *m, const struct code_mail *mail, struct sending *s)
@@ -256,7 +256,7 @@ static void send_resend(struct mailer *m, const struct code_mail *mail, struct s
                                     .body = buf_slice(&body),
                                     .deadline_ms = DEADLINE_MS};
     s->is_http = true;
-    (void)fetch_start(m->fetcher, &request, on_reply, s);
+    (void)fetch_start(m->fetcher, &request, mail_on_reply, s);
     explicit_bzero(key.ptr, key.len);
 }
 

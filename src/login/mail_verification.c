@@ -15,7 +15,7 @@ void codes_init(struct codes *c)
     list_init(&c->by_age);
 }
 
-static void forget(struct codes *c, struct code *code)
+static void mail_code_forget(struct codes *c, struct code *code)
 {
     map_take(&c->by_email, slice_of(code->email));
     list_unlink(&code->by_age);
@@ -29,7 +29,7 @@ static void forget(struct codes *c, struct code *code)
 void codes_deinit(struct codes *c)
 {
     LIST_FOREACH(it, &c->by_age)
-    forget(c, LIST_ENTRY(it, struct code, by_age));
+    mail_code_forget(c, LIST_ENTRY(it, struct code, by_age));
     map_deinit(&c->by_email);
 }
 
@@ -39,7 +39,7 @@ static uint64_t memory_ms(const struct codes *c)
 }
 
 /* A code mailed late in the hour still has its own time. */
-static bool is_over(const struct codes *c, const struct code *code, uint64_t now_ms)
+static bool mail_code_is_over(const struct codes *c, const struct code *code, uint64_t now_ms)
 {
     return now_ms >= code->first_ms + memory_ms(c) && (!code->is_waiting || now_ms >= code->due_ms);
 }
@@ -54,8 +54,8 @@ void codes_sweep(struct codes *c, uint64_t now_ms)
 
         if (now_ms < code->first_ms + memory_ms(c) || ++n > SWEEP_MAX)
             return;
-        if (is_over(c, code, now_ms))
-            forget(c, code);
+        if (mail_code_is_over(c, code, now_ms))
+            mail_code_forget(c, code);
     }
 }
 
@@ -63,8 +63,8 @@ struct code *code_find(struct codes *c, struct slice email, uint64_t now_ms)
 {
     struct code *code = map_find(&c->by_email, email);
 
-    if (code && is_over(c, code, now_ms)) {
-        forget(c, code);
+    if (code && mail_code_is_over(c, code, now_ms)) {
+        mail_code_forget(c, code);
         return NULL;
     }
     if (code && now_ms >= code->due_ms)
@@ -73,7 +73,7 @@ struct code *code_find(struct codes *c, struct slice email, uint64_t now_ms)
 }
 
 /* Digit by digit, without bias: of the bytes only the first 250 count. */
-static void draw(char out[CODE_DIGITS_MAX + 1], unsigned n_digits)
+static void mail_code_draw(char out[CODE_DIGITS_MAX + 1], unsigned n_digits)
 {
     uint8_t byte;
 
@@ -86,7 +86,7 @@ static void draw(char out[CODE_DIGITS_MAX + 1], unsigned n_digits)
 }
 
 /* Of the oldest ones that which nobody can use any more; else the oldest. */
-static struct code *least_useful(struct codes *c, uint64_t now_ms)
+static struct code *mail_code_least_useful(struct codes *c, uint64_t now_ms)
 {
     unsigned n = 0;
 
@@ -106,7 +106,7 @@ static struct code *code_new(struct codes *c, struct slice email, uint64_t now_m
     struct code *code = MEM_NEW(struct code);
 
     if (c->by_email.n_entries >= c->rules.max_pending) {
-        forget(c, least_useful(c, now_ms));
+        mail_code_forget(c, mail_code_least_useful(c, now_ms));
         c->n_evicted++;
     }
     code->email = mem_copy(email.ptr, email.len);
@@ -122,9 +122,9 @@ static unsigned seconds_left(uint64_t until_ms, uint64_t now_ms)
     return until_ms > now_ms ? (unsigned)((until_ms - now_ms + 999) / 1000) : 1;
 }
 
-static void renew(const struct codes *c, struct code *code, uint64_t now_ms)
+static void mail_code_renew(const struct codes *c, struct code *code, uint64_t now_ms)
 {
-    draw(code->digits, c->rules.n_digits);
+    mail_code_draw(code->digits, c->rules.n_digits);
     code->generation++;
     code->n_mails++;
     code->n_wrong = 0;
@@ -151,7 +151,7 @@ int code_issue(struct codes *c, struct slice email, uint64_t now_ms, struct code
         return CODE_WAIT;
     if (!code)
         code = code_new(c, email, now_ms);
-    renew(c, code, now_ms);
+    mail_code_renew(c, code, now_ms);
     *ret = code;
     return CODE_OK;
 }
@@ -169,12 +169,12 @@ int code_reissue(struct codes *c, struct slice email, uint64_t now_ms, struct co
     }
     if (!may_mail(c, code, now_ms, ret_wait_s))
         return CODE_WAIT;
-    renew(c, code, now_ms);
+    mail_code_renew(c, code, now_ms);
     *ret = code;
     return CODE_OK;
 }
 
-static void replace(char **field, const char *text)
+static void mail_code_replace(char **field, const char *text)
 {
     mem_free(*field);
     *field = text ? mem_copy(text, strlen(text)) : NULL;
@@ -182,8 +182,8 @@ static void replace(char **field, const char *text)
 
 void code_set_fields(struct code *code, const char *name, const char *hash)
 {
-    replace(&code->name, name);
-    replace(&code->hash, hash);
+    mail_code_replace(&code->name, name);
+    mail_code_replace(&code->hash, hash);
 }
 
 int code_guess(struct codes *c, struct slice email, struct slice digits, uint64_t now_ms,
@@ -212,7 +212,7 @@ int code_guess(struct codes *c, struct slice email, struct slice digits, uint64_
 
 void code_settle(struct codes *c, struct code *code)
 {
-    forget(c, code);
+    mail_code_forget(c, code);
 }
 
 void code_withdraw(struct codes *c, struct slice email, unsigned generation)
@@ -222,7 +222,7 @@ void code_withdraw(struct codes *c, struct slice email, unsigned generation)
     if (!code || code->generation != generation)
         return;
     if (code->n_mails <= 1) {
-        forget(c, code);
+        mail_code_forget(c, code);
         return;
     }
     code->n_mails--;

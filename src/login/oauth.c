@@ -83,7 +83,7 @@ void oauth_on_authorize(struct http_request *req, void *arg)
 
 /* ---- exchanges ---- */
 
-static void respond(struct http_request *req, const struct exchange *x)
+static void oauth_respond(struct http_request *req, const struct exchange *x)
 {
     if (x->status == 503)
         http_respond_no_room(req, &x->why, "There is no room for the login");
@@ -93,7 +93,7 @@ static void respond(struct http_request *req, const struct exchange *x)
         http_respond(req, x->status, "application/json", buf_slice(&x->body.b), SLICE_LIT(""));
 }
 
-static void run_answer(struct loop *l, struct mail *mail)
+static void oauth_run_answer(struct loop *l, struct mail *mail)
 {
     struct exchange *x = CONTAINER_OF(mail, struct exchange, mail);
     struct http_request *req = http_request_resume(x->ticket);
@@ -103,7 +103,7 @@ static void run_answer(struct loop *l, struct mail *mail)
     if (x->status == 502 || x->status == 503)
         loop_count(l, METRIC_LOGIN_EXCHANGES_REFUSED, 1);
     if (req)
-        respond(req, x);
+        oauth_respond(req, x);
     if (x->body.b.ptr) /* a token, or what one is made of */
         explicit_bzero(x->body.b.ptr, x->body.b.len);
     held_buf_deinit(&x->body);
@@ -111,9 +111,9 @@ static void run_answer(struct loop *l, struct mail *mail)
     mem_free(x);
 }
 
-static void send_back(struct exchange *x)
+static void oauth_send_back(struct exchange *x)
 {
-    x->mail.run = run_answer;
+    x->mail.run = oauth_run_answer;
     loop_post(x->oauth->hub->loop, x->asker, &x->mail);
 }
 
@@ -122,18 +122,18 @@ static void exchange_fail(struct exchange *x, const char *text)
     x->status = 502;
     buf_clear(&x->body.b);
     buf_add_text(&x->body.b, text);
-    send_back(x);
+    oauth_send_back(x);
 }
 
 static void exchange_fail_for_room(struct exchange *x)
 {
     x->status = 503;
     x->why = account_refusal(x->body.b.account);
-    send_back(x);
+    oauth_send_back(x);
 }
 
 /* The provider's refusals pass with their status; its troubles are ours. */
-static void on_fetched(const struct fetch_reply *reply, void *arg)
+static void oauth_on_fetched(const struct fetch_reply *reply, void *arg)
 {
     struct exchange *x = arg;
     bool is_answer = reply->outcome == FETCH_OK && reply->status >= 200 && reply->status < 500 &&
@@ -148,7 +148,7 @@ static void on_fetched(const struct fetch_reply *reply, void *arg)
     if (x->body.b.is_failed)
         exchange_fail_for_room(x);
     else
-        send_back(x);
+        oauth_send_back(x);
 }
 
 static void run_exchange(struct loop *l, struct mail *mail)
@@ -166,7 +166,7 @@ static void run_exchange(struct loop *l, struct mail *mail)
     if (x->body.b.is_failed)
         exchange_fail_for_room(x);
     else if (x->oauth->fetcher)
-        (void)fetch_start(x->oauth->fetcher, &request, on_fetched, x);
+        (void)fetch_start(x->oauth->fetcher, &request, oauth_on_fetched, x);
     else
         exchange_fail(x, "The server is going down");
 }

@@ -47,12 +47,12 @@ struct passwords *passwords_new(struct loop *loop, unsigned max_running, unsigne
     return p;
 }
 
-static void wipe(struct hashing *h)
+static void password_wipe(struct hashing *h)
 {
     explicit_bzero(h->password, sizeof(h->password));
 }
 
-static void tell(struct hashing *h, int outcome)
+static void password_tell(struct hashing *h, int outcome)
 {
     bool has_hash = outcome == PASSWORD_OK && !h->is_check;
 
@@ -69,15 +69,15 @@ void passwords_free(struct passwords *p)
 
         list_unlink(it);
         h->owner = NULL; /* its job frees it */
-        tell(h, PASSWORD_FAILED);
+        password_tell(h, PASSWORD_FAILED);
     }
     LIST_FOREACH(it, &p->waiting)
     {
         struct hashing *h = LIST_ENTRY(it, struct hashing, link);
 
         list_unlink(it);
-        wipe(h);
-        tell(h, PASSWORD_FAILED);
+        password_wipe(h);
+        password_tell(h, PASSWORD_FAILED);
         mem_free(h);
     }
     mem_free(p);
@@ -104,17 +104,17 @@ static int check_hash(const struct hashing *h)
     return r == ARGON2_MEMORY_ALLOCATION_ERROR ? PASSWORD_FAILED : PASSWORD_WRONG;
 }
 
-static void work(struct job *job)
+static void password_work(struct job *job)
 {
     struct hashing *h = CONTAINER_OF(job, struct hashing, job);
 
     h->outcome = h->is_check ? check_hash(h) : make_hash(h);
-    wipe(h);
+    password_wipe(h);
 }
 
 /* ---- on the loop ---- */
 
-static void on_worked(struct job *job);
+static void password_on_worked(struct job *job);
 
 static void run_next(struct passwords *p)
 {
@@ -125,12 +125,12 @@ static void run_next(struct passwords *p)
         p->n_waiting--;
         list_link(&p->running, &h->link);
         p->n_running++;
-        h->job = (struct job){.class = OFFLOAD_CRYPTO, .work = work, .done = on_worked};
+        h->job = (struct job){.class = OFFLOAD_CRYPTO, .work = password_work, .done = password_on_worked};
         ASSERT(offload(p->loop, &h->job) == OFFLOAD_OK); /* no more than max_running */
     }
 }
 
-static void on_worked(struct job *job)
+static void password_on_worked(struct job *job)
 {
     struct hashing *h = CONTAINER_OF(job, struct hashing, job);
     struct passwords *p = h->owner;
@@ -140,13 +140,13 @@ static void on_worked(struct job *job)
         p->n_running--;
         loop_count(p->loop, METRIC_PASSWORDS_WAITING, -1);
         run_next(p); /* before the answer, which may free p */
-        tell(h, h->outcome);
+        password_tell(h, h->outcome);
     }
     explicit_bzero(h->hash, sizeof(h->hash));
     mem_free(h);
 }
 
-static void begin(struct passwords *p, struct hashing *h)
+static void password_begin(struct passwords *p, struct hashing *h)
 {
     h->owner = p;
     list_init(&h->link);
@@ -178,7 +178,7 @@ void password_hash(struct passwords *p, struct slice password, password_done *do
     struct hashing *h = hashing_new(p, password, done, arg);
 
     if (h)
-        begin(p, h);
+        password_begin(p, h);
 }
 
 void password_check(struct passwords *p, struct slice password, const char *hash,
@@ -194,5 +194,5 @@ void password_check(struct passwords *p, struct slice password, const char *hash
     /* An over-long one stays the empty text, which is nobody's password. */
     if (n_bytes < sizeof(h->hash))
         memcpy(h->hash, hash, n_bytes + 1);
-    begin(p, h);
+    password_begin(p, h);
 }

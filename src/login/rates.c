@@ -6,7 +6,7 @@
 #include "http/rate.h"
 #include "http/request.h"
 
-static bool take(struct http_rate *r, char mark, const struct login_asking *a,
+static bool rates_take(struct http_rate *r, char mark, const struct login_asking *a,
                  struct http_rate_tier tier, unsigned *ret_retry_after_s)
 {
     char key[HTTP_CLIENT_MAX + 4];
@@ -24,7 +24,7 @@ static bool take_code(struct http_rate *r, const struct login_asking *a,
 
     if (n < LOGIN_MAILS_PER_MINUTE)
         n = LOGIN_MAILS_PER_MINUTE;
-    return take(r, 'c', a, (struct http_rate_tier){n / HOUR_S, n, HOUR_S * 1000},
+    return rates_take(r, 'c', a, (struct http_rate_tier){n / HOUR_S, n, HOUR_S * 1000},
                 ret_retry_after_s);
 }
 
@@ -40,7 +40,7 @@ bool login_rates_take(struct http_rate *r, const struct login_asking *a,
                  [LOGIN_RATE_EXCHANGES] = {'x', LOGIN_EXCHANGES_PER_MINUTE}};
     unsigned n = kinds[a->kind].per_minute;
 
-    return take(r, kinds[a->kind].mark, a, (struct http_rate_tier){n / 60.0, n, 0},
+    return rates_take(r, kinds[a->kind].mark, a, (struct http_rate_tier){n / 60.0, n, 0},
                 ret_retry_after_s) &&
            (a->kind != LOGIN_RATE_MAILS || take_code(r, a, ret_retry_after_s));
 }

@@ -8,7 +8,7 @@
 #include "base/account.h"
 #include "base/memory.h"
 
-static char *copy_text(struct slice text)
+static char *session_copy_text(struct slice text)
 {
     return text.ptr ? mem_copy(text.ptr, text.len) : NULL;
 }
@@ -37,7 +37,7 @@ static void keep_profile(struct session *s, const struct login_profile *profile)
     s->profile = *profile;
     for (unsigned i = 0; profile_text(&s->profile, i); i++) {
         struct slice *text = profile_text(&s->profile, i);
-        text->ptr = copy_text(*text);
+        text->ptr = session_copy_text(*text);
     }
 }
 
@@ -79,7 +79,7 @@ void session_leave(struct session_waiter *w)
     loop_count(s->table->loop, METRIC_LOGIN_WAITERS, -1);
 }
 
-static void tell(struct session_waiter *w, enum session_news news)
+static void session_tell(struct session_waiter *w, enum session_news news)
 {
     struct session *s = w->session;
 
@@ -89,7 +89,7 @@ static void tell(struct session_waiter *w, enum session_news news)
 
 static void on_timeout(struct timer *t)
 {
-    tell(CONTAINER_OF(t, struct session_waiter, timer), SESSION_TIMED_OUT);
+    session_tell(CONTAINER_OF(t, struct session_waiter, timer), SESSION_TIMED_OUT);
 }
 
 bool session_wait(struct session *s, struct session_waiter *w, uint64_t timeout_ms)
@@ -116,7 +116,7 @@ void session_end(struct session *s)
     map_take(&t->by_key, slice_of(s->key));
     timer_stop(t->loop, &s->expiry);
     while (!list_is_empty(&s->waiters))
-        tell(LIST_ENTRY(s->waiters.next, struct session_waiter, link), SESSION_EXPIRED);
+        session_tell(LIST_ENTRY(s->waiters.next, struct session_waiter, link), SESSION_EXPIRED);
     forget_result(s);
     list_unlink(&s->idle);
     count_kept(s, false);
@@ -171,7 +171,7 @@ void session_report(struct session *s, struct slice token, const struct login_pr
     char key[RANDOM_ID_LEN + 1];
 
     forget_result(s);
-    s->token = copy_text(token);
+    s->token = session_copy_text(token);
     keep_profile(s, profile);
     s->is_reported = true;
     count_kept(s, true);
@@ -180,7 +180,7 @@ void session_report(struct session *s, struct slice token, const struct login_pr
     /* Each waiter may end the session, and with it all others. */
     memcpy(key, s->key, sizeof(key));
     while (session_find(t, slice_of(key)) == s && !list_is_empty(&s->waiters))
-        tell(LIST_ENTRY(s->waiters.next, struct session_waiter, link), SESSION_REPORTED);
+        session_tell(LIST_ENTRY(s->waiters.next, struct session_waiter, link), SESSION_REPORTED);
 }
 
 void sessions_init(struct sessions *t, struct loop *loop)

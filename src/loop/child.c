@@ -94,7 +94,7 @@ static bool is_all_read(const struct child *c)
     return !c->pipes[CHILD_OUTPUT].is_open && !c->pipes[CHILD_ERRORS].is_open;
 }
 
-static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
+static void child_on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
 {
     struct child *c = handle->data;
 
@@ -103,7 +103,7 @@ static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
     *buf = uv_buf_init(c->loop->scratch, loop_begin_read(c->loop, false) ? 0 : LOOP_SCRATCH);
 }
 
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+static void child_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct pipe_end *p = CONTAINER_OF(stream, struct pipe_end, uv);
     struct child *c = p->child;
@@ -134,7 +134,7 @@ void child_resume(struct child *c, enum child_stream from)
     LOOP_ASSERT(c->loop);
     p->is_paused = false;
     if (p->is_open)
-        (void)uv_read_start((uv_stream_t *)&p->uv, on_alloc, on_read);
+        (void)uv_read_start((uv_stream_t *)&p->uv, child_on_alloc, child_on_read);
 }
 
 /* ---- input ---- */
@@ -145,7 +145,7 @@ struct child_write {
     char bytes[];
 };
 
-static void on_written(uv_write_t *uv, int status)
+static void child_on_written(uv_write_t *uv, int status)
 {
     struct child_write *w = CONTAINER_OF(uv, struct child_write, uv);
     struct child *c = uv->handle->data;
@@ -182,7 +182,7 @@ int child_write(struct child *c, struct slice bytes)
     if (bytes.len)
         memcpy(w->bytes, bytes.ptr, bytes.len);
     buf = uv_buf_init(w->bytes, (unsigned)bytes.len);
-    if (uv_write(&w->uv, (uv_stream_t *)&c->pipes[CHILD_INPUT].uv, &buf, 1, on_written) != 0) {
+    if (uv_write(&w->uv, (uv_stream_t *)&c->pipes[CHILD_INPUT].uv, &buf, 1, child_on_written) != 0) {
         held_free(w);
         return CHILD_CLOSED;
     }
@@ -244,7 +244,7 @@ static bool is_waiting_for_owner(const struct child *c)
                                           (c->pipes[CHILD_ERRORS].is_open && c->pipes[CHILD_ERRORS].is_paused));
 }
 
-static void on_due(struct timer *t)
+static void child_on_due(struct timer *t)
 {
     struct child *c = CONTAINER_OF(t, struct child, timer);
 
@@ -456,7 +456,7 @@ struct child *child_start(struct loop *l, const struct child_request *request, c
     c->end.ending.status = -1;
     for (int i = 0; i < STREAMS; i++)
         c->pipes[i].child = c;
-    timer_init(&c->timer, on_due);
+    timer_init(&c->timer, child_on_due);
     c->job = (struct job){.class = OFFLOAD_STORE, .work = spawn_work, .done = spawn_done};
     if (child_copy_request(c, &request->spawn) != 0 || offload(l, &c->job) != OFFLOAD_OK) {
         held_free(c->words);

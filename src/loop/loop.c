@@ -242,7 +242,7 @@ static void run_round(struct loop *l, struct list *waiting)
     list_move_all(waiting, &round);
 }
 
-static void on_flush(uv_prepare_t *flush)
+static void loop_on_flush(uv_prepare_t *flush)
 {
     struct loop *l = flush->data;
 
@@ -265,7 +265,7 @@ static void on_flush(uv_prepare_t *flush)
     loop_begin_part(l, READY_US);
 }
 
-static void append(struct outbox *box, struct mail *mail)
+static void loop_append(struct outbox *box, struct mail *mail)
 {
     mail->next = NULL;
     if (box->first)
@@ -278,7 +278,7 @@ static void append(struct outbox *box, struct mail *mail)
 void loop_post(struct loop *from, struct loop *to, struct mail *mail)
 {
     LOOP_ASSERT(from);
-    append(&from->outboxes[to->index], mail);
+    loop_append(&from->outboxes[to->index], mail);
     loop_count(from, METRIC_MAIL_POSTED, 1);
 }
 
@@ -370,7 +370,7 @@ static int init_one(struct loop_set *set, unsigned index)
         r = timers_init(&l->timers, &l->uv);
     if (!r)
         r = writable_init(l);
-    return r ? r : uv_prepare_start(&l->flush, on_flush);
+    return r ? r : uv_prepare_start(&l->flush, loop_on_flush);
 }
 
 int loop_set_init(struct loop_set *set, unsigned n_loops)
@@ -394,7 +394,7 @@ void loop_set_pay(struct loop_set *set, struct account *own)
     }
 }
 
-static void *thread_main(void *arg)
+static void *loop_thread_main(void *arg)
 {
     struct loop *l = arg;
     char name[16];      /* the kernel takes no longer one */
@@ -410,7 +410,7 @@ static void *thread_main(void *arg)
 int loop_set_start(struct loop_set *set)
 {
     for (unsigned i = 0; i < set->n_loops; i++) {
-        int r = pthread_create(&set->loops[i].join, NULL, thread_main, &set->loops[i]);
+        int r = pthread_create(&set->loops[i].join, NULL, loop_thread_main, &set->loops[i]);
         if (r)
             return -r;
     }

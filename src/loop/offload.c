@@ -113,7 +113,7 @@ static void run_done(struct loop *l, struct mail *mail)
     loop_job_ended(l);
 }
 
-static void *thread_main(void *arg)
+static void *offload_thread_main(void *arg)
 {
     struct crew *c = arg;
     unsigned n_answered = 0;
@@ -133,7 +133,7 @@ static void *thread_main(void *arg)
 /* ---- on a loop ---- */
 
 /* Under the lock. */
-static void push(struct crew *c, struct job *job)
+static void offload_push(struct crew *c, struct job *job)
 {
     struct lane *lane = &c->lanes[job->is_stranger];
 
@@ -161,7 +161,7 @@ static void start_thread(struct crew *c)
 {
     if (crew_waiting(c) <= c->n_idle || c->n_threads >= c->share.n_threads)
         return;
-    if (pthread_create(&c->threads[c->n_threads], NULL, thread_main, c) == 0)
+    if (pthread_create(&c->threads[c->n_threads], NULL, offload_thread_main, c) == 0)
         c->n_threads++;
     ASSERT(c->n_threads > 0);
 }
@@ -175,7 +175,7 @@ int offload(struct loop *l, struct job *job)
     pthread_mutex_lock(&c->lock);
     bool is_refused = crew_is_full(c, job);
     if (!is_refused) {
-        push(c, job);
+        offload_push(c, job);
         start_thread(c);
     }
     pthread_mutex_unlock(&c->lock);

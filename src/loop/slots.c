@@ -39,7 +39,7 @@ static uint32_t next_generation(uint32_t generation)
 }
 
 /* Makes the array n slots long and strings its free ones, lowest first. */
-static void resize(struct slots *s, uint32_t n)
+static void slots_resize(struct slots *s, uint32_t n)
 {
     struct slot *sized = mem_new(n * sizeof(*sized));
     uint32_t n_kept = n < s->n_slots ? n : s->n_slots;
@@ -67,14 +67,14 @@ static void resize(struct slots *s, uint32_t n)
     s->in_the_way = 0;
 }
 
-static void grow(struct slots *s)
+static void slots_grow(struct slots *s)
 {
-    resize(s, s->n_slots ? s->n_slots * 2 : SLOTS_FIRST);
+    slots_resize(s, s->n_slots ? s->n_slots * 2 : SLOTS_FIRST);
 }
 
 /* Called with most slots free. A look that passed over many slots in vain strings the free ones anew, lowest first, so that the
  * high ones are not used next and looked over again. */
-static void shrink(struct slots *s)
+static void slots_shrink(struct slots *s)
 {
     uint32_t from = s->in_the_way ? s->in_the_way : s->n_slots - 1, highest = from, n = s->n_slots;
 
@@ -83,7 +83,7 @@ static void shrink(struct slots *s)
     while (n > SLOTS_FIRST && highest < n / 2 && s->n_used <= n / 8)
         n /= 2;
     if (n < s->n_slots || from - highest > SLOTS_FIRST)
-        resize(s, n);
+        slots_resize(s, n);
     if (highest >= n / 2)
         s->in_the_way = highest;
 }
@@ -92,7 +92,7 @@ struct handle slots_put(struct slots *s, void *object)
 {
     ASSERT(object != NULL);
     if (s->first_free == NO_SLOT)
-        grow(s);
+        slots_grow(s);
     uint32_t i = s->first_free;
     s->first_free = s->slots[i].next_free;
     s->slots[i].object = object;
@@ -121,7 +121,7 @@ void slots_remove(struct slots *s, struct handle h)
     if (h.slot < s->in_the_way || s->n_slots == SLOTS_FIRST)
         return;
     if (s->n_used <= s->n_slots / 8)
-        shrink(s);
+        slots_shrink(s);
     else
         s->in_the_way = 0;
 }

@@ -31,7 +31,7 @@ struct plan {
 
 /* ---- in the child ---- */
 
-static _Noreturn void give_up(const struct plan *p, enum spawn_stage stage)
+static _Noreturn void spawn_give_up(const struct plan *p, enum spawn_stage stage)
 {
     struct spawn_failure failure = {stage, errno};
 
@@ -53,11 +53,11 @@ static void take_streams(const struct plan *p)
 {
     for (int i = 0; i < 3; i++) {
         if (dup2(p->pipes[i][i == STDIN_FILENO ? READ_END : WRITE_END], i) < 0)
-            give_up(p, SPAWN_STREAMS);
+            spawn_give_up(p, SPAWN_STREAMS);
     }
     /* Whoever opened a descriptor of ours without this flag has not given it away. */
     if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
-        give_up(p, SPAWN_STREAMS);
+        spawn_give_up(p, SPAWN_STREAMS);
 }
 
 static _Noreturn void program_become(const struct plan *p)
@@ -66,19 +66,19 @@ static _Noreturn void program_become(const struct plan *p)
 
     restore_signals(p);
     if (setpgid(0, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
-        give_up(p, SPAWN_GROUP);
+        spawn_give_up(p, SPAWN_GROUP);
     if (getppid() != p->parent)     /* the server died before it was said */
         _exit(EXIT_NOT_RUN);
     if (r->folder && chdir(r->folder) != 0)
-        give_up(p, SPAWN_FOLDER);
+        spawn_give_up(p, SPAWN_FOLDER);
     take_streams(p);
     for (size_t i = 0; i < p->n_limits; i++) {
         struct rlimit limit = {p->limits[i].most, p->limits[i].most};
         if (setrlimit(p->limits[i].resource, &limit) != 0)
-            give_up(p, SPAWN_LIMITS);
+            spawn_give_up(p, SPAWN_LIMITS);
     }
     (void)execve(r->argv[0], (char *const *)r->argv, (char *const *)r->env);
-    give_up(p, SPAWN_EXEC);
+    spawn_give_up(p, SPAWN_EXEC);
 }
 
 /* ---- in the server ---- */
@@ -121,7 +121,7 @@ static int open_pipes(struct plan *p)
     return 0;
 }
 
-static void add_limit(struct plan *p, int resource, uint64_t most)
+static void spawn_add_limit(struct plan *p, int resource, uint64_t most)
 {
     if (most)
         p->limits[p->n_limits++] = (struct limit){resource, (rlim_t)most};
@@ -132,11 +132,11 @@ static void plan_limits(struct plan *p)
     const struct spawn_limits *l = &p->request->limits;
 
     p->limits[p->n_limits++] = (struct limit){RLIMIT_CORE, 0};
-    add_limit(p, RLIMIT_AS, l->memory_bytes);
-    add_limit(p, RLIMIT_CPU, l->cpu_s);
-    add_limit(p, RLIMIT_FSIZE, l->file_bytes);
-    add_limit(p, RLIMIT_NOFILE, l->n_files);
-    add_limit(p, RLIMIT_NPROC, l->n_processes);
+    spawn_add_limit(p, RLIMIT_AS, l->memory_bytes);
+    spawn_add_limit(p, RLIMIT_CPU, l->cpu_s);
+    spawn_add_limit(p, RLIMIT_FSIZE, l->file_bytes);
+    spawn_add_limit(p, RLIMIT_NOFILE, l->n_files);
+    spawn_add_limit(p, RLIMIT_NPROC, l->n_processes);
 }
 
 /* A function of its own: what it keeps across vfork is one argument. */

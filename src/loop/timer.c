@@ -27,7 +27,7 @@ static void collect_due(struct timers *ts)
     }
 }
 
-static void on_tick(uv_timer_t *uv)
+static void timer_on_tick(uv_timer_t *uv)
 {
     struct timers *ts = uv->data;
     struct loop *l = ts->loop->data;
@@ -45,7 +45,7 @@ static void on_tick(uv_timer_t *uv)
     if (!ts->n_running)
         uv_timer_stop(&ts->uv);
     else if (!list_is_empty(&ts->due))
-        uv_timer_start(&ts->uv, on_tick, 1, TIMER_TICK_MS);     /* 0 would be this turn */
+        uv_timer_start(&ts->uv, timer_on_tick, 1, TIMER_TICK_MS);     /* 0 would be this turn */
 }
 
 int timers_init(struct timers *ts, uv_loop_t *loop)
@@ -80,7 +80,7 @@ void timer_start(struct loop *l, struct timer *t, uint64_t after_ms)
     uint64_t now = uv_now(ts->loop);
     if (!ts->n_running++) {
         ts->done_tick = now / TIMER_TICK_MS;
-        uv_timer_start(&ts->uv, on_tick, TIMER_TICK_MS, TIMER_TICK_MS);
+        uv_timer_start(&ts->uv, timer_on_tick, TIMER_TICK_MS, TIMER_TICK_MS);
     }
     t->due_ms = now + after_ms;
     /* Rounded up to the tick at whose end the time has passed, and never into a tick already handled. */

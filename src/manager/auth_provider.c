@@ -15,7 +15,7 @@
 #include "registry/registry.h"
 #include "wire/mp.h"
 
-static const struct service *find(const struct hub *h)
+static const struct service *auth_provider_find(const struct hub *h)
 {
     struct service_query query = {.workspace = SLICE_LIT("ws-user-root"),
                                   .type = SLICE_LIT("hypha-auth-provider")};
@@ -32,20 +32,20 @@ static const struct service *find(const struct hub *h)
 
 bool auth_provider_is(struct hub *h, struct slice address)
 {
-    const struct service *s = find(h);
+    const struct service *s = auth_provider_find(h);
 
     return s && slice_is(address, s->client->full_id);
 }
 
-static uint64_t who(void *arg)
+static uint64_t auth_provider_who(void *arg)
 {
-    const struct service *s = find(((struct manager *)arg)->hub);
+    const struct service *s = auth_provider_find(((struct manager *)arg)->hub);
 
     return s ? s->number + 1 : 0;
 }
 
 /* Calls a function of the provider; args: an encoded array. */
-static void request(struct manager *m, const struct service *s, const char *function,
+static void auth_provider_request(struct manager *m, const struct service *s, const char *function,
                     struct slice args, rpc_done *done, void *arg)
 {
     SCRATCH_BUF(method, 0);
@@ -75,21 +75,21 @@ static void on_user(const struct rpc_reply *reply, void *arg)
     verification_settle(arg, none);
 }
 
-static void ask(void *arg, struct slice text, struct verification *v)
+static void auth_provider_ask(void *arg, struct slice text, struct verification *v)
 {
     struct manager *m = arg;
-    const struct service *s = find(m->hub);
+    const struct service *s = auth_provider_find(m->hub);
     SCRATCH_BUF(args, 0);
 
-    ASSERT(s != NULL);      /* who() has just named it */
+    ASSERT(s != NULL);      /* auth_provider_who() has just named it */
     mp_add_array(&args, 1);
     mp_add_str(&args, text);
-    request(m, s, "parse_token", buf_slice(&args), on_user, v);
+    auth_provider_request(m, s, "parse_token", buf_slice(&args), on_user, v);
 }
 
 void auth_provider_open(struct manager *m)
 {
-    struct verifier_provider provider = {who, ask, m};
+    struct verifier_provider provider = {auth_provider_who, auth_provider_ask, m};
 
     if (m->hub->verifier)
         verifier_set_provider(m->hub->verifier, &provider);
@@ -111,7 +111,7 @@ static bool has_function(const struct service *s, const char *name)
            mp_find(schema, name, &function);
 }
 
-static void on_token(const struct rpc_reply *reply, void *arg)
+static void auth_provider_on_token(const struct rpc_reply *reply, void *arg)
 {
     struct rpc_call *call = arg;
     struct slice text;
@@ -125,7 +125,7 @@ static void on_token(const struct rpc_reply *reply, void *arg)
 bool auth_provider_generate(struct manager *m, struct rpc_call *call, const struct user *user,
                             int64_t life_s)
 {
-    const struct service *s = find(m->hub);
+    const struct service *s = auth_provider_find(m->hub);
     SCRATCH_BUF(args, 0);
 
     if (!s || !has_function(s, "generate_token"))
@@ -133,6 +133,6 @@ bool auth_provider_generate(struct manager *m, struct rpc_call *call, const stru
     mp_add_array(&args, 2);
     user_add_mp(&args, user, true);
     mp_add_int(&args, life_s);
-    request(m, s, "generate_token", buf_slice(&args), on_token, call);
+    auth_provider_request(m, s, "generate_token", buf_slice(&args), auth_provider_on_token, call);
     return true;
 }

@@ -29,7 +29,7 @@ struct workspace *bookmarks_home(struct hub *h, const struct user *u)
 
 /* ---- the list ---- */
 
-static bool is_same(struct slice item, struct slice type, struct slice id)
+static bool bookmark_is_same(struct slice item, struct slice type, struct slice id)
 {
     struct slice its_type, its_id;
 
@@ -39,7 +39,7 @@ static bool is_same(struct slice item, struct slice type, struct slice id)
 
 /* The config with the list changed: without (type, id), and with `item` at its end unless that
  * is empty. */
-static void add_config(struct buf *b, const struct workspace *home, struct slice type,
+static void bookmark_add_config(struct buf *b, const struct workspace *home, struct slice type,
                        struct slice id, struct slice item)
 {
     struct slice config = slice_make(home->config, home->config_len), list = {NULL, 0}, it_value;
@@ -53,7 +53,7 @@ static void add_config(struct buf *b, const struct workspace *home, struct slice
     mp_open_array(&out, b);
     mp_iter_init(&it, mp_is(list, MP_ARRAY) ? list : (struct slice){NULL, 0});
     while (mp_iter_next(&it, &it_value)) {
-        if (is_same(it_value, type, id))
+        if (bookmark_is_same(it_value, type, id))
             continue;
         mp_item(&out);
         mp_add_raw(b, it_value);
@@ -66,13 +66,13 @@ static void add_config(struct buf *b, const struct workspace *home, struct slice
     mp_close(&map);
 }
 
-static bool change(struct hub *h, struct workspace *home, struct slice type, struct slice id,
+static bool bookmark_change(struct hub *h, struct workspace *home, struct slice type, struct slice id,
                    struct slice item)
 {
     struct buf b;
 
     buf_init(&b, loop_config(h->loop)->max_workspace_record_bytes);
-    add_config(&b, home, type, id, item);
+    bookmark_add_config(&b, home, type, id, item);
     enum record_outcome outcome = b.is_failed ? RECORD_TOO_LONG : workspace_set_config(home, buf_slice(&b)) ? RECORD_OK : RECORD_NO_ROOM;
     if (outcome == RECORD_OK) {
         workspace_persist(h, home);
@@ -88,17 +88,17 @@ enum record_outcome bookmarks_put(struct hub *h, struct workspace *home, struct 
 
     (void)mp_find_str(item, "bookmark_type", &type);
     (void)mp_find_str(item, "id", &id);
-    return change(h, home, type, id, item);
+    return bookmark_change(h, home, type, id, item);
 }
 
 void bookmarks_remove(struct hub *h, struct workspace *home, struct slice type, struct slice id)
 {
-    (void)change(h, home, type, id, (struct slice){NULL, 0});
+    (void)bookmark_change(h, home, type, id, (struct slice){NULL, 0});
 }
 
 /* ---- what is kept ---- */
 
-static void add_pair(struct buf *b, const char *key, const char *value)
+static void bookmark_add_pair(struct buf *b, const char *key, const char *value)
 {
     mp_add_text(b, key);
     mp_add_text(b, value);
@@ -109,10 +109,10 @@ enum record_outcome bookmarks_put_workspace(struct hub *h, struct workspace *hom
     SCRATCH_BUF(b, 0);
 
     mp_add_map(&b, 4);
-    add_pair(&b, "bookmark_type", "workspace");
-    add_pair(&b, "id", w->id);
-    add_pair(&b, "name", w->name);
-    add_pair(&b, "description", w->description);
+    bookmark_add_pair(&b, "bookmark_type", "workspace");
+    bookmark_add_pair(&b, "id", w->id);
+    bookmark_add_pair(&b, "name", w->name);
+    bookmark_add_pair(&b, "description", w->description);
     return bookmarks_put(h, home, buf_slice(&b));
 }
 
@@ -126,8 +126,8 @@ static enum record_outcome put_service(struct hub *h, const struct rpc_call *cal
 
     service_info_add(&shown, slice_make(s->info, s->info_len), projection_of(call, s));
     mp_add_map(&b, 2 + ARRAY_LEN(keys));
-    add_pair(&b, "bookmark_type", "service");
-    add_pair(&b, "id", s->full_id);
+    bookmark_add_pair(&b, "bookmark_type", "service");
+    bookmark_add_pair(&b, "id", s->full_id);
     for (unsigned i = 0; i < ARRAY_LEN(keys); i++) {
         mp_add_text(&b, keys[i]);
         mp_add_raw(&b,
@@ -161,7 +161,7 @@ static bool read_item(struct hub *h, const struct rpc_call *call, struct wanted 
     return ret->home ? true : refuse(r, "KeyError", "Workspace not found: %s", personal);
 }
 
-static struct service *find_service(struct hub *h, const struct rpc_call *call, struct slice text,
+static struct service *bookmark_find_service(struct hub *h, const struct rpc_call *call, struct slice text,
                                     struct refusal *r)
 {
     struct service_choice choice = {0};
@@ -175,13 +175,13 @@ static struct service *find_service(struct hub *h, const struct rpc_call *call, 
     return ok ? choice.service : NULL;
 }
 
-static bool put(struct hub *h, const struct rpc_call *call, const struct wanted *wanted,
+static bool bookmark_put(struct hub *h, const struct rpc_call *call, const struct wanted *wanted,
                 struct refusal *r)
 {
     enum record_outcome outcome;
 
     if (wanted->is_service) {
-        const struct service *s = find_service(h, call, wanted->id, r);
+        const struct service *s = bookmark_find_service(h, call, wanted->id, r);
         if (!s)
             return false;
         outcome = put_service(h, call, wanted->home, s);
@@ -201,7 +201,7 @@ void do_bookmark(struct rpc_call *call, void *arg)
     struct refusal r;
     struct buf nothing;
 
-    if (!read_item(h, call, &wanted, &r) || !put(h, call, &wanted, &r)) {
+    if (!read_item(h, call, &wanted, &r) || !bookmark_put(h, call, &wanted, &r)) {
         reply_refusal(call, &r);
         return;
     }
@@ -222,7 +222,7 @@ void do_unbookmark(struct rpc_call *call, void *arg)
     }
     /* Kept under the full id, asked for by any form of it; what has gone is removed as it is
      * written. */
-    const struct service *s = wanted.is_service ? find_service(h, call, wanted.id, &r) : NULL;
+    const struct service *s = wanted.is_service ? bookmark_find_service(h, call, wanted.id, &r) : NULL;
     bookmarks_remove(h, wanted.home, wanted.type, s ? slice_of(s->full_id) : wanted.id);
     buf_init(&nothing, 0);
     persisted_reply(h, call, wanted.home, &nothing);

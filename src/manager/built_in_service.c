@@ -13,7 +13,7 @@
 #include "wire/mp.h"
 
 /* The map by which a client would register it. */
-static void add_map(struct buf *b, const char *full_client, const struct rpc_service *service)
+static void built_in_add_map(struct buf *b, const char *full_client, const struct rpc_service *service)
 {
     struct mp_open map;
     struct buf id;
@@ -41,7 +41,7 @@ struct manager_registration {
     struct rpc_service service;
 };
 
-static struct service *find(const struct manager_registration *o)
+static struct service *built_in_find(const struct manager_registration *o)
 {
     SCRATCH_BUF(id, 0);
 
@@ -62,7 +62,7 @@ void built_in_service_add_record(struct manager *m, enum manager_place place, co
                                     .full_client = slice_of(c->full_id),
                                     .creator = m->root,
                                     .max_bytes = loop_config(h->loop)->max_service_info_bytes};
-    add_map(&map, c->full_id, service);
+    built_in_add_map(&map, c->full_id, service);
     bool is_ok =
         service_draft_read(buf_slice(&map), slice_of(service->id), &origin, &draft, &r);
     ASSERT(is_ok);
@@ -72,7 +72,7 @@ void built_in_service_add_record(struct manager *m, enum manager_place place, co
     service_draft_deinit(&draft);
 }
 
-static void build_service(struct manager_registration *o, const struct manager_service *s, void *arg)
+static void built_in_build_service(struct manager_registration *o, const struct manager_service *s, void *arg)
 {
     struct mp_open config;
 
@@ -101,10 +101,10 @@ struct manager_registration *manager_register(struct manager *m, const struct ma
 
     o->manager = m;
     o->place = service->place;
-    build_service(o, service, arg);
+    built_in_build_service(o, service, arg);
     rpc_host_add(m->places[o->place].host, &o->service);
     built_in_service_add_record(m, o->place, &o->service);
-    const struct service *s = find(o);
+    const struct service *s = built_in_find(o);
     event_service(m->hub, slice_of(s->client->workspace->id), "service_added",
                   slice_make(s->info, s->info_len));
     return o;
@@ -116,7 +116,7 @@ struct manager_registration *manager_unregister(struct manager_registration *o)
         return NULL;
     struct hub *h = o->manager->hub;
     LOOP_ASSERT(h->loop);
-    struct service *s = find(o);
+    struct service *s = built_in_find(o);
 
     rpc_host_remove(o->manager->places[o->place].host, &o->service);
     if (s) {

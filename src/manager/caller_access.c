@@ -36,7 +36,7 @@ bool access_settle(const struct access_decision *d, struct refusal *ret_refusal)
     return access_note(d, ret_refusal);
 }
 
-static bool settle(const struct access_question *q, struct refusal *ret_refusal)
+static bool caller_access_settle(const struct access_question *q, struct refusal *ret_refusal)
 {
     struct access_decision d = access_decide(q);
 
@@ -48,7 +48,7 @@ bool access_allows(const struct rpc_call *call, enum access_operation o,
 {
     struct access_question q = access_question_of(call, o);
 
-    return settle(&q, ret_refusal);
+    return caller_access_settle(&q, ret_refusal);
 }
 
 struct workspace *access_target(struct hub *h, const struct rpc_call *call, struct slice id,
@@ -64,7 +64,7 @@ struct workspace *access_target(struct hub *h, const struct rpc_call *call, stru
         refuse(ret_refusal, "KeyError", "Workspace not found: " SLICE_FMT, SLICE_ARG(q.target));
         return NULL;
     }
-    return settle(&q, ret_refusal) ? w : NULL;
+    return caller_access_settle(&q, ret_refusal) ? w : NULL;
 }
 
 bool access_knows_of(const struct rpc_call *call, const struct workspace *w)
@@ -90,7 +90,7 @@ bool access_grant(const struct rpc_call *call, struct slice workspace, enum perm
     struct access_question q = access_question_of(call, o);
 
     q.context = workspace;
-    return settle(&q, ret_refusal);
+    return caller_access_settle(&q, ret_refusal);
 }
 
 enum access_service access_service(const struct user *user, struct slice context,

@@ -42,7 +42,7 @@ struct target {
 
 /* ---- the end ---- */
 
-static void finish(struct cleanup *c)
+static void cleanup_finish(struct cleanup *c)
 {
     struct buf b;
 
@@ -64,7 +64,7 @@ static void finish(struct cleanup *c)
 static void finish_when_over(struct cleanup *c)
 {
     if (c->is_over && !c->n_waiting && !c->work.is_under_way)
-        finish(c);
+        cleanup_finish(c);
 }
 
 /* ---- asking ---- */
@@ -83,7 +83,7 @@ static bool put_out(struct hub *h, const struct target *t)
 }
 
 /* Who is silent goes at once: no more are asked at a time than go well in one turn. */
-static void on_pong(const struct rpc_reply *reply, void *arg)
+static void cleanup_on_pong(const struct rpc_reply *reply, void *arg)
 {
     struct target *t = arg;
     struct cleanup *c = t->cleanup;
@@ -102,7 +102,7 @@ static void on_pong(const struct rpc_reply *reply, void *arg)
         work_start(&c->work);
 }
 
-static void ask(struct cleanup *c, const struct client *client)
+static void cleanup_ask(struct cleanup *c, const struct client *client)
 {
     static const char args[] = "\x91\xa4"
                                "ping";
@@ -117,7 +117,7 @@ static void ask(struct cleanup *c, const struct client *client)
                                   .args = slice_make(args, sizeof(args) - 1),
                                   .promise = RPC_PROMISE_FULL,
                                   .deadline_ms = (uint64_t)(c->timeout_s * 1000) + 1};
-    if (client_request_send(c->m, c->call, &request, on_pong, t))
+    if (client_request_send(c->m, c->call, &request, cleanup_on_pong, t))
         c->n_waiting++;
     else
         mem_free(t);
@@ -135,7 +135,7 @@ static bool walk_step(struct work *w)
         return false;
     }
     if (client && !client->is_virtual && client->built_in && (!c->workspace || client->workspace == c->workspace))
-        ask(c, client);
+        cleanup_ask(c, client);
     return true;
 }
 
@@ -149,7 +149,7 @@ static void walk_rests(struct work *w)
 
 /* ---- the call ---- */
 
-static bool check(struct hub *h, const struct rpc_call *call, struct workspace **ret,
+static bool cleanup_check(struct hub *h, const struct rpc_call *call, struct workspace **ret,
                   struct refusal *r)
 {
     struct slice id = call_has(call, 0) ? call_text(call, 0) : call->workspace;
@@ -167,7 +167,7 @@ static bool check(struct hub *h, const struct rpc_call *call, struct workspace *
 }
 
 /* w NULL: the clients of all workspaces. timeout: an encoded number of seconds, or absent. */
-static void clean(struct manager *m, struct rpc_call *call, struct workspace *w, struct slice timeout)
+static void cleanup_clean(struct manager *m, struct rpc_call *call, struct workspace *w, struct slice timeout)
 {
     struct cleanup *c = MEM_NEW(struct cleanup);
 
@@ -191,7 +191,7 @@ static void clean(struct manager *m, struct rpc_call *call, struct workspace *w,
 
 void manager_cleanup_all(struct manager *m, struct rpc_call *call, struct slice timeout)
 {
-    clean(m, call, NULL, timeout);
+    cleanup_clean(m, call, NULL, timeout);
 }
 
 /* Nobody is there and nothing keeps it. */
@@ -216,10 +216,10 @@ void do_cleanup(struct rpc_call *call, void *arg)
     struct workspace *w;
     struct refusal r;
 
-    if (!check(m->hub, call, &w, &r))
+    if (!cleanup_check(m->hub, call, &w, &r))
         reply_refusal(call, &r);
     else if (!w->is_persistent && !w->is_system && list_is_empty(&w->clients))
         remove_empty(m->hub, call, w);
     else
-        clean(m, call, w, call->args[1]);
+        cleanup_clean(m, call, w, call->args[1]);
 }

@@ -67,7 +67,7 @@ static bool check_person(const struct rpc_call *call, const struct access_decisi
     return access_note(d, r);
 }
 
-static bool check_quota(struct hub *h, const struct rpc_call *call, const struct access_decision *d,
+static bool creation_check_quota(struct hub *h, const struct rpc_call *call, const struct access_decision *d,
                         struct refusal *r)
 {
     if (d->rule != RULE_QUOTA)
@@ -96,7 +96,7 @@ static bool check_overwrite(const struct rpc_call *call, const struct workspace 
 }
 
 /* *ret_existing: what is to be replaced, or NULL. */
-static bool check(struct hub *h, const struct rpc_call *call, struct workspace **ret_existing,
+static bool creation_check(struct hub *h, const struct rpc_call *call, struct workspace **ret_existing,
                   struct refusal *r)
 {
     struct access_decision d;
@@ -110,7 +110,7 @@ static bool check(struct hub *h, const struct rpc_call *call, struct workspace *
         return refuse(r, "RuntimeError", "Workspace already exists: %s", w->id);
     if (w)
         return check_overwrite(call, w, r);
-    return check_person(call, &d, r) && check_quota(h, call, &d, r) && workspace_id_allowed(id, access_is_root(call), r);
+    return check_person(call, &d, r) && creation_check_quota(h, call, &d, r) && workspace_id_allowed(id, access_is_root(call), r);
 }
 
 /* ---- owners ---- */
@@ -173,7 +173,7 @@ static struct owners choose_owners(const struct rpc_call *call, const struct wor
 /* ---- making it ---- */
 
 /* For somebody with a login: nobody else may. NULL: who makes it has no room for the record, as *ret_why says. */
-static struct workspace *add(struct hub *h, const struct workspace_fields *f, struct account_refusal *ret_why)
+static struct workspace *creation_add(struct hub *h, const struct workspace_fields *f, struct account_refusal *ret_why)
 {
     struct workspace *w = hub_add_workspace(h, f);
 
@@ -184,7 +184,7 @@ static struct workspace *add(struct hub *h, const struct workspace_fields *f, st
 }
 
 /* NULL: the same. */
-static struct workspace *make(struct hub *h, const struct rpc_call *call, struct workspace *existing,
+static struct workspace *creation_make(struct hub *h, const struct rpc_call *call, struct workspace *existing,
                               const struct workspace_draft *d, struct account_refusal *ret_why)
 {
     struct owners owners = choose_owners(call, existing, d);
@@ -201,7 +201,7 @@ static struct workspace *make(struct hub *h, const struct rpc_call *call, struct
     struct workspace *w = existing;
 
     if (!existing)
-        w = add(h, &f, ret_why);
+        w = creation_add(h, &f, ret_why);
     else if (!workspace_change(existing, &f))
         w = NULL;
     mem_free(owners.items);
@@ -231,7 +231,7 @@ static void add_loading(struct buf *b, const struct workspace *w, bool with_envi
     mp_close(&map);
 }
 
-static void announce(struct hub *h, struct workspace *home, const struct workspace *w)
+static void creation_announce(struct hub *h, struct workspace *home, const struct workspace *w)
 {
     SCRATCH_BUF(b, 0);
 
@@ -261,7 +261,7 @@ static void on_stored(int outcome, void *arg)
         LOG_EVENT(EVENT_WORKSPACE_CREATED, log_text("workspace", c->id), log_text("by", c->call->user->id),
                   log_int("persistent", w && w->is_persistent));
         if (w && home)
-            announce(c->hub, home, w);
+            creation_announce(c->hub, home, w);
         persisted_reply_anyway(c->hub, c->call, home, &c->answer.b);
     } else {
         if (w && c->is_fresh && outcome != WORKSPACE_GONE)
@@ -280,7 +280,7 @@ void do_create_workspace(struct rpc_call *call, void *arg)
     struct refusal r;
     struct creation *c;
 
-    if (!check(h, call, &existing, &r) ||
+    if (!creation_check(h, call, &existing, &r) ||
         !workspace_draft_read(call->args[0], loop_config(h->loop)->max_workspace_record_bytes, &draft,
                               &r)) {
         reply_refusal(call, &r);
@@ -292,7 +292,7 @@ void do_create_workspace(struct rpc_call *call, void *arg)
         return;
     }
     struct account_refusal why;
-    const struct workspace *w = make(h, call, existing, &draft, &why);
+    const struct workspace *w = creation_make(h, call, existing, &draft, &why);
     if (!w)
         reply_no_room(call, slice_of(draft.id), &why);
     workspace_draft_deinit(&draft);

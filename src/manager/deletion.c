@@ -36,7 +36,7 @@ void deletions_orphan(struct manager *m)
     }
 }
 
-static void announce(struct hub *h, const struct user *u, const struct workspace *w)
+static void deletion_announce(struct hub *h, const struct user *u, const struct workspace *w)
 {
     struct workspace *home = bookmarks_home(h, u);
 
@@ -47,14 +47,14 @@ static void announce(struct hub *h, const struct user *u, const struct workspace
         bookmarks_remove(h, home, SLICE_LIT("workspace"), slice_of(w->id));
 }
 
-static void remove_all(struct deletion *d, struct workspace *w)
+static void deletion_remove_all(struct deletion *d, struct workspace *w)
 {
     struct hub *h = d->hub;
     const struct workspace *home;
     struct buf nothing;
 
     LOG_EVENT(EVENT_WORKSPACE_DELETED, log_text("workspace", w->id), log_text("by", d->call->user->id));
-    announce(h, d->call->user, w);
+    deletion_announce(h, d->call->user, w);
     /* A caller from inside is told before being put out; the others when the bookmark has gone. */
     home = slice_is(d->call->from.workspace, w->id) ? NULL : bookmarks_home(h, d->call->user);
     buf_init(&nothing, 0);
@@ -72,7 +72,7 @@ static void on_forgotten(int outcome, void *arg)
         rpc_reject(d->call, "RuntimeError", "Workspace %s could not be removed from the store",
                    d->id);
     else if (w)
-        remove_all(d, w);
+        deletion_remove_all(d, w);
     else /* somebody else's deletion was quicker, or its last client left */
         reply_nil(d->call);
     list_unlink(&d->link);

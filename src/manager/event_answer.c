@@ -56,7 +56,7 @@ void event_answer_add(struct event_answer *a, struct held_buf *rows)
     list_link(&a->pieces, &p->link);
 }
 
-static void add_row(struct buf *b, const struct journal_row *row)
+static void event_answer_add_row(struct buf *b, const struct journal_row *row)
 {
     SCRATCH_BUF(at, 0);
 
@@ -102,24 +102,24 @@ static void write_rows(struct job *job)
     for (size_t i = n; i > 0 && !out->is_failed; i--) {
         memcpy(&rest, begins->ptr + (i - 1) * sizeof(rest), sizeof(rest));
         if (journal_next(&rest, &row))
-            add_row(out, &row);
+            event_answer_add_row(out, &row);
     }
     pieces_free(a);
 }
 
-static void writing_free(struct event_answer *a)
+static void event_answer_writing_free(struct event_answer *a)
 {
     held_buf_deinit(&a->writing->out);
     held_buf_deinit(&a->writing->begins);
     a->writing = mem_free(a->writing);
 }
 
-static void on_written(struct job *job)
+static void event_answer_on_written(struct job *job)
 {
     struct event_answer *a = CONTAINER_OF(job, struct event_answer, job);
 
     reply_buf(a->call, &a->writing->out.b);
-    writing_free(a);
+    event_answer_writing_free(a);
     a->done(a->arg);
 }
 
@@ -131,13 +131,13 @@ void event_answer_send(struct event_answer *a, struct rpc_call *call, void (*don
     a->call = call;
     a->done = done;
     a->arg = arg;
-    a->job = (struct job){.class = OFFLOAD_BULK, .is_stranger = call->user->is_anonymous, .work = write_rows, .done = on_written};
+    a->job = (struct job){.class = OFFLOAD_BULK, .is_stranger = call->user->is_anonymous, .work = write_rows, .done = event_answer_on_written};
     if (a->n_bytes <= SHORT_ANSWER) {
         write_rows(&a->job);
-        on_written(&a->job);
+        event_answer_on_written(&a->job);
     } else if (offload(rpc_host_loop(call->host), &a->job) != OFFLOAD_OK) {
         rpc_reject(call, "RuntimeError", "Too many large answers are being written, please retry");
-        writing_free(a);
+        event_answer_writing_free(a);
         done(arg);
     }
 }

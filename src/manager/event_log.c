@@ -30,7 +30,7 @@ static int64_t now_us(void)
     return clock_wall_ms() * 1000;
 }
 
-static struct journal_limits limits_of(const struct hub *h)
+static struct journal_limits event_log_limits_of(const struct hub *h)
 {
     const struct config *c = loop_config(h->loop);
 
@@ -48,7 +48,7 @@ static struct journal_limits limits_of(const struct hub *h)
 
 /* ---- writing ---- */
 
-static void on_written(int outcome, void *arg)
+static void event_log_on_written(int outcome, void *arg)
 {
     struct rpc_call *call = arg;
 
@@ -71,7 +71,7 @@ static void add_owner(struct buf *b, const struct user *u)
 MUST_CHECK static bool append(struct hub *h, const struct rpc_call *call, struct slice type, struct slice data,
                               store_done *done, void *arg)
 {
-    struct journal_limits limits = limits_of(h);
+    struct journal_limits limits = event_log_limits_of(h);
     SCRATCH_BUF(owner, 0);
 
     add_owner(&owner, call->user);
@@ -92,7 +92,7 @@ void event_log_note(struct event_log *log, const struct rpc_call *call, struct s
     (void)!append(log->hub, call, type, data, NULL, NULL);  /* a lost one is counted */
 }
 
-static bool is_plain(struct slice text)
+static bool event_log_is_plain(struct slice text)
 {
     for (size_t i = 0; i < text.len; i++) {
         if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f)
@@ -101,11 +101,11 @@ static bool is_plain(struct slice text)
     return slice_is_utf8(text) && !utf8_has_invisible(text);
 }
 
-static bool check_type(struct slice type, struct refusal *r)
+static bool event_log_check_type(struct slice type, struct refusal *r)
 {
     if (slice_has_byte(type, ' '))
         return refuse(r, "AssertionError", "Event type must not contain spaces");
-    if (!type.len || type.len > TYPE_MAX || !is_plain(type))
+    if (!type.len || type.len > TYPE_MAX || !event_log_is_plain(type))
         return refuse(r, "ValueError",
                       "Event type must be 1 to %d bytes of text without control or invisible characters",
                       TYPE_MAX);
@@ -129,9 +129,9 @@ static void write_row(struct hub *h, struct rpc_call *call, enum access_operatio
 {
     struct refusal r;
 
-    if (!access_allows(call, o, &r) || !check_type(type, &r) || !check_data(h, data, &r))
+    if (!access_allows(call, o, &r) || !event_log_check_type(type, &r) || !check_data(h, data, &r))
         reply_refusal(call, &r);
-    else if (!append(h, call, type, data, on_written, call))
+    else if (!append(h, call, type, data, event_log_on_written, call))
         rpc_reject(call, "RuntimeError", "Too many events wait to be written, please retry (--event-log-queue)");
 }
 
@@ -168,9 +168,9 @@ static void question_free(struct event_question *q)
     mem_free(q);
 }
 
-static void start(struct event_log *log);
+static void event_log_start(struct event_log *log);
 
-static void finish(void *arg)
+static void event_log_finish(void *arg)
 {
     struct event_question *q = arg;
     struct event_log *log = q->log;
@@ -178,7 +178,7 @@ static void finish(void *arg)
     question_free(q);
     if (log) {
         log->n_running--;
-        start(log);
+        event_log_start(log);
     }
 }
 
@@ -191,15 +191,15 @@ static void answer_counts(struct event_question *q)
     mp_add_array(&b, q->n);
     buf_add_slice(&b, buf_slice(&q->counts.b));
     reply_buf(q->call, &b);
-    finish(q);
+    event_log_finish(q);
 }
 
-static void fail(struct event_question *q)
+static void event_log_fail(struct event_question *q)
 {
     rpc_reject(q->call, "RuntimeError",
                "The event log could not be read, or the answer is too large: "
                "narrow it by type or time");
-    finish(q);
+    event_log_finish(q);
 }
 
 static void on_rows(int outcome, struct held_buf *rows, void *arg)
@@ -209,9 +209,9 @@ static void on_rows(int outcome, struct held_buf *rows, void *arg)
     if (rows)
         event_answer_add(&q->rows, rows);
     else if (outcome == STORE_FAILED)
-        fail(q);
+        event_log_fail(q);
     else
-        event_answer_send(&q->rows, q->call, finish, q);
+        event_answer_send(&q->rows, q->call, event_log_finish, q);
 }
 
 static void on_count(int outcome, struct slice type, int64_t n_rows, void *arg)
@@ -219,7 +219,7 @@ static void on_count(int outcome, struct slice type, int64_t n_rows, void *arg)
     struct event_question *q = arg;
 
     if (outcome == STORE_FAILED) {
-        fail(q);
+        event_log_fail(q);
         return;
     }
     if (outcome == STORE_ABSENT) {
@@ -234,7 +234,7 @@ static void on_count(int outcome, struct slice type, int64_t n_rows, void *arg)
     q->n++;
 }
 
-static void start(struct event_log *log)
+static void event_log_start(struct event_log *log)
 {
     while (log->n_running < EVENT_LOG_READS && !list_is_empty(&log->waiting)) {
         struct event_question *q = LIST_ENTRY(log->waiting.next, struct event_question, link);
@@ -269,7 +269,7 @@ static bool read_time(const struct rpc_call *call, unsigned i, int64_t *ret_us, 
 static bool read_question(const struct hub *h, const struct rpc_call *call, bool wants_counts,
                           struct journal_query *ret, struct refusal *r)
 {
-    int64_t since_us = limits_of(h).since_us;
+    int64_t since_us = event_log_limits_of(h).since_us;
 
     *ret = (struct journal_query){.workspace = call->workspace,
                                   .user = slice_of(call->user->id),
@@ -288,7 +288,7 @@ static bool read_question(const struct hub *h, const struct rpc_call *call, bool
     return true;
 }
 
-static bool has_room(const struct event_log *log, const struct rpc_call *call, struct refusal *r)
+static bool event_log_has_room(const struct event_log *log, const struct rpc_call *call, struct refusal *r)
 {
     char mine[SHARER_MAX], theirs[SHARER_MAX];
     unsigned n = 0, n_all = 0;
@@ -306,13 +306,13 @@ static bool has_room(const struct event_log *log, const struct rpc_call *call, s
                   QUESTIONS_OF_ONE, QUESTIONS_OF_ALL);
 }
 
-static void ask(struct manager *m, struct rpc_call *call, bool wants_counts)
+static void event_log_ask(struct manager *m, struct rpc_call *call, bool wants_counts)
 {
     struct event_log *log = &m->event_log;
     struct journal_query query;
     struct refusal r;
 
-    if (!read_question(m->hub, call, wants_counts, &query, &r) || !has_room(log, call, &r)) {
+    if (!read_question(m->hub, call, wants_counts, &query, &r) || !event_log_has_room(log, call, &r)) {
         reply_refusal(call, &r);
         return;
     }
@@ -323,17 +323,17 @@ static void ask(struct manager *m, struct rpc_call *call, bool wants_counts)
     event_answer_init(&q->rows);
     list_init(&q->link);
     list_link(&log->waiting, &q->link);
-    start(log);
+    event_log_start(log);
 }
 
 void do_get_events(struct rpc_call *call, void *arg)
 {
-    ask(arg, call, false);
+    event_log_ask(arg, call, false);
 }
 
 void do_get_event_stats(struct rpc_call *call, void *arg)
 {
-    ask(arg, call, true);
+    event_log_ask(arg, call, true);
 }
 
 /* ---- life ---- */
@@ -341,7 +341,7 @@ void do_get_event_stats(struct rpc_call *call, void *arg)
 static void on_trim_due(struct timer *t)
 {
     struct event_log *log = CONTAINER_OF(t, struct event_log, trim);
-    struct journal_limits limits = limits_of(log->hub);
+    struct journal_limits limits = event_log_limits_of(log->hub);
 
     if (log->hub->store)
         journal_trim(log->hub->store->journal, &limits);

@@ -112,7 +112,7 @@ static void eviction_add(struct eviction *e, const struct client *c)
         (struct target){mem_copy(c->full_id, strlen(c->full_id)), c->generation};
 }
 
-static bool is_meant(const struct closing *closing, const struct client *c)
+static bool evict_is_meant(const struct closing *closing, const struct client *c)
 {
     return !c->is_virtual && closing_covers(closing, c->user, &c->origin.address) &&
            !slice_eq(closing->except, slice_of(c->full_id));
@@ -137,7 +137,7 @@ size_t close_opened_by_token(struct hub *h, const struct closing *closing)
     LIST_FOREACH(it, all)
     {
         const struct client *c = LIST_ENTRY(it, struct client, of_user);
-        if (is_meant(closing, c))
+        if (evict_is_meant(closing, c))
             eviction_add(e, c);
     }
     n = e->n;
@@ -211,7 +211,7 @@ static bool sweep_step(struct work *w)
 
     if (!client_walk_step(&s->walk, &c))
         return false;
-    if (c && is_meant(&s->closing, c)) {
+    if (c && evict_is_meant(&s->closing, c)) {
         s->n++;
         client_kick(s->hub, c, HYPHA_CLOSE_POLICY, s->reason);
     }
@@ -229,7 +229,7 @@ static void sweep_done(struct work *w)
     mem_free(s);
 }
 
-static char *keep(struct slice *text)
+static char *evict_keep(struct slice *text)
 {
     char *copy = mem_copy(text->ptr, text->len);
 
@@ -249,9 +249,9 @@ void close_opened(struct manager *m, const struct closing *closing, close_done *
         .closing = *closing,
         .done = done,
         .arg = arg};
-    s->user = keep(&s->closing.user);
-    s->reason = keep(&s->closing.reason);
-    s->except = keep(&s->closing.except);
+    s->user = evict_keep(&s->closing.user);
+    s->reason = evict_keep(&s->closing.reason);
+    s->except = evict_keep(&s->closing.except);
     client_walk_start(&s->walk, &h->registry);
     work_init(&s->work, h->loop, &m->works);
     closing_send(h, closing);

@@ -19,12 +19,12 @@ bool key_case_read(struct slice text, unsigned *ret_kinds)
     return true;
 }
 
-static char upper(char c)
+static char key_case_upper(char c)
 {
     return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
 }
 
-static char lower(char c)
+static char key_case_lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
@@ -36,7 +36,7 @@ static void add_camel(struct buf *out, struct slice name)
 
     if (!slice_has_byte(name, '_')) {
         if (name.len)
-            buf_add_byte(out, (uint8_t)lower(name.ptr[0]));
+            buf_add_byte(out, (uint8_t)key_case_lower(name.ptr[0]));
         buf_add_slice(out, slice_from(name, 1));
         return;
     }
@@ -47,7 +47,7 @@ static void add_camel(struct buf *out, struct slice name)
             begins = true;
             continue;
         }
-        buf_add_byte(out, (uint8_t)(begins ? upper(c) : is_first ? c : lower(c)));
+        buf_add_byte(out, (uint8_t)(begins ? key_case_upper(c) : is_first ? c : key_case_lower(c)));
         begins = false;
     }
 }
@@ -56,9 +56,9 @@ static void add_snake(struct buf *out, struct slice name)
 {
     for (size_t i = 0; i < name.len; i++) {
         char c = name.ptr[i];
-        if (lower(c) != c && i)
+        if (key_case_lower(c) != c && i)
             buf_add_byte(out, '_');
-        buf_add_byte(out, (uint8_t)lower(c));
+        buf_add_byte(out, (uint8_t)key_case_lower(c));
     }
 }
 
@@ -95,7 +95,7 @@ static void add_renamed(struct buf *out, struct slice map, const char *which, un
     }
 }
 
-static void add_reference(struct buf *out, struct slice map, unsigned kind)
+static void key_case_add_reference(struct buf *out, struct slice map, unsigned kind)
 {
     struct mp_iter it;
     struct slice key, value, name;
@@ -112,7 +112,7 @@ static void add_reference(struct buf *out, struct slice map, unsigned kind)
 }
 
 /* kind: of the key this value stands under, for the name of a function. */
-static void add_value(struct buf *out, struct slice value, unsigned kinds, unsigned kind)
+static void key_case_add_value(struct buf *out, struct slice value, unsigned kinds, unsigned kind)
 {
     struct slice type, key, inner;
     struct mp_open map;
@@ -124,7 +124,7 @@ static void add_value(struct buf *out, struct slice value, unsigned kinds, unsig
     }
     if (mp_find_str(value, "_rtype", &type)) {
         if (slice_is(type, "method"))
-            add_reference(out, value, kind);
+            key_case_add_reference(out, value, kind);
         else
             mp_add_raw(out, value);
         return;
@@ -141,7 +141,7 @@ static void add_pair_as(struct mp_open *map, struct slice name, struct slice val
 {
     map->n++;
     add_converted_text(map->buf, name, kind);
-    add_value(map->buf, value, kinds, kind);
+    key_case_add_value(map->buf, value, kinds, kind);
 }
 
 static bool has_two_forms(struct slice name)

@@ -47,7 +47,7 @@ static void split_service(struct slice text, struct list_query *ret)
 
 /* ws | ws/name | client:name | ws/client:name | "*" followed by "/...": public services of the
  * context. */
-static void read_text(struct slice text, struct slice context, struct list_query *ret)
+static void list_query_read_text(struct slice text, struct slice context, struct list_query *ret)
 {
     struct slice workspace, rest, more;
 
@@ -72,7 +72,7 @@ static bool read_part(struct slice value, struct slice name, struct slice *ret, 
     return refuse(r, "TypeError", "Query part '" SLICE_FMT "' must be a string", SLICE_ARG(name));
 }
 
-static bool read_map(struct slice map, struct list_query *ret, struct refusal *r)
+static bool list_query_read_map(struct slice map, struct list_query *ret, struct refusal *r)
 {
     const struct {
         const char *name;
@@ -122,8 +122,8 @@ bool list_query_read(struct slice query, struct slice context, struct list_query
     struct slice text;
 
     if (mp_get_str(query, &text))
-        read_text(text, context, &q);
-    else if (query.len && !read_map(query, &q, r))
+        list_query_read_text(text, context, &q);
+    else if (query.len && !list_query_read_map(query, &q, r))
         return false;
     if (!q.client.len)
         q.client = any;

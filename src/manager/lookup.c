@@ -40,17 +40,17 @@ static void lookup_end(struct lookup *l)
 /* ---- the object ---- */
 
 /* What may be kept, and given to the next: the object as everybody sees who may use the service. */
-static bool is_plain(const struct lookup *l)
+static bool lookup_is_plain(const struct lookup *l)
 {
     return !l->hides_authorized && !l->options.case_conversion.len &&
            service_cache_serves(l->m->hub, l->call);
 }
 
-static void keep(struct lookup *l, struct slice object)
+static void lookup_keep(struct lookup *l, struct slice object)
 {
     const struct service *s = service_find(&l->m->hub->registry, slice_of(l->full_id));
 
-    if (is_plain(l) && s && s->number == l->number)
+    if (lookup_is_plain(l) && s && s->number == l->number)
         service_cache_put(&l->m->objects, s, object);
 }
 
@@ -67,14 +67,14 @@ static void reply_object(struct lookup *l, struct slice value)
     rules.url = buf_slice(&url);
     if (key_case_read(l->options.case_conversion, &rules.case_kinds) &&
         service_object_add(&object, value, &rules)) {
-        keep(l, buf_slice(&object));
+        lookup_keep(l, buf_slice(&object));
         reply_buf(l->call, &object);
     } else {
         rpc_reject(l->call, "AssertionError", "Failed to get service: %s", l->full_id);
     }
 }
 
-static void on_fetched(const struct rpc_reply *reply, void *arg)
+static void lookup_on_fetched(const struct rpc_reply *reply, void *arg)
 {
     struct lookup *l = arg;
 
@@ -100,7 +100,7 @@ static void on_fetched(const struct rpc_reply *reply, void *arg)
     lookup_end(l);
 }
 
-static void fetch(struct lookup *l, const struct service *s)
+static void lookup_fetch(struct lookup *l, const struct service *s)
 {
     SCRATCH_BUF(args, 0);
 
@@ -114,7 +114,7 @@ static void fetch(struct lookup *l, const struct service *s)
                                   .args = buf_slice(&args),
                                   .promise = RPC_PROMISE_FULL,
                                   .deadline_ms = (uint64_t)(l->options.timeout_s * 1000) + 1};
-    if (!client_request_send(l->m, l->call, &request, on_fetched, l)) {
+    if (!client_request_send(l->m, l->call, &request, lookup_on_fetched, l)) {
         client_request_reject(l->call);
         lookup_end(l);
     }
@@ -137,9 +137,9 @@ static void answer_with(struct lookup *l, const struct service *s)
 
     l->hides_authorized = access == SERVICE_AUTHORIZED;
     if (l->wants_object) {
-        struct slice kept = is_plain(l) ? service_cache_find(&l->m->objects, s) : SLICE_LIT("");
+        struct slice kept = lookup_is_plain(l) ? service_cache_find(&l->m->objects, s) : SLICE_LIT("");
         if (!kept.len) {
-            fetch(l, s);
+            lookup_fetch(l, s);
             return;
         }
         rpc_resolve(l->call, kept);
@@ -166,7 +166,7 @@ static void on_selected(const char *full_id, void *arg)
     lookup_end(l);
 }
 
-static void choose(struct lookup *l, const struct service_set *set)
+static void lookup_choose(struct lookup *l, const struct service_set *set)
 {
     struct service_choice choice = {0};
     struct refusal r;
@@ -195,7 +195,7 @@ static void reply_manager(struct manager *m, struct rpc_call *call, bool wants_o
                                    : buf_slice(&m->info.b));
 }
 
-static bool read_call(const struct rpc_call *call, struct service_options *ret_options,
+static bool lookup_read_call(const struct rpc_call *call, struct service_options *ret_options,
                       struct service_id *ret_id, struct refusal *r)
 {
     if (!mp_is(call->args[0], MP_STR))
@@ -220,7 +220,7 @@ static void on_globbed(struct service_set *set, void *arg)
     struct refusal r;
 
     if (set->n_items) {
-        choose(l, set);
+        lookup_choose(l, set);
         return;
     }
     (void)service_not_found(&l->id, &r);
@@ -234,7 +234,7 @@ static void find_literal(struct lookup *l)
     struct refusal r;
 
     if (service_set_find(l->m->hub, l->call, &l->id, &set, &r)) {
-        choose(l, &set);
+        lookup_choose(l, &set);
     } else {
         reply_none(l, &r);
         lookup_end(l);
@@ -248,7 +248,7 @@ static void lookup_start(struct manager *m, struct rpc_call *call, bool wants_ob
     struct service_id id;
     struct refusal r;
 
-    if (!read_call(call, &options, &id, &r)) {
+    if (!lookup_read_call(call, &options, &id, &r)) {
         reply_refusal(call, &r);
         return;
     }

@@ -24,7 +24,7 @@
 
 /* ---- `default` ---- */
 
-static void build_service(struct manager *m)
+static void manager_build_service(struct manager *m)
 {
     struct mp_open config;
 
@@ -75,7 +75,7 @@ static void build_info(struct manager *m)
 
 /* ---- the virtual clients ---- */
 
-static struct rpc_host *open_host(struct manager *m, struct rpc_loop *rl, const char *workspace,
+static struct rpc_host *manager_open_host(struct manager *m, struct rpc_loop *rl, const char *workspace,
                                   const char *client, bool is_manager)
 {
     SCRATCH_BUF(address, 0);
@@ -101,7 +101,7 @@ static void open_place(struct manager *m, struct rpc_loop *rl, enum manager_plac
     SCRATCH_BUF(config, 0);
     SCRATCH_BUF(name, 0);
 
-    struct rpc_host *host = open_host(m, rl, workspace, h->info->server_id, false);
+    struct rpc_host *host = manager_open_host(m, rl, workspace, h->info->server_id, false);
     bool is_bound = router_find(h->router, h->loop, rpc_host_address(host), &at);
     ASSERT(is_bound && route_is_here(&at));
     struct client *c =
@@ -128,10 +128,10 @@ struct manager *manager_new(struct hub *h, struct rpc_loop *rl)
     event_log_init(&m->event_log, h);
     if (loop_config(h->loop)->enable_service_search)
         m->search = service_search_new(h);
-    build_service(m);
+    manager_build_service(m);
     build_info(m);
     auth_provider_open(m);
-    m->host = open_host(m, rl, "*", h->info->manager_id, true);
+    m->host = manager_open_host(m, rl, "*", h->info->manager_id, true);
     rpc_host_add(m->host, &m->service);
     open_place(m, rl, MANAGER_PUBLIC, "public");
     open_place(m, rl, MANAGER_ROOT, "ws-user-root");

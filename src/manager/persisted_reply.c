@@ -37,7 +37,7 @@ void persisted_settle(struct rpc_call *call, int outcome, const char *workspace,
                    workspace);
 }
 
-static void wait_for(struct hub *h, struct rpc_call *call, const struct workspace *w,
+static void persisted_wait_for(struct hub *h, struct rpc_call *call, const struct workspace *w,
                      struct buf *answer, workspace_persisted_fn *then)
 {
     struct kept *k = MEM_NEW(struct kept);
@@ -50,27 +50,27 @@ static void wait_for(struct hub *h, struct rpc_call *call, const struct workspac
     workspace_when_persisted(h, w, then, k);
 }
 
-static void finish(struct kept *k, int outcome)
+static void persisted_finish(struct kept *k, int outcome)
 {
     persisted_settle(k->call, outcome, k->workspace, &k->answer.b);
     mem_free(k->workspace);
     mem_free(k);
 }
 
-static void on_kept(int outcome, void *arg)
+static void persisted_on_kept(int outcome, void *arg)
 {
-    finish(arg, outcome);
+    persisted_finish(arg, outcome);
 }
 
 static void on_settled(int outcome, void *arg)
 {
-    finish(arg, outcome == WORKSPACE_RECORDS_CLOSED ? outcome : WORKSPACE_PERSISTED);
+    persisted_finish(arg, outcome == WORKSPACE_RECORDS_CLOSED ? outcome : WORKSPACE_PERSISTED);
 }
 
 void persisted_reply(struct hub *h, struct rpc_call *call, const struct workspace *w, struct buf *answer)
 {
     if (w)
-        wait_for(h, call, w, answer, on_kept);
+        persisted_wait_for(h, call, w, answer, persisted_on_kept);
     else
         reply_buf(call, answer);
 }
@@ -79,7 +79,7 @@ void persisted_reply_anyway(struct hub *h, struct rpc_call *call, const struct w
                        struct buf *answer)
 {
     if (w)
-        wait_for(h, call, w, answer, on_settled);
+        persisted_wait_for(h, call, w, answer, on_settled);
     else
         reply_buf(call, answer);
 }

@@ -107,7 +107,7 @@ static bool look_at_service(struct found *f)
 
 /* ---- the answer ---- */
 
-static void add_item(struct found *f, const struct service *s, double score)
+static void search_write_item(struct found *f, const struct service *s, double score)
 {
     SCRATCH_BUF(record, 0);
 
@@ -147,7 +147,7 @@ static bool write_hit(struct found *f)
     const struct search_hit *hit = &f->page.hits[f->at_hit++];
     const struct service *s = service_find(&f->search->hub->registry, hit->id);
     if (s && s->number == hit->number && is_candidate(f, s))
-        add_item(f, s, hit->score);
+        search_write_item(f, s, hit->score);
     return true;
 }
 
@@ -207,13 +207,13 @@ static void on_searched(int outcome, const struct text_match *matches, size_t n,
 }
 
 /* Nobody waits for it any more. */
-static void on_gone(struct rpc_call *call)
+static void search_on_gone(struct rpc_call *call)
 {
     ((struct found *)call->state)->has_gone = true;
 }
 
 /* One question after the other is answered, so whoever asks many at once is in the way of all. */
-static bool has_room(const struct found *f, struct refusal *r)
+static bool search_has_room(const struct found *f, struct refusal *r)
 {
     unsigned n = 0, n_all = 0;
 
@@ -235,7 +235,7 @@ static void search_begin(struct found *f)
     struct service_query any = {.client = SLICE_LIT("*"), .name = SLICE_LIT("*")};
 
     f->call->state = f;
-    f->call->on_gone = on_gone;
+    f->call->on_gone = search_on_gone;
     list_link(&search->questions, &f->link);
     if (f->question.has_words || f->question.text.n_filters) {
         text_index_search(search->index.texts, &f->question.text, on_searched, f);
@@ -264,7 +264,7 @@ void do_search_services(struct rpc_call *call, void *arg)
     work_init(&f->work, m->hub->loop, &m->works);
     held_buf_init(&f->out, 0, rpc_call_payer(call));
     (void)sharer_of(call->user, client_find(&m->hub->registry, call->from_text), f->sharer);
-    if (search_question_read(call, &f->question, &r) && has_room(f, &r)) {
+    if (search_question_read(call, &f->question, &r) && search_has_room(f, &r)) {
         search_page_init(&f->page, &f->question, rpc_call_payer(call));
         f->question.text.time_ms = TIME_MS;
         search_begin(f);

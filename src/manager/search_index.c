@@ -31,7 +31,7 @@ struct indexed {
 /* ---- the texts of a service ---- */
 
 /* The keys and texts of a schema, as one text. */
-static void add_texts(struct buf *b, struct slice value, unsigned depth)
+static void search_index_add_texts(struct buf *b, struct slice value, unsigned depth)
 {
     struct mp_iter it;
     struct slice key, item, text;
@@ -45,14 +45,14 @@ static void add_texts(struct buf *b, struct slice value, unsigned depth)
     }
     mp_iter_init(&it, value);
     while (mp_is(value, MP_MAP) && mp_iter_pair(&it, &key, &item)) {
-        add_texts(b, key, depth + 1);
-        add_texts(b, item, depth + 1);
+        search_index_add_texts(b, key, depth + 1);
+        search_index_add_texts(b, item, depth + 1);
     }
     while (mp_is(value, MP_ARRAY) && mp_iter_next(&it, &item))
-        add_texts(b, item, depth + 1);
+        search_index_add_texts(b, item, depth + 1);
 }
 
-static struct slice text_of(struct slice map, const char *key, size_t max)
+static struct slice search_index_text_of(struct slice map, const char *key, size_t max)
 {
     struct slice text = {NULL, 0};
 
@@ -62,7 +62,7 @@ static struct slice text_of(struct slice map, const char *key, size_t max)
 
 /* In the order of enum search_field. Of the creator only the id: the rest is not for everybody
  * (D-47). */
-static size_t read_fields(const struct service *s, struct buf *schema_texts,
+static size_t search_index_read_fields(const struct service *s, struct buf *schema_texts,
                           struct slice fields[TEXT_INDEX_FIELDS])
 {
     struct slice info = slice_make(s->info, s->info_len), schema = {NULL, 0};
@@ -70,12 +70,12 @@ static size_t read_fields(const struct service *s, struct buf *schema_texts,
 
     (void)mp_find(info, "service_schema", &schema);
     if (schema.len)
-        add_texts(schema_texts, schema, 0);
-    fields[0] = text_of(info, "name", NAME_BYTES);
-    fields[1] = text_of(info, "description", DOCS_BYTES);
-    fields[2] = text_of(info, "docs", DOCS_BYTES);
+        search_index_add_texts(schema_texts, schema, 0);
+    fields[0] = search_index_text_of(info, "name", NAME_BYTES);
+    fields[1] = search_index_text_of(info, "description", DOCS_BYTES);
+    fields[2] = search_index_text_of(info, "docs", DOCS_BYTES);
     fields[3] = slice_utf8_prefix(buf_slice(schema_texts), SCHEMA_BYTES);
-    fields[4] = text_of(service_info_creator(info), "id", NAME_BYTES);
+    fields[4] = search_index_text_of(service_info_creator(info), "id", NAME_BYTES);
     for (unsigned i = 0; i < TEXT_INDEX_FIELDS; i++)
         n += fields[i].len;
     return n;
@@ -83,7 +83,7 @@ static size_t read_fields(const struct service *s, struct buf *schema_texts,
 
 /* ---- what is indexed ---- */
 
-static struct slice key_of(const int64_t *number)
+static struct slice search_index_key_of(const int64_t *number)
 {
     return slice_make(number, sizeof(*number));
 }
@@ -94,12 +94,12 @@ static void note_figures(const struct search_index *x, int n, int64_t n_bytes)
     loop_count(x->hub->loop, METRIC_SEARCH_BYTES, n_bytes);
 }
 
-static void drop(struct search_index *x, struct indexed *e)
+static void search_index_drop(struct search_index *x, struct indexed *e)
 {
     int64_t number = (int64_t)e->service->number;
 
     text_index_remove(x->texts, number);
-    map_take(&x->by_number, key_of(&number));
+    map_take(&x->by_number, search_index_key_of(&number));
     note_figures(x, -1, -(int64_t)e->holding.n);
     holding_leave(&x->holders, &e->holding);
     account_drop(e->payer, e->n_kept);
@@ -115,10 +115,10 @@ static void make_way(struct search_index *x, struct holding *g)
         "a service is no longer found by its texts: the index is full of those of its owner",
         log_text("service", e->service->full_id));
     loop_count(x->hub->loop, METRIC_SEARCH_DROPPED, 1);
-    drop(x, e);
+    search_index_drop(x, e);
 }
 
-static bool make_room(struct search_index *x, struct slice name, size_t n)
+static bool search_index_make_room(struct search_index *x, struct slice name, size_t n)
 {
     const struct config *c = loop_config(x->hub->loop);
     struct holding *g;
@@ -136,7 +136,7 @@ static bool make_room(struct search_index *x, struct slice name, size_t n)
     return true;
 }
 
-static bool put(struct search_index *x, const struct service *s,
+static bool search_index_put(struct search_index *x, const struct service *s,
                 const struct slice fields[TEXT_INDEX_FIELDS], size_t n)
 {
     char room[SHARER_MAX];
@@ -144,7 +144,7 @@ static bool put(struct search_index *x, const struct service *s,
     struct account *payer = account_shared(s->client->account);
     struct indexed *e;
 
-    if (!make_room(x, name, n) || account_keep(payer, n * COPIES))
+    if (!search_index_make_room(x, name, n) || account_keep(payer, n * COPIES))
         return false;
     if (!text_index_put(x->texts, (int64_t)s->number, fields)) {
         account_drop(payer, n * COPIES);
@@ -160,14 +160,14 @@ static bool put(struct search_index *x, const struct service *s,
     return true;
 }
 
-static void on_service(struct registry_watch *w, const struct service *s)
+static void search_index_on_service(struct registry_watch *w, const struct service *s)
 {
     struct search_index *x = CONTAINER_OF(w, struct search_index, watch);
     struct slice fields[TEXT_INDEX_FIELDS];
     SCRATCH_BUF(texts, 0);
 
-    size_t n = read_fields(s, &texts, fields);
-    if (!put(x, s, fields, n)) {
+    size_t n = search_index_read_fields(s, &texts, fields);
+    if (!search_index_put(x, s, fields, n)) {
         loop_count(x->hub->loop, METRIC_SEARCH_DROPPED, 1);
         LOG(LOG_DEBUG, "manager",
             "a service is not found by its texts: its owner has no room in the index",
@@ -175,23 +175,23 @@ static void on_service(struct registry_watch *w, const struct service *s)
     }
 }
 
-static struct indexed *find(const struct search_index *x, int64_t number)
+static struct indexed *search_index_entry(const struct search_index *x, int64_t number)
 {
-    return map_find(&x->by_number, key_of(&number));
+    return map_find(&x->by_number, search_index_key_of(&number));
 }
 
-static void on_service_going(struct registry_watch *w, const struct service *s)
+static void search_index_on_service_going(struct registry_watch *w, const struct service *s)
 {
     struct search_index *x = CONTAINER_OF(w, struct search_index, watch);
-    struct indexed *e = find(x, (int64_t)s->number);
+    struct indexed *e = search_index_entry(x, (int64_t)s->number);
 
     if (e)
-        drop(x, e);
+        search_index_drop(x, e);
 }
 
 const struct service *search_index_find(const struct search_index *x, int64_t number)
 {
-    const struct indexed *e = find(x, number);
+    const struct indexed *e = search_index_entry(x, number);
 
     return e && service_is_here(e->service) ? e->service : NULL;
 }
@@ -206,8 +206,8 @@ void search_index_init(struct search_index *x, struct hub *h)
     map_pay(&x->by_number, account_shared(h->loop->own));
     holders_pay(&x->holders, account_shared(h->loop->own));
     list_init(&x->watch.link);
-    x->watch.on_service = on_service;
-    x->watch.on_service_going = on_service_going;
+    x->watch.on_service = search_index_on_service;
+    x->watch.on_service_going = search_index_on_service_going;
     if (x->texts)
         list_link(&h->registry.watches, &x->watch.link);
 }
@@ -218,7 +218,7 @@ void search_index_deinit(struct search_index *x)
 
     list_unlink(&x->watch.link);
     for (size_t at = 0; map_next(&x->by_number, &at, NULL, &value); at = 0)
-        drop(x, value);
+        search_index_drop(x, value);
     text_index_close(x->texts);
     map_deinit(&x->by_number);
     holders_deinit(&x->holders);

@@ -37,13 +37,13 @@ static void swap_hits(struct search_page *p, size_t a, size_t b)
     p->hits[b] = hit;
 }
 
-static void sift_up(struct search_page *p, size_t at)
+static void search_page_sift_up(struct search_page *p, size_t at)
 {
     for (size_t parent; at > 0 && hit_order(p, &p->hits[parent = (at - 1) / 2], &p->hits[at]) < 0; at = parent)
         swap_hits(p, parent, at);
 }
 
-static void sift_down(struct search_page *p, size_t at)
+static void search_page_sift_down(struct search_page *p, size_t at)
 {
     for (size_t worst; (worst = 2 * at + 1) < p->n_heap; at = worst) {
         if (worst + 1 < p->n_heap && hit_order(p, &p->hits[worst], &p->hits[worst + 1]) < 0)
@@ -97,11 +97,11 @@ void search_page_add(struct search_page *p, const struct service *s, double scor
     } else if (is_full) {
         held_free(p->hits[0].texts);
         p->hits[0] = hit;
-        sift_down(p, 0);
+        search_page_sift_down(p, 0);
     } else {
         p->hits[p->n_hits++] = hit;
         p->n_heap = p->n_hits;
-        sift_up(p, p->n_hits - 1);
+        search_page_sift_up(p, p->n_hits - 1);
     }
 }
 
@@ -110,6 +110,6 @@ bool search_page_order_step(struct search_page *p)
     if (p->n_heap < 2)
         return false;
     swap_hits(p, 0, --p->n_heap);
-    sift_down(p, 0);
+    search_page_sift_down(p, 0);
     return true;
 }

@@ -25,7 +25,7 @@ void service_cache_init(struct service_cache *c)
     c->n_bytes = 0;
 }
 
-static size_t cost_of(const struct entry *e)
+static size_t service_cache_cost_of(const struct entry *e)
 {
     return sizeof(*e) + strlen(e->full_id) + e->object_len;
 }
@@ -34,13 +34,13 @@ static void entry_drop(struct service_cache *c, struct entry *e)
 {
     map_take(&c->entries, slice_of(e->full_id));
     list_unlink(&e->link);
-    c->n_bytes -= cost_of(e);
+    c->n_bytes -= service_cache_cost_of(e);
     mem_free(e->full_id);
     mem_free(e->object);
     mem_free(e);
 }
 
-static struct entry *oldest(struct service_cache *c)
+static struct entry *service_cache_oldest(struct service_cache *c)
 {
     return LIST_ENTRY(c->by_age.next, struct entry, link);
 }
@@ -48,7 +48,7 @@ static struct entry *oldest(struct service_cache *c)
 void service_cache_deinit(struct service_cache *c)
 {
     while (!list_is_empty(&c->by_age))
-        entry_drop(c, oldest(c));
+        entry_drop(c, service_cache_oldest(c));
     map_deinit(&c->entries);
 }
 
@@ -103,9 +103,9 @@ void service_cache_put(struct service_cache *c, const struct service *s, struct 
     list_init(&e->link);
     list_link(&c->by_age, &e->link);
     map_put(&c->entries, slice_of(e->full_id), e);
-    c->n_bytes += cost_of(e);
+    c->n_bytes += service_cache_cost_of(e);
     while (c->entries.n_entries > SERVICE_CACHE_ENTRIES || c->n_bytes > SERVICE_CACHE_BYTES)
-        entry_drop(c, oldest(c));
+        entry_drop(c, service_cache_oldest(c));
 }
 
 bool service_cache_serves(const struct hub *h, const struct rpc_call *call)

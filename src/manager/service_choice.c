@@ -18,19 +18,19 @@ static const double TIMEOUT_S = 10, SELECT_TIMEOUT_S = 2, TIMEOUT_MOST_S = 86400
 
 /* ---- look-up options ---- */
 
-static bool invalid(struct refusal *r, const char *field, const char *why)
+static bool choice_invalid(struct refusal *r, const char *field, const char *why)
 {
     return refuse(r, "ValidationError", "1 validation error for GetServiceConfig\n%s\n  %s", field,
                   why);
 }
 
-static bool read_text(struct slice map, const char *key, struct slice *ret, struct refusal *r)
+static bool choice_read_text(struct slice map, const char *key, struct slice *ret, struct refusal *r)
 {
     struct slice value;
 
     if (!mp_find(map, key, &value) || mp_is(value, MP_NIL) || mp_get_str(value, ret))
         return true;
-    return invalid(r, key, "Input should be a valid string");
+    return choice_invalid(r, key, "Input should be a valid string");
 }
 
 static bool read_seconds(struct slice map, const char *key, double *ret, struct refusal *r)
@@ -41,7 +41,7 @@ static bool read_seconds(struct slice map, const char *key, double *ret, struct 
     if (!mp_find(map, key, &value) || mp_is(value, MP_NIL))
         return true;
     if (!mp_get_num(value, &s) || !(s >= 0))
-        return invalid(r, key, "Input should be a valid number, not negative");
+        return choice_invalid(r, key, "Input should be a valid number, not negative");
     *ret = s < TIMEOUT_MOST_S ? s : TIMEOUT_MOST_S;
     return true;
 }
@@ -49,8 +49,8 @@ static bool read_seconds(struct slice map, const char *key, double *ret, struct 
 bool service_options_read(struct slice map, struct service_options *ret, struct refusal *r)
 {
     *ret = (struct service_options){.timeout_s = TIMEOUT_S, .select_timeout_s = SELECT_TIMEOUT_S};
-    return read_text(map, "mode", &ret->mode, r) &&
-           read_text(map, "case_conversion", &ret->case_conversion, r) &&
+    return choice_read_text(map, "mode", &ret->mode, r) &&
+           choice_read_text(map, "case_conversion", &ret->case_conversion, r) &&
            read_seconds(map, "timeout", &ret->timeout_s, r) &&
            read_seconds(map, "select_timeout", &ret->select_timeout_s, r);
 }
@@ -135,7 +135,7 @@ bool service_not_found(const struct service_id *id, struct refusal *r)
 /* ---- the choice ---- */
 
 /* A service as the original names it in its store: programs read the ids of workers out of that. */
-static void add_key(struct buf *b, const struct service *s)
+static void choice_add_key(struct buf *b, const struct service *s)
 {
     buf_add_fmt(b, "%s'services:%s|%s:%s@%s'", b->len ? ", " : "",
                 service_visibility_name(s->visibility), s->type ? s->type : "*", s->full_id,
@@ -151,7 +151,7 @@ static bool choose_only(const struct service_set *set, const struct service_id *
     if (set->n_items == 1)
         return true;
     for (size_t i = 0; i < set->n_items && i < NAMED_MAX; i++) {
-        add_key(&keys, set->items[i]);
+        choice_add_key(&keys, set->items[i]);
         if (keys.len <= REFUSAL_MAX / 2)
             whole = keys.len;
     }

@@ -27,7 +27,7 @@ struct glob {
 };
 
 /* The first stays, the latest is the last, and in between all have had the same chance. */
-static void take(struct glob *g, struct service *s)
+static void glob_take(struct glob *g, struct service *s)
 {
     uint32_t dice;
 
@@ -46,7 +46,7 @@ static void take(struct glob *g, struct service *s)
     g->candidates[CANDIDATES_MAX - 1] = s;
 }
 
-static void on_service_going(struct registry_watch *w, const struct service *s)
+static void glob_on_service_going(struct registry_watch *w, const struct service *s)
 {
     struct glob *g = CONTAINER_OF(w, struct glob, watch);
     size_t n = 0;
@@ -82,7 +82,7 @@ static bool glob_step(struct work *w)
     if (!service_walk_step(&g->walk, &s))
         return false;
     if (s && access_service(g->call->user, g->call->workspace, s, ACCESS_LIST) != SERVICE_HIDDEN)
-        take(g, s);
+        glob_take(g, s);
     return true;
 }
 
@@ -95,7 +95,7 @@ void service_glob(struct hub *h, const struct rpc_call *call, const struct servi
     *g = (struct glob){.work = {.step = glob_step, .done = glob_done, .at_once = AT_ONCE},
                        .call = call, .found = found, .arg = arg};
     list_init(&g->watch.link);
-    g->watch.on_service_going = on_service_going;
+    g->watch.on_service_going = glob_on_service_going;
     list_link(&h->registry.watches, &g->watch.link);
     service_walk_start(&g->walk, &h->registry, &q);
     work_init(&g->work, h->loop, all);

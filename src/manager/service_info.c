@@ -14,7 +14,7 @@
 
 #define HIDES "String should have no invisible characters"
 
-static bool invalid(struct refusal *r, const char *field, const char *why)
+static bool service_info_invalid(struct refusal *r, const char *field, const char *why)
 {
     return refuse(r, "ValidationError", "1 validation error for ServiceInfo\n%s\n  %s", field, why);
 }
@@ -28,9 +28,9 @@ bool service_place_read(struct slice map, struct slice context, struct service_p
     struct slice text;
 
     if (!mp_find_str(map, "id", &text))
-        return invalid(ret_refusal, "id", "Field required: a string");
+        return service_info_invalid(ret_refusal, "id", "Field required: a string");
     if (slice_has_byte(text, '\0') || !slice_is_utf8(text))
-        return invalid(ret_refusal, "id", "Input should be a valid string");
+        return service_info_invalid(ret_refusal, "id", "Input should be a valid string");
     if (!service_id_split_registered(text, &id))
         return refuse(ret_refusal, "AssertionError", "Service id info must contain ':'");
     *ret = (struct service_place){id.workspace.len ? id.workspace : context, id.client, id.name};
@@ -40,9 +40,9 @@ bool service_place_read(struct slice map, struct slice context, struct service_p
                       "workspace '" SLICE_FMT "'. Cannot register services in other workspaces.",
                       SLICE_ARG(ret->workspace), SLICE_ARG(context));
     if (!ret->name.len || ret->name.len > SERVICE_NAME_MAX)
-        return invalid(ret_refusal, "id", "The service name should have 1 to 1024 bytes");
+        return service_info_invalid(ret_refusal, "id", "The service name should have 1 to 1024 bytes");
     if (utf8_has_invisible(ret->name))
-        return invalid(ret_refusal, "id", HIDES);
+        return service_info_invalid(ret_refusal, "id", HIDES);
     return true;
 }
 
@@ -69,7 +69,7 @@ static size_t count_characters(struct slice text)
 }
 
 /* A text or null; *ret is empty (ptr NULL) for null and absent. */
-static bool read_text(struct slice map, const char *key, struct slice *ret,
+static bool service_info_read_text(struct slice map, const char *key, struct slice *ret,
                       struct refusal *ret_refusal)
 {
     struct slice value;
@@ -78,7 +78,7 @@ static bool read_text(struct slice map, const char *key, struct slice *ret,
     if (!mp_find(map, key, &value) || mp_is(value, MP_NIL))
         return true;
     if (!mp_get_str(value, ret) || slice_has_byte(*ret, '\0') || !slice_is_utf8(*ret))
-        return invalid(ret_refusal, key, "Input should be a valid string");
+        return service_info_invalid(ret_refusal, key, "Input should be a valid string");
     return true;
 }
 
@@ -112,7 +112,7 @@ static bool read_visibility(struct slice config, enum service_visibility *ret,
             return true;
         }
     }
-    return invalid(ret_refusal, "config.visibility",
+    return service_info_invalid(ret_refusal, "config.visibility",
                    "Input should be 'public', 'protected' or 'unlisted'");
 }
 
@@ -125,7 +125,7 @@ static bool read_authorized(struct slice config, struct service_draft *d,
     if (!mp_find(config, "authorized_workspaces", &value) || mp_is(value, MP_NIL))
         return true;
     if (!is_list_of_texts(value))
-        return invalid(ret_refusal, "config.authorized_workspaces",
+        return service_info_invalid(ret_refusal, "config.authorized_workspaces",
                        "Input should be a valid list of strings");
     if (d->fields.visibility != SERVICE_PROTECTED)
         return refuse(ret_refusal, "ValueError",
@@ -147,16 +147,16 @@ static bool check_config(struct slice config, struct service_draft *d, struct re
     bool flag;
 
     if (config.len && !mp_is(config, MP_MAP))
-        return invalid(ret_refusal, "config", "Input should be a valid dictionary");
+        return service_info_invalid(ret_refusal, "config", "Input should be a valid dictionary");
     if (mp_find(config, "require_context", &value) && !mp_is(value, MP_NIL) &&
         !mp_get_bool(value, &flag) && !is_list_of_texts(value))
-        return invalid(ret_refusal, "config.require_context",
+        return service_info_invalid(ret_refusal, "config.require_context",
                        "Input should be a boolean or a list of strings");
     if (mp_find(config, "singleton", &value) && !mp_is(value, MP_NIL) &&
         !mp_get_bool(value, &d->fields.is_singleton))
-        return invalid(ret_refusal, "config.singleton", "Input should be a valid boolean");
+        return service_info_invalid(ret_refusal, "config.singleton", "Input should be a valid boolean");
     if (mp_find(config, "flags", &value) && !mp_is(value, MP_NIL) && !is_list_of_texts(value))
-        return invalid(ret_refusal, "config.flags", "Input should be a valid list of strings");
+        return service_info_invalid(ret_refusal, "config.flags", "Input should be a valid list of strings");
     return read_visibility(config, &d->fields.visibility, ret_refusal) &&
            read_authorized(config, d, ret_refusal);
 }
@@ -186,7 +186,7 @@ static void add_raw_option(struct mp_open *map, struct slice config, const char 
 }
 
 /* built-in shows who is behind a client; any other service only the id of who registered it. */
-static void add_creator(struct buf *b, const struct service_origin *origin, bool is_built_in)
+static void service_info_add_creator(struct buf *b, const struct service_origin *origin, bool is_built_in)
 {
     struct mp_iter it;
     struct slice key, value, name;
@@ -211,7 +211,7 @@ static void add_creator(struct buf *b, const struct service_origin *origin, bool
     }
 }
 
-static void add_config(struct buf *b, struct slice config, const struct service_draft *d,
+static void service_info_add_config(struct buf *b, struct slice config, const struct service_draft *d,
                        const struct service_origin *origin)
 {
     const struct slice nil = SLICE_LIT("\xc0"), no = SLICE_LIT("\xc2"),
@@ -229,7 +229,7 @@ static void add_config(struct buf *b, struct slice config, const struct service_
     add_raw_option(&map, config, "flags", empty_list);
     add_raw_option(&map, config, "singleton", no);
     mp_key(&map, "created_by");
-    add_creator(b, origin, slice_is(d->fields.name, "built-in"));
+    service_info_add_creator(b, origin, slice_is(d->fields.name, "built-in"));
     add_raw_option(&map, config, "service_embedding", nil);
     add_raw_option(&map, config, "authorized_workspaces", nil);
     mp_iter_init(&it, config);
@@ -243,7 +243,7 @@ static void add_config(struct buf *b, struct slice config, const struct service_
     mp_close(&map);
 }
 
-static void add_text_or_nil(struct mp_open *map, const char *key, struct slice text)
+static void service_info_add_text_or_nil(struct mp_open *map, const char *key, struct slice text)
 {
     mp_key(map, key);
     if (text.ptr)
@@ -258,13 +258,13 @@ static bool check_record(struct service_draft *d, size_t max_bytes, struct refus
         return refuse(ret_refusal, "ValueError", "The service information is larger than %zu bytes",
                       max_bytes);
     if (!is_serializable(buf_slice(&d->info), SERIALIZABLE_DEPTH))
-        return invalid(ret_refusal, "service",
+        return service_info_invalid(ret_refusal, "service",
                        "Input should be JSON serializable and at most 48 levels deep");
     d->fields.info = buf_slice(&d->info);
     return true;
 }
 
-static void add_record(struct service_draft *d, struct slice map, struct slice config,
+static void service_info_add_record(struct service_draft *d, struct slice map, struct slice config,
                        const struct service_origin *origin, const struct slice texts[3])
 {
     struct buf *b = &d->info;
@@ -283,35 +283,35 @@ static void add_record(struct service_draft *d, struct slice map, struct slice c
     buf_deinit(&id);
     mp_key(&open, "name");
     mp_add_str(b, texts[0].ptr ? texts[0] : d->fields.name);
-    add_text_or_nil(&open, "type", d->fields.type);
-    add_text_or_nil(&open, "description", texts[1]);
-    add_text_or_nil(&open, "docs", texts[2]);
+    service_info_add_text_or_nil(&open, "type", d->fields.type);
+    service_info_add_text_or_nil(&open, "description", texts[1]);
+    service_info_add_text_or_nil(&open, "docs", texts[2]);
     mp_key(&open, "app_id");
     mp_add_str(b, d->fields.app_id);
     mp_key(&open, "service_schema");
     mp_add_raw(b, schema);
     mp_key(&open, "config");
-    add_config(b, config, d, origin);
+    service_info_add_config(b, config, d, origin);
     mp_close(&open);
 }
 
-static bool read_fields(struct slice map, struct service_draft *d, struct slice ret_texts[3],
+static bool service_info_read_fields(struct slice map, struct service_draft *d, struct slice ret_texts[3],
                         struct refusal *ret_refusal)
 {
     struct slice value;
 
-    if (!read_text(map, "name", &ret_texts[0], ret_refusal) ||
-        !read_text(map, "description", &ret_texts[1], ret_refusal) ||
-        !read_text(map, "docs", &ret_texts[2], ret_refusal) ||
-        !read_text(map, "type", &d->fields.type, ret_refusal) ||
-        !read_text(map, "app_id", &d->fields.app_id, ret_refusal))
+    if (!service_info_read_text(map, "name", &ret_texts[0], ret_refusal) ||
+        !service_info_read_text(map, "description", &ret_texts[1], ret_refusal) ||
+        !service_info_read_text(map, "docs", &ret_texts[2], ret_refusal) ||
+        !service_info_read_text(map, "type", &d->fields.type, ret_refusal) ||
+        !service_info_read_text(map, "app_id", &d->fields.app_id, ret_refusal))
         return false;
     if (utf8_has_direction(ret_texts[0]))
-        return invalid(ret_refusal, "name", "String should have no characters that turn its direction");
+        return service_info_invalid(ret_refusal, "name", "String should have no characters that turn its direction");
     if (utf8_has_invisible(d->fields.type) || utf8_has_invisible(d->fields.app_id))
-        return invalid(ret_refusal, utf8_has_invisible(d->fields.type) ? "type" : "app_id", HIDES);
+        return service_info_invalid(ret_refusal, utf8_has_invisible(d->fields.type) ? "type" : "app_id", HIDES);
     if (count_characters(ret_texts[1]) > SERVICE_DESCRIPTION_MAX)
-        return invalid(ret_refusal, "description", "String should have at most 1024 characters");
+        return service_info_invalid(ret_refusal, "description", "String should have at most 1024 characters");
     if (!mp_find(map, "type", &value))
         d->fields.type = SLICE_LIT("generic");
     if (!d->fields.app_id.len)
@@ -319,7 +319,7 @@ static bool read_fields(struct slice map, struct service_draft *d, struct slice 
     if (slice_has_byte(d->fields.app_id, '/'))
         return refuse(ret_refusal, "AssertionError", "App id info must not contain '/'");
     if (mp_find(map, "service_schema", &value) && !mp_is(value, MP_MAP) && !mp_is(value, MP_NIL))
-        return invalid(ret_refusal, "service_schema", "Input should be a valid dictionary");
+        return service_info_invalid(ret_refusal, "service_schema", "Input should be a valid dictionary");
     return true;
 }
 
@@ -332,9 +332,9 @@ bool service_draft_read(struct slice map, struct slice name, const struct servic
     if (mp_find(map, "config", &config) && mp_is(config, MP_NIL))
         config = (struct slice){NULL, 0};
     buf_init(&d.info, origin->max_bytes);
-    bool ok = read_fields(map, &d, texts, ret_refusal) && check_config(config, &d, ret_refusal);
+    bool ok = service_info_read_fields(map, &d, texts, ret_refusal) && check_config(config, &d, ret_refusal);
     if (ok) {
-        add_record(&d, map, config, origin, texts);
+        service_info_add_record(&d, map, config, origin, texts);
         ok = check_record(&d, origin->max_bytes, ret_refusal);
     }
     if (!ok)

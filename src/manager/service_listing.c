@@ -13,7 +13,7 @@
 #include "registry/registry.h"
 #include "wire/mp.h"
 
-static bool is_any(struct slice s)
+static bool listing_is_any(struct slice s)
 {
     return !s.len || slice_is(s, "*");
 }
@@ -23,7 +23,7 @@ static bool is_any(struct slice s)
 static bool fits_visibility(const struct list_query *q, const struct service *s,
                             enum access_service access)
 {
-    if (is_any(q->visibility))
+    if (listing_is_any(q->visibility))
         return true;
     if (slice_is(q->visibility, "unlisted") && access != SERVICE_MEMBER)
         return s->visibility == SERVICE_PUBLIC;
@@ -57,7 +57,7 @@ static void listing_done(struct work *w)
     mem_free(l);
 }
 
-static void see(struct listing *l, const struct service *s)
+static void listing_see(struct listing *l, const struct service *s)
 {
     enum access_purpose purpose = l->with_unlisted ? ACCESS_LIST_UNLISTED : ACCESS_LIST;
 
@@ -81,12 +81,12 @@ static bool listing_step(struct work *w)
     if (!service_tour_step(&l->tour, &s))
         return false;
     if (s)
-        see(l, s);
+        listing_see(l, s);
     return true;
 }
 
 /* Nobody waits for it any more. */
-static void on_gone(struct rpc_call *call)
+static void listing_on_gone(struct rpc_call *call)
 {
     struct listing *l = call->state;
 
@@ -108,7 +108,7 @@ void listing_start(const struct listing *from, struct list *all)
     held_buf_init(&l->out, 0, rpc_call_payer(l->call));
     mp_open_array(&l->list, &l->out.b);
     l->call->state = l;
-    l->call->on_gone = on_gone;
+    l->call->on_gone = listing_on_gone;
     /* Where there is no room for the ids of all workspaces, there is none for the answer. */
     if (!service_tour_start(&l->tour, &l->hub->registry, &q, rpc_call_payer(l->call)))
         l->out.b.is_failed = true;

@@ -16,7 +16,7 @@ static bool is_any_of(struct slice key, const char *a, const char *b, const char
            (slice_is(name, a) || slice_is(name, b) || (c && slice_is(name, c)));
 }
 
-static void add_config(struct buf *b, struct slice config, const struct service_object_rules *rules)
+static void service_object_add_config(struct buf *b, struct slice config, const struct service_object_rules *rules)
 {
     struct mp_iter it;
     struct slice key, value;
@@ -52,7 +52,7 @@ static void add_object(struct buf *b, struct slice value, const struct service_o
             key_case_add_pair(&map, key, inner, rules->case_kinds);
     }
     mp_key(&map, "config");
-    add_config(b, config, rules);
+    service_object_add_config(b, config, rules);
     mp_close(&map);
 }
 

@@ -19,7 +19,7 @@ void user_map_add(struct buf *b, struct slice user_map, bool with_scope)
     mp_close(&map);
 }
 
-static void add_creator(struct buf *b, struct slice creator, struct service_projection view)
+static void service_projection_add_creator(struct buf *b, struct slice creator, struct service_projection view)
 {
     struct slice id = {NULL, 0};
 
@@ -36,7 +36,7 @@ static void add_creator(struct buf *b, struct slice creator, struct service_proj
     mp_add_raw(b, id);
 }
 
-static void add_config(struct buf *b, struct slice config, struct service_projection view)
+static void service_projection_add_config(struct buf *b, struct slice config, struct service_projection view)
 {
     static const char *const creator_only[] = {"created_by", NULL};
     static const char *const both[] = {"created_by", "authorized_workspaces", NULL};
@@ -47,7 +47,7 @@ static void add_config(struct buf *b, struct slice config, struct service_projec
     mp_open_map(&map, b);
     pairs_add_but(&map, config, view.hides_authorized ? both : creator_only);
     mp_key(&map, "created_by");
-    add_creator(b, creator, view);
+    service_projection_add_creator(b, creator, view);
     mp_close(&map);
 }
 
@@ -65,7 +65,7 @@ void service_info_add(struct buf *b, struct slice info, struct service_projectio
     mp_open_map(&map, b);
     pairs_add_but(&map, info, config_only);
     mp_key(&map, "config");
-    add_config(b, config, view);
+    service_projection_add_config(b, config, view);
     mp_close(&map);
 }
 

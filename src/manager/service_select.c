@@ -28,7 +28,7 @@ struct selection {
     struct instance instances[];
 };
 
-static const struct instance *best(const struct selection *s)
+static const struct instance *select_best(const struct selection *s)
 {
     const struct instance *found = NULL;
 
@@ -45,19 +45,19 @@ static const struct instance *best(const struct selection *s)
     return &s->instances[dice % s->n];
 }
 
-static void finish(struct selection *s)
+static void select_finish(struct selection *s)
 {
     for (size_t i = 0; i < s->n; i++) {
         if (s->instances[i].ask)
             client_request_cancel(s->instances[i].ask);
     }
-    s->done(best(s)->full_id, s->arg);
+    s->done(select_best(s)->full_id, s->arg);
     for (size_t i = 0; i < s->n; i++)
         mem_free(s->instances[i].full_id);
     mem_free(s);
 }
 
-static void on_answer(const struct rpc_reply *reply, void *arg)
+static void select_on_answer(const struct rpc_reply *reply, void *arg)
 {
     struct instance *it = arg;
     struct selection *s = it->selection;
@@ -68,11 +68,11 @@ static void on_answer(const struct rpc_reply *reply, void *arg)
         it->is_usable =
             s->criterion == SELECT_FIRST_SUCCESS || mp_get_num(reply->value, &it->value);
     if (s->n_waiting == 0 || (it->is_usable && s->criterion == SELECT_FIRST_SUCCESS))
-        finish(s);
+        select_finish(s);
 }
 
 /* Not asked, because the caller has too many questions open: passed over like one that fails. */
-static void ask(struct manager *m, const struct rpc_call *call, const struct service_question *q,
+static void select_ask(struct manager *m, const struct rpc_call *call, const struct service_question *q,
                 struct instance *it, const struct service *service)
 {
     SCRATCH_BUF(method, 0);
@@ -85,7 +85,7 @@ static void ask(struct manager *m, const struct rpc_call *call, const struct ser
                                   .method = buf_slice(&method),
                                   .promise = RPC_PROMISE_FULL,
                                   .deadline_ms = (uint64_t)(q->timeout_s * 1000) + 1};
-    it->ask = client_request_send(m, call, &request, on_answer, it);
+    it->ask = client_request_send(m, call, &request, select_on_answer, it);
     it->selection->n_waiting += it->ask != NULL;
 }
 
@@ -104,8 +104,8 @@ void service_select(struct manager *m, const struct rpc_call *call,
         const struct service *service = set->items[(start + i) % set->n_items];
         s->instances[i].selection = s;
         s->instances[i].full_id = mem_copy(service->full_id, strlen(service->full_id));
-        ask(m, call, q, &s->instances[i], service);
+        select_ask(m, call, q, &s->instances[i], service);
     }
     if (!s->n_waiting)
-        finish(s);
+        select_finish(s);
 }

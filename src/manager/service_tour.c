@@ -11,7 +11,7 @@ static void walk_workspace(struct service_tour *t, struct slice workspace)
     t->is_walking = true;
 }
 
-static void leave_workspace(struct service_tour *t)
+static void tour_leave_workspace(struct service_tour *t)
 {
     if (t->is_walking)
         service_walk_end(&t->walk);
@@ -49,7 +49,7 @@ bool service_tour_step(struct service_tour *t, struct service **ret)
     *ret = NULL;
     if (t->is_walking && service_walk_step(&t->walk, ret))
         return true;
-    leave_workspace(t);
+    tour_leave_workspace(t);
     *ret = NULL;
     if (t->at >= t->workspaces.b.len)
         return false;
@@ -61,7 +61,7 @@ bool service_tour_step(struct service_tour *t, struct service **ret)
 
 void service_tour_end(struct service_tour *t)
 {
-    leave_workspace(t);
+    tour_leave_workspace(t);
     held_buf_deinit(&t->workspaces);
     t->at = 0;
 }

@@ -52,7 +52,7 @@ static void split_id(struct slice text, struct slice context, struct slice *ret_
 }
 
 /* All six keys, the id as given unless `id` names another. */
-static void add_type(struct buf *b, struct slice type, struct slice id)
+static void service_types_add_type(struct buf *b, struct slice type, struct slice id)
 {
     static const char *const keys[] = {"name", "definition", "description", "config", "docs"};
     struct slice value;
@@ -80,7 +80,7 @@ static bool is_text_or_absent(struct slice map, const char *key)
     return !mp_find(map, key, &value) || mp_is(value, MP_NIL) || mp_is(value, MP_STR);
 }
 
-static bool check_type(struct slice type, struct refusal *r)
+static bool service_types_check_type(struct slice type, struct refusal *r)
 {
     struct slice config;
     bool has_config = mp_find(type, "config", &config) && !mp_is(config, MP_NIL);
@@ -99,7 +99,7 @@ static bool check_type(struct slice type, struct refusal *r)
                      TYPE_DEPTH);
 }
 
-static bool check_place(const struct rpc_call *call, const struct workspace *w,
+static bool service_types_check_place(const struct rpc_call *call, const struct workspace *w,
                         struct slice *ret_id, struct slice *ret_bare, struct refusal *r)
 {
     struct slice workspace, type;
@@ -122,7 +122,7 @@ static bool check_place(const struct rpc_call *call, const struct workspace *w,
 }
 
 /* The rest of the record with one type more. */
-static enum record_outcome keep(struct hub *h, struct workspace *w, struct slice bare, struct slice type)
+static enum record_outcome service_types_keep(struct hub *h, struct workspace *w, struct slice bare, struct slice type)
 {
     struct workspace_fields f = {.name = w->name,
                                  .description = w->description,
@@ -158,12 +158,12 @@ void do_register_service_type(struct rpc_call *call, void *arg)
     struct workspace *w =
         access_target(h, call, call->workspace, OPERATION_REGISTER_SERVICE_TYPE, &r);
 
-    if (!w || !check_type(call->args[0], &r) || !check_place(call, w, &id, &bare, &r)) {
+    if (!w || !service_types_check_type(call->args[0], &r) || !service_types_check_place(call, w, &id, &bare, &r)) {
         reply_refusal(call, &r);
         return;
     }
-    add_type(&type, call->args[0], id);
-    enum record_outcome outcome = keep(h, w, bare, buf_slice(&type));
+    service_types_add_type(&type, call->args[0], id);
+    enum record_outcome outcome = service_types_keep(h, w, bare, buf_slice(&type));
     if (outcome != RECORD_OK) {
         refuse_record(&r, h, w, outcome);
         reply_refusal(call, &r);
@@ -209,7 +209,7 @@ void do_get_service_type(struct rpc_call *call, void *arg)
     }
     buf_add_fmt(&id, "%s/" SLICE_FMT, w->id, SLICE_ARG(bare));
     buf_init(&b, 0);
-    add_type(&b, type, buf_slice(&id));
+    service_types_add_type(&b, type, buf_slice(&id));
     reply_buf(call, &b);
 }
 
@@ -233,7 +233,7 @@ void do_list_service_types(struct rpc_call *call, void *arg)
     mp_iter_init(&it, types_of(w));
     while (mp_iter_pair(&it, &key, &value)) {
         mp_item(&list);
-        add_type(&b, value, mp_find_str(value, "id", &id) ? id : (struct slice){NULL, 0});
+        service_types_add_type(&b, value, mp_find_str(value, "id", &id) ? id : (struct slice){NULL, 0});
     }
     mp_close(&list);
     reply_buf(call, &b);

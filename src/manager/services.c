@@ -38,7 +38,7 @@ static struct service *find_registered(struct hub *h, struct slice full_client, 
 
 /* ---- rules of register_service ---- */
 
-static bool check_quota(struct hub *h, const struct client *c, struct refusal *r)
+static bool services_check_quota(struct hub *h, const struct client *c, struct refusal *r)
 {
     uint32_t max = loop_config(h->loop)->max_services_per_client,
              max_all = loop_config(h->loop)->max_services_per_workspace;
@@ -87,7 +87,7 @@ static bool check_singleton(struct hub *h, const struct client *c, const struct 
     return true;
 }
 
-static bool check_place(const struct rpc_call *call, struct slice map, struct service_place *ret,
+static bool services_check_place(const struct rpc_call *call, struct slice map, struct service_place *ret,
                         struct refusal *r)
 {
     struct access_question q = access_question_of(call, OPERATION_REGISTER_SERVICE);
@@ -123,7 +123,7 @@ static bool has_setup(struct slice map)
            mp_find_str(setup, "type", &type) && slice_is(type, "function");
 }
 
-static void announce(struct hub *h, const struct service *s, bool is_replaced)
+static void services_announce(struct hub *h, const struct service *s, bool is_replaced)
 {
     struct slice workspace = slice_of(s->client->workspace->id),
                  info = slice_make(s->info, s->info_len);
@@ -142,7 +142,7 @@ static void on_set_up(const struct rpc_reply *reply, void *arg)
         LOG(LOG_INFO, "manager", "setup of a default service failed",
             log_text("service", st->full_id));
     if (s)
-        announce(st->m->hub, s, false);
+        services_announce(st->m->hub, s, false);
     reply_nil(st->call);
     mem_free(st->full_id);
     mem_free(st);
@@ -163,7 +163,7 @@ static void set_up(struct manager *m, struct rpc_call *call, const struct servic
 /* ---- register_service ---- */
 
 /* Keeps a checked draft and tells the workspace; answers the call. */
-static void keep(struct manager *m, struct rpc_call *call, struct client *c,
+static void services_keep(struct manager *m, struct rpc_call *call, struct client *c,
                  const struct service_draft *d)
 {
     struct hub *h = m->hub;
@@ -184,7 +184,7 @@ static void keep(struct manager *m, struct rpc_call *call, struct client *c,
         set_up(m, call, s);
         return;
     } else {
-        announce(h, s, is_replaced);
+        services_announce(h, s, is_replaced);
     }
     reply_nil(call);
 }
@@ -206,7 +206,7 @@ static void register_at(struct manager *m, struct rpc_call *call, const struct s
     bool ok = service_draft_read(call->args[0], place->name, &origin, &draft, &r);
     bool is_new = ok && c && !find_registered(h, buf_slice(&address), place->name);
     if (ok && is_new && !is_built_in)
-        ok = check_quota(h, c, &r);
+        ok = services_check_quota(h, c, &r);
     if (ok && c)
         ok = check_singleton(h, c, &draft.fields, &r);
     if (!ok)
@@ -214,7 +214,7 @@ static void register_at(struct manager *m, struct rpc_call *call, const struct s
     else if (!c || !(is_built_in || c->built_in || c->workspace->is_system))
         reply_nil(call); /* the client has been removed: nothing to keep it under (W-081) */
     else
-        keep(m, call, c, &draft);
+        services_keep(m, call, c, &draft);
     service_draft_deinit(&draft);
     buf_deinit(&address);
 }
@@ -224,7 +224,7 @@ void do_register_service(struct rpc_call *call, void *arg)
     struct service_place place;
     struct refusal r;
 
-    if (!check_place(call, call->args[0], &place, &r))
+    if (!services_check_place(call, call->args[0], &place, &r))
         reply_refusal(call, &r);
     else if (service_is_local_only(call->args[0], place.name))
         reply_nil(call);

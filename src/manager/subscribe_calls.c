@@ -37,7 +37,7 @@ static bool read_types(const struct rpc_call *call, struct types *ret, struct re
     return true;
 }
 
-static bool check_types(const struct rpc_call *call, const struct types *t, struct refusal *r)
+static bool subscribe_check_types(const struct rpc_call *call, const struct types *t, struct refusal *r)
 {
     for (size_t i = 0; i < t->n_items; i++) {
         if (!event_type_check(t->items[i], call->workspace, r))
@@ -47,7 +47,7 @@ static bool check_types(const struct rpc_call *call, const struct types *t, stru
 }
 
 /* Now and by its caller, so the client is there. */
-static void refuse_for_room(struct rpc_call *call)
+static void subscribe_refuse_for_room(struct rpc_call *call)
 {
     const struct hub *h = ((struct manager *)call->arg)->hub;
     struct account_refusal why = account_refusal(client_find(&h->registry, call->from_text)->account);
@@ -55,7 +55,7 @@ static void refuse_for_room(struct rpc_call *call)
     rpc_reject_no_room(call, &why, "No room for the subscriptions of client " SLICE_FMT, SLICE_ARG(call->from_text));
 }
 
-static void on_changed(int outcome, void *arg)
+static void subscribe_on_changed(int outcome, void *arg)
 {
     struct rpc_call *call = arg;
 
@@ -65,34 +65,34 @@ static void on_changed(int outcome, void *arg)
         rpc_reject(call, "RuntimeError", "Too many subscriptions for client " SLICE_FMT " (--max-subscriptions, --max-subscription-bytes)",
                    SLICE_ARG(call->from_text));
     else if (outcome == SUBSCRIPTION_NO_ROOM)
-        refuse_for_room(call);
+        subscribe_refuse_for_room(call);
     else
         rpc_reject(call, "RuntimeError", "Connection not found for client " SLICE_FMT,
                    SLICE_ARG(call->from_text));
 }
 
-static void change(struct manager *m, struct rpc_call *call, bool is_add)
+static void subscribe_change(struct manager *m, struct rpc_call *call, bool is_add)
 {
     struct hub *h = m->hub;
     const struct client *c = client_find(&h->registry, call->from_text);
     struct types types = {NULL, 0};
     struct refusal r;
 
-    if (!read_types(call, &types, &r) || (is_add && !check_types(call, &types, &r)))
+    if (!read_types(call, &types, &r) || (is_add && !subscribe_check_types(call, &types, &r)))
         reply_refusal(call, &r);
     else if (!c || c->is_virtual)
-        on_changed(SUBSCRIPTION_NO_PEER, call);
+        subscribe_on_changed(SUBSCRIPTION_NO_PEER, call);
     else
-        subscription_change(h, c, types.items, types.n_items, is_add, on_changed, call);
+        subscription_change(h, c, types.items, types.n_items, is_add, subscribe_on_changed, call);
     mem_free(types.items);
 }
 
 void do_subscribe(struct rpc_call *call, void *arg)
 {
-    change(arg, call, true);
+    subscribe_change(arg, call, true);
 }
 
 void do_unsubscribe(struct rpc_call *call, void *arg)
 {
-    change(arg, call, false);
+    subscribe_change(arg, call, false);
 }

@@ -90,7 +90,7 @@ static void note_cut(struct manager *m, const struct rpc_call *call, int64_t wan
     loop_count(m->hub->loop, METRIC_TOKENS_CUT, 1);
 }
 
-static void generate(struct manager *m, struct rpc_call *call, struct mint_config *config)
+static void manager_token_generate(struct manager *m, struct rpc_call *call, struct mint_config *config)
 {
     struct hub *h = m->hub;
     const struct user *caller = caller_of(h, call);
@@ -124,14 +124,14 @@ void do_generate_token(struct rpc_call *call, void *arg)
         rpc_reject_text(call, error.class_name, slice_of(error.text));
         return;
     }
-    generate(arg, call, &config);
+    manager_token_generate(arg, call, &config);
     mint_config_deinit(&config);
 }
 
 /* ---- parse_token ---- */
 
 /* A provider that meets a token it does not know may ask what it would be without a provider. */
-static void verify(struct hub *h, struct rpc_call *call, enum verify_use use, verify_done *done)
+static void manager_token_verify(struct hub *h, struct rpc_call *call, enum verify_use use, verify_done *done)
 {
     char asker[SHARER_MAX];
     struct verify_question q = {call_text(call, 0),
@@ -192,7 +192,7 @@ void do_parse_token(struct rpc_call *call, void *arg)
     else if (!slice_trim(call_text(call, 0)).len)
         rpc_reject(call, "AssertionError", "Authorization is required");
     else
-        verify(h, call, VERIFY_TO_ACT, on_parsed);
+        manager_token_verify(h, call, VERIFY_TO_ACT, on_parsed);
 }
 
 /* ---- revoke_token ---- */
@@ -267,7 +267,7 @@ static int64_t session_more_s(const struct hub *h, const struct token *token)
     return token_revoked_by(token, digest) && last > token->expires_at ? last - token->expires_at : 0;
 }
 
-static void take_back(struct hub *h, struct rpc_call *call, const struct token *token)
+static void manager_token_take_back(struct hub *h, struct rpc_call *call, const struct token *token)
 {
     const struct config *c = loop_config(h->loop);
     struct revocation_limits limits = {c->max_revocations, c->max_revocations_per_user,
@@ -338,7 +338,7 @@ static void on_revocable(struct token *token, const char *error, void *arg)
     else if (mint_latest(token) + session_more_s(h, token) <= token_now_ms(h->keys) / 1000)
         end_spent(h, call, token);
     else
-        take_back(h, call, token);
+        manager_token_take_back(h, call, token);
     token_deinit(token);
 }
 
@@ -350,5 +350,5 @@ void do_revoke_token(struct rpc_call *call, void *arg)
     if (!access_allows(call, OPERATION_REVOKE_TOKEN, &r))
         reply_refusal(call, &r);
     else
-        verify(h, call, VERIFY_TO_REVOKE, on_revocable);
+        manager_token_verify(h, call, VERIFY_TO_REVOKE, on_revocable);
 }

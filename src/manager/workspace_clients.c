@@ -70,7 +70,7 @@ static void reply_failed(struct rpc_call *call, struct slice address, struct sli
     reply_text(call, buf_slice(&text));
 }
 
-static void on_pong(const struct rpc_reply *reply, void *arg)
+static void clients_on_pong(const struct rpc_reply *reply, void *arg)
 {
     struct ping *p = arg;
     struct slice said = {NULL, 0};
@@ -105,7 +105,7 @@ static void ping_client(struct manager *m, struct rpc_call *call, struct slice a
                                   .args = slice_make(args, sizeof(args) - 1),
                                   .promise = RPC_PROMISE_FULL,
                                   .deadline_ms = (uint64_t)(timeout_s * 1000) + 1};
-    if (!client_request_send(m, call, &request, on_pong, p)) {
+    if (!client_request_send(m, call, &request, clients_on_pong, p)) {
         client_request_reject(call);
         held_buf_deinit(&p->address);
         mem_free(p);

@@ -10,7 +10,7 @@
 
 enum { OWNERS_MAX = 1024 };
 
-static bool invalid(struct refusal *r, const char *field, const char *why)
+static bool workspace_draft_invalid(struct refusal *r, const char *field, const char *why)
 {
     return refuse(r, "ValidationError", "1 validation error for WorkspaceInfo\n%s\n  %s", field,
                   why);
@@ -25,7 +25,7 @@ bool workspace_draft_id(struct slice map, struct slice *ret_id, struct refusal *
     return refuse(r, "AssertionError", "Workspace id must be provided.");
 }
 
-static bool is_reserved(struct slice id)
+static bool workspace_draft_is_reserved(struct slice id)
 {
     return slice_starts(id, "ws-user-") || slice_starts(id, "ws-anonymous") ||
            slice_is(id, "public");
@@ -51,7 +51,7 @@ bool workspace_id_allowed(struct slice id, bool is_root, struct refusal *r)
                       "allowed.",
                       SLICE_ARG(id));
     }
-    if (is_root || !is_reserved(id))
+    if (is_root || !workspace_draft_is_reserved(id))
         return true;
     return refuse(r, "PermissionError", "Permission denied: workspace name is reserved: " SLICE_FMT,
                   SLICE_ARG(id));
@@ -59,28 +59,28 @@ bool workspace_id_allowed(struct slice id, bool is_root, struct refusal *r)
 
 /* ---- the parts ---- */
 
-static bool read_text(struct slice map, const char *key, char **ret, struct refusal *r)
+static bool workspace_draft_read_text(struct slice map, const char *key, char **ret, struct refusal *r)
 {
     struct slice value, text;
 
     if (!mp_find(map, key, &value) || mp_is(value, MP_NIL))
         return true;
     if (!mp_get_str(value, &text) || slice_has_byte(text, '\0') || !slice_is_utf8(text))
-        return invalid(r, key, "Input should be a valid string");
+        return workspace_draft_invalid(r, key, "Input should be a valid string");
     *ret = mem_copy(text.ptr, text.len);
     return true;
 }
 
-static bool read_flag(struct slice map, const char *key, bool *ret, struct refusal *r)
+static bool workspace_draft_read_flag(struct slice map, const char *key, bool *ret, struct refusal *r)
 {
     struct slice value;
 
     if (!mp_find(map, key, &value) || mp_is(value, MP_NIL) || mp_get_bool(value, ret))
         return true;
-    return invalid(r, key, "Input should be a valid boolean");
+    return workspace_draft_invalid(r, key, "Input should be a valid boolean");
 }
 
-static bool read_owners(struct slice map, struct workspace_draft *d, struct refusal *r)
+static bool workspace_draft_read_owners(struct slice map, struct workspace_draft *d, struct refusal *r)
 {
     struct slice value, item, text;
     struct mp_iter it;
@@ -88,13 +88,13 @@ static bool read_owners(struct slice map, struct workspace_draft *d, struct refu
     if (!mp_find(map, "owners", &value) || mp_is(value, MP_NIL))
         return true;
     if (!mp_is(value, MP_ARRAY) || mp_count(value) > OWNERS_MAX)
-        return invalid(r, "owners", "Input should be a valid list of at most 1024 strings");
+        return workspace_draft_invalid(r, "owners", "Input should be a valid list of at most 1024 strings");
     d->has_owners = true;
     d->owners = mem_new((mp_count(value) + 1) * sizeof(char *));
     mp_iter_init(&it, value);
     while (mp_iter_next(&it, &item)) {
         if (!mp_get_str(item, &text) || slice_has_byte(text, '\0') || !slice_is_utf8(text))
-            return invalid(r, "owners", "Input should be a valid string");
+            return workspace_draft_invalid(r, "owners", "Input should be a valid string");
         text = slice_trim(text);
         if (text.len)
             d->owners[d->n_owners++] = mem_copy(text.ptr, text.len);
@@ -110,7 +110,7 @@ bool service_type_is_complete(struct slice type)
            mp_find(type, "definition", &definition) && mp_is(definition, MP_MAP);
 }
 
-static bool check_types(struct slice map, struct refusal *r)
+static bool workspace_draft_check_types(struct slice map, struct refusal *r)
 {
     struct slice types, key, value, name;
     struct mp_iter it;
@@ -120,14 +120,14 @@ static bool check_types(struct slice map, struct refusal *r)
     mp_iter_init(&it, types);
     while (mp_iter_pair(&it, &key, &value)) {
         if (!mp_get_str(key, &name) || !service_type_is_complete(value))
-            return invalid(r, "service_types",
+            return workspace_draft_invalid(r, "service_types",
                            "Input should be a valid dictionary of service types");
     }
     return mp_is(types, MP_MAP) ? true
-                                : invalid(r, "service_types", "Input should be a valid dictionary");
+                                : workspace_draft_invalid(r, "service_types", "Input should be a valid dictionary");
 }
 
-static bool read_extra(struct slice map, struct workspace_draft *d, struct refusal *r)
+static bool workspace_draft_read_extra(struct slice map, struct workspace_draft *d, struct refusal *r)
 {
     static const struct {
         const char *key;
@@ -142,12 +142,12 @@ static bool read_extra(struct slice map, struct workspace_draft *d, struct refus
         if (!mp_find(map, parts[i].key, &value) || mp_is(value, MP_NIL))
             continue;
         if (!mp_is(value, parts[i].kind))
-            return invalid(r, parts[i].key, "Input is of the wrong type");
+            return workspace_draft_invalid(r, parts[i].key, "Input is of the wrong type");
         mp_key(&out, parts[i].key);
         mp_add_raw(&d->extra, value);
     }
     mp_close(&out);
-    return check_types(map, r);
+    return workspace_draft_check_types(map, r);
 }
 
 static bool read_config(struct slice map, struct workspace_draft *d, struct refusal *r)
@@ -159,26 +159,26 @@ static bool read_config(struct slice map, struct workspace_draft *d, struct refu
         return true;
     }
     mp_add_raw(&d->config, value);
-    return mp_is(value, MP_MAP) ? true : invalid(r, "config", "Input should be a valid dictionary");
+    return mp_is(value, MP_MAP) ? true : workspace_draft_invalid(r, "config", "Input should be a valid dictionary");
 }
 
-static bool read_all(struct slice map, size_t max_bytes, struct workspace_draft *d,
+static bool workspace_draft_read_all(struct slice map, size_t max_bytes, struct workspace_draft *d,
                      struct refusal *r)
 {
     if (map.len > max_bytes)
         return refuse(r, "ValueError", "The record of a workspace has at most %zu bytes",
                       max_bytes);
-    if (!read_text(map, "id", &d->id, r) || !read_text(map, "name", &d->name, r) ||
-        !read_text(map, "description", &d->description, r) || !read_owners(map, d, r) ||
-        !read_flag(map, "persistent", &d->is_persistent, r) ||
-        !read_flag(map, "read_only", &d->is_read_only, r) || !read_extra(map, d, r) ||
+    if (!workspace_draft_read_text(map, "id", &d->id, r) || !workspace_draft_read_text(map, "name", &d->name, r) ||
+        !workspace_draft_read_text(map, "description", &d->description, r) || !workspace_draft_read_owners(map, d, r) ||
+        !workspace_draft_read_flag(map, "persistent", &d->is_persistent, r) ||
+        !workspace_draft_read_flag(map, "read_only", &d->is_read_only, r) || !workspace_draft_read_extra(map, d, r) ||
         !read_config(map, d, r))
         return false;
     if (d->name && utf8_has_direction(slice_of(d->name)))
-        return invalid(r, "name", "String should have no characters that turn its direction");
+        return workspace_draft_invalid(r, "name", "String should have no characters that turn its direction");
     if (!is_serializable(buf_slice(&d->config), SERIALIZABLE_DEPTH) ||
         !is_serializable(buf_slice(&d->extra), SERIALIZABLE_DEPTH))
-        return invalid(r, "config", "Input should be JSON serializable and at most 48 levels deep");
+        return workspace_draft_invalid(r, "config", "Input should be JSON serializable and at most 48 levels deep");
     return true;
 }
 
@@ -189,7 +189,7 @@ bool workspace_draft_read(struct slice map, size_t max_bytes, struct workspace_d
 
     buf_init(&d.config, 0);
     buf_init(&d.extra, 0);
-    bool ok = read_all(map, max_bytes, &d, r);
+    bool ok = workspace_draft_read_all(map, max_bytes, &d, r);
     if (!ok) {
         workspace_draft_deinit(&d);
     } else if (!d.id || !d.name || !*d.name) {

@@ -24,7 +24,7 @@ static struct slice environs_of(const struct workspace *w)
 }
 
 /* The record's config with one variable set, or removed when value is nil. */
-static void add_config(struct buf *b, const struct workspace *w, struct slice key,
+static void workspace_env_add_config(struct buf *b, const struct workspace *w, struct slice key,
                        struct slice value)
 {
     struct mp_open config, environs;
@@ -97,7 +97,7 @@ void do_set_env(struct rpc_call *call, void *arg)
         return;
     }
     buf_init(&b, loop_config(h->loop)->max_workspace_record_bytes);
-    add_config(&b, w, key, call->args[1]);
+    workspace_env_add_config(&b, w, key, call->args[1]);
     bool was_set = has_variable(w, key);
     if (b.is_failed || !workspace_set_config(w, buf_slice(&b))) {
         refuse_record(&r, h, w, b.is_failed ? RECORD_TOO_LONG : RECORD_NO_ROOM);

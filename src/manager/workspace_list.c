@@ -70,7 +70,7 @@ static const char *heap_pop(struct workspace_list *l)
 
 /* ---- one workspace ---- */
 
-static bool matches(struct workspace_list *l, const struct workspace *w)
+static bool workspace_list_matches(struct workspace_list *l, const struct workspace *w)
 {
     struct slice match = l->call->args[0];
     struct mp_iter it;
@@ -92,7 +92,7 @@ static bool matches(struct workspace_list *l, const struct workspace *w)
     return ok;
 }
 
-static void add_item(struct mp_open *list, const struct workspace *w)
+static void workspace_list_add_item(struct mp_open *list, const struct workspace *w)
 {
     struct buf *b = list->buf;
 
@@ -115,7 +115,7 @@ static void add_item(struct mp_open *list, const struct workspace *w)
 }
 
 /* NULL: it has gone, or is none of the caller's. */
-static const struct workspace *known(const struct workspace_list *l, const char *id)
+static const struct workspace *workspace_list_known(const struct workspace_list *l, const char *id)
 {
     const struct workspace *w = workspace_find(&l->hub->registry, slice_of(id));
 
@@ -124,19 +124,19 @@ static const struct workspace *known(const struct workspace_list *l, const char 
 
 /* ---- the walk ---- */
 
-static void look(struct workspace_list *l)
+static void workspace_list_look(struct workspace_list *l)
 {
     const char *id = l->ids.b.ptr + l->at;
-    const struct workspace *w = known(l, id);
+    const struct workspace *w = workspace_list_known(l, id);
 
     l->at += strlen(id) + 1;
-    if (w && matches(l, w) && !heap_push(l, id))
+    if (w && workspace_list_matches(l, w) && !heap_push(l, id))
         l->has_failed = true;
 }
 
-static void take(struct workspace_list *l)
+static void workspace_list_take(struct workspace_list *l)
 {
-    const struct workspace *w = known(l, heap_pop(l));
+    const struct workspace *w = workspace_list_known(l, heap_pop(l));
 
     if (!w)
         return;
@@ -145,7 +145,7 @@ static void take(struct workspace_list *l)
         return;
     }
     l->n_left--;
-    add_item(&l->list, w);
+    workspace_list_add_item(&l->list, w);
 }
 
 static bool workspace_list_step(struct work *w)
@@ -155,9 +155,9 @@ static bool workspace_list_step(struct work *w)
     if (l->has_gone || l->has_failed || l->out.b.is_failed)
         return false;
     if (l->at < l->ids.b.len)
-        look(l);
+        workspace_list_look(l);
     else if (l->n_heap && l->n_left)
-        take(l);
+        workspace_list_take(l);
     else
         return false;
     return true;
@@ -176,14 +176,14 @@ static void workspace_list_done(struct work *w)
 }
 
 /* Nobody waits for it any more. */
-static void on_gone(struct rpc_call *call)
+static void workspace_list_on_gone(struct rpc_call *call)
 {
     ((struct workspace_list *)call->state)->has_gone = true;
 }
 
 /* ---- the call ---- */
 
-static bool read_page(const struct rpc_call *call, int64_t *ret_offset, int64_t *ret_limit,
+static bool workspace_list_read_page(const struct rpc_call *call, int64_t *ret_offset, int64_t *ret_limit,
                       struct refusal *r)
 {
     *ret_offset = 0;
@@ -218,7 +218,7 @@ void do_list_workspaces(struct rpc_call *call, void *arg)
     struct refusal r;
 
     if (!access_allows(call, OPERATION_LIST_WORKSPACES, &r) ||
-        !read_page(call, &offset, &limit, &r)) {
+        !workspace_list_read_page(call, &offset, &limit, &r)) {
         reply_refusal(call, &r);
         return;
     }
@@ -234,7 +234,7 @@ void do_list_workspaces(struct rpc_call *call, void *arg)
     held_buf_init(&l->out, 0, rpc_call_payer(call));
     mp_open_array(&l->list, &l->out.b);
     call->state = l;
-    call->on_gone = on_gone;
+    call->on_gone = workspace_list_on_gone;
     note_ids(l);
     work_start(&l->work);
 }

@@ -46,7 +46,7 @@ static void fetch_free(struct fetch *one)
     mem_free(one);
 }
 
-static void leave(struct fetch *one)
+static void fetch_leave(struct fetch *one)
 {
     struct fetcher *f = one->fetcher;
 
@@ -58,13 +58,13 @@ static void leave(struct fetch *one)
     }
 }
 
-static void finish(struct fetch *one)
+static void fetch_finish(struct fetch *one)
 {
     struct fetch_reply reply = {.outcome = one->outcome, .content_type = "", .text = one->text};
     char *type = NULL;
     long status = 0;
 
-    leave(one);
+    fetch_leave(one);
     if (one->easy) {
         libcurl()->easy_getinfo(one->easy, CURLINFO_RESPONSE_CODE, &status);
         libcurl()->easy_getinfo(one->easy, CURLINFO_CONTENT_TYPE, &type);
@@ -81,21 +81,21 @@ static void finish(struct fetch *one)
     fetch_free(one);
 }
 
-static size_t n_unread(const struct fetch *one)
+static size_t fetch_n_unread(const struct fetch *one)
 {
     return one->body.b.len - one->n_read;
 }
 
 /* curl is done with it. What has come of a body that is pulled is still to be read. */
-static void end(struct fetch *one)
+static void fetch_end(struct fetch *one)
 {
-    if (one->on_body && one->outcome == FETCH_OK && n_unread(one))
-        leave(one);
+    if (one->on_body && one->outcome == FETCH_OK && fetch_n_unread(one))
+        fetch_leave(one);
     else
-        finish(one);
+        fetch_finish(one);
 }
 
-static enum fetch_outcome outcome_of(CURLcode code)
+static enum fetch_outcome fetch_outcome_of(CURLcode code)
 {
     switch (code) {
     case CURLE_OK:
@@ -112,7 +112,7 @@ static enum fetch_outcome outcome_of(CURLcode code)
     }
 }
 
-static void reap(struct fetcher *f)
+static void fetch_reap(struct fetcher *f)
 {
     CURLMsg *msg;
     int n_left;
@@ -125,10 +125,10 @@ static void reap(struct fetcher *f)
             continue;
         libcurl()->easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&one);
         if (one->outcome == FETCH_OK)
-            one->outcome = outcome_of(code);
+            one->outcome = fetch_outcome_of(code);
         if (one->outcome != FETCH_OK && !one->text[0])
             (void)snprintf(one->text, sizeof(one->text), "%s", libcurl()->easy_strerror(code));
-        end(one);
+        fetch_end(one);
     }
 }
 
@@ -139,16 +139,16 @@ static void on_ready(uv_poll_t *poll, int status, int events)
     int flags = (events & UV_READABLE ? CURL_CSELECT_IN : 0) | (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0), n;
 
     libcurl()->multi_socket_action(f->multi, w->fd, status < 0 ? CURL_CSELECT_ERR : flags, &n);
-    reap(f);
+    fetch_reap(f);
 }
 
-static void on_timer(uv_timer_t *timer)
+static void fetch_on_timer(uv_timer_t *timer)
 {
     struct fetcher *f = timer->data;
     int n;
 
     libcurl()->multi_socket_action(f->multi, CURL_SOCKET_TIMEOUT, 0, &n);
-    reap(f);
+    fetch_reap(f);
 }
 
 static int on_want_timer(CURLM *multi, long ms, void *arg)
@@ -159,7 +159,7 @@ static int on_want_timer(CURLM *multi, long ms, void *arg)
     if (ms < 0)
         uv_timer_stop(&f->timer);
     else
-        uv_timer_start(&f->timer, on_timer, (uint64_t)ms, 0);
+        uv_timer_start(&f->timer, fetch_on_timer, (uint64_t)ms, 0);
     return 0;
 }
 
@@ -168,7 +168,7 @@ static void on_watch_closed(uv_handle_t *handle)
     mem_free(CONTAINER_OF((uv_poll_t *)handle, struct watch, poll));
 }
 
-static struct watch *watch_new(struct fetcher *f, curl_socket_t fd)
+static struct watch *fetch_watch_new(struct fetcher *f, curl_socket_t fd)
 {
     struct watch *w = MEM_NEW(struct watch);
 
@@ -197,7 +197,7 @@ static int on_want_socket(CURL *easy, curl_socket_t fd, int what, void *arg, voi
         return 0;
     }
     if (!w)
-        w = watch_new(f, fd);
+        w = fetch_watch_new(f, fd);
     if (!w)
         return -1;      /* curl fails what runs */
     return uv_poll_start(&w->poll, (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0), on_ready) ? -1 : 0;
@@ -208,7 +208,7 @@ static void tell_failed(struct deferred *d)
     struct fetcher *f = CONTAINER_OF(d, struct fetcher, tell);
 
     while (!list_is_empty(&f->failed))
-        finish(LIST_ENTRY(f->failed.next, struct fetch, link));
+        fetch_finish(LIST_ENTRY(f->failed.next, struct fetch, link));
 }
 
 struct fetcher *fetcher_new(struct loop *loop)
@@ -259,7 +259,7 @@ struct fetcher *fetcher_close(struct fetcher *f)
     while (!list_is_empty(&f->running)) {
         struct fetch *one = LIST_ENTRY(f->running.next, struct fetch, link);
         one->outcome = FETCH_CLOSED;
-        finish(one);
+        fetch_finish(one);
     }
     list_unlink(&f->tell.link);
     if (f->multi)
@@ -271,7 +271,7 @@ struct fetcher *fetcher_close(struct fetcher *f)
 struct fetch *fetch_cancel(struct fetch *one)
 {
     if (one) {
-        leave(one);
+        fetch_leave(one);
         fetch_free(one);
     }
     return NULL;
@@ -281,7 +281,7 @@ struct fetch *fetch_cancel(struct fetch *one)
 
 static size_t on_pulled_bytes(struct fetch *one, struct slice bytes)
 {
-    one->is_paused = n_unread(one) >= FETCH_WINDOW;
+    one->is_paused = fetch_n_unread(one) >= FETCH_WINDOW;
     if (one->is_paused)
         return CURL_WRITEFUNC_PAUSE;        /* it brings the same again */
     one->n_body += bytes.len;
@@ -300,7 +300,7 @@ static size_t on_pulled_bytes(struct fetch *one, struct slice bytes)
     return bytes.len;
 }
 
-static size_t on_bytes(char *bytes, size_t size, size_t n, void *arg)
+static size_t fetch_on_bytes(char *bytes, size_t size, size_t n, void *arg)
 {
     struct fetch *one = arg;
 
@@ -319,15 +319,15 @@ static void on_tell(struct deferred *d)
 {
     struct fetch *one = CONTAINER_OF(d, struct fetch, tell);
 
-    if (one->is_running && one->is_paused && n_unread(one) <= FETCH_WINDOW / 2) {
+    if (one->is_running && one->is_paused && fetch_n_unread(one) <= FETCH_WINDOW / 2) {
         one->is_paused = false;
         libcurl()->easy_pause(one->easy, CURLPAUSE_CONT);
     }
     if (one->has_more) {
         one->has_more = false;
         one->on_body(one, one->arg);        /* may have cancelled it */
-    } else if (!one->is_running && !n_unread(one)) {
-        finish(one);
+    } else if (!one->is_running && !fetch_n_unread(one)) {
+        fetch_finish(one);
     }
 }
 
@@ -339,10 +339,10 @@ struct slice fetch_peek(const struct fetch *one)
 void fetch_read(struct fetch *one, size_t n_bytes)
 {
     LOOP_ASSERT(one->fetcher->loop);
-    ASSERT(one->on_body && n_bytes <= n_unread(one));
+    ASSERT(one->on_body && n_bytes <= fetch_n_unread(one));
     one->n_read += n_bytes;
     buf_drop_read(&one->body.b, &one->n_read);
-    if ((one->is_paused && n_unread(one) <= FETCH_WINDOW / 2) || (!one->is_running && !n_unread(one)))
+    if ((one->is_paused && fetch_n_unread(one) <= FETCH_WINDOW / 2) || (!one->is_running && !fetch_n_unread(one)))
         loop_defer(one->fetcher->loop, &one->tell);
 }
 
@@ -417,13 +417,13 @@ bool fetch_set_common(struct fetch *one, const char *url, uint32_t deadline_ms, 
     one->easy = libcurl()->easy_init();
     return one->easy && SET(one, CURLOPT_PRIVATE, one) && SET(one, CURLOPT_URL, url) && SET(one, CURLOPT_NOSIGNAL, 1L) &&
            SET(one, CURLOPT_QUICK_EXIT, 1L) && SET(one, CURLOPT_ERRORBUFFER, one->text) &&
-           SET(one, CURLOPT_TIMEOUT_MS, (long)deadline_ms) && SET(one, CURLOPT_WRITEFUNCTION, on_bytes) &&
+           SET(one, CURLOPT_TIMEOUT_MS, (long)deadline_ms) && SET(one, CURLOPT_WRITEFUNCTION, fetch_on_bytes) &&
            SET(one, CURLOPT_WRITEDATA, one) && SET(one, CURLOPT_SSL_VERIFYPEER, 1L) && SET(one, CURLOPT_SSL_VERIFYHOST, 2L) &&
            SET(one, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) && (!ca_file || SET(one, CURLOPT_CAINFO, ca_file)) &&
            SET(one, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) && (use_proxy || SET(one, CURLOPT_PROXY, ""));
 }
 
-static bool set_headers(struct fetch *one, const struct fetch_request *r)
+static bool fetch_set_headers(struct fetch *one, const struct fetch_request *r)
 {
     /* Without this curl waits a second for "100 Continue" before it sends a larger body. */
     one->headers = libcurl()->slist_append(NULL, "Expect:");
@@ -464,7 +464,7 @@ static bool set_http(struct fetch *one, const struct fetch_request *r)
 
     return SET(one, CURLOPT_PROTOCOLS_STR, protocols) && SET(one, CURLOPT_REDIR_PROTOCOLS_STR, protocols) &&
            SET(one, CURLOPT_FOLLOWLOCATION, r->max_redirects ? 1L : 0L) && SET(one, CURLOPT_MAXREDIRS, (long)r->max_redirects) &&
-           SET(one, CURLOPT_USERAGENT, "hyphad") && set_progress(one, r) && set_method(one, r) && set_headers(one, r);
+           SET(one, CURLOPT_USERAGENT, "hyphad") && set_progress(one, r) && set_method(one, r) && fetch_set_headers(one, r);
 }
 
 struct fetch *fetch_start(struct fetcher *f, const struct fetch_request *r, fetch_done *done, void *arg)

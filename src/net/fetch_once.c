@@ -12,7 +12,7 @@ enum { DEADLINE_MS = 10000, BODY_MAX = 1 << 20 };
 /* A failed option may have been the one that protects the request. */
 #define SET(easy, option, value) (libcurl()->easy_setopt((easy), (option), (value)) == CURLE_OK)
 
-static size_t on_bytes(char *bytes, size_t size, size_t n, void *arg)
+static size_t fetch_once_on_bytes(char *bytes, size_t size, size_t n, void *arg)
 {
     struct fetch_once *ret = arg;
 
@@ -23,7 +23,7 @@ static size_t on_bytes(char *bytes, size_t size, size_t n, void *arg)
     return 0;
 }
 
-static bool set_headers(CURL *easy, const struct fetch_request *r, struct curl_slist **list)
+static bool fetch_once_set_headers(CURL *easy, const struct fetch_request *r, struct curl_slist **list)
 {
     for (size_t i = 0; i < r->n_headers; i++) {
         /* A line end in it would make another header of what follows. */
@@ -49,14 +49,14 @@ static bool set_all(CURL *easy, const struct fetch_request *r, struct fetch_once
            SET(easy, CURLOPT_SSL_VERIFYPEER, 1L) && SET(easy, CURLOPT_SSL_VERIFYHOST, 2L) &&
            SET(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
            (!r->ca_file || SET(easy, CURLOPT_CAINFO, r->ca_file)) &&
-           SET(easy, CURLOPT_USERAGENT, "hyphad") && SET(easy, CURLOPT_WRITEFUNCTION, on_bytes) &&
+           SET(easy, CURLOPT_USERAGENT, "hyphad") && SET(easy, CURLOPT_WRITEFUNCTION, fetch_once_on_bytes) &&
            SET(easy, CURLOPT_WRITEDATA, ret) &&
            (!r->body.ptr || (SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len) &&
                              SET(easy, CURLOPT_COPYPOSTFIELDS, r->body.ptr))) &&
-           set_headers(easy, r, headers);
+           fetch_once_set_headers(easy, r, headers);
 }
 
-static void perform(CURL *easy, struct fetch_once *ret)
+static void fetch_once_perform(CURL *easy, struct fetch_once *ret)
 {
     CURLcode code = libcurl()->easy_perform(easy);
     long status = 0;
@@ -84,7 +84,7 @@ void fetch_once(const struct fetch_request *r, struct fetch_once *ret)
     }
     CURL *easy = libcurl()->easy_init();
     if (easy && set_all(easy, r, ret, error, &headers))
-        perform(easy, ret);
+        fetch_once_perform(easy, ret);
     else
         ret->outcome = FETCH_BAD_REQUEST;
     if (ret->outcome != FETCH_OK)

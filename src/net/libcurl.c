@@ -18,7 +18,7 @@ static struct {
     struct libcurl table;
 } loaded = {.once = PTHREAD_ONCE_INIT};     /* written once, before any reader */
 
-static void load(void)
+static void libcurl_load(void)
 {
     static const struct {
         const char *name;
@@ -62,6 +62,6 @@ static void load(void)
 
 const struct libcurl *libcurl(void)
 {
-    pthread_once(&loaded.once, load);
+    pthread_once(&loaded.once, libcurl_load);
     return loaded.is_there ? &loaded.table : NULL;
 }

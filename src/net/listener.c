@@ -144,7 +144,7 @@ int listener_wait_ms(const struct listener *l)
 
 /* The answer to whoever gets no seat, given by the accept thread: it fits into any socket's buffer. What has been read before the
  * close cannot take the answer away again by a reset. */
-static void refuse(struct listener *l, int fd, int why)
+static void listener_refuse(struct listener *l, int fd, int why)
 {
     static const struct {
         const char *status, *detail;
@@ -174,13 +174,13 @@ static void accept_failed(struct listener *l, int error)
         l->spare_fd = -1;
         int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0)
-            refuse(l, fd, SHARES_FULL);
+            listener_refuse(l, fd, SHARES_FULL);
     }
     open_spare(l);
     l->paused_until_ms = clock_mono_ms() + PAUSE_MS;
 }
 
-static void accepted(struct listener *l, int fd, const struct sockaddr_storage *from)
+static void listener_accepted(struct listener *l, int fd, const struct sockaddr_storage *from)
 {
     struct in6_addr address = ip_of_socket(from);
     bool is_proxy = l->options.is_proxy && l->options.is_proxy(&address, l->options.arg);
@@ -190,7 +190,7 @@ static void accepted(struct listener *l, int fd, const struct sockaddr_storage *
 
     if (r != SHARES_OK) {
         char text[IP_TEXT_MAX];
-        refuse(l, fd, r);
+        listener_refuse(l, fd, r);
         ip_print(&address, text);
         LOG_EVENT(EVENT_CONNECTION_REFUSED, log_text("address", text),
                   log_text("rule", r == SHARES_OVER ? config_names.address_share : config_names.max_connections));
@@ -214,7 +214,7 @@ void listener_accept(struct listener *l)
         socklen_t len = sizeof(from);
         int fd = accept4(l->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            accepted(l, fd, &from);
+            listener_accepted(l, fd, &from);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             accept_failed(l, errno);
             return;

@@ -70,7 +70,7 @@ struct redis_link {
     bool is_closing;
 };
 
-static const struct redis_reply *wrap(const redisReply *r)
+static const struct redis_reply *redis_link_wrap(const redisReply *r)
 {
     return (const struct redis_reply *)(const void *)r;
 }
@@ -88,17 +88,17 @@ static bool add_formatted(struct buf *b, const struct redis_command *c)
     return bytes && !b->is_failed;
 }
 
-static void finish(struct command *c, int outcome, const redisReply *reply)
+static void redis_link_finish(struct command *c, int outcome, const redisReply *reply)
 {
     list_unlink(&c->link);
-    c->done(outcome, wrap(reply), c->arg);
+    c->done(outcome, redis_link_wrap(reply), c->arg);
     redisFreeCommand(c->bytes);
     mem_free(c);
 }
 
 /* ---- the end of a connection ---- */
 
-static void finish_close(struct redis_link *l)
+static void redis_link_finish_close(struct redis_link *l)
 {
     void (*closed)(void *arg) = l->closed;
     void *arg = l->closed_arg;
@@ -107,7 +107,7 @@ static void finish_close(struct redis_link *l)
     closed(arg);
 }
 
-static void let_go(struct conn *c)
+static void redis_link_let_go(struct conn *c)
 {
     struct redis_link *l = c->link;
 
@@ -117,12 +117,12 @@ static void let_go(struct conn *c)
     held_buf_deinit(&c->out);
     mem_free(c);
     if (--l->n_conns == 0 && l->is_closing)
-        finish_close(l);
+        redis_link_finish_close(l);
 }
 
-static void on_uv_closed(uv_handle_t *handle)
+static void redis_link_on_uv_closed(uv_handle_t *handle)
 {
-    let_go(handle->data);
+    redis_link_let_go(handle->data);
 }
 
 static bool has_handle(const struct conn *c)
@@ -131,7 +131,7 @@ static bool has_handle(const struct conn *c)
 }
 
 /* One line when it breaks and one when it works again, however often it is tried between. */
-static void drop(struct redis_link *l, const char *reason)
+static void redis_link_drop(struct redis_link *l, const char *reason)
 {
     struct conn *c = l->conn;
     uint64_t wait = BACKOFF_MIN_MS << (l->n_failures < 6 ? l->n_failures : 6);
@@ -150,16 +150,16 @@ static void drop(struct redis_link *l, const char *reason)
     list_move_all(&l->sent, &l->waiting);
     list_move_all(&l->waiting, &l->sent);
     if (has_handle(c))
-        uv_close(&c->uv.handle, on_uv_closed);
+        uv_close(&c->uv.handle, redis_link_on_uv_closed);
     else
         (void)uv_cancel((uv_req_t *)&c->lookup);    /* its callback comes in any case */
 }
 
 /* ---- sending ---- */
 
-static void flush(struct redis_link *l);
+static void redis_link_flush(struct redis_link *l);
 
-static void on_written(uv_write_t *write, int status)
+static void redis_link_on_written(uv_write_t *write, int status)
 {
     struct conn *c = write->data;
 
@@ -167,9 +167,9 @@ static void on_written(uv_write_t *write, int status)
     if (c->link->conn != c)
         return;
     if (status)
-        drop(c->link, uv_strerror(status));
+        redis_link_drop(c->link, uv_strerror(status));
     else
-        flush(c->link);
+        redis_link_flush(c->link);
 }
 
 static void write_out(struct conn *c)
@@ -179,13 +179,13 @@ static void write_out(struct conn *c)
 
     c->write.data = c;
     if (!r)
-        r = uv_write(&c->write, &c->uv.stream, &b, 1, on_written);
+        r = uv_write(&c->write, &c->uv.stream, &b, 1, redis_link_on_written);
     c->is_writing = !r;
     if (r)
-        drop(c->link, uv_strerror(r));
+        redis_link_drop(c->link, uv_strerror(r));
 }
 
-static void flush(struct redis_link *l)
+static void redis_link_flush(struct redis_link *l)
 {
     struct conn *c = l->conn;
 
@@ -196,7 +196,7 @@ static void flush(struct redis_link *l)
         struct command *command = LIST_ENTRY(l->waiting.next, struct command, link);
         list_unlink(&command->link);
         if (!command->bytes) {      /* there was no memory for it */
-            finish(command, REDIS_LINK_LOST, NULL);
+            redis_link_finish(command, REDIS_LINK_LOST, NULL);
             continue;
         }
         list_link(&l->sent, &command->link);
@@ -206,9 +206,9 @@ static void flush(struct redis_link *l)
         write_out(c);
 }
 
-static void on_flush(struct deferred *d)
+static void redis_link_on_flush(struct deferred *d)
 {
-    flush(CONTAINER_OF(d, struct redis_link, flush));
+    redis_link_flush(CONTAINER_OF(d, struct redis_link, flush));
 }
 
 /* ---- greeting ---- */
@@ -232,7 +232,7 @@ static bool add_step(struct conn *c, enum step step)
     return add_formatted(&c->out.b, &command);
 }
 
-static void greet(struct conn *c)
+static void redis_link_greet(struct conn *c)
 {
     const struct redis_uri *u = &c->link->options.uri;
 
@@ -243,7 +243,7 @@ static void greet(struct conn *c)
     if (ok)
         write_out(c);
     else
-        drop(c->link, "no memory");
+        redis_link_drop(c->link, "no memory");
 }
 
 /* An identity that a server does not tell, or does not let us end, is no reason to refuse it. */
@@ -262,13 +262,13 @@ static bool step_is_good(struct conn *c, enum step step, const struct redis_repl
     return step != STEP_GREETING || !l->options.is_welcome || l->options.is_welcome(reply, l->options.arg, error);
 }
 
-static void take_step(struct conn *c, const redisReply *reply)
+static void redis_link_take_step(struct conn *c, const redisReply *reply)
 {
     struct redis_link *l = c->link;
     char error[REDIS_ERROR_TEXT_MAX] = "";
 
-    if (!step_is_good(c, c->steps[c->at_step++], wrap(reply), error)) {
-        drop(l, error);
+    if (!step_is_good(c, c->steps[c->at_step++], redis_link_wrap(reply), error)) {
+        redis_link_drop(l, error);
         return;
     }
     if (c->at_step < c->n_steps)
@@ -278,7 +278,7 @@ static void take_step(struct conn *c, const redisReply *reply)
     if (l->n_failures)
         LOG(LOG_INFO, "store", "connected to Redis again", log_int("after", (int64_t)l->n_failures));
     l->n_failures = 0;
-    flush(l);
+    redis_link_flush(l);
 }
 
 /* ---- reading ---- */
@@ -288,11 +288,11 @@ static void take_reply(struct conn *c, const redisReply *reply)
     struct redis_link *l = c->link;
 
     if (c->phase == CONN_GREETING)
-        take_step(c, reply);
+        redis_link_take_step(c, reply);
     else if (list_is_empty(&l->sent))
-        drop(l, "an answer nobody asked for");
+        redis_link_drop(l, "an answer nobody asked for");
     else
-        finish(LIST_ENTRY(l->sent.next, struct command, link), REDIS_LINK_ANSWERED, reply);
+        redis_link_finish(LIST_ENTRY(l->sent.next, struct command, link), REDIS_LINK_ANSWERED, reply);
 }
 
 static void on_room(uv_handle_t *handle, size_t wanted, uv_buf_t *ret)
@@ -303,7 +303,7 @@ static void on_room(uv_handle_t *handle, size_t wanted, uv_buf_t *ret)
     *ret = uv_buf_init(c->room, sizeof(c->room));
 }
 
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+static void redis_link_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct conn *c = stream->data;
     struct redis_link *l = c->link;
@@ -312,17 +312,17 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     if (l->conn != c || n == 0)
         return;
     if (n < 0) {
-        drop(l, n == UV_EOF ? "closed by Redis" : uv_strerror((int)n));
+        redis_link_drop(l, n == UV_EOF ? "closed by Redis" : uv_strerror((int)n));
         return;
     }
     if (redisReaderFeed(c->reader, buf->base, (size_t)n) != REDIS_OK) {
-        drop(l, c->reader->errstr);
+        redis_link_drop(l, c->reader->errstr);
         return;
     }
     /* A callback may end the connection, which stays until it is closed, and may not close the link. */
     while (l->conn == c) {
         if (redisReaderGetReply(c->reader, &reply) != REDIS_OK)
-            drop(l, c->reader->errstr);
+            redis_link_drop(l, c->reader->errstr);
         if (!reply)
             return;
         take_reply(c, reply);
@@ -340,13 +340,13 @@ static void on_connected(uv_connect_t *connect, int status)
     if (c->link->conn != c)
         return;
     if (!status)
-        status = uv_read_start(&c->uv.stream, on_room, on_read);
+        status = uv_read_start(&c->uv.stream, on_room, redis_link_on_read);
     if (!status && !c->link->options.uri.path)
         (void)uv_tcp_nodelay(&c->uv.tcp, 1);        /* only a matter of speed */
     if (status)
-        drop(c->link, uv_strerror(status));
+        redis_link_drop(c->link, uv_strerror(status));
     else
-        greet(c);
+        redis_link_greet(c);
 }
 
 /* The handle is libuv's from here on; what held the connection before is passed on to it. */
@@ -365,9 +365,9 @@ static void on_resolved(uv_getaddrinfo_t *lookup, int status, struct addrinfo *f
 
     if (c->link->conn != c || status) {
         if (c->link->conn == c)
-            drop(c->link, uv_strerror(status));
+            redis_link_drop(c->link, uv_strerror(status));
         uv_freeaddrinfo(found);
-        let_go(c);
+        redis_link_let_go(c);
         return;
     }
     for (struct addrinfo *it = found; it; it = it->ai_next)
@@ -381,7 +381,7 @@ static void on_resolved(uv_getaddrinfo_t *lookup, int status, struct addrinfo *f
     r = uv_tcp_connect(&c->connect, &c->uv.tcp, at->ai_addr, on_connected);
     uv_freeaddrinfo(found);
     if (r)
-        drop(c->link, uv_strerror(r));
+        redis_link_drop(c->link, uv_strerror(r));
 }
 
 static void start_local(struct conn *c)
@@ -405,7 +405,7 @@ static void start_lookup(struct conn *c)
     ASSERT(r == 0);
 }
 
-static void start(struct redis_link *l)
+static void redis_link_start(struct redis_link *l)
 {
     struct conn *c = MEM_NEW(struct conn);
 
@@ -429,25 +429,25 @@ static bool is_idle(const struct redis_link *l)
     return list_is_empty(&l->sent) && list_is_empty(&l->waiting);
 }
 
-static const struct command *oldest(const struct redis_link *l)
+static const struct command *redis_link_oldest(const struct redis_link *l)
 {
     const struct list *head = list_is_empty(&l->sent) ? &l->waiting : &l->sent;
 
     return list_is_empty(head) ? NULL : LIST_ENTRY(head->next, struct command, link);
 }
 
-static void expire(struct redis_link *l)
+static void redis_link_expire(struct redis_link *l)
 {
     uint64_t now = loop_now_ms(l->loop);
-    const struct command *first = oldest(l);
+    const struct command *first = redis_link_oldest(l);
     struct list late;
 
     if (l->conn && l->conn->phase != CONN_READY && now - l->conn->since_ms >= l->options.timeout_ms)
-        drop(l, "no answer while connecting");
+        redis_link_drop(l, "no answer while connecting");
     if (!first || first->deadline_ms > now)
         return;
     if (!list_is_empty(&l->sent))
-        drop(l, "no answer in time");
+        redis_link_drop(l, "no answer in time");
     list_init(&late);
     while (!list_is_empty(&l->waiting) && LIST_ENTRY(l->waiting.next, struct command, link)->deadline_ms <= now) {
         struct list *it = l->waiting.next;
@@ -455,18 +455,18 @@ static void expire(struct redis_link *l)
         list_link(&late, it);
     }
     while (!list_is_empty(&late))
-        finish(LIST_ENTRY(late.next, struct command, link), REDIS_LINK_LOST, NULL);
+        redis_link_finish(LIST_ENTRY(late.next, struct command, link), REDIS_LINK_LOST, NULL);
 }
 
-static void on_tick(struct timer *t)
+static void redis_link_on_tick(struct timer *t)
 {
     struct redis_link *l = CONTAINER_OF(t, struct redis_link, tick);
 
-    expire(l);
+    redis_link_expire(l);
     if (is_idle(l))
         return;
     if (!l->conn && loop_now_ms(l->loop) >= l->retry_ms)
-        start(l);
+        redis_link_start(l);
     timer_start(l->loop, &l->tick, TICK_MS);
 }
 
@@ -479,8 +479,8 @@ struct redis_link *redis_link_open(struct loop *loop, const struct redis_link_op
     list_init(&l->sent);
     list_init(&l->waiting);
     list_init(&l->flush.link);
-    l->flush.run = on_flush;
-    timer_init(&l->tick, on_tick);
+    l->flush.run = redis_link_on_flush;
+    timer_init(&l->tick, redis_link_on_tick);
     return l;
 }
 
@@ -497,7 +497,7 @@ void redis_link_ask(struct redis_link *l, const struct redis_command *command, r
     c->arg = arg;
     list_link(&l->waiting, &c->link);
     if (!l->conn && now >= l->retry_ms)
-        start(l);
+        redis_link_start(l);
     if (list_is_empty(&l->flush.link))
         loop_defer(l->loop, &l->flush);
     if (!timer_is_running(&l->tick))
@@ -509,16 +509,16 @@ void redis_link_give_up(struct redis_link *l)
     struct list all;
 
     list_init(&all);
-    drop(l, NULL);      /* an answer to what was sent has nobody to go to any more */
+    redis_link_drop(l, NULL);      /* an answer to what was sent has nobody to go to any more */
     list_move_all(&all, &l->sent);
     list_move_all(&all, &l->waiting);
     while (!list_is_empty(&all))
-        finish(LIST_ENTRY(all.next, struct command, link), REDIS_LINK_LOST, NULL);
+        redis_link_finish(LIST_ENTRY(all.next, struct command, link), REDIS_LINK_LOST, NULL);
 }
 
 void redis_link_reset(struct redis_link *l)
 {
-    drop(l, NULL);
+    redis_link_drop(l, NULL);
 }
 
 void redis_link_close(struct redis_link *l, void (*closed)(void *arg), void *arg)
@@ -529,7 +529,7 @@ void redis_link_close(struct redis_link *l, void (*closed)(void *arg), void *arg
     l->is_closing = true;
     timer_stop(l->loop, &l->tick);
     list_unlink(&l->flush.link);
-    drop(l, NULL);
+    redis_link_drop(l, NULL);
     if (l->n_conns == 0)
-        finish_close(l);
+        redis_link_finish_close(l);
 }

@@ -31,14 +31,14 @@ struct redis_command redis_words(const char *a, const char *b, const char *c, co
     return command;
 }
 
-static bool fail(char error[REDIS_ERROR_TEXT_MAX], const char *reason)
+static bool redis_try_fail(char error[REDIS_ERROR_TEXT_MAX], const char *reason)
 {
     (void)snprintf(error, REDIS_ERROR_TEXT_MAX, "%.200s", reason);
     return false;
 }
 
 /* The answer is the caller's to free; NULL: error says why. */
-static redisReply *ask(redisContext *c, const struct redis_command *command, char error[REDIS_ERROR_TEXT_MAX])
+static redisReply *redis_try_ask(redisContext *c, const struct redis_command *command, char error[REDIS_ERROR_TEXT_MAX])
 {
     redisReply *reply = NULL;
     void *answer = NULL;
@@ -48,10 +48,10 @@ static redisReply *ask(redisContext *c, const struct redis_command *command, cha
     if (bytes && redisAppendFormattedCommand(c, bytes, n) == REDIS_OK && redisGetReply(c, &answer) == REDIS_OK)
         reply = answer;
     else
-        (void)fail(error, c->err ? c->errstr : "no memory");
+        (void)redis_try_fail(error, c->err ? c->errstr : "no memory");
     redisFreeCommand(bytes);
     if (reply && reply->type == REDIS_REPLY_ERROR) {
-        (void)fail(error, reply->str);
+        (void)redis_try_fail(error, reply->str);
         freeReplyObject(reply);
         reply = NULL;
     }
@@ -60,7 +60,7 @@ static redisReply *ask(redisContext *c, const struct redis_command *command, cha
 
 static bool ask_for_nothing(redisContext *c, struct redis_command command, char error[REDIS_ERROR_TEXT_MAX])
 {
-    redisReply *reply = ask(c, &command, error);
+    redisReply *reply = redis_try_ask(c, &command, error);
     bool ok = reply != NULL;
 
     freeReplyObject(reply);
@@ -78,11 +78,11 @@ static bool log_in(redisContext *c, const struct redis_uri *u, char error[REDIS_
     return ask_for_nothing(c, u->database ? redis_words("SELECT", database, NULL, NULL) : redis_words("PING", NULL, NULL, NULL), error);
 }
 
-static bool greet(redisContext *c, const struct redis_link_options *o, char error[REDIS_ERROR_TEXT_MAX])
+static bool redis_try_greet(redisContext *c, const struct redis_link_options *o, char error[REDIS_ERROR_TEXT_MAX])
 {
     if (!o->greeting.n_args)
         return true;
-    redisReply *reply = ask(c, &o->greeting, error);
+    redisReply *reply = redis_try_ask(c, &o->greeting, error);
     bool ok = reply && (!o->is_welcome || o->is_welcome((const struct redis_reply *)(const void *)reply, o->arg, error));
     freeReplyObject(reply);
     return ok;
@@ -97,11 +97,11 @@ bool redis_link_try(const struct redis_link_options *o, const struct redis_comma
     redisReply *reply = NULL;
 
     if (!c)
-        return fail(ret_error, "no memory");
-    bool ok = c->err ? fail(ret_error, c->errstr) : redisSetTimeout(c, limit) == REDIS_OK || fail(ret_error, c->errstr);
-    ok = ok && log_in(c, u, ret_error) && greet(c, o, ret_error);
+        return redis_try_fail(ret_error, "no memory");
+    bool ok = c->err ? redis_try_fail(ret_error, c->errstr) : redisSetTimeout(c, limit) == REDIS_OK || redis_try_fail(ret_error, c->errstr);
+    ok = ok && log_in(c, u, ret_error) && redis_try_greet(c, o, ret_error);
     if (ok)
-        reply = ask(c, command, ret_error);
+        reply = redis_try_ask(c, command, ret_error);
     if (reply)
         done(REDIS_LINK_ANSWERED, (const struct redis_reply *)(const void *)reply, arg);
     freeReplyObject(reply);

@@ -10,7 +10,7 @@ void sendq_init(struct sendq *q)
 }
 
 /* A message leaves the queue. */
-static void let_go(struct sendq *q, struct msg *m)
+static void sendq_let_go(struct sendq *q, struct msg *m)
 {
     if (m->receivers_pay)
         account_release(q->payer, msg_cost(m));
@@ -22,7 +22,7 @@ void sendq_deinit(struct sendq *q)
     struct msg *m;
 
     while ((m = ring_take(&q->msgs)))
-        let_go(q, m);
+        sendq_let_go(q, m);
     ring_deinit(&q->msgs);
     q->n_bytes = q->sent_of_first = 0;
 }
@@ -70,7 +70,7 @@ void sendq_drop(struct sendq *q, size_t n_bytes)
         if (!m || n_bytes < wire_len(m))
             break;
         n_bytes -= wire_len(m);
-        let_go(q, ring_take(&q->msgs));
+        sendq_let_go(q, ring_take(&q->msgs));
     }
     q->sent_of_first = n_bytes;
 }

@@ -194,7 +194,7 @@ static struct seat *first_late(struct list *head, bool is_neighbours)
 }
 
 /* Silent for longest; when none is silent, slow for longest. */
-static struct seat *least_useful(struct list by_use[N_MOVABLE], bool is_neighbours)
+static struct seat *shares_least_useful(struct list by_use[N_MOVABLE], bool is_neighbours)
 {
     struct seat *fresh = first_late(&by_use[SEAT_FRESH], is_neighbours);
     struct seat *idle = first_of(&by_use[SEAT_IDLE], is_neighbours);
@@ -232,7 +232,7 @@ static int find_room(struct shares *s, struct neighbour *n, bool is_proxy, struc
 
     *ret_victim = NULL;
     if (is_known && !is_proxy && n_held(n) >= s->share) {
-        victim = least_useful(n->by_use, true);
+        victim = shares_least_useful(n->by_use, true);
         if (!victim)
             return s->share < s->options.n_places ? SHARES_OVER : SHARES_FULL;
     } else if (is_known && n->n_unasked >= s->share) {
@@ -242,9 +242,9 @@ static int find_room(struct shares *s, struct neighbour *n, bool is_proxy, struc
     }
     /* Who holds much makes room itself, so that others' silent sockets last. */
     if (!victim && is_full && n_held(n) >= s->share / 2)
-        victim = least_useful(n->by_use, true);
+        victim = shares_least_useful(n->by_use, true);
     if (!victim && is_full)
-        victim = least_useful(s->by_use, false);
+        victim = shares_least_useful(s->by_use, false);
     if (!victim && is_full)
         return SHARES_FULL;
     if (s->n_seats >= s->options.n_places + SHARES_SLACK)
@@ -350,7 +350,7 @@ bool shares_make_room(struct shares *s)
     unsigned loop = 0;
 
     pthread_mutex_lock(&s->lock);
-    struct seat *victim = least_useful(s->by_use, false);
+    struct seat *victim = shares_least_useful(s->by_use, false);
     if (!victim)
         victim = first_of(&s->spare, false);
     if (victim) {

@@ -26,7 +26,7 @@ enum { FLUSH_MOST = 512 * 1024 };
 /* Up to here it is sent before what others wait to be sent that is larger: a broadcast has thousands of receivers. */
 enum { SHORT_MOST = 16 * 1024 };
 
-static void on_uv_closed(uv_handle_t *handle)
+static void stream_on_uv_closed(uv_handle_t *handle)
 {
     struct stream *s = CONTAINER_OF((uv_tcp_t *)handle, struct stream, tcp);
 
@@ -56,17 +56,17 @@ static bool begin_close(struct stream *s)
 void stream_close(struct stream *s)
 {
     if (begin_close(s))
-        uv_close((uv_handle_t *)&s->tcp, on_uv_closed);
+        uv_close((uv_handle_t *)&s->tcp, stream_on_uv_closed);
 }
 
 void stream_reset(struct stream *s)
 {
     /* uv_tcp_close_reset refuses a handle whose shutdown has begun; we never call uv_shutdown. */
-    if (begin_close(s) && uv_tcp_close_reset(&s->tcp, on_uv_closed) != 0)
-        uv_close((uv_handle_t *)&s->tcp, on_uv_closed);
+    if (begin_close(s) && uv_tcp_close_reset(&s->tcp, stream_on_uv_closed) != 0)
+        uv_close((uv_handle_t *)&s->tcp, stream_on_uv_closed);
 }
 
-static void ended(struct stream *s, int error)
+static void stream_ended(struct stream *s, int error)
 {
     if (s->state == STREAM_CLOSING)
         return;
@@ -89,12 +89,12 @@ static void wait_or_end(struct stream *s, int error)
         error = loop_await_writable(s->loop, stream_fd(s), &s->writable);
     s->is_waiting = error == 0;
     if (error)
-        ended(s, error);
+        stream_ended(s, error);
     else if (s->ops->on_full)
         s->ops->on_full(s);
 }
 
-static size_t gather(struct stream *s, uv_buf_t bufs[STREAM_GATHER], size_t *ret_bytes)
+static size_t stream_gather(struct stream *s, uv_buf_t bufs[STREAM_GATHER], size_t *ret_bytes)
 {
     struct slice runs[STREAM_GATHER];
     size_t n = sendq_peek(&s->sendq, runs, STREAM_GATHER);
@@ -111,7 +111,7 @@ static size_t gather(struct stream *s, uv_buf_t bufs[STREAM_GATHER], size_t *ret
     return n;
 }
 
-static struct slice pending(const struct stream *s)
+static struct slice stream_pending(const struct stream *s)
 {
     return s->transport->pending ? s->transport->pending(s) : (struct slice){NULL, 0};
 }
@@ -119,7 +119,7 @@ static struct slice pending(const struct stream *s)
 /* Sends what the transport has made. False: the socket takes no more for now, or has failed. */
 static bool flush_sealed(struct stream *s)
 {
-    for (struct slice sealed = pending(s); sealed.len; sealed = pending(s)) {
+    for (struct slice sealed = stream_pending(s); sealed.len; sealed = stream_pending(s)) {
         uv_buf_t buf = uv_buf_init((char *)sealed.ptr, (unsigned)sealed.len);
         int r = uv_try_write((uv_stream_t *)&s->tcp, &buf, 1);
         if (r < 0) {
@@ -132,7 +132,7 @@ static bool flush_sealed(struct stream *s)
     return true;
 }
 
-static void drained(struct stream *s)
+static void stream_drained(struct stream *s)
 {
     ring_trim(&s->sendq.msgs);
     s->has_drained = true;
@@ -142,7 +142,7 @@ static void drained(struct stream *s)
         s->ops->on_drained(s);
 }
 
-static void flush(struct stream *s)
+static void stream_flush(struct stream *s)
 {
     uv_buf_t bufs[STREAM_GATHER];
     size_t n_sent = 0;
@@ -155,7 +155,7 @@ static void flush(struct stream *s)
             loop_again(s->loop, &s->flush);
             return;
         }
-        size_t n = gather(s, bufs, &n_bytes);
+        size_t n = stream_gather(s, bufs, &n_bytes);
         ssize_t r = s->transport->writev(s, bufs, (unsigned)n);
         if (r > 0) {
             sendq_drop(&s->sendq, (size_t)r);
@@ -170,17 +170,17 @@ static void flush(struct stream *s)
         if (!flush_sealed(s))
             return;
     }
-    drained(s);
+    stream_drained(s);
 }
 
-static void on_flush(struct deferred *d)
+static void stream_on_flush(struct deferred *d)
 {
     struct stream *s = CONTAINER_OF(d, struct stream, flush);
 
     if (s->has_failed)
-        ended(s, UV_ENOBUFS);
+        stream_ended(s, UV_ENOBUFS);
     else
-        flush(s);
+        stream_flush(s);
 }
 
 static void flush_later(struct stream *s)
@@ -210,7 +210,7 @@ bool stream_fail(struct stream *s)
     return true;
 }
 
-static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
+static void stream_on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
 {
     (void)handle;
     (void)hint;
@@ -252,10 +252,10 @@ static void read_full(struct stream *s, char *bytes)
 }
 
 /* n: what the transport has said when it was given room for `most` bytes of the scratch. */
-static void deliver(struct stream *s, ssize_t n, size_t most)
+static void stream_deliver(struct stream *s, ssize_t n, size_t most)
 {
     if (n < 0) {
-        ended(s, n == UV_EOF ? 0 : (int)n);
+        stream_ended(s, n == UV_EOF ? 0 : (int)n);
     } else if (n) {
         s->n_bytes_in += (uint64_t)n;
         if ((size_t)n == most)
@@ -272,16 +272,16 @@ static void on_readable(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
 
     (void)buf;
     if (n != UV_ENOBUFS)
-        ended(s, (int)n);
+        stream_ended(s, (int)n);
     else if (loop_begin_read(s->loop, s->is_known))
         read_first_later(s);
     else
-        deliver(s, s->transport->read(s, s->loop->scratch, most), most);
+        stream_deliver(s, s->transport->read(s, s->loop->scratch, most), most);
 }
 
 static void read_on(struct stream *s)
 {
-    int r = uv_read_start((uv_stream_t *)&s->tcp, on_alloc, on_readable);
+    int r = uv_read_start((uv_stream_t *)&s->tcp, stream_on_alloc, on_readable);
 
     ASSERT(r == 0 || r == UV_EALREADY);
 }
@@ -298,7 +298,7 @@ static void on_input(struct deferred *d)
     ssize_t n = s->transport->read(s, s->loop->scratch, most);
     if (n >= 0 && (size_t)n < most)
         read_on(s);
-    deliver(s, n, most);
+    stream_deliver(s, n, most);
 }
 
 static void on_abandoned(struct stream *s)
@@ -322,7 +322,7 @@ struct stream *stream_open(struct loop *loop, uv_os_sock_t fd, const struct stre
     s->owner = owner;
     list_link(&loop->streams, &s->link);
     s->writable.run = on_writable;
-    s->flush.run = on_flush;
+    s->flush.run = stream_on_flush;
     list_init(&s->flush.link);
     s->input.run = on_input;
     list_init(&s->input.link);
@@ -348,7 +348,7 @@ bool stream_has_input(const struct stream *s)
     return ioctl(stream_fd(s), FIONREAD, &n) == 0 && n > 0;
 }
 
-static bool on_evict(void *owner)
+static bool stream_on_evict(void *owner)
 {
     struct stream *s = owner;
 
@@ -361,7 +361,7 @@ static bool on_evict(void *owner)
 void stream_take_seat(struct stream *s, struct seat *seat)
 {
     s->seat = seat;
-    seat_own(seat, on_evict, s);
+    seat_own(seat, stream_on_evict, s);
 }
 
 void stream_adopt(struct stream *s, const struct stream_ops *ops, void *owner)
@@ -433,7 +433,7 @@ void stream_end_all(struct loop *loop)
         struct stream *s = LIST_ENTRY(loop->streams.next, struct stream, link);
         list_unlink(&s->link);
         list_link(&seen, &s->link);
-        ended(s, UV_ECANCELED);
+        stream_ended(s, UV_ECANCELED);
         stream_close(s);
     }
     list_move_all(&loop->streams, &seen);
@@ -441,7 +441,7 @@ void stream_end_all(struct loop *loop)
 
 uint64_t stream_stalled_ms(struct stream *s)
 {
-    return s->sendq.n_bytes || pending(s).len ? (uint32_t)loop_now_ms(s->loop) - s->progress_ms : 0;
+    return s->sendq.n_bytes || stream_pending(s).len ? (uint32_t)loop_now_ms(s->loop) - s->progress_ms : 0;
 }
 
 uint64_t stream_bytes_taken(const struct stream *s)

@@ -130,14 +130,14 @@ const char *access_rule_because(enum access_rule r)
 
 /* ---- parts of a decision ---- */
 
-static struct access_decision allow(struct access_decision d, enum access_rule rule)
+static struct access_decision access_allow(struct access_decision d, enum access_rule rule)
 {
     d.is_allowed = true;
     d.rule = rule;
     return d;
 }
 
-static struct access_decision deny(struct access_decision d, enum access_rule rule)
+static struct access_decision access_deny(struct access_decision d, enum access_rule rule)
 {
     d.is_allowed = false;
     d.rule = rule;
@@ -229,8 +229,8 @@ static struct access_decision by_grant(const struct access_question *q, struct s
     struct access_decision d = look_at(q, workspace, needed);
 
     if (d.held >= needed)
-        return d.grant ? allow(d, rule_of_grant(q->user, d.grant)) : allow(d, RULE_OPEN);
-    return deny(d, d.held ? RULE_WEAK_GRANT : RULE_NO_GRANT);
+        return d.grant ? access_allow(d, rule_of_grant(q->user, d.grant)) : access_allow(d, RULE_OPEN);
+    return access_deny(d, d.held ? RULE_WEAK_GRANT : RULE_NO_GRANT);
 }
 
 static enum access_rule rule_of_owner(enum ownership o)
@@ -246,11 +246,11 @@ static struct access_decision or_owned(const struct access_question *q, struct a
     enum ownership o = workspace_ownership(q->workspace, q->user);
     if (o != OWNS_NOT) {
         d.owned = q->workspace;
-        return allow(d, rule_of_owner(o));
+        return access_allow(d, rule_of_owner(o));
     }
     if (person_owns(q->workspace, q->user)) {
         d.owned = q->workspace;
-        return deny(d, RULE_CHILD);
+        return access_deny(d, RULE_CHILD);
     }
     return d;
 }
@@ -274,11 +274,11 @@ static struct access_decision decide_join(const struct access_question *q)
 /* That an id is not taken is told before anything else about it. */
 static struct access_decision if_there(const struct access_question *q, struct access_decision d)
 {
-    return q->workspace ? d : deny(d, RULE_NO_WORKSPACE);
+    return q->workspace ? d : access_deny(d, RULE_NO_WORKSPACE);
 }
 
 /* Of two conditions the one that fails, else the second. */
-static struct access_decision both(struct access_decision first, struct access_decision second)
+static struct access_decision access_both(struct access_decision first, struct access_decision second)
 {
     return first.is_allowed ? second : first;
 }
@@ -297,32 +297,32 @@ static struct access_decision decide_mint(const struct access_question *q)
 
     switch (mint_decide(q->user, d.held, q->wanted, o != OWNS_NOT || is_behind)) {
     case MINT_BY_GRANT:
-        return allow(d, rule_of_grant(q->user, d.grant));
+        return access_allow(d, rule_of_grant(q->user, d.grant));
     case MINT_BY_OWNING:
         d.owned = w;
-        return allow(d, rule_of_owner(o));
+        return access_allow(d, rule_of_owner(o));
     case MINT_PASSING_ON:
         d.owned = w;
-        return allow(d, RULE_PASSED_ON);
+        return access_allow(d, RULE_PASSED_ON);
     default:
         break;
     }
     if (!w)
-        return deny(d, RULE_NO_WORKSPACE);
+        return access_deny(d, RULE_NO_WORKSPACE);
     d.owned = is_behind ? w : NULL;
     if (d.held != PERMISSION_NONE && is_behind)
-        return deny(d, RULE_NO_LIFT);
+        return access_deny(d, RULE_NO_LIFT);
     d.needed = PERMISSION_ADMIN;
     if (is_behind)
-        return deny(d, RULE_CHILD);
-    return deny(d, d.held ? RULE_WEAK_GRANT : RULE_NO_GRANT);
+        return access_deny(d, RULE_CHILD);
+    return access_deny(d, d.held ? RULE_WEAK_GRANT : RULE_NO_GRANT);
 }
 
 static struct access_decision decide_overwrite(const struct access_question *q)
 {
     struct access_decision d = decide_owned(q, PERMISSION_ADMIN);
 
-    return strcmp(q->user->id, "root") == 0 && !d.is_allowed ? allow(d, RULE_ROOT) : d;
+    return strcmp(q->user->id, "root") == 0 && !d.is_allowed ? access_allow(d, RULE_ROOT) : d;
 }
 
 /* What is made belongs to the person, so it takes the right to write in their own workspace. */
@@ -339,29 +339,29 @@ static struct access_decision decide_create(const struct access_question *q)
     struct access_decision d = look_at(q, target_of(q), PERMISSION_NONE);
 
     if (q->user->is_anonymous)
-        return deny(d, RULE_ANONYMOUS);
+        return access_deny(d, RULE_ANONYMOUS);
     if (strcmp(q->user->id, "root") == 0)
-        return allow(d, RULE_ROOT);
+        return access_allow(d, RULE_ROOT);
     if (!acts_for_person(q->user))
-        return deny(d, RULE_NOT_FOR_PERSON);
+        return access_deny(d, RULE_NOT_FOR_PERSON);
     if (q->max && q->used >= q->max) {
         d.used = q->used;
         d.max = q->max;
-        return deny(d, RULE_QUOTA);
+        return access_deny(d, RULE_QUOTA);
     }
-    return allow(d, RULE_REGISTERED);
+    return access_allow(d, RULE_REGISTERED);
 }
 
 static struct access_decision decide_delete(const struct access_question *q)
 {
     struct access_decision d = decide_owned(q, PERMISSION_ADMIN);
 
-    return d.is_allowed && q->workspace && q->workspace->is_system ? deny(d, RULE_SYSTEM) : d;
+    return d.is_allowed && q->workspace && q->workspace->is_system ? access_deny(d, RULE_SYSTEM) : d;
 }
 
 /* ---- services ---- */
 
-static struct access_decision decide_service(const struct access_question *q, enum kind kind)
+static struct access_decision access_decide_service(const struct access_question *q, enum kind kind)
 {
     const struct service *s = q->service;
     struct slice workspace = slice_of(s->client->workspace->id);
@@ -371,29 +371,29 @@ static struct access_decision decide_service(const struct access_question *q, en
     if (s->visibility == SERVICE_UNLISTED && kind != KIND_USE && kind != KIND_CALL) {
         /* Only from inside, and only when asked for. */
         if (kind == KIND_LIST || !d.is_allowed || !slice_eq(workspace, q->context))
-            return deny(d, RULE_UNLISTED);
+            return access_deny(d, RULE_UNLISTED);
     }
     if (d.is_allowed)
         return d;
     if (s->visibility != SERVICE_PROTECTED)
-        return allow(d,
+        return access_allow(d,
                      s->visibility == SERVICE_PUBLIC ? RULE_PUBLIC_SERVICE : RULE_UNLISTED_SERVICE);
     if (s->has_authorized && service_authorizes(s, q->context))
-        return allow(d, RULE_AUTHORIZED);
-    return deny(d, RULE_PROTECTED);
+        return access_allow(d, RULE_AUTHORIZED);
+    return access_deny(d, RULE_PROTECTED);
 }
 
 /* The provider's own test comes on top: a protected method serves its own workspace and those
  * authorized. */
 static struct access_decision decide_call(const struct access_question *q)
 {
-    struct access_decision d = decide_service(q, KIND_CALL);
+    struct access_decision d = access_decide_service(q, KIND_CALL);
     const struct service *s = q->service;
 
     if (!d.is_allowed || s->visibility != SERVICE_PROTECTED || slice_eq(d.workspace, q->context) ||
         (s->has_authorized && service_authorizes(s, q->context)))
         return d;
-    return deny(d, RULE_ACTS_ELSEWHERE);
+    return access_deny(d, RULE_ACTS_ELSEWHERE);
 }
 
 /* Root may register for others; everybody else for the calling client only (D-19). */
@@ -403,7 +403,7 @@ static struct access_decision decide_register(const struct access_question *q)
 
     if (!d.is_allowed || !q->wanted_client.len || slice_eq(q->wanted_client, q->client))
         return d;
-    return strcmp(q->user->id, "root") == 0 ? allow(d, RULE_ROOT) : deny(d, RULE_FOREIGN_CLIENT);
+    return strcmp(q->user->id, "root") == 0 ? access_allow(d, RULE_ROOT) : access_deny(d, RULE_FOREIGN_CLIENT);
 }
 
 /* Whoever registered it, and admins; nobody from another workspace (D-19, D-46). */
@@ -417,15 +417,15 @@ static struct access_decision decide_unregister(const struct access_question *q)
         return d;
     if (!slice_eq(home, q->context)) {
         d.workspace = home;
-        return deny(d, RULE_OTHER_WORKSPACE);
+        return access_deny(d, RULE_OTHER_WORKSPACE);
     }
     if (!q->service)
         return d;
     if (slice_eq(q->service->client->id, q->client))
-        return allow(d, RULE_OWN_CLIENT);
+        return access_allow(d, RULE_OWN_CLIENT);
     d = by_grant(q, q->context, PERMISSION_ADMIN);
     d.service = q->service;
-    return d.is_allowed ? d : deny(d, RULE_OTHER_CLIENT);
+    return d.is_allowed ? d : access_deny(d, RULE_OTHER_CLIENT);
 }
 
 /* ---- the one function ---- */
@@ -436,9 +436,9 @@ static struct access_decision decide_broadcast(const struct access_question *q)
 
     if (!slice_eq(target_of(q), q->context)) {
         d.workspace = target_of(q);
-        return deny(d, RULE_OTHER_WORKSPACE);
+        return access_deny(d, RULE_OTHER_WORKSPACE);
     }
-    return d.is_allowed ? d : deny(d, RULE_READ_ONLY);
+    return d.is_allowed ? d : access_deny(d, RULE_READ_ONLY);
 }
 
 /* Kinds about a service that was not named: nothing is decided yet. */
@@ -447,12 +447,12 @@ static struct access_decision decide_no_service(const struct access_question *q,
     struct access_decision d = look_at(q, target_of(q), PERMISSION_NONE);
 
     if (kind == KIND_LIST)
-        return allow(d, RULE_OPEN);
+        return access_allow(d, RULE_OPEN);
     if (kind == KIND_LIST_UNLISTED && !slice_eq(d.workspace, q->context))
-        return deny(d, RULE_OTHER_WORKSPACE);
+        return access_deny(d, RULE_OTHER_WORKSPACE);
     if (kind == KIND_LIST_UNLISTED)
         return by_grant(q, q->context, PERMISSION_READ);
-    return kind == KIND_BOOKMARK ? decide_owned(q, PERMISSION_READ) : deny(d, RULE_NO_SERVICE);
+    return kind == KIND_BOOKMARK ? decide_owned(q, PERMISSION_READ) : access_deny(d, RULE_NO_SERVICE);
 }
 
 struct access_decision access_decide(const struct access_question *q)
@@ -468,12 +468,12 @@ struct access_decision access_decide(const struct access_question *q)
         return by_grant(q, target_of(q), o->level);
     case KIND_BOTH:
         return if_there(
-            q, both(by_grant(q, q->context, o->level), by_grant(q, target_of(q), o->level)));
+            q, access_both(by_grant(q, q->context, o->level), by_grant(q, target_of(q), o->level)));
     case KIND_BOTH_OWNED:
-        return both(by_grant(q, q->context, o->level), decide_owned(q, o->level));
+        return access_both(by_grant(q, q->context, o->level), decide_owned(q, o->level));
     case KIND_SAME_OR_TARGET:
         return slice_eq(target_of(q), q->context)
-                   ? allow(look_at(q, q->context, PERMISSION_NONE), RULE_OPEN)
+                   ? access_allow(look_at(q, q->context, PERMISSION_NONE), RULE_OPEN)
                    : by_grant(q, target_of(q), o->level);
     case KIND_JOIN:
         return decide_join(q);
@@ -483,7 +483,7 @@ struct access_decision access_decide(const struct access_question *q)
     case KIND_LIST:
     case KIND_LIST_UNLISTED:
     case KIND_BOOKMARK:
-        return q->service ? decide_service(q, o->kind == KIND_BOOKMARK ? KIND_USE : o->kind)
+        return q->service ? access_decide_service(q, o->kind == KIND_BOOKMARK ? KIND_USE : o->kind)
                           : decide_no_service(q, o->kind);
     case KIND_CALL:
         return q->service ? decide_call(q) : decide_no_service(q, o->kind);
@@ -500,6 +500,6 @@ struct access_decision access_decide(const struct access_question *q)
     case KIND_UNREGISTER:
         return decide_unregister(q);
     default:
-        return allow(look_at(q, target_of(q), PERMISSION_NONE), RULE_OPEN);
+        return access_allow(look_at(q, target_of(q), PERMISSION_NONE), RULE_OPEN);
     }
 }

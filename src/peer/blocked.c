@@ -29,7 +29,7 @@ struct change {
     bool holds;
 };
 
-static struct slice key_of(const struct in6_addr *network)
+static struct slice blocked_key_of(const struct in6_addr *network)
 {
     return slice_make(network->s6_addr, sizeof(network->s6_addr));
 }
@@ -60,11 +60,11 @@ static void run_change(struct loop *loop, struct mail *mail)
     struct change *m = CONTAINER_OF(mail, struct change, mail);
     struct map *networks = &m->hub->blocked[loop->index].networks;
 
-    mem_free(map_take(networks, key_of(&m->entry.network)));
+    mem_free(map_take(networks, blocked_key_of(&m->entry.network)));
     if (m->holds) {
         struct entry *e = MEM_NEW(struct entry);
         *e = m->entry;
-        map_put(networks, key_of(&e->network), e);
+        map_put(networks, blocked_key_of(&e->network), e);
     }
     mem_free(m);
 }
@@ -101,6 +101,6 @@ bool blocked_covers(const struct peer *p, const struct in6_addr *address)
     if (!networks->n_entries || !ip_is_known(address) || (p->user && strcmp(p->user->id, "root") == 0))
         return false;
     struct in6_addr network = ip_network(address);
-    const struct entry *e = map_find(networks, key_of(&network));
+    const struct entry *e = map_find(networks, blocked_key_of(&network));
     return e && clock_mono_ms() < e->until_ms;
 }

@@ -36,7 +36,7 @@ struct closing_mail {
     char text[];
 };
 
-static bool is_meant(const struct lease *l, const struct closing *c)
+static bool closing_is_meant(const struct lease *l, const struct closing *c)
 {
     return closing_covers(c, l->user, &l->address) && !(l->client.len && slice_eq(l->client, c->except));
 }
@@ -71,7 +71,7 @@ static void run_closing(struct loop *loop, struct mail *mail)
         struct lease *l = LIST_ENTRY(open->next, struct lease, link);
         list_unlink(&l->link);
         list_link(&done, &l->link);
-        if (is_meant(l, &m->closing))
+        if (closing_is_meant(l, &m->closing))
             lease_end(l, m->closing.kind == CLOSING_TOKEN ? CONNECT_TOKEN_ERROR : CONNECT_BLOCKED, m->closing.reason);
     }
     list_move_all(open, &done);
@@ -79,7 +79,7 @@ static void run_closing(struct loop *loop, struct mail *mail)
     mem_free(m);
 }
 
-static struct slice keep(char **at, struct slice text)
+static struct slice closing_keep(char **at, struct slice text)
 {
     struct slice kept = slice_make(*at, text.len);
 
@@ -99,10 +99,10 @@ void closing_send(struct hub *h, const struct closing *c)
         struct closing_mail *m = mem_new(sizeof(*m) + n);
         char *at = m->text;
         *m = (struct closing_mail){.mail = {NULL, run_closing}, .hub = h, .closing = *c};
-        m->closing.digest = (const uint8_t *)keep(&at, digest).ptr;
-        m->closing.user = keep(&at, c->user);
-        m->closing.reason = keep(&at, c->reason);
-        m->closing.except = keep(&at, c->except);
+        m->closing.digest = (const uint8_t *)closing_keep(&at, digest).ptr;
+        m->closing.user = closing_keep(&at, c->user);
+        m->closing.reason = closing_keep(&at, c->reason);
+        m->closing.except = closing_keep(&at, c->except);
         loop_post(h->loop, &h->loop->set->loops[i], &m->mail);
     }
 }

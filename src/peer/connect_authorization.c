@@ -26,7 +26,7 @@
 
 enum { MAX_LIVENESS_CHECKS = 3 };        /* incumbents that die and are replaced while we ask: somebody is fighting over the id */
 
-static void run_answer(struct loop *l, struct mail *mail)
+static void authorization_run_answer(struct loop *l, struct mail *mail)
 {
     struct connect_request *j = CONTAINER_OF(mail, struct connect_request, mail);
 
@@ -39,17 +39,17 @@ static void run_answer(struct loop *l, struct mail *mail)
     j->ask.on_answer(j);
 }
 
-static void answer(struct connect_request *j)
+static void authorization_answer(struct connect_request *j)
 {
     if (j->answer.close_code)
         loop_count(j->ask.hub->loop, METRIC_LOGINS_REFUSED, 1);
-    j->mail.run = run_answer;
+    j->mail.run = authorization_run_answer;
     loop_post(j->ask.hub->loop, j->ask.asker, &j->mail);
 }
 
 /* Takes an incumbent out of every record. Its connection is told by mail; its own leave comes later with an old generation and
  * changes nothing. */
-static void evict(struct hub *h, struct client *c, bool is_dead)
+static void authorization_evict(struct hub *h, struct client *c, bool is_dead)
 {
     struct handle peer = c->handle;
     char address[IP_TEXT_MAX] = "";
@@ -69,7 +69,7 @@ static void evict(struct hub *h, struct client *c, bool is_dead)
     peer_dismiss(h, peer, HYPHA_CLOSE_GOING_AWAY, "Superseded by a newer connection");
 }
 
-static void admit(struct hub *h, struct connect_request *j, struct workspace *w)
+static void authorization_admit(struct hub *h, struct connect_request *j, struct workspace *w)
 {
     struct route replaced;
 
@@ -87,10 +87,10 @@ static void admit(struct hub *h, struct connect_request *j, struct workspace *w)
     j->answer.hears_len = hears.len;
     /* Routable before the client is told its name (W-024). */
     (void)router_bind(h->router, h->loop, slice_of(c->full_id), route_here(j->ask.handle), &replaced);
-    answer(j);
+    authorization_answer(j);
 }
 
-static void consider(struct hub *h, struct connect_request *j, uint64_t dead_generation);
+static void authorization_consider(struct hub *h, struct connect_request *j, uint64_t dead_generation);
 
 static void on_liveness_checked(bool is_alive, void *arg)
 {
@@ -99,10 +99,10 @@ static void on_liveness_checked(bool is_alive, void *arg)
     if (is_alive) {
         connect_request_refuse(j, HYPHA_CLOSE_GOING_AWAY, CONNECT_REFUSED, RULE_DUPLICATE, "Failed to establish connection: Client already exists and is active: "
                     "%s/%s", j->answer.workspace, j->ask.client_id);
-        answer(j);
+        authorization_answer(j);
         return;
     }
-    consider(j->ask.hub, j, j->asked_generation);
+    authorization_consider(j->ask.hub, j, j->asked_generation);
 }
 
 /* Whether the incumbent of this address stands in the way. It is not asked when it gives way in any case: to a reconnection
@@ -114,7 +114,7 @@ static bool must_ask(const struct connect_request *j, const struct client *incum
     return incumbent && j->ask.by != CONNECT_BY_RECONNECTION && incumbent->generation != dead_generation && (incumbent->built_in || incumbent->is_virtual);
 }
 
-static void consider(struct hub *h, struct connect_request *j, uint64_t dead_generation)
+static void authorization_consider(struct hub *h, struct connect_request *j, uint64_t dead_generation)
 {
     struct workspace *w = NULL;
 
@@ -122,17 +122,17 @@ static void consider(struct hub *h, struct connect_request *j, uint64_t dead_gen
     j->answer.workspace = mem_free(j->answer.workspace);
     if (h->is_closing) {    /* it was on its way when its connection was cut */
         connect_request_refuse(j, HYPHA_CLOSE_GOING_AWAY, CONNECT_LIMITED, RULE_CLOSING, "Server is shutting down");
-        answer(j);
+        authorization_answer(j);
         return;
     }
     if (!connect_check(h, j, &w)) {
-        answer(j);
+        authorization_answer(j);
         return;
     }
     if (j->kind == CONNECT_REQUEST) {
         j->answer.account = hub_seat_account(h, w, j->answer.user, &j->ask.address);
         workspace_visited(h, w);
-        answer(j);
+        authorization_answer(j);
         return;
     }
     struct buf key;
@@ -141,7 +141,7 @@ static void consider(struct hub *h, struct connect_request *j, uint64_t dead_gen
     struct client *incumbent = client_find_any(&h->registry, buf_slice(&key));
     buf_deinit(&key);
     if (incumbent && incumbent->workspace != w) {   /* of one that was removed, and has been made again */
-        evict(h, incumbent, true);
+        authorization_evict(h, incumbent, true);
         incumbent = NULL;
     }
     if (must_ask(j, incumbent, dead_generation)) {
@@ -154,25 +154,25 @@ static void consider(struct hub *h, struct connect_request *j, uint64_t dead_gen
     }
     if (!connect_check_limits(h, j, w, incumbent)) {
         workspace_client_left(h, w);
-        answer(j);
+        authorization_answer(j);
         return;
     }
     if (incumbent)
-        evict(h, incumbent, j->ask.by != CONNECT_BY_RECONNECTION);
-    admit(h, j, w);
+        authorization_evict(h, incumbent, j->ask.by != CONNECT_BY_RECONNECTION);
+    authorization_admit(h, j, w);
 }
 
-static void on_verified(struct token *token, const char *error, void *arg)
+static void authorization_on_verified(struct token *token, const char *error, void *arg)
 {
     struct connect_request *j = arg;
 
     if (token) {
         connect_request_take_user(j, token);
-        consider(j->ask.hub, j, 0);
+        authorization_consider(j->ask.hub, j, 0);
         return;
     }
     connect_request_refuse(j, HYPHA_CLOSE_POLICY, CONNECT_TOKEN_ERROR, RULE_TOKEN, "%s%s", j->kind == CONNECT_REQUEST ? "" : "Authentication error: ", error);
-    answer(j);
+    authorization_answer(j);
 }
 
 /* Who comes is not known before the answer, so the network they come from has the share. */
@@ -183,7 +183,7 @@ static void verify_foreign(struct connect_request *j)
     ip_network_print(&j->ask.address, address);
     verifier_ask(j->ask.hub->verifier,
                  &(struct verify_question){slice_of(j->ask.foreign_token), slice_of(address), j->kind == CONNECT_REQUEST ? VERIFY_TO_ACT : VERIFY_TO_CONNECT},
-                 on_verified, j);
+                 authorization_on_verified, j);
 }
 
 static void wait_for_hub(struct hub *h, struct connect_request *j)
@@ -201,11 +201,11 @@ static void run_ask(struct loop *l, struct mail *mail)
     if (!j->ask.hub->is_open && !j->ask.hub->is_closing)
         wait_for_hub(j->ask.hub, j);
     else if (!j->ask.foreign_token)
-        consider(j->ask.hub, j, 0);
+        authorization_consider(j->ask.hub, j, 0);
     else if (j->ask.hub->verifier)
         verify_foreign(j);
     else
-        on_verified(NULL, "The server is not ready, please retry", j);
+        authorization_on_verified(NULL, "The server is not ready, please retry", j);
 }
 
 void connect_authorize(struct connect_request *j)

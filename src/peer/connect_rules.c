@@ -66,7 +66,7 @@ static bool check_claims(struct connect_request *j)
     return true;
 }
 
-static void count(struct hub *h, const struct connect_request *j, enum metric metric)
+static void connect_count(struct hub *h, const struct connect_request *j, enum metric metric)
 {
     if (!j->is_dry_run)
         loop_count(h->loop, metric, 1);
@@ -74,7 +74,7 @@ static void count(struct hub *h, const struct connect_request *j, enum metric me
 
 static void over_limit(struct hub *h, struct connect_request *j, enum metric metric, size_t used, size_t max)
 {
-    count(h, j, metric);
+    connect_count(h, j, metric);
     j->answer.decision.used = used;
     j->answer.decision.max = max;
 }
@@ -94,7 +94,7 @@ static bool check_blocks(struct hub *h, struct connect_request *j)
     }
     if (!block)
         return true;
-    count(h, j, METRIC_BLOCKED_REFUSED);
+    connect_count(h, j, METRIC_BLOCKED_REFUSED);
     return connect_request_refuse(j, HYPHA_CLOSE_POLICY, CONNECT_BLOCKED, RULE_BLOCKED, "%s is blocked: " SLICE_FMT, who, SLICE_ARG(block->reason));
 }
 
@@ -120,7 +120,7 @@ static const char *wanted_workspace(const struct connect_request *j, const char 
     return wanted ? wanted : personal;
 }
 
-static struct access_decision decide(const struct user *u, const struct workspace *w)
+static struct access_decision connect_decide(const struct user *u, const struct workspace *w)
 {
     return access_decide(&(struct access_question){
         .user = u, .operation = OPERATION_JOIN, .target = slice_of(w->id), .workspace = w});
@@ -148,7 +148,7 @@ static int open_workspace(struct hub *h, struct connect_request *j, struct slice
 }
 
 /* It may have been made, or its unloading put off, for this one alone. */
-static void leave_workspace(struct hub *h, const struct connect_request *j, struct workspace *w)
+static void connect_leave_workspace(struct hub *h, const struct connect_request *j, struct workspace *w)
 {
     if (!j->is_dry_run)
         workspace_client_left(h, w);
@@ -170,9 +170,9 @@ static bool choose_http_workspace(struct hub *h, struct connect_request *j, cons
     if (r != WORKSPACE_OPENED)
         return connect_request_refuse(j, HYPHA_CLOSE_GOING_AWAY, CONNECT_NO_WORKSPACE, RULE_NO_WORKSPACE, "Workspace '" SLICE_FMT "' not found",
                            SLICE_ARG(slice_utf8_prefix(url, 200)));
-    if (slice_is(url, "public") || decide(u, *ret).is_allowed)
+    if (slice_is(url, "public") || connect_decide(u, *ret).is_allowed)
         return true;
-    leave_workspace(h, j, *ret);
+    connect_leave_workspace(h, j, *ret);
     r = open_workspace(h, j, slice_of(personal), ret);
     if (r != WORKSPACE_OPENED) {
         char text[WORKSPACE_OPEN_ERROR_MAX];
@@ -182,7 +182,7 @@ static bool choose_http_workspace(struct hub *h, struct connect_request *j, cons
     return true;
 }
 
-static bool choose_workspace(struct hub *h, struct connect_request *j, const char *personal, struct workspace **ret)
+static bool connect_choose_workspace(struct hub *h, struct connect_request *j, const char *personal, struct workspace **ret)
 {
     char text[WORKSPACE_OPEN_ERROR_MAX];
 
@@ -197,7 +197,7 @@ static bool choose_workspace(struct hub *h, struct connect_request *j, const cha
                        "%s", text);
 }
 
-static bool check_permission(struct connect_request *j, const struct workspace *w)
+static bool connect_check_permission(struct connect_request *j, const struct workspace *w)
 {
     if (j->answer.decision.is_allowed)
         return true;
@@ -230,12 +230,12 @@ bool connect_check(struct hub *h, struct connect_request *j, struct workspace **
     struct workspace *w = NULL;
 
     user_personal_workspace(j->ask.user, personal);
-    if (!check_blocks(h, j) || !check_token(h, j) || !choose_workspace(h, j, personal, &w))
+    if (!check_blocks(h, j) || !check_token(h, j) || !connect_choose_workspace(h, j, personal, &w))
         return false;
-    j->answer.decision = decide(j->ask.user, w);
+    j->answer.decision = connect_decide(j->ask.user, w);
     j->answer.permission = j->answer.decision.held;
-    if (!check_permission(j, w) || (j->kind != CONNECT_REQUEST && !check_client_id(j, w))) {
-        leave_workspace(h, j, w);
+    if (!connect_check_permission(j, w) || (j->kind != CONNECT_REQUEST && !check_client_id(j, w))) {
+        connect_leave_workspace(h, j, w);
         return false;
     }
     j->answer.user = user_join(j->ask.user, w->id, j->answer.permission, j->kind == CONNECT_REQUEST ? NULL : j->ask.client_id);
@@ -249,7 +249,7 @@ bool connect_check(struct hub *h, struct connect_request *j, struct workspace **
 }
 
 /* An address that stands for many people says nothing about one: a proxy that does not tell whom it speaks for. */
-static bool is_proxy(const struct config *config, const struct in6_addr *ip)
+static bool connect_is_proxy(const struct config *config, const struct in6_addr *ip)
 {
     for (size_t i = 0; i < config->trusted_proxies.n_items; i++) {
         const struct config_cidr *net = &config->trusted_proxies.items[i];
@@ -267,7 +267,7 @@ static bool check_address_limit(struct hub *h, struct connect_request *j, const 
     char text[IP_TEXT_MAX];
 
     here -= replaced && IN6_ARE_ADDR_EQUAL(&its, &mine) && here;
-    if (!config->max_connections_per_address || here < config->max_connections_per_address || is_proxy(config, &j->ask.address))
+    if (!config->max_connections_per_address || here < config->max_connections_per_address || connect_is_proxy(config, &j->ask.address))
         return true;
     ip_network_print(&j->ask.address, text);
     over_limit(h, j, METRIC_ADDRESS_LIMIT_REFUSED, here, config->max_connections_per_address);
@@ -305,7 +305,7 @@ static const struct account *find_full(struct hub *h, const struct connect_reque
 /* Where what would pay for a client is full (its user's part of the workspace, the workspace, whoever has made it, or what is above)
  * there is not even room for its welcome, whoever it is. Who was there and comes back hears it in a way after which clients try again
  * by themselves. A client that is replaced gives back what is its user's. */
-static bool check_room(struct hub *h, struct connect_request *j, struct workspace *w, const struct client *replaced)
+static bool connect_check_room(struct hub *h, struct connect_request *j, struct workspace *w, const struct client *replaced)
 {
     int outcome = j->ask.by == CONNECT_BY_RECONNECTION ? CONNECT_LATER : CONNECT_LIMITED;
     const struct account *full = j->hypothetical ? NULL : find_full(h, j, w);       /* one that would be made holds nothing */
@@ -336,5 +336,5 @@ bool connect_check_limits(struct hub *h, struct connect_request *j, struct works
         return connect_request_refuse(j, HYPHA_CLOSE_POLICY, CONNECT_LIMITED, RULE_WORKSPACE_LIMIT, "Connection limit exceeded: workspace %.200s has %zu/%u clients",
                            w->id, here, config->max_clients_per_workspace);
     }
-    return check_room(h, j, w, replaced) && check_address_limit(h, j, replaced);
+    return connect_check_room(h, j, w, replaced) && check_address_limit(h, j, replaced);
 }

@@ -8,12 +8,12 @@ struct frame_scan *frame_scan_new(struct account *account)
     return held_new(sizeof(struct frame_scan), account);
 }
 
-static int outcome_of(int joined)
+static int frame_scan_outcome_of(int joined)
 {
     return joined == RPC_JOINED_OK ? RPC_TAIL_OK : joined == RPC_JOINED_FORBIDDEN ? RPC_TAIL_FORBIDDEN : RPC_TAIL_BAD;
 }
 
-static void begin(struct frame_scan *s, struct slice so_far, const struct rpc_header_caps *caps)
+static void frame_scan_begin(struct frame_scan *s, struct slice so_far, const struct rpc_header_caps *caps)
 {
     struct rpc_header h;
 
@@ -23,7 +23,7 @@ static void begin(struct frame_scan *s, struct slice so_far, const struct rpc_he
         return;
     }
     rpc_joined_init_tail(&s->joined, slice_is(h.type, "method"));
-    s->outcome = outcome_of(rpc_joined_feed(&s->joined, h.tail));
+    s->outcome = frame_scan_outcome_of(rpc_joined_feed(&s->joined, h.tail));
 }
 
 void frame_scan_feed(struct frame_scan *s, struct slice so_far, const struct rpc_header_caps *caps)
@@ -33,12 +33,12 @@ void frame_scan_feed(struct frame_scan *s, struct slice so_far, const struct rpc
     if (so_far.len <= caps->max_bytes)
         return;
     if (!s->n_seen) {
-        begin(s, so_far, caps);
+        frame_scan_begin(s, so_far, caps);
         return;
     }
     s->n_seen = so_far.len;
     if (s->outcome == RPC_TAIL_OK)
-        s->outcome = outcome_of(rpc_joined_feed(&s->joined, fresh));
+        s->outcome = frame_scan_outcome_of(rpc_joined_feed(&s->joined, fresh));
 }
 
 int frame_scan_end(const struct frame_scan *s)

@@ -51,7 +51,7 @@ void hub_init(struct hub *h, struct loop *loop, struct router *router, const str
     h->subscriptions = subscriptions_new(h);
 }
 
-static void free_all(struct hub *h, struct map *m)
+static void hub_free_all(struct hub *h, struct map *m)
 {
     void *value;
 
@@ -66,8 +66,8 @@ void hub_deinit(struct hub *h)
 {
     works_end(&h->works);
     h->subscriptions = subscriptions_free(h->subscriptions);
-    free_all(h, &h->users);
-    free_all(h, &h->addresses);
+    hub_free_all(h, &h->users);
+    hub_free_all(h, &h->addresses);
     ASSERT(h->savings.n_entries == 0);  /* the store has answered all of them before it closed */
     map_deinit(&h->savings);
     registry_deinit(&h->registry);

@@ -32,7 +32,7 @@
 
 enum { COPY_TAIL_MAX = 1024, CONTROL_TEXT_MAX = 1000, ADDRESS_ROOM = 1024 };
 
-static void reject(struct peer *p, const struct rpc_header *h, struct slice from, struct slice text)
+static void inbound_reject(struct peer *p, const struct rpc_header *h, struct slice from, struct slice text)
 {
     if (!h->session.len || !router_can_reject(from, h->session))
         return;
@@ -43,10 +43,10 @@ static void reject(struct peer *p, const struct rpc_header *h, struct slice from
         peer_overdrawn(p, router_reject_frame(from, slice_of(p->full_id), h->session, text, p->pl->loop->own));
 }
 
-static void refuse(struct peer *p, const struct rpc_header *h, struct slice from, const char *text)
+static void inbound_refuse(struct peer *p, const struct rpc_header *h, struct slice from, const char *text)
 {
     loop_count(p->pl->loop, METRIC_FRAMES_REFUSED, 1);
-    reject(p, h, from, slice_of(text));
+    inbound_reject(p, h, from, slice_of(text));
 }
 
 /* A frame that would pass for one of the hub's own. An event has no session to be rejected, so its sender is told by a control
@@ -57,7 +57,7 @@ static void refuse_reserved(struct peer *p, const struct rpc_header *h)
     int n = snprintf(text, sizeof(text), "PermissionError: Messages of type '" SLICE_FMT "' are sent by the server only",
                      SLICE_ARG(h->type));
 
-    refuse(p, h, h->to, text);
+    inbound_refuse(p, h, h->to, text);
     if (!h->session.len)
         welcome_refuse(p, slice_make(text, (size_t)n));
 }
@@ -73,7 +73,7 @@ static void refuse_malformed(struct peer *p, int outcome, const struct rpc_heade
     };
 
     loop_count(p->pl->loop, METRIC_FRAMES_MALFORMED, 1);
-    reject(p, h, h->to.len ? h->to : slice_of(p->full_id), slice_of(texts[outcome]));
+    inbound_reject(p, h, h->to.len ? h->to : slice_of(p->full_id), slice_of(texts[outcome]));
 }
 
 /* A receiver that decodes strictly throws away a frame whose routing texts are no text, and with it a call it owes an answer. */
@@ -84,7 +84,7 @@ static bool are_texts(const struct rpc_header *h)
 }
 
 /* The rules about whom a frame may be for (2.4, 2.5 step 2). NULL: allowed. */
-static const char *forbidden(const struct peer *p, int kind, const struct rpc_header *h, char *text, size_t room)
+static const char *inbound_forbidden(const struct peer *p, int kind, const struct rpc_header *h, char *text, size_t room)
 {
     switch (kind) {
     case ADDRESS_CLIENT:
@@ -105,7 +105,7 @@ static const char *forbidden(const struct peer *p, int kind, const struct rpc_he
 }
 
 /* Absolute text of an address; false when it does not fit, which no valid address does. */
-static bool absolute(const struct address *a, char *out, struct slice *ret)
+static bool inbound_absolute(const struct address *a, char *out, struct slice *ret)
 {
     if (a->workspace.len + a->client.len + 1 > ADDRESS_ROOM)
         return false;
@@ -149,7 +149,7 @@ static void lose_frame(struct peer *p, const struct rpc_header *h, struct slice 
     char room[ACCOUNT_REFUSAL_MAX];
 
     loop_count(pl->loop, METRIC_CHARGES_REFUSED, 1);
-    refuse(p, h, to, account_refusal_text(&why, "Too many bytes under way", room));
+    inbound_refuse(p, h, to, account_refusal_text(&why, "Too many bytes under way", room));
     if (h->session.len || !settled_session(h, &session))
         return;
     const char *lost = account_refusal_text(&why, "The answer was lost: its sender has too many bytes under way", room);
@@ -160,7 +160,7 @@ static void lose_frame(struct peer *p, const struct rpc_header *h, struct slice 
         msg_unref(m);
 }
 
-static void watch(struct peer *p, const struct rpc_header *h, struct slice to)
+static void inbound_watch(struct peer *p, const struct rpc_header *h, struct slice to)
 {
     struct slice settled;
 
@@ -170,7 +170,7 @@ static void watch(struct peer *p, const struct rpc_header *h, struct slice to)
         watch_answered(p, to);
 }
 
-static void forward(struct peer *p, const struct rpc_header *h, int kind, struct slice to, struct blob *blob)
+static void inbound_forward(struct peer *p, const struct rpc_header *h, int kind, struct slice to, struct blob *blob)
 {
     struct peer_loop *pl = p->pl;
     bool copy_tail = !blob || h->tail.len <= COPY_TAIL_MAX;
@@ -189,34 +189,34 @@ static void forward(struct peer *p, const struct rpc_header *h, int kind, struct
     else if (router_send(pl->router, pl->loop, to, m) == ROUTER_NO_PEER)
         router_bounce(pl->router, pl->loop, m);
     else if (is_foreign(p, to))
-        watch(p, h, to);
+        inbound_watch(p, h, to);
 }
 
-static void route(struct peer *p, const struct rpc_header *h, struct blob *blob, int tail)
+static void inbound_route(struct peer *p, const struct rpc_header *h, struct blob *blob, int tail)
 {
     char room[ADDRESS_ROOM], text[1024];
     struct address a;
     struct slice to;
     int kind = address_resolve(h->to, p->workspace, &a);
-    const char *why = forbidden(p, kind, h, text, sizeof(text));
+    const char *why = inbound_forbidden(p, kind, h, text, sizeof(text));
 
     if (!why && rpc_method_reaches_inside(h->method))
         why = "Invalid message: `method` names a part of a function";
-    if (!why && !absolute(&a, room, &to))
+    if (!why && !inbound_absolute(&a, room, &to))
         why = "Invalid message: `to` is too long";
     if (why) {
-        refuse(p, h, h->to, why);
+        inbound_refuse(p, h, h->to, why);
         return;
     }
     int r = tail == PEER_TAIL_NEW ? rpc_tail_check(h->tail, slice_is(h->type, "method")) : tail;
     if (r == PEER_TAIL_LOST)
         lose_frame(p, h, to);
     else if (r == RPC_TAIL_FORBIDDEN)
-        refuse(p, h, to, "Invalid message: the payload has a key that only the hub may set");
+        inbound_refuse(p, h, to, "Invalid message: the payload has a key that only the hub may set");
     else if (r == RPC_TAIL_BAD)
         refuse_malformed(p, RPC_HEADER_BAD, h);
     else
-        forward(p, h, kind, to, blob);
+        inbound_forward(p, h, kind, to, blob);
 }
 
 static struct rpc_header_caps caps_of(const struct peer *p)
@@ -276,7 +276,7 @@ static void take_frame(struct peer *p, struct slice frame, struct blob *blob, in
     else if (!slice_is(h.type, "method") && event_is_reserved(h.type))
         refuse_reserved(p, &h);
     else
-        route(p, &h, blob, tail);
+        inbound_route(p, &h, blob, tail);
     pressure_check(p);
 }
 

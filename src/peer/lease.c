@@ -31,7 +31,7 @@ void lease_end(struct lease *l, int outcome, struct slice text)
     l->end(l, outcome, text);
 }
 
-static void on_expired(struct expiry *e)
+static void lease_on_expired(struct expiry *e)
 {
     lease_end(CONTAINER_OF(e, struct lease, expiry), CONNECT_TOKEN_ERROR, SLICE_LIT(TOKEN_HAS_EXPIRED));
 }
@@ -45,7 +45,7 @@ void lease_open(struct hub *h, struct loop *loop, struct lease *l, const struct 
                         .end = terms->end};
     list_init(&l->link);
     list_link(&h->leases[loop->index].open, &l->link);
-    expiry_start(&l->expiry, &(struct expiry_terms){loop, h->keys, terms->expires_at, on_expired});
+    expiry_start(&l->expiry, &(struct expiry_terms){loop, h->keys, terms->expires_at, lease_on_expired});
 }
 
 void lease_close(struct lease *l)

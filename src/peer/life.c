@@ -23,7 +23,7 @@
 #include "peer/uploads.h"
 #include "peer/watch.h"
 
-static void on_deliver(struct endpoint *e, struct msg *m)
+static void life_on_deliver(struct endpoint *e, struct msg *m)
 {
     struct peer *p = CONTAINER_OF(e, struct peer, endpoint);
 
@@ -38,7 +38,7 @@ static void on_overdrawn(struct endpoint *e, struct msg *refusal)
     peer_overdrawn(CONTAINER_OF(e, struct peer, endpoint), refusal);
 }
 
-static const struct endpoint_ops endpoint_ops = {.deliver = on_deliver, .overdrawn = on_overdrawn, .wants = peer_wants};
+static const struct endpoint_ops endpoint_ops = {.deliver = life_on_deliver, .overdrawn = on_overdrawn, .wants = peer_wants};
 
 static void peer_refuse_late(struct peer *p)
 {
@@ -47,7 +47,7 @@ static void peer_refuse_late(struct peer *p)
                                           .text = SLICE_LIT("Authentication payload timeout")});
 }
 
-static void on_timer(struct timer *t)
+static void life_on_timer(struct timer *t)
 {
     struct peer *p = CONTAINER_OF(t, struct peer, timer);
     uint64_t idle_ms = loop_config(p->pl->loop)->ws_idle_timeout_ms;
@@ -91,7 +91,7 @@ struct peer *peer_new(struct peer_loop *pl, const struct peer_transport *via, st
     list_link(greeting_of(pl), &p->link);
     ring_init(&p->early);
     pressure_start(p);
-    timer_init(&p->timer, on_timer);
+    timer_init(&p->timer, life_on_timer);
     timer_start(pl->loop, &p->timer, config->login_timeout_ms);
     pl->n_logins++;
     peer_account_for(p);

@@ -17,7 +17,7 @@ struct liveness_check {
     void *arg;
 };
 
-static void run_back(struct loop *hub_loop, struct mail *mail)
+static void liveness_check_run_back(struct loop *hub_loop, struct mail *mail)
 {
     struct liveness_check *check = CONTAINER_OF(mail, struct liveness_check, mail);
 
@@ -26,29 +26,29 @@ static void run_back(struct loop *hub_loop, struct mail *mail)
     mem_free(check);
 }
 
-static void send_back(struct liveness_check *check, bool is_alive)
+static void liveness_check_send_back(struct liveness_check *check, bool is_alive)
 {
     check->is_alive = is_alive;
-    check->mail.run = run_back;
+    check->mail.run = liveness_check_run_back;
     loop_post(check->at, check->hub->loop, &check->mail);
 }
 
-static void on_due(struct timer *t)
+static void liveness_check_on_due(struct timer *t)
 {
     struct liveness_check *check = CONTAINER_OF(t, struct liveness_check, timer);
 
     list_unlink(&check->link);
-    send_back(check, false);
+    liveness_check_send_back(check, false);
 }
 
-static void run_there(struct loop *l, struct mail *mail)
+static void liveness_check_run_there(struct loop *l, struct mail *mail)
 {
     struct liveness_check *check = CONTAINER_OF(mail, struct liveness_check, mail);
     struct peer *p = peer_find(l, check->peer);
 
     check->at = l;
     if (!p || p->state != PEER_OPEN) {
-        send_back(check, false);
+        liveness_check_send_back(check, false);
         return;
     }
     p->via->ping(p);
@@ -60,9 +60,9 @@ void liveness_check(struct hub *h, struct handle peer, void (*done)(bool is_aliv
 {
     struct liveness_check *check = MEM_NEW(struct liveness_check);
 
-    *check = (struct liveness_check){.mail = {NULL, run_there}, .hub = h, .peer = peer, .done = done, .arg = arg};
+    *check = (struct liveness_check){.mail = {NULL, liveness_check_run_there}, .hub = h, .peer = peer, .done = done, .arg = arg};
     list_init(&check->link);
-    timer_init(&check->timer, on_due);
+    timer_init(&check->timer, liveness_check_on_due);
     loop_post(h->loop, &h->loop->set->loops[peer.loop], &check->mail);
 }
 
@@ -72,6 +72,6 @@ void liveness_settle(struct peer *p, bool is_alive)
         struct liveness_check *check = LIST_ENTRY(p->liveness_checks.next, struct liveness_check, link);
         list_unlink(&check->link);
         timer_stop(check->at, &check->timer);
-        send_back(check, is_alive);
+        liveness_check_send_back(check, is_alive);
     }
 }

@@ -51,7 +51,7 @@ static struct peer_claim claim_of(const struct connect_request *j)
 }
 
 /* Whoever pays before it is known who comes has no room for the question. */
-static void refuse_for_room(struct peer *p, struct peer_claim claim)
+static void peer_login_refuse_for_room(struct peer *p, struct peer_claim claim)
 {
     struct account_refusal why = account_refusal(p->account);
     char room[ACCOUNT_REFUSAL_MAX];
@@ -62,7 +62,7 @@ static void refuse_for_room(struct peer *p, struct peer_claim claim)
 }
 
 /* Fills in who asks. False: the token is no good, and the peer has been refused. */
-static bool identify(struct peer *p, struct connect_request *j, const struct login_claim *claim)
+static bool peer_login_identify(struct peer *p, struct connect_request *j, const struct login_claim *claim)
 {
     char error[TOKEN_ERROR_MAX];
 
@@ -72,7 +72,7 @@ static bool identify(struct peer *p, struct connect_request *j, const struct log
     }
     if (claim->asker ? !asker_join(claim->asker, j, error) : !connect_request_take_token(j, claim->by, claim->token, error)) {
         if (j->ask.lacks_room) {
-            refuse_for_room(p, claim_of(j));
+            peer_login_refuse_for_room(p, claim_of(j));
             return false;
         }
         char text[TOKEN_ERROR_MAX + 32];
@@ -85,7 +85,7 @@ static bool identify(struct peer *p, struct connect_request *j, const struct log
     return true;
 }
 
-static void admitted(struct peer *p, struct connect_request *j)
+static void peer_login_admitted(struct peer *p, struct connect_request *j)
 {
     struct peer_loop *pl = p->pl;
     struct account *leaf = account_new_leaf(j->answer.account, ACCOUNT_PEER, loop_config(pl->loop)->peer_bytes);
@@ -130,7 +130,7 @@ static void name_peer(struct peer *p, const struct connect_request *j)
     p->client_id = slice_of(p->full_id + p->workspace.len + 1);
 }
 
-static void on_answer(struct connect_request *j)
+static void peer_login_on_answer(struct connect_request *j)
 {
     struct peer *p = peer_find(j->ask.asker, j->ask.handle);
 
@@ -144,7 +144,7 @@ static void on_answer(struct connect_request *j)
                                               .rule = access_rule_name(j->answer.decision.rule), .claim = claim_of(j)});
     } else if (p) {
         name_peer(p, j);
-        admitted(p, j);
+        peer_login_admitted(p, j);
     }
     connect_request_free(j);
 }
@@ -155,15 +155,15 @@ void login_ask(struct peer *p, const struct login_claim *claim)
     struct connect_request *j = connect_request_new(claim->kind, p->account, claim->client_id, workspace);
 
     if (!j) {
-        refuse_for_room(p, (struct peer_claim){.client = claim->client_id, .workspace = claim->workspace});
+        peer_login_refuse_for_room(p, (struct peer_claim){.client = claim->client_id, .workspace = claim->workspace});
         return;
     }
     j->ask.hub = p->pl->hub;
     j->ask.asker = p->pl->loop;
     j->ask.handle = p->endpoint.handle;
-    j->ask.on_answer = on_answer;
+    j->ask.on_answer = peer_login_on_answer;
     j->ask.address = p->address;
-    if (!identify(p, j, claim)) {
+    if (!peer_login_identify(p, j, claim)) {
         connect_request_free(j);
         return;
     }

@@ -23,7 +23,7 @@ struct waiting {                /* a request without a place to log in yet */
     void (*start)(struct peer_loop *pl, struct http_request *req);
 };
 
-static void refuse(struct http_request *req, const char *rule, const char *text)
+static void login_queue_refuse(struct http_request *req, const char *rule, const char *text)
 {
     bool is_plain = req->is_upgrade;
     SCRATCH_BUF(extra, 0);
@@ -39,11 +39,11 @@ static void refuse(struct http_request *req, const char *rule, const char *text)
 static void refuse_busy(struct peer_loop *pl, struct http_request *req)
 {
     loop_count(pl->loop, METRIC_LOGINS_SHED, 1);
-    refuse(req, config_names.login_queue, "Server busy, please retry");
+    login_queue_refuse(req, config_names.login_queue, "Server busy, please retry");
 }
 
 /* Of the options that are for the whole server, this loop's share. */
-static size_t share(const struct peer_loop *pl, size_t all)
+static size_t login_queue_share(const struct peer_loop *pl, size_t all)
 {
     size_t n = pl->loop->set->n_loops;
 
@@ -52,7 +52,7 @@ static size_t share(const struct peer_loop *pl, size_t all)
 
 static bool has_place(const struct peer_loop *pl)
 {
-    return pl->n_logins < share(pl, loop_config(pl->loop)->max_concurrent_connections);
+    return pl->n_logins < login_queue_share(pl, loop_config(pl->loop)->max_concurrent_connections);
 }
 
 /* ---- waiting ---- */
@@ -84,7 +84,7 @@ static void on_waited(struct timer *t)
 }
 
 /* Nobody is known yet but an address, which has been blocked. */
-static void on_lease_end(struct lease *l, int outcome, struct slice text)
+static void login_queue_on_lease_end(struct lease *l, int outcome, struct slice text)
 {
     struct http_request *req = waiting_end(CONTAINER_OF(l, struct waiting, lease));
 
@@ -95,17 +95,17 @@ static void on_lease_end(struct lease *l, int outcome, struct slice text)
     http_respond_error(req, 403, HTTP_F2, text);
 }
 
-static void on_gone(void *owner)
+static void login_queue_on_gone(void *owner)
 {
     (void)waiting_end(owner);
 }
 
-static void wait_for(struct peer_loop *pl, struct http_request *req,
+static void login_queue_wait_for(struct peer_loop *pl, struct http_request *req,
                      void (*start)(struct peer_loop *pl, struct http_request *req))
 {
-    size_t room = share(pl, loop_config(pl->loop)->login_queue);
+    size_t room = login_queue_share(pl, loop_config(pl->loop)->login_queue);
     struct waiting *w = pl->n_waiting < room ? held_new(sizeof(*w), req->account) : NULL;
-    struct lease_terms terms = {.end = on_lease_end};
+    struct lease_terms terms = {.end = login_queue_on_lease_end};
 
     if (!w) {
         refuse_busy(pl, req);
@@ -113,7 +113,7 @@ static void wait_for(struct peer_loop *pl, struct http_request *req,
     }
     w->pl = pl;
     w->start = start;
-    w->ticket = http_request_park(req, &(struct http_watch){.owner = w, .on_gone = on_gone});
+    w->ticket = http_request_park(req, &(struct http_watch){.owner = w, .on_gone = login_queue_on_gone});
     timer_init(&w->timer, on_waited);
     timer_start(pl->loop, &w->timer, loop_config(pl->loop)->login_queue_timeout_ms);
     list_link(&pl->waiting, &w->link);
@@ -132,7 +132,7 @@ static void start_first(struct peer_loop *pl)
     struct http_request *req = waiting_end(w);
 
     if (req && pl->is_draining)
-        refuse(req, "drain", "Server is shutting down");
+        login_queue_refuse(req, "drain", "Server is shutting down");
     else if (req)
         start(pl, req);
 }
@@ -163,11 +163,11 @@ void login_queue_enter(struct peer_loop *pl, struct http_request *req,
 {
     LOOP_ASSERT(pl->loop);
     if (pl->is_draining)
-        refuse(req, "drain", "Server is shutting down");
+        login_queue_refuse(req, "drain", "Server is shutting down");
     else if (has_place(pl) && list_is_empty(&pl->waiting))
         start(pl, req);
     else
-        wait_for(pl, req, start);
+        login_queue_wait_for(pl, req, start);
 }
 
 /* ---- life ---- */

@@ -7,7 +7,7 @@
 #include "peer/stream_post.h"
 #include "peer/upgrade.h"
 
-static void *borrow(const struct feature_context *c)
+static void *peer_pool_borrow(const struct feature_context *c)
 {
     return c->peer_loops;
 }
@@ -19,4 +19,4 @@ static const struct http_route routes[] = {
 };
 
 const struct feature peer_feature = {
-    .name = "peer", .make = borrow, .routes = routes, .n_routes = ARRAY_LEN(routes)};
+    .name = "peer", .make = peer_pool_borrow, .routes = routes, .n_routes = ARRAY_LEN(routes)};

@@ -63,7 +63,7 @@ void post_free(struct post *post)
     mem_free(post);
 }
 
-static void respond(struct http_request *req, int outcome)
+static void post_respond(struct http_request *req, int outcome)
 {
     switch (outcome) {
     case POST_OK:
@@ -93,20 +93,20 @@ static void respond(struct http_request *req, int outcome)
     }
 }
 
-static void run_answer(struct loop *l, struct mail *mail)
+static void post_run_answer(struct loop *l, struct mail *mail)
 {
     struct post *post = CONTAINER_OF(mail, struct post, mail);
     struct http_request *req = http_request_resume(post->ticket);
 
     (void)l;
     if (req)
-        respond(req, post->outcome);
+        post_respond(req, post->outcome);
     post_free(post);
 }
 
 void post_answer(struct post *post, int outcome)
 {
     post->outcome = outcome;
-    post->mail.run = run_answer;
+    post->mail.run = post_run_answer;
     loop_post(post->at, post->from, &post->mail);
 }

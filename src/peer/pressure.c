@@ -14,14 +14,14 @@
 
 enum { LOOK_AGAIN_MS = 2, SETTLE_MS = 1000 };
 
-static void apply(struct peer *p)
+static void pressure_apply(struct peer *p)
 {
     p->via->hold(p, p->is_held || p->is_rate_held);
 }
 
 /* What it has sent and nobody has taken. Room for a message that has only begun does not count: held back, its sender could never
  * complete it. */
-static size_t undelivered(const struct peer *p)
+static size_t pressure_undelivered(const struct peer *p)
 {
     size_t used = account_used(p->account), arriving = p->conn && p->via->arriving ? p->via->arriving(p) : 0;
 
@@ -32,10 +32,10 @@ static bool is_behind(const struct peer *p, size_t bytes)
 {
     struct slice address = {p->full_id, p->workspace.len + 1 + p->client_id.len};
 
-    return undelivered(p) > bytes || router_is_behind(p->pl->router, &p->endpoint, address);
+    return pressure_undelivered(p) > bytes || router_is_behind(p->pl->router, &p->endpoint, address);
 }
 
-static void look(struct peer_loop *pl)
+static void pressure_look(struct peer_loop *pl)
 {
     size_t low = loop_config(pl->loop)->pressure_low_bytes;
 
@@ -46,7 +46,7 @@ static void look(struct peer_loop *pl)
         list_unlink(it);
         p->is_held = false;
         account_mark_waiting(p->account, false);
-        apply(p);
+        pressure_apply(p);
     }
     if (!list_is_empty(&pl->held) && !timer_is_running(&pl->look_again))
         timer_start(pl->loop, &pl->look_again, LOOK_AGAIN_MS);
@@ -54,12 +54,12 @@ static void look(struct peer_loop *pl)
 
 static void on_turn_end(struct deferred *d)
 {
-    look(CONTAINER_OF(d, struct peer_loop, look));
+    pressure_look(CONTAINER_OF(d, struct peer_loop, look));
 }
 
 static void on_look_again(struct timer *t)
 {
-    look(CONTAINER_OF(t, struct peer_loop, look_again));
+    pressure_look(CONTAINER_OF(t, struct peer_loop, look_again));
 }
 
 static void on_settle(struct timer *t)
@@ -107,13 +107,13 @@ void pressure_check(struct peer *p)
         p->is_held = true;
         list_link(&pl->held, &p->held);
         loop_count(pl->loop, METRIC_PRESSURE_STOPS, 1);
-        apply(p);
+        pressure_apply(p);
     }
     if (p->is_held)
         loop_defer(pl->loop, &pl->look);
 }
 
-static void refill(struct peer *p)
+static void pressure_refill(struct peer *p)
 {
     const struct config *config = loop_config(p->pl->loop);
     uint64_t now = loop_now_ms(p->pl->loop);
@@ -140,9 +140,9 @@ static void on_rate_due(struct timer *t)
 {
     struct peer *p = CONTAINER_OF(t, struct peer, rate_timer);
 
-    refill(p);
+    pressure_refill(p);
     hold_for_rate(p, false);
-    apply(p);
+    pressure_apply(p);
 }
 
 void pressure_start(struct peer *p)
@@ -166,7 +166,7 @@ bool pressure_take(struct peer *p)
 
     if (config->ws_msg_rate_limit <= 0 || !config->ws_msg_burst_limit)
         return true;
-    refill(p);
+    pressure_refill(p);
     p->tokens -= 1;
     if (p->tokens >= 0)
         return true;
@@ -174,7 +174,7 @@ bool pressure_take(struct peer *p)
         return false;
     if (!p->is_rate_held) {
         hold_for_rate(p, true);
-        apply(p);
+        pressure_apply(p);
     }
     timer_start(p->pl->loop, &p->rate_timer, ms_until_whole(p));
     return true;

@@ -115,7 +115,7 @@ uint64_t speaker_remaining_ms(const struct speaker *s, const struct token_keys *
     return s->expires_at > now_ms / 1000 ? (uint64_t)(s->expires_at * 1000 - now_ms) : 0;
 }
 
-static bool is_same(const uint8_t a[32], const uint8_t b[32])
+static bool speaker_is_same(const uint8_t a[32], const uint8_t b[32])
 {
     return memcmp(a, b, 32) == 0;
 }
@@ -123,7 +123,7 @@ static bool is_same(const uint8_t a[32], const uint8_t b[32])
 static bool shows_cookie(const struct speaker *s, const struct speaker_proof *shown)
 {
     for (size_t i = 0; s->has_cookie && i < shown->n_cookies; i++)
-        if (is_same(shown->cookies[i], s->cookie))
+        if (speaker_is_same(shown->cookies[i], s->cookie))
             return true;
     return false;
 }
@@ -143,7 +143,7 @@ int speaker_may_act(const struct peer *p, const struct speaker_proof *shown)
     if (blocked_covers(p, &shown->address))
         return SPEAKER_BLOCKED;
     if (s->has_token) {
-        if (!shown->has_token || !is_same(shown->token, s->token))
+        if (!shown->has_token || !speaker_is_same(shown->token, s->token))
             return SPEAKER_STRANGER;
         return speaker_remaining_ms(s, p->pl->hub->keys) ? SPEAKER_OK : SPEAKER_EXPIRED;
     }

@@ -57,14 +57,14 @@ static void write_frame(struct stream_peer *s, struct slice head, struct slice t
     (void)http_stream_push(req, &piece);
 }
 
-static void do_send(struct peer *p, struct msg *m)
+static void stream_peer_do_send(struct peer *p, struct msg *m)
 {
     loop_count(p->pl->loop, METRIC_BYTES_OUT, (int64_t)msg_len(m));
     write_frame(p->conn, msg_head_slice(m), m->tail, m->blob);
     msg_unref(m);
 }
 
-static void do_send_text(struct peer *p, struct slice json)
+static void stream_peer_do_send_text(struct peer *p, struct slice json)
 {
     SCRATCH_BUF(b, 0);
 
@@ -79,7 +79,7 @@ static void on_ping_due(struct timer *t)
     uint64_t every = loop_config(loop)->stream_ping_interval_ms, silent = loop_now_ms(loop) - s->sent_ms;
 
     if (silent >= every) {
-        do_send_text(s->peer, SLICE_LIT("{\"type\":\"ping\"}"));
+        stream_peer_do_send_text(s->peer, SLICE_LIT("{\"type\":\"ping\"}"));
         silent = 0;
     }
     timer_start(loop, t, every - silent);
@@ -91,7 +91,7 @@ static uint64_t timeout_ms(const struct config *config)
     return config->stream_ping_interval_ms + config->stream_ping_timeout_ms * config->stream_max_ping_misses;
 }
 
-static void on_expired(struct expiry *e)
+static void stream_peer_on_expired(struct expiry *e)
 {
     struct stream_peer *s = CONTAINER_OF(e, struct stream_peer, expiry);
 
@@ -108,10 +108,10 @@ static void start_expiry(struct stream_peer *s)
 
     if (until && (!s->speaker.expires_at || until < s->speaker.expires_at))
         s->speaker.expires_at = until;
-    expiry_start(&s->expiry, &(struct expiry_terms){s->peer->pl->loop, s->peer->pl->hub->keys, s->speaker.expires_at, on_expired});
+    expiry_start(&s->expiry, &(struct expiry_terms){s->peer->pl->loop, s->peer->pl->hub->keys, s->speaker.expires_at, stream_peer_on_expired});
 }
 
-static void do_admitted(struct peer *p)
+static void stream_peer_do_admitted(struct peer *p)
 {
     struct stream_peer *s = p->conn;
     struct http_request *req = http_request_resume(s->ticket);
@@ -150,7 +150,7 @@ static void on_later(struct deferred *d)
         loop_again(loop, &s->later);
 }
 
-static void do_hold(struct peer *p, bool is_held)
+static void stream_peer_do_hold(struct peer *p, bool is_held)
 {
     struct stream_peer *s = p->conn;
 
@@ -159,7 +159,7 @@ static void do_hold(struct peer *p, bool is_held)
         loop_defer(p->pl->loop, &s->later);
 }
 
-static void do_ping(struct peer *p)
+static void stream_peer_do_ping(struct peer *p)
 {
     struct stream_peer *s = p->conn;
 
@@ -172,13 +172,13 @@ static struct speaker *speaker_of(const struct peer *p)
     return &((struct stream_peer *)p->conn)->speaker;
 }
 
-static uint64_t silent_ms(const struct peer *p)
+static uint64_t stream_peer_silent_ms(const struct peer *p)
 {
     (void)p;
     return 0; /* what ends an idle stream is the end of its connection */
 }
 
-static size_t waiting(const struct peer *p)
+static size_t stream_peer_waiting(const struct peer *p)
 {
     const struct stream_peer *s = p->conn;
     const struct http_request *req = http_request_resume(s->ticket);
@@ -186,7 +186,7 @@ static size_t waiting(const struct peer *p)
     return req ? http_stream_waiting(req) : 0;
 }
 
-static bool has_more(const struct peer *p)
+static bool stream_peer_has_more(const struct peer *p)
 {
     return !list_is_empty(&((struct stream_peer *)p->conn)->posts);
 }
@@ -194,7 +194,7 @@ static bool has_more(const struct peer *p)
 /* ---- the end ---- */
 
 /* What it was connected by goes. Returns the request of the stream when its client is still there: the caller ends it. */
-static struct http_request *let_go(struct peer *p)
+static struct http_request *stream_peer_let_go(struct peer *p)
 {
     struct stream_peer *s = p->conn;
     struct http_request *req = http_request_resume(s->ticket);
@@ -212,16 +212,16 @@ static struct http_request *let_go(struct peer *p)
     return req;
 }
 
-static void on_gone(void *owner)
+static void stream_peer_on_gone(void *owner)
 {
     struct peer *p = ((struct stream_peer *)owner)->peer;
 
-    (void)let_go(p);
+    (void)stream_peer_let_go(p);
     peer_gone(p, "the connection was closed or lost");
 }
 
 /* told: empty for an end that needs no words. A client that is behind gets no more of what waits for it. */
-static void end_stream(struct peer *p, struct slice told)
+static void stream_peer_end_stream(struct peer *p, struct slice told)
 {
     struct http_request *req = http_request_resume(((struct stream_peer *)p->conn)->ticket);
     bool is_streaming = req && req->sending == HTTP_SEND_GOING_ON;
@@ -229,7 +229,7 @@ static void end_stream(struct peer *p, struct slice told)
 
     if (is_streaming && told.len)
         welcome_refuse(p, told);
-    req = let_go(p);
+    req = stream_peer_let_go(p);
     if (req && is_late)
         http_request_drop(req);
     else if (req && is_streaming)
@@ -241,9 +241,9 @@ static void end_stream(struct peer *p, struct slice told)
 }
 
 /* The end of a body says nothing, so who is put out is told why. */
-static void do_close(struct peer *p, unsigned code, struct slice reason)
+static void stream_peer_do_close(struct peer *p, unsigned code, struct slice reason)
 {
-    end_stream(p, code == HYPHA_CLOSE_POLICY ? reason : (struct slice){NULL, 0});
+    stream_peer_end_stream(p, code == HYPHA_CLOSE_POLICY ? reason : (struct slice){NULL, 0});
 }
 
 enum { RETRY_AFTER_S = 5 };     /* a place may be free again by then */
@@ -285,16 +285,16 @@ static void refuse_request(struct http_request *req, int outcome, bool is_reconn
     }
 }
 
-static void do_refuse(struct peer *p, int outcome, unsigned code, struct slice text)
+static void stream_peer_do_refuse(struct peer *p, int outcome, unsigned code, struct slice text)
 {
     bool is_reconnection = ((struct stream_peer *)p->conn)->is_reconnection;
 
     (void)code;
     if (p->state == PEER_OPEN) {
-        end_stream(p, text);
+        stream_peer_end_stream(p, text);
         return;
     }
-    struct http_request *req = let_go(p);
+    struct http_request *req = stream_peer_let_go(p);
     if (req)
         refuse_request(req, outcome, is_reconnection, text);
 }
@@ -303,17 +303,17 @@ const struct peer_transport stream_transport = {
     .name = "stream",
     .open = METRIC_STREAMS,
     .established = METRIC_STREAMS_ESTABLISHED,
-    .send = do_send,
-    .send_text = do_send_text,
+    .send = stream_peer_do_send,
+    .send_text = stream_peer_do_send_text,
     .speaker = speaker_of,
-    .hold = do_hold,
-    .ping = do_ping,
-    .silent_ms = silent_ms,
-    .waiting = waiting,
-    .has_more = has_more,
-    .admitted = do_admitted,
-    .refuse = do_refuse,
-    .close = do_close,
+    .hold = stream_peer_do_hold,
+    .ping = stream_peer_do_ping,
+    .silent_ms = stream_peer_silent_ms,
+    .waiting = stream_peer_waiting,
+    .has_more = stream_peer_has_more,
+    .admitted = stream_peer_do_admitted,
+    .refuse = stream_peer_do_refuse,
+    .close = stream_peer_do_close,
 };
 
 /* ---- the beginning ---- */
@@ -325,7 +325,7 @@ static struct peer *open_peer(struct peer_loop *pl, struct http_request *req)
 
     p->conn = s;
     s->peer = p;
-    s->ticket = http_request_park(req, &(struct http_watch){.owner = s, .on_gone = on_gone});
+    s->ticket = http_request_park(req, &(struct http_watch){.owner = s, .on_gone = stream_peer_on_gone});
     list_init(&s->later.link);
     s->later.run = on_later;
     list_init(&s->posts);
@@ -334,7 +334,7 @@ static struct peer *open_peer(struct peer_loop *pl, struct http_request *req)
 }
 
 /* The value of a query parameter, kept in out; empty when absent. */
-static struct slice parameter(struct http_request *req, const char *name, struct buf *out)
+static struct slice stream_peer_parameter(struct http_request *req, const char *name, struct buf *out)
 {
     if (!url_query_find(req->query, name, out))
         buf_clear(out);
@@ -370,13 +370,13 @@ static void stream_start(struct peer_loop *pl, struct http_request *req)
     SCRATCH_BUF(reconnection, 0);
     struct slice token = {NULL, 0};
 
-    (void)parameter(req, "client_id", &client);
+    (void)stream_peer_parameter(req, "client_id", &client);
     if (!client.len) {
         random_id(made);
         buf_add_text(&client, made);
     }
-    (void)parameter(req, "workspace", &workspace);
-    (void)parameter(req, "reconnection_token", &reconnection);
+    (void)stream_peer_parameter(req, "workspace", &workspace);
+    (void)stream_peer_parameter(req, "reconnection_token", &reconnection);
     struct stream_peer *s = open_peer(pl, req)->conn;
     speaker_open(&s->speaker, req, &token);
     s->peer->address = s->speaker.address;

@@ -48,7 +48,7 @@ static void add_workspace(const struct asker *asker, struct buf *out)
 }
 
 /* The key of the stream. False: no client is named. */
-static bool read_key(struct peer_loop *pl, struct http_request *req, struct buf *key)
+static bool stream_post_read_key(struct peer_loop *pl, struct http_request *req, struct buf *key)
 {
     SCRATCH_BUF(client, 0);
     SCRATCH_BUF(workspace, 0);
@@ -121,7 +121,7 @@ void stream_on_post(struct http_request *req, void *arg)
     list_init(&post->link);
     buf_init(&key, 0);
     speaker_read(req, &post->shown, &token);
-    bool has_client = read_key(pl, req, &key);
+    bool has_client = stream_post_read_key(pl, req, &key);
     speaker_read_cookies(req, buf_slice(&key), &post->shown);
     bool is_found = router_find(pl->router, pl->loop, buf_slice(&key), &at) && route_is_here(&at);
     buf_deinit(&key);

@@ -12,7 +12,7 @@
 
 enum { SWEEP_MS = 60 * 1000 };
 
-static const struct config *config_of(const struct subscriptions *s)
+static const struct config *subscriber_config_of(const struct subscriptions *s)
 {
     return loop_config(s->hub->loop);
 }
@@ -167,18 +167,18 @@ void subscriber_drop(struct subscriptions *s, struct subscriber *r)
 /* There is one: of the anonymous when they have more than a share, then of all. */
 struct subscriber *subscriptions_first_to_leave(const struct subscriptions *s)
 {
-    size_t share = config_of(s)->max_kept_subscriptions / SUBSCRIBERS_SHARE + 1;
+    size_t share = subscriber_config_of(s)->max_kept_subscriptions / SUBSCRIBERS_SHARE + 1;
     bool is_anonymous = s->n_anonymous_away > share || list_is_empty(&s->away[false]);
 
     return LIST_ENTRY(s->away[is_anonymous].next, struct subscriber, of_all);
 }
 
 /* The first to leave makes room: of the holder who has more than a share, then as above. */
-static struct subscriber *superfluous(const struct subscriptions *s,
+static struct subscriber *subscriber_superfluous(const struct subscriptions *s,
                                       const struct subscriber_holder *holder)
 {
-    size_t max = config_of(s)->max_kept_subscriptions,
-           max_bytes = config_of(s)->kept_subscription_bytes;
+    size_t max = subscriber_config_of(s)->max_kept_subscriptions,
+           max_bytes = subscriber_config_of(s)->kept_subscription_bytes;
     size_t share = max / SUBSCRIBERS_SHARE + 1;
 
     if (holder->n_away > share || holder->away_bytes > max_bytes / SUBSCRIBERS_SHARE)
@@ -193,7 +193,7 @@ void subscriptions_make_room(struct subscriptions *s, struct subscriber_holder *
     struct subscriber *r;
 
     holder->n_subscribers++; /* it is looked at until the end */
-    while (s->n_away && (r = superfluous(s, holder)))
+    while (s->n_away && (r = subscriber_superfluous(s, holder)))
         subscriber_drop(s, r);
     leave_holder(s, holder);
 }

@@ -21,7 +21,7 @@ struct change {
     void *arg;
 };
 
-static size_t find(const struct peer *p, struct slice type)
+static size_t subscription_find(const struct peer *p, struct slice type)
 {
     size_t i = 0;
 
@@ -31,7 +31,7 @@ static size_t find(const struct peer *p, struct slice type)
 }
 
 /* Room for so many more. */
-static void grow(struct peer *p, size_t n_more)
+static void subscription_grow(struct peer *p, size_t n_more)
 {
     char **grown = mem_new((p->n_subscriptions + n_more + 1) * sizeof(char *));
 
@@ -44,23 +44,23 @@ static void grow(struct peer *p, size_t n_more)
 /* Once, however often it is asked for. */
 static void add_one(struct peer *p, struct slice type)
 {
-    if (find(p, type) < p->n_subscriptions)
+    if (subscription_find(p, type) < p->n_subscriptions)
         return;
     p->subscriptions[p->n_subscriptions++] = mem_copy(type.ptr, type.len);
     router_interest(p->pl->router, &p->endpoint, type, true);
 }
 
-static void add_all(struct peer *p, const struct change *c)
+static void subscription_add_all(struct peer *p, const struct change *c)
 {
-    grow(p, c->n_types);
+    subscription_grow(p, c->n_types);
     for (size_t i = 0; i < c->n_types; i++)
         add_one(p, slice_of(c->types[i]));
 }
 
-static void remove_all(struct peer *p, const struct change *c)
+static void subscription_remove_all(struct peer *p, const struct change *c)
 {
     for (size_t i = 0; i < c->n_types; i++) {
-        size_t at = find(p, slice_of(c->types[i]));
+        size_t at = subscription_find(p, slice_of(c->types[i]));
         if (at == p->n_subscriptions)
             continue;
         router_interest(p->pl->router, &p->endpoint, slice_of(p->subscriptions[at]), false);
@@ -78,7 +78,7 @@ void subscription_restore(struct peer *p, struct slice types)
         n++;
     if (!n)
         return;
-    grow(p, n);
+    subscription_grow(p, n);
     while (types.len && mp_take(&types, 0, &item) == MP_OK) {
         if (mp_get_str(item, &text))
             add_one(p, text);
@@ -86,7 +86,7 @@ void subscription_restore(struct peer *p, struct slice types)
     peer_account_for(p);
 }
 
-static void finish(struct change *c, int outcome)
+static void subscription_finish(struct change *c, int outcome)
 {
     c->done(outcome, c->arg);
     for (size_t i = 0; i < c->n_types; i++)
@@ -96,7 +96,7 @@ static void finish(struct change *c, int outcome)
     mem_free(c);
 }
 
-static void run_back(struct loop *l, struct mail *mail)
+static void subscription_run_back(struct loop *l, struct mail *mail)
 {
     struct change *c = CONTAINER_OF(mail, struct change, mail);
     const struct client *now = client_find(&c->hub->registry, slice_of(c->full_id));
@@ -105,22 +105,22 @@ static void run_back(struct loop *l, struct mail *mail)
     /* A connection that has taken over meanwhile was given the set as it is. */
     if (c->outcome == SUBSCRIPTION_NO_PEER && now && now->generation != c->generation)
         c->outcome = SUBSCRIPTION_OK;
-    finish(c, c->outcome);
+    subscription_finish(c, c->outcome);
 }
 
-static void run_there(struct loop *l, struct mail *mail)
+static void subscription_run_there(struct loop *l, struct mail *mail)
 {
     struct change *c = CONTAINER_OF(mail, struct change, mail);
     struct peer *p = peer_find(l, c->peer);
 
     c->outcome = p ? SUBSCRIPTION_OK : SUBSCRIPTION_NO_PEER;
     if (p && c->is_add)
-        add_all(p, c);
+        subscription_add_all(p, c);
     else if (p)
-        remove_all(p, c);
+        subscription_remove_all(p, c);
     if (p)
         peer_account_for(p);
-    c->mail.run = run_back;
+    c->mail.run = subscription_run_back;
     loop_post(l, c->hub->loop, &c->mail);
 }
 
@@ -134,7 +134,7 @@ void subscription_change(struct hub *h, const struct client *client, const struc
         return;
     }
     struct change *c = MEM_NEW(struct change);
-    *c = (struct change){.mail = {NULL, run_there},
+    *c = (struct change){.mail = {NULL, subscription_run_there},
                          .hub = h,
                          .peer = client->handle,
                          .generation = client->generation,

@@ -106,7 +106,7 @@ static void order_by_age(struct list *away)
     mem_free(all);
 }
 
-static void on_row(int outcome, struct slice key, struct slice bytes, void *arg)
+static void subscription_load_on_row(int outcome, struct slice key, struct slice bytes, void *arg)
 {
     struct loading *l = arg;
     struct subscriptions *s = l->subscriptions;
@@ -134,5 +134,5 @@ void subscriptions_load(struct subscriptions *s, void (*done)(bool ok, void *arg
     struct loading *l = MEM_NEW(struct loading);
 
     *l = (struct loading){s, done, arg};
-    store_scan(s->hub->store, SUBSCRIPTION_BUCKET, on_row, l);
+    store_scan(s->hub->store, SUBSCRIPTION_BUCKET, subscription_load_on_row, l);
 }

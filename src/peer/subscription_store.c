@@ -16,7 +16,7 @@
 
 enum { WRITE_MS = 1000, WRITE_MOST = 256 };
 
-static struct slice key_of(const struct subscriber *r)
+static struct slice subscription_store_key_of(const struct subscriber *r)
 {
     return slice_make(r->key, r->key_len);
 }
@@ -41,11 +41,11 @@ void subscriber_count_stored(struct subscriptions *s, struct subscriber *r, size
 void subscriber_unstore(struct subscriptions *s, struct subscriber *r)
 {
     if (r->n_stored && s->hub->store && !s->is_closed)
-        store_remove(s->hub->store, SUBSCRIPTION_BUCKET, key_of(r), NULL, NULL);
+        store_remove(s->hub->store, SUBSCRIPTION_BUCKET, subscription_store_key_of(r), NULL, NULL);
     subscriber_count_stored(s, r, 0);
 }
 
-static void encode(const struct subscriber *r, struct buf *b)
+static void subscription_store_encode(const struct subscriber *r, struct buf *b)
 {
     mp_add_map(b, 4 + (r->incarnation != 0));
     if (r->incarnation) {
@@ -63,7 +63,7 @@ static void encode(const struct subscriber *r, struct buf *b)
     buf_add_slice(b, buf_slice(&r->types.b));
 }
 
-static bool fits(const struct subscriptions *s, const struct subscriber *r, size_t n_bytes)
+static bool subscription_store_fits(const struct subscriptions *s, const struct subscriber *r, size_t n_bytes)
 {
     size_t max = loop_config(s->hub->loop)->kept_subscription_bytes;
 
@@ -78,7 +78,7 @@ static void write_one(struct subscriptions *s, struct subscriber *r)
     SCRATCH_BUF(b, 0);
 
     list_unlink(&r->dirty);
-    if (!fits(s, r, n_bytes)) {
+    if (!subscription_store_fits(s, r, n_bytes)) {
         loop_count(s->hub->loop, METRIC_SUBSCRIPTIONS_UNSTORED, 1);
         subscriber_unstore(s, r);
         return;
@@ -86,10 +86,10 @@ static void write_one(struct subscriptions *s, struct subscriber *r)
     r->stored_until =
         r->is_here ? now + (int64_t)loop_config(s->hub->loop)->reconnection_token_life_time_ms / 1000
                    : r->until;
-    encode(r, &b);
+    subscription_store_encode(r, &b);
     if (!b.is_failed) {
         subscriber_count_stored(s, r, n_bytes);
-        store_put(s->hub->store, SUBSCRIPTION_BUCKET, key_of(r), buf_slice(&b), r->stored_until, NULL, NULL);
+        store_put(s->hub->store, SUBSCRIPTION_BUCKET, subscription_store_key_of(r), buf_slice(&b), r->stored_until, NULL, NULL);
     }
 }
 

@@ -18,14 +18,14 @@ enum { SWEEP_MOST = 1024 };
 
 static const char BY_THEMSELVES[] = "client_disconnected";
 
-static const struct config *config_of(const struct subscriptions *s)
+static const struct config *subscriptions_config_of(const struct subscriptions *s)
 {
     return loop_config(s->hub->loop);
 }
 
 /* ---- records ---- */
 
-static struct slice key_of(struct buf *b, const struct client *c)
+static struct slice subscriptions_key_of(struct buf *b, const struct client *c)
 {
     buf_init(b, 0);
     buf_add_text(b, c->full_id);
@@ -34,10 +34,10 @@ static struct slice key_of(struct buf *b, const struct client *c)
     return buf_slice(b);
 }
 
-static struct subscriber *find(const struct subscriptions *s, const struct client *c)
+static struct subscriber *subscriptions_find(const struct subscriptions *s, const struct client *c)
 {
     struct buf b;
-    struct subscriber *r = subscriber_find(s, key_of(&b, c));
+    struct subscriber *r = subscriber_find(s, subscriptions_key_of(&b, c));
 
     buf_deinit(&b);
     return r;
@@ -48,7 +48,7 @@ static struct subscriber *find(const struct subscriptions *s, const struct clien
 struct slice subscriptions_enter(struct subscriptions *s, const struct client *c,
                                  bool is_reconnection)
 {
-    struct subscriber *r = find(s, c);
+    struct subscriber *r = subscriptions_find(s, c);
 
     if (!r)
         return SLICE_LIT("");
@@ -72,7 +72,7 @@ struct slice subscriptions_enter(struct subscriptions *s, const struct client *c
 
 void subscriptions_leave(struct subscriptions *s, const struct client *c)
 {
-    struct subscriber *r = find(s, c);
+    struct subscriber *r = subscriptions_find(s, c);
 
     if (!r || !r->is_here)
         return;
@@ -82,7 +82,7 @@ void subscriptions_leave(struct subscriptions *s, const struct client *c)
         return;
     }
     /* It may have been given a token a moment ago. */
-    r->until = (clock_wall_ms() + (int64_t)config_of(s)->reconnection_token_life_time_ms) / 1000;
+    r->until = (clock_wall_ms() + (int64_t)subscriptions_config_of(s)->reconnection_token_life_time_ms) / 1000;
     subscriber_touch(s, r);
     subscriber_wait(s, r);
     subscriptions_make_room(s, r->holder);
@@ -102,7 +102,7 @@ static bool has_type(struct slice types, struct slice type)
 }
 
 /* Of more than n_most none is looked at: each is compared with all that are there. */
-static size_t add_types(struct buf *out, size_t n, const struct slice *types, size_t n_types, size_t n_most)
+static size_t subscriptions_add_types(struct buf *out, size_t n, const struct slice *types, size_t n_types, size_t n_most)
 {
     for (size_t i = 0; i < n_types && n <= n_most; i++) {
         if (slice_is(types[i], BY_THEMSELVES) || has_type(buf_slice(out), types[i]))
@@ -131,11 +131,11 @@ static size_t remove_types(struct buf *out, struct slice from, const struct slic
     return n;
 }
 
-static struct subscriber *make(struct subscriptions *s, const struct client *c)
+static struct subscriber *subscriptions_make(struct subscriptions *s, const struct client *c)
 {
     struct buf key;
     char holder[SHARER_MAX];
-    struct subscriber *r = subscriber_new(s, key_of(&key, c), sharer_of(c->user, c, holder), c->account);
+    struct subscriber *r = subscriber_new(s, subscriptions_key_of(&key, c), sharer_of(c->user, c, holder), c->account);
 
     buf_deinit(&key);
     r->is_here = true;
@@ -148,23 +148,23 @@ static struct subscriber *make(struct subscriptions *s, const struct client *c)
 int subscriptions_change(struct subscriptions *s, const struct client *c,
                          const struct slice *types, size_t n_types, bool is_add)
 {
-    struct subscriber *r = find(s, c);
+    struct subscriber *r = subscriptions_find(s, c);
     struct slice before = r ? buf_slice(&r->types.b) : SLICE_LIT("");
     size_t n_before = r ? r->n_types : 0, n;
     SCRATCH_BUF(b, 0);
 
     if (is_add) {
         buf_add_slice(&b, before);
-        n = add_types(&b, n_before, types, n_types, config_of(s)->max_subscriptions);
+        n = subscriptions_add_types(&b, n_before, types, n_types, subscriptions_config_of(s)->max_subscriptions);
     } else {
         n = remove_types(&b, before, types, n_types);
     }
-    bool ok = !b.is_failed && (!is_add || (n <= config_of(s)->max_subscriptions &&
-                                           b.len <= config_of(s)->max_subscription_bytes));
+    bool ok = !b.is_failed && (!is_add || (n <= subscriptions_config_of(s)->max_subscriptions &&
+                                           b.len <= subscriptions_config_of(s)->max_subscription_bytes));
     if (!ok || n == n_before)
         return ok ? SUBSCRIPTION_OK : SUBSCRIPTION_FULL;
     if (!r)
-        r = make(s, c);
+        r = subscriptions_make(s, c);
     ok = subscriber_set(r, buf_slice(&b), n);
     if (ok && n)
         subscriber_touch(s, r);
@@ -200,7 +200,7 @@ void subscriptions_forget_workspace(struct subscriptions *s, struct slice id)
 }
 
 /* An anonymous person's workspace is made again when they come back; any other that goes is gone. */
-static void on_workspace_going(struct registry_watch *w, const struct workspace *ws)
+static void subscriptions_on_workspace_going(struct registry_watch *w, const struct workspace *ws)
 {
     if (!ws->is_anonymous)
         subscriptions_forget_workspace(CONTAINER_OF(w, struct subscriptions, watch),
@@ -221,7 +221,7 @@ static void sweep_away(struct subscriptions *s, struct list *away, int64_t now)
 /* What the store has of a client that stays is good for the life of a token from when it was written. */
 static void sweep_here(struct subscriptions *s, int64_t now)
 {
-    int64_t half = (int64_t)config_of(s)->reconnection_token_life_time_ms / 2000;
+    int64_t half = (int64_t)subscriptions_config_of(s)->reconnection_token_life_time_ms / 2000;
     void *value;
 
     for (unsigned n = 0; n < SWEEP_MOST; n++) {
@@ -235,7 +235,7 @@ static void sweep_here(struct subscriptions *s, int64_t now)
     }
 }
 
-static void on_sweep(struct timer *t)
+static void subscriptions_on_sweep(struct timer *t)
 {
     struct subscriptions *s = CONTAINER_OF(t, struct subscriptions, sweep);
     int64_t now = clock_wall_ms() / 1000;
@@ -261,9 +261,9 @@ struct subscriptions *subscriptions_new(struct hub *h)
     list_init(&s->away[true]);
     list_init(&s->dirty);
     list_init(&s->watch.link);
-    timer_init(&s->sweep, on_sweep);
+    timer_init(&s->sweep, subscriptions_on_sweep);
     timer_init(&s->write, subscription_on_write_due);
-    s->watch.on_workspace_going = on_workspace_going;
+    s->watch.on_workspace_going = subscriptions_on_workspace_going;
     list_link(&h->registry.watches, &s->watch.link);
     return s;
 }

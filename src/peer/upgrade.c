@@ -24,7 +24,7 @@ static bool has_query_credentials(struct slice query)
     return has_parameter(query, "workspace") || has_parameter(query, "token") || has_parameter(query, "reconnection_token");
 }
 
-static struct in6_addr client_of(struct http_request *req)
+static struct in6_addr upgrade_client_of(struct http_request *req)
 {
     struct in6_addr client = {0};
 
@@ -32,11 +32,11 @@ static struct in6_addr client_of(struct http_request *req)
     return client;
 }
 
-static void upgrade(struct peer_loop *pl, struct http_request *req)
+static void upgrade_to_peer(struct peer_loop *pl, struct http_request *req)
 {
     bool is_legacy = has_query_credentials(req->query);
     struct slice leftover = {NULL, 0};
-    struct in6_addr client = client_of(req);
+    struct in6_addr client = upgrade_client_of(req);
     struct account *payer = account_ref(account_shared(req->account));      /* the request ends with the handshake */
     struct stream *stream = ws_handshake(req, &leftover);
 
@@ -61,5 +61,5 @@ void upgrade_on_request(struct http_request *req, void *arg)
                      SLICE_LIT(""));
         return;
     }
-    login_queue_enter(pl, req, upgrade);
+    login_queue_enter(pl, req, upgrade_to_peer);
 }

@@ -86,7 +86,7 @@ static bool read_kind(struct slice method, enum call_kind *ret)
 }
 
 /* A trailing argument that may be left out. False: it is something else. */
-static bool read_flag(struct slice args, uint32_t at, bool *ret)
+static bool uploads_read_flag(struct slice args, uint32_t at, bool *ret)
 {
     struct slice value;
 
@@ -108,7 +108,7 @@ static bool read_args(struct upload_call *c, struct slice args)
         return false;
     if ((c->kind == CALL_SET || c->kind == CALL_APPEND) && (!mp_at(args, flag - 1, &value) || !mp_get_bin(value, &c->data)))
         return false;
-    return read_flag(args, flag, &c->beats) && (c->kind != CALL_CREATE || read_flag(args, 2, &c->overwrites));
+    return uploads_read_flag(args, flag, &c->beats) && (c->kind != CALL_CREATE || uploads_read_flag(args, 2, &c->overwrites));
 }
 
 /* Arguments by name are read by nobody who sends chunks, and would have to be read here as the receiver does. */
@@ -120,7 +120,7 @@ static bool has_named_arguments(struct slice payload)
     return mp_find(payload, "with_kwargs", &value) && !mp_is(value, MP_NIL) && !(mp_get_bool(value, &is_named) && !is_named);
 }
 
-static bool read_call(struct upload_call *c)
+static bool uploads_read_call(struct upload_call *c)
 {
     static const struct rpc_header_caps ours = {.max_bytes = UINT32_MAX, .max_depth = 64, .max_pairs = UINT32_MAX};
     struct slice rest, args, sealed;
@@ -138,7 +138,7 @@ static bool read_call(struct upload_call *c)
 
 /* ---- records ---- */
 
-static void on_age(struct timer *t);
+static void uploads_on_age(struct timer *t);
 
 static struct uploads *uploads_get(struct peer *p)
 {
@@ -152,7 +152,7 @@ static struct uploads *uploads_get(struct peer *p)
     all->peer = p;
     map_init(&all->by_key);
     list_init(&all->by_age);
-    timer_init(&all->age, on_age);
+    timer_init(&all->age, uploads_on_age);
     timer_start(p->pl->loop, &all->age, loop_config(p->pl->loop)->chunk_ttl_ms);
     return p->uploads = all;
 }
@@ -168,7 +168,7 @@ static void uploads_drop_empty(struct peer *p)
     p->uploads = held_free(all);
 }
 
-static void upload_end(struct upload *u)
+static void peer_upload_end(struct upload *u)
 {
     struct peer *p = u->all->peer;
     struct peer_loop *pl = p->pl;
@@ -231,7 +231,7 @@ static struct upload *upload_oldest(const struct peer *p)
     return p->uploads ? LIST_ENTRY(p->uploads->by_age.next, struct upload, link) : NULL;
 }
 
-static void on_age(struct timer *t)
+static void uploads_on_age(struct timer *t)
 {
     struct peer *p = CONTAINER_OF(t, struct uploads, age)->peer;
     struct loop *loop = p->pl->loop;
@@ -244,14 +244,14 @@ static void on_age(struct timer *t)
             timer_start(loop, t, 0);
             return;
         }
-        upload_end(u);
+        peer_upload_end(u);
     }
 }
 
 void uploads_forget(struct peer *p)
 {
     for (struct upload *u; (u = upload_oldest(p));)
-        upload_end(u);
+        peer_upload_end(u);
 }
 
 /* ---- answers ---- */
@@ -330,7 +330,7 @@ static void take_create(struct upload_call *c)
         return;
     }
     if (u)
-        upload_end(u);
+        peer_upload_end(u);
     struct account *full = account_shared(c->m->account);
     struct msg *m = create_overwriting(c);
     u = m ? upload_new(c, &full) : NULL;
@@ -389,7 +389,7 @@ static bool upload_pass_chunk(struct upload_call *c, struct upload *u)
     int r = rpc_joined_feed(&u->joined, c->data);
 
     if (r != RPC_JOINED_OK) {
-        upload_end(u);
+        peer_upload_end(u);
         upload_refuse(c, r == RPC_JOINED_FORBIDDEN ? "Invalid message: the payload has a key that only the hub may set"
                                             : "Invalid message: the chunks are no call");
         return false;
@@ -439,7 +439,7 @@ static void take_process(struct upload_call *c, struct upload *u)
 {
     bool is_whole = rpc_joined_is_whole(&u->joined) && list_is_empty(&u->early);
 
-    upload_end(u);
+    peer_upload_end(u);
     if (is_whole)
         peer_hand_over(c->p, c->m);
     else
@@ -456,7 +456,7 @@ static void take_known(struct upload_call *c)
     }
     upload_touch(u);
     if (c->kind == CALL_REMOVE) {
-        upload_end(u);
+        peer_upload_end(u);
         peer_hand_over(c->p, c->m);
     } else if (c->beats != u->beats) {
         upload_refuse(c, "ValueError: All calls for a key must agree on heartbeat");
@@ -471,7 +471,7 @@ void upload_take(struct peer *p, struct msg *m)
 {
     struct upload_call c = {.p = p, .m = m};
 
-    if (!read_call(&c))
+    if (!uploads_read_call(&c))
         upload_refuse(&c, "TypeError: Invalid arguments for message_cache");
     else if (c.is_sealed)
         peer_hand_over(p, m);

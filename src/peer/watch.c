@@ -75,7 +75,7 @@ static struct slice key_slice(const struct watch_key *key)
     return slice_make((const char *)key, sizeof(*key));
 }
 
-static struct slice address_of(const struct target *t)
+static struct slice watch_address_of(const struct target *t)
 {
     return slice_make(t->address, t->len);
 }
@@ -93,7 +93,7 @@ static struct target *target_get(struct peer_loop *pl, struct slice address)
     list_init(&t->watches);
     t->len = address.len;
     memcpy(t->address, address.ptr, address.len);
-    map_put(&pl->watched, address_of(t), t);
+    map_put(&pl->watched, watch_address_of(t), t);
     account_keep_always(pl->hub->process, mem_taken(t));
     return t;
 }
@@ -108,7 +108,7 @@ static void target_drop(struct target *t)
 {
     if (t->is_gone || !list_is_empty(&t->watches))
         return;
-    map_take(&t->pl->watched, address_of(t));
+    map_take(&t->pl->watched, watch_address_of(t));
     target_free(t);
 }
 
@@ -119,7 +119,7 @@ static void watch_pay(struct watch *w)
     account_keep_now_always(w->peer->account, &w->n_kept, mem_taken(w) + mem_taken(w->sessions));
 }
 
-static struct watch *watch_new(struct peer *p, struct target *t)
+static struct watch *watch_make(struct peer *p, struct target *t)
 {
     struct watch *w = MEM_NEW(struct watch);
 
@@ -171,7 +171,7 @@ static void sessions_halve(struct sessions *s)
     memmove(s->bytes, s->bytes + at, s->used);
 }
 
-static void remember(struct watch *w, struct slice session)
+static void watch_remember(struct watch *w, struct slice session)
 {
     struct sessions *s = w->sessions;
 
@@ -204,7 +204,7 @@ static struct watch *watch_find(const struct peer *p, struct slice address)
     if (!p->watcher || list_is_empty(&p->watcher->watches))
         return NULL;
     struct watch *last = LIST_ENTRY(p->watcher->watches.prev, struct watch, mine);
-    if (slice_eq(address_of(last->target), address) && !last->target->is_gone)
+    if (slice_eq(watch_address_of(last->target), address) && !last->target->is_gone)
         return last;
     struct target *t = map_find(&p->pl->watched, address);
     return t ? map_find(&p->pl->watches, key_slice(&(struct watch_key){p, t})) : NULL;
@@ -226,13 +226,13 @@ static struct watch *watch_get(struct peer *p, struct slice address)
         loop_count(pl->loop, METRIC_WATCHES_EVICTED, 1);
         watch_drop(LIST_ENTRY(mine->watches.next, struct watch, mine));
     }
-    return watch_new(p, target_get(pl, address));
+    return watch_make(p, target_get(pl, address));
 }
 
 void watch_target(struct peer *p, struct slice address, struct slice session)
 {
     LOOP_ASSERT(p->pl->loop);
-    remember(watch_get(p, address), session);
+    watch_remember(watch_get(p, address), session);
 }
 
 void watch_answered(struct peer *p, struct slice address)
@@ -269,14 +269,14 @@ static struct msg *notice_new(const struct target *t)
     SCRATCH_BUF(b, 0);
     SCRATCH_BUF(text, 0);
 
-    buf_add_fmt(&text, "Client disconnected: " SLICE_FMT, SLICE_ARG(address_of(t)));
+    buf_add_fmt(&text, "Client disconnected: " SLICE_FMT, SLICE_ARG(watch_address_of(t)));
     mp_add_map(&b, 4);
     mp_add_text(&b, "type");
     mp_add_text(&b, "peer_not_found");
     mp_add_text(&b, "to");
     mp_add_text(&b, "*");
     mp_add_text(&b, "peer_id");
-    mp_add_str(&b, address_of(t));
+    mp_add_str(&b, watch_address_of(t));
     mp_add_text(&b, "error");
     mp_add_str(&b, buf_slice(&text));
     struct msg *m = b.is_failed || text.is_failed ? NULL : msg_try_new(b.len, t->pl->loop->own);
@@ -294,10 +294,10 @@ static void reject_sessions(const struct watch *w)
     struct peer *p = w->peer;
     SCRATCH_BUF(text, 0);
 
-    buf_add_fmt(&text, "Target peer " SLICE_FMT " is not connected", SLICE_ARG(address_of(t)));
+    buf_add_fmt(&text, "Target peer " SLICE_FMT " is not connected", SLICE_ARG(watch_address_of(t)));
     for (uint16_t at = 0; at < s->used; at = (uint16_t)(at + 1 + s->bytes[at])) {
         struct slice session = slice_make((const char *)s->bytes + at + 1, s->bytes[at]);
-        struct msg *m = router_reject_frame(address_of(t), slice_of(p->full_id), session, buf_slice(&text), p->account);
+        struct msg *m = router_reject_frame(watch_address_of(t), slice_of(p->full_id), session, buf_slice(&text), p->account);
         if (!m)
             continue;
         loop_count(t->pl->loop, METRIC_WATCH_REJECTS, 1);
@@ -305,7 +305,7 @@ static void reject_sessions(const struct watch *w)
     }
 }
 
-static void tell(struct watch *w, struct msg *notice)
+static void watch_tell(struct watch *w, struct msg *notice)
 {
     if (w->sessions)
         reject_sessions(w);
@@ -322,7 +322,7 @@ static void run_tell(struct loop *loop, struct mail *mail)
     struct msg *notice = list_is_empty(&t->watches) ? NULL : notice_new(t);
 
     for (unsigned n = 0; n < TELL_AT_ONCE && !list_is_empty(&t->watches); n++)
-        tell(LIST_ENTRY(t->watches.next, struct watch, same), notice);
+        watch_tell(LIST_ENTRY(t->watches.next, struct watch, same), notice);
     msg_unref(notice);
     if (list_is_empty(&t->watches))
         target_free(t);
@@ -330,7 +330,7 @@ static void run_tell(struct loop *loop, struct mail *mail)
         loop_post(loop, loop, &t->mail);
 }
 
-static void on_gone(struct router_watcher *w, struct slice address)
+static void watch_on_gone(struct router_watcher *w, struct slice address)
 {
     struct peer_loop *pl = CONTAINER_OF(w, struct peer_loop, on_gone);
     struct target *t = map_take(&pl->watched, address);
@@ -351,7 +351,7 @@ void watch_loop_init(struct peer_loop *pl)
     map_pay(&pl->watched, pl->hub->process);
     map_pay(&pl->watches, pl->hub->process);
     list_init(&pl->on_gone.link);
-    pl->on_gone.on_gone = on_gone;
+    pl->on_gone.on_gone = watch_on_gone;
     router_watch(pl->router, pl->loop, &pl->on_gone);
 }
 

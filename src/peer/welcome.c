@@ -42,7 +42,7 @@ char *welcome_reconnection_token(const struct peer *p)
     return token_mint_reconnection(p->pl->hub->keys, p->user, life_s);
 }
 
-static void add_pair(struct buf *b, const char *key, const char *value)
+static void welcome_add_pair(struct buf *b, const char *key, const char *value)
 {
     mp_add_text(b, key);
     mp_add_text(b, value);
@@ -56,18 +56,18 @@ void welcome_send(struct peer *p)
     SCRATCH_BUF(json, 0);
 
     mp_add_map(&b, 10);
-    add_pair(&b, "type", "connection_info");
-    add_pair(&b, "hypha_version", HYPHA_PROTOCOL_VERSION);
-    add_pair(&b, "public_base_url", info->public_base_url);
-    add_pair(&b, "local_base_url", info->local_base_url);
-    add_pair(&b, "manager_id", info->manager_id);
+    welcome_add_pair(&b, "type", "connection_info");
+    welcome_add_pair(&b, "hypha_version", HYPHA_PROTOCOL_VERSION);
+    welcome_add_pair(&b, "public_base_url", info->public_base_url);
+    welcome_add_pair(&b, "local_base_url", info->local_base_url);
+    welcome_add_pair(&b, "manager_id", info->manager_id);
     mp_add_text(&b, "workspace");
     mp_add_str(&b, p->workspace);
     mp_add_text(&b, "client_id");
     mp_add_str(&b, p->client_id);
     mp_add_text(&b, "user");
     user_add_mp(&b, p->user, true);
-    add_pair(&b, "reconnection_token", token);
+    welcome_add_pair(&b, "reconnection_token", token);
     mp_add_text(&b, "reconnection_token_life_time");
     mp_add_float(&b, (double)loop_config(p->pl->loop)->reconnection_token_life_time_ms / 1000.0);
     if (!b.is_failed && json_from_mp(buf_slice(&b), &json) == JSON_OK)

@@ -121,7 +121,7 @@ void workspace_open_error(int outcome, struct slice id, char out[WORKSPACE_OPEN_
         snprintf(out, WORKSPACE_OPEN_ERROR_MAX, "'Workspace " SLICE_FMT " does not exist or is not accessible'", SLICE_ARG(shown));
 }
 
-static void unload(struct hub *h, struct workspace *w)
+static void lifecycle_unload(struct hub *h, struct workspace *w)
 {
     event_workspace(h, slice_of(w->id), w, "workspace_unloaded");
     workspace_remove(&h->registry, w);
@@ -133,7 +133,7 @@ static void on_unload_due(struct timer *t)
     struct hub *h = CONTAINER_OF(w->registry, struct hub, registry);
 
     if (w->n_clients == 0)
-        unload(h, w);
+        lifecycle_unload(h, w);
 }
 
 /* A persistent workspace's record stays: it is small, and the next client would only load it again. */
@@ -159,14 +159,14 @@ void workspace_client_left(struct hub *h, struct workspace *w)
     if (grace)
         unload_after(h, w, grace);
     else
-        unload(h, w);
+        lifecycle_unload(h, w);
 }
 
 bool workspace_unload_if_idle(struct hub *h, struct workspace *w)
 {
     if (is_kept(w))
         return false;
-    unload(h, w);
+    lifecycle_unload(h, w);
     return true;
 }
 

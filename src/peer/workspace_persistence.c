@@ -49,7 +49,7 @@ struct removal {
     void *arg;
 };
 
-static struct slice key_of(const struct saving *s)
+static struct slice persistence_key_of(const struct saving *s)
 {
     return slice_make(s->id, s->id_len);
 }
@@ -66,7 +66,7 @@ static struct saving *saving_of(struct hub *h, struct slice id)
     list_init(&s->later);
     s->id_len = id.len;
     memcpy(s->id, id.ptr, id.len);
-    map_put(&h->savings, key_of(s), s);
+    map_put(&h->savings, persistence_key_of(s), s);
     return s;
 }
 
@@ -74,12 +74,12 @@ static void free_at_rest(struct saving *s)
 {
     if (s->state != SAVING_REST || s->n_removals || s->is_dirty)
         return;
-    map_take(&s->hub->savings, key_of(s));
+    map_take(&s->hub->savings, persistence_key_of(s));
     mem_free(s);
 }
 
 /* The callbacks may save and wait anew. */
-static void settle(struct list *waiters, int outcome)
+static void persistence_settle(struct list *waiters, int outcome)
 {
     struct list all;
 
@@ -103,14 +103,14 @@ struct record {
     struct buf extra;
 };
 
-static char *text_of(struct slice map, const char *key)
+static char *persistence_text_of(struct slice map, const char *key)
 {
     struct slice text;
 
     return mp_find_str(map, key, &text) ? mem_copy(text.ptr, text.len) : NULL;
 }
 
-static void read_owners(struct record *r, struct slice map)
+static void persistence_read_owners(struct record *r, struct slice map)
 {
     struct slice owners, owner, text;
     struct mp_iter it;
@@ -124,7 +124,7 @@ static void read_owners(struct record *r, struct slice map)
     }
 }
 
-static void read_extra(struct record *r, struct slice map)
+static void persistence_read_extra(struct record *r, struct slice map)
 {
     static const char *const keys[] = {"icon", "covers", "docs", "service_types"};
     struct mp_open extra;
@@ -150,11 +150,11 @@ static struct record *record_read(struct slice bytes)
     struct record *r = MEM_NEW(struct record);
     buf_init(&r->extra, 0);
     r->id = mem_copy(id.ptr, id.len);
-    r->name = text_of(map, "name");
-    r->description = text_of(map, "description");
-    r->creator = text_of(map, "created_by");     /* not in records of earlier releases */
-    read_owners(r, map);
-    read_extra(r, map);
+    r->name = persistence_text_of(map, "name");
+    r->description = persistence_text_of(map, "description");
+    r->creator = persistence_text_of(map, "created_by");     /* not in records of earlier releases */
+    persistence_read_owners(r, map);
+    persistence_read_extra(r, map);
     r->f.id = r->id;
     r->f.name = r->name;
     r->f.description = r->description;
@@ -171,7 +171,7 @@ static struct record *record_read(struct slice bytes)
     return r;
 }
 
-static void record_free(struct record *r)
+static void persistence_record_free(struct record *r)
 {
     if (!r)
         return;
@@ -208,90 +208,90 @@ bool workspace_load_record(struct hub *h, struct slice bytes)
         w = hub_add_workspace(h, &r->f);
         hub_keep_workspace_always(h, w);
     }
-    record_free(r);
+    persistence_record_free(r);
     return ok;
 }
 
 /* ---- writing ---- */
 
-static void on_put(int outcome, void *arg);
+static void persistence_on_put(int outcome, void *arg);
 
-static void put(struct saving *s, const struct workspace *w, store_done *done, void *arg)
+static void persistence_put(struct saving *s, const struct workspace *w, store_done *done, void *arg)
 {
     SCRATCH_BUF(b, 0);
 
     workspace_add_record(&b, w);
-    store_put(s->hub->store, BUCKET, key_of(s), buf_slice(&b), 0, done, arg);
+    store_put(s->hub->store, BUCKET, persistence_key_of(s), buf_slice(&b), 0, done, arg);
 }
 
-static void start(struct saving *s, const struct workspace *w)
+static void persistence_start(struct saving *s, const struct workspace *w)
 {
     list_move_all(&s->now, &s->later);
     s->is_dirty = false;
     s->state = SAVING_PUT;
-    put(s, w, on_put, s);
+    persistence_put(s, w, persistence_on_put, s);
 }
 
-static void go_on(struct saving *s)
+static void persistence_go_on(struct saving *s)
 {
     s->state = SAVING_REST;
     if (s->hub->savings_are_closed)
         s->is_dirty = false;
     if (s->is_dirty && !s->n_removals) {
-        const struct workspace *w = workspace_find(&s->hub->registry, key_of(s));
+        const struct workspace *w = workspace_find(&s->hub->registry, persistence_key_of(s));
         if (w) {
-            start(s, w);
+            persistence_start(s, w);
             return;
         }
         s->is_dirty = false;
-        settle(&s->later, WORKSPACE_GONE);
+        persistence_settle(&s->later, WORKSPACE_GONE);
     }
     free_at_rest(s);
 }
 
 /* The workspace becomes what the store has. One it never had, a personal one, becomes what it was when it was made. */
-static void take_back(struct hub *h, struct workspace *w, struct slice stored)
+static void persistence_take_back(struct hub *h, struct workspace *w, struct slice stored)
 {
     struct workspace_fields bare = {.name = w->name, .description = w->description, .n_owners = w->n_owners,
                                     .owners = (const char *const *)w->owners};
     struct record *r = stored.len ? record_read(stored) : NULL;
 
     workspace_change_always(w, r ? &r->f : &bare);
-    record_free(r);
+    persistence_record_free(r);
     event_workspace(h, slice_of(w->id), w, "workspace_changed");
 }
 
-static void on_read(int outcome, struct slice stored, void *arg)
+static void persistence_on_read(int outcome, struct slice stored, void *arg)
 {
     struct saving *s = arg;
-    struct workspace *w = workspace_find(&s->hub->registry, key_of(s));
+    struct workspace *w = workspace_find(&s->hub->registry, persistence_key_of(s));
 
     if (!s->hub->savings_are_closed) {
         if (w && outcome != STORE_FAILED)
-            take_back(s->hub, w, stored);
+            persistence_take_back(s->hub, w, stored);
         list_move_all(&s->now, &s->later);
         s->is_dirty = false;
-        settle(&s->now, outcome == STORE_FAILED ? WORKSPACE_PERSISTENCE_UNKNOWN : WORKSPACE_NOT_PERSISTED);
+        persistence_settle(&s->now, outcome == STORE_FAILED ? WORKSPACE_PERSISTENCE_UNKNOWN : WORKSPACE_NOT_PERSISTED);
     }
-    go_on(s);
+    persistence_go_on(s);
 }
 
-static void on_put(int outcome, void *arg)
+static void persistence_on_put(int outcome, void *arg)
 {
     struct saving *s = arg;
 
     if (outcome == STORE_OK) {
-        settle(&s->now, WORKSPACE_PERSISTED);
-        go_on(s);
+        persistence_settle(&s->now, WORKSPACE_PERSISTED);
+        persistence_go_on(s);
         return;
     }
-    LOG(LOG_ERROR, "peer", "workspace record not stored", log_slice("workspace", key_of(s)));
+    LOG(LOG_ERROR, "peer", "workspace record not stored", log_slice("workspace", persistence_key_of(s)));
     if (s->hub->savings_are_closed) {
-        go_on(s);
+        persistence_go_on(s);
         return;
     }
     s->state = SAVING_READ;
-    store_get(s->hub->store, BUCKET, key_of(s), on_read, s);
+    store_get(s->hub->store, BUCKET, persistence_key_of(s), persistence_on_read, s);
 }
 
 void workspace_persist(struct hub *h, const struct workspace *w)
@@ -300,7 +300,7 @@ void workspace_persist(struct hub *h, const struct workspace *w)
         return;
     struct saving *s = saving_of(h, slice_of(w->id));
     if (s->state == SAVING_REST && !s->n_removals)
-        start(s, w);
+        persistence_start(s, w);
     else
         s->is_dirty = true;
 }
@@ -321,7 +321,7 @@ void workspace_when_persisted(struct hub *h, const struct workspace *w, workspac
 
 /* ---- removing ---- */
 
-static void on_removed(int outcome, void *arg)
+static void persistence_on_removed(int outcome, void *arg)
 {
     struct removal *r = arg;
     struct saving *s = r->saving;
@@ -330,7 +330,7 @@ static void on_removed(int outcome, void *arg)
     mem_free(r);
     s->n_removals--;
     if (s->state == SAVING_REST)
-        go_on(s);
+        persistence_go_on(s);
 }
 
 void workspace_forget_record(struct hub *h, const struct workspace *w, workspace_forgotten_fn *done, void *arg)
@@ -342,7 +342,7 @@ void workspace_forget_record(struct hub *h, const struct workspace *w, workspace
     struct removal *r = MEM_NEW(struct removal);
     *r = (struct removal){saving_of(h, slice_of(w->id)), done, arg};
     r->saving->n_removals++;
-    store_remove(h->store, BUCKET, slice_of(w->id), on_removed, r);
+    store_remove(h->store, BUCKET, slice_of(w->id), persistence_on_removed, r);
 }
 
 void workspaces_close_records(struct hub *h)
@@ -352,11 +352,11 @@ void workspaces_close_records(struct hub *h)
     h->savings_are_closed = true;
     for (size_t at = 0; map_next(&h->savings, &at, NULL, &value);) {
         struct saving *s = value;
-        const struct workspace *w = workspace_find(&h->registry, key_of(s));
+        const struct workspace *w = workspace_find(&h->registry, persistence_key_of(s));
         if (s->is_dirty && w && !s->n_removals)
-            put(s, w, NULL, NULL);
+            persistence_put(s, w, NULL, NULL);
         s->is_dirty = false;
-        settle(&s->now, WORKSPACE_RECORDS_CLOSED);
-        settle(&s->later, WORKSPACE_RECORDS_CLOSED);
+        persistence_settle(&s->now, WORKSPACE_RECORDS_CLOSED);
+        persistence_settle(&s->later, WORKSPACE_RECORDS_CLOSED);
     }
 }

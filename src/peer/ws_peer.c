@@ -40,12 +40,12 @@ static void on_part(struct ws_conn *ws, struct slice so_far)
     peer_part(ws->owner, so_far);
 }
 
-static void on_pong(struct ws_conn *ws)
+static void ws_peer_on_pong(struct ws_conn *ws)
 {
     liveness_settle(ws->owner, true);
 }
 
-static void on_end(struct ws_conn *ws, enum ws_end why)
+static void ws_peer_on_end(struct ws_conn *ws, enum ws_end why)
 {
     static const char *const texts[] = {[WS_END_CLOSED] = "it closed the connection",
                                         [WS_END_LOST] = "the connection was lost",
@@ -67,19 +67,19 @@ static void on_end(struct ws_conn *ws, enum ws_end why)
     peer_gone(p, ws->refused_by ? text : texts[why]);
 }
 
-static const struct ws_ops ws_ops = {.on_text = on_text, .on_binary = on_binary, .on_part = on_part, .on_pong = on_pong, .on_end = on_end};
+static const struct ws_ops ws_ops = {.on_text = on_text, .on_binary = on_binary, .on_part = on_part, .on_pong = ws_peer_on_pong, .on_end = ws_peer_on_end};
 
-static void do_send(struct peer *p, struct msg *m)
+static void ws_peer_do_send(struct peer *p, struct msg *m)
 {
     ws_send(p->conn, m);
 }
 
-static void do_send_text(struct peer *p, struct slice json)
+static void ws_peer_do_send_text(struct peer *p, struct slice json)
 {
     ws_send_text(p->conn, json);
 }
 
-static void do_hold(struct peer *p, bool is_held)
+static void ws_peer_do_hold(struct peer *p, bool is_held)
 {
     if (is_held)
         ws_pause(p->conn);
@@ -87,36 +87,36 @@ static void do_hold(struct peer *p, bool is_held)
         ws_resume(p->conn);
 }
 
-static void do_ping(struct peer *p)
+static void ws_peer_do_ping(struct peer *p)
 {
     ws_ping(p->conn);
 }
 
-static uint64_t silent_ms(const struct peer *p)
+static uint64_t ws_peer_silent_ms(const struct peer *p)
 {
     const struct ws_conn *ws = p->conn;
 
     return ws->stream->is_reading ? (uint32_t)loop_now_ms(p->pl->loop) - ws->last_in_ms : 0;
 }
 
-static size_t waiting(const struct peer *p)
+static size_t ws_peer_waiting(const struct peer *p)
 {
     const struct ws_conn *ws = p->conn;
 
     return ws->stream->sendq.n_bytes;
 }
 
-static size_t arriving(const struct peer *p)
+static size_t ws_peer_arriving(const struct peer *p)
 {
     return ws_arriving(p->conn);
 }
 
-static bool has_more(const struct peer *p)
+static bool ws_peer_has_more(const struct peer *p)
 {
     return ws_has_more(p->conn);
 }
 
-static void do_admitted(struct peer *p)
+static void ws_peer_do_admitted(struct peer *p)
 {
     struct ws_conn *ws = p->conn;
 
@@ -126,7 +126,7 @@ static void do_admitted(struct peer *p)
     ws->max_frame = (uint32_t)loop_config(p->pl->loop)->max_frame_bytes;
 }
 
-static void do_close(struct peer *p, unsigned code, struct slice reason)
+static void ws_peer_do_close(struct peer *p, unsigned code, struct slice reason)
 {
     struct ws_conn *ws = p->conn;
 
@@ -134,28 +134,28 @@ static void do_close(struct peer *p, unsigned code, struct slice reason)
     ws_close(ws, code, reason);
 }
 
-static void do_refuse(struct peer *p, int outcome, unsigned code, struct slice text)
+static void ws_peer_do_refuse(struct peer *p, int outcome, unsigned code, struct slice text)
 {
     if (outcome != CONNECT_LATER)
         welcome_refuse(p, text);
-    do_close(p, code, text);
+    ws_peer_do_close(p, code, text);
 }
 
 static const struct peer_transport ws_transport = {
     .name = "websocket",
     .open = METRIC_WS_CONNECTIONS,
     .established = METRIC_WS_ESTABLISHED,
-    .send = do_send,
-    .send_text = do_send_text,
-    .hold = do_hold,
-    .ping = do_ping,
-    .silent_ms = silent_ms,
-    .waiting = waiting,
-    .arriving = arriving,
-    .has_more = has_more,
-    .admitted = do_admitted,
-    .refuse = do_refuse,
-    .close = do_close,
+    .send = ws_peer_do_send,
+    .send_text = ws_peer_do_send_text,
+    .hold = ws_peer_do_hold,
+    .ping = ws_peer_do_ping,
+    .silent_ms = ws_peer_silent_ms,
+    .waiting = ws_peer_waiting,
+    .arriving = ws_peer_arriving,
+    .has_more = ws_peer_has_more,
+    .admitted = ws_peer_do_admitted,
+    .refuse = ws_peer_do_refuse,
+    .close = ws_peer_do_close,
 };
 
 static struct peer *peer_over(struct peer_loop *pl, struct stream *stream, struct account *payer)
@@ -183,6 +183,6 @@ void ws_peer_reject_legacy(struct peer_loop *pl, struct stream *stream, const st
 
     p->address = *client;
     peer_log_refused(p, &(struct peer_claim){.client = {NULL, 0}}, "query-credentials", slice_of(reason));
-    do_close(p, HYPHA_CLOSE_POLICY, slice_of(reason));
+    ws_peer_do_close(p, HYPHA_CLOSE_POLICY, slice_of(reason));
     peer_free(p);
 }

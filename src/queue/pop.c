@@ -13,7 +13,7 @@
 #include "peer/hub.h"
 #include "queue/queue_internal.h"
 
-static void serve(struct queues *qs, struct queue *q);
+static void pop_serve(struct queues *qs, struct queue *q);
 
 /* payer has been charged in vain. */
 static void queue_refuse_room(struct queues *qs, struct rpc_call *call, const struct account *payer, const char *what)
@@ -42,7 +42,7 @@ struct pop {
     struct holding of_user;  /* while waiting */
 };
 
-static void unwait(struct pop *p)
+static void pop_unwait(struct pop *p)
 {
     struct loop *loop = p->queues->hub->loop;
 
@@ -55,7 +55,7 @@ static void unwait(struct pop *p)
 }
 
 /* The answer leaves with the task, which is nowhere else any more. */
-static void give(struct pop *p)
+static void pop_give(struct pop *p)
 {
     rpc_resolve(p->call, queue_task_value(p->task));
     queue_task_free(p->task);
@@ -63,7 +63,7 @@ static void give(struct pop *p)
 }
 
 /* Nobody got it: it is where it was, before all that were pushed later. */
-static void put_back(struct pop *p)
+static void pop_put_back(struct pop *p)
 {
     if (p->task->queue && !p->queues->is_closed)
         queue_task_enqueue(p->task);
@@ -72,7 +72,7 @@ static void put_back(struct pop *p)
     held_free(p);
 }
 
-static void on_removed(int outcome, void *arg)
+static void pop_on_removed(int outcome, void *arg)
 {
     struct pop *p = arg;
     struct queues *qs = p->queues;
@@ -80,15 +80,15 @@ static void on_removed(int outcome, void *arg)
 
     if (p->is_gone) {
         reply_nil(p->call);
-        put_back(p);
+        pop_put_back(p);
     } else if (outcome == STORE_OK) {
-        give(p);
+        pop_give(p);
     } else {
         rpc_reject(p->call, "RuntimeError", "The task could not be taken from the store");
-        put_back(p);
+        pop_put_back(p);
     }
     if (q)
-        serve(qs, q);
+        pop_serve(qs, q);
     queues_answered(qs);
 }
 
@@ -107,28 +107,28 @@ static struct queue_task *first_task(const struct queue *q)
     return list_is_empty(&q->tasks) ? NULL : LIST_ENTRY(q->tasks.next, struct queue_task, link);
 }
 
-static void take(struct pop *p, struct queue_task *t)
+static void pop_take(struct pop *p, struct queue_task *t)
 {
     queue_task_lease(t);
     p->task = t;
     p->call->state = p;
     if (!t->queue->in_workspace->is_durable) {
-        give(p);
+        pop_give(p);
         return;
     }
     p->call->on_gone = on_taker_gone;
     t->is_awaited = true;
     p->queues->n_asked++;
-    queue_task_unstore(p->queues, t, on_removed, p);
+    queue_task_unstore(p->queues, t, pop_on_removed, p);
 }
 
 /* Whoever waits longest gets what there is; afterwards an idle queue is no more. */
-static void serve(struct queues *qs, struct queue *q)
+static void pop_serve(struct queues *qs, struct queue *q)
 {
     while (!list_is_empty(&q->pops) && first_task(q)) {
         struct pop *p = LIST_ENTRY(q->pops.next, struct pop, link);
-        unwait(p);
-        take(p, first_task(q));
+        pop_unwait(p);
+        pop_take(p, first_task(q));
     }
     queues_settle(qs, q);
 }
@@ -138,10 +138,10 @@ static void end_wait(struct pop *p)
     struct queues *qs = p->queues;
     struct queue *q = p->queue;
 
-    unwait(p);
+    pop_unwait(p);
     reply_nil(p->call);
     held_free(p);
-    serve(qs, q);
+    pop_serve(qs, q);
 }
 
 static void on_wait_over(struct timer *t)
@@ -161,21 +161,21 @@ void queue_pop(struct queues *qs, struct queue *q, struct rpc_call *call, uint64
 
     if (!t && !wait_ms) {
         reply_nil(call);
-        serve(qs, q);
+        pop_serve(qs, q);
         return;
     }
     p = held_new(sizeof(*p), rpc_call_payer(call));
     if (!p) {
         queue_refuse_room(qs, call, rpc_call_payer(call), "There is no room for the call");
-        serve(qs, q);
+        pop_serve(qs, q);
         return;
     }
     *p = (struct pop){.queues = qs, .call = call};
     list_init(&p->link);
     timer_init(&p->timer, on_wait_over);
     if (t) {
-        take(p, t);
-        serve(qs, q);
+        pop_take(p, t);
+        pop_serve(qs, q);
         return;
     }
     p->queue = q;
@@ -196,7 +196,7 @@ struct push {
     struct queue_task *task;
 };
 
-static void on_written(int outcome, void *arg)
+static void pop_on_written(int outcome, void *arg)
 {
     struct push *p = arg;
     struct queues *qs = p->queues;
@@ -214,7 +214,7 @@ static void on_written(int outcome, void *arg)
         queue_task_free(p->task);
     held_free(p);
     if (q)
-        serve(qs, q);
+        pop_serve(qs, q);
     queues_answered(qs);
 }
 
@@ -226,7 +226,7 @@ void queue_push(struct queues *qs, struct queue *q, struct rpc_call *call, struc
     if (!t) {
         queue_refuse_room(qs, call, p ? q->in_workspace->account : rpc_call_payer(call), "There is no room for the task");
         held_free(p);
-        serve(qs, q);
+        pop_serve(qs, q);
         return;
     }
     qs->next_number++;
@@ -234,13 +234,13 @@ void queue_push(struct queues *qs, struct queue *q, struct rpc_call *call, struc
         held_free(p);
         queue_task_enqueue(t);
         reply_nil(call);
-        serve(qs, q);
+        pop_serve(qs, q);
         return;
     }
     *p = (struct push){qs, call, t};
     t->is_awaited = true;
     qs->n_asked++;
-    queue_task_store(qs, t, on_written, p);
+    queue_task_store(qs, t, pop_on_written, p);
 }
 
 /* ---- the end of a queue ---- */
@@ -249,7 +249,7 @@ static void refuse_waiting(struct queue *q, const char *why)
 {
     while (!list_is_empty(&q->pops)) {
         struct pop *p = LIST_ENTRY(q->pops.next, struct pop, link);
-        unwait(p);
+        pop_unwait(p);
         rpc_reject(p->call, "RuntimeError", "%s", why);
         held_free(p);
     }
@@ -258,7 +258,7 @@ static void refuse_waiting(struct queue *q, const char *why)
 void queue_refuse_waiting(struct queues *qs, struct queue *q, const char *why)
 {
     refuse_waiting(q, why);
-    serve(qs, q);
+    pop_serve(qs, q);
 }
 
 void queue_close_down(struct queue *q, const char *why)

@@ -21,7 +21,7 @@ static bool is_alphanumeric(char c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-static bool is_name(struct slice name)
+static bool queue_call_is_name(struct slice name)
 {
     if (!name.len || name.len > QUEUE_NAME_MAX || !is_alphanumeric(name.ptr[0]))
         return false;
@@ -73,7 +73,7 @@ static bool check_share(struct queues *qs, const struct rpc_call *call, const st
 }
 
 /* The caller's workspace, when it may do that there and the queue's name is one. */
-static struct workspace *begin(struct queues *qs, const struct rpc_call *call,
+static struct workspace *queue_call_begin(struct queues *qs, const struct rpc_call *call,
                                enum permission level, struct refusal *r)
 {
     struct slice name = call_text(call, 0);
@@ -81,7 +81,7 @@ static struct workspace *begin(struct queues *qs, const struct rpc_call *call,
 
     if (!access_context(call, level, r))
         return NULL;
-    if (!is_name(name)) {
+    if (!queue_call_is_name(name)) {
         refuse(r, "ValueError",
                "Invalid queue name: '" SLICE_FMT
                "'. Queue names must be 1-128 characters, start with alphanumeric, and contain "
@@ -95,7 +95,7 @@ static struct workspace *begin(struct queues *qs, const struct rpc_call *call,
     return w;
 }
 
-static struct queue *find(const struct queues *qs, const struct workspace *w, struct slice name)
+static struct queue *queue_call_find(const struct queues *qs, const struct workspace *w, struct slice name)
 {
     const struct workspace_queues *s = map_find(&qs->by_workspace, slice_of(w->id));
 
@@ -103,7 +103,7 @@ static struct queue *find(const struct queues *qs, const struct workspace *w, st
 }
 
 /* A queue that is not there is made when the workspace may have one more. */
-static struct queue *get(struct queues *qs, const struct workspace *w, const struct rpc_call *call,
+static struct queue *queue_call_get(struct queues *qs, const struct workspace *w, const struct rpc_call *call,
                          struct refusal *r)
 {
     size_t max = loop_config(qs->hub->loop)->max_queues;
@@ -138,7 +138,7 @@ static bool check_task(struct queues *qs, struct slice task, struct refusal *r)
     return is_serializable(task, SERIALIZABLE_DEPTH) || refuse(r, "ValueError", "A task must be JSON");
 }
 
-static bool check_room(struct queues *qs, const struct queue *q, const struct rpc_call *call,
+static bool queue_call_check_room(struct queues *qs, const struct queue *q, const struct rpc_call *call,
                        struct refusal *r)
 {
     const struct config *c = loop_config(qs->hub->loop);
@@ -159,11 +159,11 @@ static void do_push(struct rpc_call *call, void *arg)
     struct slice task = call->args[1];
     struct refusal r;
     struct queue *q = NULL;
-    const struct workspace *w = begin(qs, call, PERMISSION_READ_WRITE, &r);
+    const struct workspace *w = queue_call_begin(qs, call, PERMISSION_READ_WRITE, &r);
 
     if (w && check_task(qs, task, &r))
-        q = get(qs, w, call, &r);
-    if (q && check_room(qs, q, call, &r)) {
+        q = queue_call_get(qs, w, call, &r);
+    if (q && queue_call_check_room(qs, q, call, &r)) {
         queue_push(qs, q, call, task);
         return;
     }
@@ -204,18 +204,18 @@ static void do_pop(struct rpc_call *call, void *arg)
     uint64_t wait_ms = 0;
     struct refusal r;
     struct queue *q = NULL;
-    const struct workspace *w = begin(qs, call, PERMISSION_READ_WRITE, &r);
+    const struct workspace *w = queue_call_begin(qs, call, PERMISSION_READ_WRITE, &r);
 
     if (!w || !read_wait(call, &wait_ms, &r)) {
         reply_refusal(call, &r);
         return;
     }
-    q = find(qs, w, call_text(call, 0));
+    q = queue_call_find(qs, w, call_text(call, 0));
     if (!wait_ms && (!q || !q->n_tasks)) {
         reply_nil(call);
         return;
     }
-    if (!q && !(q = get(qs, w, call, &r))) {
+    if (!q && !(q = queue_call_get(qs, w, call, &r))) {
         reply_refusal(call, &r);
         return;
     }
@@ -234,13 +234,13 @@ static void do_get_length(struct rpc_call *call, void *arg)
     struct queues *qs = arg;
     struct refusal r;
     struct buf b;
-    const struct workspace *w = begin(qs, call, PERMISSION_READ, &r);
+    const struct workspace *w = queue_call_begin(qs, call, PERMISSION_READ, &r);
 
     if (!w) {
         reply_refusal(call, &r);
         return;
     }
-    const struct queue *q = find(qs, w, call_text(call, 0));
+    const struct queue *q = queue_call_find(qs, w, call_text(call, 0));
     buf_init(&b, 0);
     mp_add_uint(&b, q ? q->n_tasks : 0);
     reply_buf(call, &b);
@@ -270,7 +270,7 @@ struct peek {
 static const struct queue_task *peek_next(const struct peek *p)
 {
     const struct workspace *w = workspace_find(&p->queues->hub->registry, p->call->workspace);
-    const struct queue *q = w ? find(p->queues, w, call_text(p->call, 0)) : NULL;
+    const struct queue *q = w ? queue_call_find(p->queues, w, call_text(p->call, 0)) : NULL;
 
     for (const struct list *it = q ? q->tasks.next : NULL; it && it != &q->tasks; it = it->next) {
         const struct queue_task *t = LIST_ENTRY(it, const struct queue_task, link);
@@ -316,7 +316,7 @@ static void do_peek(struct rpc_call *call, void *arg)
     struct refusal r;
     int64_t n = 1;
 
-    if (!begin(qs, call, PERMISSION_READ, &r) || !read_n(call, &n, &r)) {
+    if (!queue_call_begin(qs, call, PERMISSION_READ, &r) || !read_n(call, &n, &r)) {
         reply_refusal(call, &r);
         return;
     }

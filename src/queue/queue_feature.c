@@ -33,7 +33,7 @@ static bool wipe_step(struct work *w)
 
 /* How many tasks there are its members have chosen. Nothing finds them from here on: a workspace
  * made again has queues of its own. */
-static void on_workspace_going(struct registry_watch *watch, const struct workspace *w)
+static void queue_room_on_workspace_going(struct registry_watch *watch, const struct workspace *w)
 {
     struct queues *qs = CONTAINER_OF(watch, struct queues, watch);
     struct workspace_queues *s = map_take(&qs->by_workspace, slice_of(w->id));
@@ -71,7 +71,7 @@ static void *queue_open(void *made, struct manager *m)
     list_init(&qs->leaving);
     qs->wiping = (struct work){.step = wipe_step, .at_once = AT_ONCE};
     work_init(&qs->wiping, qs->hub->loop, NULL);
-    qs->watch.on_workspace_going = on_workspace_going;
+    qs->watch.on_workspace_going = queue_room_on_workspace_going;
     list_init(&qs->watch.link);
     list_link(&qs->hub->registry.watches, &qs->watch.link);
     queue_tasks_load(qs, on_loaded);

@@ -18,7 +18,7 @@ static const char BUCKET[] = "queues";
 
 enum { NUMBER_BYTES = 8, INCARNATION_DIGITS = 16 };
 
-static void add_key(struct buf *b, const struct queue_task *t)
+static void queue_store_add_key(struct buf *b, const struct queue_task *t)
 {
     const struct workspace_queues *s = t->queue->in_workspace;
 
@@ -37,7 +37,7 @@ void queue_task_store(struct queues *qs, const struct queue_task *t, store_done 
 {
     SCRATCH_BUF(key, 0);
 
-    add_key(&key, t);
+    queue_store_add_key(&key, t);
     store_put(qs->hub->store, BUCKET, buf_slice(&key), queue_task_value(t), 0, done, arg);
 }
 
@@ -45,7 +45,7 @@ void queue_task_unstore(struct queues *qs, const struct queue_task *t, store_don
 {
     SCRATCH_BUF(key, 0);
 
-    add_key(&key, t);
+    queue_store_add_key(&key, t);
     store_remove(qs->hub->store, BUCKET, buf_slice(&key), done, arg);
 }
 
@@ -62,7 +62,7 @@ struct place {
     uint64_t incarnation, number;
 };
 
-static int hex_digit(char c)
+static int queue_store_hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -70,7 +70,7 @@ static int hex_digit(char c)
 }
 
 /* No workspace has a slash in its id. */
-static bool read_workspace(struct slice text, struct place *ret)
+static bool queue_store_read_workspace(struct slice text, struct place *ret)
 {
     struct slice digits;
 
@@ -80,7 +80,7 @@ static bool read_workspace(struct slice text, struct place *ret)
         return true;
     }
     for (size_t i = 0; i < digits.len; i++) {
-        int digit = hex_digit(digits.ptr[i]);
+        int digit = queue_store_hex_digit(digits.ptr[i]);
         if (digit < 0)
             return false;
         ret->incarnation = ret->incarnation << 4 | (unsigned)digit;
@@ -89,11 +89,11 @@ static bool read_workspace(struct slice text, struct place *ret)
 }
 
 /* user: empty in keys of earlier releases. */
-static bool read_key(struct slice key, struct place *ret)
+static bool queue_store_read_key(struct slice key, struct place *ret)
 {
     struct slice workspace, rest;
 
-    if (!slice_cut(key, '\0', &workspace, &rest) || !read_workspace(workspace, ret) ||
+    if (!slice_cut(key, '\0', &workspace, &rest) || !queue_store_read_workspace(workspace, ret) ||
         !slice_cut(rest, '\0', &ret->queue, &rest) || rest.len < NUMBER_BYTES)
         return false;
     ret->number = 0;
@@ -115,7 +115,7 @@ static bool bring_back(struct queues *qs, struct slice key, struct slice bytes)
 {
     struct place at;
 
-    if (!read_key(key, &at) || !is_task(bytes))
+    if (!queue_store_read_key(key, &at) || !is_task(bytes))
         return false;
     const struct workspace *w = workspace_find(&qs->hub->registry, at.workspace);
     if (!w || w->incarnation != at.incarnation || !(w->is_persistent || w->is_system))
@@ -138,7 +138,7 @@ static bool bring_back(struct queues *qs, struct slice key, struct slice bytes)
     return true;
 }
 
-static void on_kept(int outcome, struct slice key, struct slice bytes, void *arg)
+static void queue_store_on_kept(int outcome, struct slice key, struct slice bytes, void *arg)
 {
     struct loading *l = arg;
     struct queues *qs = l->qs;
@@ -169,5 +169,5 @@ void queue_tasks_load(struct queues *qs, void (*loaded)(struct queues *qs, bool 
 
     *l = (struct loading){.qs = qs, .loaded = loaded};
     qs->n_asked++;
-    store_scan(qs->hub->store, BUCKET, on_kept, l);
+    store_scan(qs->hub->store, BUCKET, queue_store_on_kept, l);
 }

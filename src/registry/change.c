@@ -3,7 +3,7 @@
 #include "registry/change.h"
 #include "registry/records.h"
 
-static struct workspace *workspace_of(const struct registry *r, const struct change *c)
+static struct workspace *change_workspace_of(const struct registry *r, const struct change *c)
 {
     struct workspace *w = workspace_find(r, c->workspace);
 
@@ -11,7 +11,7 @@ static struct workspace *workspace_of(const struct registry *r, const struct cha
     return w;
 }
 
-static struct client *client_of(const struct registry *r, const struct change *c)
+static struct client *change_client_of(const struct registry *r, const struct change *c)
 {
     struct client *client = client_find_any(r, c->client);
 
@@ -34,19 +34,19 @@ void registry_apply(struct registry *r, const struct change *c)
         workspace_come(r, c->number, &c->workspace_comes);
         return;
     case CHANGE_WORKSPACE_BECOMES:
-        workspace_become(workspace_of(r, c), c->workspace_becomes);
+        workspace_become(change_workspace_of(r, c), c->workspace_becomes);
         return;
     case CHANGE_WORKSPACE_GOES:
-        workspace_go(r, workspace_of(r, c));
+        workspace_go(r, change_workspace_of(r, c));
         return;
     case CHANGE_CLIENT_COMES:
-        client_come(r, workspace_of(r, c), c->number, c->client, &c->client_comes);
+        client_come(r, change_workspace_of(r, c), c->number, c->client, &c->client_comes);
         return;
     case CHANGE_CLIENT_GOES:
-        client_go(r, client_of(r, c));
+        client_go(r, change_client_of(r, c));
         return;
     case CHANGE_SERVICE_COMES:
-        service_come(r, client_of(r, c), c->number, c->service, c->service_comes);
+        service_come(r, change_client_of(r, c), c->number, c->service, c->service_comes);
         return;
     case CHANGE_SERVICE_GOES:
         service_go(r, service_of(r, c));

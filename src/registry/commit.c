@@ -7,7 +7,7 @@
 #include "registry/change.h"
 #include "registry/records.h"
 
-static void commit(struct registry *r, struct change *c, enum ledger_record record, uint64_t number)
+static void commit_change(struct registry *r, struct change *c, enum ledger_record record, uint64_t number)
 {
     struct slice id = record == LEDGER_WORKSPACE ? c->workspace : c->client;
     enum ledger_result result = ledger_commit(r->ledger, c, &(struct ledger_guard){record, id, number});
@@ -34,7 +34,7 @@ struct workspace *workspace_add(struct registry *r, const struct workspace_field
         c.workspace_comes.birth = *f->birth;
     else if (!f->is_system)
         c.workspace_comes.birth = (struct workspace_birth){new_incarnation(), clock_wall_ms() / 1000};
-    commit(r, &c, LEDGER_WORKSPACE, 0);
+    commit_change(r, &c, LEDGER_WORKSPACE, 0);
     return workspace_find(r, c.workspace);
 }
 
@@ -42,7 +42,7 @@ void workspace_change_always(struct workspace *w, const struct workspace_fields 
 {
     struct change c = {.kind = CHANGE_WORKSPACE_BECOMES, .workspace = slice_of(w->id), .workspace_becomes = f};
 
-    commit(w->registry, &c, LEDGER_WORKSPACE, w->number);
+    commit_change(w->registry, &c, LEDGER_WORKSPACE, w->number);
 }
 
 bool workspace_change(struct workspace *w, const struct workspace_fields *f)
@@ -69,7 +69,7 @@ void workspace_remove(struct registry *r, struct workspace *w)
 {
     struct change c = {.kind = CHANGE_WORKSPACE_GOES, .workspace = slice_of(w->id)};
 
-    commit(r, &c, LEDGER_WORKSPACE, w->number);
+    commit_change(r, &c, LEDGER_WORKSPACE, w->number);
 }
 
 /* ---- clients ---- */
@@ -87,7 +87,7 @@ struct client *client_add(struct registry *r, struct workspace *w, struct slice 
     buf_add_byte(&full, '/');
     buf_add_slice(&full, id);
     struct change c = {.kind = CHANGE_CLIENT_COMES, .workspace = slice_of(w->id), .client = buf_slice(&full), .client_comes = {user, handle, is_virtual}};
-    commit(r, &c, LEDGER_CLIENT, 0);
+    commit_change(r, &c, LEDGER_CLIENT, 0);
     return LIST_ENTRY(w->clients.prev, struct client, link);    /* the last that has come */
 }
 
@@ -96,7 +96,7 @@ struct workspace *client_remove(struct registry *r, struct client *client)
     struct workspace *w = client->workspace->has_gone ? NULL : client->workspace;
     struct change c = change_of_client(CHANGE_CLIENT_GOES, client);
 
-    commit(r, &c, LEDGER_CLIENT, client->generation);
+    commit_change(r, &c, LEDGER_CLIENT, client->generation);
     return w;
 }
 
@@ -117,7 +117,7 @@ struct service *service_add(struct registry *r, struct client *client, const str
     *ret_replaced = old != NULL;
     c.service = buf_slice(&full);
     c.service_comes = f;
-    commit(r, &c, LEDGER_CLIENT, client->generation);
+    commit_change(r, &c, LEDGER_CLIENT, client->generation);
     account_release(client->account, n);
     return LIST_ENTRY(client->services.prev, struct service, of_client);
 }
@@ -127,5 +127,5 @@ void service_remove(struct registry *r, struct service *s)
     struct change c = change_of_client(CHANGE_SERVICE_GOES, s->client);
 
     c.service = slice_of(s->full_id);
-    commit(r, &c, LEDGER_CLIENT, s->client->generation);
+    commit_change(r, &c, LEDGER_CLIENT, s->client->generation);
 }

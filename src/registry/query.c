@@ -2,14 +2,14 @@
 #include "registry/records.h"
 #include "wire/address.h"
 
-static bool is_any(struct slice pattern)
+static bool query_is_any(struct slice pattern)
 {
     return !pattern.len || slice_is(pattern, "*");
 }
 
-static bool fits(const struct service_query *q, struct slice pattern, struct slice text)
+static bool query_fits(const struct service_query *q, struct slice pattern, struct slice text)
 {
-    if (is_any(pattern))
+    if (query_is_any(pattern))
         return true;
     return q->is_literal ? slice_eq(pattern, text) : glob_match(pattern, text);
 }
@@ -18,13 +18,13 @@ static bool fits_name(const struct service_query *q, struct slice name)
 {
     if (q->is_literal)      /* a service may be called "*" */
         return !q->name.len || slice_eq(q->name, name);
-    return fits(q, q->name, name);
+    return query_fits(q, q->name, name);
 }
 
-static bool matches(const struct service_query *q, const struct service *s)
+static bool query_matches(const struct service_query *q, const struct service *s)
 {
-    return service_is_here(s) && fits_name(q, s->name) && fits(q, q->client, s->client->id) && fits(q, q->app_id, slice_of(s->app_id)) &&
-           (is_any(q->type) || (s->type && fits(q, q->type, slice_of(s->type))));
+    return service_is_here(s) && fits_name(q, s->name) && query_fits(q, q->client, s->client->id) && query_fits(q, q->app_id, slice_of(s->app_id)) &&
+           (query_is_any(q->type) || (s->type && query_fits(q, q->type, slice_of(s->type))));
 }
 
 struct service_query service_query_of_id(const struct service_id *id)
@@ -70,14 +70,14 @@ static bool next_workspace(struct service_cursor *c)
 }
 
 /* Looks at one service: *ret is NULL when it is none that is asked for. False at the end of the list. */
-static bool step(struct service_cursor *c, struct service **ret)
+static bool query_step(struct service_cursor *c, struct service **ret)
 {
     if (!c->head || c->at == c->head)
         return false;
     struct service *s = c->walk == SERVICE_WALK_NAME ? LIST_ENTRY(c->at, struct service, of_name)
                                                      : LIST_ENTRY(c->at, struct service, of_workspace);
     c->at = c->at->next;
-    *ret = matches(&c->query, s) ? s : NULL;
+    *ret = query_matches(&c->query, s) ? s : NULL;
     return true;
 }
 
@@ -86,7 +86,7 @@ struct service *service_query_next(struct service_cursor *c)
     struct service *s;
 
     for (;;) {
-        while (step(c, &s)) {
+        while (query_step(c, &s)) {
             if (s)
                 return s;
         }
@@ -107,7 +107,7 @@ void service_walk_start(struct service_walk *w, struct registry *r, const struct
 
 bool service_walk_step(struct service_walk *w, struct service **ret)
 {
-    return step(&w->cursor, ret);
+    return query_step(&w->cursor, ret);
 }
 
 void service_walk_end(struct service_walk *w)

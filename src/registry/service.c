@@ -98,7 +98,7 @@ static void tell_watches(struct registry *r, const struct service *s, bool is_go
 enum { HEAP_COST = 32 };    /* of a small block, beside its bytes */
 
 /* What the record will take, at least. */
-static size_t cost_of(const struct client *c, const struct service_fields *f)
+static size_t service_cost_of(const struct client *c, const struct service_fields *f)
 {
     size_t n = sizeof(struct service) + strlen(c->full_id) + f->name.len + f->app_id.len + f->type.len + f->info.len + 4 * HEAP_COST;
 
@@ -109,7 +109,7 @@ static size_t cost_of(const struct client *c, const struct service_fields *f)
 
 size_t service_growth(const struct client *c, const struct service_fields *f, const struct service *old)
 {
-    size_t n = cost_of(c, f), had = old ? old->n_kept : 0;
+    size_t n = service_cost_of(c, f), had = old ? old->n_kept : 0;
 
     return n > had ? n - had : 0;
 }

@@ -13,7 +13,7 @@ struct workspace *workspace_find(const struct registry *r, struct slice id)
     return map_find(&r->workspaces, id);
 }
 
-static char *copy_text(const char *text)
+static char *workspace_copy_text(const char *text)
 {
     return text ? mem_copy(text, strlen(text)) : NULL;
 }
@@ -28,7 +28,7 @@ static void set_owners(struct workspace *w, const struct workspace_fields *f)
     w->owners = mem_new((f->n_owners ? f->n_owners : 1) * sizeof(char *));
     w->n_owners = f->n_owners;
     for (size_t i = 0; i < f->n_owners; i++)
-        w->owners[i] = copy_text(f->owners[i]);
+        w->owners[i] = workspace_copy_text(f->owners[i]);
 }
 
 static void set_extra(struct workspace *w, struct slice extra)
@@ -43,7 +43,7 @@ static void set_config(struct workspace *w, struct slice config)
     w->config_len = config.len;
 }
 
-static size_t taken(const struct workspace *w)
+static size_t workspace_taken(const struct workspace *w)
 {
     return mem_taken(w) + mem_taken(w->id) + mem_taken(w->name) + mem_taken(w->description) + mem_taken(w->config) +
            mem_taken(w->creator) + mem_taken(w->extra) + texts_taken(w->owners, w->n_owners);
@@ -52,7 +52,7 @@ static size_t taken(const struct workspace *w)
 /* Called whenever what it owns has changed, for which there is room. */
 static void account_for(struct workspace *w)
 {
-    account_keep_now_always(w->keeper, &w->n_kept, taken(w));
+    account_keep_now_always(w->keeper, &w->n_kept, workspace_taken(w));
 }
 
 static size_t texts_of(const struct workspace_fields *f)
@@ -83,8 +83,8 @@ void workspace_become(struct workspace *w, const struct workspace_fields *f)
     struct workspace old = *w;
 
     /* The new values may be borrowed from the old ones. */
-    w->name = copy_text(f->name ? f->name : w->id);
-    w->description = copy_text(f->description);
+    w->name = workspace_copy_text(f->name ? f->name : w->id);
+    w->description = workspace_copy_text(f->description);
     set_owners(w, f);
     set_extra(w, f->extra);
     set_config(w, f->config);
@@ -130,13 +130,13 @@ void workspace_come(struct registry *r, uint64_t number, const struct workspace_
 
     w->registry = r;
     w->number = number;
-    w->id = copy_text(f->id);
+    w->id = workspace_copy_text(f->id);
     w->incarnation = c->birth.incarnation;
     w->made_at = c->birth.made_at;
-    w->name = copy_text(f->name ? f->name : f->id);
-    w->description = copy_text(f->description);
+    w->name = workspace_copy_text(f->name ? f->name : f->id);
+    w->description = workspace_copy_text(f->description);
     set_owners(w, f);
-    w->creator = copy_text(workspace_maker(f));
+    w->creator = workspace_copy_text(workspace_maker(f));
     w->is_persistent = f->is_persistent;
     w->is_read_only = f->is_read_only;
     w->is_anonymous = f->is_anonymous;
@@ -228,7 +228,7 @@ bool workspace_owned_by(const struct workspace *w, const struct user *u)
     return workspace_ownership(w, u) != OWNS_NOT;
 }
 
-static void add_config(struct buf *b, const struct workspace *w, bool with_environs)
+static void workspace_add_config(struct buf *b, const struct workspace *w, bool with_environs)
 {
     const char *const but[] = {with_environs ? NULL : "environs", NULL};
     struct mp_open map;
@@ -274,7 +274,7 @@ static void add_pairs(struct buf *b, const struct workspace *w, bool with_enviro
     add_extra(b, w, "docs", false);
     add_extra(b, w, "service_types", true);
     mp_add_text(b, "config");
-    add_config(b, w, with_environs);
+    workspace_add_config(b, w, with_environs);
     mp_add_text(b, "status");
     mp_add_map(b, w->is_anonymous ? 1 : 2);
     mp_add_text(b, "ready");

@@ -66,17 +66,17 @@ static struct entry *entry_new(struct slice key, uint64_t hash, struct route rou
     return e;
 }
 
-static struct entry *load(struct table *t, size_t at)
+static struct entry *directory_load(struct table *t, size_t at)
 {
     return atomic_load_explicit(&t->places[at], memory_order_seq_cst);
 }
 
-static void store(struct table *t, size_t at, struct entry *e)
+static void directory_store(struct table *t, size_t at, struct entry *e)
 {
     atomic_store_explicit(&t->places[at], e, memory_order_seq_cst);
 }
 
-static bool matches(const struct entry *e, struct slice key, uint64_t hash)
+static bool directory_matches(const struct entry *e, struct slice key, uint64_t hash)
 {
     return e != REMOVED && e->hash == hash && e->key_len == key.len && memcmp(e->key, key.ptr, key.len) == 0;
 }
@@ -87,14 +87,14 @@ static struct shard *shard_of(struct directory *d, uint64_t hash)
 }
 
 /* The place of the key, or the first free one (and *ret_reusable the first removed one on the way, or SIZE_MAX). */
-static size_t probe(struct table *t, struct slice key, uint64_t hash, size_t *ret_reusable)
+static size_t directory_probe(struct table *t, struct slice key, uint64_t hash, size_t *ret_reusable)
 {
     size_t mask = t->n_places - 1, at = hash & mask;
 
     *ret_reusable = SIZE_MAX;
     for (;; at = (at + 1) & mask) {
-        struct entry *e = load(t, at);
-        if (!e || matches(e, key, hash))
+        struct entry *e = directory_load(t, at);
+        if (!e || directory_matches(e, key, hash))
             return at;
         if (e == REMOVED && *ret_reusable == SIZE_MAX)
             *ret_reusable = at;
@@ -124,7 +124,7 @@ void directory_deinit(struct directory *d)
     for (size_t i = 0; i < DIRECTORY_SHARDS; i++) {
         struct table *t = atomic_load_explicit(&d->shards[i].table, memory_order_relaxed);
         for (size_t at = 0; at < t->n_places; at++) {
-            struct entry *e = load(t, at);
+            struct entry *e = directory_load(t, at);
             if (e && e != REMOVED) {
                 account_drop(d->payer, mem_taken(e));
                 mem_free(e);
@@ -147,10 +147,10 @@ bool directory_find(struct directory *d, unsigned reader, struct slice key, stru
     struct table *t = atomic_load_explicit(&shard->table, memory_order_seq_cst);
     size_t mask = t->n_places - 1;
     for (size_t at = hash & mask;; at = (at + 1) & mask) {
-        struct entry *e = load(t, at);
+        struct entry *e = directory_load(t, at);
         if (!e)
             break;
-        if (matches(e, key, hash)) {
+        if (directory_matches(e, key, hash)) {
             *ret = e->route;
             found = true;
             break;
@@ -161,7 +161,7 @@ bool directory_find(struct directory *d, unsigned reader, struct slice key, stru
 }
 
 /* Unpublished things are on their way out: they are not kept any more. */
-static void retire(struct directory *d, struct epoch_item *item, const void *block)
+static void directory_retire(struct directory *d, struct epoch_item *item, const void *block)
 {
     account_drop(d->payer, mem_taken(block));
     epoch_retire(&d->epoch, item);
@@ -169,7 +169,7 @@ static void retire(struct directory *d, struct epoch_item *item, const void *blo
 
 /* Under the lock: a table with four places for each live entry. Returns the one to retire: retiring takes another lock, so it
  * happens outside this one. */
-static struct table *rebuild(struct directory *d, struct shard *shard, size_t n_live)
+static struct table *directory_rebuild(struct directory *d, struct shard *shard, size_t n_live)
 {
     struct table *old = atomic_load_explicit(&shard->table, memory_order_relaxed);
     size_t n_places = FIRST_PLACES;
@@ -179,13 +179,13 @@ static struct table *rebuild(struct directory *d, struct shard *shard, size_t n_
     struct table *built = table_new(n_places);
     account_keep_always(d->payer, mem_taken(built));
     for (size_t i = 0; i < old->n_places; i++) {
-        struct entry *e = load(old, i);
+        struct entry *e = directory_load(old, i);
         if (!e || e == REMOVED)
             continue;
         size_t at = e->hash & (n_places - 1);
-        while (load(built, at))
+        while (directory_load(built, at))
             at = (at + 1) & (n_places - 1);
-        store(built, at, e);
+        directory_store(built, at, e);
     }
     shard->n_used = shard->n_live;
     atomic_store_explicit(&shard->table, built, memory_order_seq_cst);
@@ -193,18 +193,18 @@ static struct table *rebuild(struct directory *d, struct shard *shard, size_t n_
 }
 
 /* Under the lock. At most half of the places are ever used, so a probe ends. NULL: nothing to retire. */
-static struct table *make_room(struct directory *d, struct shard *shard)
+static struct table *directory_make_room(struct directory *d, struct shard *shard)
 {
     struct table *t = atomic_load_explicit(&shard->table, memory_order_relaxed);
 
-    return (shard->n_used + 1) * 2 > t->n_places ? rebuild(d, shard, shard->n_live + 1) : NULL;
+    return (shard->n_used + 1) * 2 > t->n_places ? directory_rebuild(d, shard, shard->n_live + 1) : NULL;
 }
 
 static struct table *give_room_back(struct directory *d, struct shard *shard)
 {
     struct table *t = atomic_load_explicit(&shard->table, memory_order_relaxed);
 
-    return t->n_places > FIRST_PLACES && shard->n_live * 8 <= t->n_places ? rebuild(d, shard, shard->n_live) : NULL;
+    return t->n_places > FIRST_PLACES && shard->n_live * 8 <= t->n_places ? directory_rebuild(d, shard, shard->n_live) : NULL;
 }
 
 bool directory_put(struct directory *d, struct slice key, struct route route, struct route *ret_replaced)
@@ -216,23 +216,23 @@ bool directory_put(struct directory *d, struct slice key, struct route route, st
 
     account_keep_always(d->payer, mem_taken(e));
     pthread_mutex_lock(&shard->lock);
-    struct table *outgrown = make_room(d, shard);
+    struct table *outgrown = directory_make_room(d, shard);
     struct table *t = atomic_load_explicit(&shard->table, memory_order_relaxed);
-    size_t at = probe(t, key, hash, &reusable);
-    old = load(t, at);
+    size_t at = directory_probe(t, key, hash, &reusable);
+    old = directory_load(t, at);
     if (!old) {
         shard->n_live++;
         shard->n_used += reusable == SIZE_MAX;
         at = reusable == SIZE_MAX ? at : reusable;
     }
-    store(t, at, e);
+    directory_store(t, at, e);
     pthread_mutex_unlock(&shard->lock);
     if (outgrown)
-        retire(d, &outgrown->item, outgrown);
+        directory_retire(d, &outgrown->item, outgrown);
     if (!old)
         return false;
     *ret_replaced = old->route;
-    retire(d, &old->item, old);
+    directory_retire(d, &old->item, old);
     return true;
 }
 
@@ -244,20 +244,20 @@ bool directory_remove(struct directory *d, struct slice key, struct route route)
 
     pthread_mutex_lock(&shard->lock);
     struct table *t = atomic_load_explicit(&shard->table, memory_order_relaxed);
-    size_t at = probe(t, key, hash, &reusable);
-    struct entry *e = load(t, at);
+    size_t at = directory_probe(t, key, hash, &reusable);
+    struct entry *e = directory_load(t, at);
     bool is_held = e && route_eq(&e->route, &route);
     struct table *outgrown = NULL;
     if (is_held) {
-        store(t, at, REMOVED);
+        directory_store(t, at, REMOVED);
         shard->n_live--;
         outgrown = give_room_back(d, shard);
     }
     pthread_mutex_unlock(&shard->lock);
     if (outgrown)
-        retire(d, &outgrown->item, outgrown);
+        directory_retire(d, &outgrown->item, outgrown);
     if (is_held)
-        retire(d, &e->item, e);
+        directory_retire(d, &e->item, e);
     return is_held;
 }
 

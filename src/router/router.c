@@ -145,7 +145,7 @@ bool router_find(struct router *r, struct loop *self, struct slice address, stru
     return directory_find(&r->directory, self->index, address, ret);
 }
 
-static void deliver(struct router *r, struct loop *self, struct handle to, struct msg *m)
+static void router_deliver(struct router *r, struct loop *self, struct handle to, struct msg *m)
 {
     struct fanout *f = router_fanout(r, self);
     struct endpoint *e = slots_find(&self->slots, to);
@@ -160,7 +160,7 @@ static void run_msg(struct loop *self, struct mail *mail)
 {
     struct msg_mail *mm = CONTAINER_OF(mail, struct msg_mail, mail);
 
-    deliver(mm->router, self, mm->to, mm->msg);
+    router_deliver(mm->router, self, mm->to, mm->msg);
     mem_free(mm);
 }
 
@@ -168,7 +168,7 @@ static inline void send_to_seat(struct router *r, struct loop *self, struct hand
 {
     if (to.loop == self->index) {
         loop_count(self, METRIC_ROUTED_LOCAL, 1);
-        deliver(r, self, to, m);
+        router_deliver(r, self, to, m);
         return;
     }
     struct msg_mail *mm = MEM_NEW(struct msg_mail);

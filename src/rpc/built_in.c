@@ -23,7 +23,7 @@ static bool arg_bool(const struct rpc_call *call, unsigned i)
     return value;
 }
 
-static void do_ping(struct rpc_call *call, void *arg)
+static void built_in_do_ping(struct rpc_call *call, void *arg)
 {
     SCRATCH_BUF(b, 0);
 
@@ -78,7 +78,7 @@ static bool touch_session(struct rpc_call *call, struct slice key, bool is_heart
     return true;
 }
 
-static void answer(struct rpc_call *call, struct slice key, enum chunks_outcome outcome)
+static void built_in_answer(struct rpc_call *call, struct slice key, enum chunks_outcome outcome)
 {
     struct account_refusal why;
 
@@ -118,10 +118,10 @@ static void do_create(struct rpc_call *call, void *arg)
 
     (void)arg;
     if (touch_session(call, key, arg_bool(call, 1)))
-        answer(call, key, chunks_create(call, key, arg_bool(call, 2)));
+        built_in_answer(call, key, chunks_create(call, key, arg_bool(call, 2)));
 }
 
-static void put(struct rpc_call *call, struct slice key, struct slice value, const int64_t *index)
+static void built_in_put(struct rpc_call *call, struct slice key, struct slice value, const int64_t *index)
 {
     struct slice data;
 
@@ -130,9 +130,9 @@ static void put(struct rpc_call *call, struct slice key, struct slice value, con
         return;
     }
     if (index)
-        answer(call, key, chunks_set(call, key, *index, data));
+        built_in_answer(call, key, chunks_set(call, key, *index, data));
     else
-        answer(call, key, chunks_append(call, key, data));
+        built_in_answer(call, key, chunks_append(call, key, data));
 }
 
 static void do_append(struct rpc_call *call, void *arg)
@@ -141,7 +141,7 @@ static void do_append(struct rpc_call *call, void *arg)
 
     (void)arg;
     if (touch_session(call, key, arg_bool(call, 2)))
-        put(call, key, call->args[1], NULL);
+        built_in_put(call, key, call->args[1], NULL);
 }
 
 static void do_set(struct rpc_call *call, void *arg)
@@ -152,7 +152,7 @@ static void do_set(struct rpc_call *call, void *arg)
     (void)arg;
     (void)mp_get_int(call->args[1], &index);
     if (touch_session(call, key, arg_bool(call, 3)))
-        put(call, key, call->args[2], &index);
+        built_in_put(call, key, call->args[2], &index);
 }
 
 static void do_remove(struct rpc_call *call, void *arg)
@@ -160,7 +160,7 @@ static void do_remove(struct rpc_call *call, void *arg)
     struct slice key = arg_text(call, 0);
 
     (void)arg;
-    answer(call, key, chunks_remove(call, key));
+    built_in_answer(call, key, chunks_remove(call, key));
 }
 
 static void do_process(struct rpc_call *call, void *arg)
@@ -175,7 +175,7 @@ static void do_process(struct rpc_call *call, void *arg)
     if (r == CHUNKS_OK)
         dispatch_unpacked(call, u);
     else
-        answer(call, key, r);
+        built_in_answer(call, key, r);
 }
 
 /* ---- the table ------------------------------------------------------------------------------------------------- */
@@ -186,7 +186,7 @@ static void do_process(struct rpc_call *call, void *arg)
      .help = "Whether the key is the session of a call under way, whose timer starts again"}
 
 static const struct rpc_method methods[] = {
-    {"ping", "Answers \"pong\" to \"ping\".", {{.name = "msg", .kind = RPC_TEXT, .help = "The text \"ping\""}}, do_ping},
+    {"ping", "Answers \"pong\" to \"ping\".", {{.name = "msg", .kind = RPC_TEXT, .help = "The text \"ping\""}}, built_in_do_ping},
     {"get_service", "Returns a service of this client by its bare id.",
      {{.name = "service_id", .kind = RPC_TEXT, .help = "Id of the service, without workspace and client"}}, do_get_service},
     {"message_cache.create", "Begins a message that arrives in chunks.",

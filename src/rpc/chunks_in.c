@@ -43,7 +43,7 @@ static void upload_unlink(struct upload_in *u)
     u->remote = NULL;
 }
 
-static void upload_end(struct upload_in *u)
+static void chunks_in_upload_end(struct upload_in *u)
 {
     held_free(u->chunks);
     held_free(u);
@@ -64,7 +64,7 @@ void chunks_free_ended(struct deferred *d)
             }
         }
         list_unlink(&u->link);
-        upload_end(u);
+        chunks_in_upload_end(u);
     }
 }
 
@@ -86,23 +86,23 @@ void chunks_free_all_ended(struct rpc_loop *rl)
     list_unlink(&rl->ended.link);
 }
 
-static void upload_free(struct upload_in *u)
+static void chunks_in_upload_free(struct upload_in *u)
 {
     u->remote->n_bytes -= u->n_charged;
     upload_unlink(u);
     chunks_drop_later(u);
 }
 
-static void on_age(struct timer *t)
+static void chunks_in_on_age(struct timer *t)
 {
     struct upload_in *u = CONTAINER_OF(t, struct upload_in, age);
     struct remote *r = u->remote;
 
-    upload_free(u);
+    chunks_in_upload_free(u);
     remote_drop(r);
 }
 
-static struct upload_in *find(struct rpc_host *h, struct slice from, struct slice key)
+static struct upload_in *chunks_in_find(struct rpc_host *h, struct slice from, struct slice key)
 {
     struct remote *r = remote_find(h->rl, from);
 
@@ -116,13 +116,13 @@ static struct upload_in *find(struct rpc_host *h, struct slice from, struct slic
     return NULL;
 }
 
-static enum chunks_outcome refuse(struct rpc_host *h, enum chunks_outcome outcome)
+static enum chunks_outcome chunks_in_refuse(struct rpc_host *h, enum chunks_outcome outcome)
 {
     loop_count(host_loop(h), METRIC_CHUNKS_REFUSED, 1);
     return outcome;
 }
 
-static bool fits(const struct rpc_host *h, const struct remote *r, size_t n_bytes)
+static bool chunks_in_fits(const struct rpc_host *h, const struct remote *r, size_t n_bytes)
 {
     size_t cap = h->rl->settings->max_chunk_bytes;
 
@@ -142,24 +142,24 @@ enum chunks_outcome chunks_create(const struct rpc_call *call, struct slice key,
 {
     struct rpc_host *h = call->host;
     struct slice from = call->from_text;
-    struct upload_in *u = find(h, from, key);
+    struct upload_in *u = chunks_in_find(h, from, key);
 
     if (has_left(h, from))
-        return refuse(h, CHUNKS_NO_CALLER);
+        return chunks_in_refuse(h, CHUNKS_NO_CALLER);
     if (u && !overwrite)
-        return refuse(h, CHUNKS_KEY_EXISTS);
+        return chunks_in_refuse(h, CHUNKS_KEY_EXISTS);
     struct remote *r = remote_get(h->rl, from);
     if (u)
-        upload_free(u);
+        chunks_in_upload_free(u);
     size_t cost = sizeof(*u) + key.len;
-    if (r->n_uploads >= h->rl->settings->max_chunk_keys || !fits(h, r, cost)) {
+    if (r->n_uploads >= h->rl->settings->max_chunk_keys || !chunks_in_fits(h, r, cost)) {
         remote_drop(r);
-        return refuse(h, CHUNKS_FULL);
+        return chunks_in_refuse(h, CHUNKS_FULL);
     }
     u = held_new(cost, rpc_call_payer(call));
     if (!u) {
         remote_drop(r);
-        return refuse(h, CHUNKS_NO_ROOM);
+        return chunks_in_refuse(h, CHUNKS_NO_ROOM);
     }
     if (key.len)
         memcpy(u->text, key.ptr, key.len);
@@ -174,12 +174,12 @@ enum chunks_outcome chunks_create(const struct rpc_call *call, struct slice key,
     list_init(&u->host_link);
     list_link(&r->uploads, &u->link);
     list_link(&h->uploads, &u->host_link);
-    timer_init(&u->age, on_age);
+    timer_init(&u->age, chunks_in_on_age);
     timer_start(host_loop(h), &u->age, h->rl->settings->chunk_ttl_ms);
     return CHUNKS_OK;
 }
 
-static bool make_room(struct upload_in *u, size_t n)
+static bool chunks_in_make_room(struct upload_in *u, size_t n)
 {
     size_t room = u->n_room ? u->n_room : 16;
 
@@ -197,20 +197,20 @@ static bool make_room(struct upload_in *u, size_t n)
 }
 
 /* Places pay from the first to the last, so that a far index is not cheap. */
-static enum chunks_outcome put(struct upload_in *u, size_t index, struct slice data)
+static enum chunks_outcome chunks_in_put(struct upload_in *u, size_t index, struct slice data)
 {
     struct rpc_host *h = u->host;
     size_t n_new = index >= u->n_chunks ? index + 1 - u->n_chunks : 0;
     size_t had = index < u->n_chunks ? u->chunks[index].len : 0;
     size_t cost = n_new * CHUNK_COST + data.len;
 
-    if (data.len > CHUNK_MOST || !fits(h, u->remote, cost > had ? cost - had : 0))
-        return refuse(h, CHUNKS_FULL);
-    if (!make_room(u, index + 1))
-        return refuse(h, CHUNKS_NO_ROOM);
+    if (data.len > CHUNK_MOST || !chunks_in_fits(h, u->remote, cost > had ? cost - had : 0))
+        return chunks_in_refuse(h, CHUNKS_FULL);
+    if (!chunks_in_make_room(u, index + 1))
+        return chunks_in_refuse(h, CHUNKS_NO_ROOM);
     char *bytes = held_copy(data.ptr, data.len, u->payer);
     if (!bytes)
-        return refuse(h, CHUNKS_NO_ROOM);
+        return chunks_in_refuse(h, CHUNKS_NO_ROOM);
     held_free(u->chunks[index].bytes);
     u->chunks[index] = (struct chunk){bytes, data.len};
     u->n_chunks += n_new;
@@ -223,30 +223,30 @@ static enum chunks_outcome put(struct upload_in *u, size_t index, struct slice d
 
 enum chunks_outcome chunks_append(const struct rpc_call *call, struct slice key, struct slice data)
 {
-    struct upload_in *u = find(call->host, call->from_text, key);
+    struct upload_in *u = chunks_in_find(call->host, call->from_text, key);
 
     if (!u)
-        return refuse(call->host, CHUNKS_NO_KEY);
-    return u->n_chunks < CHUNKS_MAX ? put(u, u->n_chunks, data) : refuse(call->host, CHUNKS_BAD_INDEX);
+        return chunks_in_refuse(call->host, CHUNKS_NO_KEY);
+    return u->n_chunks < CHUNKS_MAX ? chunks_in_put(u, u->n_chunks, data) : chunks_in_refuse(call->host, CHUNKS_BAD_INDEX);
 }
 
 enum chunks_outcome chunks_set(const struct rpc_call *call, struct slice key, int64_t index, struct slice data)
 {
-    struct upload_in *u = find(call->host, call->from_text, key);
+    struct upload_in *u = chunks_in_find(call->host, call->from_text, key);
 
     if (!u)
-        return refuse(call->host, CHUNKS_NO_KEY);
-    return index >= 0 && index < CHUNKS_MAX ? put(u, (size_t)index, data) : refuse(call->host, CHUNKS_BAD_INDEX);
+        return chunks_in_refuse(call->host, CHUNKS_NO_KEY);
+    return index >= 0 && index < CHUNKS_MAX ? chunks_in_put(u, (size_t)index, data) : chunks_in_refuse(call->host, CHUNKS_BAD_INDEX);
 }
 
 enum chunks_outcome chunks_remove(const struct rpc_call *call, struct slice key)
 {
-    struct upload_in *u = find(call->host, call->from_text, key);
+    struct upload_in *u = chunks_in_find(call->host, call->from_text, key);
 
     if (!u)
         return CHUNKS_NO_KEY;
     struct remote *r = u->remote;
-    upload_free(u);
+    chunks_in_upload_free(u);
     remote_drop(r);
     return CHUNKS_OK;
 }
@@ -263,11 +263,11 @@ static enum chunks_outcome check_whole(const struct upload_in *u)
 enum chunks_outcome chunks_take(struct rpc_call *call, struct slice key, struct upload_in **ret)
 {
     struct call *c = CONTAINER_OF(call, struct call, pub);
-    struct upload_in *u = find(call->host, call->from_text, key);
+    struct upload_in *u = chunks_in_find(call->host, call->from_text, key);
     enum chunks_outcome r = u ? check_whole(u) : CHUNKS_NO_KEY;
 
     if (r != CHUNKS_OK)
-        return refuse(call->host, r);
+        return chunks_in_refuse(call->host, r);
     c->n_held += u->n_charged;  /* the meter counts it as this call's */
     upload_unlink(u);
     *ret = u;
@@ -301,13 +301,13 @@ void chunks_drop(struct upload_in *u)
 {
     while (u->n_chunks)
         held_free(u->chunks[--u->n_chunks].bytes);
-    upload_end(u);
+    chunks_in_upload_end(u);
 }
 
 void chunks_gone(struct remote *r)
 {
     while (!list_is_empty(&r->uploads))
-        upload_free(LIST_ENTRY(r->uploads.next, struct upload_in, link));
+        chunks_in_upload_free(LIST_ENTRY(r->uploads.next, struct upload_in, link));
 }
 
 void chunks_close(struct rpc_host *h)
@@ -315,7 +315,7 @@ void chunks_close(struct rpc_host *h)
     while (!list_is_empty(&h->uploads)) {
         struct upload_in *u = LIST_ENTRY(h->uploads.next, struct upload_in, host_link);
         struct remote *r = u->remote;
-        upload_free(u);
+        chunks_in_upload_free(u);
         remote_drop(r);
     }
 }

@@ -32,7 +32,7 @@ struct upload_out {
     char text[];
 };
 
-static void on_step(const struct rpc_reply *reply, void *arg);
+static void chunks_out_on_step(const struct rpc_reply *reply, void *arg);
 
 /* A chunk and all that stands around it must fit one frame; a user with many grants takes more of it. */
 static size_t chunk_size(const struct upload_out *u)
@@ -47,12 +47,12 @@ static size_t chunk_size(const struct upload_out *u)
     return around + CHUNK_LEAST < HYPHA_FRAME_MAX ? HYPHA_FRAME_MAX - around : CHUNK_LEAST;
 }
 
-static void step(struct upload_out *u, struct slice method, const struct buf *args, enum rpc_promise_form promise)
+static void chunks_out_step(struct upload_out *u, struct slice method, const struct buf *args, enum rpc_promise_form promise)
 {
     struct rpc_request rq = {.target = u->o.target, .method = method, .args = buf_slice(args), .promise = promise, .payer = u->o.payer};
 
     u->n_running++;
-    (void)pending_request_step(u->host, &rq, on_step, u);
+    (void)pending_request_step(u->host, &rq, chunks_out_on_step, u);
 }
 
 static void step_key(struct upload_out *u, struct slice method, bool says_heartbeat)
@@ -63,24 +63,24 @@ static void step_key(struct upload_out *u, struct slice method, bool says_heartb
     mp_add_str(&args, u->key);
     if (says_heartbeat)
         mp_add_bool(&args, u->o.session.len > 0);
-    step(u, method, &args, u->promise);
+    chunks_out_step(u, method, &args, u->promise);
 }
 
-static void ask(struct upload_out *u)
+static void chunks_out_ask(struct upload_out *u)
 {
     SCRATCH_BUF(args, 0);
 
     mp_add_array(&args, 1);
     mp_add_text(&args, "built-in");
-    step(u, SLICE_LIT("services.built-in.get_service"), &args, RPC_PROMISE_FULL);
+    chunks_out_step(u, SLICE_LIT("services.built-in.get_service"), &args, RPC_PROMISE_FULL);
 }
 
 /* What of n bytes from `at` on lies in a run that begins at `run_at`. */
 static struct slice part_of(struct slice run, size_t run_at, size_t at, size_t n)
 {
-    size_t from = at > run_at ? at - run_at : 0, end = at + n > run_at ? at + n - run_at : 0;
+    size_t from = at > run_at ? at - run_at : 0, chunks_out_end = at + n > run_at ? at + n - run_at : 0;
 
-    return from < run.len && end > from ? slice_to(slice_from(run, from), end - from) : (struct slice){NULL, 0};
+    return from < run.len && chunks_out_end > from ? slice_to(slice_from(run, from), chunks_out_end - from) : (struct slice){NULL, 0};
 }
 
 static void send_chunk(struct upload_out *u)
@@ -98,12 +98,12 @@ static void send_chunk(struct upload_out *u)
     mp_add_bool(&args, u->o.session.len > 0);
     u->n_begun++;
     if (u->can_set)
-        step(u, SLICE_LIT("services.built-in.message_cache.set"), &args, u->promise);
+        chunks_out_step(u, SLICE_LIT("services.built-in.message_cache.set"), &args, u->promise);
     else
-        step(u, SLICE_LIT("services.built-in.message_cache.append"), &args, u->promise);
+        chunks_out_step(u, SLICE_LIT("services.built-in.message_cache.append"), &args, u->promise);
 }
 
-static void fill(struct upload_out *u)
+static void chunks_out_fill(struct upload_out *u)
 {
     unsigned window = u->can_set ? CONCURRENT_SETS : 1;
 
@@ -121,7 +121,7 @@ static void fill(struct upload_out *u)
     }
 }
 
-static void end(struct upload_out *u, const struct rpc_reply *why)
+static void chunks_out_end(struct upload_out *u, const struct rpc_reply *why)
 {
     void (*ended)(void *arg, const struct rpc_reply *why) = u->o.ended;
     bool is_there = why && (why->outcome == RPC_REJECTED || why->outcome == RPC_OVERLOADED || why->outcome == RPC_TIMED_OUT);
@@ -137,7 +137,7 @@ static void end(struct upload_out *u, const struct rpc_reply *why)
         ended(u->o.arg, why);
 }
 
-static void upload_free(struct upload_out *u)
+static void chunks_out_upload_free(struct upload_out *u)
 {
     list_unlink(&u->more.link);
     account_unref(u->o.payer);
@@ -151,7 +151,7 @@ static void step_handled(struct upload_out *u)
     if (u->n_running || u->n_steps)
         return;
     ASSERT(u->state == UPLOAD_ENDED);
-    upload_free(u);
+    chunks_out_upload_free(u);
 }
 
 /* A step runs meanwhile: each time that a chunk is due one is sent, late or not. */
@@ -162,7 +162,7 @@ static void on_more(struct deferred *d)
     if (u->state != UPLOAD_FILLING || u->n_begun == u->n_chunks)
         return;
     u->n_steps++;
-    fill(u);
+    chunks_out_fill(u);
     step_handled(u);
 }
 
@@ -181,7 +181,7 @@ static void read_abilities(struct upload_out *u, struct slice service)
     u->n_chunks = (msg_len(u->o.frame) + u->chunk_bytes - 1) / u->chunk_bytes;
 }
 
-static void go_on(struct upload_out *u, const struct rpc_reply *reply)
+static void chunks_out_go_on(struct upload_out *u, const struct rpc_reply *reply)
 {
     if (u->o.progressed)
         u->o.progressed(u->o.arg);
@@ -193,21 +193,21 @@ static void go_on(struct upload_out *u, const struct rpc_reply *reply)
         break;
     case UPLOAD_CREATING:
         u->state = UPLOAD_FILLING;
-        fill(u);
+        chunks_out_fill(u);
         break;
     case UPLOAD_FILLING:
         u->n_done++;
-        fill(u);
+        chunks_out_fill(u);
         break;
     case UPLOAD_PROCESSING:
-        end(u, NULL);
+        chunks_out_end(u, NULL);
         break;
     case UPLOAD_ENDED:
         break;
     }
 }
 
-static void on_step(const struct rpc_reply *reply, void *arg)
+static void chunks_out_on_step(const struct rpc_reply *reply, void *arg)
 {
     struct upload_out *u = arg;
 
@@ -216,9 +216,9 @@ static void on_step(const struct rpc_reply *reply, void *arg)
     if (u->state == UPLOAD_ENDED) {
         /* a step that was under way when the upload ended */
     } else if (reply->outcome == RPC_RESOLVED) {
-        go_on(u, reply);
+        chunks_out_go_on(u, reply);
     } else {
-        end(u, reply);
+        chunks_out_end(u, reply);
     }
     step_handled(u);
 }
@@ -243,7 +243,7 @@ struct upload_out *upload_out_new(struct rpc_host *h, const struct upload_option
     u->key = slice_make(key, key_len);
     if (options->session.len)
         u->o.session = u->key;
-    ask(u);
+    chunks_out_ask(u);
     return u;
 }
 

@@ -68,7 +68,7 @@ void rpc_loop_peer_gone(struct rpc_loop *rl, struct slice address)
 
 /* ---- the endpoint ------------------------------------------------------------------------------------------------ */
 
-static void on_deliver(struct endpoint *e, struct msg *m)
+static void host_on_deliver(struct endpoint *e, struct msg *m)
 {
     struct rpc_host *h = CONTAINER_OF(e, struct rpc_host, endpoint);
 
@@ -94,7 +94,7 @@ static void on_drain(struct deferred *d)
     host_unref(h);
 }
 
-static const struct endpoint_ops host_ops = {.deliver = on_deliver, .wants = NULL};
+static const struct endpoint_ops host_ops = {.deliver = host_on_deliver, .wants = NULL};
 
 /* ---- life --------------------------------------------------------------------------------------------------------- */
 

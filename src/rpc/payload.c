@@ -13,12 +13,12 @@ struct pairs {
     struct payload *out;
 };
 
-static int outcome_of(int taken)
+static int payload_outcome_of(int taken)
 {
     return taken == MP_OK ? PAYLOAD_OK : taken == MP_LATE ? PAYLOAD_LONG : PAYLOAD_BAD;
 }
 
-static enum payload_key key_of(struct slice key)
+static enum payload_key payload_key_of(struct slice key)
 {
     struct slice text;
 
@@ -31,7 +31,7 @@ static enum payload_key key_of(struct slice key)
                                            : KEY_OTHER;
 }
 
-static void note(struct pairs *p, enum payload_key key, struct slice value)
+static void payload_note(struct pairs *p, enum payload_key key, struct slice value)
 {
     switch (key) {
     case KEY_ARGS: /* no array */
@@ -52,7 +52,7 @@ static void note(struct pairs *p, enum payload_key key, struct slice value)
 }
 
 /* What stands behind the bytes in the frame goes on where they end. */
-static void cross(struct pairs *p)
+static void payload_cross(struct pairs *p)
 {
     if (p->rest.len)
         return;
@@ -67,10 +67,10 @@ static int take_args(struct pairs *p, struct slice whole, uint32_t n)
     bool is_whole = p->rest.len || !n;
 
     for (uint32_t i = 0; i < n; i++) {
-        cross(p);
+        payload_cross(p);
         int r = mp_take_some(&p->rest, MP_MAX_DEPTH - 2, &p->n_left, &value);
         if (r != MP_OK)
-            return outcome_of(r);
+            return payload_outcome_of(r);
         if (i == 0)
             first = value;
     }
@@ -86,16 +86,16 @@ static int take_pair(struct pairs *p)
     int r = mp_take_some(&p->rest, MP_MAX_DEPTH - 1, &p->n_left, &key);
 
     if (r != MP_OK)
-        return outcome_of(r);
-    enum payload_key k = key_of(key);
-    cross(p);
+        return payload_outcome_of(r);
+    enum payload_key k = payload_key_of(key);
+    payload_cross(p);
     struct slice whole = p->rest;
     if (k == KEY_ARGS && mp_take_head(&p->rest, MP_ARRAY, &n))
         return take_args(p, whole, n);
     r = mp_take_some(&p->rest, MP_MAX_DEPTH - 1, &p->n_left, &value);
     if (r == MP_OK)
-        note(p, k, value);
-    return outcome_of(r);
+        payload_note(p, k, value);
+    return payload_outcome_of(r);
 }
 
 int payload_read(struct slice bytes, struct slice tail, size_t n_values, struct payload *ret)

@@ -97,7 +97,7 @@ void pending_refuse(struct pending *p, const char *rule, const char *fmt, ...)
     va_end(args);
 }
 
-static void refuse_for_room(struct pending *p, const struct account *payer, const char *what)
+static void pending_refuse_for_room(struct pending *p, const struct account *payer, const char *what)
 {
     struct account_refusal why = account_refusal(payer);
     char room[ACCOUNT_REFUSAL_MAX];
@@ -230,7 +230,7 @@ static double interval_s(const struct rpc_host *h)
     return (double)h->rl->settings->call_timeout_ms / 2000.0;
 }
 
-static void add_part(struct buf *b, const struct pending *p, const char *name)
+static void pending_add_part(struct buf *b, const struct pending *p, const char *name)
 {
     char method[RANDOM_ID_LEN + 16];
 
@@ -257,11 +257,11 @@ static void add_promise(struct buf *b, const struct pending *p, enum rpc_promise
         return;
     }
     mp_add_map(b, 4);
-    add_part(b, p, "heartbeat");
+    pending_add_part(b, p, "heartbeat");
     mp_add_text(b, "interval");
     mp_add_float(b, interval_s(p->host));
-    add_part(b, p, "resolve");
-    add_part(b, p, "reject");
+    pending_add_part(b, p, "resolve");
+    pending_add_part(b, p, "reject");
 }
 
 /* Segment 2: {..., "args": | args }, with the arguments last, so that long ones may stay where they are. */
@@ -284,7 +284,7 @@ static struct account *payer_of(struct rpc_host *h, const struct rpc_request *rq
     return rq->payer ? rq->payer : h->account;
 }
 
-static struct msg *build(struct rpc_host *h, const struct rpc_request *rq, const struct pending *p)
+static struct msg *pending_build(struct rpc_host *h, const struct rpc_request *rq, const struct pending *p)
 {
     struct frame f = {.to = rq->target, .method = rq->method, .parent = rq->parent, .payer = payer_of(h, rq)};
     SCRATCH_BUF(head, 0);
@@ -307,7 +307,7 @@ static void on_upload_progressed(void *arg)
     pending_touch(arg);
 }
 
-static void on_upload_ended(void *arg, const struct rpc_reply *why)
+static void pending_on_upload_ended(void *arg, const struct rpc_reply *why)
 {
     struct pending *p = arg;
 
@@ -332,7 +332,7 @@ static void pending_send(struct pending *p, struct msg *m, struct account *payer
         msg_unref(m);
         pending_refuse(p, "message-in-parts", "The session or an address is too long for a message that goes in parts");
     } else if (frame_is_large(m)) {
-        p->upload = upload_out_new(h, &(struct upload_options){.target = p->target, .frame = m, .payer = payer, .ended = on_upload_ended,
+        p->upload = upload_out_new(h, &(struct upload_options){.target = p->target, .frame = m, .payer = payer, .ended = pending_on_upload_ended,
                                                                .progressed = on_upload_progressed, .arg = p});
     } else if (router_send(h->rl->router, host_loop(h), p->target, m) != ROUTER_OK) {
         msg_unref(m);
@@ -386,7 +386,7 @@ static struct pending *pending_new(struct rpc_host *h, const struct rpc_request 
 /* Without a promise nothing is awaited: a frame, and that is all. */
 static void send_only(struct rpc_host *h, const struct rpc_request *rq)
 {
-    struct msg *m = rq->target.len > ADDRESS_MAX ? NULL : build(h, rq, NULL);
+    struct msg *m = rq->target.len > ADDRESS_MAX ? NULL : pending_build(h, rq, NULL);
 
     if (!m)
         return;
@@ -407,7 +407,7 @@ static uint64_t pending_start(struct rpc_host *h, const struct rpc_request *rq, 
     }
     if (!p->n_charged) {
         loop_count(host_loop(h), METRIC_CHARGES_REFUSED, 1);
-        refuse_for_room(p, p->payer, "Too many bytes under way");
+        pending_refuse_for_room(p, p->payer, "Too many bytes under way");
         return id;
     }
     if (rq->target.len > ADDRESS_MAX) {
@@ -418,11 +418,11 @@ static uint64_t pending_start(struct rpc_host *h, const struct rpc_request *rq, 
     timer_start(host_loop(h), &p->silence, h->rl->settings->call_timeout_ms);
     if (rq->deadline_ms)
         timer_start(host_loop(h), &p->deadline, rq->deadline_ms);
-    struct msg *m = build(h, rq, p);
+    struct msg *m = pending_build(h, rq, p);
     if (m)
         pending_send(p, m, payer_of(h, rq), may_upload);
     else
-        refuse_for_room(p, payer_of(h, rq), "No room for the call");
+        pending_refuse_for_room(p, payer_of(h, rq), "No room for the call");
     return id;
 }
 

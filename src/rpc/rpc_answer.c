@@ -59,7 +59,7 @@ static struct undelivered *undelivered_new(struct rpc_host *h, const struct answ
     return u;
 }
 
-static void on_upload_ended(void *arg, const struct rpc_reply *why)
+static void rpc_answer_on_upload_ended(void *arg, const struct rpc_reply *why)
 {
     struct undelivered *u = arg;
 
@@ -78,7 +78,7 @@ static void on_upload_ended(void *arg, const struct rpc_reply *why)
 }
 
 /* The asker's account has no room for the answer. */
-static void refuse_for_room(struct rpc_host *h, const struct answer_route *r)
+static void rpc_answer_refuse_for_room(struct rpc_host *h, const struct answer_route *r)
 {
     struct frame f = answer_frame(r, r->promise->reject, SLICE_LIT(".reject"));
     struct account_refusal why = account_refusal(r->payer);
@@ -97,11 +97,11 @@ static void upload_answer(struct rpc_host *h, const struct answer_route *r, stru
 
     if (!u) {
         msg_unref(m);
-        refuse_for_room(h, r);
+        rpc_answer_refuse_for_room(h, r);
         return;
     }
     (void)upload_out_new(h, &(struct upload_options){.target = r->to, .session = r->parent, .frame = m, .payer = r->payer,
-                                                     .ended = on_upload_ended, .arg = u});
+                                                     .ended = rpc_answer_on_upload_ended, .arg = u});
 }
 
 void answer_send(struct rpc_host *h, const struct answer_route *r, bool is_result, struct slice value, struct blob *blob)
@@ -118,7 +118,7 @@ void answer_send(struct rpc_host *h, const struct answer_route *r, bool is_resul
     }
     struct msg *m = frame_new(h, &f);
     if (!m)
-        refuse_for_room(h, r);
+        rpc_answer_refuse_for_room(h, r);
     else if (frame_is_large(m))
         upload_answer(h, r, m);
     else if (router_send(h->rl->router, host_loop(h), r->to, m) != ROUTER_OK)

@@ -20,7 +20,7 @@
 static const double INTERVAL_MOST_S = 3600;
 enum { HANDLER_BYTES = 512 };   /* what a handler that takes several turns keeps of a fixed size, and the caller's user */
 
-static void refuse_text(struct rpc_host *h, const struct incoming *in, const char *class_name, struct slice text)
+static void rpc_call_refuse_text(struct rpc_host *h, const struct incoming *in, const char *class_name, struct slice text)
 {
     struct answer_route r = {in->from, &in->promise, in->session, account_shared(in->msg->account)};
 
@@ -36,7 +36,7 @@ void call_refuse(struct rpc_host *h, const struct incoming *in, const char *fmt,
     va_start(args, fmt);
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    refuse_text(h, in, "", slice_utf8_prefix(slice_of(text), sizeof(text) - 2));
+    rpc_call_refuse_text(h, in, "", slice_utf8_prefix(slice_of(text), sizeof(text) - 2));
 }
 
 struct account *rpc_call_payer(const struct rpc_call *call)
@@ -46,7 +46,7 @@ struct account *rpc_call_payer(const struct rpc_call *call)
 
 /* ---- heartbeats ------------------------------------------------------------------------------------------------ */
 
-static void beat(struct call *c)
+static void rpc_call_beat(struct call *c)
 {
     struct rpc_host *h = c->pub.host;
     struct answer_route r = {c->pub.from_text, &c->promise, c->parent, account_shared(c->msg->account)};
@@ -58,12 +58,12 @@ static void beat(struct call *c)
 
 static void on_first_beat(struct deferred *d)
 {
-    beat(CONTAINER_OF(d, struct call, first_beat));
+    rpc_call_beat(CONTAINER_OF(d, struct call, first_beat));
 }
 
 static void on_beat(struct timer *t)
 {
-    beat(CONTAINER_OF(t, struct call, beat));
+    rpc_call_beat(CONTAINER_OF(t, struct call, beat));
 }
 
 /* ---- settling -------------------------------------------------------------------------------------------------- */
@@ -266,7 +266,7 @@ static const struct rpc_method *find_method(const struct rpc_service *service, s
 }
 
 /* The service whose id the path begins with; ids may hold dots themselves. */
-static struct hosted *find_service(const struct rpc_host *h, struct slice path, struct slice *ret_name)
+static struct hosted *rpc_call_find_service(const struct rpc_host *h, struct slice path, struct slice *ret_name)
 {
     LIST_FOREACH(it, &h->services) {
         struct hosted *s = LIST_ENTRY(it, struct hosted, link);
@@ -314,7 +314,7 @@ static struct call *call_new(struct rpc_host *h, const struct incoming *in, stru
     return c;
 }
 
-static void run(struct call *c, const struct incoming *in, const struct rpc_service *service)
+static void rpc_call_run(struct call *c, const struct incoming *in, const struct rpc_service *service)
 {
     struct loop *loop = host_loop(c->pub.host);
     char error[BIND_ERROR_MAX] = "Permission denied";
@@ -348,17 +348,17 @@ static void refuse_unknown(struct rpc_host *h, const struct incoming *in)
 }
 
 /* The caller may call this: what is left is its share of open calls, and who it is. */
-static void start(struct rpc_host *h, const struct incoming *in, const struct rpc_service *service, const struct rpc_method *method)
+static void rpc_call_start(struct rpc_host *h, const struct incoming *in, const struct rpc_service *service, const struct rpc_method *method)
 {
     if (in->n_values > PAYLOAD_VALUES_MAX) {
         char text[96];
         snprintf(text, sizeof(text), "The arguments hold more than %d values", PAYLOAD_VALUES_MAX);
-        refuse_text(h, in, "ValueError", slice_of(text));
+        rpc_call_refuse_text(h, in, "ValueError", slice_of(text));
         return;
     }
     if (is_greedy(h, in->from)) {
         loop_count(host_loop(h), METRIC_HUB_CALLS_SHED, 1);
-        refuse_text(h, in, "RuntimeError", SLICE_LIT("Too many pending calls"));
+        rpc_call_refuse_text(h, in, "RuntimeError", SLICE_LIT("Too many pending calls"));
         return;
     }
     struct user *user = in->user ? user_ref(in->user) : user_from_mp(in->user_map);
@@ -372,18 +372,18 @@ static void start(struct rpc_host *h, const struct incoming *in, const struct rp
         loop_count(host_loop(h), METRIC_CHARGES_REFUSED, 1);
         struct account_refusal why = account_refusal(account_shared(in->msg->account));
         char room[ACCOUNT_REFUSAL_MAX];
-        refuse_text(h, in, "RuntimeError", slice_of(account_refusal_text(&why, "Too many bytes under way", room)));
+        rpc_call_refuse_text(h, in, "RuntimeError", slice_of(account_refusal_text(&why, "Too many bytes under way", room)));
         return;
     }
     c->pub.method = method;
     (void)address_split(c->pub.from_text, &c->pub.from);
-    run(c, in, service);
+    rpc_call_run(c, in, service);
 }
 
 void call_start(struct rpc_host *h, const struct incoming *in, struct slice path)
 {
     struct slice name;
-    struct hosted *s = find_service(h, path, &name);
+    struct hosted *s = rpc_call_find_service(h, path, &name);
     const struct rpc_method *method = s ? find_method(s->service, name) : NULL;
     struct address from;
 
@@ -398,7 +398,7 @@ void call_start(struct rpc_host *h, const struct incoming *in, struct slice path
                     ", workspace mismatch: " SLICE_FMT " != " SLICE_FMT, SLICE_ARG(in->from), SLICE_ARG(in->method),
                     SLICE_ARG(h->parts.workspace), SLICE_ARG(in->ws));
     } else {
-        start(h, in, s->service, method);
+        rpc_call_start(h, in, s->service, method);
     }
 }
 
@@ -411,7 +411,7 @@ void call_start_callback(struct rpc_host *h, const struct incoming *in, const st
     if (!address_split(in->from, &from))
         return;
     if (method)
-        start(h, in, callbacks, method);
+        rpc_call_start(h, in, callbacks, method);
     else
         refuse_unknown(h, in);
 }

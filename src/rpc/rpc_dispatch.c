@@ -24,7 +24,7 @@ static bool is_method(int outcome, const struct rpc_header *h)
     return (outcome == RPC_HEADER_OK || outcome == RPC_HEADER_NO_TO) && slice_is(h->type, "method") && h->method.len;
 }
 
-static void fill(struct incoming *in, const struct rpc_header *h, const struct payload *p)
+static void rpc_dispatch_fill(struct incoming *in, const struct rpc_header *h, const struct payload *p)
 {
     in->method = h->method;
     in->session = h->session;
@@ -37,7 +37,7 @@ static void fill(struct incoming *in, const struct rpc_header *h, const struct p
         in->promise.is_present = false;     /* a promise without a path to answer on */
 }
 
-static void identify(struct incoming *in, const struct rpc_header *h)
+static void rpc_dispatch_identify(struct incoming *in, const struct rpc_header *h)
 {
     in->from = h->from;
     (void)mp_find_str(h->map, "ws", &in->ws);
@@ -147,8 +147,8 @@ static void study_read_done(struct job *job)
     } else if (s->outcome != PAYLOAD_OK) {
         loop_count(host_loop(s->host), METRIC_FRAMES_MALFORMED, 1);
     } else {
-        fill(&in, &s->header, &s->payload);
-        identify(&in, &s->header);
+        rpc_dispatch_fill(&in, &s->header, &s->payload);
+        rpc_dispatch_identify(&in, &s->header);
         dispatch_run(s->host, &in);
     }
     study_free(s);
@@ -163,7 +163,7 @@ static bool is_of_stranger(const struct incoming *in)
 }
 
 /* A frame with more values than a loop looks at. */
-static void study(struct rpc_host *h, struct msg *m, const struct rpc_header *header, struct slice bytes, struct slice tail)
+static void rpc_dispatch_study(struct rpc_host *h, struct msg *m, const struct rpc_header *header, struct slice bytes, struct slice tail)
 {
     struct study *s = study_new(h);
 
@@ -172,7 +172,7 @@ static void study(struct rpc_host *h, struct msg *m, const struct rpc_header *he
     s->bytes = bytes;
     s->tail = tail;
     struct incoming in = {.msg = m, .method = header->method, .session = header->session};
-    identify(&in, header);
+    rpc_dispatch_identify(&in, header);
     s->job = (struct job){.class = OFFLOAD_BULK, .is_stranger = is_of_stranger(&in), .work = study_read, .done = study_read_done};
     if (offload(host_loop(h), &s->job) == OFFLOAD_OK)
         return;
@@ -192,11 +192,11 @@ void dispatch_msg(struct rpc_host *h, struct msg *m)
         struct slice bytes = header.tail.len ? header.tail : m->tail, tail = header.tail.len ? m->tail : (struct slice){NULL, 0};
         r = payload_read(bytes, tail, PAYLOAD_VALUES_MAX, &payload);
         if (r == PAYLOAD_OK) {
-            fill(&in, &header, &payload);
-            identify(&in, &header);
+            rpc_dispatch_fill(&in, &header, &payload);
+            rpc_dispatch_identify(&in, &header);
             dispatch_run(h, &in);
         } else if (r == PAYLOAD_LONG) {
-            study(h, m, &header, bytes, tail);
+            rpc_dispatch_study(h, m, &header, bytes, tail);
         } else {
             loop_count(host_loop(h), METRIC_FRAMES_MALFORMED, 1);
         }
@@ -226,7 +226,7 @@ static void run_joined(struct study *s, struct msg *m)
     bool has_gone = !c->remote;
     struct incoming in = {.msg = m, .from = c->pub.from_text, .ws = c->pub.workspace, .user = c->pub.user, .n_held = s->joined->len};
 
-    fill(&in, &s->header, &s->payload);
+    rpc_dispatch_fill(&in, &s->header, &s->payload);
     /* Answered first: what the message does may close this host. Ended last: the message speaks as this call. */
     call_send_answer(c, true, (struct slice){NULL, 0});
     if (h->is_open && !has_gone)

@@ -37,7 +37,7 @@ static void add_path(struct buf *b, struct slice method, struct slice suffix)
     b->is_failed = b->is_failed || joined.is_failed;
 }
 
-static void add_pair(struct buf *b, const char *key, struct slice text)
+static void rpc_frame_add_pair(struct buf *b, const char *key, struct slice text)
 {
     mp_add_text(b, key);
     mp_add_str(b, text);
@@ -49,20 +49,20 @@ static bool is_for_manager(struct slice to)
     return slice_starts(to, "*/");
 }
 
-static void add_head(struct buf *b, const struct rpc_host *h, const struct frame *f)
+static void rpc_frame_add_head(struct buf *b, const struct rpc_host *h, const struct frame *f)
 {
     mp_add_map(b, 6 + (f->session.len > 0) + (f->parent.len > 0));
     mp_add_text(b, "type");
     mp_add_text(b, "method");
-    add_pair(b, "from", h->address);
-    add_pair(b, "to", f->to);
+    rpc_frame_add_pair(b, "from", h->address);
+    rpc_frame_add_pair(b, "to", f->to);
     mp_add_text(b, "method");
     add_path(b, f->method, f->suffix);
     if (f->session.len)
-        add_pair(b, "session", f->session);
+        rpc_frame_add_pair(b, "session", f->session);
     if (f->parent.len)
-        add_pair(b, "parent", f->parent);
-    add_pair(b, "ws", context_workspace(h, f->to));
+        rpc_frame_add_pair(b, "parent", f->parent);
+    rpc_frame_add_pair(b, "ws", context_workspace(h, f->to));
     mp_add_text(b, "user");
     if (is_for_manager(f->to))
         user_add_sealed_mp(b, buf_slice(&h->user_map.b), h->user);
@@ -75,7 +75,7 @@ struct msg *frame_new(struct rpc_host *h, const struct frame *f)
     struct buf *head = &h->rl->scratch;
 
     buf_clear(head);
-    add_head(head, h, f);
+    rpc_frame_add_head(head, h, f);
     if (head->is_failed)
         return NULL;
     size_t len = head->len;

@@ -30,14 +30,14 @@ static const char *const kind_schemas[][2] = {
     [RPC_TEXT_OR_MAP] = {"string", "object"},
 };
 
-static void add_type(struct buf *b, const char *type)
+static void schema_add_type(struct buf *b, const char *type)
 {
     mp_add_map(b, 1);
     mp_add_text(b, "type");
     mp_add_text(b, type);
 }
 
-static void add_types(struct mp_open *map, const struct rpc_param *p)
+static void schema_add_types(struct mp_open *map, const struct rpc_param *p)
 {
     const char *const *types = kind_schemas[p->kind];
     bool takes_nil = p->is_optional && !p->default_json;
@@ -52,11 +52,11 @@ static void add_types(struct mp_open *map, const struct rpc_param *p)
     }
     mp_key(map, "anyOf");
     mp_add_array(map->buf, n);
-    add_type(map->buf, types[0]);
+    schema_add_type(map->buf, types[0]);
     if (types[1])
-        add_type(map->buf, types[1]);
+        schema_add_type(map->buf, types[1]);
     if (takes_nil)
-        add_type(map->buf, "null");
+        schema_add_type(map->buf, "null");
 }
 
 static void add_param(struct buf *b, const struct rpc_param *p)
@@ -64,7 +64,7 @@ static void add_param(struct buf *b, const struct rpc_param *p)
     struct mp_open map;
 
     mp_open_map(&map, b);
-    add_types(&map, p);
+    schema_add_types(&map, p);
     if (p->is_optional) {
         mp_key(&map, "default");
         if (!p->default_json)
@@ -120,7 +120,7 @@ static void add_function(struct buf *b, const struct rpc_method *m, const char *
 
 /* ---- the two leaves --------------------------------------------------------------------------------------------- */
 
-static void add_reference(const struct form *f, const struct rpc_method *m, const char *name)
+static void schema_add_reference(const struct form *f, const struct rpc_method *m, const char *name)
 {
     SCRATCH_BUF(path, 0);
     SCRATCH_BUF(schema, 0);
@@ -202,7 +202,7 @@ static void add_header(struct mp_open *map, const struct rpc_service *service)
 
 void schema_add_object(struct buf *b, const struct rpc_service *service, struct slice server, struct slice address)
 {
-    struct form f = {.service = service, .out = b, .add_leaf = add_reference, .server = server, .address = address};
+    struct form f = {.service = service, .out = b, .add_leaf = schema_add_reference, .server = server, .address = address};
     struct mp_open map;
 
     mp_open_map(&map, b);

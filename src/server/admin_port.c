@@ -28,7 +28,7 @@ struct admin_port {
     struct http_loop *loops;   /* one per loop, owned; NULL before wiring */
 };
 
-static void on_socket(struct loop *loop, int fd, struct seat *seat, void *arg)
+static void admin_port_on_socket(struct loop *loop, int fd, struct seat *seat, void *arg)
 {
     struct admin_port *a = arg;
 
@@ -53,7 +53,7 @@ bool admin_port_bind(struct server *s)
                                        .shares = a->shares,
                                        .metrics = &s->metrics,
                                        .backlog = (int)c->backlog,
-                                       .on_socket = on_socket,
+                                       .on_socket = admin_port_on_socket,
                                        .arg = a};
     config_split_listen(c->admin_listen, host, &port);
     if (!server_listen(&options, host, port, &a->listener, &port))

@@ -54,7 +54,7 @@ static void run_order(struct loop *l, struct mail *mail)
     mem_free(o);
 }
 
-static void order(struct server *s, unsigned loop, int what, size_t n)
+static void drain_order(struct server *s, unsigned loop, int what, size_t n)
 {
     struct order *o = MEM_NEW(struct order);
 
@@ -65,7 +65,7 @@ static void order(struct server *s, unsigned loop, int what, size_t n)
 static void order_all(struct server *s, int what, size_t n)
 {
     for (unsigned i = 0; i < s->loops.n_loops; i++)
-        order(s, i, what, n);
+        drain_order(s, i, what, n);
 }
 
 void drain_request(struct drain *d, struct server *s, int signal_number)
@@ -108,7 +108,7 @@ static void close_some(const struct drain *d, struct server *s, uint64_t now, in
         int64_t here = metric_get(&s->loops.loops[i].metrics, METRIC_PEERS);
         int64_t take = here < n ? here : n;
         if (take > 0)
-            order(s, i, ORDER_CLOSE, (size_t)take);
+            drain_order(s, i, ORDER_CLOSE, (size_t)take);
         n -= take;
     }
 }

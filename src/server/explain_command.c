@@ -22,15 +22,15 @@ struct asked {
     bool wants_json;
 };
 
-static char *copy(const char *text)
+static char *explain_command_copy(const char *text)
 {
     return mem_copy(text, strlen(text));
 }
 
 /* A word of the command line, out of sight when it may be a token. */
-static char *take(char *word, bool is_secret)
+static char *explain_command_take(char *word, bool is_secret)
 {
-    char *own = copy(word);
+    char *own = explain_command_copy(word);
 
     if (is_secret || strncmp(word, "eyJ", 3) == 0)
         memset(word, '*', strlen(word));
@@ -47,7 +47,7 @@ static int explain_refuse(FILE *err, const char *what)
     return EXPLAIN_FAILED;
 }
 
-static const char *read_words(int argc, char **argv, struct asked *a)
+static const char *explain_command_read_words(int argc, char **argv, struct asked *a)
 {
     for (int i = 0; i < argc; i++) {
         bool is_server = strcmp(argv[i], "--server") == 0,
@@ -59,13 +59,13 @@ static const char *read_words(int argc, char **argv, struct asked *a)
             if (++i >= argc)
                 return "a value is missing after the last option";
             mem_free(*place);
-            *place = take(argv[i], is_token);
+            *place = explain_command_take(argv[i], is_token);
         } else if (strncmp(argv[i], "--", 2) == 0) {
             return "there is an option it does not know";
         } else if (a->n_words == N_WORDS) {
             return "there are too many words";
         } else {
-            a->words[a->n_words++] = take(argv[i], false);
+            a->words[a->n_words++] = explain_command_take(argv[i], false);
         }
     }
     if (a->n_words <= WORKSPACE)
@@ -77,8 +77,8 @@ static void read_environment(struct asked *a)
 {
     const char *server = getenv("HYPHA_SERVER_URL"), *token = getenv("HYPHA_TOKEN");
 
-    a->server = copy(server && *server ? server : "http://127.0.0.1:9527");
-    a->token = token && *token ? copy(token) : NULL;
+    a->server = explain_command_copy(server && *server ? server : "http://127.0.0.1:9527");
+    a->token = token && *token ? explain_command_copy(token) : NULL;
 }
 
 /* "-": the first line of standard input. */
@@ -90,14 +90,14 @@ static void read_subject(struct asked *a, FILE *in)
         return;
     line[strcspn(line, "\r\n")] = '\0';
     mem_free(a->words[SUBJECT]);
-    a->words[SUBJECT] = copy(line);
+    a->words[SUBJECT] = explain_command_copy(line);
     explicit_bzero(line, sizeof(line));
 }
 
 /* ---- the question ---- */
 
 /* By position: over HTTP a field called workspace is the URL's. */
-static void add_question(struct buf *json, const struct asked *a)
+static void explain_command_add_question(struct buf *json, const struct asked *a)
 {
     for (unsigned i = 0; i < a->n_words; i++) {
         buf_add_byte(json, i ? ',' : '[');
@@ -109,7 +109,7 @@ static void add_question(struct buf *json, const struct asked *a)
     buf_add_byte(json, ']');
 }
 
-static void ask(const struct asked *a, struct fetch_once *ret)
+static void explain_command_ask(const struct asked *a, struct fetch_once *ret)
 {
     struct buf url, header;
     SCRATCH_BUF(body, 0);
@@ -120,7 +120,7 @@ static void ask(const struct asked *a, struct fetch_once *ret)
     buf_add_fmt(&url, "%.*s/ws-user-root/services/admin-utils/explain",
                 (int)(len && a->server[len - 1] == '/' ? len - 1 : len), a->server);
     buf_add_fmt(&header, "Authorization: Bearer %s", a->token);
-    add_question(&body, a);
+    explain_command_add_question(&body, a);
     char *url_text = buf_take(&url), *header_text = buf_take(&header);
     const char *const headers[] = {"Content-Type: application/json", header_text};
     fetch_once(
@@ -169,7 +169,7 @@ static int print_answer(FILE *out, struct slice answer)
     return is_allowed ? EXPLAIN_ALLOWED : EXPLAIN_DENIED;
 }
 
-static int finish(const struct asked *a, const struct fetch_once *reply, FILE *out, FILE *err)
+static int explain_command_finish(const struct asked *a, const struct fetch_once *reply, FILE *out, FILE *err)
 {
     struct slice text = buf_slice(&reply->body), detail = text;
     SCRATCH_BUF(answer, 0);
@@ -199,13 +199,13 @@ int explain_command(int argc, char **argv, FILE *in, FILE *out, FILE *err)
     int status;
 
     read_environment(&a);
-    const char *wrong = read_words(argc, argv, &a);
+    const char *wrong = explain_command_read_words(argc, argv, &a);
     if (wrong) {
         status = explain_refuse(err, wrong);
     } else {
         read_subject(&a, in);
-        ask(&a, &reply);
-        status = finish(&a, &reply, out, err);
+        explain_command_ask(&a, &reply);
+        status = explain_command_finish(&a, &reply, out, err);
         buf_deinit(&reply.body);
     }
     for (unsigned i = 0; i < a.n_words; i++)

@@ -74,7 +74,7 @@ static void add_rows(struct table *t, const struct feature_entry *e, const struc
     }
 }
 
-static void add_all(struct table *t, const struct feature_set *set, enum rows which)
+static void features_add_all(struct table *t, const struct feature_set *set, enum rows which)
 {
     for (size_t i = 0; i < set->n_entries; i++) {
         const struct feature_entry *e = &set->entries[i];
@@ -97,9 +97,9 @@ struct http_routes features_routes(const struct feature_set *set, bool is_admin)
 
     for (int round = 0; round < 2; round++) {
         t.n_rows = 0;
-        add_all(&t, set, is_admin ? ROWS_ADMIN : ROWS_FIRST);
+        features_add_all(&t, set, is_admin ? ROWS_ADMIN : ROWS_FIRST);
         if (!is_admin)
-            add_all(&t, set, ROWS_FALLBACK);
+            features_add_all(&t, set, ROWS_FALLBACK);
         if (!t.rows)
             t.rows = mem_new(t.n_rows * sizeof(*t.rows));
     }

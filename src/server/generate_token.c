@@ -18,7 +18,7 @@
 /* The StateDirectory of deploy/hyphad.service, and the folder of its container. */
 #define PACKAGE_DATA_DIR "/var/lib/hyphad"
 
-static char *copy(const char *text)
+static char *generate_token_copy(const char *text)
 {
     return text ? mem_copy(text, strlen(text)) : NULL;
 }
@@ -26,7 +26,7 @@ static char *copy(const char *text)
 static bool add_scopes(const struct config_token_request *r, struct scope *scope)
 {
     for (size_t i = 0; i < r->scopes.n_items; i++) {
-        char *workspace = copy(r->scopes.items[i]), *mark = strrchr(workspace, '#');
+        char *workspace = generate_token_copy(r->scopes.items[i]), *mark = strrchr(workspace, '#');
         enum permission p = PERMISSION_NONE;
         *mark = '\0';
         bool ok = permission_from_letter(slice_of(mark + 1), &p) || permission_from_name(slice_of(mark + 1), &p);
@@ -66,7 +66,7 @@ static char *find_secret(const struct config *c, char from[PATH_MAX], FILE *err)
 
     (void)snprintf(from, PATH_MAX, "the configuration");
     if (c->jwt_secret)
-        return copy(c->jwt_secret);
+        return generate_token_copy(c->jwt_secret);
     secret = secret_of_folder(c, from, error);
     if (!secret)
         fprintf(err,
@@ -77,7 +77,7 @@ static char *find_secret(const struct config *c, char from[PATH_MAX], FILE *err)
 }
 
 /* What the token is good for. */
-static void tell(const struct config_token_request *r, const struct user *user, const char *workspace, const char *from, FILE *err)
+static void generate_token_tell(const struct config_token_request *r, const struct user *user, const char *workspace, const char *from, FILE *err)
 {
     fprintf(err, "hyphad: token for user %s with role", user->id);
     for (uint32_t i = 0; i < user->n_roles; i++)
@@ -102,23 +102,23 @@ int generate_token(const struct config *config, FILE *out, FILE *err)
     if (!secret)
         return CONFIG_EXIT_WRONG;
     random_name(name);
-    user.id = copy(r->user_id ? r->user_id : name);
-    user.email = copy(r->email);
+    user.id = generate_token_copy(r->user_id ? r->user_id : name);
+    user.email = generate_token_copy(r->email);
     user.roles = r->roles.n_items ? r->roles.items : anonymous;
     user.n_roles = r->roles.n_items ? (uint32_t)r->roles.n_items : 1;
     user_personal_workspace(&user, personal);
     const char *workspace = r->workspace ? r->workspace : personal;
     (void)permission_from_name(slice_of(r->permission ? r->permission : "read_write"), &p);
     scope_grant(&scope, workspace, p);
-    scope.current_workspace = copy(workspace);
-    scope.client_id = copy(r->client_id);
+    scope.current_workspace = generate_token_copy(workspace);
+    scope.client_id = generate_token_copy(r->client_id);
     struct token_keys keys = {.secret = slice_of(secret), .issuer = config->auth0_issuer, .audience = config->auth0_audience,
                               .name_space = config->auth0_namespace};
     bool ok = add_scopes(r, &scope);
     char *token = ok ? token_mint(&keys, &user, &scope, (int64_t)(r->expires_in_ms / 1000)) : NULL;
     if (token) {
         fprintf(out, "%s\n", token);
-        tell(r, &user, workspace, from, err);
+        generate_token_tell(r, &user, workspace, from, err);
     } else {
         fprintf(err, "hyphad: generate-token: a scope must be WORKSPACE#r, #rw or #a\n");
     }

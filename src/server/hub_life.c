@@ -32,7 +32,7 @@ struct hub_mail {
     struct server *server;
 };
 
-static void post(struct server *s, void (*run)(struct loop *loop, struct mail *mail))
+static void hub_life_post(struct server *s, void (*run)(struct loop *loop, struct mail *mail))
 {
     struct hub_mail *m = MEM_NEW(struct hub_mail);
 
@@ -40,7 +40,7 @@ static void post(struct server *s, void (*run)(struct loop *loop, struct mail *m
     loop_post_outside(s->hub.loop, &m->mail);
 }
 
-static struct server *take(struct mail *mail)
+static struct server *hub_life_take(struct mail *mail)
 {
     struct hub_mail *m = CONTAINER_OF(mail, struct hub_mail, mail);
     struct server *s = m->server;
@@ -49,7 +49,7 @@ static struct server *take(struct mail *mail)
     return s;
 }
 
-static void enter(struct server *s, enum server_phase phase)
+static void hub_life_enter(struct server *s, enum server_phase phase)
 {
     int starting = SERVER_STARTING;
 
@@ -59,7 +59,7 @@ static void enter(struct server *s, enum server_phase phase)
 }
 
 /* The process ends with 1. */
-static void give_up(struct server *s, const char *reason)
+static void hub_life_give_up(struct server *s, const char *reason)
 {
     LOG(LOG_ERROR, "server", "cannot go on", log_text("reason", reason));
     atomic_store_explicit(&s->phase, SERVER_FAILED, memory_order_release);
@@ -68,7 +68,7 @@ static void give_up(struct server *s, const char *reason)
 
 static void on_store_lost(void *arg)
 {
-    give_up(arg, "another server has taken over the records in Redis while this one was paused or cut off: restart it");
+    hub_life_give_up(arg, "another server has taken over the records in Redis while this one was paused or cut off: restart it");
 }
 
 static void make_folder_id(char *out, size_t room)
@@ -148,7 +148,7 @@ static void on_features_loaded(int outcome, struct slice bytes, void *arg)
     if (s->hub.is_closing)
         return;
     connect_authorize_early(&s->hub);
-    enter(s, SERVER_READY);
+    hub_life_enter(s, SERVER_READY);
 }
 
 static void on_subscriptions(bool ok, void *arg)
@@ -158,7 +158,7 @@ static void on_subscriptions(bool ok, void *arg)
     if (s->hub.is_closing)
         return;
     if (!ok) {
-        give_up(s, "the records of subscriptions cannot be read from the store (its log line says why)");
+        hub_life_give_up(s, "the records of subscriptions cannot be read from the store (its log line says why)");
         return;
     }
     trim_start(&s->trim, s);
@@ -180,7 +180,7 @@ static void on_workspace(int outcome, struct slice key, struct slice record, voi
     } else if (outcome == STORE_ABSENT) {
         subscriptions_load(s->hub.subscriptions, on_subscriptions, s);
     } else {
-        give_up(s, "the records of workspaces cannot be read from the store (its log line says why)");
+        hub_life_give_up(s, "the records of workspaces cannot be read from the store (its log line says why)");
     }
 }
 
@@ -193,7 +193,7 @@ static void on_blocks(int outcome, void *arg)
     else if (outcome == BLOCK_OK)
         store_scan(s->hub.store, "workspaces", on_workspace, s);
     else
-        give_up(s, "the records of blocked users and addresses cannot be read from the store (its log line says why)");
+        hub_life_give_up(s, "the records of blocked users and addresses cannot be read from the store (its log line says why)");
 }
 
 static void on_revocations(int outcome, void *arg)
@@ -207,7 +207,7 @@ static void on_revocations(int outcome, void *arg)
     if (outcome == REVOCATION_OK)
         blocks_load(s->hub.blocks, revocations_now(s->hub.revocations), on_blocks, s);
     else
-        give_up(s, "the records of revoked tokens cannot be read from the store (its log line says why)");
+        hub_life_give_up(s, "the records of revoked tokens cannot be read from the store (its log line says why)");
 }
 
 /* Tokens of others: an issuer named by its URL, or by the domain the original's variable holds. */
@@ -226,7 +226,7 @@ static struct verifier *make_verifier(const struct server *s)
 
 static void run_open(struct loop *l, struct mail *mail)
 {
-    struct server *s = take(mail);
+    struct server *s = hub_life_take(mail);
 
     (void)l;
     s->hub.verifier = make_verifier(s);
@@ -235,7 +235,7 @@ static void run_open(struct loop *l, struct mail *mail)
 
 void server_open_hub(struct server *s)
 {
-    post(s, run_open);
+    hub_life_post(s, run_open);
 }
 
 static void on_store_closed(int outcome, void *arg)
@@ -258,7 +258,7 @@ static void stop_unloading(struct hub *h)
 
 static void run_close(struct loop *l, struct mail *mail)
 {
-    struct server *s = take(mail);
+    struct server *s = hub_life_take(mail);
 
     (void)l;
     s->hub.is_closing = true;
@@ -279,7 +279,7 @@ static void run_close(struct loop *l, struct mail *mail)
 
 void server_close_hub(struct server *s)
 {
-    post(s, run_close);
+    hub_life_post(s, run_close);
 }
 
 void hub_life_finish(struct server *s)

@@ -9,7 +9,7 @@
 
 enum { LOOK_MS = 2000, CLOCK_BACK_MS = 60 * 1000 };
 
-static void look(struct limits_log *ll)
+static void limits_log_look(struct limits_log *ll)
 {
     const struct server *s = ll->server;
 
@@ -35,11 +35,11 @@ static void look_at_clock(struct limits_log *ll)
     ll->is_clock_back = behind_ms > CLOCK_BACK_MS;
 }
 
-static void on_due(struct timer *timer)
+static void limits_log_on_due(struct timer *timer)
 {
     struct limits_log *ll = CONTAINER_OF(timer, struct limits_log, timer);
 
-    look(ll);
+    limits_log_look(ll);
     look_at_clock(ll);
     timer_start(ll->server->hub.loop, &ll->timer, LOOK_MS);
 }
@@ -47,7 +47,7 @@ static void on_due(struct timer *timer)
 void limits_log_start(struct limits_log *ll, struct server *s)
 {
     ll->server = s;
-    timer_init(&ll->timer, on_due);
+    timer_init(&ll->timer, limits_log_on_due);
     timer_start(s->hub.loop, &ll->timer, LOOK_MS);
 }
 
@@ -56,5 +56,5 @@ void limits_log_stop(struct limits_log *ll)
     if (!ll->server)
         return;
     timer_stop(ll->server->hub.loop, &ll->timer);
-    look(ll);
+    limits_log_look(ll);
 }

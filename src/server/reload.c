@@ -28,7 +28,7 @@ struct swap {
 };
 
 /* Releases pair with the acquire of the last one: what the other loops have read is read when it is freed. */
-static void retire(struct loop *l, struct retired *r)
+static void reload_retire(struct loop *l, struct retired *r)
 {
     if (atomic_fetch_sub_explicit(&r->n_readers, 1, memory_order_acq_rel) != 1)
         return;
@@ -44,11 +44,11 @@ static void run_swap(struct loop *l, struct mail *mail)
 
     l->config = m->config;
     server_set_site(&m->server->sites[l->index], m->config);
-    retire(l, m->before);
+    reload_retire(l, m->before);
     mem_free(m);
 }
 
-static void tell(struct server *s, const struct config *fresh, struct config *old)
+static void reload_tell(struct server *s, const struct config *fresh, struct config *old)
 {
     struct retired *r = MEM_NEW(struct retired);
 
@@ -61,7 +61,7 @@ static void tell(struct server *s, const struct config *fresh, struct config *ol
     }
 }
 
-static void count(struct server *s, bool is_ok)
+static void reload_count(struct server *s, bool is_ok)
 {
     int64_t was = metric_get(&s->metrics, METRIC_RELOAD_OK);
 
@@ -115,16 +115,16 @@ void reload(struct server *s, struct config **config)
 
     ready_notify("RELOADING=1");
     if (!read_fresh(*config, &fresh)) {
-        count(s, false);
+        reload_count(s, false);
         ready_notify("READY=1");
         return;
     }
     struct log_options log = server_log_options(fresh);
     log_configure(&log);
-    count(s, true);
+    reload_count(s, true);
     s->config = fresh;
     metric_add(&s->metrics, METRIC_CONFIGURATIONS, 1);
-    tell(s, fresh, *config);
+    reload_tell(s, fresh, *config);
     *config = fresh;
     LOG_EVENT(EVENT_RELOADED, log_int("changes", (int64_t)fresh->n_notes));
     log_changes(fresh);

@@ -110,21 +110,21 @@ static void on_signal(struct server *s, struct drain *drain, struct config **con
 }
 
 /* The shorter of two waits, of which -1 is for ever. */
-static int sooner(int a_ms, int b_ms)
+static int server_main_sooner(int a_ms, int b_ms)
 {
     if (a_ms < 0 || b_ms < 0)
         return a_ms < 0 ? b_ms : a_ms;
     return a_ms < b_ms ? a_ms : b_ms;
 }
 
-static int serve(struct server *s, struct config **config, int signal_fd)
+static int server_main_loop(struct server *s, struct config **config, int signal_fd)
 {
     struct drain drain = {0};
     bool is_announced = false;
 
     for (;;) {
         struct listener *admin = admin_port_listener(s);
-        int wait_ms = sooner(drain_wait_ms(&drain), sooner(listener_wait_ms(s->listener), admin ? listener_wait_ms(admin) : -1));
+        int wait_ms = server_main_sooner(drain_wait_ms(&drain), server_main_sooner(listener_wait_ms(s->listener), admin ? listener_wait_ms(admin) : -1));
         struct pollfd fds[] = {{.fd = listener_fd(s->listener), .events = POLLIN},
                                {.fd = signal_fd, .events = POLLIN},
                                {.fd = s->wake_fd, .events = POLLIN},
@@ -150,7 +150,7 @@ static int serve(struct server *s, struct config **config, int signal_fd)
     }
 }
 
-static void stop(struct server *s)
+static void server_main_stop(struct server *s)
 {
     uint64_t began = clock_mono_ms();
 
@@ -172,7 +172,7 @@ static void run_down(struct server *s)
         loop_set_stop(&s->loops);
 }
 
-static int run(struct server *s, struct config **config, int signal_fd)
+static int server_main_run(struct server *s, struct config **config, int signal_fd)
 {
     if (!server_bind(s) || !server_open_data(s) || !pid_file_open(s->config->pid_file, &s->pid_file))
         return 1;
@@ -185,8 +185,8 @@ static int run(struct server *s, struct config **config, int signal_fd)
         return 1;
     }
     server_open_hub(s);
-    int status = serve(s, config, signal_fd);
-    stop(s);
+    int status = server_main_loop(s, config, signal_fd);
+    server_main_stop(s);
     return status;
 }
 
@@ -207,7 +207,7 @@ int server_run(struct config **config)
         return 1;
     }
     log_start(c);
-    int status = run(&s, config, signal_fd);
+    int status = server_main_run(&s, config, signal_fd);
     pid_file_close(&s.pid_file);
     server_unwire(&s);
     if (*config != c)

@@ -22,14 +22,14 @@ struct trim_mail {                      /* to a loop, and back with its chain */
     struct mem_kept *chain;
 };
 
-static void work(struct job *job)
+static void trim_run(struct job *job)
 {
     struct trim_job *tj = CONTAINER_OF(job, struct trim_job, job);
 
     mem_trim(tj->chains, tj->n_loops + offload_take_kept(&tj->trim->server->loops, tj->chains + tj->n_loops));
 }
 
-static void done(struct job *job)
+static void trim_done(struct job *job)
 {
     struct trim_job *tj = CONTAINER_OF(job, struct trim_job, job);
 
@@ -37,7 +37,7 @@ static void done(struct job *job)
     mem_free(tj);
 }
 
-static void run_answer(struct loop *hub, struct mail *mail)
+static void trim_run_answer(struct loop *hub, struct mail *mail)
 {
     struct trim_mail *tm = CONTAINER_OF(mail, struct trim_mail, mail);
     struct trim_job *tj = tm->job;
@@ -47,12 +47,12 @@ static void run_answer(struct loop *hub, struct mail *mail)
     if (tj->n_answers < tj->n_loops)
         return;
     if (!tj->trim->is_stopped) {
-        tj->job = (struct job){.class = OFFLOAD_STORE, .work = work, .done = done};
+        tj->job = (struct job){.class = OFFLOAD_STORE, .work = trim_run, .done = trim_done};
         ASSERT(offload(hub, &tj->job) == OFFLOAD_OK);
         return;
     }
-    work(&tj->job);     /* the loops have ended: nobody waits for this thread */
-    done(&tj->job);
+    trim_run(&tj->job);     /* the loops have ended: nobody waits for this thread */
+    trim_done(&tj->job);
 }
 
 static void run_take(struct loop *loop, struct mail *mail)
@@ -60,11 +60,11 @@ static void run_take(struct loop *loop, struct mail *mail)
     struct trim_mail *tm = CONTAINER_OF(mail, struct trim_mail, mail);
 
     tm->chain = mem_take_kept();
-    tm->mail.run = run_answer;
+    tm->mail.run = trim_run_answer;
     loop_post(loop, tm->job->trim->server->hub.loop, mail);
 }
 
-static void begin(struct trim *t)
+static void trim_begin(struct trim *t)
 {
     struct loop *hub = t->server->hub.loop;
     struct loop_set *loops = &t->server->loops;
@@ -110,7 +110,7 @@ static bool has_fallen(struct trim *t)
 }
 
 /* Not at every wave of a traffic that comes in waves. */
-static void look(struct trim *t)
+static void trim_look(struct trim *t)
 {
     if (t->is_running || (t->n_looks_left && --t->n_looks_left))
         return;
@@ -118,22 +118,22 @@ static void look(struct trim *t)
     if (!has_fallen(t) && !has_left && !is_late)
         return;
     t->n_looks_left = PAUSE_LOOKS;
-    begin(t);
+    trim_begin(t);
 }
 
-static void on_due(struct timer *timer)
+static void trim_on_due(struct timer *timer)
 {
     struct trim *t = CONTAINER_OF(timer, struct trim, timer);
 
     hub_sweep(&t->server->hub);
-    look(t);
+    trim_look(t);
     timer_start(t->server->hub.loop, &t->timer, LOOK_MS);
 }
 
 void trim_start(struct trim *t, struct server *s)
 {
     t->server = s;
-    timer_init(&t->timer, on_due);
+    timer_init(&t->timer, trim_on_due);
     timer_start(s->hub.loop, &t->timer, LOOK_MS);
 }
 

@@ -26,7 +26,7 @@
 
 enum { CALL_TIMEOUT_MS = 30000 };
 
-static void on_socket(struct loop *loop, int fd, struct seat *seat, void *arg)
+static void wiring_on_socket(struct loop *loop, int fd, struct seat *seat, void *arg)
 {
     struct server *s = arg;
 
@@ -34,7 +34,7 @@ static void on_socket(struct loop *loop, int fd, struct seat *seat, void *arg)
 }
 
 /* The accept thread is the one that reloads, so the configuration it looks at is whole. */
-static bool is_proxy(const struct in6_addr *address, void *arg)
+static bool wiring_is_proxy(const struct in6_addr *address, void *arg)
 {
     const struct server *s = arg;
 
@@ -78,7 +78,7 @@ bool server_bind(struct server *s)
                                                     .share_percent = c->address_share, .n_reserve = c->reserved_connections,
                                                     .metrics = &s->metrics});
     struct listener_options options = {.loops = &s->loops, .shares = s->shares, .metrics = &s->metrics, .backlog = (int)c->backlog,
-                                       .on_socket = on_socket, .is_proxy = is_proxy, .arg = s};
+                                       .on_socket = wiring_on_socket, .is_proxy = wiring_is_proxy, .arg = s};
 
     if (!server_listen(&options, c->host, (uint16_t)c->port, &s->listener, &s->port))
         return false;
@@ -212,7 +212,7 @@ struct rpc_watch {
     struct rpc_loop *rpc;
 };
 
-static void on_gone(struct router_watcher *w, struct slice address)
+static void wiring_on_gone(struct router_watcher *w, struct slice address)
 {
     rpc_loop_peer_gone(CONTAINER_OF(w, struct rpc_watch, watcher)->rpc, address);
 }
@@ -223,7 +223,7 @@ static void wire_loop(struct server *s, unsigned i)
 
     loop->config = s->config;
     s->rpc_loops[i] = rpc_loop_new(loop, s->router, &s->rpc_settings);
-    s->rpc_watches[i] = (struct rpc_watch){.watcher = {.on_gone = on_gone}, .rpc = s->rpc_loops[i]};
+    s->rpc_watches[i] = (struct rpc_watch){.watcher = {.on_gone = wiring_on_gone}, .rpc = s->rpc_loops[i]};
     router_watch(s->router, loop, &s->rpc_watches[i].watcher);
     peer_loop_init(&s->peer_loops[i], loop, s->router, &s->hub);
     s->sites[i] = s->site;

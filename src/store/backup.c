@@ -24,7 +24,7 @@ struct backup {
     char *error;
 };
 
-static int fail(const struct backup *b, const char *path, const char *reason)
+static int backup_fail(const struct backup *b, const char *path, const char *reason)
 {
     (void)snprintf(b->error, BACKUP_ERROR_MAX, "%.280s: %.*s", path, REASON_MAX, reason);
     return BACKUP_FAILED;
@@ -32,7 +32,7 @@ static int fail(const struct backup *b, const char *path, const char *reason)
 
 static int fail_with(const struct backup *b, const char *path, sqlite3 *db)
 {
-    return fail(b, path, db ? sqlite3_errmsg(db) : "no memory");
+    return backup_fail(b, path, db ? sqlite3_errmsg(db) : "no memory");
 }
 
 static bool read_int(sqlite3 *db, const char *sql, int64_t *ret)
@@ -55,7 +55,7 @@ static int vacuum_into(const struct backup *b, sqlite3 *db)
     if (!read_int(db, "PRAGMA application_id", &id))
         return fail_with(b, b->from, db);
     if (id != SQLITE_FILE_APPLICATION_ID)
-        return fail(b, b->from, "is no database of hyphad");
+        return backup_fail(b, b->from, "is no database of hyphad");
     bool ok = sqlite3_prepare_v2(db, "VACUUM INTO ?1", -1, &stmt, NULL) == SQLITE_OK &&
               sqlite3_bind_text(stmt, 1, b->part, -1, SQLITE_STATIC) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_DONE;
     sqlite3_finalize(stmt);
@@ -63,13 +63,13 @@ static int vacuum_into(const struct backup *b, sqlite3 *db)
 }
 
 /* Opened for writing because the log of a server that was killed must be read first; where that is not allowed, reading must do. */
-static int copy(const struct backup *b)
+static int backup_copy(const struct backup *b)
 {
     sqlite3 *db = NULL;
     int r;
 
     if (access(b->from, F_OK) < 0)
-        return fail(b, b->from, strerror(errno));
+        return backup_fail(b, b->from, strerror(errno));
     if (sqlite3_open_v2(b->from, &db, access(b->from, W_OK) == 0 ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY, NULL) == SQLITE_OK)
         r = vacuum_into(b, db);
     else
@@ -78,7 +78,7 @@ static int copy(const struct backup *b)
     return r;
 }
 
-static int check(const struct backup *b)
+static int backup_check(const struct backup *b)
 {
     sqlite3_stmt *stmt = NULL;
     sqlite3 *db = NULL;
@@ -88,7 +88,7 @@ static int check(const struct backup *b)
         sqlite3_prepare_v2(db, "PRAGMA integrity_check(1)", -1, &stmt, NULL) != SQLITE_OK || sqlite3_step(stmt) != SQLITE_ROW)
         r = fail_with(b, b->part, db);
     else if (strcmp((const char *)sqlite3_column_text(stmt, 0), "ok") != 0)
-        r = fail(b, b->part, (const char *)sqlite3_column_text(stmt, 0));
+        r = backup_fail(b, b->part, (const char *)sqlite3_column_text(stmt, 0));
     sqlite3_finalize(stmt);
     sqlite3_close(db);
     return r;
@@ -110,14 +110,14 @@ static int give_name(const struct backup *b, bool replaces, int64_t *ret_bytes)
     struct stat st;
 
     if (!sync_path(b->part, O_RDWR) || stat(b->part, &st) < 0)
-        return fail(b, b->part, strerror(errno));
+        return backup_fail(b, b->part, strerror(errno));
     *ret_bytes = st.st_size;
     if (renameat2(AT_FDCWD, b->part, AT_FDCWD, b->to, replaces ? 0 : RENAME_NOREPLACE) < 0) {
-        (void)fail(b, b->to, strerror(errno));
+        (void)backup_fail(b, b->to, strerror(errno));
         return errno == EEXIST ? BACKUP_EXISTS : BACKUP_FAILED;
     }
     (void)snprintf(folder, sizeof(folder), "%s", b->to);
-    return sync_path(dirname(folder), O_RDONLY | O_DIRECTORY) ? BACKUP_OK : fail(b, b->to, strerror(errno));
+    return sync_path(dirname(folder), O_RDONLY | O_DIRECTORY) ? BACKUP_OK : backup_fail(b, b->to, strerror(errno));
 }
 
 int backup_run(const char *from, const char *to, bool replaces, int64_t *ret_bytes, char ret_error[BACKUP_ERROR_MAX])
@@ -126,18 +126,18 @@ int backup_run(const char *from, const char *to, bool replaces, int64_t *ret_byt
     int fd, r, n = snprintf(b.part, sizeof(b.part), "%s.part-XXXXXX", to);
 
     if (n < 0 || (size_t)n >= sizeof(b.part))
-        return fail(&b, to, strerror(ENAMETOOLONG));
+        return backup_fail(&b, to, strerror(ENAMETOOLONG));
     if (!replaces && access(to, F_OK) == 0) {       /* told before the work; renaming decides */
-        (void)fail(&b, to, strerror(EEXIST));
+        (void)backup_fail(&b, to, strerror(EEXIST));
         return BACKUP_EXISTS;
     }
     fd = mkostemp(b.part, O_CLOEXEC);               /* 0600; SQLite fills an empty file */
     if (fd < 0)
-        return fail(&b, b.part, strerror(errno));
+        return backup_fail(&b, b.part, strerror(errno));
     (void)close(fd);
-    r = copy(&b);
+    r = backup_copy(&b);
     if (r == BACKUP_OK)
-        r = check(&b);
+        r = backup_check(&b);
     if (r == BACKUP_OK)
         r = give_name(&b, replaces, ret_bytes);
     (void)unlink(b.part);                           /* gone already when all went well */

@@ -16,7 +16,7 @@
 
 enum { TEXT_MAX = 4096 };
 
-static int fail(const char *path, const char *what, int error, char ret_error[DATA_DIR_ERROR_MAX])
+static int data_dir_fail(const char *path, const char *what, int error, char ret_error[DATA_DIR_ERROR_MAX])
 {
     (void)snprintf(ret_error, DATA_DIR_ERROR_MAX, "%.300s: %s%s%s", path, what, error ? ": " : "", error ? strerror(error) : "");
     return DATA_DIR_FAILED;
@@ -51,16 +51,16 @@ static char *make_temporary(void)
     return mkdtemp(path) ? mem_copy(path, strlen(path)) : NULL;
 }
 
-static int lock(struct data_dir *d, char ret_error[DATA_DIR_ERROR_MAX])
+static int data_dir_lock(struct data_dir *d, char ret_error[DATA_DIR_ERROR_MAX])
 {
     d->lock_fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (d->lock_fd < 0)
-        return fail(d->path, "cannot be opened", errno, ret_error);
+        return data_dir_fail(d->path, "cannot be opened", errno, ret_error);
     if (flock(d->lock_fd, LOCK_EX | LOCK_NB) == 0)
-        return access(d->path, W_OK | X_OK) == 0 ? DATA_DIR_OK : fail(d->path, "cannot be written", errno, ret_error);
+        return access(d->path, W_OK | X_OK) == 0 ? DATA_DIR_OK : data_dir_fail(d->path, "cannot be written", errno, ret_error);
     if (errno != EWOULDBLOCK)
-        return fail(d->path, "cannot be locked", errno, ret_error);
-    (void)fail(d->path, "is in use", 0, ret_error);
+        return data_dir_fail(d->path, "cannot be locked", errno, ret_error);
+    (void)data_dir_fail(d->path, "is in use", 0, ret_error);
     return DATA_DIR_LOCKED;
 }
 
@@ -73,15 +73,15 @@ int data_dir_open(const char *path, struct data_dir *ret, char ret_error[DATA_DI
         ret->is_temporary = true;
         ret->path = make_temporary();
         if (!ret->path)
-            return fail("temporary folder", "cannot be created", errno, ret_error);
+            return data_dir_fail("temporary folder", "cannot be created", errno, ret_error);
     } else {
         ret->path = mem_copy(path, strlen(path));
         error = *path ? make_folders(ret->path) : -ENOENT;
     }
     if (error)
-        r = fail(ret->path, "cannot be created", -error, ret_error);
+        r = data_dir_fail(ret->path, "cannot be created", -error, ret_error);
     if (!r)
-        r = lock(ret, ret_error);
+        r = data_dir_lock(ret, ret_error);
     if (r)
         data_dir_close(ret);
     return r;
@@ -136,19 +136,19 @@ static bool read_whole(int fd, char *out, size_t room, size_t *ret_len)
     return true;
 }
 
-static char *read_text(int fd, const char *path, char ret_error[DATA_DIR_ERROR_MAX])
+static char *data_dir_read_text(int fd, const char *path, char ret_error[DATA_DIR_ERROR_MAX])
 {
     char bytes[TEXT_MAX];
     size_t len;
     struct slice text;
 
     if (!read_whole(fd, bytes, sizeof(bytes), &len)) {
-        (void)fail(path, "cannot be read", errno, ret_error);
+        (void)data_dir_fail(path, "cannot be read", errno, ret_error);
         return NULL;
     }
     text = slice_trim(slice_make(bytes, len));
     if (text.len == 0 || slice_has_byte(text, '\0')) {
-        (void)fail(path, "is empty or no text", 0, ret_error);
+        (void)data_dir_fail(path, "is empty or no text", 0, ret_error);
         return NULL;
     }
     return mem_copy(text.ptr, text.len);
@@ -187,11 +187,11 @@ static char *make_text(struct data_dir *d, const char *path, void (*make)(char *
     make(text, sizeof(text));
     ASSERT(text[0] != '\0');
     if (snprintf(beside, sizeof(beside), "%s.new", path) >= (int)sizeof(beside)) {
-        (void)fail(path, "cannot be written", ENAMETOOLONG, ret_error);
+        (void)data_dir_fail(path, "cannot be written", ENAMETOOLONG, ret_error);
         return NULL;
     }
     if (!write_file(beside, text) || rename(beside, path) || fsync(d->lock_fd)) {
-        (void)fail(path, "cannot be written", errno, ret_error);
+        (void)data_dir_fail(path, "cannot be written", errno, ret_error);
         (void)unlink(beside);
         return NULL;
     }
@@ -204,12 +204,12 @@ char *data_dir_text(struct data_dir *d, const char *name, void (*make)(char *out
     int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd >= 0) {
-        text = read_text(fd, path, ret_error);
+        text = data_dir_read_text(fd, path, ret_error);
         (void)close(fd);    /* read only */
     } else if (errno == ENOENT) {
         text = make_text(d, path, make, ret_error);
     } else {
-        (void)fail(path, "cannot be opened", errno, ret_error);
+        (void)data_dir_fail(path, "cannot be opened", errno, ret_error);
     }
     mem_free(path);
     return text;
@@ -221,10 +221,10 @@ char *data_dir_peek(const char *folder, const char *name, char ret_error[DATA_DI
     int fd = open(file, O_RDONLY | O_CLOEXEC);
 
     if (fd >= 0) {
-        text = read_text(fd, file, ret_error);
+        text = data_dir_read_text(fd, file, ret_error);
         (void)close(fd);    /* read only */
     } else {
-        (void)fail(file, "cannot be opened", errno, ret_error);
+        (void)data_dir_fail(file, "cannot be opened", errno, ret_error);
     }
     mem_free(file);
     return text;

@@ -17,7 +17,7 @@ bool journal_op_is(const struct store_op *op)
 
 enum { TEXTS = 4 };
 
-static void cut(const struct slice in[TEXTS], const char *copy, struct slice *const out[TEXTS])
+static void journal_cut(const struct slice in[TEXTS], const char *copy, struct slice *const out[TEXTS])
 {
     for (unsigned i = 0; i < TEXTS && out[i]; i++) {
         *out[i] = slice_make(copy, in[i].len);
@@ -39,7 +39,7 @@ static struct store_op *journal_op_new(struct store *s, enum store_op_kind kind,
     return op;
 }
 
-static struct store_engine *engine_of(struct journal *j)
+static struct store_engine *journal_engine_of(struct journal *j)
 {
     return CONTAINER_OF(j, struct store_engine, journal);
 }
@@ -53,7 +53,7 @@ static bool journal_is_full(const struct store_engine *e, const struct journal_r
 
 static bool engine_append(struct journal *j, const struct journal_row *row, const struct journal_limits *limits, store_done *done, void *arg)
 {
-    struct store_engine *e = engine_of(j);
+    struct store_engine *e = journal_engine_of(j);
     struct store *s = &e->base;
     const struct slice texts[TEXTS] = {row->workspace, row->user, row->type, row->owner};
 
@@ -67,7 +67,7 @@ static bool engine_append(struct journal *j, const struct journal_row *row, cons
     *kept = (struct journal_row){.at_us = row->at_us, .data = op->bytes, .is_stranger = row->is_stranger};
     holding_take(&e->owners, &op->journal->waiting, row->owner, 1);
     if (!op->is_refused)
-        cut(texts, op->key.ptr,
+        journal_cut(texts, op->key.ptr,
             (struct slice *const[]){&kept->workspace, &kept->user, &kept->type, &kept->owner});
     op->journal->limits = *limits;
     op->done = done;
@@ -85,14 +85,14 @@ static struct store_op *query_new(struct store *s, enum store_op_kind kind,
 
     *kept = *query;
     if (!op->is_refused)
-        cut(texts, op->key.ptr,
+        journal_cut(texts, op->key.ptr,
             (struct slice *const[]){&kept->workspace, &kept->user, &kept->type, NULL});
     return op;
 }
 
 static void engine_read(struct journal *j, const struct journal_query *query, journal_got *got, void *arg)
 {
-    struct store *s = &engine_of(j)->base;
+    struct store *s = &journal_engine_of(j)->base;
     struct store_op *op = query_new(s, STORE_OP_READ, query);
 
     op->journal->got = got;
@@ -102,7 +102,7 @@ static void engine_read(struct journal *j, const struct journal_query *query, jo
 
 static void engine_count(struct journal *j, const struct journal_query *query, journal_counted *counted, void *arg)
 {
-    struct store *s = &engine_of(j)->base;
+    struct store *s = &journal_engine_of(j)->base;
     struct store_op *op = query_new(s, STORE_OP_COUNT, query);
 
     op->journal->counted = counted;
@@ -112,7 +112,7 @@ static void engine_count(struct journal *j, const struct journal_query *query, j
 
 static void engine_trim(struct journal *j, const struct journal_limits *limits)
 {
-    struct store *s = &engine_of(j)->base;
+    struct store *s = &journal_engine_of(j)->base;
     const struct slice none[TEXTS] = {{0}};
     struct store_op *op = journal_op_new(s, STORE_OP_TRIM, none, (struct slice){0});
 
@@ -192,7 +192,7 @@ bool journal_next(struct slice *rest, struct journal_row *ret)
 }
 
 /* True: there is a next piece. */
-static bool deliver_rows(const struct store_engine *e, struct store_op *op)
+static bool journal_deliver_rows(const struct store_engine *e, struct store_op *op)
 {
     bool has_more = op->has_more;
 
@@ -229,7 +229,7 @@ bool journal_op_deliver(struct store_engine *e, struct store_op *op)
         if (op->done)
             op->done(op->outcome, op->arg);
     } else if (op->kind == STORE_OP_READ && !has_failed) {
-        return deliver_rows(e, op);
+        return journal_deliver_rows(e, op);
     } else if (op->kind == STORE_OP_READ) {
         op->journal->got(STORE_FAILED, NULL, op->arg);
     } else if (has_failed) {

@@ -35,7 +35,7 @@ struct room {
     struct journal_sums enough;     /* more need not be freed at once */
 };
 
-static bool is_over(const struct room *r, const struct journal_sums *kept, const struct journal_sums *freed)
+static bool journal_shares_is_over(const struct room *r, const struct journal_sums *kept, const struct journal_sums *freed)
 {
     bool is_long = kept->n_rows + r->coming.n_rows > r->max.n_rows, is_large = kept->n_bytes + r->coming.n_bytes > r->max.n_bytes;
 
@@ -76,7 +76,7 @@ static uint64_t free_room(const struct journal_shares_ops *ops, void *engine, co
     struct journal_sums kept, freed = {0};
     uint64_t n_bytes;
 
-    while (ops->sums(engine, r->part, r->name, &kept) && is_over(r, &kept, &freed) && drop_one(ops, engine, r, &n_bytes)) {
+    while (ops->sums(engine, r->part, r->name, &kept) && journal_shares_is_over(r, &kept, &freed) && drop_one(ops, engine, r, &n_bytes)) {
         freed.n_rows++;
         freed.n_bytes += n_bytes;
     }

@@ -31,7 +31,7 @@ void memory_journal_init(struct memory_journal *j, struct account *own)
     list_init(&j->shares);
 }
 
-static void drop(struct memory_row *r)
+static void memory_journal_drop(struct memory_row *r)
 {
     struct memory_share *s = r->share;
 
@@ -46,20 +46,20 @@ static void drop(struct memory_row *r)
     held_free(s);
 }
 
-static struct memory_row *oldest(const struct list *rows)
+static struct memory_row *memory_journal_oldest(const struct list *rows)
 {
     return list_is_empty(rows) ? NULL : LIST_ENTRY(rows->next, struct memory_row, link);
 }
 
 void memory_journal_deinit(struct memory_journal *j)
 {
-    for (struct memory_row *r; (r = oldest(&j->rows));)
-        drop(r);
+    for (struct memory_row *r; (r = memory_journal_oldest(&j->rows));)
+        memory_journal_drop(r);
 }
 
 /* ---- what is kept of whom ---- */
 
-static bool is_named(const struct memory_share *s, enum journal_part part, struct slice name)
+static bool memory_journal_is_named(const struct memory_share *s, enum journal_part part, struct slice name)
 {
     if (part == JOURNAL_ALL)
         return true;
@@ -68,7 +68,7 @@ static bool is_named(const struct memory_share *s, enum journal_part part, struc
                               : slice_make(s->names.workspace, s->names.workspace_len));
 }
 
-static bool read_sums(void *engine, enum journal_part part, struct slice name,
+static bool memory_journal_read_sums(void *engine, enum journal_part part, struct slice name,
                       struct journal_sums *ret)
 {
     const struct memory_journal *j = engine;
@@ -77,7 +77,7 @@ static bool read_sums(void *engine, enum journal_part part, struct slice name,
     LIST_FOREACH(it, &j->shares)
     {
         const struct memory_share *s = LIST_ENTRY(it, struct memory_share, link);
-        if (is_named(s, part, name)) {
+        if (memory_journal_is_named(s, part, name)) {
             ret->n_rows += s->sums.n_rows;
             ret->n_bytes += s->sums.n_bytes;
         }
@@ -94,7 +94,7 @@ static struct slice largest_owner(struct memory_journal *j)
     {
         const struct memory_share *s = LIST_ENTRY(it, struct memory_share, link);
         struct slice owner = slice_make(s->names.owner, s->names.owner_len);
-        if (read_sums(j, JOURNAL_OWNER, owner, &sums) && sums.n_bytes > largest.n_bytes) {
+        if (memory_journal_read_sums(j, JOURNAL_OWNER, owner, &sums) && sums.n_bytes > largest.n_bytes) {
             largest = sums;
             found = owner;
         }
@@ -102,14 +102,14 @@ static struct slice largest_owner(struct memory_journal *j)
     return found;
 }
 
-static bool tell(const struct memory_share *s, struct journal_share *ret)
+static bool memory_journal_tell(const struct memory_share *s, struct journal_share *ret)
 {
     *ret = s->names;
     ret->n_bytes = s->sums.n_bytes;
     return true;
 }
 
-static bool find_largest(void *engine, enum journal_part part, struct slice name,
+static bool memory_journal_find_largest(void *engine, enum journal_part part, struct slice name,
                          struct journal_share *ret)
 {
     struct memory_journal *j = engine;
@@ -122,19 +122,19 @@ static bool find_largest(void *engine, enum journal_part part, struct slice name
     LIST_FOREACH(it, &j->shares)
     {
         const struct memory_share *s = LIST_ENTRY(it, struct memory_share, link);
-        if (is_named(s, part, name) && (!largest || s->sums.n_bytes > largest->sums.n_bytes))
+        if (memory_journal_is_named(s, part, name) && (!largest || s->sums.n_bytes > largest->sums.n_bytes))
             largest = s;
     }
-    return largest && tell(largest, ret);
+    return largest && memory_journal_tell(largest, ret);
 }
 
-static struct memory_share *find_share(const struct memory_journal *j, struct slice workspace,
+static struct memory_share *memory_journal_find_share(const struct memory_journal *j, struct slice workspace,
                                        struct slice owner)
 {
     LIST_FOREACH(it, &j->shares)
     {
         struct memory_share *s = LIST_ENTRY(it, struct memory_share, link);
-        if (is_named(s, JOURNAL_WORKSPACE, workspace) && is_named(s, JOURNAL_OWNER, owner))
+        if (memory_journal_is_named(s, JOURNAL_WORKSPACE, workspace) && memory_journal_is_named(s, JOURNAL_OWNER, owner))
             return s;
     }
     return NULL;
@@ -143,31 +143,31 @@ static struct memory_share *find_share(const struct memory_journal *j, struct sl
 static bool tell_share(void *engine, struct slice workspace, struct slice owner,
                        struct journal_share *ret)
 {
-    const struct memory_share *s = find_share(engine, workspace, owner);
+    const struct memory_share *s = memory_journal_find_share(engine, workspace, owner);
 
-    return s && tell(s, ret);
+    return s && memory_journal_tell(s, ret);
 }
 
-static bool drop_oldest(void *engine, const struct journal_share *share, uint64_t *ret_n_bytes)
+static bool memory_journal_drop_oldest(void *engine, const struct journal_share *share, uint64_t *ret_n_bytes)
 {
     const struct memory_share *s =
-        find_share(engine, slice_make(share->workspace, share->workspace_len),
+        memory_journal_find_share(engine, slice_make(share->workspace, share->workspace_len),
                    slice_make(share->owner, share->owner_len));
 
     if (!s)
         return false;
     struct memory_row *r = LIST_ENTRY(s->rows.next, struct memory_row, of_share);
     *ret_n_bytes = journal_cost(r->row.data.len);
-    drop(r);
+    memory_journal_drop(r);
     return true;
 }
 
-static const struct journal_shares_ops shares = {read_sums, find_largest, tell_share, drop_oldest};
+static const struct journal_shares_ops shares = {memory_journal_read_sums, memory_journal_find_largest, tell_share, memory_journal_drop_oldest};
 
 /* ---- writing ---- */
 
 /* This engine has no disk to put rows on. */
-static struct journal_limits limits_of(const struct store_op *op)
+static struct journal_limits memory_journal_limits_of(const struct store_op *op)
 {
     struct journal_limits limits = op->journal->limits;
 
@@ -176,16 +176,16 @@ static struct journal_limits limits_of(const struct store_op *op)
     return limits;
 }
 
-static uint64_t drop_old(struct memory_journal *j, int64_t since_us)
+static uint64_t memory_journal_drop_old(struct memory_journal *j, int64_t since_us)
 {
     uint64_t n_dropped = 0;
 
-    for (struct memory_row *r; (r = oldest(&j->rows)) && r->row.at_us < since_us; n_dropped++)
-        drop(r);
+    for (struct memory_row *r; (r = memory_journal_oldest(&j->rows)) && r->row.at_us < since_us; n_dropped++)
+        memory_journal_drop(r);
     return n_dropped;
 }
 
-static struct slice keep(char **at, struct slice bytes)
+static struct slice memory_journal_keep(char **at, struct slice bytes)
 {
     struct slice kept = slice_make(*at, bytes.len);
 
@@ -195,9 +195,9 @@ static struct slice keep(char **at, struct slice bytes)
     return kept;
 }
 
-static struct memory_share *make_share(struct memory_journal *j, const struct journal_row *row)
+static struct memory_share *memory_journal_make_share(struct memory_journal *j, const struct journal_row *row)
 {
-    struct memory_share *s = find_share(j, row->workspace, row->owner);
+    struct memory_share *s = memory_journal_find_share(j, row->workspace, row->owner);
 
     if (s)
         return s;
@@ -211,26 +211,26 @@ static struct memory_share *make_share(struct memory_journal *j, const struct jo
     return s;
 }
 
-static int append(struct memory_journal *j, struct store_op *op)
+static int memory_journal_append(struct memory_journal *j, struct store_op *op)
 {
     const struct journal_row *row = &op->journal->row;
-    struct journal_limits limits = limits_of(op);
+    struct journal_limits limits = memory_journal_limits_of(op);
     struct memory_row *r = held_new(sizeof(struct memory_row) + op->key.len + op->bytes.len, j->own);
 
     if (!r)
         return STORE_FAILED;
-    op->journal->n_dropped = drop_old(j, limits.since_us) + journal_shares_make_room(&shares, j, row, &limits);
-    r->share = make_share(j, row);
+    op->journal->n_dropped = memory_journal_drop_old(j, limits.since_us) + journal_shares_make_room(&shares, j, row, &limits);
+    r->share = memory_journal_make_share(j, row);
     if (!r->share) {
         held_free(r);
         return STORE_FAILED;
     }
     char *at = r->bytes;
     r->row = (struct journal_row){.id = j->next_id++, .at_us = row->at_us};
-    r->row.workspace = keep(&at, row->workspace);
-    r->row.user = keep(&at, row->user);
-    r->row.type = keep(&at, row->type);
-    r->row.data = keep(&at, row->data);
+    r->row.workspace = memory_journal_keep(&at, row->workspace);
+    r->row.user = memory_journal_keep(&at, row->user);
+    r->row.type = memory_journal_keep(&at, row->type);
+    r->row.data = memory_journal_keep(&at, row->data);
     list_init(&r->link);
     list_link(&j->rows, &r->link);
     list_init(&r->of_share);
@@ -240,7 +240,7 @@ static int append(struct memory_journal *j, struct store_op *op)
     return STORE_OK;
 }
 
-static bool fits(const struct journal_row *row, const struct journal_query *q)
+static bool memory_journal_fits(const struct journal_row *row, const struct journal_query *q)
 {
     return slice_eq(row->workspace, q->workspace) && slice_eq(row->user, q->user) &&
            (!q->type.len || slice_eq(row->type, q->type)) && row->at_us >= q->from_us &&
@@ -250,7 +250,7 @@ static bool fits(const struct journal_row *row, const struct journal_query *q)
 enum { ROWS_AT_ONCE = 4096 }; /* looked at */
 
 /* A piece of it. Nothing else is run before the last one, so the row it goes on with is still there. */
-static int read_rows(const struct memory_journal *j, struct store_op *op)
+static int memory_journal_read_rows(const struct memory_journal *j, struct store_op *op)
 {
     struct journal_op *jo = op->journal;
     struct list *it = jo->at ? jo->at : j->rows.prev;
@@ -260,7 +260,7 @@ static int read_rows(const struct memory_journal *j, struct store_op *op)
         op->has_more = n == ROWS_AT_ONCE || op->result.b.len >= STORE_SCAN_BYTES;
         if (op->has_more)
             break;
-        if (!fits(&r->row, &jo->query))
+        if (!memory_journal_fits(&r->row, &jo->query))
             continue;
         if (!journal_op_add_row(op, &r->row))
             break;
@@ -277,10 +277,10 @@ static int by_type(const void *a, const void *b)
     return slice_order((*x)->type, (*y)->type);
 }
 
-static int count_rows(struct memory_journal *j, struct store_op *op)
+static int memory_journal_count_rows(struct memory_journal *j, struct store_op *op)
 {
     struct journal_sums all;
-    size_t n_rows = read_sums(j, JOURNAL_ALL, (struct slice){0}, &all) ? all.n_rows : 0, n = 0;
+    size_t n_rows = memory_journal_read_sums(j, JOURNAL_ALL, (struct slice){0}, &all) ? all.n_rows : 0, n = 0;
     const struct journal_row **found = held_new((n_rows + 1) * sizeof(*found), j->own);
 
     if (!found)
@@ -288,7 +288,7 @@ static int count_rows(struct memory_journal *j, struct store_op *op)
     LIST_FOREACH(it, &j->rows)
     {
         const struct memory_row *r = LIST_ENTRY(it, struct memory_row, link);
-        if (fits(&r->row, &op->journal->query))
+        if (memory_journal_fits(&r->row, &op->journal->query))
             found[n++] = &r->row;
     }
     qsort(found, n, sizeof(*found), by_type);
@@ -303,11 +303,11 @@ static int count_rows(struct memory_journal *j, struct store_op *op)
     return STORE_OK;
 }
 
-static int trim(struct memory_journal *j, struct store_op *op)
+static int memory_journal_trim(struct memory_journal *j, struct store_op *op)
 {
-    struct journal_limits limits = limits_of(op);
+    struct journal_limits limits = memory_journal_limits_of(op);
 
-    op->journal->n_dropped = drop_old(j, limits.since_us) + journal_shares_trim(&shares, j, &limits, UINT32_MAX);
+    op->journal->n_dropped = memory_journal_drop_old(j, limits.since_us) + journal_shares_trim(&shares, j, &limits, UINT32_MAX);
     return STORE_OK;
 }
 
@@ -315,13 +315,13 @@ int memory_journal_run(struct memory_journal *j, struct store_op *op)
 {
     switch (op->kind) {
     case STORE_OP_APPEND:
-        return append(j, op);
+        return memory_journal_append(j, op);
     case STORE_OP_READ:
-        return read_rows(j, op);
+        return memory_journal_read_rows(j, op);
     case STORE_OP_COUNT:
-        return count_rows(j, op);
+        return memory_journal_count_rows(j, op);
     case STORE_OP_TRIM:
-        return trim(j, op);
+        return memory_journal_trim(j, op);
     default:
         return STORE_FAILED;
     }

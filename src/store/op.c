@@ -50,7 +50,7 @@ static void go_behind(struct store_op *op, struct slice key)
 }
 
 /* True: there is a next piece. */
-static bool deliver_rows(const struct store_engine *e, struct store_op *op)
+static bool op_deliver_rows(const struct store_engine *e, struct store_op *op)
 {
     struct slice rest = buf_slice(&op->result.b);
     struct row_head head;
@@ -85,7 +85,7 @@ struct store_op *store_op_deliver(struct store_engine *e, struct store_op *op)
         loop_count(s->loop, METRIC_STORE_ERRORS, 1);
     else if (store_op_is_write(op))
         loop_count(s->loop, METRIC_STORE_WRITES, 1);
-    if (op->kind == STORE_OP_SCAN && deliver_rows(e, op))
+    if (op->kind == STORE_OP_SCAN && op_deliver_rows(e, op))
         return op;
     if (op->kind == STORE_OP_APPEND)
         holding_leave(&e->owners, &op->journal->waiting);
@@ -109,14 +109,14 @@ struct store_op *store_op_deliver(struct store_engine *e, struct store_op *op)
 
 /* ---- the front half ---- */
 
-static struct store_engine *of(struct store *s)
+static struct store_engine *op_of(struct store *s)
 {
     return CONTAINER_OF(s, struct store_engine, base);
 }
 
 struct store_op *store_op_new(struct store *s, enum store_op_kind kind, const char *bucket, struct slice key, struct slice bytes)
 {
-    struct store_engine *e = of(s);
+    struct store_engine *e = op_of(s);
     struct store_op *op = MEM_NEW(struct store_op);
     size_t n_bytes = key.len + bytes.len;
 
@@ -157,9 +157,9 @@ void store_op_ask(struct store *s, struct store_op *op)
     LOOP_ASSERT(s->loop);
     loop_count(s->loop, METRIC_STORE_WAITING, 1);
     /* Whoever goes on step by step, such as a load during the start, need not know that the store has been told to close. */
-    op->is_refused |= of(s)->is_closing;
-    list_link(lane_of(of(s), op), &op->link);
-    of(s)->wake(of(s));
+    op->is_refused |= op_of(s)->is_closing;
+    list_link(lane_of(op_of(s), op), &op->link);
+    op_of(s)->wake(op_of(s));
 }
 
 static void engine_put(struct store *s, const char *bucket, struct slice key, struct slice bytes, int64_t expires_at,
@@ -203,11 +203,11 @@ static void engine_scan(struct store *s, const char *bucket, store_row *row, voi
 static void engine_close(struct store *s, store_done *done, void *arg)
 {
     LOOP_ASSERT(s->loop);
-    ASSERT(!of(s)->is_closing);
-    of(s)->is_closing = true;
-    of(s)->closed = done;
-    of(s)->closed_arg = arg;
-    of(s)->wake(of(s));
+    ASSERT(!op_of(s)->is_closing);
+    op_of(s)->is_closing = true;
+    op_of(s)->closed = done;
+    op_of(s)->closed_arg = arg;
+    op_of(s)->wake(op_of(s));
 }
 
 static const struct store_ops engine_ops = {engine_put, engine_remove, engine_get, engine_scan, engine_close};

@@ -19,7 +19,7 @@ static int try_file(const struct store_options *o, char ret_error[STORE_ERROR_MA
     return STORE_OK;
 }
 
-static int open_file(struct loop *loop, const struct store_options *o, struct store **ret, char ret_error[STORE_ERROR_MAX])
+static int store_open_file(struct loop *loop, const struct store_options *o, struct store **ret, char ret_error[STORE_ERROR_MAX])
 {
     if (strcmp(o->path, ":memory:") != 0)
         return store_open_sqlite(loop, o->path, ret, ret_error);
@@ -46,7 +46,7 @@ static int open_redis(struct loop *loop, const struct store_options *o, struct s
     int r = store_check_redis(&redis, ret_error);
 
     if (r == STORE_OK)
-        r = open_file(loop, o, &redis.rows, ret_error);
+        r = store_open_file(loop, o, &redis.rows, ret_error);
     if (r != STORE_OK)
         return r;
     *ret = store_open_redis(loop, &redis);
@@ -55,12 +55,12 @@ static int open_redis(struct loop *loop, const struct store_options *o, struct s
 }
 
 static const struct engine engines[] = {
-    {"sqlite", false, try_file, open_file},
+    {"sqlite", false, try_file, store_open_file},
     {"redis://", true, try_redis, open_redis},
     {"unix://", true, try_redis, open_redis},
 };
 
-static const struct engine *engine_of(const char *where, char *ret_error)
+static const struct engine *open_engine_of(const char *where, char *ret_error)
 {
     for (size_t i = 0; i < ARRAY_LEN(engines); i++) {
         if (slice_starts(slice_of(where), engines[i].prefix))
@@ -73,21 +73,21 @@ static const struct engine *engine_of(const char *where, char *ret_error)
 
 bool store_is_shared(const char *where)
 {
-    const struct engine *e = engine_of(where, NULL);
+    const struct engine *e = open_engine_of(where, NULL);
 
     return e && e->is_shared;
 }
 
 int store_try(const struct store_options *options, char ret_error[STORE_ERROR_MAX])
 {
-    const struct engine *e = engine_of(options->where, ret_error);
+    const struct engine *e = open_engine_of(options->where, ret_error);
 
     return e ? e->try(options, ret_error) : STORE_FAILED;
 }
 
 int store_open(struct loop *loop, const struct store_options *options, struct store **ret, char ret_error[STORE_ERROR_MAX])
 {
-    const struct engine *e = engine_of(options->where, ret_error);
+    const struct engine *e = open_engine_of(options->where, ret_error);
 
     return e ? e->open(loop, options, ret, ret_error) : STORE_FAILED;
 }

@@ -52,12 +52,12 @@ struct asked {
     bool is_answered;
 };
 
-static struct redis_store *of(struct store_engine *e)
+static struct redis_store *redis_store_of(struct store_engine *e)
 {
     return CONTAINER_OF(e, struct redis_store, engine);
 }
 
-static int64_t now_s(void)
+static int64_t redis_now_s(void)
 {
     return clock_wall_ms() / 1000;
 }
@@ -71,7 +71,7 @@ static void take_turn(struct redis_store *s)
 /* ---- the lease ---- */
 
 /* Another server has had the records since: what this one keeps in its memory is no longer what they are. */
-static void lose(struct redis_store *s)
+static void redis_lose(struct redis_store *s)
 {
     if (s->is_lost)
         return;
@@ -91,7 +91,7 @@ static bool is_welcome(const struct redis_reply *answer, void *arg, char error[R
     int r = redis_lease_read(answer, &epoch, error);
 
     if (r == REDIS_LEASE_LOST)
-        lose(s);
+        redis_lose(s);
     return r == REDIS_LEASE_HELD;
 }
 
@@ -117,7 +117,7 @@ static void on_renew_due(struct timer *t)
         s->is_leasing = true;
         redis_link_ask(s->link, &c, on_renewed, s);
     }
-    redis_prune_step(&s->prune, now_s());
+    redis_prune_step(&s->prune, redis_now_s());
     timer_start(s->engine.base.loop, &s->renew, RENEW_MS);
 }
 
@@ -133,10 +133,10 @@ static void ask_piece(struct asked *a);
 static void read_answer(struct asked *a, const struct redis_reply *reply)
 {
     if (!a->scan) {
-        redis_layout_read(a->op, reply, now_s());
+        redis_layout_read(a->op, reply, redis_now_s());
         return;
     }
-    switch (redis_scan_take(a->scan, reply, now_s(), a->op)) {
+    switch (redis_scan_take(a->scan, reply, redis_now_s(), a->op)) {
     case REDIS_SCAN_GO_ON:
         a->is_answered = false;
         ask_piece(a);
@@ -149,7 +149,7 @@ static void read_answer(struct asked *a, const struct redis_reply *reply)
     }
 }
 
-static void on_answer(int outcome, const struct redis_reply *reply, void *arg)
+static void redis_on_answer(int outcome, const struct redis_reply *reply, void *arg)
 {
     struct asked *a = arg;
     struct redis_store *s = a->store;
@@ -161,7 +161,7 @@ static void on_answer(int outcome, const struct redis_reply *reply, void *arg)
         LOG(LOG_ERROR, "store", "Redis refused", log_text("bucket", a->op->bucket),
             log_slice("reason", reply ? redis_reply_text(reply) : SLICE_LIT("no answer in time")));
     if (outcome == REDIS_LINK_ANSWERED && redis_lease_is_refusal(reply))
-        lose(s);
+        redis_lose(s);
     take_turn(s);
 }
 
@@ -169,7 +169,7 @@ static void ask_piece(struct asked *a)
 {
     struct redis_command command = redis_scan_ask(a->scan);
 
-    redis_link_ask(a->store->link, &command, on_answer, a);
+    redis_link_ask(a->store->link, &command, redis_on_answer, a);
 }
 
 static void ask_one(struct asked *a)
@@ -179,17 +179,17 @@ static void ask_one(struct asked *a)
     struct redis_command command;
 
     redis_scratch_init(&scratch);
-    if (redis_layout_ask(a->op, now_s(), &scratch, &command)) {
+    if (redis_layout_ask(a->op, redis_now_s(), &scratch, &command)) {
         if (store_op_is_write(a->op))
             redis_lease_guard(&s->lease, &command);
-        redis_link_ask(s->link, &command, on_answer, a);
+        redis_link_ask(s->link, &command, redis_on_answer, a);
     } else {
         a->is_answered = true;
     }
     redis_scratch_deinit(&scratch);
 }
 
-static void ask(struct redis_store *s, struct store_op *op)
+static void redis_ask(struct redis_store *s, struct store_op *op)
 {
     struct asked *a = MEM_NEW(struct asked);
 
@@ -214,7 +214,7 @@ static void send_asked(struct redis_store *s)
     while (!list_is_empty(&s->engine.ops) && s->n_asked < IN_FLIGHT_MAX && !s->is_scanning) {
         struct store_op *op = LIST_ENTRY(s->engine.ops.next, struct store_op, link);
         list_unlink(&op->link);
-        ask(s, op);
+        redis_ask(s, op);
     }
 }
 
@@ -305,9 +305,9 @@ static void on_turn(struct deferred *d)
         step_to_end(s);
 }
 
-static void wake(struct store_engine *e)
+static void redis_wake(struct store_engine *e)
 {
-    struct redis_store *s = of(e);
+    struct redis_store *s = redis_store_of(e);
 
     if (!timer_is_running(&s->renew) && !e->is_closing)     /* not before the loop runs */
         timer_start(e->base.loop, &s->renew, RENEW_MS);
@@ -316,7 +316,7 @@ static void wake(struct store_engine *e)
 
 /* ---- opening ---- */
 
-static void on_info(int outcome, const struct redis_reply *reply, void *arg)
+static void redis_on_info(int outcome, const struct redis_reply *reply, void *arg)
 {
     struct slice text = redis_reply_text(reply);
 
@@ -388,7 +388,7 @@ int store_check_redis(struct store_redis_options *o, char ret_error[STORE_ERROR_
 
     redis_lease_init(&lease, o->owner, 0);
     struct redis_link_options link = {.greeting = redis_lease_take(&lease), .is_welcome = is_welcome_first, .arg = &first};
-    int r = try_link(o, &link, on_info, ret_error);
+    int r = try_link(o, &link, redis_on_info, ret_error);
     redis_lease_deinit(&lease);
     o->epoch = first.epoch;
     return r;
@@ -405,7 +405,7 @@ struct store *store_open_redis(struct loop *loop, const struct store_redis_optio
     s->lost_arg = o->lost_arg;
     struct redis_link_options link = {.uri = s->uri, .timeout_ms = o->timeout_ms, .greeting = redis_lease_take(&s->lease),
                                       .is_welcome = is_welcome, .arg = s};
-    store_engine_init(&s->engine, loop, wake);
+    store_engine_init(&s->engine, loop, redis_wake);
     list_init(&s->asked);
     list_init(&s->turn.link);
     s->turn.run = on_turn;

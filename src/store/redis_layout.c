@@ -51,7 +51,7 @@ void redis_scratch_deinit(struct redis_scratch *s)
     buf_deinit(&s->value);
 }
 
-static void add(struct redis_command *c, struct slice arg)
+static void redis_layout_add(struct redis_command *c, struct slice arg)
 {
     c->args[c->n_args++] = arg;
 }
@@ -67,7 +67,7 @@ static void name_string(const struct store_op *op, struct redis_scratch *s)
     buf_add_slice(&s->name, op->key);
 }
 
-static struct slice reason_of(const struct store_op *op)
+static struct slice redis_layout_reason_of(const struct store_op *op)
 {
     struct slice rest = op->bytes, row, item, reason;
 
@@ -90,28 +90,28 @@ static void ask_string(const struct store_op *op, int64_t now_s, struct redis_sc
 
     name_string(op, s);
     if (op->kind == STORE_OP_GET) {
-        add(c, SLICE_LIT("EVAL"));
-        add(c, slice_of(GET_WITH_TTL));
-        add(c, SLICE_LIT("1"));
-        add(c, buf_slice(&s->name));
+        redis_layout_add(c, SLICE_LIT("EVAL"));
+        redis_layout_add(c, slice_of(GET_WITH_TTL));
+        redis_layout_add(c, SLICE_LIT("1"));
+        redis_layout_add(c, buf_slice(&s->name));
     } else if (op->kind == STORE_OP_REMOVE || is_late) {
-        add(c, SLICE_LIT("DEL"));
-        add(c, buf_slice(&s->name));
+        redis_layout_add(c, SLICE_LIT("DEL"));
+        redis_layout_add(c, buf_slice(&s->name));
     } else {
-        add(c, SLICE_LIT("SET"));
-        add(c, buf_slice(&s->name));
-        add(c, reason_of(op));
+        redis_layout_add(c, SLICE_LIT("SET"));
+        redis_layout_add(c, buf_slice(&s->name));
+        redis_layout_add(c, redis_layout_reason_of(op));
         if (!op->expires_at)
             return;
         (void)snprintf(s->number, sizeof(s->number), "%" PRId64, op->expires_at - now_s);
-        add(c, SLICE_LIT("EX"));
-        add(c, slice_of(s->number));
+        redis_layout_add(c, SLICE_LIT("EX"));
+        redis_layout_add(c, slice_of(s->number));
     }
 }
 
 /* ---- hashes ---- */
 
-static void encode(const struct store_op *op, struct redis_scratch *s)
+static void redis_layout_encode(const struct store_op *op, struct redis_scratch *s)
 {
     struct slice rest = op->bytes, value;
 
@@ -132,14 +132,14 @@ static void ask_hash(const struct store_op *op, struct redis_scratch *s, struct 
 {
     redis_layout_add_name(&s->name, op->bucket);
     if (op->kind == STORE_OP_PUT)
-        encode(op, s);
-    add(c, op->kind == STORE_OP_PUT      ? SLICE_LIT("HSET")
+        redis_layout_encode(op, s);
+    redis_layout_add(c, op->kind == STORE_OP_PUT      ? SLICE_LIT("HSET")
            : op->kind == STORE_OP_REMOVE ? SLICE_LIT("HDEL")
                                          : SLICE_LIT("HGET"));
-    add(c, buf_slice(&s->name));
-    add(c, op->key);
+    redis_layout_add(c, buf_slice(&s->name));
+    redis_layout_add(c, op->key);
     if (op->kind == STORE_OP_PUT)
-        add(c, buf_slice(&s->value));
+        redis_layout_add(c, buf_slice(&s->value));
 }
 
 bool redis_layout_ask(const struct store_op *op, int64_t now_s, struct redis_scratch *s, struct redis_command *ret)

@@ -34,7 +34,7 @@ void redis_lease_deinit(struct redis_lease *l)
     l->owner = mem_free(l->owner);
 }
 
-static struct redis_command script(const struct redis_lease *l, const char *text)
+static struct redis_command redis_lease_script(const struct redis_lease *l, const char *text)
 {
     return (struct redis_command){.args = {SLICE_LIT("EVAL"), slice_of(text), SLICE_LIT("2"), SLICE_LIT(LEASE_KEY),
                                            SLICE_LIT(EPOCH_KEY), slice_of(l->owner), slice_of(l->epoch)},
@@ -43,12 +43,12 @@ static struct redis_command script(const struct redis_lease *l, const char *text
 
 struct redis_command redis_lease_take(const struct redis_lease *l)
 {
-    return script(l, TAKE);
+    return redis_lease_script(l, TAKE);
 }
 
 struct redis_command redis_lease_give(const struct redis_lease *l)
 {
-    return script(l, GIVE);
+    return redis_lease_script(l, GIVE);
 }
 
 void redis_lease_guard(const struct redis_lease *l, struct redis_command *c)

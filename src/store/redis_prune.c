@@ -30,7 +30,7 @@ void redis_prune_note(struct redis_prune *p, const struct store_op *op)
     p->buckets[p->n_buckets++] = (struct redis_pruned){op->bucket, "0"};
 }
 
-static void on_step(int outcome, const struct redis_reply *reply, void *arg)
+static void redis_prune_on_step(int outcome, const struct redis_reply *reply, void *arg)
 {
     struct redis_prune *p = arg;
     struct redis_pruned *b = &p->buckets[p->at];
@@ -57,5 +57,5 @@ void redis_prune_step(struct redis_prune *p, int64_t now_s)
                                        slice_of(now)},
                               .n_args = 6};
     p->is_under_way = true;
-    redis_link_ask(p->link, &c, on_step, p);
+    redis_link_ask(p->link, &c, redis_prune_on_step, p);
 }

@@ -139,7 +139,7 @@ static int take_keys(struct redis_scan *s, const struct redis_reply *reply)
 /* ---- rows ---- */
 
 /* False: the piece is full. */
-static bool add_row(const struct redis_scan *s, const struct redis_reply *reply, size_t i, int64_t now_s, struct store_op *op)
+static bool redis_scan_add_row(const struct redis_scan *s, const struct redis_reply *reply, size_t i, int64_t now_s, struct store_op *op)
 {
     bool is_strings = redis_layout_is_strings(s->bucket), is_there, has_room = true;
     const struct redis_reply *value = redis_reply_at(reply, is_strings ? 2 * i : i);
@@ -161,7 +161,7 @@ static int take_rows(struct redis_scan *s, const struct redis_reply *reply, int6
     bool has_room = true;
 
     for (size_t i = 0; i < n && has_room && s->at < s->n_sorted; i++) {
-        has_room = add_row(s, reply, i, now_s, op);
+        has_room = redis_scan_add_row(s, reply, i, now_s, op);
         s->at++;
     }
     op->has_more = s->at < s->n_sorted;

@@ -26,7 +26,7 @@ struct sqlite_store {
     struct list batch;
 };
 
-static void start(struct sqlite_store *s);
+static void sqlite_start(struct sqlite_store *s);
 
 static void work_run(struct job *job)
 {
@@ -46,7 +46,7 @@ static void done_run(struct job *job)
         if (op)         /* a scan was the last of its batch: it goes on before what was asked for after it */
             list_link_first(&s->engine.ops, &op->link);
     }
-    start(s);
+    sqlite_start(s);
 }
 
 static void work_close(struct job *job)
@@ -69,7 +69,7 @@ static void done_close(struct job *job)
 }
 
 /* Sends what waits to the worker, or, when nothing does, rests or closes. */
-static void start(struct sqlite_store *s)
+static void sqlite_start(struct sqlite_store *s)
 {
     struct list *ops = &s->engine.ops;
 
@@ -91,12 +91,12 @@ static void start(struct sqlite_store *s)
     ASSERT(offload(s->engine.base.loop, &s->job) == OFFLOAD_OK);
 }
 
-static void on_gathered(struct deferred *d)
+static void sqlite_on_gathered(struct deferred *d)
 {
-    start(CONTAINER_OF(d, struct sqlite_store, gather));
+    sqlite_start(CONTAINER_OF(d, struct sqlite_store, gather));
 }
 
-static void wake(struct store_engine *e)
+static void sqlite_wake(struct store_engine *e)
 {
     struct sqlite_store *s = CONTAINER_OF(e, struct sqlite_store, engine);
 
@@ -115,11 +115,11 @@ int store_open_sqlite(struct loop *loop, const char *path, struct store **ret, c
         mem_free(s);
         return r;
     }
-    store_engine_init(&s->engine, loop, wake);
+    store_engine_init(&s->engine, loop, sqlite_wake);
     store_engine_keep_rows(&s->engine);
     list_init(&s->batch);
     list_init(&s->gather.link);
-    s->gather.run = on_gathered;
+    s->gather.run = sqlite_on_gathered;
     *ret = &s->engine.base;
     return STORE_OK;
 }

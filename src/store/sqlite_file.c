@@ -9,12 +9,12 @@
 
 enum { PRUNE_STEPS = 100, PRUNE_EVERY_S = 600 };
 
-static int64_t now_s(void)
+static int64_t sqlite_file_now_s(void)
 {
     return clock_wall_ms() / 1000;
 }
 
-static void bind_text(sqlite3_stmt *stmt, int at, const char *text)
+static void sqlite_file_bind_text(sqlite3_stmt *stmt, int at, const char *text)
 {
     (void)sqlite3_bind_text(stmt, at, text, -1, SQLITE_STATIC);     /* fails only for an index we do not have */
 }
@@ -25,14 +25,14 @@ static void bind_bytes(sqlite3_stmt *stmt, int at, struct slice bytes)
     (void)sqlite3_bind_blob64(stmt, at, bytes.len ? bytes.ptr : "", bytes.len, SQLITE_STATIC);
 }
 
-static struct slice column(sqlite3_stmt *stmt, int at)
+static struct slice sqlite_file_column(sqlite3_stmt *stmt, int at)
 {
     const void *bytes = sqlite3_column_blob(stmt, at);
 
     return slice_make(bytes, (size_t)sqlite3_column_bytes(stmt, at));
 }
 
-static bool finish(sqlite3_stmt *stmt)
+static bool sqlite_file_finish(sqlite3_stmt *stmt)
 {
     bool ok = sqlite3_reset(stmt) == SQLITE_OK;
 
@@ -43,12 +43,12 @@ static bool finish(sqlite3_stmt *stmt)
 static bool run_simple(sqlite3_stmt *stmt)
 {
     (void)sqlite3_step(stmt);       /* reset reports what step met */
-    return finish(stmt);
+    return sqlite_file_finish(stmt);
 }
 
-static bool run_put(struct sqlite_file *f, struct store_op *op)
+static bool sqlite_file_run_put(struct sqlite_file *f, struct store_op *op)
 {
-    bind_text(f->put, 1, op->bucket);
+    sqlite_file_bind_text(f->put, 1, op->bucket);
     bind_bytes(f->put, 2, op->key);
     bind_bytes(f->put, 3, op->bytes);
     (void)sqlite3_bind_int64(f->put, 4, op->expires_at);
@@ -56,54 +56,54 @@ static bool run_put(struct sqlite_file *f, struct store_op *op)
     return run_simple(f->put);
 }
 
-static bool run_remove(struct sqlite_file *f, struct store_op *op)
+static bool sqlite_file_run_remove(struct sqlite_file *f, struct store_op *op)
 {
-    bind_text(f->remove, 1, op->bucket);
+    sqlite_file_bind_text(f->remove, 1, op->bucket);
     bind_bytes(f->remove, 2, op->key);
     op->outcome = STORE_OK;
     return run_simple(f->remove);
 }
 
-static bool run_get(struct sqlite_file *f, struct store_op *op)
+static bool sqlite_file_run_get(struct sqlite_file *f, struct store_op *op)
 {
-    bind_text(f->get, 1, op->bucket);
+    sqlite_file_bind_text(f->get, 1, op->bucket);
     bind_bytes(f->get, 2, op->key);
-    (void)sqlite3_bind_int64(f->get, 3, now_s());
+    (void)sqlite3_bind_int64(f->get, 3, sqlite_file_now_s());
     op->outcome = STORE_ABSENT;
     if (sqlite3_step(f->get) == SQLITE_ROW) {
-        buf_add_slice(&op->result.b, column(f->get, 0));
+        buf_add_slice(&op->result.b, sqlite_file_column(f->get, 0));
         op->outcome = STORE_OK;
     }
-    return finish(f->get);
+    return sqlite_file_finish(f->get);
 }
 
-static bool run_scan(struct sqlite_file *f, struct store_op *op)
+static bool sqlite_file_run_scan(struct sqlite_file *f, struct store_op *op)
 {
     bool has_room = true;
 
-    bind_text(f->scan, 1, op->bucket);
-    (void)sqlite3_bind_int64(f->scan, 2, now_s());
+    sqlite_file_bind_text(f->scan, 1, op->bucket);
+    (void)sqlite3_bind_int64(f->scan, 2, sqlite_file_now_s());
     bind_bytes(f->scan, 3, buf_slice(&op->after.b));
     op->outcome = STORE_OK;
     while (has_room && sqlite3_step(f->scan) == SQLITE_ROW)
-        has_room = store_op_add_row(op, column(f->scan, 0), column(f->scan, 1));
+        has_room = store_op_add_row(op, sqlite_file_column(f->scan, 0), sqlite_file_column(f->scan, 1));
     op->has_more = !has_room;
-    return finish(f->scan);
+    return sqlite_file_finish(f->scan);
 }
 
-static bool run_op(struct sqlite_file *f, struct store_op *op)
+static bool sqlite_file_run_op(struct sqlite_file *f, struct store_op *op)
 {
     if (op->is_refused)
         return true;        /* fails by itself, not with the others */
     switch (op->kind) {
     case STORE_OP_PUT:
-        return run_put(f, op);
+        return sqlite_file_run_put(f, op);
     case STORE_OP_REMOVE:
-        return run_remove(f, op);
+        return sqlite_file_run_remove(f, op);
     case STORE_OP_GET:
-        return run_get(f, op);
+        return sqlite_file_run_get(f, op);
     case STORE_OP_SCAN:
-        return run_scan(f, op);
+        return sqlite_file_run_scan(f, op);
     case STORE_OP_APPEND:
     case STORE_OP_READ:
     case STORE_OP_COUNT:
@@ -113,26 +113,26 @@ static bool run_op(struct sqlite_file *f, struct store_op *op)
     return false;
 }
 
-static void report(struct sqlite_file *f)
+static void sqlite_file_report(struct sqlite_file *f)
 {
     LOG(LOG_ERROR, "store", "the database refused", log_text("reason", sqlite3_errmsg(f->db)),
         log_int("code", sqlite3_extended_errcode(f->db)));
 }
 
-static void take_back(struct sqlite_file *f)
+static void sqlite_file_take_back(struct sqlite_file *f)
 {
     /* Some errors have rolled back already. */
     if (!sqlite3_get_autocommit(f->db) && !run_simple(f->rollback))
-        report(f);
+        sqlite_file_report(f);
 }
 
 /* One operation alone: a statement outside BEGIN is a transaction of its own. */
 static void run_alone(struct sqlite_file *f, struct store_op *op)
 {
     store_op_reset(op);
-    if (run_op(f, op))
+    if (sqlite_file_run_op(f, op))
         return;
-    report(f);
+    sqlite_file_report(f);
     op->outcome = STORE_FAILED;
 }
 
@@ -141,10 +141,10 @@ static bool run_together(struct sqlite_file *f, struct list *ops)
     bool ok = run_simple(f->begin);
 
     LIST_FOREACH(it, ops)
-        ok = ok && run_op(f, LIST_ENTRY(it, struct store_op, link));
+        ok = ok && sqlite_file_run_op(f, LIST_ENTRY(it, struct store_op, link));
     ok = ok && run_simple(f->commit);
     if (!ok)
-        take_back(f);
+        sqlite_file_take_back(f);
     return ok;
 }
 
@@ -166,17 +166,17 @@ void sqlite_file_run(struct sqlite_file *f, struct list *ops)
         LIST_FOREACH(it, ops)
             run_alone(f, LIST_ENTRY(it, struct store_op, link));
     }
-    if (now_s() - f->pruned_at >= PRUNE_EVERY_S)
+    if (sqlite_file_now_s() - f->pruned_at >= PRUNE_EVERY_S)
         sqlite_file_prune(f);
 }
 
 void sqlite_file_prune(struct sqlite_file *f)
 {
-    f->pruned_at = now_s();
+    f->pruned_at = sqlite_file_now_s();
     for (int i = 0; i < PRUNE_STEPS; i++) {
         (void)sqlite3_bind_int64(f->prune, 1, f->pruned_at);
         if (!run_simple(f->prune)) {
-            report(f);
+            sqlite_file_report(f);
             return;
         }
         if (sqlite3_changes(f->db) == 0)

@@ -74,13 +74,13 @@ static const char *const steps[] = {
     "END;",
 };
 
-static int fail(const char *path, const char *reason, char ret_error[STORE_ERROR_MAX])
+static int sqlite_open_fail(const char *path, const char *reason, char ret_error[STORE_ERROR_MAX])
 {
     (void)snprintf(ret_error, STORE_ERROR_MAX, "%.160s: %.80s", path, reason);
     return STORE_FAILED;
 }
 
-static bool exec(sqlite3 *db, const char *sql)
+static bool sqlite_open_exec(sqlite3 *db, const char *sql)
 {
     return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK;
 }
@@ -110,15 +110,15 @@ static bool query_int(sqlite3 *db, const char *sql, int64_t *ret)
     return ok;
 }
 
-static int take_step(sqlite3 *db, const char *path, int64_t version, char ret_error[STORE_ERROR_MAX])
+static int sqlite_open_take_step(sqlite3 *db, const char *path, int64_t version, char ret_error[STORE_ERROR_MAX])
 {
     char sql[160];
 
     (void)snprintf(sql, sizeof(sql), "DELETE FROM hyphad_schema; INSERT INTO hyphad_schema VALUES (%" PRId64 ");", version + 1);
-    if (exec(db, "BEGIN IMMEDIATE") && exec(db, steps[version]) && exec(db, sql) && exec(db, "COMMIT"))
+    if (sqlite_open_exec(db, "BEGIN IMMEDIATE") && sqlite_open_exec(db, steps[version]) && sqlite_open_exec(db, sql) && sqlite_open_exec(db, "COMMIT"))
         return STORE_OK;
-    (void)fail(path, sqlite3_errmsg(db), ret_error);    /* the step's error, and not that of taking it back */
-    (void)exec(db, "ROLLBACK");
+    (void)sqlite_open_fail(path, sqlite3_errmsg(db), ret_error);    /* the step's error, and not that of taking it back */
+    (void)sqlite_open_exec(db, "ROLLBACK");
     return STORE_FAILED;
 }
 
@@ -128,117 +128,117 @@ static int check_owner(sqlite3 *db, const char *path, bool *ret_is_empty, char r
     int64_t id, n_tables;
 
     if (!query_int(db, "PRAGMA application_id", &id) || !query_int(db, "SELECT count(*) FROM sqlite_master", &n_tables))
-        return fail(path, sqlite3_errmsg(db), ret_error);
+        return sqlite_open_fail(path, sqlite3_errmsg(db), ret_error);
     *ret_is_empty = id == 0 && n_tables == 0;
-    return id == SQLITE_FILE_APPLICATION_ID || *ret_is_empty ? STORE_OK : fail(path, "is a database of another program", ret_error);
+    return id == SQLITE_FILE_APPLICATION_ID || *ret_is_empty ? STORE_OK : sqlite_open_fail(path, "is a database of another program", ret_error);
 }
 
-static int claim(sqlite3 *db, const char *path, char ret_error[STORE_ERROR_MAX])
+static int sqlite_open_claim(sqlite3 *db, const char *path, char ret_error[STORE_ERROR_MAX])
 {
     char sql[200];
 
     (void)snprintf(sql, sizeof(sql), "BEGIN IMMEDIATE; CREATE TABLE hyphad_schema (version INTEGER NOT NULL);"
                    "INSERT INTO hyphad_schema VALUES (0); PRAGMA application_id = %d; COMMIT", SQLITE_FILE_APPLICATION_ID);
-    return exec(db, sql) ? STORE_OK : fail(path, sqlite3_errmsg(db), ret_error);
+    return sqlite_open_exec(db, sql) ? STORE_OK : sqlite_open_fail(path, sqlite3_errmsg(db), ret_error);
 }
 
-static int migrate(sqlite3 *db, const char *path, char ret_error[STORE_ERROR_MAX])
+static int sqlite_open_migrate(sqlite3 *db, const char *path, char ret_error[STORE_ERROR_MAX])
 {
     int64_t version, newest = ARRAY_LEN(steps);
     char reason[80];
 
     if (!query_int(db, "SELECT version FROM hyphad_schema", &version))
-        return fail(path, "has no schema version", ret_error);
+        return sqlite_open_fail(path, "has no schema version", ret_error);
     if (version > newest || version < 0) {
         (void)snprintf(reason, sizeof(reason), "was made by a newer hyphad (schema %" PRId64 ", this one knows %" PRId64 ")",
                        version, newest);
-        return fail(path, reason, ret_error);
+        return sqlite_open_fail(path, reason, ret_error);
     }
     int r = STORE_OK;
     for (; version < newest && r == STORE_OK; version++)
-        r = take_step(db, path, version, ret_error);
+        r = sqlite_open_take_step(db, path, version, ret_error);
     return r;
 }
 
-static int configure(sqlite3 *db, const char *path, char ret_error[STORE_ERROR_MAX])
+static int sqlite_open_configure(sqlite3 *db, const char *path, char ret_error[STORE_ERROR_MAX])
 {
     char text[80];
 
     if (!query_text(db, "PRAGMA journal_mode = WAL", text, sizeof(text)))
-        return fail(path, sqlite3_errmsg(db), ret_error);
+        return sqlite_open_fail(path, sqlite3_errmsg(db), ret_error);
     if (strcmp(text, "wal") != 0)
-        return fail(path, "its file system allows no write-ahead log", ret_error);
-    if (!exec(db, "PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF"))
-        return fail(path, sqlite3_errmsg(db), ret_error);
+        return sqlite_open_fail(path, "its file system allows no write-ahead log", ret_error);
+    if (!sqlite_open_exec(db, "PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF"))
+        return sqlite_open_fail(path, sqlite3_errmsg(db), ret_error);
     return STORE_OK;
 }
 
 /* Reads the whole file once (about 1 s a GB): a damaged page is found now and not by whoever needs its record. */
-static int check(sqlite3 *db, const char *path, char ret_error[STORE_ERROR_MAX])
+static int sqlite_open_check(sqlite3 *db, const char *path, char ret_error[STORE_ERROR_MAX])
 {
     char text[60], reason[80];
 
     if (!query_text(db, "PRAGMA quick_check(1)", text, sizeof(text)))
-        return fail(path, sqlite3_errmsg(db), ret_error);
+        return sqlite_open_fail(path, sqlite3_errmsg(db), ret_error);
     if (strcmp(text, "ok") == 0)
         return STORE_OK;
     (void)snprintf(reason, sizeof(reason), "is damaged: %s", text);
-    return fail(path, reason, ret_error);
+    return sqlite_open_fail(path, reason, ret_error);
 }
 
-static bool prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret)
+static bool sqlite_open_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret)
 {
     return sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL) == SQLITE_OK;
 }
 
 static bool prepare_all(struct sqlite_file *f)
 {
-    return prepare(f->db, "BEGIN IMMEDIATE", &f->begin) && prepare(f->db, "COMMIT", &f->commit) &&
-           prepare(f->db, "ROLLBACK", &f->rollback) &&
-           prepare(f->db, "INSERT INTO records (bucket, key, bytes, expires_at) VALUES (?1, ?2, ?3, ?4) "
+    return sqlite_open_prepare(f->db, "BEGIN IMMEDIATE", &f->begin) && sqlite_open_prepare(f->db, "COMMIT", &f->commit) &&
+           sqlite_open_prepare(f->db, "ROLLBACK", &f->rollback) &&
+           sqlite_open_prepare(f->db, "INSERT INTO records (bucket, key, bytes, expires_at) VALUES (?1, ?2, ?3, ?4) "
                           "ON CONFLICT (bucket, key) DO UPDATE SET bytes = ?3, expires_at = ?4", &f->put) &&
-           prepare(f->db, "DELETE FROM records WHERE bucket = ?1 AND key = ?2", &f->remove) &&
-           prepare(f->db, "SELECT bytes FROM records WHERE bucket = ?1 AND key = ?2 "
+           sqlite_open_prepare(f->db, "DELETE FROM records WHERE bucket = ?1 AND key = ?2", &f->remove) &&
+           sqlite_open_prepare(f->db, "SELECT bytes FROM records WHERE bucket = ?1 AND key = ?2 "
                           "AND (expires_at = 0 OR expires_at > ?3)", &f->get) &&
-           prepare(f->db, "SELECT key, bytes FROM records WHERE bucket = ?1 AND key >= ?3 "
+           sqlite_open_prepare(f->db, "SELECT key, bytes FROM records WHERE bucket = ?1 AND key >= ?3 "
                           "AND (expires_at = 0 OR expires_at > ?2) ORDER BY key", &f->scan) &&
-           prepare(f->db, "DELETE FROM records WHERE rowid IN (SELECT rowid FROM records "
+           sqlite_open_prepare(f->db, "DELETE FROM records WHERE rowid IN (SELECT rowid FROM records "
                           "WHERE expires_at > 0 AND expires_at <= ?1 LIMIT 1000)", &f->prune) &&
            sqlite_journal_prepare(f);
 }
 
 /* Created here and not by SQLite, so that nobody else may read it; the log takes over the mode. */
-static int create(const char *path, char ret_error[STORE_ERROR_MAX])
+static int sqlite_open_create(const char *path, char ret_error[STORE_ERROR_MAX])
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
     if (fd < 0)
-        return fail(path, strerror(errno), ret_error);
+        return sqlite_open_fail(path, strerror(errno), ret_error);
     (void)close(fd);        /* nothing was written */
     return STORE_OK;
 }
 
 static int open_and_check(const char *path, struct sqlite_file *f, char ret_error[STORE_ERROR_MAX])
 {
-    int r = create(path, ret_error);
+    int r = sqlite_open_create(path, ret_error);
     bool is_empty = false;
 
     if (r)
         return r;
     if (sqlite3_open_v2(path, &f->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
-        return fail(path, f->db ? sqlite3_errmsg(f->db) : "no memory", ret_error);
+        return sqlite_open_fail(path, f->db ? sqlite3_errmsg(f->db) : "no memory", ret_error);
     (void)sqlite3_busy_timeout(f->db, BUSY_MS);     /* an operator may be copying it */
     r = check_owner(f->db, path, &is_empty, ret_error);
     if (!r)
-        r = configure(f->db, path, ret_error);
+        r = sqlite_open_configure(f->db, path, ret_error);
     if (!r)
-        r = check(f->db, path, ret_error);
+        r = sqlite_open_check(f->db, path, ret_error);
     if (!r && is_empty)
-        r = claim(f->db, path, ret_error);
+        r = sqlite_open_claim(f->db, path, ret_error);
     if (!r)
-        r = migrate(f->db, path, ret_error);
+        r = sqlite_open_migrate(f->db, path, ret_error);
     if (!r && !prepare_all(f))
-        r = fail(path, sqlite3_errmsg(f->db), ret_error);
+        r = sqlite_open_fail(path, sqlite3_errmsg(f->db), ret_error);
     return r;
 }
 

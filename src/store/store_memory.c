@@ -32,12 +32,12 @@ struct memory_store {
     bool is_posted;
 };
 
-static bool has_expired(const struct record *r)
+static bool store_memory_has_expired(const struct record *r)
 {
     return r->expires_at && r->expires_at <= clock_wall_ms() / 1000;
 }
 
-static void record_free(struct record *r)
+static void store_memory_record_free(struct record *r)
 {
     if (!r)
         return;
@@ -46,7 +46,7 @@ static void record_free(struct record *r)
     mem_free(r);
 }
 
-static char *name_of(struct memory_store *m, const struct store_op *op, size_t *ret_len)
+static char *store_memory_name_of(struct memory_store *m, const struct store_op *op, size_t *ret_len)
 {
     size_t bucket_len = strlen(op->bucket) + 1;
     char *name = held_new(bucket_len + op->key.len + 1, m->engine.base.loop->own);
@@ -64,48 +64,48 @@ static struct record *record_take(struct memory_store *m, const char *name, size
     return map_take(&m->records, slice_make(name, len));
 }
 
-static int run_put(struct memory_store *m, const struct store_op *op)
+static int store_memory_run_put(struct memory_store *m, const struct store_op *op)
 {
     struct record *r = MEM_NEW(struct record);
 
     r->bucket_len = strlen(op->bucket);
-    r->name = name_of(m, op, &r->name_len);
+    r->name = store_memory_name_of(m, op, &r->name_len);
     r->bytes = held_new(op->bytes.len + 1, m->engine.base.loop->own);
     if (!r->name || !r->bytes) {
-        record_free(r);
+        store_memory_record_free(r);
         return STORE_FAILED;
     }
     memcpy(r->bytes, op->bytes.ptr, op->bytes.len);
     r->bytes_len = op->bytes.len;
     r->expires_at = op->expires_at;
     /* Taken out first: the map's key lives in the record. */
-    record_free(record_take(m, r->name, r->name_len));
+    store_memory_record_free(record_take(m, r->name, r->name_len));
     map_put(&m->records, slice_make(r->name, r->name_len), r);
     return STORE_OK;
 }
 
-static int run_remove(struct memory_store *m, const struct store_op *op)
+static int store_memory_run_remove(struct memory_store *m, const struct store_op *op)
 {
     size_t len;
-    char *name = name_of(m, op, &len);
+    char *name = store_memory_name_of(m, op, &len);
 
     if (!name)
         return STORE_FAILED;
-    record_free(record_take(m, name, len));
+    store_memory_record_free(record_take(m, name, len));
     held_free(name);
     return STORE_OK;
 }
 
-static int run_get(struct memory_store *m, struct store_op *op)
+static int store_memory_run_get(struct memory_store *m, struct store_op *op)
 {
     size_t len;
-    char *name = name_of(m, op, &len);
+    char *name = store_memory_name_of(m, op, &len);
 
     if (!name)
         return STORE_FAILED;
     struct record *r = map_find(&m->records, slice_make(name, len));
-    if (r && has_expired(r)) {
-        record_free(record_take(m, name, len));
+    if (r && store_memory_has_expired(r)) {
+        store_memory_record_free(record_take(m, name, len));
         r = NULL;
     }
     held_free(name);
@@ -122,13 +122,13 @@ static int by_name(const void *a, const void *b)
     return slice_order(slice_make((*x)->name, (*x)->name_len), slice_make((*y)->name, (*y)->name_len));
 }
 
-static struct slice key_of(const struct record *r)
+static struct slice store_memory_key_of(const struct record *r)
 {
     return slice_from(slice_make(r->name, r->name_len), r->bucket_len + 1);
 }
 
 /* Every piece looks for its rows among all: what is kept here was made by this process, which scans when it starts. */
-static int run_scan(struct memory_store *m, struct store_op *op)
+static int store_memory_run_scan(struct memory_store *m, struct store_op *op)
 {
     struct record **found = held_new((m->records.n_entries + 1) * sizeof(struct record *), m->engine.base.loop->own);
     struct slice after = buf_slice(&op->after.b);
@@ -141,12 +141,12 @@ static int run_scan(struct memory_store *m, struct store_op *op)
         return STORE_FAILED;
     while (map_next(&m->records, &cursor, &name, &value)) {
         struct record *r = value;
-        if (slice_is(slice_make(r->name, r->bucket_len), op->bucket) && slice_order(key_of(r), after) >= 0 && !has_expired(r))
+        if (slice_is(slice_make(r->name, r->bucket_len), op->bucket) && slice_order(store_memory_key_of(r), after) >= 0 && !store_memory_has_expired(r))
             found[n++] = r;
     }
     qsort(found, n, sizeof(struct record *), by_name);
     while (i < n && has_room) {
-        has_room = store_op_add_row(op, key_of(found[i]), slice_make(found[i]->bytes, found[i]->bytes_len));
+        has_room = store_op_add_row(op, store_memory_key_of(found[i]), slice_make(found[i]->bytes, found[i]->bytes_len));
         i++;
     }
     op->has_more = i < n;
@@ -154,19 +154,19 @@ static int run_scan(struct memory_store *m, struct store_op *op)
     return STORE_OK;
 }
 
-static int run_op(struct memory_store *m, struct store_op *op)
+static int store_memory_run_op(struct memory_store *m, struct store_op *op)
 {
     if (op->is_refused)
         return STORE_FAILED;
     switch (op->kind) {
     case STORE_OP_PUT:
-        return run_put(m, op);
+        return store_memory_run_put(m, op);
     case STORE_OP_REMOVE:
-        return run_remove(m, op);
+        return store_memory_run_remove(m, op);
     case STORE_OP_GET:
-        return run_get(m, op);
+        return store_memory_run_get(m, op);
     case STORE_OP_SCAN:
-        return run_scan(m, op);
+        return store_memory_run_scan(m, op);
     case STORE_OP_APPEND:
     case STORE_OP_READ:
     case STORE_OP_COUNT:
@@ -176,7 +176,7 @@ static int run_op(struct memory_store *m, struct store_op *op)
     return STORE_FAILED;
 }
 
-static void finish_close(struct memory_store *m)
+static void store_memory_finish_close(struct memory_store *m)
 {
     store_done *done = m->engine.closed;
     void *arg = m->engine.closed_arg, *value;
@@ -184,7 +184,7 @@ static void finish_close(struct memory_store *m)
     size_t cursor = 0;
 
     while (map_next(&m->records, &cursor, &name, &value))
-        record_free(value);
+        store_memory_record_free(value);
     map_deinit(&m->records);
     memory_journal_deinit(&m->journal);
     store_engine_deinit(&m->engine);
@@ -193,7 +193,7 @@ static void finish_close(struct memory_store *m)
         done(STORE_OK, arg);
 }
 
-static void wake(struct store_engine *e);
+static void store_memory_wake(struct store_engine *e);
 
 /* False: it is not at its end, and what was asked for after it waits. */
 static bool run_first(struct memory_store *m)
@@ -201,7 +201,7 @@ static bool run_first(struct memory_store *m)
     struct store_op *op = LIST_ENTRY(m->batch.next, struct store_op, link);
 
     list_unlink(&op->link);
-    op->outcome = run_op(m, op);
+    op->outcome = store_memory_run_op(m, op);
     op = store_op_deliver(&m->engine, op);
     if (op)
         list_link_first(&m->batch, &op->link);
@@ -222,12 +222,12 @@ static void run_mail(struct loop *l, struct mail *mail)
             break;
     }
     if (!list_is_empty(&m->batch) || !store_engine_is_idle(&m->engine))
-        wake(&m->engine);
+        store_memory_wake(&m->engine);
     else if (m->engine.is_closing)
-        finish_close(m);
+        store_memory_finish_close(m);
 }
 
-static void wake(struct store_engine *e)
+static void store_memory_wake(struct store_engine *e)
 {
     struct memory_store *m = CONTAINER_OF(e, struct memory_store, engine);
 
@@ -242,7 +242,7 @@ struct store *store_open_memory(struct loop *loop)
 {
     struct memory_store *m = MEM_NEW(struct memory_store);
 
-    store_engine_init(&m->engine, loop, wake);
+    store_engine_init(&m->engine, loop, store_memory_wake);
     store_engine_keep_rows(&m->engine);
     list_init(&m->batch);
     map_init(&m->records);

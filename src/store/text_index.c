@@ -65,7 +65,7 @@ static size_t add_words(struct buf *b, struct slice text)
 
 /* ---- the worker ---- */
 
-static void run(struct text_engine *e, struct text_op *op)
+static void text_index_run(struct text_engine *e, struct text_op *op)
 {
     switch (op->kind) {
     case TEXT_PUT:
@@ -82,21 +82,21 @@ static void run(struct text_engine *e, struct text_op *op)
     }
 }
 
-static void work(struct job *job)
+static void text_index_work(struct job *job)
 {
     struct text_index *t = CONTAINER_OF(job, struct text_index, job);
 
     t->engine->ops->begin(t->engine);
     LIST_FOREACH(it, &t->batch)
     {
-        run(t->engine, LIST_ENTRY(it, struct text_op, link));
+        text_index_run(t->engine, LIST_ENTRY(it, struct text_op, link));
     }
     t->engine->ops->commit(t->engine);
 }
 
 /* ---- the loop ---- */
 
-static void start(struct text_index *t);
+static void text_index_start(struct text_index *t);
 
 static void op_free(struct text_op *op)
 {
@@ -106,7 +106,7 @@ static void op_free(struct text_op *op)
     mem_free(op);
 }
 
-static void answer(struct text_op *op, int outcome)
+static void text_index_answer(struct text_op *op, int outcome)
 {
     text_index_done *done = op->done;
 
@@ -122,54 +122,54 @@ static void index_free(struct text_index *t)
     mem_free(t);
 }
 
-static void on_worked(struct job *job)
+static void text_index_on_worked(struct job *job)
 {
     struct text_index *t = CONTAINER_OF(job, struct text_index, job);
 
     while (!list_is_empty(&t->batch)) {
         struct text_op *op = LIST_ENTRY(t->batch.next, struct text_op, link);
-        answer(op, op->outcome);
+        text_index_answer(op, op->outcome);
         op_free(op);
     }
     t->is_running = false;
     if (t->is_closing)
         index_free(t);
     else
-        start(t);
+        text_index_start(t);
 }
 
-static struct slice key_of(const int64_t *number)
+static struct slice text_index_key_of(const int64_t *number)
 {
     return slice_make(number, sizeof(*number));
 }
 
 /* It is taken by the worker. */
-static void begin(struct text_index *t, struct text_op *op)
+static void text_index_begin(struct text_index *t, struct text_op *op)
 {
-    if (op->kind == TEXT_PUT && map_find(&t->waiting, key_of(&op->number)) == op)
-        map_take(&t->waiting, key_of(&op->number));
+    if (op->kind == TEXT_PUT && map_find(&t->waiting, text_index_key_of(&op->number)) == op)
+        map_take(&t->waiting, text_index_key_of(&op->number));
     list_unlink(&op->link);
     list_link(&t->batch, &op->link);
 }
 
-static void start(struct text_index *t)
+static void text_index_start(struct text_index *t)
 {
     if (t->is_running || list_is_empty(&t->ops))
         return;
     for (unsigned n = 0; n < BATCH_MAX && !list_is_empty(&t->ops); n++) {
-        begin(t, LIST_ENTRY(t->ops.next, struct text_op, link));
+        text_index_begin(t, LIST_ENTRY(t->ops.next, struct text_op, link));
     }
     t->is_running = true;
-    t->job = (struct job){.class = OFFLOAD_STORE, .work = work, .done = on_worked};
+    t->job = (struct job){.class = OFFLOAD_STORE, .work = text_index_work, .done = text_index_on_worked};
     ASSERT(offload(t->loop, &t->job) == OFFLOAD_OK);
 }
 
-static void on_gathered(struct deferred *d)
+static void text_index_on_gathered(struct deferred *d)
 {
-    start(CONTAINER_OF(d, struct text_index, gather));
+    text_index_start(CONTAINER_OF(d, struct text_index, gather));
 }
 
-static void ask(struct text_index *t, struct text_op *op)
+static void text_index_ask(struct text_index *t, struct text_op *op)
 {
     LOOP_ASSERT(t->loop);
     ASSERT(!t->is_closing);
@@ -192,7 +192,7 @@ static struct text_op *op_new(struct text_index *t, enum text_op_kind kind, unsi
 /* What waits under that number will never be asked for. The worker may have an older one of it all the same. */
 static void forget_waiting(struct text_index *t, int64_t number)
 {
-    struct text_op *op = map_take(&t->waiting, key_of(&number));
+    struct text_op *op = map_take(&t->waiting, text_index_key_of(&number));
 
     if (op)
         op_free(op);
@@ -215,8 +215,8 @@ bool text_index_put(struct text_index *t, int64_t number,
     for (unsigned i = 0; i < TEXT_INDEX_FIELDS; at += fields[i++].len)
         op->fields[i] = slice_make(op->bytes.b.ptr + at, fields[i].len);
     forget_waiting(t, number);
-    map_put(&t->waiting, key_of(&op->number), op);
-    ask(t, op);
+    map_put(&t->waiting, text_index_key_of(&op->number), op);
+    text_index_ask(t, op);
     return true;
 }
 
@@ -226,7 +226,7 @@ void text_index_remove(struct text_index *t, int64_t number)
     struct text_op *op = op_new(t, TEXT_REMOVE, 0);
 
     op->number = number;
-    ask(t, op);
+    text_index_ask(t, op);
 }
 
 /* Where the words of each text stand is known when all have been added: the bytes move as they grow. */
@@ -258,7 +258,7 @@ void text_index_search(struct text_index *t, const struct text_question *q, text
     take_question(op, q);
     op->done = done;
     op->arg = arg;
-    ask(t, op);
+    text_index_ask(t, op);
 }
 
 /* ---- life ---- */
@@ -306,7 +306,7 @@ struct text_index *text_index_new(struct loop *loop, const char *engine)
     map_init(&t->waiting);
     list_init(&t->batch);
     list_init(&t->gather.link);
-    t->gather.run = on_gathered;
+    t->gather.run = text_index_on_gathered;
     return t;
 }
 
@@ -327,7 +327,7 @@ void text_index_close(struct text_index *t)
     }
     while (!list_is_empty(&t->ops)) {
         struct text_op *op = LIST_ENTRY(t->ops.next, struct text_op, link);
-        answer(op, TEXT_INDEX_FAILED);
+        text_index_answer(op, TEXT_INDEX_FAILED);
         op_free(op);
     }
     if (!t->is_running)

@@ -24,14 +24,14 @@ static struct text_memory *memory_of(struct text_engine *e)
     return CONTAINER_OF(e, struct text_memory, base);
 }
 
-static struct slice key_of(const int64_t *number)
+static struct slice text_memory_key_of(const int64_t *number)
 {
     return slice_make(number, sizeof(*number));
 }
 
 static void memory_remove(struct text_engine *e, int64_t number)
 {
-    mem_free(map_take(&memory_of(e)->documents, key_of(&number)));
+    mem_free(map_take(&memory_of(e)->documents, text_memory_key_of(&number)));
 }
 
 static void memory_put(struct text_engine *e, int64_t number,
@@ -52,7 +52,7 @@ static void memory_put(struct text_engine *e, int64_t number,
             memcpy(at, fields[i].ptr, fields[i].len);
         d->fields[i] = slice_make(at, fields[i].len);
     }
-    map_put(&memory_of(e)->documents, key_of(&d->number), d);
+    map_put(&memory_of(e)->documents, text_memory_key_of(&d->number), d);
 }
 
 /* ---- searching ---- */
@@ -86,7 +86,7 @@ static bool begins_with(struct slice field, const struct text_filter *f)
     return true;
 }
 
-static bool passes(const struct document *d, const struct text_filter *f)
+static bool text_memory_passes(const struct document *d, const struct text_filter *f)
 {
     struct slice rest = d->fields[f->field], word;
 
@@ -116,7 +116,7 @@ static bool is_found(const struct document *d, const struct text_question *q, do
     double weight = weight_of(d, q->words);
 
     for (unsigned i = 0; i < q->n_filters; i++) {
-        if (!passes(d, &q->filters[i]))
+        if (!text_memory_passes(d, &q->filters[i]))
             return false;
     }
     *ret_score = 1 / (1 + weight);

@@ -38,7 +38,7 @@ static void add_filter(struct buf *b, const struct text_filter *f)
                 SLICE_ARG(f->text), f->is_prefix ? " *" : "");
 }
 
-static void add_question(struct buf *b, const struct text_question *q)
+static void text_sqlite_add_question(struct buf *b, const struct text_question *q)
 {
     if (q->words.len)
         add_any_of(b, q->words);
@@ -48,34 +48,34 @@ static void add_question(struct buf *b, const struct text_question *q)
 
 /* ---- the work ---- */
 
-static void bind_text(sqlite3_stmt *stmt, int at, struct slice text)
+static void text_sqlite_bind_text(sqlite3_stmt *stmt, int at, struct slice text)
 {
     (void)sqlite3_bind_text64(stmt, at, text.len ? text.ptr : "", text.len, SQLITE_STATIC,
                               SQLITE_UTF8);
 }
 
-static void report(const struct text_sqlite *t)
+static void text_sqlite_report(const struct text_sqlite *t)
 {
     LOG(LOG_ERROR, "store", "full-text search", log_text("reason", sqlite3_errmsg(t->db)));
 }
 
-static void run(struct text_sqlite *t, sqlite3_stmt *stmt)
+static void text_sqlite_run(struct text_sqlite *t, sqlite3_stmt *stmt)
 {
     (void)sqlite3_step(stmt); /* reset reports what step met */
     if (sqlite3_reset(stmt) != SQLITE_OK)
-        report(t);
+        text_sqlite_report(t);
     (void)sqlite3_clear_bindings(stmt);
 }
 
 /* One flush of the index for all that is put in. */
 static void sqlite_begin(struct text_engine *e)
 {
-    run(sqlite_of(e), sqlite_of(e)->begin);
+    text_sqlite_run(sqlite_of(e), sqlite_of(e)->begin);
 }
 
 static void sqlite_commit(struct text_engine *e)
 {
-    run(sqlite_of(e), sqlite_of(e)->commit);
+    text_sqlite_run(sqlite_of(e), sqlite_of(e)->commit);
 }
 
 static void sqlite_put(struct text_engine *e, int64_t number,
@@ -85,14 +85,14 @@ static void sqlite_put(struct text_engine *e, int64_t number,
 
     (void)sqlite3_bind_int64(t->put, 1, number);
     for (int i = 0; i < TEXT_INDEX_FIELDS; i++)
-        bind_text(t->put, 2 + i, fields[i]);
-    run(t, t->put);
+        text_sqlite_bind_text(t->put, 2 + i, fields[i]);
+    text_sqlite_run(t, t->put);
 }
 
 static void sqlite_remove(struct text_engine *e, int64_t number)
 {
     (void)sqlite3_bind_int64(sqlite_of(e)->remove, 1, number);
-    run(sqlite_of(e), sqlite_of(e)->remove);
+    text_sqlite_run(sqlite_of(e), sqlite_of(e)->remove);
 }
 
 /* bm25 is below zero, further below for a closer match. */
@@ -115,7 +115,7 @@ static int take_matches(struct text_sqlite *t, uint64_t deadline_ns, struct text
     }
     if (step == SQLITE_DONE)
         return TEXT_INDEX_OK;
-    report(t);
+    text_sqlite_report(t);
     return TEXT_INDEX_FAILED;
 }
 
@@ -126,10 +126,10 @@ static int sqlite_search(struct text_engine *e, const struct text_question *q, u
     int outcome = TEXT_INDEX_FAILED;
     SCRATCH_BUF(expression, 0);
 
-    add_question(&expression, q);
+    text_sqlite_add_question(&expression, q);
     if (expression.is_failed)
         return outcome;
-    bind_text(t->search, 1, buf_slice(&expression));
+    text_sqlite_bind_text(t->search, 1, buf_slice(&expression));
     outcome = take_matches(t, deadline_ns, ret);
     (void)sqlite3_reset(t->search);
     (void)sqlite3_clear_bindings(t->search);
@@ -149,7 +149,7 @@ static void sqlite_close(struct text_engine *e)
     mem_free(t);
 }
 
-static bool prepare(struct text_sqlite *t, const char *sql, sqlite3_stmt **ret)
+static bool text_sqlite_prepare(struct text_sqlite *t, const char *sql, sqlite3_stmt **ret)
 {
     return sqlite3_prepare_v3(t->db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL) == SQLITE_OK;
 }
@@ -163,14 +163,14 @@ static bool open_database(struct text_sqlite *t)
                         "CREATE VIRTUAL TABLE texts USING fts5 (f0, f1, f2, f3, f4,"
                         " tokenize = 'porter unicode61 remove_diacritics 2')",
                         NULL, NULL, NULL) == SQLITE_OK &&
-           prepare(t,
+           text_sqlite_prepare(t,
                    "INSERT OR REPLACE INTO texts (rowid, f0, f1, f2, f3, f4) VALUES (?1, ?2, ?3, "
                    "?4, ?5, ?6)",
                    &t->put) &&
-           prepare(t, "DELETE FROM texts WHERE rowid = ?1", &t->remove) &&
-           prepare(t, "SELECT rowid, bm25(texts, 8, 4, 2, 1, 1) FROM texts WHERE texts MATCH ?1",
+           text_sqlite_prepare(t, "DELETE FROM texts WHERE rowid = ?1", &t->remove) &&
+           text_sqlite_prepare(t, "SELECT rowid, bm25(texts, 8, 4, 2, 1, 1) FROM texts WHERE texts MATCH ?1",
                    &t->search) &&
-           prepare(t, "BEGIN", &t->begin) && prepare(t, "COMMIT", &t->commit);
+           text_sqlite_prepare(t, "BEGIN", &t->begin) && text_sqlite_prepare(t, "COMMIT", &t->commit);
 }
 
 static const struct text_engine_ops sqlite_ops = {sqlite_begin,  sqlite_put,    sqlite_remove,
@@ -183,7 +183,7 @@ struct text_engine *text_engine_open_sqlite(void)
     t->base.ops = &sqlite_ops;
     if (open_database(t))
         return &t->base;
-    report(t);
+    text_sqlite_report(t);
     sqlite_close(&t->base);
     return NULL;
 }

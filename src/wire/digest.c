@@ -50,7 +50,7 @@ void base64_encode(struct slice bytes, struct buf *out)
 }
 
 /* The standard alphabet with its padding, which is all mbedTLS reads; false for any other character. */
-static bool normalize(struct slice text, struct buf *out)
+static bool digest_normalize(struct slice text, struct buf *out)
 {
     size_t n = text.len;
 
@@ -79,7 +79,7 @@ bool base64_decode(struct slice text, struct buf *out)
     SCRATCH_BUF(plain, 0);
     bool is_done = false;
 
-    if (normalize(text, &plain)) {
+    if (digest_normalize(text, &plain)) {
         size_t room = plain.len / 4 * 3 + 1, n = 0;
         char *at = buf_reserve(out, room);
         is_done = at && mbedtls_base64_decode((unsigned char *)at, room, &n,

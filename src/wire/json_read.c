@@ -42,7 +42,7 @@ struct reader {
     size_t error_at;
 };
 
-static bool fail(struct reader *r, const char *error, size_t at)
+static bool json_fail(struct reader *r, const char *error, size_t at)
 {
     if (!r->error) {
         r->error = error;
@@ -51,7 +51,7 @@ static bool fail(struct reader *r, const char *error, size_t at)
     return false;
 }
 
-static int peek(const struct reader *r)
+static int json_peek(const struct reader *r)
 {
     return r->at < r->text.len ? (uint8_t)r->text.ptr[r->at] : -1;
 }
@@ -186,7 +186,7 @@ static bool open_level(struct reader *r, bool is_object)
     static const char head[LONG_HEAD];
 
     if (r->depth == JSON_MAX_DEPTH)
-        return fail(r, "nested too deeply", r->at);
+        return json_fail(r, "nested too deeply", r->at);
     r->levels[r->depth++] = (struct level){.is_object = is_object, .at = r->out->len, .n_keys = r->keys.len / sizeof(uint32_t)};
     buf_add(r->out, head, LONG_HEAD);
     r->at++;
@@ -224,12 +224,12 @@ static void close_level(struct reader *r)
 
 /* ---- the walk ---- */
 
-static bool read_word(struct reader *r, const char *word)
+static bool json_read_word(struct reader *r, const char *word)
 {
     size_t n = strlen(word);
 
     if (r->text.len - r->at < n || memcmp(r->text.ptr + r->at, word, n) != 0)
-        return fail(r, "Expecting value", r->at);
+        return json_fail(r, "Expecting value", r->at);
     r->at += n;
     if (word[0] == 'n')
         mp_add_nil(r->out);
@@ -238,30 +238,30 @@ static bool read_word(struct reader *r, const char *word)
     return true;
 }
 
-static bool read_scalar(struct reader *r)
+static bool json_read_scalar(struct reader *r)
 {
     struct json_fault fault = {"Expecting value", r->at};
-    int c = peek(r);
+    int c = json_peek(r);
     bool ok = false;
 
     if (c == 't')
-        return read_word(r, "true");
+        return json_read_word(r, "true");
     if (c == 'f')
-        return read_word(r, "false");
+        return json_read_word(r, "false");
     if (c == 'n')
-        return read_word(r, "null");
+        return json_read_word(r, "null");
     if (c == '"')
         ok = json_read_string(r->text, &r->at, r->out, &r->scratch, &fault);
     else if (c == '-' || (c >= '0' && c <= '9'))
         ok = json_read_number(r->text, &r->at, r->out, &r->scratch, &fault);
-    return ok || fail(r, fault.text, fault.at);
+    return ok || json_fail(r, fault.text, fault.at);
 }
 
 /* Counts what begins now with the container it stands in. */
 static bool count_item(struct reader *r)
 {
     if (r->depth && r->levels[r->depth - 1].n++ == UINT32_MAX)
-        return fail(r, "too many values", r->at);
+        return json_fail(r, "too many values", r->at);
     return true;
 }
 
@@ -270,35 +270,35 @@ static enum next after_value(const struct reader *r)
     return r->depth ? NEXT_COMMA_OR_END : NEXT_NOTHING;
 }
 
-static bool read_value(struct reader *r, enum next *next)
+static bool json_read_value(struct reader *r, enum next *next)
 {
-    int c = peek(r);
+    int c = json_peek(r);
 
     if (c == '[' || c == '{') {
         *next = c == '[' ? NEXT_VALUE_OR_END : NEXT_KEY_OR_END;
         return open_level(r, c == '{');
     }
     *next = after_value(r);
-    return read_scalar(r);
+    return json_read_scalar(r);
 }
 
-static bool read_key(struct reader *r, enum next *next)
+static bool json_read_key(struct reader *r, enum next *next)
 {
     struct json_fault fault;
     uint32_t place = (uint32_t)(r->out->len - r->out_began);
     size_t began = r->at, key_at = r->out->len;
     struct slice key;
 
-    if (peek(r) != '"')
-        return fail(r, "Expecting property name enclosed in double quotes", r->at);
+    if (json_peek(r) != '"')
+        return json_fail(r, "Expecting property name enclosed in double quotes", r->at);
     buf_add(&r->keys, &place, sizeof(place));
     if (!json_read_string(r->text, &r->at, r->out, &r->scratch, &fault))
-        return fail(r, fault.text, fault.at);
+        return json_fail(r, fault.text, fault.at);
     if (!r->out->is_failed && mp_get_str(slice_from(buf_slice(r->out), key_at), &key) && slice_has_byte(key, '\0'))
-        return fail(r, "NUL byte in object key not supported", began);
+        return json_fail(r, "NUL byte in object key not supported", began);
     skip_blanks(r);
-    if (peek(r) != ':')
-        return fail(r, "Expecting ':' delimiter", r->at);
+    if (json_peek(r) != ':')
+        return json_fail(r, "Expecting ':' delimiter", r->at);
     r->at++;
     *next = NEXT_VALUE;
     return count_item(r);
@@ -306,7 +306,7 @@ static bool read_key(struct reader *r, enum next *next)
 
 static bool is_end(const struct reader *r)
 {
-    int c = peek(r);
+    int c = json_peek(r);
 
     return r->depth && c == (r->levels[r->depth - 1].is_object ? '}' : ']');
 }
@@ -316,7 +316,7 @@ static bool read_step(struct reader *r, enum next *next)
 {
     bool in_object = r->depth && r->levels[r->depth - 1].is_object;
 
-    if (*next == NEXT_COMMA_OR_END && peek(r) == ',') {
+    if (*next == NEXT_COMMA_OR_END && json_peek(r) == ',') {
         r->at++;
         *next = in_object ? NEXT_KEY : NEXT_VALUE;
         return true;
@@ -329,20 +329,20 @@ static bool read_step(struct reader *r, enum next *next)
     switch (*next) {
     case NEXT_VALUE:
     case NEXT_VALUE_OR_END:
-        return (in_object || count_item(r)) && read_value(r, next);
+        return (in_object || count_item(r)) && json_read_value(r, next);
     case NEXT_KEY:
     case NEXT_KEY_OR_END:
-        return read_key(r, next);
+        return json_read_key(r, next);
     case NEXT_COMMA_OR_END:
-        return fail(r, "Expecting ',' delimiter", r->at);
+        return json_fail(r, "Expecting ',' delimiter", r->at);
     case NEXT_NOTHING:
         break;
     }
-    return fail(r, "Extra data", r->at);
+    return json_fail(r, "Extra data", r->at);
 }
 
 /* In the words of Python's json, which the original uses. */
-static void explain(const struct reader *r, char ret_error[JSON_ERROR_MAX])
+static void json_explain(const struct reader *r, char ret_error[JSON_ERROR_MAX])
 {
     size_t line = 1, began = 0;
 
@@ -361,7 +361,7 @@ static bool is_short_of_memory(const struct reader *r)
     return r->out->is_failed || r->keys.is_failed || r->scratch.is_failed || r->numbers.is_failed;
 }
 
-static bool read_all(struct reader *r)
+static bool json_read_all(struct reader *r)
 {
     enum next next = NEXT_VALUE;
 
@@ -386,7 +386,7 @@ int json_to_mp(struct slice text, struct buf *out, char ret_error[JSON_ERROR_MAX
     buf_init(&r.keys, 0);
     buf_init(&r.scratch, 0);
     buf_init(&r.numbers, 0);
-    bool ok = read_all(&r), is_short = is_short_of_memory(&r);
+    bool ok = json_read_all(&r), is_short = is_short_of_memory(&r);
     buf_deinit(&r.keys);
     buf_deinit(&r.scratch);
     buf_deinit(&r.numbers);
@@ -397,6 +397,6 @@ int json_to_mp(struct slice text, struct buf *out, char ret_error[JSON_ERROR_MAX
         return JSON_NO_MEMORY;
     out->is_failed = was_failed;
     if (ret_error)
-        explain(&r, ret_error);
+        json_explain(&r, ret_error);
     return JSON_SYNTAX;
 }

@@ -9,7 +9,7 @@
 
 enum { SHORT_NUMBER = 64 };
 
-static bool fault(struct json_fault *ret, const char *text, size_t at)
+static bool json_scalar_fault(struct json_fault *ret, const char *text, size_t at)
 {
     *ret = (struct json_fault){text, at};
     return false;
@@ -77,18 +77,18 @@ static bool read_unicode(struct slice text, size_t *at, struct buf *out, struct 
     int32_t unit = read_unit(text, *at + 1), second;
 
     if (unit < 0)
-        return fault(ret, "Invalid \\uXXXX escape", *at);
+        return json_scalar_fault(ret, "Invalid \\uXXXX escape", *at);
     bool is_pair = unit >= 0xd800 && unit < 0xdc00 && text.len - *at > 6 && text.ptr[*at + 5] == '\\' && text.ptr[*at + 6] == 'u';
     if (is_pair) {
         second = read_unit(text, *at + 7);
         if (second < 0xdc00 || second > 0xdfff)
-            return fault(ret, "Invalid \\uXXXX\\uXXXX surrogate pair", *at);
+            return json_scalar_fault(ret, "Invalid \\uXXXX\\uXXXX surrogate pair", *at);
         add_character(out, 0x10000u + ((uint32_t)(unit - 0xd800) << 10) + (uint32_t)(second - 0xdc00));
         *at += 11;
         return true;
     }
     if (unit >= 0xd800 && unit < 0xe000)
-        return fault(ret, "Invalid \\uXXXX escape: half of a surrogate pair", *at);
+        return json_scalar_fault(ret, "Invalid \\uXXXX escape: half of a surrogate pair", *at);
     add_character(out, (uint32_t)unit);
     *at += 5;
     return true;
@@ -104,7 +104,7 @@ static bool read_escape(struct slice text, size_t *at, struct buf *out, struct j
     if (c == 'u')
         return read_unicode(text, at, out, ret);
     if (!found)
-        return fault(ret, "Invalid \\escape", *at - 1);
+        return json_scalar_fault(ret, "Invalid \\escape", *at - 1);
     buf_add_byte(out, (uint8_t)meant[found - names]);
     (*at)++;
     return true;
@@ -121,11 +121,11 @@ bool json_read_string(struct slice text, size_t *at, struct buf *out, struct buf
             buf_add(scratch, text.ptr + i, n);
             i += n;
             if (i == text.len)
-                return fault(ret, "Unterminated string starting at", began);
+                return json_scalar_fault(ret, "Unterminated string starting at", began);
             if (text.ptr[i] == '"')
                 break;
             if (text.ptr[i] != '\\')
-                return fault(ret, "Invalid control character at", i);
+                return json_scalar_fault(ret, "Invalid control character at", i);
             i++;
             if (!read_escape(text, &i, scratch, ret))
                 return false;
@@ -135,7 +135,7 @@ bool json_read_string(struct slice text, size_t *at, struct buf *out, struct buf
         i += n;
     }
     if (!slice_is_utf8(whole))
-        return fault(ret, "Invalid UTF-8 in the string starting at", began);
+        return json_scalar_fault(ret, "Invalid UTF-8 in the string starting at", began);
     mp_add_str(out, whole);
     *at = i + 1;
     return true;
@@ -176,7 +176,7 @@ static size_t number_end(struct slice text, size_t at, bool *ret_is_whole)
     return end;
 }
 
-static bool add_number(const char *z, bool is_whole, struct buf *out)
+static bool json_scalar_add_number(const char *z, bool is_whole, struct buf *out)
 {
     errno = 0;
     if (is_whole) {
@@ -201,7 +201,7 @@ bool json_read_number(struct slice text, size_t *at, struct buf *out, struct buf
     size_t began = *at, end = number_end(text, began, &is_whole), n = end - began;
 
     if (end == began)
-        return fault(ret, "Expecting value", began);
+        return json_scalar_fault(ret, "Expecting value", began);
     if (n < sizeof(room)) {
         memcpy(room, text.ptr + began, n);
         room[n] = '\0';
@@ -210,11 +210,11 @@ bool json_read_number(struct slice text, size_t *at, struct buf *out, struct buf
         buf_add(scratch, text.ptr + began, n);
         buf_add_byte(scratch, 0);
         if (scratch->is_failed)
-            return fault(ret, "real number overflow", began);
+            return json_scalar_fault(ret, "real number overflow", began);
         z = scratch->ptr;
     }
-    if (!add_number(z, is_whole, out))
-        return fault(ret, "real number overflow", began);
+    if (!json_scalar_add_number(z, is_whole, out))
+        return json_scalar_fault(ret, "real number overflow", began);
     *at = end;
     return true;
 }

@@ -12,7 +12,7 @@
 #include "wire/utf8.h"
 
 /* The leading bytes that stand in JSON as they are, and are ASCII: looked at eight at a time. */
-static size_t plain_prefix(struct slice text)
+static size_t json_write_plain_prefix(struct slice text)
 {
     const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
     size_t n = 0;
@@ -31,7 +31,7 @@ static size_t plain_prefix(struct slice text)
     return n;
 }
 
-static void add_escaped(struct buf *out, uint8_t c)
+static void json_write_add_escaped(struct buf *out, uint8_t c)
 {
     static const char names[] = "btn?fr"; /* 8 to 13 */
 
@@ -53,14 +53,14 @@ static void add_plain(struct buf *out, struct slice text)
             n++;
         buf_add(out, text.ptr, n);
         if (n < text.len)
-            add_escaped(out, (uint8_t)text.ptr[n++]);
+            json_write_add_escaped(out, (uint8_t)text.ptr[n++]);
         text = slice_from(text, n);
     }
 }
 
 void json_add_text(struct buf *out, struct slice text)
 {
-    if (plain_prefix(text) == text.len) {
+    if (json_write_plain_prefix(text) == text.len) {
         char *at = buf_reserve(out, text.len + 2);
         if (!at)
             return;
@@ -84,7 +84,7 @@ void json_add_text(struct buf *out, struct slice text)
 
 /* The fewest digits that read back as the same number: "d.ddde±xx". 15 digits always survive for normal numbers, so %.15e
  * without its trailing zeros is the shortest when it reads back; subnormals have fewer and are tried from one. */
-static void shortest(double v, char *out, size_t n_out)
+static void json_write_shortest(double v, char *out, size_t n_out)
 {
     for (int digits = isnormal(v) ? 15 : 1; digits <= 17; digits++) {
         snprintf(out, n_out, "%.*e", digits - 1, v);
@@ -102,7 +102,7 @@ static void add_float(struct buf *out, double v)
         buf_add_text(out, signbit(v) ? "-0.0" : "0.0");
         return;
     }
-    shortest(fabs(v), text, sizeof(text));
+    json_write_shortest(fabs(v), text, sizeof(text));
     const char *e = strchr(text, 'e');
     for (const char *p = text; p < e; p++) {
         if (*p >= '0' && *p <= '9')
@@ -141,7 +141,7 @@ struct writer {
 
 enum { VALUE_COST = 10, FLOAT_COST = 1500, ODD_BYTE_COST = 12 };     /* a byte that is escaped, or no ASCII */
 
-static bool spend(struct writer *w, size_t cost)
+static bool json_write_spend(struct writer *w, size_t cost)
 {
     if (cost > w->cost_left)
         return false;
@@ -153,7 +153,7 @@ static bool spend_text(struct writer *w, struct slice text)
 {
     if (text.len > w->cost_left)
         return false;
-    return spend(w, text.len + (text.len - plain_prefix(text)) * ODD_BYTE_COST);
+    return json_write_spend(w, text.len + (text.len - json_write_plain_prefix(text)) * ODD_BYTE_COST);
 }
 
 static void add_digits(struct buf *out, uint64_t n, bool is_negative)
@@ -168,7 +168,7 @@ static void add_digits(struct buf *out, uint64_t n, bool is_negative)
     buf_add(out, at, (size_t)(text + sizeof(text) - at));
 }
 
-static int add_number(struct writer *w, struct slice v)
+static int json_write_add_number(struct writer *w, struct slice v)
 {
     uint64_t u;
     int64_t i;
@@ -181,14 +181,14 @@ static int add_number(struct writer *w, struct slice v)
     } else if (mp_get_num(v, &d)) {
         if (!isfinite(d))
             return JSON_HAS_NAN;
-        if (!spend(w, FLOAT_COST))
+        if (!json_write_spend(w, FLOAT_COST))
             return JSON_LONG;
         add_float(w->out, d);
     }
     return JSON_OK;
 }
 
-static int add_value(struct writer *w, struct slice *in);
+static int json_write_add_value(struct writer *w, struct slice *in);
 
 static int add_array(struct writer *w, struct slice *in, uint64_t n)
 {
@@ -198,13 +198,13 @@ static int add_array(struct writer *w, struct slice *in, uint64_t n)
     for (uint64_t i = 0; r == JSON_OK && i < n; i++) {
         if (i)
             buf_add_byte(w->out, ',');
-        r = add_value(w, in);
+        r = json_write_add_value(w, in);
     }
     buf_add_byte(w->out, ']');
     return r;
 }
 
-static int add_map(struct writer *w, struct slice *in, uint64_t n_pairs)
+static int json_write_add_map(struct writer *w, struct slice *in, uint64_t n_pairs)
 {
     int r = JSON_OK;
 
@@ -214,10 +214,10 @@ static int add_map(struct writer *w, struct slice *in, uint64_t n_pairs)
             buf_add_byte(w->out, ',');
         if (!mp_is(*in, MP_STR))
             return JSON_BAD_KEY;
-        r = add_value(w, in);
+        r = json_write_add_value(w, in);
         buf_add_byte(w->out, ':');
         if (r == JSON_OK)
-            r = add_value(w, in);
+            r = json_write_add_value(w, in);
     }
     buf_add_byte(w->out, '}');
     return r;
@@ -225,7 +225,7 @@ static int add_map(struct writer *w, struct slice *in, uint64_t n_pairs)
 
 /* Cuts one value off *in while it is written, so that every byte is read once. A value that came from mp_take() nests at
  * most MP_MAX_DEPTH. */
-static int add_value(struct writer *w, struct slice *in)
+static int json_write_add_value(struct writer *w, struct slice *in)
 {
     struct mp_head h;
     bool is_true;
@@ -233,7 +233,7 @@ static int add_value(struct writer *w, struct slice *in)
     ASSERT(mp_head_read((const uint8_t *)in->ptr, in->len, &h) == MP_OK);
     struct slice v = slice_to(*in, h.head_len + h.body_len);
     *in = slice_from(*in, v.len);
-    if (!spend(w, VALUE_COST) || (h.kind == MP_STR && !spend_text(w, slice_from(v, h.head_len))))
+    if (!json_write_spend(w, VALUE_COST) || (h.kind == MP_STR && !spend_text(w, slice_from(v, h.head_len))))
         return JSON_LONG;
     switch ((enum mp_kind)h.kind) {
     case MP_NIL:
@@ -244,14 +244,14 @@ static int add_value(struct writer *w, struct slice *in)
         return JSON_OK;
     case MP_INT:
     case MP_FLOAT:
-        return add_number(w, v);
+        return json_write_add_number(w, v);
     case MP_STR:
         json_add_text(w->out, slice_from(v, h.head_len));
         return JSON_OK;
     case MP_ARRAY:
         return add_array(w, in, h.n_inside);
     case MP_MAP:
-        return add_map(w, in, h.n_inside / 2);
+        return json_write_add_map(w, in, h.n_inside / 2);
     case MP_BIN:
     case MP_EXT:
         break;
@@ -259,7 +259,7 @@ static int add_value(struct writer *w, struct slice *in)
     return JSON_HAS_BYTES;
 }
 
-static int write_json(struct slice value, struct buf *out, size_t cost)
+static int json_write_text(struct slice value, struct buf *out, size_t cost)
 {
     struct writer w = {out, cost};
     size_t before = out->len;
@@ -267,7 +267,7 @@ static int write_json(struct slice value, struct buf *out, size_t cost)
     int r = JSON_OK;
 
     if (value.len)
-        r = add_value(&w, &value);
+        r = json_write_add_value(&w, &value);
     else
         buf_add_text(out, "null");
     if (r == JSON_OK && out->is_failed)
@@ -281,10 +281,10 @@ static int write_json(struct slice value, struct buf *out, size_t cost)
 
 int json_from_mp(struct slice value, struct buf *out)
 {
-    return write_json(value, out, SIZE_MAX);
+    return json_write_text(value, out, SIZE_MAX);
 }
 
 int json_from_short_mp(struct slice value, struct buf *out)
 {
-    return write_json(value, out, JSON_SHORT_NS);
+    return json_write_text(value, out, JSON_SHORT_NS);
 }

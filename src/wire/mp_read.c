@@ -146,7 +146,7 @@ bool mp_take_head(struct slice *in, enum mp_kind kind, uint32_t *ret_n)
 }
 
 /* The head of a value that is known to be sound. */
-static struct mp_head head_of(struct slice v)
+static struct mp_head mp_read_head_of(struct slice v)
 {
     struct mp_head h;
 
@@ -157,7 +157,7 @@ static struct mp_head head_of(struct slice v)
 
 enum mp_kind mp_kind(struct slice v)
 {
-    return (enum mp_kind)head_of(v).kind;
+    return (enum mp_kind)mp_read_head_of(v).kind;
 }
 
 bool mp_get_bool(struct slice v, bool *ret_bool)
@@ -272,7 +272,7 @@ static bool get_body(struct slice v, enum mp_kind kind, struct slice *ret_body)
 {
     if (!v.len)
         return false;
-    struct mp_head h = head_of(v);
+    struct mp_head h = mp_read_head_of(v);
     if (h.kind != kind)
         return false;
     *ret_body = slice_make(v.ptr + h.head_len, h.body_len);
@@ -293,7 +293,7 @@ uint32_t mp_count(struct slice v)
 {
     if (!v.len)
         return 0;
-    struct mp_head h = head_of(v);
+    struct mp_head h = mp_read_head_of(v);
     return (uint32_t)(h.kind == MP_MAP ? h.n_inside / 2 : h.n_inside);
 }
 
@@ -302,7 +302,7 @@ void mp_iter_init(struct mp_iter *it, struct slice array_or_map)
     *it = (struct mp_iter){.rest = array_or_map};
     if (!array_or_map.len)
         return;
-    struct mp_head h = head_of(array_or_map);
+    struct mp_head h = mp_read_head_of(array_or_map);
     it->n_left = mp_count(array_or_map);
     it->rest = slice_from(array_or_map, h.head_len);
 }

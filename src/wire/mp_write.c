@@ -6,7 +6,7 @@
 enum { HEAD_MAX = 9 };
 
 /* A first byte and n_bytes of v behind it, big-endian. */
-static void add_head(struct buf *b, uint8_t first, uint64_t v, unsigned n_bytes)
+static void mp_write_add_head(struct buf *b, uint8_t first, uint64_t v, unsigned n_bytes)
 {
     uint8_t head[HEAD_MAX];
 
@@ -35,13 +35,13 @@ void mp_add_int(struct buf *b, int64_t v)
     else if (v >= -32)
         buf_add_byte(b, (uint8_t)bits);
     else if (v >= INT8_MIN)
-        add_head(b, 0xd0, bits, 1);
+        mp_write_add_head(b, 0xd0, bits, 1);
     else if (v >= INT16_MIN)
-        add_head(b, 0xd1, bits, 2);
+        mp_write_add_head(b, 0xd1, bits, 2);
     else if (v >= INT32_MIN)
-        add_head(b, 0xd2, bits, 4);
+        mp_write_add_head(b, 0xd2, bits, 4);
     else
-        add_head(b, 0xd3, bits, 8);
+        mp_write_add_head(b, 0xd3, bits, 8);
 }
 
 void mp_add_uint(struct buf *b, uint64_t v)
@@ -49,13 +49,13 @@ void mp_add_uint(struct buf *b, uint64_t v)
     if (v < 0x80)
         buf_add_byte(b, (uint8_t)v);
     else if (v <= UINT8_MAX)
-        add_head(b, 0xcc, v, 1);
+        mp_write_add_head(b, 0xcc, v, 1);
     else if (v <= UINT16_MAX)
-        add_head(b, 0xcd, v, 2);
+        mp_write_add_head(b, 0xcd, v, 2);
     else if (v <= UINT32_MAX)
-        add_head(b, 0xce, v, 4);
+        mp_write_add_head(b, 0xce, v, 4);
     else
-        add_head(b, 0xcf, v, 8);
+        mp_write_add_head(b, 0xcf, v, 8);
 }
 
 void mp_add_float(struct buf *b, double v)
@@ -63,7 +63,7 @@ void mp_add_float(struct buf *b, double v)
     uint64_t bits;
 
     memcpy(&bits, &v, sizeof(bits));
-    add_head(b, 0xcb, bits, 8);
+    mp_write_add_head(b, 0xcb, bits, 8);
 }
 
 /* Texts and bins past 32 bits cannot be said in MessagePack; no buf holds so much. */
@@ -71,11 +71,11 @@ static void add_size(struct buf *b, uint8_t first, size_t len)
 {
     ASSERT(len <= UINT32_MAX);
     if (len <= UINT8_MAX)
-        add_head(b, first, len, 1);
+        mp_write_add_head(b, first, len, 1);
     else if (len <= UINT16_MAX)
-        add_head(b, (uint8_t)(first + 1), len, 2);
+        mp_write_add_head(b, (uint8_t)(first + 1), len, 2);
     else
-        add_head(b, (uint8_t)(first + 2), len, 4);
+        mp_write_add_head(b, (uint8_t)(first + 2), len, 4);
 }
 
 static void add_sized(struct buf *b, uint8_t first, struct slice bytes)
@@ -119,9 +119,9 @@ static void add_count(struct buf *b, uint8_t fix, uint8_t first, uint32_t n)
     if (n < 16)
         buf_add_byte(b, (uint8_t)(fix | n));
     else if (n <= UINT16_MAX)
-        add_head(b, first, n, 2);
+        mp_write_add_head(b, first, n, 2);
     else
-        add_head(b, (uint8_t)(first + 1), n, 4);
+        mp_write_add_head(b, (uint8_t)(first + 1), n, 4);
 }
 
 void mp_add_array(struct buf *b, uint32_t n)
@@ -145,7 +145,7 @@ void mp_add_raw(struct buf *b, struct slice encoded)
 static void open_with(struct mp_open *o, struct buf *b, uint8_t first)
 {
     *o = (struct mp_open){.buf = b, .at = b->len};
-    add_head(b, first, 0, 4);
+    mp_write_add_head(b, first, 0, 4);
 }
 
 void mp_open_map(struct mp_open *o, struct buf *b)

@@ -9,7 +9,7 @@
 
 enum { PORT = 6379, DATABASE_MAX = 65535 };
 
-static char *decoded(struct slice text)
+static char *redis_uri_decoded(struct slice text)
 {
     struct buf b;
 
@@ -18,7 +18,7 @@ static char *decoded(struct slice text)
     return buf_take(&b);
 }
 
-static bool read_number(struct slice text, unsigned max, unsigned *ret)
+static bool redis_uri_read_number(struct slice text, unsigned max, unsigned *ret)
 {
     unsigned n = 0;
 
@@ -47,8 +47,8 @@ static bool read_people(struct slice *rest, struct redis_uri *u)
     if (!slice_cut(people, ':', &user, &password))
         return false;
     if (user.len)
-        u->user = decoded(user);
-    u->password = decoded(password);
+        u->user = redis_uri_decoded(user);
+    u->password = redis_uri_decoded(password);
     return password.len > 0;
 }
 
@@ -68,7 +68,7 @@ static bool read_place(struct slice text, struct redis_uri *u)
     } else if (slice_cut(text, ':', &host, &port) && !port.len) {
         return false;
     }
-    if (!host.len || (port.len && (!read_number(port, UINT16_MAX, &number) || !number)))
+    if (!host.len || (port.len && (!redis_uri_read_number(port, UINT16_MAX, &number) || !number)))
         return false;
     u->host = mem_copy(host.ptr, host.len);
     u->port = (uint16_t)number;
@@ -81,7 +81,7 @@ static bool read_unix(struct slice rest, struct redis_uri *u)
 
     if (slice_cut(rest, '?', &path, &query)) {
         while (url_next_pair(&query, &name, &value)) {
-            if (!slice_is(name, "db") || !read_number(value, DATABASE_MAX, &u->database))
+            if (!slice_is(name, "db") || !redis_uri_read_number(value, DATABASE_MAX, &u->database))
                 return false;
         }
     }
@@ -106,12 +106,12 @@ int redis_uri_parse(struct slice text, struct redis_uri *ret)
     if (!slice_is(scheme, "redis") || !read_people(&rest, ret))
         return REDIS_URI_BAD;
     place = rest;
-    if (slice_cut(rest, '/', &place, &database) && database.len && !read_number(database, DATABASE_MAX, &ret->database))
+    if (slice_cut(rest, '/', &place, &database) && database.len && !redis_uri_read_number(database, DATABASE_MAX, &ret->database))
         return REDIS_URI_BAD;
     return read_place(place, ret) ? REDIS_URI_OK : REDIS_URI_BAD;
 }
 
-static void forget(char *secret)
+static void redis_uri_forget(char *secret)
 {
     if (secret)
         explicit_bzero(secret, strlen(secret));
@@ -123,6 +123,6 @@ void redis_uri_deinit(struct redis_uri *u)
     mem_free(u->host);
     mem_free(u->path);
     mem_free(u->user);
-    forget(u->password);
+    redis_uri_forget(u->password);
     *u = (struct redis_uri){0};
 }

@@ -96,7 +96,7 @@ static bool is_dropped(enum rpc_key key)
     return dropped >> key & 1;
 }
 
-static void complain(struct scan *s, int outcome)
+static void rpc_header_complain(struct scan *s, int outcome)
 {
     if (s->outcome == RPC_HEADER_OK)
         s->outcome = outcome;
@@ -117,12 +117,12 @@ static inline int scan_value(struct scan *s, struct slice *ret_text, bool *ret_i
     return r;
 }
 
-static void note_other(struct scan *s, struct slice key)
+static void rpc_header_note_other(struct scan *s, struct slice key)
 {
     if (s->n_others < FEW_KEYS) {
         for (unsigned i = 0; i < s->n_others; i++) {
             if (slice_eq(s->others[i], key))
-                complain(s, RPC_HEADER_DUPLICATE);
+                rpc_header_complain(s, RPC_HEADER_DUPLICATE);
         }
         s->others[s->n_others] = key;
     }
@@ -134,7 +134,7 @@ static void note_known(struct scan *s, enum rpc_key key, struct slice pair, stru
     struct slice *place = text_place(s->h, key);
 
     if (s->seen & 1u << key) {
-        complain(s, RPC_HEADER_DUPLICATE);
+        rpc_header_complain(s, RPC_HEADER_DUPLICATE);
         return;
     }
     s->seen |= 1u << key;
@@ -148,7 +148,7 @@ static void note_known(struct scan *s, enum rpc_key key, struct slice pair, stru
         *place = text;
     /* JavaScript's undefined travels as nil: as good as absent. What `from` claims never matters. */
     else if (key != KEY_FROM && !is_nil)
-        complain(s, RPC_HEADER_BAD);
+        rpc_header_complain(s, RPC_HEADER_BAD);
 }
 
 static int scan_pair(struct scan *s)
@@ -163,12 +163,12 @@ static int scan_pair(struct scan *s)
     if (r != MP_OK)
         return r;
     if (!key.ptr) {
-        complain(s, RPC_HEADER_BAD_KEY);
+        rpc_header_complain(s, RPC_HEADER_BAD_KEY);
         return MP_OK;
     }
     enum rpc_key known = key_find(key);
     if (known == KEY_OTHER)
-        note_other(s, key);
+        rpc_header_note_other(s, key);
     else
         note_known(s, known, slice_make(start, (size_t)(s->in.ptr - start)), text, is_nil);
     return MP_OK;
@@ -239,9 +239,9 @@ int rpc_header_peek(struct slice frame, const struct rpc_header_caps *caps, stru
     ret->map = slice_make(frame.ptr, (size_t)(s.in.ptr - frame.ptr));
     ret->tail = slice_from(frame, ret->map.len);
     if (s.n_others > FEW_KEYS && has_duplicate(ret->map))
-        complain(&s, RPC_HEADER_DUPLICATE);
+        rpc_header_complain(&s, RPC_HEADER_DUPLICATE);
     if (!ret->to.ptr)
-        complain(&s, RPC_HEADER_NO_TO);
+        rpc_header_complain(&s, RPC_HEADER_NO_TO);
     return s.outcome;
 }
 
@@ -275,7 +275,7 @@ static size_t to_head_write(char out[TO_HEAD_ROOM], size_t len)
     return 4 + n_bytes;
 }
 
-static char *put(char *at, const char *from, size_t n_bytes)
+static char *rpc_header_put(char *at, const char *from, size_t n_bytes)
 {
     if (n_bytes)
         memcpy(at, from, n_bytes);
@@ -301,16 +301,16 @@ struct msg *rpc_header_splice(const struct rpc_header *h, struct slice to,
         msg_try_new(n_map_head + n_kept + n_to_head + to.len + sender_header->pairs.len + n_tail, account);
     if (!m)
         return NULL;
-    char *out = put(msg_head(m), map_head, n_map_head);
+    char *out = rpc_header_put(msg_head(m), map_head, n_map_head);
     for (uint32_t i = 0; i < h->n_dropped; i++) {
-        out = put(out, h->map.ptr + at, h->dropped[i].at - at);
+        out = rpc_header_put(out, h->map.ptr + at, h->dropped[i].at - at);
         at = (size_t)h->dropped[i].at + h->dropped[i].len;
     }
-    out = put(out, h->map.ptr + at, h->map.len - at);
-    out = put(out, to_head, n_to_head);
-    out = put(out, to.ptr, to.len);
-    out = put(out, sender_header->pairs.ptr, sender_header->pairs.len);
-    out = put(out, h->tail.ptr, n_tail);
+    out = rpc_header_put(out, h->map.ptr + at, h->map.len - at);
+    out = rpc_header_put(out, to_head, n_to_head);
+    out = rpc_header_put(out, to.ptr, to.len);
+    out = rpc_header_put(out, sender_header->pairs.ptr, sender_header->pairs.len);
+    out = rpc_header_put(out, h->tail.ptr, n_tail);
     ASSERT(out == msg_head(m) + m->head_len);
     return m;
 }

@@ -22,14 +22,14 @@ bool rpc_joined_is_whole(const struct rpc_joined *j)
     return (j->at == JOINED_BETWEEN || j->at == JOINED_END) && !j->n_head;
 }
 
-static struct slice text_of(const struct rpc_joined *j)
+static struct slice rpc_joined_text_of(const struct rpc_joined *j)
 {
     return slice_make(j->text, j->n_text);
 }
 
 static int end_key(struct rpc_joined *j)
 {
-    struct slice key = text_of(j);
+    struct slice key = rpc_joined_text_of(j);
 
     j->value = JOINED_ANY;
     if (j->at == JOINED_PAYLOAD && j->is_event)
@@ -47,9 +47,9 @@ static int end_key(struct rpc_joined *j)
 /* is_known: its text is all in `text`. */
 static int end_value(struct rpc_joined *j, bool is_known)
 {
-    if (j->value == JOINED_TYPE && !(is_known && slice_is(text_of(j), "method")))
+    if (j->value == JOINED_TYPE && !(is_known && slice_is(rpc_joined_text_of(j), "method")))
         return RPC_JOINED_FORBIDDEN;
-    if (j->value == JOINED_METHOD && (!is_known || rpc_method_reaches_inside(text_of(j))))
+    if (j->value == JOINED_METHOD && (!is_known || rpc_method_reaches_inside(rpc_joined_text_of(j))))
         return RPC_JOINED_FORBIDDEN;
     j->has_type = j->has_type || j->value == JOINED_TYPE;
     j->value = JOINED_ANY;

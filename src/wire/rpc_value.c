@@ -55,7 +55,7 @@ void rpc_value_add_error(struct buf *b, const char *class_name, struct slice tex
     b->is_failed = b->is_failed || line.is_failed || whole.is_failed;
 }
 
-static void add_text_or_nil(struct buf *b, struct slice text)
+static void rpc_value_add_text_or_nil(struct buf *b, struct slice text)
 {
     if (text.len)
         mp_add_str(b, text);
@@ -82,11 +82,11 @@ void rpc_value_add_method(struct buf *b, const struct rpc_method_ref *ref)
     else
         mp_add_bool(b, false);
     mp_add_text(b, "_rname");
-    add_text_or_nil(b, ref->name);
+    rpc_value_add_text_or_nil(b, ref->name);
     mp_add_text(b, "_rasync");
     mp_add_bool(b, true);
     mp_add_text(b, "_rdoc");
-    add_text_or_nil(b, ref->doc);
+    rpc_value_add_text_or_nil(b, ref->doc);
     if (ref->schema.len) {
         mp_add_text(b, "_rschema");
         mp_add_raw(b, ref->schema);
@@ -233,7 +233,7 @@ static double interval_of(struct slice v)
     return s < INTERVAL_LEAST_S ? INTERVAL_LEAST_S : s;
 }
 
-static struct slice method_of(struct slice promise, const char *part)
+static struct slice rpc_value_method_of(struct slice promise, const char *part)
 {
     struct slice ref, method = {NULL, 0};
 
@@ -254,9 +254,9 @@ void rpc_promise_read(struct slice promise, struct slice t, struct rpc_promise *
         ret->interval_s = interval_of(t);
         return;
     }
-    ret->resolve = method_of(promise, "resolve");
-    ret->reject = method_of(promise, "reject");
-    ret->heartbeat = method_of(promise, "heartbeat");
+    ret->resolve = rpc_value_method_of(promise, "resolve");
+    ret->reject = rpc_value_method_of(promise, "reject");
+    ret->heartbeat = rpc_value_method_of(promise, "heartbeat");
     ret->is_present = ret->resolve.len && ret->reject.len;
     ret->interval_s = ret->heartbeat.len && mp_find(promise, "interval", &interval) ? interval_of(interval) : 0;
 }

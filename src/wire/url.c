@@ -4,7 +4,7 @@
 
 #include "wire/utf8.h"
 
-static int hex_digit(char c)
+static int url_hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -14,7 +14,7 @@ static int hex_digit(char c)
 }
 
 /* The bytes at the front that stand for themselves. */
-static size_t plain_prefix(struct slice text, bool plus_is_blank)
+static size_t url_plain_prefix(struct slice text, bool plus_is_blank)
 {
     size_t n = 0;
 
@@ -26,14 +26,14 @@ static size_t plain_prefix(struct slice text, bool plus_is_blank)
 static void decode_bytes(struct slice text, bool plus_is_blank, struct buf *out)
 {
     while (text.len) {
-        size_t n = plain_prefix(text, plus_is_blank);
+        size_t n = url_plain_prefix(text, plus_is_blank);
         buf_add(out, text.ptr, n);
         text = slice_from(text, n);
         if (!text.len)
             return;
-        bool is_code = text.ptr[0] == '%' && text.len > 2 && hex_digit(text.ptr[1]) >= 0 && hex_digit(text.ptr[2]) >= 0;
+        bool is_code = text.ptr[0] == '%' && text.len > 2 && url_hex_digit(text.ptr[1]) >= 0 && url_hex_digit(text.ptr[2]) >= 0;
         if (is_code)
-            buf_add_byte(out, (uint8_t)(hex_digit(text.ptr[1]) << 4 | hex_digit(text.ptr[2])));
+            buf_add_byte(out, (uint8_t)(url_hex_digit(text.ptr[1]) << 4 | url_hex_digit(text.ptr[2])));
         else
             buf_add_byte(out, text.ptr[0] == '+' ? ' ' : '%');
         text = slice_from(text, is_code ? 3 : 1);
@@ -44,7 +44,7 @@ void url_decode(struct slice text, bool plus_is_blank, struct buf *out)
 {
     SCRATCH_BUF(bytes, 0);
 
-    if (plain_prefix(text, plus_is_blank) == text.len) {
+    if (url_plain_prefix(text, plus_is_blank) == text.len) {
         utf8_add(out, text);
         return;
     }
@@ -126,7 +126,7 @@ bool url_query_find(struct slice query, const char *name, struct buf *out)
     SCRATCH_BUF(decoded, 0);
 
     while (url_next_pair(&query, &name_raw, &value_raw)) {
-        bool is_plain = plain_prefix(name_raw, true) == name_raw.len;
+        bool is_plain = url_plain_prefix(name_raw, true) == name_raw.len;
         buf_clear(&decoded);
         if (!is_plain)
             url_decode(name_raw, true, &decoded);

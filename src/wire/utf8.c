@@ -69,7 +69,7 @@ static bool is_direction(uint32_t c)
     return is_within(ranges, ARRAY_LEN(ranges), c);
 }
 
-static bool has(struct slice text, bool (*is_wanted)(uint32_t c))
+static bool utf8_has(struct slice text, bool (*is_wanted)(uint32_t c))
 {
     uint32_t c;
 
@@ -82,12 +82,12 @@ static bool has(struct slice text, bool (*is_wanted)(uint32_t c))
 
 bool utf8_has_invisible(struct slice text)
 {
-    return has(text, utf8_is_invisible);
+    return utf8_has(text, utf8_is_invisible);
 }
 
 bool utf8_has_direction(struct slice text)
 {
-    return has(text, is_direction);
+    return utf8_has(text, is_direction);
 }
 
 void utf8_add(struct buf *out, struct slice text)

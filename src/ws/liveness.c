@@ -12,7 +12,7 @@ enum { CLOSE_PATIENCE_MS = 2000, STALL_MS = 60 * 1000 };
 /* How often one whose socket is full is looked at while it has time. */
 enum { LOOKS = 8 };
 
-static uint64_t sooner(uint64_t a, uint64_t b)    /* where 0 means never */
+static uint64_t liveness_sooner(uint64_t a, uint64_t b)    /* where 0 means never */
 {
     if (!a || !b)
         return a ? a : b;
@@ -24,20 +24,20 @@ uint64_t ws_rate_window_ms(const struct config *config)
     return config->min_body_rate ? config->rate_window_ms : STALL_MS;
 }
 
-static void schedule(struct ws_conn *ws)
+static void liveness_schedule(struct ws_conn *ws)
 {
     const struct config *config = loop_config(ws->stream->loop);
-    uint64_t after = sooner(sooner(config->ws_ping_interval_ms, config->slow_consumer_timeout_ms), ws_rate_window_ms(config));
+    uint64_t after = liveness_sooner(liveness_sooner(config->ws_ping_interval_ms, config->slow_consumer_timeout_ms), ws_rate_window_ms(config));
 
     if (ws->is_full)
-        after = sooner(after, config->slow_consumer_timeout_ms / LOOKS);
+        after = liveness_sooner(after, config->slow_consumer_timeout_ms / LOOKS);
     if (ws->is_pinged)
-        after = sooner(after, config->ws_ping_timeout_ms);
+        after = liveness_sooner(after, config->ws_ping_timeout_ms);
     if (after)
         timer_start(ws->stream->loop, &ws->timer, after);
 }
 
-static void check(struct ws_conn *ws)
+static void liveness_measure(struct ws_conn *ws)
 {
     struct loop *loop = ws->stream->loop;
     const struct config *config = loop_config(loop);
@@ -70,30 +70,30 @@ static void check(struct ws_conn *ws)
         ws->ping_sent_ms = now;
         ws->is_pinged = true;
     }
-    schedule(ws);
+    liveness_schedule(ws);
 }
 
-static void on_due(struct timer *t)
+static void liveness_on_due(struct timer *t)
 {
     struct ws_conn *ws = CONTAINER_OF(t, struct ws_conn, timer);
 
     if (ws->state == WS_OPEN)
-        check(ws);
+        liveness_measure(ws);
     else
         ws_drop(ws);
 }
 
 void ws_liveness_start(struct ws_conn *ws)
 {
-    timer_init(&ws->timer, on_due);
-    schedule(ws);
+    timer_init(&ws->timer, liveness_on_due);
+    liveness_schedule(ws);
 }
 
 void ws_liveness_watch(struct ws_conn *ws)
 {
     ws->is_full = true;
     ws_slow_begin(ws);
-    schedule(ws);
+    liveness_schedule(ws);
 }
 
 void ws_liveness_await_close(struct ws_conn *ws)

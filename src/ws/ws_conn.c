@@ -33,7 +33,7 @@ static bool wants_bytes(const struct ws_conn *ws)
     return ws->state == WS_OPEN ? !ws->is_paused : ws->state != WS_GONE;
 }
 
-static void on_again(struct deferred *d)
+static void ws_conn_on_again(struct deferred *d)
 {
     struct ws_rest *r = CONTAINER_OF(d, struct ws_rest, again);
     struct ws_conn *ws = r->ws;
@@ -57,13 +57,13 @@ static void keep_rest(struct ws_conn *ws, struct slice bytes)
     }
     memcpy(kept->data, bytes.ptr, bytes.len);
     ws->rest = MEM_NEW(struct ws_rest);
-    *ws->rest = (struct ws_rest){.again = {.run = on_again}, .ws = ws, .bytes = kept};
+    *ws->rest = (struct ws_rest){.again = {.run = ws_conn_on_again}, .ws = ws, .bytes = kept};
     list_init(&ws->rest->again.link);
     loop_again(ws->stream->loop, &ws->rest->again);
     stream_read_stop(ws->stream);
 }
 
-static void on_read(struct stream *s, char *bytes, size_t n_bytes)
+static void ws_conn_on_read(struct stream *s, char *bytes, size_t n_bytes)
 {
     struct ws_conn *ws = s->owner;
 
@@ -108,7 +108,7 @@ static void on_full(struct stream *s)
         ws_liveness_watch(ws);
 }
 
-static const struct stream_ops stream_ops = {.on_read = on_read, .on_end = on_stream_end, .on_full = on_full, .on_closed = on_stream_closed};
+static const struct stream_ops stream_ops = {.on_read = ws_conn_on_read, .on_end = on_stream_end, .on_full = on_full, .on_closed = on_stream_closed};
 
 struct ws_conn *ws_open(struct stream *stream, const struct ws_ops *ops, void *owner, struct account *account, size_t max_message)
 {
@@ -130,7 +130,7 @@ struct ws_conn *ws_open(struct stream *stream, const struct ws_ops *ops, void *o
 void ws_start(struct ws_conn *ws, struct slice leftover)
 {
     if (leftover.len)
-        on_read(ws->stream, (char *)leftover.ptr, leftover.len);
+        ws_conn_on_read(ws->stream, (char *)leftover.ptr, leftover.len);
     ws_read_on(ws);
 }
 

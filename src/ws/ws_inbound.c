@@ -72,7 +72,7 @@ static void bad_text(struct ws_conn *ws)
 }
 
 /* n_text: bytes of a text that have been looked at. */
-static void deliver(struct ws_conn *ws, uint8_t opcode, struct slice data, struct blob *blob, size_t n_text)
+static void ws_inbound_deliver(struct ws_conn *ws, uint8_t opcode, struct slice data, struct blob *blob, size_t n_text)
 {
     count_in(ws, data.len);
     if (opcode == WS_BINARY)
@@ -142,31 +142,31 @@ static bool check_frame(struct ws_conn *ws, const struct ws_head *h, uint8_t mes
     return true;
 }
 
-static size_t smaller(size_t a, size_t b)
+static size_t ws_inbound_smaller(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
 
 /* How large the message's block becomes when `need` bytes of it are there or in the read buffer: a first piece, then some times as much
  * as before. Never more than the headers so far announce, unless further fragments are to come. */
-static size_t room_for(const struct ws_conn *ws, const struct ws_partial *p, size_t need)
+static size_t ws_inbound_room_for(const struct ws_conn *ws, const struct ws_partial *p, size_t need)
 {
     size_t announced = p->n_filled + (size_t)(p->head.payload_len - p->n_payload);
     size_t most = p->head.opcode == WS_CONTINUATION && !p->head.is_final ? ws->max_message : announced;
-    size_t room = p->blob ? p->blob->len * GROWTH : 0, first = smaller(FIRST_ROOM, announced);
+    size_t room = p->blob ? p->blob->len * GROWTH : 0, first = ws_inbound_smaller(FIRST_ROOM, announced);
 
     if (room < first)
         room = first;
-    room = smaller(room, most);
+    room = ws_inbound_smaller(room, most);
     return room < need ? need : room;
 }
 
 /* False: the connection has failed. */
-static bool reserve(struct ws_conn *ws, struct ws_partial *p, size_t need)
+static bool ws_inbound_reserve(struct ws_conn *ws, struct ws_partial *p, size_t need)
 {
     if (p->blob && p->blob->len >= need)
         return true;
-    size_t room = room_for(ws, p, need);
+    size_t room = ws_inbound_room_for(ws, p, need);
     struct blob *grown = p->blob ? blob_try_grow(p->blob, room) : blob_try_new(room, ws->account);
     if (!grown) {
         ws_fail_for_room(ws);
@@ -203,7 +203,7 @@ static size_t take_payload(struct ws_conn *ws, struct ws_partial *p, char *bytes
     size_t take = n < left ? n : (size_t)left;
     bool is_control = p->head.opcode >= WS_CLOSE;
 
-    if (take && (is_control || (ws->state == WS_OPEN && reserve(ws, p, p->n_filled + take)))) {
+    if (take && (is_control || (ws->state == WS_OPEN && ws_inbound_reserve(ws, p, p->n_filled + take)))) {
         char *to = is_control ? p->control + p->n_payload : p->blob->data + p->n_filled;
         memcpy(to, bytes, take);
         ws_unmask((uint8_t *)to, take, p->head.mask, p->n_payload);
@@ -238,7 +238,7 @@ static void end_frame(struct ws_conn *ws)
     ws->partial = NULL;
     if (ws->state == WS_OPEN) {
         struct slice data = p->blob ? slice_make(p->blob->data, p->n_filled) : SLICE_LIT("");
-        deliver(ws, p->opcode, data, p->blob, p->n_text);
+        ws_inbound_deliver(ws, p->opcode, data, p->blob, p->n_text);
     }
     ws_partial_free(p);
 }
@@ -293,7 +293,7 @@ static size_t feed_whole(struct ws_conn *ws, char *bytes, size_t n)
     if (h.opcode >= WS_CLOSE)
         deliver_control(ws, h.opcode, data);
     else if (ws->state == WS_OPEN)
-        deliver(ws, h.opcode, data, NULL, 0);
+        ws_inbound_deliver(ws, h.opcode, data, NULL, 0);
     return h.head_len + data.len;
 }
 
