@@ -11,12 +11,17 @@
 
 extern char **environ;
 
-static const char LIBRARIES[] = ", libuv, libcurl, llhttp, wslay, mbedTLS, libjwt, hiredis, SQLite, zlib, argon2";
+static const char LIBRARIES[] =
+    ", libuv, libcurl, llhttp, wslay, mbedTLS, libjwt, hiredis, SQLite, zlib, argon2";
 
 int main(int argc, char **argv)
 {
-    struct config_program program = {
-        .argc = argc, .argv = argv, .envp = environ, .out = stdout, .err = stderr, .libraries = LIBRARIES};
+    struct config_program program = {.argc = argc,
+                                     .argv = argv,
+                                     .envp = environ,
+                                     .out = stdout,
+                                     .err = stderr,
+                                     .libraries = LIBRARIES};
     struct config *config = NULL;
     int status = 0;
 

@@ -48,8 +48,8 @@ struct relay {
     int epoll;
     int listener;
     struct end **waiting; /* by pair number: the first of two, until the second comes */
-    struct end
-        *dead; /* closed in this turn: later events of the turn may name them. Linked by peer */
+    /* closed in this turn: later events of the turn may name them. Linked by peer */
+    struct end *dead;
     uint8_t *buffer;
 };
 

@@ -16,6 +16,7 @@ struct hist {
 void hist_reset(struct hist *h);
 void hist_add(struct hist *h, uint64_t value);
 uint64_t hist_quantile(const struct hist *h,
-                       double q); /* upper edge of the bucket that holds quantile q; 0 when empty */
+                       /* upper edge of the bucket that holds quantile q; 0 when empty */
+                       double q);
 /* How many samples lie in buckets whose upper edge is at least from and below to. */
 double hist_count_between(const struct hist *h, uint64_t from, uint64_t to);

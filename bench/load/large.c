@@ -108,7 +108,8 @@ static void pack_cache_call(struct buf *b, const char *from, const char *to, con
 /* The server looks at what the chunks make. */
 static void head_init(struct transfer *t)
 {
-    static const char begin[] = "\x81\xa4type\xa6method\x81\xa4" "args\x91\xc6";
+    static const char begin[] = "\x81\xa4type\xa6method\x81\xa4"
+                                "args\x91\xc6";
     uint32_t n = t->n_chunks * (uint32_t)CHUNK_BYTES - (uint32_t)sizeof(t->head);
     memcpy(t->head, begin, sizeof(begin) - 1);
     for (unsigned i = 0; i < 4; i++) {

@@ -96,8 +96,8 @@ static void send_due(struct pair *p, uint64_t now_ns)
     }
 }
 
-/* Spins, so that a call leaves when it is due and not up to a millisecond later: the generator has a
- * core of its own. */
+/* Spins, so that a call leaves when it is due and not up to a millisecond later: the generator has
+ * a core of its own. */
 static void on_turn(uv_idle_t *idle)
 {
     struct pairs *pairs = idle->data;

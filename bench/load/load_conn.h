@@ -25,7 +25,8 @@ struct conn_ops {
     void (*on_binary)(struct conn *c, const uint8_t *data, size_t n);
     /* set: no WebSocket; bytes are in c->in, to be consumed by buf_drop_front */
     void (*on_raw)(struct conn *c);
-    void (*on_close)(struct conn *c, const char *why); /* once, after open or failed to open */
+    /* once, after open or failed to open */
+    void (*on_close)(struct conn *c, const char *why);
 };
 
 enum conn_state { CONN_NEW, CONN_CONNECTING, CONN_UPGRADING, CONN_OPEN, CONN_CLOSING, CONN_CLOSED };
@@ -62,8 +63,10 @@ void conn_pool_free(struct conn_pool *p);
  * until on_close. */
 int conn_start(struct conn *c, struct conn_pool *p, const struct target *t, const char *path);
 struct buf *
-conn_out(struct conn *c); /* append frames here; frames on a connection that is not open are lost */
+/* append frames here; frames on a connection that is not open are lost */
+conn_out(struct conn *c);
 void conn_flush(struct conn *c);
-void conn_resume(struct conn *c);                 /* reads again after uv_read_stop */
-void conn_close(struct conn *c, const char *why); /* by reset, so that no port waits in TIME_WAIT */
-void conn_free(struct conn *c);                   /* buffers only; after on_close */
+void conn_resume(struct conn *c); /* reads again after uv_read_stop */
+/* by reset, so that no port waits in TIME_WAIT */
+void conn_close(struct conn *c, const char *why);
+void conn_free(struct conn *c); /* buffers only; after on_close */

@@ -4,4 +4,5 @@
 
 #include "load/run.h"
 
-int page_write(const struct run *r, const char *scenario); /* 0, or -errno; after run_finish */
+/* 0, or -errno; after run_finish */
+int page_write(const struct run *r, const char *scenario);

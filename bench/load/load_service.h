@@ -1,5 +1,5 @@
-/* load_service: the registrations a published client makes, with schemas of the same size, because a
- * server keeps them. */
+/* load_service: the registrations a published client makes, with schemas of the same size, because
+ * a server keeps them. */
 #pragma once
 
 #include "load/load_client.h"
@@ -12,6 +12,6 @@ void service_register_bench(struct client *c, const char *session); /* named "be
 bool service_is_registered(struct client *c, const uint8_t *data, size_t n);
 /* The message that ends an answer which came in chunks. */
 bool service_is_last_chunk(const struct head *h);
-/* Answers what the hub asks of a client that offers "bench": the service map, calls of echo, and chunks.
- */
+/* Answers what the hub asks of a client that offers "bench": the service map, calls of echo, and
+ * chunks. */
 void service_answer(struct client *c, const uint8_t *data, size_t n);

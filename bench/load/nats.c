@@ -173,7 +173,8 @@ static void nats_pairs_run(struct run *r, struct crowd *cr, struct nats_pair *pa
         end_init(p, &cr->clients[2 * i], true);
         end_init(p, &cr->clients[2 * i + 1], false);
     }
-    run_wait(r, 0.5); /* NATS does not acknowledge a SUB; a request sent too early has no taker */
+    /* NATS does not acknowledge a SUB; a request sent too early has no taker */
+    run_wait(r, 0.5);
     for (unsigned i = 0; i < r->opt.pairs; i++) {
         for (unsigned s = 0; s < r->opt.inflight; s++) {
             request_send(&pairs[i], s, uv_hrtime());

@@ -102,8 +102,8 @@ static uint64_t get_be(const uint8_t *p, unsigned n)
 struct shape {
     uint8_t fixed; /* bytes that follow the tag and the length field in any case */
     uint8_t len_bytes;
-    uint8_t
-        owed_per_len; /* 0: the length counts bytes; 1: array elements; 2: map keys and values */
+    /* 0: the length counts bytes; 1: array elements; 2: map keys and values */
+    uint8_t owed_per_len;
 };
 static const struct shape SHAPES[32] = {
     [0x04] = {0, 1, 0}, [0x05] = {0, 2, 0},  [0x06] = {0, 4, 0}, /* bin */

@@ -19,7 +19,8 @@ void pack_str(struct buf *b, const char *text);
 void pack_str_n(struct buf *b, const char *text, size_t n);
 void pack_bin_head(struct buf *b, size_t n); /* the n bytes follow by buf_append */
 void pack_f64(struct buf *b, double value);
-void pack_u32(struct buf *b, uint32_t value); /* always five bytes, so that it can be patched */
+/* always five bytes, so that it can be patched */
+void pack_u32(struct buf *b, uint32_t value);
 void pack_bool(struct buf *b, bool value);
 void pack_nil(struct buf *b);
 

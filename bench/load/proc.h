@@ -3,7 +3,8 @@
 #pragma once
 
 double
-proc_cpu_seconds(int pid); /* user + system time of all its threads so far; resolution 10 ms */
+/* user + system time of all its threads so far; resolution 10 ms */
+proc_cpu_seconds(int pid);
 double proc_rss_bytes(int pid);
-double
-proc_self_cpu_seconds(void); /* the same for this program: is the generator the bottleneck? */
+double proc_self_cpu_seconds(
+    void); /* the same for this program: is the generator the bottleneck? */

@@ -10,11 +10,12 @@ struct options {
     const char *url;
     const char *jwt_secret; /* NULL: the first client asks the server for a token */
     const char *http_path;
-    const char *restart_command; /* reconnect; its first line of output is the new process id */
-    const char *html_path;       /* NULL: no page */
-    const char *profile_path;    /* mixed; NULL: its own blend */
-    const char *op;              /* registry */
-    int pid;                     /* 0: no figures about the server process */
+    /* reconnect; its first line of output is the new process id */
+    const char *restart_command;
+    const char *html_path;    /* NULL: no page */
+    const char *profile_path; /* mixed; NULL: its own blend */
+    const char *op;           /* registry */
+    int pid;                  /* 0: no figures about the server process */
     unsigned pairs;
     unsigned inflight;
     unsigned connections;
@@ -87,8 +88,9 @@ extern const struct scenario SCENARIOS[]; /* ends with a row without name */
 
 void run_init(struct run *r, const struct options *opt);
 void run_deinit(struct run *r);
-void run_error(struct run *r, const char *why); /* counts it; the first is kept for the report */
-void run_wait(struct run *r, double seconds);   /* turns the loop for that long */
+/* counts it; the first is kept for the report */
+void run_error(struct run *r, const char *why);
+void run_wait(struct run *r, double seconds); /* turns the loop for that long */
 /* Turns the loop until *flag, at most limit_s seconds; false when the time is up. */
 bool run_until(struct run *r, const bool *flag, double limit_s);
 void run_sample(struct run *r, uint64_t from_ns, uint64_t to_ns);

@@ -1,7 +1,7 @@
-/* store: what an acknowledged write costs on a disk: records of 1 KiB put one after the other, and 256 at a time.
+/* store: what an acknowledged write costs on a disk: records of 1 KiB put one after the other, and
+ * 256 at a time.
  *
- *     hyphad-bench-store FOLDER|redis://... [SECONDS]
- */
+ *     hyphad-bench-store FOLDER|redis://... [SECONDS] */
 #include "store/store.h"
 
 #include <stdio.h>
@@ -58,8 +58,8 @@ static void measure(struct run *r, unsigned in_flight, double seconds)
     while (r->n_under_way)
         (void)uv_run(&r->loop->uv, UV_RUN_ONCE);
     double took = (double)(uv_hrtime() - began) / 1e9;
-    printf("%4u at a time: %8.0f acknowledged writes/s, %7.3f ms until one is acknowledged\n", in_flight, (double)r->n_done / took,
-           took * 1e3 * in_flight / (double)r->n_done);
+    printf("%4u at a time: %8.0f acknowledged writes/s, %7.3f ms until one is acknowledged\n",
+           in_flight, (double)r->n_done / took, took * 1e3 * in_flight / (double)r->n_done);
 }
 
 static void on_closed(int outcome, void *arg)
@@ -71,8 +71,10 @@ static void on_closed(int outcome, void *arg)
 static struct store *open_store(struct loop *loop, const char *where, char *file, size_t room)
 {
     bool is_folder = !strstr(where, "://");
-    const struct store_options options = {
-        .where = is_folder ? "sqlite" : where, .path = is_folder ? file : ":memory:", .owner = "hyphad-bench-store", .timeout_ms = 5000};
+    const struct store_options options = {.where = is_folder ? "sqlite" : where,
+                                          .path = is_folder ? file : ":memory:",
+                                          .owner = "hyphad-bench-store",
+                                          .timeout_ms = 5000};
     char error[STORE_ERROR_MAX] = "";
     struct store *s = NULL;
 
@@ -105,7 +107,7 @@ int main(int argc, char **argv)
     while (!r.is_closed)
         (void)uv_run(&r.loop->uv, UV_RUN_ONCE);
     if (*file)
-        (void)unlink(file);     /* its log went when it closed */
+        (void)unlink(file); /* its log went when it closed */
     if (loop_set_start(&set) == 0)
         loop_set_stop(&set);
     loop_set_deinit(&set);

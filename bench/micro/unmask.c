@@ -1,6 +1,7 @@
-/* unmask: what it costs to read one masked frame, by wslay and by wire/ws_frame (docs/decisions/0002). Both take the same bytes
- * from memory, so "reading" is one memcpy for each: wslay's into its own buffer, ours into the read buffer. Best of several
- * rounds of process time, so that other work on the machine matters little.
+/* unmask: what it costs to read one masked frame, by wslay and by wire/ws_frame
+ * (docs/decisions/0002). Both take the same bytes from memory, so "reading" is one memcpy for each:
+ * wslay's into its own buffer, ours into the read buffer. Best of several rounds of process time,
+ * so that other work on the machine matters little.
  *
  *     hyphad-bench-unmask [ROUNDS]        a row per frame size: MB/s of both, and the ratio */
 #include <stdint.h>
@@ -16,9 +17,9 @@
 enum { ROUNDS = 15, BYTES_A_ROUND = 16 << 20 };
 
 struct frame {
-    uint8_t *bytes, *room;      /* owned: the frame; where it is read to */
+    uint8_t *bytes, *room; /* owned: the frame; where it is read to */
     size_t n_bytes, n_payload;
-    size_t at;                  /* of wslay's reading */
+    size_t at; /* of wslay's reading */
 };
 
 static double now_s(void)
@@ -123,12 +124,13 @@ int main(int argc, char **argv)
         frame_make(&f, sizes[i]);
         if (wslay_frame_context_init(&ctx, &callbacks, &f) != 0)
             abort();
-        double theirs = measure(ctx, &f, n_rounds, &wslay_sum), ours = measure(NULL, &f, n_rounds, &our_sum);
+        double theirs = measure(ctx, &f, n_rounds, &wslay_sum),
+               ours = measure(NULL, &f, n_rounds, &our_sum);
         wslay_frame_context_free(ctx);
         free(f.bytes);
         free(f.room);
         if (wslay_sum != our_sum)
-            abort();    /* they read different bytes */
+            abort(); /* they read different bytes */
         printf("%10zu %12.0f %12.0f %7.1f\n", sizes[i], theirs, ours, ours / theirs);
     }
     return 0;

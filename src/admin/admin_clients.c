@@ -22,8 +22,7 @@ void admin_list_servers(struct rpc_call *call, void *arg)
 
     buf_init(&b, 0);
     mp_open_array(&list, &b);
-    LIST_FOREACH(it, &w->clients)
-    {
+    LIST_FOREACH (it, &w->clients) {
         const struct client *c = LIST_ENTRY(it, struct client, link);
         if (!c->is_virtual || !c->built_in)
             continue;
@@ -43,7 +42,8 @@ static bool is_close_code(int64_t code)
            (code >= 3000 && code <= 4999);
 }
 
-static struct client *admin_client_find(struct hub *h, struct slice workspace, struct slice client_id)
+static struct client *admin_client_find(struct hub *h, struct slice workspace,
+                                        struct slice client_id)
 {
     SCRATCH_BUF(id, 0);
 

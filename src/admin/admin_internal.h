@@ -1,6 +1,7 @@
-/* admin_internal: what only the administrator may do: the service `ws-user-root/admin-utils`. Who is here, who is put out, who is kept out,
- * what the server is doing. The inside of struct admin and the handlers of its table: whoever calls them has admin permission on
- * ws-user-root, for the service's own gate has asked. Hub loop. */
+/* admin_internal: what only the administrator may do: the service `ws-user-root/admin-utils`. Who
+ * is here, who is put out, who is kept out, what the server is doing. The inside of struct admin
+ * and the handlers of its table: whoever calls them has admin permission on ws-user-root, for the
+ * service's own gate has asked. Hub loop. */
 #pragma once
 #include "base/buf.h"
 #include "base/list.h"

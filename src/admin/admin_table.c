@@ -1,4 +1,5 @@
-/* admin_table: every function of `admin-utils`: a row here and a function in the file of its noun. */
+/* admin_table: every function of `admin-utils`: a row here and a function in the file of its
+ * noun. */
 #include "admin/gate.h"
 #include "admin/admin_internal.h"
 #include "manager/manager.h"

@@ -24,8 +24,8 @@ static const int64_t MOST_S = 100LL * 365 * 24 * 3600;
 
 /* ---- arguments ---- */
 
-/* The network of an address in its usual spelling, so that it is found again however it is written: of IPv6 a person has a /64, and
- * another address of it with each connection. */
+/* The network of an address in its usual spelling, so that it is found again however it is written:
+ * of IPv6 a person has a /64, and another address of it with each connection. */
 static bool take_address(const struct rpc_call *call, char out[IP_TEXT_MAX], struct refusal *r)
 {
     struct slice text = slice_trim(call_text(call, 0));
@@ -72,11 +72,13 @@ static bool take_terms(const struct rpc_call *call, struct block *ret, struct re
 
 /* ---- changes ---- */
 
-/* The call, and what it is answered with when the store has the change, and who is blocked has been put out. */
+/* The call, and what it is answered with when the store has the change, and who is blocked has been
+ * put out. */
 struct change {
     struct rpc_call *call;
     struct held_buf text;
-    struct block block; /* of a block: who, as `subject` spells it, and why, as the call does */
+    /* of a block: who, as `subject` spells it, and why, as the call does */
+    struct block block;
     char subject[BLOCK_SUBJECT_MAX + 1];
     unsigned n_waits;
     int outcome; /* of the store */
@@ -123,8 +125,9 @@ static void on_kicked(size_t n, void *arg)
     struct change *c = arg;
     const struct block *block = &c->block;
 
-    LOG_EVENT(EVENT_BLOCKED, log_slice("subject", block->subject), log_int("until", block->expires_at),
-              log_int("kicked", (int64_t)n), log_slice("reason", block->reason));
+    LOG_EVENT(EVENT_BLOCKED, log_slice("subject", block->subject),
+              log_int("until", block->expires_at), log_int("kicked", (int64_t)n),
+              log_slice("reason", block->reason));
     if (block->kind == BLOCK_USER)
         buf_add_fmt(&c->text.b, "Blocked user " SLICE_FMT ", kicked %zu connections",
                     SLICE_ARG(block->subject), n);
@@ -199,7 +202,8 @@ void admin_block_ip(struct rpc_call *call, void *arg)
     blocking_add(arg, call, &block);
 }
 
-static void blocking_lift(struct admin *a, struct rpc_call *call, enum block_kind kind, struct slice subject)
+static void blocking_lift(struct admin *a, struct rpc_call *call, enum block_kind kind,
+                          struct slice subject)
 {
     struct change *c = blocking_change_new(call);
 

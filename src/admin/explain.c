@@ -75,7 +75,10 @@ void admin_explain(struct rpc_call *call, void *arg)
         mem_free(c);
     } else if (explain_is_token(h, call->args[0], &text)) {
         if (h->verifier)
-            verifier_ask(h->verifier, &(struct verify_question){text, slice_of(call->user->id), VERIFY_TO_CONNECT}, explain_on_verified, c);
+            verifier_ask(
+                h->verifier,
+                &(struct verify_question){text, slice_of(call->user->id), VERIFY_TO_CONNECT},
+                explain_on_verified, c);
         else
             explain_on_verified(NULL, "The server is not ready, please retry", c);
     } else if (explain_person(c, call->args[0], &r)) {

@@ -88,7 +88,7 @@ static bool take_id(struct explain_case *c, struct slice id, struct refusal *r)
         c->is_connected = true;
     } else if (user_id_is_valid(id)) {
         c->user = user_new(id);
-        user_add_own_grants(c->user);       /* as a fresh login of that person */
+        user_add_own_grants(c->user); /* as a fresh login of that person */
     } else {
         return refuse(r, "ValueError", "That is neither a user id nor a token");
     }
@@ -142,7 +142,9 @@ static char *entry_of(const struct explain_case *c)
     if (is_there)
         return explain_case_copy(slice_of(s->current_workspace));
     /* Of somebody who has never logged in too a token says where it acts. */
-    return c->user->is_anonymous && !c->is_connected && c->by == CONNECT_BY_NOTHING ? explain_case_copy(SLICE_LIT("ws-anonymous")) : NULL;
+    return c->user->is_anonymous && !c->is_connected && c->by == CONNECT_BY_NOTHING
+               ? explain_case_copy(SLICE_LIT("ws-anonymous"))
+               : NULL;
 }
 
 /* Without a token one acts over HTTP only, or in a workspace of one's own. */
@@ -158,7 +160,9 @@ static void dry_run(struct explain_case *c)
     const char *client_id = c->bound_client ? c->bound_client : "explain";
 
     char *entry = entry_of(c);
-    struct connect_request *j = connect_request_new(kind_of(c), rpc_call_payer(c->call), slice_of(client_id), entry ? slice_of(entry) : (struct slice){NULL, 0});
+    struct connect_request *j =
+        connect_request_new(kind_of(c), rpc_call_payer(c->call), slice_of(client_id),
+                            entry ? slice_of(entry) : (struct slice){NULL, 0});
 
     mem_free(entry);
     if (!j)
@@ -197,7 +201,8 @@ static bool is_listed(const struct access_question *q)
 }
 
 /* Of several registrations one that may be used decides. */
-static bool explain_case_decide_service(struct explain_case *c, struct access_question *q, struct refusal *r)
+static bool explain_case_decide_service(struct explain_case *c, struct access_question *q,
+                                        struct refusal *r)
 {
     struct service_cursor cursor;
     struct service_id id;

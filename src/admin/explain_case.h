@@ -29,7 +29,8 @@ struct explain_case {
     bool is_connected;
     char token_error[200];
     /* the answer; what it points to lives as long as the case, in this turn */
-    struct connect_request *join; /* owned: the connect request of the dry run; NULL when there was none */
+    /* owned: the connect request of the dry run; NULL when there was none */
+    struct connect_request *join;
     struct access_decision decision;
     bool is_entry; /* it is the entry into `context` that was refused */
 };

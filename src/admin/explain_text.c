@@ -167,8 +167,9 @@ void explain_add(struct buf *b, const struct explain_case *c)
     mp_key(&map, "user");
     add_user(b, c->user);
     mp_key(&map, "acts_in");
-    explain_text_add_text_or_nil(b, c->join && c->join->answer.workspace ? slice_of(c->join->answer.workspace)
-                                                        : SLICE_LIT(""));
+    explain_text_add_text_or_nil(b, c->join && c->join->answer.workspace
+                                        ? slice_of(c->join->answer.workspace)
+                                        : SLICE_LIT(""));
     mp_key(&map, "rule");
     mp_add_text(b, access_rule_name(d->rule));
     mp_key(&map, "because");

@@ -56,8 +56,8 @@ static enum unloading admin_unload_now(struct hub *h, struct slice id)
     return (w->is_persistent || w->is_system) && !w->n_clients ? UNLOADING_STAYS : UNLOADING_IN_USE;
 }
 
-/* Null is what clients of the original know, there for whatever has come of it; here it says that the
- * workspace has gone by this call. */
+/* Null is what clients of the original know, there for whatever has come of it; here it says that
+ * the workspace has gone by this call. */
 static void unloading_answer(struct hub *h, struct rpc_call *call, enum unloading outcome)
 {
     static const char *const reasons[] = {[UNLOADING_UNKNOWN] = "there is no such workspace",
@@ -102,7 +102,8 @@ static void on_look(struct timer *t)
 
     if (outcome != UNLOADING_IN_USE) {
         /* It was there when the wait began: its last client has taken it along. */
-        unloading_answer(w->admin->hub, w->call, outcome == UNLOADING_UNKNOWN ? UNLOADING_DONE : outcome);
+        unloading_answer(w->admin->hub, w->call,
+                         outcome == UNLOADING_UNKNOWN ? UNLOADING_DONE : outcome);
         wait_free(w);
     } else if (loop_now_ms(loop) >= w->ends_ms) {
         rpc_reject(w->call, "TimeoutError",

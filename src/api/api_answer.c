@@ -6,7 +6,8 @@
 #include "http/request.h"
 #include "http/response.h"
 
-static void api_answer_on_written(struct caller *c, struct http_request *req, enum beside_outcome outcome, struct held_buf *text)
+static void api_answer_on_written(struct caller *c, struct http_request *req,
+                                  enum beside_outcome outcome, struct held_buf *text)
 {
     char room[ACCOUNT_REFUSAL_MAX];
 
@@ -17,10 +18,12 @@ static void api_answer_on_written(struct caller *c, struct http_request *req, en
     if (outcome == BESIDE_BUSY)
         req->refused_by = config_names.bulk_queue;
     if (outcome != BESIDE_OK) {
-        caller_answer_error(c, req, outcome == BESIDE_BUSY ? 503 : 500, beside_error(outcome, text, room));
+        caller_answer_error(c, req, outcome == BESIDE_BUSY ? 503 : 500,
+                            beside_error(outcome, text, room));
         return;
     }
-    http_respond_owned(req, 200, c->wants_msgpack ? "application/msgpack" : "application/json", &text->b, SLICE_LIT(""));
+    http_respond_owned(req, 200, c->wants_msgpack ? "application/msgpack" : "application/json",
+                       &text->b, SLICE_LIT(""));
     caller_free(c);
 }
 
@@ -30,5 +33,7 @@ void answer_value(struct caller *c, struct http_request *req, struct slice value
 
     if (!value.len)
         value = slice_make(nil, 1);
-    beside_write(c, req, &(struct beside_value){.value = value, .msg = msg, .refuses_functions = true}, api_answer_on_written);
+    beside_write(c, req,
+                 &(struct beside_value){.value = value, .msg = msg, .refuses_functions = true},
+                 api_answer_on_written);
 }

@@ -15,7 +15,7 @@ struct api_mount;
 
 struct api {
     struct feature_context options; /* const */
-    struct http_route *routes;  /* owned: those of the mounts */
+    struct http_route *routes;      /* owned: those of the mounts */
     size_t n_routes;
     struct api_mount *mounts; /* owned, one per mount of the configuration */
     uint64_t started_ms;

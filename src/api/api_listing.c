@@ -1,4 +1,5 @@
-/* api_listing: what there is to call, and where: services of a workspace, one service, the workspace's own record. */
+/* api_listing: what there is to call, and where: services of a workspace, one service, the
+ * workspace's own record. */
 #include <stdint.h>
 #include <string.h>
 
@@ -17,9 +18,10 @@
 #include "wire/url.h"
 
 enum {
-    STREAM_ABOVE = 1000,            /* items: a longer listing is written as the client reads it */
+    /* items: a longer listing is written as the client reads it */
+    STREAM_ABOVE = 1000,
     STREAM_ABOVE_BYTES = 256 * 1024,
-    PIECE = 64 * 1024,              /* bytes */
+    PIECE = 64 * 1024, /* bytes */
     WAITING_MOST = 256 * 1024,
 };
 
@@ -48,7 +50,8 @@ static void copy_map(struct slice map, struct buf *out, const char *without, con
     mp_close(&open);
 }
 
-static bool api_listing_resolved(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
+static bool api_listing_resolved(struct caller *c, struct http_request *req,
+                                 const struct rpc_reply *reply)
 {
     if (reply->outcome != RPC_RESOLVED)
         caller_answer_reply(c, req, reply);
@@ -77,7 +80,8 @@ static bool query_count(const struct http_request *req, const char *name, size_t
 /* ---- a listing: item by item, as the client reads it ---- */
 
 /* prefix: "workspace/", which all ids share and none shows. */
-static void api_listing_add_item(struct caller *c, struct slice item, struct slice prefix, struct buf *out)
+static void api_listing_add_item(struct caller *c, struct slice item, struct slice prefix,
+                                 struct buf *out)
 {
     size_t before = out->len;
 
@@ -98,7 +102,8 @@ static void api_listing_add_item(struct caller *c, struct slice item, struct sli
         out->len = before;
 }
 
-/* Appends items until there are n_bytes, or there is no room for one (out has failed). False: none is left. */
+/* Appends items until there are n_bytes, or there is no room for one (out has failed). False: none
+ * is left. */
 static bool add_items(struct caller *c, const struct http_request *req, size_t n_bytes,
                       struct buf *out)
 {
@@ -119,8 +124,9 @@ static void add_end(const struct caller *c, struct buf *out)
         buf_add_text(out, c->n_items ? "]" : "[]");
 }
 
-/* Writes pieces until the client has enough to read for now, or all are written. A listing that cannot be written to its end is
- * cut, so that it does not look whole. Nothing is put together for whoever takes none of it. */
+/* Writes pieces until the client has enough to read for now, or all are written. A listing that
+ * cannot be written to its end is cut, so that it does not look whole. Nothing is put together for
+ * whoever takes none of it. */
 static void write_items(struct caller *c, struct http_request *req)
 {
     size_t waiting = 0;
@@ -166,7 +172,8 @@ static void stream_items(struct caller *c, struct http_request *req, const char 
     write_items(c, req);
 }
 
-/* The reply ends with this call, its items are read in later turns. False: there is no room for them. */
+/* The reply ends with this call, its items are read in later turns. False: there is no room for
+ * them. */
 static bool keep_items(struct caller *c, const struct rpc_reply *reply)
 {
     struct slice items = reply->value;
@@ -218,7 +225,8 @@ static void on_plain(struct caller *c, struct http_request *req, const struct rp
     answer_value(c, req, buf_slice(&out), NULL);
 }
 
-static void api_listing_on_info(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
+static void api_listing_on_info(struct caller *c, struct http_request *req,
+                                const struct rpc_reply *reply)
 {
     SCRATCH_BUF(detail, 0);
 
@@ -255,7 +263,8 @@ static void ask_with_workspace(struct caller *c, const struct http_request *req,
 
 static void api_listing_list(struct caller *c, struct http_request *req)
 {
-    /* The manager lists nothing for a workspace that does not exist, which is not what a person should be told. */
+    /* The manager lists nothing for a workspace that does not exist, which is not what a person
+     * should be told. */
     if (!c->url_workspace_exists) {
         SCRATCH_BUF(detail, 0);
         buf_add_fmt(&detail, "'Workspace " SLICE_FMT " does not exist or is not accessible'",
@@ -265,8 +274,7 @@ static void api_listing_list(struct caller *c, struct http_request *req)
     }
     SCRATCH_BUF(args, 0);
     size_t offset, limit;
-    if (!query_count(req, "offset", 0, &offset) ||
-        !query_count(req, "limit", INT32_MAX, &limit)) {
+    if (!query_count(req, "offset", 0, &offset) || !query_count(req, "limit", INT32_MAX, &limit)) {
         caller_answer_error(c, req, 400,
                             SLICE_LIT("ValueError: offset and limit must be whole numbers"));
         return;
@@ -324,7 +332,8 @@ void api_on_service_info(struct http_request *req, void *arg)
 
 void api_on_workspace_info(struct http_request *req, void *arg)
 {
-    static const struct caller_endpoint endpoint = {.next = api_listing_info, .hides_absence = true};
+    static const struct caller_endpoint endpoint = {.next = api_listing_info,
+                                                    .hides_absence = true};
 
     caller_begin(arg, req, http_request_param(req, "workspace"), &endpoint);
 }

@@ -1,5 +1,5 @@
-/* args: the conversions of query values are the original's, but for these: what is no plain decimal number
- * stays a text. */
+/* args: the conversions of query values are the original's, but for these: what is no plain decimal
+ * number stays a text. */
 #include "api/args.h"
 
 #include <errno.h>
@@ -17,7 +17,8 @@
 
 enum { MAX_NUMBER_TEXT = 400, MAX_QUERY_ARGS = 1000 };
 
-/* What the route itself is asked by: no argument, but of a body that is for a function of the hub with a parameter of that name. */
+/* What the route itself is asked by: no argument, but of a body that is for a function of the hub
+ * with a parameter of that name. */
 static const char *const reserved[] = {"_mode", "workspace", "service_id", "function_key"};
 
 /* 0: it is not reserved. */
@@ -128,11 +129,12 @@ bool api_args_value(struct slice text, struct buf *out, struct buf *error)
 struct query_arg {
     size_t at, len; /* of the name */
     struct slice value;
-    bool is_meant;  /* neither repeated later nor the route's own */
+    bool is_meant; /* neither repeated later nor the route's own */
 };
 
 /* Into at most MAX_QUERY_ARGS places. False: there are more. */
-static bool split_query(struct slice query, struct query_arg *args, size_t *ret_n, struct buf *names)
+static bool split_query(struct slice query, struct query_arg *args, size_t *ret_n,
+                        struct buf *names)
 {
     struct slice rest = query, name, value;
     size_t n = 0;
@@ -323,7 +325,8 @@ enum api_body api_args_body(const struct http_request *req)
     return slice_is_nocase(type, "application/json") ? API_BODY_JSON : API_BODY_OTHER;
 }
 
-int api_args_read_body(enum api_body kind, struct slice body, struct api_args *ret, struct buf *error)
+int api_args_read_body(enum api_body kind, struct slice body, struct api_args *ret,
+                       struct buf *error)
 {
     if (kind == API_BODY_MSGPACK)
         return from_msgpack(body, ret, error);

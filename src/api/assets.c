@@ -1,5 +1,6 @@
-/* assets: files of folders the operator has named (`/NAME` of --static-mounts), the JavaScript client (/assets, /static), and what
- * a page must know about this server (/assets/config.json). Loop of the request. */
+/* assets: files of folders the operator has named (`/NAME` of --static-mounts), the JavaScript
+ * client (/assets, /static), and what a page must know about this server (/assets/config.json).
+ * Loop of the request. */
 #include <string.h>
 
 #include "api/caller.h"
@@ -79,12 +80,21 @@ void api_add_mounts(struct api *a)
                                 .index = assets_text_of("/", name, "/"),
                                 .below = assets_text_of("/", name, "/{file:path}"),
                                 .absent = assets_text_of("File not found: ", name, "")};
-        a->routes[a->n_routes++] = (struct http_route){
-            .methods = HTTP_M_GET, .pattern = m->bare, .on_request = on_mount, .arg = m, .flags = HTTP_ROUTE_SHAREABLE};
-        a->routes[a->n_routes++] = (struct http_route){
-            .methods = HTTP_M_GET, .pattern = m->index, .on_request = on_index, .arg = m, .flags = HTTP_ROUTE_SHAREABLE};
-        a->routes[a->n_routes++] = (struct http_route){
-            .methods = HTTP_M_GET, .pattern = m->below, .on_request = on_mounted, .arg = m, .flags = HTTP_ROUTE_SHAREABLE};
+        a->routes[a->n_routes++] = (struct http_route){.methods = HTTP_M_GET,
+                                                       .pattern = m->bare,
+                                                       .on_request = on_mount,
+                                                       .arg = m,
+                                                       .flags = HTTP_ROUTE_SHAREABLE};
+        a->routes[a->n_routes++] = (struct http_route){.methods = HTTP_M_GET,
+                                                       .pattern = m->index,
+                                                       .on_request = on_index,
+                                                       .arg = m,
+                                                       .flags = HTTP_ROUTE_SHAREABLE};
+        a->routes[a->n_routes++] = (struct http_route){.methods = HTTP_M_GET,
+                                                       .pattern = m->below,
+                                                       .on_request = on_mounted,
+                                                       .arg = m,
+                                                       .flags = HTTP_ROUTE_SHAREABLE};
     }
 }
 
@@ -106,14 +116,14 @@ void api_on_client_module(struct http_request *req, void *arg)
     const struct api *a = arg;
 
     http_file_respond(
-        req,
-        &(struct http_file){
-            .folder = a->options.config->web_client_dir,
-            .path = slice_from(req->path, strlen("/assets/")),
-            .content_type = "application/javascript",
-            .family = HTTP_F1,
-            .absent = "The JavaScript client is not installed on this server: put the files of dist/ of the npm "
-                      "package hypha-rpc into the folder that --web-client-dir names"});
+        req, &(struct http_file){
+                 .folder = a->options.config->web_client_dir,
+                 .path = slice_from(req->path, strlen("/assets/")),
+                 .content_type = "application/javascript",
+                 .family = HTTP_F1,
+                 .absent = "The JavaScript client is not installed on this server: put the files "
+                           "of dist/ of the npm "
+                           "package hypha-rpc into the folder that --web-client-dir names"});
 }
 
 void api_on_static(struct http_request *req, void *arg)

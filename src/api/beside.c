@@ -1,5 +1,5 @@
-/* beside: a job knows its request by a ticket and its caller by a pointer, which is good when the ticket finds the request: a caller ends
- * with its request or is its owner. */
+/* beside: a job knows its request by a ticket and its caller by a pointer, which is good when the
+ * ticket finds the request: a caller ends with its request or is its owner. */
 #include "api/beside.h"
 
 #include "api/args.h"
@@ -23,7 +23,7 @@ struct reading {
     enum api_body kind;
     unsigned keeps;
     struct http_body body;
-    struct held_buf array, error;   /* not of the leaf, which a worker must not charge */
+    struct held_buf array, error; /* not of the leaf, which a worker must not charge */
     bool with_kwargs;
     int outcome;
     beside_read_then *then;
@@ -50,12 +50,14 @@ static void reading_work(struct job *job)
 
 static void reading_pass_on(struct reading *r, struct http_request *req)
 {
-    struct beside_args args = {.outcome = r->outcome, .error = buf_slice(&r->error.b), .with_kwargs = r->with_kwargs};
+    struct beside_args args = {
+        .outcome = r->outcome, .error = buf_slice(&r->error.b), .with_kwargs = r->with_kwargs};
 
     if (args.outcome == API_ARGS_OK) {
         args.blob = blob_try_adopt(&r->array.b, req->account);
         if (!args.blob) {
-            caller_answer_no_room(r->caller, req, req->account, "There is no room for the arguments");
+            caller_answer_no_room(r->caller, req, req->account,
+                                  "There is no room for the arguments");
             return;
         }
         args.array = slice_make(args.blob->data, args.blob->len);
@@ -74,7 +76,8 @@ static void reading_done(struct job *job)
     reading_free(r);
 }
 
-static void read_by_worker(struct caller *c, struct http_request *req, unsigned keeps, beside_read_then *then)
+static void read_by_worker(struct caller *c, struct http_request *req, unsigned keeps,
+                           beside_read_then *then)
 {
     struct reading *r = MEM_NEW(struct reading);
 
@@ -86,12 +89,16 @@ static void read_by_worker(struct caller *c, struct http_request *req, unsigned 
     held_buf_init(&r->array, 0, account_shared(req->account));
     held_buf_init(&r->error, 0, account_shared(req->account));
     r->then = then;
-    r->job = (struct job){.class = OFFLOAD_BULK, .is_stranger = !req->is_verified, .work = reading_work, .done = reading_done};
+    r->job = (struct job){.class = OFFLOAD_BULK,
+                          .is_stranger = !req->is_verified,
+                          .work = reading_work,
+                          .done = reading_done};
     if (offload(req->loop, &r->job) == OFFLOAD_OK)
         return;
     reading_free(r);
     req->refused_by = config_names.bulk_queue;
-    caller_answer_error(c, req, 503, SLICE_LIT("Too many large bodies are being read, please retry"));
+    caller_answer_error(c, req, 503,
+                        SLICE_LIT("Too many large bodies are being read, please retry"));
 }
 
 void beside_read(struct caller *c, struct http_request *req, unsigned keeps, beside_read_then *then)
@@ -105,9 +112,13 @@ void beside_read(struct caller *c, struct http_request *req, unsigned keeps, bes
         read_by_worker(c, req, keeps, then);
         return;
     }
-    int r = is_body ? api_args_read_body(kind, req->body, &args, &error) : api_args_read(req, &args, &error);
-    then(c, req, &(struct beside_args){.outcome = r, .error = buf_slice(&error), .array = buf_slice(&args.array),
-                                       .with_kwargs = args.with_kwargs});
+    int r = is_body ? api_args_read_body(kind, req->body, &args, &error)
+                    : api_args_read(req, &args, &error);
+    then(c, req,
+         &(struct beside_args){.outcome = r,
+                               .error = buf_slice(&error),
+                               .array = buf_slice(&args.array),
+                               .with_kwargs = args.with_kwargs});
     api_args_deinit(&args);
 }
 
@@ -117,8 +128,8 @@ struct writing {
     struct job job;
     struct http_ticket ticket;
     struct caller *caller;
-    struct beside_value v;          /* msg: holds a reference */
-    struct held_buf copy;           /* what the value lies in when it is of no message */
+    struct beside_value v; /* msg: holds a reference */
+    struct held_buf copy;  /* what the value lies in when it is of no message */
     bool as_msgpack;
     struct held_buf text;
     enum beside_outcome outcome;
@@ -141,7 +152,8 @@ static enum beside_outcome beside_outcome_of(int json, const struct buf *text)
 }
 
 /* False: it takes longer than a loop has; nothing of it is kept. */
-static bool write_text(const struct beside_value *v, bool as_msgpack, bool has_time, struct buf *text, enum beside_outcome *ret)
+static bool write_text(const struct beside_value *v, bool as_msgpack, bool has_time,
+                       struct buf *text, enum beside_outcome *ret)
 {
     int r = JSON_OK;
 
@@ -181,7 +193,8 @@ static void writing_done(struct job *job)
     beside_writing_free(w);
 }
 
-static void write_by_worker(struct caller *c, struct http_request *req, const struct beside_value *v, beside_write_then *then)
+static void write_by_worker(struct caller *c, struct http_request *req,
+                            const struct beside_value *v, beside_write_then *then)
 {
     struct writing *w = MEM_NEW(struct writing);
 
@@ -192,7 +205,10 @@ static void write_by_worker(struct caller *c, struct http_request *req, const st
     held_buf_init(&w->text, 0, account_shared(req->account));
     w->as_msgpack = c->wants_msgpack;
     w->then = then;
-    w->job = (struct job){.class = OFFLOAD_BULK, .is_stranger = !req->is_verified, .work = writing_work, .done = writing_done};
+    w->job = (struct job){.class = OFFLOAD_BULK,
+                          .is_stranger = !req->is_verified,
+                          .work = writing_work,
+                          .done = writing_done};
     if (v->msg) {
         msg_ref(v->msg);
     } else {
@@ -205,7 +221,8 @@ static void write_by_worker(struct caller *c, struct http_request *req, const st
     }
 }
 
-void beside_write(struct caller *c, struct http_request *req, const struct beside_value *v, beside_write_then *then)
+void beside_write(struct caller *c, struct http_request *req, const struct beside_value *v,
+                  beside_write_then *then)
 {
     enum beside_outcome outcome;
     struct held_buf text;
@@ -218,7 +235,8 @@ void beside_write(struct caller *c, struct http_request *req, const struct besid
     held_buf_deinit(&text);
 }
 
-struct slice beside_error(enum beside_outcome outcome, const struct held_buf *text, char room[ACCOUNT_REFUSAL_MAX])
+struct slice beside_error(enum beside_outcome outcome, const struct held_buf *text,
+                          char room[ACCOUNT_REFUSAL_MAX])
 {
     struct account_refusal why;
 

@@ -1,5 +1,6 @@
-/* caller: every way out goes through caller_free, which closes the host. Every way back in goes through on_answer or on_reply, which
- * ask whether the client is still there. Who owns a caller: the authorization while it is asked, the request afterwards. */
+/* caller: every way out goes through caller_free, which closes the host. Every way back in goes
+ * through on_answer or on_reply, which ask whether the client is still there. Who owns a caller:
+ * the authorization while it is asked, the request afterwards. */
 #include "api/caller.h"
 
 #include <stdio.h>
@@ -57,7 +58,8 @@ void caller_watch_drained(struct caller *c, struct http_request *req,
 void caller_answer_error(struct caller *c, struct http_request *req, unsigned status,
                          struct slice detail)
 {
-    static const char hint[] = " (a cookie is not taken for who you are when another site makes the request: show a token in the header "
+    static const char hint[] = " (a cookie is not taken for who you are when another site makes "
+                               "the request: show a token in the header "
                                "Authorization, or have the site named in --allow-origins)";
     SCRATCH_BUF(text, 0);
 
@@ -70,7 +72,8 @@ void caller_answer_error(struct caller *c, struct http_request *req, unsigned st
     caller_free(c);
 }
 
-void caller_answer_no_room(struct caller *c, struct http_request *req, const struct account *payer, const char *what)
+void caller_answer_no_room(struct caller *c, struct http_request *req, const struct account *payer,
+                           const char *what)
 {
     struct account_refusal why = account_refusal(payer);
 
@@ -80,7 +83,8 @@ void caller_answer_no_room(struct caller *c, struct http_request *req, const str
     caller_free(c);
 }
 
-/* The hub's own refusals end with their rule; what a provider says is its own, whatever it looks like. */
+/* The hub's own refusals end with their rule; what a provider says is its own, whatever it looks
+ * like. */
 static const char *rule_of(const struct caller *c, const struct rpc_reply *reply)
 {
     const char *noted = c->asks_hub ? access_rule_noted(reply->text) : NULL;
@@ -92,14 +96,15 @@ void caller_answer_reply(struct caller *c, struct http_request *req, const struc
 {
     SCRATCH_BUF(detail, 0);
 
-    unsigned status = api_error_of(
-        reply, loop_config(rpc_host_loop(c->host))->expose_detailed_errors, &detail);
+    unsigned status =
+        api_error_of(reply, loop_config(rpc_host_loop(c->host))->expose_detailed_errors, &detail);
     if (reply->outcome == RPC_REJECTED && status == 403)
         req->refused_by = rule_of(c, reply);
     if (reply->outcome == RPC_OVERLOADED)
         req->refused_by = reply->rule;
-    const char *full = reply->outcome == RPC_REJECTED && c->asks_hub ? account_refusal_noted(reply->text) : NULL;
-    if (full) {     /* what the hub says of an account comes as its answer too */
+    const char *full =
+        reply->outcome == RPC_REJECTED && c->asks_hub ? account_refusal_noted(reply->text) : NULL;
+    if (full) { /* what the hub says of an account comes as its answer too */
         req->refused_by = full;
         status = 503;
     }
@@ -128,7 +133,8 @@ bool caller_is_hubs(const struct caller *c, struct slice target)
     const struct server_info *info = c->api->options.hub->info;
     struct slice workspace, client;
 
-    return slice_cut(target, '/', &workspace, &client) && (slice_is(client, info->server_id) || slice_is(client, info->manager_id));
+    return slice_cut(target, '/', &workspace, &client) &&
+           (slice_is(client, info->server_id) || slice_is(client, info->manager_id));
 }
 
 void caller_request(struct caller *c, const struct rpc_request *request, caller_then *then)
@@ -167,9 +173,10 @@ void caller_ask_manager(struct caller *c, const char *method, struct slice args,
     caller_request(c, &request, then);
 }
 
-/* Whoever is logged in pays as a user of the workspace; who is not, as the address the request came from. False: that account is
- * full. */
-static bool caller_open_host(struct caller *c, const struct http_request *req, struct connect_request *j)
+/* Whoever is logged in pays as a user of the workspace; who is not, as the address the request came
+ * from. False: that account is full. */
+static bool caller_open_host(struct caller *c, const struct http_request *req,
+                             struct connect_request *j)
 {
     char id[RANDOM_ID_LEN + 1];
     SCRATCH_BUF(address, 0);
@@ -182,9 +189,13 @@ static bool caller_open_host(struct caller *c, const struct http_request *req, s
     j->answer.user = NULL;
     c->permission = j->answer.permission;
     c->url_workspace_exists = j->answer.asked_workspace_exists;
-    struct account *account = c->user->is_anonymous ? account_shared(req->account) : j->answer.account;
-    struct rpc_host_options options = {
-        .address = buf_slice(&address), .user = c->user, .workspace = slice_of(c->workspace), .account = account, .is_brief = true};
+    struct account *account =
+        c->user->is_anonymous ? account_shared(req->account) : j->answer.account;
+    struct rpc_host_options options = {.address = buf_slice(&address),
+                                       .user = c->user,
+                                       .workspace = slice_of(c->workspace),
+                                       .account = account,
+                                       .is_brief = true};
     c->host = rpc_host_open(c->api->options.rpc_loops[j->ask.asker->index], &options);
     if (c->host)
         c->lease.client = rpc_host_address(c->host);
@@ -212,14 +223,12 @@ static bool caller_is_hidden(const struct caller *c, const struct connect_reques
            user_permission(j->ask.user, slice_of(j->ask.workspace)) < PERMISSION_READ;
 }
 
-static void caller_refuse(struct caller *c, struct http_request *req, const struct connect_request *j)
+static void caller_refuse(struct caller *c, struct http_request *req,
+                          const struct connect_request *j)
 {
-    static const unsigned statuses[] = {[CONNECT_TOKEN_ERROR] = 401,
-                                        [CONNECT_FORBIDDEN] = 403,
-                                        [CONNECT_NO_WORKSPACE] = 404,
-                                        [CONNECT_REFUSED] = 403,
-                                        [CONNECT_BLOCKED] = 403,
-                                        [CONNECT_LIMITED] = 429};
+    static const unsigned statuses[] = {
+        [CONNECT_TOKEN_ERROR] = 401, [CONNECT_FORBIDDEN] = 403, [CONNECT_NO_WORKSPACE] = 404,
+        [CONNECT_REFUSED] = 403,     [CONNECT_BLOCKED] = 403,   [CONNECT_LIMITED] = 429};
 
     req->refused_by = access_rule_name(j->answer.decision.rule);
     if (j->ask.user)
@@ -234,8 +243,8 @@ static void caller_refuse(struct caller *c, struct http_request *req, const stru
     }
 }
 
-/* Its token is no good any more, or its user or address is blocked. Without a client a caller has one call left, which says so to a
- * provider. */
+/* Its token is no good any more, or its user or address is blocked. Without a client a caller has
+ * one call left, which says so to a provider. */
 static void caller_on_lease_end(struct lease *l, int outcome, struct slice text)
 {
     struct caller *c = CONTAINER_OF(l, struct caller, lease);
@@ -281,7 +290,8 @@ static void caller_on_answer(struct connect_request *j)
     connect_request_free(j);
 }
 
-/* Who asks: a valid token's user or the shared anonymous one. False: the token is bad, answered with 401. */
+/* Who asks: a valid token's user or the shared anonymous one. False: the token is bad, answered
+ * with 401. */
 static bool caller_identify(struct http_request *req, struct connect_request *j)
 {
     struct asker *asker = asker_of(req, j->ask.hub->keys);
@@ -327,7 +337,10 @@ void caller_begin(struct api *a, struct http_request *req, struct slice url_work
     }
     struct slice type;
     struct caller *c = held_new(sizeof(*c), req->account);
-    struct connect_request *j = c ? connect_request_new(CONNECT_REQUEST, req->account, SLICE_LIT(""), url_workspace.ptr ? url_workspace : SLICE_LIT("")) : NULL;
+    struct connect_request *j =
+        c ? connect_request_new(CONNECT_REQUEST, req->account, SLICE_LIT(""),
+                                url_workspace.ptr ? url_workspace : SLICE_LIT(""))
+          : NULL;
     if (!j) {
         held_free(c);
         struct account_refusal why = account_refusal(req->account);

@@ -1,4 +1,5 @@
-/* errors: nothing a provider's traceback says about its files leaves here, unless the operator wants it (S-08, S-11). */
+/* errors: nothing a provider's traceback says about its files leaves here, unless the operator
+ * wants it (S-08, S-11). */
 #include "api/errors.h"
 
 #include <string.h>
@@ -37,7 +38,8 @@ static unsigned status_of(struct slice text)
     return 500;
 }
 
-/* The last line that says something to a person: not blank, no place in a file, no marker under it. */
+/* The last line that says something to a person: not blank, no place in a file, no marker under
+ * it. */
 static struct slice last_line(struct slice text)
 {
     struct slice found = {NULL, 0}, line, rest;
@@ -55,8 +57,8 @@ static struct slice last_line(struct slice text)
     return found;
 }
 
-/* Services in an ambiguity stand here as Python bytes: public pages that ask over HTTP read them by a pattern that begins with
- * the b, although releases of the original differ in it. */
+/* Services in an ambiguity stand here as Python bytes: public pages that ask over HTTP read them by
+ * a pattern that begins with the b, although releases of the original differ in it. */
 static void add_line(struct buf *detail, struct slice line)
 {
     static const char quoted[] = "'services:";

@@ -1,4 +1,5 @@
-/* front_page: `/`, for a person who opens the address in a browser: what this is and how to say hello. Static but for the URL. */
+/* front_page: `/`, for a person who opens the address in a browser: what this is and how to say
+ * hello. Static but for the URL. */
 #include <string.h>
 
 #include "api/api_internal.h"
@@ -56,8 +57,8 @@ void api_on_page(struct http_request *req, void *arg)
     http_respond(req, 200, "text/html; charset=utf-8", buf_slice(&b), SLICE_LIT(""));
 }
 
-/* The last route: there is no page but `/`, and which file is missing is said the way clients know it: a first segment
- * with a hyphen is a workspace, what follows is the file. */
+/* The last route: there is no page but `/`, and which file is missing is said the way clients know
+ * it: a first segment with a hyphen is a workspace, what follows is the file. */
 void api_on_no_page(struct http_request *req, void *arg)
 {
     struct slice page = http_request_param(req, "page"), file = page, first, rest;

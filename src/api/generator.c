@@ -1,5 +1,5 @@
-/* generator: one item is asked for at a time, and only while the client takes them; when it leaves, the generator is closed so
- * that its provider stops working. */
+/* generator: one item is asked for at a time, and only while the client takes them; when it leaves,
+ * the generator is closed so that its provider stops working. */
 #include "api/generator.h"
 
 #include <string.h>
@@ -77,7 +77,8 @@ static void write_pieces(struct caller *c, struct http_request *req)
 {
     struct slice rest = slice_from(buf_slice(&c->text.b), c->n_text);
 
-    for (size_t waiting = http_stream_waiting(req); rest.len; rest = slice_from(rest, slice_to(rest, PIECE_BYTES).len)) {
+    for (size_t waiting = http_stream_waiting(req); rest.len;
+         rest = slice_from(rest, slice_to(rest, PIECE_BYTES).len)) {
         c->is_waiting_drain = waiting > HIGH_BYTES;
         if (c->is_waiting_drain)
             return;
@@ -92,7 +93,8 @@ static void write_pieces(struct caller *c, struct http_request *req)
         generator_pull(c);
 }
 
-static void generator_on_written(struct caller *c, struct http_request *req, enum beside_outcome outcome, struct held_buf *text)
+static void generator_on_written(struct caller *c, struct http_request *req,
+                                 enum beside_outcome outcome, struct held_buf *text)
 {
     char room[ACCOUNT_REFUSAL_MAX];
 
@@ -126,8 +128,13 @@ static void on_item(struct caller *c, struct http_request *req, const struct rpc
     } else if (is_stop(reply->value)) {
         generator_finish(c, req);
     } else {
-        beside_write(c, req, &(struct beside_value){.value = reply->value.len ? reply->value : slice_make(nil, 1), .msg = reply->msg,
-                                                    .before = BEFORE, .after = AFTER}, generator_on_written);
+        beside_write(
+            c, req,
+            &(struct beside_value){.value = reply->value.len ? reply->value : slice_make(nil, 1),
+                                   .msg = reply->msg,
+                                   .before = BEFORE,
+                                   .after = AFTER},
+            generator_on_written);
     }
 }
 
@@ -184,8 +191,9 @@ void generator_stream(struct caller *c, struct http_request *req, struct slice r
         caller_answer_error(c, req, 500, SLICE_LIT("TypeError: The generator cannot be followed"));
         return;
     }
-    (void)http_request_park(
-        req, &(struct http_watch){.owner = c, .on_gone = generator_on_gone, .on_drained = generator_on_drained});
+    (void)http_request_park(req, &(struct http_watch){.owner = c,
+                                                      .on_gone = generator_on_gone,
+                                                      .on_drained = generator_on_drained});
     c->on_put_out = on_put_out;
     http_stream_begin(req, 200,
                       c->wants_msgpack ? "application/msgpack" : "text/event-stream; charset=utf-8",

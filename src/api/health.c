@@ -1,4 +1,5 @@
-/* health: what balancers and dashboards ask. The keys are the original's; where there is no Redis, none is spoken of as connected. */
+/* health: what balancers and dashboards ask. The keys are the original's; where there is no Redis,
+ * none is spoken of as connected. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysinfo.h>
@@ -24,19 +25,21 @@ void api_on_liveness(struct http_request *req, void *arg)
                 "\"pubsub\":\"healthy\",\"last_successful_connection\":null}}");
 }
 
-/* Changes of records fail while the Redis they are kept in is away; everything else goes on, so the server is ready. */
+/* Changes of records fail while the Redis they are kept in is away; everything else goes on, so the
+ * server is ready. */
 static void answer_ready(struct http_request *req, const struct api *a)
 {
     bool is_connected = loop_set_sum(a->options.loops, METRIC_REDIS_CONNECTED) > 0;
     const char *redis = strcmp(loop_config(req->loop)->store, "sqlite") == 0 ? "null"
-                        : is_connected                                  ? "\"connected\""
-                                                                        : "\"disconnected\"";
+                        : is_connected                                       ? "\"connected\""
+                                                                             : "\"disconnected\"";
     SCRATCH_BUF(b, 0);
 
-    buf_add_fmt(&b,
-                "{\"status\":\"OK\",\"detail\":{\"store\":\"ready\",\"redis\":%s,\"event_bus\":\"ready\","
-                "\"pubsub\":\"healthy\"}}%c",
-                redis, '\0');
+    buf_add_fmt(
+        &b,
+        "{\"status\":\"OK\",\"detail\":{\"store\":\"ready\",\"redis\":%s,\"event_bus\":\"ready\","
+        "\"pubsub\":\"healthy\"}}%c",
+        redis, '\0');
     answer_json(req, 200, b.ptr);
 }
 
@@ -50,7 +53,7 @@ void api_on_readiness(struct http_request *req, void *arg)
     struct api *a = arg;
     enum server_phase phase = phase_of(a);
 
-    req->refused_by = "";       /* nobody: it is what was asked */
+    req->refused_by = ""; /* nobody: it is what was asked */
     if (phase == SERVER_READY)
         answer_ready(req, a);
     else if (phase == SERVER_STARTING)
@@ -59,7 +62,8 @@ void api_on_readiness(struct http_request *req, void *arg)
         answer_json(req, 503, "{\"status\":\"DOWN\",\"detail\":\"Server is shutting down\"}");
 }
 
-/* The machine, as far as one look tells: the load of the last minute stands for the use of its processors. */
+/* The machine, as far as one look tells: the load of the last minute stands for the use of its
+ * processors. */
 static void add_system(struct buf *b, const struct sysinfo *machine)
 {
     double load[3] = {0, 0, 0}, used = 0, busy;
@@ -97,10 +101,13 @@ void api_on_health(struct http_request *req, void *arg)
     buf_add_fmt(&b,
                 ",\"connections\":{\"active\":%lld,\"total_created\":%lld.0,\"total_closed\":%lld."
                 "0,\"orphaned\":0,\"leaked_handlers\":0}",
-                (long long)loop_set_sum(a->options.loops, METRIC_WS_CONNECTIONS), (long long)loop_set_sum(a->options.loops, METRIC_WS_ESTABLISHED),
-                (long long)(loop_set_sum(a->options.loops, METRIC_WS_ESTABLISHED) - loop_set_sum(a->options.loops, METRIC_WS_CONNECTIONS)));
+                (long long)loop_set_sum(a->options.loops, METRIC_WS_CONNECTIONS),
+                (long long)loop_set_sum(a->options.loops, METRIC_WS_ESTABLISHED),
+                (long long)(loop_set_sum(a->options.loops, METRIC_WS_ESTABLISHED) -
+                            loop_set_sum(a->options.loops, METRIC_WS_CONNECTIONS)));
     buf_add_fmt(&b, ",\"objects\":{\"rpc_objects\":%lld,\"connection_objects\":%lld}",
-                (long long)loop_set_sum(a->options.loops, METRIC_DIRECTORY_ENTRIES), (long long)loop_set_sum(a->options.loops, METRIC_PEERS));
+                (long long)loop_set_sum(a->options.loops, METRIC_DIRECTORY_ENTRIES),
+                (long long)loop_set_sum(a->options.loops, METRIC_PEERS));
     buf_add_text(&b, ",\"event_bus\":{\"circuit_breaker_open\":false,\"consecutive_failures\":0,"
                      "\"max_failures\":0,"
                      "\"last_successful_connection\":null}");

@@ -1,5 +1,6 @@
-/* metrics_page: the figures of the loops, a few of the process, and the families dashboards of the original ask for although there is
- * no bus behind them here: those are named and have no samples, for a zero would say that there is one. */
+/* metrics_page: the figures of the loops, a few of the process, and the families dashboards of the
+ * original ask for although there is no bus behind them here: those are named and have no samples,
+ * for a zero would say that there is one. */
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,7 +35,8 @@ static const struct {
 static void add_absent(struct buf *b)
 {
 #define FAMILY(id, type, name, help)
-#define ABSENT_FAMILY(type, name) "# HELP " name " Of the original's bus; this server has none\n# TYPE " name " " type "\n"
+#define ABSENT_FAMILY(type, name)                                                                  \
+    "# HELP " name " Of the original's bus; this server has none\n# TYPE " name " " type "\n"
     buf_add_text(b,
 #include "api/other_metrics.def"
     );
@@ -82,21 +84,29 @@ static void add_process(struct buf *b, const struct api *a)
 /* asker: of the request for the figures, which they leave out. */
 static void add_charged(struct buf *b, const struct hub *hub, struct account *asker)
 {
-    const struct account *process = hub->process, *shares[] = {account_shared(hub->loop->own), hub->clients, hub->anonymous, hub->http, hub->strangers, hub->door};
+    const struct account *process = hub->process, *shares[] = {account_shared(hub->loop->own),
+                                                               hub->clients,
+                                                               hub->anonymous,
+                                                               hub->http,
+                                                               hub->strangers,
+                                                               hub->door};
 
     account_settle(asker);
-    size_t n_kept = account_kept(process), n_asker = account_used(asker), n_under_way = account_used(process);
+    size_t n_kept = account_kept(process), n_asker = account_used(asker),
+           n_under_way = account_used(process);
     n_under_way -= n_under_way < n_asker ? n_under_way : n_asker;
     add_figure(b, FAMILY_CHARGED, (double)(n_under_way + n_kept));
     add_figure(b, FAMILY_UNDER_WAY, (double)n_under_way);
     add_figure(b, FAMILY_KEPT, (double)n_kept);
     metrics_page_add_head(b, FAMILY_ACCOUNT);
     for (size_t i = 0; i < ARRAY_LEN(shares); i++)
-        buf_add_fmt(b, "hyphad_account_bytes{account=\"%s\"} %zu\n", account_kind_word((enum account_kind)shares[i]->kind),
+        buf_add_fmt(b, "hyphad_account_bytes{account=\"%s\"} %zu\n",
+                    account_kind_word((enum account_kind)shares[i]->kind),
                     account_used(shares[i]) + account_kept(shares[i]));
     metrics_page_add_head(b, FAMILY_REFUSALS);
     for (int i = 0; i < ACCOUNT_KINDS; i++)
-        buf_add_fmt(b, "hyphad_account_refusals_total{account=\"%s\"} %zu\n", account_kind_word((enum account_kind)i),
+        buf_add_fmt(b, "hyphad_account_refusals_total{account=\"%s\"} %zu\n",
+                    account_kind_word((enum account_kind)i),
                     account_refusals(hub->process, (enum account_kind)i));
 }
 

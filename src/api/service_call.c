@@ -1,5 +1,5 @@
-/* service_call: GET and POST /{workspace}/services/{service}/{function}. Two RPC round trips: the manager gives the service, its provider
- * the result. */
+/* service_call: GET and POST /{workspace}/services/{service}/{function}. Two RPC round trips: the
+ * manager gives the service, its provider the result. */
 #include <string.h>
 
 #include "api/api_answer.h"
@@ -45,7 +45,8 @@ void api_service_args(const struct http_request *req, struct slice workspace,
     }
 }
 
-static void service_call_on_result(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
+static void service_call_on_result(struct caller *c, struct http_request *req,
+                                   const struct rpc_reply *reply)
 {
     if (reply->outcome != RPC_RESOLVED)
         caller_answer_reply(c, req, reply);
@@ -61,7 +62,8 @@ static void on_args(struct caller *c, struct http_request *req, const struct bes
 
     if (args->outcome != API_ARGS_OK) {
         caller_answer_error(c, req, args->outcome == API_ARGS_TYPE ? 415 : 400, args->error);
-    } else if (!rpc_request_from_ref(buf_slice(&c->object.b), slice_of(c->target_workspace), &c->scratch.b, &request)) {
+    } else if (!rpc_request_from_ref(buf_slice(&c->object.b), slice_of(c->target_workspace),
+                                     &c->scratch.b, &request)) {
         caller_answer_error(c, req, 500, SLICE_LIT("TypeError: The function cannot be called"));
     } else {
         request.args = args->array;
@@ -90,7 +92,8 @@ static void call_function(struct caller *c, struct http_request *req, struct sli
         beside_read(c, req, is_hubs(c, ref) ? api_args_taken(ref) : 0, on_args);
 }
 
-/* The provider's workspace, which bare references in its object are relative to: the part of its id before the slash. */
+/* The provider's workspace, which bare references in its object are relative to: the part of its id
+ * before the slash. */
 static char *service_call_workspace_of(struct slice object)
 {
     struct slice id = SLICE_LIT(""), head = SLICE_LIT("*"), rest;
@@ -108,7 +111,8 @@ static void answer_member(struct caller *c, struct http_request *req, struct sli
     answer_value(c, req, buf_slice(&plain), NULL);
 }
 
-static void service_call_on_service(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
+static void service_call_on_service(struct caller *c, struct http_request *req,
+                                    const struct rpc_reply *reply)
 {
     struct slice member;
 

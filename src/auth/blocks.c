@@ -1,5 +1,6 @@
-/* blocks: one table for both kinds, its keys the store's: "user:ID" and "ip:ADDRESS". A block is in the table before the
- * store is asked, so nobody slips in between; the caller is told only after the store has it. */
+/* blocks: one table for both kinds, its keys the store's: "user:ID" and "ip:ADDRESS". A block is in
+ * the table before the store is asked, so nobody slips in between; the caller is told only after
+ * the store has it. */
 #include "auth/blocks.h"
 
 #include <stdio.h>
@@ -80,7 +81,8 @@ static void blocks_drop(struct blocks *b, struct slice key)
 }
 
 /* now_s: by the clock that says when it ends. */
-static void blocks_keep(struct blocks *b, struct slice key, const struct block *block, int64_t now_s)
+static void blocks_keep(struct blocks *b, struct slice key, const struct block *block,
+                        int64_t now_s)
 {
     struct entry *e = mem_new(sizeof(*e) + key.len + block->reason.len);
     size_t prefix = strlen(prefixes[block->kind]);
@@ -98,7 +100,8 @@ static void blocks_keep(struct blocks *b, struct slice key, const struct block *
     blocks_tell(b, &e->block, true);
 }
 
-/* The map must not change during a walk, so the expired are collected first; what is over the count waits for the next one. */
+/* The map must not change during a walk, so the expired are collected first; what is over the count
+ * waits for the next one. */
 static void blocks_on_sweep(struct timer *t)
 {
     struct blocks *b = CONTAINER_OF(t, struct blocks, sweep);
@@ -156,7 +159,8 @@ void blocks_free(struct blocks *b)
 
 /* ---- from and to the store: [expires_at, reason] ---- */
 
-static void store_block(struct blocks *b, struct slice key, const struct block *block, store_done *done, void *arg)
+static void store_block(struct blocks *b, struct slice key, const struct block *block,
+                        store_done *done, void *arg)
 {
     SCRATCH_BUF(bytes, 0);
 
@@ -174,7 +178,8 @@ struct loading {
 };
 
 /* Of IPv6 a record may name one address, as they did at first: it becomes one of the network. */
-static bool keep_network(struct blocks *b, struct slice stored, const struct block *block, int64_t now_s)
+static bool keep_network(struct blocks *b, struct slice stored, const struct block *block,
+                         int64_t now_s)
 {
     struct slice subject = slice_from(stored, strlen(prefixes[BLOCK_ADDRESS]));
     char text[IP_TEXT_MAX] = "", room[KEY_MAX];
@@ -290,7 +295,8 @@ void block_remove(struct blocks *b, enum block_kind kind, struct slice subject, 
 
 /* ---- asking ---- */
 
-static const struct block *blocks_find(const struct blocks *b, enum block_kind kind, struct slice subject)
+static const struct block *blocks_find(const struct blocks *b, enum block_kind kind,
+                                       struct slice subject)
 {
     char room[KEY_MAX];
 

@@ -1,5 +1,5 @@
-/* claims: from the claims of a token that was verified to a user, and from the user a provider names. Times and parties are
- * checked here, by us, whoever has checked the signature. */
+/* claims: from the claims of a token that was verified to a user, and from the user a provider
+ * names. Times and parties are checked here, by us, whoever has checked the signature. */
 #include "auth/claims.h"
 
 #include <stdio.h>
@@ -35,7 +35,8 @@ static bool is_or_holds(struct slice value, const char *wanted)
     return false;
 }
 
-static int check_times(struct slice claims, int64_t *ret_expires_at, char ret_error[TOKEN_ERROR_MAX])
+static int check_times(struct slice claims, int64_t *ret_expires_at,
+                       char ret_error[TOKEN_ERROR_MAX])
 {
     double now = (double)clock_wall_ms() / 1000, exp, nbf;
     struct slice value;
@@ -60,22 +61,27 @@ static uint32_t issued_at(struct slice claims)
     struct slice value;
     double iat;
 
-    return mp_find(claims, "iat", &value) && mp_get_num(value, &iat) && iat > 0 && iat < UINT32_MAX ? (uint32_t)iat : 0;
+    return mp_find(claims, "iat", &value) && mp_get_num(value, &iat) && iat > 0 && iat < UINT32_MAX
+               ? (uint32_t)iat
+               : 0;
 }
 
-static int check_parties(const struct token_keys *keys, struct slice claims, char ret_error[TOKEN_ERROR_MAX])
+static int check_parties(const struct token_keys *keys, struct slice claims,
+                         char ret_error[TOKEN_ERROR_MAX])
 {
     struct slice value;
 
     if (!mp_find(claims, "aud", &value) || !is_or_holds(value, keys->audience))
         return token_refuse(ret_error, "Invalid audience");
-    if (!mp_find(claims, "iss", &value) || !mp_is(value, MP_STR) || !is_or_holds(value, keys->issuer))
+    if (!mp_find(claims, "iss", &value) || !mp_is(value, MP_STR) ||
+        !is_or_holds(value, keys->issuer))
         return token_refuse(ret_error, "Invalid issuer");
     return TOKEN_OK;
 }
 
 /* A claim of our namespace that is a text or null (or absent). */
-static bool claims_read_text(const struct token_keys *keys, struct slice claims, const char *name, char **ret)
+static bool claims_read_text(const struct token_keys *keys, struct slice claims, const char *name,
+                             char **ret)
 {
     char key[CLAIM_KEY_MAX];
     struct slice value, text;
@@ -90,10 +96,12 @@ static bool claims_read_text(const struct token_keys *keys, struct slice claims,
     return true;
 }
 
-/* A child keeps the role admin only when its own grant says admin everywhere: roles are inherited, power is not (D-03). */
+/* A child keeps the role admin only when its own grant says admin everywhere: roles are inherited,
+ * power is not (D-03). */
 static bool may_have_role(const struct user *u, struct slice role)
 {
-    return !u->parent || !slice_is(role, "admin") || user_permission(u, SLICE_LIT("*")) == PERMISSION_ADMIN;
+    return !u->parent || !slice_is(role, "admin") ||
+           user_permission(u, SLICE_LIT("*")) == PERMISSION_ADMIN;
 }
 
 static bool claims_read_roles(const struct token_keys *keys, struct slice claims, struct user *u)
@@ -127,25 +135,33 @@ static int claims_read_scope(struct slice claims, struct user *u, char ret_error
     if (scope_parse(text, &u->scope) != SCOPE_OK)
         return token_refuse(ret_error, "Invalid token scope");
     if (u->scope.current_workspace)
-        u->current_workspace = mem_copy(u->scope.current_workspace, strlen(u->scope.current_workspace));
+        u->current_workspace =
+            mem_copy(u->scope.current_workspace, strlen(u->scope.current_workspace));
     return TOKEN_OK;
 }
 
-static int read_user(const struct token_keys *keys, struct slice claims, struct user **ret, char ret_error[TOKEN_ERROR_MAX])
+static int read_user(const struct token_keys *keys, struct slice claims, struct user **ret,
+                     char ret_error[TOKEN_ERROR_MAX])
 {
     struct slice sub;
     struct user *u;
     int r;
 
     if (mp_find_str(claims, "sub", &sub) && sub.len > USER_ID_MAX)
-        return token_refuse(ret_error, "1 validation error for UserInfo: id: it is too long (at most 255 bytes are allowed)");
+        return token_refuse(
+            ret_error,
+            "1 validation error for UserInfo: id: it is too long (at most 255 bytes are allowed)");
     if (!mp_find_str(claims, "sub", &sub) || !user_id_is_valid(sub))
-        return token_refuse(ret_error, "1 validation error for UserInfo: id: Input should be a valid string");
+        return token_refuse(ret_error,
+                            "1 validation error for UserInfo: id: Input should be a valid string");
     u = user_new(sub);
     r = claims_read_scope(claims, u, ret_error);
-    if (!r && (!claims_read_text(keys, claims, "email", &u->email) || !claims_read_text(keys, claims, "parent", &u->parent) ||
-               !claims_read_roles(keys, claims, u) || (u->parent && !user_id_is_valid(slice_of(u->parent)))))
-        r = token_refuse(ret_error, "1 validation error for UserInfo: roles, email and parent should be a list, a string, a string");
+    if (!r && (!claims_read_text(keys, claims, "email", &u->email) ||
+               !claims_read_text(keys, claims, "parent", &u->parent) ||
+               !claims_read_roles(keys, claims, u) ||
+               (u->parent && !user_id_is_valid(slice_of(u->parent)))))
+        r = token_refuse(ret_error, "1 validation error for UserInfo: roles, email and parent "
+                                    "should be a list, a string, a string");
     if (r) {
         user_unref(u);
         return r;
@@ -155,8 +171,8 @@ static int read_user(const struct token_keys *keys, struct slice claims, struct 
     return TOKEN_OK;
 }
 
-/* What is made by a child ends with it, and stays with the client it was for. A reconnection token brings that along from the token
- * whose login it continues, and ends with that too. */
+/* What is made by a child ends with it, and stays with the client it was for. A reconnection token
+ * brings that along from the token whose login it continues, and ends with that too. */
 static void settle_terms(struct user *u)
 {
     struct lineage *l = &u->lineage;
@@ -172,7 +188,8 @@ static void settle_terms(struct user *u)
 }
 
 /* Tokens of the original, and those of a login, say nothing of where they come from. */
-static bool claims_read_lineage(const struct token_keys *keys, struct slice claims, struct lineage *ret)
+static bool claims_read_lineage(const struct token_keys *keys, struct slice claims,
+                                struct lineage *ret)
 {
     char key[CLAIM_KEY_MAX];
     struct slice value;
@@ -184,17 +201,20 @@ static bool claims_read_lineage(const struct token_keys *keys, struct slice clai
     return lineage_read_claim(value, ret);
 }
 
-/* What root continues by ends with the root token it came by, which an operator changes when somebody else may know it. One by which
- * root came with no token at all was made by an earlier release, which did not tell. */
+/* What root continues by ends with the root token it came by, which an operator changes when
+ * somebody else may know it. One by which root came with no token at all was made by an earlier
+ * release, which did not tell. */
 static bool has_its_root(const struct token_keys *keys, const struct user *u)
 {
     const struct lineage *l = &u->lineage;
     bool is_root = strcmp(user_effective_id(u), "root") == 0;
 
-    return !l->is_continuation || !is_root || (l->n && !l->root) || lineage_is_by_root(l, keys->root_token);
+    return !l->is_continuation || !is_root || (l->n && !l->root) ||
+           lineage_is_by_root(l, keys->root_token);
 }
 
-int claims_read(const struct token_keys *keys, struct slice claims, struct token *ret, char ret_error[TOKEN_ERROR_MAX])
+int claims_read(const struct token_keys *keys, struct slice claims, struct token *ret,
+                char ret_error[TOKEN_ERROR_MAX])
 {
     int r = check_times(claims, &ret->expires_at, ret_error);
 
@@ -206,7 +226,8 @@ int claims_read(const struct token_keys *keys, struct slice claims, struct token
         return r;
     if (!claims_read_lineage(keys, claims, &ret->user->lineage)) {
         ret->user = user_unref(ret->user);
-        return token_refuse(ret_error, "1 validation error for UserInfo: lineage should be a list of digests");
+        return token_refuse(ret_error,
+                            "1 validation error for UserInfo: lineage should be a list of digests");
     }
     if (!has_its_root(keys, ret->user)) {
         ret->user = user_unref(ret->user);
@@ -222,7 +243,8 @@ int claims_read(const struct token_keys *keys, struct slice claims, struct token
     return TOKEN_OK;
 }
 
-/* Names with a meaning of their own here. Others may give them to whom they give all power, or none. */
+/* Names with a meaning of their own here. Others may give them to whom they give all power, or
+ * none. */
 static bool may_be_called(const struct user *u)
 {
     bool is_root = strcmp(u->id, "root") == 0 || strcmp(user_effective_id(u), "root") == 0;
@@ -234,13 +256,18 @@ static bool may_be_called(const struct user *u)
 
 int claims_check_foreign(const struct user *u, char ret_error[TOKEN_ERROR_MAX])
 {
-    return may_be_called(u) ? TOKEN_OK : token_refuse(ret_error, "1 validation error for UserInfo: id: the name is reserved");
+    return may_be_called(u)
+               ? TOKEN_OK
+               : token_refuse(ret_error,
+                              "1 validation error for UserInfo: id: the name is reserved");
 }
 
-/* What a provider calls the current workspace stands in the user or in its scope; the user's counts. */
+/* What a provider calls the current workspace stands in the user or in its scope; the user's
+ * counts. */
 static void settle_workspace(struct user *u)
 {
-    const char *named = u->current_workspace && *u->current_workspace ? u->current_workspace : u->scope.current_workspace;
+    const char *named = u->current_workspace && *u->current_workspace ? u->current_workspace
+                                                                      : u->scope.current_workspace;
     char *workspace = named && *named ? mem_copy(named, strlen(named)) : NULL;
 
     mem_free(u->current_workspace);

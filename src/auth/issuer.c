@@ -1,5 +1,6 @@
-/* issuer: a fetch is two requests: the discovery document, which names the keys' place, and the keys. An issuer without such a
- * document has its keys at the usual place. Nothing an answer says leads off TLS: a URL of keys must be as safe as the issuer's. */
+/* issuer: a fetch is two requests: the discovery document, which names the keys' place, and the
+ * keys. An issuer without such a document has its keys at the usual place. Nothing an answer says
+ * leads off TLS: a URL of keys must be as safe as the issuer's. */
 #include "auth/issuer.h"
 
 #include <stdio.h>
@@ -19,7 +20,8 @@ struct waiting {
     void *arg;
 };
 
-void issuer_init(struct issuer *i, struct loop *loop, struct fetcher *fetcher, const char *url, const char *ca_file)
+void issuer_init(struct issuer *i, struct loop *loop, struct fetcher *fetcher, const char *url,
+                 const char *ca_file)
 {
     *i = (struct issuer){.loop = loop, .fetcher = fetcher, .url = url, .ca_file = ca_file};
     list_init(&i->waiting);
@@ -65,7 +67,8 @@ static struct slice base_of(const char *url)
 
 static void issuer_fail(struct issuer *i, const char *step, const char *reason, unsigned status)
 {
-    LOG(LOG_WARN, "auth", "no keys from the token issuer", log_text("step", step), log_text("reason", reason), log_int("status", status),
+    LOG(LOG_WARN, "auth", "no keys from the token issuer", log_text("step", step),
+        log_text("reason", reason), log_int("status", status),
         log_int("keeps", i->keys ? (int64_t)i->keys->n_keys : 0));
     loop_count(i->loop, METRIC_ISSUER_FAILURES, 1);
     i->tried_ms = loop_now_ms(i->loop);
@@ -92,24 +95,32 @@ static void on_keys(const struct fetch_reply *reply, void *arg)
     i->got_ms = loop_now_ms(i->loop);
     i->tried_ms = 0;
     memcpy(i->name, i->next_name, sizeof(i->name));
-    LOG(LOG_INFO, "auth", "keys of the token issuer", log_text("issuer", i->name), log_int("keys", (int64_t)keys->n_keys));
+    LOG(LOG_INFO, "auth", "keys of the token issuer", log_text("issuer", i->name),
+        log_int("keys", (int64_t)keys->n_keys));
     tell_all(i, ISSUER_UNKNOWN_KEY);
 }
 
 static void issuer_start(struct issuer *i, const char *url, fetch_done *done)
 {
     uint64_t spent = loop_now_ms(i->loop) - i->started_ms;
-    struct fetch_request request = {.url = url, .ca_file = i->ca_file, .max_bytes = JWKS_BYTES_MAX, .max_redirects = MAX_REDIRECTS,
-                                    .deadline_ms = spent + 1000 < ISSUER_DEADLINE_MS ? (uint32_t)(ISSUER_DEADLINE_MS - spent) : 1000};
+    struct fetch_request request = {.url = url,
+                                    .ca_file = i->ca_file,
+                                    .max_bytes = JWKS_BYTES_MAX,
+                                    .max_redirects = MAX_REDIRECTS,
+                                    .deadline_ms = spent + 1000 < ISSUER_DEADLINE_MS
+                                                       ? (uint32_t)(ISSUER_DEADLINE_MS - spent)
+                                                       : 1000};
 
     loop_count(i->loop, METRIC_ISSUER_FETCHES, 1);
     i->fetch = fetch_start(i->fetcher, &request, done, i);
 }
 
-/* Whether the document speaks of this issuer: what it calls itself may differ by the slash at the end, nothing else. */
+/* Whether the document speaks of this issuer: what it calls itself may differ by the slash at the
+ * end, nothing else. */
 static bool issuer_is_ours(const struct issuer *i)
 {
-    return slice_eq(base_of(i->next_name), base_of(i->url)) && (is_https(i->keys_url) || !is_https(i->url));
+    return slice_eq(base_of(i->next_name), base_of(i->url)) &&
+           (is_https(i->keys_url) || !is_https(i->url));
 }
 
 static void on_discovery(const struct fetch_reply *reply, void *arg)
@@ -121,7 +132,8 @@ static void on_discovery(const struct fetch_reply *reply, void *arg)
     if (has_none) {
         struct slice base = base_of(i->url);
         (void)snprintf(i->next_name, sizeof(i->next_name), SLICE_FMT "/", SLICE_ARG(base));
-        (void)snprintf(i->keys_url, sizeof(i->keys_url), SLICE_FMT "/.well-known/jwks.json", SLICE_ARG(base));
+        (void)snprintf(i->keys_url, sizeof(i->keys_url), SLICE_FMT "/.well-known/jwks.json",
+                       SLICE_ARG(base));
     } else if (reply->outcome != FETCH_OK || reply->status != 200) {
         issuer_fail(i, "discovery", reply->text, reply->status);
         return;
@@ -140,7 +152,8 @@ static void issuer_fetch(struct issuer *i)
     if (i->fetch)
         return;
     i->started_ms = loop_now_ms(i->loop);
-    (void)snprintf(url, sizeof(url), SLICE_FMT "/.well-known/openid-configuration", SLICE_ARG(slice_to(base, JWKS_URL_MAX)));
+    (void)snprintf(url, sizeof(url), SLICE_FMT "/.well-known/openid-configuration",
+                   SLICE_ARG(slice_to(base, JWKS_URL_MAX)));
     issuer_start(i, url, on_discovery);
 }
 
@@ -152,7 +165,8 @@ static uint64_t issuer_since(const struct issuer *i, uint64_t then_ms)
     return then_ms ? loop_now_ms(i->loop) - then_ms : UINT64_MAX;
 }
 
-/* Drops what is too old to be believed, and has what is old fetched anew behind the asker's back. */
+/* Drops what is too old to be believed, and has what is old fetched anew behind the asker's
+ * back. */
 static void issuer_age(struct issuer *i)
 {
     if (!i->keys || issuer_since(i, i->got_ms) < ISSUER_FRESH_MS)

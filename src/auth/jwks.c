@@ -1,5 +1,5 @@
-/* jwks: what is not a plain RSA signing key is passed over, not an error: issuers publish keys for other algorithms and uses in
- * the same set, and one of them must not lock everybody out. */
+/* jwks: what is not a plain RSA signing key is passed over, not an error: issuers publish keys for
+ * other algorithms and uses in the same set, and one of them must not lock everybody out. */
 #include "auth/jwks.h"
 
 #include <stdio.h>
@@ -32,8 +32,9 @@ static bool jwks_read_key(struct slice map, struct jwk *ret)
     struct slice type, id;
     struct buf n, e;
 
-    if (!mp_find_str(map, "kty", &type) || !slice_is(type, "RSA") || !may_be(map, "use", "sig") || !may_be(map, "alg", "RS256") ||
-        !mp_find_str(map, "kid", &id) || !id.len || id.len >= JWKS_ID_MAX || slice_has_byte(id, '\0'))
+    if (!mp_find_str(map, "kty", &type) || !slice_is(type, "RSA") || !may_be(map, "use", "sig") ||
+        !may_be(map, "alg", "RS256") || !mp_find_str(map, "kid", &id) || !id.len ||
+        id.len >= JWKS_ID_MAX || slice_has_byte(id, '\0'))
         return false;
     bool has_n = jwks_read_number(map, "n", &n), has_e = jwks_read_number(map, "e", &e);
     bool is_good = has_n && has_e && rsa_key_make(buf_slice(&n), buf_slice(&e), &ret->rsa);
@@ -65,8 +66,8 @@ int jwks_read(struct slice json, struct jwks **ret)
 
     *ret = NULL;
     buf_init(&b, 2 * JWKS_BYTES_MAX);
-    if (json.len <= JWKS_BYTES_MAX && json_to_mp(json, &b, NULL) == JSON_OK && mp_find(buf_slice(&b), "keys", &list) &&
-        mp_is(list, MP_ARRAY))
+    if (json.len <= JWKS_BYTES_MAX && json_to_mp(json, &b, NULL) == JSON_OK &&
+        mp_find(buf_slice(&b), "keys", &list) && mp_is(list, MP_ARRAY))
         *ret = read_keys(list);
     buf_deinit(&b);
     if (*ret && !(*ret)->n_keys)
@@ -87,19 +88,22 @@ static bool read_url(struct slice map, const char *key, char ret[JWKS_URL_MAX])
 {
     struct slice text;
 
-    if (!mp_find_str(map, key, &text) || !text.len || text.len >= JWKS_URL_MAX || slice_has_byte(text, '\0'))
+    if (!mp_find_str(map, key, &text) || !text.len || text.len >= JWKS_URL_MAX ||
+        slice_has_byte(text, '\0'))
         return false;
     (void)snprintf(ret, JWKS_URL_MAX, SLICE_FMT, SLICE_ARG(text));
     return true;
 }
 
-bool jwks_discovery_read(struct slice json, char ret_issuer[JWKS_URL_MAX], char ret_keys_url[JWKS_URL_MAX])
+bool jwks_discovery_read(struct slice json, char ret_issuer[JWKS_URL_MAX],
+                         char ret_keys_url[JWKS_URL_MAX])
 {
     struct buf b;
     bool is_good;
 
     buf_init(&b, 2 * JWKS_BYTES_MAX);
-    is_good = json.len <= JWKS_BYTES_MAX && json_to_mp(json, &b, NULL) == JSON_OK && read_url(buf_slice(&b), "issuer", ret_issuer) &&
+    is_good = json.len <= JWKS_BYTES_MAX && json_to_mp(json, &b, NULL) == JSON_OK &&
+              read_url(buf_slice(&b), "issuer", ret_issuer) &&
               read_url(buf_slice(&b), "jwks_uri", ret_keys_url);
     buf_deinit(&b);
     return is_good;

@@ -12,8 +12,10 @@ bool jws_split(struct slice text, struct jws *ret)
 {
     struct slice rest;
 
-    if (text.len > TOKEN_MAX || slice_has_byte(text, '\0') || !slice_cut(text, '.', &ret->head, &rest) ||
-        !slice_cut(rest, '.', &ret->payload, &ret->signature) || slice_has_byte(ret->signature, '.'))
+    if (text.len > TOKEN_MAX || slice_has_byte(text, '\0') ||
+        !slice_cut(text, '.', &ret->head, &rest) ||
+        !slice_cut(rest, '.', &ret->payload, &ret->signature) ||
+        slice_has_byte(ret->signature, '.'))
         return false;
     ret->signed_part = slice_to(text, ret->head.len + 1 + ret->payload.len);
     return ret->head.len && ret->payload.len && ret->signature.len;
@@ -25,7 +27,8 @@ static bool jws_read_map(struct slice part, struct buf *out)
     SCRATCH_BUF(text, TOKEN_MAX);
     bool ok;
 
-    ok = base64_decode(part, &text) && json_to_mp(buf_slice(&text), out, NULL) == JSON_OK && mp_is(buf_slice(out), MP_MAP);
+    ok = base64_decode(part, &text) && json_to_mp(buf_slice(&text), out, NULL) == JSON_OK &&
+         mp_is(buf_slice(out), MP_MAP);
     return ok;
 }
 
@@ -41,7 +44,8 @@ bool jws_header_read(const struct jws *j, struct jws_header *ret)
     if (ok) {
         algorithm = slice_utf8_prefix(algorithm, sizeof(ret->algorithm) - 1);
         (void)snprintf(ret->algorithm, sizeof(ret->algorithm), SLICE_FMT, SLICE_ARG(algorithm));
-        if (mp_find_str(buf_slice(&map), "kid", &id) && id.len < JWKS_ID_MAX && !slice_has_byte(id, '\0'))
+        if (mp_find_str(buf_slice(&map), "kid", &id) && id.len < JWKS_ID_MAX &&
+            !slice_has_byte(id, '\0'))
             (void)snprintf(ret->key_id, sizeof(ret->key_id), SLICE_FMT, SLICE_ARG(id));
         ret->has_critical = mp_find(buf_slice(&map), "crit", &critical);
     }
@@ -56,7 +60,8 @@ bool jws_is_signed_by(const struct jws *j, const struct rsa_key *key)
     bool ok;
 
     digest_sha256(j->signed_part, digest);
-    ok = base64_decode(j->signature, &signature) && rsa_verify_sha256(key, digest, buf_slice(&signature));
+    ok = base64_decode(j->signature, &signature) &&
+         rsa_verify_sha256(key, digest, buf_slice(&signature));
     return ok;
 }
 

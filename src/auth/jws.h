@@ -1,5 +1,6 @@
-/* jws: a signed token as text: its three parts, what its header says, whether an RSA key signed it (RFC 7515). What the header
- * says is a claim like any other: who verifies chooses the algorithm. Pure; any thread. The auth room's own. */
+/* jws: a signed token as text: its three parts, what its header says, whether an RSA key signed it
+ * (RFC 7515). What the header says is a claim like any other: who verifies chooses the algorithm.
+ * Pure; any thread. The auth room's own. */
 #pragma once
 #include <stdbool.h>
 
@@ -8,15 +9,15 @@
 #include "base/buf.h"
 #include "base/slice.h"
 
-struct jws {                    /* borrowed from the text */
+struct jws { /* borrowed from the text */
     struct slice head, payload, signature;
-    struct slice signed_part;   /* head.payload */
+    struct slice signed_part; /* head.payload */
 };
 
 struct jws_header {
-    char algorithm[32];         /* cut to what may be shown */
-    char key_id[JWKS_ID_MAX];   /* "" when absent, or longer than any key's */
-    bool has_critical;          /* demands something we do not know */
+    char algorithm[32];       /* cut to what may be shown */
+    char key_id[JWKS_ID_MAX]; /* "" when absent, or longer than any key's */
+    bool has_critical;        /* demands something we do not know */
 };
 
 /* False: not exactly three parts, none empty, of TOKEN_MAX bytes in all. */

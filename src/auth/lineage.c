@@ -1,5 +1,6 @@
-/* lineage: in a claim a digest is base64 text, because claims are JSON; between parts of the server it is bytes. Both are maps
- * of the same keys, of which only those that say something are written. */
+/* lineage: in a claim a digest is base64 text, because claims are JSON; between parts of the server
+ * it is bytes. Both are maps of the same keys, of which only those that say something are
+ * written. */
 #include "auth/lineage.h"
 
 #include <string.h>
@@ -80,7 +81,8 @@ bool lineage_has(const struct lineage *l, const uint8_t *digest)
 
 void lineage_add(struct lineage *l, const uint8_t *digest)
 {
-    ASSERT(l->n <= LINEAGE_MAX);       /* LINEAGE_MAX tokens, and a reconnection token of the last one */
+    /* LINEAGE_MAX tokens, and a reconnection token of the last one */
+    ASSERT(l->n <= LINEAGE_MAX);
     l->digests = mem_resize(l->digests, (l->n + 1 + l->has_session) * sizeof(*l->digests));
     if (l->has_session)
         memcpy(l->digests[l->n + 1], l->digests[l->n], LINEAGE_DIGEST_BYTES);
@@ -151,7 +153,8 @@ void lineage_add_claim(struct buf *b, const struct lineage *l, bool as_continuat
         add_digest(b, l->digests[i]);
     if (by_session)
         add_digest(b, lineage_session(l));
-    if (as_continuation) {      /* the terms of a token that is minted follow from its own claims */
+    /* the terms of a token that is minted follow from its own claims */
+    if (as_continuation) {
         mp_key(&map, "continues");
         mp_add_bool(b, true);
         add_terms(&map, l);
@@ -220,9 +223,11 @@ static bool read_terms(struct slice map, struct lineage *l)
     (void)mp_find_bool(map, "continues", &l->is_continuation);
     if (mp_find(map, "until", &value) && (!mp_get_int(value, &l->until) || l->until < 0))
         return false;
-    if (mp_find(map, "session", &value) && (!mp_get_str(value, &text) || !read_digest(text, lineage_make_session(l))))
+    if (mp_find(map, "session", &value) &&
+        (!mp_get_str(value, &text) || !read_digest(text, lineage_make_session(l))))
         return false;
-    if (mp_find(map, "root", &value) && (!mp_get_str(value, &text) || !read_digest(text, lineage_make_root(l))))
+    if (mp_find(map, "root", &value) &&
+        (!mp_get_str(value, &text) || !read_digest(text, lineage_make_root(l))))
         return false;
     if (!mp_find(map, "client", &value))
         return true;

@@ -1,5 +1,6 @@
-/* mint_config: TokenConfig as clients send it, checked once into a type. Whatever ends up in the scope claim must satisfy its
- * grammar here, because the claim is text and a blank in the wrong place would be another grant (D-01). */
+/* mint_config: TokenConfig as clients send it, checked once into a type. Whatever ends up in the
+ * scope claim must satisfy its grammar here, because the claim is text and a blank in the wrong
+ * place would be another grant (D-01). */
 #include "auth/mint_config.h"
 
 #include <stdarg.h>
@@ -23,7 +24,8 @@ int mint_refuse(struct mint_error *ret_error, const char *class_name, const char
 
 static int refuse_field(struct mint_error *ret_error, const char *field, const char *text)
 {
-    return mint_refuse(ret_error, "ValidationError", "1 validation error for TokenConfig\n%s\n  %s", field, text);
+    return mint_refuse(ret_error, "ValidationError", "1 validation error for TokenConfig\n%s\n  %s",
+                       field, text);
 }
 
 /* The value of a key that is neither absent nor nil. */
@@ -75,12 +77,14 @@ static int read_permission(struct slice map, struct mint_config *c, struct mint_
     if (!mint_config_find(map, "permission", &value))
         return MINT_OK;
     if (!mp_get_str(value, &name) || !permission_from_name(name, &c->permission))
-        return refuse_field(ret_error, "permission", "String should match pattern '^(read|read_write|admin)$'");
+        return refuse_field(ret_error, "permission",
+                            "String should match pattern '^(read|read_write|admin)$'");
     return MINT_OK;
 }
 
 /* An optional text; *ret_text is empty when not given. */
-static int mint_config_read_text(struct slice map, const char *key, struct slice *ret_text, struct mint_error *ret_error)
+static int mint_config_read_text(struct slice map, const char *key, struct slice *ret_text,
+                                 struct mint_error *ret_error)
 {
     struct slice value;
 
@@ -89,7 +93,8 @@ static int mint_config_read_text(struct slice map, const char *key, struct slice
     return MINT_OK;
 }
 
-static int mint_config_read_workspace(struct slice map, struct slice context, struct mint_config *c, struct mint_error *ret_error)
+static int mint_config_read_workspace(struct slice map, struct slice context, struct mint_config *c,
+                                      struct mint_error *ret_error)
 {
     struct slice text = {0};
     int r = mint_config_read_text(map, "workspace", &text, ret_error);
@@ -98,11 +103,13 @@ static int mint_config_read_workspace(struct slice map, struct slice context, st
         return r;
     if (text.len == 0)
         text = context;
-    /* Existence and the hyphen rule are the registry's; here only what the scope claim can carry. */
+    /* Existence and the hyphen rule are the registry's; here only what the scope claim can
+     * carry. */
     if (!slice_is(text, "*") && workspace_id_check(text, true) != WORKSPACE_ID_OK) {
         struct slice shown = slice_utf8_prefix(text, 128);
         return mint_refuse(ret_error, "ValueError",
-                           "Invalid workspace name: " SLICE_FMT ", only lowercase letters, numbers and hyphens are allowed.",
+                           "Invalid workspace name: " SLICE_FMT
+                           ", only lowercase letters, numbers and hyphens are allowed.",
                            SLICE_ARG(shown));
     }
     c->workspace = mem_copy(text.ptr, text.len);
@@ -126,12 +133,14 @@ static int read_client_id(struct slice map, struct mint_config *c, struct mint_e
     return MINT_OK;
 }
 
-/* One '@' with something on both sides and a dot after it: a typing error is caught, a mailbox is not proven. */
+/* One '@' with something on both sides and a dot after it: a typing error is caught, a mailbox is
+ * not proven. */
 static bool is_email(struct slice text)
 {
     struct slice name, domain;
 
-    if (text.len > 254 || !slice_cut(text, '@', &name, &domain) || name.len == 0 || slice_has_byte(domain, '@'))
+    if (text.len > 254 || !slice_cut(text, '@', &name, &domain) || name.len == 0 ||
+        slice_has_byte(domain, '@'))
         return false;
     for (size_t i = 0; i < text.len; i++) {
         if ((unsigned char)text.ptr[i] <= ' ' || text.ptr[i] == 0x7f)
@@ -165,16 +174,19 @@ static int read_extras(struct slice map, struct mint_config *c, struct mint_erro
     if (!mp_is(list, MP_ARRAY))
         return refuse_field(ret_error, "extra_scopes", "Input should be a valid list");
     if (mp_count(list) > MINT_EXTRAS_MAX)
-        return mint_refuse(ret_error, "ValueError", "Too many extra scopes, at most %d", MINT_EXTRAS_MAX);
+        return mint_refuse(ret_error, "ValueError", "Too many extra scopes, at most %d",
+                           MINT_EXTRAS_MAX);
     mp_iter_init(&it, list);
     while (mp_iter_next(&it, &value)) {
         if (!mp_get_str(value, &text))
             return refuse_field(ret_error, "extra_scopes", "Input should be a valid string");
         n_bytes += text.len;
         if (n_bytes > MINT_EXTRAS_BYTES_MAX)
-            return mint_refuse(ret_error, "ValueError", "Extra scopes too long, at most %d bytes", MINT_EXTRAS_BYTES_MAX);
+            return mint_refuse(ret_error, "ValueError", "Extra scopes too long, at most %d bytes",
+                               MINT_EXTRAS_BYTES_MAX);
         if (!scope_extra_is_valid(text))
-            return mint_refuse(ret_error, "ValueError", "Invalid scope, cannot start with ws or cid");
+            return mint_refuse(ret_error, "ValueError",
+                               "Invalid scope, cannot start with ws or cid");
         scope_add_extra(&c->extras, text);
     }
     return MINT_OK;
@@ -189,13 +201,15 @@ void mint_config_deinit(struct mint_config *c)
     *c = (struct mint_config){0};
 }
 
-int mint_config_read(struct slice map, struct slice context_workspace, struct mint_config *ret, struct mint_error *ret_error)
+int mint_config_read(struct slice map, struct slice context_workspace, struct mint_config *ret,
+                     struct mint_error *ret_error)
 {
     int r = MINT_OK;
 
     *ret = (struct mint_config){.permission = PERMISSION_READ_WRITE, .life_s = MINT_LIFE_DEFAULT_S};
     if (map.len && !mp_is(map, MP_NIL) && !mp_is(map, MP_MAP))
-        r = refuse_field(ret_error, "(root)", "Input should be a valid dictionary or instance of TokenConfig");
+        r = refuse_field(ret_error, "(root)",
+                         "Input should be a valid dictionary or instance of TokenConfig");
     if (!r)
         r = read_life(map, ret, ret_error);
     if (!r)

@@ -1,4 +1,5 @@
-/* permission: what a grant allows, each level with all below it; its letter in a scope, its name in a TokenConfig. Pure. */
+/* permission: what a grant allows, each level with all below it; its letter in a scope, its name in
+ * a TokenConfig. Pure. */
 #pragma once
 #include <stdbool.h>
 
@@ -6,6 +7,8 @@
 
 enum permission { PERMISSION_NONE, PERMISSION_READ, PERMISSION_READ_WRITE, PERMISSION_ADMIN };
 
-const char *permission_letter(enum permission p);                       /* "r", "rw", "a"; NULL for none */
+/* "r", "rw", "a"; NULL for none */
+const char *permission_letter(enum permission p);
 bool permission_from_letter(struct slice letter, enum permission *ret);
-bool permission_from_name(struct slice name, enum permission *ret);     /* read, read_write, admin (TokenConfig) */
+/* read, read_write, admin (TokenConfig) */
+bool permission_from_name(struct slice name, enum permission *ret);

@@ -1,10 +1,12 @@
-/* revocation: the map's keys are the beginnings of the digests inside the entries. An entry is in the map before the store is
- * asked, so there is no moment in which a revoked token passes; the caller is told only after the store has it.
+/* revocation: the map's keys are the beginnings of the digests inside the entries. An entry is in
+ * the map before the store is asked, so there is no moment in which a revoked token passes; the
+ * caller is told only after the store has it.
  *
- * The store is given no expiry: its own clock is the wall's. Entries are removed there when they are dropped here, by the steady
- * time: what it was when it was last written down, and the time this process has run since. It never runs ahead of the true
- * time, unless the wall clock was ahead when the server first started; while a server is down it stands still, which keeps
- * entries a little longer. */
+ * The store is given no expiry: its own clock is the wall's. Entries are removed there when they
+ * are dropped here, by the steady time: what it was when it was last written down, and the time
+ * this process has run since. It never runs ahead of the true time, unless the wall clock was ahead
+ * when the server first started; while a server is down it stands still, which keeps entries a
+ * little longer. */
 #include "auth/revocation.h"
 
 #include "auth/user.h"
@@ -17,7 +19,7 @@
 #include "wire/mp.h"
 
 enum { SWEEP_MS = 60 * 1000, SWEEP_MAX = 4096, NOTE_EVERY_S = 600 };
-enum { ANONYMOUS_PART = 10 };       /* of all entries, for the shares of addresses together */
+enum { ANONYMOUS_PART = 10 }; /* of all entries, for the shares of addresses together */
 
 static const char bucket[] = "revoked";
 static const char own_bucket[] = "hyphad", steady_key[] = "steady-time";
@@ -32,7 +34,7 @@ struct share {
 };
 
 struct entry {
-    struct list link;               /* in its share */
+    struct list link; /* in its share */
     struct share *share;
     int64_t expires_at, until;
     uint8_t digest[32];
@@ -41,12 +43,13 @@ struct entry {
 struct revocations {
     struct loop *loop;
     struct store *store;
-    struct map entries;             /* digest -> struct entry, owned */
-    struct map shares;              /* owner -> struct share, owned */
+    struct map entries; /* digest -> struct entry, owned */
+    struct map shares;  /* owner -> struct share, owned */
     size_t n_anonymous;
     struct timer sweep;
-    bool is_shared;                 /* others go by the steady time too */
-    int64_t steady_s, noted_s;      /* the steady time at since_ms; what the store has of it */
+    bool is_shared; /* others go by the steady time too */
+    /* the steady time at since_ms; what the store has of it */
+    int64_t steady_s, noted_s;
     uint64_t since_ms;
 };
 
@@ -68,7 +71,8 @@ static int64_t steady_now(const struct revocations *r)
     return r->steady_s + (int64_t)((clock_mono_ms() - r->since_ms) / 1000);
 }
 
-/* By both clocks: a wall clock that was ahead at the first start is still right when it says "not yet". */
+/* By both clocks: a wall clock that was ahead at the first start is still right when it says "not
+ * yet". */
 static int64_t certain_now(const struct revocations *r)
 {
     int64_t steady = steady_now(r), wall = clock_wall_ms() / 1000;
@@ -159,14 +163,14 @@ static void drop_entry(struct revocations *r, struct entry *e)
     mem_free(s);
 }
 
-/* Of a share's entries whose token has expired, the one of which all descends ends first: that of a login, whose workers may live
- * for long, goes last. NULL: all are good still. */
+/* Of a share's entries whose token has expired, the one of which all descends ends first: that of a
+ * login, whose workers may live for long, goes last. NULL: all are good still. */
 static struct entry *find_spent(const struct revocations *r, const struct share *s)
 {
     struct entry *spent = NULL;
     int64_t now = certain_now(r);
 
-    LIST_FOREACH(it, &s->entries) {
+    LIST_FOREACH (it, &s->entries) {
         struct entry *e = LIST_ENTRY(it, struct entry, link);
         if (e->expires_at <= now && (!spent || e->until < spent->until))
             spent = e;
@@ -174,17 +178,20 @@ static struct entry *find_spent(const struct revocations *r, const struct share 
     return spent;
 }
 
-static bool revocation_is_full(const struct revocations *r, const struct share *s, bool is_anonymous, const struct revocation_limits *limits)
+static bool revocation_is_full(const struct revocations *r, const struct share *s,
+                               bool is_anonymous, const struct revocation_limits *limits)
 {
     size_t n = s ? s->n_entries : 0;
 
-    if (r->entries.n_entries >= limits->all || n >= (is_anonymous ? limits->of_address : limits->of_user))
+    if (r->entries.n_entries >= limits->all ||
+        n >= (is_anonymous ? limits->of_address : limits->of_user))
         return true;
     return is_anonymous && r->n_anonymous >= (limits->all + ANONYMOUS_PART - 1) / ANONYMOUS_PART;
 }
 
 /* Makes a place at the owner's own cost. False: there is none. */
-static bool revocation_make_room(struct revocations *r, struct slice owner, const struct revocation_limits *limits)
+static bool revocation_make_room(struct revocations *r, struct slice owner,
+                                 const struct revocation_limits *limits)
 {
     const struct share *s = revocation_find_share(r, owner);
 
@@ -194,10 +201,12 @@ static bool revocation_make_room(struct revocations *r, struct slice owner, cons
     if (!spent)
         return false;
     drop_entry(r, spent);
-    return !revocation_is_full(r, revocation_find_share(r, owner), !slice_starts(owner, "user:"), limits);
+    return !revocation_is_full(r, revocation_find_share(r, owner), !slice_starts(owner, "user:"),
+                               limits);
 }
 
-/* The map must not change during a walk, so what goes is collected first; what is over the count waits for the next one. */
+/* The map must not change during a walk, so what goes is collected first; what is over the count
+ * waits for the next one. */
 static bool revocation_sweep(struct revocations *r)
 {
     struct entry **past = mem_new(SWEEP_MAX * sizeof(struct entry *));
@@ -284,8 +293,9 @@ static bool revocation_load(struct revocations *r, struct slice key, struct slic
     struct revocation v = {.digest = (const uint8_t *)key.ptr};
     struct slice rest = bytes, row, expires_at, until, owner;
 
-    if (key.len != 32 || mp_take(&rest, 1, &row) != MP_OK || !mp_at(row, 0, &expires_at) || !mp_at(row, 1, &until) ||
-        !mp_at(row, 2, &owner) || !mp_get_int(expires_at, &v.expires_at) || !mp_get_int(until, &v.until) ||
+    if (key.len != 32 || mp_take(&rest, 1, &row) != MP_OK || !mp_at(row, 0, &expires_at) ||
+        !mp_at(row, 1, &until) || !mp_at(row, 2, &owner) ||
+        !mp_get_int(expires_at, &v.expires_at) || !mp_get_int(until, &v.until) ||
         !mp_get_str(owner, &v.owner))
         return false;
     if (!map_find(&r->entries, revocation_key_of(v.digest)))
@@ -347,11 +357,12 @@ static void revocation_put(struct revocations *r, const struct revocation *v, st
     mp_add_int(&bytes, v->expires_at);
     mp_add_int(&bytes, v->until);
     mp_add_str(&bytes, v->owner);
-    store_put(r->store, bucket, slice_make(v->digest, 32), buf_slice(&bytes), 0, revocation_on_kept, k);
+    store_put(r->store, bucket, slice_make(v->digest, 32), buf_slice(&bytes), 0, revocation_on_kept,
+              k);
 }
 
-void revocation_add(struct revocations *r, const struct revocation *v, const struct revocation_limits *limits,
-                    revocation_done *done, void *arg)
+void revocation_add(struct revocations *r, const struct revocation *v,
+                    const struct revocation_limits *limits, revocation_done *done, void *arg)
 {
     const struct entry *known = map_find(&r->entries, revocation_key_of(v->digest));
     struct keeping *k;
@@ -371,8 +382,11 @@ void revocation_add(struct revocations *r, const struct revocation *v, const str
     }
     k = MEM_NEW(struct keeping);
     *k = (struct keeping){done, arg};
-    if (known)      /* the same record again: its answer says that it is kept */
-        revocation_put(r, &(struct revocation){known->digest, known->expires_at, known->until, slice_make(known->share->key, known->share->key_len)}, k);
+    if (known) /* the same record again: its answer says that it is kept */
+        revocation_put(r,
+                       &(struct revocation){known->digest, known->expires_at, known->until,
+                                            slice_make(known->share->key, known->share->key_len)},
+                       k);
     else
         revocation_put(r, v, k);
 }

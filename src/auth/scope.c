@@ -1,8 +1,10 @@
-/* scope: the claim is one string that old and new servers of both kinds read, so its grammar is fixed: items between single
- * blanks, a grant, a binding, or anything else. What would read back as something else is never written: a workspace or an
- * extra with a blank in it would be a grant after the next parse, wherever it came from (a request, an identity provider's id).
+/* scope: the claim is one string that old and new servers of both kinds read, so its grammar is
+ * fixed: items between single blanks, a grant, a binding, or anything else. What would read back as
+ * something else is never written: a workspace or an extra with a blank in it would be a grant
+ * after the next parse, wherever it came from (a request, an identity provider's id).
  *
- * A list that is read may be long: who writes it chooses how many grants it has. Once read it is searched in order. */
+ * A list that is read may be long: who writes it chooses how many grants it has. Once read it is
+ * searched in order. */
 #include "auth/scope.h"
 
 #include "base/memory.h"
@@ -31,7 +33,8 @@ void scope_deinit(struct scope *s)
     *s = (struct scope){0};
 }
 
-/* The array doubles, so that many in a row are copied a few times; scope_copy() makes the same room. */
+/* The array doubles, so that many in a row are copied a few times; scope_copy() makes the same
+ * room. */
 static size_t scope_room_for(size_t n)
 {
     size_t room = 1;
@@ -43,7 +46,8 @@ static size_t scope_room_for(size_t n)
 
 void scope_copy(const struct scope *s, struct scope *ret)
 {
-    *ret = (struct scope){.has_extras = s->has_extras, .n_grants = s->n_grants, .n_extras = s->n_extras};
+    *ret = (struct scope){
+        .has_extras = s->has_extras, .n_grants = s->n_grants, .n_extras = s->n_extras};
     if (s->current_workspace)
         ret->current_workspace = copy_slice(slice_of(s->current_workspace));
     if (s->client_id)
@@ -91,7 +95,8 @@ void scope_grants_begin(struct scope_grants *g, struct scope *s)
 
 void scope_grants_add(struct scope_grants *g, struct slice workspace, enum permission p)
 {
-    uintptr_t place = (uintptr_t)map_find(&g->places, workspace);      /* from 1 on: the array moves as it grows */
+    /* from 1 on: the array moves as it grows */
+    uintptr_t place = (uintptr_t)map_find(&g->places, workspace);
 
     if (place) {
         scope_strengthen(&g->scope->grants[place - 1], p);
@@ -135,7 +140,8 @@ static bool parse_grant(struct scope_grants *g, struct slice item)
     struct slice workspace, letter;
     enum permission p;
 
-    if (!slice_cut(item, '#', &workspace, &letter) || workspace.len == 0 || !permission_from_letter(letter, &p))
+    if (!slice_cut(item, '#', &workspace, &letter) || workspace.len == 0 ||
+        !permission_from_letter(letter, &p))
         return false;
     scope_grants_add(g, workspace, p);
     return true;
@@ -171,7 +177,8 @@ int scope_parse(struct slice text, struct scope *ret)
     scope_grants_begin(&grants, ret);
     while (is_sound && rest.len) {
         struct slice item = rest, tail = {0};
-        (void)slice_cut(rest, ' ', &item, &tail);       /* no blank: the rest is the last item */
+        /* no blank: the rest is the last item */
+        (void)slice_cut(rest, ' ', &item, &tail);
         rest = tail;
         is_sound = !item.len || parse_item(&grants, item);
     }
@@ -193,11 +200,13 @@ bool scope_workspace_is_writable(struct slice workspace)
 
 static bool scope_is_plain(struct slice extra)
 {
-    return is_one_word(extra) && !slice_starts(extra, "ws:") && !slice_starts(extra, "cid:") && !slice_starts(extra, "wid:");
+    return is_one_word(extra) && !slice_starts(extra, "ws:") && !slice_starts(extra, "cid:") &&
+           !slice_starts(extra, "wid:");
 }
 
 /* One more item, or a failed buffer. */
-static void scope_add_item(struct buf *out, bool is_sound, const char *prefix, const char *text, const char *suffix)
+static void scope_add_item(struct buf *out, bool is_sound, const char *prefix, const char *text,
+                           const char *suffix)
 {
     if (!is_sound)
         out->is_failed = true;
@@ -210,7 +219,8 @@ static void scope_add_item(struct buf *out, bool is_sound, const char *prefix, c
 
 static void scope_add_grant(struct buf *out, const struct grant *g)
 {
-    scope_add_item(out, scope_workspace_is_writable(slice_of(g->workspace)), "ws:", g->workspace, "#");
+    scope_add_item(out, scope_workspace_is_writable(slice_of(g->workspace)), "ws:", g->workspace,
+                   "#");
     buf_add_text(out, permission_letter(g->permission));
 }
 
@@ -223,14 +233,16 @@ void scope_format(const struct scope *s, struct buf *out)
     if (s->client_id)
         scope_add_item(out, is_one_word(slice_of(s->client_id)), "cid:", s->client_id, "");
     if (s->current_workspace)
-        scope_add_item(out, is_one_word(slice_of(s->current_workspace)), "wid:", s->current_workspace, "");
+        scope_add_item(out, is_one_word(slice_of(s->current_workspace)),
+                       "wid:", s->current_workspace, "");
     for (size_t i = 0; i < s->n_extras; i++)
         scope_add_item(out, scope_is_plain(slice_of(s->extras[i])), "", s->extras[i], "");
 }
 
 static bool is_extra_byte(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c != '\0' && strchr("_.~%*/|+=-", c));
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c != '\0' && strchr("_.~%*/|+=-", c));
 }
 
 bool scope_extra_is_valid(struct slice extra)
@@ -245,5 +257,6 @@ bool scope_extra_is_valid(struct slice extra)
         segment_is_empty = is_colon;
     }
     (void)slice_cut(extra, ':', &first, &rest);
-    return !segment_is_empty && !slice_is(first, "ws") && !slice_is(first, "wid") && !slice_is(first, "cid");
+    return !segment_is_empty && !slice_is(first, "ws") && !slice_is(first, "wid") &&
+           !slice_is(first, "cid");
 }

@@ -1,11 +1,13 @@
-/* token: libjwt signs and checks the MAC; it validates no claim and would take the algorithm from the token. So the header is
- * read first and anything but HS256 is refused before our secret is touched, and every claim is checked by auth/claims.c, after
- * the MAC. The keys of another issuer never come near libjwt: they check RS256 and nothing else (wire/rsa.h).
+/* token: libjwt signs and checks the MAC; it validates no claim and would take the algorithm from
+ * the token. So the header is read first and anything but HS256 is refused before our secret is
+ * touched, and every claim is checked by auth/claims.c, after the MAC. The keys of another issuer
+ * never come near libjwt: they check RS256 and nothing else (wire/rsa.h).
  *
- * The claims are read from what libjwt itself parsed (its JSON text, turned into MessagePack), so the verifier and the reader
- * cannot disagree about the same bytes.
+ * The claims are read from what libjwt itself parsed (its JSON text, turned into MessagePack), so
+ * the verifier and the reader cannot disagree about the same bytes.
  *
- * Revocation names a token by its signing input: whatever is done to prefix, blanks or signature encoding leaves it the same. */
+ * Revocation names a token by its signing input: whatever is done to prefix, blanks or signature
+ * encoding leaves it the same. */
 #include "auth/token.h"
 
 #include <jwt.h>
@@ -51,7 +53,8 @@ int token_strip(struct slice *text, char ret_error[TOKEN_ERROR_MAX])
 }
 
 /* Reads the header; whatever is wrong with it makes the token one that is not ours. */
-static int check_header(const struct jws *j, struct jws_header *ret, char ret_error[TOKEN_ERROR_MAX])
+static int check_header(const struct jws *j, struct jws_header *ret,
+                        char ret_error[TOKEN_ERROR_MAX])
 {
     if (!jws_header_read(j, ret))
         return token_foreign(ret_error, "Error decoding token headers.");
@@ -62,7 +65,8 @@ static int check_header(const struct jws *j, struct jws_header *ret, char ret_er
 }
 
 /* Checks the MAC and appends the claims as a map. */
-static int open_claims(const struct token_keys *keys, struct slice text, struct buf *claims, char ret_error[TOKEN_ERROR_MAX])
+static int open_claims(const struct token_keys *keys, struct slice text, struct buf *claims,
+                       char ret_error[TOKEN_ERROR_MAX])
 {
     char *copy = mem_copy(text.ptr, text.len);
     jwt_t *jwt = NULL;
@@ -74,7 +78,8 @@ static int open_claims(const struct token_keys *keys, struct slice text, struct 
         return token_foreign(ret_error, "Signature verification failed.");
     }
     char *json = jwt_get_grants_json(jwt, NULL);
-    bool ok = json && json_to_mp(slice_of(json), claims, NULL) == JSON_OK && mp_is(buf_slice(claims), MP_MAP);
+    bool ok = json && json_to_mp(slice_of(json), claims, NULL) == JSON_OK &&
+              mp_is(buf_slice(claims), MP_MAP);
     free(json);
     jwt_free(jwt);
     return ok ? TOKEN_OK : token_refuse(ret_error, "Error decoding token claims.");
@@ -83,8 +88,8 @@ static int open_claims(const struct token_keys *keys, struct slice text, struct 
 /* ---- in and out ---- */
 
 /* The claims of a token whose signature is good. */
-static int token_finish(const struct token_keys *keys, const struct jws *j, struct slice claims, struct token *ret,
-                  char ret_error[TOKEN_ERROR_MAX])
+static int token_finish(const struct token_keys *keys, const struct jws *j, struct slice claims,
+                        struct token *ret, char ret_error[TOKEN_ERROR_MAX])
 {
     int r = claims_read(keys, claims, ret, ret_error);
 
@@ -107,12 +112,14 @@ static int refuse_expired(int r, struct token *t, char ret_error[TOKEN_ERROR_MAX
     return token_refuse(ret_error, TOKEN_HAS_EXPIRED);
 }
 
-int token_parse(const struct token_keys *keys, struct slice text, struct token *ret, char ret_error[TOKEN_ERROR_MAX])
+int token_parse(const struct token_keys *keys, struct slice text, struct token *ret,
+                char ret_error[TOKEN_ERROR_MAX])
 {
     return refuse_expired(token_read(keys, text, ret, ret_error), ret, ret_error);
 }
 
-int token_read(const struct token_keys *keys, struct slice text, struct token *ret, char ret_error[TOKEN_ERROR_MAX])
+int token_read(const struct token_keys *keys, struct slice text, struct token *ret,
+               char ret_error[TOKEN_ERROR_MAX])
 {
     struct jws_header header;
     struct buf claims;
@@ -141,14 +148,14 @@ int token_read(const struct token_keys *keys, struct slice text, struct token *r
     return r;
 }
 
-int token_parse_rs256(const struct token_keys *issuer, const struct rsa_key *key, struct slice text, struct token *ret,
-                      char ret_error[TOKEN_ERROR_MAX])
+int token_parse_rs256(const struct token_keys *issuer, const struct rsa_key *key, struct slice text,
+                      struct token *ret, char ret_error[TOKEN_ERROR_MAX])
 {
     return refuse_expired(token_read_rs256(issuer, key, text, ret, ret_error), ret, ret_error);
 }
 
-int token_read_rs256(const struct token_keys *issuer, const struct rsa_key *key, struct slice text, struct token *ret,
-                     char ret_error[TOKEN_ERROR_MAX])
+int token_read_rs256(const struct token_keys *issuer, const struct rsa_key *key, struct slice text,
+                     struct token *ret, char ret_error[TOKEN_ERROR_MAX])
 {
     struct jws_header header;
     struct buf claims;
@@ -156,7 +163,8 @@ int token_read_rs256(const struct token_keys *issuer, const struct rsa_key *key,
     int r;
 
     *ret = (struct token){0};
-    if (!jws_split(text, &j) || !jws_header_read(&j, &header) || strcmp(header.algorithm, "RS256") != 0 || header.has_critical)
+    if (!jws_split(text, &j) || !jws_header_read(&j, &header) ||
+        strcmp(header.algorithm, "RS256") != 0 || header.has_critical)
         return token_refuse(ret_error, "Error decoding token headers.");
     if (!jws_is_signed_by(&j, key))
         return token_refuse(ret_error, "Signature verification failed.");
@@ -177,13 +185,15 @@ bool token_names_key(struct slice text, char ret_key_id[JWKS_ID_MAX])
     struct jws_header header;
     struct jws j;
 
-    if (!jws_split(text, &j) || !jws_header_read(&j, &header) || strcmp(header.algorithm, "RS256") != 0 || !header.key_id[0])
+    if (!jws_split(text, &j) || !jws_header_read(&j, &header) ||
+        strcmp(header.algorithm, "RS256") != 0 || !header.key_id[0])
         return false;
     memcpy(ret_key_id, header.key_id, JWKS_ID_MAX);
     return true;
 }
 
-int token_from_user(struct slice map, struct slice text, struct token *ret, char ret_error[TOKEN_ERROR_MAX])
+int token_from_user(struct slice map, struct slice text, struct token *ret,
+                    char ret_error[TOKEN_ERROR_MAX])
 {
     int r = claims_from_user(map, ret, ret_error);
 
@@ -200,7 +210,8 @@ bool token_revoked_by(const struct token *t, uint8_t ret_digest[32])
     bool by_session = l->is_continuation && l->has_session;
 
     memset(ret_digest, 0, 32);
-    memcpy(ret_digest, by_session ? lineage_session(l) : t->digest, by_session ? LINEAGE_DIGEST_BYTES : 32);
+    memcpy(ret_digest, by_session ? lineage_session(l) : t->digest,
+           by_session ? LINEAGE_DIGEST_BYTES : 32);
     return by_session;
 }
 
@@ -229,10 +240,12 @@ static void claim_scope(struct mp_open *map, const struct scope *scope)
     mp_key(map, "scope");
     mp_add_str(map->buf, buf_slice(&text));
     if (text.is_failed)
-        map->buf->is_failed = true;     /* a scope cut short, or read back differently, would be another scope */
+        /* a scope cut short, or read back differently, would be another scope */
+        map->buf->is_failed = true;
 }
 
-static void claim_lineage(struct mp_open *map, const char *name_space, const struct lineage *l, bool is_continuation)
+static void claim_lineage(struct mp_open *map, const char *name_space, const struct lineage *l,
+                          bool is_continuation)
 {
     char key[CLAIM_KEY_MAX];
 
@@ -262,16 +275,19 @@ static void claim_person(struct mp_open *map, const char *name_space, const stru
 /* What a token says besides who it is for. */
 struct terms {
     const struct scope *scope;
-    const struct lineage *lineage;      /* of who makes it; NULL: it descends from nothing */
+    const struct lineage *lineage; /* of who makes it; NULL: it descends from nothing */
     bool is_continuation;
     int64_t life_s;
-    int64_t until;                      /* Unix seconds it does not outlive, though a second may pass until it is signed; 0: none */
+    /* Unix seconds it does not outlive, though a second may pass until it is signed; 0: none */
+    int64_t until;
 };
 
-static void add_claims(const struct token_keys *keys, const struct user *user, const struct terms *terms, struct buf *b)
+static void add_claims(const struct token_keys *keys, const struct user *user,
+                       const struct terms *terms, struct buf *b)
 {
     int64_t now = clock_wall_ms() / 1000, end = now + terms->life_s;
-    bool is_as_old = terms->is_continuation && user->issued_at;     /* what it grants was given then */
+    /* what it grants was given then */
+    bool is_as_old = terms->is_continuation && user->issued_at;
     struct mp_open map;
 
     mp_open_map(&map, b);
@@ -296,7 +312,8 @@ static char *token_sign(const struct token_keys *keys, const char *claims_json)
     if (jwt_new(&jwt))
         return NULL;
     if (!jwt_add_grants_json(jwt, claims_json) &&
-        !jwt_set_alg(jwt, JWT_ALG_HS256, (const unsigned char *)keys->secret.ptr, (int)keys->secret.len))
+        !jwt_set_alg(jwt, JWT_ALG_HS256, (const unsigned char *)keys->secret.ptr,
+                     (int)keys->secret.len))
         text = jwt_encode_str(jwt);
     jwt_free(jwt);
     if (text && strlen(text) <= TOKEN_MAX)
@@ -305,7 +322,8 @@ static char *token_sign(const struct token_keys *keys, const char *claims_json)
     return out;
 }
 
-static char *token_write(const struct token_keys *keys, const struct user *user, const struct terms *terms)
+static char *token_write(const struct token_keys *keys, const struct user *user,
+                         const struct terms *terms)
 {
     struct buf claims, json;
     char *text, *out = NULL;
@@ -313,7 +331,8 @@ static char *token_write(const struct token_keys *keys, const struct user *user,
     buf_init(&claims, 2 * TOKEN_MAX);
     buf_init(&json, 2 * TOKEN_MAX);
     add_claims(keys, user, terms, &claims);
-    if (!claims.is_failed && json_from_mp(buf_slice(&claims), &json) == JSON_OK && (text = buf_take(&json))) {
+    if (!claims.is_failed && json_from_mp(buf_slice(&claims), &json) == JSON_OK &&
+        (text = buf_take(&json))) {
         out = token_sign(keys, text);
         mem_free(text);
     }
@@ -322,12 +341,14 @@ static char *token_write(const struct token_keys *keys, const struct user *user,
     return out;
 }
 
-char *token_mint(const struct token_keys *keys, const struct user *user, const struct scope *scope, int64_t life_s)
+char *token_mint(const struct token_keys *keys, const struct user *user, const struct scope *scope,
+                 int64_t life_s)
 {
     return token_write(keys, user, &(struct terms){.scope = scope, .life_s = life_s});
 }
 
-int64_t token_life(const struct token_keys *keys, const struct user *maker, enum token_kind kind, int64_t wanted_s)
+int64_t token_life(const struct token_keys *keys, const struct user *maker, enum token_kind kind,
+                   int64_t wanted_s)
 {
     int64_t until = maker->lineage.until, left = wanted_s;
 
@@ -338,19 +359,25 @@ int64_t token_life(const struct token_keys *keys, const struct user *maker, enum
     return left < wanted_s ? left : wanted_s;
 }
 
-char *token_mint_from(const struct token_keys *keys, const struct user *maker, const struct user *user, const struct scope *scope,
-                      int64_t life_s)
+char *token_mint_from(const struct token_keys *keys, const struct user *maker,
+                      const struct user *user, const struct scope *scope, int64_t life_s)
 {
-    struct terms terms = {.scope = scope, .lineage = &maker->lineage, .until = maker->lineage.until,
+    struct terms terms = {.scope = scope,
+                          .lineage = &maker->lineage,
+                          .until = maker->lineage.until,
                           .life_s = token_life(keys, maker, TOKEN_CHILD, life_s)};
 
     return terms.life_s > 0 ? token_write(keys, user, &terms) : NULL;
 }
 
-char *token_mint_reconnection(const struct token_keys *keys, const struct user *user, int64_t life_s)
+char *token_mint_reconnection(const struct token_keys *keys, const struct user *user,
+                              int64_t life_s)
 {
-    struct terms terms = {.scope = &user->scope, .lineage = &user->lineage, .is_continuation = true,
-                          .until = user->lineage.until, .life_s = token_life(keys, user, TOKEN_RECONNECTION, life_s)};
+    struct terms terms = {.scope = &user->scope,
+                          .lineage = &user->lineage,
+                          .is_continuation = true,
+                          .until = user->lineage.until,
+                          .life_s = token_life(keys, user, TOKEN_RECONNECTION, life_s)};
 
     return terms.life_s > 0 ? token_write(keys, user, &terms) : NULL;
 }

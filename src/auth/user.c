@@ -1,5 +1,6 @@
-/* user: a counted value that never changes after it was made, so that a peer, the registry and a message on its way may hold
- * the same one on different threads. Joining a workspace makes a new version; the old one lives on with whoever looks at it.
+/* user: a counted value that never changes after it was made, so that a peer, the registry and a
+ * message on its way may hold the same one on different threads. Joining a workspace makes a new
+ * version; the old one lives on with whoever looks at it.
  *
  * The count is the only field that is written: releases pair with the acquire of the last unref. */
 #include "auth/user.h"
@@ -13,7 +14,7 @@
 #include "base/random.h"
 #include "wire/utf8.h"
 
-enum { ANONYMOUS_LIFE_S = 600 };        /* told to clients, enforced nowhere */
+enum { ANONYMOUS_LIFE_S = 600 }; /* told to clients, enforced nowhere */
 
 struct user *user_new(struct slice id)
 {
@@ -27,7 +28,8 @@ struct user *user_new(struct slice id)
 
 bool user_id_is_valid(struct slice id)
 {
-    return id.len > 0 && id.len <= USER_ID_MAX && !slice_has_byte(id, '\0') && slice_is_utf8(id) && !utf8_has_invisible(id);
+    return id.len > 0 && id.len <= USER_ID_MAX && !slice_has_byte(id, '\0') && slice_is_utf8(id) &&
+           !utf8_has_invisible(id);
 }
 
 void user_add_role(struct user *u, struct slice role)
@@ -45,7 +47,8 @@ void user_add_own_grants(struct user *u)
     char personal[USER_WORKSPACE_MAX];
 
     user_personal_workspace(u, personal);
-    /* An id with a blank in it has no personal workspace, and must not get one that reads as two grants in the next token. */
+    /* An id with a blank in it has no personal workspace, and must not get one that reads as two
+     * grants in the next token. */
     if (!u->parent && scope_workspace_is_writable(slice_of(personal)))
         scope_grant(&u->scope, personal, PERMISSION_ADMIN);
     if (user_has_role(u, "admin"))
@@ -132,10 +135,12 @@ struct user *user_new_root(const char *current_workspace)
 
 struct user *user_new_anonymous(const char *client_id)
 {
-    char id[RANDOM_NAME_MAX + sizeof("anonymouz-")], name[RANDOM_NAME_MAX], personal[USER_WORKSPACE_MAX];
+    char id[RANDOM_NAME_MAX + sizeof("anonymouz-")], name[RANDOM_NAME_MAX],
+        personal[USER_WORKSPACE_MAX];
 
     random_name(name);
-    (void)snprintf(id, sizeof(id), "anonymouz-%s", name);       /* fits: the name has at most its room */
+    /* fits: the name has at most its room */
+    (void)snprintf(id, sizeof(id), "anonymouz-%s", name);
     struct user *u = user_new(slice_of(id));
     user_add_role(u, SLICE_LIT("anonymous"));
     user_personal_workspace(u, personal);
@@ -189,7 +194,8 @@ const struct grant *user_grant(const struct user *u, struct slice workspace)
         bool is_specific = slice_is(workspace, g->workspace);
         if (g->permission == PERMISSION_NONE || (!is_specific && strcmp(g->workspace, "*") != 0))
             continue;
-        if (!best || g->permission > best->permission || (g->permission == best->permission && is_specific))
+        if (!best || g->permission > best->permission ||
+            (g->permission == best->permission && is_specific))
             best = g;
     }
     return best;
@@ -211,7 +217,8 @@ bool user_is_specialized(const struct user *u)
     return false;
 }
 
-struct user *user_join(const struct user *u, const char *workspace, enum permission granted, const char *client_id)
+struct user *user_join(const struct user *u, const char *workspace, enum permission granted,
+                       const char *client_id)
 {
     struct user *joined = user_copy(u);
     struct scope *s = &joined->scope;
@@ -243,9 +250,11 @@ static size_t texts_taken(char *const *texts, size_t n)
 size_t user_taken(const struct user *u)
 {
     const struct scope *s = &u->scope;
-    size_t sum = mem_taken(u) + mem_taken(u->id) + mem_taken(u->email) + mem_taken(u->parent) + mem_taken(u->current_workspace) +
-                 texts_taken(u->roles, u->n_roles) + mem_taken(s->current_workspace) + mem_taken(s->client_id) +
-                 texts_taken(s->extras, s->n_extras) + mem_taken(s->grants) + lineage_taken(&u->lineage) + mem_taken(u->origin);
+    size_t sum = mem_taken(u) + mem_taken(u->id) + mem_taken(u->email) + mem_taken(u->parent) +
+                 mem_taken(u->current_workspace) + texts_taken(u->roles, u->n_roles) +
+                 mem_taken(s->current_workspace) + mem_taken(s->client_id) +
+                 texts_taken(s->extras, s->n_extras) + mem_taken(s->grants) +
+                 lineage_taken(&u->lineage) + mem_taken(u->origin);
 
     for (size_t i = 0; i < s->n_grants; i++)
         sum += mem_taken(s->grants[i].workspace);

@@ -1,5 +1,5 @@
-/* user_mp: a user as the map that clients, services and tests of the original know: eight keys in a fixed order, permissions
- * as letters, the time as a float. */
+/* user_mp: a user as the map that clients, services and tests of the original know: eight keys in a
+ * fixed order, permissions as letters, the time as a float. */
 #include "auth/user_mp.h"
 
 #include "auth/scope.h"
@@ -65,7 +65,7 @@ void user_add_sealed_mp(struct buf *b, struct slice map, const struct user *u)
 {
     ASSERT(mp_count(map) == KEYS);
     mp_add_map(b, KEYS + 2 + (u->origin != NULL));
-    buf_add_slice(b, slice_from(map, 1));       /* the head of so few keys is one byte */
+    buf_add_slice(b, slice_from(map, 1)); /* the head of so few keys is one byte */
     mp_add_text(b, "lineage");
     lineage_add_mp(b, &u->lineage);
     mp_add_text(b, "issued_at");
@@ -100,8 +100,8 @@ static bool read_grants(struct slice map, struct scope *s)
     scope_grants_begin(&grants, s);
     mp_iter_init(&it, map);
     while (is_sound && mp_iter_pair(&it, &key, &value)) {
-        is_sound = mp_get_str(key, &workspace) && mp_get_str(value, &letter) && permission_from_letter(letter, &p) &&
-                   !slice_has_byte(workspace, '\0');
+        is_sound = mp_get_str(key, &workspace) && mp_get_str(value, &letter) &&
+                   permission_from_letter(letter, &p) && !slice_has_byte(workspace, '\0');
         if (is_sound)
             scope_grants_add(&grants, workspace, p);
     }
@@ -114,7 +114,8 @@ static bool user_mp_read_scope(struct slice map, struct scope *s)
     struct slice value, text;
     struct mp_iter it;
 
-    if (!mp_is(map, MP_MAP) || !user_mp_read_text(map, "current_workspace", &s->current_workspace) ||
+    if (!mp_is(map, MP_MAP) ||
+        !user_mp_read_text(map, "current_workspace", &s->current_workspace) ||
         !user_mp_read_text(map, "client_id", &s->client_id))
         return false;
     if (mp_find(map, "workspaces", &value) && !read_grants(value, s))
@@ -169,15 +170,18 @@ static bool read_rest(struct slice map, struct user *u)
     struct slice scope;
     double expires;
 
-    if (!user_mp_read_roles(map, u) || !user_mp_read_text(map, "email", &u->email) || !user_mp_read_text(map, "parent", &u->parent) ||
-        !user_mp_read_text(map, "current_workspace", &u->current_workspace) || !user_mp_read_lineage(map, u) ||
-        !read_origin(map, u))
+    if (!user_mp_read_roles(map, u) || !user_mp_read_text(map, "email", &u->email) ||
+        !user_mp_read_text(map, "parent", &u->parent) ||
+        !user_mp_read_text(map, "current_workspace", &u->current_workspace) ||
+        !user_mp_read_lineage(map, u) || !read_origin(map, u))
         return false;
-    if (mp_find(map, "scope", &scope) && !mp_is(scope, MP_NIL) && !user_mp_read_scope(scope, &u->scope))
+    if (mp_find(map, "scope", &scope) && !mp_is(scope, MP_NIL) &&
+        !user_mp_read_scope(scope, &u->scope))
         return false;
     struct slice value;
     int64_t issued_at = 0;
-    if (mp_find(map, "issued_at", &value) && !(mp_get_int(value, &issued_at) && issued_at >= 0 && issued_at < UINT32_MAX))
+    if (mp_find(map, "issued_at", &value) &&
+        !(mp_get_int(value, &issued_at) && issued_at >= 0 && issued_at < UINT32_MAX))
         return false;
     u->issued_at = (uint32_t)issued_at;
     if (mp_find(map, "expires_at", &value) && mp_get_num(value, &expires)) {

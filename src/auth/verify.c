@@ -1,9 +1,9 @@
-/* verify: a question to somebody else is a struct verification, which ends in verification_finish(), whatever happened on the way. The ways:
+/* verify: a question to somebody else is a struct verification, which ends in
+ * verification_finish(), whatever happened on the way. The ways:
  *
  *   ask -> kept?  -> finish
  *       -> provider: who() -> verification_ask() ... verification_settle() -> finish
- *       -> issuer: key ... -> job on the pool ... -> finish
- */
+ *       -> issuer: key ... -> job on the pool ... -> finish */
 #include "auth/verify.h"
 
 #include <stdio.h>
@@ -25,18 +25,18 @@ struct verifier {
     const struct token_keys *keys;
     struct fetcher *fetcher;
     struct issuer issuer;
-    char *issuer_url, *ca_file;     /* owned, or NULL */
+    char *issuer_url, *ca_file; /* owned, or NULL */
     bool has_issuer, is_closed;
     struct verifier_provider provider;
-    struct map kept;                /* digest -> struct kept, owned */
-    struct list by_age;             /* struct kept, oldest first */
+    struct map kept;    /* digest -> struct kept, owned */
+    struct list by_age; /* struct kept, oldest first */
     size_t n_running;
-    struct holders askers;          /* of those that run */
+    struct holders askers; /* of those that run */
 };
 
 struct kept {
     struct list link;
-    uint8_t digest[32];             /* of the whole text */
+    uint8_t digest[32]; /* of the whole text */
     uint64_t source;
     uint64_t until_ms;
     struct token token;
@@ -46,7 +46,8 @@ struct verification {
     struct job job;
     struct verifier *verifier;
     struct holding of_asker;
-    uint64_t source;                /* who is asked: source_of_provider() or source_of_issuer() */
+    /* who is asked: source_of_provider() or source_of_issuer() */
+    uint64_t source;
     enum verify_use use;
     verify_done *done;
     void *arg;
@@ -55,7 +56,7 @@ struct verification {
     char name[JWKS_URL_MAX];
     struct rsa_key key;
     /* the answer */
-    struct token token;             /* user NULL = refused */
+    struct token token; /* user NULL = refused */
     char error[TOKEN_ERROR_MAX];
     size_t text_len;
     char text[];
@@ -101,7 +102,8 @@ static struct kept *find_kept(struct verifier *v, struct slice text, uint64_t so
     struct kept *k = map_find(&v->kept, slice_make(digest, sizeof(digest)));
     if (!k)
         return NULL;
-    bool is_expired = k->token.user->expires_at && k->token.user->expires_at <= token_now_ms(v->keys) / 1000;
+    bool is_expired =
+        k->token.user->expires_at && k->token.user->expires_at <= token_now_ms(v->keys) / 1000;
     if (k->source == source && !is_expired && loop_now_ms(v->loop) < k->until_ms)
         return k;
     verification_forget(v, k);
@@ -212,7 +214,7 @@ struct verifier *verifier_close(struct verifier *v)
         return NULL;
     LOOP_ASSERT(v->loop);
     v->is_closed = true;
-    v->n_running++;     /* ours: what is told must not free it under us */
+    v->n_running++; /* ours: what is told must not free it under us */
     if (v->has_issuer)
         issuer_deinit(&v->issuer);
     v->fetcher = fetcher_close(v->fetcher);
@@ -240,7 +242,8 @@ static void verification_work(struct job *job)
 {
     struct verification *w = CONTAINER_OF(job, struct verification, job);
 
-    if (token_read_rs256(&w->issuer, &w->key, slice_make(w->text, w->text_len), &w->token, w->error) != TOKEN_OK)
+    if (token_read_rs256(&w->issuer, &w->key, slice_make(w->text, w->text_len), &w->token,
+                         w->error) != TOKEN_OK)
         w->token = (struct token){0};
 }
 
@@ -251,9 +254,10 @@ static void verification_worked(struct job *job)
 
 static void on_key(int outcome, const struct jwk *key, const char *name, void *arg)
 {
-    static const char *const texts[] = {[ISSUER_UNKNOWN_KEY] = "Signature verification failed. The issuer has no such key",
-                                        [ISSUER_UNREACHABLE] = "The keys of the token issuer cannot be fetched, please retry",
-                                        [ISSUER_BUSY] = "Too many tokens are being verified, please retry"};
+    static const char *const texts[] = {
+        [ISSUER_UNKNOWN_KEY] = "Signature verification failed. The issuer has no such key",
+        [ISSUER_UNREACHABLE] = "The keys of the token issuer cannot be fetched, please retry",
+        [ISSUER_BUSY] = "Too many tokens are being verified, please retry"};
     struct verification *w = arg;
     struct verifier *v = w->verifier;
 
@@ -264,15 +268,20 @@ static void on_key(int outcome, const struct jwk *key, const char *name, void *a
     w->source = source_of_issuer(v);
     w->key = key->rsa;
     (void)snprintf(w->name, sizeof(w->name), "%s", name);
-    w->issuer = (struct token_keys){.issuer = w->name, .audience = v->keys->audience, .name_space = v->keys->name_space,
-                                    .since_wall_ms = v->keys->since_wall_ms, .since_ms = v->keys->since_ms};
-    w->job = (struct job){.class = OFFLOAD_CRYPTO, .work = verification_work, .done = verification_worked};
-    ASSERT(offload(v->loop, &w->job) == OFFLOAD_OK);    /* no more than VERIFY_RUNNING_MAX */
+    w->issuer = (struct token_keys){.issuer = w->name,
+                                    .audience = v->keys->audience,
+                                    .name_space = v->keys->name_space,
+                                    .since_wall_ms = v->keys->since_wall_ms,
+                                    .since_ms = v->keys->since_ms};
+    w->job = (struct job){
+        .class = OFFLOAD_CRYPTO, .work = verification_work, .done = verification_worked};
+    ASSERT(offload(v->loop, &w->job) == OFFLOAD_OK); /* no more than VERIFY_RUNNING_MAX */
 }
 
 /* ---- asking ---- */
 
-static struct verification *verification_new(struct verifier *v, const struct verify_question *q, verify_done *done, void *arg)
+static struct verification *verification_new(struct verifier *v, const struct verify_question *q,
+                                             verify_done *done, void *arg)
 {
     struct slice text = q->text;
     struct verification *w = mem_new(sizeof(*w) + text.len);
@@ -288,7 +297,8 @@ static struct verification *verification_new(struct verifier *v, const struct ve
     return w;
 }
 
-static bool answer_kept(struct verifier *v, const struct verify_question *q, uint64_t source, verify_done *done, void *arg)
+static bool answer_kept(struct verifier *v, const struct verify_question *q, uint64_t source,
+                        verify_done *done, void *arg)
 {
     struct kept *k = find_kept(v, q->text, source);
 
@@ -299,7 +309,8 @@ static bool answer_kept(struct verifier *v, const struct verify_question *q, uin
     return true;
 }
 
-static bool verification_is_full(const struct verifier *v, struct slice asker, verify_done *done, void *arg)
+static bool verification_is_full(const struct verifier *v, struct slice asker, verify_done *done,
+                                 void *arg)
 {
     if (v->n_running < VERIFY_RUNNING_MAX && holders_of(&v->askers, asker) < VERIFY_RUNNING_OF_ONE)
         return false;
@@ -308,7 +319,8 @@ static bool verification_is_full(const struct verifier *v, struct slice asker, v
     return true;
 }
 
-/* A token nobody here has signed. error: what to say when nobody else may be asked either. provider: 0 = there is none. */
+/* A token nobody here has signed. error: what to say when nobody else may be asked either.
+ * provider: 0 = there is none. */
 struct foreign {
     struct verify_question question;
     uint64_t provider;
@@ -326,7 +338,8 @@ static void ask_others(struct verifier *v, const struct foreign *f, verify_done 
         done(NULL, f->error, arg);
         return;
     }
-    if (answer_kept(v, &f->question, source, done, arg) || verification_is_full(v, f->question.asker, done, arg))
+    if (answer_kept(v, &f->question, source, done, arg) ||
+        verification_is_full(v, f->question.asker, done, arg))
         return;
     struct verification *w = verification_new(v, &f->question, done, arg);
     w->source = source;
@@ -336,7 +349,8 @@ static void ask_others(struct verifier *v, const struct foreign *f, verify_done 
         issuer_find_key(&v->issuer, key_id, on_key, w);
 }
 
-static void verification_ask(struct verifier *v, const struct verify_question *q, uint64_t provider, verify_done *done, void *arg)
+static void verification_ask(struct verifier *v, const struct verify_question *q, uint64_t provider,
+                             verify_done *done, void *arg)
 {
     struct slice text = q->text;
     char error[TOKEN_ERROR_MAX] = "";
@@ -346,7 +360,8 @@ static void verification_ask(struct verifier *v, const struct verify_question *q
     int r = token_read(v->keys, text, &token, error);
     if (r == TOKEN_OK) {
         tell_token(q->use, &token, done, arg);
-    } else if (r != TOKEN_FOREIGN || v->is_closed || token_strip(&text, error) != TOKEN_OK || text.len > TOKEN_MAX) {
+    } else if (r != TOKEN_FOREIGN || v->is_closed || token_strip(&text, error) != TOKEN_OK ||
+               text.len > TOKEN_MAX) {
         done(NULL, error, arg);
     } else {
         ask_others(v, &(struct foreign){{text, q->asker, q->use}, provider, error}, done, arg);
@@ -358,7 +373,8 @@ void verifier_ask(struct verifier *v, const struct verify_question *q, verify_do
     verification_ask(v, q, source_of_provider(v), done, arg);
 }
 
-void verifier_ask_default(struct verifier *v, const struct verify_question *q, verify_done *done, void *arg)
+void verifier_ask_default(struct verifier *v, const struct verify_question *q, verify_done *done,
+                          void *arg)
 {
     verification_ask(v, q, 0, done, arg);
 }
@@ -369,7 +385,8 @@ void verification_settle(struct verification *w, struct slice user_map)
 
     if (!user_map.len) {
         verification_refuse(w, "The authentication provider refused the token");
-    } else if (token_from_user(user_map, slice_make(w->text, w->text_len), &w->token, error) != TOKEN_OK) {
+    } else if (token_from_user(user_map, slice_make(w->text, w->text_len), &w->token, error) !=
+               TOKEN_OK) {
         verification_refuse(w, error);
     } else {
         verification_finish(w);

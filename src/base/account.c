@@ -1,5 +1,6 @@
-/* account: orderings are relaxed throughout. The counters guard quantities, not other memory: what they count is handed
- * between threads by the inbox, whose release and acquire order everything that matters. */
+/* account: orderings are relaxed throughout. The counters guard quantities, not other memory: what
+ * they count is handed between threads by the inbox, whose release and acquire order everything
+ * that matters. */
 #include "base/account.h"
 
 #include <stdio.h>
@@ -17,8 +18,8 @@ _Static_assert((int)ACCOUNT_KINDS < (int)BY_MACHINE, "a kind and one more fits")
 
 /* What only the root has. */
 struct root {
-    struct account account;         /* first */
-    atomic_size_t peak_bytes;       /* about: two threads may overtake each other */
+    struct account account;   /* first */
+    atomic_size_t peak_bytes; /* about: two threads may overtake each other */
     atomic_size_t n_refused[ACCOUNT_KINDS];
 };
 
@@ -30,14 +31,15 @@ static size_t account_take(atomic_size_t *from, size_t n_bytes)
     return before;
 }
 
-static struct account *account_make(struct account *parent, enum account_kind kind, size_t cap_bytes, bool is_leaf)
+static struct account *account_make(struct account *parent, enum account_kind kind,
+                                    size_t cap_bytes, bool is_leaf)
 {
     struct account *a = mem_new(parent ? sizeof(struct account) : sizeof(struct root));
 
     a->parent = parent ? account_ref(parent) : NULL;
     a->cap_bytes = cap_bytes;
     a->kind = (uint8_t)kind;
-    a->is_leaf = is_leaf && parent;     /* a root has nobody to draw from */
+    a->is_leaf = is_leaf && parent; /* a root has nobody to draw from */
     atomic_init(&a->total_bytes, 0);
     atomic_init(&a->kept_bytes, 0);
     atomic_init(&a->n_refs, 1);
@@ -85,10 +87,12 @@ struct account *account_unref(struct account *a)
 {
     if (!a)
         return NULL;
-    /* acq_rel pairs with itself in the other holders: the last one sees every earlier holder's writes. */
+    /* acq_rel pairs with itself in the other holders: the last one sees every earlier holder's
+     * writes. */
     if (atomic_fetch_sub_explicit(&a->n_refs, 1, memory_order_acq_rel) != 1)
         return NULL;
-    ASSERT(atomic_load_explicit(&a->total_bytes, memory_order_relaxed) == 0 && account_kept(a) == 0);
+    ASSERT(atomic_load_explicit(&a->total_bytes, memory_order_relaxed) == 0 &&
+           account_kept(a) == 0);
     if (a->granted_bytes)
         give_back(a->parent, a->granted_bytes);
     account_drop(a->parent, mem_taken(a));
@@ -114,7 +118,8 @@ static int account_refuse(struct account *a, const struct account *refuser)
 {
     atomic_fetch_add_explicit(&root_of(a)->n_refused[refuser->kind], 1, memory_order_relaxed);
     for (struct account *at = a; at; at = at == refuser ? NULL : at->parent)
-        atomic_store_explicit(&at->refused_by, (unsigned char)(refuser->kind + 1), memory_order_relaxed);
+        atomic_store_explicit(&at->refused_by, (unsigned char)(refuser->kind + 1),
+                              memory_order_relaxed);
     return ACCOUNT_FULL;
 }
 
@@ -124,7 +129,8 @@ static void note_peak(struct root *r, size_t total)
         atomic_store_explicit(&r->peak_bytes, total, memory_order_relaxed);
 }
 
-/* Whether whoever it stands for has much when it holds so many bytes; what stands for nobody has as much as the one below. */
+/* Whether whoever it stands for has much when it holds so many bytes; what stands for nobody has as
+ * much as the one below. */
 static bool has_much(const struct account *a, size_t n_bytes, bool below_has_much)
 {
     static const uint32_t little[] = {
@@ -170,7 +176,8 @@ static struct account *charge_shared(struct account *a, size_t n_bytes)
 /* The leaf's own figure; false when its cap would be passed, and nothing has changed. */
 static bool add_to_leaf(struct account *a, size_t n_bytes, size_t *ret_total)
 {
-    size_t total = atomic_fetch_add_explicit(&a->total_bytes, n_bytes, memory_order_relaxed) + n_bytes;
+    size_t total =
+        atomic_fetch_add_explicit(&a->total_bytes, n_bytes, memory_order_relaxed) + n_bytes;
 
     *ret_total = total;
     if (!a->cap_bytes || (total <= a->cap_bytes && total >= n_bytes))
@@ -203,7 +210,8 @@ int account_charge(struct account *a, size_t n_bytes)
     size_t need = total - a->granted_bytes;
     size_t grant = need < ACCOUNT_GRANT ? ACCOUNT_GRANT : need;
     refuser = charge_shared(a->parent, grant);
-    if (refuser && grant > need) {      /* near a parent's cap the rounding must not be what refuses */
+    /* near a parent's cap the rounding must not be what refuses */
+    if (refuser && grant > need) {
         grant = need;
         refuser = charge_shared(a->parent, grant);
     }
@@ -247,7 +255,8 @@ void account_release(struct account *a, size_t n_bytes)
 
 size_t account_used(const struct account *a)
 {
-    /* In this order, what another thread keeps meanwhile makes the difference too large, never negative. */
+    /* In this order, what another thread keeps meanwhile makes the difference too large, never
+     * negative. */
     size_t kept = atomic_load_explicit(&a->kept_bytes, memory_order_relaxed);
     size_t total = atomic_load_explicit(&a->total_bytes, memory_order_relaxed);
 
@@ -395,14 +404,16 @@ const struct account *account_in_the_way(const struct account *a, size_t n_bytes
 
 bool account_has_room(const struct account *a, size_t n_bytes)
 {
-    return account_fits(a, atomic_load_explicit(&a->total_bytes, memory_order_relaxed), n_bytes, false);
+    return account_fits(a, atomic_load_explicit(&a->total_bytes, memory_order_relaxed), n_bytes,
+                        false);
 }
 
 /* ---- the words for it ---- */
 
 struct account_refusal account_refusal_by(const struct account *full)
 {
-    return full ? (struct account_refusal){account_option(full), full->cap_bytes} : (struct account_refusal){NULL, 0};
+    return full ? (struct account_refusal){account_option(full), full->cap_bytes}
+                : (struct account_refusal){NULL, 0};
 }
 
 struct account_refusal account_refusal(const struct account *a)
@@ -426,14 +437,17 @@ const char *account_refusal_rule(const struct account_refusal *r)
     return r->option ? r->option + strlen("--") : "memory";
 }
 
-const char *account_refusal_text(const struct account_refusal *r, const char *what, char room[ACCOUNT_REFUSAL_MAX])
+const char *account_refusal_text(const struct account_refusal *r, const char *what,
+                                 char room[ACCOUNT_REFUSAL_MAX])
 {
     struct slice said = slice_utf8_prefix(slice_of(what), ACCOUNT_REFUSAL_WHAT_MAX);
 
     if (r->option && r->cap_bytes)
-        (void)snprintf(room, ACCOUNT_REFUSAL_MAX, SLICE_FMT " (%s, %zu bytes)", SLICE_ARG(said), r->option, r->cap_bytes);
+        (void)snprintf(room, ACCOUNT_REFUSAL_MAX, SLICE_FMT " (%s, %zu bytes)", SLICE_ARG(said),
+                       r->option, r->cap_bytes);
     else
-        (void)snprintf(room, ACCOUNT_REFUSAL_MAX, SLICE_FMT " (%s)", SLICE_ARG(said), r->option ? r->option : "out of memory");
+        (void)snprintf(room, ACCOUNT_REFUSAL_MAX, SLICE_FMT " (%s)", SLICE_ARG(said),
+                       r->option ? r->option : "out of memory");
     return room;
 }
 
@@ -441,7 +455,8 @@ const char *account_refusal_noted(struct slice text)
 {
     static const char end[] = " bytes)";
     const char *note = slice_ends(text, end) ? memrchr(text.ptr, '(', text.len) : NULL;
-    struct slice noted = note ? slice_from(text, (size_t)(note - text.ptr) + 1) : SLICE_LIT(""), option, rest;
+    struct slice noted = note ? slice_from(text, (size_t)(note - text.ptr) + 1) : SLICE_LIT(""),
+                 option, rest;
 
     if (!slice_cut(noted, ',', &option, &rest))
         return NULL;

@@ -1,5 +1,5 @@
-/* account_table: the table holds one reference of each account; when it is the only one, the account is at zero but for its name, and
- * nobody but this thread could take another. */
+/* account_table: the table holds one reference of each account; when it is the only one, the
+ * account is at zero but for its name, and nobody but this thread could take another. */
 #include "base/account_table.h"
 
 #include "base/memory.h"
@@ -44,7 +44,8 @@ static struct slice account_table_name_of(const struct entry *e)
     return slice_make(e->name, e->name_len);
 }
 
-struct account *account_table_get(struct account_table *t, struct slice name, const struct account_terms *terms)
+struct account *account_table_get(struct account_table *t, struct slice name,
+                                  const struct account_terms *terms)
 {
     struct entry *e = map_find(&t->entries, name);
 
@@ -75,7 +76,7 @@ void account_table_sweep(struct account_table *t, size_t n_entries)
         struct entry *e = value;
         if (!account_has_others(e->account)) {
             map_take(&t->entries, account_table_name_of(e));
-            t->cursor--;    /* another entry may have moved into its place */
+            t->cursor--; /* another entry may have moved into its place */
             entry_free(t, e);
         }
     }

@@ -1,9 +1,11 @@
-/* assert: invariants of ours that stay checked in release builds, and the small vocabulary every file uses. */
+/* assert: invariants of ours that stay checked in release builds, and the small vocabulary every
+ * file uses. */
 #pragma once
 #include <stddef.h>
 
 #define MUST_CHECK __attribute__((warn_unused_result))
-#define ALWAYS_INLINE inline __attribute__((always_inline))      /* worth it where constant arguments fold */
+/* worth it where constant arguments fold */
+#define ALWAYS_INLINE inline __attribute__((always_inline))
 #define NONNULL(...) __attribute__((nonnull(__VA_ARGS__)))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))

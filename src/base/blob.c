@@ -1,5 +1,6 @@
-/* blob: one allocation holds the count and the bytes. The decrement is acq_rel so that the thread that frees sees what the
- * other holders did before they let go; the increment needs no order, since whoever increments already holds one. */
+/* blob: one allocation holds the count and the bytes. The decrement is acq_rel so that the thread
+ * that frees sees what the other holders did before they let go; the increment needs no order,
+ * since whoever increments already holds one. */
 #include "base/blob.h"
 
 #include "base/buf.h"
@@ -12,7 +13,8 @@ static struct blob *blob_new(size_t n_inside, size_t n_beside, struct account *a
 {
     size_t size, charge;
 
-    if (__builtin_add_overflow(sizeof(struct blob), n_inside, &size) || __builtin_add_overflow(size, n_beside, &charge))
+    if (__builtin_add_overflow(sizeof(struct blob), n_inside, &size) ||
+        __builtin_add_overflow(size, n_beside, &charge))
         return NULL;
     if (account_charge(account, charge) != ACCOUNT_OK)
         return NULL;
@@ -43,11 +45,14 @@ struct blob *blob_try_grow(struct blob *b, size_t len)
 {
     size_t had = b->n_charged, size;
 
-    ASSERT(b->home == BLOB_INSIDE && len >= b->len && atomic_load_explicit(&b->n_refs, memory_order_relaxed) == 1);
-    if (__builtin_add_overflow(sizeof(struct blob), len, &size) || account_charge(b->account, size - had) != ACCOUNT_OK)
+    ASSERT(b->home == BLOB_INSIDE && len >= b->len &&
+           atomic_load_explicit(&b->n_refs, memory_order_relaxed) == 1);
+    if (__builtin_add_overflow(sizeof(struct blob), len, &size) ||
+        account_charge(b->account, size - had) != ACCOUNT_OK)
         return NULL;
-    /* By realloc, not in pages of its own as base/held.h grows: up to some megabytes a copy, mostly of what is in the cache, costs
-     * half of what fresh pages do; beyond (mem_tune) the allocator moves pages. */
+    /* By realloc, not in pages of its own as base/held.h grows: up to some megabytes a copy, mostly
+     * of what is in the cache, costs half of what fresh pages do; beyond (mem_tune) the allocator
+     * moves pages. */
     struct blob *grown = mem_try_resize(b, size);
     if (!grown) {
         account_release(b->account, size - had);

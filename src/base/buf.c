@@ -21,7 +21,7 @@ void buf_deinit(struct buf *b)
     b->len = b->room = 0;
     if (b->account) {
         b->account = account_unref(b->account);
-        b->is_failed = true;    /* without an account it would be scratch */
+        b->is_failed = true; /* without an account it would be scratch */
     }
 }
 
@@ -52,7 +52,7 @@ char *buf_reserve(struct buf *b, size_t n_bytes)
         size_t room = b->room ? b->room : BUF_FIRST_ROOM;
         while (room < want)
             room *= 2;
-        if (room > cap + 1)     /* nobody is charged for room that can never be used */
+        if (room > cap + 1) /* nobody is charged for room that can never be used */
             room = cap + 1;
         char *grown = buf_resize(b, room);
         if (!grown) {

@@ -1,5 +1,5 @@
-/* clock: the only reader of clock_gettime(2) beside libuv, so that a simulation replaces all time there is by defining that one
- * function (tests/harness/sim.h). */
+/* clock: the only reader of clock_gettime(2) beside libuv, so that a simulation replaces all time
+ * there is by defining that one function (tests/harness/sim.h). */
 #include "base/clock.h"
 
 #include <stdio.h>
@@ -41,7 +41,7 @@ void clock_iso(int64_t wall_ms, char out[CLOCK_ISO_LEN + 1])
     char text[64];
 
     gmtime_r(&seconds, &tm);
-    snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-             tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(wall_ms % 1000));
+    snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900,
+             tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(wall_ms % 1000));
     snprintf(out, CLOCK_ISO_LEN + 1, "%.24s", text);
 }

@@ -1,10 +1,12 @@
-/* epoch: three-party argument, all seq_cst on purpose so that it can be read off the single total order S.
+/* epoch: three-party argument, all seq_cst on purpose so that it can be read off the single total
+ * order S.
  *
  *   reader:  (r1) seen := now          (r2) load published pointer
  *   writer:  (w1) unpublish pointer    (w2) retired_at := now++    (w3) load every seen
  *
- * If r2 still finds the old pointer then r2 < w1 in S, hence r1 < w3: the writer sees `seen` <= retired_at and keeps the
- * item. A reader whose `seen` is larger than retired_at began after w2, hence after w1, and cannot have found it. */
+ * If r2 still finds the old pointer then r2 < w1 in S, hence r1 < w3: the writer sees `seen` <=
+ * retired_at and keeps the item. A reader whose `seen` is larger than retired_at began after w2,
+ * hence after w1, and cannot have found it. */
 #include "base/epoch.h"
 
 #include <stdlib.h>
@@ -73,7 +75,7 @@ void epoch_collect(struct epoch *e)
     list_init(&done);
     pthread_mutex_lock(&e->lock);
     uint64_t oldest = oldest_reader(e);
-    LIST_FOREACH(it, &e->retired) {
+    LIST_FOREACH (it, &e->retired) {
         if (LIST_ENTRY(it, struct epoch_item, link)->retired_at >= oldest)
             break;
         list_unlink(it);
@@ -81,7 +83,7 @@ void epoch_collect(struct epoch *e)
         e->n_retired--;
     }
     pthread_mutex_unlock(&e->lock);
-    LIST_FOREACH(it, &done) {
+    LIST_FOREACH (it, &done) {
         struct epoch_item *item = LIST_ENTRY(it, struct epoch_item, link);
         list_unlink(it);
         item->free_item(item);

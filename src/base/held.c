@@ -1,4 +1,5 @@
-/* held: the charge is what the allocator takes, rounding and its own share included, so that many small blocks are not cheap. */
+/* held: the charge is what the allocator takes, rounding and its own share included, so that many
+ * small blocks are not cheap. */
 #include "base/held.h"
 
 #include <stdint.h>
@@ -8,19 +9,22 @@
 #include "base/memory_raw.h"
 
 struct head {
-    struct account *account;        /* holds a reference */
-    size_t n_bytes : 62;            /* of the block */
+    struct account *account; /* holds a reference */
+    size_t n_bytes : 62;     /* of the block */
     size_t is_kept : 1;
-    size_t is_mapped : 1;           /* in pages of its own: it has grown, and may grow on, or is large */
+    /* in pages of its own: it has grown, and may grow on, or is large */
+    size_t is_mapped : 1;
 };
 
-_Static_assert(sizeof(struct head) % 16 == 0 || sizeof(void *) < 8, "blocks are aligned as malloc's");
+_Static_assert(sizeof(struct head) % 16 == 0 || sizeof(void *) < 8,
+               "blocks are aligned as malloc's");
 
 enum { HEAP_STEP = 16, HEAP_LEAST = 32, MAPPED_FROM = 512 * 1024, LARGE = 4 << 20 };
 
 size_t held_cost(size_t n_bytes)
 {
-    size_t n = (sizeof(struct head) + n_bytes + sizeof(size_t) + HEAP_STEP - 1) / HEAP_STEP * HEAP_STEP;
+    size_t n =
+        (sizeof(struct head) + n_bytes + sizeof(size_t) + HEAP_STEP - 1) / HEAP_STEP * HEAP_STEP;
 
     return n < HEAP_LEAST ? HEAP_LEAST : n;
 }

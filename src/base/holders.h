@@ -34,8 +34,8 @@ void holders_deinit(struct holders *h);  /* must be empty */
 /* n: in whatever unit the table has its limits in. */
 void holding_take(struct holders *h, struct holding *g, struct slice name, size_t n);
 void holding_leave(struct holders *h, struct holding *g); /* harmless when it is of nobody */
-struct slice
-holding_name(const struct holding *g); /* as long as it is held; empty when it is of nobody */
+struct slice holding_name(
+    const struct holding *g); /* as long as it is held; empty when it is of nobody */
 size_t holders_of(const struct holders *h, struct slice name);
 struct holding *holders_oldest(const struct holders *h,
                                struct slice name); /* NULL: there is none of that name */

@@ -1,4 +1,5 @@
-/* list: intrusive doubly linked list. The link lives in the member's own struct; the list owns nothing. */
+/* list: intrusive doubly linked list. The link lives in the member's own struct; the list owns
+ * nothing. */
 #pragma once
 #include <stdbool.h>
 
@@ -9,17 +10,20 @@ struct list {
     struct list *prev;
 };
 
-static inline void list_init(struct list *l)            /* an empty list, or an unlinked member */
+/* an empty list, or an unlinked member */
+static inline void list_init(struct list *l)
 {
     l->next = l->prev = l;
 }
 
-static inline bool list_is_empty(const struct list *l)  /* also: whether a member is unlinked */
+/* also: whether a member is unlinked */
+static inline bool list_is_empty(const struct list *l)
 {
     return l->next == l;
 }
 
-static inline void list_link(struct list *head, struct list *member)    /* at the tail; the member must be unlinked */
+/* at the tail; the member must be unlinked */
+static inline void list_link(struct list *head, struct list *member)
 {
     member->prev = head->prev;
     member->next = head;
@@ -27,19 +31,22 @@ static inline void list_link(struct list *head, struct list *member)    /* at th
     head->prev = member;
 }
 
-static inline void list_link_first(struct list *head, struct list *member)      /* at the front; the same */
+/* at the front; the same */
+static inline void list_link_first(struct list *head, struct list *member)
 {
-    list_link(head->next, member);      /* a list is as well the list that begins at any of its members */
+    /* a list is as well the list that begins at any of its members */
+    list_link(head->next, member);
 }
 
-static inline void list_unlink(struct list *member)     /* harmless when already unlinked */
+static inline void list_unlink(struct list *member) /* harmless when already unlinked */
 {
     member->prev->next = member->next;
     member->next->prev = member->prev;
     list_init(member);
 }
 
-static inline void list_move_all(struct list *to, struct list *from)    /* appends; `from` is empty afterwards */
+/* appends; `from` is empty afterwards */
+static inline void list_move_all(struct list *to, struct list *from)
 {
     if (list_is_empty(from))
         return;
@@ -52,5 +59,6 @@ static inline void list_move_all(struct list *to, struct list *from)    /* appen
 
 #define LIST_ENTRY(link, type, member) CONTAINER_OF(link, type, member)
 /* The body may unlink `it`, and nothing else. */
-#define LIST_FOREACH(it, head) \
-    for (struct list *it = (head)->next, *it##_next = it->next; it != (head); it = it##_next, it##_next = it->next)
+#define LIST_FOREACH(it, head)                                                                     \
+    for (struct list *it = (head)->next, *it##_next = it->next; it != (head);                      \
+         it = it##_next, it##_next = it->next)

@@ -1,5 +1,6 @@
-/* log: the one place with mutable file-scope state besides main.c, because a log that must be handed around is a log that
- * is missing where it is needed. Lines wait in a bounded queue for the writer thread. */
+/* log: the one place with mutable file-scope state besides main.c, because a log that must be
+ * handed around is a log that is missing where it is needed. Lines wait in a bounded queue for the
+ * writer thread. */
 #include "base/log.h"
 
 #include <errno.h>
@@ -18,7 +19,8 @@
 enum { LOG_QUEUE_MAX = 1 << 20, TELL_MS = 1000, LEVEL_UNSET = -1 };
 
 /* The rooms, and those that have no room: what --log-levels can name. */
-static const char *const subjects[] = {"log",
+static const char *const subjects[] = {
+    "log",
 #define ROOM(name) #name,
 #include "rooms_names.def"
 #undef ROOM
@@ -27,7 +29,7 @@ static const char *const subjects[] = {"log",
 static struct {
     /* const while threads run, except through log_configure: relaxed */
     atomic_int level, format;
-    atomic_int levels[ARRAY_LEN(subjects)];     /* LEVEL_UNSET: as `level` */
+    atomic_int levels[ARRAY_LEN(subjects)]; /* LEVEL_UNSET: as `level` */
     atomic_uint rate_per_s;
     const char *path;
     /* lock class log_queue */
@@ -40,8 +42,11 @@ static struct {
     pthread_t writer;
     /* any thread */
     struct log_rate rate;
-    atomic_bool is_started;         /* errors are for the log alone from here on */
-} the = {.lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER, .fd = STDERR_FILENO, .level = LOG_INFO};
+    atomic_bool is_started; /* errors are for the log alone from here on */
+} the = {.lock = PTHREAD_MUTEX_INITIALIZER,
+         .more = PTHREAD_COND_INITIALIZER,
+         .fd = STDERR_FILENO,
+         .level = LOG_INFO};
 
 atomic_int log_least = LOG_INFO;
 
@@ -52,7 +57,7 @@ static void write_all(int fd, const char *at, size_t n)
         if (done < 0 && errno == EINTR)
             continue;
         if (done <= 0)
-            return;     /* a log that cannot be written has nobody to tell */
+            return; /* a log that cannot be written has nobody to tell */
         at += done;
         n -= (size_t)done;
     }
@@ -69,7 +74,8 @@ static enum log_format format_now(void)
     return (enum log_format)atomic_load_explicit(&the.format, memory_order_relaxed);
 }
 
-/* What the log says of itself: lines that a full queue lost, messages that came too often and have stopped since. */
+/* What the log says of itself: lines that a full queue lost, messages that came too often and have
+ * stopped since. */
 static void add_own_lines(struct buf *out, uint64_t n_lost)
 {
     unsigned cursor = 0;
@@ -82,8 +88,11 @@ static void add_own_lines(struct buf *out, uint64_t n_lost)
     if (!atomic_load_explicit(&the.rate.has_dropped, memory_order_relaxed))
         return;
     while (log_rate_left_out(&the.rate, &cursor, &left)) {
-        const struct log_field fields[] = {log_text("of", left.message), log_int("repeats_dropped", left.n)};
-        log_line_add(out, format_now(), &(struct log_record){left.level, left.subject, "lines left out", fields, ARRAY_LEN(fields)});
+        const struct log_field fields[] = {log_text("of", left.message),
+                                           log_int("repeats_dropped", left.n)};
+        log_line_add(out, format_now(),
+                     &(struct log_record){left.level, left.subject, "lines left out", fields,
+                                          ARRAY_LEN(fields)});
     }
 }
 
@@ -155,7 +164,8 @@ bool log_levels_parse(struct slice text, struct slice *ret_subject, enum log_lev
 {
     struct slice level;
 
-    return slice_cut(text, '=', ret_subject, &level) && log_subject_is_known(*ret_subject) && log_level_parse(level, ret_level);
+    return slice_cut(text, '=', ret_subject, &level) && log_subject_is_known(*ret_subject) &&
+           log_level_parse(level, ret_level);
 }
 
 static void set_levels(const struct log_options *options)
@@ -167,7 +177,8 @@ static void set_levels(const struct log_options *options)
         for (size_t k = 0; k < options->n_levels; k++) {
             struct slice subject;
             enum log_level given;
-            if (log_levels_parse(slice_of(options->levels[k]), &subject, &given) && slice_is(subject, subjects[i]))
+            if (log_levels_parse(slice_of(options->levels[k]), &subject, &given) &&
+                slice_is(subject, subjects[i]))
                 level = (int)given;
         }
         if (level != LEVEL_UNSET && level < least)
@@ -234,7 +245,8 @@ void log_close(void)
 
 bool log_wants_of(enum log_level level, const char *subject)
 {
-    int i = subject_index(slice_of(subject)), own = LEVEL_UNSET, all = atomic_load_explicit(&the.level, memory_order_relaxed);
+    int i = subject_index(slice_of(subject)), own = LEVEL_UNSET,
+        all = atomic_load_explicit(&the.level, memory_order_relaxed);
 
     if (i >= 0)
         own = atomic_load_explicit(&the.levels[i], memory_order_relaxed);
@@ -251,8 +263,9 @@ bool log_level_parse(struct slice text, enum log_level *ret_level)
     static const struct {
         const char *name;
         enum log_level level;
-    } names[] = {{"debug", LOG_DEBUG}, {"notset", LOG_DEBUG}, {"info", LOG_INFO},      {"warn", LOG_WARN},
-                 {"warning", LOG_WARN}, {"error", LOG_ERROR}, {"critical", LOG_ERROR}, {"fatal", LOG_ERROR}};
+    } names[] = {{"debug", LOG_DEBUG},    {"notset", LOG_DEBUG}, {"info", LOG_INFO},
+                 {"warn", LOG_WARN},      {"warning", LOG_WARN}, {"error", LOG_ERROR},
+                 {"critical", LOG_ERROR}, {"fatal", LOG_ERROR}};
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         if (slice_is_nocase(text, names[i].name)) {
@@ -275,7 +288,8 @@ static void log_enqueue(const struct buf *line)
     pthread_mutex_unlock(&the.lock);
 }
 
-void log_write(enum log_level level, const char *subject, const char *message, const struct log_field *fields, size_t n_fields)
+void log_write(enum log_level level, const char *subject, const char *message,
+               const struct log_field *fields, size_t n_fields)
 {
     bool had_dropped = atomic_load_explicit(&the.rate.has_dropped, memory_order_relaxed);
     uint32_t dropped = 0;
@@ -284,8 +298,9 @@ void log_write(enum log_level level, const char *subject, const char *message, c
 
     if (!log_wants(level, subject))
         return;
-    if (!log_rate_pass(&the.rate, subject, message, level, atomic_load_explicit(&the.rate_per_s, memory_order_relaxed), &dropped)) {
-        if (!had_dropped) {     /* the writer sleeps without a limit until then */
+    if (!log_rate_pass(&the.rate, subject, message, level,
+                       atomic_load_explicit(&the.rate_per_s, memory_order_relaxed), &dropped)) {
+        if (!had_dropped) { /* the writer sleeps without a limit until then */
             pthread_mutex_lock(&the.lock);
             pthread_cond_signal(&the.more);
             pthread_mutex_unlock(&the.lock);
@@ -298,10 +313,12 @@ void log_write(enum log_level level, const char *subject, const char *message, c
         all[n_fields++] = log_int("repeats_dropped", dropped);
         fields = all;
     }
-    log_line_add(&line, format_now(), &(struct log_record){level, subject, message, fields, n_fields});
+    log_line_add(&line, format_now(),
+                 &(struct log_record){level, subject, message, fields, n_fields});
     if (the.is_open)
         log_enqueue(&line);
     /* Why it does not start is for whoever started it, too. */
-    if (!the.is_open || (level == LOG_ERROR && the.path && !atomic_load_explicit(&the.is_started, memory_order_relaxed)))
+    if (!the.is_open || (level == LOG_ERROR && the.path &&
+                         !atomic_load_explicit(&the.is_started, memory_order_relaxed)))
         write_all(STDERR_FILENO, line.ptr, line.len);
 }

@@ -8,7 +8,8 @@ static const struct row {
     enum log_level level;
     const char *subject, *message, *fields, *meaning;
 } rows[LOG_EVENTS] = {
-#define EVENT(id, level, subject, message, fields, meaning) {level, subject, message, fields, meaning},
+#define EVENT(id, level, subject, message, fields, meaning)                                        \
+    {level, subject, message, fields, meaning},
 #include "rooms_log_events.def"
 #undef EVENT
 };
@@ -46,8 +47,9 @@ void log_events_document(struct buf *out)
 {
     static const char *const names[] = {"debug", "info", "warn", "error"};
 
-    buf_add_text(out, "| level | subj | msg | fields | meaning |\n| --- | --- | --- | --- | --- |\n");
+    buf_add_text(out,
+                 "| level | subj | msg | fields | meaning |\n| --- | --- | --- | --- | --- |\n");
     for (unsigned i = 0; i < LOG_EVENTS; i++)
-        buf_add_fmt(out, "| %s | %s | `%s` | `%s` | %s |\n", names[rows[i].level], rows[i].subject, rows[i].message,
-                    rows[i].fields, rows[i].meaning);
+        buf_add_fmt(out, "| %s | %s | `%s` | `%s` | %s |\n", names[rows[i].level], rows[i].subject,
+                    rows[i].message, rows[i].fields, rows[i].meaning);
 }

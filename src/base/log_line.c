@@ -65,7 +65,7 @@ static bool log_line_is_plain(struct slice text)
 }
 
 static void log_line_add_text(struct buf *line, bool is_json, const char *key, struct slice text,
-                     size_t most)
+                              size_t most)
 {
     text = slice_utf8_prefix(text, most);
     if (!slice_is_utf8(text))

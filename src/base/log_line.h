@@ -7,7 +7,7 @@ struct buf;
 
 enum { LOG_LINE_MAX = 4096 };
 
-struct log_record {             /* borrowed */
+struct log_record { /* borrowed */
     enum log_level level;
     const char *subject, *message;
     const struct log_field *fields;

@@ -1,5 +1,5 @@
-/* log_rate: a table of the messages there are, by the address of their literal. Each has a row of its
- * own from its first line on; should there be more messages than rows, the rest share one. */
+/* log_rate: a table of the messages there are, by the address of their literal. Each has a row of
+ * its own from its first line on; should there be more messages than rows, the rest share one. */
 #include "base/log_rate.h"
 
 #include "base/clock.h"
@@ -45,8 +45,8 @@ bool log_rate_pass(struct log_rate *r, const char *subject, const char *message,
     }
     bool pass = (uint32_t)window < rate_per_s;
     atomic_store_explicit(&site->window, window + (pass ? 1 : 0), memory_order_relaxed);
-    /* The flag after the count here, the count after the flag there, in one order for all threads: a count is
-     * seen now, or the flag stands for the next look. */
+    /* The flag after the count here, the count after the flag there, in one order for all threads:
+     * a count is seen now, or the flag stands for the next look. */
     if (!pass) {
         atomic_fetch_add_explicit(&site->n_dropped, 1, memory_order_seq_cst);
         atomic_store_explicit(&r->has_dropped, true, memory_order_seq_cst);

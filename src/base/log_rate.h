@@ -1,5 +1,5 @@
-/* log_rate: each message has an allowance of lines a second; what is over it is counted, so that the
- * count can be told. Any thread, without locks: under contention a line too many passes. */
+/* log_rate: each message has an allowance of lines a second; what is over it is counted, so that
+ * the count can be told. Any thread, without locks: under contention a line too many passes. */
 #pragma once
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -9,17 +9,17 @@
 
 enum { LOG_RATE_SITES = 256 };
 
-struct log_site {                   /* one message's allowance in the current second */
-    _Atomic(const char *) message;  /* the literal itself is the key */
+struct log_site {                  /* one message's allowance in the current second */
+    _Atomic(const char *) message; /* the literal itself is the key */
     _Atomic(const char *) subject;
     atomic_int level;
-    atomic_uint_fast64_t window;    /* second << 32 | lines let through */
+    atomic_uint_fast64_t window; /* second << 32 | lines let through */
     atomic_uint_fast32_t n_dropped;
 };
 
 struct log_rate {
     struct log_site sites[LOG_RATE_SITES];
-    atomic_bool has_dropped;        /* some site has a count nobody has told */
+    atomic_bool has_dropped; /* some site has a count nobody has told */
 };
 
 /* Whether a line of that message may pass now. *ret_dropped: what earlier seconds swallowed of it,

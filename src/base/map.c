@@ -1,5 +1,5 @@
-/* map: open addressing with linear probing and backward-shift deletion, at most 3/4 full. No tombstones, so a table that
- * clients fill and empty for weeks stays as fast as a new one. */
+/* map: open addressing with linear probing and backward-shift deletion, at most 3/4 full. No
+ * tombstones, so a table that clients fill and empty for weeks stays as fast as a new one. */
 #include "base/map.h"
 
 #include <pthread.h>
@@ -13,7 +13,7 @@ enum { MAP_FIRST_SLOTS = 8 };
 static struct {
     pthread_once_t once;
     uint64_t k0, k1;
-} hash_key = {.once = PTHREAD_ONCE_INIT};       /* written once, before any reader */
+} hash_key = {.once = PTHREAD_ONCE_INIT}; /* written once, before any reader */
 
 static void make_hash_key(void)
 {
@@ -102,7 +102,10 @@ void *map_find(const struct map *m, struct slice key)
 
 static void map_resize(struct map *m, size_t n_slots)
 {
-    struct map grown = {.slots = mem_new(n_slots * sizeof(struct map_slot)), .n_slots = n_slots, .n_entries = m->n_entries, .payer = m->payer};
+    struct map grown = {.slots = mem_new(n_slots * sizeof(struct map_slot)),
+                        .n_slots = n_slots,
+                        .n_entries = m->n_entries,
+                        .payer = m->payer};
 
     for (size_t i = 0; i < m->n_slots; i++) {
         if (m->slots[i].value)

@@ -1,4 +1,5 @@
-/* memory: thin on purpose. The allocator is the system's; a measured need would change this one file. */
+/* memory: thin on purpose. The allocator is the system's; a measured need would change this one
+ * file. */
 #include "base/memory.h"
 
 #include <malloc.h>
@@ -23,7 +24,7 @@ void *mem_new(size_t n_bytes)
 
 #ifdef HYPHAD_CAN_FAIL_ALLOC
 struct dice {
-    atomic_uint one_in;         /* 0: none fails */
+    atomic_uint one_in; /* 0: none fails */
     atomic_ullong counter;
 };
 
@@ -55,7 +56,8 @@ static bool dice_fall(struct dice *d)
     if (!one_in)
         return false;
     /* splitmix64: the counter decides, so that a seed fails the same ones of one thread. */
-    unsigned long long x = atomic_fetch_add_explicit(&d->counter, 1, memory_order_relaxed) * 0x9e3779b97f4a7c15u;
+    unsigned long long x =
+        atomic_fetch_add_explicit(&d->counter, 1, memory_order_relaxed) * 0x9e3779b97f4a7c15u;
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
     x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
     return (x ^ (x >> 31)) % one_in == 0;
@@ -71,7 +73,9 @@ bool mem_charge_fails(void)
     return dice_fall(&charges);
 }
 #else
-void mem_fail_begin(void) {}
+void mem_fail_begin(void)
+{
+}
 
 static bool try_fails(void)
 {
@@ -91,12 +95,15 @@ void *mem_try_resize(void *old, size_t n_bytes)
 
 void *mem_try_map(size_t n_bytes)
 {
-    void *block = try_fails() ? MAP_FAILED : mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *block = try_fails() ? MAP_FAILED
+                              : mmap(NULL, n_bytes, PROT_READ | PROT_WRITE,
+                                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     return block == MAP_FAILED ? NULL : block;
 }
 
-/* ThreadSanitizer does not see mremap: to it the pages a block moves to still belong to the thread that had them last. */
+/* ThreadSanitizer does not see mremap: to it the pages a block moves to still belong to the thread
+ * that had them last. */
 #ifndef __has_feature
 #define __has_feature(x) 0
 #endif
@@ -145,7 +152,8 @@ void mem_unmap_aside(void *block, size_t n_bytes)
     pthread_t thread;
 
     *(size_t *)block = n_bytes;
-    bool is_begun = pthread_attr_init(&attr) == 0 && pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED) == 0 &&
+    bool is_begun = pthread_attr_init(&attr) == 0 &&
+                    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED) == 0 &&
                     pthread_create(&thread, &attr, memory_unmap, block) == 0;
     if (!is_begun)
         mem_unmap(block, n_bytes);
@@ -168,8 +176,9 @@ char *mem_copy(const void *bytes, size_t n_bytes)
     return copy;
 }
 
-/* Left alone, glibc returns the top of a thread's heap at the end of nearly every burst and faults it in again at the next: at 16
- * calls in flight that is one madvise(2) in 43 writes. What a crowd leaves behind is returned by mem_trim(). */
+/* Left alone, glibc returns the top of a thread's heap at the end of nearly every burst and faults
+ * it in again at the next: at 16 calls in flight that is one madvise(2) in 43 writes. What a crowd
+ * leaves behind is returned by mem_trim(). */
 enum { KEEP_TOP_BYTES = 8 << 20, MMAP_FROM_BYTES = 4 << 20 };
 
 void mem_tune(void)
@@ -194,8 +203,15 @@ static void free_chain(struct mem_kept *kept)
 }
 
 #ifdef __GLIBC__
-/* glibc's defaults: seven blocks of each of 64 sizes; a block from 64 KiB up, when freed, makes the heap it lies in look at its top. */
-enum { KEPT_OF_EACH = 7, KEPT_LEAST = 24, KEPT_MOST = 1032, KEPT_STEP = 16, WAKES_THE_TOP = 96 * 1024 };
+/* glibc's defaults: seven blocks of each of 64 sizes; a block from 64 KiB up, when freed, makes the
+ * heap it lies in look at its top. */
+enum {
+    KEPT_OF_EACH = 7,
+    KEPT_LEAST = 24,
+    KEPT_MOST = 1032,
+    KEPT_STEP = 16,
+    WAKES_THE_TOP = 96 * 1024
+};
 
 static struct mem_kept *memory_take(struct mem_kept *chain, size_t n_bytes)
 {
@@ -209,7 +225,8 @@ static struct mem_kept *memory_take(struct mem_kept *chain, size_t n_bytes)
 
 struct mem_kept *mem_take_kept(void)
 {
-    struct mem_kept *chain = memory_take(NULL, WAKES_THE_TOP);     /* last of the chain: freed when all else of it is */
+    /* last of the chain: freed when all else of it is */
+    struct mem_kept *chain = memory_take(NULL, WAKES_THE_TOP);
 
     for (size_t n_bytes = KEPT_LEAST; n_bytes <= KEPT_MOST; n_bytes += KEPT_STEP) {
         for (int i = 0; i < KEPT_OF_EACH; i++)

@@ -46,8 +46,9 @@ int64_t metric_sum(const struct metrics *const *blocks, unsigned n_blocks, enum 
 void metrics_print(const struct metrics *const *blocks, unsigned n_blocks, struct buf *out)
 {
     for (unsigned i = 0; i < METRIC_COUNT; i++) {
-        buf_add_fmt(out, "# HELP %s %s\n# TYPE %s %s\n%s %" PRId64 "\n", rows[i].name, rows[i].help, rows[i].name,
-                    type_name(rows[i].type), rows[i].name, metric_sum(blocks, n_blocks, (enum metric)i));
+        buf_add_fmt(out, "# HELP %s %s\n# TYPE %s %s\n%s %" PRId64 "\n", rows[i].name, rows[i].help,
+                    rows[i].name, type_name(rows[i].type), rows[i].name,
+                    metric_sum(blocks, n_blocks, (enum metric)i));
     }
 }
 
@@ -55,5 +56,6 @@ void metrics_document(struct buf *out)
 {
     buf_add_text(out, "| metric | type | meaning |\n| --- | --- | --- |\n");
     for (unsigned i = 0; i < METRIC_COUNT; i++)
-        buf_add_fmt(out, "| `%s` | %s | %s |\n", rows[i].name, type_name(rows[i].type), rows[i].help);
+        buf_add_fmt(out, "| `%s` | %s | %s |\n", rows[i].name, type_name(rows[i].type),
+                    rows[i].help);
 }

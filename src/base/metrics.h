@@ -14,7 +14,8 @@ enum metric {
 };
 
 struct metrics {
-    _Atomic int64_t values[METRIC_COUNT];   /* written by the owning thread, read by any: relaxed */
+    /* written by the owning thread, read by any: relaxed */
+    _Atomic int64_t values[METRIC_COUNT];
 };
 
 static inline void metric_add(struct metrics *m, enum metric id, int64_t n)
@@ -30,14 +31,17 @@ static inline void metric_peak(struct metrics *m, enum metric id, int64_t v)
         atomic_store_explicit(&m->values[id], v, memory_order_relaxed);
 }
 
-static inline int64_t metric_get(const struct metrics *m, enum metric id)      /* any thread */
+/* any thread */
+static inline int64_t metric_get(const struct metrics *m, enum metric id)
 {
     return atomic_load_explicit(&m->values[id], memory_order_relaxed);
 }
 
-bool metric_is_limit(enum metric id);           /* a counter of what a limit refused or ended */
+/* a counter of what a limit refused or ended */
+bool metric_is_limit(enum metric id);
 const char *metric_name(enum metric id);
-int64_t metric_sum(const struct metrics *const *blocks, unsigned n_blocks, enum metric id);     /* peak: the largest */
+/* peak: the largest */
+int64_t metric_sum(const struct metrics *const *blocks, unsigned n_blocks, enum metric id);
 /* Prometheus text format 0.0.4 of all rows, HELP and TYPE included. */
 void metrics_print(const struct metrics *const *blocks, unsigned n_blocks, struct buf *out);
 /* The same rows as a Markdown table, for the documentation. */

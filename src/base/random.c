@@ -1,5 +1,5 @@
-/* random: the only reader of getrandom(2), which a simulation replaces (tests/harness/sim.h). Batches per thread would save system calls,
- * but identifiers are not made on the hot path. */
+/* random: the only reader of getrandom(2), which a simulation replaces (tests/harness/sim.h).
+ * Batches per thread would save system calls, but identifiers are not made on the hot path. */
 #include "base/random.h"
 
 #include <errno.h>
@@ -25,7 +25,7 @@ void random_bytes(void *out, size_t n_bytes)
 void random_id(char out[RANDOM_ID_LEN + 1])
 {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    uint8_t bytes[32];      /* as many as the kernel gives for the price of one block */
+    uint8_t bytes[32]; /* as many as the kernel gives for the price of one block */
     size_t n_bytes = 0, n_out = 0;
 
     while (n_out < RANDOM_ID_LEN) {
@@ -33,7 +33,8 @@ void random_id(char out[RANDOM_ID_LEN + 1])
             random_bytes(bytes, sizeof(bytes));
             n_bytes = sizeof(bytes);
         }
-        /* 248 is the largest multiple of 62 that fits a byte: taking the rest too would favour some letters. */
+        /* 248 is the largest multiple of 62 that fits a byte: taking the rest too would favour some
+         * letters. */
         uint8_t b = bytes[--n_bytes];
         if (b < 248)
             out[n_out++] = letters[b % 62];

@@ -23,7 +23,8 @@ struct rate_counter *rate_counter_ref(struct rate_counter *m)
 
 struct rate_counter *rate_counter_unref(struct rate_counter *m)
 {
-    /* Pairs with itself: what every holder did to the meter happens before its memory is given back. */
+    /* Pairs with itself: what every holder did to the meter happens before its memory is given
+     * back. */
     if (m && atomic_fetch_sub_explicit(&m->n_refs, 1, memory_order_acq_rel) == 1)
         mem_free(m);
     return NULL;
@@ -33,7 +34,8 @@ double rate_counter_per_minute(struct rate_counter *m, uint64_t now_ms)
 {
     if (!m)
         return 0;
-    uint64_t n = atomic_load_explicit(&m->n_events, memory_order_relaxed), past = now_ms - m->since_ms;
+    uint64_t n = atomic_load_explicit(&m->n_events, memory_order_relaxed),
+             past = now_ms - m->since_ms;
 
     if (past >= WINDOW_MS) {
         m->n_last = past < 2 * WINDOW_MS ? n - m->n_before : 0;

@@ -1,4 +1,5 @@
-/* ring: doubles when full; gives all memory back when trimmed empty, because most connections are idle. */
+/* ring: doubles when full; gives all memory back when trimmed empty, because most connections are
+ * idle. */
 #include "base/ring.h"
 
 #include <string.h>

@@ -95,7 +95,8 @@ static bool half_word_is_ascii(const uint8_t *p)
     return !(half & 0x80808080u);
 }
 
-/* How many bytes at the front are surely ASCII: all of them for nearly every text, eight a step, the last step overlapping. */
+/* How many bytes at the front are surely ASCII: all of them for nearly every text, eight a step,
+ * the last step overlapping. */
 static size_t ascii_prefix(const uint8_t *p, size_t n)
 {
     size_t at = 0;
@@ -145,7 +146,8 @@ struct slice slice_utf8_prefix(struct slice s, size_t n)
 
 bool slice_eq_secret(struct slice a, struct slice b)
 {
-    /* The loop runs over b's length whatever a holds, so the time says nothing about where they differ. */
+    /* The loop runs over b's length whatever a holds, so the time says nothing about where they
+     * differ. */
     unsigned diff = a.len != b.len;
 
     for (size_t i = 0; i < b.len; i++)

@@ -1,4 +1,5 @@
-/* slice: a borrowed run of bytes. Passed by value; the bytes belong to somebody who outlives it. Not NUL-terminated. */
+/* slice: a borrowed run of bytes. Passed by value; the bytes belong to somebody who outlives it.
+ * Not NUL-terminated. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,11 +14,13 @@ struct slice {
 
 #define SLICE_LIT(text) ((struct slice){(text), sizeof(text) - 1})
 #define SLICE_FMT "%.*s"
-/* printf walks what it writes byte by byte, also where there is no room for it: of a longer text this much is shown. */
+/* printf walks what it writes byte by byte, also where there is no room for it: of a longer text
+ * this much is shown. */
 enum { SLICE_SHOWN_MAX = 128 * 1024 };
 #define SLICE_ARG(s) (int)((s).len < SLICE_SHOWN_MAX ? (s).len : SLICE_SHOWN_MAX), (s).ptr
 
-static ALWAYS_INLINE struct slice slice_of(const char *text)      /* a NUL-terminated text; NULL gives the empty slice */
+/* a NUL-terminated text; NULL gives the empty slice */
+static ALWAYS_INLINE struct slice slice_of(const char *text)
 {
     return (struct slice){text, text ? strlen(text) : 0};
 }
@@ -40,10 +43,12 @@ static ALWAYS_INLINE bool slice_is(struct slice a, const char *text)
 /* The rest from `at`; empty when past the end. */
 static inline struct slice slice_from(struct slice s, size_t at)
 {
-    return at >= s.len ? slice_make(s.ptr ? s.ptr + s.len : NULL, 0) : slice_make(s.ptr + at, s.len - at);
+    return at >= s.len ? slice_make(s.ptr ? s.ptr + s.len : NULL, 0)
+                       : slice_make(s.ptr + at, s.len - at);
 }
 
-static inline struct slice slice_to(struct slice s, size_t n)              /* the first n bytes, or all */
+/* the first n bytes, or all */
+static inline struct slice slice_to(struct slice s, size_t n)
 {
     return slice_make(s.ptr, n < s.len ? n : s.len);
 }
@@ -62,11 +67,14 @@ static ALWAYS_INLINE bool slice_ends(struct slice s, const char *suffix)
     return s.len >= n && memcmp(s.ptr + s.len - n, suffix, n) == 0;
 }
 
-bool slice_is_nocase(struct slice a, const char *text);                 /* ASCII only */
-struct slice slice_trim(struct slice s);                                /* without ASCII blanks at both ends */
-int slice_order(struct slice a, struct slice b);                        /* <0, 0, >0: bytewise, shorter first */
+bool slice_is_nocase(struct slice a, const char *text); /* ASCII only */
+/* without ASCII blanks at both ends */
+struct slice slice_trim(struct slice s);
+/* <0, 0, >0: bytewise, shorter first */
+int slice_order(struct slice a, struct slice b);
 bool slice_has_byte(struct slice s, char byte);
-/* Cuts s at the first `byte`: head before it, tail after it. False (outputs untouched) when the byte is absent. */
+/* Cuts s at the first `byte`: head before it, tail after it. False (outputs untouched) when the
+ * byte is absent. */
 bool slice_cut(struct slice s, char byte, struct slice *ret_head, struct slice *ret_tail);
 /* Whether the bytes are well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool slice_is_utf8(struct slice s);

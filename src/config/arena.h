@@ -18,7 +18,8 @@ struct arena {
     size_t n_blocks, room;
 };
 
-void arena_deinit(struct arena *a);               /* overwrites the texts first: some are secrets */
+/* overwrites the texts first: some are secrets */
+void arena_deinit(struct arena *a);
 void *arena_new(struct arena *a, size_t n_bytes); /* zeroed */
 char *arena_text(struct arena *a, struct slice text);
 char *arena_fmt(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -112,7 +112,8 @@ static void report_unknown(struct cursor *c, struct slice name)
                      SLICE_ARG(name));
 }
 
-static void cli_read_words(struct cursor *c, const struct option *o, char *value, struct raw_option *g)
+static void cli_read_words(struct cursor *c, const struct option *o, char *value,
+                           struct raw_option *g)
 {
     if (value && *value)
         arena_list_add(c->arena, &g->words, cli_take(c, o, value));
@@ -121,7 +122,8 @@ static void cli_read_words(struct cursor *c, const struct option *o, char *value
 }
 
 /* Whether the scalar option has a value; g->words holds it. */
-static bool cli_read_scalar(struct cursor *c, const struct option *o, char *value, struct raw_option *g)
+static bool cli_read_scalar(struct cursor *c, const struct option *o, char *value,
+                            struct raw_option *g)
 {
     if (!value) {
         if (c->i + 1 >= c->argc || !is_value(c->argv[c->i + 1])) {
@@ -185,11 +187,11 @@ static void read_option(struct cursor *c)
     }
     const struct option *o = option_at(id);
     struct raw_option g = {.option = id,
-                      .source = CONFIG_FROM_CLI,
-                      .place = "",
-                      .from = "cli",
-                      .base_dir = c->cwd,
-                      .is_secret_file = is_secret_file};
+                           .source = CONFIG_FROM_CLI,
+                           .place = "",
+                           .from = "cli",
+                           .base_dir = c->cwd,
+                           .is_secret_file = is_secret_file};
     g.name = arena_fmt(c->arena, "--" SLICE_FMT, SLICE_ARG(name));
     if (o->kind == OPTION_FLAG) {
         cli_read_flag(c, equals ? equals + 1 : NULL, is_negated, &g);
@@ -234,7 +236,8 @@ static void read_command(struct cursor *c, struct cli *cli)
             c->i = 2;
         }
     }
-    if (cli->command == CLI_HELP && c->argc > 2 && !is_help(c->argv[2]) && strcmp(c->argv[2], "--all") != 0)
+    if (cli->command == CLI_HELP && c->argc > 2 && !is_help(c->argv[2]) &&
+        strcmp(c->argv[2], "--all") != 0)
         cli->subject = c->argv[c->i++];
     if (cli->command != CLI_CONFIG || c->argc < 3)
         return;
@@ -246,7 +249,8 @@ static void read_command(struct cursor *c, struct cli *cli)
     }
 }
 
-/* `hyphad --help` and `hyphad run --help` are about all; with another command it is about that one. */
+/* `hyphad --help` and `hyphad run --help` are about all; with another command it is about that
+ * one. */
 static void cli_ask_help(struct cli *cli)
 {
     static const char *const topics[] = {

@@ -26,6 +26,7 @@ struct cli {
 };
 
 /* Adds what is given to all->...; errors go to the report. Values of secrets in argv are
- * overwritten after they are copied. CLI_EXPLAIN: the words after it are left to the command that reads them. */
+ * overwritten after they are copied. CLI_EXPLAIN: the words after it are left to the command that
+ * reads them. */
 void cli_read(int argc, char **argv, const char *cwd, struct arena *arena, struct cli *ret_cli,
               struct raw_options *all, struct report *report);

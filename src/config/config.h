@@ -14,7 +14,16 @@
 #include "base/assert.h"
 
 /* Outcomes of config_load, and exit codes. */
-enum { CONFIG_SERVE = 1, CONFIG_GENERATE_TOKEN, CONFIG_BACKUP, CONFIG_CHECK_ONLINE, CONFIG_RELOAD, CONFIG_STOP, CONFIG_EXPLAIN, CONFIG_EXIT };
+enum {
+    CONFIG_SERVE = 1,
+    CONFIG_GENERATE_TOKEN,
+    CONFIG_BACKUP,
+    CONFIG_CHECK_ONLINE,
+    CONFIG_RELOAD,
+    CONFIG_STOP,
+    CONFIG_EXPLAIN,
+    CONFIG_EXIT
+};
 enum { CONFIG_EXIT_OK = 0, CONFIG_EXIT_FAILED = 1, CONFIG_EXIT_USAGE = 2, CONFIG_EXIT_WRONG = 78 };
 
 enum { CONFIG_METRICS_MAIN, CONFIG_METRICS_ADMIN, CONFIG_METRICS_BOTH, CONFIG_METRICS_OFF };
@@ -126,7 +135,8 @@ struct config {
     struct config_metadata *metadata; /* where each value came from; the config room's own */
 };
 
-/* The names of the options, by their fields: who refuses for a limit says by which option, and one that is none does not compile. */
+/* The names of the options, by their fields: who refuses for a limit says by which option, and one
+ * that is none does not compile. */
 struct config_names {
 #define OPTION(kind, field, ...) const char *field;
 #define OPTION_IDLE(kind, field, ...)
@@ -142,17 +152,18 @@ struct config_program {
     int argc;
     char **argv; /* secret values in it are overwritten */
     char **envp;
-    FILE *out;         /* help, check, config */
-    FILE *err;         /* errors, one line each */
-    const char *libraries; /* those outside this room, for --version: ", libuv, ..."; or NULL */
+    FILE *out; /* help, check, config */
+    FILE *err; /* errors, one line each */
+    /* those outside this room, for --version: ", libuv, ..."; or NULL */
+    const char *libraries;
 };
 
-/* Reads and checks everything. Binds, writes and contacts nothing. Before
- * threads start. CONFIG_SERVE, CONFIG_GENERATE_TOKEN, CONFIG_BACKUP, CONFIG_RELOAD, CONFIG_STOP, CONFIG_CHECK_ONLINE (all is right,
- * and no ok has been said yet):
+/* Reads and checks everything. Binds, writes and contacts nothing. Before threads start.
+ * CONFIG_SERVE, CONFIG_GENERATE_TOKEN, CONFIG_BACKUP, CONFIG_RELOAD, CONFIG_STOP,
+ * CONFIG_CHECK_ONLINE (all is right, and no ok has been said yet):
  * *ret_config is the caller's to free.
- * CONFIG_EXPLAIN: argv[2] and on are words for a server that is configured elsewhere; nothing was read, *ret_config is untouched.
- * CONFIG_EXIT: everything is said, *ret_exit is the exit code. */
+ * CONFIG_EXPLAIN: argv[2] and on are words for a server that is configured elsewhere; nothing was
+ * read, *ret_config is untouched. CONFIG_EXIT: everything is said, *ret_exit is the exit code. */
 MUST_CHECK int config_load(const struct config_program *program, struct config **ret_config,
                            int *ret_exit);
 
@@ -162,13 +173,13 @@ MUST_CHECK int config_load(const struct config_program *program, struct config *
  * `err`, the old set stays. `old` is not changed. */
 MUST_CHECK int config_reload(const struct config *old, FILE *err, struct config **ret_config);
 
-/* The two parts of ADDR:PORT, of an IPv6 address without its brackets; an empty ADDR is every address. False: the text is none, and
- * the outputs are undefined. */
+/* The two parts of ADDR:PORT, of an IPv6 address without its brackets; an empty ADDR is every
+ * address. False: the text is none, and the outputs are undefined. */
 enum { CONFIG_HOST_MAX = 254 };
 bool config_split_listen(const char *text, char ret_host[CONFIG_HOST_MAX], uint16_t *ret_port);
 
-/* Of a host that stands for every address of the machine (0.0.0.0, ::, an empty text, and their other spellings): AF_INET or AF_INET6.
- * AF_UNSPEC for any other host. Pure. */
+/* Of a host that stands for every address of the machine (0.0.0.0, ::, an empty text, and their
+ * other spellings): AF_INET or AF_INET6. AF_UNSPEC for any other host. Pure. */
 int config_wildcard_family(const char *host);
 
 struct config *config_free(struct config *config); /* takes NULL; returns NULL */

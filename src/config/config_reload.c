@@ -13,7 +13,7 @@ static const char *reload_keep(struct arena *arena, const char *text)
 }
 
 static void copy_environment(const struct environment *from, struct environment *to,
-                              struct arena *arena)
+                             struct arena *arena)
 {
     to->cwd = reload_keep(arena, from->cwd);
     to->state_directory = reload_keep(arena, from->state_directory);
@@ -79,7 +79,7 @@ static void note_changes(const struct config *old, struct config *c, const char 
         option_show_value(c, id, &shown);
         buf_add_byte(&shown, 0);
         config_note_add(c, CONFIG_NOTE_OPTION, option_at(id)->name, shown.ptr,
-                  c->metadata->settings[id].from);
+                        c->metadata->settings[id].from);
     }
     if (names)
         config_note_add(c, CONFIG_NOTE_WARN, names, "needs a restart", NULL);
@@ -92,7 +92,8 @@ int config_reload(const struct config *old, FILE *err, struct config **ret_confi
     const char *names = NULL;
 
     copy_environment(&old->metadata->around, &c->metadata->around, &c->metadata->arena);
-    raw_options_copy_fixed(&old->metadata->raw_options, &c->metadata->raw_options, &c->metadata->arena);
+    raw_options_copy_fixed(&old->metadata->raw_options, &c->metadata->raw_options,
+                           &c->metadata->arena);
     load_build(c, &report);
     if (report_exit(&report) == CONFIG_EXIT_OK && (names = put_back_all(old, c)))
         cross_check(c, &report);

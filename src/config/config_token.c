@@ -37,8 +37,8 @@ static void set_expiry(struct config_token_request *request, const char *value,
         report_usage(report, "bad value for --expires-in: \"%s\" (want a time above 0)", value);
 }
 
-static void token_option_set(struct config_token_request *request, enum token_option option, const char *value,
-                struct arena *arena, struct report *report)
+static void token_option_set(struct config_token_request *request, enum token_option option,
+                             const char *value, struct arena *arena, struct report *report)
 {
     switch (option) {
     case TOKEN_WORKSPACE:
@@ -90,7 +90,8 @@ int token_take(struct config_token_request *request, char **argv, struct arena *
             report_usage(report, "missing value for %s", names[i]);
             return 1;
         }
-        token_option_set(request, (enum token_option)i, arena_text(arena, slice_of(value)), arena, report);
+        token_option_set(request, (enum token_option)i, arena_text(arena, slice_of(value)), arena,
+                         report);
         return is_joined ? 1 : 2;
     }
     return 0;

@@ -1,5 +1,5 @@
-/* cross_checks: each value is good by itself when these run. The checks of options whose room is not
- * built in are kept too: they cost a line, and the operator hears of the contradiction as well
+/* cross_checks: each value is good by itself when these run. The checks of options whose room is
+ * not built in are kept too: they cost a line, and the operator hears of the contradiction as well
  * as of the missing room. */
 #include "config/cross_checks.h"
 
@@ -47,10 +47,8 @@ static void check_startup_functions(struct config *c, struct report *report)
             report_wrong(report, "--startup-functions: %s stands for %s: not built in",
                          words->items[i], option);
         else
-            report_wrong(
-                report,
-                "--startup-functions: %s: not built in (%s)",
-                words->items[i], option_at(OPTION_ID_startup_functions)->hint);
+            report_wrong(report, "--startup-functions: %s: not built in (%s)", words->items[i],
+                         option_at(OPTION_ID_startup_functions)->hint);
     }
 }
 
@@ -64,12 +62,14 @@ static void check_status(struct config *c, unsigned id, struct report *report)
         break;
     case OPTION_ACCEPT:
         /* A promise of a shell that is not there deserves more than a notice. */
-        config_note_add(c, id == OPTION_ID_enable_admin_terminal ? CONFIG_NOTE_WARN : CONFIG_NOTE_IDLE,
-                  o->name, o->help, from);
+        config_note_add(c,
+                        id == OPTION_ID_enable_admin_terminal ? CONFIG_NOTE_WARN : CONFIG_NOTE_IDLE,
+                        o->name, o->help, from);
         break;
     case OPTION_ABSENT:
         config_note_add(c, CONFIG_NOTE_IDLE, o->name,
-                  arena_fmt(&c->metadata->arena, "no effect: %s is not built in", o->room), from);
+                        arena_fmt(&c->metadata->arena, "no effect: %s is not built in", o->room),
+                        from);
         break;
     case OPTION_REFUSE:
         report_wrong(report, "%s: not supported (%s)", name_with_source(c, id), o->hint);
@@ -147,10 +147,11 @@ static void check_pairs(struct config *c, struct report *report)
 static void check_data_dir(struct config *c, struct report *report)
 {
     if (c->metadata->has_no_state_base)
-        config_note_add(c, CONFIG_NOTE_WARN, "data-dir",
-                  "no usable place for data: a temporary folder is used and removed at exit (give "
-                  "--data-dir)",
-                  NULL);
+        config_note_add(
+            c, CONFIG_NOTE_WARN, "data-dir",
+            "no usable place for data: a temporary folder is used and removed at exit (give "
+            "--data-dir)",
+            NULL);
     if (!c->data_dir || c->metadata->settings[OPTION_ID_data_dir].source == CONFIG_FROM_DEFAULT ||
         strcmp(c->data_dir, ":memory:") == 0)
         return;
@@ -163,17 +164,20 @@ static void check_data_dir(struct config *c, struct report *report)
 static void check_public_url(struct config *c)
 {
     if (!c->public_base_url && config_wildcard_family(c->host) != AF_UNSPEC)
-        config_note_add(c, CONFIG_NOTE_WARN, "public-base-url",
-                  "not set, and the host is every address: clients are told a URL that only this "
-                  "machine can use (give --public-base-url)",
-                  NULL);
+        config_note_add(
+            c, CONFIG_NOTE_WARN, "public-base-url",
+            "not set, and the host is every address: clients are told a URL that only this "
+            "machine can use (give --public-base-url)",
+            NULL);
 }
 
-/* Said at the start: found missing at the first request, it would look like an issuer that is down. */
+/* Said at the start: found missing at the first request, it would look like an issuer that is
+ * down. */
 static void check_ca_file(struct config *c, struct report *report)
 {
     if (c->ca_file && !file_is_readable(c->ca_file))
-        report_wrong(report, "%s: %s is not a readable file", name_with_source(c, OPTION_ID_ca_file), c->ca_file);
+        report_wrong(report, "%s: %s is not a readable file",
+                     name_with_source(c, OPTION_ID_ca_file), c->ca_file);
 }
 
 static void fill_origins(struct config *c, struct report *report)
@@ -186,14 +190,15 @@ static void fill_origins(struct config *c, struct report *report)
     if (s->words.n_items > 0) {
         if (variable)
             config_note_add(c, CONFIG_NOTE_NOTICE, "ALLOW_ORIGINS",
-                      "not used: it counts only when --allow-origins is empty", NULL);
+                            "not used: it counts only when --allow-origins is empty", NULL);
         return;
     }
     value_split(o, slice_of(variable ? variable : "*"), &c->metadata->arena, &s->words);
     s->from = variable ? "env:ALLOW_ORIGINS" : "default";
     s->source = variable ? CONFIG_FROM_ENV : CONFIG_FROM_DEFAULT;
     if (!variable)
-        config_note_add(c, CONFIG_NOTE_NOTICE, "allow-origins", "empty: the default * is used", NULL);
+        config_note_add(c, CONFIG_NOTE_NOTICE, "allow-origins", "empty: the default * is used",
+                        NULL);
     if (!value_read(o, &s->words, &c->metadata->arena, "/", &c->allow_origins, &refusal))
         report_usage(report, "bad value for ALLOW_ORIGINS: \"%s\" (want %s)", refusal.text,
                      refusal.want);
@@ -219,8 +224,8 @@ void cross_check(struct config *c, struct report *report)
             check_status(c, id, report);
     }
     if (c->jwt_secret && strlen(c->jwt_secret) < JWT_SECRET_SHORT)
-        config_note_add(c, CONFIG_NOTE_WARN, "jwt-secret", "shorter than 32 bytes: it can be guessed",
-                  NULL);
+        config_note_add(c, CONFIG_NOTE_WARN, "jwt-secret",
+                        "shorter than 32 bytes: it can be guessed", NULL);
     if (!are_values_good)
         return;
     fill_origins(c, report);

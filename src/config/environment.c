@@ -13,12 +13,7 @@
 #include "config/config_file.h"
 #include "config/value.h"
 
-enum {
-    DESCRIPTORS_SPARE = 256,
-    CONNECTIONS_MIN = 8,
-    CONNECTIONS_MAX = 1000000,
-    THREADS_MAX = 256
-};
+enum { DESCRIPTORS_SPARE = 256, CONNECTIONS_MIN = 8, CONNECTIONS_MAX = 1000000, THREADS_MAX = 256 };
 
 #ifndef HYPHAD_PREFIX
 #define HYPHAD_PREFIX "/usr/local"
@@ -108,7 +103,8 @@ static unsigned long long usable_connections(void)
     unsigned long long n = CONNECTIONS_MAX;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max != RLIM_INFINITY)
-        n = limit.rlim_max > 2 * DESCRIPTORS_SPARE ? limit.rlim_max - DESCRIPTORS_SPARE : limit.rlim_max / 2;
+        n = limit.rlim_max > 2 * DESCRIPTORS_SPARE ? limit.rlim_max - DESCRIPTORS_SPARE
+                                                   : limit.rlim_max / 2;
     return n < CONNECTIONS_MIN ? CONNECTIONS_MIN : n > CONNECTIONS_MAX ? CONNECTIONS_MAX : n;
 }
 
@@ -143,7 +139,8 @@ static void fill_data_dir(struct config *c)
 }
 
 /* A share of what all may hold, so that no single one can take it from the others. */
-static void fill_share(struct config *c, unsigned id, unsigned long long share, unsigned long long most)
+static void fill_share(struct config *c, unsigned id, unsigned long long share,
+                       unsigned long long most)
 {
     set_default(c, id, arena_fmt(&c->metadata->arena, "%llu", share < most ? share : most));
 }

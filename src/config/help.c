@@ -1,4 +1,5 @@
-/* help: made of the tables of options and commands, so that it forgets none. No line has more than 79 columns. */
+/* help: made of the tables of options and commands, so that it forgets none. No line has more than
+ * 79 columns. */
 #include "config/help.h"
 
 #include <string.h>
@@ -32,7 +33,8 @@ static const char *kind_word(const struct option *o)
     return words[o->kind];
 }
 
-/* How much of the text fits into n_columns: up to a space, or else behind a comma of a word that is too long, or else all of it. */
+/* How much of the text fits into n_columns: up to a space, or else behind a comma of a word that is
+ * too long, or else all of it. */
 static size_t help_fit(struct slice text, size_t n_columns)
 {
     if (text.len <= n_columns)
@@ -74,7 +76,8 @@ static void help_option_row(FILE *out, const struct option *o, bool is_all)
     SCRATCH_BUF(text, 0);
 
     letter[1] = o->letter;
-    snprintf(left, sizeof(left), "%s--%s%s%s", o->letter ? letter : "", o->name, *kind ? " " : "", kind);
+    snprintf(left, sizeof(left), "%s--%s%s%s", o->letter ? letter : "", o->name, *kind ? " " : "",
+             kind);
     buf_add_fmt(&text, "%s%s", o->help, option_status_word(o));
     if (is_all) {
         buf_add_fmt(&text, " (default %s; ", option_default_word(o));
@@ -156,8 +159,9 @@ static bool help_command(FILE *out, const char *name)
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
         if (strcmp(name, commands[i].name) != 0)
             continue;
-        fprintf(out, "Usage: hyphad %s%s%s\n\nThis command %s.\n%s%s", name, commands[i].usage[0] ? " " : "",
-                commands[i].usage, commands[i].summary, commands[i].text[0] ? "\n" : "", commands[i].text);
+        fprintf(out, "Usage: hyphad %s%s%s\n\nThis command %s.\n%s%s", name,
+                commands[i].usage[0] ? " " : "", commands[i].usage, commands[i].summary,
+                commands[i].text[0] ? "\n" : "", commands[i].text);
         return true;
     }
     return false;
@@ -171,7 +175,8 @@ static int help_unknown(FILE *err, const char *name)
         names[i] = commands[i].name;
     command = option_nearest_of(slice_of(name), names, ARRAY_LEN(names));
     if (near)
-        fprintf(err, "hyphad: unknown option %s (did you mean --%s?%s)\n", name, near, option_caveat(near));
+        fprintf(err, "hyphad: unknown option %s (did you mean --%s?%s)\n", name, near,
+                option_caveat(near));
     else if (command)
         fprintf(err, "hyphad: unknown command %s (did you mean %s?)\n", name, command);
     else
@@ -188,8 +193,8 @@ static void help_option(FILE *out, const struct option *o)
     option_variable(o, &variable);
     fprintf(out, "--%s\n  %s\n  value:    " SLICE_FMT "\n  default:  %s\n", o->name, o->help,
             SLICE_ARG(buf_slice(&want)), option_default_word(o));
-    fprintf(out, "  variable: " SLICE_FMT "%s%s\n", SLICE_ARG(buf_slice(&variable)), o->alias ? ", " : "",
-            o->alias ? o->alias : "");
+    fprintf(out, "  variable: " SLICE_FMT "%s%s\n", SLICE_ARG(buf_slice(&variable)),
+            o->alias ? ", " : "", o->alias ? o->alias : "");
     if (!(o->marks & OPTION_SOURCE))
         fprintf(out, "  in file:  %s\n", o->name);
     if (o->letter)
@@ -197,12 +202,13 @@ static void help_option(FILE *out, const struct option *o)
     if (o->other_name)
         fprintf(out, "  also:     --%s\n", o->other_name);
     if (o->marks & OPTION_SECRET)
-        fprintf(out, "  secret:   --%s-file PATH and " SLICE_FMT "_FILE read it from a file\n", o->name,
-                SLICE_ARG(buf_slice(&variable)));
-    fprintf(out, "  reload:   %s\n", o->marks & OPTION_RELOAD ? "takes effect on SIGHUP" : "needs a restart");
+        fprintf(out, "  secret:   --%s-file PATH and " SLICE_FMT "_FILE read it from a file\n",
+                o->name, SLICE_ARG(buf_slice(&variable)));
+    fprintf(out, "  reload:   %s\n",
+            o->marks & OPTION_RELOAD ? "takes effect on SIGHUP" : "needs a restart");
     if (!option_is_built(o))
-        fprintf(out, "  status:  %s%s%s%s\n", option_status_word(o),
-                o->hint ? " (" : "", o->hint ? o->hint : "", o->hint ? ")" : "");
+        fprintf(out, "  status:  %s%s%s%s\n", option_status_word(o), o->hint ? " (" : "",
+                o->hint ? o->hint : "", o->hint ? ")" : "");
 }
 
 int help_print_topic(FILE *out, FILE *err, const char *name)

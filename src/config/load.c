@@ -70,7 +70,7 @@ static void note_options(struct config *c)
         option_show_value(c, id, &shown);
         buf_add_byte(&shown, 0);
         config_note_add(c, CONFIG_NOTE_OPTION, option_at(id)->name, shown.ptr,
-                  c->metadata->settings[id].from);
+                        c->metadata->settings[id].from);
     }
 }
 
@@ -96,16 +96,17 @@ static bool is_no_env(struct config *c, char **envp)
 /* How many: what `check` says beside the errors, and when there are none. */
 static unsigned print_notices(const struct config *c, bool is_strict, FILE *err)
 {
-    static const char *const words[] = {
-        [CONFIG_NOTE_IDLE] = "notice", [CONFIG_NOTE_NOTICE] = "notice", [CONFIG_NOTE_WARN] = "warning"};
+    static const char *const words[] = {[CONFIG_NOTE_IDLE] = "notice",
+                                        [CONFIG_NOTE_NOTICE] = "notice",
+                                        [CONFIG_NOTE_WARN] = "warning"};
     unsigned n = 0;
 
     for (size_t i = 0; i < c->n_notes; i++) {
         const struct config_note *note = &c->notes[i];
         if (note->kind == CONFIG_NOTE_OPTION)
             continue;
-        fprintf(err, "hyphad: %s%s: %s: %s\n", words[note->kind], is_strict ? " (refused by --strict)" : "", note->name,
-                note->text);
+        fprintf(err, "hyphad: %s%s: %s: %s\n", words[note->kind],
+                is_strict ? " (refused by --strict)" : "", note->name, note->text);
         n++;
     }
     return n;
@@ -156,7 +157,7 @@ static bool answer_at_once(const struct cli *cli, const struct config_program *p
 
 /* An outcome of config_load, for a set that is right. */
 static int load_act(const struct config *c, const struct cli *cli, const struct config_program *p,
-               int *ret_exit)
+                    int *ret_exit)
 {
     switch (cli->command) {
     case CLI_SERVE:
@@ -183,9 +184,11 @@ static int load_act(const struct config *c, const struct cli *cli, const struct 
 }
 
 /* What a start has to say goes where its log would go, in the format that was asked for. */
-static void print_errors(const struct config *c, const struct cli *cli, struct report *report, FILE *err)
+static void print_errors(const struct config *c, const struct cli *cli, struct report *report,
+                         FILE *err)
 {
-    bool is_log = cli->command == CLI_SERVE && c->metadata->settings[OPTION_ID_log_format].source != CONFIG_FROM_DEFAULT;
+    bool is_log = cli->command == CLI_SERVE &&
+                  c->metadata->settings[OPTION_ID_log_format].source != CONFIG_FROM_DEFAULT;
 
     report_print(report, err, is_log, (enum log_format)c->log_format);
 }
@@ -198,8 +201,8 @@ int config_load(const struct config_program *p, struct config **ret_config, int 
     int outcome = CONFIG_EXIT;
 
     environment_read(c->metadata, p->envp);
-    cli_read(p->argc, p->argv, c->metadata->around.cwd, &c->metadata->arena, &cli, &c->metadata->raw_options,
-             &report);
+    cli_read(p->argc, p->argv, c->metadata->around.cwd, &c->metadata->arena, &cli,
+             &c->metadata->raw_options, &report);
     if (cli.command == CLI_EXPLAIN) {
         (void)config_free(c);
         return CONFIG_EXPLAIN;

@@ -57,7 +57,7 @@ static bool read_secret_file(struct config *c, struct raw_option *g, struct repo
 }
 
 static void merge_complain(const struct raw_option *g, const struct value_refusal *refusal,
-                     struct report *report)
+                           struct report *report)
 {
     const struct option *o = option_at(g->option);
     int exit_code = g->source >= CONFIG_FROM_ENV ? CONFIG_EXIT_USAGE : CONFIG_EXIT_WRONG;

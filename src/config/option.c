@@ -1,6 +1,6 @@
-/* option: the table of the rooms' options.def in memory. Rows are found by a walk: there are two hundred of
- * them and they are looked up at start only. "Near" is the number of letters to insert, drop,
- * change or swap (optimal string alignment), so that --prot leads to --port. */
+/* option: the table of the rooms' options.def in memory. Rows are found by a walk: there are two
+ * hundred of them and they are looked up at start only. "Near" is the number of letters to insert,
+ * drop, change or swap (optimal string alignment), so that --prot leads to --port. */
 #include "config/option.h"
 
 #include <ctype.h>
@@ -250,7 +250,7 @@ static unsigned option_distance(struct slice a, struct slice b)
 
 /* Keeps the nearer of *best and candidate. */
 static void option_consider(struct slice word, const char *candidate, const char **best,
-                     unsigned *best_distance)
+                            unsigned *best_distance)
 {
     struct slice c = slice_of(candidate);
     if (c.len > NEAR_MAX || word.len > NEAR_MAX)
@@ -281,7 +281,8 @@ const char *option_nearest(struct slice name)
 const char *option_caveat(const char *name)
 {
     unsigned id = option_find(slice_of(name), false);
-    bool is_built = id == OPTION_COUNT || options[id].status == OPTION_CORE || options[id].status == OPTION_ACCEPT;
+    bool is_built = id == OPTION_COUNT || options[id].status == OPTION_CORE ||
+                    options[id].status == OPTION_ACCEPT;
 
     return is_built ? "" : " it is not built in";
 }

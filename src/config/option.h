@@ -42,7 +42,8 @@ enum option_id {
 #define OPTION(kind, field, ...) OPTION_ID_##field,
 #define OPTION_IDLE(kind, field, ...) OPTION_ID_##field,
 /* The id of the row that follows; the second constant gives the count back. */
-#define OPTION_GROUP(ident, title) OPTION_FIRST_##ident, OPTION_BEFORE_##ident = OPTION_FIRST_##ident - 1,
+#define OPTION_GROUP(ident, title)                                                                 \
+    OPTION_FIRST_##ident, OPTION_BEFORE_##ident = OPTION_FIRST_##ident - 1,
 #include "rooms_options.def"
 #undef OPTION
 #undef OPTION_IDLE
@@ -63,17 +64,19 @@ struct option {
     int64_t min, max;    /* in units of the field */
     const char *choices; /* a|b|c */
     bool (*rule)(
-        struct rule_case *c); /* for texts, and for each word of a list; NULL = anything goes */
-    const char *alias;        /* a second variable, without HYPHA_ */
-    const char *other_name;   /* a second name on the command line */
-    const char *hint;         /* what to do instead */
-    const char *room;         /* the absent room */
-    const char *shown;        /* what the default is when it is worked out */
-    char letter;              /* -p stands for --port; 0 = none */
+        /* for texts, and for each word of a list; NULL = anything goes */
+        struct rule_case *c);
+    const char *alias;      /* a second variable, without HYPHA_ */
+    const char *other_name; /* a second name on the command line */
+    const char *hint;       /* what to do instead */
+    const char *room;       /* the absent room */
+    const char *shown;      /* what the default is when it is worked out */
+    char letter;            /* -p stands for --port; 0 = none */
 };
 
 const struct option *option_at(unsigned id);
-/* The titles that options are listed under, each once, in the order of the tables; NULL past the last one. */
+/* The titles that options are listed under, each once, in the order of the tables; NULL past the
+ * last one. */
 const char *option_group_at(unsigned n);
 /* The title that this option is listed under. */
 const char *option_group_of(unsigned id);

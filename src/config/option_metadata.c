@@ -1,10 +1,11 @@
-/* option_metadata: notes for the start log, and values as they may be seen. Everything that shows a value
- * to anybody comes through option_show_value, so a secret has one place to leak from. */
+/* option_metadata: notes for the start log, and values as they may be seen. Everything that shows a
+ * value to anybody comes through option_show_value, so a secret has one place to leak from. */
 #include "config/option_metadata.h"
 
 #include "config/value.h"
 
-void config_note_add(struct config *c, int kind, const char *name, const char *text, const char *from)
+void config_note_add(struct config *c, int kind, const char *name, const char *text,
+                     const char *from)
 {
     struct arena *arena = &c->metadata->arena;
     size_t n = c->n_notes;

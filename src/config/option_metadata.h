@@ -1,5 +1,5 @@
-/* option_metadata: what the config room remembers about a config: where each value came from, and what a
- * reload needs to know again. */
+/* option_metadata: what the config room remembers about a config: where each value came from, and
+ * what a reload needs to know again. */
 #pragma once
 #include "config/arena.h"
 #include "config/config.h"
@@ -28,12 +28,14 @@ struct config_metadata {
     bool has_no_state_base; /* the data folder would be temporary although a port is set */
 };
 
-void config_note_add(struct config *c, int kind, const char *name, const char *text, const char *from);
+void config_note_add(struct config *c, int kind, const char *name, const char *text,
+                     const char *from);
 /* The value as it may be shown: secrets and passwords masked. */
 void option_show_value(const struct config *c, unsigned id, struct buf *out);
 /* The text with the password of a URI as ***. */
 void option_mask_uri(struct slice uri, struct buf *out);
-bool option_is_default(const struct config *c, unsigned id); /* shows the same as the default */
+/* shows the same as the default */
+bool option_is_default(const struct config *c, unsigned id);
 bool option_is_on(const struct config *c,
-                unsigned id); /* a flag that is on, or a value that is not empty */
+                  unsigned id); /* a flag that is on, or a value that is not empty */
 #define OPTION_MASK "********"

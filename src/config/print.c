@@ -1,5 +1,5 @@
-/* print: every listing walks the table of options, so none can forget an option. Values come through
- * option_show_value, which masks. */
+/* print: every listing walks the table of options, so none can forget an option. Values come
+ * through option_show_value, which masks. */
 #include "config/print.h"
 
 #include <ctype.h>
@@ -19,8 +19,9 @@ static char *variable_of(const struct option *o, char *room, size_t n_room)
 
 void print_version(FILE *out, const char *libraries)
 {
-    fprintf(out, "hyphad %s (%s)\nprotocol of hypha %s\ncompiler %s\nlibraries: libyaml %s%s\n", HYPHAD_VERSION,
-            HYPHAD_COMMIT, HYPHA_PROTOCOL_VERSION, HYPHAD_COMPILER, yaml_file_library(), libraries ? libraries : "");
+    fprintf(out, "hyphad %s (%s)\nprotocol of hypha %s\ncompiler %s\nlibraries: libyaml %s%s\n",
+            HYPHAD_VERSION, HYPHAD_COMMIT, HYPHA_PROTOCOL_VERSION, HYPHAD_COMPILER,
+            yaml_file_library(), libraries ? libraries : "");
 }
 
 /* A double-quoted scalar: JSON escapes are YAML escapes. */
@@ -142,8 +143,9 @@ static void print_document_row(FILE *out, const struct option *o)
     print_cell(out, want.ptr);
     fputs(" | ", out);
     print_cell(out, option_default_word(o));
-    fprintf(out, " | `%s`%s%s%s | %s | ", variable_of(o, variable, sizeof(variable)), o->alias ? ", `" : "",
-            o->alias ? o->alias : "", o->alias ? "`" : "", o->marks & OPTION_RELOAD ? "R" : "");
+    fprintf(out, " | `%s`%s%s%s | %s | ", variable_of(o, variable, sizeof(variable)),
+            o->alias ? ", `" : "", o->alias ? o->alias : "", o->alias ? "`" : "",
+            o->marks & OPTION_RELOAD ? "R" : "");
     print_cell(out, o->help);
     fprintf(out, "%s%s |\n", o->marks & OPTION_SECRET ? " (secret)" : "", option_status_word(o));
 }
@@ -152,12 +154,17 @@ void print_document(FILE *out)
 {
     const char *title;
 
-    fputs("# Options\n\nGenerated from `src/*/options.def` by `./dev docs` (`hyphad config doc`).\n\n"
-          "Sources, strongest first: command line, environment, `--env-file`, `--config` file, default.\n"
-          "R: takes effect on SIGHUP. Secrets can also come from a file: `--NAME-file PATH`.\n",
-          out);
+    fputs(
+        "# Options\n\nGenerated from `src/*/options.def` by `./dev docs` (`hyphad config doc`).\n\n"
+        "Sources, strongest first: command line, environment, `--env-file`, `--config` file, "
+        "default.\n"
+        "R: takes effect on SIGHUP. Secrets can also come from a file: `--NAME-file PATH`.\n",
+        out);
     for (unsigned n = 0; (title = option_group_at(n)); n++) {
-        fprintf(out, "\n## %s\n\n| option | value | default | variable | R | meaning |\n|---|---|---|---|---|---|\n", title);
+        fprintf(out,
+                "\n## %s\n\n| option | value | default | variable | R | meaning "
+                "|\n|---|---|---|---|---|---|\n",
+                title);
         for (unsigned id = 0; id < OPTION_COUNT; id++) {
             if (strcmp(option_group_of(id), title) == 0)
                 print_document_row(out, option_at(id));

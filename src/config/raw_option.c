@@ -18,7 +18,8 @@ void raw_option_add(struct raw_options *all, struct arena *arena, struct raw_opt
     all->items[all->n_items++] = g;
 }
 
-void raw_options_copy_fixed(const struct raw_options *from, struct raw_options *to, struct arena *arena)
+void raw_options_copy_fixed(const struct raw_options *from, struct raw_options *to,
+                            struct arena *arena)
 {
     for (size_t i = 0; i < from->n_items; i++) {
         struct raw_option g = from->items[i];

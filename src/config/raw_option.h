@@ -16,8 +16,9 @@ struct raw_option {
     const char *from;     /* cli, env:HYPHA_PORT, file:12, env-file:.env */
     const char *base_dir; /* absolute: what relative paths are relative to */
     struct config_list words;
-    bool is_secret_file;  /* the word names a file that holds the secret */
-    bool is_alias; /* by the variable without HYPHA_, which loses against the one with it */
+    bool is_secret_file; /* the word names a file that holds the secret */
+    /* by the variable without HYPHA_, which loses against the one with it */
+    bool is_alias;
 };
 
 struct raw_options {
@@ -25,9 +26,11 @@ struct raw_options {
     size_t n_items;
 };
 
-void raw_option_add(struct raw_options *all, struct arena *arena, struct raw_option g); /* keeps the pointers */
+/* keeps the pointers */
+void raw_option_add(struct raw_options *all, struct arena *arena, struct raw_option g);
 /* Deep copies of those whose source has no file to be read again: command line and environment. */
-void raw_options_copy_fixed(const struct raw_options *from, struct raw_options *to, struct arena *arena);
+void raw_options_copy_fixed(const struct raw_options *from, struct raw_options *to,
+                            struct arena *arena);
 /* The last one of the highest source, or NULL. */
 const struct raw_option *raw_option_find(const struct raw_options *all, unsigned option);
 /* A variable as a given: value cut into words as the kind asks for. */

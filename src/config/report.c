@@ -1,4 +1,5 @@
-/* report: every error is kept, not the first alone, so an operator repairs all of them in one round. */
+/* report: every error is kept, not the first alone, so an operator repairs all of them in one
+ * round. */
 #include "config/report.h"
 
 #include <stdarg.h>
@@ -78,7 +79,8 @@ void report_print(struct report *r, FILE *err, bool is_log, enum log_format form
         SCRATCH_BUF(text, 0);
         if (is_log) {
             const struct log_field reason = log_slice("reason", line);
-            log_line_add(&text, format, &(struct log_record){LOG_ERROR, "config", "cannot start", &reason, 1});
+            log_line_add(&text, format,
+                         &(struct log_record){LOG_ERROR, "config", "cannot start", &reason, 1});
         } else {
             buf_add_fmt(&text, "hyphad: " SLICE_FMT "\n", SLICE_ARG(line));
         }

@@ -1,5 +1,5 @@
-/* report: errors found while reading the configuration. They are kept until all is read, since what is read says how they are printed. The
- * config room's own. Before threads start. */
+/* report: errors found while reading the configuration. They are kept until all is read, since what
+ * is read says how they are printed. The config room's own. Before threads start. */
 #pragma once
 #include <stdio.h>
 
@@ -20,5 +20,6 @@ void report_wrong(struct report *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void report_as(struct report *r, int exit_code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* 0 when nothing was wrong; one usage error decides the code */
 int report_exit(const struct report *r);
-/* Prints the lines and empties the report: as lines of the log in this format, or as "hyphad: ..." for people. */
+/* Prints the lines and empties the report: as lines of the log in this format, or as "hyphad: ..."
+ * for people. */
 void report_print(struct report *r, FILE *err, bool is_log, enum log_format format);

@@ -13,7 +13,13 @@
 #include "config/arena.h"
 #include "config/config.h"
 
-enum { SERVER_ID_MAX = 64, HOST_MAX = 253, ROOT_TOKEN_MIN = 32, ROOT_TOKEN_LONG = 64, ROOT_TOKEN_VARIED = 12 };
+enum {
+    SERVER_ID_MAX = 64,
+    HOST_MAX = 253,
+    ROOT_TOKEN_MIN = 32,
+    ROOT_TOKEN_LONG = 64,
+    ROOT_TOKEN_VARIED = 12
+};
 
 static bool rule_refuse(struct rule_case *c, const char *want)
 {
@@ -239,9 +245,9 @@ bool rule_database(struct rule_case *c)
 
 bool rule_mount(struct rule_case *c)
 {
-    static const char *const reserved[] = {"static",   "assets",    "ws",          "rpc",   "s3",
-                                           "triton",   "health",    "metrics",     "login", "oauth",
-                                           "api-docs", "api-redoc", "openapi.json", "public"};
+    static const char *const reserved[] = {
+        "static",  "assets", "ws",    "rpc",      "s3",        "triton",       "health",
+        "metrics", "login",  "oauth", "api-docs", "api-redoc", "openapi.json", "public"};
     struct slice name, dir;
     struct stat st;
 
@@ -251,7 +257,8 @@ bool rule_mount(struct rule_case *c)
     name = slice_from(name, 1);
     for (size_t i = 0; i < name.len; i++) {
         if (!isalnum((unsigned char)name.ptr[i]) && !strchr("-._~", name.ptr[i]))
-            return rule_refuse(c, "/NAME:DIR, where NAME is one segment of letters, digits and -._~");
+            return rule_refuse(c,
+                               "/NAME:DIR, where NAME is one segment of letters, digits and -._~");
     }
     if (slice_is(name, ".") || slice_is(name, ".."))
         return rule_refuse(c, "/NAME:DIR");
@@ -340,12 +347,12 @@ static size_t count_distinct(const char *text)
     return n;
 }
 
-/* Two in a hundred random tokens of 48 hex digits hold a word of three characters, so those count only where there is little
- * variety besides. */
+/* Two in a hundred random tokens of 48 hex digits hold a word of three characters, so those count
+ * only where there is little variety besides. */
 bool rule_root_token(struct rule_case *c)
 {
-    static const char *const simple[] = {"test",  "root",    "admin", "password", "token", "secret",
-                                         "hypha", "default", "123",   "abc"};
+    static const char *const simple[] = {"test",   "root",  "admin",   "password", "token",
+                                         "secret", "hypha", "default", "123",      "abc"};
     size_t n = strlen(c->text);
     bool is_varied = count_distinct(c->text) >= ROOT_TOKEN_VARIED;
 
@@ -420,5 +427,6 @@ bool rule_listen(struct rule_case *c)
     char host[CONFIG_HOST_MAX];
     uint16_t port;
 
-    return config_split_listen(c->text, host, &port) || rule_refuse(c, "ADDR:PORT, of IPv6 [ADDR]:PORT");
+    return config_split_listen(c->text, host, &port) ||
+           rule_refuse(c, "ADDR:PORT, of IPv6 [ADDR]:PORT");
 }

@@ -26,7 +26,7 @@ static const struct unit size_units[] = {
 
 /* [+-]digits[.digits]; *ret_rest is what follows. */
 static bool value_read_number(struct slice s, bool is_fraction_allowed, double *ret_number,
-                        struct slice *ret_rest)
+                              struct slice *ret_rest)
 {
     bool is_negative = s.len > 0 && s.ptr[0] == '-';
     size_t i = is_negative || (s.len > 0 && s.ptr[0] == '+') ? 1 : 0, start = i;

@@ -16,7 +16,8 @@ struct value_refusal {
  * zero: unset. */
 bool value_read(const struct option *o, struct config_list *words, struct arena *arena,
                 const char *base_dir, void *field, struct value_refusal *ret_refusal);
-bool value_read_flag(struct slice text, bool *ret_on);    /* true 1 yes y on, false 0 no n off */
+/* true 1 yes y on, false 0 no n off */
+bool value_read_flag(struct slice text, bool *ret_on);
 void value_want(const struct option *o, struct buf *out); /* "an integer 0..65535" */
 /* The words as an operator would type them in a variable: joined by the separator of the kind. */
 void value_join(const struct option *o, const struct config_list *words, struct buf *out);

@@ -145,10 +145,11 @@ static void read_variable(struct config *c, struct slice name, struct slice valu
     const struct option *o = option_at(id);
     if (o->kind != OPTION_URL && is_service_link_value(value)) {
         config_note_add(c, CONFIG_NOTE_NOTICE, arena_text(arena, name),
-                  "skipped: a Kubernetes service link", NULL);
+                        "skipped: a Kubernetes service link", NULL);
         return;
     }
-    struct raw_option g = is_secret_file ? (struct raw_option){.option = id} : raw_option_of_variable(id, value, arena);
+    struct raw_option g = is_secret_file ? (struct raw_option){.option = id}
+                                         : raw_option_of_variable(id, value, arena);
     if (is_secret_file)
         arena_list_add(arena, &g.words, arena_text(arena, value));
     g.source = frame->source;
@@ -163,7 +164,8 @@ static void read_variable(struct config *c, struct slice name, struct slice valu
 
 void variables_read(struct config *c, char **envp, bool is_read_all)
 {
-    struct raw_option frame = {.source = CONFIG_FROM_ENV, .place = "", .base_dir = c->metadata->around.cwd};
+    struct raw_option frame = {
+        .source = CONFIG_FROM_ENV, .place = "", .base_dir = c->metadata->around.cwd};
 
     for (; envp && *envp; envp++) {
         struct slice name, value;
@@ -230,8 +232,8 @@ static bool variable_is_name(struct slice s)
     return true;
 }
 
-static void read_line(struct config *c, struct slice line, struct raw_option *frame, struct raw_options *all,
-                      struct report *report)
+static void read_line(struct config *c, struct slice line, struct raw_option *frame,
+                      struct raw_options *all, struct report *report)
 {
     struct slice name, text;
     SCRATCH_BUF(value, ENV_FILE_MAX);
@@ -252,12 +254,12 @@ static void read_line(struct config *c, struct slice line, struct raw_option *fr
 }
 
 void variables_read_file(struct config *c, const char *path, struct raw_options *all,
-                           struct report *report)
+                         struct report *report)
 {
     struct arena *arena = &c->metadata->arena;
     const char *slash = strrchr(path, '/');
     struct raw_option frame = {.source = CONFIG_FROM_ENV_FILE,
-                          .from = arena_fmt(arena, "env-file:%s", path)};
+                               .from = arena_fmt(arena, "env-file:%s", path)};
     SCRATCH_BUF(bytes, ENV_FILE_MAX);
     unsigned n_lines = 0;
 

@@ -8,6 +8,6 @@ void variables_read(struct config *c, char **envp, bool is_read_all);
 /* One --env-file: KEY=VALUE lines, # comments, quotes. Adds to *all, after
  * the files read before it. */
 void variables_read_file(struct config *c, const char *path, struct raw_options *all,
-                           struct report *report);
+                         struct report *report);
 /* The value of a variable, or NULL when it is unset or empty. Borrowed from envp. */
 const char *variables_get(char **envp, const char *name);

@@ -18,7 +18,8 @@ struct reader {
     struct report *report;
     const char *path;
     enum state state;
-    struct raw_option raw; /* the entry under way; option OPTION_COUNT: complained about already */
+    /* the entry under way; option OPTION_COUNT: complained about already */
+    struct raw_option raw;
     struct config_list keys; /* normal names seen, for duplicates */
     bool is_secret_inside;
 };
@@ -37,10 +38,10 @@ static void yaml_file_read_key(struct reader *r, const yaml_event_t *event)
     unsigned id = option_find_with_secret_file(key, true, &is_secret_file);
 
     r->raw = (struct raw_option){.option = id,
-                              .source = CONFIG_FROM_FILE,
-                              .place = place,
-                              .is_secret_file = is_secret_file,
-                              .base_dir = r->raw.base_dir};
+                                 .source = CONFIG_FROM_FILE,
+                                 .place = place,
+                                 .is_secret_file = is_secret_file,
+                                 .base_dir = r->raw.base_dir};
     r->raw.from = arena_fmt(r->arena, "file:%zu", line + 1);
     r->raw.name = arena_text(r->arena, key);
     if (id == OPTION_COUNT) {
@@ -134,8 +135,7 @@ static bool read_sequence(struct reader *r, const yaml_event_t *event)
     if (r->raw.option != OPTION_COUNT) {
         const struct option *o = option_at(r->raw.option);
         if (!option_is_list(o) && !option_is_comma(o)) {
-            report_wrong(r->report, "%s\"%s\" takes one value, not a list", r->raw.place,
-                         o->name);
+            report_wrong(r->report, "%s\"%s\" takes one value, not a list", r->raw.place, o->name);
             r->raw.option = OPTION_COUNT;
         }
     }
@@ -210,8 +210,8 @@ void yaml_file_read(struct config *c, const char *path, struct report *report)
     else if (bytes.len > 0)
         yaml_file_walk(&r, buf_slice(&bytes));
     if (r.is_secret_inside && file_is_public(path))
-        config_note_add(c, CONFIG_NOTE_WARN, "config", "a secret is in a file that everybody can read",
-                  path);
+        config_note_add(c, CONFIG_NOTE_WARN, "config",
+                        "a secret is in a file that everybody can read", path);
     if (bytes.ptr)
         explicit_bzero(bytes.ptr, bytes.room);
 }

@@ -14,12 +14,14 @@ enum seat_use http_admit_use(const struct http_conn *c)
 {
     bool is_held = c->state == CONN_PENDING || c->state == CONN_TAKEN;
 
-    /* A seat of the reserve is for a question and its answer; who keeps either waiting gives way. */
+    /* A seat of the reserve is for a question and its answer; who keeps either waiting gives
+     * way. */
     if (seat_is_spare(c->stream->seat) && !is_held)
         return c->state == CONN_HEAD || c->state == CONN_BODY ? SEAT_HEAD : SEAT_IDLE;
     switch (c->state) {
     case CONN_IDLE:
-        return c->stream->sendq.n_bytes ? SEAT_BUSY : SEAT_IDLE; /* the answer is still leaving */
+        /* the answer is still leaving */
+        return c->stream->sendq.n_bytes ? SEAT_BUSY : SEAT_IDLE;
     case CONN_HEAD:
         return SEAT_HEAD;
     case CONN_LINGER:
@@ -76,7 +78,8 @@ bool http_pace_holds(struct http_conn *c, bool is_in)
         http_conn_start_timer(c, window - waited);
         return true;
     }
-    bool is_ours = is_in && (c->held.b.len || !c->stream->is_reading); /* it is we who do not read */
+    /* it is we who do not read */
+    bool is_ours = is_in && (c->held.b.len || !c->stream->is_reading);
     if (!is_ours && n < (caps->min_rate ? caps->min_rate * window / 1000 : 1))
         return false;
     http_pace_start(c, is_in);

@@ -17,9 +17,10 @@ struct http_pace {
 
 /* After the connection's state may have changed. */
 void http_admit_tell(const struct http_conn *c);
-enum seat_use http_admit_use(const struct http_conn *c);       /* what its seat is told */
+enum seat_use http_admit_use(const struct http_conn *c); /* what its seat is told */
 enum { HTTP_ADMIT_OK, HTTP_ADMIT_FULL, HTTP_ADMIT_OVER };
-/* A request that wants more than health. FULL: all places are taken; OVER: its client has its share. */
+/* A request that wants more than health. FULL: all places are taken; OVER: its client has its
+ * share. */
 MUST_CHECK int http_admit_ask(struct http_request *req);
 
 /* Bytes of a body are waited for (is_in), or waiting to be taken: counted from here on. Starts the

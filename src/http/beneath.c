@@ -1,6 +1,6 @@
-/* beneath: openat2 lets the kernel see to it, in the one call that opens the file, so a link that changes meanwhile cannot lead
- * it astray. Where it is missing, or forbidden by a container's filter, the path is walked segment by segment without following
- * any link. */
+/* beneath: openat2 lets the kernel see to it, in the one call that opens the file, so a link that
+ * changes meanwhile cannot lead it astray. Where it is missing, or forbidden by a container's
+ * filter, the path is walked segment by segment without following any link. */
 #include "http/beneath.h"
 
 #include <errno.h>
@@ -24,7 +24,8 @@ static int open_at_once(int folder, const char *path)
 #if defined(SYS_openat2) && defined(RESOLVE_BENEATH)
     struct open_how how = {.flags = FILE_FLAGS, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
 
-    for (int tries = 0; tries < 8; tries++) {       /* EAGAIN: something was renamed meanwhile */
+    /* EAGAIN: something was renamed meanwhile */
+    for (int tries = 0; tries < 8; tries++) {
         long fd = syscall(SYS_openat2, folder, path, &how, sizeof(how));
         if (fd >= 0 || errno != EAGAIN)
             return fd >= 0 ? (int)fd : -errno;
@@ -57,7 +58,8 @@ static int open_step_by_step(int folder, const char *path)
         }
         memcpy(name, part.ptr, part.len);
         name[part.len] = '\0';
-        int next = openat(at, name, O_NOFOLLOW | (is_last ? FILE_FLAGS : O_PATH | O_DIRECTORY | O_CLOEXEC));
+        int next = openat(at, name,
+                          O_NOFOLLOW | (is_last ? FILE_FLAGS : O_PATH | O_DIRECTORY | O_CLOEXEC));
         int error = errno;
         close(at);
         at = next;
@@ -66,7 +68,8 @@ static int open_step_by_step(int folder, const char *path)
     return at >= 0 ? at : -errno;
 }
 
-static int open_below(const char *folder, const char *path, int (*open_file)(int folder, const char *path))
+static int open_below(const char *folder, const char *path,
+                      int (*open_file)(int folder, const char *path))
 {
     int root = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
     struct stat st;
@@ -79,7 +82,9 @@ static int open_below(const char *folder, const char *path, int (*open_file)(int
         close(fd);
         return -ENOENT;
     }
-    return fd == -EXDEV || fd == -ELOOP || fd == -ENOTDIR || fd == -ENAMETOOLONG || fd == -EISDIR ? -ENOENT : fd;
+    return fd == -EXDEV || fd == -ELOOP || fd == -ENOTDIR || fd == -ENAMETOOLONG || fd == -EISDIR
+               ? -ENOENT
+               : fd;
 }
 
 int beneath_open_walking(const char *folder, const char *path)

@@ -1,5 +1,6 @@
-/* body: bytes are copied once, from the loop's scratch into the request's own buffer, and read out of there. What a puller has read is
- * dropped when it is half of the buffer, so nothing is moved more than once. */
+/* body: bytes are copied once, from the loop's scratch into the request's own buffer, and read out
+ * of there. What a puller has read is dropped when it is half of the buffer, so nothing is moved
+ * more than once. */
 #include "http/body.h"
 
 #include "base/account.h"
@@ -11,8 +12,8 @@
 #include "loop/loop.h"
 
 enum {
-    INFLATE_FREE_BYTES = 1024 * 1024,   /* so much may come of few bytes */
-    UNPACK_BYTES = 64 * 1024,           /* at once */
+    INFLATE_FREE_BYTES = 1024 * 1024, /* so much may come of few bytes */
+    UNPACK_BYTES = 64 * 1024,         /* at once */
 };
 
 /* ---- how much there may be ---- */
@@ -30,7 +31,8 @@ static size_t body_smaller(size_t a, size_t b)
 size_t http_body_cap(const struct http_request *req)
 {
     const struct http_caps *caps = &req->site->caps;
-    size_t cap = req->route && req->route->max_body_bytes ? req->route->max_body_bytes : caps->body_bytes;
+    size_t cap =
+        req->route && req->route->max_body_bytes ? req->route->max_body_bytes : caps->body_bytes;
 
     return is_held_to_less(req) ? body_smaller(caps->anonymous_body_bytes, cap) : cap;
 }
@@ -62,8 +64,11 @@ void http_body_too_large(struct http_request *req, const char *rule)
 
     buf_add_text(&text, "Request body too large");
     if (req->site && is_held_to_less(req))
-        buf_add_fmt(&text, ": without a token of this server it may have %zu bytes when it is unpacked, and become at most %u times "
-                    "its size", http_body_cap(req), req->site->caps.anonymous_inflation);
+        buf_add_fmt(&text,
+                    ": without a token of this server it may have %zu bytes when it is unpacked, "
+                    "and become at most %u times "
+                    "its size",
+                    http_body_cap(req), req->site->caps.anonymous_inflation);
     req->refused_by = rule ? rule : body_rule(req);
     http_respond_error(req, 413, HTTP_F1, buf_slice(&text));
 }
@@ -110,8 +115,8 @@ bool http_body_is_packed(const struct http_request *req)
 {
     struct slice coding;
 
-    return !(req->route->flags & HTTP_ROUTE_AS_SENT) && http_request_header(req, "content-encoding", &coding) &&
-           slice_is_nocase(coding, "gzip");
+    return !(req->route->flags & HTTP_ROUTE_AS_SENT) &&
+           http_request_header(req, "content-encoding", &coding) && slice_is_nocase(coding, "gzip");
 }
 
 bool http_body_pull(struct http_request *req)
@@ -189,7 +194,8 @@ static void body_unpack(struct http_request *req)
         else if (r == HTTP_GZIP_CORRUPT)
             break_off(req, HTTP_BODY_CORRUPT);
         else if (req->n_plain > http_body_plain_cap(req))
-            break_off(req, req->n_plain > http_body_cap(req) ? HTTP_BODY_TOO_LARGE : HTTP_BODY_INFLATES);
+            break_off(req,
+                      req->n_plain > http_body_cap(req) ? HTTP_BODY_TOO_LARGE : HTTP_BODY_INFLATES);
         else if (!is_more && req->body_state == HTTP_BODY_WHOLE && r != HTTP_GZIP_OK)
             break_off(req, HTTP_BODY_CORRUPT);
     }

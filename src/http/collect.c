@@ -1,8 +1,9 @@
-/* collect: the reader of bodies for routes that want them whole: it lets them come, up to the cap, and has them unpacked when they have.
+/* collect: the reader of bodies for routes that want them whole: it lets them come, up to the cap,
+ * and has them unpacked when they have.
  *
- * A few kilobytes of gzip may hold a hundred megabytes, so only what stays small is inflated in place; the rest goes to a worker,
- * which has taken the body: the client may go, and the request with it. Who shows no token may have far less unpacked, and of no such
- * extremes. */
+ * A few kilobytes of gzip may hold a hundred megabytes, so only what stays small is inflated in
+ * place; the rest goes to a worker, which has taken the body: the client may go, and the request
+ * with it. Who shows no token may have far less unpacked, and of no such extremes. */
 #include "http/collect.h"
 
 #include "base/account.h"
@@ -16,8 +17,8 @@
 #include "loop/offload.h"
 
 enum {
-    IN_PLACE_MAX = 8 * 1024,            /* bytes of gzip, */
-    IN_PLACE_PLAIN_MAX = 64 * 1024,     /* and of what they hold */
+    IN_PLACE_MAX = 8 * 1024,        /* bytes of gzip, */
+    IN_PLACE_PLAIN_MAX = 64 * 1024, /* and of what they hold */
 };
 
 struct inflating {
@@ -38,7 +39,8 @@ static void collect_serve(struct http_request *req)
 }
 
 /* cap_bytes: what it was held to. */
-static void collect_settle(struct http_request *req, int outcome, struct held_buf *plain, size_t cap_bytes)
+static void collect_settle(struct http_request *req, int outcome, struct held_buf *plain,
+                           size_t cap_bytes)
 {
     if (outcome != HTTP_GZIP_OK && outcome != HTTP_GZIP_CORRUPT && outcome != HTTP_GZIP_TOO_LARGE) {
         http_body_refuse_for_room(req, plain->b.account);
@@ -99,7 +101,10 @@ static void inflate_on_worker(struct http_request *req)
     w->packed = http_request_take_body(req);
     held_buf_init(&w->plain, 0, account_shared(req->account));
     w->ticket = http_request_park(req, &(struct http_watch){0});
-    w->job = (struct job){.class = OFFLOAD_BULK, .is_stranger = !req->is_verified, .work = collect_work, .done = collect_done};
+    w->job = (struct job){.class = OFFLOAD_BULK,
+                          .is_stranger = !req->is_verified,
+                          .work = collect_work,
+                          .done = collect_done};
     if (offload(req->loop, &w->job) == OFFLOAD_OK)
         return;
     http_body_deinit(&w->packed);

@@ -1,5 +1,5 @@
-/* collect: a request goes to the handler of its route: at once when the route pulls the body, else when the body is whole and
- * unpacked. Loop thread. */
+/* collect: a request goes to the handler of its route: at once when the route pulls the body, else
+ * when the body is whole and unpacked. Loop thread. */
 #pragma once
 struct http_request;
 

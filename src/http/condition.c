@@ -4,7 +4,8 @@
 #include <string.h>
 #include <time.h>
 
-static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+static const char days[] = "SunMonTueWedThuFriSat",
+                  months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
 void http_date(int64_t at_s, char out[HTTP_DATE_MAX])
 {
@@ -12,8 +13,9 @@ void http_date(int64_t at_s, char out[HTTP_DATE_MAX])
     struct tm t = {0};
 
     gmtime_r(&at, &t);
-    snprintf(out, HTTP_DATE_MAX, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * t.tm_wday, t.tm_mday,
-             months + 3 * t.tm_mon, (t.tm_year + 1900) % 10000, t.tm_hour, t.tm_min, t.tm_sec);
+    snprintf(out, HTTP_DATE_MAX, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * t.tm_wday,
+             t.tm_mday, months + 3 * t.tm_mon, (t.tm_year + 1900) % 10000, t.tm_hour, t.tm_min,
+             t.tm_sec);
 }
 
 bool http_date_read(struct slice text, int64_t *ret_s)
@@ -26,11 +28,13 @@ bool http_date_read(struct slice text, int64_t *ret_s)
         return false;
     memcpy(copy, text.ptr, text.len);
     copy[text.len] = '\0';
-    if (sscanf(copy, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT%n", &t.tm_mday, month, &t.tm_year, &t.tm_hour, &t.tm_min,
-               &t.tm_sec, &end) != 6 || end != (int)text.len || strlen(month) != 3)
+    if (sscanf(copy, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT%n", &t.tm_mday, month,
+               &t.tm_year, &t.tm_hour, &t.tm_min, &t.tm_sec, &end) != 6 ||
+        end != (int)text.len || strlen(month) != 3)
         return false;
     const char *at = strstr(months, month);
-    if (!at || (at - months) % 3 || t.tm_mday < 1 || t.tm_mday > 31 || t.tm_hour > 23 || t.tm_min > 59 || t.tm_sec > 60)
+    if (!at || (at - months) % 3 || t.tm_mday < 1 || t.tm_mday > 31 || t.tm_hour > 23 ||
+        t.tm_min > 59 || t.tm_sec > 60)
         return false;
     t.tm_mon = (int)(at - months) / 3;
     t.tm_year -= 1900;
@@ -65,7 +69,8 @@ static bool is_unchanged(const struct condition *c, const struct representation 
 
     if (c->none_match.ptr)
         return condition_matches(c->none_match, file->etag);
-    return c->modified_since.ptr && http_date_read(slice_trim(c->modified_since), &since) && file->modified_s <= since;
+    return c->modified_since.ptr && http_date_read(slice_trim(c->modified_since), &since) &&
+           file->modified_s <= since;
 }
 
 /* Digits only; more than 18 of them are as good as the largest number. */
@@ -96,7 +101,8 @@ static bool is_range_wanted(const struct condition *c, const struct representati
     return slice_eq(text, file->etag) || (http_date_read(text, &at) && at == file->modified_s);
 }
 
-static enum condition_outcome condition_part(struct slice range, uint64_t n_bytes, uint64_t *ret_first, uint64_t *ret_last)
+static enum condition_outcome condition_part(struct slice range, uint64_t n_bytes,
+                                             uint64_t *ret_first, uint64_t *ret_last)
 {
     struct slice from, to;
     uint64_t first, last = UINT64_MAX;
@@ -105,7 +111,7 @@ static enum condition_outcome condition_part(struct slice range, uint64_t n_byte
         return CONDITION_WHOLE;
     from = slice_trim(from);
     to = slice_trim(to);
-    if (!from.len) {        /* the last so many bytes */
+    if (!from.len) { /* the last so many bytes */
         if (!condition_read_number(to, &last))
             return CONDITION_WHOLE;
         if (!last || !n_bytes)
@@ -114,7 +120,8 @@ static enum condition_outcome condition_part(struct slice range, uint64_t n_byte
         *ret_last = n_bytes - 1;
         return CONDITION_PART;
     }
-    if (!condition_read_number(from, &first) || (to.len && !condition_read_number(to, &last)) || last < first)
+    if (!condition_read_number(from, &first) || (to.len && !condition_read_number(to, &last)) ||
+        last < first)
         return CONDITION_WHOLE;
     if (first >= n_bytes)
         return CONDITION_OUTSIDE;
@@ -123,12 +130,14 @@ static enum condition_outcome condition_part(struct slice range, uint64_t n_byte
     return CONDITION_PART;
 }
 
-enum condition_outcome condition_decide(const struct condition *c, const struct representation *file, uint64_t *ret_first,
+enum condition_outcome condition_decide(const struct condition *c,
+                                        const struct representation *file, uint64_t *ret_first,
                                         uint64_t *ret_last)
 {
     if (is_unchanged(c, file))
         return CONDITION_UNCHANGED;
     if (!is_range_wanted(c, file))
         return CONDITION_WHOLE;
-    return condition_part(slice_from(c->range, strlen("bytes=")), file->n_bytes, ret_first, ret_last);
+    return condition_part(slice_from(c->range, strlen("bytes=")), file->n_bytes, ret_first,
+                          ret_last);
 }

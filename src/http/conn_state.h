@@ -1,5 +1,5 @@
-/* conn_state: what the files of a connection (conn.h names them) share of it; nobody else includes it.
- * Loop-owned. */
+/* conn_state: what the files of a connection (conn.h names them) share of it; nobody else includes
+ * it. Loop-owned. */
 #pragma once
 #include "base/buf.h"
 #include "http/admit.h"
@@ -30,20 +30,22 @@ struct http_conn {
     struct http_request *req;    /* the handler's, in PENDING; in BODY the parser's too */
     struct http_verdict verdict; /* about the request being read */
     struct timer timer;
-    struct http_pace pace; /* of what the timer waits for, in BODY or while an answer leaves */
+    /* of what the timer waits for, in BODY or while an answer leaves */
+    struct http_pace pace;
     struct deferred resume;
-    struct account *account;     /* a leaf of its address's, or of the door: pays for all of this */
-    struct http_payer *payer;    /* of the address; NULL: it is a proxy's, or not known */
-    struct held_buf held;   /* unread bytes that wait for an answer */
-    struct slice rest; /* while feeding an upgrade: what follows its head */
+    /* a leaf of its address's, or of the door: pays for all of this */
+    struct account *account;
+    struct http_payer *payer; /* of the address; NULL: it is a proxy's, or not known */
+    struct held_buf held;     /* unread bytes that wait for an answer */
+    struct slice rest;        /* while feeding an upgrade: what follows its head */
     enum conn_state state;
     bool is_feeding;
-    bool is_cut;    /* out of memory or of time: closed at the end of the turn */
-    bool is_at_door; /* its account is: for one request */
-    bool is_evicted; /* its place is another's: the seat hears no more */
-    bool is_unread; /* the client has more to send of a refused request */
+    bool is_cut;      /* out of memory or of time: closed at the end of the turn */
+    bool is_at_door;  /* its account is: for one request */
+    bool is_evicted;  /* its place is another's: the seat hears no more */
+    bool is_unread;   /* the client has more to send of a refused request */
     bool keeps_alive; /* in BODY: what the head says, while an early answer would close */
-    size_t n_kept;  /* what the account keeps for it: records of fixed size */
+    size_t n_kept;    /* what the account keeps for it: records of fixed size */
 };
 
 enum { CONN_DEFAULT_STALL_MS = 60 * 1000 };

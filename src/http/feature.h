@@ -1,8 +1,8 @@
 /* feature: what a room of the server declares of itself, so that nothing above it has to know it:
  * its routes, what limits them, its service, and when it lives. A room is a feature when it has a
- * file ROOM_feature.c, which defines `const struct feature ROOM_feature`; the build gathers them in the
- * order of src/ROOMS (rooms_features.def), and server/ walks them. What a feature does not have is
- * NULL. */
+ * file ROOM_feature.c, which defines `const struct feature ROOM_feature`; the build gathers them in
+ * the order of src/ROOMS (rooms_features.def), and server/ walks them. What a feature does not have
+ * is NULL. */
 #pragma once
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -32,7 +32,8 @@ struct feature_context {
     const struct config *config;          /* of the start */
     const struct metrics *accept_metrics; /* the block of the thread that is no loop */
     const struct feature_set *features;   /* those of lower rooms are made already */
-    atomic_int *phase;                    /* the server's: enum server_phase; any thread may read it */
+    /* the server's: enum server_phase; any thread may read it */
+    atomic_int *phase;
 };
 
 /* Which function of which service an HTTP request calls, as the client names them. */
@@ -46,7 +47,8 @@ struct feature {
     /* Main thread, before the loops run, lower rooms first; what it gives is `made`, also what
      * routes without an `arg` get. */
     void *(*make)(const struct feature_context *c);
-    void (*free)(void *made); /* main thread, after the loops are joined; higher rooms first */
+    /* main thread, after the loops are joined; higher rooms first */
+    void (*free)(void *made);
 
     /* Rows of the site's table: those of lower rooms are matched first, but for those marked
      * HTTP_ROUTE_FALLBACK, which come behind the rows of all. */
@@ -60,11 +62,12 @@ struct feature {
     /* Checks of every request before it is served, on its loop. False: 429, *ret_retry_after_s is
      * set. A check of one route stands in its row (http/routes.h). */
     bool (*allow)(void *made, struct http_request *req, unsigned *ret_retry_after_s);
-    /* The same for every call by HTTP of a function of a service, whoever's; a feature whose service has
-     * limits of its own knows its names. */
+    /* The same for every call by HTTP of a function of a service, whoever's; a feature whose
+     * service has limits of its own knows its names. */
     bool (*allow_call)(void *made, struct http_request *req, const struct feature_call *call,
                        unsigned *ret_retry_after_s);
-    void (*on_done)(void *made, struct http_request *req); /* after every request, on its loop */
+    /* after every request, on its loop */
+    void (*on_done)(void *made, struct http_request *req);
 
     /* Hub loop, when what is kept has been read, lower rooms first. What `open` gives is `opened`;
      * without open it is `made`. */
@@ -72,7 +75,8 @@ struct feature {
     /* Offered from then on until it closes, with `opened` as its arg. One that comes and goes is
      * offered by the room itself. */
     const struct manager_service *service;
-    void (*drain)(void *opened); /* the server is about to stop: calls that wait are settled */
+    /* the server is about to stop: calls that wait are settled */
+    void (*drain)(void *opened);
     void (*close)(void *opened); /* before the manager goes; higher rooms first */
 };
 

@@ -12,7 +12,7 @@ struct feature_entry {
     const struct feature *feature;
     void *made, *opened;
     struct manager_registration *registration; /* hub loop */
-    bool is_open;                    /* hub loop */
+    bool is_open;                              /* hub loop */
 };
 
 /* Const after start but for what is marked above. */

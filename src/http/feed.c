@@ -1,12 +1,12 @@
 /* feed: from bytes to handlers. The parser says what it found, dispatch says what becomes of it,
  * and what cannot be served is refused here.
  *
- * A handler may answer, drop or take from inside its call, or much later; so after every call
- * into dispatch or a reader of a body the state is looked at again and nothing else is assumed. A taken
+ * A handler may answer, drop or take from inside its call, or much later; so after every call into
+ * dispatch or a reader of a body the state is looked at again and nothing else is assumed. A taken
  * connection is freed by the feeding call, which is the last to look at it.
  *
- * While a body comes its request is the parser's and its reader's at once; whoever ends it first takes it from the parser.
- * Loop thread. */
+ * While a body comes its request is the parser's and its reader's at once; whoever ends it first
+ * takes it from the parser. Loop thread. */
 #include "http/feed.h"
 
 #include "base/account.h"
@@ -45,7 +45,7 @@ static void end_body(struct http_conn *c, enum http_body_fault fault)
 
     if (fault)
         req->wants_close = true;
-    else if (req->sending == HTTP_SEND_NOTHING)        /* else its head has said so already */
+    else if (req->sending == HTTP_SEND_NOTHING) /* else its head has said so already */
         req->wants_close = !c->keeps_alive || c->hl->is_closing;
     become_pending(c, req);
     if (c->stream->sendq.n_bytes)
@@ -66,12 +66,15 @@ static enum http_body_fault fault_of(int outcome)
     }
 }
 
-/* Another time its head may be that long: now others of its kind have filled what would pay for it. */
+/* Another time its head may be that long: now others of its kind have filled what would pay for
+ * it. */
 static void refuse_at_door(struct http_conn *c, struct http_request *req)
 {
     const struct account *payer = http_payer_account(req->site->payers, c->payer);
     const struct account *full = account_in_the_way(payer, req->site->caps.head_bytes);
-    struct account_refusal why = account_refusal_by(full ? full : payer->kind == ACCOUNT_ADDRESS ? payer->parent : payer);
+    struct account_refusal why = account_refusal_by(full                             ? full
+                                                    : payer->kind == ACCOUNT_ADDRESS ? payer->parent
+                                                                                     : payer);
 
     http_respond_no_room(req, &why, "There is no room for the request");
 }
@@ -90,12 +93,14 @@ static void feed_refuse(struct http_conn *c, int outcome)
         req = http_request_new(c->account);
     req->wants_close = true;
     become_pending(c, req);
-    if (outcome == HTTP_PARSE_HEAD_TOO_LARGE && c->is_at_door && req->n_headers < req->site->caps.n_headers) {
+    if (outcome == HTTP_PARSE_HEAD_TOO_LARGE && c->is_at_door &&
+        req->n_headers < req->site->caps.n_headers) {
         refuse_at_door(c, req);
         return;
     }
     if (outcome == HTTP_PARSE_HEAD_TOO_LARGE) {
-        req->refused_by = req->n_headers >= req->site->caps.n_headers ? config_names.max_headers : config_names.max_head_bytes;
+        req->refused_by = req->n_headers >= req->site->caps.n_headers ? config_names.max_headers
+                                                                      : config_names.max_head_bytes;
         http_respond_text(req, 431, "Request header fields too large.");
         return;
     }
@@ -122,7 +127,8 @@ void http_feed_refuse_slow(struct http_conn *c)
     become_pending(c, req);
     if (is_head) {
         req->refused_by = config_names.head_timeout_ms;
-        http_respond_text(req, 408, "Request Timeout: the head of the request did not come in time.");
+        http_respond_text(req, 408,
+                          "Request Timeout: the head of the request did not come in time.");
         return;
     }
     req->body_fault = HTTP_BODY_TOO_SLOW;
@@ -133,7 +139,7 @@ void http_feed_refuse_evicted(struct http_conn *c)
 {
     struct http_request *req;
 
-    if (c->req && c->req->parked.generation) {  /* somebody reads its body, and hears of it */
+    if (c->req && c->req->parked.generation) { /* somebody reads its body, and hears of it */
         http_conn_close(c);
         return;
     }
@@ -153,8 +159,8 @@ static bool expects_continue(const struct http_request *req)
            slice_is_nocase(value, "100-continue");
 }
 
-/* A body comes: whoever is to read it has its request from here on. An answer before its end closes the connection. False: that
- * has happened already. */
+/* A body comes: whoever is to read it has its request from here on. An answer before its end closes
+ * the connection. False: that has happened already. */
 static bool begin_body(struct http_conn *c, struct http_request *req)
 {
     c->req = req;
@@ -321,7 +327,8 @@ void http_feed(struct http_conn *c, char *bytes, size_t n_bytes)
         stream_read_stop(c->stream);
     else if (http_feed_is_open(c) && c->held.b.len && !is_choked(c))
         loop_again(c->hl->loop, &c->resume); /* the turn's time is over */
-    else if ((http_feed_is_open(c) && !c->held.b.len) || (c->state == CONN_PENDING && c->held.b.len < HELD_MAX))
+    else if ((http_feed_is_open(c) && !c->held.b.len) ||
+             (c->state == CONN_PENDING && c->held.b.len < HELD_MAX))
         stream_read_start(c->stream); /* it was stopped if much was held */
     if (c->state == CONN_TAKEN)
         http_conn_free(c);

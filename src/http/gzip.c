@@ -1,5 +1,5 @@
-/* gzip: whole bodies, and bodies as they come in. Inflating stops at the cap, so a bomb costs the cap and no more. Any
- * thread. */
+/* gzip: whole bodies, and bodies as they come in. Inflating stops at the cap, so a bomb costs the
+ * cap and no more. Any thread. */
 #include "http/gzip.h"
 
 #include <stdlib.h>
@@ -48,7 +48,7 @@ int http_gunzip(struct slice bytes, size_t cap_bytes, struct buf *out)
 
 struct http_gunzip {
     z_stream z;
-    bool is_at_end;     /* of a member, or before the first */
+    bool is_at_end; /* of a member, or before the first */
 };
 
 static void *z_alloc(void *account, unsigned n, unsigned size)
@@ -82,7 +82,8 @@ struct http_gunzip *http_gunzip_free(struct http_gunzip *g)
     return held_free(g);
 }
 
-int http_gunzip_some(struct http_gunzip *g, struct slice packed, size_t n_most, struct buf *out, size_t *ret_used)
+int http_gunzip_some(struct http_gunzip *g, struct slice packed, size_t n_most, struct buf *out,
+                     size_t *ret_used)
 {
     z_stream *z = &g->z;
     char *at = buf_reserve(out, n_most);
@@ -97,7 +98,8 @@ int http_gunzip_some(struct http_gunzip *g, struct slice packed, size_t n_most, 
     z->next_out = (Bytef *)at;
     z->avail_out = (uInt)n_most;
     while (r == Z_OK && z->avail_out && (z->avail_in || !g->is_at_end)) {
-        if (g->is_at_end && (r = inflateReset(z)) != Z_OK)      /* members may follow each other (RFC 1952 2.2) */
+        /* members may follow each other (RFC 1952 2.2) */
+        if (g->is_at_end && (r = inflateReset(z)) != Z_OK)
             break;
         r = inflate(z, Z_NO_FLUSH);
         g->is_at_end = r == Z_STREAM_END;
@@ -106,7 +108,8 @@ int http_gunzip_some(struct http_gunzip *g, struct slice packed, size_t n_most, 
     }
     buf_grow(out, n_most - z->avail_out);
     *ret_used = n_given - z->avail_in;
-    if (r != Z_OK && r != Z_BUF_ERROR)      /* that one: no more can be done with what it has */
+    /* that one: no more can be done with what it has */
+    if (r != Z_OK && r != Z_BUF_ERROR)
         return r == Z_MEM_ERROR ? HTTP_GZIP_NO_MEMORY : HTTP_GZIP_CORRUPT;
     return g->is_at_end && *ret_used == packed.len ? HTTP_GZIP_OK : HTTP_GZIP_MORE;
 }

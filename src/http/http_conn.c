@@ -16,7 +16,8 @@
 #include "net/shares.h"
 #include "net/stream.h"
 
-enum { LINGER_MS = 2000 };      /* after a refusal amid a body: let the client read it before the close */
+/* after a refusal amid a body: let the client read it before the close */
+enum { LINGER_MS = 2000 };
 
 void http_conn_free(struct http_conn *c)
 {
@@ -109,8 +110,7 @@ void http_loop_close_idle(struct http_loop *hl)
 {
     LOOP_ASSERT(hl->loop);
     hl->is_closing = true;
-    LIST_FOREACH(it, &hl->conns)
-    {
+    LIST_FOREACH (it, &hl->conns) {
         struct http_conn *c = LIST_ENTRY(it, struct http_conn, link);
         if (c->state == CONN_IDLE && !c->held.b.len && !c->stream->sendq.n_bytes)
             http_conn_close(c);
@@ -124,8 +124,7 @@ void http_loop_close_all(struct http_loop *hl)
 {
     LOOP_ASSERT(hl->loop);
     hl->is_closing = true;
-    LIST_FOREACH(it, &hl->conns)
-    {
+    LIST_FOREACH (it, &hl->conns) {
         struct http_conn *c = LIST_ENTRY(it, struct http_conn, link);
         if (c->state != CONN_TAKEN)
             http_conn_close(c);
@@ -188,7 +187,7 @@ void http_conn_send(struct http_request *req, struct msg *m)
         msg_unref(m);
         return;
     }
-    (void)stream_send(c->stream, m);        /* its charge is its own */
+    (void)stream_send(c->stream, m); /* its charge is its own */
     if (!c->pace.at_ms)
         http_pace_start(c, false);
 }
@@ -208,7 +207,7 @@ void http_conn_answered(struct http_request *req)
     struct http_conn *c = req->conn;
     bool wants_close = req->wants_close || c->hl->is_closing || c->state == CONN_BODY;
 
-    if (c->state == CONN_BODY) {        /* answered before its end */
+    if (c->state == CONN_BODY) { /* answered before its end */
         (void)http_parser_take(c->parser);
         c->is_unread = true;
     }
@@ -223,7 +222,8 @@ void http_conn_answered(struct http_request *req)
             loop_defer(c->hl->loop, &c->resume);
     } else if (c->is_unread && !c->stream->has_ended) {
         c->state = CONN_LINGER;
-        account_settle(c->account);     /* what the body held is for others while this one reads its refusal */
+        /* what the body held is for others while this one reads its refusal */
+        account_settle(c->account);
         http_conn_start_timer(c, LINGER_MS);
         http_admit_tell(c);
         stream_read_start(c->stream);

@@ -1,5 +1,5 @@
-/* http_conn: HTTP/1.1 server connections. One object per accepted socket, owned by its loop; it dies by
- * itself.
+/* http_conn: HTTP/1.1 server connections. One object per accepted socket, owned by its loop; it
+ * dies by itself.
  *
  *   IDLE --first byte--> HEAD --head complete--> BODY --whole--> PENDING --answered--> IDLE
  *     any --refused or `Connection: close`--> LINGER or CLOSING    \--http_upgrade_take--> TAKEN
@@ -7,8 +7,9 @@
  * PENDING: the handler has the request; one that pulls its body has it in BODY too. Requests of one
  * connection are answered one after the other, in order.
  *
- * Files of a connection, each of which calls those behind it: serve (socket, timer, seat), feed (bytes
- * to requests), dispatch (requests to handlers), response, conn (order, endings), admit (seat, pace). */
+ * Files of a connection, each of which calls those behind it: serve (socket, timer, seat), feed
+ * (bytes to requests), dispatch (requests to handlers), response, conn (order, endings), admit
+ * (seat, pace). */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,35 +26,40 @@ struct config_list;
 struct stream;
 
 struct http_caps {
-    size_t head_bytes;              /* request line and headers: 431 */
-    unsigned n_headers;             /* 431 */
-    size_t body_bytes;              /* after inflating: 413 */
+    size_t head_bytes;  /* request line and headers: 431 */
+    unsigned n_headers; /* 431 */
+    size_t body_bytes;  /* after inflating: 413 */
     /* Of who shows no token that `allow` could verify: the same, and how many times its size a body
      * may become above INFLATE_FREE_BYTES. 0 = as for others. */
     size_t anonymous_body_bytes;
     unsigned anonymous_inflation;
-    uint64_t head_timeout_ms;       /* from a request's first byte to the end of its head: 408 */
-    uint64_t keepalive_timeout_ms;  /* between two requests */
-    uint64_t stall_timeout_ms;      /* a body that stops, a response that is not read; 0 = 60 s */
-    size_t min_rate;                /* bytes a second of a body or response that is waited for: 408; 0 = any */
-    uint64_t rate_window_ms;        /* over so long */
+    /* from a request's first byte to the end of its head: 408 */
+    uint64_t head_timeout_ms;
+    uint64_t keepalive_timeout_ms; /* between two requests */
+    /* a body that stops, a response that is not read; 0 = 60 s */
+    uint64_t stall_timeout_ms;
+    /* bytes a second of a body or response that is waited for: 408; 0 = any */
+    size_t min_rate;
+    uint64_t rate_window_ms; /* over so long */
 };
 
 /* What all connections of a server share. Const after start; outlives every loop's connections. */
 struct http_site {
     struct http_routes routes;
     struct http_caps caps;
-    const char *base_path;          /* "" or "/a/b" */
-    const struct config_list *allow_origins;    /* NULL, empty or "*" = all */
-    const struct config_cidrs *trusted; /* networks whose X-Forwarded-* count; NULL = none */
-    bool is_reserved;               /* all of it is for whoever sits in the reserve of its listener */
-    struct account *account;        /* all connections together; NULL: the loop's own */
-    struct http_payers *payers;     /* below it: one for each client address; NULL: none */
+    const char *base_path;                   /* "" or "/a/b" */
+    const struct config_list *allow_origins; /* NULL, empty or "*" = all */
+    /* networks whose X-Forwarded-* count; NULL = none */
+    const struct config_cidrs *trusted;
+    /* all of it is for whoever sits in the reserve of its listener */
+    bool is_reserved;
+    struct account *account;    /* all connections together; NULL: the loop's own */
+    struct http_payers *payers; /* below it: one for each client address; NULL: none */
     /* May be NULL. False: 429 with Retry-After. Runs when a head is complete, on its loop. */
     bool (*allow)(struct http_request *req, unsigned *ret_retry_after_s, void *arg);
     /* May be NULL. After a request has ended: req->status (0 = no answer), n_bytes_out. */
     void (*on_done)(struct http_request *req, void *arg);
-    void *arg;                      /* of the two hooks */
+    void *arg; /* of the two hooks */
 };
 
 /* The connections of one loop. */
@@ -61,7 +67,7 @@ struct http_loop {
     struct loop *loop;
     const struct http_site *site;
     struct list conns;
-    struct slots parked;            /* struct http_request: what tickets name */
+    struct slots parked; /* struct http_request: what tickets name */
     size_t n_conns;
     bool is_closing;
 };
@@ -85,15 +91,18 @@ struct stream *http_upgrade_take(struct http_request *req, struct slice *ret_lef
 struct msg;
 /* Takes over the reference; NULL cuts the connection. */
 void http_conn_send(struct http_request *req, struct msg *m);
-size_t http_conn_waiting(const struct http_request *req);   /* bytes queued to the client */
-bool http_conn_is_cut(const struct http_request *req);      /* it ends with this turn */
-void http_conn_answered(struct http_request *req);  /* ends the request; the next may be read */
-void http_conn_cut(struct http_request *req);       /* ends request and connection at once */
+size_t http_conn_waiting(const struct http_request *req); /* bytes queued to the client */
+bool http_conn_is_cut(const struct http_request *req);    /* it ends with this turn */
+/* ends the request; the next may be read */
+void http_conn_answered(struct http_request *req);
+void http_conn_cut(struct http_request *req); /* ends request and connection at once */
 /* Who reads its body takes more of it again. */
 void http_conn_resume(const struct http_request *req);
 void http_conn_set_timeout(const struct http_request *req, uint64_t ms);
 struct http_conn;
-void http_conn_close(struct http_conn *c);      /* at once; a handler that waits hears of it */
-/* Sends what is queued, then closes; a client that does not read is waited for so long and no longer. */
+/* at once; a handler that waits hears of it */
+void http_conn_close(struct http_conn *c);
+/* Sends what is queued, then closes; a client that does not read is waited for so long and no
+ * longer. */
 void http_conn_finish(struct http_conn *c);
 void http_conn_free(struct http_conn *c);

@@ -1,5 +1,5 @@
-/* http_dispatch: judged when the head is known, acted on then, or, when it is refused, after a short body. The order of
- * the order is: rate limit, then preflight, then the table. */
+/* http_dispatch: judged when the head is known, acted on then, or, when it is refused, after a
+ * short body. The order of the order is: rate limit, then preflight, then the table. */
 #include "http/http_dispatch.h"
 
 #include <string.h>
@@ -48,11 +48,13 @@ struct http_verdict http_dispatch_judge(struct http_request *req, uint64_t body_
                                            : HTTP_ROUTE_NO_PATH;
     bool is_raw = req->route && (req->route->flags & HTTP_ROUTE_RAW);
 
-    bool is_reserved = site->is_reserved || (req->route && (req->route->flags & HTTP_ROUTE_RESERVED));
+    bool is_reserved =
+        site->is_reserved || (req->route && (req->route->flags & HTTP_ROUTE_RESERVED));
 
     int r = is_reserved ? HTTP_ADMIT_OK : http_admit_ask(req);
     if (r != HTTP_ADMIT_OK)
-        return (struct http_verdict){r == HTTP_ADMIT_OVER ? HTTP_ANSWER_OVER_SHARE : HTTP_ANSWER_FULL, HTTP_RETRY_FULL_S};
+        return (struct http_verdict){
+            r == HTTP_ADMIT_OVER ? HTTP_ANSWER_OVER_SHARE : HTTP_ANSWER_FULL, HTTP_RETRY_FULL_S};
     if (!is_allowed(req, &retry_after_s))
         return (struct http_verdict){HTTP_ANSWER_LIMITED, retry_after_s};
     if (req->conn)
@@ -106,7 +108,8 @@ static void answer_preflight(struct http_request *req)
     SCRATCH_BUF(text, 0);
     bool is_allowed = http_cors_preflight(req, &text, &extra);
 
-    http_respond(req, is_allowed ? 200 : 400, "text/plain; charset=utf-8", buf_slice(&text), buf_slice(&extra));
+    http_respond(req, is_allowed ? 200 : 400, "text/plain; charset=utf-8", buf_slice(&text),
+                 buf_slice(&extra));
 }
 
 static void redirect_to_base(struct http_request *req)
@@ -131,8 +134,10 @@ void http_dispatch_run(struct http_request *req, struct http_verdict verdict)
         answer_not_allowed(req, verdict.detail);
         return;
     case HTTP_ANSWER_LIMITED:
-        req->refused_by = req->is_verified ? config_names.http_authenticated_rate_limit : config_names.http_rate_limit;
-        req->wants_close = true;        /* what it has sent on without waiting would each be refused */
+        req->refused_by = req->is_verified ? config_names.http_authenticated_rate_limit
+                                           : config_names.http_rate_limit;
+        /* what it has sent on without waiting would each be refused */
+        req->wants_close = true;
         loop_count(req->loop, METRIC_HTTP_LIMITED, 1);
         answer_later(req, 429, verdict.detail,
                      SLICE_LIT("{\"detail\":\"Rate limit exceeded. Please slow down.\"}"));
@@ -146,8 +151,9 @@ void http_dispatch_run(struct http_request *req, struct http_verdict verdict)
     case HTTP_ANSWER_OVER_SHARE:
         req->refused_by = config_names.address_share;
         loop_count(req->loop, METRIC_HTTP_OVER_SHARE, 1);
-        answer_later(req, 429, verdict.detail,
-                     SLICE_LIT("{\"detail\":\"Your address has its share of the server's connections\"}"));
+        answer_later(
+            req, 429, verdict.detail,
+            SLICE_LIT("{\"detail\":\"Your address has its share of the server's connections\"}"));
         return;
     case HTTP_ANSWER_TOO_LARGE:
         http_body_too_large(req, NULL);

@@ -3,9 +3,10 @@
  *   LOOK --no such file, not modified, bad range, HEAD--> answered
  *     \--> READ --written--> wait until the client has taken it --> READ ... --> answered
  *
- * A worker opens the file, reads a piece and closes it: slow clients, however many, hold no descriptors. It must be the same file
- * as before, unchanged; else the connection ends, so that the client sees that it has not got all. Where the request has no
- * conditions the first look brings the first piece, and a small file is answered with it.
+ * A worker opens the file, reads a piece and closes it: slow clients, however many, hold no
+ * descriptors. It must be the same file as before, unchanged; else the connection ends, so that the
+ * client sees that it has not got all. Where the request has no conditions the first look brings
+ * the first piece, and a small file is answered with it.
  *
  * While a worker has the record the client may leave: then it is freed when it comes back. */
 #include "http/http_file.h"
@@ -34,16 +35,17 @@ struct file_answer {
     struct job job;
     struct http_ticket ticket;
     struct loop *loop;
-    struct account *account;        /* the request's; this record holds it */
-    struct timer again;             /* running while the workers have too much to do */
-    bool is_working;                /* a worker has it */
-    bool is_stranger;               /* who asked */
-    bool is_abandoned;              /* the client has gone meanwhile */
-    struct stat st;                 /* as it was found first */
-    int error;                      /* of the worker: errno, or 0 */
-    uint64_t at, end;               /* of the bytes still to be sent */
-    char *piece;                    /* held; NULL until bytes are read */
-    size_t n_read;                  /* of the piece; 0 with an error, or after a look without reading */
+    struct account *account; /* the request's; this record holds it */
+    struct timer again;      /* running while the workers have too much to do */
+    bool is_working;         /* a worker has it */
+    bool is_stranger;        /* who asked */
+    bool is_abandoned;       /* the client has gone meanwhile */
+    struct stat st;          /* as it was found first */
+    int error;               /* of the worker: errno, or 0 */
+    uint64_t at, end;        /* of the bytes still to be sent */
+    char *piece;             /* held; NULL until bytes are read */
+    /* of the piece; 0 with an error, or after a look without reading */
+    size_t n_read;
     struct http_file file;
     char path[];
 };
@@ -99,8 +101,8 @@ static void work_look(struct job *job)
 
 static bool http_file_is_same(const struct stat *a, const struct stat *b)
 {
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec
-           && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
 static void work_read(struct job *job)
@@ -123,9 +125,11 @@ static void work_read(struct job *job)
 /* ---- pieces ---- */
 
 /* False: the workers have too much to do. */
-static bool file_offload(struct file_answer *a, struct loop *loop, void (*run)(struct job *job), void (*done)(struct job *job))
+static bool file_offload(struct file_answer *a, struct loop *loop, void (*run)(struct job *job),
+                         void (*done)(struct job *job))
 {
-    a->job = (struct job){.class = OFFLOAD_BULK, .is_stranger = a->is_stranger, .work = run, .done = done};
+    a->job = (struct job){
+        .class = OFFLOAD_BULK, .is_stranger = a->is_stranger, .work = run, .done = done};
     a->is_working = offload(loop, &a->job) == OFFLOAD_OK;
     return a->is_working;
 }
@@ -232,7 +236,8 @@ static void http_file_add_headers(struct buf *extra, const struct representation
 static void respond_busy(struct http_request *req)
 {
     req->refused_by = config_names.bulk_queue;
-    http_respond(req, 503, "application/json", SLICE_LIT("{\"detail\":\"Too many files are being read, please retry\"}"),
+    http_respond(req, 503, "application/json",
+                 SLICE_LIT("{\"detail\":\"Too many files are being read, please retry\"}"),
                  SLICE_LIT("retry-after: 1\r\n"));
 }
 
@@ -243,7 +248,8 @@ static void respond_no_room(struct http_request *req, const struct account *paye
     http_respond_no_room(req, &why, "There is no room for the file");
 }
 
-static void send_bytes(struct file_answer *a, struct http_request *req, unsigned status, struct slice extra)
+static void send_bytes(struct file_answer *a, struct http_request *req, unsigned status,
+                       struct slice extra)
 {
     uint64_t n_bytes = a->end - a->at;
     bool has_body = n_bytes && req->method != HTTP_M_HEAD;
@@ -264,10 +270,12 @@ static void send_bytes(struct file_answer *a, struct http_request *req, unsigned
     }
 }
 
-static void send_range(struct file_answer *a, struct http_request *req, uint64_t first, uint64_t last, struct buf *extra)
+static void send_range(struct file_answer *a, struct http_request *req, uint64_t first,
+                       uint64_t last, struct buf *extra)
 {
     char text[80];
-    int n = snprintf(text, sizeof(text), "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, first, last, a->end);
+    int n =
+        snprintf(text, sizeof(text), "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, first, last, a->end);
 
     http_header_add(extra, "content-range", slice_make(text, (size_t)n));
     a->at = first;
@@ -287,9 +295,11 @@ static void refuse_range(struct file_answer *a, struct http_request *req)
 static void answer_found(struct file_answer *a, struct http_request *req)
 {
     char etag[ETAG_MAX];
-    int n = snprintf(etag, sizeof(etag), "\"%llx-%llx-%llx\"", (unsigned long long)a->st.st_mtim.tv_sec,
-                     (unsigned long long)a->st.st_mtim.tv_nsec, (unsigned long long)a->st.st_size);
-    const struct representation now = {(uint64_t)a->st.st_size, (int64_t)a->st.st_mtim.tv_sec, slice_make(etag, (size_t)n)};
+    int n =
+        snprintf(etag, sizeof(etag), "\"%llx-%llx-%llx\"", (unsigned long long)a->st.st_mtim.tv_sec,
+                 (unsigned long long)a->st.st_mtim.tv_nsec, (unsigned long long)a->st.st_size);
+    const struct representation now = {(uint64_t)a->st.st_size, (int64_t)a->st.st_mtim.tv_sec,
+                                       slice_make(etag, (size_t)n)};
     struct condition conditions;
     SCRATCH_BUF(extra, 0);
     uint64_t first, last;
@@ -350,8 +360,8 @@ static void on_looked(struct job *job)
         return;
     }
     if (a->error != ENOENT)
-        LOG(LOG_WARN, "http", "a file cannot be read", log_text("folder", a->file.folder), log_text("path", a->path),
-            log_text("reason", strerror(a->error)));
+        LOG(LOG_WARN, "http", "a file cannot be read", log_text("folder", a->file.folder),
+            log_text("path", a->path), log_text("reason", strerror(a->error)));
     if (a->error == ENOENT || a->error == EACCES)
         answer_absent(req, &a->file);
     else
@@ -397,11 +407,14 @@ void http_file_respond(struct http_request *req, const struct http_file *file)
         a->file.content_type = mime_of(file->path);
     a->file.path = slice_make(a->path, file->path.len);
     if (req->method == HTTP_M_GET && !has_conditions(req))
-        a->piece = held_new(PIECE_BYTES, account);      /* NULL: asked for again when the file is there */
+        /* NULL: asked for again when the file is there */
+        a->piece = held_new(PIECE_BYTES, account);
     if (!file_offload(a, req->loop, work_look, on_looked)) {
         answer_free(a);
         respond_busy(req);
         return;
     }
-    a->ticket = http_request_park(req, &(struct http_watch){.owner = a, .on_gone = http_file_on_gone, .on_drained = http_file_on_drained});
+    a->ticket = http_request_park(req, &(struct http_watch){.owner = a,
+                                                            .on_gone = http_file_on_gone,
+                                                            .on_drained = http_file_on_drained});
 }

@@ -2,4 +2,5 @@
 #pragma once
 #include "base/slice.h"
 
-const char *mime_of(struct slice name);     /* application/octet-stream when it says nothing */
+/* application/octet-stream when it says nothing */
+const char *mime_of(struct slice name);

@@ -23,8 +23,9 @@ struct http_parser {
     struct http_request *req;
     struct http_header_at header; /* the one being read */
     size_t target_len;
-    size_t n_tail_bytes; /* of trailers and chunk extensions: both are passed over, and count like a head */
-    uint64_t n_raw;      /* bytes used since the head began */
+    /* of trailers and chunk extensions: both are passed over, and count like a head */
+    size_t n_tail_bytes;
+    uint64_t n_raw; /* bytes used since the head began */
     size_t body_cap, n_body;
     int outcome; /* why a callback stopped llhttp */
     /* where in the line that begins a chunk the next byte stands; NONE: not in one */
@@ -80,8 +81,7 @@ static int end_header(struct http_parser *p)
         return parse_stop(p, HTTP_PARSE_HEAD_TOO_LARGE);
     if (req->n_headers == req->headers_room) {
         size_t room = req->headers_room ? 2 * req->headers_room : 16;
-        struct http_header_at *more =
-            held_resize(req->headers, room * sizeof(*more), p->account);
+        struct http_header_at *more = held_resize(req->headers, room * sizeof(*more), p->account);
         if (!more)
             return parse_stop(p, HTTP_PARSE_NO_MEMORY);
         req->headers = more;
@@ -386,7 +386,8 @@ int http_parser_feed(struct http_parser *p, const char *bytes, size_t n_bytes, s
 
     do {
         size_t n_feed = n_bytes - at, n_skip = 0, used;
-        if (p->line != LINE_NONE && !cut_extension(p, slice_make(bytes + at, n_feed), &n_feed, &n_skip)) {
+        if (p->line != LINE_NONE &&
+            !cut_extension(p, slice_make(bytes + at, n_feed), &n_feed, &n_skip)) {
             *ret_used = at;
             return HTTP_PARSE_MALFORMED;
         }

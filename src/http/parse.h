@@ -12,15 +12,15 @@ struct http_parser;
 struct http_request;
 
 enum {
-    HTTP_PARSE_MORE,            /* all bytes are used */
-    HTTP_PARSE_HEAD,            /* a head is complete: decide about it, then feed on */
-    HTTP_PARSE_DONE,            /* the request is complete */
+    HTTP_PARSE_MORE, /* all bytes are used */
+    HTTP_PARSE_HEAD, /* a head is complete: decide about it, then feed on */
+    HTTP_PARSE_DONE, /* the request is complete */
     /* the request is complete and what follows is another protocol: feed no more */
     HTTP_PARSE_UPGRADE,
-    HTTP_PARSE_MALFORMED,       /* 400; every error is final */
-    HTTP_PARSE_HEAD_TOO_LARGE,  /* 431 */
-    HTTP_PARSE_BODY_TOO_LARGE,  /* 413 */
-    HTTP_PARSE_NO_MEMORY,       /* 503 */
+    HTTP_PARSE_MALFORMED,      /* 400; every error is final */
+    HTTP_PARSE_HEAD_TOO_LARGE, /* 431 */
+    HTTP_PARSE_BODY_TOO_LARGE, /* 413 */
+    HTTP_PARSE_NO_MEMORY,      /* 503 */
 };
 
 struct http_parse_caps {
@@ -29,7 +29,8 @@ struct http_parse_caps {
 };
 
 /* account: pays for the requests; outlives the parser. */
-NONNULL(2) struct http_parser *http_parser_new(struct http_parse_caps caps, struct account *account);
+NONNULL(2)
+struct http_parser *http_parser_new(struct http_parse_caps caps, struct account *account);
 /* takes NULL; returns NULL; frees an unfinished request */
 struct http_parser *http_parser_free(struct http_parser *p);
 /* Feeds bytes; stops at the first outcome other than MORE. *ret_used: how many were used. */

@@ -1,5 +1,6 @@
-/* payers: one table for all loops, since connections of one address are dealt to all of them. The lock is held for one lookup when
- * a connection is opened and closed; what the accounts count needs none. */
+/* payers: one table for all loops, since connections of one address are dealt to all of them. The
+ * lock is held for one lookup when a connection is opened and closed; what the accounts count needs
+ * none. */
 #include "http/payers.h"
 
 #include <pthread.h>
@@ -11,18 +12,19 @@
 
 struct payer_key {
     struct in6_addr address;
-    uint32_t of;                /* enum http_payer_of; as wide as the address is aligned, so that nothing lies between */
+    /* enum http_payer_of; as wide as the address is aligned, so that nothing lies between */
+    uint32_t of;
 };
 
 struct http_payer {
     struct http_payers *payers;
     struct account *account;
-    struct payer_key key;       /* of the table */
-    size_t n_holders;           /* guarded by the lock */
+    struct payer_key key; /* of the table */
+    size_t n_holders;     /* guarded by the lock */
 };
 
 struct http_payers {
-    pthread_mutex_t lock;       /* class http_payers */
+    pthread_mutex_t lock; /* class http_payers */
     struct map by_address;
     struct account *http, *strangers, *door;
     size_t address_bytes;
@@ -66,13 +68,15 @@ static struct http_payer *payer_new(struct http_payers *p, const struct payer_ke
 
     payer->payers = p;
     payer->key = *key;
-    payer->account = account_new(key->of == HTTP_PAYER_KNOWN ? p->http : p->strangers, ACCOUNT_ADDRESS, p->address_bytes);
+    payer->account = account_new(key->of == HTTP_PAYER_KNOWN ? p->http : p->strangers,
+                                 ACCOUNT_ADDRESS, p->address_bytes);
     account_keep_always(p->http, mem_taken(payer));
     map_put(&p->by_address, payers_key_of(&payer->key), payer);
     return payer;
 }
 
-struct http_payer *http_payer_take(struct http_payers *p, const struct in6_addr *address, enum http_payer_of of)
+struct http_payer *http_payer_take(struct http_payers *p, const struct in6_addr *address,
+                                   enum http_payer_of of)
 {
     struct payer_key key = {ip_network(address), (uint32_t)of};
 
@@ -111,9 +115,10 @@ struct account *http_payer_account(struct http_payers *p, struct http_payer *pay
 
 struct account *http_payer_account_for_little(struct http_payers *p, struct http_payer *payer)
 {
-    enum { LITTLE = 24 * 1024 };    /* a connection and its head */
+    enum { LITTLE = 24 * 1024 }; /* a connection and its head */
     struct account *a = http_payer_account(p, payer);
-    bool others_are_in_the_way = account_in_the_way(a, LITTLE) && (a == p->strangers || account_has_room(a, LITTLE));
+    bool others_are_in_the_way =
+        account_in_the_way(a, LITTLE) && (a == p->strangers || account_has_room(a, LITTLE));
 
     return others_are_in_the_way ? p->door : a;
 }

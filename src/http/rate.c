@@ -2,9 +2,9 @@
  * one or the one that is nearest to full. Keys are kept as 64-bit hashes under the process key, so
  * nobody can aim at another's bucket.
  *
- * A bucket that is full again may be forgotten without changing anything, so of a full set that one goes
- * which will be full first: eviction only matters while more than eight busy keys share a set. Each set group has a lock,
- * held for arithmetic only. */
+ * A bucket that is full again may be forgotten without changing anything, so of a full set that one
+ * goes which will be full first: eviction only matters while more than eight busy keys share a set.
+ * Each set group has a lock, held for arithmetic only. */
 #include "http/rate.h"
 
 #include <math.h>
@@ -17,7 +17,8 @@ enum { RATE_SETS = 2048, RATE_WAYS = 8, RATE_LOCKS = 16 };
 
 struct bucket {
     uint64_t key; /* 0 = free */
-    uint64_t filled_ms, full_ms; /* when it was last filled; when it will be full, at the latest */
+    /* when it was last filled; when it will be full, at the latest */
+    uint64_t filled_ms, full_ms;
     double tokens;
 };
 

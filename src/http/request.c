@@ -24,7 +24,8 @@
 
 struct http_request *http_request_new(struct account *account)
 {
-    struct http_request *req = MEM_NEW(struct http_request);    /* one of a connection, whose account keeps it */
+    /* one of a connection, whose account keeps it */
+    struct http_request *req = MEM_NEW(struct http_request);
 
     req->account = account_ref(account);
     held_buf_init(&req->head, 0, account);
@@ -154,7 +155,8 @@ void http_request_pay(struct http_request *req)
     }
     if (!is_named && (flags & HTTP_ROUTE_UPGRADE || !(req->is_verified || req->conn->is_at_door)))
         return;
-    req->payer = http_payer_take(payers, &address, req->is_verified ? HTTP_PAYER_KNOWN : HTTP_PAYER_STRANGERS);
+    req->payer = http_payer_take(payers, &address,
+                                 req->is_verified ? HTTP_PAYER_KNOWN : HTTP_PAYER_STRANGERS);
     request_move(req, flags & HTTP_ROUTE_UPGRADE ? http_payer_account_for_little(payers, req->payer)
                                                  : http_payer_account(payers, req->payer));
 }
@@ -221,7 +223,8 @@ struct http_cookies http_request_cookies(const struct http_request *req)
     return (struct http_cookies){.i = http_request_cookies_count(req) ? 0 : req->n_headers};
 }
 
-bool http_cookie_next(const struct http_request *req, struct http_cookies *at, struct slice *ret_name, struct slice *ret_value)
+bool http_cookie_next(const struct http_request *req, struct http_cookies *at,
+                      struct slice *ret_name, struct slice *ret_value)
 {
     struct slice piece, found;
 
@@ -278,7 +281,7 @@ static int token_in_header(struct http_request *req, const char *name, struct sl
 
 static bool token_in_cookie(struct http_request *req, const char *name, struct slice *ret)
 {
-    struct http_cookies at = {0};   /* whether they count is asked of the one that is meant */
+    struct http_cookies at = {0}; /* whether they count is asked of the one that is meant */
     struct slice found;
 
     while (http_cookie_next(req, &at, &found, ret)) {
@@ -360,7 +363,8 @@ static bool peer_is_trusted(const struct http_request *req)
     return ip_is_known(&peer) && http_site_trusts(req->site, &peer);
 }
 
-/* The last element of the last line: the one the trusted proxy itself wrote. Empty: there is none. */
+/* The last element of the last line: the one the trusted proxy itself wrote. Empty: there is
+ * none. */
 static struct slice request_forwarded(const struct http_request *req, const char *header)
 {
     struct slice last = {NULL, 0}, piece;
@@ -396,7 +400,8 @@ const char *http_request_client(struct http_request *req)
 {
     struct in6_addr peer = peer_of(req);
 
-    if (!req->client[0] && ip_is_known(&peer) && !(peer_is_trusted(req) && forwarded_for(req, req->client)))
+    if (!req->client[0] && ip_is_known(&peer) &&
+        !(peer_is_trusted(req) && forwarded_for(req, req->client)))
         ip_print(&peer, req->client);
     return req->client;
 }
@@ -424,5 +429,6 @@ bool http_request_is_https(const struct http_request *req)
 {
     struct slice scheme = request_forwarded(req, "x-forwarded-proto");
 
-    return scheme.len && peer_is_trusted(req) && (slice_is_nocase(scheme, "https") || slice_is_nocase(scheme, "wss"));
+    return scheme.len && peer_is_trusted(req) &&
+           (slice_is_nocase(scheme, "https") || slice_is_nocase(scheme, "wss"));
 }

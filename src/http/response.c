@@ -23,8 +23,10 @@
 enum {
     GZIP_MIN_BYTES = 1000,
     GZIP_MAX_BYTES = 1024 * 1024,
-    COPIED_MOST = 32 * 1024,               /* a longer body is sent without a copy, and compressed beside the loop */
-    STREAM_WAITING_MAX = 64 * 1024 * 1024, /* a writer that heeds no pressure is cut off here */
+    /* a longer body is sent without a copy, and compressed beside the loop */
+    COPIED_MOST = 32 * 1024,
+    /* a writer that heeds no pressure is cut off here */
+    STREAM_WAITING_MAX = 64 * 1024 * 1024,
 };
 
 static const char *response_reason_of(unsigned status)
@@ -101,7 +103,8 @@ static void add_vary(struct buf *out, bool by_encoding, bool by_origin)
                     by_encoding && by_origin ? ", " : "", by_origin ? "Origin" : "");
 }
 
-/* A function may have answered with a token, a code or a presigned address, and nobody here can tell. */
+/* A function may have answered with a token, a code or a presigned address, and nobody here can
+ * tell. */
 static void add_caching(const struct http_request *req, struct slice extra, struct buf *out)
 {
     bool is_shareable = req->route && (req->route->flags & HTTP_ROUTE_SHAREABLE);
@@ -164,8 +167,11 @@ static void response_refuse_for_room(struct http_request *req)
     req->refused_by = account_refusal_rule(&why);
     req->wants_close = true;
     buf_add_fmt(&body, "%s%s%s", before, text, after);
-    buf_add_fmt(&head, "HTTP/1.1 503 Service Unavailable\r\nserver: hyphad\r\ncontent-type: application/json\r\n"
-                       "content-length: %zu\r\nretry-after: 1\r\nconnection: close\r\n\r\n", body.len);
+    buf_add_fmt(
+        &head,
+        "HTTP/1.1 503 Service Unavailable\r\nserver: hyphad\r\ncontent-type: application/json\r\n"
+        "content-length: %zu\r\nretry-after: 1\r\nconnection: close\r\n\r\n",
+        body.len);
     if (head.is_failed || body.is_failed || http_conn_waiting(req) ||
         !send_two(req, buf_slice(&head), buf_slice(&body), req->loop->own))
         http_conn_send(req, NULL);
@@ -205,7 +211,8 @@ static void send_answer(struct http_request *req, struct answer *a, struct slice
     struct buf head;
 
     if (!begin_answer(req, a, body.len, &head) ||
-        !send_two(req, buf_slice(&head), has_body(req, a) ? body : (struct slice){NULL, 0}, req->account))
+        !send_two(req, buf_slice(&head), has_body(req, a) ? body : (struct slice){NULL, 0},
+                  req->account))
         response_refuse_for_room(req);
     buf_deinit(&head);
     req->sending = HTTP_SEND_FINAL;
@@ -240,7 +247,7 @@ struct packing {
     struct job job;
     struct http_ticket ticket;
     struct answer answer;
-    char *content_type; /* owned */
+    char *content_type;    /* owned */
     struct held_buf extra; /* not of the leaf, which a worker must not charge */
     struct blob *plain;
     struct held_buf packed;
@@ -283,7 +290,10 @@ static bool pack_beside(struct http_request *req, const struct answer *a, struct
 {
     struct packing *p = MEM_NEW(struct packing);
 
-    p->job = (struct job){.class = OFFLOAD_BULK, .is_stranger = !req->is_verified, .work = packing_work, .done = packing_done};
+    p->job = (struct job){.class = OFFLOAD_BULK,
+                          .is_stranger = !req->is_verified,
+                          .work = packing_work,
+                          .done = packing_done};
     p->ticket = http_request_park(req, &(struct http_watch){0});
     p->answer = *a;
     p->content_type = mem_copy(a->content_type, strlen(a->content_type));
@@ -370,7 +380,8 @@ void http_respond_error(struct http_request *req, unsigned status, enum http_err
     http_respond(req, status, "application/json", buf_slice(&text), (struct slice){NULL, 0});
 }
 
-void http_respond_no_room(struct http_request *req, const struct account_refusal *why, const char *what)
+void http_respond_no_room(struct http_request *req, const struct account_refusal *why,
+                          const char *what)
 {
     char room[ACCOUNT_REFUSAL_MAX];
 
@@ -391,9 +402,10 @@ void http_respond_redirect(struct http_request *req, unsigned status, struct loc
     buf_deinit(&to->text);
 }
 
-/* Put together in the message that carries it, which is the one copy; the tail is not copied. A piece that there is no room for cannot
- * be left out: the response ends there. */
-static void response_push(struct http_request *req, const struct slice *parts, size_t n_parts, const struct http_piece *of)
+/* Put together in the message that carries it, which is the one copy; the tail is not copied. A
+ * piece that there is no room for cannot be left out: the response ends there. */
+static void response_push(struct http_request *req, const struct slice *parts, size_t n_parts,
+                          const struct http_piece *of)
 {
     size_t n_bytes = 0;
 
@@ -438,13 +450,17 @@ static void stream_begin(struct http_request *req, const struct answer *a)
 void http_stream_begin(struct http_request *req, unsigned status, const char *content_type,
                        struct slice extra)
 {
-    stream_begin(req, &(struct answer){.status = status, .content_type = content_type, .extra = extra});
+    stream_begin(req,
+                 &(struct answer){.status = status, .content_type = content_type, .extra = extra});
 }
 
 void http_stream_begin_sized(struct http_request *req, const struct http_head *head)
 {
-    stream_begin(req, &(struct answer){.status = head->status, .content_type = head->content_type, .extra = head->extra,
-                                       .has_length = true, .length = head->n_bytes});
+    stream_begin(req, &(struct answer){.status = head->status,
+                                       .content_type = head->content_type,
+                                       .extra = head->extra,
+                                       .has_length = true,
+                                       .length = head->n_bytes});
 }
 
 void http_stream_timeout(struct http_request *req, uint64_t ms)
@@ -512,7 +528,8 @@ void http_stream_end(struct http_request *req)
 {
     LOOP_ASSERT(req->loop);
     ASSERT(req->sending == HTTP_SEND_GOING_ON);
-    if (req->is_sized && req->n_unsent && req->method != HTTP_M_HEAD) {     /* shorter than was told: it is not whole */
+    /* shorter than was told: it is not whole */
+    if (req->is_sized && req->n_unsent && req->method != HTTP_M_HEAD) {
         http_stream_abort(req);
         return;
     }

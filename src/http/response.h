@@ -29,8 +29,10 @@ void http_request_drop(struct http_request *req);
 void http_respond_text(struct http_request *req, unsigned status, const char *text);
 void http_respond_error(struct http_request *req, unsigned status, enum http_error_family family,
                         struct slice detail);
-/* 503: what the request takes was refused to whoever pays for it. what: the sentence, to which the option is added. */
-void http_respond_no_room(struct http_request *req, const struct account_refusal *why, const char *what);
+/* 503: what the request takes was refused to whoever pays for it. what: the sentence, to which the
+ * option is added. */
+void http_respond_no_room(struct http_request *req, const struct account_refusal *why,
+                          const char *what);
 /* Takes the location over. */
 void http_respond_redirect(struct http_request *req, unsigned status, struct location *to);
 /* A response whose length is not known: chunked, or ended by closing for HTTP/1.0. What is
@@ -47,9 +49,9 @@ struct http_head {
 void http_stream_begin_sized(struct http_request *req, const struct http_head *head);
 /* A client whose machine acknowledges nothing for so long is gone (net/stream.h). */
 void http_stream_timeout(struct http_request *req, uint64_t ms);
-/* Returns the bytes that wait for the client. Above a mark of its own choice the writer stops until on_drained, which comes when
- * nothing waits here: the kernel still has what keeps the client busy. 0 when the connection is about to be cut; nothing is kept
- * then. The bytes are copied, once. */
+/* Returns the bytes that wait for the client. Above a mark of its own choice the writer stops until
+ * on_drained, which comes when nothing waits here: the kernel still has what keeps the client busy.
+ * 0 when the connection is about to be cut; nothing is kept then. The bytes are copied, once. */
 size_t http_stream_write(struct http_request *req, struct slice bytes);
 /* The same of several parts. tail: lies in blob and is not copied; or empty, with no blob. */
 enum { HTTP_PIECE_PARTS = 3 };
@@ -59,8 +61,10 @@ struct http_piece {
     struct blob *blob;
 };
 size_t http_stream_push(struct http_request *req, const struct http_piece *piece);
-size_t http_stream_waiting(const struct http_request *req);     /* the same, without writing */
-/* False: whatever is written is thrown away, since HEAD was asked for or the connection is about to be cut. */
+/* the same, without writing */
+size_t http_stream_waiting(const struct http_request *req);
+/* False: whatever is written is thrown away, since HEAD was asked for or the connection is about to
+ * be cut. */
 bool http_stream_is_taken(const struct http_request *req);
 void http_stream_end(struct http_request *req);
 /* Ends a streamed response that failed half-way: the connection is cut, so that the client sees

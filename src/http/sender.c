@@ -1,6 +1,7 @@
-/* sender: an origin is ours when its scheme, host and port are those clients are told (--public-base-url), or, where they are told
- * none, those the client has come by. A page of the same host over plain http is none of ours on https: whoever is in between has
- * written it, and whether the client has come by https is known only from a proxy that says so. */
+/* sender: an origin is ours when its scheme, host and port are those clients are told
+ * (--public-base-url), or, where they are told none, those the client has come by. A page of the
+ * same host over plain http is none of ours on https: whoever is in between has written it, and
+ * whether the client has come by https is known only from a proxy that says so. */
 #include "http/sender.h"
 
 #include <string.h>
@@ -10,7 +11,8 @@
 #include "loop/loop.h"
 
 struct origin {
-    struct slice scheme, host, port;    /* port: the scheme's own when none is given; empty: it has none */
+    /* port: the scheme's own when none is given; empty: it has none */
+    struct slice scheme, host, port;
 };
 
 static bool is_same_text(struct slice a, struct slice b)
@@ -40,8 +42,8 @@ static struct origin origin_make(struct slice scheme, struct slice authority)
 
 static bool origin_is(const struct origin *a, const struct origin *b)
 {
-    return a->host.len && a->port.len && is_same_text(a->scheme, b->scheme) && is_same_text(a->host, b->host) &&
-           slice_eq(a->port, b->port);
+    return a->host.len && a->port.len && is_same_text(a->scheme, b->scheme) &&
+           is_same_text(a->host, b->host) && slice_eq(a->port, b->port);
 }
 
 /* scheme://authority of a URL or an origin; false for "null" and what is none. */
@@ -109,10 +111,13 @@ enum http_sender http_sender_of(const struct http_request *req)
     bool has_origin = http_request_header(req, "origin", &origin);
 
     if (http_request_header(req, "sec-fetch-site", &site)) {
-        if (slice_is(site, "same-origin") || slice_is(site, "none") || (has_origin && sender_is_named(req, origin)))
+        if (slice_is(site, "same-origin") || slice_is(site, "none") ||
+            (has_origin && sender_is_named(req, origin)))
             return HTTP_SENT_FROM_HERE;
-        bool is_link = is_read(req) && !has_origin && http_request_header(req, "sec-fetch-mode", &mode) && slice_is(mode, "navigate") &&
-                       http_request_header(req, "sec-fetch-dest", &mode) && slice_is(mode, "document");
+        bool is_link =
+            is_read(req) && !has_origin && http_request_header(req, "sec-fetch-mode", &mode) &&
+            slice_is(mode, "navigate") && http_request_header(req, "sec-fetch-dest", &mode) &&
+            slice_is(mode, "document");
         return is_link ? HTTP_SENT_BY_LINK : HTTP_SENT_FROM_ELSEWHERE;
     }
     if (has_origin)

@@ -1,5 +1,6 @@
-/* serve: what a connection's socket, timer and seat say, and where that goes. Above all other files of a connection: what they have to
- * tell a stream or a seat goes down, what comes up comes here. Loop thread. */
+/* serve: what a connection's socket, timer and seat say, and where that goes. Above all other files
+ * of a connection: what they have to tell a stream or a seat goes down, what comes up comes here.
+ * Loop thread. */
 #include "http/serve.h"
 
 #include <unistd.h>
@@ -108,7 +109,8 @@ static const struct stream_ops ops = {.on_read = serve_on_read,
 /* An answer that leaves while the body still comes, and that nobody takes. */
 static bool is_stuck(const struct http_conn *c)
 {
-    return c->req && c->req->sending == HTTP_SEND_GOING_ON && stream_stalled_ms(c->stream) > http_conn_stall_ms(c);
+    return c->req && c->req->sending == HTTP_SEND_GOING_ON &&
+           stream_stalled_ms(c->stream) > http_conn_stall_ms(c);
 }
 
 static void serve_on_due(struct timer *t)
@@ -139,7 +141,8 @@ static void serve_on_due(struct timer *t)
     }
 }
 
-/* Whoever connects pays, or the door while others have filled what there is for strangers, unless it is a proxy: then whoever it speaks for does, once a head says who. The reserve is the
+/* Whoever connects pays, or the door while others have filled what there is for strangers, unless
+ * it is a proxy: then whoever it speaks for does, once a head says who. The reserve is the
  * server's: its few seats answer about health when nobody else has room. */
 static struct account *find_payer(struct http_conn *c)
 {
@@ -167,11 +170,14 @@ static void conn_refuse(struct http_conn *c)
 
     if (ip_is_known(&c->peer))
         ip_print(&c->peer, address);
-    LOG_EVENT(EVENT_HTTP_CONNECTION_REFUSED, log_text("address", address), log_text("rule", account_refusal_rule(&why)));
+    LOG_EVENT(EVENT_HTTP_CONNECTION_REFUSED, log_text("address", address),
+              log_text("rule", account_refusal_rule(&why)));
     loop_count(c->hl->loop, METRIC_CHARGES_REFUSED, 1);
     seat_make_room(c->stream->seat);
-    buf_add_fmt(&answer, "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n"
-                         "content-type: text/plain; charset=utf-8\r\ncontent-length: %zu\r\n\r\n%s", strlen(text), text);
+    buf_add_fmt(&answer,
+                "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n"
+                "content-type: text/plain; charset=utf-8\r\ncontent-length: %zu\r\n\r\n%s",
+                strlen(text), text);
     if (stream_send_bytes(c->stream, buf_slice(&answer), c->hl->loop->own))
         http_conn_finish(c);
     else
@@ -187,13 +193,14 @@ static void conn_begin(struct http_conn *c)
     c->peer = stream_peer(c->stream);
     c->account = account_new_leaf(find_payer(c), ACCOUNT_CONNECTION, 0);
     held_buf_init(&c->held, 0, c->account);
-    if (c->is_at_door) {    /* whoever is of no use gives way, as when places are short */
+    if (c->is_at_door) { /* whoever is of no use gives way, as when places are short */
         seat_make_room(c->stream->seat);
         head_bytes = head_bytes < DOOR_HEAD_MAX ? head_bytes : DOOR_HEAD_MAX;
     }
-    c->parser = http_parser_new(
-        (struct http_parse_caps){head_bytes, hl->site->caps.n_headers}, c->account);
-    size_t n_kept = mem_taken(c) + mem_taken(c->stream) + mem_taken(c->parser) + sizeof(struct http_request);
+    c->parser =
+        http_parser_new((struct http_parse_caps){head_bytes, hl->site->caps.n_headers}, c->account);
+    size_t n_kept =
+        mem_taken(c) + mem_taken(c->stream) + mem_taken(c->parser) + sizeof(struct http_request);
     if (account_keep(c->account, n_kept)) {
         conn_refuse(c);
         return;
@@ -231,4 +238,3 @@ void http_serve(struct http_loop *hl, int fd, struct seat *seat)
         seat_free(seat);
     }
 }
-

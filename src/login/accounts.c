@@ -226,7 +226,8 @@ void accounts_put(struct accounts *a, const struct person *p, bool is_fresh, acc
     struct asking *q = asking_new(a, arg);
     q->done = done;
     q->is_fresh = is_fresh;
-    a->n_accounts += is_fresh; /* at once: those that come before this one is written count it */
+    /* at once: those that come before this one is written count it */
+    a->n_accounts += is_fresh;
     person_add_mp(&b, p);
     store_put(a->store, bucket, slice_of(p->email), buf_slice(&b), 0, account_store_on_put, q);
     explicit_bzero(b.ptr, b.len);

@@ -1,6 +1,7 @@
-/* external_login: what decides is a walk over the services of that name at the end of the turn in which one came or went: events are
- * hints, the registry is the truth. While there is one its owner is pinged at intervals, through the same calls that a login
- * would take: a client whose machine still acknowledges bytes may have stopped long ago. */
+/* external_login: what decides is a walk over the services of that name at the end of the turn in
+ * which one came or went: events are hints, the registry is the truth. While there is one its owner
+ * is pinged at intervals, through the same calls that a login would take: a client whose machine
+ * still acknowledges bytes may have stopped long ago. */
 #include "login/external_login.h"
 
 #include "base/log.h"
@@ -84,7 +85,8 @@ static void external_login_ping(struct other_login *o, const struct client *c)
     memcpy(p->full_id, c->full_id, len + 1);
     list_init(&p->link);
     list_link(&o->pings, &p->link);
-    p->request = rpc_request(manager_host(o->manager, MANAGER_PUBLIC), &request, external_login_on_pong, p);
+    p->request =
+        rpc_request(manager_host(o->manager, MANAGER_PUBLIC), &request, external_login_on_pong, p);
 }
 
 static void start_tick(struct other_login *o)

@@ -1,6 +1,7 @@
-/* external_login: whether a client of the workspace `public` offers a login service of its own, before which ours steps aside, and
- * whether that client lives. Somebody who may write there is trusted by root; that it is registered proves nothing about it: one
- * that does not answer a ping is put out, and ours is back. Hub loop. */
+/* external_login: whether a client of the workspace `public` offers a login service of its own,
+ * before which ours steps aside, and whether that client lives. Somebody who may write there is
+ * trusted by root; that it is registered proves nothing about it: one that does not answer a ping
+ * is put out, and ours is back. Hub loop. */
 #pragma once
 #include <stdbool.h>
 

@@ -1,5 +1,6 @@
 /* external_page: while a client offers the login service, its pages are that client's too: the
- * functions of its service answer them, as those of any service of type `functions` would. Loop of the request. */
+ * functions of its service answer them, as those of any service of type `functions` would. Loop of
+ * the request. */
 #include <ctype.h>
 #include <string.h>
 
@@ -25,8 +26,8 @@ static struct slice strip_slashes(struct slice path)
     return path;
 }
 
-static void external_page_fail(struct caller *c, struct http_request *req, const char *text, struct slice detail,
-                 unsigned status)
+static void external_page_fail(struct caller *c, struct http_request *req, const char *text,
+                               struct slice detail, unsigned status)
 {
     SCRATCH_BUF(b, 0);
 
@@ -72,9 +73,11 @@ static void add_event(struct buf *b, const struct caller *c, struct http_request
     mp_open_map(&map, b);
     external_page_add_text(&map, "type", SLICE_LIT("http"));
     external_page_add_text(&map, "http_version", SLICE_LIT("1.1"));
-    external_page_add_text(&map, "scheme", http_request_is_https(req) ? SLICE_LIT("https") : SLICE_LIT("http"));
-    external_page_add_text(&map, "method",
-             slice_of(methods[req->method == HTTP_M_POST ? 2 : req->method == HTTP_M_HEAD]));
+    external_page_add_text(&map, "scheme",
+                           http_request_is_https(req) ? SLICE_LIT("https") : SLICE_LIT("http"));
+    external_page_add_text(
+        &map, "method",
+        slice_of(methods[req->method == HTTP_M_POST ? 2 : req->method == HTTP_M_HEAD]));
     external_page_add_text(&map, "root_path", SLICE_LIT(""));
     external_page_add_text(&map, "path", path.len ? path : SLICE_LIT("/"));
     external_page_add_text(&map, "raw_path", path.len ? path : SLICE_LIT("/"));
@@ -123,7 +126,8 @@ static void copy_headers(struct buf *extra, struct slice headers)
     }
 }
 
-static void external_page_on_result(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
+static void external_page_on_result(struct caller *c, struct http_request *req,
+                                    const struct rpc_reply *reply)
 {
     struct slice value, headers = {NULL, 0}, body = {NULL, 0};
     int64_t status = 200;
@@ -136,7 +140,8 @@ static void external_page_on_result(struct caller *c, struct http_request *req, 
     bool is_good = mp_is(reply->value, MP_MAP) &&
                    (!mp_find(reply->value, "status", &value) || mp_get_int(value, &status));
     if (!is_good || status < 200 || status > 599) {
-        external_page_fail(c, req, "Internal Server Error: the function gave no answer", SLICE_LIT(""), 500);
+        external_page_fail(c, req, "Internal Server Error: the function gave no answer",
+                           SLICE_LIT(""), 500);
         return;
     }
     (void)mp_find(reply->value, "headers", &headers);
@@ -174,7 +179,8 @@ static bool find_function(struct slice object, struct slice path, struct slice *
     return interface_find(object, SLICE_LIT("default"), ret_ref) && interface_is_function(*ret_ref);
 }
 
-static void external_page_on_service(struct caller *c, struct http_request *req, const struct rpc_reply *reply)
+static void external_page_on_service(struct caller *c, struct http_request *req,
+                                     const struct rpc_reply *reply)
 {
     struct rpc_request request;
     SCRATCH_BUF(function_path, 0);
@@ -192,7 +198,8 @@ static void external_page_on_service(struct caller *c, struct http_request *req,
         !rpc_request_from_ref(ref, SLICE_LIT("public"), &c->scratch.b, &request)) {
         external_page_fail(c, req, "Function not found: ", path, 404);
     } else if (request.promise == RPC_PROMISE_NONE) {
-        external_page_fail(c, req, "Internal Server Error: the function gives no answer", SLICE_LIT(""), 500);
+        external_page_fail(c, req, "Internal Server Error: the function gives no answer",
+                           SLICE_LIT(""), 500);
     } else {
         add_event(&event, c, req, buf_slice(&function_path));
         request.args = buf_slice(&event);

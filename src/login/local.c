@@ -96,11 +96,11 @@ void local_close(struct local *l)
 {
     if (!l)
         return;
-    struct task *last = task_new(l, NULL, ""); /* so that it lives until the end of this function */
+    /* so that it lives until the end of this function */
+    struct task *last = task_new(l, NULL, "");
     l->is_closed = true;
     timer_stop(l->loop, &l->sweep);
-    LIST_FOREACH(it, &l->tasks)
-    {
+    LIST_FOREACH (it, &l->tasks) {
         struct task *t = LIST_ENTRY(it, struct task, link);
 
         if (t->call)

@@ -17,8 +17,8 @@ enum { TOKEN_LIFE_S = 24 * 3600 };
 static const char generic[] = "Invalid email or password";
 
 /* The asked-for workspace when it is theirs, else their own (D-21). */
-static void local_login_choose_workspace(const struct hub *h, const struct user *u, struct slice asked,
-                             struct scope *scope)
+static void local_login_choose_workspace(const struct hub *h, const struct user *u,
+                                         struct slice asked, struct scope *scope)
 {
     char personal[USER_WORKSPACE_MAX];
     const struct workspace *w = asked.len ? workspace_find(&h->registry, asked) : NULL;

@@ -38,7 +38,8 @@ static void answer_request(struct local *l, struct rpc_call *call, const struct 
 
 /* Asking again within the throttle, or after the last mail of the hour: the wait is the same for
  * every address. */
-static int local_reset_issue(struct local *l, struct slice email, struct code **ret, unsigned *ret_wait_s)
+static int local_reset_issue(struct local *l, struct slice email, struct code **ret,
+                             unsigned *ret_wait_s)
 {
     struct code *code = code_find(&l->resets, email, local_now(l));
 

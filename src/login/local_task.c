@@ -157,7 +157,8 @@ void task_mail(struct task *t, enum mail_kind kind, const struct code *code,
         .to = t->email,
         .digits = t->digits,
         .link = link.ptr,
-        .minutes = (unsigned)(loop_config(t->local->loop)->verification_code_ttl_ms + 59999) / 60000};
+        .minutes =
+            (unsigned)(loop_config(t->local->loop)->verification_code_ttl_ms + 59999) / 60000};
     mail_code(t->local->mailer, &mail, on_outcome, t);
 }
 
@@ -313,7 +314,8 @@ bool local_name_is_valid(struct slice name)
         if ((unsigned char)name.ptr[i] < ' ' || name.ptr[i] == 0x7f)
             return false;
     }
-    return slice_is_utf8(name) && !utf8_has_direction(name) && n_characters(name) <= PERSON_NAME_MAX;
+    return slice_is_utf8(name) && !utf8_has_direction(name) &&
+           n_characters(name) <= PERSON_NAME_MAX;
 }
 
 const char *local_password_error(struct slice password, bool is_new)

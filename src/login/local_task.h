@@ -1,9 +1,10 @@
-/* local_task: what the calls of local accounts are made of: their arguments, their steps, their answers. For the files of local
- * accounts only. Hub loop. */
+/* local_task: what the calls of local accounts are made of: their arguments, their steps, their
+ * answers. For the files of local accounts only. Hub loop. */
 #pragma once
 #include "login/local_internal.h"
 
-/* One more mail, or one more try of a password, of the caller's address; else the call is refused. */
+/* One more mail, or one more try of a password, of the caller's address; else the call is
+ * refused. */
 MUST_CHECK bool local_may_mail(struct local *l, struct rpc_call *call);
 MUST_CHECK bool local_may_try(struct local *l, struct rpc_call *call);
 uint64_t local_now(const struct local *l);

@@ -27,15 +27,14 @@ static void local_throttle_forget(struct throttle *t, struct failures *f)
 
 void throttle_deinit(struct throttle *t)
 {
-    LIST_FOREACH(it, &t->by_age)
-    local_throttle_forget(t, LIST_ENTRY(it, struct failures, by_age));
+    LIST_FOREACH (it, &t->by_age)
+        local_throttle_forget(t, LIST_ENTRY(it, struct failures, by_age));
     map_deinit(&t->by_email);
 }
 
 void throttle_sweep(struct throttle *t, uint64_t now_ms)
 {
-    LIST_FOREACH(it, &t->by_age)
-    {
+    LIST_FOREACH (it, &t->by_age) {
         struct failures *f = LIST_ENTRY(it, struct failures, by_age);
 
         if (now_ms < f->first_ms + THROTTLE_WINDOW_MS)
@@ -44,15 +43,15 @@ void throttle_sweep(struct throttle *t, uint64_t now_ms)
     }
 }
 
-/* A flood of addresses that do not exist, each tried once, must not take away the count of one that is being guessed at. */
+/* A flood of addresses that do not exist, each tried once, must not take away the count of one that
+ * is being guessed at. */
 static struct failures *local_throttle_least_useful(const struct throttle *t)
 {
     enum { LOOK_MAX = 64 };
     struct failures *least = NULL;
     unsigned n = 0;
 
-    LIST_FOREACH(it, &t->by_age)
-    {
+    LIST_FOREACH (it, &t->by_age) {
         struct failures *f = LIST_ENTRY(it, struct failures, by_age);
         if (!least || f->n < least->n)
             least = f;

@@ -12,7 +12,8 @@
 enum {
     THROTTLE_FAILURES = 10,
     THROTTLE_WINDOW_MS = 15 * 60 * 1000,
-    THROTTLE_ADDRESSES = 100000, /* beyond: of the oldest that with the fewest failures is forgotten */
+    /* beyond: of the oldest that with the fewest failures is forgotten */
+    THROTTLE_ADDRESSES = 100000,
 };
 
 struct throttle {

@@ -64,8 +64,8 @@ static bool take_start(struct login *l, const struct rpc_call *call, struct refu
                   "Too many logins from your address, please retry in %u seconds", wait_s);
 }
 
-static struct session *login_calls_start(struct login *l, const struct rpc_call *call, int64_t *expires_in,
-                             struct refusal *r)
+static struct session *login_calls_start(struct login *l, const struct rpc_call *call,
+                                         int64_t *expires_in, struct refusal *r)
 {
     const struct config *c = login_calls_config_of(l);
 
@@ -90,7 +90,8 @@ static struct session *login_calls_start(struct login *l, const struct rpc_call 
         session_start(&l->sessions, c->maximum_login_time_ms, c->max_login_sessions);
     if (!s) {
         loop_count(l->hub->loop, METRIC_LOGIN_STARTS_REFUSED, 1);
-        (void)refuse(r, "RuntimeError", "Too many logins are under way (--max-login-sessions %zu), please retry later",
+        (void)refuse(r, "RuntimeError",
+                     "Too many logins are under way (--max-login-sessions %zu), please retry later",
                      (size_t)c->max_login_sessions);
     }
     return s;
@@ -173,7 +174,8 @@ static void add_profile(struct buf *b, const struct session *s, bool is_local)
 }
 
 /* Answers with what was reported, which ends the session or its second life. */
-static void login_calls_give(struct login *l, struct rpc_call *call, struct session *s, bool wants_profile)
+static void login_calls_give(struct login *l, struct rpc_call *call, struct session *s,
+                             bool wants_profile)
 {
     struct buf b;
 
@@ -214,7 +216,8 @@ static void login_calls_on_gone(struct rpc_call *call)
     reply_nil(call);
 }
 
-static void login_calls_wait_for(struct login *l, struct rpc_call *call, struct session *s, double timeout_s)
+static void login_calls_wait_for(struct login *l, struct rpc_call *call, struct session *s,
+                                 double timeout_s)
 {
     struct check *c = MEM_NEW(struct check);
 

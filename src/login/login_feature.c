@@ -1,5 +1,6 @@
-/* login_feature: the service's life. It is offered like any other service of the hub and steps aside when
- * somebody who may write to the workspace `public`, which only root can grant, offers another. */
+/* login_feature: the service's life. It is offered like any other service of the hub and steps
+ * aside when somebody who may write to the workspace `public`, which only root can grant, offers
+ * another. */
 #include "login/login_internal.h"
 
 #include <stdio.h>

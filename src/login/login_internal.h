@@ -1,6 +1,6 @@
-/* login_internal: how people get a token: the service `public/hypha-login` and its pages. A program asks
- * for a key (start) and waits for it (check); a person opens the page with that key, says who they
- * are, and the page reports a token for it (report).
+/* login_internal: how people get a token: the service `public/hypha-login` and its pages. A program
+ * asks for a key (start) and waits for it (check); a person opens the page with that key, says who
+ * they are, and the page reports a token for it (report).
  *
  * The service lives on the hub loop; the pages are served by every loop and know nothing but what
  * is const. While a client of the workspace `public` offers a `hypha-login` of its own, the
@@ -29,7 +29,8 @@ struct oauth;
 
 #define LOGIN_SERVICE "hypha-login"
 
-/* The service with accounts of this server and the one without speak differently in places; the handlers are the same. Const. */
+/* The service with accounts of this server and the one without speak differently in places; the
+ * handlers are the same. Const. */
 struct login_variant {
     const char *description;
     const char *unknown_class, *unknown_at_check, *unknown_at_report;
@@ -54,7 +55,7 @@ struct login {
     struct rpc_method *methods; /* owned: of the service */
     struct manager_service service;
     struct manager_registration *registration; /* NULL while it steps aside, or is closed */
-    struct other_login other; /* of a client */
+    struct other_login other;                  /* of a client */
 };
 
 typedef void login_handler(struct rpc_call *call, void *arg);

@@ -11,8 +11,8 @@
 #include "peer/hub.h"
 #include "wire/ip.h"
 
-static bool login_limits_take(struct login *l, const struct config *c, enum login_rate kind, const char *address,
-                 unsigned *ret_retry_after_s)
+static bool login_limits_take(struct login *l, const struct config *c, enum login_rate kind,
+                              const char *address, unsigned *ret_retry_after_s)
 {
     const struct login_asking a = {kind, address, c->verification_max_pending, clock_mono_ms()};
 

@@ -1,5 +1,5 @@
-/* login_page: a document is its file with one meta element in its head. Scripts and styles come from
- * this server only, nothing inline, and whose frame may hold a page is the operator's list:
+/* login_page: a document is its file with one meta element in its head. Scripts and styles come
+ * from this server only, nothing inline, and whose frame may hold a page is the operator's list:
  * somebody else's page must not lay itself over the button that hands out a token. */
 #include "login/login_page.h"
 
@@ -109,7 +109,7 @@ static void add_policy(struct buf *headers, const struct config *c)
 }
 
 static void login_page_respond(struct http_request *req, const char *type, struct slice body,
-                    const char *caching)
+                               const char *caching)
 {
     SCRATCH_BUF(headers, 0);
 

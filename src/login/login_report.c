@@ -66,8 +66,8 @@ struct report {
     struct login_profile profile;
 };
 
-static bool login_report_read_text(struct report *p, const struct rpc_call *call, unsigned i, size_t max,
-                      struct slice *ret, struct refusal *r)
+static bool login_report_read_text(struct report *p, const struct rpc_call *call, unsigned i,
+                                   size_t max, struct slice *ret, struct refusal *r)
 {
     *ret = loose_text(call->args[i], &p->texts[i]);
     if (ret->ptr && ret->len > max)
@@ -104,7 +104,8 @@ static bool read_report(struct report *p, const struct rpc_call *call, struct re
         !login_report_read_text(p, call, NAME, TEXT_MAX, &f->name, r) ||
         !login_report_read_text(p, call, NICKNAME, TEXT_MAX, &f->nickname, r) ||
         !login_report_read_text(p, call, USER_ID, TEXT_MAX, &f->user_id, r) ||
-        !login_report_read_text(p, call, PICTURE, LONG_TEXT_MAX, &f->picture, r) || !read_picture(f, r))
+        !login_report_read_text(p, call, PICTURE, LONG_TEXT_MAX, &f->picture, r) ||
+        !read_picture(f, r))
         return false;
     if (!read_verified(p, call))
         return refuse(r, "ValueError", "email_verified must be true or false");
@@ -125,8 +126,8 @@ static bool refuse_token(const char *error, struct refusal *r)
 }
 
 /* The token to keep: the one presented, or one made for the workspace. */
-static bool login_report_finish(struct login *l, const struct rpc_call *call, const struct token *token,
-                   struct report *p, struct refusal *r)
+static bool login_report_finish(struct login *l, const struct rpc_call *call,
+                                const struct token *token, struct report *p, struct refusal *r)
 {
     struct slice text = slice_trim(call_text(call, TOKEN));
     char *minted = NULL;

@@ -41,8 +41,8 @@ static enum permission permission_on(const struct hub *h, const struct user *u,
     return g ? g->permission : PERMISSION_NONE;
 }
 
-/* One that is not there yet is made for who comes with the token, and paid for by them: who reports a
- * login comes from somewhere else. */
+/* One that is not there yet is made for who comes with the token, and paid for by them: who reports
+ * a login comes from somewhere else. */
 static bool is_there_or_made(struct hub *h, const struct user *u, struct slice workspace,
                              struct refusal *r)
 {

@@ -1,6 +1,7 @@
-/* mail_verification: entries hang in a list by the time of their first mail, so what is over stands at its
- * head and the oldest is found at once. An entry lives an hour at least: the counters of mails and
- * guesses are what keeps a six-digit code from being guessed and a mailbox from being filled. */
+/* mail_verification: entries hang in a list by the time of their first mail, so what is over stands
+ * at its head and the oldest is found at once. An entry lives an hour at least: the counters of
+ * mails and guesses are what keeps a six-digit code from being guessed and a mailbox from being
+ * filled. */
 #include "login/mail_verification.h"
 
 #include "base/memory.h"
@@ -28,8 +29,8 @@ static void mail_code_forget(struct codes *c, struct code *code)
 
 void codes_deinit(struct codes *c)
 {
-    LIST_FOREACH(it, &c->by_age)
-    mail_code_forget(c, LIST_ENTRY(it, struct code, by_age));
+    LIST_FOREACH (it, &c->by_age)
+        mail_code_forget(c, LIST_ENTRY(it, struct code, by_age));
     map_deinit(&c->by_email);
 }
 
@@ -48,8 +49,7 @@ void codes_sweep(struct codes *c, uint64_t now_ms)
 {
     unsigned n = 0;
 
-    LIST_FOREACH(it, &c->by_age)
-    {
+    LIST_FOREACH (it, &c->by_age) {
         struct code *code = LIST_ENTRY(it, struct code, by_age);
 
         if (now_ms < code->first_ms + memory_ms(c) || ++n > SWEEP_MAX)
@@ -90,8 +90,7 @@ static struct code *mail_code_least_useful(struct codes *c, uint64_t now_ms)
 {
     unsigned n = 0;
 
-    LIST_FOREACH(it, &c->by_age)
-    {
+    LIST_FOREACH (it, &c->by_age) {
         struct code *code = LIST_ENTRY(it, struct code, by_age);
         if (!code->is_waiting || now_ms >= code->due_ms)
             return code;

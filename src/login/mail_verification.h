@@ -1,6 +1,6 @@
-/* mail_verification: the e-mail codes that are waiting for an answer: one table, keyed by address. It counts
- * guesses and mails, forgets, and says no; it sends nothing. Pure but for the random source; time
- * is handed in (monotonic milliseconds). Owner's thread only. (S-49, D-24)
+/* mail_verification: the e-mail codes that are waiting for an answer: one table, keyed by address.
+ * It counts guesses and mails, forgets, and says no; it sends nothing. Pure but for the random
+ * source; time is handed in (monotonic milliseconds). Owner's thread only. (S-49, D-24)
  *
  *   code_issue ------> waiting -- right code --> forgotten (code_settle)
  *   (again: a new        |    \-- 5 wrong ones, or 15 over all codes --> spent
@@ -63,8 +63,8 @@ enum { CODE_OK, CODE_ABSENT, CODE_WRONG, CODE_SPENT, CODE_WAIT };
 /* A code that is not forgotten, waiting or not; NULL when there is none. */
 struct code *code_find(struct codes *c, struct slice email, uint64_t now_ms);
 /* CODE_OK: a fresh code is waiting, and any older one of the address is void; the oldest address
- * whose code is of no use any longer is forgotten when the table is full, else the oldest. CODE_WAIT: this address has had its mails; *ret_wait_s
- * says for how long. */
+ * whose code is of no use any longer is forgotten when the table is full, else the oldest.
+ * CODE_WAIT: this address has had its mails; *ret_wait_s says for how long. */
 int code_issue(struct codes *c, struct slice email, uint64_t now_ms, struct code **ret,
                unsigned *ret_wait_s);
 /* Another mail for a waiting code: CODE_OK, CODE_ABSENT, CODE_WAIT (throttle). Guesses of the

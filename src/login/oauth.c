@@ -26,10 +26,10 @@ struct exchange {
     struct oauth *oauth;
     struct loop *asker;
     struct http_ticket ticket;
-    char *url;                /* owned */
+    char *url; /* owned */
     const char *type;
     struct held_buf body; /* the form on its way there, the answer on its way back */
-    unsigned status;          /* 503: the asker's account has no room for it, as `why` says */
+    unsigned status;      /* 503: the asker's account has no room for it, as `why` says */
     struct account_refusal why;
 };
 

@@ -63,16 +63,14 @@ void passwords_free(struct passwords *p)
 {
     if (!p)
         return;
-    LIST_FOREACH(it, &p->running)
-    {
+    LIST_FOREACH (it, &p->running) {
         struct hashing *h = LIST_ENTRY(it, struct hashing, link);
 
         list_unlink(it);
         h->owner = NULL; /* its job frees it */
         password_tell(h, PASSWORD_FAILED);
     }
-    LIST_FOREACH(it, &p->waiting)
-    {
+    LIST_FOREACH (it, &p->waiting) {
         struct hashing *h = LIST_ENTRY(it, struct hashing, link);
 
         list_unlink(it);
@@ -125,7 +123,8 @@ static void run_next(struct passwords *p)
         p->n_waiting--;
         list_link(&p->running, &h->link);
         p->n_running++;
-        h->job = (struct job){.class = OFFLOAD_CRYPTO, .work = password_work, .done = password_on_worked};
+        h->job = (struct job){
+            .class = OFFLOAD_CRYPTO, .work = password_work, .done = password_on_worked};
         ASSERT(offload(p->loop, &h->job) == OFFLOAD_OK); /* no more than max_running */
     }
 }

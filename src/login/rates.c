@@ -7,7 +7,7 @@
 #include "http/request.h"
 
 static bool rates_take(struct http_rate *r, char mark, const struct login_asking *a,
-                 struct http_rate_tier tier, unsigned *ret_retry_after_s)
+                       struct http_rate_tier tier, unsigned *ret_retry_after_s)
 {
     char key[HTTP_CLIENT_MAX + 4];
 
@@ -25,7 +25,7 @@ static bool take_code(struct http_rate *r, const struct login_asking *a,
     if (n < LOGIN_MAILS_PER_MINUTE)
         n = LOGIN_MAILS_PER_MINUTE;
     return rates_take(r, 'c', a, (struct http_rate_tier){n / HOUR_S, n, HOUR_S * 1000},
-                ret_retry_after_s);
+                      ret_retry_after_s);
 }
 
 bool login_rates_take(struct http_rate *r, const struct login_asking *a,
@@ -41,6 +41,6 @@ bool login_rates_take(struct http_rate *r, const struct login_asking *a,
     unsigned n = kinds[a->kind].per_minute;
 
     return rates_take(r, kinds[a->kind].mark, a, (struct http_rate_tier){n / 60.0, n, 0},
-                ret_retry_after_s) &&
+                      ret_retry_after_s) &&
            (a->kind != LOGIN_RATE_MAILS || take_code(r, a, ret_retry_after_s));
 }

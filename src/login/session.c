@@ -1,6 +1,6 @@
 /* session: a handful of bytes per login, forgotten by a timer of its own, so no sweep ever walks
- * the table. An address starts so few a minute that it holds a small part of it; a flood from many addresses
- * pushes out what it has started itself, and not what somebody waits for. Hub loop. */
+ * the table. An address starts so few a minute that it holds a small part of it; a flood from many
+ * addresses pushes out what it has started itself, and not what somebody waits for. Hub loop. */
 #include "login/session.h"
 
 #include <string.h>

@@ -60,10 +60,11 @@ void sessions_init(struct sessions *t, struct loop *loop);
 void sessions_clear(struct sessions *t);  /* ends all: waiters are told SESSION_EXPIRED */
 void sessions_deinit(struct sessions *t); /* the same, for good */
 
-/* A fresh key that lives for life_ms. When max_sessions are under way already, the oldest goes for which nobody waits and nothing
- * is reported: who logs in waits. NULL: there is none. */
+/* A fresh key that lives for life_ms. When max_sessions are under way already, the oldest goes for
+ * which nobody waits and nothing is reported: who logs in waits. NULL: there is none. */
 struct session *session_start(struct sessions *t, uint64_t life_ms, uint64_t max_sessions);
-struct session *session_find(const struct sessions *t, struct slice key); /* NULL: none, or over */
+/* NULL: none, or over */
+struct session *session_find(const struct sessions *t, struct slice key);
 /* Keeps copies and tells who waits; life begins anew with life_ms. The session may be gone
  * afterwards. A later report replaces an earlier one. */
 void session_report(struct session *s, struct slice token, const struct login_profile *profile,

@@ -1,5 +1,5 @@
-/* child: the table of child_step put to work. Each event is one callback of libuv, the timer or the worker; each action one function
- * here. The object goes when its last handle is closed. */
+/* child: the table of child_step put to work. Each event is one callback of libuv, the timer or the
+ * worker; each action one function here. The object goes when its last handle is closed. */
 #include "loop/child.h"
 
 #include <signal.h>
@@ -20,23 +20,24 @@ struct pipe_end {
 };
 
 struct child {
-    struct list link;               /* of its loop's */
+    struct list link; /* of its loop's */
     struct loop *loop;
     const struct child_ops *ops;
     void *owner;
     const struct child_calls *calls;
-    struct account *account;        /* holds a reference */
-    struct job job;                 /* that starts it */
-    struct spawn_request request;   /* into `words` */
-    char *words;                    /* owned: argv, env and folder; gone when it has been started */
+    struct account *account;      /* holds a reference */
+    struct job job;               /* that starts it */
+    struct spawn_request request; /* into `words` */
+    /* owned: argv, env and folder; gone when it has been started */
+    char *words;
     struct spawned spawned;
     struct child_end end;
     enum child_state state;
-    bool is_cut;                    /* its loop is about to end */
+    bool is_cut; /* its loop is about to end */
     bool is_input_ending, was_full;
     uint32_t grace_ms;
-    size_t n_waiting;               /* bytes of input not taken yet */
-    unsigned n_handles;             /* of libuv, not closed yet */
+    size_t n_waiting;   /* bytes of input not taken yet */
+    unsigned n_handles; /* of libuv, not closed yet */
     struct pipe_end pipes[STREAMS];
     uv_poll_t exit;
     struct timer timer;
@@ -63,7 +64,7 @@ static void on_handle_closed(uv_handle_t *handle)
     struct child *c = handle->data;
 
     if (--c->n_handles == 0 && c->state == CHILD_ENDED) {
-        close(c->spawned.process_fd);       /* which libuv only watched */
+        close(c->spawned.process_fd); /* which libuv only watched */
         child_free(c);
     }
 }
@@ -81,7 +82,7 @@ static void child_finish(struct child *c)
     timer_stop(c->loop, &c->timer);
     for (int i = 0; i < STREAMS; i++)
         pipe_close(&c->pipes[i]);
-    if (c->n_handles == 0)      /* it was never started */
+    if (c->n_handles == 0) /* it was never started */
         child_free(c);
     else
         uv_close((uv_handle_t *)&c->exit, on_handle_closed);
@@ -109,7 +110,8 @@ static void child_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     struct child *c = p->child;
 
     if (n > 0) {
-        c->ops->on_output(c->owner, (enum child_stream)(p - c->pipes), slice_make(buf->base, (size_t)n));
+        c->ops->on_output(c->owner, (enum child_stream)(p - c->pipes),
+                          slice_make(buf->base, (size_t)n));
     } else if (n < 0 && n != UV_ENOBUFS) {
         pipe_close(p);
         if (is_all_read(c))
@@ -177,12 +179,14 @@ int child_write(struct child *c, struct slice bytes)
     }
     w = held_new(sizeof(*w) + bytes.len, c->account);
     if (!w)
-        return CHILD_NO_ROOM;   /* what waits may be nothing, so waiting for it to be read could be for ever */
+        /* what waits may be nothing, so waiting for it to be read could be for ever */
+        return CHILD_NO_ROOM;
     w->n_bytes = bytes.len;
     if (bytes.len)
         memcpy(w->bytes, bytes.ptr, bytes.len);
     buf = uv_buf_init(w->bytes, (unsigned)bytes.len);
-    if (uv_write(&w->uv, (uv_stream_t *)&c->pipes[CHILD_INPUT].uv, &buf, 1, child_on_written) != 0) {
+    if (uv_write(&w->uv, (uv_stream_t *)&c->pipes[CHILD_INPUT].uv, &buf, 1, child_on_written) !=
+        0) {
         held_free(w);
         return CHILD_CLOSED;
     }
@@ -240,8 +244,9 @@ static void child_happens(struct child *c, enum child_event event)
 /* Its owner may be reading what it wrote before it ended, at its own pace. */
 static bool is_waiting_for_owner(const struct child *c)
 {
-    return c->state == CHILD_DRAINING && ((c->pipes[CHILD_OUTPUT].is_open && c->pipes[CHILD_OUTPUT].is_paused) ||
-                                          (c->pipes[CHILD_ERRORS].is_open && c->pipes[CHILD_ERRORS].is_paused));
+    return c->state == CHILD_DRAINING &&
+           ((c->pipes[CHILD_OUTPUT].is_open && c->pipes[CHILD_OUTPUT].is_paused) ||
+            (c->pipes[CHILD_ERRORS].is_open && c->pipes[CHILD_ERRORS].is_paused));
 }
 
 static void child_on_due(struct timer *t)
@@ -342,15 +347,16 @@ static void child_open_pipe(struct child *c, enum child_stream which)
     struct pipe_end *p = &c->pipes[which];
     int r = uv_pipe_init(&c->loop->uv, &p->uv, 0);
 
-    ASSERT(r == 0);     /* it only fills in the struct */
+    ASSERT(r == 0); /* it only fills in the struct */
     p->uv.data = c;
     p->is_open = true;
     c->n_handles++;
     r = uv_pipe_open(&p->uv, c->spawned.streams[which]);
-    ASSERT(r == 0);     /* a descriptor of ours that is fresh */
+    ASSERT(r == 0); /* a descriptor of ours that is fresh */
 }
 
-/* The process has no handle without a descriptor to watch: opening one fails only for descriptors that cannot be polled. */
+/* The process has no handle without a descriptor to watch: opening one fails only for descriptors
+ * that cannot be polled. */
 static void child_watch(struct child *c)
 {
     int r = uv_poll_init(&c->loop->uv, &c->exit, c->spawned.process_fd);
@@ -440,7 +446,8 @@ static int child_copy_request(struct child *c, const struct spawn_request *r)
     return 0;
 }
 
-struct child *child_start(struct loop *l, const struct child_request *request, const struct child_ops *ops, void *owner)
+struct child *child_start(struct loop *l, const struct child_request *request,
+                          const struct child_ops *ops, void *owner)
 {
     LOOP_ASSERT(l);
     struct child *c = held_new(sizeof(*c), request->account);

@@ -8,7 +8,10 @@ struct cell {
     enum child_action action;
 };
 
-#define TO(state, action) {true, CHILD_##state, CHILD_DO_##action}
+#define TO(state, action)                                                                          \
+    {                                                                                              \
+        true, CHILD_##state, CHILD_DO_##action                                                     \
+    }
 
 static const struct cell table[CHILD_STATES][CHILD_EVENTS] = {
     [CHILD_STARTING] = {[CHILD_STARTED] = TO(RUNNING, TELL),

@@ -2,13 +2,15 @@
  *
  *   push: compare-and-swap head, release     pairs with     drain: exchange head with NULL, acquire
  *
- * What a sender wrote before its push is visible to the loop after its drain. The push that replaced NULL rings; a drain
- * that follows takes every mail pushed before it, so one bell serves them all. Arrival order is the reverse of the stack. */
+ * What a sender wrote before its push is visible to the loop after its drain. The push that
+ * replaced NULL rings; a drain that follows takes every mail pushed before it, so one bell serves
+ * them all. Arrival order is the reverse of the stack. */
 #include "loop/inbox.h"
 
 bool inbox_push(_Atomic(struct mail *) *inbox, struct mail *chain)
 {
-    /* The chain is turned round so that reversing on arrival restores it: the newest must be on top. */
+    /* The chain is turned round so that reversing on arrival restores it: the newest must be on
+     * top. */
     struct mail *top = NULL, *at = chain;
 
     while (at) {
@@ -20,7 +22,8 @@ bool inbox_push(_Atomic(struct mail *) *inbox, struct mail *chain)
     struct mail *head = atomic_load_explicit(inbox, memory_order_relaxed);
     do {
         chain->next = head;
-    } while (!atomic_compare_exchange_weak_explicit(inbox, &head, top, memory_order_release, memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(inbox, &head, top, memory_order_release,
+                                                    memory_order_relaxed));
     return head == NULL;
 }
 

@@ -1,5 +1,5 @@
-/* loop: threads, turns, mail. The bell belongs to the inbox alone: only its callback drains, only the push that found
- * the inbox empty rings it (see inbox.c). Stopping is a mail too. */
+/* loop: threads, turns, mail. The bell belongs to the inbox alone: only its callback drains, only
+ * the push that found the inbox empty rings it (see inbox.c). Stopping is a mail too. */
 #include "loop/loop.h"
 
 #include <errno.h>
@@ -15,14 +15,24 @@
 #include "loop/offload.h"
 #include "loop/writable.h"
 
-/* What each part of a turn may take, microseconds. Their sum and a piece of work past the end of each stay well below 5 ms: an answer
- * takes some turns. Whoever has logged in is read for longer: the many who come and go take from no more than a part of it. */
-enum { READY_US = 400, READY_KNOWN_US = 1500, MAIL_US = 200, DEFERRED_US = 500, LARGE_US = 300, LAST_US = 200 };
-/* A round of those who have had their share already comes when the answers are out, and has what they left of TURN_US. */
+/* What each part of a turn may take, microseconds. Their sum and a piece of work past the end of
+ * each stay well below 5 ms: an answer takes some turns. Whoever has logged in is read for longer:
+ * the many who come and go take from no more than a part of it. */
+enum {
+    READY_US = 400,
+    READY_KNOWN_US = 1500,
+    MAIL_US = 200,
+    DEFERRED_US = 500,
+    LARGE_US = 300,
+    LAST_US = 200
+};
+/* A round of those who have had their share already comes when the answers are out, and has what
+ * they left of TURN_US. */
 enum { TURN_US = 1000, ROUND_MIN_US = 100, ROUND_MAX_US = 300 };
 /* And what one mail, read or piece of work may when it asks. */
 enum { ITEM_NS = 100 * 1000 };
-enum { LOOK_EVERY = 2 };        /* mails or pieces of work between two looks at the clock, of which the first starts it */
+/* mails or pieces of work between two looks at the clock, of which the first starts it */
+enum { LOOK_EVERY = 2 };
 enum { CPU_LOOK_NS = 250 * 1000 };
 
 static bool part_is_late(struct loop *l, uint64_t now)
@@ -70,7 +80,8 @@ static void run_backlog(struct loop *l)
         struct mail *mail = l->backlog;
         l->backlog = mail->next;
         mail->run(l, mail);
-        if (is_late_after(l, n) && !l->is_stopping)     /* there is no later turn of a loop that stops, and it waits for its last jobs */
+        /* there is no later turn of a loop that stops, and it waits for its last jobs */
+        if (is_late_after(l, n) && !l->is_stopping)
             break;
     }
     if (!l->backlog)
@@ -94,7 +105,8 @@ static void ring_bell(struct loop *to)
 {
     static const uint64_t once = 1;
 
-    (void)!write(to->bell_fd, &once, sizeof(once));     /* fails only when it has rung 2^64 times unheard */
+    /* fails only when it has rung 2^64 times unheard */
+    (void)!write(to->bell_fd, &once, sizeof(once));
 }
 
 static void on_bell(uv_poll_t *bell, int status, int events)
@@ -104,18 +116,19 @@ static void on_bell(uv_poll_t *bell, int status, int events)
 
     (void)status;
     (void)events;
-    (void)!read(l->bell_fd, &n_rings, sizeof(n_rings));     /* before the inbox is looked at: who comes after that rings again */
+    /* before the inbox is looked at: who comes after that rings again */
+    (void)!read(l->bell_fd, &n_rings, sizeof(n_rings));
     add_to_backlog(l, inbox_drain(&l->inbox));
     run_backlog(l);
 }
 
 static void on_busy(uv_idle_t *busy)
 {
-    (void)busy;     /* its being active is the point: poll returns at once */
+    (void)busy; /* its being active is the point: poll returns at once */
 }
 
-/* Mail to oneself. What it posts in turn waits for the next call, so a mail that posts itself again holds nobody up. False: the turn's
- * time is over. */
+/* Mail to oneself. What it posts in turn waits for the next call, so a mail that posts itself again
+ * holds nobody up. False: the turn's time is over. */
 static bool run_own_mail(struct loop *l)
 {
     struct outbox *box = &l->outboxes[l->index];
@@ -135,9 +148,10 @@ static bool run_own_mail(struct loop *l)
     return true;
 }
 
-/* What a deferred piece of work posts to its own loop is done before the next piece, which may be the flush of an answer that
- * promises it: another loop's mail comes before that loop's answer too. When time is over the rest keeps its order. That
- * holds for a large answer too, whose mail is still to be done when the first list ended late; what strangers are sent waits for no mail. */
+/* What a deferred piece of work posts to its own loop is done before the next piece, which may be
+ * the flush of an answer that promises it: another loop's mail comes before that loop's answer too.
+ * When time is over the rest keeps its order. That holds for a large answer too, whose mail is
+ * still to be done when the first list ended late; what strangers are sent waits for no mail. */
 static void run_deferred(struct loop *l)
 {
     struct list *const lists[] = {&l->deferred, &l->large, &l->last};
@@ -158,8 +172,8 @@ static void run_deferred(struct loop *l)
     }
 }
 
-/* The first loop comes last: what it is told, such as that a client has gone, it tells the others, and they must have
- * had what that client sent before. */
+/* The first loop comes last: what it is told, such as that a client has gone, it tells the others,
+ * and they must have had what that client sent before. */
 static void flush_outboxes(struct loop *l)
 {
     for (unsigned i = l->set->n_loops; i-- > 0;) {
@@ -175,8 +189,8 @@ static void flush_outboxes(struct loop *l)
     }
 }
 
-/* The thread's clock is a system call, so it is read once in so much busy time: a turn that is shown longer than it was is so by less
- * than that. */
+/* The thread's clock is a system call, so it is read once in so much busy time: a turn that is
+ * shown longer than it was is so by less than that. */
 static void measure_cpu(struct loop *l, uint64_t busy_ns)
 {
     uint64_t cpu_ns = clock_thread_cpu_ns();
@@ -218,7 +232,9 @@ static void begin_round(struct loop *l)
     uint64_t spent_us = turn_ns(l, clock_mono_ns(), uv_metrics_idle_time(&l->uv)) / 1000;
     uint64_t left_us = spent_us < TURN_US ? TURN_US - spent_us : 0;
 
-    loop_begin_part(l, left_us < ROUND_MIN_US ? ROUND_MIN_US : left_us > ROUND_MAX_US ? ROUND_MAX_US : (unsigned)left_us);
+    loop_begin_part(l, left_us < ROUND_MIN_US   ? ROUND_MIN_US
+                       : left_us > ROUND_MAX_US ? ROUND_MAX_US
+                                                : (unsigned)left_us);
 }
 
 /* One round at most: what those who had their turn have caused is sent before they have another. */
@@ -255,10 +271,12 @@ static void loop_on_flush(uv_prepare_t *flush)
     flush_outboxes(l);
     account_settle(l->own);
     measure_turn(l);
-    if (l->is_stopping)     /* told so in this turn: what would keep it awake is closed already */
+    /* told so in this turn: what would keep it awake is closed already */
+    if (l->is_stopping)
         return;
-    if (l->backlog || l->outboxes[l->index].first || !list_is_empty(&l->deferred) || !list_is_empty(&l->large) ||
-        !list_is_empty(&l->last) || !list_is_empty(&l->input) || !list_is_empty(&l->again))
+    if (l->backlog || l->outboxes[l->index].first || !list_is_empty(&l->deferred) ||
+        !list_is_empty(&l->large) || !list_is_empty(&l->last) || !list_is_empty(&l->input) ||
+        !list_is_empty(&l->again))
         uv_idle_start(&l->busy, on_busy);
     else
         uv_idle_stop(&l->busy);
@@ -355,7 +373,8 @@ static int init_one(struct loop_set *set, unsigned index)
         return r;
     l->uv.data = l;
     l->bell.data = l->flush.data = l->busy.data = l;
-    (void)uv_loop_configure(&l->uv, UV_METRICS_IDLE_TIME);      /* only the longest-turn figure needs it */
+    /* only the longest-turn figure needs it */
+    (void)uv_loop_configure(&l->uv, UV_METRICS_IDLE_TIME);
     l->bell_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (l->bell_fd < 0)
         return -errno;
@@ -397,7 +416,7 @@ void loop_set_pay(struct loop_set *set, struct account *own)
 static void *loop_thread_main(void *arg)
 {
     struct loop *l = arg;
-    char name[16];      /* the kernel takes no longer one */
+    char name[16]; /* the kernel takes no longer one */
 
     l->thread = pthread_self();
     snprintf(name, sizeof(name), "loop-%u", l->index);
@@ -458,7 +477,8 @@ static void collect_unread(struct loop *l)
     }
 }
 
-/* Mail that arrived after a loop had stopped is run here, on the joining thread, so that what it carries is freed; and what that posts. */
+/* Mail that arrived after a loop had stopped is run here, on the joining thread, so that what it
+ * carries is freed; and what that posts. */
 static void drain_after_stop(struct loop *l)
 {
     l->thread = pthread_self();

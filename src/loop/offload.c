@@ -1,7 +1,8 @@
-/* offload: a class is a queue under a mutex and the threads that take from it. A job that is done goes home by mail, so a loop hears of
- * it as of anything else, within the time its turns have.
+/* offload: a class is a queue under a mutex and the threads that take from it. A job that is done
+ * goes home by mail, so a loop hears of it as of anything else, within the time its turns have.
  *
- * Threads of crypto and bulk are nicer than the loops: where cores are few, what somebody waits for in the moment goes first. */
+ * Threads of crypto and bulk are nicer than the loops: where cores are few, what somebody waits for
+ * in the moment goes first. */
 #include "loop/offload.h"
 
 #include <sys/resource.h>
@@ -9,7 +10,8 @@
 #include "base/memory.h"
 
 enum { NICE = 10, THREADS_MAX = OFFLOAD_KEPT_MAX / OFFLOAD_CLASSES };
-/* Of the places strangers leave so many free, a fourth; while both wait, so many in a row are not strangers'. */
+/* Of the places strangers leave so many free, a fourth; while both wait, so many in a row are not
+ * strangers'. */
 enum { KNOWN_PART = 4, KNOWN_IN_A_ROW = 4 };
 
 struct lane {
@@ -43,9 +45,10 @@ static const struct offload_share defaults[OFFLOAD_CLASSES] = {
     [OFFLOAD_STORE] = {4, 0}, [OFFLOAD_CRYPTO] = {3, 0}, [OFFLOAD_BULK] = {2, 256}};
 
 /* What is shown of a class. */
-static const enum metric jobs_metric[OFFLOAD_CLASSES] = {[OFFLOAD_STORE] = METRIC_OFFLOAD_STORE_JOBS,
-                                                         [OFFLOAD_CRYPTO] = METRIC_OFFLOAD_CRYPTO_JOBS,
-                                                         [OFFLOAD_BULK] = METRIC_OFFLOAD_BULK_JOBS};
+static const enum metric jobs_metric[OFFLOAD_CLASSES] = {
+    [OFFLOAD_STORE] = METRIC_OFFLOAD_STORE_JOBS,
+    [OFFLOAD_CRYPTO] = METRIC_OFFLOAD_CRYPTO_JOBS,
+    [OFFLOAD_BULK] = METRIC_OFFLOAD_BULK_JOBS};
 
 static size_t crew_waiting(const struct crew *c)
 {
@@ -69,8 +72,9 @@ static struct job *crew_take(struct crew *c)
     return job;
 }
 
-/* Under the lock, which it leaves for a moment. A worker that was busy when it was asked answers after the taking, and may be asked
- * again before the next: one that finds no place left keeps its blocks until then. */
+/* Under the lock, which it leaves for a moment. A worker that was busy when it was asked answers
+ * after the taking, and may be asked again before the next: one that finds no place left keeps its
+ * blocks until then. */
 static void hand_over_kept(struct crew *c)
 {
     if (c->n_kept + c->n_handing == THREADS_MAX)
@@ -121,7 +125,8 @@ static void *offload_thread_main(void *arg)
 
     (void)pthread_setname_np(pthread_self(), c->name);
     if (c->is_nice)
-        (void)setpriority(PRIO_PROCESS, 0, NICE); /* of this thread alone, on Linux; elsewhere nobody is nicer */
+        /* of this thread alone, on Linux; elsewhere nobody is nicer */
+        (void)setpriority(PRIO_PROCESS, 0, NICE);
     while ((job = crew_next(c, &n_answered))) {
         job->work(job);
         job->mail.run = run_done;
@@ -153,10 +158,12 @@ static bool crew_is_full(const struct crew *c, const struct job *job)
 
     if (!most)
         return false;
-    return crew_waiting(c) >= most || (job->is_stranger && c->lanes[true].n >= most - most / KNOWN_PART);
+    return crew_waiting(c) >= most ||
+           (job->is_stranger && c->lanes[true].n >= most - most / KNOWN_PART);
 }
 
-/* Under the lock: one more thread, when those there are have something to do. Without the first nothing would ever be done. */
+/* Under the lock: one more thread, when those there are have something to do. Without the first
+ * nothing would ever be done. */
 static void start_thread(struct crew *c)
 {
     if (crew_waiting(c) <= c->n_idle || c->n_threads >= c->share.n_threads)
@@ -233,7 +240,8 @@ size_t offload_n_kept(struct loop_set *set)
 
 struct offload *offload_new(void)
 {
-    static const char *const names[] = {[OFFLOAD_STORE] = "store", [OFFLOAD_CRYPTO] = "crypto", [OFFLOAD_BULK] = "bulk"};
+    static const char *const names[] = {
+        [OFFLOAD_STORE] = "store", [OFFLOAD_CRYPTO] = "crypto", [OFFLOAD_BULK] = "bulk"};
     struct offload *o = MEM_NEW(struct offload);
 
     for (unsigned i = 0; i < OFFLOAD_CLASSES; i++) {

@@ -1,8 +1,10 @@
-/* slots: freed slots are reused most recent first; the generation makes reuse visible. It wraps after 2^32 lives of one
- * slot: at a thousand reconnects a second in the same slot that is seven weeks of a handle held in flight.
+/* slots: freed slots are reused most recent first; the generation makes reuse visible. It wraps
+ * after 2^32 lives of one slot: at a thousand reconnects a second in the same slot that is seven
+ * weeks of a handle held in flight.
  *
- * When most are free, the free end of the array goes back; where a survivor is in the way, its own end is the next time to look.
- * Handles of slots that are gone stay stale for ever: slots that come again begin above every generation that was given back. */
+ * When most are free, the free end of the array goes back; where a survivor is in the way, its own
+ * end is the next time to look. Handles of slots that are gone stay stale for ever: slots that come
+ * again begin above every generation that was given back. */
 #include "loop/slots.h"
 
 #include <string.h>
@@ -72,8 +74,8 @@ static void slots_grow(struct slots *s)
     slots_resize(s, s->n_slots ? s->n_slots * 2 : SLOTS_FIRST);
 }
 
-/* Called with most slots free. A look that passed over many slots in vain strings the free ones anew, lowest first, so that the
- * high ones are not used next and looked over again. */
+/* Called with most slots free. A look that passed over many slots in vain strings the free ones
+ * anew, lowest first, so that the high ones are not used next and looked over again. */
 static void slots_shrink(struct slots *s)
 {
     uint32_t from = s->in_the_way ? s->in_the_way : s->n_slots - 1, highest = from, n = s->n_slots;

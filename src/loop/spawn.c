@@ -1,5 +1,6 @@
-/* spawn: vfork, so that a server with gigabytes starts a program as fast as an empty one. Until exec the child borrows our memory: it
- * makes system calls and nothing else. A pipe that exec closes tells the stage at which it failed. */
+/* spawn: vfork, so that a server with gigabytes starts a program as fast as an empty one. Until
+ * exec the child borrows our memory: it makes system calls and nothing else. A pipe that exec
+ * closes tells the stage at which it failed. */
 #include "loop/spawn.h"
 
 #include <errno.h>
@@ -22,7 +23,7 @@ struct limit {
 
 struct plan {
     const struct spawn_request *request;
-    int pipes[N_PIPES][2];          /* its standard streams, and the report */
+    int pipes[N_PIPES][2]; /* its standard streams, and the report */
     pid_t parent;
     sigset_t no_signals;
     struct limit limits[6];
@@ -39,13 +40,14 @@ static _Noreturn void spawn_give_up(const struct plan *p, enum spawn_stage stage
     _exit(EXIT_NOT_RUN);
 }
 
-/* Handlers are ours and would run in borrowed memory; ignored signals would stay ignored in the program. */
+/* Handlers are ours and would run in borrowed memory; ignored signals would stay ignored in the
+ * program. */
 static void restore_signals(const struct plan *p)
 {
     struct sigaction usual = {.sa_handler = SIG_DFL};
 
     for (int n = 1; n < NSIG; n++)
-        (void)sigaction(n, &usual, NULL);       /* refused for those that cannot be handled */
+        (void)sigaction(n, &usual, NULL); /* refused for those that cannot be handled */
     (void)sigprocmask(SIG_SETMASK, &p->no_signals, NULL);
 }
 
@@ -67,7 +69,7 @@ static _Noreturn void program_become(const struct plan *p)
     restore_signals(p);
     if (setpgid(0, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
         spawn_give_up(p, SPAWN_GROUP);
-    if (getppid() != p->parent)     /* the server died before it was said */
+    if (getppid() != p->parent) /* the server died before it was said */
         _exit(EXIT_NOT_RUN);
     if (r->folder && chdir(r->folder) != 0)
         spawn_give_up(p, SPAWN_FOLDER);
@@ -92,7 +94,8 @@ static void close_pipe(int ends[2])
     }
 }
 
-/* Above the standard streams, which the child replaces, even if the server was started without some. */
+/* Above the standard streams, which the child replaces, even if the server was started without
+ * some. */
 static int pipe_move_up(int *fd)
 {
     int higher;
@@ -142,7 +145,7 @@ static void plan_limits(struct plan *p)
 /* A function of its own: what it keeps across vfork is one argument. */
 static pid_t program_fork(const struct plan *p)
 {
-    pid_t pid = vfork();    /* NOLINT(clang-analyzer-security.insecureAPI.vfork) */
+    pid_t pid = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork) */
 
     if (pid == 0)
         program_become(p);
@@ -197,7 +200,8 @@ static int program_start(struct plan *p, struct spawned *ret, struct spawn_failu
     return -1;
 }
 
-int spawn(const struct spawn_request *request, struct spawned *ret, struct spawn_failure *ret_failure)
+int spawn(const struct spawn_request *request, struct spawned *ret,
+          struct spawn_failure *ret_failure)
 {
     struct plan p = {.request = request, .parent = getpid()};
     int r = -1;
@@ -220,7 +224,7 @@ int spawn(const struct spawn_request *request, struct spawned *ret, struct spawn
 
 void spawned_signal(const struct spawned *one, int signal)
 {
-    (void)kill(-one->pid, signal);      /* unreaped, so the number is still its own */
+    (void)kill(-one->pid, signal); /* unreaped, so the number is still its own */
 }
 
 int spawned_reap(const struct spawned *one, struct spawn_ending *ret)

@@ -1,5 +1,6 @@
-/* timer: a timer hangs in the slot of its tick; one that is due a whole turn of the wheel later is passed over. The libuv
- * timer repeats only while something runs, so an idle loop sleeps. Of many that are due at once some wait for the next turn. */
+/* timer: a timer hangs in the slot of its tick; one that is due a whole turn of the wheel later is
+ * passed over. The libuv timer repeats only while something runs, so an idle loop sleeps. Of many
+ * that are due at once some wait for the next turn. */
 #include "loop/timer.h"
 
 #include "base/assert.h"
@@ -18,7 +19,7 @@ static void collect_due(struct timers *ts)
         ts->done_tick = last - TIMER_SLOTS;
     while (ts->done_tick < last) {
         ts->done_tick++;
-        LIST_FOREACH(it, &ts->slots[ts->done_tick % TIMER_SLOTS]) {
+        LIST_FOREACH (it, &ts->slots[ts->done_tick % TIMER_SLOTS]) {
             if (LIST_ENTRY(it, struct timer, link)->due_ms <= now) {
                 list_unlink(it);
                 list_link(&ts->due, it);
@@ -45,7 +46,8 @@ static void timer_on_tick(uv_timer_t *uv)
     if (!ts->n_running)
         uv_timer_stop(&ts->uv);
     else if (!list_is_empty(&ts->due))
-        uv_timer_start(&ts->uv, timer_on_tick, 1, TIMER_TICK_MS);     /* 0 would be this turn */
+        /* 0 would be this turn */
+        uv_timer_start(&ts->uv, timer_on_tick, 1, TIMER_TICK_MS);
 }
 
 int timers_init(struct timers *ts, uv_loop_t *loop)
@@ -83,7 +85,8 @@ void timer_start(struct loop *l, struct timer *t, uint64_t after_ms)
         uv_timer_start(&ts->uv, timer_on_tick, TIMER_TICK_MS, TIMER_TICK_MS);
     }
     t->due_ms = now + after_ms;
-    /* Rounded up to the tick at whose end the time has passed, and never into a tick already handled. */
+    /* Rounded up to the tick at whose end the time has passed, and never into a tick already
+     * handled. */
     uint64_t tick = t->due_ms / TIMER_TICK_MS + 1;
     if (tick <= ts->done_tick)
         tick = ts->done_tick + 1;

@@ -1,4 +1,5 @@
-/* work: done() is called when nothing here refers to the work any more, for it may be freed there. */
+/* work: done() is called when nothing here refers to the work any more, for it may be freed
+ * there. */
 #include "loop/work.h"
 
 static void work_finish(struct work *w)

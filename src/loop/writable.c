@@ -1,4 +1,5 @@
-/* writable: one-shot, so that a socket nobody has more for costs nothing. What is not told of in one turn stays so until the next. */
+/* writable: one-shot, so that a socket nobody has more for costs nothing. What is not told of in
+ * one turn stays so until the next. */
 #include "loop/writable.h"
 
 #include <errno.h>
@@ -7,7 +8,7 @@
 
 #include "loop/loop.h"
 
-enum { TOLD_MOST = 256 };       /* in one turn */
+enum { TOLD_MOST = 256 }; /* in one turn */
 
 static void on_some(uv_poll_t *poll, int status, int events)
 {

@@ -46,7 +46,7 @@ static uint64_t auth_provider_who(void *arg)
 
 /* Calls a function of the provider; args: an encoded array. */
 static void auth_provider_request(struct manager *m, const struct service *s, const char *function,
-                    struct slice args, rpc_done *done, void *arg)
+                                  struct slice args, rpc_done *done, void *arg)
 {
     SCRATCH_BUF(method, 0);
 
@@ -71,7 +71,8 @@ static void on_user(const struct rpc_reply *reply, void *arg)
     }
     /* Its words for a refusal are its own business, and may repeat the token. */
     LOG(reply->outcome == RPC_REJECTED ? LOG_INFO : LOG_WARN, "manager",
-        "authentication provider refused a token", log_int("answered", reply->outcome == RPC_REJECTED));
+        "authentication provider refused a token",
+        log_int("answered", reply->outcome == RPC_REJECTED));
     verification_settle(arg, none);
 }
 
@@ -81,7 +82,7 @@ static void auth_provider_ask(void *arg, struct slice text, struct verification 
     const struct service *s = auth_provider_find(m->hub);
     SCRATCH_BUF(args, 0);
 
-    ASSERT(s != NULL);      /* auth_provider_who() has just named it */
+    ASSERT(s != NULL); /* auth_provider_who() has just named it */
     mp_add_array(&args, 1);
     mp_add_str(&args, text);
     auth_provider_request(m, s, "parse_token", buf_slice(&args), on_user, v);

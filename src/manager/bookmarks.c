@@ -40,7 +40,7 @@ static bool bookmark_is_same(struct slice item, struct slice type, struct slice 
 /* The config with the list changed: without (type, id), and with `item` at its end unless that
  * is empty. */
 static void bookmark_add_config(struct buf *b, const struct workspace *home, struct slice type,
-                       struct slice id, struct slice item)
+                                struct slice id, struct slice item)
 {
     struct slice config = slice_make(home->config, home->config_len), list = {NULL, 0}, it_value;
     struct mp_open map, out;
@@ -66,14 +66,16 @@ static void bookmark_add_config(struct buf *b, const struct workspace *home, str
     mp_close(&map);
 }
 
-static bool bookmark_change(struct hub *h, struct workspace *home, struct slice type, struct slice id,
-                   struct slice item)
+static bool bookmark_change(struct hub *h, struct workspace *home, struct slice type,
+                            struct slice id, struct slice item)
 {
     struct buf b;
 
     buf_init(&b, loop_config(h->loop)->max_workspace_record_bytes);
     bookmark_add_config(&b, home, type, id, item);
-    enum record_outcome outcome = b.is_failed ? RECORD_TOO_LONG : workspace_set_config(home, buf_slice(&b)) ? RECORD_OK : RECORD_NO_ROOM;
+    enum record_outcome outcome = b.is_failed                                 ? RECORD_TOO_LONG
+                                  : workspace_set_config(home, buf_slice(&b)) ? RECORD_OK
+                                                                              : RECORD_NO_ROOM;
     if (outcome == RECORD_OK) {
         workspace_persist(h, home);
         event_workspace(h, slice_of(home->id), home, "workspace_changed");
@@ -104,7 +106,8 @@ static void bookmark_add_pair(struct buf *b, const char *key, const char *value)
     mp_add_text(b, value);
 }
 
-enum record_outcome bookmarks_put_workspace(struct hub *h, struct workspace *home, const struct workspace *w)
+enum record_outcome bookmarks_put_workspace(struct hub *h, struct workspace *home,
+                                            const struct workspace *w)
 {
     SCRATCH_BUF(b, 0);
 
@@ -116,8 +119,8 @@ enum record_outcome bookmarks_put_workspace(struct hub *h, struct workspace *hom
     return bookmarks_put(h, home, buf_slice(&b));
 }
 
-static enum record_outcome put_service(struct hub *h, const struct rpc_call *call, struct workspace *home,
-                        const struct service *s)
+static enum record_outcome put_service(struct hub *h, const struct rpc_call *call,
+                                       struct workspace *home, const struct service *s)
 {
     static const char *const keys[] = {"name", "description", "config"};
     struct slice value;
@@ -161,8 +164,8 @@ static bool read_item(struct hub *h, const struct rpc_call *call, struct wanted 
     return ret->home ? true : refuse(r, "KeyError", "Workspace not found: %s", personal);
 }
 
-static struct service *bookmark_find_service(struct hub *h, const struct rpc_call *call, struct slice text,
-                                    struct refusal *r)
+static struct service *bookmark_find_service(struct hub *h, const struct rpc_call *call,
+                                             struct slice text, struct refusal *r)
 {
     struct service_choice choice = {0};
     struct service_set set = {0};
@@ -176,7 +179,7 @@ static struct service *bookmark_find_service(struct hub *h, const struct rpc_cal
 }
 
 static bool bookmark_put(struct hub *h, const struct rpc_call *call, const struct wanted *wanted,
-                struct refusal *r)
+                         struct refusal *r)
 {
     enum record_outcome outcome;
 
@@ -222,7 +225,8 @@ void do_unbookmark(struct rpc_call *call, void *arg)
     }
     /* Kept under the full id, asked for by any form of it; what has gone is removed as it is
      * written. */
-    const struct service *s = wanted.is_service ? bookmark_find_service(h, call, wanted.id, &r) : NULL;
+    const struct service *s =
+        wanted.is_service ? bookmark_find_service(h, call, wanted.id, &r) : NULL;
     bookmarks_remove(h, wanted.home, wanted.type, s ? slice_of(s->full_id) : wanted.id);
     buf_init(&nothing, 0);
     persisted_reply(h, call, wanted.home, &nothing);

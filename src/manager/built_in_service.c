@@ -1,6 +1,6 @@
-/* built_in_service: the server's own services stand in the registry as records like any other, made by the
- * same draft that reads what a client sends: a service of ours that a client could not register
- * would be found here at once. Hub loop. */
+/* built_in_service: the server's own services stand in the registry as records like any other, made
+ * by the same draft that reads what a client sends: a service of ours that a client could not
+ * register would be found here at once. Hub loop. */
 #include "base/memory.h"
 #include "config/config.h"
 #include "manager/manager.h"
@@ -13,7 +13,8 @@
 #include "wire/mp.h"
 
 /* The map by which a client would register it. */
-static void built_in_add_map(struct buf *b, const char *full_client, const struct rpc_service *service)
+static void built_in_add_map(struct buf *b, const char *full_client,
+                             const struct rpc_service *service)
 {
     struct mp_open map;
     struct buf id;
@@ -49,7 +50,8 @@ static struct service *built_in_find(const struct manager_registration *o)
     return service_find(&o->manager->hub->registry, buf_slice(&id));
 }
 
-void built_in_service_add_record(struct manager *m, enum manager_place place, const struct rpc_service *service)
+void built_in_service_add_record(struct manager *m, enum manager_place place,
+                                 const struct rpc_service *service)
 {
     struct hub *h = m->hub;
     struct client *c = m->places[place].client;
@@ -63,8 +65,7 @@ void built_in_service_add_record(struct manager *m, enum manager_place place, co
                                     .creator = m->root,
                                     .max_bytes = loop_config(h->loop)->max_service_info_bytes};
     built_in_add_map(&map, c->full_id, service);
-    bool is_ok =
-        service_draft_read(buf_slice(&map), slice_of(service->id), &origin, &draft, &r);
+    bool is_ok = service_draft_read(buf_slice(&map), slice_of(service->id), &origin, &draft, &r);
     ASSERT(is_ok);
     /* The server's own: the first of their workspace, which has room. */
     ASSERT(service_add(&h->registry, c, &draft.fields, &is_replaced) != NULL);
@@ -72,7 +73,8 @@ void built_in_service_add_record(struct manager *m, enum manager_place place, co
     service_draft_deinit(&draft);
 }
 
-static void built_in_build_service(struct manager_registration *o, const struct manager_service *s, void *arg)
+static void built_in_build_service(struct manager_registration *o, const struct manager_service *s,
+                                   void *arg)
 {
     struct mp_open config;
 
@@ -94,7 +96,8 @@ static void built_in_build_service(struct manager_registration *o, const struct 
                                       .admit = s->admit};
 }
 
-struct manager_registration *manager_register(struct manager *m, const struct manager_service *service, void *arg)
+struct manager_registration *manager_register(struct manager *m,
+                                              const struct manager_service *service, void *arg)
 {
     LOOP_ASSERT(m->hub->loop);
     struct manager_registration *o = MEM_NEW(struct manager_registration);
@@ -120,7 +123,8 @@ struct manager_registration *manager_unregister(struct manager_registration *o)
 
     rpc_host_remove(o->manager->places[o->place].host, &o->service);
     if (s) {
-        event_service(h, slice_of(s->client->workspace->id), "service_removed", slice_make(s->info, s->info_len));
+        event_service(h, slice_of(s->client->workspace->id), "service_removed",
+                      slice_make(s->info, s->info_len));
         service_remove(&h->registry, s);
     }
     held_buf_deinit(&o->config);

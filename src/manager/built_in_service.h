@@ -14,18 +14,24 @@ struct rpc_service;
 struct manager_service {
     const char *id, *name, *description, *type; /* id: not yet taken there */
     enum manager_place place;
-    const char *visibility; /* "public": every workspace reaches it; "protected": that of the place */
-    bool requires_context;  /* told to clients, who then pass their own */
+    /* "public": every workspace reaches it; "protected": that of the place */
+    const char *visibility;
+    bool requires_context; /* told to clients, who then pass their own */
     const struct rpc_method *methods;
     size_t n_methods;
-    /* Who of those may call: NULL = anyone. On refusal returns false with a text for PermissionError. */
+    /* Who of those may call: NULL = anyone. On refusal returns false with a text for
+     * PermissionError. */
     bool (*admit)(const struct rpc_call *call, void *arg, char *error, size_t room);
 };
 struct manager_registration;
-/* Makes it callable and found like any client's; the handlers get arg. Withdrawn by the caller before manager_free(). */
-MUST_CHECK struct manager_registration *manager_register(struct manager *m, const struct manager_service *service, void *arg);
+/* Makes it callable and found like any client's; the handlers get arg. Withdrawn by the caller
+ * before manager_free(). */
+MUST_CHECK struct manager_registration *manager_register(struct manager *m,
+                                                         const struct manager_service *service,
+                                                         void *arg);
 /* The opposite: it is listed no more and further calls do not find it; calls under way go on and
  * still end with its arg. Takes NULL; returns NULL. */
 struct manager_registration *manager_unregister(struct manager_registration *o);
 /* Only the record in the registry: the host carries it by itself. */
-void built_in_service_add_record(struct manager *m, enum manager_place place, const struct rpc_service *service);
+void built_in_service_add_record(struct manager *m, enum manager_place place,
+                                 const struct rpc_service *service);

@@ -1,5 +1,5 @@
-/* caller_access: grants come from the user map the router stamped on the call, never from what a caller
- * says. Ownership counts only where it is named: it does not open the services of another
+/* caller_access: grants come from the user map the router stamped on the call, never from what a
+ * caller says. Ownership counts only where it is named: it does not open the services of another
  * workspace (S-22). */
 #include "manager/caller_access.h"
 

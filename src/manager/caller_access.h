@@ -1,6 +1,6 @@
-/* caller_access: the decisions of peer/access.h about a call, and the words in which the manager says
- * no. What may be done is decided there; here the question is put together from the call, and a
- * denial becomes the text of the specification with the shown rule behind it: "... [rule:
+/* caller_access: the decisions of peer/access.h about a call, and the words in which the manager
+ * says no. What may be done is decided there; here the question is put together from the call, and
+ * a denial becomes the text of the specification with the shown rule behind it: "... [rule:
  * no-grant]". Hub loop. */
 #pragma once
 #include <stdbool.h>

@@ -1,12 +1,13 @@
-/* caller_projection: how much of a service's record a given caller sees. Its own file because it joins access
- * and service_projection. Hub loop. (D-44, D-47) */
+/* caller_projection: how much of a service's record a given caller sees. Its own file because it
+ * joins access and service_projection. Hub loop. (D-44, D-47) */
 #pragma once
 #include "manager/caller_access.h"
 #include "manager/service_projection.h"
 #include "registry/registry.h"
 #include "rpc/rpc.h"
 
-static inline struct service_projection projection_of(const struct rpc_call *call, const struct service *s)
+static inline struct service_projection projection_of(const struct rpc_call *call,
+                                                      const struct service *s)
 {
     struct slice workspace = slice_of(s->client->workspace->id);
     struct service_projection view = {.creator = CREATOR_FULL};

@@ -1,6 +1,7 @@
-/* cleanup: clients that do not answer a ping are put out. All clients are walked over, in as many turns as that takes, and the walk
- * rests while as many as one call may have are asked, so that it does not fill the caller's share of questions. A client that
- * leaves while it is asked is no longer anybody's business. */
+/* cleanup: clients that do not answer a ping are put out. All clients are walked over, in as many
+ * turns as that takes, and the walk rests while as many as one call may have are asked, so that it
+ * does not fill the caller's share of questions. A client that leaves while it is asked is no
+ * longer anybody's business. */
 #include <string.h>
 
 #include "base/buf.h"
@@ -30,8 +31,9 @@ struct cleanup {
     double timeout_s;
     size_t n_waiting, n_removed;
     struct held_buf removed; /* n_removed encoded ids */
-    bool is_over;            /* the walk has ended, or the server stops: nobody else is asked */
-    bool is_closed;          /* the server stops: nothing is changed any more */
+    /* the walk has ended, or the server stops: nobody else is asked */
+    bool is_over;
+    bool is_closed; /* the server stops: nothing is changed any more */
 };
 
 struct target {
@@ -134,7 +136,8 @@ static bool walk_step(struct work *w)
         c->is_over = true;
         return false;
     }
-    if (client && !client->is_virtual && client->built_in && (!c->workspace || client->workspace == c->workspace))
+    if (client && !client->is_virtual && client->built_in &&
+        (!c->workspace || client->workspace == c->workspace))
         cleanup_ask(c, client);
     return true;
 }
@@ -150,7 +153,7 @@ static void walk_rests(struct work *w)
 /* ---- the call ---- */
 
 static bool cleanup_check(struct hub *h, const struct rpc_call *call, struct workspace **ret,
-                  struct refusal *r)
+                          struct refusal *r)
 {
     struct slice id = call_has(call, 0) ? call_text(call, 0) : call->workspace;
 
@@ -167,7 +170,8 @@ static bool cleanup_check(struct hub *h, const struct rpc_call *call, struct wor
 }
 
 /* w NULL: the clients of all workspaces. timeout: an encoded number of seconds, or absent. */
-static void cleanup_clean(struct manager *m, struct rpc_call *call, struct workspace *w, struct slice timeout)
+static void cleanup_clean(struct manager *m, struct rpc_call *call, struct workspace *w,
+                          struct slice timeout)
 {
     struct cleanup *c = MEM_NEW(struct cleanup);
 

@@ -1,5 +1,5 @@
-/* client_request: users are counted by the person behind them (D-11): child tokens share their parent's
- * places. */
+/* client_request: users are counted by the person behind them (D-11): child tokens share their
+ * parent's places. */
 #include "manager/client_request.h"
 
 #include <string.h>
@@ -61,7 +61,8 @@ static void on_done(const struct rpc_reply *reply, void *arg)
 }
 
 struct client_request *client_request_send(struct manager *m, const struct rpc_call *call,
-                       const struct rpc_request *request, rpc_done *done, void *arg)
+                                           const struct rpc_request *request, rpc_done *done,
+                                           void *arg)
 {
     size_t share = loop_config(m->hub->loop)->max_pending_calls / CLIENT_REQUEST_SHARE;
     struct asker *asker = asker_of(m, call->user);

@@ -67,8 +67,8 @@ static bool check_person(const struct rpc_call *call, const struct access_decisi
     return access_note(d, r);
 }
 
-static bool creation_check_quota(struct hub *h, const struct rpc_call *call, const struct access_decision *d,
-                        struct refusal *r)
+static bool creation_check_quota(struct hub *h, const struct rpc_call *call,
+                                 const struct access_decision *d, struct refusal *r)
 {
     if (d->rule != RULE_QUOTA)
         return true;
@@ -96,8 +96,8 @@ static bool check_overwrite(const struct rpc_call *call, const struct workspace 
 }
 
 /* *ret_existing: what is to be replaced, or NULL. */
-static bool creation_check(struct hub *h, const struct rpc_call *call, struct workspace **ret_existing,
-                  struct refusal *r)
+static bool creation_check(struct hub *h, const struct rpc_call *call,
+                           struct workspace **ret_existing, struct refusal *r)
 {
     struct access_decision d;
     struct slice id;
@@ -110,7 +110,8 @@ static bool creation_check(struct hub *h, const struct rpc_call *call, struct wo
         return refuse(r, "RuntimeError", "Workspace already exists: %s", w->id);
     if (w)
         return check_overwrite(call, w, r);
-    return check_person(call, &d, r) && creation_check_quota(h, call, &d, r) && workspace_id_allowed(id, access_is_root(call), r);
+    return check_person(call, &d, r) && creation_check_quota(h, call, &d, r) &&
+           workspace_id_allowed(id, access_is_root(call), r);
 }
 
 /* ---- owners ---- */
@@ -172,8 +173,10 @@ static struct owners choose_owners(const struct rpc_call *call, const struct wor
 
 /* ---- making it ---- */
 
-/* For somebody with a login: nobody else may. NULL: who makes it has no room for the record, as *ret_why says. */
-static struct workspace *creation_add(struct hub *h, const struct workspace_fields *f, struct account_refusal *ret_why)
+/* For somebody with a login: nobody else may. NULL: who makes it has no room for the record, as
+ * *ret_why says. */
+static struct workspace *creation_add(struct hub *h, const struct workspace_fields *f,
+                                      struct account_refusal *ret_why)
 {
     struct workspace *w = hub_add_workspace(h, f);
 
@@ -184,8 +187,9 @@ static struct workspace *creation_add(struct hub *h, const struct workspace_fiel
 }
 
 /* NULL: the same. */
-static struct workspace *creation_make(struct hub *h, const struct rpc_call *call, struct workspace *existing,
-                              const struct workspace_draft *d, struct account_refusal *ret_why)
+static struct workspace *creation_make(struct hub *h, const struct rpc_call *call,
+                                       struct workspace *existing, const struct workspace_draft *d,
+                                       struct account_refusal *ret_why)
 {
     struct owners owners = choose_owners(call, existing, d);
     struct workspace_fields f = {.id = d->id,
@@ -258,14 +262,16 @@ static void on_stored(int outcome, void *arg)
         w = workspace_find(&c->hub->registry, slice_of(c->id));
     if (outcome == WORKSPACE_PERSISTED) {
         home = bookmarks_home(c->hub, c->call->user);
-        LOG_EVENT(EVENT_WORKSPACE_CREATED, log_text("workspace", c->id), log_text("by", c->call->user->id),
-                  log_int("persistent", w && w->is_persistent));
+        LOG_EVENT(EVENT_WORKSPACE_CREATED, log_text("workspace", c->id),
+                  log_text("by", c->call->user->id), log_int("persistent", w && w->is_persistent));
         if (w && home)
             creation_announce(c->hub, home, w);
         persisted_reply_anyway(c->hub, c->call, home, &c->answer.b);
     } else {
         if (w && c->is_fresh && outcome != WORKSPACE_GONE)
-            workspace_evict(c->hub, w); /* the store has not got it, so it does not exist, though somebody may have joined it already */
+            /* the store has not got it, so it does not exist, though somebody may have joined it
+             * already */
+            workspace_evict(c->hub, w);
         persisted_settle(c->call, outcome, c->id, &c->answer.b);
     }
     mem_free(c->id);
@@ -281,8 +287,8 @@ void do_create_workspace(struct rpc_call *call, void *arg)
     struct creation *c;
 
     if (!creation_check(h, call, &existing, &r) ||
-        !workspace_draft_read(call->args[0], loop_config(h->loop)->max_workspace_record_bytes, &draft,
-                              &r)) {
+        !workspace_draft_read(call->args[0], loop_config(h->loop)->max_workspace_record_bytes,
+                              &draft, &r)) {
         reply_refusal(call, &r);
         return;
     }

@@ -53,7 +53,8 @@ static void deletion_remove_all(struct deletion *d, struct workspace *w)
     const struct workspace *home;
     struct buf nothing;
 
-    LOG_EVENT(EVENT_WORKSPACE_DELETED, log_text("workspace", w->id), log_text("by", d->call->user->id));
+    LOG_EVENT(EVENT_WORKSPACE_DELETED, log_text("workspace", w->id),
+              log_text("by", d->call->user->id));
     deletion_announce(h, d->call->user, w);
     /* A caller from inside is told before being put out; the others when the bookmark has gone. */
     home = slice_is(d->call->from.workspace, w->id) ? NULL : bookmarks_home(h, d->call->user);
@@ -87,7 +88,8 @@ void do_delete_workspace(struct rpc_call *call, void *arg)
     struct deletion *d;
     const struct workspace *w = NULL;
 
-    /* Elsewhere an empty id means the caller's own workspace; nobody deletes that by leaving a name out. */
+    /* Elsewhere an empty id means the caller's own workspace; nobody deletes that by leaving a name
+     * out. */
     if (call_text(call, 0).len)
         w = access_target(m->hub, call, call_text(call, 0), OPERATION_DELETE_WORKSPACE, &r);
     else

@@ -3,4 +3,5 @@
 
 struct manager;
 
-void deletions_orphan(struct manager *m); /* the manager goes: those under way end without it */
+/* the manager goes: those under way end without it */
+void deletions_orphan(struct manager *m);

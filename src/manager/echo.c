@@ -12,8 +12,8 @@
 
 enum { SHORT_ECHO = 32 * 1024 };
 
-/* A long value is copied by a worker. It cannot go back as it lies there: what a client has sent holds it back until it is gone, and the
- * client would not be heard while it takes its answer. */
+/* A long value is copied by a worker. It cannot go back as it lies there: what a client has sent
+ * holds it back until it is gone, and the client would not be heard while it takes its answer. */
 struct echo {
     struct job job;
     struct rpc_call *call;
@@ -49,7 +49,10 @@ void do_echo(struct rpc_call *call, void *arg)
     }
     e = MEM_NEW(struct echo);
     e->call = call;
-    e->job = (struct job){.class = OFFLOAD_BULK, .is_stranger = call->user->is_anonymous, .work = echo_write, .done = echo_written};
+    e->job = (struct job){.class = OFFLOAD_BULK,
+                          .is_stranger = call->user->is_anonymous,
+                          .work = echo_write,
+                          .done = echo_written};
     held_buf_init(&e->out, 0, rpc_call_payer(call));
     if (call->args[0].len <= SHORT_ECHO) {
         echo_write(&e->job);

@@ -1,5 +1,6 @@
-/* event_answer: the newest rows are read first, as they are those that are wanted when there are too many, and people read a log from
- * its oldest. So where each row begins is noted before the first is written. */
+/* event_answer: the newest rows are read first, as they are those that are wanted when there are
+ * too many, and people read a log from its oldest. So where each row begins is noted before the
+ * first is written. */
 #include "manager/event_answer.h"
 
 #include <string.h>
@@ -21,7 +22,8 @@ struct piece {
 };
 
 struct event_writing {
-    struct held_buf out, begins;    /* begins: struct slice, the rest of its piece from each row on */
+    /* begins: struct slice, the rest of its piece from each row on */
+    struct held_buf out, begins;
 };
 
 void event_answer_init(struct event_answer *a)
@@ -78,8 +80,7 @@ static void event_answer_add_row(struct buf *b, const struct journal_row *row)
 
 static void note_begins(const struct event_answer *a, struct buf *begins)
 {
-    LIST_FOREACH(it, &a->pieces)
-    {
+    LIST_FOREACH (it, &a->pieces) {
         struct slice rest = buf_slice(&LIST_ENTRY(it, struct piece, link)->rows.b), begin = rest;
         struct journal_row row;
 
@@ -123,7 +124,8 @@ static void event_answer_on_written(struct job *job)
     a->done(a->arg);
 }
 
-void event_answer_send(struct event_answer *a, struct rpc_call *call, void (*done)(void *arg), void *arg)
+void event_answer_send(struct event_answer *a, struct rpc_call *call, void (*done)(void *arg),
+                       void *arg)
 {
     a->writing = MEM_NEW(struct event_writing);
     held_buf_init(&a->writing->out, 0, rpc_call_payer(call));
@@ -131,7 +133,10 @@ void event_answer_send(struct event_answer *a, struct rpc_call *call, void (*don
     a->call = call;
     a->done = done;
     a->arg = arg;
-    a->job = (struct job){.class = OFFLOAD_BULK, .is_stranger = call->user->is_anonymous, .work = write_rows, .done = event_answer_on_written};
+    a->job = (struct job){.class = OFFLOAD_BULK,
+                          .is_stranger = call->user->is_anonymous,
+                          .work = write_rows,
+                          .done = event_answer_on_written};
     if (a->n_bytes <= SHORT_ANSWER) {
         write_rows(&a->job);
         event_answer_on_written(&a->job);

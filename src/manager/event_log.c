@@ -58,7 +58,8 @@ static void event_log_on_written(int outcome, void *arg)
         rpc_reject(call, "RuntimeError", "The event could not be written");
 }
 
-/* Whose share a row takes. Who never logged in is somebody else with every connection, so all of them have one together. */
+/* Whose share a row takes. Who never logged in is somebody else with every connection, so all of
+ * them have one together. */
 static void add_owner(struct buf *b, const struct user *u)
 {
     if (u->is_anonymous)
@@ -68,8 +69,8 @@ static void add_owner(struct buf *b, const struct user *u)
 }
 
 /* False: too many wait. */
-MUST_CHECK static bool append(struct hub *h, const struct rpc_call *call, struct slice type, struct slice data,
-                              store_done *done, void *arg)
+MUST_CHECK static bool append(struct hub *h, const struct rpc_call *call, struct slice type,
+                              struct slice data, store_done *done, void *arg)
 {
     struct journal_limits limits = event_log_limits_of(h);
     SCRATCH_BUF(owner, 0);
@@ -89,7 +90,7 @@ MUST_CHECK static bool append(struct hub *h, const struct rpc_call *call, struct
 void event_log_note(struct event_log *log, const struct rpc_call *call, struct slice type,
                     struct slice data)
 {
-    (void)!append(log->hub, call, type, data, NULL, NULL);  /* a lost one is counted */
+    (void)!append(log->hub, call, type, data, NULL, NULL); /* a lost one is counted */
 }
 
 static bool event_log_is_plain(struct slice text)
@@ -106,9 +107,10 @@ static bool event_log_check_type(struct slice type, struct refusal *r)
     if (slice_has_byte(type, ' '))
         return refuse(r, "AssertionError", "Event type must not contain spaces");
     if (!type.len || type.len > TYPE_MAX || !event_log_is_plain(type))
-        return refuse(r, "ValueError",
-                      "Event type must be 1 to %d bytes of text without control or invisible characters",
-                      TYPE_MAX);
+        return refuse(
+            r, "ValueError",
+            "Event type must be 1 to %d bytes of text without control or invisible characters",
+            TYPE_MAX);
     return true;
 }
 
@@ -132,7 +134,8 @@ static void write_row(struct hub *h, struct rpc_call *call, enum access_operatio
     if (!access_allows(call, o, &r) || !event_log_check_type(type, &r) || !check_data(h, data, &r))
         reply_refusal(call, &r);
     else if (!append(h, call, type, data, event_log_on_written, call))
-        rpc_reject(call, "RuntimeError", "Too many events wait to be written, please retry (--event-log-queue)");
+        rpc_reject(call, "RuntimeError",
+                   "Too many events wait to be written, please retry (--event-log-queue)");
 }
 
 void do_log(struct rpc_call *call, void *arg)
@@ -155,7 +158,7 @@ struct event_question {
     struct journal_query query; /* texts of the call, which lives until it is answered */
     struct hub *hub;
     bool wants_counts;
-    unsigned n; /* counts */
+    unsigned n;             /* counts */
     struct held_buf counts; /* encoded maps */
     struct event_answer rows;
 };
@@ -288,21 +291,22 @@ static bool read_question(const struct hub *h, const struct rpc_call *call, bool
     return true;
 }
 
-static bool event_log_has_room(const struct event_log *log, const struct rpc_call *call, struct refusal *r)
+static bool event_log_has_room(const struct event_log *log, const struct rpc_call *call,
+                               struct refusal *r)
 {
     char mine[SHARER_MAX], theirs[SHARER_MAX];
     unsigned n = 0, n_all = 0;
 
     (void)sharer_of(call->user, client_find(&log->hub->registry, call->from_text), mine);
-    LIST_FOREACH(it, &log->waiting)
-    {
+    LIST_FOREACH (it, &log->waiting) {
         const struct rpc_call *other = LIST_ENTRY(it, struct event_question, link)->call;
         (void)sharer_of(other->user, client_find(&log->hub->registry, other->from_text), theirs);
         n += strcmp(theirs, mine) == 0;
         n_all++;
     }
     return (n < QUESTIONS_OF_ONE && n_all < QUESTIONS_OF_ALL) ||
-           refuse(r, "RuntimeError", "Too many questions to the event log at once (at most %d, of all %d)",
+           refuse(r, "RuntimeError",
+                  "Too many questions to the event log at once (at most %d, of all %d)",
                   QUESTIONS_OF_ONE, QUESTIONS_OF_ALL);
 }
 
@@ -312,7 +316,8 @@ static void event_log_ask(struct manager *m, struct rpc_call *call, bool wants_c
     struct journal_query query;
     struct refusal r;
 
-    if (!read_question(m->hub, call, wants_counts, &query, &r) || !event_log_has_room(log, call, &r)) {
+    if (!read_question(m->hub, call, wants_counts, &query, &r) ||
+        !event_log_has_room(log, call, &r)) {
         reply_refusal(call, &r);
         return;
     }

@@ -9,7 +9,8 @@
 struct hub;
 struct rpc_call;
 
-enum { EVENT_LOG_READS = 2 }; /* questions the store works on at once: an answer is megabytes */
+/* questions the store works on at once: an answer is megabytes */
+enum { EVENT_LOG_READS = 2 };
 
 struct event_log {
     struct hub *hub;

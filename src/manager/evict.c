@@ -22,7 +22,8 @@
 enum { AT_ONCE = 4 }; /* clients between two looks at the clock */
 
 /* NULL: its workspace has gone. */
-static struct workspace *remove_client(struct hub *h, struct client *c, unsigned code, const char *reason)
+static struct workspace *remove_client(struct hub *h, struct client *c, unsigned code,
+                                       const char *reason)
 {
     struct handle peer = c->handle;
 
@@ -44,8 +45,8 @@ void client_kick(struct hub *h, struct client *c, unsigned code, const char *rea
 {
     struct workspace *w;
 
-    LOG_EVENT(EVENT_CLIENT_KICKED, log_text("client", c->full_id), log_text("user", c->user->id), log_int("code", code),
-              log_text("reason", reason));
+    LOG_EVENT(EVENT_CLIENT_KICKED, log_text("client", c->full_id), log_text("user", c->user->id),
+              log_int("code", code), log_text("reason", reason));
     loop_count(h->loop, METRIC_CLIENTS_KICKED, 1);
     w = remove_client(h, c, code, reason);
     if (w)
@@ -108,8 +109,7 @@ static struct eviction *eviction_new(struct hub *h, size_t n_most, struct slice 
 
 static void eviction_add(struct eviction *e, const struct client *c)
 {
-    e->targets[e->n++] =
-        (struct target){mem_copy(c->full_id, strlen(c->full_id)), c->generation};
+    e->targets[e->n++] = (struct target){mem_copy(c->full_id, strlen(c->full_id)), c->generation};
 }
 
 static bool evict_is_meant(const struct closing *closing, const struct client *c)
@@ -129,13 +129,11 @@ size_t close_opened_by_token(struct hub *h, const struct closing *closing)
     list_init(&nobody);
     if (!all)
         all = &nobody;
-    LIST_FOREACH(it, all)
-    {
+    LIST_FOREACH (it, all) {
         n++;
     }
     struct eviction *e = eviction_new(h, n, closing->reason);
-    LIST_FOREACH(it, all)
-    {
+    LIST_FOREACH (it, all) {
         const struct client *c = LIST_ENTRY(it, struct client, of_user);
         if (evict_is_meant(closing, c))
             eviction_add(e, c);
@@ -243,12 +241,11 @@ void close_opened(struct manager *m, const struct closing *closing, close_done *
     struct sweep *s = MEM_NEW(struct sweep);
 
     ASSERT(closing->kind != CLOSING_TOKEN);
-    *s = (struct sweep){
-        .work = {.step = sweep_step, .done = sweep_done, .at_once = AT_ONCE},
-        .hub = h,
-        .closing = *closing,
-        .done = done,
-        .arg = arg};
+    *s = (struct sweep){.work = {.step = sweep_step, .done = sweep_done, .at_once = AT_ONCE},
+                        .hub = h,
+                        .closing = *closing,
+                        .done = done,
+                        .arg = arg};
     s->user = evict_keep(&s->closing.user);
     s->reason = evict_keep(&s->closing.reason);
     s->except = evict_keep(&s->closing.except);

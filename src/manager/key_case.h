@@ -10,7 +10,8 @@ enum { KEY_CASE_CAMEL = 1, KEY_CASE_SNAKE = 2 }; /* flags; 0 = leave as it is */
 
 /* "camel", "snake", "camel+snake"; empty = 0. False for anything else. */
 bool key_case_read(struct slice text, unsigned *ret_kinds);
-void key_case_add_name(struct buf *out, struct slice name, unsigned kind); /* one of the two flags */
+/* one of the two flags */
+void key_case_add_name(struct buf *out, struct slice name, unsigned kind);
 
 struct mp_open;
 /* One pair into an open map: with both kinds a key that differs in them is written twice. Since

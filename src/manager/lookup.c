@@ -137,7 +137,8 @@ static void answer_with(struct lookup *l, const struct service *s)
 
     l->hides_authorized = access == SERVICE_AUTHORIZED;
     if (l->wants_object) {
-        struct slice kept = lookup_is_plain(l) ? service_cache_find(&l->m->objects, s) : SLICE_LIT("");
+        struct slice kept =
+            lookup_is_plain(l) ? service_cache_find(&l->m->objects, s) : SLICE_LIT("");
         if (!kept.len) {
             lookup_fetch(l, s);
             return;
@@ -196,7 +197,7 @@ static void reply_manager(struct manager *m, struct rpc_call *call, bool wants_o
 }
 
 static bool lookup_read_call(const struct rpc_call *call, struct service_options *ret_options,
-                      struct service_id *ret_id, struct refusal *r)
+                             struct service_id *ret_id, struct refusal *r)
 {
     if (!mp_is(call->args[0], MP_STR))
         return refuse(r, "AssertionError", "Service ID must be a string.");
@@ -257,7 +258,8 @@ static void lookup_start(struct manager *m, struct rpc_call *call, bool wants_ob
         return;
     }
     struct lookup *l = MEM_NEW(struct lookup);
-    *l = (struct lookup){.m = m, .call = call, .options = options, .id = id, .wants_object = wants_object};
+    *l = (struct lookup){
+        .m = m, .call = call, .options = options, .id = id, .wants_object = wants_object};
     if (id.is_glob)
         service_glob(m->hub, call, &l->id, &m->works, on_globbed, l);
     else

@@ -75,8 +75,9 @@ static void build_info(struct manager *m)
 
 /* ---- the virtual clients ---- */
 
-static struct rpc_host *manager_open_host(struct manager *m, struct rpc_loop *rl, const char *workspace,
-                                  const char *client, bool is_manager)
+static struct rpc_host *manager_open_host(struct manager *m, struct rpc_loop *rl,
+                                          const char *workspace, const char *client,
+                                          bool is_manager)
 {
     SCRATCH_BUF(address, 0);
 

@@ -1,9 +1,9 @@
-/* manager_internal: the inside of struct manager and the handlers of its table, for the files of this room
- * only. Hub loop throughout.
+/* manager_internal: the inside of struct manager and the handlers of its table, for the files of
+ * this room only. Hub loop throughout.
  *
- * A handler is one function and one row in table.c: the row's types are checked before it runs;
- * it settles its call exactly once, now or in a later turn. Records of the registry are looked
- * up again after every wait: they may be gone. */
+ * A handler is one function and one row in table.c: the row's types are checked before it runs; it
+ * settles its call exactly once, now or in a later turn. Records of the registry are looked up
+ * again after every wait: they may be gone. */
 #pragma once
 #include <stdbool.h>
 
@@ -29,8 +29,8 @@ struct manager {
     } places[MANAGER_N_PLACES];
     struct rpc_service service; /* `default` */
     struct user *root;          /* holds a reference */
-    struct held_buf config;          /* encoded: what service.config points to */
-    struct held_buf info;            /* encoded: the record get_service_info("~") answers */
+    struct held_buf config;     /* encoded: what service.config points to */
+    struct held_buf info;       /* encoded: the record get_service_info("~") answers */
     /* hub loop only */
     struct list deletions; /* struct deletion: waiting for the store */
     struct list works;     /* struct work: searches and listings under way */

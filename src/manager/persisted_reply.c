@@ -1,4 +1,5 @@
-/* persisted_reply: the answer is built when the change is made and told when the change is stored. */
+/* persisted_reply: the answer is built when the change is made and told when the change is
+ * stored. */
 #include "manager/persisted_reply.h"
 
 #include <string.h>
@@ -38,7 +39,7 @@ void persisted_settle(struct rpc_call *call, int outcome, const char *workspace,
 }
 
 static void persisted_wait_for(struct hub *h, struct rpc_call *call, const struct workspace *w,
-                     struct buf *answer, workspace_persisted_fn *then)
+                               struct buf *answer, workspace_persisted_fn *then)
 {
     struct kept *k = MEM_NEW(struct kept);
 
@@ -67,7 +68,8 @@ static void on_settled(int outcome, void *arg)
     persisted_finish(arg, outcome == WORKSPACE_RECORDS_CLOSED ? outcome : WORKSPACE_PERSISTED);
 }
 
-void persisted_reply(struct hub *h, struct rpc_call *call, const struct workspace *w, struct buf *answer)
+void persisted_reply(struct hub *h, struct rpc_call *call, const struct workspace *w,
+                     struct buf *answer)
 {
     if (w)
         persisted_wait_for(h, call, w, answer, persisted_on_kept);
@@ -76,7 +78,7 @@ void persisted_reply(struct hub *h, struct rpc_call *call, const struct workspac
 }
 
 void persisted_reply_anyway(struct hub *h, struct rpc_call *call, const struct workspace *w,
-                       struct buf *answer)
+                            struct buf *answer)
 {
     if (w)
         persisted_wait_for(h, call, w, answer, on_settled);

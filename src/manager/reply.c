@@ -44,18 +44,22 @@ void reply_buf(struct rpc_call *call, struct buf *b)
 void reply_no_room(struct rpc_call *call, struct slice workspace, const struct account_refusal *why)
 {
     loop_count(rpc_host_loop(call->host), METRIC_QUOTA_REFUSED, 1);
-    rpc_reject_no_room(call, why, "No room for the record of workspace " SLICE_FMT, SLICE_ARG(slice_utf8_prefix(workspace, 200)));
+    rpc_reject_no_room(call, why, "No room for the record of workspace " SLICE_FMT,
+                       SLICE_ARG(slice_utf8_prefix(workspace, 200)));
 }
 
-bool refuse_record(struct refusal *r, struct hub *h, const struct workspace *w, enum record_outcome outcome)
+bool refuse_record(struct refusal *r, struct hub *h, const struct workspace *w,
+                   enum record_outcome outcome)
 {
     struct account_refusal why = account_refusal(w->keeper);
     char what[256], room[ACCOUNT_REFUSAL_MAX];
 
     loop_count(h->loop, METRIC_QUOTA_REFUSED, 1);
     if (outcome == RECORD_TOO_LONG)
-        return refuse(r, "ValueError", "The record of workspace %s would be larger than %zu bytes (--max-workspace-record)", w->id,
-                      loop_config(h->loop)->max_workspace_record_bytes);
+        return refuse(
+            r, "ValueError",
+            "The record of workspace %s would be larger than %zu bytes (--max-workspace-record)",
+            w->id, loop_config(h->loop)->max_workspace_record_bytes);
     (void)snprintf(what, sizeof(what), "No room for the record of workspace %.200s", w->id);
     return refuse(r, "RuntimeError", "%s", account_refusal_text(&why, what, room));
 }

@@ -22,13 +22,17 @@ struct refusal {
 /* Returns false, so that a check can `return refuse(...)`. */
 bool refuse(struct refusal *r, const char *class_name, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void reply_refusal(struct rpc_call *call, const struct refusal *r);
-/* Resolves with the one value in b and empties b; a builder that failed is a RuntimeError, by the limit of who pays for the call. */
+/* Resolves with the one value in b and empties b; a builder that failed is a RuntimeError, by the
+ * limit of who pays for the call. */
 void reply_buf(struct rpc_call *call, struct buf *b);
 /* The account that would keep the record of a workspace is full. */
-void reply_no_room(struct rpc_call *call, struct slice workspace, const struct account_refusal *why);
+void reply_no_room(struct rpc_call *call, struct slice workspace,
+                   const struct account_refusal *why);
 /* Why a record did not become longer. Counted. */
-enum record_outcome { RECORD_OK, RECORD_TOO_LONG, RECORD_NO_ROOM };     /* by --max-workspace-record; of who has made the workspace */
-bool refuse_record(struct refusal *r, struct hub *h, const struct workspace *w, enum record_outcome outcome);
+/* by --max-workspace-record; of who has made the workspace */
+enum record_outcome { RECORD_OK, RECORD_TOO_LONG, RECORD_NO_ROOM };
+bool refuse_record(struct refusal *r, struct hub *h, const struct workspace *w,
+                   enum record_outcome outcome);
 void reply_nil(struct rpc_call *call);
 void reply_text(struct rpc_call *call, struct slice text);
 void reply_bool(struct rpc_call *call, bool value);

@@ -1,6 +1,6 @@
 /* search: a question goes three ways: words and text filters to the index, tag filters to the
- * records, who asks to access. What is left is ordered here, over as many turns as it takes, because
- * what stands on the page depends on who asks. */
+ * records, who asks to access. What is left is ordered here, over as many turns as it takes,
+ * because what stands on the page depends on who asks. */
 #include "manager/search.h"
 
 #include <string.h>
@@ -193,7 +193,9 @@ static void on_searched(int outcome, const struct text_match *matches, size_t n,
 {
     struct found *f = arg;
 
-    f->matches = n ? (struct text_match *)(void *)held_copy(matches, n * sizeof(*matches), rpc_call_payer(f->call)) : NULL;
+    f->matches = n ? (struct text_match *)(void *)held_copy(matches, n * sizeof(*matches),
+                                                            rpc_call_payer(f->call))
+                   : NULL;
     if (outcome == TEXT_INDEX_LATE) {
         rpc_reject(f->call, "RuntimeError", "The search takes too long: use fewer or rarer words");
         found_free(f);
@@ -217,16 +219,17 @@ static bool search_has_room(const struct found *f, struct refusal *r)
 {
     unsigned n = 0, n_all = 0;
 
-    LIST_FOREACH(it, &f->search->questions)
-    {
+    LIST_FOREACH (it, &f->search->questions) {
         const struct found *other = LIST_ENTRY(it, struct found, link);
         n += strcmp(other->sharer, f->sharer) == 0;
         n_all++;
     }
     if (n >= QUESTIONS_OF_ONE)
-        return refuse(r, "RuntimeError", "Too many searches at once (at most %d)", QUESTIONS_OF_ONE);
+        return refuse(r, "RuntimeError", "Too many searches at once (at most %d)",
+                      QUESTIONS_OF_ONE);
     return n_all < QUESTIONS_OF_ALL ||
-           refuse(r, "RuntimeError", "Too many searches at once (at most %d of all)", QUESTIONS_OF_ALL);
+           refuse(r, "RuntimeError", "Too many searches at once (at most %d of all)",
+                  QUESTIONS_OF_ALL);
 }
 
 static void search_begin(struct found *f)

@@ -63,7 +63,7 @@ static struct slice search_index_text_of(struct slice map, const char *key, size
 /* In the order of enum search_field. Of the creator only the id: the rest is not for everybody
  * (D-47). */
 static size_t search_index_read_fields(const struct service *s, struct buf *schema_texts,
-                          struct slice fields[TEXT_INDEX_FIELDS])
+                                       struct slice fields[TEXT_INDEX_FIELDS])
 {
     struct slice info = slice_make(s->info, s->info_len), schema = {NULL, 0};
     size_t n = FLAT_BYTES;
@@ -137,7 +137,7 @@ static bool search_index_make_room(struct search_index *x, struct slice name, si
 }
 
 static bool search_index_put(struct search_index *x, const struct service *s,
-                const struct slice fields[TEXT_INDEX_FIELDS], size_t n)
+                             const struct slice fields[TEXT_INDEX_FIELDS], size_t n)
 {
     char room[SHARER_MAX];
     struct slice name = sharer_of(s->client->user, s->client, room);

@@ -22,9 +22,11 @@ void search_page_deinit(struct search_page *p)
 }
 
 /* Below 0: a stands before b. */
-static int hit_order(const struct search_page *p, const struct search_hit *a, const struct search_hit *b)
+static int hit_order(const struct search_page *p, const struct search_hit *a,
+                     const struct search_hit *b)
 {
-    int by_key = p->question->order ? slice_order(a->key, b->key) : (a->score > b->score) - (a->score < b->score);
+    int by_key = p->question->order ? slice_order(a->key, b->key)
+                                    : (a->score > b->score) - (a->score < b->score);
 
     return by_key ? by_key : (a->number > b->number) - (a->number < b->number);
 }
@@ -39,7 +41,8 @@ static void swap_hits(struct search_page *p, size_t a, size_t b)
 
 static void search_page_sift_up(struct search_page *p, size_t at)
 {
-    for (size_t parent; at > 0 && hit_order(p, &p->hits[parent = (at - 1) / 2], &p->hits[at]) < 0; at = parent)
+    for (size_t parent; at > 0 && hit_order(p, &p->hits[parent = (at - 1) / 2], &p->hits[at]) < 0;
+         at = parent)
         swap_hits(p, parent, at);
 }
 
@@ -85,7 +88,10 @@ static bool hit_copy_texts(struct search_page *p, struct search_hit *hit)
 
 void search_page_add(struct search_page *p, const struct service *s, double score)
 {
-    struct search_hit hit = {.score = score, .number = s->number, .id = slice_of(s->full_id), .key = search_key(p->question, s)};
+    struct search_hit hit = {.score = score,
+                             .number = s->number,
+                             .id = slice_of(s->full_id),
+                             .key = search_key(p->question, s)};
     bool is_full = p->n_hits == p->n_most;
 
     p->n_found++;

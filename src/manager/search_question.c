@@ -45,7 +45,8 @@ static struct slice search_question_shown(struct slice name)
 
 /* ---- reading ---- */
 
-static bool search_question_read_words(const struct rpc_call *call, struct search_question *q, struct refusal *r)
+static bool search_question_read_words(const struct rpc_call *call, struct search_question *q,
+                                       struct refusal *r)
 {
     struct slice value = call->args[0], rtype;
 
@@ -111,17 +112,20 @@ static bool read_filters(const struct rpc_call *call, struct search_question *q,
         return refuse(r, "ValueError", "There are more than %d filters", SEARCH_FIELDS_MAX);
     mp_iter_init(&it, call->args[1]);
     while (mp_iter_pair(&it, &key, &value)) {
-        const struct search_field *f = mp_get_str(key, &name) ? search_question_field_of(name) : NULL;
+        const struct search_field *f =
+            mp_get_str(key, &name) ? search_question_field_of(name) : NULL;
         if (!f || f->kind == SEARCH_SHOWN)
-            return refuse(r, "ValueError", "Unknown field '" SLICE_FMT "' in filters.",
-                          SLICE_ARG(search_question_shown(mp_is(key, MP_STR) ? name : SLICE_LIT("?"))));
+            return refuse(
+                r, "ValueError", "Unknown field '" SLICE_FMT "' in filters.",
+                SLICE_ARG(search_question_shown(mp_is(key, MP_STR) ? name : SLICE_LIT("?"))));
         if (!(f->kind == SEARCH_TAG ? read_tag : read_text_filter)(q, f, value, r))
             return false;
     }
     return true;
 }
 
-static bool search_question_read_fields(const struct rpc_call *call, struct search_question *q, struct refusal *r)
+static bool search_question_read_fields(const struct rpc_call *call, struct search_question *q,
+                                        struct refusal *r)
 {
     struct slice item, name;
     struct mp_iter it;
@@ -134,21 +138,24 @@ static bool search_question_read_fields(const struct rpc_call *call, struct sear
     q->wants_score = false;
     mp_iter_init(&it, call->args[4]);
     while (mp_iter_next(&it, &item)) {
-        const struct search_field *f = mp_get_str(item, &name) ? search_question_field_of(name) : NULL;
+        const struct search_field *f =
+            mp_get_str(item, &name) ? search_question_field_of(name) : NULL;
         if (mp_is(item, MP_STR) && slice_is(name, "score"))
             q->wants_score = true;
         else if (f)
             q->fields[q->n_fields++] = f;
         else
-            return refuse(r, "ValueError", "Invalid field: " SLICE_FMT,
-                          SLICE_ARG(search_question_shown(mp_is(item, MP_STR) ? name : SLICE_LIT("?"))));
+            return refuse(
+                r, "ValueError", "Invalid field: " SLICE_FMT,
+                SLICE_ARG(search_question_shown(mp_is(item, MP_STR) ? name : SLICE_LIT("?"))));
     }
     if (!q->n_fields) /* the score alone says of nothing how close it is */
         q->fields[q->n_fields++] = &FIELDS[0];
     return true;
 }
 
-static bool search_question_read_page(const struct rpc_call *call, struct search_question *q, struct refusal *r)
+static bool search_question_read_page(const struct rpc_call *call, struct search_question *q,
+                                      struct refusal *r)
 {
     struct slice order = call_text(call, 5);
     int64_t limit = 5, offset = 0;
@@ -167,16 +174,16 @@ static bool search_question_read_page(const struct rpc_call *call, struct search
     if (!call_has(call, 5) || slice_is(order, "score"))
         return true;
     q->order = search_question_field_of(order);
-    return q->order ||
-           refuse(r, "ValueError", "Invalid order_by field: " SLICE_FMT, SLICE_ARG(search_question_shown(order)));
+    return q->order || refuse(r, "ValueError", "Invalid order_by field: " SLICE_FMT,
+                              SLICE_ARG(search_question_shown(order)));
 }
 
 bool search_question_read(const struct rpc_call *call, struct search_question *ret,
                           struct refusal *r)
 {
     *ret = (struct search_question){0};
-    if (!search_question_read_words(call, ret, r) || !read_filters(call, ret, r) || !search_question_read_fields(call, ret, r) ||
-        !search_question_read_page(call, ret, r))
+    if (!search_question_read_words(call, ret, r) || !read_filters(call, ret, r) ||
+        !search_question_read_fields(call, ret, r) || !search_question_read_page(call, ret, r))
         return false;
     ret->text.filters = ret->filters;
     return true;

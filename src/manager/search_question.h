@@ -35,7 +35,8 @@ struct search_question {
     struct text_filter filters[SEARCH_FIELDS_MAX];
     struct search_tag tags[SEARCH_FIELDS_MAX];
     unsigned n_tags;
-    const struct search_field *fields[SEARCH_FIELDS_MAX]; /* to be returned; none: the record */
+    /* to be returned; none: the record */
+    const struct search_field *fields[SEARCH_FIELDS_MAX];
     unsigned n_fields;
     bool wants_score;
     const struct search_field *order; /* NULL: closest first, or as registered */
@@ -48,7 +49,8 @@ bool search_question_read(const struct rpc_call *call, struct search_question *r
                           struct refusal *r);
 bool search_fits(const struct search_question *q, const struct service *s); /* by its tags */
 
-/* What it is ordered by, borrowed from the service: empty where the order is none or what it names is no text, which comes first. */
+/* What it is ordered by, borrowed from the service: empty where the order is none or what it names
+ * is no text, which comes first. */
 struct slice search_key(const struct search_question *q, const struct service *s);
 /* One item of the answer: of a record as the caller may see it. */
 void search_add_item(struct buf *b, const struct search_question *q, struct slice record,

@@ -24,7 +24,8 @@ static bool choice_invalid(struct refusal *r, const char *field, const char *why
                   why);
 }
 
-static bool choice_read_text(struct slice map, const char *key, struct slice *ret, struct refusal *r)
+static bool choice_read_text(struct slice map, const char *key, struct slice *ret,
+                             struct refusal *r)
 {
     struct slice value;
 

@@ -18,7 +18,8 @@ struct service_options {
     struct slice case_conversion; /* empty: none */
     double timeout_s, select_timeout_s;
 };
-bool service_options_read(struct slice map, struct service_options *ret, struct refusal *ret_refusal);
+bool service_options_read(struct slice map, struct service_options *ret,
+                          struct refusal *ret_refusal);
 
 /* Parses an id as callers write it; the workspace is filled in from the context. '~' is left to
  * the caller (is_manager). */

@@ -1,4 +1,5 @@
-/* service_glob: the walk survives services that come and go (service_walk); what it has found is watched for those that go. */
+/* service_glob: the walk survives services that come and go (service_walk); what it has found is
+ * watched for those that go. */
 #include "manager/service_glob.h"
 
 #include "base/memory.h"
@@ -93,7 +94,9 @@ void service_glob(struct hub *h, const struct rpc_call *call, const struct servi
     struct glob *g = MEM_NEW(struct glob);
 
     *g = (struct glob){.work = {.step = glob_step, .done = glob_done, .at_once = AT_ONCE},
-                       .call = call, .found = found, .arg = arg};
+                       .call = call,
+                       .found = found,
+                       .arg = arg};
     list_init(&g->watch.link);
     g->watch.on_service_going = glob_on_service_going;
     list_link(&h->registry.watches, &g->watch.link);

@@ -40,7 +40,8 @@ bool service_place_read(struct slice map, struct slice context, struct service_p
                       "workspace '" SLICE_FMT "'. Cannot register services in other workspaces.",
                       SLICE_ARG(ret->workspace), SLICE_ARG(context));
     if (!ret->name.len || ret->name.len > SERVICE_NAME_MAX)
-        return service_info_invalid(ret_refusal, "id", "The service name should have 1 to 1024 bytes");
+        return service_info_invalid(ret_refusal, "id",
+                                    "The service name should have 1 to 1024 bytes");
     if (utf8_has_invisible(ret->name))
         return service_info_invalid(ret_refusal, "id", HIDES);
     return true;
@@ -70,7 +71,7 @@ static size_t count_characters(struct slice text)
 
 /* A text or null; *ret is empty (ptr NULL) for null and absent. */
 static bool service_info_read_text(struct slice map, const char *key, struct slice *ret,
-                      struct refusal *ret_refusal)
+                                   struct refusal *ret_refusal)
 {
     struct slice value;
 
@@ -113,7 +114,7 @@ static bool read_visibility(struct slice config, enum service_visibility *ret,
         }
     }
     return service_info_invalid(ret_refusal, "config.visibility",
-                   "Input should be 'public', 'protected' or 'unlisted'");
+                                "Input should be 'public', 'protected' or 'unlisted'");
 }
 
 static bool read_authorized(struct slice config, struct service_draft *d,
@@ -126,7 +127,7 @@ static bool read_authorized(struct slice config, struct service_draft *d,
         return true;
     if (!is_list_of_texts(value))
         return service_info_invalid(ret_refusal, "config.authorized_workspaces",
-                       "Input should be a valid list of strings");
+                                    "Input should be a valid list of strings");
     if (d->fields.visibility != SERVICE_PROTECTED)
         return refuse(ret_refusal, "ValueError",
                       "authorized_workspaces can only be set when visibility is 'protected', got "
@@ -151,12 +152,14 @@ static bool check_config(struct slice config, struct service_draft *d, struct re
     if (mp_find(config, "require_context", &value) && !mp_is(value, MP_NIL) &&
         !mp_get_bool(value, &flag) && !is_list_of_texts(value))
         return service_info_invalid(ret_refusal, "config.require_context",
-                       "Input should be a boolean or a list of strings");
+                                    "Input should be a boolean or a list of strings");
     if (mp_find(config, "singleton", &value) && !mp_is(value, MP_NIL) &&
         !mp_get_bool(value, &d->fields.is_singleton))
-        return service_info_invalid(ret_refusal, "config.singleton", "Input should be a valid boolean");
+        return service_info_invalid(ret_refusal, "config.singleton",
+                                    "Input should be a valid boolean");
     if (mp_find(config, "flags", &value) && !mp_is(value, MP_NIL) && !is_list_of_texts(value))
-        return service_info_invalid(ret_refusal, "config.flags", "Input should be a valid list of strings");
+        return service_info_invalid(ret_refusal, "config.flags",
+                                    "Input should be a valid list of strings");
     return read_visibility(config, &d->fields.visibility, ret_refusal) &&
            read_authorized(config, d, ret_refusal);
 }
@@ -177,7 +180,7 @@ static bool is_standard_key(struct slice key)
 }
 
 static void add_raw_option(struct mp_open *map, struct slice config, const char *key,
-                      struct slice otherwise)
+                           struct slice otherwise)
 {
     struct slice value;
 
@@ -186,7 +189,8 @@ static void add_raw_option(struct mp_open *map, struct slice config, const char 
 }
 
 /* built-in shows who is behind a client; any other service only the id of who registered it. */
-static void service_info_add_creator(struct buf *b, const struct service_origin *origin, bool is_built_in)
+static void service_info_add_creator(struct buf *b, const struct service_origin *origin,
+                                     bool is_built_in)
 {
     struct mp_iter it;
     struct slice key, value, name;
@@ -211,8 +215,9 @@ static void service_info_add_creator(struct buf *b, const struct service_origin 
     }
 }
 
-static void service_info_add_config(struct buf *b, struct slice config, const struct service_draft *d,
-                       const struct service_origin *origin)
+static void service_info_add_config(struct buf *b, struct slice config,
+                                    const struct service_draft *d,
+                                    const struct service_origin *origin)
 {
     const struct slice nil = SLICE_LIT("\xc0"), no = SLICE_LIT("\xc2"),
                        empty_list = SLICE_LIT("\x90");
@@ -259,13 +264,14 @@ static bool check_record(struct service_draft *d, size_t max_bytes, struct refus
                       max_bytes);
     if (!is_serializable(buf_slice(&d->info), SERIALIZABLE_DEPTH))
         return service_info_invalid(ret_refusal, "service",
-                       "Input should be JSON serializable and at most 48 levels deep");
+                                    "Input should be JSON serializable and at most 48 levels deep");
     d->fields.info = buf_slice(&d->info);
     return true;
 }
 
 static void service_info_add_record(struct service_draft *d, struct slice map, struct slice config,
-                       const struct service_origin *origin, const struct slice texts[3])
+                                    const struct service_origin *origin,
+                                    const struct slice texts[3])
 {
     struct buf *b = &d->info;
     struct slice schema = {NULL, 0};
@@ -295,8 +301,8 @@ static void service_info_add_record(struct service_draft *d, struct slice map, s
     mp_close(&open);
 }
 
-static bool service_info_read_fields(struct slice map, struct service_draft *d, struct slice ret_texts[3],
-                        struct refusal *ret_refusal)
+static bool service_info_read_fields(struct slice map, struct service_draft *d,
+                                     struct slice ret_texts[3], struct refusal *ret_refusal)
 {
     struct slice value;
 
@@ -307,11 +313,14 @@ static bool service_info_read_fields(struct slice map, struct service_draft *d, 
         !service_info_read_text(map, "app_id", &d->fields.app_id, ret_refusal))
         return false;
     if (utf8_has_direction(ret_texts[0]))
-        return service_info_invalid(ret_refusal, "name", "String should have no characters that turn its direction");
+        return service_info_invalid(ret_refusal, "name",
+                                    "String should have no characters that turn its direction");
     if (utf8_has_invisible(d->fields.type) || utf8_has_invisible(d->fields.app_id))
-        return service_info_invalid(ret_refusal, utf8_has_invisible(d->fields.type) ? "type" : "app_id", HIDES);
+        return service_info_invalid(ret_refusal,
+                                    utf8_has_invisible(d->fields.type) ? "type" : "app_id", HIDES);
     if (count_characters(ret_texts[1]) > SERVICE_DESCRIPTION_MAX)
-        return service_info_invalid(ret_refusal, "description", "String should have at most 1024 characters");
+        return service_info_invalid(ret_refusal, "description",
+                                    "String should have at most 1024 characters");
     if (!mp_find(map, "type", &value))
         d->fields.type = SLICE_LIT("generic");
     if (!d->fields.app_id.len)
@@ -319,7 +328,8 @@ static bool service_info_read_fields(struct slice map, struct service_draft *d, 
     if (slice_has_byte(d->fields.app_id, '/'))
         return refuse(ret_refusal, "AssertionError", "App id info must not contain '/'");
     if (mp_find(map, "service_schema", &value) && !mp_is(value, MP_MAP) && !mp_is(value, MP_NIL))
-        return service_info_invalid(ret_refusal, "service_schema", "Input should be a valid dictionary");
+        return service_info_invalid(ret_refusal, "service_schema",
+                                    "Input should be a valid dictionary");
     return true;
 }
 
@@ -332,7 +342,8 @@ bool service_draft_read(struct slice map, struct slice name, const struct servic
     if (mp_find(map, "config", &config) && mp_is(config, MP_NIL))
         config = (struct slice){NULL, 0};
     buf_init(&d.info, origin->max_bytes);
-    bool ok = service_info_read_fields(map, &d, texts, ret_refusal) && check_config(config, &d, ret_refusal);
+    bool ok = service_info_read_fields(map, &d, texts, ret_refusal) &&
+              check_config(config, &d, ret_refusal);
     if (ok) {
         service_info_add_record(&d, map, config, origin, texts);
         ok = check_record(&d, origin->max_bytes, ret_refusal);

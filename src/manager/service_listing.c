@@ -1,5 +1,5 @@
-/* service_listing: no permission is needed to ask about a workspace; each service is shown or not by
- * itself. */
+/* service_listing: no permission is needed to ask about a workspace; each service is shown or not
+ * by itself. */
 #include "manager/service_listing.h"
 
 #include "base/memory.h"
@@ -169,12 +169,15 @@ static bool read_count(const struct rpc_call *call, unsigned i, uint64_t otherwi
 void do_list_services(struct rpc_call *call, void *arg)
 {
     struct manager *m = arg;
-    struct listing l = {.hub = m->hub, .call = call, .with_unlisted = call_bool(call, 1, false), .each = add_service, .done = on_listed};
+    struct listing l = {.hub = m->hub,
+                        .call = call,
+                        .with_unlisted = call_bool(call, 1, false),
+                        .each = add_service,
+                        .done = on_listed};
     struct refusal r;
 
     if (!list_query_read(call->args[0], call->workspace, &l.query, &r) ||
-        !read_count(call, 4, 0, &l.n_skip, &r) ||
-        !read_count(call, 5, UINT64_MAX, &l.n_left, &r) ||
+        !read_count(call, 4, 0, &l.n_skip, &r) || !read_count(call, 5, UINT64_MAX, &l.n_left, &r) ||
         (l.with_unlisted && !check_unlisted(call, &l.query, &r)))
         reply_refusal(call, &r);
     else

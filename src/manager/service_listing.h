@@ -13,18 +13,20 @@
 struct hub;
 struct rpc_call;
 
-/* A walk over the services a query selects and the caller may see, in order of registration within a workspace, in as many turns as
- * it takes: services may come and go meanwhile. */
+/* A walk over the services a query selects and the caller may see, in order of registration within
+ * a workspace, in as many turns as it takes: services may come and go meanwhile. */
 struct listing {
     struct hub *hub;
-    struct rpc_call *call;      /* must live until `done`; what the query borrows from it too */
+    /* must live until `done`; what the query borrows from it too */
+    struct rpc_call *call;
     struct list_query query;
     bool with_unlisted;
-    struct held_buf out;        /* what `each` has written, paid by the caller */
-    struct mp_open list;        /* an array in it, open */
-    uint64_t n_skip, n_left;    /* of those seen: how many are left out, how many are wanted then */
+    struct held_buf out; /* what `each` has written, paid by the caller */
+    struct mp_open list; /* an array in it, open */
+    /* of those seen: how many are left out, how many are wanted then */
+    uint64_t n_skip, n_left;
     void (*each)(struct listing *l, const struct service *s);
-    void (*done)(struct listing *l, void *arg);     /* the list is closed; frees nothing */
+    void (*done)(struct listing *l, void *arg); /* the list is closed; frees nothing */
     void *arg;
     /* this file's own */
     struct work work;
@@ -32,6 +34,6 @@ struct listing {
     bool has_gone;
 };
 
-/* Of a listing whose first seven fields and `arg` are set; copied. all: where its work stands while it is under way; one that is cut is
- * done with what it has. */
+/* Of a listing whose first seven fields and `arg` are set; copied. all: where its work stands while
+ * it is under way; one that is cut is done with what it has. */
 void listing_start(const struct listing *l, struct list *all);

@@ -16,7 +16,8 @@ static bool is_any_of(struct slice key, const char *a, const char *b, const char
            (slice_is(name, a) || slice_is(name, b) || (c && slice_is(name, c)));
 }
 
-static void service_object_add_config(struct buf *b, struct slice config, const struct service_object_rules *rules)
+static void service_object_add_config(struct buf *b, struct slice config,
+                                      const struct service_object_rules *rules)
 {
     struct mp_iter it;
     struct slice key, value;

@@ -1,5 +1,5 @@
-/* service_projection: the stored record as one caller may see it. Nearly always a plain copy; what is
- * left out is named by the view. */
+/* service_projection: the stored record as one caller may see it. Nearly always a plain copy; what
+ * is left out is named by the view. */
 #include "manager/service_projection.h"
 
 #include "wire/mp.h"
@@ -19,7 +19,8 @@ void user_map_add(struct buf *b, struct slice user_map, bool with_scope)
     mp_close(&map);
 }
 
-static void service_projection_add_creator(struct buf *b, struct slice creator, struct service_projection view)
+static void service_projection_add_creator(struct buf *b, struct slice creator,
+                                           struct service_projection view)
 {
     struct slice id = {NULL, 0};
 
@@ -36,7 +37,8 @@ static void service_projection_add_creator(struct buf *b, struct slice creator, 
     mp_add_raw(b, id);
 }
 
-static void service_projection_add_config(struct buf *b, struct slice config, struct service_projection view)
+static void service_projection_add_config(struct buf *b, struct slice config,
+                                          struct service_projection view)
 {
     static const char *const creator_only[] = {"created_by", NULL};
     static const char *const both[] = {"created_by", "authorized_workspaces", NULL};

@@ -14,7 +14,7 @@
 
 struct instance {
     struct selection *selection;
-    char *full_id;   /* owned */
+    char *full_id;              /* owned */
     struct client_request *ask; /* while it is waited for */
     double value;
     bool is_usable;
@@ -72,8 +72,9 @@ static void select_on_answer(const struct rpc_reply *reply, void *arg)
 }
 
 /* Not asked, because the caller has too many questions open: passed over like one that fails. */
-static void select_ask(struct manager *m, const struct rpc_call *call, const struct service_question *q,
-                struct instance *it, const struct service *service)
+static void select_ask(struct manager *m, const struct rpc_call *call,
+                       const struct service_question *q, struct instance *it,
+                       const struct service *service)
 {
     SCRATCH_BUF(method, 0);
 

@@ -30,7 +30,8 @@ static void note_workspaces(struct service_tour *t)
     }
 }
 
-bool service_tour_start(struct service_tour *t, struct registry *r, const struct service_query *query, struct account *payer)
+bool service_tour_start(struct service_tour *t, struct registry *r,
+                        const struct service_query *query, struct account *payer)
 {
     *t = (struct service_tour){.registry = r, .query = *query};
     held_buf_init(&t->workspaces, 0, payer);

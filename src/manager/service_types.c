@@ -100,7 +100,8 @@ static bool service_types_check_type(struct slice type, struct refusal *r)
 }
 
 static bool service_types_check_place(const struct rpc_call *call, const struct workspace *w,
-                        struct slice *ret_id, struct slice *ret_bare, struct refusal *r)
+                                      struct slice *ret_id, struct slice *ret_bare,
+                                      struct refusal *r)
 {
     struct slice workspace, type;
 
@@ -122,7 +123,8 @@ static bool service_types_check_place(const struct rpc_call *call, const struct 
 }
 
 /* The rest of the record with one type more. */
-static enum record_outcome service_types_keep(struct hub *h, struct workspace *w, struct slice bare, struct slice type)
+static enum record_outcome service_types_keep(struct hub *h, struct workspace *w, struct slice bare,
+                                              struct slice type)
 {
     struct workspace_fields f = {.name = w->name,
                                  .description = w->description,
@@ -144,7 +146,9 @@ static enum record_outcome service_types_keep(struct hub *h, struct workspace *w
     mp_close(&types);
     mp_close(&extra);
     f.extra = buf_slice(&b);
-    enum record_outcome outcome = b.is_failed ? RECORD_TOO_LONG : workspace_change(w, &f) ? RECORD_OK : RECORD_NO_ROOM;
+    enum record_outcome outcome = b.is_failed               ? RECORD_TOO_LONG
+                                  : workspace_change(w, &f) ? RECORD_OK
+                                                            : RECORD_NO_ROOM;
     buf_deinit(&b);
     return outcome;
 }
@@ -158,7 +162,8 @@ void do_register_service_type(struct rpc_call *call, void *arg)
     struct workspace *w =
         access_target(h, call, call->workspace, OPERATION_REGISTER_SERVICE_TYPE, &r);
 
-    if (!w || !service_types_check_type(call->args[0], &r) || !service_types_check_place(call, w, &id, &bare, &r)) {
+    if (!w || !service_types_check_type(call->args[0], &r) ||
+        !service_types_check_place(call, w, &id, &bare, &r)) {
         reply_refusal(call, &r);
         return;
     }
@@ -233,7 +238,8 @@ void do_list_service_types(struct rpc_call *call, void *arg)
     mp_iter_init(&it, types_of(w));
     while (mp_iter_pair(&it, &key, &value)) {
         mp_item(&list);
-        service_types_add_type(&b, value, mp_find_str(value, "id", &id) ? id : (struct slice){NULL, 0});
+        service_types_add_type(&b, value,
+                               mp_find_str(value, "id", &id) ? id : (struct slice){NULL, 0});
     }
     mp_close(&list);
     reply_buf(call, &b);

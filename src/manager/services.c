@@ -87,8 +87,8 @@ static bool check_singleton(struct hub *h, const struct client *c, const struct 
     return true;
 }
 
-static bool services_check_place(const struct rpc_call *call, struct slice map, struct service_place *ret,
-                        struct refusal *r)
+static bool services_check_place(const struct rpc_call *call, struct slice map,
+                                 struct service_place *ret, struct refusal *r)
 {
     struct access_question q = access_question_of(call, OPERATION_REGISTER_SERVICE);
     struct access_decision d = access_decide(&q);
@@ -157,14 +157,16 @@ static void set_up(struct manager *m, struct rpc_call *call, const struct servic
 
     *st = (struct setup){m, call, mem_copy(s->full_id, strlen(s->full_id))};
     if (!client_request_send(m, call, &request, on_set_up, st))
-        on_set_up(&(struct rpc_reply){.outcome = RPC_OVERLOADED, .rule = config_names.max_pending_calls}, st);
+        on_set_up(
+            &(struct rpc_reply){.outcome = RPC_OVERLOADED, .rule = config_names.max_pending_calls},
+            st);
 }
 
 /* ---- register_service ---- */
 
 /* Keeps a checked draft and tells the workspace; answers the call. */
 static void services_keep(struct manager *m, struct rpc_call *call, struct client *c,
-                 const struct service_draft *d)
+                          const struct service_draft *d)
 {
     struct hub *h = m->hub;
     bool is_replaced = false;
@@ -173,10 +175,12 @@ static void services_keep(struct manager *m, struct rpc_call *call, struct clien
     if (!s) {
         loop_count(h->loop, METRIC_QUOTA_REFUSED, 1);
         struct account_refusal why = account_refusal(c->account);
-        rpc_reject_no_room(call, &why, "No room for service '" SLICE_FMT "'", SLICE_ARG(slice_utf8_prefix(d->fields.name, 200)));
+        rpc_reject_no_room(call, &why, "No room for service '" SLICE_FMT "'",
+                           SLICE_ARG(slice_utf8_prefix(d->fields.name, 200)));
         return;
     }
-    LOG_EVENT(EVENT_SERVICE_REGISTERED, log_text("service", s->full_id), log_text("by", call->user->id),
+    LOG_EVENT(EVENT_SERVICE_REGISTERED, log_text("service", s->full_id),
+              log_text("by", call->user->id),
               log_text("visibility", service_visibility_name(s->visibility)));
     if (s->is_built_in) {
         event_client(h, c, is_replaced ? "client_updated" : "client_connected");
@@ -298,7 +302,8 @@ void do_unregister_service(struct rpc_call *call, void *arg)
     else
         event_service(m->hub, slice_of(s->client->workspace->id), "service_removed",
                       slice_make(s->info, s->info_len));
-    LOG_EVENT(EVENT_SERVICE_UNREGISTERED, log_text("service", s->full_id), log_text("by", call->user->id));
+    LOG_EVENT(EVENT_SERVICE_UNREGISTERED, log_text("service", s->full_id),
+              log_text("by", call->user->id));
     service_remove(&m->hub->registry, s);
     reply_nil(call);
 }

@@ -37,7 +37,8 @@ static bool read_types(const struct rpc_call *call, struct types *ret, struct re
     return true;
 }
 
-static bool subscribe_check_types(const struct rpc_call *call, const struct types *t, struct refusal *r)
+static bool subscribe_check_types(const struct rpc_call *call, const struct types *t,
+                                  struct refusal *r)
 {
     for (size_t i = 0; i < t->n_items; i++) {
         if (!event_type_check(t->items[i], call->workspace, r))
@@ -50,9 +51,11 @@ static bool subscribe_check_types(const struct rpc_call *call, const struct type
 static void subscribe_refuse_for_room(struct rpc_call *call)
 {
     const struct hub *h = ((struct manager *)call->arg)->hub;
-    struct account_refusal why = account_refusal(client_find(&h->registry, call->from_text)->account);
+    struct account_refusal why =
+        account_refusal(client_find(&h->registry, call->from_text)->account);
 
-    rpc_reject_no_room(call, &why, "No room for the subscriptions of client " SLICE_FMT, SLICE_ARG(call->from_text));
+    rpc_reject_no_room(call, &why, "No room for the subscriptions of client " SLICE_FMT,
+                       SLICE_ARG(call->from_text));
 }
 
 static void subscribe_on_changed(int outcome, void *arg)
@@ -62,7 +65,9 @@ static void subscribe_on_changed(int outcome, void *arg)
     if (outcome == SUBSCRIPTION_OK)
         reply_bool(call, true);
     else if (outcome == SUBSCRIPTION_FULL)
-        rpc_reject(call, "RuntimeError", "Too many subscriptions for client " SLICE_FMT " (--max-subscriptions, --max-subscription-bytes)",
+        rpc_reject(call, "RuntimeError",
+                   "Too many subscriptions for client " SLICE_FMT
+                   " (--max-subscriptions, --max-subscription-bytes)",
                    SLICE_ARG(call->from_text));
     else if (outcome == SUBSCRIPTION_NO_ROOM)
         subscribe_refuse_for_room(call);

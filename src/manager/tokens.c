@@ -65,8 +65,8 @@ static bool generate_elsewhere(struct manager *m, struct rpc_call *call, const c
     return is_taken;
 }
 
-/* Who calls, with the tokens they have come by. A client's stand in its record; what speaks for one HTTP request brings them
- * along. Of a client that has left since it called nobody knows them. */
+/* Who calls, with the tokens they have come by. A client's stand in its record; what speaks for one
+ * HTTP request brings them along. Of a client that has left since it called nobody knows them. */
 static const struct user *caller_of(const struct hub *h, const struct rpc_call *call)
 {
     const struct client *c = client_find(&h->registry, call->from_text);
@@ -74,8 +74,10 @@ static const struct user *caller_of(const struct hub *h, const struct rpc_call *
     return c && strcmp(c->user->id, call->user->id) == 0 ? c->user : call->user;
 }
 
-/* The answer is the token and nothing else, so what was cut stands in its `exp`, and in the log of the caller. */
-static void note_cut(struct manager *m, const struct rpc_call *call, int64_t wanted_s, int64_t life_s)
+/* The answer is the token and nothing else, so what was cut stands in its `exp`, and in the log of
+ * the caller. */
+static void note_cut(struct manager *m, const struct rpc_call *call, int64_t wanted_s,
+                     int64_t life_s)
 {
     SCRATCH_BUF(data, 0);
 
@@ -90,7 +92,8 @@ static void note_cut(struct manager *m, const struct rpc_call *call, int64_t wan
     loop_count(m->hub->loop, METRIC_TOKENS_CUT, 1);
 }
 
-static void manager_token_generate(struct manager *m, struct rpc_call *call, struct mint_config *config)
+static void manager_token_generate(struct manager *m, struct rpc_call *call,
+                                   struct mint_config *config)
 {
     struct hub *h = m->hub;
     const struct user *caller = caller_of(h, call);
@@ -107,8 +110,10 @@ static void manager_token_generate(struct manager *m, struct rpc_call *call, str
         rpc_reject_text(call, error.class_name, slice_of(error.text));
     } else {
         note_cut(m, call, wanted_s, config->life_s);
-        LOG_EVENT(EVENT_TOKEN_MADE, log_text("by", call->user->id), log_text("workspace", config->workspace),
-                  log_text("permission", permission_letter(config->permission)), log_int("seconds", config->life_s));
+        LOG_EVENT(EVENT_TOKEN_MADE, log_text("by", call->user->id),
+                  log_text("workspace", config->workspace),
+                  log_text("permission", permission_letter(config->permission)),
+                  log_int("seconds", config->life_s));
         if (!generate_elsewhere(m, call, token, config->life_s))
             reply_text(call, slice_of(token));
     }
@@ -131,11 +136,13 @@ void do_generate_token(struct rpc_call *call, void *arg)
 /* ---- parse_token ---- */
 
 /* A provider that meets a token it does not know may ask what it would be without a provider. */
-static void manager_token_verify(struct hub *h, struct rpc_call *call, enum verify_use use, verify_done *done)
+static void manager_token_verify(struct hub *h, struct rpc_call *call, enum verify_use use,
+                                 verify_done *done)
 {
     char asker[SHARER_MAX];
-    struct verify_question q = {call_text(call, 0),
-                                sharer_of(call->user, client_find(&h->registry, call->from_text), asker), use};
+    struct verify_question q = {
+        call_text(call, 0),
+        sharer_of(call->user, client_find(&h->registry, call->from_text), asker), use};
 
     if (!h->verifier)
         done(NULL, "The server is not ready, please retry", call);
@@ -204,12 +211,15 @@ struct revoking {
     uint8_t digest[32];
 };
 
-/* The caller, if what it came by descends from that very token; else NULL. It is told first, and then put out like everybody else. */
-static struct client *caller_of_line(struct hub *h, const struct rpc_call *call, const uint8_t *digest)
+/* The caller, if what it came by descends from that very token; else NULL. It is told first, and
+ * then put out like everybody else. */
+static struct client *caller_of_line(struct hub *h, const struct rpc_call *call,
+                                     const uint8_t *digest)
 {
     struct client *caller = client_find(&h->registry, call->from_text);
 
-    return caller && !caller->is_virtual && lineage_has(&caller->user->lineage, digest) ? caller : NULL;
+    return caller && !caller->is_virtual && lineage_has(&caller->user->lineage, digest) ? caller
+                                                                                        : NULL;
 }
 
 static void on_revoked(int outcome, void *arg)
@@ -223,7 +233,8 @@ static void on_revoked(int outcome, void *arg)
         rpc_reject(r->call, "RuntimeError",
                    "You have revoked as many tokens that are good still as you may (%s): "
                    "one has to expire first",
-                   r->call->user->is_anonymous ? "--max-revocations-per-address" : "--max-revocations-per-user");
+                   r->call->user->is_anonymous ? "--max-revocations-per-address"
+                                               : "--max-revocations-per-user");
     else
         rpc_reject(r->call, "RuntimeError",
                    "The revocation could not be stored: it holds until the server restarts");
@@ -239,32 +250,39 @@ static void log_revoked(const struct user *by, const struct token *token)
 
     for (unsigned i = 0; i < 8; i++)
         (void)snprintf(head + 2 * i, 3, "%02x", token->digest[i]);
-    LOG_EVENT(EVENT_TOKEN_REVOKED, log_text("by", by->id), log_text("token_user", token->user->id), log_text("token", head));
+    LOG_EVENT(EVENT_TOKEN_REVOKED, log_text("by", by->id), log_text("token_user", token->user->id),
+              log_text("token", head));
 }
 
-/* All that the token and its line have opened ends now, except what the caller speaks by. Returns how many connections. */
-static size_t close_line(struct hub *h, const struct token *token, const uint8_t *digest, struct slice caller)
+/* All that the token and its line have opened ends now, except what the caller speaks by. Returns
+ * how many connections. */
+static size_t close_line(struct hub *h, const struct token *token, const uint8_t *digest,
+                         struct slice caller)
 {
-    size_t n = close_opened_by_token(h, &(struct closing){.kind = CLOSING_TOKEN,
-                                                 .digest = digest,
-                                                 .user = slice_of(user_effective_id(token->user)),
-                                                 .reason = SLICE_LIT(TOKEN_IS_REVOKED),
-                                                 .except = caller});
+    size_t n =
+        close_opened_by_token(h, &(struct closing){.kind = CLOSING_TOKEN,
+                                                   .digest = digest,
+                                                   .user = slice_of(user_effective_id(token->user)),
+                                                   .reason = SLICE_LIT(TOKEN_IS_REVOKED),
+                                                   .except = caller});
 
     subscriptions_forget_line(h->subscriptions, digest);
     return n;
 }
 
-/* Of a session, the one that was renewed last may be good for so many seconds longer than the one that is shown. */
+/* Of a session, the one that was renewed last may be good for so many seconds longer than the one
+ * that is shown. */
 static int64_t session_more_s(const struct hub *h, const struct token *token)
 {
-    int64_t life_s = (int64_t)(loop_config(h->loop)->reconnection_token_life_time_ms / 1000), until = token->user->lineage.until;
+    int64_t life_s = (int64_t)(loop_config(h->loop)->reconnection_token_life_time_ms / 1000),
+            until = token->user->lineage.until;
     int64_t last = token_now_ms(h->keys) / 1000 + life_s;
     uint8_t digest[32];
 
     if (until && until < last)
         last = until;
-    return token_revoked_by(token, digest) && last > token->expires_at ? last - token->expires_at : 0;
+    return token_revoked_by(token, digest) && last > token->expires_at ? last - token->expires_at
+                                                                       : 0;
 }
 
 static void manager_token_take_back(struct hub *h, struct rpc_call *call, const struct token *token)
@@ -277,7 +295,8 @@ static void manager_token_take_back(struct hub *h, struct rpc_call *call, const 
     uint8_t digest[32];
     char owner[SHARER_MAX];
     struct revoking *r = MEM_NEW(struct revoking);
-    struct user *by = user_ref(call->user);     /* the call may be settled before revocation_add() returns */
+    /* the call may be settled before revocation_add() returns */
+    struct user *by = user_ref(call->user);
     SCRATCH_BUF(caller, 0);
 
     r->call = call;
@@ -286,7 +305,8 @@ static void manager_token_take_back(struct hub *h, struct rpc_call *call, const 
     memcpy(r->digest, digest, sizeof(r->digest));
     buf_add_slice(&caller, call->from_text);
     revocation_add(h->revocations,
-                   &(struct revocation){digest, token->expires_at + more_s, mint_latest(token) + more_s,
+                   &(struct revocation){digest, token->expires_at + more_s,
+                                        mint_latest(token) + more_s,
                                         sharer_of(call->user, caller_client, owner)},
                    &limits, on_revoked, r);
     /* It holds from now on, so what it has opened ends now, however long the store takes. */
@@ -297,7 +317,8 @@ static void manager_token_take_back(struct hub *h, struct rpc_call *call, const 
     user_unref(by);
 }
 
-/* An expired one, of which nothing can be good any more: there is nothing to remember. A connection it has opened goes on, though. */
+/* An expired one, of which nothing can be good any more: there is nothing to remember. A connection
+ * it has opened goes on, though. */
 static void end_spent(struct hub *h, struct rpc_call *call, const struct token *token)
 {
     struct client *caller = caller_of_line(h, call, token->digest);
@@ -319,7 +340,8 @@ static bool is_refused_already(const struct hub *h, const struct token *token)
     uint8_t digest[32];
 
     (void)token_revoked_by(token, digest);
-    return revocation_covers(h->revocations, token->user) && !revocation_has(h->revocations, digest);
+    return revocation_covers(h->revocations, token->user) &&
+           !revocation_has(h->revocations, digest);
 }
 
 static void on_revocable(struct token *token, const char *error, void *arg)

@@ -40,8 +40,7 @@ void do_list_clients(struct rpc_call *call, void *arg)
     }
     buf_init(&b, 0);
     mp_open_array(&list, &b);
-    LIST_FOREACH(it, &w->clients)
-    {
+    LIST_FOREACH (it, &w->clients) {
         const struct client *c = LIST_ENTRY(it, struct client, link);
         if (c->built_in)
             add_client(&list, c, access_is_admin(call, w));
@@ -64,7 +63,8 @@ static void reply_failed(struct rpc_call *call, struct slice address, struct sli
     SCRATCH_BUF(text, 0);
 
     buf_add_text(&text, "Failed to ping client ");
-    buf_add_slice(&text, slice_utf8_prefix(address, ADDRESS_MAX));  /* of what is none, as much as one may be long */
+    /* of what is none, as much as one may be long */
+    buf_add_slice(&text, slice_utf8_prefix(address, ADDRESS_MAX));
     buf_add_text(&text, ": ");
     buf_add_slice(&text, reason);
     reply_text(call, buf_slice(&text));

@@ -59,7 +59,8 @@ bool workspace_id_allowed(struct slice id, bool is_root, struct refusal *r)
 
 /* ---- the parts ---- */
 
-static bool workspace_draft_read_text(struct slice map, const char *key, char **ret, struct refusal *r)
+static bool workspace_draft_read_text(struct slice map, const char *key, char **ret,
+                                      struct refusal *r)
 {
     struct slice value, text;
 
@@ -71,7 +72,8 @@ static bool workspace_draft_read_text(struct slice map, const char *key, char **
     return true;
 }
 
-static bool workspace_draft_read_flag(struct slice map, const char *key, bool *ret, struct refusal *r)
+static bool workspace_draft_read_flag(struct slice map, const char *key, bool *ret,
+                                      struct refusal *r)
 {
     struct slice value;
 
@@ -80,7 +82,8 @@ static bool workspace_draft_read_flag(struct slice map, const char *key, bool *r
     return workspace_draft_invalid(r, key, "Input should be a valid boolean");
 }
 
-static bool workspace_draft_read_owners(struct slice map, struct workspace_draft *d, struct refusal *r)
+static bool workspace_draft_read_owners(struct slice map, struct workspace_draft *d,
+                                        struct refusal *r)
 {
     struct slice value, item, text;
     struct mp_iter it;
@@ -88,7 +91,8 @@ static bool workspace_draft_read_owners(struct slice map, struct workspace_draft
     if (!mp_find(map, "owners", &value) || mp_is(value, MP_NIL))
         return true;
     if (!mp_is(value, MP_ARRAY) || mp_count(value) > OWNERS_MAX)
-        return workspace_draft_invalid(r, "owners", "Input should be a valid list of at most 1024 strings");
+        return workspace_draft_invalid(r, "owners",
+                                       "Input should be a valid list of at most 1024 strings");
     d->has_owners = true;
     d->owners = mem_new((mp_count(value) + 1) * sizeof(char *));
     mp_iter_init(&it, value);
@@ -106,8 +110,9 @@ bool service_type_is_complete(struct slice type)
 {
     struct slice id, name, definition;
 
-    return mp_find_str(type, "id", &id) && id.len && !utf8_has_invisible(id) && mp_find_str(type, "name", &name) &&
-           mp_find(type, "definition", &definition) && mp_is(definition, MP_MAP);
+    return mp_find_str(type, "id", &id) && id.len && !utf8_has_invisible(id) &&
+           mp_find_str(type, "name", &name) && mp_find(type, "definition", &definition) &&
+           mp_is(definition, MP_MAP);
 }
 
 static bool workspace_draft_check_types(struct slice map, struct refusal *r)
@@ -121,13 +126,15 @@ static bool workspace_draft_check_types(struct slice map, struct refusal *r)
     while (mp_iter_pair(&it, &key, &value)) {
         if (!mp_get_str(key, &name) || !service_type_is_complete(value))
             return workspace_draft_invalid(r, "service_types",
-                           "Input should be a valid dictionary of service types");
+                                           "Input should be a valid dictionary of service types");
     }
-    return mp_is(types, MP_MAP) ? true
-                                : workspace_draft_invalid(r, "service_types", "Input should be a valid dictionary");
+    return mp_is(types, MP_MAP)
+               ? true
+               : workspace_draft_invalid(r, "service_types", "Input should be a valid dictionary");
 }
 
-static bool workspace_draft_read_extra(struct slice map, struct workspace_draft *d, struct refusal *r)
+static bool workspace_draft_read_extra(struct slice map, struct workspace_draft *d,
+                                       struct refusal *r)
 {
     static const struct {
         const char *key;
@@ -159,26 +166,32 @@ static bool read_config(struct slice map, struct workspace_draft *d, struct refu
         return true;
     }
     mp_add_raw(&d->config, value);
-    return mp_is(value, MP_MAP) ? true : workspace_draft_invalid(r, "config", "Input should be a valid dictionary");
+    return mp_is(value, MP_MAP)
+               ? true
+               : workspace_draft_invalid(r, "config", "Input should be a valid dictionary");
 }
 
 static bool workspace_draft_read_all(struct slice map, size_t max_bytes, struct workspace_draft *d,
-                     struct refusal *r)
+                                     struct refusal *r)
 {
     if (map.len > max_bytes)
         return refuse(r, "ValueError", "The record of a workspace has at most %zu bytes",
                       max_bytes);
-    if (!workspace_draft_read_text(map, "id", &d->id, r) || !workspace_draft_read_text(map, "name", &d->name, r) ||
-        !workspace_draft_read_text(map, "description", &d->description, r) || !workspace_draft_read_owners(map, d, r) ||
+    if (!workspace_draft_read_text(map, "id", &d->id, r) ||
+        !workspace_draft_read_text(map, "name", &d->name, r) ||
+        !workspace_draft_read_text(map, "description", &d->description, r) ||
+        !workspace_draft_read_owners(map, d, r) ||
         !workspace_draft_read_flag(map, "persistent", &d->is_persistent, r) ||
-        !workspace_draft_read_flag(map, "read_only", &d->is_read_only, r) || !workspace_draft_read_extra(map, d, r) ||
-        !read_config(map, d, r))
+        !workspace_draft_read_flag(map, "read_only", &d->is_read_only, r) ||
+        !workspace_draft_read_extra(map, d, r) || !read_config(map, d, r))
         return false;
     if (d->name && utf8_has_direction(slice_of(d->name)))
-        return workspace_draft_invalid(r, "name", "String should have no characters that turn its direction");
+        return workspace_draft_invalid(r, "name",
+                                       "String should have no characters that turn its direction");
     if (!is_serializable(buf_slice(&d->config), SERIALIZABLE_DEPTH) ||
         !is_serializable(buf_slice(&d->extra), SERIALIZABLE_DEPTH))
-        return workspace_draft_invalid(r, "config", "Input should be JSON serializable and at most 48 levels deep");
+        return workspace_draft_invalid(
+            r, "config", "Input should be JSON serializable and at most 48 levels deep");
     return true;
 }
 

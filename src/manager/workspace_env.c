@@ -25,7 +25,7 @@ static struct slice environs_of(const struct workspace *w)
 
 /* The record's config with one variable set, or removed when value is nil. */
 static void workspace_env_add_config(struct buf *b, const struct workspace *w, struct slice key,
-                       struct slice value)
+                                     struct slice value)
 {
     struct mp_open config, environs;
 

@@ -1,6 +1,7 @@
-/* workspace_list: list_workspaces. How long it takes grows with all the workspaces there are and with their records, so it takes as
- * many turns as it needs: first each is looked at, and those that fit go into a heap by their ids, then the page is taken from its top.
- * Workspaces may come and go meanwhile. */
+/* workspace_list: list_workspaces. How long it takes grows with all the workspaces there are and
+ * with their records, so it takes as many turns as it needs: first each is looked at, and those
+ * that fit go into a heap by their ids, then the page is taken from its top. Workspaces may come
+ * and go meanwhile. */
 #include <string.h>
 
 #include "base/held.h"
@@ -20,10 +21,11 @@ struct workspace_list {
     struct work work;
     struct hub *hub;
     struct rpc_call *call;
-    int64_t n_skip, n_left; /* of those that fit: how many are left out, how many are wanted then */
-    struct held_buf ids;    /* of all there were, each with its NUL */
-    size_t at;              /* in ids: the next to be looked at */
-    const char **heap;      /* held: ids that fit, the least on top */
+    /* of those that fit: how many are left out, how many are wanted then */
+    int64_t n_skip, n_left;
+    struct held_buf ids; /* of all there were, each with its NUL */
+    size_t at;           /* in ids: the next to be looked at */
+    const char **heap;   /* held: ids that fit, the least on top */
     size_t n_heap, n_room;
     struct held_buf out;
     struct mp_open list; /* in out */
@@ -183,8 +185,8 @@ static void workspace_list_on_gone(struct rpc_call *call)
 
 /* ---- the call ---- */
 
-static bool workspace_list_read_page(const struct rpc_call *call, int64_t *ret_offset, int64_t *ret_limit,
-                      struct refusal *r)
+static bool workspace_list_read_page(const struct rpc_call *call, int64_t *ret_offset,
+                                     int64_t *ret_limit, struct refusal *r)
 {
     *ret_offset = 0;
     *ret_limit = PAGE_MOST;

@@ -27,7 +27,8 @@ void do_get_workspace_info(struct rpc_call *call, void *arg)
     }
     buf_init(&b, 0);
     workspace_add_mp(
-        &b, w, user_permission(call->user, slice_of(w->id)) >= PERMISSION_READ_WRITE); /* D-13 */
+        /* D-13 */
+        &b, w, user_permission(call->user, slice_of(w->id)) >= PERMISSION_READ_WRITE);
     reply_buf(call, &b);
 }
 
@@ -88,8 +89,7 @@ static void add_summary_clients(struct mp_open *map, const struct workspace *w)
     SCRATCH_BUF(list, 0);
 
     mp_open_array(&clients, &list);
-    LIST_FOREACH(it, &w->clients)
-    {
+    LIST_FOREACH (it, &w->clients) {
         const struct client *c = LIST_ENTRY(it, struct client, link);
         if (!c->built_in)
             continue;
@@ -110,7 +110,8 @@ static void on_summed(struct listing *l, void *arg)
     struct refusal r;
     struct buf b;
     /* It took turns: the workspace may be gone, or be closed to the caller. */
-    const struct workspace *w = access_target(m->hub, l->call, l->call->workspace, OPERATION_GET_SUMMARY, &r);
+    const struct workspace *w =
+        access_target(m->hub, l->call, l->call->workspace, OPERATION_GET_SUMMARY, &r);
 
     if (!w) {
         reply_refusal(l->call, &r);
@@ -138,8 +139,13 @@ void do_get_summary(struct rpc_call *call, void *arg)
 {
     struct manager *m = arg;
     struct refusal r;
-    struct listing l = {.hub = m->hub, .call = call, .query = {.workspace = call->workspace}, .n_left = UINT64_MAX,
-                        .each = add_summary_service, .done = on_summed, .arg = m};
+    struct listing l = {.hub = m->hub,
+                        .call = call,
+                        .query = {.workspace = call->workspace},
+                        .n_left = UINT64_MAX,
+                        .each = add_summary_service,
+                        .done = on_summed,
+                        .arg = m};
 
     if (access_target(m->hub, call, call->workspace, OPERATION_GET_SUMMARY, &r))
         listing_start(&l, &m->works);

@@ -1,9 +1,11 @@
-/* fetch: libcurl's multi-socket interface on the loop: curl tells which sockets it waits for and when it wants to be woken, and
- * is told which are ready. Nothing of it runs between. Completions are read after each such call, outside curl's own callbacks,
- * so `done` may start and cancel requests.
+/* fetch: libcurl's multi-socket interface on the loop: curl tells which sockets it waits for and
+ * when it wants to be woken, and is told which are ready. Nothing of it runs between. Completions
+ * are read after each such call, outside curl's own callbacks, so `done` may start and cancel
+ * requests.
  *
- * The watch of a socket ends before curl closes the descriptor, so a number that is used again never meets an old watch.
- * A lookup that hangs is left to its thread (QUICK_EXIT): waiting for it would block the loop. */
+ * The watch of a socket ends before curl closes the descriptor, so a number that is used again
+ * never meets an old watch. A lookup that hangs is left to its thread (QUICK_EXIT): waiting for it
+ * would block the loop. */
 #include "net/fetch.h"
 
 #include <stdio.h>
@@ -17,7 +19,7 @@
 
 enum {
     HTTP_DEADLINE_MS = 10000,
-    CONNECT_MS = 300000,    /* libcurl's own: the deadline comes first */
+    CONNECT_MS = 300000, /* libcurl's own: the deadline comes first */
     PULLED_WINDOW_S = 60,
     BODY_MAX = 1 << 20,
     IDLE_CONNECTIONS = 4,
@@ -136,7 +138,9 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 {
     struct watch *w = CONTAINER_OF(poll, struct watch, poll);
     struct fetcher *f = w->fetcher;
-    int flags = (events & UV_READABLE ? CURL_CSELECT_IN : 0) | (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0), n;
+    int flags = (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
+                (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0),
+        n;
 
     libcurl()->multi_socket_action(f->multi, w->fd, status < 0 ? CURL_CSELECT_ERR : flags, &n);
     fetch_reap(f);
@@ -199,8 +203,13 @@ static int on_want_socket(CURL *easy, curl_socket_t fd, int what, void *arg, voi
     if (!w)
         w = fetch_watch_new(f, fd);
     if (!w)
-        return -1;      /* curl fails what runs */
-    return uv_poll_start(&w->poll, (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0), on_ready) ? -1 : 0;
+        return -1; /* curl fails what runs */
+    return uv_poll_start(&w->poll,
+                         (what & CURL_POLL_IN ? UV_READABLE : 0) |
+                             (what & CURL_POLL_OUT ? UV_WRITABLE : 0),
+                         on_ready)
+               ? -1
+               : 0;
 }
 
 static void tell_failed(struct deferred *d)
@@ -240,7 +249,8 @@ bool fetch_get_ready(struct fetcher *f)
     libcurl()->multi_setopt(f->multi, CURLMOPT_TIMERFUNCTION, on_want_timer);
     libcurl()->multi_setopt(f->multi, CURLMOPT_TIMERDATA, f);
     libcurl()->multi_setopt(f->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)FETCH_CONNECTIONS_MAX);
-    libcurl()->multi_setopt(f->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)FETCH_CONNECTIONS_PER_HOST);
+    libcurl()->multi_setopt(f->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
+                            (long)FETCH_CONNECTIONS_PER_HOST);
     libcurl()->multi_setopt(f->multi, CURLMOPT_MAXCONNECTS, (long)IDLE_CONNECTIONS);
     return true;
 }
@@ -283,11 +293,12 @@ static size_t on_pulled_bytes(struct fetch *one, struct slice bytes)
 {
     one->is_paused = fetch_n_unread(one) >= FETCH_WINDOW;
     if (one->is_paused)
-        return CURL_WRITEFUNC_PAUSE;        /* it brings the same again */
+        return CURL_WRITEFUNC_PAUSE; /* it brings the same again */
     one->n_body += bytes.len;
     if (one->max_bytes && one->n_body > one->max_bytes) {
         one->outcome = FETCH_TOO_LARGE;
-        (void)snprintf(one->text, sizeof(one->text), "the answer is larger than %llu bytes", (unsigned long long)one->max_bytes);
+        (void)snprintf(one->text, sizeof(one->text), "the answer is larger than %llu bytes",
+                       (unsigned long long)one->max_bytes);
         return 0;
     }
     buf_add_slice(&one->body.b, bytes);
@@ -310,7 +321,8 @@ static size_t fetch_on_bytes(char *bytes, size_t size, size_t n, void *arg)
     if (!one->body.b.is_failed)
         return size * n;
     one->outcome = FETCH_TOO_LARGE;
-    (void)snprintf(one->text, sizeof(one->text), "the answer is larger than %zu bytes", one->body.b.cap_bytes);
+    (void)snprintf(one->text, sizeof(one->text), "the answer is larger than %zu bytes",
+                   one->body.b.cap_bytes);
     return 0;
 }
 
@@ -325,7 +337,7 @@ static void on_tell(struct deferred *d)
     }
     if (one->has_more) {
         one->has_more = false;
-        one->on_body(one, one->arg);        /* may have cancelled it */
+        one->on_body(one, one->arg); /* may have cancelled it */
     } else if (!one->is_running && !fetch_n_unread(one)) {
         fetch_finish(one);
     }
@@ -342,7 +354,8 @@ void fetch_read(struct fetch *one, size_t n_bytes)
     ASSERT(one->on_body && n_bytes <= fetch_n_unread(one));
     one->n_read += n_bytes;
     buf_drop_read(&one->body.b, &one->n_read);
-    if ((one->is_paused && fetch_n_unread(one) <= FETCH_WINDOW / 2) || (!one->is_running && !fetch_n_unread(one)))
+    if ((one->is_paused && fetch_n_unread(one) <= FETCH_WINDOW / 2) ||
+        (!one->is_running && !fetch_n_unread(one)))
         loop_defer(one->fetcher->loop, &one->tell);
 }
 
@@ -354,7 +367,8 @@ unsigned fetch_status(const struct fetch *one)
     return (unsigned)status;
 }
 
-/* Bytes that would end a line early make another header, or another command, of what follows them. */
+/* Bytes that would end a line early make another header, or another command, of what follows
+ * them. */
 static bool is_one_line(const char *text)
 {
     return !text || !text[strcspn(text, "\r\n")];
@@ -364,7 +378,9 @@ bool fetch_is_url_of(const char *url, const char *a, const char *b)
 {
     struct slice s = slice_of(url);
 
-    return (slice_is_nocase(slice_to(s, strlen(a)), a) || slice_is_nocase(slice_to(s, strlen(b)), b)) && is_one_line(url);
+    return (slice_is_nocase(slice_to(s, strlen(a)), a) ||
+            slice_is_nocase(slice_to(s, strlen(b)), b)) &&
+           is_one_line(url);
 }
 
 struct fetch *fetch_new(struct fetcher *f, size_t max_bytes, fetch_done *done, void *arg)
@@ -412,15 +428,20 @@ struct fetch *fetch_run(struct fetch *one)
     return one;
 }
 
-bool fetch_set_common(struct fetch *one, const char *url, uint32_t deadline_ms, const char *ca_file, bool use_proxy)
+bool fetch_set_common(struct fetch *one, const char *url, uint32_t deadline_ms, const char *ca_file,
+                      bool use_proxy)
 {
     one->easy = libcurl()->easy_init();
-    return one->easy && SET(one, CURLOPT_PRIVATE, one) && SET(one, CURLOPT_URL, url) && SET(one, CURLOPT_NOSIGNAL, 1L) &&
-           SET(one, CURLOPT_QUICK_EXIT, 1L) && SET(one, CURLOPT_ERRORBUFFER, one->text) &&
-           SET(one, CURLOPT_TIMEOUT_MS, (long)deadline_ms) && SET(one, CURLOPT_WRITEFUNCTION, fetch_on_bytes) &&
-           SET(one, CURLOPT_WRITEDATA, one) && SET(one, CURLOPT_SSL_VERIFYPEER, 1L) && SET(one, CURLOPT_SSL_VERIFYHOST, 2L) &&
-           SET(one, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) && (!ca_file || SET(one, CURLOPT_CAINFO, ca_file)) &&
-           SET(one, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) && (use_proxy || SET(one, CURLOPT_PROXY, ""));
+    return one->easy && SET(one, CURLOPT_PRIVATE, one) && SET(one, CURLOPT_URL, url) &&
+           SET(one, CURLOPT_NOSIGNAL, 1L) && SET(one, CURLOPT_QUICK_EXIT, 1L) &&
+           SET(one, CURLOPT_ERRORBUFFER, one->text) &&
+           SET(one, CURLOPT_TIMEOUT_MS, (long)deadline_ms) &&
+           SET(one, CURLOPT_WRITEFUNCTION, fetch_on_bytes) && SET(one, CURLOPT_WRITEDATA, one) &&
+           SET(one, CURLOPT_SSL_VERIFYPEER, 1L) && SET(one, CURLOPT_SSL_VERIFYHOST, 2L) &&
+           SET(one, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
+           (!ca_file || SET(one, CURLOPT_CAINFO, ca_file)) &&
+           SET(one, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) &&
+           (use_proxy || SET(one, CURLOPT_PROXY, ""));
 }
 
 static bool fetch_set_headers(struct fetch *one, const struct fetch_request *r)
@@ -428,7 +449,9 @@ static bool fetch_set_headers(struct fetch *one, const struct fetch_request *r)
     /* Without this curl waits a second for "100 Continue" before it sends a larger body. */
     one->headers = libcurl()->slist_append(NULL, "Expect:");
     for (size_t i = 0; one->headers && i < r->n_headers; i++) {
-        struct curl_slist *grown = is_one_line(r->headers[i]) ? libcurl()->slist_append(one->headers, r->headers[i]) : NULL;
+        struct curl_slist *grown = is_one_line(r->headers[i])
+                                       ? libcurl()->slist_append(one->headers, r->headers[i])
+                                       : NULL;
         if (!grown)
             return false;
         one->headers = grown;
@@ -438,7 +461,8 @@ static bool fetch_set_headers(struct fetch *one, const struct fetch_request *r)
 
 static bool set_method(struct fetch *one, const struct fetch_request *r)
 {
-    if (r->body.ptr && !(SET(one, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len) && SET(one, CURLOPT_COPYPOSTFIELDS, r->body.ptr)))
+    if (r->body.ptr && !(SET(one, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len) &&
+                         SET(one, CURLOPT_COPYPOSTFIELDS, r->body.ptr)))
         return false;
     if (r->method && strcmp(r->method, "HEAD") == 0)
         return SET(one, CURLOPT_NOBODY, 1L);
@@ -452,9 +476,11 @@ static bool set_progress(struct fetch *one, const struct fetch_request *r)
     long window_s = r->rate_window_s ? (long)r->rate_window_s : PULLED_WINDOW_S;
 
     return SET(one, CURLOPT_CONNECTTIMEOUT_MS, r->connect_ms ? (long)r->connect_ms : CONNECT_MS) &&
-           (!rate || (SET(one, CURLOPT_LOW_SPEED_LIMIT, rate) && SET(one, CURLOPT_LOW_SPEED_TIME, window_s))) &&
-           (is_pulled ? !r->max_bytes || SET(one, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)r->max_bytes)
-                      : SET(one, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)one->body.b.cap_bytes));
+           (!rate || (SET(one, CURLOPT_LOW_SPEED_LIMIT, rate) &&
+                      SET(one, CURLOPT_LOW_SPEED_TIME, window_s))) &&
+           (is_pulled
+                ? !r->max_bytes || SET(one, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)r->max_bytes)
+                : SET(one, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)one->body.b.cap_bytes));
 }
 
 static bool set_http(struct fetch *one, const struct fetch_request *r)
@@ -462,12 +488,16 @@ static bool set_http(struct fetch *one, const struct fetch_request *r)
     bool is_https = slice_is_nocase(slice_to(slice_of(r->url), 6), "https:");
     const char *protocols = is_https ? "https" : "http,https";
 
-    return SET(one, CURLOPT_PROTOCOLS_STR, protocols) && SET(one, CURLOPT_REDIR_PROTOCOLS_STR, protocols) &&
-           SET(one, CURLOPT_FOLLOWLOCATION, r->max_redirects ? 1L : 0L) && SET(one, CURLOPT_MAXREDIRS, (long)r->max_redirects) &&
-           SET(one, CURLOPT_USERAGENT, "hyphad") && set_progress(one, r) && set_method(one, r) && fetch_set_headers(one, r);
+    return SET(one, CURLOPT_PROTOCOLS_STR, protocols) &&
+           SET(one, CURLOPT_REDIR_PROTOCOLS_STR, protocols) &&
+           SET(one, CURLOPT_FOLLOWLOCATION, r->max_redirects ? 1L : 0L) &&
+           SET(one, CURLOPT_MAXREDIRS, (long)r->max_redirects) &&
+           SET(one, CURLOPT_USERAGENT, "hyphad") && set_progress(one, r) && set_method(one, r) &&
+           fetch_set_headers(one, r);
 }
 
-struct fetch *fetch_start(struct fetcher *f, const struct fetch_request *r, fetch_done *done, void *arg)
+struct fetch *fetch_start(struct fetcher *f, const struct fetch_request *r, fetch_done *done,
+                          void *arg)
 {
     struct fetch *one = fetch_new(f, r->on_body ? 2 * FETCH_WINDOW : r->max_bytes, done, arg);
     uint32_t deadline_ms = r->deadline_ms || r->on_body ? r->deadline_ms : HTTP_DEADLINE_MS;

@@ -23,8 +23,9 @@ static size_t on_want_mail(char *room, size_t size, size_t n, void *arg)
     return part;
 }
 
-/* curl says QUIT and then blocks until the server has answered. Nobody needs that answer: the end of what can be read gives it
- * one. For this a mail has its connection for itself, and its sockets are known. */
+/* curl says QUIT and then blocks until the server has answered. Nobody needs that answer: the end
+ * of what can be read gives it one. For this a mail has its connection for itself, and its sockets
+ * are known. */
 static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
     struct fetch *one = arg;
@@ -64,9 +65,11 @@ static int on_said(CURL *easy, curl_infotype type, char *bytes, size_t n, void *
 static bool set_mail_connection(struct fetch *one)
 {
     return SET(one, CURLOPT_FRESH_CONNECT, 1L) && SET(one, CURLOPT_FORBID_REUSE, 1L) &&
-           SET(one, CURLOPT_OPENSOCKETFUNCTION, on_open_socket) && SET(one, CURLOPT_OPENSOCKETDATA, one) &&
-           SET(one, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket) && SET(one, CURLOPT_CLOSESOCKETDATA, one) &&
-           SET(one, CURLOPT_DEBUGFUNCTION, on_said) && SET(one, CURLOPT_DEBUGDATA, one) && SET(one, CURLOPT_VERBOSE, 1L);
+           SET(one, CURLOPT_OPENSOCKETFUNCTION, on_open_socket) &&
+           SET(one, CURLOPT_OPENSOCKETDATA, one) &&
+           SET(one, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket) &&
+           SET(one, CURLOPT_CLOSESOCKETDATA, one) && SET(one, CURLOPT_DEBUGFUNCTION, on_said) &&
+           SET(one, CURLOPT_DEBUGDATA, one) && SET(one, CURLOPT_VERBOSE, 1L);
 }
 
 static bool is_address(const char *text)
@@ -83,14 +86,17 @@ static bool set_mail(struct fetch *one, const struct fetch_mail *m)
     one->mail = mem_copy(m->text.ptr, m->text.len);
     one->mail_len = m->text.len;
     one->headers = libcurl()->slist_append(NULL, m->to);
-    return one->headers && set_mail_connection(one) && SET(one, CURLOPT_PROTOCOLS_STR, "smtp,smtps") &&
-           SET(one, CURLOPT_USE_SSL, (long)(plain_will_do ? CURLUSESSL_TRY : CURLUSESSL_ALL)) && SET(one, CURLOPT_MAIL_FROM, m->from) &&
-           SET(one, CURLOPT_MAIL_RCPT, one->headers) && SET(one, CURLOPT_UPLOAD, 1L) && SET(one, CURLOPT_READFUNCTION, on_want_mail) &&
+    return one->headers && set_mail_connection(one) &&
+           SET(one, CURLOPT_PROTOCOLS_STR, "smtp,smtps") &&
+           SET(one, CURLOPT_USE_SSL, (long)(plain_will_do ? CURLUSESSL_TRY : CURLUSESSL_ALL)) &&
+           SET(one, CURLOPT_MAIL_FROM, m->from) && SET(one, CURLOPT_MAIL_RCPT, one->headers) &&
+           SET(one, CURLOPT_UPLOAD, 1L) && SET(one, CURLOPT_READFUNCTION, on_want_mail) &&
            SET(one, CURLOPT_READDATA, one) && (!m->user || SET(one, CURLOPT_USERNAME, m->user)) &&
            (!m->password || SET(one, CURLOPT_PASSWORD, m->password));
 }
 
-struct fetch *fetch_send_mail(struct fetcher *f, const struct fetch_mail *m, fetch_done *done, void *arg)
+struct fetch *fetch_send_mail(struct fetcher *f, const struct fetch_mail *m, fetch_done *done,
+                              void *arg)
 {
     struct fetch *one = fetch_new(f, 0, done, arg);
 
@@ -100,7 +106,9 @@ struct fetch *fetch_send_mail(struct fetcher *f, const struct fetch_mail *m, fet
         return fetch_fail_later(one, FETCH_BAD_REQUEST, "not an smtp or smtps URL");
     if (!is_address(m->from) || !is_address(m->to))
         return fetch_fail_later(one, FETCH_BAD_REQUEST, "not a mail address");
-    if (!fetch_set_common(one, m->url, m->deadline_ms ? m->deadline_ms : MAIL_DEADLINE_MS, m->ca_file, false) || !set_mail(one, m))
+    if (!fetch_set_common(one, m->url, m->deadline_ms ? m->deadline_ms : MAIL_DEADLINE_MS,
+                          m->ca_file, false) ||
+        !set_mail(one, m))
         return fetch_fail_later(one, FETCH_BAD_REQUEST, "the mail cannot be sent");
     return fetch_run(one);
 }

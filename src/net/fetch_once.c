@@ -23,7 +23,8 @@ static size_t fetch_once_on_bytes(char *bytes, size_t size, size_t n, void *arg)
     return 0;
 }
 
-static bool fetch_once_set_headers(CURL *easy, const struct fetch_request *r, struct curl_slist **list)
+static bool fetch_once_set_headers(CURL *easy, const struct fetch_request *r,
+                                   struct curl_slist **list)
 {
     for (size_t i = 0; i < r->n_headers; i++) {
         /* A line end in it would make another header of what follows. */
@@ -49,7 +50,8 @@ static bool set_all(CURL *easy, const struct fetch_request *r, struct fetch_once
            SET(easy, CURLOPT_SSL_VERIFYPEER, 1L) && SET(easy, CURLOPT_SSL_VERIFYHOST, 2L) &&
            SET(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
            (!r->ca_file || SET(easy, CURLOPT_CAINFO, r->ca_file)) &&
-           SET(easy, CURLOPT_USERAGENT, "hyphad") && SET(easy, CURLOPT_WRITEFUNCTION, fetch_once_on_bytes) &&
+           SET(easy, CURLOPT_USERAGENT, "hyphad") &&
+           SET(easy, CURLOPT_WRITEFUNCTION, fetch_once_on_bytes) &&
            SET(easy, CURLOPT_WRITEDATA, ret) &&
            (!r->body.ptr || (SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len) &&
                              SET(easy, CURLOPT_COPYPOSTFIELDS, r->body.ptr))) &&

@@ -1,5 +1,5 @@
-/* libcurl: a table of the functions fetch.c calls, filled once by dlopen(3) and constant from then on. The library stays loaded:
- * it has threads of its own that may outlive what started them. */
+/* libcurl: a table of the functions fetch.c calls, filled once by dlopen(3) and constant from then
+ * on. The library stays loaded: it has threads of its own that may outlive what started them. */
 #include "net/libcurl.h"
 
 #include <dlfcn.h>
@@ -16,7 +16,7 @@ static struct {
     pthread_once_t once;
     bool is_there;
     struct libcurl table;
-} loaded = {.once = PTHREAD_ONCE_INIT};     /* written once, before any reader */
+} loaded = {.once = PTHREAD_ONCE_INIT}; /* written once, before any reader */
 
 static void libcurl_load(void)
 {
@@ -46,7 +46,8 @@ static void libcurl_load(void)
     CURLcode (*init)(long flags);
 
     if (!library)
-        LOG(LOG_ERROR, "net", "cannot fetch or mail without libcurl.so.4", log_text("reason", dlerror()));
+        LOG(LOG_ERROR, "net", "cannot fetch or mail without libcurl.so.4",
+            log_text("reason", dlerror()));
     for (size_t i = 0; library && i < ARRAY_LEN(rows); i++) {
         void *found = dlsym(library, rows[i].name);
         ASSERT(found != NULL);
@@ -57,7 +58,8 @@ static void libcurl_load(void)
     void *found = dlsym(library, "curl_global_init");
     ASSERT(found != NULL);
     memcpy(&init, &found, sizeof(found));
-    loaded.is_there = init(CURL_GLOBAL_DEFAULT) == CURLE_OK;    /* here, because it is for one thread alone */
+    /* here, because it is for one thread alone */
+    loaded.is_there = init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
 }
 
 const struct libcurl *libcurl(void)

@@ -1,5 +1,6 @@
-/* libcurl: loaded when the first fetcher is made. It brings some thirty libraries, 4 MB of memory and most of a start's time, which a
- * server that fetches nothing should not pay. The fetch files' own. */
+/* libcurl: loaded when the first fetcher is made. It brings some thirty libraries, 4 MB of memory
+ * and most of a start's time, which a server that fetches nothing should not pay. The fetch files'
+ * own. */
 #pragma once
 #include <curl/curl.h>
 
@@ -23,6 +24,6 @@ struct libcurl {
     void (*slist_free_all)(struct curl_slist *list);
 };
 
-/* Ready for use, by any number of threads at once. NULL where the library is missing: the log says so, once. Blocks while it is
- * loaded. Any thread. */
+/* Ready for use, by any number of threads at once. NULL where the library is missing: the log says
+ * so, once. Blocks while it is loaded. Any thread. */
 const struct libcurl *libcurl(void);

@@ -1,4 +1,5 @@
-/* listener: plain sockets, since the accept thread runs no libuv loop: it waits in poll(2) for these and for signals. */
+/* listener: plain sockets, since the accept thread runs no libuv loop: it waits in poll(2) for
+ * these and for signals. */
 #include "net/listener.h"
 
 #include <errno.h>
@@ -18,17 +19,21 @@
 #include "wire/ip.h"
 
 enum {
-    ACCEPT_BUDGET = 512,    /* sockets of one call, so that signals are heard between */
-    PAUSE_MS = 20,          /* without descriptors: until a socket that was asked to leave has left */
-    WAIT_MS = 2,            /* until the loops have closed some of those that were asked to leave */
+    ACCEPT_BUDGET = 512, /* sockets of one call, so that signals are heard between */
+    /* without descriptors: until a socket that was asked to leave has left */
+    PAUSE_MS = 20,
+    /* until the loops have closed some of those that were asked to leave */
+    WAIT_MS = 2,
 };
 
 struct listener {
     struct listener_options options;
     int fd;
-    int spare_fd;           /* given up for a moment when the process has no descriptor left, to refuse politely; -1: not got back */
+    /* given up for a moment when the process has no descriptor left, to refuse politely; -1: not
+     * got back */
+    int spare_fd;
     unsigned next_loop;
-    uint64_t paused_until_ms;   /* 0 = not paused: what comes waits in the kernel's queue */
+    uint64_t paused_until_ms; /* 0 = not paused: what comes waits in the kernel's queue */
 };
 
 struct socket_mail {
@@ -47,7 +52,8 @@ static void run_socket(struct loop *loop, struct mail *mail)
     mem_free(m);
 }
 
-/* The loop with the fewest connections; ties go round, so that a storm that outruns the counters still spreads. */
+/* The loop with the fewest connections; ties go round, so that a storm that outruns the counters
+ * still spreads. */
 static struct loop *choose_loop(struct listener *l)
 {
     struct loop_set *set = l->options.loops;
@@ -89,7 +95,8 @@ static uint16_t bound_port(int fd)
 
     if (getsockname(fd, (struct sockaddr *)&addr, &len) != 0)
         return 0;
-    return ntohs(addr.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&addr)->sin6_port : ((struct sockaddr_in *)&addr)->sin_port);
+    return ntohs(addr.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&addr)->sin6_port
+                                            : ((struct sockaddr_in *)&addr)->sin_port);
 }
 
 static void open_spare(struct listener *l)
@@ -98,10 +105,11 @@ static void open_spare(struct listener *l)
         l->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-int listener_open(const struct listener_options *options, const char *host, uint16_t port, struct listener **ret,
-                  uint16_t *ret_port, int *ret_errno)
+int listener_open(const struct listener_options *options, const char *host, uint16_t port,
+                  struct listener **ret, uint16_t *ret_port, int *ret_errno)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *found = NULL;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV},
+                    *found = NULL;
     char service[8];
     int fd = -EADDRNOTAVAIL;
 
@@ -142,18 +150,23 @@ int listener_wait_ms(const struct listener *l)
     return l->paused_until_ms > now ? (int)(l->paused_until_ms - now) : 0;
 }
 
-/* The answer to whoever gets no seat, given by the accept thread: it fits into any socket's buffer. What has been read before the
- * close cannot take the answer away again by a reset. */
+/* The answer to whoever gets no seat, given by the accept thread: it fits into any socket's buffer.
+ * What has been read before the close cannot take the answer away again by a reset. */
 static void listener_refuse(struct listener *l, int fd, int why)
 {
     static const struct {
         const char *status, *detail;
-    } answers[] = {[SHARES_FULL] = {"503 Service Unavailable", "All connections of the server are taken"},
-                   [SHARES_OVER] = {"429 Too Many Requests", "Your address has its share of the server's connections"}};
+    } answers[] = {
+        [SHARES_FULL] = {"503 Service Unavailable", "All connections of the server are taken"},
+        [SHARES_OVER] = {"429 Too Many Requests",
+                         "Your address has its share of the server's connections"}};
     char text[512], unread[4096];
     const char *detail = answers[why].detail;
-    int n = snprintf(text, sizeof(text), "HTTP/1.1 %s\r\nserver: hyphad\r\ncontent-type: application/json\r\ncontent-length: %zu\r\n"
-                     "retry-after: 5\r\nconnection: close\r\n\r\n{\"detail\":\"%s\"}", answers[why].status, strlen(detail) + 13, detail);
+    int n = snprintf(
+        text, sizeof(text),
+        "HTTP/1.1 %s\r\nserver: hyphad\r\ncontent-type: application/json\r\ncontent-length: %zu\r\n"
+        "retry-after: 5\r\nconnection: close\r\n\r\n{\"detail\":\"%s\"}",
+        answers[why].status, strlen(detail) + 13, detail);
 
     (void)!send(fd, text, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
     (void)shutdown(fd, SHUT_WR);
@@ -162,9 +175,10 @@ static void listener_refuse(struct listener *l, int fd, int why)
     metric_add(l->options.metrics, METRIC_CONNS_REFUSED, 1);
 }
 
-/* No descriptor, or no memory of the kernel's for a socket. The connection stays in the queue, so poll would tell of it at once and
- * for ever: nothing is accepted for a moment. Silent sockets are asked to leave meanwhile; when there are none, whoever is first
- * in the queue is refused with the descriptor that was kept for this. */
+/* No descriptor, or no memory of the kernel's for a socket. The connection stays in the queue, so
+ * poll would tell of it at once and for ever: nothing is accepted for a moment. Silent sockets are
+ * asked to leave meanwhile; when there are none, whoever is first in the queue is refused with the
+ * descriptor that was kept for this. */
 static void accept_failed(struct listener *l, int error)
 {
     metric_add(l->options.metrics, METRIC_CONNS_NO_DESCRIPTOR, 1);
@@ -193,7 +207,8 @@ static void listener_accepted(struct listener *l, int fd, const struct sockaddr_
         listener_refuse(l, fd, r);
         ip_print(&address, text);
         LOG_EVENT(EVENT_CONNECTION_REFUSED, log_text("address", text),
-                  log_text("rule", r == SHARES_OVER ? config_names.address_share : config_names.max_connections));
+                  log_text("rule", r == SHARES_OVER ? config_names.address_share
+                                                    : config_names.max_connections));
         return;
     }
     struct socket_mail *m = MEM_NEW(struct socket_mail);

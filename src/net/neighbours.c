@@ -1,5 +1,5 @@
-/* neighbours: a table of fixed size whose chains are as long as the server is large: a walk is a few
- * steps, and nothing grows under the lock. */
+/* neighbours: a table of fixed size whose chains are as long as the server is large: a walk is a
+ * few steps, and nothing grows under the lock. */
 #include "net/neighbours.h"
 
 #include "base/account.h"
@@ -13,8 +13,9 @@ void neighbours_init(struct neighbours *all, size_t n_expected)
 {
     size_t n = n_expected / 4;
 
-    *all = (struct neighbours){
-        .n_buckets = n < BUCKETS_MIN ? BUCKETS_MIN : n > BUCKETS_MAX ? BUCKETS_MAX : n};
+    *all = (struct neighbours){.n_buckets = n < BUCKETS_MIN   ? BUCKETS_MIN
+                                            : n > BUCKETS_MAX ? BUCKETS_MAX
+                                                              : n};
     all->buckets = mem_new(all->n_buckets * sizeof(*all->buckets));
     for (size_t i = 0; i < all->n_buckets; i++)
         list_init(&all->buckets[i]);
@@ -51,8 +52,7 @@ struct neighbour *neighbour_ref(struct neighbours *all, struct neighbour *fresh,
     struct list *bucket = &all->buckets[map_hash(key) % all->n_buckets];
 
     *ret_unused = NULL;
-    LIST_FOREACH(it, bucket)
-    {
+    LIST_FOREACH (it, bucket) {
         struct neighbour *n = LIST_ENTRY(it, struct neighbour, link);
         if (IN6_ARE_ADDR_EQUAL(&n->key, &fresh->key)) {
             *ret_unused = fresh;

@@ -1,9 +1,11 @@
-/* redis_link: one queue in two parts, what is sent and what waits. A break moves the first in front of the second.
+/* redis_link: one queue in two parts, what is sent and what waits. A break moves the first in front
+ * of the second.
  *
  *   no connection --asked--> RESOLVING --> CONNECTING --> GREETING --all answers fit--> READY
  *        ^--------- any failure: waiting 50 ms, then twice as long each time, to 2 s ------'
  *
- * A connection is a heap object of its own: libuv may hold it, for a name lookup or for closing, when the link has let go. */
+ * A connection is a heap object of its own: libuv may hold it, for a name lookup or for closing,
+ * when the link has let go. */
 #include "net/redis_link.h"
 
 #include <hiredis/hiredis.h>
@@ -17,14 +19,20 @@
 #include "loop/loop.h"
 #include "net/redis_format.h"
 
-enum { TICK_MS = 100, BACKOFF_MIN_MS = 50, BACKOFF_MAX_MS = 2000, WRITE_MAX = 4 << 20, READ_ROOM = 64 * 1024 };
+enum {
+    TICK_MS = 100,
+    BACKOFF_MIN_MS = 50,
+    BACKOFF_MAX_MS = 2000,
+    WRITE_MAX = 4 << 20,
+    READ_ROOM = 64 * 1024
+};
 
 enum phase { CONN_RESOLVING, CONN_CONNECTING, CONN_GREETING, CONN_READY };
 enum step { STEP_AUTH, STEP_SELECT, STEP_ID, STEP_KILL, STEP_GREETING, N_STEPS };
 
 struct command {
     struct list link;
-    char *bytes;                /* hiredis's; NULL: no memory */
+    char *bytes; /* hiredis's; NULL: no memory */
     size_t n_bytes;
     uint64_t deadline_ms;
     redis_done *done;
@@ -34,9 +42,9 @@ struct command {
 struct conn {
     struct redis_link *link;
     enum phase phase;
-    unsigned n_held;            /* by libuv: the handle, a lookup */
+    unsigned n_held; /* by libuv: the handle, a lookup */
     uint64_t since_ms;
-    int64_t id;                 /* Redis's number of this connection; 0 = unknown */
+    int64_t id; /* Redis's number of this connection; 0 = unknown */
     enum step steps[N_STEPS];
     unsigned n_steps, at_step;
     redisReader *reader;
@@ -49,7 +57,7 @@ struct conn {
     uv_getaddrinfo_t lookup;
     uv_connect_t connect;
     uv_write_t write;
-    struct held_buf out;             /* what `write` is sending */
+    struct held_buf out; /* what `write` is sending */
     bool is_writing;
     char room[READ_ROOM];
 };
@@ -57,14 +65,14 @@ struct conn {
 struct redis_link {
     struct loop *loop;
     struct redis_link_options options;
-    struct conn *conn;          /* NULL: none, or the last one is going */
-    unsigned n_conns;           /* those still held by libuv too */
-    struct list sent, waiting;  /* struct command */
+    struct conn *conn;         /* NULL: none, or the last one is going */
+    unsigned n_conns;          /* those still held by libuv too */
+    struct list sent, waiting; /* struct command */
     struct deferred flush;
-    struct timer tick;          /* runs while something is asked for */
+    struct timer tick; /* runs while something is asked for */
     uint64_t retry_ms;
-    unsigned n_failures;        /* in a row */
-    int64_t id_before;          /* of the last connection that carried commands */
+    unsigned n_failures; /* in a row */
+    int64_t id_before;   /* of the last connection that carried commands */
     void (*closed)(void *arg);
     void *closed_arg;
     bool is_closing;
@@ -152,7 +160,7 @@ static void redis_link_drop(struct redis_link *l, const char *reason)
     if (has_handle(c))
         uv_close(&c->uv.handle, redis_link_on_uv_closed);
     else
-        (void)uv_cancel((uv_req_t *)&c->lookup);    /* its callback comes in any case */
+        (void)uv_cancel((uv_req_t *)&c->lookup); /* its callback comes in any case */
 }
 
 /* ---- sending ---- */
@@ -195,7 +203,7 @@ static void redis_link_flush(struct redis_link *l)
     while (!list_is_empty(&l->waiting) && c->out.b.len < WRITE_MAX) {
         struct command *command = LIST_ENTRY(l->waiting.next, struct command, link);
         list_unlink(&command->link);
-        if (!command->bytes) {      /* there was no memory for it */
+        if (!command->bytes) { /* there was no memory for it */
             redis_link_finish(command, REDIS_LINK_LOST, NULL);
             continue;
         }
@@ -220,9 +228,11 @@ static bool add_step(struct conn *c, enum step step)
     char number[24];
 
     c->steps[c->n_steps++] = step;
-    (void)snprintf(number, sizeof(number), "%lld", step == STEP_SELECT ? (long long)u->database : (long long)c->link->id_before);
+    (void)snprintf(number, sizeof(number), "%lld",
+                   step == STEP_SELECT ? (long long)u->database : (long long)c->link->id_before);
     if (step == STEP_AUTH)
-        command = u->user ? redis_words("AUTH", u->user, u->password, NULL) : redis_words("AUTH", u->password, NULL, NULL);
+        command = u->user ? redis_words("AUTH", u->user, u->password, NULL)
+                          : redis_words("AUTH", u->password, NULL, NULL);
     else if (step == STEP_SELECT)
         command = redis_words("SELECT", number, NULL, NULL);
     else if (step == STEP_ID)
@@ -237,7 +247,8 @@ static void redis_link_greet(struct conn *c)
     const struct redis_uri *u = &c->link->options.uri;
 
     c->phase = CONN_GREETING;
-    bool ok = (!u->password || add_step(c, STEP_AUTH)) && (!u->database || add_step(c, STEP_SELECT)) && add_step(c, STEP_ID) &&
+    bool ok = (!u->password || add_step(c, STEP_AUTH)) &&
+              (!u->database || add_step(c, STEP_SELECT)) && add_step(c, STEP_ID) &&
               (!c->link->id_before || add_step(c, STEP_KILL)) &&
               (!c->link->options.greeting.n_args || add_step(c, STEP_GREETING));
     if (ok)
@@ -247,7 +258,8 @@ static void redis_link_greet(struct conn *c)
 }
 
 /* An identity that a server does not tell, or does not let us end, is no reason to refuse it. */
-static bool step_is_good(struct conn *c, enum step step, const struct redis_reply *reply, char error[REDIS_ERROR_TEXT_MAX])
+static bool step_is_good(struct conn *c, enum step step, const struct redis_reply *reply,
+                         char error[REDIS_ERROR_TEXT_MAX])
 {
     struct redis_link *l = c->link;
 
@@ -256,10 +268,12 @@ static bool step_is_good(struct conn *c, enum step step, const struct redis_repl
     if (step == STEP_ID || step == STEP_KILL)
         return true;
     if (redis_reply_kind(reply) == REDIS_ERROR) {
-        (void)snprintf(error, REDIS_ERROR_TEXT_MAX, SLICE_FMT, SLICE_ARG(slice_to(redis_reply_text(reply), REDIS_ERROR_TEXT_MAX - 1)));
+        (void)snprintf(error, REDIS_ERROR_TEXT_MAX, SLICE_FMT,
+                       SLICE_ARG(slice_to(redis_reply_text(reply), REDIS_ERROR_TEXT_MAX - 1)));
         return false;
     }
-    return step != STEP_GREETING || !l->options.is_welcome || l->options.is_welcome(reply, l->options.arg, error);
+    return step != STEP_GREETING || !l->options.is_welcome ||
+           l->options.is_welcome(reply, l->options.arg, error);
 }
 
 static void redis_link_take_step(struct conn *c, const redisReply *reply)
@@ -276,7 +290,8 @@ static void redis_link_take_step(struct conn *c, const redisReply *reply)
     c->phase = CONN_READY;
     loop_count(l->loop, METRIC_REDIS_CONNECTED, 1);
     if (l->n_failures)
-        LOG(LOG_INFO, "store", "connected to Redis again", log_int("after", (int64_t)l->n_failures));
+        LOG(LOG_INFO, "store", "connected to Redis again",
+            log_int("after", (int64_t)l->n_failures));
     l->n_failures = 0;
     redis_link_flush(l);
 }
@@ -292,7 +307,8 @@ static void take_reply(struct conn *c, const redisReply *reply)
     else if (list_is_empty(&l->sent))
         redis_link_drop(l, "an answer nobody asked for");
     else
-        redis_link_finish(LIST_ENTRY(l->sent.next, struct command, link), REDIS_LINK_ANSWERED, reply);
+        redis_link_finish(LIST_ENTRY(l->sent.next, struct command, link), REDIS_LINK_ANSWERED,
+                          reply);
 }
 
 static void on_room(uv_handle_t *handle, size_t wanted, uv_buf_t *ret)
@@ -319,7 +335,8 @@ static void redis_link_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b
         redis_link_drop(l, c->reader->errstr);
         return;
     }
-    /* A callback may end the connection, which stays until it is closed, and may not close the link. */
+    /* A callback may end the connection, which stays until it is closed, and may not close the
+     * link. */
     while (l->conn == c) {
         if (redisReaderGetReply(c->reader, &reply) != REDIS_OK)
             redis_link_drop(l, c->reader->errstr);
@@ -342,7 +359,7 @@ static void on_connected(uv_connect_t *connect, int status)
     if (!status)
         status = uv_read_start(&c->uv.stream, on_room, redis_link_on_read);
     if (!status && !c->link->options.uri.path)
-        (void)uv_tcp_nodelay(&c->uv.tcp, 1);        /* only a matter of speed */
+        (void)uv_tcp_nodelay(&c->uv.tcp, 1); /* only a matter of speed */
     if (status)
         redis_link_drop(c->link, uv_strerror(status));
     else
@@ -373,7 +390,8 @@ static void on_resolved(uv_getaddrinfo_t *lookup, int status, struct addrinfo *f
     for (struct addrinfo *it = found; it; it = it->ai_next)
         n++;
     ASSERT(n);
-    for (unsigned skip = c->link->n_failures % n; skip; skip--)     /* another address with every try */
+    /* another address with every try */
+    for (unsigned skip = c->link->n_failures % n; skip; skip--)
         at = at->ai_next;
     int r = uv_tcp_init(&c->link->loop->uv, &c->uv.tcp);
     ASSERT(r == 0);
@@ -449,7 +467,8 @@ static void redis_link_expire(struct redis_link *l)
     if (!list_is_empty(&l->sent))
         redis_link_drop(l, "no answer in time");
     list_init(&late);
-    while (!list_is_empty(&l->waiting) && LIST_ENTRY(l->waiting.next, struct command, link)->deadline_ms <= now) {
+    while (!list_is_empty(&l->waiting) &&
+           LIST_ENTRY(l->waiting.next, struct command, link)->deadline_ms <= now) {
         struct list *it = l->waiting.next;
         list_unlink(it);
         list_link(&late, it);
@@ -484,7 +503,8 @@ struct redis_link *redis_link_open(struct loop *loop, const struct redis_link_op
     return l;
 }
 
-void redis_link_ask(struct redis_link *l, const struct redis_command *command, redis_done *done, void *arg)
+void redis_link_ask(struct redis_link *l, const struct redis_command *command, redis_done *done,
+                    void *arg)
 {
     struct command *c = MEM_NEW(struct command);
     uint64_t now = loop_now_ms(l->loop);
@@ -509,7 +529,8 @@ void redis_link_give_up(struct redis_link *l)
     struct list all;
 
     list_init(&all);
-    redis_link_drop(l, NULL);      /* an answer to what was sent has nobody to go to any more */
+    /* an answer to what was sent has nobody to go to any more */
+    redis_link_drop(l, NULL);
     list_move_all(&all, &l->sent);
     list_move_all(&all, &l->waiting);
     while (!list_is_empty(&all))

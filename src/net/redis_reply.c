@@ -33,7 +33,8 @@ int64_t redis_reply_int(const struct redis_reply *r)
 struct slice redis_reply_text(const struct redis_reply *r)
 {
     const redisReply *reply = redis_reply_raw(r);
-    bool has_text = reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS || reply->type == REDIS_REPLY_ERROR;
+    bool has_text = reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS ||
+                    reply->type == REDIS_REPLY_ERROR;
 
     return has_text ? slice_make(reply->str, (size_t)reply->len) : (struct slice){NULL, 0};
 }

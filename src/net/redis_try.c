@@ -1,5 +1,5 @@
-/* redis_try: at start there is no loop to wait on and nobody to serve: hiredis's own connection does, and what is wrong is said
- * before anybody is let in. */
+/* redis_try: at start there is no loop to wait on and nobody to serve: hiredis's own connection
+ * does, and what is wrong is said before anybody is let in. */
 #include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,14 +38,16 @@ static bool redis_try_fail(char error[REDIS_ERROR_TEXT_MAX], const char *reason)
 }
 
 /* The answer is the caller's to free; NULL: error says why. */
-static redisReply *redis_try_ask(redisContext *c, const struct redis_command *command, char error[REDIS_ERROR_TEXT_MAX])
+static redisReply *redis_try_ask(redisContext *c, const struct redis_command *command,
+                                 char error[REDIS_ERROR_TEXT_MAX])
 {
     redisReply *reply = NULL;
     void *answer = NULL;
     size_t n;
     char *bytes = redis_format(command, &n);
 
-    if (bytes && redisAppendFormattedCommand(c, bytes, n) == REDIS_OK && redisGetReply(c, &answer) == REDIS_OK)
+    if (bytes && redisAppendFormattedCommand(c, bytes, n) == REDIS_OK &&
+        redisGetReply(c, &answer) == REDIS_OK)
         reply = answer;
     else
         (void)redis_try_fail(error, c->err ? c->errstr : "no memory");
@@ -58,7 +60,8 @@ static redisReply *redis_try_ask(redisContext *c, const struct redis_command *co
     return reply;
 }
 
-static bool ask_for_nothing(redisContext *c, struct redis_command command, char error[REDIS_ERROR_TEXT_MAX])
+static bool ask_for_nothing(redisContext *c, struct redis_command command,
+                            char error[REDIS_ERROR_TEXT_MAX])
 {
     redisReply *reply = redis_try_ask(c, &command, error);
     bool ok = reply != NULL;
@@ -72,33 +75,44 @@ static bool log_in(redisContext *c, const struct redis_uri *u, char error[REDIS_
     char database[16];
 
     (void)snprintf(database, sizeof(database), "%u", u->database);
-    if (u->password && !ask_for_nothing(c, u->user ? redis_words("AUTH", u->user, u->password, NULL)
-                                                   : redis_words("AUTH", u->password, NULL, NULL), error))
+    if (u->password && !ask_for_nothing(c,
+                                        u->user ? redis_words("AUTH", u->user, u->password, NULL)
+                                                : redis_words("AUTH", u->password, NULL, NULL),
+                                        error))
         return false;
-    return ask_for_nothing(c, u->database ? redis_words("SELECT", database, NULL, NULL) : redis_words("PING", NULL, NULL, NULL), error);
+    return ask_for_nothing(c,
+                           u->database ? redis_words("SELECT", database, NULL, NULL)
+                                       : redis_words("PING", NULL, NULL, NULL),
+                           error);
 }
 
-static bool redis_try_greet(redisContext *c, const struct redis_link_options *o, char error[REDIS_ERROR_TEXT_MAX])
+static bool redis_try_greet(redisContext *c, const struct redis_link_options *o,
+                            char error[REDIS_ERROR_TEXT_MAX])
 {
     if (!o->greeting.n_args)
         return true;
     redisReply *reply = redis_try_ask(c, &o->greeting, error);
-    bool ok = reply && (!o->is_welcome || o->is_welcome((const struct redis_reply *)(const void *)reply, o->arg, error));
+    bool ok =
+        reply && (!o->is_welcome ||
+                  o->is_welcome((const struct redis_reply *)(const void *)reply, o->arg, error));
     freeReplyObject(reply);
     return ok;
 }
 
-bool redis_link_try(const struct redis_link_options *o, const struct redis_command *command, redis_done *done, void *arg,
-                    char ret_error[REDIS_ERROR_TEXT_MAX])
+bool redis_link_try(const struct redis_link_options *o, const struct redis_command *command,
+                    redis_done *done, void *arg, char ret_error[REDIS_ERROR_TEXT_MAX])
 {
     const struct redis_uri *u = &o->uri;
     struct timeval limit = {o->timeout_ms / 1000, (long)(o->timeout_ms % 1000) * 1000};
-    redisContext *c = u->path ? redisConnectUnixWithTimeout(u->path, limit) : redisConnectWithTimeout(u->host, u->port, limit);
+    redisContext *c = u->path ? redisConnectUnixWithTimeout(u->path, limit)
+                              : redisConnectWithTimeout(u->host, u->port, limit);
     redisReply *reply = NULL;
 
     if (!c)
         return redis_try_fail(ret_error, "no memory");
-    bool ok = c->err ? redis_try_fail(ret_error, c->errstr) : redisSetTimeout(c, limit) == REDIS_OK || redis_try_fail(ret_error, c->errstr);
+    bool ok = c->err
+                  ? redis_try_fail(ret_error, c->errstr)
+                  : redisSetTimeout(c, limit) == REDIS_OK || redis_try_fail(ret_error, c->errstr);
     ok = ok && log_in(c, u, ret_error) && redis_try_greet(c, o, ret_error);
     if (ok)
         reply = redis_try_ask(c, command, ret_error);

@@ -1,5 +1,5 @@
-/* sendq: a message is one run of bytes (small: transport header, head and payload lie together) or two (a tail inside a
- * received blob). Gathering walks the ring; nothing is copied. */
+/* sendq: a message is one run of bytes (small: transport header, head and payload lie together) or
+ * two (a tail inside a received blob). Gathering walks the ring; nothing is copied. */
 #include "net/sendq.h"
 
 void sendq_init(struct sendq *q)
@@ -81,7 +81,8 @@ bool sendq_is_waited_for(const struct sendq *q)
 
     for (size_t i = 0; i < q->msgs.n_items; i++) {
         const struct msg *m = ring_at(&q->msgs, i);
-        if (i == LOOKED_AT_MOST || account_is_waiting(m->account) || (m->blob && account_is_waiting(m->blob->account)))
+        if (i == LOOKED_AT_MOST || account_is_waiting(m->account) ||
+            (m->blob && account_is_waiting(m->blob->account)))
             return true;
     }
     return false;

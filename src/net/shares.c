@@ -30,20 +30,22 @@ struct seat {
     /* const after init */
     struct shares *shares;
     unsigned loop;
-    bool is_proxy;                  /* trusted to name others: has no share of its own */
-    struct neighbour *home;         /* of the socket's own address */
+    bool is_proxy;          /* trusted to name others: has no share of its own */
+    struct neighbour *home; /* of the socket's own address */
     /* loop only */
     bool (*evict)(void *owner);
     void *owner;
-    bool waits;                     /* for its loop; from its arrival on */
+    bool waits; /* for its loop; from its arrival on */
     /* shares.lock */
-    struct neighbour *counted;      /* for whom it counts: home, or the client of its request */
+    /* for whom it counts: home, or the client of its request */
+    struct neighbour *counted;
     struct list in_neighbour, in_all;
-    uint64_t since_ms;              /* when it took its use */
+    uint64_t since_ms; /* when it took its use */
     enum seat_use use;
     bool has_asked;
     bool is_leaving;
-    bool is_spare;                  /* of the reserve; the seat's loop may read it without the lock */
+    /* of the reserve; the seat's loop may read it without the lock */
+    bool is_spare;
 };
 
 struct shares {
@@ -52,16 +54,17 @@ struct shares {
     size_t share;
     /* any thread */
     atomic_size_t n_waiting;
-    pthread_mutex_t lock;           /* class socket_seats */
+    pthread_mutex_t lock; /* class socket_seats */
     /* under it */
     size_t n_seats, n_leaving, n_spare, n_spare_leaving;
-    struct list by_use[N_MOVABLE];  /* seat.in_all */
-    struct list spare;              /* of the reserve, not BUSY, not leaving: seat.in_all */
-    struct list *leaving;           /* per loop: seat.in_all */
+    struct list by_use[N_MOVABLE]; /* seat.in_all */
+    struct list spare;             /* of the reserve, not BUSY, not leaving: seat.in_all */
+    struct list *leaving;          /* per loop: seat.in_all */
     struct neighbours neighbours;
 };
 
-_Static_assert((int)NEIGHBOUR_LISTS == (int)N_MOVABLE, "a list of each use that can be asked to leave");
+_Static_assert((int)NEIGHBOUR_LISTS == (int)N_MOVABLE,
+               "a list of each use that can be asked to leave");
 
 /* ---- a seat in its lists and figures ---- */
 
@@ -208,8 +211,7 @@ static struct seat *shares_least_useful(struct list by_use[N_MOVABLE], bool is_n
 
 static struct seat *least_useful_spare(struct shares *s, const struct neighbour *newcomer)
 {
-    LIST_FOREACH(it, &s->spare)
-    {
+    LIST_FOREACH (it, &s->spare) {
         struct seat *seat = LIST_ENTRY(it, struct seat, in_all);
         if (seat->home == newcomer)
             return seat;
@@ -316,11 +318,13 @@ int shares_arrive(struct shares *s, const struct in6_addr *address, bool is_prox
     return SHARES_OK;
 }
 
-/* Who was asked and had a request by then has stayed, so there may be more than the reserve of whom nobody is leaving: then the
- * next one is asked, or nobody would ever leave for those who wait in the kernel's queue. */
+/* Who was asked and had a request by then has stayed, so there may be more than the reserve of whom
+ * nobody is leaving: then the next one is asked, or nobody would ever leave for those who wait in
+ * the kernel's queue. */
 static struct seat *find_surplus(struct shares *s)
 {
-    return s->n_spare - s->n_spare_leaving > s->options.n_reserve ? first_of(&s->spare, false) : NULL;
+    return s->n_spare - s->n_spare_leaving > s->options.n_reserve ? first_of(&s->spare, false)
+                                                                  : NULL;
 }
 
 bool shares_must_wait(struct shares *s)
@@ -329,11 +333,13 @@ bool shares_must_wait(struct shares *s)
     bool must_tell = false;
     unsigned loop = 0;
 
-    if (atomic_load_explicit(&s->n_waiting, memory_order_relaxed) >= (size_t)SHARES_WAITING * s->options.n_loops)
+    if (atomic_load_explicit(&s->n_waiting, memory_order_relaxed) >=
+        (size_t)SHARES_WAITING * s->options.n_loops)
         return true;
     pthread_mutex_lock(&s->lock);
     bool has_no_spare = s->n_spare >= s->options.n_reserve + SHARES_SLACK;
-    bool must_wait = has_no_spare || (s->n_leaving && s->n_seats >= s->options.n_places + SHARES_SLACK);
+    bool must_wait =
+        has_no_spare || (s->n_leaving && s->n_seats >= s->options.n_places + SHARES_SLACK);
     if (has_no_spare && (surplus = find_surplus(s))) {
         loop = surplus->loop;
         must_tell = seat_leave(surplus);

@@ -1,7 +1,10 @@
-/* stream: a flush gathers as many messages as one writev takes and tries at once, so the common message costs one system call and no
- * allocation. What a full socket does not take stays in the sendq until the loop tells that it takes more. Every stream of a loop reads into the loop's scratch, so an idle connection owns no buffer.
+/* stream: a flush gathers as many messages as one writev takes and tries at once, so the common
+ * message costs one system call and no allocation. What a full socket does not take stays in the
+ * sendq until the loop tells that it takes more. Every stream of a loop reads into the loop's
+ * scratch, so an idle connection owns no buffer.
  *
- * libuv tells when there is something to read and never reads itself: it is offered no room (UV_ENOBUFS), and the transport reads. */
+ * libuv tells when there is something to read and never reads itself: it is offered no room
+ * (UV_ENOBUFS), and the transport reads. */
 #include "net/stream.h"
 
 #include <limits.h>
@@ -18,12 +21,14 @@
 #include "net/transport_tcp.h"
 #include "wire/ip.h"
 
-/* What one connection's read may take of a turn: others wait that long. A flood of small messages, or of ones with many receivers,
- * is read in smaller helpings; large payloads, which are little work a byte, in full ones. */
+/* What one connection's read may take of a turn: others wait that long. A flood of small messages,
+ * or of ones with many receivers, is read in smaller helpings; large payloads, which are little
+ * work a byte, in full ones. */
 enum { STREAM_GATHER = 256, TURN_SHARE_NS = 25 * 1000, READ_LEAST = 2048 };
 /* What one connection is sent before others have their turn. */
 enum { FLUSH_MOST = 512 * 1024 };
-/* Up to here it is sent before what others wait to be sent that is larger: a broadcast has thousands of receivers. */
+/* Up to here it is sent before what others wait to be sent that is larger: a broadcast has
+ * thousands of receivers. */
 enum { SHORT_MOST = 16 * 1024 };
 
 static void stream_on_uv_closed(uv_handle_t *handle)
@@ -70,7 +75,7 @@ static void stream_ended(struct stream *s, int error)
 {
     if (s->state == STREAM_CLOSING)
         return;
-    if (s->has_ended) {     /* told already; what was still to be sent cannot be */
+    if (s->has_ended) { /* told already; what was still to be sent cannot be */
         if (error)
             stream_close(s);
         return;
@@ -79,7 +84,7 @@ static void stream_ended(struct stream *s, int error)
     stream_read_stop(s);
     if (s->state != STREAM_FINISHING)
         s->ops->on_end(s, error);
-    else if (error)     /* a peer that only stopped sending still gets what is queued */
+    else if (error) /* a peer that only stopped sending still gets what is queued */
         stream_close(s);
 }
 
@@ -217,16 +222,16 @@ static void stream_on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
     *buf = uv_buf_init(NULL, 0);
 }
 
-/* libuv hears no more of a socket that is to be read in its turn, until there is nothing left to read: for each of many that must wait
- * it would ask the kernel, every turn. */
+/* libuv hears no more of a socket that is to be read in its turn, until there is nothing left to
+ * read: for each of many that must wait it would ask the kernel, every turn. */
 static void read_later(struct stream *s)
 {
     (void)uv_read_stop((uv_stream_t *)&s->tcp);
     loop_again(s->loop, &s->input);
 }
 
-/* The turn had no time for it. Those who have logged in do not wait for the many who only come and go, and of these no more are let in
- * than are read soon. */
+/* The turn had no time for it. Those who have logged in do not wait for the many who only come and
+ * go, and of these no more are let in than are read soon. */
 static void read_first_later(struct stream *s)
 {
     (void)uv_read_stop((uv_stream_t *)&s->tcp);
@@ -308,13 +313,14 @@ static void on_abandoned(struct stream *s)
 
 static const struct stream_ops abandoned_ops = {.on_closed = on_abandoned};
 
-struct stream *stream_open(struct loop *loop, uv_os_sock_t fd, const struct stream_ops *ops, void *owner, int *ret_error)
+struct stream *stream_open(struct loop *loop, uv_os_sock_t fd, const struct stream_ops *ops,
+                           void *owner, int *ret_error)
 {
     LOOP_ASSERT(loop);
     struct stream *s = MEM_NEW(struct stream);
     int r = uv_tcp_init(&loop->uv, &s->tcp);
 
-    ASSERT(r == 0);     /* without a domain it only fills in the struct */
+    ASSERT(r == 0); /* without a domain it only fills in the struct */
     s->loop = loop;
     s->transport = &transport_tcp;
     s->read_bytes = LOOP_SCRATCH;
@@ -385,7 +391,7 @@ void stream_read_stop(struct stream *s)
     s->is_reading = false;
     list_unlink(&s->input.link);
     seat_wait(s->seat, false);
-    (void)uv_read_stop((uv_stream_t *)&s->tcp);     /* always 0 */
+    (void)uv_read_stop((uv_stream_t *)&s->tcp); /* always 0 */
 }
 
 bool stream_send(struct stream *s, struct msg *m)
@@ -441,17 +447,21 @@ void stream_end_all(struct loop *loop)
 
 uint64_t stream_stalled_ms(struct stream *s)
 {
-    return s->sendq.n_bytes || stream_pending(s).len ? (uint32_t)loop_now_ms(s->loop) - s->progress_ms : 0;
+    return s->sendq.n_bytes || stream_pending(s).len
+               ? (uint32_t)loop_now_ms(s->loop) - s->progress_ms
+               : 0;
 }
 
 uint64_t stream_bytes_taken(const struct stream *s)
 {
     int unacknowledged = 0;
 
-    /* The kernel takes megabytes at once and then nothing for long: only what has arrived shows how fast a reader is. */
+    /* The kernel takes megabytes at once and then nothing for long: only what has arrived shows how
+     * fast a reader is. */
     if (ioctl(stream_fd(s), SIOCOUTQ, &unacknowledged) != 0 || unacknowledged < 0)
         return s->n_bytes_out;
-    return s->n_bytes_out > (uint64_t)unacknowledged ? s->n_bytes_out - (uint64_t)unacknowledged : 0;
+    return s->n_bytes_out > (uint64_t)unacknowledged ? s->n_bytes_out - (uint64_t)unacknowledged
+                                                     : 0;
 }
 
 void stream_set_timeout(struct stream *s, uint64_t ms)

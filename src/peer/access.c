@@ -116,7 +116,8 @@ const char *access_rule_noted(struct slice text)
         size_t len = shown ? strlen(shown) : 0, all = len + strlen(NOTE_HEAD NOTE_TAIL);
         if (shown && text.len > all && slice_ends(text, NOTE_TAIL)) {
             struct slice note = slice_from(text, text.len - all);
-            if (slice_starts(note, NOTE_HEAD) && slice_eq(slice_make(note.ptr + strlen(NOTE_HEAD), len), slice_of(shown)))
+            if (slice_starts(note, NOTE_HEAD) &&
+                slice_eq(slice_make(note.ptr + strlen(NOTE_HEAD), len), slice_of(shown)))
                 return shown;
         }
     }
@@ -184,17 +185,20 @@ static const struct workspace *record_of(const struct access_question *q, struct
     return of_service && slice_is(workspace, of_service->id) ? of_service : NULL;
 }
 
-/* What somebody gave on a workspace that is gone means nothing on the one made again under its id by others. Grants of a login stand for
- * themselves; those of a token that was made here are as good as its maker. Times are whole seconds: in doubt it is of the old one. */
+/* What somebody gave on a workspace that is gone means nothing on the one made again under its id
+ * by others. Grants of a login stand for themselves; those of a token that was made here are as
+ * good as its maker. Times are whole seconds: in doubt it is of the old one. */
 static bool is_of_former(const struct workspace *w, const struct user *u)
 {
     bool is_made_here = u->parent || u->lineage.is_continuation;
 
-    return is_made_here && u->issued_at && w->made_at && u->issued_at <= w->made_at && strcmp(user_effective_id(u), "root") != 0 &&
-           !person_owns(w, u) && workspace_ownership(w, u) == OWNS_NOT;
+    return is_made_here && u->issued_at && w->made_at && u->issued_at <= w->made_at &&
+           strcmp(user_effective_id(u), "root") != 0 && !person_owns(w, u) &&
+           workspace_ownership(w, u) == OWNS_NOT;
 }
 
-const struct grant *access_grant_on(const struct user *u, struct slice workspace, const struct workspace *record)
+const struct grant *access_grant_on(const struct user *u, struct slice workspace,
+                                    const struct workspace *record)
 {
     const struct grant *g = user_grant(u, workspace);
 
@@ -229,7 +233,8 @@ static struct access_decision by_grant(const struct access_question *q, struct s
     struct access_decision d = look_at(q, workspace, needed);
 
     if (d.held >= needed)
-        return d.grant ? access_allow(d, rule_of_grant(q->user, d.grant)) : access_allow(d, RULE_OPEN);
+        return d.grant ? access_allow(d, rule_of_grant(q->user, d.grant))
+                       : access_allow(d, RULE_OPEN);
     return access_deny(d, d.held ? RULE_WEAK_GRANT : RULE_NO_GRANT);
 }
 
@@ -278,7 +283,8 @@ static struct access_decision if_there(const struct access_question *q, struct a
 }
 
 /* Of two conditions the one that fails, else the second. */
-static struct access_decision access_both(struct access_decision first, struct access_decision second)
+static struct access_decision access_both(struct access_decision first,
+                                          struct access_decision second)
 {
     return first.is_allowed ? second : first;
 }
@@ -330,7 +336,8 @@ static bool acts_for_person(const struct user *u)
 {
     char home[USER_WORKSPACE_MAX];
 
-    (void)snprintf(home, sizeof(home), "ws-user-%s", user_effective_id(u));     /* ids are short enough */
+    /* ids are short enough */
+    (void)snprintf(home, sizeof(home), "ws-user-%s", user_effective_id(u));
     return !u->parent || user_permission(u, slice_of(home)) >= PERMISSION_READ_WRITE;
 }
 
@@ -356,7 +363,8 @@ static struct access_decision decide_delete(const struct access_question *q)
 {
     struct access_decision d = decide_owned(q, PERMISSION_ADMIN);
 
-    return d.is_allowed && q->workspace && q->workspace->is_system ? access_deny(d, RULE_SYSTEM) : d;
+    return d.is_allowed && q->workspace && q->workspace->is_system ? access_deny(d, RULE_SYSTEM)
+                                                                   : d;
 }
 
 /* ---- services ---- */
@@ -376,8 +384,8 @@ static struct access_decision access_decide_service(const struct access_question
     if (d.is_allowed)
         return d;
     if (s->visibility != SERVICE_PROTECTED)
-        return access_allow(d,
-                     s->visibility == SERVICE_PUBLIC ? RULE_PUBLIC_SERVICE : RULE_UNLISTED_SERVICE);
+        return access_allow(d, s->visibility == SERVICE_PUBLIC ? RULE_PUBLIC_SERVICE
+                                                               : RULE_UNLISTED_SERVICE);
     if (s->has_authorized && service_authorizes(s, q->context))
         return access_allow(d, RULE_AUTHORIZED);
     return access_deny(d, RULE_PROTECTED);
@@ -403,7 +411,8 @@ static struct access_decision decide_register(const struct access_question *q)
 
     if (!d.is_allowed || !q->wanted_client.len || slice_eq(q->wanted_client, q->client))
         return d;
-    return strcmp(q->user->id, "root") == 0 ? access_allow(d, RULE_ROOT) : access_deny(d, RULE_FOREIGN_CLIENT);
+    return strcmp(q->user->id, "root") == 0 ? access_allow(d, RULE_ROOT)
+                                            : access_deny(d, RULE_FOREIGN_CLIENT);
 }
 
 /* Whoever registered it, and admins; nobody from another workspace (D-19, D-46). */
@@ -452,7 +461,8 @@ static struct access_decision decide_no_service(const struct access_question *q,
         return access_deny(d, RULE_OTHER_WORKSPACE);
     if (kind == KIND_LIST_UNLISTED)
         return by_grant(q, q->context, PERMISSION_READ);
-    return kind == KIND_BOOKMARK ? decide_owned(q, PERMISSION_READ) : access_deny(d, RULE_NO_SERVICE);
+    return kind == KIND_BOOKMARK ? decide_owned(q, PERMISSION_READ)
+                                 : access_deny(d, RULE_NO_SERVICE);
 }
 
 struct access_decision access_decide(const struct access_question *q)

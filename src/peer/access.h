@@ -36,9 +36,11 @@ enum access_rule {
 const char *access_rule_name(enum access_rule r);
 /* What a refused caller may be told: a word, or NULL when the refusal's own text says it all. */
 const char *access_rule_shown(enum access_rule r);
-/* Adds " [rule: NAME]", by the name that is shown, behind the text; nothing when none is shown, or it does not fit in n_room. */
+/* Adds " [rule: NAME]", by the name that is shown, behind the text; nothing when none is shown, or
+ * it does not fit in n_room. */
 void access_rule_note(enum access_rule r, char *text, size_t n_room);
-/* What access_rule_note has added to that text: a literal, the name that was shown; NULL: nothing. */
+/* What access_rule_note has added to that text: a literal, the name that was shown; NULL:
+ * nothing. */
 const char *access_rule_noted(struct slice text);
 /* A sentence with {user} and other places to fill in (access_rules.def). */
 const char *access_rule_because(enum access_rule r);
@@ -70,7 +72,9 @@ struct access_decision {
 };
 
 struct access_decision access_decide(const struct access_question *q);
-/* What the user's scope holds on a workspace, whose record this is: NULL when there is none. Borrowed from the user; NULL: nothing. */
-const struct grant *access_grant_on(const struct user *u, struct slice workspace, const struct workspace *record);
+/* What the user's scope holds on a workspace, whose record this is: NULL when there is none.
+ * Borrowed from the user; NULL: nothing. */
+const struct grant *access_grant_on(const struct user *u, struct slice workspace,
+                                    const struct workspace *record);
 /* A decision made elsewhere, by the token or a limit. */
 struct access_decision access_denial(enum access_rule rule, struct slice workspace);

@@ -39,7 +39,8 @@ struct asker *asker_of(struct http_request *req, const struct token_keys *keys)
         req->asker = &asker_read(req, keys)->of_request;
     struct asker *a = CONTAINER_OF(req->asker, struct asker, of_request);
     /* It may have waited for a place. */
-    if (a->outcome == TOKEN_OK && a->token.expires_at && a->token.expires_at <= token_now_ms(keys) / 1000) {
+    if (a->outcome == TOKEN_OK && a->token.expires_at &&
+        a->token.expires_at <= token_now_ms(keys) / 1000) {
         a->outcome = TOKEN_INVALID;
         (void)snprintf(a->error, sizeof(a->error), "%s", TOKEN_HAS_EXPIRED);
     }

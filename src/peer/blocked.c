@@ -1,4 +1,5 @@
-/* blocked: a map per loop from a network to the moment its block ends, by the clock that nobody sets. */
+/* blocked: a map per loop from a network to the moment its block ends, by the clock that nobody
+ * sets. */
 #include "peer/blocked.h"
 
 #include <string.h>
@@ -13,13 +14,13 @@
 #include "peer/peer.h"
 #include "wire/ip.h"
 
-struct blocked {        /* of one loop, which alone touches it */
-    struct map networks;        /* network -> struct entry, owned */
+struct blocked {         /* of one loop, which alone touches it */
+    struct map networks; /* network -> struct entry, owned */
 };
 
 struct entry {
     struct in6_addr network;
-    uint64_t until_ms;  /* clock_mono_ms; UINT64_MAX: for good */
+    uint64_t until_ms; /* clock_mono_ms; UINT64_MAX: for good */
 };
 
 struct change {
@@ -98,7 +99,8 @@ bool blocked_covers(const struct peer *p, const struct in6_addr *address)
     const struct map *networks = &p->pl->hub->blocked[loop->index].networks;
 
     LOOP_ASSERT(loop);
-    if (!networks->n_entries || !ip_is_known(address) || (p->user && strcmp(p->user->id, "root") == 0))
+    if (!networks->n_entries || !ip_is_known(address) ||
+        (p->user && strcmp(p->user->id, "root") == 0))
         return false;
     struct in6_addr network = ip_network(address);
     const struct entry *e = map_find(networks, blocked_key_of(&network));

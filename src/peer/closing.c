@@ -1,4 +1,5 @@
-/* closing: there are at most --max-http-calls leases and as many upgrades as may wait, so a closing looks at all. */
+/* closing: there are at most --max-http-calls leases and as many upgrades as may wait, so a closing
+ * looks at all. */
 #include "peer/closing.h"
 
 #include <string.h>
@@ -26,19 +27,21 @@ bool closing_covers(const struct closing *c, const struct user *u, const struct 
         break;
     }
     struct in6_addr network = ip_network(address);
-    return ip_is_known(address) && IN6_ARE_ADDR_EQUAL(&c->network, &network) && !(u && strcmp(u->id, "root") == 0);
+    return ip_is_known(address) && IN6_ARE_ADDR_EQUAL(&c->network, &network) &&
+           !(u && strcmp(u->id, "root") == 0);
 }
 
 struct closing_mail {
     struct mail mail;
     struct hub *hub;
-    struct closing closing;     /* its texts and its digest are in text */
+    struct closing closing; /* its texts and its digest are in text */
     char text[];
 };
 
 static bool closing_is_meant(const struct lease *l, const struct closing *c)
 {
-    return closing_covers(c, l->user, &l->address) && !(l->client.len && slice_eq(l->client, c->except));
+    return closing_covers(c, l->user, &l->address) &&
+           !(l->client.len && slice_eq(l->client, c->except));
 }
 
 /* There are no more of them than places to log in. */
@@ -72,7 +75,8 @@ static void run_closing(struct loop *loop, struct mail *mail)
         list_unlink(&l->link);
         list_link(&done, &l->link);
         if (closing_is_meant(l, &m->closing))
-            lease_end(l, m->closing.kind == CLOSING_TOKEN ? CONNECT_TOKEN_ERROR : CONNECT_BLOCKED, m->closing.reason);
+            lease_end(l, m->closing.kind == CLOSING_TOKEN ? CONNECT_TOKEN_ERROR : CONNECT_BLOCKED,
+                      m->closing.reason);
     }
     list_move_all(open, &done);
     end_new_peer(&m->hub->leases[loop->index].greeting, &m->closing);
@@ -91,7 +95,8 @@ static struct slice closing_keep(char **at, struct slice text)
 
 void closing_send(struct hub *h, const struct closing *c)
 {
-    struct slice digest = slice_make(c->digest, c->kind == CLOSING_TOKEN ? LINEAGE_DIGEST_BYTES : 0);
+    struct slice digest =
+        slice_make(c->digest, c->kind == CLOSING_TOKEN ? LINEAGE_DIGEST_BYTES : 0);
     size_t n = digest.len + c->user.len + c->reason.len + c->except.len;
 
     LOOP_ASSERT(h->loop);

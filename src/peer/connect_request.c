@@ -12,7 +12,8 @@
 #include "base/rate_counter.h"
 #include "peer/hub.h"
 
-struct connect_request *connect_request_new(enum connect_kind kind, struct account *payer, struct slice client_id, struct slice workspace)
+struct connect_request *connect_request_new(enum connect_kind kind, struct account *payer,
+                                            struct slice client_id, struct slice workspace)
 {
     struct connect_request *j = held_new(sizeof(*j), payer);
 
@@ -63,7 +64,8 @@ bool connect_request_keep_foreign(struct connect_request *j, struct slice text, 
     return !j->ask.lacks_room;
 }
 
-bool connect_request_take_token(struct connect_request *j, enum connect_credential by, struct slice text, char *ret_error)
+bool connect_request_take_token(struct connect_request *j, enum connect_credential by,
+                                struct slice text, char *ret_error)
 {
     struct token token;
     int r = token_parse(j->ask.hub->keys, text, &token, ret_error);
@@ -71,10 +73,12 @@ bool connect_request_take_token(struct connect_request *j, enum connect_credenti
     j->ask.by = by;
     if (r == TOKEN_OK)
         connect_request_take_user(j, &token);
-    return r == TOKEN_OK || (r == TOKEN_FOREIGN && connect_request_keep_foreign(j, text, ret_error));
+    return r == TOKEN_OK ||
+           (r == TOKEN_FOREIGN && connect_request_keep_foreign(j, text, ret_error));
 }
 
-bool connect_request_refuse(struct connect_request *j, unsigned close_code, int outcome, enum access_rule rule, const char *fmt, ...)
+bool connect_request_refuse(struct connect_request *j, unsigned close_code, int outcome,
+                            enum access_rule rule, const char *fmt, ...)
 {
     va_list args;
 

@@ -1,4 +1,5 @@
-/* events: no from, ws or user in them: nobody speaks but the hub. Events cannot be chunked, hence the bound (W-055). */
+/* events: no from, ws or user in them: nobody speaks but the hub. Events cannot be chunked, hence
+ * the bound (W-055). */
 #include "peer/events.h"
 
 #include <string.h>
@@ -30,8 +31,9 @@ bool event_is_announced(struct slice type)
     return is_one_of(type, names, ARRAY_LEN(names));
 }
 
-/* A client rejects its calls on peer_not_found, leaves for good on force-exit, and one behind an HTTP stream takes another
- * identity from connection_info and reconnection_token in whatever frame they come. */
+/* A client rejects its calls on peer_not_found, leaves for good on force-exit, and one behind an
+ * HTTP stream takes another identity from connection_info and reconnection_token in whatever frame
+ * they come. */
 bool event_is_reserved(struct slice type)
 {
     static const char *const names[] = {"peer_not_found", "force-exit", "error", "connection_info",
@@ -91,7 +93,8 @@ void event_service(struct hub *h, struct slice workspace, const char *event, str
     event_send(h, workspace, event, buf_slice(&b));
 }
 
-void event_workspace(struct hub *h, struct slice to_workspace, const struct workspace *w, const char *event)
+void event_workspace(struct hub *h, struct slice to_workspace, const struct workspace *w,
+                     const char *event)
 {
     SCRATCH_BUF(b, 0);
 

@@ -1,4 +1,5 @@
-/* expiry: a timer never waits longer than a minute, because the wall clock may be set forward meanwhile. */
+/* expiry: a timer never waits longer than a minute, because the wall clock may be set forward
+ * meanwhile. */
 #include "peer/expiry.h"
 
 #include "auth/token.h"

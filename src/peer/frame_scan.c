@@ -1,4 +1,5 @@
-/* frame_scan: a frame whose routing map is no good is refused by who looks at that; here it is left alone. */
+/* frame_scan: a frame whose routing map is no good is refused by who looks at that; here it is left
+ * alone. */
 #include "peer/frame_scan.h"
 
 #include "base/held.h"
@@ -10,10 +11,13 @@ struct frame_scan *frame_scan_new(struct account *account)
 
 static int frame_scan_outcome_of(int joined)
 {
-    return joined == RPC_JOINED_OK ? RPC_TAIL_OK : joined == RPC_JOINED_FORBIDDEN ? RPC_TAIL_FORBIDDEN : RPC_TAIL_BAD;
+    return joined == RPC_JOINED_OK          ? RPC_TAIL_OK
+           : joined == RPC_JOINED_FORBIDDEN ? RPC_TAIL_FORBIDDEN
+                                            : RPC_TAIL_BAD;
 }
 
-static void frame_scan_begin(struct frame_scan *s, struct slice so_far, const struct rpc_header_caps *caps)
+static void frame_scan_begin(struct frame_scan *s, struct slice so_far,
+                             const struct rpc_header_caps *caps)
 {
     struct rpc_header h;
 

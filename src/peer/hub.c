@@ -1,5 +1,5 @@
-/* hub: the counters of people. A seat is a user in a workspace; its account hangs between the peers' and the workspace's, so
- * that one user cannot spend what a workspace shares. */
+/* hub: the counters of people. A seat is a user in a workspace; its account hangs between the
+ * peers' and the workspace's, so that one user cannot spend what a workspace shares. */
 #include "peer/hub.h"
 
 #include "base/account.h"
@@ -12,7 +12,7 @@
 #include "wire/ip.h"
 
 struct hub_user {
-    struct list clients;        /* struct client.of_user */
+    struct list clients; /* struct client.of_user */
     size_t n_connections;
     size_t key_len;
     char key[];
@@ -23,10 +23,20 @@ struct hub_address {
     struct in6_addr address;
 };
 
-void hub_init(struct hub *h, struct loop *loop, struct router *router, const struct server_info *info,
-              const struct token_keys *keys, struct account *process)
+void hub_init(struct hub *h, struct loop *loop, struct router *router,
+              const struct server_info *info, const struct token_keys *keys,
+              struct account *process)
 {
-    *h = (struct hub){.loop = loop, .router = router, .info = info, .keys = keys, .process = process, .clients = process, .anonymous = process, .http = process, .strangers = process, .door = process};
+    *h = (struct hub){.loop = loop,
+                      .router = router,
+                      .info = info,
+                      .keys = keys,
+                      .process = process,
+                      .clients = process,
+                      .anonymous = process,
+                      .http = process,
+                      .strangers = process,
+                      .door = process};
     h->leases = leases_new(loop->set);
     h->blocked = blocked_new(loop->set);
     h->events = account_new(NULL, ACCOUNT_OWN, 0);
@@ -68,7 +78,8 @@ void hub_deinit(struct hub *h)
     h->subscriptions = subscriptions_free(h->subscriptions);
     hub_free_all(h, &h->users);
     hub_free_all(h, &h->addresses);
-    ASSERT(h->savings.n_entries == 0);  /* the store has answered all of them before it closed */
+    /* the store has answered all of them before it closed */
+    ASSERT(h->savings.n_entries == 0);
     map_deinit(&h->savings);
     registry_deinit(&h->registry);
     h->ledger = ledger_free(h->ledger);
@@ -96,15 +107,18 @@ static struct slice address_key(const struct in6_addr *network)
 struct account *hub_anonymous_share(struct hub *h, const struct in6_addr *from)
 {
     const struct config *config = loop_config(h->loop);
-    struct account_terms terms = {h->anonymous, ACCOUNT_ANONYMOUS_SHARE, config->anonymous_bytes * config->address_share / 100};
+    struct account_terms terms = {h->anonymous, ACCOUNT_ANONYMOUS_SHARE,
+                                  config->anonymous_bytes * config->address_share / 100};
     struct in6_addr network = ip_network(from);
 
     return account_table_get(&h->anonymous_shares, address_key(&network), &terms);
 }
 
-/* No two seats have one name: what it is made of is text that has no NUL in it, ended by one, or of a fixed size. A workspace that was
- * made again has another incarnation, those that are never made again have none. network: NULL for who is logged in. */
-static void add_seat_name(struct buf *name, const struct workspace *w, const char *user_id, const struct in6_addr *network)
+/* No two seats have one name: what it is made of is text that has no NUL in it, ended by one, or of
+ * a fixed size. A workspace that was made again has another incarnation, those that are never made
+ * again have none. network: NULL for who is logged in. */
+static void add_seat_name(struct buf *name, const struct workspace *w, const char *user_id,
+                          const struct in6_addr *network)
 {
     buf_add(name, w->id, strlen(w->id) + 1);
     buf_add(name, user_id, strlen(user_id) + 1);
@@ -123,22 +137,27 @@ static struct account *person_account(struct hub *h, const char *user_id)
 struct workspace *hub_add_workspace(struct hub *h, const struct workspace_fields *f)
 {
     const char *maker = workspace_maker(f);
-    struct account *parent = maker && !f->is_system ? person_account(h, maker) : account_ref(h->clients);
-    struct workspace *w = workspace_add(&h->registry, f, parent, loop_config(h->loop)->workspace_bytes);
+    struct account *parent =
+        maker && !f->is_system ? person_account(h, maker) : account_ref(h->clients);
+    struct workspace *w =
+        workspace_add(&h->registry, f, parent, loop_config(h->loop)->workspace_bytes);
 
     account_unref(parent);
     return w;
 }
 
-/* Where the seat hangs, with a reference: in a workspace that nobody has made everybody holds what they hold by themselves. */
-static struct account *seat_parent(struct hub *h, const struct workspace *w, const struct user *u, const struct in6_addr *address)
+/* Where the seat hangs, with a reference: in a workspace that nobody has made everybody holds what
+ * they hold by themselves. */
+static struct account *seat_parent(struct hub *h, const struct workspace *w, const struct user *u,
+                                   const struct in6_addr *address)
 {
     if (u->is_anonymous)
         return hub_anonymous_share(h, address);
     return w->is_system ? person_account(h, user_effective_id(u)) : account_ref(w->account);
 }
 
-struct account *hub_seat_account(struct hub *h, struct workspace *w, const struct user *u, const struct in6_addr *address)
+struct account *hub_seat_account(struct hub *h, struct workspace *w, const struct user *u,
+                                 const struct in6_addr *address)
 {
     struct account *parent = seat_parent(h, w, u, address);
     struct in6_addr network = ip_network(address);
@@ -155,7 +174,8 @@ struct account *hub_seat_account(struct hub *h, struct workspace *w, const struc
 /* Whoever has made it; with a reference. */
 static struct account *owner_account(struct hub *h, const struct workspace *w)
 {
-    struct account_terms terms = {w->account->parent, ACCOUNT_OWNER, loop_config(h->loop)->user_bytes};
+    struct account_terms terms = {w->account->parent, ACCOUNT_OWNER,
+                                  loop_config(h->loop)->user_bytes};
 
     return account_table_get(&h->owners, slice_of(w->creator), &terms);
 }
@@ -189,7 +209,8 @@ void hub_sweep(struct hub *h)
     account_table_sweep(&h->anonymous_shares, SWEEP);
 }
 
-struct account *hub_seat_take(struct hub *h, struct workspace *w, const struct user *u, const struct in6_addr *address)
+struct account *hub_seat_take(struct hub *h, struct workspace *w, const struct user *u,
+                              const struct in6_addr *address)
 {
     struct slice id = slice_of(user_effective_id(u));
     struct hub_user *hu = map_find(&h->users, id);
@@ -218,7 +239,8 @@ void hub_seat_leave(struct hub *h, const struct user *u)
     mem_free(hu);
 }
 
-bool hub_users_next(const struct hub *h, size_t *cursor, struct slice *ret_effective_id, size_t *ret_n)
+bool hub_users_next(const struct hub *h, size_t *cursor, struct slice *ret_effective_id,
+                    size_t *ret_n)
 {
     void *value;
 

@@ -1,6 +1,6 @@
-/* inbound: the hot path. A frame is looked at once, its routing map rewritten with the sender header, its payload passed on
- * untouched. A refusal answers only calls; nothing a peer sends here closes its connection, but for the message rate when the
- * operator wants that. */
+/* inbound: the hot path. A frame is looked at once, its routing map rewritten with the sender
+ * header, its payload passed on untouched. A refusal answers only calls; nothing a peer sends here
+ * closes its connection, but for the message rate when the operator wants that. */
 #include "peer/inbound.h"
 
 #include <stdio.h>
@@ -32,7 +32,8 @@
 
 enum { COPY_TAIL_MAX = 1024, CONTROL_TEXT_MAX = 1000, ADDRESS_ROOM = 1024 };
 
-static void inbound_reject(struct peer *p, const struct rpc_header *h, struct slice from, struct slice text)
+static void inbound_reject(struct peer *p, const struct rpc_header *h, struct slice from,
+                           struct slice text)
 {
     if (!h->session.len || !router_can_reject(from, h->session))
         return;
@@ -40,22 +41,26 @@ static void inbound_reject(struct peer *p, const struct rpc_header *h, struct sl
     if (m)
         p->via->send(p, m);
     else
-        peer_overdrawn(p, router_reject_frame(from, slice_of(p->full_id), h->session, text, p->pl->loop->own));
+        peer_overdrawn(
+            p, router_reject_frame(from, slice_of(p->full_id), h->session, text, p->pl->loop->own));
 }
 
-static void inbound_refuse(struct peer *p, const struct rpc_header *h, struct slice from, const char *text)
+static void inbound_refuse(struct peer *p, const struct rpc_header *h, struct slice from,
+                           const char *text)
 {
     loop_count(p->pl->loop, METRIC_FRAMES_REFUSED, 1);
     inbound_reject(p, h, from, slice_of(text));
 }
 
-/* A frame that would pass for one of the hub's own. An event has no session to be rejected, so its sender is told by a control
- * map, which clients log. */
+/* A frame that would pass for one of the hub's own. An event has no session to be rejected, so its
+ * sender is told by a control map, which clients log. */
 static void refuse_reserved(struct peer *p, const struct rpc_header *h)
 {
     char text[128];
-    int n = snprintf(text, sizeof(text), "PermissionError: Messages of type '" SLICE_FMT "' are sent by the server only",
-                     SLICE_ARG(h->type));
+    int n =
+        snprintf(text, sizeof(text),
+                 "PermissionError: Messages of type '" SLICE_FMT "' are sent by the server only",
+                 SLICE_ARG(h->type));
 
     inbound_refuse(p, h, h->to, text);
     if (!h->session.len)
@@ -76,28 +81,35 @@ static void refuse_malformed(struct peer *p, int outcome, const struct rpc_heade
     inbound_reject(p, h, h->to.len ? h->to : slice_of(p->full_id), slice_of(texts[outcome]));
 }
 
-/* A receiver that decodes strictly throws away a frame whose routing texts are no text, and with it a call it owes an answer. */
+/* A receiver that decodes strictly throws away a frame whose routing texts are no text, and with it
+ * a call it owes an answer. */
 static bool are_texts(const struct rpc_header *h)
 {
-    return slice_is_utf8(h->type) && slice_is_utf8(h->method) && slice_is_utf8(h->session) && slice_is_utf8(h->parent) &&
-           slice_is_utf8(h->to);
+    return slice_is_utf8(h->type) && slice_is_utf8(h->method) && slice_is_utf8(h->session) &&
+           slice_is_utf8(h->parent) && slice_is_utf8(h->to);
 }
 
 /* The rules about whom a frame may be for (2.4, 2.5 step 2). NULL: allowed. */
-static const char *inbound_forbidden(const struct peer *p, int kind, const struct rpc_header *h, char *text, size_t room)
+static const char *inbound_forbidden(const struct peer *p, int kind, const struct rpc_header *h,
+                                     char *text, size_t room)
 {
     switch (kind) {
     case ADDRESS_CLIENT:
         return NULL;
     case ADDRESS_BROADCAST:
         if (p->is_read_only) {
-            snprintf(text, room, "PermissionError: Read-only client %.500s cannot broadcast messages. Only point-to-point messages are "
-                     "allowed for read-only clients.", p->full_id);
+            snprintf(text, room,
+                     "PermissionError: Read-only client %.500s cannot broadcast messages. Only "
+                     "point-to-point messages are "
+                     "allowed for read-only clients.",
+                     p->full_id);
             return text;
         }
         return slice_is(h->type, "method") ? "Calls cannot be broadcast" : NULL;
     case ADDRESS_FOREIGN_BROADCAST:
-        snprintf(text, room, "PermissionError: Permission denied for workspace: broadcasts stay in " SLICE_FMT, SLICE_ARG(p->workspace));
+        snprintf(text, room,
+                 "PermissionError: Permission denied for workspace: broadcasts stay in " SLICE_FMT,
+                 SLICE_ARG(p->workspace));
         return text;
     default:
         return "Invalid message: `to` is not an address";
@@ -116,15 +128,18 @@ static bool inbound_absolute(const struct address *a, char *out, struct slice *r
     return true;
 }
 
-/* Whether a client of another workspace has that address. The hub's own in `*` last as long as the server. */
+/* Whether a client of another workspace has that address. The hub's own in `*` last as long as the
+ * server. */
 static bool is_foreign(const struct peer *p, struct slice to)
 {
     struct slice own = p->workspace;
 
-    return to.ptr[0] != '*' && !(to.len > own.len && to.ptr[own.len] == '/' && memcmp(to.ptr, own.ptr, own.len) == 0);
+    return to.ptr[0] != '*' &&
+           !(to.len > own.len && to.ptr[own.len] == '/' && memcmp(to.ptr, own.ptr, own.len) == 0);
 }
 
-/* The session that a frame settles, by `<session>.resolve` or `<session>.reject`. False: it is no answer. */
+/* The session that a frame settles, by `<session>.resolve` or `<session>.reject`. False: it is no
+ * answer. */
 static bool settled_session(const struct rpc_header *h, struct slice *ret)
 {
     static const char *const endings[] = {".resolve", ".reject"};
@@ -139,8 +154,9 @@ static bool settled_session(const struct rpc_header *h, struct slice *ret)
     return false;
 }
 
-/* A frame for which there is no memory. A call is rejected; of an answer whoever waits for it is told in its stead, and where there
- * is not even memory for that the sender ends, of which the waiting client hears. */
+/* A frame for which there is no memory. A call is rejected; of an answer whoever waits for it is
+ * told in its stead, and where there is not even memory for that the sender ends, of which the
+ * waiting client hears. */
 static void lose_frame(struct peer *p, const struct rpc_header *h, struct slice to)
 {
     struct peer_loop *pl = p->pl;
@@ -152,8 +168,10 @@ static void lose_frame(struct peer *p, const struct rpc_header *h, struct slice 
     inbound_refuse(p, h, to, account_refusal_text(&why, "Too many bytes under way", room));
     if (h->session.len || !settled_session(h, &session))
         return;
-    const char *lost = account_refusal_text(&why, "The answer was lost: its sender has too many bytes under way", room);
-    struct msg *m = router_reject_frame(slice_of(p->full_id), to, session, slice_of(lost), pl->loop->own);
+    const char *lost = account_refusal_text(
+        &why, "The answer was lost: its sender has too many bytes under way", room);
+    struct msg *m =
+        router_reject_frame(slice_of(p->full_id), to, session, slice_of(lost), pl->loop->own);
     if (!m)
         peer_overdrawn(p, NULL);
     else if (router_send(pl->router, pl->loop, to, m) == ROUTER_NO_PEER)
@@ -170,7 +188,8 @@ static void inbound_watch(struct peer *p, const struct rpc_header *h, struct sli
         watch_answered(p, to);
 }
 
-static void inbound_forward(struct peer *p, const struct rpc_header *h, int kind, struct slice to, struct blob *blob)
+static void inbound_forward(struct peer *p, const struct rpc_header *h, int kind, struct slice to,
+                            struct blob *blob)
 {
     struct peer_loop *pl = p->pl;
     bool copy_tail = !blob || h->tail.len <= COPY_TAIL_MAX;
@@ -212,7 +231,8 @@ static void inbound_route(struct peer *p, const struct rpc_header *h, struct blo
     if (r == PEER_TAIL_LOST)
         lose_frame(p, h, to);
     else if (r == RPC_TAIL_FORBIDDEN)
-        inbound_refuse(p, h, to, "Invalid message: the payload has a key that only the hub may set");
+        inbound_refuse(p, h, to,
+                       "Invalid message: the payload has a key that only the hub may set");
     else if (r == RPC_TAIL_BAD)
         refuse_malformed(p, RPC_HEADER_BAD, h);
     else
@@ -223,10 +243,12 @@ static struct rpc_header_caps caps_of(const struct peer *p)
 {
     const struct config *config = loop_config(p->pl->loop);
 
-    return (struct rpc_header_caps){(uint32_t)config->rpc_max_header_bytes, config->rpc_max_depth, config->rpc_max_pairs};
+    return (struct rpc_header_caps){(uint32_t)config->rpc_max_header_bytes, config->rpc_max_depth,
+                                    config->rpc_max_pairs};
 }
 
-/* What has been found of a long frame as it came. One that is all within what a routing map may take has not been looked at. */
+/* What has been found of a long frame as it came. One that is all within what a routing map may
+ * take has not been looked at. */
 static int take_scan(struct peer *p, struct slice frame)
 {
     struct frame_scan *s = p->scan;
@@ -264,8 +286,9 @@ static void take_frame(struct peer *p, struct slice frame, struct blob *blob, in
         liveness_settle(p, true);
     if (!pressure_take(p)) {
         loop_count(loop, METRIC_WS_RATE_LIMITED, 1);
-        peer_refuse(p, &(struct peer_refusal){.code = HYPHA_CLOSE_POLICY,
-                                              .text = SLICE_LIT("Rate limit exceeded: too many messages per second")});
+        peer_refuse(p, &(struct peer_refusal){
+                           .code = HYPHA_CLOSE_POLICY,
+                           .text = SLICE_LIT("Rate limit exceeded: too many messages per second")});
         return;
     }
     int r = rpc_header_peek(frame, &caps, &h);
@@ -313,7 +336,7 @@ void peer_text(struct peer *p, struct slice text)
     struct slice rest, map, type = {NULL, 0};
     SCRATCH_BUF(b, 0);
 
-    pressure_draw(p);   /* a text that came in parts was charged */
+    pressure_draw(p); /* a text that came in parts was charged */
     if (text.len <= CONTROL_TEXT_MAX && json_to_mp(text, &b, NULL) == JSON_OK) {
         rest = buf_slice(&b);
         if (mp_take(&rest, MP_MAX_DEPTH, &map) == MP_OK)

@@ -33,19 +33,19 @@ void lease_end(struct lease *l, int outcome, struct slice text)
 
 static void lease_on_expired(struct expiry *e)
 {
-    lease_end(CONTAINER_OF(e, struct lease, expiry), CONNECT_TOKEN_ERROR, SLICE_LIT(TOKEN_HAS_EXPIRED));
+    lease_end(CONTAINER_OF(e, struct lease, expiry), CONNECT_TOKEN_ERROR,
+              SLICE_LIT(TOKEN_HAS_EXPIRED));
 }
 
 void lease_open(struct hub *h, struct loop *loop, struct lease *l, const struct lease_terms *terms)
 {
     LOOP_ASSERT(loop);
-    *l = (struct lease){.loop = loop,
-                        .user = terms->user,
-                        .address = terms->address,
-                        .end = terms->end};
+    *l = (struct lease){
+        .loop = loop, .user = terms->user, .address = terms->address, .end = terms->end};
     list_init(&l->link);
     list_link(&h->leases[loop->index].open, &l->link);
-    expiry_start(&l->expiry, &(struct expiry_terms){loop, h->keys, terms->expires_at, lease_on_expired});
+    expiry_start(&l->expiry,
+                 &(struct expiry_terms){loop, h->keys, terms->expires_at, lease_on_expired});
 }
 
 void lease_close(struct lease *l)

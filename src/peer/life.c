@@ -1,4 +1,5 @@
-/* life: it stands above what a peer has under way (liveness checks, uploads, watches, the login), each of which it ends and none of which ends it. */
+/* life: it stands above what a peer has under way (liveness checks, uploads, watches, the login),
+ * each of which it ends and none of which ends it. */
 #include "peer/life.h"
 
 #include <stdio.h>
@@ -38,12 +39,15 @@ static void on_overdrawn(struct endpoint *e, struct msg *refusal)
     peer_overdrawn(CONTAINER_OF(e, struct peer, endpoint), refusal);
 }
 
-static const struct endpoint_ops endpoint_ops = {.deliver = life_on_deliver, .overdrawn = on_overdrawn, .wants = peer_wants};
+static const struct endpoint_ops endpoint_ops = {
+    .deliver = life_on_deliver, .overdrawn = on_overdrawn, .wants = peer_wants};
 
 static void peer_refuse_late(struct peer *p)
 {
     loop_count(p->pl->loop, METRIC_LOGINS_TIMED_OUT, 1);
-    peer_refuse(p, &(struct peer_refusal){.outcome = CONNECT_REFUSED, .code = HYPHA_CLOSE_POLICY, .rule = config_names.login_timeout_ms,
+    peer_refuse(p, &(struct peer_refusal){.outcome = CONNECT_REFUSED,
+                                          .code = HYPHA_CLOSE_POLICY,
+                                          .rule = config_names.login_timeout_ms,
                                           .text = SLICE_LIT("Authentication payload timeout")});
 }
 
@@ -64,9 +68,11 @@ static void life_on_timer(struct timer *t)
         return;
     }
     char text[64];
-    int n = snprintf(text, sizeof(text), "Idle timeout (%llus)", (unsigned long long)(idle_ms / 1000));
+    int n =
+        snprintf(text, sizeof(text), "Idle timeout (%llus)", (unsigned long long)(idle_ms / 1000));
     loop_count(p->pl->loop, METRIC_WS_IDLE_CLOSED, 1);
-    peer_refuse(p, &(struct peer_refusal){.code = HYPHA_CLOSE_GOING_AWAY, .text = slice_make(text, (size_t)n)});
+    peer_refuse(p, &(struct peer_refusal){.code = HYPHA_CLOSE_GOING_AWAY,
+                                          .text = slice_make(text, (size_t)n)});
 }
 
 static struct list *greeting_of(const struct peer_loop *pl)
@@ -242,12 +248,13 @@ size_t peer_loop_drain(struct peer_loop *pl, size_t n, unsigned code, struct sli
 
     peer_loop_refuse(pl);
     for (size_t k = 0; k < ARRAY_LEN(all); k++) {
-        LIST_FOREACH(it, all[k]) {
+        LIST_FOREACH (it, all[k]) {
             left++;
         }
     }
     size_t todo = n && n < left ? n : left;
-    /* The end of one may be the end of another, so what was counted is only the most there can be. */
+    /* The end of one may be the end of another, so what was counted is only the most there can
+     * be. */
     for (size_t i = 0, k = 0; i < todo && k < ARRAY_LEN(all);) {
         if (list_is_empty(all[k])) {
             k++;

@@ -1,4 +1,5 @@
-/* liveness_check: one object travels from the hub to the peer's loop, waits there, and travels back. */
+/* liveness_check: one object travels from the hub to the peer's loop, waits there, and travels
+ * back. */
 #include "peer/liveness_check.h"
 
 #include "base/memory.h"
@@ -7,10 +8,10 @@
 
 struct liveness_check {
     struct mail mail;
-    struct list link;           /* in peer->liveness_checks while it waits */
+    struct list link; /* in peer->liveness_checks while it waits */
     struct timer timer;
     struct hub *hub;
-    struct loop *at;            /* the peer's loop */
+    struct loop *at; /* the peer's loop */
     struct handle peer;
     bool is_alive;
     void (*done)(bool is_alive, void *arg);
@@ -56,11 +57,13 @@ static void liveness_check_run_there(struct loop *l, struct mail *mail)
     timer_start(l, &check->timer, LIVENESS_TIMEOUT_MS);
 }
 
-void liveness_check(struct hub *h, struct handle peer, void (*done)(bool is_alive, void *arg), void *arg)
+void liveness_check(struct hub *h, struct handle peer, void (*done)(bool is_alive, void *arg),
+                    void *arg)
 {
     struct liveness_check *check = MEM_NEW(struct liveness_check);
 
-    *check = (struct liveness_check){.mail = {NULL, liveness_check_run_there}, .hub = h, .peer = peer, .done = done, .arg = arg};
+    *check = (struct liveness_check){
+        .mail = {NULL, liveness_check_run_there}, .hub = h, .peer = peer, .done = done, .arg = arg};
     list_init(&check->link);
     timer_init(&check->timer, liveness_check_on_due);
     loop_post(h->loop, &h->loop->set->loops[peer.loop], &check->mail);
@@ -69,7 +72,8 @@ void liveness_check(struct hub *h, struct handle peer, void (*done)(bool is_aliv
 void liveness_settle(struct peer *p, bool is_alive)
 {
     while (!list_is_empty(&p->liveness_checks)) {
-        struct liveness_check *check = LIST_ENTRY(p->liveness_checks.next, struct liveness_check, link);
+        struct liveness_check *check =
+            LIST_ENTRY(p->liveness_checks.next, struct liveness_check, link);
         list_unlink(&check->link);
         timer_stop(check->at, &check->timer);
         liveness_check_send_back(check, is_alive);

@@ -1,5 +1,5 @@
-/* login: nothing a client sends before it is admitted is kept beyond the one message, and nobody is told a name that does not
- * work yet. */
+/* login: nothing a client sends before it is admitted is kept beyond the one message, and nobody is
+ * told a name that does not work yet. */
 #include "peer/login.h"
 
 #include <stdio.h>
@@ -28,8 +28,11 @@
 void login_undecodable(struct peer *p)
 {
     loop_count(p->pl->loop, METRIC_LOGINS_REFUSED, 1);
-    peer_refuse(p, &(struct peer_refusal){.outcome = CONNECT_REFUSED, .code = HYPHA_CLOSE_UNSUPPORTED, .rule = "first-message",
-                                          .text = SLICE_LIT("Failed to decode authentication information")});
+    peer_refuse(p, &(struct peer_refusal){
+                       .outcome = CONNECT_REFUSED,
+                       .code = HYPHA_CLOSE_UNSUPPORTED,
+                       .rule = "first-message",
+                       .text = SLICE_LIT("Failed to decode authentication information")});
 }
 
 /* A text field, where null, absent and "" are all "not given". False: it is there, but no text. */
@@ -46,7 +49,8 @@ static bool text_field(struct slice map, const char *key, struct slice *ret)
 /* For the log. */
 static struct peer_claim claim_of(const struct connect_request *j)
 {
-    return (struct peer_claim){.client = slice_of(j->ask.client_id), .workspace = slice_of(j->ask.workspace ? j->ask.workspace : ""),
+    return (struct peer_claim){.client = slice_of(j->ask.client_id),
+                               .workspace = slice_of(j->ask.workspace ? j->ask.workspace : ""),
                                .user = slice_of(j->ask.user ? j->ask.user->id : "")};
 }
 
@@ -57,12 +61,18 @@ static void peer_login_refuse_for_room(struct peer *p, struct peer_claim claim)
     char room[ACCOUNT_REFUSAL_MAX];
 
     loop_count(p->pl->loop, METRIC_CHARGES_REFUSED, 1);
-    peer_refuse(p, &(struct peer_refusal){.outcome = CONNECT_LIMITED, .code = HYPHA_CLOSE_TRY_AGAIN, .rule = account_refusal_rule(&why), .claim = claim,
-                                          .text = slice_of(account_refusal_text(&why, "There is no room for the login, please retry", room))});
+    peer_refuse(p, &(struct peer_refusal){
+                       .outcome = CONNECT_LIMITED,
+                       .code = HYPHA_CLOSE_TRY_AGAIN,
+                       .rule = account_refusal_rule(&why),
+                       .claim = claim,
+                       .text = slice_of(account_refusal_text(
+                           &why, "There is no room for the login, please retry", room))});
 }
 
 /* Fills in who asks. False: the token is no good, and the peer has been refused. */
-static bool peer_login_identify(struct peer *p, struct connect_request *j, const struct login_claim *claim)
+static bool peer_login_identify(struct peer *p, struct connect_request *j,
+                                const struct login_claim *claim)
 {
     char error[TOKEN_ERROR_MAX];
 
@@ -70,7 +80,8 @@ static bool peer_login_identify(struct peer *p, struct connect_request *j, const
         j->ask.user = user_new_anonymous(j->ask.client_id);
         return true;
     }
-    if (claim->asker ? !asker_join(claim->asker, j, error) : !connect_request_take_token(j, claim->by, claim->token, error)) {
+    if (claim->asker ? !asker_join(claim->asker, j, error)
+                     : !connect_request_take_token(j, claim->by, claim->token, error)) {
         if (j->ask.lacks_room) {
             peer_login_refuse_for_room(p, claim_of(j));
             return false;
@@ -78,8 +89,11 @@ static bool peer_login_identify(struct peer *p, struct connect_request *j, const
         char text[TOKEN_ERROR_MAX + 32];
         int n = snprintf(text, sizeof(text), "Authentication error: %s", error);
         loop_count(p->pl->loop, METRIC_LOGINS_REFUSED, 1);
-        peer_refuse(p, &(struct peer_refusal){.outcome = CONNECT_TOKEN_ERROR, .code = HYPHA_CLOSE_POLICY, .text = slice_make(text, (size_t)n),
-                                              .rule = access_rule_name(RULE_TOKEN), .claim = claim_of(j)});
+        peer_refuse(p, &(struct peer_refusal){.outcome = CONNECT_TOKEN_ERROR,
+                                              .code = HYPHA_CLOSE_POLICY,
+                                              .text = slice_make(text, (size_t)n),
+                                              .rule = access_rule_name(RULE_TOKEN),
+                                              .claim = claim_of(j)});
         return false;
     }
     return true;
@@ -88,15 +102,18 @@ static bool peer_login_identify(struct peer *p, struct connect_request *j, const
 static void peer_login_admitted(struct peer *p, struct connect_request *j)
 {
     struct peer_loop *pl = p->pl;
-    struct account *leaf = account_new_leaf(j->answer.account, ACCOUNT_PEER, loop_config(pl->loop)->peer_bytes);
+    struct account *leaf =
+        account_new_leaf(j->answer.account, ACCOUNT_PEER, loop_config(pl->loop)->peer_bytes);
     struct msg *m;
 
     peer_move(p, leaf);
     p->user = user_ref(j->answer.user);
     p->via->admitted(p);
-    p->is_read_only = !access_decide(&(struct access_question){.user = j->answer.user,
-                                                               .operation = OPERATION_BROADCAST,
-                                                               .context = slice_of(j->answer.workspace)}).is_allowed;
+    p->is_read_only =
+        !access_decide(&(struct access_question){.user = j->answer.user,
+                                                 .operation = OPERATION_BROADCAST,
+                                                 .context = slice_of(j->answer.workspace)})
+             .is_allowed;
     p->generation = j->answer.generation;
     p->meter = rate_counter_ref(j->answer.meter);
     welcome_set_sender_header(p);
@@ -140,8 +157,11 @@ static void peer_login_on_answer(struct connect_request *j)
         buf_add_fmt(&full, "%s/%s", j->answer.workspace, j->ask.client_id);
         leave_tell(j->ask.hub, j->ask.asker, buf_slice(&full), j->answer.generation);
     } else if (p && j->answer.close_code) {
-        peer_refuse(p, &(struct peer_refusal){.outcome = (int)j->answer.outcome, .code = j->answer.close_code, .text = slice_of(j->answer.text),
-                                              .rule = access_rule_name(j->answer.decision.rule), .claim = claim_of(j)});
+        peer_refuse(p, &(struct peer_refusal){.outcome = (int)j->answer.outcome,
+                                              .code = j->answer.close_code,
+                                              .text = slice_of(j->answer.text),
+                                              .rule = access_rule_name(j->answer.decision.rule),
+                                              .claim = claim_of(j)});
     } else if (p) {
         name_peer(p, j);
         peer_login_admitted(p, j);
@@ -152,10 +172,12 @@ static void peer_login_on_answer(struct connect_request *j)
 void login_ask(struct peer *p, const struct login_claim *claim)
 {
     struct slice workspace = claim->workspace.len ? claim->workspace : (struct slice){NULL, 0};
-    struct connect_request *j = connect_request_new(claim->kind, p->account, claim->client_id, workspace);
+    struct connect_request *j =
+        connect_request_new(claim->kind, p->account, claim->client_id, workspace);
 
     if (!j) {
-        peer_login_refuse_for_room(p, (struct peer_claim){.client = claim->client_id, .workspace = claim->workspace});
+        peer_login_refuse_for_room(
+            p, (struct peer_claim){.client = claim->client_id, .workspace = claim->workspace});
         return;
     }
     j->ask.hub = p->pl->hub;
@@ -185,8 +207,9 @@ void login_first_message(struct peer *p, struct slice text)
     if (json_to_mp(text, &b, NULL) != JSON_OK)
         goto undecodable;
     rest = buf_slice(&b);
-    if (mp_take(&rest, MP_MAX_DEPTH, &map) != MP_OK || !mp_is(map, MP_MAP) || !text_field(map, "workspace", &workspace) ||
-        !text_field(map, "token", &token) || !text_field(map, "reconnection_token", &reconnection))
+    if (mp_take(&rest, MP_MAX_DEPTH, &map) != MP_OK || !mp_is(map, MP_MAP) ||
+        !text_field(map, "workspace", &workspace) || !text_field(map, "token", &token) ||
+        !text_field(map, "reconnection_token", &reconnection))
         goto undecodable;
     /* A client id of another kind is refused as an empty one is; one with a NUL by its grammar. */
     if (!text_field(map, "client_id", &client_id))
@@ -197,7 +220,8 @@ void login_first_message(struct peer *p, struct slice text)
                                        .client_id = client_id,
                                        .workspace = workspace,
                                        .token = reconnection.len ? reconnection : token,
-                                       .by = reconnection.len ? CONNECT_BY_RECONNECTION : CONNECT_BY_TOKEN});
+                                       .by = reconnection.len ? CONNECT_BY_RECONNECTION
+                                                              : CONNECT_BY_TOKEN});
     buf_deinit(&b);
     return;
 undecodable:

@@ -1,5 +1,6 @@
-/* login_queue: the places are counted by the peers themselves (peer_loop.n_logins); here stands who waits for one. A login that is
- * refused at once frees its place at once, so starting goes on until the turn has no more time for it, and on in the next one. */
+/* login_queue: the places are counted by the peers themselves (peer_loop.n_logins); here stands who
+ * waits for one. A login that is refused at once frees its place at once, so starting goes on until
+ * the turn has no more time for it, and on in the next one. */
 #include "peer/login_queue.h"
 
 #include "base/held.h"
@@ -12,10 +13,10 @@
 #include "peer/peer.h"
 #include "wire/ip.h"
 
-enum { STARTS_MOST = 256 };     /* a turn, whatever the clock says */
+enum { STARTS_MOST = 256 }; /* a turn, whatever the clock says */
 
-struct waiting {                /* a request without a place to log in yet */
-    struct list link;           /* in peer_loop.waiting */
+struct waiting {      /* a request without a place to log in yet */
+    struct list link; /* in peer_loop.waiting */
     struct timer timer;
     struct peer_loop *pl;
     struct http_ticket ticket;
@@ -32,8 +33,8 @@ static void login_queue_refuse(struct http_request *req, const char *rule, const
     req->refused_by = rule;
     http_header_add(&extra, "Retry-After", SLICE_LIT("1"));
     buf_add_fmt(&body, is_plain ? "%s" : "{\"success\":false,\"detail\":\"%s\"}", text);
-    http_respond(req, 503, is_plain ? "text/plain; charset=utf-8" : "application/json", buf_slice(&body),
-                 buf_slice(&extra));
+    http_respond(req, 503, is_plain ? "text/plain; charset=utf-8" : "application/json",
+                 buf_slice(&body), buf_slice(&extra));
 }
 
 static void refuse_busy(struct peer_loop *pl, struct http_request *req)
@@ -63,7 +64,8 @@ static struct http_request *waiting_end(struct waiting *w)
     struct http_request *req = http_request_resume(w->ticket);
 
     if (req)
-        (void)http_request_park(req, &(struct http_watch){0});      /* whoever gets it now watches for themselves */
+        /* whoever gets it now watches for themselves */
+        (void)http_request_park(req, &(struct http_watch){0});
     timer_stop(w->pl->loop, &w->timer);
     lease_close(&w->lease);
     list_unlink(&w->link);
@@ -101,7 +103,7 @@ static void login_queue_on_gone(void *owner)
 }
 
 static void login_queue_wait_for(struct peer_loop *pl, struct http_request *req,
-                     void (*start)(struct peer_loop *pl, struct http_request *req))
+                                 void (*start)(struct peer_loop *pl, struct http_request *req))
 {
     size_t room = login_queue_share(pl, loop_config(pl->loop)->login_queue);
     struct waiting *w = pl->n_waiting < room ? held_new(sizeof(*w), req->account) : NULL;
@@ -113,7 +115,8 @@ static void login_queue_wait_for(struct peer_loop *pl, struct http_request *req,
     }
     w->pl = pl;
     w->start = start;
-    w->ticket = http_request_park(req, &(struct http_watch){.owner = w, .on_gone = login_queue_on_gone});
+    w->ticket =
+        http_request_park(req, &(struct http_watch){.owner = w, .on_gone = login_queue_on_gone});
     timer_init(&w->timer, on_waited);
     timer_start(pl->loop, &w->timer, loop_config(pl->loop)->login_queue_timeout_ms);
     list_link(&pl->waiting, &w->link);
@@ -128,7 +131,7 @@ static void login_queue_wait_for(struct peer_loop *pl, struct http_request *req,
 static void start_first(struct peer_loop *pl)
 {
     struct waiting *w = LIST_ENTRY(pl->waiting.next, struct waiting, link);
-    void (*start)(struct peer_loop *pl, struct http_request *req) = w->start;
+    void (*start)(struct peer_loop * pl, struct http_request * req) = w->start;
     struct http_request *req = waiting_end(w);
 
     if (req && pl->is_draining)
@@ -143,7 +146,8 @@ static void on_starts(struct deferred *d)
 
     for (unsigned n = 0; !list_is_empty(&pl->waiting) && (has_place(pl) || pl->is_draining); n++) {
         if (n == STARTS_MOST || loop_is_late(pl->loop)) {
-            list_unlink(&d->link);      /* who was refused meanwhile has asked for this turn */
+            /* who was refused meanwhile has asked for this turn */
+            list_unlink(&d->link);
             loop_again(pl->loop, d);
             return;
         }

@@ -26,7 +26,8 @@ bool peer_wants(struct endpoint *e, struct slice type)
 
 void peer_account_for(struct peer *p)
 {
-    size_t n = mem_taken(p) + mem_taken(p->full_id) + mem_taken(p->sender_header_bytes) + mem_taken(p->subscriptions);
+    size_t n = mem_taken(p) + mem_taken(p->full_id) + mem_taken(p->sender_header_bytes) +
+               mem_taken(p->subscriptions);
 
     for (size_t i = 0; i < p->n_subscriptions; i++)
         n += mem_taken(p->subscriptions[i]);

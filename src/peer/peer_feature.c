@@ -1,5 +1,5 @@
-/* peer_feature: the paths by which clients connect: a WebSocket, and the two halves of an HTTP stream.
- * What is made is the peer loops, by loop index. */
+/* peer_feature: the paths by which clients connect: a WebSocket, and the two halves of an HTTP
+ * stream. What is made is the peer loops, by loop index. */
 #include "http/feature.h"
 
 #include "peer/peer.h"

@@ -26,12 +26,14 @@ void peer_log_connected(const struct peer *p)
               log_text("address", peer_log_address_of(p, address)), log_text("via", p->via->name));
 }
 
-void peer_log_refused(const struct peer *p, const struct peer_claim *claim, const char *rule, struct slice reason)
+void peer_log_refused(const struct peer *p, const struct peer_claim *claim, const char *rule,
+                      struct slice reason)
 {
     char address[IP_TEXT_MAX];
 
-    LOG_EVENT(EVENT_CLIENT_REFUSED, log_slice("client", claim->client), log_slice("workspace", claim->workspace),
-              log_slice("user", claim->user), log_text("address", peer_log_address_of(p, address)), log_text("via", p->via->name),
+    LOG_EVENT(EVENT_CLIENT_REFUSED, log_slice("client", claim->client),
+              log_slice("workspace", claim->workspace), log_slice("user", claim->user),
+              log_text("address", peer_log_address_of(p, address)), log_text("via", p->via->name),
               log_text("rule", rule), log_slice("reason", reason));
 }
 
@@ -40,18 +42,22 @@ void peer_log_end(const struct peer *p, struct slice reason)
     char address[IP_TEXT_MAX];
 
     if (p->state == PEER_OPEN)
-        LOG_EVENT(EVENT_CLIENT_DISCONNECTED, log_text("client", p->full_id), log_text("user", p->user->id),
-                  log_text("address", peer_log_address_of(p, address)), log_text("via", p->via->name), log_int("seconds", seconds_of(p)),
+        LOG_EVENT(EVENT_CLIENT_DISCONNECTED, log_text("client", p->full_id),
+                  log_text("user", p->user->id),
+                  log_text("address", peer_log_address_of(p, address)),
+                  log_text("via", p->via->name), log_int("seconds", seconds_of(p)),
                   log_slice("reason", reason));
     else
-        LOG_EVENT(EVENT_LOGIN_LEFT, log_text("address", peer_log_address_of(p, address)), log_text("via", p->via->name),
-                  log_int("seconds", seconds_of(p)));
+        LOG_EVENT(EVENT_LOGIN_LEFT, log_text("address", peer_log_address_of(p, address)),
+                  log_text("via", p->via->name), log_int("seconds", seconds_of(p)));
 }
 
 void peer_log_slow(const struct peer *p, size_t waiting_bytes)
 {
     char address[IP_TEXT_MAX];
 
-    LOG_EVENT(EVENT_SLOW_CONSUMER, log_text("client", p->full_id), log_text("user", p->user ? p->user->id : ""),
-              log_text("address", peer_log_address_of(p, address)), log_int("waiting_bytes", (int64_t)waiting_bytes));
+    LOG_EVENT(EVENT_SLOW_CONSUMER, log_text("client", p->full_id),
+              log_text("user", p->user ? p->user->id : ""),
+              log_text("address", peer_log_address_of(p, address)),
+              log_int("waiting_bytes", (int64_t)waiting_bytes));
 }

@@ -10,7 +10,8 @@ struct peer_claim {
 };
 
 void peer_log_connected(const struct peer *p);
-void peer_log_refused(const struct peer *p, const struct peer_claim *claim, const char *rule, struct slice reason);
+void peer_log_refused(const struct peer *p, const struct peer_claim *claim, const char *rule,
+                      struct slice reason);
 /* The end of any peer that was not refused. */
 void peer_log_end(const struct peer *p, struct slice reason);
 void peer_log_slow(const struct peer *p, size_t waiting_bytes);

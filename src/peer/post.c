@@ -20,8 +20,10 @@ static bool is_control(struct slice map, struct slice rest, struct slice *ret_ty
            (slice_is(*ret_type, "ping") || slice_is(*ret_type, "refresh_token"));
 }
 
-static const int post_outcomes[] = {
-    [SPEAKER_OK] = POST_OK, [SPEAKER_STRANGER] = POST_FORBIDDEN, [SPEAKER_EXPIRED] = POST_EXPIRED, [SPEAKER_BLOCKED] = POST_BLOCKED};
+static const int post_outcomes[] = {[SPEAKER_OK] = POST_OK,
+                                    [SPEAKER_STRANGER] = POST_FORBIDDEN,
+                                    [SPEAKER_EXPIRED] = POST_EXPIRED,
+                                    [SPEAKER_BLOCKED] = POST_BLOCKED};
 
 /* It has been looked at beside the loop, and is passed on as it lies. */
 static int take_long_post(struct peer *p, struct post *post)
@@ -72,8 +74,9 @@ static void post_respond(struct http_request *req, int outcome)
     case POST_FORBIDDEN:
         loop_count(req->loop, METRIC_POSTS_REFUSED, 1);
         req->refused_by = "another-speaker";
-        http_respond_error(req, 403, HTTP_F1,
-                           SLICE_LIT("Permission denied: a post must show what its stream was opened with"));
+        http_respond_error(
+            req, 403, HTTP_F1,
+            SLICE_LIT("Permission denied: a post must show what its stream was opened with"));
         break;
     case POST_EXPIRED:
         req->refused_by = access_rule_name(RULE_TOKEN);
@@ -85,10 +88,12 @@ static void post_respond(struct http_request *req, int outcome)
         http_respond_error(req, 403, HTTP_F2, SLICE_LIT("IP is blocked"));
         break;
     case POST_MALFORMED:
-        http_respond_error(req, 400, HTTP_F1, SLICE_LIT("The body must begin with a MessagePack map"));
+        http_respond_error(req, 400, HTTP_F1,
+                           SLICE_LIT("The body must begin with a MessagePack map"));
         break;
     default:
-        http_respond_error(req, 400, HTTP_F1, SLICE_LIT("No such stream: open it with GET /rpc first"));
+        http_respond_error(req, 400, HTTP_F1,
+                           SLICE_LIT("No such stream: open it with GET /rpc first"));
         break;
     }
 }

@@ -1,5 +1,5 @@
-/* post: one message that came by POST for an HTTP stream. It travels to the loop of its stream with the body, and back to the request
- * if its client still waits. */
+/* post: one message that came by POST for an HTTP stream. It travels to the loop of its stream with
+ * the body, and back to the request if its client still waits. */
 #pragma once
 #include "base/list.h"
 #include "http/request.h"
@@ -14,20 +14,24 @@ enum { POST_OK, POST_NO_STREAM, POST_FORBIDDEN, POST_EXPIRED, POST_BLOCKED, POST
 
 struct post {
     struct mail mail;
-    struct list link;           /* in stream_peer.posts (peer/stream_peer.h) while it is held back */
-    struct loop *at, *from;     /* of the stream; of the request */
+    /* in stream_peer.posts (peer/stream_peer.h) while it is held back */
+    struct list link;
+    struct loop *at, *from; /* of the stream; of the request */
     struct http_ticket ticket;
-    struct http_body body;      /* of the request */
+    struct http_body body; /* of the request */
     struct handle stream;
     struct speaker_proof shown;
     int outcome;
-    struct job job;             /* the look at a long one */
+    struct job job; /* the look at a long one */
     struct rpc_header_caps caps;
-    bool is_map;                /* what it found: it begins with a map; */
-    int tail;                   /* of struct peer_frame */
+    bool is_map; /* what it found: it begins with a map; */
+    int tail;    /* of struct peer_frame */
 };
 
-/* Handles the body, if who sent it may act for the peer; may end the peer. Not POST_NO_STREAM. Loop of the stream. */
+/* Handles the body, if who sent it may act for the peer; may end the peer. Not POST_NO_STREAM. Loop
+ * of the stream. */
 int post_take(struct peer *p, struct post *post);
-void post_answer(struct post *post, int outcome);       /* from the loop post->at; the post is gone */
-void post_free(struct post *post);                      /* of one whose request is answered by other means */
+/* from the loop post->at; the post is gone */
+void post_answer(struct post *post, int outcome);
+/* of one whose request is answered by other means */
+void post_free(struct post *post);

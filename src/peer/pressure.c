@@ -1,11 +1,12 @@
-/* pressure: a peer's account says how many of its bytes are not delivered, whoever holds them, and the router whether what it has
- * broadcast still takes turns. The loop looks at the held ones at
- * the end of each turn, since what it delivers itself frees them there, and every few milliseconds for what other loops
- * deliver.
+/* pressure: a peer's account says how many of its bytes are not delivered, whoever holds them, and
+ * the router whether what it has broadcast still takes turns. The loop looks at the held ones at
+ * the end of each turn, since what it delivers itself frees them there, and every few milliseconds
+ * for what other loops deliver.
  *
- * An account draws from its parents in grants. Who has drawn is looked at every second, so that a peer that has gone quiet does
- * not hold what others of its user and workspace could use; and of who is held it is noted whether they have more to say, for those who
- * do not take what they have sent (ws/slow.h). */
+ * An account draws from its parents in grants. Who has drawn is looked at every second, so that a
+ * peer that has gone quiet does not hold what others of its user and workspace could use; and of
+ * who is held it is noted whether they have more to say, for those who do not take what they have
+ * sent (ws/slow.h). */
 #include "peer/pressure.h"
 
 #include "base/account.h"
@@ -19,11 +20,12 @@ static void pressure_apply(struct peer *p)
     p->via->hold(p, p->is_held || p->is_rate_held);
 }
 
-/* What it has sent and nobody has taken. Room for a message that has only begun does not count: held back, its sender could never
- * complete it. */
+/* What it has sent and nobody has taken. Room for a message that has only begun does not count:
+ * held back, its sender could never complete it. */
 static size_t pressure_undelivered(const struct peer *p)
 {
-    size_t used = account_used(p->account), arriving = p->conn && p->via->arriving ? p->via->arriving(p) : 0;
+    size_t used = account_used(p->account),
+           arriving = p->conn && p->via->arriving ? p->via->arriving(p) : 0;
 
     return used > arriving ? used - arriving : 0;
 }
@@ -32,14 +34,15 @@ static bool is_behind(const struct peer *p, size_t bytes)
 {
     struct slice address = {p->full_id, p->workspace.len + 1 + p->client_id.len};
 
-    return pressure_undelivered(p) > bytes || router_is_behind(p->pl->router, &p->endpoint, address);
+    return pressure_undelivered(p) > bytes ||
+           router_is_behind(p->pl->router, &p->endpoint, address);
 }
 
 static void pressure_look(struct peer_loop *pl)
 {
     size_t low = loop_config(pl->loop)->pressure_low_bytes;
 
-    LIST_FOREACH(it, &pl->held) {
+    LIST_FOREACH (it, &pl->held) {
         struct peer *p = LIST_ENTRY(it, struct peer, held);
         if (is_behind(p, low))
             continue;
@@ -66,7 +69,7 @@ static void on_settle(struct timer *t)
 {
     struct peer_loop *pl = CONTAINER_OF(t, struct peer_loop, settle);
 
-    LIST_FOREACH(it, &pl->drawing) {
+    LIST_FOREACH (it, &pl->drawing) {
         struct peer *p = LIST_ENTRY(it, struct peer, drawing);
         account_settle(p->account);
         account_mark_waiting(p->account, p->is_held && p->conn && p->via->has_more(p));

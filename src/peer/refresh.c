@@ -1,4 +1,5 @@
-/* refresh: how often is told by one number for a peer, the second from which it has all of its burst again. */
+/* refresh: how often is told by one number for a peer, the second from which it has all of its
+ * burst again. */
 #include "peer/refresh.h"
 
 #include <stdio.h>
@@ -74,7 +75,8 @@ void refresh_deinit(struct peer_loop *pl)
 /* Counts one. False: the next one is due in *ret_after_s. */
 static bool refresh_is_due(struct peer *p, uint32_t *ret_after_s)
 {
-    uint32_t now = (uint32_t)(loop_now_ms(p->pl->loop) / 1000), spare = (REFRESH_BURST - 1) * REFRESH_EVERY_S;
+    uint32_t now = (uint32_t)(loop_now_ms(p->pl->loop) / 1000),
+             spare = (REFRESH_BURST - 1) * REFRESH_EVERY_S;
     uint32_t whole_at = p->refresh_whole_s > now ? p->refresh_whole_s : now;
 
     if (whole_at - now > spare) {
@@ -92,7 +94,8 @@ void refresh_ask(struct peer *p)
 
     if (!refresh_is_due(p, &after_s)) {
         char text[96];
-        int n = snprintf(text, sizeof(text), "Too many new reconnection tokens asked for, try again in %u s", after_s);
+        int n = snprintf(text, sizeof(text),
+                         "Too many new reconnection tokens asked for, try again in %u s", after_s);
         loop_count(pl->loop, METRIC_REFRESHES_REFUSED, 1);
         welcome_refuse(p, slice_make(text, (size_t)n));
         return;

@@ -1,7 +1,8 @@
-/* speaker: each stream that needs a cookie has one of its own, so that those of other tabs stay: it is called by the address of the
- * stream, and what it holds is made when the stream begins. What a client shows then may come from anybody (another port of this
- * host, a sibling domain, a page over plain http can set cookies here), so it is never taken on. Nor do they pile up: a browser
- * that opens another stream is told to drop those whose stream has ended. No script reads them. */
+/* speaker: each stream that needs a cookie has one of its own, so that those of other tabs stay: it
+ * is called by the address of the stream, and what it holds is made when the stream begins. What a
+ * client shows then may come from anybody (another port of this host, a sibling domain, a page over
+ * plain http can set cookies here), so it is never taken on. Nor do they pile up: a browser that
+ * opens another stream is told to drop those whose stream has ended. No script reads them. */
 #include "peer/speaker.h"
 
 #include <string.h>
@@ -21,8 +22,9 @@
 static const char prefix[] = "hyphad-stream-";
 
 enum {
-    DROPPED_BYTES_MAX = 2048,   /* of header lines in one response: proxies have room for a few kilobytes */
-    LOOKED_AT_MAX = 64,         /* of the cookies shown; the next stream looks again */
+    /* of header lines in one response: proxies have room for a few kilobytes */
+    DROPPED_BYTES_MAX = 2048,
+    LOOKED_AT_MAX = 64, /* of the cookies shown; the next stream looks again */
 };
 
 static void add_cookie_name(struct slice address, struct buf *out)
@@ -41,7 +43,8 @@ void speaker_read(struct http_request *req, struct speaker_proof *ret, struct sl
     (void)ip_parse(http_request_client(req), &ret->address);
 }
 
-void speaker_read_cookies(const struct http_request *req, struct slice address, struct speaker_proof *ret)
+void speaker_read_cookies(const struct http_request *req, struct slice address,
+                          struct speaker_proof *ret)
 {
     struct http_cookies at = http_request_cookies(req);
     struct slice name, value;
@@ -64,10 +67,13 @@ void speaker_open(struct speaker *s, struct http_request *req, struct slice *ret
 }
 
 /* Asks for a cookie to be kept, or (value empty) dropped. */
-static void add_cookie(const struct http_request *req, struct slice name, const char *value, struct buf *headers)
+static void add_cookie(const struct http_request *req, struct slice name, const char *value,
+                       struct buf *headers)
 {
-    buf_add_fmt(headers, "set-cookie: " SLICE_FMT "=%s; Path=%s/rpc; HttpOnly; SameSite=Strict%s%s\r\n", SLICE_ARG(name), value,
-                req->site->base_path, http_request_is_https(req) ? "; Secure" : "", *value ? "" : "; Max-Age=0");
+    buf_add_fmt(headers,
+                "set-cookie: " SLICE_FMT "=%s; Path=%s/rpc; HttpOnly; SameSite=Strict%s%s\r\n",
+                SLICE_ARG(name), value, req->site->base_path,
+                http_request_is_https(req) ? "; Secure" : "", *value ? "" : "; Max-Age=0");
 }
 
 /* Of a stream that has ended. */
@@ -79,10 +85,12 @@ static bool is_left_over(const struct peer *p, struct slice name)
 
     url_decode(slice_from(name, strlen(prefix)), false, &address);
     add_cookie_name(buf_slice(&address), &again);
-    return slice_eq(name, buf_slice(&again)) && !router_find(p->pl->router, p->pl->loop, buf_slice(&address), &at);
+    return slice_eq(name, buf_slice(&again)) &&
+           !router_find(p->pl->router, p->pl->loop, buf_slice(&address), &at);
 }
 
-void speaker_begin(struct speaker *s, const struct peer *p, const struct http_request *req, struct buf *headers)
+void speaker_begin(struct speaker *s, const struct peer *p, const struct http_request *req,
+                   struct buf *headers)
 {
     struct http_cookies at = http_request_cookies(req);
     char secret[RANDOM_ID_LEN + 1];
@@ -96,7 +104,8 @@ void speaker_begin(struct speaker *s, const struct peer *p, const struct http_re
     random_id(secret);
     digest_sha256(slice_of(secret), s->cookie);
     s->has_cookie = true;
-    while (n < LOOKED_AT_MAX && headers->len < DROPPED_BYTES_MAX && http_cookie_next(req, &at, &name, &value)) {
+    while (n < LOOKED_AT_MAX && headers->len < DROPPED_BYTES_MAX &&
+           http_cookie_next(req, &at, &name, &value)) {
         if (!slice_starts(name, prefix))
             continue;
         n++;
@@ -152,7 +161,8 @@ int speaker_may_act(const struct peer *p, const struct speaker_proof *shown)
         s->keeps_cookies = true;
         return SPEAKER_OK;
     }
-    /* Whoever holds nothing that others do not see is known by their address. Not so a person, whose client has a token to show. */
+    /* Whoever holds nothing that others do not see is known by their address. Not so a person,
+     * whose client has a token to show. */
     if (s->keeps_cookies || shown->has_token || !p->user->is_anonymous)
         return SPEAKER_STRANGER;
     return is_same_place(&shown->address, &s->address) ? SPEAKER_OK : SPEAKER_STRANGER;

@@ -1,6 +1,7 @@
-/* stream_peer: the response of one GET that never ends. Each frame is four bytes of length and the bytes a WebSocket would have
- * carried; control maps are MessagePack. Nobody can be asked over it whether he lives: pings go out, and a machine that does not
- * acknowledge them ends the stream. One that is open counts as alive. */
+/* stream_peer: the response of one GET that never ends. Each frame is four bytes of length and the
+ * bytes a WebSocket would have carried; control maps are MessagePack. Nobody can be asked over it
+ * whether he lives: pings go out, and a machine that does not acknowledge them ends the stream. One
+ * that is open counts as alive. */
 #include "peer/stream_peer.h"
 
 #include <string.h>
@@ -31,7 +32,8 @@
 
 enum {
     LATE_BYTES = 64 * 1024,
-    COPIED_MOST = 512 * 1024,   /* of a longer tail, which is not copied, its sender waits for the client that does not read */
+    /* of a longer tail, which is not copied, its sender waits for the client that does not read */
+    COPIED_MOST = 512 * 1024,
 };
 
 static const char content_type[] = "application/x-msgpack-stream";
@@ -39,12 +41,14 @@ static const char content_type[] = "application/x-msgpack-stream";
 /* ---- out ---- */
 
 /* tail: lies in blob, and a long one is not copied. */
-static void write_frame(struct stream_peer *s, struct slice head, struct slice tail, struct blob *blob)
+static void write_frame(struct stream_peer *s, struct slice head, struct slice tail,
+                        struct blob *blob)
 {
     size_t n = head.len + tail.len;
     const char prefix[4] = {(char)(n >> 24), (char)(n >> 16), (char)(n >> 8), (char)n};
     struct http_request *req = http_request_resume(s->ticket);
-    struct http_piece piece = {.parts = {slice_make(prefix, sizeof(prefix)), head}, .tail = tail, .blob = blob};
+    struct http_piece piece = {
+        .parts = {slice_make(prefix, sizeof(prefix)), head}, .tail = tail, .blob = blob};
 
     if (!req)
         return;
@@ -76,7 +80,8 @@ static void on_ping_due(struct timer *t)
 {
     struct stream_peer *s = CONTAINER_OF(t, struct stream_peer, ping);
     struct loop *loop = s->peer->pl->loop;
-    uint64_t every = loop_config(loop)->stream_ping_interval_ms, silent = loop_now_ms(loop) - s->sent_ms;
+    uint64_t every = loop_config(loop)->stream_ping_interval_ms,
+             silent = loop_now_ms(loop) - s->sent_ms;
 
     if (silent >= every) {
         stream_peer_do_send_text(s->peer, SLICE_LIT("{\"type\":\"ping\"}"));
@@ -88,19 +93,22 @@ static void on_ping_due(struct timer *t)
 /* Each ping has so many tries to be acknowledged: the misses the operator allows. */
 static uint64_t timeout_ms(const struct config *config)
 {
-    return config->stream_ping_interval_ms + config->stream_ping_timeout_ms * config->stream_max_ping_misses;
+    return config->stream_ping_interval_ms +
+           config->stream_ping_timeout_ms * config->stream_max_ping_misses;
 }
 
 static void stream_peer_on_expired(struct expiry *e)
 {
     struct stream_peer *s = CONTAINER_OF(e, struct stream_peer, expiry);
 
-    peer_refuse(s->peer, &(struct peer_refusal){.outcome = CONNECT_TOKEN_ERROR, .code = HYPHA_CLOSE_POLICY, .text = SLICE_LIT(TOKEN_HAS_EXPIRED),
+    peer_refuse(s->peer, &(struct peer_refusal){.outcome = CONNECT_TOKEN_ERROR,
+                                                .code = HYPHA_CLOSE_POLICY,
+                                                .text = SLICE_LIT(TOKEN_HAS_EXPIRED),
                                                 .rule = access_rule_name(RULE_TOKEN)});
 }
 
-/* Posts without a valid token are refused, so a stream is of no use any longer than the token its posts need. One that a child's
- * reconnection token has opened ends with that child. */
+/* Posts without a valid token are refused, so a stream is of no use any longer than the token its
+ * posts need. One that a child's reconnection token has opened ends with that child. */
 static void start_expiry(struct stream_peer *s)
 {
     bool is_by_token = s->speaker.has_token && !s->is_reconnection;
@@ -108,7 +116,8 @@ static void start_expiry(struct stream_peer *s)
 
     if (until && (!s->speaker.expires_at || until < s->speaker.expires_at))
         s->speaker.expires_at = until;
-    expiry_start(&s->expiry, &(struct expiry_terms){s->peer->pl->loop, s->peer->pl->hub->keys, s->speaker.expires_at, stream_peer_on_expired});
+    expiry_start(&s->expiry, &(struct expiry_terms){s->peer->pl->loop, s->peer->pl->hub->keys,
+                                                    s->speaker.expires_at, stream_peer_on_expired});
 }
 
 static void stream_peer_do_admitted(struct peer *p)
@@ -193,7 +202,8 @@ static bool stream_peer_has_more(const struct peer *p)
 
 /* ---- the end ---- */
 
-/* What it was connected by goes. Returns the request of the stream when its client is still there: the caller ends it. */
+/* What it was connected by goes. Returns the request of the stream when its client is still there:
+ * the caller ends it. */
 static struct http_request *stream_peer_let_go(struct peer *p)
 {
     struct stream_peer *s = p->conn;
@@ -220,7 +230,8 @@ static void stream_peer_on_gone(void *owner)
     peer_gone(p, "the connection was closed or lost");
 }
 
-/* told: empty for an end that needs no words. A client that is behind gets no more of what waits for it. */
+/* told: empty for an end that needs no words. A client that is behind gets no more of what waits
+ * for it. */
 static void stream_peer_end_stream(struct peer *p, struct slice told)
 {
     struct http_request *req = http_request_resume(((struct stream_peer *)p->conn)->ticket);
@@ -246,7 +257,7 @@ static void stream_peer_do_close(struct peer *p, unsigned code, struct slice rea
     stream_peer_end_stream(p, code == HYPHA_CLOSE_POLICY ? reason : (struct slice){NULL, 0});
 }
 
-enum { RETRY_AFTER_S = 5 };     /* a place may be free again by then */
+enum { RETRY_AFTER_S = 5 }; /* a place may be free again by then */
 
 static void refuse_for_now(struct http_request *req, struct slice text)
 {
@@ -260,19 +271,24 @@ static void refuse_for_now(struct http_request *req, struct slice text)
     http_respond(req, 429, "application/json", buf_slice(&body), buf_slice(&extra));
 }
 
-static void refuse_request(struct http_request *req, int outcome, bool is_reconnection, struct slice text)
+static void refuse_request(struct http_request *req, int outcome, bool is_reconnection,
+                           struct slice text)
 {
-    static const unsigned statuses[] = {
-        [CONNECT_TOKEN_ERROR] = 401, [CONNECT_FORBIDDEN] = 403, [CONNECT_NO_WORKSPACE] = 404, [CONNECT_REFUSED] = 403, [CONNECT_BLOCKED] = 403};
-    static const char *const prefixes[] = {"Failed to establish connection: ", "Failed to authenticate user: ",
-                                           "Authentication error: "};
+    static const unsigned statuses[] = {[CONNECT_TOKEN_ERROR] = 401,
+                                        [CONNECT_FORBIDDEN] = 403,
+                                        [CONNECT_NO_WORKSPACE] = 404,
+                                        [CONNECT_REFUSED] = 403,
+                                        [CONNECT_BLOCKED] = 403};
+    static const char *const prefixes[] = {
+        "Failed to establish connection: ", "Failed to authenticate user: ",
+        "Authentication error: "};
     SCRATCH_BUF(b, 0);
 
     for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
         if (slice_starts(text, prefixes[i]))
             text = slice_from(text, strlen(prefixes[i]));
     }
-    req->refused_by = "";       /* the log has been told of the client */
+    req->refused_by = ""; /* the log has been told of the client */
     if (outcome == CONNECT_LIMITED || outcome == CONNECT_LATER) {
         refuse_for_now(req, text);
     } else if (is_reconnection && outcome != CONNECT_NO_WORKSPACE && outcome != CONNECT_BLOCKED) {
@@ -325,7 +341,8 @@ static struct peer *open_peer(struct peer_loop *pl, struct http_request *req)
 
     p->conn = s;
     s->peer = p;
-    s->ticket = http_request_park(req, &(struct http_watch){.owner = s, .on_gone = stream_peer_on_gone});
+    s->ticket =
+        http_request_park(req, &(struct http_watch){.owner = s, .on_gone = stream_peer_on_gone});
     list_init(&s->later.link);
     s->later.run = on_later;
     list_init(&s->posts);
@@ -334,15 +351,17 @@ static struct peer *open_peer(struct peer_loop *pl, struct http_request *req)
 }
 
 /* The value of a query parameter, kept in out; empty when absent. */
-static struct slice stream_peer_parameter(struct http_request *req, const char *name, struct buf *out)
+static struct slice stream_peer_parameter(struct http_request *req, const char *name,
+                                          struct buf *out)
 {
     if (!url_query_find(req->query, name, out))
         buf_clear(out);
     return buf_slice(out);
 }
 
-/* Whether the reconnection token decides who this is. Beside a token of posts it does when it continues the login of that very
- * token, which must be good by itself; else the token alone decides. */
+/* Whether the reconnection token decides who this is. Beside a token of posts it does when it
+ * continues the login of that very token, which must be good by itself; else the token alone
+ * decides. */
 static bool continues_login(const struct asker *asker, struct speaker *s, struct slice reconnection)
 {
     char error[TOKEN_ERROR_MAX];
@@ -382,12 +401,13 @@ static void stream_start(struct peer_loop *pl, struct http_request *req)
     s->peer->address = s->speaker.address;
     struct asker *asker = asker_of(req, pl->hub->keys);
     s->is_reconnection = continues_login(asker, &s->speaker, buf_slice(&reconnection));
-    login_ask(s->peer, &(struct login_claim){.kind = CONNECT_STREAM,
-                                             .client_id = buf_slice(&client),
-                                             .workspace = buf_slice(&workspace),
-                                             .token = s->is_reconnection ? buf_slice(&reconnection) : token,
-                                             .by = s->is_reconnection ? CONNECT_BY_RECONNECTION : CONNECT_BY_TOKEN,
-                                             .asker = s->is_reconnection ? NULL : asker});
+    login_ask(s->peer, &(struct login_claim){
+                           .kind = CONNECT_STREAM,
+                           .client_id = buf_slice(&client),
+                           .workspace = buf_slice(&workspace),
+                           .token = s->is_reconnection ? buf_slice(&reconnection) : token,
+                           .by = s->is_reconnection ? CONNECT_BY_RECONNECTION : CONNECT_BY_TOKEN,
+                           .asker = s->is_reconnection ? NULL : asker});
 }
 
 void stream_on_get(struct http_request *req, void *arg)

@@ -1,6 +1,7 @@
-/* stream_post: a message that comes by POST. It is taken on the loop its stream lives on, and answered on its own: one object
- * travels there with the body, and back to the request if its client still waits. Whether who posts may act for the stream is asked
- * when it is taken, and before it is held back. */
+/* stream_post: a message that comes by POST. It is taken on the loop its stream lives on, and
+ * answered on its own: one object travels there with the body, and back to the request if its
+ * client still waits. Whether who posts may act for the stream is asked when it is taken, and
+ * before it is held back. */
 #include "peer/stream_post.h"
 
 #include <string.h>
@@ -26,11 +27,13 @@ static void run_post(struct loop *l, struct mail *mail)
 {
     struct post *post = CONTAINER_OF(mail, struct post, mail);
     struct peer *p = peer_find(l, post->stream);
-    struct stream_peer *s = p && p->via == &stream_transport && p->state == PEER_OPEN ? p->conn : NULL;
+    struct stream_peer *s =
+        p && p->via == &stream_transport && p->state == PEER_OPEN ? p->conn : NULL;
 
     if (!s)
         post_answer(post, POST_NO_STREAM);
-    else if ((s->is_held || !list_is_empty(&s->posts)) && speaker_may_act(p, &post->shown) == SPEAKER_OK)
+    else if ((s->is_held || !list_is_empty(&s->posts)) &&
+             speaker_may_act(p, &post->shown) == SPEAKER_OK)
         list_link(&s->posts, &post->link);
     else
         post_answer(post, post_take(p, post));
@@ -44,7 +47,8 @@ static void add_workspace(const struct asker *asker, struct buf *out)
     if (!asker_is_verified(asker))
         return;
     user_personal_workspace(asker->token.user, personal);
-    buf_add_text(out, asker->token.user->current_workspace ? asker->token.user->current_workspace : personal);
+    buf_add_text(out, asker->token.user->current_workspace ? asker->token.user->current_workspace
+                                                           : personal);
 }
 
 /* The key of the stream. False: no client is named. */
@@ -101,11 +105,16 @@ static void post_look_beside(struct post *post)
     const struct config *config = loop_config(post->from);
     struct http_request *req = http_request_resume(post->ticket);
 
-    post->caps = (struct rpc_header_caps){(uint32_t)config->rpc_max_header_bytes, config->rpc_max_depth, config->rpc_max_pairs};
-    post->job = (struct job){.class = OFFLOAD_BULK, .is_stranger = !req->is_verified, .work = post_look, .done = post_looked};
+    post->caps = (struct rpc_header_caps){(uint32_t)config->rpc_max_header_bytes,
+                                          config->rpc_max_depth, config->rpc_max_pairs};
+    post->job = (struct job){.class = OFFLOAD_BULK,
+                             .is_stranger = !req->is_verified,
+                             .work = post_look,
+                             .done = post_looked};
     if (offload(post->from, &post->job) == OFFLOAD_OK)
         return;
-    http_respond_error(req, 503, HTTP_F1, SLICE_LIT("Too many large messages are being read, please retry"));
+    http_respond_error(req, 503, HTTP_F1,
+                       SLICE_LIT("Too many large messages are being read, please retry"));
     post_free(post);
 }
 
@@ -127,7 +136,8 @@ void stream_on_post(struct http_request *req, void *arg)
     buf_deinit(&key);
     if (!has_client || !req->body.len) {
         http_respond_error(req, 400, HTTP_F1,
-                           has_client ? SLICE_LIT("Empty request body") : SLICE_LIT("client_id is required"));
+                           has_client ? SLICE_LIT("Empty request body")
+                                      : SLICE_LIT("client_id is required"));
         post_free(post);
         return;
     }

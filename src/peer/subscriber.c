@@ -1,4 +1,5 @@
-/* subscriber: what is away is bounded three times, by number and bytes for each holder, for the anonymous together and for all. */
+/* subscriber: what is away is bounded three times, by number and bytes for each holder, for the
+ * anonymous together and for all. */
 #include "peer/subscriber.h"
 
 #include <string.h>
@@ -175,7 +176,7 @@ struct subscriber *subscriptions_first_to_leave(const struct subscriptions *s)
 
 /* The first to leave makes room: of the holder who has more than a share, then as above. */
 static struct subscriber *subscriber_superfluous(const struct subscriptions *s,
-                                      const struct subscriber_holder *holder)
+                                                 const struct subscriber_holder *holder)
 {
     size_t max = subscriber_config_of(s)->max_kept_subscriptions,
            max_bytes = subscriber_config_of(s)->kept_subscription_bytes;

@@ -1,5 +1,5 @@
-/* subscriber: one client id of one user, and the event types it hears; and the table of them. For the files of subscriptions only. Hub
- * loop. */
+/* subscriber: one client id of one user, and the event types it hears; and the table of them. For
+ * the files of subscriptions only. Hub loop. */
 #pragma once
 #include "auth/lineage.h"
 #include "base/buf.h"
@@ -11,12 +11,13 @@
 
 enum {
     SUBSCRIBERS_SHARE =
-        10, /* one holder has at most a tenth of all that is kept, and so have the anonymous together */
+        /* one holder has at most a tenth of all that is kept, and so have the anonymous together */
+    10,
     SUBSCRIBER_AROUND_BYTES = 256, /* what a set counts beside its names */
 };
 
-/* Who uses up a share: a user, children of its tokens included; of the anonymous, who are new with every connection, their
- * network. */
+/* Who uses up a share: a user, children of its tokens included; of the anonymous, who are new with
+ * every connection, their network. */
 struct subscriber_holder {
     size_t n_subscribers, n_away, away_bytes, stored_bytes;
     struct list away; /* struct subscriber.of_holder, the first to leave first */
@@ -34,8 +35,8 @@ struct subscriber {
     struct lineage lineage; /* the tokens it came by */
     int64_t until;          /* Unix seconds: while it is away, when it is forgotten */
     int64_t stored_until;
-    size_t n_stored; /* bytes in the store; 0: none */
-    size_t n_kept;   /* by the account, for this record */
+    size_t n_stored;      /* bytes in the store; 0: none */
+    size_t n_kept;        /* by the account, for this record */
     uint64_t incarnation; /* of the workspace */
     bool is_here, is_anonymous, is_stored_kind;
     size_t workspace_len, key_len;
@@ -45,7 +46,8 @@ struct subscriber {
 struct subscriptions {
     struct hub *hub;
     struct map subscribers, holders; /* both owned */
-    struct list away[2]; /* struct subscriber.of_all by is_anonymous, the first to leave first */
+    /* struct subscriber.of_all by is_anonymous, the first to leave first */
+    struct list away[2];
     size_t n_away, n_anonymous_away, away_bytes, stored_bytes;
     struct list dirty;
     struct registry_watch watch;
@@ -68,13 +70,19 @@ static inline size_t subscriber_bytes(const struct subscriber *r)
 }
 void subscriber_wait(struct subscriptions *s,
                      struct subscriber *r); /* it is away now: the last to leave */
-void subscriber_return(struct subscriptions *s, struct subscriber *r); /* it waits no more: it is here, or goes */
-void subscriber_free(struct subscriptions *s, struct subscriber *r); /* here alone: the server ends */
-void subscriber_forget(struct subscriptions *s, struct subscriber *r); /* here and in the store */
-/* What it held is kept for another account from here on. False: that refuses; nothing has changed. */
+/* it waits no more: it is here, or goes */
+void subscriber_return(struct subscriptions *s, struct subscriber *r);
+/* here alone: the server ends */
+void subscriber_free(struct subscriptions *s, struct subscriber *r);
+/* here and in the store */
+void subscriber_forget(struct subscriptions *s, struct subscriber *r);
+/* What it held is kept for another account from here on. False: that refuses; nothing has
+ * changed. */
 MUST_CHECK bool subscriber_move(struct subscriber *r, struct account *account);
-void subscriber_drop(struct subscriptions *s, struct subscriber *r); /* as forget; counted as lost */
+/* as forget; counted as lost */
+void subscriber_drop(struct subscriptions *s, struct subscriber *r);
 /* Those who left first make room: of the holder who has more than a share, then of all. */
 void subscriptions_make_room(struct subscriptions *s, struct subscriber_holder *holder);
-struct subscriber *subscriptions_first_to_leave(const struct subscriptions *s); /* while some are away */
+/* while some are away */
+struct subscriber *subscriptions_first_to_leave(const struct subscriptions *s);
 void subscriptions_start_sweep(struct subscriptions *s);

@@ -1,5 +1,5 @@
-/* subscription_load: a set whose workspace is no longer there, or that does not parse, is dropped; neither keeps the server from
- * starting. */
+/* subscription_load: a set whose workspace is no longer there, or that does not parse, is dropped;
+ * neither keeps the server from starting. */
 #include "peer/subscription_load.h"
 
 #include <stdlib.h>
@@ -33,8 +33,10 @@ static bool load_types(struct subscriber *r, struct slice types)
     return n && !b.is_failed && subscriber_set(r, buf_slice(&b), n);
 }
 
-/* The workspace the set was of: not one that was made again under the id. A map without one is of a workspace that has none. */
-static const struct workspace *find_workspace(struct subscriptions *s, struct slice id, struct slice map)
+/* The workspace the set was of: not one that was made again under the id. A map without one is of a
+ * workspace that has none. */
+static const struct workspace *find_workspace(struct subscriptions *s, struct slice id,
+                                              struct slice map)
 {
     const struct workspace *w = workspace_find(&s->hub->registry, id);
     int64_t incarnation = 0;
@@ -45,7 +47,8 @@ static const struct workspace *find_workspace(struct subscriptions *s, struct sl
     return w && w->incarnation == (uint64_t)incarnation ? w : NULL;
 }
 
-/* A set whose workspace is no longer there, or that does not parse, is dropped; neither keeps the server from starting. */
+/* A set whose workspace is no longer there, or that does not parse, is dropped; neither keeps the
+ * server from starting. */
 static bool load_one(struct subscriptions *s, struct slice key, struct slice bytes)
 {
     struct slice rest = bytes, map, value, types, holder, workspace, client;
@@ -87,13 +90,11 @@ static void order_by_age(struct list *away)
     struct subscriber **all;
     size_t n = 0, i = 0;
 
-    LIST_FOREACH(it, away)
-    {
+    LIST_FOREACH (it, away) {
         n++;
     }
     all = mem_new((n + 1) * sizeof(struct subscriber *));
-    LIST_FOREACH(it, away)
-    {
+    LIST_FOREACH (it, away) {
         all[i++] = LIST_ENTRY(it, struct subscriber, of_all);
     }
     qsort(all, n, sizeof(struct subscriber *), by_until);

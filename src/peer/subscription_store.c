@@ -1,6 +1,6 @@
-/* subscription_store: a record is a map {until, holder, lineage, types, incarnation} under "workspace/client user". A change of a set is
- * acknowledged when it is in force, not when it is stored: every client makes some as it connects, and a disk would be what they
- * wait for. */
+/* subscription_store: a record is a map {until, holder, lineage, types, incarnation} under
+ * "workspace/client user". A change of a set is acknowledged when it is in force, not when it is
+ * stored: every client makes some as it connects, and a disk would be what they wait for. */
 #include "peer/subscription_store.h"
 
 #include "auth/user.h"
@@ -63,7 +63,8 @@ static void subscription_store_encode(const struct subscriber *r, struct buf *b)
     buf_add_slice(b, buf_slice(&r->types.b));
 }
 
-static bool subscription_store_fits(const struct subscriptions *s, const struct subscriber *r, size_t n_bytes)
+static bool subscription_store_fits(const struct subscriptions *s, const struct subscriber *r,
+                                    size_t n_bytes)
 {
     size_t max = loop_config(s->hub->loop)->kept_subscription_bytes;
 
@@ -84,12 +85,14 @@ static void write_one(struct subscriptions *s, struct subscriber *r)
         return;
     }
     r->stored_until =
-        r->is_here ? now + (int64_t)loop_config(s->hub->loop)->reconnection_token_life_time_ms / 1000
-                   : r->until;
+        r->is_here
+            ? now + (int64_t)loop_config(s->hub->loop)->reconnection_token_life_time_ms / 1000
+            : r->until;
     subscription_store_encode(r, &b);
     if (!b.is_failed) {
         subscriber_count_stored(s, r, n_bytes);
-        store_put(s->hub->store, SUBSCRIPTION_BUCKET, subscription_store_key_of(r), buf_slice(&b), r->stored_until, NULL, NULL);
+        store_put(s->hub->store, SUBSCRIPTION_BUCKET, subscription_store_key_of(r), buf_slice(&b),
+                  r->stored_until, NULL, NULL);
     }
 }
 

@@ -1,5 +1,6 @@
-/* subscriptions: the hub's table of sets. What a client hears is decided here and applied at its peer by mail (subscription.h), so a
- * connection that takes over from another one is given the set as it stands, whatever was under way. */
+/* subscriptions: the hub's table of sets. What a client hears is decided here and applied at its
+ * peer by mail (subscription.h), so a connection that takes over from another one is given the set
+ * as it stands, whatever was under way. */
 #include "peer/subscriptions.h"
 
 #include "auth/revocation.h"
@@ -82,7 +83,9 @@ void subscriptions_leave(struct subscriptions *s, const struct client *c)
         return;
     }
     /* It may have been given a token a moment ago. */
-    r->until = (clock_wall_ms() + (int64_t)subscriptions_config_of(s)->reconnection_token_life_time_ms) / 1000;
+    r->until =
+        (clock_wall_ms() + (int64_t)subscriptions_config_of(s)->reconnection_token_life_time_ms) /
+        1000;
     subscriber_touch(s, r);
     subscriber_wait(s, r);
     subscriptions_make_room(s, r->holder);
@@ -102,7 +105,8 @@ static bool has_type(struct slice types, struct slice type)
 }
 
 /* Of more than n_most none is looked at: each is compared with all that are there. */
-static size_t subscriptions_add_types(struct buf *out, size_t n, const struct slice *types, size_t n_types, size_t n_most)
+static size_t subscriptions_add_types(struct buf *out, size_t n, const struct slice *types,
+                                      size_t n_types, size_t n_most)
 {
     for (size_t i = 0; i < n_types && n <= n_most; i++) {
         if (slice_is(types[i], BY_THEMSELVES) || has_type(buf_slice(out), types[i]))
@@ -135,7 +139,8 @@ static struct subscriber *subscriptions_make(struct subscriptions *s, const stru
 {
     struct buf key;
     char holder[SHARER_MAX];
-    struct subscriber *r = subscriber_new(s, subscriptions_key_of(&key, c), sharer_of(c->user, c, holder), c->account);
+    struct subscriber *r =
+        subscriber_new(s, subscriptions_key_of(&key, c), sharer_of(c->user, c, holder), c->account);
 
     buf_deinit(&key);
     r->is_here = true;
@@ -145,8 +150,8 @@ static struct subscriber *subscriptions_make(struct subscriptions *s, const stru
     return r;
 }
 
-int subscriptions_change(struct subscriptions *s, const struct client *c,
-                         const struct slice *types, size_t n_types, bool is_add)
+int subscriptions_change(struct subscriptions *s, const struct client *c, const struct slice *types,
+                         size_t n_types, bool is_add)
 {
     struct subscriber *r = subscriptions_find(s, c);
     struct slice before = r ? buf_slice(&r->types.b) : SLICE_LIT("");
@@ -155,12 +160,14 @@ int subscriptions_change(struct subscriptions *s, const struct client *c,
 
     if (is_add) {
         buf_add_slice(&b, before);
-        n = subscriptions_add_types(&b, n_before, types, n_types, subscriptions_config_of(s)->max_subscriptions);
+        n = subscriptions_add_types(&b, n_before, types, n_types,
+                                    subscriptions_config_of(s)->max_subscriptions);
     } else {
         n = remove_types(&b, before, types, n_types);
     }
-    bool ok = !b.is_failed && (!is_add || (n <= subscriptions_config_of(s)->max_subscriptions &&
-                                           b.len <= subscriptions_config_of(s)->max_subscription_bytes));
+    bool ok =
+        !b.is_failed && (!is_add || (n <= subscriptions_config_of(s)->max_subscriptions &&
+                                     b.len <= subscriptions_config_of(s)->max_subscription_bytes));
     if (!ok || n == n_before)
         return ok ? SUBSCRIPTION_OK : SUBSCRIPTION_FULL;
     if (!r)
@@ -199,7 +206,8 @@ void subscriptions_forget_workspace(struct subscriptions *s, struct slice id)
     }
 }
 
-/* An anonymous person's workspace is made again when they come back; any other that goes is gone. */
+/* An anonymous person's workspace is made again when they come back; any other that goes is
+ * gone. */
 static void subscriptions_on_workspace_going(struct registry_watch *w, const struct workspace *ws)
 {
     if (!ws->is_anonymous)
@@ -207,7 +215,8 @@ static void subscriptions_on_workspace_going(struct registry_watch *w, const str
                                        slice_of(ws->id));
 }
 
-/* Those who left first end first, as long as nobody changes the life of tokens; who is loaded at the start is put in that order. */
+/* Those who left first end first, as long as nobody changes the life of tokens; who is loaded at
+ * the start is put in that order. */
 static void sweep_away(struct subscriptions *s, struct list *away, int64_t now)
 {
     for (unsigned n = 0; n < SWEEP_MOST && !list_is_empty(away); n++) {
@@ -218,7 +227,8 @@ static void sweep_away(struct subscriptions *s, struct list *away, int64_t now)
     }
 }
 
-/* What the store has of a client that stays is good for the life of a token from when it was written. */
+/* What the store has of a client that stays is good for the life of a token from when it was
+ * written. */
 static void sweep_here(struct subscriptions *s, int64_t now)
 {
     int64_t half = (int64_t)subscriptions_config_of(s)->reconnection_token_life_time_ms / 2000;

@@ -1,6 +1,7 @@
-/* uploads: records are found by their key and paid by the user who makes them. What waits is copied, and charged to that user too: as
- * long as it is charged to the sender's own leaf its stream may not be read for it, and the chunk that is waited for is behind it. An
- * upload that nobody goes on with is dropped after --chunk-ttl. */
+/* uploads: records are found by their key and paid by the user who makes them. What waits is
+ * copied, and charged to that user too: as long as it is charged to the sender's own leaf its
+ * stream may not be read for it, and the chunk that is waited for is behind it. An upload that
+ * nobody goes on with is dropped after --chunk-ttl. */
 #include "peer/uploads.h"
 
 #include <stdarg.h>
@@ -24,30 +25,31 @@ enum { EARLY_MAX = 64, KEY_MAX = 255, WHY_MAX = 512, AGED_MAX = 1000 };
 /* Of one receiver, while there are some. */
 struct uploads {
     struct peer *peer;
-    struct map by_key;          /* struct upload, owned */
-    struct list by_age;         /* the same, the one touched last at the end */
+    struct map by_key;  /* struct upload, owned */
+    struct list by_age; /* the same, the one touched last at the end */
     struct timer age;
 };
 
 struct upload {
     struct list link;
     struct uploads *all;
-    struct account *payer;      /* of this block, and of what it keeps; borrowed from the block's own charge */
+    /* of this block, and of what it keeps; borrowed from the block's own charge */
+    struct account *payer;
     uint64_t touched_ms;
-    int64_t next;               /* index of the chunk that comes next */
+    int64_t next; /* index of the chunk that comes next */
     bool beats;
     struct rpc_joined joined;
-    struct list early;          /* struct early.link */
+    struct list early; /* struct early.link */
     unsigned n_early;
-    struct slice key, from;     /* in text */
+    struct slice key, from; /* in text */
     char text[];
 };
 
 struct early {
     struct list link;
-    struct msg *m;              /* holds a reference */
+    struct msg *m; /* holds a reference */
     int64_t index;
-    struct slice data;          /* inside m */
+    struct slice data; /* inside m */
 };
 
 enum call_kind { CALL_CREATE, CALL_APPEND, CALL_SET, CALL_PROCESS, CALL_REMOVE, CALL_KINDS };
@@ -56,12 +58,12 @@ struct upload_call {
     struct peer *p;
     struct msg *m;
     struct rpc_header h;
-    struct slice payload;       /* its map */
+    struct slice payload; /* its map */
     enum call_kind kind;
     struct slice key, data;
     int64_t index;
     bool beats, overwrites;
-    bool is_sealed;             /* encrypted end to end */
+    bool is_sealed; /* encrypted end to end */
 };
 
 bool upload_is_call(struct slice method)
@@ -96,44 +98,52 @@ static bool uploads_read_flag(struct slice args, uint32_t at, bool *ret)
 
 static bool read_args(struct upload_call *c, struct slice args)
 {
-    static const uint32_t flags_at[CALL_KINDS] = {1, 2, 3, 1, 1};       /* what stands before is needed */
+    /* what stands before is needed */
+    static const uint32_t flags_at[CALL_KINDS] = {1, 2, 3, 1, 1};
     static const uint32_t n_most[CALL_KINDS] = {3, 3, 4, 2, 1};
     uint32_t n = mp_count(args), flag = flags_at[c->kind];
     struct slice value;
 
-    if (!mp_is(args, MP_ARRAY) || n < flag || n > n_most[c->kind] || !mp_at(args, 0, &value) || !mp_get_str(value, &c->key) ||
-        !c->key.len || c->key.len > KEY_MAX)
+    if (!mp_is(args, MP_ARRAY) || n < flag || n > n_most[c->kind] || !mp_at(args, 0, &value) ||
+        !mp_get_str(value, &c->key) || !c->key.len || c->key.len > KEY_MAX)
         return false;
-    if (c->kind == CALL_SET && (!mp_at(args, 1, &value) || !mp_is(value, MP_INT) || !mp_get_int(value, &c->index)))
+    if (c->kind == CALL_SET &&
+        (!mp_at(args, 1, &value) || !mp_is(value, MP_INT) || !mp_get_int(value, &c->index)))
         return false;
-    if ((c->kind == CALL_SET || c->kind == CALL_APPEND) && (!mp_at(args, flag - 1, &value) || !mp_get_bin(value, &c->data)))
+    if ((c->kind == CALL_SET || c->kind == CALL_APPEND) &&
+        (!mp_at(args, flag - 1, &value) || !mp_get_bin(value, &c->data)))
         return false;
-    return uploads_read_flag(args, flag, &c->beats) && (c->kind != CALL_CREATE || uploads_read_flag(args, 2, &c->overwrites));
+    return uploads_read_flag(args, flag, &c->beats) &&
+           (c->kind != CALL_CREATE || uploads_read_flag(args, 2, &c->overwrites));
 }
 
-/* Arguments by name are read by nobody who sends chunks, and would have to be read here as the receiver does. */
+/* Arguments by name are read by nobody who sends chunks, and would have to be read here as the
+ * receiver does. */
 static bool has_named_arguments(struct slice payload)
 {
     struct slice value;
     bool is_named = true;
 
-    return mp_find(payload, "with_kwargs", &value) && !mp_is(value, MP_NIL) && !(mp_get_bool(value, &is_named) && !is_named);
+    return mp_find(payload, "with_kwargs", &value) && !mp_is(value, MP_NIL) &&
+           !(mp_get_bool(value, &is_named) && !is_named);
 }
 
 static bool uploads_read_call(struct upload_call *c)
 {
-    static const struct rpc_header_caps ours = {.max_bytes = UINT32_MAX, .max_depth = 64, .max_pairs = UINT32_MAX};
+    static const struct rpc_header_caps ours = {
+        .max_bytes = UINT32_MAX, .max_depth = 64, .max_pairs = UINT32_MAX};
     struct slice rest, args, sealed;
 
-    if (rpc_header_peek(msg_head_slice(c->m), &ours, &c->h) != RPC_HEADER_OK || !read_kind(c->h.method, &c->kind))
+    if (rpc_header_peek(msg_head_slice(c->m), &ours, &c->h) != RPC_HEADER_OK ||
+        !read_kind(c->h.method, &c->kind))
         return false;
     rest = c->m->blob ? c->m->tail : c->h.tail;
     if (mp_take(&rest, MP_MAX_DEPTH, &c->payload) != MP_OK)
         return false;
     bool has_args = mp_find(c->payload, "args", &args);
     c->is_sealed = mp_find(c->payload, "_enc", &sealed) && !has_args;
-    return c->is_sealed || (has_args && !mp_find(c->payload, "_enc", &sealed) && !has_named_arguments(c->payload) &&
-                            read_args(c, args));
+    return c->is_sealed || (has_args && !mp_find(c->payload, "_enc", &sealed) &&
+                            !has_named_arguments(c->payload) && read_args(c, args));
 }
 
 /* ---- records ---- */
@@ -266,7 +276,8 @@ static void upload_refuse(const struct upload_call *c, const char *fmt, ...)
     (void)vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
     loop_count(c->p->pl->loop, METRIC_FRAMES_REFUSED, 1);
-    router_refuse(c->p->pl->router, c->p->pl->loop, c->m, slice_utf8_prefix(slice_of(text), sizeof(text)));
+    router_refuse(c->p->pl->router, c->p->pl->loop, c->m,
+                  slice_utf8_prefix(slice_of(text), sizeof(text)));
 }
 
 /* payer has been charged in vain. */
@@ -321,12 +332,18 @@ static void take_create(struct upload_call *c)
     struct upload *u = upload_find(c);
 
     if (u && !slice_eq(u->from, c->h.from)) {
-        upload_refuse(c, "PermissionError: Message with the same key (" SLICE_FMT ") belongs to another client", SLICE_ARG(c->key));
+        upload_refuse(c,
+                      "PermissionError: Message with the same key (" SLICE_FMT
+                      ") belongs to another client",
+                      SLICE_ARG(c->key));
         return;
     }
     if (u && !c->overwrites) {
-        upload_refuse(c, "Message with the same key (" SLICE_FMT ") already exists in the cache store, please use overwrite=True or remove "
-               "it first.", SLICE_ARG(c->key));
+        upload_refuse(c,
+                      "Message with the same key (" SLICE_FMT
+                      ") already exists in the cache store, please use overwrite=True or remove "
+                      "it first.",
+                      SLICE_ARG(c->key));
         return;
     }
     if (u)
@@ -346,7 +363,8 @@ static void take_create(struct upload_call *c)
 /* ---- chunks ---- */
 
 /* ret_data: where the call's data is in the copy. */
-static struct msg *upload_copy(const struct upload_call *c, struct account *payer, struct slice *ret_data)
+static struct msg *upload_copy(const struct upload_call *c, struct account *payer,
+                               struct slice *ret_data)
 {
     struct slice head = msg_head_slice(c->m), tail = c->m->tail;
     struct msg *m = msg_try_new(msg_len(c->m), payer);
@@ -356,7 +374,8 @@ static struct msg *upload_copy(const struct upload_call *c, struct account *paye
     memcpy(msg_head(m), head.ptr, head.len);
     if (tail.len)
         memcpy(msg_head(m) + head.len, tail.ptr, tail.len);
-    size_t at = c->m->blob ? head.len + (size_t)(c->data.ptr - tail.ptr) : (size_t)(c->data.ptr - head.ptr);
+    size_t at =
+        c->m->blob ? head.len + (size_t)(c->data.ptr - tail.ptr) : (size_t)(c->data.ptr - head.ptr);
     *ret_data = slice_make(msg_head(m) + at, c->data.len);
     ws_seal(m);
     return m;
@@ -364,7 +383,7 @@ static struct msg *upload_copy(const struct upload_call *c, struct account *paye
 
 static void upload_keep_early(struct upload_call *c, struct upload *u)
 {
-    LIST_FOREACH(it, &u->early) {
+    LIST_FOREACH (it, &u->early) {
         if (LIST_ENTRY(it, struct early, link)->index == c->index) {
             upload_refuse(c, "ValueError: Chunk %lld has come already", (long long)c->index);
             return;
@@ -390,8 +409,9 @@ static bool upload_pass_chunk(struct upload_call *c, struct upload *u)
 
     if (r != RPC_JOINED_OK) {
         peer_upload_end(u);
-        upload_refuse(c, r == RPC_JOINED_FORBIDDEN ? "Invalid message: the payload has a key that only the hub may set"
-                                            : "Invalid message: the chunks are no call");
+        upload_refuse(c, r == RPC_JOINED_FORBIDDEN
+                             ? "Invalid message: the payload has a key that only the hub may set"
+                             : "Invalid message: the chunks are no call");
         return false;
     }
     u->next++;
@@ -401,7 +421,7 @@ static bool upload_pass_chunk(struct upload_call *c, struct upload *u)
 
 static struct early *upload_next_early(const struct upload *u)
 {
-    LIST_FOREACH(it, &u->early) {
+    LIST_FOREACH (it, &u->early) {
         struct early *e = LIST_ENTRY(it, struct early, link);
         if (e->index == u->next)
             return e;
@@ -417,7 +437,8 @@ static void take_chunk(struct upload_call *c, struct upload *u)
     if (c->kind == CALL_APPEND)
         c->index = u->next;
     if (c->index < u->next || c->index >= u->next + EARLY_MAX) {
-        upload_refuse(c, "ValueError: Chunk %lld is not one of the next %d", (long long)c->index, EARLY_MAX);
+        upload_refuse(c, "ValueError: Chunk %lld is not one of the next %d", (long long)c->index,
+                      EARLY_MAX);
         return;
     }
     if (c->index > u->next) {

@@ -1,19 +1,23 @@
-/* watch: one entry per peer and foreign client it has sent to, made by the first frame and found again by the next ones, so a
- * frame costs a look-up and no memory. Whoever sends first waits for something: a caller for the answer, a provider for what its
- * callback returns, the maker of a generator (its answer) for the next pull. So the sender watches, and the receiver does not.
+/* watch: one entry per peer and foreign client it has sent to, made by the first frame and found
+ * again by the next ones, so a frame costs a look-up and no memory. Whoever sends first waits for
+ * something: a caller for the answer, a provider for what its callback returns, the maker of a
+ * generator (its answer) for the next pull. So the sender watches, and the receiver does not.
  *
  *   watched: address -> target <--- watch ---> peer   (a list of each target's, one of each peer's)
  *   watches: (peer, target) -> watch
  *
- * When the hub says that an address has gone for good, its target is taken out of the map and its watchers are told, a few in
- * each turn. A connection that is replaced by its own reconnection token has not gone: what its callers wait for may still come.
+ * When the hub says that an address has gone for good, its target is taken out of the map and its
+ * watchers are told, a few in each turn. A connection that is replaced by its own reconnection
+ * token has not gone: what its callers wait for may still come.
  *
- * A watcher is told in two ways. Clients from 0.21.21 on end all that concerns the peer on one `peer_not_found`. Older ones know only the
- * rejection of a session, so the last sessions are remembered, some tens of bytes each. Answers are not looked at, which would
- * cost every one of them a look-up: most sessions remembered have long been answered, and clients ignore a rejection of those.
+ * A watcher is told in two ways. Clients from 0.21.21 on end all that concerns the peer on one
+ * `peer_not_found`. Older ones know only the rejection of a session, so the last sessions are
+ * remembered, some tens of bytes each. Answers are not looked at, which would cost every one of
+ * them a look-up: most sessions remembered have long been answered, and clients ignore a rejection
+ * of those.
  *
- * `client_disconnected` is not what is sent: programs take the bare id in it for one of their own workspace, and a stranger
- * chooses its id freely. */
+ * `client_disconnected` is not what is sent: programs take the bare id in it for one of their own
+ * workspace, and a stranger chooses its id freely. */
 #include "peer/watch.h"
 
 #include <stdint.h>
@@ -29,8 +33,8 @@
 #include "wire/mp.h"
 
 enum {
-    SESSIONS_BYTES = 510,   /* the last 10 to 20 sessions of published clients */
-    TELL_AT_ONCE = 16,      /* watchers told in one turn */
+    SESSIONS_BYTES = 510, /* the last 10 to 20 sessions of published clients */
+    TELL_AT_ONCE = 16,    /* watchers told in one turn */
 };
 
 /* Texts of at most 255 bytes, each behind its length, the oldest first. */
@@ -40,19 +44,19 @@ struct sessions {
 };
 
 struct target {
-    struct mail mail;           /* under way while its watchers are told */
+    struct mail mail; /* under way while its watchers are told */
     struct peer_loop *pl;
-    struct list watches;        /* struct watch.same */
-    bool is_gone;               /* out of the map; the mail frees it */
+    struct list watches; /* struct watch.same */
+    bool is_gone;        /* out of the map; the mail frees it */
     size_t len;
     char address[];
 };
 
 /* What a peer has of it; most peers have none. */
 struct watcher {
-    struct list watches;        /* struct watch.mine: the one sent to last at the tail */
+    struct list watches; /* struct watch.mine: the one sent to last at the tail */
     size_t n_watches;
-    size_t n_kept;              /* what its account keeps for this */
+    size_t n_kept; /* what its account keeps for this */
 };
 
 struct watch_key {
@@ -61,13 +65,13 @@ struct watch_key {
 };
 
 struct watch {
-    struct list mine;           /* in watcher.watches */
-    struct list same;           /* in target.watches */
+    struct list mine; /* in watcher.watches */
+    struct list same; /* in target.watches */
     struct watch_key key;
     struct peer *peer;
     struct target *target;
-    struct sessions *sessions;  /* owned; NULL: no call so far */
-    size_t n_kept;              /* what the peer's account keeps for it */
+    struct sessions *sessions; /* owned; NULL: no call so far */
+    size_t n_kept;             /* what the peer's account keeps for it */
 };
 
 static struct slice key_slice(const struct watch_key *key)
@@ -294,10 +298,12 @@ static void reject_sessions(const struct watch *w)
     struct peer *p = w->peer;
     SCRATCH_BUF(text, 0);
 
-    buf_add_fmt(&text, "Target peer " SLICE_FMT " is not connected", SLICE_ARG(watch_address_of(t)));
+    buf_add_fmt(&text, "Target peer " SLICE_FMT " is not connected",
+                SLICE_ARG(watch_address_of(t)));
     for (uint16_t at = 0; at < s->used; at = (uint16_t)(at + 1 + s->bytes[at])) {
         struct slice session = slice_make((const char *)s->bytes + at + 1, s->bytes[at]);
-        struct msg *m = router_reject_frame(watch_address_of(t), slice_of(p->full_id), session, buf_slice(&text), p->account);
+        struct msg *m = router_reject_frame(watch_address_of(t), slice_of(p->full_id), session,
+                                            buf_slice(&text), p->account);
         if (!m)
             continue;
         loop_count(t->pl->loop, METRIC_WATCH_REJECTS, 1);

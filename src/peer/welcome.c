@@ -36,7 +36,8 @@ void welcome_set_sender_header(struct peer *p)
 
 char *welcome_reconnection_token(const struct peer *p)
 {
-    /* The joined user's scope already names this workspace and this client: exactly what the token is to admit. */
+    /* The joined user's scope already names this workspace and this client: exactly what the token
+     * is to admit. */
     int64_t life_s = (int64_t)(loop_config(p->pl->loop)->reconnection_token_life_time_ms / 1000);
 
     return token_mint_reconnection(p->pl->hub->keys, p->user, life_s);

@@ -1,4 +1,5 @@
-/* workspace_lifecycle: the rules by which workspaces come and go, in one place; connect authorization decides who may enter. */
+/* workspace_lifecycle: the rules by which workspaces come and go, in one place; connect
+ * authorization decides who may enter. */
 #include "peer/workspace_lifecycle.h"
 
 #include <stdio.h>
@@ -19,7 +20,8 @@ static const char ANONYMOUS_PREFIX[] = "ws-user-anonymouz-";
 void workspaces_make_system(struct hub *h)
 {
     static const char *const root[] = {"root"};
-    struct workspace_fields f = {.owners = root, .n_owners = 1, .is_persistent = true, .is_system = true};
+    struct workspace_fields f = {
+        .owners = root, .n_owners = 1, .is_persistent = true, .is_system = true};
 
     f.id = "public";
     f.description = "Public workspace";
@@ -42,13 +44,20 @@ static const char *user_of(const char *workspace_id)
     return workspace_id + strlen("ws-user-");
 }
 
-static struct workspace *add_anonymous(struct hub *h, const char *id, const struct in6_addr *address)
+static struct workspace *add_anonymous(struct hub *h, const char *id,
+                                       const struct in6_addr *address)
 {
     const char *const owners[] = {user_of(id)};
-    struct workspace_fields f = {.id = id, .description = "Anonymous workspace", .owners = owners, .n_owners = 1,
-                                 .is_anonymous = true, .is_read_only = !loop_config(h->loop)->enable_s3_for_anonymous_users};
+    struct workspace_fields f = {.id = id,
+                                 .description = "Anonymous workspace",
+                                 .owners = owners,
+                                 .n_owners = 1,
+                                 .is_anonymous = true,
+                                 .is_read_only =
+                                     !loop_config(h->loop)->enable_s3_for_anonymous_users};
     struct account *share = hub_anonymous_share(h, address);
-    struct workspace *w = workspace_add(&h->registry, &f, share, loop_config(h->loop)->workspace_bytes);
+    struct workspace *w =
+        workspace_add(&h->registry, &f, share, loop_config(h->loop)->workspace_bytes);
 
     account_unref(share);
     return w;
@@ -62,7 +71,8 @@ static struct workspace *add_personal(struct hub *h, const char *id, const struc
     buf_init(&description, 0);
     buf_add_fmt(&description, "Workspace for user %s", u->id);
     char *text = buf_take(&description);
-    struct workspace_fields f = {.id = id, .description = text, .owners = owners, .n_owners = 1, .is_persistent = true};
+    struct workspace_fields f = {
+        .id = id, .description = text, .owners = owners, .n_owners = 1, .is_persistent = true};
     struct workspace *w = hub_add_workspace(h, &f);
     hub_keep_workspace_always(h, w);
     mem_free(text);
@@ -88,7 +98,8 @@ int workspace_resolve(struct hub *h, struct slice id, const struct user *u, stru
     return WORKSPACE_OPENED;
 }
 
-int workspace_open(struct hub *h, struct slice id, const struct user *u, const struct in6_addr *address, struct workspace **ret)
+int workspace_open(struct hub *h, struct slice id, const struct user *u,
+                   const struct in6_addr *address, struct workspace **ret)
 {
     int r = workspace_resolve(h, id, u, ret);
 
@@ -110,15 +121,22 @@ void workspace_open_error(int outcome, struct slice id, char out[WORKSPACE_OPEN_
     struct slice shown = slice_utf8_prefix(id, 200);
 
     if (outcome == WORKSPACE_DYNAMIC)
-        snprintf(out, WORKSPACE_OPEN_ERROR_MAX, "Dynamic workspace is not allowed for this endpoint");
-    else if (outcome == WORKSPACE_BAD_NAME && workspace_id_check(id, false) == WORKSPACE_ID_TOO_LONG)
-        snprintf(out, WORKSPACE_OPEN_ERROR_MAX, "Invalid workspace name: " SLICE_FMT " is too long (%zu characters, at most %d are allowed)",
+        snprintf(out, WORKSPACE_OPEN_ERROR_MAX,
+                 "Dynamic workspace is not allowed for this endpoint");
+    else if (outcome == WORKSPACE_BAD_NAME &&
+             workspace_id_check(id, false) == WORKSPACE_ID_TOO_LONG)
+        snprintf(out, WORKSPACE_OPEN_ERROR_MAX,
+                 "Invalid workspace name: " SLICE_FMT
+                 " is too long (%zu characters, at most %d are allowed)",
                  SLICE_ARG(shown), id.len, WORKSPACE_ID_MAX);
     else if (outcome == WORKSPACE_BAD_NAME)
-        snprintf(out, WORKSPACE_OPEN_ERROR_MAX, "Invalid workspace name: " SLICE_FMT
-                 ", only lowercase letters, numbers and hyphens are allowed.", SLICE_ARG(shown));
+        snprintf(out, WORKSPACE_OPEN_ERROR_MAX,
+                 "Invalid workspace name: " SLICE_FMT
+                 ", only lowercase letters, numbers and hyphens are allowed.",
+                 SLICE_ARG(shown));
     else
-        snprintf(out, WORKSPACE_OPEN_ERROR_MAX, "'Workspace " SLICE_FMT " does not exist or is not accessible'", SLICE_ARG(shown));
+        snprintf(out, WORKSPACE_OPEN_ERROR_MAX,
+                 "'Workspace " SLICE_FMT " does not exist or is not accessible'", SLICE_ARG(shown));
 }
 
 static void lifecycle_unload(struct hub *h, struct workspace *w)
@@ -136,7 +154,8 @@ static void on_unload_due(struct timer *t)
         lifecycle_unload(h, w);
 }
 
-/* A persistent workspace's record stays: it is small, and the next client would only load it again. */
+/* A persistent workspace's record stays: it is small, and the next client would only load it
+ * again. */
 static bool is_kept(const struct workspace *w)
 {
     return w->n_clients || w->is_system || w->is_persistent || !list_is_empty(&w->clients);
@@ -144,7 +163,7 @@ static bool is_kept(const struct workspace *w)
 
 static void unload_after(struct hub *h, struct workspace *w, uint64_t after_ms)
 {
-    if (h->is_closing)      /* its loop is to end without timers */
+    if (h->is_closing) /* its loop is to end without timers */
         return;
     w->unload.on_due = on_unload_due;
     timer_start(h->loop, &w->unload, after_ms);

@@ -1,14 +1,16 @@
-/* workspace_record: a workspace's record on its way into the store. At most one write of a record is under way; what
- * changes meanwhile goes into the next one together, so a burst of changes costs two writes and not one each. Whoever
- * is to be told waits for the write that holds the change. A change is seen by everybody at once and acknowledged when
- * it is stored; when the store refuses, the record is read back: what the store has is what the workspace is, and all
- * who wait hear that their change was taken back.
+/* workspace_record: a workspace's record on its way into the store. At most one write of a record
+ * is under way; what changes meanwhile goes into the next one together, so a burst of changes costs
+ * two writes and not one each. Whoever is to be told waits for the write that holds the change. A
+ * change is seen by everybody at once and acknowledged when it is stored; when the store refuses,
+ * the record is read back: what the store has is what the workspace is, and all who wait hear that
+ * their change was taken back.
  *
  *   REST --save--> PUT --stored, nothing changed since--> REST
  *                  PUT --stored, changed since----------> PUT
  *                  PUT --refused--> READ ---------------> REST
  *
- * A removal waits behind a write under way and holds back the next one, or a deleted workspace could come back. */
+ * A removal waits behind a write under way and holds back the next one, or a deleted workspace
+ * could come back. */
 #include "peer/workspace_persistence.h"
 
 #include <string.h>
@@ -30,9 +32,9 @@ enum saving_state { SAVING_REST, SAVING_PUT, SAVING_READ };
 struct saving {
     struct hub *hub;
     enum saving_state state;
-    bool is_dirty;              /* changed since the write under way was made */
-    unsigned n_removals;        /* under way */
-    struct list now, later;     /* struct waiter: for the write under way; for the next one */
+    bool is_dirty;          /* changed since the write under way was made */
+    unsigned n_removals;    /* under way */
+    struct list now, later; /* struct waiter: for the write under way; for the next one */
     size_t id_len;
     char id[];
 };
@@ -97,9 +99,9 @@ static void persistence_settle(struct list *waiters, int outcome)
 
 struct record {
     struct workspace_fields f;
-    int64_t incarnation, made_at;       /* 0: not in records of earlier releases */
-    char *id, *name, *description, *creator;    /* owned */
-    const char *owners[MAX_OWNERS];     /* owned */
+    int64_t incarnation, made_at;            /* 0: not in records of earlier releases */
+    char *id, *name, *description, *creator; /* owned */
+    const char *owners[MAX_OWNERS];          /* owned */
     struct buf extra;
 };
 
@@ -152,7 +154,8 @@ static struct record *record_read(struct slice bytes)
     r->id = mem_copy(id.ptr, id.len);
     r->name = persistence_text_of(map, "name");
     r->description = persistence_text_of(map, "description");
-    r->creator = persistence_text_of(map, "created_by");     /* not in records of earlier releases */
+    /* not in records of earlier releases */
+    r->creator = persistence_text_of(map, "created_by");
     persistence_read_owners(r, map);
     persistence_read_extra(r, map);
     r->f.id = r->id;
@@ -188,8 +191,12 @@ static void persistence_record_free(struct record *r)
 /* What the three have that was not made by us: what clients put there. */
 static void load_system(struct workspace *w, const struct record *r)
 {
-    struct workspace_fields f = {.name = w->name, .description = w->description, .n_owners = w->n_owners,
-                                 .owners = (const char *const *)w->owners, .config = r->f.config, .extra = r->f.extra};
+    struct workspace_fields f = {.name = w->name,
+                                 .description = w->description,
+                                 .n_owners = w->n_owners,
+                                 .owners = (const char *const *)w->owners,
+                                 .config = r->f.config,
+                                 .extra = r->f.extra};
 
     workspace_change_always(w, &f);
 }
@@ -202,7 +209,7 @@ bool workspace_load_record(struct hub *h, struct slice bytes)
 
     if (w && w->is_system) {
         load_system(w, r);
-    } else if (ok && !w) {      /* a scan of Redis may tell of one twice */
+    } else if (ok && !w) { /* a scan of Redis may tell of one twice */
         const struct workspace_birth birth = {(uint64_t)r->incarnation, r->made_at};
         r->f.birth = &birth;
         w = hub_add_workspace(h, &r->f);
@@ -216,7 +223,8 @@ bool workspace_load_record(struct hub *h, struct slice bytes)
 
 static void persistence_on_put(int outcome, void *arg);
 
-static void persistence_put(struct saving *s, const struct workspace *w, store_done *done, void *arg)
+static void persistence_put(struct saving *s, const struct workspace *w, store_done *done,
+                            void *arg)
 {
     SCRATCH_BUF(b, 0);
 
@@ -249,10 +257,13 @@ static void persistence_go_on(struct saving *s)
     free_at_rest(s);
 }
 
-/* The workspace becomes what the store has. One it never had, a personal one, becomes what it was when it was made. */
+/* The workspace becomes what the store has. One it never had, a personal one, becomes what it was
+ * when it was made. */
 static void persistence_take_back(struct hub *h, struct workspace *w, struct slice stored)
 {
-    struct workspace_fields bare = {.name = w->name, .description = w->description, .n_owners = w->n_owners,
+    struct workspace_fields bare = {.name = w->name,
+                                    .description = w->description,
+                                    .n_owners = w->n_owners,
                                     .owners = (const char *const *)w->owners};
     struct record *r = stored.len ? record_read(stored) : NULL;
 
@@ -271,7 +282,8 @@ static void persistence_on_read(int outcome, struct slice stored, void *arg)
             persistence_take_back(s->hub, w, stored);
         list_move_all(&s->now, &s->later);
         s->is_dirty = false;
-        persistence_settle(&s->now, outcome == STORE_FAILED ? WORKSPACE_PERSISTENCE_UNKNOWN : WORKSPACE_NOT_PERSISTED);
+        persistence_settle(&s->now, outcome == STORE_FAILED ? WORKSPACE_PERSISTENCE_UNKNOWN
+                                                            : WORKSPACE_NOT_PERSISTED);
     }
     persistence_go_on(s);
 }
@@ -285,7 +297,8 @@ static void persistence_on_put(int outcome, void *arg)
         persistence_go_on(s);
         return;
     }
-    LOG(LOG_ERROR, "peer", "workspace record not stored", log_slice("workspace", persistence_key_of(s)));
+    LOG(LOG_ERROR, "peer", "workspace record not stored",
+        log_slice("workspace", persistence_key_of(s)));
     if (s->hub->savings_are_closed) {
         persistence_go_on(s);
         return;
@@ -305,7 +318,8 @@ void workspace_persist(struct hub *h, const struct workspace *w)
         s->is_dirty = true;
 }
 
-void workspace_when_persisted(struct hub *h, const struct workspace *w, workspace_persisted_fn *kept, void *arg)
+void workspace_when_persisted(struct hub *h, const struct workspace *w,
+                              workspace_persisted_fn *kept, void *arg)
 {
     struct saving *s = map_find(&h->savings, slice_of(w->id));
 
@@ -333,7 +347,8 @@ static void persistence_on_removed(int outcome, void *arg)
         persistence_go_on(s);
 }
 
-void workspace_forget_record(struct hub *h, const struct workspace *w, workspace_forgotten_fn *done, void *arg)
+void workspace_forget_record(struct hub *h, const struct workspace *w, workspace_forgotten_fn *done,
+                             void *arg)
 {
     if (!h->store) {
         done(STORE_OK, arg);

@@ -1,4 +1,5 @@
-/* ws_peer: frames become messages of the peer, and messages of the hub become frames. Control maps travel as text frames. */
+/* ws_peer: frames become messages of the peer, and messages of the hub become frames. Control maps
+ * travel as text frames. */
 #include "peer/ws_peer.h"
 
 #include <stdio.h>
@@ -30,7 +31,8 @@ static void on_binary(struct ws_conn *ws, struct slice frame, struct blob *blob)
     struct peer *p = ws->owner;
 
     if (p->state == PEER_OPEN)
-        (void)peer_binary(p, NULL, &(struct peer_frame){frame, blob, blob ? PEER_TAIL_SCANNED : PEER_TAIL_NEW});
+        (void)peer_binary(
+            p, NULL, &(struct peer_frame){frame, blob, blob ? PEER_TAIL_SCANNED : PEER_TAIL_NEW});
     else if (p->state == PEER_NEW)
         login_undecodable(p);
 }
@@ -67,7 +69,11 @@ static void ws_peer_on_end(struct ws_conn *ws, enum ws_end why)
     peer_gone(p, ws->refused_by ? text : texts[why]);
 }
 
-static const struct ws_ops ws_ops = {.on_text = on_text, .on_binary = on_binary, .on_part = on_part, .on_pong = ws_peer_on_pong, .on_end = ws_peer_on_end};
+static const struct ws_ops ws_ops = {.on_text = on_text,
+                                     .on_binary = on_binary,
+                                     .on_part = on_part,
+                                     .on_pong = ws_peer_on_pong,
+                                     .on_end = ws_peer_on_end};
 
 static void ws_peer_do_send(struct peer *p, struct msg *m)
 {
@@ -162,12 +168,13 @@ static struct peer *peer_over(struct peer_loop *pl, struct stream *stream, struc
 {
     struct peer *p = peer_new(pl, &ws_transport, payer);
 
-    p->conn = ws_open(stream, &ws_ops, p, p->account, loop_config(pl->loop)->max_first_message_bytes);
+    p->conn =
+        ws_open(stream, &ws_ops, p, p->account, loop_config(pl->loop)->max_first_message_bytes);
     return p;
 }
 
-void ws_peer_open(struct peer_loop *pl, struct stream *stream, const struct in6_addr *client, struct account *payer,
-                  struct slice leftover)
+void ws_peer_open(struct peer_loop *pl, struct stream *stream, const struct in6_addr *client,
+                  struct account *payer, struct slice leftover)
 {
     struct peer *p = peer_over(pl, stream, payer);
 
@@ -175,14 +182,17 @@ void ws_peer_open(struct peer_loop *pl, struct stream *stream, const struct in6_
     ws_start(p->conn, leftover);
 }
 
-void ws_peer_reject_legacy(struct peer_loop *pl, struct stream *stream, const struct in6_addr *client, struct account *payer)
+void ws_peer_reject_legacy(struct peer_loop *pl, struct stream *stream,
+                           const struct in6_addr *client, struct account *payer)
 {
-    static const char reason[] = "Connection rejected, please  upgrade to `hypha-rpc` which pass the authentication "
-                                 "information in the first message";
+    static const char reason[] =
+        "Connection rejected, please  upgrade to `hypha-rpc` which pass the authentication "
+        "information in the first message";
     struct peer *p = peer_over(pl, stream, payer);
 
     p->address = *client;
-    peer_log_refused(p, &(struct peer_claim){.client = {NULL, 0}}, "query-credentials", slice_of(reason));
+    peer_log_refused(p, &(struct peer_claim){.client = {NULL, 0}}, "query-credentials",
+                     slice_of(reason));
     ws_peer_do_close(p, HYPHA_CLOSE_POLICY, slice_of(reason));
     peer_free(p);
 }

@@ -16,7 +16,8 @@
 static void pop_serve(struct queues *qs, struct queue *q);
 
 /* payer has been charged in vain. */
-static void queue_refuse_room(struct queues *qs, struct rpc_call *call, const struct account *payer, const char *what)
+static void queue_refuse_room(struct queues *qs, struct rpc_call *call, const struct account *payer,
+                              const char *what)
 {
     struct account_refusal why = account_refusal(payer);
 
@@ -224,7 +225,8 @@ void queue_push(struct queues *qs, struct queue *q, struct rpc_call *call, struc
     struct queue_task *t = p ? queue_task_new(q, qs->next_number, queue_caller(call), value) : NULL;
 
     if (!t) {
-        queue_refuse_room(qs, call, p ? q->in_workspace->account : rpc_call_payer(call), "There is no room for the task");
+        queue_refuse_room(qs, call, p ? q->in_workspace->account : rpc_call_payer(call),
+                          "There is no room for the task");
         held_free(p);
         pop_serve(qs, q);
         return;

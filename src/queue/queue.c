@@ -11,7 +11,7 @@ struct workspace_queues *queues_of_workspace(struct queues *qs, const struct wor
     if (s)
         return s;
     s = workspace_queues_new(qs->hub->loop, w->id, w->incarnation, w->account,
-                  w->is_persistent || w->is_system);
+                             w->is_persistent || w->is_system);
     map_put(&qs->by_workspace, slice_of(s->workspace), s);
     return s;
 }

@@ -1,5 +1,5 @@
-/* queue_calls: the functions of `public/queue`: who may, what is a name, a task, a wait, and the limits.
- * Everything is checked before anything changes. (D-27) */
+/* queue_calls: the functions of `public/queue`: who may, what is a name, a task, a wait, and the
+ * limits. Everything is checked before anything changes. (D-27) */
 #include <stdio.h>
 
 #include "base/held.h"
@@ -46,7 +46,8 @@ static void refuse_room(struct queues *qs, const struct account *payer, struct r
     char room[ACCOUNT_REFUSAL_MAX];
 
     loop_count(qs->hub->loop, METRIC_QUEUE_REFUSED, 1);
-    refuse(r, "RuntimeError", "%s", account_refusal_text(&why, "There is no room for the queue", room));
+    refuse(r, "RuntimeError", "%s",
+           account_refusal_text(&why, "There is no room for the queue", room));
 }
 
 /* What a limit is of, for one call. */
@@ -56,8 +57,10 @@ struct part {
     const char *what;
 };
 
-/* Who has made the workspace pays for it and may fill it; one of the others leaves room for the rest. */
-static bool check_share(struct queues *qs, const struct rpc_call *call, const struct part *p, struct refusal *r)
+/* Who has made the workspace pays for it and may fill it; one of the others leaves room for the
+ * rest. */
+static bool check_share(struct queues *qs, const struct rpc_call *call, const struct part *p,
+                        struct refusal *r)
 {
     const struct workspace *w = workspace_find(&qs->hub->registry, call->workspace);
     size_t share = p->max * loop_config(qs->hub->loop)->queue_user_share / 100;
@@ -74,7 +77,7 @@ static bool check_share(struct queues *qs, const struct rpc_call *call, const st
 
 /* The caller's workspace, when it may do that there and the queue's name is one. */
 static struct workspace *queue_call_begin(struct queues *qs, const struct rpc_call *call,
-                               enum permission level, struct refusal *r)
+                                          enum permission level, struct refusal *r)
 {
     struct slice name = call_text(call, 0);
     struct workspace *w = NULL;
@@ -95,7 +98,8 @@ static struct workspace *queue_call_begin(struct queues *qs, const struct rpc_ca
     return w;
 }
 
-static struct queue *queue_call_find(const struct queues *qs, const struct workspace *w, struct slice name)
+static struct queue *queue_call_find(const struct queues *qs, const struct workspace *w,
+                                     struct slice name)
 {
     const struct workspace_queues *s = map_find(&qs->by_workspace, slice_of(w->id));
 
@@ -103,8 +107,8 @@ static struct queue *queue_call_find(const struct queues *qs, const struct works
 }
 
 /* A queue that is not there is made when the workspace may have one more. */
-static struct queue *queue_call_get(struct queues *qs, const struct workspace *w, const struct rpc_call *call,
-                         struct refusal *r)
+static struct queue *queue_call_get(struct queues *qs, const struct workspace *w,
+                                    const struct rpc_call *call, struct refusal *r)
 {
     size_t max = loop_config(qs->hub->loop)->max_queues;
     struct slice name = call_text(call, 0);
@@ -135,16 +139,18 @@ static bool check_task(struct queues *qs, struct slice task, struct refusal *r)
         return refuse(r, "ValueError", "A task must be a map");
     if (task.len > c->max_task_bytes)
         return refuse_limit(qs, r, "bytes of a task", c->max_task_bytes);
-    return is_serializable(task, SERIALIZABLE_DEPTH) || refuse(r, "ValueError", "A task must be JSON");
+    return is_serializable(task, SERIALIZABLE_DEPTH) ||
+           refuse(r, "ValueError", "A task must be JSON");
 }
 
-static bool queue_call_check_room(struct queues *qs, const struct queue *q, const struct rpc_call *call,
-                       struct refusal *r)
+static bool queue_call_check_room(struct queues *qs, const struct queue *q,
+                                  const struct rpc_call *call, struct refusal *r)
 {
     const struct config *c = loop_config(qs->hub->loop);
     size_t cost = queue_task_cost(call->args[1].len);
     struct part tasks = {&q->pushers, 1, c->max_queue_tasks, "tasks in this queue"};
-    struct part bytes = {&q->in_workspace->bytes, cost, c->max_queue_bytes, "bytes in the queues of this workspace"};
+    struct part bytes = {&q->in_workspace->bytes, cost, c->max_queue_bytes,
+                         "bytes in the queues of this workspace"};
 
     if (q->n_tasks + q->n_in_flight >= c->max_queue_tasks)
         return refuse_limit(qs, r, "tasks in this queue", c->max_queue_tasks);
@@ -186,7 +192,8 @@ static bool read_wait(const struct rpc_call *call, uint64_t *ret_ms, struct refu
     return true;
 }
 
-static bool check_waiting(struct queues *qs, const struct queue *q, const struct rpc_call *call, struct refusal *r)
+static bool check_waiting(struct queues *qs, const struct queue *q, const struct rpc_call *call,
+                          struct refusal *r)
 {
     size_t max = loop_config(qs->hub->loop)->max_queue_waiters;
     struct part part = {&q->in_workspace->waits, 1, max, "pops that wait in this workspace"};
@@ -255,7 +262,8 @@ static bool read_n(const struct rpc_call *call, int64_t *ret, struct refusal *r)
            refuse(r, "ValueError", "Invalid n: it must be 1 to %d", PEEK_MAX);
 }
 
-/* A hundred tasks may be 25 MB to copy, so they are copied over turns. Tasks may come and go meanwhile: the next is found by its number. */
+/* A hundred tasks may be 25 MB to copy, so they are copied over turns. Tasks may come and go
+ * meanwhile: the next is found by its number. */
 struct peek {
     struct work work;
     struct queues *queues;

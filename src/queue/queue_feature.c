@@ -1,6 +1,6 @@
-/* queue_feature: the life of the service: read what was kept, offer, follow workspaces that go, close.
- * Closing waits for the store in the background: its answers still find the queues, and the last
- * one frees them. */
+/* queue_feature: the life of the service: read what was kept, offer, follow workspaces that go,
+ * close. Closing waits for the store in the background: its answers still find the queues, and the
+ * last one frees them. */
 #include "queue/queue_internal.h"
 
 #include "base/log.h"
@@ -50,7 +50,8 @@ static void queue_room_on_workspace_going(struct registry_watch *watch, const st
 
 static void on_loaded(struct queues *qs, bool is_ok)
 {
-    if (!is_ok) { /* to give some tasks and not others would break what the service promises */
+    /* to give some tasks and not others would break what the service promises */
+    if (!is_ok) {
         LOG(LOG_ERROR, "queue", "the tasks could not be read from the store: no queue service");
         return;
     }
@@ -93,7 +94,8 @@ static void each_queue(struct queues *qs, void (*visit)(struct queues *qs, struc
     all = mem_new((n + 1) * sizeof(*all));
     n = of_shelves = 0;
     while (map_next(&qs->by_workspace, &of_shelves, &key, &s)) {
-        for (of_queues = 0; map_next(&((struct workspace_queues *)s)->queues, &of_queues, &key, &q);)
+        for (of_queues = 0;
+             map_next(&((struct workspace_queues *)s)->queues, &of_queues, &key, &q);)
             all[n++] = q;
     }
     while (n)

@@ -1,5 +1,6 @@
-/* queue_internal: the service `public/queue`: first-in-first-out queues of tasks, named by their users, one
- * set for each workspace. A queue is there while something is in it or somebody waits at it.
+/* queue_internal: the service `public/queue`: first-in-first-out queues of tasks, named by their
+ * users, one set for each workspace. A queue is there while something is in it or somebody waits at
+ * it.
  *
  * What is promised (docs/OPERATIONS.md says it to operators): a push that was answered is in the
  * store; a task is removed from the store before its pop is answered and is given to one caller at
@@ -23,10 +24,11 @@ struct manager_service;
 struct queues {
     struct hub *hub;
     struct manager *manager; /* NULL once closed */
-    struct map by_workspace;      /* workspace id -> struct workspace_queues, owned */
+    /* workspace id -> struct workspace_queues, owned */
+    struct map by_workspace;
     struct manager_registration *registration; /* NULL until what was kept has been read */
     struct registry_watch watch;
-    struct list works; /* struct work: peeks under way */
+    struct list works;   /* struct work: peeks under way */
     struct list leaving; /* struct queue: of workspaces that have gone; found by nothing */
     struct work wiping;  /* of them */
     uint64_t next_number;
@@ -35,11 +37,15 @@ struct queues {
 };
 
 /* queue.c */
-struct workspace_queues *queues_of_workspace(struct queues *qs, const struct workspace *w); /* made when absent */
+/* made when absent */
+struct workspace_queues *queues_of_workspace(struct queues *qs, const struct workspace *w);
 void queues_drop_if_empty(struct queues *qs, struct workspace_queues *s);
 void queues_settle(struct queues *qs,
-                   struct queue *q);     /* frees it when it is idle, and the record of its workspace when it was the last */
-void queues_free_if_done(struct queues *qs); /* closed, and the store has answered everything */
+                   /* frees it when it is idle, and the record of its workspace when it was the
+                    * last */
+                   struct queue *q);
+/* closed, and the store has answered everything */
+void queues_free_if_done(struct queues *qs);
 void queues_answered(struct queues *qs); /* by the store; may free qs when it is closed */
 
 /* kept.c: tasks and the store. */
@@ -48,12 +54,14 @@ void queue_task_unstore(struct queues *qs, const struct queue_task *t, store_don
 void queue_tasks_load(struct queues *qs, void (*loaded)(struct queues *qs, bool is_ok));
 
 /* pop.c: tasks and who wants them. */
-struct slice queue_caller(const struct rpc_call *call); /* whose share it takes: the id of the person */
+/* whose share it takes: the id of the person */
+struct slice queue_caller(const struct rpc_call *call);
 /* Answers the call when the task is durable. The queue exists. */
 void queue_push(struct queues *qs, struct queue *q, struct rpc_call *call, struct slice task);
 /* Answers with the next task, or when there is none, after the wait (0: at once) with nil. */
 void queue_pop(struct queues *qs, struct queue *q, struct rpc_call *call, uint64_t wait_ms);
-/* Its workspace goes: who waits is told why, and what the store is being asked about is nobody's. */
+/* Its workspace goes: who waits is told why, and what the store is being asked about is
+ * nobody's. */
 void queue_leave(struct queues *qs, struct queue *q, const char *why);
 /* Then: its next task is forgotten, by the store too. False: there was none. */
 bool queue_wipe_one(struct queues *qs, struct queue *q);

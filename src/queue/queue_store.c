@@ -1,10 +1,11 @@
-/* queue_store: a task in the store is one record under "workspace/incarnation NUL queue NUL number user": the
- * key has all that is needed to put it back where it was, and keys in order are tasks in order.
+/* queue_store: a task in the store is one record under "workspace/incarnation NUL queue NUL number
+ * user": the key has all that is needed to put it back where it was, and keys in order are tasks in
+ * order.
  *
  * The tasks of a workspace that is deleted leave the store over turns, and a server that is killed
- * meanwhile leaves some there. The incarnation, which is drawn anew each time a workspace is made and
- * is stored with it, keeps them from the one that is made again under its id: at the start they are
- * nobody's, and removed. Without "/incarnation" it is 0. */
+ * meanwhile leaves some there. The incarnation, which is drawn anew each time a workspace is made
+ * and is stored with it, keeps them from the one that is made again under its id: at the start they
+ * are nobody's, and removed. Without "/incarnation" it is 0. */
 #include <inttypes.h>
 #include <string.h>
 

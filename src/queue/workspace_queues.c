@@ -1,6 +1,6 @@
-/* workspace_queues: every task is charged to its workspace's account while anything refers to it, so the
- * bytes of tasks that are being written or taken count like those that lie there. Only a task in flight
- * leaves. */
+/* workspace_queues: every task is charged to its workspace's account while anything refers to it,
+ * so the bytes of tasks that are being written or taken count like those that lie there. Only a
+ * task in flight leaves. */
 #include "queue/workspace_queues.h"
 
 #include <string.h>
@@ -10,8 +10,9 @@
 #include "base/memory.h"
 #include "loop/loop.h"
 
-struct workspace_queues *workspace_queues_new(struct loop *loop, const char *workspace, uint64_t incarnation,
-                        struct account *account, bool is_durable)
+struct workspace_queues *workspace_queues_new(struct loop *loop, const char *workspace,
+                                              uint64_t incarnation, struct account *account,
+                                              bool is_durable)
 {
     struct workspace_queues *s = MEM_NEW(struct workspace_queues);
 
@@ -91,7 +92,8 @@ size_t queue_task_cost(size_t n_bytes)
     return n_bytes + TASK_OVERHEAD;
 }
 
-struct queue_task *queue_task_new(struct queue *q, uint64_t number, struct slice user, struct slice value)
+struct queue_task *queue_task_new(struct queue *q, uint64_t number, struct slice user,
+                                  struct slice value)
 {
     struct workspace_queues *s = q->in_workspace;
     struct queue_task *t = held_new(sizeof(*t) + value.len, s->account);

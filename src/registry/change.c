@@ -1,5 +1,5 @@
-/* change: one switch over all changes there are. Between the decision and this nothing has happened that its guard does not see, so what it
- * names is there. */
+/* change: one switch over all changes there are. Between the decision and this nothing has happened
+ * that its guard does not see, so what it names is there. */
 #include "registry/change.h"
 #include "registry/records.h"
 

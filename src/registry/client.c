@@ -44,7 +44,8 @@ struct client *client_find_any(const struct registry *r, struct slice full_id)
     return map_find(&r->clients, full_id);
 }
 
-void client_come(struct registry *r, struct workspace *w, uint64_t number, struct slice full_id, const struct client_coming *coming)
+void client_come(struct registry *r, struct workspace *w, uint64_t number, struct slice full_id,
+                 const struct client_coming *coming)
 {
     struct client *c = MEM_NEW(struct client);
 

@@ -1,5 +1,5 @@
-/* commit: what the hub wants becomes a change, with what it was decided on. The hub loop decides and commits within one turn, and nobody
- * else commits, so a conflict is a mistake of ours. */
+/* commit: what the hub wants becomes a change, with what it was decided on. The hub loop decides
+ * and commits within one turn, and nobody else commits, so a conflict is a mistake of ours. */
 #include "auth/user.h"
 #include "base/account.h"
 #include "base/clock.h"
@@ -7,10 +7,12 @@
 #include "registry/change.h"
 #include "registry/records.h"
 
-static void commit_change(struct registry *r, struct change *c, enum ledger_record record, uint64_t number)
+static void commit_change(struct registry *r, struct change *c, enum ledger_record record,
+                          uint64_t number)
 {
     struct slice id = record == LEDGER_WORKSPACE ? c->workspace : c->client;
-    enum ledger_result result = ledger_commit(r->ledger, c, &(struct ledger_guard){record, id, number});
+    enum ledger_result result =
+        ledger_commit(r->ledger, c, &(struct ledger_guard){record, id, number});
 
     ASSERT(result == LEDGER_DONE);
 }
@@ -26,21 +28,26 @@ static uint64_t new_incarnation(void)
     return n >> 1 ? n >> 1 : 1;
 }
 
-struct workspace *workspace_add(struct registry *r, const struct workspace_fields *f, struct account *parent, size_t cap_bytes)
+struct workspace *workspace_add(struct registry *r, const struct workspace_fields *f,
+                                struct account *parent, size_t cap_bytes)
 {
-    struct change c = {.kind = CHANGE_WORKSPACE_COMES, .workspace = slice_of(f->id), .workspace_comes = {f, {0, 0}, parent, cap_bytes}};
+    struct change c = {.kind = CHANGE_WORKSPACE_COMES,
+                       .workspace = slice_of(f->id),
+                       .workspace_comes = {f, {0, 0}, parent, cap_bytes}};
 
     if (f->birth)
         c.workspace_comes.birth = *f->birth;
     else if (!f->is_system)
-        c.workspace_comes.birth = (struct workspace_birth){new_incarnation(), clock_wall_ms() / 1000};
+        c.workspace_comes.birth =
+            (struct workspace_birth){new_incarnation(), clock_wall_ms() / 1000};
     commit_change(r, &c, LEDGER_WORKSPACE, 0);
     return workspace_find(r, c.workspace);
 }
 
 void workspace_change_always(struct workspace *w, const struct workspace_fields *f)
 {
-    struct change c = {.kind = CHANGE_WORKSPACE_BECOMES, .workspace = slice_of(w->id), .workspace_becomes = f};
+    struct change c = {
+        .kind = CHANGE_WORKSPACE_BECOMES, .workspace = slice_of(w->id), .workspace_becomes = f};
 
     commit_change(w->registry, &c, LEDGER_WORKSPACE, w->number);
 }
@@ -76,19 +83,24 @@ void workspace_remove(struct registry *r, struct workspace *w)
 
 static struct change change_of_client(enum change_kind kind, const struct client *c)
 {
-    return (struct change){.kind = kind, .workspace = slice_of(c->workspace->id), .client = slice_of(c->full_id)};
+    return (struct change){
+        .kind = kind, .workspace = slice_of(c->workspace->id), .client = slice_of(c->full_id)};
 }
 
-struct client *client_add(struct registry *r, struct workspace *w, struct slice id, const struct user *user, struct handle handle, bool is_virtual)
+struct client *client_add(struct registry *r, struct workspace *w, struct slice id,
+                          const struct user *user, struct handle handle, bool is_virtual)
 {
     SCRATCH_BUF(full, 0);
 
     buf_add_text(&full, w->id);
     buf_add_byte(&full, '/');
     buf_add_slice(&full, id);
-    struct change c = {.kind = CHANGE_CLIENT_COMES, .workspace = slice_of(w->id), .client = buf_slice(&full), .client_comes = {user, handle, is_virtual}};
+    struct change c = {.kind = CHANGE_CLIENT_COMES,
+                       .workspace = slice_of(w->id),
+                       .client = buf_slice(&full),
+                       .client_comes = {user, handle, is_virtual}};
     commit_change(r, &c, LEDGER_CLIENT, 0);
-    return LIST_ENTRY(w->clients.prev, struct client, link);    /* the last that has come */
+    return LIST_ENTRY(w->clients.prev, struct client, link); /* the last that has come */
 }
 
 struct workspace *client_remove(struct registry *r, struct client *client)
@@ -102,7 +114,8 @@ struct workspace *client_remove(struct registry *r, struct client *client)
 
 /* ---- services ---- */
 
-struct service *service_add(struct registry *r, struct client *client, const struct service_fields *f, bool *ret_replaced)
+struct service *service_add(struct registry *r, struct client *client,
+                            const struct service_fields *f, bool *ret_replaced)
 {
     struct change c = change_of_client(CHANGE_SERVICE_COMES, client);
     SCRATCH_BUF(full, 0);

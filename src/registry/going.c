@@ -1,18 +1,23 @@
-/* going: how long it takes to free the services of a client grows with their number, which it has chosen. So a client that is removed
- * is out of every count, index of clients and account of its own at once, and its services, which nothing finds from then on
- * (service_is_here), are taken out of their indexes over the next turns.
+/* going: how long it takes to free the services of a client grows with their number, which it has
+ * chosen. So a client that is removed is out of every count, index of clients and account of its
+ * own at once, and its services, which nothing finds from then on (service_is_here), are taken out
+ * of their indexes over the next turns.
  *
- * Its id may come again meanwhile: that is another client, with services of its own. Where it registers a name the old one had, the old
- * service is freed first, so that an index never holds both. */
+ * Its id may come again meanwhile: that is another client, with services of its own. Where it
+ * registers a name the old one had, the old service is freed first, so that an index never holds
+ * both. */
 #include "base/account.h"
 #include "base/memory.h"
 #include "base/rate_counter.h"
 #include "auth/user.h"
 #include "registry/records.h"
 
-enum { AT_ONCE = 16 };  /* services between two looks at the clock: who has fewer is gone at once when no other is on the way */
+/* services between two looks at the clock: who has fewer is gone at once when no other is on the
+ * way */
+enum { AT_ONCE = 16 };
 
-/* What is still held for it is nobody's of its own: whoever comes again under its name has all the room there was. */
+/* What is still held for it is nobody's of its own: whoever comes again under its name has all the
+ * room there was. */
 static void client_move_charges(struct registry *r, struct client *c)
 {
     account_keep_always(r->payer, c->n_kept);

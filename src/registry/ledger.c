@@ -27,13 +27,14 @@ void ledger_unfollow(struct ledger_follower *f)
 
 void ledger_tell(struct ledger *l, const struct change *c)
 {
-    LIST_FOREACH(it, &l->followers) {
+    LIST_FOREACH (it, &l->followers) {
         struct ledger_follower *f = LIST_ENTRY(it, struct ledger_follower, link);
         f->on_change(f, c);
     }
 }
 
-enum ledger_result ledger_commit(struct ledger *l, struct change *c, const struct ledger_guard *guard)
+enum ledger_result ledger_commit(struct ledger *l, struct change *c,
+                                 const struct ledger_guard *guard)
 {
     return l->engine->commit(l, c, guard);
 }

@@ -6,7 +6,7 @@
 
 struct memory_ledger {
     struct ledger ledger;
-    const struct registry *replica;     /* borrowed */
+    const struct registry *replica; /* borrowed */
     uint64_t last;
 };
 
@@ -20,7 +20,8 @@ static uint64_t number_of(const struct registry *r, const struct ledger_guard *g
     return c ? c->generation : 0;
 }
 
-static enum ledger_result memory_commit(struct ledger *l, struct change *c, const struct ledger_guard *guard)
+static enum ledger_result memory_commit(struct ledger *l, struct change *c,
+                                        const struct ledger_guard *guard)
 {
     struct memory_ledger *m = CONTAINER_OF(l, struct memory_ledger, ledger);
 

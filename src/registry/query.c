@@ -1,4 +1,5 @@
-/* query: by (workspace, name) where the name is literal, else the services of one workspace, else all workspaces in turn. */
+/* query: by (workspace, name) where the name is literal, else the services of one workspace, else
+ * all workspaces in turn. */
 #include "registry/records.h"
 #include "wire/address.h"
 
@@ -16,14 +17,15 @@ static bool query_fits(const struct service_query *q, struct slice pattern, stru
 
 static bool fits_name(const struct service_query *q, struct slice name)
 {
-    if (q->is_literal)      /* a service may be called "*" */
+    if (q->is_literal) /* a service may be called "*" */
         return !q->name.len || slice_eq(q->name, name);
     return query_fits(q, q->name, name);
 }
 
 static bool query_matches(const struct service_query *q, const struct service *s)
 {
-    return service_is_here(s) && fits_name(q, s->name) && query_fits(q, q->client, s->client->id) && query_fits(q, q->app_id, slice_of(s->app_id)) &&
+    return service_is_here(s) && fits_name(q, s->name) && query_fits(q, q->client, s->client->id) &&
+           query_fits(q, q->app_id, slice_of(s->app_id)) &&
            (query_is_any(q->type) || (s->type && query_fits(q, q->type, slice_of(s->type))));
 }
 
@@ -42,7 +44,8 @@ static void walk_list(struct service_cursor *c, struct list *head)
     c->at = head ? head->next : NULL;
 }
 
-void service_query_start(struct service_cursor *c, const struct registry *r, const struct service_query *q)
+void service_query_start(struct service_cursor *c, const struct registry *r,
+                         const struct service_query *q)
 {
     *c = (struct service_cursor){.registry = r, .query = *q};
     if (!q->workspace.len) {
@@ -62,20 +65,23 @@ static bool next_workspace(struct service_cursor *c)
 {
     void *value;
 
-    if (c->walk != SERVICE_WALK_ALL || !map_next(&c->registry->workspaces, &c->map_cursor, NULL, &value))
+    if (c->walk != SERVICE_WALK_ALL ||
+        !map_next(&c->registry->workspaces, &c->map_cursor, NULL, &value))
         return false;
     struct workspace *w = value;
     walk_list(c, &w->services);
     return true;
 }
 
-/* Looks at one service: *ret is NULL when it is none that is asked for. False at the end of the list. */
+/* Looks at one service: *ret is NULL when it is none that is asked for. False at the end of the
+ * list. */
 static bool query_step(struct service_cursor *c, struct service **ret)
 {
     if (!c->head || c->at == c->head)
         return false;
-    struct service *s = c->walk == SERVICE_WALK_NAME ? LIST_ENTRY(c->at, struct service, of_name)
-                                                     : LIST_ENTRY(c->at, struct service, of_workspace);
+    struct service *s = c->walk == SERVICE_WALK_NAME
+                            ? LIST_ENTRY(c->at, struct service, of_name)
+                            : LIST_ENTRY(c->at, struct service, of_workspace);
     c->at = c->at->next;
     *ret = query_matches(&c->query, s) ? s : NULL;
     return true;
@@ -118,7 +124,7 @@ void service_walk_end(struct service_walk *w)
 
 void service_walks_step_over(const struct registry *r, const struct list *place)
 {
-    LIST_FOREACH(it, &r->walks) {
+    LIST_FOREACH (it, &r->walks) {
         struct service_cursor *c = &LIST_ENTRY(it, struct service_walk, link)->cursor;
         if (c->head && c->at == place)
             c->at = place->next;
@@ -127,7 +133,7 @@ void service_walks_step_over(const struct registry *r, const struct list *place)
 
 void service_walks_leave(const struct registry *r, const struct list *head)
 {
-    LIST_FOREACH(it, &r->walks) {
+    LIST_FOREACH (it, &r->walks) {
         struct service_cursor *c = &LIST_ENTRY(it, struct service_walk, link)->cursor;
         if (c->head == head)
             c->head = NULL;

@@ -1,5 +1,6 @@
-/* roster: all clients in places without gaps. Who leaves gives its place to the last, so a walk goes from the
- * last place to the first: what moves into a place still to be seen has been seen already, or stood in one too. */
+/* roster: all clients in places without gaps. Who leaves gives its place to the last, so a walk
+ * goes from the last place to the first: what moves into a place still to be seen has been seen
+ * already, or stood in one too. */
 #include "base/account.h"
 #include "base/memory.h"
 #include "registry/records.h"

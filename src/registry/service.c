@@ -6,8 +6,9 @@
 
 const char *service_visibility_name(enum service_visibility v)
 {
-    static const char *const names[SERVICE_VISIBILITIES] = {
-        [SERVICE_PUBLIC] = "public", [SERVICE_PROTECTED] = "protected", [SERVICE_UNLISTED] = "unlisted"};
+    static const char *const names[SERVICE_VISIBILITIES] = {[SERVICE_PUBLIC] = "public",
+                                                            [SERVICE_PROTECTED] = "protected",
+                                                            [SERVICE_UNLISTED] = "unlisted"};
 
     return names[v];
 }
@@ -20,7 +21,8 @@ static struct slice name_key(struct buf *b, struct slice workspace, struct slice
     return buf_slice(b);
 }
 
-struct service_name *service_name_find(const struct registry *r, struct slice workspace, struct slice name)
+struct service_name *service_name_find(const struct registry *r, struct slice workspace,
+                                       struct slice name)
 {
     SCRATCH_BUF(b, 0);
 
@@ -69,7 +71,7 @@ bool service_has_singleton(const struct registry *r, struct slice workspace, str
 
     if (!sn || !sn->n_singletons)
         return false;
-    LIST_FOREACH(it, &sn->services) {
+    LIST_FOREACH (it, &sn->services) {
         const struct service *s = LIST_ENTRY(it, struct service, of_name);
         if (s->is_singleton && service_is_here(s))
             return true;
@@ -86,7 +88,7 @@ struct service *service_find(const struct registry *r, struct slice full_id)
 
 static void tell_watches(struct registry *r, const struct service *s, bool is_going)
 {
-    LIST_FOREACH(it, &r->watches) {
+    LIST_FOREACH (it, &r->watches) {
         struct registry_watch *w = LIST_ENTRY(it, struct registry_watch, link);
         if (is_going && w->on_service_going)
             w->on_service_going(w, s);
@@ -95,30 +97,33 @@ static void tell_watches(struct registry *r, const struct service *s, bool is_go
     }
 }
 
-enum { HEAP_COST = 32 };    /* of a small block, beside its bytes */
+enum { HEAP_COST = 32 }; /* of a small block, beside its bytes */
 
 /* What the record will take, at least. */
 static size_t service_cost_of(const struct client *c, const struct service_fields *f)
 {
-    size_t n = sizeof(struct service) + strlen(c->full_id) + f->name.len + f->app_id.len + f->type.len + f->info.len + 4 * HEAP_COST;
+    size_t n = sizeof(struct service) + strlen(c->full_id) + f->name.len + f->app_id.len +
+               f->type.len + f->info.len + 4 * HEAP_COST;
 
     for (size_t i = 0; i < f->n_authorized; i++)
         n += f->authorized[i].len + HEAP_COST;
     return n;
 }
 
-size_t service_growth(const struct client *c, const struct service_fields *f, const struct service *old)
+size_t service_growth(const struct client *c, const struct service_fields *f,
+                      const struct service *old)
 {
     size_t n = service_cost_of(c, f), had = old ? old->n_kept : 0;
 
     return n > had ? n - had : 0;
 }
 
-void service_come(struct registry *r, struct client *c, uint64_t number, struct slice full_id, const struct service_fields *f)
+void service_come(struct registry *r, struct client *c, uint64_t number, struct slice full_id,
+                  const struct service_fields *f)
 {
     struct service *old = map_find(&r->services, full_id);
 
-    if (old && !service_is_here(old)) {     /* of a client that had this id before */
+    if (old && !service_is_here(old)) { /* of a client that had this id before */
         service_free(r, old);
         old = NULL;
     }
@@ -151,8 +156,8 @@ void service_come(struct registry *r, struct client *c, uint64_t number, struct 
         c->n_services++;
     link_name(r, s);
     map_put(&r->services, slice_of(s->full_id), s);
-    s->n_kept = mem_taken(s) + mem_taken(s->full_id) + mem_taken(s->app_id) + mem_taken(s->type) + mem_taken(s->info) +
-                texts_taken(s->authorized, s->n_authorized);
+    s->n_kept = mem_taken(s) + mem_taken(s->full_id) + mem_taken(s->app_id) + mem_taken(s->type) +
+                mem_taken(s->info) + texts_taken(s->authorized, s->n_authorized);
     account_keep_always(c->account, s->n_kept);
     c->n_kept += s->n_kept;
     loop_count(r->loop, METRIC_SERVICES, 1);

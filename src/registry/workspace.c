@@ -1,4 +1,5 @@
-/* workspace: the record of 2.1. What the server never looks into (config, service types, icon, ...) stays encoded. */
+/* workspace: the record of 2.1. What the server never looks into (config, service types, icon, ...)
+ * stays encoded. */
 #include "auth/user.h"
 #include "base/account.h"
 #include "base/memory.h"
@@ -6,7 +7,7 @@
 #include "wire/mp.h"
 #include "wire/pairs.h"
 
-enum { HEAP_COST = 32 };     /* of a small block, beside its bytes */
+enum { HEAP_COST = 32 }; /* of a small block, beside its bytes */
 
 struct workspace *workspace_find(const struct registry *r, struct slice id)
 {
@@ -45,8 +46,9 @@ static void set_config(struct workspace *w, struct slice config)
 
 static size_t workspace_taken(const struct workspace *w)
 {
-    return mem_taken(w) + mem_taken(w->id) + mem_taken(w->name) + mem_taken(w->description) + mem_taken(w->config) +
-           mem_taken(w->creator) + mem_taken(w->extra) + texts_taken(w->owners, w->n_owners);
+    return mem_taken(w) + mem_taken(w->id) + mem_taken(w->name) + mem_taken(w->description) +
+           mem_taken(w->config) + mem_taken(w->creator) + mem_taken(w->extra) +
+           texts_taken(w->owners, w->n_owners);
 }
 
 /* Called whenever what it owns has changed, for which there is room. */
@@ -57,7 +59,8 @@ static void account_for(struct workspace *w)
 
 static size_t texts_of(const struct workspace_fields *f)
 {
-    size_t n = f->config.len + f->extra.len + (f->name ? strlen(f->name) : 0) + (f->description ? strlen(f->description) : 0);
+    size_t n = f->config.len + f->extra.len + (f->name ? strlen(f->name) : 0) +
+               (f->description ? strlen(f->description) : 0);
 
     for (size_t i = 0; i < f->n_owners; i++)
         n += strlen(f->owners[i]) + HEAP_COST;
@@ -66,8 +69,12 @@ static size_t texts_of(const struct workspace_fields *f)
 
 struct workspace_fields workspace_fields_of(const struct workspace *w)
 {
-    return (struct workspace_fields){.name = w->name, .description = w->description, .owners = (const char *const *)w->owners,
-                                     .n_owners = w->n_owners, .config = {w->config, w->config_len}, .extra = {w->extra, w->extra_len}};
+    return (struct workspace_fields){.name = w->name,
+                                     .description = w->description,
+                                     .owners = (const char *const *)w->owners,
+                                     .n_owners = w->n_owners,
+                                     .config = {w->config, w->config_len},
+                                     .extra = {w->extra, w->extra_len}};
 }
 
 size_t workspace_growth(const struct workspace *w, const struct workspace_fields *f)
@@ -187,7 +194,7 @@ void workspace_go(struct registry *r, struct workspace *w)
     bool is_empty = list_is_empty(&w->clients) && !w->n_going;
 
     ASSERT(!w->has_gone);
-    LIST_FOREACH(it, &r->watches) {
+    LIST_FOREACH (it, &r->watches) {
         struct registry_watch *watch = LIST_ENTRY(it, struct registry_watch, link);
         if (watch->on_workspace_going)
             watch->on_workspace_going(watch, w);

@@ -8,8 +8,9 @@
  *          when half of its places are used and shrinks when an eighth is, so that what a crowd
  *          needed goes when it leaves
  *
- * A removed place holds REMOVED, so that probes of other keys go on past it; a new table drops those places. All loads and stores
- * of published pointers are seq_cst, which is what the argument in epoch.c needs and costs nothing on x86-64 loads. */
+ * A removed place holds REMOVED, so that probes of other keys go on past it; a new table drops
+ * those places. All loads and stores of published pointers are seq_cst, which is what the argument
+ * in epoch.c needs and costs nothing on x86-64 loads. */
 #include "router/directory.h"
 
 #include "base/account.h"
@@ -28,11 +29,11 @@ struct entry {
 
 struct table {
     struct epoch_item item;
-    size_t n_places;        /* power of two */
+    size_t n_places; /* power of two */
     _Atomic(struct entry *) places[];
 };
 
-static struct entry removed_entry;      /* only its address matters: it is never read */
+static struct entry removed_entry; /* only its address matters: it is never read */
 #define REMOVED (&removed_entry)
 
 static void free_entry(struct epoch_item *item)
@@ -78,7 +79,8 @@ static void directory_store(struct table *t, size_t at, struct entry *e)
 
 static bool directory_matches(const struct entry *e, struct slice key, uint64_t hash)
 {
-    return e != REMOVED && e->hash == hash && e->key_len == key.len && memcmp(e->key, key.ptr, key.len) == 0;
+    return e != REMOVED && e->hash == hash && e->key_len == key.len &&
+           memcmp(e->key, key.ptr, key.len) == 0;
 }
 
 static struct shard *shard_of(struct directory *d, uint64_t hash)
@@ -86,8 +88,10 @@ static struct shard *shard_of(struct directory *d, uint64_t hash)
     return &d->shards[hash >> 60];
 }
 
-/* The place of the key, or the first free one (and *ret_reusable the first removed one on the way, or SIZE_MAX). */
-static size_t directory_probe(struct table *t, struct slice key, uint64_t hash, size_t *ret_reusable)
+/* The place of the key, or the first free one (and *ret_reusable the first removed one on the way,
+ * or SIZE_MAX). */
+static size_t directory_probe(struct table *t, struct slice key, uint64_t hash,
+                              size_t *ret_reusable)
 {
     size_t mask = t->n_places - 1, at = hash & mask;
 
@@ -116,7 +120,8 @@ void directory_pay(struct directory *d, struct account *payer)
 {
     d->payer = payer;
     for (size_t i = 0; i < DIRECTORY_SHARDS; i++)
-        account_keep_always(payer, mem_taken(atomic_load_explicit(&d->shards[i].table, memory_order_relaxed)));
+        account_keep_always(
+            payer, mem_taken(atomic_load_explicit(&d->shards[i].table, memory_order_relaxed)));
 }
 
 void directory_deinit(struct directory *d)
@@ -167,8 +172,8 @@ static void directory_retire(struct directory *d, struct epoch_item *item, const
     epoch_retire(&d->epoch, item);
 }
 
-/* Under the lock: a table with four places for each live entry. Returns the one to retire: retiring takes another lock, so it
- * happens outside this one. */
+/* Under the lock: a table with four places for each live entry. Returns the one to retire: retiring
+ * takes another lock, so it happens outside this one. */
 static struct table *directory_rebuild(struct directory *d, struct shard *shard, size_t n_live)
 {
     struct table *old = atomic_load_explicit(&shard->table, memory_order_relaxed);
@@ -192,22 +197,27 @@ static struct table *directory_rebuild(struct directory *d, struct shard *shard,
     return old;
 }
 
-/* Under the lock. At most half of the places are ever used, so a probe ends. NULL: nothing to retire. */
+/* Under the lock. At most half of the places are ever used, so a probe ends. NULL: nothing to
+ * retire. */
 static struct table *directory_make_room(struct directory *d, struct shard *shard)
 {
     struct table *t = atomic_load_explicit(&shard->table, memory_order_relaxed);
 
-    return (shard->n_used + 1) * 2 > t->n_places ? directory_rebuild(d, shard, shard->n_live + 1) : NULL;
+    return (shard->n_used + 1) * 2 > t->n_places ? directory_rebuild(d, shard, shard->n_live + 1)
+                                                 : NULL;
 }
 
 static struct table *give_room_back(struct directory *d, struct shard *shard)
 {
     struct table *t = atomic_load_explicit(&shard->table, memory_order_relaxed);
 
-    return t->n_places > FIRST_PLACES && shard->n_live * 8 <= t->n_places ? directory_rebuild(d, shard, shard->n_live) : NULL;
+    return t->n_places > FIRST_PLACES && shard->n_live * 8 <= t->n_places
+               ? directory_rebuild(d, shard, shard->n_live)
+               : NULL;
 }
 
-bool directory_put(struct directory *d, struct slice key, struct route route, struct route *ret_replaced)
+bool directory_put(struct directory *d, struct slice key, struct route route,
+                   struct route *ret_replaced)
 {
     uint64_t hash = map_hash(key);
     struct shard *shard = shard_of(d, hash);

@@ -1,11 +1,12 @@
-/* fanout: a broadcast is one mail and one reference per loop; each loop walks its own members. No delivery detaches a member: one
- * that is too slow to keep leaves when the turn ends.
+/* fanout: a broadcast is one mail and one reference per loop; each loop walks its own members. No
+ * delivery detaches a member: one that is too slow to keep leaves when the turn ends.
  *
- * What finds no time stands in its membership's queue, the first with its place among the members, whatever stands there already: its
- * place is charged to whoever pays for the message, which has been taken from its sender and is not refused here. An event of the hub's is
- * the workspace's while it waits, as it is its receivers' afterwards: over its cap its members' calls, which cause more of them, are
- * refused. Who sent what stands there is tallied, so that only a message to a member of that very workspace, while something waits there, is looked into for its
- * sender. */
+ * What finds no time stands in its membership's queue, the first with its place among the members,
+ * whatever stands there already: its place is charged to whoever pays for the message, which has
+ * been taken from its sender and is not refused here. An event of the hub's is the workspace's
+ * while it waits, as it is its receivers' afterwards: over its cap its members' calls, which cause
+ * more of them, are refused. Who sent what stands there is tallied, so that only a message to a
+ * member of that very workspace, while something waits there, is looked into for its sender. */
 #include "router/fanout.h"
 
 #include "base/held.h"
@@ -14,52 +15,61 @@
 #include "wire/rpc_header.h"
 
 enum {
-    AT_ONCE = 8,                /* members between two looks at the clock */
-    AHEAD_MOST = 64             /* messages of one sender that wait here before it is held back */
+    AT_ONCE = 8, /* members between two looks at the clock */
+    /* messages of one sender that wait here before it is held back */
+    AHEAD_MOST = 64
 };
 
-struct tally {                  /* how often something was counted */
+struct tally { /* how often something was counted */
     size_t n, key_len;
     char key[];
 };
 
 struct membership {
     struct fanout *fanout;
-    struct account *account;    /* holds a reference: pays for what nobody has sent */
+    struct account *account; /* holds a reference: pays for what nobody has sent */
     struct list members;
     size_t n_members;
-    struct map interests;       /* type -> struct tally of members that want it, owned */
-    struct map senders;         /* address, or "" for the hub's events -> struct tally of what waits, owned */
-    struct list waiting;        /* struct fan, in the order they came */
+    struct map interests; /* type -> struct tally of members that want it, owned */
+    /* address, or "" for the hub's events -> struct tally of what waits, owned */
+    struct map senders;
+    struct list waiting; /* struct fan, in the order they came */
     size_t n_waiting;
-    struct list *at;            /* who is next to get the first of them, or the head of members */
-    uint32_t n_begun;           /* broadcasts that had to wait, since the first member joined */
+    /* who is next to get the first of them, or the head of members */
+    struct list *at;
+    /* broadcasts that had to wait, since the first member joined */
+    uint32_t n_begun;
     struct work work;
-    struct mail rest;           /* after the last member has left, in the place of work: a loop that has stopped reads its mail */
+    /* after the last member has left, in the place of work: a loop that has stopped reads its
+     * mail */
+    struct mail rest;
     size_t key_len;
     char key[];
 };
 
-struct fan {                    /* held by who pays for the message, or else by the workspace */
+/* held by who pays for the message, or else by the workspace */
+struct fan {
     struct list link;
-    struct msg *msg;            /* owns one reference */
+    struct msg *msg; /* owns one reference */
     struct tally *sender;
-    struct handle to;           /* of is_direct: the one it is for */
+    struct handle to; /* of is_direct: the one it is for */
     bool is_direct;
-    uint32_t number;            /* by n_begun */
+    uint32_t number; /* by n_begun */
     size_t type_len;
     char type[];
 };
 
-struct fan_mail {               /* held by who pays for the message */
+struct fan_mail { /* held by who pays for the message */
     struct mail mail;
     struct fanouts *all;
-    struct msg *msg;            /* owns one reference */
+    struct msg *msg; /* owns one reference */
     size_t workspace_len, type_len;
-    char texts[];               /* workspace, then type */
+    char texts[]; /* workspace, then type */
 };
 
-struct fanouts *fanouts_new(struct loop_set *loops, void (*deliver)(void *arg, struct loop *self, struct handle to, struct msg *m),
+struct fanouts *fanouts_new(struct loop_set *loops,
+                            void (*deliver)(void *arg, struct loop *self, struct handle to,
+                                            struct msg *m),
                             void *arg)
 {
     struct fanouts *all = mem_new(sizeof(*all) + loops->n_loops * sizeof(all->of_loops[0]));
@@ -110,10 +120,12 @@ static void tally_drop(struct map *m, struct tally *t)
 
 /* ---- what waits ---- */
 
-/* The sender header is ours, and so is the order: whoever reads the frames in it sees what one sender has sent as it was sent. */
+/* The sender header is ours, and so is the order: whoever reads the frames in it sees what one
+ * sender has sent as it was sent. */
 static struct slice fan_sender(const struct msg *m)
 {
-    static const struct rpc_header_caps ours = {.max_bytes = UINT32_MAX, .max_depth = 64, .max_pairs = UINT32_MAX};
+    static const struct rpc_header_caps ours = {
+        .max_bytes = UINT32_MAX, .max_depth = 64, .max_pairs = UINT32_MAX};
     struct rpc_header h;
 
     if (m->is_hubs || rpc_header_peek(msg_head_slice(m), &ours, &h) != RPC_HEADER_OK || !h.from.ptr)
@@ -132,7 +144,8 @@ static struct fan *fan_add(struct membership *ms, struct msg *m, struct slice ty
     struct account *payer = m->receivers_pay ? ms->account : account_shared(m->account);
     struct fan *fan = held_new_always(sizeof(*fan) + type.len, payer);
 
-    *fan = (struct fan){.msg = m, .sender = tally_add(&ms->senders, fan_sender(m)), .type_len = type.len};
+    *fan = (struct fan){
+        .msg = m, .sender = tally_add(&ms->senders, fan_sender(m)), .type_len = type.len};
     memcpy(fan->type, type.ptr, type.len);
     list_init(&fan->link);
     list_link(&ms->waiting, &fan->link);
@@ -224,7 +237,8 @@ static void membership_free(struct membership *ms)
     mem_free(ms);
 }
 
-/* Nobody is left: broadcasts end, and what was for one bounces. There is no later turn of a loop that stops. */
+/* Nobody is left: broadcasts end, and what was for one bounces. There is no later turn of a loop
+ * that stops. */
 static void run_rest(struct loop *self, struct mail *mail)
 {
     struct membership *ms = CONTAINER_OF(mail, struct membership, rest);
@@ -253,7 +267,8 @@ static void membership_release(struct fanout *f, struct membership *ms)
     loop_post(f->loop, f->loop, &ms->rest);
 }
 
-static struct membership *membership_new(struct fanout *f, struct slice workspace, struct account *account)
+static struct membership *membership_new(struct fanout *f, struct slice workspace,
+                                         struct account *account)
 {
     struct membership *ms = mem_new(sizeof(*ms) + workspace.len);
 
@@ -272,7 +287,8 @@ static struct membership *membership_new(struct fanout *f, struct slice workspac
     return ms;
 }
 
-void fanout_join(struct fanout *f, struct endpoint *e, struct slice workspace, struct account *account)
+void fanout_join(struct fanout *f, struct endpoint *e, struct slice workspace,
+                 struct account *account)
 {
     fanout_leave(f, e);
     struct membership *ms = map_find(&f->workspaces, workspace);
@@ -320,7 +336,8 @@ static void fan_wait(struct membership *ms, struct list *at, struct slice type, 
     work_start_later(&ms->work);
 }
 
-static void deliver_here(struct fanouts *all, struct loop *self, struct slice workspace, struct slice type, struct msg *m)
+static void deliver_here(struct fanouts *all, struct loop *self, struct slice workspace,
+                         struct slice type, struct msg *m)
 {
     struct membership *ms = map_find(&fanout_of(all, self)->workspaces, workspace);
     unsigned n = 0;
@@ -331,7 +348,7 @@ static void deliver_here(struct fanouts *all, struct loop *self, struct slice wo
         fan_wait(ms, NULL, type, m);
         return;
     }
-    LIST_FOREACH(it, &ms->members) {
+    LIST_FOREACH (it, &ms->members) {
         if (++n % AT_ONCE == 0 && loop_is_late(self)) {
             fan_wait(ms, it, type, m);
             return;
@@ -350,12 +367,14 @@ static void run_fan(struct loop *self, struct mail *mail)
     held_free(fm);
 }
 
-void fanout_broadcast(struct fanouts *all, struct loop *self, struct slice workspace, struct slice type, struct msg *m)
+void fanout_broadcast(struct fanouts *all, struct loop *self, struct slice workspace,
+                      struct slice type, struct msg *m)
 {
     for (unsigned i = 0; i < all->loops->n_loops; i++) {
         if (i == self->index)
             continue;
-        struct fan_mail *fm = held_new_always(sizeof(*fm) + workspace.len + type.len, account_shared(m->account));
+        struct fan_mail *fm =
+            held_new_always(sizeof(*fm) + workspace.len + type.len, account_shared(m->account));
         *fm = (struct fan_mail){{NULL, run_fan}, all, msg_ref(m), workspace.len, type.len};
         memcpy(fm->texts, workspace.ptr, workspace.len);
         memcpy(fm->texts + workspace.len, type.ptr, type.len);

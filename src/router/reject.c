@@ -1,5 +1,5 @@
-/* reject: made from what the forwarded frame itself carries: who asked, for whom and under which session. Only calls are answered; a reply
- * to a reply would start a storm. (W-040, W-041) */
+/* reject: made from what the forwarded frame itself carries: who asked, for whom and under which
+ * session. Only calls are answered; a reply to a reply would start a storm. (W-040, W-041) */
 #include "router/reject.h"
 
 #include "base/buf.h"
@@ -12,8 +12,8 @@ bool router_can_reject(struct slice from, struct slice session)
     return slice_is_utf8(from) && slice_is_utf8(session);
 }
 
-struct msg *router_reject_frame(struct slice from, struct slice to, struct slice session, struct slice text,
-                                struct account *account)
+struct msg *router_reject_frame(struct slice from, struct slice to, struct slice session,
+                                struct slice text, struct account *account)
 {
     SCRATCH_BUF(out, 0);
     SCRATCH_BUF(method, 0);

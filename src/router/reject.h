@@ -8,10 +8,11 @@
 
 struct account;
 
-/* Whether a rejection of that session can be sent at all. Both texts are the asker's: a client that decodes strictly chokes on
- * what is not UTF-8, and drops the whole frame. */
+/* Whether a rejection of that session can be sent at all. Both texts are the asker's: a client that
+ * decodes strictly chokes on what is not UTF-8, and drops the whole frame. */
 bool router_can_reject(struct slice from, struct slice session);
-/* The frame by which `from` rejects the session of `to`, sealed, where router_can_reject() says yes; NULL when the account
- * refuses or memory is exhausted. */
-MUST_CHECK NONNULL(5) struct msg *router_reject_frame(struct slice from, struct slice to, struct slice session, struct slice text,
+/* The frame by which `from` rejects the session of `to`, sealed, where router_can_reject() says
+ * yes; NULL when the account refuses or memory is exhausted. */
+MUST_CHECK NONNULL(5) struct msg *router_reject_frame(struct slice from, struct slice to,
+                                                      struct slice session, struct slice text,
                                                       struct account *account);

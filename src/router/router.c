@@ -1,5 +1,6 @@
-/* router: one lookup, then this loop's endpoint, another loop's outbox or the uplink. A message for another loop travels as one mail with
- * the handle inside; the target resolves the handle, and a stale one is a peer that has gone meanwhile: the message bounces. */
+/* router: one lookup, then this loop's endpoint, another loop's outbox or the uplink. A message for
+ * another loop travels as one mail with the handle inside; the target resolves the handle, and a
+ * stale one is a peer that has gone meanwhile: the message bounces. */
 #include "router/router.h"
 
 #include "base/buf.h"
@@ -10,20 +11,22 @@
 
 struct router {
     struct loop_set *loops;
-    struct router_uplink *uplink;   /* borrowed, const; NULL: no route leads out of this process */
+    /* borrowed, const; NULL: no route leads out of this process */
+    struct router_uplink *uplink;
     struct directory directory;
     struct fanouts *fanouts;
-    struct list *watchers;          /* one list per loop; const after start */
+    struct list *watchers; /* one list per loop; const after start */
 };
 
 struct msg_mail {
     struct mail mail;
     struct router *router;
     struct handle to;
-    struct msg *msg;                /* owns one reference */
+    struct msg *msg; /* owns one reference */
 };
 
-enum { COLLECT_EVERY = 64 };        /* directory changes between two looks at what may be freed */
+/* directory changes between two looks at what may be freed */
+enum { COLLECT_EVERY = 64 };
 
 /* What has waited for its turn among broadcasts. */
 static void deliver_waited(void *arg, struct loop *self, struct handle to, struct msg *m)
@@ -87,7 +90,8 @@ void router_detach(struct router *r, struct endpoint *e)
     fanout_leave(router_fanout(r, e->loop), e);
 }
 
-void router_join(struct router *r, struct endpoint *e, struct slice workspace, struct account *account)
+void router_join(struct router *r, struct endpoint *e, struct slice workspace,
+                 struct account *account)
 {
     LOOP_ASSERT(e->loop);
     fanout_join(router_fanout(r, e->loop), e, workspace, account);
@@ -107,11 +111,13 @@ void router_interest(struct router *r, struct endpoint *e, struct slice type, bo
 static void collect_sometimes(struct router *r)
 {
     /* A stale read only shifts the moment. */
-    if (r->directory.epoch.n_readers && atomic_load_explicit(&r->directory.epoch.now, memory_order_relaxed) % COLLECT_EVERY == 0)
+    if (r->directory.epoch.n_readers &&
+        atomic_load_explicit(&r->directory.epoch.now, memory_order_relaxed) % COLLECT_EVERY == 0)
         directory_collect(&r->directory);
 }
 
-bool router_bind(struct router *r, struct loop *self, struct slice address, struct route to, struct route *ret_replaced)
+bool router_bind(struct router *r, struct loop *self, struct slice address, struct route to,
+                 struct route *ret_replaced)
 {
     LOOP_ASSERT(self);
     ASSERT(r->uplink || route_is_here(&to));
@@ -164,7 +170,8 @@ static void run_msg(struct loop *self, struct mail *mail)
     mem_free(mm);
 }
 
-static inline void send_to_seat(struct router *r, struct loop *self, struct handle to, struct msg *m)
+static inline void send_to_seat(struct router *r, struct loop *self, struct handle to,
+                                struct msg *m)
 {
     if (to.loop == self->index) {
         loop_count(self, METRIC_ROUTED_LOCAL, 1);
@@ -212,7 +219,8 @@ static void run_overdrawn(struct loop *self, struct mail *mail)
     mem_free(mm);
 }
 
-void router_arrive_overdrawn(struct router *r, struct loop *self, struct handle to, struct msg *refusal)
+void router_arrive_overdrawn(struct router *r, struct loop *self, struct handle to,
+                             struct msg *refusal)
 {
     struct msg_mail *mm = MEM_NEW(struct msg_mail);
 
@@ -220,7 +228,8 @@ void router_arrive_overdrawn(struct router *r, struct loop *self, struct handle 
     loop_post(self, &r->loops->loops[to.loop], &mm->mail);
 }
 
-void router_overdrawn(struct router *r, struct loop *self, struct slice address, struct msg *refusal)
+void router_overdrawn(struct router *r, struct loop *self, struct slice address,
+                      struct msg *refusal)
 {
     struct route to;
 
@@ -232,17 +241,20 @@ void router_overdrawn(struct router *r, struct loop *self, struct slice address,
         r->uplink->overdrawn(r->uplink, self, &to, refusal);
 }
 
-static const struct rpc_header_caps ours = {.max_bytes = UINT32_MAX, .max_depth = 64, .max_pairs = UINT32_MAX};
+static const struct rpc_header_caps ours = {
+    .max_bytes = UINT32_MAX, .max_depth = 64, .max_pairs = UINT32_MAX};
 
 void router_refuse(struct router *r, struct loop *self, struct msg *m, struct slice text)
 {
     struct rpc_header h;
 
-    if (rpc_header_peek(msg_head_slice(m), &ours, &h) == RPC_HEADER_OK && h.session.ptr && h.from.ptr &&
-        router_can_reject(h.to, h.session)) {
-        struct msg *answer = router_reject_frame(h.to, h.from, h.session, text, account_shared(m->account));
+    if (rpc_header_peek(msg_head_slice(m), &ours, &h) == RPC_HEADER_OK && h.session.ptr &&
+        h.from.ptr && router_can_reject(h.to, h.session)) {
+        struct msg *answer =
+            router_reject_frame(h.to, h.from, h.session, text, account_shared(m->account));
         if (!answer)
-            router_overdrawn(r, self, h.from, router_reject_frame(h.to, h.from, h.session, text, self->own));
+            router_overdrawn(r, self, h.from,
+                             router_reject_frame(h.to, h.from, h.session, text, self->own));
         else if (router_send(r, self, h.from, answer) != ROUTER_OK)
             msg_unref(answer);
     }
@@ -263,13 +275,15 @@ void router_bounce(struct router *r, struct loop *self, struct msg *m)
     router_refuse(r, self, m, buf_slice(&text));
 }
 
-void router_arrive_broadcast(struct router *r, struct loop *self, struct slice workspace, struct slice type, struct msg *m)
+void router_arrive_broadcast(struct router *r, struct loop *self, struct slice workspace,
+                             struct slice type, struct msg *m)
 {
     loop_count(self, METRIC_BROADCASTS, 1);
     fanout_broadcast(r->fanouts, self, workspace, type, m);
 }
 
-void router_broadcast(struct router *r, struct loop *self, struct slice workspace, struct slice type, struct msg *m)
+void router_broadcast(struct router *r, struct loop *self, struct slice workspace,
+                      struct slice type, struct msg *m)
 {
     router_arrive_broadcast(r, self, workspace, type, m);
     if (r->uplink)
@@ -288,7 +302,7 @@ static void run_gone(struct loop *self, struct mail *mail)
 {
     struct gone_mail *gm = CONTAINER_OF(mail, struct gone_mail, mail);
 
-    LIST_FOREACH(it, &gm->router->watchers[self->index]) {
+    LIST_FOREACH (it, &gm->router->watchers[self->index]) {
         struct router_watcher *w = LIST_ENTRY(it, struct router_watcher, link);
         w->on_gone(w, slice_make(gm->address, gm->address_len));
     }

@@ -1,5 +1,6 @@
-/* bind: positional and keyword arguments to the parameters of a method's row, in the words Python uses when they do not fit.
- * The context is ours to make: a keyword of that name is ignored, whoever sends it. Pure. */
+/* bind: positional and keyword arguments to the parameters of a method's row, in the words Python
+ * uses when they do not fit. The context is ours to make: a keyword of that name is ignored,
+ * whoever sends it. Pure. */
 #include "rpc/bind.h"
 
 #include <stdio.h>
@@ -68,8 +69,8 @@ static unsigned count_params(const struct rpc_method *method)
     return n;
 }
 
-static int bind_keywords(const struct rpc_method *method, struct slice kwargs, struct slice args[RPC_MAX_PARAMS],
-                         char error[BIND_ERROR_MAX])
+static int bind_keywords(const struct rpc_method *method, struct slice kwargs,
+                         struct slice args[RPC_MAX_PARAMS], char error[BIND_ERROR_MAX])
 {
     struct mp_iter it;
     struct slice key, value, name;
@@ -81,18 +82,21 @@ static int bind_keywords(const struct rpc_method *method, struct slice kwargs, s
             snprintf(error, BIND_ERROR_MAX, "keywords must be strings");
             return BIND_BAD;
         }
-        while (i < RPC_MAX_PARAMS && method->params[i].name && !slice_is(name, method->params[i].name))
+        while (i < RPC_MAX_PARAMS && method->params[i].name &&
+               !slice_is(name, method->params[i].name))
             i++;
         bool is_known = i < RPC_MAX_PARAMS && method->params[i].name;
         if (!is_known && slice_is(name, "context"))
             continue;
         if (!is_known) {
             name = slice_utf8_prefix(name, 128);
-            snprintf(error, BIND_ERROR_MAX, "got an unexpected keyword argument '" SLICE_FMT "'", SLICE_ARG(name));
+            snprintf(error, BIND_ERROR_MAX, "got an unexpected keyword argument '" SLICE_FMT "'",
+                     SLICE_ARG(name));
             return BIND_BAD;
         }
         if (args[i].len) {
-            snprintf(error, BIND_ERROR_MAX, "multiple values for argument '%s'", method->params[i].name);
+            snprintf(error, BIND_ERROR_MAX, "multiple values for argument '%s'",
+                     method->params[i].name);
             return BIND_BAD;
         }
         args[i] = value;
@@ -100,8 +104,8 @@ static int bind_keywords(const struct rpc_method *method, struct slice kwargs, s
     return BIND_OK;
 }
 
-static int check_params(const struct rpc_method *method, unsigned n_params, struct slice args[RPC_MAX_PARAMS],
-                        char error[BIND_ERROR_MAX])
+static int check_params(const struct rpc_method *method, unsigned n_params,
+                        struct slice args[RPC_MAX_PARAMS], char error[BIND_ERROR_MAX])
 {
     for (unsigned i = 0; i < n_params; i++) {
         const struct rpc_param *p = &method->params[i];
@@ -114,15 +118,16 @@ static int check_params(const struct rpc_method *method, unsigned n_params, stru
             return BIND_BAD;
         }
         if (!kind_fits(p->kind, args[i])) {
-            snprintf(error, BIND_ERROR_MAX, "Argument '%s' must be %s", p->name, kind_text(p->kind));
+            snprintf(error, BIND_ERROR_MAX, "Argument '%s' must be %s", p->name,
+                     kind_text(p->kind));
             return BIND_BAD;
         }
     }
     return BIND_OK;
 }
 
-int bind_args(const struct rpc_method *method, const struct incoming *in, struct slice ret_args[RPC_MAX_PARAMS],
-              char ret_error[BIND_ERROR_MAX])
+int bind_args(const struct rpc_method *method, const struct incoming *in,
+              struct slice ret_args[RPC_MAX_PARAMS], char ret_error[BIND_ERROR_MAX])
 {
     unsigned n_params = count_params(method);
     uint32_t n = mp_count(in->args);

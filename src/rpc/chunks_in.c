@@ -1,8 +1,9 @@
-/* chunks_in: chunks are copied as they arrive: the frames that bring them are charged to the sender's own leaf, whose stream stops
- * being read when too much of it is under way, and an upload that held those frames would wait for itself. The copies are charged
- * to the sender's user.
+/* chunks_in: chunks are copied as they arrive: the frames that bring them are charged to the
+ * sender's own leaf, whose stream stops being read when too much of it is under way, and an upload
+ * that held those frames would wait for itself. The copies are charged to the sender's user.
  *
- * Found by walking what the sender has open, which is capped; a key of another client is simply not there (W-047). */
+ * Found by walking what the sender has open, which is capped; a key of another client is simply not
+ * there (W-047). */
 #include "rpc/chunks_in.h"
 
 #include "base/held.h"
@@ -10,25 +11,25 @@
 
 /* Chunks of one upload; bytes a chunk costs beside its own; bytes of one (clients send 256 KiB). */
 enum { CHUNKS_MAX = 65536, CHUNK_COST = 64, CHUNK_MOST = 2 * 1024 * 1024 };
-enum { LOOK_EVERY = 256 };      /* chunks freed between two looks at the clock */
-enum { SHORT_BYTES = 512 * 1024, SHORT_CHUNKS = 256 };  /* copied and freed in one turn */
+enum { LOOK_EVERY = 256 }; /* chunks freed between two looks at the clock */
+enum { SHORT_BYTES = 512 * 1024, SHORT_CHUNKS = 256 }; /* copied and freed in one turn */
 
 struct chunk {
-    char *bytes;        /* owned; NULL = not there */
+    char *bytes; /* owned; NULL = not there */
     size_t len;
 };
 
 struct upload_in {
-    struct list link;           /* among remote->uploads */
-    struct list host_link;      /* among host->uploads */
+    struct list link;      /* among remote->uploads */
+    struct list host_link; /* among host->uploads */
     struct rpc_host *host;
     struct remote *remote;
-    struct account *payer;      /* this block's, and of everything in it */
+    struct account *payer; /* this block's, and of everything in it */
     struct timer age;
-    struct chunk *chunks;       /* owned */
-    size_t n_chunks, n_room;    /* highest index + 1; allocated */
-    size_t n_bytes;             /* of the chunks */
-    size_t n_charged;           /* of them and their costs */
+    struct chunk *chunks;    /* owned */
+    size_t n_chunks, n_room; /* highest index + 1; allocated */
+    size_t n_bytes;          /* of the chunks */
+    size_t n_charged;        /* of them and their costs */
     struct slice key;
     char text[];
 };
@@ -108,7 +109,7 @@ static struct upload_in *chunks_in_find(struct rpc_host *h, struct slice from, s
 
     if (!r)
         return NULL;
-    LIST_FOREACH(it, &r->uploads) {
+    LIST_FOREACH (it, &r->uploads) {
         struct upload_in *u = LIST_ENTRY(it, struct upload_in, link);
         if (u->host == h && slice_eq(u->key, key))
             return u;
@@ -129,8 +130,8 @@ static bool chunks_in_fits(const struct rpc_host *h, const struct remote *r, siz
     return n_bytes <= cap && r->n_bytes <= cap - n_bytes;
 }
 
-/* A call may still wait in the host's inbox when its sender's end is told (rpc_loop_peer_gone), and nobody would drop what it makes
- * then. The router has forgotten the address before that. */
+/* A call may still wait in the host's inbox when its sender's end is told (rpc_loop_peer_gone), and
+ * nobody would drop what it makes then. The router has forgotten the address before that. */
 static bool has_left(struct rpc_host *h, struct slice address)
 {
     struct route ignored;
@@ -227,16 +228,19 @@ enum chunks_outcome chunks_append(const struct rpc_call *call, struct slice key,
 
     if (!u)
         return chunks_in_refuse(call->host, CHUNKS_NO_KEY);
-    return u->n_chunks < CHUNKS_MAX ? chunks_in_put(u, u->n_chunks, data) : chunks_in_refuse(call->host, CHUNKS_BAD_INDEX);
+    return u->n_chunks < CHUNKS_MAX ? chunks_in_put(u, u->n_chunks, data)
+                                    : chunks_in_refuse(call->host, CHUNKS_BAD_INDEX);
 }
 
-enum chunks_outcome chunks_set(const struct rpc_call *call, struct slice key, int64_t index, struct slice data)
+enum chunks_outcome chunks_set(const struct rpc_call *call, struct slice key, int64_t index,
+                               struct slice data)
 {
     struct upload_in *u = chunks_in_find(call->host, call->from_text, key);
 
     if (!u)
         return chunks_in_refuse(call->host, CHUNKS_NO_KEY);
-    return index >= 0 && index < CHUNKS_MAX ? chunks_in_put(u, (size_t)index, data) : chunks_in_refuse(call->host, CHUNKS_BAD_INDEX);
+    return index >= 0 && index < CHUNKS_MAX ? chunks_in_put(u, (size_t)index, data)
+                                            : chunks_in_refuse(call->host, CHUNKS_BAD_INDEX);
 }
 
 enum chunks_outcome chunks_remove(const struct rpc_call *call, struct slice key)
@@ -268,7 +272,7 @@ enum chunks_outcome chunks_take(struct rpc_call *call, struct slice key, struct 
 
     if (r != CHUNKS_OK)
         return chunks_in_refuse(call->host, r);
-    c->n_held += u->n_charged;  /* the meter counts it as this call's */
+    c->n_held += u->n_charged; /* the meter counts it as this call's */
     upload_unlink(u);
     *ret = u;
     return CHUNKS_OK;

@@ -1,6 +1,7 @@
-/* chunks_out: the steps of 2.9 as ordinary calls of the host: ask what the target's message_cache can do, create, set (several
- * at once) or append (one after another), process. The upload lives until each step it began has ended; who started it may
- * lose interest earlier. Steps restart the target's own timers when the key is its session.
+/* chunks_out: the steps of 2.9 as ordinary calls of the host: ask what the target's message_cache
+ * can do, create, set (several at once) or append (one after another), process. The upload lives
+ * until each step it began has ended; who started it may lose interest earlier. Steps restart the
+ * target's own timers when the key is its session.
  *
  *   ASKING -> CREATING -> FILLING -> PROCESSING -> ended
  *        any refusal -> (remove) -> ended */
@@ -15,41 +16,56 @@
 /* The protocol allows 30 at once; so many are 8 MB in the target's queue before it has read one. */
 enum { CONCURRENT_SETS = 8, CHUNK_LEAST = 64 * 1024 };
 
-enum upload_state { UPLOAD_ASKING, UPLOAD_CREATING, UPLOAD_FILLING, UPLOAD_PROCESSING, UPLOAD_ENDED };
+enum upload_state {
+    UPLOAD_ASKING,
+    UPLOAD_CREATING,
+    UPLOAD_FILLING,
+    UPLOAD_PROCESSING,
+    UPLOAD_ENDED
+};
 
 struct upload_out {
-    struct rpc_host *host;      /* alive while a step runs: closing a host ends its steps first */
-    struct upload_options o;    /* target and session point into text; frame holds a reference */
+    /* alive while a step runs: closing a host ends its steps first */
+    struct rpc_host *host;
+    /* target and session point into text; frame holds a reference */
+    struct upload_options o;
     struct slice key;
     enum upload_state state;
-    bool can_set;               /* api_version 3 */
-    enum rpc_promise_form promise;      /* of the target's message_cache: clients of before 0.20.45 know the long form only */
+    bool can_set; /* api_version 3 */
+    /* of the target's message_cache: clients of before 0.20.45 know the long form only */
+    enum rpc_promise_form promise;
     size_t chunk_bytes;
     size_t n_chunks, n_begun, n_done;
-    unsigned n_running;         /* steps whose answers are due */
-    unsigned n_steps;           /* answers being handled, or chunks begun */
-    struct deferred more;       /* there was no time for all chunks that may be under way */
+    unsigned n_running;   /* steps whose answers are due */
+    unsigned n_steps;     /* answers being handled, or chunks begun */
+    struct deferred more; /* there was no time for all chunks that may be under way */
     char text[];
 };
 
 static void chunks_out_on_step(const struct rpc_reply *reply, void *arg);
 
-/* A chunk and all that stands around it must fit one frame; a user with many grants takes more of it. */
+/* A chunk and all that stands around it must fit one frame; a user with many grants takes more of
+ * it. */
 static size_t chunk_size(const struct upload_out *u)
 {
     const struct rpc_host *h = u->host;
     size_t promise = u->promise == RPC_PROMISE_FULL ? 512 + 3 * h->address.len : 0;
-    size_t around = 512 + promise + LINEAGE_BYTES_MAX + h->user_map.b.len + h->address.len + h->workspace.len +
-                    2 * u->o.target.len + u->key.len;
+    size_t around = 512 + promise + LINEAGE_BYTES_MAX + h->user_map.b.len + h->address.len +
+                    h->workspace.len + 2 * u->o.target.len + u->key.len;
 
     if (around <= HYPHA_CHUNK_SLACK)
         return HYPHA_CHUNK_BYTES;
     return around + CHUNK_LEAST < HYPHA_FRAME_MAX ? HYPHA_FRAME_MAX - around : CHUNK_LEAST;
 }
 
-static void chunks_out_step(struct upload_out *u, struct slice method, const struct buf *args, enum rpc_promise_form promise)
+static void chunks_out_step(struct upload_out *u, struct slice method, const struct buf *args,
+                            enum rpc_promise_form promise)
 {
-    struct rpc_request rq = {.target = u->o.target, .method = method, .args = buf_slice(args), .promise = promise, .payer = u->o.payer};
+    struct rpc_request rq = {.target = u->o.target,
+                             .method = method,
+                             .args = buf_slice(args),
+                             .promise = promise,
+                             .payer = u->o.payer};
 
     u->n_running++;
     (void)pending_request_step(u->host, &rq, chunks_out_on_step, u);
@@ -78,9 +94,12 @@ static void chunks_out_ask(struct upload_out *u)
 /* What of n bytes from `at` on lies in a run that begins at `run_at`. */
 static struct slice part_of(struct slice run, size_t run_at, size_t at, size_t n)
 {
-    size_t from = at > run_at ? at - run_at : 0, chunks_out_end = at + n > run_at ? at + n - run_at : 0;
+    size_t from = at > run_at ? at - run_at : 0,
+           chunks_out_end = at + n > run_at ? at + n - run_at : 0;
 
-    return from < run.len && chunks_out_end > from ? slice_to(slice_from(run, from), chunks_out_end - from) : (struct slice){NULL, 0};
+    return from < run.len && chunks_out_end > from
+               ? slice_to(slice_from(run, from), chunks_out_end - from)
+               : (struct slice){NULL, 0};
 }
 
 static void send_chunk(struct upload_out *u)
@@ -124,7 +143,8 @@ static void chunks_out_fill(struct upload_out *u)
 static void chunks_out_end(struct upload_out *u, const struct rpc_reply *why)
 {
     void (*ended)(void *arg, const struct rpc_reply *why) = u->o.ended;
-    bool is_there = why && (why->outcome == RPC_REJECTED || why->outcome == RPC_OVERLOADED || why->outcome == RPC_TIMED_OUT);
+    bool is_there = why && (why->outcome == RPC_REJECTED || why->outcome == RPC_OVERLOADED ||
+                            why->outcome == RPC_TIMED_OUT);
     bool has_key = u->state == UPLOAD_FILLING || u->state == UPLOAD_PROCESSING;
 
     u->state = UPLOAD_ENDED;
@@ -211,7 +231,8 @@ static void chunks_out_on_step(const struct rpc_reply *reply, void *arg)
 {
     struct upload_out *u = arg;
 
-    u->n_steps++;       /* this one counts until the end of the function: beginning others cannot free the upload */
+    /* this one counts until the end of the function: beginning others cannot free the upload */
+    u->n_steps++;
     u->n_running--;
     if (u->state == UPLOAD_ENDED) {
         /* a step that was under way when the upload ended */

@@ -1,10 +1,13 @@
-/* host: a virtual client: an endpoint of the router whose deliveries are handled here instead of written to a socket.
+/* host: a virtual client: an endpoint of the router whose deliveries are handled here instead of
+ * written to a socket.
  *
- * A delivery only queues: router_send delivers on the spot when the target lives on the same loop, and a handler that ran
- * inside its caller's sending would find half-changed lists. The queue is emptied at the end of the turn, in order; whatever
- * the handlers send is queued again and still leaves in this turn, as far as the turn has time.
+ * A delivery only queues: router_send delivers on the spot when the target lives on the same loop,
+ * and a handler that ran inside its caller's sending would find half-changed lists. The queue is
+ * emptied at the end of the turn, in order; whatever the handlers send is queued again and still
+ * leaves in this turn, as far as the turn has time.
  *
- * A closed host stays in memory until its unsettled calls are settled by the handlers that own them. */
+ * A closed host stays in memory until its unsettled calls are settled by the handlers that own
+ * them. */
 #include "rpc/host.h"
 
 #include "auth/user_mp.h"
@@ -15,9 +18,10 @@
 #include "rpc/pending.h"
 #include "rpc/schema.h"
 
-/* ---- per loop --------------------------------------------------------------------------------------------------- */
+/* ---- per loop ---- */
 
-struct rpc_loop *rpc_loop_new(struct loop *loop, struct router *router, const struct rpc_settings *settings)
+struct rpc_loop *rpc_loop_new(struct loop *loop, struct router *router,
+                              const struct rpc_settings *settings)
 {
     struct rpc_loop *rl = MEM_NEW(struct rpc_loop);
 
@@ -66,7 +70,7 @@ void rpc_loop_peer_gone(struct rpc_loop *rl, struct slice address)
     remote_drop(r);
 }
 
-/* ---- the endpoint ------------------------------------------------------------------------------------------------ */
+/* ---- the endpoint ---- */
 
 static void host_on_deliver(struct endpoint *e, struct msg *m)
 {
@@ -96,7 +100,7 @@ static void on_drain(struct deferred *d)
 
 static const struct endpoint_ops host_ops = {.deliver = host_on_deliver, .wants = NULL};
 
-/* ---- life --------------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 static void copy_names(struct rpc_host *h, const struct rpc_host_options *o)
 {
@@ -164,7 +168,8 @@ void rpc_host_close(struct rpc_host *h)
     h->is_open = false;
     (void)router_unbind(h->rl->router, host_loop(h), h->address, route_here(h->endpoint.handle));
     router_detach(h->rl->router, &h->endpoint);
-    if (h->n_pendings)      /* whoever works for it may stop: an HTTP request has no other end that is told */
+    /* whoever works for it may stop: an HTTP request has no other end that is told */
+    if (h->n_pendings)
         router_tell_gone(h->rl->router, host_loop(h), h->address);
     list_unlink(&h->link);
     while ((m = ring_take(&h->inbox)))
@@ -190,8 +195,9 @@ void host_unref(struct rpc_host *h)
 {
     if (--h->n_refs)
         return;
-    ASSERT(!h->is_open && list_is_empty(&h->pendings) && list_is_empty(&h->calls) && list_is_empty(&h->uploads));
-    LIST_FOREACH(it, &h->services) {
+    ASSERT(!h->is_open && list_is_empty(&h->pendings) && list_is_empty(&h->calls) &&
+           list_is_empty(&h->uploads));
+    LIST_FOREACH (it, &h->services) {
         hosted_free(LIST_ENTRY(it, struct hosted, link));
     }
     list_unlink(&h->drain.link);
@@ -205,7 +211,7 @@ void host_unref(struct rpc_host *h)
     mem_free(h);
 }
 
-/* ---- what it is --------------------------------------------------------------------------------------------------- */
+/* ---- what it is ---- */
 
 void rpc_host_add(struct rpc_host *h, const struct rpc_service *service)
 {
@@ -230,7 +236,7 @@ void rpc_host_remove(struct rpc_host *h, const struct rpc_service *service)
 
 struct hosted *host_find_service(const struct rpc_host *h, struct slice id)
 {
-    LIST_FOREACH(it, &h->services) {
+    LIST_FOREACH (it, &h->services) {
         struct hosted *s = LIST_ENTRY(it, struct hosted, link);
         if (slice_is(id, s->service->id))
             return s;

@@ -1,5 +1,6 @@
-/* payload: a value is stepped over head by head, so a frame costs what it has values, not what it has bytes: a chunk of a quarter of a
- * megabyte is one. Each value is looked at once. Of a key that comes twice the last counts. */
+/* payload: a value is stepped over head by head, so a frame costs what it has values, not what it
+ * has bytes: a chunk of a quarter of a megabyte is one. Each value is looked at once. Of a key that
+ * comes twice the last counts. */
 #include "rpc/payload.h"
 
 #include "wire/mp.h"
@@ -8,7 +9,7 @@ enum payload_key { KEY_ARGS, KEY_KWARGS, KEY_PROMISE, KEY_T, KEY_OTHER };
 
 struct pairs {
     struct slice rest, tail;
-    size_t n_left;          /* values that may be looked at */
+    size_t n_left; /* values that may be looked at */
     struct slice promise, t;
     struct payload *out;
 };
@@ -60,7 +61,8 @@ static void payload_cross(struct pairs *p)
     p->tail = (struct slice){NULL, 0};
 }
 
-/* The arguments are an array: its first element is found on the way. Only one argument of an answer may begin in the tail. */
+/* The arguments are an array: its first element is found on the way. Only one argument of an answer
+ * may begin in the tail. */
 static int take_args(struct pairs *p, struct slice whole, uint32_t n)
 {
     struct slice value, first = {NULL, 0};

@@ -1,8 +1,10 @@
-/* pending: a session of ours. It ends exactly once: by an answer, by silence, by its deadline, by the target's leaving, by
- * cancelling or by the host's closing. Whatever can happen inside rpc_request, or inside somebody else's sending, is put on
- * the host's list of finished ones, so `done` never runs under a caller's feet; an answer and a timer call it at once.
+/* pending: a session of ours. It ends exactly once: by an answer, by silence, by its deadline, by
+ * the target's leaving, by cancelling or by the host's closing. Whatever can happen inside
+ * rpc_request, or inside somebody else's sending, is put on the host's list of finished ones, so
+ * `done` never runs under a caller's feet; an answer and a timer call it at once.
  *
- * A large call travels in chunks (chunks_out.c); its own timer runs meanwhile and every step answered starts it again. */
+ * A large call travels in chunks (chunks_out.c); its own timer runs meanwhile and every step
+ * answered starts it again. */
 #include "rpc/pending.h"
 
 #include <stdarg.h>
@@ -17,9 +19,10 @@
 #include "wire/mp.h"
 
 enum { PENDING_WORDS_MAX = 512, PENDING_METHOD_MAX = 256 };
-enum { ERROR_MAX = 64 * 1024 };     /* bytes of an encoded error: it is looked through for each of its texts */
+/* bytes of an encoded error: it is looked through for each of its texts */
+enum { ERROR_MAX = 64 * 1024 };
 
-/* ---- ending ---------------------------------------------------------------------------------------------------- */
+/* ---- ending ---- */
 
 /* Nobody can find it any more; only `done` is still owed. */
 static void pending_unlink(struct pending *p)
@@ -63,7 +66,8 @@ static void pending_end(struct pending *p, const struct rpc_reply *reply)
     held_buf_deinit(&words);
 }
 
-static void pending_finish(struct pending *p, enum rpc_outcome outcome, const char *fmt, va_list args)
+static void pending_finish(struct pending *p, enum rpc_outcome outcome, const char *fmt,
+                           va_list args)
 {
     char text[PENDING_WORDS_MAX];
 
@@ -97,7 +101,8 @@ void pending_refuse(struct pending *p, const char *rule, const char *fmt, ...)
     va_end(args);
 }
 
-static void pending_refuse_for_room(struct pending *p, const struct account *payer, const char *what)
+static void pending_refuse_for_room(struct pending *p, const struct account *payer,
+                                    const char *what)
 {
     struct account_refusal why = account_refusal(payer);
     char room[ACCOUNT_REFUSAL_MAX];
@@ -112,7 +117,8 @@ void pendings_run_finished(struct deferred *d)
     host_ref(h);
     while (!list_is_empty(&h->finished)) {
         struct pending *p = LIST_ENTRY(h->finished.next, struct pending, due);
-        struct rpc_reply reply = {.outcome = p->outcome, .text = buf_slice(&p->words.b), .rule = p->rule};
+        struct rpc_reply reply = {
+            .outcome = p->outcome, .text = buf_slice(&p->words.b), .rule = p->rule};
         pending_end(p, &reply);
     }
     host_unref(h);
@@ -125,11 +131,12 @@ static bool is_bounce(const struct pending *p, struct slice error, struct slice 
     struct slice words, trace;
     size_t n = sizeof(head) - 1 + p->target.len + sizeof(tail) - 1;
 
-    if (!mp_find_str(error, "_rvalue", &words) || !mp_find_str(error, "_rtrace", &trace) || trace.len || words.len != n)
+    if (!mp_find_str(error, "_rvalue", &words) || !mp_find_str(error, "_rtrace", &trace) ||
+        trace.len || words.len != n)
         return false;
     *ret_words = words;
-    return slice_starts(words, head) && slice_ends(words, tail)
-           && memcmp(words.ptr + sizeof(head) - 1, p->target.ptr, p->target.len) == 0;
+    return slice_starts(words, head) && slice_ends(words, tail) &&
+           memcmp(words.ptr + sizeof(head) - 1, p->target.ptr, p->target.len) == 0;
 }
 
 /* Whether nobody here may look at the answer. */
@@ -137,13 +144,17 @@ static bool is_too_long(const struct pending *p, bool is_result, const struct in
 {
     if (!is_result)
         return in->first.len > ERROR_MAX;
-    return !p->takes_long && (in->n_values > PAYLOAD_VALUES_MAX || in->first.len > p->host->rl->settings->max_message_bytes);
+    return !p->takes_long && (in->n_values > PAYLOAD_VALUES_MAX ||
+                              in->first.len > p->host->rl->settings->max_message_bytes);
 }
 
 void pending_settle(struct pending *p, bool is_result, const struct incoming *in)
 {
     struct slice value = in->first;
-    struct rpc_reply reply = {.outcome = is_result ? RPC_RESOLVED : RPC_REJECTED, .value = value, .msg = in->msg, .n_values = in->n_values};
+    struct rpc_reply reply = {.outcome = is_result ? RPC_RESOLVED : RPC_REJECTED,
+                              .value = value,
+                              .msg = in->msg,
+                              .n_values = in->n_values};
 
     if (is_too_long(p, is_result, in)) {
         rpc_value_add_error(&p->words.b, "RuntimeError", SLICE_LIT("The answer is too large"));
@@ -163,7 +174,8 @@ static void time_out(struct pending *p, const char *why)
     struct slice rest = slice_of(why);
 
     loop_count(host_loop(p->host), METRIC_RPC_TIMEOUTS, 1);
-    buf_add_fmt(&p->words.b, "Method call timed out: " SLICE_FMT ":" SLICE_FMT, SLICE_ARG(p->target), SLICE_ARG(p->method));
+    buf_add_fmt(&p->words.b, "Method call timed out: " SLICE_FMT ":" SLICE_FMT,
+                SLICE_ARG(p->target), SLICE_ARG(p->method));
     buf_add_slice(&p->words.b, rest);
     pending_end(p, &(struct rpc_reply){.outcome = RPC_TIMED_OUT, .text = buf_slice(&p->words.b)});
 }
@@ -178,7 +190,7 @@ static void on_deadline(struct timer *t)
     time_out(CONTAINER_OF(t, struct pending, deadline), ", its deadline has passed");
 }
 
-/* ---- finding --------------------------------------------------------------------------------------------------- */
+/* ---- finding ---- */
 
 struct pending *pending_find(struct rpc_host *h, struct slice session)
 {
@@ -194,7 +206,7 @@ void pending_touch(struct pending *p)
 void rpc_cancel(struct rpc_host *h, uint64_t id)
 {
     LOOP_ASSERT(host_loop(h));
-    LIST_FOREACH(it, &h->pendings) {
+    LIST_FOREACH (it, &h->pendings) {
         struct pending *p = LIST_ENTRY(it, struct pending, link);
         if (p->id == id) {
             pending_unlink(p);
@@ -209,7 +221,7 @@ void pendings_gone(struct remote *r)
     while (!list_is_empty(&r->waits)) {
         struct pending *p = LIST_ENTRY(r->waits.next, struct pending, wait);
         list_unlink(&p->wait);
-        p->remote = NULL;       /* the caller of this walk drops it */
+        p->remote = NULL; /* the caller of this walk drops it */
         pending_fail(p, RPC_GONE, "Client disconnected: " SLICE_FMT, SLICE_ARG(p->target));
     }
 }
@@ -218,12 +230,13 @@ void pendings_close(struct rpc_host *h)
 {
     while (!list_is_empty(&h->pendings)) {
         struct pending *p = LIST_ENTRY(h->pendings.next, struct pending, link);
-        const struct rpc_reply reply = {.outcome = RPC_CLOSED, .text = SLICE_LIT("The caller was closed")};
+        const struct rpc_reply reply = {.outcome = RPC_CLOSED,
+                                        .text = SLICE_LIT("The caller was closed")};
         pending_end(p, &reply);
     }
 }
 
-/* ---- beginning ------------------------------------------------------------------------------------------------- */
+/* ---- beginning ---- */
 
 static double interval_s(const struct rpc_host *h)
 {
@@ -264,10 +277,13 @@ static void add_promise(struct buf *b, const struct pending *p, enum rpc_promise
     pending_add_part(b, p, "reject");
 }
 
-/* Segment 2: {..., "args": | args }, with the arguments last, so that long ones may stay where they are. */
+/* Segment 2: {..., "args": | args }, with the arguments last, so that long ones may stay where they
+ * are. */
 static void add_payload(struct buf *head, const struct rpc_request *rq, const struct pending *p)
 {
-    mp_add_map(head, 1 + (rq->with_kwargs ? 1 : 0) + (rq->promise == RPC_PROMISE_COMPACT ? 2 : rq->promise == RPC_PROMISE_FULL));
+    mp_add_map(head,
+               1 + (rq->with_kwargs ? 1 : 0) +
+                   (rq->promise == RPC_PROMISE_COMPACT ? 2 : rq->promise == RPC_PROMISE_FULL));
     if (rq->with_kwargs) {
         mp_add_text(head, "with_kwargs");
         mp_add_bool(head, true);
@@ -284,9 +300,11 @@ static struct account *payer_of(struct rpc_host *h, const struct rpc_request *rq
     return rq->payer ? rq->payer : h->account;
 }
 
-static struct msg *pending_build(struct rpc_host *h, const struct rpc_request *rq, const struct pending *p)
+static struct msg *pending_build(struct rpc_host *h, const struct rpc_request *rq,
+                                 const struct pending *p)
 {
-    struct frame f = {.to = rq->target, .method = rq->method, .parent = rq->parent, .payer = payer_of(h, rq)};
+    struct frame f = {
+        .to = rq->target, .method = rq->method, .parent = rq->parent, .payer = payer_of(h, rq)};
     SCRATCH_BUF(head, 0);
 
     add_payload(&head, rq, p);
@@ -316,27 +334,34 @@ static void pending_on_upload_ended(void *arg, const struct rpc_reply *why)
         return;
     struct rpc_reply reply = *why;
     if (why->outcome == RPC_TIMED_OUT) {
-        pending_fail(p, RPC_TIMED_OUT, "Method call timed out: " SLICE_FMT ":" SLICE_FMT, SLICE_ARG(p->target),
-                     SLICE_ARG(p->method));
+        pending_fail(p, RPC_TIMED_OUT, "Method call timed out: " SLICE_FMT ":" SLICE_FMT,
+                     SLICE_ARG(p->target), SLICE_ARG(p->method));
         return;
     }
     pending_end(p, &reply);
 }
 
-/* may_upload: a message too long for one frame goes in parts, each of which is a call of its own, and that one goes as it is. */
+/* may_upload: a message too long for one frame goes in parts, each of which is a call of its own,
+ * and that one goes as it is. */
 static void pending_send(struct pending *p, struct msg *m, struct account *payer, bool may_upload)
 {
     struct rpc_host *h = p->host;
 
     if (frame_is_large(m) && !may_upload) {
         msg_unref(m);
-        pending_refuse(p, "message-in-parts", "The session or an address is too long for a message that goes in parts");
+        pending_refuse(p, "message-in-parts",
+                       "The session or an address is too long for a message that goes in parts");
     } else if (frame_is_large(m)) {
-        p->upload = upload_out_new(h, &(struct upload_options){.target = p->target, .frame = m, .payer = payer, .ended = pending_on_upload_ended,
-                                                               .progressed = on_upload_progressed, .arg = p});
+        p->upload = upload_out_new(h, &(struct upload_options){.target = p->target,
+                                                               .frame = m,
+                                                               .payer = payer,
+                                                               .ended = pending_on_upload_ended,
+                                                               .progressed = on_upload_progressed,
+                                                               .arg = p});
     } else if (router_send(h->rl->router, host_loop(h), p->target, m) != ROUTER_OK) {
         msg_unref(m);
-        pending_fail(p, RPC_GONE, "Target peer " SLICE_FMT " is not connected", SLICE_ARG(p->target));
+        pending_fail(p, RPC_GONE, "Target peer " SLICE_FMT " is not connected",
+                     SLICE_ARG(p->target));
     }
 }
 
@@ -346,7 +371,8 @@ void rpc_session_id(char out[RPC_SESSION_ROOM])
     random_id(out);
 }
 
-static struct pending *pending_new(struct rpc_host *h, const struct rpc_request *rq, rpc_done *done, void *arg)
+static struct pending *pending_new(struct rpc_host *h, const struct rpc_request *rq, rpc_done *done,
+                                   void *arg)
 {
     struct slice method = slice_utf8_prefix(rq->method, PENDING_METHOD_MAX);
     size_t size = sizeof(struct pending) + rq->target.len + method.len;
@@ -371,7 +397,8 @@ static struct pending *pending_new(struct rpc_host *h, const struct rpc_request 
     p->takes_long = rq->takes_long;
     timer_init(&p->silence, on_silence);
     timer_init(&p->deadline, on_deadline);
-    held_buf_init(&p->words, 0, host_loop(h)->own);     /* until the end of the turn, and of one that has no room too */
+    /* until the end of the turn, and of one that has no room too */
+    held_buf_init(&p->words, 0, host_loop(h)->own);
     list_init(&p->due);
     list_init(&p->link);
     list_init(&p->wait);
@@ -391,12 +418,14 @@ static void send_only(struct rpc_host *h, const struct rpc_request *rq)
     if (!m)
         return;
     if (frame_is_large(m))
-        (void)upload_out_new(h, &(struct upload_options){.target = rq->target, .frame = m, .payer = payer_of(h, rq)});
+        (void)upload_out_new(h, &(struct upload_options){
+                                    .target = rq->target, .frame = m, .payer = payer_of(h, rq)});
     else if (router_send(h->rl->router, host_loop(h), rq->target, m) != ROUTER_OK)
         msg_unref(m);
 }
 
-static uint64_t pending_start(struct rpc_host *h, const struct rpc_request *rq, rpc_done *done, void *arg, bool may_upload)
+static uint64_t pending_start(struct rpc_host *h, const struct rpc_request *rq, rpc_done *done,
+                              void *arg, bool may_upload)
 {
     struct pending *p = pending_new(h, rq, done, arg);
     uint64_t id = p->id;
@@ -411,7 +440,9 @@ static uint64_t pending_start(struct rpc_host *h, const struct rpc_request *rq, 
         return id;
     }
     if (rq->target.len > ADDRESS_MAX) {
-        pending_fail(p, RPC_GONE, "Target peer " SLICE_FMT "... is not connected: no address is longer than %d bytes",
+        pending_fail(p, RPC_GONE,
+                     "Target peer " SLICE_FMT
+                     "... is not connected: no address is longer than %d bytes",
                      SLICE_ARG(slice_utf8_prefix(rq->target, 64)), ADDRESS_MAX);
         return id;
     }
@@ -426,7 +457,8 @@ static uint64_t pending_start(struct rpc_host *h, const struct rpc_request *rq, 
     return id;
 }
 
-uint64_t pending_request_step(struct rpc_host *h, const struct rpc_request *rq, rpc_done *done, void *arg)
+uint64_t pending_request_step(struct rpc_host *h, const struct rpc_request *rq, rpc_done *done,
+                              void *arg)
 {
     LOOP_ASSERT(host_loop(h));
     return pending_start(h, rq, done, arg, false);
@@ -448,13 +480,16 @@ uint64_t rpc_request(struct rpc_host *h, const struct rpc_request *rq, rpc_done 
     return p->id;
 }
 
-bool rpc_request_from_ref(struct slice ref, struct slice workspace, struct buf *scratch, struct rpc_request *ret)
+bool rpc_request_from_ref(struct slice ref, struct slice workspace, struct buf *scratch,
+                          struct rpc_request *ret)
 {
     struct slice type, target, method, promise_value, promise = {NULL, 0};
     bool wants_full = false;
 
-    if (!mp_find_str(ref, "_rtype", &type) || !(slice_is(type, "method") || slice_is(type, "generator"))
-        || !mp_find_str(ref, "_rtarget", &target) || !mp_find_str(ref, "_rmethod", &method) || !target.len || !method.len)
+    if (!mp_find_str(ref, "_rtype", &type) ||
+        !(slice_is(type, "method") || slice_is(type, "generator")) ||
+        !mp_find_str(ref, "_rtarget", &target) || !mp_find_str(ref, "_rmethod", &method) ||
+        !target.len || !method.len)
         return false;
     if (mp_find(ref, "_rpromise", &promise_value) && !mp_get_str(promise_value, &promise))
         (void)mp_get_bool(promise_value, &wants_full);

@@ -1,5 +1,6 @@
-/* remote: the table of clients a loop's hosts have business with. An entry is made by the first call, wait or upload and
- * goes with the last one: the table is as large as what is under way. Loop-owned. */
+/* remote: the table of clients a loop's hosts have business with. An entry is made by the first
+ * call, wait or upload and goes with the last one: the table is as large as what is under way.
+ * Loop-owned. */
 #include "rpc/remote.h"
 
 #include "base/account.h"
@@ -25,7 +26,8 @@ struct remote *remote_get(struct rpc_loop *rl, struct slice address)
     list_init(&r->waits);
     list_init(&r->uploads);
     map_put(&rl->remotes, r->address, r);
-    account_keep_always(rl->loop->own, mem_taken(r));   /* as many as calls, waits and uploads, which are paid for */
+    /* as many as calls, waits and uploads, which are paid for */
+    account_keep_always(rl->loop->own, mem_taken(r));
     return r;
 }
 

@@ -1,6 +1,7 @@
-/* rpc_answer: where an answer goes is fixed by the promise: the full form names its paths, the compact one means
- * <session>.resolve and so on; both go to the caller the router stamped, whatever the promise says about targets. An answer
- * too large for a frame travels through the caller's message_cache under its session, which keeps its timer going. */
+/* rpc_answer: where an answer goes is fixed by the promise: the full form names its paths, the
+ * compact one means <session>.resolve and so on; both go to the caller the router stamped, whatever
+ * the promise says about targets. An answer too large for a frame travels through the caller's
+ * message_cache under its session, which keeps its timer going. */
 #include "rpc/rpc_answer.h"
 
 #include "base/held.h"
@@ -10,10 +11,14 @@
 #include "rpc/chunks_out.h"
 #include "rpc/rpc_frame.h"
 
-static const char answer_open[] = "\x81\xa4" "args" "\x91";     /* {"args": [ one value follows */
+/* {"args": [ one value follows */
+static const char answer_open[] = "\x81\xa4"
+                                  "args"
+                                  "\x91";
 static const char nil_value[] = "\xc0";
 
-static struct frame answer_frame(const struct answer_route *r, struct slice full, struct slice compact_suffix)
+static struct frame answer_frame(const struct answer_route *r, struct slice full,
+                                 struct slice compact_suffix)
 {
     struct frame f = {.to = r->to, .parent = r->parent, .method = full, .payer = r->payer};
 
@@ -24,10 +29,11 @@ static struct frame answer_frame(const struct answer_route *r, struct slice full
     return f;
 }
 
-/* Where to say that a large answer could not be brought: the caller may be there and refuse chunks. */
+/* Where to say that a large answer could not be brought: the caller may be there and refuse
+ * chunks. */
 struct undelivered {
-    struct rpc_host *host;      /* alive: an upload ends before its host does */
-    struct account *payer;      /* this block's */
+    struct rpc_host *host; /* alive: an upload ends before its host does */
+    struct account *payer; /* this block's */
     struct slice to, method, parent;
     char text[];
 };
@@ -45,7 +51,8 @@ static struct slice copy_to(char **at, struct slice s)
 static struct undelivered *undelivered_new(struct rpc_host *h, const struct answer_route *r)
 {
     struct frame f = answer_frame(r, r->promise->reject, SLICE_LIT(".reject"));
-    struct undelivered *u = held_new(sizeof(*u) + f.to.len + f.method.len + f.suffix.len + f.parent.len, r->payer);
+    struct undelivered *u =
+        held_new(sizeof(*u) + f.to.len + f.method.len + f.suffix.len + f.parent.len, r->payer);
     char *at = u ? u->text : NULL;
 
     if (!u)
@@ -71,8 +78,11 @@ static void rpc_answer_on_upload_ended(void *arg, const struct rpc_reply *why)
         buf_add(&b, answer_open, sizeof(answer_open) - 1);
         rpc_value_add_error(&b, "RuntimeError", buf_slice(&words));
         if (!b.is_failed)
-            frame_send_or_drop(u->host, &(struct frame){.to = u->to, .method = u->method, .parent = u->parent,
-                                                        .body = {buf_slice(&b)}, .payer = u->payer});
+            frame_send_or_drop(u->host, &(struct frame){.to = u->to,
+                                                        .method = u->method,
+                                                        .parent = u->parent,
+                                                        .body = {buf_slice(&b)},
+                                                        .payer = u->payer});
     }
     held_free(u);
 }
@@ -85,7 +95,9 @@ static void rpc_answer_refuse_for_room(struct rpc_host *h, const struct answer_r
     char room[ACCOUNT_REFUSAL_MAX];
     SCRATCH_BUF(b, 0);
 
-    rpc_value_add_error(&b, "RuntimeError", slice_of(account_refusal_text(&why, "No room for the answer, take earlier answers first", room)));
+    rpc_value_add_error(&b, "RuntimeError",
+                        slice_of(account_refusal_text(
+                            &why, "No room for the answer, take earlier answers first", room)));
     f.body[0] = slice_make(answer_open, sizeof(answer_open) - 1);
     f.body[1] = buf_slice(&b);
     frame_send_or_drop(h, &f);
@@ -100,11 +112,16 @@ static void upload_answer(struct rpc_host *h, const struct answer_route *r, stru
         rpc_answer_refuse_for_room(h, r);
         return;
     }
-    (void)upload_out_new(h, &(struct upload_options){.target = r->to, .session = r->parent, .frame = m, .payer = r->payer,
-                                                     .ended = rpc_answer_on_upload_ended, .arg = u});
+    (void)upload_out_new(h, &(struct upload_options){.target = r->to,
+                                                     .session = r->parent,
+                                                     .frame = m,
+                                                     .payer = r->payer,
+                                                     .ended = rpc_answer_on_upload_ended,
+                                                     .arg = u});
 }
 
-void answer_send(struct rpc_host *h, const struct answer_route *r, bool is_result, struct slice value, struct blob *blob)
+void answer_send(struct rpc_host *h, const struct answer_route *r, bool is_result,
+                 struct slice value, struct blob *blob)
 {
     struct frame f = is_result ? answer_frame(r, r->promise->resolve, SLICE_LIT(".resolve"))
                                : answer_frame(r, r->promise->reject, SLICE_LIT(".reject"));
@@ -125,7 +142,8 @@ void answer_send(struct rpc_host *h, const struct answer_route *r, bool is_resul
         msg_unref(m);
 }
 
-void answer_error(struct rpc_host *h, const struct answer_route *r, const char *class_name, struct slice text)
+void answer_error(struct rpc_host *h, const struct answer_route *r, const char *class_name,
+                  struct slice text)
 {
     SCRATCH_BUF(b, 0);
 
@@ -138,5 +156,5 @@ void answer_beat(struct rpc_host *h, const struct answer_route *r)
 {
     struct frame f = answer_frame(r, r->promise->heartbeat, SLICE_LIT(".heartbeat"));
 
-    (void)!frame_send(h, &f);       /* one beat of many: its loss is no answer lost */
+    (void)!frame_send(h, &f); /* one beat of many: its loss is no answer lost */
 }

@@ -1,9 +1,11 @@
-/* rpc_call: a call lives from its frame to its answer, for as many turns as the handler needs. It keeps the frame, so arguments
- * are never copied. The handler owns it; the host only counts it, beats for it, and tells the handler when nobody waits any
- * more. Settling is sending and then ending; before anything is sent the call is out of every list, so that whatever the
- * sending sets off (a peer that closes, say) cannot find it again.
+/* rpc_call: a call lives from its frame to its answer, for as many turns as the handler needs. It
+ * keeps the frame, so arguments are never copied. The handler owns it; the host only counts it,
+ * beats for it, and tells the handler when nobody waits any more. Settling is sending and then
+ * ending; before anything is sent the call is out of every list, so that whatever the sending sets
+ * off (a peer that closes, say) cannot find it again.
  *
- * A call that is settled in the turn it came in sends no heartbeat: the first one waits for the end of the turn. */
+ * A call that is settled in the turn it came in sends no heartbeat: the first one waits for the end
+ * of the turn. */
 #include "rpc/rpc_call.h"
 
 #include <stdarg.h>
@@ -18,9 +20,11 @@
 #include "wire/mp.h"
 
 static const double INTERVAL_MOST_S = 3600;
-enum { HANDLER_BYTES = 512 };   /* what a handler that takes several turns keeps of a fixed size, and the caller's user */
+/* what a handler that takes several turns keeps of a fixed size, and the caller's user */
+enum { HANDLER_BYTES = 512 };
 
-static void rpc_call_refuse_text(struct rpc_host *h, const struct incoming *in, const char *class_name, struct slice text)
+static void rpc_call_refuse_text(struct rpc_host *h, const struct incoming *in,
+                                 const char *class_name, struct slice text)
 {
     struct answer_route r = {in->from, &in->promise, in->session, account_shared(in->msg->account)};
 
@@ -44,12 +48,13 @@ struct account *rpc_call_payer(const struct rpc_call *call)
     return account_shared(CONTAINER_OF(call, struct call, pub)->msg->account);
 }
 
-/* ---- heartbeats ------------------------------------------------------------------------------------------------ */
+/* ---- heartbeats ---- */
 
 static void rpc_call_beat(struct call *c)
 {
     struct rpc_host *h = c->pub.host;
-    struct answer_route r = {c->pub.from_text, &c->promise, c->parent, account_shared(c->msg->account)};
+    struct answer_route r = {c->pub.from_text, &c->promise, c->parent,
+                             account_shared(c->msg->account)};
     double s = c->promise.interval_s < INTERVAL_MOST_S ? c->promise.interval_s : INTERVAL_MOST_S;
 
     timer_start(host_loop(h), &c->beat, (uint64_t)(s * 1000));
@@ -66,7 +71,7 @@ static void on_beat(struct timer *t)
     rpc_call_beat(CONTAINER_OF(t, struct call, beat));
 }
 
-/* ---- settling -------------------------------------------------------------------------------------------------- */
+/* ---- settling ---- */
 
 static bool wants_answer(const struct call *c)
 {
@@ -93,7 +98,8 @@ static void call_unlink(struct call *c)
 static struct blob *blob_of(const struct call *c, struct slice value)
 {
     struct blob *blob = c->msg->blob;
-    bool is_in = blob && value.len > FRAME_COPIED_MOST && value.ptr >= blob->data && value.ptr + value.len <= blob->data + blob->len;
+    bool is_in = blob && value.len > FRAME_COPIED_MOST && value.ptr >= blob->data &&
+                 value.ptr + value.len <= blob->data + blob->len;
 
     return is_in ? blob : NULL;
 }
@@ -106,7 +112,8 @@ void call_send_answer(struct call *c, bool is_result, struct slice value)
 void call_send_answer_in(struct call *c, bool is_result, struct slice value, struct blob *blob)
 {
     struct rpc_host *h = c->pub.host;
-    struct answer_route r = {c->pub.from_text, &c->promise, c->parent, account_shared(c->msg->account)};
+    struct answer_route r = {c->pub.from_text, &c->promise, c->parent,
+                             account_shared(c->msg->account)};
 
     ASSERT(!list_is_empty(&c->host_link) || c->is_unwanted);
     call_unlink(c);
@@ -140,12 +147,14 @@ void rpc_resolve(struct rpc_call *call, struct slice value)
 void rpc_resolve_owned(struct rpc_call *call, struct buf *value)
 {
     struct call *c = CONTAINER_OF(call, struct call, pub);
-    struct blob *blob = value->len > FRAME_COPIED_MOST ? blob_try_adopt(value, rpc_call_payer(call)) : NULL;
+    struct blob *blob =
+        value->len > FRAME_COPIED_MOST ? blob_try_adopt(value, rpc_call_payer(call)) : NULL;
 
     if (blob)
         call_send_answer_in(c, true, slice_make(blob->data, blob->len), blob);
     else
-        call_send_answer(c, true, buf_slice(value));    /* where there was no room for it there is none for the copy, and that is told */
+        /* where there was no room for it there is none for the copy, and that is told */
+        call_send_answer(c, true, buf_slice(value));
     blob_unref(blob);
     buf_deinit(value);
     call_end(c);
@@ -169,7 +178,8 @@ void rpc_reject_text(struct rpc_call *call, const char *class_name, struct slice
 
 void rpc_reject(struct rpc_call *call, const char *class_name, const char *fmt, ...)
 {
-    char text[RPC_ERROR_MAX + 5];       /* a character more than is kept, so that none is cut */
+    /* a character more than is kept, so that none is cut */
+    char text[RPC_ERROR_MAX + 5];
     va_list args;
 
     va_start(args, fmt);
@@ -178,7 +188,8 @@ void rpc_reject(struct rpc_call *call, const char *class_name, const char *fmt, 
     rpc_reject_text(call, class_name, slice_of(text));
 }
 
-void rpc_reject_no_room(struct rpc_call *call, const struct account_refusal *why, const char *fmt, ...)
+void rpc_reject_no_room(struct rpc_call *call, const struct account_refusal *why, const char *fmt,
+                        ...)
 {
     char what[ACCOUNT_REFUSAL_WHAT_MAX + 5], room[ACCOUNT_REFUSAL_MAX];
     va_list args;
@@ -189,7 +200,7 @@ void rpc_reject_no_room(struct rpc_call *call, const struct account_refusal *why
     rpc_reject_text(call, "RuntimeError", slice_of(account_refusal_text(why, what, room)));
 }
 
-/* ---- the caller leaves, the host closes ------------------------------------------------------------------------- */
+/* ---- the caller leaves, the host closes ---- */
 
 void calls_gone(struct remote *r)
 {
@@ -234,17 +245,18 @@ void calls_give_up(struct rpc_host *h)
     }
 }
 
-/* ---- starting -------------------------------------------------------------------------------------------------- */
+/* ---- starting ---- */
 
-bool call_may_reach(const struct rpc_host *h, const struct rpc_service *service, struct slice workspace)
+bool call_may_reach(const struct rpc_host *h, const struct rpc_service *service,
+                    struct slice workspace)
 {
     struct slice visibility, authorized, item, text;
     struct mp_iter it;
 
     if (slice_eq(workspace, h->parts.workspace))
         return true;
-    if (mp_find_str(service->config, "visibility", &visibility)
-        && (slice_is(visibility, "public") || slice_is(visibility, "unlisted")))
+    if (mp_find_str(service->config, "visibility", &visibility) &&
+        (slice_is(visibility, "public") || slice_is(visibility, "unlisted")))
         return true;
     if (!mp_find(service->config, "authorized_workspaces", &authorized))
         return false;
@@ -266,9 +278,10 @@ static const struct rpc_method *find_method(const struct rpc_service *service, s
 }
 
 /* The service whose id the path begins with; ids may hold dots themselves. */
-static struct hosted *rpc_call_find_service(const struct rpc_host *h, struct slice path, struct slice *ret_name)
+static struct hosted *rpc_call_find_service(const struct rpc_host *h, struct slice path,
+                                            struct slice *ret_name)
 {
-    LIST_FOREACH(it, &h->services) {
+    LIST_FOREACH (it, &h->services) {
         struct hosted *s = LIST_ENTRY(it, struct hosted, link);
         size_t n = strlen(s->service->id);
         if (path.len > n + 1 && path.ptr[n] == '.' && memcmp(path.ptr, s->service->id, n) == 0) {
@@ -314,7 +327,8 @@ static struct call *call_new(struct rpc_host *h, const struct incoming *in, stru
     return c;
 }
 
-static void rpc_call_run(struct call *c, const struct incoming *in, const struct rpc_service *service)
+static void rpc_call_run(struct call *c, const struct incoming *in,
+                         const struct rpc_service *service)
 {
     struct loop *loop = host_loop(c->pub.host);
     char error[BIND_ERROR_MAX] = "Permission denied";
@@ -344,11 +358,13 @@ static bool is_greedy(const struct rpc_host *h, struct slice from)
 static void refuse_unknown(struct rpc_host *h, const struct incoming *in)
 {
     loop_count(host_loop(h), METRIC_HUB_CALL_ERRORS, 1);
-    call_refuse(h, in, "Method expired or not found: " SLICE_FMT ":" SLICE_FMT, SLICE_ARG(in->from), SLICE_ARG(in->method));
+    call_refuse(h, in, "Method expired or not found: " SLICE_FMT ":" SLICE_FMT, SLICE_ARG(in->from),
+                SLICE_ARG(in->method));
 }
 
 /* The caller may call this: what is left is its share of open calls, and who it is. */
-static void rpc_call_start(struct rpc_host *h, const struct incoming *in, const struct rpc_service *service, const struct rpc_method *method)
+static void rpc_call_start(struct rpc_host *h, const struct incoming *in,
+                           const struct rpc_service *service, const struct rpc_method *method)
 {
     if (in->n_values > PAYLOAD_VALUES_MAX) {
         char text[96];
@@ -372,7 +388,9 @@ static void rpc_call_start(struct rpc_host *h, const struct incoming *in, const 
         loop_count(host_loop(h), METRIC_CHARGES_REFUSED, 1);
         struct account_refusal why = account_refusal(account_shared(in->msg->account));
         char room[ACCOUNT_REFUSAL_MAX];
-        rpc_call_refuse_text(h, in, "RuntimeError", slice_of(account_refusal_text(&why, "Too many bytes under way", room)));
+        rpc_call_refuse_text(
+            h, in, "RuntimeError",
+            slice_of(account_refusal_text(&why, "Too many bytes under way", room)));
         return;
     }
     c->pub.method = method;
@@ -394,15 +412,18 @@ void call_start(struct rpc_host *h, const struct incoming *in, struct slice path
         refuse_unknown(h, in);
     } else if (!call_may_reach(h, s->service, in->ws)) {
         loop_count(host_loop(h), METRIC_HUB_CALL_ERRORS, 1);
-        call_refuse(h, in, "Permission denied for invoking protected method " SLICE_FMT ":" SLICE_FMT
-                    ", workspace mismatch: " SLICE_FMT " != " SLICE_FMT, SLICE_ARG(in->from), SLICE_ARG(in->method),
-                    SLICE_ARG(h->parts.workspace), SLICE_ARG(in->ws));
+        call_refuse(h, in,
+                    "Permission denied for invoking protected method " SLICE_FMT ":" SLICE_FMT
+                    ", workspace mismatch: " SLICE_FMT " != " SLICE_FMT,
+                    SLICE_ARG(in->from), SLICE_ARG(in->method), SLICE_ARG(h->parts.workspace),
+                    SLICE_ARG(in->ws));
     } else {
         rpc_call_start(h, in, s->service, method);
     }
 }
 
-void call_start_callback(struct rpc_host *h, const struct incoming *in, const struct rpc_service *callbacks, struct slice name)
+void call_start_callback(struct rpc_host *h, const struct incoming *in,
+                         const struct rpc_service *callbacks, struct slice name)
 {
     const struct rpc_method *method = callbacks ? find_method(callbacks, name) : NULL;
     struct address from;

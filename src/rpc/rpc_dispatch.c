@@ -1,9 +1,10 @@
-/* rpc_dispatch: what a frame is for. `services.*` are calls; anything else names a session of ours, which only the client that
- * was called may touch. Who speaks is read from what the router stamped and from nowhere else: segment 2 is never merged over
- * segment 1, so its keys cannot override anything. A frame that arrived in chunks speaks for whoever completed it.
+/* rpc_dispatch: what a frame is for. `services.*` are calls; anything else names a session of ours,
+ * which only the client that was called may touch. Who speaks is read from what the router stamped
+ * and from nowhere else: segment 2 is never merged over segment 1, so its keys cannot override
+ * anything. A frame that arrived in chunks speaks for whoever completed it.
  *
- * Segment 2 is read here as far as a loop has time: what holds many values, or must be joined first, is read by a worker. Such a frame
- * may be overtaken by later ones. */
+ * Segment 2 is read here as far as a loop has time: what holds many values, or must be joined
+ * first, is read by a worker. Such a frame may be overtaken by later ones. */
 #include "rpc/rpc_dispatch.h"
 
 #include "base/memory.h"
@@ -16,15 +17,19 @@
 #include "wire/mp.h"
 #include "wire/rpc_header.h"
 
-/* The router has applied the configured caps to what arrives here; frames of the hub's own hosts know only these. */
-static const struct rpc_header_caps generous = {.max_bytes = UINT32_MAX, .max_depth = MP_MAX_DEPTH, .max_pairs = UINT32_MAX};
+/* The router has applied the configured caps to what arrives here; frames of the hub's own hosts
+ * know only these. */
+static const struct rpc_header_caps generous = {
+    .max_bytes = UINT32_MAX, .max_depth = MP_MAX_DEPTH, .max_pairs = UINT32_MAX};
 
 static bool is_method(int outcome, const struct rpc_header *h)
 {
-    return (outcome == RPC_HEADER_OK || outcome == RPC_HEADER_NO_TO) && slice_is(h->type, "method") && h->method.len;
+    return (outcome == RPC_HEADER_OK || outcome == RPC_HEADER_NO_TO) &&
+           slice_is(h->type, "method") && h->method.len;
 }
 
-static void rpc_dispatch_fill(struct incoming *in, const struct rpc_header *h, const struct payload *p)
+static void rpc_dispatch_fill(struct incoming *in, const struct rpc_header *h,
+                              const struct payload *p)
 {
     in->method = h->method;
     in->session = h->session;
@@ -34,7 +39,7 @@ static void rpc_dispatch_fill(struct incoming *in, const struct rpc_header *h, c
     in->with_kwargs = p->with_kwargs;
     in->promise = p->promise;
     if (in->promise.is_compact && !in->session.len)
-        in->promise.is_present = false;     /* a promise without a path to answer on */
+        in->promise.is_present = false; /* a promise without a path to answer on */
 }
 
 static void rpc_dispatch_identify(struct incoming *in, const struct rpc_header *h)
@@ -44,16 +49,20 @@ static void rpc_dispatch_identify(struct incoming *in, const struct rpc_header *
     (void)mp_find(h->map, "user", &in->user_map);
 }
 
-/* ---- to whom it is -------------------------------------------------------------------------------------------- */
+/* ---- to whom it is ---- */
 
-static void run_session(struct rpc_host *h, const struct incoming *in, struct slice id, struct slice rest)
+static void run_session(struct rpc_host *h, const struct incoming *in, struct slice id,
+                        struct slice rest)
 {
     struct pending *p = pending_find(h, id);
 
     if (!p) {
-        call_refuse(h, in, "Session not found: " SLICE_FMT ":" SLICE_FMT, SLICE_ARG(in->from), SLICE_ARG(in->method));
+        call_refuse(h, in, "Session not found: " SLICE_FMT ":" SLICE_FMT, SLICE_ARG(in->from),
+                    SLICE_ARG(in->method));
     } else if (!slice_eq(p->target, in->from)) {
-        call_refuse(h, in, "Access denied for method call (" SLICE_FMT ") from " SLICE_FMT " to target " SLICE_FMT,
+        call_refuse(h, in,
+                    "Access denied for method call (" SLICE_FMT ") from " SLICE_FMT
+                    " to target " SLICE_FMT,
                     SLICE_ARG(in->method), SLICE_ARG(in->from), SLICE_ARG(p->target));
     } else if (slice_is(rest, "heartbeat")) {
         pending_touch(p);
@@ -69,15 +78,16 @@ void dispatch_run(struct rpc_host *h, const struct incoming *in)
     struct slice first, rest;
 
     if (!slice_cut(in->method, '.', &first, &rest))
-        call_refuse(h, in, "Method not found: " SLICE_FMT ":" SLICE_FMT " at " SLICE_FMT, SLICE_ARG(in->from),
-                    SLICE_ARG(in->method), SLICE_ARG(h->parts.client));
+        call_refuse(h, in, "Method not found: " SLICE_FMT ":" SLICE_FMT " at " SLICE_FMT,
+                    SLICE_ARG(in->from), SLICE_ARG(in->method), SLICE_ARG(h->parts.client));
     else if (slice_is(first, "services"))
         call_start(h, in, rest);
     else
         run_session(h, in, first, rest);
 }
 
-/* Nobody can read it. A call is told so, in the form nearly all ask for; the promise is among what was not read. An answer is one to us. */
+/* Nobody can read it. A call is told so, in the form nearly all ask for; the promise is among what
+ * was not read. An answer is one to us. */
 static void refuse_unread(struct rpc_host *h, struct incoming *in)
 {
     struct slice id, rest;
@@ -88,22 +98,23 @@ static void refuse_unread(struct rpc_host *h, struct incoming *in)
     if (!p)
         call_refuse(h, in, "RuntimeError: Too many large messages are being read, please retry");
     else if (slice_eq(p->target, in->from))
-        pending_refuse(p, config_names.bulk_queue, "Too many large answers are being read, please retry");
+        pending_refuse(p, config_names.bulk_queue,
+                       "Too many large answers are being read, please retry");
 }
 
-/* ---- reading beside the loop ----------------------------------------------------------------------------------- */
+/* ---- reading beside the loop ---- */
 
 struct study {
     struct job job;
-    struct rpc_host *host;          /* holds a reference */
+    struct rpc_host *host; /* holds a reference */
     struct rpc_header header;
     int header_outcome, outcome;
     struct payload payload;
-    struct slice bytes, tail;       /* segment 2 */
+    struct slice bytes, tail; /* segment 2 */
     /* of a frame that came whole: */
-    struct msg *msg;                /* holds a reference */
+    struct msg *msg; /* holds a reference */
     /* of one that came in chunks: */
-    struct call *completed_by;      /* settled when it has been read; else NULL */
+    struct call *completed_by; /* settled when it has been read; else NULL */
     struct upload_in *upload;
     struct blob *joined;
     struct rpc_header_caps caps;
@@ -159,11 +170,13 @@ static bool is_of_stranger(const struct incoming *in)
     struct slice value;
     bool is_anonymous = false;
 
-    return mp_find(in->user_map, "is_anonymous", &value) && mp_get_bool(value, &is_anonymous) && is_anonymous;
+    return mp_find(in->user_map, "is_anonymous", &value) && mp_get_bool(value, &is_anonymous) &&
+           is_anonymous;
 }
 
 /* A frame with more values than a loop looks at. */
-static void rpc_dispatch_study(struct rpc_host *h, struct msg *m, const struct rpc_header *header, struct slice bytes, struct slice tail)
+static void rpc_dispatch_study(struct rpc_host *h, struct msg *m, const struct rpc_header *header,
+                               struct slice bytes, struct slice tail)
 {
     struct study *s = study_new(h);
 
@@ -173,7 +186,10 @@ static void rpc_dispatch_study(struct rpc_host *h, struct msg *m, const struct r
     s->tail = tail;
     struct incoming in = {.msg = m, .method = header->method, .session = header->session};
     rpc_dispatch_identify(&in, header);
-    s->job = (struct job){.class = OFFLOAD_BULK, .is_stranger = is_of_stranger(&in), .work = study_read, .done = study_read_done};
+    s->job = (struct job){.class = OFFLOAD_BULK,
+                          .is_stranger = is_of_stranger(&in),
+                          .work = study_read,
+                          .done = study_read_done};
     if (offload(host_loop(h), &s->job) == OFFLOAD_OK)
         return;
     refuse_unread(h, &in);
@@ -188,8 +204,10 @@ void dispatch_msg(struct rpc_host *h, struct msg *m)
     int r = rpc_header_peek(msg_head_slice(m), &generous, &header);
 
     if (is_method(r, &header)) {
-        /* A frame of a peer has segment 2 whole in one of the two; one of ours may have the end of it in the tail. */
-        struct slice bytes = header.tail.len ? header.tail : m->tail, tail = header.tail.len ? m->tail : (struct slice){NULL, 0};
+        /* A frame of a peer has segment 2 whole in one of the two; one of ours may have the end of
+         * it in the tail. */
+        struct slice bytes = header.tail.len ? header.tail : m->tail,
+                     tail = header.tail.len ? m->tail : (struct slice){NULL, 0};
         r = payload_read(bytes, tail, PAYLOAD_VALUES_MAX, &payload);
         if (r == PAYLOAD_OK) {
             rpc_dispatch_fill(&in, &header, &payload);
@@ -200,13 +218,14 @@ void dispatch_msg(struct rpc_host *h, struct msg *m)
         } else {
             loop_count(host_loop(h), METRIC_FRAMES_MALFORMED, 1);
         }
-    } else if (slice_is(header.type, "method")) {       /* events are nothing to a host: it subscribes to none */
+        /* events are nothing to a host: it subscribes to none */
+    } else if (slice_is(header.type, "method")) {
         loop_count(host_loop(h), METRIC_FRAMES_MALFORMED, 1);
     }
     msg_unref(m);
 }
 
-/* ---- a frame that came in chunks ------------------------------------------------------------------------------- */
+/* ---- a frame that came in chunks ---- */
 
 static void study_join(struct job *job)
 {
@@ -215,8 +234,11 @@ static void study_join(struct job *job)
     chunks_copy(s->upload, s->joined->data);
     chunks_drop(s->upload);
     s->upload = NULL;
-    s->header_outcome = rpc_header_peek(slice_make(s->joined->data, s->joined->len), &s->caps, &s->header);
-    s->outcome = is_method(s->header_outcome, &s->header) ? payload_read(s->header.tail, s->tail, SIZE_MAX, &s->payload) : PAYLOAD_BAD;
+    s->header_outcome =
+        rpc_header_peek(slice_make(s->joined->data, s->joined->len), &s->caps, &s->header);
+    s->outcome = is_method(s->header_outcome, &s->header)
+                     ? payload_read(s->header.tail, s->tail, SIZE_MAX, &s->payload)
+                     : PAYLOAD_BAD;
 }
 
 static void run_joined(struct study *s, struct msg *m)
@@ -224,10 +246,15 @@ static void run_joined(struct study *s, struct msg *m)
     struct call *c = s->completed_by;
     struct rpc_host *h = s->host;
     bool has_gone = !c->remote;
-    struct incoming in = {.msg = m, .from = c->pub.from_text, .ws = c->pub.workspace, .user = c->pub.user, .n_held = s->joined->len};
+    struct incoming in = {.msg = m,
+                          .from = c->pub.from_text,
+                          .ws = c->pub.workspace,
+                          .user = c->pub.user,
+                          .n_held = s->joined->len};
 
     rpc_dispatch_fill(&in, &s->header, &s->payload);
-    /* Answered first: what the message does may close this host. Ended last: the message speaks as this call. */
+    /* Answered first: what the message does may close this host. Ended last: the message speaks as
+     * this call. */
     call_send_answer(c, true, (struct slice){NULL, 0});
     if (h->is_open && !has_gone)
         dispatch_run(h, &in);
@@ -269,9 +296,14 @@ void dispatch_unpacked(struct rpc_call *completed_by, struct upload_in *u)
 
     s->upload = u;
     s->completed_by = CONTAINER_OF(completed_by, struct call, pub);
-    s->caps = config ? (struct rpc_header_caps){(uint32_t)config->rpc_max_header_bytes, config->rpc_max_depth, config->rpc_max_pairs} : generous;
+    s->caps = config ? (struct rpc_header_caps){(uint32_t)config->rpc_max_header_bytes,
+                                                config->rpc_max_depth, config->rpc_max_pairs}
+                     : generous;
     s->joined = blob_try_new(chunks_bytes(u), chunks_payer(u));
-    s->job = (struct job){.class = OFFLOAD_BULK, .is_stranger = completed_by->user->is_anonymous, .work = study_join, .done = study_join_done};
+    s->job = (struct job){.class = OFFLOAD_BULK,
+                          .is_stranger = completed_by->user->is_anonymous,
+                          .work = study_join,
+                          .done = study_join_done};
     if (!s->joined) {
         refuse_joined(completed_by, chunks_payer(u));
         study_free(s);
@@ -279,7 +311,8 @@ void dispatch_unpacked(struct rpc_call *completed_by, struct upload_in *u)
         study_join(&s->job);
         study_join_done(&s->job);
     } else if (offload(host_loop(h), &s->job) != OFFLOAD_OK) {
-        rpc_reject(completed_by, "RuntimeError", "Too many large messages are being read, please retry");
+        rpc_reject(completed_by, "RuntimeError",
+                   "Too many large messages are being read, please retry");
         study_free(s);
     }
 }

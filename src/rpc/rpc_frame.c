@@ -1,5 +1,6 @@
-/* rpc_frame: segment 1 is written by nobody else in this room, so the identity a host stamps cannot be forgotten or forged by a
- * caller. The body is copied once, straight behind the head: what the hub says is small, or cut into chunks anyway. */
+/* rpc_frame: segment 1 is written by nobody else in this room, so the identity a host stamps cannot
+ * be forgotten or forged by a caller. The body is copied once, straight behind the head: what the
+ * hub says is small, or cut into chunks anyway. */
 #include "rpc/rpc_frame.h"
 
 #include "auth/user_mp.h"

@@ -1,5 +1,6 @@
-/* schema: a service's table written in the two forms others read: the object with function references, and the schema map
- * kept by the registry. Dotted method names become nested maps in both. Pure. */
+/* schema: a service's table written in the two forms others read: the object with function
+ * references, and the schema map kept by the registry. Dotted method names become nested maps in
+ * both. Pure. */
 #include "rpc/schema.h"
 
 #include "base/memory.h"
@@ -16,7 +17,7 @@ struct form {
     struct slice server, address;
 };
 
-/* ---- parameters ------------------------------------------------------------------------------------------------- */
+/* ---- parameters ---- */
 
 static const char *const kind_schemas[][2] = {
     [RPC_ANY] = {NULL, NULL},
@@ -118,7 +119,7 @@ static void add_function(struct buf *b, const struct rpc_method *m, const char *
     add_params(b, m);
 }
 
-/* ---- the two leaves --------------------------------------------------------------------------------------------- */
+/* ---- the two leaves ---- */
 
 static void schema_add_reference(const struct form *f, const struct rpc_method *m, const char *name)
 {
@@ -127,9 +128,13 @@ static void schema_add_reference(const struct form *f, const struct rpc_method *
 
     buf_add_fmt(&path, "services.%s.%s", f->service->id, m->name);
     add_function(&schema, m, name);
-    rpc_value_add_method(f->out, &(struct rpc_method_ref){
-                                     .server = f->server, .target = f->address, .method = buf_slice(&path), .promise = "*",
-                                     .name = slice_of(name), .doc = slice_of(m->help), .schema = buf_slice(&schema)});
+    rpc_value_add_method(f->out, &(struct rpc_method_ref){.server = f->server,
+                                                          .target = f->address,
+                                                          .method = buf_slice(&path),
+                                                          .promise = "*",
+                                                          .name = slice_of(name),
+                                                          .doc = slice_of(m->help),
+                                                          .schema = buf_slice(&schema)});
 }
 
 static void add_described(const struct form *f, const struct rpc_method *m, const char *name)
@@ -141,7 +146,7 @@ static void add_described(const struct form *f, const struct rpc_method *m, cons
     add_function(f->out, m, name);
 }
 
-/* ---- the walk ---------------------------------------------------------------------------------------------------- */
+/* ---- the walk ---- */
 
 static bool is_first_of(const struct rpc_service *service, size_t at, size_t n_prefix)
 {
@@ -152,7 +157,8 @@ static bool is_first_of(const struct rpc_service *service, size_t at, size_t n_p
     return true;
 }
 
-/* All methods whose names begin with the first n_prefix characters of methods[first]'s; names are ours, so nesting is shallow. */
+/* All methods whose names begin with the first n_prefix characters of methods[first]'s; names are
+ * ours, so nesting is shallow. */
 static void add_level(const struct form *f, struct mp_open *map, size_t first, size_t n_prefix)
 {
     const struct rpc_service *service = f->service;
@@ -200,9 +206,14 @@ static void add_header(struct mp_open *map, const struct rpc_service *service)
         mp_add_map(map->buf, 0);
 }
 
-void schema_add_object(struct buf *b, const struct rpc_service *service, struct slice server, struct slice address)
+void schema_add_object(struct buf *b, const struct rpc_service *service, struct slice server,
+                       struct slice address)
 {
-    struct form f = {.service = service, .out = b, .add_leaf = schema_add_reference, .server = server, .address = address};
+    struct form f = {.service = service,
+                     .out = b,
+                     .add_leaf = schema_add_reference,
+                     .server = server,
+                     .address = address};
     struct mp_open map;
 
     mp_open_map(&map, b);

@@ -1,8 +1,9 @@
 /* admin_port: a second listener with a site of a few rows. It takes part in everything the main one
  * does: a drain closes its connections last, since it answers probes until then.
  *
- * Its seats are a reserve (net/shares.h): whoever sits there gives way to the next one at any moment but that in which a request is
- * answered, those of the newcomer's own address first. So no number of silent, slow or unread connections keeps a probe out. */
+ * Its seats are a reserve (net/shares.h): whoever sits there gives way to the next one at any
+ * moment but that in which a request is answered, those of the newcomer's own address first. So no
+ * number of silent, slow or unread connections keeps a probe out. */
 #include "server/admin_port.h"
 
 #include "base/buf.h"
@@ -46,7 +47,8 @@ bool admin_port_bind(struct server *s)
     struct admin_port *a = s->admin_port = MEM_NEW(struct admin_port);
     a->shares = shares_new(&(struct shares_options){.loops = &s->loops,
                                                     .n_loops = c->threads,
-                                                    .n_places = 1, /* the least there may be */
+                                                    /* the least there may be */
+                                                    .n_places = 1,
                                                     .share_percent = 100,
                                                     .n_reserve = N_SEATS - 1});
     struct listener_options options = {.loops = &s->loops,
@@ -68,12 +70,14 @@ void admin_port_wire(struct server *s)
 
     if (!a)
         return;
-    a->site = (struct http_site){.base_path = "", .account = s->own, .on_done = features_on_done, .arg = &s->features};
+    a->site = (struct http_site){
+        .base_path = "", .account = s->own, .on_done = features_on_done, .arg = &s->features};
     a->site.routes = features_routes(&s->features, true);
     server_set_site(&a->site, s->config);
     a->site.trusted = NULL;
     a->site.is_reserved = true;
-    a->site.caps.body_bytes = a->site.caps.body_bytes < BODY_MAX ? a->site.caps.body_bytes : BODY_MAX;
+    a->site.caps.body_bytes =
+        a->site.caps.body_bytes < BODY_MAX ? a->site.caps.body_bytes : BODY_MAX;
     a->loops = mem_new(s->loops.n_loops * sizeof(*a->loops));
     for (unsigned i = 0; i < s->loops.n_loops; i++)
         http_loop_init(&a->loops[i], &s->loops.loops[i], &a->site);

@@ -11,10 +11,11 @@ struct server;
 
 /* Does nothing without the option. False: the error is logged. */
 bool admin_port_bind(struct server *s);
-void admin_port_wire(struct server *s);             /* loops and api are there */
-void admin_port_unwire(struct server *s);           /* loops have ended, and are there still */
+void admin_port_wire(struct server *s); /* loops and api are there */
+/* loops have ended, and are there still */
+void admin_port_unwire(struct server *s);
 void admin_port_free(struct server *s);
-struct listener *admin_port_listener(const struct server *s);   /* NULL when there is none */
+struct listener *admin_port_listener(const struct server *s); /* NULL when there is none */
 void admin_port_stop_listening(struct server *s);
-const char *admin_port_url(const struct server *s); /* NULL when there is none */
-void admin_port_close_idle(struct server *s, struct loop *l);   /* loop thread */
+const char *admin_port_url(const struct server *s);           /* NULL when there is none */
+void admin_port_close_idle(struct server *s, struct loop *l); /* loop thread */

@@ -1,4 +1,5 @@
-/* backup_command: the database is found as the server finds it; the server itself is not asked, it may be running or not. */
+/* backup_command: the database is found as the server finds it; the server itself is not asked, it
+ * may be running or not. */
 #include "server/backup_command.h"
 
 #include <inttypes.h>
@@ -15,7 +16,9 @@ static char *database_of(const struct config *c)
     struct buf b;
 
     if (c->database_path)
-        return strcmp(c->database_path, ":memory:") == 0 ? NULL : mem_copy(c->database_path, strlen(c->database_path));
+        return strcmp(c->database_path, ":memory:") == 0
+                   ? NULL
+                   : mem_copy(c->database_path, strlen(c->database_path));
     if (!c->data_dir || strcmp(c->data_dir, ":memory:") == 0)
         return NULL;
     buf_init(&b, 0);
@@ -35,10 +38,11 @@ int backup_command(const struct config *config, FILE *out, FILE *err)
     int r = backup_run(from, config->backup.file, config->backup.is_forced, &n_bytes, error);
     bool is_elsewhere = strcmp(config->store, "sqlite") != 0;
     if (r == BACKUP_OK)
-        fprintf(out, "%s: %" PRId64 " bytes, copied from %s and checked%s\n", config->backup.file, n_bytes, from,
-                is_elsewhere ? " (the records are in Redis, not here)" : "");
+        fprintf(out, "%s: %" PRId64 " bytes, copied from %s and checked%s\n", config->backup.file,
+                n_bytes, from, is_elsewhere ? " (the records are in Redis, not here)" : "");
     else
-        fprintf(err, "hyphad: backup: %s%s\n", error, r == BACKUP_EXISTS ? " (--force replaces it)" : "");
+        fprintf(err, "hyphad: backup: %s%s\n", error,
+                r == BACKUP_EXISTS ? " (--force replaces it)" : "");
     mem_free(from);
     return r == BACKUP_OK ? CONFIG_EXIT_OK : CONFIG_EXIT_FAILED;
 }

@@ -4,5 +4,6 @@
 
 struct config;
 
-/* Copies the database the configuration names. Returns the exit code; one line to `out`, or to `err` when it failed. */
+/* Copies the database the configuration names. Returns the exit code; one line to `out`, or to
+ * `err` when it failed. */
 int backup_command(const struct config *config, FILE *out, FILE *err);

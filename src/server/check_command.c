@@ -6,7 +6,8 @@
 int check_command(const struct config *config, FILE *out, FILE *err)
 {
     char error[STORE_ERROR_MAX] = "";
-    const struct store_options store = {.where = config->store, .timeout_ms = (uint32_t)config->redis_timeout_ms};
+    const struct store_options store = {.where = config->store,
+                                        .timeout_ms = (uint32_t)config->redis_timeout_ms};
 
     if (store_try(&store, error) != STORE_OK) {
         fprintf(err, "hyphad: check: %s\n", error);

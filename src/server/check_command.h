@@ -1,4 +1,5 @@
-/* check_command: hyphad check --online: what the configuration names outside this machine is there. */
+/* check_command: hyphad check --online: what the configuration names outside this machine is
+ * there. */
 #pragma once
 #include <stdio.h>
 

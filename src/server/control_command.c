@@ -1,5 +1,6 @@
-/* control_command: the process is held by a descriptor while its lock is looked at again, so that a signal reaches the server that was
- * found or nobody, also when its number is given to another process meanwhile. */
+/* control_command: the process is held by a descriptor while its lock is looked at again, so that a
+ * signal reaches the server that was found or nobody, also when its number is given to another
+ * process meanwhile. */
 #include "server/control_command.h"
 
 #include <errno.h>
@@ -39,7 +40,10 @@ static bool control_find(const struct config *c, struct target *t, FILE *err)
     if (!c->pid_file && !c->has_own_data_dir && holder_folder_of_port((uint16_t)c->port, t->folder))
         t->path = t->folder;
     if (!t->path || strcmp(t->path, ":memory:") == 0) {
-        fprintf(err, "hyphad: %s: these options name no data folder (give --data-dir or --pid-file of the server)\n", t->verb);
+        fprintf(err,
+                "hyphad: %s: these options name no data folder (give --data-dir or --pid-file of "
+                "the server)\n",
+                t->verb);
         return false;
     }
     if (access(t->path, F_OK) < 0)
@@ -48,7 +52,8 @@ static bool control_find(const struct config *c, struct target *t, FILE *err)
         return control_fail(err, t, "no running server has locked it, as far as the system tells");
     if (!holder_is_like_us(&t->holder)) {
         char by[HOLDER_TEXT_MAX];
-        fprintf(err, "hyphad: %s: %s: it is locked%s, which is not hyphad\n", t->verb, t->path, holder_text(true, &t->holder, by));
+        fprintf(err, "hyphad: %s: %s: it is locked%s, which is not hyphad\n", t->verb, t->path,
+                holder_text(true, &t->holder, by));
         return false;
     }
     t->pidfd = pidfd_open(t->holder.pid, 0);
@@ -76,7 +81,8 @@ int reload_command(const struct config *config, FILE *out, FILE *err)
         return CONFIG_EXIT_FAILED;
     bool ok = control_signal(&t, SIGHUP, err);
     if (ok)
-        fprintf(out, "pid %d has been told to reload; its log says what has changed\n", t.holder.pid);
+        fprintf(out, "pid %d has been told to reload; its log says what has changed\n",
+                t.holder.pid);
     close(t.pidfd);
     return ok ? CONFIG_EXIT_OK : CONFIG_EXIT_FAILED;
 }
@@ -106,7 +112,8 @@ int stop_command(const struct config *config, FILE *out, FILE *err)
         return CONFIG_EXIT_FAILED;
     bool ok = control_signal(&t, SIGTERM, err);
     if (ok && !control_wait(&t, clock_mono_ms() + wait_ms)) {
-        fprintf(err, "hyphad: stop: pid %d still runs after %llu s\n", t.holder.pid, (unsigned long long)(wait_ms / 1000));
+        fprintf(err, "hyphad: stop: pid %d still runs after %llu s\n", t.holder.pid,
+                (unsigned long long)(wait_ms / 1000));
         ok = false;
     } else if (ok) {
         fprintf(out, "pid %d has ended\n", t.holder.pid);

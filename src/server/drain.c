@@ -23,7 +23,7 @@ enum { STEP_MS = 50, MIN_CLOSES_PER_S = 200, FORCED_MS = 1000, CUT_WAIT_MS = 500
 struct order {
     struct mail mail;
     struct server *server;
-    size_t n;               /* peers to close; 0 = all */
+    size_t n; /* peers to close; 0 = all */
     enum { ORDER_REFUSE, ORDER_CLOSE, ORDER_IDLE, ORDER_CUT } what;
 };
 
@@ -39,14 +39,16 @@ static void run_order(struct loop *l, struct mail *mail)
             features_drain(&s->features);
         break;
     case ORDER_CLOSE:
-        (void)peer_loop_drain(&s->peer_loops[l->index], o->n, HYPHA_CLOSE_GOING_AWAY, SLICE_LIT("Server is shutting down"));
+        (void)peer_loop_drain(&s->peer_loops[l->index], o->n, HYPHA_CLOSE_GOING_AWAY,
+                              SLICE_LIT("Server is shutting down"));
         break;
     case ORDER_IDLE:
         http_loop_close_idle(&s->http_loops[l->index]);
         admin_port_close_idle(s, l);
         break;
     case ORDER_CUT:
-        (void)peer_loop_drain(&s->peer_loops[l->index], 0, HYPHA_CLOSE_GOING_AWAY, SLICE_LIT("Server is shutting down"));
+        (void)peer_loop_drain(&s->peer_loops[l->index], 0, HYPHA_CLOSE_GOING_AWAY,
+                              SLICE_LIT("Server is shutting down"));
         stream_end_all(l);
         child_end_all(l);
         break;
@@ -82,20 +84,26 @@ void drain_request(struct drain *d, struct server *s, int signal_number)
         _Exit(1);
     if (!d->is_active)
         d->n_at_begin = loop_set_sum(&s->loops, METRIC_PEERS);
-    LOG(LOG_INFO, "server", "draining", log_int("signal", signal_number), log_int("clients", loop_set_sum(&s->loops, METRIC_PEERS)));
+    LOG(LOG_INFO, "server", "draining", log_int("signal", signal_number),
+        log_int("clients", loop_set_sum(&s->loops, METRIC_PEERS)));
     d->is_active = true;
     atomic_store_explicit(&s->phase, SERVER_DRAINING, memory_order_release);
     ready_notify("STOPPING=1");
     d->begin_ms = is_forced ? now : now + c->drain_delay_ms;
-    uint64_t spread = is_lame_duck ? c->lame_duck_duration_ms : is_forced ? 0 : c->drain_duration_ms;
+    uint64_t spread = is_lame_duck ? c->lame_duck_duration_ms
+                      : is_forced  ? 0
+                                   : c->drain_duration_ms;
     uint64_t needed = (uint64_t)d->n_at_begin * 1000 / MIN_CLOSES_PER_S;
     d->end_ms = d->begin_ms + (spread < needed ? spread : needed);
     if (is_lame_duck)
         d->end_ms = d->begin_ms + spread;
-    d->deadline_ms = is_lame_duck ? d->end_ms + c->drain_deadline_ms : is_forced ? now + FORCED_MS : now + c->drain_deadline_ms;
+    d->deadline_ms = is_lame_duck ? d->end_ms + c->drain_deadline_ms
+                     : is_forced  ? now + FORCED_MS
+                                  : now + c->drain_deadline_ms;
 }
 
-/* Closes as many as should be closed by now, so that few clients leave late as well as many leave evenly. */
+/* Closes as many as should be closed by now, so that few clients leave late as well as many leave
+ * evenly. */
 static void close_some(const struct drain *d, struct server *s, uint64_t now, int64_t left)
 {
     if (now >= d->end_ms) {

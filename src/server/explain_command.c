@@ -37,8 +37,8 @@ static char *explain_command_take(char *word, bool is_secret)
     return own;
 }
 
-#define USAGE                                                                                       \
-    "usage: hyphad explain [--server URL] [--token TOKEN] [--json] USER_OR_TOKEN WORKSPACE "         \
+#define USAGE                                                                                      \
+    "usage: hyphad explain [--server URL] [--token TOKEN] [--json] USER_OR_TOKEN WORKSPACE "       \
     "[SERVICE [OPERATION]]\n"
 
 static int explain_refuse(FILE *err, const char *what)
@@ -169,7 +169,8 @@ static int print_answer(FILE *out, struct slice answer)
     return is_allowed ? EXPLAIN_ALLOWED : EXPLAIN_DENIED;
 }
 
-static int explain_command_finish(const struct asked *a, const struct fetch_once *reply, FILE *out, FILE *err)
+static int explain_command_finish(const struct asked *a, const struct fetch_once *reply, FILE *out,
+                                  FILE *err)
 {
     struct slice text = buf_slice(&reply->body), detail = text;
     SCRATCH_BUF(answer, 0);

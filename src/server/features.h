@@ -10,7 +10,8 @@ struct manager;
 struct server;
 
 void features_make(struct server *s); /* before the loops run; fills s->features */
-void features_free(struct server *s); /* after the loops are joined; harmless when none are made */
+/* after the loops are joined; harmless when none are made */
+void features_free(struct server *s);
 
 /* The rows of the main site or of the admin listener's, in the order they are matched. The caller
  * frees them. */
@@ -24,5 +25,7 @@ void features_on_done(struct http_request *req, void *arg);
 
 /* Hub loop. */
 void features_open(struct feature_set *set, struct manager *m); /* after manager_new() */
-void features_drain(struct feature_set *set);                   /* calls that wait are settled */
-void features_close(struct feature_set *set); /* before manager_free(); harmless when not open */
+/* calls that wait are settled */
+void features_drain(struct feature_set *set);
+/* before manager_free(); harmless when not open */
+void features_close(struct feature_set *set);

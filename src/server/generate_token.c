@@ -1,5 +1,6 @@
-/* generate_token: signs with the secret a server of the same options uses: the configured one, or the one it keeps in its data
- * folder. Where it has made none yet there is none to share, so it refuses instead of printing a token that no server accepts. */
+/* generate_token: signs with the secret a server of the same options uses: the configured one, or
+ * the one it keeps in its data folder. Where it has made none yet there is none to share, so it
+ * refuses instead of printing a token that no server accepts. */
 #include "server/generate_token.h"
 
 #include <limits.h>
@@ -29,7 +30,8 @@ static bool add_scopes(const struct config_token_request *r, struct scope *scope
         char *workspace = generate_token_copy(r->scopes.items[i]), *mark = strrchr(workspace, '#');
         enum permission p = PERMISSION_NONE;
         *mark = '\0';
-        bool ok = permission_from_letter(slice_of(mark + 1), &p) || permission_from_name(slice_of(mark + 1), &p);
+        bool ok = permission_from_letter(slice_of(mark + 1), &p) ||
+                  permission_from_name(slice_of(mark + 1), &p);
         if (ok)
             scope_grant(scope, workspace, p);
         mem_free(workspace);
@@ -39,9 +41,11 @@ static bool add_scopes(const struct config_token_request *r, struct scope *scope
     return true;
 }
 
-/* Where a server of these options keeps its secret, in `path`: its own folder, or else that of the server that listens on the port now,
- * or else the first of the usual places that has a secret. The server may be running, so a folder is only looked at. */
-static char *secret_of_folder(const struct config *c, char path[PATH_MAX], char error[DATA_DIR_ERROR_MAX])
+/* Where a server of these options keeps its secret, in `path`: its own folder, or else that of the
+ * server that listens on the port now, or else the first of the usual places that has a secret. The
+ * server may be running, so a folder is only looked at. */
+static char *secret_of_folder(const struct config *c, char path[PATH_MAX],
+                              char error[DATA_DIR_ERROR_MAX])
 {
     const char *const usual[] = {c->data_dir, PACKAGE_DATA_DIR};
 
@@ -59,7 +63,8 @@ static char *secret_of_folder(const struct config *c, char path[PATH_MAX], char 
     return NULL;
 }
 
-/* Owned by the caller; NULL: the reason is said. `from` is where it was found, as people read it. */
+/* Owned by the caller; NULL: the reason is said. `from` is where it was found, as people read
+ * it. */
 static char *find_secret(const struct config *c, char from[PATH_MAX], FILE *err)
 {
     char error[DATA_DIR_ERROR_MAX] = "", *secret;
@@ -70,22 +75,26 @@ static char *find_secret(const struct config *c, char from[PATH_MAX], FILE *err)
     secret = secret_of_folder(c, from, error);
     if (!secret)
         fprintf(err,
-                "hyphad: generate-token: no signing secret: %s (give --data-dir of a server that has run, or its secret by "
+                "hyphad: generate-token: no signing secret: %s (give --data-dir of a server that "
+                "has run, or its secret by "
                 "HYPHA_JWT_SECRET or --jwt-secret-file)\n",
                 error[0] ? error : "there is no data folder");
     return secret;
 }
 
 /* What the token is good for. */
-static void generate_token_tell(const struct config_token_request *r, const struct user *user, const char *workspace, const char *from, FILE *err)
+static void generate_token_tell(const struct config_token_request *r, const struct user *user,
+                                const char *workspace, const char *from, FILE *err)
 {
     fprintf(err, "hyphad: token for user %s with role", user->id);
     for (uint32_t i = 0; i < user->n_roles; i++)
         fprintf(err, "%s %s", i ? "," : "", user->roles[i]);
-    fprintf(err, "%s: %s in workspace %s", r->roles.n_items ? "" : " (see --role)", r->permission ? r->permission : "read_write", workspace);
+    fprintf(err, "%s: %s in workspace %s", r->roles.n_items ? "" : " (see --role)",
+            r->permission ? r->permission : "read_write", workspace);
     for (size_t i = 0; i < r->scopes.n_items; i++)
         fprintf(err, ", %s", r->scopes.items[i]);
-    fprintf(err, ", for %llu s, signed with the secret of %s\n", (unsigned long long)(r->expires_in_ms / 1000), from);
+    fprintf(err, ", for %llu s, signed with the secret of %s\n",
+            (unsigned long long)(r->expires_in_ms / 1000), from);
 }
 
 int generate_token(const struct config *config, FILE *out, FILE *err)
@@ -112,7 +121,9 @@ int generate_token(const struct config *config, FILE *out, FILE *err)
     scope_grant(&scope, workspace, p);
     scope.current_workspace = generate_token_copy(workspace);
     scope.client_id = generate_token_copy(r->client_id);
-    struct token_keys keys = {.secret = slice_of(secret), .issuer = config->auth0_issuer, .audience = config->auth0_audience,
+    struct token_keys keys = {.secret = slice_of(secret),
+                              .issuer = config->auth0_issuer,
+                              .audience = config->auth0_audience,
                               .name_space = config->auth0_namespace};
     bool ok = add_scopes(r, &scope);
     char *token = ok ? token_mint(&keys, &user, &scope, (int64_t)(r->expires_in_ms / 1000)) : NULL;

@@ -1,6 +1,7 @@
-/* holder: /proc/locks names the process of each lock, also those of other users, and files by device and inode. Where a file system
- * has a device of its own for each folder (btrfs), the inode alone is compared, and then the descriptors of that process. Which process
- * has a socket is only told by its descriptors, which are visible to its user and to root. */
+/* holder: /proc/locks names the process of each lock, also those of other users, and files by
+ * device and inode. Where a file system has a device of its own for each folder (btrfs), the inode
+ * alone is compared, and then the descriptors of that process. Which process has a socket is only
+ * told by its descriptors, which are visible to its user and to root. */
 #include "server/holder.h"
 
 #include <ctype.h>
@@ -32,8 +33,8 @@ static void holder_fill(pid_t pid, struct holder *ret)
 }
 
 /* Whether a descriptor of the process is this file; its name is left in `ret_name` then. */
-static bool process_has_file(pid_t pid, bool (*is_it)(const struct stat *st, const void *arg), const void *arg,
-                             char ret_name[NAME_MAX + 1])
+static bool process_has_file(pid_t pid, bool (*is_it)(const struct stat *st, const void *arg),
+                             const void *arg, char ret_name[NAME_MAX + 1])
 {
     char path[PROC_PATH_MAX];
     struct dirent *entry;
@@ -70,7 +71,8 @@ static pid_t lock_line_pid(const char *line, const struct stat *file)
     unsigned long long inode;
     int pid;
 
-    if (sscanf(line, "%*d: FLOCK %*s %*s %d %x:%x:%llu", &pid, &major_no, &minor_no, &inode) != 4 || pid <= 0 || inode != file->st_ino)
+    if (sscanf(line, "%*d: FLOCK %*s %*s %d %x:%x:%llu", &pid, &major_no, &minor_no, &inode) != 4 ||
+        pid <= 0 || inode != file->st_ino)
         return 0;
     if (major_no == major(file->st_dev) && minor_no == minor(file->st_dev))
         return pid;
@@ -109,7 +111,8 @@ static void add_listeners(const char *path, uint16_t port, struct listeners *all
     while (f && all->n < LISTENERS_MAX && fgets(line, sizeof(line), f)) {
         unsigned local_port, state;
         unsigned long long inode;
-        if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %*s %*s %llu", &local_port, &state, &inode) == 3 &&
+        if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %*s %*s %llu",
+                   &local_port, &state, &inode) == 3 &&
             local_port == port && state == TCP_LISTEN)
             all->inodes[all->n++] = inode;
     }
@@ -178,7 +181,8 @@ bool holder_folder_of_port(uint16_t port, char ret_path[PATH_MAX])
     char name[NAME_MAX + 1], link[PROC_PATH_MAX];
     struct holder h;
 
-    if (port == 0 || !holder_of_port(port, &h) || !holder_is_like_us(&h) || !process_has_file(h.pid, is_locked_folder, &h.pid, name))
+    if (port == 0 || !holder_of_port(port, &h) || !holder_is_like_us(&h) ||
+        !process_has_file(h.pid, is_locked_folder, &h.pid, name))
         return false;
     (void)snprintf(link, sizeof(link), "/proc/%d/fd/%s", h.pid, name);
     ssize_t n = readlink(link, ret_path, PATH_MAX - 1);
@@ -192,6 +196,7 @@ const char *holder_text(bool is_known, const struct holder *h, char text[HOLDER_
 {
     text[0] = '\0';
     if (is_known)
-        (void)snprintf(text, HOLDER_TEXT_MAX, h->program[0] ? " by pid %d (%s)" : " by pid %d", h->pid, h->program);
+        (void)snprintf(text, HOLDER_TEXT_MAX, h->program[0] ? " by pid %d (%s)" : " by pid %d",
+                       h->pid, h->program);
     return text;
 }

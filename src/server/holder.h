@@ -1,5 +1,5 @@
-/* holder: which process has a file locked or listens on a port, as far as the kernel tells this user. For errors of a start and for
- * commands: each call reads /proc. Any thread. */
+/* holder: which process has a file locked or listens on a port, as far as the kernel tells this
+ * user. For errors of a start and for commands: each call reads /proc. Any thread. */
 #pragma once
 #include <limits.h>
 #include <stdbool.h>
@@ -11,7 +11,8 @@ struct holder {
     char program[32]; /* as the kernel names it; "" when it does not tell */
 };
 
-/* The process that has locked this file or folder by flock. False: nobody has, or the kernel does not tell. */
+/* The process that has locked this file or folder by flock. False: nobody has, or the kernel does
+ * not tell. */
 bool holder_of_lock(const char *path, struct holder *ret);
 /* A process that listens on this TCP port, on whatever address. False: as above. */
 bool holder_of_port(uint16_t port, struct holder *ret);

@@ -1,5 +1,6 @@
-/* hub_life: the hub loop reads the store (revoked tokens, blocks, workspaces, subscriptions), then opens the hub's own services, then the server is
- * ready. Each step begins in the callback of the one before. */
+/* hub_life: the hub loop reads the store (revoked tokens, blocks, workspaces, subscriptions), then
+ * opens the hub's own services, then the server is ready. Each step begins in the callback of the
+ * one before. */
 #include "server/hub_life.h"
 
 #include <stdio.h>
@@ -54,7 +55,8 @@ static void hub_life_enter(struct server *s, enum server_phase phase)
     int starting = SERVER_STARTING;
 
     /* A stop signal during start wins. */
-    (void)atomic_compare_exchange_strong_explicit(&s->phase, &starting, (int)phase, memory_order_release, memory_order_relaxed);
+    (void)atomic_compare_exchange_strong_explicit(&s->phase, &starting, (int)phase,
+                                                  memory_order_release, memory_order_relaxed);
     server_wake(s);
 }
 
@@ -68,7 +70,8 @@ static void hub_life_give_up(struct server *s, const char *reason)
 
 static void on_store_lost(void *arg)
 {
-    hub_life_give_up(arg, "another server has taken over the records in Redis while this one was paused or cut off: restart it");
+    hub_life_give_up(arg, "another server has taken over the records in Redis while this one was "
+                          "paused or cut off: restart it");
 }
 
 static void make_folder_id(char *out, size_t room)
@@ -79,8 +82,9 @@ static void make_folder_id(char *out, size_t room)
     snprintf(out, room, "%s", id);
 }
 
-/* Whose the records in a Redis are: the id people know, and the data folder, which one process at a time holds: so a server that
- * was killed gets its own back at once, and another that was given the same id does not. NULL: the error is filled in. */
+/* Whose the records in a Redis are: the id people know, and the data folder, which one process at a
+ * time holds: so a server that was killed gets its own back at once, and another that was given the
+ * same id does not. NULL: the error is filled in. */
 static char *owner_name(struct server *s, char error[STORE_ERROR_MAX])
 {
     char why[DATA_DIR_ERROR_MAX] = "";
@@ -102,9 +106,14 @@ static int open_store(struct server *s, const char *path, char error[STORE_ERROR
     const struct config *c = s->config;
     bool is_shared = store_is_shared(c->store);
     char *owner = is_shared ? owner_name(s, error) : NULL;
-    const struct store_options options = {.where = c->store, .path = path, .owner = owner, .timeout_ms = (uint32_t)c->redis_timeout_ms,
-                                          .lost = on_store_lost, .lost_arg = s};
-    int r = is_shared && !owner ? STORE_FAILED : store_open(s->hub.loop, &options, &s->hub.store, error);
+    const struct store_options options = {.where = c->store,
+                                          .path = path,
+                                          .owner = owner,
+                                          .timeout_ms = (uint32_t)c->redis_timeout_ms,
+                                          .lost = on_store_lost,
+                                          .lost_arg = s};
+    int r = is_shared && !owner ? STORE_FAILED
+                                : store_open(s->hub.loop, &options, &s->hub.store, error);
 
     mem_free(owner);
     return r;
@@ -114,7 +123,8 @@ bool hub_life_prepare(struct server *s)
 {
     const struct config *c = s->config;
     char error[STORE_ERROR_MAX] = "";
-    char *path = c->database_path ? mem_copy(c->database_path, strlen(c->database_path)) : data_dir_file(&s->data_dir, "hyphad.db");
+    char *path = c->database_path ? mem_copy(c->database_path, strlen(c->database_path))
+                                  : data_dir_file(&s->data_dir, "hyphad.db");
     int r = open_store(s, path, error);
 
     if (r != STORE_OK) {
@@ -130,11 +140,13 @@ bool hub_life_prepare(struct server *s)
     return r == STORE_OK;
 }
 
-/* A record nobody can read costs itself only: it goes where an operator can still find it for a while (S-41). */
+/* A record nobody can read costs itself only: it goes where an operator can still find it for a
+ * while (S-41). */
 static void set_aside_record(struct server *s, struct slice key, struct slice record)
 {
     LOG(LOG_WARN, "store", "workspace record does not parse: put aside", log_slice("key", key));
-    store_put(s->hub.store, "unreadable", key, record, clock_wall_ms() / 1000 + ASIDE_S, NULL, NULL);
+    store_put(s->hub.store, "unreadable", key, record, clock_wall_ms() / 1000 + ASIDE_S, NULL,
+              NULL);
     store_remove(s->hub.store, "workspaces", key, NULL, NULL);
 }
 
@@ -143,7 +155,7 @@ static void on_features_loaded(int outcome, struct slice bytes, void *arg)
 {
     struct server *s = arg;
 
-    (void)outcome;      /* a record nobody writes: absent */
+    (void)outcome; /* a record nobody writes: absent */
     (void)bytes;
     if (s->hub.is_closing)
         return;
@@ -158,7 +170,9 @@ static void on_subscriptions(bool ok, void *arg)
     if (s->hub.is_closing)
         return;
     if (!ok) {
-        hub_life_give_up(s, "the records of subscriptions cannot be read from the store (its log line says why)");
+        hub_life_give_up(
+            s,
+            "the records of subscriptions cannot be read from the store (its log line says why)");
         return;
     }
     trim_start(&s->trim, s);
@@ -172,7 +186,7 @@ static void on_workspace(int outcome, struct slice key, struct slice record, voi
 {
     struct server *s = arg;
 
-    if (s->hub.is_closing)      /* told to stop during the start */
+    if (s->hub.is_closing) /* told to stop during the start */
         return;
     if (outcome == STORE_OK) {
         if (!workspace_load_record(&s->hub, record))
@@ -180,7 +194,8 @@ static void on_workspace(int outcome, struct slice key, struct slice record, voi
     } else if (outcome == STORE_ABSENT) {
         subscriptions_load(s->hub.subscriptions, on_subscriptions, s);
     } else {
-        hub_life_give_up(s, "the records of workspaces cannot be read from the store (its log line says why)");
+        hub_life_give_up(
+            s, "the records of workspaces cannot be read from the store (its log line says why)");
     }
 }
 
@@ -189,11 +204,12 @@ static void on_blocks(int outcome, void *arg)
     struct server *s = arg;
 
     if (s->hub.is_closing)
-        blocks_stop(s->hub.blocks);     /* loading has started its timer */
+        blocks_stop(s->hub.blocks); /* loading has started its timer */
     else if (outcome == BLOCK_OK)
         store_scan(s->hub.store, "workspaces", on_workspace, s);
     else
-        hub_life_give_up(s, "the records of blocked users and addresses cannot be read from the store (its log line says why)");
+        hub_life_give_up(s, "the records of blocked users and addresses cannot be read from the "
+                            "store (its log line says why)");
 }
 
 static void on_revocations(int outcome, void *arg)
@@ -201,20 +217,23 @@ static void on_revocations(int outcome, void *arg)
     struct server *s = arg;
 
     if (s->hub.is_closing) {
-        revocations_stop(s->hub.revocations);   /* loading has started its timer */
+        revocations_stop(s->hub.revocations); /* loading has started its timer */
         return;
     }
     if (outcome == REVOCATION_OK)
         blocks_load(s->hub.blocks, revocations_now(s->hub.revocations), on_blocks, s);
     else
-        hub_life_give_up(s, "the records of revoked tokens cannot be read from the store (its log line says why)");
+        hub_life_give_up(
+            s,
+            "the records of revoked tokens cannot be read from the store (its log line says why)");
 }
 
 /* Tokens of others: an issuer named by its URL, or by the domain the original's variable holds. */
 static struct verifier *make_verifier(const struct server *s)
 {
     const struct config *c = loop_config(s->hub.loop);
-    struct verifier_options options = {.loop = s->hub.loop, .keys = &s->keys, .issuer_url = c->oidc_issuer, .ca_file = c->ca_file};
+    struct verifier_options options = {
+        .loop = s->hub.loop, .keys = &s->keys, .issuer_url = c->oidc_issuer, .ca_file = c->ca_file};
     SCRATCH_BUF(url, 0);
 
     if (!c->oidc_issuer && c->auth0_domain && *c->auth0_domain) {
@@ -242,7 +261,7 @@ static void on_store_closed(int outcome, void *arg)
 {
     struct server *s = arg;
 
-    (void)outcome;      /* a failure to write has been logged by the store */
+    (void)outcome; /* a failure to write has been logged by the store */
     s->hub.store = NULL;
     atomic_store_explicit(&s->hub_is_closed, true, memory_order_release);
     server_wake(s);

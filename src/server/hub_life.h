@@ -4,5 +4,6 @@
 
 struct server;
 
-bool hub_life_prepare(struct server *s);    /* main thread, before the loops run: opens the store */
-void hub_life_finish(struct server *s);     /* main thread, after the loops are joined */
+/* main thread, before the loops run: opens the store */
+bool hub_life_prepare(struct server *s);
+void hub_life_finish(struct server *s); /* main thread, after the loops are joined */

@@ -16,11 +16,13 @@ enum { TRIES = 16 };
 
 static bool pid_file_fail(const char *path, const char *reason)
 {
-    LOG(LOG_ERROR, "server", "pid file not written", log_text("path", path), log_text("reason", reason));
+    LOG(LOG_ERROR, "server", "pid file not written", log_text("path", path),
+        log_text("reason", reason));
     return false;
 }
 
-/* Empty, or a number on a line: what such a file has. A file of another kind was named by mistake and is left alone. */
+/* Empty, or a number on a line: what such a file has. A file of another kind was named by mistake
+ * and is left alone. */
 static bool is_pid_file(int fd)
 {
     char text[32];
@@ -33,8 +35,8 @@ static bool is_pid_file(int fd)
     return n >= 0 && n < (ssize_t)sizeof(text);
 }
 
-/* The descriptor of the locked file, or -errno. A server that ends removes its file, so the one that is locked here may have lost its
- * name meanwhile. */
+/* The descriptor of the locked file, or -errno. A server that ends removes its file, so the one
+ * that is locked here may have lost its name meanwhile. */
 static int open_locked(const char *path)
 {
     for (int i = 0; i < TRIES; i++) {
@@ -47,7 +49,8 @@ static int open_locked(const char *path)
             close(fd);
             return -error;
         }
-        if (fstat(fd, &opened) == 0 && stat(path, &named) == 0 && opened.st_ino == named.st_ino && opened.st_dev == named.st_dev)
+        if (fstat(fd, &opened) == 0 && stat(path, &named) == 0 && opened.st_ino == named.st_ino &&
+            opened.st_dev == named.st_dev)
             return fd;
         close(fd);
     }
@@ -87,7 +90,8 @@ void pid_file_close(struct pid_file *p)
 {
     if (p->fd < 0)
         return;
-    (void)unlink(p->path); /* while it is locked: afterwards it may be that of the next server */
+    /* while it is locked: afterwards it may be that of the next server */
+    (void)unlink(p->path);
     close(p->fd);
     p->fd = -1;
 }

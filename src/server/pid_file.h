@@ -1,5 +1,6 @@
-/* pid_file: the file of --pid-file. It is locked as long as the server runs, so a file that was left behind by a crash is told from
- * that of a running server, and `hyphad stop` signals no other process. Main thread. */
+/* pid_file: the file of --pid-file. It is locked as long as the server runs, so a file that was
+ * left behind by a crash is told from that of a running server, and `hyphad stop` signals no other
+ * process. Main thread. */
 #pragma once
 #include <stdbool.h>
 

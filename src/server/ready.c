@@ -33,7 +33,8 @@ static void write_port_file(const struct server *s)
 void ready_announce(struct server *s)
 {
     log_started();
-    LOG(LOG_INFO, "server", "ready", log_text("url", s->local_url), log_int("start_ms", (int64_t)(clock_mono_ms() - s->started_ms)));
+    LOG(LOG_INFO, "server", "ready", log_text("url", s->local_url),
+        log_int("start_ms", (int64_t)(clock_mono_ms() - s->started_ms)));
     if (s->config->port_file)
         write_port_file(s);
     /* A closed stdout is no error: somebody who wants to know reads the log or asks readiness. */
@@ -66,6 +67,7 @@ void ready_notify(const char *state)
     if (fd < 0)
         return;
     /* Nothing depends on the manager having heard us. */
-    (void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
+    (void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to,
+                  (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
     close(fd);
 }

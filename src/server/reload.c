@@ -1,6 +1,7 @@
-/* reload: a loop points at one const struct at a time, and takes the next one from a mail, at the start of a turn. The last loop to
- * leave a set frees it: nothing that was read of it outlives the turn it was read in. The first set stays, for what was wired with
- * its texts; what a reload may change is not among those. */
+/* reload: a loop points at one const struct at a time, and takes the next one from a mail, at the
+ * start of a turn. The last loop to leave a set frees it: nothing that was read of it outlives the
+ * turn it was read in. The first set stays, for what was wired with its texts; what a reload may
+ * change is not among those. */
 #include "server/reload.h"
 
 #include <stdatomic.h>
@@ -16,8 +17,8 @@
 
 /* A set that was replaced. */
 struct retired {
-    struct config *config;      /* owned; NULL: the first one, which stays */
-    atomic_uint n_readers;      /* any thread: loops that have not taken the next one yet */
+    struct config *config; /* owned; NULL: the first one, which stays */
+    atomic_uint n_readers; /* any thread: loops that have not taken the next one yet */
 };
 
 struct swap {
@@ -27,7 +28,8 @@ struct swap {
     struct retired *before;
 };
 
-/* Releases pair with the acquire of the last one: what the other loops have read is read when it is freed. */
+/* Releases pair with the acquire of the last one: what the other loops have read is read when it is
+ * freed. */
 static void reload_retire(struct loop *l, struct retired *r)
 {
     if (atomic_fetch_sub_explicit(&r->n_readers, 1, memory_order_acq_rel) != 1)
@@ -74,9 +76,11 @@ static void log_changes(const struct config *c)
     for (size_t i = 0; i < c->n_notes; i++) {
         const struct config_note *n = &c->notes[i];
         if (n->kind == CONFIG_NOTE_OPTION)
-            LOG(LOG_INFO, "config", "option changed", log_text("name", n->name), log_text("value", n->text), log_text("from", n->from));
+            LOG(LOG_INFO, "config", "option changed", log_text("name", n->name),
+                log_text("value", n->text), log_text("from", n->from));
         else if (n->kind == CONFIG_NOTE_WARN)
-            LOG(LOG_WARN, "config", "needs a restart", log_text("name", n->name), log_text("text", n->text));
+            LOG(LOG_WARN, "config", "needs a restart", log_text("name", n->name),
+                log_text("text", n->text));
     }
 }
 

@@ -1,5 +1,6 @@
-/* server: the main thread's life. It binds before it does any work, so that a busy port fails first; it accepts while the hub is
- * still opening, so that health can say "not yet"; then it waits. */
+/* server: the main thread's life. It binds before it does any work, so that a busy port fails
+ * first; it accepts while the hub is still opening, so that health can say "not yet"; then it
+ * waits. */
 #include "server/server.h"
 
 #include <errno.h>
@@ -31,21 +32,26 @@ void server_raise_descriptor_limit(void)
 
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
         limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);     /* the soft limit stays, and max-connections follows it */
+        /* the soft limit stays, and max-connections follows it */
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
     }
 }
 
 struct log_options server_log_options(const struct config *c)
 {
-    return (struct log_options){.level = (enum log_level)c->loglevel, .format = (enum log_format)c->log_format, .path = c->log_file,
-                                .rate_per_s = (uint32_t)c->log_rate, .levels = c->log_levels.items, .n_levels = c->log_levels.n_items};
+    return (struct log_options){.level = (enum log_level)c->loglevel,
+                                .format = (enum log_format)c->log_format,
+                                .path = c->log_file,
+                                .rate_per_s = (uint32_t)c->log_rate,
+                                .levels = c->log_levels.items,
+                                .n_levels = c->log_levels.n_items};
 }
 
 void server_wake(struct server *s)
 {
     uint64_t one = 1;
 
-    (void)!write(s->wake_fd, &one, sizeof(one));    /* a full counter has woken it already */
+    (void)!write(s->wake_fd, &one, sizeof(one)); /* a full counter has woken it already */
 }
 
 void server_wait(struct server *s, int timeout_ms)
@@ -67,7 +73,8 @@ static void log_idle(const struct config *c)
             buf_add_fmt(&names, "%s%s", names.len ? ", " : "", c->notes[i].name);
     }
     if (names.len)
-        LOG(LOG_INFO, "config", "notice", log_slice("name", buf_slice(&names)), log_text("text", "no effect here; hyphad check tells why"));
+        LOG(LOG_INFO, "config", "notice", log_slice("name", buf_slice(&names)),
+            log_text("text", "no effect here; hyphad check tells why"));
 }
 
 static void log_start(const struct config *c)
@@ -75,13 +82,16 @@ static void log_start(const struct config *c)
     struct rlimit limit = {0};
 
     (void)getrlimit(RLIMIT_NOFILE, &limit);
-    LOG(LOG_INFO, "server", "starting", log_text("version", HYPHAD_VERSION), log_text("commit", HYPHAD_COMMIT), log_int("pid", getpid()),
-        log_int("threads", c->threads), log_int("descriptors", (int64_t)limit.rlim_cur), log_int("memory", (int64_t)c->process_bytes));
+    LOG(LOG_INFO, "server", "starting", log_text("version", HYPHAD_VERSION),
+        log_text("commit", HYPHAD_COMMIT), log_int("pid", getpid()), log_int("threads", c->threads),
+        log_int("descriptors", (int64_t)limit.rlim_cur),
+        log_int("memory", (int64_t)c->process_bytes));
     log_idle(c);
     for (size_t i = 0; i < c->n_notes; i++) {
         const struct config_note *n = &c->notes[i];
         if (n->kind == CONFIG_NOTE_OPTION)
-            LOG(LOG_INFO, "config", "option", log_text("name", n->name), log_text("value", n->text), log_text("from", n->from));
+            LOG(LOG_INFO, "config", "option", log_text("name", n->name), log_text("value", n->text),
+                log_text("from", n->from));
         else if (n->kind == CONFIG_NOTE_NOTICE)
             LOG(LOG_INFO, "config", "notice", log_text("name", n->name), log_text("text", n->text));
         else if (n->kind == CONFIG_NOTE_WARN)
@@ -97,7 +107,8 @@ static void on_signal(struct server *s, struct drain *drain, struct config **con
         reload(s, config);
         break;
     case SIGUSR1:
-        (void)log_reopen();     /* never fails before it tries, which is on the log's own thread */
+        /* never fails before it tries, which is on the log's own thread */
+        (void)log_reopen();
         break;
     case SIGTERM:
     case SIGINT:
@@ -124,7 +135,9 @@ static int server_main_loop(struct server *s, struct config **config, int signal
 
     for (;;) {
         struct listener *admin = admin_port_listener(s);
-        int wait_ms = server_main_sooner(drain_wait_ms(&drain), server_main_sooner(listener_wait_ms(s->listener), admin ? listener_wait_ms(admin) : -1));
+        int wait_ms = server_main_sooner(drain_wait_ms(&drain),
+                                         server_main_sooner(listener_wait_ms(s->listener),
+                                                            admin ? listener_wait_ms(admin) : -1));
         struct pollfd fds[] = {{.fd = listener_fd(s->listener), .events = POLLIN},
                                {.fd = signal_fd, .events = POLLIN},
                                {.fd = s->wake_fd, .events = POLLIN},
@@ -174,7 +187,8 @@ static void run_down(struct server *s)
 
 static int server_main_run(struct server *s, struct config **config, int signal_fd)
 {
-    if (!server_bind(s) || !server_open_data(s) || !pid_file_open(s->config->pid_file, &s->pid_file))
+    if (!server_bind(s) || !server_open_data(s) ||
+        !pid_file_open(s->config->pid_file, &s->pid_file))
         return 1;
     if (!server_wire(s)) {
         run_down(s);
@@ -194,7 +208,10 @@ int server_run(struct config **config)
 {
     struct config *c = *config;
     struct log_options log = server_log_options(c);
-    struct server s = {.config = c, .first_config = c, .started_ms = clock_mono_ms(), .wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+    struct server s = {.config = c,
+                       .first_config = c,
+                       .started_ms = clock_mono_ms(),
+                       .wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
     int signal_fd = signals_open();
     int r = log_open(&log);
 
@@ -202,7 +219,8 @@ int server_run(struct config **config)
     s.data_dir.lock_fd = -1;
     s.pid_file.fd = -1;
     if (r < 0 || signal_fd < 0 || s.wake_fd < 0) {
-        LOG(LOG_ERROR, "server", "cannot start", log_text("reason", r < 0 ? strerror(-r) : strerror(errno)),
+        LOG(LOG_ERROR, "server", "cannot start",
+            log_text("reason", r < 0 ? strerror(-r) : strerror(errno)),
             log_text("log_file", r < 0 && c->log_file ? c->log_file : ""));
         return 1;
     }

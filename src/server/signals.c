@@ -1,4 +1,5 @@
-/* signals: a signalfd is polled beside the listener, so a signal is an event like any other and no handler runs anywhere. */
+/* signals: a signalfd is polled beside the listener, so a signal is an event like any other and no
+ * handler runs anywhere. */
 #include "server/signals.h"
 
 #include <pthread.h>
@@ -12,7 +13,8 @@ int signals_open(void)
     sigset_t set;
 
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN);   /* a file at its size limit is a full disk to the store, which says so */
+    /* a file at its size limit is a full disk to the store, which says so */
+    signal(SIGXFSZ, SIG_IGN);
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);

@@ -1,6 +1,7 @@
-/* trim: the allocator keeps what ten thousand connections needed, or a few with much to say, scattered between what is still in use.
- * Looking costs a sum of a few counters; when many have left since the last time, or much was freed, each loop and worker hands over the freed blocks it keeps for itself, and a worker
- * frees them and gives the pages back. */
+/* trim: the allocator keeps what ten thousand connections needed, or a few with much to say,
+ * scattered between what is still in use. Looking costs a sum of a few counters; when many have
+ * left since the last time, or much was freed, each loop and worker hands over the freed blocks it
+ * keeps for itself, and a worker frees them and gives the pages back. */
 #include "server/trim.h"
 
 #include "base/account.h"
@@ -12,11 +13,11 @@ enum { LOOK_MS = 1000, PAUSE_LOOKS = 4, LEFT_AT_LEAST = 256, FALLEN_AT_LEAST = 4
 struct trim_job {
     struct job job;
     struct trim *trim;
-    unsigned n_loops, n_answers;        /* hub loop */
-    struct mem_kept *chains[];          /* one of each loop, then those of workers */
+    unsigned n_loops, n_answers; /* hub loop */
+    struct mem_kept *chains[];   /* one of each loop, then those of workers */
 };
 
-struct trim_mail {                      /* to a loop, and back with its chain */
+struct trim_mail { /* to a loop, and back with its chain */
     struct mail mail;
     struct trim_job *job;
     struct mem_kept *chain;
@@ -26,7 +27,8 @@ static void trim_run(struct job *job)
 {
     struct trim_job *tj = CONTAINER_OF(job, struct trim_job, job);
 
-    mem_trim(tj->chains, tj->n_loops + offload_take_kept(&tj->trim->server->loops, tj->chains + tj->n_loops));
+    mem_trim(tj->chains,
+             tj->n_loops + offload_take_kept(&tj->trim->server->loops, tj->chains + tj->n_loops));
 }
 
 static void trim_done(struct job *job)
@@ -51,7 +53,7 @@ static void trim_run_answer(struct loop *hub, struct mail *mail)
         ASSERT(offload(hub, &tj->job) == OFFLOAD_OK);
         return;
     }
-    trim_run(&tj->job);     /* the loops have ended: nobody waits for this thread */
+    trim_run(&tj->job); /* the loops have ended: nobody waits for this thread */
     trim_done(&tj->job);
 }
 
@@ -68,7 +70,8 @@ static void trim_begin(struct trim *t)
 {
     struct loop *hub = t->server->hub.loop;
     struct loop_set *loops = &t->server->loops;
-    struct trim_job *tj = mem_new(sizeof(*tj) + (loops->n_loops + OFFLOAD_KEPT_MAX) * sizeof(tj->chains[0]));
+    struct trim_job *tj =
+        mem_new(sizeof(*tj) + (loops->n_loops + OFFLOAD_KEPT_MAX) * sizeof(tj->chains[0]));
 
     tj->trim = t;
     tj->n_loops = loops->n_loops;

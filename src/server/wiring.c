@@ -1,4 +1,5 @@
-/* wiring: construction in the order things need each other, destruction in reverse. Nothing here decides anything. */
+/* wiring: construction in the order things need each other, destruction in reverse. Nothing here
+ * decides anything. */
 #include "server/wiring.h"
 
 #include <errno.h>
@@ -48,11 +49,13 @@ char *server_url_of(const char *host, uint16_t port, const char *base_path)
     const char *shown = family == AF_INET ? "127.0.0.1" : family == AF_INET6 ? "::1" : host;
 
     buf_init(&b, 0);
-    buf_add_fmt(&b, strchr(shown, ':') ? "http://[%s]:%u%s" : "http://%s:%u%s", shown, port, base_path);
+    buf_add_fmt(&b, strchr(shown, ':') ? "http://[%s]:%u%s" : "http://%s:%u%s", shown, port,
+                base_path);
     return buf_take(&b);
 }
 
-bool server_listen(const struct listener_options *options, const char *host, uint16_t port, struct listener **ret, uint16_t *ret_port)
+bool server_listen(const struct listener_options *options, const char *host, uint16_t port,
+                   struct listener **ret, uint16_t *ret_port)
 {
     int error = 0;
     int r = listener_open(options, host, port, ret, ret_port, &error);
@@ -61,9 +64,11 @@ bool server_listen(const struct listener_options *options, const char *host, uin
         char reason[192], by[HOLDER_TEXT_MAX];
         struct holder holder;
         bool is_known = error == EADDRINUSE && holder_of_port(port, &holder);
-        (void)snprintf(reason, sizeof(reason), "%s%s", r == LISTENER_BAD_ADDRESS ? "no such address" : strerror(error),
+        (void)snprintf(reason, sizeof(reason), "%s%s",
+                       r == LISTENER_BAD_ADDRESS ? "no such address" : strerror(error),
                        holder_text(is_known, &holder, by));
-        LOG(LOG_ERROR, "net", "cannot listen", log_text("host", host), log_int("port", port), log_text("reason", reason));
+        LOG(LOG_ERROR, "net", "cannot listen", log_text("host", host), log_int("port", port),
+            log_text("reason", reason));
         return false;
     }
     LOG(LOG_INFO, "net", "listening", log_text("host", host), log_int("port", *ret_port));
@@ -74,16 +79,25 @@ bool server_bind(struct server *s)
 {
     const struct config *c = s->config;
 
-    s->shares = shares_new(&(struct shares_options){.loops = &s->loops, .n_loops = c->threads, .n_places = c->max_connections,
-                                                    .share_percent = c->address_share, .n_reserve = c->reserved_connections,
+    s->shares = shares_new(&(struct shares_options){.loops = &s->loops,
+                                                    .n_loops = c->threads,
+                                                    .n_places = c->max_connections,
+                                                    .share_percent = c->address_share,
+                                                    .n_reserve = c->reserved_connections,
                                                     .metrics = &s->metrics});
-    struct listener_options options = {.loops = &s->loops, .shares = s->shares, .metrics = &s->metrics, .backlog = (int)c->backlog,
-                                       .on_socket = wiring_on_socket, .is_proxy = wiring_is_proxy, .arg = s};
+    struct listener_options options = {.loops = &s->loops,
+                                       .shares = s->shares,
+                                       .metrics = &s->metrics,
+                                       .backlog = (int)c->backlog,
+                                       .on_socket = wiring_on_socket,
+                                       .is_proxy = wiring_is_proxy,
+                                       .arg = s};
 
     if (!server_listen(&options, c->host, (uint16_t)c->port, &s->listener, &s->port))
         return false;
     s->local_url = server_url_of(c->host, s->port, c->base_path);
-    s->public_url = c->public_base_url ? mem_copy(c->public_base_url, strlen(c->public_base_url)) : mem_copy(s->local_url, strlen(s->local_url));
+    s->public_url = c->public_base_url ? mem_copy(c->public_base_url, strlen(c->public_base_url))
+                                       : mem_copy(s->local_url, strlen(s->local_url));
     return admin_port_bind(s);
 }
 
@@ -109,11 +123,14 @@ static bool open_texts(struct server *s, char *error)
 {
     const struct config *c = s->config;
 
-    s->secret = c->jwt_secret ? mem_copy(c->jwt_secret, strlen(c->jwt_secret)) : data_dir_text(&s->data_dir, DATA_DIR_SECRET, make_secret, error);
+    s->secret = c->jwt_secret ? mem_copy(c->jwt_secret, strlen(c->jwt_secret))
+                              : data_dir_text(&s->data_dir, DATA_DIR_SECRET, make_secret, error);
     if (!s->secret)
         return false;
-    LOG(LOG_INFO, "server", "secret", log_text("from", c->jwt_secret ? "configuration" : "data folder"));
-    s->server_id = c->server_id ? mem_copy(c->server_id, strlen(c->server_id)) : data_dir_text(&s->data_dir, "server-id", make_server_id, error);
+    LOG(LOG_INFO, "server", "secret",
+        log_text("from", c->jwt_secret ? "configuration" : "data folder"));
+    s->server_id = c->server_id ? mem_copy(c->server_id, strlen(c->server_id))
+                                : data_dir_text(&s->data_dir, "server-id", make_server_id, error);
     return s->server_id != NULL;
 }
 
@@ -131,7 +148,8 @@ bool server_open_data(struct server *s)
         LOG(LOG_ERROR, "store", "data folder", log_slice("reason", buf_slice(&reason)));
         return false;
     }
-    if (s->data_dir.is_temporary)       /* the configuration has warned when nobody asked for that */
+    /* the configuration has warned when nobody asked for that */
+    if (s->data_dir.is_temporary)
         LOG(LOG_INFO, "store", "data folder is temporary", log_text("path", s->data_dir.path));
     struct buf b;
     buf_init(&b, 0);
@@ -149,31 +167,47 @@ static void fill_info(struct server *s)
 {
     const struct config *c = s->config;
 
-    s->keys = (struct token_keys){.secret = slice_of(s->secret), .issuer = c->auth0_issuer, .audience = c->auth0_audience,
-                                  .name_space = c->auth0_namespace, .root_token = slice_of(or_empty(c->root_token)),
-                                  .since_wall_ms = clock_wall_ms(), .since_ms = clock_mono_ms()};
-    s->info = (struct server_info){.server_id = s->server_id, .manager_id = s->manager_id, .public_base_url = s->public_url,
-                                   .local_base_url = s->local_url, .auth0_client_id = or_empty(c->auth0_client_id),
-                                   .auth0_domain = or_empty(c->auth0_domain), .auth0_audience = or_empty(c->auth0_audience),
+    s->keys = (struct token_keys){.secret = slice_of(s->secret),
+                                  .issuer = c->auth0_issuer,
+                                  .audience = c->auth0_audience,
+                                  .name_space = c->auth0_namespace,
+                                  .root_token = slice_of(or_empty(c->root_token)),
+                                  .since_wall_ms = clock_wall_ms(),
+                                  .since_ms = clock_mono_ms()};
+    s->info = (struct server_info){.server_id = s->server_id,
+                                   .manager_id = s->manager_id,
+                                   .public_base_url = s->public_url,
+                                   .local_base_url = s->local_url,
+                                   .auth0_client_id = or_empty(c->auth0_client_id),
+                                   .auth0_domain = or_empty(c->auth0_domain),
+                                   .auth0_audience = or_empty(c->auth0_audience),
                                    .auth0_issuer = or_empty(c->auth0_issuer)};
-    s->rpc_settings = (struct rpc_settings){.base_url = s->public_url, .max_pending = c->max_pending_calls,
-                                            .max_chunk_keys = c->max_chunk_keys, .max_chunk_bytes = c->max_chunk_bytes,
-                                            .chunk_ttl_ms = c->chunk_ttl_ms, .max_message_bytes = c->max_message_bytes,
+    s->rpc_settings = (struct rpc_settings){.base_url = s->public_url,
+                                            .max_pending = c->max_pending_calls,
+                                            .max_chunk_keys = c->max_chunk_keys,
+                                            .max_chunk_bytes = c->max_chunk_bytes,
+                                            .chunk_ttl_ms = c->chunk_ttl_ms,
+                                            .max_message_bytes = c->max_message_bytes,
                                             .call_timeout_ms = CALL_TIMEOUT_MS};
 }
 
 void server_set_site(struct http_site *site, const struct config *c)
 {
-    site->caps = (struct http_caps){.head_bytes = c->max_head_bytes, .n_headers = c->max_headers, .body_bytes = c->max_body_bytes,
-                                    .anonymous_body_bytes = c->max_anonymous_body_bytes, .anonymous_inflation = c->max_anonymous_inflation,
-                                    .head_timeout_ms = c->head_timeout_ms, .keepalive_timeout_ms = c->keepalive_timeout_ms,
-                                    .min_rate = c->min_body_rate, .rate_window_ms = c->rate_window_ms};
+    site->caps = (struct http_caps){.head_bytes = c->max_head_bytes,
+                                    .n_headers = c->max_headers,
+                                    .body_bytes = c->max_body_bytes,
+                                    .anonymous_body_bytes = c->max_anonymous_body_bytes,
+                                    .anonymous_inflation = c->max_anonymous_inflation,
+                                    .head_timeout_ms = c->head_timeout_ms,
+                                    .keepalive_timeout_ms = c->keepalive_timeout_ms,
+                                    .min_rate = c->min_body_rate,
+                                    .rate_window_ms = c->rate_window_ms};
     site->allow_origins = &c->allow_origins;
     site->trusted = &c->trusted_proxies;
 }
 
-/* The secret must make tokens we accept, or every login would fail one by one. It also touches the code of the first login before
- * anybody waits for it. */
+/* The secret must make tokens we accept, or every login would fail one by one. It also touches the
+ * code of the first login before anybody waits for it. */
 static bool check_secret(const struct server *s)
 {
     struct user *root = user_new_root("ws-user-root");
@@ -184,7 +218,8 @@ static bool check_secret(const struct server *s)
     if (ok)
         token_deinit(&token);
     else
-        LOG(LOG_ERROR, "auth", "the signing secret makes no valid token", log_text("reason", error));
+        LOG(LOG_ERROR, "auth", "the signing secret makes no valid token",
+            log_text("reason", error));
     mem_free(text);
     user_unref(root);
     return ok;
@@ -223,7 +258,8 @@ static void wire_loop(struct server *s, unsigned i)
 
     loop->config = s->config;
     s->rpc_loops[i] = rpc_loop_new(loop, s->router, &s->rpc_settings);
-    s->rpc_watches[i] = (struct rpc_watch){.watcher = {.on_gone = wiring_on_gone}, .rpc = s->rpc_loops[i]};
+    s->rpc_watches[i] =
+        (struct rpc_watch){.watcher = {.on_gone = wiring_on_gone}, .rpc = s->rpc_loops[i]};
     router_watch(s->router, loop, &s->rpc_watches[i].watcher);
     peer_loop_init(&s->peer_loops[i], loop, s->router, &s->hub);
     s->sites[i] = s->site;
@@ -233,9 +269,10 @@ static void wire_loop(struct server *s, unsigned i)
 static void share_workers(struct server *s)
 {
     const struct config *c = s->config;
-    const struct offload_share shares[OFFLOAD_CLASSES] = {[OFFLOAD_STORE] = {c->offload_threads, 0},
-                                                          [OFFLOAD_CRYPTO] = {c->crypto_threads, 0},
-                                                          [OFFLOAD_BULK] = {c->bulk_threads, c->bulk_queue}};
+    const struct offload_share shares[OFFLOAD_CLASSES] = {
+        [OFFLOAD_STORE] = {c->offload_threads, 0},
+        [OFFLOAD_CRYPTO] = {c->crypto_threads, 0},
+        [OFFLOAD_BULK] = {c->bulk_threads, c->bulk_queue}};
 
     offload_set_shares(&s->loops, shares);
 }
@@ -275,7 +312,8 @@ bool server_wire(struct server *s)
     s->hub.strangers = s->strangers;
     s->hub.door = s->door;
     s->hub.anonymous = s->anonymous;
-    s->http_payers = http_payers_new(&(struct http_payers_options){s->http, s->strangers, s->door, s->config->http_address_bytes});
+    s->http_payers = http_payers_new(&(struct http_payers_options){s->http, s->strangers, s->door,
+                                                                   s->config->http_address_bytes});
     s->rpc_loops = mem_new(n * sizeof(*s->rpc_loops));
     s->rpc_watches = mem_new(n * sizeof(*s->rpc_watches));
     s->peer_loops = mem_new(n * sizeof(*s->peer_loops));
@@ -309,7 +347,7 @@ static void unwire_loops(struct server *s)
     for (unsigned i = 0; i < n; i++)
         http_loop_deinit(&s->http_loops[i]);
     admin_port_unwire(s);
-    hub_deinit(&s->hub);        /* before its loop goes: its timers and gauges live there */
+    hub_deinit(&s->hub); /* before its loop goes: its timers and gauges live there */
     loop_set_deinit(&s->loops);
     for (unsigned i = 0; i < n; i++) {
         peer_loop_deinit(&s->peer_loops[i]);

@@ -1,6 +1,7 @@
-/* backup: VACUUM INTO reads in one transaction, so the copy is of one moment and a busy writer neither waits for it nor makes
- * it begin again, as the page-wise backup of SQLite would. It goes to a file beside the wanted name, is checked there, and
- * gets the name last: a crash leaves a file with another name, never half a backup. */
+/* backup: VACUUM INTO reads in one transaction, so the copy is of one moment and a busy writer
+ * neither waits for it nor makes it begin again, as the page-wise backup of SQLite would. It goes
+ * to a file beside the wanted name, is checked there, and gets the name last: a crash leaves a file
+ * with another name, never half a backup. */
 #include "store/backup.h"
 
 #include <errno.h>
@@ -20,7 +21,7 @@ enum { WAIT_MS = 60000, REASON_MAX = 200 };
 
 struct backup {
     const char *from, *to;
-    char part[PATH_MAX];        /* the file until it is whole */
+    char part[PATH_MAX]; /* the file until it is whole */
     char *error;
 };
 
@@ -38,7 +39,8 @@ static int fail_with(const struct backup *b, const char *path, sqlite3 *db)
 static bool read_int(sqlite3 *db, const char *sql, int64_t *ret)
 {
     sqlite3_stmt *stmt = NULL;
-    bool ok = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW;
+    bool ok = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK &&
+              sqlite3_step(stmt) == SQLITE_ROW;
 
     if (ok)
         *ret = sqlite3_column_int64(stmt, 0);
@@ -57,12 +59,14 @@ static int vacuum_into(const struct backup *b, sqlite3 *db)
     if (id != SQLITE_FILE_APPLICATION_ID)
         return backup_fail(b, b->from, "is no database of hyphad");
     bool ok = sqlite3_prepare_v2(db, "VACUUM INTO ?1", -1, &stmt, NULL) == SQLITE_OK &&
-              sqlite3_bind_text(stmt, 1, b->part, -1, SQLITE_STATIC) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_DONE;
+              sqlite3_bind_text(stmt, 1, b->part, -1, SQLITE_STATIC) == SQLITE_OK &&
+              sqlite3_step(stmt) == SQLITE_DONE;
     sqlite3_finalize(stmt);
     return ok ? BACKUP_OK : fail_with(b, b->part, db);
 }
 
-/* Opened for writing because the log of a server that was killed must be read first; where that is not allowed, reading must do. */
+/* Opened for writing because the log of a server that was killed must be read first; where that is
+ * not allowed, reading must do. */
 static int backup_copy(const struct backup *b)
 {
     sqlite3 *db = NULL;
@@ -70,7 +74,9 @@ static int backup_copy(const struct backup *b)
 
     if (access(b->from, F_OK) < 0)
         return backup_fail(b, b->from, strerror(errno));
-    if (sqlite3_open_v2(b->from, &db, access(b->from, W_OK) == 0 ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY, NULL) == SQLITE_OK)
+    if (sqlite3_open_v2(b->from, &db,
+                        access(b->from, W_OK) == 0 ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY,
+                        NULL) == SQLITE_OK)
         r = vacuum_into(b, db);
     else
         r = fail_with(b, b->from, db);
@@ -85,7 +91,8 @@ static int backup_check(const struct backup *b)
     int r = BACKUP_OK;
 
     if (sqlite3_open_v2(b->part, &db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK ||
-        sqlite3_prepare_v2(db, "PRAGMA integrity_check(1)", -1, &stmt, NULL) != SQLITE_OK || sqlite3_step(stmt) != SQLITE_ROW)
+        sqlite3_prepare_v2(db, "PRAGMA integrity_check(1)", -1, &stmt, NULL) != SQLITE_OK ||
+        sqlite3_step(stmt) != SQLITE_ROW)
         r = fail_with(b, b->part, db);
     else if (strcmp((const char *)sqlite3_column_text(stmt, 0), "ok") != 0)
         r = backup_fail(b, b->part, (const char *)sqlite3_column_text(stmt, 0));
@@ -100,7 +107,7 @@ static bool sync_path(const char *path, int flags)
     bool ok = fd >= 0 && fsync(fd) == 0;
 
     if (fd >= 0)
-        (void)close(fd);        /* what mattered was fsync */
+        (void)close(fd); /* what mattered was fsync */
     return ok;
 }
 
@@ -117,21 +124,25 @@ static int give_name(const struct backup *b, bool replaces, int64_t *ret_bytes)
         return errno == EEXIST ? BACKUP_EXISTS : BACKUP_FAILED;
     }
     (void)snprintf(folder, sizeof(folder), "%s", b->to);
-    return sync_path(dirname(folder), O_RDONLY | O_DIRECTORY) ? BACKUP_OK : backup_fail(b, b->to, strerror(errno));
+    return sync_path(dirname(folder), O_RDONLY | O_DIRECTORY)
+               ? BACKUP_OK
+               : backup_fail(b, b->to, strerror(errno));
 }
 
-int backup_run(const char *from, const char *to, bool replaces, int64_t *ret_bytes, char ret_error[BACKUP_ERROR_MAX])
+int backup_run(const char *from, const char *to, bool replaces, int64_t *ret_bytes,
+               char ret_error[BACKUP_ERROR_MAX])
 {
     struct backup b = {.from = from, .to = to, .error = ret_error};
     int fd, r, n = snprintf(b.part, sizeof(b.part), "%s.part-XXXXXX", to);
 
     if (n < 0 || (size_t)n >= sizeof(b.part))
         return backup_fail(&b, to, strerror(ENAMETOOLONG));
-    if (!replaces && access(to, F_OK) == 0) {       /* told before the work; renaming decides */
+    /* told before the work; renaming decides */
+    if (!replaces && access(to, F_OK) == 0) {
         (void)backup_fail(&b, to, strerror(EEXIST));
         return BACKUP_EXISTS;
     }
-    fd = mkostemp(b.part, O_CLOEXEC);               /* 0600; SQLite fills an empty file */
+    fd = mkostemp(b.part, O_CLOEXEC); /* 0600; SQLite fills an empty file */
     if (fd < 0)
         return backup_fail(&b, b.part, strerror(errno));
     (void)close(fd);
@@ -140,6 +151,6 @@ int backup_run(const char *from, const char *to, bool replaces, int64_t *ret_byt
         r = backup_check(&b);
     if (r == BACKUP_OK)
         r = give_name(&b, replaces, ret_bytes);
-    (void)unlink(b.part);                           /* gone already when all went well */
+    (void)unlink(b.part); /* gone already when all went well */
     return r;
 }

@@ -1,5 +1,6 @@
-/* data_dir: the lock is on the folder itself, so an unused folder stays empty, and it dies with the process that holds it.
- * Texts appear whole or not at all: written beside, synced, renamed, and the folder synced after. */
+/* data_dir: the lock is on the folder itself, so an unused folder stays empty, and it dies with the
+ * process that holds it. Texts appear whole or not at all: written beside, synced, renamed, and the
+ * folder synced after. */
 #include "store/data_dir.h"
 
 #include <errno.h>
@@ -16,9 +17,11 @@
 
 enum { TEXT_MAX = 4096 };
 
-static int data_dir_fail(const char *path, const char *what, int error, char ret_error[DATA_DIR_ERROR_MAX])
+static int data_dir_fail(const char *path, const char *what, int error,
+                         char ret_error[DATA_DIR_ERROR_MAX])
 {
-    (void)snprintf(ret_error, DATA_DIR_ERROR_MAX, "%.300s: %s%s%s", path, what, error ? ": " : "", error ? strerror(error) : "");
+    (void)snprintf(ret_error, DATA_DIR_ERROR_MAX, "%.300s: %s%s%s", path, what, error ? ": " : "",
+                   error ? strerror(error) : "");
     return DATA_DIR_FAILED;
 }
 
@@ -57,7 +60,9 @@ static int data_dir_lock(struct data_dir *d, char ret_error[DATA_DIR_ERROR_MAX])
     if (d->lock_fd < 0)
         return data_dir_fail(d->path, "cannot be opened", errno, ret_error);
     if (flock(d->lock_fd, LOCK_EX | LOCK_NB) == 0)
-        return access(d->path, W_OK | X_OK) == 0 ? DATA_DIR_OK : data_dir_fail(d->path, "cannot be written", errno, ret_error);
+        return access(d->path, W_OK | X_OK) == 0
+                   ? DATA_DIR_OK
+                   : data_dir_fail(d->path, "cannot be written", errno, ret_error);
     if (errno != EWOULDBLOCK)
         return data_dir_fail(d->path, "cannot be locked", errno, ret_error);
     (void)data_dir_fail(d->path, "is in use", 0, ret_error);
@@ -90,7 +95,7 @@ int data_dir_open(const char *path, struct data_dir *ret, char ret_error[DATA_DI
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
 {
     (void)st, (void)kind, (void)at;
-    (void)remove(path);     /* what cannot be removed stays: it is a temporary folder */
+    (void)remove(path); /* what cannot be removed stays: it is a temporary folder */
     return 0;
 }
 
@@ -99,7 +104,7 @@ void data_dir_close(struct data_dir *d)
     if (d->path && d->is_temporary)
         (void)nftw(d->path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     if (d->path && d->lock_fd >= 0)
-        (void)close(d->lock_fd);    /* gives up the lock; nothing was written through it */
+        (void)close(d->lock_fd); /* gives up the lock; nothing was written through it */
     mem_free(d->path);
     *d = (struct data_dir){.lock_fd = -1};
 }
@@ -198,14 +203,15 @@ static char *make_text(struct data_dir *d, const char *path, void (*make)(char *
     return mem_copy(text, strlen(text));
 }
 
-char *data_dir_text(struct data_dir *d, const char *name, void (*make)(char *out, size_t room), char ret_error[DATA_DIR_ERROR_MAX])
+char *data_dir_text(struct data_dir *d, const char *name, void (*make)(char *out, size_t room),
+                    char ret_error[DATA_DIR_ERROR_MAX])
 {
     char *path = data_dir_file(d, name), *text = NULL;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd >= 0) {
         text = data_dir_read_text(fd, path, ret_error);
-        (void)close(fd);    /* read only */
+        (void)close(fd); /* read only */
     } else if (errno == ENOENT) {
         text = make_text(d, path, make, ret_error);
     } else {
@@ -222,7 +228,7 @@ char *data_dir_peek(const char *folder, const char *name, char ret_error[DATA_DI
 
     if (fd >= 0) {
         text = data_dir_read_text(fd, file, ret_error);
-        (void)close(fd);    /* read only */
+        (void)close(fd); /* read only */
     } else {
         (void)data_dir_fail(file, "cannot be opened", errno, ret_error);
     }

@@ -1,6 +1,6 @@
-/* journal: the front half of every engine that keeps rows, as op.c is for the records: an operation takes its copy of the texts,
- * waits in the engine's queue among the records' operations, and its answer comes back packed, that
- * of a read as it is. Loop's thread. */
+/* journal: the front half of every engine that keeps rows, as op.c is for the records: an operation
+ * takes its copy of the texts, waits in the engine's queue among the records' operations, and its
+ * answer comes back packed, that of a read as it is. Loop's thread. */
 #include "store/journal.h"
 
 #include "base/account.h"
@@ -17,7 +17,8 @@ bool journal_op_is(const struct store_op *op)
 
 enum { TEXTS = 4 };
 
-static void journal_cut(const struct slice in[TEXTS], const char *copy, struct slice *const out[TEXTS])
+static void journal_cut(const struct slice in[TEXTS], const char *copy,
+                        struct slice *const out[TEXTS])
 {
     for (unsigned i = 0; i < TEXTS && out[i]; i++) {
         *out[i] = slice_make(copy, in[i].len);
@@ -44,14 +45,17 @@ static struct store_engine *journal_engine_of(struct journal *j)
     return CONTAINER_OF(j, struct store_engine, journal);
 }
 
-static bool journal_is_full(const struct store_engine *e, const struct journal_row *row, const struct journal_limits *limits)
+static bool journal_is_full(const struct store_engine *e, const struct journal_row *row,
+                            const struct journal_limits *limits)
 {
     size_t share = limits->waiting / JOURNAL_SHARE + 1;
 
-    return limits->waiting && (e->owners.n >= limits->waiting || holders_of(&e->owners, row->owner) >= share);
+    return limits->waiting &&
+           (e->owners.n >= limits->waiting || holders_of(&e->owners, row->owner) >= share);
 }
 
-static bool engine_append(struct journal *j, const struct journal_row *row, const struct journal_limits *limits, store_done *done, void *arg)
+static bool engine_append(struct journal *j, const struct journal_row *row,
+                          const struct journal_limits *limits, store_done *done, void *arg)
 {
     struct store_engine *e = journal_engine_of(j);
     struct store *s = &e->base;
@@ -64,10 +68,12 @@ static bool engine_append(struct journal *j, const struct journal_row *row, cons
     struct store_op *op = journal_op_new(s, STORE_OP_APPEND, texts, row->data);
     struct journal_row *kept = &op->journal->row;
 
-    *kept = (struct journal_row){.at_us = row->at_us, .data = op->bytes, .is_stranger = row->is_stranger};
+    *kept = (struct journal_row){
+        .at_us = row->at_us, .data = op->bytes, .is_stranger = row->is_stranger};
     holding_take(&e->owners, &op->journal->waiting, row->owner, 1);
     if (!op->is_refused)
-        journal_cut(texts, op->key.ptr,
+        journal_cut(
+            texts, op->key.ptr,
             (struct slice *const[]){&kept->workspace, &kept->user, &kept->type, &kept->owner});
     op->journal->limits = *limits;
     op->done = done;
@@ -86,11 +92,12 @@ static struct store_op *query_new(struct store *s, enum store_op_kind kind,
     *kept = *query;
     if (!op->is_refused)
         journal_cut(texts, op->key.ptr,
-            (struct slice *const[]){&kept->workspace, &kept->user, &kept->type, NULL});
+                    (struct slice *const[]){&kept->workspace, &kept->user, &kept->type, NULL});
     return op;
 }
 
-static void engine_read(struct journal *j, const struct journal_query *query, journal_got *got, void *arg)
+static void engine_read(struct journal *j, const struct journal_query *query, journal_got *got,
+                        void *arg)
 {
     struct store *s = &journal_engine_of(j)->base;
     struct store_op *op = query_new(s, STORE_OP_READ, query);
@@ -100,7 +107,8 @@ static void engine_read(struct journal *j, const struct journal_query *query, jo
     store_op_ask(s, op);
 }
 
-static void engine_count(struct journal *j, const struct journal_query *query, journal_counted *counted, void *arg)
+static void engine_count(struct journal *j, const struct journal_query *query,
+                         journal_counted *counted, void *arg)
 {
     struct store *s = &journal_engine_of(j)->base;
     struct store_op *op = query_new(s, STORE_OP_COUNT, query);
@@ -120,7 +128,8 @@ static void engine_trim(struct journal *j, const struct journal_limits *limits)
     store_op_ask(s, op);
 }
 
-static const struct journal_ops engine_ops = {engine_append, engine_read, engine_count, engine_trim};
+static const struct journal_ops engine_ops = {engine_append, engine_read, engine_count,
+                                              engine_trim};
 
 void store_engine_keep_rows(struct store_engine *e)
 {

@@ -59,7 +59,8 @@ void memory_journal_deinit(struct memory_journal *j)
 
 /* ---- what is kept of whom ---- */
 
-static bool memory_journal_is_named(const struct memory_share *s, enum journal_part part, struct slice name)
+static bool memory_journal_is_named(const struct memory_share *s, enum journal_part part,
+                                    struct slice name)
 {
     if (part == JOURNAL_ALL)
         return true;
@@ -69,13 +70,12 @@ static bool memory_journal_is_named(const struct memory_share *s, enum journal_p
 }
 
 static bool memory_journal_read_sums(void *engine, enum journal_part part, struct slice name,
-                      struct journal_sums *ret)
+                                     struct journal_sums *ret)
 {
     const struct memory_journal *j = engine;
 
     *ret = (struct journal_sums){0};
-    LIST_FOREACH(it, &j->shares)
-    {
+    LIST_FOREACH (it, &j->shares) {
         const struct memory_share *s = LIST_ENTRY(it, struct memory_share, link);
         if (memory_journal_is_named(s, part, name)) {
             ret->n_rows += s->sums.n_rows;
@@ -90,11 +90,11 @@ static struct slice largest_owner(struct memory_journal *j)
     struct journal_sums largest = {0}, sums;
     struct slice found = {0};
 
-    LIST_FOREACH(it, &j->shares)
-    {
+    LIST_FOREACH (it, &j->shares) {
         const struct memory_share *s = LIST_ENTRY(it, struct memory_share, link);
         struct slice owner = slice_make(s->names.owner, s->names.owner_len);
-        if (memory_journal_read_sums(j, JOURNAL_OWNER, owner, &sums) && sums.n_bytes > largest.n_bytes) {
+        if (memory_journal_read_sums(j, JOURNAL_OWNER, owner, &sums) &&
+            sums.n_bytes > largest.n_bytes) {
             largest = sums;
             found = owner;
         }
@@ -110,7 +110,7 @@ static bool memory_journal_tell(const struct memory_share *s, struct journal_sha
 }
 
 static bool memory_journal_find_largest(void *engine, enum journal_part part, struct slice name,
-                         struct journal_share *ret)
+                                        struct journal_share *ret)
 {
     struct memory_journal *j = engine;
     const struct memory_share *largest = NULL;
@@ -119,22 +119,22 @@ static bool memory_journal_find_largest(void *engine, enum journal_part part, st
         name = largest_owner(j);
         part = JOURNAL_OWNER;
     }
-    LIST_FOREACH(it, &j->shares)
-    {
+    LIST_FOREACH (it, &j->shares) {
         const struct memory_share *s = LIST_ENTRY(it, struct memory_share, link);
-        if (memory_journal_is_named(s, part, name) && (!largest || s->sums.n_bytes > largest->sums.n_bytes))
+        if (memory_journal_is_named(s, part, name) &&
+            (!largest || s->sums.n_bytes > largest->sums.n_bytes))
             largest = s;
     }
     return largest && memory_journal_tell(largest, ret);
 }
 
-static struct memory_share *memory_journal_find_share(const struct memory_journal *j, struct slice workspace,
-                                       struct slice owner)
+static struct memory_share *memory_journal_find_share(const struct memory_journal *j,
+                                                      struct slice workspace, struct slice owner)
 {
-    LIST_FOREACH(it, &j->shares)
-    {
+    LIST_FOREACH (it, &j->shares) {
         struct memory_share *s = LIST_ENTRY(it, struct memory_share, link);
-        if (memory_journal_is_named(s, JOURNAL_WORKSPACE, workspace) && memory_journal_is_named(s, JOURNAL_OWNER, owner))
+        if (memory_journal_is_named(s, JOURNAL_WORKSPACE, workspace) &&
+            memory_journal_is_named(s, JOURNAL_OWNER, owner))
             return s;
     }
     return NULL;
@@ -148,11 +148,12 @@ static bool tell_share(void *engine, struct slice workspace, struct slice owner,
     return s && memory_journal_tell(s, ret);
 }
 
-static bool memory_journal_drop_oldest(void *engine, const struct journal_share *share, uint64_t *ret_n_bytes)
+static bool memory_journal_drop_oldest(void *engine, const struct journal_share *share,
+                                       uint64_t *ret_n_bytes)
 {
     const struct memory_share *s =
         memory_journal_find_share(engine, slice_make(share->workspace, share->workspace_len),
-                   slice_make(share->owner, share->owner_len));
+                                  slice_make(share->owner, share->owner_len));
 
     if (!s)
         return false;
@@ -162,7 +163,8 @@ static bool memory_journal_drop_oldest(void *engine, const struct journal_share 
     return true;
 }
 
-static const struct journal_shares_ops shares = {memory_journal_read_sums, memory_journal_find_largest, tell_share, memory_journal_drop_oldest};
+static const struct journal_shares_ops shares = {
+    memory_journal_read_sums, memory_journal_find_largest, tell_share, memory_journal_drop_oldest};
 
 /* ---- writing ---- */
 
@@ -180,7 +182,8 @@ static uint64_t memory_journal_drop_old(struct memory_journal *j, int64_t since_
 {
     uint64_t n_dropped = 0;
 
-    for (struct memory_row *r; (r = memory_journal_oldest(&j->rows)) && r->row.at_us < since_us; n_dropped++)
+    for (struct memory_row *r; (r = memory_journal_oldest(&j->rows)) && r->row.at_us < since_us;
+         n_dropped++)
         memory_journal_drop(r);
     return n_dropped;
 }
@@ -195,7 +198,8 @@ static struct slice memory_journal_keep(char **at, struct slice bytes)
     return kept;
 }
 
-static struct memory_share *memory_journal_make_share(struct memory_journal *j, const struct journal_row *row)
+static struct memory_share *memory_journal_make_share(struct memory_journal *j,
+                                                      const struct journal_row *row)
 {
     struct memory_share *s = memory_journal_find_share(j, row->workspace, row->owner);
 
@@ -215,11 +219,13 @@ static int memory_journal_append(struct memory_journal *j, struct store_op *op)
 {
     const struct journal_row *row = &op->journal->row;
     struct journal_limits limits = memory_journal_limits_of(op);
-    struct memory_row *r = held_new(sizeof(struct memory_row) + op->key.len + op->bytes.len, j->own);
+    struct memory_row *r =
+        held_new(sizeof(struct memory_row) + op->key.len + op->bytes.len, j->own);
 
     if (!r)
         return STORE_FAILED;
-    op->journal->n_dropped = memory_journal_drop_old(j, limits.since_us) + journal_shares_make_room(&shares, j, row, &limits);
+    op->journal->n_dropped = memory_journal_drop_old(j, limits.since_us) +
+                             journal_shares_make_room(&shares, j, row, &limits);
     r->share = memory_journal_make_share(j, row);
     if (!r->share) {
         held_free(r);
@@ -249,7 +255,8 @@ static bool memory_journal_fits(const struct journal_row *row, const struct jour
 
 enum { ROWS_AT_ONCE = 4096 }; /* looked at */
 
-/* A piece of it. Nothing else is run before the last one, so the row it goes on with is still there. */
+/* A piece of it. Nothing else is run before the last one, so the row it goes on with is still
+ * there. */
 static int memory_journal_read_rows(const struct memory_journal *j, struct store_op *op)
 {
     struct journal_op *jo = op->journal;
@@ -280,13 +287,14 @@ static int by_type(const void *a, const void *b)
 static int memory_journal_count_rows(struct memory_journal *j, struct store_op *op)
 {
     struct journal_sums all;
-    size_t n_rows = memory_journal_read_sums(j, JOURNAL_ALL, (struct slice){0}, &all) ? all.n_rows : 0, n = 0;
+    size_t n_rows =
+               memory_journal_read_sums(j, JOURNAL_ALL, (struct slice){0}, &all) ? all.n_rows : 0,
+           n = 0;
     const struct journal_row **found = held_new((n_rows + 1) * sizeof(*found), j->own);
 
     if (!found)
         return STORE_FAILED;
-    LIST_FOREACH(it, &j->rows)
-    {
+    LIST_FOREACH (it, &j->rows) {
         const struct memory_row *r = LIST_ENTRY(it, struct memory_row, link);
         if (memory_journal_fits(&r->row, &op->journal->query))
             found[n++] = &r->row;
@@ -307,7 +315,8 @@ static int memory_journal_trim(struct memory_journal *j, struct store_op *op)
 {
     struct journal_limits limits = memory_journal_limits_of(op);
 
-    op->journal->n_dropped = memory_journal_drop_old(j, limits.since_us) + journal_shares_trim(&shares, j, &limits, UINT32_MAX);
+    op->journal->n_dropped = memory_journal_drop_old(j, limits.since_us) +
+                             journal_shares_trim(&shares, j, &limits, UINT32_MAX);
     return STORE_OK;
 }
 

@@ -1,5 +1,6 @@
-/* op: what engines share. Key and bytes are copied once, because the engine looks at them when the caller has long returned;
- * their size is the network's choice, so the copy may be refused, and a refused operation fails in its turn like any other. */
+/* op: what engines share. Key and bytes are copied once, because the engine looks at them when the
+ * caller has long returned; their size is the network's choice, so the copy may be refused, and a
+ * refused operation fails in its turn like any other. */
 #include "store/op.h"
 
 #include "base/held.h"
@@ -14,7 +15,8 @@ static size_t copied_bytes(const struct store_op *op)
 
 bool store_op_is_write(const struct store_op *op)
 {
-    return op->kind == STORE_OP_PUT || op->kind == STORE_OP_REMOVE || op->kind == STORE_OP_APPEND || op->kind == STORE_OP_TRIM;
+    return op->kind == STORE_OP_PUT || op->kind == STORE_OP_REMOVE || op->kind == STORE_OP_APPEND ||
+           op->kind == STORE_OP_TRIM;
 }
 
 void store_op_reset(struct store_op *op)
@@ -38,7 +40,8 @@ bool store_op_add_row(struct store_op *op, struct slice key, struct slice bytes)
     buf_add_slice(&op->result.b, key);
     buf_add_slice(&op->result.b, bytes);
     op->n_rows++;
-    return op->n_rows < STORE_SCAN_ROWS && op->result.b.len < STORE_SCAN_BYTES && !op->result.b.is_failed;
+    return op->n_rows < STORE_SCAN_ROWS && op->result.b.len < STORE_SCAN_BYTES &&
+           !op->result.b.is_failed;
 }
 
 /* The least key that is greater. */
@@ -73,7 +76,8 @@ static bool op_deliver_rows(const struct store_engine *e, struct store_op *op)
         store_op_reset(op);
         return true;
     }
-    op->row(op->has_more ? STORE_FAILED : STORE_ABSENT, (struct slice){0}, (struct slice){0}, op->arg);
+    op->row(op->has_more ? STORE_FAILED : STORE_ABSENT, (struct slice){0}, (struct slice){0},
+            op->arg);
     return false;
 }
 
@@ -94,9 +98,10 @@ struct store_op *store_op_deliver(struct store_engine *e, struct store_op *op)
     e->queued_bytes -= copied_bytes(op);
     loop_count(s->loop, METRIC_STORE_WAITING, -1);
     if (op->kind == STORE_OP_SCAN || journal_op_is(op))
-        ;   /* said already */
+        ; /* said already */
     else if (op->kind == STORE_OP_GET)
-        op->got(op->result.b.is_failed ? STORE_FAILED : op->outcome, buf_slice(&op->result.b), op->arg);
+        op->got(op->result.b.is_failed ? STORE_FAILED : op->outcome, buf_slice(&op->result.b),
+                op->arg);
     else if (op->done)
         op->done(op->outcome, op->arg);
     held_buf_deinit(&op->result);
@@ -114,7 +119,8 @@ static struct store_engine *op_of(struct store *s)
     return CONTAINER_OF(s, struct store_engine, base);
 }
 
-struct store_op *store_op_new(struct store *s, enum store_op_kind kind, const char *bucket, struct slice key, struct slice bytes)
+struct store_op *store_op_new(struct store *s, enum store_op_kind kind, const char *bucket,
+                              struct slice key, struct slice bytes)
 {
     struct store_engine *e = op_of(s);
     struct store_op *op = MEM_NEW(struct store_op);
@@ -130,8 +136,8 @@ struct store_op *store_op_new(struct store *s, enum store_op_kind kind, const ch
         op->data = held_new(n_bytes + 1, s->loop->own);
     op->is_refused = !op->data;
     if (op->is_refused) {
-        LOG(LOG_ERROR, "store", "an operation was refused for want of memory", log_int("bytes", (int64_t)n_bytes),
-            log_int("queued", (int64_t)e->queued_bytes));
+        LOG(LOG_ERROR, "store", "an operation was refused for want of memory",
+            log_int("bytes", (int64_t)n_bytes), log_int("queued", (int64_t)e->queued_bytes));
         return op;
     }
     if (key.len)
@@ -149,21 +155,23 @@ static struct list *lane_of(struct store_engine *e, const struct store_op *op)
 {
     if (!journal_op_is(op) || op->kind == STORE_OP_TRIM)
         return &e->ops;
-    return &e->rows[op->kind == STORE_OP_APPEND ? op->journal->row.is_stranger : op->journal->query.is_stranger];
+    return &e->rows[op->kind == STORE_OP_APPEND ? op->journal->row.is_stranger
+                                                : op->journal->query.is_stranger];
 }
 
 void store_op_ask(struct store *s, struct store_op *op)
 {
     LOOP_ASSERT(s->loop);
     loop_count(s->loop, METRIC_STORE_WAITING, 1);
-    /* Whoever goes on step by step, such as a load during the start, need not know that the store has been told to close. */
+    /* Whoever goes on step by step, such as a load during the start, need not know that the store
+     * has been told to close. */
     op->is_refused |= op_of(s)->is_closing;
     list_link(lane_of(op_of(s), op), &op->link);
     op_of(s)->wake(op_of(s));
 }
 
-static void engine_put(struct store *s, const char *bucket, struct slice key, struct slice bytes, int64_t expires_at,
-                       store_done *done, void *arg)
+static void engine_put(struct store *s, const char *bucket, struct slice key, struct slice bytes,
+                       int64_t expires_at, store_done *done, void *arg)
 {
     struct store_op *op = store_op_new(s, STORE_OP_PUT, bucket, key, bytes);
 
@@ -173,7 +181,8 @@ static void engine_put(struct store *s, const char *bucket, struct slice key, st
     store_op_ask(s, op);
 }
 
-static void engine_remove(struct store *s, const char *bucket, struct slice key, store_done *done, void *arg)
+static void engine_remove(struct store *s, const char *bucket, struct slice key, store_done *done,
+                          void *arg)
 {
     struct store_op *op = store_op_new(s, STORE_OP_REMOVE, bucket, key, (struct slice){0});
 
@@ -182,7 +191,8 @@ static void engine_remove(struct store *s, const char *bucket, struct slice key,
     store_op_ask(s, op);
 }
 
-static void engine_get(struct store *s, const char *bucket, struct slice key, store_got *got, void *arg)
+static void engine_get(struct store *s, const char *bucket, struct slice key, store_got *got,
+                       void *arg)
 {
     struct store_op *op = store_op_new(s, STORE_OP_GET, bucket, key, (struct slice){0});
 
@@ -193,7 +203,8 @@ static void engine_get(struct store *s, const char *bucket, struct slice key, st
 
 static void engine_scan(struct store *s, const char *bucket, store_row *row, void *arg)
 {
-    struct store_op *op = store_op_new(s, STORE_OP_SCAN, bucket, (struct slice){0}, (struct slice){0});
+    struct store_op *op =
+        store_op_new(s, STORE_OP_SCAN, bucket, (struct slice){0}, (struct slice){0});
 
     op->row = row;
     op->arg = arg;
@@ -210,9 +221,11 @@ static void engine_close(struct store *s, store_done *done, void *arg)
     op_of(s)->wake(op_of(s));
 }
 
-static const struct store_ops engine_ops = {engine_put, engine_remove, engine_get, engine_scan, engine_close};
+static const struct store_ops engine_ops = {engine_put, engine_remove, engine_get, engine_scan,
+                                            engine_close};
 
-void store_engine_init(struct store_engine *e, struct loop *loop, void (*wake)(struct store_engine *e))
+void store_engine_init(struct store_engine *e, struct loop *loop,
+                       void (*wake)(struct store_engine *e))
 {
     e->base = (struct store){.ops = &engine_ops, .loop = loop};
     e->wake = wake;
@@ -230,10 +243,11 @@ void store_engine_deinit(struct store_engine *e)
 
 bool store_engine_is_idle(const struct store_engine *e)
 {
-    return list_is_empty(&e->ops) && list_is_empty(&e->rows[false]) && list_is_empty(&e->rows[true]);
+    return list_is_empty(&e->ops) && list_is_empty(&e->rows[false]) &&
+           list_is_empty(&e->rows[true]);
 }
 
-enum { STRANGERS_PART = 4 };    /* of the places */
+enum { STRANGERS_PART = 4 }; /* of the places */
 
 static unsigned lane_take(struct list *from, struct list *batch, unsigned most)
 {

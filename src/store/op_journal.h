@@ -13,9 +13,9 @@ struct journal_op {
     struct holding waiting;       /* append: in the engine's owners */
     uint64_t n_dropped;           /* the engine's answer */
     /* a read that is not at its end */
-    void *at;                     /* where it goes on: the engine's own */
+    void *at; /* where it goes on: the engine's own */
     uint32_t n_read;
-    size_t n_bytes;               /* in the pieces before this one */
+    size_t n_bytes; /* in the pieces before this one */
 };
 
 bool journal_op_is(const struct store_op *op); /* one of the journal's, or of the records'? */

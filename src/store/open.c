@@ -6,20 +6,22 @@
 #include "store/engines.h"
 
 struct engine {
-    const char *prefix;         /* of what --store says */
+    const char *prefix; /* of what --store says */
     bool is_shared;
     int (*try)(const struct store_options *o, char ret_error[STORE_ERROR_MAX]);
-    int (*open)(struct loop *loop, const struct store_options *o, struct store **ret, char ret_error[STORE_ERROR_MAX]);
+    int (*open)(struct loop *loop, const struct store_options *o, struct store **ret,
+                char ret_error[STORE_ERROR_MAX]);
 };
 
 static int try_file(const struct store_options *o, char ret_error[STORE_ERROR_MAX])
 {
-    (void)o;            /* its folder is looked at by whoever holds it (store/data_dir.h) */
+    (void)o; /* its folder is looked at by whoever holds it (store/data_dir.h) */
     (void)ret_error;
     return STORE_OK;
 }
 
-static int store_open_file(struct loop *loop, const struct store_options *o, struct store **ret, char ret_error[STORE_ERROR_MAX])
+static int store_open_file(struct loop *loop, const struct store_options *o, struct store **ret,
+                           char ret_error[STORE_ERROR_MAX])
 {
     if (strcmp(o->path, ":memory:") != 0)
         return store_open_sqlite(loop, o->path, ret, ret_error);
@@ -29,8 +31,11 @@ static int store_open_file(struct loop *loop, const struct store_options *o, str
 
 static struct store_redis_options redis_of(const struct store_options *o)
 {
-    return (struct store_redis_options){
-        .uri = o->where, .owner = o->owner, .timeout_ms = o->timeout_ms, .lost = o->lost, .lost_arg = o->lost_arg};
+    return (struct store_redis_options){.uri = o->where,
+                                        .owner = o->owner,
+                                        .timeout_ms = o->timeout_ms,
+                                        .lost = o->lost,
+                                        .lost_arg = o->lost_arg};
 }
 
 static int try_redis(const struct store_options *o, char ret_error[STORE_ERROR_MAX])
@@ -40,7 +45,8 @@ static int try_redis(const struct store_options *o, char ret_error[STORE_ERROR_M
     return store_try_redis(&redis, ret_error);
 }
 
-static int open_redis(struct loop *loop, const struct store_options *o, struct store **ret, char ret_error[STORE_ERROR_MAX])
+static int open_redis(struct loop *loop, const struct store_options *o, struct store **ret,
+                      char ret_error[STORE_ERROR_MAX])
 {
     struct store_redis_options redis = redis_of(o);
     int r = store_check_redis(&redis, ret_error);
@@ -67,7 +73,9 @@ static const struct engine *open_engine_of(const char *where, char *ret_error)
             return &engines[i];
     }
     if (ret_error)
-        (void)snprintf(ret_error, STORE_ERROR_MAX, "no engine keeps records in `%.100s`: want sqlite, redis://... or unix://...", where);
+        (void)snprintf(
+            ret_error, STORE_ERROR_MAX,
+            "no engine keeps records in `%.100s`: want sqlite, redis://... or unix://...", where);
     return NULL;
 }
 
@@ -85,7 +93,8 @@ int store_try(const struct store_options *options, char ret_error[STORE_ERROR_MA
     return e ? e->try(options, ret_error) : STORE_FAILED;
 }
 
-int store_open(struct loop *loop, const struct store_options *options, struct store **ret, char ret_error[STORE_ERROR_MAX])
+int store_open(struct loop *loop, const struct store_options *options, struct store **ret,
+               char ret_error[STORE_ERROR_MAX])
 {
     const struct engine *e = open_engine_of(options->where, ret_error);
 

@@ -1,12 +1,14 @@
-/* redis: the engine whose records are in a Redis. Every operation is one command that may run twice, sent at once and answered in
- * order, so many are under way at a time; the link sends again what a break left unanswered.
+/* redis: the engine whose records are in a Redis. Every operation is one command that may run
+ * twice, sent at once and answered in order, so many are under way at a time; the link sends again
+ * what a break left unanswered.
  *
- * One server at a time: a lease names the one that may write, since each keeps the records in its memory too. It is taken as the
- * greeting of every connection, and every write is refused by Redis once another server has had it (redis_lease.h): a server that
- * was away while another took over is not let in again, and is told that it has lost its records.
+ * One server at a time: a lease names the one that may write, since each keeps the records in its
+ * memory too. It is taken as the greeting of every connection, and every write is refused by Redis
+ * once another server has had it (redis_lease.h): a server that was away while another took over is
+ * not let in again, and is told that it has lost its records.
  *
- * Redis is no place for a log that grows: rows of the journal go to a second engine, a file. The order of answers holds among the
- * records and among the rows, not between them. Loop-owned. */
+ * Redis is no place for a log that grows: rows of the journal go to a second engine, a file. The
+ * order of answers holds among the records and among the rows, not between them. Loop-owned. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,26 +31,27 @@ struct redis_store {
     struct store_engine engine;
     struct redis_uri uri;
     struct redis_lease lease;
-    void (*lost)(void *arg);        /* NULL once said */
+    void (*lost)(void *arg); /* NULL once said */
     void *lost_arg;
     struct redis_link *link;
-    struct store *rows;             /* owned: has the journal */
-    struct list asked;              /* struct asked, in order */
+    struct store *rows; /* owned: has the journal */
+    struct list asked;  /* struct asked, in order */
     size_t n_asked;
-    bool is_leasing;                /* its answer is on the way */
-    bool is_scanning;               /* what was asked for after the scan waits */
-    bool is_lost;                   /* nothing is ours to give back */
+    bool is_leasing;  /* its answer is on the way */
+    bool is_scanning; /* what was asked for after the scan waits */
+    bool is_lost;     /* nothing is ours to give back */
     bool is_ending;
-    struct timer renew;             /* also prunes */
+    struct timer renew; /* also prunes */
     struct redis_prune prune;
-    struct deferred turn;           /* delivers, sends and closes outside of the link's callbacks */
+    /* delivers, sends and closes outside of the link's callbacks */
+    struct deferred turn;
 };
 
 struct asked {
     struct list link;
     struct redis_store *store;
     struct store_op *op;
-    struct redis_scan *scan;        /* owned; NULL but for scans */
+    struct redis_scan *scan; /* owned; NULL but for scans */
     bool is_answered;
 };
 
@@ -70,7 +73,8 @@ static void take_turn(struct redis_store *s)
 
 /* ---- the lease ---- */
 
-/* Another server has had the records since: what this one keeps in its memory is no longer what they are. */
+/* Another server has had the records since: what this one keeps in its memory is no longer what
+ * they are. */
 static void redis_lose(struct redis_store *s)
 {
     if (s->is_lost)
@@ -84,7 +88,8 @@ static void redis_lose(struct redis_store *s)
         lost(s->lost_arg);
 }
 
-static bool is_welcome(const struct redis_reply *answer, void *arg, char error[REDIS_ERROR_TEXT_MAX])
+static bool is_welcome(const struct redis_reply *answer, void *arg,
+                       char error[REDIS_ERROR_TEXT_MAX])
 {
     struct redis_store *s = arg;
     int64_t epoch;
@@ -101,8 +106,10 @@ static void on_renewed(int outcome, const struct redis_reply *reply, void *arg)
     char error[REDIS_ERROR_TEXT_MAX] = "";
 
     s->is_leasing = false;
-    if (outcome == REDIS_LINK_ANSWERED && redis_reply_kind(reply) == REDIS_TEXT && !is_welcome(reply, s, error)) {
-        LOG(LOG_ERROR, "store", "another server has taken over the records", log_text("reason", error));
+    if (outcome == REDIS_LINK_ANSWERED && redis_reply_kind(reply) == REDIS_TEXT &&
+        !is_welcome(reply, s, error)) {
+        LOG(LOG_ERROR, "store", "another server has taken over the records",
+            log_text("reason", error));
         redis_link_reset(s->link);
     }
     take_turn(s);
@@ -224,7 +231,8 @@ static void deliver_answered(struct redis_store *s)
         struct asked *a = LIST_ENTRY(s->asked.next, struct asked, link);
         if (!a->is_answered)
             return;
-        if (store_op_deliver(&s->engine, a->op)) {      /* a scan: what was asked for after it waits for its end */
+        /* a scan: what was asked for after it waits for its end */
+        if (store_op_deliver(&s->engine, a->op)) {
             a->is_answered = false;
             ask_piece(a);
             return;
@@ -269,7 +277,7 @@ static void on_lease_given(int outcome, const struct redis_reply *reply, void *a
 {
     struct redis_store *s = arg;
 
-    (void)outcome;      /* else it runs out by itself */
+    (void)outcome; /* else it runs out by itself */
     (void)reply;
     s->is_leasing = false;
     take_turn(s);
@@ -277,7 +285,8 @@ static void on_lease_given(int outcome, const struct redis_reply *reply, void *a
 
 static void step_to_end(struct redis_store *s)
 {
-    if (!list_is_empty(&s->engine.ops) || !list_is_empty(&s->asked) || s->is_leasing || s->prune.is_under_way)
+    if (!list_is_empty(&s->engine.ops) || !list_is_empty(&s->asked) || s->is_leasing ||
+        s->prune.is_under_way)
         return;
     if (s->is_ending || s->is_lost) {
         timer_stop(s->engine.base.loop, &s->renew);
@@ -309,7 +318,7 @@ static void redis_wake(struct store_engine *e)
 {
     struct redis_store *s = redis_store_of(e);
 
-    if (!timer_is_running(&s->renew) && !e->is_closing)     /* not before the loop runs */
+    if (!timer_is_running(&s->renew) && !e->is_closing) /* not before the loop runs */
         timer_start(e->base.loop, &s->renew, RENEW_MS);
     take_turn(s);
 }
@@ -324,7 +333,9 @@ static void redis_on_info(int outcome, const struct redis_reply *reply, void *ar
     (void)arg;
     for (size_t i = 0; i + 14 <= text.len; i++) {
         if (slice_starts(slice_from(text, i), "aof_enabled:0")) {
-            LOG(LOG_WARN, "store", "this Redis keeps no append-only file: what is acknowledged may be lost when it stops");
+            LOG(LOG_WARN, "store",
+                "this Redis keeps no append-only file: what is acknowledged may be lost when it "
+                "stops");
             return;
         }
     }
@@ -336,8 +347,11 @@ static bool read_uri(const char *uri, struct redis_uri *ret, char error[STORE_ER
 
     if (r == REDIS_URI_OK)
         return true;
-    (void)snprintf(error, STORE_ERROR_MAX, r == REDIS_URI_TLS ? "Redis: rediss:// is not built in (use redis:// or unix://)"
-                                                              : "Redis: want redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] or unix:///PATH[?db=N]");
+    (void)snprintf(
+        error, STORE_ERROR_MAX,
+        r == REDIS_URI_TLS
+            ? "Redis: rediss:// is not built in (use redis:// or unix://)"
+            : "Redis: want redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] or unix:///PATH[?db=N]");
     return false;
 }
 
@@ -346,21 +360,25 @@ struct first_take {
     int64_t epoch;
 };
 
-static bool is_welcome_first(const struct redis_reply *answer, void *arg, char error[REDIS_ERROR_TEXT_MAX])
+static bool is_welcome_first(const struct redis_reply *answer, void *arg,
+                             char error[REDIS_ERROR_TEXT_MAX])
 {
     return redis_lease_read(answer, &((struct first_take *)arg)->epoch, error) == REDIS_LEASE_HELD;
 }
 
 /* greeting and what is said to its answer are in link. */
-static int try_link(const struct store_redis_options *o, struct redis_link_options *link, redis_done *done, char ret_error[STORE_ERROR_MAX])
+static int try_link(const struct store_redis_options *o, struct redis_link_options *link,
+                    redis_done *done, char ret_error[STORE_ERROR_MAX])
 {
-    struct redis_command info = {.args = {SLICE_LIT("INFO"), SLICE_LIT("persistence")}, .n_args = 2};
+    struct redis_command info = {.args = {SLICE_LIT("INFO"), SLICE_LIT("persistence")},
+                                 .n_args = 2};
     char reason[REDIS_ERROR_TEXT_MAX] = "";
     bool ok = read_uri(o->uri, &link->uri, ret_error);
 
     link->timeout_ms = o->timeout_ms;
     if (ok && !redis_link_try(link, &info, done, NULL, reason)) {
-        (void)snprintf(ret_error, STORE_ERROR_MAX, "Redis at %.80s: %.120s", link->uri.path ? link->uri.path : link->uri.host, reason);
+        (void)snprintf(ret_error, STORE_ERROR_MAX, "Redis at %.80s: %.120s",
+                       link->uri.path ? link->uri.path : link->uri.host, reason);
         ok = false;
     }
     redis_uri_deinit(&link->uri);
@@ -387,7 +405,8 @@ int store_check_redis(struct store_redis_options *o, char ret_error[STORE_ERROR_
     struct redis_lease lease;
 
     redis_lease_init(&lease, o->owner, 0);
-    struct redis_link_options link = {.greeting = redis_lease_take(&lease), .is_welcome = is_welcome_first, .arg = &first};
+    struct redis_link_options link = {
+        .greeting = redis_lease_take(&lease), .is_welcome = is_welcome_first, .arg = &first};
     int r = try_link(o, &link, redis_on_info, ret_error);
     redis_lease_deinit(&lease);
     o->epoch = first.epoch;
@@ -403,8 +422,11 @@ struct store *store_open_redis(struct loop *loop, const struct store_redis_optio
     redis_lease_init(&s->lease, o->owner, o->epoch);
     s->lost = o->lost;
     s->lost_arg = o->lost_arg;
-    struct redis_link_options link = {.uri = s->uri, .timeout_ms = o->timeout_ms, .greeting = redis_lease_take(&s->lease),
-                                      .is_welcome = is_welcome, .arg = s};
+    struct redis_link_options link = {.uri = s->uri,
+                                      .timeout_ms = o->timeout_ms,
+                                      .greeting = redis_lease_take(&s->lease),
+                                      .is_welcome = is_welcome,
+                                      .arg = s};
     store_engine_init(&s->engine, loop, redis_wake);
     list_init(&s->asked);
     list_init(&s->turn.link);

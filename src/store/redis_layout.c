@@ -1,5 +1,6 @@
-/* redis_layout: one command an operation, so that Redis does it whole or not at all. What the original's form cannot say (bytes in a config are no JSON) stays MessagePack, which no reader takes
- * for JSON: it begins with no brace. */
+/* redis_layout: one command an operation, so that Redis does it whole or not at all. What the
+ * original's form cannot say (bytes in a config are no JSON) stays MessagePack, which no reader
+ * takes for JSON: it begins with no brace. */
 #include "store/redis_layout.h"
 
 #include <inttypes.h>
@@ -71,7 +72,8 @@ static struct slice redis_layout_reason_of(const struct store_op *op)
 {
     struct slice rest = op->bytes, row, item, reason;
 
-    if (mp_take(&rest, 1, &row) == MP_OK && !rest.len && mp_at(row, 1, &item) && mp_get_str(item, &reason))
+    if (mp_take(&rest, 1, &row) == MP_OK && !rest.len && mp_at(row, 1, &item) &&
+        mp_get_str(item, &reason))
         return reason;
     return op->bytes;
 }
@@ -84,7 +86,8 @@ bool redis_layout_add_block(struct buf *out, struct slice reason, int64_t ttl_s,
     return true;
 }
 
-static void ask_string(const struct store_op *op, int64_t now_s, struct redis_scratch *s, struct redis_command *c)
+static void ask_string(const struct store_op *op, int64_t now_s, struct redis_scratch *s,
+                       struct redis_command *c)
 {
     bool is_late = op->expires_at && op->expires_at <= now_s;
 
@@ -121,7 +124,8 @@ static void redis_layout_encode(const struct store_op *op, struct redis_scratch 
         buf_add_slice(&s->value, op->bytes);
         return;
     }
-    bool is_value = mp_take(&rest, MP_MAX_DEPTH, &value) == MP_OK && !rest.len && mp_is(value, MP_MAP);
+    bool is_value =
+        mp_take(&rest, MP_MAX_DEPTH, &value) == MP_OK && !rest.len && mp_is(value, MP_MAP);
     if (!is_value || json_from_mp(value, &s->value) != JSON_OK) {
         buf_clear(&s->value);
         buf_add_slice(&s->value, op->bytes);
@@ -134,15 +138,16 @@ static void ask_hash(const struct store_op *op, struct redis_scratch *s, struct 
     if (op->kind == STORE_OP_PUT)
         redis_layout_encode(op, s);
     redis_layout_add(c, op->kind == STORE_OP_PUT      ? SLICE_LIT("HSET")
-           : op->kind == STORE_OP_REMOVE ? SLICE_LIT("HDEL")
-                                         : SLICE_LIT("HGET"));
+                        : op->kind == STORE_OP_REMOVE ? SLICE_LIT("HDEL")
+                                                      : SLICE_LIT("HGET"));
     redis_layout_add(c, buf_slice(&s->name));
     redis_layout_add(c, op->key);
     if (op->kind == STORE_OP_PUT)
         redis_layout_add(c, buf_slice(&s->value));
 }
 
-bool redis_layout_ask(const struct store_op *op, int64_t now_s, struct redis_scratch *s, struct redis_command *ret)
+bool redis_layout_ask(const struct store_op *op, int64_t now_s, struct redis_scratch *s,
+                      struct redis_command *ret)
 {
     *ret = (struct redis_command){.n_args = 0};
     if (layout_of(op->bucket) == LAYOUT_STRINGS)
@@ -176,7 +181,8 @@ static void read_get(struct store_op *op, const struct redis_reply *reply, int64
     bool is_there = redis_reply_kind(reply) != REDIS_NIL;
 
     if (is_there && layout_of(op->bucket) == LAYOUT_STRINGS)
-        (void)!redis_layout_add_block(&op->result.b, redis_reply_text(redis_reply_at(reply, 0)), redis_reply_int(redis_reply_at(reply, 1)), now_s);
+        (void)!redis_layout_add_block(&op->result.b, redis_reply_text(redis_reply_at(reply, 0)),
+                                      redis_reply_int(redis_reply_at(reply, 1)), now_s);
     else if (is_there)
         is_there = redis_layout_decode(op->bucket, redis_reply_text(reply), now_s, &op->result.b);
     if (!is_there)

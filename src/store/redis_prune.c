@@ -1,5 +1,6 @@
-/* redis_prune: Redis forgets keys, not fields of a hash. A step is a script: it looks at a thousand fields and deletes those whose
- * time has come, so no write can come between looking and deleting, and nobody waits long for it. */
+/* redis_prune: Redis forgets keys, not fields of a hash. A step is a script: it looks at a thousand
+ * fields and deletes those whose time has come, so no write can come between looking and deleting,
+ * and nobody waits long for it. */
 #include "store/redis_prune.h"
 
 #include <inttypes.h>
@@ -10,11 +11,12 @@
 #include "net/redis_link.h"
 #include "store/redis_layout.h"
 
-static const char STEP[] = "local r = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', 1000) "
-                           "for i = 1, #r[2], 2 do local v, e = r[2][i + 1], 0 "
-                           "if #v >= 8 then for j = 1, 8 do e = e * 256 + string.byte(v, j) end end "
-                           "if e > 0 and e <= tonumber(ARGV[2]) then redis.call('HDEL', KEYS[1], r[2][i]) end end "
-                           "return r[1]";
+static const char STEP[] =
+    "local r = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', 1000) "
+    "for i = 1, #r[2], 2 do local v, e = r[2][i + 1], 0 "
+    "if #v >= 8 then for j = 1, 8 do e = e * 256 + string.byte(v, j) end end "
+    "if e > 0 and e <= tonumber(ARGV[2]) then redis.call('HDEL', KEYS[1], r[2][i]) end end "
+    "return r[1]";
 
 void redis_prune_note(struct redis_prune *p, const struct store_op *op)
 {
@@ -26,7 +28,8 @@ void redis_prune_note(struct redis_prune *p, const struct store_op *op)
         if (strcmp(p->buckets[i].bucket, op->bucket) == 0)
             return;
     }
-    ASSERT(p->n_buckets < REDIS_PRUNE_BUCKETS_MAX);     /* their names are ours: raise it with the next one */
+    /* their names are ours: raise it with the next one */
+    ASSERT(p->n_buckets < REDIS_PRUNE_BUCKETS_MAX);
     p->buckets[p->n_buckets++] = (struct redis_pruned){op->bucket, "0"};
 }
 
@@ -53,8 +56,8 @@ void redis_prune_step(struct redis_prune *p, int64_t now_s)
     const struct redis_pruned *b = &p->buckets[p->at];
     buf_add_fmt(&name, "hyphad:%s", b->bucket);
     (void)snprintf(now, sizeof(now), "%" PRId64, now_s);
-    struct redis_command c = {.args = {SLICE_LIT("EVAL"), slice_of(STEP), SLICE_LIT("1"), buf_slice(&name), slice_of(b->cursor),
-                                       slice_of(now)},
+    struct redis_command c = {.args = {SLICE_LIT("EVAL"), slice_of(STEP), SLICE_LIT("1"),
+                                       buf_slice(&name), slice_of(b->cursor), slice_of(now)},
                               .n_args = 6};
     p->is_under_way = true;
     redis_link_ask(p->link, &c, redis_prune_on_step, p);

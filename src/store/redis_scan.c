@@ -1,5 +1,6 @@
-/* redis_scan: two phases of small scripts, since a hash can be walked by a cursor, but only in the order of its table, where a
- * field may come twice. Lua looks at sizes, so that a piece ends where the caller wants it to end. */
+/* redis_scan: two phases of small scripts, since a hash can be walked by a cursor, but only in the
+ * order of its table, where a field may come twice. Lua looks at sizes, so that a piece ends where
+ * the caller wants it to end. */
 #include "store/redis_scan.h"
 
 #include <stdio.h>
@@ -12,19 +13,25 @@
 #include "store/redis_layout.h"
 #include "wire/mp.h"
 
-/* Of the keys asked for, in their order, as many as fit; nothing in the place of what is not there. */
-static const char HASH_KEYS[] = "local r = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', 500) local out = {r[1]} "
-                                "for i = 1, #r[2], 2 do out[#out + 1] = r[2][i] end return out";
-static const char HASH_ROWS[] = "local keys, out, n = cmsgpack.unpack(ARGV[2]), {}, 0 for i, key in ipairs(keys) do "
-                                "local v = redis.call('HGET', KEYS[1], key) out[i] = v n = n + (v and #v or 0) "
-                                "if n >= tonumber(ARGV[1]) then break end end return out";
-static const char STRING_KEYS[] = "local r = redis.call('SCAN', ARGV[1], 'MATCH', KEYS[1] .. '*', 'COUNT', 500) local out = {r[1]} "
-                                  "for i, key in ipairs(r[2]) do out[i + 1] = string.sub(key, #KEYS[1] + 1) end return out";
-static const char STRING_ROWS[] = "local keys, out, n = cmsgpack.unpack(ARGV[2]), {}, 0 for i, key in ipairs(keys) do "
-                                  "local name = KEYS[1] .. key local v = false "
-                                  "if redis.call('TYPE', name).ok == 'string' then v = redis.call('GET', name) end "
-                                  "out[2 * i - 1] = v out[2 * i] = redis.call('TTL', name) n = n + (v and #v or 0) "
-                                  "if n >= tonumber(ARGV[1]) then break end end return out";
+/* Of the keys asked for, in their order, as many as fit; nothing in the place of what is not
+ * there. */
+static const char HASH_KEYS[] =
+    "local r = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', 500) local out = {r[1]} "
+    "for i = 1, #r[2], 2 do out[#out + 1] = r[2][i] end return out";
+static const char HASH_ROWS[] =
+    "local keys, out, n = cmsgpack.unpack(ARGV[2]), {}, 0 for i, key in ipairs(keys) do "
+    "local v = redis.call('HGET', KEYS[1], key) out[i] = v n = n + (v and #v or 0) "
+    "if n >= tonumber(ARGV[1]) then break end end return out";
+static const char STRING_KEYS[] =
+    "local r = redis.call('SCAN', ARGV[1], 'MATCH', KEYS[1] .. '*', 'COUNT', 500) local out = "
+    "{r[1]} "
+    "for i, key in ipairs(r[2]) do out[i + 1] = string.sub(key, #KEYS[1] + 1) end return out";
+static const char STRING_ROWS[] =
+    "local keys, out, n = cmsgpack.unpack(ARGV[2]), {}, 0 for i, key in ipairs(keys) do "
+    "local name = KEYS[1] .. key local v = false "
+    "if redis.call('TYPE', name).ok == 'string' then v = redis.call('GET', name) end "
+    "out[2 * i - 1] = v out[2 * i] = redis.call('TTL', name) n = n + (v and #v or 0) "
+    "if n >= tonumber(ARGV[1]) then break end end return out";
 
 struct redis_scan *redis_scan_new(struct loop *loop, const char *bucket)
 {
@@ -76,7 +83,7 @@ struct redis_command redis_scan_ask(struct redis_scan *s)
     }
     pack_keys(s);
     c.args[1] = slice_of(is_strings ? STRING_ROWS : HASH_ROWS);
-    c.args[4] = SLICE_LIT("262144");        /* STORE_SCAN_BYTES */
+    c.args[4] = SLICE_LIT("262144"); /* STORE_SCAN_BYTES */
     c.args[5] = buf_slice(&s->packed.b);
     c.n_args = 6;
     return c;
@@ -139,7 +146,8 @@ static int take_keys(struct redis_scan *s, const struct redis_reply *reply)
 /* ---- rows ---- */
 
 /* False: the piece is full. */
-static bool redis_scan_add_row(const struct redis_scan *s, const struct redis_reply *reply, size_t i, int64_t now_s, struct store_op *op)
+static bool redis_scan_add_row(const struct redis_scan *s, const struct redis_reply *reply,
+                               size_t i, int64_t now_s, struct store_op *op)
 {
     bool is_strings = redis_layout_is_strings(s->bucket), is_there, has_room = true;
     const struct redis_reply *value = redis_reply_at(reply, is_strings ? 2 * i : i);
@@ -147,15 +155,19 @@ static bool redis_scan_add_row(const struct redis_scan *s, const struct redis_re
 
     if (redis_reply_kind(value) != REDIS_TEXT)
         return true;
-    is_there = is_strings ? redis_layout_add_block(&bytes, redis_reply_text(value), redis_reply_int(redis_reply_at(reply, 2 * i + 1)), now_s)
-                          : redis_layout_decode(s->bucket, redis_reply_text(value), now_s, &bytes);
+    is_there =
+        is_strings
+            ? redis_layout_add_block(&bytes, redis_reply_text(value),
+                                     redis_reply_int(redis_reply_at(reply, 2 * i + 1)), now_s)
+            : redis_layout_decode(s->bucket, redis_reply_text(value), now_s, &bytes);
     op->result.b.is_failed = op->result.b.is_failed || bytes.is_failed;
     if (is_there)
         has_room = store_op_add_row(op, s->sorted[s->at], buf_slice(&bytes));
     return has_room;
 }
 
-static int take_rows(struct redis_scan *s, const struct redis_reply *reply, int64_t now_s, struct store_op *op)
+static int take_rows(struct redis_scan *s, const struct redis_reply *reply, int64_t now_s,
+                     struct store_op *op)
 {
     size_t width = redis_layout_is_strings(s->bucket) ? 2 : 1, n = redis_reply_count(reply) / width;
     bool has_room = true;
@@ -165,13 +177,15 @@ static int take_rows(struct redis_scan *s, const struct redis_reply *reply, int6
         s->at++;
     }
     op->has_more = s->at < s->n_sorted;
-    if (op->has_more && !n)     /* a Redis that gives nothing for a key would be asked for ever */
+    /* a Redis that gives nothing for a key would be asked for ever */
+    if (op->has_more && !n)
         return REDIS_SCAN_FAILED;
     op->outcome = STORE_OK;
     return op->has_more && !op->n_rows ? REDIS_SCAN_GO_ON : REDIS_SCAN_PIECE;
 }
 
-int redis_scan_take(struct redis_scan *s, const struct redis_reply *reply, int64_t now_s, struct store_op *op)
+int redis_scan_take(struct redis_scan *s, const struct redis_reply *reply, int64_t now_s,
+                    struct store_op *op)
 {
     if (redis_reply_kind(reply) != REDIS_ARRAY)
         return REDIS_SCAN_FAILED;

@@ -1,6 +1,7 @@
-/* sqlite: the engine that outlives the process. One connection, one job at a time on the worker pool; what is asked for while
- * a job runs goes together into the next one, so the busier the hub the fewer fsyncs a write costs. Of the journal's rows only
- * some go into one, so that a record does not wait for all that are there.
+/* sqlite: the engine that outlives the process. One connection, one job at a time on the worker
+ * pool; what is asked for while a job runs goes together into the next one, so the busier the hub
+ * the fewer fsyncs a write costs. Of the journal's rows only some go into one, so that a record
+ * does not wait for all that are there.
  *
  *   idle --ask--> gathering --end of turn--> running --done: deliver--> idle (or running again)
  *
@@ -12,7 +13,8 @@
 #include "store/op.h"
 #include "store/sqlite_file.h"
 
-enum { BATCH_MAX = 1024, ROWS_MAX = 64 };   /* records; rows of the journal, each of which is several statements */
+/* records; rows of the journal, each of which is several statements */
+enum { BATCH_MAX = 1024, ROWS_MAX = 64 };
 
 enum engine_state { ENGINE_IDLE, ENGINE_GATHERING, ENGINE_RUNNING };
 
@@ -43,7 +45,8 @@ static void done_run(struct job *job)
         struct store_op *op = LIST_ENTRY(s->batch.next, struct store_op, link);
         list_unlink(&op->link);
         op = store_op_deliver(&s->engine, op);
-        if (op)         /* a scan was the last of its batch: it goes on before what was asked for after it */
+        /* a scan was the last of its batch: it goes on before what was asked for after it */
+        if (op)
             list_link_first(&s->engine.ops, &op->link);
     }
     sqlite_start(s);
@@ -53,7 +56,8 @@ static void work_close(struct job *job)
 {
     struct sqlite_store *s = CONTAINER_OF(job, struct sqlite_store, job);
 
-    sqlite_file_close(&s->file);    /* the last one out folds the log into the file: may take a while */
+    /* the last one out folds the log into the file: may take a while */
+    sqlite_file_close(&s->file);
 }
 
 static void done_close(struct job *job)
@@ -87,7 +91,9 @@ static void sqlite_start(struct sqlite_store *s)
         return;
     s->state = ENGINE_RUNNING;
     bool is_last = list_is_empty(&s->batch);
-    s->job = (struct job){.class = OFFLOAD_STORE, .work = is_last ? work_close : work_run, .done = is_last ? done_close : done_run};
+    s->job = (struct job){.class = OFFLOAD_STORE,
+                          .work = is_last ? work_close : work_run,
+                          .done = is_last ? done_close : done_run};
     ASSERT(offload(s->engine.base.loop, &s->job) == OFFLOAD_OK);
 }
 
@@ -106,7 +112,8 @@ static void sqlite_wake(struct store_engine *e)
     loop_defer(e->base.loop, &s->gather);
 }
 
-int store_open_sqlite(struct loop *loop, const char *path, struct store **ret, char ret_error[STORE_ERROR_MAX])
+int store_open_sqlite(struct loop *loop, const char *path, struct store **ret,
+                      char ret_error[STORE_ERROR_MAX])
 {
     struct sqlite_store *s = MEM_NEW(struct sqlite_store);
     int r = sqlite_file_open(path, &s->file, ret_error);

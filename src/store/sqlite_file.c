@@ -1,6 +1,7 @@
-/* sqlite_file: many operations, one transaction, one fsync. Operations run in the order they were asked for, so a read sees
- * the writes before it. When something fails the whole transaction is taken back and each operation runs again alone: only
- * those that cannot be done fail, and no neighbour pays for them. */
+/* sqlite_file: many operations, one transaction, one fsync. Operations run in the order they were
+ * asked for, so a read sees the writes before it. When something fails the whole transaction is
+ * taken back and each operation runs again alone: only those that cannot be done fail, and no
+ * neighbour pays for them. */
 #include "store/sqlite_file.h"
 
 #include "base/clock.h"
@@ -16,12 +17,14 @@ static int64_t sqlite_file_now_s(void)
 
 static void sqlite_file_bind_text(sqlite3_stmt *stmt, int at, const char *text)
 {
-    (void)sqlite3_bind_text(stmt, at, text, -1, SQLITE_STATIC);     /* fails only for an index we do not have */
+    /* fails only for an index we do not have */
+    (void)sqlite3_bind_text(stmt, at, text, -1, SQLITE_STATIC);
 }
 
 static void bind_bytes(sqlite3_stmt *stmt, int at, struct slice bytes)
 {
-    /* A NULL pointer would bind NULL, which is not an empty blob. Too large a blob stays unbound: the step fails. */
+    /* A NULL pointer would bind NULL, which is not an empty blob. Too large a blob stays unbound:
+     * the step fails. */
     (void)sqlite3_bind_blob64(stmt, at, bytes.len ? bytes.ptr : "", bytes.len, SQLITE_STATIC);
 }
 
@@ -42,7 +45,7 @@ static bool sqlite_file_finish(sqlite3_stmt *stmt)
 
 static bool run_simple(sqlite3_stmt *stmt)
 {
-    (void)sqlite3_step(stmt);       /* reset reports what step met */
+    (void)sqlite3_step(stmt); /* reset reports what step met */
     return sqlite_file_finish(stmt);
 }
 
@@ -86,7 +89,8 @@ static bool sqlite_file_run_scan(struct sqlite_file *f, struct store_op *op)
     bind_bytes(f->scan, 3, buf_slice(&op->after.b));
     op->outcome = STORE_OK;
     while (has_room && sqlite3_step(f->scan) == SQLITE_ROW)
-        has_room = store_op_add_row(op, sqlite_file_column(f->scan, 0), sqlite_file_column(f->scan, 1));
+        has_room =
+            store_op_add_row(op, sqlite_file_column(f->scan, 0), sqlite_file_column(f->scan, 1));
     op->has_more = !has_room;
     return sqlite_file_finish(f->scan);
 }
@@ -94,7 +98,7 @@ static bool sqlite_file_run_scan(struct sqlite_file *f, struct store_op *op)
 static bool sqlite_file_run_op(struct sqlite_file *f, struct store_op *op)
 {
     if (op->is_refused)
-        return true;        /* fails by itself, not with the others */
+        return true; /* fails by itself, not with the others */
     switch (op->kind) {
     case STORE_OP_PUT:
         return sqlite_file_run_put(f, op);
@@ -140,7 +144,7 @@ static bool run_together(struct sqlite_file *f, struct list *ops)
 {
     bool ok = run_simple(f->begin);
 
-    LIST_FOREACH(it, ops)
+    LIST_FOREACH (it, ops)
         ok = ok && sqlite_file_run_op(f, LIST_ENTRY(it, struct store_op, link));
     ok = ok && run_simple(f->commit);
     if (!ok)
@@ -153,7 +157,7 @@ static bool wants_transaction(const struct list *ops)
     unsigned n_writes = 0;
 
     /* What the journal writes is several statements by itself. */
-    LIST_FOREACH(it, ops) {
+    LIST_FOREACH (it, ops) {
         const struct store_op *op = LIST_ENTRY(it, struct store_op, link);
         n_writes += store_op_is_write(op) ? (op->journal ? 2 : 1) : 0;
     }
@@ -163,7 +167,7 @@ static bool wants_transaction(const struct list *ops)
 void sqlite_file_run(struct sqlite_file *f, struct list *ops)
 {
     if (!wants_transaction(ops) || !run_together(f, ops)) {
-        LIST_FOREACH(it, ops)
+        LIST_FOREACH (it, ops)
             run_alone(f, LIST_ENTRY(it, struct store_op, link));
     }
     if (sqlite_file_now_s() - f->pruned_at >= PRUNE_EVERY_S)

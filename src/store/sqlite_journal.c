@@ -8,7 +8,8 @@
 #include "store/op_journal.h"
 #include "store/sqlite_file.h"
 
-/* So many rows go for their age, and for the limits of all, with one trim; the first also now and then with a row. */
+/* So many rows go for their age, and for the limits of all, with one trim; the first also now and
+ * then with a row. */
 enum { DROP_PER_TRIM = 20000, TRIM_EVERY = 64, DROP_PER_SMALL_TRIM = 128 };
 /* The kinds of event_log_sums. */
 static const int kinds[] = {[JOURNAL_ALL] = 0, [JOURNAL_OWNER] = 1, [JOURNAL_WORKSPACE] = 2};
@@ -26,43 +27,52 @@ bool sqlite_journal_prepare(struct sqlite_file *f)
 {
     struct sqlite_journal *j = &f->journal;
 
-    return sqlite_journal_statement(f->db,
-                   "INSERT INTO event_logs (event_type, workspace, user_id, timestamp, data, "
-                   "owner) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                   &j->append) &&
-           sqlite_journal_statement(f->db, "SELECT n_rows, n_bytes FROM event_log_sums WHERE kind = ?1 AND name = ?2",
-                   &j->sums) &&
+    return sqlite_journal_statement(
+               f->db,
+               "INSERT INTO event_logs (event_type, workspace, user_id, timestamp, data, "
+               "owner) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+               &j->append) &&
+           sqlite_journal_statement(
+               f->db, "SELECT n_rows, n_bytes FROM event_log_sums WHERE kind = ?1 AND name = ?2",
+               &j->sums) &&
+           sqlite_journal_statement(
+               f->db,
+               "SELECT workspace, owner, n_bytes FROM event_log_shares WHERE owner = ?1 "
+               "ORDER BY n_bytes DESC LIMIT 1",
+               &j->largest_of_owner) &&
+           sqlite_journal_statement(
+               f->db,
+               "SELECT workspace, owner, n_bytes FROM event_log_shares WHERE workspace = ?1 "
+               "ORDER BY n_bytes DESC LIMIT 1",
+               &j->largest_of_workspace) &&
+           sqlite_journal_statement(
+               f->db,
+               "SELECT workspace, owner, n_bytes FROM event_log_shares WHERE workspace = ?1 "
+               "AND owner = ?2",
+               &j->share) &&
+           sqlite_journal_statement(
+               f->db,
+               "SELECT name FROM event_log_sums WHERE kind = 1 ORDER BY n_bytes DESC LIMIT 1",
+               &j->largest_owner) &&
+           sqlite_journal_statement(
+               f->db,
+               "DELETE FROM event_logs WHERE id = (SELECT min(id) FROM event_logs "
+               "WHERE workspace = ?1 AND owner = ?2) RETURNING length(data)",
+               &j->drop_oldest) &&
+           sqlite_journal_statement(
+               f->db,
+               "DELETE FROM event_logs WHERE id IN (SELECT id FROM event_logs ORDER BY id "
+               "LIMIT ?1) AND timestamp < ?2",
+               &j->trim) &&
+           sqlite_journal_statement(
+               f->db,
+               "SELECT id, timestamp, workspace, user_id, event_type, data FROM event_logs "
+               "WHERE " MATCHES " ORDER BY timestamp DESC, id DESC LIMIT ?6",
+               &j->read) &&
            sqlite_journal_statement(f->db,
-                   "SELECT workspace, owner, n_bytes FROM event_log_shares WHERE owner = ?1 "
-                   "ORDER BY n_bytes DESC LIMIT 1",
-                   &j->largest_of_owner) &&
-           sqlite_journal_statement(f->db,
-                   "SELECT workspace, owner, n_bytes FROM event_log_shares WHERE workspace = ?1 "
-                   "ORDER BY n_bytes DESC LIMIT 1",
-                   &j->largest_of_workspace) &&
-           sqlite_journal_statement(f->db,
-                   "SELECT workspace, owner, n_bytes FROM event_log_shares WHERE workspace = ?1 "
-                   "AND owner = ?2",
-                   &j->share) &&
-           sqlite_journal_statement(f->db,
-                   "SELECT name FROM event_log_sums WHERE kind = 1 ORDER BY n_bytes DESC LIMIT 1",
-                   &j->largest_owner) &&
-           sqlite_journal_statement(f->db,
-                   "DELETE FROM event_logs WHERE id = (SELECT min(id) FROM event_logs "
-                   "WHERE workspace = ?1 AND owner = ?2) RETURNING length(data)",
-                   &j->drop_oldest) &&
-           sqlite_journal_statement(f->db,
-                   "DELETE FROM event_logs WHERE id IN (SELECT id FROM event_logs ORDER BY id "
-                   "LIMIT ?1) AND timestamp < ?2",
-                   &j->trim) &&
-           sqlite_journal_statement(f->db,
-                   "SELECT id, timestamp, workspace, user_id, event_type, data FROM event_logs "
-                   "WHERE " MATCHES " ORDER BY timestamp DESC, id DESC LIMIT ?6",
-                   &j->read) &&
-           sqlite_journal_statement(f->db,
-                   "SELECT event_type, count(*) FROM event_logs WHERE " MATCHES
-                   " GROUP BY event_type ORDER BY event_type",
-                   &j->count);
+                                    "SELECT event_type, count(*) FROM event_logs WHERE " MATCHES
+                                    " GROUP BY event_type ORDER BY event_type",
+                                    &j->count);
 }
 
 void sqlite_journal_finalize(struct sqlite_journal *j)
@@ -106,7 +116,7 @@ static bool sqlite_journal_finish(sqlite3_stmt *stmt)
 /* ---- what is kept of whom ---- */
 
 static bool sqlite_journal_read_sums(void *engine, enum journal_part part, struct slice name,
-                      struct journal_sums *ret)
+                                     struct journal_sums *ret)
 {
     sqlite3_stmt *stmt = ((struct sqlite_file *)engine)->journal.sums;
 
@@ -131,7 +141,7 @@ static bool read_share(sqlite3_stmt *stmt, struct journal_share *ret)
 }
 
 static bool sqlite_journal_find_share(void *engine, struct slice workspace, struct slice owner,
-                       struct journal_share *ret)
+                                      struct journal_share *ret)
 {
     sqlite3_stmt *stmt = ((struct sqlite_file *)engine)->journal.share;
 
@@ -141,7 +151,7 @@ static bool sqlite_journal_find_share(void *engine, struct slice workspace, stru
 }
 
 static bool sqlite_journal_find_largest(void *engine, enum journal_part part, struct slice name,
-                         struct journal_share *ret)
+                                        struct journal_share *ret)
 {
     struct sqlite_journal *j = &((struct sqlite_file *)engine)->journal;
     sqlite3_stmt *stmt = part == JOURNAL_WORKSPACE ? j->largest_of_workspace : j->largest_of_owner;
@@ -153,7 +163,8 @@ static bool sqlite_journal_find_largest(void *engine, enum journal_part part, st
     return (part != JOURNAL_ALL || sqlite_journal_finish(j->largest_owner)) && is_there;
 }
 
-static bool sqlite_journal_drop_oldest(void *engine, const struct journal_share *share, uint64_t *ret_n_bytes)
+static bool sqlite_journal_drop_oldest(void *engine, const struct journal_share *share,
+                                       uint64_t *ret_n_bytes)
 {
     sqlite3_stmt *stmt = ((struct sqlite_file *)engine)->journal.drop_oldest;
 
@@ -165,11 +176,14 @@ static bool sqlite_journal_drop_oldest(void *engine, const struct journal_share 
     return sqlite_journal_finish(stmt) && is_dropped;
 }
 
-static const struct journal_shares_ops shares = {sqlite_journal_read_sums, sqlite_journal_find_largest, sqlite_journal_find_share, sqlite_journal_drop_oldest};
+static const struct journal_shares_ops shares = {
+    sqlite_journal_read_sums, sqlite_journal_find_largest, sqlite_journal_find_share,
+    sqlite_journal_drop_oldest};
 
 /* ---- writing ---- */
 
-static uint64_t sqlite_journal_drop_old(struct sqlite_file *f, const struct journal_limits *limits, int n_at_most)
+static uint64_t sqlite_journal_drop_old(struct sqlite_file *f, const struct journal_limits *limits,
+                                        int n_at_most)
 {
     sqlite3_stmt *trim = f->journal.trim;
 
@@ -199,7 +213,8 @@ static bool sqlite_journal_append(struct sqlite_file *f, struct store_op *op)
         return false;
     op->outcome = STORE_OK;
     if (sqlite3_last_insert_rowid(f->db) % TRIM_EVERY == 0)
-        op->journal->n_dropped += sqlite_journal_drop_old(f, &op->journal->limits, DROP_PER_SMALL_TRIM);
+        op->journal->n_dropped +=
+            sqlite_journal_drop_old(f, &op->journal->limits, DROP_PER_SMALL_TRIM);
     return true;
 }
 

@@ -9,7 +9,8 @@ struct store_op;
 
 struct sqlite_journal {
     sqlite3_stmt *append, *trim, *read, *count;
-    sqlite3_stmt *sums, *share, *largest_of_owner, *largest_of_workspace, *largest_owner, *drop_oldest;
+    sqlite3_stmt *sums, *share, *largest_of_owner, *largest_of_workspace, *largest_owner,
+        *drop_oldest;
 };
 
 bool sqlite_journal_prepare(struct sqlite_file *f);

@@ -1,7 +1,9 @@
-/* store_memory: the engine without a file, for tests and for servers that are to forget. It keeps the contract of the others to the
- * letter: callbacks come in order and never inside the call, so no caller can come to depend on a quicker engine.
+/* store_memory: the engine without a file, for tests and for servers that are to forget. It keeps
+ * the contract of the others to the letter: callbacks come in order and never inside the call, so
+ * no caller can come to depend on a quicker engine.
  *
- * Loop-owned. One mail to the own loop runs what has been asked for, as far as there is time; the next turn goes on. */
+ * Loop-owned. One mail to the own loop runs what has been asked for, as far as there is time; the
+ * next turn goes on. */
 #include "store/engines.h"
 
 #include <stdlib.h>
@@ -13,12 +15,12 @@
 #include "store/memory_journal.h"
 #include "store/op.h"
 
-enum { AT_ONCE = 4 };       /* operations between two looks at the clock */
+enum { AT_ONCE = 4 }; /* operations between two looks at the clock */
 
 struct record {
-    char *name;             /* owned: bucket, NUL, key; key of the map */
+    char *name; /* owned: bucket, NUL, key; key of the map */
     size_t name_len, bucket_len;
-    char *bytes;            /* owned */
+    char *bytes; /* owned */
     size_t bytes_len;
     int64_t expires_at;
 };
@@ -27,7 +29,8 @@ struct memory_store {
     struct store_engine engine;
     struct map records;
     struct memory_journal journal;
-    struct list batch;      /* struct store_op: what the mail has begun with; what is asked for meanwhile comes after it */
+    /* struct store_op: what the mail has begun with; what is asked for meanwhile comes after it */
+    struct list batch;
     struct mail mail;
     bool is_posted;
 };
@@ -46,7 +49,8 @@ static void store_memory_record_free(struct record *r)
     mem_free(r);
 }
 
-static char *store_memory_name_of(struct memory_store *m, const struct store_op *op, size_t *ret_len)
+static char *store_memory_name_of(struct memory_store *m, const struct store_op *op,
+                                  size_t *ret_len)
 {
     size_t bucket_len = strlen(op->bucket) + 1;
     char *name = held_new(bucket_len + op->key.len + 1, m->engine.base.loop->own);
@@ -119,7 +123,8 @@ static int by_name(const void *a, const void *b)
 {
     const struct record *const *x = a, *const *y = b;
 
-    return slice_order(slice_make((*x)->name, (*x)->name_len), slice_make((*y)->name, (*y)->name_len));
+    return slice_order(slice_make((*x)->name, (*x)->name_len),
+                       slice_make((*y)->name, (*y)->name_len));
 }
 
 static struct slice store_memory_key_of(const struct record *r)
@@ -127,10 +132,12 @@ static struct slice store_memory_key_of(const struct record *r)
     return slice_from(slice_make(r->name, r->name_len), r->bucket_len + 1);
 }
 
-/* Every piece looks for its rows among all: what is kept here was made by this process, which scans when it starts. */
+/* Every piece looks for its rows among all: what is kept here was made by this process, which scans
+ * when it starts. */
 static int store_memory_run_scan(struct memory_store *m, struct store_op *op)
 {
-    struct record **found = held_new((m->records.n_entries + 1) * sizeof(struct record *), m->engine.base.loop->own);
+    struct record **found =
+        held_new((m->records.n_entries + 1) * sizeof(struct record *), m->engine.base.loop->own);
     struct slice after = buf_slice(&op->after.b);
     bool has_room = true;
     size_t cursor = 0, n = 0, i = 0;
@@ -141,12 +148,14 @@ static int store_memory_run_scan(struct memory_store *m, struct store_op *op)
         return STORE_FAILED;
     while (map_next(&m->records, &cursor, &name, &value)) {
         struct record *r = value;
-        if (slice_is(slice_make(r->name, r->bucket_len), op->bucket) && slice_order(store_memory_key_of(r), after) >= 0 && !store_memory_has_expired(r))
+        if (slice_is(slice_make(r->name, r->bucket_len), op->bucket) &&
+            slice_order(store_memory_key_of(r), after) >= 0 && !store_memory_has_expired(r))
             found[n++] = r;
     }
     qsort(found, n, sizeof(struct record *), by_name);
     while (i < n && has_room) {
-        has_room = store_op_add_row(op, store_memory_key_of(found[i]), slice_make(found[i]->bytes, found[i]->bytes_len));
+        has_room = store_op_add_row(op, store_memory_key_of(found[i]),
+                                    slice_make(found[i]->bytes, found[i]->bytes_len));
         i++;
     }
     op->has_more = i < n;

@@ -1,5 +1,6 @@
-/* text_index: the front half of every engine, as op.c is for the records: copies, the order of what is asked, the worker, and
- * answers. What is to be done while a worker is busy is done together next.
+/* text_index: the front half of every engine, as op.c is for the records: copies, the order of what
+ * is asked, the worker, and answers. What is to be done while a worker is busy is done together
+ * next.
  *
  * Loop-owned, but for the engine and `batch`, which are the worker's while running. */
 #include "store/text_index.h"
@@ -24,10 +25,10 @@ struct text_op {
     enum text_op_kind kind;
     int64_t number;
     struct slice fields[TEXT_INDEX_FIELDS]; /* inside bytes */
-    struct held_buf bytes;                       /* put: the fields; search: the words */
-    struct text_question question;               /* inside bytes, and filters */
-    bool has_no_word;                            /* nothing has it */
-    text_index_done *done; /* NULL: nobody waits any more */
+    struct held_buf bytes;                  /* put: the fields; search: the words */
+    struct text_question question;          /* inside bytes, and filters */
+    bool has_no_word;                       /* nothing has it */
+    text_index_done *done;                  /* NULL: nobody waits any more */
     void *arg;
     /* the worker's answer */
     int outcome;
@@ -77,7 +78,8 @@ static void text_index_run(struct text_engine *e, struct text_op *op)
     case TEXT_SEARCH:
         op->outcome = op->bytes.b.is_failed ? TEXT_INDEX_FAILED : TEXT_INDEX_OK;
         if (op->outcome == TEXT_INDEX_OK && !op->has_no_word)
-            op->outcome = e->ops->search(e, &op->question, clock_mono_ns() + op->question.time_ms * 1000000, &op->matches);
+            op->outcome = e->ops->search(
+                e, &op->question, clock_mono_ns() + op->question.time_ms * 1000000, &op->matches);
         break;
     }
 }
@@ -87,8 +89,7 @@ static void text_index_work(struct job *job)
     struct text_index *t = CONTAINER_OF(job, struct text_index, job);
 
     t->engine->ops->begin(t->engine);
-    LIST_FOREACH(it, &t->batch)
-    {
+    LIST_FOREACH (it, &t->batch) {
         text_index_run(t->engine, LIST_ENTRY(it, struct text_op, link));
     }
     t->engine->ops->commit(t->engine);
@@ -160,7 +161,8 @@ static void text_index_start(struct text_index *t)
         text_index_begin(t, LIST_ENTRY(t->ops.next, struct text_op, link));
     }
     t->is_running = true;
-    t->job = (struct job){.class = OFFLOAD_STORE, .work = text_index_work, .done = text_index_on_worked};
+    t->job =
+        (struct job){.class = OFFLOAD_STORE, .work = text_index_work, .done = text_index_on_worked};
     ASSERT(offload(t->loop, &t->job) == OFFLOAD_OK);
 }
 
@@ -189,7 +191,8 @@ static struct text_op *op_new(struct text_index *t, enum text_op_kind kind, unsi
     return op;
 }
 
-/* What waits under that number will never be asked for. The worker may have an older one of it all the same. */
+/* What waits under that number will never be asked for. The worker may have an older one of it all
+ * the same. */
 static void forget_waiting(struct text_index *t, int64_t number)
 {
     struct text_op *op = map_take(&t->waiting, text_index_key_of(&number));
@@ -229,7 +232,8 @@ void text_index_remove(struct text_index *t, int64_t number)
     text_index_ask(t, op);
 }
 
-/* Where the words of each text stand is known when all have been added: the bytes move as they grow. */
+/* Where the words of each text stand is known when all have been added: the bytes move as they
+ * grow. */
 static void take_question(struct text_op *op, const struct text_question *q)
 {
     struct buf *b = &op->bytes.b;
@@ -288,7 +292,8 @@ static struct text_engine *open_engine(const char *name)
         e = is_meant ? engines[i].open() : NULL;
     }
     if (!is_known)
-        LOG(LOG_ERROR, "store", "no engine of full-text search has that name", log_text("engine", name));
+        LOG(LOG_ERROR, "store", "no engine of full-text search has that name",
+            log_text("engine", name));
     return e;
 }
 
@@ -317,8 +322,7 @@ void text_index_close(struct text_index *t)
     t->is_closing = true;
     list_unlink(&t->gather.link);
     /* The worker looks at links and texts of its batch, and not at who waits. */
-    LIST_FOREACH(it, &t->batch)
-    {
+    LIST_FOREACH (it, &t->batch) {
         struct text_op *op = LIST_ENTRY(it, struct text_op, link);
         text_index_done *done = op->done;
         op->done = NULL;

@@ -1,9 +1,10 @@
-/* text_index: full-text search over small documents: a contract that several engines keep, as records and rows are
- * (store/store.h, store/journal.h). It outlives nothing: whoever owns the documents puts them in again. What is searched for is
- * words, never a query language. Whether "apples" finds "apple" is the engine's business.
+/* text_index: full-text search over small documents: a contract that several engines keep, as
+ * records and rows are (store/store.h, store/journal.h). It outlives nothing: whoever owns the
+ * documents puts them in again. What is searched for is words, never a query language. Whether
+ * "apples" finds "apple" is the engine's business.
  *
- * Called on one loop; the work is done on the worker pool, one job at a time and in the order of the
- * calls, so a search finds what was put in before it. */
+ * Called on one loop; the work is done on the worker pool, one job at a time and in the order of
+ * the calls, so a search finds what was put in before it. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,16 +19,17 @@ enum { TEXT_INDEX_WORDS_MAX = 32, TEXT_INDEX_WORD_MAX = 64 };
 struct loop;
 struct text_index;
 
-/* By the name of its engine; NULL: the best that is there. Without one of that name, or when it cannot be had here, NULL with a line
- * in the log. */
+/* By the name of its engine; NULL: the best that is there. Without one of that name, or when it
+ * cannot be had here, NULL with a line in the log. */
 struct text_index *text_index_new(struct loop *loop, const char *engine);
 /* The names, the best first; NULL beyond the last. */
 const char *text_index_engine(size_t i);
 /* Takes NULL. Searches that are not answered are answered with TEXT_INDEX_FAILED before it returns;
  * it frees itself when the worker has let go. */
 void text_index_close(struct text_index *t);
-/* A document under a number; replaces the one it had. Copied. The first field counts most. What waits for the worker is no more than
- * the documents that are there: one that goes before its turn waits no longer. False: there is no memory. */
+/* A document under a number; replaces the one it had. Copied. The first field counts most. What
+ * waits for the worker is no more than the documents that are there: one that goes before its turn
+ * waits no longer. False: there is no memory. */
 MUST_CHECK bool text_index_put(struct text_index *t, int64_t number,
                                const struct slice fields[TEXT_INDEX_FIELDS]);
 void text_index_remove(struct text_index *t, int64_t number);

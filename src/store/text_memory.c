@@ -1,5 +1,6 @@
-/* text_memory: every document is looked at for each question, word by word as it is written, whatever its case in ASCII. For a SQLite
- * that has no FTS5: slower, which the deadline of a question bounds, and without stems. */
+/* text_memory: every document is looked at for each question, word by word as it is written,
+ * whatever its case in ASCII. For a SQLite that has no FTS5: slower, which the deadline of a
+ * question bounds, and without stems. */
 #include <string.h>
 #include <strings.h>
 

@@ -1,5 +1,6 @@
-/* text_sqlite: a question becomes an FTS5 expression in which every run of bytes that came from outside stands between double quotes:
- * nothing of it can be an operator, a column or a comment. Ranking ten thousand matches takes tens of milliseconds. */
+/* text_sqlite: a question becomes an FTS5 expression in which every run of bytes that came from
+ * outside stands between double quotes: nothing of it can be an operator, a column or a comment.
+ * Ranking ten thousand matches takes tens of milliseconds. */
 #include <sqlite3.h>
 
 #include "base/buf.h"
@@ -163,14 +164,17 @@ static bool open_database(struct text_sqlite *t)
                         "CREATE VIRTUAL TABLE texts USING fts5 (f0, f1, f2, f3, f4,"
                         " tokenize = 'porter unicode61 remove_diacritics 2')",
                         NULL, NULL, NULL) == SQLITE_OK &&
-           text_sqlite_prepare(t,
-                   "INSERT OR REPLACE INTO texts (rowid, f0, f1, f2, f3, f4) VALUES (?1, ?2, ?3, "
-                   "?4, ?5, ?6)",
-                   &t->put) &&
+           text_sqlite_prepare(
+               t,
+               "INSERT OR REPLACE INTO texts (rowid, f0, f1, f2, f3, f4) VALUES (?1, ?2, ?3, "
+               "?4, ?5, ?6)",
+               &t->put) &&
            text_sqlite_prepare(t, "DELETE FROM texts WHERE rowid = ?1", &t->remove) &&
-           text_sqlite_prepare(t, "SELECT rowid, bm25(texts, 8, 4, 2, 1, 1) FROM texts WHERE texts MATCH ?1",
-                   &t->search) &&
-           text_sqlite_prepare(t, "BEGIN", &t->begin) && text_sqlite_prepare(t, "COMMIT", &t->commit);
+           text_sqlite_prepare(
+               t, "SELECT rowid, bm25(texts, 8, 4, 2, 1, 1) FROM texts WHERE texts MATCH ?1",
+               &t->search) &&
+           text_sqlite_prepare(t, "BEGIN", &t->begin) &&
+           text_sqlite_prepare(t, "COMMIT", &t->commit);
 }
 
 static const struct text_engine_ops sqlite_ops = {sqlite_begin,  sqlite_put,    sqlite_remove,

@@ -1,5 +1,5 @@
-/* address: `workspace/client`, resolved once where a frame comes in. Whoever holds a struct address need not look at
- * slashes or stars again. Any thread. */
+/* address: `workspace/client`, resolved once where a frame comes in. Whoever holds a struct address
+ * need not look at slashes or stars again. Any thread. */
 #include "wire/address.h"
 
 #include <stdint.h>
@@ -27,7 +27,8 @@ static int resolve_star(struct address a, struct slice own)
         return ADDRESS_BAD;
     if (slice_is(a.client, "*"))
         return slice_eq(a.workspace, own) ? ADDRESS_BROADCAST : ADDRESS_FOREIGN_BROADCAST;
-    return !slice_has_byte(a.client, '*') && slice_starts(a.client, "manager-") ? ADDRESS_CLIENT : ADDRESS_BAD;
+    return !slice_has_byte(a.client, '*') && slice_starts(a.client, "manager-") ? ADDRESS_CLIENT
+                                                                                : ADDRESS_BAD;
 }
 
 int address_resolve(struct slice to, struct slice own, struct address *ret)
@@ -44,7 +45,8 @@ int address_resolve(struct slice to, struct slice own, struct address *ret)
     return kind;
 }
 
-/* White space and control characters as Unicode has them: an id full of U+2028 is no better than one with a newline. */
+/* White space and control characters as Unicode has them: an id full of U+2028 is no better than
+ * one with a newline. */
 static bool is_blank_or_control(uint32_t c)
 {
     return c <= 0x20 || (c >= 0x7f && c <= 0xa0) || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) ||

@@ -1,5 +1,5 @@
-/* digest: the only file that knows mbedTLS's hashes and base64. Their one-call forms fail for bad arguments only, which
- * would be ours. Any thread. */
+/* digest: the only file that knows mbedTLS's hashes and base64. Their one-call forms fail for bad
+ * arguments only, which would be ours. Any thread. */
 #include "wire/digest.h"
 
 #include <mbedtls/base64.h>
@@ -49,7 +49,8 @@ void base64_encode(struct slice bytes, struct buf *out)
     buf_grow(out, n);
 }
 
-/* The standard alphabet with its padding, which is all mbedTLS reads; false for any other character. */
+/* The standard alphabet with its padding, which is all mbedTLS reads; false for any other
+ * character. */
 static bool digest_normalize(struct slice text, struct buf *out)
 {
     size_t n = text.len;

@@ -14,10 +14,12 @@ void ip_print(const struct in6_addr *ip, char out[IP_TEXT_MAX]);
 struct in6_addr ip_of_socket(const struct sockaddr_storage *from);
 /* All zero: nobody's address, which stands for "not known". */
 bool ip_is_known(const struct in6_addr *ip);
-/* What one person usually has of the addresses: an IPv4 address, or the first 64 bits of an IPv6 one. */
+/* What one person usually has of the addresses: an IPv4 address, or the first 64 bits of an IPv6
+ * one. */
 struct in6_addr ip_network(const struct in6_addr *ip);
 /* That as text: a dotted quad, or what ends in /64. */
 void ip_network_print(const struct in6_addr *ip, char out[IP_TEXT_MAX]);
-/* An address, which stands for its network, or what ip_network_print writes. On false *ret is untouched. */
+/* An address, which stands for its network, or what ip_network_print writes. On false *ret is
+ * untouched. */
 bool ip_network_parse(const char *text, struct in6_addr *ret);
 bool ip_is_within(const struct in6_addr *ip, const struct in6_addr *net, unsigned n_bits);

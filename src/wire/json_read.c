@@ -1,11 +1,14 @@
-/* json_read: JSON text to MessagePack in one pass, without a tree: what is read is written at once, so the cost of a text is that of its
- * bytes, whatever its shape. The text is walked without recursion; a stack knows the open arrays and objects.
+/* json_read: JSON text to MessagePack in one pass, without a tree: what is read is written at once,
+ * so the cost of a text is that of its bytes, whatever its shape. The text is walked without
+ * recursion; a stack knows the open arrays and objects.
  *
- * The head of a container is written before its size is known, in the long form, and made short at its end when it is small.
+ * The head of a container is written before its size is known, in the long form, and made short at
+ * its end when it is small.
  *
- * Where a key of an object comes twice, the last value counts, in the place of the first. So the places of the keys of all open objects
- * are kept, on a stack of their own, and an object that ends looks for equal ones among its own. Few objects have any: they are
- * written once more. Any thread. */
+ * Where a key of an object comes twice, the last value counts, in the place of the first. So the
+ * places of the keys of all open objects are kept, on a stack of their own, and an object that ends
+ * looks for equal ones among its own. Few objects have any: they are written once more. Any
+ * thread. */
 #include <stdio.h>
 
 #include "base/map.h"
@@ -15,12 +18,20 @@
 #include "wire/mp_head.h"
 
 enum {
-    LONG_HEAD = 5,    /* bytes */
-    SHORT_MOST = 256, /* bytes of a container's content that are moved to make its head short */
-    FEW_KEYS = 8,     /* up to so many are compared with each other */
+    LONG_HEAD = 5, /* bytes */
+    /* bytes of a container's content that are moved to make its head short */
+    SHORT_MOST = 256,
+    FEW_KEYS = 8, /* up to so many are compared with each other */
 };
 
-enum next { NEXT_VALUE, NEXT_VALUE_OR_END, NEXT_KEY, NEXT_KEY_OR_END, NEXT_COMMA_OR_END, NEXT_NOTHING };
+enum next {
+    NEXT_VALUE,
+    NEXT_VALUE_OR_END,
+    NEXT_KEY,
+    NEXT_KEY_OR_END,
+    NEXT_COMMA_OR_END,
+    NEXT_NOTHING
+};
 
 struct level {
     bool is_object;
@@ -36,7 +47,8 @@ struct reader {
     size_t out_began;
     struct level levels[JSON_MAX_DEPTH];
     unsigned depth;
-    struct buf keys; /* uint32_t each: where keys of open objects begin in `out`, from out_began */
+    /* uint32_t each: where keys of open objects begin in `out`, from out_began */
+    struct buf keys;
     struct buf scratch, numbers;
     const char *error; /* the first */
     size_t error_at;
@@ -82,7 +94,8 @@ static struct slice key_at(const struct reader *r, size_t i)
     return key;
 }
 
-/* Fills firsts[i] with the number of the first pair that has the key of pair i; false: all differ. */
+/* Fills firsts[i] with the number of the first pair that has the key of pair i; false: all
+ * differ. */
 static bool find_few(const struct reader *r, const struct level *l, uint32_t *firsts)
 {
     bool is_any = false;
@@ -99,7 +112,8 @@ static bool find_few(const struct reader *r, const struct level *l, uint32_t *fi
 }
 
 /* slots: of a hash table, each the number of a pair, and one; all zero. */
-static bool find_many(const struct reader *r, const struct level *l, uint32_t *firsts, uint32_t *slots, size_t n_slots)
+static bool find_many(const struct reader *r, const struct level *l, uint32_t *firsts,
+                      uint32_t *slots, size_t n_slots)
 {
     bool is_any = false;
 
@@ -187,7 +201,8 @@ static bool open_level(struct reader *r, bool is_object)
 
     if (r->depth == JSON_MAX_DEPTH)
         return json_fail(r, "nested too deeply", r->at);
-    r->levels[r->depth++] = (struct level){.is_object = is_object, .at = r->out->len, .n_keys = r->keys.len / sizeof(uint32_t)};
+    r->levels[r->depth++] = (struct level){
+        .is_object = is_object, .at = r->out->len, .n_keys = r->keys.len / sizeof(uint32_t)};
     buf_add(r->out, head, LONG_HEAD);
     r->at++;
     return true;
@@ -294,7 +309,8 @@ static bool json_read_key(struct reader *r, enum next *next)
     buf_add(&r->keys, &place, sizeof(place));
     if (!json_read_string(r->text, &r->at, r->out, &r->scratch, &fault))
         return json_fail(r, fault.text, fault.at);
-    if (!r->out->is_failed && mp_get_str(slice_from(buf_slice(r->out), key_at), &key) && slice_has_byte(key, '\0'))
+    if (!r->out->is_failed && mp_get_str(slice_from(buf_slice(r->out), key_at), &key) &&
+        slice_has_byte(key, '\0'))
         return json_fail(r, "NUL byte in object key not supported", began);
     skip_blanks(r);
     if (json_peek(r) != ':')
@@ -352,8 +368,8 @@ static void json_explain(const struct reader *r, char ret_error[JSON_ERROR_MAX])
             began = i + 1;
         }
     }
-    (void)snprintf(ret_error, JSON_ERROR_MAX, "%s: line %zu column %zu (char %zu)", r->error, line, r->error_at - began + 1,
-                   r->error_at);
+    (void)snprintf(ret_error, JSON_ERROR_MAX, "%s: line %zu column %zu (char %zu)", r->error, line,
+                   r->error_at - began + 1, r->error_at);
 }
 
 static bool is_short_of_memory(const struct reader *r)

@@ -17,7 +17,8 @@ static bool json_scalar_fault(struct json_fault *ret, const char *text, size_t a
 
 /* ---- texts ---- */
 
-/* The bytes from `at` on that stand for themselves: up to a quote, a backslash or a control character. Eight at a time. */
+/* The bytes from `at` on that stand for themselves: up to a quote, a backslash or a control
+ * character. Eight at a time. */
 static size_t plain_run(struct slice text, size_t at)
 {
     const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
@@ -27,11 +28,14 @@ static size_t plain_run(struct slice text, size_t at)
     for (; text.len - end >= sizeof(w); end += sizeof(w)) {
         memcpy(&w, text.ptr + end, sizeof(w));
         uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
-        /* A top bit set where a byte is below 0x20, or equal to one of the two; a byte above 0x7f may hide one and is no match. */
-        if (((w - ones * 0x20) & ~w & tops) | ((quote - ones) & ~quote & tops) | ((slash - ones) & ~slash & tops))
+        /* A top bit set where a byte is below 0x20, or equal to one of the two; a byte above 0x7f
+         * may hide one and is no match. */
+        if (((w - ones * 0x20) & ~w & tops) | ((quote - ones) & ~quote & tops) |
+            ((slash - ones) & ~slash & tops))
             break;
     }
-    while (end < text.len && (uint8_t)text.ptr[end] >= 0x20 && text.ptr[end] != '"' && text.ptr[end] != '\\')
+    while (end < text.len && (uint8_t)text.ptr[end] >= 0x20 && text.ptr[end] != '"' &&
+           text.ptr[end] != '\\')
         end++;
     return end - at;
 }
@@ -65,25 +69,33 @@ static void add_character(struct buf *out, uint32_t c)
     else if (c < 0x800)
         buf_add(out, (char[]){(char)(0xc0 | c >> 6), (char)(0x80 | (c & 63))}, 2);
     else if (c < 0x10000)
-        buf_add(out, (char[]){(char)(0xe0 | c >> 12), (char)(0x80 | (c >> 6 & 63)), (char)(0x80 | (c & 63))}, 3);
+        buf_add(
+            out,
+            (char[]){(char)(0xe0 | c >> 12), (char)(0x80 | (c >> 6 & 63)), (char)(0x80 | (c & 63))},
+            3);
     else
-        buf_add(out, (char[]){(char)(0xf0 | c >> 18), (char)(0x80 | (c >> 12 & 63)), (char)(0x80 | (c >> 6 & 63)),
-                              (char)(0x80 | (c & 63))}, 4);
+        buf_add(out,
+                (char[]){(char)(0xf0 | c >> 18), (char)(0x80 | (c >> 12 & 63)),
+                         (char)(0x80 | (c >> 6 & 63)), (char)(0x80 | (c & 63))},
+                4);
 }
 
-/* \uXXXX, and the second half where it is the first of a pair; *at is at the u. A half alone is no character. */
+/* \uXXXX, and the second half where it is the first of a pair; *at is at the u. A half alone is no
+ * character. */
 static bool read_unicode(struct slice text, size_t *at, struct buf *out, struct json_fault *ret)
 {
     int32_t unit = read_unit(text, *at + 1), second;
 
     if (unit < 0)
         return json_scalar_fault(ret, "Invalid \\uXXXX escape", *at);
-    bool is_pair = unit >= 0xd800 && unit < 0xdc00 && text.len - *at > 6 && text.ptr[*at + 5] == '\\' && text.ptr[*at + 6] == 'u';
+    bool is_pair = unit >= 0xd800 && unit < 0xdc00 && text.len - *at > 6 &&
+                   text.ptr[*at + 5] == '\\' && text.ptr[*at + 6] == 'u';
     if (is_pair) {
         second = read_unit(text, *at + 7);
         if (second < 0xdc00 || second > 0xdfff)
             return json_scalar_fault(ret, "Invalid \\uXXXX\\uXXXX surrogate pair", *at);
-        add_character(out, 0x10000u + ((uint32_t)(unit - 0xd800) << 10) + (uint32_t)(second - 0xdc00));
+        add_character(out,
+                      0x10000u + ((uint32_t)(unit - 0xd800) << 10) + (uint32_t)(second - 0xdc00));
         *at += 11;
         return true;
     }
@@ -110,7 +122,8 @@ static bool read_escape(struct slice text, size_t *at, struct buf *out, struct j
     return true;
 }
 
-bool json_read_string(struct slice text, size_t *at, struct buf *out, struct buf *scratch, struct json_fault *ret)
+bool json_read_string(struct slice text, size_t *at, struct buf *out, struct buf *scratch,
+                      struct json_fault *ret)
 {
     size_t began = *at, i = began + 1, n = plain_run(text, i);
     struct slice whole = slice_make(text.ptr + i, n);
@@ -150,8 +163,8 @@ static size_t digits_end(struct slice text, size_t at)
     return at;
 }
 
-/* Where the number ends: -? (0 | [1-9] digits) (. digits)? ([eE] [+-]? digits)?. Parts that are not whole are left behind it, as in
- * Python, and are then no JSON. */
+/* Where the number ends: -? (0 | [1-9] digits) (. digits)? ([eE] [+-]? digits)?. Parts that are not
+ * whole are left behind it, as in Python, and are then no JSON. */
 static size_t number_end(struct slice text, size_t at, bool *ret_is_whole)
 {
     size_t digits = at + (text.ptr[at] == '-'), end = digits_end(text, digits), more;
@@ -193,7 +206,8 @@ static bool json_scalar_add_number(const char *z, bool is_whole, struct buf *out
     return true;
 }
 
-bool json_read_number(struct slice text, size_t *at, struct buf *out, struct buf *scratch, struct json_fault *ret)
+bool json_read_number(struct slice text, size_t *at, struct buf *out, struct buf *scratch,
+                      struct json_fault *ret)
 {
     char room[SHORT_NUMBER];
     const char *z = room;

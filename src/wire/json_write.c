@@ -1,8 +1,9 @@
-/* json_write: MessagePack values as JSON text, in the number forms Python prints, so that a caller can tell 5 from 5.0 and a test
- * written against the original still reads the same bytes. Any thread.
+/* json_write: MessagePack values as JSON text, in the number forms Python prints, so that a caller
+ * can tell 5 from 5.0 and a test written against the original still reads the same bytes. Any
+ * thread.
  *
- * A byte of text costs a nanosecond, a float a microsecond or two: it is printed until it reads back. So a writer that has little time
- * counts what things cost, not how long they are. */
+ * A byte of text costs a nanosecond, a float a microsecond or two: it is printed until it reads
+ * back. So a writer that has little time counts what things cost, not how long they are. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +41,10 @@ static void json_write_add_escaped(struct buf *out, uint8_t c)
     else if (c >= 8 && c <= 13 && c != 11)
         buf_add(out, (char[]){'\\', names[c - 8]}, 2);
     else
-        buf_add(out, (char[]){'\\', 'u', '0', '0', "0123456789abcdef"[c >> 4], "0123456789abcdef"[c & 15]}, 6);
+        buf_add(
+            out,
+            (char[]){'\\', 'u', '0', '0', "0123456789abcdef"[c >> 4], "0123456789abcdef"[c & 15]},
+            6);
 }
 
 /* Well-formed text: runs that need no escape are copied whole. */
@@ -82,8 +86,9 @@ void json_add_text(struct buf *out, struct slice text)
     buf_add_byte(out, '"');
 }
 
-/* The fewest digits that read back as the same number: "d.ddde±xx". 15 digits always survive for normal numbers, so %.15e
- * without its trailing zeros is the shortest when it reads back; subnormals have fewer and are tried from one. */
+/* The fewest digits that read back as the same number: "d.ddde±xx". 15 digits always survive for
+ * normal numbers, so %.15e without its trailing zeros is the shortest when it reads back;
+ * subnormals have fewer and are tried from one. */
 static void json_write_shortest(double v, char *out, size_t n_out)
 {
     for (int digits = isnormal(v) ? 15 : 1; digits <= 17; digits++) {
@@ -139,7 +144,8 @@ struct writer {
     size_t cost_left;
 };
 
-enum { VALUE_COST = 10, FLOAT_COST = 1500, ODD_BYTE_COST = 12 };     /* a byte that is escaped, or no ASCII */
+/* a byte that is escaped, or no ASCII */
+enum { VALUE_COST = 10, FLOAT_COST = 1500, ODD_BYTE_COST = 12 };
 
 static bool json_write_spend(struct writer *w, size_t cost)
 {
@@ -153,7 +159,8 @@ static bool spend_text(struct writer *w, struct slice text)
 {
     if (text.len > w->cost_left)
         return false;
-    return json_write_spend(w, text.len + (text.len - json_write_plain_prefix(text)) * ODD_BYTE_COST);
+    return json_write_spend(w,
+                            text.len + (text.len - json_write_plain_prefix(text)) * ODD_BYTE_COST);
 }
 
 static void add_digits(struct buf *out, uint64_t n, bool is_negative)
@@ -223,8 +230,8 @@ static int json_write_add_map(struct writer *w, struct slice *in, uint64_t n_pai
     return r;
 }
 
-/* Cuts one value off *in while it is written, so that every byte is read once. A value that came from mp_take() nests at
- * most MP_MAX_DEPTH. */
+/* Cuts one value off *in while it is written, so that every byte is read once. A value that came
+ * from mp_take() nests at most MP_MAX_DEPTH. */
 static int json_write_add_value(struct writer *w, struct slice *in)
 {
     struct mp_head h;
@@ -233,7 +240,8 @@ static int json_write_add_value(struct writer *w, struct slice *in)
     ASSERT(mp_head_read((const uint8_t *)in->ptr, in->len, &h) == MP_OK);
     struct slice v = slice_to(*in, h.head_len + h.body_len);
     *in = slice_from(*in, v.len);
-    if (!json_write_spend(w, VALUE_COST) || (h.kind == MP_STR && !spend_text(w, slice_from(v, h.head_len))))
+    if (!json_write_spend(w, VALUE_COST) ||
+        (h.kind == MP_STR && !spend_text(w, slice_from(v, h.head_len))))
         return JSON_LONG;
     switch ((enum mp_kind)h.kind) {
     case MP_NIL:

@@ -1,6 +1,7 @@
-/* mp: MessagePack values as borrowed bytes. A value is a slice that holds exactly one encoded value; reading walks the bytes
- * in place and allocates nothing. mp_take() is the edge: it alone accepts unchecked bytes. All other readers are given
- * slices that came from it and abort on a broken encoding. Pure; any thread. */
+/* mp: MessagePack values as borrowed bytes. A value is a slice that holds exactly one encoded
+ * value; reading walks the bytes in place and allocates nothing. mp_take() is the edge: it alone
+ * accepts unchecked bytes. All other readers are given slices that came from it and abort on a
+ * broken encoding. Pure; any thread. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,14 +20,15 @@ enum {
 };
 enum { MP_MAX_DEPTH = 128 };
 
-/* Cuts one value off the front of *in. Iterative; max_depth counts nested arrays and maps (scalars are depth 0), at most
- * MP_MAX_DEPTH. On anything but MP_OK both are untouched. */
+/* Cuts one value off the front of *in. Iterative; max_depth counts nested arrays and maps (scalars
+ * are depth 0), at most MP_MAX_DEPTH. On anything but MP_OK both are untouched. */
 MUST_CHECK int mp_take(struct slice *in, unsigned max_depth, struct slice *ret_value);
-/* The same, of at most *n_values values in all, those inside included, which becomes how many were not needed. A value takes a few
- * nanoseconds at most, whatever it is. */
-MUST_CHECK int mp_take_some(struct slice *in, unsigned max_depth, size_t *n_values, struct slice *ret_value);
-/* Cuts the head of an array (MP_ARRAY) or a map (MP_MAP) off bytes that may be anything; *ret_n elements or pairs follow, or should. False:
- * it is none; nothing is cut. */
+/* The same, of at most *n_values values in all, those inside included, which becomes how many were
+ * not needed. A value takes a few nanoseconds at most, whatever it is. */
+MUST_CHECK int mp_take_some(struct slice *in, unsigned max_depth, size_t *n_values,
+                            struct slice *ret_value);
+/* Cuts the head of an array (MP_ARRAY) or a map (MP_MAP) off bytes that may be anything; *ret_n
+ * elements or pairs follow, or should. False: it is none; nothing is cut. */
 MUST_CHECK bool mp_take_head(struct slice *in, enum mp_kind kind, uint32_t *ret_n);
 
 enum mp_kind mp_kind(struct slice v);
@@ -34,7 +36,8 @@ static inline bool mp_is(struct slice v, enum mp_kind kind)
 {
     return v.len && mp_kind(v) == kind;
 }
-/* Each returns false, output untouched, when the value is of another kind. An absent value (len 0) is of no kind. */
+/* Each returns false, output untouched, when the value is of another kind. An absent value (len 0)
+ * is of no kind. */
 bool mp_get_bool(struct slice v, bool *ret_bool);
 /* Also a float with an integral value in range; not a uint64 past INT64_MAX. */
 bool mp_get_int(struct slice v, int64_t *ret_int);
@@ -54,14 +57,16 @@ bool mp_iter_next(struct mp_iter *it, struct slice *ret_value); /* arrays */
 /* Maps; the key is an encoded value like the other. */
 bool mp_iter_pair(struct mp_iter *it, struct slice *ret_key, struct slice *ret_value);
 
-/* The value of a text key; the last one when it occurs twice. False when v is no map or has no such key. */
+/* The value of a text key; the last one when it occurs twice. False when v is no map or has no such
+ * key. */
 bool mp_find(struct slice map, const char *key, struct slice *ret_value);
 bool mp_at(struct slice array, uint32_t index, struct slice *ret_value);
 /* Conveniences over mp_find: false when absent OR of another kind. */
 bool mp_find_str(struct slice map, const char *key, struct slice *ret_text);
 bool mp_find_bool(struct slice map, const char *key, bool *ret_bool);
 
-/* Writing: appends to a buf; a failed buf swallows everything. Integers take their shortest form, as the clients' do. */
+/* Writing: appends to a buf; a failed buf swallows everything. Integers take their shortest form,
+ * as the clients' do. */
 void mp_add_nil(struct buf *b);
 void mp_add_bool(struct buf *b, bool v);
 void mp_add_int(struct buf *b, int64_t v);
@@ -70,7 +75,8 @@ void mp_add_float(struct buf *b, double v);
 void mp_add_str(struct buf *b, struct slice text);
 void mp_add_text(struct buf *b, const char *text); /* NULL writes nil */
 void mp_add_bin(struct buf *b, struct slice bytes);
-void mp_add_bin_two(struct buf *b, struct slice first, struct slice second);   /* one bin of both */
+/* one bin of both */
+void mp_add_bin_two(struct buf *b, struct slice first, struct slice second);
 void mp_add_array(struct buf *b, uint32_t n); /* then n values */
 void mp_add_map(struct buf *b, uint32_t n);   /* then n key and value pairs */
 /* An already encoded value; an absent one writes nil. */

@@ -1,8 +1,7 @@
-/* mp_head: the first bytes of one MessagePack value, taken apart. Private to this room: mp_read.c, rpc_header.c and
- * rpc_value.c walk with it; nobody else sees encodings. Pure; any thread.
+/* mp_head: the first bytes of one MessagePack value, taken apart. Private to this room: mp_read.c,
+ * rpc_header.c and rpc_value.c walk with it; nobody else sees encodings. Pure; any thread.
  *
- *   | head: 1 to 5 bytes | bytes of a scalar, text, bin or ext; or n_inside values |
- */
+ *   | head: 1 to 5 bytes | bytes of a scalar, text, bin or ext; or n_inside values | */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -16,7 +15,8 @@ struct mp_head {
     uint64_t n_inside; /* values directly inside: elements, or twice the pairs; 0 otherwise */
 };
 
-/* What the first byte says by itself: all there is to know for the short forms, which most values are. */
+/* What the first byte says by itself: all there is to know for the short forms, which most values
+ * are. */
 struct mp_first {
     uint8_t kind;
     bool is_long; /* a length field follows, or the byte is never used */
@@ -50,7 +50,8 @@ static inline int mp_head_container(struct mp_head *h, enum mp_kind kind, unsign
     return MP_OK;
 }
 
-/* A head with a length field of `width` bytes behind the first byte; extra counts the type byte of an ext. */
+/* A head with a length field of `width` bytes behind the first byte; extra counts the type byte of
+ * an ext. */
 static inline int mp_head_sized(const uint8_t *p, size_t n, unsigned width, enum mp_kind kind,
                                 struct mp_head *h)
 {
@@ -80,7 +81,8 @@ static inline int mp_head_read_long(const uint8_t *p, size_t n, struct mp_head *
     }
 }
 
-/* MP_OK, MP_MORE when the head itself is cut, MP_BAD for 0xc1. That the body fits in n is the caller's check. */
+/* MP_OK, MP_MORE when the head itself is cut, MP_BAD for 0xc1. That the body fits in n is the
+ * caller's check. */
 static inline int mp_head_read(const uint8_t *p, size_t n, struct mp_head *h)
 {
     if (!n)
@@ -93,15 +95,15 @@ static inline int mp_head_read(const uint8_t *p, size_t n, struct mp_head *h)
     return MP_OK;
 }
 
-/* Cuts one value off *in without a bound on nesting: it counts what is still owed and keeps no stack. For bytes that are
- * only passed on. MP_OK, MP_MORE, MP_BAD. */
+/* Cuts one value off *in without a bound on nesting: it counts what is still owed and keeps no
+ * stack. For bytes that are only passed on. MP_OK, MP_MORE, MP_BAD. */
 MUST_CHECK int mp_skip(struct slice *in, struct slice *ret_value);
-/* The same piece by piece: *owed is 1 before the first, and *in is behind what has been seen after each, which is n_most values at most.
- * MP_LATE: go on. */
+/* The same piece by piece: *owed is 1 before the first, and *in is behind what has been seen after
+ * each, which is n_most values at most. MP_LATE: go on. */
 MUST_CHECK int mp_skip_some(struct slice *in, uint64_t *owed, size_t n_most);
 
-/* A text of up to 255 bytes, which is nearly every key and value of a routing map, in one step. False, nothing taken: something else, or
- * cut; the general walk will tell. */
+/* A text of up to 255 bytes, which is nearly every key and value of a routing map, in one step.
+ * False, nothing taken: something else, or cut; the general walk will tell. */
 static inline bool mp_take_short_str(struct slice *in, struct slice *ret_text)
 {
     const uint8_t *p = (const uint8_t *)in->ptr;

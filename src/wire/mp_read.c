@@ -1,10 +1,11 @@
 /* mp_read: looking at MessagePack values in place.
  *
- * Nothing is built: a value is the slice of its own bytes, and finding a key is a walk over the heads of its siblings. That
- * suits a hub, which looks at a few keys of a message and forwards the rest. The price is that a walk inside a walk costs
- * again; nobody here loops over mp_at().
+ * Nothing is built: a value is the slice of its own bytes, and finding a key is a walk over the
+ * heads of its siblings. That suits a hub, which looks at a few keys of a message and forwards the
+ * rest. The price is that a walk inside a walk costs again; nobody here loops over mp_at().
  *
- * Trust is given once, by mp_take(). Behind it a broken encoding is a mistake of ours and aborts. Any thread. */
+ * Trust is given once, by mp_take(). Behind it a broken encoding is a mistake of ours and aborts.
+ * Any thread. */
 #include "wire/mp.h"
 
 #include "wire/mp_head.h"
@@ -61,7 +62,8 @@ int mp_take_some(struct slice *in, unsigned max_depth, size_t *n_values, struct 
         int r = mp_head_read(p, n, &h);
         if (r != MP_OK)
             return r;
-        /* Every value inside takes a byte at least, so a count past the input is known to be cut short. */
+        /* Every value inside takes a byte at least, so a count past the input is known to be cut
+         * short. */
         if (h.head_len > n || h.body_len > n - h.head_len || h.n_inside > n - h.head_len)
             return MP_MORE;
         p += h.head_len + h.body_len;
@@ -90,8 +92,10 @@ int mp_take(struct slice *in, unsigned max_depth, struct slice *ret_value)
     return mp_take_some(in, max_depth, &n_values, ret_value);
 }
 
-/* Inlined by hand: every message passes through mp_skip, which has no bound and needs none of its count. */
-static inline __attribute__((always_inline)) int skip_some(struct slice *in, uint64_t *owed, size_t n_most)
+/* Inlined by hand: every message passes through mp_skip, which has no bound and needs none of its
+ * count. */
+static inline __attribute__((always_inline)) int skip_some(struct slice *in, uint64_t *owed,
+                                                           size_t n_most)
 {
     const uint8_t *p = (const uint8_t *)in->ptr;
     size_t n = in->len;
@@ -138,7 +142,8 @@ bool mp_take_head(struct slice *in, enum mp_kind kind, uint32_t *ret_n)
 {
     struct mp_head h;
 
-    if (mp_head_read((const uint8_t *)in->ptr, in->len, &h) != MP_OK || h.kind != kind || h.head_len > in->len)
+    if (mp_head_read((const uint8_t *)in->ptr, in->len, &h) != MP_OK || h.kind != kind ||
+        h.head_len > in->len)
         return false;
     *in = slice_from(*in, h.head_len);
     *ret_n = (uint32_t)(kind == MP_MAP ? h.n_inside / 2 : h.n_inside);

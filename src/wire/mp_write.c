@@ -1,6 +1,7 @@
-/* mp_write: appending MessagePack to a buf. The shortest form is always chosen, because the clients' own encoders do so and
- * a relayed value that is rebuilt should look like one of theirs. Containers of unknown size take the 32-bit form and get
- * their count when they are closed. Any thread. */
+/* mp_write: appending MessagePack to a buf. The shortest form is always chosen, because the
+ * clients' own encoders do so and a relayed value that is rebuilt should look like one of theirs.
+ * Containers of unknown size take the 32-bit form and get their count when they are closed. Any
+ * thread. */
 #include "wire/mp.h"
 
 enum { HEAD_MAX = 9 };

@@ -106,7 +106,8 @@ int redis_uri_parse(struct slice text, struct redis_uri *ret)
     if (!slice_is(scheme, "redis") || !read_people(&rest, ret))
         return REDIS_URI_BAD;
     place = rest;
-    if (slice_cut(rest, '/', &place, &database) && database.len && !redis_uri_read_number(database, DATABASE_MAX, &ret->database))
+    if (slice_cut(rest, '/', &place, &database) && database.len &&
+        !redis_uri_read_number(database, DATABASE_MAX, &ret->database))
         return REDIS_URI_BAD;
     return read_place(place, ret) ? REDIS_URI_OK : REDIS_URI_BAD;
 }

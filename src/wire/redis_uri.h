@@ -1,5 +1,5 @@
-/* redis_uri: where a Redis is. redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] or unix:///PATH[?db=DB]; user and password
- * percent-encoded. Pure. */
+/* redis_uri: where a Redis is. redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] or unix:///PATH[?db=DB];
+ * user and password percent-encoded. Pure. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -7,14 +7,15 @@
 #include "base/slice.h"
 
 struct redis_uri {
-    char *host;             /* owned; NULL: path */
+    char *host; /* owned; NULL: path */
     uint16_t port;
-    char *path;             /* owned; NULL: host and port */
-    char *user, *password;  /* owned; NULL: none */
+    char *path;            /* owned; NULL: host and port */
+    char *user, *password; /* owned; NULL: none */
     unsigned database;
 };
 
-enum { REDIS_URI_OK, REDIS_URI_TLS, REDIS_URI_BAD };    /* TLS: rediss://, which nothing here speaks */
+/* TLS: rediss://, which nothing here speaks */
+enum { REDIS_URI_OK, REDIS_URI_TLS, REDIS_URI_BAD };
 
 /* *ret is to be deinited whatever the outcome. */
 int redis_uri_parse(struct slice text, struct redis_uri *ret);

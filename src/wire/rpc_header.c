@@ -1,11 +1,13 @@
 /* rpc_header: reading the routing map in one pass and writing it back by splicing.
  *
- * The pass notes where the pairs are that the hub answers for (to, from, ws, user, ctx). Forwarding copies the runs between
- * them and appends our own, so every value of the client, whatever its type, arrives as the bytes that were sent.
+ * The pass notes where the pairs are that the hub answers for (to, from, ws, user, ctx). Forwarding
+ * copies the runs between them and appends our own, so every value of the client, whatever its
+ * type, arrives as the bytes that were sent.
  *
- * Nothing is allocated while reading. Keys the hub knows are told apart by length first and checked for repetition in a
- * bit set; foreign keys are few in honest frames and are compared pairwise, and past a handful through a table on the stack
- * under the keyed hash, so that a frame full of keys costs linear time. Any thread. */
+ * Nothing is allocated while reading. Keys the hub knows are told apart by length first and checked
+ * for repetition in a bit set; foreign keys are few in honest frames and are compared pairwise, and
+ * past a handful through a table on the stack under the keyed hash, so that a frame full of keys
+ * costs linear time. Any thread. */
 #include "wire/rpc_header.h"
 
 #include "base/map.h"
@@ -129,7 +131,8 @@ static void rpc_header_note_other(struct scan *s, struct slice key)
     s->n_others++;
 }
 
-static void note_known(struct scan *s, enum rpc_key key, struct slice pair, struct slice text, bool is_nil)
+static void note_known(struct scan *s, enum rpc_key key, struct slice pair, struct slice text,
+                       bool is_nil)
 {
     struct slice *place = text_place(s->h, key);
 
@@ -146,7 +149,8 @@ static void note_known(struct scan *s, enum rpc_key key, struct slice pair, stru
         return;
     if (text.ptr)
         *place = text;
-    /* JavaScript's undefined travels as nil: as good as absent. What `from` claims never matters. */
+    /* JavaScript's undefined travels as nil: as good as absent. What `from` claims never
+     * matters. */
     else if (key != KEY_FROM && !is_nil)
         rpc_header_complain(s, RPC_HEADER_BAD);
 }
@@ -288,17 +292,19 @@ struct msg *rpc_header_splice(const struct rpc_header *h, struct slice to,
 {
     char map_head[MAP_HEAD_ROOM], to_head[TO_HEAD_ROOM];
     uint8_t first = (uint8_t)h->map.ptr[0];
-    size_t at = first == 0xde ? 3 : first == 0xdf ? 5 : 1; /* behind the client's own map head */
+    /* behind the client's own map head */
+    size_t at = first == 0xde ? 3 : first == 0xdf ? 5 : 1;
     size_t n_tail = copy_tail ? h->tail.len : 0;
     size_t n_kept = h->map.len - at;
 
     ASSERT(to.len <= UINT32_MAX);
     for (uint32_t i = 0; i < h->n_dropped; i++)
         n_kept -= h->dropped[i].len;
-    size_t n_map_head = map_head_write(map_head, h->n_pairs - h->n_dropped + 1 + sender_header->n_pairs);
+    size_t n_map_head =
+        map_head_write(map_head, h->n_pairs - h->n_dropped + 1 + sender_header->n_pairs);
     size_t n_to_head = to_head_write(to_head, to.len);
-    struct msg *m =
-        msg_try_new(n_map_head + n_kept + n_to_head + to.len + sender_header->pairs.len + n_tail, account);
+    struct msg *m = msg_try_new(
+        n_map_head + n_kept + n_to_head + to.len + sender_header->pairs.len + n_tail, account);
     if (!m)
         return NULL;
     char *out = rpc_header_put(msg_head(m), map_head, n_map_head);

@@ -1,5 +1,6 @@
-/* rpc_joined: heads are read by mp_head; what is nested in a value is counted, not remembered, so any depth costs nothing. The
- * three loops are one for each kind of thing bytes can belong to: a body, a nested value, a key or value of one of the two maps. */
+/* rpc_joined: heads are read by mp_head; what is nested in a value is counted, not remembered, so
+ * any depth costs nothing. The three loops are one for each kind of thing bytes can belong to: a
+ * body, a nested value, a key or value of one of the two maps. */
 #include "wire/rpc_joined.h"
 
 #include <string.h>
@@ -49,7 +50,8 @@ static int end_value(struct rpc_joined *j, bool is_known)
 {
     if (j->value == JOINED_TYPE && !(is_known && slice_is(rpc_joined_text_of(j), "method")))
         return RPC_JOINED_FORBIDDEN;
-    if (j->value == JOINED_METHOD && (!is_known || rpc_method_reaches_inside(rpc_joined_text_of(j))))
+    if (j->value == JOINED_METHOD &&
+        (!is_known || rpc_method_reaches_inside(rpc_joined_text_of(j))))
         return RPC_JOINED_FORBIDDEN;
     j->has_type = j->has_type || j->value == JOINED_TYPE;
     j->value = JOINED_ANY;

@@ -1,6 +1,6 @@
-/* rpc_tail: the one look at segment 2 a router must take. Clients merge its keys over the trusted context, so a key the hub
- * vouches for would be forged there. Only the top level is compared; everything below is stepped over
- * head by head, to any depth and without a stack. Any thread. */
+/* rpc_tail: the one look at segment 2 a router must take. Clients merge its keys over the trusted
+ * context, so a key the hub vouches for would be forged there. Only the top level is compared;
+ * everything below is stepped over head by head, to any depth and without a stack. Any thread. */
 #include "wire/mp_head.h"
 #include "wire/rpc_header.h"
 
@@ -49,11 +49,13 @@ int rpc_tail_check(struct slice tail, bool is_method)
         return RPC_TAIL_BAD;
     in = slice_from(tail, head.head_len);
     for (uint64_t n = head.n_inside / 2; n; n--) {
-        if (!mp_take_short_str(&in, &text) && (mp_skip(&in, &key) != MP_OK || !mp_get_str(key, &text)))
+        if (!mp_take_short_str(&in, &text) &&
+            (mp_skip(&in, &key) != MP_OK || !mp_get_str(key, &text)))
             return RPC_TAIL_BAD;
         if (mp_skip(&in, &value) != MP_OK)
             return RPC_TAIL_BAD;
-        is_forbidden = is_forbidden || (is_method ? !rpc_tail_is_payload_key(text) : rpc_header_is_routing_key(text));
+        is_forbidden = is_forbidden || (is_method ? !rpc_tail_is_payload_key(text)
+                                                  : rpc_header_is_routing_key(text));
     }
     if (in.len)
         return RPC_TAIL_BAD;

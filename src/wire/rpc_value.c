@@ -1,8 +1,10 @@
-/* rpc_value: the few typed maps the hub itself writes, reads or rewrites. Everything else in a payload is opaque.
+/* rpc_value: the few typed maps the hub itself writes, reads or rewrites. Everything else in a
+ * payload is opaque.
  *
- * The rewriting rule must find the references in a value of any shape that a client made. A walk that
- * asked each map for its `_rtype` would read deep values once per level; this one reads every byte once, keeps what it knows
- * of each open map on a stack, and notes the places to change, which are then copied in order. Any thread. */
+ * The rewriting rule must find the references in a value of any shape that a client made. A walk
+ * that asked each map for its `_rtype` would read deep values once per level; this one reads every
+ * byte once, keeps what it knows of each open map on a stack, and notes the places to change, which
+ * are then copied in order. Any thread. */
 #include "wire/rpc_value.h"
 
 #include <math.h>
@@ -37,7 +39,7 @@ void rpc_value_add_error(struct buf *b, const char *class_name, struct slice tex
     SCRATCH_BUF(line, 0);
     SCRATCH_BUF(whole, 0);
 
-    utf8_add(&whole, text);     /* it may quote what a client sent */
+    utf8_add(&whole, text); /* it may quote what a client sent */
     text = buf_slice(&whole);
     if (has_class)
         buf_add_fmt(&line, "%s: ", class_name);
@@ -210,7 +212,8 @@ bool rpc_value_has_method(struct slice value)
 {
     struct ref_walk w;
 
-    /* Most answers have none, and a listing is megabytes: the word is looked for before the value is walked. */
+    /* Most answers have none, and a listing is megabytes: the word is looked for before the value
+     * is walked. */
     if (!value.len || !memmem(value.ptr, value.len, "_rtype", strlen("_rtype")))
         return false;
     refs_find(&w, value);
@@ -258,5 +261,6 @@ void rpc_promise_read(struct slice promise, struct slice t, struct rpc_promise *
     ret->reject = rpc_value_method_of(promise, "reject");
     ret->heartbeat = rpc_value_method_of(promise, "heartbeat");
     ret->is_present = ret->resolve.len && ret->reject.len;
-    ret->interval_s = ret->heartbeat.len && mp_find(promise, "interval", &interval) ? interval_of(interval) : 0;
+    ret->interval_s =
+        ret->heartbeat.len && mp_find(promise, "interval", &interval) ? interval_of(interval) : 0;
 }

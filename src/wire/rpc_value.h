@@ -1,11 +1,12 @@
-/* rpc_value: the typed maps of the RPC layer (`_rtype`): errors, function references, and the rule that makes references
- * readable from another workspace. Pure; any thread. */
+/* rpc_value: the typed maps of the RPC layer (`_rtype`): errors, function references, and the rule
+ * that makes references readable from another workspace. Pure; any thread. */
 #pragma once
 #include "base/buf.h"
 #include "base/slice.h"
 
-/* {"_rtype":"error","_rvalue":"<class>: <text>","_rtrace":"<class>: <text>"}; KeyError texts are quoted as Python does;
- * an empty class gives the bare text and an empty trace (the router's sentences). */
+/* {"_rtype":"error","_rvalue":"<class>: <text>","_rtrace":"<class>: <text>"}; KeyError texts are
+ * quoted as Python does; an empty class gives the bare text and an empty trace (the router's
+ * sentences). */
 void rpc_value_add_error(struct buf *b, const char *class_name, struct slice text);
 
 struct rpc_method_ref {
@@ -18,8 +19,8 @@ struct rpc_method_ref {
 };
 void rpc_value_add_method(struct buf *b, const struct rpc_method_ref *ref);
 
-/* Copies a value, prefixing every `_rtarget` without '/' of a method or generator map with `workspace/` (3.11, W-068).
- * Everything else is copied byte for byte. */
+/* Copies a value, prefixing every `_rtarget` without '/' of a method or generator map with
+ * `workspace/` (3.11, W-068). Everything else is copied byte for byte. */
 void rpc_value_expand(struct slice value, struct slice workspace, struct buf *out);
 /* Whether a value contains a method or generator map anywhere. */
 bool rpc_value_has_method(struct slice value);
@@ -31,5 +32,6 @@ struct rpc_promise {
     bool is_present;
     bool is_compact;
 };
-/* Reads the values of `promise` and `t` of segment 2, which may be absent. Unreadable forms give is_present false. */
+/* Reads the values of `promise` and `t` of segment 2, which may be absent. Unreadable forms give
+ * is_present false. */
 void rpc_promise_read(struct slice promise, struct slice t, struct rpc_promise *ret);

@@ -1,4 +1,5 @@
-/* rsa: the algorithm stands here and not in what is checked: a signature says nothing about how it wants to be read. */
+/* rsa: the algorithm stands here and not in what is checked: a signature says nothing about how it
+ * wants to be read. */
 #include "wire/rsa.h"
 
 #include <mbedtls/rsa.h>
@@ -33,17 +34,20 @@ static void rsa_begin(mbedtls_rsa_context *rsa)
     mbedtls_rsa_init(rsa, MBEDTLS_RSA_PKCS_V15, 0);
 }
 
-static int rsa_check(mbedtls_rsa_context *rsa, const uint8_t digest[32], const unsigned char *signature)
+static int rsa_check(mbedtls_rsa_context *rsa, const uint8_t digest[32],
+                     const unsigned char *signature)
 {
-    return mbedtls_rsa_pkcs1_verify(rsa, NULL, NULL, MBEDTLS_RSA_PUBLIC, MBEDTLS_MD_SHA256, 32, digest, signature);
+    return mbedtls_rsa_pkcs1_verify(rsa, NULL, NULL, MBEDTLS_RSA_PUBLIC, MBEDTLS_MD_SHA256, 32,
+                                    digest, signature);
 }
 #else
 static void rsa_begin(mbedtls_rsa_context *rsa)
 {
-    mbedtls_rsa_init(rsa);      /* PKCS #1 v1.5 */
+    mbedtls_rsa_init(rsa); /* PKCS #1 v1.5 */
 }
 
-static int rsa_check(mbedtls_rsa_context *rsa, const uint8_t digest[32], const unsigned char *signature)
+static int rsa_check(mbedtls_rsa_context *rsa, const uint8_t digest[32],
+                     const unsigned char *signature)
 {
     return mbedtls_rsa_pkcs1_verify(rsa, MBEDTLS_MD_SHA256, 32, digest, signature);
 }
@@ -57,7 +61,8 @@ bool rsa_verify_sha256(const struct rsa_key *key, const uint8_t digest[32], stru
     if (signature.len != key->n_len)
         return false;
     rsa_begin(&rsa);
-    is_good = mbedtls_rsa_import_raw(&rsa, key->n, key->n_len, NULL, 0, NULL, 0, NULL, 0, key->e, key->e_len) == 0 &&
+    is_good = mbedtls_rsa_import_raw(&rsa, key->n, key->n_len, NULL, 0, NULL, 0, NULL, 0, key->e,
+                                     key->e_len) == 0 &&
               mbedtls_rsa_complete(&rsa) == 0 && mbedtls_rsa_check_pubkey(&rsa) == 0 &&
               rsa_check(&rsa, digest, (const unsigned char *)signature.ptr) == 0;
     mbedtls_rsa_free(&rsa);

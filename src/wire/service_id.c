@@ -1,5 +1,5 @@
-/* service_id: the forms in which callers name a service, and the one in which it is registered. The two split differently
- * on purpose: a registered name may itself hold '/' and ':'. Any thread. */
+/* service_id: the forms in which callers name a service, and the one in which it is registered. The
+ * two split differently on purpose: a registered name may itself hold '/' and ':'. Any thread. */
 #include "wire/address.h"
 
 static size_t count_byte(struct slice s, char byte)
@@ -104,8 +104,8 @@ static size_t piece_find(struct slice piece, struct slice text)
     return text.len + 1;
 }
 
-/* Leftmost placing of each piece between stars is enough: whatever a later placing would allow, the earlier one allows too.
- * So nothing is ever tried twice. */
+/* Leftmost placing of each piece between stars is enough: whatever a later placing would allow, the
+ * earlier one allows too. So nothing is ever tried twice. */
 bool glob_match(struct slice pattern, struct slice text)
 {
     struct slice piece, rest;

@@ -1,5 +1,5 @@
-/* url: request targets and query strings. Delimiters are found in the encoded text and pieces are decoded afterwards, so an
- * encoded delimiter never splits anything. Any thread. */
+/* url: request targets and query strings. Delimiters are found in the encoded text and pieces are
+ * decoded afterwards, so an encoded delimiter never splits anything. Any thread. */
 #include "wire/url.h"
 
 #include "wire/utf8.h"
@@ -31,9 +31,11 @@ static void decode_bytes(struct slice text, bool plus_is_blank, struct buf *out)
         text = slice_from(text, n);
         if (!text.len)
             return;
-        bool is_code = text.ptr[0] == '%' && text.len > 2 && url_hex_digit(text.ptr[1]) >= 0 && url_hex_digit(text.ptr[2]) >= 0;
+        bool is_code = text.ptr[0] == '%' && text.len > 2 && url_hex_digit(text.ptr[1]) >= 0 &&
+                       url_hex_digit(text.ptr[2]) >= 0;
         if (is_code)
-            buf_add_byte(out, (uint8_t)(url_hex_digit(text.ptr[1]) << 4 | url_hex_digit(text.ptr[2])));
+            buf_add_byte(out,
+                         (uint8_t)(url_hex_digit(text.ptr[1]) << 4 | url_hex_digit(text.ptr[2])));
         else
             buf_add_byte(out, text.ptr[0] == '+' ? ' ' : '%');
         text = slice_from(text, is_code ? 3 : 1);
@@ -74,7 +76,8 @@ void url_encode(struct slice text, struct buf *out)
     }
 }
 
-/* `http://host:port/path` without everything before the path; a target that is only an authority has the path "/". */
+/* `http://host:port/path` without everything before the path; a target that is only an authority
+ * has the path "/". */
 static struct slice drop_authority(struct slice target)
 {
     const char *at = target.len ? memmem(target.ptr, target.len, "://", 3) : NULL;

@@ -1,5 +1,5 @@
-/* utf8: the state is the number of bytes still due and the range the next one must lie in (Unicode 3.9, table 3-7); only the
- * second byte of a character has a range of its own. Any thread. */
+/* utf8: the state is the number of bytes still due and the range the next one must lie in (Unicode
+ * 3.9, table 3-7); only the second byte of a character has a range of its own. Any thread. */
 #include "wire/utf8.h"
 
 #include "base/assert.h"
@@ -53,10 +53,11 @@ static bool is_within(const struct range *ranges, size_t n, uint32_t c)
 bool utf8_is_invisible(uint32_t c)
 {
     static const struct range ranges[] = {
-        {0xad, 0xad},       {0x34f, 0x34f},     {0x61c, 0x61c},     {0x115f, 0x1160},   {0x17b4, 0x17b5},
-        {0x180b, 0x180f},   {0x200b, 0x200f},   {0x202a, 0x202e},   {0x2060, 0x206f},   {0x3164, 0x3164},
-        {0xfe00, 0xfe0f},   {0xfeff, 0xfeff},   {0xffa0, 0xffa0},   {0xfff0, 0xfffb},   {0x1bca0, 0x1bca3},
-        {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
+        {0xad, 0xad},       {0x34f, 0x34f},   {0x61c, 0x61c},     {0x115f, 0x1160},
+        {0x17b4, 0x17b5},   {0x180b, 0x180f}, {0x200b, 0x200f},   {0x202a, 0x202e},
+        {0x2060, 0x206f},   {0x3164, 0x3164}, {0xfe00, 0xfe0f},   {0xfeff, 0xfeff},
+        {0xffa0, 0xffa0},   {0xfff0, 0xfffb}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a},
+        {0xe0000, 0xe0fff},
     };
 
     return is_within(ranges, ARRAY_LEN(ranges), c);
@@ -64,7 +65,8 @@ bool utf8_is_invisible(uint32_t c)
 
 static bool is_direction(uint32_t c)
 {
-    static const struct range ranges[] = {{0x61c, 0x61c}, {0x200e, 0x200f}, {0x202a, 0x202e}, {0x2066, 0x2069}};
+    static const struct range ranges[] = {
+        {0x61c, 0x61c}, {0x200e, 0x200f}, {0x202a, 0x202e}, {0x2066, 0x2069}};
 
     return is_within(ranges, ARRAY_LEN(ranges), c);
 }

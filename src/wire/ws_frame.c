@@ -1,5 +1,5 @@
-/* ws_frame: RFC 6455 section 5 as functions of bytes. The connection keeps the state between frames; here there is none.
- * Any thread. */
+/* ws_frame: RFC 6455 section 5 as functions of bytes. The connection keeps the state between
+ * frames; here there is none. Any thread. */
 #include "wire/ws_frame.h"
 
 #include "wire/digest.h"
@@ -79,8 +79,8 @@ void ws_unmask(uint8_t *bytes, size_t n_bytes, const uint8_t mask[4], uint64_t o
     for (size_t i = 0; i < sizeof(turned); i++)
         turned[i] = mask[(offset + i) & 3];
     memcpy(&key, turned, sizeof(key));
-    /* A lane is a multiple of the mask's four bytes, so the turned mask fits every one of them. Payloads begin anywhere:
-     * memcpy is the unaligned load. */
+    /* A lane is a multiple of the mask's four bytes, so the turned mask fits every one of them.
+     * Payloads begin anywhere: memcpy is the unaligned load. */
     for (; n_bytes - at >= 4 * sizeof(lane); at += 4 * sizeof(lane)) {
         lane v[4];
         memcpy(v, bytes + at, sizeof(v));

@@ -1,4 +1,5 @@
-/* ws_frame: RFC 6455 framing as pure bytes: headers in and out, masking. No sockets, no state beyond one header. */
+/* ws_frame: RFC 6455 framing as pure bytes: headers in and out, masking. No sockets, no state
+ * beyond one header. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,17 +29,20 @@ struct ws_head {
 enum {
     WS_HEAD_OK,
     WS_HEAD_MORE, /* fewer bytes than the header takes */
-    /* Reserved bits or opcode, fragmented or long control frame, non-minimal or 2^63 length (RFC 6455
-     * 5.2, 5.5). */
+    /* Reserved bits or opcode, fragmented or long control frame, non-minimal or 2^63 length (RFC
+     * 6455 5.2, 5.5). */
     WS_HEAD_BAD,
 };
-/* Whether a client frame must be masked is the caller's rule (1002): is_masked says what was seen. */
+/* Whether a client frame must be masked is the caller's rule (1002): is_masked says what was
+ * seen. */
 int ws_head_read(const uint8_t *bytes, size_t n_bytes, struct ws_head *ret);
 /* An unmasked (server) header; returns its length, 2 to 10. */
 size_t ws_head_write(uint8_t out[WS_SERVER_HEAD_MAX], enum ws_opcode opcode, size_t payload_len);
-/* XORs in place; `offset` is how far into the payload these bytes begin. Eight bytes a step and wider where the compiler can. */
+/* XORs in place; `offset` is how far into the payload these bytes begin. Eight bytes a step and
+ * wider where the compiler can. */
 void ws_unmask(uint8_t *bytes, size_t n_bytes, const uint8_t mask[4], uint64_t offset);
-/* Puts the binary-message header of msg_len(m) in front of the head, once, before the msg is shared. */
+/* Puts the binary-message header of msg_len(m) in front of the head, once, before the msg is
+ * shared. */
 void ws_seal(struct msg *m);
 /* Sec-WebSocket-Accept for a key (RFC 6455 4.2.2): 28 characters and a NUL. */
 enum { WS_ACCEPT_LEN = 28 };

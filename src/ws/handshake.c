@@ -1,4 +1,5 @@
-/* handshake: checks what RFC 6455 4.2.1 asks of a client, and nothing else: there is no origin rule. */
+/* handshake: checks what RFC 6455 4.2.1 asks of a client, and nothing else: there is no origin
+ * rule. */
 #include "ws/handshake.h"
 
 #include <stdio.h>
@@ -37,7 +38,8 @@ static void refuse_version(struct http_request *req)
 
     http_header_add(&extra, "Upgrade", SLICE_LIT("websocket"));
     http_header_add(&extra, "Sec-WebSocket-Version", SLICE_LIT("13"));
-    http_respond(req, 426, "text/plain; charset=utf-8", SLICE_LIT("WebSocket version 13 is spoken here"), buf_slice(&extra));
+    http_respond(req, 426, "text/plain; charset=utf-8",
+                 SLICE_LIT("WebSocket version 13 is spoken here"), buf_slice(&extra));
 }
 
 struct stream *ws_handshake(struct http_request *req, struct slice *ret_leftover)
@@ -49,16 +51,19 @@ struct stream *ws_handshake(struct http_request *req, struct slice *ret_leftover
         refuse_version(req);
         return NULL;
     }
-    if (req->method != HTTP_M_GET || !http_request_header(req, "Connection", &connection) || !list_has(connection, "upgrade") ||
-        !http_request_header(req, "Sec-WebSocket-Key", &key) || !key_is_valid(key)) {
+    if (req->method != HTTP_M_GET || !http_request_header(req, "Connection", &connection) ||
+        !list_has(connection, "upgrade") || !http_request_header(req, "Sec-WebSocket-Key", &key) ||
+        !key_is_valid(key)) {
         http_respond_text(req, 400, "Not a WebSocket handshake (RFC 6455 4.2.1)");
         return NULL;
     }
     ws_accept_key(key, accept);
     struct stream *stream = http_upgrade_take(req, ret_leftover);
-    int n = snprintf(head, sizeof(head),
-                     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                     "Sec-WebSocket-Accept: %s\r\n\r\n", accept);
+    int n =
+        snprintf(head, sizeof(head),
+                 "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                 "Sec-WebSocket-Accept: %s\r\n\r\n",
+                 accept);
     if (!stream_send_bytes(stream, slice_make(head, (size_t)n), stream->loop->own)) {
         stream_close(stream);
         return NULL;

@@ -1,4 +1,5 @@
-/* liveness: finds peers that vanished without a word, that do not read, and that do not end a message. */
+/* liveness: finds peers that vanished without a word, that do not read, and that do not end a
+ * message. */
 #pragma once
 #include "ws/ws_conn.h"
 

@@ -1,5 +1,5 @@
-/* outbound: a close begins with letting the owner go, so that nothing it might do in between can reach a connection that is
- * ending. */
+/* outbound: a close begins with letting the owner go, so that nothing it might do in between can
+ * reach a connection that is ending. */
 #include "ws/outbound.h"
 
 #include <string.h>
@@ -10,7 +10,8 @@
 #include "ws/liveness.h"
 
 /* False: the account has no room for it. */
-static bool send_frame(struct ws_conn *ws, enum ws_opcode opcode, struct slice payload, struct account *payer)
+static bool send_frame(struct ws_conn *ws, enum ws_opcode opcode, struct slice payload,
+                       struct account *payer)
 {
     uint8_t head[WS_SERVER_HEAD_MAX];
     size_t n = ws_head_write(head, opcode, payload.len);
@@ -42,8 +43,8 @@ static bool is_over_cap(const struct ws_conn *ws)
            ws->stream->sendq.msgs.n_items > config->sendq_frames;
 }
 
-/* It does not take what it is sent: more than its queue or its account holds. Its owner is told when the turn ends: whoever sends
- * may go on with what it has. */
+/* It does not take what it is sent: more than its queue or its account holds. Its owner is told
+ * when the turn ends: whoever sends may go on with what it has. */
 static void fail_slow(struct ws_conn *ws)
 {
     if (stream_fail(ws->stream))
@@ -122,14 +123,18 @@ void ws_fail_for_room(struct ws_conn *ws)
 
     ws->refused_by = why.option;
     loop_count(ws->stream->loop, METRIC_CHARGES_REFUSED, 1);
-    ws_fail(ws, HYPHA_CLOSE_TRY_AGAIN, account_refusal_text(&why, "Too many bytes under way", room), WS_END_NO_MEMORY);
+    ws_fail(ws, HYPHA_CLOSE_TRY_AGAIN, account_refusal_text(&why, "Too many bytes under way", room),
+            WS_END_NO_MEMORY);
 }
 
 void ws_peer_closed(struct ws_conn *ws, struct slice payload)
 {
     if (ws->state == WS_OPEN) {
-        unsigned code = payload.len >= 2 ? (unsigned)((uint8_t)payload.ptr[0] << 8 | (uint8_t)payload.ptr[1]) : HYPHA_CLOSE_NORMAL;
-        bool is_valid = payload.len == 0 || (payload.len >= 2 && ws_close_code_is_valid(code) && slice_is_utf8(slice_from(payload, 2)));
+        unsigned code = payload.len >= 2
+                            ? (unsigned)((uint8_t)payload.ptr[0] << 8 | (uint8_t)payload.ptr[1])
+                            : HYPHA_CLOSE_NORMAL;
+        bool is_valid = payload.len == 0 || (payload.len >= 2 && ws_close_code_is_valid(code) &&
+                                             slice_is_utf8(slice_from(payload, 2)));
         send_close(ws, is_valid ? code : HYPHA_CLOSE_PROTOCOL, SLICE_LIT(""));
         ws_tell_end(ws, is_valid ? WS_END_CLOSED : WS_END_PROTOCOL);
     }

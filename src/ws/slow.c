@@ -1,4 +1,5 @@
-/* slow: by what the peer's machine has acknowledged, since the kernel takes megabytes at once and then nothing for long. */
+/* slow: by what the peer's machine has acknowledged, since the kernel takes megabytes at once and
+ * then nothing for long. */
 #include "ws/slow.h"
 
 #include "config/config.h"
@@ -10,7 +11,8 @@ void ws_slow_begin(struct ws_conn *ws)
     ws->stream->has_drained = false;
 }
 
-/* What it has taken since counting began is enough, whoever waits, or there was nothing more to take. */
+/* What it has taken since counting began is enough, whoever waits, or there was nothing more to
+ * take. */
 static bool has_done_enough(const struct ws_conn *ws)
 {
     const struct config *config = loop_config(ws->stream->loop);
@@ -18,7 +20,8 @@ static bool has_done_enough(const struct ws_conn *ws)
 
     if (!ws->stream->sendq.n_bytes || ws->stream->has_drained)
         return true;
-    return taken && (taken >= config->pressure_high_bytes - config->pressure_low_bytes || !sendq_is_waited_for(&ws->stream->sendq));
+    return taken && (taken >= config->pressure_high_bytes - config->pressure_low_bytes ||
+                     !sendq_is_waited_for(&ws->stream->sendq));
 }
 
 bool ws_is_slow(struct ws_conn *ws)

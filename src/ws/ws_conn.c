@@ -1,7 +1,7 @@
 /* ws_conn: the life of a connection; reading is inbound.c, writing outbound.c, time liveness.c.
  *
- * One read may hold thousands of messages. When the turn has no more time for them, the rest is kept, nothing more is read, and the next
- * turn goes on. */
+ * One read may hold thousands of messages. When the turn has no more time for them, the rest is
+ * kept, nothing more is read, and the next turn goes on. */
 #include "ws/ws_conn.h"
 
 #include <string.h>
@@ -108,9 +108,13 @@ static void on_full(struct stream *s)
         ws_liveness_watch(ws);
 }
 
-static const struct stream_ops stream_ops = {.on_read = ws_conn_on_read, .on_end = on_stream_end, .on_full = on_full, .on_closed = on_stream_closed};
+static const struct stream_ops stream_ops = {.on_read = ws_conn_on_read,
+                                             .on_end = on_stream_end,
+                                             .on_full = on_full,
+                                             .on_closed = on_stream_closed};
 
-struct ws_conn *ws_open(struct stream *stream, const struct ws_ops *ops, void *owner, struct account *account, size_t max_message)
+struct ws_conn *ws_open(struct stream *stream, const struct ws_ops *ops, void *owner,
+                        struct account *account, size_t max_message)
 {
     struct ws_conn *ws = MEM_NEW(struct ws_conn);
 
@@ -120,7 +124,7 @@ struct ws_conn *ws_open(struct stream *stream, const struct ws_ops *ops, void *o
     ws->account = account_ref(account);
     stream->sendq.payer = account;
     account_keep_always(account, records_of(ws));
-    ws->max_message = ws->max_frame = (uint32_t)max_message;   /* options end at 1 GiB */
+    ws->max_message = ws->max_frame = (uint32_t)max_message; /* options end at 1 GiB */
     ws->last_in_ms = (uint32_t)loop_now_ms(stream->loop);
     ws_liveness_start(ws);
     stream_adopt(stream, &stream_ops, ws);
@@ -146,7 +150,8 @@ void ws_set_account(struct ws_conn *ws, struct account *account)
     account_keep_always(account, records_of(ws));
     account_drop(ws->account, records_of(ws));
     account_unref(ws->account);
-    /* Nothing waits yet that the other one pays for as a receiver: events come to those who are logged in. */
+    /* Nothing waits yet that the other one pays for as a receiver: events come to those who are
+     * logged in. */
     ws->stream->sendq.payer = ws->account = account;
 }
 

@@ -1,9 +1,11 @@
-/* ws_inbound: two ways through. A whole frame that lies in the read buffer is unmasked there and handed up without an allocation:
- * that is nearly every frame. Anything else, a frame cut by the buffer's end or a message of several frames, is gathered in
- * one blob that grows as its bytes arrive, never beyond the announced size, unmasked while it is copied in. Nothing is charged for
+/* ws_inbound: two ways through. A whole frame that lies in the read buffer is unmasked there and
+ * handed up without an allocation: that is nearly every frame. Anything else, a frame cut by the
+ * buffer's end or a message of several frames, is gathered in one blob that grows as its bytes
+ * arrive, never beyond the announced size, unmasked while it is copied in. Nothing is charged for
  * what a header merely announces, and what has come must go on coming (--min-body-rate).
  *
- * Frame headers and unmasking are wire/ws_frame's, not wslay's: docs/decisions/0002 has the reason and the measurement. */
+ * Frame headers and unmasking are wire/ws_frame's, not wslay's: docs/decisions/0002 has the reason
+ * and the measurement. */
 #include "ws/ws_inbound.h"
 
 #include <string.h>
@@ -16,10 +18,10 @@
 #include "ws/outbound.h"
 
 enum { WS_CONTROL_MAX = 125, WS_MAX_FRAGMENTS = 16384 };
-/* The first room of a message is one allocation for the pieces of 256 KiB that the published clients send. Then it grows in few steps: each
- * may be a copy. */
+/* The first room of a message is one allocation for the pieces of 256 KiB that the published
+ * clients send. Then it grows in few steps: each may be a copy. */
 enum { FIRST_ROOM = 320 * 1024, GROWTH = 4 };
-enum { LOOK_EVERY = 8 };        /* messages of one read between two looks at the clock */
+enum { LOOK_EVERY = 8 }; /* messages of one read between two looks at the clock */
 
 struct ws_partial {
     /* the frame being read */
@@ -27,14 +29,16 @@ struct ws_partial {
     size_t n_head;
     struct ws_head head;
     bool has_head;
-    uint64_t n_payload;             /* of its payload seen so far */
+    uint64_t n_payload; /* of its payload seen so far */
     char control[WS_CONTROL_MAX];
     /* the message it belongs to */
-    uint8_t opcode;                 /* of the first frame; 0: no message under way */
+    uint8_t opcode; /* of the first frame; 0: no message under way */
     unsigned n_fragments;
-    struct blob *blob;              /* the message's bytes; its len is capacity; NULL: none has come */
+    /* the message's bytes; its len is capacity; NULL: none has come */
+    struct blob *blob;
     size_t n_filled;
-    size_t n_text;                  /* of a text: bytes that are known to be whole characters */
+    /* of a text: bytes that are known to be whole characters */
+    size_t n_text;
     bool is_bad_text;
     /* the window over which it must come fast enough; at_ms 0: it has not begun */
     uint64_t window_at_ms;
@@ -72,7 +76,8 @@ static void bad_text(struct ws_conn *ws)
 }
 
 /* n_text: bytes of a text that have been looked at. */
-static void ws_inbound_deliver(struct ws_conn *ws, uint8_t opcode, struct slice data, struct blob *blob, size_t n_text)
+static void ws_inbound_deliver(struct ws_conn *ws, uint8_t opcode, struct slice data,
+                               struct blob *blob, size_t n_text)
 {
     count_in(ws, data.len);
     if (opcode == WS_BINARY)
@@ -122,8 +127,10 @@ static void too_big(struct ws_conn *ws)
     ws_fail(ws, HYPHA_CLOSE_TOO_BIG, "Message too big", WS_END_TOO_BIG);
 }
 
-/* The rules of RFC 6455 5.1 and 5.4 that need more than the header's own bytes. False: the connection has failed. */
-static bool check_frame(struct ws_conn *ws, const struct ws_head *h, uint8_t message_opcode, size_t n_message)
+/* The rules of RFC 6455 5.1 and 5.4 that need more than the header's own bytes. False: the
+ * connection has failed. */
+static bool check_frame(struct ws_conn *ws, const struct ws_head *h, uint8_t message_opcode,
+                        size_t n_message)
 {
     if (!h->is_masked) {
         protocol_error(ws, "Client frames must be masked");
@@ -135,7 +142,9 @@ static bool check_frame(struct ws_conn *ws, const struct ws_head *h, uint8_t mes
         protocol_error(ws, message_opcode ? "Message inside a message" : "Continuation of nothing");
         return false;
     }
-    if (ws->state == WS_OPEN && (h->payload_len > ws->max_frame || h->payload_len > ws->max_message || n_message > ws->max_message - h->payload_len)) {
+    if (ws->state == WS_OPEN &&
+        (h->payload_len > ws->max_frame || h->payload_len > ws->max_message ||
+         n_message > ws->max_message - h->payload_len)) {
         too_big(ws);
         return false;
     }
@@ -147,13 +156,16 @@ static size_t ws_inbound_smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* How large the message's block becomes when `need` bytes of it are there or in the read buffer: a first piece, then some times as much
- * as before. Never more than the headers so far announce, unless further fragments are to come. */
+/* How large the message's block becomes when `need` bytes of it are there or in the read buffer: a
+ * first piece, then some times as much as before. Never more than the headers so far announce,
+ * unless further fragments are to come. */
 static size_t ws_inbound_room_for(const struct ws_conn *ws, const struct ws_partial *p, size_t need)
 {
     size_t announced = p->n_filled + (size_t)(p->head.payload_len - p->n_payload);
-    size_t most = p->head.opcode == WS_CONTINUATION && !p->head.is_final ? ws->max_message : announced;
-    size_t room = p->blob ? p->blob->len * GROWTH : 0, first = ws_inbound_smaller(FIRST_ROOM, announced);
+    size_t most =
+        p->head.opcode == WS_CONTINUATION && !p->head.is_final ? ws->max_message : announced;
+    size_t room = p->blob ? p->blob->len * GROWTH : 0,
+           first = ws_inbound_smaller(FIRST_ROOM, announced);
 
     if (room < first)
         room = first;
@@ -190,20 +202,23 @@ static bool begin_frame(struct ws_conn *ws, struct ws_partial *p)
         p->opcode = h->opcode;
     if (++p->n_fragments > WS_MAX_FRAGMENTS) {
         loop_count(ws->stream->loop, METRIC_WS_TOO_BIG, 1);
-        ws_fail(ws, HYPHA_CLOSE_TOO_BIG, "The message has more than 16384 fragments", WS_END_TOO_BIG);
+        ws_fail(ws, HYPHA_CLOSE_TOO_BIG, "The message has more than 16384 fragments",
+                WS_END_TOO_BIG);
         return false;
     }
     return true;
 }
 
-/* Takes what belongs to the current frame's payload; returns how many bytes that was. While closing, payloads are skipped, not kept. */
+/* Takes what belongs to the current frame's payload; returns how many bytes that was. While
+ * closing, payloads are skipped, not kept. */
 static size_t take_payload(struct ws_conn *ws, struct ws_partial *p, char *bytes, size_t n)
 {
     uint64_t left = p->head.payload_len - p->n_payload;
     size_t take = n < left ? n : (size_t)left;
     bool is_control = p->head.opcode >= WS_CLOSE;
 
-    if (take && (is_control || (ws->state == WS_OPEN && ws_inbound_reserve(ws, p, p->n_filled + take)))) {
+    if (take &&
+        (is_control || (ws->state == WS_OPEN && ws_inbound_reserve(ws, p, p->n_filled + take)))) {
         char *to = is_control ? p->control + p->n_payload : p->blob->data + p->n_filled;
         memcpy(to, bytes, take);
         ws_unmask((uint8_t *)to, take, p->head.mask, p->n_payload);
@@ -216,7 +231,8 @@ static size_t take_payload(struct ws_conn *ws, struct ws_partial *p, char *bytes
     return take;
 }
 
-/* The current frame is complete: acts on it. The partial is freed when nothing is under way any more. */
+/* The current frame is complete: acts on it. The partial is freed when nothing is under way any
+ * more. */
 static void end_frame(struct ws_conn *ws)
 {
     struct ws_partial *p = ws->partial;
@@ -274,7 +290,8 @@ static size_t feed_partial(struct ws_conn *ws, char *bytes, size_t n)
     return used;
 }
 
-/* A whole unfragmented frame at the front of the buffer; 0: it is not one, the slow way takes it. */
+/* A whole unfragmented frame at the front of the buffer; 0: it is not one, the slow way takes
+ * it. */
 static size_t feed_whole(struct ws_conn *ws, char *bytes, size_t n)
 {
     struct ws_head h;

@@ -1,4 +1,5 @@
-/* fuzz: what the targets share. A target checks with ASSERT, which aborts: that is how a fuzzer hears of it. */
+/* fuzz: what the targets share. A target checks with ASSERT, which aborts: that is how a fuzzer
+ * hears of it. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

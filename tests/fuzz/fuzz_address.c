@@ -1,4 +1,5 @@
-/* Lines: an address, the sender's workspace, a service id, a pattern. What is accepted keeps its promises. */
+/* Lines: an address, the sender's workspace, a service id, a pattern. What is accepted keeps its
+ * promises. */
 #include "fuzz/fuzz.h"
 #include "wire/address.h"
 

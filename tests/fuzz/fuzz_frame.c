@@ -1,4 +1,5 @@
-/* Any bytes as a stream of WebSocket frames: heads are never read past the end, and unmasking is the definition's. */
+/* Any bytes as a stream of WebSocket frames: heads are never read past the end, and unmasking is
+ * the definition's. */
 #include <stdlib.h>
 
 #include "fuzz/fuzz.h"

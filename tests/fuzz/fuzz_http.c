@@ -24,7 +24,8 @@ static void check_request(struct http_request *req)
     struct slice value;
     struct buf plain;
 
-    ASSERT(req->n_headers <= HEADERS_MAX && req->head.b.len <= HEAD_MAX && req->body.len <= BODY_MAX);
+    ASSERT(req->n_headers <= HEADERS_MAX && req->head.b.len <= HEAD_MAX &&
+           req->body.len <= BODY_MAX);
     ASSERT(slice_is_utf8(req->path));
     ASSERT(req->is_http10 || http_request_header(req, "host", &value));
     if (http_request_token(req, &value))
@@ -57,7 +58,8 @@ static void describe(struct http_request *req, int outcome, struct buf *out)
  * pieces: all refusals read the same. */
 static void read_all(struct slice in, size_t step, struct buf *out)
 {
-    struct http_parser *p = http_parser_new((struct http_parse_caps){HEAD_MAX, HEADERS_MAX}, payer());
+    struct http_parser *p =
+        http_parser_new((struct http_parse_caps){HEAD_MAX, HEADERS_MAX}, payer());
     int outcome = HTTP_PARSE_MORE;
     bool is_closing = false;
 

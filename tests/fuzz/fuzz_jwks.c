@@ -1,4 +1,5 @@
-/* Any bytes as what an issuer publishes: keys that are taken are whole, bounded, and found by their id. */
+/* Any bytes as what an issuer publishes: keys that are taken are whole, bounded, and found by their
+ * id. */
 #include "auth/jwks.h"
 #include "base/memory.h"
 #include "fuzz/fuzz.h"
@@ -15,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
             const struct rsa_key *key = &set->keys[i].rsa;
             ASSERT(key->n_len >= RSA_MODULUS_MIN && key->n_len <= RSA_MODULUS_MAX && key->n[0]);
             ASSERT(key->e_len > 0 && key->e_len <= RSA_EXPONENT_MAX && key->e[0]);
-            ASSERT(set->keys[i].id[0] && jwks_find(set, slice_of(set->keys[i].id)) == &set->keys[i]);
+            ASSERT(set->keys[i].id[0] &&
+                   jwks_find(set, slice_of(set->keys[i].id)) == &set->keys[i]);
         }
         mem_free(set);
     } else {

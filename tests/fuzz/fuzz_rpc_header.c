@@ -1,5 +1,5 @@
-/* A frame as a client may send it. When it can be routed, what is forwarded must be routable too, carry the hub's values and
- * the same payload. */
+/* A frame as a client may send it. When it can be routed, what is forwarded must be routable too,
+ * carry the hub's values and the same payload. */
 #include "fuzz/fuzz.h"
 #include "harness/payer.h"
 #include "wire/mp.h"
@@ -10,8 +10,8 @@ static const struct rpc_header_caps caps = {65536, 32, 1024};
 static void check_forwarded(const struct rpc_header *h)
 {
     struct rpc_sender_header stamp = {SLICE_LIT("\xa2ws\xa1w\xa4"
-                                        "from\xa3w/c\xa4user\x80"),
-                              3};
+                                                "from\xa3w/c\xa4user\x80"),
+                                      3};
     struct rpc_header again;
     struct slice text, map;
     struct msg *m = rpc_header_splice(h, h->to, &stamp, true, payer());

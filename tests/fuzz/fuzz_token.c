@@ -1,5 +1,5 @@
-/* Hostile credentials. The first byte chooses the door: t the text of a token; c header and claims, signed here, because no
- * fuzzer finds a MAC; s a scope claim; m a TokenConfig as JSON. */
+/* Hostile credentials. The first byte chooses the door: t the text of a token; c header and claims,
+ * signed here, because no fuzzer finds a MAC; s a scope claim; m a TokenConfig as JSON. */
 #include "auth/mint.h"
 #include "auth/scope.h"
 #include "auth/user_mp.h"
@@ -26,7 +26,8 @@ static void check_same_scope(const struct scope *a, const struct scope *b)
     buf_deinit(&y);
 }
 
-/* What any accepted token must satisfy; its map reads back, and a token minted from it says the same. */
+/* What any accepted token must satisfy; its map reads back, and a token minted from it says the
+ * same. */
 static void check_token(const struct token *t)
 {
     char error[TOKEN_ERROR_MAX];
@@ -34,7 +35,8 @@ static void check_token(const struct token *t)
     struct buf map;
 
     ASSERT(t->user && (t->expires_at > 0 || t->is_root));
-    ASSERT(!t->user->parent || !user_has_role(t->user, "admin") || user_permission(t->user, SLICE_LIT("*")) == PERMISSION_ADMIN);
+    ASSERT(!t->user->parent || !user_has_role(t->user, "admin") ||
+           user_permission(t->user, SLICE_LIT("*")) == PERMISSION_ADMIN);
     ASSERT(t->has_workspace == (t->user->current_workspace != NULL));
     buf_init(&map, 0);
     user_add_mp(&map, t->user, true);
@@ -45,7 +47,7 @@ static void check_token(const struct token *t)
     buf_deinit(&map);
     char *text = token_mint(&forge_keys, t->user, &t->user->scope, 3600);
     if (!text)
-        return;     /* longer than a token may be */
+        return; /* longer than a token may be */
     ASSERT(token_parse(&forge_keys, slice_of(text), &again, error) == TOKEN_OK);
     check_same_scope(&t->user->scope, &again.user->scope);
     token_deinit(&again);
@@ -105,12 +107,14 @@ static void mint(struct slice in)
     buf_init(&map, 0);
     if (json_to_mp(in, &map, NULL) == JSON_OK &&
         mint_config_read(buf_slice(&map), SLICE_LIT("ws-user-root"), &c, &error) == MINT_OK) {
-        c.life_s += 60;     /* a wish for one second may be over before it is looked at */
+        c.life_s += 60; /* a wish for one second may be over before it is looked at */
         if (mint_child(&forge_keys, caller, &c, true, &text, &error) == MINT_OK) {
             ASSERT(token_parse(&forge_keys, slice_of(text), &t, why) == TOKEN_OK);
-            ASSERT(t.user->scope.n_grants == 1 && t.user->scope.grants[0].permission == c.permission);
+            ASSERT(t.user->scope.n_grants == 1 &&
+                   t.user->scope.grants[0].permission == c.permission);
             ASSERT(strcmp(t.user->scope.grants[0].workspace, c.workspace) == 0);
-            ASSERT(t.user->scope.n_extras == c.extras.n_extras && t.has_client_id == (c.client_id != NULL));
+            ASSERT(t.user->scope.n_extras == c.extras.n_extras &&
+                   t.has_client_id == (c.client_id != NULL));
             token_deinit(&t);
             mem_free(text);
         }

@@ -1,4 +1,5 @@
-/* Any bytes as a request target: pieces lie inside it, decoded text is UTF-8, encoding is undone by decoding. */
+/* Any bytes as a request target: pieces lie inside it, decoded text is UTF-8, encoding is undone by
+ * decoding. */
 #include "fuzz/fuzz.h"
 #include "wire/digest.h"
 #include "wire/url.h"

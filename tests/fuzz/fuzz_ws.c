@@ -1,6 +1,6 @@
-/* Any bytes as what a client sends after the upgrade: cut into pieces of any length they are the same messages, the same
- * answers and the same end as in one piece. The first byte of the input is the length of the pieces and, in its two upper
- * bits, what the owner does at the first message. */
+/* Any bytes as what a client sends after the upgrade: cut into pieces of any length they are the
+ * same messages, the same answers and the same end as in one piece. The first byte of the input is
+ * the length of the pieces and, in its two upper bits, what the owner does at the first message. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,7 +17,7 @@ enum { MESSAGE_MAX = 600, PIECE_BITS = 0x3f };
 enum owner_act { OWNER_LISTENS, OWNER_CLOSES, OWNER_DROPS, OWNER_FAVOURS_LESS };
 
 struct owner {
-    struct buf told;            /* what it heard, in words */
+    struct buf told; /* what it heard, in words */
     size_t n_delivered;
     enum owner_act act;
     bool has_heard, has_ended;
@@ -76,12 +76,14 @@ static void on_end(struct ws_conn *ws, enum ws_end why)
     buf_add_fmt(&o->told, "end %d ", (int)why);
 }
 
-static const struct ws_ops ops = {.on_text = on_text, .on_binary = on_binary, .on_pong = on_pong, .on_end = on_end};
+static const struct ws_ops ops = {
+    .on_text = on_text, .on_binary = on_binary, .on_pong = on_pong, .on_end = on_end};
 
 /* One loop for all inputs, driven by this thread. */
 static struct loop *the_loop(void)
 {
-    static struct config config = {.max_message_bytes = 1 << 20, .sendq_bytes = 1 << 20, .sendq_frames = 1 << 20};
+    static struct config config = {
+        .max_message_bytes = 1 << 20, .sendq_bytes = 1 << 20, .sendq_frames = 1 << 20};
     static struct loop_set set;
 
     if (!set.loops) {

@@ -1,5 +1,6 @@
-/* replay: runs one fuzz target over the files of a folder, without a fuzzer: every input that once broke something is tried
- * again by every build. `replay DIR`; exit status 1 when there is nothing to read. */
+/* replay: runs one fuzz target over the files of a folder, without a fuzzer: every input that once
+ * broke something is tried again by every build. `replay DIR`; exit status 1 when there is nothing
+ * to read. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

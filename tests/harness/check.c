@@ -12,10 +12,11 @@
 enum {
     CASE_SECONDS = 30,
     SKIPPED = 78,
-    PASSED = 77                 /* what a case ends with that has come to its end; one that was ended on its way has failed */
+    /* what a case ends with that has come to its end; one that was ended on its way has failed */
+    PASSED = 77
 };
 
-static int allowed_fds;     /* of the one case this process runs */
+static int allowed_fds; /* of the one case this process runs */
 
 void check_allow_fds(int n)
 {
@@ -64,10 +65,12 @@ void check_int(const char *file, int line, const char *what, long long a, long l
 void check_text(const char *file, int line, const char *what, const char *a, const char *b)
 {
     if (!a || !b || strcmp(a, b) != 0)
-        check_fail(file, line, "%s:\n#   \"%s\"\n#   \"%s\"", what, a ? a : "(null)", b ? b : "(null)");
+        check_fail(file, line, "%s:\n#   \"%s\"\n#   \"%s\"", what, a ? a : "(null)",
+                   b ? b : "(null)");
 }
 
-void check_bytes(const char *file, int line, const char *what, const void *a, size_t n, const void *b, size_t m)
+void check_bytes(const char *file, int line, const char *what, const void *a, size_t n,
+                 const void *b, size_t m)
 {
     size_t at = 0;
 
@@ -144,7 +147,8 @@ int check_main(const struct check_case *cases, size_t n_cases, int argc, char **
             fprintf(stderr, "# %s: ended with %d\n", cases[i].name, WEXITSTATUS(status));
         n_run++;
         failed += !ok;
-        printf("%sok %zu - %s%s\n", ok ? "" : "not ", argc > 1 ? (size_t)1 : i + 1, cases[i].name, is_skipped ? " # SKIP" : "");
+        printf("%sok %zu - %s%s\n", ok ? "" : "not ", argc > 1 ? (size_t)1 : i + 1, cases[i].name,
+               is_skipped ? " # SKIP" : "");
     }
     fflush(stdout);
     return failed || !n_run ? 1 : 0;

@@ -1,4 +1,5 @@
-/* own_clock: the clocks of a test that moves them. They are defined here, so base/clock.c is not linked: one test file includes this. */
+/* own_clock: the clocks of a test that moves them. They are defined here, so base/clock.c is not
+ * linked: one test file includes this. */
 #pragma once
 #include <stdio.h>
 #include <time.h>

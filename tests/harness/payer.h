@@ -1,4 +1,5 @@
-/* payer: an account for tests in which nobody's bytes are looked at. One a process; never freed. Any thread. */
+/* payer: an account for tests in which nobody's bytes are looked at. One a process; never freed.
+ * Any thread. */
 #pragma once
 #include <pthread.h>
 

@@ -1,10 +1,12 @@
-/* sim: loops in virtual time, driven by the test's own thread. The clock stands still but for sim_run, which moves it to the next alarm
- * when no loop has anything left to do; whose turn it is, and every random byte, follows from the seed. So what a test sees is the same
- * each time, and an hour takes no longer than what happens in it.
+/* sim: loops in virtual time, driven by the test's own thread. The clock stands still but for
+ * sim_run, which moves it to the next alarm when no loop has anything left to do; whose turn it is,
+ * and every random byte, follows from the seed. So what a test sees is the same each time, and an
+ * hour takes no longer than what happens in it.
  *
- * It is the real loop that runs, with its real timers and mail. What is replaced is below it: clock_gettime(2) and getrandom(2), which
- * base/clock.c, base/random.c and libuv ask. They are defined here, so one test file includes this. Threads beside the loops are not
- * simulated: what goes to workers (loop/offload.h) has no place here. */
+ * It is the real loop that runs, with its real timers and mail. What is replaced is below it:
+ * clock_gettime(2) and getrandom(2), which base/clock.c, base/random.c and libuv ask. They are
+ * defined here, so one test file includes this. Threads beside the loops are not simulated: what
+ * goes to workers (loop/offload.h) has no place here. */
 #pragma once
 #include <stdatomic.h>
 #include <stdint.h>
@@ -20,17 +22,18 @@
 enum { SIM_SETS = 4, SIM_LOOPS = 16 };
 
 struct sim {
-    struct loop_set *sets[SIM_SETS];    /* each of them a process, as it were */
+    struct loop_set *sets[SIM_SETS]; /* each of them a process, as it were */
     unsigned n_sets;
-    struct loop *loops[SIM_LOOPS];      /* of all of them */
+    struct loop *loops[SIM_LOOPS]; /* of all of them */
     unsigned n_loops;
-    bool is_flushed[SIM_LOOPS];         /* has had a turn since it last did something: a turn sends what the one before has made */
-    uint64_t order;                     /* state of the dice that say whose turn it is */
-    uint64_t noise;                     /* state of those that make random bytes */
+    /* has had a turn since it last did something: a turn sends what the one before has made */
+    bool is_flushed[SIM_LOOPS];
+    uint64_t order; /* state of the dice that say whose turn it is */
+    uint64_t noise; /* state of those that make random bytes */
 };
 
-static _Atomic(uint64_t) sim_now_ns;    /* 0: time is the machine's */
-static struct sim *sim_running;         /* NULL: random is the machine's */
+static _Atomic(uint64_t) sim_now_ns; /* 0: time is the machine's */
+static struct sim *sim_running;      /* NULL: random is the machine's */
 
 /* splitmix64 */
 static inline uint64_t sim_roll(uint64_t *dice)
@@ -124,7 +127,8 @@ static inline void sim_run(struct sim *s, uint64_t ms)
     uint64_t end_ms = atomic_load(&sim_now_ns) / 1000000u + ms;
 
     for (unsigned i = 0; i < s->n_loops; i++)
-        s->is_flushed[i] = false;       /* the test may have posted something between two runs */
+        /* the test may have posted something between two runs */
+        s->is_flushed[i] = false;
     for (;;) {
         while (sim_turn(s))
             continue;
@@ -135,7 +139,8 @@ static inline void sim_run(struct sim *s, uint64_t ms)
     }
 }
 
-/* Every timer must be stopped. The threads run for the moment it takes to stop them, in the machine's time. */
+/* Every timer must be stopped. The threads run for the moment it takes to stop them, in the
+ * machine's time. */
 static inline void sim_deinit(struct sim *s)
 {
     atomic_store(&sim_now_ns, 0);

@@ -1,5 +1,5 @@
-/* office: the administrator's service as it is, with the hub behind it, and callers that are hosts of their own: what they say and hear
- * is JSON. */
+/* office: the administrator's service as it is, with the hub behind it, and callers that are hosts
+ * of their own: what they say and hear is JSON. */
 #pragma once
 #include "admin/admin_internal.h"
 #include "manager/built_in_service.h"

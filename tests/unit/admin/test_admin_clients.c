@@ -1,4 +1,5 @@
-/* Who is put out and kept out, what the administrator is told of it, and who may not ask. req: A-203 */
+/* Who is put out and kept out, what the administrator is told of it, and who may not ask. req:
+ * A-203 */
 #include "unit/admin/office.h"
 
 static bool is_here(struct office *o, const char *full_id)
@@ -36,7 +37,8 @@ CASE(a_client_is_put_out)
     office_deinit(&o);
 }
 
-/* Children of their tokens go too, and so does who comes from the network of an address; others stay. */
+/* Children of their tokens go too, and so does who comes from the network of an address; others
+ * stay. */
 CASE(blocks_put_out_and_keep_out)
 {
     struct office o;

@@ -1,4 +1,5 @@
-/* explain: the rule that enforces is the rule that is shown, in words whose places are filled in, and nothing is made by asking. */
+/* explain: the rule that enforces is the rule that is shown, in words whose places are filled in,
+ * and nothing is made by asking. */
 #include "auth/token.h"
 #include "unit/admin/office.h"
 

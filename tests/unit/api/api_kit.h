@@ -25,6 +25,7 @@ static inline void kit_check(struct slice value, const char *json, const char *w
     buf_init(&b, 0);
     CHECK_INT(json_from_mp(value, &b), JSON_OK);
     if (!slice_is(buf_slice(&b), json))
-        check_fail(__FILE__, __LINE__, "%s: " SLICE_FMT " and not %s", what, SLICE_ARG(buf_slice(&b)), json);
+        check_fail(__FILE__, __LINE__, "%s: " SLICE_FMT " and not %s", what,
+                   SLICE_ARG(buf_slice(&b)), json);
     buf_deinit(&b);
 }

@@ -1,5 +1,5 @@
-/* desk: the endpoints, served by a house, in front of a manager that answers what the test says. All between the two is as it is: HTTP,
- * the authorization, the caller's own host, the router. */
+/* desk: the endpoints, served by a house, in front of a manager that answers what the test says.
+ * All between the two is as it is: HTTP, the authorization, the caller's own host, the router. */
 #pragma once
 #include "api/api_internal.h"
 #include "http/feature_set.h"
@@ -29,7 +29,8 @@ struct desk {
     unsigned n_done;
 };
 
-/* The call that is kept is answered, though nobody may wait for it: whoever keeps one owns it, whenever it came. */
+/* The call that is kept is answered, though nobody may wait for it: whoever keeps one owns it,
+ * whenever it came. */
 static inline void desk_let_go(struct desk *d)
 {
     if (d->kept)

@@ -1,4 +1,5 @@
-/* Listings: what of a service is shown, what the manager is asked for, and that a long one comes whole, a piece at a time. */
+/* Listings: what of a service is shown, what the manager is asked for, and that a long one comes
+ * whole, a piece at a time. */
 #include "unit/api/desk.h"
 #include "wire/mp.h"
 
@@ -126,7 +127,8 @@ CASE(a_long_one_comes_whole_a_piece_at_a_time)
     desk_deinit(&d);
 }
 
-/* A client that stops reading holds no more than the pieces that wait for it, and ends nothing but itself. */
+/* A client that stops reading holds no more than the pieces that wait for it, and ends nothing but
+ * itself. */
 CASE(who_stops_reading_is_written_no_further)
 {
     struct desk d;

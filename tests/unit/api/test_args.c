@@ -6,7 +6,7 @@
 #include "unit/api/api_kit.h"
 
 struct raw_option {
-    const char *query, *args;       /* NULL: refused */
+    const char *query, *args; /* NULL: refused */
 };
 
 static const struct raw_option queries[] = {
@@ -33,9 +33,11 @@ static const struct raw_option queries[] = {
     {"a=%22x%22", "[{\"a\":\"\\\"x\\\"\"}]"},
     {"a=0x10", "[{\"a\":\"0x10\"}]"},
     {"a.b=1", "[{\"a.b\":1}]"},
-    {"a=nan&b=inf&c=Infinity&d=1e400", "[{\"a\":\"nan\",\"b\":\"inf\",\"c\":\"Infinity\",\"d\":\"1e400\"}]"},
+    {"a=nan&b=inf&c=Infinity&d=1e400",
+     "[{\"a\":\"nan\",\"b\":\"inf\",\"c\":\"Infinity\",\"d\":\"1e400\"}]"},
     {"a=1_000&b=%D9%A3&c=%C2%B2", "[{\"a\":\"1_000\",\"b\":\"\u0663\",\"c\":\"\u00b2\"}]"},
-    {"a=.&b=-&c=e5&d=1e&e=1.2.3", "[{\"a\":\".\",\"b\":\"-\",\"c\":\"e5\",\"d\":\"1e\",\"e\":\"1.2.3\"}]"},
+    {"a=.&b=-&c=e5&d=1e&e=1.2.3",
+     "[{\"a\":\".\",\"b\":\"-\",\"c\":\"e5\",\"d\":\"1e\",\"e\":\"1.2.3\"}]"},
     {"a={\"x\":[1,{\"y\":null}]}", "[{\"a\":{\"x\":[1,{\"y\":null}]}}]"},
     {"a=%7B%22x%22%3A1%7D", "[{\"a\":{\"x\":1}}]"},
     {"a=%20{}", "[{\"a\":\" {}\"}]"},
@@ -111,7 +113,7 @@ CASE(too_many_arguments_are_refused)
 }
 
 struct body {
-    const char *what, *type;        /* NULL: no such header */
+    const char *what, *type; /* NULL: no such header */
     struct slice body;
     int outcome;
     const char *args;
@@ -124,30 +126,46 @@ struct body {
 static const struct body bodies[] = {
     {"nothing", JSON, SLICE_LIT(""), API_ARGS_OK, "", false},
     {"nothing of an odd type", "text/plain", SLICE_LIT(""), API_ARGS_OK, "", false},
-    {"an object", JSON, SLICE_LIT("{\"a\":1,\"b\":\"5\"}"), API_ARGS_OK, "[{\"a\":1,\"b\":\"5\"}]", true},
+    {"an object", JSON, SLICE_LIT("{\"a\":1,\"b\":\"5\"}"), API_ARGS_OK, "[{\"a\":1,\"b\":\"5\"}]",
+     true},
     {"no type", NULL, SLICE_LIT("{\"a\":1}"), API_ARGS_OK, "[{\"a\":1}]", true},
-    {"a parameter", "application/json; charset=utf-8", SLICE_LIT("{\"a\":1}"), API_ARGS_OK, "[{\"a\":1}]", true},
+    {"a parameter", "application/json; charset=utf-8", SLICE_LIT("{\"a\":1}"), API_ARGS_OK,
+     "[{\"a\":1}]", true},
     {"capitals", "APPLICATION/JSON", SLICE_LIT("{\"a\":1}"), API_ARGS_OK, "[{\"a\":1}]", true},
-    {"what curl says", "application/x-www-form-urlencoded", SLICE_LIT("{\"a\":1}"), API_ARGS_TYPE, NULL, false},
-    {"reserved names", JSON, SLICE_LIT("{\"workspace\":1,\"service_id\":2,\"function_key\":3,\"_mode\":4,\"a\":5}"), API_ARGS_OK,
-     "[{\"a\":5}]", true},
+    {"what curl says", "application/x-www-form-urlencoded", SLICE_LIT("{\"a\":1}"), API_ARGS_TYPE,
+     NULL, false},
+    {"reserved names", JSON,
+     SLICE_LIT("{\"workspace\":1,\"service_id\":2,\"function_key\":3,\"_mode\":4,\"a\":5}"),
+     API_ARGS_OK, "[{\"a\":5}]", true},
     {"nothing but reserved names", JSON, SLICE_LIT("{\"workspace\":1}"), API_ARGS_OK, "", false},
-    {"reserved names further in", JSON, SLICE_LIT("{\"a\":{\"workspace\":1}}"), API_ARGS_OK, "[{\"a\":{\"workspace\":1}}]", true},
+    {"reserved names further in", JSON, SLICE_LIT("{\"a\":{\"workspace\":1}}"), API_ARGS_OK,
+     "[{\"a\":{\"workspace\":1}}]", true},
     {"a list", JSON, SLICE_LIT("[1,\"x\",[2]]"), API_ARGS_OK, "[1,\"x\",[2]]", false},
     {"a number", JSON, SLICE_LIT("7"), API_ARGS_OK, "[7]", false},
     {"null", JSON, SLICE_LIT("null"), API_ARGS_OK, "[null]", false},
-    {"byte order mark and blanks", JSON, SLICE_LIT("\xef\xbb\xbf \n{\"a\":1} "), API_ARGS_OK, "[{\"a\":1}]", true},
+    {"byte order mark and blanks", JSON, SLICE_LIT("\xef\xbb\xbf \n{\"a\":1} "), API_ARGS_OK,
+     "[{\"a\":1}]", true},
     {"a name twice", JSON, SLICE_LIT("{\"a\":1,\"a\":2}"), API_ARGS_OK, "[{\"a\":2}]", true},
-    {"an encoded object", JSON, SLICE_LIT("{\"_rtype\":\"set\",\"_rvalue\":[1]}"), API_ARGS_OK, "[{\"_rtype\":\"set\",\"_rvalue\":[1]}]", false},
-    {"a forged function", JSON, SLICE_LIT("{\"a\":{\"_rtype\":\"method\",\"_rmethod\":\"x\",\"_rtarget\":\"y\"}}"), API_ARGS_BAD, NULL, false},
+    {"an encoded object", JSON, SLICE_LIT("{\"_rtype\":\"set\",\"_rvalue\":[1]}"), API_ARGS_OK,
+     "[{\"_rtype\":\"set\",\"_rvalue\":[1]}]", false},
+    {"a forged function", JSON,
+     SLICE_LIT("{\"a\":{\"_rtype\":\"method\",\"_rmethod\":\"x\",\"_rtarget\":\"y\"}}"),
+     API_ARGS_BAD, NULL, false},
     {"broken JSON", JSON, SLICE_LIT("{\"a\":"), API_ARGS_BAD, NULL, false},
     {"trailing JSON", JSON, SLICE_LIT("{} {}"), API_ARGS_BAD, NULL, false},
     {"JSON that is not UTF-8", JSON, SLICE_LIT("\"\xff\""), API_ARGS_BAD, NULL, false},
-    {"msgpack", MSGPACK, SLICE_LIT("\x81\xa1" "a\x01"), API_ARGS_OK, "[{\"a\":1}]", true},
+    {"msgpack", MSGPACK,
+     SLICE_LIT("\x81\xa1"
+               "a\x01"),
+     API_ARGS_OK, "[{\"a\":1}]", true},
     {"a msgpack list", MSGPACK, SLICE_LIT("\x92\x01\x02"), API_ARGS_OK, "[1,2]", false},
-    {"truncated msgpack", MSGPACK, SLICE_LIT("\x81\xa1" "a"), API_ARGS_BAD, NULL, false},
+    {"truncated msgpack", MSGPACK,
+     SLICE_LIT("\x81\xa1"
+               "a"),
+     API_ARGS_BAD, NULL, false},
     {"trailing msgpack", MSGPACK, SLICE_LIT("\x01\x02"), API_ARGS_BAD, NULL, false},
-    {"msgpack keys that are no texts", MSGPACK, SLICE_LIT("\x81\x01\x02"), API_ARGS_BAD, NULL, false},
+    {"msgpack keys that are no texts", MSGPACK, SLICE_LIT("\x81\x01\x02"), API_ARGS_BAD, NULL,
+     false},
 };
 
 /* A request as the parser makes it: headers cannot be filled in by hand. */
@@ -188,7 +206,9 @@ CASE(bodies_mean_what_the_table_says)
         if (b->outcome == API_ARGS_BAD)
             CHECK(slice_starts(buf_slice(&error), "Invalid request body: "));
         if (b->outcome == API_ARGS_TYPE)
-            CHECK(slice_is(buf_slice(&error), "Invalid content-type (supported types: application/msgpack, application/json)"));
+            CHECK(slice_is(
+                buf_slice(&error),
+                "Invalid content-type (supported types: application/msgpack, application/json)"));
         if (b->args && *b->args)
             kit_check(buf_slice(&args.array), b->args, b->what);
         else if (b->args)
@@ -212,5 +232,5 @@ CASE(bytes_are_passed_as_they_are)
     buf_deinit(&error);
 }
 
-CASES(RUN(queries_mean_what_the_table_says), RUN(too_many_arguments_are_refused), RUN(bodies_mean_what_the_table_says),
-      RUN(bytes_are_passed_as_they_are))
+CASES(RUN(queries_mean_what_the_table_says), RUN(too_many_arguments_are_refused),
+      RUN(bodies_mean_what_the_table_says), RUN(bytes_are_passed_as_they_are))

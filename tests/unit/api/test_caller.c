@@ -1,5 +1,5 @@
-/* Whom a request acts for, what it is told when that fails and what the log is, and that a client that leaves takes its caller along.
- * req: S-92 */
+/* Whom a request acts for, what it is told when that fails and what the log is, and that a client
+ * that leaves takes its caller along. req: S-92 */
 #include "api/limits.h"
 #include "auth/token.h"
 #include "peer/closing.h"
@@ -103,7 +103,8 @@ CASE(who_leaves_takes_the_caller_along)
     desk_deinit(&d);
 }
 
-/* What was asked by somebody who is blocked meanwhile is answered at once, and the manager's answer goes nowhere. req: S-72 */
+/* What was asked by somebody who is blocked meanwhile is answered at once, and the manager's answer
+ * goes nowhere. req: S-72 */
 CASE(who_is_put_out_is_answered_at_once)
 {
     struct desk d;
@@ -133,8 +134,8 @@ static bool take_rate(struct http_request *req, unsigned *ret_retry_after_s, voi
     return api_allow(((struct desk *)arg)->api, req, ret_retry_after_s);
 }
 
-/* Rates and the call itself ask whom a request is from; its token is verified for the first of them alone.
- * req: S-44 */
+/* Rates and the call itself ask whom a request is from; its token is verified for the first of them
+ * alone. req: S-44 */
 CASE(a_token_is_verified_once_for_a_request)
 {
     struct desk d;

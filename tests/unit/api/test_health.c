@@ -1,4 +1,5 @@
-/* What probes hear follows the server's own phase: it is told to nobody, so nothing can be told late. */
+/* What probes hear follows the server's own phase: it is told to nobody, so nothing can be told
+ * late. */
 #include "unit/api/desk.h"
 
 static void check_phase(struct desk *d, enum server_phase phase, unsigned status, const char *piece)

@@ -2,23 +2,25 @@
 #include "api/interface.h"
 #include "unit/api/api_kit.h"
 
-static const char OBJECT[] = "{\"id\":\"calc\",\"add\":{\"_rtype\":\"method\",\"_rname\":\"add\",\"_rschema\":{\"name\":\"add\",\"parameters\":{}}},"
-                             "\"deep\":{\"one\":{\"two\":7,\"f\":{\"_rtype\":\"method\",\"_rname\":\"f\"}}},\"list\":[1,{\"_rtype\":\"method\"}],"
+static const char OBJECT[] = "{\"id\":\"calc\",\"add\":{\"_rtype\":\"method\",\"_rname\":\"add\","
+                             "\"_rschema\":{\"name\":\"add\",\"parameters\":{}}},"
+                             "\"deep\":{\"one\":{\"two\":7,\"f\":{\"_rtype\":\"method\",\"_rname\":"
+                             "\"f\"}}},\"list\":[1,{\"_rtype\":\"method\"}],"
                              "\"a\":1,\"a.b\":2}";
 
 CASE(a_path_walks_through_maps)
 {
     static const struct {
-        const char *path, *json;        /* NULL: not there */
+        const char *path, *json; /* NULL: not there */
     } rows[] = {
         {"id", "\"calc\""},
         {"deep.one.two", "7"},
         {"deep.one", "{\"two\":7,\"f\":{\"_rtype\":\"method\",\"_rname\":\"f\"}}"},
         {"deep.one.f", "{\"_rtype\":\"method\",\"_rname\":\"f\"}"},
-        {"deep.one.f._rname", NULL},        /* nobody looks into a function */
+        {"deep.one.f._rname", NULL}, /* nobody looks into a function */
         {"add._rschema.name", NULL},
         {"id.x", NULL},
-        {"a.b", NULL},                      /* a dot always steps */
+        {"a.b", NULL}, /* a dot always steps */
         {"list.0", NULL},
         {"missing", NULL},
         {"deep..two", NULL},
@@ -45,10 +47,14 @@ CASE(functions_become_their_schemas)
 
     buf_init(&out, 0);
     interface_describe(kit_value(&b, OBJECT), &out);
-    kit_check(buf_slice(&out),
-              "{\"id\":\"calc\",\"add\":{\"type\":\"function\",\"function\":{\"name\":\"add\",\"parameters\":{}}},"
-              "\"deep\":{\"one\":{\"two\":7,\"f\":{\"type\":\"function\",\"function\":{\"name\":\"f\"}}}},"
-              "\"list\":[1,{\"type\":\"function\",\"function\":{\"name\":\"\"}}],\"a\":1,\"a.b\":2}", "object");
+    kit_check(
+        buf_slice(&out),
+        "{\"id\":\"calc\",\"add\":{\"type\":\"function\",\"function\":{\"name\":\"add\","
+        "\"parameters\":{}}},"
+        "\"deep\":{\"one\":{\"two\":7,\"f\":{\"type\":\"function\",\"function\":{\"name\":\"f\"}}}}"
+        ","
+        "\"list\":[1,{\"type\":\"function\",\"function\":{\"name\":\"\"}}],\"a\":1,\"a.b\":2}",
+        "object");
     buf_deinit(&b);
     buf_deinit(&out);
 }
@@ -65,4 +71,5 @@ CASE(a_function_is_told_by_its_type)
     buf_deinit(&b);
 }
 
-CASES(RUN(a_path_walks_through_maps), RUN(functions_become_their_schemas), RUN(a_function_is_told_by_its_type))
+CASES(RUN(a_path_walks_through_maps), RUN(functions_become_their_schemas),
+      RUN(a_function_is_told_by_its_type))

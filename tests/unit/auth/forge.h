@@ -1,4 +1,5 @@
-/* forge: tokens made by hand, with an HMAC of our own, so that the library that checks them did not make them. */
+/* forge: tokens made by hand, with an HMAC of our own, so that the library that checks them did not
+ * make them. */
 #pragma once
 #include <stdio.h>
 #include <string.h>
@@ -78,7 +79,9 @@ static inline char *forge(const char *members)
     struct buf b;
 
     buf_init(&b, 0);
-    buf_add_fmt(&b, "{\"iss\":\"https://amun.ai/\",\"aud\":\"https://amun-ai.eu.auth0.com/api/v2/\",\"exp\":%lld,%s}",
+    buf_add_fmt(&b,
+                "{\"iss\":\"https://amun.ai/\",\"aud\":\"https://amun-ai.eu.auth0.com/api/v2/"
+                "\",\"exp\":%lld,%s}",
                 (long long)(clock_wall_ms() / 1000 + 3600), members);
     char *claims = buf_take(&b);
     char *token = forge_with("{\"alg\":\"HS256\",\"typ\":\"JWT\"}", claims, FORGE_SECRET);

@@ -21,7 +21,7 @@ struct world {
     struct store *store;
     struct blocks *blocks;
     char path[64];
-    int64_t now_s;      /* at a start; 0 = the wall's */
+    int64_t now_s; /* at a start; 0 = the wall's */
     int outcome;
     bool is_done;
 };
@@ -85,7 +85,10 @@ static void world_close(struct world *w)
 
 static void add(struct world *w, enum block_kind kind, const char *subject, int64_t expires_at)
 {
-    struct block block = {.kind = kind, .expires_at = expires_at, .subject = slice_of(subject), .reason = SLICE_LIT("spam")};
+    struct block block = {.kind = kind,
+                          .expires_at = expires_at,
+                          .subject = slice_of(subject),
+                          .reason = SLICE_LIT("spam")};
 
     CHECK(block_add(w->blocks, &block, 3, on_done, w));
     wait_done(w, BLOCK_OK);
@@ -124,7 +127,7 @@ CASE(a_block_holds_for_children_and_after_a_restart)
         CHECK(is_out(&w, "dave", NULL));
         CHECK(is_out(&w, "child-1", "dave"));
         CHECK(!is_out(&w, "erin", NULL));
-        CHECK(!is_out(&w, "192.0.2.7", NULL));      /* an address is no user of that name */
+        CHECK(!is_out(&w, "192.0.2.7", NULL)); /* an address is no user of that name */
         CHECK(is_out_there(&w, "192.0.2.7") && is_out_there(&w, "::ffff:192.0.2.7"));
         CHECK(!is_out_there(&w, "192.0.2.8"));
         if (i == 0) {
@@ -149,7 +152,7 @@ CASE(an_expired_or_lifted_block_holds_nobody)
     add(&w, BLOCK_USER, "dave", now + 500);
     CHECK(is_out(&w, "dave", NULL));
     block_remove(w.blocks, BLOCK_USER, SLICE_LIT("dave"), on_done, &w);
-    CHECK(!is_out(&w, "dave", NULL));       /* before the store has answered */
+    CHECK(!is_out(&w, "dave", NULL)); /* before the store has answered */
     wait_done(&w, BLOCK_OK);
     block_remove(w.blocks, BLOCK_USER, SLICE_LIT("nobody"), on_done, &w);
     wait_done(&w, BLOCK_OK);
@@ -159,13 +162,14 @@ CASE(an_expired_or_lifted_block_holds_nobody)
     world_close(&w);
 }
 
-/* Of a record that names one address of IPv6 the network is blocked, and lifting it is for good. req: A-203 */
+/* Of a record that names one address of IPv6 the network is blocked, and lifting it is for good.
+ * req: A-203 */
 CASE(of_ipv6_a_network_is_blocked)
 {
     struct world w;
 
     world_open(&w);
-    add(&w, BLOCK_ADDRESS, "2001:db8::7", 0);   /* as it was stored once */
+    add(&w, BLOCK_ADDRESS, "2001:db8::7", 0); /* as it was stored once */
     end(&w);
     start(&w);
     end(&w);
@@ -190,7 +194,7 @@ CASE(a_wrong_clock_ends_no_block_early)
     add(&w, BLOCK_USER, "dave", now + 500);
     wall_shift_s = 7200;
     CHECK(is_out(&w, "dave", NULL));
-    w.now_s = now;      /* what the server was last sure of */
+    w.now_s = now; /* what the server was last sure of */
     end(&w);
     start(&w);
     CHECK(is_out(&w, "dave", NULL));
@@ -212,15 +216,17 @@ CASE(there_is_an_end_to_blocks)
     add(&w, BLOCK_USER, "a", 0);
     add(&w, BLOCK_USER, "b", 0);
     add(&w, BLOCK_USER, "c", 0);
-    struct block one_more = {.kind = BLOCK_USER, .subject = SLICE_LIT("d"), .reason = SLICE_LIT("spam")};
+    struct block one_more = {
+        .kind = BLOCK_USER, .subject = SLICE_LIT("d"), .reason = SLICE_LIT("spam")};
     CHECK(!block_add(w.blocks, &one_more, 3, on_done, &w));
     CHECK(!is_out(&w, "d", NULL));
-    add(&w, BLOCK_USER, "c", 0);      /* replacing is no growth */
+    add(&w, BLOCK_USER, "c", 0); /* replacing is no growth */
     while (blocks_next(w.blocks, &cursor))
         n++;
     CHECK_INT(n, 3);
     world_close(&w);
 }
 
-CASES(RUN(a_block_holds_for_children_and_after_a_restart), RUN(an_expired_or_lifted_block_holds_nobody),
-      RUN(a_wrong_clock_ends_no_block_early), RUN(of_ipv6_a_network_is_blocked), RUN(there_is_an_end_to_blocks))
+CASES(RUN(a_block_holds_for_children_and_after_a_restart),
+      RUN(an_expired_or_lifted_block_holds_nobody), RUN(a_wrong_clock_ends_no_block_early),
+      RUN(of_ipv6_a_network_is_blocked), RUN(there_is_an_end_to_blocks))

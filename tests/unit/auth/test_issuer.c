@@ -1,5 +1,5 @@
-/* The keys of an issuer that a thread of the test plays, over plain HTTP on a port of its own; hours pass by moving the times
- * that are remembered. */
+/* The keys of an issuer that a thread of the test plays, over plain HTTP on a port of its own;
+ * hours pass by moving the times that are remembered. */
 #include "auth/issuer.h"
 
 #include <arpa/inet.h>
@@ -41,10 +41,13 @@ static void answer(struct world *w, int fd, const char *path)
     else if (is_document && mode == WITHOUT_DOCUMENT)
         status = 404;
     else if (is_document)
-        snprintf(body, sizeof(body), "{\"issuer\":\"%s%s\",\"jwks_uri\":\"%s/keys\"}", w->url, mode == DESCRIBES_ANOTHER ? "/x" : "", w->url);
+        snprintf(body, sizeof(body), "{\"issuer\":\"%s%s\",\"jwks_uri\":\"%s/keys\"}", w->url,
+                 mode == DESCRIBES_ANOTHER ? "/x" : "", w->url);
     else
         snprintf(body, sizeof(body), "{\"keys\":[%s]}", atomic_load(&w->keys));
-    snprintf(head, sizeof(head), "HTTP/1.1 %d X\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n", status, strlen(body));
+    snprintf(head, sizeof(head),
+             "HTTP/1.1 %d X\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n", status,
+             strlen(body));
     (void)!write(fd, head, strlen(head));
     (void)!write(fd, body, strlen(body));
 }
@@ -261,7 +264,8 @@ CASE(who_waits_is_bounded_and_told_of_the_end)
     CHECK_INT(w.outcome, ISSUER_UNREACHABLE);
 }
 
-CASES(RUN(keys_are_fetched_once_and_kept), RUN(many_who_wait_ask_once), RUN(without_a_document_keys_are_at_the_usual_place),
+CASES(RUN(keys_are_fetched_once_and_kept), RUN(many_who_wait_ask_once),
+      RUN(without_a_document_keys_are_at_the_usual_place),
       RUN(a_document_of_another_issuer_is_not_believed), RUN(an_unknown_id_asks_once_a_minute),
-      RUN(old_keys_serve_on_while_new_ones_are_fetched), RUN(keys_survive_an_outage_but_not_for_ever),
-      RUN(who_waits_is_bounded_and_told_of_the_end))
+      RUN(old_keys_serve_on_while_new_ones_are_fetched),
+      RUN(keys_survive_an_outage_but_not_for_ever), RUN(who_waits_is_bounded_and_told_of_the_end))

@@ -6,7 +6,8 @@
 #include "harness/check.h"
 #include "unit/auth/vectors.h"
 
-#define KEY(id, more) "{\"kty\":\"RSA\",\"kid\":\"" id "\",\"n\":\"" VECTOR_N "\",\"e\":\"AQAB\"" more "}"
+#define KEY(id, more)                                                                              \
+    "{\"kty\":\"RSA\",\"kid\":\"" id "\",\"n\":\"" VECTOR_N "\",\"e\":\"AQAB\"" more "}"
 #define SET(keys) "{\"keys\":[" keys "]}"
 
 static struct jwks *read(const char *json)
@@ -34,23 +35,37 @@ CASE(keys_are_found_by_their_id)
     CHECK_TEXT(jwks_find(set, SLICE_LIT("b"))->id, "b");
     CHECK_INT(jwks_find(set, SLICE_LIT("a"))->rsa.n_len, 256);
     CHECK_INT(jwks_find(set, SLICE_LIT("a"))->rsa.e_len, 3);
-    CHECK(!jwks_find(set, SLICE_LIT("c")) && !jwks_find(set, SLICE_LIT("")) && !jwks_find(NULL, SLICE_LIT("a")));
+    CHECK(!jwks_find(set, SLICE_LIT("c")) && !jwks_find(set, SLICE_LIT("")) &&
+          !jwks_find(NULL, SLICE_LIT("a")));
     mem_free(set);
 }
 
 CASE(what_is_no_rsa_signing_key_is_passed_over)
 {
-    struct jwks *set = read(SET("1,null,[],{},\"x\"," KEY("enc", ",\"use\":\"enc\"") "," KEY("512", ",\"alg\":\"RS512\"") ","
-                                KEY("", "") "," KEY("nul\\u0000", "") ","
-                                "{\"kty\":\"EC\",\"kid\":\"ec\",\"n\":\"" VECTOR_N "\",\"e\":\"AQAB\"},"
-                                "{\"kty\":\"oct\",\"kid\":\"oct\",\"k\":\"AAAA\"},"
-                                "{\"kty\":\"RSA\",\"n\":\"" VECTOR_N "\",\"e\":\"AQAB\"},"
-                                "{\"kty\":\"RSA\",\"kid\":\"short\",\"n\":\"" VECTOR_SMALL_N "\",\"e\":\"AQAB\"},"
-                                "{\"kty\":\"RSA\",\"kid\":\"even\",\"n\":\"" VECTOR_N "\",\"e\":\"AQAA\"},"
-                                "{\"kty\":\"RSA\",\"kid\":\"one\",\"n\":\"" VECTOR_N "\",\"e\":\"AQ\"},"
-                                "{\"kty\":\"RSA\",\"kid\":\"none\",\"n\":\"" VECTOR_N "\",\"e\":\"\"},"
-                                "{\"kty\":\"RSA\",\"kid\":\"text\",\"n\":7,\"e\":\"AQAB\"},"
-                                "{\"kty\":\"RSA\",\"kid\":\"bad64\",\"n\":\"" VECTOR_N "*\",\"e\":\"AQAB\"}," KEY("good", "")));
+    struct jwks *set = read(SET("1,null,[],{},\"x\"," KEY("enc", ",\"use\":\"enc\"") "," KEY(
+        "512",
+        ",\"alg\":\"RS512\"") "," KEY("", "") "," KEY("nul\\u0000",
+                                                      "") ","
+                                                          "{\"kty\":\"EC\",\"kid\":\"ec\",\"n\":"
+                                                          "\"" VECTOR_N "\",\"e\":\"AQAB\"},"
+                                                          "{\"kty\":\"oct\",\"kid\":\"oct\",\"k\":"
+                                                          "\"AAAA\"},"
+                                                          "{\"kty\":\"RSA\",\"n\":\"" VECTOR_N
+                                                          "\",\"e\":\"AQAB\"},"
+                                                          "{\"kty\":\"RSA\",\"kid\":\"short\","
+                                                          "\"n\":\"" VECTOR_SMALL_N
+                                                          "\",\"e\":\"AQAB\"},"
+                                                          "{\"kty\":\"RSA\",\"kid\":\"even\",\"n\":"
+                                                          "\"" VECTOR_N "\",\"e\":\"AQAA\"},"
+                                                          "{\"kty\":\"RSA\",\"kid\":\"one\",\"n\":"
+                                                          "\"" VECTOR_N "\",\"e\":\"AQ\"},"
+                                                          "{\"kty\":\"RSA\",\"kid\":\"none\",\"n\":"
+                                                          "\"" VECTOR_N "\",\"e\":\"\"},"
+                                                          "{\"kty\":\"RSA\",\"kid\":\"text\",\"n\":"
+                                                          "7,\"e\":\"AQAB\"},"
+                                                          "{\"kty\":\"RSA\",\"kid\":\"bad64\","
+                                                          "\"n\":\"" VECTOR_N
+                                                          "*\",\"e\":\"AQAB\"}," KEY("good", "")));
 
     CHECK_INT(set->n_keys, 1);
     CHECK_TEXT(set->keys[0].id, "good");
@@ -59,7 +74,8 @@ CASE(what_is_no_rsa_signing_key_is_passed_over)
 
 CASE(of_two_with_one_id_the_first_counts)
 {
-    struct jwks *set = read(SET("{\"kty\":\"RSA\",\"kid\":\"a\",\"n\":\"" VECTOR_N "\",\"e\":\"Aw\"}," KEY("a", "")));
+    struct jwks *set = read(
+        SET("{\"kty\":\"RSA\",\"kid\":\"a\",\"n\":\"" VECTOR_N "\",\"e\":\"Aw\"}," KEY("a", "")));
 
     CHECK_INT(set->n_keys, 1);
     CHECK_INT(set->keys[0].rsa.e_len, 1);
@@ -85,7 +101,8 @@ CASE(keys_and_bytes_are_bounded)
     buf_init(&b, 0);
     buf_add_text(&b, "{\"keys\":[");
     for (int i = 0; i < JWKS_KEYS_MAX + 5; i++)
-        buf_add_fmt(&b, "%s{\"kty\":\"RSA\",\"kid\":\"k%d\",\"n\":\"" VECTOR_N "\",\"e\":\"AQAB\"}", i ? "," : "", i);
+        buf_add_fmt(&b, "%s{\"kty\":\"RSA\",\"kid\":\"k%d\",\"n\":\"" VECTOR_N "\",\"e\":\"AQAB\"}",
+                    i ? "," : "", i);
     buf_add_text(&b, "]}");
     CHECK_INT(jwks_read(buf_slice(&b), &set), JWKS_OK);
     CHECK_INT(set->n_keys, JWKS_KEYS_MAX);
@@ -101,14 +118,18 @@ CASE(a_discovery_document_names_issuer_and_keys)
 {
     char name[JWKS_URL_MAX], url[JWKS_URL_MAX];
 
-    CHECK(jwks_discovery_read(SLICE_LIT("{\"issuer\":\"https://i\",\"jwks_uri\":\"https://i/k\",\"x\":1}"), name, url));
+    CHECK(jwks_discovery_read(
+        SLICE_LIT("{\"issuer\":\"https://i\",\"jwks_uri\":\"https://i/k\",\"x\":1}"), name, url));
     CHECK_TEXT(name, "https://i");
     CHECK_TEXT(url, "https://i/k");
     CHECK(!jwks_discovery_read(SLICE_LIT("{\"issuer\":\"https://i\"}"), name, url));
-    CHECK(!jwks_discovery_read(SLICE_LIT("{\"issuer\":7,\"jwks_uri\":\"https://i/k\"}"), name, url));
-    CHECK(!jwks_discovery_read(SLICE_LIT("{\"issuer\":\"a\\u0000b\",\"jwks_uri\":\"https://i/k\"}"), name, url));
+    CHECK(
+        !jwks_discovery_read(SLICE_LIT("{\"issuer\":7,\"jwks_uri\":\"https://i/k\"}"), name, url));
+    CHECK(!jwks_discovery_read(SLICE_LIT("{\"issuer\":\"a\\u0000b\",\"jwks_uri\":\"https://i/k\"}"),
+                               name, url));
     CHECK(!jwks_discovery_read(SLICE_LIT("<html>"), name, url));
 }
 
-CASES(RUN(keys_are_found_by_their_id), RUN(what_is_no_rsa_signing_key_is_passed_over), RUN(of_two_with_one_id_the_first_counts),
-      RUN(what_is_no_key_set_is_refused), RUN(keys_and_bytes_are_bounded), RUN(a_discovery_document_names_issuer_and_keys))
+CASES(RUN(keys_are_found_by_their_id), RUN(what_is_no_rsa_signing_key_is_passed_over),
+      RUN(of_two_with_one_id_the_first_counts), RUN(what_is_no_key_set_is_refused),
+      RUN(keys_and_bytes_are_bounded), RUN(a_discovery_document_names_issuer_and_keys))

@@ -77,7 +77,8 @@ CASE(no_byte_of_it_may_change)
     char *text = mem_copy(VECTOR_TOKEN, sizeof(VECTOR_TOKEN) - 1);
     size_t len = sizeof(VECTOR_TOKEN) - 1;
 
-    for (size_t i = 0; i < len - 1; i += 3) {      /* the last character has bits that encode nothing */
+    /* the last character has bits that encode nothing */
+    for (size_t i = 0; i < len - 1; i += 3) {
         char kept = text[i], error[TOKEN_ERROR_MAX];
         struct token t;
         text[i] = kept == 'A' ? 'B' : 'A';
@@ -98,9 +99,10 @@ CASE(no_byte_of_it_may_change)
 /* req: A-036 */
 CASE(the_algorithm_is_never_the_tokens_choice)
 {
-    static const char *const headers[] = {"{\"alg\":\"HS256\",\"kid\":\"k1\"}", "{\"alg\":\"none\",\"kid\":\"k1\"}",
-                                          "{\"alg\":\"RS512\",\"kid\":\"k1\"}", "{\"alg\":\"rs256\",\"kid\":\"k1\"}",
-                                          "{\"alg\":[\"RS256\"],\"kid\":\"k1\"}", "{\"kid\":\"k1\"}"};
+    static const char *const headers[] = {
+        "{\"alg\":\"HS256\",\"kid\":\"k1\"}",   "{\"alg\":\"none\",\"kid\":\"k1\"}",
+        "{\"alg\":\"RS512\",\"kid\":\"k1\"}",   "{\"alg\":\"rs256\",\"kid\":\"k1\"}",
+        "{\"alg\":[\"RS256\"],\"kid\":\"k1\"}", "{\"kid\":\"k1\"}"};
     char id[JWKS_ID_MAX], error[TOKEN_ERROR_MAX];
     struct token t;
 
@@ -117,7 +119,8 @@ CASE(the_algorithm_is_never_the_tokens_choice)
 
 CASE(a_key_id_that_is_none_names_no_key)
 {
-    static const char *const headers[] = {"{\"alg\":\"RS256\"}", "{\"alg\":\"RS256\",\"kid\":\"\"}", "{\"alg\":\"RS256\",\"kid\":7}",
+    static const char *const headers[] = {"{\"alg\":\"RS256\"}", "{\"alg\":\"RS256\",\"kid\":\"\"}",
+                                          "{\"alg\":\"RS256\",\"kid\":7}",
                                           "{\"alg\":\"RS256\",\"kid\":\"a\\u0000b\"}"};
     char id[JWKS_ID_MAX];
 
@@ -135,8 +138,11 @@ CASE(a_provider_names_a_person)
     struct buf b;
 
     buf_init(&b, 0);
-    CHECK_INT(json_to_mp(SLICE_LIT("{\"id\":\"ann\",\"roles\":[\"admin\"],\"email\":null,\"parent\":\"\",\"scope\":{\"current_workspace\":"
-                                   "\"team\",\"workspaces\":{\"team\":\"r\"},\"client_id\":\"\"}}"), &b, NULL), 0);
+    CHECK_INT(json_to_mp(SLICE_LIT("{\"id\":\"ann\",\"roles\":[\"admin\"],\"email\":null,"
+                                   "\"parent\":\"\",\"scope\":{\"current_workspace\":"
+                                   "\"team\",\"workspaces\":{\"team\":\"r\"},\"client_id\":\"\"}}"),
+                         &b, NULL),
+              0);
     CHECK_INT(token_from_user(buf_slice(&b), SLICE_LIT("opaque"), &t, error), TOKEN_OK);
     CHECK(t.has_workspace && !t.has_client_id && !t.is_root && !t.expires_at);
     CHECK_TEXT(t.user->current_workspace, "team");
@@ -150,5 +156,6 @@ CASE(a_provider_names_a_person)
     buf_deinit(&b);
 }
 
-CASES(RUN(a_token_signed_by_the_key_names_a_person), RUN(parties_and_demands_are_checked), RUN(no_byte_of_it_may_change),
-      RUN(the_algorithm_is_never_the_tokens_choice), RUN(a_key_id_that_is_none_names_no_key), RUN(a_provider_names_a_person))
+CASES(RUN(a_token_signed_by_the_key_names_a_person), RUN(parties_and_demands_are_checked),
+      RUN(no_byte_of_it_may_change), RUN(the_algorithm_is_never_the_tokens_choice),
+      RUN(a_key_id_that_is_none_names_no_key), RUN(a_provider_names_a_person))

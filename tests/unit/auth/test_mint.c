@@ -36,8 +36,11 @@ static struct user *user_with(const char *id, const char *parent, const char *gr
     char error[TOKEN_ERROR_MAX] = "";
     struct token t;
 
-    (void)snprintf(members, sizeof(members), "\"sub\":\"%s\",\"scope\":\"%s\",\"https://amun.ai/email\":\"%s@example.org\"%s%s%s", id,
-                   grants, id, parent ? ",\"https://amun.ai/parent\":\"" : "", parent ? parent : "", parent ? "\"" : "");
+    (void)snprintf(
+        members, sizeof(members),
+        "\"sub\":\"%s\",\"scope\":\"%s\",\"https://amun.ai/email\":\"%s@example.org\"%s%s%s", id,
+        grants, id, parent ? ",\"https://amun.ai/parent\":\"" : "", parent ? parent : "",
+        parent ? "\"" : "");
     char *text = forge(members);
     int r = token_parse(&forge_keys, slice_of(text), &t, error);
     CHECK_TEXT(error, "");
@@ -97,23 +100,30 @@ CASE(scopes_are_those_of_the_table)
 
     gives_scope(alice, "{}", false, "ws:ws-user-alice#rw wid:ws-user-alice");
     gives_scope(alice, "null", false, "ws:ws-user-alice#rw wid:ws-user-alice");
-    gives_scope(alice, "{\"permission\":\"read\",\"more\":1}", false, "ws:ws-user-alice#r wid:ws-user-alice");
-    gives_scope(alice, "{\"client_id\":\"only-me\"}", false, "ws:ws-user-alice#rw cid:only-me wid:ws-user-alice");
-    gives_scope(alice, "{\"client_id\":\"only-me\",\"extra_scopes\":[\"openid\",\"x:y\"],\"permission\":\"admin\"}", false,
-                "ws:ws-user-alice#a cid:only-me wid:ws-user-alice openid x:y");
-    gives_scope(alice, "{\"workspace\":\"alice-team\",\"extra_scopes\":null}", true, "ws:alice-team#rw wid:alice-team");
+    gives_scope(alice, "{\"permission\":\"read\",\"more\":1}", false,
+                "ws:ws-user-alice#r wid:ws-user-alice");
+    gives_scope(alice, "{\"client_id\":\"only-me\"}", false,
+                "ws:ws-user-alice#rw cid:only-me wid:ws-user-alice");
+    gives_scope(alice,
+                "{\"client_id\":\"only-me\",\"extra_scopes\":[\"openid\",\"x:y\"],\"permission\":"
+                "\"admin\"}",
+                false, "ws:ws-user-alice#a cid:only-me wid:ws-user-alice openid x:y");
+    gives_scope(alice, "{\"workspace\":\"alice-team\",\"extra_scopes\":null}", true,
+                "ws:alice-team#rw wid:alice-team");
     struct token t = minted(alice, "{}", false);
     CHECK_TEXT(t.user->parent, "alice");
     CHECK_TEXT(t.user->email, "alice@example.org");
     CHECK(strcmp(t.user->id, "alice") != 0);
-    struct token grandchild = minted(t.user, "{\"permission\":\"read\",\"workspace\":\"ws-user-alice\"}", true);
+    struct token grandchild =
+        minted(t.user, "{\"permission\":\"read\",\"workspace\":\"ws-user-alice\"}", true);
     CHECK_TEXT(grandchild.user->parent, "alice");
     token_deinit(&grandchild);
     token_deinit(&t);
     user_unref(alice);
 }
 
-static int cut(const struct user *caller, const char *json, struct mint_config *c, struct mint_error *error)
+static int cut(const struct user *caller, const char *json, struct mint_config *c,
+               struct mint_error *error)
 {
     CHECK_INT(read_config(json, c, error), MINT_OK);
     return mint_config_cut(&forge_keys, caller, c, error);
@@ -145,7 +155,8 @@ CASE(a_child_mints_nothing_that_outlives_it)
     struct user *alice = user_with("alice", NULL, "");
     struct user *kid = user_with("kid", "alice", "ws:ws-user-alice#a");
     struct user *bound = user_with("bound", "alice", "ws:ws-user-alice#a cid:c1");
-    struct user *anon = user_new_anonymous("c"), *unknown = user_from_mp(SLICE_LIT("\x81\xa2id\xa1x"));
+    struct user *anon = user_new_anonymous("c"),
+                *unknown = user_from_mp(SLICE_LIT("\x81\xa2id\xa1x"));
     struct mint_config c;
     struct mint_error error;
     int64_t left = kid->lineage.until - clock_wall_ms() / 1000;
@@ -199,19 +210,30 @@ CASE(who_may_not_is_told)
     struct user *reader = user_with("reader", "alice", "ws:ws-user-alice#r");
     struct user *wide = user_with("wide", NULL, "ws:*#rw");
 
-    mint_refused(alice, "{\"workspace\":\"bob-team\"}", false, "You do not have any permission for workspace: bob-team");
-    mint_refused(alice, "{\"workspace\":\"*\"}", false, "You do not have any permission for workspace: *");
+    mint_refused(alice, "{\"workspace\":\"bob-team\"}", false,
+                 "You do not have any permission for workspace: bob-team");
+    mint_refused(alice, "{\"workspace\":\"*\"}", false,
+                 "You do not have any permission for workspace: *");
     mint_refused(alice, "{\"workspace\":\"w-r\"}", false, "Only admin can generate token.");
-    mint_refused(alice, "{\"workspace\":\"w-rw\",\"permission\":\"read\"}", false, "Only admin can generate token.");
-    gives_scope(alice, "{\"workspace\":\"w-r\",\"permission\":\"admin\"}", true, "ws:w-r#a wid:w-r");
-    mint_refused(kid, "{\"workspace\":\"alice-team\",\"permission\":\"admin\"}", true, "Only admin can generate token.");     /* D-04 */
-    gives_scope(kid, "{\"workspace\":\"alice-team\",\"permission\":\"read_write\"}", true, "ws:alice-team#rw wid:alice-team");
+    mint_refused(alice, "{\"workspace\":\"w-rw\",\"permission\":\"read\"}", false,
+                 "Only admin can generate token.");
+    gives_scope(alice, "{\"workspace\":\"w-r\",\"permission\":\"admin\"}", true,
+                "ws:w-r#a wid:w-r");
+    /* D-04 */
+    mint_refused(kid, "{\"workspace\":\"alice-team\",\"permission\":\"admin\"}", true,
+                 "Only admin can generate token.");
+    gives_scope(kid, "{\"workspace\":\"alice-team\",\"permission\":\"read_write\"}", true,
+                "ws:alice-team#rw wid:alice-team");
     mint_refused(kid, "{\"workspace\":\"alice-team\"}", false, "Only admin can generate token.");
-    mint_refused(kid, "{\"workspace\":\"alice-two\"}", true, "You do not have any permission for workspace: alice-two");
+    mint_refused(kid, "{\"workspace\":\"alice-two\"}", true,
+                 "You do not have any permission for workspace: alice-two");
     mint_refused(reader, "{}", true, "Only admin can generate token.");
     gives_scope(reader, "{\"permission\":\"read\"}", true, "ws:ws-user-alice#r wid:ws-user-alice");
-    gives_scope(wide, "{\"workspace\":\"ws-user-wide\",\"permission\":\"admin\"}", false, "ws:ws-user-wide#a wid:ws-user-wide");   /* A-031 */
-    mint_refused(alice, "{\"email\":\"a@b.org\"}", false, "Only callers with the 'admin' role may set TokenConfig.email");
+    /* A-031 */
+    gives_scope(wide, "{\"workspace\":\"ws-user-wide\",\"permission\":\"admin\"}", false,
+                "ws:ws-user-wide#a wid:ws-user-wide");
+    mint_refused(alice, "{\"email\":\"a@b.org\"}", false,
+                 "Only callers with the 'admin' role may set TokenConfig.email");
     struct user *root = user_new_root("ws-user-root");
     struct token t = minted(root, "{\"email\":\"a@b.org\"}", false);
     CHECK_TEXT(t.user->email, "a@b.org");
@@ -245,8 +267,12 @@ CASE(lifetimes)
     static const struct {
         const char *json;
         int64_t wanted;
-    } good[] = {{"{}", 3600}, {"{\"expires_in\":0}", 3600}, {"{\"expires_in\":null}", 3600}, {"{\"expires_in\":60}", 60},
-                {"{\"expires_in\":\"60\"}", 60}, {"{\"expires_in\":60.0}", 60}};
+    } good[] = {{"{}", 3600},
+                {"{\"expires_in\":0}", 3600},
+                {"{\"expires_in\":null}", 3600},
+                {"{\"expires_in\":60}", 60},
+                {"{\"expires_in\":\"60\"}", 60},
+                {"{\"expires_in\":60.0}", 60}};
     struct mint_config c;
     struct mint_error error;
 
@@ -264,9 +290,11 @@ CASE(lifetimes)
 /* req: A-024 A-026 D-01 */
 CASE(configs_that_would_be_grants)
 {
-    config_refused("{\"permission\":\"rw\"}", "ValidationError", "String should match pattern '^(read|read_write|admin)$'");
+    config_refused("{\"permission\":\"rw\"}", "ValidationError",
+                   "String should match pattern '^(read|read_write|admin)$'");
     config_refused("{\"permission\":\"rw\"}", "ValidationError", "permission");
-    config_refused("{\"extra_scopes\":[\"ws:victim#a\"]}", "ValueError", "Invalid scope, cannot start with ws or cid");
+    config_refused("{\"extra_scopes\":[\"ws:victim#a\"]}", "ValueError",
+                   "Invalid scope, cannot start with ws or cid");
     config_refused("{\"extra_scopes\":[\"wid:x\"]}", "ValueError", "Invalid scope");
     config_refused("{\"extra_scopes\":[\"cid:x\"]}", "ValueError", "Invalid scope");
     config_refused("{\"extra_scopes\":[\"a ws:victim#a\"]}", "ValueError", "Invalid scope");
@@ -301,6 +329,7 @@ CASE(extras_have_a_limit)
     mem_free(text);
 }
 
-CASES(RUN(a_child_mints_nothing_that_outlives_it), RUN(scopes_are_those_of_the_table), RUN(root_passes_on_its_role_only_whole), RUN(who_may_not_is_told), RUN(lifetimes),
-      RUN(an_anonymous_user_passes_on_the_own_workspace),
-      RUN(configs_that_would_be_grants), RUN(extras_have_a_limit))
+CASES(RUN(a_child_mints_nothing_that_outlives_it), RUN(scopes_are_those_of_the_table),
+      RUN(root_passes_on_its_role_only_whole), RUN(who_may_not_is_told), RUN(lifetimes),
+      RUN(an_anonymous_user_passes_on_the_own_workspace), RUN(configs_that_would_be_grants),
+      RUN(extras_have_a_limit))

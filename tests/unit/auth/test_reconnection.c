@@ -25,7 +25,7 @@ CASE(reconnection_tokens_of_one_login_are_revoked_together)
 
     CHECK(!token_revoked_by(&first, by[0]));
     CHECK_INT(memcmp(by[0], first.digest, 32), 0);
-    for (int i = 0; i < 2; i++) {       /* two connections by one login */
+    for (int i = 0; i < 2; i++) { /* two connections by one login */
         struct user *joined = user_join(first.user, "ws-user-u1", PERMISSION_ADMIN, "c1");
         lineage_begin_session(&joined->lineage);
         t[i] = forge_accept(token_mint_reconnection(&forge_keys, joined, 60));
@@ -33,14 +33,18 @@ CASE(reconnection_tokens_of_one_login_are_revoked_together)
         user_unref(joined);
     }
     for (int i = 0; i < 4; i++)
-        CHECK(token_revoked_by(&t[i], by[i]) && descends(&t[i], &first) && !lineage_has(&first.user->lineage, by[i]));
+        CHECK(token_revoked_by(&t[i], by[i]) && descends(&t[i], &first) &&
+              !lineage_has(&first.user->lineage, by[i]));
     CHECK_INT(memcmp(by[0], by[2], 32), 0);
     CHECK_INT(memcmp(by[1], by[3], 32), 0);
     CHECK(memcmp(by[0], by[1], 32) != 0);
-    /* However often it is continued, and by what is made then: the line grows by the session alone. */
+    /* However often it is continued, and by what is made then: the line grows by the session
+     * alone. */
     struct user *joined = user_join(t[0].user, "ws-user-u1", PERMISSION_ADMIN, "c1");
     lineage_begin_session(&joined->lineage);
-    struct token later = forge_accept(token_mint_reconnection(&forge_keys, joined, 60)), child = forge_accept(token_mint_from(&forge_keys, joined, joined, &joined->scope, 60));
+    struct token later = forge_accept(token_mint_reconnection(&forge_keys, joined, 60)),
+                 child =
+                     forge_accept(token_mint_from(&forge_keys, joined, joined, &joined->scope, 60));
     CHECK(lineage_has(&later.user->lineage, by[0]) && lineage_has(&child.user->lineage, by[0]));
     CHECK_INT(later.user->lineage.n, 2);
     CHECK_INT(child.user->lineage.n, 3);
@@ -88,12 +92,14 @@ CASE(a_minted_token_says_what_it_descends_from)
 
     line[0] = first;
     for (unsigned i = 1; i < LINEAGE_MAX; i++) {
-        line[i] = forge_accept(token_mint_from(&forge_keys, line[i - 1].user, first.user, &first.user->scope, 60 + i));
+        line[i] = forge_accept(
+            token_mint_from(&forge_keys, line[i - 1].user, first.user, &first.user->scope, 60 + i));
         for (unsigned k = 0; k <= i; k++)
             CHECK(descends(&line[i], &line[k]));
         CHECK_INT(line[i].user->lineage.n, i + 1);
     }
-    struct token end = forge_accept(token_mint_reconnection(&forge_keys, line[LINEAGE_MAX - 1].user, 60));
+    struct token end =
+        forge_accept(token_mint_reconnection(&forge_keys, line[LINEAGE_MAX - 1].user, 60));
     CHECK_INT(end.user->lineage.n, LINEAGE_MAX + 1);
     struct token again = forge_accept(token_mint_reconnection(&forge_keys, end.user, 61));
     CHECK(descends(&again, &first));
@@ -123,7 +129,8 @@ static void reconnections_end_at(const struct user *u, int64_t until)
 /* req: S-120 */
 CASE(a_reconnection_ends_with_the_child_it_came_by)
 {
-    struct token kid = forge_accept(forge("\"sub\":\"k\",\"https://amun.ai/parent\":\"p\",\"scope\":\"ws:w-1#r cid:c1 wid:w-1\""));
+    struct token kid = forge_accept(forge(
+        "\"sub\":\"k\",\"https://amun.ai/parent\":\"p\",\"scope\":\"ws:w-1#r cid:c1 wid:w-1\""));
     struct token login = forge_accept(forge("\"sub\":\"p\",\"scope\":\"cid:c1\""));
     struct user *anonymous = user_new_anonymous("c1");
 
@@ -133,7 +140,8 @@ CASE(a_reconnection_ends_with_the_child_it_came_by)
     CHECK(!login.user->lineage.client_id);
     reconnections_end_at(kid.user, kid.expires_at);
     for (int i = 0; i < 2; i++) {
-        struct token t = forge_accept(token_mint_reconnection(&forge_keys, i ? login.user : anonymous, 100000));
+        struct token t =
+            forge_accept(token_mint_reconnection(&forge_keys, i ? login.user : anonymous, 100000));
         CHECK_INT(t.user->lineage.until, 0);
         CHECK(t.expires_at > clock_wall_ms() / 1000 + 99000);
         CHECK_INT(token_life(&forge_keys, t.user, TOKEN_RECONNECTION, 200000), 200000);
@@ -147,7 +155,8 @@ CASE(a_reconnection_ends_with_the_child_it_came_by)
 /* req: S-120 D-04 */
 CASE(one_rule_says_how_long_what_is_made_may_live)
 {
-    struct token kid = forge_accept(forge("\"sub\":\"k\",\"https://amun.ai/parent\":\"p\",\"scope\":\"ws:w-1#r wid:w-1\""));
+    struct token kid = forge_accept(
+        forge("\"sub\":\"k\",\"https://amun.ai/parent\":\"p\",\"scope\":\"ws:w-1#r wid:w-1\""));
     struct token login = forge_accept(forge("\"sub\":\"p\""));
     struct user *anonymous = user_new_anonymous("c1"), *root = user_new_root("ws-user-root");
     struct scope none = {0};
@@ -174,13 +183,14 @@ CASE(one_rule_says_how_long_what_is_made_may_live)
 /* req: S-120 */
 CASE(a_reconnection_token_that_says_it_goes_on_longer_does_not)
 {
-    static const char of[] = "\"sub\":\"k\",\"https://amun.ai/lineage\":{\"of\":[%s],\"continues\":true%s}";
+    static const char of[] =
+        "\"sub\":\"k\",\"https://amun.ai/lineage\":{\"of\":[%s],\"continues\":true%s}";
     static const char digest[] = "\"AAAAAAAAAAAAAAAAAAAAAA==\"";
     char members[512];
 
     (void)snprintf(members, sizeof(members), of, digest, ",\"until\":1");
     forge_refused_free(forge(members), TOKEN_HAS_EXPIRED);
-    (void)snprintf(members, sizeof(members), of, digest, "");       /* of a login */
+    (void)snprintf(members, sizeof(members), of, digest, ""); /* of a login */
     struct token t = forge_accept(forge(members));
     CHECK_INT(t.user->lineage.until, 0);
     token_deinit(&t);
@@ -195,7 +205,7 @@ CASE(what_root_continues_by_ends_with_the_root_token)
 
     keys.root_token = SLICE_LIT("zq8Yw3Nn5Kc0Xv7Lr2Tj6Hd4Bs9Pm1Gf");
     CHECK_INT(token_parse(&keys, keys.root_token, &t, error), TOKEN_OK);
-    for (int i = 0; i < 3; i++) {       /* by the root token, and by what that has made */
+    for (int i = 0; i < 3; i++) { /* by the root token, and by what that has made */
         struct user *joined = user_join(t.user, "ws-user-root", PERMISSION_ADMIN, "c1");
         text = token_mint_reconnection(&keys, joined, 3600);
         user_unref(joined);
@@ -208,38 +218,49 @@ CASE(what_root_continues_by_ends_with_the_root_token)
         CHECK(lineage_is_by_root(&t.user->lineage, keys.root_token));
         mem_free(text);
     }
-    text = token_mint_from(&keys, t.user, t.user, &t.user->scope, 3600);    /* a token of its own does not */
+    /* a token of its own does not */
+    text = token_mint_from(&keys, t.user, t.user, &t.user->scope, 3600);
     token_deinit(&t);
     CHECK_INT(token_parse(&forge_keys, slice_of(text), &t, error), TOKEN_OK);
     token_deinit(&t);
     mem_free(text);
-    forge_refused_free(forge("\"sub\":\"root\",\"scope\":\"ws:*#a\",\"https://amun.ai/lineage\":{\"of\":[],\"continues\":true}"),
-                   "The root token this one comes from is none any more");
+    forge_refused_free(forge("\"sub\":\"root\",\"scope\":\"ws:*#a\",\"https://amun.ai/"
+                             "lineage\":{\"of\":[],\"continues\":true}"),
+                       "The root token this one comes from is none any more");
 }
 
 CASE(a_lineage_that_is_none_is_refused)
 {
-    static const char *const bad[] = {"7", "\"short\"", "[]", "{}", "{\"of\":7}", "{\"of\":[\"short\"]}", "{\"of\":[7]}",
-                                      "{\"of\":[],\"until\":\"x\"}", "{\"of\":[],\"until\":-1}", "{\"of\":[],\"client\":\"\"}"};
+    static const char *const bad[] = {"7",
+                                      "\"short\"",
+                                      "[]",
+                                      "{}",
+                                      "{\"of\":7}",
+                                      "{\"of\":[\"short\"]}",
+                                      "{\"of\":[7]}",
+                                      "{\"of\":[],\"until\":\"x\"}",
+                                      "{\"of\":[],\"until\":-1}",
+                                      "{\"of\":[],\"client\":\"\"}"};
     char members[1024];
     size_t n;
 
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-        (void)snprintf(members, sizeof(members), "\"sub\":\"u1\",\"https://amun.ai/lineage\":%s", bad[i]);
+        (void)snprintf(members, sizeof(members), "\"sub\":\"u1\",\"https://amun.ai/lineage\":%s",
+                       bad[i]);
         forge_refused_free(forge(members), "lineage should be");
     }
-    n = (size_t)snprintf(members, sizeof(members), "\"sub\":\"u1\",\"https://amun.ai/lineage\":{\"of\":[");
+    n = (size_t)snprintf(members, sizeof(members),
+                         "\"sub\":\"u1\",\"https://amun.ai/lineage\":{\"of\":[");
     for (unsigned i = 0; i < LINEAGE_MAX + 1; i++)
-        n += (size_t)snprintf(members + n, sizeof(members) - n, "%s\"AAAAAAAAAAAAAAAAAAAAAA==\"", i ? "," : "");
+        n += (size_t)snprintf(members + n, sizeof(members) - n, "%s\"AAAAAAAAAAAAAAAAAAAAAA==\"",
+                              i ? "," : "");
     (void)snprintf(members + n, sizeof(members) - n, "]}");
     forge_refused_free(forge(members), "lineage should be");
 }
 
 CASES(RUN(reconnection_tokens_of_one_login_are_revoked_together),
-      RUN(a_reconnection_token_continues_a_login),
-      RUN(a_minted_token_says_what_it_descends_from),
+      RUN(a_reconnection_token_continues_a_login), RUN(a_minted_token_says_what_it_descends_from),
       RUN(a_reconnection_ends_with_the_child_it_came_by),
       RUN(one_rule_says_how_long_what_is_made_may_live),
       RUN(a_reconnection_token_that_says_it_goes_on_longer_does_not),
-      RUN(what_root_continues_by_ends_with_the_root_token),
-      RUN(a_lineage_that_is_none_is_refused))
+      RUN(what_root_continues_by_ends_with_the_root_token), RUN(a_lineage_that_is_none_is_refused))

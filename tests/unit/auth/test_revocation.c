@@ -68,11 +68,13 @@ static void end(struct world *w, struct revocations *r, struct store *s)
 
 static const struct revocation_limits roomy = {1000, 100, 100};
 
-static void add(struct world *w, struct revocations *r, uint8_t first, int64_t expires_at, const char *owner)
+static void add(struct world *w, struct revocations *r, uint8_t first, int64_t expires_at,
+                const char *owner)
 {
     uint8_t digest[32] = {first};
 
-    revocation_add(r, &(struct revocation){digest, expires_at, expires_at, slice_of(owner)}, &roomy, on_done, w);
+    revocation_add(r, &(struct revocation){digest, expires_at, expires_at, slice_of(owner)}, &roomy,
+                   on_done, w);
 }
 
 static bool has(const struct revocations *r, uint8_t first)
@@ -119,7 +121,7 @@ CASE(a_revoked_token_is_refused_at_once_and_after_a_restart)
     struct store *s = open_file(&w, path);
     struct revocations *r = loaded(&w, s);
     add(&w, r, 1, now_s() + 500, "user:ada");
-    CHECK(has(r, 1));       /* before the store has answered */
+    CHECK(has(r, 1)); /* before the store has answered */
     CHECK(!w.is_done);
     CHECK(!has(r, 2));
     wait_done(&w, REVOCATION_OK);
@@ -156,7 +158,7 @@ CASE(a_wrong_clock_brings_no_revoked_token_back)
     revocations_sweep(r);
     CHECK(has(r, 1));
     end(&w, r, s);
-    s = open_file(&w, path);        /* restarted while it is wrong */
+    s = open_file(&w, path); /* restarted while it is wrong */
     r = loaded(&w, s);
     revocations_sweep(r);
     wall_shift_s = 0;
@@ -164,7 +166,7 @@ CASE(a_wrong_clock_brings_no_revoked_token_back)
     mono_shift_ms = 3500 * 1000;
     revocations_sweep(r);
     CHECK(has(r, 1));
-    mono_shift_ms = 3700 * 1000;    /* the time has passed, but the wall clock is behind */
+    mono_shift_ms = 3700 * 1000; /* the time has passed, but the wall clock is behind */
     revocations_sweep(r);
     CHECK(has(r, 1));
     wall_shift_s = 3700;
@@ -177,12 +179,15 @@ CASE(a_wrong_clock_brings_no_revoked_token_back)
     CHECK_INT(unlink(path), 0);
 }
 
-static void limited(struct world *w, struct revocations *r, uint8_t first, int64_t expires_at, const char *owner, int wanted)
+static void limited(struct world *w, struct revocations *r, uint8_t first, int64_t expires_at,
+                    const char *owner, int wanted)
 {
     static const struct revocation_limits limits = {30, 4, 2};
     uint8_t digest[32] = {first};
 
-    revocation_add(r, &(struct revocation){digest, expires_at, expires_at + 1000000, slice_of(owner)}, &limits, on_done, w);
+    revocation_add(r,
+                   &(struct revocation){digest, expires_at, expires_at + 1000000, slice_of(owner)},
+                   &limits, on_done, w);
     wait_done(w, wanted);
 }
 
@@ -197,19 +202,22 @@ CASE(nobody_takes_more_than_their_share)
     int64_t now = now_s();
     for (uint8_t i = 1; i <= 4; i++)
         limited(&w, r, i, now + (i > 2 ? 500 : 0), "user:ada", REVOCATION_OK);
-    limited(&w, r, 5, now + 500, "user:ada", REVOCATION_OK);    /* in the place of one that has expired */
+    /* in the place of one that has expired */
+    limited(&w, r, 5, now + 500, "user:ada", REVOCATION_OK);
     CHECK(has(r, 1) + has(r, 2) == 1);
     limited(&w, r, 6, now + 500, "user:ada", REVOCATION_OK);
     CHECK(!has(r, 1) && !has(r, 2) && has(r, 3) && has(r, 4) && has(r, 5));
-    limited(&w, r, 7, now + 500, "user:ada", REVOCATION_FULL);  /* all are good still: none is given up */
+    /* all are good still: none is given up */
+    limited(&w, r, 7, now + 500, "user:ada", REVOCATION_FULL);
     CHECK(!has(r, 7) && has(r, 3));
-    limited(&w, r, 3, now + 500, "user:ada", REVOCATION_OK);    /* again: takes no place */
+    limited(&w, r, 3, now + 500, "user:ada", REVOCATION_OK); /* again: takes no place */
     limited(&w, r, 8, now + 500, "user:bob", REVOCATION_OK);
     limited(&w, r, 10, now + 500, "ip:192.0.2.1", REVOCATION_OK);
     limited(&w, r, 11, now + 500, "ip:192.0.2.1", REVOCATION_OK);
     limited(&w, r, 12, now + 500, "ip:192.0.2.1", REVOCATION_FULL);
     limited(&w, r, 13, now + 500, "ip:192.0.2.2", REVOCATION_OK);
-    limited(&w, r, 14, now + 500, "ip:192.0.2.3", REVOCATION_FULL);     /* a tenth of 30 is all of theirs */
+    /* a tenth of 30 is all of theirs */
+    limited(&w, r, 14, now + 500, "ip:192.0.2.3", REVOCATION_FULL);
     limited(&w, r, 15, now + 500, "user:bob", REVOCATION_OK);
     for (uint8_t i = 20; i < 60; i++) {
         char owner[16];
@@ -218,7 +226,7 @@ CASE(nobody_takes_more_than_their_share)
         revocation_add(r, &(struct revocation){digest, now + 500, now + 500, slice_of(owner)},
                        &(struct revocation_limits){30, 4, 2}, NULL, NULL);
     }
-    CHECK(has(r, 20) && !has(r, 59) && has(r, 8));      /* 30 of all */
+    CHECK(has(r, 20) && !has(r, 59) && has(r, 8)); /* 30 of all */
     end(&w, r, s);
     world_close(&w);
 }
@@ -254,8 +262,10 @@ static struct user by_tokens(uint8_t (*digests)[LINEAGE_DIGEST_BYTES], unsigned 
 /* req: A-040 */
 CASE(whoever_came_by_a_revoked_token_is_refused)
 {
-    uint8_t line[][LINEAGE_DIGEST_BYTES] = {{1}, {2}, {3}}, other[][LINEAGE_DIGEST_BYTES] = {{3}, {4}};
-    struct user first = by_tokens(line, 1), child = by_tokens(line, 2), grandchild = by_tokens(line, 3);
+    uint8_t line[][LINEAGE_DIGEST_BYTES] = {{1}, {2}, {3}},
+            other[][LINEAGE_DIGEST_BYTES] = {{3}, {4}};
+    struct user first = by_tokens(line, 1), child = by_tokens(line, 2),
+                grandchild = by_tokens(line, 3);
     struct user stranger = by_tokens(other, 2), root = by_tokens(NULL, 0);
     struct world w;
 
@@ -265,11 +275,14 @@ CASE(whoever_came_by_a_revoked_token_is_refused)
     CHECK(!revocation_covers(r, &first) && !revocation_covers(r, &child));
     add(&w, r, 1, now_s() + 500, "user:ada");
     wait_done(&w, REVOCATION_OK);
-    CHECK(revocation_covers(r, &first) && revocation_covers(r, &child) && revocation_covers(r, &grandchild));
+    CHECK(revocation_covers(r, &first) && revocation_covers(r, &child) &&
+          revocation_covers(r, &grandchild));
     CHECK(!revocation_covers(r, &stranger) && !revocation_covers(r, &root));
     end(&w, r, s);
     world_close(&w);
 }
 
-CASES(RUN(whoever_came_by_a_revoked_token_is_refused), RUN(a_wrong_clock_brings_no_revoked_token_back),
-      RUN(nobody_takes_more_than_their_share), RUN(a_login_whose_workers_live_gives_up_its_place_last), RUN(a_revoked_token_is_refused_at_once_and_after_a_restart))
+CASES(RUN(whoever_came_by_a_revoked_token_is_refused),
+      RUN(a_wrong_clock_brings_no_revoked_token_back), RUN(nobody_takes_more_than_their_share),
+      RUN(a_login_whose_workers_live_gives_up_its_place_last),
+      RUN(a_revoked_token_is_refused_at_once_and_after_a_restart))

@@ -26,7 +26,8 @@ CASE(the_claim_has_one_order)
 {
     round_trip("", "");
     round_trip("ws:a-b#rw wid:a-b", "ws:a-b#rw wid:a-b");
-    round_trip("openid wid:w-1 x:y cid:only-me ws:w-1#a ws:*#r", "ws:w-1#a ws:*#r cid:only-me wid:w-1 openid x:y");
+    round_trip("openid wid:w-1 x:y cid:only-me ws:w-1#a ws:*#r",
+               "ws:w-1#a ws:*#r cid:only-me wid:w-1 openid x:y");
     round_trip("  ws:a-b#r   openid  ", "ws:a-b#r openid");
     round_trip("ws:a-b#rw ws:a-b#r", "ws:a-b#rw");
     round_trip("ws:a-b#r ws:a-b#a", "ws:a-b#a");
@@ -34,7 +35,8 @@ CASE(the_claim_has_one_order)
 
 CASE(what_is_no_scope_is_refused)
 {
-    static const char *const bad[] = {"ws:a-b", "ws:a-b#", "ws:a-b#x", "ws:#a", "ws:", "ws:a#b#a", "cid:", "wid:", "openid ws:x"};
+    static const char *const bad[] = {
+        "ws:a-b", "ws:a-b#", "ws:a-b#x", "ws:#a", "ws:", "ws:a#b#a", "cid:", "wid:", "openid ws:x"};
     struct scope s;
 
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
@@ -44,9 +46,11 @@ CASE(what_is_no_scope_is_refused)
 
 CASE(extras_cannot_be_grants_in_disguise)
 {
-    static const char *const good[] = {"openid", "get_file:a/b:path%20x", "x:y:z", "A-b.c~%*/|+=_", "ws.x:y", "offline_access"};
-    static const char *const bad[] = {"", "ws:victim#a", "ws", "wid:x", "wid", "cid:x", "cid", "a ws:victim#a", "a\tb", "a:", ":a",
-                                      "a::b", "a#b", "\xc3\xa4", "a\n"};
+    static const char *const good[] = {"openid", "get_file:a/b:path%20x", "x:y:z", "A-b.c~%*/|+=_",
+                                       "ws.x:y", "offline_access"};
+    static const char *const bad[] = {"",    "ws:victim#a",   "ws",   "wid:x", "wid", "cid:x",
+                                      "cid", "a ws:victim#a", "a\tb", "a:",    ":a",  "a::b",
+                                      "a#b", "\xc3\xa4",      "a\n"};
 
     for (size_t i = 0; i < ARRAY_LEN(good); i++)
         CHECK(scope_extra_is_valid(slice_of(good[i])));
@@ -97,5 +101,6 @@ CASE(reading_grants_takes_time_by_their_number_alone)
     buf_deinit(&text);
 }
 
-CASES(RUN(the_claim_has_one_order), RUN(what_is_no_scope_is_refused), RUN(extras_cannot_be_grants_in_disguise),
-      RUN(many_items_are_kept), RUN(reading_grants_takes_time_by_their_number_alone))
+CASES(RUN(the_claim_has_one_order), RUN(what_is_no_scope_is_refused),
+      RUN(extras_cannot_be_grants_in_disguise), RUN(many_items_are_kept),
+      RUN(reading_grants_takes_time_by_their_number_alone))

@@ -14,8 +14,9 @@
 /* req: A-038 */
 CASE(a_login_token_names_a_person)
 {
-    struct token t = forge_accept(forge("\"sub\":\"u1\",\"scope\":\"ws:w-1#rw openid\",\"https://amun.ai/roles\":[\"editor\"],"
-                                  "\"https://amun.ai/email\":\"u1@x.org\""));
+    struct token t = forge_accept(forge(
+        "\"sub\":\"u1\",\"scope\":\"ws:w-1#rw openid\",\"https://amun.ai/roles\":[\"editor\"],"
+        "\"https://amun.ai/email\":\"u1@x.org\""));
 
     CHECK_TEXT(t.user->id, "u1");
     CHECK_TEXT(t.user->email, "u1@x.org");
@@ -25,7 +26,8 @@ CASE(a_login_token_names_a_person)
     CHECK(!t.has_workspace && !t.has_client_id && !t.is_root);
     CHECK_INT(t.expires_at, t.user->expires_at);
     token_deinit(&t);
-    t = forge_accept(forge("\"sub\":\"u1\""));        /* no scope claim: nothing but one's own (A-038) */
+    /* no scope claim: nothing but one's own (A-038) */
+    t = forge_accept(forge("\"sub\":\"u1\""));
     CHECK_INT(t.user->scope.n_grants, 1);
     token_deinit(&t);
     t = forge_accept(forge("\"sub\":\"u1\",\"scope\":\"cid:c1 wid:w-1\""));
@@ -37,16 +39,19 @@ CASE(a_login_token_names_a_person)
 
 CASE(a_child_inherits_no_power)
 {
-    struct token t = forge_accept(forge("\"sub\":\"kid\",\"scope\":\"ws:w-1#r wid:w-1\",\"https://amun.ai/roles\":[\"admin\",\"x\"],"
-                                  "\"https://amun.ai/parent\":\"u1\""));
+    struct token t = forge_accept(forge("\"sub\":\"kid\",\"scope\":\"ws:w-1#r "
+                                        "wid:w-1\",\"https://amun.ai/roles\":[\"admin\",\"x\"],"
+                                        "\"https://amun.ai/parent\":\"u1\""));
 
     CHECK_TEXT(user_effective_id(t.user), "u1");
     CHECK_INT(t.user->scope.n_grants, 1);
     CHECK(!user_has_role(t.user, "admin") && user_has_role(t.user, "x"));
-    CHECK_INT(user_permission(t.user, SLICE_LIT("w-2")), PERMISSION_NONE);      /* D-03, A-033 */
+    /* D-03, A-033 */
+    CHECK_INT(user_permission(t.user, SLICE_LIT("w-2")), PERMISSION_NONE);
     CHECK_INT(user_permission(t.user, SLICE_LIT("ws-user-kid")), PERMISSION_NONE);
     token_deinit(&t);
-    t = forge_accept(forge("\"sub\":\"kid\",\"scope\":\"ws:*#a\",\"https://amun.ai/roles\":[\"admin\"],\"https://amun.ai/parent\":\"root\""));
+    t = forge_accept(forge("\"sub\":\"kid\",\"scope\":\"ws:*#a\",\"https://amun.ai/"
+                           "roles\":[\"admin\"],\"https://amun.ai/parent\":\"root\""));
     CHECK(user_has_role(t.user, "admin"));
     token_deinit(&t);
     t = forge_accept(forge("\"sub\":\"boss\",\"https://amun.ai/roles\":[\"admin\"]"));
@@ -58,11 +63,14 @@ CASE(a_child_inherits_no_power)
 CASE(claims_are_checked)
 {
     static const char head[] = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
-    static const char parties[] = "\"iss\":\"https://amun.ai/\",\"aud\":\"https://amun-ai.eu.auth0.com/api/v2/\",\"sub\":\"u\"";
+    static const char parties[] = "\"iss\":\"https://amun.ai/\",\"aud\":\"https://"
+                                  "amun-ai.eu.auth0.com/api/v2/\",\"sub\":\"u\"";
     char claims[512];
 
-    (void)snprintf(claims, sizeof(claims), "{%s,\"exp\":%lld}", parties, (long long)(clock_wall_ms() / 1000 - 1));
-    forge_refused_free(forge_with(head, claims, FORGE_SECRET), "The token has expired. Please fetch a new one");
+    (void)snprintf(claims, sizeof(claims), "{%s,\"exp\":%lld}", parties,
+                   (long long)(clock_wall_ms() / 1000 - 1));
+    forge_refused_free(forge_with(head, claims, FORGE_SECRET),
+                       "The token has expired. Please fetch a new one");
     (void)snprintf(claims, sizeof(claims), "{%s}", parties);
     forge_refused_free(forge_with(head, claims, FORGE_SECRET), "exp");
     (void)snprintf(claims, sizeof(claims), "{%s,\"exp\":\"9999999999\"}", parties);
@@ -80,15 +88,18 @@ CASE(claims_are_checked)
     forge_refused_free(forge("\"sub\":\"a\\u0000b\""), "");
     forge_refused_free(forge("\"sub\":\"u\",\"scope\":\"ws:w-1\""), "scope");
     forge_refused_free(forge("\"sub\":\"u\",\"scope\":[]"), "scope");
-    forge_refused_free(forge("\"sub\":\"u\",\"https://amun.ai/roles\":\"admin\""), "1 validation error for UserInfo");
-    struct token t = forge_accept(forge("\"sub\":\"u\",\"aud\":[\"other\",\"https://amun-ai.eu.auth0.com/api/v2/\"],\"nbf\":1"));
+    forge_refused_free(forge("\"sub\":\"u\",\"https://amun.ai/roles\":\"admin\""),
+                       "1 validation error for UserInfo");
+    struct token t = forge_accept(forge(
+        "\"sub\":\"u\",\"aud\":[\"other\",\"https://amun-ai.eu.auth0.com/api/v2/\"],\"nbf\":1"));
     token_deinit(&t);
 }
 
 /* req: A-036 */
 CASE(the_token_does_not_choose_the_algorithm)
 {
-    static const char *const names[] = {"none", "HS512", "HS384", "RS256", "RS512", "ES256", "hs256", "None", ""};
+    static const char *const names[] = {"none",  "HS512", "HS384", "RS256", "RS512",
+                                        "ES256", "hs256", "None",  ""};
     static const char claims[] = "{\"sub\":\"u\"}";
     char head[64], wanted[64];
 
@@ -97,10 +108,13 @@ CASE(the_token_does_not_choose_the_algorithm)
         (void)snprintf(wanted, sizeof(wanted), "Invalid algorithm: %s", names[i]);
         forge_refused_free(forge_with(head, claims, FORGE_SECRET), wanted);
     }
-    forge_refused_free(forge_with("{\"alg\":\"HS256\",\"alg\":\"none\"}", claims, FORGE_SECRET), "Invalid algorithm: none");
-    forge_refused_free(forge_with("{\"typ\":\"JWT\"}", claims, FORGE_SECRET), "Error decoding token");
+    forge_refused_free(forge_with("{\"alg\":\"HS256\",\"alg\":\"none\"}", claims, FORGE_SECRET),
+                       "Invalid algorithm: none");
+    forge_refused_free(forge_with("{\"typ\":\"JWT\"}", claims, FORGE_SECRET),
+                       "Error decoding token");
     forge_refused_free(forge_with("[]", claims, FORGE_SECRET), "Error decoding token");
-    forge_refused_free(forge_with("{\"alg\":\"HS256\"}", claims, "another secret"), "Signature verification failed");
+    forge_refused_free(forge_with("{\"alg\":\"HS256\"}", claims, "another secret"),
+                       "Signature verification failed");
 }
 
 CASE(what_is_no_token_is_refused)
@@ -116,7 +130,8 @@ CASE(what_is_no_token_is_refused)
     forge_refused("eyJhbGciOiJIUzI1NiJ9..", "Error decoding token");
 }
 
-/* Every token that differs from a good one in one character is refused, or is that token for revocation too. */
+/* Every token that differs from a good one in one character is refused, or is that token for
+ * revocation too. */
 CASE(no_altered_token_dodges_revocation)
 {
     char *good = forge("\"sub\":\"u1\",\"scope\":\"ws:w-1#rw\"");
@@ -136,7 +151,8 @@ CASE(no_altered_token_dodges_revocation)
             good[i] = kept;
         }
     }
-    static const char *const forms[] = {"Bearer %s", "bearer   %s ", "  %s\r\n", "BEARER\t%s", "%s=", "%s=="};
+    static const char *const forms[] = {"Bearer %s",  "bearer   %s ", "  %s\r\n",
+                                        "BEARER\t%s", "%s=",          "%s=="};
     for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
         struct buf b;
         buf_init(&b, 0);
@@ -165,7 +181,8 @@ CASE(the_root_token_is_root)
     struct token t;
 
     keys.root_token = SLICE_LIT("zq8Yw3Nn5Kc0Xv7Lr2Tj6Hd4Bs9Pm1Gf");
-    CHECK_INT(token_parse(&keys, SLICE_LIT("Bearer zq8Yw3Nn5Kc0Xv7Lr2Tj6Hd4Bs9Pm1Gf"), &t, error), TOKEN_OK);
+    CHECK_INT(token_parse(&keys, SLICE_LIT("Bearer zq8Yw3Nn5Kc0Xv7Lr2Tj6Hd4Bs9Pm1Gf"), &t, error),
+              TOKEN_OK);
     CHECK(t.is_root && t.has_workspace && t.expires_at == 0);
     CHECK_TEXT(t.user->id, "root");
     CHECK_TEXT(t.user->current_workspace, "ws-user-root");
@@ -187,20 +204,27 @@ static char *decoded(struct slice part)
 /* The claim set of 3.2, as other servers with the same secret read it. req: A-020 */
 CASE(the_claims_are_those_of_the_original)
 {
-    struct token t = forge_accept(forge("\"sub\":\"kid\",\"scope\":\"ws:w-1#rw wid:w-1\",\"https://amun.ai/roles\":[\"r\"],"
-                                  "\"https://amun.ai/email\":\"a@b.org\",\"https://amun.ai/parent\":\"alice\""));
+    struct token t = forge_accept(
+        forge("\"sub\":\"kid\",\"scope\":\"ws:w-1#rw wid:w-1\",\"https://amun.ai/roles\":[\"r\"],"
+              "\"https://amun.ai/email\":\"a@b.org\",\"https://amun.ai/parent\":\"alice\""));
     char *text = token_mint(&forge_keys, t.user, &t.user->scope, 3600), wanted[600];
     struct slice head, rest, payload, signature;
     long long now = clock_wall_ms() / 1000;
 
-    CHECK(slice_cut(slice_of(text), '.', &head, &rest) && slice_cut(rest, '.', &payload, &signature));
+    CHECK(slice_cut(slice_of(text), '.', &head, &rest) &&
+          slice_cut(rest, '.', &payload, &signature));
     char *header = decoded(head), *claims = decoded(payload);
     CHECK(strstr(header, "\"alg\":\"HS256\"") && strstr(header, "\"typ\":\"JWT\""));
-    for (long long at = now - 2; at <= now; at++) {     /* the clock may have moved on since */
+    /* the clock may have moved on since */
+    for (long long at = now - 2; at <= now; at++) {
         (void)snprintf(wanted, sizeof(wanted),
-                       "{\"aud\":\"https://amun-ai.eu.auth0.com/api/v2/\",\"exp\":%lld,\"gty\":\"client-credentials\","
-                       "\"https://amun.ai/email\":\"a@b.org\",\"https://amun.ai/parent\":\"alice\",\"https://amun.ai/roles\":[\"r\"],"
-                       "\"iat\":%lld,\"iss\":\"https://amun.ai/\",\"scope\":\"ws:w-1#rw wid:w-1\",\"sub\":\"kid\"}", at + 3600, at);
+                       "{\"aud\":\"https://amun-ai.eu.auth0.com/api/v2/"
+                       "\",\"exp\":%lld,\"gty\":\"client-credentials\","
+                       "\"https://amun.ai/email\":\"a@b.org\",\"https://amun.ai/"
+                       "parent\":\"alice\",\"https://amun.ai/roles\":[\"r\"],"
+                       "\"iat\":%lld,\"iss\":\"https://amun.ai/\",\"scope\":\"ws:w-1#rw "
+                       "wid:w-1\",\"sub\":\"kid\"}",
+                       at + 3600, at);
         if (strcmp(wanted, claims) == 0)
             break;
     }
@@ -211,7 +235,8 @@ CASE(the_claims_are_those_of_the_original)
 
 CASE(minted_tokens_come_back)
 {
-    struct token t = forge_accept(forge("\"sub\":\"alice\",\"https://amun.ai/email\":\"alice@example.org\""));
+    struct token t =
+        forge_accept(forge("\"sub\":\"alice\",\"https://amun.ai/email\":\"alice@example.org\""));
     struct user *joined = user_join(t.user, "alice-two", PERMISSION_ADMIN, "rc1");
     char *text = token_mint(&forge_keys, joined, &joined->scope, 172800);
     struct buf out;
@@ -225,7 +250,8 @@ CASE(minted_tokens_come_back)
     buf_init(&out, 0);
     scope_format(&back.user->scope, &out);
     buf_add_byte(&out, '\0');
-    CHECK_TEXT(out.ptr, "ws:ws-user-alice#a ws:alice-two#a cid:rc1 wid:alice-two");       /* 3.8 */
+    /* 3.8 */
+    CHECK_TEXT(out.ptr, "ws:ws-user-alice#a ws:alice-two#a cid:rc1 wid:alice-two");
     int64_t life = back.expires_at - clock_wall_ms() / 1000;
     CHECK(life > 172790 && life <= 172800);
     buf_deinit(&out);
@@ -262,13 +288,16 @@ CASE(a_clock_that_is_set_back_makes_no_token_good_again)
 
     user_unref(root);
     keys.since_ms = clock_mono_ms();
-    keys.since_wall_ms = clock_wall_ms() + 3599000 - 60000;     /* a minute less than an hour ahead: not yet */
+    /* a minute less than an hour ahead: not yet */
+    keys.since_wall_ms = clock_wall_ms() + 3599000 - 60000;
     CHECK_INT(token_parse(&keys, slice_of(text), &t, error), TOKEN_OK);
     token_deinit(&t);
-    keys.since_wall_ms = clock_wall_ms() + 3601000;     /* set back since, by more than it is good for */
+    /* set back since, by more than it is good for */
+    keys.since_wall_ms = clock_wall_ms() + 3601000;
     CHECK_INT(token_parse(&keys, slice_of(text), &t, error), TOKEN_INVALID);
     CHECK_TEXT(error, TOKEN_HAS_EXPIRED);
-    keys.since_wall_ms = clock_wall_ms() - 7200000;     /* it was behind: the wall clock says what it is */
+    /* it was behind: the wall clock says what it is */
+    keys.since_wall_ms = clock_wall_ms() - 7200000;
     CHECK_INT(token_parse(&keys, slice_of(text), &t, error), TOKEN_OK);
     token_deinit(&t);
     CHECK(llabs(token_now_ms(&keys) - clock_wall_ms()) < 1000);
@@ -305,16 +334,9 @@ CASE(what_has_expired_is_read_for_revoking_alone)
     mem_free(text);
 }
 
-CASES(RUN(a_login_token_names_a_person),
-      RUN(a_child_inherits_no_power),
-      RUN(claims_are_checked),
-      RUN(the_token_does_not_choose_the_algorithm),
-      RUN(what_is_no_token_is_refused),
-      RUN(no_altered_token_dodges_revocation),
-      RUN(the_root_token_is_root),
-      RUN(the_claims_are_those_of_the_original),
-      RUN(minted_tokens_come_back),
-      RUN(no_name_is_a_grant),
-      RUN(a_clock_that_is_set_back_makes_no_token_good_again),
-      RUN(a_token_too_long_is_not_made),
-      RUN(what_has_expired_is_read_for_revoking_alone))
+CASES(RUN(a_login_token_names_a_person), RUN(a_child_inherits_no_power), RUN(claims_are_checked),
+      RUN(the_token_does_not_choose_the_algorithm), RUN(what_is_no_token_is_refused),
+      RUN(no_altered_token_dodges_revocation), RUN(the_root_token_is_root),
+      RUN(the_claims_are_those_of_the_original), RUN(minted_tokens_come_back),
+      RUN(no_name_is_a_grant), RUN(a_clock_that_is_set_back_makes_no_token_good_again),
+      RUN(a_token_too_long_is_not_made), RUN(what_has_expired_is_read_for_revoking_alone))

@@ -34,9 +34,12 @@ CASE(root_may_do_all)
 {
     struct user *u = user_new_root("*");
 
-    expect(u, true, "{\"id\":\"root\",\"roles\":[\"admin\"],\"is_anonymous\":false,\"scope\":{\"current_workspace\":\"*\","
-                    "\"workspaces\":{\"*\":\"a\"},\"client_id\":null,\"extra_scopes\":null},\"email\":null,\"parent\":null,"
-                    "\"expires_at\":null,\"current_workspace\":\"*\"}");
+    expect(u, true,
+           "{\"id\":\"root\",\"roles\":[\"admin\"],\"is_anonymous\":false,\"scope\":{\"current_"
+           "workspace\":\"*\","
+           "\"workspaces\":{\"*\":\"a\"},\"client_id\":null,\"extra_scopes\":null},\"email\":null,"
+           "\"parent\":null,"
+           "\"expires_at\":null,\"current_workspace\":\"*\"}");
     CHECK_INT(user_permission(u, SLICE_LIT("any-where")), PERMISSION_ADMIN);
     user_unref(u);
 }
@@ -86,19 +89,22 @@ CASE(joining_makes_a_new_version)
     struct user *owner = user_join(u, "w-1", PERMISSION_ADMIN, "c1");
     struct user *again = user_join(owner, "ws-anonymous", PERMISSION_ADMIN, NULL);
 
-    CHECK_INT(user_permission(u, SLICE_LIT("w-1")), PERMISSION_NONE);       /* the old one is untouched */
+    /* the old one is untouched */
+    CHECK_INT(user_permission(u, SLICE_LIT("w-1")), PERMISSION_NONE);
     CHECK_INT(user_permission(owner, SLICE_LIT("w-1")), PERMISSION_ADMIN);
     CHECK_TEXT(owner->scope.current_workspace, "w-1");
     CHECK_TEXT(owner->scope.client_id, "c1");
     CHECK(!owner->current_workspace);
-    CHECK_INT(user_permission(again, SLICE_LIT("ws-anonymous")), PERMISSION_READ);     /* a weaker grant is not lifted */
+    /* a weaker grant is not lifted */
+    CHECK_INT(user_permission(again, SLICE_LIT("ws-anonymous")), PERMISSION_READ);
     CHECK(!again->scope.client_id);
     user_unref(u);
     user_unref(owner);
     user_unref(again);
     u = user_new_root("ws-user-root");
     owner = user_join(u, "w-1", PERMISSION_NONE, "c");
-    CHECK_INT(owner->scope.n_grants, 2);        /* "*" covers it; the grant is written out as the original does */
+    /* "*" covers it; the grant is written out as the original does */
+    CHECK_INT(owner->scope.n_grants, 2);
     user_unref(u);
     user_unref(owner);
 }
@@ -156,9 +162,17 @@ CASE(what_is_sealed_is_read_back_by_the_manager_alone)
 CASE(other_maps_are_no_users)
 {
     static const char *const bad[] = {
-        "[]", "{}", "{\"id\":\"\"}", "{\"id\":1}", "{\"id\":\"a\",\"roles\":[1]}", "{\"id\":\"a\",\"email\":1}",
-        "{\"id\":\"a\",\"scope\":[]}", "{\"id\":\"a\",\"scope\":{\"workspaces\":{\"w-1\":\"x\"}}}",
-        "{\"id\":\"a\\u0000b\"}", "{\"id\":\"a\",\"scope\":{\"extra_scopes\":[1]}}", "{\"id\":\"a\",\"expires_at\":-1}",
+        "[]",
+        "{}",
+        "{\"id\":\"\"}",
+        "{\"id\":1}",
+        "{\"id\":\"a\",\"roles\":[1]}",
+        "{\"id\":\"a\",\"email\":1}",
+        "{\"id\":\"a\",\"scope\":[]}",
+        "{\"id\":\"a\",\"scope\":{\"workspaces\":{\"w-1\":\"x\"}}}",
+        "{\"id\":\"a\\u0000b\"}",
+        "{\"id\":\"a\",\"scope\":{\"extra_scopes\":[1]}}",
+        "{\"id\":\"a\",\"expires_at\":-1}",
     };
     struct buf map;
 
@@ -172,5 +186,6 @@ CASE(other_maps_are_no_users)
     }
 }
 
-CASES(RUN(root_may_do_all), RUN(anonymous_users_never_meet), RUN(the_stronger_grant_counts), RUN(joining_makes_a_new_version),
-      RUN(a_stamped_user_is_read_back), RUN(what_is_sealed_is_read_back_by_the_manager_alone), RUN(other_maps_are_no_users))
+CASES(RUN(root_may_do_all), RUN(anonymous_users_never_meet), RUN(the_stronger_grant_counts),
+      RUN(joining_makes_a_new_version), RUN(a_stamped_user_is_read_back),
+      RUN(what_is_sealed_is_read_back_by_the_manager_alone), RUN(other_maps_are_no_users))

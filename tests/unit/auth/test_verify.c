@@ -15,7 +15,7 @@ struct world {
     /* the provider */
     uint64_t who;
     bool is_slow;
-    const char *answer;             /* JSON; NULL = refuses */
+    const char *answer; /* JSON; NULL = refuses */
     int n_asked;
     struct verification *waiting[VERIFY_RUNNING_MAX];
     int n_waiting;
@@ -101,7 +101,7 @@ CASE(our_own_tokens_are_answered_here)
 
     open_world(&w, 1);
     ask(&w, own, "bob", "");
-    ask(&w, late, "", "not yet valid");     /* ours, and no good: nobody else is asked */
+    ask(&w, late, "", "not yet valid"); /* ours, and no good: nobody else is asked */
     ask(&w, "", "", "Authorization is required");
     ask(&w, "Bearer a b", "", "must be 'Bearer' token");
     CHECK_INT(w.n_asked, 0);
@@ -154,7 +154,8 @@ CASE(what_is_remembered_ends_with_who_said_it)
     ask(&w, "opaque", "", "Error decoding token headers.");
     w.n_done = 0;
     w.who = 2;
-    verifier_ask_default(w.v, &(struct verify_question){SLICE_LIT("opaque"), SLICE_LIT("them")}, keep, &w);
+    verifier_ask_default(w.v, &(struct verify_question){SLICE_LIT("opaque"), SLICE_LIT("them")},
+                         keep, &w);
     CHECK_INT(w.n_done, 1);
     CHECK_TEXT(w.error, "Error decoding token headers.");
     shut(&w);
@@ -166,7 +167,8 @@ CASE(what_is_remembered_ends_with_time)
     char json[80];
 
     open_world(&w, 1);
-    snprintf(json, sizeof(json), "{\"id\":\"ann\",\"expires_at\":%lld}", (long long)(clock_wall_ms() / 1000 + 1));
+    snprintf(json, sizeof(json), "{\"id\":\"ann\",\"expires_at\":%lld}",
+             (long long)(clock_wall_ms() / 1000 + 1));
     w.answer = json;
     ask(&w, "short", "ann", "");
     wall_shift_s += 2;
@@ -205,12 +207,14 @@ CASE(questions_under_way_are_bounded)
     w.is_slow = true;
     for (int i = 0; i < VERIFY_RUNNING_MAX; i++) {
         if (i % VERIFY_RUNNING_OF_ONE == 0 && i) {
-            verifier_ask(w.v, &(struct verify_question){SLICE_LIT("opaque"), slice_of(asker)}, keep, &w);
+            verifier_ask(w.v, &(struct verify_question){SLICE_LIT("opaque"), slice_of(asker)}, keep,
+                         &w);
             CHECK(w.n_done == 1 && strstr(w.error, "Too many tokens"));
             w.n_done = 0;
         }
         snprintf(asker, sizeof(asker), "a%d", i / VERIFY_RUNNING_OF_ONE);
-        verifier_ask(w.v, &(struct verify_question){SLICE_LIT("opaque"), slice_of(asker)}, keep, &w);
+        verifier_ask(w.v, &(struct verify_question){SLICE_LIT("opaque"), slice_of(asker)}, keep,
+                     &w);
     }
     CHECK_INT(w.n_done, 0);
     ask(&w, "opaque", "", "Too many tokens");
@@ -241,6 +245,7 @@ CASE(who_still_waits_at_the_end_is_refused)
 }
 
 CASES(RUN(our_own_tokens_are_answered_here), RUN(without_anybody_to_ask_the_others_are_refused),
-      RUN(a_provider_is_asked_once_and_decides_alone), RUN(what_is_remembered_ends_with_who_said_it),
-      RUN(what_is_remembered_ends_with_time), RUN(what_is_remembered_is_bounded), RUN(questions_under_way_are_bounded),
+      RUN(a_provider_is_asked_once_and_decides_alone),
+      RUN(what_is_remembered_ends_with_who_said_it), RUN(what_is_remembered_ends_with_time),
+      RUN(what_is_remembered_is_bounded), RUN(questions_under_way_are_bounded),
       RUN(who_still_waits_at_the_end_is_refused))

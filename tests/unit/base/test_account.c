@@ -12,7 +12,8 @@ CASE(a_refused_charge_changes_nothing)
 {
     struct account *process = account_new(NULL, ACCOUNT_PROCESS, 100000);
     struct account *user = account_new(process, ACCOUNT_USER, 50000);
-    struct account *a = account_new_leaf(user, ACCOUNT_PEER, 0), *b = account_new_leaf(user, ACCOUNT_PEER, 1000);
+    struct account *a = account_new_leaf(user, ACCOUNT_PEER, 0),
+                   *b = account_new_leaf(user, ACCOUNT_PEER, 1000);
 
     CHECK_INT(account_charge(a, 30000), ACCOUNT_OK);
     CHECK_INT(account_charge(b, 1001), ACCOUNT_FULL);
@@ -35,10 +36,11 @@ CASE(a_refused_charge_changes_nothing)
 CASE(rounding_never_refuses_near_a_cap)
 {
     struct account *user = account_new(NULL, ACCOUNT_USER, 20000);
-    struct account *a = account_new_leaf(user, ACCOUNT_PEER, 0), *b = account_new_leaf(user, ACCOUNT_PEER, 0);
+    struct account *a = account_new_leaf(user, ACCOUNT_PEER, 0),
+                   *b = account_new_leaf(user, ACCOUNT_PEER, 0);
 
-    CHECK_INT(account_charge(a, 100), ACCOUNT_OK);      /* draws a whole grant */
-    CHECK_INT(account_charge(b, 3000), ACCOUNT_OK);     /* no whole grant is left */
+    CHECK_INT(account_charge(a, 100), ACCOUNT_OK);  /* draws a whole grant */
+    CHECK_INT(account_charge(b, 3000), ACCOUNT_OK); /* no whole grant is left */
     CHECK_INT(account_refusals(user, ACCOUNT_USER), 0);
     CHECK_INT(account_charge(b, 3000), ACCOUNT_FULL);
     CHECK_INT(account_refusals(user, ACCOUNT_USER), 1);
@@ -82,7 +84,15 @@ CASE(threads_leave_the_parent_at_zero)
 
 /* ---- against a model: what each thread knows of its own account is so after each step ---- */
 
-enum { MODEL_THREADS = 8, MODEL_USERS = 2, MODEL_ROUNDS = 20, MODEL_STEPS = 400, MODEL_PARCELS = 16, USER_CAP = 300000, ROOT_CAP = 500000 };
+enum {
+    MODEL_THREADS = 8,
+    MODEL_USERS = 2,
+    MODEL_ROUNDS = 20,
+    MODEL_STEPS = 400,
+    MODEL_PARCELS = 16,
+    USER_CAP = 300000,
+    ROOT_CAP = 500000
+};
 
 /* Charged by one thread, released by another. */
 struct parcel {
@@ -92,7 +102,8 @@ struct parcel {
 
 struct model {
     struct account *root, *users[MODEL_USERS], *leaves[MODEL_THREADS];
-    size_t used[MODEL_THREADS], kept[MODEL_THREADS];        /* each its thread's; the first without what lies in parcels */
+    /* each its thread's; the first without what lies in parcels */
+    size_t used[MODEL_THREADS], kept[MODEL_THREADS];
     _Atomic(struct parcel *) parcels[MODEL_PARCELS];
     pthread_barrier_t barrier;
 };
@@ -121,7 +132,8 @@ static void step(struct worker *w)
 {
     struct model *m = w->m;
     struct account *leaf = m->leaves[w->i], *user = m->users[w->i % MODEL_USERS];
-    size_t n = roll(w, 3) ? roll(w, 400) + 1 : roll(w, 40000) + 1, *used = &m->used[w->i], *kept = &m->kept[w->i];
+    size_t n = roll(w, 3) ? roll(w, 400) + 1 : roll(w, 40000) + 1, *used = &m->used[w->i],
+           *kept = &m->kept[w->i];
 
     switch (roll(w, 8)) {
     case 0:
@@ -144,7 +156,7 @@ static void step(struct worker *w)
     case 5:
         account_settle(leaf);
         break;
-    case 6:     /* what is under way is kept from now on */
+    case 6: /* what is under way is kept from now on */
         n = *used ? roll(w, *used) + 1 : 0;
         account_mark_kept(leaf, n);
         account_mark_used(leaf, n);
@@ -175,7 +187,7 @@ static void check_model(struct model *m)
             of_user[u] += p->account == m->users[u] ? p->n_bytes : 0;
     }
     for (unsigned u = 0; u < MODEL_USERS; u++) {
-        size_t own = account_kept(m->users[u]);         /* with the records of its leaves */
+        size_t own = account_kept(m->users[u]); /* with the records of its leaves */
         size_t have = account_used(m->users[u]) + own;
         CHECK(have >= of_user[u] && have - of_user[u] <= own);
         CHECK(have <= USER_CAP);
@@ -259,7 +271,13 @@ CASE(a_refusal_names_its_option_however_long_the_sentence)
     CHECK(slice_is_utf8(slice_of(account_refusal_text(&why, long_text, room))));
     CHECK(slice_ends(slice_of(room), " (--process-bytes, 1000 bytes)"));
     CHECK_TEXT(account_refusal_noted(slice_of(room)), "process-bytes");
-    static const char *const others[] = {"", " bytes)", "( bytes)", "(--process-bytes bytes)", "(--process, 3 bytes)", "(--process-bytes, 3 bytes) at", "--process-bytes, 3 bytes)"};
+    static const char *const others[] = {"",
+                                         " bytes)",
+                                         "( bytes)",
+                                         "(--process-bytes bytes)",
+                                         "(--process, 3 bytes)",
+                                         "(--process-bytes, 3 bytes) at",
+                                         "--process-bytes, 3 bytes)"};
     for (size_t i = 0; i < ARRAY_LEN(others); i++)
         CHECK(!account_refusal_noted(slice_of(others[i])));
     account_unref(root);
@@ -268,11 +286,12 @@ CASE(a_refusal_names_its_option_however_long_the_sentence)
 /* req: S-146 */
 CASE(who_is_refused_hears_which_limit)
 {
-    struct account *root = account_new(NULL, ACCOUNT_PROCESS, 100000), *user = account_new(root, ACCOUNT_USER, 50000);
+    struct account *root = account_new(NULL, ACCOUNT_PROCESS, 100000),
+                   *user = account_new(root, ACCOUNT_USER, 50000);
     struct account *leaf = account_new_leaf(user, ACCOUNT_PEER, 20000);
 
     CHECK(account_in_the_way(leaf, 10000) == NULL);
-    check_refusal(leaf, "memory", "No room (out of memory)");   /* nobody has been refused */
+    check_refusal(leaf, "memory", "No room (out of memory)"); /* nobody has been refused */
     CHECK_INT(account_charge(leaf, 20001), ACCOUNT_FULL);
     CHECK(account_in_the_way(leaf, 20001) == leaf);
     check_refusal(leaf, "peer-bytes", "No room (--peer-bytes, 20000 bytes)");
@@ -287,7 +306,8 @@ CASE(who_is_refused_hears_which_limit)
     check_refusal(leaf, "process-bytes", "No room (--process-bytes, 100000 bytes)");
     check_refusal(root, "process-bytes", "No room (--process-bytes, 100000 bytes)");
     account_release(root, 55000);
-    check_refusal(leaf, "process-bytes", "No room (--process-bytes, 100000 bytes)");    /* there is room again: it was that all the same */
+    /* there is room again: it was that all the same */
+    check_refusal(leaf, "process-bytes", "No room (--process-bytes, 100000 bytes)");
     CHECK_INT(account_charge(user, 20000), ACCOUNT_FULL);
     check_refusal(user, "user-bytes", "No room (--user-bytes, 50000 bytes)");
     account_note_exhausted(leaf);
@@ -304,7 +324,8 @@ CASE(who_holds_little_has_the_reserve)
     enum { CAP = 8 << 20, RESERVE = 1 << 20 };
     struct account *all = account_new(NULL, ACCOUNT_ANONYMOUS, CAP);
     account_keep_reserve(all);
-    struct account *large = account_new(all, ACCOUNT_ANONYMOUS_SHARE, 0), *small = account_new(all, ACCOUNT_ANONYMOUS_SHARE, 0);
+    struct account *large = account_new(all, ACCOUNT_ANONYMOUS_SHARE, 0),
+                   *small = account_new(all, ACCOUNT_ANONYMOUS_SHARE, 0);
     size_t room = CAP - RESERVE - account_kept(all);
 
     CHECK_INT(account_charge(large, room), ACCOUNT_OK);
@@ -312,9 +333,9 @@ CASE(who_holds_little_has_the_reserve)
     CHECK(account_in_the_way(large, 1) == all);
     CHECK_INT(account_charge(small, 100000), ACCOUNT_OK);
     CHECK(account_in_the_way(small, 1000) == NULL);
-    CHECK_INT(account_charge(small, 100000), ACCOUNT_FULL);     /* no longer little */
+    CHECK_INT(account_charge(small, 100000), ACCOUNT_FULL); /* no longer little */
     account_release(large, 100000);
-    CHECK_INT(account_charge(small, 100000), ACCOUNT_FULL);     /* what it has counts too */
+    CHECK_INT(account_charge(small, 100000), ACCOUNT_FULL); /* what it has counts too */
     account_release(large, 100000);
     CHECK_INT(account_charge(small, 100000), ACCOUNT_OK);
     account_release(small, 200000);
@@ -324,16 +345,20 @@ CASE(who_holds_little_has_the_reserve)
     account_unref(all);
 }
 
-/* What stands for nobody has as much as whoever is below it: a person counts with all its workspaces, not by each. */
+/* What stands for nobody has as much as whoever is below it: a person counts with all its
+ * workspaces, not by each. */
 CASE(a_person_has_much_by_all_that_is_theirs)
 {
     enum { CAP = 64 << 20, EIGHTH = CAP / 8 };
     struct account *all = account_new(NULL, ACCOUNT_CLIENTS, CAP);
     account_keep_reserve(all);
-    struct account *greedy = account_new(all, ACCOUNT_PERSON, 0), *modest = account_new(all, ACCOUNT_PERSON, 0);
-    struct account *first = account_new(greedy, ACCOUNT_WORKSPACE, 0), *second = account_new(greedy, ACCOUNT_WORKSPACE, 0),
+    struct account *greedy = account_new(all, ACCOUNT_PERSON, 0),
+                   *modest = account_new(all, ACCOUNT_PERSON, 0);
+    struct account *first = account_new(greedy, ACCOUNT_WORKSPACE, 0),
+                   *second = account_new(greedy, ACCOUNT_WORKSPACE, 0),
                    *other = account_new(modest, ACCOUNT_WORKSPACE, 0);
-    struct account *group = account_new(all, ACCOUNT_ANONYMOUS, 0), *stranger = account_new(group, ACCOUNT_ANONYMOUS_SHARE, 0);
+    struct account *group = account_new(all, ACCOUNT_ANONYMOUS, 0),
+                   *stranger = account_new(group, ACCOUNT_ANONYMOUS_SHARE, 0);
     size_t room = CAP - EIGHTH - account_kept(all);
 
     CHECK_INT(account_charge(first, room), ACCOUNT_OK);
@@ -341,7 +366,8 @@ CASE(a_person_has_much_by_all_that_is_theirs)
     CHECK_TEXT(account_option(account_in_the_way(second, 1)), "--process-bytes");
     CHECK_INT(account_charge(other, 1000000), ACCOUNT_OK);
     CHECK_INT(account_charge(other, 100000), ACCOUNT_FULL);
-    CHECK_INT(account_charge(stranger, 100000), ACCOUNT_OK);    /* a small one among many who have much together */
+    /* a small one among many who have much together */
+    CHECK_INT(account_charge(stranger, 100000), ACCOUNT_OK);
     CHECK_INT(account_charge(stranger, 100000), ACCOUNT_FULL);
     account_release(first, room);
     account_release(other, 1000000);
@@ -351,6 +377,8 @@ CASE(a_person_has_much_by_all_that_is_theirs)
         account_unref(leaves[i]);
 }
 
-CASES(RUN(a_person_has_much_by_all_that_is_theirs), RUN(who_is_refused_hears_which_limit), RUN(a_refusal_names_its_option_however_long_the_sentence),
-      RUN(a_refused_charge_changes_nothing), RUN(rounding_never_refuses_near_a_cap), RUN(threads_leave_the_parent_at_zero),
-      RUN(a_tree_of_accounts_is_its_model), RUN(who_holds_little_has_the_reserve))
+CASES(RUN(a_person_has_much_by_all_that_is_theirs), RUN(who_is_refused_hears_which_limit),
+      RUN(a_refusal_names_its_option_however_long_the_sentence),
+      RUN(a_refused_charge_changes_nothing), RUN(rounding_never_refuses_near_a_cap),
+      RUN(threads_leave_the_parent_at_zero), RUN(a_tree_of_accounts_is_its_model),
+      RUN(who_holds_little_has_the_reserve))

@@ -9,7 +9,8 @@ enum { N_READERS = 3, N_SWAPS = 20000, ALIVE = 42, DEAD = 13 };
 
 struct thing {
     struct epoch_item item;
-    int state;      /* plain on purpose: a reader that comes too late is a race TSan reports */
+    /* plain on purpose: a reader that comes too late is a race TSan reports */
+    int state;
 };
 
 struct world {

@@ -1,4 +1,5 @@
-/* Blocks that carry their charge: it is there before the memory, follows its size, and goes with it on any thread. */
+/* Blocks that carry their charge: it is there before the memory, follows its size, and goes with it
+ * on any thread. */
 #include "base/held.h"
 
 #include <pthread.h>
@@ -77,7 +78,8 @@ CASE(a_large_block_is_given_back_by_another_thread)
 /* A block that grows lies in pages of its own from half a megabyte on. */
 CASE(a_large_block_grows_and_shrinks)
 {
-    static const size_t sizes[] = {100, 400000, 600000, 5000000, 5000001, 20000000, 700000, 100, 3000000};
+    static const size_t sizes[] = {100,      400000, 600000, 5000000, 5000001,
+                                   20000000, 700000, 100,    3000000};
     struct account *a = account_new(NULL, ACCOUNT_USER, 0);
     char *block = held_copy("abc", 3, a);
 
@@ -117,7 +119,8 @@ CASE(a_refusal_leaves_what_there_was)
 
 CASE(a_block_that_is_owed_is_never_refused_and_counts)
 {
-    struct account *a = account_new(NULL, ACCOUNT_WORKSPACE, 1000), *below = account_new(a, ACCOUNT_USER, 0);
+    struct account *a = account_new(NULL, ACCOUNT_WORKSPACE, 1000),
+                   *below = account_new(a, ACCOUNT_USER, 0);
     char *block = held_new_always(2000, below);
 
     CHECK(block != NULL && block[0] == 0 && block[1999] == 0);
@@ -145,7 +148,7 @@ CASE(any_thread_frees_and_the_block_keeps_its_account)
     char *block = held_new(100000, leaf);
     pthread_t thread;
 
-    account_unref(leaf);        /* its client has left: the block is what is left of it */
+    account_unref(leaf); /* its client has left: the block is what is left of it */
     CHECK(account_used(root) >= 100000);
     CHECK_INT(pthread_create(&thread, NULL, free_it, block), 0);
     pthread_join(thread, NULL);
@@ -222,7 +225,7 @@ CASE(a_held_buffer_holds_its_account)
     struct held_buf b;
 
     held_buf_init(&b, 0, a);
-    account_unref(a);           /* its owner has moved to another one */
+    account_unref(a); /* its owner has moved to another one */
     buf_add_text(&b.b, "written all the same");
     CHECK(account_used(root) > 0);
     held_buf_keep(&b);
@@ -235,7 +238,8 @@ CASE(a_held_buffer_holds_its_account)
 
 CASE(a_blob_takes_over_what_a_held_buffer_was_charged)
 {
-    struct account *a = account_new(NULL, ACCOUNT_USER, 0), *other = account_new(NULL, ACCOUNT_USER, 0);
+    struct account *a = account_new(NULL, ACCOUNT_USER, 0),
+                   *other = account_new(NULL, ACCOUNT_USER, 0);
     struct held_buf b;
 
     held_buf_init(&b, 0, a);
@@ -256,7 +260,8 @@ CASE(a_blob_takes_over_what_a_held_buffer_was_charged)
 /* Whoever passes a buffer on pays for it; where that cannot be, it is as before. */
 CASE(a_blob_is_paid_for_by_who_takes_it_over)
 {
-    struct account *a = account_new(NULL, ACCOUNT_USER, 0), *poor = account_new(NULL, ACCOUNT_USER, 100);
+    struct account *a = account_new(NULL, ACCOUNT_USER, 0),
+                   *poor = account_new(NULL, ACCOUNT_USER, 100);
     struct account *other = account_new(NULL, ACCOUNT_USER, 0);
     struct held_buf b;
 
@@ -280,6 +285,10 @@ CASE(a_blob_is_paid_for_by_who_takes_it_over)
     account_unref(other);
 }
 
-CASES(RUN(a_block_is_charged_what_it_takes), RUN(a_large_block_is_given_back_by_another_thread), RUN(a_large_block_grows_and_shrinks), RUN(a_refusal_leaves_what_there_was), RUN(a_block_that_is_owed_is_never_refused_and_counts), RUN(any_thread_frees_and_the_block_keeps_its_account),
-      RUN(what_stays_counts_as_kept), RUN(a_held_buffer_grows_by_asking), RUN(a_buffer_has_no_room_beyond_its_cap), RUN(a_held_buffer_holds_its_account),
-      RUN(a_blob_takes_over_what_a_held_buffer_was_charged), RUN(a_blob_is_paid_for_by_who_takes_it_over))
+CASES(RUN(a_block_is_charged_what_it_takes), RUN(a_large_block_is_given_back_by_another_thread),
+      RUN(a_large_block_grows_and_shrinks), RUN(a_refusal_leaves_what_there_was),
+      RUN(a_block_that_is_owed_is_never_refused_and_counts),
+      RUN(any_thread_frees_and_the_block_keeps_its_account), RUN(what_stays_counts_as_kept),
+      RUN(a_held_buffer_grows_by_asking), RUN(a_buffer_has_no_room_beyond_its_cap),
+      RUN(a_held_buffer_holds_its_account), RUN(a_blob_takes_over_what_a_held_buffer_was_charged),
+      RUN(a_blob_is_paid_for_by_who_takes_it_over))

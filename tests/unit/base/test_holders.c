@@ -69,7 +69,8 @@ CASE(who_has_most_gives_way_with_the_oldest)
     CHECK(holders_give_way(&h, bob, 10) == &a[0]);
     CHECK(holders_give_way(&h, ada, 10) == &a[0]);
     CHECK(holders_give_way(&h, eve, 40) == &a[0]);
-    CHECK(!holders_give_way(&h, eve, 41));         /* would have more than who is to give way */
+    /* would have more than who is to give way */
+    CHECK(!holders_give_way(&h, eve, 41));
     CHECK(holders_give_way(&h, bob, 31) == &b[0]); /* the same, but has something */
     holding_leave(&h, &a[0]);
     CHECK(holders_oldest(&h, ada) == &a[1]);

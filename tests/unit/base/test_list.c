@@ -19,7 +19,7 @@ CASE(keeps_order_and_survives_unlinking_in_a_walk)
         m[i].n = i;
         list_link(&head, &m[i].link);
     }
-    LIST_FOREACH(it, &head) {
+    LIST_FOREACH (it, &head) {
         struct member *x = LIST_ENTRY(it, struct member, link);
         CHECK_INT(x->n, sum);
         sum++;

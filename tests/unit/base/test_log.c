@@ -43,7 +43,8 @@ static char *log_of(const struct log_options *base, void (*run)(void))
 
 static void hostile(void)
 {
-    LOG(LOG_WARN, "test", "a name", log_text("name", "x\nlevel=error subj=evil"), log_int("n", -5), log_text("plain", "abc"));
+    LOG(LOG_WARN, "test", "a name", log_text("name", "x\nlevel=error subj=evil"), log_int("n", -5),
+        log_text("plain", "abc"));
     LOG(LOG_DEBUG, "test", "below the level", log_int("n", 1));
 }
 
@@ -53,10 +54,12 @@ CASE(hostile_text_stays_on_its_line)
     char *text = log_of(&kv, hostile);
 
     CHECK(strchr(text, '\n') == text + strlen(text) - 1);
-    CHECK(strstr(text, "level=warn subj=test msg=\"a name\" name=\"x\\u000alevel=error subj=evil\" n=-5 plain=abc\n"));
+    CHECK(strstr(text, "level=warn subj=test msg=\"a name\" name=\"x\\u000alevel=error subj=evil\" "
+                       "n=-5 plain=abc\n"));
     free(text);
     text = log_of(&json, hostile);
-    CHECK(strstr(text, "\"msg\":\"a name\",\"name\":\"x\\u000alevel=error subj=evil\",\"n\":-5,\"plain\":\"abc\"}\n"));
+    CHECK(strstr(text, "\"msg\":\"a name\",\"name\":\"x\\u000alevel=error "
+                       "subj=evil\",\"n\":-5,\"plain\":\"abc\"}\n"));
     free(text);
 }
 
@@ -96,7 +99,8 @@ static void long_texts(void)
 
     memset(text, '\x01', sizeof(text));
     LOG(LOG_INFO, "test", "long", log_slice("a", slice_make(text, sizeof(text))), log_int("n", 1),
-        log_slice("b", slice_make(text, sizeof(text))), log_slice("c", slice_make(text, sizeof(text))),
+        log_slice("b", slice_make(text, sizeof(text))),
+        log_slice("c", slice_make(text, sizeof(text))),
         log_slice("d", slice_make(text, sizeof(text))), log_int("m", INT64_MIN));
 }
 
@@ -119,13 +123,13 @@ CASE(a_repeated_message_is_rate_limited)
 
     for (const char *at = text; (at = strchr(at, '\n')); at++)
         lines++;
-    CHECK(lines >= 10 && lines <= 20);      /* the flood may straddle two seconds */
+    CHECK(lines >= 10 && lines <= 20); /* the flood may straddle two seconds */
     free(text);
 }
 
 static void flood_and_end(void)
 {
-    flood();                    /* and nothing more of it comes, nor of another */
+    flood(); /* and nothing more of it comes, nor of another */
     for (int i = 0; i < 1000; i++)
         LOG(LOG_INFO, "test", "once more", log_int("i", i));
     CHECK_UNTIL(holds(log_path, "of=again") && holds(log_path, "of=\"once more\""));
@@ -180,8 +184,8 @@ CASE(the_subjects_are_the_rooms)
 
 static void unseen(void)
 {
-    LOG(LOG_INFO, "test", "u", log_text("a", "x\xc2\x85y\xe2\x80\xaez\xe2\x80\xa8\xef\xbb\xbf"), log_text("b", "\xc3\xa9\xe4\xb8\xad"),
-        log_text("c", "\xf3\xa0\x81\x81"));
+    LOG(LOG_INFO, "test", "u", log_text("a", "x\xc2\x85y\xe2\x80\xaez\xe2\x80\xa8\xef\xbb\xbf"),
+        log_text("b", "\xc3\xa9\xe4\xb8\xad"), log_text("c", "\xf3\xa0\x81\x81"));
 }
 
 CASE(nothing_in_a_line_is_invisible)
@@ -189,7 +193,9 @@ CASE(nothing_in_a_line_is_invisible)
     struct log_options options = {.level = LOG_INFO};
     char *text = log_of(&options, unseen);
 
-    CHECK(strstr(text, "a=\"x\\u0085y\\u202ez\\u2028\\ufeff\" b=\"\xc3\xa9\xe4\xb8\xad\" c=\"\\udb40\\udc41\"\n"));
+    CHECK(strstr(
+        text,
+        "a=\"x\\u0085y\\u202ez\\u2028\\ufeff\" b=\"\xc3\xa9\xe4\xb8\xad\" c=\"\\udb40\\udc41\"\n"));
     free(text);
 }
 
@@ -216,6 +222,8 @@ CASE(levels_have_the_originals_names)
     CHECK(!log_level_parse(SLICE_LIT("loud"), &level));
 }
 
-CASES(RUN(hostile_text_stays_on_its_line), RUN(a_repeated_message_is_rate_limited), RUN(messages_share_no_allowance), RUN(a_line_has_an_end_and_keeps_its_numbers),
-      RUN(what_was_left_out_is_told_though_nothing_follows), RUN(a_subject_has_a_level_of_its_own), RUN(the_subjects_are_the_rooms),
-      RUN(nothing_in_a_line_is_invisible), RUN(an_event_is_its_row), RUN(levels_have_the_originals_names))
+CASES(RUN(hostile_text_stays_on_its_line), RUN(a_repeated_message_is_rate_limited),
+      RUN(messages_share_no_allowance), RUN(a_line_has_an_end_and_keeps_its_numbers),
+      RUN(what_was_left_out_is_told_though_nothing_follows), RUN(a_subject_has_a_level_of_its_own),
+      RUN(the_subjects_are_the_rooms), RUN(nothing_in_a_line_is_invisible),
+      RUN(an_event_is_its_row), RUN(levels_have_the_originals_names))

@@ -62,7 +62,8 @@ CASE(an_empty_map_answers)
     map_deinit(&m);
 }
 
-/* Who knows the function still cannot say which keys collide: each process draws a key of its own. */
+/* Who knows the function still cannot say which keys collide: each process draws a key of its
+ * own. */
 CASE(processes_hash_differently)
 {
     enum { PROCESSES = 3 };
@@ -71,7 +72,7 @@ CASE(processes_hash_differently)
     for (int i = 0; i < PROCESSES; i++) {
         int ends[2];
         CHECK_INT(pipe(ends), 0);
-        pid_t child = fork();   /* nobody has hashed anything yet here */
+        pid_t child = fork(); /* nobody has hashed anything yet here */
         if (!child) {
             uint64_t hash = map_hash(slice_of("key"));
             _exit(write(ends[1], &hash, sizeof(hash)) != sizeof(hash));

@@ -8,7 +8,8 @@
 
 enum { N_THREADS = 3, N_BLOCKS = 400 };
 
-/* Leaves many freed blocks of many sizes behind, as a crowd does, and hands over what the thread keeps of them. */
+/* Leaves many freed blocks of many sizes behind, as a crowd does, and hands over what the thread
+ * keeps of them. */
 static void *leave(void *arg)
 {
     void *blocks[N_BLOCKS];
@@ -35,8 +36,8 @@ CASE(trimming_frees_what_threads_hand_over)
             CHECK(pthread_create(&t[i], NULL, leave, &chains[i]) == 0);
         for (size_t i = 0; i < N_THREADS - 1; i++)
             pthread_join(t[i], NULL);
-        chains[N_THREADS - 1] = NULL;       /* a thread that has nothing */
-        mem_trim(chains, N_THREADS);        /* the leak checker says whether all of it went */
+        chains[N_THREADS - 1] = NULL; /* a thread that has nothing */
+        mem_trim(chains, N_THREADS);  /* the leak checker says whether all of it went */
     }
     char *still_works = mem_copy("abc", 3);
     CHECK(strcmp(still_works, "abc") == 0);

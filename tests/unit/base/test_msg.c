@@ -41,7 +41,8 @@ CASE(a_blob_grows_and_pays_the_difference)
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
         b = blob_try_grow(b, sizes[i]);
         CHECK(b != NULL && b->len == sizes[i]);
-        CHECK_INT(account_used(a), record + sizes[i]);      /* not the old and the new at once: there would be no room */
+        /* not the old and the new at once: there would be no room */
+        CHECK_INT(account_used(a), record + sizes[i]);
         for (; filled < b->len; filled++)
             b->data[filled] = (char)(filled * 3);
         for (size_t at = 0; at < filled; at += 97)
@@ -56,4 +57,5 @@ CASE(a_blob_grows_and_pays_the_difference)
     account_unref(a);
 }
 
-CASES(RUN(a_blob_grows_and_pays_the_difference), RUN(the_last_reference_returns_every_charge), RUN(a_refusal_is_null))
+CASES(RUN(a_blob_grows_and_pays_the_difference), RUN(the_last_reference_returns_every_charge),
+      RUN(a_refusal_is_null))

@@ -41,11 +41,21 @@ CASE(a_cut_character_waits_for_its_rest)
     static const struct {
         const char *text;
         size_t whole;
-    } rows[] = {{"", 0}, {"a", 1}, {"a\xc3", 1}, {"a\xc3\xa9", 3}, {"\xe2\x82", 0}, {"\xe2\x82\xac", 3}, {"\xf0\x9f\x98", 0},
-                {"\xf0\x9f\x98\x80", 4}, {"\x80\x80\x80\x80", 4}, {"a\x80", 2}, {"a\xff", 1}};
+    } rows[] = {{"", 0},
+                {"a", 1},
+                {"a\xc3", 1},
+                {"a\xc3\xa9", 3},
+                {"\xe2\x82", 0},
+                {"\xe2\x82\xac", 3},
+                {"\xf0\x9f\x98", 0},
+                {"\xf0\x9f\x98\x80", 4},
+                {"\x80\x80\x80\x80", 4},
+                {"a\x80", 2},
+                {"a\xff", 1}};
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         CHECK_INT(slice_utf8_whole(slice_of(rows[i].text)).len, rows[i].whole);
 }
 
-CASES(RUN(a_cut_character_waits_for_its_rest), RUN(cut_splits_at_the_first_byte), RUN(utf8_is_checked_as_rfc_3629_says), RUN(secrets_compare_by_content))
+CASES(RUN(a_cut_character_waits_for_its_rest), RUN(cut_splits_at_the_first_byte),
+      RUN(utf8_is_checked_as_rfc_3629_says), RUN(secrets_compare_by_content))

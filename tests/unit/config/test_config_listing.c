@@ -55,7 +55,8 @@ static void check_narrow(const char *text)
 {
     for (const char *at = text, *end; (end = strchr(at, '\n')); at = end + 1) {
         if (end - at > 79)
-            check_fail(__FILE__, __LINE__, "a line of %d columns: %.*s", (int)(end - at), (int)(end - at), at);
+            check_fail(__FILE__, __LINE__, "a line of %d columns: %.*s", (int)(end - at),
+                       (int)(end - at), at);
     }
 }
 
@@ -73,7 +74,8 @@ static void check_rows(char *out, bool is_all)
         squeeze(help);
         snprintf(name, sizeof(name), "--%s%s", o->name, o->kind == OPTION_FLAG ? help : "");
         if (is_all)
-            snprintf(row, sizeof(row), "%s%s(default%s;%s)", help, option_status_word(o), option_default_word(o), variable.ptr);
+            snprintf(row, sizeof(row), "%s%s(default%s;%s)", help, option_status_word(o),
+                     option_default_word(o), variable.ptr);
         else if (o->default_text || o->shown)
             snprintf(row, sizeof(row), "%s(default%s)", help, option_default_word(o));
         else
@@ -81,7 +83,8 @@ static void check_rows(char *out, bool is_all)
         squeeze(row);
         bool is_listed = is_all || option_is_built(o);
         if (is_listed != (strstr(out, row) != NULL) || (is_listed && !strstr(out, name)))
-            check_fail(__FILE__, __LINE__, "--%s: %s is %s there", o->name, row, is_listed ? "not" : "still");
+            check_fail(__FILE__, __LINE__, "--%s: %s is %s there", o->name, row,
+                       is_listed ? "not" : "still");
     }
 }
 
@@ -94,13 +97,16 @@ CASE(help_names_every_option_that_is_built)
         n_built += option_is_built(option_at(id));
     char *out = listing(&r, WORDS(), WORDS("--help"));
     check_narrow(out);
-    CHECK_INT(n_lines_with(out, "  --") + n_lines_with(out, "  -p, --port ") + n_lines_with(out, "  -c, --config "), n_built);
+    CHECK_INT(n_lines_with(out, "  --") + n_lines_with(out, "  -p, --port ") +
+                  n_lines_with(out, "  -c, --config "),
+              n_built);
     CHECK_INT(n_times(out, "not built in]"), 0);
     check_rows(out, false);
     kit_end(&r);
     out = listing(&r, WORDS(), WORDS("help", "--all"));
     check_narrow(out);
-    CHECK_INT(n_lines_with(out, "  --") + n_lines_with(out, "  -p, --port ") + n_lines_with(out, "  -c, --config "),
+    CHECK_INT(n_lines_with(out, "  --") + n_lines_with(out, "  -p, --port ") +
+                  n_lines_with(out, "  -c, --config "),
               OPTION_COUNT);
     check_rows(out, true);
     kit_end(&r);
@@ -128,7 +134,8 @@ CASE(help_is_in_groups)
 
 CASE(help_of_a_command)
 {
-    static const char *const commands[] = {"check", "config", "reload", "stop", "generate-token", "backup", "explain", "version"};
+    static const char *const commands[] = {"check",          "config", "reload",  "stop",
+                                           "generate-token", "backup", "explain", "version"};
     struct run r;
 
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
@@ -168,10 +175,12 @@ CASE(config_tells_what_was_changed)
 {
     struct run r;
 
-    CHECK_TEXT(listing(&r, WORDS("HOME=/tmp", "HYPHA_BACKLOG=77"), WORDS("config", "--changed", "-p", "7", "--loglevel=info")),
+    CHECK_TEXT(listing(&r, WORDS("HOME=/tmp", "HYPHA_BACKLOG=77"),
+                       WORDS("config", "--changed", "-p", "7", "--loglevel=info")),
                "port: 7  # cli\nbacklog: 77  # env:HYPHA_BACKLOG\n");
     kit_end(&r);
-    kit_bad(WORDS("HOME=/tmp"), WORDS("config", "env", "--changed"), 2, "hyphad: unknown option --changed (see hyphad --help)\n");
+    kit_bad(WORDS("HOME=/tmp"), WORDS("config", "env", "--changed"), 2,
+            "hyphad: unknown option --changed (see hyphad --help)\n");
 }
 
 CASE(the_document_names_every_option_once)
@@ -214,7 +223,8 @@ CASE(help_of_one_option)
     kit_end(&r);
     kit_bad(WORDS(), WORDS("help", "prot"), 2,
             "hyphad: unknown option prot (did you mean --port?)\n");
-    kit_bad(WORDS(), WORDS("help", "relod"), 2, "hyphad: unknown command relod (did you mean reload?)\n");
+    kit_bad(WORDS(), WORDS("help", "relod"), 2,
+            "hyphad: unknown command relod (did you mean reload?)\n");
     kit_bad(WORDS(), WORDS("help", "qqqqqqqqqq"), 2,
             "hyphad: no option or command has the name qqqqqqqqqq (see hyphad --help)\n");
 }
@@ -288,7 +298,8 @@ CASE(defaults_are_a_file_too)
     kit_end(&r);
     kit_good(&r, WORDS("HOME=/tmp"), WORDS("--config", path));
     CHECK_INT(r.config->port, 9527);
-    CHECK_INT(kit_n_notes(r.config, CONFIG_NOTE_WARN) + kit_n_notes(r.config, CONFIG_NOTE_NOTICE) + kit_n_notes(r.config, CONFIG_NOTE_IDLE),
+    CHECK_INT(kit_n_notes(r.config, CONFIG_NOTE_WARN) + kit_n_notes(r.config, CONFIG_NOTE_NOTICE) +
+                  kit_n_notes(r.config, CONFIG_NOTE_IDLE),
               0);
     kit_end(&r);
     kit_unlink(path);
@@ -395,8 +406,9 @@ CASE(notes_tell_each_option_that_differs)
 }
 
 CASES(RUN(help_names_every_option_that_is_built), RUN(help_is_in_groups), RUN(help_of_a_command),
-      RUN(short_words_stand_for_long_ones), RUN(config_tells_what_was_changed), RUN(the_document_names_every_option_once),
-      RUN(the_committed_document_is_up_to_date), RUN(help_of_one_option),
-      RUN(version_says_what_it_is_made_of), RUN(the_printed_configuration_reads_back_the_same),
-      RUN(defaults_are_a_file_too), RUN(variables_show_their_setting), RUN(secrets_show_nowhere),
+      RUN(short_words_stand_for_long_ones), RUN(config_tells_what_was_changed),
+      RUN(the_document_names_every_option_once), RUN(the_committed_document_is_up_to_date),
+      RUN(help_of_one_option), RUN(version_says_what_it_is_made_of),
+      RUN(the_printed_configuration_reads_back_the_same), RUN(defaults_are_a_file_too),
+      RUN(variables_show_their_setting), RUN(secrets_show_nowhere),
       RUN(check_says_ok_or_all_errors), RUN(notes_tell_each_option_that_differs))

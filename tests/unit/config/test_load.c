@@ -18,7 +18,8 @@ CASE(command_line_errors_name_what_is_wrong)
     usage(WORDS("--nope-at-all"), "hyphad: unknown option --nope-at-all (see hyphad --help)\n");
     usage(WORDS("--prot=1"), "hyphad: unknown option --prot (did you mean --port?)\n");
     usage(WORDS("--prot", "1"), "hyphad: unknown option --prot (did you mean --port?)\n");
-    usage(WORDS("--redis", "u"), "hyphad: unknown option --redis (did you mean --redis-uri? it is not built in)\n");
+    usage(WORDS("--redis", "u"),
+          "hyphad: unknown option --redis (did you mean --redis-uri? it is not built in)\n");
     usage(WORDS("--workers=4"), "hyphad: unknown option --workers (use --threads)\n");
     usage(WORDS("--log-level", "debug"), "hyphad: unknown option --log-level (use --loglevel)\n");
     usage(WORDS("--no-port"), "hyphad: unknown option --no-port (see hyphad --help)\n");

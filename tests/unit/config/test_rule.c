@@ -61,8 +61,9 @@ CASE(urls)
     ROWS(rule_origin, {"*", "*"}, {"http://a", "http://a"}, {"https://a:1", "https://a:1"},
          {"chrome-extension://x", "chrome-extension://x"}, {"a", NULL}, {"http://", NULL},
          {"http://a/b", NULL}, {"//a", NULL}, {"http:a", NULL});
-    ROWS(rule_store, {"sqlite", "sqlite"}, {"redis://h", "redis://h"}, {"unix:///s?db=2", "unix:///s?db=2"}, {"rediss://h", NULL},
-         {"http://h", NULL}, {"redis:", NULL}, {"redis://", NULL}, {"", NULL}, {"memory", NULL});
+    ROWS(rule_store, {"sqlite", "sqlite"}, {"redis://h", "redis://h"},
+         {"unix:///s?db=2", "unix:///s?db=2"}, {"rediss://h", NULL}, {"http://h", NULL},
+         {"redis:", NULL}, {"redis://", NULL}, {"", NULL}, {"memory", NULL});
     ROWS(rule_redis_uri, {"redis://h", "redis://h"}, {"rediss://:p@h:1/0", "rediss://:p@h:1/0"},
          {"unix:///s", "unix:///s"}, {"http://h", NULL}, {"redis:", NULL}, {"redis://", NULL},
          {"h", NULL});
@@ -105,8 +106,10 @@ CASE(names_and_tokens)
     ROWS(rule_root_token, {"short", NULL}, {"zq7Kx9Lm2Vw4Nc6Bd8Fg1Hj3Pr5Ts0Y", NULL},
          {"zq7Kx9Lm2Vw4Nc6Bd8Fg1Hj3Pr5Ts0Yu", "zq7Kx9Lm2Vw4Nc6Bd8Fg1Hj3Pr5Ts0Yu"},
          {"zq7Kx9123w4Nc6Bd8Fg1abc3Pr5Ts0Yu", "zq7Kx9123w4Nc6Bd8Fg1abc3Pr5Ts0Yu"},
-         {"abc0000000000000000000000000000000", NULL}, {"123xyzxyzxyzxyzxyzxyzxyzxyzxyzxyzxyz", NULL},
-         {"4f123d0e9a8b7c6f5e4dabc3f2e1d0c9b8a7f6e5d4c3b2a1", "4f123d0e9a8b7c6f5e4dabc3f2e1d0c9b8a7f6e5d4c3b2a1"},
+         {"abc0000000000000000000000000000000", NULL},
+         {"123xyzxyzxyzxyzxyzxyzxyzxyzxyzxyzxyz", NULL},
+         {"4f123d0e9a8b7c6f5e4dabc3f2e1d0c9b8a7f6e5d4c3b2a1",
+          "4f123d0e9a8b7c6f5e4dabc3f2e1d0c9b8a7f6e5d4c3b2a1"},
          {"zq7Kx9Lm2VwPassWord8Fg1Hj3Pr5Ts0Yu", NULL},
          {"zq7Kx9Lm2Vw4Nc6Bd8Fg1Hj3Pr5Ts0Yuzq7Kx9Lm2Vw4Nc6Bd8Fg1Hj3testTs0Yu",
           "zq7Kx9Lm2Vw4Nc6Bd8Fg1Hj3Pr5Ts0Yuzq7Kx9Lm2Vw4Nc6Bd8Fg1Hj3testTs0Yu"});
@@ -144,5 +147,5 @@ CASE(wildcard_hosts)
     CHECK_INT(config_wildcard_family("localhost"), AF_UNSPEC);
 }
 
-CASES(RUN(wildcard_hosts), RUN(paths), RUN(addresses), RUN(urls), RUN(senders), RUN(databases), RUN(mounts), RUN(names_and_tokens),
-      RUN(networks_are_parsed_into_the_mapped_form))
+CASES(RUN(wildcard_hosts), RUN(paths), RUN(addresses), RUN(urls), RUN(senders), RUN(databases),
+      RUN(mounts), RUN(names_and_tokens), RUN(networks_are_parsed_into_the_mapped_form))

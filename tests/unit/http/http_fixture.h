@@ -1,5 +1,5 @@
-/* http_fixture: one running loop that serves HTTP on socketpairs. A test speaks raw bytes on its end;
- * every read has a deadline. */
+/* http_fixture: one running loop that serves HTTP on socketpairs. A test speaks raw bytes on its
+ * end; every read has a deadline. */
 #pragma once
 #include <poll.h>
 #include <signal.h>
@@ -107,7 +107,8 @@ static void fixture_look(void *arg)
     look->n_conns = look->hl->n_conns;
 }
 
-/* Connections that are cut end with the turn, and a loop that is told to stop in that turn has no end of it. */
+/* Connections that are cut end with the turn, and a loop that is told to stop in that turn has no
+ * end of it. */
 static void fixture_stop(struct fixture *f)
 {
     struct fixture_look look = {.hl = &f->hl};

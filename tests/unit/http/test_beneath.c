@@ -1,4 +1,5 @@
-/* The same questions to both ways of opening: the kernel's, and the walk where the kernel cannot. */
+/* The same questions to both ways of opening: the kernel's, and the walk where the kernel
+ * cannot. */
 #include "http/beneath.h"
 
 #include <errno.h>
@@ -31,8 +32,10 @@ static void make_all(void)
     make_file("in/a");
     make_file("in/sub/b");
     CHECK_INT(mkfifo("in/pipe", 0600), 0);
-    CHECK_INT(symlink("a", "in/good") | symlink("../secret", "in/out") | symlink("/etc/passwd", "in/far") | symlink("loop", "in/loop")
-                  | symlink("sub", "in/dir") | symlink("..", "in/up"), 0);
+    CHECK_INT(symlink("a", "in/good") | symlink("../secret", "in/out") |
+                  symlink("/etc/passwd", "in/far") | symlink("loop", "in/loop") |
+                  symlink("sub", "in/dir") | symlink("..", "in/up"),
+              0);
 }
 
 static void remove_all(void)
@@ -59,10 +62,24 @@ static bool opens(opener *open_file, const char *path)
 
 static void ask(opener *open_file)
 {
-    static const char *const refused[] = {"", "nope", "sub", "sub/", "a/", "a/x", "../secret", "sub/../../secret", "out", "far", "loop",
-                                          "up/secret", "pipe", "/etc/passwd", "dir/../../secret"};
+    static const char *const refused[] = {"",
+                                          "nope",
+                                          "sub",
+                                          "sub/",
+                                          "a/",
+                                          "a/x",
+                                          "../secret",
+                                          "sub/../../secret",
+                                          "out",
+                                          "far",
+                                          "loop",
+                                          "up/secret",
+                                          "pipe",
+                                          "/etc/passwd",
+                                          "dir/../../secret"};
 
-    CHECK(opens(open_file, "a") && opens(open_file, "sub/b") && opens(open_file, "./a") && opens(open_file, "sub//b"));
+    CHECK(opens(open_file, "a") && opens(open_file, "sub/b") && opens(open_file, "./a") &&
+          opens(open_file, "sub//b"));
     CHECK_INT(opens(open_file, "good"), opens(open_file, "dir/b"));
     CHECK(open_file != beneath_open_walking || !opens(open_file, "good"));
     for (size_t i = 0; i < ARRAY_LEN(refused); i++) {

@@ -1,4 +1,5 @@
-/* Bodies that are pulled, over sockets: as they come, paused and resumed, answered early, broken off at every moment. */
+/* Bodies that are pulled, over sockets: as they come, paused and resumed, answered early, broken
+ * off at every moment. */
 #include "http_fixture.h"
 
 #include "http/body.h"
@@ -7,10 +8,10 @@
 /* Who reads the body of one request. Of the loop, but for the atomics. */
 struct reader {
     struct http_ticket ticket;
-    bool is_paused;                 /* takes nothing until it is told to */
-    bool drops_broken;              /* ends without an answer */
+    bool is_paused;    /* takes nothing until it is told to */
+    bool drops_broken; /* ends without an answer */
     bool answers_at_once;
-    size_t answers_after;           /* bytes; 0: at the end */
+    size_t answers_after; /* bytes; 0: at the end */
     uint64_t sum;
     atomic_size_t n_read;
     atomic_int n_begun, n_gone, n_broken, n_whole;
@@ -50,7 +51,8 @@ static void take(struct http_request *req, struct reader *r)
         r->sum = add_to(r->sum, bytes);
         atomic_fetch_add(&r->n_read, bytes.len);
         http_body_read(req, bytes.len);
-        if (state == HTTP_BODY_WHOLE || (r->answers_after && atomic_load(&r->n_read) >= r->answers_after)) {
+        if (state == HTTP_BODY_WHOLE ||
+            (r->answers_after && atomic_load(&r->n_read) >= r->answers_after)) {
             atomic_fetch_add(&r->n_whole, state == HTTP_BODY_WHOLE);
             answer(req, r);
             return;
@@ -87,9 +89,10 @@ static void on_pull(struct http_request *req, void *arg)
         http_respond_text(req, 403, "no");
         return;
     }
-    r->ticket = http_request_park(req, &(struct http_watch){.owner = r, .on_gone = on_gone, .on_body = on_body});
+    r->ticket = http_request_park(
+        req, &(struct http_watch){.owner = r, .on_gone = on_gone, .on_body = on_body});
     if (!r->is_paused)
-        take(req, r);       /* a body that is empty is told by nobody */
+        take(req, r); /* a body that is empty is told by nobody */
 }
 
 static void go_on(void *arg)
@@ -113,7 +116,8 @@ static void on_whole(struct http_request *req, void *arg)
 
 static const struct http_route routes[] = {
     {HTTP_M_GET | HTTP_M_POST, "/pull", on_pull, &reader, HTTP_ROUTE_PULLED, 8 << 20},
-    {HTTP_M_GET | HTTP_M_POST, "/raw", on_pull, &reader, HTTP_ROUTE_PULLED | HTTP_ROUTE_AS_SENT, 8 << 20},
+    {HTTP_M_GET | HTTP_M_POST, "/raw", on_pull, &reader, HTTP_ROUTE_PULLED | HTTP_ROUTE_AS_SENT,
+     8 << 20},
     {HTTP_M_POST, "/small", on_pull, &reader, HTTP_ROUTE_PULLED, 1000},
     {HTTP_M_POST, "/whole", on_whole, NULL, 0, 8 << 20},
 };
@@ -168,7 +172,8 @@ static void check_answer(const char *got, const char *bytes, size_t n_bytes)
 {
     char want[80];
 
-    (void)snprintf(want, sizeof(want), "n=%zu sum=%llx", n_bytes, (unsigned long long)add_to(0, slice_make(bytes, n_bytes)));
+    (void)snprintf(want, sizeof(want), "n=%zu sum=%llx", n_bytes,
+                   (unsigned long long)add_to(0, slice_make(bytes, n_bytes)));
     HAS(got, want);
 }
 
@@ -178,7 +183,10 @@ static char *post(struct fixture *f, const char *path, const char *header, struc
     int fd = fixture_connect(f);
     char head[300];
 
-    (void)snprintf(head, sizeof(head), "POST %s HTTP/1.1\r\nhost: h\r\nconnection: close\r\n%scontent-length: %zu\r\n\r\n", path, header, body.len);
+    (void)snprintf(
+        head, sizeof(head),
+        "POST %s HTTP/1.1\r\nhost: h\r\nconnection: close\r\n%scontent-length: %zu\r\n\r\n", path,
+        header, body.len);
     fixture_send(fd, head);
     send_bytes(fd, body.ptr, body.len);
     char *got = fixture_read(fd, NULL);
@@ -195,16 +203,17 @@ CASE(a_body_is_read_as_it_comes_and_the_next_request_follows)
 
     reset(&f, (struct reader){0});
     fixture_send(fd, "POST /pull HTTP/1.1\r\nhost: h\r\ncontent-length: 3145728\r\n\r\n");
-    wait_for(&reader.n_begun);                          /* before a byte of it is there */
+    wait_for(&reader.n_begun); /* before a byte of it is there */
     send_bytes(fd, bytes, 1000);
-    CHECK_UNTIL(atomic_load(&reader.n_read) >= 1000);   /* and before the rest is */
+    CHECK_UNTIL(atomic_load(&reader.n_read) >= 1000); /* and before the rest is */
     send_bytes(fd, bytes + 1000, N - 1000);
     char *got = fixture_read(fd, "sum=");
     HAS(got, "HTTP/1.1 200 ");
     CHECK(!strstr(got, "connection: close"));
     free(got);
     reset(&f, (struct reader){0});
-    fixture_send(fd, "POST /pull HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+    fixture_send(fd, "POST /pull HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\nconnection: "
+                     "close\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
     got = fixture_read(fd, NULL);
     check_answer(got, "hello", 5);
     free(got);
@@ -231,7 +240,10 @@ CASE(where_a_body_is_cut_makes_no_difference)
             int fd = fixture_connect(&f);
             SCRATCH_BUF(text, 0);
             reset(&f, (struct reader){0});
-            buf_add_fmt(&text, "POST %s HTTP/1.1\r\nhost: h\r\nconnection: close\r\ncontent-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n", paths[k]);
+            buf_add_fmt(&text,
+                        "POST %s HTTP/1.1\r\nhost: h\r\nconnection: close\r\ncontent-encoding: "
+                        "gzip\r\ntransfer-encoding: chunked\r\n\r\n",
+                        paths[k]);
             if (cut)
                 buf_add_fmt(&text, "%zx\r\n", cut);
             buf_add_slice(&text, slice_to(buf_slice(&packed), cut));
@@ -273,15 +285,22 @@ static size_t send_while_it_goes(int fd, const char *bytes, size_t n_bytes)
 
 CASE(who_does_not_read_stops_the_sender_and_may_go_on)
 {
-    enum { N = 6 << 20, HELD_MOST = HTTP_BODY_WINDOW + 4 * 64 * 1024 + (1 << 20) };      /* the kernel holds some, too */
-    static struct fixture f = {.site.caps = {.head_bytes = 8192, .n_headers = 32, .body_bytes = 8 << 20, .head_timeout_ms = 5000,
-                                             .keepalive_timeout_ms = 5000, .stall_timeout_ms = 100}};
+    /* the kernel holds some, too */
+    enum { N = 6 << 20, HELD_MOST = HTTP_BODY_WINDOW + 4 * 64 * 1024 + (1 << 20) };
+    static struct fixture f = {.site.caps = {.head_bytes = 8192,
+                                             .n_headers = 32,
+                                             .body_bytes = 8 << 20,
+                                             .head_timeout_ms = 5000,
+                                             .keepalive_timeout_ms = 5000,
+                                             .stall_timeout_ms = 100}};
     fixture_start(&f, routes, ARRAY_LEN(routes));
     char *bytes = some_bytes(N);
     int fd = fixture_connect(&f);
 
     reset(&f, (struct reader){.is_paused = true});
-    fixture_send(fd, "POST /pull HTTP/1.1\r\nhost: h\r\ncontent-length: 6291456\r\nconnection: close\r\n\r\n");
+    fixture_send(
+        fd,
+        "POST /pull HTTP/1.1\r\nhost: h\r\ncontent-length: 6291456\r\nconnection: close\r\n\r\n");
     size_t sent = send_while_it_goes(fd, bytes, N);
     CHECK(sent >= HTTP_BODY_WINDOW);
     CHECK(sent < HELD_MOST);
@@ -317,14 +336,16 @@ CASE(an_answer_before_the_end_closes_the_connection)
     /* Who waits to be told to go on is not told, and need not send. */
     int fd = fixture_connect(&f);
     reset(&f, (struct reader){.answers_at_once = true});
-    fixture_send(fd, "POST /pull HTTP/1.1\r\nhost: h\r\ncontent-length: 2000000\r\nexpect: 100-continue\r\n\r\n");
+    fixture_send(fd, "POST /pull HTTP/1.1\r\nhost: h\r\ncontent-length: 2000000\r\nexpect: "
+                     "100-continue\r\n\r\n");
     char *got = fixture_read(fd, "\r\n\r\nno");
     CHECK(!strstr(got, "100 Continue"));
     free(got);
     close(fd);
     fd = fixture_connect(&f);
     reset(&f, (struct reader){0});
-    fixture_send(fd, "POST /pull HTTP/1.1\r\nhost: h\r\ncontent-length: 3\r\nexpect: 100-continue\r\nconnection: close\r\n\r\n");
+    fixture_send(fd, "POST /pull HTTP/1.1\r\nhost: h\r\ncontent-length: 3\r\nexpect: "
+                     "100-continue\r\nconnection: close\r\n\r\n");
     free(fixture_read(fd, "100 Continue\r\n\r\n"));
     fixture_send(fd, "abc");
     got = fixture_read(fd, NULL);
@@ -337,7 +358,8 @@ CASE(an_answer_before_the_end_closes_the_connection)
 
 CASE(who_hangs_up_at_any_byte_is_told_of_once)
 {
-    static const char text[] = "POST /pull HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n4\r\nabcd\r\n3\r\nefg\r\n0\r\n\r\n";
+    static const char text[] = "POST /pull HTTP/1.1\r\nhost: h\r\ntransfer-encoding: "
+                               "chunked\r\n\r\n4\r\nabcd\r\n3\r\nefg\r\n0\r\n\r\n";
     size_t head = (size_t)(strstr(text, "\r\n\r\n") - text) + 4;
     START();
 
@@ -365,17 +387,30 @@ CASE(who_hangs_up_at_any_byte_is_told_of_once)
 
 CASE(a_body_that_breaks_off_is_told_once_and_refused)
 {
-    static struct fixture f = {.site.caps = {.head_bytes = 8192, .n_headers = 32, .body_bytes = 8 << 20, .head_timeout_ms = 5000,
-                                             .keepalive_timeout_ms = 5000, .stall_timeout_ms = 100}};
+    static struct fixture f = {.site.caps = {.head_bytes = 8192,
+                                             .n_headers = 32,
+                                             .body_bytes = 8 << 20,
+                                             .head_timeout_ms = 5000,
+                                             .keepalive_timeout_ms = 5000,
+                                             .stall_timeout_ms = 100}};
     static const struct {
         const char *request, *answer;
     } rows[] = {
         {"POST /pull HTTP/1.1\r\nhost: h\r\ncontent-length: 100\r\n\r\nslow", "HTTP/1.1 408 "},
-        {"POST /pull HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n4\r\nabcd\r\nno size\r\n", "HTTP/1.1 400 "},
-        {"POST /small HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n3e7\r\n", "HTTP/1.1 408 "},
-        {"POST /small HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n400\r\nit need not be there, but its first bytes", NULL},
-        {"POST /pull HTTP/1.1\r\nhost: h\r\ncontent-encoding: gzip\r\ncontent-length: 30\r\n\r\nthis is no gzip, whatever says", "HTTP/1.1 400 "},
-        {"POST /pull HTTP/1.1\r\nhost: h\r\ncontent-encoding: gzip\r\ncontent-length: 10\r\n\r\n\x1f\x8b\x08\x01\x01\x01\x01\x01\x01\x03", "HTTP/1.1 400 "},
+        {"POST /pull HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n4\r\nabcd\r\nno "
+         "size\r\n",
+         "HTTP/1.1 400 "},
+        {"POST /small HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n3e7\r\n",
+         "HTTP/1.1 408 "},
+        {"POST /small HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n400\r\nit "
+         "need not be there, but its first bytes",
+         NULL},
+        {"POST /pull HTTP/1.1\r\nhost: h\r\ncontent-encoding: gzip\r\ncontent-length: "
+         "30\r\n\r\nthis is no gzip, whatever says",
+         "HTTP/1.1 400 "},
+        {"POST /pull HTTP/1.1\r\nhost: h\r\ncontent-encoding: gzip\r\ncontent-length: "
+         "10\r\n\r\n\x1f\x8b\x08\x01\x01\x01\x01\x01\x01\x03",
+         "HTTP/1.1 400 "},
     };
 
     fixture_start(&f, routes, ARRAY_LEN(routes));
@@ -445,7 +480,10 @@ CASE(gzip_is_unpacked_as_it_is_read_and_held_to_the_cap)
     fixture_stop(&f);
 }
 
-CASES(RUN(a_body_is_read_as_it_comes_and_the_next_request_follows), RUN(where_a_body_is_cut_makes_no_difference),
-      RUN(who_does_not_read_stops_the_sender_and_may_go_on), RUN(an_answer_before_the_end_closes_the_connection),
-      RUN(who_hangs_up_at_any_byte_is_told_of_once), RUN(a_body_that_breaks_off_is_told_once_and_refused),
+CASES(RUN(a_body_is_read_as_it_comes_and_the_next_request_follows),
+      RUN(where_a_body_is_cut_makes_no_difference),
+      RUN(who_does_not_read_stops_the_sender_and_may_go_on),
+      RUN(an_answer_before_the_end_closes_the_connection),
+      RUN(who_hangs_up_at_any_byte_is_told_of_once),
+      RUN(a_body_that_breaks_off_is_told_once_and_refused),
       RUN(gzip_is_unpacked_as_it_is_read_and_held_to_the_cap))

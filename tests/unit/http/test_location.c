@@ -6,8 +6,8 @@
 #include "http/http_conn.h"
 #include "http/request.h"
 
-/* Where a browser goes from https://own/ by this Location: the host it names, or nothing for a path here. It reads `\` as `/`
- * and leaves tabs and line ends out (WHATWG URL). */
+/* Where a browser goes from https://own/ by this Location: the host it names, or nothing for a path
+ * here. It reads `\` as `/` and leaves tabs and line ends out (WHATWG URL). */
 static bool stays_here(struct slice to)
 {
     char seen[512];
@@ -104,5 +104,5 @@ CASE(a_named_host_is_a_host)
     buf_deinit(&to.text);
 }
 
-CASES(RUN(a_path_stays_on_this_server), RUN(any_two_bytes_at_its_beginning_stay_here), RUN(a_query_is_encoded_anew),
-      RUN(a_named_host_is_a_host))
+CASES(RUN(a_path_stays_on_this_server), RUN(any_two_bytes_at_its_beginning_stay_here),
+      RUN(a_query_is_encoded_anew), RUN(a_named_host_is_a_host))

@@ -132,5 +132,5 @@ CASE(a_client_that_only_asks_is_made_to_wait)
 }
 
 CASES(RUN(slow_heads_and_silent_connections_are_closed),
-      RUN(a_client_that_closed_its_side_still_gets_the_answer),
-      RUN(who_sips_is_cut), RUN(a_client_that_only_asks_is_made_to_wait))
+      RUN(a_client_that_closed_its_side_still_gets_the_answer), RUN(who_sips_is_cut),
+      RUN(a_client_that_only_asks_is_made_to_wait))

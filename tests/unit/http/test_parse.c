@@ -165,7 +165,8 @@ CASE(caps_have_their_own_outcomes)
 CASE(chunk_extensions_are_passed_over)
 {
     static const char *const good[] = {
-        ";a", ";a=b", ";a;b", ";a=b;c=d", ";a=b;c", ";a=\"b;\\\"c\";d=e", " ;a", "\t; a = b ; c", ";", ";;", "; x=\xc3\xa9"};
+        ";a",  ";a=b",          ";a;b", ";a=b;c=d", ";a=b;c",      ";a=\"b;\\\"c\";d=e",
+        " ;a", "\t; a = b ; c", ";",    ";;",       "; x=\xc3\xa9"};
     static const char *const bad[] = {" ", " 1", "\t", "x", ";a\x01", ";a\n", "\n", ";a\x7f", ",a"};
     struct buf text;
 
@@ -173,11 +174,14 @@ CASE(chunk_extensions_are_passed_over)
         bool is_good = i < ARRAY_LEN(good);
         const char *extension = is_good ? good[i] : bad[i - ARRAY_LEN(good)];
         buf_init(&text, 0);
-        buf_add_fmt(&text, "PUT /x HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n"
-                    "1%s\r\na\r\n2%s\r\nbc\r\n0%s\r\n\r\nGET / HTTP/1.1\r\nhost: h\r\n\r\n", extension, extension, extension);
+        buf_add_fmt(&text,
+                    "PUT /x HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n"
+                    "1%s\r\na\r\n2%s\r\nbc\r\n0%s\r\n\r\nGET / HTTP/1.1\r\nhost: h\r\n\r\n",
+                    extension, extension, extension);
         for (size_t cut = 0; cut <= text.len; cut++) {
             char *got = parse(text.ptr, text.len, cut);
-            CHECK_TEXT(got, is_good ? "8|/x||abc|host=h;transfer-encoding=chunked;\n1|/|||host=h;\n" : "error 4");
+            CHECK_TEXT(got, is_good ? "8|/x||abc|host=h;transfer-encoding=chunked;\n1|/|||host=h;\n"
+                                    : "error 4");
             free(got);
         }
         buf_deinit(&text);

@@ -58,7 +58,7 @@ CASE(a_bucket_nobody_used_for_long_is_forgotten)
     for (int i = 0; i < 50; i++)
         CHECK(http_rate_take(r, SLICE_LIT("a"), slow, now_ms, &after));
     CHECK(!http_rate_take(r, SLICE_LIT("a"), slow, now_ms, &after));
-    now_ms += HTTP_RATE_FORGET_MS - 1;      /* not yet: two tokens have come */
+    now_ms += HTTP_RATE_FORGET_MS - 1; /* not yet: two tokens have come */
     CHECK(http_rate_take(r, SLICE_LIT("a"), slow, now_ms, &after));
     CHECK(http_rate_take(r, SLICE_LIT("a"), slow, now_ms, &after));
     CHECK(!http_rate_take(r, SLICE_LIT("a"), slow, now_ms, &after));
@@ -73,7 +73,8 @@ CASE(a_bucket_nobody_used_for_long_is_forgotten)
  * req: S-68 */
 CASE(a_flood_of_keys_does_not_fill_an_empty_bucket)
 {
-    const struct http_rate_tier slow = {.per_s = 20 / 3600.0, .burst = 20, .forget_ms = 3600 * 1000};
+    const struct http_rate_tier slow = {
+        .per_s = 20 / 3600.0, .burst = 20, .forget_ms = 3600 * 1000};
     struct http_rate *r = http_rate_new();
     unsigned after, n_passed = 0;
     char key[32];
@@ -87,10 +88,11 @@ CASE(a_flood_of_keys_does_not_fill_an_empty_bucket)
     for (int i = 0; i < 20; i++)
         n_passed += http_rate_take(r, SLICE_LIT("a"), slow, 100000, &after);
     CHECK_INT(n_passed, 0);
-    CHECK(http_rate_take(r, SLICE_LIT("a"), slow, HTTP_RATE_FORGET_MS, &after));     /* one has come, and it was not forgotten */
+    /* one has come, and it was not forgotten */
+    CHECK(http_rate_take(r, SLICE_LIT("a"), slow, HTTP_RATE_FORGET_MS, &after));
     CHECK(!http_rate_take(r, SLICE_LIT("a"), slow, HTTP_RATE_FORGET_MS, &after));
     http_rate_free(r);
 }
 
-CASES(RUN(a_burst_then_the_rate), RUN(a_bucket_nobody_used_for_long_is_forgotten), RUN(a_flood_of_keys_is_bounded),
-      RUN(a_flood_of_keys_does_not_fill_an_empty_bucket))
+CASES(RUN(a_burst_then_the_rate), RUN(a_bucket_nobody_used_for_long_is_forgotten),
+      RUN(a_flood_of_keys_is_bounded), RUN(a_flood_of_keys_does_not_fill_an_empty_bucket))

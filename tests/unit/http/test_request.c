@@ -67,7 +67,8 @@ static void check_cookies(const char *headers, const char *seen)
     while (http_cookie_next(req, &at, &name, &value))
         buf_add_fmt(&found, "[" SLICE_FMT "=" SLICE_FMT "]", SLICE_ARG(name), SLICE_ARG(value));
     if (!slice_is(buf_slice(&found), seen))
-        check_fail(__FILE__, __LINE__, "%s gives " SLICE_FMT, headers, SLICE_ARG(buf_slice(&found)));
+        check_fail(__FILE__, __LINE__, "%s gives " SLICE_FMT, headers,
+                   SLICE_ARG(buf_slice(&found)));
     http_request_end(req);
     mem_free(bytes);
 }
@@ -75,7 +76,8 @@ static void check_cookies(const char *headers, const char *seen)
 CASE(cookies_are_read_when_they_count)
 {
     check_cookies("", "");
-    check_cookies("Cookie: a=1;b = 2 ; c; =3;;a=4=5\r\nX: x=y\r\ncookie: d=\r\n", "[a=1][b=2][=3][a=4=5][d=]");
+    check_cookies("Cookie: a=1;b = 2 ; c; =3;;a=4=5\r\nX: x=y\r\ncookie: d=\r\n",
+                  "[a=1][b=2][=3][a=4=5][d=]");
     check_cookies("Cookie: a=1\r\nOrigin: http://h\r\n", "[a=1]");
     check_cookies("Cookie: a=1\r\nOrigin: http://g\r\n", "");
     check_cookies("Cookie: a=1\r\nOrigin: null\r\n", "");
@@ -162,7 +164,8 @@ CASE(only_a_trusted_proxy_names_the_client)
     check_client(&f, "X-Forwarded-For: nonsense\r\n", "127.0.0.1", false, &seen);
     check_client(&f, "X-Forwarded-Proto: http , https\r\n", "127.0.0.1", true, &seen);
     check_client(&f, "X-Forwarded-Proto: https,http\r\n", "127.0.0.1", false, &seen);
-    check_client(&f, "X-Forwarded-Proto: http\r\nX-Forwarded-Proto: https\r\n", "127.0.0.1", true, &seen);
+    check_client(&f, "X-Forwarded-Proto: http\r\nX-Forwarded-Proto: https\r\n", "127.0.0.1", true,
+                 &seen);
     check_client(&f, "X-Forwarded-Proto: https,\r\n", "127.0.0.1", false, &seen);
     fixture_stop(&f);
     static struct fixture g;
@@ -173,4 +176,5 @@ CASE(only_a_trusted_proxy_names_the_client)
     fixture_stop(&g);
 }
 
-CASES(RUN(tokens_in_all_their_forms), RUN(cookies_are_read_when_they_count), RUN(only_a_trusted_proxy_names_the_client))
+CASES(RUN(tokens_in_all_their_forms), RUN(cookies_are_read_when_they_count),
+      RUN(only_a_trusted_proxy_names_the_client))

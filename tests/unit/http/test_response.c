@@ -65,7 +65,10 @@ static void on_half(struct http_request *req, void *arg)
 static void on_short(struct http_request *req, void *arg)
 {
     (void)arg;
-    http_stream_begin_sized(req, &(struct http_head){.status = 200, .content_type = "text/plain", .extra = SLICE_LIT(""), .n_bytes = 10});
+    http_stream_begin_sized(req, &(struct http_head){.status = 200,
+                                                     .content_type = "text/plain",
+                                                     .extra = SLICE_LIT(""),
+                                                     .n_bytes = 10});
     http_stream_write(req, SLICE_LIT("half"));
     http_stream_end(req);
 }
@@ -78,8 +81,10 @@ static void on_three(struct http_request *req, void *arg)
     CHECK(blob != NULL);
     memcpy(blob->data, "and a tail", 10);
     http_stream_begin(req, 200, "text/plain", SLICE_LIT(""));
-    http_stream_push(req, &(struct http_piece){.parts = {SLICE_LIT("one "), SLICE_LIT(""), SLICE_LIT("two ")},
-                                               .tail = slice_make(blob->data, blob->len), .blob = blob});
+    http_stream_push(
+        req, &(struct http_piece){.parts = {SLICE_LIT("one "), SLICE_LIT(""), SLICE_LIT("two ")},
+                                  .tail = slice_make(blob->data, blob->len),
+                                  .blob = blob});
     http_stream_push(req, &(struct http_piece){.parts = {SLICE_LIT("x"), SLICE_LIT("yz")}});
     blob_unref(blob);
     http_stream_end(req);
@@ -222,7 +227,8 @@ CASE(errors_redirects_and_empty_answers)
                  "{\"success\":false,\"detail\":\"no \\\"such\\\" \xc3\xa4\\r\\n\"}", NULL);
     check_answer(&f, GET("/empty", ""), "HTTP/1.1 204 No Content\r\n", "not sent");
     check_answer(&f, GET("/empty", ""), "\r\n\r\n", "content-length");
-    check_answer(&f, GET("/inject", ""), "location: /x%0D%0Aset-cookie%3A%20a%3Db\r\n", "\nset-cookie");
+    check_answer(&f, GET("/inject", ""), "location: /x%0D%0Aset-cookie%3A%20a%3Db\r\n",
+                 "\nset-cookie");
     fixture_stop(&f);
 }
 
@@ -280,7 +286,8 @@ CASE(an_answer_shorter_than_it_was_told_is_broken_off)
     static struct fixture f = {.site.on_done = on_done, .site.arg = &told};
     fixture_start(&f, routes, ARRAY_LEN(routes));
     int fd = fixture_connect(&f);
-    fixture_send(fd, "GET /short HTTP/1.1\r\nhost: h\r\n\r\n");      /* kept alive, it would wait for the rest */
+    /* kept alive, it would wait for the rest */
+    fixture_send(fd, "GET /short HTTP/1.1\r\nhost: h\r\n\r\n");
     char *got = fixture_read(fd, NULL);
     CHECK(!strstr(got, "half") || !strstr(got, "halfhalf"));
     free(got);
@@ -459,4 +466,5 @@ CASES(RUN(every_request_is_told_of_once), RUN(bodies_are_paid_for), RUN(compress
       RUN(bodies_are_inflated_under_the_cap), RUN(the_client_may_go_while_a_worker_inflates),
       RUN(errors_redirects_and_empty_answers), RUN(a_broken_stream_is_cut),
       RUN(cors_echoes_allowed_origins), RUN(preflights_are_answered_before_routing),
-      RUN(a_refused_rate_gets_429), RUN(a_route_has_a_limit_of_its_own), RUN(pieces_are_put_together_once), RUN(an_answer_shorter_than_it_was_told_is_broken_off))
+      RUN(a_refused_rate_gets_429), RUN(a_route_has_a_limit_of_its_own),
+      RUN(pieces_are_put_together_once), RUN(an_answer_shorter_than_it_was_told_is_broken_off))

@@ -33,7 +33,8 @@ static void take(struct http_request *req)
 
     CHECK(s != NULL);
     stream_adopt(s, &shout_ops, NULL);
-    CHECK(stream_send_bytes(s, SLICE_LIT("HTTP/1.1 101 Switching Protocols\r\n\r\n"), s->loop->own));
+    CHECK(
+        stream_send_bytes(s, SLICE_LIT("HTTP/1.1 101 Switching Protocols\r\n\r\n"), s->loop->own));
     if (leftover.len)
         on_shout_read(s, (char *)leftover.ptr, leftover.len);
 }

@@ -94,7 +94,8 @@ CASE(a_full_table_forgets_what_nobody_waits_for)
     char idle[RANDOM_ID_LEN + 1];
 
     world_open(&w);
-    struct session *waited_for = session_start(&w.table, 60000, 3), *reported = session_start(&w.table, 60000, 3);
+    struct session *waited_for = session_start(&w.table, 60000, 3),
+                   *reported = session_start(&w.table, 60000, 3);
     struct session *s = session_start(&w.table, 60000, 3);
     ask(waited_for, &one, 60000);
     report(reported, "t");
@@ -107,7 +108,7 @@ CASE(a_full_table_forgets_what_nobody_waits_for)
     CHECK_INT(w.table.by_key.n_entries, 3);
     CHECK_INT(metric_get(&w.loop->metrics, METRIC_LOGIN_SESSIONS_EVICTED), 20);
     ask(s, &two, 60000);
-    CHECK(!session_start(&w.table, 60000, 3));      /* everybody waits for theirs */
+    CHECK(!session_start(&w.table, 60000, 3)); /* everybody waits for theirs */
     session_leave(&two.waiter);
     CHECK(session_start(&w.table, 60000, 3));
     CHECK_INT(one.n_heard + two.n_heard, 0);
@@ -226,7 +227,7 @@ CASE(life_is_shortened_and_never_lengthened)
     world_close(&w);
 }
 
-CASES(RUN(keys_are_fresh_and_bounded), RUN(a_full_table_forgets_what_nobody_waits_for), RUN(what_is_reported_is_copied_and_told_once),
-      RUN(who_is_first_may_end_it_for_all), RUN(who_leaves_hears_nothing),
-      RUN(those_who_wait_are_bounded), RUN(waiting_ends_by_its_own_time_or_the_keys),
-      RUN(life_is_shortened_and_never_lengthened))
+CASES(RUN(keys_are_fresh_and_bounded), RUN(a_full_table_forgets_what_nobody_waits_for),
+      RUN(what_is_reported_is_copied_and_told_once), RUN(who_is_first_may_end_it_for_all),
+      RUN(who_leaves_hears_nothing), RUN(those_who_wait_are_bounded),
+      RUN(waiting_ends_by_its_own_time_or_the_keys), RUN(life_is_shortened_and_never_lengthened))

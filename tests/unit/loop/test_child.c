@@ -40,7 +40,7 @@ struct seen {
     bool stops_when_started;
 };
 
-static struct seen seen;        /* what the fakes count; one case a process */
+static struct seen seen; /* what the fakes count; one case a process */
 
 static void on_started(void *owner)
 {
@@ -80,13 +80,15 @@ static void on_end(void *owner, const struct child_end *end)
 
 static const struct child_ops ops = {on_started, on_output, on_drained, on_end};
 
-/* A process that the test plays: its pipes' other ends, and an eventfd that is readable when it has ended. */
+/* A process that the test plays: its pipes' other ends, and an eventfd that is readable when it has
+ * ended. */
 static struct {
     atomic_bool may_start, fails;
     int theirs[3], exit_fd;
 } fake;
 
-static int fake_spawn(const struct spawn_request *request, struct spawned *ret, struct spawn_failure *ret_failure)
+static int fake_spawn(const struct spawn_request *request, struct spawned *ret,
+                      struct spawn_failure *ret_failure)
 {
     (void)request;
     CHECK_UNTIL(fake.may_start);
@@ -147,8 +149,10 @@ static void begin(struct turns *t)
 
 static void start_fake(struct turns *t, struct account *payer, uint32_t grace_ms)
 {
-    const struct child_request r = {
-        .spawn = {.argv = some_words, .env = no_words, .folder = "/"}, .grace_ms = grace_ms, .account = payer, .calls = &fake_calls};
+    const struct child_request r = {.spawn = {.argv = some_words, .env = no_words, .folder = "/"},
+                                    .grace_ms = grace_ms,
+                                    .account = payer,
+                                    .calls = &fake_calls};
 
     seen.child = child_start(t->loop, &r, &ops, &seen);
     CHECK(seen.child != NULL);
@@ -215,7 +219,7 @@ CASE(deaf_to_being_asked_it_is_killed_after_its_grace)
     TURNS_UNTIL(&t, seen.n_kill == 1);
     fake_exit();
     TURNS_UNTIL(&t, seen.n_reaped == 1);
-    CHECK_INT(seen.n_kill, 2);      /* its group, before it is reaped */
+    CHECK_INT(seen.n_kill, 2); /* its group, before it is reaped */
     fake_close(1);
     fake_close(2);
     TURNS_UNTIL(&t, seen.n_ended == 1);
@@ -331,7 +335,8 @@ CASE(an_account_without_room_starts_nothing)
 {
     struct turns t;
     struct account *small = account_new(NULL, ACCOUNT_OWN, 100);
-    const struct child_request r = {.spawn = {.argv = some_words, .env = no_words}, .account = small, .calls = &fake_calls};
+    const struct child_request r = {
+        .spawn = {.argv = some_words, .env = no_words}, .account = small, .calls = &fake_calls};
 
     begin(&t);
     CHECK(child_start(t.loop, &r, &ops, &seen) == NULL);
@@ -349,7 +354,7 @@ CASE(the_end_of_the_loop_waits_for_nobody)
     child_end_all(t.loop);
     CHECK_INT(seen.n_kill, 1);
     TURNS_UNTIL(&t, list_is_empty(&t.loop->children));
-    CHECK_INT(seen.n_ended, 0);     /* their owners are going too */
+    CHECK_INT(seen.n_ended, 0); /* their owners are going too */
     fake_close_all();
     turns_deinit(&t);
 }
@@ -375,7 +380,9 @@ static void start_script(struct turns *t, const char *script, struct spawn_limit
     const char *const argv[] = {"/bin/sh", "-c", script, NULL};
     const char *const env[] = {"GREETING=hello", NULL};
     const struct child_request r = {
-        .spawn = {.argv = argv, .env = env, .folder = "/", .limits = limits}, .grace_ms = 50, .account = t->loop->own};
+        .spawn = {.argv = argv, .env = env, .folder = "/", .limits = limits},
+        .grace_ms = 50,
+        .account = t->loop->own};
 
     seen.child = child_start(t->loop, &r, &ops, &seen);
     CHECK(seen.child != NULL);
@@ -384,16 +391,18 @@ static void start_script(struct turns *t, const char *script, struct spawn_limit
 CASE(a_program_has_its_environment_its_folder_and_nothing_of_ours)
 {
     struct turns t;
-    int ours = open("/dev/null", O_RDONLY);     /* without O_CLOEXEC */
+    int ours = open("/dev/null", O_RDONLY); /* without O_CLOEXEC */
 
     begin(&t);
     CHECK(ours > 2);
     setenv("A_SECRET", "of the server", 1);
-    start_script(&t, "read line; echo \"$GREETING $A_SECRET$line $PWD\" $(ls /proc/self/fd | wc -l); exit 7", (struct spawn_limits){0});
+    start_script(
+        &t, "read line; echo \"$GREETING $A_SECRET$line $PWD\" $(ls /proc/self/fd | wc -l); exit 7",
+        (struct spawn_limits){0});
     TURNS_UNTIL(&t, seen.n_started == 1);
     CHECK_INT(child_write(seen.child, SLICE_LIT("there\n")), CHILD_OK);
     TURNS_UNTIL(&t, seen.n_ended == 1);
-    CHECK_TEXT(seen.output, "hello there / 4\n");      /* the fourth is that of ls itself */
+    CHECK_TEXT(seen.output, "hello there / 4\n"); /* the fourth is that of ls itself */
     CHECK_INT(seen.end.ending.status, 7);
     close(ours);
     end(&t);
@@ -419,7 +428,8 @@ CASE(no_such_folder_says_so)
 {
     struct turns t;
     const char *const argv[] = {"/bin/sh", NULL};
-    struct child_request r = {.spawn = {.argv = argv, .env = no_words, .folder = "/no/such/folder"}};
+    struct child_request r = {
+        .spawn = {.argv = argv, .env = no_words, .folder = "/no/such/folder"}};
 
     begin(&t);
     r.account = t.loop->own;
@@ -450,7 +460,10 @@ CASE(a_group_that_ignores_being_asked_is_killed_with_all_it_has_started)
     struct turns t;
 
     begin(&t);
-    start_script(&t, "trap '' TERM; (trap '' TERM; while :; do sleep 1; done) & echo $!; while :; do sleep 1; done", (struct spawn_limits){0});
+    start_script(&t,
+                 "trap '' TERM; (trap '' TERM; while :; do sleep 1; done) & echo $!; while :; do "
+                 "sleep 1; done",
+                 (struct spawn_limits){0});
     TURNS_UNTIL(&t, strchr(seen.output, '\n') != NULL);
     pid_t started_by_it = (pid_t)strtol(seen.output, NULL, 10);
     CHECK(started_by_it > 0 && !is_dead(started_by_it));
@@ -492,11 +505,17 @@ CASE(a_flood_waits_while_it_is_paused)
     turns_deinit(&t);
 }
 
-CASES(RUN(every_way_to_the_end_passes_the_same_stations), RUN(never_started_is_not_started_and_died),
-      RUN(stopped_before_it_runs_it_is_killed_as_soon_as_it_does), RUN(deaf_to_being_asked_it_is_killed_after_its_grace),
-      RUN(what_it_wrote_before_its_end_is_read_before_its_end_is_told), RUN(who_holds_its_pipes_open_after_its_end_is_not_waited_for),
-      RUN(its_input_is_bounded_and_tells_when_there_is_room), RUN(who_waits_for_room_hears_that_its_input_is_closed),
+CASES(RUN(every_way_to_the_end_passes_the_same_stations),
+      RUN(never_started_is_not_started_and_died),
+      RUN(stopped_before_it_runs_it_is_killed_as_soon_as_it_does),
+      RUN(deaf_to_being_asked_it_is_killed_after_its_grace),
+      RUN(what_it_wrote_before_its_end_is_read_before_its_end_is_told),
+      RUN(who_holds_its_pipes_open_after_its_end_is_not_waited_for),
+      RUN(its_input_is_bounded_and_tells_when_there_is_room),
+      RUN(who_waits_for_room_hears_that_its_input_is_closed),
       RUN(what_can_never_be_written_is_not_waited_for), RUN(an_account_without_room_starts_nothing),
       RUN(the_end_of_the_loop_waits_for_nobody), RUN(an_owner_may_stop_it_as_it_starts),
-      RUN(a_program_has_its_environment_its_folder_and_nothing_of_ours), RUN(no_such_program_says_so), RUN(no_such_folder_says_so),
-      RUN(a_group_that_ignores_being_asked_is_killed_with_all_it_has_started), RUN(a_limit_holds), RUN(a_flood_waits_while_it_is_paused))
+      RUN(a_program_has_its_environment_its_folder_and_nothing_of_ours),
+      RUN(no_such_program_says_so), RUN(no_such_folder_says_so),
+      RUN(a_group_that_ignores_being_asked_is_killed_with_all_it_has_started), RUN(a_limit_holds),
+      RUN(a_flood_waits_while_it_is_paused))

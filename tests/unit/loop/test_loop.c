@@ -7,10 +7,11 @@
 
 enum { N_LOOPS = 4, N_MAILS = 20000 };
 
-/* Every loop sends numbered mails to every loop, itself too; each receiver checks the order per sender. */
+/* Every loop sends numbered mails to every loop, itself too; each receiver checks the order per
+ * sender. */
 struct world {
     struct loop_set set;
-    int next[N_LOOPS][N_LOOPS];     /* [receiver][sender]: receiver's thread only */
+    int next[N_LOOPS][N_LOOPS]; /* [receiver][sender]: receiver's thread only */
     atomic_int n_done, n_out_of_order;
 };
 
@@ -40,7 +41,8 @@ static void run_numbered(struct loop *l, struct mail *mail)
     mem_free(m);
 }
 
-/* Sends a hundred rounds a turn and mails itself to go on, so that sending and receiving interleave. */
+/* Sends a hundred rounds a turn and mails itself to go on, so that sending and receiving
+ * interleave. */
 static void run_burst(struct loop *l, struct mail *mail)
 {
     struct burst *b = (struct burst *)mail;
@@ -171,7 +173,8 @@ static void run_begin(struct loop *l, struct mail *mail)
     loop_defer(l, &o->asks);
 }
 
-/* An answer must not leave before what it promises is done, on the loop of whoever promised it either. */
+/* An answer must not leave before what it promises is done, on the loop of whoever promised it
+ * either. */
 CASE(own_mail_runs_before_work_deferred_later)
 {
     static struct loop_set set;
@@ -207,7 +210,8 @@ static void run_asks_late(struct deferred *d)
 CASE(own_mail_runs_before_a_large_answer_when_the_first_list_is_late)
 {
     static struct loop_set set;
-    static struct order o = {.mail.run = run_begin, .asks.run = run_asks_late, .tells.run = run_tells};
+    static struct order o = {
+        .mail.run = run_begin, .asks.run = run_asks_late, .tells.run = run_tells};
 
     check_allow_fds(2);
     list_init(&o.asks.link);
@@ -282,7 +286,8 @@ static void init_crowd(struct crowd *c, struct loop *l)
     c->loop = l;
     c->is_in_order = true;
     for (int i = 0; i < N_PIECES; i++) {
-        c->pieces[i] = (struct piece){.work.run = run_piece, .mail.run = run_mail_piece, .crowd = c, .number = i};
+        c->pieces[i] = (struct piece){
+            .work.run = run_piece, .mail.run = run_mail_piece, .crowd = c, .number = i};
         list_init(&c->pieces[i].work.link);
     }
 }
@@ -364,7 +369,9 @@ CASE(work_that_goes_on_does_so_in_the_next_turn)
     check_crowd(run_go_on);
 }
 
-CASES(RUN(mail_arrives_once_and_in_order_per_sender), RUN(mail_left_over_at_the_end_is_not_lost), RUN(what_mail_left_over_posts_is_not_lost),
-      RUN(own_mail_runs_before_work_deferred_later), RUN(own_mail_runs_before_a_large_answer_when_the_first_list_is_late),
+CASES(RUN(mail_arrives_once_and_in_order_per_sender), RUN(mail_left_over_at_the_end_is_not_lost),
+      RUN(what_mail_left_over_posts_is_not_lost), RUN(own_mail_runs_before_work_deferred_later),
+      RUN(own_mail_runs_before_a_large_answer_when_the_first_list_is_late),
       RUN(deferred_work_beyond_the_turns_time_waits_for_the_next_in_order),
-      RUN(mail_to_oneself_beyond_the_turns_time_waits_for_the_next_in_order), RUN(work_that_goes_on_does_so_in_the_next_turn))
+      RUN(mail_to_oneself_beyond_the_turns_time_waits_for_the_next_in_order),
+      RUN(work_that_goes_on_does_so_in_the_next_turn))

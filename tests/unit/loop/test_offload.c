@@ -118,7 +118,8 @@ CASE(what_waits_is_bounded_and_the_rest_is_refused)
     loop_set_stop(&w.set);
     /* The worker takes its first at any moment of the flood. */
     CHECK(atomic_load(&w.n_refused) >= 89 && atomic_load(&w.n_refused) <= 90);
-    CHECK_INT(metric_get(&w.set.loops[0].metrics, METRIC_OFFLOAD_REFUSED), atomic_load(&w.n_refused));
+    CHECK_INT(metric_get(&w.set.loops[0].metrics, METRIC_OFFLOAD_REFUSED),
+              atomic_load(&w.n_refused));
     loop_set_deinit(&w.set);
 }
 
@@ -126,7 +127,7 @@ CASE(what_waits_is_bounded_and_the_rest_is_refused)
 
 enum { N_STRANGERS = 20, N_KNOWN = 5 };
 
-static atomic_int n_taken;  /* jobs that were taken after the one at the gate */
+static atomic_int n_taken; /* jobs that were taken after the one at the gate */
 static atomic_int sum_of_known, n_strangers_refused, is_sent;
 
 static void note_known(struct job *job)
@@ -141,7 +142,8 @@ static void send_as(struct loop *l, bool is_stranger)
 {
     struct work *k = MEM_NEW(struct work);
 
-    k->job = (struct job){.class = OFFLOAD_BULK, .is_stranger = is_stranger, .work = note_known, .done = done};
+    k->job = (struct job){
+        .class = OFFLOAD_BULK, .is_stranger = is_stranger, .work = note_known, .done = done};
     if (offload(l, &k->job) == OFFLOAD_OK)
         return;
     CHECK(is_stranger);
@@ -167,7 +169,7 @@ static void send_both(struct loop *l, struct mail *mail)
 
 CASE(strangers_wait_behind_others_and_leave_them_places)
 {
-    start(1, 20);       /* fifteen of the places for strangers */
+    start(1, 20); /* fifteen of the places for strangers */
     post(send_one);
     wait_for(&w.n_begun, 1);
     post(send_both);
@@ -175,7 +177,8 @@ CASE(strangers_wait_behind_others_and_leave_them_places)
     pthread_mutex_unlock(&w.gate);
     wait_for(&w.n_bulk_done, 1 + 15 + N_KNOWN);
     CHECK_INT(atomic_load(&n_strangers_refused), N_STRANGERS - 15);
-    CHECK_INT(atomic_load(&sum_of_known), 0 + 1 + 2 + 4 + 5);   /* four, with the one at the gate, before a stranger */
+    /* four, with the one at the gate, before a stranger */
+    CHECK_INT(atomic_load(&sum_of_known), 0 + 1 + 2 + 4 + 5);
     loop_set_stop(&w.set);
     loop_set_deinit(&w.set);
 }
@@ -241,7 +244,8 @@ static void note_begun(struct job *job)
     atomic_fetch_add(&w.n_begun, 1);
 }
 
-/* Holds the loop until all have been worked on, so that their answers and the stop come in one turn. */
+/* Holds the loop until all have been worked on, so that their answers and the stop come in one
+ * turn. */
 static void send_and_hold(struct loop *l, struct mail *mail)
 {
     mem_free(mail);
@@ -308,7 +312,7 @@ CASE(a_loop_that_is_told_to_stop_at_the_end_of_a_turn_has_no_other)
     pthread_mutex_unlock(&w.gate);
     post(hold);
     wait_for(&is_held, 1);
-    for (int i = 0; i < 3; i++)         /* the clock starts behind the first */
+    for (int i = 0; i < 3; i++) /* the clock starts behind the first */
         post(be_late);
     struct mail *last = atomic_load(&w.set.loops[0].inbox);
     CHECK_INT(pthread_create(&stopping, NULL, stop_all, NULL), 0);
@@ -319,8 +323,10 @@ CASE(a_loop_that_is_told_to_stop_at_the_end_of_a_turn_has_no_other)
     loop_set_deinit(&w.set);
 }
 
-CASES(RUN(a_flood_of_one_class_leaves_the_others_their_threads), RUN(what_waits_is_bounded_and_the_rest_is_refused),
+CASES(RUN(a_flood_of_one_class_leaves_the_others_their_threads),
+      RUN(what_waits_is_bounded_and_the_rest_is_refused),
       RUN(strangers_wait_behind_others_and_leave_them_places),
-      RUN(a_loop_ends_when_its_jobs_are_done), RUN(a_loop_that_stops_hears_of_its_last_jobs_however_long_they_take),
+      RUN(a_loop_ends_when_its_jobs_are_done),
+      RUN(a_loop_that_stops_hears_of_its_last_jobs_however_long_they_take),
       RUN(a_loop_that_is_told_to_stop_at_the_end_of_a_turn_has_no_other),
       RUN(workers_that_were_busy_when_they_were_asked_hand_over_what_has_a_place))

@@ -12,18 +12,19 @@ struct world {
     struct timer timers[N_TIMERS];
     size_t n_fired, n_wrong;
     uint64_t last_due_ms;
-    unsigned heard[2 * N_MAILS];        /* which loop each mail came from */
+    unsigned heard[2 * N_MAILS]; /* which loop each mail came from */
     size_t n_heard;
 };
 
-static struct world *the_world;         /* timers carry no argument */
+static struct world *the_world; /* timers carry no argument */
 
 static void on_due(struct timer *t)
 {
     struct world *w = the_world;
     uint64_t now = clock_mono_ms();
 
-    w->n_wrong += now < t->due_ms || now > t->due_ms + 2 * TIMER_TICK_MS || t->due_ms + TIMER_TICK_MS < w->last_due_ms;
+    w->n_wrong += now < t->due_ms || now > t->due_ms + 2 * TIMER_TICK_MS ||
+                  t->due_ms + TIMER_TICK_MS < w->last_due_ms;
     w->last_due_ms = t->due_ms;
     w->n_fired++;
 }
@@ -65,10 +66,11 @@ CASE(an_hour_of_timers_fires_in_order_without_waiting)
 struct numbered {
     struct mail mail;
     struct world *world;
-    unsigned from;                      /* of a talker: how many it has still to send */
+    unsigned from; /* of a talker: how many it has still to send */
 };
 
-static struct numbered *numbered_new(struct world *w, void (*run)(struct loop *l, struct mail *mail), unsigned from)
+static struct numbered *numbered_new(struct world *w,
+                                     void (*run)(struct loop *l, struct mail *mail), unsigned from)
 {
     struct numbered *m = MEM_NEW(struct numbered);
 

@@ -24,7 +24,8 @@ CASE(a_stale_handle_names_nobody)
     CHECK(slots_find(&s, none) == NULL);
     for (uint32_t i = 0; i < s.n_slots; i++) {
         if (s.slots[i].object)
-            slots_remove(&s, (struct handle){.loop = 3, .slot = i, .generation = s.slots[i].generation});
+            slots_remove(
+                &s, (struct handle){.loop = 3, .slot = i, .generation = s.slots[i].generation});
     }
     slots_deinit(&s);
 }
@@ -90,4 +91,5 @@ CASE(a_survivor_at_the_end_is_in_the_way_until_it_goes)
     slots_deinit(&s);
 }
 
-CASES(RUN(a_stale_handle_names_nobody), RUN(what_a_crowd_needed_goes_with_it), RUN(a_survivor_at_the_end_is_in_the_way_until_it_goes))
+CASES(RUN(a_stale_handle_names_nobody), RUN(what_a_crowd_needed_goes_with_it),
+      RUN(a_survivor_at_the_end_is_in_the_way_until_it_goes))

@@ -10,13 +10,13 @@ enum { N_TIMERS = 200 };
 struct bench {
     struct loop *loop;
     struct timer timers[N_TIMERS];
-    uint64_t due_ms[N_TIMERS], last_ms;     /* last_ms: when one has fired before */
+    uint64_t due_ms[N_TIMERS], last_ms; /* last_ms: when one has fired before */
     atomic_int n_fired;
     int n_wrong;
     struct loop_set set;
 };
 
-static struct bench *the_bench;     /* timers carry no argument; one case a process */
+static struct bench *the_bench; /* timers carry no argument; one case a process */
 
 static void on_due(struct timer *t)
 {
@@ -24,7 +24,8 @@ static void on_due(struct timer *t)
     size_t i = (size_t)(t - b->timers);
     uint64_t now = loop_now_ms(b->loop);
 
-    /* A machine that stands still is late itself: what must not be is others that fire long after, and this one not yet. */
+    /* A machine that stands still is late itself: what must not be is others that fire long after,
+     * and this one not yet. */
     if (now < b->due_ms[i] || b->last_ms > b->due_ms[i] + 200)
         b->n_wrong++;
     b->last_ms = now;

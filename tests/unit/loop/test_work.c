@@ -27,7 +27,8 @@ static void counted_done(struct work *w)
 
 static void set_up(struct loop *l, struct counted *c, int n_all, struct list *all)
 {
-    *c = (struct counted){.n_all = n_all, .work = {.step = counted_step, .done = counted_done, .at_once = AT_ONCE}};
+    *c = (struct counted){.n_all = n_all,
+                          .work = {.step = counted_step, .done = counted_done, .at_once = AT_ONCE}};
     work_init(&c->work, l, all);
 }
 
@@ -79,13 +80,13 @@ CASE(work_without_time_takes_turns_with_others)
     CHECK_INT(a.n_steps, AT_ONCE);
     CHECK_INT(b.n_steps, 3);
     CHECK_INT(b.n_done, 1);
-    work_start(&a.work);        /* once is enough */
+    work_start(&a.work); /* once is enough */
     CHECK_INT(a.n_steps, AT_ONCE);
     CHECK(turn(&l) && a.n_steps == 2 * AT_ONCE && a.n_done == 0);
     CHECK(turn(&l) && a.n_steps == 10 && a.n_done == 1);
     CHECK(!turn(&l));
     a.n_all = 12;
-    work_start(&a.work);        /* there is more to do */
+    work_start(&a.work); /* there is more to do */
     CHECK(a.n_steps == 12 && a.n_done == 2);
 }
 
@@ -111,5 +112,5 @@ CASE(work_that_is_ended_is_done_and_knows_it)
     CHECK(list_is_empty(&all) && !turn(&l));
 }
 
-CASES(RUN(work_with_time_is_done_before_start_returns), RUN(work_without_time_takes_turns_with_others),
-      RUN(work_that_is_ended_is_done_and_knows_it))
+CASES(RUN(work_with_time_is_done_before_start_returns),
+      RUN(work_without_time_takes_turns_with_others), RUN(work_that_is_ended_is_done_and_knows_it))

@@ -9,7 +9,8 @@
 #include "harness/check.h"
 #include "loop/loop.h"
 
-enum { SOCKETS = 600, TURNS_MOST = 100000 };    /* more sockets than are told of in one turn */
+/* more sockets than are told of in one turn */
+enum { SOCKETS = 600, TURNS_MOST = 100000 };
 
 struct line {
     struct writable writable;
@@ -38,14 +39,16 @@ static void fill(const struct line *line)
 {
     static const char bytes[4096];
 
-    while (write(line->ours, bytes, sizeof(bytes)) > 0) {}
+    while (write(line->ours, bytes, sizeof(bytes)) > 0) {
+    }
 }
 
 static void empty(const struct line *line)
 {
     char bytes[4096];
 
-    while (read(line->theirs, bytes, sizeof(bytes)) > 0) {}
+    while (read(line->theirs, bytes, sizeof(bytes)) > 0) {
+    }
 }
 
 static void turn_until(struct loop_set *set, int n)
@@ -80,7 +83,7 @@ static void end(struct loop_set *set, int n_lines)
 
 static void begin(struct loop_set *set, int n_lines)
 {
-    check_allow_fds(2);     /* libuv's own for signals */
+    check_allow_fds(2); /* libuv's own for signals */
     CHECK_INT(loop_set_init(set, 1), 0);
     set->loops[0].thread = pthread_self();
     for (int i = 0; i < n_lines; i++)
@@ -105,7 +108,7 @@ CASE(each_is_told_once_when_it_takes_more)
     some_turns(&set);
     for (int i = 0; i < SOCKETS; i++)
         CHECK_INT(lines[i].n_told, 1);
-    await(&set, &lines[7]);     /* again: it is known by now */
+    await(&set, &lines[7]); /* again: it is known by now */
     turn_until(&set, SOCKETS + 1);
     CHECK_INT(lines[7].n_told, 2);
     end(&set, SOCKETS);
@@ -149,5 +152,6 @@ CASE(a_socket_that_is_forgotten_is_not_told_of_whoever_has_it)
     end(&set, 1);
 }
 
-CASES(RUN(each_is_told_once_when_it_takes_more), RUN(a_socket_that_has_failed_is_told_of_and_a_closed_one_is_not),
+CASES(RUN(each_is_told_once_when_it_takes_more),
+      RUN(a_socket_that_has_failed_is_told_of_and_a_closed_one_is_not),
       RUN(a_socket_that_is_forgotten_is_not_told_of_whoever_has_it))

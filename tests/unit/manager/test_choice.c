@@ -108,8 +108,10 @@ CASE(modes)
     check_choice(&cf, "many", "random", "ws-a/c");
     check_choice(&cf, "many", "native:random", "ws-a/c");
     check_choice(&cf, "many", "",
-                 "Multiple services found for ws-a/*:many, e.g. ['services:protected|generic:ws-a/c1:many@*', "
-                 "'services:protected|generic:ws-a/c2:many@*', 'services:public|generic:ws-a/c3:many@*']. You");
+                 "Multiple services found for ws-a/*:many, e.g. "
+                 "['services:protected|generic:ws-a/c1:many@*', "
+                 "'services:protected|generic:ws-a/c2:many@*', "
+                 "'services:public|generic:ws-a/c3:many@*']. You");
     check_choice(&cf, "many", "exact", "Multiple services found for ws-a/*:many");
     check_choice(&cf, "public/many", "", "public/c");
     check_choice(&cf, "c2:many", "", "ws-a/c2:many");
@@ -153,7 +155,8 @@ CASE(globs)
     check_choice(&cf, "ws-a/c?:ma*", "last", "ws-a/c3:many");
     check_choice(&cf, "ws-a/*2:many", "", "ws-a/c2:many");
     check_choice(&cf, "c*:many", "",
-                 "Multiple services found for ws-a/c*:many, e.g. ['services:protected|generic:ws-a/c1:many@*', ");
+                 "Multiple services found for ws-a/c*:many, e.g. "
+                 "['services:protected|generic:ws-a/c1:many@*', ");
     check_choice(&cf, "public/c*:many", "", "public/c");
     check_choice(&cf, "c*:many", "select:min:load", "ask");
     check_choice(&cf, "c?:none", "first", "Service not found: ws-a/c?:none@*");
@@ -177,7 +180,8 @@ CASE(long_names)
     name[sizeof(name) - 1] = '\0';
     for (unsigned i = 1; i <= 3; i++) {
         snprintf(text, sizeof(text), "ws-a/c%u", i);
-        make_service(cf.f, client_find(&cf.f->hub.registry, slice_of(text)), name, SERVICE_PUBLIC, NULL);
+        make_service(cf.f, client_find(&cf.f->hub.registry, slice_of(text)), name, SERVICE_PUBLIC,
+                     NULL);
     }
     look_up(&cf, "ws-a/nn*", "exact", &l);
     CHECK(strstr(l.got, "nn@*']. You can either specify") != NULL);
@@ -196,8 +200,9 @@ CASE(many_replicas)
     for (unsigned i = 0; i < ARRAY_LEN(is_seen); i++) {
         char id[16];
         snprintf(id, sizeof(id), "replica-%03u", i);
-        make_service(cf.f, client_add(&cf.f->hub.registry, w, slice_of(id), root, (struct handle){0}, true), "r",
-                     SERVICE_PUBLIC, NULL);
+        make_service(
+            cf.f, client_add(&cf.f->hub.registry, w, slice_of(id), root, (struct handle){0}, true),
+            "r", SERVICE_PUBLIC, NULL);
     }
     check_choice(&cf, "replica-*:r", "first", "ws-a/replica-000:r");
     check_choice(&cf, "replica-*:r", "last", "ws-a/replica-299:r");
@@ -248,4 +253,5 @@ CASE(event_types)
     CHECK(!event_type_check(slice_make("a\0b", 3), SLICE_LIT("ws-a"), &r));
 }
 
-CASES(RUN(modes), RUN(ids), RUN(globs), RUN(long_names), RUN(many_replicas), RUN(strangers), RUN(event_types))
+CASES(RUN(modes), RUN(ids), RUN(globs), RUN(long_names), RUN(many_replicas), RUN(strangers),
+      RUN(event_types))

@@ -1,4 +1,5 @@
-/* Who is to be put out is looked for over turns, a few at a time between two looks at the clock, however many are here. */
+/* Who is to be put out is looked for over turns, a few at a time between two looks at the clock,
+ * however many are here. */
 #include "manager/evict.h"
 #include "manager/manager_internal.h"
 #include "peer/closing.h"
@@ -48,8 +49,10 @@ CASE(a_block_looks_at_everybody_over_turns)
     m.hub = &k.hub;
     list_init(&m.works);
     loop_begin_part(k.t.loop, 0);
-    close_opened(&m, &(struct closing){.kind = CLOSING_USER, .user = SLICE_LIT("bob"), .reason = SLICE_LIT("x")},
-                 on_closed, &is_done);
+    close_opened(
+        &m,
+        &(struct closing){.kind = CLOSING_USER, .user = SLICE_LIT("bob"), .reason = SLICE_LIT("x")},
+        on_closed, &is_done);
     CHECK(!is_done);
     while (!is_done) {
         run_hurried(k.t.loop);
@@ -58,8 +61,10 @@ CASE(a_block_looks_at_everybody_over_turns)
     CHECK(n_turns >= N / STEPS_MOST);
     /* A walk that is cut answers too. */
     is_done = false;
-    close_opened(&m, &(struct closing){.kind = CLOSING_USER, .user = SLICE_LIT("bob"), .reason = SLICE_LIT("x")},
-                 on_closed, &is_done);
+    close_opened(
+        &m,
+        &(struct closing){.kind = CLOSING_USER, .user = SLICE_LIT("bob"), .reason = SLICE_LIT("x")},
+        on_closed, &is_done);
     CHECK(!is_done);
     works_end(&m.works);
     CHECK(is_done);
@@ -67,7 +72,8 @@ CASE(a_block_looks_at_everybody_over_turns)
     kit_deinit(&k);
 }
 
-/* Nothing finds it from the first moment; those in it are put out a few at a time, and its record goes with the last. */
+/* Nothing finds it from the first moment; those in it are put out a few at a time, and its record
+ * goes with the last. */
 CASE(a_workspace_that_goes_is_emptied_over_turns)
 {
     struct kit k;

@@ -17,15 +17,18 @@ static char ids[N][32];
 static double scores[N];
 static struct buf infos[N];
 
-static const struct search_question *asked;     /* of compare(), which qsort calls */
+static const struct search_question *asked; /* of compare(), which qsort calls */
 
 static int compare(const void *a, const void *b)
 {
     size_t x = *(const size_t *)a, y = *(const size_t *)b;
-    int r = asked->order ? slice_order(search_key(asked, &services[x]), search_key(asked, &services[y]))
-                         : (scores[x] > scores[y]) - (scores[x] < scores[y]);
+    int r = asked->order
+                ? slice_order(search_key(asked, &services[x]), search_key(asked, &services[y]))
+                : (scores[x] > scores[y]) - (scores[x] < scores[y]);
 
-    return r ? r : (services[x].number > services[y].number) - (services[x].number < services[y].number);
+    return r ? r
+             : (services[x].number > services[y].number) -
+                   (services[x].number < services[y].number);
 }
 
 /* Names and scores that many share, some without a name. */
@@ -42,8 +45,10 @@ static void make_services(void)
             mp_add_text(&infos[i], "name");
             mp_add_text(&infos[i], name);
         }
-        services[i] = (struct service){
-            .full_id = ids[i], .number = i * 31 % N, .info = (char *)buf_slice(&infos[i]).ptr, .info_len = buf_slice(&infos[i]).len};
+        services[i] = (struct service){.full_id = ids[i],
+                                       .number = i * 31 % N,
+                                       .info = (char *)buf_slice(&infos[i]).ptr,
+                                       .info_len = buf_slice(&infos[i]).len};
     }
 }
 
@@ -82,13 +87,15 @@ static void check_page(const struct search_question *q)
 
 CASE(a_page_is_that_of_the_whole_in_order)
 {
-    static const size_t limits[] = {0, 1, 5, 64, 65, 499, 500, 1000}, offsets[] = {0, 1, 100, 499, 500, 2000};
+    static const size_t limits[] = {0, 1, 5, 64, 65, 499, 500, 1000},
+                        offsets[] = {0, 1, 100, 499, 500, 2000};
 
     make_services();
     for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
         for (size_t j = 0; j < ARRAY_LEN(offsets); j++) {
             check_page(&(struct search_question){.limit = limits[i], .offset = offsets[j]});
-            check_page(&(struct search_question){.limit = limits[i], .offset = offsets[j], .order = &by_name});
+            check_page(&(struct search_question){
+                .limit = limits[i], .offset = offsets[j], .order = &by_name});
         }
     }
     free_services();

@@ -71,7 +71,8 @@ CASE(functions_of_one_answer_are_not_kept)
     service_cache_init(&c);
     service_cache_put(&c, &s, object_with(&b, "services.s.f", 3));
     CHECK(service_cache_find(&c, &s).len);
-    service_cache_put(&c, &s, object_with(&b, "session-1.f", 3)); /* nor what was kept before it */
+    /* nor what was kept before it */
+    service_cache_put(&c, &s, object_with(&b, "session-1.f", 3));
     CHECK_INT(service_cache_find(&c, &s).len, 0);
     service_cache_deinit(&c);
     buf_deinit(&b);

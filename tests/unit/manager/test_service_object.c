@@ -122,7 +122,8 @@ CASE(kinds)
     CHECK(key_case_read(SLICE_LIT(""), &kinds) && kinds == 0);
     CHECK(key_case_read(SLICE_LIT("camel"), &kinds) && kinds == KEY_CASE_CAMEL);
     CHECK(key_case_read(SLICE_LIT("snake"), &kinds) && kinds == KEY_CASE_SNAKE);
-    CHECK(key_case_read(SLICE_LIT("camel+snake"), &kinds) && kinds == (KEY_CASE_CAMEL | KEY_CASE_SNAKE));
+    CHECK(key_case_read(SLICE_LIT("camel+snake"), &kinds) &&
+          kinds == (KEY_CASE_CAMEL | KEY_CASE_SNAKE));
     CHECK(!key_case_read(SLICE_LIT("bogus"), &kinds));
 }
 

@@ -1,5 +1,5 @@
-/* fetch_world: requests to a server that a thread of the test plays: it answers each connection with what it was told, and keeps what it
- * was sent. */
+/* fetch_world: requests to a server that a thread of the test plays: it answers each connection
+ * with what it was told, and keeps what it was sent. */
 #pragma once
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -21,7 +21,8 @@ struct world {
     pthread_t thread;
     char url[64];
     /* the server's */
-    const char *answers[ANSWERS_MAX];   /* one per connection; NULL = say nothing until the other side ends */
+    /* one per connection; NULL = say nothing until the other side ends */
+    const char *answers[ANSWERS_MAX];
     int n_answers;
     char asked[ASKED_MAX];
     size_t n_asked;
@@ -77,7 +78,8 @@ static inline void *serve(void *arg)
     return NULL;
 }
 
-static inline void open_world(struct world *w, void *(*play)(void *arg), int n_answers, const char *const *answers)
+static inline void open_world(struct world *w, void *(*play)(void *arg), int n_answers,
+                              const char *const *answers)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(at);
@@ -107,8 +109,9 @@ static inline void shut(struct world *w)
     turns_deinit(&w->t);
 }
 
-#define OPEN(w, ...)                                                                                    \
-    open_world((w), serve, (int)(sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *)), (const char *[]){__VA_ARGS__})
+#define OPEN(w, ...)                                                                               \
+    open_world((w), serve, (int)(sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *)),          \
+               (const char *[]){__VA_ARGS__})
 
 static inline void get(struct world *w, struct fetch_request *r)
 {

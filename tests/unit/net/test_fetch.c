@@ -6,7 +6,8 @@ static void *serve_mail(void *arg)
 {
     struct world *w = arg;
     int fd = accept(w->listener, NULL, NULL);
-    const char *hello = "220 mail\r\n", *caps = w->answers[0], *yes = "250 yes\r\n", *go = "354 go\r\n";
+    const char *hello = "220 mail\r\n", *caps = w->answers[0], *yes = "250 yes\r\n",
+               *go = "354 go\r\n";
 
     (void)!write(fd, hello, strlen(hello));
     while (read_until(w, fd, "\r\n")) {
@@ -53,10 +54,12 @@ CASE(method_headers_and_body_are_sent)
     const char *headers[] = {"X-One: 1", "Authorization: Bearer x"};
 
     OPEN(&w, "HTTP/1.1 204 No\r\n\r\n");
-    get(&w, &(struct fetch_request){.method = "PUT", .headers = headers, .n_headers = 2, .body = SLICE_LIT("body")});
+    get(&w, &(struct fetch_request){
+                .method = "PUT", .headers = headers, .n_headers = 2, .body = SLICE_LIT("body")});
     CHECK_INT(w.reply.status, 204);
     CHECK(strncmp(w.asked, "PUT /here HTTP/1.1\r\n", 20) == 0);
-    CHECK(strstr(w.asked, "\r\nX-One: 1\r\n") && strstr(w.asked, "\r\nAuthorization: Bearer x\r\n"));
+    CHECK(strstr(w.asked, "\r\nX-One: 1\r\n") &&
+          strstr(w.asked, "\r\nAuthorization: Bearer x\r\n"));
     CHECK(strstr(w.asked, "\r\n\r\nbody"));
     shut(&w);
 }
@@ -65,7 +68,8 @@ CASE(a_body_above_the_cap_is_refused)
 {
     struct world w;
 
-    OPEN(&w, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n");
+    OPEN(&w, "HTTP/1.1 200 OK\r\nTransfer-Encoding: "
+             "chunked\r\n\r\n5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n");
     get(&w, &(struct fetch_request){.max_bytes = 8});
     CHECK_INT(w.reply.outcome, FETCH_TOO_LARGE);
     CHECK_TEXT(w.body, "");
@@ -97,7 +101,8 @@ CASE(silence_ends_at_the_deadline)
 CASE(redirects_are_followed_as_often_as_allowed)
 {
     struct world w;
-    const char *again = "HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    const char *again =
+        "HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
     OPEN(&w, again, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n!");
     get(&w, &(struct fetch_request){.max_redirects = 1});
@@ -199,7 +204,9 @@ CASE(so_many_at_once_and_no_more)
 CASE(mail_goes_out_and_what_could_forge_commands_does_not)
 {
     struct world w;
-    struct fetch_mail m = {.from = "hub@example.org", .to = "ann@example.org", .allow_plain = true,
+    struct fetch_mail m = {.from = "hub@example.org",
+                           .to = "ann@example.org",
+                           .allow_plain = true,
                            .text = SLICE_LIT("Subject: x\r\n\r\nhello\r\n.dot\r\n")};
 
     open_world(&w, serve_mail, 1, (const char *[]){"250 plain\r\n"});
@@ -209,7 +216,8 @@ CASE(mail_goes_out_and_what_could_forge_commands_does_not)
     TURNS_UNTIL(&w.t, w.n_done == 1);
     CHECK_INT(w.reply.outcome, FETCH_OK);
     CHECK_INT(w.reply.status, 250);
-    CHECK(strstr(w.asked, "MAIL FROM:<hub@example.org>") && strstr(w.asked, "RCPT TO:<ann@example.org>"));
+    CHECK(strstr(w.asked, "MAIL FROM:<hub@example.org>") &&
+          strstr(w.asked, "RCPT TO:<ann@example.org>"));
     CHECK(strstr(w.asked, "\r\n\r\nhello\r\n..dot\r\n.\r\n"));
     m.to = "ann@example.org>\r\nRCPT TO:<all@example.org";
     fetch_send_mail(w.f, &m, keep, &w);
@@ -221,7 +229,9 @@ CASE(mail_goes_out_and_what_could_forge_commands_does_not)
 CASE(a_mail_server_that_does_not_say_goodbye_keeps_nobody_waiting)
 {
     struct world w;
-    struct fetch_mail m = {.from = "hub@example.org", .to = "ann@example.org", .allow_plain = true,
+    struct fetch_mail m = {.from = "hub@example.org",
+                           .to = "ann@example.org",
+                           .allow_plain = true,
                            .text = SLICE_LIT("Subject: x\r\n\r\nhello\r\n")};
 
     open_world(&w, serve_mail, 2, (const char *[]){"250 plain\r\n", ""});
@@ -239,8 +249,12 @@ CASE(a_mail_server_that_does_not_say_goodbye_keeps_nobody_waiting)
 CASE(a_password_is_not_sent_without_tls)
 {
     struct world w;
-    struct fetch_mail m = {.from = "hub@example.org", .to = "ann@example.org", .allow_plain = true, .text = SLICE_LIT("\r\nhello\r\n"),
-                           .user = "hub", .password = "geheim"};
+    struct fetch_mail m = {.from = "hub@example.org",
+                           .to = "ann@example.org",
+                           .allow_plain = true,
+                           .text = SLICE_LIT("\r\nhello\r\n"),
+                           .user = "hub",
+                           .password = "geheim"};
 
     open_world(&w, serve_mail, 1, (const char *[]){"250-mail\r\n250 AUTH PLAIN LOGIN\r\n"});
     snprintf(w.url, sizeof(w.url), "smtp://127.0.0.1:%u", w.port);
@@ -252,9 +266,11 @@ CASE(a_password_is_not_sent_without_tls)
     shut(&w);
 }
 
-CASES(RUN(an_answer_comes_with_status_type_and_body), RUN(method_headers_and_body_are_sent), RUN(a_body_above_the_cap_is_refused),
-      RUN(a_length_above_the_cap_is_refused_unread), RUN(silence_ends_at_the_deadline),
-      RUN(redirects_are_followed_as_often_as_allowed), RUN(what_cannot_be_sent_is_refused_later_too),
-      RUN(the_environments_proxy_is_used_only_when_asked_for), RUN(cancel_and_close_end_what_runs), RUN(so_many_at_once_and_no_more),
-      RUN(mail_goes_out_and_what_could_forge_commands_does_not), RUN(a_mail_server_that_does_not_say_goodbye_keeps_nobody_waiting),
+CASES(RUN(an_answer_comes_with_status_type_and_body), RUN(method_headers_and_body_are_sent),
+      RUN(a_body_above_the_cap_is_refused), RUN(a_length_above_the_cap_is_refused_unread),
+      RUN(silence_ends_at_the_deadline), RUN(redirects_are_followed_as_often_as_allowed),
+      RUN(what_cannot_be_sent_is_refused_later_too),
+      RUN(the_environments_proxy_is_used_only_when_asked_for), RUN(cancel_and_close_end_what_runs),
+      RUN(so_many_at_once_and_no_more), RUN(mail_goes_out_and_what_could_forge_commands_does_not),
+      RUN(a_mail_server_that_does_not_say_goodbye_keeps_nobody_waiting),
       RUN(a_password_is_not_sent_without_tls))

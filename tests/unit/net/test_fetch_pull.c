@@ -35,7 +35,7 @@ static void *serve_big(void *arg)
 struct puller {
     struct world w;
     struct fetch *one;
-    size_t n_read, n_told, n_most;  /* n_most: of bytes that were held */
+    size_t n_read, n_told, n_most; /* n_most: of bytes that were held */
     bool is_paused, cancels;
     unsigned status;
 };
@@ -67,7 +67,8 @@ static void on_body(struct fetch *one, void *arg)
         pull(p);
 }
 
-static void pull_from(struct puller *p, void *(*play)(void *arg), struct fetch_request *r, const char *answer)
+static void pull_from(struct puller *p, void *(*play)(void *arg), struct fetch_request *r,
+                      const char *answer)
 {
     memset(p, 0, sizeof(*p));
     open_world(&p->w, play, 1, &answer);
@@ -104,14 +105,15 @@ CASE(what_has_come_is_read_before_the_end_is_told)
 {
     static struct puller p;
 
-    pull_from(&p, serve, &(struct fetch_request){0}, "HTTP/1.1 201 Made\r\nContent-Length: 1\r\n\r\nx");
+    pull_from(&p, serve, &(struct fetch_request){0},
+              "HTTP/1.1 201 Made\r\nContent-Length: 1\r\n\r\nx");
     p.is_paused = true;
     TURNS_UNTIL(&p.w.t, p.n_told == 1);
     for (int i = 0; i < 50; i++)
         turns_run(&p.w.t);
     CHECK_INT(p.w.n_done, 0);
     fetch_read(p.one, fetch_peek(p.one).len);
-    CHECK_INT(p.w.n_done, 0);           /* never from within a call */
+    CHECK_INT(p.w.n_done, 0); /* never from within a call */
     TURNS_UNTIL(&p.w.t, p.w.n_done == 1);
     CHECK_INT(p.w.reply.status, 201);
     shut(&p.w);
@@ -133,11 +135,12 @@ CASE(a_pulled_answer_is_cancelled_closed_or_cut)
     pull_from(&p, serve_big, &(struct fetch_request){0}, NULL);
     p.is_paused = true;
     TURNS_UNTIL(&p.w.t, p.n_most >= FETCH_WINDOW);
-    shut(&p.w);                         /* paused */
+    shut(&p.w); /* paused */
     CHECK_INT(p.w.reply.outcome, FETCH_CLOSED);
     CHECK_INT(p.w.n_done, 1);
 
-    pull_from(&p, serve, &(struct fetch_request){0}, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n");
+    pull_from(&p, serve, &(struct fetch_request){0},
+              "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n");
     TURNS_UNTIL(&p.w.t, p.w.n_done == 1);
     CHECK_INT(p.w.reply.outcome, FETCH_FAILED);
     shut(&p.w);
@@ -272,5 +275,4 @@ CASES(RUN(an_answer_is_pulled_and_whoever_waits_stops_the_other_side),
       RUN(what_has_come_is_read_before_the_end_is_told),
       RUN(a_pulled_answer_is_cancelled_closed_or_cut),
       RUN(who_sends_too_little_is_given_up_and_who_is_not_read_is_not),
-      RUN(a_connection_has_a_deadline_of_its_own),
-      RUN(each_loop_fetches_for_itself))
+      RUN(a_connection_has_a_deadline_of_its_own), RUN(each_loop_fetches_for_itself))

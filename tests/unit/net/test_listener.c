@@ -42,9 +42,17 @@ static void listen_on(struct world *w, const char *host, size_t max)
 
     memset(w, 0, sizeof(*w));
     turns_init(&w->t, N_LOOPS);
-    w->shares = shares_new(&(struct shares_options){.loops = &w->t.set, .n_loops = N_LOOPS, .n_places = max, .share_percent = 100,
+    w->shares = shares_new(&(struct shares_options){.loops = &w->t.set,
+                                                    .n_loops = N_LOOPS,
+                                                    .n_places = max,
+                                                    .share_percent = 100,
                                                     .metrics = &w->metrics});
-    struct listener_options o = {.loops = &w->t.set, .shares = w->shares, .metrics = &w->metrics, .backlog = 64, .on_socket = on_socket, .arg = w};
+    struct listener_options o = {.loops = &w->t.set,
+                                 .shares = w->shares,
+                                 .metrics = &w->metrics,
+                                 .backlog = 64,
+                                 .on_socket = on_socket,
+                                 .arg = w};
     CHECK_INT(listener_open(&o, host, 0, &w->l, &w->port, &error), LISTENER_OK);
     CHECK_INT(error, 0);
     CHECK(w->port != 0);
@@ -52,7 +60,9 @@ static void listen_on(struct world *w, const char *host, size_t max)
 
 static void dial(struct world *w)
 {
-    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons(w->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in addr = {.sin_family = AF_INET,
+                               .sin_port = htons(w->port),
+                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     CHECK_INT(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
@@ -65,7 +75,8 @@ static void shut(struct world *w)
 
     for (unsigned i = 0; i < N_LOOPS; i++) {
         opened += w->n_on[i];
-        for (struct list *at = w->t.set.loops[i].streams.next; at != &w->t.set.loops[i].streams; at = at->next)
+        for (struct list *at = w->t.set.loops[i].streams.next; at != &w->t.set.loops[i].streams;
+             at = at->next)
             stream_close(LIST_ENTRY(at, struct stream, link));
     }
     TURNS_UNTIL(&w->t, w->n_closed == opened);
@@ -83,7 +94,8 @@ CASE(a_storm_is_dealt_evenly)
     listen_on(&w, "127.0.0.1", 1000);
     for (int i = 0; i < N_CLIENTS; i++)
         dial(&w);
-    listener_accept(w.l);       /* all of them before any loop has run: only going round spreads them */
+    /* all of them before any loop has run: only going round spreads them */
+    listener_accept(w.l);
     TURNS_UNTIL(&w.t, w.n_on[0] + w.n_on[1] + w.n_on[2] == N_CLIENTS);
     for (unsigned i = 0; i < N_LOOPS; i++)
         CHECK_INT(w.n_on[i], N_CLIENTS / N_LOOPS);
@@ -150,7 +162,8 @@ CASE(a_taken_port_is_busy)
     int error;
 
     listen_on(&w, "127.0.0.1", 10);
-    CHECK_INT(listener_open(&(struct listener_options){.loops = &w.t.set, .backlog = 1}, "127.0.0.1", w.port, &other, &port, &error),
+    CHECK_INT(listener_open(&(struct listener_options){.loops = &w.t.set, .backlog = 1},
+                            "127.0.0.1", w.port, &other, &port, &error),
               LISTENER_BUSY);
     CHECK_INT(error, EADDRINUSE);
     CHECK(other == NULL);
@@ -165,11 +178,13 @@ CASE(a_host_that_is_no_address_is_named)
     int error;
 
     turns_init(&t, 1);
-    CHECK_INT(listener_open(&(struct listener_options){.loops = &t.set, .backlog = 1}, "not an address", 0, &l, &port, &error),
+    CHECK_INT(listener_open(&(struct listener_options){.loops = &t.set, .backlog = 1},
+                            "not an address", 0, &l, &port, &error),
               LISTENER_BAD_ADDRESS);
     CHECK(listener_close(l) == NULL);
     turns_deinit(&t);
 }
 
-CASES(RUN(a_storm_is_dealt_evenly), RUN(the_emptiest_loop_is_next), RUN(over_the_limit_is_answered_before_anything_is_spent),
-      RUN(a_taken_port_is_busy), RUN(a_host_that_is_no_address_is_named))
+CASES(RUN(a_storm_is_dealt_evenly), RUN(the_emptiest_loop_is_next),
+      RUN(over_the_limit_is_answered_before_anything_is_spent), RUN(a_taken_port_is_busy),
+      RUN(a_host_that_is_no_address_is_named))

@@ -137,5 +137,6 @@ CASE(an_end_in_the_middle_of_a_message_lets_all_go)
     msg_unref(m);
 }
 
-CASES(RUN(a_drop_at_every_offset_leaves_the_rest), RUN(two_drops_are_one), RUN(bytes_one_by_one_are_the_text),
-      RUN(a_message_is_let_go_with_its_last_byte), RUN(an_end_in_the_middle_of_a_message_lets_all_go))
+CASES(RUN(a_drop_at_every_offset_leaves_the_rest), RUN(two_drops_are_one),
+      RUN(bytes_one_by_one_are_the_text), RUN(a_message_is_let_go_with_its_last_byte),
+      RUN(an_end_in_the_middle_of_a_message_lets_all_go))

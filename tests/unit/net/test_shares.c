@@ -356,7 +356,8 @@ CASE(a_random_crowd_leaves_nothing_behind)
 }
 
 CASES(RUN(the_least_useful_leave_and_those_at_work_stay), RUN(whoever_is_of_use_after_all_stays),
-      RUN(nobody_leaves_in_the_first_moment), RUN(the_reserve_gives_way_to_the_next), RUN(a_reserve_of_those_who_stayed_is_asked_again),
+      RUN(nobody_leaves_in_the_first_moment), RUN(the_reserve_gives_way_to_the_next),
+      RUN(a_reserve_of_those_who_stayed_is_asked_again),
       RUN(who_is_asked_before_its_socket_is_here_is_asked_again),
       RUN(an_address_holds_its_share_and_ipv6_counts_by_net), RUN(a_proxy_counts_for_whom_it_names),
       RUN(a_proxys_silent_sockets_have_a_share), RUN(no_more_are_let_in_than_are_read_soon),

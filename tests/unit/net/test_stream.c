@@ -10,7 +10,7 @@
 struct world {
     struct turns t;
     struct stream *s, *victim;
-    int fd;                 /* the other end */
+    int fd; /* the other end */
     char in[64];
     size_t n_in;
     int n_ends, end_error, n_drained, n_closed;
@@ -117,9 +117,10 @@ CASE(bytes_come_and_go)
     CHECK_INT(w.s->n_bytes_in, 4);
     send_text(&w, "po");
     send_text(&w, "ng");
-    CHECK(recv(w.fd, got, sizeof(got), MSG_DONTWAIT) < 0);      /* nothing leaves before the turn ends */
+    /* nothing leaves before the turn ends */
+    CHECK(recv(w.fd, got, sizeof(got), MSG_DONTWAIT) < 0);
     turns_run(&w.t);
-    CHECK_INT(recv(w.fd, got, sizeof(got), MSG_DONTWAIT), 4);   /* and then all at once */
+    CHECK_INT(recv(w.fd, got, sizeof(got), MSG_DONTWAIT), 4); /* and then all at once */
     CHECK_BYTES(got, 4, "pong", 4);
     CHECK_INT(w.n_drained, 1);
     stream_close(w.s);
@@ -249,7 +250,7 @@ CASE(a_peer_that_leaves_while_we_send_is_an_end)
     close(w.fd);
     w.fd = -1;
     TURNS_UNTIL(&w.t, w.n_ends == 1);
-    if (!w.n_closed)    /* by itself, when the end was read before the write failed */
+    if (!w.n_closed) /* by itself, when the end was read before the write failed */
         stream_close(w.s);
     shut(&w);
 }
@@ -262,7 +263,7 @@ CASE(stalled_time_counts_from_the_last_progress)
     CHECK_INT(stream_stalled_ms(w.s), 0);
     clog_up(&w);
     TURNS_UNTIL(&w.t, stream_stalled_ms(w.s) >= 50);
-    CHECK(drain(&w) > 0);       /* a part of one large write */
+    CHECK(drain(&w) > 0); /* a part of one large write */
     TURNS_UNTIL(&w.t, stream_stalled_ms(w.s) < 50);
     CHECK(w.s->sendq.n_bytes > 0);
     TURNS_UNTIL(&w.t, stream_stalled_ms(w.s) >= 50);
@@ -315,7 +316,8 @@ CASE(a_bad_descriptor_opens_no_stream)
     turns_deinit(&t);
 }
 
-/* The first owner to hear closes the second one's stream: both must be told or closed, none twice. */
+/* The first owner to hear closes the second one's stream: both must be told or closed, none
+ * twice. */
 static void on_end_close_other(struct stream *s, int error)
 {
     struct world *w = s->owner;
@@ -342,7 +344,8 @@ CASE(end_all_tells_every_owner)
             stream_finish(s);
     }
     stream_end_all(w.t.loop);
-    /* The first, and the one that closed another; the closed and the finishing ones were not theirs any more. */
+    /* The first, and the one that closed another; the closed and the finishing ones were not theirs
+     * any more. */
     CHECK_INT(w.n_ends, 2);
     CHECK_INT(w.end_error, UV_ECANCELED);
     TURNS_UNTIL(&w.t, w.n_closed == 4);
@@ -398,7 +401,8 @@ static size_t settle(struct busy *b, int fd, uint64_t work_ns)
 
 CASE(what_is_much_work_is_read_in_small_helpings)
 {
-    static const struct stream_ops busy_ops = {.on_read = on_busy_read, .on_closed = on_busy_closed};
+    static const struct stream_ops busy_ops = {.on_read = on_busy_read,
+                                               .on_closed = on_busy_closed};
     struct busy b;
     int fds[2], error = 0;
 
@@ -423,12 +427,13 @@ struct crowd {
     struct turns t;
     struct busy of[CROWD];
     size_t n_sent[CROWD];
-    int fds[CROWD];         /* the other ends */
+    int fds[CROWD]; /* the other ends */
 };
 
 static void crowd_open(struct crowd *c)
 {
-    static const struct stream_ops busy_ops = {.on_read = on_busy_read, .on_closed = on_busy_closed};
+    static const struct stream_ops busy_ops = {.on_read = on_busy_read,
+                                               .on_closed = on_busy_closed};
     static char zeros[64 * 1024];
     int fds[2], error = 0;
 
@@ -492,10 +497,12 @@ CASE(who_has_logged_in_is_read_before_strangers)
     crowd_close(&c);
 }
 
-CASES(RUN(bytes_come_and_go), RUN(no_bytes_are_read_while_reading_is_stopped), RUN(finish_sends_all_and_then_ends),
-      RUN(finish_with_nothing_queued_ends_at_once), RUN(close_drops_what_is_queued),
-      RUN(an_end_is_told_once_and_sending_goes_on), RUN(a_peer_that_stops_sending_while_we_finish_gets_all), RUN(a_failed_write_after_the_end_closes),
-      RUN(a_peer_that_leaves_while_we_send_is_an_end), RUN(stalled_time_counts_from_the_last_progress),
-      RUN(a_reset_is_seen_as_one), RUN(a_bad_descriptor_opens_no_stream), RUN(end_all_tells_every_owner), RUN(what_is_much_work_is_read_in_small_helpings),
-      RUN(those_that_wait_to_be_read_take_turns),
+CASES(RUN(bytes_come_and_go), RUN(no_bytes_are_read_while_reading_is_stopped),
+      RUN(finish_sends_all_and_then_ends), RUN(finish_with_nothing_queued_ends_at_once),
+      RUN(close_drops_what_is_queued), RUN(an_end_is_told_once_and_sending_goes_on),
+      RUN(a_peer_that_stops_sending_while_we_finish_gets_all),
+      RUN(a_failed_write_after_the_end_closes), RUN(a_peer_that_leaves_while_we_send_is_an_end),
+      RUN(stalled_time_counts_from_the_last_progress), RUN(a_reset_is_seen_as_one),
+      RUN(a_bad_descriptor_opens_no_stream), RUN(end_all_tells_every_owner),
+      RUN(what_is_much_work_is_read_in_small_helpings), RUN(those_that_wait_to_be_read_take_turns),
       RUN(who_has_logged_in_is_read_before_strangers))

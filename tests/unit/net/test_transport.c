@@ -1,5 +1,5 @@
-/* A second transport under a stream: one that seals what it sends into records of its own and takes records in, as TLS does. It shows
- * that a stream asks nothing of TCP but what the table says. */
+/* A second transport under a stream: one that seals what it sends into records of its own and takes
+ * records in, as TLS does. It shows that a stream asks nothing of TCP but what the table says. */
 #include <errno.h>
 
 #include "net/stream.h"
@@ -118,7 +118,8 @@ static void sealed_close(struct stream *s)
     (void)try_out(s);
 }
 
-static const struct transport sealed_transport = {sealed_read, sealed_writev, sealed_pending, sealed_written, sealed_close};
+static const struct transport sealed_transport = {sealed_read, sealed_writev, sealed_pending,
+                                                  sealed_written, sealed_close};
 
 /* ---- two streams over one pair ---- */
 
@@ -158,7 +159,8 @@ static void side_closed(struct stream *s)
     ((struct side *)s->owner)->is_closed = true;
 }
 
-static const struct stream_ops ops = {.on_read = side_read, .on_end = side_end, .on_drained = side_drained, .on_closed = side_closed};
+static const struct stream_ops ops = {
+    .on_read = side_read, .on_end = side_end, .on_drained = side_drained, .on_closed = side_closed};
 
 static void side_open(struct side *one, struct turns *t, int fd)
 {
@@ -191,7 +193,8 @@ CASE(what_is_sealed_on_one_side_is_read_on_the_other_and_all_of_it_before_the_en
     CHECK(stream_send_bytes(a.s, slice_make(bytes + 10, sizeof(bytes) - 10), t.loop->own));
     for (int i = 0; i < 5; i++)
         turns_run(&t);
-    CHECK(a.s->sendq.n_bytes > 0);      /* nobody reads: the socket is full, and a record is cut in it */
+    /* nobody reads: the socket is full, and a record is cut in it */
+    CHECK(a.s->sendq.n_bytes > 0);
     CHECK(a.sealed.n_out > 0);
     CHECK_INT(a.n_drained, 0);
     stream_finish(a.s);
@@ -200,7 +203,7 @@ CASE(what_is_sealed_on_one_side_is_read_on_the_other_and_all_of_it_before_the_en
     CHECK_INT(b.n_in, sizeof(bytes));
     CHECK(b.sum_in == sum);
     CHECK_INT(b.n_ends, 1);
-    CHECK_INT(b.end_error, 0);          /* the goodbye */
+    CHECK_INT(b.end_error, 0); /* the goodbye */
     turns_deinit(&t);
 }
 
@@ -217,7 +220,8 @@ CASE(a_stream_is_drained_when_the_last_record_has_left)
     CHECK(stream_send_bytes(a.s, slice_make(bytes, sizeof(bytes)), t.loop->own));
     turns_run(&t);
     while (!a.n_drained) {
-        CHECK(recv(fds[1], room, 500, MSG_DONTWAIT) > 0);       /* records are cut everywhere */
+        /* records are cut everywhere */
+        CHECK(recv(fds[1], room, 500, MSG_DONTWAIT) > 0);
         turns_run(&t);
         CHECK(!a.n_drained || (!a.sealed.n_out && !a.s->sendq.n_bytes));
     }
@@ -227,4 +231,5 @@ CASE(a_stream_is_drained_when_the_last_record_has_left)
     turns_deinit(&t);
 }
 
-CASES(RUN(what_is_sealed_on_one_side_is_read_on_the_other_and_all_of_it_before_the_end), RUN(a_stream_is_drained_when_the_last_record_has_left))
+CASES(RUN(what_is_sealed_on_one_side_is_read_on_the_other_and_all_of_it_before_the_end),
+      RUN(a_stream_is_drained_when_the_last_record_has_left))

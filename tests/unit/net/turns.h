@@ -1,5 +1,5 @@
-/* turns: loops that the test's own thread drives, one turn at a time, so that what a test sees between two turns is exactly
- * what the code did: no thread, no lock, no waiting for luck. */
+/* turns: loops that the test's own thread drives, one turn at a time, so that what a test sees
+ * between two turns is exactly what the code did: no thread, no lock, no waiting for luck. */
 #pragma once
 #include <poll.h>
 #include <signal.h>
@@ -17,7 +17,7 @@ enum { TURNS_DEADLINE_MS = 8000 };
 
 struct turns {
     struct loop_set set;
-    struct loop *loop;          /* the first of the set */
+    struct loop *loop; /* the first of the set */
     struct config config;
 };
 
@@ -41,16 +41,17 @@ static inline void turns_run(struct turns *t)
         uv_run(&t->set.loops[i].uv, UV_RUN_NOWAIT);
 }
 
-/* Turns until the condition holds; between them the process sleeps until a descriptor or a timer of the first loop is due. */
-#define TURNS_UNTIL(t, cond)                                                                     \
-    do {                                                                                         \
-        uint64_t end_ = uv_hrtime() / 1000000 + TURNS_DEADLINE_MS;                               \
-        for (turns_run(t); !(cond); turns_run(t)) {                                              \
-            struct pollfd p_ = {uv_backend_fd(&(t)->loop->uv), POLLIN, 0};                       \
-            if (uv_hrtime() / 1000000 > end_)                                                    \
-                check_fail(__FILE__, __LINE__, "not in time: %s", #cond);                        \
-            (void)poll(&p_, 1, 2);                                                               \
-        }                                                                                        \
+/* Turns until the condition holds; between them the process sleeps until a descriptor or a timer of
+ * the first loop is due. */
+#define TURNS_UNTIL(t, cond)                                                                       \
+    do {                                                                                           \
+        uint64_t end_ = uv_hrtime() / 1000000 + TURNS_DEADLINE_MS;                                 \
+        for (turns_run(t); !(cond); turns_run(t)) {                                                \
+            struct pollfd p_ = {uv_backend_fd(&(t)->loop->uv), POLLIN, 0};                         \
+            if (uv_hrtime() / 1000000 > end_)                                                      \
+                check_fail(__FILE__, __LINE__, "not in time: %s", #cond);                          \
+            (void)poll(&p_, 1, 2);                                                                 \
+        }                                                                                          \
     } while (0)
 
 /* Everything of the loops must be closed. The threads run for the moment it takes to stop them. */

@@ -1,5 +1,6 @@
-/* house: the paths clients connect by, served on socket pairs by a loop that the test drives, with the hub behind them: WebSockets and
- * HTTP streams as they are, down to the bytes. A test is the client. */
+/* house: the paths clients connect by, served on socket pairs by a loop that the test drives, with
+ * the hub behind them: WebSockets and HTTP streams as they are, down to the bytes. A test is the
+ * client. */
 #pragma once
 #include "base/buf.h"
 #include "http/http_conn.h"
@@ -127,7 +128,8 @@ static inline bool guest_has(struct guest *g, const char *piece)
 #define GUEST_HEARS(g, piece) TURNS_UNTIL(&(g)->h->k.t, guest_has((g), (piece)))
 #define GUEST_IS_CLOSED(g) TURNS_UNTIL(&(g)->h->k.t, (guest_has((g), ""), (g)->has_eof))
 
-/* The text after `before`, up to the next quote: a field of JSON that has come. The caller frees it. */
+/* The text after `before`, up to the next quote: a field of JSON that has come. The caller frees
+ * it. */
 static inline char *guest_field(struct guest *g, const char *before)
 {
     const char *at = memmem(g->got.ptr, g->got.len, before, strlen(before));

@@ -22,13 +22,19 @@ struct kit {
 /* The hub lives on the last loop. */
 static inline void kit_init(struct kit *k, unsigned n_loops)
 {
-    static const struct server_info info = {"srv", "manager-srv", "http://public", "http://local", "", "", "", ""};
-    static const struct token_keys keys = {SLICE_LIT("a secret of thirty-two characters"), "https://i/", "https://a/", "https://n/", {NULL, 0}};
+    static const struct server_info info = {
+        "srv", "manager-srv", "http://public", "http://local", "", "", "", ""};
+    static const struct token_keys keys = {SLICE_LIT("a secret of thirty-two characters"),
+                                           "https://i/",
+                                           "https://a/",
+                                           "https://n/",
+                                           {NULL, 0}};
 
     memset(k, 0, sizeof(*k));
     turns_init(&k->t, n_loops);
     struct loop *loop = &k->t.set.loops[n_loops - 1];
-    hub_init(&k->hub, loop, router_new(&k->t.set, NULL), &info, &keys, account_new(NULL, ACCOUNT_PROCESS, 0));
+    hub_init(&k->hub, loop, router_new(&k->t.set, NULL), &info, &keys,
+             account_new(NULL, ACCOUNT_PROCESS, 0));
     k->store = store_open_memory(loop);
     k->hub.revocations = revocations_new(loop, k->store);
     k->hub.blocks = blocks_new(loop, k->store);
@@ -64,7 +70,8 @@ static inline struct user *kit_user(const char *id, const char *scope)
 
     CHECK_INT(scope_parse(slice_of(scope), &u->scope), SCOPE_OK);
     if (u->scope.current_workspace)
-        u->current_workspace = mem_copy(u->scope.current_workspace, strlen(u->scope.current_workspace));
+        u->current_workspace =
+            mem_copy(u->scope.current_workspace, strlen(u->scope.current_workspace));
     return u;
 }
 
@@ -72,6 +79,8 @@ static inline struct workspace *kit_workspace(struct kit *k, const char *id, con
 {
     const char *const owners[] = {owner};
 
-    return workspace_add(&k->hub.registry, &(struct workspace_fields){.id = id, .owners = owners, .n_owners = 1, .is_persistent = true},
+    return workspace_add(&k->hub.registry,
+                         &(struct workspace_fields){
+                             .id = id, .owners = owners, .n_owners = 1, .is_persistent = true},
                          k->hub.process, 0);
 }

@@ -29,11 +29,14 @@ CASE(what_is_noted_is_found_again)
         access_rule_note(r, text, sizeof(text));
         access_rule_note(r, small, sizeof(small));
         CHECK_TEXT(small, "no");
-        CHECK(access_rule_noted(slice_of(text)) == shown || strcmp(access_rule_noted(slice_of(text)), shown) == 0);
+        CHECK(access_rule_noted(slice_of(text)) == shown ||
+              strcmp(access_rule_noted(slice_of(text)), shown) == 0);
     }
     CHECK(!access_rule_noted(SLICE_LIT("")) && !access_rule_noted(SLICE_LIT("no")));
-    CHECK(!access_rule_noted(SLICE_LIT("no [rule: some-grant]")) && !access_rule_noted(SLICE_LIT("no [rule: no-grant] more")));
-    CHECK(!access_rule_noted(SLICE_LIT("no [rule: protected-service]")));       /* never shown */
+    CHECK(!access_rule_noted(SLICE_LIT("no [rule: some-grant]")) &&
+          !access_rule_noted(SLICE_LIT("no [rule: no-grant] more")));
+    /* never shown */
+    CHECK(!access_rule_noted(SLICE_LIT("no [rule: protected-service]")));
 }
 
 struct row {
@@ -171,15 +174,18 @@ CASE(what_was_given_on_a_former_workspace_counts_for_its_owners_only)
         enum permission held;
     } holders[] = {
         {"child", "mal", "ws:team#a", false, 999, PERMISSION_NONE},
-        {"child", "mal", "ws:team#a", false, 1000, PERMISSION_NONE},       /* in doubt of the old one */
+        /* in doubt of the old one */
+        {"child", "mal", "ws:team#a", false, 1000, PERMISSION_NONE},
         {"child", "mal", "ws:team#a", false, 1001, PERMISSION_ADMIN},
         {"child", "mal", "ws:team#a ws:*#r", false, 999, PERMISSION_READ},
         {"child", "ada", "ws:team#rw", false, 999, PERMISSION_READ_WRITE},
         {"child", "root", "ws:team#rw", false, 999, PERMISSION_READ_WRITE},
-        {"child", "mal", "ws:team#a", false, 0, PERMISSION_ADMIN},          /* of a server that does not say when */
+        /* of a server that does not say when */
+        {"child", "mal", "ws:team#a", false, 0, PERMISSION_ADMIN},
         {"mal", NULL, "ws:team#a", true, 999, PERMISSION_NONE},
         {"ada", NULL, "ws:team#a", true, 999, PERMISSION_ADMIN},
-        {"mal", NULL, "ws:team#a", false, 999, PERMISSION_ADMIN},           /* a login stands for itself */
+        /* a login stands for itself */
+        {"mal", NULL, "ws:team#a", false, 999, PERMISSION_ADMIN},
     };
     struct kit k;
 
@@ -192,7 +198,8 @@ CASE(what_was_given_on_a_former_workspace_counts_for_its_owners_only)
         u->parent = copy(holders[i].parent);
         u->issued_at = holders[i].issued_at;
         u->lineage.is_continuation = holders[i].is_continuation;
-        struct access_question q = {.user = u, .operation = OPERATION_JOIN, .target = SLICE_LIT("team"), .workspace = w};
+        struct access_question q = {
+            .user = u, .operation = OPERATION_JOIN, .target = SLICE_LIT("team"), .workspace = w};
         if (access_decide(&q).held != holders[i].held)
             check_fail(__FILE__, __LINE__, "holder %zu: %d", i, (int)access_decide(&q).held);
         q.operation = OPERATION_GENERATE_TOKEN;
@@ -203,5 +210,6 @@ CASE(what_was_given_on_a_former_workspace_counts_for_its_owners_only)
     kit_deinit(&k);
 }
 
-CASES(RUN(tables), RUN(what_is_noted_is_found_again), RUN(which_rule_decides), RUN(the_quota_of_workspaces),
+CASES(RUN(tables), RUN(what_is_noted_is_found_again), RUN(which_rule_decides),
+      RUN(the_quota_of_workspaces),
       RUN(what_was_given_on_a_former_workspace_counts_for_its_owners_only))

@@ -13,68 +13,103 @@
 
 struct asked {
     const char *what;
-    const char *user, *scope;       /* user NULL: no token */
+    const char *user, *scope; /* user NULL: no token */
     enum connect_credential by;
     const char *workspace, *client;
-    const char *text;               /* the refusal; NULL: admitted to */
+    const char *text; /* the refusal; NULL: admitted to */
     const char *joined;
     enum permission permission;
 };
 
 static const struct asked table[] = {
-    {"nobody asks for nothing", NULL, NULL, CONNECT_BY_NOTHING, NULL, "c1", NULL, "ws-user-anonymouz-", PERMISSION_ADMIN},
-    {"a user at home", "bob", "ws:ws-user-bob#a", CONNECT_BY_TOKEN, NULL, "c1", NULL, "ws-user-bob", PERMISSION_ADMIN},
-    {"a user in a granted workspace", "bob", "ws:ws-b#r", CONNECT_BY_TOKEN, "ws-b", "c1", NULL, "ws-b", PERMISSION_READ},
-    {"an owner without a grant", "bob", "", CONNECT_BY_TOKEN, "ws-a", "c1", NULL, "ws-a", PERMISSION_ADMIN},
-    {"a weaker grant is kept", "bob", "ws:ws-a#r", CONNECT_BY_TOKEN, "ws-a", "c1", NULL, "ws-a", PERMISSION_READ},
-    {"all workspaces", "bob", "ws:*#rw", CONNECT_BY_TOKEN, "ws-b", "c1", NULL, "ws-b", PERMISSION_READ_WRITE},
-    {"a bound token leads home", "bob", "ws:ws-b#rw wid:ws-b", CONNECT_BY_TOKEN, NULL, "c1", NULL, "ws-b", PERMISSION_READ_WRITE},
-    {"a bound token where it says", "bob", "ws:ws-b#rw wid:ws-b", CONNECT_BY_TOKEN, "ws-b", "c1", NULL, "ws-b", PERMISSION_READ_WRITE},
-    {"public becomes the token's own", "bob", "ws:ws-user-bob#a", CONNECT_BY_TOKEN, "public", "c1", NULL, "ws-user-bob", PERMISSION_ADMIN},
-    {"public, said by the token", "bob", "ws:public#r wid:public", CONNECT_BY_TOKEN, "public", "c1", NULL, "public", PERMISSION_READ},
-    {"the client of the token", "bob", "ws:ws-b#rw cid:c1", CONNECT_BY_TOKEN, "ws-b", "c1", NULL, "ws-b", PERMISSION_READ_WRITE},
-    {"coming back", "bob", "ws:ws-b#rw wid:ws-b cid:c1", CONNECT_BY_RECONNECTION, NULL, "c1", NULL, "ws-b", PERMISSION_READ_WRITE},
-    {"coming back, said twice", "bob", "ws:ws-b#rw wid:ws-b cid:c1", CONNECT_BY_RECONNECTION, "ws-b", "c1", NULL, "ws-b", PERMISSION_READ_WRITE},
+    {"nobody asks for nothing", NULL, NULL, CONNECT_BY_NOTHING, NULL, "c1", NULL,
+     "ws-user-anonymouz-", PERMISSION_ADMIN},
+    {"a user at home", "bob", "ws:ws-user-bob#a", CONNECT_BY_TOKEN, NULL, "c1", NULL, "ws-user-bob",
+     PERMISSION_ADMIN},
+    {"a user in a granted workspace", "bob", "ws:ws-b#r", CONNECT_BY_TOKEN, "ws-b", "c1", NULL,
+     "ws-b", PERMISSION_READ},
+    {"an owner without a grant", "bob", "", CONNECT_BY_TOKEN, "ws-a", "c1", NULL, "ws-a",
+     PERMISSION_ADMIN},
+    {"a weaker grant is kept", "bob", "ws:ws-a#r", CONNECT_BY_TOKEN, "ws-a", "c1", NULL, "ws-a",
+     PERMISSION_READ},
+    {"all workspaces", "bob", "ws:*#rw", CONNECT_BY_TOKEN, "ws-b", "c1", NULL, "ws-b",
+     PERMISSION_READ_WRITE},
+    {"a bound token leads home", "bob", "ws:ws-b#rw wid:ws-b", CONNECT_BY_TOKEN, NULL, "c1", NULL,
+     "ws-b", PERMISSION_READ_WRITE},
+    {"a bound token where it says", "bob", "ws:ws-b#rw wid:ws-b", CONNECT_BY_TOKEN, "ws-b", "c1",
+     NULL, "ws-b", PERMISSION_READ_WRITE},
+    {"public becomes the token's own", "bob", "ws:ws-user-bob#a", CONNECT_BY_TOKEN, "public", "c1",
+     NULL, "ws-user-bob", PERMISSION_ADMIN},
+    {"public, said by the token", "bob", "ws:public#r wid:public", CONNECT_BY_TOKEN, "public", "c1",
+     NULL, "public", PERMISSION_READ},
+    {"the client of the token", "bob", "ws:ws-b#rw cid:c1", CONNECT_BY_TOKEN, "ws-b", "c1", NULL,
+     "ws-b", PERMISSION_READ_WRITE},
+    {"coming back", "bob", "ws:ws-b#rw wid:ws-b cid:c1", CONNECT_BY_RECONNECTION, NULL, "c1", NULL,
+     "ws-b", PERMISSION_READ_WRITE},
+    {"coming back, said twice", "bob", "ws:ws-b#rw wid:ws-b cid:c1", CONNECT_BY_RECONNECTION,
+     "ws-b", "c1", NULL, "ws-b", PERMISSION_READ_WRITE},
 
     {"a bound token elsewhere", "bob", "ws:ws-a#a wid:ws-a", CONNECT_BY_TOKEN, "ws-b", "c1",
-     FAU "Current workspace encoded in the token (ws-a) does not match the specified workspace (ws-b)", NULL, 0},
+     FAU
+     "Current workspace encoded in the token (ws-a) does not match the specified workspace (ws-b)",
+     NULL, 0},
     {"another client", "bob", "ws:ws-b#rw cid:dup2", CONNECT_BY_TOKEN, "ws-b", "c1",
      FAU "Client id mismatch: this token is restricted to client with client_id='dup2'", NULL, 0},
     {"a special token", "bob", "ws:ws-b#rw files:read", CONNECT_BY_TOKEN, "ws-b", "c1",
-     FAU "Specialized token with scopes [files:read] cannot be used for general workspace access. This token can only be used for its "
-         "intended purpose.", NULL, 0},
-    {"a special token coming back", "bob", "ws:ws-b#rw wid:ws-b cid:c1 a:b c:d", CONNECT_BY_RECONNECTION, NULL, "c1",
-     FAU "Specialized token with scopes [a:b, c:d] cannot be used for general workspace access. This token can only be used for its "
-         "intended purpose.", NULL, 0},
-    {"coming back as another", "bob", "ws:ws-b#rw wid:ws-b cid:c2", CONNECT_BY_RECONNECTION, NULL, "c1", FAU "Client id mismatch, disconnecting", NULL, 0},
-    {"coming back elsewhere", "bob", "ws:ws-b#rw wid:ws-b cid:c1", CONNECT_BY_RECONNECTION, "ws-a", "c1",
-     FAU "Invalid scope, workspace mismatch: ws-a != ws-b", NULL, 0},
-    {"coming back to nowhere", "bob", "ws:ws-b#rw cid:c1", CONNECT_BY_RECONNECTION, NULL, "c1", FAU "Invalid scope, current_workspace is required", NULL, 0},
-    {"coming back as nobody", "bob", "ws:ws-b#rw wid:ws-b", CONNECT_BY_RECONNECTION, NULL, "c1", FAU "Invalid scope, current_workspace is required", NULL, 0},
-    {"nobody in a workspace of others", NULL, NULL, CONNECT_BY_NOTHING, "ws-a", "c1", FEC "Permission denied for workspace: ws-a", NULL, 0},
-    {"nobody in public", NULL, NULL, CONNECT_BY_NOTHING, "public", "c1", FEC "Permission denied for workspace: public", NULL, 0},
-    {"nobody in ws-anonymous", NULL, NULL, CONNECT_BY_NOTHING, "ws-anonymous", "c1", FEC "Permission denied for workspace: ws-anonymous", NULL, 0},
-    {"nobody in nowhere", NULL, NULL, CONNECT_BY_NOTHING, "ws-none", "c1", FEC "'Workspace ws-none does not exist or is not accessible'", NULL, 0},
+     FAU "Specialized token with scopes [files:read] cannot be used for general workspace access. "
+         "This token can only be used for its "
+         "intended purpose.",
+     NULL, 0},
+    {"a special token coming back", "bob", "ws:ws-b#rw wid:ws-b cid:c1 a:b c:d",
+     CONNECT_BY_RECONNECTION, NULL, "c1",
+     FAU "Specialized token with scopes [a:b, c:d] cannot be used for general workspace access. "
+         "This token can only be used for its "
+         "intended purpose.",
+     NULL, 0},
+    {"coming back as another", "bob", "ws:ws-b#rw wid:ws-b cid:c2", CONNECT_BY_RECONNECTION, NULL,
+     "c1", FAU "Client id mismatch, disconnecting", NULL, 0},
+    {"coming back elsewhere", "bob", "ws:ws-b#rw wid:ws-b cid:c1", CONNECT_BY_RECONNECTION, "ws-a",
+     "c1", FAU "Invalid scope, workspace mismatch: ws-a != ws-b", NULL, 0},
+    {"coming back to nowhere", "bob", "ws:ws-b#rw cid:c1", CONNECT_BY_RECONNECTION, NULL, "c1",
+     FAU "Invalid scope, current_workspace is required", NULL, 0},
+    {"coming back as nobody", "bob", "ws:ws-b#rw wid:ws-b", CONNECT_BY_RECONNECTION, NULL, "c1",
+     FAU "Invalid scope, current_workspace is required", NULL, 0},
+    {"nobody in a workspace of others", NULL, NULL, CONNECT_BY_NOTHING, "ws-a", "c1",
+     FEC "Permission denied for workspace: ws-a", NULL, 0},
+    {"nobody in public", NULL, NULL, CONNECT_BY_NOTHING, "public", "c1",
+     FEC "Permission denied for workspace: public", NULL, 0},
+    {"nobody in ws-anonymous", NULL, NULL, CONNECT_BY_NOTHING, "ws-anonymous", "c1",
+     FEC "Permission denied for workspace: ws-anonymous", NULL, 0},
+    {"nobody in nowhere", NULL, NULL, CONNECT_BY_NOTHING, "ws-none", "c1",
+     FEC "'Workspace ws-none does not exist or is not accessible'", NULL, 0},
     {"nobody in the home of somebody", NULL, NULL, CONNECT_BY_NOTHING, "ws-user-bob", "c1",
      FEC "'Workspace ws-user-bob does not exist or is not accessible'", NULL, 0},
-    {"nobody in the home of another nobody", NULL, NULL, CONNECT_BY_NOTHING, "ws-user-anonymouz-other", "c1",
+    {"nobody in the home of another nobody", NULL, NULL, CONNECT_BY_NOTHING,
+     "ws-user-anonymouz-other", "c1",
      FEC "Permission denied for workspace: ws-user-anonymouz-other", NULL, 0},
-    {"any workspace", "bob", "ws:*#a", CONNECT_BY_TOKEN, "*", "c1", FEC "Dynamic workspace is not allowed for this endpoint", NULL, 0},
-    {"a user without a grant", "bob", "ws:ws-user-bob#a", CONNECT_BY_TOKEN, "ws-b", "c1", FEC "Permission denied for workspace: ws-b", NULL, 0},
-    {"no client id", NULL, NULL, CONNECT_BY_NOTHING, NULL, "", FEC "Failed to authenticate user to workspace: ws-user-anonymouz-", NULL, 0},
+    {"any workspace", "bob", "ws:*#a", CONNECT_BY_TOKEN, "*", "c1",
+     FEC "Dynamic workspace is not allowed for this endpoint", NULL, 0},
+    {"a user without a grant", "bob", "ws:ws-user-bob#a", CONNECT_BY_TOKEN, "ws-b", "c1",
+     FEC "Permission denied for workspace: ws-b", NULL, 0},
+    {"no client id", NULL, NULL, CONNECT_BY_NOTHING, NULL, "",
+     FEC "Failed to authenticate user to workspace: ws-user-anonymouz-", NULL, 0},
     {"a slash", "bob", "", CONNECT_BY_TOKEN, "ws-a", "a/b", FEC "Invalid client id: a/b", NULL, 0},
     {"a colon", "bob", "", CONNECT_BY_TOKEN, "ws-a", "a:b", FEC "Invalid client id: a:b", NULL, 0},
-    {"an at sign", "bob", "", CONNECT_BY_TOKEN, "ws-a", "a@b", FEC "Invalid client id: a@b", NULL, 0},
+    {"an at sign", "bob", "", CONNECT_BY_TOKEN, "ws-a", "a@b", FEC "Invalid client id: a@b", NULL,
+     0},
     {"an asterisk", "bob", "", CONNECT_BY_TOKEN, "ws-a", "*", FEC "Invalid client id: *", NULL, 0},
     {"a blank", "bob", "", CONNECT_BY_TOKEN, "ws-a", "a b", FEC "Invalid client id: a b", NULL, 0},
-    {"a hosted client's name elsewhere", "bob", "ws:ws-user-bob#a", CONNECT_BY_TOKEN, NULL, "manager-x", NULL, "ws-user-bob", PERMISSION_ADMIN},
-    {"the manager's name at its home", "bob", "ws:public#a wid:public", CONNECT_BY_TOKEN, "public", "manager-x", FEC "Invalid client id: manager-x",
-     NULL, 0},
+    {"a hosted client's name elsewhere", "bob", "ws:ws-user-bob#a", CONNECT_BY_TOKEN, NULL,
+     "manager-x", NULL, "ws-user-bob", PERMISSION_ADMIN},
+    {"the manager's name at its home", "bob", "ws:public#a wid:public", CONNECT_BY_TOKEN, "public",
+     "manager-x", FEC "Invalid client id: manager-x", NULL, 0},
 };
 
 static struct connect_request *make_join(struct kit *k, const struct asked *a)
 {
-    struct connect_request *j = connect_request_new(CONNECT_CLIENT, k->hub.process, slice_of(a->client), a->workspace ? slice_of(a->workspace) : (struct slice){NULL, 0});
+    struct connect_request *j =
+        connect_request_new(CONNECT_CLIENT, k->hub.process, slice_of(a->client),
+                            a->workspace ? slice_of(a->workspace) : (struct slice){NULL, 0});
 
     CHECK(j != NULL);
     j->ask.hub = &k->hub;
@@ -112,10 +147,14 @@ static void check(struct kit *k, const struct asked *a)
     unsigned code = !a->text ? 0 : strstr(a->text, "Invalid client id") ? 1008 : 1001;
 
     if (is_in != !a->text || j->answer.close_code != code)
-        check_fail(__FILE__, __LINE__, "%s: code %u, %s", a->what, j->answer.close_code, j->answer.text);
-    if (is_in && (!starts(w->id, a->joined) || strcmp(j->answer.workspace, w->id) != 0 || j->answer.permission != a->permission ||
-                  user_permission(j->answer.user, slice_of(w->id)) < a->permission || strcmp(j->answer.user->scope.client_id, a->client) != 0))
-        check_fail(__FILE__, __LINE__, "%s: in %s with %d", a->what, w->id, (int)j->answer.permission);
+        check_fail(__FILE__, __LINE__, "%s: code %u, %s", a->what, j->answer.close_code,
+                   j->answer.text);
+    if (is_in && (!starts(w->id, a->joined) || strcmp(j->answer.workspace, w->id) != 0 ||
+                  j->answer.permission != a->permission ||
+                  user_permission(j->answer.user, slice_of(w->id)) < a->permission ||
+                  strcmp(j->answer.user->scope.client_id, a->client) != 0))
+        check_fail(__FILE__, __LINE__, "%s: in %s with %d", a->what, w->id,
+                   (int)j->answer.permission);
     if (!is_in && !starts(j->answer.text, a->text))
         check_fail(__FILE__, __LINE__, "%s: %s", a->what, j->answer.text);
     if (!is_in && k->hub.registry.workspaces.n_entries != n_before)
@@ -138,7 +177,8 @@ CASE(every_rule_and_its_text)
 CASE(a_client_id_has_at_most_255_bytes)
 {
     char id[257];
-    struct asked a = {"long", "bob", "", CONNECT_BY_TOKEN, "ws-a", id, NULL, "ws-a", PERMISSION_ADMIN};
+    struct asked a = {"long", "bob", "",     CONNECT_BY_TOKEN, "ws-a",
+                      id,     NULL,  "ws-a", PERMISSION_ADMIN};
     struct kit k;
 
     memset(id, 'x', sizeof(id));
@@ -155,7 +195,9 @@ CASE(a_client_id_has_at_most_255_bytes)
 
 CASE(a_request_over_http_leaves_no_workspace_behind)
 {
-    const struct asked a = {"http", "bob", "ws:ws-user-bob#a", CONNECT_BY_TOKEN, "ws-user-anonymouz-other", NULL, NULL, NULL, 0};
+    const struct asked a = {
+        "http", "bob", "ws:ws-user-bob#a", CONNECT_BY_TOKEN, "ws-user-anonymouz-other", NULL, NULL,
+        NULL,   0};
     struct workspace *w;
     struct kit k;
 
@@ -171,14 +213,16 @@ CASE(a_request_over_http_leaves_no_workspace_behind)
 
 CASE(a_refused_one_does_not_put_off_the_unloading)
 {
-    const struct asked a = {"grace", NULL, NULL, CONNECT_BY_NOTHING, "ws-user-anonymouz-old", "c1", NULL, NULL, 0};
+    const struct asked a = {"grace", NULL, NULL, CONNECT_BY_NOTHING, "ws-user-anonymouz-old", "c1",
+                            NULL,    NULL, 0};
     struct kit k;
     struct workspace *w;
 
     kit_init(&k, 1);
     k.t.config.workspace_unload_grace_period_ms = 60;
     struct connect_request *j = make_join(&k, &a);
-    CHECK_INT(workspace_open(&k.hub, slice_of(a.workspace), j->ask.user, &j->ask.address, &w), WORKSPACE_OPENED);
+    CHECK_INT(workspace_open(&k.hub, slice_of(a.workspace), j->ask.user, &j->ask.address, &w),
+              WORKSPACE_OPENED);
     workspace_client_left(&k.hub, w);
     CHECK(!connect_check(&k.hub, j, &w));
     TURNS_UNTIL(&k.t, workspace_find(&k.hub.registry, slice_of(a.workspace)) == NULL);
@@ -188,7 +232,8 @@ CASE(a_refused_one_does_not_put_off_the_unloading)
 
 CASE(a_revoked_token_is_refused)
 {
-    const struct asked a = {"revoked", "bob", "ws:ws-a#a", CONNECT_BY_TOKEN, "ws-a", "c1", NULL, NULL, 0};
+    const struct asked a = {"revoked", "bob", "ws:ws-a#a", CONNECT_BY_TOKEN, "ws-a", "c1", NULL,
+                            NULL,      0};
     struct workspace *w;
     struct kit k;
 
@@ -197,9 +242,10 @@ CASE(a_revoked_token_is_refused)
     struct connect_request *j = make_join(&k, &a);
     lineage_add(&j->ask.user->lineage, (const uint8_t[32]){7});
     int64_t later = clock_wall_ms() / 1000 + 1000;
-    revocation_add(k.hub.revocations,
-                   &(struct revocation){(const uint8_t[32]){7}, later, later, SLICE_LIT("user:bob")},
-                   &(struct revocation_limits){10, 10, 10}, NULL, NULL);
+    revocation_add(
+        k.hub.revocations,
+        &(struct revocation){(const uint8_t[32]){7}, later, later, SLICE_LIT("user:bob")},
+        &(struct revocation_limits){10, 10, 10}, NULL, NULL);
     CHECK(!connect_check(&k.hub, j, &w));
     CHECK_TEXT(j->answer.text, FAU "Token has been revoked");
     CHECK_INT(j->answer.outcome, CONNECT_TOKEN_ERROR);
@@ -226,7 +272,8 @@ CASE(limits_name_who_has_reached_them)
     w->n_clients = 1;
     struct user *eve = kit_user("eve", "");
     struct client own = {.user = j->ask.user}, foreign = {.user = eve};
-    CHECK(connect_check_limits(&k.hub, j, w, &own));      /* who replaces an own connection adds none */
+    /* who replaces an own connection adds none */
+    CHECK(connect_check_limits(&k.hub, j, w, &own));
     CHECK(!connect_check_limits(&k.hub, j, w, &foreign));
     k.t.config.max_connections_per_user = 0;
     w->n_clients = 3;
@@ -249,8 +296,10 @@ CASE(limits_name_who_has_reached_them)
 CASE(who_is_blocked_stays_out_by_name_and_by_address)
 {
     const struct asked a = {"blocked", "child", "", CONNECT_BY_TOKEN, "ws-a", "c1", NULL, NULL, 0};
-    struct block user = {.kind = BLOCK_USER, .subject = SLICE_LIT("bob"), .reason = SLICE_LIT("spam")};
-    struct block there = {.kind = BLOCK_ADDRESS, .subject = SLICE_LIT("192.0.2.7"), .reason = SLICE_LIT("noise")};
+    struct block user = {
+        .kind = BLOCK_USER, .subject = SLICE_LIT("bob"), .reason = SLICE_LIT("spam")};
+    struct block there = {
+        .kind = BLOCK_ADDRESS, .subject = SLICE_LIT("192.0.2.7"), .reason = SLICE_LIT("noise")};
     struct workspace *w = NULL;
     struct kept kept = {false};
     struct kit k;
@@ -273,7 +322,7 @@ CASE(who_is_blocked_stays_out_by_name_and_by_address)
     j->ask.user = user_new_root("ws-user-root");
     j->ask.workspace = held_free(j->ask.workspace);
     j->answer.close_code = 0;
-    CHECK(connect_check(&k.hub, j, &w));      /* who can lift a block is kept out by none */
+    CHECK(connect_check(&k.hub, j, &w)); /* who can lift a block is kept out by none */
     TURNS_UNTIL(&k.t, kept.is_kept);
     connect_request_free(j);
     kit_deinit(&k);
@@ -294,7 +343,8 @@ CASE(a_full_workspace_lets_nobody_in)
     CHECK(connect_check_limits(&k.hub, j, w, NULL));
     CHECK_INT(account_keep(w->account, CAP - 1000), ACCOUNT_OK);
     CHECK(!connect_check_limits(&k.hub, j, w, NULL));
-    CHECK_TEXT(j->answer.text, "There is no room for the client (--workspace-bytes, 100000 bytes), please retry: workspace ws-a");
+    CHECK_TEXT(j->answer.text, "There is no room for the client (--workspace-bytes, 100000 bytes), "
+                               "please retry: workspace ws-a");
     CHECK_TEXT(access_rule_name(j->answer.decision.rule), "workspace-bytes");
     CHECK_INT(j->answer.close_code, 1013);
     CHECK_INT(j->answer.outcome, CONNECT_LIMITED);
@@ -319,19 +369,22 @@ CASE(whoever_is_full_above_a_workspace_lets_nobody_in)
     kit_init(&k, 1);
     struct workspace *w = kit_workspace(&k, "ws-a", "bob");
     struct connect_request *j = make_join(&k, &a);
-    struct account *workspace = w->account, *person = account_new(k.hub.process, ACCOUNT_PERSON, CAP);
+    struct account *workspace = w->account,
+                   *person = account_new(k.hub.process, ACCOUNT_PERSON, CAP);
     w->account = account_new(person, ACCOUNT_WORKSPACE, 10 * CAP);
     CHECK(connect_check_limits(&k.hub, j, w, NULL));
     CHECK_INT(account_keep(person, CAP - 1000), ACCOUNT_OK);
     CHECK(!connect_check_limits(&k.hub, j, w, NULL));
-    CHECK_TEXT(j->answer.text, "There is no room for the client (--person-bytes, 100000 bytes), please retry: workspace ws-a");
+    CHECK_TEXT(j->answer.text, "There is no room for the client (--person-bytes, 100000 bytes), "
+                               "please retry: workspace ws-a");
     CHECK_TEXT(access_rule_name(j->answer.decision.rule), "person-bytes");
     j->is_dry_run = true;
     CHECK(!connect_check_limits(&k.hub, j, w, NULL));
     CHECK_TEXT(access_rule_name(j->answer.decision.rule), "person-bytes");
     j->is_dry_run = false;
     account_drop(person, CAP - 1000);
-    /* The part of one user is full: who takes the place of their own client gives back what that one holds. */
+    /* The part of one user is full: who takes the place of their own client gives back what that
+     * one holds. */
     struct account *seat = hub_seat_account(&k.hub, w, j->ask.user, &j->ask.address);
     struct client other = {.user = j->ask.user};
     seat->cap_bytes = CAP;
@@ -389,7 +442,8 @@ CASE(a_long_refusal_is_cut_between_characters)
 }
 
 CASES(RUN(every_rule_and_its_text), RUN(a_client_id_has_at_most_255_bytes),
-      RUN(a_request_over_http_leaves_no_workspace_behind), RUN(a_refused_one_does_not_put_off_the_unloading),
-      RUN(a_revoked_token_is_refused),
+      RUN(a_request_over_http_leaves_no_workspace_behind),
+      RUN(a_refused_one_does_not_put_off_the_unloading), RUN(a_revoked_token_is_refused),
       RUN(limits_name_who_has_reached_them), RUN(who_is_blocked_stays_out_by_name_and_by_address),
-      RUN(a_full_workspace_lets_nobody_in), RUN(whoever_is_full_above_a_workspace_lets_nobody_in), RUN(an_address_has_a_limit_but_not_a_proxy), RUN(a_long_refusal_is_cut_between_characters))
+      RUN(a_full_workspace_lets_nobody_in), RUN(whoever_is_full_above_a_workspace_lets_nobody_in),
+      RUN(an_address_has_a_limit_but_not_a_proxy), RUN(a_long_refusal_is_cut_between_characters))

@@ -46,7 +46,8 @@ static uint8_t *digest(uint8_t seed)
     return bytes;
 }
 
-/* bob, two children of his tokens, root, ada, and somebody not known yet; the last two from another place. */
+/* bob, two children of his tokens, root, ada, and somebody not known yet; the last two from another
+ * place. */
 static void scene_init(struct scene *s)
 {
     static const char *const ids[N] = {"bob", "child-1", "child-2", "root", "ada", NULL};
@@ -63,7 +64,9 @@ static void scene_init(struct scene *s)
             lineage_add(&u->lineage, digest((uint8_t)(10 + i)));
         }
         lease_open(&s->k.hub, &s->k.t.set.loops[i % 2], &s->opened[i].lease,
-                   &(struct lease_terms){.user = u, .address = address(i < 4 ? "10.0.0.1" : "10.0.0.2"), .end = on_end});
+                   &(struct lease_terms){.user = u,
+                                         .address = address(i < 4 ? "10.0.0.1" : "10.0.0.2"),
+                                         .end = on_end});
     }
 }
 
@@ -88,7 +91,8 @@ static void check(struct scene *s, const char *ended, int outcome)
 CASE(a_token_ends_what_descends_from_it)
 {
     struct scene s;
-    struct closing c = {.kind = CLOSING_TOKEN, .digest = digest(12), .reason = SLICE_LIT("revoked")};
+    struct closing c = {
+        .kind = CLOSING_TOKEN, .digest = digest(12), .reason = SLICE_LIT("revoked")};
 
     scene_init(&s);
     closing_send(&s.k.hub, &c);
@@ -109,13 +113,21 @@ CASE(a_block_ends_a_person_or_a_place)
     struct scene s;
 
     scene_init(&s);
-    closing_send(&s.k.hub, &(struct closing){.kind = CLOSING_USER, .user = SLICE_LIT("child-1"), .reason = SLICE_LIT("no")});
+    closing_send(&s.k.hub, &(struct closing){.kind = CLOSING_USER,
+                                             .user = SLICE_LIT("child-1"),
+                                             .reason = SLICE_LIT("no")});
     check(&s, ".x....", CONNECT_BLOCKED);
-    closing_send(&s.k.hub, &(struct closing){.kind = CLOSING_USER, .user = SLICE_LIT("bob"), .reason = SLICE_LIT("no")});
+    closing_send(&s.k.hub, &(struct closing){.kind = CLOSING_USER,
+                                             .user = SLICE_LIT("bob"),
+                                             .reason = SLICE_LIT("no")});
     check(&s, "xxx...", CONNECT_BLOCKED);
-    closing_send(&s.k.hub, &(struct closing){.kind = CLOSING_ADDRESS, .network = address("10.0.0.1"), .reason = SLICE_LIT("no")});
-    check(&s, "xxx...", CONNECT_BLOCKED);      /* root comes in from anywhere */
-    closing_send(&s.k.hub, &(struct closing){.kind = CLOSING_ADDRESS, .network = address("10.0.0.2"), .reason = SLICE_LIT("no")});
+    closing_send(&s.k.hub, &(struct closing){.kind = CLOSING_ADDRESS,
+                                             .network = address("10.0.0.1"),
+                                             .reason = SLICE_LIT("no")});
+    check(&s, "xxx...", CONNECT_BLOCKED); /* root comes in from anywhere */
+    closing_send(&s.k.hub, &(struct closing){.kind = CLOSING_ADDRESS,
+                                             .network = address("10.0.0.2"),
+                                             .reason = SLICE_LIT("no")});
     check(&s, "xxx.xx", CONNECT_BLOCKED);
     scene_deinit(&s);
 }

@@ -1,6 +1,5 @@
-/* From the first message of a WebSocket to connection_info: who is let in, what is said to others, and that nobody who leaves on the
- * way leaves anything behind.
- * req: W-003 W-024 */
+/* From the first message of a WebSocket to connection_info: who is let in, what is said to others,
+ * and that nobody who leaves on the way leaves anything behind. req: W-003 W-024 */
 #include "auth/token.h"
 #include "unit/peer/house.h"
 #include "wire/mp.h"

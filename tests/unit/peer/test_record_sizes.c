@@ -1,5 +1,6 @@
-/* What an idle connection costs: the records of it, added up as the allocator rounds them. docs/PERFORMANCE.md has the table; when a
- * line here fails, a record has grown: say there why, or make it smaller. */
+/* What an idle connection costs: the records of it, added up as the allocator rounds them.
+ * docs/PERFORMANCE.md has the table; when a line here fails, a record has grown: say there why, or
+ * make it smaller. */
 #include "auth/user.h"
 #include "base/account.h"
 #include "harness/check.h"
@@ -36,7 +37,8 @@ CASE(records_of_a_connection_fit_their_budget)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         sum += rows[i].n_bytes;
         if (rows[i].n_bytes > rows[i].at_most)
-            printf("# %s takes %zu bytes, not %zu\n", rows[i].name, rows[i].n_bytes, rows[i].at_most);
+            printf("# %s takes %zu bytes, not %zu\n", rows[i].name, rows[i].n_bytes,
+                   rows[i].at_most);
         CHECK(rows[i].n_bytes <= rows[i].at_most);
     }
     CHECK(sum <= 1488);

@@ -1,5 +1,5 @@
-/* HTTP streams down to the bytes: who opens one, who may post for it, and what an end leaves behind.
- * req: S-71 W-090 */
+/* HTTP streams down to the bytes: who opens one, who may post for it, and what an end leaves
+ * behind. req: S-71 W-090 */
 #include "auth/token.h"
 #include "unit/peer/house.h"
 #include "wire/mp.h"

@@ -1,5 +1,5 @@
-/* A real client on one loop, the hub on another: login, what the client hears, and how many event types it may ask for.
- * req: W-002 W-003 */
+/* A real client on one loop, the hub on another: login, what the client hears, and how many event
+ * types it may ask for. req: W-002 W-003 */
 #include "net/stream.h"
 #include "peer/events.h"
 #include "peer/life.h"
@@ -77,7 +77,8 @@ static void open_world(struct world *w)
 static void close_world(struct world *w)
 {
     close(w->fd);
-    TURNS_UNTIL(&w->k.t, w->k.hub.registry.clients.n_entries == 0 && list_is_empty(&w->k.t.loop->streams));
+    TURNS_UNTIL(&w->k.t,
+                w->k.hub.registry.clients.n_entries == 0 && list_is_empty(&w->k.t.loop->streams));
     CHECK_INT(w->k.hub.registry.workspaces.n_entries, 3);
     hub_sweep(&w->k.hub);
     /* A set of subscriptions that waits for its client is paid for by its user. */
@@ -89,8 +90,10 @@ static void close_world(struct world *w)
 
 CASE(connection_info_comes_first)
 {
-    static const char *const fields[] = {"hypha_version", "public_base_url", "local_base_url", "manager_id", "workspace",
-                                         "client_id", "user", "reconnection_token", "reconnection_token_life_time"};
+    static const char *const fields[] = {
+        "hypha_version", "public_base_url",    "local_base_url",
+        "manager_id",    "workspace",          "client_id",
+        "user",          "reconnection_token", "reconnection_token_life_time"};
     struct world w;
 
     open_world(&w);
@@ -113,7 +116,8 @@ static void on_done(int outcome, void *arg)
     w->n_done++;
 }
 
-static void change(struct world *w, const struct client *c, const char *types, bool is_add, int expected)
+static void change(struct world *w, const struct client *c, const char *types, bool is_add,
+                   int expected)
 {
     struct slice list[8], rest = slice_of(types);
     size_t n = 0;
@@ -162,17 +166,26 @@ CASE(only_what_was_asked_for_is_heard)
     struct slice workspace = slice_of(w.client->workspace->id);
     change(&w, w.client, "wanted", true, SUBSCRIPTION_OK);
     event_send(&w.k.hub, workspace, "unwanted", SLICE_LIT("\x01"));
-    event_send(&w.k.hub, SLICE_LIT("public"), "wanted", SLICE_LIT("\xa9" "elsewhere"));
-    event_send(&w.k.hub, workspace, "wanted", SLICE_LIT("\xa5" "first"));
+    event_send(&w.k.hub, SLICE_LIT("public"), "wanted",
+               SLICE_LIT("\xa9"
+                         "elsewhere"));
+    event_send(&w.k.hub, workspace, "wanted",
+               SLICE_LIT("\xa5"
+                         "first"));
     TURNS_UNTIL(&w.k.t, has_got(&w, "first"));
     CHECK(!has_got(&w, "unwanted") && !has_got(&w, "elsewhere"));
     change(&w, w.client, "wanted", false, SUBSCRIPTION_OK);
-    event_send(&w.k.hub, workspace, "wanted", SLICE_LIT("\xa6" "second"));
+    event_send(&w.k.hub, workspace, "wanted",
+               SLICE_LIT("\xa6"
+                         "second"));
     change(&w, w.client, "other", true, SUBSCRIPTION_OK);
-    event_send(&w.k.hub, workspace, "other", SLICE_LIT("\xa5" "third"));
+    event_send(&w.k.hub, workspace, "other",
+               SLICE_LIT("\xa5"
+                         "third"));
     TURNS_UNTIL(&w.k.t, has_got(&w, "third"));
     CHECK(!has_got(&w, "second"));
     close_world(&w);
 }
 
-CASES(RUN(connection_info_comes_first), RUN(a_set_has_a_cap_and_no_doubles), RUN(only_what_was_asked_for_is_heard))
+CASES(RUN(connection_info_comes_first), RUN(a_set_has_a_cap_and_no_doubles),
+      RUN(only_what_was_asked_for_is_heard))

@@ -1,5 +1,5 @@
-/* What the hub remembers of what clients hear: against a model that keeps plain texts, through the store, and at its caps.
- * req: W-130 W-132 */
+/* What the hub remembers of what clients hear: against a model that keeps plain texts, through the
+ * store, and at its caps. req: W-130 W-132 */
 #include <inttypes.h>
 
 #include "base/clock.h"
@@ -80,7 +80,8 @@ static struct slice enter(struct world *w, unsigned u, unsigned c, bool is_recon
     struct hub *h = &w->k.hub;
     struct account *seat = hub_seat_take(h, w->w, w->users[u], &(struct in6_addr){0});
 
-    w->here[c] = client_add(&h->registry, w->w, slice_of(ids[c]), w->users[u], (struct handle){0}, false);
+    w->here[c] =
+        client_add(&h->registry, w->w, slice_of(ids[c]), w->users[u], (struct handle){0}, false);
     w->user_of[c] = u;
     client_pay(w->here[c], seat);
     hub_client_join(h, w->here[c]);
@@ -124,7 +125,8 @@ static unsigned n_heard(const struct model *m)
 
 static void step(struct world *w)
 {
-    unsigned c = dice_below(&w->dice, N_CLIENTS), u = dice_below(&w->dice, N_USERS), t = dice_below(&w->dice, N_TYPES);
+    unsigned c = dice_below(&w->dice, N_CLIENTS), u = dice_below(&w->dice, N_USERS),
+             t = dice_below(&w->dice, N_TYPES);
     struct model *m = &w->m[w->user_of[c]][c];
 
     if (!w->here[c]) {
@@ -172,7 +174,8 @@ CASE(a_set_waits_for_its_client_of_its_user)
     CHECK_INT(table(&w)->holders.n_entries, 0);
     CHECK_INT(table(&w)->away_bytes + table(&w)->stored_bytes + table(&w)->n_anonymous_away, 0);
     hub_sweep(&w.k.hub);
-    /* Nothing is charged for what was forgotten; an account of a user who has gone may wait for the next sweep. */
+    /* Nothing is charged for what was forgotten; an account of a user who has gone may wait for the
+     * next sweep. */
     CHECK(account_kept(w.w->account) - w.w->n_kept <= mem_taken(w.w->account));
     close_world(&w);
 }
@@ -263,8 +266,10 @@ CASE(what_cannot_be_read_keeps_nobody_from_starting)
     put(&w, "ws-a/c2 ada", "\xc1 nothing");
     put(&w, "ws-a/c3 ada", "{\"until\":1}");
     put(&w, "no slash", "{}");
-    put(&w, "ws-none/c1 ada", "{\"until\":9999999999,\"holder\":\"user:ada\",\"types\":[\"a\"],\"lineage\":null}");
-    put(&w, "ws-a/c3 bob", "{\"until\":9999999999,\"holder\":\"user:bob\",\"types\":[],\"lineage\":null}");
+    put(&w, "ws-none/c1 ada",
+        "{\"until\":9999999999,\"holder\":\"user:ada\",\"types\":[\"a\"],\"lineage\":null}");
+    put(&w, "ws-a/c3 bob",
+        "{\"until\":9999999999,\"holder\":\"user:bob\",\"types\":[],\"lineage\":null}");
     restart(&w);
     CHECK_INT(table(&w)->n_away, 1);
     CHECK(enter(&w, 1, 1, true).len > 0);
@@ -300,7 +305,8 @@ CASE(room_is_made_by_who_left_first)
     CHECK(change(&w, 0, 2, true));
     leave(&w, 0);
     CHECK_INT(table(&w)->n_away, 2);
-    CHECK(subscriber_find(table(&w), SLICE_LIT("ws-a/c3 bob")) && subscriber_find(table(&w), SLICE_LIT("ws-a/c0 eve")));
+    CHECK(subscriber_find(table(&w), SLICE_LIT("ws-a/c3 bob")) &&
+          subscriber_find(table(&w), SLICE_LIT("ws-a/c0 eve")));
     CHECK_INT(w.k.t.loop->metrics.values[METRIC_SUBSCRIPTIONS_DROPPED], 2 + 5);
     close_world(&w);
 }
@@ -316,17 +322,21 @@ CASE(the_anonymous_make_room_first_after_a_restart_too)
     for (int i = 0; i < 8; i++) {
         bool is_anonymous = i >= 3; /* the last to leave */
         snprintf(key, sizeof(key), "ws-a/c%d u%d", i, i);
-        snprintf(record, sizeof(record), "{\"until\":%d,\"holder\":\"%s%d\",\"types\":[\"a\"],\"lineage\":{\"of\":[],\"continues\":false},"
-                 "\"incarnation\":%" PRIu64 "}", 2000000000 + i, is_anonymous ? "ip:192.0.2." : "user:u", i, w.w->incarnation);
+        snprintf(record, sizeof(record),
+                 "{\"until\":%d,\"holder\":\"%s%d\",\"types\":[\"a\"],\"lineage\":{\"of\":[],"
+                 "\"continues\":false},"
+                 "\"incarnation\":%" PRIu64 "}",
+                 2000000000 + i, is_anonymous ? "ip:192.0.2." : "user:u", i, w.w->incarnation);
         put(&w, key, record);
     }
     restart(&w);
     CHECK_INT(table(&w)->n_away, 6);
     CHECK_INT(table(&w)->n_anonymous_away, 3);
-    CHECK(subscriber_find(table(&w), SLICE_LIT("ws-a/c0 u0")) && !subscriber_find(table(&w), SLICE_LIT("ws-a/c4 u4")));
+    CHECK(subscriber_find(table(&w), SLICE_LIT("ws-a/c0 u0")) &&
+          !subscriber_find(table(&w), SLICE_LIT("ws-a/c4 u4")));
     close_world(&w);
 }
 
-CASES(RUN(a_set_waits_for_its_client_of_its_user), RUN(a_set_is_as_old_as_a_token_may_be), RUN(sets_outlive_the_process),
-      RUN(what_cannot_be_read_keeps_nobody_from_starting), RUN(room_is_made_by_who_left_first),
-      RUN(the_anonymous_make_room_first_after_a_restart_too))
+CASES(RUN(a_set_waits_for_its_client_of_its_user), RUN(a_set_is_as_old_as_a_token_may_be),
+      RUN(sets_outlive_the_process), RUN(what_cannot_be_read_keeps_nobody_from_starting),
+      RUN(room_is_made_by_who_left_first), RUN(the_anonymous_make_room_first_after_a_restart_too))

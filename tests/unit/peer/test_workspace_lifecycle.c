@@ -61,9 +61,13 @@ CASE(what_is_not_made_says_why)
         const char *text;
     } rows[] = {
         {"*", "bob", WORKSPACE_DYNAMIC, "Dynamic workspace is not allowed for this endpoint"},
-        {"ws-none", "bob", WORKSPACE_UNKNOWN, "'Workspace ws-none does not exist or is not accessible'"},
-        {"ws-user-Bob", "Bob", WORKSPACE_BAD_NAME, "Invalid workspace name: ws-user-Bob, only lowercase letters, numbers and hyphens are allowed."},
-        {"ws-user-anonymouz-A b", "bob", WORKSPACE_UNKNOWN, "'Workspace ws-user-anonymouz-A b does not exist or is not accessible'"},
+        {"ws-none", "bob", WORKSPACE_UNKNOWN,
+         "'Workspace ws-none does not exist or is not accessible'"},
+        {"ws-user-Bob", "Bob", WORKSPACE_BAD_NAME,
+         "Invalid workspace name: ws-user-Bob, only lowercase letters, numbers and hyphens are "
+         "allowed."},
+        {"ws-user-anonymouz-A b", "bob", WORKSPACE_UNKNOWN,
+         "'Workspace ws-user-anonymouz-A b does not exist or is not accessible'"},
         {"", "bob", WORKSPACE_UNKNOWN, "'Workspace  does not exist or is not accessible'"},
     };
     struct kit k;
@@ -140,7 +144,8 @@ static void on_refused(struct connect_request *j)
     connect_request_free(j);
 }
 
-/* What was on its way when the hub closed. A timer would run when its loop ends, which that asserts against. */
+/* What was on its way when the hub closed. A timer would run when its loop ends, which that asserts
+ * against. */
 CASE(a_hub_that_closes_lets_nobody_in_and_starts_no_timer)
 {
     struct kit k;
@@ -157,7 +162,9 @@ CASE(a_hub_that_closes_lets_nobody_in_and_starts_no_timer)
     workspace_visited(&k.hub, w);
     CHECK(!timer_is_running(&w->unload));
     for (int is_http = 0; is_http < 2; is_http++) {
-        struct connect_request *j = connect_request_new(is_http ? CONNECT_REQUEST : CONNECT_CLIENT, k.hub.process, SLICE_LIT("c"), (struct slice){NULL, 0});
+        struct connect_request *j =
+            connect_request_new(is_http ? CONNECT_REQUEST : CONNECT_CLIENT, k.hub.process,
+                                SLICE_LIT("c"), (struct slice){NULL, 0});
         CHECK(j != NULL);
         j->ask.hub = &k.hub;
         j->ask.asker = k.t.loop;
@@ -221,6 +228,8 @@ CASE(a_visited_empty_workspace_is_not_kept)
     kit_deinit(&k);
 }
 
-CASES(RUN(system_workspaces_are_always_there), RUN(ones_own_is_made_on_demand), RUN(what_is_not_made_says_why),
-      RUN(an_empty_anonymous_one_goes_at_once), RUN(grace_is_given_and_cancelled_by_a_guest), RUN(a_hub_that_closes_lets_nobody_in_and_starts_no_timer),
+CASES(RUN(system_workspaces_are_always_there), RUN(ones_own_is_made_on_demand),
+      RUN(what_is_not_made_says_why), RUN(an_empty_anonymous_one_goes_at_once),
+      RUN(grace_is_given_and_cancelled_by_a_guest),
+      RUN(a_hub_that_closes_lets_nobody_in_and_starts_no_timer),
       RUN(a_visited_empty_workspace_is_not_kept), RUN(a_record_makes_the_same_workspace))

@@ -6,9 +6,9 @@
 enum { OPS_MAX = 32 };
 
 struct asked {
-    char kind;              /* p put, r remove, g get */
+    char kind; /* p put, r remove, g get */
     char key[32];
-    char *bytes;            /* owned; of a put */
+    char *bytes; /* owned; of a put */
     size_t n_bytes;
     store_done *done;
     store_got *got;
@@ -32,8 +32,8 @@ static struct asked *note(struct store *base, char kind, struct slice key, void 
     return a;
 }
 
-static void slow_put(struct store *s, const char *bucket, struct slice key, struct slice bytes, int64_t expires_at, store_done *done,
-                     void *arg)
+static void slow_put(struct store *s, const char *bucket, struct slice key, struct slice bytes,
+                     int64_t expires_at, store_done *done, void *arg)
 {
     struct asked *a = note(s, 'p', key, arg);
 
@@ -44,13 +44,15 @@ static void slow_put(struct store *s, const char *bucket, struct slice key, stru
     a->done = done;
 }
 
-static void slow_remove(struct store *s, const char *bucket, struct slice key, store_done *done, void *arg)
+static void slow_remove(struct store *s, const char *bucket, struct slice key, store_done *done,
+                        void *arg)
 {
     (void)bucket;
     note(s, 'r', key, arg)->done = done;
 }
 
-static void slow_get(struct store *s, const char *bucket, struct slice key, store_got *got, void *arg)
+static void slow_get(struct store *s, const char *bucket, struct slice key, store_got *got,
+                     void *arg)
 {
     (void)bucket;
     note(s, 'g', key, arg)->got = got;
@@ -62,7 +64,7 @@ struct rig {
     struct kit k;
     struct slow_store store;
     struct workspace *w;
-    char said[64];          /* a letter for each outcome */
+    char said[64]; /* a letter for each outcome */
 };
 
 static void rig_init(struct rig *r)
@@ -123,10 +125,16 @@ static bool has_config(struct slice record, const char *config)
 {
     struct slice value;
 
-    return mp_find(record, "config", &value) && value.len == 5 + 3 && memcmp(value.ptr + 5, config + 1, 3) == 0;
+    return mp_find(record, "config", &value) && value.len == 5 + 3 &&
+           memcmp(value.ptr + 5, config + 1, 3) == 0;
 }
 
-static const char A1[] = "\x81\xa1" "a\x01", A2[] = "\x81\xa1" "a\x02", A3[] = "\x81\xa1" "a\x03";
+static const char A1[] = "\x81\xa1"
+                         "a\x01",
+                  A2[] = "\x81\xa1"
+                         "a\x02",
+                  A3[] = "\x81\xa1"
+                         "a\x03";
 static const struct slice nothing = {NULL, 0};
 
 CASE(changes_meanwhile_share_the_next_write)
@@ -135,7 +143,7 @@ CASE(changes_meanwhile_share_the_next_write)
 
     rig_init(&r);
     workspace_when_persisted(&r.k.hub, r.w, on_kept, &r);
-    CHECK_TEXT(r.said, "K");        /* nothing is under way */
+    CHECK_TEXT(r.said, "K"); /* nothing is under way */
     change(&r, A1);
     change(&r, A2);
     change(&r, A3);
@@ -160,7 +168,7 @@ CASE(what_the_store_refuses_is_taken_back)
     change(&r, A3);
     answer(&r, "p", STORE_FAILED, nothing);
     CHECK_TEXT(r.said, "K");
-    change(&r, A2);                 /* while the record is read back */
+    change(&r, A2); /* while the record is read back */
     answer(&r, "g", STORE_OK, written(&r, 0));
     CHECK_TEXT(r.said, "KNNN");
     struct buf b;
@@ -250,7 +258,7 @@ CASE(closing_writes_what_is_not_written)
     workspaces_close_records(&r.k.hub);
     CHECK_TEXT(r.said, "CC");
     CHECK(has_config(written(&r, 1), A2));
-    workspace_persist(&r.k.hub, r.w);    /* too late: nothing is asked for any more */
+    workspace_persist(&r.k.hub, r.w); /* too late: nothing is asked for any more */
     answer(&r, "pp", STORE_FAILED, nothing);
     answer(&r, "p", STORE_OK, nothing);
     CHECK_TEXT(r.said, "CC");
@@ -271,7 +279,8 @@ CASE(only_persistent_ones_are_kept)
 static struct workspace *loaded(struct kit *k, struct buf *record)
 {
     CHECK(workspace_load_record(&k->hub, buf_slice(record)));
-    CHECK(workspace_load_record(&k->hub, buf_slice(record)));     /* as a scan of Redis may tell it */
+    /* as a scan of Redis may tell it */
+    CHECK(workspace_load_record(&k->hub, buf_slice(record)));
     buf_deinit(record);
     return workspace_find(&k->hub.registry, SLICE_LIT("bob-w"));
 }
@@ -287,7 +296,7 @@ CASE(a_workspace_made_again_is_another_one)
     struct workspace *w = kit_workspace(&k, "bob-w", "bob");
     uint64_t first = w->incarnation;
     workspace_add_record(&record, w);
-    workspace_add_mp(&earlier, w, true);        /* as earlier releases have stored it */
+    workspace_add_mp(&earlier, w, true); /* as earlier releases have stored it */
     workspace_remove(&k.hub.registry, w);
     w = kit_workspace(&k, "bob-w", "bob");
     CHECK(first && w->incarnation && w->incarnation != first);
@@ -302,7 +311,7 @@ CASE(a_workspace_made_again_is_another_one)
 }
 
 CASES(RUN(changes_meanwhile_share_the_next_write), RUN(what_the_store_refuses_is_taken_back),
-      RUN(what_was_never_stored_is_as_it_was_made), RUN(a_store_that_cannot_be_read_changes_nothing),
-      RUN(a_removed_record_is_not_written_again), RUN(a_removal_that_fails_lets_changes_go_on),
-      RUN(closing_writes_what_is_not_written), RUN(only_persistent_ones_are_kept),
-      RUN(a_workspace_made_again_is_another_one))
+      RUN(what_was_never_stored_is_as_it_was_made),
+      RUN(a_store_that_cannot_be_read_changes_nothing), RUN(a_removed_record_is_not_written_again),
+      RUN(a_removal_that_fails_lets_changes_go_on), RUN(closing_writes_what_is_not_written),
+      RUN(only_persistent_ones_are_kept), RUN(a_workspace_made_again_is_another_one))

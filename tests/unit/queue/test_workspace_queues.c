@@ -45,8 +45,7 @@ static void expect_order(const struct queue *q, const char *wanted)
 {
     char text[64] = "";
 
-    LIST_FOREACH(it, &q->tasks)
-    {
+    LIST_FOREACH (it, &q->tasks) {
         size_t n = strlen(text);
         (void)snprintf(text + n, sizeof(text) - n, "%d",
                        (int)LIST_ENTRY(it, struct queue_task, link)->number);
@@ -117,8 +116,9 @@ CASE(a_full_account_refuses)
     size_t cost = held_cost(sizeof(struct queue_task) + 1);
 
     bench_open(&b, 3 * cost - 1);
-    b.account->cap_bytes += account_kept(b.account);        /* of the shelf's own account */
-    b.account->cap_bytes += held_cost(sizeof(struct queue) + 1);    /* a name is paid for too */
+    b.account->cap_bytes += account_kept(b.account); /* of the shelf's own account */
+    /* a name is paid for too */
+    b.account->cap_bytes += held_cost(sizeof(struct queue) + 1);
     struct queue *q = queue_get(b.in_workspace, SLICE_LIT("q"), SLICE_LIT("ada"));
     CHECK(q != NULL);
     add(q, 1);

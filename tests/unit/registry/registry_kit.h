@@ -1,4 +1,5 @@
-/* registry_kit: a registry on a loop that is never run: it counts, and what goes on over turns goes on by kit_turn(). */
+/* registry_kit: a registry on a loop that is never run: it counts, and what goes on over turns goes
+ * on by kit_turn(). */
 #pragma once
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,8 @@ struct kit {
     struct user *user;
 };
 
-static inline void kit_init_on(struct kit *k, struct ledger *(*open)(const struct registry *replica))
+static inline void kit_init_on(struct kit *k,
+                               struct ledger *(*open)(const struct registry *replica))
 {
     memset(k, 0, sizeof(*k));
     k->loop.thread = pthread_self();
@@ -70,10 +72,14 @@ static inline struct client *kit_client(struct kit *k, struct workspace *w, cons
     return client_add(&k->r, w, slice_of(id), k->user, (struct handle){0}, false);
 }
 
-static inline struct service *kit_service(struct kit *k, struct client *c, const char *name, const char *type, const char *app)
+static inline struct service *kit_service(struct kit *k, struct client *c, const char *name,
+                                          const char *type, const char *app)
 {
     bool is_replaced;
-    struct service_fields f = {.name = slice_of(name), .app_id = slice_of(app), .type = slice_of(type), .info = SLICE_LIT("\x80")};
+    struct service_fields f = {.name = slice_of(name),
+                               .app_id = slice_of(app),
+                               .type = slice_of(type),
+                               .info = SLICE_LIT("\x80")};
 
     return service_add(&k->r, c, &f, &is_replaced);
 }

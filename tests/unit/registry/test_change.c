@@ -18,7 +18,7 @@ struct kept {
 
 struct recorder {
     struct ledger_follower follower;
-    struct kept *kept;              /* N_STEPS of them */
+    struct kept *kept; /* N_STEPS of them */
     size_t n;
 };
 
@@ -106,8 +106,13 @@ static void change_workspace(struct kit *k, const char *id, struct workspace *w)
 {
     static const char *const names[] = {"alpha", "beta", "gamma"};
     const char *const owner[] = {"alice"};
-    struct workspace_fields f = {.id = id, .name = names[roll(3)], .description = roll(2) ? "d" : NULL, .owners = owner, .n_owners = 1,
-                                 .is_persistent = roll(2), .extra = SLICE_LIT("\x80")};
+    struct workspace_fields f = {.id = id,
+                                 .name = names[roll(3)],
+                                 .description = roll(2) ? "d" : NULL,
+                                 .owners = owner,
+                                 .n_owners = 1,
+                                 .is_persistent = roll(2),
+                                 .extra = SLICE_LIT("\x80")};
 
     if (!w)
         workspace_add(&k->r, &f, NULL, 0);
@@ -127,9 +132,14 @@ static void change_service(struct kit *k, struct client *c, const char *name)
 
     buf_add_fmt(&full, "%s:%s", c->full_id, name);
     struct service *s = service_find(&k->r, buf_slice(&full));
-    struct service_fields f = {.name = slice_of(name), .app_id = SLICE_LIT("*"), .type = roll(2) ? SLICE_LIT("t") : (struct slice){NULL, 0},
-                               .visibility = (enum service_visibility)roll(SERVICE_VISIBILITIES), .is_singleton = roll(4) == 0,
-                               .authorized = &authorized, .n_authorized = roll(2), .info = roll(2) ? SLICE_LIT("\x80") : SLICE_LIT("\x81\xa1\x61\x02")};
+    struct service_fields f = {.name = slice_of(name),
+                               .app_id = SLICE_LIT("*"),
+                               .type = roll(2) ? SLICE_LIT("t") : (struct slice){NULL, 0},
+                               .visibility = (enum service_visibility)roll(SERVICE_VISIBILITIES),
+                               .is_singleton = roll(4) == 0,
+                               .authorized = &authorized,
+                               .n_authorized = roll(2),
+                               .info = roll(2) ? SLICE_LIT("\x80") : SLICE_LIT("\x81\xa1\x61\x02")};
     f.has_authorized = f.n_authorized > 0;
     if (s && roll(2)) {
         service_remove(&k->r, s);
@@ -151,10 +161,12 @@ static void step(struct kit *k)
     unsigned what = roll(16);
     if (!w || what == 0)
         change_workspace(k, id, w);
-    else if (c && (what == 1 || c->workspace != w))     /* of one that was removed: it goes, whoever made the workspace again */
+    /* of one that was removed: it goes, whoever made the workspace again */
+    else if (c && (what == 1 || c->workspace != w))
         (void)client_remove(&k->r, c);
     else if (!c)
-        client_add(&k->r, w, slice_of(full_id + strlen(id) + 1), k->user, (struct handle){.slot = roll(99), .generation = 1}, roll(4) == 0);
+        client_add(&k->r, w, slice_of(full_id + strlen(id) + 1), k->user,
+                   (struct handle){.slot = roll(99), .generation = 1}, roll(4) == 0);
     else
         change_service(k, c, names[roll(N_NAMES)]);
     if (roll(8) == 0)
@@ -165,8 +177,9 @@ static void step(struct kit *k)
 
 static void add_service(struct buf *b, const struct service *s)
 {
-    buf_add_fmt(b, "  %s %s/%s %s %d%d%d %zu %llu " SLICE_FMT "\n", s->full_id, s->type ? s->type : "-", s->app_id,
-                service_visibility_name(s->visibility), s->is_singleton, s->is_built_in, s->has_authorized, s->n_authorized,
+    buf_add_fmt(b, "  %s %s/%s %s %d%d%d %zu %llu " SLICE_FMT "\n", s->full_id,
+                s->type ? s->type : "-", s->app_id, service_visibility_name(s->visibility),
+                s->is_singleton, s->is_built_in, s->has_authorized, s->n_authorized,
                 (unsigned long long)s->number, SLICE_ARG(slice_make(s->info, s->info_len)));
 }
 
@@ -176,13 +189,15 @@ static void add_workspace(struct buf *b, const struct kit *k, const struct works
     struct service_cursor cursor;
     const struct service *s;
 
-    buf_add_fmt(b, "%s %llu %llu %lld %zu %zu ", w->id, (unsigned long long)w->number, (unsigned long long)w->incarnation,
-                (long long)w->made_at, w->n_clients, w->n_services);
+    buf_add_fmt(b, "%s %llu %llu %lld %zu %zu ", w->id, (unsigned long long)w->number,
+                (unsigned long long)w->incarnation, (long long)w->made_at, w->n_clients,
+                w->n_services);
     workspace_add_record(b, w);
-    LIST_FOREACH(it, &w->clients) {
+    LIST_FOREACH (it, &w->clients) {
         const struct client *c = LIST_ENTRY(it, struct client, link);
-        buf_add_fmt(b, "\n %s %s %llu %u %d %zu %d", c->full_id, c->user->id, (unsigned long long)c->generation, c->handle.slot, c->is_virtual,
-                    c->n_services, c->built_in != NULL);
+        buf_add_fmt(b, "\n %s %s %llu %u %d %zu %d", c->full_id, c->user->id,
+                    (unsigned long long)c->generation, c->handle.slot, c->is_virtual, c->n_services,
+                    c->built_in != NULL);
     }
     buf_add_byte(b, '\n');
     for (service_query_start(&cursor, &k->r, &q); (s = service_query_next(&cursor));)
@@ -201,7 +216,8 @@ static void check_same(const struct kit *a, const struct kit *b)
     for (unsigned i = 0; i < N_WORKSPACES; i++) {
         char id[16];
         (void)snprintf(id, sizeof(id), "ws-%u", i);
-        const struct workspace *w = workspace_find(&a->r, slice_of(id)), *v = workspace_find(&b->r, slice_of(id));
+        const struct workspace *w = workspace_find(&a->r, slice_of(id)),
+                               *v = workspace_find(&b->r, slice_of(id));
         CHECK((w != NULL) == (v != NULL));
         if (w) {
             add_workspace(&one, a, w);
@@ -214,13 +230,15 @@ static void check_same(const struct kit *a, const struct kit *b)
 CASE(the_same_changes_make_the_same_registry)
 {
     static struct kit original, copy;
-    struct recorder r = {.follower = {.on_change = on_change}, .kept = mem_new(N_STEPS * sizeof(struct kept))};
+    struct recorder r = {.follower = {.on_change = on_change},
+                         .kept = mem_new(N_STEPS * sizeof(struct kept))};
     size_t n_of[CHANGE_SERVICE_GOES + 1] = {0};
 
     srand(5);
     kit_init(&original);
     kit_init(&copy);
-    kit_hurry(&original);       /* so that services are still going when others come under their names */
+    /* so that services are still going when others come under their names */
+    kit_hurry(&original);
     list_init(&r.follower.link);
     ledger_follow(original.ledger, &r.follower);
     size_t n_applied = 0;

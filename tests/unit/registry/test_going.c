@@ -101,7 +101,8 @@ CASE(a_client_with_few_services_is_gone_at_once)
     kit_deinit(&k);
 }
 
-/* Between each two turns the one that came again registers what the old one had, the last first, so that they meet on the way. */
+/* Between each two turns the one that came again registers what the old one had, the last first, so
+ * that they meet on the way. */
 CASE(who_comes_again_under_the_id_has_services_of_its_own)
 {
     struct kit k;
@@ -112,7 +113,9 @@ CASE(who_comes_again_under_the_id_has_services_of_its_own)
     CHECK(client_find(&k.r, SLICE_LIT("ws-a/bob")) == now);
     for (unsigned i = N_SERVICES; i-- > 0;) {
         bool is_replaced = true;
-        struct service_fields f = {.name = slice_of(name_of(i, name)), .app_id = SLICE_LIT("*"), .info = SLICE_LIT("\x80")};
+        struct service_fields f = {.name = slice_of(name_of(i, name)),
+                                   .app_id = SLICE_LIT("*"),
+                                   .info = SLICE_LIT("\x80")};
         const struct service *s = service_add(&k.r, now, &f, &is_replaced);
         CHECK(s && !is_replaced);
         CHECK_INT(w->n_services, N_SERVICES - i);
@@ -134,7 +137,10 @@ CASE(who_comes_again_under_the_id_has_services_of_its_own)
 static struct service *add_singleton(struct kit *k, struct client *c, const char *name)
 {
     bool is_replaced;
-    struct service_fields f = {.name = slice_of(name), .app_id = SLICE_LIT("*"), .is_singleton = true, .info = SLICE_LIT("\x80")};
+    struct service_fields f = {.name = slice_of(name),
+                               .app_id = SLICE_LIT("*"),
+                               .is_singleton = true,
+                               .info = SLICE_LIT("\x80")};
 
     return service_add(&k->r, c, &f, &is_replaced);
 }
@@ -161,7 +167,8 @@ CASE(a_singleton_of_a_removed_client_is_in_nobodys_way)
 CASE(what_a_removed_client_took_is_free_at_once)
 {
     struct kit k;
-    struct account *root = account_new(NULL, ACCOUNT_PROCESS, 0), *seat = account_new(root, ACCOUNT_USER, 0);
+    struct account *root = account_new(NULL, ACCOUNT_PROCESS, 0),
+                   *seat = account_new(root, ACCOUNT_USER, 0);
 
     kit_init(&k);
     registry_pay(&k.r, root);
@@ -215,7 +222,8 @@ CASE(who_is_in_a_workspace_that_is_removed_is_found_no_more)
     add_singleton(&k, eve, "one");
     kit_hurry(&k);
     workspace_remove(&k.r, w);
-    CHECK(client_find(&k.r, SLICE_LIT("ws-a/bob")) == NULL && client_find_any(&k.r, SLICE_LIT("ws-a/bob")) == c);
+    CHECK(client_find(&k.r, SLICE_LIT("ws-a/bob")) == NULL &&
+          client_find_any(&k.r, SLICE_LIT("ws-a/bob")) == c);
     CHECK(service_find(&k.r, SLICE_LIT("ws-a/bob:s-1")) == NULL);
     CHECK_INT(n_found(&k, "ws-a", "*"), 0);
     CHECK_INT(n_found(&k, "ws-a", "s-1"), 0);
@@ -228,7 +236,7 @@ CASE(who_is_in_a_workspace_that_is_removed_is_found_no_more)
     while (kit_turn(&k))
         continue;
     CHECK(client_find_any(&k.r, SLICE_LIT("ws-a/eve")) == eve);
-    CHECK(client_remove(&k.r, eve) == NULL);    /* the last to go: the old record with it */
+    CHECK(client_remove(&k.r, eve) == NULL); /* the last to go: the old record with it */
     CHECK_INT(n_found(&k, "ws-a", "s-1"), 1);
     CHECK_INT(again->n_services, 1);
     CHECK_INT(k.r.services.n_entries, 1);
@@ -250,7 +258,10 @@ CASE(the_registry_ends_with_services_on_the_way)
 }
 
 CASES(RUN(the_services_of_a_removed_client_are_freed_some_at_a_time_and_found_no_more),
-      RUN(a_client_with_few_services_is_gone_at_once), RUN(who_comes_again_under_the_id_has_services_of_its_own),
-      RUN(a_singleton_of_a_removed_client_is_in_nobodys_way), RUN(what_a_removed_client_took_is_free_at_once),
-      RUN(a_workspace_that_is_removed_may_be_made_again_while_services_go), RUN(who_is_in_a_workspace_that_is_removed_is_found_no_more),
+      RUN(a_client_with_few_services_is_gone_at_once),
+      RUN(who_comes_again_under_the_id_has_services_of_its_own),
+      RUN(a_singleton_of_a_removed_client_is_in_nobodys_way),
+      RUN(what_a_removed_client_took_is_free_at_once),
+      RUN(a_workspace_that_is_removed_may_be_made_again_while_services_go),
+      RUN(who_is_in_a_workspace_that_is_removed_is_found_no_more),
       RUN(the_registry_ends_with_services_on_the_way))

@@ -1,4 +1,5 @@
-/* Queries against a naive model: the model is a plain array in registration order, and every question is asked of both. */
+/* Queries against a naive model: the model is a plain array in registration order, and every
+ * question is asked of both. */
 #include "unit/registry/registry_kit.h"
 #include "unit/wire/dice.h"
 
@@ -67,11 +68,13 @@ static struct client *client_of(struct world *w, unsigned ws, unsigned c)
 
 static void add_service(struct world *w, unsigned ws, unsigned c)
 {
-    struct row row = {workspaces[ws], clients[c], names[roll(w, N_NAMES)], types[roll(w, 3)], apps[roll(w, 3)]};
+    struct row row = {workspaces[ws], clients[c], names[roll(w, N_NAMES)], types[roll(w, 3)],
+                      apps[roll(w, 3)]};
     struct client *client = client_of(w, ws, c);
 
     for (size_t i = 0; i < w->m.n; i++) {
-        if (w->m.rows[i].workspace == row.workspace && w->m.rows[i].client == row.client && w->m.rows[i].name == row.name)
+        if (w->m.rows[i].workspace == row.workspace && w->m.rows[i].client == row.client &&
+            w->m.rows[i].name == row.name)
             model_remove(&w->m, i);
     }
     CHECK(w->m.n < MODEL_MAX);
@@ -130,17 +133,24 @@ static bool part_matches(const struct question *q, const char *pattern, const ch
 
 static bool model_matches(const struct question *q, const struct row *r)
 {
-    bool name = q->is_literal ? !*q->name || strcmp(q->name, r->name) == 0 : part_matches(q, q->name, r->name);
+    bool name = q->is_literal ? !*q->name || strcmp(q->name, r->name) == 0
+                              : part_matches(q, q->name, r->name);
 
-    return (!*q->workspace || strcmp(q->workspace, r->workspace) == 0) && part_matches(q, q->client, r->client) && name &&
-           (any(q->type) || (r->type && part_matches(q, q->type, r->type))) && part_matches(q, q->app, r->app);
+    return (!*q->workspace || strcmp(q->workspace, r->workspace) == 0) &&
+           part_matches(q, q->client, r->client) && name &&
+           (any(q->type) || (r->type && part_matches(q, q->type, r->type))) &&
+           part_matches(q, q->app, r->app);
 }
 
 /* The answer within one workspace comes in registration order; between workspaces in any. */
 static void ask(struct world *w, const struct question *q)
 {
-    struct service_query query = {.workspace = slice_of(q->workspace), .client = slice_of(q->client), .name = slice_of(q->name),
-                                  .is_literal = q->is_literal, .type = slice_of(q->type), .app_id = slice_of(q->app)};
+    struct service_query query = {.workspace = slice_of(q->workspace),
+                                  .client = slice_of(q->client),
+                                  .name = slice_of(q->name),
+                                  .is_literal = q->is_literal,
+                                  .type = slice_of(q->type),
+                                  .app_id = slice_of(q->app)};
     struct service_cursor cursor;
     struct service *s;
     bool is_seen[MODEL_MAX] = {false};
@@ -153,7 +163,8 @@ static void ask(struct world *w, const struct question *q)
         size_t at = 0;
         unsigned ws = 0;
         while (at < w->m.n && !(strcmp(w->m.rows[at].workspace, s->client->workspace->id) == 0 &&
-                                slice_is(s->client->id, w->m.rows[at].client) && slice_is(s->name, w->m.rows[at].name)))
+                                slice_is(s->client->id, w->m.rows[at].client) &&
+                                slice_is(s->name, w->m.rows[at].name)))
             at++;
         while (strcmp(workspaces[ws], s->client->workspace->id) != 0)
             ws++;
@@ -169,11 +180,14 @@ static void ask(struct world *w, const struct question *q)
 static void ask_something(struct world *w)
 {
     static const char *const ws[] = {"", "ws-a", "ws-b", "ws-bb", "public", "ws-none"};
-    static const char *const cl[] = {"", "*", "bob", "bob*", "*a*", "alice", "*b*y", "nobody", "b?b", "?"};
-    static const char *const na[] = {"", "*", "calc", "calc*", "*", "x.*", "built-in", "**c", "none", "x.?", "c???"};
+    static const char *const cl[] = {"",      "*",    "bob",    "bob*", "*a*",
+                                     "alice", "*b*y", "nobody", "b?b",  "?"};
+    static const char *const na[] = {"",         "*",   "calc", "calc*", "*",   "x.*",
+                                     "built-in", "**c", "none", "x.?",   "c???"};
     static const char *const ty[] = {"", "*", "math", "text", "none", "*t*", "m?th"};
     static const char *const ap[] = {"", "*", "app1", "none", "app*"};
-    struct question q = {ws[roll(w, 6)], cl[roll(w, 10)], na[roll(w, 11)], ty[roll(w, 7)], ap[roll(w, 5)], roll(w, 3) == 0};
+    struct question q = {ws[roll(w, 6)], cl[roll(w, 10)], na[roll(w, 11)],
+                         ty[roll(w, 7)], ap[roll(w, 5)],  roll(w, 3) == 0};
 
     ask(w, &q);
 }
@@ -202,12 +216,14 @@ static size_t row_of(const struct world *w, const struct service *s)
     size_t at = 0;
 
     while (at < w->m.n && !(strcmp(w->m.rows[at].workspace, s->client->workspace->id) == 0 &&
-                            slice_is(s->client->id, w->m.rows[at].client) && slice_is(s->name, w->m.rows[at].name)))
+                            slice_is(s->client->id, w->m.rows[at].client) &&
+                            slice_is(s->name, w->m.rows[at].name)))
         at++;
     return at;
 }
 
-/* Between any two steps services come and go. Who is there all the time is met once, who has gone is not met any more. */
+/* Between any two steps services come and go. Who is there all the time is met once, who has gone
+ * is not met any more. */
 CASE(a_walk_goes_on_while_services_come_and_go)
 {
     struct world w;
@@ -221,10 +237,11 @@ CASE(a_walk_goes_on_while_services_come_and_go)
     for (int i = 0; i < 400; i++)
         change(&w);
     for (int round = 0; round < 400; round++) {
-        struct service_query q = {.workspace = slice_of(workspaces[roll(&w, N_WORKSPACES)]), .name = slice_of(round % 2 ? "c*" : names[roll(&w, N_NAMES)])};
+        struct service_query q = {.workspace = slice_of(workspaces[roll(&w, N_WORKSPACES)]),
+                                  .name = slice_of(round % 2 ? "c*" : names[roll(&w, N_NAMES)])};
         struct service_walk walk;
         struct service *s;
-        uint64_t last = 0, begun = 0;       /* above the numbers of all that are there */
+        uint64_t last = 0, begun = 0; /* above the numbers of all that are there */
         size_t n_before = 0, n_lasting = 0;
         service_walk_start(&walk, &w.k.r, &q);
         struct service_cursor all;
@@ -263,7 +280,9 @@ CASE(a_walk_outlives_its_workspace)
     struct client *c = kit_client(&k, w, "bob");
     kit_service(&k, c, "s1", "t", "*");
     kit_service(&k, c, "s2", "t", "*");
-    service_walk_start(&walk, &k.r, &(struct service_query){.workspace = SLICE_LIT("ws-a"), .name = SLICE_LIT("s*")});
+    service_walk_start(
+        &walk, &k.r,
+        &(struct service_query){.workspace = SLICE_LIT("ws-a"), .name = SLICE_LIT("s*")});
     CHECK(service_walk_step(&walk, &s) && s);
     client_remove(&k.r, c);
     workspace_remove(&k.r, w);
@@ -281,7 +300,8 @@ CASE(a_question_of_an_unknown_workspace_has_no_answer)
     kit_service(&k, kit_client(&k, kit_workspace(&k, "ws-a"), "bob"), "s", "t", "*");
     service_query_start(&c, &k.r, &(struct service_query){.workspace = SLICE_LIT("ws-b")});
     CHECK(service_query_next(&c) == NULL);
-    service_query_start(&c, &k.r, &(struct service_query){.workspace = SLICE_LIT("ws-b"), .name = SLICE_LIT("s")});
+    service_query_start(
+        &c, &k.r, &(struct service_query){.workspace = SLICE_LIT("ws-b"), .name = SLICE_LIT("s")});
     CHECK(service_query_next(&c) == NULL);
     kit_deinit(&k);
 }

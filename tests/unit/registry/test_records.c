@@ -31,14 +31,18 @@ CASE(registering_again_replaces)
 
     kit_init(&k);
     struct client *c = kit_client(&k, kit_workspace(&k, "ws-a"), "bob");
-    struct service_fields f = {.name = SLICE_LIT("s"), .app_id = SLICE_LIT("*"), .type = SLICE_LIT("t1"), .info = SLICE_LIT("\x80")};
+    struct service_fields f = {.name = SLICE_LIT("s"),
+                               .app_id = SLICE_LIT("*"),
+                               .type = SLICE_LIT("t1"),
+                               .info = SLICE_LIT("\x80")};
     struct service *first = service_add(&k.r, c, &f, &is_replaced);
     uint64_t number = first->number;
     CHECK(!is_replaced);
     f.type = (struct slice){NULL, 0};
     f.visibility = SERVICE_PROTECTED;
     struct service *second = service_add(&k.r, c, &f, &is_replaced);
-    CHECK(is_replaced && second->type == NULL && second->visibility == SERVICE_PROTECTED && second->number > number);
+    CHECK(is_replaced && second->type == NULL && second->visibility == SERVICE_PROTECTED &&
+          second->number > number);
     CHECK(service_find(&k.r, SLICE_LIT("ws-a/bob:s")) == second);
     CHECK_INT(c->n_services, 1);
     CHECK_INT(c->workspace->n_services, 1);
@@ -74,7 +78,8 @@ CASE(a_client_takes_its_services_along)
     kit_service(&k, b, "one", "t", "*");
     CHECK(a->generation < b->generation);
     client_remove(&k.r, a);
-    CHECK(service_find(&k.r, SLICE_LIT("ws-a/a:one")) == NULL && service_find(&k.r, SLICE_LIT("ws-a/a:two")) == NULL);
+    CHECK(service_find(&k.r, SLICE_LIT("ws-a/a:one")) == NULL &&
+          service_find(&k.r, SLICE_LIT("ws-a/a:two")) == NULL);
     CHECK(service_find(&k.r, SLICE_LIT("ws-a/b:one")) != NULL);
     CHECK_INT(w->n_clients, 1);
     CHECK_INT(w->n_services, 1);
@@ -103,16 +108,23 @@ CASE(authorised_workspaces_are_exact)
     struct kit k;
     bool is_replaced;
     struct slice list[] = {SLICE_LIT("ws-b"), SLICE_LIT("ws-c")};
-    struct service_fields f = {.name = SLICE_LIT("s"), .app_id = SLICE_LIT("*"), .authorized = list, .n_authorized = 2,
-                               .has_authorized = true, .info = SLICE_LIT("\x80")};
+    struct service_fields f = {.name = SLICE_LIT("s"),
+                               .app_id = SLICE_LIT("*"),
+                               .authorized = list,
+                               .n_authorized = 2,
+                               .has_authorized = true,
+                               .info = SLICE_LIT("\x80")};
 
     kit_init(&k);
-    struct service *s = service_add(&k.r, kit_client(&k, kit_workspace(&k, "ws-a"), "a"), &f, &is_replaced);
+    struct service *s =
+        service_add(&k.r, kit_client(&k, kit_workspace(&k, "ws-a"), "a"), &f, &is_replaced);
     CHECK(service_authorizes(s, SLICE_LIT("ws-b")) && service_authorizes(s, SLICE_LIT("ws-c")));
-    CHECK(!service_authorizes(s, SLICE_LIT("ws-bb")) && !service_authorizes(s, SLICE_LIT("ws-")) && !service_authorizes(s, SLICE_LIT("*")));
+    CHECK(!service_authorizes(s, SLICE_LIT("ws-bb")) && !service_authorizes(s, SLICE_LIT("ws-")) &&
+          !service_authorizes(s, SLICE_LIT("*")));
     kit_deinit(&k);
 }
 
 CASES(RUN(a_service_is_found_under_its_full_id), RUN(registering_again_replaces),
-      RUN(built_in_makes_a_client_visible_and_is_not_counted), RUN(a_client_takes_its_services_along),
-      RUN(hosted_clients_keep_no_workspace_loaded), RUN(authorised_workspaces_are_exact))
+      RUN(built_in_makes_a_client_visible_and_is_not_counted),
+      RUN(a_client_takes_its_services_along), RUN(hosted_clients_keep_no_workspace_loaded),
+      RUN(authorised_workspaces_are_exact))

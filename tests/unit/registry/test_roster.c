@@ -1,4 +1,5 @@
-/* A walk over all clients takes turns while clients come and go: who was there when it began and still is, is seen; who came later is not. */
+/* A walk over all clients takes turns while clients come and go: who was there when it began and
+ * still is, is seen; who came later is not. */
 #include "unit/registry/registry_kit.h"
 
 enum { N = 20000 };
@@ -33,7 +34,8 @@ CASE(who_stays_is_seen_whoever_comes_and_goes)
     size_t n_looks = 0;
     for (int i = 0; seen_next(&walk, is_seen); i++) {
         n_looks++;
-        if (i % 2 == 0 && i / 2 < N / 2) { /* two of three in places of all kinds go, and one comes */
+        /* two of three in places of all kinds go, and one comes */
+        if (i % 2 == 0 && i / 2 < N / 2) {
             int at = (int)((unsigned)i * 7919u % N);
             for (int j = at; j < at + 2 && j < N; j++) {
                 if (clients[j])

@@ -15,7 +15,8 @@ static const struct owning owning[] = {
     {"no e-mail is nobody's", "ws-a", "", "alice", NULL, NULL, false},
     {"the personal one, whoever is listed", "ws-user-bob", "alice", "bob", NULL, NULL, true},
     {"the personal one of another", "ws-user-bobby", "x", "bob", NULL, NULL, false},
-    {"a child by its minter's e-mail", "ws-a", "bob@example.org", "child", "bob@example.org", "bob", false},
+    {"a child by its minter's e-mail", "ws-a", "bob@example.org", "child", "bob@example.org", "bob",
+     false},
     {"a child in its minter's personal one", "ws-user-bob", "bob", "child", NULL, "bob", false},
     {"a child listed by its own id", "ws-a", "child", "child", NULL, "bob", false},
 };
@@ -30,7 +31,9 @@ CASE(ownership_is_for_primary_identities)
         struct user *u = user_new(slice_of(o->user));
         u->email = o->email ? mem_copy(o->email, strlen(o->email)) : NULL;
         u->parent = o->parent ? mem_copy(o->parent, strlen(o->parent)) : NULL;
-        struct workspace *w = workspace_add(&k.r, &(struct workspace_fields){.id = o->workspace, .owners = owners, .n_owners = 2}, NULL, 0);
+        struct workspace *w = workspace_add(
+            &k.r, &(struct workspace_fields){.id = o->workspace, .owners = owners, .n_owners = 2},
+            NULL, 0);
         if (workspace_owned_by(w, u) != o->is_owned)
             check_fail(__FILE__, __LINE__, "%s", o->what);
         user_unref(u);
@@ -64,11 +67,16 @@ CASE(a_plain_one_shows_thirteen_keys)
     struct kit k;
 
     kit_init(&k);
-    struct workspace *w = workspace_add(
-        &k.r, &(struct workspace_fields){.id = "ws-a", .owners = owners, .n_owners = 1, .is_persistent = true}, NULL, 0);
+    struct workspace *w =
+        workspace_add(&k.r,
+                      &(struct workspace_fields){
+                          .id = "ws-a", .owners = owners, .n_owners = 1, .is_persistent = true},
+                      NULL, 0);
     char *text = shown(w, true);
-    CHECK_TEXT(text, "{\"type\":\"workspace\",\"id\":\"ws-a\",\"name\":\"ws-a\",\"description\":null,\"persistent\":true,"
-                     "\"owners\":[\"bob\"],\"read_only\":false,\"icon\":null,\"covers\":null,\"docs\":null,\"service_types\":{},"
+    CHECK_TEXT(text, "{\"type\":\"workspace\",\"id\":\"ws-a\",\"name\":\"ws-a\",\"description\":"
+                     "null,\"persistent\":true,"
+                     "\"owners\":[\"bob\"],\"read_only\":false,\"icon\":null,\"covers\":null,"
+                     "\"docs\":null,\"service_types\":{},"
                      "\"config\":{},\"status\":{\"ready\":true,\"errors\":null}}");
     mem_free(text);
     kit_deinit(&k);
@@ -79,8 +87,13 @@ CASE(an_anonymous_one_has_no_errors)
     struct kit k;
 
     kit_init(&k);
-    struct workspace *w = workspace_add(&k.r, &(struct workspace_fields){.id = "ws-x", .name = "X", .description = "d", .is_anonymous = true,
-                                                                         .is_read_only = true}, NULL, 0);
+    struct workspace *w = workspace_add(&k.r,
+                                        &(struct workspace_fields){.id = "ws-x",
+                                                                   .name = "X",
+                                                                   .description = "d",
+                                                                   .is_anonymous = true,
+                                                                   .is_read_only = true},
+                                        NULL, 0);
     char *text = shown(w, true);
     CHECK(strstr(text, "\"name\":\"X\",\"description\":\"d\",\"persistent\":false") != NULL);
     CHECK(strstr(text, "\"read_only\":true") != NULL);
@@ -97,13 +110,17 @@ CASE(environment_values_can_be_left_out)
     kit_init(&k);
     value_of(&config, "{\"a\":1,\"environs\":{\"KEY\":\"secret\"},\"b\":[2]}");
     value_of(&extra, "{\"icon\":\"i.png\",\"service_types\":{\"t\":{}},\"other\":\"unseen\"}");
-    struct workspace *w = workspace_add(
-        &k.r, &(struct workspace_fields){.id = "ws-a", .config = buf_slice(&config), .extra = buf_slice(&extra)}, NULL, 0);
+    struct workspace *w =
+        workspace_add(&k.r,
+                      &(struct workspace_fields){
+                          .id = "ws-a", .config = buf_slice(&config), .extra = buf_slice(&extra)},
+                      NULL, 0);
     char *with = shown(w, true), *without = shown(w, false);
     CHECK(strstr(with, "\"config\":{\"a\":1,\"environs\":{\"KEY\":\"secret\"},\"b\":[2]}") != NULL);
     CHECK(strstr(without, "\"config\":{\"a\":1,\"b\":[2]}") != NULL);
     CHECK(strstr(without, "secret") == NULL && strstr(without, "unseen") == NULL);
-    CHECK(strstr(without, "\"icon\":\"i.png\"") != NULL && strstr(without, "\"service_types\":{\"t\":{}}") != NULL);
+    CHECK(strstr(without, "\"icon\":\"i.png\"") != NULL &&
+          strstr(without, "\"service_types\":{\"t\":{}}") != NULL);
     mem_free(with);
     mem_free(without);
     buf_deinit(&config);
@@ -117,17 +134,26 @@ CASE(a_change_may_borrow_from_what_it_replaces)
     struct kit k;
 
     kit_init(&k);
-    struct workspace *w = workspace_add(
-        &k.r, &(struct workspace_fields){.id = "ws-a", .name = "N", .description = "D", .owners = owners, .n_owners = 2, .is_read_only = true},
-        NULL, 0);
+    struct workspace *w = workspace_add(&k.r,
+                                        &(struct workspace_fields){.id = "ws-a",
+                                                                   .name = "N",
+                                                                   .description = "D",
+                                                                   .owners = owners,
+                                                                   .n_owners = 2,
+                                                                   .is_read_only = true},
+                                        NULL, 0);
     const char *const kept[] = {w->owners[1]};
-    CHECK(workspace_change(w, &(struct workspace_fields){.name = w->description, .description = w->name, .owners = kept, .n_owners = 1,
-                                                         .config = slice_make(w->config, w->config_len)}));
+    CHECK(workspace_change(
+        w, &(struct workspace_fields){.name = w->description,
+                                      .description = w->name,
+                                      .owners = kept,
+                                      .n_owners = 1,
+                                      .config = slice_make(w->config, w->config_len)}));
     CHECK_TEXT(w->name, "D");
     CHECK_TEXT(w->description, "N");
     CHECK_INT(w->n_owners, 1);
     CHECK_TEXT(w->owners[0], "alice");
-    CHECK(w->is_read_only);     /* flags stay */
+    CHECK(w->is_read_only); /* flags stay */
     CHECK(workspace_change(w, &(struct workspace_fields){.id = "ws-other"}));
     CHECK_TEXT(w->id, "ws-a");
     CHECK_TEXT(w->name, "ws-a");
@@ -146,12 +172,15 @@ CASE(who_made_one_is_counted_and_stored_and_never_shown)
     struct workspace *w = workspace_add(&k.r, &f, NULL, 0);
     CHECK_INT(registry_created(&k.r, "ada"), 1);
     CHECK_INT(registry_created(&k.r, "bob"), 0);
-    f = (struct workspace_fields){.id = "ws-b", .owners = owners, .n_owners = 2};   /* a record that does not say so */
+    /* a record that does not say so */
+    f = (struct workspace_fields){.id = "ws-b", .owners = owners, .n_owners = 2};
     workspace_add(&k.r, &f, NULL, 0);
-    f = (struct workspace_fields){.id = "ws-c", .owners = owners, .n_owners = 2, .is_anonymous = true};
+    f = (struct workspace_fields){
+        .id = "ws-c", .owners = owners, .n_owners = 2, .is_anonymous = true};
     workspace_add(&k.r, &f, NULL, 0);
     CHECK_INT(registry_created(&k.r, "bob"), 1);
-    CHECK(workspace_change(w, &(struct workspace_fields){.owners = owners, .n_owners = 1, .creator = "bob"}));
+    CHECK(workspace_change(
+        w, &(struct workspace_fields){.owners = owners, .n_owners = 1, .creator = "bob"}));
     char *text = shown(w, true);
     CHECK(strstr(text, "created_by") == NULL);
     mem_free(text);
@@ -168,6 +197,7 @@ CASE(who_made_one_is_counted_and_stored_and_never_shown)
     kit_deinit(&k);
 }
 
-CASES(RUN(ownership_is_for_primary_identities), RUN(a_plain_one_shows_thirteen_keys), RUN(an_anonymous_one_has_no_errors),
-      RUN(environment_values_can_be_left_out), RUN(a_change_may_borrow_from_what_it_replaces),
+CASES(RUN(ownership_is_for_primary_identities), RUN(a_plain_one_shows_thirteen_keys),
+      RUN(an_anonymous_one_has_no_errors), RUN(environment_values_can_be_left_out),
+      RUN(a_change_may_borrow_from_what_it_replaces),
       RUN(who_made_one_is_counted_and_stored_and_never_shown))

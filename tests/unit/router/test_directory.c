@@ -19,15 +19,18 @@ CASE(agrees_with_a_naive_model)
     for (uint32_t step = 1; step < N_STEPS; step++) {
         unsigned i = (unsigned)rand() % N_KEYS;
         struct slice k = slice_make(key, (size_t)snprintf(key, sizeof(key), "ws-%u/client", i));
-        struct route r = {{.loop = (uint16_t)(i % 4), .slot = i, .generation = step}, step % 3}, got = {0};
+        struct route r = {{.loop = (uint16_t)(i % 4), .slot = i, .generation = step}, step % 3},
+                     got = {0};
         bool held = model[i].seat.generation != 0;
         if (rand() % 100 < ((step / 8000) % 2 ? 30 : 65)) {
             CHECK(directory_put(&d, k, r, &got) == held);
             CHECK(!held || route_eq(&got, &model[i]));
             model[i] = r;
         } else {
-            /* A route that is not the current one removes nothing: not another's seat, nor the same one elsewhere. */
-            struct route stale = {{.loop = (uint16_t)(i % 4), .slot = i, .generation = step}, 0}, elsewhere = model[i];
+            /* A route that is not the current one removes nothing: not another's seat, nor the same
+             * one elsewhere. */
+            struct route stale = {{.loop = (uint16_t)(i % 4), .slot = i, .generation = step}, 0},
+                         elsewhere = model[i];
             elsewhere.instance++;
             CHECK(!directory_remove(&d, k, stale));
             CHECK(!directory_remove(&d, k, elsewhere));
@@ -61,16 +64,18 @@ CASE(tables_shrink_when_a_crowd_leaves)
     directory_init(&d, 1);
     size_t least = count_places(&d);
     for (uint32_t i = 0; i < 10000; i++)
-        directory_put(&d, slice_make(key, (size_t)snprintf(key, sizeof(key), "c%u", i)), route_here((struct handle){.slot = i, .generation = 1}), &got);
+        directory_put(&d, slice_make(key, (size_t)snprintf(key, sizeof(key), "c%u", i)),
+                      route_here((struct handle){.slot = i, .generation = 1}), &got);
     CHECK(count_places(&d) >= 20000);
     for (uint32_t i = 0; i < 10000; i++)
-        CHECK(directory_remove(&d, slice_make(key, (size_t)snprintf(key, sizeof(key), "c%u", i)), route_here((struct handle){.slot = i, .generation = 1})));
+        CHECK(directory_remove(&d, slice_make(key, (size_t)snprintf(key, sizeof(key), "c%u", i)),
+                               route_here((struct handle){.slot = i, .generation = 1})));
     CHECK(count_places(&d) <= 2 * least);
     directory_deinit(&d);
 }
 
-/* Each writer owns a stripe of keys and is the only one to change them; readers may see any of a key's routes, never
- * another key's. */
+/* Each writer owns a stripe of keys and is the only one to change them; readers may see any of a
+ * key's routes, never another key's. */
 enum { N_WRITERS = 3, N_READERS = 5, STRIPE = 64, N_ROUNDS = 4000 };
 
 struct side {
@@ -138,4 +143,5 @@ CASE(readers_never_see_another_keys_route)
     directory_deinit(&d);
 }
 
-CASES(RUN(agrees_with_a_naive_model), RUN(tables_shrink_when_a_crowd_leaves), RUN(readers_never_see_another_keys_route))
+CASES(RUN(agrees_with_a_naive_model), RUN(tables_shrink_when_a_crowd_leaves),
+      RUN(readers_never_see_another_keys_route))

@@ -1,4 +1,5 @@
-/* Broadcasts to many, on a loop that is never run: each turn is one call of what goes on, and has no time. */
+/* Broadcasts to many, on a loop that is never run: each turn is one call of what goes on, and has
+ * no time. */
 #include "router/fanout.h"
 
 #include <stdio.h>
@@ -16,7 +17,8 @@ enum { N_MEMBERS = 200, PER_TURN_MOST = 8, AHEAD_MOST = 64, N_CROWD = 300 };
 struct member {
     struct endpoint endpoint;
     char address[16];
-    char got[64];               /* the first letter of each type or method it was sent, in order */
+    /* the first letter of each type or method it was sent, in order */
+    char got[64];
     size_t n_got;
     bool is_here;
 };
@@ -25,7 +27,7 @@ static struct {
     struct loop_set set;
     struct loop *loop;
     struct router *router;
-    struct account *payer;      /* of what is sent; NULL: nobody in particular */
+    struct account *payer; /* of what is sent; NULL: nobody in particular */
     size_t n_delivered;
     struct member members[N_MEMBERS];
 } w;
@@ -37,7 +39,9 @@ static void on_deliver(struct endpoint *e, struct msg *m)
     struct rpc_header h;
 
     CHECK_INT(rpc_header_peek(msg_head_slice(m), &caps, &h), RPC_HEADER_OK);
-    char letter = slice_is(h.type, "method") ? slice_ends(h.method, ".reject") ? '!' : h.method.ptr[0] : h.type.ptr[0];
+    char letter = slice_is(h.type, "method")
+                      ? slice_ends(h.method, ".reject") ? '!' : h.method.ptr[0]
+                      : h.type.ptr[0];
     CHECK(me->is_here);
     if (me->n_got < sizeof(me->got) - 1)
         me->got[me->n_got] = letter;
@@ -69,7 +73,8 @@ static void arrive(struct member *m)
     router_attach(w.router, w.loop, &m->endpoint);
     router_join(w.router, &m->endpoint, SLICE_LIT("w"), w.payer ? w.payer : payer());
     hears(m, true);
-    CHECK(!router_bind(w.router, w.loop, slice_of(m->address), route_here(m->endpoint.handle), &replaced));
+    CHECK(!router_bind(w.router, w.loop, slice_of(m->address), route_here(m->endpoint.handle),
+                       &replaced));
     m->is_here = true;
 }
 
@@ -101,7 +106,7 @@ static void end(void)
     for (unsigned i = 0; i < N_MEMBERS; i++)
         leave(&w.members[i]);
     CHECK(list_is_empty(&w.loop->again));
-    CHECK_INT(loop_set_start(&w.set), 0);       /* so that it closes what it has opened */
+    CHECK_INT(loop_set_start(&w.set), 0); /* so that it closes what it has opened */
     loop_set_stop(&w.set);
     loop_set_drain_after_stop(&w.set);
     CHECK_INT(router_fanout(w.router, w.loop)->n_waiting, 0);
@@ -191,7 +196,7 @@ CASE(a_broadcast_to_many_takes_turns_and_reaches_each_once)
     CHECK(n_turns >= N_MEMBERS / PER_TURN_MOST - 1);
     for (unsigned i = 0; i < N_MEMBERS; i++)
         CHECK_TEXT(w.members[i].got, "n");
-    broadcast("dull", "w/s");   /* nobody wants it: nothing waits */
+    broadcast("dull", "w/s"); /* nobody wants it: nothing waits */
     CHECK(!turn());
     end();
 }
@@ -237,7 +242,8 @@ CASE(members_come_and_go_under_way)
     broadcast("news", "w/s");
     (void)turn();
     arrive(&w.members[N_MEMBERS - 1]);
-    for (unsigned i = 0; i < N_MEMBERS - 1; i += 3)     /* among them the one whose turn it is */
+    /* among them the one whose turn it is */
+    for (unsigned i = 0; i < N_MEMBERS - 1; i += 3)
         leave(&w.members[i]);
     (void)turn();
     broadcast("event", NULL);
@@ -267,7 +273,8 @@ CASE(what_waits_for_one_that_leaves_bounces)
     end();
 }
 
-/* Who is of another workspace hears of each call that it has sent to one of these, over the turns that takes. */
+/* Who is of another workspace hears of each call that it has sent to one of these, over the turns
+ * that takes. */
 CASE(what_waits_for_many_that_have_left_bounces_over_turns)
 {
     struct member *caller = &w.members[0];
@@ -282,7 +289,7 @@ CASE(what_waits_for_many_that_have_left_bounces_over_turns)
         call(&w.members[N_MEMBERS - 1], caller->address, "first", false);
     for (unsigned i = 1; i < N_MEMBERS; i++)
         leave(&w.members[i]);
-    arrive(&w.members[N_MEMBERS / 2]);  /* to a workspace of that name where nothing waits */
+    arrive(&w.members[N_MEMBERS / 2]); /* to a workspace of that name where nothing waits */
     broadcast("news", NULL);
     CHECK_TEXT(w.members[N_MEMBERS / 2].got, "n");
     for (size_t before = w.n_delivered; mail_turn(); n_turns++) {
@@ -304,10 +311,12 @@ static size_t n_of(char letter, const struct member *m)
     return n;
 }
 
-/* Nothing is lost, nothing is delivered in one long turn, and who has sent it pays for its place. */
+/* Nothing is lost, nothing is delivered in one long turn, and who has sent it pays for its
+ * place. */
 CASE(however_many_wait_they_take_turns_at_their_senders_cost)
 {
-    struct account *user = account_new(NULL, ACCOUNT_USER, 0), *sender = account_new_leaf(user, ACCOUNT_PEER, 0);
+    struct account *user = account_new(NULL, ACCOUNT_USER, 0),
+                   *sender = account_new_leaf(user, ACCOUNT_PEER, 0);
     struct member *one = &w.members[0], *last = &w.members[N_MEMBERS - 1];
 
     begin(N_MEMBERS);
@@ -320,7 +329,8 @@ CASE(however_many_wait_they_take_turns_at_their_senders_cost)
         else
             call(last, one->address, "first", false);
         CHECK_INT(w.n_delivered, delivered);
-        CHECK_INT(router_is_behind(w.router, &one->endpoint, slice_of(one->address)), i >= AHEAD_MOST);
+        CHECK_INT(router_is_behind(w.router, &one->endpoint, slice_of(one->address)),
+                  i >= AHEAD_MOST);
         CHECK(!router_is_behind(w.router, &last->endpoint, slice_of(last->address)));
         CHECK(account_used(user) >= before + sizeof(struct list) + sizeof(struct msg *));
     }
@@ -329,7 +339,8 @@ CASE(however_many_wait_they_take_turns_at_their_senders_cost)
         CHECK_INT(router_is_behind(w.router, &one->endpoint, slice_of(one->address)),
                   router_fanout(w.router, w.loop)->n_waiting > AHEAD_MOST);
     CHECK_INT(last->n_got, N_CROWD);
-    CHECK_INT(n_of('n', last) - n_of('f', last), 1);    /* as far as they are noted: one after the other */
+    /* as far as they are noted: one after the other */
+    CHECK_INT(n_of('n', last) - n_of('f', last), 1);
     CHECK_INT(one->n_got, N_CROWD / 2 + 1);
     account_settle(sender);
     CHECK_INT(account_used(sender), 0);
@@ -340,7 +351,8 @@ CASE(however_many_wait_they_take_turns_at_their_senders_cost)
     account_unref(user);
 }
 
-/* What nobody has sent is its receivers', who are charged by their queues: while it waits for them, their workspace's. */
+/* What nobody has sent is its receivers', who are charged by their queues: while it waits for them,
+ * their workspace's. */
 CASE(an_event_that_waits_is_charged_to_the_workspace)
 {
     struct account *workspace = account_new(NULL, ACCOUNT_WORKSPACE, 0);
@@ -388,7 +400,11 @@ CASE(what_waits_is_charged_to_an_account_that_is_full)
     account_unref(full);
 }
 
-CASES(RUN(a_broadcast_to_many_takes_turns_and_reaches_each_once), RUN(what_one_sends_comes_in_order_and_others_wait_for_nothing),
-      RUN(the_hub_waits_for_its_events_only), RUN(members_come_and_go_under_way), RUN(what_waits_for_one_that_leaves_bounces),
-      RUN(what_waits_for_many_that_have_left_bounces_over_turns), RUN(however_many_wait_they_take_turns_at_their_senders_cost),
-      RUN(an_event_that_waits_is_charged_to_the_workspace), RUN(what_waits_is_charged_to_an_account_that_is_full))
+CASES(RUN(a_broadcast_to_many_takes_turns_and_reaches_each_once),
+      RUN(what_one_sends_comes_in_order_and_others_wait_for_nothing),
+      RUN(the_hub_waits_for_its_events_only), RUN(members_come_and_go_under_way),
+      RUN(what_waits_for_one_that_leaves_bounces),
+      RUN(what_waits_for_many_that_have_left_bounces_over_turns),
+      RUN(however_many_wait_they_take_turns_at_their_senders_cost),
+      RUN(an_event_that_waits_is_charged_to_the_workspace),
+      RUN(what_waits_is_charged_to_an_account_that_is_full))

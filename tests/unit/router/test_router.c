@@ -89,7 +89,8 @@ static void run_step(struct loop *l, struct mail *mail)
     mem_free(s);
 }
 
-static void on_loop(struct world *w, unsigned i, struct member *m, void (*run)(struct member *m, struct loop *l))
+static void on_loop(struct world *w, unsigned i, struct member *m,
+                    void (*run)(struct member *m, struct loop *l))
 {
     struct step *s = MEM_NEW(struct step);
 
@@ -115,7 +116,8 @@ static void arrive(struct member *m, struct loop *l)
     router_interest(m->world->router, &m->endpoint, SLICE_LIT("news"), true);
     router_interest(m->world->router, &m->endpoint, SLICE_LIT("other"), true);
     router_interest(m->world->router, &m->endpoint, SLICE_LIT("other"), false);
-    CHECK(!router_bind(m->world->router, l, slice_of(m->address), route_here(m->endpoint.handle), &replaced));
+    CHECK(!router_bind(m->world->router, l, slice_of(m->address), route_here(m->endpoint.handle),
+                       &replaced));
     atomic_fetch_add(&m->world->n_ready, 1);
 }
 
@@ -124,10 +126,14 @@ static void send_all(struct member *m, struct loop *l)
     for (unsigned i = 0; i < N_LOOPS; i++) {
         char to[32];
         snprintf(to, sizeof(to), "w/c%u", i);
-        CHECK_INT(router_send(m->world->router, l, slice_of(to), frame("method", m->address, to, "s1")), ROUTER_OK);
+        CHECK_INT(
+            router_send(m->world->router, l, slice_of(to), frame("method", m->address, to, "s1")),
+            ROUTER_OK);
     }
-    router_broadcast(m->world->router, l, SLICE_LIT("w"), SLICE_LIT("news"), frame("news", m->address, "w/*", NULL));
-    router_broadcast(m->world->router, l, SLICE_LIT("w"), SLICE_LIT("other"), frame("other", m->address, "w/*", NULL));
+    router_broadcast(m->world->router, l, SLICE_LIT("w"), SLICE_LIT("news"),
+                     frame("news", m->address, "w/*", NULL));
+    router_broadcast(m->world->router, l, SLICE_LIT("w"), SLICE_LIT("other"),
+                     frame("other", m->address, "w/*", NULL));
     struct msg *lost = frame("method", m->address, "w/nobody", "s1");
     CHECK_INT(router_send(m->world->router, l, SLICE_LIT("w/nobody"), lost), ROUTER_NO_PEER);
     router_bounce(m->world->router, l, lost);

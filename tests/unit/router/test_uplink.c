@@ -1,4 +1,5 @@
-/* Two instances in one process, each with loops and a router of its own, and a link of memory between them: simulated, in many orders. */
+/* Two instances in one process, each with loops and a router of its own, and a link of memory
+ * between them: simulated, in many orders. */
 #include <stdio.h>
 
 #include "base/memory.h"
@@ -28,7 +29,7 @@ struct seat {
     struct instance *at;
     struct loop *loop;
     char address[16];
-    char got[16 * N_CALLS];         /* the session, or the type, of each message, in order */
+    char got[16 * N_CALLS]; /* the session, or the type, of each message, in order */
     unsigned n_overdrawn;
     bool is_here;
 };
@@ -43,11 +44,11 @@ static struct {
 
 struct crossing {
     struct mail mail;
-    struct router *router;          /* the far one */
+    struct router *router; /* the far one */
     struct handle to;
     struct msg *msg;
     bool is_overdrawn;
-    char workspace[8], type[8];     /* of a broadcast */
+    char workspace[8], type[8]; /* of a broadcast */
 };
 
 static void run_crossing(struct loop *l, struct mail *mail)
@@ -65,7 +66,8 @@ static void run_crossing(struct loop *l, struct mail *mail)
     mem_free(c);
 }
 
-static struct crossing *cross(struct router_uplink *u, unsigned loop, struct handle to, struct msg *m)
+static struct crossing *cross(struct router_uplink *u, unsigned loop, struct handle to,
+                              struct msg *m)
 {
     struct instance *far = CONTAINER_OF(u, struct link, uplink)->far;
     struct crossing *c = MEM_NEW(struct crossing);
@@ -75,19 +77,22 @@ static struct crossing *cross(struct router_uplink *u, unsigned loop, struct han
     return c;
 }
 
-static void link_send(struct router_uplink *u, struct loop *self, const struct route *to, struct msg *m)
+static void link_send(struct router_uplink *u, struct loop *self, const struct route *to,
+                      struct msg *m)
 {
     LOOP_ASSERT(self);
     (void)cross(u, to->seat.loop, to->seat, m);
 }
 
-static void link_overdrawn(struct router_uplink *u, struct loop *self, const struct route *to, struct msg *refusal)
+static void link_overdrawn(struct router_uplink *u, struct loop *self, const struct route *to,
+                           struct msg *refusal)
 {
     LOOP_ASSERT(self);
     cross(u, to->seat.loop, to->seat, refusal)->is_overdrawn = true;
 }
 
-static void link_spread(struct router_uplink *u, struct loop *self, struct slice workspace, struct slice type, struct msg *m)
+static void link_spread(struct router_uplink *u, struct loop *self, struct slice workspace,
+                        struct slice type, struct msg *m)
 {
     LOOP_ASSERT(self);
     struct crossing *c = cross(u, 0, (struct handle){0}, msg_ref(m));
@@ -97,7 +102,8 @@ static void link_spread(struct router_uplink *u, struct loop *self, struct slice
 
 /* ---- those who sit there */
 
-static struct msg *frame(const char *type, const struct seat *from, const char *to, const char *session)
+static struct msg *frame(const char *type, const struct seat *from, const char *to,
+                         const char *session)
 {
     SCRATCH_BUF(b, 0);
 
@@ -133,7 +139,9 @@ static void on_deliver(struct endpoint *e, struct msg *m)
 
     CHECK_INT(rpc_header_peek(msg_head_slice(m), &caps, &h), RPC_HEADER_OK);
     CHECK(s->is_here);
-    note(s, slice_is(h.type, "news") ? h.type : slice_ends(h.method, ".reject") ? h.method : h.session);
+    note(s, slice_is(h.type, "news")          ? h.type
+            : slice_ends(h.method, ".reject") ? h.method
+                                              : h.session);
     msg_unref(m);
 }
 
@@ -149,7 +157,8 @@ static bool on_wants(struct endpoint *e, struct slice type)
     return slice_is(type, "news");
 }
 
-static const struct endpoint_ops ops = {.deliver = on_deliver, .overdrawn = on_overdrawn, .wants = on_wants};
+static const struct endpoint_ops ops = {
+    .deliver = on_deliver, .overdrawn = on_overdrawn, .wants = on_wants};
 
 /* Where a seat is, as one instance sees it. */
 static struct route route_from(const struct instance *i, const struct seat *s)
@@ -163,7 +172,8 @@ static void bind_everywhere(struct seat *s)
 
     for (unsigned i = 0; i < N_INSTANCES; i++) {
         struct instance *in = &w.instances[i];
-        (void)router_bind(in->router, &in->set.loops[0], slice_of(s->address), route_from(in, s), &replaced);
+        (void)router_bind(in->router, &in->set.loops[0], slice_of(s->address), route_from(in, s),
+                          &replaced);
     }
 }
 
@@ -218,7 +228,9 @@ static void end(void)
 
 static void call(struct seat *from, const char *to, const char *session)
 {
-    CHECK_INT(router_send(from->at->router, from->loop, slice_of(to), frame("method", from, to, session)), ROUTER_OK);
+    CHECK_INT(
+        router_send(from->at->router, from->loop, slice_of(to), frame("method", from, to, session)),
+        ROUTER_OK);
 }
 
 /* req: W-037 */
@@ -230,11 +242,13 @@ CASE(frames_cross_in_order_and_a_broadcast_comes_once_in_its_place)
         for (unsigned n = 0; n < N_CALLS; n++) {
             char session[8];
             (void)snprintf(session, sizeof(session), "s%u", n);
-            (void)snprintf(expected + strlen(expected), sizeof(expected) - strlen(expected), "%s ", session);
+            (void)snprintf(expected + strlen(expected), sizeof(expected) - strlen(expected), "%s ",
+                           session);
             for (unsigned to = 0; to < N_SEATS; to++)
                 call(&w.seats[0], w.seats[to].address, session);
         }
-        router_broadcast(w.instances[0].router, w.seats[0].loop, SLICE_LIT("w"), SLICE_LIT("news"), frame("news", &w.seats[0], "w/*", "b"));
+        router_broadcast(w.instances[0].router, w.seats[0].loop, SLICE_LIT("w"), SLICE_LIT("news"),
+                         frame("news", &w.seats[0], "w/*", "b"));
         (void)snprintf(expected + strlen(expected), sizeof(expected) - strlen(expected), "news ");
         sim_run(&w.sim, 1);
         for (unsigned i = 0; i < N_SEATS; i++)
@@ -261,7 +275,8 @@ CASE(what_comes_too_late_bounces_back_over_the_link)
 CASE(an_account_that_is_full_is_told_over_the_link)
 {
     begin(1);
-    router_overdrawn(w.instances[0].router, w.seats[0].loop, slice_of(w.seats[2].address), frame("method", &w.seats[0], "w/c2", "s"));
+    router_overdrawn(w.instances[0].router, w.seats[0].loop, slice_of(w.seats[2].address),
+                     frame("method", &w.seats[0], "w/c2", "s"));
     router_overdrawn(w.instances[0].router, w.seats[0].loop, slice_of(w.seats[2].address), NULL);
     router_overdrawn(w.instances[0].router, w.seats[0].loop, slice_of(w.seats[1].address), NULL);
     sim_run(&w.sim, 1);
@@ -270,7 +285,8 @@ CASE(an_account_that_is_full_is_told_over_the_link)
     end();
 }
 
-/* A client that moves: what is sent from then on goes to its new seat, and the clean-up of the old one removes nothing. */
+/* A client that moves: what is sent from then on goes to its new seat, and the clean-up of the old
+ * one removes nothing. */
 CASE(a_late_clean_up_does_not_touch_the_newer_connection)
 {
     for (uint64_t seed = 1; seed <= N_SEEDS; seed++) {
@@ -282,7 +298,8 @@ CASE(a_late_clean_up_does_not_touch_the_newer_connection)
         struct route was = route_from(in, old), found;
         arrive(now, old->address);
         CHECK(!router_unbind(in->router, &in->set.loops[0], slice_of(now->address), was));
-        CHECK(router_find(in->router, &in->set.loops[0], slice_of(now->address), &found) && route_is_here(&found));
+        CHECK(router_find(in->router, &in->set.loops[0], slice_of(now->address), &found) &&
+              route_is_here(&found));
         call(&w.seats[0], "w/c2", "new");
         call(&w.seats[3], "w/c2", "far");
         sim_run(&w.sim, 1);
@@ -292,5 +309,7 @@ CASE(a_late_clean_up_does_not_touch_the_newer_connection)
     }
 }
 
-CASES(RUN(frames_cross_in_order_and_a_broadcast_comes_once_in_its_place), RUN(what_comes_too_late_bounces_back_over_the_link),
-      RUN(an_account_that_is_full_is_told_over_the_link), RUN(a_late_clean_up_does_not_touch_the_newer_connection))
+CASES(RUN(frames_cross_in_order_and_a_broadcast_comes_once_in_its_place),
+      RUN(what_comes_too_late_bounces_back_over_the_link),
+      RUN(an_account_that_is_full_is_told_over_the_link),
+      RUN(a_late_clean_up_does_not_touch_the_newer_connection))

@@ -45,7 +45,7 @@ CASE(all_eight_positions_fit)
     buf_init(&b, 0);
     mp_add_array(&b, 8);
     mp_add_text(&b, "i");
-    mp_add_float(&b, 3.0);      /* JavaScript and Python differ on whole numbers */
+    mp_add_float(&b, 3.0); /* JavaScript and Python differ on whole numbers */
     mp_add_array(&b, 0);
     mp_add_bool(&b, true);
     mp_add_int(&b, 1);
@@ -106,4 +106,5 @@ CASE(a_senders_context_is_ignored)
     buf_deinit(&b);
 }
 
-CASES(RUN(all_eight_positions_fit), RUN(what_does_not_fit_is_said_as_python_says_it), RUN(a_senders_context_is_ignored))
+CASES(RUN(all_eight_positions_fit), RUN(what_does_not_fit_is_said_as_python_says_it),
+      RUN(a_senders_context_is_ignored))

@@ -3,7 +3,7 @@
 
 static struct world w;
 
-/* ---- alice's callbacks: she calls bob.keep(receive), which settles when the test says so ---------------------------- */
+/* ---- alice's callbacks: she calls bob.keep(receive), which settles when the test says so ---- */
 
 static void do_receive(struct rpc_call *call, void *arg)
 {
@@ -16,7 +16,8 @@ static void do_receive(struct rpc_call *call, void *arg)
     buf_deinit(&out);
 }
 
-static const struct rpc_method callback_methods[] = {{"receive", "Gives the next part.", {{NULL}}, do_receive}};
+static const struct rpc_method callback_methods[] = {
+    {"receive", "Gives the next part.", {{NULL}}, do_receive}};
 
 static void settle_kept(struct loop *l, void *arg)
 {
@@ -51,7 +52,8 @@ CASE(a_callback_is_the_targets_until_the_call_settles)
 {
     char session[RPC_SESSION_ROOM], receive[64], other[64];
     atomic_int n_received = 0;
-    struct rpc_service callbacks = {.id = "callbacks", .methods = callback_methods, .n_methods = 1, .arg = &n_received};
+    struct rpc_service callbacks = {
+        .id = "callbacks", .methods = callback_methods, .n_methods = 1, .arg = &n_received};
     struct slice text;
 
     world_open(&w);

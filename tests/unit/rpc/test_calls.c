@@ -51,7 +51,7 @@ CASE(keywords_mix_with_positions)
     mp_add_map(&q->args, 2);
     mp_add_text(&q->args, "b");
     mp_add_int(&q->args, 5);
-    mp_add_text(&q->args, "context");       /* never the caller's to say */
+    mp_add_text(&q->args, "context"); /* never the caller's to say */
     mp_add_text(&q->args, "forged");
     question_ask(&w, q);
     check_sum(q, 6);
@@ -73,12 +73,14 @@ CASE(errors_have_the_known_words)
     world_open(&w);
     check_error("services.calc.deep.boom", "KeyError: 'no bomb here'");
     check_error("services.calc.add", "TypeError: Missing required argument: 'a'");
-    check_error("services.calc.nothing", "Method expired or not found: wa/alice:services.calc.nothing");
+    check_error("services.calc.nothing",
+                "Method expired or not found: wa/alice:services.calc.nothing");
     check_error("services.none.add", "Method expired or not found: wa/alice:services.none.add");
     check_error("services", "Method not found: wa/alice:services at bob");
     check_error("abc.resolve", "Session not found: wa/alice:abc.resolve");
-    check_error("services.secret.add", "Permission denied for invoking protected method wa/alice:services.secret.add, "
-                                       "workspace mismatch: * != wa");
+    check_error("services.secret.add",
+                "Permission denied for invoking protected method wa/alice:services.secret.add, "
+                "workspace mismatch: * != wa");
     world_close(&w);
 }
 
@@ -143,7 +145,7 @@ CASE(leaving_ends_what_both_sides_wait_for)
     struct question *q = begin_kept();
     on_loop(&w, 1, tell_alice_left, NULL);
     wait_count(&w.n_gone, 1, "the handler to hear that its caller left");
-    CHECK(!atomic_load(&q->is_done));       /* what it answered then was dropped */
+    CHECK(!atomic_load(&q->is_done)); /* what it answered then was dropped */
     on_loop(&w, 0, tell_bob_left, NULL);
     wait_flag(&q->is_done, "the failure");
     CHECK_INT(q->outcome, RPC_GONE);
@@ -227,7 +229,7 @@ CASE(a_cancelled_call_is_never_answered)
     on_loop(&w, 1, settle_kept, NULL);
     struct question *next = question_new(w.alice, "*/bob", "services.calc.add");
     add_int_args(next, 1, 1);
-    question_ask(&w, next);         /* behind the late answer, in order */
+    question_ask(&w, next); /* behind the late answer, in order */
     check_sum(next, 2);
     CHECK(!atomic_load(&q->is_done));
     question_free(q);
@@ -259,7 +261,8 @@ CASE(calls_past_the_cap_are_shed)
     world_close(&w);
 }
 
-/* A refused frame must not stay: the callee's cap is per caller, and lower here than the caller's own. */
+/* A refused frame must not stay: the callee's cap is per caller, and lower here than the caller's
+ * own. */
 CASE(one_callers_calls_do_not_shed_anothers)
 {
     world_open(&w);
@@ -286,7 +289,9 @@ static void open_dave(struct loop *l, void *arg)
 
     (void)l;
     (void)arg;
-    dave = rpc_host_open(w.rl[0], &(struct rpc_host_options){.address = SLICE_LIT("wd/dave"), .user = u, .account = payer,
+    dave = rpc_host_open(w.rl[0], &(struct rpc_host_options){.address = SLICE_LIT("wd/dave"),
+                                                             .user = u,
+                                                             .account = payer,
                                                              .workspace = SLICE_LIT("wd")});
     user_unref(u);
 }
@@ -333,11 +338,13 @@ static void settle_frames(void)
     let_pass();
 }
 
-/* Both records of a call, the one that waits and the one that is waited for, and what its handler keeps. req: S-92 */
+/* Both records of a call, the one that waits and the one that is waited for, and what its handler
+ * keeps. req: S-92 */
 CASE(what_is_under_way_is_paid_by_who_asks)
 {
     world_open(&w);
-    w.settings.call_timeout_ms = 3600000;   /* one heartbeat, the first, and no other meanwhile */
+    /* one heartbeat, the first, and no other meanwhile */
+    w.settings.call_timeout_ms = 3600000;
     payer = account_new(NULL, ACCOUNT_PROCESS, 1000000);
     on_loop(&w, 0, open_dave, NULL);
     CHECK(dave != NULL);
@@ -349,15 +356,17 @@ CASE(what_is_under_way_is_paid_by_who_asks)
     of_one = account_used(payer) - before;
     CHECK(of_one >= sizeof(struct pending) + sizeof(struct call) + 512);
 
-    size_t filled = fill_up(sizeof(struct pending) / 2), more = of_one - 512 - sizeof(struct pending) / 2;
+    size_t filled = fill_up(sizeof(struct pending) / 2),
+           more = of_one - 512 - sizeof(struct pending) / 2;
     struct question *refused = question_new(dave, "*/bob", "services.calc.keep");
     question_ask(&w, refused);
     CHECK_INT(refused->outcome, RPC_OVERLOADED);
-    check_slice(buf_slice(&refused->text), "Too many bytes under way (--process-bytes, 1000000 bytes)");
+    check_slice(buf_slice(&refused->text),
+                "Too many bytes under way (--process-bytes, 1000000 bytes)");
     CHECK_TEXT(refused->rule, "process-bytes");
     CHECK_INT(world_count(&w, METRIC_CHARGES_REFUSED), 1);
-    /* Room for the record that waits and for the frame, none for the callee's: the frame is dropped there, and that is told as far
-     * as there is room for it. Nothing of it stays. */
+    /* Room for the record that waits and for the frame, none for the callee's: the frame is dropped
+     * there, and that is told as far as there is room for it. Nothing of it stays. */
     account_release(payer, more);
     struct question *half = question_new(dave, "*/bob", "services.calc.keep");
     question_begin(&w, half);
@@ -379,7 +388,9 @@ CASE(what_is_under_way_is_paid_by_who_asks)
 }
 
 CASES(RUN(both_promise_forms_are_answered_on_one_loop_and_across), RUN(keywords_mix_with_positions),
-      RUN(errors_have_the_known_words), RUN(the_caller_is_who_the_router_says), RUN(a_missing_target_fails_at_once),
-      RUN(leaving_ends_what_both_sides_wait_for), RUN(closing_a_host_settles_everything), RUN(closing_a_host_is_what_a_call_that_has_just_failed_hears),
+      RUN(errors_have_the_known_words), RUN(the_caller_is_who_the_router_says),
+      RUN(a_missing_target_fails_at_once), RUN(leaving_ends_what_both_sides_wait_for),
+      RUN(closing_a_host_settles_everything),
+      RUN(closing_a_host_is_what_a_call_that_has_just_failed_hears),
       RUN(a_cancelled_call_is_never_answered), RUN(calls_past_the_cap_are_shed),
       RUN(one_callers_calls_do_not_shed_anothers), RUN(what_is_under_way_is_paid_by_who_asks))

@@ -6,7 +6,8 @@ static struct world w;
 #define CACHE "services.built-in.message_cache."
 
 /* Asks as `from`: the arguments stand in `args`, one encoded array. */
-static struct question *step(struct rpc_host *from, const char *method, void (*add)(struct buf *b, const char *key, int64_t n),
+static struct question *step(struct rpc_host *from, const char *method,
+                             void (*add)(struct buf *b, const char *key, int64_t n),
                              const char *key, int64_t n)
 {
     struct question *q = question_new(from, "*/bob", method);
@@ -86,13 +87,17 @@ CASE(keys_are_made_once_and_known_to_their_maker_only)
         "please use overwrite=True or remove it first.'");
     good(step(w.alice, CACHE "create", add_overwrite, "k", 1));
     /* req: W-047 */
-    bad(step(w.carol, CACHE "append", add_bytes, "k", 5), "KeyError: 'Message with key k does not exists.'");
-    bad(step(w.carol, CACHE "process", add_key, "k", 0), "KeyError: 'Message with key k does not exists.'");
-    bad(step(w.carol, CACHE "remove", add_key, "k", 0), "KeyError: 'Message with key k does not exists.'");
+    bad(step(w.carol, CACHE "append", add_bytes, "k", 5),
+        "KeyError: 'Message with key k does not exists.'");
+    bad(step(w.carol, CACHE "process", add_key, "k", 0),
+        "KeyError: 'Message with key k does not exists.'");
+    bad(step(w.carol, CACHE "remove", add_key, "k", 0),
+        "KeyError: 'Message with key k does not exists.'");
     good(step(w.carol, CACHE "create", add_key, "k", 0));
     good(step(w.carol, CACHE "remove", add_key, "k", 0));
     good(step(w.alice, CACHE "append", add_bytes, "k", 5));
-    bad(step(w.alice, CACHE "append", add_text_chunk, "k", 0), "TypeError: Argument 'data' must be bytes");
+    bad(step(w.alice, CACHE "append", add_text_chunk, "k", 0),
+        "TypeError: Argument 'data' must be bytes");
     good(step(w.alice, CACHE "remove", add_key, "k", 0));
     bad(step(w.alice, CACHE "create", add_heartbeat, "nosession", 1),
         "KeyError: 'session does not exist anymore: nosession'");
@@ -102,7 +107,8 @@ CASE(keys_are_made_once_and_known_to_their_maker_only)
 
 CASE(caps_on_keys_bytes_and_indexes)
 {
-    static const char full[] = "RuntimeError: Too many or too large chunked messages (--max-chunk-keys, --max-chunk-bytes)";
+    static const char full[] = "RuntimeError: Too many or too large chunked messages "
+                               "(--max-chunk-keys, --max-chunk-bytes)";
     static const char *const keys[] = {"a", "b", "c", "d"};
 
     world_open(&w);
@@ -110,9 +116,12 @@ CASE(caps_on_keys_bytes_and_indexes)
         good(step(w.alice, CACHE "create", add_key, keys[i], 0));
     bad(step(w.alice, CACHE "create", add_key, "e", 0), full);
     good(step(w.carol, CACHE "create", add_key, "e", 0));
-    bad(step(w.alice, CACHE "set", add_index, "a", -1), "ValueError: The index of the chunk is out of range");
-    bad(step(w.alice, CACHE "set", add_index, "a", 65536), "ValueError: The index of the chunk is out of range");
-    bad(step(w.alice, CACHE "set", add_index, "a", 65535), full);      /* empty places cost too */
+    bad(step(w.alice, CACHE "set", add_index, "a", -1),
+        "ValueError: The index of the chunk is out of range");
+    bad(step(w.alice, CACHE "set", add_index, "a", 65536),
+        "ValueError: The index of the chunk is out of range");
+    /* empty places cost too */
+    bad(step(w.alice, CACHE "set", add_index, "a", 65535), full);
     w.settings.max_chunk_bytes = 200000;
     good(step(w.alice, CACHE "append", add_bytes, "b", 90000));
     good(step(w.alice, CACHE "append", add_bytes, "c", 90000));
@@ -128,11 +137,14 @@ CASE(only_whole_and_honest_messages_are_handled)
 
     world_open(&w);
     good(step(w.alice, CACHE "create", add_key, "k", 0));
-    bad(step(w.alice, CACHE "process", add_key, "k", 0), "ValueError: Chunks of message k are missing");
+    bad(step(w.alice, CACHE "process", add_key, "k", 0),
+        "ValueError: Chunks of message k are missing");
     good(step(w.alice, CACHE "set", add_index, "k", 1));
-    bad(step(w.alice, CACHE "process", add_key, "k", 0), "ValueError: Chunks of message k are missing");
+    bad(step(w.alice, CACHE "process", add_key, "k", 0),
+        "ValueError: Chunks of message k are missing");
     good(step(w.alice, CACHE "set", add_index, "k", 0));
-    bad(step(w.alice, CACHE "process", add_key, "k", 0), "ValueError: The chunked message is malformed");
+    bad(step(w.alice, CACHE "process", add_key, "k", 0),
+        "ValueError: The chunked message is malformed");
     good(step(w.alice, CACHE "create", add_key, "k", 0));
     buf_init(&frame, 0);
     mp_add_map(&frame, 2);
@@ -146,7 +158,8 @@ CASE(only_whole_and_honest_messages_are_handled)
     mp_add_bin(&q->args, buf_slice(&frame));
     question_ask(&w, q);
     good(q);
-    bad(step(w.alice, CACHE "process", add_key, "k", 0), "ValueError: A chunked message may not call message_cache");
+    bad(step(w.alice, CACHE "process", add_key, "k", 0),
+        "ValueError: A chunked message may not call message_cache");
     buf_deinit(&frame);
     world_close(&w);
 }
@@ -172,7 +185,7 @@ CASE(uploads_go_with_their_sender_and_with_time)
     w.settings.chunk_ttl_ms = 200;
     good(step(w.alice, CACHE "create", add_key, "k", 0));
     w.settings.max_chunk_keys = 1;
-    do {        /* no step on the key itself: that would keep it alive */
+    do { /* no step on the key itself: that would keep it alive */
         q = step(w.alice, CACHE "create", add_key, "other", 0);
         bool is_full = q->outcome == RPC_REJECTED;
         question_free(q);
@@ -206,7 +219,8 @@ CASE(who_has_left_begins_no_upload)
     add_key(&late->args, "k", 0);
     late->rq.args = buf_slice(&late->args);
     on_loop(&w, 0, ask_and_leave, late);
-    for (uint64_t until = clock_mono_ms() + WORLD_WAIT_MS; !world_count(&w, METRIC_CHUNKS_REFUSED); sched_yield())
+    for (uint64_t until = clock_mono_ms() + WORLD_WAIT_MS; !world_count(&w, METRIC_CHUNKS_REFUSED);
+         sched_yield())
         CHECK(clock_mono_ms() < until);
     question_free(late);
     on_loop(&w, 0, alice_returns, NULL);
@@ -214,12 +228,16 @@ CASE(who_has_left_begins_no_upload)
     world_close(&w);
 }
 
-/* ---- identity ----------------------------------------------------------------------------------------------------- */
+/* ---- identity ---- */
 
 static void add_forged_frame(struct buf *b)
 {
-    static const char *const pairs[][2] = {{"type", "method"}, {"from", "wx/boss"}, {"to", "*/bob"}, {"ws", "*"},
-                                           {"method", "services.calc.deep.whoami"}, {"session", "s9"}};
+    static const char *const pairs[][2] = {{"type", "method"},
+                                           {"from", "wx/boss"},
+                                           {"to", "*/bob"},
+                                           {"ws", "*"},
+                                           {"method", "services.calc.deep.whoami"},
+                                           {"session", "s9"}};
 
     mp_add_map(b, ARRAY_LEN(pairs));
     for (unsigned i = 0; i < ARRAY_LEN(pairs); i++) {
@@ -252,7 +270,8 @@ static void forge(struct loop *l, void *arg)
         mp_add_text(&payload, "k");
         if (i == 1)
             mp_add_bin(&payload, buf_slice(&frame));
-        raw_send(py, py->address, SLICE_LIT("*/bob"), slice_of(methods[i]), NULL, buf_slice(&payload));
+        raw_send(py, py->address, SLICE_LIT("*/bob"), slice_of(methods[i]), NULL,
+                 buf_slice(&payload));
         buf_deinit(&payload);
     }
     buf_deinit(&frame);
@@ -261,7 +280,8 @@ static void forge(struct loop *l, void *arg)
 /* req: W-034 */
 CASE(a_chunked_message_speaks_for_whoever_completed_it)
 {
-    struct raw py = {.world = &w, .address = "wp/py", .loop = 0}, boss = {.world = &w, .address = "wx/boss", .loop = 0};
+    struct raw py = {.world = &w, .address = "wp/py", .loop = 0},
+               boss = {.world = &w, .address = "wx/boss", .loop = 0};
     struct slice args, value, item, text;
     struct rpc_header h;
 
@@ -284,6 +304,6 @@ CASE(a_chunked_message_speaks_for_whoever_completed_it)
 }
 
 CASES(RUN(keys_are_made_once_and_known_to_their_maker_only), RUN(caps_on_keys_bytes_and_indexes),
-      RUN(only_whole_and_honest_messages_are_handled), RUN(uploads_go_with_their_sender_and_with_time),
-      RUN(who_has_left_begins_no_upload),
+      RUN(only_whole_and_honest_messages_are_handled),
+      RUN(uploads_go_with_their_sender_and_with_time), RUN(who_has_left_begins_no_upload),
       RUN(a_chunked_message_speaks_for_whoever_completed_it))

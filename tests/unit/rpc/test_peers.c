@@ -19,7 +19,7 @@ static void check_member(struct slice map, const char *key, const char *want)
     check_slice(text, want);
 }
 
-/* ---- a client that calls ---------------------------------------------------------------------------------------- */
+/* ---- a client that calls ---- */
 
 static void add_compact(struct buf *b, double interval)
 {
@@ -33,7 +33,9 @@ static void add_compact(struct buf *b, double interval)
 static void add_part(struct buf *b, const char *part, const char *method)
 {
     mp_add_text(b, part);
-    rpc_value_add_method(b, &(struct rpc_method_ref){.target = SLICE_LIT("py"), .method = slice_of(method), .promise = "*"});
+    rpc_value_add_method(b, &(struct rpc_method_ref){.target = SLICE_LIT("py"),
+                                                     .method = slice_of(method),
+                                                     .promise = "*"});
 }
 
 static void add_full(struct buf *b)
@@ -62,7 +64,8 @@ static void run_knock(struct loop *l, void *arg)
     raw_send(k->raw, k->from, slice_of(k->to), slice_of(k->method), k->session, k->payload);
 }
 
-static void knock(struct raw *raw, const char *to, const char *method, const char *session, struct slice payload)
+static void knock(struct raw *raw, const char *to, const char *method, const char *session,
+                  struct slice payload)
 {
     struct knock k = {raw, raw->address, to, method, session, payload};
 
@@ -96,7 +99,8 @@ CASE(a_slow_call_beats_and_answers_on_the_callers_paths)
     on_loop(&w, 1, settle_kept, NULL);
     do
         wait_count(&py.n_frames, 4, "the answer");
-    while (header_of(&py, atomic_load(&py.n_frames) - 1, &h).len && !slice_is(h.method, "s1.resolve") && sched_yield() == 0);
+    while (header_of(&py, atomic_load(&py.n_frames) - 1, &h).len &&
+           !slice_is(h.method, "s1.resolve") && sched_yield() == 0);
     for (int i = 0; i < atomic_load(&py.n_frames); i++) {
         struct slice map = header_of(&py, i, &h);
         bool is_last = i == atomic_load(&py.n_frames) - 1;
@@ -126,7 +130,8 @@ CASE(a_quick_call_only_answers_and_only_when_asked)
     world_open(&w);
     buf_init(&b, 0);
     on_loop(&w, 1, raw_arrive, &py);
-    knock(&py, "*/bob", "services.calc.keep", NULL, buf_slice(&b));     /* no promise: executed, not answered */
+    /* no promise: executed, not answered */
+    knock(&py, "*/bob", "services.calc.keep", NULL, buf_slice(&b));
     wait_count(&w.n_kept, 1, "the silent call");
     on_loop(&w, 1, settle_kept, NULL);
     knock(&py, "*/bob", "x.resolve", NULL, buf_slice(&b));
@@ -151,7 +156,8 @@ static void refuse_chunks(struct raw *raw, const struct rpc_header *h, struct sl
         return;
     buf_init(&error, 0);
     rpc_value_add_error(&error, "", SLICE_LIT("no chunks for me"));
-    raw_answer(raw, raw->address, h, slice_ends(h->method, ".get_service") ? ".resolve" : ".reject", buf_slice(&error));
+    raw_answer(raw, raw->address, h, slice_ends(h->method, ".get_service") ? ".resolve" : ".reject",
+               buf_slice(&error));
     buf_deinit(&error);
 }
 
@@ -171,17 +177,18 @@ CASE(a_large_answer_that_is_refused_becomes_an_error)
     wait_count(&py.n_frames, 3, "get_service, create, and the error");
     check_member(header_of(&py, 1, &h), "method", "services.built-in.message_cache.create");
     CHECK(mp_find(h.tail, "args", &args) && mp_at(args, 0, &error));
-    check_slice(slice_from(error, 1), "s1");        /* the key is the caller's session */
+    check_slice(slice_from(error, 1), "s1"); /* the key is the caller's session */
     check_member(header_of(&py, 2, &h), "method", "s1.reject");
     check_member(h.map, "parent", "s1");
     CHECK(mp_find(h.tail, "args", &args) && mp_at(args, 0, &error));
-    check_member(error, "_rvalue", "RuntimeError: The result could not be delivered: no chunks for me");
+    check_member(error, "_rvalue",
+                 "RuntimeError: The result could not be delivered: no chunks for me");
     on_loop(&w, 0, raw_leave, &py);
     buf_deinit(&b);
     world_close(&w);
 }
 
-/* ---- frames nobody would send --------------------------------------------------------------------------------------- */
+/* ---- frames nobody would send ---- */
 
 enum { MANGLED = 30000 };
 
@@ -206,11 +213,12 @@ static void mangle(struct loop *l, void *arg)
     mp_add_bool(&payload, true);
     mp_add_text(&payload, "promise");
     mp_add_text(&payload, "*");
-    raw_frame(py->address, SLICE_LIT("*/bob"), SLICE_LIT("services.built-in.message_cache.append"), "s1", buf_slice(&payload),
-              &seeds[0]);
+    raw_frame(py->address, SLICE_LIT("*/bob"), SLICE_LIT("services.built-in.message_cache.append"),
+              "s1", buf_slice(&payload), &seeds[0]);
     buf_clear(&payload);
     add_full(&payload);
-    raw_frame(py->address, SLICE_LIT("*/bob"), SLICE_LIT("services.calc.echo"), "s2", buf_slice(&payload), &seeds[1]);
+    raw_frame(py->address, SLICE_LIT("*/bob"), SLICE_LIT("services.calc.echo"), "s2",
+              buf_slice(&payload), &seeds[1]);
     for (int i = 0; i < MANGLED; i++) {
         struct buf *seed = &seeds[i % 2];
         size_t len = dice_below(&dice, 4) ? seed->len : dice_below(&dice, (uint32_t)seed->len);
@@ -245,17 +253,18 @@ CASE(mangled_frames_hurt_nobody)
     struct question *q = question_new(w.alice, "*/bob", "services.calc.add");
     mp_add_array(&q->args, 1);
     mp_add_int(&q->args, 1);
-    question_ask(&w, q);            /* behind them all */
+    question_ask(&w, q); /* behind them all */
     CHECK_INT(q->outcome, RPC_RESOLVED);
     CHECK(mp_get_int(buf_slice(&q->value), &sum));
     CHECK_INT(sum, 101);
-    CHECK(world_count(&w, METRIC_FRAMES_MALFORMED) > 0 && world_count(&w, METRIC_HUB_CALLS) > MANGLED / 4);
+    CHECK(world_count(&w, METRIC_FRAMES_MALFORMED) > 0 &&
+          world_count(&w, METRIC_HUB_CALLS) > MANGLED / 4);
     question_free(q);
     on_loop(&w, 0, raw_leave, &py);
     world_close(&w);
 }
 
-/* ---- a client that is called ------------------------------------------------------------------------------------- */
+/* ---- a client that is called ---- */
 
 CASE(silence_times_out_and_heartbeats_do_not)
 {
@@ -364,11 +373,14 @@ CASE(a_forged_answer_is_refused_aloud)
     question_begin(&w, q);
     wait_count(&spy.n_frames, 1, "the refusal");
     check_member(header_of(&spy, 0, &h), "method", "t1.reject");
-    CHECK(mp_find(h.tail, "args", &args) && mp_at(args, 0, &error) && mp_find_str(error, "_rvalue", &words));
-    CHECK(slice_starts(words, "Access denied for method call (") && slice_ends(words, "from wp/spy to target wp/py"));
+    CHECK(mp_find(h.tail, "args", &args) && mp_at(args, 0, &error) &&
+          mp_find_str(error, "_rvalue", &words));
+    CHECK(slice_starts(words, "Access denied for method call (") &&
+          slice_ends(words, "from wp/spy to target wp/py"));
     wait_count(&py.n_frames, 2, "the other refusal");
     check_member(header_of(&py, 1, &h), "method", "t2.reject");
-    CHECK(mp_find(h.tail, "args", &args) && mp_at(args, 0, &error) && mp_find_str(error, "_rvalue", &words));
+    CHECK(mp_find(h.tail, "args", &args) && mp_at(args, 0, &error) &&
+          mp_find_str(error, "_rvalue", &words));
     CHECK(slice_starts(words, "Method expired or not found: wp/py:"));
     CHECK(!atomic_load(&q->is_done));
     on_loop(&w, 1, raw_leave, &py);
@@ -409,7 +421,8 @@ CASE(a_full_promise_has_three_references)
     question_free(q);
 }
 
-CASES(RUN(a_slow_call_beats_and_answers_on_the_callers_paths), RUN(a_quick_call_only_answers_and_only_when_asked),
-      RUN(a_large_answer_that_is_refused_becomes_an_error),
-      RUN(mangled_frames_hurt_nobody), RUN(silence_times_out_and_heartbeats_do_not), RUN(only_the_target_settles_and_only_once),
+CASES(RUN(a_slow_call_beats_and_answers_on_the_callers_paths),
+      RUN(a_quick_call_only_answers_and_only_when_asked),
+      RUN(a_large_answer_that_is_refused_becomes_an_error), RUN(mangled_frames_hurt_nobody),
+      RUN(silence_times_out_and_heartbeats_do_not), RUN(only_the_target_settles_and_only_once),
       RUN(a_forged_answer_is_refused_aloud), RUN(a_full_promise_has_three_references))

@@ -103,7 +103,8 @@ CASE(a_protected_service_is_not_shown_to_strangers)
 {
     world_open(&w);
     struct question *q = fetch(w.alice, "secret");
-    check_rejected(q, "PermissionError: Permission denied for getting protected service: secret, workspace mismatch: * != wa");
+    check_rejected(q, "PermissionError: Permission denied for getting protected service: secret, "
+                      "workspace mismatch: * != wa");
     question_free(q);
     q = fetch(w.alice, "absent");
     check_rejected(q, "KeyError: 'Service not found: absent'");
@@ -117,7 +118,10 @@ CASE(the_schema_for_the_registry_is_nested_too)
     struct buf b;
 
     buf_init(&b, 0);
-    rpc_service_schema(&(struct rpc_service){.id = "calc", .methods = calc_methods, .n_methods = ARRAY_LEN(calc_methods)}, &b);
+    rpc_service_schema(&(struct rpc_service){.id = "calc",
+                                             .methods = calc_methods,
+                                             .n_methods = ARRAY_LEN(calc_methods)},
+                       &b);
     CHECK(mp_find(buf_slice(&b), "deep", &v) && mp_find(v, "whoami", &v));
     check_member(v, "type", "function");
     CHECK(mp_find(v, "function", &function));
@@ -133,13 +137,16 @@ CASE(a_reference_becomes_a_request)
 
     buf_init(&ref, 0);
     buf_init(&scratch, 0);
-    rpc_value_add_method(&ref, &(struct rpc_method_ref){.target = SLICE_LIT("js1"), .method = SLICE_LIT("services.a.b"), .promise = "*"});
+    rpc_value_add_method(&ref, &(struct rpc_method_ref){.target = SLICE_LIT("js1"),
+                                                        .method = SLICE_LIT("services.a.b"),
+                                                        .promise = "*"});
     CHECK(rpc_request_from_ref(buf_slice(&ref), SLICE_LIT("wa"), &scratch, &rq));
     check_slice(rq.target, "wa/js1");
     check_slice(rq.method, "services.a.b");
     CHECK_INT(rq.promise, RPC_PROMISE_COMPACT);
     buf_clear(&ref);
-    rpc_value_add_method(&ref, &(struct rpc_method_ref){.target = SLICE_LIT("wb/py"), .method = SLICE_LIT("s.o")});
+    rpc_value_add_method(
+        &ref, &(struct rpc_method_ref){.target = SLICE_LIT("wb/py"), .method = SLICE_LIT("s.o")});
     CHECK(rpc_request_from_ref(buf_slice(&ref), SLICE_LIT("wa"), &scratch, &rq));
     check_slice(rq.target, "wb/py");
     CHECK_INT(rq.promise, RPC_PROMISE_NONE);
@@ -151,5 +158,5 @@ CASE(a_reference_becomes_a_request)
 }
 
 CASES(RUN(a_service_comes_as_its_functions), RUN(every_host_has_the_built_in_service),
-      RUN(a_protected_service_is_not_shown_to_strangers), RUN(the_schema_for_the_registry_is_nested_too),
-      RUN(a_reference_becomes_a_request))
+      RUN(a_protected_service_is_not_shown_to_strangers),
+      RUN(the_schema_for_the_registry_is_nested_too), RUN(a_reference_becomes_a_request))

@@ -37,7 +37,8 @@ CASE(a_megabyte_goes_and_comes_back)
     check_echo(near);
     wait_flag(&far->is_done, "the far answer");
     check_echo(far);
-    for (int i = 0; i < 3; i++) {       /* keys, bytes and calls of earlier ones are given back */
+    /* keys, bytes and calls of earlier ones are given back */
+    for (int i = 0; i < 3; i++) {
         struct question *q = question_new(w.alice, "*/bob", "services.calc.fill");
         struct slice bytes;
         question_ask(&w, q);
@@ -67,18 +68,19 @@ CASE(a_refused_upload_rejects_the_call)
     w.settings.max_chunk_bytes = 500000;
     struct question *q = big_question(w.alice, "*/bob");
     question_ask(&w, q);
-    check_rejected(q, "RuntimeError: Too many or too large chunked messages (--max-chunk-keys, --max-chunk-bytes)");
+    check_rejected(q, "RuntimeError: Too many or too large chunked messages (--max-chunk-keys, "
+                      "--max-chunk-bytes)");
     question_free(q);
     world_close(&w);
 }
 
-/* ---- a client of flesh that receives chunks --------------------------------------------------------------------------- */
+/* ---- a client of flesh that receives chunks ---- */
 
 enum { MAX_CHUNKS = 16 };
 
 struct receiver {
     bool can_set;
-    int version;            /* api_version it names; 0 = none */
+    int version; /* api_version it names; 0 = none */
     struct buf parts[MAX_CHUNKS];
     int n_parts;
     struct buf key;
@@ -159,7 +161,7 @@ static void upload_to(int version)
     CHECK(mp_find_str(h.map, "method", &method));
     check_slice(method, "services.calc.echo");
     CHECK(h.session.len && h.tail.len > BIG_BYTES);
-    CHECK(!atomic_load(&q->is_done));       /* arrived is not answered */
+    CHECK(!atomic_load(&q->is_done)); /* arrived is not answered */
     on_loop(&w, 1, raw_leave, &py);
     world_close(&w);
     CHECK_INT(q->outcome, RPC_CLOSED);
@@ -181,4 +183,5 @@ CASE(an_old_client_gets_appends)
 }
 
 CASES(RUN(a_megabyte_goes_and_comes_back), RUN(a_large_call_to_nobody_fails_at_once),
-      RUN(a_refused_upload_rejects_the_call), RUN(a_new_client_gets_sets), RUN(an_old_client_gets_appends))
+      RUN(a_refused_upload_rejects_the_call), RUN(a_new_client_gets_sets),
+      RUN(an_old_client_gets_appends))

@@ -1,5 +1,6 @@
-/* world: two loops with a router and the hub's own hosts, driven from the test's thread: it asks, waits with a deadline, and
- * looks at copies. `alice` lives on loop 0, `bob` with the service `calc` on loop 1, `carol` beside bob. */
+/* world: two loops with a router and the hub's own hosts, driven from the test's thread: it asks,
+ * waits with a deadline, and looks at copies. `alice` lives on loop 0, `bob` with the service
+ * `calc` on loop 1, `carol` beside bob. */
 #pragma once
 #include <sched.h>
 #include <stdatomic.h>
@@ -24,11 +25,11 @@ struct world {
     struct rpc_host *alice, *bob, *carol;
     struct rpc_service calc, secret;
     struct buf public_config;
-    struct rpc_call *kept;          /* bob's loop only */
+    struct rpc_call *kept; /* bob's loop only */
     atomic_int n_kept, n_gone, n_progress;
 };
 
-/* ---- work on a loop, from the test's thread ---------------------------------------------------------------------- */
+/* ---- work on a loop, from the test's thread ---- */
 
 struct errand {
     struct mail mail;
@@ -67,7 +68,8 @@ static inline void wait_count(atomic_int *counter, int n, const char *what)
     }
 }
 
-static inline void on_loop(struct world *w, unsigned i, void (*run)(struct loop *l, void *arg), void *arg)
+static inline void on_loop(struct world *w, unsigned i, void (*run)(struct loop *l, void *arg),
+                           void *arg)
 {
     struct errand e = {.mail.run = errand_run, .run = run, .arg = arg};
 
@@ -75,7 +77,7 @@ static inline void on_loop(struct world *w, unsigned i, void (*run)(struct loop 
     wait_flag(&e.is_done, "an errand");
 }
 
-/* ---- bob's service ------------------------------------------------------------------------------------------------ */
+/* ---- bob's service ---- */
 
 static inline void do_add(struct rpc_call *call, void *arg)
 {
@@ -154,9 +156,15 @@ static inline void do_keep(struct rpc_call *call, void *arg)
 }
 
 static const struct rpc_method calc_methods[] = {
-    {"add", "Adds two numbers.",
+    {"add",
+     "Adds two numbers.",
      {{.name = "a", .kind = RPC_INT, .help = "One"},
-      {.name = "b", .kind = RPC_INT, .is_optional = true, .default_json = "100", .help = "The other"}}, do_add},
+      {.name = "b",
+       .kind = RPC_INT,
+       .is_optional = true,
+       .default_json = "100",
+       .help = "The other"}},
+     do_add},
     {"echo", "Returns its argument.", {{.name = "data", .kind = RPC_ANY}}, do_echo},
     {"deep.whoami", "Tells who calls.", {{NULL}}, do_whoami},
     {"deep.boom", "Fails.", {{NULL}}, do_boom},
@@ -164,14 +172,17 @@ static const struct rpc_method calc_methods[] = {
     {"keep", "Does not answer.", {{NULL}}, do_keep},
 };
 
-/* ---- life --------------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
-static inline struct rpc_host *world_host(struct world *w, unsigned i, const char *address, const char *workspace)
+static inline struct rpc_host *world_host(struct world *w, unsigned i, const char *address,
+                                          const char *workspace)
 {
     struct user *root = user_new_root("*");
-    struct rpc_host *h = rpc_host_open(w->rl[i], &(struct rpc_host_options){.address = slice_of(address), .user = root,
-                                                                            .account = w->set.loops[i].own,
-                                                                            .workspace = slice_of(workspace)});
+    struct rpc_host *h =
+        rpc_host_open(w->rl[i], &(struct rpc_host_options){.address = slice_of(address),
+                                                           .user = root,
+                                                           .account = w->set.loops[i].own,
+                                                           .workspace = slice_of(workspace)});
 
     user_unref(root);
     return h;
@@ -202,8 +213,12 @@ static inline void world_services(struct world *w)
     mp_add_map(&w->public_config, 1);
     mp_add_text(&w->public_config, "visibility");
     mp_add_text(&w->public_config, "public");
-    w->calc = (struct rpc_service){.id = "calc", .name = "Calc", .config = buf_slice(&w->public_config),
-                                   .methods = calc_methods, .n_methods = ARRAY_LEN(calc_methods), .arg = w};
+    w->calc = (struct rpc_service){.id = "calc",
+                                   .name = "Calc",
+                                   .config = buf_slice(&w->public_config),
+                                   .methods = calc_methods,
+                                   .n_methods = ARRAY_LEN(calc_methods),
+                                   .arg = w};
     w->secret = w->calc;
     w->secret.id = "secret";
     w->secret.config = (struct slice){NULL, 0};
@@ -213,8 +228,12 @@ static inline void world_open(struct world *w)
 {
     check_allow_fds(2);
     memset(w, 0, sizeof(*w));
-    w->settings = (struct rpc_settings){.base_url = "https://h.example", .max_pending = 64, .max_chunk_keys = 4,
-                                        .max_chunk_bytes = 4000000, .chunk_ttl_ms = 60000, .max_message_bytes = 16000000,
+    w->settings = (struct rpc_settings){.base_url = "https://h.example",
+                                        .max_pending = 64,
+                                        .max_chunk_keys = 4,
+                                        .max_chunk_bytes = 4000000,
+                                        .chunk_ttl_ms = 60000,
+                                        .max_message_bytes = 16000000,
                                         .call_timeout_ms = 10000};
     world_services(w);
     CHECK_INT(loop_set_init(&w->set, WORLD_LOOPS), 0);
@@ -266,17 +285,17 @@ static inline void world_close(struct world *w)
     buf_deinit(&w->public_config);
 }
 
-/* ---- asking ------------------------------------------------------------------------------------------------------- */
+/* ---- asking ---- */
 
 struct question {
     struct rpc_host *host;
     struct rpc_request rq;
     struct buf args;
     uint64_t id;
-    int n_done;                     /* host's loop only */
+    int n_done; /* host's loop only */
     enum rpc_outcome outcome;
     const char *rule;
-    struct buf value, text;         /* copies */
+    struct buf value, text; /* copies */
     atomic_bool is_done;
 };
 
@@ -304,12 +323,14 @@ static inline void question_send(struct loop *l, void *arg)
 }
 
 /* The arguments are to be appended to args as one array (or left out) before question_ask. */
-static inline struct question *question_new(struct rpc_host *from, const char *target, const char *method)
+static inline struct question *question_new(struct rpc_host *from, const char *target,
+                                            const char *method)
 {
     struct question *q = MEM_NEW(struct question);
 
     q->host = from;
-    q->rq = (struct rpc_request){.target = slice_of(target), .method = slice_of(method), .promise = RPC_PROMISE_COMPACT};
+    q->rq = (struct rpc_request){
+        .target = slice_of(target), .method = slice_of(method), .promise = RPC_PROMISE_COMPACT};
     buf_init(&q->args, 0);
     buf_init(&q->value, 0);
     buf_init(&q->text, 0);
@@ -339,7 +360,8 @@ static inline void question_ask(struct world *w, struct question *q)
 static inline void check_slice(struct slice have, const char *want)
 {
     if (!slice_is(have, want))
-        check_fail(__FILE__, __LINE__, "have \"" SLICE_FMT "\", want \"%s\"", SLICE_ARG(have), want);
+        check_fail(__FILE__, __LINE__, "have \"" SLICE_FMT "\", want \"%s\"", SLICE_ARG(have),
+                   want);
 }
 
 /* The `_rvalue` of a rejected one. */
@@ -353,12 +375,12 @@ static inline void check_rejected(struct question *q, const char *want)
     check_slice(buf_slice(&q->text), want);
 }
 
-/* ---- a client of flesh: an endpoint that sees frames ---------------------------------------------------------------- */
+/* ---- a client of flesh: an endpoint that sees frames ---- */
 
 enum { RAW_FRAMES = 64 };
 
 struct raw {
-    struct endpoint endpoint;       /* first */
+    struct endpoint endpoint; /* first */
     struct world *world;
     const char *address;
     unsigned loop;
@@ -395,22 +417,24 @@ static inline void raw_arrive(struct loop *l, void *arg)
 
     raw->endpoint.ops = &raw_ops;
     router_attach(raw->world->router, l, &raw->endpoint);
-    CHECK(!router_bind(raw->world->router, l, slice_of(raw->address), route_here(raw->endpoint.handle), &replaced));
+    CHECK(!router_bind(raw->world->router, l, slice_of(raw->address),
+                       route_here(raw->endpoint.handle), &replaced));
 }
 
 static inline void raw_leave(struct loop *l, void *arg)
 {
     struct raw *raw = arg;
 
-    CHECK(router_unbind(raw->world->router, l, slice_of(raw->address), route_here(raw->endpoint.handle)));
+    CHECK(router_unbind(raw->world->router, l, slice_of(raw->address),
+                        route_here(raw->endpoint.handle)));
     router_detach(raw->world->router, &raw->endpoint);
     for (int i = 0; i < atomic_load(&raw->n_frames); i++)
         msg_unref(raw->frames[i]);
 }
 
 /* A frame as a router would forward it for a client. payload: segment 2, may be empty. */
-static inline void raw_frame(const char *from, struct slice to, struct slice method, const char *session, struct slice payload,
-                             struct buf *out)
+static inline void raw_frame(const char *from, struct slice to, struct slice method,
+                             const char *session, struct slice payload, struct buf *out)
 {
     struct user *user = user_new_root("*");
     struct address own;
@@ -438,8 +462,8 @@ static inline void raw_frame(const char *from, struct slice to, struct slice met
 }
 
 /* The raw client's loop. */
-static inline void raw_send(struct raw *raw, const char *from, struct slice to, struct slice method, const char *session,
-                            struct slice payload)
+static inline void raw_send(struct raw *raw, const char *from, struct slice to, struct slice method,
+                            const char *session, struct slice payload)
 {
     struct loop *l = &raw->world->set.loops[raw->loop];
     struct buf b;
@@ -455,7 +479,8 @@ static inline void raw_send(struct raw *raw, const char *from, struct slice to, 
 }
 
 /* "<session><suffix>" with one argument, as an answer to a frame. */
-static inline void raw_answer(struct raw *raw, const char *from, const struct rpc_header *h, const char *suffix, struct slice value)
+static inline void raw_answer(struct raw *raw, const char *from, const struct rpc_header *h,
+                              const char *suffix, struct slice value)
 {
     struct buf method, payload;
 

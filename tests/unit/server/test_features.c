@@ -1,4 +1,5 @@
-/* A walk over features: which row of a table is matched first, who is asked and in which order they begin and end. */
+/* A walk over features: which row of a table is matched first, who is asked and in which order they
+ * begin and end. */
 #include <stdio.h>
 
 #include "base/memory.h"

@@ -1,4 +1,5 @@
-/* bench: a loop that runs on the test's own thread until the store has said what the test waits for. */
+/* bench: a loop that runs on the test's own thread until the store has said what the test waits
+ * for. */
 #pragma once
 #include <sched.h>
 #include <stdio.h>
@@ -74,7 +75,7 @@ static inline void bench_close(struct bench *b)
     bench_remove_file(b, "-wal");
     bench_remove_file(b, "-shm");
     CHECK_INT(rmdir(b->folder), 0);
-    CHECK_INT(loop_set_start(&b->set), 0);      /* a set ends by running its loops down */
+    CHECK_INT(loop_set_start(&b->set), 0); /* a set ends by running its loops down */
     loop_set_stop(&b->set);
     loop_set_deinit(&b->set);
 }

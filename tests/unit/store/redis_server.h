@@ -11,7 +11,7 @@
 #include "unit/store/bench.h"
 
 struct redis_server {
-    pid_t pid;              /* 0: there is none on this machine */
+    pid_t pid; /* 0: there is none on this machine */
     char socket[96], uri[128];
 };
 
@@ -26,10 +26,11 @@ static inline bool redis_server_answers(const struct redis_server *r)
     return ok;
 }
 
-/* False, said on stdout: no redis-server is installed. The harness's deadline ends a wait for nothing. */
+/* False, said on stdout: no redis-server is installed. The harness's deadline ends a wait for
+ * nothing. */
 static inline void redis_server_start(struct redis_server *r, struct bench *b, const char *password)
 {
-    (void)signal(SIGPIPE, SIG_IGN);     /* as the server does */
+    (void)signal(SIGPIPE, SIG_IGN); /* as the server does */
     (void)snprintf(r->socket, sizeof(r->socket), "%s/redis", b->folder);
     (void)snprintf(r->uri, sizeof(r->uri), "unix://%s?db=3", r->socket);
     r->pid = fork();
@@ -37,8 +38,9 @@ static inline void redis_server_start(struct redis_server *r, struct bench *b, c
     if (r->pid == 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         (void)freopen("/dev/null", "w", stdout);
-        (void)execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", r->socket, "--save", "", "--appendonly", "no",
-                     "--dir", b->folder, "--requirepass", password ? password : "", (char *)NULL);
+        (void)execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", r->socket,
+                     "--save", "", "--appendonly", "no", "--dir", b->folder, "--requirepass",
+                     password ? password : "", (char *)NULL);
         _exit(127);
     }
     while (!redis_server_answers(r)) {
@@ -63,7 +65,8 @@ static inline void redis_server_stop(struct redis_server *r)
     r->pid = 0;
 }
 
-static inline int redis_server_open(struct bench *b, const char *uri, const char *owner, uint32_t timeout_ms, struct store **ret,
+static inline int redis_server_open(struct bench *b, const char *uri, const char *owner,
+                                    uint32_t timeout_ms, struct store **ret,
                                     char error[STORE_ERROR_MAX])
 {
     struct store_redis_options o = {.uri = uri, .owner = owner, .timeout_ms = timeout_ms};

@@ -11,10 +11,12 @@
 #include "unit/store/bench.h"
 #include "unit/store/redis_server.h"
 
-typedef bool scene(struct bench *b, struct store *s);       /* whether the store is still open */
+/* whether the store is still open */
+typedef bool scene(struct bench *b, struct store *s);
 
 struct engine {
-    struct store *(*open)(struct bench *b, struct redis_server *r);     /* NULL: not on this machine */
+    /* NULL: not on this machine */
+    struct store *(*open)(struct bench *b, struct redis_server *r);
 };
 
 static struct store *open_memory(struct bench *b, struct redis_server *r)
@@ -79,7 +81,8 @@ static void on_row(int outcome, struct slice key, struct slice bytes, void *arg)
 {
     struct tape *t = arg;
 
-    buf_add_fmt(&t->text, "r%d:" SLICE_FMT "=" SLICE_FMT " ", outcome, SLICE_ARG(key), SLICE_ARG(bytes));
+    buf_add_fmt(&t->text, "r%d:" SLICE_FMT "=" SLICE_FMT " ", outcome, SLICE_ARG(key),
+                SLICE_ARG(bytes));
 }
 
 static void on_end(int outcome, struct slice bytes, void *arg)
@@ -116,7 +119,7 @@ static bool play_order(struct bench *b, struct store *s)
     store_remove(s, "b", SLICE_LIT("k"), on_done, &t);
     store_remove(s, "b", SLICE_LIT("k"), on_done, &t);
     store_get(s, "b", SLICE_LIT("k"), on_got, &t);
-    CHECK_INT(t.text.len, 0);       /* never inside the call */
+    CHECK_INT(t.text.len, 0); /* never inside the call */
     expect(b, s, &t, "g1: d0 g0:one d0 g0:two d0 d0 g1: ");
     return true;
 }
@@ -137,8 +140,8 @@ static bool play_scan(struct bench *b, struct store *s)
     return true;
 }
 
-/* req: S-83
- * More than a piece may hold, by rows and by bytes: it comes whole and in order, and before what was asked for after it. */
+/* req: S-83 More than a piece may hold, by rows and by bytes: it comes whole and in order, and
+ * before what was asked for after it. */
 enum { N_MANY = 1500, N_LARGE = 7, LARGE_BYTES = 200 * 1024 };
 
 struct walk {
@@ -198,7 +201,8 @@ static bool play_long_scan(struct bench *b, struct store *s)
     while (!again.is_ended) {
         unsigned before = w.n_rows + again.n_rows;
         (void)uv_run(&b->loop->uv, UV_RUN_NOWAIT);
-        CHECK(w.n_rows + again.n_rows - before <= 2 * STORE_SCAN_ROWS);      /* no turn has them all */
+        /* no turn has them all */
+        CHECK(w.n_rows + again.n_rows - before <= 2 * STORE_SCAN_ROWS);
         sched_yield();
     }
     CHECK(w.is_ended && !w.was_overtaken);
@@ -384,8 +388,8 @@ static bool play_close(struct bench *b, struct store *s)
     return false;
 }
 
-/* What is asked for together, by a great many, is answered over turns and in order. Each answer takes longer than the whole of a turn's
- * share, and the first look at the clock only starts it. */
+/* What is asked for together, by a great many, is answered over turns and in order. Each answer
+ * takes longer than the whole of a turn's share, and the first look at the clock only starts it. */
 enum { N_ASKED = 40, TWO_LOOKS = 8, ANSWER_US = 200 };
 
 static void on_slowly(int outcome, struct slice bytes, void *arg)
@@ -423,10 +427,19 @@ CASE(memory_takes_turns)
     bench_close(&b);
 }
 
-#define EACH(name)                                    \
-    CASE(memory_##name) { with(&memory, play_##name); } \
-    CASE(sqlite_##name) { with(&sqlite, play_##name); } \
-    CASE(redis_##name) { with(&redis, play_##name); }
+#define EACH(name)                                                                                 \
+    CASE(memory_##name)                                                                            \
+    {                                                                                              \
+        with(&memory, play_##name);                                                                \
+    }                                                                                              \
+    CASE(sqlite_##name)                                                                            \
+    {                                                                                              \
+        with(&sqlite, play_##name);                                                                \
+    }                                                                                              \
+    CASE(redis_##name)                                                                             \
+    {                                                                                              \
+        with(&redis, play_##name);                                                                 \
+    }
 #define RUN_EACH(name) RUN(memory_##name), RUN(sqlite_##name), RUN(redis_##name)
 
 EACH(order)
@@ -440,5 +453,6 @@ EACH(chain)
 EACH(random)
 EACH(close)
 
-CASES(RUN_EACH(order), RUN_EACH(scan), RUN_EACH(long_scan), RUN_EACH(cut_scan), RUN_EACH(bytes), RUN_EACH(expiry), RUN_EACH(full), RUN_EACH(chain), RUN_EACH(random),
-      RUN_EACH(close), RUN(memory_takes_turns))
+CASES(RUN_EACH (order), RUN_EACH (scan), RUN_EACH (long_scan), RUN_EACH (cut_scan),
+      RUN_EACH (bytes), RUN_EACH (expiry), RUN_EACH (full), RUN_EACH (chain), RUN_EACH (random),
+      RUN_EACH (close), RUN(memory_takes_turns))

@@ -24,7 +24,8 @@ static void on_kept(int outcome, void *arg)
 {
     struct client_request *a = arg;
 
-    if (outcome != STORE_OK || write(a->writer->pipe, &a->number, sizeof(a->number)) != sizeof(a->number))
+    if (outcome != STORE_OK ||
+        write(a->writer->pipe, &a->number, sizeof(a->number)) != sizeof(a->number))
         _exit(1);
     ask_next(a->writer);
     mem_free(a);
@@ -37,7 +38,8 @@ static void ask_next(struct writer *w)
 
     *a = (struct client_request){w, w->n_asked++};
     memset(bytes, (int)(a->number & 0xff), sizeof(bytes));
-    store_put(w->store, "b", slice_make(&a->number, sizeof(a->number)), slice_make(bytes, 100 + a->number % 800), 0, on_kept, a);
+    store_put(w->store, "b", slice_make(&a->number, sizeof(a->number)),
+              slice_make(bytes, 100 + a->number % 800), 0, on_kept, a);
 }
 
 static void open_loop(struct bench *b)
@@ -59,13 +61,14 @@ static _Noreturn void write_until_killed(struct bench *b, int pipe)
     _exit(0);
 }
 
-/* Lets the writer acknowledge a random number of writes, kills it in the middle of the next, and returns how many it said. */
+/* Lets the writer acknowledge a random number of writes, kills it in the middle of the next, and
+ * returns how many it said. */
 static uint32_t read_until_kill(int pipe, pid_t writer)
 {
     uint32_t number, n = 0, enough = 1 + (uint32_t)random() % 400;
 
     while (n < enough && read(pipe, &number, sizeof(number)) == sizeof(number)) {
-        CHECK_INT(number, n);       /* in the order of the calls */
+        CHECK_INT(number, n); /* in the order of the calls */
         n++;
     }
     CHECK_INT(n, enough);

@@ -50,7 +50,7 @@ CASE(texts_are_made_once_and_private)
     CHECK(!data_dir_text(&d, "secret", make_nothing, error));
     CHECK(strstr(error, "secret"));
     data_dir_close(&d);
-    CHECK_INT(stat(folder, &st), -1);       /* a temporary folder leaves nothing */
+    CHECK_INT(stat(folder, &st), -1); /* a temporary folder leaves nothing */
     mem_free(made), mem_free(read), mem_free(peeked), mem_free(path), mem_free(folder);
 }
 
@@ -78,13 +78,13 @@ CASE(one_process_holds_a_folder)
     CHECK(mkdtemp(base));
     (void)snprintf(above, sizeof(above), "%s/a", base);
     (void)snprintf(path, sizeof(path), "%s/b", above);
-    CHECK_INT(data_dir_open(path, &d, error), DATA_DIR_OK);     /* with its parents */
+    CHECK_INT(data_dir_open(path, &d, error), DATA_DIR_OK); /* with its parents */
     CHECK_INT(open_elsewhere(path), DATA_DIR_LOCKED);
     CHECK_INT(data_dir_open(path, &again, error), DATA_DIR_LOCKED);
     CHECK(strstr(error, path));
     data_dir_close(&d);
     CHECK_INT(open_elsewhere(path), DATA_DIR_OK);
-    CHECK_INT(rmdir(path), 0);      /* an unused folder stays empty */
+    CHECK_INT(rmdir(path), 0); /* an unused folder stays empty */
     CHECK_INT(rmdir(above), 0);
     CHECK_INT(rmdir(base), 0);
 }
@@ -99,4 +99,5 @@ CASE(what_cannot_be_a_folder_is_named)
     CHECK_INT(data_dir_open("", &d, error), DATA_DIR_FAILED);
 }
 
-CASES(RUN(texts_are_made_once_and_private), RUN(one_process_holds_a_folder), RUN(what_cannot_be_a_folder_is_named))
+CASES(RUN(texts_are_made_once_and_private), RUN(one_process_holds_a_folder),
+      RUN(what_cannot_be_a_folder_is_named))

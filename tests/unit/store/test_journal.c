@@ -251,7 +251,8 @@ static void play_shares(struct bench *b, struct store *s)
     l.bytes_per_workspace = 5000;
     write_as(s, "w", "fay", 4000, &l);
     write_as(s, "w", "fay", 100, &l);
-    CHECK_INT(left(b, s, "w", "ann"), 0); /* as small as that it has no room for all of them */
+    /* as small as that it has no room for all of them */
+    CHECK_INT(left(b, s, "w", "ann"), 0);
     CHECK_INT(left(b, s, "w", "fay"), 1);
 }
 
@@ -407,10 +408,16 @@ static void on_stranger(int outcome, void *arg)
     t->is_over = t->n_strangers == 500;
 }
 
-static bool write_of(struct store *s, const char *owner, const struct journal_limits *limits, store_done *done, void *arg)
+static bool write_of(struct store *s, const char *owner, const struct journal_limits *limits,
+                     store_done *done, void *arg)
 {
-    const struct journal_row row = {.workspace = SLICE_LIT("w"), .user = SLICE_LIT("ann"), .type = SLICE_LIT("t"), .data = SLICE_LIT("d"),
-                                    .owner = slice_of(owner), .is_stranger = strcmp(owner, "anonymous") == 0, .at_us = 1};
+    const struct journal_row row = {.workspace = SLICE_LIT("w"),
+                                    .user = SLICE_LIT("ann"),
+                                    .type = SLICE_LIT("t"),
+                                    .data = SLICE_LIT("d"),
+                                    .owner = slice_of(owner),
+                                    .is_stranger = strcmp(owner, "anonymous") == 0,
+                                    .at_us = 1};
 
     return journal_append(s->journal, &row, limits, done, arg);
 }
@@ -459,6 +466,7 @@ CASE(each_owner_has_a_share_of_the_queue)
     bench_close(&b);
 }
 
-CASES(RUN(memory_pieces), RUN(sqlite_pieces), RUN(memory_shares), RUN(sqlite_shares), RUN(memory_filters), RUN(memory_limits), RUN(memory_bytes), RUN(sqlite_filters),
+CASES(RUN(memory_pieces), RUN(sqlite_pieces), RUN(memory_shares), RUN(sqlite_shares),
+      RUN(memory_filters), RUN(memory_limits), RUN(memory_bytes), RUN(sqlite_filters),
       RUN(sqlite_limits), RUN(sqlite_bytes), RUN(rows_outlive_the_store),
       RUN(strangers_wait_behind_records_and_the_known), RUN(each_owner_has_a_share_of_the_queue))

@@ -11,7 +11,8 @@ CASE(an_unknown_engine_is_an_error)
 
     bench_open(&b);
     for (unsigned i = 0; i < ARRAY_LEN(unknown); i++) {
-        const struct store_options o = {.where = unknown[i], .path = ":memory:", .owner = "srv", .timeout_ms = 100};
+        const struct store_options o = {
+            .where = unknown[i], .path = ":memory:", .owner = "srv", .timeout_ms = 100};
         char error[STORE_ERROR_MAX] = "";
         struct store *s = NULL;
         CHECK_INT(store_try(&o, error), STORE_FAILED);
@@ -35,7 +36,8 @@ CASE(every_store_comes_with_a_journal)
         CHECK(s->journal != NULL);
         bench_close_store(&b, s);
     }
-    CHECK(store_is_shared("redis://h") && store_is_shared("unix:///s") && !store_is_shared("sqlite"));
+    CHECK(store_is_shared("redis://h") && store_is_shared("unix:///s") &&
+          !store_is_shared("sqlite"));
     bench_close(&b);
 }
 

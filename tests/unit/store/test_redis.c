@@ -1,4 +1,5 @@
-/* What is Redis's own: the layout, the lease, breaks and stalls. The contract is test_contract.c's. */
+/* What is Redis's own: the layout, the lease, breaks and stalls. The contract is
+ * test_contract.c's. */
 #include "base/buf.h"
 #include "base/clock.h"
 #include "net/redis_link.h"
@@ -62,7 +63,8 @@ static void on_reply(int outcome, const struct redis_reply *reply, void *arg)
         buf_add_slice(b, redis_reply_text(reply));
 }
 
-static void peek(const struct redis_server *r, const char *a, const char *b, const char *c, struct slice d, const char *wanted)
+static void peek(const struct redis_server *r, const char *a, const char *b, const char *c,
+                 struct slice d, const char *wanted)
 {
     struct redis_link_options o = {.timeout_ms = LONG_MS};
     struct redis_command command = {.args = {slice_of(a), slice_of(b)}, .n_args = 2};
@@ -105,13 +107,15 @@ static const struct slice none = {NULL, 0};
 
 CASE(workspaces_are_json_in_the_hash_of_the_original)
 {
-    static const char record[] = "\x82\xa2id\xa1w\xa1n\x05", odd[] = "\x81\xa1" "b\xc4\x01\xff";
+    static const char record[] = "\x82\xa2id\xa1w\xa1n\x05", odd[] = "\x81\xa1"
+                                                                     "b\xc4\x01\xff";
     struct redis_server r;
     struct tape t = {0};
     struct bench b;
     struct store *s = open_store(&b, &r, LONG_MS);
 
-    store_put(s, "workspaces", SLICE_LIT("w"), slice_make(record, sizeof(record) - 1), 0, on_done, &t);
+    store_put(s, "workspaces", SLICE_LIT("w"), slice_make(record, sizeof(record) - 1), 0, on_done,
+              &t);
     store_put(s, "workspaces", SLICE_LIT("odd"), slice_make(odd, sizeof(odd) - 1), 0, on_done, &t);
     run_until(&b, &t, 2);
     expect(&t, "00");
@@ -150,7 +154,8 @@ CASE(blocks_are_the_strings_of_the_original)
     store_get(s, "blocks", SLICE_LIT("ip:1.2.3.4"), on_got, &t);
     store_get(s, "blocks", SLICE_LIT("user:late"), on_got, &t);
     run_until(&b, &t, 2);
-    expect(&t, "0:\x92" "1:");        /* [0, ...]: for ever; printed up to its zero */
+    expect(&t, "0:\x92"
+               "1:"); /* [0, ...]: for ever; printed up to its zero */
     buf_deinit(&row);
     close_all(&b, &r, s);
 }
@@ -225,8 +230,12 @@ CASE(what_has_expired_is_deleted)
     bool is_closed = false;
     struct store *s = open_store(&b, &r, LONG_MS);
 
-    for (int i = 0; i < 3000; i++)      /* a third each: expired, to expire, for ever */
-        store_put(s, "b", slice_make(&i, sizeof(i)), SLICE_LIT("v"), i % 3 == 0 ? now - 1 : i % 3 == 1 ? now + 1000 : 0, on_done, &t);
+    for (int i = 0; i < 3000; i++) /* a third each: expired, to expire, for ever */
+        store_put(s, "b", slice_make(&i, sizeof(i)), SLICE_LIT("v"),
+                  i % 3 == 0   ? now - 1
+                  : i % 3 == 1 ? now + 1000
+                               : 0,
+                  on_done, &t);
     run_until(&b, &t, 3000);
     buf_deinit(&t.text);
     peek(&r, "HLEN", "hyphad:b", NULL, none, "3000");
@@ -258,7 +267,8 @@ CASE(one_server_at_a_time)
 
     CHECK_INT(redis_server_open(&b, r.uri, "other", LONG_MS, &other, error), STORE_FAILED);
     CHECK(strstr(error, "in use by the server srv"));
-    CHECK_INT(redis_server_open(&b, r.uri, "srv", LONG_MS, &other, error), STORE_OK);    /* the same one, after a crash */
+    /* the same one, after a crash */
+    CHECK_INT(redis_server_open(&b, r.uri, "srv", LONG_MS, &other, error), STORE_OK);
     bench_close_store(&b, other);
     bench_close_store(&b, s);
     CHECK_INT(redis_server_open(&b, r.uri, "other", LONG_MS, &other, error), STORE_OK);
@@ -296,8 +306,8 @@ static void on_lost(void *arg)
     ++*(unsigned *)arg;
 }
 
-/* Who held the lease, was paused, and has been replaced by somebody who has gone again: the lease is free, and nothing that is
- * still under way arrives. */
+/* Who held the lease, was paused, and has been replaced by somebody who has gone again: the lease
+ * is free, and nothing that is still under way arrives. */
 CASE(a_former_holder_writes_nothing_on_the_connection_it_has)
 {
     struct store_redis_options o = {.owner = "late", .timeout_ms = LONG_MS, .lost = on_lost};
@@ -317,7 +327,7 @@ CASE(a_former_holder_writes_nothing_on_the_connection_it_has)
     late = store_open_redis(b.loop, &o);
     store_put(late, "b", SLICE_LIT("k"), SLICE_LIT("before"), 0, on_done, &t);
     run_until(&b, &t, 1);
-    peek(&r, "DEL", "hyphad:owner", NULL, none, "1");       /* it has run out */
+    peek(&r, "DEL", "hyphad:owner", NULL, none, "1"); /* it has run out */
     CHECK_INT(redis_server_open(&b, r.uri, "next", LONG_MS, &next, error), STORE_OK);
     store_put(next, "b", SLICE_LIT("k"), SLICE_LIT("theirs"), 0, on_done, &t);
     run_until(&b, &t, 2);
@@ -360,6 +370,8 @@ CASE(a_wrong_password_is_said)
     bench_close(&b);
 }
 
-CASES(RUN(workspaces_are_json_in_the_hash_of_the_original), RUN(blocks_are_the_strings_of_the_original),
-      RUN(a_break_loses_nothing_and_keeps_the_order), RUN(a_stall_fails_by_name_and_passes), RUN(what_has_expired_is_deleted), RUN(one_server_at_a_time),
-      RUN(who_lost_the_lease_writes_nothing), RUN(a_former_holder_writes_nothing_on_the_connection_it_has), RUN(a_wrong_password_is_said))
+CASES(RUN(workspaces_are_json_in_the_hash_of_the_original),
+      RUN(blocks_are_the_strings_of_the_original), RUN(a_break_loses_nothing_and_keeps_the_order),
+      RUN(a_stall_fails_by_name_and_passes), RUN(what_has_expired_is_deleted),
+      RUN(one_server_at_a_time), RUN(who_lost_the_lease_writes_nothing),
+      RUN(a_former_holder_writes_nothing_on_the_connection_it_has), RUN(a_wrong_password_is_said))

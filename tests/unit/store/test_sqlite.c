@@ -58,7 +58,8 @@ static void on_got(int outcome, struct slice bytes, void *arg)
     a->is_ended = true;
 }
 
-static int put(struct bench *b, struct store *s, const char *key, struct slice bytes, int64_t expires_at)
+static int put(struct bench *b, struct store *s, const char *key, struct slice bytes,
+               int64_t expires_at)
 {
     struct answer a = {0};
 
@@ -132,15 +133,17 @@ CASE(a_newer_file_is_refused_by_name)
     bench_close(&b);
 }
 
-#define DROP_JOURNAL "DROP TABLE event_logs; DROP TABLE event_log_shares; DROP TABLE event_log_sums; "
+#define DROP_JOURNAL                                                                               \
+    "DROP TABLE event_logs; DROP TABLE event_log_shares; DROP TABLE event_log_sums; "
 /* As version 2 had it. */
-#define OLD_JOURNAL                                                                                                       \
-    "CREATE TABLE event_logs (id INTEGER PRIMARY KEY AUTOINCREMENT, event_type TEXT NOT NULL, workspace TEXT NOT NULL,"   \
-    "  user_id TEXT NOT NULL, timestamp INTEGER NOT NULL, data BLOB NOT NULL);"                                           \
-    "CREATE INDEX event_logs_by_user ON event_logs (workspace, user_id, timestamp);"                                      \
-    "CREATE INDEX event_logs_by_workspace ON event_logs (workspace);"                                                     \
-    "CREATE TABLE event_log_sizes (workspace TEXT NOT NULL PRIMARY KEY, n_rows INTEGER NOT NULL);"                        \
-    "CREATE TRIGGER event_logs_grow AFTER INSERT ON event_logs BEGIN SELECT 1; END;"                                      \
+#define OLD_JOURNAL                                                                                \
+    "CREATE TABLE event_logs (id INTEGER PRIMARY KEY AUTOINCREMENT, event_type TEXT NOT NULL, "    \
+    "workspace TEXT NOT NULL,"                                                                     \
+    "  user_id TEXT NOT NULL, timestamp INTEGER NOT NULL, data BLOB NOT NULL);"                    \
+    "CREATE INDEX event_logs_by_user ON event_logs (workspace, user_id, timestamp);"               \
+    "CREATE INDEX event_logs_by_workspace ON event_logs (workspace);"                              \
+    "CREATE TABLE event_log_sizes (workspace TEXT NOT NULL PRIMARY KEY, n_rows INTEGER NOT NULL);" \
+    "CREATE TRIGGER event_logs_grow AFTER INSERT ON event_logs BEGIN SELECT 1; END;"               \
     "CREATE TRIGGER event_logs_shrink AFTER DELETE ON event_logs BEGIN SELECT 1; END;"
 
 CASE(an_older_file_is_brought_up)
@@ -172,11 +175,15 @@ CASE(rows_of_an_older_log_are_counted)
 
     bench_open(&b);
     bench_close_store(&b, bench_open_sqlite(&b));
-    edit(&b, DROP_JOURNAL OLD_JOURNAL "INSERT INTO event_logs VALUES (NULL, 't', 'w', 'ann', 1, x'00'), (NULL, 't', 'w', 'bob', 2, x''),"
-             "(NULL, 't', 'v', 'ann', 3, x'0000'); UPDATE hyphad_schema SET version = 2");
+    edit(&b, DROP_JOURNAL OLD_JOURNAL
+         "INSERT INTO event_logs VALUES (NULL, 't', 'w', 'ann', 1, x'00'), (NULL, 't', 'w', 'bob', "
+         "2, x''),"
+         "(NULL, 't', 'v', 'ann', 3, x'0000'); UPDATE hyphad_schema SET version = 2");
     bench_close_store(&b, bench_open_sqlite(&b));
     CHECK_INT(query_int(&b, "SELECT n_rows FROM event_log_sums WHERE kind = 0"), 3);
-    CHECK_INT(query_int(&b, "SELECT n_bytes FROM event_log_sums WHERE kind = 1 AND name = 'user:ann'"), 2 * 512 + 3);
+    CHECK_INT(
+        query_int(&b, "SELECT n_bytes FROM event_log_sums WHERE kind = 1 AND name = 'user:ann'"),
+        2 * 512 + 3);
     CHECK_INT(query_int(&b, "SELECT n_rows FROM event_log_sums WHERE kind = 2 AND name = 'w'"), 2);
     edit(&b, "DELETE FROM event_logs WHERE user_id = 'ann'");
     CHECK_INT(query_int(&b, "SELECT count(*) FROM event_log_sums"), 3);
@@ -191,7 +198,8 @@ CASE(a_step_that_fails_changes_nothing)
 
     bench_open(&b);
     bench_close_store(&b, bench_open_sqlite(&b));
-    edit(&b, "DROP TABLE event_logs; UPDATE hyphad_schema SET version = 1");  /* event_log_shares is in the way */
+    /* event_log_shares is in the way */
+    edit(&b, "DROP TABLE event_logs; UPDATE hyphad_schema SET version = 1");
     expect_refused(&b, "event_log_shares");
     expect_refused(&b, "event_log_shares");
     edit(&b, "DROP TABLE event_log_shares; DROP TABLE event_log_sums");
@@ -241,7 +249,8 @@ CASE(a_damaged_file_is_refused)
     bench_close(&b);
 }
 
-/* The file may not grow: as on a full disk, a write fails, is said to have failed, and the store lives on. */
+/* The file may not grow: as on a full disk, a write fails, is said to have failed, and the store
+ * lives on. */
 CASE(a_full_disk_fails_writes_by_name)
 {
     struct rlimit limit = {160 * 1024, RLIM_INFINITY}, none = {RLIM_INFINITY, RLIM_INFINITY};
@@ -259,7 +268,7 @@ CASE(a_full_disk_fails_writes_by_name)
     bench_run_until(&b, &small.is_ended);
     CHECK(large.is_ended);
     CHECK_INT(large.outcome, STORE_FAILED);
-    CHECK_INT(small.outcome, STORE_OK);     /* its neighbour does not pay */
+    CHECK_INT(small.outcome, STORE_OK); /* its neighbour does not pay */
     CHECK_INT(get(&b, s, "big").outcome, STORE_ABSENT);
     CHECK_INT(setrlimit(RLIMIT_FSIZE, &none), 0);
     CHECK_INT(put(&b, s, "big", slice_make(big, sizeof(big)), 0), STORE_OK);
@@ -269,6 +278,8 @@ CASE(a_full_disk_fails_writes_by_name)
     bench_close(&b);
 }
 
-CASES(RUN(records_outlive_the_store), RUN(expired_records_are_dropped_at_open), RUN(a_newer_file_is_refused_by_name),
-      RUN(an_older_file_is_brought_up), RUN(rows_of_an_older_log_are_counted), RUN(a_step_that_fails_changes_nothing), RUN(other_files_are_refused_and_left_alone), RUN(a_damaged_file_is_refused),
+CASES(RUN(records_outlive_the_store), RUN(expired_records_are_dropped_at_open),
+      RUN(a_newer_file_is_refused_by_name), RUN(an_older_file_is_brought_up),
+      RUN(rows_of_an_older_log_are_counted), RUN(a_step_that_fails_changes_nothing),
+      RUN(other_files_are_refused_and_left_alone), RUN(a_damaged_file_is_refused),
       RUN(a_full_disk_fails_writes_by_name))

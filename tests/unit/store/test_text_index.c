@@ -1,4 +1,5 @@
-/* What is found, and that nothing of a question is ever a query language: the same with every engine. */
+/* What is found, and that nothing of a question is ever a query language: the same with every
+ * engine. */
 #include "store/text_index.h"
 
 #include "base/account.h"
@@ -24,8 +25,8 @@ static void world_open(struct world *w, const char *engine)
 }
 
 /* What every engine keeps is played on every engine. */
-#define EACH_ENGINE(engine)                                                                         \
-    const char *engine;                                                                             \
+#define EACH_ENGINE(engine)                                                                        \
+    const char *engine;                                                                            \
     for (size_t engine_at = 0; (engine = text_index_engine(engine_at)); engine_at++)
 
 static void world_close(struct world *w)
@@ -54,7 +55,7 @@ static void on_done(int outcome, const struct text_match *matches, size_t n, voi
         if (matches[i].score < w->best)
             w->best = matches[i].score;
     }
-    for (int number = 0; number < 20; number++) {   /* they come in no order */
+    for (int number = 0; number < 20; number++) { /* they come in no order */
         size_t len = strlen(w->numbers);
         for (size_t i = 0; i < n; i++)
             if (matches[i].number == number)
@@ -106,7 +107,7 @@ static void try_documents_come_change_and_go(const char *engine)
 CASE(documents_come_change_and_go)
 {
     EACH_ENGINE(engine)
-        try_documents_come_change_and_go(engine);
+    try_documents_come_change_and_go(engine);
 }
 
 static void try_more_words_are_closer(const char *engine)
@@ -127,7 +128,7 @@ static void try_more_words_are_closer(const char *engine)
 CASE(more_words_are_closer)
 {
     EACH_ENGINE(engine)
-        try_more_words_are_closer(engine);
+    try_more_words_are_closer(engine);
 }
 
 static void try_filters(const char *engine)
@@ -154,7 +155,7 @@ static void try_filters(const char *engine)
 CASE(filters)
 {
     EACH_ENGINE(engine)
-        try_filters(engine);
+    try_filters(engine);
 }
 
 static void try_nothing_is_a_query_language(const char *engine)
@@ -187,7 +188,7 @@ static void try_nothing_is_a_query_language(const char *engine)
 CASE(nothing_is_a_query_language)
 {
     EACH_ENGINE(engine)
-        try_nothing_is_a_query_language(engine);
+    try_nothing_is_a_query_language(engine);
 }
 
 static void try_a_search_that_takes_too_long_is_given_up(const char *engine)
@@ -208,7 +209,7 @@ static void try_a_search_that_takes_too_long_is_given_up(const char *engine)
 CASE(a_search_that_takes_too_long_is_given_up)
 {
     EACH_ENGINE(engine)
-        try_a_search_that_takes_too_long_is_given_up(engine);
+    try_a_search_that_takes_too_long_is_given_up(engine);
 }
 
 /* Whether the worker has begun or not: who waits is answered before the close returns. */
@@ -233,7 +234,7 @@ static void try_closing_answers(const char *engine)
 CASE(closing_answers)
 {
     EACH_ENGINE(engine)
-        try_closing_answers(engine);
+    try_closing_answers(engine);
 }
 
 /* Who registers and unregisters without end leaves no texts behind that nobody will look for.
@@ -271,7 +272,7 @@ static void try_what_goes_before_its_turn_waits_no_longer(const char *engine)
 CASE(what_goes_before_its_turn_waits_no_longer)
 {
     EACH_ENGINE(engine)
-        try_what_goes_before_its_turn_waits_no_longer(engine);
+    try_what_goes_before_its_turn_waits_no_longer(engine);
 }
 
 /* The best of the engines knows stems; one that nobody knows is no engine. */
@@ -291,4 +292,5 @@ CASE(engines_go_by_their_names)
 
 CASES(RUN(documents_come_change_and_go), RUN(more_words_are_closer), RUN(filters),
       RUN(nothing_is_a_query_language), RUN(a_search_that_takes_too_long_is_given_up),
-      RUN(closing_answers), RUN(what_goes_before_its_turn_waits_no_longer), RUN(engines_go_by_their_names))
+      RUN(closing_answers), RUN(what_goes_before_its_turn_waits_no_longer),
+      RUN(engines_go_by_their_names))

@@ -54,11 +54,11 @@ CASE(absolute_addresses_split_once)
 CASE(client_ids_that_are_refused)
 {
     static const char *const bad[] = {
-        "",           "a/b",        "a:b",          "a@b",          "a*",   "a?",
-        "[a",         "a]",         "a b",          "a\tb",         "a\n",  "\x7f",
-        "a\xc2\x85z", "a\xc2\xa0z", "\xe2\x80\xa8", "\xe3\x80\x80", "\xff", "a\xc3",
-        "a\u202eb",   "\u2066a",     "a\u2069",     "a\u200f",     "\u061c", "a\u200bb",
-        "\ufeffa",    "a\u00adb",    "a\U000e0041", "a\u3164",     "a\ufe0f",
+        "",           "a/b",        "a:b",          "a@b",          "a*",      "a?",
+        "[a",         "a]",         "a b",          "a\tb",         "a\n",     "\x7f",
+        "a\xc2\x85z", "a\xc2\xa0z", "\xe2\x80\xa8", "\xe3\x80\x80", "\xff",    "a\xc3",
+        "a\u202eb",   "\u2066a",    "a\u2069",      "a\u200f",      "\u061c",  "a\u200bb",
+        "\ufeffa",    "a\u00adb",   "a\U000e0041",  "a\u3164",      "a\ufe0f",
     };
     static const char *const good[] = {"a",         "UroVuBFhHcAypPNxKNxTnD", "c__rlb",
                                        "a.b|c-d_e", "\xc3\xa9t\xc3\xa9",      "manager-x"};

@@ -1,4 +1,5 @@
-/* Recorded traffic of the original server and its clients (tests/wire): what every frame must survive. */
+/* Recorded traffic of the original server and its clients (tests/wire): what every frame must
+ * survive. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -42,8 +43,8 @@ static void frame_of(struct slice hex, struct buf *out)
         buf_add_byte(out, (uint8_t)(nibble(hex.ptr[i]) << 4 | nibble(hex.ptr[i + 1])));
 }
 
-/* Chunks of the HTTP stream begin with four bytes of length, and control messages, which only that transport sends as
- * MessagePack, have no `to`. */
+/* Chunks of the HTTP stream begin with four bytes of length, and control messages, which only that
+ * transport sends as MessagePack, have no `to`. */
 static void each_record(struct slice line, record_fn *fn)
 {
     struct buf row, frame;
@@ -119,8 +120,8 @@ static void check_splice(const struct record *r)
 {
     struct rpc_header h;
     struct rpc_sender_header stamp = {SLICE_LIT("\xa2ws\xa1w\xa4"
-                                        "from\xa3w/c\xa4user\x80"),
-                              3};
+                                                "from\xa3w/c\xa4user\x80"),
+                                      3};
     struct buf before, after;
     struct slice in, map, text;
 
@@ -224,8 +225,8 @@ CASE(frames_read_and_written_again_are_the_same)
     each_recording(check_emitted);
 }
 
-/* Every cut of a small frame; of a large one those around its ends and every 97th. The copy is exact, so that a sanitizer
- * sees a read past the cut. */
+/* Every cut of a small frame; of a large one those around its ends and every 97th. The copy is
+ * exact, so that a sanitizer sees a read past the cut. */
 static void check_cuts(const struct record *r)
 {
     struct rpc_header h, whole;

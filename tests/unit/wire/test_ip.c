@@ -23,9 +23,9 @@ CASE(two_spellings_of_an_address_are_one)
 
 CASE(what_is_no_address_is_refused_and_changes_nothing)
 {
-    static const char *const bad[] = {"",        " 1.2.3.4",   "1.2.3",     "1.2.3.4:80",
-                                      "[::1]",   "1.2.3.4/24", "localhost", "::1%eth0",
-                                      "1.2.3.4 ", "01.2.3.4",  "256.1.1.1"};
+    static const char *const bad[] = {"",         " 1.2.3.4",   "1.2.3",     "1.2.3.4:80",
+                                      "[::1]",    "1.2.3.4/24", "localhost", "::1%eth0",
+                                      "1.2.3.4 ", "01.2.3.4",   "256.1.1.1"};
     struct in6_addr ip = {0};
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

@@ -196,7 +196,8 @@ CASE(nesting_is_bounded)
 /* What a text costs in memory is in proportion to it, whatever its shape. */
 CASE(size_is_that_of_the_text)
 {
-    static const char *const units[] = {"{},", "[],", "0,", "{\"a\":0},", "[[[[]]]],", "1.5,", "\"\","};
+    static const char *const units[] = {"{},",       "[],",  "0,",   "{\"a\":0},",
+                                        "[[[[]]]],", "1.5,", "\"\","};
 
     for (size_t i = 0; i < ARRAY_LEN(units); i++) {
         struct buf text, out;
@@ -281,5 +282,5 @@ CASE(texts_are_always_valid)
 CASES(RUN(texts_keep_their_meaning), RUN(numbers_past_int64_become_floats),
       RUN(floats_print_as_python_does), RUN(every_float_reads_back), RUN(what_json_cannot_say),
       RUN(broken_texts_are_explained), RUN(nesting_is_bounded), RUN(size_is_that_of_the_text),
-      RUN(of_equal_keys_the_last_counts_where_the_first_stands), RUN(faults_are_told_as_python_tells_them),
-      RUN(texts_are_always_valid))
+      RUN(of_equal_keys_the_last_counts_where_the_first_stands),
+      RUN(faults_are_told_as_python_tells_them), RUN(texts_are_always_valid))

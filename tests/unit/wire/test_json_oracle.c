@@ -1,4 +1,5 @@
-/* Our reader of JSON against jansson: both judge random and broken texts alike, and what they accept means the same. */
+/* Our reader of JSON against jansson: both judge random and broken texts alike, and what they
+ * accept means the same. */
 #include <jansson.h>
 
 #include "harness/check.h"
@@ -33,12 +34,12 @@ static void add_tree(json_t *v, struct buf *out)
         break;
     case JSON_ARRAY:
         mp_add_array(out, (uint32_t)json_array_size(v));
-        json_array_foreach(v, i, item)
-            add_tree(item, out);
+        json_array_foreach(v, i, item) add_tree(item, out);
         break;
     case JSON_OBJECT:
         mp_add_map(out, (uint32_t)json_object_size(v));
-        json_object_foreach(v, key, item) {
+        json_object_foreach(v, key, item)
+        {
             mp_add_text(out, key);
             add_tree(item, out);
         }
@@ -51,7 +52,8 @@ static void check_alike(struct slice text)
 {
     struct buf ours, theirs, our_text, their_text;
     char error[JSON_ERROR_MAX] = "";
-    json_t *tree = json_loadb(text.len ? text.ptr : "", text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    json_t *tree =
+        json_loadb(text.len ? text.ptr : "", text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
 
     buf_init(&ours, 0);
     buf_init(&theirs, 0);
@@ -61,7 +63,8 @@ static void check_alike(struct slice text)
     if (tree)
         add_tree(tree, &theirs);
     if ((r == JSON_OK) != (tree != NULL))
-        printf("# " SLICE_FMT " : we say %s, jansson %s\n", SLICE_ARG(text), r ? error : "yes", tree ? "yes" : "no");
+        printf("# " SLICE_FMT " : we say %s, jansson %s\n", SLICE_ARG(text), r ? error : "yes",
+               tree ? "yes" : "no");
     CHECK((r == JSON_OK) == (tree != NULL));
     if (tree) {
         struct slice rest = buf_slice(&ours), value;
@@ -80,13 +83,18 @@ static void check_alike(struct slice text)
 static void add_blanks(struct dice *d, struct buf *b)
 {
     while (!dice_below(d, 4))
-        buf_add_byte(b, (uint8_t)" \n\r\t"[dice_below(d, 4)]);
+        buf_add_byte(b, (uint8_t) " \n\r\t"[dice_below(d, 4)]);
 }
 
 static void add_string(struct dice *d, struct buf *b)
 {
-    static const char *const pieces[] = {"a", "b", "key", "\\n", "\\u00e9", "\\ud83d\\ude00", "\xc3\xa9", "\xf0\x9f\x98\x80", "\\\"",
-                                         "\\\\", "\\/", "longer than eight bytes", "\\u0041"};
+    static const char *const pieces[] = {"a",        "b",
+                                         "key",      "\\n",
+                                         "\\u00e9",  "\\ud83d\\ude00",
+                                         "\xc3\xa9", "\xf0\x9f\x98\x80",
+                                         "\\\"",     "\\\\",
+                                         "\\/",      "longer than eight bytes",
+                                         "\\u0041"};
 
     buf_add_byte(b, '"');
     for (uint32_t n = dice_below(d, 4); n; n--)
@@ -96,15 +104,26 @@ static void add_string(struct dice *d, struct buf *b)
 
 static void add_number(struct dice *d, struct buf *b)
 {
-    static const char *const numbers[] = {"0", "-0", "7", "-12", "123456789012345678", "1.5", "-0.0", "1e5", "2E-3", "1.25e+10",
-                                          "0.000000000000000000000000000000000000000000000000001234567890123456789"};
+    static const char *const numbers[] = {
+        "0",
+        "-0",
+        "7",
+        "-12",
+        "123456789012345678",
+        "1.5",
+        "-0.0",
+        "1e5",
+        "2E-3",
+        "1.25e+10",
+        "0.000000000000000000000000000000000000000000000000001234567890123456789"};
 
     buf_add_text(b, numbers[dice_below(d, ARRAY_LEN(numbers))]);
 }
 
 static void add_random(struct dice *d, struct buf *b, unsigned depth)
 {
-    uint32_t kind = dice_below(d, depth ? 7 : 5), n = dice_below(d, 8) ? dice_below(d, 4) : dice_below(d, 40);
+    uint32_t kind = dice_below(d, depth ? 7 : 5),
+             n = dice_below(d, 8) ? dice_below(d, 4) : dice_below(d, 40);
 
     add_blanks(d, b);
     if (kind < 2) {

@@ -1,4 +1,5 @@
-/* Our reader and writer against msgpack-c: each reads what the other wrote, and both judge random bytes alike. */
+/* Our reader and writer against msgpack-c: each reads what the other wrote, and both judge random
+ * bytes alike. */
 #include <math.h>
 #include <msgpack.h>
 #include <stdlib.h>
@@ -155,8 +156,9 @@ static void same_value(struct slice v, const msgpack_object *o)
     }
 }
 
-/* Structure bytes are likelier than letters, and lengths small, so that many of the inputs are whole values. No containers
- * with 32 bits of count: msgpack-c allocates for as many values as they claim. */
+/* Structure bytes are likelier than letters, and lengths small, so that many of the inputs are
+ * whole values. No containers with 32 bits of count: msgpack-c allocates for as many values as they
+ * claim. */
 static size_t random_bytes(struct dice *d, char *out, size_t room)
 {
     size_t n = 1 + dice_below(d, (uint32_t)room - 1);

@@ -16,8 +16,8 @@ static void expect(const char *text, const char *wanted)
     int r = redis_uri_parse(slice_of(text), &u);
 
     if (r == REDIS_URI_OK)
-        (void)snprintf(out, sizeof(out), "%s %u %s %s %s %u", shown(u.host), u.port, shown(u.path), shown(u.user), shown(u.password),
-                       u.database);
+        (void)snprintf(out, sizeof(out), "%s %u %s %s %s %u", shown(u.host), u.port, shown(u.path),
+                       shown(u.user), shown(u.password), u.database);
     else if (r == REDIS_URI_TLS)
         (void)snprintf(out, sizeof(out), "tls");
     redis_uri_deinit(&u);
@@ -40,9 +40,26 @@ CASE(what_is_read)
 
 CASE(what_is_refused)
 {
-    static const char *const bad[] = {"", "redis", "redis:", "redis://", "redis:///1", "redis://h:", "redis://h:0", "redis://h:65536",
-                                      "redis://h:x", "redis://h/x", "redis://h/99999", "redis://u@h", "redis://:@h", "redis://[::1",
-                                      "redis://[::1]x", "redis://[::1]:", "http://h", "unix://s", "unix:///", "unix:///s?x=1",
+    static const char *const bad[] = {"",
+                                      "redis",
+                                      "redis:",
+                                      "redis://",
+                                      "redis:///1",
+                                      "redis://h:",
+                                      "redis://h:0",
+                                      "redis://h:65536",
+                                      "redis://h:x",
+                                      "redis://h/x",
+                                      "redis://h/99999",
+                                      "redis://u@h",
+                                      "redis://:@h",
+                                      "redis://[::1",
+                                      "redis://[::1]x",
+                                      "redis://[::1]:",
+                                      "http://h",
+                                      "unix://s",
+                                      "unix:///",
+                                      "unix:///s?x=1",
                                       "unix:///s?db=x"};
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)

@@ -10,7 +10,8 @@
 
 static const struct rpc_header_caps caps = {65536, 32, 1024};
 
-/* A frame from alternating texts; a value starting with '\1' is taken as encoded MessagePack behind that byte. */
+/* A frame from alternating texts; a value starting with '\1' is taken as encoded MessagePack behind
+ * that byte. */
 static void frame_build(struct buf *b, const char *const *texts, size_t n_pairs)
 {
     buf_clear(b);
@@ -169,7 +170,8 @@ static struct slice whole(struct slice in)
 /* Part of W-030 to W-033; the scenes prove the whole. */
 CASE(what_the_sender_claims_is_replaced)
 {
-    /* Forged identities around keys whose values no decoder may touch: a float32, an ext, a long-form integer. */
+    /* Forged identities around keys whose values no decoder may touch: a float32, an ext, a
+     * long-form integer. */
     static const char *const forged[] = {"user", "\1\x81\xa2id\xa4root",
                                          "f",    "\1\xca\x3f\x80\x01\x01",
                                          "ctx",  "\1\x81\xa1x\x01",

@@ -14,7 +14,8 @@ static int feed_in_pieces(struct slice frame, size_t n_bytes, bool *ret_is_whole
     int r = RPC_JOINED_OK;
 
     rpc_joined_init(&j);
-    for (struct slice rest = frame; rest.len && r == RPC_JOINED_OK; rest = slice_from(rest, n_bytes))
+    for (struct slice rest = frame; rest.len && r == RPC_JOINED_OK;
+         rest = slice_from(rest, n_bytes))
         r = rpc_joined_feed(&j, slice_to(rest, n_bytes));
     *ret_is_whole = rpc_joined_is_whole(&j);
     return r;
@@ -85,7 +86,8 @@ CASE(a_call_is_taken_wherever_it_is_cut)
 
 CASE(the_payload_says_nothing_the_hub_vouches_for)
 {
-    static const char *const keys[] = {"ctx", "from", "ws", "user", "to", "type", "method", "session", "parent", "", "argsx", "kwargs"};
+    static const char *const keys[] = {"ctx",    "from",    "ws",     "user", "to",    "type",
+                                       "method", "session", "parent", "",     "argsx", "kwargs"};
     struct buf b;
     bool is_whole;
 
@@ -110,12 +112,16 @@ CASE(what_is_no_call_is_refused)
         int outcome;
     } rows[] = {
 #define ROW(text, outcome) {text, sizeof(text) - 1, outcome}
-        ROW("\x81\xa4type\xb3" "client_disconnected", RPC_JOINED_FORBIDDEN),
+        ROW("\x81\xa4type\xb3"
+            "client_disconnected",
+            RPC_JOINED_FORBIDDEN),
         ROW("\x81\xa4type\xa0", RPC_JOINED_FORBIDDEN),
         ROW("\x81\xa4type\x91\xa6method", RPC_JOINED_FORBIDDEN),
         ROW("\x81\xa4type\xc4\x06method", RPC_JOINED_FORBIDDEN),
         ROW("\x82\xa4type\xa6method\xa4type\xa6method", RPC_JOINED_BAD),
-        ROW("\x82\xa4type\xa6method\xa6method\xad" "S1.resolve._x", RPC_JOINED_FORBIDDEN),
+        ROW("\x82\xa4type\xa6method\xa6method\xad"
+            "S1.resolve._x",
+            RPC_JOINED_FORBIDDEN),
         ROW("\x82\xa4type\xa6method\xa6method\x01", RPC_JOINED_FORBIDDEN),
         ROW("\x81\xa1x\x01", RPC_JOINED_BAD),
         ROW("\x80", RPC_JOINED_BAD),
@@ -132,7 +138,8 @@ CASE(what_is_no_call_is_refused)
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         for (size_t n = 1; n < 4; n++)
-            CHECK_INT(feed_in_pieces(slice_make(rows[i].bytes, rows[i].len), n, &is_whole), rows[i].outcome);
+            CHECK_INT(feed_in_pieces(slice_make(rows[i].bytes, rows[i].len), n, &is_whole),
+                      rows[i].outcome);
 }
 
 /* The same question asked of the whole frame, by other readers. */
@@ -179,10 +186,12 @@ CASE(spoiled_frames_are_judged_as_whole_ones_are)
     buf_deinit(&b);
 }
 
-/* What stands behind a routing map, of a frame that comes little by little; what both find wrong with it may differ. */
+/* What stands behind a routing map, of a frame that comes little by little; what both find wrong
+ * with it may differ. */
 CASE(a_tail_is_judged_as_a_whole_one_is)
 {
-    static const char *const keys[] = {"ctx", "from", "ws", "user", "to", "type", "method", "session", "parent", "args", "x", "t"};
+    static const char *const keys[] = {"ctx",    "from",    "ws",     "user", "to", "type",
+                                       "method", "session", "parent", "args", "x",  "t"};
     struct dice d = {0x7a11};
     struct buf b;
 
@@ -200,7 +209,8 @@ CASE(a_tail_is_judged_as_a_whole_one_is)
             b.ptr[dice_below(&d, (uint32_t)b.len)] = (char)dice_next(&d);
         b.len -= dice_below(&d, 6) ? 0 : dice_below(&d, (uint32_t)b.len);
         rpc_joined_init_tail(&j, is_method);
-        for (struct slice rest = buf_slice(&b); rest.len && r == RPC_JOINED_OK; rest = slice_from(rest, n_bytes))
+        for (struct slice rest = buf_slice(&b); rest.len && r == RPC_JOINED_OK;
+             rest = slice_from(rest, n_bytes))
             r = rpc_joined_feed(&j, slice_to(rest, n_bytes));
         int whole = rpc_tail_check(buf_slice(&b), is_method);
         CHECK_INT(r == RPC_JOINED_OK && rpc_joined_is_whole(&j), whole == RPC_TAIL_OK);
@@ -209,5 +219,6 @@ CASE(a_tail_is_judged_as_a_whole_one_is)
     buf_deinit(&b);
 }
 
-CASES(RUN(a_tail_is_judged_as_a_whole_one_is), RUN(a_call_is_taken_wherever_it_is_cut), RUN(the_payload_says_nothing_the_hub_vouches_for), RUN(what_is_no_call_is_refused),
+CASES(RUN(a_tail_is_judged_as_a_whole_one_is), RUN(a_call_is_taken_wherever_it_is_cut),
+      RUN(the_payload_says_nothing_the_hub_vouches_for), RUN(what_is_no_call_is_refused),
       RUN(spoiled_frames_are_judged_as_whole_ones_are))

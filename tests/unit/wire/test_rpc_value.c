@@ -189,8 +189,8 @@ CASE(promises_in_every_form)
     CHECK(p.is_present && !p.is_compact && p.interval_s == 5.0);
     CHECK(slice_is(p.resolve, "S.a") && slice_is(p.reject, "S.b") && slice_is(p.heartbeat, "S.c"));
     read_promise(value_of(&b, "{\"promise\":{\"resolve\":{\"_rmethod\":\"S.a\"},\"reject\":{\"_"
-                                  "rmethod\":\"S.b\"},\"interval\":5}}"),
-                     &p);
+                              "rmethod\":\"S.b\"},\"interval\":5}}"),
+                 &p);
     CHECK(p.is_present && p.interval_s == 0 && !p.heartbeat.len);
     buf_deinit(&b);
 }

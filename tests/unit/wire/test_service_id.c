@@ -86,7 +86,8 @@ static bool slow_match(struct slice p, struct slice t)
         return !t.len;
     if (p.ptr[0] == '*')
         return slow_match(slice_from(p, 1), t) || (t.len && slow_match(p, slice_from(t, 1)));
-    return t.len && (p.ptr[0] == '?' || p.ptr[0] == t.ptr[0]) && slow_match(slice_from(p, 1), slice_from(t, 1));
+    return t.len && (p.ptr[0] == '?' || p.ptr[0] == t.ptr[0]) &&
+           slow_match(slice_from(p, 1), slice_from(t, 1));
 }
 
 CASE(globs_agree_with_the_definition)

@@ -49,16 +49,22 @@ CASE(both_checks_of_a_text_agree)
 
 CASE(what_nobody_sees_is_found)
 {
-    static const char *const directions[] = {"a\u202eb", "\u202aa", "a\u2066", "\u2069", "x\u200ey", "\u200f", "\u061c"};
-    static const char *const others[] = {"a\u200bb", "\ufeff", "\u00ad", "\U000e0041", "\u2060", "a\u200db", "\u2764\ufe0f"};
-    static const char *const plain[] = {"", "abc", "\u00e9t\u00e9", "\u0645\u0631\u062d\u0628\u0627", "\U0001f600", "\u2028", "\xff"};
+    static const char *const directions[] = {"a\u202eb", "\u202aa", "a\u2066", "\u2069",
+                                             "x\u200ey", "\u200f",  "\u061c"};
+    static const char *const others[] = {"a\u200bb", "\ufeff",   "\u00ad",      "\U000e0041",
+                                         "\u2060",   "a\u200db", "\u2764\ufe0f"};
+    static const char *const plain[] = {
+        "",           "abc",    "\u00e9t\u00e9", "\u0645\u0631\u062d\u0628\u0627",
+        "\U0001f600", "\u2028", "\xff"};
 
     for (size_t i = 0; i < ARRAY_LEN(directions); i++)
-        CHECK(utf8_has_direction(slice_of(directions[i])) && utf8_has_invisible(slice_of(directions[i])));
+        CHECK(utf8_has_direction(slice_of(directions[i])) &&
+              utf8_has_invisible(slice_of(directions[i])));
     for (size_t i = 0; i < ARRAY_LEN(others); i++)
         CHECK(!utf8_has_direction(slice_of(others[i])) && utf8_has_invisible(slice_of(others[i])));
     for (size_t i = 0; i < ARRAY_LEN(plain); i++)
         CHECK(!utf8_has_direction(slice_of(plain[i])) && !utf8_has_invisible(slice_of(plain[i])));
 }
 
-CASES(RUN(what_nobody_sees_is_found), RUN(characters_are_cut_one_by_one), RUN(both_checks_of_a_text_agree))
+CASES(RUN(what_nobody_sees_is_found), RUN(characters_are_cut_one_by_one),
+      RUN(both_checks_of_a_text_agree))

@@ -1,4 +1,5 @@
-/* Our frame reader against wslay's: both read the same random, valid client stream; wslay reads what we write. */
+/* Our frame reader against wslay's: both read the same random, valid client stream; wslay reads
+ * what we write. */
 #include <wslay/wslay.h>
 
 #include "harness/check.h"

@@ -9,12 +9,19 @@ static void stream_of_frames(struct buf *out)
     kit_frame(out, 0x89, SLICE_LIT("?"), true);
     kit_frame(out, 0x80, SLICE_LIT("ment"), true);
     kit_frame(out, 0x82, SLICE_LIT("\x01\x02\x03"), true);
-    kit_frame(out, 0x81, SLICE_LIT("a text that is longer than one hundred and twenty-five bytes, so that its length takes "
-                                   "two bytes more and can be cut too......"), true);
-    kit_frame(out, 0x88, SLICE_LIT("\x03\xe8" "bye"), true);
+    kit_frame(out, 0x81,
+              SLICE_LIT("a text that is longer than one hundred and twenty-five bytes, so that its "
+                        "length takes "
+                        "two bytes more and can be cut too......"),
+              true);
+    kit_frame(out, 0x88,
+              SLICE_LIT("\x03\xe8"
+                        "bye"),
+              true);
 }
 
-static const char HEARD[] = "text:fragment binary:\x01\x02\x03 text:a text that is longer than one hundred and twenty-five bytes, so "
+static const char HEARD[] = "text:fragment binary:\x01\x02\x03 text:a text that is longer than one "
+                            "hundred and twenty-five bytes, so "
                             "that its length takes two bytes more and can be cut too...... end:0 ";
 static const char GOT[] = "\x8a\x01?\x88\x02\x03\xe8";
 
@@ -93,4 +100,5 @@ CASE(a_stream_that_stops_anywhere_is_a_loss)
     kit_deinit(&k);
 }
 
-CASES(RUN(two_pieces_at_every_offset), RUN(pieces_of_every_length), RUN(a_stream_that_stops_anywhere_is_a_loss))
+CASES(RUN(two_pieces_at_every_offset), RUN(pieces_of_every_length),
+      RUN(a_stream_that_stops_anywhere_is_a_loss))

@@ -1,4 +1,5 @@
-/* The ways a connection ends: broken rules, the close handshake from both sides, loss. req: W-017 W-027 */
+/* The ways a connection ends: broken rules, the close handshake from both sides, loss. req: W-017
+ * W-027 */
 #include "unit/ws/ws_kit.h"
 
 struct broken {
@@ -23,11 +24,13 @@ static const struct broken table[] = {
     {"a long way to say 1", BYTES("\x82\xfe\x00\x01\0\0\0\0x"), 1002, WS_END_PROTOCOL},
     {"a length of 2^63", BYTES("\x82\xff\x80\0\0\0\0\0\0\0\0\0\0\0"), 1002, WS_END_PROTOCOL},
     {"continuation of nothing", BYTES("\x80\x80\0\0\0\0"), 1002, WS_END_PROTOCOL},
-    {"a message inside a message", BYTES("\x01\x81\0\0\0\0a\x81\x81\0\0\0\0b"), 1002, WS_END_PROTOCOL},
+    {"a message inside a message", BYTES("\x01\x81\0\0\0\0a\x81\x81\0\0\0\0b"), 1002,
+     WS_END_PROTOCOL},
     {"text that is not UTF-8", BYTES("\x81\x82\0\0\0\0\xc3("), 1007, WS_END_PROTOCOL},
     {"text cut in a character", BYTES("\x81\x81\0\0\0\0\xc3"), 1007, WS_END_PROTOCOL},
     {"a surrogate", BYTES("\x81\x83\0\0\0\0\xed\xa0\x80"), 1007, WS_END_PROTOCOL},
-    {"fragments that are no UTF-8", BYTES("\x01\x81\0\0\0\0\xc3\x80\x81\0\0\0\0x"), 1007, WS_END_PROTOCOL},
+    {"fragments that are no UTF-8", BYTES("\x01\x81\0\0\0\0\xc3\x80\x81\0\0\0\0x"), 1007,
+     WS_END_PROTOCOL},
     {"close with one byte", BYTES("\x88\x81\0\0\0\0\x03"), 1002, WS_END_PROTOCOL},
     {"close with 1005", BYTES("\x88\x82\0\0\0\0\x03\xed"), 1002, WS_END_PROTOCOL},
     {"close with 999", BYTES("\x88\x82\0\0\0\0\x03\xe7"), 1002, WS_END_PROTOCOL},
@@ -84,7 +87,9 @@ CASE(a_close_of_the_peer_is_answered_with_its_code)
 
     kit_init(&k);
     kit_open(&k);
-    kit_send_frame(&k, 0x88, SLICE_LIT("\x0f\xa0" "my reasons"));
+    kit_send_frame(&k, 0x88,
+                   SLICE_LIT("\x0f\xa0"
+                             "my reasons"));
     KIT_HEARD(&k, "end:0 ");
     KIT_GOT(&k, "\x88\x02\x0f\xa0");
     TURNS_UNTIL(&k.t, (kit_read(&k), k.has_eof));
@@ -113,7 +118,7 @@ CASE(our_close_waits_for_the_peers)
     CHECK(!k.has_eof);
     kit_send_frame(&k, 0x88, SLICE_LIT("\x03\xe9"));
     TURNS_UNTIL(&k.t, (kit_read(&k), k.has_eof));
-    KIT_HEARD(&k, "");      /* who closes is not told */
+    KIT_HEARD(&k, ""); /* who closes is not told */
     kit_deinit(&k);
 }
 
@@ -125,7 +130,7 @@ CASE(our_close_does_not_wait_for_ever)
     kit_open(&k);
     ws_close(k.ws, 1000, SLICE_LIT(""));
     k.ws = NULL;
-    TURNS_UNTIL(&k.t, (kit_read(&k), k.has_eof));       /* the patience of liveness.c: 2 s */
+    TURNS_UNTIL(&k.t, (kit_read(&k), k.has_eof)); /* the patience of liveness.c: 2 s */
     kit_deinit(&k);
 }
 
@@ -157,7 +162,7 @@ CASE(a_reason_is_cut_between_characters)
 
     for (int i = 0; i < 50; i++)
         memcpy(reason + 3 * i, "\xe2\x82\xac", 3);
-    reason[0] = 'a';        /* one byte, then characters of three: none of them ends at 123 */
+    reason[0] = 'a'; /* one byte, then characters of three: none of them ends at 123 */
     memmove(reason + 1, reason + 3, 147);
     kit_init(&k);
     kit_open(&k);
@@ -165,7 +170,8 @@ CASE(a_reason_is_cut_between_characters)
     k.ws = NULL;
     TURNS_UNTIL(&k.t, (kit_read(&k), k.got.len >= 4));
     CHECK_INT(code_of(&k), 1008);
-    CHECK_INT(k.got.len, 2 + 2 + 1 + 120);     /* 121 of at most 123: the next character would not fit */
+    /* 121 of at most 123: the next character would not fit */
+    CHECK_INT(k.got.len, 2 + 2 + 1 + 120);
     CHECK(slice_is_utf8(slice_from(buf_slice(&k.got), 4)));
     kit_deinit(&k);
 }
@@ -201,4 +207,5 @@ CASE(a_peer_without_a_word_is_lost)
 CASES(RUN(every_broken_rule_has_its_code), RUN(after_a_broken_rule_nothing_more_is_heard),
       RUN(a_close_of_the_peer_is_answered_with_its_code), RUN(our_close_waits_for_the_peers),
       RUN(our_close_does_not_wait_for_ever), RUN(an_owner_may_close_inside_its_callback),
-      RUN(a_reason_is_cut_between_characters), RUN(a_drop_says_nothing), RUN(a_peer_without_a_word_is_lost))
+      RUN(a_reason_is_cut_between_characters), RUN(a_drop_says_nothing),
+      RUN(a_peer_without_a_word_is_lost))

@@ -1,4 +1,5 @@
-/* A message that comes in parts: what it is charged follows what has come, and what has come must go on coming. req: S-108 S-110 */
+/* A message that comes in parts: what it is charged follows what has come, and what has come must
+ * go on coming. req: S-108 S-110 */
 #include <stdlib.h>
 
 #include "unit/ws/ws_kit.h"
@@ -28,7 +29,8 @@ CASE(a_head_alone_costs_nothing)
 
     kit_init(&k);
     open_wide(&k);
-    kit_send(&k, SLICE_LIT("\x82\xff\x00\x00\x00\x00\x01\x00\x00\x00mask"));     /* 16 MiB are announced */
+    /* 16 MiB are announced */
+    kit_send(&k, SLICE_LIT("\x82\xff\x00\x00\x00\x00\x01\x00\x00\x00mask"));
     CHECK_INT(account_used(k.account), 0);
     kit_send(&k, SLICE_LIT("x"));
     CHECK(account_used(k.account) >= FIRST && account_used(k.account) < FIRST + RECORD);
@@ -77,7 +79,10 @@ static void compare_binary(struct ws_conn *ws, struct slice frame, struct blob *
 
 CASE(bytes_stay_what_they_were_while_the_block_grows)
 {
-    static const struct ws_ops ops = {.on_text = kit_on_text, .on_binary = compare_binary, .on_pong = kit_on_pong, .on_end = kit_on_end};
+    static const struct ws_ops ops = {.on_text = kit_on_text,
+                                      .on_binary = compare_binary,
+                                      .on_pong = kit_on_pong,
+                                      .on_end = kit_on_end};
     struct kit k;
     struct buf b;
 
@@ -105,12 +110,15 @@ CASE(fragments_grow_by_what_has_come_too)
     for (int i = 0; i < 200; i++)
         kit_send_frame(&k, 0x00, SLICE_LIT("and so on "));
     CHECK(account_used(k.account) <= 4 * 2005 + RECORD);
-    kit_send(&k, SLICE_LIT("\x80\xff\x00\x00\x00\x00\x00\xf0\x00\x00mask" "x"));     /* and 15 MiB more, says the last one */
+    /* and 15 MiB more, says the last one */
+    kit_send(&k, SLICE_LIT("\x80\xff\x00\x00\x00\x00\x00\xf0\x00\x00mask"
+                           "x"));
     CHECK(account_used(k.account) <= FIRST + RECORD);
     kit_deinit(&k);
 }
 
-/* Whichever charge is refused: the message is there, or the connection ends with a reason and holds nothing. */
+/* Whichever charge is refused: the message is there, or the connection ends with a reason and holds
+ * nothing. */
 CASE(a_refused_charge_is_told_and_leaves_nothing)
 {
     struct kit k;
@@ -129,7 +137,8 @@ CASE(a_refused_charge_is_told_and_leaves_nothing)
         TURNS_UNTIL(&k.t, k.heard.len > 0);
         if (slice_is(buf_slice(&k.heard), "end:4 ")) {
             CHECK_INT(account_used(k.account), 0);
-            KIT_GOT(&k, "\x88\x29\x03\xf5" "Too many bytes under way (--peer-bytes)");
+            KIT_GOT(&k, "\x88\x29\x03\xf5"
+                        "Too many bytes under way (--peer-bytes)");
             n_refused++;
         } else {
             CHECK(slice_is(buf_slice(&k.heard), "binary#4194304 "));
@@ -158,12 +167,14 @@ CASE(a_message_that_stops_is_given_up)
     struct kit k;
 
     slow_kit(&k, 1000, 100);
-    kit_send(&k, SLICE_LIT("\x82\xff\x00\x00\x00\x00\x00\x01\x11\x70mask" "begin"));
+    kit_send(&k, SLICE_LIT("\x82\xff\x00\x00\x00\x00\x00\x01\x11\x70mask"
+                           "begin"));
     CHECK(account_used(k.account) > 0);
     TURNS_UNTIL(&k.t, k.ws == NULL);
     KIT_HEARD(&k, "end:7 ");
     CHECK_INT(account_used(k.account), 0);
-    KIT_GOT(&k, "\x88\x2f\x03\xf0" "The message came too slowly (--min-body-rate)");
+    KIT_GOT(&k, "\x88\x2f\x03\xf0"
+                "The message came too slowly (--min-body-rate)");
     CHECK_INT(k.t.loop->metrics.values[METRIC_WS_TOO_SLOW], 1);
     kit_deinit(&k);
 }
@@ -172,7 +183,7 @@ CASE(pings_between_its_fragments_do_not_keep_it)
 {
     struct kit k;
 
-    slow_kit(&k, 20, 100);  /* two bytes in a window: fewer than a ping has */
+    slow_kit(&k, 20, 100); /* two bytes in a window: fewer than a ping has */
     kit_send_frame(&k, 0x02, SLICE_LIT("begin"));
     TURNS_UNTIL(&k.t, (k.ws ? kit_send_frame(&k, 0x89, SLICE_LIT("?")) : (void)0, k.ws == NULL));
     KIT_HEARD(&k, "end:7 ");
@@ -183,10 +194,11 @@ CASE(a_message_that_goes_on_is_taken)
 {
     struct kit k;
 
-    slow_kit(&k, 3, 400);   /* a byte in a window */
+    slow_kit(&k, 3, 400); /* a byte in a window */
     uint64_t start = loop_now_ms(k.t.loop);
     kit_send_frame(&k, 0x02, SLICE_LIT("begin"));
-    TURNS_UNTIL(&k.t, (kit_send_frame(&k, 0x00, SLICE_LIT("x")), loop_now_ms(k.t.loop) - start > 1000));
+    TURNS_UNTIL(&k.t,
+                (kit_send_frame(&k, 0x00, SLICE_LIT("x")), loop_now_ms(k.t.loop) - start > 1000));
     kit_send_frame(&k, 0x80, SLICE_LIT(""));
     CHECK(k.ws != NULL && k.heard.len > 0);
     kit_deinit(&k);
@@ -198,8 +210,9 @@ CASE(messages_one_after_the_other_need_no_rate)
 
     slow_kit(&k, 1000000, 100);
     uint64_t start = loop_now_ms(k.t.loop);
-    TURNS_UNTIL(&k.t, (kit_send_frame(&k, 0x02, SLICE_LIT("a")), kit_send_frame(&k, 0x80, SLICE_LIT("b")),
-                       loop_now_ms(k.t.loop) - start > 400));
+    TURNS_UNTIL(&k.t,
+                (kit_send_frame(&k, 0x02, SLICE_LIT("a")), kit_send_frame(&k, 0x80, SLICE_LIT("b")),
+                 loop_now_ms(k.t.loop) - start > 400));
     CHECK(k.ws != NULL);
     kit_deinit(&k);
 }
@@ -220,7 +233,9 @@ CASE(one_who_is_not_read_is_not_blamed)
     kit_deinit(&k);
 }
 
-CASES(RUN(a_head_alone_costs_nothing), RUN(the_charge_follows_what_has_come), RUN(bytes_stay_what_they_were_while_the_block_grows),
-      RUN(fragments_grow_by_what_has_come_too), RUN(a_refused_charge_is_told_and_leaves_nothing), RUN(a_message_that_stops_is_given_up),
-      RUN(pings_between_its_fragments_do_not_keep_it), RUN(a_message_that_goes_on_is_taken), RUN(messages_one_after_the_other_need_no_rate),
+CASES(RUN(a_head_alone_costs_nothing), RUN(the_charge_follows_what_has_come),
+      RUN(bytes_stay_what_they_were_while_the_block_grows),
+      RUN(fragments_grow_by_what_has_come_too), RUN(a_refused_charge_is_told_and_leaves_nothing),
+      RUN(a_message_that_stops_is_given_up), RUN(pings_between_its_fragments_do_not_keep_it),
+      RUN(a_message_that_goes_on_is_taken), RUN(messages_one_after_the_other_need_no_rate),
       RUN(one_who_is_not_read_is_not_blamed))

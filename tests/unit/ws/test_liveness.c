@@ -54,7 +54,8 @@ CASE(a_talking_peer_is_not_asked)
     k.t.config.ws_ping_timeout_ms = 60;
     kit_open(&k);
     start = loop_now_ms(k.t.loop);
-    TURNS_UNTIL(&k.t, (kit_send_frame(&k, 0x82, SLICE_LIT("")), loop_now_ms(k.t.loop) - start > 1300));
+    TURNS_UNTIL(&k.t,
+                (kit_send_frame(&k, 0x82, SLICE_LIT("")), loop_now_ms(k.t.loop) - start > 1300));
     kit_read(&k);
     CHECK_INT(k.got.len, 0);
     CHECK(k.ws != NULL);
@@ -166,7 +167,8 @@ CASE(a_peer_that_reads_slowly_is_not_cut)
     k.t.config.max_message_bytes = k.t.config.sendq_bytes = 64 << 20;
     kit_open(&k);
     send_sized(&k, 4 << 20);
-    for (int i = 0; i < 45; i++) {     /* 1,350 ms; every piece is a small part of the one write */
+    /* 1,350 ms; every piece is a small part of the one write */
+    for (int i = 0; i < 45; i++) {
         char *room = mem_new(60000);
         (void)!recv(k.fd, room, 60000, MSG_DONTWAIT);
         mem_free(room);
@@ -251,8 +253,11 @@ CASE(whose_queue_was_empty_meanwhile_is_not_cut)
     kit_deinit(&k);
 }
 
-CASES(RUN(who_takes_little_while_somebody_waits_is_cut), RUN(who_takes_enough_or_keeps_nobody_waiting_is_not_cut),
-      RUN(whose_queue_was_empty_meanwhile_is_not_cut), RUN(a_silent_peer_is_asked_and_then_given_up), RUN(any_frame_is_an_answer), RUN(a_talking_peer_is_not_asked),
-      RUN(a_peer_we_do_not_read_is_not_blamed), RUN(too_much_unread_is_a_slow_consumer), RUN(too_many_unread_messages_too),
-      RUN(pings_of_a_peer_that_does_not_read_cost_nothing), RUN(a_peer_that_stops_reading_is_noticed_in_time),
-      RUN(a_peer_that_reads_slowly_is_not_cut))
+CASES(RUN(who_takes_little_while_somebody_waits_is_cut),
+      RUN(who_takes_enough_or_keeps_nobody_waiting_is_not_cut),
+      RUN(whose_queue_was_empty_meanwhile_is_not_cut),
+      RUN(a_silent_peer_is_asked_and_then_given_up), RUN(any_frame_is_an_answer),
+      RUN(a_talking_peer_is_not_asked), RUN(a_peer_we_do_not_read_is_not_blamed),
+      RUN(too_much_unread_is_a_slow_consumer), RUN(too_many_unread_messages_too),
+      RUN(pings_of_a_peer_that_does_not_read_cost_nothing),
+      RUN(a_peer_that_stops_reading_is_noticed_in_time), RUN(a_peer_that_reads_slowly_is_not_cut))

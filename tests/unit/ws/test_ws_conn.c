@@ -15,7 +15,7 @@ CASE(whole_messages_come_through)
     kit_send_frame(&k, 0x82, SLICE_LIT(""));
     KIT_HEARD(&k, "text:h\xc3\xa9llo binary:bytes text: binary: ");
     CHECK_INT(k.t.loop->metrics.values[METRIC_BYTES_IN], 11);
-    CHECK(k.ws->partial == NULL);       /* nothing is kept between frames */
+    CHECK(k.ws->partial == NULL); /* nothing is kept between frames */
     kit_deinit(&k);
 }
 
@@ -49,7 +49,8 @@ CASE(control_frames_pass_between_fragments)
     kit_send_frame(&k, 0x89, SLICE_LIT("are you there"));
     kit_send_frame(&k, 0x8a, SLICE_LIT(""));
     KIT_HEARD(&k, "pong ");
-    KIT_GOT(&k, "\x8a\x0d" "are you there");
+    KIT_GOT(&k, "\x8a\x0d"
+                "are you there");
     kit_send_frame(&k, 0x80, SLICE_LIT("b"));
     KIT_HEARD(&k, "pong text:ab ");
     kit_deinit(&k);
@@ -120,7 +121,8 @@ CASE(a_message_above_the_cap_is_refused_at_its_head)
     /* Nothing but the head of a frame of 100,001 bytes: no byte of it is waited for. */
     kit_send(&k, SLICE_LIT("\x82\xff\x00\x00\x00\x00\x00\x01\x86\xa1mask"));
     KIT_HEARD(&k, "end:3 ");
-    KIT_GOT(&k, "\x88\x11\x03\xf1" "Message too big");
+    KIT_GOT(&k, "\x88\x11\x03\xf1"
+                "Message too big");
     CHECK_INT(k.t.loop->metrics.values[METRIC_WS_TOO_BIG], 1);
     kit_deinit(&k);
 }
@@ -170,18 +172,21 @@ CASE(what_is_being_received_is_charged)
     kit_send_frame(&k, 0x02, SLICE_LIT("begin"));
     CHECK(account_used(small) > 0);
     CHECK(account_used(small) < 200);
-    send_sized(&k, 0);      /* a message inside a message */
+    send_sized(&k, 0); /* a message inside a message */
     CHECK(slice_ends(buf_slice(&k.heard), "end:2 "));
     kit_close(&k);
     CHECK_INT(account_used(small), 0);
     kit_open(&k);
     ws_set_account(k.ws, small);
-    kit_send(&k, SLICE_LIT("\x82\xff\x00\x00\x00\x00\x00\x01\x11\x70mask"));     /* 70,000 bytes are announced */
+    /* 70,000 bytes are announced */
+    kit_send(&k, SLICE_LIT("\x82\xff\x00\x00\x00\x00\x00\x01\x11\x70mask"));
     CHECK_INT(account_used(small), 0);
-    kit_send(&k, SLICE_LIT("b"));                                               /* and one has come */
+    /* and one has come */
+    kit_send(&k, SLICE_LIT("b"));
     KIT_HEARD(&k, "end:4 ");
-    KIT_GOT(&k, "\x88\x36\x03\xf5" "Too many bytes under way (--peer-bytes, 50000 bytes)");
-    CHECK_INT(account_used(small), 0);      /* while the connection still waits for the end */
+    KIT_GOT(&k, "\x88\x36\x03\xf5"
+                "Too many bytes under way (--peer-bytes, 50000 bytes)");
+    CHECK_INT(account_used(small), 0); /* while the connection still waits for the end */
     kit_deinit(&k);
     account_unref(small);
 }
@@ -197,7 +202,10 @@ CASE(messages_go_out_whole)
     ws_send(k.ws, m);
     ws_send_text(k.ws, SLICE_LIT("{}"));
     ws_ping(k.ws);
-    KIT_GOT(&k, "\x82\x03" "abc" "\x81\x02{}" "\x89\x00");
+    KIT_GOT(&k, "\x82\x03"
+                "abc"
+                "\x81\x02{}"
+                "\x89\x00");
     CHECK_INT(k.t.loop->metrics.values[METRIC_BYTES_OUT], 3);
     kit_deinit(&k);
 }
@@ -236,8 +244,10 @@ CASE(bytes_behind_the_upgrade_are_read_first)
     kit_deinit(&k);
 }
 
-CASES(RUN(whole_messages_come_through), RUN(fragments_are_put_together), RUN(control_frames_pass_between_fragments),
-      RUN(a_character_may_be_cut_by_fragments), RUN(a_ping_is_answered_with_its_bytes), RUN(every_form_of_length_is_read),
+CASES(RUN(whole_messages_come_through), RUN(fragments_are_put_together),
+      RUN(control_frames_pass_between_fragments), RUN(a_character_may_be_cut_by_fragments),
+      RUN(a_ping_is_answered_with_its_bytes), RUN(every_form_of_length_is_read),
       RUN(a_message_above_the_cap_is_refused_at_its_head), RUN(fragments_above_the_cap_are_refused),
-      RUN(fragments_without_end_are_refused), RUN(what_is_being_received_is_charged), RUN(messages_go_out_whole),
-      RUN(a_pause_holds_messages_back), RUN(bytes_behind_the_upgrade_are_read_first))
+      RUN(fragments_without_end_are_refused), RUN(what_is_being_received_is_charged),
+      RUN(messages_go_out_whole), RUN(a_pause_holds_messages_back),
+      RUN(bytes_behind_the_upgrade_are_read_first))

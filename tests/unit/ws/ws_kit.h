@@ -1,5 +1,5 @@
-/* ws_kit: one WebSocket connection over a socket pair; the test is the client and writes raw bytes. What the owner hears becomes
- * one line of words. */
+/* ws_kit: one WebSocket connection over a socket pair; the test is the client and writes raw bytes.
+ * What the owner hears becomes one line of words. */
 #pragma once
 #include "base/buf.h"
 #include "unit/net/turns.h"
@@ -12,11 +12,11 @@ struct kit {
     struct turns t;
     struct account *account;
     struct ws_conn *ws;
-    int fd;                     /* the client's end */
-    struct buf heard;           /* "text:abc binary:3 pong end:0 " */
-    struct buf got;             /* what the client has read */
+    int fd;           /* the client's end */
+    struct buf heard; /* "text:abc binary:3 pong end:0 " */
+    struct buf got;   /* what the client has read */
     bool is_open, has_eof;
-    bool wants_close;           /* the owner closes at the next message */
+    bool wants_close; /* the owner closes at the next message */
 };
 
 static void kit_on_text(struct ws_conn *ws, struct slice text)
@@ -139,8 +139,8 @@ static inline void kit_send_frame(struct kit *k, uint8_t first, struct slice pay
 }
 
 #define KIT_HEARD(k, words) CHECK_BYTES((k)->heard.ptr, (k)->heard.len, words, sizeof(words) - 1)
-#define KIT_GOT(k, bytes)                                                     \
-    do {                                                                      \
-        TURNS_UNTIL(&(k)->t, (kit_read(k), (k)->got.len >= sizeof(bytes) - 1)); \
-        CHECK_BYTES((k)->got.ptr, (k)->got.len, bytes, sizeof(bytes) - 1);    \
+#define KIT_GOT(k, bytes)                                                                          \
+    do {                                                                                           \
+        TURNS_UNTIL(&(k)->t, (kit_read(k), (k)->got.len >= sizeof(bytes) - 1));                    \
+        CHECK_BYTES((k)->got.ptr, (k)->got.len, bytes, sizeof(bytes) - 1);                         \
     } while (0)

@@ -9,7 +9,9 @@ static inline void kit_frame(struct buf *out, uint8_t first, struct slice payloa
     unsigned n_len = payload.len < 126 ? 0 : payload.len < 65536 ? 2 : 8;
 
     buf_add_byte(out, first);
-    buf_add_byte(out, (uint8_t)((is_masked ? 0x80 : 0) | (n_len == 0 ? payload.len : n_len == 2 ? 126 : 127)));
+    buf_add_byte(out, (uint8_t)((is_masked ? 0x80 : 0) | (n_len == 0   ? payload.len
+                                                          : n_len == 2 ? 126
+                                                                       : 127)));
     for (unsigned i = 0; i < n_len; i++)
         buf_add_byte(out, (uint8_t)((uint64_t)payload.len >> 8 * (n_len - 1 - i)));
     if (is_masked)
