@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "http/request.h"
 #include "http/response.h"
+#include "store/store.h"
 
 static void answer_json(struct http_request *req, unsigned status, const char *json)
 {
@@ -30,9 +31,8 @@ void api_on_liveness(struct http_request *req, void *arg)
 static void answer_ready(struct http_request *req, const struct api *a)
 {
     bool is_connected = loop_set_sum(a->options.loops, METRIC_REDIS_CONNECTED) > 0;
-    const char *redis = strcmp(loop_config(req->loop)->store, "sqlite") == 0 ? "null"
-                        : is_connected                                       ? "\"connected\""
-                                                                             : "\"disconnected\"";
+    bool is_shared = store_is_shared(loop_config(req->loop)->store);
+    const char *redis = !is_shared ? "null" : is_connected ? "\"connected\"" : "\"disconnected\"";
     SCRATCH_BUF(b, 0);
 
     buf_add_fmt(

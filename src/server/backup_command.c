@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "config/config.h"
 #include "store/backup.h"
+#include "store/store.h"
 
 /* NULL: nothing of it outlives the process. Owned by the caller. */
 static char *database_of(const struct config *c)
@@ -36,7 +37,7 @@ int backup_command(const struct config *config, FILE *out, FILE *err)
         return CONFIG_EXIT_WRONG;
     }
     int r = backup_run(from, config->backup.file, config->backup.is_forced, &n_bytes, error);
-    bool is_elsewhere = strcmp(config->store, "sqlite") != 0;
+    bool is_elsewhere = store_is_shared(config->store);
     if (r == BACKUP_OK)
         fprintf(out, "%s: %" PRId64 " bytes, copied from %s and checked%s\n", config->backup.file,
                 n_bytes, from, is_elsewhere ? " (the records are in Redis, not here)" : "");
