@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Names: each names its place. No two source files have one name, and no two files of src/ have a
 static function of one name, nor one of a single word: a backtrace or a profile shows the function
-alone.
+alone. Nothing cites documents that are not in the repository.
 """
 import re
 import sys
@@ -9,6 +9,8 @@ from collections import defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+ABSENT = re.compile(r"wire-protocol|workspaces-and-auth|\bhttp\.md|configuration\.md|artifacts-and-s3|server-apps-and-workers|"
+                    r"hypergolix\.md|imjoy\.md|real-programs\.md|style-anchors|cluster-design|\.\./shared")
 FUNCTION = re.compile(r"^static [^;{}=]*?\b(\w+)\((?:[^;{}])*\)[^;{}=]*\n?\{", re.M)
 
 
@@ -44,10 +46,26 @@ def static_problems(functions):
             yield f"static function {name} is in {' and '.join(sorted(files))}: each needs its noun"
 
 
+def absent_references(paths):
+    for path in paths:
+        for n, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+            if found := ABSENT.search(line):
+                yield f"{path.relative_to(ROOT)}:{n}: {found[0]} is not in the repository"
+
+
+def texts():
+    yield ROOT / "README.md"
+    for folder in ("src", "include", "bench", "tests", "docs", "deploy"):
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.suffix in {".c", ".h", ".def", ".md", ".py", ".js", ".html", ".tsv", ".sh"} and path != Path(__file__).resolve():
+                yield path
+
+
 def main():
     functions = static_functions(sources("src"))
     problems = list(twin_problems(sources("src", "include", "bench", "tests/unit", "tests/harness")))
     problems += static_problems(functions)
+    problems += absent_references(texts())
     for problem in problems:
         print(problem)
     print(f"names: {len(functions)} static functions, {len(problems)} problems")

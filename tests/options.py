@@ -183,7 +183,9 @@ def check_migrating(status_of):
     kinds = {"Not built in": {"SWITCH", "ABSENT"}, "No effect": {"ACCEPT"}, "Refused": {"REFUSE"}}
     for word, statuses in kinds.items():
         row = re.search(rf"^- \*\*{word}\*\*.*?(?=^- |^$)", text, re.M | re.S)
-        for name in re.findall(r"`--([a-z0-9-]+)`", row[0]):
+        if not row:
+            yield f"docs/MIGRATING.md: there is no item \"{word}\""
+        for name in re.findall(r"`--([a-z0-9-]+)`", row[0] if row else ""):
             if status_of.get(name) not in statuses:
                 yield f"docs/MIGRATING.md: --{name} is not of those that are \"{word}\""
     for name in options_in(text) - FOREIGN:
