@@ -3,6 +3,7 @@
 #pragma once
 #include "admin/admin_internal.h"
 #include "manager/built_in_service.h"
+#include "manager/manager_internal.h"
 #include "rpc/rpc.h"
 #include "unit/peer/peer_kit.h"
 #include "wire/ip.h"
@@ -14,6 +15,7 @@ struct office {
     struct rpc_settings settings;
     struct rpc_loop *rl;
     struct admin admin;
+    struct manager manager; /* as much of it as walks over all clients need */
     struct rpc_service service;
     struct rpc_host *host, *boss, *other;
     struct buf answer; /* the last: JSON, or the text of an error */
@@ -44,6 +46,9 @@ static inline void office_init(struct office *o)
                                         .call_timeout_ms = 60000};
     o->rl = rpc_loop_new(o->k.t.loop, o->k.hub.router, &o->settings);
     o->admin.hub = &o->k.hub;
+    o->manager.hub = &o->k.hub;
+    list_init(&o->manager.works);
+    o->admin.manager = &o->manager;
     list_init(&o->admin.waits);
     o->service = (struct rpc_service){.id = admin_service.id,
                                       .name = admin_service.name,

@@ -104,18 +104,12 @@ static void add_string(struct dice *d, struct buf *b)
 
 static void add_number(struct dice *d, struct buf *b)
 {
-    static const char *const numbers[] = {
-        "0",
-        "-0",
-        "7",
-        "-12",
-        "123456789012345678",
-        "1.5",
-        "-0.0",
-        "1e5",
-        "2E-3",
-        "1.25e+10",
-        "0.000000000000000000000000000000000000000000000000001234567890123456789"};
+    static const char small[] =
+        "0."
+        "000000000000000000000000000000000000000000000000000000000000000000001234567890123456789";
+    static const char *const numbers[] = {"0",   "-0",   "7",   "-12",  "123456789012345678",
+                                          "1.5", "-0.0", "1e5", "2E-3", "1.25e+10",
+                                          small};
 
     buf_add_text(b, numbers[dice_below(d, ARRAY_LEN(numbers))]);
 }
