@@ -339,6 +339,7 @@ async def test_what_a_crash_leaves_of_a_deleted_workspace_is_nobodys(hub, start_
     for n in range(3):
         await q.push("jobs", {"n": n})
     await until(lambda: hub.server.metric("hyphad_subscriptions_stored") == 1)
+    await ada.manage("set_env", "fence", "1")       # the store answers in order: what it was given before is written
     ada = await killed_and_started(hub, start_server, tmp_path)
     assert hub.server.metric("hyphad_subscriptions_kept") == 1, "of the workspace itself they are back"
     q = await queue_of(await member_of(hub, ada, "ada-gone"))

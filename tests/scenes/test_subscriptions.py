@@ -107,6 +107,7 @@ async def test_they_are_back_after_a_restart(hub, start_server, tmp_path, how):
     for listener in listeners:
         await listener.subscribe("news")
     await until(lambda: server.metric("hyphad_subscriptions_stored") == 2)
+    await (await hub.raw("fence", server=server, token=login("ada"))).manage("set_env", "fence", "1")     # the store answers in order
     port = server.port
     await asyncio.to_thread(getattr(server, how))
     again = await asyncio.to_thread(lambda: start_server(*args, data_dir=tmp_path / "data", port=port))
