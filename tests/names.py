@@ -28,6 +28,14 @@ def twin_problems(paths):
             yield f"{' and '.join(found)} have one name"
 
 
+def title_problems(paths):
+    """A file that begins with a title begins with its own."""
+    for path in paths:
+        title = re.match(r"/\* (\w+): ", path.read_text(errors="replace"))
+        if title and title[1] != path.stem:
+            yield f"{path.relative_to(ROOT)}: it calls itself {title[1]}"
+
+
 def static_functions(paths):
     """{name: the files that define a static function of it}"""
     found = defaultdict(set)
@@ -64,6 +72,7 @@ def texts():
 def main():
     functions = static_functions(sources("src"))
     problems = list(twin_problems(sources("src", "include", "bench", "tests/unit", "tests/harness")))
+    problems += title_problems(sources("src", "bench"))
     problems += static_problems(functions)
     problems += absent_references(texts())
     for problem in problems:

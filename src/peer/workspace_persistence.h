@@ -1,4 +1,4 @@
-/* workspace_record: the stored record of a persistent workspace. Hub loop. */
+/* workspace_persistence: the stored record of a persistent workspace. Hub loop. */
 #pragma once
 #include <stdbool.h>
 
