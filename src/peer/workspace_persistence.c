@@ -1,9 +1,9 @@
-/* workspace_persistence: a workspace's record on its way into the store. At most one write of a record
- * is under way; what changes meanwhile goes into the next one together, so a burst of changes costs
- * two writes and not one each. Whoever is to be told waits for the write that holds the change. A
- * change is seen by everybody at once and acknowledged when it is stored; when the store refuses,
- * the record is read back: what the store has is what the workspace is, and all who wait hear that
- * their change was taken back.
+/* workspace_persistence: a workspace's record on its way into the store. At most one write of a
+ * record is under way; what changes meanwhile goes into the next one together, so a burst of
+ * changes costs two writes and not one each. Whoever is to be told waits for the write that holds
+ * the change. A change is seen by everybody at once and acknowledged when it is stored; when the
+ * store refuses, the record is read back: what the store has is what the workspace is, and all who
+ * wait hear that their change was taken back.
  *
  *   REST --save--> PUT --stored, nothing changed since--> REST
  *                  PUT --stored, changed since----------> PUT
