@@ -283,7 +283,7 @@ CASE(a_refusal_names_its_option_however_long_the_sentence)
     account_unref(root);
 }
 
-/* req: S-146 */
+/* req: S-160 */
 CASE(who_is_refused_hears_which_limit)
 {
     struct account *root = account_new(NULL, ACCOUNT_PROCESS, 100000),
