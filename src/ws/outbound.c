@@ -1,6 +1,7 @@
 /* outbound: a close begins with letting the owner go, so that nothing it might do in between can
  * reach a connection that is ending. */
 #include "ws/outbound.h"
+#include "ws/slow.h"
 
 #include <string.h>
 
@@ -43,8 +44,8 @@ static bool is_over_cap(const struct ws_conn *ws)
            ws->stream->sendq.msgs.n_items > config->sendq_frames;
 }
 
-/* It does not take what it is sent: more than its queue or its account holds. Its owner is told
- * when the turn ends: whoever sends may go on with what it has. */
+/* It does not take what it is sent: more than its queue holds, and it has stalled, or more than its
+ * account does. Its owner is told when the turn ends: a sender may go on with what it has. */
 static void fail_slow(struct ws_conn *ws)
 {
     if (stream_fail(ws->stream))
@@ -58,13 +59,14 @@ void ws_send(struct ws_conn *ws, struct msg *m)
         return;
     }
     loop_count(ws->stream->loop, METRIC_BYTES_OUT, (int64_t)msg_len(m));
-    if (!stream_send(ws->stream, m) || is_over_cap(ws))
+    if (!stream_send(ws->stream, m) || (is_over_cap(ws) && ws_has_stalled(ws)))
         fail_slow(ws);
 }
 
 void ws_send_text(struct ws_conn *ws, struct slice text)
 {
-    if (ws->state == WS_OPEN && (!send_frame(ws, WS_TEXT, text, ws->account) || is_over_cap(ws)))
+    if (ws->state == WS_OPEN &&
+        (!send_frame(ws, WS_TEXT, text, ws->account) || (is_over_cap(ws) && ws_has_stalled(ws))))
         fail_slow(ws);
 }
 

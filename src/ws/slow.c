@@ -34,3 +34,12 @@ bool ws_is_slow(struct ws_conn *ws)
     }
     return (uint32_t)loop_now_ms(ws->stream->loop) - ws->slow_since_ms >= timeout_ms;
 }
+
+bool ws_has_stalled(const struct ws_conn *ws)
+{
+    uint64_t timeout_ms = loop_config(ws->stream->loop)->slow_consumer_timeout_ms;
+    uint32_t waited_ms = (uint32_t)loop_now_ms(ws->stream->loop) - ws->slow_since_ms;
+
+    return ws->is_full && (uint32_t)stream_bytes_taken(ws->stream) == ws->slow_taken &&
+           waited_ms >= timeout_ms / 4;
+}

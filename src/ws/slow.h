@@ -10,3 +10,6 @@
 void ws_slow_begin(struct ws_conn *ws); /* counts from now on */
 /* To be asked several times in the timeout while the queue is not empty. */
 bool ws_is_slow(struct ws_conn *ws);
+/* Its socket is full, and it has taken nothing for a quarter of the timeout. However much others
+ * send at once, a receiver that reads is not to blame for it. */
+bool ws_has_stalled(const struct ws_conn *ws);

@@ -98,3 +98,18 @@ async def test_a_slow_line_for_which_nobody_waits_is_not_cut(hub, start_server):
     finally:
         sipping.cancel()
         sipper.close()
+
+
+@pytest.mark.req("S-164")
+async def test_many_senders_at_once_cut_no_receiver_that_reads(hub, start_server):
+    """Each is held back for itself, so that together they pass any cap of one queue."""
+    server, n = start_server("--sendq-bytes=2M", "--max-message=1M", "--max-frame=1M", "--pressure-high=1M", "--pressure-low=256K",
+                             "--ws-msg-rate-limit=none"), 24
+    bob = await hub.raw("bob", server=server)
+    token = await bob.manage("generate_token")
+    await bob.manage("subscribe", "news")
+    senders = [await hub.raw(f"sender-{i}", server=server, workspace=bob.workspace, token=token) for i in range(n)]
+    await asyncio.gather(*(one.send({"type": "news", "to": "*", "i": 12 * i + k, "pad": "x" * 60_000})
+                           for i, one in enumerate(senders) for k in range(12)))
+    assert sorted([(await bob.event("news", timeout=30))["i"] for _ in range(12 * n)]) == list(range(12 * n))
+    assert n_slow(server) == 0

@@ -79,12 +79,26 @@ CASE(a_peer_we_do_not_read_is_not_blamed)
     kit_deinit(&k);
 }
 
+/* Sends until the socket is full, and waits until a quarter of the timeout has passed. */
+static void stall(struct kit *k)
+{
+    k->t.config.slow_consumer_timeout_ms = 400;
+    kit_open(k);
+    while (!k->ws->is_full) {
+        send_sized(k, 100000);
+        turns_run(&k->t);
+    }
+    uint64_t start = loop_now_ms(k->t.loop);
+    TURNS_UNTIL(&k->t, loop_now_ms(k->t.loop) - start > 120);
+    CHECK(k->ws != NULL);
+}
+
 CASE(too_much_unread_is_a_slow_consumer)
 {
     struct kit k;
 
     kit_init(&k);
-    kit_open(&k);
+    stall(&k);
     for (int i = 0; i < 1000 && k.ws; i++) {
         send_sized(&k, 100000);
         turns_run(&k.t);
@@ -97,17 +111,14 @@ CASE(too_much_unread_is_a_slow_consumer)
 CASE(too_many_unread_messages_too)
 {
     struct kit k;
-    int n = 0;
 
     kit_init(&k);
     k.t.config.sendq_frames = 100;
-    kit_open(&k);
-    while (!k.ws->stream->has_failed && n < 1000) {
+    stall(&k);
+    while (!k.ws->stream->has_failed && k.ws->stream->sendq.msgs.n_items < 1000)
         send_sized(&k, 1);
-        n++;
-    }
-    CHECK_INT(n, 101);
-    /* Not under the feet of whoever sends; what is sent now goes nowhere. */
+    CHECK_INT(k.ws->stream->sendq.msgs.n_items, 101);
+    /* Not under the feet of the sender; what is sent now goes nowhere. */
     KIT_HEARD(&k, "");
     send_sized(&k, 1);
     CHECK_INT(k.ws->stream->sendq.msgs.n_items, 101);
@@ -115,6 +126,27 @@ CASE(too_many_unread_messages_too)
     turns_run(&k.t);
     KIT_HEARD(&k, "end:5 ");
     CHECK(!k.ws);
+    kit_deinit(&k);
+}
+
+/* Each sender is held back for itself, so many at once pass any cap of one receiver. */
+CASE(a_burst_of_many_senders_cuts_no_receiver_that_reads)
+{
+    enum { N = 3000 };
+    struct kit k;
+
+    kit_init(&k);
+    k.t.config.slow_consumer_timeout_ms = 10000;
+    k.t.config.sendq_frames = 100;
+    kit_open(&k);
+    for (int i = 0; i < N; i++)
+        send_sized(&k, 1000);
+    while (k.got.len < N * 1000) {
+        turns_run(&k.t);
+        CHECK(k.ws != NULL);
+        kit_read(&k);
+    }
+    CHECK_INT(k.t.loop->metrics.values[METRIC_WS_SLOW_CONSUMERS], 0);
     kit_deinit(&k);
 }
 
@@ -259,5 +291,6 @@ CASES(RUN(who_takes_little_while_somebody_waits_is_cut),
       RUN(a_silent_peer_is_asked_and_then_given_up), RUN(any_frame_is_an_answer),
       RUN(a_talking_peer_is_not_asked), RUN(a_peer_we_do_not_read_is_not_blamed),
       RUN(too_much_unread_is_a_slow_consumer), RUN(too_many_unread_messages_too),
+      RUN(a_burst_of_many_senders_cuts_no_receiver_that_reads),
       RUN(pings_of_a_peer_that_does_not_read_cost_nothing),
       RUN(a_peer_that_stops_reading_is_noticed_in_time), RUN(a_peer_that_reads_slowly_is_not_cut))
