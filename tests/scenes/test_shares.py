@@ -1,4 +1,6 @@
 """Tables everybody writes into: nobody's rows take the place of somebody else's."""
+import urllib.error
+
 import pytest
 
 from kit import tokens
