@@ -69,17 +69,10 @@ static const char *put_back_all(const struct config *old, struct config *c)
 
 static void note_changes(const struct config *old, struct config *c, const char *names)
 {
-    SCRATCH_BUF(shown, 0);
-
     c->n_notes = 0;
     for (unsigned id = 0; id < OPTION_COUNT; id++) {
-        if (reload_is_same(&old->metadata->settings[id].words, &c->metadata->settings[id].words))
-            continue;
-        buf_clear(&shown);
-        option_show_value(c, id, &shown);
-        buf_add_byte(&shown, 0);
-        config_note_add(c, CONFIG_NOTE_OPTION, option_at(id)->name, shown.ptr,
-                        c->metadata->settings[id].from);
+        if (!reload_is_same(&old->metadata->settings[id].words, &c->metadata->settings[id].words))
+            config_note_option(c, id);
     }
     if (names)
         config_note_add(c, CONFIG_NOTE_WARN, names, "needs a restart", NULL);

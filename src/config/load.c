@@ -61,16 +61,9 @@ static void read_files(struct config *c, struct report *report)
 
 static void note_options(struct config *c)
 {
-    SCRATCH_BUF(shown, 0);
-
     for (unsigned id = 0; id < OPTION_COUNT; id++) {
-        if (option_is_default(c, id))
-            continue;
-        buf_clear(&shown);
-        option_show_value(c, id, &shown);
-        buf_add_byte(&shown, 0);
-        config_note_add(c, CONFIG_NOTE_OPTION, option_at(id)->name, shown.ptr,
-                        c->metadata->settings[id].from);
+        if (!option_is_default(c, id))
+            config_note_option(c, id);
     }
 }
 

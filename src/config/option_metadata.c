@@ -96,3 +96,13 @@ bool option_is_on(const struct config *c, unsigned id)
         return true;
     return value_read_flag(slice_of(words->items[words->n_items - 1]), &is_on) && is_on;
 }
+
+void config_note_option(struct config *c, unsigned id)
+{
+    SCRATCH_BUF(shown, 0);
+
+    option_show_value(c, id, &shown);
+    buf_add_byte(&shown, 0);
+    config_note_add(c, CONFIG_NOTE_OPTION, option_at(id)->name, shown.ptr,
+                    c->metadata->settings[id].from);
+}

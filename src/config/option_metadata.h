@@ -30,6 +30,8 @@ struct config_metadata {
 
 void config_note_add(struct config *c, int kind, const char *name, const char *text,
                      const char *from);
+/* A note of the option's value, and of where it came from. */
+void config_note_option(struct config *c, unsigned id);
 /* The value as it may be shown: secrets and passwords masked. */
 void option_show_value(const struct config *c, unsigned id, struct buf *out);
 /* The text with the password of a URI as ***. */

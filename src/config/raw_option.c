@@ -1,4 +1,4 @@
-/* raw_option: see given.h. An array that doubles inside the arena; a configuration has a few dozen
+/* raw_option: an array that doubles inside the arena; a configuration has a few dozen
  * entries. */
 #include "config/raw_option.h"
 

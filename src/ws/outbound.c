@@ -44,6 +44,12 @@ static bool is_over_cap(const struct ws_conn *ws)
            ws->stream->sendq.msgs.n_items > config->sendq_frames;
 }
 
+/* A receiver that reads is not to blame for how much others send at once. */
+static bool outbound_is_stuck(const struct ws_conn *ws)
+{
+    return is_over_cap(ws) && ws_has_stalled(ws);
+}
+
 /* It does not take what it is sent: more than its queue holds, and it has stalled, or more than its
  * account does. Its owner is told when the turn ends: a sender may go on with what it has. */
 static void fail_slow(struct ws_conn *ws)
@@ -59,14 +65,14 @@ void ws_send(struct ws_conn *ws, struct msg *m)
         return;
     }
     loop_count(ws->stream->loop, METRIC_BYTES_OUT, (int64_t)msg_len(m));
-    if (!stream_send(ws->stream, m) || (is_over_cap(ws) && ws_has_stalled(ws)))
+    if (!stream_send(ws->stream, m) || outbound_is_stuck(ws))
         fail_slow(ws);
 }
 
 void ws_send_text(struct ws_conn *ws, struct slice text)
 {
     if (ws->state == WS_OPEN &&
-        (!send_frame(ws, WS_TEXT, text, ws->account) || (is_over_cap(ws) && ws_has_stalled(ws))))
+        (!send_frame(ws, WS_TEXT, text, ws->account) || outbound_is_stuck(ws)))
         fail_slow(ws);
 }
 
